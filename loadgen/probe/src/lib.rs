@@ -1,0 +1,1 @@
+//! What is captured from a target while load runs: profiles, metrics, host counters.

@@ -1,0 +1,119 @@
+//! `counts.json`: what became of every arrival, in whole numbers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What became of every arrival, and what it took to send them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counts {
+    /// For each phase, for each request, in the manifest's order.
+    pub phases: Vec<Vec<RequestCounts>>,
+    /// Whether the run was ended early, and by what.
+    pub interrupted: Option<String>,
+    /// From the first intended time to the end of the last response.
+    pub elapsed_ns: u64,
+    /// Integral over time of the number of requests in flight (sent, not done), in
+    /// nanosecond-requests: divided by time it is the mean number in flight, which Little's law
+    /// holds against rate times mean service time.
+    pub in_flight_ns: u128,
+    /// Requests sent but not counted before the first arrival: sessions that log in.
+    pub set_up_requests: u64,
+    /// The target's own counter of requests, where it has one.
+    pub server_counter: Option<ServerCounter>,
+    /// What sending took.
+    pub generator: GeneratorUsage,
+    /// By key space, in the manifest's order.
+    pub keys: Vec<KeyCounts>,
+}
+
+/// What became of the arrivals of one request in one phase.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RequestCounts {
+    /// Arrivals that were due.
+    pub planned: u64,
+    /// Those that were sent.
+    pub sent: u64,
+    /// Those answered as expected, to the end of the body.
+    pub completed: u64,
+    /// Those that failed, for whatever reason.
+    pub failed: u64,
+    /// Those never sent, because every user was busy for too long.
+    pub dropped: u64,
+    /// Those sent and neither answered nor failed when the run ended.
+    pub in_flight: u64,
+    /// Bytes of response bodies.
+    pub body_bytes: u64,
+    /// Answers by status, expected or not.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Failures by class: `timeout`, `connect`, `reset`, `short_body`, `malformed`,
+    /// `unexpected_status`, `missing_variable`.
+    pub failures: BTreeMap<String, u64>,
+}
+
+impl RequestCounts {
+    /// Adds another's counts to these.
+    pub fn add(&mut self, other: &RequestCounts) {
+        self.planned += other.planned;
+        self.sent += other.sent;
+        self.completed += other.completed;
+        self.failed += other.failed;
+        self.dropped += other.dropped;
+        self.in_flight += other.in_flight;
+        self.body_bytes += other.body_bytes;
+        for (status, count) in &other.statuses {
+            *self.statuses.entry(*status).or_default() += count;
+        }
+        for (class, count) in &other.failures {
+            *self.failures.entry(class.clone()).or_default() += count;
+        }
+    }
+}
+
+/// The target's own counter of requests, read before the first arrival and after the last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServerCounter {
+    /// The metric's name.
+    pub name: String,
+    /// Its value before the first arrival.
+    pub before: u64,
+    /// Its value after the last response.
+    pub after: u64,
+}
+
+/// What sending took.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorUsage {
+    /// User and system CPU time of the generator's process while arrivals were sent.
+    pub cpu_ns: u64,
+    /// Wall time over which that was measured.
+    pub wall_ns: u64,
+    /// Peak resident memory.
+    pub peak_memory_bytes: u64,
+    /// Connections opened.
+    pub connections: u64,
+    /// Most users that had a connection.
+    pub users_used: u64,
+    /// The pacer's shortest sleep; none in the closed model.
+    pub quantum_ns: Option<u64>,
+}
+
+/// How often each of the popular keys of one key space was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct KeyCounts {
+    /// Counted requests with a key of this space.
+    pub requests: u64,
+    /// Requests for the keys of rank 1, 2, ... 10.
+    pub first_ranks: Vec<u64>,
+    /// For each k of 1, 10, 100, ..., up to the number of keys: requests for the k most popular.
+    pub top: Vec<TopCount>,
+}
+
+/// Requests for the most popular keys.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TopCount {
+    /// How many keys.
+    pub top: u64,
+    /// Requests for them.
+    pub requests: u64,
+}

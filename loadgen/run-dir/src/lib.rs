@@ -1,0 +1,36 @@
+//! The run directory: what a run leaves behind, and all that analysis reads.
+//!
+//! | file | written by | holds |
+//! |---|---|---|
+//! | `manifest.json` | the run, at its start and again at its end | [`Manifest`]: scenario, seed, versions, host |
+//! | `counts.json` | the generator, at the end | [`Counts`]: what became of every arrival |
+//! | `timeline.json` | the generator, at the end | [`Timeline`]: one row a second |
+//! | `host.json` | the probe, at the end | [`HostTimeline`]: CPU and memory, once a second |
+//! | `intervals.hlog` | the generator, as it runs | [`interval_log`]: every latency, by second, request and phase |
+//! | `profile/` | the probe | `cpu.pb.gz`, `flamegraph.svg`, `profile.json` ([`ProfileInfo`]) |
+//! | `summary.json`, `report.html` | the report | what analysis made of the rest |
+//!
+//! The directory is the only contract between load and analysis: a report is rendered years later
+//! with no server and no generator at hand. Times are nanoseconds since the start of the run unless
+//! a name says otherwise.
+
+pub mod counts;
+mod error;
+pub mod host_timeline;
+pub mod interval_log;
+pub mod manifest;
+mod metric;
+mod profile;
+mod run;
+mod run_dir;
+pub mod timeline;
+
+pub use counts::Counts;
+pub use error::RunDirError;
+pub use host_timeline::HostTimeline;
+pub use manifest::Manifest;
+pub use metric::{Metric, Series};
+pub use profile::ProfileInfo;
+pub use run::{IntervalHistogram, Run};
+pub use run_dir::RunDir;
+pub use timeline::Timeline;

@@ -1,0 +1,1 @@
+//! Sends the schedule of a scenario and records what came back.

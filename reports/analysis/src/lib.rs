@@ -1,0 +1,1 @@
+//! Statistics, verdicts and findings: pure functions over runs.

@@ -1,0 +1,1 @@
+//! HTML, terminal and JSON: formats what analysis returns.

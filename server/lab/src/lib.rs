@@ -1,0 +1,1 @@
+//! Brings a stage of the reference service up on this machine.

@@ -1,0 +1,175 @@
+//! The stages of the reference service: their names, and what each adds to the one before.
+
+use crate::lab::Options;
+use crate::{LabBox, LabError, single_box};
+
+/// Starts the boxes of a stage, in order; the first one is where traffic enters.
+pub(crate) type Start = fn(&Options) -> Result<Vec<LabBox>, LabError>;
+
+/// A scaling stage of the reference service.
+#[derive(Debug, Clone, Copy)]
+pub struct Stage {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is, in a sentence.
+    pub description: &'static str,
+    /// The users it is meant for.
+    pub users: &'static str,
+    /// What it adds to the stage before.
+    pub adds: &'static [&'static str],
+    /// The Cargo features that the program must be compiled with.
+    pub features: &'static [&'static str],
+    start: Option<Start>,
+}
+
+impl Stage {
+    /// Tells whether the stage can be brought up.
+    pub fn is_built(&self) -> bool {
+        self.start.is_some()
+    }
+
+    /// Returns what starts the stage's boxes; an error where it is not built yet.
+    pub(crate) fn start(&self) -> Result<Start, LabError> {
+        self.start.ok_or_else(|| LabError::NotBuilt {
+            name: self.name,
+            built: names(|stage| stage.is_built()),
+        })
+    }
+}
+
+/// Every stage, each the one before plus what its bottleneck calls for.
+pub const STAGES: &[Stage] = &[
+    Stage {
+        name: "single-box",
+        description: "everything on one box, which can be made bigger",
+        users: "1-2",
+        adds: &["one web server, one SQL database and the files, on one box"],
+        features: &["stage-single-box"],
+        start: Some(single_box::start),
+    },
+    Stage {
+        name: "separated",
+        description: "data and files on boxes of their own, in a private network",
+        users: "Users+",
+        adds: &[
+            "object store for static content and user files",
+            "SQL database on its own box",
+            "TLS in transit, encryption at rest",
+            "a private network",
+        ],
+        features: &["stage-separated"],
+        start: None,
+    },
+    Stage {
+        name: "balanced",
+        description: "several web servers in two zones, and a database that survives one",
+        users: "Users++",
+        adds: &[
+            "load balancer",
+            "several web servers in two zones",
+            "web tier apart from application tier",
+            "SQL primary with standby and failover",
+            "edge cache for static content",
+        ],
+        features: &["stage-balanced"],
+        start: None,
+    },
+    Stage {
+        name: "cached",
+        description: "what is read often is read from memory",
+        users: "Users+++",
+        adds: &[
+            "memory cache for hot content and for sessions",
+            "SQL read replicas",
+            "reads split from writes",
+        ],
+        features: &["stage-cached"],
+        start: None,
+    },
+    Stage {
+        name: "autoscaled",
+        description: "capacity follows the load",
+        users: "Users++++",
+        adds: &[
+            "capacity added and removed by metric or by time of day",
+            "monitoring and alerts",
+            "automated operation",
+        ],
+        features: &["stage-autoscaled"],
+        start: None,
+    },
+    Stage {
+        name: "partitioned",
+        description: "data split over many databases, slow work moved to queues",
+        users: "Users+++++",
+        adds: &[
+            "federation and sharding",
+            "denormalised reads and SQL tuning",
+            "NoSQL where it fits",
+            "queue and workers with back pressure",
+            "old data moved to a warehouse",
+        ],
+        features: &["stage-partitioned"],
+        start: None,
+    },
+];
+
+/// Finds a stage by its name; an unknown one is an error that shows the nearest.
+pub fn find(name: &str) -> Result<&'static Stage, LabError> {
+    let asked = name.trim().to_ascii_lowercase().replace(['_', ' '], "-");
+    if let Some(stage) = STAGES.iter().find(|stage| stage.name == asked) {
+        return Ok(stage);
+    }
+    let nearest = STAGES
+        .iter()
+        .map(|stage| (strsim::jaro_winkler(stage.name, &asked), stage.name))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let advice = match nearest {
+        // Below this, what is near is near by chance ("box" is no "balanced").
+        Some((likeness, nearest)) if likeness >= 0.75 => format!("did you mean `{nearest}`?"),
+        _ => format!("the stages are {}", names(|_| true)),
+    };
+    Err(LabError::UnknownStage {
+        name: name.to_owned(),
+        advice,
+    })
+}
+
+fn names(keep: impl Fn(&Stage) -> bool) -> String {
+    let names: Vec<_> = STAGES
+        .iter()
+        .filter(|stage| keep(stage))
+        .map(|stage| stage.name)
+        .collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_is_found_by_its_name() {
+        for stage in STAGES {
+            assert_eq!(find(stage.name).unwrap().name, stage.name);
+        }
+        assert_eq!(find(" Single_Box ").unwrap().name, "single-box");
+    }
+
+    #[test]
+    fn an_unknown_stage_shows_the_nearest() {
+        let error = find("single").unwrap_err().to_string();
+        assert!(error.contains("did you mean `single-box`"), "{error}");
+        let error = find("zzz").unwrap_err().to_string();
+        assert!(error.contains("single-box, separated, balanced"), "{error}");
+        assert!(find("").is_err());
+    }
+
+    #[test]
+    fn a_later_stage_says_that_it_is_not_built() {
+        let later = STAGES.iter().find(|stage| !stage.is_built()).unwrap();
+        let error = later.start().unwrap_err().to_string();
+        assert!(error.contains("not built yet"), "{error}");
+        assert!(error.contains("single-box"), "{error}");
+    }
+}

@@ -1,0 +1,239 @@
+//! The data a fresh service starts with: users, posts and who follows whom, made from a seed.
+
+use rand_pcg::Pcg64Mcg;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{NAME_BYTES_MAX, Post, PostId, Timestamp, User, UserId};
+use crate::store::StoreError;
+
+mod follow_graph;
+mod power_law;
+mod prose;
+
+use power_law::PowerLaw;
+use prose::Prose;
+
+/// The password of every user of a data set.
+pub const PASSWORD: &str = "tenfold";
+
+/// Goes up whenever the same seed begins to give other data.
+const FORMAT: u32 = 1;
+/// 2025-01-01T00:00:00Z: when the users of a data set signed up.
+const SIGNED_UP_MS: i64 = 1_735_689_600_000;
+/// Posts are spread evenly over the year that follows.
+const POSTING_SPAN_MS: i64 = 365 * 86_400_000;
+/// The largest data set, in users or posts: ids must fit 32 bits while the graph is made.
+const SIZE_MAX: u64 = 100_000_000;
+
+/// Which data to make. The same values always give the same data.
+///
+/// Users are `user1` to `userN` with the numbers 1 to N, posts have the numbers 1 to M. Low
+/// numbers are popular: both followers and posts fall to users by a power law.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataSet {
+    /// Where the randomness starts.
+    pub seed: u64,
+    /// How many users.
+    pub users: u64,
+    /// How many posts, about 1 KB each.
+    pub posts: u64,
+    /// How many others a user follows, on average.
+    pub follows_per_user: u64,
+}
+
+impl Default for DataSet {
+    fn default() -> Self {
+        Self {
+            seed: 42,
+            users: 10_000,
+            posts: 100_000,
+            follows_per_user: 20,
+        }
+    }
+}
+
+/// What loading did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// How many users there are.
+    pub users: u64,
+    /// How many posts there are.
+    pub posts: u64,
+    /// How many follows there are.
+    pub follows: u64,
+    /// Whether the data set was there already.
+    pub reused: bool,
+}
+
+impl DataSet {
+    /// Names the data: two data sets with the same fingerprint are the same.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let Self {
+            seed,
+            users,
+            posts,
+            follows_per_user,
+        } = self;
+        format!(
+            "format={FORMAT} seed={seed} users={users} posts={posts} follows={follows_per_user}"
+        )
+    }
+
+    /// Makes the data set ready to be loaded. `password_hash` is the hash of [`PASSWORD`], shared
+    /// by all users since hashing ten thousand would take minutes; `render` turns Markdown into
+    /// sanitised HTML, block by block: it must render two blocks as it renders each alone.
+    ///
+    /// # Errors
+    /// `Invalid` where there are posts but no users, or too many of either.
+    pub fn content(
+        &self,
+        password_hash: String,
+        render: fn(&str) -> String,
+    ) -> Result<Content, StoreError> {
+        if self.users > SIZE_MAX || self.posts > SIZE_MAX {
+            return Err(StoreError::Invalid(format!(
+                "a data set of {} users and {} posts; {SIZE_MAX} of each at most",
+                self.users, self.posts
+            )));
+        }
+        if self.users == 0 && self.posts > 0 {
+            return Err(StoreError::Invalid(format!(
+                "a data set of {} posts needs a user to write them",
+                self.posts
+            )));
+        }
+        if password_hash.is_empty() || password_hash.len() > NAME_BYTES_MAX {
+            return Err(StoreError::Invalid(format!(
+                "a password hash is 1 to {NAME_BYTES_MAX} bytes, not {}",
+                password_hash.len()
+            )));
+        }
+        Ok(Content {
+            data_set: self.clone(),
+            password_hash,
+            follows: follow_graph::follows(self.seed, self.users, self.follows_per_user),
+            authors: self.authors(),
+            prose: Prose::new(self.seed, render),
+        })
+    }
+
+    /// The author of each post in turn.
+    fn authors(&self) -> Vec<u32> {
+        let mut rng = stream(self.seed, Stream::Authors);
+        let law = PowerLaw::new(self.users);
+        (0..self.posts).map(|_| law.draw(&mut rng)).collect()
+    }
+}
+
+/// A data set ready to be loaded.
+#[derive(Debug)]
+pub struct Content {
+    data_set: DataSet,
+    password_hash: String,
+    follows: Vec<(u32, u32)>,
+    authors: Vec<u32>,
+    prose: Prose,
+}
+
+impl Content {
+    /// Which data it is.
+    #[must_use]
+    pub fn data_set(&self) -> &DataSet {
+        &self.data_set
+    }
+
+    /// The hash of the password that all users share.
+    #[must_use]
+    pub fn password_hash(&self) -> &str {
+        &self.password_hash
+    }
+
+    /// What loading it answers.
+    #[must_use]
+    pub fn loaded(&self, reused: bool) -> Loaded {
+        Loaded {
+            users: self.data_set.users,
+            posts: self.data_set.posts,
+            follows: self.follows.len() as u64,
+            reused,
+        }
+    }
+
+    /// When the users signed up and followed each other.
+    #[must_use]
+    pub fn signed_up(&self) -> Timestamp {
+        Timestamp(SIGNED_UP_MS)
+    }
+
+    /// The users by number, with their counts.
+    pub fn users(&self) -> impl Iterator<Item = User> {
+        let slots = self.data_set.users as usize + 1;
+        let (mut followers, mut following, mut posts) =
+            (vec![0_u64; slots], vec![0_u64; slots], vec![0_u64; slots]);
+        for &(follower, followee) in &self.follows {
+            following[follower as usize] += 1;
+            followers[followee as usize] += 1;
+        }
+        for &author in &self.authors {
+            posts[author as usize] += 1;
+        }
+        (1..slots).map(move |id| User {
+            id: UserId(id as i64),
+            handle: handle(id as u64),
+            created_at: Timestamp(SIGNED_UP_MS),
+            followers: followers[id],
+            following: following[id],
+            posts: posts[id],
+        })
+    }
+
+    /// Who follows whom: follower and followee, in that order, ascending, each pair once.
+    pub fn follows(&self) -> impl Iterator<Item = (UserId, UserId)> {
+        self.follows
+            .iter()
+            .map(|&(follower, followee)| (UserId(follower.into()), UserId(followee.into())))
+    }
+
+    /// The posts by number.
+    pub fn posts(&self) -> impl Iterator<Item = Post> {
+        let mut rng = stream(self.data_set.seed, Stream::Prose);
+        let gap_ms = POSTING_SPAN_MS / (self.authors.len() as i64).max(1);
+        self.authors
+            .iter()
+            .enumerate()
+            .map(move |(index, &author)| {
+                let (content, html) = self.prose.post(index as u64 + 1, &mut rng);
+                let created_at = Timestamp(SIGNED_UP_MS + gap_ms * index as i64);
+                Post {
+                    id: PostId(index as i64 + 1),
+                    author: UserId(author.into()),
+                    author_handle: handle(author.into()),
+                    content,
+                    html,
+                    created_at,
+                    updated_at: created_at,
+                    has_photo: false,
+                }
+            })
+    }
+}
+
+fn handle(user: u64) -> String {
+    format!("user{user}")
+}
+
+/// The independent streams of randomness, so that asking for more of one leaves the others as
+/// they were.
+#[derive(Clone, Copy)]
+enum Stream {
+    Authors = 1,
+    Follows = 2,
+    Blocks = 3,
+    Prose = 4,
+}
+
+fn stream(seed: u64, stream: Stream) -> Pcg64Mcg {
+    Pcg64Mcg::new(u128::from(seed) << 64 | stream as u128)
+}

@@ -1,0 +1,204 @@
+//! The words of a data set: Markdown posts with their HTML.
+
+use rand::{Rng, RngExt};
+
+use super::{Stream, stream};
+use crate::model::CONTENT_BYTES_MAX;
+
+/// How many blocks there are to choose from.
+const BLOCKS: usize = 2_048;
+/// The share of blocks of each kind, in 1/16.
+const PARAGRAPHS: u32 = 10;
+/// How often another block is tried when one does not fit.
+const TRIES: u32 = 6;
+/// Stands where the number of the post goes.
+const NUMBER: &str = "0000000000";
+
+const WORDS: &[&str] = &[
+    "autumn",
+    "balance",
+    "bicycle",
+    "bread",
+    "bridge",
+    "cache",
+    "candle",
+    "castle",
+    "chart",
+    "cloud",
+    "coffee",
+    "copper",
+    "corner",
+    "cotton",
+    "dinner",
+    "engine",
+    "evening",
+    "family",
+    "forest",
+    "garden",
+    "glass",
+    "harbour",
+    "holiday",
+    "island",
+    "journey",
+    "kitchen",
+    "ladder",
+    "letter",
+    "library",
+    "market",
+    "meadow",
+    "mirror",
+    "morning",
+    "mountain",
+    "music",
+    "narrow",
+    "needle",
+    "nobody",
+    "notebook",
+    "ocean",
+    "orange",
+    "orchard",
+    "paper",
+    "pencil",
+    "people",
+    "picture",
+    "planet",
+    "pocket",
+    "question",
+    "quiet",
+    "rabbit",
+    "railway",
+    "rather",
+    "reason",
+    "river",
+    "road",
+    "season",
+    "second",
+    "shadow",
+    "silver",
+    "simple",
+    "sister",
+    "slowly",
+    "something",
+    "station",
+    "still",
+    "stone",
+    "story",
+    "street",
+    "summer",
+    "table",
+    "theatre",
+    "through",
+    "together",
+    "tomorrow",
+    "tower",
+    "train",
+    "travel",
+    "under",
+    "valley",
+    "village",
+    "walking",
+    "water",
+    "weather",
+    "window",
+    "winter",
+    "without",
+    "wonder",
+    "yellow",
+    "yesterday",
+];
+
+/// Blocks of Markdown, each rendered once. A post is a choice of them, so that a hundred thousand
+/// posts cost no more rendering than two thousand blocks.
+#[derive(Debug)]
+pub(super) struct Prose {
+    title: Block,
+    blocks: Vec<Block>,
+}
+
+#[derive(Debug)]
+struct Block {
+    markdown: String,
+    html: String,
+    is_list: bool,
+}
+
+impl Prose {
+    pub(super) fn new(seed: u64, render: fn(&str) -> String) -> Self {
+        let mut rng = stream(seed, Stream::Blocks);
+        let rendered = |(markdown, is_list): (String, bool)| Block {
+            html: render(&markdown),
+            markdown,
+            is_list,
+        };
+        Self {
+            title: rendered((format!("## Note {NUMBER}"), false)),
+            blocks: (0..BLOCKS).map(|_| rendered(block(&mut rng))).collect(),
+        }
+    }
+
+    /// The Markdown of a post, about 1 KB and no more than a post may have, and its HTML.
+    pub(super) fn post(&self, number: u64, rng: &mut impl Rng) -> (String, String) {
+        let digits = format!("{number:010}");
+        let mut markdown = self.title.markdown.replacen(NUMBER, &digits, 1);
+        let mut html = self.title.html.replace(NUMBER, &digits);
+        let mut after_list = false;
+        let mut tries = 0;
+        while tries < TRIES {
+            let block = &self.blocks[rng.random_range(0..BLOCKS as u32) as usize];
+            // Two lists in a row would be one list to Markdown.
+            let fits = markdown.len() + 2 + block.markdown.len() <= CONTENT_BYTES_MAX;
+            if !fits || (block.is_list && after_list) {
+                tries += 1;
+                continue;
+            }
+            markdown.push_str("\n\n");
+            markdown.push_str(&block.markdown);
+            html.push_str(&block.html);
+            after_list = block.is_list;
+        }
+        (markdown, html)
+    }
+}
+
+/// One block of Markdown, and whether it is a list.
+fn block(rng: &mut impl Rng) -> (String, bool) {
+    match rng.random_range(0..16) {
+        kind if kind < PARAGRAPHS => (paragraph(rng), false),
+        kind if kind < PARAGRAPHS + 2 => {
+            let items: Vec<String> = (0..3).map(|_| format!("- {}", words(rng, 4))).collect();
+            (items.join("\n"), true)
+        }
+        kind if kind < PARAGRAPHS + 4 => (format!("> {}", sentence(rng)), false),
+        kind if kind < PARAGRAPHS + 5 => (format!("### {}", words(rng, 4)), false),
+        _ => (
+            format!("```\n{} = {}\n```", words(rng, 1), words(rng, 3)),
+            false,
+        ),
+    }
+}
+
+fn paragraph(rng: &mut impl Rng) -> String {
+    let (before, after) = (sentence(rng), sentence(rng));
+    let middle = match rng.random_range(0..4) {
+        0 => format!("*{}*", words(rng, 2)),
+        1 => format!("**{}**", words(rng, 2)),
+        2 => format!("`{}`", words(rng, 1)),
+        _ => format!("[{}](https://example.org/{})", words(rng, 2), words(rng, 1)),
+    };
+    format!("{before} {middle} {after}")
+}
+
+fn sentence(rng: &mut impl Rng) -> String {
+    let count = rng.random_range(5..10);
+    let mut sentence = words(rng, count);
+    sentence[..1].make_ascii_uppercase();
+    sentence.push('.');
+    sentence
+}
+
+fn words(rng: &mut impl Rng, count: u32) -> String {
+    let words: Vec<&str> = (0..count)
+        .map(|_| WORDS[rng.random_range(0..WORDS.len() as u32) as usize])
+        .collect();
+    words.join(" ")
+}

@@ -1,0 +1,106 @@
+//! Asking a target's admin listener.
+
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::http::HeaderMap;
+
+use crate::ProbeError;
+
+/// An answer with status 200.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Makes a client that gives up after `timeout`, connection and body included.
+pub(crate) fn client(timeout: Duration) -> Agent {
+    Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .http_status_as_error(false)
+        // What a proxy would answer is not what the target says of itself.
+        .proxy(None)
+        .user_agent(concat!("tenfold/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into()
+}
+
+/// Gets a document of at most `limit` bytes.
+pub(crate) fn get(
+    client: &Agent,
+    url: &str,
+    timeout: Duration,
+    limit: u64,
+) -> Result<Answer, ProbeError> {
+    let failed = |error| failure(url, timeout, limit, error);
+    let mut answer = client.get(url).call().map_err(failed)?;
+    let body = answer.body_mut().with_config().limit(limit).read_to_vec();
+    let status = answer.status();
+    if status != 200 {
+        let body = String::from_utf8_lossy(body.as_deref().unwrap_or_default()).into_owned();
+        return Err(ProbeError::Status {
+            url: url.to_owned(),
+            status: status.as_u16(),
+            body: first_line(&body),
+        });
+    }
+    let body = body.map_err(failed)?;
+    let headers = answer.into_parts().0.headers;
+    Ok(Answer { headers, body })
+}
+
+/// Returns the address of `path` below `base`, which may leave out `http://`.
+pub(crate) fn join(base: &str, path: &str) -> String {
+    let base = base.trim().trim_end_matches('/');
+    if base.contains("://") {
+        format!("{base}{path}")
+    } else {
+        format!("http://{base}{path}")
+    }
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.trim().lines().next().unwrap_or_default();
+    line.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+fn failure(url: &str, timeout: Duration, limit: u64, error: ureq::Error) -> ProbeError {
+    let url = url.to_owned();
+    match error {
+        ureq::Error::Timeout(_) => ProbeError::Timeout {
+            url,
+            after: timeout,
+        },
+        ureq::Error::BodyExceedsLimit(_) => ProbeError::TooLong { url, limit },
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::RequireHttpsOnly(_) => {
+            ProbeError::Address {
+                url,
+                reason: error.to_string(),
+            }
+        }
+        error if url.starts_with("https:") => ProbeError::Address {
+            url,
+            reason: format!("{error}; only plain http is spoken to an admin listener"),
+        },
+        error => ProbeError::Unreachable {
+            url,
+            reason: error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_leave_out_its_scheme() {
+        assert_eq!(
+            join("127.0.0.1:80", "/metrics"),
+            "http://127.0.0.1:80/metrics"
+        );
+        assert_eq!(join("http://a:1/", "/x"), "http://a:1/x");
+        assert_eq!(join(" https://a/admin/ ", "/x"), "https://a/admin/x");
+    }
+}

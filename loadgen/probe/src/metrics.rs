@@ -1,0 +1,285 @@
+//! Prometheus text: what a target says of itself at `/metrics`.
+
+use std::time::Duration;
+
+use crate::{ProbeError, http};
+
+/// How long a scrape may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest document that is read.
+const LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The metrics of one scrape.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Metrics {
+    samples: Vec<Sample>,
+}
+
+/// One line of a scrape: a name, its labels and its value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// The metric's name, such as `http_server_requests_total`.
+    pub name: String,
+    /// Its labels in their order, unescaped.
+    pub labels: Vec<(String, String)>,
+    /// Its value.
+    pub value: f64,
+}
+
+impl Metrics {
+    /// Reads the metrics at `url`; where it has no path, at its `/metrics`.
+    ///
+    /// # Errors
+    ///
+    /// Where nothing answers within 5 s, the answer is not 200, or it is not Prometheus text.
+    pub fn scrape(url: &str) -> Result<Self, ProbeError> {
+        scrape(&http::client(TIMEOUT), url, TIMEOUT)
+    }
+
+    /// Parses Prometheus text (format 0.0.4; what OpenMetrics adds to a line is skipped).
+    ///
+    /// `source` names it in errors. A line that is none fails the whole, as it does in Prometheus:
+    /// a page of HTML is no empty set of metrics.
+    pub fn parse(source: &str, text: &str) -> Result<Self, ProbeError> {
+        let mut samples = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            samples.push(parse_sample(line).map_err(|reason| ProbeError::NotMetrics {
+                url: source.to_owned(),
+                line: index + 1,
+                reason,
+            })?);
+        }
+        Ok(Self { samples })
+    }
+
+    /// The samples, in the document's order.
+    pub fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
+    /// Adds up the values of every sample of that name, over all labels; none where there is no
+    /// such sample.
+    pub fn sum(&self, name: &str) -> Option<f64> {
+        self.sum_where(name, |_| true)
+    }
+
+    /// Adds up the values of the samples of that name which `keep` accepts.
+    pub fn sum_where(&self, name: &str, keep: impl Fn(&Sample) -> bool) -> Option<f64> {
+        self.samples
+            .iter()
+            .filter(|sample| sample.name == name && keep(sample))
+            .map(|sample| sample.value)
+            .reduce(|sum, value| sum + value)
+    }
+
+    /// Adds up a counter over all labels, as a whole number; none where it is absent or is not one
+    /// (exact up to 2^53, as the values travel as doubles).
+    pub fn counter_sum(&self, name: &str) -> Option<u64> {
+        let sum = self.sum(name)?;
+        (sum.is_finite() && sum >= 0.0).then_some(sum.round() as u64)
+    }
+}
+
+impl Sample {
+    /// The value of a label; none where the sample lacks it.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels
+            .iter()
+            .find(|(label, _)| label == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Scrapes with a client at hand, which keeps its connection.
+pub(crate) fn scrape(
+    client: &ureq::Agent,
+    url: &str,
+    timeout: Duration,
+) -> Result<Metrics, ProbeError> {
+    let url = metrics_url(url);
+    let answer = http::get(client, &url, timeout, LIMIT)?;
+    Metrics::parse(&url, &String::from_utf8_lossy(&answer.body))
+}
+
+fn metrics_url(url: &str) -> String {
+    let url = http::join(url, "");
+    let after_scheme = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+    if after_scheme.contains('/') {
+        url
+    } else {
+        format!("{url}/metrics")
+    }
+}
+
+fn parse_sample(line: &str) -> Result<Sample, String> {
+    let end = line
+        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
+        .ok_or("a metric without a value")?;
+    let (name, rest) = line.split_at(end);
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err("no metric's name at its start".into());
+    }
+    let rest = rest.trim_start();
+    let (labels, rest) = match rest.strip_prefix('{') {
+        Some(rest) => parse_labels(rest)?,
+        None => (Vec::new(), rest),
+    };
+    let value = rest
+        .split_ascii_whitespace()
+        .next()
+        .ok_or_else(|| format!("{name} has no value"))?;
+    Ok(Sample {
+        name: name.to_owned(),
+        labels,
+        // `+Inf`, `-Inf` and `NaN` are read by this too.
+        value: value
+            .parse()
+            .map_err(|_| format!("`{}` is not a number", value.escape_debug()))?,
+    })
+}
+
+type Labels = Vec<(String, String)>;
+
+/// Parses labels after their opening brace; returns them and what follows the closing one.
+fn parse_labels(mut rest: &str) -> Result<(Labels, &str), String> {
+    let mut labels = Vec::new();
+    loop {
+        rest = rest.trim_start();
+        if let Some(after) = rest.strip_prefix('}') {
+            return Ok((labels, after));
+        }
+        let (name, after) = rest.split_once('=').ok_or("a label without a value")?;
+        let quoted = after
+            .trim_start()
+            .strip_prefix('"')
+            .ok_or("a label's value without quotes")?;
+        let (value, after) = parse_quoted(quoted)?;
+        labels.push((name.trim().to_owned(), value));
+        rest = after.trim_start();
+        rest = match rest.strip_prefix(',') {
+            Some(after) => after,
+            None if rest.starts_with('}') => rest,
+            None => return Err("labels without an end".into()),
+        };
+    }
+}
+
+/// Parses a quoted value after its opening quote; returns it and what follows the closing one.
+fn parse_quoted(text: &str) -> Result<(String, &str), String> {
+    let mut value = String::new();
+    let mut chars = text.char_indices();
+    while let Some((index, c)) = chars.next() {
+        match c {
+            '"' => return Ok((value, &text[index + 1..])),
+            '\\' => match chars.next() {
+                Some((_, 'n')) => value.push('\n'),
+                Some((_, escaped @ ('\\' | '"'))) => value.push(escaped),
+                // Prometheus keeps an escape that it does not know as it is.
+                Some((_, other)) => value.extend(['\\', other]),
+                None => break,
+            },
+            c => value.push(c),
+        }
+    }
+    Err("a label's value without a closing quote".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SCRAPE: &str = "\
+# HELP http_server_requests_total Requests, counted when their headers are read.
+# TYPE http_server_requests_total counter
+http_server_requests_total{method=\"GET\",route=\"/v1/posts/{id}\",status=\"200\"} 41
+http_server_requests_total{method=\"POST\",} 1 1395066363000
+http_server_requests_total_other 7
+
+process_cpu_seconds_total 1.25e2
+weird{path=\"C:\\\\DIR\\n\\\"x\\\" \\q\"} +Inf
+nan NaN
+latency_bucket{le=\"0.1\"} 3 # {trace_id=\"x\"} 0.05
+";
+
+    #[test]
+    fn a_scrape_is_read() {
+        let metrics = Metrics::parse("here", SCRAPE).unwrap();
+        assert_eq!(metrics.counter_sum("http_server_requests_total"), Some(42));
+        assert_eq!(metrics.sum("process_cpu_seconds_total"), Some(125.0));
+        assert_eq!(metrics.sum("latency_bucket"), Some(3.0));
+        assert_eq!(metrics.sum("absent"), None);
+        assert_eq!(metrics.counter_sum("weird"), None);
+        assert_eq!(metrics.counter_sum("nan"), None);
+        let weird = metrics
+            .samples()
+            .iter()
+            .find(|s| s.name == "weird")
+            .unwrap();
+        assert_eq!(weird.label("path"), Some("C:\\DIR\n\"x\" \\q"));
+        assert_eq!(weird.label("absent"), None);
+        let get = metrics.sum_where("http_server_requests_total", |sample| {
+            sample.label("method") == Some("GET")
+        });
+        assert_eq!(get, Some(41.0));
+    }
+
+    #[test]
+    fn what_is_no_scrape_is_refused_with_its_line() {
+        for (text, line) in [
+            ("<!doctype html>", 1),
+            ("a 1\nb", 2),
+            ("a{b=\"c} 1", 1),
+            ("a{b=c} 1", 1),
+            ("a{b=\"c\" 1", 1),
+            ("a{b=\"c\"}", 1),
+            ("a one", 1),
+            ("1a 1", 1),
+            ("a{", 1),
+        ] {
+            match Metrics::parse("here", text) {
+                Err(ProbeError::NotMetrics { line: found, .. }) => {
+                    assert_eq!(found, line, "{text}")
+                }
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_path_means_its_metrics() {
+        assert_eq!(metrics_url("127.0.0.1:9"), "http://127.0.0.1:9/metrics");
+        assert_eq!(metrics_url("http://a/"), "http://a/metrics");
+        assert_eq!(
+            metrics_url("http://a/admin/prometheus"),
+            "http://a/admin/prometheus"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read_or_refused(text in "\\PC*|[a-z{}\",=\\\\ 0-9\n#]{0,60}") {
+            let _ = Metrics::parse("here", &text);
+        }
+
+        #[test]
+        fn what_is_written_is_read_back(
+            name in "[a-zA-Z_:][a-zA-Z0-9_:]{0,20}",
+            label in "[a-zA-Z_][a-zA-Z0-9_]{0,10}",
+            text in "[^\r]{0,20}",
+            value in any::<f64>().prop_filter("a NaN equals nothing", |value| !value.is_nan()),
+        ) {
+            let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            prop_assume!(escaped.lines().count() <= 1);
+            let metrics = Metrics::parse("here", &format!("{name}{{{label}=\"{escaped}\"}} {value}\n"))?;
+            let expected = Sample { name, labels: vec![(label, text)], value };
+            prop_assert_eq!(metrics.samples(), &[expected]);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! A flamegraph, as an SVG that needs no script.
+
+use inferno::flamegraph::{self, Options};
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, Writer};
+
+use super::Profile;
+
+/// The width that text is fitted to, in units of the drawing.
+const WIDTH: usize = 1200;
+
+/// Share of the width, in per cent, below which a frame is not drawn: a tenth of a unit.
+const SMALLEST_PERCENT: f64 = 0.01;
+
+/// Draws a flamegraph of a profile: a bare `<svg>` element, as wide as what it stands in.
+///
+/// It holds no script, no style sheet, no outside address and no identifier, so it can stand alone
+/// or inside a page. Pointing at a frame shows its name and share. What is too narrow to be seen is
+/// not drawn, and the drawing says so; nothing else is left out.
+pub fn flamegraph_svg(profile: &Profile) -> String {
+    let samples = profile.samples();
+    if samples == 0 {
+        return message(
+            "no samples were captured: the process was idle, or its profiler saw nothing",
+        );
+    }
+    let lines: Vec<String> = profile
+        .stacks
+        .iter()
+        .map(|stack| {
+            let names: Vec<String> = profile.names(stack).map(frame_name).collect();
+            format!("{} {}", names.join(";"), stack.samples)
+        })
+        .collect();
+    let mut options = Options::default();
+    options.title = "CPU time by stack".into();
+    options.subtitle = Some(format!(
+        "{samples} samples{}; frames narrower than {SMALLEST_PERCENT}% are not drawn",
+        profile
+            .hz
+            .map_or_else(String::new, |hz| format!(" at {hz:.0} Hz"))
+    ));
+    options.image_width = Some(WIDTH);
+    options.min_width = SMALLEST_PERCENT;
+    options.deterministic = true;
+    options.no_javascript = true;
+    let mut drawn = Vec::new();
+    let outcome =
+        flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut drawn);
+    outcome
+        .map_err(|error| error.to_string())
+        .and_then(|()| plain(&drawn))
+        .unwrap_or_else(|reason| message(&format!("the flamegraph could not be drawn: {reason}")))
+}
+
+/// Makes a name fit for a folded line, where `;` parts frames and a line parts stacks.
+fn frame_name(name: &str) -> String {
+    let name: String = name
+        .chars()
+        .map(|c| match c {
+            ';' => ',',
+            c if c.is_control() => ' ',
+            c => c,
+        })
+        .collect();
+    let name = name.trim();
+    // What would read as a comment of the format, or as nothing.
+    match name {
+        "" => "[unknown]".into(),
+        _ if name.starts_with('#') => format!("_{name}"),
+        _ => name.to_owned(),
+    }
+}
+
+/// Takes from a drawing of inferno's what needs its script, and what would not keep to itself
+/// within a page.
+fn plain(drawn: &[u8]) -> Result<String, String> {
+    let mut reader = Reader::from_reader(drawn);
+    reader.config_mut().expand_empty_elements = false;
+    let mut writer = Writer::new(Vec::with_capacity(drawn.len()));
+    let failed = |error: &dyn std::fmt::Display| error.to_string();
+    let mut at_root = true;
+    loop {
+        let event = reader.read_event().map_err(|error| failed(&error))?;
+        let kept = match event {
+            Event::Eof => break,
+            Event::Decl(_) | Event::DocType(_) | Event::Comment(_) | Event::PI(_) => None,
+            Event::Start(element) if is_dropped(&element) => {
+                let end = element.to_end().into_owned();
+                reader
+                    .read_to_end(end.name())
+                    .map_err(|error| failed(&error))?;
+                None
+            }
+            Event::Start(element) if at_root => {
+                at_root = false;
+                Some(Event::Start(root(&element)?))
+            }
+            Event::Start(element) => Some(Event::Start(bare(&element)?)),
+            Event::Empty(element) if is_dropped(&element) => None,
+            Event::Empty(element) => Some(Event::Empty(bare(&element)?)),
+            other => Some(other.into_owned()),
+        };
+        if let Some(kept) = kept {
+            writer.write_event(kept).map_err(|error| failed(&error))?;
+        }
+    }
+    String::from_utf8(writer.into_inner()).map_err(|error| failed(&error))
+}
+
+/// Tells what only the script, or a page of its own, has use for.
+fn is_dropped(element: &BytesStart<'_>) -> bool {
+    let name = element.name();
+    let is = |id: &[u8]| {
+        element
+            .attributes()
+            .flatten()
+            .any(|attribute| attribute.key.as_ref() == b"id" && *attribute.value == *id)
+    };
+    matches!(name.as_ref(), b"script" | b"style" | b"defs")
+        || (name.as_ref() == b"text"
+            && [&b"unzoom"[..], b"search", b"details", b"matched"]
+                .into_iter()
+                .any(is))
+}
+
+/// Makes the root element: as wide as there is room, in its proportions, readable on any page.
+fn root(element: &BytesStart<'_>) -> Result<BytesStart<'static>, String> {
+    let view_box = element
+        .try_get_attribute("viewBox")
+        .map_err(|error| error.to_string())?
+        .ok_or("it has no viewBox")?;
+    let view_box = String::from_utf8_lossy(&view_box.value).into_owned();
+    let mut root = BytesStart::new("svg");
+    root.push_attribute(("xmlns", "http://www.w3.org/2000/svg"));
+    root.push_attribute(("width", "100%"));
+    root.push_attribute(("viewBox", view_box.as_str()));
+    root.push_attribute(("role", "img"));
+    root.push_attribute(("font-family", "monospace"));
+    root.push_attribute(("font-size", "12"));
+    Ok(root)
+}
+
+/// Copies an element with the attributes that draw.
+fn bare(element: &BytesStart<'_>) -> Result<BytesStart<'static>, String> {
+    let name = String::from_utf8_lossy(element.name().as_ref()).into_owned();
+    let mut copy = BytesStart::new(name);
+    for attribute in element.attributes() {
+        let attribute = attribute.map_err(|error| error.to_string())?;
+        match (attribute.key.as_ref(), &*attribute.value) {
+            // The style sheet centred these two.
+            (b"id", b"title" | b"subtitle") => {
+                copy.push_attribute(("text-anchor", "middle"));
+            }
+            (b"fill", b"url(#background)") => copy.push_attribute(("fill", "#f8f8f8")),
+            (b"id" | b"class" | b"onload" | b"total_samples", _) => {}
+            (key, _) if key.contains(&b':') => {}
+            _ => copy.push_attribute(attribute),
+        }
+    }
+    Ok(copy)
+}
+
+fn message(text: &str) -> String {
+    let text = quick_xml::escape::escape(text);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"100%\" viewBox=\"0 0 {WIDTH} 60\" \
+         role=\"img\" font-family=\"monospace\" font-size=\"14\">\
+         <rect width=\"100%\" height=\"100%\" fill=\"#f8f8f8\"/>\
+         <text x=\"50%\" y=\"35\" text-anchor=\"middle\">{text}</text></svg>"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fold::tests::{by_hand, encode};
+    use super::super::{Profile, Stack};
+    use super::*;
+
+    /// Reads it as XML and returns how many elements of each kind there are and all text.
+    fn read(svg: &str) -> (std::collections::BTreeMap<String, usize>, String) {
+        let mut reader = Reader::from_str(svg);
+        let mut elements = std::collections::BTreeMap::new();
+        let mut text = String::new();
+        loop {
+            match reader.read_event().unwrap() {
+                Event::Eof => return (elements, text),
+                Event::Start(element) | Event::Empty(element) => {
+                    let name = String::from_utf8(element.name().as_ref().to_vec()).unwrap();
+                    *elements.entry(name).or_default() += 1;
+                }
+                Event::Text(piece) => text.push_str(&String::from_utf8_lossy(&piece)),
+                Event::GeneralRef(piece) => {
+                    text.push_str(&format!("&{};", String::from_utf8_lossy(&piece)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn it_draws_every_frame_and_needs_no_script() {
+        let profile = Profile::decode("here", &encode(&by_hand())).unwrap();
+        let svg = flamegraph_svg(&profile);
+        assert!(svg.starts_with("<svg "), "{svg}");
+        assert!(svg.contains("width=\"100%\" viewBox=\"0 0 1200 "), "{svg}");
+        for absent in ["script", "<style", "onload", " id=", "url(", "class=", "<!"] {
+            assert!(!svg.contains(absent), "{absent} in {svg}");
+        }
+        assert_eq!(svg.matches("http").count(), 1, "{svg}");
+        let (elements, text) = read(&svg);
+        // all, main, work, inner, libc, and the two that are unknown.
+        assert_eq!(elements["title"], 7, "{text}");
+        assert!(
+            text.contains(
+                "&lt;inner as core::ops::Fn&lt;[u8, 4]&gt;&gt;::call (35 samples, 67.31%)"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("52 samples at 100 Hz"), "{text}");
+    }
+
+    #[test]
+    fn hostile_names_stay_text() {
+        let profile = Profile {
+            functions: [
+                "</title><script>alert(1)</script>",
+                "# a",
+                " ",
+                "b 12 13",
+                "a\nb;c\0",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            stacks: (0..5)
+                .map(|frame| Stack {
+                    frames: vec![frame],
+                    samples: 10,
+                })
+                .collect(),
+            ..Profile::default()
+        };
+        let (elements, text) = read(&flamegraph_svg(&profile));
+        assert!(!elements.contains_key("script"));
+        assert!(text.contains("50 samples"), "{text}");
+        assert_eq!(elements["title"], 6, "{text}");
+    }
+
+    #[test]
+    fn an_empty_profile_says_so() {
+        assert!(flamegraph_svg(&Profile::default()).contains("no samples"));
+    }
+}

@@ -1,0 +1,469 @@
+//! A profile, folded: each stack once, with how often it was seen.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+use prost::Message;
+
+use super::proto;
+use crate::ProbeError;
+
+/// The longest profile that is unpacked.
+const LIMIT: u64 = 256 * 1024 * 1024;
+
+/// A CPU profile, folded.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Profile {
+    /// The names of the functions that [`Stack::frames`] refers to, demangled.
+    pub functions: Vec<String>,
+    /// Every distinct stack, in an order that depends on nothing but the names.
+    pub stacks: Vec<Stack>,
+    /// How long was sampled, in nanoseconds; none where the profile does not say.
+    pub duration_ns: Option<u64>,
+    /// Samples a CPU second; none where the profile does not say.
+    pub hz: Option<f64>,
+}
+
+/// A stack and how often it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stack {
+    /// Indices of its functions, root first.
+    pub frames: Vec<u32>,
+    /// Samples of it.
+    pub samples: u64,
+}
+
+impl Profile {
+    /// Decodes a gzipped `profile.proto`; `source` names it in errors.
+    ///
+    /// Nothing is left out or merged but equal stacks: inlined functions are frames of their own, a
+    /// frame without a name stands as its library in brackets, and a stack that could not be walked
+    /// as `[unknown]`.
+    pub fn decode(source: &str, encoded: &[u8]) -> Result<Self, ProbeError> {
+        let malformed = |reason: String| ProbeError::NotProfile {
+            source_name: source.to_owned(),
+            reason,
+        };
+        if !encoded.starts_with(&[0x1f, 0x8b]) {
+            return Err(malformed("it is not gzip".into()));
+        }
+        let mut bytes = Vec::new();
+        MultiGzDecoder::new(encoded)
+            .take(LIMIT + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| malformed(error.to_string()))?;
+        if bytes.len() as u64 > LIMIT {
+            return Err(malformed(format!("it unpacks to more than {LIMIT} bytes")));
+        }
+        let profile = proto::Profile::decode(bytes.as_slice())
+            .map_err(|error| malformed(error.to_string()))?;
+        fold(&profile).map_err(malformed)
+    }
+
+    /// Samples in the profile.
+    pub fn samples(&self) -> u64 {
+        self.stacks
+            .iter()
+            .fold(0, |sum, stack| sum.saturating_add(stack.samples))
+    }
+
+    /// The names of a stack's functions, root first.
+    pub fn names<'a>(&'a self, stack: &'a Stack) -> impl Iterator<Item = &'a str> {
+        stack
+            .frames
+            .iter()
+            .map(|frame| self.functions[*frame as usize].as_str())
+    }
+}
+
+fn fold(profile: &proto::Profile) -> Result<Profile, String> {
+    let text = |index: i64| {
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| profile.string_table.get(index))
+            .map_or("", String::as_str)
+    };
+    if profile.sample_type.is_empty() {
+        return Err("it does not say what its samples count".into());
+    }
+    let counter = Counter::of(profile, &text)?;
+
+    // Locations with few frames are shared by many samples, so each is named once.
+    let mut names = Names::default();
+    let functions: HashMap<u64, u32> = profile
+        .function
+        .iter()
+        .map(|function| {
+            let name = match text(function.name) {
+                "" => text(function.system_name),
+                name => name,
+            };
+            (function.id, names.index(&demangle(name)))
+        })
+        .collect();
+    let mappings: HashMap<u64, &str> = profile
+        .mapping
+        .iter()
+        .map(|mapping| (mapping.id, text(mapping.filename)))
+        .collect();
+    let mut locations: HashMap<u64, Vec<u32>> = HashMap::with_capacity(profile.location.len());
+    for location in &profile.location {
+        // Outermost first, as stacks are here.
+        let mut frames: Vec<u32> = location
+            .line
+            .iter()
+            .rev()
+            .filter_map(|line| functions.get(&line.function_id).copied())
+            .collect();
+        if frames.is_empty() {
+            frames.push(names.index(&unnamed(mappings.get(&location.mapping_id).copied())));
+        }
+        locations.insert(location.id, frames);
+    }
+    let unknown = names.index("[unknown]");
+
+    let mut stacks: HashMap<Vec<u32>, u64> = HashMap::new();
+    for sample in &profile.sample {
+        let samples = counter.samples(sample);
+        if samples == 0 {
+            continue;
+        }
+        let mut frames: Vec<u32> = Vec::new();
+        for id in sample.location_id.iter().rev() {
+            match locations.get(id) {
+                Some(location) => frames.extend(location),
+                None => frames.push(unknown),
+            }
+        }
+        if frames.is_empty() {
+            frames.push(unknown);
+        }
+        let total = stacks.entry(frames).or_default();
+        *total = total.saturating_add(samples);
+    }
+
+    let functions = names.names;
+    let mut stacks: Vec<Stack> = stacks
+        .into_iter()
+        .map(|(frames, samples)| Stack { frames, samples })
+        .collect();
+    let key = |stack: &Stack| -> Vec<&str> {
+        stack
+            .frames
+            .iter()
+            .map(|frame| functions[*frame as usize].as_str())
+            .collect()
+    };
+    stacks.sort_by_cached_key(|stack| key(stack).join("\0"));
+    Ok(Profile {
+        functions,
+        stacks,
+        duration_ns: u64::try_from(profile.duration_nanos)
+            .ok()
+            .filter(|duration| *duration > 0),
+        hz: counter.hz,
+    })
+}
+
+/// Which value of a sample counts samples, and how.
+struct Counter {
+    value: usize,
+    // CPU nanoseconds that one sample stands for, where the value is CPU time.
+    divisor: u64,
+    hz: Option<f64>,
+}
+
+impl Counter {
+    fn of<'a>(profile: &proto::Profile, text: &impl Fn(i64) -> &'a str) -> Result<Self, String> {
+        let types: Vec<(&str, &str)> = profile
+            .sample_type
+            .iter()
+            .map(|kind| (text(kind.r#type), text(kind.unit)))
+            .collect();
+        let period = u64::try_from(profile.period).unwrap_or(0);
+        let period_ns = match profile.period_type.map(|kind| text(kind.unit)) {
+            Some("nanoseconds") => period,
+            Some("microseconds") => period.saturating_mul(1_000),
+            Some("milliseconds") => period.saturating_mul(1_000_000),
+            _ => 0,
+        };
+        let hz = (period_ns > 0).then(|| 1e9 / period_ns as f64);
+        if let Some(value) = types.iter().position(|(_, unit)| *unit == "count") {
+            return Ok(Self {
+                value,
+                divisor: 1,
+                hz,
+            });
+        }
+        match types.iter().position(|(_, unit)| *unit == "nanoseconds") {
+            Some(value) if period_ns > 0 => Ok(Self {
+                value,
+                divisor: period_ns,
+                hz,
+            }),
+            _ => Err(format!(
+                "its samples are neither counted nor timed ({})",
+                types
+                    .iter()
+                    .map(|(kind, unit)| format!("{kind}/{unit}"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )),
+        }
+    }
+
+    fn samples(&self, sample: &proto::Sample) -> u64 {
+        let value = sample.value.get(self.value).copied().unwrap_or(0);
+        let value = u64::try_from(value).unwrap_or(0);
+        // To the nearest: a sample's CPU time is its count times the period, give or take rounding.
+        value.saturating_add(self.divisor / 2) / self.divisor
+    }
+}
+
+/// Names, each with an index.
+#[derive(Default)]
+struct Names {
+    names: Vec<String>,
+    indices: BTreeMap<String, u32>,
+}
+
+impl Names {
+    fn index(&mut self, name: &str) -> u32 {
+        if let Some(index) = self.indices.get(name) {
+            return *index;
+        }
+        // A profile of 256 MiB can't hold as many as would not fit.
+        let index = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        self.names.push(name.to_owned());
+        self.indices.insert(name.to_owned(), index);
+        index
+    }
+}
+
+/// Demangles a Rust symbol and takes off its hash, so that instances of one function are one.
+fn demangle(name: &str) -> String {
+    if name.is_empty() {
+        return "[unknown]".into();
+    }
+    let name = format!("{:#}", rustc_demangle::demangle(name));
+    // A name that the target demangled may have kept its hash.
+    let hash_at = name
+        .len()
+        .checked_sub(19)
+        .filter(|at| name.is_char_boundary(*at));
+    match hash_at.map(|at| name.split_at(at)) {
+        Some((bare, hash))
+            if !bare.is_empty()
+                && hash.starts_with("::h")
+                && hash[3..].bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
+            bare.to_owned()
+        }
+        _ => name,
+    }
+}
+
+/// What stands for a frame without a name: the file it is in.
+fn unnamed(file: Option<&str>) -> String {
+    let name = file.map(|file| file.rsplit('/').next().unwrap_or(file));
+    match name {
+        Some(name) if !name.is_empty() => format!("[{}]", name.trim_matches(['[', ']'])),
+        _ => "[unknown]".into(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Packs a profile as a target does.
+    pub(crate) fn encode(profile: &proto::Profile) -> Vec<u8> {
+        gzip(&profile.encode_to_vec())
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// A profile at 100 Hz with known stacks: `main` calls `work`, into which `inner` is inlined,
+    /// and a library without names.
+    pub(crate) fn by_hand() -> proto::Profile {
+        let strings = [
+            "",
+            "samples",
+            "count",
+            "cpu",
+            "nanoseconds",
+            "main",
+            "_ZN4work17h0123456789abcdefE",
+            "<inner as core::ops::Fn<[u8; 4]>>::call::h0123456789abcdef",
+            "/lib/libc.so.6",
+        ];
+        let value_type = |kind, unit| proto::ValueType { r#type: kind, unit };
+        let function = |id, name| proto::Function {
+            id,
+            name,
+            system_name: 0,
+        };
+        let location = |id, mapping_id, functions: &[u64]| proto::Location {
+            id,
+            mapping_id,
+            line: functions
+                .iter()
+                .map(|function_id| proto::Line {
+                    function_id: *function_id,
+                })
+                .collect(),
+        };
+        let sample = |locations: &[u64], count: i64| proto::Sample {
+            location_id: locations.to_vec(),
+            value: vec![count, count * 10_000_000],
+        };
+        proto::Profile {
+            sample_type: vec![value_type(1, 2), value_type(3, 4)],
+            sample: vec![
+                sample(&[2, 1], 30),
+                sample(&[3, 1], 10),
+                // The same stack again, as from another thread.
+                sample(&[2, 1], 5),
+                sample(&[1], 4),
+                sample(&[], 1),
+                sample(&[99, 1], 2),
+                sample(&[1], 0),
+                sample(&[1], -7),
+            ],
+            mapping: vec![proto::Mapping { id: 1, filename: 8 }],
+            location: vec![
+                location(1, 0, &[1]),
+                location(2, 0, &[3, 2]),
+                location(3, 1, &[]),
+            ],
+            function: vec![function(1, 5), function(2, 6), function(3, 7)],
+            string_table: strings.map(str::to_owned).to_vec(),
+            duration_nanos: 2_000_000_000,
+            period_type: Some(value_type(3, 4)),
+            period: 10_000_000,
+        }
+    }
+
+    fn folded(profile: &Profile) -> Vec<(String, u64)> {
+        profile
+            .stacks
+            .iter()
+            .map(|stack| {
+                (
+                    profile.names(stack).collect::<Vec<_>>().join(">"),
+                    stack.samples,
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_profile_by_hand_is_folded() {
+        let profile = Profile::decode("here", &encode(&by_hand())).unwrap();
+        let expected = [
+            ("[unknown]", 1),
+            ("main", 4),
+            ("main>[libc.so.6]", 10),
+            ("main>[unknown]", 2),
+            ("main>work><inner as core::ops::Fn<[u8; 4]>>::call", 35),
+        ];
+        let expected = expected.map(|(stack, samples)| (stack.to_owned(), samples));
+        assert_eq!(folded(&profile), expected);
+        assert_eq!(profile.samples(), 52);
+        assert_eq!(profile.hz, Some(100.0));
+        assert_eq!(profile.duration_ns, Some(2_000_000_000));
+    }
+
+    #[test]
+    fn samples_that_are_only_timed_are_counted_by_the_period() {
+        let mut timed = by_hand();
+        timed.sample_type.remove(0);
+        for sample in &mut timed.sample {
+            sample.value.remove(0);
+        }
+        let timed = Profile::decode("here", &encode(&timed)).unwrap();
+        assert_eq!(timed.samples(), 52);
+
+        let mut neither = by_hand();
+        neither.sample_type = vec![proto::ValueType { r#type: 5, unit: 5 }];
+        let error = Profile::decode("here", &encode(&neither)).unwrap_err();
+        assert!(error.to_string().contains("main/main"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_profile_is_refused() {
+        let whole = encode(&by_hand());
+        let html = b"<html>not found</html>";
+        for (bytes, reason) in [
+            (&html[..], "not gzip"),
+            (&[][..], "not gzip"),
+            (&gzip(html)[..], ""),
+            (&gzip(b"")[..], "does not say"),
+            (&whole[..whole.len() / 2], ""),
+        ] {
+            let error = Profile::decode("here", bytes).unwrap_err().to_string();
+            assert!(
+                error.starts_with("here is not a gzipped profile.proto"),
+                "{error}"
+            );
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_archive_bomb_is_refused() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        let megabyte = vec![0_u8; 1 << 20];
+        for _ in 0..=LIMIT >> 20 {
+            encoder.write_all(&megabyte).unwrap();
+        }
+        let error = Profile::decode("here", &encoder.finish().unwrap()).unwrap_err();
+        assert!(error.to_string().contains("unpacks to more"), "{error}");
+    }
+
+    #[test]
+    fn names_are_demangled() {
+        for (mangled, name) in [
+            ("_ZN4core3ptr4read17h0123456789abcdefE", "core::ptr::read"),
+            ("_RNvCs1234_7mycrate3foo", "mycrate::foo"),
+            ("runtime.mallocgc", "runtime.mallocgc"),
+            ("a::b::h0123456789abcdef", "a::b"),
+            ("a::b::h0123456789abcdeg", "a::b::h0123456789abcdeg"),
+            ("::h0123456789abcdef", "::h0123456789abcdef"),
+            ("", "[unknown]"),
+            ("日本語日本語日本語日本語", "日本語日本語日本語日本語"),
+        ] {
+            assert_eq!(demangle(mangled), name);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let _ = Profile::decode("here", &bytes);
+            let _ = Profile::decode("here", &gzip(&bytes));
+        }
+
+        #[test]
+        fn a_damaged_profile_is_decoded_or_refused(at in any::<prop::sample::Index>(), byte: u8) {
+            let mut bytes = by_hand().encode_to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(profile) = Profile::decode("here", &gzip(&bytes)) {
+                super::super::flamegraph_svg(&profile);
+                super::super::top(&profile, 10);
+            }
+        }
+    }
+}

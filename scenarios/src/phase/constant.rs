@@ -1,0 +1,30 @@
+//! One rate throughout.
+
+use crate::curve::Segment;
+use crate::error::ScenarioError;
+use crate::fields::Fields;
+use crate::rate::Rate;
+
+/// One rate throughout.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constant {
+    /// The rate.
+    pub rate: Rate,
+}
+
+impl Constant {
+    pub(super) fn read(fields: &mut Fields<'_>) -> Result<Self, ScenarioError> {
+        Ok(Self {
+            rate: fields.required("rate")?.rate()?,
+        })
+    }
+
+    pub(super) fn segments(&self, seconds: f64) -> Vec<Segment> {
+        let rate = self.rate.per_second();
+        vec![Segment::straight(seconds, rate, rate)]
+    }
+
+    pub(super) fn scale(&mut self, factor: f64) {
+        self.rate = self.rate.scaled(factor);
+    }
+}

@@ -1,0 +1,352 @@
+//! Texts with placeholders.
+//!
+//! A `{` begins a placeholder only where a name and then `}`, `:` or `+` follow, so JSON stands as it
+//! is. `{{name}}` stands for the text `{name}`. Every other brace is itself.
+
+use std::collections::BTreeSet;
+
+use rand::RngExt;
+use rand::SeedableRng;
+
+use crate::arrival::Draw;
+use crate::fields::clip;
+use crate::nearest::suggestion;
+use crate::stream::{Stream, stir};
+use crate::targets::Targets;
+use crate::variables::Variables;
+use crate::words::words;
+
+/// A text with placeholders, taken apart once and filled in for every request.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Part {
+    Literal(String),
+    Key(u64),
+    User(u64),
+    Entropy,
+    Text(usize),
+    Hex(usize),
+    Integer(i64, i64),
+    Target,
+    Variable(usize),
+}
+
+/// A placeholder that can't be understood: what is wrong, what to write, and where in the template.
+#[derive(Debug)]
+pub(crate) struct TemplateError {
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+/// The names that placeholders have of themselves; captured variables can't take them.
+pub(crate) const BUILT_IN: [&str; 7] =
+    ["key", "user", "entropy", "text", "hex", "integer", "target"];
+
+/// The most bytes that one placeholder may make.
+const LONGEST: usize = 16 * 1024 * 1024;
+
+impl Template {
+    pub(crate) fn parse(text: &str, variables: &[String]) -> Result<Self, TemplateError> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(open) = rest.find('{') {
+            let (before, from) = rest.split_at(open);
+            literal.push_str(before);
+            if let Some(escaped) = from.strip_prefix('{').and_then(|inner| placeholder(inner))
+                && from[1 + escaped..].starts_with('}')
+            {
+                literal.push_str(&from[1..1 + escaped]);
+                rest = &from[2 + escaped..];
+            } else if let Some(length) = placeholder(from) {
+                if !literal.is_empty() {
+                    parts.push(Part::Literal(std::mem::take(&mut literal)));
+                }
+                parts.push(part(&from[1..length - 1], variables)?);
+                rest = &from[length..];
+            } else {
+                literal.push('{');
+                rest = &from[1..];
+            }
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal));
+        }
+        Ok(Self { parts })
+    }
+
+    /// Returns the text, where it is the same for every request.
+    pub(crate) fn constant(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [] => Some(""),
+            [Part::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Says whether it begins with so many literal characters.
+    pub(crate) fn starts_with(&self, prefix: char) -> bool {
+        match self.parts.first() {
+            Some(Part::Literal(text)) => text.starts_with(prefix),
+            // A recorded target or a captured location brings its own beginning.
+            Some(Part::Target | Part::Variable(_)) => true,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn uses_key(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Key(_)))
+    }
+
+    pub(crate) fn uses_target(&self) -> bool {
+        self.parts.contains(&Part::Target)
+    }
+
+    /// Returns the captured variables it needs.
+    pub(crate) fn variables(&self) -> BTreeSet<usize> {
+        self.parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Variable(index) => Some(*index),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Says whether captured variables are all that changes in it.
+    pub(crate) fn depends_on_variables_alone(&self) -> bool {
+        self.parts
+            .iter()
+            .all(|part| matches!(part, Part::Literal(_) | Part::Variable(_)))
+    }
+
+    /// Appends the text for a draw.
+    ///
+    /// # Errors
+    /// Returns the index of a variable that nothing has set yet.
+    pub(crate) fn fill(
+        &self,
+        draw: &Draw,
+        variables: &Variables,
+        targets: &Targets,
+        place: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), usize> {
+        for (index, part) in self.parts.iter().enumerate() {
+            // Each placeholder has its own numbers, and the same ones however the rest changes.
+            let entropy = || stir(draw.entropy ^ stir((place << 32) | index as u64));
+            match part {
+                Part::Literal(text) => out.extend_from_slice(text.as_bytes()),
+                Part::Key(plus) => decimal(draw.key.wrapping_add(*plus), out),
+                Part::User(plus) => decimal(draw.user.wrapping_add(*plus), out),
+                Part::Entropy => hex(draw.entropy, 16, out),
+                Part::Text(length) => words(entropy(), *length, out),
+                Part::Hex(length) => {
+                    let mut random = Stream::seed_from_u64(entropy());
+                    let mut left = *length;
+                    while left > 0 {
+                        let digits = left.min(16);
+                        hex(random.random(), digits, out);
+                        left -= digits;
+                    }
+                }
+                Part::Integer(low, high) => {
+                    let number = Stream::seed_from_u64(entropy()).random_range(*low..=*high);
+                    if number < 0 {
+                        out.push(b'-');
+                    }
+                    decimal(number.unsigned_abs(), out);
+                }
+                Part::Target => {
+                    out.extend_from_slice(targets.get(draw.key).unwrap_or("/").as_bytes());
+                }
+                Part::Variable(variable) => {
+                    out.extend_from_slice(variables.get(*variable).ok_or(*variable)?.as_bytes());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the length of the placeholder at the beginning of a text, braces included.
+fn placeholder(text: &str) -> Option<usize> {
+    let inner = text.strip_prefix('{')?;
+    let name = inner
+        .find(|c: char| !is_name(c))
+        .filter(|length| *length > 0)?;
+    if inner.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    match inner[name..].chars().next()? {
+        '}' => Some(name + 2),
+        ':' | '+' => {
+            let argument = &inner[name + 1..];
+            let length =
+                argument.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '-'))?;
+            argument[length..]
+                .starts_with('}')
+                .then_some(name + length + 3)
+        }
+        _ => None,
+    }
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
+}
+
+/// Says whether a captured variable may have this name.
+pub(crate) fn is_variable_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') && name.chars().all(is_name)
+}
+
+fn part(inside: &str, variables: &[String]) -> Result<Part, TemplateError> {
+    let shown = clip(inside);
+    let wrong = |form: &str| TemplateError {
+        message: format!("`{{{shown}}}` is not a placeholder"),
+        hint: Some(format!("write it as {form}")),
+    };
+    let (name, separator, argument) = match inside.find([':', '+']) {
+        None => (inside, ' ', ""),
+        Some(at) => (
+            &inside[..at],
+            inside[at..].chars().next().unwrap_or(' '),
+            &inside[at + 1..],
+        ),
+    };
+    let plus = |form: &str| match separator {
+        ' ' => Ok(0),
+        '+' => argument.parse::<u64>().map_err(|_| wrong(form)),
+        _ => Err(wrong(form)),
+    };
+    let length = |form: &str| match argument.parse::<usize>() {
+        Ok(length) if separator == ':' && length <= LONGEST => Ok(length),
+        _ => Err(wrong(form)),
+    };
+    match name {
+        "key" => Ok(Part::Key(plus("`{key}` or `{key+1}`")?)),
+        "user" => Ok(Part::User(plus("`{user}` or `{user+1}`")?)),
+        "text" => Ok(Part::Text(length("`{text:1000}`, at most 16777216 bytes")?)),
+        "hex" => Ok(Part::Hex(length("`{hex:16}`, at most 16777216 digits")?)),
+        "integer" => {
+            let form = "`{integer:1..6}`, both ends included";
+            let (low, high) = argument.split_once("..").ok_or_else(|| wrong(form))?;
+            match (low.parse(), high.parse()) {
+                (Ok(low), Ok(high)) if separator == ':' && low <= high => {
+                    Ok(Part::Integer(low, high))
+                }
+                _ => Err(wrong(form)),
+            }
+        }
+        "entropy" if separator == ' ' => Ok(Part::Entropy),
+        "target" if separator == ' ' => Ok(Part::Target),
+        "entropy" | "target" => Err(wrong(&format!("`{{{name}}}`"))),
+        _ => match variables.iter().position(|variable| variable == name) {
+            Some(index) if separator == ' ' => Ok(Part::Variable(index)),
+            Some(_) => Err(wrong(&format!("`{{{name}}}`"))),
+            None => {
+                let known: Vec<&str> = BUILT_IN
+                    .into_iter()
+                    .chain(variables.iter().map(String::as_str))
+                    .collect();
+                Err(TemplateError {
+                    message: format!("nothing is called `{{{}}}`", clip(name)),
+                    hint: suggestion(name, known.iter().copied()),
+                })
+            }
+        },
+    }
+}
+
+/// Appends a number without the detour over a `String`.
+fn decimal(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
+}
+
+/// Appends the lowest `digits` hexadecimal digits of a number.
+fn hex(number: u64, digits: usize, out: &mut Vec<u8>) {
+    for place in (0..digits).rev() {
+        let digit = (number >> (4 * place)) & 15;
+        out.push(b"0123456789abcdef"[digit as usize]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(text: &str) -> String {
+        let template = Template::parse(text, &["token".to_owned()]).unwrap();
+        let draw = Draw {
+            request: 0,
+            key: 41,
+            rank: 0,
+            user: 7,
+            entropy: 0xabc,
+        };
+        let mut variables = Variables::empty(1);
+        variables.set(0, "secret".to_owned());
+        let mut out = Vec::new();
+        template
+            .fill(&draw, &variables, &Targets::default(), 0, &mut out)
+            .unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn json_stands_as_it_is() {
+        assert_eq!(filled(r#"{"a":{"b":{}}}"#), r#"{"a":{"b":{}}}"#);
+        assert_eq!(
+            filled(r#"{"handle":"user{user+1}"}"#),
+            r#"{"handle":"user8"}"#
+        );
+        assert_eq!(filled("{ a: {key}}"), "{ a: 41}");
+    }
+
+    #[test]
+    fn fills_in_what_it_knows() {
+        assert_eq!(filled("/p/{key}/{key+1}?t={token}"), "/p/41/42?t=secret");
+        assert_eq!(filled("{{key}}"), "{key}");
+        assert_eq!(filled("{entropy}"), "0000000000000abc");
+        assert_eq!(filled("{text:1000}").len(), 1000);
+        assert_eq!(filled("{hex:33}").len(), 33);
+        let number: i64 = filled("{integer:-3..3}").parse().unwrap();
+        assert!((-3..=3).contains(&number));
+        assert_ne!(filled("{hex:8}"), filled("x{hex:8}")[1..]);
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know() {
+        let refused = |text: &str| {
+            let error = Template::parse(text, &["token".to_owned()]).unwrap_err();
+            format!("{}; {}", error.message, error.hint.unwrap_or_default())
+        };
+        assert_eq!(
+            refused("{kye}"),
+            "nothing is called `{kye}`; did you mean `key`?"
+        );
+        assert_eq!(
+            refused("{tokne}"),
+            "nothing is called `{tokne}`; did you mean `token`?"
+        );
+        assert!(refused("{text}").contains("{text:1000}"));
+        assert!(refused("{integer:5..1}").contains("{integer:1..6}"));
+        assert!(refused("{key:5}").contains("{key+1}"));
+    }
+}

@@ -1,0 +1,83 @@
+//! The scenarios of the library: each loads, and does what it says.
+
+use std::path::{Path, PathBuf};
+
+use tenfold_scenarios::{Model, Scenario, preview};
+
+fn library() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .filter(|path| path.file_name().is_some_and(|name| name != "Cargo.toml"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn read(name: &str) -> Scenario {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{name}.toml"));
+    Scenario::read(&path).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn all_of_them_load_and_can_be_previewed() {
+    let files = library();
+    assert_eq!(files.len(), 7, "{files:?}");
+    for file in files {
+        let scenario = Scenario::read(&file).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(file.file_stem().unwrap().to_str().unwrap(), scenario.name);
+        assert!(!scenario.description.is_empty() && !scenario.rules.is_empty());
+        assert_eq!(
+            scenario
+                .phases
+                .iter()
+                .filter(|phase| phase.profiled)
+                .count(),
+            1
+        );
+        let preview = preview(&scenario);
+        let text = preview.to_string();
+        println!("{text}\n");
+        assert!(scenario.requests.iter().all(|request| scenario.load.model == Model::Closed
+            || text.contains(&request.name)));
+        assert!(
+            serde_json::to_string(&preview)
+                .unwrap()
+                .contains(&scenario.name)
+        );
+    }
+}
+
+#[test]
+fn uneven_is_2000_a_second_on_average_and_100_to_1() {
+    let preview = preview(&read("uneven"));
+    let mean = preview.mean_rate_per_s.unwrap();
+    assert!((mean - 2000.0).abs() < 2000.0 * 0.01, "{mean}");
+    // Up to a block's end the reads come first or last by chance: at most one write more or less.
+    let exact = (preview.reads + preview.writes) as f64 / 101.0;
+    assert!(
+        (preview.writes as f64 - exact).abs() <= 2.0,
+        "{} of {exact}",
+        preview.writes
+    );
+}
+
+#[test]
+fn ten_million_users_are_40000_reads_and_400_writes_a_second() {
+    let preview = preview(&read("ten-million-users"));
+    assert!(
+        (preview.reads as f64 / 60.0 - 40_000.0).abs() < 200.0,
+        "{}",
+        preview.reads
+    );
+    assert!(
+        (preview.writes as f64 / 60.0 - 400.0).abs() < 2.0,
+        "{}",
+        preview.writes
+    );
+}

@@ -86,7 +86,7 @@ fn find_program(program: &str) -> Option<PathBuf> {
         .filter(|directory| directory.is_absolute())
         .chain(daemons)
         .map(|directory| directory.join(program))
-        .find(|candidate| is_executable(candidate))
+        .find(is_executable)
 }
 
 fn is_executable(candidate: &PathBuf) -> bool {

@@ -1,2 +1,33 @@
-//! The one binary.
-fn main() {}
+//! The one binary: it parses, calls, prints and exits.
+
+mod cli;
+mod commands;
+mod exit;
+mod interrupt;
+mod library;
+mod live;
+mod manifest;
+mod measure;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::exit::exit_code_of;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return exit::usage(&error),
+    };
+    let done = match cli.command {
+        Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Record(arguments) => commands::record::record(&arguments),
+        Command::Report(arguments) => commands::report::report(&arguments),
+        Command::Serve(arguments) => commands::serve::serve(&arguments),
+        Command::Doctor(arguments) => commands::doctor::doctor(&arguments),
+    };
+    exit_code_of(done)
+}

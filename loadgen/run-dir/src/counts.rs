@@ -16,7 +16,9 @@ pub struct Counts {
     /// Integral over time of the number of requests in flight (sent, not done), in
     /// nanosecond-requests: divided by time it is the mean number in flight, which Little's law
     /// holds against rate times mean service time.
-    pub in_flight_ns: u128,
+    pub in_flight_ns: u64,
+    /// Sum of the service times of all requests that ended, however they ended.
+    pub service_sum_ns: u64,
     /// Requests sent but not counted before the first arrival: sessions that log in.
     pub set_up_requests: u64,
     /// The target's own counter of requests, where it has one.
@@ -46,8 +48,8 @@ pub struct RequestCounts {
     pub body_bytes: u64,
     /// Answers by status, expected or not.
     pub statuses: BTreeMap<u16, u64>,
-    /// Failures by class: `timeout`, `connect`, `reset`, `short_body`, `malformed`,
-    /// `unexpected_status`, `missing_variable`.
+    /// Failures by class: `timeout`, `connect`, `connection`, `short_body`, `malformed`,
+    /// `unexpected_status` and others that the generator names.
     pub failures: BTreeMap<String, u64>,
 }
 

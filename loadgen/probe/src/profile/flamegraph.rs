@@ -1,7 +1,7 @@
 //! A flamegraph, as an SVG that needs no script.
 
 use inferno::flamegraph::{self, Options};
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::{BytesStart, BytesText, Event};
 use quick_xml::{Reader, Writer};
 
 use super::Profile;
@@ -41,6 +41,8 @@ pub fn flamegraph_svg(profile: &Profile) -> String {
             .map_or_else(String::new, |hz| format!(" at {hz:.0} Hz"))
     ));
     options.image_width = Some(WIDTH);
+    // Of the size; the default is a little less than common fonts take, so labels would spill.
+    options.font_width = 0.62;
     options.min_width = SMALLEST_PERCENT;
     options.deterministic = true;
     options.no_javascript = true;
@@ -80,6 +82,11 @@ fn plain(drawn: &[u8]) -> Result<String, String> {
     let mut writer = Writer::new(Vec::with_capacity(drawn.len()));
     let failed = |error: &dyn std::fmt::Display| error.to_string();
     let mut at_root = true;
+    // A label that has been opened but holds nothing yet; and whether it is the root frame's, which
+    // the script would fill in.
+    let mut label: Option<BytesStart<'static>> = None;
+    let mut in_title = false;
+    let mut is_all = false;
     loop {
         let event = reader.read_event().map_err(|error| failed(&error))?;
         let kept = match event {
@@ -96,7 +103,37 @@ fn plain(drawn: &[u8]) -> Result<String, String> {
                 at_root = false;
                 Some(Event::Start(root(&element)?))
             }
-            Event::Start(element) => Some(Event::Start(bare(&element)?)),
+            Event::Start(element) if element.name().as_ref() == b"text" => {
+                label = Some(bare(&element)?);
+                None
+            }
+            Event::Start(element) => {
+                in_title = element.name().as_ref() == b"title";
+                Some(Event::Start(bare(&element)?))
+            }
+            Event::End(_) if label.is_some() => {
+                // Too narrow for a letter.
+                let empty = label.take().filter(|_| is_all);
+                if let Some(label) = empty {
+                    writer
+                        .create_element("text")
+                        .with_attributes(label.attributes().flatten())
+                        .write_text_content(BytesText::new("all"))
+                        .map_err(|error| failed(&error))?;
+                }
+                None
+            }
+            Event::Text(text) => {
+                if let Some(label) = label.take() {
+                    writer
+                        .write_event(Event::Start(label))
+                        .map_err(|error| failed(&error))?;
+                }
+                if std::mem::take(&mut in_title) {
+                    is_all = text.starts_with(b"all (");
+                }
+                Some(Event::Text(text.into_owned()))
+            }
             Event::Empty(element) if is_dropped(&element) => None,
             Event::Empty(element) => Some(Event::Empty(bare(&element)?)),
             other => Some(other.into_owned()),
@@ -136,6 +173,7 @@ fn root(element: &BytesStart<'_>) -> Result<BytesStart<'static>, String> {
     root.push_attribute(("width", "100%"));
     root.push_attribute(("viewBox", view_box.as_str()));
     root.push_attribute(("role", "img"));
+    root.push_attribute(("aria-label", "CPU flamegraph"));
     root.push_attribute(("font-family", "monospace"));
     root.push_attribute(("font-size", "12"));
     Ok(root)

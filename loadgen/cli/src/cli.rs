@@ -1,0 +1,170 @@
+//! The command line. Every flag has an environment variable; the flag wins.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use tenfold_scenarios::Rate;
+
+use crate::values::{duration, rate};
+
+/// How far does a service scale, what breaks first, and did the fix work?
+#[derive(Debug, Parser)]
+#[command(name = "tenfold", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send a scenario's traffic and report what came back
+    Run(RunArguments),
+    /// Turn an access log into a trace to replay, or a fitted scenario
+    Record(RecordArguments),
+    /// Render one run, or compare several
+    Report(ReportArguments),
+    /// Run the reference server
+    Serve(ServeArguments),
+    /// Check this machine: cores, limits, which real components are there
+    Doctor(DoctorArguments),
+}
+
+/// Exit codes: 0 met; 99 an SLO was missed; 104 bad configuration; 105 interrupted; 107 the target
+/// could not be reached or a component failed; 120 the measurement is invalid.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 met; 99 an SLO was missed; 104 bad configuration; \
+    105 interrupted; 107 the target could not be reached or a component failed; \
+    120 the measurement is invalid")]
+pub(crate) struct RunArguments {
+    /// A scenario file, or the name of one of the library
+    #[arg(default_value = "uneven", env = "TENFOLD_SCENARIO")]
+    pub(crate) scenario: String,
+    /// The service to send to, such as http://127.0.0.1:8080
+    #[arg(long, value_name = "URL", env = "TENFOLD_TARGET", conflicts_with = "stage")]
+    pub(crate) target: Option<String>,
+    /// Where the target has /metrics and /debug/pprof; not asked for where it is not given
+    #[arg(long, value_name = "URL", env = "TENFOLD_ADMIN", requires = "target")]
+    pub(crate) admin: Option<String>,
+    /// The stage of the reference service to start and send to [default: single-box]
+    #[arg(long, value_name = "NAME", env = "TENFOLD_STAGE")]
+    pub(crate) stage: Option<String>,
+    /// The store of the reference service, such as mysql://user@127.0.0.1/tenfold
+    #[arg(long, value_name = "URL", env = "TENFOLD_STORE", hide_env_values = true)]
+    pub(crate) store: Option<String>,
+    /// The mean rate over the counted phases, such as 500/s
+    #[arg(long, value_name = "RATE", value_parser = rate, env = "TENFOLD_RATE")]
+    pub(crate) rate: Option<Rate>,
+    /// How long the counted phases last together, such as 60s
+    #[arg(short, long, value_name = "TIME", value_parser = duration, env = "TENFOLD_DURATION")]
+    pub(crate) duration: Option<Duration>,
+    /// The most virtual users there may be
+    #[arg(short, long, value_name = "USERS", visible_alias = "vus", env = "TENFOLD_USERS",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) users: Option<u32>,
+    /// The seed of everything that is random
+    #[arg(long, value_name = "N", env = "TENFOLD_SEED")]
+    pub(crate) seed: Option<u64>,
+    /// The run directory to write [default: runs/TIME-SCENARIO]
+    #[arg(long, value_name = "DIR", env = "TENFOLD_OUT")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the summary as one JSON document, and nothing else, on standard output
+    #[arg(long, env = "TENFOLD_JSON")]
+    pub(crate) json: bool,
+    /// Print what the scenario would do, and send nothing
+    #[arg(long, conflicts_with_all = ["out", "target", "stage", "admin", "store"])]
+    pub(crate) check: bool,
+    /// Take no CPU profile
+    #[arg(long, env = "TENFOLD_NO_PROFILE")]
+    pub(crate) no_profile: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArguments {
+    /// The access log: Common, Combined or --format; plain or gzipped; `-` for standard input
+    #[arg(env = "TENFOLD_LOG")]
+    pub(crate) log: PathBuf,
+    /// The scenario file to write; its trace goes beside it [default: LOG's name and .toml]
+    #[arg(long, value_name = "FILE", env = "TENFOLD_OUT")]
+    pub(crate) out: Option<PathBuf>,
+    /// How many times as fast as recorded to replay
+    #[arg(long, value_name = "X", default_value_t = 1.0, env = "TENFOLD_SPEED",
+        conflicts_with = "model")]
+    pub(crate) speed: f64,
+    /// Fit a scenario (rate curve, mix, key popularity) rather than write a trace
+    #[arg(long, env = "TENFOLD_MODEL")]
+    pub(crate) model: bool,
+    /// The log's format, as Apache's LogFormat has it
+    #[arg(long, value_name = "FORMAT", env = "TENFOLD_FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Overwrite what is there
+    #[arg(long, env = "TENFOLD_FORCE")]
+    pub(crate) force: bool,
+    /// Print what was found as one JSON document, and nothing else, on standard output
+    #[arg(long, env = "TENFOLD_JSON")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArguments {
+    /// Run directories; the first is what the others are compared with
+    #[arg(required = true, env = "TENFOLD_RUNS", value_delimiter = ',')]
+    pub(crate) runs: Vec<PathBuf>,
+    /// The HTML file to write [default: report.html in the run, comparison.html here for several]
+    #[arg(long, value_name = "FILE", env = "TENFOLD_OUT")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the summary as one JSON document, and nothing else, on standard output
+    #[arg(long, env = "TENFOLD_JSON")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// The stage
+    #[arg(long, value_name = "NAME", default_value = "single-box", env = "TENFOLD_STAGE")]
+    pub(crate) stage: String,
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "TENFOLD_LISTEN",
+        conflicts_with = "port")]
+    pub(crate) listen: SocketAddr,
+    /// The port to listen on, on loopback
+    #[arg(long, value_name = "N", env = "TENFOLD_PORT")]
+    pub(crate) port: Option<u16>,
+    /// Where to listen for /metrics and /debug/pprof
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081", env = "TENFOLD_ADMIN")]
+    pub(crate) admin: SocketAddr,
+    /// Where the database and the files are
+    #[arg(long, value_name = "DIR", default_value = ".tenfold/single-box", env = "TENFOLD_DATA")]
+    pub(crate) data: PathBuf,
+    /// The store, such as sqlite:FILE or mysql://user@host/database [default: SQLite in --data]
+    #[arg(long, value_name = "URL", env = "TENFOLD_STORE", hide_env_values = true)]
+    pub(crate) store: Option<String>,
+    /// Serve an empty store rather than load the data set
+    #[arg(long, env = "TENFOLD_EMPTY")]
+    pub(crate) empty: bool,
+    /// Users in the data set
+    #[arg(long, value_name = "N", default_value_t = 10_000, env = "TENFOLD_DATA_USERS",
+        value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) data_users: u64,
+    /// Posts in the data set
+    #[arg(long, value_name = "N", default_value_t = 100_000, env = "TENFOLD_DATA_POSTS",
+        value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) data_posts: u64,
+    /// Seed of the data set
+    #[arg(long, value_name = "N", default_value_t = 1, env = "TENFOLD_DATA_SEED")]
+    pub(crate) data_seed: u64,
+    /// Write the addresses here, as JSON, once ready
+    #[arg(long, value_name = "FILE", env = "TENFOLD_READY_FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+    /// Stop when standard input ends
+    #[arg(long, env = "TENFOLD_STOP_WITH_STDIN")]
+    pub(crate) stop_with_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// Print one JSON document, and nothing else, on standard output
+    #[arg(long, env = "TENFOLD_JSON")]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,101 @@
+//! Exit codes, and how an error is told.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use tenfold_analysis::{MeasurementVerdict, SloVerdict, Summary};
+use tenfold_lab::LabError;
+use tenfold_loadgen::LoadError;
+use tenfold_scenarios::ScenarioError;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It did what it was asked to.
+    Met,
+    /// An SLO was missed.
+    SloMissed,
+    /// It was interrupted.
+    Interrupted,
+    /// The measurement can't be trusted.
+    Invalid,
+    /// Something else went wrong, and was told.
+    Failed,
+}
+
+impl Exit {
+    /// How a run ended whose summary this is.
+    pub(crate) fn of(summary: &Summary, interrupted: bool) -> Self {
+        if interrupted {
+            Exit::Interrupted
+        } else if summary.verdict.measurement == MeasurementVerdict::Invalid {
+            Exit::Invalid
+        } else if summary.verdict.slo == SloVerdict::Missed {
+            Exit::SloMissed
+        } else {
+            Exit::Met
+        }
+    }
+
+    fn code(self) -> u8 {
+        match self {
+            Exit::Met => 0,
+            Exit::Failed => 1,
+            Exit::SloMissed => 99,
+            Exit::Interrupted => 105,
+            Exit::Invalid => 120,
+        }
+    }
+}
+
+/// The exit code for bad configuration.
+const BAD_CONFIGURATION: u8 = 104;
+
+/// The exit code for a target that could not be reached, or a component that failed.
+const TARGET_FAILED: u8 = 107;
+
+/// Tells an error on standard error, and finds the exit code for it.
+pub(crate) fn exit_code_of(done: anyhow::Result<Exit>) -> ExitCode {
+    let code = match done {
+        Ok(exit) => exit.code(),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            code_of(&error)
+        }
+    };
+    ExitCode::from(code)
+}
+
+fn code_of(error: &anyhow::Error) -> u8 {
+    for cause in error.chain() {
+        if cause.is::<ScenarioError>() || cause.is::<Misuse>() {
+            return BAD_CONFIGURATION;
+        }
+        if let Some(error) = cause.downcast_ref::<LoadError>() {
+            return match error {
+                LoadError::Target { .. } => BAD_CONFIGURATION,
+                LoadError::Unreachable { .. } | LoadError::SetUp { .. } => TARGET_FAILED,
+                _ => Exit::Failed.code(),
+            };
+        }
+        if let Some(error) = cause.downcast_ref::<LabError>() {
+            return match error {
+                LabError::UnknownStage { .. } | LabError::NotBuilt { .. } => BAD_CONFIGURATION,
+                _ => TARGET_FAILED,
+            };
+        }
+    }
+    Exit::Failed.code()
+}
+
+/// Flags that don't go together, or a value that means nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Misuse(pub(crate) String);
+
+/// Tells what clap has to say: help and versions as they are, errors with the exit code for bad
+/// configuration.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,144 @@
+//! The manifest of a run: what the command line, the scenario and the machine say of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tenfold_run_dir::Manifest;
+use tenfold_run_dir::manifest::{KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, Tool};
+use tenfold_scenarios::{KeySpace, Model, Scenario};
+
+use crate::cli::RunArguments;
+
+/// The format of the run directory that this version writes.
+const VERSION: u32 = 1;
+
+/// What a run is sent to.
+pub(crate) struct Destination {
+    /// The target's URL.
+    pub(crate) target: String,
+    /// Where its metrics and profiles are.
+    pub(crate) admin: Option<String>,
+    /// The stage of the reference service.
+    pub(crate) stage: Option<String>,
+    /// Whether it is on this machine; none where that can't be told.
+    pub(crate) shared_host: Option<bool>,
+    /// Its process, where it is a child.
+    pub(crate) pid: Option<u32>,
+}
+
+/// Describes a run that is about to begin.
+pub(crate) fn describe(
+    arguments: &RunArguments,
+    scenario: &Scenario,
+    destination: &Destination,
+) -> Manifest {
+    Manifest {
+        version: VERSION,
+        tool: Tool {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            git_revision: option_env!("TENFOLD_GIT_REVISION").map(str::to_owned),
+            build: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
+        },
+        scenario: scenario.name.clone(),
+        scenario_text: scenario.text.clone(),
+        seed: scenario.seed,
+        model: match scenario.load.model {
+            Model::Open => "open",
+            Model::Closed => "closed",
+        }
+        .to_owned(),
+        overrides: overrides(arguments),
+        command: command(arguments, scenario),
+        started_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        target: destination.target.clone(),
+        stage: destination.stage.clone(),
+        users: scenario.load.users,
+        phases: scenario
+            .phases
+            .iter()
+            .map(|phase| PhaseInfo {
+                name: phase.name.clone(),
+                kind: phase.shape.kind().to_owned(),
+                start_ns: nanoseconds(phase.start),
+                duration_ns: nanoseconds(phase.duration),
+                warm_up: phase.warm_up,
+            })
+            .collect(),
+        requests: scenario
+            .requests
+            .iter()
+            .map(|request| RequestInfo {
+                name: request.name.clone(),
+                kind: request.kind.to_string(),
+                method: request.method.to_string(),
+                key_space: request.key_space,
+            })
+            .collect(),
+        key_spaces: scenario.key_spaces.iter().map(key_space).collect(),
+        rules: scenario.rules.iter().map(|rule| rule.text.clone()).collect(),
+        host: tenfold_probe::host::describe(),
+        shared_host: destination.shared_host,
+    }
+}
+
+fn key_space(space: &KeySpace) -> KeySpaceInfo {
+    let tops = std::iter::successors(Some(1_u64), |top| top.checked_mul(10))
+        .take_while(|top| *top < space.count)
+        .chain([space.count]);
+    KeySpaceInfo {
+        name: space.name.clone(),
+        count: space.count,
+        popularity: space.popularity.to_string(),
+        theory: tops
+            .filter_map(|top| {
+                space.share_of_top(top, Duration::ZERO).map(|share| KeyShare { top, share })
+            })
+            .collect(),
+    }
+}
+
+fn overrides(arguments: &RunArguments) -> BTreeMap<String, String> {
+    let mut overrides = BTreeMap::new();
+    let mut note = |flag: &str, value: Option<String>| {
+        if let Some(value) = value {
+            overrides.insert(flag.to_owned(), value);
+        }
+    };
+    note("rate", arguments.rate.map(|rate| rate.to_string()));
+    note("duration", arguments.duration.map(written));
+    note("users", arguments.users.map(|users| users.to_string()));
+    note("seed", arguments.seed.map(|seed| seed.to_string()));
+    overrides
+}
+
+/// The command that runs it again: the seed is the one in force, and no password is kept.
+fn command(arguments: &RunArguments, scenario: &Scenario) -> Vec<String> {
+    let mut command = vec!["tenfold".to_owned(), "run".to_owned(), arguments.scenario.clone()];
+    let mut flag = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            command.extend([name.to_owned(), value]);
+        }
+    };
+    flag("--target", arguments.target.clone());
+    flag("--admin", arguments.admin.clone());
+    flag("--stage", arguments.stage.clone());
+    flag("--rate", arguments.rate.map(|rate| rate.to_string()));
+    flag("--duration", arguments.duration.map(written));
+    flag("--users", arguments.users.map(|users| users.to_string()));
+    flag("--seed", Some(scenario.seed.to_string()));
+    command
+}
+
+/// A duration as the command line takes it.
+fn written(duration: Duration) -> String {
+    if duration.subsec_nanos() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}us", duration.as_micros())
+    }
+}
+
+/// A duration in nanoseconds.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

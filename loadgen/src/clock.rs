@@ -1,0 +1,51 @@
+//! The one clock of a run.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Nanoseconds since the start of the run, monotonic. It reads zero until it is started.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    start: OnceLock<Instant>,
+}
+
+impl Clock {
+    /// Starts the clock: from `start` on, which may lie ahead, it counts. A second start changes
+    /// nothing.
+    pub(crate) fn start_at(&self, start: Instant) {
+        let _ = self.start.set(start);
+    }
+
+    /// The time now.
+    pub(crate) fn now(&self) -> u64 {
+        self.start
+            .get()
+            .map_or(0, |start| nanoseconds(start.elapsed()))
+    }
+
+    /// How long to wait until the clock counts.
+    pub(crate) fn until_start(&self) -> Duration {
+        self.start.get().map_or(Duration::ZERO, |start| {
+            start.saturating_duration_since(Instant::now())
+        })
+    }
+}
+
+/// A duration in nanoseconds, at most 584 years of them.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_reads_zero_until_its_start() {
+        let clock = Clock::default();
+        assert_eq!(clock.now(), 0);
+        clock.start_at(Instant::now() + Duration::from_secs(60));
+        assert_eq!(clock.now(), 0);
+        assert!(clock.until_start() > Duration::from_secs(50));
+    }
+}

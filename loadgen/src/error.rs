@@ -1,0 +1,48 @@
+//! Why load could not be sent.
+
+use tenfold_run_dir::RunDirError;
+
+/// Why load could not be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The target is not something that can be sent to.
+    #[error("could not use `{url}` as a target: {reason}")]
+    Target {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nobody answers there.
+    #[error("could not reach {target}: {reason}; is the service running?")]
+    Unreachable {
+        /// What was tried.
+        target: String,
+        /// Why it failed.
+        reason: String,
+    },
+    /// A session could not be logged in before the first arrival.
+    #[error("could not log session {session} in with the request \"{request}\": {reason}")]
+    SetUp {
+        /// The session's number.
+        session: u64,
+        /// The request that logs in.
+        request: String,
+        /// Why it failed.
+        reason: String,
+    },
+    /// Goose could not start the users.
+    #[error("could not start the users: {0}")]
+    Users(String),
+    /// The machine refused something that a run needs.
+    #[error("could not {action}: {source}; see `tenfold doctor`")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The run directory could not be written.
+    #[error(transparent)]
+    RunDir(#[from] RunDirError),
+}

@@ -1,0 +1,81 @@
+//! Takes every arrival up at its intended time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tenfold_scenarios::Arrival;
+
+use crate::clock::nanoseconds;
+use crate::fine_timer::FineTimer;
+use crate::quantum::{RateFollower, quantum};
+use crate::shared::Shared;
+
+/// The longest sleep: how soon a stop, or an arrival that has waited too long, is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_millis(20);
+
+/// Takes every arrival of the schedule up at its intended time and gives it to a user, until the
+/// schedule ends or the run is stopped.
+///
+/// Returns the longest quantum that was chosen. An arrival that waits for a user for longer than
+/// the scenario's bound is dropped.
+pub(crate) async fn pace(shared: &Arc<Shared>) -> std::io::Result<Duration> {
+    let timer = FineTimer::new()?;
+    let wait_ns = nanoseconds(shared.scenario.load.wait);
+    let mut schedule = shared.scenario.schedule().peekable();
+    let mut rate = RateFollower::default();
+    let mut longest = Duration::ZERO;
+    while !shared.is_stopped() {
+        let now = shared.clock.now();
+        while let Some(arrival) = schedule.next_if(|arrival| nanoseconds(arrival.intended) <= now) {
+            rate.note(nanoseconds(arrival.intended));
+            take_up(shared, arrival);
+        }
+        drop_overdue(shared, now, wait_ns);
+        let Some(next) = schedule.peek() else { break };
+        let chosen = quantum(rate.rate_per_s());
+        longest = longest.max(chosen);
+        let due =
+            Duration::from_nanos(nanoseconds(next.intended).saturating_sub(shared.clock.now()));
+        let sleep = due.max(chosen).min(LONGEST_SLEEP);
+        if sleep.is_zero() {
+            // Late already: the users get their turn before the next arrivals are taken up.
+            tokio::task::yield_now().await;
+        } else {
+            timer.sleep(sleep).await?;
+        }
+    }
+    Ok(longest)
+}
+
+/// Lets those that are under way come to their end; arrivals still waiting are sent, or dropped
+/// when they have waited for too long.
+pub(crate) async fn drain(shared: &Arc<Shared>) {
+    let wait_ns = nanoseconds(shared.scenario.load.wait);
+    let mut quiet = std::pin::pin!(shared.dispatcher.quiet());
+    loop {
+        if tokio::time::timeout(LONGEST_SLEEP, quiet.as_mut())
+            .await
+            .is_ok()
+        {
+            return;
+        }
+        drop_overdue(shared, shared.clock.now(), wait_ns);
+    }
+}
+
+fn take_up(shared: &Shared, arrival: Arrival) {
+    shared.record(|recorder| recorder.planned(&arrival));
+    let now = shared.clock.now();
+    if let Err(refused) = shared.dispatcher.offer(arrival, now) {
+        shared.record(|recorder| recorder.dropped(&refused, now));
+    }
+}
+
+fn drop_overdue(shared: &Shared, now: u64, wait_ns: u64) {
+    while let Some(overdue) = now
+        .checked_sub(wait_ns)
+        .and_then(|before| shared.dispatcher.take_overdue(before))
+    {
+        shared.record(|recorder| recorder.dropped(&overdue, now));
+    }
+}

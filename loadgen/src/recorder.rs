@@ -1,0 +1,350 @@
+//! Records what became of every arrival, without allocating for each.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use tenfold_run_dir::counts::{Counts, KeyCounts, RequestCounts, TopCount};
+use tenfold_run_dir::interval_log::{HIGHEST_NS, histogram};
+use tenfold_run_dir::timeline::{Row, Timeline};
+use tenfold_run_dir::{Metric, RunDirError, Series};
+use tenfold_scenarios::{Arrival, Kind, Scenario};
+
+use crate::clock::nanoseconds;
+use crate::failure::Failure;
+use crate::log_writer::LogWriter;
+use crate::stamps::Stamps;
+
+/// The length of a row of the time line.
+pub(crate) const ROW_NS: u64 = 1_000_000_000;
+
+/// The ranks that are counted one by one.
+const FIRST_RANKS: usize = 10;
+
+/// What an answer was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// The status, where a head was read.
+    pub(crate) status: Option<u16>,
+    /// Bytes of body.
+    pub(crate) body_bytes: u64,
+    /// Why it failed; none where it is what the scenario expects.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// What became of the arrivals of one request in one phase.
+#[derive(Debug, Clone, Default)]
+struct Cell {
+    planned: u64,
+    sent: u64,
+    completed: u64,
+    dropped: u64,
+    body_bytes: u64,
+    statuses: Vec<(u16, u64)>,
+    failures: [u64; Failure::ALL.len()],
+}
+
+impl Cell {
+    fn failed(&self) -> u64 {
+        self.failures.iter().sum()
+    }
+
+    fn counts(&self) -> RequestCounts {
+        let named = |(failure, count): (&Failure, &u64)| (failure.name().to_owned(), *count);
+        RequestCounts {
+            planned: self.planned,
+            sent: self.sent,
+            completed: self.completed,
+            failed: self.failed(),
+            dropped: self.dropped,
+            in_flight: self.sent - self.completed - self.failed(),
+            body_bytes: self.body_bytes,
+            statuses: self.statuses.iter().copied().collect(),
+            failures: Failure::ALL
+                .iter()
+                .zip(&self.failures)
+                .filter(|(_, count)| **count > 0)
+                .map(named)
+                .collect::<BTreeMap<_, _>>(),
+        }
+    }
+}
+
+/// How often the popular keys of one key space were asked for.
+#[derive(Debug)]
+struct KeyTally {
+    requests: u64,
+    first_ranks: [u64; FIRST_RANKS],
+    top: Vec<TopCount>,
+}
+
+impl KeyTally {
+    fn new(keys: u64) -> Self {
+        let tops = std::iter::successors(Some(1_u64), |top| top.checked_mul(10))
+            .take_while(|top| *top < keys)
+            .chain([keys]);
+        Self {
+            requests: 0,
+            first_ranks: [0; FIRST_RANKS],
+            top: tops.map(|top| TopCount { top, requests: 0 }).collect(),
+        }
+    }
+
+    fn add(&mut self, rank: u64) {
+        self.requests += 1;
+        if let Some(count) = usize::try_from(rank)
+            .ok()
+            .and_then(|r| self.first_ranks.get_mut(r))
+        {
+            *count += 1;
+        }
+        for top in self.top.iter_mut().rev().take_while(|top| rank < top.top) {
+            top.requests += 1;
+        }
+    }
+}
+
+/// What a run has come to so far, for somebody who watches.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally {
+    /// Arrivals due, in all phases.
+    pub(crate) planned: u64,
+    /// Requests sent.
+    pub(crate) sent: u64,
+    /// Requests answered as expected.
+    pub(crate) completed: u64,
+    /// Requests failed.
+    pub(crate) failed: u64,
+    /// Arrivals dropped.
+    pub(crate) dropped: u64,
+}
+
+/// Records what became of every arrival.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    counted: Vec<bool>,
+    kinds: Vec<Kind>,
+    key_spaces: Vec<Option<usize>>,
+    cells: Vec<Vec<Cell>>,
+    rows: Vec<Row>,
+    keys: Vec<KeyTally>,
+    tally: Tally,
+    in_flight: u64,
+    in_flight_ns: u64,
+    in_flight_since: u64,
+    service_sum_ns: u64,
+    last_done: u64,
+    /// Response times of this interval, of all requests: for the live view.
+    recent: Histogram<u64>,
+    recent_lag: Histogram<u64>,
+    writer: LogWriter,
+}
+
+impl Recorder {
+    pub(crate) fn new(scenario: &Scenario, writer: LogWriter) -> Self {
+        Self {
+            counted: scenario.phases.iter().map(|phase| !phase.warm_up).collect(),
+            kinds: scenario
+                .requests
+                .iter()
+                .map(|request| request.kind)
+                .collect(),
+            key_spaces: scenario
+                .requests
+                .iter()
+                .map(|request| request.key_space)
+                .collect(),
+            cells: vec![vec![Cell::default(); scenario.requests.len()]; scenario.phases.len()],
+            rows: Vec::new(),
+            keys: scenario
+                .key_spaces
+                .iter()
+                .map(|space| KeyTally::new(space.count))
+                .collect(),
+            tally: Tally::default(),
+            in_flight: 0,
+            in_flight_ns: 0,
+            in_flight_since: 0,
+            service_sum_ns: 0,
+            last_done: 0,
+            recent: histogram(),
+            recent_lag: histogram(),
+            writer,
+        }
+    }
+
+    fn row(&mut self, at_ns: u64) -> &mut Row {
+        let index = usize::try_from(at_ns / ROW_NS).unwrap_or(usize::MAX);
+        while self.rows.len() <= index {
+            let start_ns = self.rows.len() as u64 * ROW_NS;
+            self.rows.push(Row {
+                start_ns,
+                duration_ns: ROW_NS,
+                ..Row::default()
+            });
+        }
+        &mut self.rows[index]
+    }
+
+    /// An arrival became due.
+    pub(crate) fn planned(&mut self, arrival: &Arrival) {
+        self.cells[arrival.phase][arrival.draw.request].planned += 1;
+        self.tally.planned += 1;
+        self.row(nanoseconds(arrival.intended)).planned += 1;
+    }
+
+    /// An arrival was given up, because no user was idle for too long.
+    pub(crate) fn dropped(&mut self, arrival: &Arrival, now: u64) {
+        self.cells[arrival.phase][arrival.draw.request].dropped += 1;
+        self.tally.dropped += 1;
+        self.row(now).dropped += 1;
+    }
+
+    /// An arrival was sent; of the stamps, those until `sent` are known.
+    pub(crate) fn sent(&mut self, arrival: &Arrival, stamps: &Stamps) {
+        let sent = stamps.sent;
+        self.cells[arrival.phase][arrival.draw.request].sent += 1;
+        self.tally.sent += 1;
+        self.row(sent).sent += 1;
+        self.change_in_flight(sent);
+        self.in_flight += 1;
+        let late = stamps.lag();
+        self.recent_lag.saturating_record(late);
+        // A request's lag is known once it is sent, and counts even if the answer never comes.
+        let series = |metric| Series {
+            metric,
+            phase: arrival.phase,
+            request: arrival.draw.request,
+        };
+        self.writer.set().record(series(Metric::Lag), late);
+        if let Some(blocked) = stamps.blocked {
+            self.writer.set().record(series(Metric::Blocked), blocked);
+        }
+        if self.counted[arrival.phase]
+            && let Some(space) = self.key_spaces[arrival.draw.request]
+        {
+            self.keys[space].add(arrival.draw.rank);
+        }
+    }
+
+    /// A request that was sent came to its end.
+    ///
+    /// Latencies are recorded of requests that completed and of those that timed out, which took at
+    /// least as long: leaving those out would flatter the service. Other failures are counted only,
+    /// for a quick refusal would flatter it too.
+    pub(crate) fn done(&mut self, arrival: &Arrival, stamps: &Stamps, ended: Ended) {
+        let request = arrival.draw.request;
+        let cell = &mut self.cells[arrival.phase][request];
+        cell.body_bytes += ended.body_bytes;
+        if let Some(status) = ended.status {
+            match cell.statuses.iter_mut().find(|(seen, _)| *seen == status) {
+                Some((_, count)) => *count += 1,
+                None => cell.statuses.push((status, 1)),
+            }
+        }
+        match ended.failure {
+            None => {
+                cell.completed += 1;
+                self.tally.completed += 1;
+                let kind = self.kinds[request];
+                let row = self.row(stamps.done);
+                match kind {
+                    Kind::Read => row.reads += 1,
+                    Kind::Write => row.writes += 1,
+                }
+            }
+            Some(failure) => {
+                cell.failures[failure as usize] += 1;
+                self.tally.failed += 1;
+                self.row(stamps.done).failed += 1;
+            }
+        }
+        self.change_in_flight(stamps.done);
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.service_sum_ns = self.service_sum_ns.saturating_add(stamps.service());
+        self.last_done = self.last_done.max(stamps.done);
+        if matches!(ended.failure, None | Some(Failure::Timeout)) {
+            let set = self.writer.set();
+            let series = |metric| Series {
+                metric,
+                phase: arrival.phase,
+                request,
+            };
+            set.record(series(Metric::Response), stamps.response());
+            set.record(series(Metric::Service), stamps.service());
+            if let Some(first_byte) = stamps.first_byte {
+                let waited = first_byte.saturating_sub(stamps.sent);
+                set.record(series(Metric::FirstByte), waited);
+            }
+            self.recent
+                .saturating_record(stamps.response().min(HIGHEST_NS));
+        }
+    }
+
+    fn change_in_flight(&mut self, now: u64) {
+        // Two stamps taken in one turn of the runtime can come here in either order.
+        let since = now.saturating_sub(self.in_flight_since);
+        self.in_flight_ns = self
+            .in_flight_ns
+            .saturating_add(since.saturating_mul(self.in_flight));
+        self.in_flight_since = self.in_flight_since.max(now);
+    }
+
+    /// Ends an interval: hands its histograms to be written and notes how things stand.
+    ///
+    /// `cpu_ns` is the generator's CPU time since the interval before.
+    pub(crate) fn end_interval(&mut self, now: u64, phase: usize, waiting: usize, cpu_ns: u64) {
+        let in_flight = self.in_flight;
+        let row = self.row(now.saturating_sub(1));
+        row.in_flight = in_flight;
+        row.waiting = waiting as u64;
+        row.phase = phase;
+        row.generator_cpu_ns += cpu_ns;
+        self.writer.end_interval(now);
+        self.recent.reset();
+        self.recent_lag.reset();
+    }
+
+    /// Response times and lag since the last interval's end.
+    pub(crate) fn recent(&self) -> (&Histogram<u64>, &Histogram<u64>) {
+        (&self.recent, &self.recent_lag)
+    }
+
+    /// What the run has come to so far.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Requests sent and not done.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
+    /// Ends the record at `now`, and waits until it is on disk.
+    pub(crate) fn finish(mut self, now: u64) -> Result<(Counts, Timeline), RunDirError> {
+        self.change_in_flight(now);
+        let elapsed_ns = if self.in_flight > 0 {
+            now
+        } else {
+            self.last_done
+        };
+        self.writer.finish(now)?;
+        let keys = self.keys.into_iter().map(|tally| KeyCounts {
+            requests: tally.requests,
+            first_ranks: tally.first_ranks.to_vec(),
+            top: tally.top,
+        });
+        let counts = Counts {
+            phases: self
+                .cells
+                .iter()
+                .map(|requests| requests.iter().map(Cell::counts).collect())
+                .collect(),
+            elapsed_ns,
+            in_flight_ns: self.in_flight_ns,
+            service_sum_ns: self.service_sum_ns,
+            keys: keys.collect(),
+            ..Counts::default()
+        };
+        Ok((counts, Timeline { rows: self.rows }))
+    }
+}

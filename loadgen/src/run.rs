@@ -1,0 +1,289 @@
+//! One run, from the first connection to the last record.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
+
+use tenfold_run_dir::counts::GeneratorUsage;
+use tenfold_run_dir::{Counts, RunDir, Timeline};
+use tenfold_scenarios::{Model, Scenario};
+use tokio::sync::watch;
+
+use crate::LoadError;
+use crate::attack::{Life, hatch};
+use crate::clock::nanoseconds;
+use crate::journey::walk;
+use crate::log_writer::LogWriter;
+use crate::pacer::{drain, pace};
+use crate::progress::Progress;
+use crate::recorder::Recorder;
+use crate::set_up::log_in;
+use crate::shared::Shared;
+use crate::target::Target;
+use crate::ticker::tick;
+use crate::usage::{peak_memory_bytes, process_cpu_ns};
+use crate::user::User;
+
+/// How fast the users of the open model are hatched: all at once, for they are idle.
+const HATCH_OPEN_PER_S: f64 = 1_000_000.0;
+
+/// How long the users may take to be hatched and settled.
+const HATCH_WITHIN: Duration = Duration::from_secs(30);
+
+/// The time between the moment that everything is ready and the first possible arrival.
+const LEAD: Duration = Duration::from_millis(20);
+
+/// How long requests in flight are waited for when a run is interrupted.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// I/O events and tasks that the runtime handles before it looks at its timers and sockets again:
+/// few, so that a burst of answers doesn't hold up the arrivals that fall due meanwhile.
+const EVENTS_PER_TURN: usize = 64;
+const TASKS_PER_TURN: u32 = 16;
+
+/// Tells a run to end early.
+pub type Interrupt = watch::Receiver<bool>;
+
+/// What to run.
+pub struct Options<'a> {
+    /// What to send.
+    pub scenario: Scenario,
+    /// Where to send it.
+    pub target: Target,
+    /// Where to record it.
+    pub run_dir: &'a RunDir,
+    /// Becomes true when the run is to end early.
+    pub interrupt: Interrupt,
+    /// Called once, when the sessions are logged in and nothing of the schedule has been sent. It
+    /// may take its time.
+    pub on_ready: Box<dyn FnOnce() + 'a>,
+    /// Called once, with the instant at which the run's clock reads zero.
+    pub on_start: Box<dyn FnOnce(Instant) + 'a>,
+    /// Called once a second.
+    pub on_progress: Box<dyn FnMut(&Progress) + 'a>,
+}
+
+impl std::fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("scenario", &self.scenario.name)
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was recorded, beside the interval log that is on disk already.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// What became of every arrival.
+    pub counts: Counts,
+    /// The run, second by second.
+    pub timeline: Timeline,
+}
+
+/// Sends the scenario's schedule to the target and records what comes back.
+///
+/// Blocks for as long as the scenario lasts. Each arrival is sent at its intended time whatever the
+/// service does (open model), or when its user has thought (closed model). Returns early where
+/// nobody answers at the target, where a session can't be logged in, or where the interval log
+/// can't be written.
+pub fn run(options: Options<'_>) -> Result<Recording, LoadError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_io_events_per_tick(EVENTS_PER_TURN)
+        .event_interval(TASKS_PER_TURN)
+        .build()
+        .map_err(|source| LoadError::System {
+            action: "start a runtime",
+            source,
+        })?;
+    runtime.block_on(run_on_this_thread(options))
+}
+
+async fn run_on_this_thread(options: Options<'_>) -> Result<Recording, LoadError> {
+    let Options {
+        scenario,
+        target,
+        run_dir,
+        mut interrupt,
+        on_ready,
+        on_start,
+        on_progress,
+    } = options;
+    let address = target.reach()?;
+    let sessions = log_in(&scenario, &address).await?;
+    let set_up_requests = sessions.len() as u64;
+    on_ready();
+
+    let log = run_dir.interval_log(SystemTime::now() + LEAD)?;
+    let writer = LogWriter::start(log, scenario.phases.len(), scenario.requests.len()).map_err(
+        |source| LoadError::System {
+            action: "start a thread",
+            source,
+        },
+    )?;
+    let recorder = Recorder::new(&scenario, writer);
+    let shared = Arc::new(Shared::new(scenario, address, sessions, recorder));
+    if shared.scenario.load.model == Model::Open {
+        hatch_idle(&shared).await?;
+    }
+
+    let start = Instant::now() + LEAD;
+    shared.clock.start_at(start);
+    on_start(start);
+    let cpu_before = process_cpu_ns();
+    let conduct = tokio::spawn(conduct(Arc::clone(&shared)));
+    let (quantum, interrupted) = {
+        let mut conduct = std::pin::pin!(conduct);
+        let ticking = tick(Arc::clone(&shared), on_progress);
+        let mut ticking = std::pin::pin!(ticking);
+        tokio::select! {
+            conducted = &mut conduct => (quantum_of(conducted)?, false),
+            () = interrupted(&mut interrupt) => {
+                shared.stop.store(true, Ordering::Relaxed);
+                tokio::select! {
+                    conducted = &mut conduct => (quantum_of(conducted)?, true),
+                    () = tokio::time::sleep(GRACE) => (None, true),
+                    () = &mut ticking => (None, true),
+                }
+            }
+            // It ends only with the record.
+            () = &mut ticking => (None, true),
+        }
+    };
+    if interrupted {
+        drop_waiting(&shared);
+    }
+    let now = shared.clock.now();
+    let cpu_ns = process_cpu_ns() - cpu_before;
+    let Some(recorder) = shared.take_recorder() else {
+        return Err(LoadError::Users(
+            "the record was closed before the run ended".to_owned(),
+        ));
+    };
+    let (mut counts, timeline) = recorder.finish(now)?;
+    shared.dispatcher.close();
+    counts.interrupted = interrupted.then(|| "interrupted".to_owned());
+    counts.set_up_requests = set_up_requests;
+    counts.generator = GeneratorUsage {
+        cpu_ns,
+        wall_ns: now,
+        peak_memory_bytes: peak_memory_bytes(),
+        connections: shared.connections.load(Ordering::Relaxed),
+        users_used: shared.users_used.load(Ordering::Relaxed),
+        quantum_ns: quantum.map(nanoseconds),
+    };
+    Ok(Recording { counts, timeline })
+}
+
+/// Hatches the users of the open model and waits until all of them are idle.
+async fn hatch_idle(shared: &Arc<Shared>) -> Result<(), LoadError> {
+    let users = shared.scenario.load.users;
+    let of_users = Arc::clone(shared);
+    let life: Arc<Life> =
+        Arc::new(move |_number| Box::pin(User::new(Arc::clone(&of_users)).serve()));
+    let mut hatching = std::pin::pin!(tokio::spawn(hatch(users, HATCH_OPEN_PER_S, life)));
+    let settled = async {
+        while shared.dispatcher.idle() < users as usize {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        settled = tokio::time::timeout(HATCH_WITHIN, settled) => settled.map_err(|_| {
+            LoadError::Users(format!("{users} users were not ready within {HATCH_WITHIN:?}"))
+        }),
+        ended = &mut hatching => Err(match ended {
+            Ok(Err(error)) => error,
+            _ => LoadError::Users("they ended before the first arrival".to_owned()),
+        }),
+    }
+}
+
+/// Conducts the run from its first arrival to its last answer; returns the pacer's quantum.
+async fn conduct(shared: Arc<Shared>) -> Result<Option<Duration>, LoadError> {
+    match shared.scenario.load.model {
+        Model::Open => {
+            let quantum = pace(&shared).await.map_err(|source| LoadError::System {
+                action: "use a timer",
+                source,
+            })?;
+            drain(&shared).await;
+            Ok(Some(quantum))
+        }
+        Model::Closed => {
+            walk_all(&shared).await?;
+            Ok(None)
+        }
+    }
+}
+
+/// Hatches the users of the closed model at their rate, and waits until the phases are over and
+/// the last of them has its answer.
+async fn walk_all(shared: &Arc<Shared>) -> Result<(), LoadError> {
+    let load = &shared.scenario.load;
+    let of_users = Arc::clone(shared);
+    let life: Arc<Life> = Arc::new(move |number| {
+        let shared = Arc::clone(&of_users);
+        Box::pin(async move {
+            let _walking = Walking::start(&shared);
+            walk(Arc::clone(&shared), number).await;
+        })
+    });
+    let hatching = tokio::spawn(hatch(load.users, load.hatch.per_second(), life));
+    let end = nanoseconds(shared.scenario.duration());
+    loop {
+        let over = shared.is_stopped() || shared.clock.now() >= end;
+        if over && shared.walking.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        if hatching.is_finished() && !over {
+            return match hatching.await {
+                Ok(Err(error)) => Err(error),
+                _ => Err(LoadError::Users(
+                    "they ended before the phases did".to_owned(),
+                )),
+            };
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Counts a user of the closed model for as long as it is on its way.
+struct Walking<'a>(&'a Shared);
+
+impl<'a> Walking<'a> {
+    fn start(shared: &'a Shared) -> Self {
+        shared.walking.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Walking<'_> {
+    fn drop(&mut self) {
+        self.0.walking.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn quantum_of(
+    conducted: Result<Result<Option<Duration>, LoadError>, tokio::task::JoinError>,
+) -> Result<Option<Duration>, LoadError> {
+    match conducted {
+        Ok(quantum) => quantum,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Waits until the run is to end early; for ever where nobody can tell it to any more.
+async fn interrupted(interrupt: &mut Interrupt) {
+    if interrupt.wait_for(|now| *now).await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Drops the arrivals that wait for a user when a run is interrupted.
+fn drop_waiting(shared: &Shared) {
+    let now = shared.clock.now();
+    for arrival in shared.dispatcher.take_waiting() {
+        shared.record(|recorder| recorder.dropped(&arrival, now));
+    }
+}

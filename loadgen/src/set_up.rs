@@ -1,0 +1,62 @@
+//! What is sent before the first arrival, and not counted: sessions that log in.
+
+use tenfold_scenarios::{Draw, Rendered, Scenario, Variables};
+
+use crate::LoadError;
+use crate::capture::capture;
+use crate::connection::{Connection, request};
+use crate::target::Address;
+
+/// Logs the scenario's sessions in, one after the other over one connection.
+///
+/// Returns the variables that each session's answer gave.
+pub(crate) async fn log_in(
+    scenario: &Scenario,
+    address: &Address,
+) -> Result<Vec<Variables>, LoadError> {
+    let Some(sessions) = &scenario.sessions else {
+        return Ok(Vec::new());
+    };
+    let mut connection = Connection::default();
+    let mut logged_in = Vec::new();
+    for session in 0..sessions.count {
+        let Some(draw) = scenario.login_draw(session) else {
+            break;
+        };
+        let variables = log_in_one(scenario, address, &mut connection, &draw)
+            .await
+            .map_err(|reason| LoadError::SetUp {
+                session,
+                request: scenario.requests[sessions.login].name.clone(),
+                reason,
+            })?;
+        logged_in.push(variables);
+    }
+    Ok(logged_in)
+}
+
+async fn log_in_one(
+    scenario: &Scenario,
+    address: &Address,
+    connection: &mut Connection,
+    draw: &Draw,
+) -> Result<Variables, String> {
+    let planned = &scenario.requests[draw.request];
+    let mut variables = Variables::new(scenario);
+    let mut rendered = Rendered::default();
+    planned
+        .render(draw, &variables, &mut rendered)
+        .map_err(|error| error.to_string())?;
+    let prepared =
+        request(&planned.method, address, &rendered).map_err(|failure| failure.to_string())?;
+    let exchange = connection.exchange(address, prepared, true, || {}, || 0);
+    let answer = tokio::time::timeout(scenario.load.timeout, exchange)
+        .await
+        .map_err(|_| format!("no answer within {:?}", scenario.load.timeout))?
+        .map_err(|failure| failure.to_string())?;
+    if !planned.expect.accepts(answer.status) {
+        return Err(format!("the answer has status {}", answer.status));
+    }
+    capture(&planned.captures, &answer, &mut variables)?;
+    Ok(variables)
+}

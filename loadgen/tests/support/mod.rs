@@ -1,0 +1,75 @@
+//! What the tests of the generator share: a run against a server, and the server of the oracle.
+
+#![allow(dead_code, reason = "each test uses the part that it needs")]
+
+pub mod stall;
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use hdrhistogram::Histogram;
+use tenfold_loadgen::{Options, Recording};
+use tenfold_run_dir::counts::RequestCounts;
+use tenfold_run_dir::{Metric, RunDir, interval_log};
+use tenfold_scenarios::Scenario;
+use tokio::sync::watch;
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Ran {
+    pub recording: Recording,
+    pub intervals: Vec<tenfold_run_dir::IntervalHistogram>,
+}
+
+impl Ran {
+    /// All values of one metric.
+    pub fn latency(&self, metric: Metric) -> Histogram<u64> {
+        let mut all = interval_log::histogram();
+        for interval in self
+            .intervals
+            .iter()
+            .filter(|interval| interval.series.metric == metric)
+        {
+            all.add(&interval.histogram).unwrap();
+        }
+        all
+    }
+
+    /// What became of all arrivals; panics where the identities don't hold.
+    pub fn total(&self) -> RequestCounts {
+        let mut total = RequestCounts::default();
+        for counts in self.recording.counts.phases.iter().flatten() {
+            total.add(counts);
+        }
+        assert_eq!(total.planned, total.sent + total.dropped, "{total:?}");
+        assert_eq!(
+            total.sent,
+            total.completed + total.failed + total.in_flight,
+            "{total:?}"
+        );
+        total
+    }
+}
+
+/// Runs a scenario against a server; `on_start` is told when the clock reads zero.
+pub fn run(scenario: &str, server: SocketAddr, on_start: impl FnOnce(Instant)) -> Ran {
+    let directory = tempfile::tempdir().unwrap();
+    let run_dir = RunDir::create(&directory.path().join("run")).unwrap();
+    let (_tell, interrupt) = watch::channel(false);
+    let scenario = Scenario::parse(scenario, std::path::Path::new("test.toml")).unwrap();
+    let recording = tenfold_loadgen::run(Options {
+        scenario,
+        target: format!("http://{server}").parse().unwrap(),
+        run_dir: &run_dir,
+        interrupt,
+        on_ready: Box::new(|| ()),
+        on_start: Box::new(on_start),
+        on_progress: Box::new(|_| ()),
+    })
+    .unwrap();
+    let intervals = interval_log::read(&run_dir.file("intervals.hlog")).unwrap();
+    Ran {
+        recording,
+        intervals,
+    }
+}

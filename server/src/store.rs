@@ -1,6 +1,7 @@
 //! The relational data, behind one trait with a backend for each database.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -11,7 +12,11 @@ use crate::model::{
 };
 
 mod memory;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod resolver;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod write_stats;
 
 pub use memory::MemoryStore;
@@ -92,7 +97,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Loads a data set into an empty store, or finds it there already. A load that was cut short
     /// is begun again. `Conflict` where the store holds anything else.
-    async fn load(&self, content: &Content) -> Result<Loaded, StoreError>;
+    async fn load(&self, content: Arc<Content>) -> Result<Loaded, StoreError>;
 
     /// Checks that reads are answered.
     async fn ping(&self) -> Result<(), StoreError>;
@@ -142,4 +147,8 @@ fn other_data(present: Option<&str>, wanted: &str) -> StoreError {
             |present| format!("another ({present})")
         )
     ))
+}
+
+fn follows_themselves() -> StoreError {
+    StoreError::Invalid("nobody follows themselves".to_owned())
 }

@@ -1,7 +1,7 @@
 //! The store that forgets: everything in memory. For tests, and as the oracle of the contract suite.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
 
@@ -244,7 +244,7 @@ impl Store for MemoryStore {
         _at: Timestamp,
     ) -> Result<(), StoreError> {
         if follower == followee {
-            return Err(StoreError::Invalid("nobody follows themselves".to_owned()));
+            return Err(super::follows_themselves());
         }
         let mut tables = self.write()?;
         tables.user(follower)?;
@@ -304,7 +304,7 @@ impl Store for MemoryStore {
             .ok_or(StoreError::NotFound)
     }
 
-    async fn load(&self, content: &Content) -> Result<Loaded, StoreError> {
+    async fn load(&self, content: Arc<Content>) -> Result<Loaded, StoreError> {
         let mut tables = self.write()?;
         let fingerprint = content.data_set().fingerprint();
         if tables.fingerprint.as_ref() == Some(&fingerprint) {

@@ -11,18 +11,44 @@ use super::{MemoryStore, Store, StoreError};
 /// `Invalid` where the URL is not understood or the backend was not compiled in, otherwise
 /// whatever opening the store met. The password never appears in a message.
 pub async fn resolve(url: &str) -> Result<Arc<dyn Store>, StoreError> {
-    let Some((scheme, rest)) = url.split_once(':') else {
-        return Err(unknown(url));
-    };
-    match scheme {
-        "memory" if rest.is_empty() => Ok(Arc::new(MemoryStore::default())),
-        _ => Err(unknown(scheme)),
+    match url.split_once(':') {
+        Some(("memory", "")) => Ok(Arc::new(MemoryStore::default())),
+        Some(("sqlite", path)) if !path.is_empty() => sqlite(path).await,
+        Some(("mysql", _)) => mysql(url).await,
+        // Whatever else it is may hold a password.
+        _ => Err(StoreError::Invalid(
+            "not the URL of a store; use `sqlite:PATH`, \
+             `mysql://user:password@host:port/database` or `memory:`"
+                .to_owned(),
+        )),
     }
 }
 
-fn unknown(what: &str) -> StoreError {
+#[cfg(feature = "sqlite")]
+async fn sqlite(path: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(
+        super::sqlite::SqliteStore::open(path.as_ref()).await?,
+    ))
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn sqlite(_: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Err(not_compiled("sqlite"))
+}
+
+#[cfg(feature = "mysql")]
+async fn mysql(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(super::mysql::MysqlStore::open(url).await?))
+}
+
+#[cfg(not(feature = "mysql"))]
+async fn mysql(_: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Err(not_compiled("mysql"))
+}
+
+#[cfg(not(all(feature = "sqlite", feature = "mysql")))]
+fn not_compiled(feature: &str) -> StoreError {
     StoreError::Invalid(format!(
-        "`{what}` is not the URL of a store; use `sqlite:PATH`, \
-         `mysql://user:password@host:port/database` or `memory:`"
+        "tenfold was compiled without the `{feature}` feature"
     ))
 }

@@ -1,0 +1,179 @@
+//! The store in a SQLite file: one thread writes, many threads read.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::readers::Readers;
+use self::writer::Writer;
+use super::{Store, StoreError, WriteStats};
+use crate::data_set::{Content, Loaded};
+use crate::model::{
+    Credentials, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId, Timestamp,
+    TokenDigest, User, UserId,
+};
+
+mod failure;
+mod load;
+mod readers;
+mod reads;
+mod schema;
+mod writer;
+mod writes;
+
+/// A store in a SQLite file, with a write-ahead log that is synced before a write is answered.
+#[derive(Debug)]
+pub struct SqliteStore {
+    readers: Readers,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens the file, creating it and its schema where they are missing.
+    ///
+    /// # Errors
+    /// `Full` where there is no room, `Unavailable` where it can not be opened or is locked, `Other`
+    /// where it is not a database or was written by a newer version.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let path = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || {
+            let connection = schema::open_writer(&path)?;
+            Ok(Self {
+                readers: Readers::open(&path)?,
+                writer: Writer::start(connection)?,
+            })
+        });
+        opened.await.map_err(|error| {
+            StoreError::Unavailable(format!("opening the database was cut short: {error}"))
+        })?
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn create_user(&self, new: NewUser) -> Result<User, StoreError> {
+        new.check()?;
+        self.writer
+            .write(|connection| writes::create_user(connection, new))
+            .await
+    }
+
+    async fn credentials(&self, handle: &str) -> Result<Credentials, StoreError> {
+        self.readers
+            .point(|connection| reads::credentials(connection, handle))
+    }
+
+    async fn user(&self, id: UserId) -> Result<User, StoreError> {
+        self.readers.point(|connection| reads::user(connection, id))
+    }
+
+    async fn create_session(&self, new: NewSession) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| writes::create_session(connection, &new))
+            .await
+    }
+
+    async fn session(&self, token: &TokenDigest, now: Timestamp) -> Result<UserId, StoreError> {
+        self.readers
+            .point(|connection| reads::session(connection, token, now))
+    }
+
+    async fn delete_session(&self, token: &TokenDigest) -> Result<(), StoreError> {
+        let token = *token;
+        self.writer
+            .write(move |connection| writes::delete_session(connection, &token))
+            .await
+    }
+
+    async fn create_post(&self, new: NewPost) -> Result<Post, StoreError> {
+        new.check()?;
+        self.writer
+            .write(|connection| writes::create_post(connection, new))
+            .await
+    }
+
+    async fn post(&self, id: PostId) -> Result<Post, StoreError> {
+        self.readers.point(|connection| reads::post(connection, id))
+    }
+
+    async fn update_post(
+        &self,
+        author: UserId,
+        id: PostId,
+        edit: PostEdit,
+    ) -> Result<Post, StoreError> {
+        edit.check()?;
+        let write = move |connection: &_| writes::update_post(connection, author, id, &edit);
+        self.writer.write(write).await
+    }
+
+    async fn delete_post(&self, author: UserId, id: PostId) -> Result<Option<Photo>, StoreError> {
+        self.writer
+            .write(move |connection| writes::delete_post(connection, author, id))
+            .await
+    }
+
+    async fn posts_by(&self, author: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
+        self.readers
+            .list(move |connection| reads::posts_by(connection, author, page))
+            .await
+    }
+
+    async fn follow(
+        &self,
+        follower: UserId,
+        followee: UserId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if follower == followee {
+            return Err(super::follows_themselves());
+        }
+        self.writer
+            .write(move |connection| writes::follow(connection, follower, followee, at))
+            .await
+    }
+
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| writes::unfollow(connection, follower, followee))
+            .await
+    }
+
+    async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
+        self.readers
+            .list(move |connection| reads::feed(connection, user, page))
+            .await
+    }
+
+    async fn put_photo(&self, author: UserId, photo: Photo) -> Result<Option<Photo>, StoreError> {
+        photo.check()?;
+        self.writer
+            .write(move |connection| writes::put_photo(connection, author, &photo))
+            .await
+    }
+
+    async fn photo(&self, post: PostId) -> Result<Photo, StoreError> {
+        self.readers
+            .point(|connection| reads::photo(connection, post))
+    }
+
+    async fn load(&self, content: Arc<Content>) -> Result<Loaded, StoreError> {
+        self.writer
+            .alone(move |connection| load::load(connection, &content))
+            .await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.readers.point(reads::ping)
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close();
+    }
+
+    fn write_stats(&self) -> WriteStats {
+        self.writer.stats()
+    }
+}

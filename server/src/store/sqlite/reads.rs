@@ -1,0 +1,174 @@
+//! The queries that read. Each goes by an index; a test asks SQLite for the plan of every one.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::failure::failed;
+use crate::model::{Credentials, Page, Photo, Post, PostId, Timestamp, TokenDigest, User, UserId};
+use crate::store::StoreError;
+
+pub(super) const CREDENTIALS: &str = "SELECT id, password_hash FROM users WHERE handle = ?1";
+pub(super) const USER: &str =
+    "SELECT id, handle, created_at, followers, following, posts FROM users WHERE id = ?1";
+pub(super) const USER_EXISTS: &str = "SELECT 1 FROM users WHERE id = ?1";
+pub(super) const SESSION: &str =
+    "SELECT user_id FROM sessions WHERE token = ?1 AND expires_at > ?2";
+pub(super) const POST: &str = "\
+    SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
+    FROM posts p JOIN users u ON u.id = p.author_id WHERE p.id = ?1";
+pub(super) const POSTS_BY: &str = "\
+    SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
+    FROM posts p JOIN users u ON u.id = p.author_id \
+    WHERE p.author_id = ?1 AND p.id < ?2 ORDER BY p.id DESC LIMIT ?3";
+/// Takes at most a page of numbers from each followee through the index, so that what it costs
+/// goes by how many are followed, not by how much they have written; the contents of a page come
+/// last.
+pub(super) const FEED: &str = "\
+    SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
+    FROM (SELECT n.id FROM follows f JOIN posts n ON n.id IN \
+            (SELECT id FROM posts WHERE author_id = f.followee_id AND id < ?2 \
+             ORDER BY id DESC LIMIT ?3) \
+          WHERE f.follower_id = ?1 ORDER BY n.id DESC LIMIT ?3) page \
+    JOIN posts p ON p.id = page.id JOIN users u ON u.id = p.author_id \
+    ORDER BY page.id DESC";
+pub(super) const PHOTO: &str = "\
+    SELECT post_id, media_type, bytes, file_key, etag, created_at FROM photos WHERE post_id = ?1";
+
+pub(super) fn credentials(
+    connection: &Connection,
+    handle: &str,
+) -> Result<Credentials, StoreError> {
+    one(connection, CREDENTIALS, [handle], |row| {
+        Ok(Credentials {
+            user: UserId(row.get(0)?),
+            password_hash: row.get(1)?,
+        })
+    })
+}
+
+pub(super) fn user(connection: &Connection, id: UserId) -> Result<User, StoreError> {
+    one(connection, USER, [id.0], |row| {
+        Ok(User {
+            id: UserId(row.get(0)?),
+            handle: row.get(1)?,
+            created_at: Timestamp(row.get(2)?),
+            followers: count(row, 3)?,
+            following: count(row, 4)?,
+            posts: count(row, 5)?,
+        })
+    })
+}
+
+pub(super) fn session(
+    connection: &Connection,
+    token: &TokenDigest,
+    now: Timestamp,
+) -> Result<UserId, StoreError> {
+    one(connection, SESSION, (&token.0[..], now.0), |row| {
+        row.get(0).map(UserId)
+    })
+}
+
+pub(super) fn post(connection: &Connection, id: PostId) -> Result<Post, StoreError> {
+    one(connection, POST, [id.0], post_of)
+}
+
+pub(super) fn posts_by(
+    connection: &Connection,
+    author: UserId,
+    page: Page,
+) -> Result<Vec<Post>, StoreError> {
+    posts(connection, POSTS_BY, author, page)
+}
+
+pub(super) fn feed(
+    connection: &Connection,
+    user: UserId,
+    page: Page,
+) -> Result<Vec<Post>, StoreError> {
+    posts(connection, FEED, user, page)
+}
+
+pub(super) fn photo(connection: &Connection, post: PostId) -> Result<Photo, StoreError> {
+    find_photo(connection, post)?.ok_or(StoreError::NotFound)
+}
+
+pub(super) fn find_photo(
+    connection: &Connection,
+    post: PostId,
+) -> Result<Option<Photo>, StoreError> {
+    let photo = connection.prepare_cached(PHOTO).and_then(|mut statement| {
+        statement
+            .query_row([post.0], |row| {
+                Ok(Photo {
+                    post: PostId(row.get(0)?),
+                    media_type: row.get(1)?,
+                    bytes: count(row, 2)?,
+                    file_key: row.get(3)?,
+                    etag: row.get(4)?,
+                    created_at: Timestamp(row.get(5)?),
+                })
+            })
+            .optional()
+    });
+    photo.map_err(|error| failed(&error))
+}
+
+pub(super) fn ping(connection: &Connection) -> Result<(), StoreError> {
+    one(
+        connection,
+        "SELECT count(*) FROM meta WHERE key = 'data_set'",
+        (),
+        |_| Ok(()),
+    )
+}
+
+fn posts(
+    connection: &Connection,
+    query: &str,
+    user: UserId,
+    page: Page,
+) -> Result<Vec<Post>, StoreError> {
+    let before = page.before().map_or(i64::MAX, |id| id.0);
+    let posts: Vec<Post> = connection
+        .prepare_cached(query)
+        .and_then(|mut statement| {
+            statement
+                .query_map((user.0, before, page.limit()), post_of)?
+                .collect()
+        })
+        .map_err(|error| failed(&error))?;
+    if posts.is_empty() {
+        // None, since there is no such user?
+        one(connection, USER_EXISTS, [user.0], |_| Ok(()))?;
+    }
+    Ok(posts)
+}
+
+fn one<T>(
+    connection: &Connection,
+    query: &str,
+    parameters: impl rusqlite::Params,
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<T, StoreError> {
+    connection
+        .prepare_cached(query)
+        .and_then(|mut statement| statement.query_row(parameters, read))
+        .map_err(|error| failed(&error))
+}
+
+fn post_of(row: &Row<'_>) -> rusqlite::Result<Post> {
+    Ok(Post {
+        id: PostId(row.get(0)?),
+        author: UserId(row.get(1)?),
+        author_handle: row.get(2)?,
+        content: row.get(3)?,
+        html: row.get(4)?,
+        created_at: Timestamp(row.get(5)?),
+        updated_at: Timestamp(row.get(6)?),
+        has_photo: row.get(7)?,
+    })
+}
+
+fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(i64::cast_unsigned)
+}

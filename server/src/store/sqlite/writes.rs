@@ -1,0 +1,225 @@
+//! The statements that write. Each function runs in a savepoint of the writer's transaction.
+
+use rusqlite::{Connection, OptionalExtension, Params};
+
+use super::failure::{failed, is_taken};
+use super::reads;
+use crate::model::{
+    NewPost, NewSession, NewUser, Photo, Post, PostEdit, PostId, Timestamp, TokenDigest, User,
+    UserId,
+};
+use crate::store::StoreError;
+
+/// How many expired sessions go when one begins: more than come, so that they do not pile up.
+pub(super) const FORGET_SESSIONS: &str = "\
+    DELETE FROM sessions WHERE token IN \
+    (SELECT token FROM sessions WHERE expires_at <= ?1 ORDER BY expires_at LIMIT 4)";
+pub(super) const AUTHOR: &str = "SELECT author_id FROM posts WHERE id = ?1";
+pub(super) const COUNT_POST: &str =
+    "UPDATE users SET posts = posts + ?2 WHERE id = ?1 RETURNING handle";
+pub(super) const UPDATE_POST: &str =
+    "UPDATE posts SET content = ?2, html = ?3, updated_at = ?4 WHERE id = ?1";
+pub(super) const DELETE_POST: &str = "DELETE FROM posts WHERE id = ?1";
+pub(super) const DELETE_PHOTO: &str = "DELETE FROM photos WHERE post_id = ?1";
+pub(super) const DELETE_SESSION: &str = "DELETE FROM sessions WHERE token = ?1";
+pub(super) const UNFOLLOW: &str = "DELETE FROM follows WHERE follower_id = ?1 AND followee_id = ?2";
+pub(super) const COUNT_FOLLOWING: &str =
+    "UPDATE users SET following = following + ?2 WHERE id = ?1";
+pub(super) const COUNT_FOLLOWERS: &str =
+    "UPDATE users SET followers = followers + ?2 WHERE id = ?1";
+pub(super) const HAS_PHOTO: &str = "UPDATE posts SET has_photo = 1 WHERE id = ?1";
+
+pub(super) fn create_user(connection: &Connection, new: NewUser) -> Result<User, StoreError> {
+    let inserted = connection
+        .prepare_cached("INSERT INTO users (handle, password_hash, created_at) VALUES (?1, ?2, ?3)")
+        .and_then(|mut statement| {
+            statement.insert((&new.handle, &new.password_hash, new.created_at.0))
+        });
+    match inserted {
+        Ok(id) => Ok(User {
+            id: UserId(id),
+            handle: new.handle,
+            created_at: new.created_at,
+            followers: 0,
+            following: 0,
+            posts: 0,
+        }),
+        Err(error) if is_taken(&error) => Err(StoreError::Conflict(format!(
+            "the handle `{}` is taken",
+            new.handle
+        ))),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+pub(super) fn create_session(connection: &Connection, new: &NewSession) -> Result<(), StoreError> {
+    execute(connection, FORGET_SESSIONS, [new.created_at.0])?;
+    let inserted = connection
+        .prepare_cached("INSERT INTO sessions (token, user_id, expires_at) VALUES (?1, ?2, ?3)")
+        .and_then(|mut statement| {
+            statement.execute((&new.token.0[..], new.user.0, new.expires_at.0))
+        });
+    match inserted {
+        Ok(_) => Ok(()),
+        Err(error) if is_taken(&error) => {
+            Err(StoreError::Conflict("the token is in use".to_owned()))
+        }
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+pub(super) fn delete_session(
+    connection: &Connection,
+    token: &TokenDigest,
+) -> Result<(), StoreError> {
+    execute(connection, DELETE_SESSION, [&token.0[..]]).map(drop)
+}
+
+pub(super) fn create_post(connection: &Connection, new: NewPost) -> Result<Post, StoreError> {
+    let author_handle = count_post(connection, new.author, 1)?;
+    let id = connection
+        .prepare_cached(
+            "INSERT INTO posts (author_id, created_at, updated_at, content, html) \
+             VALUES (?1, ?2, ?2, ?3, ?4)",
+        )
+        .and_then(|mut statement| {
+            statement.insert((new.author.0, new.created_at.0, &new.content, &new.html))
+        })
+        .map_err(|error| failed(&error))?;
+    Ok(Post {
+        id: PostId(id),
+        author: new.author,
+        author_handle,
+        content: new.content,
+        html: new.html,
+        created_at: new.created_at,
+        updated_at: new.created_at,
+        has_photo: false,
+    })
+}
+
+pub(super) fn update_post(
+    connection: &Connection,
+    author: UserId,
+    id: PostId,
+    edit: &PostEdit,
+) -> Result<Post, StoreError> {
+    only_by(connection, author, id)?;
+    let parameters = (id.0, &edit.content, &edit.html, edit.updated_at.0);
+    execute(connection, UPDATE_POST, parameters)?;
+    reads::post(connection, id)
+}
+
+pub(super) fn delete_post(
+    connection: &Connection,
+    author: UserId,
+    id: PostId,
+) -> Result<Option<Photo>, StoreError> {
+    only_by(connection, author, id)?;
+    let photo = reads::find_photo(connection, id)?;
+    execute(connection, DELETE_PHOTO, [id.0])?;
+    execute(connection, DELETE_POST, [id.0])?;
+    count_post(connection, author, -1)?;
+    Ok(photo)
+}
+
+pub(super) fn follow(
+    connection: &Connection,
+    follower: UserId,
+    followee: UserId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    // A reference to nobody fails whatever the conflict clause says.
+    let inserted = execute(
+        connection,
+        "INSERT INTO follows (follower_id, followee_id, created_at) VALUES (?1, ?2, ?3) \
+         ON CONFLICT DO NOTHING",
+        (follower.0, followee.0, at.0),
+    )?;
+    count_follow(connection, follower, followee, inserted as i64)
+}
+
+pub(super) fn unfollow(
+    connection: &Connection,
+    follower: UserId,
+    followee: UserId,
+) -> Result<(), StoreError> {
+    let deleted = execute(connection, UNFOLLOW, (follower.0, followee.0))?;
+    count_follow(connection, follower, followee, -(deleted as i64))
+}
+
+pub(super) fn put_photo(
+    connection: &Connection,
+    author: UserId,
+    photo: &Photo,
+) -> Result<Option<Photo>, StoreError> {
+    only_by(connection, author, photo.post)?;
+    let before = reads::find_photo(connection, photo.post)?;
+    execute(
+        connection,
+        "INSERT OR REPLACE INTO photos (post_id, media_type, bytes, file_key, etag, created_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (
+            photo.post.0,
+            &photo.media_type,
+            photo.bytes.cast_signed(),
+            &photo.file_key,
+            &photo.etag,
+            photo.created_at.0,
+        ),
+    )?;
+    if before.is_none() {
+        execute(connection, HAS_PHOTO, [photo.post.0])?;
+    }
+    Ok(before)
+}
+
+/// Refuses where `author` did not write the post.
+fn only_by(connection: &Connection, author: UserId, id: PostId) -> Result<(), StoreError> {
+    let found: i64 = connection
+        .prepare_cached(AUTHOR)
+        .and_then(|mut statement| statement.query_row([id.0], |row| row.get(0)))
+        .map_err(|error| failed(&error))?;
+    if found == author.0 {
+        Ok(())
+    } else {
+        Err(StoreError::Forbidden)
+    }
+}
+
+/// Counts posts of a user and answers with the handle.
+fn count_post(connection: &Connection, user: UserId, change: i64) -> Result<String, StoreError> {
+    connection
+        .prepare_cached(COUNT_POST)
+        .and_then(|mut statement| {
+            statement
+                .query_row((user.0, change), |row| row.get(0))
+                .optional()
+        })
+        .map_err(|error| failed(&error))?
+        .ok_or(StoreError::NotFound)
+}
+
+fn count_follow(
+    connection: &Connection,
+    follower: UserId,
+    followee: UserId,
+    change: i64,
+) -> Result<(), StoreError> {
+    if change != 0 {
+        execute(connection, COUNT_FOLLOWING, (follower.0, change))?;
+        execute(connection, COUNT_FOLLOWERS, (followee.0, change))?;
+    }
+    Ok(())
+}
+
+fn execute(
+    connection: &Connection,
+    statement: &str,
+    parameters: impl Params,
+) -> Result<usize, StoreError> {
+    connection
+        .prepare_cached(statement)
+        .and_then(|mut statement| statement.execute(parameters))
+        .map_err(|error| failed(&error))
+}

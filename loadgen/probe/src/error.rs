@@ -65,7 +65,4 @@ pub enum ProbeError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The sampler's thread could not be started.
-    #[error("could not start the thread that samples this machine: {0}")]
-    Thread(std::io::Error),
 }

@@ -10,7 +10,7 @@ use tenfold_run_dir::HostTimeline;
 use tenfold_run_dir::host_timeline::HostSample;
 
 use crate::procfs::CpuTicks;
-use crate::{ProbeError, http, metrics, procfs};
+use crate::{http, metrics, procfs};
 
 /// How often a sample is taken.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -33,6 +33,18 @@ pub enum Target {
     Metrics(String),
 }
 
+impl Target {
+    /// Chooses the process where its id is known, for that is cheaper and disturbs nobody; else the
+    /// metrics; else none.
+    pub fn of(pid: Option<u32>, admin_url: Option<&str>) -> Self {
+        match (pid, admin_url) {
+            (Some(pid), _) if cfg!(target_os = "linux") => Self::Process(pid),
+            (_, Some(url)) => Self::Metrics(url.to_owned()),
+            (_, None) => Self::Unknown,
+        }
+    }
+}
+
 /// Samples the machine and a target once a second, on a thread of its own.
 ///
 /// A sample of the machine and a local process is two reads of `/proc` on files held open. With the
@@ -53,7 +65,9 @@ impl HostSampler {
     ///
     /// It can be started ahead of the run: a stretch that ends before `start` is left out. The one
     /// that `start` falls into is kept whole, so the first sample may reach back a little further.
-    pub fn start(target: Target, start: Instant) -> Result<Self, ProbeError> {
+    ///
+    /// Where the system grants no thread, nothing is sampled: a run is worth more than its samples.
+    pub fn start(target: Target, start: Instant) -> Self {
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("tenfold-probe".into())
@@ -84,11 +98,8 @@ impl HostSampler {
                     }
                 }
             })
-            .map_err(ProbeError::Thread)?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
+            .ok();
+        Self { stop, thread }
     }
 
     /// Takes a last sample, of the stretch that has begun, and returns them all.
@@ -235,7 +246,7 @@ mod tests {
     #[test]
     fn this_process_is_seen_at_work() {
         let start = Instant::now();
-        let sampler = HostSampler::start(Target::Process(std::process::id()), start).unwrap();
+        let sampler = HostSampler::start(Target::Process(std::process::id()), start);
         let mut spins = 0_u64;
         while start.elapsed() < Duration::from_millis(1_300) {
             spins = std::hint::black_box(spins + 1);
@@ -286,12 +297,19 @@ mod tests {
             Target::Process(u32::MAX),
             Target::Metrics("127.0.0.1:1".into()),
         ] {
-            let sampler = HostSampler::start(target, Instant::now()).unwrap();
+            let sampler = HostSampler::start(target, Instant::now());
             let timeline = sampler.stop();
             assert_eq!(timeline.samples.len(), 1);
             assert_eq!(timeline.samples[0].target_cpu_ns, None);
             assert!(timeline.samples[0].host_cores_used.is_some());
         }
+    }
+
+    #[test]
+    fn the_process_is_preferred() {
+        assert_eq!(Target::of(Some(1), Some("a")), Target::Process(1));
+        assert_eq!(Target::of(None, Some("a")), Target::Metrics("a".into()));
+        assert_eq!(Target::of(None, None), Target::Unknown);
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub mod host;
 mod host_sampler;
 mod http;
 pub mod limits;
-mod metrics;
+pub mod metrics;
 mod procfs;
 pub mod profile;
 

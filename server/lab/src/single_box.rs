@@ -17,9 +17,13 @@ pub(crate) fn start(options: &Options) -> Result<Vec<LabBox>, LabError> {
         .arg(options.directory.join("data"))
         .arg("--ready-file")
         .arg(&ready_file)
-        .arg("--stop-with-stdin");
+        .arg("--stop-with-stdin")
+        // What a person has set for `serve` is not for this one, whose port and store are chosen.
+        .env_remove("TENFOLD_PORT")
+        .env_remove("TENFOLD_STORE");
     if let Some(data_set) = options.data_set {
         command
+            .env_remove("TENFOLD_EMPTY")
             .args(["--data-seed", &data_set.seed.to_string()])
             .args(["--data-users", &data_set.users.to_string()])
             .args(["--data-posts", &data_set.posts.to_string()]);

@@ -6,59 +6,18 @@
 )]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use tenfold_lab::{DataSet, Lab, LabError, Options, stage, up};
 
-/// A program that reads how to behave from the file `mode` in the lab's directory.
-const PROGRAM: &str = r#"#!/bin/sh
-printf '%s\n' "$@" >"/dev/fd/2"
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --data) directory=${2%/data} ;;
-        --ready-file) ready=$2 ;;
-    esac
-    shift
-done
-announce() {
-    echo "{\"address\":\"127.0.0.1:4001\",\"admin\":\"127.0.0.1:4002\",\"pid\":$$}" >"$ready.partial"
-    mv "$ready.partial" "$ready"
-}
-mode=$(cat "$directory/mode" 2>/dev/null)
-echo "mode $mode, store ${TENFOLD_STORE:-none}" >&2
-case "$mode" in
-    early-death) echo "could not open the store" >&2; exit 3 ;;
-    never-ready) cat >/dev/null ;;
-    garbage) echo "listening" >"$ready"; cat >/dev/null ;;
-    stuck) announce; while :; do sleep 60; done ;;
-    late-death) announce; sleep 0.3; echo "out of memory" >&2; exit 4 ;;
-    slow-to-stop) announce; cat >/dev/null; sleep 1 ;;
-    bad-stop) announce; cat >/dev/null; echo "could not close the store" >&2; exit 5 ;;
-    *) announce; cat >/dev/null; echo "stopped" >&2 ;;
-esac
-"#;
-
-/// Written once, before any process is started: a file that another process of this one's making
-/// still holds open for writing can't be executed.
-fn program() -> PathBuf {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let directory = tempfile::tempdir().unwrap().keep();
-        let path = directory.join("program");
-        fs::write(&path, PROGRAM).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        path
-    })
-    .clone()
-}
+/// Stands in for the program: how it behaves stands in the file `mode` in the lab's directory.
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program.sh");
 
 fn options(directory: &Path, mode: &str) -> Options {
     fs::write(directory.join("mode"), mode).unwrap();
-    let mut options = Options::new(program(), directory);
+    let mut options = Options::new(PROGRAM, directory);
     options.stop_timeout = Duration::from_secs(5);
     options
 }
@@ -216,9 +175,18 @@ fn a_stuck_box_is_killed_with_all_that_it_started() {
     options.stop_timeout = Duration::from_millis(300);
     let lab = single_box(&options).unwrap();
     let pid = lab.boxes()[0].pid();
-    std::thread::sleep(Duration::from_millis(200));
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    let sleeper: u32 = children.split_whitespace().next().unwrap().parse().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let sleeper: u32 = loop {
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        // The shell has moved its file into place with a child that may still be there.
+        if let Some(child) = children.split_whitespace().last()
+            && fs::read_to_string(format!("/proc/{child}/comm")).is_ok_and(|name| name == "sleep\n")
+        {
+            break child.parse().unwrap();
+        }
+        assert!(Instant::now() < deadline, "the box did not start anything");
+        std::thread::sleep(Duration::from_millis(10));
+    };
     let began = Instant::now();
     let error = lab.stop().unwrap_err();
     assert!(matches!(error, LabError::Killed { .. }), "{error}");
@@ -285,7 +253,7 @@ fn parent_to_be_killed() {
     let Some(directory) = std::env::var_os("LAB_OF_PARENT_TO_BE_KILLED") else {
         return;
     };
-    let lab = single_box(&Options::new(program(), PathBuf::from(&directory))).unwrap();
+    let lab = single_box(&Options::new(PROGRAM, PathBuf::from(&directory))).unwrap();
     fs::write(
         Path::new(&directory).join("up"),
         lab.boxes()[0].pid().to_string(),

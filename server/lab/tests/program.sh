@@ -1,0 +1,27 @@
+#!/bin/sh
+# Stands in for `tenfold serve` in the tests of a box's life. How it behaves stands in the file `mode`
+# in the lab's directory.
+printf '%s\n' "$@" >"/dev/fd/2"
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --data) directory=${2%/data} ;;
+        --ready-file) ready=$2 ;;
+    esac
+    shift
+done
+announce() {
+    echo "{\"address\":\"127.0.0.1:4001\",\"admin\":\"127.0.0.1:4002\",\"pid\":$$}" >"$ready.partial"
+    mv "$ready.partial" "$ready"
+}
+mode=$(cat "$directory/mode" 2>/dev/null)
+echo "mode $mode, store ${TENFOLD_STORE:-none}" >&2
+case "$mode" in
+    early-death) echo "could not open the store" >&2; exit 3 ;;
+    never-ready) cat >/dev/null ;;
+    garbage) echo "listening" >"$ready"; cat >/dev/null ;;
+    stuck) announce; while :; do sleep 60; done ;;
+    late-death) announce; sleep 0.3; echo "out of memory" >&2; exit 4 ;;
+    slow-to-stop) announce; cat >/dev/null; sleep 1 ;;
+    bad-stop) announce; cat >/dev/null; echo "could not close the store" >&2; exit 5 ;;
+    *) announce; cat >/dev/null; echo "stopped" >&2 ;;
+esac

@@ -11,6 +11,8 @@ use crate::model::{
     TokenDigest, User, UserId,
 };
 
+#[cfg(test)]
+pub(crate) mod contract;
 mod memory;
 #[cfg(feature = "mysql")]
 mod mysql;

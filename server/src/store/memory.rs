@@ -351,3 +351,14 @@ impl Store for MemoryStore {
         self.counters.snapshot(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract;
+
+    #[tokio::test]
+    async fn keeps_the_contract() {
+        contract::is_kept(async || Arc::new(MemoryStore::default()) as Arc<dyn Store>).await;
+    }
+}

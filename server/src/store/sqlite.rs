@@ -24,7 +24,7 @@ mod writes;
 
 /// A store in a SQLite file, with a write-ahead log that is synced before a write is answered.
 #[derive(Debug)]
-pub struct SqliteStore {
+pub(super) struct SqliteStore {
     readers: Readers,
     writer: Writer,
 }
@@ -35,7 +35,7 @@ impl SqliteStore {
     /// # Errors
     /// `Full` where there is no room, `Unavailable` where it can not be opened or is locked, `Other`
     /// where it is not a database or was written by a newer version.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
         let path = path.to_owned();
         let opened = tokio::task::spawn_blocking(move || {
             let connection = schema::open_writer(&path)?;
@@ -177,3 +177,6 @@ impl Store for SqliteStore {
         self.writer.stats()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,591 @@
+//! What every backend promises, one function for each promise.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use rand::RngExt;
+use rand_pcg::Pcg64Mcg;
+
+use super::{MemoryStore, Store, StoreError};
+use crate::data_set::{Content, DataSet};
+use crate::model::{
+    NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId, Timestamp, TokenDigest,
+    User, UserId,
+};
+
+/// Checks every promise, each on a fresh store from `open`.
+pub(crate) async fn is_kept(open: impl AsyncFn() -> Arc<dyn Store>) {
+    handles_are_unique(&*open().await).await;
+    bad_input_is_refused(&*open().await).await;
+    sessions_end(&*open().await).await;
+    expired_sessions_are_forgotten(&*open().await).await;
+    posts_are_read_as_written(&*open().await).await;
+    only_the_author_changes_a_post(&*open().await).await;
+    numbers_of_posts_do_not_come_back(&*open().await).await;
+    lists_are_paged_newest_first(&*open().await).await;
+    following_is_idempotent(&*open().await).await;
+    feeds_join_the_followed(&*open().await).await;
+    photos_come_and_go_with_posts(&*open().await).await;
+    data_sets_are_loaded_once(&*open().await).await;
+    other_data_is_not_mixed(&*open().await).await;
+    writes_at_once_all_count(open().await).await;
+    a_closed_store_is_unavailable(&*open().await).await;
+    for seed in 0..4 {
+        agrees_with_memory(&*open().await, seed).await;
+    }
+}
+
+const NOW: Timestamp = Timestamp(1_750_000_000_000);
+
+pub(crate) fn new_user(handle: &str) -> NewUser {
+    NewUser {
+        handle: handle.to_owned(),
+        password_hash: format!("$argon2id$of-{handle}"),
+        created_at: NOW,
+    }
+}
+
+pub(crate) fn new_post(author: UserId, content: &str) -> NewPost {
+    NewPost {
+        author,
+        content: content.to_owned(),
+        html: format!("<p>{content}</p>"),
+        created_at: NOW,
+    }
+}
+
+fn photo(post: PostId, key: &str) -> Photo {
+    Photo {
+        post,
+        media_type: "image/png".to_owned(),
+        bytes: 5_000_000,
+        file_key: key.to_owned(),
+        etag: format!("\"{key}\""),
+        created_at: NOW,
+    }
+}
+
+fn edit(content: &str) -> PostEdit {
+    PostEdit {
+        content: content.to_owned(),
+        html: format!("<b>{content}</b>"),
+        updated_at: Timestamp(NOW.0 + 5),
+    }
+}
+
+/// A data set small enough for tests, with HTML that needs no library.
+pub(crate) fn small_content(seed: u64) -> Arc<Content> {
+    let data_set = DataSet {
+        seed,
+        users: 50,
+        posts: 300,
+        follows_per_user: 5,
+    };
+    Arc::new(
+        data_set
+            .content("$argon2id$shared".to_owned(), in_paragraph)
+            .unwrap(),
+    )
+}
+
+pub(crate) fn in_paragraph(markdown: &str) -> String {
+    format!("<p>{markdown}</p>\n")
+}
+
+async fn two_users(store: &dyn Store) -> (User, User) {
+    let first = store.create_user(new_user("first")).await.unwrap();
+    let second = store.create_user(new_user("second")).await.unwrap();
+    (first, second)
+}
+
+fn ids(posts: &[Post]) -> Vec<i64> {
+    posts.iter().map(|post| post.id.0).collect()
+}
+
+async fn handles_are_unique(store: &dyn Store) {
+    let (first, second) = two_users(store).await;
+    assert_eq!(first.id, UserId(1));
+    assert!(second.id > first.id);
+    let taken = store.create_user(new_user("first")).await;
+    assert!(
+        matches!(&taken, Err(StoreError::Conflict(why)) if why.contains("`first`")),
+        "{taken:?}"
+    );
+    assert_eq!(store.user(first.id).await.unwrap(), first);
+    let credentials = store.credentials("second").await.unwrap();
+    assert_eq!(credentials.user, second.id);
+    assert_eq!(credentials.password_hash, "$argon2id$of-second");
+    for unknown in ["third", "First", "first ", "", "ü", "' OR 1=1 --"] {
+        assert_eq!(
+            store.credentials(unknown).await,
+            Err(StoreError::NotFound),
+            "{unknown}"
+        );
+    }
+    assert_eq!(store.user(UserId(99)).await, Err(StoreError::NotFound));
+    assert_eq!(
+        store.user(UserId(i64::MAX)).await,
+        Err(StoreError::NotFound)
+    );
+    assert_eq!(store.user(UserId(-1)).await, Err(StoreError::NotFound));
+    store.ping().await.unwrap();
+}
+
+async fn bad_input_is_refused(store: &dyn Store) {
+    let (first, _) = two_users(store).await;
+    let refused = |result: Result<(), StoreError>| {
+        assert!(matches!(result, Err(StoreError::Invalid(_))), "{result:?}");
+    };
+    refused(store.create_user(new_user("Not A Handle")).await.map(drop));
+    refused(
+        store
+            .create_post(new_post(first.id, &"x".repeat(1_025)))
+            .await
+            .map(drop),
+    );
+    refused(store.create_post(new_post(first.id, "")).await.map(drop));
+    let post = store
+        .create_post(new_post(first.id, &"x".repeat(1_024)))
+        .await
+        .unwrap();
+    refused(
+        store
+            .update_post(first.id, post.id, edit(""))
+            .await
+            .map(drop),
+    );
+    refused(store.follow(first.id, first.id, NOW).await);
+    refused(
+        store
+            .put_photo(first.id, photo(post.id, ""))
+            .await
+            .map(drop),
+    );
+    let nobody = store.create_post(new_post(UserId(99), "from nobody")).await;
+    assert_eq!(nobody, Err(StoreError::NotFound));
+}
+
+async fn sessions_end(store: &dyn Store) {
+    let (first, second) = two_users(store).await;
+    let token = TokenDigest([7; 32]);
+    let session = |user| NewSession {
+        token,
+        user,
+        created_at: NOW,
+        expires_at: Timestamp(NOW.0 + 1_000),
+    };
+    assert_eq!(store.session(&token, NOW).await, Err(StoreError::NotFound));
+    store.create_session(session(first.id)).await.unwrap();
+    let again = store.create_session(session(second.id)).await;
+    assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
+    assert_eq!(store.session(&token, NOW).await, Ok(first.id));
+    assert_eq!(
+        store.session(&token, Timestamp(NOW.0 + 999)).await,
+        Ok(first.id)
+    );
+    let expired = store.session(&token, Timestamp(NOW.0 + 1_000)).await;
+    assert_eq!(expired, Err(StoreError::NotFound));
+    store.delete_session(&token).await.unwrap();
+    store.delete_session(&token).await.unwrap();
+    assert_eq!(store.session(&token, NOW).await, Err(StoreError::NotFound));
+    let nobody = store.create_session(session(UserId(99))).await;
+    assert_eq!(nobody, Err(StoreError::NotFound));
+}
+
+async fn expired_sessions_are_forgotten(store: &dyn Store) {
+    let (first, _) = two_users(store).await;
+    // The same tokens would be in use if the expired sessions had stayed.
+    for round in 0..3_i64 {
+        for number in 0..10_u8 {
+            let begins = NOW.0 + round * 1_000 + i64::from(number);
+            let begun = store
+                .create_session(NewSession {
+                    token: TokenDigest([number; 32]),
+                    user: first.id,
+                    created_at: Timestamp(begins),
+                    expires_at: Timestamp(begins + 500),
+                })
+                .await;
+            assert_eq!(begun, Ok(()), "round {round}, session {number}");
+        }
+    }
+}
+
+async fn posts_are_read_as_written(store: &dyn Store) {
+    let (first, _) = two_users(store).await;
+    let content = "Ünïcödé 🦀, 'quotes' \"and\" \\ back\nslashes; DROP TABLE posts; --\u{0}\u{7f}";
+    let created = store
+        .create_post(new_post(first.id, content))
+        .await
+        .unwrap();
+    assert_eq!(created.content, content);
+    assert_eq!(created.author_handle, "first");
+    assert_eq!(
+        (created.created_at, created.updated_at, created.has_photo),
+        (NOW, NOW, false)
+    );
+    assert_eq!(store.post(created.id).await.unwrap(), created);
+    assert_eq!(store.user(first.id).await.unwrap().posts, 1);
+    let updated = store
+        .update_post(first.id, created.id, edit("other"))
+        .await
+        .unwrap();
+    assert_eq!(updated.content, "other");
+    assert_eq!(updated.html, "<b>other</b>");
+    assert_eq!(
+        (updated.created_at, updated.updated_at),
+        (NOW, Timestamp(NOW.0 + 5))
+    );
+    assert_eq!(store.post(created.id).await.unwrap(), updated);
+    assert_eq!(store.post(PostId(99)).await, Err(StoreError::NotFound));
+    // The same again changes nothing and is no error.
+    let again = store.update_post(first.id, created.id, edit("other")).await;
+    assert_eq!(again, Ok(updated));
+}
+
+async fn only_the_author_changes_a_post(store: &dyn Store) {
+    let (first, second) = two_users(store).await;
+    let post = store.create_post(new_post(first.id, "mine")).await.unwrap();
+    let changed = store.update_post(second.id, post.id, edit("theirs")).await;
+    assert_eq!(changed, Err(StoreError::Forbidden));
+    assert_eq!(
+        store.delete_post(second.id, post.id).await,
+        Err(StoreError::Forbidden)
+    );
+    let with_photo = store.put_photo(second.id, photo(post.id, "a")).await;
+    assert_eq!(with_photo, Err(StoreError::Forbidden));
+    assert_eq!(store.post(post.id).await.unwrap(), post);
+    let nowhere = PostId(99);
+    let changed = store.update_post(first.id, nowhere, edit("x")).await;
+    assert_eq!(changed, Err(StoreError::NotFound));
+    assert_eq!(
+        store.delete_post(first.id, nowhere).await,
+        Err(StoreError::NotFound)
+    );
+    let with_photo = store.put_photo(first.id, photo(nowhere, "a")).await;
+    assert_eq!(with_photo, Err(StoreError::NotFound));
+}
+
+async fn numbers_of_posts_do_not_come_back(store: &dyn Store) {
+    let (first, _) = two_users(store).await;
+    let before = store.create_post(new_post(first.id, "one")).await.unwrap();
+    assert_eq!(store.delete_post(first.id, before.id).await, Ok(None));
+    assert_eq!(store.post(before.id).await, Err(StoreError::NotFound));
+    assert_eq!(store.user(first.id).await.unwrap().posts, 0);
+    let after = store.create_post(new_post(first.id, "two")).await.unwrap();
+    assert!(after.id > before.id);
+}
+
+async fn lists_are_paged_newest_first(store: &dyn Store) {
+    let (first, second) = two_users(store).await;
+    let mut mine = Vec::new();
+    for number in 0..25 {
+        let author = if number % 5 == 4 { second.id } else { first.id };
+        let post = store
+            .create_post(new_post(author, &format!("{number}")))
+            .await
+            .unwrap();
+        if author == first.id {
+            mine.insert(0, post.id.0);
+        }
+    }
+    let mut seen = Vec::new();
+    let mut before = None;
+    loop {
+        let page = store
+            .posts_by(first.id, Page::new(before, 7))
+            .await
+            .unwrap();
+        if page.is_empty() {
+            break;
+        }
+        assert!(page.len() <= 7);
+        assert!(page.iter().all(|post| post.author_handle == "first"));
+        before = page.last().map(|post| post.id);
+        seen.extend(ids(&page));
+    }
+    assert_eq!(seen, mine);
+    // Limits are brought into their range.
+    assert_eq!(
+        store
+            .posts_by(first.id, Page::new(None, 0))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(
+        store
+            .posts_by(first.id, Page::new(None, u32::MAX))
+            .await
+            .unwrap()
+            .len(),
+        20
+    );
+    let nobody = store.posts_by(UserId(99), Page::new(None, 7)).await;
+    assert_eq!(nobody, Err(StoreError::NotFound));
+    let nobody = store.feed(UserId(99), Page::new(None, 7)).await;
+    assert_eq!(nobody, Err(StoreError::NotFound));
+    assert_eq!(
+        store.feed(first.id, Page::new(None, 7)).await,
+        Ok(Vec::new())
+    );
+}
+
+async fn following_is_idempotent(store: &dyn Store) {
+    let (first, second) = two_users(store).await;
+    for _ in 0..2 {
+        store.follow(first.id, second.id, NOW).await.unwrap();
+        assert_eq!(store.user(first.id).await.unwrap().following, 1);
+        assert_eq!(store.user(first.id).await.unwrap().followers, 0);
+        assert_eq!(store.user(second.id).await.unwrap().followers, 1);
+    }
+    for _ in 0..2 {
+        store.unfollow(first.id, second.id).await.unwrap();
+        assert_eq!(store.user(first.id).await.unwrap().following, 0);
+        assert_eq!(store.user(second.id).await.unwrap().followers, 0);
+    }
+    let nobody = UserId(99);
+    assert_eq!(
+        store.follow(first.id, nobody, NOW).await,
+        Err(StoreError::NotFound)
+    );
+    assert_eq!(
+        store.follow(nobody, first.id, NOW).await,
+        Err(StoreError::NotFound)
+    );
+    assert_eq!(store.unfollow(first.id, nobody).await, Ok(()));
+    assert_eq!(store.user(first.id).await.unwrap(), first);
+}
+
+async fn feeds_join_the_followed(store: &dyn Store) {
+    let (reader, first) = two_users(store).await;
+    let second = store.create_user(new_user("other")).await.unwrap();
+    let stranger = store.create_user(new_user("stranger")).await.unwrap();
+    store.follow(reader.id, first.id, NOW).await.unwrap();
+    store.follow(reader.id, second.id, NOW).await.unwrap();
+    store.follow(stranger.id, reader.id, NOW).await.unwrap();
+    let mut expected = Vec::new();
+    for number in 0..30 {
+        let author = [&first, &second, &second, &stranger, &reader][number % 5];
+        let post = store
+            .create_post(new_post(author.id, &format!("{number}")))
+            .await
+            .unwrap();
+        if author.id == first.id || author.id == second.id {
+            expected.insert(0, post);
+        }
+    }
+    let page = store.feed(reader.id, Page::new(None, 10)).await.unwrap();
+    assert_eq!(page, expected[..10]);
+    let next = Page::new(page.last().map(|post| post.id), 100);
+    assert_eq!(store.feed(reader.id, next).await.unwrap(), expected[10..]);
+    store.unfollow(reader.id, second.id).await.unwrap();
+    let page = store.feed(reader.id, Page::new(None, 100)).await.unwrap();
+    assert!(page.iter().all(|post| post.author == first.id));
+    assert_eq!(page.len(), 6);
+}
+
+async fn photos_come_and_go_with_posts(store: &dyn Store) {
+    let (first, _) = two_users(store).await;
+    let post = store.create_post(new_post(first.id, "look")).await.unwrap();
+    assert_eq!(store.photo(post.id).await, Err(StoreError::NotFound));
+    assert_eq!(
+        store.put_photo(first.id, photo(post.id, "a")).await,
+        Ok(None)
+    );
+    assert!(store.post(post.id).await.unwrap().has_photo);
+    assert_eq!(store.photo(post.id).await, Ok(photo(post.id, "a")));
+    let replaced = store.put_photo(first.id, photo(post.id, "b")).await;
+    assert_eq!(replaced, Ok(Some(photo(post.id, "a"))));
+    assert_eq!(store.photo(post.id).await, Ok(photo(post.id, "b")));
+    // An edit leaves the photo.
+    assert!(
+        store
+            .update_post(first.id, post.id, edit("x"))
+            .await
+            .unwrap()
+            .has_photo
+    );
+    let deleted = store.delete_post(first.id, post.id).await;
+    assert_eq!(deleted, Ok(Some(photo(post.id, "b"))));
+    assert_eq!(store.photo(post.id).await, Err(StoreError::NotFound));
+}
+
+async fn data_sets_are_loaded_once(store: &dyn Store) {
+    let content = small_content(42);
+    let loaded = store.load(Arc::clone(&content)).await.unwrap();
+    assert_eq!(
+        (loaded.users, loaded.posts, loaded.reused),
+        (50, 300, false)
+    );
+    assert_eq!(loaded.follows, content.follows().count() as u64);
+    for user in content.users() {
+        assert_eq!(store.user(user.id).await.unwrap(), user);
+    }
+    for post in content.posts() {
+        assert_eq!(store.post(post.id).await.unwrap(), post);
+    }
+    assert_eq!(
+        store.credentials("user7").await.unwrap().password_hash,
+        "$argon2id$shared"
+    );
+    for follower in 1..=50 {
+        let followees: Vec<_> = content
+            .follows()
+            .filter(|pair| pair.0.0 == follower)
+            .map(|pair| pair.1)
+            .collect();
+        let mut expected: Vec<Post> = content
+            .posts()
+            .filter(|post| followees.contains(&post.author))
+            .collect();
+        expected.reverse();
+        expected.truncate(100);
+        let feed = store
+            .feed(UserId(follower), Page::new(None, 100))
+            .await
+            .unwrap();
+        assert_eq!(feed, expected);
+    }
+    let again = store.load(Arc::clone(&content)).await.unwrap();
+    assert!(again.reused);
+    // It is reused with what has been written since, and numbers go on after the last.
+    let post = store
+        .create_post(new_post(UserId(1), "since"))
+        .await
+        .unwrap();
+    assert_eq!(post.id, PostId(301));
+    assert_eq!(
+        store.create_user(new_user("since")).await.unwrap().id,
+        UserId(51)
+    );
+    assert!(store.load(content).await.unwrap().reused);
+    let other = store.load(small_content(43)).await;
+    assert!(matches!(other, Err(StoreError::Conflict(_))), "{other:?}");
+}
+
+async fn other_data_is_not_mixed(store: &dyn Store) {
+    let user = store.create_user(new_user("someone")).await.unwrap();
+    let loaded = store.load(small_content(42)).await;
+    assert!(matches!(loaded, Err(StoreError::Conflict(_))), "{loaded:?}");
+    assert_eq!(store.user(user.id).await.unwrap(), user);
+    assert_eq!(
+        store.user(UserId(user.id.0 + 1)).await,
+        Err(StoreError::NotFound)
+    );
+}
+
+async fn writes_at_once_all_count(store: Arc<dyn Store>) {
+    let (first, second) = two_users(&*store).await;
+    let writes = (0..64).map(|number| {
+        let store = Arc::clone(&store);
+        let (author, other) = if number % 2 == 0 {
+            (first.id, second.id)
+        } else {
+            (second.id, first.id)
+        };
+        tokio::spawn(async move {
+            // Follows in both directions at once: the order of locks must not matter.
+            store.follow(author, other, NOW).await.unwrap();
+            let post = store
+                .create_post(new_post(author, &number.to_string()))
+                .await
+                .unwrap();
+            store.unfollow(author, other).await.unwrap();
+            post
+        })
+    });
+    let writes: Vec<_> = writes.collect();
+    for (number, write) in writes.into_iter().enumerate() {
+        let post = write.await.unwrap();
+        assert_eq!(post.content, number.to_string());
+        assert_eq!(store.post(post.id).await.unwrap(), post);
+    }
+    for user in [first.id, second.id] {
+        let user = store.user(user).await.unwrap();
+        assert_eq!((user.posts, user.followers, user.following), (32, 0, 0));
+    }
+    let stats = store.write_stats();
+    assert_eq!(stats.writes, 2 + 3 * 64);
+    assert!(stats.commits <= stats.writes);
+    assert_eq!(stats.queued, 0);
+}
+
+async fn a_closed_store_is_unavailable(store: &dyn Store) {
+    let (first, _) = two_users(store).await;
+    store.close().await;
+    store.close().await;
+    let unavailable = |result: Result<(), StoreError>| {
+        assert!(
+            matches!(result, Err(StoreError::Unavailable(_))),
+            "{result:?}"
+        );
+    };
+    unavailable(store.user(first.id).await.map(drop));
+    unavailable(store.feed(first.id, Page::new(None, 1)).await.map(drop));
+    unavailable(
+        store
+            .create_post(new_post(first.id, "late"))
+            .await
+            .map(drop),
+    );
+    unavailable(store.ping().await);
+}
+
+/// Does the same random things to the store and to a store in memory and compares the answers.
+async fn agrees_with_memory(store: &dyn Store, seed: u64) {
+    let oracle = MemoryStore::default();
+    for handle in ["u1", "u2", "u3", "u4", "u5"] {
+        let created = store.create_user(new_user(handle)).await;
+        assert_eq!(created, oracle.create_user(new_user(handle)).await);
+    }
+    let mut rng = Pcg64Mcg::new(u128::from(seed));
+    for step in 0..400 {
+        // One more than there are, so that some do not exist.
+        let (user, other) = (
+            UserId(rng.random_range(1..=6)),
+            UserId(rng.random_range(1..=6)),
+        );
+        let post = PostId(rng.random_range(1..=40));
+        let page = Page::new(
+            rng.random_bool(0.5).then_some(post),
+            rng.random_range(1..10),
+        );
+        let text = format!("step {step}");
+        let at = format!("seed {seed}, step {step}: {user:?} {other:?} {post:?} {page:?}");
+        macro_rules! same {
+            ($call:ident($($argument:expr),*)) => {
+                same(store.$call($($argument),*).await, oracle.$call($($argument),*).await, &at)
+            };
+        }
+        match rng.random_range(0..12) {
+            0 | 1 => same!(create_post(new_post(user, &text))),
+            2 => same!(update_post(user, post, edit(&text))),
+            3 => same!(delete_post(user, post)),
+            4 => same!(put_photo(user, photo(post, &text))),
+            5 | 6 => same!(follow(user, other, NOW)),
+            7 => same!(unfollow(user, other)),
+            8 => same!(feed(user, page)),
+            9 => same!(posts_by(user, page)),
+            10 => {
+                same!(photo(post));
+                same!(post(post));
+            }
+            _ => same!(user(user)),
+        }
+    }
+}
+
+fn same<T: PartialEq + Debug>(left: Result<T, StoreError>, right: Result<T, StoreError>, at: &str) {
+    match (&left, &right) {
+        (Err(left), Err(right)) => {
+            assert_eq!(
+                std::mem::discriminant(left),
+                std::mem::discriminant(right),
+                "{at}"
+            );
+        }
+        _ => assert_eq!(left, right, "{at}"),
+    }
+}

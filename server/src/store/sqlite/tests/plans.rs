@@ -1,0 +1,55 @@
+//! Every query goes by an index.
+
+use super::*;
+
+/// Asks SQLite how it would run each statement, and refuses scans and sorts of what is not bounded by a page.
+#[tokio::test]
+async fn no_query_scans() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.sqlite");
+    let store = open(&path).await;
+    store.load(contract::small_content(42)).await.unwrap();
+    let connection = schema::open_reader(&path).unwrap();
+    let statements = [
+        reads::CREDENTIALS,
+        reads::USER,
+        reads::USER_EXISTS,
+        reads::SESSION,
+        reads::POST,
+        reads::POSTS_BY,
+        reads::FEED,
+        reads::PHOTO,
+        writes::FORGET_SESSIONS,
+        writes::AUTHOR,
+        writes::COUNT_POST,
+        writes::UPDATE_POST,
+        writes::DELETE_POST,
+        writes::DELETE_PHOTO,
+        writes::DELETE_SESSION,
+        writes::UNFOLLOW,
+        writes::COUNT_FOLLOWING,
+        writes::COUNT_FOLLOWERS,
+        writes::HAS_PHOTO,
+    ];
+    for statement in statements {
+        let mut explained = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {statement}"))
+            .unwrap();
+        let plan: Vec<String> = explained
+            .raw_query()
+            .mapped(|row| row.get("detail"))
+            .map(Result::unwrap)
+            .collect();
+        println!("{statement}\n    {}", plan.join("\n    "));
+        for step in &plan {
+            // The feed sorts the numbers of at most a page from each followee.
+            let sorts = step.contains("TEMP B-TREE") && statement != reads::FEED;
+            let scans = step.starts_with("SCAN") && step != "SCAN page";
+            assert!(!scans && !sorts, "{statement}: {step}");
+        }
+        assert!(
+            statement != reads::POSTS_BY || plan[0].contains("posts_author_id"),
+            "{plan:?}"
+        );
+    }
+}

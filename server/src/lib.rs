@@ -1,5 +1,19 @@
 //! The reference service, from one box to tens of millions of users.
 
+mod api;
+pub mod config;
 pub mod data_set;
+pub mod files;
+pub mod markdown;
 pub mod model;
+pub mod password;
+pub mod photo;
+mod problem;
+mod secret;
+pub mod serve;
 pub mod store;
+mod telemetry;
+mod token;
+
+pub use config::Config;
+pub use serve::{ServeError, Server, start, start_with};

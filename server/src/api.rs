@@ -1,0 +1,117 @@
+//! The HTTP interface: routes, what they take and what they answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{MethodRouter, get, post, put};
+use tokio::sync::Semaphore;
+
+use crate::config::Config;
+use crate::files::Files;
+use crate::password::Passwords;
+use crate::problem::Problem;
+use crate::store::Store;
+
+mod answer;
+mod asset;
+mod extract;
+mod feed;
+mod following;
+mod health;
+mod openapi;
+mod photo;
+mod post;
+mod session;
+mod user;
+mod view;
+
+/// How many photos are received and processed at once: each holds its body and its pixels.
+const PHOTOS_AT_ONCE: usize = 4;
+/// How many photos may wait for that.
+const PHOTOS_WAITING: usize = 32;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) passwords: Passwords,
+    pub(crate) photos: Semaphore,
+    pub(crate) photo_queue: Semaphore,
+    pub(crate) session_ttl: Duration,
+    pub(crate) body_limit: usize,
+    pub(crate) photo_limit: usize,
+    pub(crate) body_timeout: Duration,
+}
+
+impl App {
+    /// Puts together what the handlers share.
+    pub(crate) fn new(config: &Config, store: Arc<dyn Store>, files: Arc<dyn Files>) -> Self {
+        Self {
+            store,
+            files,
+            passwords: Passwords::new(),
+            photos: Semaphore::new(PHOTOS_AT_ONCE),
+            photo_queue: Semaphore::new(PHOTOS_AT_ONCE + PHOTOS_WAITING),
+            session_ttl: config.session_ttl,
+            body_limit: config.body_limit,
+            photo_limit: config.photo_limit,
+            body_timeout: config.body_timeout,
+        }
+    }
+}
+
+/// The state of the router.
+type Shared = Arc<App>;
+
+/// Each path with what its methods do. A `GET` also answers `HEAD`.
+fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
+    vec![
+        ("/v1/users", post(user::sign_up)),
+        ("/v1/users/{id}", get(user::read)),
+        ("/v1/sessions", post(session::log_in)),
+        (
+            "/v1/sessions/current",
+            axum::routing::delete(session::log_out),
+        ),
+        ("/v1/posts", post(post::create)),
+        (
+            "/v1/posts/{id}",
+            get(post::read).put(post::update).delete(post::delete),
+        ),
+        ("/v1/posts/{id}/photo", get(photo::read).put(photo::write)),
+        ("/v1/posts/{id}/thumbnail", get(photo::thumbnail)),
+        (
+            "/v1/following/{id}",
+            put(following::follow).delete(following::unfollow),
+        ),
+        ("/v1/feed", get(feed::read)),
+        ("/static/{*path}", get(asset::read)),
+        ("/healthz", get(health::alive)),
+        ("/readyz", get(health::ready)),
+        ("/openapi.json", get(openapi::document)),
+    ]
+}
+
+/// The paths of all routes, with their placeholders.
+pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
+    routes().into_iter().map(|(path, _)| path)
+}
+
+/// Builds the router.
+pub(crate) fn router(app: Shared) -> Router {
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| {
+            router.route(path, methods)
+        })
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                http::StatusCode::METHOD_NOT_ALLOWED,
+                "this resource does not have that method; `Allow` lists those it has",
+            )
+        })
+        .fallback(async || Problem::not_found("there is no such resource; see /openapi.json"))
+        .with_state(app)
+}

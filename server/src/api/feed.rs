@@ -1,0 +1,36 @@
+//! The feed: what those whom one follows have written.
+
+use axum::extract::State;
+use http::StatusCode;
+
+use super::Shared;
+use super::answer::{Answer, Timing};
+use super::extract::{Paging, Session};
+use super::view::PageView;
+use crate::problem::ProblemDocument;
+
+/// Shows the posts of all whom one follows, newest first.
+#[utoipa::path(
+    get, path = "/v1/feed", tag = "feed",
+    params(
+        ("cursor" = Option<i64>, Query, description = "The `next` of the page before"),
+        ("limit" = Option<u32>, Query, description = "1 to 100, 10 by default"),
+    ),
+    security(("bearer" = []), ("cookie" = [])),
+    responses(
+        (status = 200, description = "A page of the feed", body = PageView),
+        (status = 401, description = "Not logged in", body = ProblemDocument,
+            content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ProblemDocument,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn read(
+    State(app): State<Shared>,
+    session: Session,
+    Paging(page): Paging,
+) -> Answer {
+    let mut timing = Timing::default();
+    let posts = timing.store(app.store.feed(session.user, page)).await?;
+    timing.json(StatusCode::OK, &PageView::new(posts, page.limit()))
+}

@@ -1,0 +1,144 @@
+//! Writing, reading, changing and deleting a post.
+
+use axum::extract::State;
+use http::StatusCode;
+use http::header::LOCATION;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::answer::{Answer, Timing};
+use super::extract::{Id, Json, Session, now};
+use super::view::PostView;
+use super::{Shared, photo};
+use crate::markdown;
+use crate::model::{CONTENT_BYTES_MAX, NewPost, PostEdit, PostId};
+use crate::problem::{Problem, ProblemDocument};
+
+/// What a post says.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PostContent)]
+pub(super) struct PostContent {
+    /// Markdown, 1 to 1,024 bytes, not only white space.
+    content: String,
+}
+
+impl PostContent {
+    /// Checks the content, and renders it.
+    fn rendered(self) -> Result<(String, String), Problem> {
+        let bytes = self.content.len();
+        if bytes > CONTENT_BYTES_MAX || self.content.trim().is_empty() {
+            return Err(Problem::unprocessable(format!(
+                "the content of a post is 1 to {CONTENT_BYTES_MAX} bytes and not only white \
+                 space; this has {bytes}"
+            )));
+        }
+        let html = markdown::render(&self.content);
+        Ok((self.content, html))
+    }
+}
+
+/// Writes a post.
+#[utoipa::path(
+    post, path = "/v1/posts", tag = "posts", request_body = PostContent,
+    security(("bearer" = []), ("cookie" = [])),
+    responses(
+        (status = 201, description = "Written", body = PostView),
+        (status = 401, description = "Not logged in", body = ProblemDocument,
+            content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ProblemDocument,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn create(
+    State(app): State<Shared>,
+    session: Session,
+    Json(content): Json<PostContent>,
+) -> Answer {
+    let (content, html) = content.rendered()?;
+    let new = NewPost {
+        author: session.user,
+        content,
+        html,
+        created_at: now(),
+    };
+    let mut timing = Timing::default();
+    let post = timing.store(app.store.create_post(new)).await?;
+    let location = format!("/v1/posts/{}", post.id);
+    let mut response = timing.json(StatusCode::CREATED, &PostView::from(post))?;
+    if let Ok(location) = location.try_into() {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Shows a post.
+#[utoipa::path(
+    get, path = "/v1/posts/{id}", tag = "posts",
+    params(("id" = i64, Path, description = "The number of the post")),
+    responses(
+        (status = 200, description = "The post", body = PostView),
+        (status = 404, description = "No such post", body = ProblemDocument,
+            content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ProblemDocument,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn read(State(app): State<Shared>, Id(id): Id) -> Answer {
+    let mut timing = Timing::default();
+    let post = timing.store(app.store.post(PostId(id))).await?;
+    timing.json(StatusCode::OK, &PostView::from(post))
+}
+
+/// Changes a post of one's own.
+#[utoipa::path(
+    put, path = "/v1/posts/{id}", tag = "posts", request_body = PostContent,
+    params(("id" = i64, Path, description = "The number of the post")),
+    security(("bearer" = []), ("cookie" = [])),
+    responses(
+        (status = 200, description = "Changed", body = PostView),
+        (status = 403, description = "Somebody else's", body = ProblemDocument,
+            content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ProblemDocument,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn update(
+    State(app): State<Shared>,
+    Id(id): Id,
+    session: Session,
+    Json(content): Json<PostContent>,
+) -> Answer {
+    let (content, html) = content.rendered()?;
+    let edit = PostEdit {
+        content,
+        html,
+        updated_at: now(),
+    };
+    let mut timing = Timing::default();
+    let changed = app.store.update_post(session.user, PostId(id), edit);
+    let post = timing.store(changed).await?;
+    timing.json(StatusCode::OK, &PostView::from(post))
+}
+
+/// Deletes a post of one's own, and its photo.
+#[utoipa::path(
+    delete, path = "/v1/posts/{id}", tag = "posts",
+    params(("id" = i64, Path, description = "The number of the post")),
+    security(("bearer" = []), ("cookie" = [])),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 403, description = "Somebody else's", body = ProblemDocument,
+            content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ProblemDocument,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn delete(State(app): State<Shared>, Id(id): Id, session: Session) -> Answer {
+    let mut timing = Timing::default();
+    let deleted = app.store.delete_post(session.user, PostId(id));
+    if let Some(photo) = timing.store(deleted).await? {
+        photo::forget(&app, &photo).await;
+    }
+    Ok(timing.no_content())
+}

@@ -1,0 +1,149 @@
+//! Files in a folder of this machine.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{FileKey, Files, FilesError};
+
+/// How the name of a file that is being written begins. No key begins with a dot.
+const TEMPORARY: &str = ".writing-";
+
+/// A folder of files.
+#[derive(Debug)]
+pub struct LocalFiles {
+    root: Arc<Path>,
+    temporary: AtomicU64,
+}
+
+impl LocalFiles {
+    /// Opens a folder, creating it where it is missing, and removes what an earlier process left
+    /// half written. One process at a time may use it.
+    ///
+    /// # Errors
+    /// [`FilesError::Io`] where the folder can't be created or read.
+    pub fn open(root: &Path) -> Result<Self, FilesError> {
+        let failed = |source| FilesError::Io {
+            action: "open the folder of",
+            key: root.display().to_string(),
+            source,
+        };
+        fs::create_dir_all(root).map_err(failed)?;
+        for entry in fs::read_dir(root).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+                fs::remove_file(entry.path()).map_err(failed)?;
+            }
+        }
+        Ok(Self {
+            root: root.into(),
+            temporary: AtomicU64::new(0),
+        })
+    }
+
+    fn path(&self, key: &FileKey) -> PathBuf {
+        self.root.join(key.as_str())
+    }
+}
+
+#[async_trait]
+impl Files for LocalFiles {
+    async fn put(&self, key: &FileKey, content: Bytes) -> Result<(), FilesError> {
+        let number = self.temporary.fetch_add(1, Ordering::Relaxed);
+        let temporary = self.root.join(format!("{TEMPORARY}{number}"));
+        let (root, target) = (self.root.clone(), self.path(key));
+        blocking("write", key, move || {
+            let written = write(&root, &temporary, &target, &content);
+            if written.is_err() {
+                let _ = fs::remove_file(&temporary);
+            }
+            written
+        })
+        .await
+    }
+
+    async fn get(&self, key: &FileKey) -> Result<Bytes, FilesError> {
+        let path = self.path(key);
+        blocking("read", key, move || fs::read(path).map(Bytes::from)).await
+    }
+
+    async fn delete(&self, key: &FileKey) -> Result<(), FilesError> {
+        let path = self.path(key);
+        blocking("delete", key, move || match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
+        .await
+    }
+}
+
+/// Writes beside the target, syncs, renames, and syncs the folders, so that after a power cut
+/// there is the whole file or none.
+fn write(root: &Path, temporary: &Path, target: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = File::create_new(temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    let folder = target.parent().unwrap_or(root);
+    if !folder.is_dir() {
+        fs::create_dir_all(folder)?;
+        for above in folder.ancestors().skip(1) {
+            File::open(above)?.sync_all()?;
+            if above == root {
+                break;
+            }
+        }
+    }
+    fs::rename(temporary, target)?;
+    File::open(folder)?.sync_all()
+}
+
+async fn blocking<T: Send + 'static>(
+    action: &'static str,
+    key: &FileKey,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, FilesError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    let result = done.unwrap_or_else(|_| Err(io::Error::other("the work was cancelled")));
+    result.map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => FilesError::NotFound,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FilesError::Full,
+        _ => FilesError::Io {
+            action,
+            key: key.as_str().to_owned(),
+            source,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn files_are_put_read_replaced_and_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = LocalFiles::open(folder.path()).unwrap();
+        let key = FileKey::new("photos/12/a.jpg").unwrap();
+        assert!(matches!(files.get(&key).await, Err(FilesError::NotFound)));
+        files.put(&key, Bytes::from_static(b"one")).await.unwrap();
+        files.put(&key, Bytes::from_static(b"two")).await.unwrap();
+        assert_eq!(files.get(&key).await.unwrap(), "two");
+        files.delete(&key).await.unwrap();
+        files.delete(&key).await.unwrap();
+        assert!(matches!(files.get(&key).await, Err(FilesError::NotFound)));
+    }
+
+    #[tokio::test]
+    async fn a_half_written_file_is_cleared_away_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join(format!("{TEMPORARY}7"));
+        fs::write(&left, "half").unwrap();
+        let _ = LocalFiles::open(folder.path()).unwrap();
+        assert!(!left.exists());
+    }
+}

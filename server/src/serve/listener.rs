@@ -1,0 +1,103 @@
+//! A listener and its connections.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use http::Request;
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tower_service::Service;
+
+use crate::telemetry::Requests;
+
+/// How long to wait after a connection could not be accepted, which mostly means that there are
+/// too many.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// A listener with what answers its requests.
+pub(super) struct Listener {
+    pub(super) listener: TcpListener,
+    pub(super) router: Router,
+    /// Where its requests are counted.
+    pub(super) requests: Option<Arc<Requests>>,
+    pub(super) idle_timeout: Duration,
+    pub(super) shutdown_grace: Duration,
+}
+
+impl Listener {
+    /// Accepts connections until told to stop (or until nobody can tell any more), then finishes
+    /// what is in flight.
+    pub(super) async fn run(self, mut stopped: watch::Receiver<bool>) {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(self.idle_timeout);
+        let graceful = GracefulShutdown::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                _ = stopped.wait_for(|stopped| *stopped) => break,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            // Without Nagle's delay; where that fails the connection is gone already.
+            let _ = stream.set_nodelay(true);
+            let (router, requests) = (self.router.clone(), self.requests.clone());
+            let service =
+                service_fn(move |request| answer(router.clone(), requests.clone(), request));
+            let connection = http.serve_connection(TokioIo::new(stream), service);
+            let connection = graceful.watch(connection);
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a connection broke");
+                }
+            });
+        }
+        drop(self.listener);
+        let finished = tokio::time::timeout(self.shutdown_grace, graceful.shutdown()).await;
+        if finished.is_err() {
+            tracing::warn!("stopped with requests in flight, which took longer than the grace");
+        }
+    }
+}
+
+/// Counts and answers a request. This runs for each one: it formats nothing.
+async fn answer(
+    mut router: Router,
+    requests: Option<Arc<Requests>>,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    let in_flight = requests
+        .as_ref()
+        .map(|requests| requests.arrive(request.method(), request.uri().path()));
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        let traceparent = request.headers().get("traceparent");
+        tracing::debug!(method = %request.method(), path = request.uri().path(), ?traceparent);
+    }
+    let request = request.map(|body| {
+        if body.is_end_stream() {
+            Body::empty()
+        } else {
+            Body::new(body)
+        }
+    });
+    let response = router.call(request).await?;
+    if let Some(in_flight) = in_flight {
+        in_flight.answer(response.status());
+    }
+    Ok(response)
+}

@@ -1,0 +1,12 @@
+//! What the service tells about itself: metrics and profiles, on a listener of their own.
+
+pub(crate) mod admin;
+mod cpu_profile;
+mod exposition;
+mod histogram;
+mod process;
+mod profile_proto;
+mod requests;
+
+pub(crate) use cpu_profile::prime as prime_profiler;
+pub(crate) use requests::Requests;

@@ -1,0 +1,143 @@
+//! The routes of the second listener: `/metrics` and `/debug/pprof`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, StatusCode};
+
+use super::cpu_profile::{self, ProfileError};
+use super::exposition;
+use super::requests::Requests;
+use crate::problem::Problem;
+use crate::store::Store;
+
+/// How long a profile takes where the client does not say, as in Go.
+const SECONDS: u32 = 30;
+/// The longest profile.
+const SECONDS_MAX: u32 = 600;
+/// How often the stack is looked at where the client does not say: off the beat of what happens a
+/// hundred times a second.
+const HZ: u32 = 99;
+/// The most often: beyond this the profiler would mostly see itself.
+const HZ_MAX: u32 = 1_000;
+
+/// What the routes share.
+#[derive(Clone, Debug)]
+struct Admin {
+    requests: Arc<Requests>,
+    store: Arc<dyn Store>,
+}
+
+/// Builds the router of the second listener.
+pub(crate) fn router(requests: Arc<Requests>, store: Arc<dyn Store>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/debug/pprof/profile", get(profile))
+        .route("/debug/pprof/cmdline", get(cmdline))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "only GET is possible here")
+        })
+        .fallback(async || Problem::not_found("there are /metrics and /debug/pprof here"))
+        .with_state(Admin { requests, store })
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    let text = exposition::exposition(&admin.requests, &admin.store.write_stats());
+    ([(CONTENT_TYPE, exposition::MEDIA_TYPE)], text).into_response()
+}
+
+/// The command line, its arguments divided by zero bytes, as Go gives it. Passwords in URLs are
+/// left out.
+async fn cmdline() -> Response {
+    let arguments: Vec<String> = std::env::args_os()
+        .map(|argument| without_password(&argument.to_string_lossy()))
+        .collect();
+    let headers = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, arguments.join("\0")).into_response()
+}
+
+/// Replaces the password in `scheme://user:password@host`.
+fn without_password(argument: &str) -> String {
+    let hide = || {
+        let (scheme, rest) = argument.split_once("://")?;
+        let (account, host) = rest.rsplit_once('@')?;
+        let (user, _) = account.split_once(':')?;
+        Some(format!("{scheme}://{user}:***@{host}"))
+    };
+    hide().unwrap_or_else(|| argument.to_owned())
+}
+
+async fn profile(RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let query = query.unwrap_or_default();
+    let seconds = number(&query, "seconds", SECONDS, SECONDS_MAX)?;
+    let hz = number(&query, "hz", HZ, HZ_MAX)?;
+    let captured = cpu_profile::capture(seconds, i32::try_from(hz).unwrap_or(i32::MAX)).await;
+    let captured = captured.map_err(|error| match error {
+        ProfileError::Busy => Problem::new(StatusCode::CONFLICT, error.to_string()),
+        error => {
+            tracing::error!(%error, "no profile");
+            Problem::internal()
+        }
+    })?;
+    let mut response = captured.gzipped.into_response();
+    let headers = response.headers_mut();
+    let octets = HeaderValue::from_static("application/octet-stream");
+    headers.insert(CONTENT_TYPE, octets);
+    let attachment = HeaderValue::from_static("attachment; filename=\"profile\"");
+    headers.insert(CONTENT_DISPOSITION, attachment);
+    headers.insert("tenfold-profile-samples", captured.samples.into());
+    headers.insert("tenfold-profile-hz", hz.into());
+    let cpu_s = format!("{:.6}", captured.cpu_time.as_secs_f64());
+    if let Ok(cpu_s) = cpu_s.try_into() {
+        headers.insert("tenfold-profile-cpu-seconds", cpu_s);
+    }
+    Ok(response)
+}
+
+/// A number from 1 to `max` in the query.
+fn number(query: &str, name: &str, default: u32, max: u32) -> Result<u32, Problem> {
+    let value = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name);
+    match value.map(|(_, value)| value.parse()) {
+        None => Ok(default),
+        Some(Ok(number)) if (1..=max).contains(&number) => Ok(number),
+        Some(_) => Err(Problem::bad_request(format!("`{name}` is 1 to {max}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_bounded() {
+        assert_eq!(number("", "seconds", 30, 600).unwrap(), 30);
+        assert_eq!(number("hz=7&seconds=2", "seconds", 30, 600).unwrap(), 2);
+        for bad in ["seconds=0", "seconds=601", "seconds=x", "seconds=-1"] {
+            assert_eq!(number(bad, "seconds", 30, 600).unwrap_err().status(), 400);
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_left_out() {
+        for (argument, shown) in [
+            (
+                "mysql://root:hun@ter2@db:3306/t",
+                "mysql://root:***@db:3306/t",
+            ),
+            ("--store=mysql://u:p@h/d", "--store=mysql://u:***@h/d"),
+            ("sqlite:path@x", "sqlite:path@x"),
+        ] {
+            assert_eq!(without_password(argument), shown);
+        }
+    }
+}

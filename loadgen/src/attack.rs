@@ -13,8 +13,10 @@ use crate::LoadError;
 /// What a user does from its first moment to its last; it is told its number, from 0.
 pub(crate) type Life = dyn Fn(u64) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
-/// Hatches `users` Goose users at `per_second`, each of which lives `life` once; returns when all
-/// have ended.
+/// Hatches `users` Goose users at `per_second`, each of which lives `life` once; returns only where
+/// Goose gives up. Users whose life is over are held until the runtime is dropped, with which all
+/// of this ends: Goose would begin it anew, and with its own bound on iterations it writes to
+/// standard output, which belongs to the summary.
 ///
 /// Goose supplies the users and the hatching. Its own clock, metrics, throttle and controllers are
 /// off: the schedule, the connection and the record are Tenfold's.
@@ -24,7 +26,7 @@ pub(crate) async fn hatch(users: u32, per_second: f64, life: Arc<Life>) -> Resul
         let life = life(user.weighted_users_index as u64);
         Box::pin(async move {
             life.await;
-            Ok(())
+            std::future::pending().await
         })
     });
     let attack = GooseAttack::initialize_with_config(configuration(users, per_second))
@@ -45,7 +47,6 @@ fn configuration(users: u32, per_second: f64) -> GooseConfiguration {
     configuration.host = Some("http://127.0.0.1".to_owned());
     configuration.users = Some(users as usize);
     configuration.increase_rate = Some(per_second.to_string());
-    configuration.iterations = Some(1);
     configuration.quiet = 4;
     configuration.no_print_metrics = true;
     configuration.no_error_summary = true;
@@ -53,6 +54,5 @@ fn configuration(users: u32, per_second: f64) -> GooseConfiguration {
     configuration.no_transaction_metrics = true;
     configuration.no_scenario_metrics = true;
     configuration.no_telnet = true;
-    configuration.no_websocket = true;
     configuration
 }

@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use tenfold_analysis::{MeasurementVerdict, SloVerdict, Summary};
 use tenfold_lab::LabError;
 use tenfold_loadgen::LoadError;
+use tenfold_run_dir::RunDirError;
 use tenfold_scenarios::ScenarioError;
+use tenfold_scenarios::access_log::{FormatError, LogError};
+use tenfold_scenarios::record::RecordError;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +71,14 @@ pub(crate) fn exit_code_of(done: anyhow::Result<Exit>) -> ExitCode {
 
 fn code_of(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
-        if cause.is::<ScenarioError>() || cause.is::<Misuse>() {
+        if cause.is::<ScenarioError>()
+            || cause.is::<LogError>()
+            || cause.is::<FormatError>()
+            || cause.is::<RecordError>()
+            || cause.is::<Misuse>() {
+            return BAD_CONFIGURATION;
+        }
+        if let Some(RunDirError::NotEmpty { .. }) = cause.downcast_ref::<RunDirError>() {
             return BAD_CONFIGURATION;
         }
         if let Some(error) = cause.downcast_ref::<LoadError>() {

@@ -8,6 +8,7 @@ mod library;
 mod live;
 mod manifest;
 mod measure;
+mod print;
 mod values;
 
 use std::process::ExitCode;

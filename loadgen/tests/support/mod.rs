@@ -2,7 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses the part that it needs")]
 
-pub mod stall;
+pub(crate) mod raw;
+pub(crate) mod stall;
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -16,14 +17,14 @@ use tokio::sync::watch;
 
 /// A run that is over.
 #[derive(Debug)]
-pub struct Ran {
-    pub recording: Recording,
-    pub intervals: Vec<tenfold_run_dir::IntervalHistogram>,
+pub(crate) struct Ran {
+    pub(crate) recording: Recording,
+    pub(crate) intervals: Vec<tenfold_run_dir::IntervalHistogram>,
 }
 
 impl Ran {
     /// All values of one metric.
-    pub fn latency(&self, metric: Metric) -> Histogram<u64> {
+    pub(crate) fn latency(&self, metric: Metric) -> Histogram<u64> {
         let mut all = interval_log::histogram();
         for interval in self
             .intervals
@@ -36,7 +37,7 @@ impl Ran {
     }
 
     /// What became of all arrivals; panics where the identities don't hold.
-    pub fn total(&self) -> RequestCounts {
+    pub(crate) fn total(&self) -> RequestCounts {
         let mut total = RequestCounts::default();
         for counts in self.recording.counts.phases.iter().flatten() {
             total.add(counts);
@@ -52,7 +53,7 @@ impl Ran {
 }
 
 /// Runs a scenario against a server; `on_start` is told when the clock reads zero.
-pub fn run(scenario: &str, server: SocketAddr, on_start: impl FnOnce(Instant)) -> Ran {
+pub(crate) fn run(scenario: &str, server: SocketAddr, on_start: impl FnOnce(Instant)) -> Ran {
     let directory = tempfile::tempdir().unwrap();
     let run_dir = RunDir::create(&directory.path().join("run")).unwrap();
     let (_tell, interrupt) = watch::channel(false);

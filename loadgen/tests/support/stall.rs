@@ -20,8 +20,8 @@ const LET_GO_AT_A_TIME: usize = 8;
 
 /// A server that stands still once.
 #[derive(Debug, Clone)]
-pub struct StallServer {
-    pub address: SocketAddr,
+pub(crate) struct StallServer {
+    pub(crate) address: SocketAddr,
     state: Arc<State>,
 }
 
@@ -34,7 +34,7 @@ struct State {
 
 impl StallServer {
     /// Starts a server that answers in `service_time`, on a thread of its own.
-    pub fn start(service_time: Duration) -> Self {
+    pub(crate) fn start(service_time: Duration) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -57,7 +57,7 @@ impl StallServer {
     }
 
     /// Stands still from `from` for `length`.
-    pub fn stall(&self, from: Instant, length: Duration) {
+    pub(crate) fn stall(&self, from: Instant, length: Duration) {
         self.state.stall.set((from, from + length)).unwrap();
     }
 }

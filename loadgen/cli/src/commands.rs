@@ -1,0 +1,7 @@
+//! One file for each subcommand.
+
+pub(crate) mod doctor;
+pub(crate) mod record;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod serve;

@@ -1,0 +1,100 @@
+//! `tenfold record`: turn an access log into a trace to replay, or a fitted scenario.
+
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Serialize;
+use tenfold_scenarios::access_log::{AccessLog, Format, LogSummary, ReadOptions};
+use tenfold_scenarios::record::{FitReport, ModelOptions, TraceOptions, model, trace};
+
+use crate::cli::RecordArguments;
+use crate::exit::{Exit, Misuse};
+use crate::print;
+
+/// What was found and written, for `--json`.
+#[derive(Serialize)]
+struct Recorded {
+    log: LogSummary,
+    fit: Option<FitReport>,
+    written: Vec<PathBuf>,
+}
+
+/// Reads the log and writes what was asked for.
+pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
+    let format = arguments.format.as_deref().map(Format::parse).transpose()?;
+    let options = ReadOptions { format, ..ReadOptions::default() };
+    let log = if arguments.log.as_os_str() == "-" {
+        let input = BufReader::new(std::io::stdin().lock());
+        AccessLog::read_from(input, "standard input", &options)?
+    } else {
+        AccessLog::read(&arguments.log, &options)?
+    };
+    let out = arguments.out.clone().unwrap_or_else(|| default_path(&arguments.log));
+    let name = out.file_stem().map_or("recorded".into(), |stem| stem.to_string_lossy().into_owned());
+    let (fit, written) = if arguments.model {
+        refuse_overwriting(arguments, &[&out])?;
+        let model = model(&log, &ModelOptions { name, ..ModelOptions::default() })?;
+        write(&out, |file| fs::write(file, &model.toml))?;
+        (Some(model.fit), vec![out])
+    } else {
+        let trace_path = out.with_extension("trace.jsonl");
+        refuse_overwriting(arguments, &[&out, &trace_path])?;
+        let file = trace_path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let trace = trace(&log, &TraceOptions { speed: arguments.speed, name, file })?;
+        write(&trace_path, |file| trace.write_trace(BufWriter::new(File::create(file)?)))?;
+        write(&out, |file| fs::write(file, &trace.toml))?;
+        (None, vec![out, trace_path])
+    };
+    let log = log.summary();
+    if arguments.json {
+        print::json(&Recorded { log, fit, written })?;
+        return Ok(Exit::Met);
+    }
+    print::out(&log.to_string())?;
+    if let Some(fit) = &fit {
+        print::out(&format!("\n{fit}"))?;
+    }
+    let scenario = written[0].display();
+    let next = if arguments.model {
+        format!("\nwrote {scenario}; play it with: tenfold run {scenario}\n")
+    } else {
+        let trace = written[1].display();
+        format!("\nwrote {scenario} and {trace}; replay it with: tenfold run {scenario} --target URL\n")
+    };
+    print::out(&next)?;
+    Ok(Exit::Met)
+}
+
+/// Writes beside the place first, so that a full disk leaves no half of a file behind.
+fn write(path: &Path, with: impl FnOnce(&Path) -> std::io::Result<()>) -> anyhow::Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let written = with(&partial).and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    written.with_context(|| format!("could not write {}", path.display()))
+}
+
+fn refuse_overwriting(arguments: &RecordArguments, paths: &[&Path]) -> anyhow::Result<()> {
+    match paths.iter().find(|path| path.exists() && !arguments.force) {
+        Some(path) => Err(Misuse(format!(
+            "{} exists; choose another with --out, or overwrite it with --force",
+            path.display()
+        ))
+        .into()),
+        None => Ok(()),
+    }
+}
+
+/// The log's name without `.gz` and `.log`, as a scenario in the working directory.
+fn default_path(log: &Path) -> PathBuf {
+    let name = log.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let name = name.strip_suffix(".log").unwrap_or(name);
+    let name = if name.is_empty() || name == "-" { "recorded" } else { name };
+    PathBuf::from(format!("{name}.toml"))
+}

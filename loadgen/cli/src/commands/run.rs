@@ -1,0 +1,179 @@
+//! `tenfold run`: send a scenario's traffic and report what came back.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use tenfold_lab::Lab;
+use tenfold_run_dir::RunDir;
+use tenfold_scenarios::{Overrides, Scenario};
+
+use crate::cli::RunArguments;
+use crate::exit::{Exit, Misuse};
+use crate::live::Live;
+use crate::manifest::{Destination, describe};
+use crate::measure::measure;
+use crate::{interrupt, library, print};
+
+/// Where the reference service keeps its data, below the working directory.
+const LAB_DIRECTORY: &str = ".tenfold/single-box";
+
+/// Files that a run needs open beside its users' connections.
+const OTHER_FILES: u64 = 64;
+
+/// Runs a scenario, or tells what it would do.
+pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
+    let scenario = library::find(&arguments.scenario)?.with(&Overrides {
+        rate: arguments.rate,
+        duration: arguments.duration,
+        users: arguments.users,
+        seed: arguments.seed,
+    })?;
+    if arguments.check {
+        let preview = tenfold_scenarios::preview(&scenario);
+        if arguments.json {
+            print::json(&preview)?;
+        } else {
+            print::out(&preview.to_string())?;
+        }
+        return Ok(Exit::Met);
+    }
+    let scenario = within_file_limit(scenario, arguments.users)?;
+    // A target that can't be used is told before anything is begun.
+    if let Some(target) = &arguments.target {
+        target.parse::<tenfold_loadgen::Target>()?;
+    }
+    let interrupt = interrupt::catch()?;
+    let (destination, lab) = destination(arguments)?;
+    let path = arguments.out.clone().unwrap_or_else(|| default_path(&scenario.name));
+    let run_dir = RunDir::create(&path)?;
+    let done = run_into(&run_dir, scenario, arguments, &destination, interrupt);
+    if let Some(lab) = lab {
+        let stopped = lab.stop();
+        let exit = done?;
+        stopped?;
+        return Ok(exit);
+    }
+    done
+}
+
+fn run_into(
+    run_dir: &RunDir,
+    scenario: Scenario,
+    arguments: &RunArguments,
+    destination: &Destination,
+    interrupt: tenfold_loadgen::Interrupt,
+) -> anyhow::Result<Exit> {
+    run_dir.write_manifest(&describe(arguments, &scenario, destination))?;
+    let phases = scenario.phases.iter().map(|phase| phase.name.clone()).collect();
+    let mut live = Live::new(phases, scenario.duration());
+    let with_profile = !arguments.no_profile;
+    let measured = measure(scenario, destination, run_dir, interrupt, &mut live, with_profile);
+    let (recording, no_profile) = match measured {
+        Ok(measured) => measured,
+        Err(error) => {
+            discard(run_dir);
+            return Err(error);
+        }
+    };
+    if let Some(error) = no_profile {
+        print::note(&format!("note: no CPU profile: {error}"));
+    }
+    let run = run_dir.read()?;
+    let summary = tenfold_analysis::summarise(&run);
+    run_dir.write_json("summary.json", &summary)?;
+    run_dir.write_bytes("report.html", tenfold_reports::html::render(&run, &summary).as_bytes())?;
+    if arguments.json {
+        print::json(&summary)?;
+    } else {
+        print::out(&tenfold_reports::terminal::render(&summary, print::colour()))?;
+    }
+    print::note(&format!("report: {}", run_dir.file("report.html").display()));
+    Ok(Exit::of(&summary, recording.counts.interrupted.is_some()))
+}
+
+/// Takes away the directory of a run that sent nothing; what can't be removed stays.
+fn discard(run_dir: &RunDir) {
+    for name in ["manifest.json", "intervals.hlog"] {
+        let _ = std::fs::remove_file(run_dir.file(name));
+    }
+    let _ = std::fs::remove_dir(run_dir.path());
+}
+
+/// Sees to it that every user can have a connection: raises the limit on open files, and lowers a
+/// bound on users that nobody asked for.
+fn within_file_limit(scenario: Scenario, asked: Option<u32>) -> anyhow::Result<Scenario> {
+    let (_, limit) = tenfold_probe::limits::raise_open_files();
+    let room = u32::try_from(limit.saturating_sub(OTHER_FILES)).unwrap_or(u32::MAX);
+    if scenario.load.users <= room {
+        return Ok(scenario);
+    }
+    let users = scenario.load.users;
+    if asked.is_some() || room == 0 {
+        let needed = u64::from(users) + OTHER_FILES;
+        return Err(Misuse(format!(
+            "{users} users need up to {needed} open files, and the limit is {limit}; raise it with \
+             `ulimit -n {needed}`, or ask for fewer with --users"
+        ))
+        .into());
+    }
+    print::note(&format!(
+        "note: the limit of {limit} open files leaves room for {room} users rather than {users}; \
+         raise it with `ulimit -n` if a stall makes users run out"
+    ));
+    let users = Some(room);
+    Ok(scenario.with(&Overrides { users, ..Overrides::default() })?)
+}
+
+/// Finds what to send to: the target that was given, or the reference service, which is started.
+fn destination(arguments: &RunArguments) -> anyhow::Result<(Destination, Option<Lab>)> {
+    if let Some(target) = &arguments.target {
+        let destination = Destination {
+            target: target.clone(),
+            admin: arguments.admin.clone(),
+            stage: None,
+            shared_host: is_this_host(target),
+            pid: None,
+        };
+        return Ok((destination, None));
+    }
+    let stage = tenfold_lab::stage::find(arguments.stage.as_deref().unwrap_or("single-box"))?;
+    let program = std::env::current_exe().context("could not find this program's own file")?;
+    let mut options = tenfold_lab::Options::new(program, LAB_DIRECTORY);
+    options.store_url = arguments.store.clone();
+    print::note(&format!("starting the reference service at stage {}", stage.name));
+    let lab = tenfold_lab::up(stage, &options)?;
+    let address = lab.address().context("the stage has no box that listens")?;
+    let destination = Destination {
+        target: format!("http://{address}"),
+        admin: lab.admin_address().map(|address| format!("http://{address}")),
+        stage: Some(stage.name.to_owned()),
+        shared_host: Some(true),
+        pid: lab.boxes().first().map(tenfold_lab::LabBox::pid),
+    };
+    Ok((destination, Some(lab)))
+}
+
+/// Tells whether a URL is of this machine, where its host is an address or `localhost`.
+fn is_this_host(target: &str) -> Option<bool> {
+    let uri: http::Uri = target.parse().ok()?;
+    let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+    if host == "localhost" {
+        return Some(true);
+    }
+    let address: std::net::IpAddr = host.parse().ok()?;
+    address.is_loopback().then_some(true)
+}
+
+fn default_path(scenario: &str) -> PathBuf {
+    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let name: String = scenario
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' })
+        .collect();
+    // Two runs may begin within one second.
+    let suffixes = std::iter::once(String::new()).chain((2..).map(|n: u32| format!("-{n}")));
+    suffixes
+        .map(|suffix| Path::new("runs").join(format!("{time}-{name}{suffix}")))
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| Path::new("runs").join(name))
+}

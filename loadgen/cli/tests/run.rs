@@ -1,0 +1,131 @@
+//! `tenfold run` as a person meets it: wrong flags, dead targets, Ctrl-C.
+
+mod support;
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::{Ended, Workplace, light_scenario, read_json};
+
+#[test]
+fn a_dead_target_is_told_with_its_address_in_a_second() {
+    let place = Workplace::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let started = Instant::now();
+    let target = format!("http://{address}");
+    let ended = place.run(&["run", "steady", "--target", &target, "--out", "run"]).expect(107);
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(ended.stderr.contains(&address), "{}", ended.stderr);
+    assert!(!place.path("run").exists(), "a run that sent nothing leaves nothing");
+}
+
+#[test]
+fn a_check_sends_nothing_and_writes_nothing() {
+    let place = Workplace::new();
+    let ended = place.run(&["run", "uneven", "--check"]).expect(0);
+    for word in ["read post", "create post", "warm-up"] {
+        assert!(ended.stdout.contains(word), "{word} is missing:\n{}", ended.stdout);
+    }
+    assert_eq!(std::fs::read_dir(place.path(".")).unwrap().count(), 0);
+    place.run(&["run", "uneven", "--check", "--json"]).expect(0).json();
+}
+
+#[test]
+fn wrong_flags_and_files_are_bad_configuration() {
+    let place = Workplace::new();
+    place.write("broken.toml", "version = 1\nname = \"x\"\nphasse = 3\n");
+    for (arguments, told) in [
+        (vec!["run", "nowhere.toml"], "nowhere.toml"),
+        (vec!["run", "broken.toml"], "phases"),
+        (vec!["run", "steady", "--rate", "500"], "500/s"),
+        (vec!["run", "steady", "-d", "30"], "30s"),
+        (vec!["run", "steady", "--target", "localhost"], "http://"),
+        (vec!["run", "steady", "--stage", "singel-box"], "single-box"),
+        (vec!["run", "steady", "--stage", "cached"], "not built"),
+        (vec!["run", "steady", "--users", "0"], "users"),
+        (vec!["rnu"], "run"),
+    ] {
+        let ended = place.run(&arguments).expect(104);
+        assert!(ended.stderr.contains(told), "{arguments:?}:\n{}", ended.stderr);
+        assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn no_run_overwrites_another() {
+    let place = Workplace::new();
+    std::fs::create_dir(place.path("run")).unwrap();
+    place.write("run/kept", "precious");
+    let service = place.serve(&["--empty"]);
+    place.write("light.toml", &light_scenario("100/s", "1s"));
+    let url = service.url();
+    let ended = place.run(&["run", "light.toml", "--target", &url, "--out", "run"]).expect(104);
+    assert!(ended.stderr.contains("--out"), "{}", ended.stderr);
+}
+
+#[test]
+fn an_interrupt_keeps_what_was_measured() {
+    let place = Workplace::new();
+    let service = place.serve(&["--empty"]);
+    place.write("light.toml", &light_scenario("200/s", "60s"));
+    let (url, admin) = (service.url(), service.admin_url());
+    let started = Instant::now();
+    let running = place
+        .tenfold(&["run", "light.toml", "--target", &url, "--admin", &admin, "--out", "run"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    kill_process(Pid::from_child(&running), Signal::INT).unwrap();
+    Ended::of(running.wait_with_output().unwrap()).expect(105);
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    let summary = read_json(&place.path("run/summary.json"));
+    let sent = summary.pointer("/arrivals/sent").unwrap().as_u64().unwrap();
+    assert!((100..1_000).contains(&sent), "{sent} sent");
+    for identity in summary["identities"].as_array().unwrap() {
+        assert_ne!(identity["holds"], false, "{identity:#}");
+    }
+    assert!(place.path("run/report.html").exists());
+}
+
+#[test]
+fn a_missed_objective_has_its_own_exit_code() {
+    let place = Workplace::new();
+    let service = place.serve(&["--empty"]);
+    let scenario = light_scenario("200/s", "2s").replace("errors < 1%", "mean < 1ns");
+    place.write("light.toml", &scenario);
+    let url = service.url();
+    let ended = place.run(&["run", "light.toml", "--target", &url, "--out", "run"]).expect(99);
+    assert!(ended.stdout.contains("mean < 1ns"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_closed_model_runs_its_journeys() {
+    let place = Workplace::new();
+    let service = place.serve(&["--data-users", "50", "--data-posts", "500"]);
+    let (url, admin) = (service.url(), service.admin_url());
+    let ended = place
+        .run(&[
+            "run", "journey", "--target", &url, "--admin", &admin, "-d", "5s", "-u", "5", "--json",
+            "--out", "run",
+        ]);
+    let summary = ended.json();
+    assert_eq!(summary["model"], "closed");
+    let completed = summary.pointer("/arrivals/completed").unwrap().as_u64().unwrap();
+    assert!(completed > 5, "{summary:#}");
+    for identity in summary["identities"].as_array().unwrap() {
+        assert_ne!(identity["holds"], false, "{identity:#}");
+    }
+}
+
+#[test]
+fn the_doctor_tells_of_this_machine() {
+    let place = Workplace::new();
+    let ended = place.run(&["doctor"]).expect(0);
+    assert!(ended.stdout.contains("mariadb-server"), "{}", ended.stdout);
+    place.run(&["doctor", "--json"]).expect(0).json();
+}

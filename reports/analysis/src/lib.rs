@@ -1,1 +1,45 @@
 //! Statistics, verdicts and findings: pure functions over runs.
+//!
+//! [`summarise`] makes of a run what is quoted of it, [`charts`] what is drawn of it, and [`compare`]
+//! what sets several apart. Nothing here reads a file or a clock; reports format what is returned and
+//! compute nothing.
+
+mod arrivals;
+mod charts;
+mod comparison;
+mod findings;
+mod generator;
+mod hot_keys;
+mod identities;
+mod latency;
+mod merged;
+mod order_statistic;
+mod proportion;
+mod rules;
+mod summary;
+#[cfg(feature = "synthetic")]
+pub mod synthetic;
+mod usage;
+mod verdict;
+mod window;
+pub mod words;
+
+pub use arrivals::Arrivals;
+pub use charts::{
+    Charts, Cores, HeatMap, InFlight, LatencyOverTime, PercentileCurve, PercentilePoint, PhaseBand,
+    RatesOverTime, charts,
+};
+pub use comparison::{Comparison, Difference, compare};
+pub use findings::{Confidence, Finding};
+pub use generator::Generator;
+pub use hot_keys::{HotKeys, TopShare};
+pub use identities::Identity;
+pub use latency::{Latencies, Latency, PercentileIntervals};
+pub use order_statistic::{
+    CONFIDENCE, Estimate, OrderStatistics, SAMPLES_BEYOND, interval_ranks, samples_beyond,
+};
+pub use proportion::wilson_interval;
+pub use rules::RuleResult;
+pub use summary::{Group, Rates, RequestSummary, SUMMARY_VERSION, Summary, summarise};
+pub use usage::{HostUsage, TargetUsage};
+pub use verdict::{MeasurementVerdict, SloVerdict, Verdict};

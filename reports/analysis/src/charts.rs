@@ -1,0 +1,104 @@
+//! What is drawn of a run: series, already reduced to what a chart can show.
+
+mod heat_map;
+mod over_time;
+mod percentile_curve;
+
+use tenfold_run_dir::{Metric, Run};
+
+pub use heat_map::HeatMap;
+pub use over_time::{Cores, InFlight, LatencyOverTime, RatesOverTime};
+pub use percentile_curve::{PercentileCurve, PercentilePoint};
+
+use crate::merged::Merged;
+
+/// The most points that a chart over time has.
+const MOST_POINTS: u64 = 120;
+
+/// What is drawn of a run. Curves are of the counted phases, charts over time of the whole run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Charts {
+    /// Response time by percentile.
+    pub response: PercentileCurve,
+    /// Service time by percentile.
+    pub service: PercentileCurve,
+    /// Response time of the reads by percentile.
+    pub reads: PercentileCurve,
+    /// Response time of the writes by percentile.
+    pub writes: PercentileCurve,
+    /// How many responses took how long, over time.
+    pub heat_map: HeatMap,
+    /// Offered and achieved rate over time.
+    pub rates: RatesOverTime,
+    /// Percentiles of response time and lag over time.
+    pub latency: LatencyOverTime,
+    /// Requests in flight and arrivals waiting over time.
+    pub in_flight: InFlight,
+    /// Processors in use over time.
+    pub cores: Cores,
+    /// The phases, as bands.
+    pub phases: Vec<PhaseBand>,
+}
+
+/// A phase on the time axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PhaseBand {
+    /// Its name.
+    pub name: String,
+    /// When it begins, in seconds.
+    pub start_s: f64,
+    /// When it ends, in seconds.
+    pub end_s: f64,
+    /// Whether it is sent but not counted.
+    pub warm_up: bool,
+}
+
+/// Reduces a run to what is drawn of it.
+pub fn charts(run: &Run) -> Charts {
+    let merged = Merged::of(run);
+    let of_kind = |kind: &str| {
+        let is_kind = |request: usize| {
+            run.manifest
+                .requests
+                .get(request)
+                .is_some_and(|request| request.kind == kind)
+        };
+        PercentileCurve::of(&merged.histogram(Metric::Response, is_kind))
+    };
+    let bin_ns = bin_ns(run);
+    Charts {
+        response: PercentileCurve::of(&merged.histogram(Metric::Response, |_| true)),
+        service: PercentileCurve::of(&merged.histogram(Metric::Service, |_| true)),
+        reads: of_kind("read"),
+        writes: of_kind("write"),
+        heat_map: HeatMap::of(run, bin_ns),
+        rates: RatesOverTime::of(run, bin_ns),
+        latency: LatencyOverTime::of(run, bin_ns),
+        in_flight: InFlight::of(run, bin_ns),
+        cores: Cores::of(run),
+        phases: run
+            .manifest
+            .phases
+            .iter()
+            .map(|phase| PhaseBand {
+                name: phase.name.clone(),
+                start_s: phase.start_ns as f64 / 1e9,
+                end_s: (phase.start_ns + phase.duration_ns) as f64 / 1e9,
+                warm_up: phase.warm_up,
+            })
+            .collect(),
+    }
+}
+
+/// Chooses whole rows to a point, so that no chart has more than [`MOST_POINTS`].
+fn bin_ns(run: &Run) -> u64 {
+    let rows = &run.timeline.rows;
+    let row_ns = rows
+        .iter()
+        .map(|row| row.duration_ns)
+        .max()
+        .unwrap_or(0)
+        .max(1_000_000);
+    let end = rows.last().map_or(0, |row| row.start_ns + row.duration_ns);
+    row_ns * end.div_ceil(row_ns * MOST_POINTS).max(1)
+}

@@ -1,0 +1,59 @@
+//! How many responses took how long, over time.
+
+use tenfold_run_dir::{Metric, Run};
+
+/// Rows of the map for each tenfold step of latency.
+const ROWS_A_DECADE: f64 = 8.0;
+
+/// How many responses took how long, over time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HeatMap {
+    /// Length of a column, in seconds.
+    pub column_s: f64,
+    /// The lower bounds of the rows, in nanoseconds, and the upper bound of the last.
+    pub bounds_ns: Vec<f64>,
+    /// For each column, the number of responses in each row.
+    pub columns: Vec<Vec<u64>>,
+    /// The greatest of those numbers.
+    pub most: u64,
+}
+
+impl HeatMap {
+    /// Counts responses by time of answer and latency; warm-up is shown too.
+    pub(crate) fn of(run: &Run, bin_ns: u64) -> Self {
+        let row_of = |ns: u64| ((ns.max(1) as f64).log10() * ROWS_A_DECADE).floor() as i64;
+        let mut cells = std::collections::BTreeMap::<(usize, i64), u64>::new();
+        for interval in run
+            .intervals
+            .iter()
+            .filter(|i| i.series.metric == Metric::Response)
+        {
+            let column = (interval.start_ns / bin_ns) as usize;
+            for step in interval.histogram.iter_recorded() {
+                let row = row_of(step.value_iterated_to());
+                *cells.entry((column, row)).or_default() += step.count_since_last_iteration();
+            }
+        }
+        let rows = cells.keys().map(|(_, row)| *row);
+        let (Some(first), Some(last), Some(columns)) = (
+            rows.clone().min(),
+            rows.max(),
+            cells.keys().map(|(column, _)| column + 1).max(),
+        ) else {
+            return Self::default();
+        };
+        let height = (last - first + 1) as usize;
+        let mut map = Self {
+            column_s: bin_ns as f64 / 1e9,
+            bounds_ns: (first..=last + 1)
+                .map(|row| 10_f64.powf(row as f64 / ROWS_A_DECADE))
+                .collect(),
+            columns: vec![vec![0; height]; columns],
+            most: cells.values().copied().max().unwrap_or(0),
+        };
+        for ((column, row), count) in cells {
+            map.columns[column][(row - first) as usize] = count;
+        }
+        map
+    }
+}

@@ -1,0 +1,74 @@
+//! What stands out in a run, and what to do about it.
+
+mod failures;
+mod first_to_give;
+mod hidden_wait;
+mod stall;
+
+use serde::{Deserialize, Serialize};
+use tenfold_run_dir::Run;
+
+use crate::merged::Merged;
+use crate::summary::Summary;
+use crate::verdict::{MeasurementVerdict, SloVerdict};
+use crate::window::Window;
+
+/// Something that stands out in a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is, in a sentence.
+    pub title: String,
+    /// The figures it rests on, a sentence each.
+    pub evidence: Vec<String>,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// What to do about it.
+    pub advice: String,
+}
+
+/// How sure a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// One sign points to it.
+    Low,
+    /// Signs point to it, but something else could look the same.
+    Medium,
+    /// The figures leave no other reading.
+    High,
+}
+
+/// Finds what stands out, the most important first.
+pub(crate) fn findings(
+    run: &Run,
+    merged: &Merged,
+    window: &Window,
+    summary: &Summary,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    found.extend(first_to_give::first_to_give(run, window, summary));
+    found.extend(stall::stalls(run, merged, window));
+    found.extend(failures::failures(summary));
+    found.extend(hidden_wait::hidden_wait(summary));
+    found
+}
+
+/// Says what to do next, from the verdict and the most important finding.
+pub(crate) fn next_step(summary: &Summary) -> String {
+    let first = summary
+        .findings
+        .first()
+        .map(|finding| finding.advice.clone());
+    if summary.verdict.measurement == MeasurementVerdict::Invalid {
+        let advice = first.unwrap_or_else(|| "Look at the reasons, and run it again.".to_owned());
+        return format!("Don't quote these figures. {advice}");
+    }
+    if summary.verdict.slo == SloVerdict::Missed {
+        let missed = summary.rules.iter().find(|rule| rule.met == Some(false));
+        let rule = missed.map_or(String::new(), |rule| {
+            format!("Missed: {} (measured {}). ", rule.text, rule.why)
+        });
+        return format!("{rule}{}", first.unwrap_or_default());
+    }
+    first.unwrap_or_else(|| "Raise the rate until something gives.".to_owned())
+}

@@ -1,0 +1,93 @@
+//! What failures have in common.
+
+use crate::findings::{Confidence, Finding};
+use crate::summary::Summary;
+use crate::words;
+
+/// Tells what most failures were, where there were any.
+pub(super) fn failures(summary: &Summary) -> Option<Finding> {
+    let (class, count) = summary.failures.iter().max_by_key(|(_, count)| **count)?;
+    let of = summary.arrivals.failed;
+    let mut evidence: Vec<String> = summary
+        .failures
+        .iter()
+        .map(|(class, count)| format!("{class}: {}", words::count(*count)))
+        .collect();
+    let worst = summary
+        .requests
+        .iter()
+        .max_by_key(|request| request.arrivals.failed)?;
+    evidence.push(format!(
+        "{} of {} failures were of `{}`",
+        words::count(worst.arrivals.failed),
+        words::count(of),
+        worst.name
+    ));
+    let statuses: Vec<String> = worst
+        .statuses
+        .iter()
+        .map(|(status, count)| format!("{status} x {}", words::count(*count)))
+        .collect();
+    if !statuses.is_empty() {
+        evidence.push(format!(
+            "`{}` was answered with {}",
+            worst.name,
+            statuses.join(", ")
+        ));
+    }
+    Some(Finding {
+        title: format!(
+            "{} of {} requests failed, most of them by {}",
+            words::count(of),
+            words::count(summary.arrivals.sent),
+            describe(class)
+        ),
+        evidence,
+        confidence: if count * 2 > of {
+            Confidence::High
+        } else {
+            Confidence::Medium
+        },
+        advice: advise(class, &worst.name),
+    })
+}
+
+/// Says what a class of failures is; its own name where it is not known here.
+fn describe(class: &str) -> &str {
+    match class {
+        "connect" => "refused connections",
+        "timeout" => "timeouts",
+        "connection" => "connections that were closed before an answer",
+        "short_body" => "bodies cut short",
+        "malformed" => "answers that are not HTTP",
+        "unexpected_status" => "statuses that the scenario does not expect",
+        "missing_capture" => "answers without the value that the scenario captures",
+        "missing_variable" => "values that no earlier answer had given",
+        "unsendable" => "requests that could not be put together",
+        "lost_user" => "a defect of the generator",
+        other => other,
+    }
+}
+
+fn advise(class: &str, request: &str) -> String {
+    match class {
+        "connect" => {
+            "See whether the service still listens, and its limits on connections and open \
+                      files."
+                .to_owned()
+        }
+        "timeout" | "connection" | "short_body" => {
+            "Read the service's own log at those seconds; lower --rate until the failures end, and \
+             compare."
+                .to_owned()
+        }
+        "unexpected_status" => format!(
+            "Send `{request}` by hand and read the answer's body; if that status is right, add it to \
+             `expect`."
+        ),
+        "missing_capture" | "missing_variable" | "unsendable" => {
+            format!("Correct the scenario: see what `{request}` needs, and which request gives it.")
+        }
+        _ => "Read the service's own log at those seconds.".to_owned(),
+    }
+}

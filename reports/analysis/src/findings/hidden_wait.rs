@@ -1,0 +1,41 @@
+//! How much of what users felt would not show in the time that requests took.
+
+use crate::findings::{Confidence, Finding};
+use crate::summary::Summary;
+use crate::words;
+
+/// How many times the service time at p99 the response time must be to be worth telling.
+const WORTH_TELLING: u64 = 2;
+
+/// Tells what coordinated omission would hide, where it is much.
+pub(super) fn hidden_wait(summary: &Summary) -> Option<Finding> {
+    let latencies = &summary.latency_ns;
+    let (response, service) = (latencies.response.p99?, latencies.service.p99?);
+    if response < WORTH_TELLING * service.max(1) || response - service < 1_000_000 {
+        return None;
+    }
+    let mut evidence = vec![format!(
+        "at p99, users felt {} from the intended moment; from sending, requests took {}",
+        words::duration(response),
+        words::duration(service)
+    )];
+    if latencies.blocked.count > 0 {
+        evidence.push(format!(
+            "{} arrivals waited for an idle user, {} at the median",
+            words::count(latencies.blocked.count),
+            words::maybe_duration(latencies.blocked.p50.or(latencies.blocked.max))
+        ));
+    }
+    Some(Finding {
+        title: format!(
+            "Most of the wait would be hidden from a tool that times requests only: p99 {} instead \
+             of {}",
+            words::duration(service),
+            words::duration(response)
+        ),
+        evidence,
+        confidence: Confidence::High,
+        advice: "Quote the response time; the service time leaves out the queue that the load met."
+            .to_owned(),
+    })
+}

@@ -1,0 +1,101 @@
+//! Stretches of time in which next to nothing was answered.
+
+use tenfold_run_dir::timeline::Row;
+use tenfold_run_dir::{Metric, Run};
+
+use crate::findings::{Confidence, Finding};
+use crate::merged::{Merged, add};
+use crate::order_statistic::OrderStatistics;
+use crate::window::Window;
+use crate::words;
+
+/// The share of its arrivals that a second may answer and still count as stalled.
+const ANSWERED: f64 = 0.10;
+
+/// The share of its arrivals that must be sent for the generator to be above suspicion.
+const SENT: f64 = 0.50;
+
+/// Fewer arrivals a second say nothing.
+const LEAST_PLANNED: u64 = 20;
+
+/// Tells the longest stretch in which the service, or the generator, stood still.
+pub(super) fn stalls(run: &Run, merged: &Merged, window: &Window) -> Option<Finding> {
+    let rows: Vec<&Row> = window.rows(run).collect();
+    let stalled = |row: &Row| {
+        row.planned >= LEAST_PLANNED
+            && ((row.reads + row.writes + row.failed) as f64) < row.planned as f64 * ANSWERED
+    };
+    let longest = rows
+        .chunk_by(|a, b| stalled(a) && stalled(b) && a.start_ns + a.duration_ns == b.start_ns)
+        .filter(|stretch| stretch.first().is_some_and(|row| stalled(row)))
+        .max_by_key(|stretch| stretch.len())?;
+    let (first, last) = (longest.first()?, longest.last()?);
+    let end = last.start_ns + last.duration_ns;
+    let sum = |of: fn(&Row) -> u64| longest.iter().map(|row| of(row)).sum::<u64>();
+    let (planned, sent) = (sum(|row| row.planned), sum(|row| row.sent));
+    let answered = sum(|row| row.reads + row.writes + row.failed);
+    let worst_lag = worst_lag_ns(run, first.start_ns, end);
+    let median =
+        OrderStatistics::of(&merged.histogram(Metric::Response, |_| true)).raw_quantile(0.5);
+    let generator = (sent as f64) < planned as f64 * SENT;
+    let mut evidence = vec![format!(
+        "from second {} to {}: {} arrivals planned, {} sent, {} answered",
+        first.start_ns / 1_000_000_000,
+        end / 1_000_000_000,
+        words::count(planned),
+        words::count(sent),
+        words::count(answered)
+    )];
+    if let Some(lag) = worst_lag {
+        evidence.push(format!(
+            "the generator's lag reached {} around then",
+            words::duration(lag)
+        ));
+    }
+    if let Some(median) = median {
+        evidence.push(format!(
+            "the median response of the whole run is {}",
+            words::duration(median)
+        ));
+    }
+    let at = first.start_ns / 1_000_000_000;
+    let seconds = (end - first.start_ns) / 1_000_000_000;
+    Some(if generator {
+        Finding {
+            title: format!(
+                "The generator itself stood still for about {seconds} s, at second {at}"
+            ),
+            evidence,
+            confidence: Confidence::High,
+            advice:
+                "Find what stopped the generator (a suspended process, a busy machine), and run \
+                     it again."
+                    .to_owned(),
+        }
+    } else {
+        Finding {
+            title: format!(
+                "The service answered next to nothing for about {seconds} s, at second {at}"
+            ),
+            evidence,
+            confidence: Confidence::High,
+            advice: format!(
+                "Look in the service's log at second {at}: a lock, a garbage collection, a full disk \
+                 or a checkpoint holds everything at once."
+            ),
+        }
+    })
+}
+
+/// The longest lag of the requests that were done in a stretch of time or in the second after.
+fn worst_lag_ns(run: &Run, start_ns: u64, end_ns: u64) -> Option<u64> {
+    let mut lag = tenfold_run_dir::interval_log::histogram();
+    for interval in &run.intervals {
+        let within =
+            interval.start_ns + interval.duration_ns > start_ns && interval.start_ns <= end_ns;
+        if interval.series.metric == Metric::Lag && within {
+            add(&mut lag, &interval.histogram);
+        }
+    }
+    (!lag.is_empty()).then(|| lag.max())
+}

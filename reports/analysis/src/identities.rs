@@ -1,0 +1,123 @@
+//! What must hold in every run.
+
+use serde::{Deserialize, Serialize};
+use tenfold_run_dir::Run;
+use tenfold_run_dir::counts::RequestCounts;
+
+use crate::words;
+
+/// How far the two sides of Little's law may be apart.
+const LITTLE_TOLERANCE: f64 = 0.02;
+
+/// Failures after which the service may not have counted the request.
+const PERHAPS_UNSEEN: [&str; 5] = [
+    "connect",
+    "connection",
+    "timeout",
+    "unsendable",
+    "missing_variable",
+];
+
+/// Something that must hold in every run, warm-up included.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// What must hold.
+    pub name: String,
+    /// Whether it does; none where it can't be told.
+    pub holds: Option<bool>,
+    /// The figures on both sides.
+    pub figures: String,
+}
+
+/// Checks what must hold in every run.
+pub(crate) fn identities(run: &Run) -> Vec<Identity> {
+    let mut all = RequestCounts::default();
+    for counts in run.counts.phases.iter().flatten() {
+        all.add(counts);
+    }
+    let mut checked = vec![planned(&all), sent(&all)];
+    checked.extend(server_counter(run, &all));
+    checked.extend(little(run, &all));
+    checked
+}
+
+fn planned(all: &RequestCounts) -> Identity {
+    Identity {
+        name: "planned = sent + dropped".to_owned(),
+        holds: Some(all.planned == all.sent + all.dropped),
+        figures: format!(
+            "{} planned, {} sent, {} dropped",
+            words::count(all.planned),
+            words::count(all.sent),
+            words::count(all.dropped)
+        ),
+    }
+}
+
+fn sent(all: &RequestCounts) -> Identity {
+    Identity {
+        name: "sent = completed + failed + in flight".to_owned(),
+        holds: Some(all.sent == all.completed + all.failed + all.in_flight),
+        figures: format!(
+            "{} sent, {} completed, {} failed, {} in flight at the end",
+            words::count(all.sent),
+            words::count(all.completed),
+            words::count(all.failed),
+            words::count(all.in_flight)
+        ),
+    }
+}
+
+/// The service counts what it was sent. A request that failed on the way, or was still on it, may or
+/// may not have come there.
+fn server_counter(run: &Run, all: &RequestCounts) -> Option<Identity> {
+    let counter = run.counts.server_counter.as_ref()?;
+    let counted = counter.after.checked_sub(counter.before);
+    let unseen: u64 = PERHAPS_UNSEEN
+        .iter()
+        .filter_map(|class| all.failures.get(*class))
+        .sum();
+    let least = all.sent.saturating_sub(unseen + all.in_flight);
+    Some(Identity {
+        name: "the service counted what was sent".to_owned(),
+        holds: Some(counted.is_some_and(|counted| (least..=all.sent).contains(&counted))),
+        figures: match counted {
+            Some(counted) => format!(
+                "{} went up by {}, {} sent",
+                counter.name,
+                words::count(counted),
+                words::count(all.sent)
+            ),
+            None => format!("{} went down: the service was started anew", counter.name),
+        },
+    })
+}
+
+/// Little's law: the mean number in flight is the rate times the mean service time, whatever the
+/// distributions (Little, Operations Research 9, 1961). The number is integrated over time as
+/// requests come and go, the times are summed request by request; over one stretch of time both are
+/// that many nanosecond-requests.
+fn little(run: &Run, all: &RequestCounts) -> Option<Identity> {
+    let ended = all.completed + all.failed;
+    if ended == 0 || run.counts.elapsed_ns == 0 {
+        return None;
+    }
+    let elapsed = run.counts.elapsed_ns as f64;
+    let in_flight = run.counts.in_flight_ns as f64 / elapsed;
+    let rate_times_service = run.counts.service_sum_ns as f64 / elapsed;
+    let apart = (in_flight - rate_times_service).abs()
+        / in_flight.max(rate_times_service).max(f64::MIN_POSITIVE);
+    Some(Identity {
+        name: "Little's law: mean in flight = rate x mean service time".to_owned(),
+        // The times of requests that never ended are in the integral but in no sum.
+        holds: (all.in_flight == 0).then_some(apart <= LITTLE_TOLERANCE),
+        figures: format!(
+            "{} in flight on average; {} x {} = {}; {} apart",
+            words::significant(in_flight),
+            words::rate(ended as f64 * 1e9 / elapsed),
+            words::duration(run.counts.service_sum_ns / ended),
+            words::significant(rate_times_service),
+            words::percent(apart)
+        ),
+    })
+}

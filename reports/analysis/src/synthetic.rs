@@ -1,0 +1,7 @@
+//! Runs made up from a model of a service: for tests with known answers, and for looking at reports.
+
+mod made_up;
+mod recorder;
+mod stream;
+
+pub use made_up::{MadeUp, Traffic};

@@ -1,0 +1,129 @@
+//! Figures as a person reads them: three significant digits and a unit.
+
+/// Says a duration given in nanoseconds: `847 ns`, `47.3 µs`, `12.3 ms`, `1.80 s`, `95.0 s`.
+pub fn duration(ns: u64) -> String {
+    duration_of(ns as f64)
+}
+
+/// Says a duration given in fractional nanoseconds.
+pub fn duration_of(ns: f64) -> String {
+    // The bounds are where three digits would round up to the next unit.
+    let (value, unit) = match ns {
+        ns if ns < 999.5 => return format!("{ns:.0} ns"),
+        ns if ns < 999_500.0 => (ns / 1e3, "µs"),
+        ns if ns < 999_500_000.0 => (ns / 1e6, "ms"),
+        ns => (ns / 1e9, "s"),
+    };
+    format!("{} {unit}", significant(value))
+}
+
+/// Says a duration, or a dash where there is none.
+pub fn maybe_duration(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "–".to_owned(), duration)
+}
+
+/// Says a whole number with its thousands apart: `40,400`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut said = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            said.push(',');
+        }
+        said.push(digit);
+    }
+    said
+}
+
+/// Says a rate: `2,003/s`, `47.3/s`.
+pub fn rate(per_second: f64) -> String {
+    if per_second >= 999.5 {
+        format!("{}/s", count(per_second.round() as u64))
+    } else {
+        format!("{}/s", significant(per_second))
+    }
+}
+
+/// Says a share: `99.8%`, `0.013%`, `100%`. What is not quite all is never said to be all.
+pub fn percent(share: f64) -> String {
+    let value = share * 100.0;
+    match value {
+        0.0 => "0%".to_owned(),
+        100.0 => "100%".to_owned(),
+        v if (99.0..100.0).contains(&v) => format!("{:.2}%", v.min(99.99)),
+        v if v < 0.001 => "<0.001%".to_owned(),
+        v => format!("{}%", significant(v)),
+    }
+}
+
+/// Says a number of bytes: `512 B`, `14.2 MiB`.
+pub fn bytes(number: u64) -> String {
+    let mut value = number as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1023.5 {
+            return if unit == "B" {
+                format!("{number} B")
+            } else {
+                format!("{} {unit}", significant(value))
+            };
+        }
+        value /= 1024.0;
+    }
+    format!("{} TiB", significant(value))
+}
+
+/// Says a number with three significant digits, and all the digits of a greater whole one.
+pub fn significant(value: f64) -> String {
+    match value.abs() {
+        v if v >= 999.5 => count(value.round() as u64),
+        v if v >= 99.95 => format!("{value:.0}"),
+        v if v >= 9.995 => format!("{value:.1}"),
+        v if v >= 0.9995 => format!("{value:.2}"),
+        v if v >= 0.09995 => format!("{value:.3}"),
+        0.0 => "0".to_owned(),
+        _ => format!("{value:.4}")
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_three_digits() {
+        let said = [
+            847,
+            47_310,
+            999_499,
+            999_500,
+            12_345_678,
+            1_800_000_000,
+            95_000_000_000,
+        ];
+        let said = said.map(duration);
+        assert_eq!(
+            said,
+            [
+                "847 ns", "47.3 µs", "999 µs", "1.00 ms", "12.3 ms", "1.80 s", "95.0 s"
+            ]
+        );
+    }
+
+    #[test]
+    fn numbers_and_shares() {
+        assert_eq!(count(40_400), "40,400");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(12), "12");
+        assert_eq!(rate(2003.4), "2,003/s");
+        assert_eq!(rate(47.31), "47.3/s");
+        assert_eq!(percent(0.99999), "99.99%");
+        assert_eq!(percent(1.0), "100%");
+        assert_eq!(percent(0.0), "0%");
+        assert_eq!(percent(0.00013), "0.013%");
+        assert_eq!(percent(0.047), "4.70%");
+        assert_eq!(bytes(14_900_000), "14.2 MiB");
+    }
+}

@@ -1,0 +1,121 @@
+//! Objectives, met, missed and not judged.
+
+use tenfold_analysis::synthetic::{MadeUp, Traffic};
+use tenfold_analysis::{RuleResult, SloVerdict, summarise};
+
+fn judged(rules: &[&str], failing: f64) -> (SloVerdict, Vec<RuleResult>) {
+    let run = MadeUp {
+        traffic: Traffic {
+            per_second: 300.0,
+            peak_per_second: 300.0,
+            warm_up_s: 1,
+            counted_s: 10,
+            even: true,
+        },
+        workers: None,
+        work_ns: 10_000_000,
+        work_sigma: 0.0,
+        lag_ns: 0,
+        failing,
+        rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
+        ..MadeUp::default()
+    };
+    let summary = summarise(&run.play());
+    (summary.verdict.slo, summary.rules)
+}
+
+#[test]
+fn every_metric_is_judged_both_ways() {
+    for (rule, met) in [
+        ("p50 < 11ms", true),
+        ("p50 < 9ms", false),
+        ("p99 < 11ms for reads", true),
+        ("p50 > 49ms for writes", true),
+        ("p50 < 49ms for \"create post\"", false),
+        ("service p90 < 11ms for \"read feed\"", true),
+        ("mean < 11ms", true),
+        ("mean < 10ms", false),
+        ("max < 60ms", true),
+        ("max < 40ms", false),
+        ("rate > 99%", true),
+        ("errors < 5%", true),
+        ("errors < 0.1%", false),
+    ] {
+        let failing = if rule.starts_with("errors") {
+            0.02
+        } else {
+            0.0
+        };
+        let (verdict, rules) = judged(&[rule], failing);
+        assert_eq!(rules[0].met, Some(met), "{rule}: {}", rules[0].why);
+        assert_eq!(
+            verdict,
+            if met {
+                SloVerdict::Met
+            } else {
+                SloVerdict::Missed
+            }
+        );
+        assert!(rules[0].measured.is_some() && rules[0].limit.is_some() && rules[0].count > 0);
+    }
+}
+
+#[test]
+fn too_few_samples_are_not_judged() {
+    let (verdict, rules) = judged(&["p50 < 1s", "p99 < 1s for writes"], 0.0);
+    assert_eq!((rules[0].met, rules[1].met), (Some(true), None));
+    assert_eq!(verdict, SloVerdict::NotJudged);
+    assert!(rules[1].why.contains("it takes 10"), "{}", rules[1].why);
+}
+
+#[test]
+fn a_missed_rule_outweighs_one_that_is_not_judged() {
+    let (verdict, _) = judged(&["p50 < 1ms", "p99 < 1s for writes"], 0.0);
+    assert_eq!(verdict, SloVerdict::Missed);
+}
+
+#[test]
+fn what_is_no_rule_is_told_and_not_judged() {
+    let (verdict, rules) = judged(&["p99 is fine", "p99 < 1s for \"no such request\""], 0.0);
+    assert_eq!(verdict, SloVerdict::NotJudged);
+    assert!(
+        rules
+            .iter()
+            .all(|rule| rule.met.is_none() && rule.why.starts_with("not judged: "))
+    );
+}
+
+#[test]
+fn names_that_need_quoting_are_found() {
+    let name = "read \\ \u{e9} <b>";
+    let run = MadeUp {
+        names: vec![name.to_owned(), "write".to_owned()],
+        rules: vec![format!("p50 < 1s for \"{name}\"")],
+        ..MadeUp::default()
+    };
+    let summary = summarise(&run.play());
+    assert_eq!(summary.rules[0].met, Some(true), "{}", summary.rules[0].why);
+}
+
+#[test]
+fn a_measurement_near_its_limit_says_so() {
+    let run = MadeUp {
+        workers: None,
+        rules: vec!["p90 < 720us".to_owned()],
+        ..MadeUp::default()
+    };
+    let summary = summarise(&run.play());
+    let [low, high] = summary.rules[0].interval_95.unwrap();
+    let limit = (low + high) / 2.0;
+    let run = MadeUp {
+        workers: None,
+        rules: vec![format!("p90 < {}us", (limit / 1e3).round())],
+        ..MadeUp::default()
+    };
+    let summary = summarise(&run.play());
+    assert!(
+        summary.rules[0].why.contains("too near"),
+        "{}",
+        summary.rules[0].why
+    );
+}

@@ -28,6 +28,8 @@ pub(crate) struct Wave {
     pub(crate) period: f64,
     /// How far into the wave the segment begins, in seconds.
     pub(crate) offset: f64,
+    /// The sine at that place, which every inversion needs.
+    start_sine: f64,
 }
 
 impl Segment {
@@ -61,7 +63,7 @@ impl Segment {
             None => straight,
             Some(wave) => {
                 let sine = |at: f64| libm::sin(TAU * at / wave.period);
-                let swing = (sine(x + wave.offset) - sine(wave.offset)) * wave.period / TAU;
+                let swing = (sine(x + wave.offset) - wave.start_sine) * wave.period / TAU;
                 straight + wave.height * 0.5 * (x - swing)
             }
         }
@@ -75,8 +77,8 @@ impl Segment {
     /// Returns the time, in seconds, by which `mass` arrivals are expected; `guess` is a time not
     /// after it, the nearer the quicker.
     pub(crate) fn time_of(&self, mass: f64, guess: f64) -> f64 {
-        if self.wave.is_some() {
-            return self.search(mass, guess);
+        if let Some(wave) = self.wave {
+            return self.search(wave, mass, guess);
         }
         if self.from == self.to {
             return mass / self.from;
@@ -87,28 +89,37 @@ impl Segment {
         2.0 * mass / (b + (b * b + 4.0 * a * mass).max(0.0).sqrt())
     }
 
-    /// Newton's method, kept inside a bracket so that it can't run away where the rate is near zero.
-    fn search(&self, mass: f64, guess: f64) -> f64 {
+    /// Halley's method, which from one arrival to the next takes one step as a rule; kept inside a
+    /// bracket so that it can't run away where the rate is near zero.
+    fn search(&self, wave: Wave, mass: f64, guess: f64) -> f64 {
+        let slope = (self.to - self.from) / self.seconds;
+        let turn = TAU / wave.period;
+        let half = 0.5 * wave.height;
         let (mut low, mut high) = (guess, self.seconds);
         let mut x = guess;
         for _ in 0..100 {
-            let over = self.mass(x) - mass;
+            let (sine, cosine) = libm::sincos(turn * (x + wave.offset));
+            let swing = (sine - wave.start_sine) / turn;
+            let over = (self.from + 0.5 * slope * x) * x + half * (x - swing) - mass;
+            let rate = self.from + slope * x + half * (1.0 - cosine);
+            let bend = slope + half * turn * sine;
             if over > 0.0 {
                 high = high.min(x);
             } else {
                 low = low.max(x);
             }
-            let step = over / self.rate(x);
-            let newton = x - step;
-            let next = match newton >= low && newton <= high {
-                true => newton,
-                false => 0.5 * (low + high),
-            };
-            let moved = (next - x).abs();
-            x = next;
-            // The error left is of the order of the step squared: a tenth of a nanosecond here.
-            if moved < 1e-6 && newton == next && self.settled(moved, x) {
-                break;
+            let newton = over / rate;
+            let next = x - newton / (1.0 - 0.5 * newton * bend / rate);
+            if !(next >= low && next <= high) {
+                x = 0.5 * (low + high);
+            } else {
+                let moved = (next - x).abs();
+                x = next;
+                // What is left is of the order of the step cubed: less than a tenth of a nanosecond.
+                let third = (bend / rate) * (bend / rate) + half * turn * turn / rate;
+                if moved * moved * moved * third < 1e-10 {
+                    break;
+                }
             }
             if high - low < 1e-11 {
                 break;
@@ -116,13 +127,17 @@ impl Segment {
         }
         x
     }
+}
 
-    /// Says whether a last step of `moved` seconds leaves less than a tenth of a nanosecond:
-    /// `moved^2 * L'' / (2 L')`.
-    fn settled(&self, moved: f64, x: f64) -> bool {
-        let Some(wave) = self.wave else { return true };
-        let bend = (self.to - self.from).abs() / self.seconds + wave.height * TAU / wave.period;
-        moved * moved * bend < 1e-10 * self.rate(x).max(1e-3)
+impl Wave {
+    /// Returns a wave of so much height and so long a period, begun so many seconds ago.
+    pub(crate) fn new(height: f64, period: f64, offset: f64) -> Self {
+        Self {
+            height,
+            period,
+            offset,
+            start_sine: libm::sin(TAU * offset / period),
+        }
     }
 }
 
@@ -132,11 +147,7 @@ mod tests {
 
     #[test]
     fn time_of_inverts_mass() {
-        let wave = Wave {
-            height: 1000.0,
-            period: 60.0,
-            offset: 7.0,
-        };
+        let wave = Wave::new(1000.0, 60.0, 7.0);
         for segment in [
             Segment::straight(10.0, 100.0, 100.0),
             Segment::straight(10.0, 0.0, 500.0),
@@ -171,11 +182,7 @@ mod tests {
 
     #[test]
     fn a_whole_wave_adds_half_its_height() {
-        let wave = Wave {
-            height: 800.0,
-            period: 60.0,
-            offset: 0.0,
-        };
+        let wave = Wave::new(800.0, 60.0, 0.0);
         let segment = Segment {
             seconds: 60.0,
             from: 400.0,

@@ -7,18 +7,19 @@
 /// the last digits of a float for every exponent up to 100.
 pub(crate) fn harmonic(n: u64, exponent: f64) -> f64 {
     const SUMMED: u64 = 1000;
-    let term = |k: f64| k.powf(-exponent);
+    let term = |k: f64| libm::pow(k, -exponent);
     let head: f64 = (1..=n.min(SUMMED)).rev().map(|k| term(k as f64)).sum();
     if n <= SUMMED {
         return head;
     }
     let (a, b) = (SUMMED as f64, n as f64);
     let integral = match (exponent - 1.0).abs() < 1e-9 {
-        true => (b / a).ln(),
-        false => (b.powf(1.0 - exponent) - a.powf(1.0 - exponent)) / (1.0 - exponent),
+        true => libm::log(b / a),
+        false => (libm::pow(b, 1.0 - exponent) - libm::pow(a, 1.0 - exponent)) / (1.0 - exponent),
     };
-    let first = |k: f64| -exponent * k.powf(-exponent - 1.0);
-    let third = |k: f64| -exponent * (exponent + 1.0) * (exponent + 2.0) * k.powf(-exponent - 3.0);
+    let first = |k: f64| -exponent * libm::pow(k, -exponent - 1.0);
+    let third =
+        |k: f64| -exponent * (exponent + 1.0) * (exponent + 2.0) * libm::pow(k, -exponent - 3.0);
     head + integral + (term(b) - term(a)) / 2.0 + (first(b) - first(a)) / 12.0
         - (third(b) - third(a)) / 720.0
 }

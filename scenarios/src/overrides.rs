@@ -23,7 +23,7 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// Returns the scenario as changed: duration first, then rate.
+    /// Returns the scenario as changed: rate first, so that a trace of another speed lasts as long as asked.
     pub(crate) fn apply(&self, mut scenario: Scenario) -> Result<Scenario, ScenarioError> {
         let refuse = |scenario: &Scenario, message: &str| {
             Err(ScenarioError::whole(&scenario.origin, message.to_owned()))
@@ -37,14 +37,6 @@ impl Overrides {
         if let Some(seed) = self.seed {
             scenario.reseed(seed);
         }
-        if let Some(duration) = self.duration {
-            if duration < Duration::from_millis(1)
-                || duration > Duration::from_secs(365 * 24 * 3600)
-            {
-                return refuse(&scenario, "--duration must be between 1ms and a year");
-            }
-            stretch(&mut scenario, duration)?;
-        }
         if let Some(rate) = self.rate {
             if scenario.load.model == Model::Closed {
                 let error = ScenarioError::whole(
@@ -54,6 +46,14 @@ impl Overrides {
                 return Err(error.hint("use --users"));
             }
             rescale(&mut scenario, rate)?;
+        }
+        if let Some(duration) = self.duration {
+            if duration < Duration::from_millis(1)
+                || duration > Duration::from_secs(365 * 24 * 3600)
+            {
+                return refuse(&scenario, "--duration must be between 1ms and a year");
+            }
+            stretch(&mut scenario, duration)?;
         }
         Ok(scenario)
     }

@@ -34,6 +34,8 @@ pub struct Preview {
     pub peak_rate_per_s: Option<f64>,
     /// How uneven the keys are.
     pub key_spaces: Vec<KeySpacePreview>,
+    /// Sessions that are logged in before the first arrival, and not counted.
+    pub sessions: u64,
     /// The rules, as written.
     pub rules: Vec<String>,
     /// Closed: how many users there are.
@@ -178,6 +180,10 @@ pub fn preview(scenario: &Scenario) -> Preview {
             .map(|rule| rule.text.clone())
             .collect(),
         users: scenario.load.users,
+        sessions: scenario
+            .sessions
+            .as_ref()
+            .map_or(0, |sessions| sessions.count),
         journeys: journeys
             .map(|journey| (journey.name.clone(), journey.weight / weight))
             .collect(),
@@ -290,7 +296,7 @@ impl fmt::Display for Preview {
                 "\n  {:width$} {:>10} {:>12} {:>11}",
                 "request", "kind", "counted", "share"
             )?;
-            for request in &self.requests {
+            for request in self.requests.iter().filter(|request| request.arrivals > 0) {
                 let share = request.counted as f64 / counted * 100.0;
                 let kind = request.kind.to_string();
                 writeln!(
@@ -310,6 +316,13 @@ impl fmt::Display for Preview {
                 write!(f, ", {peak:.1}/s at the peak")?;
             }
             writeln!(f)?;
+        }
+        if self.sessions > 0 {
+            writeln!(
+                f,
+                "  {} sessions are logged in before, and not counted",
+                self.sessions
+            )?;
         }
         writeln!(
             f,

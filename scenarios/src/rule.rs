@@ -131,11 +131,8 @@ impl Rule {
                 "rate",
                 "service p99",
             ];
-            let error = wrong(format!("`{}` is no metric", clip(left.trim())));
-            error.hint(match suggestion(left.trim(), known) {
-                Some(hint) => format!("{hint}; {FORM}"),
-                None => FORM.to_owned(),
-            })
+            wrong(format!("`{}` is no metric", clip(left.trim())))
+                .maybe_hint(suggestion(left.trim(), known))
         })?;
         let (limit, scope) = match right.trim().split_once(char::is_whitespace) {
             None => (right.trim(), ""),
@@ -253,7 +250,7 @@ impl Rule {
         Err(wrong(reason).hint(if expected < 0.5 {
             "name a request that has a weight".to_owned()
         } else {
-            format!("it takes {:.0} of them: run longer, at a higher rate, or ask for a lower percentile", needed.ceil())
+            format!("it takes {:.0} of them: run longer, at a higher rate, or ask for a lower percentile", (needed - 1e-6).ceil())
         }))
     }
 }
@@ -331,6 +328,10 @@ fn read_limit(metric: Metric, text: &str, k6: bool) -> Result<f64, (String, Stri
                 && (0.0..1e12).contains(&milliseconds)
             {
                 return Ok(milliseconds * 1e6);
+            }
+            if text.parse::<f64>().is_ok() {
+                let hint = format!("write it with its unit, such as `{shown}ms`");
+                return Err((format!("`{shown}` is a bare number, not a duration"), hint));
             }
             parse_duration(text)
                 .map(|duration| duration.as_nanos() as f64)

@@ -46,6 +46,15 @@ struct Piece<'a> {
     source: Source<'a>,
 }
 
+/// When the next arrival is due.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    phase: usize,
+    at_ns: u64,
+    /// In a trace, the request and the index of the entry.
+    recorded: Option<(usize, u64)>,
+}
+
 #[derive(Debug, Clone)]
 enum Source<'a> {
     Curve { segment: Segment, total: f64 },
@@ -77,8 +86,7 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Returns the phase, the time and, in a trace, the request and entry of the next arrival.
-    fn advance(&mut self) -> Option<(usize, u64, Option<(usize, u64)>)> {
+    fn advance(&mut self) -> Option<Due> {
         loop {
             let piece = self.pieces.get(self.piece)?;
             match &piece.source {
@@ -89,7 +97,11 @@ impl<'a> Schedule<'a> {
                         let offset = (seconds * 1e9).round().max(0.0) as u64;
                         let at = (piece.start_ns + offset).min(piece.end_ns - 1);
                         self.mass += self.scenario.load.arrivals.step(&mut self.times);
-                        return Some((piece.phase, at, None));
+                        return Some(Due {
+                            phase: piece.phase,
+                            at_ns: at,
+                            recorded: None,
+                        });
                     }
                     self.mass -= total;
                 }
@@ -99,7 +111,12 @@ impl<'a> Schedule<'a> {
                         if at < piece.end_ns {
                             let index = trace.first + self.entry as u64;
                             self.entry += 1;
-                            return Some((piece.phase, at, Some((entry.request as usize, index))));
+                            let recorded = Some((entry.request as usize, index));
+                            return Some(Due {
+                                phase: piece.phase,
+                                at_ns: at,
+                                recorded,
+                            });
                         }
                     }
                 }
@@ -114,7 +131,11 @@ impl Iterator for Schedule<'_> {
     type Item = Arrival;
 
     fn next(&mut self) -> Option<Arrival> {
-        let (mut phase, mut at, recorded) = self.advance()?;
+        let Due {
+            mut phase,
+            at_ns: mut at,
+            recorded,
+        } = self.advance()?;
         // Two arrivals never share a nanosecond: a time names one arrival.
         if let Some(last) = self.last_ns
             && at <= last

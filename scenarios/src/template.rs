@@ -57,7 +57,7 @@ impl Template {
         while let Some(open) = rest.find('{') {
             let (before, from) = rest.split_at(open);
             literal.push_str(before);
-            if let Some(escaped) = from.strip_prefix('{').and_then(|inner| placeholder(inner))
+            if let Some(escaped) = from.strip_prefix('{').and_then(placeholder)
                 && from[1 + escaped..].starts_with('}')
             {
                 literal.push_str(&from[1..1 + escaped]);

@@ -59,11 +59,7 @@ impl Diurnal {
             seconds: length,
             from: low + from,
             to: low + to,
-            wave: (height > 0.0).then_some(Wave {
-                height,
-                period,
-                offset,
-            }),
+            wave: (height > 0.0).then(|| Wave::new(height, period, offset)),
         };
         match &self.spike {
             None => vec![make(0.0, 0.0, seconds, 0.0)],

@@ -1,0 +1,224 @@
+//! What people read when a scenario is wrong: where, what, and what to write instead.
+
+use std::path::Path;
+
+use tenfold_scenarios::{Comparison, Latency, Metric, Scenario, Scope};
+
+const VALID: &str = r#"version = 1
+name = "test"
+rules = ['p99 < 50ms for "read post"']
+
+[load]
+users = 10
+
+[[phases]]
+name = "steady"
+kind = "constant"
+rate = "500/s"
+duration = "10s"
+
+[[keys]]
+name = "posts"
+count = 100
+popularity = { kind = "zipfian", exponent = 0.99 }
+
+[[requests]]
+name = "read post"
+kind = "read"
+weight = 9
+path = "/v1/posts/{key}"
+keys = "posts"
+expect = [200]
+
+[[requests]]
+name = "create post"
+kind = "write"
+weight = 1
+method = "POST"
+path = "/v1/posts"
+body = '{"content":"{text:100}"}'
+"#;
+
+fn parse(text: &str) -> Result<Scenario, String> {
+    Scenario::parse(text, Path::new("test.toml")).map_err(|error| error.to_string())
+}
+
+/// The message for the valid scenario with one text replaced by another.
+fn with(old: &str, new: &str) -> String {
+    assert!(VALID.contains(old), "{old}");
+    parse(&VALID.replacen(old, new, 1))
+        .err()
+        .unwrap_or_else(|| "accepted".to_owned())
+}
+
+fn rule(rule: &str) -> String {
+    with(r#"'p99 < 50ms for "read post"'"#, &format!("'''{rule}'''"))
+}
+
+#[test]
+fn the_scenario_itself_is_valid() {
+    parse(VALID).unwrap();
+}
+
+#[test]
+fn mistakes_are_told_with_place_and_remedy() {
+    let messages = [
+        with("rate = ", "raet = "),
+        with("weight = 9", "wieght = 9"),
+        with("[[requests]]", "[[request]]"),
+        with("users = 10", "colour = 10"),
+        with("exponent = 0.99", "expnent = 0.99"),
+        with("kind = \"constant\"", "kind = \"constent\""),
+        with("kind = \"constant\"", "kind = \"ramp\""),
+        with("\"500/s\"", "500"),
+        with("\"10s\"", "10"),
+        with("\"10s\"", "\"10\""),
+        with("\"10s\"", "\"ten seconds\""),
+        with("\"500/s\"", "\"500 per second\""),
+        with("count = 100", "count = \"many\""),
+        with("count = 100", "count = 0"),
+        with("weight = 9", "weight = -1"),
+        with("0.99", "nan"),
+        with("name = \"posts\"", "name = 5"),
+        with("keys = \"posts\"", "keys = \"post\""),
+        with("{key}", "{kye}"),
+        with("{text:100}", "{text}"),
+        with("keys = \"posts\"\n", ""),
+        with("\"/v1/posts/{key}\"", "\"v1/posts/{key}\""),
+        with("[200]", "[20]"),
+        with("[200]", "[\"ok\"]"),
+        with("\"POST\"", "\"PO ST\""),
+        with("version = 1\n", ""),
+        with("version = 1", "version = 2"),
+        with("name = \"create post\"", "name = \"read post\""),
+        with("duration = \"10s\"", "duration = \"10s\"\nwarm_up = true"),
+        with("kind = \"constant\"\nrate = \"500/s\"", "kind = \"users\""),
+        with(
+            "kind = \"constant\"\nrate = \"500/s\"",
+            "kind = \"trace\"\nfile = \"none.jsonl\"",
+        ),
+        with("[load]", "[load]\nmodel = \"closed\""),
+        with("count = 100", "count = \u{e4}"),
+        with("name = \"test\"", "name = \"test"),
+    ];
+    insta::assert_snapshot!(messages.join("\n"));
+}
+
+#[test]
+fn rules_that_could_never_be_judged_are_refused() {
+    let messages = [
+        rule(r#"p99 < 50ms for "raed post""#),
+        rule("p99.9 < 50ms for writes"),
+        rule("p99.99 < 50ms"),
+        rule("errors < 101%"),
+        rule("errors < -1%"),
+        rule("errors < 0%"),
+        rule("errors < 0.1"),
+        rule("errors < 50ms"),
+        rule("rate > 100%"),
+        rule("rate > 99% for reads"),
+        rule("p99 < 50"),
+        rule("p(99)<abc"),
+        rule("p100 < 50ms"),
+        rule("p0 < 50ms"),
+        rule("p99 < 0ms"),
+        rule("p99 = 50ms"),
+        rule("latency < 50ms"),
+        rule("p99 < 50ms for everything"),
+        rule("p99 < 50ms of reads"),
+        with("weight = 9", "weight = 0"),
+    ];
+    insta::assert_snapshot!(messages.join("\n"));
+}
+
+#[test]
+fn a_rate_can_not_be_asked_of_a_closed_model() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("journey.toml"))
+        .unwrap();
+    let text = text.replace("'p95 < 250ms'", "'rate > 99%'");
+    insta::assert_snapshot!(parse(&text).unwrap_err());
+}
+
+#[test]
+fn broken_traces_are_told_by_line() {
+    let folder = std::env::temp_dir().join(format!("tenfold-messages-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = r#"
+version = 1
+name = "trace"
+phases = [{ name = "a", kind = "trace", file = "trace.jsonl" }]
+requests = [{ name = "GET", kind = "read", path = "{target}" }]
+"#;
+    let first = r#"{"at_ms": 5, "request": "GET", "target": "/"}"#;
+    let mut messages = Vec::new();
+    for second in [
+        r#"{"at_ms": 4, "request": "GET", "target": "/"}"#,
+        r#"{"at_ms": 6, "request": "GTE", "target": "/"}"#,
+        r#"{"at_ms": 6, "request": "GET", "target": "/a b"}"#,
+        r#"{"at_ms": 6, "request": "GET"}"#,
+        r#"{"at_ms": -1, "request": "GET", "target": "/"}"#,
+        "not json",
+        "",
+    ] {
+        std::fs::write(folder.join("trace.jsonl"), format!("{first}\n{second}\n")).unwrap();
+        let message = match Scenario::parse(text, &folder.join("trace.toml")) {
+            Ok(scenario) => format!("{} accepted", scenario.schedule().count()),
+            Err(error) => error
+                .to_string()
+                .replace(&folder.display().to_string(), "FOLDER"),
+        };
+        messages.push(message);
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    insta::assert_snapshot!(messages.join("\n"));
+}
+
+#[test]
+fn rules_are_read_in_every_form() {
+    let read = |rule: &str| {
+        let text = VALID.replace(r#"'p99 < 50ms for "read post"'"#, &format!("'''{rule}'''"));
+        let rule = parse(&text).unwrap().rules.remove(0);
+        (rule.metric, rule.comparison, rule.limit, rule.scope)
+    };
+    let p99 = Metric::Quantile(Latency::Response, 0.99);
+    let less = Comparison::Less;
+    assert_eq!(
+        read(r#"p99 < 50ms for "read post""#),
+        (p99, less, 50e6, Scope::Request(0))
+    );
+    assert_eq!(read("p99<50ms"), (p99, less, 50e6, Scope::All));
+    assert_eq!(read("p(99)<500"), (p99, less, 500e6, Scope::All));
+    assert_eq!(read("p(99) < 1.5s"), (p99, less, 1.5e9, Scope::All));
+    assert_eq!(
+        read("p99.5 <= 2s").0,
+        Metric::Quantile(Latency::Response, 0.995)
+    );
+    assert_eq!(
+        read("p995 <= 2s").0,
+        Metric::Quantile(Latency::Response, 0.995)
+    );
+    assert_eq!(read("p50 <= 2s").1, Comparison::LessOrEqual);
+    assert_eq!(
+        read("service p90 < 2ms for reads").0,
+        Metric::Quantile(Latency::Service, 0.9)
+    );
+    assert_eq!(
+        read("mean < 2ms for writes").0,
+        Metric::Mean(Latency::Response)
+    );
+    assert_eq!(read("service max < 2s").0, Metric::Max(Latency::Service));
+    assert_eq!(
+        read("errors < 0.1%"),
+        (Metric::Errors, less, 0.001, Scope::All)
+    );
+    assert_eq!(
+        read("errors <= 0%"),
+        (Metric::Errors, Comparison::LessOrEqual, 0.0, Scope::All)
+    );
+    assert_eq!(
+        read("rate > 99%"),
+        (Metric::Rate, Comparison::Greater, 0.99, Scope::All)
+    );
+    assert_eq!(read("rate >= 100%").1, Comparison::GreaterOrEqual);
+    assert!(less.holds(1.0, 2.0) && !less.holds(2.0, 2.0));
+}

@@ -56,7 +56,7 @@ pub struct Request {
 pub struct Rendered {
     /// Path and query, in origin form.
     pub path: String,
-    /// The headers, in the order of their names.
+    /// The headers, in the scenario's order.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The body; empty where there is none.
     pub body: Vec<u8>,

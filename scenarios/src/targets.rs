@@ -8,7 +8,11 @@ pub(crate) struct Targets {
     texts: Vec<Box<str>>,
     by_text: HashMap<Box<str>, u32>,
     by_entry: Vec<u32>,
+    bytes: usize,
 }
+
+/// All different targets together hold at most this many bytes.
+const MOST_BYTES: usize = 512 * 1024 * 1024;
 
 impl Targets {
     /// Adds one. Refuses what no request line can hold.
@@ -26,6 +30,10 @@ impl Targets {
             Some(index) => *index,
             None => {
                 let index = u32::try_from(self.texts.len()).map_err(|_| "is one too many")?;
+                self.bytes += target.len();
+                if self.bytes > MOST_BYTES {
+                    return Err("is one too many: all different targets may hold 512 MiB");
+                }
                 self.texts.push(target.into());
                 self.by_text.insert(target.into(), index);
                 index

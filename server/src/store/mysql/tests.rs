@@ -1,0 +1,91 @@
+use super::*;
+use crate::store::contract::{self, new_post, new_user};
+
+mod crash;
+mod plans;
+mod server;
+
+use server::MariaDb;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_contract() {
+    let Some(server) = MariaDb::start().await else {
+        return;
+    };
+    let number = std::sync::atomic::AtomicU32::new(0);
+    contract::is_kept(async || {
+        let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let url = server.database(&format!("contract_{number}")).await;
+        Arc::new(MysqlStore::open(&url).await.unwrap()) as Arc<dyn Store>
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_start_at_once_share_one_data_set() {
+    let Some(server) = MariaDb::start().await else {
+        return;
+    };
+    let url = server.database("shared").await;
+    let starts: Vec<_> = (0..4)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move {
+                let store = MysqlStore::open(&url).await.unwrap();
+                let loaded = store.load(contract::small_content(42)).await.unwrap();
+                assert_eq!(store.user(UserId(50)).await.unwrap().handle, "user50");
+                loaded.reused
+            })
+        })
+        .collect();
+    let mut loaded = 0;
+    for start in starts {
+        loaded += u32::from(!start.await.unwrap());
+    }
+    assert_eq!(loaded, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_password_is_never_told() {
+    let Some(server) = MariaDb::start().await else {
+        return;
+    };
+    let url = server.database("secret").await;
+    let store = MysqlStore::open(&url).await.unwrap();
+    assert!(!format!("{store:?}").contains(server::PASSWORD));
+    for (from, to) in [
+        (server::PASSWORD, "wr0ng-pass"),
+        ("secret?", "absent?"),
+        ("secret", "absent"),
+        ("127.0.0.1", "127.0.0.1x"),
+        ("mysql:", "mysqlx:"),
+        ("@127", "@@127"),
+    ] {
+        let bad = url.replacen(from, to, 1);
+        if let Err(error) = MysqlStore::open(&bad).await {
+            let text = format!("{error} {error:?}");
+            assert!(
+                !text.contains(server::PASSWORD) && !text.contains("wr0ng-pass"),
+                "{text}"
+            );
+        }
+    }
+    let error = MysqlStore::open(&url.replacen("/secret", "/absent", 1))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("absent"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unavailable() {
+    let error = MysqlStore::open("mysql://u:p@127.0.0.1:9/db")
+        .await
+        .unwrap_err();
+    let told = matches!(&error, StoreError::Unavailable(why) if why.contains("127.0.0.1:9"));
+    assert!(told, "{error}");
+    let error = MysqlStore::open("mysql://").await.unwrap_err();
+    assert!(matches!(
+        error,
+        StoreError::Invalid(_) | StoreError::Other(_) | StoreError::Unavailable(_)
+    ));
+}

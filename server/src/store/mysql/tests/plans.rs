@@ -1,0 +1,98 @@
+//! Every query goes by an index.
+
+use mysql_async::{Params, Row, Value};
+
+use super::*;
+
+/// Asks the server how it would run each statement, and refuses scans.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_query_scans() {
+    let Some(server) = MariaDb::start().await else {
+        return;
+    };
+    let url = server.database("plans").await;
+    let store = MysqlStore::open(&url).await.unwrap();
+    // Enough rows that a scan would not be the better plan.
+    let data_set = crate::data_set::DataSet {
+        users: 500,
+        posts: 4_000,
+        ..Default::default()
+    };
+    let content = data_set
+        .content("$argon2id$".to_owned(), contract::in_paragraph)
+        .unwrap();
+    store.load(Arc::new(content)).await.unwrap();
+    for number in 0..200_u8 {
+        let session = NewSession {
+            token: TokenDigest([number; 32]),
+            user: UserId(1),
+            created_at: Timestamp(0),
+            expires_at: Timestamp(1_000 + i64::from(number)),
+        };
+        store.create_session(session).await.unwrap();
+    }
+    let post = store.create_post(new_post(UserId(1), "x")).await.unwrap();
+    let photo = Photo {
+        post: post.id,
+        media_type: "image/png".to_owned(),
+        bytes: 1,
+        file_key: "a".to_owned(),
+        etag: "b".to_owned(),
+        created_at: Timestamp(0),
+    };
+    store.put_photo(UserId(1), photo).await.unwrap();
+    let mut connection = store.connection().await.unwrap();
+    connection
+        .query_drop("ANALYZE TABLE users, posts, follows, sessions, photos")
+        .await
+        .unwrap();
+    let id = Value::from(7);
+    let (big, limit) = (Value::from(i64::MAX), Value::from(20));
+    let text = Value::from("user7");
+    let token = Value::from([7_u8; 32]);
+    let statements: [(&str, Vec<&Value>); 22] = [
+        (reads::CREDENTIALS, vec![&text]),
+        (reads::USER, vec![&id]),
+        (reads::USER_EXISTS, vec![&id]),
+        (reads::SESSION, vec![&token, &id]),
+        (reads::POST, vec![&id]),
+        (reads::POSTS_BY, vec![&id, &big, &limit]),
+        (reads::FEED, vec![&id, &big, &limit]),
+        (reads::PHOTO, vec![&id]),
+        (writes::FORGET_SESSIONS, vec![&id]),
+        (writes::DELETE_SESSION, vec![&token]),
+        (writes::LOCK_POST, vec![&id]),
+        (writes::LOCK_USERS, vec![&id, &limit]),
+        (writes::LOCK_AUTHOR, vec![&id]),
+        (writes::COUNT_POST, vec![&id, &id]),
+        (writes::UPDATE_POST, vec![&text, &text, &id, &id]),
+        (writes::DELETE_POST, vec![&id]),
+        (writes::DELETE_PHOTO, vec![&id]),
+        (writes::UNFOLLOW, vec![&id, &limit]),
+        (writes::COUNT_FOLLOWING, vec![&id, &id]),
+        (writes::COUNT_FOLLOWERS, vec![&id, &id]),
+        (writes::HAS_PHOTO, vec![&id]),
+        (
+            "SELECT n.id FROM follows f JOIN posts n ON n.author_id = f.followee_id \
+             WHERE f.follower_id = ? AND n.id < ? ORDER BY n.id DESC LIMIT ?",
+            vec![&id, &big, &limit],
+        ),
+    ];
+    for (statement, values) in statements {
+        let values = Params::Positional(values.into_iter().cloned().collect());
+        let plan: Vec<Row> = connection
+            .exec(format!("EXPLAIN {statement}"), values)
+            .await
+            .unwrap();
+        println!("{statement}");
+        for step in plan {
+            let column = |name| step.get::<Option<String>, _>(name).flatten();
+            let (table, kind, key) = (column("table"), column("type"), column("key"));
+            println!("    {table:?} {kind:?} {key:?} {:?}", column("Extra"));
+            // The page of numbers that the feed makes is read whole.
+            let derived = table.is_some_and(|table| table.starts_with('<'));
+            let scans = kind.is_some_and(|kind| ["ALL", "index"].contains(&kind.as_str()));
+            assert!(derived || !scans, "{statement}: {step:?}");
+        }
+    }
+}

@@ -75,6 +75,21 @@ const KINDS: [(&str, ReadShape); 7] = [
     ("users", |_, _| Ok(Shape::Users)),
 ];
 
+impl Shape {
+    /// Returns the word that a scenario has for it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Constant(_) => "constant",
+            Self::Ramp(_) => "ramp",
+            Self::Steps(_) => "steps",
+            Self::Spike(_) => "spike",
+            Self::Diurnal(_) => "diurnal",
+            Self::Trace(_) => "trace",
+            Self::Users => "users",
+        }
+    }
+}
+
 type ReadShape = fn(&mut Fields<'_>, &mut TraceReader<'_>) -> Result<Shape, ScenarioError>;
 
 /// No phase lasts longer: 30 days.

@@ -95,7 +95,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
 }
 
 /// The paths of all routes, with their placeholders.
-pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
+pub fn paths() -> impl Iterator<Item = &'static str> {
     routes().into_iter().map(|(path, _)| path)
 }
 

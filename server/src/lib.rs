@@ -15,5 +15,6 @@ pub mod store;
 mod telemetry;
 mod token;
 
+pub use api::paths;
 pub use config::Config;
 pub use serve::{ServeError, Server, start, start_with};

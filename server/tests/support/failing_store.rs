@@ -1,0 +1,165 @@
+//! A store that fails, or dawdles, when told to.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tenfold_server::data_set::{Content, Loaded};
+use tenfold_server::model::{
+    Credentials, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId, Timestamp,
+    TokenDigest, User, UserId,
+};
+use tenfold_server::store::{MemoryStore, Store, StoreError, WriteStats};
+
+/// A store in memory with faults.
+#[derive(Debug, Default)]
+pub(crate) struct FailingStore {
+    inner: MemoryStore,
+    faults: Mutex<Faults>,
+}
+
+/// What goes wrong. Sessions are spared, so that one stays logged in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Faults {
+    /// The answer to each read.
+    pub(crate) reads: Option<StoreError>,
+    /// The answer to each write.
+    pub(crate) writes: Option<StoreError>,
+    /// How long a read of a post takes.
+    pub(crate) delay: Duration,
+}
+
+impl FailingStore {
+    pub(crate) fn set(&self, faults: Faults) {
+        *self.faults.lock().unwrap() = faults;
+    }
+
+    fn read(&self) -> Result<(), StoreError> {
+        self.faults
+            .lock()
+            .unwrap()
+            .reads
+            .clone()
+            .map_or(Ok(()), Err)
+    }
+
+    fn write(&self) -> Result<(), StoreError> {
+        self.faults
+            .lock()
+            .unwrap()
+            .writes
+            .clone()
+            .map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl Store for FailingStore {
+    async fn create_user(&self, new: NewUser) -> Result<User, StoreError> {
+        self.write()?;
+        self.inner.create_user(new).await
+    }
+
+    async fn credentials(&self, handle: &str) -> Result<Credentials, StoreError> {
+        self.read()?;
+        self.inner.credentials(handle).await
+    }
+
+    async fn user(&self, id: UserId) -> Result<User, StoreError> {
+        self.read()?;
+        self.inner.user(id).await
+    }
+
+    async fn create_session(&self, new: NewSession) -> Result<(), StoreError> {
+        self.write()?;
+        self.inner.create_session(new).await
+    }
+
+    async fn session(&self, token: &TokenDigest, now: Timestamp) -> Result<UserId, StoreError> {
+        self.inner.session(token, now).await
+    }
+
+    async fn delete_session(&self, token: &TokenDigest) -> Result<(), StoreError> {
+        self.write()?;
+        self.inner.delete_session(token).await
+    }
+
+    async fn create_post(&self, new: NewPost) -> Result<Post, StoreError> {
+        self.write()?;
+        self.inner.create_post(new).await
+    }
+
+    async fn post(&self, id: PostId) -> Result<Post, StoreError> {
+        let delay = self.faults.lock().unwrap().delay;
+        tokio::time::sleep(delay).await;
+        self.read()?;
+        self.inner.post(id).await
+    }
+
+    async fn update_post(
+        &self,
+        author: UserId,
+        id: PostId,
+        edit: PostEdit,
+    ) -> Result<Post, StoreError> {
+        self.write()?;
+        self.inner.update_post(author, id, edit).await
+    }
+
+    async fn delete_post(&self, author: UserId, id: PostId) -> Result<Option<Photo>, StoreError> {
+        self.write()?;
+        self.inner.delete_post(author, id).await
+    }
+
+    async fn posts_by(&self, author: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
+        self.read()?;
+        self.inner.posts_by(author, page).await
+    }
+
+    async fn follow(
+        &self,
+        follower: UserId,
+        followee: UserId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write()?;
+        self.inner.follow(follower, followee, at).await
+    }
+
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<(), StoreError> {
+        self.write()?;
+        self.inner.unfollow(follower, followee).await
+    }
+
+    async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
+        self.read()?;
+        self.inner.feed(user, page).await
+    }
+
+    async fn put_photo(&self, author: UserId, photo: Photo) -> Result<Option<Photo>, StoreError> {
+        self.write()?;
+        self.inner.put_photo(author, photo).await
+    }
+
+    async fn photo(&self, post: PostId) -> Result<Photo, StoreError> {
+        self.read()?;
+        self.inner.photo(post).await
+    }
+
+    async fn load(&self, content: Arc<Content>) -> Result<Loaded, StoreError> {
+        self.inner.load(content).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.read()?;
+        self.inner.ping().await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+
+    fn write_stats(&self) -> WriteStats {
+        self.inner.write_stats()
+    }
+}

@@ -3,6 +3,7 @@
 //! A [`Scenario`] is read from TOML; its [`Schedule`] is an iterator of [`Arrival`]s that depends on
 //! nothing but the scenario and its seed. Nothing here knows a clock, a socket or a runtime.
 
+pub mod access_log;
 mod arrival;
 mod arrival_process;
 mod capture;
@@ -22,6 +23,7 @@ mod phase;
 mod popularity;
 mod preview;
 mod rate;
+pub mod record;
 mod request;
 mod rule;
 mod scenario;

@@ -1,0 +1,133 @@
+//! The first line of a request, as logged.
+
+/// The request that a logged request line stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LoggedRequest {
+    pub(crate) method: String,
+    pub(crate) target: String,
+}
+
+/// The longest registered method, `UPDATEREDIRECTREF`, has 17 bytes.
+const LONGEST_METHOD: usize = 32;
+
+impl LoggedRequest {
+    /// Reads `GET /path HTTP/1.1`, or `GET /path` as HTTP/0.9 had it.
+    ///
+    /// Returns `None` for what is no request: `-`, which servers write when a connection timed out
+    /// or closed without one, and bytes of another protocol.
+    pub(crate) fn of_line(line: &[u8]) -> Option<Self> {
+        let line = line.trim_ascii();
+        let space = line.iter().position(|byte| *byte == b' ')?;
+        let (method, rest) = (&line[..space], line[space..].trim_ascii_start());
+        // The protocol is the last word; blanks before it belong to the target of a careless client.
+        let target = match rest.iter().rposition(|byte| *byte == b' ') {
+            Some(last) if rest[last + 1..].starts_with(b"HTTP/") => rest[..last].trim_ascii_end(),
+            _ => rest,
+        };
+        Self::of_parts(method, target)
+    }
+
+    /// Makes a request of a method and a target that are logged apart.
+    pub(crate) fn of_parts(method: &[u8], target: &[u8]) -> Option<Self> {
+        let valid = !method.is_empty()
+            && method.len() <= LONGEST_METHOD
+            && method.iter().all(|byte| is_token(*byte));
+        if !valid || target.is_empty() || target.starts_with(b"HTTP/") {
+            return None;
+        }
+        let method = std::str::from_utf8(method).ok()?.to_owned();
+        Some(Self {
+            method,
+            target: printable(origin_form(target)),
+        })
+    }
+}
+
+/// Cuts scheme and host off a target in absolute form, as proxies get it (RFC 9112, 3.2.2).
+fn origin_form(target: &[u8]) -> (&'static str, &[u8]) {
+    let scheme = ["http://", "https://"].into_iter().find(|scheme| {
+        target
+            .get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
+    });
+    let Some(scheme) = scheme else {
+        return ("", target);
+    };
+    let rest = &target[scheme.len()..];
+    match rest.iter().position(|byte| matches!(byte, b'/' | b'?')) {
+        Some(at) if rest[at] == b'/' => ("", &rest[at..]),
+        Some(at) => ("/", &rest[at..]),
+        None => ("/", b""),
+    }
+}
+
+/// Encodes what no request line may hold, and the two bytes that would need escaping in JSON.
+fn printable((start, rest): (&str, &[u8])) -> String {
+    let mut text = start.to_owned();
+    for byte in rest {
+        match byte {
+            b'"' | b'\\' => text.push_str(&format!("%{byte:02X}")),
+            b'!'..=b'~' => text.push(char::from(*byte)),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+/// A `tchar` of RFC 9110, 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Option<(String, String)> {
+        LoggedRequest::of_line(line.as_bytes()).map(|request| (request.method, request.target))
+    }
+
+    fn some(method: &str, target: &str) -> Option<(String, String)> {
+        Some((method.to_owned(), target.to_owned()))
+    }
+
+    #[test]
+    fn reads_every_form_of_target() {
+        assert_eq!(read("GET /a?b=1 HTTP/1.1"), some("GET", "/a?b=1"));
+        assert_eq!(read("GET /old"), some("GET", "/old"));
+        assert_eq!(read("OPTIONS * HTTP/1.1"), some("OPTIONS", "*"));
+        assert_eq!(
+            read("CONNECT a.example:443 HTTP/1.1"),
+            some("CONNECT", "a.example:443")
+        );
+        assert_eq!(
+            read("GET http://a.example/x?y HTTP/1.1"),
+            some("GET", "/x?y")
+        );
+        assert_eq!(read("GET HTTPS://a.example HTTP/1.1"), some("GET", "/"));
+        assert_eq!(read("GET http://a.example?q HTTP/1.1"), some("GET", "/?q"));
+        assert_eq!(read("GET /two words HTTP/1.0"), some("GET", "/two%20words"));
+        assert_eq!(
+            read("GET /\u{e9}\"\\ HTTP/1.0"),
+            some("GET", "/%C3%A9%22%5C")
+        );
+        assert_eq!(read("PROPFIND / HTTP/1.1"), some("PROPFIND", "/"));
+    }
+
+    #[test]
+    fn knows_what_is_no_request() {
+        for line in [
+            "-",
+            "",
+            " ",
+            "\u{16}\u{3}\u{1}",
+            "\u{16}\u{3} x",
+            "GET",
+            "GET ",
+            "GET HTTP/1.1",
+            "G(T / HTTP/1.1",
+        ] {
+            assert_eq!(read(line), None, "{line:?}");
+        }
+    }
+}

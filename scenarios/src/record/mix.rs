@@ -1,0 +1,107 @@
+//! What the requests of a log are for.
+
+use crate::Kind;
+use crate::access_log::{RecordedRequest, kind_of};
+
+/// How many requests of a log are for what.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct MixFit {
+    /// GET of content: everything that is neither an asset nor a listing. OPTIONS and TRACE too,
+    /// of which there are few.
+    pub content: u64,
+    /// HEAD of content or a listing.
+    pub content_heads: u64,
+    /// GET of a listing: a path that ends in a slash, such as a front page or a list of articles.
+    pub listings: u64,
+    /// Any read of an asset: style sheets, scripts, images, fonts and downloads, by extension.
+    pub assets: u64,
+    /// POST, PUT, PATCH, DELETE and whatever else may change something.
+    pub writes: u64,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Content,
+    ContentHead,
+    Listing,
+    Asset,
+    Write,
+}
+
+/// Files that are sent as they lie on the disk.
+const ASSETS: [&str; 39] = [
+    "avif", "bmp", "bz2", "css", "csv", "deb", "doc", "docx", "eot", "exe", "gif", "gz", "ico",
+    "iso", "jar", "jpeg", "jpg", "js", "map", "mjs", "mp3", "mp4", "ogg", "otf", "pdf", "png",
+    "rpm", "svg", "swf", "tgz", "tif", "ttf", "txt", "wasm", "webm", "webp", "woff", "woff2",
+    "zip",
+];
+
+impl Class {
+    pub(super) fn of(request: &RecordedRequest<'_>) -> Self {
+        let path = request.target.split(['?', '#']).next().unwrap_or_default();
+        let file = path.rsplit('/').next().unwrap_or_default();
+        let extension = file
+            .rsplit_once('.')
+            .map(|(_, extension)| extension.to_ascii_lowercase());
+        if kind_of(request.method) == Kind::Write {
+            Self::Write
+        } else if extension.is_some_and(|extension| ASSETS.contains(&extension.as_str())) {
+            Self::Asset
+        } else if request.method == "HEAD" {
+            Self::ContentHead
+        } else if path.ends_with('/') {
+            Self::Listing
+        } else {
+            Self::Content
+        }
+    }
+}
+
+impl MixFit {
+    pub(super) fn add(&mut self, class: Class) {
+        let count = match class {
+            Class::Content => &mut self.content,
+            Class::ContentHead => &mut self.content_heads,
+            Class::Listing => &mut self.listings,
+            Class::Asset => &mut self.assets,
+            Class::Write => &mut self.writes,
+        };
+        *count += 1;
+    }
+
+    /// Returns the requests that change nothing.
+    pub fn reads(&self) -> u64 {
+        self.content + self.content_heads + self.listings + self.assets
+    }
+
+    /// Returns all requests.
+    pub fn total(&self) -> u64 {
+        self.reads() + self.writes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_requests_apart() {
+        let class = |method, target| {
+            Class::of(&RecordedRequest {
+                method,
+                target,
+                target_id: 0,
+            })
+        };
+        assert_eq!(class("GET", "/favicon.ico"), Class::Asset);
+        assert_eq!(class("HEAD", "/a/B.PNG?x=/"), Class::Asset);
+        assert_eq!(class("GET", "/articles/one.html"), Class::Content);
+        assert_eq!(class("GET", "/articles/one?css"), Class::Content);
+        assert_eq!(class("GET", "/?flav=rss20"), Class::Listing);
+        assert_eq!(class("HEAD", "/articles/"), Class::ContentHead);
+        assert_eq!(class("OPTIONS", "*"), Class::Content);
+        assert_eq!(class("PURGE", "/style.css"), Class::Write);
+        assert!(ASSETS.is_sorted());
+    }
+}

@@ -1,0 +1,215 @@
+//! The scenario of a model.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::fit_report::{FitReport, whole_milliseconds};
+use super::mix::MixFit;
+use super::model::ModelOptions;
+use super::rate_shape::RateFit;
+use super::toml_text::{comment, decimals, quoted};
+use super::trace::LONGEST;
+use crate::{Rate, format_duration};
+
+/// Writes the scenario of a fitted log.
+pub(super) fn toml(fit: &FitReport, options: &ModelOptions) -> String {
+    let mut text = comment(&format!(
+        "The shape of {}, not its requests: rate over time, mix and popularity of keys, fitted to {} \
+         requests and made to play on the reference service at any scale.",
+        fit.origin, fit.rate.requests
+    ));
+    text.push_str("#\n#   tenfold run THIS --rate 500/s -d 60s   the same shape, at another rate and length\n#\n");
+    for line in fit.to_string().lines() {
+        text.push_str(&comment(line));
+    }
+    text.push_str("\nversion = 1\n");
+    let _ = writeln!(text, "name = {}", quoted(&options.name));
+    let _ = writeln!(
+        text,
+        "description = {}",
+        quoted(&format!("the shape of {}", fit.origin))
+    );
+    let _ = writeln!(text, "seed = {}\n", options.seed);
+    text.push_str("[load]\nmodel = \"open\"\narrivals = \"poisson\"\n\n");
+    phase(&mut text, fit, options);
+    keys(&mut text, fit, options);
+    requests(&mut text, &fit.mix);
+    text
+}
+
+fn phase(text: &mut String, fit: &FitReport, options: &ModelOptions) {
+    let RateFit {
+        steps,
+        step_s,
+        span_s,
+        mean_per_s,
+        ..
+    } = &fit.rate;
+    let covered = Duration::from_secs_f64((steps.len() as f64 * step_s).min(*span_s));
+    let covered = whole_milliseconds(covered);
+    let duration = options.duration.unwrap_or(covered.min(LONGEST));
+    // A log of more than 30 days is played in 30, with all its requests.
+    let quicker = match options.duration {
+        None => covered.as_secs_f64() / duration.as_secs_f64(),
+        Some(_) => 1.0,
+    };
+    let mean = options.rate.map_or(mean_per_s * quicker, Rate::per_second);
+    text.push_str(&comment(&format!(
+        "{} of the log each; in the log the mean rate was {}/s.",
+        format_duration(whole_milliseconds(Duration::from_secs_f64(*step_s))),
+        decimals(*mean_per_s, 4)
+    )));
+    text.push_str("[[phases]]\nname = \"recorded\"\n");
+    let rate = |step: &f64| format!("\"{}/s\"", decimals((step * mean).min(1e8), 6));
+    match steps.as_slice() {
+        [step] => {
+            let _ = writeln!(text, "kind = \"constant\"\nrate = {}", rate(step));
+        }
+        steps => {
+            text.push_str("kind = \"steps\"\nrates = [\n");
+            for row in steps.chunks(6) {
+                let row: Vec<String> = row.iter().map(rate).collect();
+                let _ = writeln!(text, "    {},", row.join(", "));
+            }
+            text.push_str("]\n");
+        }
+    }
+    let _ = writeln!(text, "duration = \"{}\"\n", format_duration(duration));
+}
+
+fn keys(text: &mut String, fit: &FitReport, options: &ModelOptions) {
+    let mix = &fit.mix;
+    let (wanted, popularity) = match &fit.content {
+        Some(zipf) => {
+            let exponent = decimals(zipf.exponent, 4);
+            let popularity = format!("{{ kind = \"zipfian\", exponent = {exponent} }}");
+            (zipf.keys, popularity)
+        }
+        None => (
+            fit.distinct_content.max(1),
+            "{ kind = \"uniform\" }".to_owned(),
+        ),
+    };
+    if mix.content + mix.content_heads > 0 {
+        let count = wanted.min(options.posts);
+        text.push_str(&comment(&match count < wanted {
+            true => format!("{wanted} by the log, but the service holds {count}."),
+            false => "As many as make the log's requests meet as many different ones as they did."
+                .to_owned(),
+        }));
+        let _ = writeln!(
+            text,
+            "[[keys]]\nname = \"posts\"\ncount = {count}\nfirst = 1\npopularity = {popularity}\n"
+        );
+    }
+    if mix.listings > 0 {
+        let count = wanted.min(options.users);
+        text.push_str(&comment(
+            "Listings become the pages of users. A log does not tell them apart from other content \
+             well enough for a popularity of their own.",
+        ));
+        let _ = writeln!(
+            text,
+            "[[keys]]\nname = \"people\"\ncount = {count}\nfirst = 1\npopularity = {popularity}\n"
+        );
+    }
+    if mix.writes > 0 {
+        let users = options.users;
+        let sessions = users.min(64);
+        let _ = writeln!(
+            text,
+            "[users]\ncount = {users}\npopularity = {popularity}\n\n[sessions]\nlogin = \"log in\"\n\
+             count = {sessions}\n"
+        );
+    }
+}
+
+fn requests(text: &mut String, mix: &MixFit) {
+    text.push_str(&comment(&format!(
+        "Weights are counts of the log: {} reads, {} writes.",
+        mix.reads(),
+        mix.writes
+    )));
+    let reads = [
+        (
+            mix.content,
+            "read post",
+            "",
+            "/v1/posts/{key}",
+            "keys = \"posts\"\n",
+            "200",
+        ),
+        (
+            mix.content_heads,
+            "head post",
+            "HEAD",
+            "/v1/posts/{key}",
+            "keys = \"posts\"\n",
+            "200",
+        ),
+        (
+            mix.listings,
+            "read user",
+            "",
+            "/v1/users/{key}",
+            "keys = \"people\"\n",
+            "200",
+        ),
+        (
+            mix.assets,
+            "read asset",
+            "",
+            "/static/tenfold.css",
+            "",
+            "200, 304",
+        ),
+    ];
+    for (weight, name, method, path, keys, expect) in reads {
+        if weight == 0 {
+            continue;
+        }
+        let method = if method.is_empty() {
+            String::new()
+        } else {
+            format!("method = \"{method}\"\n")
+        };
+        let _ = writeln!(
+            text,
+            "[[requests]]\nname = \"{name}\"\nkind = \"read\"\nweight = {weight}\n{method}path = \
+             \"{path}\"\n{keys}expect = [{expect}]\n"
+        );
+    }
+    if mix.writes == 0 {
+        text.push_str(&comment("The log holds no write, so there is none here."));
+        return;
+    }
+    text.push_str(&comment(
+        "Whatever may change something becomes a new post; a log does not tell what was written.",
+    ));
+    let _ = write!(
+        text,
+        r#"[[requests]]
+name = "create post"
+kind = "write"
+weight = {}
+method = "POST"
+path = "/v1/posts"
+headers = {{ authorization = "Bearer {{token}}", content-type = "application/json" }}
+body = '{{"content":"{{text:1000}}"}}'
+expect = [201]
+
+# Sent by sessions alone, for it has no weight. What it captures is `{{token}}` from then on.
+[[requests]]
+name = "log in"
+kind = "write"
+weight = 0
+method = "POST"
+path = "/v1/sessions"
+headers = {{ content-type = "application/json" }}
+body = '{{"handle":"user{{user+1}}","password":"tenfold"}}'
+expect = [201]
+capture = {{ token = "json:/token" }}
+"#,
+        mix.writes
+    );
+}

@@ -1,0 +1,243 @@
+//! Access logs, read as they come: broken, gzipped, out of order.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufReader, Write};
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+use tenfold_scenarios::access_log::{AccessLog, Format, Grain, LogError, LogSummary, ReadOptions};
+
+fn read(bytes: &[u8]) -> Result<AccessLog, LogError> {
+    AccessLog::read_from(bytes, "test.log", &ReadOptions::default())
+}
+
+fn gzipped(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn real() -> AccessLog {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/apache_access.log.gz");
+    AccessLog::read(&path, &ReadOptions::default()).unwrap()
+}
+
+const LINE: &str = r#"h - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 200 10"#;
+
+#[test]
+fn the_real_log_has_the_figures_counted_without_tenfold() {
+    let summary = real().summary();
+    assert_eq!(
+        (summary.lines, summary.broken, summary.without_request),
+        (10_000, 0, 0)
+    );
+    let methods: Vec<(&str, u64)> = summary
+        .methods
+        .iter()
+        .map(|share| (share.name.as_str(), share.count))
+        .collect();
+    assert_eq!(
+        methods,
+        [("GET", 9952), ("HEAD", 42), ("POST", 5), ("OPTIONS", 1)]
+    );
+    assert_eq!((summary.reads, summary.writes), (9995, 5));
+    let hottest = &summary.hottest[0];
+    assert_eq!(
+        (hottest.target.as_str(), hottest.count),
+        ("/favicon.ico", 807)
+    );
+    assert_eq!(summary.cut_short, 1);
+    insta::assert_snapshot!(summary.to_string());
+}
+
+#[test]
+fn the_summary_survives_json() {
+    let json = serde_json::to_value(real().summary()).unwrap();
+    assert_eq!(json["methods"][0]["count"], 9952);
+    assert_eq!(json["first"], "2015-05-17T10:05:00Z");
+}
+
+#[test]
+fn broken_lines_are_counted_and_the_first_few_quoted() {
+    let mut log = Vec::new();
+    for number in 0..20 {
+        writeln!(log, "{LINE}").unwrap();
+        writeln!(log, "broken {number} \u{1b}[31m").unwrap();
+    }
+    log.extend(b"\xff\xfe\n\n");
+    log.extend(vec![b'x'; 100_000]);
+    let summary = read(&log).unwrap().summary();
+    assert_eq!((summary.lines, summary.broken), (43, 23));
+    insta::assert_snapshot!(summary.to_string());
+}
+
+#[test]
+fn lines_out_of_order_are_counted_and_sorted_stably() {
+    let line = |second: u32, target: &str| {
+        format!("h - - [17/May/2015:10:05:{second:02} +0000] \"GET {target} HTTP/1.1\" 200 1\n")
+    };
+    let log = [
+        line(5, "/c"),
+        line(3, "/a"),
+        line(5, "/d"),
+        line(4, "/b"),
+        line(9, "/e"),
+    ]
+    .concat();
+    let log = read(log.as_bytes()).unwrap();
+    assert_eq!(log.out_of_order, 2);
+    let order: String = log
+        .records()
+        .map(|record| record.request.unwrap().target)
+        .collect();
+    assert_eq!(order, "/a/b/c/d/e");
+}
+
+#[test]
+fn time_zones_are_told_apart() {
+    let line = |time: &str| format!("h - - [{time}] \"GET / HTTP/1.1\" 200 1\n");
+    let log = [
+        line("29/Feb/2024:23:30:00 -0100"),
+        line("01/Mar/2024:00:30:00 +0000"),
+    ]
+    .concat();
+    let log = read(log.as_bytes()).unwrap();
+    let times: Vec<i64> = log.records().map(|record| record.at_us).collect();
+    assert_eq!((log.out_of_order, times[0]), (0, times[1]));
+    assert_eq!(log.grain, Grain::Second);
+}
+
+#[test]
+fn lines_without_a_request_are_lines_all_the_same() {
+    let log = [
+        r#"::1 - - [17/May/2015:10:05:03 +0000] "-" 408 -"#,
+        r#"::1 - - [17/May/2015:10:05:03 +0000] "\x16\x03\x01" 400 226"#,
+        r#"::1 - - [17/May/2015:10:05:03 +0000] "" 400 0"#,
+        r#"::1 - - [17/May/2015:10:05:03 +0000] "GET /old" 200 5"#,
+        r#"::1 - - [17/May/2015:10:05:03 +0000] "OPTIONS * HTTP/1.0" - -"#,
+    ]
+    .join("\r\n");
+    let log = read(log.as_bytes()).unwrap();
+    assert_eq!((log.lines, log.broken, log.without_request), (5, 0, 3));
+    let summary = log.summary();
+    assert_eq!((summary.reads, summary.bytes), (2, 231));
+    assert_eq!(summary.statuses.last().unwrap().name, "none");
+}
+
+#[test]
+fn a_log_that_tells_nothing_is_an_error() {
+    let error = |bytes: &[u8]| read(bytes).unwrap_err().to_string();
+    assert!(error(b"").contains("is empty"));
+    assert!(error(&gzipped(b"")).contains("is empty"));
+    let broken = error(b"one\ntwo\n");
+    assert!(
+        broken.contains("none of the 2 lines") && broken.contains("`one`"),
+        "{broken}"
+    );
+    let whole = gzipped(&LINE.repeat(500).into_bytes());
+    let cut = error(&whole[..whole.len() / 2]);
+    assert!(cut.contains("is the file complete?"), "{cut}");
+    let missing = AccessLog::read(Path::new("no/such.log"), &ReadOptions::default()).unwrap_err();
+    assert!(missing.to_string().contains("no/such.log"));
+}
+
+#[test]
+fn several_gzip_members_are_one_log() {
+    let log = [
+        gzipped(format!("{LINE}\n").as_bytes()),
+        gzipped(LINE.as_bytes()),
+    ]
+    .concat();
+    // A reader that hands out single bytes must not hide what the file is.
+    let log = BufReader::with_capacity(1, log.as_slice());
+    let log = AccessLog::read_from(log, "test.log", &ReadOptions::default()).unwrap();
+    assert_eq!(log.lines, 2);
+}
+
+#[test]
+fn a_custom_format_reads_the_real_log_too() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/apache_access.log.gz");
+    let format = Format::parse("combined").unwrap();
+    let options = ReadOptions {
+        format: Some(format),
+        ..ReadOptions::default()
+    };
+    let named = AccessLog::read(&path, &options).unwrap().summary();
+    assert_eq!(named, LogSummary { ..real().summary() });
+}
+
+/// Writes bytes as Apache does within quotes.
+fn escaped(bytes: &[u8]) -> String {
+    let one = |byte: &u8| match byte {
+        b'"' => "\\\"".to_owned(),
+        b'\\' => "\\\\".to_owned(),
+        b' '..=b'~' => char::from(*byte).to_string(),
+        _ => format!("\\x{byte:02x}"),
+    };
+    bytes.iter().map(one).collect()
+}
+
+proptest! {
+    #[test]
+    fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let _ = read(&bytes);
+        let _ = Format::parse(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn never_panics_on_what_is_nearly_a_log(
+        lines in prop::collection::vec(r#"[-h\[\]"\\ /:0-9GETx+%May\n]{0,80}"#, 0..20),
+        format in r#"[%{}trsUqmbx" \\>!0-9-]{0,30}"#,
+    ) {
+        let text = format!("{LINE}\n{}", lines.join("\n"));
+        let log = read(text.as_bytes()).unwrap();
+        let _ = log.summary().to_string();
+        if let Ok(format) = Format::parse(&format) {
+            let options = ReadOptions { format: Some(format), ..ReadOptions::default() };
+            let _ = AccessLog::read_from(text.as_bytes(), "test.log", &options);
+        }
+    }
+
+    #[test]
+    fn reads_back_what_a_server_writes(
+        at in 0_i64..4_000_000_000,
+        offset_minutes in -12 * 60_i32..14 * 60,
+        method in "[A-Z]{3,10}",
+        path in "/[!-~&&[^\"\\\\]]{0,40}",
+        status in 100_u16..600,
+        bytes in any::<u32>(),
+        agent in prop::collection::vec(any::<u8>(), 0..60),
+        ip in prop::sample::select(vec!["127.0.0.1", "2001:db8::1", "host.example"]),
+    ) {
+        let offset = jiff::tz::Offset::from_seconds(offset_minutes * 60).unwrap();
+        // Written apart from the reader, so that both can't be wrong alike.
+        let local = offset.to_datetime(jiff::Timestamp::from_second(at).unwrap());
+        let (sign, minutes) = (if offset_minutes < 0 { '-' } else { '+' }, offset_minutes.abs());
+        let zone = format!("{sign}{:02}{:02}", minutes / 60, minutes % 60);
+        let time = format!("{} {zone}", local.strftime("%d/%b/%Y:%H:%M:%S"));
+        let agent = escaped(&agent);
+        let line = format!("{ip} - - [{time}] \"{method} {path} HTTP/1.1\" {status} {bytes} \"-\" \"{agent}\"\n");
+        let log = read(line.as_bytes()).unwrap();
+        let record = log.records().next().unwrap();
+        let request = record.request.unwrap();
+        prop_assert_eq!(record.at_us, at * 1_000_000);
+        prop_assert_eq!((request.method, request.target), (method.as_str(), path.as_str()));
+        prop_assert_eq!((record.status, record.bytes), (Some(status), u64::from(bytes)));
+        prop_assert_eq!((log.broken, log.cut_short, log.format.as_str()), (0, 0, "combined"));
+    }
+
+    #[test]
+    fn gzipped_and_plain_read_the_same(seconds in prop::collection::vec(0_u32..60, 1..50)) {
+        let line = |second: &u32| {
+            format!("h - - [17/May/2015:10:05:{second:02} +0000] \"GET /{second} HTTP/1.1\" 200 1\n")
+        };
+        let log: String = seconds.iter().map(line).collect();
+        let (plain, packed) = (read(log.as_bytes()).unwrap(), read(&gzipped(log.as_bytes())).unwrap());
+        prop_assert_eq!(plain.summary(), packed.summary());
+        prop_assert!(plain.records().eq(packed.records()));
+        prop_assert!(plain.records().is_sorted_by_key(|record| record.at_us));
+    }
+}

@@ -26,10 +26,10 @@ mod session;
 mod user;
 mod view;
 
-/// How many photos are received and processed at once: each holds its body and its pixels.
-const PHOTOS_AT_ONCE: usize = 4;
-/// How many photos may wait for that.
-const PHOTOS_WAITING: usize = 32;
+/// How many photos are processed at once: each holds its pixels, up to about 100 MB.
+const PHOTOS_PROCESSED: usize = 2;
+/// How many photos are received or processed at once: each holds its body.
+const PHOTOS_INSIDE: usize = 16;
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) files: Arc<dyn Files>,
     pub(crate) passwords: Passwords,
-    pub(crate) photos: Semaphore,
-    pub(crate) photo_queue: Semaphore,
+    pub(crate) photos_processed: Arc<Semaphore>,
+    pub(crate) photos_inside: Semaphore,
     pub(crate) session_ttl: Duration,
     pub(crate) body_limit: usize,
     pub(crate) photo_limit: usize,
@@ -52,8 +52,8 @@ impl App {
             store,
             files,
             passwords: Passwords::new(),
-            photos: Semaphore::new(PHOTOS_AT_ONCE),
-            photo_queue: Semaphore::new(PHOTOS_AT_ONCE + PHOTOS_WAITING),
+            photos_processed: Arc::new(Semaphore::new(PHOTOS_PROCESSED)),
+            photos_inside: Semaphore::new(PHOTOS_INSIDE),
             session_ttl: config.session_ttl,
             body_limit: config.body_limit,
             photo_limit: config.photo_limit,

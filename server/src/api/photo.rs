@@ -51,13 +51,19 @@ pub(super) async fn write(
     if post.author != session.user {
         return Err(Problem::forbidden("only its author may change a post"));
     }
-    let busy = |_| Problem::unavailable("too many photos at once");
-    let _queued = app.photo_queue.try_acquire().map_err(|_| busy(()))?;
-    let _slot = app.photos.acquire().await.map_err(|_| busy(()))?;
+    let busy = || Problem::unavailable("too many photos at once");
+    let _inside = app.photos_inside.try_acquire().map_err(|_| busy())?;
     let photo = extract::read(request, app.photo_limit, &app).await?;
+    let slot = app.photos_processed.clone().acquire_owned().await;
+    let slot = slot.map_err(|_| busy())?;
     let work = {
         let photo = photo.clone();
-        tokio::task::spawn_blocking(move || (make_thumbnail(&photo, format), etag(&photo)))
+        // The slot goes along: the work goes on where the client goes away.
+        tokio::task::spawn_blocking(move || {
+            let done = (make_thumbnail(&photo, format), etag(&photo));
+            drop(slot);
+            done
+        })
     };
     let (small, etag) = work.await.map_err(|error| {
         tracing::error!(%error, "a photo was not processed");

@@ -47,9 +47,11 @@ pub(crate) enum ProfileError {
 /// Takes a profile, `hz` times per second of CPU time, for so long.
 pub(crate) async fn capture(seconds: u32, hz: i32) -> Result<CpuProfile, ProfileError> {
     let turn = Turn::take().ok_or(ProfileError::Busy)?;
+    // Starting walks and names its own stack first: no work for an async thread either.
+    let starting = tokio::task::spawn_blocking(move || ProfilerGuard::new(hz));
+    let guard = starting.await.map_err(|_| ProfileError::Cancelled)??;
     let began = SystemTime::now();
     let cpu_before = process::cpu_time();
-    let guard = ProfilerGuard::new(hz)?;
     tokio::time::sleep(Duration::from_secs(seconds.into())).await;
     let cpu_time = process::cpu_time().saturating_sub(cpu_before);
     // Finding the names of functions reads debug information: no work for an async thread.

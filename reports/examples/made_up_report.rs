@@ -1,0 +1,56 @@
+//! Writes reports of made-up runs into a directory, to look at:
+//! `cargo run -p tenfold-reports --example made_up_report -- DIRECTORY`.
+
+use std::path::PathBuf;
+
+use tenfold_analysis::synthetic::MadeUp;
+use tenfold_analysis::{compare, summarise};
+use tenfold_reports::{html, terminal};
+
+fn main() -> std::io::Result<()> {
+    let directory = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_owned()));
+    std::fs::create_dir_all(&directory)?;
+    let runs = [
+        ("spike", MadeUp::default()),
+        ("stall", MadeUp::stall_oracle()),
+        (
+            "frozen",
+            MadeUp {
+                freeze_ns: Some((20_000_000_000, 2_000_000_000)),
+                ..MadeUp::default()
+            },
+        ),
+        (
+            "failing",
+            MadeUp {
+                failing: 0.02,
+                seed: 7,
+                ..MadeUp::default()
+            },
+        ),
+    ];
+    let mut played = Vec::new();
+    for (name, made_up) in runs {
+        let mut run = made_up.play();
+        run.flamegraph = std::fs::read_to_string(directory.join("flamegraph.svg")).ok();
+        let summary = summarise(&run);
+        std::fs::write(
+            directory.join(format!("{name}.html")),
+            html::render(&run, &summary),
+        )?;
+        std::fs::write(
+            directory.join(format!("{name}.txt")),
+            terminal::render(&summary, false),
+        )?;
+        played.push(run);
+    }
+    let comparison = compare(&played);
+    std::fs::write(
+        directory.join("comparison.html"),
+        html::render_comparison(&comparison),
+    )?;
+    std::fs::write(
+        directory.join("comparison.txt"),
+        terminal::render_comparison(&comparison),
+    )
+}

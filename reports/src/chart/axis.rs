@@ -1,0 +1,181 @@
+//! Axes with round ticks.
+
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use tenfold_analysis::words;
+
+/// An axis: its range, and its ticks with their labels.
+#[derive(Debug, Clone)]
+pub(crate) struct Axis {
+    /// What it shows, with its unit.
+    pub(crate) name: String,
+    /// The range's lower end.
+    pub(crate) low: f64,
+    /// The range's upper end.
+    pub(crate) high: f64,
+    /// Where its ticks are, and what they say.
+    pub(crate) ticks: Vec<(f64, String)>,
+}
+
+impl Ranged for Axis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (start, end): (i32, i32)) -> i32 {
+        let share = (value.clamp(self.low, self.high) - self.low) / (self.high - self.low);
+        start + (f64::from(end - start) * share).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        if hint.weight().allow_light_points() {
+            return Vec::new();
+        }
+        self.ticks.iter().map(|(at, _)| *at).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.low..self.high
+    }
+}
+
+impl ValueFormatter<f64> for Axis {
+    fn format_ext(&self, at: &f64) -> String {
+        let close = (self.high - self.low).abs() * 1e-9;
+        let found = self
+            .ticks
+            .iter()
+            .find(|(tick, _)| (tick - at).abs() <= close);
+        found.map_or_else(String::new, |(_, label)| label.clone())
+    }
+}
+
+impl Axis {
+    /// An axis of seconds since the start of the run.
+    pub(crate) fn time(low: f64, high: f64, most_ticks: usize) -> Self {
+        let high = if high > low { high } else { low + 1.0 };
+        let steps = [
+            0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+        ];
+        let more = [1_800.0, 3_600.0, 7_200.0, 21_600.0, 43_200.0, 86_400.0];
+        let step = steps
+            .into_iter()
+            .chain(more)
+            .find(|step| (high - low) / step <= most_ticks as f64)
+            .unwrap_or(604_800.0);
+        Self {
+            name: "time since the start".to_owned(),
+            low,
+            high,
+            ticks: multiples(low, high, step)
+                .map(|at| (at, say_time(at, step)))
+                .collect(),
+        }
+    }
+
+    /// An axis from nought to a number, with round ticks.
+    pub(crate) fn count(name: &str, most: f64, most_ticks: usize, say: fn(f64) -> String) -> Self {
+        let most = if most > 0.0 { most * 1.06 } else { 1.0 };
+        let magnitude = 10_f64.powf((most / most_ticks as f64).log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0]
+            .into_iter()
+            .map(|factor| factor * magnitude)
+            .find(|step| most / step <= most_ticks as f64)
+            .unwrap_or(most);
+        Self {
+            name: name.to_owned(),
+            low: 0.0,
+            high: most,
+            ticks: multiples(0.0, most, step).map(|at| (at, say(at))).collect(),
+        }
+    }
+
+    /// A logarithmic axis of latency. Positions are common logarithms of nanoseconds.
+    pub(crate) fn latency(low_ns: f64, high_ns: f64) -> Self {
+        let (low, high) = (low_ns.max(1.0).log10(), high_ns.max(1.0).log10());
+        let (low, high) = (low - 0.05, high.max(low + 0.5) + 0.05);
+        // A decade may be all there is; then its halves and fifths are ticks, too.
+        let factors: &[f64] = match high - low {
+            span if span < 1.3 => &[1.0, 2.0, 3.0, 5.0],
+            span if span < 2.4 => &[1.0, 3.0],
+            _ => &[1.0],
+        };
+        let decades = low.floor() as i32..=high.ceil() as i32;
+        let ticks = decades.flat_map(|decade| {
+            factors
+                .iter()
+                .map(move |factor| f64::from(decade) + factor.log10())
+        });
+        Self {
+            name: "latency".to_owned(),
+            low,
+            high,
+            ticks: ticks
+                .filter(|at| (low..=high).contains(at))
+                .map(|at| (at, round_duration(10_f64.powf(at))))
+                .collect(),
+        }
+    }
+
+    /// An axis of percentiles, each tenfold step towards 100% as wide as the one before. Positions
+    /// are common logarithms of `1 / (1 - quantile)`.
+    pub(crate) fn percentiles(farthest: f64, narrow: bool) -> Self {
+        let named = [
+            (0.0, "0"),
+            (0.5, "50"),
+            (0.9, "90"),
+            (0.99, "99"),
+            (0.999, "99.9"),
+            (0.9999, "99.99"),
+            (0.99999, "99.999"),
+            (0.999999, "99.9999"),
+        ];
+        let high = percentile_position(farthest).max(1.0) + 0.02;
+        let ticks = named
+            .into_iter()
+            .filter(|(quantile, _)| !(narrow && *quantile == 0.5));
+        Self {
+            name: "percentile".to_owned(),
+            low: 0.0,
+            high,
+            ticks: ticks
+                .map(|(quantile, name)| (percentile_position(quantile), name.to_owned()))
+                .filter(|(at, _)| *at <= high)
+                .collect(),
+        }
+    }
+}
+
+/// Where a quantile stands on an axis of percentiles.
+pub(crate) fn percentile_position(quantile: f64) -> f64 {
+    -(1.0 - quantile).max(1e-12).log10()
+}
+
+fn multiples(low: f64, high: f64, step: f64) -> impl Iterator<Item = f64> {
+    let first = (low / step).ceil() as i64;
+    let last = (high / step + 1e-9).floor() as i64;
+    (first..=last).map(move |k| k as f64 * step)
+}
+
+fn say_time(at_s: f64, step: f64) -> String {
+    match step {
+        step if step >= 3_600.0 => format!("{:.0} h", at_s / 3_600.0),
+        step if step >= 60.0 => format!("{:.0} min", at_s / 60.0),
+        step if step < 1.0 => format!("{at_s:.1} s"),
+        _ => format!("{at_s:.0} s"),
+    }
+}
+
+/// Says a round duration without the noughts behind its point.
+fn round_duration(ns: f64) -> String {
+    let said = words::duration_of(ns);
+    match said.split_once(' ') {
+        Some((number, unit)) if number.contains('.') => {
+            format!(
+                "{} {unit}",
+                number.trim_end_matches('0').trim_end_matches('.')
+            )
+        }
+        _ => said,
+    }
+}

@@ -1,0 +1,220 @@
+//! Charts over the time of the run.
+
+use tenfold_analysis::{Charts, words};
+
+use crate::chart::axis::Axis;
+use crate::chart::line::{between, line, shade_warm_up};
+use crate::chart::plot::{Description, DrawError, Ink, Plane, Size, plot};
+
+/// Draws offered and achieved rate.
+pub(crate) fn rates(charts: &Charts) -> Option<String> {
+    let rates = &charts.rates;
+    let most = most(rates.offered.iter().chain(&rates.achieved))?;
+    let description = Description {
+        id: "rates",
+        title: "Offered and achieved rate over time".to_owned(),
+        text: format!("The offered rate reached {}.", words::rate(most)),
+    };
+    let at = |values: &[f64]| pairs(&rates.at_s, values);
+    Some(plot(
+        &description,
+        counted(charts, "requests per second", most),
+        |plane, _| {
+            shade(plane, charts, (0.0, most * 1.06))?;
+            between(
+                plane,
+                Ink::Achieved,
+                0.12,
+                &at(&rates.achieved),
+                &grounded(&rates.at_s),
+            )?;
+            line(
+                plane,
+                Ink::Achieved,
+                2,
+                at(&rates.achieved).into_iter().map(Some),
+            )?;
+            line(
+                plane,
+                Ink::Offered,
+                2,
+                at(&rates.offered).into_iter().map(Some),
+            )?;
+            if rates.lost.iter().any(|lost| *lost > 0.0) {
+                line(plane, Ink::Lost, 2, at(&rates.lost).into_iter().map(Some))?;
+            }
+            Ok(())
+        },
+    ))
+}
+
+/// Draws percentiles of response time beside the generator's lag.
+pub(crate) fn latency(charts: &Charts) -> Option<String> {
+    let latency = &charts.latency;
+    let shown = [&latency.p50, &latency.p99, &latency.lag_p99];
+    let values = || {
+        shown
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|ns| (*ns).max(1) as f64)
+    };
+    let (low, high) = (
+        values().min_by(f64::total_cmp)?,
+        values().max_by(f64::total_cmp)?,
+    );
+    let description = Description {
+        id: "latency",
+        title: "Response time and lag over time".to_owned(),
+        text: "Median and 99th percentile of the response time, and the 99th percentile of the \
+               generator's own lag. Lines break where a stretch has too few requests to tell."
+            .to_owned(),
+    };
+    let end = end_s(charts);
+    Some(plot(
+        &description,
+        |size| (time(charts, size), Axis::latency(low, high)),
+        |plane, _| {
+            let (bottom, top) = (
+                low.log10() - 0.05,
+                high.log10().max(low.log10() + 0.5) + 0.05,
+            );
+            shade_warm_up(plane, &charts.phases, (bottom, top), end)?;
+            for (series, ink, width) in [
+                (&latency.lag_p99, Ink::Lag, 2),
+                (&latency.p50, Ink::Service, 2),
+                (&latency.p99, Ink::Response, 2),
+            ] {
+                let points = latency
+                    .at_s
+                    .iter()
+                    .zip(series)
+                    .map(|(at, ns)| ns.map(|ns| (*at, (ns.max(1) as f64).log10())));
+                line(plane, ink, width, points)?;
+            }
+            Ok(())
+        },
+    ))
+}
+
+/// Draws requests in flight, and arrivals that wait for a user.
+pub(crate) fn in_flight(charts: &Charts) -> Option<String> {
+    let held = &charts.in_flight;
+    let most = held.in_flight.iter().chain(&held.waiting).copied().max()? as f64;
+    let description = Description {
+        id: "in-flight",
+        title: "Requests in flight over time".to_owned(),
+        text: format!(
+            "At most {} requests were in flight or waiting.",
+            words::count(most as u64)
+        ),
+    };
+    let at = |values: &[u64]| -> Vec<(f64, f64)> {
+        held.at_s
+            .iter()
+            .zip(values)
+            .map(|(at, value)| (*at, *value as f64))
+            .collect()
+    };
+    Some(plot(
+        &description,
+        counted(charts, "requests", most),
+        |plane, _| {
+            shade(plane, charts, (0.0, most.max(0.5) * 1.06))?;
+            between(
+                plane,
+                Ink::Service,
+                0.12,
+                &at(&held.in_flight),
+                &grounded(&held.at_s),
+            )?;
+            line(
+                plane,
+                Ink::Achieved,
+                2,
+                at(&held.in_flight).into_iter().map(Some),
+            )?;
+            if held.waiting.iter().any(|waiting| *waiting > 0) {
+                line(plane, Ink::Lost, 2, at(&held.waiting).into_iter().map(Some))?;
+            }
+            Ok(())
+        },
+    ))
+}
+
+/// Draws processors in use: generator, service, and the whole machine.
+pub(crate) fn cores(charts: &Charts) -> Option<String> {
+    let cores = &charts.cores;
+    if cores.at_s.is_empty() && cores.generator_at_s.is_empty() {
+        return None;
+    }
+    let most = cores.of.max(1) as f64;
+    let description = Description {
+        id: "cores",
+        title: "Processors in use over time".to_owned(),
+        text: format!("The machine has {} processors.", cores.of),
+    };
+    let told = |values: &[Option<f64>]| -> Vec<Option<(f64, f64)>> {
+        cores
+            .at_s
+            .iter()
+            .zip(values)
+            .map(|(at, value)| value.map(|value| (*at, value)))
+            .collect()
+    };
+    Some(plot(
+        &description,
+        counted(charts, "processors", most),
+        |plane, _| {
+            shade(plane, charts, (0.0, most * 1.06))?;
+            line(plane, Ink::Offered, 2, told(&cores.host))?;
+            line(
+                plane,
+                Ink::Lag,
+                2,
+                pairs(&cores.generator_at_s, &cores.generator)
+                    .into_iter()
+                    .map(Some),
+            )?;
+            line(plane, Ink::Achieved, 2, told(&cores.target))
+        },
+    ))
+}
+
+fn counted<'a>(charts: &'a Charts, name: &'a str, most: f64) -> impl Fn(Size) -> (Axis, Axis) + 'a {
+    move |size| {
+        (
+            time(charts, size),
+            Axis::count(name, most, 5, words::significant),
+        )
+    }
+}
+
+fn time(charts: &Charts, size: Size) -> Axis {
+    Axis::time(0.0, end_s(charts), if size.narrow { 4 } else { 12 })
+}
+
+/// When the last row of the time line ends.
+fn end_s(charts: &Charts) -> f64 {
+    match charts.rates.at_s.as_slice() {
+        [.., before, last] => last + (last - before) / 2.0,
+        [only] => only * 2.0,
+        [] => charts.phases.last().map_or(1.0, |phase| phase.end_s),
+    }
+}
+
+fn shade(plane: &mut Plane<'_, '_>, charts: &Charts, range: (f64, f64)) -> Result<(), DrawError> {
+    shade_warm_up(plane, &charts.phases, range, end_s(charts))
+}
+
+fn pairs(at_s: &[f64], values: &[f64]) -> Vec<(f64, f64)> {
+    at_s.iter().copied().zip(values.iter().copied()).collect()
+}
+
+fn grounded(at_s: &[f64]) -> Vec<(f64, f64)> {
+    at_s.iter().map(|at| (*at, 0.0)).collect()
+}
+
+fn most<'a>(values: impl Iterator<Item = &'a f64>) -> Option<f64> {
+    values.copied().max_by(f64::total_cmp)
+}

@@ -1,0 +1,204 @@
+//! A pair of axes to draw on, in two widths, in the colours of the page.
+
+use std::fmt::Write as _;
+
+use plotters::chart::ChartContext;
+use plotters::coord::cartesian::Cartesian2d;
+use plotters::prelude::*;
+
+use crate::chart::axis::Axis;
+
+/// What goes wrong while drawing into a string, which is nothing but a lack of room for the axes.
+pub(crate) type DrawError = DrawingAreaErrorKind<std::io::Error>;
+
+/// A chart's plane, with ticks where its axes have them.
+pub(crate) type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
+
+/// A chart in words, for those who don't see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Description {
+    /// Part of the chart's ids; unique on its page.
+    pub(crate) id: &'static str,
+    /// What it is.
+    pub(crate) title: String,
+    /// What it shows.
+    pub(crate) text: String,
+}
+
+/// A colour of the page, by its role. Plotters draws in stand-ins, which become custom properties of
+/// the page's style, so that a chart follows the page into the dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ink {
+    Text,
+    Grid,
+    Response,
+    Service,
+    Lag,
+    Reads,
+    Writes,
+    Offered,
+    Achieved,
+    Lost,
+    Heat,
+    Shade,
+}
+
+impl Ink {
+    const ALL: [(Ink, &'static str, &'static str); 12] = [
+        (Ink::Text, "muted", ""),
+        (Ink::Grid, "grid", ""),
+        (Ink::Response, "response", ""),
+        (Ink::Service, "service", "7 4"),
+        (Ink::Lag, "lag", "2 3"),
+        (Ink::Reads, "reads", ""),
+        (Ink::Writes, "writes", "7 4"),
+        (Ink::Offered, "offered", "7 4"),
+        (Ink::Achieved, "achieved", ""),
+        (Ink::Lost, "lost", "2 3"),
+        (Ink::Heat, "heat", ""),
+        (Ink::Shade, "shade", ""),
+    ];
+
+    /// The stand-in that plotters draws with.
+    pub(crate) fn stand_in(self) -> RGBColor {
+        RGBColor(1, 2, self as u8)
+    }
+
+    /// The name of its custom property.
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    /// How its lines are dashed, so that colour is not all that tells them apart; empty for solid.
+    pub(crate) fn dashes(self) -> &'static str {
+        Self::ALL[self as usize].2
+    }
+}
+
+/// The size of one variant of a chart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Whether it is the one for a phone.
+    pub(crate) narrow: bool,
+}
+
+const SIZES: [Size; 2] = [
+    Size {
+        width: 920,
+        height: 320,
+        narrow: false,
+    },
+    Size {
+        width: 340,
+        height: 260,
+        narrow: true,
+    },
+];
+
+/// Draws a chart twice, wide and narrow; the page shows the one that fits.
+///
+/// `draw` puts the data on the plane; what is outside of the axes' ranges is its own to leave out.
+pub(crate) fn plot(
+    description: &Description,
+    axes: impl Fn(Size) -> (Axis, Axis),
+    draw: impl Fn(&mut Plane<'_, '_>, Size) -> Result<(), DrawError>,
+) -> String {
+    let mut both = String::new();
+    for size in SIZES {
+        let (x, y) = axes(size);
+        let mut svg = String::new();
+        let drawn = plot_one(&mut svg, size, &x, &y, &draw);
+        if drawn.is_ok() {
+            both.push_str(&dress(&svg, description, size));
+        }
+    }
+    both
+}
+
+fn plot_one(
+    svg: &mut String,
+    size: Size,
+    x: &Axis,
+    y: &Axis,
+    draw: &impl Fn(&mut Plane<'_, '_>, Size) -> Result<(), DrawError>,
+) -> Result<(), DrawError> {
+    let root = SVGBackend::with_string(svg, (size.width, size.height)).into_drawing_area();
+    let mut plane = ChartBuilder::on(&root)
+        .margin_top(10)
+        .margin_right(if size.narrow { 14 } else { 24 })
+        .margin_left(2)
+        .margin_bottom(4)
+        .x_label_area_size(44)
+        .y_label_area_size(if size.narrow { 56 } else { 72 })
+        .build_cartesian_2d(x.clone(), y.clone())?;
+    let font = ("sans-serif", if size.narrow { 12 } else { 13 }).into_font();
+    plane
+        .configure_mesh()
+        .axis_style(Ink::Grid.stand_in())
+        .bold_line_style(Ink::Grid.stand_in())
+        .light_line_style(TRANSPARENT)
+        .x_label_style(font.clone().color(&Ink::Text.stand_in()))
+        .y_label_style(font.clone().color(&Ink::Text.stand_in()))
+        .axis_desc_style(font.color(&Ink::Text.stand_in()))
+        .x_desc(x.name.as_str())
+        .set_all_tick_mark_size(0)
+        .draw()?;
+    draw(&mut plane, size)?;
+    root.present()
+}
+
+/// Puts the page's colours for the stand-ins, and words around the drawing.
+fn dress(svg: &str, description: &Description, size: Size) -> String {
+    let mut dressed = String::with_capacity(svg.len() + 512);
+    let kind = if size.narrow { "narrow" } else { "wide" };
+    let id = description.id;
+    let _ = write!(
+        dressed,
+        "<svg class=\"chart {kind}\" viewBox=\"0 0 {} {}\" role=\"img\" \
+         aria-labelledby=\"{id}-{kind}-t {id}-{kind}-d\"><title id=\"{id}-{kind}-t\">{}</title>\
+         <desc id=\"{id}-{kind}-d\">{}</desc>",
+        size.width,
+        size.height,
+        escape(&description.title),
+        escape(&description.text)
+    );
+    let body = svg
+        .find("<svg")
+        .and_then(|at| svg[at..].find('>').map(|end| at + end + 1));
+    let mut body = svg[body.unwrap_or(0)..].replace(['\n', '\r'], "");
+    for (ink, name, dashes) in Ink::ALL {
+        let RGBColor(r, g, b) = ink.stand_in();
+        let stand_in = format!("\"#{r:02X}{g:02X}{b:02X}\"");
+        if !dashes.is_empty() {
+            let stroke = format!("stroke={stand_in}");
+            body = body.replace(
+                &stroke,
+                &format!("stroke=\"var(--{name})\" stroke-dasharray=\"{dashes}\""),
+            );
+        }
+        body = body.replace(&stand_in, &format!("\"var(--{name})\""));
+    }
+    // Plotters asks for a font by name; the page knows better.
+    dressed.push_str(&body.replace(" font-family=\"sans-serif\"", ""));
+    dressed
+}
+
+/// Escapes a text for XML.
+pub(crate) fn escape(text: &str) -> String {
+    text.chars().fold(
+        String::with_capacity(text.len()),
+        |mut escaped, character| {
+            match character {
+                '&' => escaped.push_str("&amp;"),
+                '<' => escaped.push_str("&lt;"),
+                '>' => escaped.push_str("&gt;"),
+                '"' => escaped.push_str("&quot;"),
+                '\'' => escaped.push_str("&#39;"),
+                other => escaped.push(other),
+            }
+            escaped
+        },
+    )
+}

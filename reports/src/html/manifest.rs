@@ -1,0 +1,166 @@
+//! What must hold, what was run, and how to run it again.
+
+use maud::{Markup, html};
+use tenfold_analysis::{Summary, words};
+use tenfold_run_dir::Run;
+
+use crate::html::figures::{Data, head, section, table};
+use crate::shell;
+
+/// Sets the identities.
+pub(crate) fn books(summary: &Summary) -> Markup {
+    let data = Data {
+        head: head(&["what must hold", "does it?", "figures"]),
+        rows: summary
+            .identities
+            .iter()
+            .map(|identity| {
+                let holds = match identity.holds {
+                    Some(true) => "✓ holds",
+                    Some(false) => "✗ does not hold",
+                    None => "– can't be told",
+                };
+                vec![
+                    identity.name.clone(),
+                    holds.to_owned(),
+                    identity.figures.clone(),
+                ]
+            })
+            .collect(),
+    };
+    section(
+        "books",
+        "The books balance",
+        "What must hold in every run, warm-up included, whatever the service does.",
+        &table(&data),
+    )
+}
+
+/// Sets the manifest and the command to run again.
+pub(crate) fn manifest(run: &Run, summary: &Summary) -> Markup {
+    let manifest = &run.manifest;
+    let host = &manifest.host;
+    let shared = match manifest.shared_host {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "not known",
+    };
+    let overrides: Vec<String> = manifest
+        .overrides
+        .iter()
+        .map(|(flag, value)| format!("{flag} {value}"))
+        .collect();
+    let generator = &summary.generator;
+    let entries = [
+        ("Target", manifest.target.clone()),
+        (
+            "Stage",
+            manifest
+                .stage
+                .clone()
+                .unwrap_or_else(|| "none: a service of someone else's".to_owned()),
+        ),
+        (
+            "Model",
+            format!(
+                "{}, up to {} users",
+                manifest.model,
+                words::count(u64::from(manifest.users))
+            ),
+        ),
+        ("Seed", manifest.seed.to_string()),
+        (
+            "Changed on the command line",
+            if overrides.is_empty() {
+                "nothing".to_owned()
+            } else {
+                overrides.join(", ")
+            },
+        ),
+        (
+            "Tenfold",
+            format!(
+                "{}, {}, {} build",
+                manifest.tool.version,
+                manifest
+                    .tool
+                    .git_revision
+                    .as_deref()
+                    .unwrap_or("revision not known"),
+                manifest.tool.build
+            ),
+        ),
+        (
+            "Machine",
+            format!(
+                "{} × {}, {}, {} of memory, {} open files, load {} at the start",
+                host.cores,
+                host.cpu,
+                host.kernel,
+                words::bytes(host.memory_bytes),
+                words::count(host.open_files),
+                words::significant(host.load_1m)
+            ),
+        ),
+        ("Generator and service on one machine", shared.to_owned()),
+        (
+            "Generator",
+            format!(
+                "{} connections, {} of memory at most, shortest sleep {}",
+                words::count(generator.connections),
+                words::bytes(generator.peak_memory_bytes),
+                words::maybe_duration(generator.quantum_ns)
+            ),
+        ),
+        (
+            "Warm-up",
+            format!(
+                "{} requests sent and not counted",
+                words::count(summary.warm_up.sent)
+            ),
+        ),
+        (
+            "Set-up",
+            format!(
+                "{} requests before the first arrival",
+                words::count(run.counts.set_up_requests)
+            ),
+        ),
+    ];
+    let content = html! {
+        pre.command tabindex="0" { code { (shell::command(&manifest.command)) } }
+        dl.manifest { @for (name, value) in &entries { dt { (name) } dd { (value) } } }
+        h3 { "Phases" }
+        (table(&phases(run)))
+        details {
+            summary { "The scenario, as it was read" }
+            pre.scenario tabindex="0" { code { (manifest.scenario_text) } }
+        }
+    };
+    section(
+        "again",
+        "Run it again",
+        "The same seed sends the same requests at the same moments.",
+        &content,
+    )
+}
+
+fn phases(run: &Run) -> Data {
+    Data {
+        head: head(&["phase", "kind", "from", "lasts", "counted"]),
+        rows: run
+            .manifest
+            .phases
+            .iter()
+            .map(|phase| {
+                vec![
+                    phase.name.clone(),
+                    phase.kind.clone(),
+                    format!("{} s", words::significant(phase.start_ns as f64 / 1e9)),
+                    format!("{} s", words::significant(phase.duration_ns as f64 / 1e9)),
+                    if phase.warm_up { "no: warm-up" } else { "yes" }.to_owned(),
+                ]
+            })
+            .collect(),
+    }
+}

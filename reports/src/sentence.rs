@@ -1,0 +1,85 @@
+//! The verdict in a sentence, for the terminal and the page.
+
+use tenfold_analysis::{MeasurementVerdict, SloVerdict, Summary, words};
+
+/// How good the news is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Caution,
+    Bad,
+}
+
+/// Says in a word and a tone what the verdict is.
+pub(crate) fn headline(summary: &Summary) -> (Tone, &'static str) {
+    let verdict = &summary.verdict;
+    match (verdict.measurement, verdict.slo) {
+        (MeasurementVerdict::Invalid, _) => (Tone::Bad, "Invalid measurement"),
+        (_, SloVerdict::Missed) => (Tone::Bad, "Objectives missed"),
+        (MeasurementVerdict::Suspect, SloVerdict::Met) => (Tone::Caution, "Met, but suspect"),
+        (MeasurementVerdict::Suspect, SloVerdict::NotJudged) => {
+            (Tone::Caution, "Suspect measurement")
+        }
+        (MeasurementVerdict::Valid, SloVerdict::Met) => (Tone::Good, "Objectives met"),
+        (MeasurementVerdict::Valid, SloVerdict::NotJudged) => (Tone::Good, "Valid measurement"),
+    }
+}
+
+/// Says the verdict in a sentence with the figures that bear it out.
+pub(crate) fn sentence(summary: &Summary) -> String {
+    let met = summary
+        .rules
+        .iter()
+        .filter(|rule| rule.met == Some(true))
+        .count();
+    let missed = summary
+        .rules
+        .iter()
+        .filter(|rule| rule.met == Some(false))
+        .count();
+    let of = summary.rules.len();
+    let at = format!("at {}", words::rate(summary.rate_per_s.offered));
+    match (summary.verdict.measurement, summary.verdict.slo) {
+        (MeasurementVerdict::Invalid, _) => {
+            "These figures are not the service's: don't quote them.".to_owned()
+        }
+        (_, SloVerdict::Missed) => format!("The service missed {missed} of {of} objectives {at}."),
+        (_, SloVerdict::Met) if of == 1 => format!("The service met its objective {at}."),
+        (_, SloVerdict::Met) => format!("The service met all {of} objectives {at}."),
+        (_, SloVerdict::NotJudged) if of == 0 => {
+            format!("The measurement holds {at}; the scenario sets no objectives to judge.")
+        }
+        (_, SloVerdict::NotJudged) => {
+            format!(
+                "The service met {met} of {of} objectives {at}; the others could not be judged."
+            )
+        }
+    }
+}
+
+/// Says the measurement's verdict in a word.
+pub(crate) fn measurement(verdict: MeasurementVerdict) -> &'static str {
+    match verdict {
+        MeasurementVerdict::Valid => "valid",
+        MeasurementVerdict::Suspect => "suspect",
+        MeasurementVerdict::Invalid => "invalid",
+    }
+}
+
+/// Says the objectives' verdict in a word or two.
+pub(crate) fn slo(verdict: SloVerdict) -> &'static str {
+    match verdict {
+        SloVerdict::Met => "met",
+        SloVerdict::Missed => "missed",
+        SloVerdict::NotJudged => "not judged",
+    }
+}
+
+/// Says whether something holds, in a sign and a word.
+pub(crate) fn outcome(holds: Option<bool>) -> (&'static str, &'static str) {
+    match holds {
+        Some(true) => ("✓", "met"),
+        Some(false) => ("✗", "missed"),
+        None => ("–", "not judged"),
+    }
+}

@@ -1,0 +1,218 @@
+//! What a person reads on a terminal when a run has ended; the verdict comes last.
+
+mod comparison;
+mod paint;
+mod table;
+
+use std::fmt::Write as _;
+
+use tenfold_analysis::{Latency, Summary, words};
+
+pub use comparison::render_comparison;
+use paint::{Paint, Shade};
+use table::Table;
+
+use crate::sentence::{self, Tone};
+
+/// Renders a summary as text, with ANSI colours where asked for.
+pub fn render(summary: &Summary, color: bool) -> String {
+    let paint = Paint { color };
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{} against {}, seed {}, {} s counted",
+        paint.with(Shade::Bold, &clean(&summary.scenario)),
+        clean(&summary.target),
+        summary.seed,
+        words::significant(summary.counted_s)
+    );
+    arrivals(&mut out, summary, paint);
+    latencies(&mut out, summary);
+    failures(&mut out, summary, paint);
+    generator(&mut out, summary);
+    rules(&mut out, summary, paint);
+    verdict(&mut out, summary, paint);
+    out
+}
+
+fn arrivals(out: &mut String, summary: &Summary, paint: Paint) {
+    let arrivals = &summary.arrivals;
+    let rates = &summary.rate_per_s;
+    let dropped = match arrivals.dropped {
+        0 => String::new(),
+        dropped => paint.with(Shade::Red, &format!(", {} dropped", words::count(dropped))),
+    };
+    let _ = writeln!(
+        out,
+        "\n  requests   n = {} sent, {} completed, {} failed{dropped}",
+        words::count(arrivals.sent),
+        words::count(arrivals.completed),
+        words::count(arrivals.failed)
+    );
+    let _ = writeln!(
+        out,
+        "  rate       {} offered, {} achieved{}",
+        words::rate(rates.offered),
+        words::rate(rates.achieved),
+        rates
+            .share
+            .map_or_else(String::new, |share| format!(" ({})", words::percent(share)))
+    );
+}
+
+fn latencies(out: &mut String, summary: &Summary) {
+    let mut table = Table::new(&[
+        "latency",
+        "n",
+        "p50",
+        "p90",
+        "p95",
+        "p99",
+        "p99.9",
+        "max",
+        "p99, 95% interval",
+    ]);
+    let mut row = |name: &str, latency: &Latency| {
+        let interval = latency.interval_95.p99.map_or_else(
+            || "–".to_owned(),
+            |[low, high]| format!("{} to {}", words::duration(low), words::duration(high)),
+        );
+        let figures = [
+            latency.p50,
+            latency.p90,
+            latency.p95,
+            latency.p99,
+            latency.p999,
+            latency.max,
+        ];
+        let cells = [clean(name), words::count(latency.count)]
+            .into_iter()
+            .chain(figures.map(words::maybe_duration))
+            .chain([interval]);
+        table.row(cells.collect());
+    };
+    row("response", &summary.latency_ns.response);
+    row("service", &summary.latency_ns.service);
+    for (name, group) in [("reads", &summary.reads), ("writes", &summary.writes)] {
+        if group.arrivals.planned > 0 {
+            row(name, &group.latency_ns.response);
+        }
+    }
+    if summary.latency_ns.blocked.count > 0 {
+        row("blocked", &summary.latency_ns.blocked);
+    }
+    row("lag", &summary.latency_ns.lag);
+    if summary.requests.len() > 1 {
+        for request in summary
+            .requests
+            .iter()
+            .filter(|request| request.arrivals.planned > 0)
+        {
+            row(&format!("  {}", request.name), &request.latency_ns.response);
+        }
+    }
+    out.push('\n');
+    out.push_str(&table.render());
+}
+
+fn failures(out: &mut String, summary: &Summary, paint: Paint) {
+    if summary.failures.is_empty() {
+        return;
+    }
+    let classes: Vec<String> = summary
+        .failures
+        .iter()
+        .map(|(class, count)| format!("{} {}", clean(class), words::count(*count)))
+        .collect();
+    let _ = writeln!(
+        out,
+        "\n  failures   {}",
+        paint.with(Shade::Red, &classes.join(", "))
+    );
+}
+
+fn generator(out: &mut String, summary: &Summary) {
+    let generator = &summary.generator;
+    let _ = write!(
+        out,
+        "\n  generator  {} µs of processor a request, {} processors, {} connections",
+        generator
+            .cpu_us_per_request
+            .map_or_else(|| "–".to_owned(), words::significant),
+        words::significant(generator.cores_used),
+        words::count(generator.connections)
+    );
+    if let Some(quantum) = generator.quantum_ns {
+        let _ = write!(out, ", shortest sleep {}", words::duration(quantum));
+    }
+    out.push('\n');
+    if let Some(target) = &summary.target_usage {
+        let _ = writeln!(
+            out,
+            "  service    {} µs of processor a request, {} processors ({} at most)",
+            target
+                .cpu_us_per_request
+                .map_or_else(|| "–".to_owned(), words::significant),
+            words::significant(target.cores_used),
+            words::significant(target.peak_cores_used)
+        );
+    }
+}
+
+fn rules(out: &mut String, summary: &Summary, paint: Paint) {
+    if summary.rules.is_empty() {
+        return;
+    }
+    out.push('\n');
+    for rule in &summary.rules {
+        let (sign, word) = sentence::outcome(rule.met);
+        let shade = match rule.met {
+            Some(true) => Shade::Green,
+            Some(false) => Shade::Red,
+            None => Shade::Yellow,
+        };
+        let why = rule.why.strip_prefix("not judged: ").unwrap_or(&rule.why);
+        let _ = writeln!(
+            out,
+            "  {} {}   {}",
+            paint.with(shade, &format!("{sign} {word:<10}")),
+            clean(&rule.text),
+            paint.with(Shade::Dim, &clean(why))
+        );
+    }
+}
+
+fn verdict(out: &mut String, summary: &Summary, paint: Paint) {
+    out.push('\n');
+    for reason in &summary.verdict.reasons {
+        let _ = writeln!(out, "  because {}", clean(reason));
+    }
+    if !summary.next.is_empty() {
+        let _ = writeln!(out, "  next: {}", clean(&summary.next));
+    }
+    let (tone, _) = sentence::headline(summary);
+    let shade = match tone {
+        Tone::Good => Shade::Green,
+        Tone::Caution => Shade::Yellow,
+        Tone::Bad => Shade::Red,
+    };
+    let words = format!(
+        "measurement {}, slo {}",
+        sentence::measurement(summary.verdict.measurement),
+        sentence::slo(summary.verdict.slo)
+    );
+    let _ = writeln!(
+        out,
+        "{}: {}",
+        paint.with(shade, &words),
+        sentence::sentence(summary)
+    );
+}
+
+/// Takes control characters out of what comes from a scenario or a service, which could otherwise
+/// move the cursor or change colours.
+fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}

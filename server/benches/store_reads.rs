@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use rustix::time::{ClockId, clock_gettime};
 use tenfold_server::data_set::DataSet;
@@ -75,6 +76,9 @@ fn open(path: &Path) -> Connection {
     connection
         .pragma_update(None, "mmap_size", 64_i64 << 30)
         .unwrap();
+    // As the store does: without it each read would be planned anew.
+    let stable = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+    connection.set_db_config(stable, true).unwrap();
     connection
 }
 

@@ -237,3 +237,91 @@ enum Stream {
 fn stream(seed: u64, stream: Stream) -> Pcg64Mcg {
     Pcg64Mcg::new(u128::from(seed) << 64 | stream as u128)
 }
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    fn digest(data_set: &DataSet) -> String {
+        let content = data_set.content("hash".to_owned(), |markdown| format!("<p>{markdown}</p>"));
+        let content = content.unwrap();
+        let mut sha = Sha256::new();
+        for user in content.users() {
+            sha.update(format!("{user:?}\n"));
+        }
+        for follow in content.follows() {
+            sha.update(format!("{follow:?}\n"));
+        }
+        for post in content.posts() {
+            sha.update(format!("{post:?}\n"));
+        }
+        sha.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    /// The digest stands here so that a new version of a library can not change the data unseen:
+    /// when it must change, `FORMAT` goes up.
+    #[test]
+    fn the_same_seed_gives_the_same_data() {
+        let small = DataSet {
+            users: 1_000,
+            posts: 2_000,
+            ..DataSet::default()
+        };
+        assert_eq!(
+            digest(&small),
+            "d514316648cea58e0819ca35b41ebcea0f2f69612f74addf8e7fd0d15b7823eb"
+        );
+        assert_ne!(
+            digest(&DataSet {
+                seed: 43,
+                ..small.clone()
+            }),
+            digest(&small)
+        );
+    }
+
+    #[test]
+    fn counts_agree_with_what_is_counted() {
+        let data_set = DataSet {
+            users: 200,
+            posts: 1_000,
+            ..DataSet::default()
+        };
+        let content = data_set.content("hash".to_owned(), str::to_owned).unwrap();
+        let (mut followers, mut following, mut posts) = (0, 0, 0);
+        for user in content.users() {
+            followers += user.followers;
+            following += user.following;
+            posts += user.posts;
+        }
+        assert_eq!(posts, 1_000);
+        assert_eq!(
+            (followers, following),
+            (content.loaded(false).follows, followers)
+        );
+        assert!(content.posts().map(|post| post.id.0).eq(1..=1_000));
+        assert!(content.posts().is_sorted_by_key(|post| post.created_at));
+    }
+
+    #[test]
+    fn what_can_not_be_made_is_refused() {
+        let refused = |users, posts| {
+            let data_set = DataSet {
+                users,
+                posts,
+                ..DataSet::default()
+            };
+            data_set.content("hash".to_owned(), str::to_owned).is_err()
+        };
+        assert!(refused(0, 1));
+        assert!(refused(SIZE_MAX + 1, 0));
+        assert!(refused(1, SIZE_MAX + 1));
+        assert!(!refused(0, 0));
+        assert!(!refused(1, 10));
+    }
+}

@@ -202,3 +202,34 @@ fn words(rng: &mut impl Rng, count: u32) -> String {
         .collect();
     words.join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_pcg::Pcg64Mcg;
+
+    use super::*;
+    use crate::markdown;
+
+    /// Blocks rendered alone and put together must be what rendering the whole gives.
+    #[test]
+    fn a_post_is_rendered_as_its_blocks_are() {
+        let prose = Prose::new(42, markdown::render);
+        let mut rng = Pcg64Mcg::new(1);
+        for number in 1..=500 {
+            let (content, html) = prose.post(number, &mut rng);
+            assert_eq!(html, markdown::render(&content), "{content}");
+        }
+    }
+
+    #[test]
+    fn posts_have_about_a_kilobyte_and_no_more() {
+        let prose = Prose::new(42, |markdown| markdown.to_owned());
+        let mut rng = Pcg64Mcg::new(1);
+        let sizes: Vec<usize> = (1..=2_000)
+            .map(|number| prose.post(number, &mut rng).0.len())
+            .collect();
+        assert!(sizes.iter().all(|size| *size <= CONTENT_BYTES_MAX));
+        let mean = sizes.iter().sum::<usize>() as f64 / sizes.len() as f64;
+        assert!((950.0..=1_024.0).contains(&mean), "{mean}");
+    }
+}

@@ -478,7 +478,7 @@ async fn other_data_is_not_mixed(store: &dyn Store) {
 
 async fn writes_at_once_all_count(store: Arc<dyn Store>) {
     let (first, second) = two_users(&*store).await;
-    let writes = (0..64).map(|number| {
+    let writes = (0..24).map(|number| {
         let store = Arc::clone(&store);
         let (author, other) = if number % 2 == 0 {
             (first.id, second.id)
@@ -504,10 +504,10 @@ async fn writes_at_once_all_count(store: Arc<dyn Store>) {
     }
     for user in [first.id, second.id] {
         let user = store.user(user).await.unwrap();
-        assert_eq!((user.posts, user.followers, user.following), (32, 0, 0));
+        assert_eq!((user.posts, user.followers, user.following), (12, 0, 0));
     }
     let stats = store.write_stats();
-    assert_eq!(stats.writes, 2 + 3 * 64);
+    assert_eq!(stats.writes, 2 + 3 * 24);
     assert!(stats.commits <= stats.writes);
     assert_eq!(stats.queued, 0);
 }

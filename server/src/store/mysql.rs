@@ -112,7 +112,7 @@ impl MysqlStore {
             .prefer_socket(false)
             .setup(vec![
                 "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-                 SESSION innodb_lock_wait_timeout = 5"
+                 SESSION innodb_lock_wait_timeout = 10"
                     .to_owned(),
             ]);
         let store = Self {

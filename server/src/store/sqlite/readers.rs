@@ -1,8 +1,18 @@
 //! The connections that read.
 //!
-//! A point read of a cached page takes a few microseconds, less than it costs to hand it to another
-//! thread and to be woken for the answer. So point reads run where they are called, on the async
-//! thread, and lists, which take longer and may touch a hundred pages, run on blocking threads.
+//! A point read of a cached page takes about three microseconds, less than it costs to hand it to
+//! another thread and to be woken for the answer. So point reads run where they are called, on the
+//! async thread, and lists, which take longer and may touch a hundred pages, run on blocking threads.
+//! `benches/store_reads.rs` compares the designs; 32 tasks on two busy cores, 100,000 posts:
+//!
+//! | a point read | CPU, us | wait p50 / p99, us |
+//! |---|---|---|
+//! | on the async thread | 3.2 | 2.6 / 7 |
+//! | two dedicated threads, which take all that wait in one transaction | 18 | 550 / 1,500 |
+//! | `spawn_blocking` | 95 | 1,200 / 16,000 |
+//!
+//! What was given up: a read that misses the page cache of the operating system holds its async thread
+//! while the disk answers.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

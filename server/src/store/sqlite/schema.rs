@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::failure::failed;
@@ -35,7 +36,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "cache_size", -65_536)?;
         connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        keep_statements(&connection)?;
         migrate(&mut connection)?;
         Ok(connection)
     };
@@ -61,10 +62,19 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
         connection.busy_timeout(Duration::from_millis(250))?;
         connection.pragma_update(None, "cache_size", -8_192)?;
         connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        keep_statements(&connection)?;
         Ok(connection)
     };
     open().map_err(|error| could_not_open(path, &error))
+}
+
+/// Lets a prepared statement stay as it was prepared. Without the stability guarantee, SQLite would
+/// plan anew whenever another value is bound, which costs more than the point read that follows.
+fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(drop)
 }
 
 fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {

@@ -105,6 +105,8 @@ fn spawn(server: &Path, dir: &Path, port: u16) -> Child {
         .arg(format!("--datadir={}", dir.join("data").display()))
         .arg(format!("--socket={}", dir.join("socket").display()))
         .arg(format!("--log-error={}", dir.join("log").display()))
+        // In the shared one, a server that starts deletes the temporary tables of the others.
+        .arg(format!("--tmpdir={}", dir.display()))
         .arg(format!("--port={port}"))
         .arg("--bind-address=127.0.0.1")
         .arg("--innodb-buffer-pool-size=64M")

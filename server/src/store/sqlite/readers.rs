@@ -1,15 +1,16 @@
 //! The connections that read.
 //!
-//! A point read of a cached page takes about three microseconds, less than it costs to hand it to
-//! another thread and to be woken for the answer. So point reads run where they are called, on the
-//! async thread, and lists, which take longer and may touch a hundred pages, run on blocking threads.
-//! `benches/store_reads.rs` compares the designs; 32 tasks on two busy cores, 100,000 posts:
+//! A point read of a cached page takes a few microseconds, less than it costs to hand it to another
+//! thread and to be woken for the answer. So point reads run where they are called, on the async
+//! thread, and lists, which take longer and may touch a hundred pages, run on blocking threads.
+//! `benches/store_reads.rs` compares the designs; 32 tasks on two cores, 100,000 posts, CPU in
+//! microseconds a read (two rounds), beside 400 writes/s with the CPU of those writes:
 //!
-//! | a point read | CPU, us | wait p50 / p99, us |
-//! |---|---|---|
-//! | on the async thread | 3.2 | 2.6 / 7 |
-//! | two dedicated threads, which take all that wait in one transaction | 18 | 550 / 1,500 |
-//! | `spawn_blocking` | 95 | 1,200 / 16,000 |
+//! | a point read | CPU | beside writes | wait p50 / p99, us |
+//! |---|---|---|---|
+//! | on the async thread | 3.9, 4.3 | 8.3, 8.9 | 3 / 30 |
+//! | two dedicated threads, which take all that wait in one transaction | 5.0, 5.4 | 12.7, 13.1 | 110 / 2,000 |
+//! | `spawn_blocking` | 32, 41 | 70, 81 | 270 / 2,100 |
 //!
 //! What was given up: a read that misses the page cache of the operating system holds its async thread
 //! while the disk answers.

@@ -145,6 +145,20 @@ fn a_log_that_tells_nothing_is_an_error() {
 }
 
 #[test]
+fn bytes_that_are_no_utf_8_stop_nothing() {
+    let mut log = LINE.replace("/a", "/caf").into_bytes();
+    let at = LINE.find("/a").unwrap() + 4;
+    log.insert(at, 0xe9);
+    log.extend(b" \"-\" \"\xff\xfe\"\n");
+    let log = read(&log).unwrap();
+    assert_eq!(
+        log.records().next().unwrap().request.unwrap().target,
+        "/caf%E9"
+    );
+    assert_eq!((log.broken, log.cut_short), (0, 0));
+}
+
+#[test]
 fn several_gzip_members_are_one_log() {
     let log = [
         gzipped(format!("{LINE}\n").as_bytes()),

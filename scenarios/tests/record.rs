@@ -250,3 +250,79 @@ fn rate_and_duration_are_as_asked() {
         .unwrap();
     assert_eq!(posts.count, 100);
 }
+
+#[test]
+fn a_log_with_a_swell_becomes_steps_that_swell() {
+    // Two days with 4 to 16 requests a minute, every other one for one of five pages.
+    let mut lines = Vec::new();
+    for minute in 0..2 * 24 * 60_u32 {
+        let hour = f64::from(minute) / 60.0;
+        let swell = 10.0 - 6.0 * (std::f64::consts::TAU * hour / 24.0).cos();
+        for request in 0..swell.round() as u32 {
+            let (day, hour) = (17 + minute / 1440, minute / 60 % 24);
+            let page = if request % 2 == 0 {
+                request % 5
+            } else {
+                minute % 97
+            };
+            lines.push(format!(
+                "h - - [{day}/May/2015:{hour:02}:{:02}:{:02} +0000] \"GET /{page} HTTP/1.1\" 200 1",
+                minute % 60,
+                request * 3
+            ));
+        }
+    }
+    let log = log(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let options = ModelOptions {
+        rate: Rate::new(100.0),
+        duration: Some(Duration::from_secs(48)),
+        ..ModelOptions::default()
+    };
+    let fitted = model(&log, &options).unwrap();
+    let steps = fitted.fit.rate.steps.len();
+    assert!(
+        (16..=60).contains(&steps) && !fitted.fit.rate.is_bursty(),
+        "{:?}",
+        fitted.fit.rate
+    );
+    assert!(
+        (fitted.fit.rate.peak - 1.6).abs() < 0.05,
+        "{:?}",
+        fitted.fit.rate
+    );
+    let scenario = Scenario::parse(&fitted.toml, Path::new("recorded.toml"))
+        .unwrap_or_else(|error| panic!("{error}\n{}", fitted.toml));
+    // An hour of the log is a second: around noon four times as much as around midnight.
+    let around = |second: f64| {
+        let near = |at: Duration| (at.as_secs_f64() - second).abs() < 2.0;
+        scenario
+            .schedule()
+            .filter(|arrival| near(arrival.intended))
+            .count() as f64
+    };
+    assert!((around(12.0) / around(24.0) - 4.0).abs() < 1.0);
+    assert!((scenario.schedule().count() as f64 - 4800.0).abs() < 5.0 * 4800_f64.sqrt());
+}
+
+#[test]
+fn times_finer_than_a_second_are_kept() {
+    let line = |at: &str| format!("{at} GET /x");
+    let text = [
+        line("1431857103007"),
+        line("1431857103009"),
+        line("1431857104000"),
+    ]
+    .join("\n");
+    let format = tenfold_scenarios::access_log::Format::parse("%{msec}t %m %U").unwrap();
+    let options = ReadOptions {
+        format: Some(format),
+        ..ReadOptions::default()
+    };
+    let log = AccessLog::read_from(text.as_bytes(), "test.log", &options).unwrap();
+    let trace = trace(&log, &TraceOptions::default()).unwrap();
+    insta::assert_snapshot!(jsonl(&trace), @r#"
+    {"at_ms":0,"request":"GET","target":"/x"}
+    {"at_ms":2,"request":"GET","target":"/x"}
+    {"at_ms":993,"request":"GET","target":"/x"}
+    "#);
+}

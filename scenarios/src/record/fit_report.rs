@@ -91,7 +91,7 @@ impl fmt::Display for FitReport {
             mix.content,
             mix.content_heads,
             mix.listings,
-            mix.assets
+            mix.assets()
         )?;
         for (what, fit) in [
             ("content", &self.content),

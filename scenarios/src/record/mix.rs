@@ -13,8 +13,12 @@ pub struct MixFit {
     pub content_heads: u64,
     /// GET of a listing: a path that ends in a slash, such as a front page or a list of articles.
     pub listings: u64,
-    /// Any read of an asset: style sheets, scripts, images, fonts and downloads, by extension.
-    pub assets: u64,
+    /// Any read of a style sheet.
+    pub styles: u64,
+    /// Any read of a script.
+    pub scripts: u64,
+    /// Any read of another asset: images, fonts and downloads, by extension.
+    pub other_assets: u64,
     /// POST, PUT, PATCH, DELETE and whatever else may change something.
     pub writes: u64,
 }
@@ -25,16 +29,17 @@ pub(super) enum Class {
     Content,
     ContentHead,
     Listing,
-    Asset,
+    Style,
+    Script,
+    OtherAsset,
     Write,
 }
 
-/// Files that are sent as they lie on the disk.
-const ASSETS: [&str; 39] = [
-    "avif", "bmp", "bz2", "css", "csv", "deb", "doc", "docx", "eot", "exe", "gif", "gz", "ico",
-    "iso", "jar", "jpeg", "jpg", "js", "map", "mjs", "mp3", "mp4", "ogg", "otf", "pdf", "png",
-    "rpm", "svg", "swf", "tgz", "tif", "ttf", "txt", "wasm", "webm", "webp", "woff", "woff2",
-    "zip",
+/// Extensions of files that are sent as they lie on the disk, beside style sheets and scripts.
+const ASSETS: [&str; 36] = [
+    "avif", "bmp", "bz2", "csv", "deb", "doc", "docx", "eot", "exe", "gif", "gz", "ico", "iso",
+    "jar", "jpeg", "jpg", "map", "mp3", "mp4", "ogg", "otf", "pdf", "png", "rpm", "svg", "swf",
+    "tgz", "tif", "ttf", "txt", "wasm", "webm", "webp", "woff", "woff2", "zip",
 ];
 
 impl Class {
@@ -46,8 +51,8 @@ impl Class {
             .map(|(_, extension)| extension.to_ascii_lowercase());
         if kind_of(request.method) == Kind::Write {
             Self::Write
-        } else if extension.is_some_and(|extension| ASSETS.contains(&extension.as_str())) {
-            Self::Asset
+        } else if let Some(asset) = extension.as_deref().and_then(asset) {
+            asset
         } else if request.method == "HEAD" {
             Self::ContentHead
         } else if path.ends_with('/') {
@@ -58,21 +63,44 @@ impl Class {
     }
 }
 
+/// Returns the class of an asset by its extension.
+fn asset(extension: &str) -> Option<Class> {
+    match extension {
+        "css" => Some(Class::Style),
+        "js" | "mjs" => Some(Class::Script),
+        other => ASSETS.contains(&other).then_some(Class::OtherAsset),
+    }
+}
+
+impl Class {
+    /// Says whether it is a file that is sent as it lies on the disk.
+    pub(super) fn is_asset(self) -> bool {
+        matches!(self, Self::Style | Self::Script | Self::OtherAsset)
+    }
+}
+
 impl MixFit {
     pub(super) fn add(&mut self, class: Class) {
         let count = match class {
             Class::Content => &mut self.content,
             Class::ContentHead => &mut self.content_heads,
             Class::Listing => &mut self.listings,
-            Class::Asset => &mut self.assets,
+            Class::Style => &mut self.styles,
+            Class::Script => &mut self.scripts,
+            Class::OtherAsset => &mut self.other_assets,
             Class::Write => &mut self.writes,
         };
         *count += 1;
     }
 
+    /// Returns the reads of files that are sent as they lie on the disk.
+    pub fn assets(&self) -> u64 {
+        self.styles + self.scripts + self.other_assets
+    }
+
     /// Returns the requests that change nothing.
     pub fn reads(&self) -> u64 {
-        self.content + self.content_heads + self.listings + self.assets
+        self.content + self.content_heads + self.listings + self.assets()
     }
 
     /// Returns all requests.
@@ -94,8 +122,10 @@ mod tests {
                 target_id: 0,
             })
         };
-        assert_eq!(class("GET", "/favicon.ico"), Class::Asset);
-        assert_eq!(class("HEAD", "/a/B.PNG?x=/"), Class::Asset);
+        assert_eq!(class("GET", "/favicon.ico"), Class::OtherAsset);
+        assert_eq!(class("HEAD", "/a/B.PNG?x=/"), Class::OtherAsset);
+        assert_eq!(class("GET", "/style2.css"), Class::Style);
+        assert_eq!(class("GET", "/a.min.js?v=1"), Class::Script);
         assert_eq!(class("GET", "/articles/one.html"), Class::Content);
         assert_eq!(class("GET", "/articles/one?css"), Class::Content);
         assert_eq!(class("GET", "/?flav=rss20"), Class::Listing);

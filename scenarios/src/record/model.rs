@@ -101,7 +101,7 @@ pub fn model(log: &AccessLog, options: &ModelOptions) -> Result<Model, RecordErr
         let class = Class::of(&request);
         mix.add(class);
         all[request.target_id] += u64::from(class != Class::Write);
-        content[request.target_id] += u64::from(!matches!(class, Class::Write | Class::Asset));
+        content[request.target_id] += u64::from(class != Class::Write && !class.is_asset());
     }
     if mix.total() == 0 {
         let lines = log.lines - log.broken;

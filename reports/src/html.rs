@@ -8,6 +8,7 @@ mod latencies;
 mod manifest;
 mod over_time;
 mod page;
+mod prose;
 mod requests;
 
 use maud::{Markup, html};

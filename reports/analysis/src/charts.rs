@@ -15,6 +15,12 @@ use crate::merged::Merged;
 /// The most points that a chart over time has.
 const MOST_POINTS: u64 = 120;
 
+/// The fewest points that a line over time may be reduced to, so that it still shows when.
+const LEAST_POINTS: u64 = 20;
+
+/// Samples that bear a p99, with room for stretches that have fewer than the others.
+const SAMPLES_FOR_P99: u64 = 1_500;
+
 /// What is drawn of a run. Curves are of the counted phases, charts over time of the whole run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Charts {
@@ -73,7 +79,7 @@ pub fn charts(run: &Run) -> Charts {
         writes: of_kind("write"),
         heat_map: HeatMap::of(run, bin_ns),
         rates: RatesOverTime::of(run, bin_ns),
-        latency: LatencyOverTime::of(run, bin_ns),
+        latency: LatencyOverTime::of(run, latency_bin_ns(run, bin_ns)),
         in_flight: InFlight::of(run, bin_ns),
         cores: Cores::of(run),
         phases: run
@@ -101,4 +107,14 @@ fn bin_ns(run: &Run) -> u64 {
         .max(1_000_000);
     let end = rows.last().map_or(0, |row| row.start_ns + row.duration_ns);
     row_ns * end.div_ceil(row_ns * MOST_POINTS).max(1)
+}
+
+/// Chooses longer stretches where that lets them bear a p99, but no fewer than [`LEAST_POINTS`].
+fn latency_bin_ns(run: &Run, bin_ns: u64) -> u64 {
+    let rows = &run.timeline.rows;
+    let end = rows.last().map_or(0, |row| row.start_ns + row.duration_ns);
+    let bins = end.div_ceil(bin_ns).max(1);
+    let answered: u64 = rows.iter().map(|row| row.reads + row.writes).sum();
+    let wanted = (SAMPLES_FOR_P99 * bins).div_ceil(answered.max(1));
+    bin_ns * wanted.clamp(1, (bins / LEAST_POINTS).max(1))
 }

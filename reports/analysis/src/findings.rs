@@ -45,9 +45,16 @@ pub(crate) fn findings(
     window: &Window,
     summary: &Summary,
 ) -> Vec<Finding> {
+    let stalls = stall::stalls(run, merged, window);
     let mut found = Vec::new();
-    found.extend(first_to_give::first_to_give(run, window, summary));
-    found.extend(stall::stalls(run, merged, window));
+    // Who stood still for a while gave out, even if all was made good afterwards.
+    let first = first_to_give::first_to_give(run, window, summary);
+    found.extend(
+        first
+            .filter(|first| first.somebody || stalls.is_none())
+            .map(|first| first.finding),
+    );
+    found.extend(stalls);
     found.extend(failures::failures(summary));
     found.extend(hidden_wait::hidden_wait(summary));
     found

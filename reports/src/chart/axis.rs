@@ -169,13 +169,20 @@ fn say_time(at_s: f64, step: f64) -> String {
 /// Says a round duration without the noughts behind its point.
 fn round_duration(ns: f64) -> String {
     let said = words::duration_of(ns);
-    match said.split_once(' ') {
-        Some((number, unit)) if number.contains('.') => {
-            format!(
-                "{} {unit}",
-                number.trim_end_matches('0').trim_end_matches('.')
-            )
-        }
-        _ => said,
+    said.split_once(' ').map_or(said.clone(), |(number, unit)| {
+        format!("{} {unit}", trimmed(number))
+    })
+}
+
+/// Says a round number without the noughts behind its point.
+pub(crate) fn round_number(number: f64) -> String {
+    trimmed(&words::significant(number)).to_owned()
+}
+
+fn trimmed(number: &str) -> &str {
+    if number.contains('.') {
+        number.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        number
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn heat_map(charts: &Charts) -> Option<String> {
         id: "heat",
         title: "Response time over time".to_owned(),
         text: format!(
-            "Each column is {} s of the run, each row a range of response time; the darker a cell, \
+            "Each column is {} s of the run, each row a range of response time; the stronger its colour, \
              the more responses, up to {}.",
             words::significant(map.column_s),
             words::count(map.most)

@@ -2,7 +2,7 @@
 
 use tenfold_analysis::{Charts, words};
 
-use crate::chart::axis::Axis;
+use crate::chart::axis::{Axis, round_number};
 use crate::chart::line::{between, line, shade_warm_up};
 use crate::chart::plot::{Description, DrawError, Ink, Plane, Size, plot};
 
@@ -182,12 +182,7 @@ pub(crate) fn cores(charts: &Charts) -> Option<String> {
 }
 
 fn counted<'a>(charts: &'a Charts, name: &'a str, most: f64) -> impl Fn(Size) -> (Axis, Axis) + 'a {
-    move |size| {
-        (
-            time(charts, size),
-            Axis::count(name, most, 5, words::significant),
-        )
-    }
+    move |size| (time(charts, size), Axis::count(name, most, 5, round_number))
 }
 
 fn time(charts: &Charts, size: Size) -> Axis {

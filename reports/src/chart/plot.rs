@@ -130,10 +130,10 @@ fn plot_one(
         .margin_right(if size.narrow { 14 } else { 24 })
         .margin_left(2)
         .margin_bottom(4)
-        .x_label_area_size(44)
+        .x_label_area_size(if size.narrow { 42 } else { 48 })
         .y_label_area_size(if size.narrow { 56 } else { 72 })
         .build_cartesian_2d(x.clone(), y.clone())?;
-    let font = ("sans-serif", if size.narrow { 12 } else { 13 }).into_font();
+    let font = ("sans-serif", if size.narrow { 15 } else { 16 }).into_font();
     plane
         .configure_mesh()
         .axis_style(Ink::Grid.stand_in())
@@ -143,7 +143,7 @@ fn plot_one(
         .y_label_style(font.clone().color(&Ink::Text.stand_in()))
         .axis_desc_style(font.color(&Ink::Text.stand_in()))
         .x_desc(x.name.as_str())
-        .set_all_tick_mark_size(0)
+        .set_all_tick_mark_size(6)
         .draw()?;
     draw(&mut plane, size)?;
     root.present()

@@ -5,6 +5,7 @@ use tenfold_analysis::{Confidence, Latency, Summary, words};
 use tenfold_run_dir::Run;
 
 use crate::html::figures::section;
+use crate::html::prose::{capitalised, prose, unbroken};
 use crate::sentence::{self, Tone};
 
 /// Sets the head of the report.
@@ -27,13 +28,13 @@ pub(crate) fn first_screen(run: &Run, summary: &Summary) -> Markup {
             h1 { (sentence::sentence(summary)) }
             @if !summary.verdict.reasons.is_empty() {
                 ul.reasons {
-                    @for reason in &summary.verdict.reasons { li { (capitalised(reason)) "." } }
+                    @for reason in &summary.verdict.reasons { li { (prose(&capitalised(reason))) "." } }
                 }
             }
             (numbers(summary))
             div.next {
                 h2 { "What to do next" }
-                p { (summary.next) }
+                p { (prose(&summary.next)) }
             }
             (rules(summary))
         }
@@ -48,8 +49,8 @@ fn numbers(summary: &Summary) -> Markup {
         Some([low, high]) => {
             format!(
                 "95% interval {} to {}",
-                words::duration(low),
-                words::duration(high)
+                unbroken(&words::duration(low)),
+                unbroken(&words::duration(high))
             )
         }
         None => format!(
@@ -123,9 +124,9 @@ pub(crate) fn findings(summary: &Summary) -> Markup {
     let content = html! {
         @for finding in &summary.findings {
             article.finding {
-                h3 { (finding.title) " " span.tag { (confidence(finding.confidence)) } }
-                ul { @for evidence in &finding.evidence { li { (capitalised(evidence)) } } }
-                p.advice { (finding.advice) }
+                h3 { (prose(&finding.title)) " " span.tag { (confidence(finding.confidence)) } }
+                ul { @for evidence in &finding.evidence { li { (prose(&capitalised(evidence))) } } }
+                p.advice { (prose(&finding.advice)) }
             }
         }
     };
@@ -134,12 +135,4 @@ pub(crate) fn findings(summary: &Summary) -> Markup {
             (section("findings", "What stands out", "", &content))
         }
     }
-}
-
-/// Begins a sentence with a capital.
-pub(crate) fn capitalised(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(characters).collect()
-    })
 }

@@ -111,7 +111,6 @@ pub(crate) fn latency_table(rows: &[(&str, &Latency)]) -> Data {
         head: head(&[
             "",
             "n",
-            "min",
             "mean",
             "p50",
             "p90",
@@ -119,7 +118,6 @@ pub(crate) fn latency_table(rows: &[(&str, &Latency)]) -> Data {
             "p99",
             "p99.9",
             "max",
-            "p50, 95% interval",
             "p99, 95% interval",
         ]),
         rows: rows
@@ -127,7 +125,6 @@ pub(crate) fn latency_table(rows: &[(&str, &Latency)]) -> Data {
             .filter(|(_, latency)| latency.count > 0)
             .map(|(name, latency)| {
                 let figures = [
-                    latency.min,
                     latency.mean,
                     latency.p50,
                     latency.p90,
@@ -136,11 +133,10 @@ pub(crate) fn latency_table(rows: &[(&str, &Latency)]) -> Data {
                     latency.p999,
                     latency.max,
                 ];
-                let intervals = [latency.interval_95.p50, latency.interval_95.p99];
                 [(*name).to_owned(), words::count(latency.count)]
                     .into_iter()
                     .chain(figures.map(words::maybe_duration))
-                    .chain(intervals.map(interval))
+                    .chain([interval(latency.interval_95.p99)])
                     .collect()
             })
             .collect(),

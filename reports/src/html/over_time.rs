@@ -48,7 +48,7 @@ pub(crate) fn heat_map(charts: &Charts) -> Markup {
     section(
         "heat-map",
         "Response time over time",
-        "The darker, the more responses. A band that splits or climbs is a second way of being \
+        "The stronger the colour, the more responses. A band that splits or climbs is a second way of being \
          answered: a cache miss, a queue, a stall.",
         &figure(chart::heat_map(charts), &[], &data),
     )

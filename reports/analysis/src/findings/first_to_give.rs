@@ -20,8 +20,16 @@ const SHORT_OF_CPU: f64 = 0.85;
 /// The share below which it had processors to spare.
 const CPU_TO_SPARE: f64 = 0.60;
 
+/// What is said of who gave out first.
+pub(super) struct FirstToGive {
+    /// Whether somebody did.
+    pub(super) somebody: bool,
+    /// What is said.
+    pub(super) finding: Finding,
+}
+
 /// Says who gave out first, or that nobody did, with the evidence.
-pub(super) fn first_to_give(run: &Run, window: &Window, summary: &Summary) -> Option<Finding> {
+pub(super) fn first_to_give(run: &Run, window: &Window, summary: &Summary) -> Option<FirstToGive> {
     if summary.arrivals.sent == 0 {
         return None;
     }
@@ -38,23 +46,25 @@ pub(super) fn first_to_give(run: &Run, window: &Window, summary: &Summary) -> Op
         .errors()
         .is_some_and(|errors| errors > MOST_ERRORS);
     let evidence = evidence(run, window, summary, &trend);
-    if generator_late || (generator_full && behind) {
+    let (somebody, finding) = if generator_late || (generator_full && behind) {
         let confidence = if generator_late && generator_full {
             Confidence::High
         } else {
             Confidence::Medium
         };
-        Some(generator_gave(
-            summary,
-            generator_full,
-            evidence,
-            confidence,
-        ))
+        (
+            true,
+            generator_gave(summary, generator_full, evidence, confidence),
+        )
     } else if behind || errors || trend.grows() {
-        Some(service_gave(run, summary, &trend, behind, errors, evidence))
+        (
+            true,
+            service_gave(run, summary, &trend, behind, errors, evidence),
+        )
     } else {
-        Some(nobody_gave(summary, evidence))
-    }
+        (false, nobody_gave(summary, evidence))
+    };
+    Some(FirstToGive { somebody, finding })
 }
 
 fn generator_gave(
@@ -152,10 +162,18 @@ fn nobody_gave(summary: &Summary, evidence: Vec<String>) -> Finding {
         evidence,
         confidence: Confidence::High,
         advice: format!(
-            "Raise the load until something gives: --rate {:.0}/s is twice this.",
-            (offered * 2.0).max(1.0)
+            "Raise the load until something gives; --rate {:.0}/s would be twice this.",
+            round_rate(offered * 2.0)
         ),
     }
+}
+
+/// Rounds a rate to two significant digits, as a person would choose it.
+fn round_rate(per_second: f64) -> f64 {
+    let magnitude = 10_f64
+        .powf(per_second.max(1.0).log10().floor() - 1.0)
+        .max(1.0);
+    (per_second / magnitude).round().max(1.0) * magnitude
 }
 
 /// The share of the processors it could have had that the service used in its busiest second; none

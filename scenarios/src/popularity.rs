@@ -1,11 +1,13 @@
 //! How often each of many keys is asked for.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::error::ScenarioError;
 use crate::fields::Fields;
 use crate::permutation::Permutation;
 use crate::stream::Stream;
+use crate::units::format_duration;
 
 mod flash_crowd;
 mod hot_set;
@@ -86,6 +88,34 @@ impl Popularity {
             Self::HotSet(popularity) => Sampler::HotSet(popularity.sampler(count)),
             Self::Latest(popularity) => Sampler::Latest(popularity.sampler(count)),
             Self::FlashCrowd(popularity) => Sampler::FlashCrowd(popularity.sampler(count)),
+        }
+    }
+}
+
+/// As a person would say it: `Zipfian, exponent 0.99`.
+impl fmt::Display for Popularity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |fraction: f64| fraction * 100.0;
+        match self {
+            Self::Uniform => f.write_str("uniform"),
+            Self::Zipfian(Zipfian { exponent }) => write!(f, "Zipfian, exponent {exponent}"),
+            Self::HotSet(HotSet { hot, share }) => {
+                write!(
+                    f,
+                    "hot set, {}% of the keys get {}%",
+                    percent(*hot),
+                    percent(*share)
+                )
+            }
+            Self::Latest(Latest { exponent }) => write!(f, "latest first, exponent {exponent}"),
+            Self::FlashCrowd(crowd) => write!(
+                f,
+                "Zipfian, exponent {}; from {} on a crowd of {}% at {}% of the keys",
+                crowd.exponent,
+                format_duration(crowd.at),
+                percent(crowd.share),
+                percent(crowd.hot),
+            ),
         }
     }
 }

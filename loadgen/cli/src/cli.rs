@@ -34,15 +34,22 @@ pub(crate) enum Command {
 /// Exit codes: 0 met; 99 an SLO was missed; 104 bad configuration; 105 interrupted; 107 the target
 /// could not be reached or a component failed; 120 the measurement is invalid.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 met; 99 an SLO was missed; 104 bad configuration; \
+#[command(
+    after_help = "Exit codes: 0 met; 99 an SLO was missed; 104 bad configuration; \
     105 interrupted; 107 the target could not be reached or a component failed; \
-    120 the measurement is invalid")]
+    120 the measurement is invalid"
+)]
 pub(crate) struct RunArguments {
     /// A scenario file, or the name of one of the library
     #[arg(default_value = "uneven", env = "TENFOLD_SCENARIO")]
     pub(crate) scenario: String,
     /// The service to send to, such as http://127.0.0.1:8080
-    #[arg(long, value_name = "URL", env = "TENFOLD_TARGET", conflicts_with = "stage")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TENFOLD_TARGET",
+        conflicts_with = "stage"
+    )]
     pub(crate) target: Option<String>,
     /// Where the target has /metrics and /debug/pprof; not asked for where it is not given
     #[arg(long, value_name = "URL", env = "TENFOLD_ADMIN", requires = "target")]
@@ -51,7 +58,12 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "NAME", env = "TENFOLD_STAGE")]
     pub(crate) stage: Option<String>,
     /// The store of the reference service, such as mysql://user@127.0.0.1/tenfold
-    #[arg(long, value_name = "URL", env = "TENFOLD_STORE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TENFOLD_STORE",
+        hide_env_values = true
+    )]
     pub(crate) store: Option<String>,
     /// The mean rate over the counted phases, such as 500/s
     #[arg(long, value_name = "RATE", value_parser = rate, env = "TENFOLD_RATE")]
@@ -89,8 +101,13 @@ pub(crate) struct RecordArguments {
     #[arg(long, value_name = "FILE", env = "TENFOLD_OUT")]
     pub(crate) out: Option<PathBuf>,
     /// How many times as fast as recorded to replay
-    #[arg(long, value_name = "X", default_value_t = 1.0, env = "TENFOLD_SPEED",
-        conflicts_with = "model")]
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 1.0,
+        env = "TENFOLD_SPEED",
+        conflicts_with = "model"
+    )]
     pub(crate) speed: f64,
     /// Fit a scenario (rate curve, mix, key popularity) rather than write a trace
     #[arg(long, env = "TENFOLD_MODEL")]
@@ -122,23 +139,48 @@ pub(crate) struct ReportArguments {
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
     /// The stage
-    #[arg(long, value_name = "NAME", default_value = "single-box", env = "TENFOLD_STAGE")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "single-box",
+        env = "TENFOLD_STAGE"
+    )]
     pub(crate) stage: String,
     /// Where to listen
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "TENFOLD_LISTEN",
-        conflicts_with = "port")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080",
+        env = "TENFOLD_LISTEN",
+        conflicts_with = "port"
+    )]
     pub(crate) listen: SocketAddr,
     /// The port to listen on, on loopback
     #[arg(long, value_name = "N", env = "TENFOLD_PORT")]
     pub(crate) port: Option<u16>,
     /// Where to listen for /metrics and /debug/pprof
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081", env = "TENFOLD_ADMIN")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8081",
+        env = "TENFOLD_ADMIN"
+    )]
     pub(crate) admin: SocketAddr,
     /// Where the database and the files are
-    #[arg(long, value_name = "DIR", default_value = ".tenfold/single-box", env = "TENFOLD_DATA")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = ".tenfold/single-box",
+        env = "TENFOLD_DATA"
+    )]
     pub(crate) data: PathBuf,
     /// The store, such as sqlite:FILE or mysql://user@host/database [default: SQLite in --data]
-    #[arg(long, value_name = "URL", env = "TENFOLD_STORE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TENFOLD_STORE",
+        hide_env_values = true
+    )]
     pub(crate) store: Option<String>,
     /// Serve an empty store rather than load the data set
     #[arg(long, env = "TENFOLD_EMPTY")]

@@ -75,7 +75,8 @@ fn code_of(error: &anyhow::Error) -> u8 {
             || cause.is::<LogError>()
             || cause.is::<FormatError>()
             || cause.is::<RecordError>()
-            || cause.is::<Misuse>() {
+            || cause.is::<Misuse>()
+        {
             return BAD_CONFIGURATION;
         }
         if let Some(RunDirError::NotEmpty { .. }) = cause.downcast_ref::<RunDirError>() {
@@ -107,5 +108,9 @@ pub(crate) struct Misuse(pub(crate) String);
 /// configuration.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
-    if error.use_stderr() { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::SUCCESS }
+    if error.use_stderr() {
+        ExitCode::from(BAD_CONFIGURATION)
+    } else {
+        ExitCode::SUCCESS
+    }
 }

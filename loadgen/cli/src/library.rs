@@ -9,9 +9,18 @@ const LIBRARY: [(&str, &str); 7] = [
     ("uneven", include_str!("../../../scenarios/uneven.toml")),
     ("steady", include_str!("../../../scenarios/steady.toml")),
     ("spike", include_str!("../../../scenarios/spike.toml")),
-    ("flash-crowd", include_str!("../../../scenarios/flash-crowd.toml")),
-    ("write-heavy", include_str!("../../../scenarios/write-heavy.toml")),
-    ("ten-million-users", include_str!("../../../scenarios/ten-million-users.toml")),
+    (
+        "flash-crowd",
+        include_str!("../../../scenarios/flash-crowd.toml"),
+    ),
+    (
+        "write-heavy",
+        include_str!("../../../scenarios/write-heavy.toml"),
+    ),
+    (
+        "ten-million-users",
+        include_str!("../../../scenarios/ten-million-users.toml"),
+    ),
     ("journey", include_str!("../../../scenarios/journey.toml")),
 ];
 

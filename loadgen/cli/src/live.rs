@@ -22,13 +22,18 @@ impl Live {
     pub(crate) fn new(phases: Vec<String>, total: Duration) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let length = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
-            let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(4));
+            let bar =
+                ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(4));
             if let Ok(style) = ProgressStyle::with_template("{bar:24} {msg}") {
                 bar.set_style(style);
             }
             bar
         });
-        Self { bar, phases, next: Duration::ZERO }
+        Self {
+            bar,
+            phases,
+            next: Duration::ZERO,
+        }
     }
 
     /// Shows how the run stands now.
@@ -88,11 +93,30 @@ mod tests {
 
     #[test]
     fn the_line_tells_what_is_wrong_only_when_it_is() {
-        let calm = Progress { p50_ns: Some(1_250_000), ..Progress::default() };
+        let calm = Progress {
+            p50_ns: Some(1_250_000),
+            ..Progress::default()
+        };
         let text = line(&calm, "steady");
-        assert!(text.contains("p50 1.25 ms") && text.contains("p99 -"), "{text}");
-        assert!(!text.contains("dropped") && !text.contains("waiting"), "{text}");
-        let late = line(&Progress { dropped: 3, waiting: 9, ..calm }, "steady");
-        assert!(late.contains("dropped 3") && late.contains("waiting 9"), "{late}");
+        assert!(
+            text.contains("p50 1.25 ms") && text.contains("p99 -"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("dropped") && !text.contains("waiting"),
+            "{text}"
+        );
+        let late = line(
+            &Progress {
+                dropped: 3,
+                waiting: 9,
+                ..calm
+            },
+            "steady",
+        );
+        assert!(
+            late.contains("dropped 3") && late.contains("waiting 9"),
+            "{late}"
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tenfold_run_dir::Manifest;
 use tenfold_run_dir::manifest::{KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, Tool};
-use tenfold_scenarios::{KeySpace, Model, Scenario};
+use tenfold_scenarios::{KeySpace, Model, Phase, Scenario};
 
 use crate::cli::RunArguments;
 
@@ -37,7 +37,12 @@ pub(crate) fn describe(
         tool: Tool {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             git_revision: option_env!("TENFOLD_GIT_REVISION").map(str::to_owned),
-            build: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
+            build: if cfg!(debug_assertions) {
+                "debug"
+            } else {
+                "release"
+            }
+            .to_owned(),
         },
         scenario: scenario.name.clone(),
         scenario_text: scenario.text.clone(),
@@ -49,7 +54,9 @@ pub(crate) fn describe(
         .to_owned(),
         overrides: overrides(arguments),
         command: command(arguments, scenario),
-        started_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        started_at: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
         target: destination.target.clone(),
         stage: destination.stage.clone(),
         users: scenario.load.users,
@@ -74,14 +81,25 @@ pub(crate) fn describe(
                 key_space: request.key_space,
             })
             .collect(),
-        key_spaces: scenario.key_spaces.iter().map(key_space).collect(),
-        rules: scenario.rules.iter().map(|rule| rule.text.clone()).collect(),
+        key_spaces: scenario
+            .key_spaces
+            .iter()
+            .map(|space| key_space(space, &scenario.phases))
+            .collect(),
+        rules: scenario
+            .rules
+            .iter()
+            .map(|rule| rule.text.clone())
+            .collect(),
         host: tenfold_probe::host::describe(),
         shared_host: destination.shared_host,
     }
 }
 
-fn key_space(space: &KeySpace) -> KeySpaceInfo {
+/// Moments of a phase at which a popularity that changes over time is looked at.
+const MOMENTS: u32 = 64;
+
+fn key_space(space: &KeySpace, phases: &[Phase]) -> KeySpaceInfo {
     let tops = std::iter::successors(Some(1_u64), |top| top.checked_mul(10))
         .take_while(|top| *top < space.count)
         .chain([space.count]);
@@ -90,11 +108,25 @@ fn key_space(space: &KeySpace) -> KeySpaceInfo {
         count: space.count,
         popularity: space.popularity.to_string(),
         theory: tops
-            .filter_map(|top| {
-                space.share_of_top(top, Duration::ZERO).map(|share| KeyShare { top, share })
-            })
+            .filter_map(|top| mean_share(space, phases, top).map(|share| KeyShare { top, share }))
             .collect(),
     }
+}
+
+/// The share of the most popular keys in theory, as its mean over the counted phases, each with the
+/// weight of its arrivals.
+fn mean_share(space: &KeySpace, phases: &[Phase], top: u64) -> Option<f64> {
+    let mut weighted = 0.0;
+    let mut weights = 0.0;
+    for phase in phases.iter().filter(|phase| !phase.warm_up) {
+        let weight = phase.expected_arrivals().max(f64::MIN_POSITIVE);
+        for moment in 0..MOMENTS {
+            let at = phase.start + phase.duration * (2 * moment + 1) / (2 * MOMENTS);
+            weighted += weight * space.share_of_top(top, at)?;
+            weights += weight;
+        }
+    }
+    (weights > 0.0).then(|| weighted / weights)
 }
 
 fn overrides(arguments: &RunArguments) -> BTreeMap<String, String> {
@@ -113,7 +145,11 @@ fn overrides(arguments: &RunArguments) -> BTreeMap<String, String> {
 
 /// The command that runs it again: the seed is the one in force, and no password is kept.
 fn command(arguments: &RunArguments, scenario: &Scenario) -> Vec<String> {
-    let mut command = vec!["tenfold".to_owned(), "run".to_owned(), arguments.scenario.clone()];
+    let mut command = vec![
+        "tenfold".to_owned(),
+        "run".to_owned(),
+        arguments.scenario.clone(),
+    ];
     let mut flag = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             command.extend([name.to_owned(), value]);

@@ -38,7 +38,11 @@ pub(crate) fn measure(
 ) -> anyhow::Result<(Recording, Option<ProbeError>)> {
     let target = destination.target.parse()?;
     let admin = destination.admin.as_deref();
-    let stretch = if with_profile { profiled_stretch(&scenario) } else { None };
+    let stretch = if with_profile {
+        profiled_stretch(&scenario)
+    } else {
+        None
+    };
     let mut before = None;
     let mut sampler = None;
     let mut profiling = None;
@@ -49,7 +53,10 @@ pub(crate) fn measure(
         interrupt,
         on_ready: Box::new(|| before = admin.and_then(counter)),
         on_start: Box::new(|start| {
-            sampler = Some(HostSampler::start(Target::of(destination.pid, admin), start));
+            sampler = Some(HostSampler::start(
+                Target::of(destination.pid, admin),
+                start,
+            ));
             if let (Some(admin), Some(stretch)) = (admin, stretch) {
                 profiling = Some(capture_later(admin.to_owned(), start, stretch));
             }
@@ -59,9 +66,14 @@ pub(crate) fn measure(
     live.finish();
     let host = sampler.map(HostSampler::stop).unwrap_or_default();
     let mut recording = recording?;
-    recording.counts.server_counter = before
-        .zip(admin.and_then(counter))
-        .map(|(before, after)| ServerCounter { name: COUNTER.to_owned(), before, after });
+    recording.counts.server_counter =
+        before
+            .zip(admin.and_then(counter))
+            .map(|(before, after)| ServerCounter {
+                name: COUNTER.to_owned(),
+                before,
+                after,
+            });
     run_dir.write_counts(&recording.counts)?;
     run_dir.write_timeline(&recording.timeline)?;
     run_dir.write_host(&host)?;
@@ -84,7 +96,9 @@ pub(crate) fn measure(
 
 /// The target's count of the requests that have reached it; none where it does not count.
 fn counter(admin: &str) -> Option<u64> {
-    Metrics::scrape(&format!("{}/metrics", admin.trim_end_matches('/'))).ok()?.counter_sum(COUNTER)
+    Metrics::scrape(&format!("{}/metrics", admin.trim_end_matches('/')))
+        .ok()?
+        .counter_sum(COUNTER)
 }
 
 /// Captures a profile when its stretch of the run has come, on a thread of its own.

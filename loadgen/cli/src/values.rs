@@ -6,7 +6,8 @@ use tenfold_scenarios::{Rate, parse_duration};
 
 /// Reads a rate such as `500/s` or `40k/s`.
 pub(crate) fn rate(text: &str) -> Result<Rate, String> {
-    text.parse().map_err(|error: tenfold_scenarios::UnitError| error.to_string())
+    text.parse()
+        .map_err(|error: tenfold_scenarios::UnitError| error.to_string())
 }
 
 /// Reads a duration such as `500ms`, `90s` or `1h30m`.

@@ -5,15 +5,28 @@ mod support;
 use support::{Workplace, read_json};
 
 /// 10,000 lines of a real web site's access log.
-const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/tests/data/apache_access.log.gz");
+const LOG: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../scenarios/tests/data/apache_access.log.gz"
+);
 
 #[test]
 fn the_real_log_is_read_whole() {
     let place = Workplace::new();
-    let recorded = place.run(&["record", LOG, "--out", "site.toml", "--json"]).expect(0).json();
+    let recorded = place
+        .run(&["record", LOG, "--out", "site.toml", "--json"])
+        .expect(0)
+        .json();
     let log = &recorded["log"];
-    assert_eq!((&log["lines"], &log["broken"]), (&10_000.into(), &0.into()), "{log:#}");
-    let text = place.run(&["record", LOG, "--out", "site.toml", "--force"]).expect(0).stdout;
+    assert_eq!(
+        (&log["lines"], &log["broken"]),
+        (&10_000.into(), &0.into()),
+        "{log:#}"
+    );
+    let text = place
+        .run(&["record", LOG, "--out", "site.toml", "--force"])
+        .expect(0)
+        .stdout;
     for told in ["9,952", "42", "/favicon.ico", "807"] {
         assert!(text.contains(told), "{told} is missing:\n{text}");
     }
@@ -22,10 +35,21 @@ fn the_real_log_is_read_whole() {
 #[test]
 fn the_trace_replays() {
     let place = Workplace::new();
-    place.run(&["record", LOG, "--out", "site.toml", "--speed", "40000"]).expect(0);
+    place
+        .run(&["record", LOG, "--out", "site.toml", "--speed", "40000"])
+        .expect(0);
     let service = place.serve(&["--empty"]);
     let (url, admin) = (service.url(), service.admin_url());
-    place.run(&["run", "site.toml", "--target", &url, "--admin", &admin, "--out", "run"]);
+    place.run(&[
+        "run",
+        "site.toml",
+        "--target",
+        &url,
+        "--admin",
+        &admin,
+        "--out",
+        "run",
+    ]);
     let counts = read_json(&place.path("run/counts.json"));
     let sent: u64 = counts["phases"]
         .as_array()
@@ -36,26 +60,57 @@ fn the_trace_replays() {
         .sum();
     assert_eq!(sent, 10_000);
     let counter = &counts["server_counter"];
-    assert_eq!(counter["after"].as_u64().unwrap() - counter["before"].as_u64().unwrap(), sent);
+    assert_eq!(
+        counter["after"].as_u64().unwrap() - counter["before"].as_u64().unwrap(),
+        sent
+    );
 }
 
 #[test]
 fn the_model_plays_on_the_reference_service() {
     let place = Workplace::new();
-    place.run(&["record", LOG, "--model", "--out", "site.toml"]).expect(0);
-    let run = ["run", "site.toml", "--rate", "200/s", "-d", "5s", "--out", "run", "--json"];
+    place
+        .run(&["record", LOG, "--model", "--out", "site.toml"])
+        .expect(0);
+    let run = [
+        "run",
+        "site.toml",
+        "--rate",
+        "200/s",
+        "-d",
+        "5s",
+        "--out",
+        "run",
+        "--json",
+    ];
     let summary = place.run(&run).json();
-    assert_eq!(summary.pointer("/arrivals/failed").unwrap(), 0, "{summary:#}");
-    assert!(summary.pointer("/arrivals/completed").unwrap().as_u64().unwrap() > 800);
+    assert_eq!(
+        summary.pointer("/arrivals/failed").unwrap(),
+        0,
+        "{summary:#}"
+    );
+    assert!(
+        summary
+            .pointer("/arrivals/completed")
+            .unwrap()
+            .as_u64()
+            .unwrap()
+            > 800
+    );
 }
 
 #[test]
 fn nothing_is_overwritten_unasked() {
     let place = Workplace::new();
     place.write("site.toml", "mine");
-    let ended = place.run(&["record", LOG, "--out", "site.toml"]).expect(104);
+    let ended = place
+        .run(&["record", LOG, "--out", "site.toml"])
+        .expect(104);
     assert!(ended.stderr.contains("--force"), "{}", ended.stderr);
-    assert_eq!(std::fs::read_to_string(place.path("site.toml")).unwrap(), "mine");
+    assert_eq!(
+        std::fs::read_to_string(place.path("site.toml")).unwrap(),
+        "mine"
+    );
 }
 
 #[test]

@@ -16,10 +16,19 @@ fn a_dead_target_is_told_with_its_address_in_a_second() {
     drop(listener);
     let started = Instant::now();
     let target = format!("http://{address}");
-    let ended = place.run(&["run", "steady", "--target", &target, "--out", "run"]).expect(107);
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    let ended = place
+        .run(&["run", "steady", "--target", &target, "--out", "run"])
+        .expect(107);
+    assert!(
+        started.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        started.elapsed()
+    );
     assert!(ended.stderr.contains(&address), "{}", ended.stderr);
-    assert!(!place.path("run").exists(), "a run that sent nothing leaves nothing");
+    assert!(
+        !place.path("run").exists(),
+        "a run that sent nothing leaves nothing"
+    );
 }
 
 #[test]
@@ -27,10 +36,17 @@ fn a_check_sends_nothing_and_writes_nothing() {
     let place = Workplace::new();
     let ended = place.run(&["run", "uneven", "--check"]).expect(0);
     for word in ["read post", "create post", "warm-up"] {
-        assert!(ended.stdout.contains(word), "{word} is missing:\n{}", ended.stdout);
+        assert!(
+            ended.stdout.contains(word),
+            "{word} is missing:\n{}",
+            ended.stdout
+        );
     }
     assert_eq!(std::fs::read_dir(place.path(".")).unwrap().count(), 0);
-    place.run(&["run", "uneven", "--check", "--json"]).expect(0).json();
+    place
+        .run(&["run", "uneven", "--check", "--json"])
+        .expect(0)
+        .json();
 }
 
 #[test]
@@ -49,7 +65,11 @@ fn wrong_flags_and_files_are_bad_configuration() {
         (vec!["rnu"], "run"),
     ] {
         let ended = place.run(&arguments).expect(104);
-        assert!(ended.stderr.contains(told), "{arguments:?}:\n{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(told),
+            "{arguments:?}:\n{}",
+            ended.stderr
+        );
         assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
     }
 }
@@ -62,7 +82,9 @@ fn no_run_overwrites_another() {
     let service = place.serve(&["--empty"]);
     place.write("light.toml", &light_scenario("100/s", "1s"));
     let url = service.url();
-    let ended = place.run(&["run", "light.toml", "--target", &url, "--out", "run"]).expect(104);
+    let ended = place
+        .run(&["run", "light.toml", "--target", &url, "--out", "run"])
+        .expect(104);
     assert!(ended.stderr.contains("--out"), "{}", ended.stderr);
 }
 
@@ -74,7 +96,16 @@ fn an_interrupt_keeps_what_was_measured() {
     let (url, admin) = (service.url(), service.admin_url());
     let started = Instant::now();
     let running = place
-        .tenfold(&["run", "light.toml", "--target", &url, "--admin", &admin, "--out", "run"])
+        .tenfold(&[
+            "run",
+            "light.toml",
+            "--target",
+            &url,
+            "--admin",
+            &admin,
+            "--out",
+            "run",
+        ])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -82,7 +113,11 @@ fn an_interrupt_keeps_what_was_measured() {
     std::thread::sleep(Duration::from_secs(3));
     kill_process(Pid::from_child(&running), Signal::INT).unwrap();
     Ended::of(running.wait_with_output().unwrap()).expect(105);
-    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        started.elapsed()
+    );
     let summary = read_json(&place.path("run/summary.json"));
     let sent = summary.pointer("/arrivals/sent").unwrap().as_u64().unwrap();
     assert!((100..1_000).contains(&sent), "{sent} sent");
@@ -99,7 +134,9 @@ fn a_missed_objective_has_its_own_exit_code() {
     let scenario = light_scenario("200/s", "2s").replace("errors < 1%", "mean < 1ns");
     place.write("light.toml", &scenario);
     let url = service.url();
-    let ended = place.run(&["run", "light.toml", "--target", &url, "--out", "run"]).expect(99);
+    let ended = place
+        .run(&["run", "light.toml", "--target", &url, "--out", "run"])
+        .expect(99);
     assert!(ended.stdout.contains("mean < 1ns"), "{}", ended.stdout);
 }
 
@@ -108,14 +145,17 @@ fn a_closed_model_runs_its_journeys() {
     let place = Workplace::new();
     let service = place.serve(&["--data-users", "50", "--data-posts", "500"]);
     let (url, admin) = (service.url(), service.admin_url());
-    let ended = place
-        .run(&[
-            "run", "journey", "--target", &url, "--admin", &admin, "-d", "5s", "-u", "5", "--json",
-            "--out", "run",
-        ]);
+    let ended = place.run(&[
+        "run", "journey", "--target", &url, "--admin", &admin, "-d", "5s", "-u", "5", "--json",
+        "--out", "run",
+    ]);
     let summary = ended.json();
     assert_eq!(summary["model"], "closed");
-    let completed = summary.pointer("/arrivals/completed").unwrap().as_u64().unwrap();
+    let completed = summary
+        .pointer("/arrivals/completed")
+        .unwrap()
+        .as_u64()
+        .unwrap();
     assert!(completed > 5, "{summary:#}");
     for identity in summary["identities"].as_array().unwrap() {
         assert_ne!(identity["holds"], false, "{identity:#}");

@@ -25,10 +25,13 @@ fn send(
     body: Option<&Value>,
 ) -> Option<(u16, Value)> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .ok()?;
     let body = body.map(Value::to_string).unwrap_or_default();
-    let authorization =
-        token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let authorization = token
+        .map(|token| format!("authorization: Bearer {token}\r\n"))
+        .unwrap_or_default();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{authorization}\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -41,7 +44,11 @@ fn send(
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let length: usize = head
         .lines()
-        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned))
+        .find_map(|line| {
+            line.to_ascii_lowercase()
+                .strip_prefix("content-length:")
+                .map(str::to_owned)
+        })
         .map_or(Some(0), |length| length.trim().parse().ok())?;
     // An answer that was cut off acknowledges nothing.
     if body.len() != length {
@@ -92,17 +99,36 @@ fn an_acknowledged_write_survives_kill_9() {
         service.child.kill().unwrap();
         service.child.wait().unwrap();
         stop.store(true, Ordering::Relaxed);
-        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
     }
     let service = place.serve(&["--empty"]);
     let acknowledged = acknowledged.lock().unwrap();
-    assert!(acknowledged.len() > CRASHES as usize, "only {} writes", acknowledged.len());
+    assert!(
+        acknowledged.len() > CRASHES as usize,
+        "only {} writes",
+        acknowledged.len()
+    );
     for (id, content) in acknowledged.iter() {
-        let (status, post) =
-            send(service.address, "GET", &format!("/v1/posts/{id}"), None, None).unwrap();
-        assert_eq!((status, post["content"].as_str()), (200, Some(content.as_str())), "post {id}");
+        let (status, post) = send(
+            service.address,
+            "GET",
+            &format!("/v1/posts/{id}"),
+            None,
+            None,
+        )
+        .unwrap();
+        assert_eq!(
+            (status, post["content"].as_str()),
+            (200, Some(content.as_str())),
+            "post {id}"
+        );
     }
-    println!("{} acknowledged writes survived {CRASHES} kills", acknowledged.len());
+    println!(
+        "{} acknowledged writes survived {CRASHES} kills",
+        acknowledged.len()
+    );
 }
 
 #[test]

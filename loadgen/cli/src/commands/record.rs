@@ -24,26 +24,53 @@ struct Recorded {
 /// Reads the log and writes what was asked for.
 pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
     let format = arguments.format.as_deref().map(Format::parse).transpose()?;
-    let options = ReadOptions { format, ..ReadOptions::default() };
+    let options = ReadOptions {
+        format,
+        ..ReadOptions::default()
+    };
     let log = if arguments.log.as_os_str() == "-" {
         let input = BufReader::new(std::io::stdin().lock());
         AccessLog::read_from(input, "standard input", &options)?
     } else {
         AccessLog::read(&arguments.log, &options)?
     };
-    let out = arguments.out.clone().unwrap_or_else(|| default_path(&arguments.log));
-    let name = out.file_stem().map_or("recorded".into(), |stem| stem.to_string_lossy().into_owned());
+    let out = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| default_path(&arguments.log));
+    let name = out.file_stem().map_or("recorded".into(), |stem| {
+        stem.to_string_lossy().into_owned()
+    });
     let (fit, written) = if arguments.model {
         refuse_overwriting(arguments, &[&out])?;
-        let model = model(&log, &ModelOptions { name, ..ModelOptions::default() })?;
+        let model = model(
+            &log,
+            &ModelOptions {
+                name,
+                ..ModelOptions::default()
+            },
+        )?;
         write(&out, |file| fs::write(file, &model.toml))?;
         (Some(model.fit), vec![out])
     } else {
         let trace_path = out.with_extension("trace.jsonl");
         refuse_overwriting(arguments, &[&out, &trace_path])?;
-        let file = trace_path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let trace = trace(&log, &TraceOptions { speed: arguments.speed, name, file })?;
-        write(&trace_path, |file| trace.write_trace(BufWriter::new(File::create(file)?)))?;
+        let file = trace_path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let trace = trace(
+            &log,
+            &TraceOptions {
+                speed: arguments.speed,
+                name,
+                file,
+            },
+        )?;
+        write(&trace_path, |file| {
+            trace.write_trace(BufWriter::new(File::create(file)?))
+        })?;
         write(&out, |file| fs::write(file, &trace.toml))?;
         (None, vec![out, trace_path])
     };
@@ -61,7 +88,9 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
         format!("\nwrote {scenario}; play it with: tenfold run {scenario}\n")
     } else {
         let trace = written[1].display();
-        format!("\nwrote {scenario} and {trace}; replay it with: tenfold run {scenario} --target URL\n")
+        format!(
+            "\nwrote {scenario} and {trace}; replay it with: tenfold run {scenario} --target URL\n"
+        )
     };
     print::out(&next)?;
     Ok(Exit::Met)
@@ -92,9 +121,16 @@ fn refuse_overwriting(arguments: &RecordArguments, paths: &[&Path]) -> anyhow::R
 
 /// The log's name without `.gz` and `.log`, as a scenario in the working directory.
 fn default_path(log: &Path) -> PathBuf {
-    let name = log.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = log
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let name = name.strip_suffix(".log").unwrap_or(name);
-    let name = if name.is_empty() || name == "-" { "recorded" } else { name };
+    let name = if name.is_empty() || name == "-" {
+        "recorded"
+    } else {
+        name
+    };
     PathBuf::from(format!("{name}.toml"))
 }

@@ -37,14 +37,17 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Met);
     }
-    let scenario = within_file_limit(scenario, arguments.users)?;
+    let scenario = within_limits(scenario, arguments.users)?;
     // A target that can't be used is told before anything is begun.
     if let Some(target) = &arguments.target {
         target.parse::<tenfold_loadgen::Target>()?;
     }
     let interrupt = interrupt::catch()?;
     let (destination, lab) = destination(arguments)?;
-    let path = arguments.out.clone().unwrap_or_else(|| default_path(&scenario.name));
+    let path = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| default_path(&scenario.name));
     let run_dir = RunDir::create(&path)?;
     let done = run_into(&run_dir, scenario, arguments, &destination, interrupt);
     if let Some(lab) = lab {
@@ -64,10 +67,21 @@ fn run_into(
     interrupt: tenfold_loadgen::Interrupt,
 ) -> anyhow::Result<Exit> {
     run_dir.write_manifest(&describe(arguments, &scenario, destination))?;
-    let phases = scenario.phases.iter().map(|phase| phase.name.clone()).collect();
+    let phases = scenario
+        .phases
+        .iter()
+        .map(|phase| phase.name.clone())
+        .collect();
     let mut live = Live::new(phases, scenario.duration());
     let with_profile = !arguments.no_profile;
-    let measured = measure(scenario, destination, run_dir, interrupt, &mut live, with_profile);
+    let measured = measure(
+        scenario,
+        destination,
+        run_dir,
+        interrupt,
+        &mut live,
+        with_profile,
+    );
     let (recording, no_profile) = match measured {
         Ok(measured) => measured,
         Err(error) => {
@@ -81,13 +95,22 @@ fn run_into(
     let run = run_dir.read()?;
     let summary = tenfold_analysis::summarise(&run);
     run_dir.write_json("summary.json", &summary)?;
-    run_dir.write_bytes("report.html", tenfold_reports::html::render(&run, &summary).as_bytes())?;
+    run_dir.write_bytes(
+        "report.html",
+        tenfold_reports::html::render(&run, &summary).as_bytes(),
+    )?;
     if arguments.json {
         print::json(&summary)?;
     } else {
-        print::out(&tenfold_reports::terminal::render(&summary, print::colour()))?;
+        print::out(&tenfold_reports::terminal::render(
+            &summary,
+            print::colour(),
+        ))?;
     }
-    print::note(&format!("report: {}", run_dir.file("report.html").display()));
+    print::note(&format!(
+        "report: {}",
+        run_dir.file("report.html").display()
+    ));
     Ok(Exit::of(&summary, recording.counts.interrupted.is_some()))
 }
 
@@ -100,26 +123,29 @@ fn discard(run_dir: &RunDir) {
 }
 
 /// Sees to it that every user can have a connection: raises the limit on open files, and lowers a
-/// bound on users that nobody asked for.
-fn within_file_limit(scenario: Scenario, asked: Option<u32>) -> anyhow::Result<Scenario> {
-    let (_, limit) = tenfold_probe::limits::raise_open_files();
-    let room = u32::try_from(limit.saturating_sub(OTHER_FILES)).unwrap_or(u32::MAX);
-    if scenario.load.users <= room {
+/// bound on users that nobody asked for to what files and ports allow.
+fn within_limits(scenario: Scenario, asked: Option<u32>) -> anyhow::Result<Scenario> {
+    let (_, files) = tenfold_probe::limits::raise_open_files();
+    let ports = tenfold_probe::limits::connections_to_one_address().unwrap_or(u64::MAX);
+    let by_files = files.saturating_sub(OTHER_FILES);
+    let (room, limit) = if by_files <= ports {
+        (by_files, format!("the limit of {files} open files (`ulimit -n`)"))
+    } else {
+        (ports, "half of the local ports (net.ipv4.ip_local_port_range)".to_owned())
+    };
+    let users = scenario.load.users;
+    let room = u32::try_from(room).unwrap_or(u32::MAX);
+    if users <= room {
         return Ok(scenario);
     }
-    let users = scenario.load.users;
     if asked.is_some() || room == 0 {
-        let needed = u64::from(users) + OTHER_FILES;
         return Err(Misuse(format!(
-            "{users} users need up to {needed} open files, and the limit is {limit}; raise it with \
-             `ulimit -n {needed}`, or ask for fewer with --users"
+            "{users} users may need as many connections, and {limit} leaves room for {room}; raise \
+             it, or ask for fewer with --users"
         ))
         .into());
     }
-    print::note(&format!(
-        "note: the limit of {limit} open files leaves room for {room} users rather than {users}; \
-         raise it with `ulimit -n` if a stall makes users run out"
-    ));
+    print::note(&format!("note: {limit} leaves room for {room} users rather than {users}"));
     let users = Some(room);
     Ok(scenario.with(&Overrides { users, ..Overrides::default() })?)
 }
@@ -140,12 +166,17 @@ fn destination(arguments: &RunArguments) -> anyhow::Result<(Destination, Option<
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let mut options = tenfold_lab::Options::new(program, LAB_DIRECTORY);
     options.store_url = arguments.store.clone();
-    print::note(&format!("starting the reference service at stage {}", stage.name));
+    print::note(&format!(
+        "starting the reference service at stage {}",
+        stage.name
+    ));
     let lab = tenfold_lab::up(stage, &options)?;
     let address = lab.address().context("the stage has no box that listens")?;
     let destination = Destination {
         target: format!("http://{address}"),
-        admin: lab.admin_address().map(|address| format!("http://{address}")),
+        admin: lab
+            .admin_address()
+            .map(|address| format!("http://{address}")),
         stage: Some(stage.name.to_owned()),
         shared_host: Some(true),
         pid: lab.boxes().first().map(tenfold_lab::LabBox::pid),
@@ -168,7 +199,13 @@ fn default_path(scenario: &str) -> PathBuf {
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let name: String = scenario
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
         .collect();
     // Two runs may begin within one second.
     let suffixes = std::iter::once(String::new()).chain((2..).map(|n: u32| format!("-{n}")));

@@ -36,7 +36,11 @@ pub(crate) fn serve(arguments: &ServeArguments) -> anyhow::Result<Exit> {
         .context("could not start a runtime")?;
     runtime.block_on(async {
         let server = start(config(arguments)?).await?;
-        announce(arguments.ready_file.as_deref(), server.address, server.admin_address)?;
+        announce(
+            arguments.ready_file.as_deref(),
+            server.address,
+            server.admin_address,
+        )?;
         server
             .run_until(async move {
                 tokio::select! {
@@ -84,8 +88,14 @@ fn announce(
     if let Some(admin) = admin {
         print::note(&format!("metrics and profiles on http://{admin}"));
     }
-    let Some(path) = ready_file else { return Ok(()) };
-    let ready = serde_json::to_vec(&Ready { address, admin, pid: std::process::id() })?;
+    let Some(path) = ready_file else {
+        return Ok(());
+    };
+    let ready = serde_json::to_vec(&Ready {
+        address,
+        admin,
+        pid: std::process::id(),
+    })?;
     let partial = path.with_extension("partial");
     std::fs::write(&partial, ready)
         .and_then(|()| std::fs::rename(&partial, path))

@@ -16,7 +16,9 @@ pub(crate) struct Workplace {
 
 impl Workplace {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -32,7 +34,10 @@ impl Workplace {
     /// The binary, about to run here with none of the caller's settings.
     pub(crate) fn tenfold(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tenfold"));
-        command.args(arguments).current_dir(self.directory.path()).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TENFOLD_")) {
             command.env_remove(name);
         }
@@ -50,7 +55,14 @@ impl Workplace {
         let _ = std::fs::remove_file(&ready);
         let mut command = self.tenfold(&["serve", "--listen", "127.0.0.1:0"]);
         command
-            .args(["--admin", "127.0.0.1:0", "--data", "data", "--ready-file", "ready.json"])
+            .args([
+                "--admin",
+                "127.0.0.1:0",
+                "--data",
+                "data",
+                "--ready-file",
+                "ready.json",
+            ])
             .args(arguments)
             .stderr(std::fs::File::create(self.path("serve.log")).unwrap());
         let mut child = command.spawn().unwrap();
@@ -59,13 +71,20 @@ impl Workplace {
             if let Ok(text) = std::fs::read(&ready) {
                 let document: Value = serde_json::from_slice(&text).unwrap();
                 let address = |name: &str| document[name].as_str().unwrap().parse().unwrap();
-                return Service { child, address: address("address"), admin: address("admin") };
+                return Service {
+                    child,
+                    address: address("address"),
+                    admin: address("admin"),
+                };
             }
             if let Some(status) = child.try_wait().unwrap() {
                 let log = std::fs::read_to_string(self.path("serve.log")).unwrap();
                 panic!("the service ended with {status}: {log}");
             }
-            assert!(Instant::now() < deadline, "the service was not ready in time");
+            assert!(
+                Instant::now() < deadline,
+                "the service was not ready in time"
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -113,7 +132,13 @@ impl Ended {
 
     /// Panics with all that was written where the exit code is another.
     pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 

@@ -1,0 +1,66 @@
+//! `tenfold report`: render one run, or compare several.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use tenfold_analysis::{compare, summarise};
+use tenfold_run_dir::{Run, RunDir};
+
+use crate::cli::ReportArguments;
+use crate::exit::Exit;
+use crate::print;
+
+/// Renders from run directories alone.
+pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
+    let runs: Vec<Run> = arguments
+        .runs
+        .iter()
+        .map(|path| RunDir::open(path).read())
+        .collect::<Result<_, _>>()?;
+    match runs.as_slice() {
+        [run] => report_one(run, arguments),
+        several => report_several(several, arguments),
+    }
+}
+
+fn report_one(run: &Run, arguments: &ReportArguments) -> anyhow::Result<Exit> {
+    let summary = summarise(run);
+    let html = tenfold_reports::html::render(run, &summary);
+    let out = match &arguments.out {
+        Some(out) => write(out, &html)?,
+        None => {
+            let run_dir = RunDir::open(&run.path);
+            run_dir.write_json("summary.json", &summary)?;
+            run_dir.write_bytes("report.html", html.as_bytes())?;
+            run_dir.file("report.html")
+        }
+    };
+    if arguments.json {
+        print::json(&summary)?;
+    } else {
+        print::out(&tenfold_reports::terminal::render(&summary, print::colour()))?;
+    }
+    print::note(&format!("report: {}", out.display()));
+    // It rendered what it was asked to, whatever the run came to.
+    Ok(Exit::Met)
+}
+
+fn report_several(runs: &[Run], arguments: &ReportArguments) -> anyhow::Result<Exit> {
+    let comparison = compare(runs);
+    let html = tenfold_reports::html::render_comparison(&comparison);
+    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("comparison.html"));
+    let out = write(&out, &html)?;
+    if arguments.json {
+        print::json(&comparison.summaries)?;
+    } else {
+        let text = tenfold_reports::terminal::render_comparison(&comparison);
+        print::out(&text)?;
+    }
+    print::note(&format!("report: {}", out.display()));
+    Ok(Exit::Met)
+}
+
+fn write(path: &Path, html: &str) -> anyhow::Result<PathBuf> {
+    std::fs::write(path, html).with_context(|| format!("could not write {}", path.display()))?;
+    Ok(path.to_owned())
+}

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use tenfold_scenarios::{Scenario, ScenarioError};
+use tenfold_scenarios::Scenario;
+
+use crate::exit::Misuse;
 
 /// Each scenario of the library: its name and its text.
 const LIBRARY: [(&str, &str); 7] = [
@@ -25,17 +27,17 @@ const LIBRARY: [(&str, &str); 7] = [
 ];
 
 /// Reads the scenario of a file, or the one of the library where there is no such file.
-pub(crate) fn find(name: &str) -> Result<Scenario, ScenarioError> {
+pub(crate) fn find(name: &str) -> anyhow::Result<Scenario> {
     let path = Path::new(name);
-    match LIBRARY.iter().find(|(known, _)| *known == name) {
-        Some((known, text)) if !path.exists() => {
-            Scenario::parse(text, Path::new(&format!("{known}.toml")))
-        }
-        _ => Scenario::read(path),
+    if path.exists() {
+        return Ok(Scenario::read(path)?);
     }
-}
-
-/// The names in the library.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    LIBRARY.iter().map(|(name, _)| *name)
+    let Some((known, text)) = LIBRARY.iter().find(|(known, _)| *known == name) else {
+        let names = LIBRARY.map(|(name, _)| name).join(", ");
+        return Err(Misuse(format!(
+            "there is no file `{name}`, and no scenario of that name in the library: {names}"
+        ))
+        .into());
+    };
+    Ok(Scenario::parse(text, Path::new(&format!("{known}.toml")))?)
 }

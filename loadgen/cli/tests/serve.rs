@@ -1,5 +1,7 @@
 //! `tenfold serve`: what it acknowledged survives `kill -9`, and it stops as asked.
 
+#![allow(clippy::unwrap_used, reason = "a helper of tests fails as they do")]
+
 mod support;
 
 use std::collections::HashMap;

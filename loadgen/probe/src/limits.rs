@@ -28,7 +28,7 @@ pub fn raise_open_files() -> (u64, u64) {
 /// each further connection, which takes the better part of a millisecond of the opener's time.
 pub fn connections_to_one_address() -> Option<u64> {
     port_range(&std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?)
-        .map(|(first, last)| (last - first + 1) / 2)
+        .map(|(first, last)| (last + 1 - first) / 2)
 }
 
 fn port_range(text: &str) -> Option<(u64, u64)> {

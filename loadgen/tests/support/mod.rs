@@ -1,6 +1,10 @@
 //! What the tests of the generator share: a run against a server, and the server of the oracle.
 
-#![allow(dead_code, reason = "each test uses the part that it needs")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "for tests, each of which uses the part that it needs"
+)]
 
 pub(crate) mod raw;
 pub(crate) mod stall;

@@ -38,7 +38,10 @@ fn report_one(run: &Run, arguments: &ReportArguments) -> anyhow::Result<Exit> {
     if arguments.json {
         print::json(&summary)?;
     } else {
-        print::out(&tenfold_reports::terminal::render(&summary, print::colour()))?;
+        print::out(&tenfold_reports::terminal::render(
+            &summary,
+            print::colour(),
+        ))?;
     }
     print::note(&format!("report: {}", out.display()));
     // It rendered what it was asked to, whatever the run came to.
@@ -48,7 +51,10 @@ fn report_one(run: &Run, arguments: &ReportArguments) -> anyhow::Result<Exit> {
 fn report_several(runs: &[Run], arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let comparison = compare(runs);
     let html = tenfold_reports::html::render_comparison(&comparison);
-    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("comparison.html"));
+    let out = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("comparison.html"));
     let out = write(&out, &html)?;
     if arguments.json {
         print::json(&comparison.summaries)?;

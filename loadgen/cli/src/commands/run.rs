@@ -129,9 +129,15 @@ fn within_limits(scenario: Scenario, asked: Option<u32>) -> anyhow::Result<Scena
     let ports = tenfold_probe::limits::connections_to_one_address().unwrap_or(u64::MAX);
     let by_files = files.saturating_sub(OTHER_FILES);
     let (room, limit) = if by_files <= ports {
-        (by_files, format!("the limit of {files} open files (`ulimit -n`)"))
+        (
+            by_files,
+            format!("the limit of {files} open files (`ulimit -n`)"),
+        )
     } else {
-        (ports, "half of the local ports (net.ipv4.ip_local_port_range)".to_owned())
+        (
+            ports,
+            "half of the local ports (net.ipv4.ip_local_port_range)".to_owned(),
+        )
     };
     let users = scenario.load.users;
     let room = u32::try_from(room).unwrap_or(u32::MAX);
@@ -145,9 +151,14 @@ fn within_limits(scenario: Scenario, asked: Option<u32>) -> anyhow::Result<Scena
         ))
         .into());
     }
-    print::note(&format!("note: {limit} leaves room for {room} users rather than {users}"));
+    print::note(&format!(
+        "note: {limit} leaves room for {room} users rather than {users}"
+    ));
     let users = Some(room);
-    Ok(scenario.with(&Overrides { users, ..Overrides::default() })?)
+    Ok(scenario.with(&Overrides {
+        users,
+        ..Overrides::default()
+    })?)
 }
 
 /// Finds what to send to: the target that was given, or the reference service, which is started.

@@ -1,6 +1,10 @@
 //! What the tests of the binary share: running it, and a service to run it against.
 
-#![allow(dead_code, reason = "each test uses the part that it needs")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "for tests, each of which uses the part that it needs"
+)]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

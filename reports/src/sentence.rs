@@ -45,6 +45,7 @@ pub(crate) fn sentence(summary: &Summary) -> String {
         }
         (_, SloVerdict::Missed) => format!("The service missed {missed} of {of} objectives {at}."),
         (_, SloVerdict::Met) if of == 1 => format!("The service met its objective {at}."),
+        (_, SloVerdict::Met) if of == 2 => format!("The service met both objectives {at}."),
         (_, SloVerdict::Met) => format!("The service met all {of} objectives {at}."),
         (_, SloVerdict::NotJudged) if of == 0 => {
             format!("The measurement holds {at}; the scenario sets no objectives to judge.")

@@ -8,6 +8,7 @@ mod stall;
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Run;
 
+use crate::findings::first_to_give::FirstToGive;
 use crate::merged::Merged;
 use crate::summary::Summary;
 use crate::verdict::{MeasurementVerdict, SloVerdict};
@@ -45,17 +46,16 @@ pub(crate) fn findings(
     window: &Window,
     summary: &Summary,
 ) -> Vec<Finding> {
-    let stalls = stall::stalls(run, merged, window);
+    let (somebody, first) = match first_to_give::first_to_give(run, window, summary) {
+        Some(FirstToGive { somebody, finding }) => (somebody, Some(finding)),
+        None => (false, None),
+    };
     let mut found = Vec::new();
-    // Who stood still for a while gave out, even if all was made good afterwards.
-    let first = first_to_give::first_to_give(run, window, summary);
-    found.extend(
-        first
-            .filter(|first| first.somebody || stalls.is_none())
-            .map(|first| first.finding),
-    );
-    found.extend(stalls);
+    found.extend(first.clone().filter(|_| somebody));
+    found.extend(stall::stalls(run, merged, window));
     found.extend(failures::failures(summary));
+    // Whoever stood still for a while gave out, even if all was made good afterwards.
+    found.extend(first.filter(|_| !somebody && found.is_empty()));
     found.extend(hidden_wait::hidden_wait(summary));
     found
 }

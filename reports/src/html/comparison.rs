@@ -67,9 +67,12 @@ pub fn render_comparison(comparison: &Comparison) -> String {
     page::page("comparison", &body)
 }
 
+/// What to call a figure, and how to say it of a run.
+type Aspect = (&'static str, fn(&Summary) -> String);
+
 /// Sets the figures that are compared, a row each, run by run.
 pub(crate) fn comparison_rows(comparison: &Comparison) -> Vec<(&'static str, Vec<String>)> {
-    let aspects: [(&'static str, fn(&Summary) -> String); 17] = [
+    let aspects: [Aspect; 17] = [
         ("measurement", |s| {
             sentence::measurement(s.verdict.measurement).to_owned()
         }),

@@ -40,7 +40,7 @@ pub(crate) fn heat_map(charts: &Charts) -> Markup {
                             .max_by_key(|(_, count)| **count)
                             .map(|(row, _)| row),
                     ),
-                    range(filled().map(|(row, _)| row).last()),
+                    range(filled().map(|(row, _)| row).next_back()),
                 ]
             })
             .collect(),

@@ -141,11 +141,7 @@ pub struct Cores {
 
 impl Cores {
     pub(crate) fn of(run: &Run) -> Self {
-        let rows = run
-            .timeline
-            .rows
-            .iter()
-            .filter(|row| row.generator_cpu_ns > 0);
+        let rows = rows(run).iter().filter(|row| row.generator_cpu_ns > 0);
         let samples = run
             .host
             .samples
@@ -174,11 +170,20 @@ impl Cores {
     }
 }
 
-/// The rows, gathered into stretches of one length.
+/// The rows of the phases, without what straggled in afterwards.
+fn rows(run: &Run) -> &[Row] {
+    let phases = run.manifest.phases.iter();
+    let end = phases
+        .map(|phase| phase.start_ns + phase.duration_ns)
+        .max()
+        .unwrap_or(u64::MAX);
+    let rows = &run.timeline.rows;
+    &rows[..rows.partition_point(|row| row.start_ns < end)]
+}
+
+/// The rows of the phases, gathered into stretches of one length.
 fn bins(run: &Run, bin_ns: u64) -> impl Iterator<Item = &[Row]> {
-    run.timeline
-        .rows
-        .chunk_by(move |a, b| a.start_ns / bin_ns == b.start_ns / bin_ns)
+    rows(run).chunk_by(move |a, b| a.start_ns / bin_ns == b.start_ns / bin_ns)
 }
 
 fn middle_s(rows: &[Row]) -> f64 {

@@ -11,8 +11,8 @@ use crate::words;
 /// The share of the offered rate below which something gave out.
 const KEPT_UP: f64 = 0.99;
 
-/// The share of errors above which something gave out.
-const MOST_ERRORS: f64 = 0.001;
+/// The share of dropped arrivals above which something gave out.
+const MOST_DROPPED: f64 = 0.001;
 
 /// The share of the processors left to it from which the service was short of them.
 const SHORT_OF_CPU: f64 = 0.85;
@@ -37,14 +37,11 @@ pub(super) fn first_to_give(run: &Run, window: &Window, summary: &Summary) -> Op
     let generator_late = summary.generator.lag_p99_ns.unwrap_or(0) > summary.generator.lag_bound_ns;
     let generator_full =
         summary.generator.saturated_seconds as f64 > 0.1 * summary.counted_s.max(1.0);
-    let behind = summary
-        .rate_per_s
-        .share
-        .is_some_and(|share| share < KEPT_UP);
-    let errors = summary
-        .arrivals
-        .errors()
-        .is_some_and(|errors| errors > MOST_ERRORS);
+    // A wrong answer is an answer: failures are a finding of their own.
+    let answered = window.sum(run, |row| row.reads + row.writes + row.failed);
+    let planned = summary.arrivals.planned.max(1) as f64;
+    let behind = answered / planned < KEPT_UP;
+    let dropped = summary.arrivals.dropped as f64 / planned > MOST_DROPPED;
     let evidence = evidence(run, window, summary, &trend);
     let (somebody, finding) = if generator_late || (generator_full && behind) {
         let confidence = if generator_late && generator_full {
@@ -56,10 +53,10 @@ pub(super) fn first_to_give(run: &Run, window: &Window, summary: &Summary) -> Op
             true,
             generator_gave(summary, generator_full, evidence, confidence),
         )
-    } else if behind || errors || trend.grows() {
+    } else if behind || dropped || trend.grows() {
         (
             true,
-            service_gave(run, summary, &trend, behind, errors, evidence),
+            service_gave(run, summary, &trend, behind, dropped, evidence),
         )
     } else {
         (false, nobody_gave(summary, evidence))
@@ -96,10 +93,10 @@ fn service_gave(
     summary: &Summary,
     trend: &InFlightTrend,
     behind: bool,
-    errors: bool,
+    dropped: bool,
     evidence: Vec<String>,
 ) -> Finding {
-    let signs = [behind, errors, trend.grows()]
+    let signs = [behind, dropped, trend.grows()]
         .into_iter()
         .filter(|sign| *sign)
         .count();
@@ -111,10 +108,12 @@ fn service_gave(
             words::rate(summary.rate_per_s.achieved),
             words::rate(summary.rate_per_s.offered)
         )
-    } else if errors {
+    } else if dropped {
         format!(
-            "The service kept up, but {} of the requests came to nothing",
-            words::percent(summary.arrivals.errors().unwrap_or(0.0))
+            "The service kept up, but {} of the arrivals were dropped while it was slow",
+            words::percent(
+                summary.arrivals.dropped as f64 / summary.arrivals.planned.max(1) as f64
+            )
         )
     } else {
         "The service fell behind: its queue grew".to_owned()

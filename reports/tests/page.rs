@@ -1,0 +1,226 @@
+//! The report as a text: complete, self-contained, and nothing in it but what belongs there.
+
+use tenfold_analysis::synthetic::{MadeUp, Traffic};
+use tenfold_analysis::{Summary, compare, summarise};
+use tenfold_reports::{html, json, terminal};
+use tenfold_run_dir::Run;
+
+fn small() -> MadeUp {
+    MadeUp {
+        traffic: Traffic {
+            per_second: 400.0,
+            peak_per_second: 400.0,
+            warm_up_s: 1,
+            counted_s: 8,
+            even: false,
+        },
+        rules: vec!["p99 < 250ms for reads".to_owned(), "rate > 99%".to_owned()],
+        ..MadeUp::default()
+    }
+}
+
+fn rendered(run: &Run) -> (Summary, String) {
+    let summary = summarise(run);
+    let page = html::render(run, &summary);
+    (summary, page)
+}
+
+#[test]
+fn the_first_screen_comes_first() {
+    let (summary, page) = rendered(&small().play());
+    let at = |text: &str| {
+        page.find(text)
+            .unwrap_or_else(|| panic!("{text} is missing"))
+    };
+    let order = [
+        "Objectives met",
+        "<h1>",
+        "Achieved rate",
+        "What to do next",
+        "What stands out",
+        "Latency by percentile",
+        "Response time over time",
+        "Offered and achieved rate",
+        "Response time and lag",
+        "Reads and writes",
+        "Request by request",
+        "Requests in flight",
+        "Processors in use",
+        "Hot keys",
+        "Where the processor",
+        "The books balance",
+        "Run it again",
+    ];
+    // The words of the title and style come before the body.
+    let body = page.find("<body>").unwrap();
+    let places: Vec<usize> = order
+        .iter()
+        .map(|text| page[body..].find(text).unwrap_or_else(|| panic!("{text}")))
+        .collect();
+    assert!(
+        places.windows(2).all(|pair| pair[0] < pair[1]),
+        "{places:?}"
+    );
+    assert!(page.contains("tenfold run scenarios/uneven.toml -d 60s --seed 42"));
+    assert!(page.contains("472 / 481"));
+    assert!(summary.verdict.reasons.is_empty());
+}
+
+#[test]
+fn nothing_is_loaded_and_nothing_runs() {
+    let (_, page) = rendered(&small().play());
+    for absent in [
+        "<script",
+        "<img",
+        "<link rel=\"stylesheet",
+        "@import",
+        "url(",
+        "src=",
+        "onload",
+        "onclick",
+    ] {
+        assert!(!page.contains(absent), "{absent}");
+    }
+    // The only addresses are words: of the target, and of the profile's source.
+    let addresses = page.matches("http").count();
+    let told = page.matches("http://127.0.0.1:").count()
+        + page.matches("http-equiv").count()
+        + page.matches("http_requests_total").count();
+    assert_eq!(addresses, told);
+}
+
+#[test]
+fn every_chart_is_described_and_has_its_table() {
+    let (_, page) = rendered(&small().play());
+    let charts = page.matches("<svg class=\"chart").count();
+    assert_eq!(charts, 16, "eight charts, wide and narrow");
+    assert_eq!(page.matches("<desc id=").count(), charts);
+    assert_eq!(page.matches("Table of these figures").count(), charts / 2);
+    // Colours are the page's, so that they follow it into the dark.
+    assert!(!page.contains("\"#01020"), "a stand-in colour was left");
+    assert!(page.contains("stroke=\"var(--response)\""));
+}
+
+#[test]
+fn ids_are_unique() {
+    let (_, page) = rendered(&small().play());
+    let mut ids: Vec<&str> = page
+        .split(" id=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all);
+}
+
+#[test]
+fn what_a_scenario_says_stays_text() {
+    let hostile = "</title></style></pre><script>alert(1)</script>\"'><b>";
+    let mut run = MadeUp {
+        names: vec![hostile.to_owned(), hostile.to_owned()],
+        rules: vec![hostile.to_owned()],
+        ..small()
+    }
+    .play();
+    run.manifest.scenario = hostile.to_owned();
+    run.manifest.scenario_text = hostile.to_owned();
+    run.manifest.target = hostile.to_owned();
+    run.manifest.stage = Some(hostile.to_owned());
+    run.manifest.command = vec![hostile.to_owned()];
+    run.manifest.phases[0].name = hostile.to_owned();
+    run.manifest.key_spaces[0].name = hostile.to_owned();
+    run.manifest.key_spaces[0].popularity = hostile.to_owned();
+    run.manifest.host.cpu = hostile.to_owned();
+    run.counts.interrupted = Some(hostile.to_owned());
+    run.counts.phases[1][0]
+        .failures
+        .insert(hostile.to_owned(), 1);
+    if let Some(profile) = &mut run.profile {
+        profile.source = hostile.to_owned();
+    }
+    run.flamegraph = Some(format!(
+        "<svg viewBox='0 0 1 1'><title>{hostile}</title></svg>"
+    ));
+    let (_, page) = rendered(&run);
+    let comparison = html::render_comparison(&compare(&[run.clone(), run]));
+    for page in [page, comparison] {
+        assert!(!page.contains("<script") && !page.contains("<b>"));
+    }
+}
+
+#[test]
+fn an_empty_run_renders() {
+    let mut run = small().play();
+    run.intervals.clear();
+    run.timeline.rows.clear();
+    run.host.samples.clear();
+    run.counts = Default::default();
+    run.manifest.phases.clear();
+    run.manifest.requests.clear();
+    run.profile = None;
+    let (summary, page) = rendered(&run);
+    assert!(page.contains("Invalid measurement") && page.contains("Nothing was measured"));
+    assert!(page.contains("No profile was captured"));
+    assert!(terminal::render(&summary, true).contains("measurement invalid"));
+    html::render_comparison(&compare(&[]));
+}
+
+#[test]
+fn the_terminal_reads_well() {
+    let mut run = MadeUp {
+        failing: 0.01,
+        ..small()
+    }
+    .play();
+    run.manifest.tool.build = "debug".to_owned();
+    insta::assert_snapshot!(terminal::render(&summarise(&run), false));
+}
+
+#[test]
+fn the_verdict_is_the_last_line() {
+    let text = terminal::render(&summarise(&small().play()), false);
+    assert!(
+        text.lines()
+            .last()
+            .is_some_and(|line| line.starts_with("measurement valid, slo met: "))
+    );
+    assert!(!text.contains('\u{1b}'));
+    assert!(terminal::render(&summarise(&small().play()), true).contains("\u{1b}[32m"));
+}
+
+#[test]
+fn control_characters_do_not_reach_the_terminal() {
+    let run = MadeUp {
+        names: vec!["a\u{1b}[2Jb".to_owned(), "c".to_owned()],
+        ..small()
+    }
+    .play();
+    assert!(!terminal::render(&summarise(&run), false).contains('\u{1b}'));
+}
+
+#[test]
+fn runs_stand_side_by_side() {
+    let runs = [small().play(), MadeUp { seed: 7, ..small() }.play()];
+    let comparison = compare(&runs);
+    let text = terminal::render_comparison(&comparison);
+    assert!(
+        text.contains("response p99") && text.contains("seed: 42 | 7"),
+        "{text}"
+    );
+    assert!(html::render_comparison(&comparison).contains("Not the same in all runs"));
+}
+
+#[test]
+fn json_is_the_summary() {
+    let summary = summarise(&small().play());
+    let text = json::render(&summary).unwrap();
+    assert!(text.ends_with("}\n"));
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["arrivals"]["planned"], summary.arrivals.planned);
+    assert_eq!(
+        document["latency_ns"]["response"]["p999"],
+        serde_json::Value::Null
+    );
+}

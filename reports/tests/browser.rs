@@ -153,3 +153,20 @@ fn reports_load_in_silence_and_ask_nobody() {
         );
     }
 }
+
+#[test]
+fn a_page_that_talks_or_asks_is_noticed() {
+    let Some(browser) = browser() else {
+        println!("skipped: none of {} is on the PATH", BROWSERS.join(", "));
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("talks.html");
+    // Nothing listens on the discard port of this machine.
+    let text =
+        "<html><img src='http://127.0.0.1:9/x'><script>console.log('a word')</script></html>";
+    std::fs::write(&page, text).unwrap();
+    let visit = visit(&browser, directory.path(), &page);
+    assert!(visit.console.contains("a word"), "{}", visit.console);
+    assert!(asked_for(&visit.net_log, &page).contains(&"http://127.0.0.1:9/x".to_owned()));
+}

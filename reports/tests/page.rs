@@ -28,10 +28,6 @@ fn rendered(run: &Run) -> (Summary, String) {
 #[test]
 fn the_first_screen_comes_first() {
     let (summary, page) = rendered(&small().play());
-    let at = |text: &str| {
-        page.find(text)
-            .unwrap_or_else(|| panic!("{text} is missing"))
-    };
     let order = [
         "Objectives met",
         "<h1>",

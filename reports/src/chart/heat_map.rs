@@ -13,7 +13,7 @@ pub(crate) fn heat_map(charts: &Charts) -> Option<String> {
     let (low, high) = (*map.bounds_ns.first()?, *map.bounds_ns.last()?);
     let end = map.columns.len() as f64 * map.column_s;
     let description = Description {
-        id: "heat",
+        id: "heat".to_owned(),
         title: "Response time over time".to_owned(),
         text: format!(
             "Each column is {} s of the run, each row a range of response time; the stronger its colour, \

@@ -9,7 +9,7 @@ use crate::chart::plot::{Description, Ink, plot};
 
 /// Draws the shares of the most popular keys: bars measured, with their intervals, and a line in
 /// theory. Nothing where there are no shares.
-pub(crate) fn hot_keys(keys: &HotKeys, id: &'static str) -> Option<String> {
+pub(crate) fn hot_keys(keys: &HotKeys, id: String) -> Option<String> {
     if keys.shares.is_empty() {
         return None;
     }

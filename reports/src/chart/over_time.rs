@@ -11,7 +11,7 @@ pub(crate) fn rates(charts: &Charts) -> Option<String> {
     let rates = &charts.rates;
     let most = most(rates.offered.iter().chain(&rates.achieved))?;
     let description = Description {
-        id: "rates",
+        id: "rates".to_owned(),
         title: "Offered and achieved rate over time".to_owned(),
         text: format!("The offered rate reached {}.", words::rate(most)),
     };
@@ -64,7 +64,7 @@ pub(crate) fn latency(charts: &Charts) -> Option<String> {
         values().max_by(f64::total_cmp)?,
     );
     let description = Description {
-        id: "latency",
+        id: "latency".to_owned(),
         title: "Response time and lag over time".to_owned(),
         text: "Median and 99th percentile of the response time, and the 99th percentile of the \
                generator's own lag. Lines break where a stretch has too few requests to tell."
@@ -102,7 +102,7 @@ pub(crate) fn in_flight(charts: &Charts) -> Option<String> {
     let held = &charts.in_flight;
     let most = held.in_flight.iter().chain(&held.waiting).copied().max()? as f64;
     let description = Description {
-        id: "in-flight",
+        id: "in-flight".to_owned(),
         title: "Requests in flight over time".to_owned(),
         text: format!(
             "At most {} requests were in flight or waiting.",
@@ -150,7 +150,7 @@ pub(crate) fn cores(charts: &Charts) -> Option<String> {
     }
     let most = cores.of.max(1) as f64;
     let description = Description {
-        id: "cores",
+        id: "cores".to_owned(),
         title: "Processors in use over time".to_owned(),
         text: format!("The machine has {} processors.", cores.of),
     };

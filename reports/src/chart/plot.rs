@@ -18,7 +18,7 @@ pub(crate) type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axi
 #[derive(Debug, Clone)]
 pub(crate) struct Description {
     /// Part of the chart's ids; unique on its page.
-    pub(crate) id: &'static str,
+    pub(crate) id: String,
     /// What it is.
     pub(crate) title: String,
     /// What it shows.
@@ -153,7 +153,7 @@ fn plot_one(
 fn dress(svg: &str, description: &Description, size: Size) -> String {
     let mut dressed = String::with_capacity(svg.len() + 512);
     let kind = if size.narrow { "narrow" } else { "wide" };
-    let id = description.id;
+    let id = &description.id;
     let _ = write!(
         dressed,
         "<svg class=\"chart {kind}\" viewBox=\"0 0 {} {}\" role=\"img\" \

@@ -9,7 +9,7 @@ use crate::html::figures::{Data, figure, head, section, table};
 /// Sets response against service time by percentile.
 pub(crate) fn by_percentile(summary: &Summary, charts: &Charts) -> Markup {
     let description = Description {
-        id: "percentiles",
+        id: "percentiles".to_owned(),
         title: "Latency by percentile".to_owned(),
         text: format!(
             "Response time at p99 is {}, service time {}.",
@@ -47,7 +47,7 @@ pub(crate) fn by_percentile(summary: &Summary, charts: &Charts) -> Markup {
 /// Sets reads and writes apart.
 pub(crate) fn reads_and_writes(summary: &Summary, charts: &Charts) -> Markup {
     let description = Description {
-        id: "kinds",
+        id: "kinds".to_owned(),
         title: "Response time of reads and writes by percentile".to_owned(),
         text: format!(
             "At p99, reads took {} and writes {}.",

@@ -87,16 +87,15 @@ fn listed(counts: &BTreeMap<String, u64>) -> String {
 
 /// Sets the shares of the most popular keys.
 pub(crate) fn hot_keys(summary: &Summary) -> Markup {
-    // An id is a part of the page, so it can't come from a scenario.
-    const IDS: [&str; 6] = ["keys-1", "keys-2", "keys-3", "keys-4", "keys-5", "keys-6"];
     let content = html! {
-        @for (keys, id) in summary.hot_keys.iter().zip(IDS) {
+        @for (number, keys) in summary.hot_keys.iter().enumerate() {
             h3 { (keys.key_space) ": " (keys.popularity) }
             p.note {
                 (words::count(keys.requests)) " requests for " (words::count(keys.keys)) " keys."
             }
             (figure(
-                chart::hot_keys(keys, id),
+                // An id is a part of the page, so it can't come from a scenario.
+                chart::hot_keys(keys, format!("keys-{number}")),
                 &[(Ink::Reads, "measured"), (Ink::Writes, "theory")],
                 &share_table(keys),
             ))

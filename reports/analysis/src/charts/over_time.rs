@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tenfold_run_dir::timeline::Row;
-use tenfold_run_dir::{Metric, Run};
+use tenfold_run_dir::{IntervalHistogram, Metric, Run};
 
 use crate::merged::add;
 use crate::order_statistic::OrderStatistics;
@@ -90,17 +90,7 @@ pub struct LatencyOverTime {
 
 impl LatencyOverTime {
     pub(crate) fn of(run: &Run, bin_ns: u64) -> Self {
-        let mut merged = BTreeMap::new();
-        for interval in &run.intervals {
-            let sum = merged
-                .entry((interval.start_ns / bin_ns, interval.series.metric))
-                .or_insert_with(tenfold_run_dir::interval_log::histogram);
-            add(sum, &interval.histogram);
-        }
-        let ordered: BTreeMap<_, _> = merged
-            .iter()
-            .map(|(key, sum)| (*key, OrderStatistics::of(sum)))
-            .collect();
+        let ordered = ordered_by_bin(run, bin_ns);
         let last = ordered.keys().map(|(bin, _)| *bin).max();
         let mut over_time = Self::default();
         for bin in 0..last.map_or(0, |last| last + 1) {
@@ -120,6 +110,25 @@ impl LatencyOverTime {
         }
         over_time
     }
+}
+
+/// Merges the intervals of each stretch and metric, one stretch at a time: whole histograms of all of
+/// them at once would take far more memory than what is read off them.
+fn ordered_by_bin(run: &Run, bin_ns: u64) -> BTreeMap<(u64, Metric), OrderStatistics> {
+    let bin = |interval: &IntervalHistogram| interval.start_ns / bin_ns;
+    let mut intervals: Vec<&IntervalHistogram> = run.intervals.iter().collect();
+    intervals.sort_by_key(|interval| (bin(interval), interval.series.metric));
+    let mut ordered = BTreeMap::new();
+    for same in intervals.chunk_by(|a, b| (bin(a), a.series.metric) == (bin(b), b.series.metric)) {
+        let mut sum = tenfold_run_dir::interval_log::histogram();
+        for interval in same {
+            add(&mut sum, &interval.histogram);
+        }
+        if let Some(first) = same.first() {
+            ordered.insert((bin(first), first.series.metric), OrderStatistics::of(&sum));
+        }
+    }
+    ordered
 }
 
 /// Processors in use over time; none where it was not told.

@@ -21,6 +21,15 @@ fn main() -> std::io::Result<()> {
             },
         ),
         (
+            "overloaded",
+            MadeUp {
+                workers: Some(1),
+                work_ns: 900_000,
+                wait_ns: 2_000_000_000,
+                ..MadeUp::default()
+            },
+        ),
+        (
             "failing",
             MadeUp {
                 failing: 0.02,

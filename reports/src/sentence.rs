@@ -43,6 +43,10 @@ pub(crate) fn sentence(summary: &Summary) -> String {
         (MeasurementVerdict::Invalid, _) => {
             "These figures are not the service's: don't quote them.".to_owned()
         }
+        (_, SloVerdict::Missed) if of == 1 => format!("The service missed its objective {at}."),
+        (_, SloVerdict::Missed) if missed == of => {
+            format!("The service missed all {of} objectives {at}.")
+        }
         (_, SloVerdict::Missed) => format!("The service missed {missed} of {of} objectives {at}."),
         (_, SloVerdict::Met) if of == 1 => format!("The service met its objective {at}."),
         (_, SloVerdict::Met) if of == 2 => format!("The service met both objectives {at}."),

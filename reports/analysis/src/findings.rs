@@ -73,7 +73,11 @@ pub(crate) fn next_step(summary: &Summary) -> String {
     if summary.verdict.slo == SloVerdict::Missed {
         let missed = summary.rules.iter().find(|rule| rule.met == Some(false));
         let rule = missed.map_or(String::new(), |rule| {
-            format!("Missed: {} (measured {}). ", rule.text, rule.why)
+            format!(
+                "Missed: `{}`, measured {}. ",
+                rule.text.replace('`', "'"),
+                rule.said()
+            )
         });
         return format!("{rule}{}", first.unwrap_or_default());
     }

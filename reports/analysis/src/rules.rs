@@ -33,6 +33,17 @@ pub struct RuleResult {
     pub why: String,
 }
 
+impl RuleResult {
+    /// Says what was measured, in its unit; a dash where nothing was.
+    pub fn said(&self) -> String {
+        match (self.measured, self.unit.as_str()) {
+            (Some(ns), "ns") => words::duration_of(ns),
+            (Some(fraction), _) => words::percent(fraction),
+            (None, _) => "–".to_owned(),
+        }
+    }
+}
+
 /// Judges every objective of a run.
 pub(crate) fn judge_rules(run: &Run, merged: &Merged, summary: &Summary) -> Vec<RuleResult> {
     let judge_one = |text: &String| match parse(run, text) {

@@ -117,7 +117,7 @@ fn a_slow_service_is_the_services_fault() {
             .starts_with("The service kept up with")
     );
     assert!(
-        summary.next.starts_with("Missed: p99 < 250ms"),
+        summary.next.starts_with("Missed: `p99 < 250ms"),
         "{}",
         summary.next
     );

@@ -1,7 +1,7 @@
 //! What a reader must see first: the verdict, four numbers, and what to do next.
 
 use maud::{Markup, html};
-use tenfold_analysis::{Confidence, Latency, Summary, words};
+use tenfold_analysis::{Confidence, Latency, MeasurementVerdict, Summary, words};
 use tenfold_run_dir::Run;
 
 use crate::html::figures::section;
@@ -95,6 +95,9 @@ fn numbers(summary: &Summary) -> Markup {
 fn rules(summary: &Summary) -> Markup {
     html! {
         @if !summary.rules.is_empty() {
+            @if summary.verdict.measurement == MeasurementVerdict::Invalid {
+                p.note { "As measured; an invalid measurement says nothing about the service:" }
+            }
             ul.rules aria-label="Objectives" {
                 @for rule in &summary.rules {
                     @let (sign, word) = sentence::outcome(rule.met);

@@ -35,11 +35,21 @@ pub(crate) fn by_percentile(summary: &Summary, charts: &Charts) -> Markup {
             ("lag", &summary.latency_ns.lag),
         ])))
     };
+    let generator = &summary.generator;
+    let gap = if generator
+        .lag_p99_ns
+        .is_some_and(|lag| lag > generator.lag_bound_ns)
+    {
+        "The shaded gap is for the greater part the generator's own lateness: see its lag below."
+    } else {
+        "The shaded gap is what a tool that times requests only would hide: time that users waited \
+         before their request could even be sent."
+    };
+    let lead = format!("{gap} Curves end where fewer than ten samples lie beyond.");
     section(
         "latency-by-percentile",
         "Latency by percentile",
-        "The shaded gap is what a tool that times requests only would hide: time that users waited \
-         before their request could even be sent. Curves end where fewer than ten samples lie beyond.",
+        &lead,
         &content,
     )
 }

@@ -28,6 +28,9 @@ pub(super) struct FirstToGive {
     pub(super) finding: Finding,
 }
 
+/// Processors in use that look like one thread that never rests.
+const ONE_PROCESSOR: std::ops::RangeInclusive<f64> = 0.90..=1.10;
+
 /// Says who gave out first, or that nobody did, with the evidence.
 pub(super) fn first_to_give(run: &Run, window: &Window, summary: &Summary) -> Option<FirstToGive> {
     if summary.arrivals.sent == 0 {
@@ -119,10 +122,19 @@ fn service_gave(
         "The service fell behind: its queue grew".to_owned()
     };
     let cpu = cpu_share(summary);
+    let peak = summary
+        .target_usage
+        .as_ref()
+        .map(|usage| usage.peak_cores_used);
     let (cause, advice) = match cpu {
         Some(share) if share >= SHORT_OF_CPU => (
             ", and ran out of processor",
             "Look at the flamegraph for what takes the processor, or give the service more of it.",
+        ),
+        Some(_) if peak.is_some_and(|peak| ONE_PROCESSOR.contains(&peak)) => (
+            ", and never used more than one processor",
+            "It seems bound to one thread: look at the flamegraph for what runs there, and let it \
+             use more of them.",
         ),
         Some(share) if share <= CPU_TO_SPARE => (
             ", with processor to spare: it was waiting, not computing",

@@ -9,6 +9,14 @@ const WORTH_TELLING: u64 = 2;
 
 /// Tells what coordinated omission would hide, where it is much.
 pub(super) fn hidden_wait(summary: &Summary) -> Option<Finding> {
+    let generator = &summary.generator;
+    if generator
+        .lag_p99_ns
+        .is_some_and(|lag| lag > generator.lag_bound_ns)
+    {
+        // The wait is the generator's own doing, not the service's.
+        return None;
+    }
     let latencies = &summary.latency_ns;
     let (response, service) = (latencies.response.p99?, latencies.service.p99?);
     if response < WORTH_TELLING * service.max(1) || response - service < 1_000_000 {

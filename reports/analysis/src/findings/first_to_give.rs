@@ -282,8 +282,8 @@ impl InFlightTrend {
         }
     }
 
-    /// Whether it grew to twice as much, and to more than a tenth of a second's arrivals.
+    /// Whether it grew by half, and to more than a tenth of a second's arrivals.
     fn grows(&self) -> bool {
-        self.late_s > 2.0 * self.early_s && self.late_s > 0.1
+        self.late_s > 1.5 * self.early_s && self.late_s > 0.1
     }
 }

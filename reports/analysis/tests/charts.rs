@@ -1,0 +1,81 @@
+//! Series for charts.
+
+use tenfold_analysis::charts;
+use tenfold_analysis::synthetic::{MadeUp, Traffic};
+
+fn played(per_second: f64, counted_s: u64) -> tenfold_analysis::Charts {
+    let traffic = Traffic {
+        per_second,
+        peak_per_second: per_second,
+        warm_up_s: 5,
+        counted_s,
+        even: true,
+    };
+    charts(
+        &MadeUp {
+            traffic,
+            work_sigma: 0.0,
+            workers: None,
+            ..MadeUp::default()
+        }
+        .play(),
+    )
+}
+
+#[test]
+fn lines_break_where_a_stretch_has_too_few_samples() {
+    let charts = played(30.0, 25);
+    // The last stretch has but what came after the end.
+    assert!(charts.latency.p50[..30].iter().all(Option::is_some));
+    assert!(charts.latency.p99.iter().all(Option::is_none));
+    assert!(charts.latency.max.iter().all(Option::is_some));
+}
+
+#[test]
+fn stretches_grow_until_they_bear_a_p99() {
+    let charts = played(600.0, 115);
+    let told = charts
+        .latency
+        .p99
+        .iter()
+        .filter(|p99| p99.is_some())
+        .count();
+    assert!(told + 1 >= charts.latency.p99.len() && told >= 20, "{told}");
+}
+
+#[test]
+fn a_long_run_has_no_more_points_than_can_be_seen() {
+    let charts = played(20.0, 595);
+    assert!(
+        charts.rates.at_s.len() <= 120,
+        "{}",
+        charts.rates.at_s.len()
+    );
+    assert!(charts.heat_map.columns.len() <= 121);
+    let middle = charts.rates.offered[charts.rates.offered.len() / 2];
+    assert!((middle - 20.0).abs() < 0.5, "{middle}");
+}
+
+#[test]
+fn warm_up_is_drawn_but_not_in_the_curves() {
+    let charts = played(100.0, 20);
+    assert_eq!(charts.response.count, 2_000);
+    let drawn: u64 = charts.heat_map.columns.iter().flatten().sum();
+    assert_eq!(drawn, 2_500);
+    assert!(charts.phases[0].warm_up && !charts.phases[1].warm_up);
+}
+
+#[test]
+fn reads_and_writes_make_up_the_whole() {
+    let charts = played(200.0, 20);
+    assert_eq!(
+        charts.reads.count + charts.writes.count,
+        charts.response.count
+    );
+    // A write takes five times as long.
+    let (read, write) = (
+        charts.reads.at(0.5).unwrap(),
+        charts.writes.at(0.5).unwrap(),
+    );
+    assert!(write > 3 * read, "{read} {write}");
+}

@@ -1,0 +1,147 @@
+//! Findings, tested by planting what they must find.
+
+use tenfold_analysis::synthetic::{MadeUp, Traffic};
+use tenfold_analysis::{Finding, summarise};
+use tenfold_run_dir::Run;
+
+/// Offered more than it can take: one worker of 2.5 ms at 600/s.
+fn overloaded() -> Run {
+    MadeUp {
+        traffic: Traffic {
+            per_second: 600.0,
+            peak_per_second: 600.0,
+            warm_up_s: 1,
+            counted_s: 15,
+            even: false,
+        },
+        workers: Some(1),
+        work_ns: 2_500_000,
+        rules: Vec::new(),
+        ..MadeUp::default()
+    }
+    .play()
+}
+
+fn with_target_cores(mut run: Run, cores: f64) -> Vec<Finding> {
+    for sample in &mut run.host.samples {
+        sample.target_cpu_ns = Some((cores * sample.duration_ns as f64) as u64);
+    }
+    summarise(&run).findings
+}
+
+#[test]
+fn a_service_out_of_processor_is_told_from_one_that_waits() {
+    for (cores, words) in [
+        (1.9, "ran out of processor"),
+        (1.0, "never used more than one processor"),
+        (0.3, "it was waiting, not computing"),
+    ] {
+        let findings = with_target_cores(overloaded(), cores);
+        assert!(
+            findings[0].title.starts_with("The service kept up with"),
+            "{findings:?}"
+        );
+        assert!(findings[0].title.contains(words), "{cores}: {findings:?}");
+    }
+}
+
+#[test]
+fn without_counters_no_cause_is_named() {
+    let mut run = overloaded();
+    run.host.samples.clear();
+    let first = &summarise(&run).findings[0];
+    assert!(
+        first.title.starts_with("The service kept up with") && !first.title.contains(','),
+        "{first:?}"
+    );
+}
+
+#[test]
+fn a_growing_queue_and_the_second_it_began_are_evidence() {
+    let findings = summarise(&overloaded()).findings;
+    let evidence = findings[0].evidence.join("\n");
+    assert!(evidence.contains("grew from"), "{evidence}");
+    assert!(
+        evidence.contains("first fell behind in second 1"),
+        "{evidence}"
+    );
+}
+
+#[test]
+fn users_that_were_all_busy_are_named() {
+    let mut run = overloaded();
+    run.manifest.users = 212;
+    let blocked: Vec<_> = run
+        .intervals
+        .iter()
+        .filter(|interval| interval.series.metric == tenfold_run_dir::Metric::Lag)
+        .cloned()
+        .map(|mut interval| {
+            interval.series.metric = tenfold_run_dir::Metric::Blocked;
+            interval
+        })
+        .collect();
+    run.intervals.extend(blocked);
+    let findings = summarise(&run).findings;
+    assert!(
+        findings[0].advice.contains("All 212 users were busy"),
+        "{findings:?}"
+    );
+}
+
+#[test]
+fn failures_are_named_by_class_and_request() {
+    let run = MadeUp {
+        failing: 0.03,
+        ..MadeUp::default()
+    }
+    .play();
+    let summary = summarise(&run);
+    let first = &summary.findings[0];
+    assert!(
+        first
+            .title
+            .contains("statuses that the scenario does not expect"),
+        "{first:?}"
+    );
+    assert!(
+        first.evidence.iter().any(|line| line.contains("503 x")),
+        "{first:?}"
+    );
+    assert!(first.advice.contains("expect"), "{first:?}");
+    assert!(
+        summary
+            .findings
+            .iter()
+            .all(|finding| !finding.title.contains("gave out"))
+    );
+}
+
+#[test]
+fn a_service_at_ease_is_said_to_be() {
+    let summary = summarise(&MadeUp::default().play());
+    assert_eq!(summary.findings.len(), 1);
+    assert!(summary.findings[0].title.starts_with("Nothing gave out"));
+    assert!(summary.next.contains("--rate 2600/s"), "{}", summary.next);
+}
+
+#[test]
+fn a_wait_before_sending_is_told_from_service_time() {
+    let mut run = MadeUp::stall_oracle().play();
+    // Requests that a user held back for want of a connection took no time once they were sent.
+    for interval in &mut run.intervals {
+        if interval.series.metric == tenfold_run_dir::Metric::Service {
+            let count = interval.histogram.len();
+            interval.histogram.reset();
+            interval.histogram.record_n(1_000_000, count).unwrap();
+        }
+    }
+    let findings = summarise(&run).findings;
+    let hidden = findings
+        .iter()
+        .find(|finding| finding.title.contains("hidden"));
+    assert!(
+        hidden.is_some_and(|hidden| hidden.title.contains("1.00 ms instead of 1.80 s")),
+        "{findings:?}"
+    );
+}

@@ -5,6 +5,7 @@
 //! Goose user that owns one keep-alive connection), which sends it and records five stamps. Nothing
 //! here judges what it measures; that is analysis' part, which reads the run directory alone.
 
+mod alarm;
 mod attack;
 mod capture;
 mod clock;

@@ -41,7 +41,11 @@ pub(crate) async fn pace(shared: &Arc<Shared>) -> std::io::Result<Duration> {
             // Late already: the users get their turn before the next arrivals are taken up.
             tokio::task::yield_now().await;
         } else {
-            timer.sleep(sleep).await?;
+            let until = shared.clock.now().saturating_add(nanoseconds(sleep));
+            tokio::select! {
+                slept = timer.sleep(sleep) => slept?,
+                () = shared.alarm.wait_until(until) => {}
+            }
         }
     }
     Ok(longest)

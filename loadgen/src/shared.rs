@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tenfold_scenarios::{Arrival, Scenario, Variables};
 
+use crate::alarm::Alarm;
 use crate::clock::Clock;
 use crate::dispatcher::Dispatcher;
 use crate::recorder::Recorder;
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) no_variables: Variables,
     pub(crate) connections: AtomicU64,
     pub(crate) users_used: AtomicU64,
+    /// Lets whoever finds the pacer overdue wake it.
+    pub(crate) alarm: Alarm,
     /// Users of the closed model that are on their way.
     pub(crate) walking: AtomicUsize,
     /// Set once no further request is to be begun.
@@ -47,6 +50,7 @@ impl Shared {
             sessions,
             connections: AtomicU64::new(0),
             users_used: AtomicU64::new(0),
+            alarm: Alarm::default(),
             walking: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             recorder: Mutex::new(Some(recorder)),

@@ -119,6 +119,7 @@ impl User {
             }
         };
         self.at_work = None;
+        shared.alarm.check(now);
         shared.record(|recorder| recorder.done(&arrival, &stamps, ended));
         answer.ok().filter(|_| ended.failure.is_none())
     }

@@ -1,4 +1,4 @@
-//! What the tests of the generator share: a run against a server, and the server of the oracle.
+//! What the tests of the generator share: a run against a server, and servers to run against.
 
 #![allow(
     dead_code,

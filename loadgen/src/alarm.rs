@@ -1,0 +1,63 @@
+//! Wakes the pacer when its time has come and its timer has not been heard yet.
+//!
+//! The timer is one event among those of all connections. Where thousands of answers come at once,
+//! it queues behind them; so every user that has finished a request looks at the time as well.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+/// An alarm for one sleeper.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    /// When the sleeper is to be woken; never where it isn't asleep.
+    due_ns: AtomicU64,
+    ring: Notify,
+}
+
+/// A time that never comes.
+const NEVER: u64 = u64::MAX;
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self {
+            due_ns: AtomicU64::new(NEVER),
+            ring: Notify::new(),
+        }
+    }
+}
+
+impl Alarm {
+    /// Sets the alarm, and waits until somebody finds that its time has come.
+    pub(crate) async fn wait_until(&self, due_ns: u64) {
+        self.due_ns.store(due_ns, Ordering::Relaxed);
+        self.ring.notified().await;
+    }
+
+    /// Wakes the sleeper if its time has come.
+    pub(crate) fn check(&self, now_ns: u64) {
+        if now_ns >= self.due_ns.load(Ordering::Relaxed) {
+            self.due_ns.store(NEVER, Ordering::Relaxed);
+            self.ring.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_rings_when_its_time_has_come() {
+        let alarm = Alarm::default();
+        let waiting = alarm.wait_until(100);
+        let mut waiting = std::pin::pin!(waiting);
+        let early = tokio::time::timeout(std::time::Duration::from_millis(5), waiting.as_mut());
+        assert!(early.await.is_err());
+        alarm.check(99);
+        let early = tokio::time::timeout(std::time::Duration::from_millis(5), waiting.as_mut());
+        assert!(early.await.is_err());
+        alarm.check(100);
+        waiting.await;
+    }
+}

@@ -180,6 +180,7 @@ pub fn summarise(run: &Run) -> Summary {
             }
         });
     let completed = window.sum(run, |row| row.reads + row.writes);
+    let target_usage = TargetUsage::of(run, &window);
     let mut summary = Summary {
         version: SUMMARY_VERSION,
         scenario: run.manifest.scenario.clone(),
@@ -200,8 +201,8 @@ pub fn summarise(run: &Run) -> Summary {
         requests: requests.collect(),
         rules: Vec::new(),
         generator: Generator::of(run, &merged, &window),
-        target_usage: TargetUsage::of(run, &window),
-        host_usage: HostUsage::of(run, &window),
+        host_usage: HostUsage::of(run, &window, target_usage.as_ref()),
+        target_usage,
         hot_keys: hot_keys(run),
         identities: identities(run),
         findings: Vec::new(),

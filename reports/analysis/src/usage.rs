@@ -51,17 +51,28 @@ pub struct HostUsage {
     /// Processors' worth of time that went to other machines (steal), on average; none where the
     /// system did not tell.
     pub cores_stolen: Option<f64>,
+    /// Processors in use by neither the generator nor the target, on average; none where the target
+    /// may be on this machine and did not tell what it used.
+    pub cores_used_by_others: Option<f64>,
 }
 
 impl HostUsage {
-    pub(crate) fn of(run: &Run, window: &Window) -> Option<Self> {
+    pub(crate) fn of(run: &Run, window: &Window, target: Option<&TargetUsage>) -> Option<Self> {
         let used = cores(run, window, |sample| sample.host_cores_used)?;
+        let generator =
+            window.sum(run, |row| row.generator_cpu_ns) / 1e9 / window.seconds().max(1e-9);
+        let own = match (run.manifest.shared_host, target) {
+            (Some(true), Some(target)) => Some(generator + target.cores_used),
+            (Some(false), _) => Some(generator),
+            _ => None,
+        };
         Some(Self {
             cores: run.manifest.host.cores as u64,
             cores_used: used.mean,
             peak_cores_used: used.peak,
             cores_stolen: cores(run, window, |sample| sample.host_cores_stolen)
                 .map(|stolen| stolen.mean),
+            cores_used_by_others: own.map(|own| (used.mean - own).max(0.0)),
         })
     }
 }

@@ -18,6 +18,9 @@ const SUSPECT_SHARE: f64 = 0.995;
 /// The share of the machine's processors that others may take before the host counts as noisy.
 const MOST_STOLEN: f64 = 0.05;
 
+/// The share of the machine's processors that other programs on it may use before it counts as busy.
+const MOST_USED_BY_OTHERS: f64 = 0.25;
+
 /// Failures that are the generator's own: a user of it stopped unexpectedly.
 const OWN_FAILURES: [&str; 1] = ["lost_user"];
 
@@ -75,6 +78,7 @@ pub(crate) fn judge(run: &Run, merged: &Merged, summary: &Summary) -> Verdict {
     objections.extend(own_failures(summary));
     objections.extend(debug_build(run));
     objections.extend(noisy_host(run, summary));
+    objections.extend(busy_host(summary));
     objections.sort_by_key(|objection| match objection.grade {
         MeasurementVerdict::Invalid => 0,
         MeasurementVerdict::Suspect => 1,
@@ -246,5 +250,19 @@ fn noisy_host(run: &Run, summary: &Summary) -> Option<Objection> {
     suspect(format!(
         "the machine is noisy: {} of its processor time went to other machines (steal)",
         words::percent(share)
+    ))
+}
+
+fn busy_host(summary: &Summary) -> Option<Objection> {
+    let host = summary.host_usage.as_ref()?;
+    let others = host.cores_used_by_others?;
+    if others <= MOST_USED_BY_OTHERS * host.cores as f64 {
+        return None;
+    }
+    suspect(format!(
+        "the machine was busy: programs that are neither generator nor service used {} of its {} \
+         processors",
+        words::significant(others),
+        host.cores
     ))
 }

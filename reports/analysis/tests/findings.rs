@@ -145,3 +145,41 @@ fn a_wait_before_sending_is_told_from_service_time() {
         "{findings:?}"
     );
 }
+
+#[test]
+fn a_machine_that_is_full_is_told_from_a_service_that_waits() {
+    for (target, words) in [
+        (0.3, "other programs kept busy"),
+        (1.3, "shares with the generator"),
+    ] {
+        let mut run = overloaded();
+        for sample in &mut run.host.samples {
+            sample.host_cores_used = Some(1.98);
+        }
+        for row in &mut run.timeline.rows {
+            row.generator_cpu_ns = 600_000_000;
+        }
+        let findings = with_target_cores(run, target);
+        assert!(findings[0].title.contains(words), "{findings:?}");
+    }
+}
+
+#[test]
+fn arrivals_that_waited_for_a_user_are_no_stall_of_the_generator() {
+    let mut run = overloaded();
+    for row in &mut run.timeline.rows[6..8] {
+        (row.reads, row.writes, row.failed, row.sent, row.waiting) = (0, 0, 0, 0, 1_200);
+    }
+    let findings = summarise(&run).findings;
+    assert!(findings.iter().any(|finding| {
+        finding
+            .title
+            .starts_with("The service answered next to nothing")
+    }));
+    assert!(
+        findings
+            .iter()
+            .all(|finding| !finding.title.contains("generator itself")),
+        "{findings:?}"
+    );
+}

@@ -262,3 +262,18 @@ fn the_gravest_reason_comes_first() {
     assert_eq!(summary.verdict.reasons.len(), 2);
     assert!(summary.verdict.reasons[1].contains("debug"));
 }
+
+#[test]
+fn a_machine_that_others_keep_busy_is_suspect() {
+    let summary = changed(|run| {
+        for sample in &mut run.host.samples {
+            sample.host_cores_used = Some(1.9);
+        }
+    });
+    assert_eq!(summary.verdict.measurement, MeasurementVerdict::Suspect);
+    assert!(
+        summary.verdict.reasons[0].contains("the machine was busy"),
+        "{:?}",
+        summary.verdict
+    );
+}

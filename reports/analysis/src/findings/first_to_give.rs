@@ -28,6 +28,12 @@ pub(super) struct FirstToGive {
     pub(super) finding: Finding,
 }
 
+/// The share of a machine's processors from which it has none left.
+const FULL: f64 = 0.93;
+
+/// Processors in use by other programs from which they are to blame.
+const CROWDED: f64 = 0.5;
+
 /// Processors in use that look like one thread that never rests.
 const ONE_PROCESSOR: std::ops::RangeInclusive<f64> = 0.90..=1.10;
 
@@ -122,6 +128,15 @@ fn service_gave(
         "The service fell behind: its queue grew".to_owned()
     };
     let cpu = cpu_share(summary);
+    let host = summary.host_usage.as_ref();
+    let machine_full = run.manifest.shared_host != Some(false)
+        && host.is_some_and(|host| host.cores_used > FULL * host.cores as f64);
+    let others = host
+        .and_then(|host| host.cores_used_by_others)
+        .unwrap_or(0.0);
+    // A generator that was nearly late may have made the service look slow.
+    let nearly_late =
+        summary.generator.lag_p99_ns.unwrap_or(0) > summary.generator.lag_bound_ns / 2;
     let peak = summary
         .target_usage
         .as_ref()
@@ -130,6 +145,15 @@ fn service_gave(
         Some(share) if share >= SHORT_OF_CPU => (
             ", and ran out of processor",
             "Look at the flamegraph for what takes the processor, or give the service more of it.",
+        ),
+        _ if machine_full && others > CROWDED => (
+            ", on a machine that other programs kept busy",
+            "Run it again with nothing else on the machine.",
+        ),
+        _ if machine_full => (
+            ", and the machine that it shares with the generator ran out of processor",
+            "Look at the flamegraph for what takes the processor, or give generator and service a \
+             machine each.",
         ),
         Some(_) if peak.is_some_and(|peak| ONE_PROCESSOR.contains(&peak)) => (
             ", and never used more than one processor",
@@ -157,7 +181,9 @@ fn service_gave(
     Finding {
         title: format!("{what}{cause}"),
         evidence,
-        confidence: if signs > 1 && cpu.is_some() {
+        confidence: if nearly_late {
+            Confidence::Low
+        } else if signs > 1 && cpu.is_some() {
             Confidence::High
         } else {
             Confidence::Medium

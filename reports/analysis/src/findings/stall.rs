@@ -37,7 +37,9 @@ pub(super) fn stalls(run: &Run, merged: &Merged, window: &Window) -> Option<Find
     let worst_lag = worst_lag_ns(run, first.start_ns, end);
     let median =
         OrderStatistics::of(&merged.histogram(Metric::Response, |_| true)).raw_quantile(0.5);
-    let generator = (sent as f64) < planned as f64 * SENT;
+    // What waited for a user, or was dropped for want of one, was held up by the service.
+    let held = last.waiting + sum(|row| row.dropped);
+    let generator = ((sent + held) as f64) < planned as f64 * SENT;
     let mut evidence = vec![format!(
         "from second {} to {}: {} arrivals planned, {} sent, {} answered",
         first.start_ns / 1_000_000_000,

@@ -81,5 +81,9 @@ pub(crate) fn next_step(summary: &Summary) -> String {
         });
         return format!("{rule}{}", first.unwrap_or_default());
     }
-    first.unwrap_or_else(|| "Raise the rate until something gives.".to_owned())
+    let first = first.unwrap_or_else(|| "Raise the rate until something gives.".to_owned());
+    if summary.verdict.measurement == MeasurementVerdict::Suspect {
+        return format!("Remove what makes the figures suspect before you quote them. {first}");
+    }
+    first
 }

@@ -38,9 +38,9 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// I/O events that the runtime takes at a time: few, so that what is woken in between, the pacer
 /// above all, doesn't queue behind a burst of answers.
-const EVENTS_PER_TURN: usize = 16;
+const EVENTS_PER_TURN: usize = 64;
 
-/// Tasks that the runtime runs before it looks for I/O events again: more than events come at a
+/// Tasks that the runtime runs before it looks for I/O events again: about as many as come at a
 /// time, so that its queue stays short.
 const TASKS_PER_TURN: u32 = 61;
 

@@ -17,6 +17,7 @@ mod fine_timer;
 mod interval_set;
 mod journey;
 mod log_writer;
+mod open_files;
 mod pacer;
 mod progress;
 mod quantum;

@@ -14,6 +14,7 @@ use crate::attack::{Life, hatch};
 use crate::clock::nanoseconds;
 use crate::journey::walk;
 use crate::log_writer::LogWriter;
+use crate::open_files::make_room_for;
 use crate::pacer::{drain, pace};
 use crate::progress::Progress;
 use crate::recorder::Recorder;
@@ -35,6 +36,9 @@ const LEAD: Duration = Duration::from_millis(20);
 
 /// How long requests in flight are waited for when a run is interrupted.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// Files that a run has open beside its users' connections.
+const OTHER_FILES: u32 = 256;
 
 /// I/O events that the runtime takes at a time: few, so that what is woken in between, the pacer
 /// above all, doesn't queue behind a burst of answers.
@@ -113,6 +117,7 @@ async fn run_on_this_thread(options: Options<'_>) -> Result<Recording, LoadError
         on_start,
         on_progress,
     } = options;
+    make_room_for(scenario.load.users.saturating_add(OTHER_FILES));
     let address = target.reach()?;
     let sessions = log_in(&scenario, &address).await?;
     let set_up_requests = sessions.len() as u64;

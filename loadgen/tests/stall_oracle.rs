@@ -3,6 +3,10 @@
 //! With constant arrivals over a window W and a stall of L within it, the response time at quantile
 //! q is `L - (1 - q) W` where that is positive, and the service time elsewhere. A generator that
 //! omits what it did not get round to sending (coordinated omission) is off by orders of magnitude.
+//!
+//! The closed form has everything answered at once when the stall is over. A real server takes time
+//! to write thousands of answers, some 8 us each; the server tells how long it took, and the closed
+//! form is stretched by that.
 
 mod support;
 
@@ -16,7 +20,7 @@ const WINDOW: Duration = Duration::from_secs(20);
 const STALL: Duration = Duration::from_secs(2);
 const STALL_FROM: Duration = Duration::from_secs(9);
 
-fn oracle(rate: u64, arrivals: &str) {
+fn oracle(rate: u64) {
     let server = StallServer::start(SERVICE);
     let scenario = format!(
         r#"
@@ -24,7 +28,8 @@ version = 1
 name = "stall"
 seed = 7
 [load]
-arrivals = "{arrivals}"
+users = 15000
+arrivals = "even"
 [[phases]]
 name = "steady"
 kind = "constant"
@@ -45,45 +50,51 @@ path = "/"
     let total = ran.total();
     assert_eq!(total.dropped + total.failed, 0, "{total:?}");
     let response = ran.latency(Metric::Response);
-    let lag = ran.latency(Metric::Lag);
-    let ms = |ns: u64| ns as f64 / 1e6;
+    let seconds = |quantile| response.value_at_quantile(quantile) as f64 / 1e9;
+    let drained = server.drained_in();
     println!(
-        "{arrivals} {rate}/s: p50 {:.3} p90 {:.3} p95 {:.3} p99 {:.3} max {:.3} ms, lag p99 {:.3} max {:.3} ms, users {} n {}",
-        ms(response.value_at_quantile(0.5)),
-        ms(response.value_at_quantile(0.9)),
-        ms(response.value_at_quantile(0.95)),
-        ms(response.value_at_quantile(0.99)),
-        ms(response.max()),
-        ms(lag.value_at_quantile(0.99)),
-        ms(lag.max()),
-        ran.recording.counts.generator.users_used,
-        response.len(),
+        "{rate}/s: p90 {:.4} p95 {:.4} p99 {:.4} s, service p50 {:.2} ms, lag p99 {:.2} max {:.2} ms, \
+         the server took {drained:.1?} to answer what it held",
+        seconds(0.90),
+        seconds(0.95),
+        seconds(0.99),
+        ran.latency(Metric::Service).value_at_quantile(0.5) as f64 / 1e6,
+        ran.latency(Metric::Lag).value_at_quantile(0.99) as f64 / 1e6,
+        ran.latency(Metric::Lag).max() as f64 / 1e6,
     );
     for quantile in [0.95, 0.99] {
         let expected = STALL.as_secs_f64() - (1.0 - quantile) * WINDOW.as_secs_f64();
-        let measured = response.value_at_quantile(quantile) as f64 / 1e9;
-        let off = measured / expected - 1.0;
+        // The newest is answered first, so one that has waited for the share x of the stall is
+        // answered when the share x of the drain is over.
+        let expected = expected * (1.0 + drained.as_secs_f64() / STALL.as_secs_f64());
+        let off = seconds(quantile) / expected - 1.0;
         assert!(
             off.abs() < 0.02,
-            "p{}: {measured} s, closed form {expected} s",
+            "p{}: {off:+.3} off {expected} s",
             quantile * 100.0
         );
     }
-    let p90 = Duration::from_nanos(response.value_at_quantile(0.90));
-    assert!(p90 < SERVICE + Duration::from_millis(2), "p90 is {p90:?}");
+    // At q = 0.90 itself the closed form has its kink: one late request in a thousand, of those that
+    // came while the server was still answering what it had held, moves it by milliseconds.
+    let service = ran.latency(Metric::Service).value_at_quantile(0.5) as f64 / 1e9;
+    let before_the_kink = seconds(0.895);
+    assert!(
+        before_the_kink < service + 0.002,
+        "p89.5 is {before_the_kink} s"
+    );
 }
 
 #[test]
-fn even_arrivals_200() {
-    oracle(200, "even");
+fn the_stall_oracle_holds_at_200() {
+    oracle(200);
 }
 
 #[test]
-fn even_arrivals_1000() {
-    oracle(1_000, "even");
+fn the_stall_oracle_holds_at_1000() {
+    oracle(1_000);
 }
 
 #[test]
-fn even_arrivals_3000() {
-    oracle(3_000, "even");
+fn the_stall_oracle_holds_at_3000() {
+    oracle(3_000);
 }

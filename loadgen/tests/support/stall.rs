@@ -1,123 +1,158 @@
 //! The server of the stall oracle: it answers in a fixed time with unlimited parallelism, but
 //! stands still for a while, and then answers all that it held.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
+use rustix::event::{Timespec, epoll};
 
 /// How many held requests are answered at a time, so that those that come meanwhile get their turn.
 const ANSWERED_AT_A_TIME: usize = 16;
+
+/// How long to wait for something to happen, at most.
+const LONGEST_WAIT: Duration = Duration::from_millis(5);
+
+/// The event of the listener; those of connections are their index.
+const LISTENER: u64 = u64::MAX;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// A server that stands still once.
 ///
-/// It speaks just enough HTTP for requests without a body, and answers what it held with one write
-/// each: what it costs to let thousands go at once is the error of the oracle.
+/// It is one loop over `epoll`, with times exact to microseconds and one write an answer: what it
+/// costs to let thousands go at once is the error of the oracle. It speaks just enough HTTP for
+/// requests that fit one packet and have no body.
 #[derive(Debug, Clone)]
 pub(crate) struct StallServer {
     pub(crate) address: SocketAddr,
-    state: Arc<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    service_time: Duration,
-    stall: OnceLock<(Instant, Instant)>,
-    held: Mutex<Vec<Arc<TcpStream>>>,
+    stall: Arc<OnceLock<(Instant, Instant)>>,
+    drained: Arc<OnceLock<Duration>>,
 }
 
 impl StallServer {
     /// Starts a server that answers in `service_time`, on a thread of its own.
     pub(crate) fn start(service_time: Duration) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let stall = OnceLock::new();
-        let state = Arc::new(State {
-            service_time,
+        let stall = Arc::new(OnceLock::new());
+        let drained = Arc::new(OnceLock::new());
+        let server = Self {
+            address,
             stall,
-            held: Mutex::default(),
-        });
-        let serving = Arc::clone(&state);
+            drained,
+        };
+        let serving = server.clone();
         std::thread::spawn(move || {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .max_io_events_per_tick(16)
-                .build()
-                .unwrap()
-                .block_on(serve(listener, serving));
+            serve(&listener, service_time, &serving.stall, &serving.drained)
         });
-        Self { address, state }
+        server
+    }
+
+    /// How long it took to write the answers to all that was held.
+    pub(crate) fn drained_in(&self) -> Duration {
+        *self.drained.get().expect("the stall is over")
     }
 
     /// Stands still from `from` for `length`.
     pub(crate) fn stall(&self, from: Instant, length: Duration) {
-        self.state.stall.set((from, from + length)).unwrap();
+        self.stall.set((from, from + length)).unwrap();
     }
 }
 
-async fn serve(listener: std::net::TcpListener, state: Arc<State>) {
-    let listener = TcpListener::from_std(listener).unwrap();
-    tokio::spawn(answer_held(Arc::clone(&state)));
+fn serve(
+    listener: &TcpListener,
+    service_time: Duration,
+    stall: &OnceLock<(Instant, Instant)>,
+    drained: &OnceLock<Duration>,
+) {
+    let events = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+    let listen = epoll::EventData::new_u64(LISTENER);
+    epoll::add(&events, listener, listen, epoll::EventFlags::IN).unwrap();
+    let mut connections: Vec<TcpStream> = Vec::new();
+    let mut due: VecDeque<(Instant, usize)> = VecDeque::new();
+    let mut held: Vec<usize> = Vec::new();
+    let mut ready = Vec::with_capacity(64);
     loop {
-        let (stream, _) = listener.accept().await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        tokio::spawn(serve_connection(Arc::new(stream), Arc::clone(&state)));
-    }
-}
-
-async fn serve_connection(stream: Arc<TcpStream>, state: Arc<State>) {
-    let mut head = Vec::new();
-    let mut buffer = [0; 1024];
-    loop {
-        stream.readable().await.unwrap();
-        match stream.try_read(&mut buffer) {
-            Ok(0) => return,
-            Ok(read) => head.extend_from_slice(&buffer[..read]),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
-            Err(_) => return,
-        }
-        if !head.ends_with(b"\r\n\r\n") {
-            continue;
-        }
-        head.clear();
         let now = Instant::now();
-        if state
-            .stall
+        let stalled = stall
             .get()
-            .is_some_and(|(from, until)| (*from..*until).contains(&now))
-        {
-            state.held.lock().unwrap().push(Arc::clone(&stream));
-        } else {
-            tokio::time::sleep(state.service_time).await;
-            answer(&stream);
+            .is_some_and(|(from, until)| (*from..*until).contains(&now));
+        let next = match (due.front(), stall.get()) {
+            _ if !held.is_empty() && !stalled => now,
+            (Some((next, _)), _) => *next,
+            (None, Some((_, until))) if stalled => *until,
+            (None, _) => now + LONGEST_WAIT,
+        };
+        let wait = next.saturating_duration_since(now).min(LONGEST_WAIT);
+        let wait = Timespec {
+            tv_sec: 0,
+            tv_nsec: wait.subsec_nanos().into(),
+        };
+        ready.clear();
+        epoll::wait(
+            &events,
+            rustix::buffer::spare_capacity(&mut ready),
+            Some(&wait),
+        )
+        .unwrap();
+        let now = Instant::now();
+        for event in &ready {
+            let index = event.data.u64();
+            if index == LISTENER {
+                while let Ok((stream, _)) = listener.accept() {
+                    stream.set_nonblocking(true).unwrap();
+                    stream.set_nodelay(true).unwrap();
+                    let data = epoll::EventData::new_u64(connections.len() as u64);
+                    epoll::add(&events, &stream, data, epoll::EventFlags::IN).unwrap();
+                    connections.push(stream);
+                }
+                continue;
+            }
+            let index = usize::try_from(index).unwrap();
+            if !request_came(&connections[index]) {
+                // What a client that has gone leaves behind makes no more events.
+                let _ = epoll::delete(&events, &connections[index]);
+            } else if stall
+                .get()
+                .is_some_and(|(from, until)| (*from..*until).contains(&now))
+            {
+                held.push(index);
+            } else {
+                due.push_back((now + service_time, index));
+            }
+        }
+        let now = Instant::now();
+        while due.front().is_some_and(|(at, _)| *at <= now) {
+            due.pop_front()
+                .map(|(_, index)| answer(&connections[index]));
+        }
+        if let Some((_, until)) = stall.get().filter(|(_, until)| now >= *until) {
+            // The newest first.
+            let from = held.len().saturating_sub(ANSWERED_AT_A_TIME);
+            held.drain(from..)
+                .rev()
+                .for_each(|index| answer(&connections[index]));
+            if held.is_empty() {
+                // Only the first time counts.
+                let _ = drained.set(until.elapsed());
+            }
         }
     }
 }
 
-fn answer(stream: &TcpStream) {
+fn request_came(mut stream: &TcpStream) -> bool {
+    let mut head = [0; 1024];
+    match stream.read(&mut head) {
+        Ok(read) => head[..read].ends_with(b"\r\n\r\n"),
+        Err(error) => error.kind() == ErrorKind::WouldBlock,
+    }
+}
+
+fn answer(mut stream: &TcpStream) {
     // A client that has gone away takes no answer, and there is room for one so short.
-    let _ = stream.try_write(ANSWER);
-}
-
-/// Answers everything held when the stall is over, the newest first.
-async fn answer_held(state: Arc<State>) {
-    let until = loop {
-        if let Some((_, until)) = state.stall.get() {
-            break *until;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    };
-    tokio::time::sleep_until(until.into()).await;
-    let mut held = std::mem::take(&mut *state.held.lock().unwrap());
-    while !held.is_empty() {
-        let from = held.len().saturating_sub(ANSWERED_AT_A_TIME);
-        for stream in held.drain(from..).rev() {
-            answer(&stream);
-        }
-        tokio::task::yield_now().await;
-    }
+    let _ = stream.write(ANSWER);
 }

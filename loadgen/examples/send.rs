@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .iter()
             .filter(|interval| interval.series.metric == metric)
         {
-            all.add(&interval.histogram)?;
+            interval.histogram.add_to(&mut all);
         }
         let ms = |quantile: f64| all.value_at_quantile(quantile) as f64 / 1e6;
         println!(

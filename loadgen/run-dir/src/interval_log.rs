@@ -13,7 +13,7 @@ use hdrhistogram::serialization::interval_log::{
 };
 use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 
-use crate::{IntervalHistogram, RunDirError, Series};
+use crate::{IntervalHistogram, RunDirError, Series, SparseHistogram};
 
 /// The longest latency that is told apart, one hour in nanoseconds; longer ones count as this.
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
@@ -135,14 +135,14 @@ pub fn read(path: &Path) -> Result<Vec<IntervalHistogram>, RunDirError> {
         let encoded = BASE64
             .decode(interval.encoded_histogram())
             .map_err(|error| malformed(format!("histogram of {series}: {error}")))?;
-        let histogram = deserializer
+        let histogram: Histogram<u64> = deserializer
             .deserialize(&mut encoded.as_slice())
             .map_err(|error| malformed(format!("histogram of {series}: {error}")))?;
         intervals.push(IntervalHistogram {
             series,
             start_ns: milliseconds_in_ns(interval.start_timestamp()),
             duration_ns: milliseconds_in_ns(interval.duration()),
-            histogram,
+            histogram: SparseHistogram::of(&histogram),
         });
     }
     Ok(intervals)
@@ -190,11 +190,7 @@ mod tests {
                 .iter()
                 .all(|interval| interval.histogram.len() == 1)
         );
-        assert!(
-            intervals[1]
-                .histogram
-                .equivalent(intervals[1].histogram.max(), 2_000_000)
-        );
+        assert!(histogram::<u64>().equivalent(intervals[1].histogram.max(), 2_000_000));
     }
 
     #[test]

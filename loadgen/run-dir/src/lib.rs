@@ -23,6 +23,7 @@ mod metric;
 mod profile;
 mod run;
 mod run_dir;
+mod sparse_histogram;
 pub mod timeline;
 
 pub use counts::Counts;
@@ -33,4 +34,5 @@ pub use metric::{Metric, Series};
 pub use profile::ProfileInfo;
 pub use run::{IntervalHistogram, Run};
 pub use run_dir::RunDir;
+pub use sparse_histogram::SparseHistogram;
 pub use timeline::Timeline;

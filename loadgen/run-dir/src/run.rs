@@ -1,11 +1,10 @@
 //! A run, read back.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hdrhistogram::Histogram;
 
-use crate::{Counts, HostTimeline, Manifest, ProfileInfo, Series, Timeline};
+use crate::{Counts, HostTimeline, Manifest, ProfileInfo, Series, SparseHistogram, Timeline};
 
 /// One interval of one series.
 #[derive(Debug, Clone)]
@@ -17,7 +16,7 @@ pub struct IntervalHistogram {
     /// How long it lasts.
     pub duration_ns: u64,
     /// The latencies of requests that were done in it, in nanoseconds.
-    pub histogram: Histogram<u64>,
+    pub histogram: SparseHistogram,
 }
 
 /// A run, read back from its directory.
@@ -53,22 +52,7 @@ impl Run {
             .iter()
             .filter(|interval| keep(interval.series))
         {
-            // Both have the bounds of `interval_log::histogram`, or the reader widened them.
-            if merged.add(&interval.histogram).is_err() {
-                merged.auto(true);
-                let _ = merged.add(&interval.histogram);
-            }
-        }
-        merged
-    }
-
-    /// Merges the intervals of each series.
-    pub fn by_series(&self) -> BTreeMap<Series, Histogram<u64>> {
-        let mut merged: BTreeMap<Series, Histogram<u64>> = BTreeMap::new();
-        for series in self.intervals.iter().map(|interval| interval.series) {
-            merged
-                .entry(series)
-                .or_insert_with(|| self.merged(|other| other == series));
+            interval.histogram.add_to(&mut merged);
         }
         merged
     }

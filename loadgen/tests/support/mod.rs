@@ -35,7 +35,7 @@ impl Ran {
             .iter()
             .filter(|interval| interval.series.metric == metric)
         {
-            all.add(&interval.histogram).unwrap();
+            interval.histogram.add_to(&mut all);
         }
         all
     }

@@ -25,7 +25,7 @@ impl Merged {
             let sum = histograms
                 .entry((interval.series.metric, interval.series.request))
                 .or_insert_with(tenfold_run_dir::interval_log::histogram);
-            add(sum, &interval.histogram);
+            interval.histogram.add_to(sum);
         }
         Self { histograms }
     }

@@ -29,9 +29,8 @@ impl HeatMap {
             .filter(|i| i.series.metric == Metric::Response)
         {
             let column = (interval.start_ns / bin_ns) as usize;
-            for step in interval.histogram.iter_recorded() {
-                let row = row_of(step.value_iterated_to());
-                *cells.entry((column, row)).or_default() += step.count_since_last_iteration();
+            for (value, count) in interval.histogram.iter() {
+                *cells.entry((column, row_of(value))).or_default() += count;
             }
         }
         let rows = cells.keys().map(|(_, row)| *row);

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use tenfold_run_dir::timeline::Row;
 use tenfold_run_dir::{IntervalHistogram, Metric, Run};
 
-use crate::merged::add;
 use crate::order_statistic::OrderStatistics;
 
 /// Offered and achieved rate over time, each per second.
@@ -122,7 +121,7 @@ fn ordered_by_bin(run: &Run, bin_ns: u64) -> BTreeMap<(u64, Metric), OrderStatis
     for same in intervals.chunk_by(|a, b| (bin(a), a.series.metric) == (bin(b), b.series.metric)) {
         let mut sum = tenfold_run_dir::interval_log::histogram();
         for interval in same {
-            add(&mut sum, &interval.histogram);
+            interval.histogram.add_to(&mut sum);
         }
         if let Some(first) = same.first() {
             ordered.insert((bin(first), first.series.metric), OrderStatistics::of(&sum));

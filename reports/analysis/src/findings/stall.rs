@@ -4,7 +4,7 @@ use tenfold_run_dir::timeline::Row;
 use tenfold_run_dir::{Metric, Run};
 
 use crate::findings::{Confidence, Finding};
-use crate::merged::{Merged, add};
+use crate::merged::Merged;
 use crate::order_statistic::OrderStatistics;
 use crate::window::Window;
 use crate::words;
@@ -96,7 +96,7 @@ fn worst_lag_ns(run: &Run, start_ns: u64, end_ns: u64) -> Option<u64> {
         let within =
             interval.start_ns + interval.duration_ns > start_ns && interval.start_ns <= end_ns;
         if interval.series.metric == Metric::Lag && within {
-            add(&mut lag, &interval.histogram);
+            interval.histogram.add_to(&mut lag);
         }
     }
     (!lag.is_empty()).then(|| lag.max())

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use tenfold_run_dir::counts::{Counts, RequestCounts};
 use tenfold_run_dir::interval_log::{HIGHEST_NS, histogram};
 use tenfold_run_dir::timeline::{Row, Timeline};
-use tenfold_run_dir::{IntervalHistogram, Metric, Series};
+use tenfold_run_dir::{IntervalHistogram, Metric, Series, SparseHistogram};
 
 pub(crate) const ROW_NS: u64 = 1_000_000_000;
 
@@ -148,7 +148,7 @@ impl Recorder {
                 series,
                 start_ns: second * ROW_NS,
                 duration_ns: ROW_NS,
-                histogram,
+                histogram: SparseHistogram::of(&histogram),
             });
         let counts = Counts {
             phases: self.cells,

@@ -126,9 +126,8 @@ fn serve(
             }
         }
         let now = Instant::now();
-        while due.front().is_some_and(|(at, _)| *at <= now) {
-            due.pop_front()
-                .map(|(_, index)| answer(&connections[index]));
+        while let Some((_, index)) = due.pop_front_if(|(at, _)| *at <= now) {
+            answer(&connections[index]);
         }
         if let Some((_, until)) = stall.get().filter(|(_, until)| now >= *until) {
             // The newest first.

@@ -8,6 +8,8 @@
 //! to write thousands of answers, some 8 us each; the server tells how long it took, and the closed
 //! form is stretched by that.
 
+#![allow(clippy::print_stdout, reason = "the figures are the point")]
+
 mod support;
 
 use std::time::Duration;

@@ -133,6 +133,10 @@ pub(crate) struct Recorder {
     in_flight_since: u64,
     service_sum_ns: u64,
     last_done: u64,
+    /// When the interval that is recorded now began.
+    interval_start: u64,
+    /// The generator's CPU time in the intervals before.
+    cpu_ns: u64,
     /// Response times of this interval, of all requests: for the live view.
     recent: Histogram<u64>,
     recent_lag: Histogram<u64>,
@@ -166,6 +170,8 @@ impl Recorder {
             in_flight_since: 0,
             service_sum_ns: 0,
             last_done: 0,
+            interval_start: 0,
+            cpu_ns: 0,
             recent: histogram(),
             recent_lag: histogram(),
             writer,
@@ -293,15 +299,41 @@ impl Recorder {
     ///
     /// `cpu_ns` is the generator's CPU time since the interval before.
     pub(crate) fn end_interval(&mut self, now: u64, phase: usize, waiting: usize, cpu_ns: u64) {
+        let since = self.interval_start;
         let in_flight = self.in_flight;
-        let row = self.row(now.saturating_sub(1));
+        // Intervals end a little after the second, or long after it where the generator stood still:
+        // how things stand belongs to the row in which the middle of the interval lies.
+        let row = self.row(since + now.saturating_sub(since) / 2);
         row.in_flight = in_flight;
         row.waiting = waiting as u64;
         row.phase = phase;
-        row.generator_cpu_ns += cpu_ns;
+        self.row(now.saturating_sub(1));
+        self.spread_cpu(now, cpu_ns);
+        self.interval_start = now;
         self.writer.end_interval(now);
         self.recent.reset();
         self.recent_lag.reset();
+    }
+
+    /// Adds CPU time since the last interval's end to the rows that the time up to `now` lies in, each
+    /// its share; what lies beyond the last row goes to that.
+    fn spread_cpu(&mut self, now: u64, cpu_ns: u64) {
+        let since = self.interval_start;
+        let Some(last) = self.rows.len().checked_sub(1) else {
+            return;
+        };
+        let index = |at_ns: u64| usize::try_from(at_ns / ROW_NS).map_or(last, |row| row.min(last));
+        let (first, last) = (index(since), index(now.saturating_sub(1).max(since)));
+        let mut left = cpu_ns;
+        for row in &mut self.rows[first..last] {
+            let covered = (row.start_ns + row.duration_ns).saturating_sub(since.max(row.start_ns));
+            let share = covered as f64 / now.saturating_sub(since).max(1) as f64;
+            let part = ((cpu_ns as f64 * share) as u64).min(left);
+            row.generator_cpu_ns += part;
+            left -= part;
+        }
+        self.rows[last].generator_cpu_ns += left;
+        self.cpu_ns = self.cpu_ns.saturating_add(cpu_ns);
     }
 
     /// Response times and lag since the last interval's end.
@@ -320,8 +352,15 @@ impl Recorder {
     }
 
     /// Ends the record at `now`, and waits until it is on disk.
-    pub(crate) fn finish(mut self, now: u64) -> Result<(Counts, Timeline), RunDirError> {
+    ///
+    /// `cpu_ns` is the generator's CPU time since the start.
+    pub(crate) fn finish(
+        mut self,
+        now: u64,
+        cpu_ns: u64,
+    ) -> Result<(Counts, Timeline), RunDirError> {
         self.change_in_flight(now);
+        self.spread_cpu(now, cpu_ns.saturating_sub(self.cpu_ns));
         let elapsed_ns = if self.in_flight > 0 {
             now
         } else {
@@ -346,5 +385,85 @@ impl Recorder {
             ..Counts::default()
         };
         Ok((counts, Timeline { rows: self.rows }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::SystemTime;
+
+    use tenfold_run_dir::interval_log::IntervalLog;
+
+    use super::*;
+
+    const SCENARIO: &str = r#"
+        version = 1
+        name = "rows"
+        [[phases]]
+        name = "all"
+        kind = "constant"
+        rate = "1/s"
+        duration = "10s"
+        [[requests]]
+        name = "read"
+        kind = "read"
+        weight = 1
+        method = "GET"
+        path = "/"
+    "#;
+
+    fn recorder(directory: &Path) -> Recorder {
+        let scenario = Scenario::parse(SCENARIO, Path::new("rows.toml")).unwrap();
+        let path = directory.join("intervals.hlog");
+        let log = IntervalLog::create(&path, SystemTime::UNIX_EPOCH).unwrap();
+        Recorder::new(&scenario, LogWriter::start(log, 1, 1).unwrap())
+    }
+
+    #[test]
+    fn an_interval_that_ends_just_after_the_second_is_noted_in_the_row_of_that_second() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut recorder = recorder(directory.path());
+        recorder.in_flight = 7;
+        recorder.end_interval(1_000_000_000, 0, 3, 100);
+        recorder.in_flight = 8;
+        recorder.end_interval(2_000_000_000, 0, 4, 200);
+        recorder.in_flight = 0;
+        let (_, timeline) = recorder.finish(2_500_000_000, 350).unwrap();
+        let seen: Vec<_> = timeline
+            .rows
+            .iter()
+            .map(|row| (row.in_flight, row.waiting, row.generator_cpu_ns))
+            .collect();
+        assert_eq!(seen, [(7, 3, 100), (8, 4, 250)]);
+
+        let mut recorder = self::recorder(directory.path());
+        recorder.in_flight = 7;
+        recorder.end_interval(1_000_900_000, 0, 3, 1_000_900_000);
+        recorder.in_flight = 0;
+        recorder.end_interval(2_000_300_000, 0, 0, 999_400_000);
+        let (_, timeline) = recorder.finish(2_000_400_000, 2_000_400_000).unwrap();
+        assert_eq!(timeline.rows[0].in_flight, 7);
+        for row in &timeline.rows[..2] {
+            assert!(
+                row.generator_cpu_ns.abs_diff(1_000_000_000) < 1_000,
+                "a thread that is always busy uses one processor: {row:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_processor_time_of_a_late_interval_is_shared_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut recorder = recorder(directory.path());
+        recorder.end_interval(1_300_000_000, 0, 0, 1_300_000_000);
+        recorder.end_interval(2_000_000_000, 0, 0, 700_000_000);
+        let (_, timeline) = recorder.finish(2_000_000_000, 2_000_000_000).unwrap();
+        for row in &timeline.rows {
+            assert!(
+                row.generator_cpu_ns.abs_diff(1_000_000_000) < 1_000,
+                "{row:?}"
+            );
+        }
     }
 }

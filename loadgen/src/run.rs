@@ -169,7 +169,7 @@ async fn run_on_this_thread(options: Options<'_>) -> Result<Recording, LoadError
             "the record was closed before the run ended".to_owned(),
         ));
     };
-    let (mut counts, timeline) = recorder.finish(now)?;
+    let (mut counts, timeline) = recorder.finish(now, cpu_ns)?;
     shared.dispatcher.close();
     counts.interrupted = interrupted.then(|| "interrupted".to_owned());
     counts.set_up_requests = set_up_requests;

@@ -182,8 +182,10 @@ fn a_quick_failure_flatters_no_latency() {
 
 #[test]
 fn arrivals_wait_for_users_and_are_dropped_when_it_takes_too_long() {
-    // Two users, each held for 300 ms by a server that never answers; a wait of 100 ms.
-    let scenario = SCENARIO.replace("users = 50", "users = 2\nwait = \"100ms\"");
+    // Two users, each held for 2 s by a server that never answers; a wait of 100 ms.
+    let scenario = SCENARIO
+        .replace("users = 50", "users = 2\nwait = \"100ms\"")
+        .replace("timeout = \"300ms\"", "timeout = \"2s\"");
     let server = RawServer::always(b"", Then::Hang);
     let ran = support::run(&scenario, server.address, |_| ());
     let total = ran.total();

@@ -12,7 +12,7 @@ use support::{Ended, Workplace, light_scenario, read_json};
 fn a_frozen_generator_is_told_from_a_frozen_service() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
-    place.write("light.toml", &light_scenario("1000/s", "10s"));
+    place.write("light.toml", &light_scenario("200/s", "10s"));
     let url = service.url();
     let generator = place
         .tenfold(&["run", "light.toml", "--target", &url, "--out", "run"])

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
-use tenfold_run_dir::counts::{Counts, KeyCounts, RequestCounts, TopCount};
+use tenfold_run_dir::counts::{Counts, InTime, KeyCounts, RequestCounts, TopCount};
 use tenfold_run_dir::interval_log::{HIGHEST_NS, histogram};
 use tenfold_run_dir::timeline::{Row, Timeline};
 use tenfold_run_dir::{Metric, RunDirError, Series};
@@ -122,6 +122,9 @@ pub(crate) struct Tally {
 #[derive(Debug)]
 pub(crate) struct Recorder {
     counted: Vec<bool>,
+    /// Begin and end of each counted phase.
+    spans: Vec<(u64, u64)>,
+    in_time: InTime,
     kinds: Vec<Kind>,
     key_spaces: Vec<Option<usize>>,
     cells: Vec<Vec<Cell>>,
@@ -147,6 +150,16 @@ impl Recorder {
     pub(crate) fn new(scenario: &Scenario, writer: LogWriter) -> Self {
         Self {
             counted: scenario.phases.iter().map(|phase| !phase.warm_up).collect(),
+            spans: scenario
+                .phases
+                .iter()
+                .filter(|phase| !phase.warm_up)
+                .map(|phase| {
+                    let end = phase.start.saturating_add(phase.duration);
+                    (nanoseconds(phase.start), nanoseconds(end))
+                })
+                .collect(),
+            in_time: InTime::default(),
             kinds: scenario
                 .requests
                 .iter()
@@ -185,6 +198,7 @@ impl Recorder {
             self.rows.push(Row {
                 start_ns,
                 duration_ns: ROW_NS,
+                phase: self.rows.last().map_or(0, |row| row.phase),
                 ..Row::default()
             });
         }
@@ -252,10 +266,16 @@ impl Recorder {
                 cell.completed += 1;
                 self.tally.completed += 1;
                 let kind = self.kinds[request];
-                let row = self.row(stamps.done);
+                let in_time = u64::from(self.is_in_time(stamps.done));
                 match kind {
-                    Kind::Read => row.reads += 1,
-                    Kind::Write => row.writes += 1,
+                    Kind::Read => {
+                        self.row(stamps.done).reads += 1;
+                        self.in_time.reads += in_time;
+                    }
+                    Kind::Write => {
+                        self.row(stamps.done).writes += 1;
+                        self.in_time.writes += in_time;
+                    }
                 }
             }
             Some(failure) => {
@@ -284,6 +304,14 @@ impl Recorder {
             self.recent
                 .saturating_record(stamps.response().min(HIGHEST_NS));
         }
+    }
+
+    fn is_in_time(&self, at_ns: u64) -> bool {
+        // Phases follow one another, so only the last that has begun can last still.
+        let begun = self.spans.partition_point(|(start, _)| *start <= at_ns);
+        begun
+            .checked_sub(1)
+            .is_some_and(|last| at_ns < self.spans[last].1)
     }
 
     fn change_in_flight(&mut self, now: u64) {
@@ -382,6 +410,7 @@ impl Recorder {
             in_flight_ns: self.in_flight_ns,
             service_sum_ns: self.service_sum_ns,
             keys: keys.collect(),
+            in_time: Some(self.in_time),
             ..Counts::default()
         };
         Ok((counts, Timeline { rows: self.rows }))
@@ -450,6 +479,42 @@ mod tests {
                 "a thread that is always busy uses one processor: {row:?}"
             );
         }
+    }
+
+    #[test]
+    fn answers_count_while_the_counted_phases_last() {
+        let warm_up = "name = \"warm\"\nkind = \"constant\"\nrate = \"1/s\"\nduration = \"2500ms\"\n\
+                       warm_up = true\n[[phases]]\nname = \"all\"";
+        let text = SCENARIO.replacen("name = \"all\"", warm_up, 1);
+        let scenario = Scenario::parse(&text, Path::new("rows.toml")).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("intervals.hlog");
+        let log = IntervalLog::create(&path, SystemTime::UNIX_EPOCH).unwrap();
+        let mut recorder = Recorder::new(&scenario, LogWriter::start(log, 2, 1).unwrap());
+        let arrival = scenario.schedule().next().unwrap();
+        for done in [2_499_999_999, 2_500_000_000, 12_499_999_999, 12_500_000_000] {
+            let stamps = Stamps {
+                intended: nanoseconds(arrival.intended),
+                blocked: None,
+                sent: done - 1_000,
+                first_byte: None,
+                done,
+            };
+            let ended = Ended {
+                status: Some(200),
+                body_bytes: 0,
+                failure: None,
+            };
+            recorder.planned(&arrival);
+            recorder.sent(&arrival, &stamps);
+            recorder.done(&arrival, &stamps, ended);
+        }
+        let (counts, _) = recorder.finish(13_000_000_000, 0).unwrap();
+        let expected = InTime {
+            reads: 2,
+            writes: 0,
+        };
+        assert_eq!(counts.in_time, Some(expected));
     }
 
     #[test]

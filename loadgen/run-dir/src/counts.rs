@@ -27,6 +27,19 @@ pub struct Counts {
     pub generator: GeneratorUsage,
     /// By key space, in the manifest's order.
     pub keys: Vec<KeyCounts>,
+    /// What was answered while the counted phases lasted; none in a run of an older version.
+    #[serde(default)]
+    pub in_time: Option<InTime>,
+}
+
+/// Answers as expected that were complete while a counted phase lasted, whichever phase their
+/// arrivals belong to: the rows of the time line do not end where phases do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InTime {
+    /// Reads among them.
+    pub reads: u64,
+    /// Writes among them.
+    pub writes: u64,
 }
 
 /// What became of the arrivals of one request in one phase.

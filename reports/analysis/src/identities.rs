@@ -1,8 +1,8 @@
 //! What must hold in every run.
 
 use serde::{Deserialize, Serialize};
-use tenfold_run_dir::Run;
 use tenfold_run_dir::counts::RequestCounts;
+use tenfold_run_dir::{Metric, Run};
 
 use crate::words;
 
@@ -35,7 +35,7 @@ pub(crate) fn identities(run: &Run) -> Vec<Identity> {
     for counts in run.counts.phases.iter().flatten() {
         all.add(counts);
     }
-    let mut checked = vec![planned(&all), sent(&all)];
+    let mut checked = vec![planned(&all), sent(&all), logged(run, &all)];
     checked.extend(server_counter(run, &all));
     checked.extend(little(run, &all));
     checked
@@ -64,6 +64,31 @@ fn sent(all: &RequestCounts) -> Identity {
             words::count(all.completed),
             words::count(all.failed),
             words::count(all.in_flight)
+        ),
+    }
+}
+
+/// The interval log holds a response time for every request that was answered as expected or timed
+/// out, and a lag for every one that was sent; one that was cut short does not.
+fn logged(run: &Run, all: &RequestCounts) -> Identity {
+    let held = |metric| -> u64 {
+        let intervals = run.intervals.iter();
+        intervals
+            .filter(|interval| interval.series.metric == metric)
+            .map(|interval| interval.histogram.len())
+            .sum()
+    };
+    let (responses, lags) = (held(Metric::Response), held(Metric::Lag));
+    let timed_out = all.failures.get("timeout").copied().unwrap_or(0);
+    Identity {
+        name: "the interval log is whole".to_owned(),
+        holds: Some(responses == all.completed + timed_out && lags == all.sent),
+        figures: format!(
+            "{} response times of {} requests completed or timed out, {} lags of {} sent",
+            words::count(responses),
+            words::count(all.completed + timed_out),
+            words::count(lags),
+            words::count(all.sent)
         ),
     }
 }

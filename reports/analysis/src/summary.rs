@@ -148,13 +148,8 @@ pub fn summarise(run: &Run) -> Summary {
                 .is_some_and(|request| request.kind == kind)
         };
         let arrivals = Arrivals::from(&total(&by_request, is_kind));
-        let completed = window.sum(run, |row| {
-            if kind == "read" {
-                row.reads
-            } else {
-                row.writes
-            }
-        });
+        let [reads, writes] = answered_in_time(run, &window);
+        let completed = if kind == "read" { reads } else { writes };
         Group {
             rate_per_s: Rates::new(arrivals.planned, completed, window.seconds()),
             arrivals,
@@ -179,7 +174,7 @@ pub fn summarise(run: &Run) -> Summary {
                 body_bytes: counts.body_bytes,
             }
         });
-    let completed = window.sum(run, |row| row.reads + row.writes);
+    let completed = answered_in_time(run, &window).iter().sum();
     let target_usage = TargetUsage::of(run, &window);
     let mut summary = Summary {
         version: SUMMARY_VERSION,
@@ -213,6 +208,20 @@ pub fn summarise(run: &Run) -> Summary {
     summary.findings = findings(run, &merged, &window, &summary);
     summary.next = next_step(&summary);
     summary
+}
+
+/// Returns the reads and the writes that were answered while the counted phases lasted.
+///
+/// A run that did not count them has only the rows of its time line, of which one that a phase ends
+/// in is taken in proportion.
+fn answered_in_time(run: &Run, window: &Window) -> [f64; 2] {
+    match run.counts.in_time {
+        Some(in_time) => [in_time.reads as f64, in_time.writes as f64],
+        None => [
+            window.sum(run, |row| row.reads),
+            window.sum(run, |row| row.writes),
+        ],
+    }
 }
 
 /// Sums each request's counts over the phases that count, or over warm-up.

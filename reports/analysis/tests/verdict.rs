@@ -3,6 +3,7 @@
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{MeasurementVerdict, SloVerdict, Summary, summarise};
 use tenfold_run_dir::Run;
+use tenfold_run_dir::counts::InTime;
 
 fn steady() -> MadeUp {
     MadeUp {
@@ -45,7 +46,7 @@ fn a_sound_run_is_valid_and_meets_its_objectives() {
             .iter()
             .all(|identity| identity.holds == Some(true))
     );
-    assert_eq!(summary.identities.len(), 4);
+    assert_eq!(summary.identities.len(), 5);
 }
 
 #[test]
@@ -138,6 +139,27 @@ fn a_saturated_generator_is_its_own_fault() {
     let (measurement, reasons) = verdict(&summary);
     assert_eq!(measurement, MeasurementVerdict::Invalid);
     assert!(reasons.contains("could not send fast enough"), "{reasons}");
+}
+
+#[test]
+fn an_interval_log_that_was_cut_short_is_invalid() {
+    let summary = changed(|run| run.intervals.truncate(run.intervals.len() / 2));
+    let (measurement, reasons) = verdict(&summary);
+    assert_eq!(measurement, MeasurementVerdict::Invalid);
+    assert!(reasons.contains("the interval log is whole"), "{reasons}");
+}
+
+#[test]
+fn what_was_answered_in_time_is_what_was_achieved() {
+    let summary = changed(|run| {
+        run.counts.in_time = Some(InTime {
+            reads: 8_000,
+            writes: 200,
+        });
+    });
+    assert_eq!(summary.rate_per_s.achieved, 410.0);
+    assert_eq!(summary.reads.rate_per_s.achieved, 400.0);
+    assert_eq!(summary.writes.rate_per_s.achieved, 10.0);
 }
 
 #[test]

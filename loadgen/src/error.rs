@@ -31,6 +31,9 @@ pub enum LoadError {
         /// Why it failed.
         reason: String,
     },
+    /// The run was told to end before its first arrival.
+    #[error("interrupted before the first arrival; nothing was measured")]
+    Interrupted,
     /// Goose could not start the users.
     #[error("could not start the users: {0}")]
     Users(String),

@@ -119,7 +119,10 @@ async fn run_on_this_thread(options: Options<'_>) -> Result<Recording, LoadError
     } = options;
     make_room_for(scenario.load.users.saturating_add(OTHER_FILES));
     let address = target.reach()?;
-    let sessions = log_in(&scenario, &address).await?;
+    let sessions = tokio::select! {
+        sessions = log_in(&scenario, &address) => sessions?,
+        () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
+    };
     let set_up_requests = sessions.len() as u64;
     on_ready();
 
@@ -133,7 +136,10 @@ async fn run_on_this_thread(options: Options<'_>) -> Result<Recording, LoadError
     let recorder = Recorder::new(&scenario, writer);
     let shared = Arc::new(Shared::new(scenario, address, sessions, recorder));
     if shared.scenario.load.model == Model::Open {
-        hatch_idle(&shared).await?;
+        tokio::select! {
+            hatched = hatch_idle(&shared) => hatched?,
+            () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
+        }
     }
 
     let start = Instant::now() + LEAD;

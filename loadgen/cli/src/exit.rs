@@ -85,6 +85,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
         if let Some(error) = cause.downcast_ref::<LoadError>() {
             return match error {
                 LoadError::Target { .. } => BAD_CONFIGURATION,
+                LoadError::Interrupted => Exit::Interrupted.code(),
                 LoadError::Unreachable { .. } | LoadError::SetUp { .. } => TARGET_FAILED,
                 _ => Exit::Failed.code(),
             };

@@ -130,6 +130,28 @@ fn an_interrupt_keeps_what_was_measured() {
 }
 
 #[test]
+fn an_interrupt_before_the_first_arrival_leaves_nothing() {
+    let place = Workplace::new();
+    // It accepts connections, and never answers the first log-in.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!("http://{}", listener.local_addr().unwrap());
+    let running = place
+        .tenfold(&["run", "uneven", "--target", &target, "--out", "run"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    kill_process(Pid::from_child(&running), Signal::INT).unwrap();
+    let ended = Ended::of(running.wait_with_output().unwrap()).expect(105);
+    assert!(
+        ended.stderr.contains("nothing was measured"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!place.path("run").exists());
+}
+
+#[test]
 fn a_missed_objective_has_its_own_exit_code() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);

@@ -315,6 +315,7 @@ async fn what_is_unknown_is_not_found() {
         "/static/nothing.css",
         "/static/../Cargo.toml",
         "/static/..%2f..%2fCargo.toml",
+        "/static/%ff",
         "/metrics",
         "/debug/pprof/profile",
     ] {
@@ -380,6 +381,8 @@ async fn bodies_are_checked() {
     )
     .await;
     problem(send("application/json", "{}".to_owned()).await, 422).await;
+    // A list of the fields is no object, though it could be read as one.
+    problem(send("application/json", " [\"x\"]".to_owned()).await, 422).await;
     problem(
         send("application/json", "{\"content\":\"x\",\"y\":1}".to_owned()).await,
         422,

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use axum::body::{Body, Bytes};
 use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::response::Response;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH,
@@ -100,11 +101,17 @@ pub(super) fn is_fresh(headers: &HeaderMap, etag: &str, changed: Option<&str>) -
             content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn read(params: RawPathParams, headers: HeaderMap) -> Answer {
-    let name = params.iter().next().map_or("", |(_, name)| name);
-    let asset = ASSETS
-        .iter()
-        .find(|asset| asset.name == name)
+pub(super) async fn read(
+    params: Result<RawPathParams, RawPathParamsRejection>,
+    headers: HeaderMap,
+) -> Answer {
+    // A path that is no UTF-8 names nothing; axum's own answer would be no problem document.
+    let asset = params
+        .ok()
+        .and_then(|params| {
+            let (_, name) = params.iter().next()?;
+            ASSETS.iter().find(|asset| asset.name == name)
+        })
         .ok_or_else(|| Problem::not_found("there is no such asset"))?;
     let fresh = is_fresh(
         &headers,

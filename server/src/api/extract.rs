@@ -172,6 +172,12 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
             ));
         }
         let body = read(request, app.body_limit, app).await?;
+        // serde takes a list for an object whose fields come in that order; /openapi.json does not.
+        if body.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Problem::unprocessable(
+                "the JSON is a list; this resource takes an object, see /openapi.json",
+            ));
+        }
         serde_json::from_slice(&body).map(Self).map_err(|error| {
             // The place is told, not the text around it: that may be a password.
             let place = format!("line {}, column {}", error.line(), error.column());

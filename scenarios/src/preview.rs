@@ -278,13 +278,12 @@ impl fmt::Display for Preview {
             let length = format_duration(Duration::from_secs_f64(phase.duration_s));
             write!(f, "  {:width$} {length:>10}", phase.name)?;
             if self.model == Model::Open {
-                let peak = phase
-                    .peak_rate_per_s
-                    .map_or("-".to_owned(), |rate| format!("{rate:.1}"));
+                let peak = phase.peak_rate_per_s.map_or("-".to_owned(), per_second);
                 write!(
                     f,
-                    " {:>12} {:>11.1} {peak:>11}",
-                    phase.arrivals, phase.mean_rate_per_s
+                    " {:>12} {:>11} {peak:>11}",
+                    phase.arrivals,
+                    per_second(phase.mean_rate_per_s)
                 )?;
             }
             writeln!(f, "{}", if phase.warm_up { "  not counted" } else { "" })?;
@@ -310,10 +309,10 @@ impl fmt::Display for Preview {
                 write!(f, " ({:.2} : 1)", self.reads as f64 / self.writes as f64)?;
             }
             if let Some(mean) = self.mean_rate_per_s {
-                write!(f, "; {mean:.1}/s on average")?;
+                write!(f, "; {}/s on average", per_second(mean))?;
             }
             if let Some(peak) = self.peak_rate_per_s {
-                write!(f, ", {peak:.1}/s at the peak")?;
+                write!(f, ", {}/s at the peak", per_second(peak))?;
             }
             writeln!(f)?;
         }
@@ -353,5 +352,28 @@ impl fmt::Display for Preview {
             write!(f, "\n  rule: {rule}")?;
         }
         Ok(())
+    }
+}
+
+/// Writes a rate: to a tenth, or to three digits where that would be none.
+fn per_second(rate: f64) -> String {
+    if rate == 0.0 || rate >= 1.0 {
+        return format!("{rate:.1}");
+    }
+    let places = (2.0 - rate.log10().floor()).clamp(3.0, 9.0) as usize;
+    format!("{rate:.places$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn low_rates_are_not_written_as_none() {
+        let shown = [0.0, 0.03346, 0.5, 0.000_012, 1.0, 33_349.04].map(per_second);
+        assert_eq!(
+            shown,
+            ["0.0", "0.0335", "0.500", "0.0000120", "1.0", "33349.0"]
+        );
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::arrival::Draw;
@@ -85,6 +86,10 @@ pub enum RenderError {
         header: String,
     },
 }
+
+/// What says where a message ends and what becomes of its connection. A scenario that set it wrong
+/// would make one request swallow the next.
+const FRAMING: [HeaderName; 4] = [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE];
 
 #[derive(Debug, Clone)]
 enum Header {
@@ -216,6 +221,11 @@ impl Request {
                         crate::fields::clip(&header)
                     ))
                 })?;
+                if FRAMING.contains(&parsed) {
+                    return Err(value
+                        .error(format!("`{parsed}` is not for a scenario to set"))
+                        .hint("leave it out: the generator writes it to suit the body"));
+                }
                 let template = template(&value)?;
                 let made = match template.constant() {
                     Some(text) => Header::Constant(HeaderValue::from_str(text).map_err(|_| {

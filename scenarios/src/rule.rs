@@ -37,7 +37,8 @@ pub enum Metric {
     Mean(Latency),
     /// The highest latency.
     Max(Latency),
-    /// Failed requests among those that were sent.
+    /// What came to nothing among what came to an end:
+    /// (failed + dropped) / (completed + failed + dropped).
     Errors,
     /// Achieved rate by offered rate.
     Rate,

@@ -105,6 +105,25 @@ fn mistakes_are_told_with_place_and_remedy() {
 }
 
 #[test]
+fn headers_that_frame_a_message_are_not_for_a_scenario() {
+    for header in [
+        "content-length",
+        "Transfer-Encoding",
+        "connection",
+        "upgrade",
+    ] {
+        let message = with(
+            "expect = [200]",
+            &format!("headers = {{ {header} = \"1\" }}"),
+        );
+        assert!(
+            message.contains("is not for a scenario to set"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn rules_that_could_never_be_judged_are_refused() {
     let messages = [
         rule(r#"p99 < 50ms for "raed post""#),

@@ -24,6 +24,8 @@ pub(crate) async fn pace(shared: &Arc<Shared>) -> std::io::Result<Duration> {
     let mut schedule = shared.scenario.schedule().peekable();
     let mut rate = RateFollower::default();
     let mut longest = Duration::ZERO;
+    // Until then the clock reads zero, and a request sent would seem to take no time.
+    timer.sleep(shared.clock.until_start()).await?;
     while !shared.is_stopped() {
         let now = shared.clock.now();
         while let Some(arrival) = schedule.next_if(|arrival| nanoseconds(arrival.intended) <= now) {

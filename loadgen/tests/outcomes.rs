@@ -224,3 +224,37 @@ fn the_wait_for_a_user_is_told_apart_from_lag() {
         "the wait is no lag"
     );
 }
+
+#[test]
+fn an_arrival_at_the_very_start_takes_time() {
+    // The clock starts a little after everything is ready; a trace's first entry is due at zero.
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(
+        directory.path().join("t.jsonl"),
+        "{\"at_ms\":0,\"request\":\"GET\",\"target\":\"/\"}\n",
+    )
+    .unwrap();
+    let scenario = r#"
+version = 1
+name = "trace"
+[[phases]]
+name = "trace"
+kind = "trace"
+file = "t.jsonl"
+[[requests]]
+name = "GET"
+kind = "read"
+path = "{target}"
+"#;
+    let path = directory.path().join("trace.toml");
+    std::fs::write(&path, scenario).unwrap();
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    let server = RawServer::always(answer, Then::KeepAlive);
+    let scenario = tenfold_scenarios::Scenario::read(&path).unwrap();
+    let ran = support::run_scenario(scenario, server.address, |_| ());
+    assert_eq!(ran.total().completed, 1);
+    assert!(
+        ran.latency(Metric::Service).min() > 1_000,
+        "an exchange takes microseconds"
+    );
+}

@@ -241,3 +241,20 @@ fn rules_are_read_in_every_form() {
     assert_eq!(read("rate >= 100%").1, Comparison::GreaterOrEqual);
     assert!(less.holds(1.0, 2.0) && !less.holds(2.0, 2.0));
 }
+
+#[test]
+fn more_requests_than_there_is_room_for_are_refused() {
+    let mut text = String::from(
+        "version = 1\nname = \"many\"\n[[phases]]\nname = \"p\"\nkind = \"constant\"\n\
+         rate = \"10/s\"\nduration = \"1s\"\n",
+    );
+    for n in 0..257 {
+        text.push_str(&format!(
+            "[[requests]]\nname = \"r{n}\"\nkind = \"read\"\npath = \"/{n}\"\n"
+        ));
+    }
+    let error = tenfold_scenarios::Scenario::parse(&text, std::path::Path::new("many.toml"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("at most 256 requests"), "{error}");
+}

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::BoolishValueParser;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tenfold_scenarios::Rate;
 
 use crate::values::{duration, rate};
@@ -15,6 +17,47 @@ use crate::values::{duration, rate};
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads the command line and the environment.
+    ///
+    /// Where a flag contradicts an environment variable, the flag wins; two flags that contradict
+    /// each other are an error.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches()?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        if let (Command::Run(run), Some(given)) =
+            (&mut cli.command, matches.subcommand_matches("run"))
+        {
+            run.settle(given)?;
+        }
+        Ok(cli)
+    }
+}
+
+impl RunArguments {
+    /// A target and a stage exclude each other.
+    fn settle(&mut self, given: &ArgMatches) -> Result<(), clap::Error> {
+        if self.target.is_none() || self.stage.is_none() {
+            return Ok(());
+        }
+        let by_flag = |name| given.value_source(name) == Some(ValueSource::CommandLine);
+        match (by_flag("target"), by_flag("stage")) {
+            (false, true) => {
+                self.target = None;
+                self.admin = None;
+            }
+            (true, false) => self.stage = None,
+            (true, true) | (false, false) => {
+                return Err(Cli::command().error(
+                    clap::error::ErrorKind::ArgumentConflict,
+                    "--target names a service of yours and --stage one of ours: give one of them",
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -52,7 +95,7 @@ pub(crate) struct RunArguments {
     )]
     pub(crate) target: Option<String>,
     /// Where the target has /metrics and /debug/pprof; not asked for where it is not given
-    #[arg(long, value_name = "URL", env = "TENFOLD_ADMIN", requires = "target")]
+    #[arg(long, value_name = "URL", env = "TENFOLD_ADMIN")]
     pub(crate) admin: Option<String>,
     /// The stage of the reference service to start and send to [default: single-box]
     #[arg(long, value_name = "NAME", env = "TENFOLD_STAGE")]
@@ -82,13 +125,13 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "DIR", env = "TENFOLD_OUT")]
     pub(crate) out: Option<PathBuf>,
     /// Print the summary as one JSON document, and nothing else, on standard output
-    #[arg(long, env = "TENFOLD_JSON")]
+    #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
     /// Print what the scenario would do, and send nothing
-    #[arg(long, conflicts_with_all = ["out", "target", "stage", "admin", "store"])]
+    #[arg(long, env = "TENFOLD_CHECK", value_parser = BoolishValueParser::new())]
     pub(crate) check: bool,
     /// Take no CPU profile
-    #[arg(long, env = "TENFOLD_NO_PROFILE")]
+    #[arg(long, env = "TENFOLD_NO_PROFILE", value_parser = BoolishValueParser::new())]
     pub(crate) no_profile: bool,
 }
 
@@ -110,16 +153,16 @@ pub(crate) struct RecordArguments {
     )]
     pub(crate) speed: f64,
     /// Fit a scenario (rate curve, mix, key popularity) rather than write a trace
-    #[arg(long, env = "TENFOLD_MODEL")]
+    #[arg(long, env = "TENFOLD_MODEL", value_parser = BoolishValueParser::new())]
     pub(crate) model: bool,
     /// The log's format, as Apache's LogFormat has it
     #[arg(long, value_name = "FORMAT", env = "TENFOLD_FORMAT")]
     pub(crate) format: Option<String>,
     /// Overwrite what is there
-    #[arg(long, env = "TENFOLD_FORCE")]
+    #[arg(long, env = "TENFOLD_FORCE", value_parser = BoolishValueParser::new())]
     pub(crate) force: bool,
     /// Print what was found as one JSON document, and nothing else, on standard output
-    #[arg(long, env = "TENFOLD_JSON")]
+    #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
 }
 
@@ -132,7 +175,7 @@ pub(crate) struct ReportArguments {
     #[arg(long, value_name = "FILE", env = "TENFOLD_OUT")]
     pub(crate) out: Option<PathBuf>,
     /// Print the summary as one JSON document, and nothing else, on standard output
-    #[arg(long, env = "TENFOLD_JSON")]
+    #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
 }
 
@@ -183,7 +226,7 @@ pub(crate) struct ServeArguments {
     )]
     pub(crate) store: Option<String>,
     /// Serve an empty store rather than load the data set
-    #[arg(long, env = "TENFOLD_EMPTY")]
+    #[arg(long, env = "TENFOLD_EMPTY", value_parser = BoolishValueParser::new())]
     pub(crate) empty: bool,
     /// Users in the data set
     #[arg(long, value_name = "N", default_value_t = 10_000, env = "TENFOLD_DATA_USERS",
@@ -200,13 +243,13 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "FILE", env = "TENFOLD_READY_FILE")]
     pub(crate) ready_file: Option<PathBuf>,
     /// Stop when standard input ends
-    #[arg(long, env = "TENFOLD_STOP_WITH_STDIN")]
+    #[arg(long, env = "TENFOLD_STOP_WITH_STDIN", value_parser = BoolishValueParser::new())]
     pub(crate) stop_with_stdin: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArguments {
     /// Print one JSON document, and nothing else, on standard output
-    #[arg(long, env = "TENFOLD_JSON")]
+    #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
 }

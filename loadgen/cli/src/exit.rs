@@ -10,6 +10,7 @@ use tenfold_run_dir::RunDirError;
 use tenfold_scenarios::ScenarioError;
 use tenfold_scenarios::access_log::{FormatError, LogError};
 use tenfold_scenarios::record::RecordError;
+use tenfold_server::ServeError;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,11 +63,24 @@ pub(crate) fn exit_code_of(done: anyhow::Result<Exit>) -> ExitCode {
     let code = match done {
         Ok(exit) => exit.code(),
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let _ = writeln!(std::io::stderr(), "error: {}", told(&error));
             code_of(&error)
         }
     };
     ExitCode::from(code)
+}
+
+/// The error and its causes in one line; a message that quotes its cause is not followed by it.
+fn told(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
@@ -78,6 +92,9 @@ fn code_of(error: &anyhow::Error) -> u8 {
             || cause.is::<Misuse>()
         {
             return BAD_CONFIGURATION;
+        }
+        if cause.is::<ServeError>() {
+            return TARGET_FAILED;
         }
         if let Some(RunDirError::NotEmpty { .. }) = cause.downcast_ref::<RunDirError>() {
             return BAD_CONFIGURATION;
@@ -113,5 +130,22 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         ExitCode::from(BAD_CONFIGURATION)
     } else {
         ExitCode::SUCCESS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = std::io::Error::other("no space left");
+        let error = anyhow::Error::new(RunDirError::Write {
+            path: "run".into(),
+            source: cause,
+        });
+        assert_eq!(told(&error), "could not write run: no space left");
+        let error = anyhow::anyhow!("connection refused").context("could not reach it");
+        assert_eq!(told(&error), "could not reach it: connection refused");
     }
 }

@@ -24,7 +24,7 @@ impl Live {
             let length = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
             let bar =
                 ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(4));
-            if let Ok(style) = ProgressStyle::with_template("{bar:24} {msg}") {
+            if let Ok(style) = ProgressStyle::with_template("{bar:12} {wide_msg}") {
                 bar.set_style(style);
             }
             bar

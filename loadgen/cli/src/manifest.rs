@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tenfold_run_dir::Manifest;
-use tenfold_run_dir::manifest::{KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, Tool};
+use tenfold_run_dir::manifest::{KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, Tool, VERSION};
 use tenfold_scenarios::{KeySpace, Model, Phase, Scenario};
 
 use crate::cli::RunArguments;
-
-/// The format of the run directory that this version writes.
-const VERSION: u32 = 1;
 
 /// What a run is sent to.
 pub(crate) struct Destination {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::interval_log::{self, IntervalLog};
+use crate::manifest;
 use crate::{Counts, HostTimeline, Manifest, ProfileInfo, Run, RunDirError, Timeline};
 
 /// A run directory on disk.
@@ -116,9 +117,21 @@ impl RunDir {
     /// Reads the run back.
     pub fn read(&self) -> Result<Run, RunDirError> {
         let flamegraph = self.file("profile/flamegraph.svg");
+        let manifest: Manifest = self.read_json("manifest.json")?;
+        if manifest.version != manifest::VERSION {
+            let reason = format!(
+                "it has version {}, and this program reads version {}",
+                manifest.version,
+                manifest::VERSION
+            );
+            return Err(RunDirError::Malformed {
+                path: self.file("manifest.json"),
+                reason,
+            });
+        }
         Ok(Run {
             path: self.path.clone(),
-            manifest: self.read_json("manifest.json")?,
+            manifest,
             counts: self.read_json("counts.json")?,
             timeline: self.read_json("timeline.json")?,
             host: if self.file("host.json").exists() {

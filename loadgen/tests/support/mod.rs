@@ -58,10 +58,19 @@ impl Ran {
 
 /// Runs a scenario against a server; `on_start` is told when the clock reads zero.
 pub(crate) fn run(scenario: &str, server: SocketAddr, on_start: impl FnOnce(Instant)) -> Ran {
+    let scenario = Scenario::parse(scenario, std::path::Path::new("test.toml")).unwrap();
+    run_scenario(scenario, server, on_start)
+}
+
+/// Runs a scenario that has been read already.
+pub(crate) fn run_scenario(
+    scenario: Scenario,
+    server: SocketAddr,
+    on_start: impl FnOnce(Instant),
+) -> Ran {
     let directory = tempfile::tempdir().unwrap();
     let run_dir = RunDir::create(&directory.path().join("run")).unwrap();
     let (_tell, interrupt) = watch::channel(false);
-    let scenario = Scenario::parse(scenario, std::path::Path::new("test.toml")).unwrap();
     let recording = tenfold_loadgen::run(Options {
         scenario,
         target: format!("http://{server}").parse().unwrap(),

@@ -18,6 +18,9 @@ use crate::request::{Request, RequestContext, captured_names};
 use crate::rule::Rule;
 use crate::targets::Targets;
 
+/// Each request has histograms of its own, some megabytes with all phases under way.
+const MOST_REQUESTS: usize = 256;
+
 /// No list of a scenario is longer, so that a run's memory stays bounded.
 const LONGEST_LIST: usize = 10_000;
 
@@ -88,6 +91,14 @@ pub(super) fn read(
         variable_names: names.into(),
         variable_headers: Vec::new(),
     };
+    if request_values.len() > MOST_REQUESTS {
+        return Err(request_list
+            .error(format!(
+                "a scenario has at most {MOST_REQUESTS} requests, and this one has {}",
+                request_values.len()
+            ))
+            .hint("give what differs in a path as `{key}`; a trace takes any number of targets"));
+    }
     let mut requests: Vec<Request> = Vec::new();
     for value in &request_values {
         let request = Request::read(value.table("a request")?, &mut context)?;

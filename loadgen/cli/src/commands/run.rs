@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use tenfold_lab::Lab;
 use tenfold_run_dir::RunDir;
 use tenfold_scenarios::{Overrides, Scenario};
+use tenfold_server::data_set::DataSet;
 
 use crate::cli::RunArguments;
 use crate::exit::{Exit, Misuse};
@@ -177,6 +178,11 @@ fn destination(arguments: &RunArguments) -> anyhow::Result<(Destination, Option<
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let mut options = tenfold_lab::Options::new(program, LAB_DIRECTORY);
     options.store_url = arguments.store.clone();
+    // Told, so that what somebody set for a server of their own doesn't change what is measured.
+    let DataSet {
+        seed, users, posts, ..
+    } = DataSet::default();
+    options.data_set = Some(tenfold_lab::DataSet { seed, users, posts });
     print::note(&format!(
         "starting the reference service at stage {}",
         stage.name

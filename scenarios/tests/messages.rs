@@ -253,7 +253,7 @@ fn more_requests_than_there_is_room_for_are_refused() {
             "[[requests]]\nname = \"r{n}\"\nkind = \"read\"\npath = \"/{n}\"\n"
         ));
     }
-    let error = tenfold_scenarios::Scenario::parse(&text, std::path::Path::new("many.toml"))
+    let error = Scenario::parse(&text, Path::new("many.toml"))
         .unwrap_err()
         .to_string();
     assert!(error.contains("at most 256 requests"), "{error}");

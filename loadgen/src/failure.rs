@@ -17,8 +17,6 @@ pub enum Failure {
     Malformed,
     /// The answer is whole, but its status is not one that the scenario expects.
     UnexpectedStatus,
-    /// The answer is whole, but lacks a variable that the scenario captures from it.
-    MissingCapture,
     /// A template needs a variable that no answer has given.
     MissingVariable,
     /// What the scenario makes of its templates is no HTTP request.
@@ -29,14 +27,13 @@ pub enum Failure {
 
 impl Failure {
     /// Every failure, in the order of the discriminants.
-    pub const ALL: [Failure; 10] = [
+    pub const ALL: [Failure; 9] = [
         Failure::Connect,
         Failure::Timeout,
         Failure::Connection,
         Failure::ShortBody,
         Failure::Malformed,
         Failure::UnexpectedStatus,
-        Failure::MissingCapture,
         Failure::MissingVariable,
         Failure::Unsendable,
         Failure::LostUser,
@@ -51,7 +48,6 @@ impl Failure {
             Failure::ShortBody => "short_body",
             Failure::Malformed => "malformed",
             Failure::UnexpectedStatus => "unexpected_status",
-            Failure::MissingCapture => "missing_capture",
             Failure::MissingVariable => "missing_variable",
             Failure::Unsendable => "unsendable",
             Failure::LostUser => "lost_user",

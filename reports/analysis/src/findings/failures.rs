@@ -61,7 +61,6 @@ fn describe(class: &str) -> &str {
         "short_body" => "bodies cut short",
         "malformed" => "answers that are not HTTP",
         "unexpected_status" => "statuses that the scenario does not expect",
-        "missing_capture" => "answers without the value that the scenario captures",
         "missing_variable" => "values that no earlier answer had given",
         "unsendable" => "requests that could not be put together",
         "lost_user" => "a defect of the generator",
@@ -85,7 +84,7 @@ fn advise(class: &str, request: &str) -> String {
             "Send `{request}` by hand and read the answer's body; if that status is right, add it to \
              `expect`."
         ),
-        "missing_capture" | "missing_variable" | "unsendable" => {
+        "missing_variable" | "unsendable" => {
             format!("Correct the scenario: see what `{request}` needs, and which request gives it.")
         }
         _ => "Read the service's own log at those seconds.".to_owned(),

@@ -6,24 +6,35 @@ use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
+mod alb;
 mod broken_line;
+mod cloudfront;
 mod directive;
 mod error;
 mod field;
 mod format;
+mod har;
+mod har_body;
+mod har_headers;
+mod http_archive;
 mod interner;
 mod line_reader;
+mod log_format;
 mod log_time;
+mod nginx;
 mod read_line;
 mod request_line;
+mod secret;
 mod summary;
 
 pub use broken_line::BrokenLine;
 pub use error::{FormatError, LogError};
 pub use format::Format;
+pub use http_archive::HttpArchive;
 pub use log_time::Grain;
 pub use summary::{HotKey, LogSummary, Share};
 
+use format::Lines;
 use interner::Interner;
 use line_reader::{LineReader, Next};
 use read_line::{Layout, ReadLine};
@@ -36,8 +47,12 @@ pub struct AccessLog {
     pub origin: String,
     /// The layout of its lines, in a word or as given.
     pub format: String,
-    /// How many lines it has, broken ones among them.
+    /// Whether that was found out rather than given.
+    pub detected: bool,
+    /// How many lines it has, broken ones and headers among them; entries of a HAR file.
     pub lines: u64,
+    /// How many lines are headers, which begin with `#` and hold no request.
+    pub headers: u64,
     /// How many lines could not be read.
     pub broken: u64,
     /// The first few of those.
@@ -52,16 +67,25 @@ pub struct AccessLog {
     pub without_request: u64,
     /// How finely its times are told.
     pub grain: Grain,
+    /// What a HAR file tells beyond that.
+    pub archive: Option<HttpArchive>,
     entries: Vec<Entry>,
     methods: Interner,
     targets: Interner,
+    /// Of every entry of a HAR file; empty for others.
+    sent: Vec<Sent>,
+    header_sets: Vec<Vec<(String, String)>>,
+    bodies: Interner,
 }
 
 /// How to read a log.
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
-    /// The layout of the lines; without one Common and Combined are told apart line by line.
+    /// What kind of log it is; without one a HAR file is known by its beginning, and Common,
+    /// Combined and the logs of ALB and CloudFront are told apart line by line.
     pub format: Option<Format>,
+    /// Of which host to take the requests of a HAR file; without one, of the most frequent.
+    pub host: Option<String>,
     /// How many broken lines to keep for the report.
     pub broken_kept: usize,
 }
@@ -89,6 +113,12 @@ pub struct RecordedRequest<'a> {
     pub target: &'a str,
     /// The target as a number, from 0, the same for the same target.
     pub target_id: usize,
+    /// The headers that matter, by name; only HAR files tell them.
+    pub headers: &'a [(String, String)],
+    /// The headers as a number, from 0, the same for the same headers.
+    pub headers_id: usize,
+    /// The body; only HAR files tell it.
+    pub body: Option<&'a str>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +132,17 @@ struct Entry {
     status: u16,
 }
 
+/// What an entry of a HAR file has beside.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    headers: u32,
+    /// `NONE` where there was none.
+    body: u32,
+}
+
 const NONE: u32 = u32::MAX;
+/// Enough to know a HAR file by.
+const BEGINNING: u64 = 512;
 /// As many as a trace phase may have. Larger logs are split first; 10 million take some 400 MB.
 const MOST_REQUESTS: usize = 10_000_000;
 const MOST_TARGET_BYTES: usize = 256 * 1024 * 1024;
@@ -113,6 +153,7 @@ impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             format: None,
+            host: None,
             broken_kept: 5,
         }
     }
@@ -153,17 +194,20 @@ impl AccessLog {
             line: 0,
             source,
         };
-        let mut magic = Vec::with_capacity(2);
-        source
-            .by_ref()
-            .take(2)
-            .read_to_end(&mut magic)
-            .map_err(failed)?;
-        let gzipped = magic == [0x1f, 0x8b];
-        let whole = Cursor::new(magic).chain(source);
+        let (magic, source) = beginning(&mut source, 2).map_err(failed)?;
+        let mut source: Box<dyn BufRead + '_> = match magic == [0x1f, 0x8b] {
+            true => Box::new(BufReader::new(MultiGzDecoder::new(source))),
+            false => Box::new(source),
+        };
+        let (start, whole) = beginning(&mut source, BEGINNING).map_err(failed)?;
         let mut log = Self::empty(origin);
-        match gzipped {
-            true => log.fill(BufReader::new(MultiGzDecoder::new(whole)), options)?,
+        let is_har = match &options.format {
+            Some(format) => format.is_har(),
+            None => har::is_har(&start),
+        };
+        log.detected = options.format.is_none();
+        match is_har {
+            true => log.fill_from_har(whole, options)?,
             false => log.fill(whole, options)?,
         }
         Ok(log)
@@ -171,16 +215,29 @@ impl AccessLog {
 
     /// Returns the lines in time order; lines of one time stay in the order of the file.
     pub fn records(&self) -> impl ExactSizeIterator<Item = Record<'_>> + Clone {
-        self.entries.iter().map(|entry| Record {
-            at_us: entry.at_us,
-            request: (entry.target != NONE).then(|| RecordedRequest {
-                method: self.methods.get(u32::from(entry.method)),
-                target: self.targets.get(entry.target),
-                target_id: entry.target as usize,
-            }),
-            status: (entry.status != 0).then_some(entry.status),
-            bytes: entry.bytes,
-        })
+        self.entries
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| Record {
+                at_us: entry.at_us,
+                request: (entry.target != NONE).then(|| self.request(index, entry)),
+                status: (entry.status != 0).then_some(entry.status),
+                bytes: entry.bytes,
+            })
+    }
+
+    fn request(&self, index: usize, entry: &Entry) -> RecordedRequest<'_> {
+        let sent = self.sent.get(index);
+        let headers_id = sent.map_or(0, |sent| sent.headers as usize);
+        let body = sent.filter(|sent| sent.body != NONE);
+        RecordedRequest {
+            method: self.methods.get(u32::from(entry.method)),
+            target: self.targets.get(entry.target),
+            target_id: entry.target as usize,
+            headers: self.header_sets.get(headers_id).map_or(&[], Vec::as_slice),
+            headers_id,
+            body: body.map(|sent| self.bodies.get(sent.body)),
+        }
     }
 
     /// Returns the number of different targets.
@@ -197,23 +254,30 @@ impl AccessLog {
         Self {
             origin: origin.to_owned(),
             format: String::new(),
+            detected: false,
             lines: 0,
+            headers: 0,
             broken: 0,
             first_broken: Vec::new(),
             cut_short: 0,
             out_of_order: 0,
             without_request: 0,
             grain: Grain::Second,
+            archive: None,
             entries: Vec::new(),
             methods: Interner::default(),
             targets: Interner::default(),
+            sent: Vec::new(),
+            header_sets: Vec::new(),
+            bodies: Interner::default(),
         }
     }
 
     fn fill(&mut self, source: impl BufRead, options: &ReadOptions) -> Result<(), LogError> {
         let mut reader = LineReader::new(source);
+        let mut lines = Lines::new(options.format.as_ref());
         let mut latest = i64::MIN;
-        let (mut common, mut combined) = (0_u64, 0_u64);
+        let mut layouts = [0_u64; Layout::NAMED.len()];
         loop {
             let next = reader.next_line().map_err(|source| LogError::Read {
                 origin: self.origin.clone(),
@@ -224,10 +288,7 @@ impl AccessLog {
                 Next::End => break,
                 Next::Line(line) => {
                     self.lines += 1;
-                    match &options.format {
-                        Some(format) => (line, format.read(line)),
-                        None => (line, Format::read_either(line)),
-                    }
+                    (line, lines.read(line))
                 }
                 Next::TooLong(start) => {
                     self.lines += 1;
@@ -235,7 +296,11 @@ impl AccessLog {
                 }
             };
             let read = match read {
-                Ok(read) => read,
+                Ok(Some(read)) => read,
+                Ok(None) => {
+                    self.headers += 1;
+                    continue;
+                }
                 Err(reason) => {
                     self.broken += 1;
                     if self.first_broken.len() < options.broken_kept {
@@ -245,10 +310,9 @@ impl AccessLog {
                     continue;
                 }
             };
-            match read.layout {
-                Layout::Common => common += 1,
-                Layout::Combined => combined += 1,
-                Layout::Custom => {}
+            let named = Layout::NAMED.iter().position(|named| *named == read.layout);
+            if let Some(named) = named {
+                layouts[named] += 1;
             }
             self.out_of_order += u64::from(read.at_us < latest);
             latest = latest.max(read.at_us);
@@ -270,15 +334,50 @@ impl AccessLog {
                     .unwrap_or_default(),
             });
         }
-        self.format = match (&options.format, common, combined) {
-            (Some(format), ..) => format.text().to_owned(),
-            (None, _, 0) => "common".to_owned(),
-            (None, 0, _) => "combined".to_owned(),
-            (None, common, combined) => format!("common ({common}) and combined ({combined})"),
+        let found: Vec<(Layout, u64)> = std::iter::zip(Layout::NAMED, layouts)
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        self.format = match (&options.format, found.as_slice()) {
+            (Some(format), _) => {
+                // A directive of several lines is told in one.
+                let words: Vec<&str> = format.text().split_whitespace().collect();
+                words.join(" ")
+            }
+            (None, [(layout, _)]) => layout.name().to_owned(),
+            (None, several) => several
+                .iter()
+                .map(|(layout, count)| format!("{} ({count})", layout.name()))
+                .collect::<Vec<_>>()
+                .join(" and "),
         };
         if self.out_of_order > 0 {
             self.entries.sort_by_key(|entry| entry.at_us);
         }
+        Ok(())
+    }
+
+    /// Takes the requests of one host over from a HAR file.
+    fn fill_from_har(
+        &mut self,
+        source: impl BufRead,
+        options: &ReadOptions,
+    ) -> Result<(), LogError> {
+        let har = har::read(source, &self.origin, options)?;
+        self.format = "har".to_owned();
+        (self.lines, self.broken) = (har.entries, har.broken);
+        self.out_of_order = har.out_of_order;
+        self.first_broken = har.first_broken;
+        for request in &har.requests {
+            self.add(&request.line)?;
+            self.sent.push(Sent {
+                headers: request.headers,
+                body: request.body.unwrap_or(NONE),
+            });
+        }
+        // The times of browsers have fractions, also where all of them are zero.
+        self.grain = Grain::Finer;
+        self.archive = Some(har.archive);
+        (self.header_sets, self.bodies) = (har.header_sets, har.bodies);
         Ok(())
     }
 
@@ -316,4 +415,14 @@ impl AccessLog {
         });
         Ok(())
     }
+}
+
+/// Reads so many bytes ahead; returns them, and the source with them before it again.
+fn beginning<R: BufRead>(
+    source: &mut R,
+    length: u64,
+) -> std::io::Result<(Vec<u8>, impl BufRead + use<'_, R>)> {
+    let mut start = Vec::new();
+    source.by_ref().take(length).read_to_end(&mut start)?;
+    Ok((start.clone(), Cursor::new(start).chain(source)))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// A draw is all that [`Request::render`](crate::Request::render) needs, so the same draw always
 /// gives the same bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Draw {
     /// Index into [`Scenario::requests`](crate::Scenario::requests).
     pub request: usize,
@@ -18,6 +18,8 @@ pub struct Draw {
     pub user: u64,
     /// The seed of everything else that is random in this one request (`{text:N}` and the like).
     pub entropy: u64,
+    /// How many arrivals, or journeys, came before it: what takes rows of data one after the other.
+    pub turn: u64,
 }
 
 /// One planned request, with its intended time.

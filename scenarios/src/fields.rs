@@ -135,8 +135,18 @@ impl<'a> Fields<'a> {
         entries
     }
 
+    /// Says whether a field is there, without asking for it.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.table.contains_key(name)
+    }
+
     /// Refuses fields that nobody asked for.
     pub(crate) fn finish(self) -> Result<(), ScenarioError> {
+        self.refuse_unknown()
+    }
+
+    /// Refuses fields that nobody has asked for so far.
+    pub(crate) fn refuse_unknown(&self) -> Result<(), ScenarioError> {
         let unknown = self
             .table
             .keys()
@@ -174,6 +184,30 @@ impl<'a> Value<'a> {
             return Err(self.error(format!("`{}` must be a name of one line", self.name)));
         }
         Ok(text.to_owned())
+    }
+
+    /// Reads a text, a number, or true or false, as the text it is sent as.
+    pub(crate) fn scalar(&self) -> Result<String, ScenarioError> {
+        match self.value.get_ref() {
+            DeValue::String(text) => Ok(text.to_string()),
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
+                Ok(self.json()?.to_string())
+            }
+            _ => Err(self.wrong_type("a text, a number, true or false")),
+        }
+    }
+
+    /// Reads a text, a number, or true or false, as the same value in JSON.
+    pub(crate) fn json(&self) -> Result<serde_json::Value, ScenarioError> {
+        match self.value.get_ref() {
+            DeValue::String(text) => Ok(text.to_string().into()),
+            DeValue::Boolean(flag) => Ok((*flag).into()),
+            DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
+                .map(Into::into)
+                .map_err(|_| self.error(format!("`{}` is out of range", self.name))),
+            DeValue::Float(_) => Ok(self.number(f64::MIN..=f64::MAX)?.into()),
+            _ => Err(self.wrong_type("a text, a number, true or false")),
+        }
     }
 
     pub(crate) fn flag(&self) -> Result<bool, ScenarioError> {
@@ -271,6 +305,11 @@ impl<'a> Value<'a> {
     /// Returns the whole number as written, where the value is one.
     pub(crate) fn is_integer(&self) -> bool {
         matches!(self.value.get_ref(), DeValue::Integer(_))
+    }
+
+    /// Says whether the value is a text.
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::String(_))
     }
 
     /// Says whether the value is a table.

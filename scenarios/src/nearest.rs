@@ -4,7 +4,7 @@
 ///
 /// Near enough is an edit distance (Levenshtein, with swapped neighbours as one edit) of at most a
 /// third of the longer name's length, and at least one.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A name this long is no slip of the finger, and the distance is quadratic.
     if name.len() > 64 {
         return None;

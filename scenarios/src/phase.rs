@@ -204,6 +204,23 @@ impl Phase {
         }
     }
 
+    /// Returns the arrivals to expect before a time since the phase began, likewise.
+    pub fn expected_before(&self, time: Duration) -> f64 {
+        if let Shape::Trace(trace) = &self.shape {
+            return trace.entries_before(time.min(self.duration)) as f64;
+        }
+        let mut left = time.as_secs_f64();
+        let mut expected = 0.0;
+        for segment in self.segments() {
+            expected += segment.mass(left.min(segment.seconds));
+            left -= segment.seconds;
+            if left <= 0.0 {
+                break;
+            }
+        }
+        expected
+    }
+
     /// Returns the highest rate the phase plans, per second; `None` for traces and closed models.
     pub fn peak_rate(&self) -> Option<f64> {
         let segments = self.segments();

@@ -40,7 +40,7 @@ pub struct Preview {
     pub rules: Vec<String>,
     /// Closed: how many users there are.
     pub users: u32,
-    /// Closed: the journeys by name and share.
+    /// The journeys by name and share.
     pub journeys: Vec<(String, f64)>,
 }
 
@@ -199,6 +199,9 @@ fn walked(scenario: &Scenario) -> Vec<Vec<u64>> {
 }
 
 fn expected_counts(scenario: &Scenario) -> Vec<Vec<u64>> {
+    if scenario.journeys_arrive() {
+        return expected_journeys(scenario);
+    }
     let total: f64 = scenario.requests.iter().map(|request| request.weight).sum();
     let share = |weight: f64| if total > 0.0 { weight / total } else { 0.0 };
     let phases = scenario.phases.iter();
@@ -210,6 +213,24 @@ fn expected_counts(scenario: &Scenario) -> Vec<Vec<u64>> {
                 .map(|request| (arrivals * share(request.weight)).round() as u64)
                 .collect()
         })
+        .collect()
+}
+
+/// Counts each arrival as the first request that is written in its journey.
+fn expected_journeys(scenario: &Scenario) -> Vec<Vec<u64>> {
+    let total: f64 = scenario.journeys.iter().map(|journey| journey.weight).sum();
+    let of_phase = |arrivals: f64| {
+        let mut counts = vec![0; scenario.requests.len()];
+        for journey in &scenario.journeys {
+            if let Some(request) = journey.requests().first() {
+                counts[*request] += (arrivals * journey.weight / total).round() as u64;
+            }
+        }
+        counts
+    };
+    let phases = scenario.phases.iter();
+    phases
+        .map(|phase| of_phase(phase.expected_arrivals()))
         .collect()
 }
 
@@ -245,14 +266,19 @@ impl fmt::Display for Preview {
                 "  {} users, each waiting for its response and thinking",
                 self.users
             )?;
-            for (name, share) in &self.journeys {
-                writeln!(f, "  journey {name}: {:.1}% of all", share * 100.0)?;
-            }
+        } else if !self.journeys.is_empty() {
+            writeln!(
+                f,
+                "  each arrival begins a journey; only its first request is counted here"
+            )?;
         } else if !self.exact {
             writeln!(
                 f,
                 "  counts are expected means: the plan is too long to be walked"
             )?;
+        }
+        for (name, share) in &self.journeys {
+            writeln!(f, "  journey {name}: {:.1}% of all", share * 100.0)?;
         }
         let width = self.phases.iter().map(|phase| phase.name.chars().count());
         let names = self

@@ -11,6 +11,7 @@ mod model;
 mod model_toml;
 mod rank_fit;
 mod rate_shape;
+mod request_class;
 mod toml_text;
 mod trace;
 mod zipf_fit;

@@ -1,6 +1,7 @@
 //! What is sent.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
@@ -8,13 +9,16 @@ use http::{HeaderName, HeaderValue, Method};
 
 use crate::arrival::Draw;
 use crate::capture::{Capture, CaptureSource};
+use crate::check::{CAPTURED_BODY_BYTES, Check, Needs, SEARCHED_BODY_BYTES};
 use crate::error::ScenarioError;
 use crate::expect::Expect;
 use crate::fields::{Fields, Value};
 use crate::key_space::KeySpace;
+use crate::names::{Names, check_variable_name};
 use crate::nearest::suggestion;
+use crate::script::{Script, engine};
 use crate::targets::Targets;
-use crate::template::{BUILT_IN, Template, is_variable_name};
+use crate::template::Template;
 use crate::variables::Variables;
 
 /// Whether a request reads or writes.
@@ -43,6 +47,12 @@ pub struct Request {
     pub expect: Expect,
     /// What is taken from its response.
     pub captures: Vec<Capture>,
+    /// What its response must be like, beside its status.
+    pub checks: Vec<Check>,
+    /// What runs before and after it.
+    pub script: Option<Script>,
+    /// What must be kept of a response for captures, checks and script.
+    pub needs: Needs,
     /// Index into [`Scenario::key_spaces`](crate::Scenario::key_spaces).
     pub key_space: Option<usize>,
     path: Template,
@@ -123,7 +133,13 @@ impl fmt::Display for Kind {
 /// What all requests share while they are read.
 pub(crate) struct RequestContext<'a> {
     pub(crate) key_spaces: &'a [KeySpace],
-    pub(crate) variable_names: Arc<[String]>,
+    pub(crate) names: Names,
+    /// Where scripts are found.
+    pub(crate) folder: &'a Path,
+    /// The names of all requests.
+    pub(crate) requests: Arc<[String]>,
+    /// The interpreter of scripts, once there is one.
+    pub(crate) engine: Option<Arc<rhai::Engine>>,
     /// Header templates of captured variables alone, as they are found.
     pub(crate) variable_headers: Vec<Template>,
 }
@@ -136,17 +152,7 @@ pub(crate) fn captured_names(request: &Value<'_>) -> Result<Vec<String>, Scenari
     };
     let mut names = Vec::new();
     for (name, _, value) in capture.table("the captures of a request")?.entries() {
-        if !is_variable_name(&name) || BUILT_IN.contains(&name.as_str()) {
-            return Err(value
-                .error(format!(
-                    "a captured value can't be called `{}`",
-                    crate::fields::clip(&name)
-                ))
-                .hint(format!(
-                    "use lower-case letters, digits and `_`, and none of {}",
-                    BUILT_IN.join(", ")
-                )));
-        }
+        check_variable_name(&name, "a captured value", &value)?;
         names.push(name);
     }
     Ok(names)
@@ -175,7 +181,8 @@ impl Request {
                     .hint("write \"GET\", \"POST\" ...")
             })?,
         };
-        let key_space = match fields.optional("keys") {
+        let keys_value = fields.optional("keys");
+        let key_space = match &keys_value {
             None => None,
             Some(value) => {
                 let wanted = value.text()?;
@@ -194,7 +201,7 @@ impl Request {
                 })?)
             }
         };
-        let names = Arc::clone(&context.variable_names);
+        let names = context.names.clone();
         let template = |value: &Value<'_>| {
             let template = Template::parse(value.text()?, &names)
                 .map_err(|error| value.error(error.message).maybe_hint(error.hint))?;
@@ -251,28 +258,60 @@ impl Request {
         let mut captures = Vec::new();
         if let Some(value) = fields.optional("capture") {
             for (name, _, value) in value.table("the captures of a request")?.entries() {
-                let variable = names.iter().position(|known| *known == name);
+                let variable = names.variables.iter().position(|known| *known == name);
                 captures.push(Capture {
                     variable: variable.unwrap_or(usize::MAX),
                     source: CaptureSource::read(&value)?,
                 });
             }
         }
+        let checks = match fields.optional("checks") {
+            None => Vec::new(),
+            Some(value) => Check::read_all(&value)?,
+        };
+        let script = match fields.optional("script") {
+            None => None,
+            Some(value) => {
+                let engine = context.engine.get_or_insert_with(|| Arc::new(engine()));
+                let (names, requests) = (&names.variables, &context.requests);
+                Some(Script::read(
+                    &value,
+                    context.folder,
+                    engine,
+                    names,
+                    requests,
+                )?)
+            }
+        };
         fields.finish()?;
-        Ok(Self {
+        let request = Self {
+            needs: needs(&captures, &checks, script.as_ref()),
             name,
             kind,
             weight,
             method,
             expect,
             captures,
+            checks,
+            script,
             key_space,
             path,
             headers,
             body,
-            variable_names: names,
+            variable_names: names.variables,
             targets: Arc::default(),
-        })
+        };
+        if let Some(value) = keys_value
+            && !request.templates().any(Template::uses_key)
+        {
+            return Err(value
+                .error(format!(
+                    "request `{}` has keys, but `{{key}}` stands nowhere in it",
+                    request.name
+                ))
+                .hint("write `{key}` in its path, a header or its body, or leave `keys` out"));
+        }
+        Ok(request)
     }
 
     /// Fills `out` with the request that a draw stands for: the same draw and the same variables
@@ -348,6 +387,11 @@ impl Request {
             .any(|template| !template.variables().is_empty())
     }
 
+    /// Says whether an answer with an expected status has anything more to be judged by.
+    pub fn needs_judgement(&self) -> bool {
+        !self.checks.is_empty() || !self.captures.is_empty() || self.script.is_some()
+    }
+
     pub(crate) fn uses_target(&self) -> bool {
         self.templates().any(Template::uses_target)
     }
@@ -363,6 +407,28 @@ impl Request {
         });
         std::iter::once(&self.path).chain(&self.body).chain(headers)
     }
+}
+
+/// Returns what must be kept of a response.
+fn needs(captures: &[Capture], checks: &[Check], script: Option<&Script>) -> Needs {
+    let for_captures = match captures {
+        [] => Needs::default(),
+        _ => Needs {
+            headers: true,
+            body_bytes: CAPTURED_BODY_BYTES,
+            sha256: false,
+        },
+    };
+    let for_script = match script {
+        Some(script) if script.has_after => Needs {
+            headers: true,
+            body_bytes: SEARCHED_BODY_BYTES,
+            sha256: false,
+        },
+        _ => Needs::default(),
+    };
+    let for_checks = checks.iter().map(Check::needs);
+    for_checks.fold(for_captures.and(for_script), Needs::and)
 }
 
 /// Appends path and query, with the bytes encoded that neither may hold (RFC 3986).

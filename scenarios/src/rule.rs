@@ -10,10 +10,14 @@ use crate::request::Kind;
 use crate::scenario::Scenario;
 use crate::units::parse_duration;
 
+mod abort;
+
+pub use abort::Abort;
+
 /// An objective: a metric of some requests, compared with a limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
-    /// The rule as written.
+    /// The rule as written; one that is written as a table, as the text that says the same.
     pub text: String,
     /// What is compared.
     pub metric: Metric,
@@ -23,6 +27,8 @@ pub struct Rule {
     pub limit: f64,
     /// Of which requests.
     pub scope: Scope,
+    /// Whether and when missing it ends the run.
+    pub abort: Option<Abort>,
     /// Where it stands, for what is only found out later.
     pub(crate) line: usize,
     pub(crate) column: usize,
@@ -108,7 +114,13 @@ impl fmt::Display for Comparison {
 impl Rule {
     /// Reads one rule; the names of the requests must be known by now.
     pub(crate) fn read(value: &Value<'_>, names: &[&str]) -> Result<Self, ScenarioError> {
-        let text = value.text()?;
+        let (value, mut abort) = match value.is_table() {
+            true => Abort::of_table(value)?,
+            false => (value.clone(), None),
+        };
+        let value = &value;
+        let (text, by_text) = Abort::split(value.text()?, value)?;
+        abort = abort.or(by_text);
         let place = value.error("");
         let wrong = |message: String| value.error(message).hint(FORM);
         let Some(at) = text.find(['<', '>']) else {
@@ -171,12 +183,27 @@ impl Rule {
                 None => return Err(wrong(format!("a rule can't end with `{}`", clip(scope)))),
             },
         };
+        let written = match abort {
+            Some(abort) => format!("{text}, {abort}"),
+            None => text.to_owned(),
+        };
+        if abort.is_some() && metric == Metric::Rate {
+            return Err(value
+                .error(format!(
+                    "rule `{}` can't abort a run: what is in flight may still come back in time",
+                    clip(text)
+                ))
+                .hint(
+                    "abort on `errors` or on a latency, and judge the rate when the run is over",
+                ));
+        }
         let rule = Self {
-            text: text.to_owned(),
+            text: written,
             metric,
             comparison,
             limit,
             scope,
+            abort,
             line: place.line,
             column: place.column,
         };

@@ -8,11 +8,13 @@ use rand::Rng;
 use toml::de::DeTable;
 
 use crate::arrival::Draw;
+use crate::data_set::{DataSet, RowOrder};
 use crate::error::ScenarioError;
 use crate::fields::Document;
 use crate::journey::{Journey, JourneyWalk};
 use crate::key_space::KeySpace;
 use crate::load::{Load, Model};
+use crate::names::Names;
 use crate::overrides::Overrides;
 use crate::phase::{Phase, Shape};
 use crate::request::Request;
@@ -47,12 +49,13 @@ pub struct Scenario {
     pub requests: Vec<Request>,
     /// Users that are logged in before the first arrival.
     pub sessions: Option<Sessions>,
-    /// What the users of a closed model do.
+    /// What users do, step by step: each user of a closed model one after the other, each arrival
+    /// of an open one a journey. Without journeys, each arrival is a request.
     pub journeys: Vec<Journey>,
     /// The objectives.
     pub rules: Vec<Rule>,
     pub(crate) origin: PathBuf,
-    pub(crate) variable_names: Arc<[String]>,
+    pub(crate) names: Names,
     pub(crate) variable_headers: Arc<[Template]>,
     targets: Arc<Targets>,
 }
@@ -130,9 +133,29 @@ impl Scenario {
         Schedule::new(self)
     }
 
-    /// Returns the steps of one user of a closed model; empty in an open one.
-    pub fn journey_walk(&self, user: u64) -> JourneyWalk<'_> {
-        JourneyWalk::new(self, user)
+    /// Returns the walk of one user of a closed model; none in an open one.
+    pub fn journey_walk(&self, user: u64) -> Option<JourneyWalk<'_>> {
+        (self.load.model == Model::Closed)
+            .then(|| JourneyWalk::of_user(self, user))
+            .flatten()
+    }
+
+    /// Returns the walk that an arrival begins, of which its own request is the first step; none
+    /// where each arrival is a request by itself.
+    pub fn arriving_walk(&self, draw: &Draw) -> Option<JourneyWalk<'_>> {
+        self.journeys_arrive()
+            .then(|| JourneyWalk::of_arrival(self, draw.turn))
+            .flatten()
+    }
+
+    /// Says whether each arrival of the open model begins a journey.
+    pub fn journeys_arrive(&self) -> bool {
+        self.load.model == Model::Open && !self.journeys.is_empty()
+    }
+
+    /// Returns the data that it reads.
+    pub fn data(&self) -> impl Iterator<Item = &DataSet> {
+        self.names.data.iter().map(Arc::as_ref)
     }
 
     /// Returns the index of the phase at a time of the run.
@@ -160,12 +183,18 @@ impl Scenario {
             rank,
             user: session,
             entropy,
+            turn: session,
         })
     }
 
     /// Returns the name of a captured variable.
     pub fn variable_name(&self, index: usize) -> Option<&str> {
-        self.variable_names.get(index).map(String::as_str)
+        self.names.variables.get(index).map(String::as_str)
+    }
+
+    /// Returns the index of a variable, by its name.
+    pub fn variable(&self, name: &str) -> Option<usize> {
+        self.names.variables.iter().position(|known| known == name)
     }
 
     /// Returns the target of a recorded request, by the key of its draw.
@@ -186,9 +215,10 @@ impl Scenario {
             Scope::Kind(kind) => kind.plural().to_owned(),
             Scope::Request(request) => format!("`{}`", self.requests[request].name),
         };
-        if self.load.model == Model::Closed {
+        if self.load.model == Model::Closed || self.journeys_arrive() {
             let walked = |journey: &Journey| {
-                journey.weight > 0.0 && journey.steps.iter().any(|step| in_scope(*step))
+                journey.weight > 0.0
+                    && (journey.in_code || journey.requests().into_iter().any(in_scope))
             };
             let never = !self.journeys.iter().any(walked);
             return (what, never.then_some(0.0));
@@ -236,6 +266,23 @@ impl Scenario {
                     ),
                 )
                 .hint("run longer, or at a higher rate"));
+            }
+        }
+        for data in self.data() {
+            let (users, of) = match self.load.model {
+                Model::Closed => (u64::from(self.load.users), "[load]"),
+                Model::Open => (self.user_space.count, "[users]"),
+            };
+            if data.order == RowOrder::UniquePerUser && data.rows < users {
+                return Err(ScenarioError::whole(
+                    &self.origin,
+                    format!(
+                        "data `{}` has {} rows, fewer than the {users} users of {of}, who are to \
+                         have one each",
+                        data.name, data.rows
+                    ),
+                )
+                .hint("give more rows or fewer users, or write order = \"random\""));
             }
         }
         self.rules.iter().try_for_each(|rule| rule.check(self))

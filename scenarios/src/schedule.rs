@@ -5,11 +5,14 @@ use std::time::Duration;
 use rand::Rng;
 
 use crate::arrival::{Arrival, Draw};
+use crate::condition::LastAnswer;
 use crate::curve::Segment;
+use crate::journey::JourneyWalk;
 use crate::mix::Mix;
 use crate::phase::{Shape, Trace};
 use crate::scenario::Scenario;
 use crate::stream::{Stream, stream};
+use crate::variables::Variables;
 
 /// The plan of all arrivals, in time order: an iterator that needs the same memory however long
 /// the run is.
@@ -30,6 +33,8 @@ pub struct Schedule<'a> {
     last_ns: Option<u64>,
     sequence: u64,
     mix: Option<Mix>,
+    /// Where each arrival begins a journey, variables to find its first step with.
+    variables: Option<Variables>,
     times: Stream,
     order: Stream,
     keys: Vec<Stream>,
@@ -76,6 +81,7 @@ impl<'a> Schedule<'a> {
             last_ns: None,
             sequence: 0,
             mix: Mix::new(&scenario.requests),
+            variables: scenario.journeys_arrive().then(|| Variables::new(scenario)),
             times,
             order: stream(seed, "order", 0),
             keys: keys
@@ -127,6 +133,31 @@ impl<'a> Schedule<'a> {
     }
 }
 
+impl Schedule<'_> {
+    /// Returns the first request of the journey that the next arrival begins.
+    ///
+    /// A journey none of whose conditions holds at first begins with the request that is written
+    /// first in it all the same: what is planned is sent.
+    fn first_step(&mut self) -> Draw {
+        let nothing = Draw {
+            turn: self.sequence,
+            ..Draw::default()
+        };
+        let walk = JourneyWalk::of_arrival(self.scenario, self.sequence);
+        let (Some(mut walk), Some(variables)) = (walk, &mut self.variables) else {
+            return nothing;
+        };
+        let journey = walk.begin(variables);
+        match walk.next_step(variables, LastAnswer::default()) {
+            Ok(Some(step)) => step.draw,
+            Ok(None) | Err(_) => Draw {
+                request: journey.requests().first().copied().unwrap_or(0),
+                ..nothing
+            },
+        }
+    }
+}
+
 impl Iterator for Schedule<'_> {
     type Item = Arrival;
 
@@ -159,7 +190,9 @@ impl Iterator for Schedule<'_> {
                 rank: 0,
                 user,
                 entropy,
+                turn: self.sequence,
             },
+            None if self.variables.is_some() => self.first_step(),
             None => {
                 let request = self.mix.as_mut()?.next(&mut self.order);
                 let (rank, key) = match self.scenario.requests[request].key_space {
@@ -174,6 +207,7 @@ impl Iterator for Schedule<'_> {
                     rank,
                     user,
                     entropy,
+                    turn: self.sequence,
                 }
             }
         };

@@ -1,44 +1,53 @@
-//! The targets of recorded requests.
+//! The targets of recorded requests, and their bodies.
 
 use std::collections::HashMap;
 
-/// The targets of recorded requests by position, each kept once.
+/// The targets of recorded requests by position, and the bodies of those that have one. Each text
+/// is kept once.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Targets {
+    targets: Texts,
+    bodies: Texts,
+    by_entry: Vec<u32>,
+    /// As far as there are bodies; `NONE` where there is none.
+    body_by_entry: Vec<u32>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Texts {
     texts: Vec<Box<str>>,
     by_text: HashMap<Box<str>, u32>,
-    by_entry: Vec<u32>,
     bytes: usize,
 }
 
-/// All different targets together hold at most this many bytes.
+const NONE: u32 = u32::MAX;
+/// All different targets together hold at most this many bytes, and so do all different bodies.
 const MOST_BYTES: usize = 512 * 1024 * 1024;
 
 impl Targets {
-    /// Adds one. Refuses what no request line can hold.
-    pub(crate) fn push(&mut self, target: &str) -> Result<(), &'static str> {
+    /// Adds one, with its body. Refuses what no request line can hold.
+    pub(crate) fn push(&mut self, target: &str, body: Option<&str>) -> Result<(), &'static str> {
         if target.is_empty() {
-            return Err("is empty");
+            return Err("`target` is empty");
         }
         if target
             .bytes()
             .any(|byte| byte.is_ascii_control() || byte == b' ')
         {
-            return Err("holds a blank or a control character");
+            return Err("`target` holds a blank or a control character");
         }
-        let index = match self.by_text.get(target) {
-            Some(index) => *index,
-            None => {
-                let index = u32::try_from(self.texts.len()).map_err(|_| "is one too many")?;
-                self.bytes += target.len();
-                if self.bytes > MOST_BYTES {
-                    return Err("is one too many: all different targets may hold 512 MiB");
-                }
-                self.texts.push(target.into());
-                self.by_text.insert(target.into(), index);
-                index
-            }
-        };
+        let index = self
+            .targets
+            .intern(target)
+            .ok_or("`target` is one too many: all different ones may hold 512 MiB")?;
+        if let Some(body) = body.filter(|body| !body.is_empty()) {
+            let body = self
+                .bodies
+                .intern(body)
+                .ok_or("`body` is one too many: all different ones may hold 512 MiB")?;
+            self.body_by_entry.resize(self.by_entry.len(), NONE);
+            self.body_by_entry.push(body);
+        }
         self.by_entry.push(index);
         Ok(())
     }
@@ -50,7 +59,68 @@ impl Targets {
 
     /// Returns the target of the recorded request at a position.
     pub(crate) fn get(&self, entry: u64) -> Option<&str> {
-        let index = self.by_entry.get(usize::try_from(entry).ok()?)?;
+        self.targets.at(&self.by_entry, entry)
+    }
+
+    /// Returns the body of the recorded request at a position; `None` where it has none.
+    pub(crate) fn body(&self, entry: u64) -> Option<&str> {
+        self.bodies.at(&self.body_by_entry, entry)
+    }
+}
+
+impl Texts {
+    fn intern(&mut self, text: &str) -> Option<u32> {
+        if let Some(index) = self.by_text.get(text) {
+            return Some(*index);
+        }
+        let index = u32::try_from(self.texts.len())
+            .ok()
+            .filter(|index| *index != NONE)?;
+        self.bytes += text.len();
+        if self.bytes > MOST_BYTES {
+            return None;
+        }
+        self.texts.push(text.into());
+        self.by_text.insert(text.into(), index);
+        Some(index)
+    }
+
+    fn at(&self, by_entry: &[u32], entry: u64) -> Option<&str> {
+        let index = by_entry.get(usize::try_from(entry).ok()?)?;
         self.texts.get(*index as usize).map(AsRef::as_ref)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_belong_to_their_entries() {
+        let mut targets = Targets::default();
+        for (target, body) in [
+            ("/a", None),
+            ("/b", Some("x")),
+            ("/a", None),
+            ("/a", Some("")),
+            ("/c", Some("x")),
+        ] {
+            targets.push(target, body).unwrap();
+        }
+        let all: Vec<_> = (0..6)
+            .map(|entry| (targets.get(entry), targets.body(entry)))
+            .collect();
+        assert_eq!(
+            all,
+            [
+                (Some("/a"), None),
+                (Some("/b"), Some("x")),
+                (Some("/a"), None),
+                (Some("/a"), None),
+                (Some("/c"), Some("x")),
+                (None, None),
+            ]
+        );
+        assert!(targets.push("/a b", None).is_err());
     }
 }

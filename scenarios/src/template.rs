@@ -1,15 +1,18 @@
 //! Texts with placeholders.
 //!
-//! A `{` begins a placeholder only where a name and then `}`, `:` or `+` follow, so JSON stands as it
-//! is. `{{name}}` stands for the text `{name}`. Every other brace is itself.
+//! A `{` begins a placeholder only where a name (or two, joined by a dot) and then `}`, `:` or `+`
+//! follow, so JSON stands as it is. `{{name}}` stands for the text `{name}`. Every other brace is itself.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rand::RngExt;
 use rand::SeedableRng;
 
 use crate::arrival::Draw;
+use crate::data_set::DataSet;
 use crate::fields::clip;
+use crate::names::Names;
 use crate::nearest::suggestion;
 use crate::stream::{Stream, stir};
 use crate::targets::Targets;
@@ -32,7 +35,14 @@ enum Part {
     Hex(usize),
     Integer(i64, i64),
     Target,
+    TargetBody,
     Variable(usize),
+    /// A column of data; in a journey its value stands among the variables.
+    Column {
+        data: Arc<DataSet>,
+        column: usize,
+        variable: usize,
+    },
 }
 
 /// A placeholder that can't be understood: what is wrong, what to write, and where in the template.
@@ -43,14 +53,22 @@ pub(crate) struct TemplateError {
 }
 
 /// The names that placeholders have of themselves; captured variables can't take them.
-pub(crate) const BUILT_IN: [&str; 7] =
-    ["key", "user", "entropy", "text", "hex", "integer", "target"];
+pub(crate) const BUILT_IN: [&str; 8] = [
+    "key",
+    "user",
+    "entropy",
+    "text",
+    "hex",
+    "integer",
+    "target",
+    "target_body",
+];
 
 /// The most bytes that one placeholder may make.
 const LONGEST: usize = 16 * 1024 * 1024;
 
 impl Template {
-    pub(crate) fn parse(text: &str, variables: &[String]) -> Result<Self, TemplateError> {
+    pub(crate) fn parse(text: &str, names: &Names) -> Result<Self, TemplateError> {
         let mut parts = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
@@ -66,7 +84,7 @@ impl Template {
                 if !literal.is_empty() {
                     parts.push(Part::Literal(std::mem::take(&mut literal)));
                 }
-                parts.push(part(&from[1..length - 1], variables)?);
+                parts.push(part(&from[1..length - 1], names)?);
                 rest = &from[length..];
             } else {
                 literal.push('{');
@@ -78,6 +96,25 @@ impl Template {
             parts.push(Part::Literal(literal));
         }
         Ok(Self { parts })
+    }
+
+    /// Writes a text so that a template of it stands for that text alone.
+    pub(crate) fn escape(text: &str) -> String {
+        let mut escaped = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(open) = rest.find('{') {
+            let (before, from) = rest.split_at(open);
+            escaped.push_str(before);
+            let length = placeholder(from).unwrap_or(0);
+            escaped.push('{');
+            if length > 0 {
+                escaped.push_str(&from[..length]);
+                escaped.push('}');
+            }
+            rest = &from[length.max(1)..];
+        }
+        escaped.push_str(rest);
+        escaped
     }
 
     /// Returns the text, where it is the same for every request.
@@ -94,7 +131,7 @@ impl Template {
         match self.parts.first() {
             Some(Part::Literal(text)) => text.starts_with(prefix),
             // A recorded target or a captured location brings its own beginning.
-            Some(Part::Target | Part::Variable(_)) => true,
+            Some(Part::Target | Part::Variable(_) | Part::Column { .. }) => true,
             _ => false,
         }
     }
@@ -104,7 +141,7 @@ impl Template {
     }
 
     pub(crate) fn uses_target(&self) -> bool {
-        self.parts.contains(&Part::Target)
+        self.parts.contains(&Part::Target) || self.parts.contains(&Part::TargetBody)
     }
 
     /// Returns the captured variables it needs.
@@ -165,8 +202,21 @@ impl Template {
                 Part::Target => {
                     out.extend_from_slice(targets.get(draw.key).unwrap_or("/").as_bytes());
                 }
+                Part::TargetBody => {
+                    let body = targets.body(draw.key).unwrap_or_default();
+                    out.extend_from_slice(body.as_bytes());
+                }
                 Part::Variable(variable) => {
                     out.extend_from_slice(variables.get(*variable).ok_or(*variable)?.as_bytes());
+                }
+                Part::Column {
+                    data,
+                    column,
+                    variable,
+                } => {
+                    let cell = variables.get(*variable);
+                    let cell = cell.unwrap_or_else(|| data.cell(data.row_of(draw), *column));
+                    out.extend_from_slice(cell.as_bytes());
                 }
             }
         }
@@ -177,9 +227,16 @@ impl Template {
 /// Returns the length of the placeholder at the beginning of a text, braces included.
 fn placeholder(text: &str) -> Option<usize> {
     let inner = text.strip_prefix('{')?;
-    let name = inner
+    let mut name = inner
         .find(|c: char| !is_name(c))
         .filter(|length| *length > 0)?;
+    if let Some(column) = inner[name..].strip_prefix('.')
+        && let Some(length) = column
+            .find(|c: char| !is_name(c))
+            .filter(|length| *length > 0)
+    {
+        name += 1 + length;
+    }
     if inner.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
@@ -206,7 +263,7 @@ pub(crate) fn is_variable_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') && name.chars().all(is_name)
 }
 
-fn part(inside: &str, variables: &[String]) -> Result<Part, TemplateError> {
+fn part(inside: &str, names: &Names) -> Result<Part, TemplateError> {
     let shown = clip(inside);
     let wrong = |form: &str| TemplateError {
         message: format!("`{{{shown}}}` is not a placeholder"),
@@ -246,14 +303,22 @@ fn part(inside: &str, variables: &[String]) -> Result<Part, TemplateError> {
         }
         "entropy" if separator == ' ' => Ok(Part::Entropy),
         "target" if separator == ' ' => Ok(Part::Target),
-        "entropy" | "target" => Err(wrong(&format!("`{{{name}}}`"))),
-        _ => match variables.iter().position(|variable| variable == name) {
-            Some(index) if separator == ' ' => Ok(Part::Variable(index)),
+        "target_body" if separator == ' ' => Ok(Part::TargetBody),
+        "entropy" | "target" | "target_body" => Err(wrong(&format!("`{{{name}}}`"))),
+        _ => match names.variables.iter().position(|variable| variable == name) {
+            Some(index) if separator == ' ' => Ok(match names.column(index) {
+                None => Part::Variable(index),
+                Some((data, column)) => Part::Column {
+                    data: Arc::clone(data),
+                    column,
+                    variable: index,
+                },
+            }),
             Some(_) => Err(wrong(&format!("`{{{name}}}`"))),
             None => {
                 let known: Vec<&str> = BUILT_IN
                     .into_iter()
-                    .chain(variables.iter().map(String::as_str))
+                    .chain(names.variables.iter().map(String::as_str))
                     .collect();
                 Err(TemplateError {
                     message: format!("nothing is called `{{{}}}`", clip(name)),
@@ -291,14 +356,22 @@ fn hex(number: u64, digits: usize, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
+    fn names() -> Names {
+        Names {
+            variables: vec!["token".to_owned()].into(),
+            ..Names::default()
+        }
+    }
+
     fn filled(text: &str) -> String {
-        let template = Template::parse(text, &["token".to_owned()]).unwrap();
+        let template = Template::parse(text, &names()).unwrap();
         let draw = Draw {
             request: 0,
             key: 41,
             rank: 0,
             user: 7,
             entropy: 0xabc,
+            turn: 0,
         };
         let mut variables = Variables::empty(1);
         variables.set(0, "secret".to_owned());
@@ -317,6 +390,7 @@ mod tests {
             r#"{"handle":"user8"}"#
         );
         assert_eq!(filled("{ a: {key}}"), "{ a: 41}");
+        assert_eq!(filled("{a.} {.a} {a.B} {{a.b}}"), "{a.} {.a} {a.B} {a.b}");
     }
 
     #[test]
@@ -331,10 +405,18 @@ mod tests {
         assert_ne!(filled("{hex:8}"), filled("x{hex:8}")[1..]);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_escaped_stands_for_itself(text in r#"([{}:+".]|key|[a-z0-9]|\\PC){0,12}"#) {
+            let template = Template::parse(&Template::escape(&text), &names()).unwrap();
+            proptest::prop_assert_eq!(template.constant(), Some(text.as_str()));
+        }
+    }
+
     #[test]
     fn refuses_what_it_does_not_know() {
         let refused = |text: &str| {
-            let error = Template::parse(text, &["token".to_owned()]).unwrap_err();
+            let error = Template::parse(text, &names()).unwrap_err();
             format!("{}; {}", error.message, error.hint.unwrap_or_default())
         };
         assert_eq!(
@@ -344,6 +426,10 @@ mod tests {
         assert_eq!(
             refused("{tokne}"),
             "nothing is called `{tokne}`; did you mean `token`?"
+        );
+        assert_eq!(
+            refused("{users.name}").split(';').next(),
+            Some("nothing is called `{users.name}`")
         );
         assert!(refused("{text}").contains("{text:1000}"));
         assert!(refused("{integer:5..1}").contains("{integer:1..6}"));

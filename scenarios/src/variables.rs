@@ -9,7 +9,8 @@ use crate::scenario::Scenario;
 use crate::targets::Targets;
 use crate::template::Template;
 
-/// The values that a session or a user has captured from responses.
+/// The values that a session or a user has: captured from responses, set by scripts, taken from
+/// data, or declared by the scenario.
 #[derive(Debug, Clone)]
 pub struct Variables {
     values: Vec<Option<String>>,
@@ -17,16 +18,30 @@ pub struct Variables {
     /// each request.
     headers: Vec<Option<HeaderValue>>,
     templates: Arc<[Template]>,
+    initial: Arc<[Option<String>]>,
 }
 
 impl Variables {
-    /// Returns the variables of a scenario, none of them set.
+    /// Returns the variables of a scenario; only those that it declares have a value.
     pub fn new(scenario: &Scenario) -> Self {
         let templates = Arc::clone(&scenario.variable_headers);
-        Self {
-            values: vec![None; scenario.variable_names.len()],
-            headers: vec![None; templates.len()],
+        let mut variables = Self {
+            values: Vec::new(),
+            headers: Vec::new(),
             templates,
+            initial: Arc::clone(&scenario.names.initial),
+        };
+        variables.clear();
+        variables
+    }
+
+    /// Returns no variables at all, to stand where others have been taken away.
+    pub(crate) fn none() -> Self {
+        Self {
+            values: Vec::new(),
+            headers: Vec::new(),
+            templates: Arc::new([]),
+            initial: Arc::new([]),
         }
     }
 
@@ -36,6 +51,7 @@ impl Variables {
             values: vec![None; count],
             headers: Vec::new(),
             templates: Arc::new([]),
+            initial: vec![None; count].into(),
         }
     }
 
@@ -45,24 +61,7 @@ impl Variables {
             return;
         };
         *slot = Some(value);
-        let templates = Arc::clone(&self.templates);
-        let nothing = Draw {
-            request: 0,
-            key: 0,
-            rank: 0,
-            user: 0,
-            entropy: 0,
-        };
-        let mut bytes = Vec::new();
-        for (template, place) in templates.iter().zip(0..) {
-            if template.variables().contains(&index) {
-                bytes.clear();
-                let filled = template.fill(&nothing, self, &Targets::default(), 0, &mut bytes);
-                self.headers[place] = filled
-                    .ok()
-                    .and_then(|()| HeaderValue::from_bytes(&bytes).ok());
-            }
-        }
+        self.make_headers(|template| template.variables().contains(&index));
     }
 
     /// Returns the value of one, where it is set.
@@ -70,13 +69,47 @@ impl Variables {
         self.values.get(index)?.as_deref()
     }
 
-    /// Forgets them all.
+    /// Returns all values that are set.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().flatten().map(String::as_str)
+    }
+
+    /// Takes every value over that another has and this one lacks.
+    pub fn take_over(&mut self, other: &Self) {
+        for (index, value) in other.values.iter().enumerate() {
+            if let (Some(value), Some(None)) = (value, self.values.get(index)) {
+                self.set(index, value.clone());
+            }
+        }
+    }
+
+    /// Forgets them all, but for those that the scenario declares: they begin anew.
     pub fn clear(&mut self) {
-        self.values.fill(None);
-        self.headers.fill(None);
+        self.values.clear();
+        self.values.extend(self.initial.iter().cloned());
+        self.headers.clear();
+        self.headers.resize(self.templates.len(), None);
+        if self.initial.iter().any(Option::is_some) {
+            self.make_headers(|_| true);
+        }
     }
 
     pub(crate) fn header(&self, slot: usize) -> Option<&HeaderValue> {
         self.headers.get(slot)?.as_ref()
+    }
+
+    fn make_headers(&mut self, of: impl Fn(&Template) -> bool) {
+        let templates = Arc::clone(&self.templates);
+        let mut bytes = Vec::new();
+        for (template, place) in templates.iter().zip(0..) {
+            if of(template) {
+                bytes.clear();
+                let nothing = Draw::default();
+                let filled = template.fill(&nothing, self, &Targets::default(), 0, &mut bytes);
+                self.headers[place] = filled
+                    .ok()
+                    .and_then(|()| HeaderValue::from_bytes(&bytes).ok());
+            }
+        }
     }
 }

@@ -180,7 +180,71 @@ fn a_custom_format_reads_the_real_log_too() {
         ..ReadOptions::default()
     };
     let named = AccessLog::read(&path, &options).unwrap().summary();
-    assert_eq!(named, LogSummary { ..real().summary() });
+    let found_out = real().summary();
+    assert!(found_out.detected && !named.detected);
+    let detected = false;
+    assert_eq!(
+        named,
+        LogSummary {
+            detected,
+            ..found_out
+        }
+    );
+}
+
+fn read_as(format: &str, text: &str) -> Result<AccessLog, LogError> {
+    let options = ReadOptions {
+        format: Some(Format::parse(format).unwrap()),
+        ..ReadOptions::default()
+    };
+    AccessLog::read_from(text.as_bytes(), "test.log", &options)
+}
+
+// The examples of AWS's documentation.
+const ALB: &str = r#"http 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.46.0" - - arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067 "Root=1-58337262-36d228ad5d99923122bbe354" "-" "-" 0 2018-07-02T22:22:48.364000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-""#;
+const CLOUDFRONT: &str = "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) \
+    cs-uri-stem sc-status\n2019-12-04\t21:02:31\tLAX1\t392\t192.0.2.100\tGET\t\
+    d111111abcdef8.cloudfront.net\t/index.html\t200\n";
+
+#[test]
+fn logs_of_aws_are_told_by_their_lines() {
+    let alb = read(format!("{ALB}\nbroken\n").as_bytes()).unwrap();
+    assert_eq!(
+        (alb.format.as_str(), alb.lines, alb.broken, alb.detected),
+        ("alb", 2, 1, true)
+    );
+    assert_eq!(alb.grain, Grain::Finer);
+    let cloudfront = read(&gzipped(CLOUDFRONT.as_bytes())).unwrap();
+    assert_eq!(
+        (cloudfront.format.as_str(), cloudfront.lines),
+        ("cloudfront", 3)
+    );
+    assert_eq!((cloudfront.headers, cloudfront.broken), (2, 0));
+    let both = read(format!("{CLOUDFRONT}{ALB}\n").as_bytes()).unwrap();
+    let summary = both.summary().to_string();
+    let start: Vec<&str> = summary.lines().take(5).collect();
+    insta::assert_snapshot!(start.join("\n"), @r"
+    test.log: 4 lines, 0 broken (alb (1) and cloudfront (1), detected)
+      2 headers or comments
+      1 out of time order, sorted in
+    time      2018-07-02T22:22:48.364Z to 2019-12-04T21:02:31Z (12478h39m42s)
+    methods   GET 2
+    ");
+}
+
+#[test]
+fn a_format_by_name_reads_its_lines_alone() {
+    let of = |format: &str, text: &str| read_as(format, text).map(|log| log.format);
+    assert_eq!(of("alb", ALB).unwrap(), "alb");
+    assert_eq!(of("cloudfront", CLOUDFRONT).unwrap(), "cloudfront");
+    assert_eq!(of("nginx", LINE).unwrap(), "nginx");
+    assert!(of("nginx", ALB).is_err());
+    assert!(of("alb", LINE).is_err());
+    let headless = CLOUDFRONT.lines().last().unwrap();
+    let error = of("cloudfront", headless).unwrap_err().to_string();
+    assert!(error.contains("--format '#Fields: ...'"), "{error}");
+    let fields = CLOUDFRONT.lines().nth(1).unwrap();
+    assert_eq!(of(fields, headless).unwrap(), fields);
 }
 
 /// Writes bytes as Apache does within quotes.
@@ -199,6 +263,68 @@ proptest! {
     fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = read(&bytes);
         let _ = Format::parse(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn never_panics_on_what_is_nearly_a_log_of_aws(
+        cut in 0..ALB.len(),
+        extra in r#"[ "\\#\t%:a-z0-9-]{0,12}"#,
+        fields in r"(#Fields:)?((\t| )(date|time|timestamp|cs-uri-stem|cs-uri-query|sc-status|sc-bytes)){0,7}",
+        line in r"[-0-9:%/a-f\t .]{0,60}",
+    ) {
+        let broken = format!("{}{extra}{}", &ALB[..cut], &ALB[cut..]);
+        let cut = &ALB[..cut];
+        let _ = read(format!("{broken}\n{cut}{extra}\n{fields}\n{line}\n{extra}").as_bytes());
+        for format in ["alb", "cloudfront", "nginx", "har"] {
+            let _ = read_as(format, &broken);
+            let _ = read_as(format, &format!("{fields}\n{line}"));
+        }
+        let _ = Format::parse(&fields);
+    }
+
+    #[test]
+    fn never_panics_on_what_is_nearly_a_format_of_nginx(
+        format in r#"(log_format m '|\$|\$\{|\}|\$time_local|\$msec|\$request|\$request_uri|\$args|\$host|\$status|"|'|;|\\|\[|\]| ){0,12}"#,
+        line in r#"[-\["\\ /:0-9GETx+May.]{0,60}"#,
+    ) {
+        if let Ok(format) = Format::parse(&format) {
+            let options = ReadOptions { format: Some(format), ..ReadOptions::default() };
+            let _ = AccessLog::read_from(line.as_bytes(), "test.log", &options);
+        }
+    }
+
+    #[test]
+    fn reads_back_what_aws_writes(
+        at_ms in 0_i64..4_000_000_000_000,
+        method in "[A-Z]{3,10}",
+        path in r#"/[!-~&&[^"\\#?]]{0,40}"#,
+        status in 100_u16..600,
+        bytes in any::<u32>(),
+    ) {
+        let at = jiff::Timestamp::from_millisecond(at_ms).unwrap();
+        let alb = format!(
+            "h2 2000-01-01T00:00:00Z app/a 192.0.2.1:1 10.0.0.1:80 0 0 0 {status} 200 1 {bytes} \
+             \"{method} https://a.example:443{path} HTTP/2.0\" \"-\" - - arn \"-\" \"-\" \"-\" 0 {at}"
+        );
+        // CloudFront encodes what the viewer sent once more.
+        let encoded = |c: char| match "%<>{}|^~[]`'".contains(c) {
+            true => format!("%{:02X}", u32::from(c)),
+            false => c.to_string(),
+        };
+        let stem: String = path.chars().map(encoded).collect();
+        let cloudfront = format!(
+            "#Fields: timestamp(ms) cs-method cs-uri-stem sc-status sc-bytes\n\
+             {at_ms}\t{method}\t{stem}\t{status}\t{bytes}"
+        );
+        for (log, format) in [(alb, "alb"), (cloudfront, "cloudfront")] {
+            let log = read(log.as_bytes()).unwrap();
+            let record = log.records().next().unwrap();
+            let request = record.request.unwrap();
+            prop_assert_eq!(record.at_us, at_ms * 1_000);
+            prop_assert_eq!((request.method, request.target), (method.as_str(), path.as_str()));
+            prop_assert_eq!((record.status, record.bytes), (Some(status), u64::from(bytes)));
+            prop_assert_eq!((log.broken, log.format.as_str()), (0, format));
+        }
     }
 
     #[test]

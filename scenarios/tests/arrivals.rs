@@ -100,6 +100,37 @@ fn even_arrivals_follow_the_curve_across_phases() {
 }
 
 #[test]
+fn what_is_expected_by_a_time_is_what_has_come() {
+    let scenario = scenario(
+        "even",
+        1,
+        r#"
+        { name = "a", kind = "ramp", from = "0/s", to = "1000/s", duration = "10s" },
+        { name = "b", kind = "steps", rates = ["100/s", "0/s", "300/s"], duration = "3s" },
+        { name = "c", kind = "diurnal", low = "100/s", high = "300/s", period = "4s", duration = "8s" }"#,
+    );
+    for phase in &scenario.phases {
+        for tenth in 0..=11 {
+            let time = phase.duration * tenth / 10;
+            let came = scenario
+                .schedule()
+                .filter(|arrival| {
+                    (phase.start..(phase.start + time).min(phase.end())).contains(&arrival.intended)
+                })
+                .count() as f64;
+            let expected = phase.expected_before(time);
+            assert!(
+                (expected - came).abs() <= 1.0,
+                "{} {time:?}: {expected} {came}",
+                phase.name
+            );
+        }
+        let all = phase.expected_before(phase.duration);
+        assert!((all - phase.expected_arrivals()).abs() < 1e-6);
+    }
+}
+
+#[test]
 fn no_two_arrivals_share_a_nanosecond() {
     for seed in 0..3 {
         let crowded = scenario(

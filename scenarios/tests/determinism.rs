@@ -5,6 +5,8 @@
     reason = "a test may panic, and so may what it calls"
 )]
 
+mod support;
+
 use std::path::Path;
 
 use tenfold_scenarios::{Arrival, Overrides, Rendered, Scenario, Variables};
@@ -133,7 +135,7 @@ fn another_mix_leaves_times_users_and_keys_as_they_were() {
 fn users_of_a_closed_model_walk_the_same_way_again() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("journey.toml");
     let scenario = Scenario::read(&path).unwrap();
-    let steps = |user: u64| scenario.journey_walk(user).take(200).collect::<Vec<_>>();
+    let steps = |user: u64| support::steps(&scenario, user, 200);
     assert_eq!(steps(3), steps(3));
     assert_ne!(steps(3), steps(4));
     assert!(steps(3)[0].first);
@@ -145,9 +147,9 @@ fn users_of_a_closed_model_walk_the_same_way_again() {
                 scenario
                     .journeys
                     .iter()
-                    .find(|journey| journey.steps[0] == request)
+                    .find(|journey| journey.requests()[0] == request)
             };
-            expected = begins(step.draw.request).unwrap().steps.clone();
+            expected = begins(step.draw.request).unwrap().requests();
             expected.reverse();
         }
         assert_eq!(expected.pop(), Some(step.draw.request));

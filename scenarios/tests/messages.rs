@@ -151,6 +151,61 @@ fn rules_that_could_never_be_judged_are_refused() {
 }
 
 #[test]
+fn a_rule_that_aborts_is_one_text_whichever_way_it_is_written() {
+    let read = |rule: &str| {
+        let rule = VALID.replacen(r#"'p99 < 50ms for "read post"'"#, rule, 1);
+        let rule = parse(&rule).unwrap().rules.remove(0);
+        (rule.text, rule.abort.map(|abort| abort.after))
+    };
+    let ten = std::time::Duration::from_secs(10);
+    for (written, text, after) in [
+        ("'errors < 5%'", "errors < 5%", None),
+        ("{ rule = 'errors < 5%' }", "errors < 5%", None),
+        (
+            "{ rule = 'errors < 5%', abort = false }",
+            "errors < 5%",
+            None,
+        ),
+        (
+            "{ rule = 'errors < 5%', abort = true }",
+            "errors < 5%, abort",
+            Some(std::time::Duration::ZERO),
+        ),
+        (
+            "{ rule = 'errors < 5%', abort = true, after = '10s' }",
+            "errors < 5%, abort after 10s",
+            Some(ten),
+        ),
+        (
+            "'p99 < 50ms for \"read post\" ,abort  after 10s'",
+            "p99 < 50ms for \"read post\", abort after 10s",
+            Some(ten),
+        ),
+    ] {
+        assert_eq!(read(written), (text.to_owned(), after), "{written}");
+        assert_eq!(read(&format!("'{text}'")), (text.to_owned(), after));
+    }
+}
+
+#[test]
+fn rules_that_could_never_abort_are_refused() {
+    let table = |rule: &str| with(r#"'p99 < 50ms for "read post"'"#, rule);
+    let messages = [
+        rule("errors < 5%, abort after"),
+        rule("errors < 5%, abort after 10"),
+        rule("errors < 5%, stop"),
+        rule("rate > 99%, abort"),
+        table("{ rule = 'errors < 5%', after = '10s' }"),
+        table("{ rule = 'errors < 5%', abort = true, after = 10 }"),
+        table("{ rule = 'errors < 5%', abort = 'yes' }"),
+        table("{ rule = 'errors < 5%', abrot = true }"),
+        table("{ abort = true }"),
+        table("5"),
+    ];
+    insta::assert_snapshot!(messages.join("\n"));
+}
+
+#[test]
 fn a_rate_can_not_be_asked_of_a_closed_model() {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("journey.toml"))
         .unwrap();

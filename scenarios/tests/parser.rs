@@ -1,5 +1,7 @@
 //! The parser against arbitrary text, and round trips of what people write.
 
+mod support;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ fn parse(text: &str) -> Result<Scenario, tenfold_scenarios::ScenarioError> {
     Scenario::parse(text, Path::new("no-such-folder/test.toml"))
 }
 
-const LIBRARY: [&str; 7] = [
+const LIBRARY: [&str; 8] = [
     include_str!("../uneven.toml"),
     include_str!("../steady.toml"),
     include_str!("../spike.toml"),
@@ -19,10 +21,11 @@ const LIBRARY: [&str; 7] = [
     include_str!("../write-heavy.toml"),
     include_str!("../ten-million-users.toml"),
     include_str!("../journey.toml"),
+    include_str!("fixture/language.toml"),
 ];
 
 /// What a mutation puts in: pieces of the format, and values at the edge.
-const PIECES: [&str; 28] = [
+const PIECES: [&str; 32] = [
     "0",
     "-1",
     "1e308",
@@ -51,6 +54,10 @@ const PIECES: [&str; 28] = [
     "\u{e4}\u{1f600}",
     "'p99 < 1ms'",
     "1.5",
+    "'status == 200'",
+    "while = 'page'",
+    "{ repeat = 0, steps = [\"read\"] }",
+    "script = 'fn after(a, b) { }'",
 ];
 
 fn try_it(text: &str) {
@@ -65,9 +72,8 @@ fn try_it(text: &str) {
                 last = Some(arrival.intended);
             }
             assert!(
-                scenario
-                    .journey_walk(0)
-                    .take(50)
+                support::steps(&scenario, 0, 50)
+                    .iter()
                     .all(|step| step.draw.request < scenario.requests.len())
             );
         }
@@ -116,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn rules_never_panic(rule in "(service )?(p|p\\()?[a-z0-9.]{0,6}\\)? ?(<|<=|>|>=)? ?[0-9.]{0,5}(ms|s|%|us)?( for [a-z\" ]{0,10})?") {
+    fn rules_never_panic(rule in "(service )?(p|p\\()?[a-z0-9.]{0,6}\\)? ?(<|<=|>|>=)? ?[0-9.]{0,5}(ms|s|%|us)?( for [a-z\" ]{0,10})?(, ?(abort|after|[0-9a-z]{0,4}| ){0,5})?") {
         let text = LIBRARY[1].replace("errors < 0.1%", &rule);
         let _ = parse(&text);
     }

@@ -29,6 +29,7 @@ const DRAW: Draw = Draw {
     rank: 3,
     user: 7,
     entropy: 99,
+    turn: 0,
 };
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 /// A line that could not be read, and why.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct BrokenLine {
-    /// Its number, from 1.
+    /// Its number, from 1; of the entry in a HAR file.
     pub line: u64,
     /// What is wrong with it.
     pub reason: String,
@@ -35,12 +35,19 @@ impl BrokenLine {
     }
 }
 
+impl BrokenLine {
+    /// Tells it as an entry of a HAR file.
+    pub(super) fn as_entry(&self) -> String {
+        self.told("entry")
+    }
+
+    fn told(&self, what: &str) -> String {
+        format!("{what} {}: {}: `{}`", self.line, self.reason, self.text)
+    }
+}
+
 impl fmt::Display for BrokenLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "line {}: {}: `{}`",
-            self.line, self.reason, self.text
-        )
+        formatter.write_str(&self.told("line"))
     }
 }

@@ -33,7 +33,7 @@ pub enum LogError {
     },
     /// No line of it can be read.
     #[error(
-        "none of the {lines} lines of {origin} could be read ({first}); give its LogFormat with --format"
+        "none of the {lines} lines of {origin} could be read ({first}); say with --format what it is: common, combined, nginx, alb, cloudfront, har, or its LogFormat or log_format"
     )]
     AllBroken {
         /// The log.
@@ -42,6 +42,34 @@ pub enum LogError {
         lines: u64,
         /// The first of them, and why.
         first: String,
+    },
+    /// It is no HAR file.
+    #[error("could not read {origin} as a HAR file: {reason}; is the file complete?")]
+    Har {
+        /// The file.
+        origin: String,
+        /// What is wrong with it, and where.
+        reason: String,
+    },
+    /// A HAR file holds nothing that can be used.
+    #[error(
+        "{origin} holds no request over HTTP: {left_out}; record one with the network tab of a browser"
+    )]
+    NoEntry {
+        /// The file.
+        origin: String,
+        /// What it holds instead.
+        left_out: String,
+    },
+    /// A HAR file has no request of the host that was asked for.
+    #[error("{origin} has no request of the host {host}; give --host one of its hosts: {hosts}")]
+    NoHost {
+        /// The file.
+        origin: String,
+        /// The host asked for.
+        host: String,
+        /// The hosts it has.
+        hosts: String,
     },
     /// It is more than is held in memory.
     #[error("{origin} holds more than {what} (at line {line}); split it and record the parts")]
@@ -65,4 +93,14 @@ pub struct FormatError {
     pub message: String,
     /// What to do about it.
     pub hint: String,
+}
+
+impl FormatError {
+    pub(crate) fn new(format: &str, message: &str, hint: &str) -> Self {
+        Self {
+            format: format.to_owned(),
+            message: message.to_owned(),
+            hint: hint.to_owned(),
+        }
+    }
 }

@@ -1,120 +1,80 @@
-//! The layout of a log's lines.
+//! What kind of log it is.
 
-use std::borrow::Cow;
-
-use super::directive::Directive;
+use super::alb;
+use super::cloudfront::{self, Columns};
 use super::error::FormatError;
-use super::field::{plain_end, quoted_end, unescape};
-use super::read_line::{Layout, Met, ReadLine};
+use super::log_format::{LogFormat, NICKNAMES};
+use super::nginx;
+use super::read_line::ReadLine;
+use crate::nearest::nearest;
 
-/// The layout of a log's lines, written as Apache's LogFormat.
+/// What kind of log it is: by name, or by the layout of its lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Format {
     text: String,
-    /// What stands before the first field.
-    lead: Vec<u8>,
-    fields: Vec<Field>,
+    kind: Kind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Field {
-    what: Directive,
-    quoted: bool,
-    /// What stands between this field and the next, or the line's end.
-    until: Vec<u8>,
+enum Kind {
+    Lines(LogFormat),
+    /// Combined, with whatever the format adds at its end, as many an nginx has it.
+    Nginx,
+    Alb,
+    /// With the fields of a header that the log does not have itself.
+    CloudFront(Option<Columns>),
+    Har,
 }
 
-const COMMON: &str = r#"%h %l %u %t "%r" %>s %b"#;
-/// The nicknames of Apache's own configuration.
-const NICKNAMES: [(&str, &str); 5] = [
-    ("common", COMMON),
-    (
-        "combined",
-        r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-agent}i""#,
-    ),
-    (
-        "combinedio",
-        r#"%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-agent}i" %I %O"#,
-    ),
-    ("vhost_common", r#"%v %h %l %u %t "%r" %>s %b"#),
-    (
-        "vhost_combined",
-        r#"%v:%p %h %l %u %t "%r" %>s %O "%{Referer}i" "%{User-agent}i""#,
-    ),
-];
+/// Names that stand for a format, beside Apache's nicknames.
+const NAMES: [&str; 4] = ["nginx", "alb", "cloudfront", "har"];
 
 impl Format {
-    /// Reads a LogFormat such as `%h %l %u %t "%r" %>s %b`, or one of Apache's nicknames: `common`,
-    /// `combined`, `combinedio`, `vhost_common`, `vhost_combined`.
+    /// Reads the name of a format (`nginx`, `alb`, `cloudfront`, `har`, or one of Apache's
+    /// nicknames: `common`, `combined`, `combinedio`, `vhost_common`, `vhost_combined`), an Apache
+    /// LogFormat such as `%h %l %u %t "%r" %>s %b`, an nginx log_format such as
+    /// `$remote_addr [$time_local] "$request" $status`, or CloudFront's header `#Fields: ...` for
+    /// logs that come without one.
     ///
-    /// Quotes may be escaped as in `httpd.conf` (`\"`). Of the directives `%r`, `%m`, `%U`, `%q`,
-    /// `%s`, `%b`, `%B`, `%O` and `%t` in all its forms are used, all others are passed over.
+    /// Quotes may be escaped as in `httpd.conf` (`\"`). Of Apache's directives `%r`, `%m`, `%U`,
+    /// `%q`, `%s`, `%b`, `%B`, `%O` and `%t` in all its forms are used, all others are passed over.
     ///
     /// # Errors
     /// Refuses a format that tells no time or no target, and one whose fields can't be told apart.
     pub fn parse(text: &str) -> Result<Self, FormatError> {
         let text = text.trim();
-        let nickname = NICKNAMES.iter().find(|(name, _)| *name == text);
-        let mut format = Self {
-            text: text.to_owned(),
-            lead: Vec::new(),
-            fields: Vec::new(),
-        };
-        let refuse = |message: &str, hint: &str| FormatError {
-            format: text.to_owned(),
-            message: message.to_owned(),
-            hint: hint.to_owned(),
-        };
-        let mut rest = nickname.map_or(text, |(_, format)| format);
-        while let Some(first) = rest.chars().next() {
-            match first {
-                '\\' if rest.len() > 1 => {
-                    let escaped = rest[1..].chars().next().unwrap_or('\\');
-                    let meant = match escaped {
-                        't' => '\t',
-                        'n' => '\n',
-                        other => other,
-                    };
-                    format.literal(meant);
-                    rest = &rest[1 + escaped.len_utf8()..];
-                }
-                '%' if rest.starts_with("%%") => {
-                    format.literal('%');
-                    rest = &rest[2..];
-                }
-                '%' => {
-                    rest = format.directive(rest).map_err(|message| {
-                        refuse(
-                            &message,
-                            "see LogFormat in the manual of Apache's mod_log_config",
-                        )
-                    })?
-                }
-                other => {
-                    format.literal(other);
-                    rest = &rest[other.len_utf8()..];
-                }
+        let nicknames = || NICKNAMES.iter().map(|(name, _)| *name);
+        let kind = match text {
+            "nginx" => Kind::Nginx,
+            "alb" => Kind::Alb,
+            "cloudfront" => Kind::CloudFront(None),
+            "har" => Kind::Har,
+            _ if text.starts_with(cloudfront::FIELDS) => {
+                let columns = Columns::read(text.as_bytes()).map_err(|message| {
+                    FormatError::new(text, &message, "name the fields in order")
+                })?;
+                Kind::CloudFront(Some(columns))
             }
-        }
-        format
-            .check()
-            .map_err(|(message, hint)| refuse(message, hint))?;
-        let mut before = format.lead.last().copied();
-        for field in &mut format.fields {
-            field.quoted = before == Some(b'"') && field.until.first() == Some(&b'"');
-            before = field.until.last().copied();
-        }
-        let request = format
-            .fields
-            .iter()
-            .find(|field| field.what == Directive::RequestLine);
-        if request.is_some_and(|field| !field.quoted && field.until.first() == Some(&b' ')) {
-            return Err(refuse(
-                "a request line has blanks of its own",
-                "write it in quotes: \"%r\"",
-            ));
-        }
-        Ok(format)
+            _ if text.contains('$') && !text.contains('%') => Kind::Lines(nginx::log_format(text)?),
+            _ if text.contains('%') || nicknames().any(|name| name == text) => {
+                Kind::Lines(LogFormat::apache(text)?)
+            }
+            _ => {
+                let names: Vec<&str> = nicknames().chain(NAMES).collect();
+                let hint = match nearest(text, names.iter().copied()) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => format!(
+                        "give an Apache LogFormat, an nginx log_format, or a name: {}",
+                        names.join(", ")
+                    ),
+                };
+                return Err(FormatError::new(text, "it is no format's name", &hint));
+            }
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            kind,
+        })
     }
 
     /// Returns the format as it was given.
@@ -122,183 +82,56 @@ impl Format {
         &self.text
     }
 
-    /// Reads a line of this format, or says why that can't be done.
-    pub(crate) fn read(&self, line: &[u8]) -> Result<ReadLine, String> {
-        let (read, rest) = self.read_start(line, true)?;
-        match rest {
-            [] => Ok(read),
-            _ => Err("the line goes on after its last field".to_owned()),
-        }
-    }
-
-    /// Reads a line that is Common or Combined, with whatever else a server has added at its end.
-    pub(crate) fn read_either(line: &[u8]) -> Result<ReadLine, String> {
-        static FORMAT: std::sync::LazyLock<Result<Format, FormatError>> =
-            std::sync::LazyLock::new(|| Format::parse(COMMON));
-        let format = FORMAT.as_ref().map_err(ToString::to_string)?;
-        let (mut read, mut rest) = format.read_start(line, false)?;
-        read.layout = Layout::Common;
-        for _ in ["referer", "user agent"] {
-            let Some(inside) = rest.strip_prefix(b" \"") else {
-                break;
-            };
-            read.layout = Layout::Combined;
-            let end = quoted_end(inside, b"\" ", false).or_else(|| quoted_end(inside, b"\"", true));
-            let Some(end) = end else {
-                read.cut_short = true;
-                break;
-            };
-            rest = &inside[end + 1..];
-        }
-        Ok(read)
-    }
-
-    fn literal(&mut self, c: char) {
-        let literal = match self.fields.last_mut() {
-            None => &mut self.lead,
-            Some(field) => &mut field.until,
-        };
-        literal.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-    }
-
-    /// Adds the directive that `text` begins with and returns what follows it.
-    fn directive<'a>(&mut self, text: &'a str) -> Result<&'a str, String> {
-        // %400,501{User-agent}i, %!200{Referer}i, %>s, %<s
-        let modified = text[1..]
-            .trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '!' | ',' | '<' | '>'));
-        let (argument, after) = match modified.strip_prefix('{') {
-            None => ("", modified),
-            Some(inside) => inside.split_once('}').ok_or("a `{` is not closed")?,
-        };
-        let mut letters = after.chars();
-        let letter = letters.next().ok_or("it ends with a `%`")?;
-        let mut rest = letters.as_str();
-        if letter == '^' {
-            // %{Name}^ti and %{Name}^to, the trailers.
-            rest = rest
-                .strip_prefix("ti")
-                .or(rest.strip_prefix("to"))
-                .ok_or("`%^` is unknown")?;
-        } else if !letter.is_ascii_alphabetic() {
-            return Err(format!("`%{letter}` is no directive"));
-        }
-        let brackets = letter == 't' && argument.is_empty();
-        if brackets {
-            self.literal('[');
-        }
-        let what = match letter {
-            'r' => Directive::RequestLine,
-            'm' => Directive::Method,
-            'U' => Directive::Target,
-            'q' => Directive::Query,
-            's' => Directive::Status,
-            'b' | 'B' | 'O' => Directive::Bytes,
-            't' => Directive::time(argument),
-            _ => Directive::Ignored,
-        };
-        let follows_directly = self
-            .fields
-            .last()
-            .is_some_and(|field| field.until.is_empty());
-        if follows_directly {
-            let both = (self.fields.last().map(|field| &field.what), &what);
-            return match both {
-                // They were split at the question mark by the server, and belong together.
-                (Some(Directive::Target), Directive::Query) => Ok(rest),
-                _ => Err("two fields stand side by side with nothing between them".to_owned()),
-            };
-        }
-        self.fields.push(Field {
-            what,
-            quoted: false,
-            until: Vec::new(),
-        });
-        if brackets {
-            self.literal(']');
-        }
-        Ok(rest)
-    }
-
-    fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        let has = |wanted: &dyn Fn(&Directive) -> bool| {
-            self.fields.iter().any(|field| wanted(&field.what))
-        };
-        if !has(&|what| {
-            matches!(
-                what,
-                Directive::CommonTime | Directive::PatternTime(_) | Directive::EpochTime(_)
-            )
-        }) {
-            return Err(("it tells no time", "it needs %t"));
-        }
-        if !has(&|what| matches!(what, Directive::RequestLine | Directive::Target)) {
-            return Err(("it tells no target", "it needs \"%r\", or %m and %U%q"));
-        }
-        Ok(())
-    }
-
-    /// Reads the fields of a line and returns what is left behind them.
-    fn read_start<'a>(&self, line: &'a [u8], whole: bool) -> Result<(ReadLine, &'a [u8]), String> {
-        if line.is_empty() {
-            return Err("the line is empty".to_owned());
-        }
-        let mut rest = line.strip_prefix(self.lead.as_slice()).ok_or_else(|| {
-            format!(
-                "it does not begin with `{}`",
-                String::from_utf8_lossy(&self.lead)
-            )
-        })?;
-        let mut met = Met::default();
-        let mut cut_short = false;
-        for (position, field) in self.fields.iter().enumerate() {
-            let last = whole && position + 1 == self.fields.len();
-            let end = match field.quoted {
-                true => quoted_end(rest, &field.until, last),
-                false if !whole && field.until.is_empty() => {
-                    Some(plain_end(rest, b" ").unwrap_or(rest.len()))
-                }
-                false => field.plain_end(rest),
-            };
-            let Some(end) = end else {
-                let needless = field.what == Directive::Ignored && met.is_complete();
-                if needless && field.quoted && quoted_end(rest, &field.until, false).is_none() {
-                    cut_short = true;
-                    rest = b"";
-                    break;
-                }
-                return Err(format!("its {} has no end", field.what.name()));
-            };
-            let raw = &rest[..end];
-            rest = &rest[end + field.until.len()..];
-            let value = if field.quoted {
-                unescape(raw)
-            } else {
-                Cow::Borrowed(raw)
-            };
-            met.take(&field.what, value)?;
-        }
-        Ok((met.finish(cut_short)?, rest))
+    /// Says whether it is HTTP archives that are no lines.
+    pub(crate) fn is_har(&self) -> bool {
+        self.kind == Kind::Har
     }
 }
 
-impl Field {
-    /// Returns where the field ends in a line; a time may hold what follows it, as in `%F %T`.
-    fn plain_end(&self, bytes: &[u8]) -> Option<usize> {
-        let mut end = plain_end(bytes, &self.until)?;
-        let Directive::PatternTime(pattern) = &self.what else {
-            return Some(end);
+/// Reads the lines of one log, of the format given or of whatever each of them looks like.
+#[derive(Debug)]
+pub(super) struct Lines<'a> {
+    format: Option<&'a Format>,
+    /// After the last header.
+    columns: Option<Columns>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(format: Option<&'a Format>) -> Self {
+        let columns = match format.map(|format| &format.kind) {
+            Some(Kind::CloudFront(columns)) => columns.clone(),
+            _ => None,
         };
-        if !self.until.is_empty() {
-            for _ in pattern
-                .as_bytes()
-                .windows(self.until.len())
-                .filter(|part| *part == self.until)
-            {
-                let next = end + self.until.len();
-                end = next + plain_end(&bytes[next..], &self.until)?;
-            }
+        Self { format, columns }
+    }
+
+    /// Reads a line, or says why that can't be done; `None` for a header or a comment.
+    pub(super) fn read(&mut self, line: &[u8]) -> Result<Option<ReadLine>, String> {
+        match self.format.map(|format| &format.kind) {
+            Some(Kind::Lines(format)) => format.read(line).map(Some),
+            Some(Kind::Nginx) => LogFormat::read_either(line).map(Some),
+            Some(Kind::Alb) => alb::read(line).map(Some),
+            Some(Kind::CloudFront(_)) => self.cloudfront(line),
+            None if line.starts_with(b"#") => self.cloudfront(line),
+            None if alb::is_alb(line) => alb::read(line).map(Some),
+            None if self.columns.is_some() => self.cloudfront(line),
+            None | Some(Kind::Har) => LogFormat::read_either(line).map(Some),
         }
-        Some(end)
+    }
+
+    fn cloudfront(&mut self, line: &[u8]) -> Result<Option<ReadLine>, String> {
+        if line.starts_with(cloudfront::FIELDS.as_bytes()) {
+            self.columns = Some(Columns::read(line)?);
+            return Ok(None);
+        }
+        if line.starts_with(b"#") {
+            return Ok(None);
+        }
+        let columns = self.columns.as_ref().ok_or_else(|| {
+            "no header `#Fields: ...` stands before it; give the fields with --format '#Fields: ...'"
+                .to_owned()
+        })?;
+        columns.read_line(line).map(Some)
     }
 }
 
@@ -306,114 +139,58 @@ impl Field {
 mod tests {
     use super::*;
 
-    const AT: i64 = 1_431_857_103_000_000;
-
-    fn read(format: &str, line: &str) -> Result<ReadLine, String> {
-        Format::parse(format)
-            .map_err(|error| error.to_string())?
-            .read(line.as_bytes())
-    }
-
-    fn target(read: Result<ReadLine, String>) -> String {
-        let read = read.unwrap();
-        assert_eq!(read.at_us, AT);
-        read.request
-            .map(|request| format!("{} {}", request.method, request.target))
-            .unwrap_or_default()
-    }
-
     #[test]
-    fn tells_common_from_combined() {
-        let either = |line: &str| Format::read_either(line.as_bytes());
-        let common = r#"2001:db8::1 - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 304 -"#;
-        let read = either(common).unwrap();
-        assert_eq!(
-            (read.layout, read.status, read.bytes),
-            (Layout::Common, Some(304), 0)
-        );
-        let read = either(&format!(r#"{common} "-" "say \"hi\"""#)).unwrap();
-        assert_eq!((read.layout, read.cut_short), (Layout::Combined, false));
-        let read = either(&format!(r#"{common} "-" "Mozilla/5.0 (comp"#)).unwrap();
-        assert_eq!((read.layout, read.cut_short), (Layout::Combined, true));
-        // nginx with a response time behind it, a user with a blank, a virtual host in front.
-        let read = either(&format!(r#"{common} "-" "x" 0.003"#)).unwrap();
-        assert_eq!((read.layout, read.cut_short), (Layout::Combined, false));
-        let user = r#"h - John Doe [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1"#;
-        assert_eq!(target(either(user)), "GET /");
-        assert_eq!(target(either(&format!("a.example:80 {common}"))), "GET /a");
-    }
-
-    #[test]
-    fn says_what_is_wrong_with_a_line() {
-        let reason = |line: &str| Format::read_either(line.as_bytes()).unwrap_err();
+    fn knows_formats_by_name() {
+        for name in [
+            "common",
+            "combined",
+            "vhost_combined",
+            "nginx",
+            "alb",
+            "cloudfront",
+            "har",
+        ] {
+            assert_eq!(Format::parse(name).unwrap().text(), name);
+        }
+        let told = |text: &str| Format::parse(text).unwrap_err().to_string();
         insta::assert_snapshot!(
-            [
-                "",
-                "nonsense",
-                r#"h - - [17/May/2015] "GET / HTTP/1.1" 200 1"#,
-                r#"h - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1"#,
-                r#"h - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" OK 1"#,
-                r#"h - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1k"#,
-            ]
-            .map(reason)
-            .join("\n"),
+            [told("ngnix"), told("iis7"), told("%h"), told("$host"), told("#Fields: date")].join("\n"),
             @r"
-        the line is empty
-        its next field has no end
-        `17/May/2015` is no time
-        its request line has no end
-        `OK` is no status
-        `1k` is no size
+        the log format `ngnix` can't be used: it is no format's name; did you mean `nginx`?
+        the log format `iis7` can't be used: it is no format's name; give an Apache LogFormat, an nginx log_format, or a name: common, combined, combinedio, vhost_common, vhost_combined, nginx, alb, cloudfront, har
+        the log format `%h` can't be used: it tells no time; it needs %t
+        the log format `$host` can't be used: it tells no time; it needs $time_local, $time_iso8601 or $msec
+        the log format `#Fields: date` can't be used: its header names neither date and time nor timestamp; name the fields in order
         "
         );
     }
 
     #[test]
-    fn reads_custom_formats() {
-        let line = r#"17/May/2015:10:05:03.000 +0000|GET|/a|?b=1|200|12|3"#;
+    fn tells_lines_apart() {
+        let mut lines = Lines::new(None);
+        let mut layout = |line: &str| {
+            lines
+                .read(line.as_bytes())
+                .unwrap()
+                .map(|read| read.layout.name())
+        };
+        let common = r#"h - - [17/May/2015:10:05:03 +0000] "GET /a HTTP/1.1" 304 -"#;
+        let alb = r#"h2 2018-07-02T22:23:00.1Z app/a 192.0.2.1:1 10.0.0.1:80 0 0 0 200 200 1 1 "GET http://a:80/ HTTP/1.1" "-""#;
+        assert_eq!(layout(common), Some("common"));
+        assert_eq!(layout(&format!("{common} \"-\" \"-\"")), Some("combined"));
+        assert_eq!(layout(alb), Some("alb"));
+        assert_eq!(layout("#Version: 1.0"), None);
+        assert_eq!(layout("#Fields: date time cs-uri-stem"), None);
         assert_eq!(
-            target(read(
-                "%{begin:%d/%b/%Y:%H:%M:%S.%f %z}t|%m|%U|%q|%s|%O|%D",
-                line
-            )),
-            "GET /a?b=1"
+            layout("2019-12-04\t21:02:31\t/index.html"),
+            Some("cloudfront")
         );
-        let line = "2015-05-17 10:05:03 GET /a?b=1 HTTP/1.1 204 -";
+        // Another header, another order.
+        assert_eq!(layout("#Fields: cs-uri-stem date time"), None);
         assert_eq!(
-            target(read("%{%F %T}t %m %U%q %H %>s %b", line)),
-            "GET /a?b=1"
+            layout("/index.html\t2019-12-04\t21:02:31"),
+            Some("cloudfront")
         );
-        let line = r#"[17/May/2015:10:05:03.250 +0000] "POST /x HTTP/1.1" 100%"#;
-        let format = r#"[%{%d/%b/%Y:%T}t.%{msec_frac}t %{%z}t] \"%r\" %{x}o%%"#;
-        assert_eq!(read(format, line).unwrap().at_us, AT + 250_000);
-        let line = "1431857103\t\"a \\\"quoted\\\" agent\"\tGET\t/\u{e9}";
-        let format = r#"%{sec}t\t"%400,501{User-Agent}i"\t%m\t%U"#;
-        assert_eq!(target(read(format, line)), "GET /%C3%A9");
-        let vhost =
-            r#"a.example:80 ::1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-" "-""#;
-        assert_eq!(target(read("vhost_combined", vhost)), "GET /");
-        assert!(read("vhost_combined", &format!("{vhost} more")).is_err());
-        assert_eq!(
-            target(read("%t %U", "[17/May/2015:10:05:03 +0000] -")),
-            "GET -"
-        );
-    }
-
-    #[test]
-    fn refuses_formats_that_can_not_be_read() {
-        for wrong in [
-            "",
-            "%h",
-            "%t",
-            "%r",
-            "%t %h%l \"%r\"",
-            "%t %r %s",
-            "%t %",
-            "%{x %t \"%r\"",
-            "%t %& \"%r\"",
-        ] {
-            let error = Format::parse(wrong).unwrap_err().to_string();
-            assert!(error.contains("can't be used"), "{error}");
-        }
+        assert_eq!(layout(alb), Some("alb"));
     }
 }

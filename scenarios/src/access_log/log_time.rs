@@ -89,6 +89,20 @@ pub(crate) fn epoch_time(text: &[u8], per_second: i64) -> Option<i64> {
         .map(|at| at.as_microsecond())
 }
 
+/// Reads seconds since 1970 with a decimal point, such as `1431857103.007`, as microseconds.
+pub(crate) fn epoch_seconds(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    Some(epoch_time(whole.as_bytes(), 1)?.saturating_add(microseconds(fraction)?))
+}
+
+/// Reads a time of ISO 8601 with its zone, such as `2018-07-02T22:23:00.186641Z`, as microseconds
+/// since 1970.
+pub(crate) fn iso_time(text: &[u8]) -> Option<i64> {
+    let at: Timestamp = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(at.as_microsecond())
+}
+
 /// Reads the digits behind a decimal point as microseconds.
 pub(crate) fn microseconds(fraction: &str) -> Option<i64> {
     if fraction.len() > 18 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -182,6 +196,17 @@ mod tests {
             Some(1_431_857_103_007_000)
         );
         assert_eq!(epoch_time(b"99999999999999999", 1), None);
+        assert_eq!(
+            epoch_seconds(b"1431857103.007"),
+            Some(1_431_857_103_007_000)
+        );
+        assert_eq!(epoch_seconds(b"1431857103"), Some(1_431_857_103_000_000));
+        assert_eq!(epoch_seconds(b"1431857103.x"), None);
+        assert_eq!(
+            iso_time(b"2015-05-17T12:05:03.007+02:00"),
+            Some(1_431_857_103_007_000)
+        );
+        assert_eq!(iso_time(b"2015-05-17T12:05:03"), None);
         assert_eq!(microseconds("123"), Some(123_000));
         assert_eq!(microseconds("1234567"), Some(123_456));
         assert_eq!(microseconds("x"), None);

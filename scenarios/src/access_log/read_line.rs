@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::directive::Directive;
-use super::log_time::{common_time, epoch_time, microseconds, pattern_time};
+use super::log_time::{common_time, epoch_seconds, epoch_time, microseconds, pattern_time};
 use super::request_line::LoggedRequest;
 
 /// What was read of one line.
@@ -22,7 +22,26 @@ pub(crate) struct ReadLine {
 pub(crate) enum Layout {
     Common,
     Combined,
+    Alb,
+    CloudFront,
+    /// As `--format` describes it.
     Custom,
+}
+
+impl Layout {
+    /// Those that are told apart by the line itself.
+    pub(super) const NAMED: [Self; 4] = [Self::Common, Self::Combined, Self::Alb, Self::CloudFront];
+
+    /// Returns what to call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Common => "common",
+            Self::Combined => "combined",
+            Self::Alb => "alb",
+            Self::CloudFront => "cloudfront",
+            Self::Custom => "custom",
+        }
+    }
 }
 
 /// The fields of one line as they are met.
@@ -42,18 +61,26 @@ pub(super) struct Met<'a> {
 impl<'a> Met<'a> {
     /// Takes up the next field.
     pub(super) fn take(&mut self, what: &'a Directive, value: Cow<'a, [u8]>) -> Result<(), String> {
-        let wrong = |what: &str| {
-            let shown = String::from_utf8_lossy(&value)
-                .chars()
-                .take(40)
-                .collect::<String>();
-            format!("`{}` is no {what}", shown.escape_debug())
-        };
+        let wrong = |what: &str| is_no(&value, what);
         match what {
             Directive::RequestLine => self.line = Some(value),
             Directive::Method => self.method = Some(value),
             Directive::Target => self.target = Some(value),
+            Directive::HostedTarget => {
+                // A host has no slash of its own.
+                let path = value.iter().position(|byte| *byte == b'/');
+                self.target = Some(match (path, value) {
+                    (None, _) => Cow::Borrowed(b"/"),
+                    (Some(path), Cow::Borrowed(value)) => Cow::Borrowed(&value[path..]),
+                    (Some(path), Cow::Owned(value)) => Cow::Owned(value[path..].to_vec()),
+                });
+            }
             Directive::Query => self.query = Some(value),
+            Directive::Arguments => {
+                if !matches!(value.as_ref(), b"" | b"-") {
+                    self.query = Some([b"?", value.as_ref()].concat().into());
+                }
+            }
             Directive::Status => self.status = status(&value).ok_or_else(|| wrong("status"))?,
             Directive::Bytes => self.bytes = size(&value).ok_or_else(|| wrong("size"))?,
             Directive::CommonTime => {
@@ -61,6 +88,9 @@ impl<'a> Met<'a> {
             }
             Directive::EpochTime(per_second) => {
                 self.at_us = Some(epoch_time(&value, *per_second).ok_or_else(|| wrong("time"))?);
+            }
+            Directive::EpochSeconds => {
+                self.at_us = Some(epoch_seconds(&value).ok_or_else(|| wrong("time"))?);
             }
             Directive::FractionOfSecond => {
                 let digits = std::str::from_utf8(&value).ok().and_then(microseconds);
@@ -70,7 +100,7 @@ impl<'a> Met<'a> {
                 let text = String::from_utf8(value.to_vec()).map_err(|_| wrong("time"))?;
                 self.patterns.push((pattern, text));
             }
-            Directive::Ignored => {}
+            Directive::Host | Directive::Ignored => {}
         }
         Ok(())
     }
@@ -114,8 +144,14 @@ impl<'a> Met<'a> {
     }
 }
 
+/// Says that a field is not what it should be.
+pub(super) fn is_no(value: &[u8], what: &str) -> String {
+    let shown: String = String::from_utf8_lossy(value).chars().take(40).collect();
+    format!("`{}` is no {what}", shown.escape_debug())
+}
+
 /// Reads three digits; `-` and `000`, which stand for no response, are none.
-fn status(text: &[u8]) -> Option<Option<u16>> {
+pub(super) fn status(text: &[u8]) -> Option<Option<u16>> {
     if text == b"-" {
         return Some(None);
     }
@@ -126,7 +162,8 @@ fn status(text: &[u8]) -> Option<Option<u16>> {
     Some((status >= 100).then_some(status))
 }
 
-fn size(text: &[u8]) -> Option<u64> {
+/// Reads a count of bytes; `-` is none.
+pub(super) fn size(text: &[u8]) -> Option<u64> {
     match text {
         b"-" => Some(0),
         _ if text.iter().all(u8::is_ascii_digit) => std::str::from_utf8(text).ok()?.parse().ok(),

@@ -29,7 +29,8 @@ impl LoggedRequest {
 
     /// Makes a request of a method and a target that are logged apart.
     pub(crate) fn of_parts(method: &[u8], target: &[u8]) -> Option<Self> {
-        let valid = !method.is_empty()
+        // Load balancers write `- http://host:80- ` where no request came.
+        let valid = !matches!(method, b"" | b"-")
             && method.len() <= LONGEST_METHOD
             && method.iter().all(|byte| is_token(*byte));
         if !valid || target.is_empty() || target.starts_with(b"HTTP/") {
@@ -126,6 +127,7 @@ mod tests {
             "GET ",
             "GET HTTP/1.1",
             "G(T / HTTP/1.1",
+            "- http://a.example:80- ",
         ] {
             assert_eq!(read(line), None, "{line:?}");
         }

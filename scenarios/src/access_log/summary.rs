@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{AccessLog, BrokenLine};
+use super::{AccessLog, BrokenLine, HttpArchive};
 use crate::Kind;
 
 /// What there is to say about a log as a whole.
@@ -15,8 +15,12 @@ pub struct LogSummary {
     pub origin: String,
     /// The layout of its lines.
     pub format: String,
-    /// How many lines it has, broken ones among them.
+    /// Whether that was found out rather than given.
+    pub detected: bool,
+    /// How many lines it has, broken ones and headers among them; entries of a HAR file.
     pub lines: u64,
+    /// How many lines are headers, which hold no request.
+    pub headers: u64,
     /// How many lines could not be read.
     pub broken: u64,
     /// The first few of those.
@@ -27,6 +31,8 @@ pub struct LogSummary {
     pub out_of_order: u64,
     /// How many lines tell of a connection on which no request came.
     pub without_request: u64,
+    /// What a HAR file tells beyond that.
+    pub archive: Option<HttpArchive>,
     /// The requests by method, the most frequent first.
     pub methods: Vec<Share>,
     /// The lines by class of status (`2xx`), in that order; `none` where it is not told.
@@ -142,12 +148,15 @@ impl LogSummary {
         Self {
             origin: log.origin.clone(),
             format: log.format.clone(),
+            detected: log.detected,
             lines: log.lines,
+            headers: log.headers,
             broken: log.broken,
             first_broken: log.first_broken.clone(),
             cut_short: log.cut_short,
             out_of_order: log.out_of_order,
             without_request: log.without_request,
+            archive: log.archive.clone(),
             methods,
             statuses: statuses.collect(),
             first: time(first),
@@ -166,17 +175,32 @@ impl fmt::Display for LogSummary {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             out,
-            "{}: {} lines, {} broken ({})",
-            self.origin, self.lines, self.broken, self.format
+            "{}: {} {}, {} broken ({}{})",
+            self.origin,
+            self.lines,
+            match self.archive {
+                Some(_) => "entries",
+                None => "lines",
+            },
+            self.broken,
+            self.format,
+            match self.detected {
+                true => ", detected",
+                false => "",
+            },
         )?;
         for broken in &self.first_broken {
-            writeln!(out, "  {broken}")?;
+            match self.archive {
+                Some(_) => writeln!(out, "  {}", broken.as_entry())?,
+                None => writeln!(out, "  {broken}")?,
+            }
         }
         let unquoted = self.broken.saturating_sub(self.first_broken.len() as u64);
         if unquoted > 0 && !self.first_broken.is_empty() {
             writeln!(out, "  and {unquoted} more")?;
         }
         let notes = [
+            (self.headers, "headers or comments"),
             (self.out_of_order, "out of time order, sorted in"),
             (
                 self.cut_short,
@@ -188,6 +212,9 @@ impl fmt::Display for LogSummary {
             if count > 0 {
                 writeln!(out, "  {count} {what}")?;
             }
+        }
+        if let Some(archive) = &self.archive {
+            write!(out, "{archive}")?;
         }
         let span = std::time::Duration::from_secs(self.span_s.max(0.0) as u64);
         writeln!(

@@ -14,8 +14,8 @@ use crate::targets::Targets;
 
 /// A recording holds at most this many requests.
 const MOST_ENTRIES: usize = 10_000_000;
-/// A line of a recording holds at most this many bytes.
-const LONGEST_LINE: u64 = 64 * 1024;
+/// A line of a recording holds at most this many bytes: a body of 1 MiB, each byte of it escaped.
+const LONGEST_LINE: u64 = 8 * 1024 * 1024;
 
 /// The requests of a recording, at their recorded distances.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +55,8 @@ struct Line<'a> {
     request: std::borrow::Cow<'a, str>,
     #[serde(borrow)]
     target: std::borrow::Cow<'a, str>,
+    #[serde(borrow, default)]
+    body: Option<std::borrow::Cow<'a, str>>,
 }
 
 impl Trace {
@@ -135,7 +137,7 @@ impl TraceReader<'_> {
                 break;
             }
             if read as u64 > LONGEST_LINE {
-                return Err(wrong("the line is longer than 64 KiB".to_owned()));
+                return Err(wrong("the line is longer than 8 MiB".to_owned()));
             }
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
@@ -169,9 +171,9 @@ impl TraceReader<'_> {
                 .maybe_hint(suggestion(&parsed.request, known.iter().copied())));
             };
             let request = *request;
-            self.targets.push(&parsed.target).map_err(|message| {
-                wrong(format!("`target` {message}: `{}`", clip(&parsed.target)))
-            })?;
+            self.targets
+                .push(&parsed.target, parsed.body.as_deref())
+                .map_err(|message| wrong(format!("{message}: `{}`", clip(&parsed.target))))?;
             entries.push(Entry { at_ns, request });
         }
         Ok(entries)

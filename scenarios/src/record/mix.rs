@@ -120,6 +120,9 @@ mod tests {
                 method,
                 target,
                 target_id: 0,
+                headers: &[],
+                headers_id: 0,
+                body: None,
             })
         };
         assert_eq!(class("GET", "/favicon.ico"), Class::OtherAsset);

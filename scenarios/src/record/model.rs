@@ -104,7 +104,7 @@ pub fn model(log: &AccessLog, options: &ModelOptions) -> Result<Model, RecordErr
         content[request.target_id] += u64::from(class != Class::Write && !class.is_asset());
     }
     if mix.total() == 0 {
-        let lines = log.lines - log.broken;
+        let lines = log.lines - log.broken - log.headers;
         return Err(RecordError::NoRequest {
             origin: log.origin.clone(),
             lines,

@@ -1,13 +1,14 @@
 //! The same requests again.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
 use super::RecordError;
+use super::request_class::RequestClasses;
 use super::toml_text::{comment, decimals, quoted};
 use crate::access_log::{AccessLog, Grain, RecordedRequest, kind_of};
+use crate::template::Template;
 use crate::{Kind, format_duration};
 
 /// How to make a trace of a log.
@@ -36,6 +37,7 @@ pub struct TraceScenario<'a> {
     /// How long the replay lasts.
     pub duration: Duration,
     log: &'a AccessLog,
+    classes: RequestClasses<'a>,
 }
 
 /// As long as a phase may last.
@@ -44,24 +46,31 @@ pub(super) const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 const LONGEST_TARGET: usize = 60_000;
 
 impl TraceScenario<'_> {
-    /// Writes the trace file: JSON lines `{"at_ms":0,"request":"GET","target":"/"}`, first to last.
+    /// Writes the trace file: JSON lines `{"at_ms":0,"request":"GET","target":"/"}`, first to last,
+    /// with a `"body"` where the request has one.
     ///
     /// # Errors
     /// Fails where `out` does. Give a buffered one: each line is written apart.
     pub fn write_trace(&self, mut out: impl io::Write) -> io::Result<()> {
         for (at_us, request) in replayed(self.log) {
-            // Neither methods nor targets hold anything that JSON would have escaped.
-            let RecordedRequest { method, target, .. } = request;
+            // Neither names nor targets hold anything that JSON would have escaped.
+            let name = self.classes.name_of(&request);
+            let target = request.target;
             let (whole, part) = (at_us / 1000, at_us % 1000);
             let fraction = if part == 0 {
                 String::new()
             } else {
                 format!(".{part:03}")
             };
-            writeln!(
+            write!(
                 out,
-                "{{\"at_ms\":{whole}{fraction},\"request\":\"{method}\",\"target\":\"{target}\"}}"
+                "{{\"at_ms\":{whole}{fraction},\"request\":\"{name}\",\"target\":\"{target}\""
             )?;
+            if let Some(body) = request.body {
+                out.write_all(b",\"body\":")?;
+                serde_json::to_writer(&mut out, body)?;
+            }
+            out.write_all(b"}\n")?;
         }
         out.flush()
     }
@@ -97,15 +106,13 @@ pub fn trace<'a>(
             range: "0.000001 to 1000000",
         });
     }
-    let mut methods: BTreeMap<&str, u64> = BTreeMap::new();
     let (mut requests, mut last_us) = (0, 0);
-    for (at_us, request) in replayed(log) {
-        *methods.entry(request.method).or_default() += 1;
+    for (at_us, _) in replayed(log) {
         requests += 1;
         last_us = at_us;
     }
     if requests == 0 {
-        let lines = log.lines - log.broken;
+        let lines = log.lines - log.broken - log.headers;
         return Err(RecordError::NoRequest {
             origin: log.origin.clone(),
             lines,
@@ -127,11 +134,16 @@ pub fn trace<'a>(
         toml: String::new(),
         requests,
         without_request: log.without_request,
-        unsendable: log.lines - log.broken - log.without_request - requests,
+        unsendable: log
+            .records()
+            .filter_map(|record| record.request)
+            .filter(|request| !is_sendable(request))
+            .count() as u64,
         duration: Duration::from_secs_f64(seconds),
         log,
+        classes: RequestClasses::of(replayed(log).map(|(_, request)| request)),
     };
-    made.toml = toml(log, options, &made, &methods);
+    made.toml = toml(log, options, &made);
     Ok(made)
 }
 
@@ -169,15 +181,14 @@ fn is_sendable(request: &RecordedRequest<'_>) -> bool {
     (origin_form || asterisk_form) && request.target.len() <= LONGEST_TARGET
 }
 
-fn toml(
-    log: &AccessLog,
-    options: &TraceOptions,
-    trace: &TraceScenario<'_>,
-    methods: &BTreeMap<&str, u64>,
-) -> String {
+fn toml(log: &AccessLog, options: &TraceOptions, trace: &TraceScenario<'_>) -> String {
+    let lines = match log.archive {
+        Some(_) => "entries",
+        None => "lines",
+    };
     let speed = decimals(options.speed, 12);
     let mut text = comment(&format!(
-        "The requests of {}, sent again: {} of its {} lines, over {} at {speed} times their recorded \
+        "The requests of {}, sent again: {} of its {} {lines}, over {} at {speed} times their recorded \
          speed.",
         log.origin,
         trace.requests,
@@ -193,7 +204,18 @@ fn toml(
         ),
     ];
     for (count, why) in left_out.iter().filter(|(count, _)| *count > 0) {
-        text.push_str(&comment(&format!("Left out: {count} lines that {why}.")));
+        text.push_str(&comment(&format!("Left out: {count} {lines} that {why}.")));
+    }
+    if let Some(archive) = &log.archive {
+        for line in archive.to_string().lines() {
+            text.push_str(&comment(line));
+        }
+        if !archive.masked.is_empty() {
+            text.push_str(&comment(
+                "Requests that need such a secret get one of the target's own: let a log-in capture \
+                 it, and write headers.authorization = \"Bearer {token}\" or what it takes.",
+            ));
+        }
     }
     text.push_str("#\n");
     text.push_str(&comment(match log.grain {
@@ -214,26 +236,51 @@ fn toml(
     text.push_str("seed = 1\n\n[load]\nmodel = \"open\"\n\n");
     text.push_str("[[phases]]\nname = \"replay\"\nkind = \"trace\"\n");
     let _ = writeln!(text, "file = {}\nspeed = {speed}\n", quoted(&options.file));
-    text.push_str(&comment(
-        "One request for each method. The recorded statuses can't be expected of another target, \
-         so any answer short of a server error is accepted. For a target that holds the same \
-         content, tighten it: expect = [\"2xx\", 304].",
-    ));
-    for (method, count) in methods {
-        let kind = kind_of(method);
+    let of_each = match log.archive {
+        Some(_) => "One request for each method and set of headers.",
+        None => "One request for each method.",
+    };
+    text.push_str(&comment(&format!(
+        "{of_each} The recorded statuses can't be expected of another target, so any answer short \
+         of a server error is accepted. For a target that holds the same content, tighten it: \
+         expect = [\"2xx\", 304].",
+    )));
+    if let Some(reason) = trace.classes.reduced() {
+        text.push_str(&comment(reason));
+    }
+    for class in trace.classes.iter() {
+        let kind = kind_of(class.method);
         text.push('\n');
-        if kind == Kind::Write {
-            text.push_str(&comment(
-                "A log holds no bodies, so this is sent without one. Give it a `body` and \
-                 `headers` if the target needs them.",
-            ));
+        if kind == Kind::Write && class.bodies < class.count {
+            text.push_str(&comment(match log.archive {
+                Some(_) => {
+                    "Not all of these have a body. Give those of the trace one that need it."
+                }
+                None => {
+                    "A log holds no bodies, so this is sent without one. Give it a `body` and \
+                     `headers` if the target needs them."
+                }
+            }));
         }
-        let name = quoted(method);
         let _ = writeln!(
             text,
-            "[[requests]]   # {count} of them\nname = {name}\nkind = \"{kind}\"\nmethod = {name}\n\
-             path = \"{{target}}\"\nexpect = [\"2xx\", \"3xx\", \"4xx\"]"
+            "[[requests]]   # {} of them\nname = {}\nkind = \"{kind}\"\nmethod = {}\n\
+             path = \"{{target}}\"",
+            class.count,
+            quoted(&class.name),
+            quoted(class.method)
         );
+        for (name, value) in &class.headers {
+            let _ = writeln!(
+                text,
+                "headers.{name} = {}",
+                quoted(&Template::escape(value))
+            );
+        }
+        if class.bodies > 0 {
+            text.push_str("body = \"{target_body}\"\n");
+        }
+        text.push_str("expect = [\"2xx\", \"3xx\", \"4xx\"]\n");
     }
     text
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Scenario, Sessions};
+use crate::data_set::DataSet;
 use crate::error::ScenarioError;
 use crate::fields::{Document, Fields, Value};
 use crate::journey::Journey;
 use crate::key_space::KeySpace;
 use crate::load::{Load, Model};
+use crate::names::{Names, read_declared};
 use crate::nearest::suggestion;
 use crate::phase::{Phase, Shape, TraceReader};
 use crate::popularity::Popularity;
@@ -20,6 +22,12 @@ use crate::targets::Targets;
 
 /// Each request has histograms of its own, some megabytes with all phases under way.
 const MOST_REQUESTS: usize = 256;
+
+/// A directory's name has at most 255 bytes, of which the time of the run takes some.
+const LONGEST_NAME: usize = 200;
+
+/// A scenario reads no more data files.
+const MOST_DATA: usize = 16;
 
 /// No list of a scenario is longer, so that a run's memory stays bounded.
 const LONGEST_LIST: usize = 10_000;
@@ -33,7 +41,16 @@ pub(super) fn read(
     if version.count(0..=u64::MAX)? != 1 {
         return Err(version.error("this tenfold reads scenarios of version 1"));
     }
-    let name = fields.required("name")?.name()?;
+    let name_value = fields.required("name")?;
+    let name = name_value.name()?;
+    if name.len() > LONGEST_NAME {
+        return Err(name_value
+            .error(format!(
+                "the scenario's name has {} bytes, more than {LONGEST_NAME}",
+                name.len()
+            ))
+            .hint("it names the directory of each run; say more in `description`"));
+    }
     let description = match fields.optional("description") {
         None => String::new(),
         Some(value) => value.text()?.to_owned(),
@@ -51,6 +68,8 @@ pub(super) fn read(
         Some(value) => KeySpace::read_users(value.table("the users")?, seed)?,
     };
     let sessions_value = fields.optional("sessions");
+    let variables_value = fields.optional("variables");
+    let data_value = fields.optional("data");
     let rules_value = fields.optional("rules");
     let key_values = tables(&mut fields, "keys")?;
     let journey_values = tables(&mut fields, "journeys")?;
@@ -69,27 +88,28 @@ pub(super) fn read(
         }
         key_spaces.push(space);
     }
-    if load.model == Model::Closed
+    if (load.model == Model::Closed || !journey_values.is_empty())
         && let Some(at) = key_spaces
             .iter()
             .position(|space| matches!(space.popularity, Popularity::FlashCrowd(_)))
     {
         return Err(key_values[at]
-            .error("a flash crowd needs an open model: users of a closed one know no time"));
+            .error("a flash crowd needs an open model without journeys: users know no time"));
     }
 
-    let mut names: Vec<String> = Vec::new();
-    for value in &request_values {
-        for name in captured_names(value)? {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-    }
+    let folder = document.origin.parent().unwrap_or(Path::new(""));
+    let declared = match &variables_value {
+        None => Vec::new(),
+        Some(value) => read_declared(value)?,
+    };
+    let names = read_names(declared, &request_values, data_value.as_ref(), folder)?;
     let mut context = RequestContext {
         key_spaces: &key_spaces,
-        variable_names: names.into(),
+        names,
+        folder,
+        requests: request_values.iter().map(request_name).collect(),
         variable_headers: Vec::new(),
+        engine: None,
     };
     if request_values.len() > MOST_REQUESTS {
         return Err(request_list
@@ -108,7 +128,7 @@ pub(super) fn read(
         requests.push(request);
     }
     let RequestContext {
-        variable_names,
+        names,
         variable_headers,
         ..
     } = context;
@@ -118,7 +138,7 @@ pub(super) fn read(
         .collect();
 
     let mut traces = TraceReader {
-        folder: document.origin.parent().unwrap_or(Path::new("")),
+        folder,
         requests: request_names
             .iter()
             .map(|name| (*name).to_owned())
@@ -134,7 +154,7 @@ pub(super) fn read(
     let curved = phases
         .iter()
         .any(|phase| !matches!(phase.shape, Shape::Trace(_) | Shape::Users));
-    if curved && requests.iter().all(|request| request.weight <= 0.0) {
+    if curved && journey_values.is_empty() && requests.iter().all(|request| request.weight <= 0.0) {
         return Err(request_list.error("no request has a weight, so nothing would be sent"));
     }
     for (value, request) in request_values.iter().zip(&requests) {
@@ -153,12 +173,20 @@ pub(super) fn read(
         .transpose()?;
     let mut journeys: Vec<Journey> = Vec::new();
     for value in &journey_values {
-        if load.model == Model::Open {
+        if phases
+            .iter()
+            .any(|phase| matches!(phase.shape, Shape::Trace(_)))
+        {
             return Err(value
-                .error("journeys need a closed model")
+                .error("a trace says itself which requests are sent, so it goes without journeys")
+                .hint("give phases of another kind, or leave the journeys out"));
+        }
+        let journey = Journey::read(value.table("a journey")?, &requests, &names.variables)?;
+        if journey.in_code && load.model == Model::Open {
+            return Err(value
+                .error("a journey in code needs a closed model")
                 .hint("write model = \"closed\" under [load]"));
         }
-        let journey = Journey::read(value.table("a journey")?, &requests)?;
         if journeys.iter().any(|other| other.name == journey.name) {
             return Err(value.error(format!("two journeys are called `{}`", journey.name)));
         }
@@ -169,6 +197,11 @@ pub(super) fn read(
             document.origin,
             "a closed model needs [[journeys]], at least one of them with a weight",
         ));
+    }
+    if let Some(value) = journey_values.first()
+        && journeys.iter().all(|journey| journey.weight <= 0.0)
+    {
+        return Err(value.error("no journey has a weight, so nothing would be sent"));
     }
     let mut rules = Vec::new();
     if let Some(value) = rules_value {
@@ -195,7 +228,7 @@ pub(super) fn read(
         journeys,
         rules,
         origin: document.origin.to_owned(),
-        variable_names,
+        names,
         variable_headers: variable_headers.into(),
         targets,
     })
@@ -237,6 +270,51 @@ fn read_phases(
         phases[index].profiled = true;
     }
     Ok(phases)
+}
+
+/// Returns all names that the scenario may use, and reads the data that some of them stand for.
+fn read_names(
+    declared: Vec<(String, Option<String>)>,
+    requests: &[Value<'_>],
+    data: Option<&Value<'_>>,
+    folder: &Path,
+) -> Result<Names, ScenarioError> {
+    let (mut variables, mut initial): (Vec<_>, Vec<_>) = declared.into_iter().unzip();
+    for value in requests {
+        for name in captured_names(value)? {
+            if !variables.contains(&name) {
+                variables.push(name);
+            }
+        }
+    }
+    let mut sets: Vec<Arc<DataSet>> = Vec::new();
+    if let Some(value) = data {
+        let entries = value.table("the data")?.entries();
+        if entries.len() > MOST_DATA {
+            return Err(value.error(format!("a scenario reads at most {MOST_DATA} data files")));
+        }
+        for (name, _, value) in entries {
+            let set = DataSet::read(&name, &value, folder, variables.len())?;
+            variables.extend(set.variable_names());
+            sets.push(Arc::new(set));
+        }
+    }
+    initial.resize(variables.len(), None);
+    Ok(Names {
+        variables: variables.into(),
+        initial: initial.into(),
+        data: sets.into(),
+    })
+}
+
+/// Returns a request's name without judging it.
+fn request_name(request: &Value<'_>) -> String {
+    let name = request
+        .table("a request")
+        .ok()
+        .and_then(|mut fields| fields.optional("name"));
+    let name = name.and_then(|name| name.text().ok());
+    name.unwrap_or_default().to_owned()
 }
 
 fn read_sessions(value: &Value<'_>, requests: &[Request]) -> Result<Sessions, ScenarioError> {

@@ -1,0 +1,90 @@
+//! What a script costs a request: `cargo bench -p tenfold-scenarios --bench script_cost`.
+//!
+//! It calls `before` and `after` of some scripts many times, each on an answer of 1 KB of JSON, and
+//! prints what a call takes in the best of many rounds: what else the machine does only adds to that.
+
+use std::path::Path;
+use std::time::Instant;
+
+use http::HeaderMap;
+use tenfold_scenarios::{Scenario, ScriptResponse, Variables};
+
+/// Calls of each script in a round.
+const CALLS: u32 = 500;
+
+/// Rounds, of which the best counts.
+const ROUNDS: u32 = 200;
+
+/// A name, and a script.
+const SCRIPTS: [(&str, &str); 4] = [
+    ("empty", "fn before(vars) { } fn after(response, vars) { }"),
+    (
+        "counter",
+        "fn before(vars) { vars.page = parse_int(vars.page) + 1; }\n\
+         fn after(response, vars) { vars.check(\"ok\", response.status == 200); }",
+    ),
+    (
+        "json",
+        "fn before(vars) { vars.page = parse_int(vars.page) + 1; }\n\
+         fn after(response, vars) { vars.id = response.json.items[0].id; }",
+    ),
+    (
+        "loop of 100",
+        "fn before(vars) { let sum = 0; for n in 0..100 { sum += n; } vars.page = sum; }\n\
+         fn after(response, vars) { }",
+    ),
+];
+
+#[expect(clippy::print_stdout, reason = "a measurement is printed")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let items: Vec<String> = (0..40)
+        .map(|id| format!("{{\"id\":{id},\"name\":\"item\"}}"))
+        .collect();
+    let body = format!("{{\"items\":[{}]}}", items.join(","));
+    println!(
+        "answers of {} bytes; the best of {ROUNDS} rounds of {CALLS} calls",
+        body.len()
+    );
+    println!("{:12} {:>12} {:>12}", "script", "before, us", "after, us");
+    for (name, script) in SCRIPTS {
+        let text = format!(
+            "version = 1\nname = \"cost\"\n[variables]\npage = 0\nid = 0\n[[phases]]\nname = \"p\"\n\
+             kind = \"constant\"\nrate = \"10/s\"\nduration = \"1s\"\n[[requests]]\nname = \"r\"\n\
+             kind = \"read\"\npath = \"/\"\nscript = '''{script}'''"
+        );
+        let scenario = Scenario::parse(&text, Path::new("cost.toml"))?;
+        let Some(script) = &scenario.requests[0].script else {
+            continue;
+        };
+        let mut variables = Variables::new(&scenario);
+        let response = ScriptResponse {
+            status: 200,
+            headers: HeaderMap::new(),
+            body: body.clone().into_bytes(),
+            body_bytes: body.len() as u64,
+            service_ms: 1.0,
+        };
+        let before = best(|call| {
+            variables.clear();
+            script.before(&mut variables, call).error
+        })?;
+        let after = best(|call| script.after(response.clone(), &mut variables, call).error)?;
+        println!("{name:12} {before:>12.2} {after:>12.2}");
+    }
+    Ok(())
+}
+
+/// What a call takes in the best round, in microseconds; the error of the first call that has one.
+fn best(mut call: impl FnMut(u64) -> Option<String>) -> Result<f64, String> {
+    let mut best = f64::INFINITY;
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        for number in 0..CALLS {
+            if let Some(error) = call(number.into()) {
+                return Err(error);
+            }
+        }
+        best = best.min(start.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS));
+    }
+    Ok(best)
+}

@@ -1,0 +1,188 @@
+//! The body of a request in a HAR file.
+
+use serde::Deserialize;
+
+use super::secret::{MASK, is_secret, mask_json, masked_pairs, may_hold_secret};
+
+/// What a HAR file tells of a body.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "the data of a post")]
+pub(super) struct PostData {
+    mime_type: Option<String>,
+    text: Option<String>,
+    params: Option<Vec<Param>>,
+    /// How the text is encoded, where a browser says so: `base64` for what is none.
+    #[serde(alias = "_encoding")]
+    encoding: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Param {
+    name: Option<String>,
+    value: Option<String>,
+}
+
+/// What becomes of a body.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Body {
+    /// There is none.
+    None,
+    /// It is kept, without the secrets by these names.
+    Kept(String, Vec<String>),
+    /// It is longer than 1 MiB.
+    TooLong,
+    /// It is not told as text.
+    NotText,
+    /// It may hold a secret and can't be taken apart.
+    Secret,
+}
+
+/// The longest body that is kept.
+const LONGEST: usize = 1024 * 1024;
+
+impl PostData {
+    /// Returns the body as it may be kept.
+    pub(super) fn body(self) -> Body {
+        let mime_type = self.mime_type.unwrap_or_default().to_ascii_lowercase();
+        let is_form = mime_type.starts_with("application/x-www-form-urlencoded");
+        if self.encoding.is_some_and(|encoding| !encoding.is_empty()) {
+            return Body::NotText;
+        }
+        let params = self.params.unwrap_or_default();
+        let text = match self.text.filter(|text| !text.is_empty()) {
+            Some(text) if text.len() > LONGEST => return Body::TooLong,
+            Some(text) => text,
+            None if params.is_empty() => return Body::None,
+            None if is_form => return form(&params),
+            // The parts of a multipart body, whose boundary is not told.
+            None => return Body::NotText,
+        };
+        let mut found = Vec::new();
+        if is_form {
+            let masked = masked_pairs(&text, &mut found).into_owned();
+            return Body::Kept(masked, found);
+        }
+        // What holds none of the names is kept to the byte.
+        if !may_hold_secret(&text) && !text.contains("\\u") {
+            return Body::Kept(text, found);
+        }
+        match serde_json::from_str::<serde_json::Value>(&text) {
+            Ok(mut value) => {
+                mask_json(&mut value, &mut found);
+                let text = if found.is_empty() {
+                    text
+                } else {
+                    value.to_string()
+                };
+                Body::Kept(text, found)
+            }
+            Err(_) if may_hold_secret(&text) => Body::Secret,
+            Err(_) => Body::Kept(text, found),
+        }
+    }
+}
+
+/// Writes the fields of a form as they are sent.
+fn form(params: &[Param]) -> Body {
+    let mut found = Vec::new();
+    let mut text = String::new();
+    for param in params {
+        let name = param.name.as_deref().unwrap_or_default();
+        let value = param.value.as_deref().unwrap_or_default();
+        let value = if !value.is_empty() && is_secret(name, value) {
+            found.push(name.to_owned());
+            MASK
+        } else {
+            value
+        };
+        if !text.is_empty() {
+            text.push('&');
+        }
+        encode(name, &mut text);
+        text.push('=');
+        encode(value, &mut text);
+        if text.len() > LONGEST {
+            return Body::TooLong;
+        }
+    }
+    Body::Kept(text, found)
+}
+
+/// Encodes as forms are (application/x-www-form-urlencoded).
+fn encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b' ' => out.push('+'),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(json: serde_json::Value) -> Body {
+        serde_json::from_value::<PostData>(json).unwrap().body()
+    }
+
+    fn kept(text: &str, found: &[&str]) -> Body {
+        Body::Kept(
+            text.to_owned(),
+            found.iter().map(|name| (*name).to_owned()).collect(),
+        )
+    }
+
+    #[test]
+    fn keeps_what_holds_no_secret_to_the_byte() {
+        let text = "{ \"b\": 1.0, \"a\": \"x\" }";
+        assert_eq!(
+            body(serde_json::json!({ "mimeType": "application/json", "text": text })),
+            kept(text, &[])
+        );
+        assert_eq!(
+            body(serde_json::json!({ "mimeType": "text/plain", "text": "hello" })),
+            kept("hello", &[])
+        );
+        assert_eq!(body(serde_json::json!({ "text": "" })), Body::None);
+        assert_eq!(body(serde_json::json!({})), Body::None);
+    }
+
+    #[test]
+    fn masks_what_may_be_one() {
+        let login = r#"{"handle":"a","pass\u0077ord":"p"}"#;
+        assert_eq!(
+            body(serde_json::json!({ "text": login })),
+            kept(r#"{"handle":"a","password":"MASKED"}"#, &["password"])
+        );
+        let form = "application/x-www-form-urlencoded; charset=UTF-8";
+        assert_eq!(
+            body(serde_json::json!({ "mimeType": form, "text": "user=a&password=p" })),
+            kept("user=a&password=MASKED", &["password"])
+        );
+        let params = serde_json::json!([
+            { "name": "a b", "value": "\u{e9}&" }, { "name": "pwd", "value": "p" }, { "name": "c" }
+        ]);
+        assert_eq!(
+            body(serde_json::json!({ "mimeType": form, "params": params })),
+            kept("a+b=%C3%A9%26&pwd=MASKED&c=", &["pwd"])
+        );
+        let xml = "<login><password>p</password></login>";
+        assert_eq!(body(serde_json::json!({ "text": xml })), Body::Secret);
+    }
+
+    #[test]
+    fn leaves_out_what_is_too_long_or_no_text() {
+        let long = "x".repeat(LONGEST + 1);
+        assert_eq!(body(serde_json::json!({ "text": long })), Body::TooLong);
+        let encoded = serde_json::json!({ "text": "AAEC", "encoding": "base64" });
+        assert_eq!(body(encoded), Body::NotText);
+        let parts = serde_json::json!({
+            "mimeType": "multipart/form-data", "params": [{ "name": "a" }]
+        });
+        assert_eq!(body(parts), Body::NotText);
+    }
+}

@@ -1,0 +1,332 @@
+//! What an answer must be like, beside its status.
+
+use std::fmt;
+
+use http::HeaderName;
+
+use crate::error::ScenarioError;
+use crate::fields::{Fields, Value, clip};
+
+/// What an answer must be like, beside its status. One that fails makes the request a failure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Check {
+    /// What it is called in reports; made of what it asks for where the scenario gives no name.
+    pub name: String,
+    /// What it asks for.
+    pub test: CheckTest,
+}
+
+/// What a check asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CheckTest {
+    /// A header's value; the first, where there are several.
+    Header(HeaderName, Expected),
+    /// The value at a JSON Pointer (RFC 6901) in the body.
+    Json(String, Expected),
+    /// The body holds this text.
+    BodyContains(String),
+    /// The body's length in bytes lies between the two, both included.
+    BodyBytes {
+        /// At least.
+        min: u64,
+        /// At most.
+        max: u64,
+    },
+    /// The whole body has this SHA-256.
+    Sha256([u8; 32]),
+}
+
+/// What is asked of one value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expected {
+    /// That it is there, or that it is not.
+    Exists(bool),
+    /// That it is this one.
+    Equals(serde_json::Value),
+    /// That it holds this text; of a JSON list, that one of its texts is this.
+    Contains(String),
+    /// That it is a number between the two, both included.
+    Between {
+        /// At least.
+        min: f64,
+        /// At most.
+        max: f64,
+    },
+}
+
+/// What must be kept of an answer for its checks, captures and script.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Its headers.
+    pub headers: bool,
+    /// So many bytes of its body.
+    pub body_bytes: usize,
+    /// The SHA-256 of its body.
+    pub sha256: bool,
+}
+
+/// A request has no more checks.
+const MOST_CHECKS: usize = 64;
+
+/// Bodies are searched up to here; what is longer fails a check that needs all of it.
+pub(crate) const SEARCHED_BODY_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a body that a sample of a failed check may need.
+const SAMPLED_BODY_BYTES: usize = 16 * 1024;
+
+/// Bytes of a body that captures look at.
+pub(crate) const CAPTURED_BODY_BYTES: usize = 64 * 1024;
+
+impl Check {
+    /// Reads the list of a request's checks.
+    pub(crate) fn read_all(value: &Value<'_>) -> Result<Vec<Self>, ScenarioError> {
+        let list = value.list()?;
+        if list.len() > MOST_CHECKS {
+            return Err(value.error(format!(
+                "a request has at most {MOST_CHECKS} checks, and this one has {}",
+                list.len()
+            )));
+        }
+        let mut checks: Vec<Self> = Vec::new();
+        for value in &list {
+            let check = Self::read(value)?;
+            if checks.iter().any(|other| other.name == check.name) {
+                return Err(value
+                    .error(format!("two checks are called `{}`", clip(&check.name)))
+                    .hint("give each a `name` of its own"));
+            }
+            checks.push(check);
+        }
+        Ok(checks)
+    }
+
+    /// Reads `{ header = "content-type", contains = "json" }` and its like.
+    fn read(value: &Value<'_>) -> Result<Self, ScenarioError> {
+        let mut fields = value.table("a check")?;
+        let name = match fields.optional("name") {
+            None => None,
+            Some(value) => Some(value.name()?),
+        };
+        let subjects = ["header", "json", "body_contains", "body_bytes", "sha256"];
+        let given: Vec<&str> = subjects
+            .into_iter()
+            .filter(|subject| fields.optional(subject).is_some())
+            .collect();
+        let hint = "write one such as { header = \"content-type\", contains = \"json\" } or \
+                    { json = \"/id\", exists = true }";
+        if fields.has("status") {
+            return Err(value
+                .error("a check has no `status`")
+                .hint("write expect = [200] beside the checks"));
+        }
+        let subject = match given.as_slice() {
+            [subject] => *subject,
+            [] => {
+                // A misspelt field is the likelier mistake.
+                for name in COMPARISONS {
+                    fields.optional(name);
+                }
+                fields.finish()?;
+                return Err(value
+                    .error("a check needs one of `header`, `json`, `body_contains`, `body_bytes` and `sha256`")
+                    .hint(hint));
+            }
+            [one, other, ..] => {
+                return Err(value
+                    .error(format!("a check has either `{one}` or `{other}`, not both"))
+                    .hint("write two checks"));
+            }
+        };
+        let subject_value = fields.required(subject)?;
+        let test = match subject {
+            "header" => {
+                let header = subject_value.text()?;
+                let header = header.parse().map_err(|_| {
+                    subject_value.error(format!("`{}` is no header's name", clip(header)))
+                })?;
+                CheckTest::Header(header, Expected::read(value, &mut fields)?)
+            }
+            "json" => {
+                let pointer = subject_value.text()?;
+                if !(pointer.is_empty() || pointer.starts_with('/')) {
+                    return Err(subject_value
+                        .error(format!("`{}` is no JSON Pointer", clip(pointer)))
+                        .hint("write \"/items/0/id\", or \"\" for the whole document"));
+                }
+                CheckTest::Json(pointer.to_owned(), Expected::read(value, &mut fields)?)
+            }
+            "body_contains" => {
+                let text = subject_value.text()?;
+                if text.is_empty() {
+                    return Err(
+                        subject_value.error("`body_contains` is empty, so it checks nothing")
+                    );
+                }
+                CheckTest::BodyContains(text.to_owned())
+            }
+            "body_bytes" => read_body_bytes(&subject_value)?,
+            _ => CheckTest::Sha256(read_sha256(&subject_value)?),
+        };
+        fields.finish()?;
+        Ok(Self {
+            name: name.unwrap_or_else(|| test.to_string()),
+            test,
+        })
+    }
+
+    /// Returns what must be kept of an answer for it, and for a sample where it fails.
+    pub(crate) fn needs(&self) -> Needs {
+        let whole = matches!(self.test, CheckTest::Json(..) | CheckTest::BodyContains(_));
+        Needs {
+            headers: true,
+            body_bytes: match whole {
+                true => SEARCHED_BODY_BYTES,
+                false => SAMPLED_BODY_BYTES,
+            },
+            sha256: matches!(self.test, CheckTest::Sha256(_)),
+        }
+    }
+}
+
+impl Needs {
+    /// Says whether anything must be kept.
+    pub fn any(self) -> bool {
+        self != Self::default()
+    }
+
+    /// Returns what serves both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            headers: self.headers || other.headers,
+            body_bytes: self.body_bytes.max(other.body_bytes),
+            sha256: self.sha256 || other.sha256,
+        }
+    }
+}
+
+/// How a value may be compared.
+const COMPARISONS: [&str; 5] = ["exists", "equals", "contains", "min", "max"];
+
+impl Expected {
+    fn read(check: &Value<'_>, fields: &mut Fields<'_>) -> Result<Self, ScenarioError> {
+        let [exists, equals, contains, min, max] = COMPARISONS.map(|name| fields.optional(name));
+        let given = [&exists, &equals, &contains]
+            .iter()
+            .filter(|value| value.is_some())
+            .count()
+            + usize::from(min.is_some() || max.is_some());
+        if given > 1 {
+            return Err(check
+                .error(
+                    "a check compares once: by `exists`, `equals`, `contains`, or `min` and `max`",
+                )
+                .hint("write two checks"));
+        }
+        if let Some(value) = exists {
+            return Ok(Self::Exists(value.flag()?));
+        }
+        if let Some(value) = equals {
+            return Ok(Self::Equals(value.json()?));
+        }
+        if let Some(value) = contains {
+            return Ok(Self::Contains(value.text()?.to_owned()));
+        }
+        if min.is_some() || max.is_some() {
+            let bound = |value: Option<Value<'_>>, none: f64| match value {
+                None => Ok(none),
+                Some(value) => value.number(f64::MIN..=f64::MAX),
+            };
+            let (min, max) = (bound(min, f64::NEG_INFINITY)?, bound(max, f64::INFINITY)?);
+            if max < min {
+                return Err(check.error("`max` is less than `min`"));
+            }
+            return Ok(Self::Between { min, max });
+        }
+        // A misspelt comparison has a name that nobody knows.
+        fields.refuse_unknown()?;
+        Err(check
+            .error("the check does not say what it asks for")
+            .hint("add exists = true, equals = ..., contains = \"...\", min = ... or max = ..."))
+    }
+}
+
+fn read_body_bytes(value: &Value<'_>) -> Result<CheckTest, ScenarioError> {
+    if value.is_integer() {
+        let bytes = value.count(0..=u64::MAX)?;
+        return Ok(CheckTest::BodyBytes {
+            min: bytes,
+            max: bytes,
+        });
+    }
+    let mut fields = value.table("`body_bytes`")?;
+    let bound = |value: Option<Value<'_>>| value.map(|value| value.count(0..=u64::MAX)).transpose();
+    let (min, max) = (
+        bound(fields.optional("min"))?,
+        bound(fields.optional("max"))?,
+    );
+    fields.finish()?;
+    if min.is_none() && max.is_none() {
+        return Err(value.error("`body_bytes` needs `min`, `max` or both"));
+    }
+    let (min, max) = (min.unwrap_or(0), max.unwrap_or(u64::MAX));
+    if max < min {
+        return Err(value.error("`max` is less than `min`"));
+    }
+    Ok(CheckTest::BodyBytes { min, max })
+}
+
+fn read_sha256(value: &Value<'_>) -> Result<[u8; 32], ScenarioError> {
+    let text = value.text()?;
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|digit| digit.to_digit(16).map(|digit| digit as u8))
+        .collect();
+    let pairs = digits.filter(|digits| digits.len() == 64).ok_or_else(|| {
+        value
+            .error("a SHA-256 has 64 hexadecimal digits")
+            .hint("print one with `sha256sum FILE`")
+    })?;
+    let mut sum = [0; 32];
+    for (byte, pair) in sum.iter_mut().zip(pairs.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    Ok(sum)
+}
+
+impl fmt::Display for CheckTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name, expected) => write!(f, "header {name} {expected}"),
+            Self::Json(pointer, expected) if pointer.is_empty() => write!(f, "json {expected}"),
+            Self::Json(pointer, expected) => write!(f, "json {} {expected}", clip(pointer)),
+            Self::BodyContains(text) => write!(f, "body contains \"{}\"", clip(text)),
+            Self::BodyBytes { min, max } if min == max => write!(f, "body of {min} bytes"),
+            Self::BodyBytes { min, max: u64::MAX } => write!(f, "body of {min} bytes or more"),
+            Self::BodyBytes { min: 0, max } => write!(f, "body of at most {max} bytes"),
+            Self::BodyBytes { min, max } => write!(f, "body of {min} to {max} bytes"),
+            Self::Sha256(sum) => {
+                f.write_str("body's sha256 ")?;
+                sum[..4]
+                    .iter()
+                    .try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                f.write_str("...")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exists(true) => f.write_str("exists"),
+            Self::Exists(false) => f.write_str("does not exist"),
+            Self::Equals(value) => write!(f, "equals {}", clip(&value.to_string())),
+            Self::Contains(text) => write!(f, "contains \"{}\"", clip(text)),
+            Self::Between { min, max } if *max == f64::INFINITY => write!(f, "is at least {min}"),
+            Self::Between { min, max } if *min == f64::NEG_INFINITY => {
+                write!(f, "is at most {max}")
+            }
+            Self::Between { min, max } => write!(f, "is between {min} and {max}"),
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! Where users go: loops, conditions, data, and what scripts choose.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may panic, and so may what it calls"
+)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use tenfold_scenarios::{LastAnswer, Rendered, Scenario, ScriptResponse, Variables, WalkError};
+
+fn scenario(load: &str, rest: &str) -> Result<Scenario, String> {
+    let phase = match load.contains("closed") {
+        true => "kind = \"users\"",
+        false => "kind = \"constant\"\nrate = \"10/s\"",
+    };
+    let text = format!(
+        r#"
+version = 1
+name = "test"
+seed = 5
+[load]
+{load}
+[[phases]]
+name = "all"
+{phase}
+duration = "10s"
+[[requests]]
+name = "a"
+kind = "read"
+path = "/a"
+capture = {{ token = "json:/token" }}
+[[requests]]
+name = "b"
+kind = "read"
+path = "/b"
+[[requests]]
+name = "c"
+kind = "write"
+path = "/c"
+{rest}
+"#
+    );
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture/test.toml");
+    Scenario::parse(&text, &path).map_err(|error| match error.hint {
+        None => error.message,
+        Some(hint) => format!("{}; {hint}", error.message),
+    })
+}
+
+fn closed(rest: &str) -> Scenario {
+    scenario("model = \"closed\"\nusers = 3", rest).unwrap()
+}
+
+/// The names of the requests of one journey whose answers have these statuses, one after the other.
+fn walked(scenario: &Scenario, statuses: &[u16]) -> (String, Option<WalkError>) {
+    let mut walk = scenario.journey_walk(0).unwrap();
+    let mut variables = Variables::new(scenario);
+    walk.begin(&mut variables);
+    let (mut names, mut last) = (String::new(), LastAnswer::default());
+    let mut statuses = statuses.iter().copied();
+    for _ in 0..1000 {
+        match walk.next_step(&variables, last) {
+            Ok(None) => return (names, None),
+            Err(error) => return (names, Some(error)),
+            Ok(Some(step)) => names.push_str(&scenario.requests[step.draw.request].name),
+        }
+        last.status = statuses.next().unwrap_or(200);
+        last.failed = last.status >= 400;
+    }
+    panic!("the journey has no end: {names}");
+}
+
+fn path(steps: &str, statuses: &[u16]) -> String {
+    let scenario = closed(&format!("[[journeys]]\nname = \"j\"\nsteps = {steps}"));
+    let (names, error) = walked(&scenario, statuses);
+    assert_eq!(error, None);
+    names
+}
+
+#[test]
+fn steps_repeat_branch_and_nest() {
+    assert_eq!(path(r#"["a", "b"]"#, &[]), "ab");
+    assert_eq!(
+        path(
+            r#"["a", { repeat = 3, steps = ["b", { request = "c", repeat = 2 }] }]"#,
+            &[]
+        ),
+        "abccbccbcc"
+    );
+    assert_eq!(path(r#"[{ repeat = 0, steps = ["b"] }, "a"]"#, &[]), "a");
+    let branch = r#"["a", { if = "status == 200", steps = ["b"], else = ["c", "c"] }, "a"]"#;
+    assert_eq!(path(branch, &[200]), "aba");
+    assert_eq!(path(branch, &[404]), "acca");
+    assert_eq!(
+        path(
+            r#"["a", { while = "status < 300", steps = ["b", "c"] }]"#,
+            &[200, 200, 200, 404, 500]
+        ),
+        "abcbc"
+    );
+    assert_eq!(path(r#"["a", { request = "b", if = "token" }]"#, &[]), "a");
+    assert_eq!(
+        path(r#"["a", { request = "b", if = "failed" }]"#, &[500]),
+        "ab"
+    );
+}
+
+#[test]
+fn a_range_of_turns_is_met_at_both_ends() {
+    let scenario = closed(
+        "[[journeys]]\nname = \"j\"\nsteps = [{ repeat = { min = 1, max = 3 }, steps = [\"a\"] }]",
+    );
+    let mut walk = scenario.journey_walk(1).unwrap();
+    let mut variables = Variables::new(&scenario);
+    let mut seen = [0; 5];
+    for _ in 0..300 {
+        walk.begin(&mut variables);
+        let mut turns = 0;
+        while walk
+            .next_step(&variables, LastAnswer::default())
+            .unwrap()
+            .is_some()
+        {
+            turns += 1;
+        }
+        seen[turns] += 1;
+    }
+    assert!(seen[0] == 0 && seen[4] == 0, "{seen:?}");
+    assert!(seen[1..4].iter().all(|count| *count > 60), "{seen:?}");
+}
+
+#[test]
+fn no_loop_is_endless() {
+    let of = |steps: &str| {
+        let scenario = closed(&format!("[[journeys]]\nname = \"j\"\nsteps = {steps}"));
+        walked(&scenario, &[]).1
+    };
+    assert!(matches!(
+        of(r#"["a", { while = "status == 200", most = 5, steps = ["b"] }]"#),
+        Some(WalkError::While { most: 5, .. })
+    ));
+    // Ten to the twelve turns of nothing.
+    let idle = r#"[{ repeat = 1000000, steps = [{ repeat = 1000000, steps = [{ request = "a", if = "failed" }] }] }]"#;
+    assert_eq!(of(idle), Some(WalkError::Idle));
+}
+
+#[test]
+fn a_script_may_choose_where_to_go_on() {
+    let scenario = closed(
+        "[[journeys]]\nname = \"j\"\nsteps = [\"a\", { repeat = 2, steps = [\"b\", \"c\"] }, \"a\"]",
+    );
+    let mut walk = scenario.journey_walk(0).unwrap();
+    let mut variables = Variables::new(&scenario);
+    walk.begin(&mut variables);
+    let next = |walk: &mut tenfold_scenarios::JourneyWalk<'_>| {
+        walk.next_step(&variables, LastAnswer::default())
+            .unwrap()
+            .map(|step| step.draw.request)
+    };
+    assert_eq!(next(&mut walk), Some(0));
+    assert!(walk.jump(2));
+    let rest: Vec<usize> = std::iter::from_fn(|| next(&mut walk)).collect();
+    assert_eq!(rest, [2, 1, 2, 0]);
+    assert!(!walk.jump(7));
+}
+
+#[test]
+fn rows_of_data_are_dealt_to_users() {
+    let with = |order: &str| {
+        closed(&format!(
+            "[data.people]\nfile = \"people.csv\"\norder = \"{order}\"\n\
+             [[journeys]]\nname = \"j\"\nsteps = [\"d\"]\n\
+             [[requests]]\nname = \"d\"\nkind = \"read\"\npath = \"/{{people.name}}/{{people.city}}\""
+        ))
+    };
+    let paths = |scenario: &Scenario, user: u64| {
+        let mut walk = scenario.journey_walk(user).unwrap();
+        let mut variables = Variables::new(scenario);
+        let mut rendered = Rendered::default();
+        let mut paths = Vec::new();
+        for _ in 0..4 {
+            walk.begin(&mut variables);
+            let step = walk
+                .next_step(&variables, LastAnswer::default())
+                .unwrap()
+                .unwrap();
+            let request = &scenario.requests[step.draw.request];
+            request
+                .render(&step.draw, &variables, &mut rendered)
+                .unwrap();
+            paths.push(rendered.path.clone());
+        }
+        paths
+    };
+    let sequential = with("sequential");
+    // Three users and four rows: the users' journeys take turns.
+    assert_eq!(
+        paths(&sequential, 0),
+        ["/ann/Oslo", "/dan/Paris", "/cyd/Rome", "/bob/Bergen"]
+    );
+    assert_eq!(paths(&sequential, 1)[0], "/bob/Bergen");
+    let unique = with("unique-per-user");
+    assert_eq!(paths(&unique, 2), ["/cyd/Rome"; 4]);
+    let random = with("random");
+    assert_eq!(paths(&random, 0), paths(&random, 0));
+    let refused = scenario(
+        "model = \"closed\"\nusers = 5",
+        "[data.people]\nfile = \"people.csv\"\norder = \"unique-per-user\"\n\
+         [[journeys]]\nname = \"j\"\nsteps = [\"a\"]",
+    );
+    assert!(
+        refused
+            .unwrap_err()
+            .contains("4 rows, fewer than the 5 users")
+    );
+}
+
+#[test]
+fn arrivals_of_an_open_model_take_rows_too() {
+    let scenario = scenario(
+        "arrivals = \"even\"",
+        "[data.people]\nfile = \"people.jsonl\"\n\
+         [[requests]]\nname = \"d\"\nkind = \"read\"\nweight = 1e9\npath = \"/{people.name}\"",
+    )
+    .unwrap();
+    let variables = Variables::new(&scenario);
+    let mut rendered = Rendered::default();
+    let paths: Vec<String> = scenario
+        .schedule()
+        .take(3)
+        .map(|arrival| {
+            let request = &scenario.requests[arrival.draw.request];
+            request
+                .render(&arrival.draw, &variables, &mut rendered)
+                .unwrap();
+            rendered.path.clone()
+        })
+        .collect();
+    assert_eq!(paths, ["/eve", "/fay", "/eve"]);
+}
+
+#[test]
+fn arrivals_of_an_open_model_begin_journeys() {
+    let scenario = scenario(
+        "arrivals = \"even\"",
+        "[variables]\nmood = \"good\"\n\
+         [[journeys]]\nname = \"one\"\nthink = \"1s\"\n\
+         steps = [{ request = \"b\", if = 'mood == \"bad\"' }, \"c\", \"a\"]",
+    )
+    .unwrap();
+    assert!(scenario.journeys_arrive());
+    assert!(scenario.journey_walk(0).is_none());
+    let arrivals: Vec<_> = scenario.schedule().collect();
+    assert_eq!(arrivals.len(), 100);
+    for arrival in arrivals {
+        assert_eq!(arrival.draw.request, 2);
+        let mut walk = scenario.arriving_walk(&arrival.draw).unwrap();
+        let mut variables = Variables::new(&scenario);
+        walk.begin(&mut variables);
+        let first = walk
+            .next_step(&variables, LastAnswer::default())
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            first.draw, arrival.draw,
+            "the walk begins with the arrival's own request"
+        );
+        let second = walk
+            .next_step(&variables, LastAnswer::default())
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (second.draw.request, second.think),
+            (0, Duration::from_secs(1))
+        );
+    }
+}
+
+#[test]
+fn variables_begin_anew_with_each_journey() {
+    let scenario = closed("[variables]\npage = 1\n[[journeys]]\nname = \"j\"\nsteps = [\"a\"]");
+    let mut variables = Variables::new(&scenario);
+    let page = scenario.variable("page").unwrap();
+    assert_eq!(variables.get(page), Some("1"));
+    variables.set(page, "2".to_owned());
+    scenario.journey_walk(0).unwrap().begin(&mut variables);
+    assert_eq!(variables.get(page), Some("1"));
+}
+
+const SCRIPT: &str = r#"
+[variables]
+page = 1
+[[journeys]]
+name = "j"
+steps = ["s"]
+[[requests]]
+name = "s"
+kind = "read"
+path = "/?page={page}"
+script = '''
+fn before(vars) { vars.page = parse_int(vars.page) + 1; }
+fn after(response, vars) {
+    vars.check("is whole", response.body_bytes == response.body.len());
+    if response.header("x-mode") == "stop" { vars.fail("stopped"); }
+    if response.json.items.is_empty() { vars.end(); } else { vars.next("b"); }
+    if response.status == 418 { loop { } }
+    if response.status == 419 { vars.nonsense = 1; }
+    vars.token = response.json.items[0].id;
+}
+'''
+"#;
+
+fn response(status: u16, mode: &'static str, body: &str) -> ScriptResponse {
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-mode", http::HeaderValue::from_static(mode));
+    ScriptResponse {
+        status,
+        headers,
+        body: body.as_bytes().to_vec(),
+        body_bytes: body.len() as u64,
+        service_ms: 1.5,
+    }
+}
+
+#[test]
+fn a_script_sets_variables_checks_fails_and_chooses() {
+    use tenfold_scenarios::NextStep;
+    let scenario = closed(SCRIPT);
+    let script = scenario.requests[3].script.clone().unwrap();
+    let mut variables = Variables::new(&scenario);
+    assert_eq!(script.before(&mut variables, 1).error, None);
+    assert_eq!(variables.get(scenario.variable("page").unwrap()), Some("2"));
+
+    let body = r#"{"items":[{"id":"x7"}]}"#;
+    let outcome = script.after(response(200, "", body), &mut variables, 1);
+    assert_eq!(outcome.error, None);
+    assert_eq!(outcome.checks, [("is whole".to_owned(), true)]);
+    assert_eq!(outcome.next, Some(NextStep::Request(1)));
+    assert_eq!(
+        variables.get(scenario.variable("token").unwrap()),
+        Some("x7")
+    );
+
+    let outcome = script.after(response(200, "stop", body), &mut variables, 1);
+    assert_eq!(outcome.checks[1], ("stopped".to_owned(), false));
+    assert_eq!((outcome.error, outcome.next), (None, None));
+
+    let errors: Vec<String> = [
+        (418, body),
+        (419, body),
+        (200, "no json"),
+        (200, r#"{"items":[]}"#),
+    ]
+    .map(|(status, body)| {
+        let outcome = script.after(response(status, "", body), &mut variables, 1);
+        outcome.error.unwrap_or_default()
+    })
+    .to_vec();
+    insta::assert_snapshot!(errors.join("\n"));
+    assert_eq!(
+        variables.get(scenario.variable("page").unwrap()),
+        Some("2"),
+        "they are given back"
+    );
+}
+
+#[test]
+fn mistakes_in_journeys_data_checks_and_scripts_are_told() {
+    let journey = |steps: &str| {
+        scenario(
+            "model = \"closed\"\nusers = 1",
+            &format!("[[journeys]]\nname = \"j\"\nsteps = {steps}"),
+        )
+    };
+    let open = |rest: &str| scenario("users = 1", rest);
+    let check = |check: &str| {
+        open(&format!(
+            "[[requests]]\nname = \"d\"\nkind = \"read\"\npath = \"/\"\nchecks = [{check}]"
+        ))
+    };
+    let script = |script: &str| {
+        open(&format!(
+            "[[requests]]\nname = \"d\"\nkind = \"read\"\npath = \"/\"\nscript = '''{script}'''"
+        ))
+    };
+    let mistakes = [
+        journey("[]"),
+        journey("[\"aa\"]"),
+        journey("[5]"),
+        journey("[{ }]"),
+        journey("[{ request = \"a\", steps = [\"b\"] }]"),
+        journey("[{ reqest = \"a\" }]"),
+        journey("[{ request = \"a\", if = \"tokn\" }]"),
+        journey("[{ request = \"a\", else = [\"b\"] }]"),
+        journey("[{ steps = [\"a\"], repeat = -1 }]"),
+        journey("[{ steps = [\"a\"], repeat = 2, while = \"failed\" }]"),
+        journey("[{ steps = [\"a\"], think = \"1s\" }]"),
+        journey("[{ request = \"a\", think = { kind = \"exponential\", median = \"1s\" } }]"),
+        journey(
+            "[{ request = \"a\", think = { kind = \"log-normal\", median = \"2s\", p95 = \"1s\" } }]",
+        ),
+        check("{ }"),
+        check("{ status = 200 }"),
+        check("{ json = \"id\", exists = true }"),
+        check("{ json = \"/id\" }"),
+        check("{ json = \"/id\", exsts = true }"),
+        check("{ jsn = \"/id\", exists = true }"),
+        check("{ json = \"/id\", header = \"a\", exists = true }"),
+        check("{ json = \"/id\", exists = true, equals = 1 }"),
+        check("{ body_bytes = {} }"),
+        check("{ sha256 = \"abc\" }"),
+        check("{ body_contains = \"x\" }, { body_contains = \"x\" }"),
+        script("fn before(vars) { "),
+        script("fn before() { }"),
+        script("let a = 1;"),
+        script("import \"x\" as y; fn before(vars) { }"),
+        open("[data.people]\nfile = \"people.txt\""),
+        open("[data.people]\nfile = \"none.csv\""),
+        open("[data.people]\nfile = \"people.csv\"\norder = \"rndom\""),
+        open("[variables]\nkey = \"1\""),
+        open("[variables]\na = [1]"),
+        open(
+            "[[keys]]\nname = \"k\"\ncount = 5\n[[requests]]\nname = \"d\"\nkind = \"read\"\npath = \"/\"\nkeys = \"k\"",
+        ),
+    ];
+    let messages: Vec<String> = mistakes
+        .into_iter()
+        .map(|mistake| mistake.err().unwrap_or_else(|| "accepted".to_owned()))
+        .map(|message| message.replace(env!("CARGO_MANIFEST_DIR"), ""))
+        .collect();
+    insta::assert_snapshot!(messages.join("\n"));
+}
+
+#[test]
+fn a_name_that_makes_no_directory_is_refused() {
+    let text = format!("version = 1\nname = \"{}\"", "x".repeat(300));
+    let error = Scenario::parse(&text, Path::new("x.toml")).unwrap_err();
+    assert!(
+        error.to_string().contains("300 bytes, more than 200"),
+        "{error}"
+    );
+}

@@ -1,0 +1,29 @@
+//! What the tests of the format share.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "for tests, each of which uses the part that it needs"
+)]
+
+use tenfold_scenarios::{LastAnswer, Scenario, Step, Variables};
+
+/// The first steps of a user of a closed model whose answers tell nothing.
+pub(crate) fn steps(scenario: &Scenario, user: u64, count: usize) -> Vec<Step> {
+    let Some(mut walk) = scenario.journey_walk(user) else {
+        return Vec::new();
+    };
+    let mut variables = Variables::new(scenario);
+    let mut steps = Vec::new();
+    // A journey may have no step for such a user.
+    for _ in 0..count {
+        walk.begin(&mut variables);
+        while let Ok(Some(step)) = walk.next_step(&variables, LastAnswer::default()) {
+            steps.push(step);
+            if steps.len() == count {
+                return steps;
+            }
+        }
+    }
+    steps
+}

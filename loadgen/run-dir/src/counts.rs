@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::connections::Connections;
+
 /// What became of every arrival, and what it took to send them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
     /// For each phase, for each request, in the manifest's order.
     pub phases: Vec<Vec<RequestCounts>>,
-    /// Whether the run was ended early, and by what.
+    /// Whether the run was ended early, and by what, in words.
     pub interrupted: Option<String>,
+    /// The rule that ended it; none where it was not ended by one, or by an older version.
+    #[serde(default)]
+    pub aborted: Option<Aborted>,
     /// From the first intended time to the end of the last response.
     pub elapsed_ns: u64,
     /// Integral over time of the number of requests in flight (sent, not done), in
@@ -30,6 +35,25 @@ pub struct Counts {
     /// What was answered while the counted phases lasted; none in a run of an older version.
     #[serde(default)]
     pub in_time: Option<InTime>,
+    /// How the target was talked to; none in a run of an older version.
+    #[serde(default)]
+    pub connections: Option<Connections>,
+    /// What became of journeys, in the scenario's order; none where requests come one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub journeys: Vec<JourneyCounts>,
+}
+
+/// A rule that ended a run before its time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Aborted {
+    /// Index into the manifest's rules.
+    pub rule: usize,
+    /// When, in nanoseconds since the start.
+    pub at_ns: u64,
+    /// What was measured by then, in the unit of the rule's limit: nanoseconds or a fraction.
+    pub measured: f64,
+    /// Samples behind it.
+    pub samples: u64,
 }
 
 /// Answers as expected that were complete while a counted phase lasted, whichever phase their
@@ -61,9 +85,55 @@ pub struct RequestCounts {
     pub body_bytes: u64,
     /// Answers by status, expected or not.
     pub statuses: BTreeMap<u16, u64>,
-    /// Failures by class: `timeout`, `connect`, `connection`, `short_body`, `malformed`,
+    /// Failures by class: `timeout`, `connect`, `tls`, `connection`, `short_body`, `malformed`,
     /// `unexpected_status` and others that the generator names.
     pub failures: BTreeMap<String, u64>,
+    /// What came of its checks, by name; none in a run of an older version.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub checks: BTreeMap<String, CheckCounts>,
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckCounts {
+    /// Answers that passed it.
+    pub passed: u64,
+    /// Answers that failed it.
+    pub failed: u64,
+}
+
+/// What became of the journeys of one name, warm-up included.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct JourneyCounts {
+    /// The journey's name.
+    pub name: String,
+    /// Journeys begun.
+    pub begun: u64,
+    /// Those that came to their last step.
+    pub completed: u64,
+    /// Those that ended with a request that failed, where the scenario has it so.
+    pub failed: u64,
+    /// Those that had to be cut off, as by a loop that found no end.
+    pub cut_off: u64,
+    /// Those that were under way when the run ended.
+    pub unfinished: u64,
+    /// Why the first of them was cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_off_because: Option<String>,
+}
+
+impl JourneyCounts {
+    /// Adds what became of the same journeys elsewhere.
+    pub fn add(&mut self, other: &JourneyCounts) {
+        self.begun += other.begun;
+        self.completed += other.completed;
+        self.failed += other.failed;
+        self.cut_off += other.cut_off;
+        self.unfinished += other.unfinished;
+        if self.cut_off_because.is_none() {
+            self.cut_off_because.clone_from(&other.cut_off_because);
+        }
+    }
 }
 
 impl RequestCounts {
@@ -81,6 +151,11 @@ impl RequestCounts {
         }
         for (class, count) in &other.failures {
             *self.failures.entry(class.clone()).or_default() += count;
+        }
+        for (name, counts) in &other.checks {
+            let sum = self.checks.entry(name.clone()).or_default();
+            sum.passed += counts.passed;
+            sum.failed += counts.failed;
         }
     }
 }
@@ -109,8 +184,11 @@ pub struct GeneratorUsage {
     pub connections: u64,
     /// Most users that had a connection.
     pub users_used: u64,
-    /// The pacer's shortest sleep; none in the closed model.
+    /// The pacer's quantum, the longest that it chose; none in the closed model.
     pub quantum_ns: Option<u64>,
+    /// The shortest that it chose.
+    #[serde(default)]
+    pub shortest_quantum_ns: Option<u64>,
 }
 
 /// How often each of the popular keys of one key space was asked for.

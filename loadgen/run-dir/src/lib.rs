@@ -7,13 +7,16 @@
 //! | `timeline.json` | the generator, at the end | [`Timeline`]: one row a second |
 //! | `host.json` | the probe, at the end | [`HostTimeline`]: CPU and memory, once a second |
 //! | `intervals.hlog` | the generator, as it runs | [`interval_log`]: every latency, by second, request and phase |
+//! | `samples.json` | the generator, at the end | [`sample::Sample`]: what came back where requests failed |
 //! | `profile/` | the probe | `cpu.pb.gz`, `flamegraph.svg`, `profile.json` ([`ProfileInfo`]) |
+//! | `generators/N/host.json` | a merge | what the machine of each merged generator did |
 //! | `summary.json`, `report.html` | the report | what analysis made of the rest |
 //!
 //! The directory is the only contract between load and analysis: a report is rendered years later
 //! with no server and no generator at hand. Times are nanoseconds since the start of the run unless
 //! a name says otherwise.
 
+pub mod connections;
 pub mod counts;
 mod error;
 pub mod host_timeline;
@@ -23,9 +26,12 @@ mod metric;
 mod profile;
 mod run;
 mod run_dir;
+pub mod sample;
 mod sparse_histogram;
 pub mod timeline;
+mod whole_file;
 
+pub use connections::Connections;
 pub use counts::Counts;
 pub use error::RunDirError;
 pub use host_timeline::HostTimeline;
@@ -36,3 +42,4 @@ pub use run::{IntervalHistogram, Run};
 pub use run_dir::RunDir;
 pub use sparse_histogram::SparseHistogram;
 pub use timeline::Timeline;
+pub use whole_file::write_whole;

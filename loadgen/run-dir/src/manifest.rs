@@ -46,6 +46,38 @@ pub struct Manifest {
     pub host: Host,
     /// Whether generator and service shared that machine; none where it can't be told.
     pub shared_host: Option<bool>,
+    /// The runs that it was merged from, in order; empty for a run of one generator.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged_from: Vec<Part>,
+}
+
+/// One generator's run, as part of a merged one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Where it was read from.
+    pub path: String,
+    /// Its seed.
+    pub seed: u64,
+    /// When it began, RFC 3339 in UTC.
+    pub started_at: String,
+    /// The machine that the generator ran on.
+    pub host: Host,
+    /// The tool that wrote it.
+    pub tool: Tool,
+    /// Requests that it sent in the counted phases.
+    pub sent: u64,
+    /// How far it could be trusted by itself: `valid`, `suspect` or `invalid`.
+    pub measurement: String,
+    /// Why it is not simply valid.
+    pub reasons: Vec<String>,
+    /// The generator's lag at p99, in nanoseconds; none where nothing was sent.
+    pub lag_p99_ns: Option<u64>,
+    /// Processors that the generator used in its busiest second; none where it wasn't told.
+    pub peak_cores_used: Option<f64>,
+    /// Seconds in which the generator's busy thread had next to no processor time to spare.
+    pub saturated_seconds: u64,
+    /// What ended it early; none where it came to its end.
+    pub interrupted: Option<String>,
 }
 
 /// The tool that wrote a run.

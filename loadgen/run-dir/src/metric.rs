@@ -21,16 +21,25 @@ pub enum Metric {
     Lag,
     /// How long the arrival waited for an idle user. Recorded only where it happened.
     Blocked,
+    /// `done - intended - lag`: what the response time would be without the generator's own
+    /// lateness.
+    Unlagged,
+    /// How long the end of the answer lay in the socket before the generator read it: its own
+    /// lateness once more, and part of no other metric. Recorded only where the kernel tells when
+    /// bytes arrive.
+    ReadLag,
 }
 
 impl Metric {
     /// Every metric, in the order of the discriminants.
-    pub const ALL: [Metric; 5] = [
+    pub const ALL: [Metric; 7] = [
         Metric::Response,
         Metric::Service,
         Metric::FirstByte,
         Metric::Lag,
         Metric::Blocked,
+        Metric::Unlagged,
+        Metric::ReadLag,
     ];
 
     /// The word for it in files.
@@ -41,6 +50,8 @@ impl Metric {
             Metric::FirstByte => "first_byte",
             Metric::Lag => "lag",
             Metric::Blocked => "blocked",
+            Metric::Unlagged => "response_without_lag",
+            Metric::ReadLag => "read_lag",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use hdrhistogram::Histogram;
 
+use crate::sample::Sample;
 use crate::{Counts, HostTimeline, Manifest, ProfileInfo, Series, SparseHistogram, Timeline};
 
 /// One interval of one series.
@@ -38,6 +39,8 @@ pub struct Run {
     pub profile: Option<ProfileInfo>,
     /// The flamegraph, as SVG; none where there is none.
     pub flamegraph: Option<String>,
+    /// What came back where requests failed, a few of each kind.
+    pub samples: Vec<Sample>,
 }
 
 impl Run {

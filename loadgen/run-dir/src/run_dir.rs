@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::interval_log::{self, IntervalLog};
 use crate::manifest;
+use crate::sample::Sample;
+use crate::whole_file::write_whole;
 use crate::{Counts, HostTimeline, Manifest, ProfileInfo, Run, RunDirError, Timeline};
 
 /// A run directory on disk.
@@ -79,6 +81,11 @@ impl RunDir {
         self.write_json("host.json", host)
     }
 
+    /// Writes `samples.json`.
+    pub fn write_samples(&self, samples: &[Sample]) -> Result<(), RunDirError> {
+        self.write_json("samples.json", &samples)
+    }
+
     /// Writes the profile: the encoded profile, its flamegraph and how it was taken.
     pub fn write_profile(
         &self,
@@ -89,6 +96,43 @@ impl RunDir {
         self.write_bytes("profile/cpu.pb.gz", encoded)?;
         self.write_bytes("profile/flamegraph.svg", flamegraph.as_bytes())?;
         self.write_json("profile/profile.json", info)
+    }
+
+    /// Writes a run that was merged from `parts` and begins at `base`, with what each generator's
+    /// machine did in `generators/N/host.json`.
+    pub fn write_merged(
+        &self,
+        run: &Run,
+        parts: &[Run],
+        base: SystemTime,
+    ) -> Result<(), RunDirError> {
+        self.write_manifest(&run.manifest)?;
+        let mut log = self.interval_log(base)?;
+        let mut whole = interval_log::histogram::<u64>();
+        for interval in &run.intervals {
+            whole.reset();
+            interval.histogram.add_to(&mut whole);
+            let start = Duration::from_nanos(interval.start_ns);
+            let duration = Duration::from_nanos(interval.duration_ns);
+            log.append(interval.series, start, duration, &whole)?;
+        }
+        log.flush()?;
+        self.write_counts(&run.counts)?;
+        self.write_timeline(&run.timeline)?;
+        self.write_host(&run.host)?;
+        if !run.samples.is_empty() {
+            self.write_samples(&run.samples)?;
+        }
+        if let Some(profile) = &run.profile {
+            self.write_json("profile/profile.json", profile)?;
+        }
+        if let Some(flamegraph) = &run.flamegraph {
+            self.write_bytes("profile/flamegraph.svg", flamegraph.as_bytes())?;
+        }
+        for (index, part) in parts.iter().enumerate() {
+            self.write_json(&format!("generators/{}/host.json", index + 1), &part.host)?;
+        }
+        Ok(())
     }
 
     /// Writes any document as indented JSON.
@@ -105,12 +149,10 @@ impl RunDir {
     /// ever meets half of it.
     pub fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<(), RunDirError> {
         let path = self.file(name);
-        let partial = self.file(&format!("{name}.partial"));
         let written = path
             .parent()
             .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| fs::write(&partial, bytes))
-            .and_then(|()| fs::rename(&partial, &path));
+            .and_then(|()| write_whole(&path, bytes));
         written.map_err(|source| RunDirError::Write { path, source })
     }
 
@@ -144,6 +186,11 @@ impl RunDir {
                 Some(self.read_json("profile/profile.json")?)
             } else {
                 None
+            },
+            samples: if self.file("samples.json").exists() {
+                self.read_json("samples.json")?
+            } else {
+                Vec::new()
             },
             flamegraph: match fs::read_to_string(&flamegraph) {
                 Ok(svg) => Some(svg),

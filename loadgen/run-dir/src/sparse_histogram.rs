@@ -43,6 +43,32 @@ impl SparseHistogram {
         self.counts.last().map_or(0, |(value, _)| *value)
     }
 
+    /// Adds another's counts to these, value by value. Nothing is rounded: histograms of one shape have
+    /// the same values.
+    pub fn add(&mut self, other: &SparseHistogram) {
+        let mut sum = Vec::with_capacity(self.counts.len() + other.counts.len());
+        let mut one = self.counts.iter().copied().peekable();
+        let mut two = other.counts.iter().copied().peekable();
+        loop {
+            let next = match (one.peek(), two.peek()) {
+                (Some((a, _)), Some((b, _))) if a < b => one.next(),
+                (Some((a, m)), Some((b, n))) if a == b => {
+                    let both = (*a, m + n);
+                    one.next();
+                    two.next();
+                    Some(both)
+                }
+                (_, Some(_)) => two.next(),
+                (_, None) => one.next(),
+            };
+            match next {
+                Some(pair) => sum.push(pair),
+                None => break,
+            }
+        }
+        self.counts = sum;
+    }
+
     /// Adds these values to a histogram of a run's shape; one beyond its bounds counts at them.
     pub fn add_to(&self, sum: &mut Histogram<u64>) {
         for (value, count) in self.iter() {
@@ -68,6 +94,22 @@ mod tests {
         sparse.add_to(&mut again);
         assert_eq!(again, whole);
         assert_eq!((again.min(), again.max()), (whole.min(), whole.max()));
+    }
+
+    #[test]
+    fn a_sum_is_that_of_the_whole_histograms() {
+        let of = |values: &[u64]| {
+            let mut whole = histogram::<u64>();
+            for value in values {
+                whole.record(*value).unwrap();
+            }
+            whole
+        };
+        let (one, two) = (of(&[1, 5, 5, 1_000_000]), of(&[5, 7, HIGHEST_NS]));
+        let mut sparse = SparseHistogram::of(&one);
+        sparse.add(&SparseHistogram::of(&two));
+        let both = of(&[1, 5, 5, 1_000_000, 5, 7, HIGHEST_NS]);
+        assert_eq!(sparse, SparseHistogram::of(&both));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tenfold_run_dir::HostTimeline;
 use tenfold_run_dir::host_timeline::HostSample;
 
 use crate::procfs::CpuTicks;
-use crate::{http, metrics, procfs};
+use crate::{AdminListener, http, metrics, procfs};
 
 /// How often a sample is taken.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -30,16 +30,16 @@ pub enum Target {
     Process(u32),
     /// Whatever answers at this address with `process_cpu_seconds_total` and
     /// `process_resident_memory_bytes`, the names that Prometheus' client libraries use.
-    Metrics(String),
+    Metrics(AdminListener),
 }
 
 impl Target {
     /// Chooses the process where its id is known, for that is cheaper and disturbs nobody; else the
     /// metrics; else none.
-    pub fn of(pid: Option<u32>, admin_url: Option<&str>) -> Self {
-        match (pid, admin_url) {
+    pub fn of(pid: Option<u32>, admin: Option<&AdminListener>) -> Self {
+        match (pid, admin) {
             (Some(pid), _) if cfg!(target_os = "linux") => Self::Process(pid),
-            (_, Some(url)) => Self::Metrics(url.to_owned()),
+            (_, Some(listener)) => Self::Metrics(listener.clone()),
             (_, None) => Self::Unknown,
         }
     }
@@ -154,9 +154,9 @@ impl Source {
                 Target::Unknown => TargetSource::Unknown,
                 Target::Process(pid) => File::open(format!("/proc/{pid}/stat"))
                     .map_or(TargetSource::Unknown, TargetSource::Process),
-                Target::Metrics(url) => TargetSource::Metrics {
-                    client: http::client(SCRAPE_TIMEOUT),
-                    url,
+                Target::Metrics(listener) => TargetSource::Metrics {
+                    client: http::client(&listener, SCRAPE_TIMEOUT),
+                    url: listener.url().to_owned(),
                 },
             },
             ticks_a_second: rustix::param::clock_ticks_per_second() as f64,
@@ -307,8 +307,11 @@ mod tests {
 
     #[test]
     fn the_process_is_preferred() {
-        assert_eq!(Target::of(Some(1), Some("a")), Target::Process(1));
-        assert_eq!(Target::of(None, Some("a")), Target::Metrics("a".into()));
+        assert_eq!(Target::of(Some(1), Some(&"a".into())), Target::Process(1));
+        assert_eq!(
+            Target::of(None, Some(&"a".into())),
+            Target::Metrics("a".into())
+        );
         assert_eq!(Target::of(None, None), Target::Unknown);
     }
 

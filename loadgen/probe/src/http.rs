@@ -1,11 +1,15 @@
 //! Asking a target's admin listener.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ureq::Agent;
-use ureq::http::HeaderMap;
+use ureq::config::Config;
+use ureq::http::{HeaderMap, Uri};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
-use crate::ProbeError;
+use crate::{AdminListener, ProbeError};
 
 /// An answer with status 200.
 #[derive(Debug)]
@@ -14,16 +18,48 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-/// Makes a client that gives up after `timeout`, connection and body included.
-pub(crate) fn client(timeout: Duration) -> Agent {
-    Agent::config_builder()
+/// Makes a client of one admin listener that gives up after `timeout`, connection and body included.
+pub(crate) fn client(listener: &AdminListener, timeout: Duration) -> Agent {
+    let config = Agent::config_builder()
         .timeout_global(Some(timeout))
         .http_status_as_error(false)
         // What a proxy would answer is not what the target says of itself.
         .proxy(None)
+        // Nor is what another host says, which nobody has allowed to be asked.
+        .max_redirects(0)
         .user_agent(concat!("tenfold/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .into()
+        .build();
+    match listener.settled() {
+        None => config.into(),
+        Some(addresses) => Agent::with_parts(
+            config,
+            DefaultConnector::default(),
+            Settled(addresses.to_vec()),
+        ),
+    }
+}
+
+/// Answers with the addresses that have been settled, whatever is asked for.
+#[derive(Debug)]
+struct Settled(Vec<SocketAddr>);
+
+impl Resolver for Settled {
+    fn resolve(
+        &self,
+        _uri: &Uri,
+        _config: &Config,
+        _timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut found = self.empty();
+        // It has room for 16.
+        for address in self.0.iter().take(16) {
+            found.push(*address);
+        }
+        if found.is_empty() {
+            return Err(ureq::Error::HostNotFound);
+        }
+        Ok(found)
+    }
 }
 
 /// Gets a document of at most `limit` bytes.

@@ -7,6 +7,7 @@
 //!
 //! All calls block; from async code, use a blocking thread.
 
+mod admin_listener;
 pub mod doctor;
 mod error;
 pub mod host;
@@ -17,6 +18,7 @@ pub mod metrics;
 mod procfs;
 pub mod profile;
 
+pub use admin_listener::AdminListener;
 pub use doctor::{Doctor, doctor};
 pub use error::ProbeError;
 pub use host_sampler::{HostSampler, Target};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{ProbeError, http};
+use crate::{AdminListener, ProbeError, http};
 
 /// How long a scrape may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,13 +28,14 @@ pub struct Sample {
 }
 
 impl Metrics {
-    /// Reads the metrics at `url`; where it has no path, at its `/metrics`.
+    /// Reads the metrics at a listener's URL; where it has no path, at its `/metrics`.
     ///
     /// # Errors
     ///
     /// Where nothing answers within 5 s, the answer is not 200, or it is not Prometheus text.
-    pub fn scrape(url: &str) -> Result<Self, ProbeError> {
-        scrape(&http::client(TIMEOUT), url, TIMEOUT)
+    pub fn scrape(listener: &AdminListener) -> Result<Self, ProbeError> {
+        let client = http::client(listener, TIMEOUT);
+        scrape(&client, listener.url(), TIMEOUT)
     }
 
     /// Parses Prometheus text (format 0.0.4; what OpenMetrics adds to a line is skipped).

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tenfold_probe::{HostSampler, Metrics, ProbeError, Target, profile};
+use tenfold_probe::{AdminListener, HostSampler, Metrics, ProbeError, Target, profile};
 
 /// Serves every connection with `answer`, which gets the request's path, until the test ends.
 fn serve(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> SocketAddr {
@@ -77,6 +77,33 @@ fn tiny_profile() -> Vec<u8> {
     gzip(&bytes)
 }
 
+fn at(url: impl ToString) -> AdminListener {
+    AdminListener::from(url.to_string().as_str())
+}
+
+#[test]
+fn a_settled_listener_is_asked_at_its_addresses_by_its_name() {
+    let admin = serve(|path, stream| {
+        assert_eq!(path, "/admin/metrics");
+        respond(stream, "200 OK", "", b"a_total 3\n");
+    });
+    // `.invalid` never resolves (RFC 6761).
+    let listener = at("http://a.invalid/admin").at(vec![admin]);
+    let metrics = Metrics::scrape(&listener.below("/metrics")).unwrap();
+    assert_eq!(metrics.counter_sum("a_total"), Some(3));
+}
+
+#[test]
+fn no_redirect_leads_elsewhere() {
+    let other = serve(|_, stream| respond(stream, "200 OK", "", b"a_total 3\n"));
+    let headers = format!("location: http://{other}/metrics\r\n");
+    let admin = serve(move |_, stream| respond(stream, "302 Found", &headers, b""));
+    match Metrics::scrape(&at(admin)) {
+        Err(ProbeError::Status { status: 302, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn metrics_are_scraped() {
     let admin = serve(|path, stream| {
@@ -88,14 +115,14 @@ fn metrics_are_scraped() {
             b"a_total{x=\"1\"} 1\na_total{x=\"2\"} 2\n",
         );
     });
-    let metrics = Metrics::scrape(&format!("http://{admin}")).unwrap();
+    let metrics = Metrics::scrape(&at(format!("http://{admin}"))).unwrap();
     assert_eq!(metrics.counter_sum("a_total"), Some(3));
 }
 
 #[test]
 fn refusals_are_told_apart() {
     let absent = serve(|_, stream| respond(stream, "404 Not Found", "", b"no such page\nat all"));
-    match Metrics::scrape(&absent.to_string()) {
+    match Metrics::scrape(&at(absent.to_string())) {
         Err(ProbeError::Status {
             status: 404, body, ..
         }) => assert_eq!(body, "no such page"),
@@ -103,7 +130,7 @@ fn refusals_are_told_apart() {
     }
 
     let page = serve(|_, stream| respond(stream, "200 OK", "", b"<html></html>"));
-    let error = Metrics::scrape(&page.to_string()).unwrap_err();
+    let error = Metrics::scrape(&at(page.to_string())).unwrap_err();
     assert!(
         matches!(error, ProbeError::NotMetrics { line: 1, .. }),
         "{error}"
@@ -112,7 +139,7 @@ fn refusals_are_told_apart() {
     let garbage = serve(|_, stream| {
         let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n");
     });
-    let error = Metrics::scrape(&garbage.to_string()).unwrap_err();
+    let error = Metrics::scrape(&at(garbage.to_string())).unwrap_err();
     assert!(
         matches!(
             error,
@@ -124,7 +151,7 @@ fn refusals_are_told_apart() {
     let cut = serve(|_, stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\na 1\n");
     });
-    let error = Metrics::scrape(&cut.to_string()).unwrap_err();
+    let error = Metrics::scrape(&at(cut.to_string())).unwrap_err();
     assert!(matches!(error, ProbeError::Unreachable { .. }), "{error:?}");
 
     // Bound and dropped, so that nothing listens there.
@@ -132,14 +159,14 @@ fn refusals_are_told_apart() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let error = Metrics::scrape(&down.to_string()).unwrap_err();
+    let error = Metrics::scrape(&at(down.to_string())).unwrap_err();
     assert!(matches!(error, ProbeError::Unreachable { .. }), "{error:?}");
     assert!(error.to_string().contains(&down.to_string()), "{error}");
 
-    let error = Metrics::scrape("https://127.0.0.1:1/metrics").unwrap_err();
+    let error = Metrics::scrape(&at("https://127.0.0.1:1/metrics")).unwrap_err();
     assert!(error.to_string().contains("plain http"), "{error}");
-    assert!(Metrics::scrape("http://a b/").is_err());
-    assert!(Metrics::scrape("").is_err());
+    assert!(Metrics::scrape(&at("http://a b/")).is_err());
+    assert!(Metrics::scrape(&at("")).is_err());
 }
 
 #[test]
@@ -153,7 +180,7 @@ fn a_listener_that_hangs_is_given_up() {
         }
     });
     let began = Instant::now();
-    let error = Metrics::scrape(&hung.to_string()).unwrap_err();
+    let error = Metrics::scrape(&at(hung.to_string())).unwrap_err();
     assert!(matches!(error, ProbeError::Timeout { .. }), "{error:?}");
     assert!(
         began.elapsed() < Duration::from_secs(7),
@@ -165,7 +192,7 @@ fn a_listener_that_hangs_is_given_up() {
 #[test]
 fn a_listener_that_hangs_does_not_keep_the_sampler() {
     let hung = serve(|_, _| std::thread::sleep(Duration::from_secs(10)));
-    let sampler = HostSampler::start(Target::Metrics(hung.to_string()), Instant::now());
+    let sampler = HostSampler::start(Target::Metrics(at(hung)), Instant::now());
     let began = Instant::now();
     let timeline = sampler.stop();
     assert!(
@@ -187,7 +214,7 @@ fn a_remote_target_is_sampled_through_its_metrics() {
         );
         respond(stream, "200 OK", "", body.as_bytes());
     });
-    let sampler = HostSampler::start(Target::Metrics(admin.to_string()), Instant::now());
+    let sampler = HostSampler::start(Target::Metrics(at(admin)), Instant::now());
     std::thread::sleep(Duration::from_millis(100));
     let timeline = sampler.stop();
     assert_eq!(timeline.samples.len(), 1);
@@ -208,7 +235,7 @@ fn a_profile_is_captured_with_what_was_expected() {
         ),
         _ => respond(stream, "404 Not Found", "", b""),
     });
-    let captured = profile::capture(&format!("http://{admin}/"), 1, 99, start).unwrap();
+    let captured = profile::capture(&at(format!("http://{admin}/")), 1, 99, start).unwrap();
     assert_eq!(captured.info.captured, 7);
     assert_eq!(captured.info.hz, 99.0);
     assert_eq!(captured.info.cpu_s, Some(0.125));
@@ -231,7 +258,7 @@ fn a_stranger_s_profile_is_captured_with_what_its_metrics_tell() {
             respond(stream, "200 OK", "", &tiny_profile());
         }
     });
-    let captured = profile::capture(&admin.to_string(), 1, 99, Instant::now()).unwrap();
+    let captured = profile::capture(&at(admin.to_string()), 1, 99, Instant::now()).unwrap();
     // It samples at its own rate, which the profile tells.
     assert_eq!(captured.info.hz, 100.0);
     assert_eq!(captured.info.cpu_s, Some(0.5));
@@ -241,7 +268,7 @@ fn a_stranger_s_profile_is_captured_with_what_its_metrics_tell() {
         "/metrics" => respond(stream, "404 Not Found", "", b""),
         _ => respond(stream, "200 OK", "", &tiny_profile()),
     });
-    let captured = profile::capture(&silent.to_string(), 1, 99, Instant::now()).unwrap();
+    let captured = profile::capture(&at(silent.to_string()), 1, 99, Instant::now()).unwrap();
     assert_eq!(captured.info.cpu_s, None);
     assert_eq!(captured.info.expected, None);
 }
@@ -251,7 +278,7 @@ fn what_is_no_profile_is_refused() {
     let busy = serve(|_, stream| {
         respond(stream, "409 Conflict", "", b"another profile is under way");
     });
-    let error = profile::capture(&busy.to_string(), 1, 99, Instant::now()).unwrap_err();
+    let error = profile::capture(&at(busy.to_string()), 1, 99, Instant::now()).unwrap_err();
     assert!(
         matches!(error, ProbeError::Status { status: 409, .. }),
         "{error:?}"
@@ -259,10 +286,10 @@ fn what_is_no_profile_is_refused() {
     assert!(error.to_string().contains("under way"), "{error}");
 
     let page = serve(|_, stream| respond(stream, "200 OK", "", b"<html></html>"));
-    let error = profile::capture(&page.to_string(), 1, 99, Instant::now()).unwrap_err();
+    let error = profile::capture(&at(page.to_string()), 1, 99, Instant::now()).unwrap_err();
     assert!(error.to_string().contains("not gzip"), "{error}");
 
     let other = serve(|_, stream| respond(stream, "200 OK", "", &gzip(b"<html></html>")));
-    let error = profile::capture(&other.to_string(), 1, 99, Instant::now()).unwrap_err();
+    let error = profile::capture(&at(other.to_string()), 1, 99, Instant::now()).unwrap_err();
     assert!(matches!(error, ProbeError::NotProfile { .. }), "{error:?}");
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tenfold_run_dir::ProfileInfo;
 
 use super::Profile;
-use crate::{ProbeError, http, metrics};
+use crate::{AdminListener, ProbeError, http, metrics};
 
 /// How much longer than the profile an answer may take: symbols are looked up after the last sample.
 const GRACE: Duration = Duration::from_secs(20);
@@ -27,7 +27,7 @@ pub struct Captured {
     pub profile: Profile,
 }
 
-/// Captures a CPU profile of `seconds` at `hz` from the admin listener at `admin_url`; times are
+/// Captures a CPU profile of `seconds` at `hz` from an admin listener; times are
 /// counted from `start`, the start of the run.
 ///
 /// Any endpoint of Go's kind will do; one that does not know `hz` samples at its own rate, and says
@@ -42,21 +42,21 @@ pub struct Captured {
 /// Where nothing answers, the answer is not 200 (another profile may be under way), takes 20 s
 /// longer than the profile, or is not a gzipped `profile.proto`.
 pub fn capture(
-    admin_url: &str,
+    admin: &AdminListener,
     seconds: u64,
     hz: u32,
     start: Instant,
 ) -> Result<Captured, ProbeError> {
-    let url = http::join(
-        admin_url,
-        &format!("/debug/pprof/profile?seconds={seconds}&hz={hz}"),
-    );
+    let url = admin
+        .below(&format!("/debug/pprof/profile?seconds={seconds}&hz={hz}"))
+        .url()
+        .to_owned();
     let timeout = Duration::from_secs(seconds).saturating_add(GRACE);
-    let client = http::client(timeout);
-    let metrics_client = http::client(SCRAPE_TIMEOUT);
-    let metrics_url = http::join(admin_url, "/metrics");
+    let client = http::client(admin, timeout);
+    let metrics_client = http::client(admin, SCRAPE_TIMEOUT);
+    let metrics_url = admin.below("/metrics");
     let cpu_s = || {
-        metrics::scrape(&metrics_client, &metrics_url, SCRAPE_TIMEOUT)
+        metrics::scrape(&metrics_client, metrics_url.url(), SCRAPE_TIMEOUT)
             .ok()?
             .sum("process_cpu_seconds_total")
     };

@@ -2,9 +2,36 @@
 
 use http::HeaderMap;
 use http::header::SET_COOKIE;
-use tenfold_scenarios::{Capture, CaptureSource, Variables};
+use tenfold_scenarios::{Capture, CaptureSource, Needs, Request, Variables};
 
 use crate::connection::Answer;
+use crate::response_reader::{Keep, Kept};
+
+/// Bytes of a body that a journey in code is given.
+const WHOLE_BODY_BYTES: usize = 1024 * 1024;
+
+/// What of an answer a request needs for its captures, checks and script.
+pub(crate) fn keep_for(request: &Request) -> Keep {
+    let Needs {
+        headers,
+        body_bytes,
+        sha256,
+    } = request.needs;
+    Keep {
+        headers,
+        body_limit: body_bytes,
+        sha256,
+    }
+}
+
+/// What of an answer a journey in code is given.
+pub(crate) fn keep_all(request: &Request) -> Keep {
+    Keep {
+        headers: true,
+        body_limit: WHOLE_BODY_BYTES,
+        ..keep_for(request)
+    }
+}
 
 /// Takes every variable that `captures` names out of an answer; fails with the first that is not
 /// there.
@@ -13,7 +40,7 @@ pub(crate) fn capture(
     answer: &Answer,
     variables: &mut Variables,
 ) -> Result<(), String> {
-    let Some((headers, body)) = &answer.kept else {
+    let Some(Kept { headers, body, .. }) = &answer.kept else {
         return Ok(());
     };
     for capture in captures {

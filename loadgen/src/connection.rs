@@ -1,224 +1,99 @@
-//! A user's connection: one HTTP/1.1 exchange at a time, kept alive between them.
+//! A user's connection, or its share of one: an exchange at a time, kept alive between them.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::Poll;
 
-use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST};
-use http::uri::Uri;
-use http::{HeaderMap, Method, Request, Response};
-use http_body_util::Full;
-use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tenfold_scenarios::Rendered;
-use tokio::net::TcpStream;
-
+use crate::dial::{Protocol, dial};
 use crate::failure::Failure;
+use crate::http1::Http1;
+use crate::http2::Http2;
+use crate::request_head::Outgoing;
+use crate::response_reader::{Keep, Kept};
 use crate::target::Address;
-
-/// Bytes of a body that are kept where something is to be captured from it; the rest is read and
-/// counted.
-const KEPT_BODY_BYTES: usize = 64 * 1024;
 
 /// A whole answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// Its status.
     pub(crate) status: u16,
-    /// When its head had been read.
+    /// When the end of its head had arrived; interim answers (1xx) don't count.
     pub(crate) first_byte_ns: u64,
-    /// When the last byte of its body had been read.
+    /// When the last byte of its body had arrived.
     pub(crate) done_ns: u64,
+    /// How long that byte lay there before it was read; none where nobody tells.
+    pub(crate) read_lag_ns: Option<u64>,
     /// Length of its body.
     pub(crate) body_bytes: u64,
-    /// Its headers and the beginning of its body, where they were asked for.
-    pub(crate) kept: Option<(HeaderMap, Vec<u8>)>,
+    /// What was kept of it, where anything was to be.
+    pub(crate) kept: Option<Kept>,
 }
 
-/// A user's connection; none until it is first used.
+/// A user's connection, or its share of one; none until it is first used.
 #[derive(Debug, Default)]
-pub(crate) struct Connection {
-    open: Option<Open>,
-}
-
-struct Open {
-    sender: http1::SendRequest<Full<Bytes>>,
-    /// hyper's half that reads and writes. The user polls it itself while it waits for an answer:
-    /// a task of its own would cost two more wake-ups a request.
-    driver: Pin<Box<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>>,
-}
-
-impl std::fmt::Debug for Open {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Open").finish_non_exhaustive()
-    }
+pub(crate) enum Connection {
+    #[default]
+    None,
+    Http1(Http1),
+    Http2(Http2),
 }
 
 impl Connection {
     /// Sends one request and reads its answer to the end of the body; opens the connection first
     /// where there is none, or where the other side has closed it since the last exchange.
     ///
-    /// `opened` is called for every connection that is opened, `now` for the stamps. After a
-    /// failure the connection is closed.
+    /// `wanted` says of a status what is to be kept of the answer, `now` is called for the stamps.
+    /// After a failure, and where the future is dropped half-way, a connection of HTTP/1.1 is
+    /// closed, and one of HTTP/2 loses the stream alone. A request is written once: where it may
+    /// have reached the other side, it is not sent again.
     pub(crate) async fn exchange(
         &mut self,
-        address: &Address,
-        request: Request<Full<Bytes>>,
-        keep: bool,
-        opened: impl FnOnce(),
+        outgoing: Outgoing<'_>,
+        wanted: impl Fn(u16) -> Keep,
         now: impl Fn() -> u64,
     ) -> Result<Answer, Failure> {
-        let mut request = request;
-        if let Some(open) = self.take_if_alive().await {
-            match open.exchange(request, keep, &now).await {
-                Ok(done) => return Ok(self.put_back(done)),
-                Err(Broken {
-                    failure,
-                    unsent: None,
-                }) => return Err(failure),
-                // The other side closed the connection before the request left: nobody has seen it.
-                Err(Broken {
-                    unsent: Some(unsent),
-                    ..
-                }) => request = *unsent,
+        // It is owned meanwhile, so that a future dropped half-way closes it.
+        let mut http1 = match std::mem::take(self) {
+            Self::Http2(http2) => {
+                // Boxed, so that users of HTTP/1.1 don't carry room for it.
+                return Box::pin(self.exchange_http2(http2, outgoing, wanted, now)).await;
             }
-        }
-        let open = Open::connect(address).await?;
-        opened();
-        let done = open
-            .exchange(request, keep, &now)
-            .await
-            .map_err(|broken| broken.failure)?;
-        Ok(self.put_back(done))
-    }
-
-    fn put_back(&mut self, (answer, open): (Answer, Option<Open>)) -> Answer {
-        self.open = open;
-        answer
-    }
-
-    async fn take_if_alive(&mut self) -> Option<Open> {
-        let mut open = self.open.take()?;
-        let alive = poll_fn(|context| Poll::Ready(open.is_alive(context))).await;
-        alive.then_some(open)
-    }
-}
-
-impl Open {
-    async fn connect(address: &Address) -> Result<Self, Failure> {
-        let stream = TcpStream::connect(address.socket)
-            .await
-            .map_err(|_| Failure::Connect)?;
-        stream.set_nodelay(true).map_err(|_| Failure::Connect)?;
-        let (sender, driver) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| Failure::before_head(&error))?;
-        Ok(Self {
-            sender,
-            driver: Box::pin(driver),
-        })
-    }
-
-    /// Lets hyper notice what happened while the connection was idle.
-    fn is_alive(&mut self, context: &mut Context<'_>) -> bool {
-        self.driver.as_mut().poll(context).is_pending() && !self.sender.is_closed()
-    }
-
-    /// Returns the answer, and the connection where it can be used again.
-    ///
-    /// The connection is owned meanwhile: a future dropped half-way, by a timeout, closes it.
-    async fn exchange(
-        mut self,
-        request: Request<Full<Bytes>>,
-        keep: bool,
-        now: impl Fn() -> u64,
-    ) -> Result<(Answer, Option<Open>), Broken> {
-        let mut ended = false;
-        let mut head = pin!(self.sender.try_send_request(request));
-        let driver = &mut self.driver;
-        let response: Response<Incoming> = poll_fn(|context| {
-            if !ended && driver.as_mut().poll(context).is_ready() {
-                ended = true;
+            Self::None if outgoing.address.protocol == Protocol::Http2 => {
+                let http2 = Http2::default();
+                return Box::pin(self.exchange_http2(http2, outgoing, wanted, now)).await;
             }
-            head.as_mut().poll(context)
-        })
-        .await
-        .map_err(|mut error| Broken {
-            failure: Failure::before_head(error.error()),
-            unsent: error.take_message().map(Box::new),
-        })?;
-        let first_byte_ns = now();
-        let status = response.status().as_u16();
-        let (parts, mut body) = response.into_parts();
-        let mut body_bytes = 0_u64;
-        let mut kept = Vec::new();
-        loop {
-            let frame = poll_fn(|context| {
-                // The frame that is there already is taken first; then hyper is let read on.
-                if let Poll::Ready(frame) = Pin::new(&mut body).poll_frame(context) {
-                    return Poll::Ready(frame);
-                }
-                if !ended && driver.as_mut().poll(context).is_ready() {
-                    ended = true;
-                }
-                Pin::new(&mut body).poll_frame(context)
-            })
-            .await;
-            let Some(frame) = frame else { break };
-            let frame = frame.map_err(|error| Broken {
-                failure: Failure::in_body(&error),
-                unsent: None,
-            })?;
-            if let Some(data) = frame.data_ref() {
-                body_bytes += data.len() as u64;
-                if keep {
-                    let room = KEPT_BODY_BYTES.saturating_sub(kept.len()).min(data.len());
-                    kept.extend_from_slice(&data[..room]);
-                }
-            }
-        }
-        let answer = Answer {
-            status,
-            first_byte_ns,
-            done_ns: now(),
-            body_bytes,
-            kept: keep.then_some((parts.headers, kept)),
+            Self::Http1(http1) => match alive(http1).await {
+                Some(http1) => http1,
+                None => open(outgoing.address).await?,
+            },
+            Self::None => open(outgoing.address).await?,
         };
-        Ok((answer, (!ended).then_some(self)))
-    }
-}
-
-/// An exchange that failed.
-struct Broken {
-    failure: Failure,
-    /// The request, where it never left.
-    unsent: Option<Box<Request<Full<Bytes>>>>,
-}
-
-/// Makes an HTTP request of what a scenario rendered.
-pub(crate) fn request(
-    method: &Method,
-    address: &Address,
-    rendered: &Rendered,
-) -> Result<Request<Full<Bytes>>, Failure> {
-    let mut path = String::with_capacity(address.prefix.len() + rendered.path.len());
-    path.push_str(&address.prefix);
-    path.push_str(&rendered.path);
-    let uri = Uri::from_maybe_shared(Bytes::from(path)).map_err(|_| Failure::Unsendable)?;
-    let body = Bytes::copy_from_slice(&rendered.body);
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = method.clone();
-    *request.uri_mut() = uri;
-    let headers = request.headers_mut();
-    headers.insert(HOST, address.host.clone());
-    for (name, value) in &rendered.headers {
-        if *name == HOST {
-            headers.insert(HOST, value.clone());
-        } else if *name != CONTENT_LENGTH {
-            headers.append(name.clone(), value.clone());
+        let (answer, reusable) = http1.exchange(outgoing, wanted, now).await?;
+        if reusable {
+            *self = Self::Http1(http1);
         }
+        Ok(answer)
     }
-    Ok(request)
+
+    async fn exchange_http2(
+        &mut self,
+        mut http2: Http2,
+        outgoing: Outgoing<'_>,
+        wanted: impl Fn(u16) -> Keep,
+        now: impl Fn() -> u64,
+    ) -> Result<Answer, Failure> {
+        let done = http2.exchange(outgoing, wanted, now).await;
+        *self = Self::Http2(http2);
+        done
+    }
+}
+
+/// Opens a connection. Boxed, for a handshake is large and rare.
+async fn open(address: &Address) -> Result<Http1, Failure> {
+    Ok(Http1::new(Box::pin(dial(address)).await?.stream))
+}
+
+/// The connection, where the other side has left it open.
+async fn alive(mut http1: Http1) -> Option<Http1> {
+    let alive = poll_fn(|context| Poll::Ready(http1.is_alive(context))).await;
+    alive.then_some(http1)
 }

@@ -250,13 +250,7 @@ mod tests {
     use super::*;
 
     fn arrival(sequence: u64) -> Arrival {
-        let draw = Draw {
-            request: 0,
-            key: 0,
-            rank: 0,
-            user: 0,
-            entropy: 0,
-        };
+        let draw = Draw::default();
         Arrival {
             sequence,
             intended: Duration::ZERO,

@@ -13,6 +13,24 @@ pub enum LoadError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What was asked for can't be done: a file that can't be read, or flags that don't go together.
+    #[error("could not use {what}: {reason}")]
+    Configuration {
+        /// What was given.
+        what: String,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// Somebody is there, but no protocol could be agreed on.
+    #[error("could not agree on {what} with {target}: {reason}")]
+    Disagreed {
+        /// TLS, or a version of HTTP.
+        what: &'static str,
+        /// What was tried.
+        target: String,
+        /// Why it failed, and what to do.
+        reason: String,
+    },
     /// Nobody answers there.
     #[error("could not reach {target}: {reason}; is the service running?")]
     Unreachable {
@@ -30,6 +48,15 @@ pub enum LoadError {
         request: String,
         /// Why it failed.
         reason: String,
+    },
+    /// The scenario has a journey in code that this program has not.
+    #[error(
+        "could not run the journey \"{journey}\": it is written in code, and this program has none \
+         of that name; give it steps, or run it by the program that registers it"
+    )]
+    NoSuchJourney {
+        /// The journey's name.
+        journey: String,
     },
     /// The run was told to end before its first arrival.
     #[error("interrupted before the first arrival; nothing was measured")]

@@ -7,6 +7,9 @@ use std::fmt;
 pub enum Failure {
     /// No connection could be opened: refused, unreachable, or out of file descriptors.
     Connect,
+    /// A connection was opened, but no TLS agreed on: a certificate that is not trusted, on either
+    /// side, or nothing in common.
+    Tls,
     /// The answer was not complete within the scenario's timeout.
     Timeout,
     /// The connection was closed or reset before the head of the answer was read.
@@ -17,6 +20,10 @@ pub enum Failure {
     Malformed,
     /// The answer is whole, but its status is not one that the scenario expects.
     UnexpectedStatus,
+    /// The answer is whole and its status expected, but a check failed.
+    FailedCheck,
+    /// The script of the request broke off by itself.
+    Script,
     /// A template needs a variable that no answer has given.
     MissingVariable,
     /// What the scenario makes of its templates is no HTTP request.
@@ -27,13 +34,16 @@ pub enum Failure {
 
 impl Failure {
     /// Every failure, in the order of the discriminants.
-    pub const ALL: [Failure; 9] = [
+    pub const ALL: [Failure; 12] = [
         Failure::Connect,
+        Failure::Tls,
         Failure::Timeout,
         Failure::Connection,
         Failure::ShortBody,
         Failure::Malformed,
         Failure::UnexpectedStatus,
+        Failure::FailedCheck,
+        Failure::Script,
         Failure::MissingVariable,
         Failure::Unsendable,
         Failure::LostUser,
@@ -43,32 +53,17 @@ impl Failure {
     pub fn name(self) -> &'static str {
         match self {
             Failure::Connect => "connect",
+            Failure::Tls => "tls",
             Failure::Timeout => "timeout",
             Failure::Connection => "connection",
             Failure::ShortBody => "short_body",
             Failure::Malformed => "malformed",
             Failure::UnexpectedStatus => "unexpected_status",
+            Failure::FailedCheck => "failed_check",
+            Failure::Script => "script",
             Failure::MissingVariable => "missing_variable",
             Failure::Unsendable => "unsendable",
             Failure::LostUser => "lost_user",
-        }
-    }
-
-    /// Names what went wrong before the head of an answer was read.
-    pub(crate) fn before_head(error: &hyper::Error) -> Self {
-        if error.is_parse() {
-            Failure::Malformed
-        } else {
-            Failure::Connection
-        }
-    }
-
-    /// Names what went wrong while the body of an answer was read.
-    pub(crate) fn in_body(error: &hyper::Error) -> Self {
-        if error.is_parse() {
-            Failure::Malformed
-        } else {
-            Failure::ShortBody
         }
     }
 }

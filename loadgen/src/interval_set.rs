@@ -58,6 +58,14 @@ impl IntervalSet {
         slot.saturating_record(value_ns.min(HIGHEST_NS));
     }
 
+    /// What was recorded, series by series.
+    pub(crate) fn recorded(&self) -> impl Iterator<Item = (Series, &Histogram<u32>)> {
+        self.touched.iter().filter_map(|index| {
+            let index = *index as usize;
+            Some((self.series_at(index), self.series[index].as_deref()?))
+        })
+    }
+
     /// Appends what was recorded to the log, and empties the set.
     pub(crate) fn write(&mut self, log: &mut IntervalLog) -> Result<(), RunDirError> {
         let start = Duration::from_nanos(self.start_ns);

@@ -1,38 +1,67 @@
 //! Sends the schedule of a scenario and records what came back.
 //!
-//! [`run`] is all there is to call. Inside, one thread carries a runtime of its own: the pacer takes
+//! [`run`] is all there is to call; [`run_with`] takes journeys that are written in Rust ([`Visitor`]).
+//! Inside, one thread carries a runtime of its own: the pacer takes
 //! every arrival up at its intended time and the dispatcher hands it to an idle virtual user (a
-//! Goose user that owns one keep-alive connection), which sends it and records five stamps. Nothing
-//! here judges what it measures; that is analysis' part, which reads the run directory alone.
+//! Goose user that owns one keep-alive connection), which sends it and records five stamps. Answers
+//! are checked here, where they are whole; what the latencies mean is for analysis to judge, which
+//! reads the run directory alone.
 
+mod abort;
+mod address;
 mod alarm;
 mod attack;
+mod body_framing;
 mod capture;
+mod check;
 mod clock;
 mod connection;
+mod credentials;
+mod deadlines;
+mod dial;
+mod dial_options;
+mod dials;
+mod digest;
 mod dispatcher;
 mod error;
+mod evidence_log;
 mod failure;
 mod fine_timer;
+mod http1;
+mod http2;
 mod interval_set;
 mod journey;
+mod judgement;
 mod log_writer;
+mod mask;
 mod open_files;
 mod pacer;
 mod progress;
 mod quantum;
 mod recorder;
+mod request_head;
+mod resolve;
+mod response_reader;
 mod run;
 mod set_up;
 mod shared;
+mod stamped_tcp;
 mod stamps;
+mod stream;
 mod target;
 mod ticker;
+mod tls;
 mod usage;
 mod user;
+mod visitor;
 
+pub use credentials::{AuthScheme, Credentials, CredentialsError, CredentialsSource};
+pub use dial_options::{DialOptions, HttpVersion};
 pub use error::LoadError;
 pub use failure::Failure;
-pub use progress::Progress;
-pub use run::{Interrupt, Options, Recording, run};
+pub use progress::{LatencyTotal, Percentiles, Progress};
+pub use resolve::Resolve;
+pub use run::{Interrupt, Options, Recording, run, run_with};
 pub use target::Target;
+pub use tls::TlsOptions;
+pub use visitor::{Call, JourneyFunction, JourneyResult, Journeys, Reply, Stop, Visitor};

@@ -5,7 +5,9 @@ use std::thread::JoinHandle;
 
 use tenfold_run_dir::RunDirError;
 use tenfold_run_dir::interval_log::IntervalLog;
+use tenfold_scenarios::Scenario;
 
+use crate::digest::{Digest, Told};
 use crate::interval_set::IntervalSet;
 
 /// Holds the interval that is being recorded; a thread of its own writes the one before.
@@ -18,15 +20,15 @@ pub(crate) struct LogWriter {
     full: SyncSender<IntervalSet>,
     empty: Receiver<IntervalSet>,
     thread: JoinHandle<Result<(), RunDirError>>,
+    told: Told,
 }
 
 impl LogWriter {
     /// Starts the thread.
-    pub(crate) fn start(
-        mut log: IntervalLog,
-        phases: usize,
-        requests: usize,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn start(mut log: IntervalLog, scenario: &Scenario) -> std::io::Result<Self> {
+        let (phases, requests) = (scenario.phases.len(), scenario.requests.len());
+        let mut digest = Digest::new(scenario);
+        let told = digest.told();
         let (full, to_write) = sync_channel::<IntervalSet>(1);
         let (written, empty) = sync_channel::<IntervalSet>(2);
         let spare = IntervalSet::new(phases, requests);
@@ -36,6 +38,10 @@ impl LogWriter {
             .name("interval-log".into())
             .spawn(move || {
                 for mut set in to_write {
+                    for (series, values) in set.recorded() {
+                        digest.add(series, values);
+                    }
+                    digest.end_interval();
                     set.write(&mut log)?;
                     log.flush()?;
                     if written.send(set).is_err() {
@@ -49,7 +55,13 @@ impl LogWriter {
             full,
             empty,
             thread,
+            told,
         })
+    }
+
+    /// Where the thread tells what the intervals come to.
+    pub(crate) fn told(&self) -> Told {
+        self.told.clone()
     }
 
     /// The interval that is being recorded.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use tenfold_run_dir::counts::{Counts, InTime, KeyCounts, RequestCounts, TopCount};
-use tenfold_run_dir::interval_log::{HIGHEST_NS, histogram};
 use tenfold_run_dir::timeline::{Row, Timeline};
 use tenfold_run_dir::{Metric, RunDirError, Series};
-use tenfold_scenarios::{Arrival, Kind, Scenario};
+use tenfold_scenarios::{Arrival, Kind, Scenario, Scope};
 
+use crate::abort::in_scope;
 use crate::clock::nanoseconds;
+use crate::digest::Told;
 use crate::failure::Failure;
 use crate::log_writer::LogWriter;
 use crate::stamps::Stamps;
@@ -65,6 +65,7 @@ impl Cell {
                 .filter(|(_, count)| **count > 0)
                 .map(named)
                 .collect::<BTreeMap<_, _>>(),
+            checks: BTreeMap::new(),
         }
     }
 }
@@ -140,9 +141,6 @@ pub(crate) struct Recorder {
     interval_start: u64,
     /// The generator's CPU time in the intervals before.
     cpu_ns: u64,
-    /// Response times of this interval, of all requests: for the live view.
-    recent: Histogram<u64>,
-    recent_lag: Histogram<u64>,
     writer: LogWriter,
 }
 
@@ -185,8 +183,6 @@ impl Recorder {
             last_done: 0,
             interval_start: 0,
             cpu_ns: 0,
-            recent: histogram(),
-            recent_lag: histogram(),
             writer,
         }
     }
@@ -225,10 +221,8 @@ impl Recorder {
         self.cells[arrival.phase][arrival.draw.request].sent += 1;
         self.tally.sent += 1;
         self.row(sent).sent += 1;
-        self.change_in_flight(sent);
-        self.in_flight += 1;
+        self.change_in_flight(sent, true);
         let late = stamps.lag();
-        self.recent_lag.saturating_record(late);
         // A request's lag is known once it is sent, and counts even if the answer never comes.
         let series = |metric| Series {
             metric,
@@ -284,8 +278,7 @@ impl Recorder {
                 self.row(stamps.done).failed += 1;
             }
         }
-        self.change_in_flight(stamps.done);
-        self.in_flight = self.in_flight.saturating_sub(1);
+        self.change_in_flight(stamps.done, false);
         self.service_sum_ns = self.service_sum_ns.saturating_add(stamps.service());
         self.last_done = self.last_done.max(stamps.done);
         if matches!(ended.failure, None | Some(Failure::Timeout)) {
@@ -297,12 +290,14 @@ impl Recorder {
             };
             set.record(series(Metric::Response), stamps.response());
             set.record(series(Metric::Service), stamps.service());
+            set.record(series(Metric::Unlagged), stamps.unlagged());
+            if let Some(read_lag) = stamps.read_lag {
+                set.record(series(Metric::ReadLag), read_lag);
+            }
             if let Some(first_byte) = stamps.first_byte {
                 let waited = first_byte.saturating_sub(stamps.sent);
                 set.record(series(Metric::FirstByte), waited);
             }
-            self.recent
-                .saturating_record(stamps.response().min(HIGHEST_NS));
         }
     }
 
@@ -314,13 +309,29 @@ impl Recorder {
             .is_some_and(|last| at_ns < self.spans[last].1)
     }
 
-    fn change_in_flight(&mut self, now: u64) {
-        // Two stamps taken in one turn of the runtime can come here in either order.
-        let since = now.saturating_sub(self.in_flight_since);
-        self.in_flight_ns = self
-            .in_flight_ns
-            .saturating_add(since.saturating_mul(self.in_flight));
-        self.in_flight_since = self.in_flight_since.max(now);
+    /// Notes that a request was begun (`true`) or ended at `at_ns`, which may lie a little before
+    /// what was noted last: an answer counts as there when it arrived, not when it was read.
+    fn change_in_flight(&mut self, at_ns: u64, begun: bool) {
+        match at_ns.checked_sub(self.in_flight_since) {
+            Some(since) => {
+                let held = since.saturating_mul(self.in_flight);
+                self.in_flight_ns = self.in_flight_ns.saturating_add(held);
+                self.in_flight_since = at_ns;
+            }
+            None => {
+                let between = self.in_flight_since - at_ns;
+                self.in_flight_ns = if begun {
+                    self.in_flight_ns.saturating_add(between)
+                } else {
+                    self.in_flight_ns.saturating_sub(between)
+                };
+            }
+        }
+        self.in_flight = if begun {
+            self.in_flight + 1
+        } else {
+            self.in_flight.saturating_sub(1)
+        };
     }
 
     /// Ends an interval: hands its histograms to be written and notes how things stand.
@@ -339,8 +350,6 @@ impl Recorder {
         self.spread_cpu(now, cpu_ns);
         self.interval_start = now;
         self.writer.end_interval(now);
-        self.recent.reset();
-        self.recent_lag.reset();
     }
 
     /// Adds CPU time since the last interval's end to the rows that the time up to `now` lies in, each
@@ -364,9 +373,37 @@ impl Recorder {
         self.cpu_ns = self.cpu_ns.saturating_add(cpu_ns);
     }
 
-    /// Response times and lag since the last interval's end.
-    pub(crate) fn recent(&self) -> (&Histogram<u64>, &Histogram<u64>) {
-        (&self.recent, &self.recent_lag)
+    /// Where it is told what the intervals come to.
+    pub(crate) fn told(&self) -> Told {
+        self.writer.told()
+    }
+
+    /// Requests failed so far, by class.
+    pub(crate) fn failures(&self) -> Vec<(Failure, u64)> {
+        let cells = || self.cells.iter().flatten();
+        Failure::ALL
+            .into_iter()
+            .map(|failure| {
+                let count = cells().map(|cell| cell.failures[failure as usize]);
+                (failure, count.sum())
+            })
+            .filter(|(_, count)| *count > 0)
+            .collect()
+    }
+
+    /// How many requests of the counted phases have come to nothing so far (failed or dropped), and
+    /// how many have come to an end.
+    pub(crate) fn ended(&self, scope: Scope) -> (u64, u64) {
+        let counted = self.cells.iter().zip(&self.counted);
+        let requests = counted
+            .filter(|(_, counted)| **counted)
+            .flat_map(|(requests, _)| requests.iter().zip(&self.kinds).enumerate());
+        requests
+            .filter(|(request, (_, kind))| in_scope(scope, *request, **kind))
+            .fold((0, 0), |(lost, count), (_, (cell, _))| {
+                let more = cell.failed() + cell.dropped;
+                (lost + more, count + more + cell.completed)
+            })
     }
 
     /// What the run has come to so far.
@@ -387,7 +424,10 @@ impl Recorder {
         now: u64,
         cpu_ns: u64,
     ) -> Result<(Counts, Timeline), RunDirError> {
-        self.change_in_flight(now);
+        let held = now.saturating_sub(self.in_flight_since);
+        self.in_flight_ns = self
+            .in_flight_ns
+            .saturating_add(held.saturating_mul(self.in_flight));
         self.spread_cpu(now, cpu_ns.saturating_sub(self.cpu_ns));
         let elapsed_ns = if self.in_flight > 0 {
             now
@@ -446,7 +486,7 @@ mod tests {
         let scenario = Scenario::parse(SCENARIO, Path::new("rows.toml")).unwrap();
         let path = directory.join("intervals.hlog");
         let log = IntervalLog::create(&path, SystemTime::UNIX_EPOCH).unwrap();
-        Recorder::new(&scenario, LogWriter::start(log, 1, 1).unwrap())
+        Recorder::new(&scenario, LogWriter::start(log, &scenario).unwrap())
     }
 
     #[test]
@@ -490,7 +530,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("intervals.hlog");
         let log = IntervalLog::create(&path, SystemTime::UNIX_EPOCH).unwrap();
-        let mut recorder = Recorder::new(&scenario, LogWriter::start(log, 2, 1).unwrap());
+        let mut recorder = Recorder::new(&scenario, LogWriter::start(log, &scenario).unwrap());
         let arrival = scenario.schedule().next().unwrap();
         for done in [2_499_999_999, 2_500_000_000, 12_499_999_999, 12_500_000_000] {
             let stamps = Stamps {
@@ -499,6 +539,7 @@ mod tests {
                 sent: done - 1_000,
                 first_byte: None,
                 done,
+                read_lag: None,
             };
             let ended = Ended {
                 status: Some(200),

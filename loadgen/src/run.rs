@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use tenfold_run_dir::counts::GeneratorUsage;
+use tenfold_run_dir::counts::{Aborted, GeneratorUsage};
 use tenfold_run_dir::{Counts, RunDir, Timeline};
 use tenfold_scenarios::{Model, Scenario};
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
 use crate::LoadError;
+use crate::abort;
 use crate::attack::{Life, hatch};
 use crate::clock::nanoseconds;
 use crate::journey::walk;
@@ -24,6 +26,7 @@ use crate::target::Target;
 use crate::ticker::tick;
 use crate::usage::{peak_memory_bytes, process_cpu_ns};
 use crate::user::User;
+use crate::visitor::Journeys;
 
 /// How fast the users of the open model are hatched: all at once, for they are idle.
 const HATCH_OPEN_PER_S: f64 = 1_000_000.0;
@@ -95,6 +98,24 @@ pub struct Recording {
 /// nobody answers at the target, where a session can't be logged in, or where the interval log
 /// can't be written.
 pub fn run(options: Options<'_>) -> Result<Recording, LoadError> {
+    run_with(options, Journeys::default())
+}
+
+/// Does what [`run`] does, with journeys that are written in code: the scenario says which of its
+/// journeys are, and how often each is taken.
+///
+/// # Errors
+/// As for [`run`]; and where a journey of the scenario is in code, and not among `journeys`.
+pub fn run_with(options: Options<'_>, journeys: Journeys) -> Result<Recording, LoadError> {
+    let in_code = options.scenario.journeys.iter().filter(|one| one.in_code);
+    if let Some(missing) = in_code
+        .into_iter()
+        .find(|one| journeys.get(&one.name).is_none())
+    {
+        return Err(LoadError::NoSuchJourney {
+            journey: missing.name.clone(),
+        });
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_io_events_per_tick(EVENTS_PER_TURN)
@@ -104,10 +125,13 @@ pub fn run(options: Options<'_>) -> Result<Recording, LoadError> {
             action: "start a runtime",
             source,
         })?;
-    runtime.block_on(run_on_this_thread(options))
+    runtime.block_on(run_on_this_thread(options, journeys))
 }
 
-async fn run_on_this_thread(options: Options<'_>) -> Result<Recording, LoadError> {
+async fn run_on_this_thread(
+    options: Options<'_>,
+    journeys: Journeys,
+) -> Result<Recording, LoadError> {
     let Options {
         scenario,
         target,
@@ -118,23 +142,25 @@ async fn run_on_this_thread(options: Options<'_>) -> Result<Recording, LoadError
         on_progress,
     } = options;
     make_room_for(scenario.load.users.saturating_add(OTHER_FILES));
-    let address = target.reach()?;
+    let address = tokio::select! {
+        address = target.reach() => address?,
+        () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
+    };
     let sessions = tokio::select! {
         sessions = log_in(&scenario, &address) => sessions?,
         () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
     };
     let set_up_requests = sessions.len() as u64;
+    address.begin();
     on_ready();
 
     let log = run_dir.interval_log(SystemTime::now() + LEAD)?;
-    let writer = LogWriter::start(log, scenario.phases.len(), scenario.requests.len()).map_err(
-        |source| LoadError::System {
-            action: "start a thread",
-            source,
-        },
-    )?;
+    let writer = LogWriter::start(log, &scenario).map_err(|source| LoadError::System {
+        action: "start a thread",
+        source,
+    })?;
     let recorder = Recorder::new(&scenario, writer);
-    let shared = Arc::new(Shared::new(scenario, address, sessions, recorder));
+    let shared = Arc::new(Shared::new(scenario, address, sessions, recorder, journeys));
     if shared.scenario.load.model == Model::Open {
         tokio::select! {
             hatched = hatch_idle(&shared) => hatched?,
@@ -146,26 +172,35 @@ async fn run_on_this_thread(options: Options<'_>) -> Result<Recording, LoadError
     shared.clock.start_at(start);
     on_start(start);
     let cpu_before = process_cpu_ns();
+    let of_deadlines = Arc::clone(&shared);
+    let deadlines = tokio::spawn(async move { of_deadlines.watch_deadlines().await });
     let conduct = tokio::spawn(conduct(Arc::clone(&shared)));
-    let (quantum, interrupted) = {
+    let early = {
         let mut conduct = std::pin::pin!(conduct);
         let ticking = tick(Arc::clone(&shared), on_progress);
         let mut ticking = std::pin::pin!(ticking);
-        tokio::select! {
-            conducted = &mut conduct => (quantum_of(conducted)?, false),
-            () = interrupted(&mut interrupt) => {
+        let early = tokio::select! {
+            conducted = &mut conduct => Err(conducted),
+            () = interrupted(&mut interrupt) => Ok(Early::Interrupted),
+            // Without a rule it ends only with the record.
+            aborted = &mut ticking => Ok(aborted.map_or(Early::Interrupted, Early::Aborted)),
+        };
+        match early {
+            Err(conducted) => {
+                outcome(conducted)?;
+                None
+            }
+            Ok(early) => {
                 shared.stop.store(true, Ordering::Relaxed);
                 tokio::select! {
-                    conducted = &mut conduct => (quantum_of(conducted)?, true),
-                    () = tokio::time::sleep(GRACE) => (None, true),
-                    () = &mut ticking => (None, true),
+                    conducted = &mut conduct => outcome(conducted)?,
+                    () = tokio::time::sleep(GRACE) => {}
                 }
+                Some(early)
             }
-            // It ends only with the record.
-            () = &mut ticking => (None, true),
         }
     };
-    if interrupted {
+    if early.is_some() {
         drop_waiting(&shared);
     }
     let now = shared.clock.now();
@@ -176,18 +211,42 @@ async fn run_on_this_thread(options: Options<'_>) -> Result<Recording, LoadError
         ));
     };
     let (mut counts, timeline) = recorder.finish(now, cpu_ns)?;
+    let samples = shared.evidence.finish(&mut counts);
+    if !samples.is_empty() {
+        run_dir.write_samples(&samples)?;
+    }
     shared.dispatcher.close();
-    counts.interrupted = interrupted.then(|| "interrupted".to_owned());
+    deadlines.abort();
+    (counts.interrupted, counts.aborted) = match early {
+        None => (None, None),
+        Some(Early::Interrupted) => (Some("interrupted".to_owned()), None),
+        Some(Early::Aborted(aborted)) => {
+            let rule = &shared.scenario.rules[aborted.rule];
+            (Some(abort::told(rule, &aborted)), Some(aborted))
+        }
+    };
     counts.set_up_requests = set_up_requests;
+    let quanta = shared.quanta.range_ns();
+    let connections = shared.address.connections();
     counts.generator = GeneratorUsage {
         cpu_ns,
         wall_ns: now,
         peak_memory_bytes: peak_memory_bytes(),
-        connections: shared.connections.load(Ordering::Relaxed),
+        connections: connections.opened,
         users_used: shared.users_used.load(Ordering::Relaxed),
-        quantum_ns: quantum.map(nanoseconds),
+        quantum_ns: quanta.map(|(_, longest)| longest),
+        shortest_quantum_ns: quanta.map(|(shortest, _)| shortest),
     };
+    counts.connections = Some(connections);
     Ok(Recording { counts, timeline })
+}
+
+/// Why a run ends before its time.
+enum Early {
+    /// It was told to.
+    Interrupted,
+    /// A rule is missed.
+    Aborted(Aborted),
 }
 
 /// Hatches the users of the open model and waits until all of them are idle.
@@ -213,21 +272,18 @@ async fn hatch_idle(shared: &Arc<Shared>) -> Result<(), LoadError> {
     }
 }
 
-/// Conducts the run from its first arrival to its last answer; returns the pacer's quantum.
-async fn conduct(shared: Arc<Shared>) -> Result<Option<Duration>, LoadError> {
+/// Conducts the run from its first arrival to its last answer.
+async fn conduct(shared: Arc<Shared>) -> Result<(), LoadError> {
     match shared.scenario.load.model {
         Model::Open => {
-            let quantum = pace(&shared).await.map_err(|source| LoadError::System {
+            pace(&shared).await.map_err(|source| LoadError::System {
                 action: "use a timer",
                 source,
             })?;
             drain(&shared).await;
-            Ok(Some(quantum))
+            Ok(())
         }
-        Model::Closed => {
-            walk_all(&shared).await?;
-            Ok(None)
-        }
+        Model::Closed => walk_all(&shared).await,
     }
 }
 
@@ -278,11 +334,9 @@ impl Drop for Walking<'_> {
     }
 }
 
-fn quantum_of(
-    conducted: Result<Result<Option<Duration>, LoadError>, tokio::task::JoinError>,
-) -> Result<Option<Duration>, LoadError> {
+fn outcome(conducted: Result<Result<(), LoadError>, JoinError>) -> Result<(), LoadError> {
     match conducted {
-        Ok(quantum) => quantum,
+        Ok(outcome) => outcome,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

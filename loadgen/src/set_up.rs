@@ -3,8 +3,10 @@
 use tenfold_scenarios::{Draw, Rendered, Scenario, Variables};
 
 use crate::LoadError;
-use crate::capture::capture;
-use crate::connection::{Connection, request};
+use crate::capture::{capture, keep_for};
+use crate::check::Evidence;
+use crate::connection::Connection;
+use crate::request_head::Outgoing;
 use crate::target::Address;
 
 /// Logs the scenario's sessions in, one after the other over one connection.
@@ -47,9 +49,13 @@ async fn log_in_one(
     planned
         .render(draw, &variables, &mut rendered)
         .map_err(|error| error.to_string())?;
-    let prepared =
-        request(&planned.method, address, &rendered).map_err(|failure| failure.to_string())?;
-    let exchange = connection.exchange(address, prepared, true, || {}, || 0);
+    let outgoing = Outgoing {
+        method: &planned.method,
+        address,
+        rendered: &rendered,
+    };
+    let wanted = |_status| keep_for(planned);
+    let exchange = connection.exchange(outgoing, wanted, || 0);
     let answer = tokio::time::timeout(scenario.load.timeout, exchange)
         .await
         .map_err(|_| format!("no answer within {:?}", scenario.load.timeout))?
@@ -58,5 +64,14 @@ async fn log_in_one(
         return Err(format!("the answer has status {}", answer.status));
     }
     capture(&planned.captures, &answer, &mut variables)?;
+    if let Some(kept) = &answer.kept {
+        let bytes = answer.body_bytes;
+        let mut evidence = Evidence::new(&kept.headers, &kept.body, bytes, kept.sha256);
+        for check in &planned.checks {
+            if evidence.fault(&check.test).is_some() {
+                return Err(format!("the answer failed the check \"{}\"", check.name));
+            }
+        }
+    }
     Ok(variables)
 }

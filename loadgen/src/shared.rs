@@ -2,14 +2,27 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
 
 use tenfold_scenarios::{Arrival, Scenario, Variables};
 
 use crate::alarm::Alarm;
-use crate::clock::Clock;
+use crate::clock::{Clock, nanoseconds};
+use crate::deadlines::{Deadlines, Place};
 use crate::dispatcher::Dispatcher;
+use crate::evidence_log::EvidenceLog;
+use crate::failure::Failure;
+use crate::quantum::Chosen;
 use crate::recorder::Recorder;
 use crate::target::Address;
+use crate::visitor::Journeys;
+
+/// How often deadlines are looked at, at most: the grain of the runtime's own timers.
+const SHORTEST_WATCH: Duration = Duration::from_millis(1);
+
+/// How often they are looked at, at least.
+const LONGEST_WATCH: Duration = Duration::from_secs(1);
 
 /// What the pacer and the users of one run share. All of them run on one thread, so its locks are
 /// never waited for.
@@ -19,12 +32,19 @@ pub(crate) struct Shared {
     pub(crate) address: Address,
     pub(crate) clock: Clock,
     pub(crate) dispatcher: Dispatcher,
+    /// When each user's request has taken too long.
+    pub(crate) deadlines: Deadlines,
     /// The variables of each session that was logged in before the first arrival.
     pub(crate) sessions: Vec<Variables>,
     /// Variables of nobody, for requests that need none.
     pub(crate) no_variables: Variables,
-    pub(crate) connections: AtomicU64,
+    /// Journeys that are written in code.
+    pub(crate) journeys: Journeys,
+    /// What came of checks and journeys, and samples.
+    pub(crate) evidence: EvidenceLog,
     pub(crate) users_used: AtomicU64,
+    /// How finely the pacer has woken.
+    pub(crate) quanta: Chosen,
     /// Lets whoever finds the pacer overdue wake it.
     pub(crate) alarm: Alarm,
     /// Users of the closed model that are on their way.
@@ -40,16 +60,20 @@ impl Shared {
         address: Address,
         sessions: Vec<Variables>,
         recorder: Recorder,
+        journeys: Journeys,
     ) -> Self {
         Self {
+            journeys,
             no_variables: Variables::new(&scenario),
+            evidence: EvidenceLog::new(&scenario),
             scenario,
             address,
             clock: Clock::default(),
             dispatcher: Dispatcher::default(),
+            deadlines: Deadlines::default(),
             sessions,
-            connections: AtomicU64::new(0),
             users_used: AtomicU64::new(0),
+            quanta: Chosen::default(),
             alarm: Alarm::default(),
             walking: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
@@ -80,8 +104,58 @@ impl Shared {
             .unwrap_or(&self.no_variables)
     }
 
+    /// Waits for an exchange that was begun at `sent_ns`, for as long as the scenario's timeout lets
+    /// it.
+    pub(crate) async fn within_timeout<T>(
+        &self,
+        place: Place,
+        sent_ns: u64,
+        exchange: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let _clear = Clear(self, place);
+        let mut exchange = std::pin::pin!(exchange);
+        let mut is_set = false;
+        std::future::poll_fn(|context| {
+            if let Poll::Ready(done) = exchange.as_mut().poll(context) {
+                return Poll::Ready(done);
+            }
+            if !is_set {
+                is_set = true;
+                let timeout = nanoseconds(self.scenario.load.timeout);
+                let due_ns = sent_ns.saturating_add(timeout);
+                self.deadlines.set(place, due_ns, context.waker());
+            } else if self.deadlines.has_passed(place) {
+                return Poll::Ready(Err(Failure::Timeout));
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Wakes those whose requests have taken too long, for ever.
+    pub(crate) async fn watch_deadlines(&self) {
+        loop {
+            let now = self.clock.now();
+            // What is set from now on is due no sooner than the timeout.
+            let wait = match self.deadlines.pass(now) {
+                Some(next_ns) => Duration::from_nanos(next_ns.saturating_sub(now)),
+                None => self.scenario.load.timeout,
+            };
+            tokio::time::sleep(wait.clamp(SHORTEST_WATCH, LONGEST_WATCH)).await;
+        }
+    }
+
     /// Tells whether the run is to end.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Takes a user's deadline away when its exchange is over, however it ended.
+struct Clear<'a>(&'a Shared, Place);
+
+impl Drop for Clear<'_> {
+    fn drop(&mut self) {
+        self.0.deadlines.clear(self.1);
     }
 }

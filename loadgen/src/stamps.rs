@@ -11,8 +11,10 @@ pub(crate) struct Stamps {
     pub(crate) sent: u64,
     /// When the head of the answer had been read; none where none came.
     pub(crate) first_byte: Option<u64>,
-    /// When the last byte of the answer had been read, or it had failed.
+    /// When the last byte of the answer had arrived, or it had failed.
     pub(crate) done: u64,
+    /// How long that byte lay there before it was read; none where nobody tells.
+    pub(crate) read_lag: Option<u64>,
 }
 
 impl Stamps {
@@ -24,6 +26,11 @@ impl Stamps {
     /// `done - sent`.
     pub(crate) fn service(&self) -> u64 {
         self.done.saturating_sub(self.sent)
+    }
+
+    /// `done - intended - lag`: what the response time would be, had the generator been on time.
+    pub(crate) fn unlagged(&self) -> u64 {
+        self.response().saturating_sub(self.lag())
     }
 
     /// `sent - intended - blocked`: the generator's own lateness.
@@ -50,11 +57,13 @@ mod tests {
             sent: 150,
             first_byte: Some(190),
             done: 200,
+            read_lag: None,
         };
         assert_eq!(
             (stamps.response(), stamps.service(), stamps.lag()),
             (100, 50, 20)
         );
         assert_eq!(stamps.response(), stamps.lag() + 30 + stamps.service());
+        assert_eq!(stamps.unlagged(), 30 + stamps.service());
     }
 }

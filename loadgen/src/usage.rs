@@ -4,7 +4,16 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// User and system CPU time of this process, all threads, in nanoseconds.
 pub(crate) fn process_cpu_ns() -> u64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
+    read(ClockId::ProcessCPUTime)
+}
+
+/// User and system CPU time of this thread, in nanoseconds.
+pub(crate) fn thread_cpu_ns() -> u64 {
+    read(ClockId::ThreadCPUTime)
+}
+
+fn read(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
         + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
@@ -28,13 +37,13 @@ mod tests {
 
     #[test]
     fn work_shows_as_cpu_time() {
-        let before = process_cpu_ns();
+        let (before, before_here) = (process_cpu_ns(), thread_cpu_ns());
         let started = std::time::Instant::now();
         let mut sum = 0_u64;
         while started.elapsed().as_millis() < 20 {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
-        assert!(process_cpu_ns() > before);
+        assert!(process_cpu_ns() > before && thread_cpu_ns() > before_here);
     }
 
     #[cfg(target_os = "linux")]

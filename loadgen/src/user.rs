@@ -3,32 +3,49 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-use http::Request;
-use http_body_util::Full;
-use tenfold_scenarios::{Arrival, Rendered, Variables};
+use tenfold_scenarios::{Arrival, NextStep, Rendered, Request};
 
+use crate::capture::{keep_all, keep_for};
 use crate::clock::nanoseconds;
-use crate::connection::{Answer, Connection, request};
+use crate::connection::{Answer, Connection};
+use crate::deadlines::Place;
 use crate::dispatcher::Job;
 use crate::failure::Failure;
+use crate::journey::visit;
+use crate::judgement::{Held, Judgement};
 use crate::recorder::Ended;
+use crate::request_head::Outgoing;
 use crate::shared::Shared;
 use crate::stamps::Stamps;
+use crate::visitor::Change;
 
 /// A virtual user.
 pub(crate) struct User {
     shared: Arc<Shared>,
     connection: Connection,
     rendered: Rendered,
+    /// Where its request's deadline stands.
+    deadline: Place,
     /// The arrival that is being sent, so that it is accounted for whatever happens to the user.
     at_work: Option<(Arrival, Stamps)>,
     used: bool,
 }
 
+/// What came of a request.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// The answer, where one came.
+    pub(crate) answer: Option<Answer>,
+    /// Why it failed; none where it is as the scenario expects.
+    pub(crate) failure: Option<Failure>,
+    /// Where the journey is to go on, where a script has said so.
+    pub(crate) next: Option<NextStep>,
+}
+
 impl User {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
+            deadline: shared.deadlines.join(),
             shared,
             connection: Connection::default(),
             rendered: Rendered::default(),
@@ -47,26 +64,55 @@ impl User {
             .next_job(seat, || shared.clock.now())
             .await
         {
+            if shared.scenario.journeys_arrive() {
+                visit(&mut self, job).await;
+                continue;
+            }
             let variables = shared.variables_of(&job.arrival);
-            self.send(job, variables).await;
+            let request = &shared.scenario.requests[job.arrival.draw.request];
+            if request.script.is_some() {
+                let mut own = variables.clone();
+                self.send(job, Held::Own(&mut own), None).await;
+            } else {
+                self.send(job, Held::Shared(variables), None).await;
+            }
         }
     }
 
-    /// Sends one request and records what came of it; returns the answer where it is as expected.
+    /// What the users of the run share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Sends one request and records what came of it.
     ///
-    /// Its head and body are kept where the request captures something.
-    pub(crate) async fn send(&mut self, job: Job, variables: &Variables) -> Option<Answer> {
+    /// Its head and body are kept where captures, checks or a script need them, or a sample of a
+    /// failure is wanted. A journey in code may change what is sent.
+    pub(crate) async fn send(
+        &mut self,
+        job: Job,
+        mut held: Held<'_>,
+        change: Option<&Change>,
+    ) -> Sent {
         let Job {
             arrival,
             blocked_ns,
         } = job;
         let shared = Arc::clone(&self.shared);
         let planned = &shared.scenario.requests[arrival.draw.request];
-        let rendered = planned.render(&arrival.draw, variables, &mut self.rendered);
-        let prepared = match rendered {
-            Ok(()) => request(&planned.method, &shared.address, &self.rendered),
-            Err(_) => Err(Failure::MissingVariable),
-        };
+        let mut prepared = Ok(());
+        if let (Some(_), Held::Own(variables)) = (&planned.script, &mut held) {
+            prepared =
+                judgement(&shared, &arrival, &self.rendered).before(variables, shared.clock.now());
+        }
+        let prepared = prepared.and_then(|()| {
+            planned
+                .render(&arrival.draw, held.get(), &mut self.rendered)
+                .map_err(|_| Failure::MissingVariable)
+        });
+        if let Some(change) = change {
+            change.apply(&mut self.rendered);
+        }
         let sent = shared.clock.now();
         let intended = nanoseconds(arrival.intended);
         let stamps = Stamps {
@@ -75,33 +121,39 @@ impl User {
             sent,
             first_byte: None,
             done: sent,
+            read_lag: None,
         };
         self.at_work = Some((arrival, stamps));
         shared.record(|recorder| recorder.sent(&arrival, &stamps));
-        let keep = !planned.captures.is_empty();
         let answer = match prepared {
-            Ok(prepared) => self.exchange(prepared, keep).await,
+            Ok(()) => self.exchange(planned, sent, change.is_some()).await,
             Err(failure) => Err(failure),
         };
-        let now = shared.clock.now();
+        let mut next = None;
         let (stamps, ended) = match &answer {
             Ok(answer) => {
-                let expected = planned.expect.accepts(answer.status);
-                let failure = (!expected).then_some(Failure::UnexpectedStatus);
+                let stamps = Stamps {
+                    first_byte: Some(answer.first_byte_ns),
+                    // The kernel's clock may be set while a request is under way.
+                    done: answer.done_ns.max(sent),
+                    read_lag: answer.read_lag_ns,
+                    ..stamps
+                };
+                let mut failure = None;
+                // A plain answer that is as expected has nothing to be judged by.
+                if planned.needs_judgement()
+                    || change.is_some()
+                    || !planned.expect.accepts(answer.status)
+                {
+                    let judgement = judgement(&shared, &arrival, &self.rendered);
+                    (failure, next) = judgement.judge(answer, &mut held, stamps.service(), change);
+                }
                 let ended = Ended {
                     status: Some(answer.status),
                     body_bytes: answer.body_bytes,
                     failure,
                 };
-                let first_byte = Some(answer.first_byte_ns);
-                (
-                    Stamps {
-                        first_byte,
-                        done: answer.done_ns,
-                        ..stamps
-                    },
-                    ended,
-                )
+                (stamps, ended)
             }
             Err(failure) => {
                 let ended = Ended {
@@ -109,42 +161,67 @@ impl User {
                     body_bytes: 0,
                     failure: Some(*failure),
                 };
-                (
-                    Stamps {
-                        done: now,
-                        ..stamps
-                    },
-                    ended,
-                )
+                let done = shared.clock.now();
+                (Stamps { done, ..stamps }, ended)
             }
         };
         self.at_work = None;
-        shared.alarm.check(now);
+        shared.alarm.check(stamps.done);
         shared.record(|recorder| recorder.done(&arrival, &stamps, ended));
-        answer.ok().filter(|_| ended.failure.is_none())
+        Sent {
+            answer: answer.ok(),
+            failure: ended.failure,
+            next,
+        }
     }
 
     async fn exchange(
         &mut self,
-        prepared: Request<Full<Bytes>>,
-        keep: bool,
+        planned: &Request,
+        sent_ns: u64,
+        whole: bool,
     ) -> Result<Answer, Failure> {
-        let shared = &self.shared;
-        if !self.used {
-            self.used = true;
+        let Self {
+            shared,
+            connection,
+            rendered,
+            used,
+            deadline,
+            ..
+        } = self;
+        if !*used {
+            *used = true;
             shared.users_used.fetch_add(1, Ordering::Relaxed);
         }
-        let opened = || {
-            shared.connections.fetch_add(1, Ordering::Relaxed);
+        let outgoing = Outgoing {
+            method: &planned.method,
+            address: &shared.address,
+            rendered,
+        };
+        let keep = match whole {
+            true => keep_all(planned),
+            false => keep_for(planned),
+        };
+        let wanted = |status| match planned.expect.accepts(status) {
+            true => keep,
+            false => shared.evidence.keep_for_sample(&planned.name, keep),
         };
         let now = || shared.clock.now();
-        let exchange = self
-            .connection
-            .exchange(&shared.address, prepared, keep, opened, now);
-        match tokio::time::timeout(shared.scenario.load.timeout, exchange).await {
-            Ok(answer) => answer,
-            Err(_elapsed) => Err(Failure::Timeout),
-        }
+        let exchange = connection.exchange(outgoing, wanted, now);
+        shared.within_timeout(*deadline, sent_ns, exchange).await
+    }
+}
+
+fn judgement<'a>(
+    shared: &'a Shared,
+    arrival: &'a Arrival,
+    rendered: &'a Rendered,
+) -> Judgement<'a> {
+    Judgement {
+        log: &shared.evidence,
+        planned: &shared.scenario.requests[arrival.draw.request],
+        arrival,
+        rendered,
     }
 }
 

@@ -6,14 +6,17 @@
     reason = "for tests, each of which uses the part that it needs"
 )]
 
+pub(crate) mod certificates;
 pub(crate) mod raw;
+pub(crate) mod secure;
+pub(crate) mod shop;
 pub(crate) mod stall;
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
-use tenfold_loadgen::{Options, Recording};
+use tenfold_loadgen::{LoadError, Options, Recording, Target};
 use tenfold_run_dir::counts::RequestCounts;
 use tenfold_run_dir::{Metric, RunDir, interval_log};
 use tenfold_scenarios::Scenario;
@@ -24,6 +27,7 @@ use tokio::sync::watch;
 pub(crate) struct Ran {
     pub(crate) recording: Recording,
     pub(crate) intervals: Vec<tenfold_run_dir::IntervalHistogram>,
+    pub(crate) samples: Vec<tenfold_run_dir::sample::Sample>,
 }
 
 impl Ran {
@@ -68,22 +72,37 @@ pub(crate) fn run_scenario(
     server: SocketAddr,
     on_start: impl FnOnce(Instant),
 ) -> Ran {
+    let target = format!("http://{server}").parse().unwrap();
+    try_run(scenario, target, on_start).unwrap()
+}
+
+/// Runs a scenario against a target, which may be of no use.
+pub(crate) fn try_run(
+    scenario: Scenario,
+    target: Target,
+    on_start: impl FnOnce(Instant),
+) -> Result<Ran, LoadError> {
     let directory = tempfile::tempdir().unwrap();
     let run_dir = RunDir::create(&directory.path().join("run")).unwrap();
     let (_tell, interrupt) = watch::channel(false);
     let recording = tenfold_loadgen::run(Options {
         scenario,
-        target: format!("http://{server}").parse().unwrap(),
+        target,
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),
         on_start: Box::new(on_start),
         on_progress: Box::new(|_| ()),
-    })
-    .unwrap();
+    })?;
     let intervals = interval_log::read(&run_dir.file("intervals.hlog")).unwrap();
-    Ran {
+    let samples = run_dir.file("samples.json");
+    let samples = match samples.exists() {
+        true => serde_json::from_slice(&std::fs::read(samples).unwrap()).unwrap(),
+        false => Vec::new(),
+    };
+    Ok(Ran {
         recording,
         intervals,
-    }
+        samples,
+    })
 }

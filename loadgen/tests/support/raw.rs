@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// What to do after an answer has been written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,33 +13,52 @@ pub(crate) enum Then {
     KeepAlive,
     /// Close the connection.
     Close,
+    /// Reset the connection.
+    Reset,
     /// Neither answer nor close.
     Hang,
+    /// Close the connection and listen no more: whoever comes later is refused.
+    Vanish,
 }
+
+/// How an answer goes out.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    /// Write these bytes at once.
+    Write(Vec<u8>),
+    /// Write these bytes one by one, each in a packet of its own.
+    Dribble(Vec<u8>),
+    /// Wait.
+    Wait(Duration),
+    /// Write these bytes again and again, with a pause, until the other side has gone or so many
+    /// bytes are out.
+    Flood(Vec<u8>, Duration, u64),
+}
+
+/// What a server does for one request.
+pub(crate) type Script = (Vec<Act>, Then);
 
 /// A server of raw bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct RawServer {
     pub(crate) address: SocketAddr,
-    requests: Arc<AtomicU64>,
+    tallies: Arc<Tallies>,
+}
+
+#[derive(Debug, Default)]
+struct Tallies {
+    requests: AtomicU64,
+    connections: AtomicU64,
+    flooded: AtomicU64,
 }
 
 impl RawServer {
     /// Starts a server that answers the n-th request, from 0, with what `answer` gives for it.
     pub(crate) fn start(answer: impl Fn(u64) -> (Vec<u8>, Then) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let requests = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&requests);
-        let answer = Arc::new(answer);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(stream) = stream else { return };
-                let (answer, counter) = (Arc::clone(&answer), Arc::clone(&counter));
-                std::thread::spawn(move || serve(&stream, &*answer, &counter));
-            }
-        });
-        Self { address, requests }
+        Self::script(move |number| {
+            let (bytes, then) = answer(number);
+            (vec![Act::Write(bytes)], then)
+        })
     }
 
     /// Starts a server that answers every request with the same.
@@ -47,24 +67,98 @@ impl RawServer {
         Self::start(move |_| (bytes.clone(), then))
     }
 
+    /// Starts a server that does for the n-th request, from 0, what `answer` says.
+    pub(crate) fn script(answer: impl Fn(u64) -> Script + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let tallies = Arc::new(Tallies::default());
+        let of_server = Arc::clone(&tallies);
+        let answer = Arc::new(answer);
+        std::thread::spawn(move || {
+            let listener = Arc::new(listener);
+            while let Ok((stream, _)) = listener.accept() {
+                let (answer, tallies) = (Arc::clone(&answer), Arc::clone(&of_server));
+                let listener = Arc::clone(&listener);
+                std::thread::spawn(move || {
+                    if serve(&stream, &*answer, &tallies) == Some(Then::Vanish) {
+                        // The thread that accepts is woken by it, with an error.
+                        let _ = rustix::net::shutdown(&*listener, rustix::net::Shutdown::Both);
+                    }
+                });
+            }
+        });
+        Self { address, tallies }
+    }
+
     /// Requests whose head has been read.
     pub(crate) fn requests(&self) -> u64 {
-        self.requests.load(Ordering::SeqCst)
+        self.tallies.requests.load(Ordering::SeqCst)
+    }
+
+    /// Connections on which a request has been read.
+    pub(crate) fn connections(&self) -> u64 {
+        self.tallies.connections.load(Ordering::SeqCst)
+    }
+
+    /// Bytes of floods that the other side, or the buffers on the way to it, took.
+    pub(crate) fn flooded(&self) -> u64 {
+        self.tallies.flooded.load(Ordering::SeqCst)
     }
 }
 
-fn serve(stream: &TcpStream, answer: &dyn Fn(u64) -> (Vec<u8>, Then), counter: &AtomicU64) {
+/// Serves a connection; returns how it ended, where this side ended it.
+fn serve(stream: &TcpStream, answer: &dyn Fn(u64) -> Script, tallies: &Tallies) -> Option<Then> {
+    stream.set_nodelay(true).ok()?;
     let mut reader = BufReader::new(stream);
+    let mut is_new = true;
     while read_head(&mut reader) {
-        let (bytes, then) = answer(counter.fetch_add(1, Ordering::SeqCst));
-        let mut writer = stream;
-        if writer.write_all(&bytes).is_err() {
-            return;
+        if std::mem::take(&mut is_new) {
+            tallies.connections.fetch_add(1, Ordering::SeqCst);
+        }
+        let (acts, then) = answer(tallies.requests.fetch_add(1, Ordering::SeqCst));
+        for act in acts {
+            perform(stream, act, tallies).ok()?;
         }
         match then {
             Then::KeepAlive => {}
-            Then::Close => return,
-            Then::Hang => std::thread::sleep(std::time::Duration::from_secs(60)),
+            Then::Hang => std::thread::sleep(Duration::from_secs(60)),
+            Then::Reset => {
+                let at_once = Some(Duration::ZERO);
+                rustix::net::sockopt::set_socket_linger(stream, at_once).ok()?;
+                return Some(then);
+            }
+            Then::Close | Then::Vanish => return Some(then),
+        }
+    }
+    None
+}
+
+fn perform(mut stream: &TcpStream, act: Act, tallies: &Tallies) -> std::io::Result<()> {
+    match act {
+        Act::Write(bytes) => stream.write_all(&bytes),
+        Act::Dribble(bytes) => bytes.iter().try_for_each(|byte| {
+            std::thread::yield_now();
+            stream.write_all(&[*byte])
+        }),
+        Act::Wait(time) => {
+            std::thread::sleep(time);
+            Ok(())
+        }
+        Act::Flood(bytes, pause, most) => {
+            // Whoever doesn't read blocks the flood, and must not block the test.
+            stream.set_write_timeout(Some(Duration::from_secs(2)))?;
+            let mut written = 0;
+            while written < most {
+                stream.write_all(&bytes)?;
+                written += bytes.len() as u64;
+                tallies
+                    .flooded
+                    .fetch_add(bytes.len() as u64, Ordering::SeqCst);
+                if !pause.is_zero() {
+                    std::thread::sleep(pause);
+                }
+            }
+            Ok(())
         }
     }
 }

@@ -1,0 +1,279 @@
+//! How the end of a body is known (RFC 9112, section 6.3).
+
+use std::ops::Range;
+
+use crate::failure::Failure;
+
+/// The longest line that says how long a chunk is, with its extensions, and all trailers together.
+const LONGEST_LINES: usize = 64 * 1024;
+
+/// How the end of a body is known, and how much of it is still to come.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum BodyFraming {
+    /// So many bytes are left.
+    Length(u64),
+    /// It comes in chunks.
+    Chunked(Chunked),
+    /// It ends with the connection.
+    UntilClose,
+}
+
+/// What was found in some bytes of a body.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Framed {
+    /// How many of the bytes were taken; there may be more to find in the others.
+    pub(crate) taken: usize,
+    /// Which of them are the body's own.
+    pub(crate) data: Range<usize>,
+    /// Whether the body ends with them.
+    pub(crate) is_end: bool,
+}
+
+impl BodyFraming {
+    /// What the headers of a response of HTTP/1.`minor` say.
+    pub(crate) fn of(headers: &[httparse::Header<'_>], minor: u8) -> Result<Self, Failure> {
+        let mut length = None;
+        let mut last_coding: Option<&[u8]> = None;
+        for header in headers {
+            if header.name.eq_ignore_ascii_case("content-length") {
+                for said in header.value.split(|byte| *byte == b',') {
+                    let said = content_length(said.trim_ascii())?;
+                    // Said twice, it must be the same.
+                    if length.is_some_and(|before| before != said) {
+                        return Err(Failure::Malformed);
+                    }
+                    length = Some(said);
+                }
+            } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
+                last_coding = header.value.rsplit(|byte| *byte == b',').next();
+            }
+        }
+        match (last_coding, length) {
+            // HTTP/1.0 knows no transfer codings: where such a body ends is anybody's guess.
+            (Some(_), _) if minor == 0 => Err(Failure::Malformed),
+            (Some(coding), _) if coding.trim_ascii().eq_ignore_ascii_case(b"chunked") => {
+                Ok(Self::Chunked(Chunked::default()))
+            }
+            (Some(_), _) | (None, None) => Ok(Self::UntilClose),
+            (None, Some(length)) => Ok(Self::Length(length)),
+        }
+    }
+
+    /// Finds what of the body is in `bytes`.
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<Framed, Failure> {
+        match self {
+            Self::Length(left) => {
+                let taken =
+                    usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                *left -= taken as u64;
+                Ok(Framed {
+                    taken,
+                    data: 0..taken,
+                    is_end: *left == 0,
+                })
+            }
+            Self::Chunked(chunked) => chunked.take(bytes),
+            Self::UntilClose => Ok(Framed {
+                taken: bytes.len(),
+                data: 0..bytes.len(),
+                is_end: false,
+            }),
+        }
+    }
+}
+
+fn content_length(digits: &[u8]) -> Result<u64, Failure> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(Failure::Malformed);
+    }
+    std::str::from_utf8(digits)
+        .ok()
+        .and_then(|digits| digits.parse().ok())
+        .ok_or(Failure::Malformed)
+}
+
+/// A body in chunks (RFC 9112, section 7.1).
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Chunked {
+    part: Part,
+    /// Bytes of lines since the last chunk's data.
+    line_bytes: usize,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    /// The digits of a chunk's size: their value, and how many there were.
+    Size(u64, u8),
+    /// An extension, until the end of its line.
+    Extension(u64),
+    /// The line feed after a chunk's size.
+    SizeEnd(u64),
+    /// So many bytes of a chunk.
+    Data(u64),
+    /// The carriage return after a chunk's data.
+    DataReturn,
+    /// The line feed after it.
+    DataEnd,
+    /// The first byte of a trailer's line.
+    TrailerStart,
+    /// The rest of a trailer's line.
+    Trailer,
+    /// The line feed of a trailer's line.
+    TrailerEnd,
+    /// The last line feed of all.
+    LastEnd,
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        Self::Size(0, 0)
+    }
+}
+
+impl Chunked {
+    /// Finds the next stretch of data, or the end.
+    fn take(&mut self, bytes: &[u8]) -> Result<Framed, Failure> {
+        let mut taken = 0;
+        while let Some(byte) = bytes.get(taken) {
+            if let Part::Data(left) = &mut self.part {
+                let rest = bytes.len() - taken;
+                let length = usize::try_from(*left).map_or(rest, |left| left.min(rest));
+                *left -= length as u64;
+                if *left == 0 {
+                    self.part = Part::DataReturn;
+                }
+                self.line_bytes = 0;
+                return Ok(Framed {
+                    taken: taken + length,
+                    data: taken..taken + length,
+                    is_end: false,
+                });
+            }
+            taken += 1;
+            self.line_bytes += 1;
+            if self.line_bytes > LONGEST_LINES {
+                return Err(Failure::Malformed);
+            }
+            if self.step(*byte)? {
+                return Ok(Framed {
+                    taken,
+                    data: 0..0,
+                    is_end: true,
+                });
+            }
+        }
+        Ok(Framed {
+            taken,
+            data: 0..0,
+            is_end: false,
+        })
+    }
+
+    /// Takes a byte that is no data; returns whether the body ends with it.
+    fn step(&mut self, byte: u8) -> Result<bool, Failure> {
+        self.part = match (&self.part, byte) {
+            (Part::Size(size, digits), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') if *digits < 16 => {
+                let digit = char::from(byte).to_digit(16).unwrap_or_default();
+                Part::Size(*size << 4 | u64::from(digit), digits + 1)
+            }
+            (Part::Size(size, 1..), b'\r') => Part::SizeEnd(*size),
+            (Part::Size(size, 1..), b';' | b' ' | b'\t') => Part::Extension(*size),
+            (Part::Extension(size), b'\r') => Part::SizeEnd(*size),
+            // A line feed alone is where two readers of one message part ways.
+            (Part::Extension(size), 1..=9 | 11..=255) => Part::Extension(*size),
+            (Part::SizeEnd(0), b'\n') => Part::TrailerStart,
+            (Part::SizeEnd(size), b'\n') => Part::Data(*size),
+            (Part::DataReturn, b'\r') => Part::DataEnd,
+            (Part::DataEnd, b'\n') => Part::default(),
+            (Part::TrailerStart, b'\r') => Part::LastEnd,
+            (Part::Trailer, b'\r') => Part::TrailerEnd,
+            (Part::TrailerStart | Part::Trailer, 1..=9 | 11..=255) => Part::Trailer,
+            (Part::TrailerEnd, b'\n') => Part::TrailerStart,
+            (Part::LastEnd, b'\n') => return Ok(true),
+            _ => return Err(Failure::Malformed),
+        };
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framing(headers: &[(&str, &str)], minor: u8) -> Result<BodyFraming, Failure> {
+        let headers: Vec<httparse::Header<'_>> = headers
+            .iter()
+            .map(|(name, value)| httparse::Header {
+                name,
+                value: value.as_bytes(),
+            })
+            .collect();
+        BodyFraming::of(&headers, minor)
+    }
+
+    #[test]
+    fn chunks_win_over_a_length() {
+        let both = [
+            ("content-length", "5"),
+            ("Transfer-Encoding", "gzip, chunked"),
+        ];
+        assert!(matches!(framing(&both, 1), Ok(BodyFraming::Chunked(_))));
+        let other = [("transfer-encoding", "chunked, gzip")];
+        assert_eq!(framing(&other, 1), Ok(BodyFraming::UntilClose));
+    }
+
+    #[test]
+    fn a_length_may_be_repeated_but_not_contradicted() {
+        let same = [("content-length", "5"), ("content-length", "5, 5")];
+        assert_eq!(framing(&same, 1), Ok(BodyFraming::Length(5)));
+        for wrong in ["5, 6", "", "+5", "5 5", "99999999999999999999"] {
+            let wrong = [("content-length", wrong)];
+            assert_eq!(framing(&wrong, 1), Err(Failure::Malformed), "{wrong:?}");
+        }
+    }
+
+    fn chunked(bytes: &[u8]) -> Result<(Vec<u8>, usize), Failure> {
+        let mut chunked = Chunked::default();
+        let (mut body, mut at) = (Vec::new(), 0);
+        while at < bytes.len() {
+            let framed = chunked.take(&bytes[at..])?;
+            body.extend_from_slice(&bytes[at..][framed.data]);
+            at += framed.taken;
+            if framed.is_end {
+                return Ok((body, bytes.len() - at));
+            }
+        }
+        Err(Failure::ShortBody)
+    }
+
+    #[test]
+    fn chunks_are_put_together() {
+        let bytes = b"3\r\nhel\r\n2;x=\"y\"\r\nlo\r\n000\r\na: b\r\nc: d\r\n\r\nrest";
+        assert_eq!(chunked(bytes), Ok((b"hello".to_vec(), 4)));
+        assert_eq!(chunked(b"0\r\n\r\n"), Ok((Vec::new(), 0)));
+    }
+
+    #[test]
+    fn chunks_that_are_none_are_malformed() {
+        for bytes in [
+            &b"\r\n"[..],
+            b"-1\r\n",
+            b"5\nhello",
+            b"3\r\nhelp",
+            b"11111111111111111\r\n",
+            b"1;a\nb\r\nx\r\n",
+        ] {
+            assert_eq!(chunked(bytes), Err(Failure::Malformed), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn lines_without_end_are_stopped() {
+        let mut bytes = b"1;".to_vec();
+        bytes.resize(LONGEST_LINES + 10, b'x');
+        assert_eq!(chunked(&bytes), Err(Failure::Malformed));
+        let trailers = "a: b\r\n".repeat(LONGEST_LINES);
+        let bytes = format!("0\r\n{trailers}\r\n");
+        assert_eq!(chunked(bytes.as_bytes()), Err(Failure::Malformed));
+    }
+}

@@ -1,0 +1,130 @@
+//! Opens a connection to the target.
+
+use std::io;
+use std::time::Instant;
+
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::address::{Address, Place};
+use crate::failure::Failure;
+use crate::stamped_tcp::StampedTcp;
+use crate::stream::Stream;
+use crate::tls::explain;
+
+/// Which protocol a connection carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1: one exchange at a time.
+    Http1,
+    /// HTTP/2: many at a time.
+    Http2,
+}
+
+impl Protocol {
+    /// How people write it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Protocol::Http1 => "HTTP/1.1",
+            Protocol::Http2 => "HTTP/2",
+        }
+    }
+}
+
+/// A connection that was opened.
+#[derive(Debug)]
+pub(crate) struct Dialled {
+    /// What is read and written.
+    pub(crate) stream: Stream,
+    /// What it carries.
+    pub(crate) protocol: Protocol,
+}
+
+/// Opens a connection to the target, TLS included where it is spoken, and counts it.
+///
+/// Takes the target's addresses in turns. What went wrong is kept in the address's record of dials,
+/// where the first of its kind is told.
+pub(crate) async fn dial(address: &Address) -> Result<Dialled, Failure> {
+    let begun = Instant::now();
+    let place = address.next_place();
+    match open(address, place).await {
+        Ok(dialled) => {
+            address.dials.opened(begun.elapsed());
+            Ok(dialled)
+        }
+        Err(Refused { failure, words }) => {
+            address.dials.failed(failure, &format!("{place}: {words}"));
+            Err(failure)
+        }
+    }
+}
+
+/// A connection that could not be opened.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// The class of it.
+    pub(crate) failure: Failure,
+    /// Why, in words.
+    pub(crate) words: String,
+}
+
+/// Opens a connection to one place, TLS included where it is spoken.
+pub(crate) async fn open(address: &Address, place: &Place) -> Result<Dialled, Refused> {
+    let stream = match place {
+        Place::Socket(socket) => TcpStream::connect(socket).await.map_err(unconnected)?,
+        Place::Path(path) => {
+            let stream = UnixStream::connect(path).await.map_err(unconnected)?;
+            return Ok(Dialled {
+                stream: Stream::Unix(stream),
+                protocol: address.protocol,
+            });
+        }
+    };
+    stream.set_nodelay(true).map_err(unconnected)?;
+    let Some(tls) = &address.tls else {
+        return Ok(Dialled {
+            stream: Stream::Tcp(StampedTcp::new(stream)),
+            protocol: address.protocol,
+        });
+    };
+    let begun = Instant::now();
+    let (stream, protocol) = tls.shake_hands(stream).await.map_err(|error| {
+        let mut words = explain(&error).unwrap_or_else(|| {
+            format!("the service ended the connection in the middle of the handshake ({error})")
+        });
+        if tls.owes_certificate() && !words.contains("--cert") {
+            words.push_str(
+                "; it had asked for a client certificate: give one with --cert FILE --key FILE",
+            );
+        }
+        Refused {
+            failure: Failure::Tls,
+            words,
+        }
+    })?;
+    address
+        .dials
+        .shook_hands(begun.elapsed(), stream.get_ref().1);
+    Ok(Dialled {
+        stream: Stream::Tls(Box::new(stream)),
+        protocol,
+    })
+}
+
+fn unconnected(error: io::Error) -> Refused {
+    let advice = match error
+        .raw_os_error()
+        .map(rustix::io::Errno::from_raw_os_error)
+    {
+        Some(rustix::io::Errno::MFILE) => {
+            "; raise the limit of open files with `ulimit -n`, or ask for fewer users"
+        }
+        Some(rustix::io::Errno::ADDRNOTAVAIL) => {
+            "; no local port is left: widen net.ipv4.ip_local_port_range, or ask for fewer users"
+        }
+        _ => "",
+    };
+    Refused {
+        failure: Failure::Connect,
+        words: format!("{error}{advice}"),
+    }
+}

@@ -1,0 +1,191 @@
+//! What opening connections came to.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use rustls::HandshakeKind;
+use tenfold_run_dir::connections::Spread;
+
+use crate::clock::nanoseconds;
+use crate::failure::Failure;
+
+/// The longest message that is kept.
+const MOST_CHARACTERS: usize = 400;
+
+/// The longest duration that is told apart: what takes longer counts as this.
+const HIGHEST_NS: u64 = 600_000_000_000;
+
+/// What opening connections came to: the record of a run's dials.
+#[derive(Debug)]
+pub(crate) struct Dials {
+    state: Mutex<State>,
+}
+
+/// What was counted.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) opened: u64,
+    pub(crate) failed: u64,
+    pub(crate) users_each: u64,
+    pub(crate) version: String,
+    pub(crate) cipher: String,
+    pub(crate) full: u64,
+    pub(crate) resumed: u64,
+    pub(crate) first_errors: BTreeMap<String, String>,
+    opening: Histogram<u64>,
+    handshake: Histogram<u64>,
+}
+
+impl Default for Dials {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State {
+                opened: 0,
+                failed: 0,
+                users_each: 0,
+                version: String::new(),
+                cipher: String::new(),
+                full: 0,
+                resumed: 0,
+                first_errors: BTreeMap::new(),
+                opening: durations(),
+                handshake: durations(),
+            }),
+        }
+    }
+}
+
+impl Dials {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // Every change to the state is complete before the lock is let go, even by a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets what has been counted so far, but not what was agreed on.
+    pub(crate) fn begin(&self) {
+        let mut state = self.state();
+        let (version, cipher) = (state.version.clone(), state.cipher.clone());
+        *state = State {
+            version,
+            cipher,
+            ..Self::default()
+                .state
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+    }
+
+    /// A connection was opened, in this time.
+    pub(crate) fn opened(&self, took: Duration) {
+        let mut state = self.state();
+        state.opened += 1;
+        state.opening.saturating_record(nanoseconds(took));
+    }
+
+    /// Hands were shaken, in this time.
+    pub(crate) fn shook_hands(
+        &self,
+        took: Duration,
+        connection: &rustls::client::ClientConnection,
+    ) {
+        let mut state = self.state();
+        state.handshake.saturating_record(nanoseconds(took));
+        if connection.handshake_kind() == Some(HandshakeKind::Resumed) {
+            state.resumed += 1;
+        } else {
+            state.full += 1;
+        }
+        if state.version.is_empty() {
+            state.version = connection
+                .protocol_version()
+                .and_then(|version| version.as_str())
+                .unwrap_or("TLS")
+                .replace('_', ".");
+            state.cipher = connection
+                .negotiated_cipher_suite()
+                .and_then(|suite| suite.suite().as_str())
+                .unwrap_or("unknown")
+                .replace("TLS13_", "TLS_");
+        }
+    }
+
+    /// A connection could not be opened.
+    pub(crate) fn failed(&self, failure: Failure, words: &str) {
+        self.state().failed += 1;
+        self.broke(failure, words);
+    }
+
+    /// Keeps what the first failure of a class said.
+    pub(crate) fn broke(&self, failure: Failure, words: &str) {
+        let mut state = self.state();
+        if !state.first_errors.contains_key(failure.name()) {
+            let words = words.chars().take(MOST_CHARACTERS).collect();
+            state.first_errors.insert(failure.name().to_owned(), words);
+        }
+    }
+
+    /// So many users share one connection.
+    pub(crate) fn shared_by(&self, users: usize) {
+        let mut state = self.state();
+        state.users_each = state.users_each.max(users as u64);
+    }
+}
+
+impl State {
+    /// How long it took to open connections.
+    pub(crate) fn opening_ns(&self) -> Spread {
+        spread(&self.opening)
+    }
+
+    /// How long the handshakes took.
+    pub(crate) fn handshake_ns(&self) -> Spread {
+        spread(&self.handshake)
+    }
+}
+
+fn durations() -> Histogram<u64> {
+    Histogram::new_with_max(HIGHEST_NS, 2).unwrap_or_else(|_| unreachable!("the bounds are fixed"))
+}
+
+fn spread(histogram: &Histogram<u64>) -> Spread {
+    if histogram.is_empty() {
+        return Spread::default();
+    }
+    Spread {
+        count: histogram.len(),
+        p50: histogram.value_at_quantile(0.5),
+        p99: histogram.value_at_quantile(0.99),
+        max: histogram.max(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_words_of_each_class_are_kept() {
+        let dials = Dials::default();
+        dials.failed(Failure::Tls, "one");
+        dials.failed(Failure::Tls, "two");
+        dials.failed(Failure::Connect, &"x".repeat(5_000));
+        let state = dials.state();
+        assert_eq!(state.first_errors["tls"], "one");
+        assert_eq!(state.first_errors["connect"].len(), MOST_CHARACTERS);
+        assert_eq!(state.failed, 3);
+    }
+
+    #[test]
+    fn a_run_begins_with_nothing_counted() {
+        let dials = Dials::default();
+        dials.opened(Duration::from_millis(3));
+        dials.state().version = "TLSv1.3".to_owned();
+        assert_eq!(dials.state().opening_ns().count, 1);
+        dials.begin();
+        let state = dials.state();
+        assert_eq!((state.opened, state.opening_ns()), (0, Spread::default()));
+        assert_eq!(state.version, "TLSv1.3");
+    }
+}

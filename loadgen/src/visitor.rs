@@ -1,0 +1,362 @@
+//! Journeys written in Rust, for what outgrows TOML and scripts.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tenfold_scenarios::{JourneyWalk, Rendered, Step};
+
+use crate::clock::nanoseconds;
+use crate::connection::Answer;
+use crate::evidence_log::JourneyEnd;
+use crate::failure::Failure;
+use crate::journey::Visit;
+
+/// What a journey in code returns; `?` hands a [`Stop`] on.
+pub type JourneyResult = Result<(), Stop>;
+
+/// A journey written in Rust, as Goose has its transactions; [`journey!`](crate::journey!) makes one
+/// of an `async fn`.
+pub type JourneyFunction = Arc<
+    dyn for<'r, 'v> Fn(
+            &'r mut Visitor<'v>,
+        ) -> Pin<Box<dyn Future<Output = JourneyResult> + Send + 'r>>
+        + Send
+        + Sync,
+>;
+
+/// Makes a [`JourneyFunction`] of an `async fn(&mut Visitor<'_>) -> JourneyResult`.
+#[macro_export]
+macro_rules! journey {
+    ($function:path) => {{
+        fn boxed<'r>(
+            visitor: &'r mut $crate::Visitor<'_>,
+        ) -> std::pin::Pin<
+            std::boxed::Box<dyn std::future::Future<Output = $crate::JourneyResult> + Send + 'r>,
+        > {
+            std::boxed::Box::pin($function(visitor))
+        }
+        std::sync::Arc::new(boxed) as $crate::JourneyFunction
+    }};
+}
+
+/// Journeys written in Rust, by name. A scenario takes one up with
+/// `[[journeys]] name = "..."` and `in_code = true`; weight and pace stand there too.
+#[derive(Clone, Default)]
+pub struct Journeys {
+    by_name: Vec<(String, JourneyFunction)>,
+}
+
+/// A virtual user in the hands of a journey in code.
+///
+/// Whatever it sends is rendered, stamped, judged and recorded as the scenario's own requests are.
+pub struct Visitor<'a> {
+    pub(crate) visit: Visit<'a>,
+    pub(crate) walk: JourneyWalk<'a>,
+    pub(crate) number: u64,
+}
+
+/// A request that is about to be sent; `.await` sends it.
+#[must_use = "a call is sent when it is awaited"]
+pub struct Call<'r, 'v> {
+    visitor: &'r mut Visitor<'v>,
+    request: Option<String>,
+    method: &'static str,
+    change: Change,
+}
+
+/// An answer, or the want of one.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// Its status; 0 where no answer came.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The first MiB of its body.
+    pub body: Vec<u8>,
+    /// How long the whole body is.
+    pub body_bytes: u64,
+    /// Why the request failed; none where it is as the scenario expects and all checks passed.
+    pub failure: Option<Failure>,
+}
+
+/// Why a journey in code is to end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// The run is over.
+    #[error("the run is over")]
+    Over,
+    /// A request failed, and the scenario has `on_failure = "end"`.
+    #[error("a request failed")]
+    Failed,
+    /// The journey asks for what the scenario has not.
+    #[error("{0}")]
+    Mistake(String),
+}
+
+/// A check that a call makes of its answer.
+type Test = Box<dyn Fn(&Reply) -> bool + Send + Sync>;
+
+/// How a call differs from the request of the scenario that it is recorded as.
+#[derive(Default)]
+pub(crate) struct Change {
+    pub(crate) path: Option<String>,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) checks: Vec<(String, Test)>,
+}
+
+impl Change {
+    /// Puts the changes into what the scenario has rendered.
+    pub(crate) fn apply(&self, rendered: &mut Rendered) {
+        if let Some(path) = &self.path {
+            rendered.path.clone_from(path);
+        }
+        for (name, value) in &self.headers {
+            rendered.headers.retain(|(known, _)| known != name);
+            rendered.headers.push((name.clone(), value.clone()));
+        }
+        if let Some(body) = &self.body {
+            rendered.body.clone_from(body);
+        }
+    }
+}
+
+impl Journeys {
+    /// Registers a journey under the name that the scenario knows it by; the last of one name holds.
+    pub fn register(mut self, name: &str, function: JourneyFunction) -> Self {
+        self.by_name.retain(|(known, _)| known != name);
+        self.by_name.push((name.to_owned(), function));
+        self
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&JourneyFunction> {
+        let found = self.by_name.iter().find(|(known, _)| known == name);
+        found.map(|(_, function)| function)
+    }
+}
+
+impl<'v> Visitor<'v> {
+    /// Begins a request of the scenario, by name: templates, captures and checks are its own.
+    pub fn request(&mut self, name: &str) -> Call<'_, 'v> {
+        self.call("", Some(name), None)
+    }
+
+    /// Begins a GET of a path. Without [`Call::named`] it is recorded as the scenario's request
+    /// called `GET`; the other methods go by their names too.
+    pub fn get(&mut self, path: &str) -> Call<'_, 'v> {
+        self.call("GET", None, Some(path))
+    }
+
+    /// Begins a POST to a path.
+    pub fn post(&mut self, path: &str) -> Call<'_, 'v> {
+        self.call("POST", None, Some(path))
+    }
+
+    /// Begins a PUT to a path.
+    pub fn put(&mut self, path: &str) -> Call<'_, 'v> {
+        self.call("PUT", None, Some(path))
+    }
+
+    /// Begins a DELETE of a path.
+    pub fn delete(&mut self, path: &str) -> Call<'_, 'v> {
+        self.call("DELETE", None, Some(path))
+    }
+
+    /// The user's number, from 0.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The value of a variable of the scenario, where it is set.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let index = self.visit.user.shared().scenario.variable(name)?;
+        self.visit.variables.get(index)
+    }
+
+    /// Sets a variable of the scenario.
+    ///
+    /// # Errors
+    /// Fails where the scenario has no such variable.
+    pub fn set(&mut self, name: &str, value: &str) -> JourneyResult {
+        let index = self.visit.user.shared().scenario.variable(name);
+        let index = index.ok_or_else(|| {
+            Stop::Mistake(format!(
+                "the scenario has no variable `{name}`; capture it, or name it under [variables]"
+            ))
+        })?;
+        self.visit.variables.set(index, value.to_owned());
+        Ok(())
+    }
+
+    /// Thinks: the next request is intended when the time is over.
+    ///
+    /// # Errors
+    /// Fails where the run is over before.
+    pub async fn think(&mut self, time: Duration) -> JourneyResult {
+        self.visit.ready = self.visit.ready.saturating_add(nanoseconds(time));
+        match self.visit.wait(self.visit.ready).await {
+            true => Ok(()),
+            false => Err(Stop::Over),
+        }
+    }
+
+    fn call(
+        &mut self,
+        method: &'static str,
+        request: Option<&str>,
+        path: Option<&str>,
+    ) -> Call<'_, 'v> {
+        Call {
+            visitor: self,
+            request: request.map(str::to_owned),
+            method,
+            change: Change {
+                path: path.map(str::to_owned),
+                ..Change::default()
+            },
+        }
+    }
+
+    async fn send(
+        &mut self,
+        request: Option<String>,
+        method: &'static str,
+        change: Change,
+    ) -> Result<Reply, Stop> {
+        let shared = Arc::clone(self.visit.user.shared());
+        let name = request.as_deref().unwrap_or(method);
+        let requests = &shared.scenario.requests;
+        let index = requests.iter().position(|request| request.name == name);
+        let index = index.ok_or_else(|| {
+            Stop::Mistake(format!(
+                "the scenario has no request `{name}` to record the call as"
+            ))
+        })?;
+        if !method.is_empty() && requests[index].method.as_str() != method {
+            return Err(Stop::Mistake(format!(
+                "the scenario's request `{name}` is a {}, not a {method}",
+                requests[index].method
+            )));
+        }
+        let step = Step {
+            draw: self.walk.draw(index),
+            think: Duration::ZERO,
+            first: false,
+        };
+        let ready = self.visit.ready;
+        if !self.visit.wait(ready).await {
+            return Err(Stop::Over);
+        }
+        let job = self.visit.plan(&shared, &step, ready).ok_or(Stop::Over)?;
+        let sent = self.visit.exchange(job, Some(&change)).await;
+        let reply = Reply::new(sent.answer.as_ref(), sent.failure);
+        match self.visit.last.failed && self.visit.journey.ends_on_failure {
+            true => Err(Stop::Failed),
+            false => Ok(reply),
+        }
+    }
+}
+
+impl Call<'_, '_> {
+    /// Records it as a request of the scenario, whose kind, expected statuses and checks hold.
+    pub fn named(mut self, request: &str) -> Self {
+        self.request = Some(request.to_owned());
+        self
+    }
+
+    /// Adds a header; a value that no header may hold is left out.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.change.headers.push((name, value));
+        }
+        self
+    }
+
+    /// Gives it a body in place of the request's own.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.change.body = Some(body.into());
+        self
+    }
+
+    /// Checks the answer: where `test` says no, the request fails as `failed_check`, by this name.
+    pub fn check(
+        mut self,
+        name: &str,
+        test: impl Fn(&Reply) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.change.checks.push((name.to_owned(), Box::new(test)));
+        self
+    }
+}
+
+impl<'r, 'v: 'r> IntoFuture for Call<'r, 'v> {
+    type Output = Result<Reply, Stop>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'r>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self {
+            visitor,
+            request,
+            method,
+            change,
+        } = self;
+        Box::pin(visitor.send(request, method, change))
+    }
+}
+
+impl Reply {
+    pub(crate) fn new(answer: Option<&Answer>, failure: Option<Failure>) -> Self {
+        let Some(answer) = answer else {
+            return Self {
+                status: 0,
+                headers: HeaderMap::new(),
+                body: Vec::new(),
+                body_bytes: 0,
+                failure,
+            };
+        };
+        let kept = answer.kept.clone().unwrap_or_default();
+        Self {
+            status: answer.status,
+            headers: kept.headers,
+            body: kept.body,
+            body_bytes: answer.body_bytes,
+            failure,
+        }
+    }
+
+    /// The value at a JSON Pointer (RFC 6901) in the body; none where there is none, or no JSON.
+    pub fn json(&self, pointer: &str) -> Option<serde_json::Value> {
+        let mut document: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        document.pointer_mut(pointer).map(serde_json::Value::take)
+    }
+}
+
+impl From<Stop> for JourneyEnd {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Over => Self::Unfinished,
+            Stop::Failed => Self::Failed,
+            Stop::Mistake(reason) => Self::CutOff(reason),
+        }
+    }
+}
+
+impl fmt::Debug for Journeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.by_name.iter().map(|(name, _)| name);
+        f.debug_list().entries(names).finish()
+    }
+}
+
+impl fmt::Debug for Visitor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visitor")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}

@@ -28,6 +28,8 @@ pub struct Charts {
     pub response: PercentileCurve,
     /// Service time by percentile.
     pub service: PercentileCurve,
+    /// Response time without the generator's lag by percentile; empty in a run of an older version.
+    pub unlagged: PercentileCurve,
     /// Response time of the reads by percentile.
     pub reads: PercentileCurve,
     /// Response time of the writes by percentile.
@@ -75,6 +77,7 @@ pub fn charts(run: &Run) -> Charts {
     Charts {
         response: PercentileCurve::of(&merged.histogram(Metric::Response, |_| true)),
         service: PercentileCurve::of(&merged.histogram(Metric::Service, |_| true)),
+        unlagged: PercentileCurve::of(&merged.histogram(Metric::Unlagged, |_| true)),
         reads: of_kind("read"),
         writes: of_kind("write"),
         heat_map: HeatMap::of(run, bin_ns),

@@ -24,9 +24,11 @@ pub struct Generator {
     pub cpu_us_per_request: Option<f64>,
     /// Processors in use, on average.
     pub cores_used: f64,
-    /// Processors in use in the busiest second; none where it wasn't told.
+    /// Processors in use in the busiest second; none where it wasn't told. Of a merged run, those of
+    /// the busiest generator.
     pub peak_cores_used: Option<f64>,
-    /// Seconds in which its one busy thread had next to no processor time to spare.
+    /// Seconds in which its one busy thread had next to no processor time to spare; of a merged run,
+    /// the most of any generator.
     pub saturated_seconds: u64,
     /// The sample's 99th percentile of lag, however small the sample; what the verdict is based on.
     pub lag_p99_ns: Option<u64>,
@@ -59,14 +61,24 @@ impl Generator {
             .rows(run)
             .map(|row| row.generator_cpu_ns as f64 / row.duration_ns.max(1) as f64)
             .collect();
+        let mut peak_cores_used = cores.iter().copied().max_by(f64::total_cmp);
+        let mut saturated_seconds = cores
+            .iter()
+            .filter(|cores| **cores >= SATURATED_CORES)
+            .count() as u64;
+        // Several generators have a thread each: what counts is the busiest of them.
+        let parts = &run.manifest.merged_from;
+        if !parts.is_empty() {
+            let peaks = parts.iter().filter_map(|part| part.peak_cores_used);
+            peak_cores_used = peaks.max_by(f64::total_cmp);
+            let saturated = parts.iter().map(|part| part.saturated_seconds);
+            saturated_seconds = saturated.max().unwrap_or(0);
+        }
         Self {
             cpu_us_per_request: (sent > 0).then(|| usage.cpu_ns as f64 / 1e3 / sent as f64),
             cores_used: usage.cpu_ns as f64 / usage.wall_ns.max(1) as f64,
-            peak_cores_used: cores.iter().copied().max_by(f64::total_cmp),
-            saturated_seconds: cores
-                .iter()
-                .filter(|cores| **cores >= SATURATED_CORES)
-                .count() as u64,
+            peak_cores_used,
+            saturated_seconds,
             lag_p99_ns: raw_p99(Metric::Lag),
             lag_bound_ns: lag_bound_ns(raw_p99(Metric::Response)),
             quantum_ns: usage.quantum_ns,

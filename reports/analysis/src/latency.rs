@@ -91,6 +91,10 @@ pub struct Latencies {
     pub lag: Latency,
     /// How long arrivals waited for an idle user; only those that did.
     pub blocked: Latency,
+    /// `done - intended - lag`: what the response time would be without the generator's own lateness;
+    /// empty in a run of an older version.
+    #[serde(default)]
+    pub response_without_lag: Latency,
 }
 
 #[cfg(test)]

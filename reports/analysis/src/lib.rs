@@ -7,15 +7,18 @@
 mod arrivals;
 mod charts;
 mod comparison;
+mod distribution;
 mod findings;
 mod generator;
 mod hot_keys;
 mod identities;
 mod latency;
+mod merge;
 mod merged;
 mod order_statistic;
 mod proportion;
 mod rules;
+mod seconds;
 mod summary;
 #[cfg(feature = "synthetic")]
 pub mod synthetic;
@@ -30,16 +33,21 @@ pub use charts::{
     RatesOverTime, charts,
 };
 pub use comparison::{Comparison, Difference, compare};
+pub use distribution::{
+    Distribution, PercentileStep, Scope, ScopeInterval, distributions, intervals_by_scope,
+};
 pub use findings::{Confidence, Finding};
 pub use generator::Generator;
 pub use hot_keys::{HotKeys, TopShare};
 pub use identities::Identity;
 pub use latency::{Latencies, Latency, PercentileIntervals};
+pub use merge::{MergeError, merge};
 pub use order_statistic::{
     CONFIDENCE, Estimate, OrderStatistics, SAMPLES_BEYOND, interval_ranks, samples_beyond,
 };
 pub use proportion::wilson_interval;
 pub use rules::RuleResult;
+pub use seconds::{Second, seconds};
 pub use summary::{Group, Rates, RequestSummary, SUMMARY_VERSION, Summary, summarise};
 pub use usage::{HostUsage, TargetUsage};
 pub use verdict::{MeasurementVerdict, SloVerdict, Verdict};

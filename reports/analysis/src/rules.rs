@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Run;
+use tenfold_run_dir::counts::Aborted;
 use tenfold_scenarios::{Kind, Latency, Metric, Rule, Scenario, Scope};
 
 use crate::arrivals::Arrivals;
@@ -46,8 +47,14 @@ impl RuleResult {
 
 /// Judges every objective of a run.
 pub(crate) fn judge_rules(run: &Run, merged: &Merged, summary: &Summary) -> Vec<RuleResult> {
-    let judge_one = |text: &String| match parse(run, text) {
-        Ok(rule) => judge(run, merged, summary, &rule),
+    let judge_one = |(index, text): (usize, &String)| match parse(run, text) {
+        Ok(rule) => {
+            let mut result = judge(run, merged, summary, &rule);
+            if let Some(aborted) = run.counts.aborted.as_ref().filter(|by| by.rule == index) {
+                ended_by(&mut result, aborted);
+            }
+            result
+        }
         Err(reason) => RuleResult {
             text: text.clone(),
             met: None,
@@ -59,7 +66,27 @@ pub(crate) fn judge_rules(run: &Run, merged: &Merged, summary: &Summary) -> Vec<
             why: format!("not judged: {reason}"),
         },
     };
-    run.manifest.rules.iter().map(judge_one).collect()
+    run.manifest
+        .rules
+        .iter()
+        .enumerate()
+        .map(judge_one)
+        .collect()
+}
+
+/// Notes that a rule ended the run: it is missed, whatever came in while the run was ending.
+fn ended_by(result: &mut RuleResult, aborted: &Aborted) {
+    let measured = match result.unit.as_str() {
+        "ns" => words::duration_of(aborted.measured),
+        _ => words::percent(aborted.measured),
+    };
+    result.met = Some(false);
+    result.why = format!(
+        "aborted the run at {} s, with {measured} over {}; in the end {}",
+        words::count((aborted.at_ns + 500_000_000) / 1_000_000_000),
+        words::count(aborted.samples),
+        result.why
+    );
 }
 
 /// Reads one objective on its own.

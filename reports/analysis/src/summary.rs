@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tenfold_run_dir::counts::RequestCounts;
-use tenfold_run_dir::{Metric, Run};
+use tenfold_run_dir::counts::{CheckCounts, JourneyCounts, RequestCounts};
+use tenfold_run_dir::manifest::Part;
+use tenfold_run_dir::sample::Sample;
+use tenfold_run_dir::{Connections, Metric, Run};
 
 use crate::arrivals::{Arrivals, named_statuses};
 use crate::findings::{Finding, findings, next_step};
@@ -40,6 +42,9 @@ pub struct Summary {
     pub model: String,
     /// When the run began, RFC 3339 in UTC.
     pub started_at: String,
+    /// The runs that it was merged from; empty for a run of one generator.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged_from: Vec<Part>,
     /// How long the counted phases lasted, in seconds.
     pub counted_s: f64,
     /// How far the figures can be trusted, and whether the objectives are met.
@@ -64,6 +69,9 @@ pub struct Summary {
     pub rules: Vec<RuleResult>,
     /// What sending took.
     pub generator: Generator,
+    /// How the target was talked to, warm-up included; none in a run of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<Connections>,
     /// What the target's process took; none where it did not tell.
     pub target_usage: Option<TargetUsage>,
     /// What the machine of the generator was under; none where the system did not tell.
@@ -76,6 +84,12 @@ pub struct Summary {
     pub findings: Vec<Finding>,
     /// What to do next, in a sentence or two.
     pub next: String,
+    /// What became of journeys, warm-up included; none where requests come one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub journeys: Vec<JourneyCounts>,
+    /// What came back where requests failed, a few of each kind, secrets masked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<Sample>,
 }
 
 /// Offered and achieved rate.
@@ -131,6 +145,9 @@ pub struct RequestSummary {
     pub failures: BTreeMap<String, u64>,
     /// Bytes of response bodies.
     pub body_bytes: u64,
+    /// What came of its checks, by name; none where it has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub checks: BTreeMap<String, CheckCounts>,
 }
 
 /// Sums up a run.
@@ -172,6 +189,7 @@ pub fn summarise(run: &Run) -> Summary {
                 statuses: named_statuses(&counts.statuses),
                 failures: counts.failures,
                 body_bytes: counts.body_bytes,
+                checks: counts.checks,
             }
         });
     let completed = answered_in_time(run, &window).iter().sum();
@@ -184,6 +202,7 @@ pub fn summarise(run: &Run) -> Summary {
         target: run.manifest.target.clone(),
         model: run.manifest.model.clone(),
         started_at: run.manifest.started_at.clone(),
+        merged_from: run.manifest.merged_from.clone(),
         counted_s: window.seconds(),
         verdict: Verdict::default(),
         rate_per_s: Rates::new(arrivals.planned, completed, window.seconds()),
@@ -196,12 +215,15 @@ pub fn summarise(run: &Run) -> Summary {
         requests: requests.collect(),
         rules: Vec::new(),
         generator: Generator::of(run, &merged, &window),
+        connections: run.counts.connections.clone(),
         host_usage: HostUsage::of(run, &window, target_usage.as_ref()),
         target_usage,
         hot_keys: hot_keys(run),
         identities: identities(run),
         findings: Vec::new(),
         next: String::new(),
+        journeys: run.counts.journeys.clone(),
+        samples: run.samples.clone(),
     };
     summary.rules = judge_rules(run, &merged, &summary);
     summary.verdict = judge(run, &merged, &summary);
@@ -257,5 +279,6 @@ fn latencies(merged: &Merged, keep: impl Fn(usize) -> bool) -> Latencies {
         first_byte: of(Metric::FirstByte),
         lag: of(Metric::Lag),
         blocked: of(Metric::Blocked),
+        response_without_lag: of(Metric::Unlagged),
     }
 }

@@ -1,9 +1,11 @@
 //! How far a measurement can be trusted, and whether the objectives are met.
 
 use serde::{Deserialize, Serialize};
+use tenfold_run_dir::manifest::Part;
 use tenfold_run_dir::{Metric, Run};
 
 use crate::generator::lag_bound_ns;
+use crate::merge::seconds_apart;
 use crate::merged::Merged;
 use crate::order_statistic::OrderStatistics;
 use crate::summary::Summary;
@@ -72,6 +74,8 @@ pub(crate) fn judge(run: &Run, merged: &Merged, summary: &Summary) -> Verdict {
     let mut objections = Vec::new();
     objections.extend(nothing_measured(summary));
     objections.extend(broken_identities(summary));
+    objections.extend(parts(run));
+    objections.extend(not_together(run));
     objections.extend(lag(summary));
     objections.extend(shortfall(summary));
     objections.extend(lag_in_the_tail(merged));
@@ -147,6 +151,45 @@ fn broken_identities(summary: &Summary) -> Vec<Objection> {
             ))
         })
         .collect()
+}
+
+/// A merged measurement is as bad as its worst part: a generator that was late does not come to be on
+/// time for being one of many.
+fn parts(run: &Run) -> Vec<Objection> {
+    let parts = &run.manifest.merged_from;
+    let of = parts.len();
+    let mut objections = Vec::new();
+    for (index, part) in parts.iter().enumerate() {
+        let who = format!("generator {} of {of} ({})", index + 1, part.path);
+        let why = part.reasons.join("; ");
+        match part.measurement.as_str() {
+            "valid" => {}
+            "suspect" => objections.extend(suspect(format!("{who} by itself is suspect: {why}"))),
+            _ => objections.extend(invalid(format!("{who} by itself is invalid: {why}"))),
+        }
+        if let Some(by) = &part.interrupted {
+            objections.extend(suspect(format!(
+                "{who} ended early ({by}), and its share of the load was missing from then on"
+            )));
+        }
+    }
+    objections
+}
+
+/// Seconds that generators may begin apart: the rows of their time lines are a second long.
+const MOST_APART_S: u64 = 2;
+
+/// Rows are added by the time since each generator's own beginning.
+fn not_together(run: &Run) -> Option<Objection> {
+    let parts = &run.manifest.merged_from;
+    let began = |part: &Part| seconds_apart(&run.manifest.started_at, &part.started_at);
+    let apart = parts.iter().filter_map(began).max()?;
+    if apart <= MOST_APART_S {
+        return None;
+    }
+    suspect(format!(
+        "the generators began {apart} s apart, so that the merged load was offered at once only in part"
+    ))
 }
 
 fn lag(summary: &Summary) -> Option<Objection> {
@@ -231,7 +274,8 @@ fn own_failures(summary: &Summary) -> Option<Objection> {
 }
 
 fn debug_build(run: &Run) -> Option<Objection> {
-    if run.manifest.tool.build != "debug" {
+    // Of a merged run, each part has told it.
+    if run.manifest.tool.build != "debug" || !run.manifest.merged_from.is_empty() {
         return None;
     }
     suspect(

@@ -2,9 +2,16 @@
 
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{RuleResult, SloVerdict, summarise};
+use tenfold_run_dir::Run;
+use tenfold_run_dir::counts::Aborted;
 
 fn judged(rules: &[&str], failing: f64) -> (SloVerdict, Vec<RuleResult>) {
-    let run = MadeUp {
+    let summary = summarise(&played(rules, failing));
+    (summary.verdict.slo, summary.rules)
+}
+
+fn played(rules: &[&str], failing: f64) -> Run {
+    MadeUp {
         traffic: Traffic {
             per_second: 300.0,
             peak_per_second: 300.0,
@@ -19,9 +26,36 @@ fn judged(rules: &[&str], failing: f64) -> (SloVerdict, Vec<RuleResult>) {
         failing,
         rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
         ..MadeUp::default()
-    };
-    let summary = summarise(&run.play());
-    (summary.verdict.slo, summary.rules)
+    }
+    .play()
+}
+
+#[test]
+fn a_rule_that_aborted_the_run_is_missed_and_says_when() {
+    let mut run = played(&["rate > 90%", "p99 < 60ms, abort after 2s"], 0.0);
+    let rules = summarise(&run).rules;
+    assert_eq!(rules[1].text, "p99 < 60ms, abort after 2s");
+    assert_eq!(rules[1].met, Some(true), "{}", rules[1].why);
+    // What came in while the run ended may have been quick.
+    run.counts.aborted = Some(Aborted {
+        rule: 1,
+        at_ns: 4_000_300_000,
+        measured: 71e6,
+        samples: 1_234,
+    });
+    let summary = summarise(&run);
+    assert_eq!(summary.verdict.slo, SloVerdict::Missed);
+    assert_eq!(
+        (summary.rules[0].met, summary.rules[1].met),
+        (Some(true), Some(false))
+    );
+    assert!(
+        summary.rules[1]
+            .why
+            .starts_with("aborted the run at 4 s, with 71.0 ms over 1,234; in the end "),
+        "{}",
+        summary.rules[1].why
+    );
 }
 
 #[test]

@@ -4,6 +4,9 @@ use crate::findings::{Confidence, Finding};
 use crate::summary::Summary;
 use crate::words;
 
+/// The most checks that are told one by one.
+const MOST_CHECKS: usize = 5;
+
 /// Tells what most failures were, where there were any.
 pub(super) fn failures(summary: &Summary) -> Option<Finding> {
     let (class, count) = summary.failures.iter().max_by_key(|(_, count)| **count)?;
@@ -13,6 +16,13 @@ pub(super) fn failures(summary: &Summary) -> Option<Finding> {
         .iter()
         .map(|(class, count)| format!("{class}: {}", words::count(*count)))
         .collect();
+    let told = summary
+        .connections
+        .as_ref()
+        .and_then(|with| with.first_errors.get(class));
+    if let Some(words) = told {
+        evidence.push(format!("the first of `{class}` said: {words}"));
+    }
     let worst = summary
         .requests
         .iter()
@@ -35,6 +45,15 @@ pub(super) fn failures(summary: &Summary) -> Option<Finding> {
             statuses.join(", ")
         ));
     }
+    let failed_checks = worst.checks.iter().filter(|(_, counts)| counts.failed > 0);
+    evidence.extend(failed_checks.take(MOST_CHECKS).map(|(name, counts)| {
+        format!(
+            "check \"{name}\" of `{}` failed {} of {} times",
+            worst.name,
+            words::count(counts.failed),
+            words::count(counts.failed + counts.passed)
+        )
+    }));
     Some(Finding {
         title: format!(
             "{} of {} requests failed, most of them by {}",
@@ -56,11 +75,14 @@ pub(super) fn failures(summary: &Summary) -> Option<Finding> {
 fn describe(class: &str) -> &str {
     match class {
         "connect" => "refused connections",
+        "tls" => "TLS that could not be agreed on",
         "timeout" => "timeouts",
         "connection" => "connections that were closed before an answer",
         "short_body" => "bodies cut short",
         "malformed" => "answers that are not HTTP",
         "unexpected_status" => "statuses that the scenario does not expect",
+        "failed_check" => "checks that the answers did not pass",
+        "script" => "scripts that broke off",
         "missing_variable" => "values that no earlier answer had given",
         "unsendable" => "requests that could not be put together",
         "lost_user" => "a defect of the generator",
@@ -75,6 +97,9 @@ fn advise(class: &str, request: &str) -> String {
                       files."
                 .to_owned()
         }
+        "tls" => "See the evidence for what was refused; try it alone with `curl -v` and the same \
+             certificates."
+            .to_owned(),
         "timeout" | "connection" | "short_body" => {
             "Read the service's own log at those seconds; lower --rate until the failures end, and \
              compare."
@@ -84,6 +109,12 @@ fn advise(class: &str, request: &str) -> String {
             "Send `{request}` by hand and read the answer's body; if that status is right, add it to \
              `expect`."
         ),
+        "failed_check" => format!(
+            "Read the sample of what `{request}` was answered with; correct the service, or the check."
+        ),
+        "script" => {
+            format!("Read the reason in the sample, and correct the script of `{request}`.")
+        }
         "missing_variable" | "unsendable" => {
             format!("Correct the scenario: see what `{request}` needs, and which request gives it.")
         }

@@ -243,6 +243,7 @@ impl MadeUp {
             connections: 212,
             users_used: 212,
             quantum_ns: Some(100_000),
+            shortest_quantum_ns: Some(0),
         };
         counts.keys = vec![keys];
         let samples = timeline.rows.iter().map(|row| {
@@ -275,6 +276,7 @@ impl MadeUp {
             host: HostTimeline { samples },
             intervals,
             flamegraph: None,
+            samples: Vec::new(),
         }
     }
 
@@ -357,6 +359,7 @@ impl MadeUp {
                 load_1m: 0.31,
             },
             shared_host: Some(true),
+            merged_from: Vec::new(),
         }
     }
 }

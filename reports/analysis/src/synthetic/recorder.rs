@@ -108,6 +108,13 @@ impl Recorder {
                 event.done - event.intended,
             );
             self.latency(&event, Metric::Service, event.done, event.done - event.sent);
+            // No made-up user keeps an arrival waiting, so all that is left is the service's.
+            self.latency(
+                &event,
+                Metric::Unlagged,
+                event.done,
+                event.done - event.sent,
+            );
             self.latency(
                 &event,
                 Metric::FirstByte,

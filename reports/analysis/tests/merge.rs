@@ -1,0 +1,271 @@
+//! Several generators' runs make one, exactly.
+
+use proptest::prelude::*;
+use tenfold_analysis::synthetic::{MadeUp, Traffic};
+use tenfold_analysis::{MeasurementVerdict, MergeError, merge, summarise};
+use tenfold_run_dir::counts::RequestCounts;
+use tenfold_run_dir::interval_log::histogram;
+use tenfold_run_dir::{Run, SparseHistogram};
+
+fn small(seed: u64) -> Run {
+    MadeUp {
+        seed,
+        traffic: Traffic {
+            per_second: 400.0,
+            peak_per_second: 400.0,
+            warm_up_s: 1,
+            counted_s: 4,
+            even: false,
+        },
+        failing: 0.02,
+        names: ["read post", "create post"].map(str::to_owned).to_vec(),
+        rules: vec!["p99 < 250ms for reads".to_owned(), "errors < 5%".to_owned()],
+        ..MadeUp::default()
+    }
+    .play()
+}
+
+/// Deals numbers out to the parts, at random from a seed.
+struct Dealer {
+    state: u64,
+    parts: usize,
+}
+
+impl Dealer {
+    fn next(&mut self) -> u64 {
+        // SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn deal(&mut self, number: u64) -> Vec<u64> {
+        let mut left = number;
+        let mut dealt: Vec<u64> = (1..self.parts)
+            .map(|_| {
+                let part = self.next() % (left + 1);
+                left -= part;
+                part
+            })
+            .collect();
+        dealt.push(left);
+        dealt
+    }
+
+    fn deal_into<T>(&mut self, parts: &mut [T], number: u64, mut put: impl FnMut(&mut T, u64)) {
+        for (part, dealt) in parts.iter_mut().zip(self.deal(number)) {
+            put(part, dealt);
+        }
+    }
+
+    fn split_counts(&mut self, whole: &RequestCounts) -> Vec<RequestCounts> {
+        let mut parts = vec![RequestCounts::default(); self.parts];
+        self.deal_into(&mut parts, whole.planned, |p, n| p.planned = n);
+        self.deal_into(&mut parts, whole.sent, |p, n| p.sent = n);
+        self.deal_into(&mut parts, whole.completed, |p, n| p.completed = n);
+        self.deal_into(&mut parts, whole.failed, |p, n| p.failed = n);
+        self.deal_into(&mut parts, whole.dropped, |p, n| p.dropped = n);
+        self.deal_into(&mut parts, whole.in_flight, |p, n| p.in_flight = n);
+        self.deal_into(&mut parts, whole.body_bytes, |p, n| p.body_bytes = n);
+        for (status, count) in &whole.statuses {
+            self.deal_into(&mut parts, *count, |p, n| {
+                p.statuses.insert(*status, n);
+            });
+        }
+        for (class, count) in &whole.failures {
+            self.deal_into(&mut parts, *count, |p, n| {
+                p.failures.insert(class.clone(), n);
+            });
+        }
+        parts
+    }
+
+    /// Splits a run as though several generators had sent its requests.
+    fn split(&mut self, whole: &Run) -> Vec<Run> {
+        let mut parts: Vec<Run> = (0..self.parts)
+            .map(|index| {
+                let mut part = whole.clone();
+                part.path = format!("runs/{index}").into();
+                part.manifest.seed = index as u64;
+                part.intervals.clear();
+                part.counts.server_counter = None;
+                part
+            })
+            .collect();
+        for (phase, requests) in whole.counts.phases.iter().enumerate() {
+            for (request, counts) in requests.iter().enumerate() {
+                let split = self.split_counts(counts);
+                for (part, counts) in parts.iter_mut().zip(split) {
+                    part.counts.phases[phase][request] = counts;
+                }
+            }
+        }
+        for interval in &whole.intervals {
+            let mut split = vec![histogram::<u64>(); self.parts];
+            for (value, count) in interval.histogram.iter() {
+                self.deal_into(&mut split, count, |part, n| {
+                    part.saturating_record_n(value, n);
+                });
+            }
+            for (part, histogram) in parts.iter_mut().zip(split) {
+                let mut interval = interval.clone();
+                // Generators end their intervals within milliseconds of the second.
+                interval.start_ns += self.next() % 1_000_000 * u64::from(interval.start_ns > 0);
+                interval.histogram = SparseHistogram::of(&histogram);
+                part.intervals.push(interval);
+            }
+        }
+        for (index, row) in whole.timeline.rows.iter().enumerate() {
+            let mut split = vec![row.clone(); self.parts];
+            self.deal_into(&mut split, row.planned, |part, n| part.planned = n);
+            self.deal_into(&mut split, row.sent, |part, n| part.sent = n);
+            self.deal_into(&mut split, row.reads, |part, n| part.reads = n);
+            self.deal_into(&mut split, row.writes, |part, n| part.writes = n);
+            self.deal_into(&mut split, row.failed, |part, n| part.failed = n);
+            self.deal_into(&mut split, row.in_flight, |part, n| part.in_flight = n);
+            self.deal_into(&mut split, row.generator_cpu_ns, |part, n| {
+                part.generator_cpu_ns = n;
+            });
+            for (part, row) in parts.iter_mut().zip(split) {
+                part.timeline.rows[index] = row;
+            }
+        }
+        parts
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    #[test]
+    fn a_run_that_is_split_and_merged_is_the_same_to_the_byte(seed: u64, parts in 2_usize..6) {
+        let whole = small(seed % 3);
+        let split = Dealer { state: seed, parts }.split(&whole);
+        let merged = merge(&split).unwrap();
+        prop_assert_eq!(&merged.counts.phases, &whole.counts.phases);
+        prop_assert_eq!(&merged.timeline, &whole.timeline);
+        let (one, other) = (summarise(&whole), summarise(&merged));
+        let bytes = |value: &dyn erased::ToJson| value.json();
+        prop_assert_eq!(bytes(&one.latency_ns), bytes(&other.latency_ns));
+        prop_assert_eq!(bytes(&one.reads), bytes(&other.reads));
+        prop_assert_eq!(bytes(&one.writes), bytes(&other.writes));
+        prop_assert_eq!(bytes(&one.requests), bytes(&other.requests));
+        prop_assert_eq!(bytes(&one.arrivals), bytes(&other.arrivals));
+        prop_assert_eq!(bytes(&one.rate_per_s), bytes(&other.rate_per_s));
+        prop_assert_eq!(bytes(&one.rules), bytes(&other.rules));
+        prop_assert_eq!(bytes(&one.failures), bytes(&other.failures));
+    }
+}
+
+/// What can be written as JSON, whatever its type.
+mod erased {
+    pub(crate) trait ToJson {
+        fn json(&self) -> String;
+    }
+
+    impl<T: serde::Serialize> ToJson for T {
+        fn json(&self) -> String {
+            serde_json::to_string(self).expect("a summary can be written")
+        }
+    }
+}
+
+fn two() -> [Run; 2] {
+    let mut runs = [small(1), small(2)];
+    for (index, run) in runs.iter_mut().enumerate() {
+        run.path = format!("runs/{index}").into();
+    }
+    // One service counts what both send, and set-ups of the other besides.
+    let counts = |run: &Run| summarise(run).arrivals.sent + summarise(run).warm_up.sent;
+    let (first, second) = (counts(&runs[0]), counts(&runs[1]));
+    for (run, before, after) in [(0, 64, first + second), (1, 128, 128 + first + second)] {
+        if let Some(counter) = &mut runs[run].counts.server_counter {
+            (counter.before, counter.after) = (before, after);
+        }
+    }
+    runs
+}
+
+#[test]
+fn two_generators_that_are_well_make_a_valid_measurement() {
+    let runs = two();
+    let merged = merge(&runs).unwrap();
+    let summary = summarise(&merged);
+    assert_eq!(
+        summary.verdict.measurement,
+        MeasurementVerdict::Valid,
+        "{:?}",
+        summary.verdict.reasons
+    );
+    let sent = runs.iter().map(|run| summarise(run).arrivals.sent);
+    assert_eq!(summary.arrivals.sent, sent.sum::<u64>());
+    assert_eq!(summary.merged_from.len(), 2);
+    assert!(summary.identities.iter().all(|i| i.holds != Some(false)));
+    assert!(summary.host_usage.is_none(), "no machine is that of both");
+}
+
+#[test]
+fn a_merged_run_is_as_bad_as_its_worst_generator() {
+    let mut runs = two();
+    // A generator of a hundredth of the load that was late shows in no percentile of the whole.
+    runs[1] = MadeUp {
+        seed: 2,
+        freeze_ns: Some((2_000_000_000, 1_000_000_000)),
+        traffic: Traffic {
+            per_second: 40.0,
+            peak_per_second: 40.0,
+            warm_up_s: 1,
+            counted_s: 4,
+            even: false,
+        },
+        rules: runs[0].manifest.rules.clone(),
+        names: ["read post", "create post"].map(str::to_owned).to_vec(),
+        ..MadeUp::default()
+    }
+    .play();
+    runs[1].path = "runs/late".into();
+    let summary = summarise(&merge(&runs).unwrap());
+    assert_eq!(summary.verdict.measurement, MeasurementVerdict::Invalid);
+    let reasons = summary.verdict.reasons.join("\n");
+    assert!(
+        reasons.contains("generator 2 of 2 (runs/late) by itself is invalid"),
+        "{reasons}"
+    );
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let [one, other] = two();
+    assert_eq!(merge(&[]).unwrap_err(), MergeError::TooFew(0));
+    assert_eq!(
+        merge(std::slice::from_ref(&one)).unwrap_err(),
+        MergeError::TooFew(1)
+    );
+    let twice = merge(&[one.clone(), one.clone()]).unwrap_err().to_string();
+    assert!(twice.contains("one and the same run"), "{twice}");
+    let mut longer = other.clone();
+    longer.manifest.phases[1].duration_ns += 1;
+    let told = merge(&[one.clone(), longer]).unwrap_err().to_string();
+    assert!(
+        told.contains("runs/0 and runs/1: they differ in the phases"),
+        "{told}"
+    );
+    let mut later = other.clone();
+    later.manifest.started_at = "2026-01-01T00:10:00Z".to_owned();
+    let told = merge(&[one.clone(), later]).unwrap_err().to_string();
+    assert!(told.contains("began 600 s apart and last 5 s"), "{told}");
+    let mut reseeded = other;
+    reseeded.manifest.scenario_text = one.manifest.scenario_text.replace("seed = 42", "seed = 7");
+    assert!(merge(&[one, reseeded]).is_ok(), "only the seed differs");
+}
+
+#[test]
+fn generators_that_began_apart_are_suspect() {
+    let [one, mut other] = two();
+    other.manifest.started_at = "2026-01-01T00:00:04Z".to_owned();
+    let summary = summarise(&merge(&[one, other]).unwrap());
+    assert_eq!(summary.verdict.measurement, MeasurementVerdict::Suspect);
+    assert!(summary.verdict.reasons[0].contains("4 s apart"));
+}

@@ -1,15 +1,16 @@
 //! `report.html`: one file with no outside address, readable with scripts off.
 
 mod comparison;
-mod figures;
+pub(crate) mod figures;
 mod first_screen;
 mod flames;
 mod latencies;
 mod manifest;
 mod over_time;
-mod page;
+pub(crate) mod page;
 mod prose;
 mod requests;
+mod samples;
 
 use maud::{Markup, html};
 use tenfold_analysis::{Summary, charts};
@@ -34,6 +35,9 @@ pub fn render(run: &Run, summary: &Summary) -> String {
             (over_time::latency(summary, &charts))
             (latencies::reads_and_writes(summary, &charts))
             (requests::requests(summary))
+            (samples::checks(summary))
+            (samples::journeys(summary))
+            (samples::samples(summary))
             (over_time::in_flight(summary, &charts))
             (over_time::cores(summary, &charts))
             (requests::hot_keys(summary))

@@ -2,6 +2,7 @@
 
 mod comparison;
 mod paint;
+mod samples;
 mod table;
 
 use std::fmt::Write as _;
@@ -12,6 +13,7 @@ pub use comparison::render_comparison;
 use paint::{Paint, Shade};
 use table::Table;
 
+use crate::connections;
 use crate::sentence::{self, Tone};
 
 /// Renders a summary as text, with ANSI colours where asked for.
@@ -26,10 +28,22 @@ pub fn render(summary: &Summary, color: bool) -> String {
         summary.seed,
         words::significant(summary.counted_s)
     );
+    if !summary.merged_from.is_empty() {
+        let paths: Vec<String> = summary.merged_from.iter().map(|p| clean(&p.path)).collect();
+        let _ = writeln!(
+            out,
+            "merged from the runs of {} generators: {}",
+            paths.len(),
+            paths.join(", ")
+        );
+    }
     arrivals(&mut out, summary, paint);
     latencies(&mut out, summary);
     failures(&mut out, summary, paint);
-    generator(&mut out, summary);
+    samples::checks(&mut out, summary, paint);
+    samples::journeys(&mut out, summary, paint);
+    samples::samples(&mut out, summary);
+    generator(&mut out, summary, paint);
     rules(&mut out, summary, paint);
     verdict(&mut out, summary, paint);
     out
@@ -92,6 +106,9 @@ fn latencies(out: &mut String, summary: &Summary) {
         table.row(cells.collect());
     };
     row("response", &summary.latency_ns.response);
+    if summary.latency_ns.response_without_lag.count > 0 {
+        row("without lag", &summary.latency_ns.response_without_lag);
+    }
     row("service", &summary.latency_ns.service);
     for (name, group) in [("reads", &summary.reads), ("writes", &summary.writes)] {
         if group.arrivals.planned > 0 {
@@ -129,9 +146,16 @@ fn failures(out: &mut String, summary: &Summary, paint: Paint) {
         "\n  failures   {}",
         paint.with(Shade::Red, &classes.join(", "))
     );
+    let told = summary
+        .connections
+        .iter()
+        .flat_map(|with| &with.first_errors);
+    for (class, words) in told.filter(|(class, _)| summary.failures.contains_key(*class)) {
+        let _ = writeln!(out, "             {}: {}", clean(class), clean(words));
+    }
 }
 
-fn generator(out: &mut String, summary: &Summary) {
+fn generator(out: &mut String, summary: &Summary, paint: Paint) {
     let generator = &summary.generator;
     let _ = write!(
         out,
@@ -146,6 +170,18 @@ fn generator(out: &mut String, summary: &Summary) {
         let _ = write!(out, ", shortest sleep {}", words::duration(quantum));
     }
     out.push('\n');
+    if let Some(with) = &summary.connections
+        && !connections::is_plain(with)
+    {
+        let verified = with.tls.as_ref().is_none_or(|tls| tls.verified);
+        let spoken = clean(&connections::spoken(with));
+        let spoken = if verified {
+            spoken
+        } else {
+            paint.with(Shade::Yellow, &spoken)
+        };
+        let _ = writeln!(out, "  spoken     {spoken}");
+    }
     if let Some(target) = &summary.target_usage {
         let _ = writeln!(
             out,

@@ -94,26 +94,25 @@ impl Axis {
     pub(crate) fn latency(low_ns: f64, high_ns: f64) -> Self {
         let (low, high) = (low_ns.max(1.0).log10(), high_ns.max(1.0).log10());
         let (low, high) = (low - 0.05, high.max(low + 0.5) + 0.05);
-        // A decade may be all there is; then its halves and fifths are ticks, too.
-        let factors: &[f64] = match high - low {
-            span if span < 1.3 => &[1.0, 2.0, 3.0, 5.0],
-            span if span < 2.4 => &[1.0, 3.0],
-            _ => &[1.0],
-        };
-        let decades = low.floor() as i32..=high.ceil() as i32;
-        let ticks = decades.flat_map(|decade| {
-            factors
-                .iter()
-                .map(move |factor| f64::from(decade) + factor.log10())
-        });
         Self {
             name: "latency".to_owned(),
             low,
             high,
-            ticks: ticks
-                .filter(|at| (low..=high).contains(at))
+            ticks: log_ticks(low, high)
                 .map(|at| (at, round_duration(10_f64.powf(at))))
                 .collect(),
+        }
+    }
+
+    /// A logarithmic axis of any figure above nought. Positions are common logarithms.
+    pub(crate) fn logarithmic(name: &str, (low, high): (f64, f64)) -> Self {
+        let (low, high) = (low - 0.05, high.max(low + 0.5) + 0.05);
+        let ticks = log_ticks(low, high).map(|at| (at, round_number(10_f64.powf(at))));
+        Self {
+            name: name.to_owned(),
+            low,
+            high,
+            ticks: ticks.collect(),
         }
     }
 
@@ -149,6 +148,23 @@ impl Axis {
 /// Where a quantile stands on an axis of percentiles.
 pub(crate) fn percentile_position(quantile: f64) -> f64 {
     -(1.0 - quantile).max(1e-12).log10()
+}
+
+/// The common logarithms of round figures within a range of them.
+fn log_ticks(low: f64, high: f64) -> impl Iterator<Item = f64> {
+    // A decade may be all there is; then its halves and fifths are ticks, too.
+    let factors: &[f64] = match high - low {
+        span if span < 1.3 => &[1.0, 2.0, 3.0, 5.0],
+        span if span < 2.4 => &[1.0, 3.0],
+        _ => &[1.0],
+    };
+    let decades = low.floor() as i32..=high.ceil() as i32;
+    let ticks = decades.flat_map(move |decade| {
+        factors
+            .iter()
+            .map(move |factor| f64::from(decade) + factor.log10())
+    });
+    ticks.filter(move |at| (low..=high).contains(at))
 }
 
 fn multiples(low: f64, high: f64, step: f64) -> impl Iterator<Item = f64> {

@@ -33,6 +33,7 @@ pub(crate) enum Ink {
     Grid,
     Response,
     Service,
+    Unlagged,
     Lag,
     Reads,
     Writes,
@@ -44,11 +45,12 @@ pub(crate) enum Ink {
 }
 
 impl Ink {
-    const ALL: [(Ink, &'static str, &'static str); 12] = [
+    const ALL: [(Ink, &'static str, &'static str); 13] = [
         (Ink::Text, "muted", ""),
         (Ink::Grid, "grid", ""),
         (Ink::Response, "response", ""),
         (Ink::Service, "service", "7 4"),
+        (Ink::Unlagged, "unlagged", "10 3 2 3"),
         (Ink::Lag, "lag", "2 3"),
         (Ink::Reads, "reads", ""),
         (Ink::Writes, "writes", "7 4"),

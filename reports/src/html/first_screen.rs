@@ -22,6 +22,9 @@ pub(crate) fn first_screen(run: &Run, summary: &Summary) -> Markup {
                 span.brand { "Tenfold" }
                 span { (summary.scenario) }
                 span { (summary.started_at) }
+                @if !summary.merged_from.is_empty() {
+                    span.tag { "merged from " (summary.merged_from.len()) " generators" }
+                }
                 @if let Some(by) = &run.counts.interrupted { span.tag { "ended early: " (by) } }
             }
             p.badge { span.sign aria-hidden="true" { (sign) } " " (headline) }

@@ -6,52 +6,108 @@ use tenfold_analysis::{Charts, Latency, PercentileCurve, Summary, words};
 use crate::chart::{Description, Ink, percentiles};
 use crate::html::figures::{Data, figure, head, section, table};
 
-/// Sets response against service time by percentile.
+/// Sets response time, response time without the generator's lag, and service time by percentile.
 pub(crate) fn by_percentile(summary: &Summary, charts: &Charts) -> Markup {
     let description = Description {
         id: "percentiles".to_owned(),
         title: "Latency by percentile".to_owned(),
         text: format!(
-            "Response time at p99 is {}, service time {}.",
+            "Response time at p99 is {}, {}service time {}.",
             words::maybe_duration(summary.latency_ns.response.p99),
+            match summary.latency_ns.response_without_lag.p99 {
+                Some(ns) => format!("without the generator's lag {}, ", words::duration(ns)),
+                None => String::new(),
+            },
             words::maybe_duration(summary.latency_ns.service.p99)
         ),
     };
-    let curves = [
-        (&charts.response, Ink::Response),
-        (&charts.service, Ink::Service),
+    // A run of an older version has no curve without lag.
+    let lines = [
+        (
+            &charts.response,
+            Ink::Response,
+            "response",
+            "response: from the intended moment",
+        ),
+        (
+            &charts.unlagged,
+            Ink::Unlagged,
+            "without lag",
+            "without lag: had the generator been on time",
+        ),
+        (
+            &charts.service,
+            Ink::Service,
+            "service",
+            "service: from sending",
+        ),
     ];
+    let lines: Vec<_> = lines
+        .into_iter()
+        .filter(|(curve, ..)| curve.count > 0)
+        .collect();
+    let curves: Vec<_> = lines
+        .iter()
+        .map(|(curve, ink, ..)| (*curve, *ink))
+        .collect();
+    let legend: Vec<_> = lines
+        .iter()
+        .map(|(_, ink, _, told)| (*ink, *told))
+        .collect();
+    let named: Vec<_> = lines
+        .iter()
+        .map(|(curve, _, name, _)| (*name, *curve))
+        .collect();
     let content = html! {
         (figure(
             percentiles(&description, &curves, true),
-            &[(Ink::Response, "response: from the intended moment"), (Ink::Service, "service: from sending")],
-            &curve_table(&[("response", &charts.response), ("service", &charts.service)]),
+            &legend,
+            &curve_table(&named),
         ))
         (table(&latency_table(&[
             ("response", &summary.latency_ns.response),
+            ("response without lag", &summary.latency_ns.response_without_lag),
             ("service", &summary.latency_ns.service),
             ("first byte", &summary.latency_ns.first_byte),
             ("blocked", &summary.latency_ns.blocked),
             ("lag", &summary.latency_ns.lag),
         ])))
     };
-    let generator = &summary.generator;
-    let gap = if generator
-        .lag_p99_ns
-        .is_some_and(|lag| lag > generator.lag_bound_ns)
-    {
-        "The shaded gap is for the greater part the generator's own lateness: see its lag below."
-    } else {
-        "The shaded gap is what a tool that times requests only would hide: time that users waited \
-         before their request could even be sent."
-    };
-    let lead = format!("{gap} Curves end where fewer than ten samples lie beyond.");
+    let lead = format!(
+        "{} Curves end where fewer than ten samples lie beyond.",
+        gap(summary)
+    );
     section(
         "latency-by-percentile",
         "Latency by percentile",
         &lead,
         &content,
     )
+}
+
+/// Says what lies between the curves.
+fn gap(summary: &Summary) -> String {
+    let (response, unlagged) = (
+        &summary.latency_ns.response,
+        &summary.latency_ns.response_without_lag,
+    );
+    if unlagged.count == 0 {
+        return "The space between response and service is the generator's own lag and the wait for an \
+                idle user together; this run was recorded before they could be told apart."
+            .to_owned();
+    }
+    let mut gap = "What lies between response and the line without lag (shaded) is the generator's own \
+                   grain, not the service's doing; what lies between that line and service is the wait \
+                   for an idle user, which users feel and which a tool that times requests only hides."
+        .to_owned();
+    if let (Some(response), Some(unlagged)) = (response.p99, unlagged.p99) {
+        gap.push_str(&format!(
+            " At p99 the response time is {}, and without the generator's lag it would be {}.",
+            words::duration(response),
+            words::duration(unlagged)
+        ));
+    }
+    gap
 }
 
 /// Sets reads and writes apart.

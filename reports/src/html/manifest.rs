@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use tenfold_analysis::{Summary, words};
 use tenfold_run_dir::Run;
 
+use crate::connections;
 use crate::html::figures::{Data, head, section, table};
 use crate::shell;
 
@@ -127,9 +128,23 @@ pub(crate) fn manifest(run: &Run, summary: &Summary) -> Markup {
             ),
         ),
     ];
+    let mut entries = Vec::from(entries);
+    if let Some(with) = &run.counts.connections {
+        entries.push(("Spoken", connections::spoken(with)));
+        entries.push(("Connections", connections::opened(with)));
+        let first = |(class, words): (&String, &String)| format!("{class}: {words}");
+        let errors: Vec<String> = with.first_errors.iter().map(first).collect();
+        if !errors.is_empty() {
+            entries.push(("What the first failure said", errors.join("; ")));
+        }
+    }
     let content = html! {
         pre.command tabindex="0" { code { (shell::command(&manifest.command)) } }
         dl.manifest { @for (name, value) in &entries { dt { (name) } dd { (value) } } }
+        @if !summary.merged_from.is_empty() {
+            h3 { "Generators" }
+            (table(&generators(summary)))
+        }
         h3 { "Phases" }
         (table(&phases(run)))
         details {
@@ -143,6 +158,35 @@ pub(crate) fn manifest(run: &Run, summary: &Summary) -> Markup {
         "The same seed sends the same requests at the same moments.",
         &content,
     )
+}
+
+fn generators(summary: &Summary) -> Data {
+    Data {
+        head: head(&[
+            "run",
+            "seed",
+            "began",
+            "machine",
+            "sent",
+            "lag p99",
+            "measurement",
+        ]),
+        rows: summary
+            .merged_from
+            .iter()
+            .map(|part| {
+                vec![
+                    part.path.clone(),
+                    part.seed.to_string(),
+                    part.started_at.clone(),
+                    format!("{} × {}", part.host.cores, part.host.cpu),
+                    words::count(part.sent),
+                    words::maybe_duration(part.lag_p99_ns),
+                    part.measurement.clone(),
+                ]
+            })
+            .collect(),
+    }
 }
 
 fn phases(run: &Run) -> Data {

@@ -1,0 +1,345 @@
+//! What a run is exported as, read by parsers that are not Tenfold's where there is one at hand.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests are not functions marked as tests, and a test says why it is skipped"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use tenfold_analysis::synthetic::{MadeUp, Traffic};
+use tenfold_analysis::{Summary, seconds, summarise};
+use tenfold_reports::export::{Export, Format};
+use tenfold_reports::{csv, junit, k6_summary, markdown};
+use tenfold_run_dir::Run;
+
+fn small() -> MadeUp {
+    MadeUp {
+        traffic: Traffic {
+            per_second: 400.0,
+            peak_per_second: 400.0,
+            warm_up_s: 1,
+            counted_s: 8,
+            even: false,
+        },
+        failing: 0.01,
+        rules: vec![
+            "p99 < 250ms for reads".to_owned(),
+            "errors < 0.1%".to_owned(),
+            "p99.9 < 1s for writes".to_owned(),
+        ],
+        ..MadeUp::default()
+    }
+}
+
+fn played() -> (Run, Summary) {
+    let run = small().play();
+    let summary = summarise(&run);
+    (run, summary)
+}
+
+/// A run whose names have all that a format could take for its own.
+fn hostile() -> (Run, Summary) {
+    let mut made_up = small();
+    made_up.names = ["a|b,\"c\"\n<script>\\", "]]>&\u{1b}[2J", "`x` _y_"]
+        .map(str::to_owned)
+        .to_vec();
+    let mut run = made_up.play();
+    run.manifest.scenario = "<b>&\"'\u{0}".to_owned();
+    let summary = summarise(&run);
+    (run, summary)
+}
+
+fn export(run: &Run, summary: &Summary, format: Format, directory: &Path) -> Vec<PathBuf> {
+    let file = Some(directory.join(format.default_file()));
+    Export { format, file }.write(run, summary).unwrap()
+}
+
+#[test]
+fn every_format_is_written_whole_and_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (run, summary) = played();
+    let mut files: Vec<String> = Format::ALL
+        .into_iter()
+        .flat_map(|format| export(&run, &summary, format, directory.path()))
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    files.sort_unstable();
+    let mut found: Vec<String> = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    found.sort_unstable();
+    assert_eq!(files, found);
+    for file in [
+        "junit.xml",
+        "response.hgrm",
+        "service-reads.hgrm",
+        "lag-all.hgrm",
+    ] {
+        assert!(files.iter().any(|name| name == file), "{file}: {files:?}");
+    }
+}
+
+#[test]
+fn the_time_line_adds_up_to_the_run() {
+    let (run, summary) = played();
+    let text = csv::timeline(&seconds(&run)).unwrap();
+    let mut rows = ::csv::Reader::from_reader(text.as_bytes());
+    let head = rows.headers().unwrap().clone();
+    let column = |name: &str| head.iter().position(|column| column == name).unwrap();
+    let records: Vec<_> = rows.records().map(Result::unwrap).collect();
+    assert_eq!(records.len(), run.timeline.rows.len());
+    let sum = |name: &str| -> u64 {
+        let cells = records
+            .iter()
+            .map(|record| record[column(name)].parse::<u64>());
+        cells.map(Result::unwrap).sum()
+    };
+    let all =
+        |of: fn(&tenfold_analysis::Arrivals) -> u64| of(&summary.arrivals) + of(&summary.warm_up);
+    assert_eq!(sum("offered"), all(|arrivals| arrivals.planned));
+    assert_eq!(sum("completed"), all(|arrivals| arrivals.completed));
+    assert_eq!(sum("failed"), all(|arrivals| arrivals.failed));
+    assert_eq!(sum("samples"), sum("completed"));
+    assert_eq!(&records[0][column("phase")], "warm-up");
+    assert_eq!(&records[0][column("counted")], "false");
+    // 400 samples bear a p90 and no p99.
+    let (p50, p90) = (column("response_p50_ms"), column("response_p90_ms"));
+    let ms = |column: usize| records[3][column].parse::<f64>().unwrap();
+    assert!(ms(p50) > 0.1 && ms(p50) < ms(p90), "{:?}", records[3]);
+    assert_eq!(&records[3][column("response_p99_ms")], "");
+}
+
+#[test]
+fn requests_have_a_row_each_whatever_their_names() {
+    let (_, summary) = hostile();
+    let text = csv::requests(&summary).unwrap();
+    let mut rows = ::csv::Reader::from_reader(text.as_bytes());
+    let names: Vec<String> = rows
+        .records()
+        .map(|row| row.unwrap()[0].to_owned())
+        .collect();
+    let expected: Vec<&str> = summary.requests.iter().map(|r| r.name.as_str()).collect();
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn the_markdown_reads_well() {
+    let (_, summary) = played();
+    insta::assert_snapshot!(markdown::render(&summary));
+}
+
+#[test]
+fn markdown_keeps_its_tables_whatever_names_say() {
+    let (_, summary) = hostile();
+    let text = markdown::render(&summary);
+    assert!(
+        !text.contains("<script>") && !text.contains("<b>"),
+        "{text}"
+    );
+    let failures = text.split("| failures |").nth(1).unwrap();
+    let rows = failures
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    for row in rows {
+        let bars = row.replace("\\|", "").matches('|').count();
+        assert_eq!(bars, 4, "{row}");
+    }
+}
+
+/// Element names with their attributes, in order, as another parser reads them.
+fn elements(xml: &str) -> Vec<(String, Vec<(String, String)>)> {
+    let mut reader = Reader::from_str(xml);
+    let mut found = Vec::new();
+    loop {
+        match reader.read_event().unwrap() {
+            Event::Start(element) | Event::Empty(element) => {
+                let attributes = element.attributes().map(|attribute| {
+                    let attribute = attribute.unwrap();
+                    let key = String::from_utf8(attribute.key.as_ref().to_vec()).unwrap();
+                    let value = String::from_utf8(attribute.value.to_vec()).unwrap();
+                    (key, value)
+                });
+                let name = String::from_utf8(element.name().as_ref().to_vec()).unwrap();
+                found.push((name, attributes.collect()));
+            }
+            Event::Eof => return found,
+            _ => {}
+        }
+    }
+}
+
+fn attribute<'a>(element: &'a (String, Vec<(String, String)>), name: &str) -> &'a str {
+    let found = element.1.iter().find(|(key, _)| key == name);
+    found.map_or("", |(_, value)| value)
+}
+
+#[test]
+fn junit_has_a_case_for_each_rule() {
+    let (_, summary) = played();
+    let elements = elements(&junit::render(&summary).unwrap());
+    let names: Vec<&str> = elements.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "testsuites",
+            "testsuite",
+            "testcase",
+            "testcase",
+            "system-out",
+            "testcase",
+            "failure",
+            "testcase",
+            "skipped"
+        ]
+    );
+    let suite = &elements[1];
+    let counts = ["tests", "failures", "errors", "skipped"].map(|name| attribute(suite, name));
+    assert_eq!(counts, ["4", "1", "0", "1"]);
+    assert_eq!(attribute(suite, "timestamp"), "2026-01-01T00:00:00");
+    let message = attribute(&elements[6], "message");
+    assert!(message.ends_with("limit 0.100%"), "{message}");
+}
+
+#[test]
+fn an_invalid_measurement_is_an_error_and_judges_nothing() {
+    let mut made_up = small();
+    made_up.freeze_ns = Some((3_000_000_000, 2_000_000_000));
+    let summary = summarise(&made_up.play());
+    let elements = elements(&junit::render(&summary).unwrap());
+    let counts =
+        ["tests", "failures", "errors", "skipped"].map(|name| attribute(&elements[1], name));
+    assert_eq!(counts, ["4", "0", "1", "3"]);
+    assert_eq!(elements[3].0, "error");
+}
+
+#[test]
+fn k6_has_its_metrics_under_their_names() {
+    let (run, summary) = played();
+    let text = k6_summary::render(&run.manifest, &summary).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let at = |path: &str| {
+        document
+            .pointer(path)
+            .unwrap_or_else(|| panic!("{path}: {text}"))
+    };
+    assert_eq!(at("/metrics/http_reqs/count"), summary.arrivals.sent);
+    assert_eq!(
+        at("/metrics/http_req_failed/passes"),
+        summary.arrivals.failed
+    );
+    let p95 = summary.latency_ns.response.p95.unwrap() as f64 / 1e6;
+    assert_eq!(at("/metrics/http_req_duration/p(95)"), p95);
+    for name in ["avg", "min", "med", "max", "p(90)"] {
+        assert!(at(&format!("/metrics/http_req_duration/{name}")).is_number());
+    }
+    let thresholds = "/metrics/http_req_failed/thresholds/errors < 0.1%";
+    assert_eq!(at(thresholds), true, "as in k6, true is missed");
+    assert_eq!(at("/root_group/checks").as_object().unwrap().len(), 4);
+    for name in [
+        "iterations",
+        "data_received",
+        "dropped_iterations",
+        "vus",
+        "checks",
+    ] {
+        at(&format!("/metrics/{name}"));
+    }
+}
+
+/// Where `scripts/setup` installs what reads exports.
+fn readers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tenfold/readers")
+}
+
+/// The interpreter with the readers that `scripts/setup` installs; none where it is not there.
+fn python() -> Option<PathBuf> {
+    let python = readers().join("bin/python3");
+    if !python.exists() {
+        eprintln!("skipped: no readers in .tenfold/readers; scripts/setup installs them");
+        return None;
+    }
+    Some(python)
+}
+
+/// Runs a program, and returns what it printed.
+fn printed(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_reference_readers_read_every_format() {
+    let Some(python) = python() else {
+        return;
+    };
+    for (run, summary) in [played(), hostile()] {
+        let directory = tempfile::tempdir().unwrap();
+        for format in Format::ALL {
+            export(&run, &summary, format, directory.path());
+        }
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers.py");
+        let read = printed(Command::new(&python).arg(script).arg(directory.path()));
+        let read: serde_json::Value = serde_json::from_str(&read).unwrap();
+        let response = &summary.latency_ns.response;
+        assert_eq!(read["hlog"]["count"], response.count);
+        assert_eq!(read["hlog"]["p99"], response.p99.unwrap());
+        assert_eq!(read["hlog"]["max"], response.max.unwrap());
+        let reads = &summary.reads.latency_ns;
+        assert_eq!(read["hlog"]["tags"]["service.reads"], reads.service.count);
+        assert_eq!(read["hgrm_is_the_same"], true, "{read:#}");
+        assert_eq!(
+            read["openmetrics"]["completed"],
+            summary.arrivals.completed as f64
+        );
+        assert_eq!(read["openmetrics"]["responses"], response.count as f64);
+        assert_eq!(read["junit"]["tests"], summary.rules.len() + 1);
+        let missed = summary.rules.iter().filter(|rule| rule.met == Some(false));
+        assert_eq!(read["junit"]["failures"], missed.count());
+    }
+}
+
+#[test]
+fn the_java_tools_read_the_logs() {
+    let jar = readers().join("usr/share/java/hdrhistogram.jar");
+    if !jar.exists() || Command::new("java").arg("-version").output().is_err() {
+        eprintln!("skipped: no java, or no libhdrhistogram-java in .tenfold/readers");
+        return;
+    }
+    let (run, summary) = played();
+    let directory = tempfile::tempdir().unwrap();
+    let log = export(&run, &summary, Format::Hlog, directory.path()).remove(0);
+    export(&run, &summary, Format::Hgrm, directory.path());
+    let processed = |tag: Option<&str>| {
+        let mut command = Command::new("java");
+        command.arg("-cp").arg(&jar);
+        command.args(["org.HdrHistogram.HistogramLogProcessor", "-i"]);
+        command.arg(&log);
+        if let Some(tag) = tag {
+            command.args(["-tag", tag]);
+        }
+        let text = printed(&mut command);
+        let start = text
+            .find("       Value")
+            .unwrap_or_else(|| panic!("{text}"));
+        text[start..].to_owned()
+    };
+    for (tag, file) in [
+        (None, "response.hgrm"),
+        (Some("service.reads"), "service-reads.hgrm"),
+    ] {
+        let ours = std::fs::read_to_string(directory.path().join(file)).unwrap();
+        assert_eq!(processed(tag), ours, "{file}");
+    }
+}

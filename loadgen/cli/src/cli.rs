@@ -7,9 +7,11 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tenfold_reports::export::Export;
 use tenfold_scenarios::Rate;
 
-use crate::values::{duration, rate};
+use crate::connect_arguments::ConnectArguments;
+use crate::values::{duration, export, rate};
 
 /// How far does a service scale, what breaks first, and did the fix work?
 #[derive(Debug, Parser)]
@@ -63,11 +65,13 @@ impl RunArguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Send a scenario's traffic and report what came back
-    Run(RunArguments),
-    /// Turn an access log into a trace to replay, or a fitted scenario
+    Run(Box<RunArguments>),
+    /// Turn an access log or a HAR file into a trace to replay, or a fitted scenario
     Record(RecordArguments),
     /// Render one run, or compare several
     Report(ReportArguments),
+    /// Merge the runs of several generators into one, exactly
+    Merge(MergeArguments),
     /// Run the reference server
     Serve(ServeArguments),
     /// Check this machine: cores, limits, which real components are there
@@ -86,7 +90,7 @@ pub(crate) struct RunArguments {
     /// A scenario file, or the name of one of the library
     #[arg(default_value = "uneven", env = "TENFOLD_SCENARIO")]
     pub(crate) scenario: String,
-    /// The service to send to, such as http://127.0.0.1:8080
+    /// The service to send to: http://127.0.0.1:8080, https://... or unix:/run/app.sock
     #[arg(
         long,
         value_name = "URL",
@@ -94,9 +98,20 @@ pub(crate) struct RunArguments {
         conflicts_with = "stage"
     )]
     pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) connecting: ConnectArguments,
     /// Where the target has /metrics and /debug/pprof; not asked for where it is not given
     #[arg(long, value_name = "URL", env = "TENFOLD_ADMIN")]
     pub(crate) admin: Option<String>,
+    /// A host beyond this machine and private networks that you may send load to, as the URL has it;
+    /// asked once, and kept in your configuration
+    #[arg(
+        long,
+        value_name = "HOST",
+        env = "TENFOLD_I_MAY_TEST_THIS_HOST",
+        value_delimiter = ','
+    )]
+    pub(crate) i_may_test_this_host: Vec<String>,
     /// The stage of the reference service to start and send to [default: single-box]
     #[arg(long, value_name = "NAME", env = "TENFOLD_STAGE")]
     pub(crate) stage: Option<String>,
@@ -133,11 +148,23 @@ pub(crate) struct RunArguments {
     /// Take no CPU profile
     #[arg(long, env = "TENFOLD_NO_PROFILE", value_parser = BoolishValueParser::new())]
     pub(crate) no_profile: bool,
+    /// Also write the run as KIND=FILE, or as KIND alone under its usual name in the run directory.
+    /// Repeatable; kinds: json, csv (a row a second), csv-requests, junit, markdown, hgrm, hlog,
+    /// openmetrics, k6
+    #[arg(long, value_name = "KIND[=FILE]", value_parser = export, value_delimiter = ',',
+        env = "TENFOLD_EXPORT")]
+    pub(crate) export: Vec<Export>,
+    /// Write a line now and then rather than draw a dashboard
+    #[arg(long, env = "TENFOLD_NO_LIVE", value_parser = BoolishValueParser::new())]
+    pub(crate) no_live: bool,
+    /// Serve how the run stands to Prometheus, at /metrics, such as 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS", env = "TENFOLD_METRICS_LISTEN")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RecordArguments {
-    /// The access log: Common, Combined or --format; plain or gzipped; `-` for standard input
+    /// The access log or HAR file, plain or gzipped; `-` for standard input
     #[arg(env = "TENFOLD_LOG")]
     pub(crate) log: PathBuf,
     /// The scenario file to write; its trace goes beside it [default: LOG's name and .toml]
@@ -155,9 +182,13 @@ pub(crate) struct RecordArguments {
     /// Fit a scenario (rate curve, mix, key popularity) rather than write a trace
     #[arg(long, env = "TENFOLD_MODEL", value_parser = BoolishValueParser::new())]
     pub(crate) model: bool,
-    /// The log's format, as Apache's LogFormat has it
+    /// common, combined, nginx, alb, cloudfront or har; or an Apache LogFormat, or an nginx
+    /// log_format [default: found out]
     #[arg(long, value_name = "FORMAT", env = "TENFOLD_FORMAT")]
     pub(crate) format: Option<String>,
+    /// The host of a HAR file whose requests to take [default: the most frequent]
+    #[arg(long, value_name = "HOST", env = "TENFOLD_HOST")]
+    pub(crate) host: Option<String>,
     /// Overwrite what is there
     #[arg(long, env = "TENFOLD_FORCE", value_parser = BoolishValueParser::new())]
     pub(crate) force: bool,
@@ -177,6 +208,34 @@ pub(crate) struct ReportArguments {
     /// Print the summary as one JSON document, and nothing else, on standard output
     #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
+    /// Also write the run as KIND=FILE, or as KIND alone under its usual name in the run directory.
+    /// Repeatable; kinds: json, csv (a row a second), csv-requests, junit, markdown, hgrm, hlog,
+    /// openmetrics, k6
+    #[arg(long, value_name = "KIND[=FILE]", value_parser = export, value_delimiter = ',',
+        env = "TENFOLD_EXPORT")]
+    pub(crate) export: Vec<Export>,
+}
+
+/// Merge the runs of several generators that sent one scenario at one time into one run directory, as
+/// though there had been one generator: counts are added, histograms slot by slot. The measurement is
+/// as bad as its worst part. Exit codes are those of `tenfold run`.
+#[derive(Debug, Args)]
+pub(crate) struct MergeArguments {
+    /// Run directories, one of each generator
+    #[arg(required = true, env = "TENFOLD_RUNS", value_delimiter = ',')]
+    pub(crate) runs: Vec<PathBuf>,
+    /// The run directory to write [default: runs/TIME-SCENARIO-merged]
+    #[arg(long, value_name = "DIR", env = "TENFOLD_OUT")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the summary as one JSON document, and nothing else, on standard output
+    #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
+    pub(crate) json: bool,
+    /// Also write the run as KIND=FILE, or as KIND alone under its usual name in the run directory.
+    /// Repeatable; kinds: json, csv (a row a second), csv-requests, junit, markdown, hgrm, hlog,
+    /// openmetrics, k6
+    #[arg(long, value_name = "KIND[=FILE]", value_parser = export, value_delimiter = ',',
+        env = "TENFOLD_EXPORT")]
+    pub(crate) export: Vec<Export>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! One file for each subcommand.
 
 pub(crate) mod doctor;
+pub(crate) mod merge;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod run;

@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use tenfold_analysis::{MeasurementVerdict, SloVerdict, Summary};
+use tenfold_analysis::{MeasurementVerdict, MergeError, SloVerdict, Summary};
 use tenfold_lab::LabError;
-use tenfold_loadgen::LoadError;
-use tenfold_run_dir::RunDirError;
+use tenfold_loadgen::{CredentialsError, LoadError};
+use tenfold_reports::export::ExportError;
+use tenfold_run_dir::{Counts, RunDirError};
 use tenfold_scenarios::ScenarioError;
 use tenfold_scenarios::access_log::{FormatError, LogError};
 use tenfold_scenarios::record::RecordError;
@@ -29,8 +30,10 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// How a run ended whose summary this is.
-    pub(crate) fn of(summary: &Summary, interrupted: bool) -> Self {
-        if interrupted {
+    pub(crate) fn of(summary: &Summary, counts: &Counts) -> Self {
+        if counts.aborted.is_some() {
+            Exit::SloMissed
+        } else if counts.interrupted.is_some() {
             Exit::Interrupted
         } else if summary.verdict.measurement == MeasurementVerdict::Invalid {
             Exit::Invalid
@@ -89,6 +92,8 @@ fn code_of(error: &anyhow::Error) -> u8 {
             || cause.is::<LogError>()
             || cause.is::<FormatError>()
             || cause.is::<RecordError>()
+            || cause.is::<MergeError>()
+            || cause.is::<CredentialsError>()
             || cause.is::<Misuse>()
         {
             return BAD_CONFIGURATION;
@@ -96,14 +101,24 @@ fn code_of(error: &anyhow::Error) -> u8 {
         if cause.is::<ServeError>() {
             return TARGET_FAILED;
         }
+        if let Some(
+            ExportError::Unknown { .. } | ExportError::NoFile { .. } | ExportError::Place { .. },
+        ) = cause.downcast_ref::<ExportError>()
+        {
+            return BAD_CONFIGURATION;
+        }
         if let Some(RunDirError::NotEmpty { .. }) = cause.downcast_ref::<RunDirError>() {
             return BAD_CONFIGURATION;
         }
         if let Some(error) = cause.downcast_ref::<LoadError>() {
             return match error {
-                LoadError::Target { .. } => BAD_CONFIGURATION,
+                LoadError::Target { .. }
+                | LoadError::Configuration { .. }
+                | LoadError::NoSuchJourney { .. } => BAD_CONFIGURATION,
                 LoadError::Interrupted => Exit::Interrupted.code(),
-                LoadError::Unreachable { .. } | LoadError::SetUp { .. } => TARGET_FAILED,
+                LoadError::Unreachable { .. }
+                | LoadError::Disagreed { .. }
+                | LoadError::SetUp { .. } => TARGET_FAILED,
                 _ => Exit::Failed.code(),
             };
         }

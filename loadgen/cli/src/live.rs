@@ -1,90 +1,87 @@
-//! Live progress, on standard error: one line that changes on a terminal, a line every few seconds
-//! where there is none.
+//! How a run stands while it runs: a dashboard on a terminal, a line every few seconds where there is
+//! none, and metrics for whoever scrapes them. All of it on standard error, all of it drawn beside
+//! the generator's thread.
 
-use std::io::{IsTerminal, Write};
-use std::time::Duration;
+mod dashboard;
+mod exposition;
+mod lines;
+mod metrics_server;
+mod plan;
+mod screen;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+
 use tenfold_loadgen::Progress;
 
-/// How often a line is written where standard error is no terminal.
-const EVERY: Duration = Duration::from_secs(5);
+use lines::Lines;
+use metrics_server::MetricsServer;
+pub(crate) use plan::Plan;
+use screen::Screen;
+pub(crate) use screen::restore as restore_terminal;
 
 /// Shows how a run stands.
 pub(crate) struct Live {
-    bar: Option<ProgressBar>,
-    phases: Vec<String>,
-    next: Duration,
+    view: View,
+    metrics: Option<MetricsServer>,
+}
+
+enum View {
+    Screen(Screen),
+    Lines(Lines),
 }
 
 impl Live {
-    /// Begins to show a run of these phases that lasts `total`.
-    pub(crate) fn new(phases: Vec<String>, total: Duration) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let length = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
-            let bar =
-                ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr_with_hz(4));
-            if let Ok(style) = ProgressStyle::with_template("{bar:12} {wide_msg}") {
-                bar.set_style(style);
-            }
-            bar
-        });
-        Self {
-            bar,
-            phases,
-            next: Duration::ZERO,
-        }
+    /// Begins to show a run; as lines where `plain` is set or a dashboard would be in the way.
+    ///
+    /// # Errors
+    /// Fails where the metrics can't be served at `metrics`.
+    pub(crate) fn new(
+        plan: Plan,
+        plain: bool,
+        metrics: Option<SocketAddr>,
+    ) -> anyhow::Result<Self> {
+        let phases = plan.phase_names();
+        let metrics = metrics
+            .map(|address| MetricsServer::start(address, &plan.scenario, phases.clone()))
+            .transpose()?;
+        let on_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+        let screen = (!plain && on_terminal && suits_a_dashboard(|name| std::env::var_os(name)))
+            .then(|| Screen::start(plan));
+        let view = match screen {
+            // A terminal that can't be drawn on gets lines.
+            Some(Ok(screen)) => View::Screen(screen),
+            Some(Err(_)) | None => View::Lines(Lines::new(phases)),
+        };
+        Ok(Self { view, metrics })
     }
 
     /// Shows how the run stands now.
     pub(crate) fn show(&mut self, progress: &Progress) {
-        let phase = self.phases.get(progress.phase).map_or("", String::as_str);
-        let line = line(progress, phase);
-        match &self.bar {
-            Some(bar) => {
-                bar.set_position(u64::try_from(progress.elapsed.as_millis()).unwrap_or(u64::MAX));
-                bar.set_message(line);
-            }
-            None if progress.elapsed >= self.next => {
-                self.next = progress.elapsed + EVERY - Duration::from_millis(500);
-                let _ = writeln!(std::io::stderr(), "{line}");
-            }
-            None => {}
+        match &mut self.view {
+            View::Screen(screen) => screen.show(progress),
+            View::Lines(lines) => lines.show(progress),
+        }
+        if let Some(metrics) = &self.metrics {
+            metrics.update(progress);
         }
     }
 
-    /// Takes the changing line away.
-    pub(crate) fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+    /// Takes the dashboard away.
+    pub(crate) fn finish(&mut self) {
+        if let View::Screen(screen) = &mut self.view {
+            screen.finish();
         }
     }
 }
 
-fn line(progress: &Progress, phase: &str) -> String {
-    use std::fmt::Write as _;
-    let mut line = format!(
-        "{:>3}/{} s  {phase}  offered {:.0}/s  achieved {:.0}/s  p50 {}  p99 {}  failed {}  lag p99 {}",
-        progress.elapsed.as_secs(),
-        progress.total.as_secs(),
-        progress.offered_per_s,
-        progress.achieved_per_s,
-        milliseconds(progress.p50_ns),
-        milliseconds(progress.p99_ns),
-        progress.failed,
-        milliseconds(progress.lag_p99_ns),
-    );
-    if progress.dropped > 0 {
-        let _ = write!(line, "  dropped {}", progress.dropped);
-    }
-    if progress.waiting > 0 {
-        let _ = write!(line, "  waiting {}", progress.waiting);
-    }
-    line
-}
-
-fn milliseconds(ns: Option<u64>) -> String {
-    ns.map_or_else(|| "-".to_owned(), |ns| format!("{:.2} ms", ns as f64 / 1e6))
+/// Says whether the environment leaves room for a dashboard: it is in colour, moves the cursor, and
+/// would fill the log of a CI job.
+fn suits_a_dashboard(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let set = |name| variable(name).filter(|value| !value.is_empty());
+    let moves = set("TERM").is_some_and(|term| term != "dumb");
+    moves && set("NO_COLOR").is_none() && set("CI").is_none()
 }
 
 #[cfg(test)]
@@ -92,31 +89,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_tells_what_is_wrong_only_when_it_is() {
-        let calm = Progress {
-            p50_ns: Some(1_250_000),
-            ..Progress::default()
+    fn the_environment_can_ask_for_lines() {
+        let suits = |set: &[(&str, &str)]| {
+            suits_a_dashboard(|name| {
+                let found = set.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| OsString::from(value))
+            })
         };
-        let text = line(&calm, "steady");
-        assert!(
-            text.contains("p50 1.25 ms") && text.contains("p99 -"),
-            "{text}"
-        );
-        assert!(
-            !text.contains("dropped") && !text.contains("waiting"),
-            "{text}"
-        );
-        let late = line(
-            &Progress {
-                dropped: 3,
-                waiting: 9,
-                ..calm
-            },
-            "steady",
-        );
-        assert!(
-            late.contains("dropped 3") && late.contains("waiting 9"),
-            "{late}"
-        );
+        let term = ("TERM", "xterm-256color");
+        assert!(suits(&[term]));
+        assert!(suits(&[term, ("CI", ""), ("NO_COLOR", "")]));
+        assert!(!suits(&[term, ("CI", "true")]));
+        assert!(!suits(&[term, ("NO_COLOR", "1")]));
+        assert!(!suits(&[("TERM", "dumb")]));
+        assert!(!suits(&[]));
     }
 }

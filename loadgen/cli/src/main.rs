@@ -2,12 +2,16 @@
 
 mod cli;
 mod commands;
+mod connect_arguments;
 mod exit;
+mod exports;
+mod host_guard;
 mod interrupt;
 mod library;
 mod live;
 mod manifest;
 mod measure;
+mod permitted_hosts;
 mod print;
 mod values;
 
@@ -25,6 +29,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Record(arguments) => commands::record::record(&arguments),
         Command::Report(arguments) => commands::report::report(&arguments),
+        Command::Merge(arguments) => commands::merge::merge(&arguments),
         Command::Serve(arguments) => commands::serve::serve(&arguments),
         Command::Doctor(arguments) => commands::doctor::doctor(&arguments),
     };

@@ -8,13 +8,12 @@ use tenfold_run_dir::manifest::{KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, 
 use tenfold_scenarios::{KeySpace, Model, Phase, Scenario};
 
 use crate::cli::RunArguments;
+use crate::host_guard::Cleared;
 
 /// What a run is sent to.
 pub(crate) struct Destination {
-    /// The target's URL.
-    pub(crate) target: String,
-    /// Where its metrics and profiles are.
-    pub(crate) admin: Option<String>,
+    /// The target, and where its metrics and profiles are.
+    pub(crate) cleared: Cleared,
     /// The stage of the reference service.
     pub(crate) stage: Option<String>,
     /// Whether it is on this machine; none where that can't be told.
@@ -54,7 +53,7 @@ pub(crate) fn describe(
         started_at: jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string(),
-        target: destination.target.clone(),
+        target: destination.cleared.target().to_string(),
         stage: destination.stage.clone(),
         users: scenario.load.users,
         phases: scenario
@@ -90,6 +89,7 @@ pub(crate) fn describe(
             .collect(),
         host: tenfold_probe::host::describe(),
         shared_host: destination.shared_host,
+        merged_from: Vec::new(),
     }
 }
 
@@ -149,10 +149,15 @@ fn command(arguments: &RunArguments, scenario: &Scenario) -> Vec<String> {
     ];
     let mut flag = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            command.extend([name.to_owned(), value]);
+            command.push(name.to_owned());
+            // A flag without a value stands alone.
+            command.extend(Some(value).filter(|value| !value.is_empty()));
         }
     };
     flag("--target", arguments.target.clone());
+    for (name, value) in arguments.connecting.written() {
+        flag(name, Some(value));
+    }
     flag("--admin", arguments.admin.clone());
     flag("--stage", arguments.stage.clone());
     flag("--rate", arguments.rate.map(|rate| rate.to_string()));

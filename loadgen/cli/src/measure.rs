@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tenfold_loadgen::{Interrupt, Recording};
 use tenfold_probe::profile::{self, Captured};
-use tenfold_probe::{HostSampler, Metrics, ProbeError, Target};
+use tenfold_probe::{AdminListener, HostSampler, Metrics, ProbeError, Target};
 use tenfold_run_dir::RunDir;
 use tenfold_run_dir::counts::ServerCounter;
 use tenfold_scenarios::Scenario;
@@ -36,8 +36,8 @@ pub(crate) fn measure(
     live: &mut Live,
     with_profile: bool,
 ) -> anyhow::Result<(Recording, Option<ProbeError>)> {
-    let target = destination.target.parse()?;
-    let admin = destination.admin.as_deref();
+    let target = destination.cleared.target().clone();
+    let admin = destination.cleared.admin();
     let stretch = if with_profile {
         profiled_stretch(&scenario)
     } else {
@@ -58,7 +58,7 @@ pub(crate) fn measure(
                 start,
             ));
             if let (Some(admin), Some(stretch)) = (admin, stretch) {
-                profiling = Some(capture_later(admin.to_owned(), start, stretch));
+                profiling = Some(capture_later(admin.clone(), start, stretch));
             }
         }),
         on_progress: Box::new(|progress| live.show(progress)),
@@ -95,15 +95,15 @@ pub(crate) fn measure(
 }
 
 /// The target's count of the requests that have reached it; none where it does not count.
-fn counter(admin: &str) -> Option<u64> {
-    Metrics::scrape(&format!("{}/metrics", admin.trim_end_matches('/')))
+fn counter(admin: &AdminListener) -> Option<u64> {
+    Metrics::scrape(&admin.below("/metrics"))
         .ok()?
         .counter_sum(COUNTER)
 }
 
 /// Captures a profile when its stretch of the run has come, on a thread of its own.
 fn capture_later(
-    admin: String,
+    admin: AdminListener,
     start: Instant,
     (from, seconds): (Duration, u64),
 ) -> JoinHandle<Result<Captured, ProbeError>> {

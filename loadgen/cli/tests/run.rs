@@ -77,6 +77,45 @@ fn wrong_flags_and_files_are_bad_configuration() {
 }
 
 #[test]
+fn a_public_target_needs_permission_before_anything_is_sent() {
+    let place = Workplace::new();
+    // RFC 5737 and RFC 3849 keep these addresses for documentation. They need no resolver, and a
+    // command that is refused opens no connection. Permission is never given here.
+    for target in ["http://198.51.100.7", "http://[2001:db8::7]:8080"] {
+        let ended = place
+            .run(&["run", "steady", "--target", target, "--out", "run"])
+            .expect(104);
+        for told in ["attack", "--i-may-test-this-host", "hosts.toml"] {
+            assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        }
+    }
+    for (admin, permitted) in [
+        ("http://198.51.100.7:8081", "127.0.0.1"),
+        ("http://127.0.0.1:1", "198.51.100.7"),
+        ("http://127.0.0.1:1", "*"),
+    ] {
+        let ended = place
+            .run(&[
+                "run",
+                "steady",
+                "--target",
+                "http://127.0.0.1:1",
+                "--admin",
+                admin,
+                "--i-may-test-this-host",
+                permitted,
+            ])
+            .expect(104);
+        assert!(
+            ended.stderr.contains("--i-may-test-this-host"),
+            "{}",
+            ended.stderr
+        );
+    }
+    assert_eq!(std::fs::read_dir(place.path(".")).unwrap().count(), 0);
+}
+
+#[test]
 fn no_run_overwrites_another() {
     let place = Workplace::new();
     std::fs::create_dir(place.path("run")).unwrap();

@@ -1,4 +1,4 @@
-//! `tenfold record`: turn an access log into a trace to replay, or a fitted scenario.
+//! `tenfold record`: turn an access log or a HAR file into a trace to replay, or a fitted scenario.
 
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter};
@@ -26,6 +26,7 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
     let format = arguments.format.as_deref().map(Format::parse).transpose()?;
     let options = ReadOptions {
         format,
+        host: arguments.host.clone(),
         ..ReadOptions::default()
     };
     let log = if arguments.log.as_os_str() == "-" {
@@ -34,6 +35,13 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
     } else {
         AccessLog::read(&arguments.log, &options)?
     };
+    if arguments.host.is_some() && log.archive.is_none() {
+        return Err(Misuse(format!(
+            "--host chooses among the hosts of a HAR file, and {} is none ({}); leave it out",
+            log.origin, log.format
+        ))
+        .into());
+    }
     let out = arguments
         .out
         .clone()
@@ -119,14 +127,17 @@ fn refuse_overwriting(arguments: &RecordArguments, paths: &[&Path]) -> anyhow::R
     }
 }
 
-/// The log's name without `.gz` and `.log`, as a scenario in the working directory.
+/// The log's name without `.gz`, `.log` and `.har`, as a scenario in the working directory.
 fn default_path(log: &Path) -> PathBuf {
     let name = log
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    let name = name.strip_suffix(".log").unwrap_or(name);
+    let name = [".log", ".har"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending))
+        .unwrap_or(name);
     let name = if name.is_empty() || name == "-" {
         "recorded"
     } else {

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tenfold_analysis::{compare, summarise};
-use tenfold_run_dir::{Run, RunDir};
+use tenfold_run_dir::{Run, RunDir, write_whole};
 
 use crate::cli::ReportArguments;
-use crate::exit::Exit;
-use crate::print;
+use crate::exit::{Exit, Misuse};
+use crate::{exports, print};
 
 /// Renders from run directories alone.
 pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
+    exports::check(&arguments.export)?;
     let runs: Vec<Run> = arguments
         .runs
         .iter()
@@ -19,6 +20,11 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
         .collect::<Result<_, _>>()?;
     match runs.as_slice() {
         [run] => report_one(run, arguments),
+        [_, _, ..] if !arguments.export.is_empty() => Err(Misuse(
+            "--export writes one run; name one, or make one of several generators' with tenfold merge"
+                .to_owned(),
+        )
+        .into()),
         several => report_several(several, arguments),
     }
 }
@@ -44,6 +50,8 @@ fn report_one(run: &Run, arguments: &ReportArguments) -> anyhow::Result<Exit> {
         ))?;
     }
     print::note(&format!("report: {}", out.display()));
+    exports::step_summary(&summary);
+    exports::write(&arguments.export, run, &summary)?;
     // It rendered what it was asked to, whatever the run came to.
     Ok(Exit::Met)
 }
@@ -67,6 +75,7 @@ fn report_several(runs: &[Run], arguments: &ReportArguments) -> anyhow::Result<E
 }
 
 fn write(path: &Path, html: &str) -> anyhow::Result<PathBuf> {
-    std::fs::write(path, html).with_context(|| format!("could not write {}", path.display()))?;
+    write_whole(path, html.as_bytes())
+        .with_context(|| format!("could not write {}", path.display()))?;
     Ok(path.to_owned())
 }

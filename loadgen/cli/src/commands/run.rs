@@ -4,19 +4,23 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tenfold_lab::Lab;
+use tenfold_loadgen::{DialOptions, Target};
 use tenfold_run_dir::RunDir;
 use tenfold_scenarios::{Overrides, Scenario};
 use tenfold_server::data_set::DataSet;
 
 use crate::cli::RunArguments;
 use crate::exit::{Exit, Misuse};
-use crate::live::Live;
+use crate::live::{Live, Plan};
 use crate::manifest::{Destination, describe};
 use crate::measure::measure;
-use crate::{interrupt, library, print};
+use crate::{exports, host_guard, interrupt, library, print};
 
 /// Where the reference service keeps its data, below the working directory.
 const LAB_DIRECTORY: &str = ".tenfold/single-box";
+
+/// How the stages are spoken to, for flags that don't go with it.
+const STAGES_SCHEME: &str = "http://127.0.0.1";
 
 /// Files that a run needs open beside its users' connections.
 const OTHER_FILES: u64 = 64;
@@ -38,13 +42,17 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Met);
     }
+    exports::check(&arguments.export)?;
     let scenario = within_limits(scenario, arguments.users)?;
     // A target that can't be used is told before anything is begun.
-    if let Some(target) = &arguments.target {
-        target.parse::<tenfold_loadgen::Target>()?;
+    let dial = arguments.connecting.options()?;
+    let target = arguments.target.as_deref().unwrap_or(STAGES_SCHEME);
+    target.parse::<Target>()?.with(dial.clone())?;
+    if dial.tls.insecure {
+        print::note("note: certificates are not verified (--insecure): who answers may be anybody");
     }
     let interrupt = interrupt::catch()?;
-    let (destination, lab) = destination(arguments)?;
+    let (destination, lab) = destination(arguments, dial)?;
     let path = arguments
         .out
         .clone()
@@ -68,12 +76,14 @@ fn run_into(
     interrupt: tenfold_loadgen::Interrupt,
 ) -> anyhow::Result<Exit> {
     run_dir.write_manifest(&describe(arguments, &scenario, destination))?;
-    let phases = scenario
-        .phases
-        .iter()
-        .map(|phase| phase.name.clone())
-        .collect();
-    let mut live = Live::new(phases, scenario.duration());
+    let plan = Plan::of(&scenario, &destination.cleared.target().to_string());
+    let mut live = match Live::new(plan, arguments.no_live, arguments.metrics_listen) {
+        Ok(live) => live,
+        Err(error) => {
+            discard(run_dir);
+            return Err(error);
+        }
+    };
     let with_profile = !arguments.no_profile;
     let measured = measure(
         scenario,
@@ -108,11 +118,18 @@ fn run_into(
             print::colour(),
         ))?;
     }
+    if recording.counts.aborted.is_some()
+        && let Some(words) = &recording.counts.interrupted
+    {
+        print::note(words);
+    }
     print::note(&format!(
         "report: {}",
         run_dir.file("report.html").display()
     ));
-    Ok(Exit::of(&summary, recording.counts.interrupted.is_some()))
+    exports::step_summary(&summary);
+    exports::write(&arguments.export, &run, &summary)?;
+    Ok(Exit::of(&summary, &recording.counts))
 }
 
 /// Takes away the directory of a run that sent nothing; what can't be removed stays.
@@ -163,11 +180,17 @@ fn within_limits(scenario: Scenario, asked: Option<u32>) -> anyhow::Result<Scena
 }
 
 /// Finds what to send to: the target that was given, or the reference service, which is started.
-fn destination(arguments: &RunArguments) -> anyhow::Result<(Destination, Option<Lab>)> {
+fn destination(
+    arguments: &RunArguments,
+    dial: DialOptions,
+) -> anyhow::Result<(Destination, Option<Lab>)> {
     if let Some(target) = &arguments.target {
         let destination = Destination {
-            target: target.clone(),
-            admin: arguments.admin.clone(),
+            cleared: host_guard::clear(
+                target.parse::<Target>()?.with(dial)?,
+                arguments.admin.as_deref(),
+                &arguments.i_may_test_this_host,
+            )?,
             stage: None,
             shared_host: is_this_host(target),
             pid: None,
@@ -190,10 +213,7 @@ fn destination(arguments: &RunArguments) -> anyhow::Result<(Destination, Option<
     let lab = tenfold_lab::up(stage, &options)?;
     let address = lab.address().context("the stage has no box that listens")?;
     let destination = Destination {
-        target: format!("http://{address}"),
-        admin: lab
-            .admin_address()
-            .map(|address| format!("http://{address}")),
+        cleared: host_guard::Cleared::loopback(address, lab.admin_address(), dial)?,
         stage: Some(stage.name.to_owned()),
         shared_host: Some(true),
         pid: lab.boxes().first().map(tenfold_lab::LabBox::pid),
@@ -203,6 +223,10 @@ fn destination(arguments: &RunArguments) -> anyhow::Result<(Destination, Option<
 
 /// Tells whether a URL is of this machine, where its host is an address or `localhost`.
 fn is_this_host(target: &str) -> Option<bool> {
+    let parsed: Target = target.parse().ok()?;
+    if parsed.socket().is_some() {
+        return Some(true);
+    }
     let uri: http::Uri = target.parse().ok()?;
     let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
     if host == "localhost" {
@@ -212,7 +236,7 @@ fn is_this_host(target: &str) -> Option<bool> {
     address.is_loopback().then_some(true)
 }
 
-fn default_path(scenario: &str) -> PathBuf {
+pub(crate) fn default_path(scenario: &str) -> PathBuf {
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let name: String = scenario
         .chars()

@@ -41,6 +41,8 @@ impl Workplace {
         command
             .args(arguments)
             .current_dir(self.directory.path())
+            // What a person has allowed is no business of a test's.
+            .env("XDG_CONFIG_HOME", self.path("configuration"))
             .stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TENFOLD_")) {
             command.env_remove(name);

@@ -1,0 +1,222 @@
+//! What is asked of the generator, and whether it is met. Printed, never asserted: a noisy machine
+//! proves nothing.
+
+use serde::{Deserialize, Serialize};
+use tenfold_analysis::words;
+
+use crate::memory;
+use crate::peer::{TENFOLD, WRK2};
+use crate::precision::LOW_RATE;
+use crate::record::Record;
+use crate::server::Kind;
+use crate::table::Row;
+
+/// Processor time a request, over wrk2's.
+const COST_OF_WRK2: f64 = 1.0;
+
+/// The share of the rate that both must keep for their cost and lateness to be compared.
+const RATE_KEPT: f64 = 0.98;
+
+/// Why cost and lateness were not compared.
+const NOT_BOTH: &str = "wrk2 or tenfold was not measured, or did not keep the rate here";
+
+/// Lateness, over wrk2's.
+const LATENESS_OF_WRK2: f64 = 0.5;
+
+/// The 99th percentile of lateness at the low rate, in nanoseconds.
+const LAG_P99_NS: f64 = 150_000.0;
+
+/// The rate that one core sustains, per second.
+const SUSTAINED_PER_S: u32 = 90_000;
+
+/// The memory of a thousand users, in bytes.
+const MEMORY_BYTES: u64 = 64_000_000;
+
+/// How much memory may grow over a turn and still be called flat, in bytes.
+const GROWTH_BYTES: i64 = 1_000_000;
+
+/// The users that must be able to be idle.
+const IDLE_USERS: u32 = 10_000;
+
+/// Something that is asked of the generator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Bar {
+    /// What is asked.
+    pub(crate) asked: String,
+    /// What was measured.
+    pub(crate) measured: String,
+    /// Whether it is met; none where it could not be told.
+    pub(crate) met: Option<bool>,
+}
+
+impl Bar {
+    fn new(asked: String, measured: Option<(String, bool)>, else_why: &str) -> Self {
+        match measured {
+            Some((measured, met)) => Self {
+                asked,
+                measured,
+                met: Some(met),
+            },
+            None => Self {
+                asked,
+                measured: else_why.to_owned(),
+                met: None,
+            },
+        }
+    }
+
+    /// Says whether it is met.
+    pub(crate) fn outcome(&self) -> &'static str {
+        match self.met {
+            Some(true) => "met",
+            Some(false) => "missed",
+            None => "not told",
+        }
+    }
+}
+
+/// Holds what was measured against what is asked.
+pub(crate) fn bars(record: &Record) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    if let Some(table) = record
+        .tables
+        .iter()
+        .find(|table| table.server == Kind::Nginx)
+    {
+        // Where the machine is too slow for the rate, neither cost nor lateness is the generator's.
+        let kept = |row: &&Row| row.rate_per_s.median >= RATE_KEPT * f64::from(table.rate);
+        let (own, bar) = (
+            table.row(TENFOLD.name()).filter(kept),
+            table.row(WRK2.name()).filter(kept),
+        );
+        let cost = own.zip(bar).and_then(|(own, bar)| {
+            let ratio = own.of_wrk2?;
+            let said = format!(
+                "{} times wrk2's: {} against {}",
+                ratio.say(words::significant),
+                micro(own.cpu_us.median),
+                micro(bar.cpu_us.median)
+            );
+            Some((said, ratio.median <= COST_OF_WRK2))
+        });
+        let asked = format!(
+            "processor time a request at {} at most wrk2's",
+            words::rate(f64::from(table.rate))
+        );
+        bars.push(Bar::new(asked, cost, NOT_BOTH));
+        let lateness = own.zip(bar).and_then(|(own, bar)| {
+            let lag = own.lag_p50_ns?.median;
+            // What wrk2 tells beyond the time that the server takes is its own.
+            let wrk2 = (bar.p50_ns?.median - own.service_p50_ns?.median).max(0.0);
+            let said = format!(
+                "{} against {}",
+                words::duration_of(lag),
+                words::duration_of(wrk2)
+            );
+            Some((said, lag <= LATENESS_OF_WRK2 * wrk2))
+        });
+        let asked = "median lateness there at most half of wrk2's (its p50 less the service time)";
+        bars.push(Bar::new(asked.to_owned(), lateness, NOT_BOTH));
+    }
+    if let Some(precision) = &record.precision {
+        let lag = precision
+            .table
+            .row(TENFOLD.name())
+            .and_then(|row| row.lag_p99_ns);
+        let lag = lag.map(|lag| (lag.say(words::duration_of), lag.median < LAG_P99_NS));
+        let (low, most) = (
+            words::rate(f64::from(LOW_RATE)),
+            words::duration_of(LAG_P99_NS),
+        );
+        bars.push(Bar::new(
+            format!("lag p99 at {low} under {most}"),
+            lag,
+            "it was not told",
+        ));
+    }
+    if let Some(best) = record
+        .maxima
+        .iter()
+        .max_by_key(|maximum| maximum.sustained_per_s)
+    {
+        let sustained = best.sustained_per_s.map(|rate| {
+            let said = format!(
+                "{} against {}",
+                words::rate(f64::from(rate)),
+                best.server.name()
+            );
+            (said, rate >= SUSTAINED_PER_S)
+        });
+        let asked = format!(
+            "one core sustains {} against the fastest server",
+            words::rate(f64::from(SUSTAINED_PER_S))
+        );
+        bars.push(Bar::new(
+            asked,
+            sustained,
+            "no rate that was tried was sustained",
+        ));
+    }
+    if let Some(memory) = &record.memory {
+        let peak = memory.turn.peak_memory_bytes;
+        let asked = format!(
+            "peak memory of {} users under {}",
+            words::count(u64::from(memory::USERS)),
+            megabytes(MEMORY_BYTES as f64)
+        );
+        bars.push(Bar::new(
+            asked,
+            Some((megabytes(peak as f64), peak < MEMORY_BYTES)),
+            "",
+        ));
+        let growth = memory.growth_bytes.map(|growth| {
+            let said = format!(
+                "{} more in the last quarter",
+                megabytes(growth.max(0) as f64)
+            );
+            (said, growth <= GROWTH_BYTES)
+        });
+        bars.push(Bar::new(
+            "memory flat over time".to_owned(),
+            growth,
+            "the turn was too short",
+        ));
+    }
+    if let Some(scale) = &record.scale {
+        let idle = scale
+            .by_idle_users
+            .iter()
+            .find(|turn| turn.users == IDLE_USERS);
+        let idle = idle.map(|turn| {
+            let (failed, opened) = (turn.told.failed.unwrap_or(0), turn.told.connections);
+            let opened = opened.unwrap_or(0);
+            let said = format!(
+                "{} connections, {} failed, {}",
+                words::count(opened),
+                words::count(failed),
+                megabytes(turn.peak_memory_bytes as f64)
+            );
+            (said, failed == 0 && opened >= u64::from(IDLE_USERS))
+        });
+        let asked = format!(
+            "{} users, mostly idle, under the usual limit of files",
+            words::count(u64::from(IDLE_USERS))
+        );
+        bars.push(Bar::new(
+            asked,
+            idle,
+            "they could not be had; see what went wrong",
+        ));
+    }
+    bars
+}
+
+/// Says microseconds.
+fn micro(us: f64) -> String {
+    format!("{} µs", words::significant(us))
+}
+
+/// Says bytes in millions, as the bar counts them.
+pub(crate) fn megabytes(bytes: f64) -> String {
+    format!("{} MB", words::significant(bytes / 1e6))
+}

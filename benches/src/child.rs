@@ -1,0 +1,274 @@
+//! A process that the benchmark starts, and that never outlives it.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+
+use crate::interrupt::{Interrupt, Interrupted};
+
+/// The most that is read of what a process wrote, in bytes.
+const MOST_READ: u64 = 16 << 20;
+
+/// What a command runs within.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Confines {
+    /// The processor that it is held to; none for any.
+    pub(crate) processor: Option<usize>,
+    /// The limit on open files that it begins with, as a shell gives it; none for this process's.
+    pub(crate) open_files: Option<u64>,
+}
+
+impl Confines {
+    /// Puts a command within these confines, and lets the kernel kill it should this process die
+    /// without a chance to do so. Each program in front of it becomes the next one, so that the
+    /// process started is the command's own.
+    fn around(&self, command: &Command) -> Command {
+        let mut words: Vec<std::ffi::OsString> = Vec::new();
+        if on_path("setpriv").is_some() {
+            words.extend(["setpriv", "--pdeathsig", "KILL", "--"].map(Into::into));
+        }
+        if let (Some(limit), Some(_)) = (self.open_files, on_path("prlimit")) {
+            words.extend([
+                "prlimit".into(),
+                format!("--nofile={limit}:").into(),
+                "--".into(),
+            ]);
+        }
+        if let (Some(processor), Some(_)) = (self.processor, on_path("taskset")) {
+            words.extend(["taskset".into(), "-c".into(), processor.to_string().into()]);
+        }
+        words.push(command.get_program().to_owned());
+        words.extend(command.get_args().map(ToOwned::to_owned));
+        let mut confined = Command::new(&words[0]);
+        confined.args(&words[1..]);
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => confined.env(name, value),
+                None => confined.env_remove(name),
+            };
+        }
+        if let Some(directory) = command.get_current_dir() {
+            confined.current_dir(directory);
+        }
+        confined
+    }
+}
+
+/// A process with a group of its own. Dropping it kills the group.
+#[derive(Debug)]
+pub(crate) struct Child {
+    child: std::process::Child,
+    name: String,
+    output: PathBuf,
+    errors: PathBuf,
+    ended: Option<ExitStatus>,
+}
+
+impl Child {
+    /// Starts a command; what it writes goes to `NAME.out` and `NAME.err` in `directory`.
+    ///
+    /// Its standard input is a pipe that closes when the child is dropped or this process dies.
+    pub(crate) fn start(
+        name: &str,
+        command: &Command,
+        confines: &Confines,
+        directory: &Path,
+    ) -> anyhow::Result<Self> {
+        let (output, errors) = (
+            directory.join(format!("{name}.out")),
+            directory.join(format!("{name}.err")),
+        );
+        let create = |path: &Path| {
+            File::create(path).with_context(|| format!("could not write {}", path.display()))
+        };
+        let child = confines
+            .around(command)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(create(&output)?)
+            .stderr(create(&errors)?)
+            .spawn()
+            .with_context(|| format!("could not start {name}"))?;
+        Ok(Self {
+            child,
+            name: name.to_owned(),
+            output,
+            errors,
+            ended: None,
+        })
+    }
+
+    /// Its process id, until it is dropped.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Tells whether it has ended, without letting go of its process id.
+    pub(crate) fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.ended.is_some()
+            || self.process().is_some_and(|pid| {
+                !matches!(rustix::process::waitid(WaitId::Pid(pid), options), Ok(None))
+            })
+    }
+
+    /// Waits until it has ended, or for `most`; returns whether it did.
+    pub(crate) fn wait(&self, most: Duration, interrupt: &Interrupt) -> Result<bool, Interrupted> {
+        interrupt.wait(most, || self.has_ended())
+    }
+
+    /// Kills what is left of its group and returns how it ended.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        if let Some(status) = self.ended {
+            return status;
+        }
+        if let Some(group) = self.process() {
+            // It is gone where the process ended by itself and had no children.
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
+        let status = self.child.wait().unwrap_or_default();
+        self.ended = Some(status);
+        status
+    }
+
+    /// What it wrote to standard output so far.
+    pub(crate) fn output(&self) -> String {
+        read(&self.output)
+    }
+
+    /// What it wrote to standard error so far.
+    pub(crate) fn errors(&self) -> String {
+        read(&self.errors)
+    }
+
+    /// The last line that it wrote to standard error, or else to standard output, for a message.
+    pub(crate) fn last_words(&self) -> String {
+        let written = [self.errors(), self.output()];
+        let mut lines = written
+            .iter()
+            .filter_map(|text| text.lines().rev().find(|line| !line.trim().is_empty()));
+        let line = lines.next().map(str::trim);
+        // Messages are stored, and where things lay on this machine is nobody's business.
+        let folder = self
+            .output
+            .parent()
+            .map(|folder| format!("{}/", folder.display()));
+        line.map_or_else(
+            || format!("{} wrote nothing", self.name),
+            |line| {
+                line.replace(&folder.unwrap_or_default(), "")
+                    .chars()
+                    .take(200)
+                    .collect()
+            },
+        )
+    }
+
+    fn process(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Finds a program on `PATH`, and in the folders of programs for administrators.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders
+        .map(|folder| folder.join(program))
+        .find(|path| is_program(path))
+}
+
+/// Tells whether there is a file that may be run.
+pub(crate) fn is_program(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+fn read(path: &Path) -> String {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    if let Ok(file) = File::open(path) {
+        // What can't be read is as good as not written: it is only looked at.
+        let _ = file.take(MOST_READ).read_to_end(&mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn what_it_writes_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let command = shell("echo out; echo err >&2; exit 3");
+        let mut child =
+            Child::start("words", &command, &Confines::default(), directory.path()).unwrap();
+        assert!(
+            child
+                .wait(Duration::from_secs(20), &Interrupt::default())
+                .unwrap()
+        );
+        assert_eq!(child.end().code(), Some(3));
+        assert_eq!(
+            (child.output().as_str(), child.last_words().as_str()),
+            ("out\n", "err")
+        );
+    }
+
+    #[test]
+    fn its_children_die_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let command = shell("sleep 300 & echo $!; wait");
+        let child =
+            Child::start("parent", &command, &Confines::default(), directory.path()).unwrap();
+        let interrupt = Interrupt::default();
+        let told = interrupt.wait(Duration::from_secs(20), || child.output().ends_with('\n'));
+        assert!(told.unwrap());
+        let grandchild = format!("/proc/{}/stat", child.output().trim());
+        drop(child);
+        let gone = interrupt.wait(Duration::from_secs(20), || {
+            // A process that nobody has waited for yet is dead all the same.
+            std::fs::read_to_string(&grandchild).map_or(true, |stat| stat.contains(") Z "))
+        });
+        assert!(gone.unwrap());
+    }
+
+    #[test]
+    fn confines_hold() {
+        let directory = tempfile::tempdir().unwrap();
+        let confines = Confines {
+            processor: Some(0),
+            open_files: Some(64),
+        };
+        let child = Child::start(
+            "nproc",
+            &shell("nproc; ulimit -n"),
+            &confines,
+            directory.path(),
+        )
+        .unwrap();
+        assert!(
+            child
+                .wait(Duration::from_secs(20), &Interrupt::default())
+                .unwrap()
+        );
+        assert_eq!(child.output(), "1\n64\n");
+    }
+}

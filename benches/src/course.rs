@@ -1,0 +1,246 @@
+//! The course of the comparison, top to bottom.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+use crate::bar;
+use crate::child::is_program;
+use crate::cli::{GeneratorArguments, Part};
+use crate::interrupt::{Interrupt, Interrupted};
+use crate::peer::{self, PEERS, Pace, Peer, TENFOLD};
+use crate::record::{PeerEntry, RECORD_VERSION, Record, Settings};
+use crate::server::{Kind, Server};
+use crate::table::Ready;
+use crate::turn::Turn;
+use crate::workshop::Workshop;
+use crate::{install, maximum, memory, output, precision, scale, table};
+
+/// What the parts of the comparison share.
+#[derive(Debug)]
+pub(crate) struct Course<'a> {
+    pub(crate) workshop: &'a Workshop,
+    pub(crate) measured: Duration,
+    pub(crate) seed: u64,
+    mishaps: Vec<String>,
+}
+
+impl Course<'_> {
+    /// Tells what came of a turn. One that failed is noted, and the comparison goes on; an
+    /// interruption ends it.
+    pub(crate) fn note(
+        &mut self,
+        what: &str,
+        turn: anyhow::Result<Turn>,
+    ) -> anyhow::Result<Option<Turn>> {
+        match turn {
+            Ok(turn) => {
+                let lag = turn.told.lag_p99_ns.map_or_else(String::new, |ns| {
+                    format!(", lag p99 {}", tenfold_analysis::words::duration(ns))
+                });
+                tell(&format!(
+                    "{what}: {:.0}/s, {:.2} µs a request{lag}",
+                    turn.rate_per_s, turn.cpu_us
+                ));
+                Ok(Some(turn))
+            }
+            Err(error) if error.is::<Interrupted>() => Err(error),
+            Err(error) => {
+                let mishap = format!("{what}: {error:#}");
+                tell(&mishap);
+                self.mishaps.push(mishap);
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Compares, prints the table and stores it.
+pub(crate) fn run(arguments: &GeneratorArguments) -> anyhow::Result<()> {
+    let wanted = wanted(&arguments.peers)?;
+    let tenfold = tenfold(arguments.tenfold.as_ref(), &wanted)?;
+    let interrupt = Interrupt::catch()?;
+    // Peers that open a file for each connection do not raise their own limit.
+    tenfold_probe::limits::raise_open_files();
+    let workshop = Workshop::new(&arguments.cache, tenfold, !arguments.no_pin, interrupt)?;
+    let started_at = jiff::Timestamp::now();
+    let started = Instant::now();
+    let (peers, ready) = peers(&wanted, &workshop, !arguments.no_install)?;
+    let mut course = Course {
+        workshop: &workshop,
+        measured: Duration::from_secs(arguments.seconds()),
+        seed: arguments.seed,
+        mishaps: Vec::new(),
+    };
+    let mut record = Record {
+        version: RECORD_VERSION,
+        started_at: format!("{started_at:.0}"),
+        took_s: 0.0,
+        host: tenfold_probe::host::describe(),
+        settings: settings(arguments, &workshop),
+        peers,
+        bars: Vec::new(),
+        tables: Vec::new(),
+        precision: None,
+        maxima: Vec::new(),
+        memory: None,
+        scale: None,
+        mishaps: Vec::new(),
+    };
+    measure(arguments, &mut course, &ready, &mut record)?;
+    record.mishaps = course.mishaps;
+    record.took_s = started.elapsed().as_secs_f64();
+    record.bars = bar::bars(&record);
+    output::write(&record, &arguments.out)
+}
+
+fn measure(
+    arguments: &GeneratorArguments,
+    course: &mut Course<'_>,
+    ready: &[Ready],
+    record: &mut Record,
+) -> anyhow::Result<()> {
+    let (connections, rounds) = (arguments.connections, arguments.rounds());
+    let tenfold = ready.iter().find(|(peer, _)| peer.name() == TENFOLD.name());
+    for kind in Kind::ALL {
+        let server = Server::start(kind, course.workshop)?;
+        if arguments.wants(Part::Table) {
+            let rate = arguments.rate;
+            let table = table::measure(course, &server, ready, rate, connections, rounds)?;
+            record.tables.push(table);
+        }
+        let Some((_, tenfold)) = tenfold else {
+            continue;
+        };
+        if arguments.wants(Part::Max) {
+            let halvings = if arguments.quick { 1 } else { 5 };
+            record
+                .maxima
+                .push(maximum::measure(course, &server, tenfold, halvings)?);
+        }
+        if kind != Kind::Nginx {
+            continue;
+        }
+        if arguments.wants(Part::Precision) {
+            let open: Vec<Ready> = ready
+                .iter()
+                .filter(|(peer, _)| peer.pace() == Pace::Open)
+                .cloned()
+                .collect();
+            let precision = precision::measure(course, &server, &open, connections, rounds)?;
+            record.precision = Some(precision);
+        }
+        if arguments.wants(Part::Memory) {
+            let lasts = Duration::from_secs(if arguments.quick { 10 } else { 60 });
+            record.memory = memory::measure(course, &server, tenfold, lasts)?;
+        }
+        if arguments.wants(Part::Scale) {
+            let most = record
+                .maxima
+                .iter()
+                .filter_map(|maximum| maximum.sustained_per_s)
+                .max();
+            let quick = arguments.quick;
+            record.scale = Some(scale::measure(course, &server, ready, most, quick)?);
+        }
+    }
+    Ok(())
+}
+
+fn settings(arguments: &GeneratorArguments, workshop: &Workshop) -> Settings {
+    Settings {
+        rounds: arguments.rounds(),
+        seconds: arguments.seconds(),
+        rate: arguments.rate,
+        connections: arguments.connections,
+        seed: arguments.seed,
+        quick: arguments.quick,
+        pinned: workshop.is_pinned(),
+        servers: Kind::ALL.to_vec(),
+    }
+}
+
+/// Finds the peers that were named; all of them where none was.
+fn wanted(names: &[String]) -> anyhow::Result<Vec<&'static dyn Peer>> {
+    if names.is_empty() {
+        return Ok(PEERS.to_vec());
+    }
+    for name in names {
+        if peer::named(name).is_none() {
+            let known = PEERS.map(Peer::name).join(", ");
+            bail!("there is no peer called {name:?}; there are {known}");
+        }
+    }
+    let named = |peer: &&dyn Peer| names.iter().any(|name| name == peer.name());
+    Ok(PEERS.into_iter().filter(named).collect())
+}
+
+/// Finds the binary of Tenfold, where it is wanted.
+fn tenfold(given: Option<&PathBuf>, wanted: &[&dyn Peer]) -> anyhow::Result<PathBuf> {
+    let path = match given {
+        Some(path) => path.clone(),
+        None => {
+            let own = std::env::current_exe().context("could not find this program")?;
+            own.with_file_name("tenfold")
+        }
+    };
+    if wanted.iter().any(|peer| peer.name() == TENFOLD.name()) && !is_program(&path) {
+        bail!(
+            "there is no program at {}; build it with `cargo build --release -p tenfold`, or give \
+             --tenfold",
+            path.display()
+        );
+    }
+    Ok(path.canonicalize().unwrap_or(path))
+}
+
+/// Finds or installs the peers; those that can't be had are told with the reason.
+fn peers(
+    wanted: &[&'static dyn Peer],
+    workshop: &Workshop,
+    install: bool,
+) -> anyhow::Result<(Vec<PeerEntry>, Vec<Ready>)> {
+    let (mut entries, mut ready) = (Vec::new(), Vec::new());
+    for peer in wanted {
+        let found = install::find(*peer, workshop, install)?;
+        if let Err(why) = &found {
+            tell(&format!("without {}: {why}", peer.name()));
+        }
+        entries.push(PeerEntry {
+            name: peer.name().to_owned(),
+            pace: peer.pace(),
+            note: peer.note().to_owned(),
+            missing: found.as_ref().err().cloned(),
+        });
+        ready.extend(found.ok().map(|program| (*peer, program)));
+    }
+    if ready.is_empty() {
+        bail!("none of the peers could be had");
+    }
+    Ok((entries, ready))
+}
+
+/// Tells how far it has come.
+fn tell(line: &str) {
+    // Who has closed it does not want to know.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_come_in_the_order_of_the_table() {
+        let named = wanted(&["wrk".to_owned(), "tenfold".to_owned()]).unwrap();
+        assert_eq!(
+            named.iter().map(|peer| peer.name()).collect::<Vec<_>>(),
+            ["tenfold", "wrk"]
+        );
+        assert_eq!(wanted(&[]).unwrap().len(), PEERS.len());
+        let error = wanted(&["wkr".to_owned()]).err().unwrap().to_string();
+        assert!(error.contains("wkr") && error.contains("h2load"), "{error}");
+    }
+}

@@ -79,12 +79,13 @@ pub(crate) enum Command {
 }
 
 /// Exit codes: 0 met; 99 an SLO was missed; 104 bad configuration; 105 interrupted; 107 the target
-/// could not be reached or a component failed; 120 the measurement is invalid.
+/// could not be reached or a component failed; 120 the measurement is invalid; 121 an objective could
+/// not be judged.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 met; 99 an SLO was missed; 104 bad configuration; \
     105 interrupted; 107 the target could not be reached or a component failed; \
-    120 the measurement is invalid"
+    120 the measurement is invalid; 121 an objective could not be judged"
 )]
 pub(crate) struct RunArguments {
     /// A scenario file, or the name of one of the library

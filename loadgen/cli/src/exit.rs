@@ -24,23 +24,27 @@ pub(crate) enum Exit {
     Interrupted,
     /// The measurement can't be trusted.
     Invalid,
+    /// No objective was missed, but one could not be judged.
+    Inconclusive,
     /// Something else went wrong, and was told.
     Failed,
 }
 
 impl Exit {
     /// How a run ended whose summary this is.
+    ///
+    /// What an invalid measurement says of the service counts for nothing, also where a rule has ended
+    /// the run for it. An objective that could not be judged has not been met.
     pub(crate) fn of(summary: &Summary, counts: &Counts) -> Self {
-        if counts.aborted.is_some() {
-            Exit::SloMissed
-        } else if counts.interrupted.is_some() {
-            Exit::Interrupted
-        } else if summary.verdict.measurement == MeasurementVerdict::Invalid {
-            Exit::Invalid
-        } else if summary.verdict.slo == SloVerdict::Missed {
-            Exit::SloMissed
-        } else {
-            Exit::Met
+        if counts.interrupted.is_some() && counts.aborted.is_none() {
+            return Exit::Interrupted;
+        }
+        match (summary.verdict.measurement, summary.verdict.slo) {
+            (MeasurementVerdict::Invalid, _) => Exit::Invalid,
+            _ if counts.aborted.is_some() => Exit::SloMissed,
+            (_, SloVerdict::Missed) => Exit::SloMissed,
+            (_, SloVerdict::NotJudged) if !summary.rules.is_empty() => Exit::Inconclusive,
+            (_, SloVerdict::Met | SloVerdict::NotJudged) => Exit::Met,
         }
     }
 
@@ -51,6 +55,7 @@ impl Exit {
             Exit::SloMissed => 99,
             Exit::Interrupted => 105,
             Exit::Invalid => 120,
+            Exit::Inconclusive => 121,
         }
     }
 }

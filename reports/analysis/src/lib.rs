@@ -1,7 +1,7 @@
 //! Statistics, verdicts and findings: pure functions over runs.
 //!
 //! [`summarise`] makes of a run what is quoted of it, [`charts`] what is drawn of it, and [`compare`]
-//! what sets several apart. Nothing here reads a file or a clock; reports format what is returned and
+//! what sets several apart. [`gate`] says whether one build is slower than another. Nothing here reads a file or a clock; reports format what is returned and
 //! compute nothing.
 
 mod arrivals;
@@ -9,6 +9,7 @@ mod charts;
 mod comparison;
 mod distribution;
 mod findings;
+pub mod gate;
 mod generator;
 mod hot_keys;
 mod identities;

@@ -1,14 +1,17 @@
 //! Statistics, verdicts and findings: pure functions over runs.
 //!
 //! [`summarise`] makes of a run what is quoted of it, [`charts`] what is drawn of it, and [`compare`]
-//! what sets several apart. Nothing here reads a file or a clock; reports format what is returned and
+//! what sets several apart. [`gate`] says whether one build is slower than another, and
+//! [`change_points`](change_points()) when a history of runs changed. Nothing here reads a file or a clock; reports format what is returned and
 //! compute nothing.
 
 mod arrivals;
+mod change_points;
 mod charts;
 mod comparison;
 mod distribution;
 mod findings;
+pub mod gate;
 mod generator;
 mod hot_keys;
 mod identities;
@@ -28,6 +31,7 @@ mod window;
 pub mod words;
 
 pub use arrivals::Arrivals;
+pub use change_points::{ChangePoint, ChangePointSettings, change_points};
 pub use charts::{
     Charts, Cores, HeatMap, InFlight, LatencyOverTime, PercentileCurve, PercentilePoint, PhaseBand,
     RatesOverTime, charts,

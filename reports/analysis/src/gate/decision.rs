@@ -1,0 +1,128 @@
+//! What the rounds so far show, over all metrics.
+
+use serde::{Deserialize, Serialize};
+
+use crate::gate::failures::{self, FailureResult};
+use crate::gate::holm::holm;
+use crate::gate::looks::Look;
+use crate::gate::metric::{self, MetricResult, Role};
+use crate::gate::plan::Plan;
+use crate::gate::round::Round;
+
+/// Whether a change may pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateVerdict {
+    /// It is no slower than tolerated.
+    Pass,
+    /// It is slower.
+    Fail,
+    /// Neither is shown.
+    #[default]
+    Inconclusive,
+}
+
+/// What the rounds show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The verdict over all gated metrics and failures.
+    pub verdict: GateVerdict,
+    /// Number of rounds judged.
+    pub rounds: usize,
+    /// The look whose alpha it spent.
+    pub look: Look,
+    /// What they say of each metric, in the plan's order.
+    pub metrics: Vec<MetricResult>,
+    /// What they say of failures, where those are judged.
+    pub failures: Option<FailureResult>,
+    /// What the verdict rests on, in sentences.
+    pub reasons: Vec<String>,
+}
+
+/// Judges the rounds at the alpha of the first look that is not yet past.
+///
+/// For use at a planned look, as [`crate::gate::next`] does, or once where the rounds end between two;
+/// looking in between and going on would spend alpha that nobody planned. It fails where any gated
+/// test does, Holm's correction over all of them; is inconclusive where any is; and passes where all
+/// do and at least one gated metric was measured. Improvements are a family of their own, at the same
+/// level.
+pub fn decide(rounds: &[Round], plan: &Plan) -> Decision {
+    let look = plan.look_for(rounds.len());
+    let mut metrics: Vec<MetricResult> = plan
+        .metrics()
+        .iter()
+        .map(|metric| metric::measure(metric, rounds, plan, look))
+        .collect();
+    let mut failures = plan.failures().map(|rule| failures::measure(rule, rounds));
+    adjust(&mut metrics, failures.as_mut());
+    for result in &mut metrics {
+        metric::judge(result, rounds.len(), look.alpha);
+    }
+    if let Some(failures) = &mut failures {
+        failures::judge(failures, look.alpha);
+    }
+    let (verdict, reasons) = overall(&metrics, failures.as_ref());
+    Decision {
+        verdict,
+        rounds: rounds.len(),
+        look,
+        metrics,
+        failures,
+        reasons,
+    }
+}
+
+/// Adjusts the p-values of the gated tests for one another, each direction for itself.
+fn adjust(metrics: &mut [MetricResult], failures: Option<&mut FailureResult>) {
+    let gated = metrics
+        .iter_mut()
+        .filter(|result| result.metric.role == Role::Gated)
+        .map(|result| (&mut result.p_slower_adjusted, &mut result.p_faster_adjusted));
+    let failures = failures
+        .filter(|result| result.rule.role == Role::Gated)
+        .map(|result| (&mut result.p_more_adjusted, &mut result.p_fewer_adjusted));
+    let (worse, better): (Vec<_>, Vec<_>) = gated.chain(failures).unzip();
+    for family in [worse, better] {
+        let adjusted = holm(&family.iter().map(|p| **p).collect::<Vec<_>>());
+        for (p, adjusted) in family.into_iter().zip(adjusted) {
+            *p = adjusted;
+        }
+    }
+}
+
+fn overall(
+    metrics: &[MetricResult],
+    failures: Option<&FailureResult>,
+) -> (GateVerdict, Vec<String>) {
+    let gated_metrics = metrics
+        .iter()
+        .filter(|result| result.metric.role == Role::Gated)
+        .map(|result| {
+            (
+                result.metric.name.as_str(),
+                result.verdict,
+                result.reason.as_str(),
+            )
+        });
+    let gated_failures = failures
+        .filter(|result| result.rule.role == Role::Gated)
+        .map(|result| ("failures", result.verdict, result.reason.as_str()));
+    let of_metrics = gated_metrics.clone().count();
+    let gated: Vec<_> = gated_metrics.chain(gated_failures).collect();
+    let reasons = |verdict| {
+        let telling = gated.iter().filter(|(_, own, _)| *own == verdict);
+        telling
+            .map(|(name, _, reason)| format!("{name}: {reason}"))
+            .collect()
+    };
+    for verdict in [GateVerdict::Fail, GateVerdict::Inconclusive] {
+        if gated.iter().any(|(_, own, _)| *own == verdict) {
+            return (verdict, reasons(verdict));
+        }
+    }
+    if of_metrics == 0 {
+        let reason = "no metric is gated, so that nothing is shown".to_owned();
+        return (GateVerdict::Inconclusive, vec![reason]);
+    }
+    (GateVerdict::Pass, reasons(GateVerdict::Pass))
+}

@@ -1,0 +1,288 @@
+//! What is judged, fixed before the first round.
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::gate::detectable::least_rounds;
+use crate::gate::failures::FailureRule;
+use crate::gate::looks::{Look, looks};
+use crate::gate::metric::{Metric, Role};
+use crate::gate::settings::Settings;
+
+/// What is judged, fixed before the first round: levels hold only for tests chosen without regard to
+/// their outcome.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    settings: Settings,
+    metrics: Vec<Metric>,
+    failures: Option<FailureRule>,
+    looks: Vec<Look>,
+}
+
+/// Why a plan cannot hold what it is asked to.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum PlanError {
+    /// A setting lies outside its range.
+    #[error("could not plan a gate: {name} is {value}; give a number {range}")]
+    OutOfRange {
+        /// The setting.
+        name: String,
+        /// What it is.
+        value: f64,
+        /// What it must be.
+        range: &'static str,
+    },
+    /// The looks do not rise from at least one round.
+    #[error("could not plan a gate: looks after {looks:?} rounds do not rise; give rising numbers")]
+    Looks {
+        /// The looks.
+        looks: Vec<usize>,
+    },
+    /// Two metrics have the same name.
+    #[error("could not plan a gate: two metrics are named {name:?}; give each a name of its own")]
+    SameName {
+        /// The name.
+        name: String,
+    },
+    /// No outcome of the last look could fail.
+    #[error(
+        "could not plan a gate: {rounds} rounds can never be significant at {alpha} among {tests} tests; \
+         plan at least {least}"
+    )]
+    TooFewRounds {
+        /// The rounds of the last look.
+        rounds: usize,
+        /// The level of the last look.
+        alpha: f64,
+        /// The tests that share it.
+        tests: usize,
+        /// The rounds that could be.
+        least: usize,
+    },
+}
+
+impl Plan {
+    /// Plans a gate.
+    ///
+    /// # Errors
+    /// Where a setting is out of range, looks do not rise, names repeat, or the last look is too early
+    /// for any of its tests to be significant.
+    pub fn new(
+        settings: Settings,
+        metrics: Vec<Metric>,
+        failures: Option<FailureRule>,
+    ) -> Result<Self, PlanError> {
+        check(&settings, &metrics, failures)?;
+        let looks = looks(settings.alpha, &settings.looks, settings.split);
+        let plan = Self {
+            settings,
+            metrics,
+            failures,
+            looks,
+        };
+        let last = plan.last_look();
+        let least = least_rounds(last.alpha / plan.tests() as f64);
+        if last.rounds < least {
+            return Err(PlanError::TooFewRounds {
+                rounds: last.rounds,
+                alpha: last.alpha,
+                tests: plan.tests(),
+                least,
+            });
+        }
+        Ok(plan)
+    }
+
+    /// What the gate is asked to hold.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The metrics, in the order in which they are told.
+    pub fn metrics(&self) -> &[Metric] {
+        &self.metrics
+    }
+
+    /// How failures are judged, where they are.
+    pub fn failures(&self) -> Option<FailureRule> {
+        self.failures
+    }
+
+    /// The planned looks.
+    pub fn looks(&self) -> &[Look] {
+        &self.looks
+    }
+
+    /// The number of tests that share a look's alpha, at least 1.
+    pub fn tests(&self) -> usize {
+        let metrics = self.metrics.iter().map(|metric| metric.role);
+        let failures = self.failures.map(|rule| rule.role);
+        let gated = metrics.chain(failures).filter(|role| *role == Role::Gated);
+        gated.count().max(1)
+    }
+
+    /// The look whose alpha a decision after so many rounds spends: the first not yet past.
+    pub(crate) fn look_for(&self, rounds: usize) -> Look {
+        let coming = self.looks.iter().find(|look| look.rounds >= rounds);
+        coming.copied().unwrap_or_else(|| self.last_look())
+    }
+
+    pub(crate) fn last_look(&self) -> Look {
+        // A plan has looks; without any, nothing can ever be significant.
+        self.looks.last().copied().unwrap_or(Look {
+            rounds: 0,
+            alpha: 0.0,
+        })
+    }
+
+    /// The same plan with other metrics; fewer of them gated than before.
+    pub(crate) fn with_metrics(&self, metrics: Vec<Metric>) -> Self {
+        Self {
+            metrics,
+            ..self.clone()
+        }
+    }
+}
+
+fn check(
+    settings: &Settings,
+    metrics: &[Metric],
+    failures: Option<FailureRule>,
+) -> Result<(), PlanError> {
+    let share = |value: f64| value > 0.0 && value < 1.0;
+    let positive = |value: f64| value > 0.0 && value.is_finite();
+    within("alpha", settings.alpha, "above 0, below 0.5", |v| {
+        v > 0.0 && v < 0.5
+    })?;
+    within("power", settings.power, "above 0, below 1", share)?;
+    let effects = [
+        ("min_effect", Some(settings.min_effect)),
+        ("tolerance", settings.tolerance),
+        ("fail_above", settings.fail_above),
+    ];
+    for (name, effect) in effects {
+        within(name, effect.unwrap_or(1.0), "above 0", positive)?;
+    }
+    let rising = settings.looks.windows(2).all(|pair| pair[0] < pair[1]);
+    if !rising || settings.looks.first().is_none_or(|first| *first == 0) {
+        return Err(PlanError::Looks {
+            looks: settings.looks.clone(),
+        });
+    }
+    for (index, metric) in metrics.iter().enumerate() {
+        let name = &metric.name;
+        within(
+            &format!("the limit of {name}"),
+            metric.limit.unwrap_or(1.0),
+            "above 0",
+            positive,
+        )?;
+        within(
+            &format!("the floor of {name}"),
+            metric.floor,
+            "of 0 or more",
+            |floor| floor >= 0.0 && floor.is_finite(),
+        )?;
+        if metrics[..index].iter().any(|other| other.name == *name) {
+            return Err(PlanError::SameName { name: name.clone() });
+        }
+    }
+    let limit = failures.map_or(0.0, |rule| rule.limit);
+    within(
+        "the limit of failures",
+        limit,
+        "of 0 or more, below 1",
+        |v| (0.0..1.0).contains(&v),
+    )
+}
+
+fn within(
+    name: &str,
+    value: f64,
+    range: &'static str,
+    is_within: impl Fn(f64) -> bool,
+) -> Result<(), PlanError> {
+    if is_within(value) {
+        return Ok(());
+    }
+    Err(PlanError::OutOfRange {
+        name: name.to_owned(),
+        value,
+        range,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cpu() -> Vec<Metric> {
+        vec![Metric::gated("cpu", "ns")]
+    }
+
+    #[test]
+    fn a_plan_that_can_hold_nothing_is_refused() {
+        let refused =
+            |settings: Settings| Plan::new(settings, cpu(), None).unwrap_err().to_string();
+        let default = Settings::default;
+        for (settings, part) in [
+            (
+                Settings {
+                    alpha: 0.0,
+                    ..default()
+                },
+                "alpha is 0; give a number above 0",
+            ),
+            (
+                Settings {
+                    power: 1.0,
+                    ..default()
+                },
+                "power is 1",
+            ),
+            (
+                Settings {
+                    tolerance: Some(-0.1),
+                    ..default()
+                },
+                "tolerance is -0.1",
+            ),
+            (
+                Settings {
+                    looks: vec![],
+                    ..default()
+                },
+                "do not rise",
+            ),
+            (
+                Settings {
+                    looks: vec![12, 12],
+                    ..default()
+                },
+                "do not rise",
+            ),
+            (
+                Settings {
+                    looks: vec![6],
+                    ..default()
+                },
+                "6 rounds can never be significant at 0.01",
+            ),
+        ] {
+            let message = refused(settings);
+            assert!(message.contains(part), "{message}");
+        }
+        let twice = [cpu(), cpu()].concat();
+        let error = Plan::new(default(), twice, None).unwrap_err();
+        assert!(matches!(error, PlanError::SameName { .. }));
+    }
+
+    #[test]
+    fn a_decision_between_looks_spends_what_the_next_one_would() {
+        let plan = Plan::new(Settings::default(), cpu(), None).unwrap();
+        for (rounds, look) in [(0, 16), (16, 16), (17, 28), (40, 40), (99, 40)] {
+            assert_eq!(plan.look_for(rounds).rounds, look);
+        }
+        assert_eq!(plan.tests(), 1);
+    }
+}

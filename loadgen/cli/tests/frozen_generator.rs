@@ -33,19 +33,23 @@ impl Frozen {
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped())
             .spawn()
-            .unwrap();
+            .expect("it starts");
         let pid = Pid::from_child(&generator);
         std::thread::sleep(Duration::from_secs(5));
-        kill_process(pid, Signal::STOP).unwrap();
+        kill_process(pid, Signal::STOP).expect("it runs");
         std::thread::sleep(Duration::from_secs(2));
-        kill_process(pid, Signal::CONT).unwrap();
-        let ended = Ended::of(generator.wait_with_output().unwrap()).expect(120);
+        kill_process(pid, Signal::CONT).expect("it stands still");
+        let ended = Ended::of(generator.wait_with_output().expect("it ends")).expect(120);
         assert!(ended.stdout.contains("invalid"), "{}", ended.stdout);
 
         let summary = read_json(&place.path("run/summary.json"));
-        let ns = |pointer: &str| summary.pointer(pointer).unwrap().as_f64().unwrap();
-        assert_eq!(summary.pointer("/verdict/measurement").unwrap(), "invalid");
-        let reasons = summary.pointer("/verdict/reasons").unwrap().to_string();
+        let ns = |pointer: &str| {
+            let value = summary.pointer(pointer).and_then(|value| value.as_f64());
+            value.expect("it is told")
+        };
+        let verdict = &summary["verdict"];
+        assert_eq!(verdict["measurement"], "invalid");
+        let reasons = verdict["reasons"].to_string();
         assert!(reasons.contains("lag"), "{reasons}");
         // A fifth of the arrivals were due while the generator stood still.
         assert!(ns("/latency_ns/lag/p99") > 1.5e9, "{summary:#}");

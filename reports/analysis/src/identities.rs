@@ -10,10 +10,12 @@ use crate::words;
 const LITTLE_TOLERANCE: f64 = 0.02;
 
 /// Failures after which the service may not have counted the request.
-const PERHAPS_UNSEEN: [&str; 6] = [
+const PERHAPS_UNSEEN: [&str; 8] = [
     "connect",
+    "tls",
     "connection",
     "timeout",
+    "lost_user",
     "unsendable",
     "missing_variable",
     "script",

@@ -36,7 +36,10 @@ pub enum MergeError {
         what: &'static str,
     },
     /// One was given twice.
-    #[error("could not merge {one} and {other}: they are one and the same run; name each run once")]
+    #[error(
+        "could not merge {one} and {other}: they are one and the same run, or one is a part of the \
+         other; name each run once"
+    )]
     Same {
         /// The first.
         one: PathBuf,
@@ -163,8 +166,31 @@ fn unseeded(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Whether two runs are the same one, or hold the same one as a part: merged, it would count twice.
 fn is_same(one: &Run, other: &Run) -> bool {
-    one.manifest == other.manifest && one.counts == other.counts
+    let is_merged = |run: &Run| !run.manifest.merged_from.is_empty();
+    if !is_merged(one) && !is_merged(other) {
+        return one.manifest == other.manifest && one.counts == other.counts;
+    }
+    let others = parts(other);
+    parts(one).iter().any(|part| {
+        others.iter().any(|other| {
+            // Not by their paths: a run may have been moved since.
+            (
+                part.seed,
+                &part.started_at,
+                &part.host,
+                part.sent,
+                part.lag_p99_ns,
+            ) == (
+                other.seed,
+                &other.started_at,
+                &other.host,
+                other.sent,
+                other.lag_p99_ns,
+            )
+        })
+    })
 }
 
 fn manifest(runs: &[Run]) -> Manifest {

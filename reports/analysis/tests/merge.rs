@@ -245,6 +245,12 @@ fn what_does_not_belong_together_is_refused() {
     );
     let twice = merge(&[one.clone(), one.clone()]).unwrap_err().to_string();
     assert!(twice.contains("one and the same run"), "{twice}");
+    let merged = merge(&[one.clone(), other.clone()]).unwrap();
+    let told = merge(&[merged, other.clone()]).unwrap_err().to_string();
+    assert!(
+        told.contains("one and the same run, or one is a part of the other"),
+        "{told}"
+    );
     let mut longer = other.clone();
     longer.manifest.phases[1].duration_ns += 1;
     let told = merge(&[one.clone(), longer]).unwrap_err().to_string();

@@ -381,3 +381,53 @@ proptest! {
         prop_assert!(plain.records().is_sorted_by_key(|record| record.at_us));
     }
 }
+
+#[test]
+fn no_format_stores_a_secret() {
+    let target = "/a;jsessionid=TSLOG1?token=TSLOG1&q=1";
+    let apache = format!(r#"h - - [17/May/2015:10:05:03 +0000] "GET {target} HTTP/1.1" 200 1"#);
+    let combined = format!(r#"{apache} "-" "x""#);
+    let alb = format!(
+        r#"http 2018-07-02T22:23:00.186641Z app/lb/1 192.168.131.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 "GET http://a.example:80{target} HTTP/1.1" "curl/7.46.0" - -"#
+    );
+    let cloudfront = "#Fields: date time cs-method cs-uri-stem cs-uri-query sc-status\n\
+        2019-12-04\t21:02:31\tGET\t/a;jsessionid=TSLOG1\ttoken=TSLOG1&q=1\t200";
+    let own = "1431857103.250 GET /a;jsessionid=TSLOG1 token=TSLOG1&q=1 200";
+    let apache_own = "[17/May/2015:10:05:03 +0000] GET /a;jsessionid=TSLOG1?token=TSLOG1&q=1";
+    for (format, line) in [
+        (None, apache.as_str()),
+        (None, &combined),
+        (None, &alb),
+        (None, cloudfront),
+        (Some("common"), &apache),
+        (Some("combined"), &combined),
+        (Some("nginx"), &combined),
+        (Some("alb"), &alb),
+        (Some("cloudfront"), cloudfront),
+        (Some("$msec $request_method $uri $args $status"), own),
+        (Some("%t %m %U%q"), apache_own),
+    ] {
+        let options = ReadOptions {
+            format: format.map(|format| Format::parse(format).unwrap()),
+            ..ReadOptions::default()
+        };
+        let broken = format!("{line}\nbroken {target}\n");
+        let log = AccessLog::read_from(broken.as_bytes(), "test.log", &options).unwrap();
+        let request = log.records().next().unwrap().request.unwrap();
+        assert_eq!(
+            request.target, "/a;jsessionid=MASKED?token=MASKED&q=1",
+            "{format:?}"
+        );
+        let summary = log.summary();
+        assert_eq!(summary.broken, 1);
+        let shown = format!("{summary}{}", serde_json::to_string(&summary).unwrap());
+        assert!(!shown.contains("TSLOG1"), "{shown}");
+    }
+    let error = read(format!("GET {target}").as_bytes())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("MASKED") && !error.contains("TSLOG1"),
+        "{error}"
+    );
+}

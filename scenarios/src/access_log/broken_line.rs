@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::secret::masked_text;
+
 /// A line that could not be read, and why.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct BrokenLine {
@@ -9,7 +11,7 @@ pub struct BrokenLine {
     pub line: u64,
     /// What is wrong with it.
     pub reason: String,
-    /// How it begins, with what can't be printed escaped.
+    /// How it begins, with what can't be printed escaped and what may be a secret masked.
     pub text: String,
 }
 
@@ -19,7 +21,7 @@ const QUOTED_BYTES: usize = 100;
 impl BrokenLine {
     pub(crate) fn new(line: u64, reason: String, bytes: &[u8]) -> Self {
         let start = &bytes[..bytes.len().min(QUOTED_BYTES)];
-        let mut text: String = String::from_utf8_lossy(start)
+        let mut text: String = masked_text(&String::from_utf8_lossy(start))
             .chars()
             .flat_map(|c| {
                 // A log is written by strangers: its control characters stay off the terminal.

@@ -16,7 +16,7 @@ use super::interner::Interner;
 use super::log_time::iso_time;
 use super::read_line::{Layout, ReadLine, is_no};
 use super::request_line::LoggedRequest;
-use super::secret::masked_pairs;
+use super::secret::{masked_pairs, masked_path};
 use super::{MOST_REQUESTS, ReadOptions};
 
 /// What was read of a HAR file.
@@ -327,15 +327,19 @@ impl Taken {
 }
 
 impl Tally {
-    /// Returns a target without the secrets of its query.
+    /// Returns a target without the secrets of its path and its query.
     fn target(&mut self, target: String) -> String {
-        let Some((path, query)) = target.split_once('?') else {
-            return target;
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let (mut in_path, mut in_query) = (Vec::new(), Vec::new());
+        let path = masked_path(path, &mut in_path);
+        let query = masked_pairs(query, &mut in_query);
+        let masked = match target.contains('?') {
+            true => format!("{path}?{query}"),
+            false => path.into_owned(),
         };
-        let mut found = Vec::new();
-        let target = format!("{path}?{}", masked_pairs(query, &mut found));
-        self.count_masked("query", found);
-        target
+        self.count_masked("path", in_path);
+        self.count_masked("query", in_query);
+        masked
     }
 
     /// Returns the headers that matter, by name.

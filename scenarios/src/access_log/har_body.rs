@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::secret::{MASK, is_secret, mask_json, masked_pairs, may_hold_secret};
+use super::secret::{MASK, is_secret_pair, mask_json, masked_pairs, may_hold_secret};
 
 /// What a HAR file tells of a body.
 #[derive(Debug, Default, Deserialize)]
@@ -62,13 +62,10 @@ impl PostData {
             let masked = masked_pairs(&text, &mut found).into_owned();
             return Body::Kept(masked, found);
         }
-        // What holds none of the names is kept to the byte.
-        if !may_hold_secret(&text) && !text.contains("\\u") {
-            return Body::Kept(text, found);
-        }
         match serde_json::from_str::<serde_json::Value>(&text) {
             Ok(mut value) => {
                 mask_json(&mut value, &mut found);
+                // What holds none is kept to the byte.
                 let text = if found.is_empty() {
                     text
                 } else {
@@ -89,7 +86,7 @@ fn form(params: &[Param]) -> Body {
     for param in params {
         let name = param.name.as_deref().unwrap_or_default();
         let value = param.value.as_deref().unwrap_or_default();
-        let value = if !value.is_empty() && is_secret(name, value) {
+        let value = if !value.is_empty() && is_secret_pair(name, value) {
             found.push(name.to_owned());
             MASK
         } else {
@@ -170,6 +167,27 @@ mod tests {
             body(serde_json::json!({ "mimeType": form, "params": params })),
             kept("a+b=%C3%A9%26&pwd=MASKED&c=", &["pwd"])
         );
+        assert_eq!(
+            body(serde_json::json!({ "text": r#"{"pin":1234,"code":"US"}"# })),
+            kept(r#"{"code":"US","pin":"MASKED"}"#, &["pin"])
+        );
+        let exchange = "code=c&code_verifier=v&country_code=US";
+        assert_eq!(
+            body(serde_json::json!({ "mimeType": form, "text": exchange })),
+            kept(
+                "code=MASKED&code_verifier=MASKED&country_code=US",
+                &["code", "code_verifier"]
+            )
+        );
+        let params = serde_json::json!([{ "name": "code", "value": "c" }]);
+        assert_eq!(
+            body(serde_json::json!({ "mimeType": form, "params": params })),
+            kept("code=MASKED", &["code"])
+        );
+        let lines = "{\"pin\":1}\n{\"pin\":2}";
+        assert_eq!(body(serde_json::json!({ "text": lines })), Body::Secret);
+        let prose = "pass the pin";
+        assert_eq!(body(serde_json::json!({ "text": prose })), kept(prose, &[]));
         let xml = "<login><password>p</password></login>";
         assert_eq!(body(serde_json::json!({ "text": xml })), Body::Secret);
     }

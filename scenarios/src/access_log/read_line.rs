@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::directive::Directive;
 use super::log_time::{common_time, epoch_seconds, epoch_time, microseconds, pattern_time};
 use super::request_line::LoggedRequest;
+use super::secret::masked_text;
 
 /// What was read of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +121,7 @@ impl<'a> Met<'a> {
                 let (patterns, texts): (Vec<&str>, Vec<String>) = self.patterns.into_iter().unzip();
                 let text = texts.join(" ");
                 pattern_time(&patterns.join(" "), &text)
-                    .ok_or_else(|| format!("`{}` is no time", text.escape_debug()))?
+                    .ok_or_else(|| format!("`{}` is no time", masked_text(&text).escape_debug()))?
             }
         };
         let request = match (self.line, self.target) {
@@ -147,7 +148,7 @@ impl<'a> Met<'a> {
 /// Says that a field is not what it should be.
 pub(super) fn is_no(value: &[u8], what: &str) -> String {
     let shown: String = String::from_utf8_lossy(value).chars().take(40).collect();
-    format!("`{}` is no {what}", shown.escape_debug())
+    format!("`{}` is no {what}", masked_text(&shown).escape_debug())
 }
 
 /// Reads three digits; `-` and `000`, which stand for no response, are none.

@@ -1,6 +1,10 @@
 //! The first line of a request, as logged.
 
-/// The request that a logged request line stands for.
+use std::borrow::Cow;
+
+use super::secret::masked_target;
+
+/// The request that a logged request line stands for, without the secrets of its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LoggedRequest {
     pub(crate) method: String,
@@ -39,7 +43,7 @@ impl LoggedRequest {
         let method = std::str::from_utf8(method).ok()?.to_owned();
         Some(Self {
             method,
-            target: printable(origin_form(target)),
+            target: without_secrets(printable(origin_form(target))),
         })
     }
 }
@@ -73,6 +77,14 @@ fn printable((start, rest): (&str, &[u8])) -> String {
         }
     }
     text
+}
+
+fn without_secrets(target: String) -> String {
+    let masked = match masked_target(&target) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(masked) => Some(masked),
+    };
+    masked.unwrap_or(target)
 }
 
 /// A `tchar` of RFC 9110, 5.6.2.
@@ -113,6 +125,24 @@ mod tests {
             some("GET", "/%C3%A9%22%5C")
         );
         assert_eq!(read("PROPFIND / HTTP/1.1"), some("PROPFIND", "/"));
+    }
+
+    #[test]
+    fn keeps_no_secret() {
+        for (line, target) in [
+            ("GET /a?token=TSLOG1&q=1 HTTP/1.1", "/a?token=MASKED&q=1"),
+            (
+                "GET /a;jsessionid=TSLOG1?q=1 HTTP/1.1",
+                "/a;jsessionid=MASKED?q=1",
+            ),
+            (
+                "GET http://u:TSLOG1@a.example/?pin=TSLOG1 HTTP/1.1",
+                "/?pin=MASKED",
+            ),
+            ("GET /a?q=1&token= HTTP/1.1", "/a?q=1&token="),
+        ] {
+            assert_eq!(read(line), some("GET", target));
+        }
     }
 
     #[test]

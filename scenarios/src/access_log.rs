@@ -21,10 +21,10 @@ mod interner;
 mod line_reader;
 mod log_format;
 mod log_time;
+mod name_tally;
 mod nginx;
 mod read_line;
 mod request_line;
-mod secret;
 mod summary;
 
 pub use broken_line::BrokenLine;
@@ -37,6 +37,7 @@ pub use summary::{HotKey, LogSummary, Share};
 use format::Lines;
 use interner::Interner;
 use line_reader::{LineReader, Next};
+use name_tally::NameTally;
 use read_line::{Layout, ReadLine};
 pub(crate) use summary::kind_of;
 
@@ -67,6 +68,9 @@ pub struct AccessLog {
     pub without_request: u64,
     /// How finely its times are told.
     pub grain: Grain,
+    /// What looked like a secret in its targets and so was not kept, by its place and name, and how
+    /// often; of a HAR file its archive tells.
+    pub masked: Vec<(String, u64)>,
     /// What a HAR file tells beyond that.
     pub archive: Option<HttpArchive>,
     entries: Vec<Entry>,
@@ -203,7 +207,7 @@ impl AccessLog {
         let mut log = Self::empty(origin);
         let is_har = match &options.format {
             Some(format) => format.is_har(),
-            None => har::is_har(&start),
+            None => har::is_har(&start) || is_named_har(origin),
         };
         log.detected = options.format.is_none();
         match is_har {
@@ -263,6 +267,7 @@ impl AccessLog {
             out_of_order: 0,
             without_request: 0,
             grain: Grain::Second,
+            masked: Vec::new(),
             archive: None,
             entries: Vec::new(),
             methods: Interner::default(),
@@ -278,6 +283,7 @@ impl AccessLog {
         let mut lines = Lines::new(options.format.as_ref());
         let mut latest = i64::MIN;
         let mut layouts = [0_u64; Layout::NAMED.len()];
+        let mut masked = NameTally::default();
         loop {
             let next = reader.next_line().map_err(|source| LogError::Read {
                 origin: self.origin.clone(),
@@ -317,7 +323,11 @@ impl AccessLog {
             self.out_of_order += u64::from(read.at_us < latest);
             latest = latest.max(read.at_us);
             self.add(&read)?;
+            if let Some(request) = read.request {
+                masked.count_all(request.masked);
+            }
         }
+        self.masked = masked.ranked();
         if self.lines == 0 {
             return Err(LogError::Empty {
                 origin: self.origin.clone(),
@@ -415,6 +425,13 @@ impl AccessLog {
         });
         Ok(())
     }
+}
+
+/// Tells whether a file is called a HAR file, so that one that is none is told so.
+fn is_named_har(origin: &str) -> bool {
+    let name = origin.to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    name.ends_with(".har")
 }
 
 /// Reads so many bytes ahead; returns them, and the source with them before it again.

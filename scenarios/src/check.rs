@@ -6,6 +6,7 @@ use http::HeaderName;
 
 use crate::error::ScenarioError;
 use crate::fields::{Fields, Value, clip};
+use crate::secret::{MASK, is_secret_place, masked_text, masked_value};
 
 /// What an answer must be like, beside its status. One that fails makes the request a failure.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,7 +90,14 @@ impl Check {
         }
         let mut checks: Vec<Self> = Vec::new();
         for value in &list {
-            let check = Self::read(value)?;
+            let mut check = Self::read(value)?;
+            // What told two apart may be masked.
+            let name = check.name.clone();
+            let mut count = 2;
+            while check.is_masked_name(&checks) {
+                check.name = format!("{name} ({count})");
+                count += 1;
+            }
             if checks.iter().any(|other| other.name == check.name) {
                 return Err(value
                     .error(format!("two checks are called `{}`", clip(&check.name)))
@@ -98,6 +106,14 @@ impl Check {
             checks.push(check);
         }
         Ok(checks)
+    }
+
+    /// Says whether its name is one that is made, masked, and another's too.
+    fn is_masked_name(&self, others: &[Self]) -> bool {
+        self.name.contains(MASK)
+            && others
+                .iter()
+                .any(|other| other.name == self.name && other.test != self.test)
     }
 
     /// Reads `{ header = "content-type", contains = "json" }` and its like.
@@ -296,10 +312,18 @@ fn read_sha256(value: &Value<'_>) -> Result<[u8; 32], ScenarioError> {
 impl fmt::Display for CheckTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Header(name, expected) => write!(f, "header {name} {expected}"),
-            Self::Json(pointer, expected) if pointer.is_empty() => write!(f, "json {expected}"),
-            Self::Json(pointer, expected) => write!(f, "json {} {expected}", clip(pointer)),
-            Self::BodyContains(text) => write!(f, "body contains \"{}\"", clip(text)),
+            Self::Header(name, expected) => {
+                write!(f, "header {name} {}", expected.told_of(name.as_str()))
+            }
+            Self::Json(pointer, expected) if pointer.is_empty() => {
+                write!(f, "json {}", expected.told_of(pointer))
+            }
+            Self::Json(pointer, expected) => {
+                write!(f, "json {} {}", clip(pointer), expected.told_of(pointer))
+            }
+            Self::BodyContains(text) => {
+                write!(f, "body contains \"{}\"", clip(&masked_text(text)))
+            }
             Self::BodyBytes { min, max } if min == max => write!(f, "body of {min} bytes"),
             Self::BodyBytes { min, max: u64::MAX } => write!(f, "body of {min} bytes or more"),
             Self::BodyBytes { min: 0, max } => write!(f, "body of at most {max} bytes"),
@@ -315,18 +339,74 @@ impl fmt::Display for CheckTest {
     }
 }
 
-impl fmt::Display for Expected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Expected {
+    /// Says what is asked of the value of a header or at a JSON Pointer, with what may be a secret
+    /// masked: names of checks are in every report.
+    fn told_of(&self, place: &str) -> String {
         match self {
-            Self::Exists(true) => f.write_str("exists"),
-            Self::Exists(false) => f.write_str("does not exist"),
-            Self::Equals(value) => write!(f, "equals {}", clip(&value.to_string())),
-            Self::Contains(text) => write!(f, "contains \"{}\"", clip(text)),
-            Self::Between { min, max } if *max == f64::INFINITY => write!(f, "is at least {min}"),
-            Self::Between { min, max } if *min == f64::NEG_INFINITY => {
-                write!(f, "is at most {max}")
-            }
-            Self::Between { min, max } => write!(f, "is between {min} and {max}"),
+            Self::Exists(true) => "exists".to_owned(),
+            Self::Exists(false) => "does not exist".to_owned(),
+            Self::Equals(value) => format!("equals {}", clip(&masked_value(place, value))),
+            Self::Contains(text) if is_secret_place(place, text) => format!("contains {MASK}"),
+            Self::Contains(text) => format!("contains \"{}\"", clip(&masked_text(text))),
+            Self::Between { min, max } if *max == f64::INFINITY => format!("is at least {min}"),
+            Self::Between { min, max } if *min == f64::NEG_INFINITY => format!("is at most {max}"),
+            Self::Between { min, max } => format!("is between {min} and {max}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::Scenario;
+
+    /// The names that a request's checks, as TOML, are given.
+    fn names(checks: &str) -> Vec<String> {
+        let text = format!(
+            "version = 1\nname = \"x\"\n[[phases]]\nkind = \"constant\"\nname = \"p\"\n\
+             rate = \"10/s\"\nduration = \"1s\"\n[[requests]]\nname = \"r\"\nkind = \"read\"\n\
+             path = \"/\"\nchecks = [{checks}]"
+        );
+        let scenario = Scenario::parse(&text, Path::new("x.toml")).unwrap();
+        let checks = scenario
+            .requests
+            .into_iter()
+            .flat_map(|request| request.checks);
+        checks.map(|check| check.name).collect()
+    }
+
+    #[test]
+    fn names_that_are_made_hold_no_secret() {
+        let made = names(
+            r#"
+            { json = "/password", equals = "SECN1" },
+            { json = "/tokens/0", contains = "SECN2" },
+            { json = "/tokens/0", contains = "SECN3" },
+            { header = "x-api-key", contains = "SECN4" },
+            { header = "location", contains = "/a?token=SECN5" },
+            { body_contains = "password=SECN6" },
+            { json = "/user", equals = "Bearer SECN7" },
+            { json = "/id", equals = 7 },
+            { json = "/has_token", equals = true },
+            { json = "/pin", exists = true },
+            "#,
+        );
+        assert_eq!(
+            made,
+            [
+                "json /password equals ***",
+                "json /tokens/0 contains ***",
+                "json /tokens/0 contains *** (2)",
+                "header x-api-key contains ***",
+                "header location contains \"/a?token=***\"",
+                "body contains \"password=***\"",
+                "json /user equals \"Bearer ***\"",
+                "json /id equals 7",
+                "json /has_token equals true",
+                "json /pin exists",
+            ]
+        );
     }
 }

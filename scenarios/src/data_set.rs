@@ -1,6 +1,5 @@
 //! Rows from a file of comma-separated values or JSON lines, whose columns become variables.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use rand::RngExt;
 use crate::arrival::Draw;
 use crate::error::ScenarioError;
 use crate::fields::{Value, clip};
+use crate::regular_file;
 use crate::stream::{Stream, derive, stir};
 use crate::template::is_variable_name;
 
@@ -108,19 +108,18 @@ impl DataSet {
                 path.display()
             ))
         };
-        let opened = File::open(&path).map_err(unreadable)?;
-        let metadata = opened.metadata().map_err(unreadable)?;
-        if metadata.len() > LARGEST_FILE {
+        let (opened, length) = regular_file::open(&path).map_err(unreadable)?;
+        if length > LARGEST_FILE {
             return Err(file_value
                 .error(format!(
                     "{} has {} MiB, and a data file at most {}",
                     path.display(),
-                    metadata.len().div_ceil(1024 * 1024),
+                    length.div_ceil(1024 * 1024),
                     LARGEST_FILE / 1024 / 1024
                 ))
                 .hint("give a part of it: rows are used again from the first after the last"));
         }
-        // What grows while it is read, or is no file, is bounded too.
+        // What grows while it is read is bounded too.
         let reader = BufReader::new(opened.take(LARGEST_FILE));
         let table = match format {
             Format::Csv => from_csv(reader),

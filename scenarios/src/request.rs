@@ -8,15 +8,16 @@ use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::arrival::Draw;
-use crate::capture::{Capture, CaptureSource};
-use crate::check::{CAPTURED_BODY_BYTES, Check, Needs, SEARCHED_BODY_BYTES};
+use crate::capture::Capture;
+use crate::check::{CAPTURED_BODY_BYTES, Check, Needs};
 use crate::error::ScenarioError;
 use crate::expect::Expect;
 use crate::fields::{Fields, Value};
 use crate::key_space::KeySpace;
 use crate::names::{Names, check_variable_name};
 use crate::nearest::suggestion;
-use crate::script::{Script, engine};
+use crate::script::{READ_BODY_BYTES, Script, engine};
+use crate::side::Side;
 use crate::targets::Targets;
 use crate::template::Template;
 use crate::variables::Variables;
@@ -100,6 +101,12 @@ pub enum RenderError {
 /// What says where a message ends and what becomes of its connection. A scenario that set it wrong
 /// would make one request swallow the next.
 const FRAMING: [HeaderName; 4] = [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE];
+
+/// Tells whether a header says where a message ends or what becomes of its connection, so that only
+/// who writes the message can set it.
+pub fn is_framing(header: &HeaderName) -> bool {
+    FRAMING.contains(header)
+}
 
 #[derive(Debug, Clone)]
 enum Header {
@@ -228,7 +235,7 @@ impl Request {
                         crate::fields::clip(&header)
                     ))
                 })?;
-                if FRAMING.contains(&parsed) {
+                if is_framing(&parsed) {
                     return Err(value
                         .error(format!("`{parsed}` is not for a scenario to set"))
                         .hint("leave it out: the generator writes it to suit the body"));
@@ -259,10 +266,7 @@ impl Request {
         if let Some(value) = fields.optional("capture") {
             for (name, _, value) in value.table("the captures of a request")?.entries() {
                 let variable = names.variables.iter().position(|known| *known == name);
-                captures.push(Capture {
-                    variable: variable.unwrap_or(usize::MAX),
-                    source: CaptureSource::read(&value)?,
-                });
+                captures.push(Capture::read(name, variable.unwrap_or(usize::MAX), &value)?);
             }
         }
         let checks = match fields.optional("checks") {
@@ -380,6 +384,16 @@ impl Request {
         Ok(())
     }
 
+    /// Returns the values from data that it holds for a draw, which may be secrets.
+    pub fn cells<'a>(
+        &'a self,
+        draw: &'a Draw,
+        variables: &'a Variables,
+    ) -> impl Iterator<Item = &'a str> {
+        self.templates()
+            .flat_map(move |template| template.cells(draw, variables))
+    }
+
     /// Says whether it needs a value that an earlier response has to tell, so that it is sent on
     /// behalf of a session.
     pub fn needs_session(&self) -> bool {
@@ -390,6 +404,16 @@ impl Request {
     /// Says whether an answer with an expected status has anything more to be judged by.
     pub fn needs_judgement(&self) -> bool {
         !self.checks.is_empty() || !self.captures.is_empty() || self.script.is_some()
+    }
+
+    /// Returns the request as a paired scenario has it for a side, whose requests begin at an index.
+    pub(crate) fn on_side(&self, side: Side, first_request: usize) -> Self {
+        let script = self.script.as_ref();
+        Self {
+            name: side.named(&self.name),
+            script: script.map(|script| script.beginning_at(first_request)),
+            ..self.clone()
+        }
     }
 
     pub(crate) fn uses_target(&self) -> bool {
@@ -422,7 +446,7 @@ fn needs(captures: &[Capture], checks: &[Check], script: Option<&Script>) -> Nee
     let for_script = match script {
         Some(script) if script.has_after => Needs {
             headers: true,
-            body_bytes: SEARCHED_BODY_BYTES,
+            body_bytes: READ_BODY_BYTES,
             sha256: false,
         },
         _ => Needs::default(),

@@ -54,6 +54,8 @@ pub struct Scenario {
     pub journeys: Vec<Journey>,
     /// The objectives.
     pub rules: Vec<Rule>,
+    /// Whether it is for two builds of a service at once.
+    pub(crate) paired: bool,
     pub(crate) origin: PathBuf,
     pub(crate) names: Names,
     pub(crate) variable_headers: Arc<[Template]>,
@@ -144,7 +146,7 @@ impl Scenario {
     /// where each arrival is a request by itself.
     pub fn arriving_walk(&self, draw: &Draw) -> Option<JourneyWalk<'_>> {
         self.journeys_arrive()
-            .then(|| JourneyWalk::of_arrival(self, draw.turn))
+            .then(|| JourneyWalk::of_arrival(self, draw.turn, self.side_of(draw.request)))
             .flatten()
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rand::Rng;
+use rand::{Rng, RngExt};
 
 use crate::arrival::{Arrival, Draw};
 use crate::condition::LastAnswer;
@@ -11,6 +11,7 @@ use crate::journey::JourneyWalk;
 use crate::mix::Mix;
 use crate::phase::{Shape, Trace};
 use crate::scenario::Scenario;
+use crate::side::Side;
 use crate::stream::{Stream, stream};
 use crate::variables::Variables;
 
@@ -18,7 +19,8 @@ use crate::variables::Variables;
 /// the run is.
 ///
 /// It depends on nothing but the scenario and its seed; times, mix, keys and users each have random
-/// numbers of their own, so that a change to one leaves the others as they were.
+/// numbers of their own, so that a change to one leaves the others as they were. Those of a paired
+/// scenario come in pairs ([`Scenario::paired`]).
 #[derive(Debug, Clone)]
 pub struct Schedule<'a> {
     scenario: &'a Scenario,
@@ -32,6 +34,9 @@ pub struct Schedule<'a> {
     entry: usize,
     last_ns: Option<u64>,
     sequence: u64,
+    /// Draws so far: as many as arrivals, or half as many where they come in pairs.
+    turn: u64,
+    pairs: Option<Pairs>,
     mix: Option<Mix>,
     /// Where each arrival begins a journey, variables to find its first step with.
     variables: Option<Variables>,
@@ -40,6 +45,15 @@ pub struct Schedule<'a> {
     keys: Vec<Stream>,
     users: Stream,
     entropy: Stream,
+}
+
+/// What makes pairs of a paired scenario's arrivals.
+#[derive(Debug, Clone)]
+struct Pairs {
+    /// Which side goes first, and which of two times tells what is sent.
+    random: Stream,
+    /// The second of a pair whose first has been returned.
+    second: Option<Arrival>,
 }
 
 /// A stretch of a phase.
@@ -80,7 +94,12 @@ impl<'a> Schedule<'a> {
             entry: 0,
             last_ns: None,
             sequence: 0,
-            mix: Mix::new(&scenario.requests),
+            turn: 0,
+            pairs: scenario.is_paired().then(|| Pairs {
+                random: stream(seed, "sides", 0),
+                second: None,
+            }),
+            mix: Mix::new(scenario.requests_of_one()),
             variables: scenario.journeys_arrive().then(|| Variables::new(scenario)),
             times,
             order: stream(seed, "order", 0),
@@ -134,16 +153,71 @@ impl<'a> Schedule<'a> {
 }
 
 impl Schedule<'_> {
-    /// Returns the first request of the journey that the next arrival begins.
+    /// Returns when the next arrival is due. No two are due at the same nanosecond: a time names one
+    /// arrival.
+    fn due(&mut self) -> Option<Due> {
+        let mut due = self.advance()?;
+        if let Some(last) = self.last_ns
+            && due.at_ns <= last
+        {
+            due.at_ns = last + 1;
+            // A crowd at the very end of a phase may run over it.
+            let phases = &self.scenario.phases;
+            while due.at_ns >= phases[due.phase].end().as_nanos() as u64
+                && due.phase + 1 < phases.len()
+            {
+                due.phase += 1;
+            }
+        }
+        self.last_ns = Some(due.at_ns);
+        Some(due)
+    }
+
+    /// Returns what is sent at a time.
+    fn draw(&mut self, due: Due) -> Option<Draw> {
+        let intended = Duration::from_nanos(due.at_ns);
+        let user = self.scenario.user_space.draw(&mut self.users, intended).1;
+        let entropy = self.entropy.next_u64();
+        let turn = self.turn;
+        self.turn += 1;
+        if let Some((request, entry)) = due.recorded {
+            return Some(Draw {
+                request,
+                key: entry,
+                rank: 0,
+                user,
+                entropy,
+                turn,
+            });
+        }
+        if self.variables.is_some() {
+            return Some(self.first_step(turn));
+        }
+        let request = self.mix.as_mut()?.next(&mut self.order);
+        let (rank, key) = match self.scenario.requests[request].key_space {
+            None => (0, 0),
+            Some(space) => self.scenario.key_spaces[space].draw(&mut self.keys[space], intended),
+        };
+        Some(Draw {
+            request,
+            key,
+            rank,
+            user,
+            entropy,
+            turn,
+        })
+    }
+
+    /// Returns the first request of the journey that an arrival begins.
     ///
     /// A journey none of whose conditions holds at first begins with the request that is written
     /// first in it all the same: what is planned is sent.
-    fn first_step(&mut self) -> Draw {
+    fn first_step(&mut self, turn: u64) -> Draw {
         let nothing = Draw {
-            turn: self.sequence,
+            turn,
             ..Draw::default()
         };
-        let walk = JourneyWalk::of_arrival(self.scenario, self.sequence);
+        let walk = JourneyWalk::of_arrival(self.scenario, turn, Side::Baseline);
         let (Some(mut walk), Some(variables)) = (walk, &mut self.variables) else {
             return nothing;
         };
@@ -156,69 +230,49 @@ impl Schedule<'_> {
             },
         }
     }
+
+    fn arrival(&mut self, due: Due, draw: Draw) -> Arrival {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        Arrival {
+            sequence,
+            intended: Duration::from_nanos(due.at_ns),
+            phase: due.phase,
+            draw,
+        }
+    }
+
+    /// Returns the next arrival of a paired scenario.
+    fn next_of_pairs(&mut self) -> Option<Arrival> {
+        if let Some(second) = self.pairs.as_mut()?.second.take() {
+            return Some(second);
+        }
+        let dues = [self.due()?, self.due()?];
+        let random = &mut self.pairs.as_mut()?.random;
+        let (side, told) = (random.random::<bool>(), random.random::<bool>());
+        let side = match side {
+            true => Side::Baseline,
+            false => Side::Candidate,
+        };
+        // What is due may say what is sent (a trace) or which keys are popular: either tells for both.
+        let draw = self.draw(dues[usize::from(told)])?;
+        let [first, second] = [(dues[0], side), (dues[1], side.other())]
+            .map(|(due, side)| self.arrival(due, self.scenario.on_side(draw, side)));
+        self.pairs.as_mut()?.second = Some(second);
+        Some(first)
+    }
 }
 
 impl Iterator for Schedule<'_> {
     type Item = Arrival;
 
     fn next(&mut self) -> Option<Arrival> {
-        let Due {
-            mut phase,
-            at_ns: mut at,
-            recorded,
-        } = self.advance()?;
-        // Two arrivals never share a nanosecond: a time names one arrival.
-        if let Some(last) = self.last_ns
-            && at <= last
-        {
-            at = last + 1;
-            // A crowd at the very end of a phase may run over it.
-            while at >= self.scenario.phases[phase].end().as_nanos() as u64
-                && phase + 1 < self.scenario.phases.len()
-            {
-                phase += 1;
-            }
+        if self.pairs.is_some() {
+            return self.next_of_pairs();
         }
-        self.last_ns = Some(at);
-        let intended = Duration::from_nanos(at);
-        let user = self.scenario.user_space.draw(&mut self.users, intended).1;
-        let entropy = self.entropy.next_u64();
-        let draw = match recorded {
-            Some((request, entry)) => Draw {
-                request,
-                key: entry,
-                rank: 0,
-                user,
-                entropy,
-                turn: self.sequence,
-            },
-            None if self.variables.is_some() => self.first_step(),
-            None => {
-                let request = self.mix.as_mut()?.next(&mut self.order);
-                let (rank, key) = match self.scenario.requests[request].key_space {
-                    None => (0, 0),
-                    Some(space) => {
-                        self.scenario.key_spaces[space].draw(&mut self.keys[space], intended)
-                    }
-                };
-                Draw {
-                    request,
-                    key,
-                    rank,
-                    user,
-                    entropy,
-                    turn: self.sequence,
-                }
-            }
-        };
-        let sequence = self.sequence;
-        self.sequence += 1;
-        Some(Arrival {
-            sequence,
-            intended,
-            phase,
-            draw,
-        })
+        let due = self.due()?;
+        let draw = self.draw(due)?;
+        Some(self.arrival(due, draw))
     }
 }
 

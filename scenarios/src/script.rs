@@ -5,6 +5,7 @@
 //! file, no network, no clock, and every call is bounded.
 
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +19,7 @@ use rhai::{
 use crate::error::ScenarioError;
 use crate::fields::{Value, clip};
 use crate::nearest::suggestion;
+use crate::regular_file;
 use crate::stream::{Stream, stir};
 use crate::variables::Variables;
 
@@ -28,6 +30,8 @@ pub struct Script {
     ast: Arc<AST>,
     names: Arc<[String]>,
     requests: Arc<[String]>,
+    /// The index of the first of these requests in the scenario.
+    first_request: usize,
     /// Whether it has a function `before`.
     pub has_before: bool,
     /// Whether it has a function `after`.
@@ -58,6 +62,8 @@ pub struct ScriptOutcome {
     pub next: Option<NextStep>,
     /// Why the script itself broke off.
     pub error: Option<String>,
+    /// Whether it broke off for having taken too long.
+    pub timed_out: bool,
 }
 
 /// Where a journey is to go on, by a script's choice.
@@ -72,18 +78,25 @@ pub enum NextStep {
 
 /// Steps of the interpreter that one call may take, some milliseconds of them.
 const MOST_OPERATIONS: u64 = 100_000;
+/// Bytes of a body that a script reads. All users share one thread, which `response.json` holds for
+/// some 30 µs a KiB.
+pub(crate) const READ_BODY_BYTES: usize = 64 * 1024;
 /// Checks by name that one call may make.
 const MOST_CHECKS: usize = 64;
 /// Bytes of a script.
 const LARGEST: u64 = 1024 * 1024;
-/// Bytes of a text that a script makes.
-const LONGEST_TEXT: usize = 1024 * 1024;
+/// Bytes of a text that a script makes: what a single function does with it must not take long.
+const LONGEST_TEXT: usize = READ_BODY_BYTES;
+
+/// What a call that takes too long is terminated with.
+const TIMED_OUT: &str = "timed out";
 
 /// What a script's functions work on; taken out of the generator's hands for the length of a call.
 struct State {
     variables: Variables,
     names: Arc<[String]>,
     requests: Arc<[String]>,
+    first_request: usize,
     random: Stream,
     outcome: ScriptOutcome,
 }
@@ -95,6 +108,11 @@ struct Vars(Arc<Mutex<State>>);
 /// `response` in a script.
 #[derive(Clone)]
 struct Response(Arc<ScriptResponse>);
+
+mod script_clock;
+
+use script_clock::LONGEST_CALL;
+pub use script_clock::ScriptClock;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -113,10 +131,13 @@ impl Script {
             let what = format!("the script {}", path.display());
             let unreadable =
                 |error: std::io::Error| value.error(format!("could not read {what}: {error}"));
-            if std::fs::metadata(&path).map_err(unreadable)?.len() > LARGEST {
+            let (mut file, length) = regular_file::open(&path).map_err(unreadable)?;
+            if length > LARGEST {
                 return Err(value.error(format!("{what} has more than 1 MiB")));
             }
-            (std::fs::read_to_string(&path).map_err(unreadable)?, what)
+            let mut source = String::new();
+            file.read_to_string(&mut source).map_err(unreadable)?;
+            (source, what)
         } else {
             (text.to_owned(), "the script".to_owned())
         };
@@ -155,18 +176,32 @@ impl Script {
             ast: Arc::new(ast),
             names: Arc::clone(names),
             requests: Arc::clone(requests),
+            first_request: 0,
             has_before,
             has_after,
         })
     }
 
+    /// Returns the script for requests that begin at another index.
+    pub(crate) fn beginning_at(&self, first_request: usize) -> Self {
+        Self {
+            first_request,
+            ..self.clone()
+        }
+    }
+
     /// Calls `before(vars)`, where the script has it. `entropy` is where its random numbers come
-    /// from.
-    pub fn before(&self, variables: &mut Variables, entropy: u64) -> ScriptOutcome {
+    /// from, and `clock` what its time is bounded by.
+    pub fn before(
+        &self,
+        variables: &mut Variables,
+        entropy: u64,
+        clock: ScriptClock,
+    ) -> ScriptOutcome {
         if !self.has_before {
             return ScriptOutcome::default();
         }
-        self.call("before", variables, stir(entropy), |vars| (vars,))
+        self.call("before", variables, stir(entropy), clock, |vars| (vars,))
     }
 
     /// Calls `after(response, vars)`, where the script has it.
@@ -175,12 +210,15 @@ impl Script {
         response: ScriptResponse,
         variables: &mut Variables,
         entropy: u64,
+        clock: ScriptClock,
     ) -> ScriptOutcome {
         if !self.has_after {
             return ScriptOutcome::default();
         }
         let response = Response(Arc::new(response));
-        self.call("after", variables, stir(!entropy), |vars| (response, vars))
+        self.call("after", variables, stir(!entropy), clock, |vars| {
+            (response, vars)
+        })
     }
 
     fn call<A: FuncArgs>(
@@ -188,32 +226,41 @@ impl Script {
         function: &str,
         variables: &mut Variables,
         entropy: u64,
+        clock: ScriptClock,
         arguments: impl FnOnce(Vars) -> A,
     ) -> ScriptOutcome {
         let state = Arc::new(Mutex::new(State {
             variables: std::mem::replace(variables, Variables::none()),
             names: Arc::clone(&self.names),
             requests: Arc::clone(&self.requests),
+            first_request: self.first_request,
             random: Stream::seed_from_u64(entropy),
             outcome: ScriptOutcome::default(),
         }));
         let arguments = arguments(Vars(Arc::clone(&state)));
         // What stands outside of functions is not run: there is nothing it could do.
         let options = CallFnOptions::new().eval_ast(false).rewind_scope(true);
-        let called: Fallible<Dynamic> = self.engine.call_fn_with_options(
-            options,
-            &mut Scope::new(),
-            &self.ast,
-            function,
-            arguments,
-        );
+        let called: Fallible<Dynamic> = clock.bounding(|| {
+            self.engine.call_fn_with_options(
+                options,
+                &mut Scope::new(),
+                &self.ast,
+                function,
+                arguments,
+            )
+        });
         let mut state = lock(&state);
         *variables = std::mem::replace(&mut state.variables, Variables::none());
         let mut outcome = std::mem::take(&mut state.outcome);
         if let Err(error) = called
             && !is_ending(&error)
         {
-            outcome.error = Some(clipped(&format!("`{function}`: {error}"), 500));
+            outcome.timed_out = is_time_out(&error);
+            let reason = match outcome.timed_out {
+                true => format!("it took more than {LONGEST_CALL:?} of the processor's time"),
+                false => error.to_string(),
+            };
+            outcome.error = Some(clipped(&format!("`{function}`: {reason}"), 500));
         }
         outcome
     }
@@ -241,6 +288,7 @@ pub(crate) fn engine() -> Engine {
         .set_max_variables(256)
         .set_max_functions(256)
         .disable_symbol("eval")
+        .on_progress(|operations| script_clock::is_over(operations).then(|| TIMED_OUT.into()))
         // Standard output belongs to the summary.
         .on_print(|_| ())
         .on_debug(|_, _, _| ());
@@ -285,16 +333,25 @@ pub(crate) fn engine() -> Engine {
             i64::from(response.0.status)
         })
         .register_get("body", |response: &mut Response| {
-            String::from_utf8_lossy(&response.0.body).into_owned()
+            clipped(&String::from_utf8_lossy(response.0.read()), LONGEST_TEXT)
         })
+        .register_get("is_cut", |response: &mut Response| response.0.is_cut())
         .register_get("body_bytes", |response: &mut Response| {
             i64::try_from(response.0.body_bytes).unwrap_or(i64::MAX)
         })
         .register_get("service_ms", |response: &mut Response| {
             response.0.service_ms
         })
-        .register_get("json", |response: &mut Response| -> Dynamic {
-            serde_json::from_slice(&response.0.body).map_or(Dynamic::UNIT, dynamic)
+        .register_get("json", |response: &mut Response| -> Fallible<Dynamic> {
+            if response.0.is_cut() {
+                return Err(format!(
+                    "the body has {} bytes, and `response.json` reads {READ_BODY_BYTES} at most; \
+                     take the value out by `capture`, or check it by `checks`",
+                    response.0.body_bytes
+                )
+                .into());
+            }
+            Ok(serde_json::from_slice(response.0.read()).map_or(Dynamic::UNIT, dynamic))
         })
         .register_fn(
             "header",
@@ -306,7 +363,50 @@ pub(crate) fn engine() -> Engine {
                     .to_owned()
             },
         );
+    register_replace(&mut engine);
     engine
+}
+
+/// Puts a `replace` in place of the interpreter's own, which makes a text of any length before it is
+/// told that it is too long: 64 KiB for each of 64 KiB.
+fn register_replace(engine: &mut Engine) {
+    engine
+        .register_fn(
+            "replace",
+            |text: &mut ImmutableString, find: ImmutableString, put: ImmutableString| {
+                replace(text, &find, &put)
+            },
+        )
+        .register_fn(
+            "replace",
+            |text: &mut ImmutableString, find: char, put: ImmutableString| {
+                replace(text, find.encode_utf8(&mut [0; 4]), &put)
+            },
+        );
+}
+
+fn replace(text: &mut ImmutableString, find: &str, put: &str) -> Fallible<()> {
+    let count = text.matches(find).count();
+    let length = text.len() - count * find.len() + count.saturating_mul(put.len());
+    if length > LONGEST_TEXT {
+        return Err(format!(
+            "`replace` would make a text of {length} bytes, and {LONGEST_TEXT} are the most"
+        )
+        .into());
+    }
+    *text = text.replace(find, put).into();
+    Ok(())
+}
+
+impl ScriptResponse {
+    /// What a script reads of the body.
+    fn read(&self) -> &[u8] {
+        &self.body[..self.body.len().min(READ_BODY_BYTES)]
+    }
+
+    fn is_cut(&self) -> bool {
+        self.body_bytes > self.read().len() as u64
+    }
 }
 
 impl Vars {
@@ -345,7 +445,7 @@ impl Vars {
             )
             .into());
         };
-        state.outcome.next = Some(NextStep::Request(index));
+        state.outcome.next = Some(NextStep::Request(state.first_request + index));
         Ok(())
     }
 }
@@ -370,10 +470,19 @@ fn ending() -> EvalAltResult {
 }
 
 fn is_ending(error: &EvalAltResult) -> bool {
+    token_of(error).is_some_and(Dynamic::is_unit)
+}
+
+fn is_time_out(error: &EvalAltResult) -> bool {
+    token_of(error).is_some_and(|token| !token.is_unit())
+}
+
+/// What a script was terminated with, where it was.
+fn token_of(error: &EvalAltResult) -> Option<&Dynamic> {
     match error {
-        EvalAltResult::ErrorTerminated(token, _) => token.is_unit(),
-        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => is_ending(inner),
-        _ => false,
+        EvalAltResult::ErrorTerminated(token, _) => Some(token),
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => token_of(inner),
+        _ => None,
     }
 }
 

@@ -155,6 +155,22 @@ impl Template {
             .collect()
     }
 
+    /// Returns the values from data that it holds for a draw.
+    pub(crate) fn cells<'a>(
+        &'a self,
+        draw: &'a Draw,
+        variables: &'a Variables,
+    ) -> impl Iterator<Item = &'a str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Column {
+                data,
+                column,
+                variable,
+            } => Some(cell(data, *column, *variable, draw, variables)),
+            _ => None,
+        })
+    }
+
     /// Says whether captured variables are all that changes in it.
     pub(crate) fn depends_on_variables_alone(&self) -> bool {
         self.parts
@@ -214,14 +230,25 @@ impl Template {
                     column,
                     variable,
                 } => {
-                    let cell = variables.get(*variable);
-                    let cell = cell.unwrap_or_else(|| data.cell(data.row_of(draw), *column));
+                    let cell = cell(data, *column, *variable, draw, variables);
                     out.extend_from_slice(cell.as_bytes());
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Returns the cell of a column: the one among the variables, else that of the draw's own row.
+fn cell<'a>(
+    data: &'a DataSet,
+    column: usize,
+    variable: usize,
+    draw: &Draw,
+    variables: &'a Variables,
+) -> &'a str {
+    let cell = variables.get(variable);
+    cell.unwrap_or_else(|| data.cell(data.row_of(draw), column))
 }
 
 /// Returns the length of the placeholder at the beginning of a text, braces included.

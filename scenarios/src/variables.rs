@@ -64,6 +64,16 @@ impl Variables {
         self.make_headers(|template| template.variables().contains(&index));
     }
 
+    /// Takes the value of one away, also where the scenario declares it; an index out of range is
+    /// ignored.
+    pub fn unset(&mut self, index: usize) {
+        if let Some(slot) = self.values.get_mut(index)
+            && slot.take().is_some()
+        {
+            self.make_headers(|template| template.variables().contains(&index));
+        }
+    }
+
     /// Returns the value of one, where it is set.
     pub fn get(&self, index: usize) -> Option<&str> {
         self.values.get(index)?.as_deref()

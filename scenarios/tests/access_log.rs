@@ -415,11 +415,16 @@ fn no_format_stores_a_secret() {
         let log = AccessLog::read_from(broken.as_bytes(), "test.log", &options).unwrap();
         let request = log.records().next().unwrap().request.unwrap();
         assert_eq!(
-            request.target, "/a;jsessionid=MASKED?token=MASKED&q=1",
+            request.target, "/a;jsessionid=***?token=***&q=1",
             "{format:?}"
         );
         let summary = log.summary();
         assert_eq!(summary.broken, 1);
+        let counted = [("path jsessionid", 1), ("query token", 1)]
+            .map(|(name, count)| (name.to_owned(), count));
+        assert_eq!(summary.masked, counted, "{format:?}");
+        let told = "  secrets not kept: path jsessionid (1), query token (1)\n";
+        assert!(summary.to_string().contains(told), "{summary}");
         let shown = format!("{summary}{}", serde_json::to_string(&summary).unwrap());
         assert!(!shown.contains("TSLOG1"), "{shown}");
     }
@@ -427,7 +432,7 @@ fn no_format_stores_a_secret() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("MASKED") && !error.contains("TSLOG1"),
+        error.contains("***") && !error.contains("TSLOG1"),
         "{error}"
     );
 }

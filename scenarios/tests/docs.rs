@@ -67,6 +67,31 @@ fn every_block_of_the_page_is_a_scenario() {
 }
 
 #[test]
+fn the_rules_that_end_a_run_can_be_read() {
+    const README: &str = include_str!("../../README.md");
+    let line = |start: &str| {
+        let at = README
+            .find(start)
+            .unwrap_or_else(|| panic!("the README has {start}"));
+        let rule = &README[at + 1..];
+        rule[..rule.find('`').unwrap()].to_owned()
+    };
+    let rules = [line("`'errors < 5%, abort"), line("`{ rule = ")];
+    let text = format!(
+        "version = 1\nname = \"x\"\nrules = [{}]\n[[phases]]\nname = \"all\"\nkind = \"constant\"\n\
+         rate = \"10/s\"\nduration = \"1s\"\n[[requests]]\nname = \"r\"\nkind = \"read\"\npath = \"/\"",
+        rules.join(", ")
+    );
+    let scenario =
+        Scenario::parse(&text, Path::new("x.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let [one, other] = scenario.rules.as_slice() else {
+        panic!("{:?}", scenario.rules)
+    };
+    assert_eq!((&one.text, one.abort), (&other.text, other.abort));
+    assert_eq!(one.abort.unwrap().after, std::time::Duration::from_secs(10));
+}
+
+#[test]
 fn the_examples_can_be_read() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut read = 0;

@@ -8,7 +8,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tenfold_scenarios::{LastAnswer, Rendered, Scenario, ScriptResponse, Variables, WalkError};
+use tenfold_scenarios::{
+    LastAnswer, Rendered, Scenario, ScriptClock, ScriptOutcome, ScriptResponse, Variables,
+    WalkError,
+};
 
 fn scenario(load: &str, rest: &str) -> Result<Scenario, String> {
     let phase = match load.contains("closed") {
@@ -144,6 +147,18 @@ fn no_loop_is_endless() {
     // Ten to the twelve turns of nothing.
     let idle = r#"[{ repeat = 1000000, steps = [{ repeat = 1000000, steps = [{ request = "a", if = "failed" }] }] }]"#;
     assert_eq!(of(idle), Some(WalkError::Idle));
+    // Ten thousand moves are the most, and a long condition counts for more than one.
+    let turns = |turns: u32, condition: &str| {
+        format!(
+            r#"[{{ repeat = {turns}, steps = [{{ request = "a", if = '{condition}' }}] }}, "b"]"#
+        )
+    };
+    assert_eq!(of(&turns(4_900, "failed")), None);
+    assert_eq!(of(&turns(5_100, "failed")), Some(WalkError::Idle));
+    let long = vec!["failed"; 60].join(" or ");
+    assert_eq!(of(&turns(200, &long)), None);
+    assert_eq!(of(&turns(400, &long)), Some(WalkError::Idle));
+    assert!(WalkError::Idle.to_string().contains("10000 moves"));
 }
 
 #[test]
@@ -324,17 +339,105 @@ fn response(status: u16, mode: &'static str, body: &str) -> ScriptResponse {
     }
 }
 
+/// A clock that stands still.
+const STILL: ScriptClock = ScriptClock {
+    wall_ns: || 0,
+    thread_cpu_ns: || 0,
+};
+
+/// What `after` of a script comes to with an answer.
+fn after(code: &str, answer: ScriptResponse, clock: ScriptClock) -> ScriptOutcome {
+    let text = SCRIPT.split("script = ").next().unwrap();
+    let scenario = closed(&format!(
+        "{text}script = '''\nfn after(response, vars) {{ {code} }}\n'''\n"
+    ));
+    let mut variables = Variables::new(&scenario);
+    let script = scenario.requests[3].script.clone().unwrap();
+    script.after(answer, &mut variables, 1, clock)
+}
+
+#[test]
+fn a_script_that_takes_too_long_is_ended_by_name() {
+    thread_local! {
+        static TIME: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+    // Each look at the clock takes 100 µs.
+    let tick = || {
+        TIME.set(TIME.get() + 100_000);
+        TIME.get()
+    };
+    let clock = ScriptClock {
+        wall_ns: tick,
+        thread_cpu_ns: tick,
+    };
+    let endless = "try { loop { } } catch { loop { } }";
+    let outcome = after(endless, response(200, "", ""), clock);
+    assert!(outcome.timed_out);
+    assert_eq!(
+        outcome.error.as_deref(),
+        Some("`after`: it took more than 10ms of the processor's time")
+    );
+    let outcome = after("loop { }", response(200, "", ""), STILL);
+    assert!(!outcome.timed_out && outcome.error.unwrap().contains("operations"));
+    let outcome = after("vars.page = 2;", response(200, "", ""), clock);
+    assert_eq!((outcome.timed_out, outcome.error), (false, None));
+}
+
+#[test]
+fn no_function_of_a_script_makes_what_is_too_long() {
+    let long = "a".repeat(64 * 1024);
+    let error = |code: &str, body: &str| {
+        let outcome = after(code, response(200, "", body), STILL);
+        outcome.error.unwrap_or_default()
+    };
+    for code in [
+        "let text = response.body; text.replace(\"a\", response.body);",
+        "let text = response.body; text.replace('a', response.body);",
+        "let text = response.body; text += text;",
+        "let text = \"\"; text.pad(100000, 'x');",
+    ] {
+        assert!(!error(code, &long).is_empty(), "{code}");
+    }
+    let told = error(
+        "let text = response.body; text.replace(\"a\", \"bb\");",
+        &long,
+    );
+    assert!(told.contains("131072 bytes"), "{told}");
+    let checked = "let text = \"abab\"; text.replace(\"a\", \"c\"); text.replace('b', \"de\"); \
+                   vars.check(text, text == \"cdecde\");";
+    let outcome = after(checked, response(200, "", ""), STILL);
+    assert_eq!(outcome.checks, [("cdecde".to_owned(), true)]);
+}
+
+#[test]
+fn a_script_is_told_where_a_body_is_cut() {
+    let long = format!("\"{}\"", "\u{e9}".repeat(40 * 1024));
+    let code =
+        "vars.check(\"cut\", response.is_cut); vars.check(\"some\", response.body.len() > 30000);";
+    let outcome = after(code, response(200, "", &long), STILL);
+    let passed = |name: &str| (name.to_owned(), true);
+    assert_eq!(outcome.checks, [passed("cut"), passed("some")]);
+    let outcome = after("let json = response.json;", response(200, "", &long), STILL);
+    let told = outcome.error.unwrap();
+    assert!(
+        told.contains("the body has 81922 bytes") && told.contains("`capture`"),
+        "{told}"
+    );
+    let outcome = after(code, response(200, "", "short"), STILL);
+    assert_eq!(outcome.checks[0], ("cut".to_owned(), false));
+}
+
 #[test]
 fn a_script_sets_variables_checks_fails_and_chooses() {
     use tenfold_scenarios::NextStep;
     let scenario = closed(SCRIPT);
     let script = scenario.requests[3].script.clone().unwrap();
     let mut variables = Variables::new(&scenario);
-    assert_eq!(script.before(&mut variables, 1).error, None);
+    assert_eq!(script.before(&mut variables, 1, STILL).error, None);
     assert_eq!(variables.get(scenario.variable("page").unwrap()), Some("2"));
 
     let body = r#"{"items":[{"id":"x7"}]}"#;
-    let outcome = script.after(response(200, "", body), &mut variables, 1);
+    let outcome = script.after(response(200, "", body), &mut variables, 1, STILL);
     assert_eq!(outcome.error, None);
     assert_eq!(outcome.checks, [("is whole".to_owned(), true)]);
     assert_eq!(outcome.next, Some(NextStep::Request(1)));
@@ -343,7 +446,7 @@ fn a_script_sets_variables_checks_fails_and_chooses() {
         Some("x7")
     );
 
-    let outcome = script.after(response(200, "stop", body), &mut variables, 1);
+    let outcome = script.after(response(200, "stop", body), &mut variables, 1, STILL);
     assert_eq!(outcome.checks[1], ("stopped".to_owned(), false));
     assert_eq!((outcome.error, outcome.next), (None, None));
 
@@ -354,7 +457,7 @@ fn a_script_sets_variables_checks_fails_and_chooses() {
         (200, r#"{"items":[]}"#),
     ]
     .map(|(status, body)| {
-        let outcome = script.after(response(status, "", body), &mut variables, 1);
+        let outcome = script.after(response(status, "", body), &mut variables, 1, STILL);
         outcome.error.unwrap_or_default()
     })
     .to_vec();
@@ -383,6 +486,11 @@ fn mistakes_in_journeys_data_checks_and_scripts_are_told() {
     let script = |script: &str| {
         open(&format!(
             "[[requests]]\nname = \"d\"\nkind = \"read\"\npath = \"/\"\nscript = '''{script}'''"
+        ))
+    };
+    let capture = |capture: &str| {
+        open(&format!(
+            "[[requests]]\nname = \"d\"\nkind = \"read\"\npath = \"/\"\ncapture = {{ id = {capture} }}"
         ))
     };
     let mistakes = [
@@ -420,6 +528,12 @@ fn mistakes_in_journeys_data_checks_and_scripts_are_told() {
         open("[data.people]\nfile = \"none.csv\""),
         open("[data.people]\nfile = \"people.csv\"\norder = \"rndom\""),
         open("[variables]\nkey = \"1\""),
+        capture("{ }"),
+        capture("{ form = \"json:/id\" }"),
+        capture("{ from = \"json:/id\", optinal = true }"),
+        capture("{ from = \"json:/id\", optional = 1 }"),
+        capture("{ from = \"body:/id\" }"),
+        capture("7"),
         open("[variables]\na = [1]"),
         open(
             "[[keys]]\nname = \"k\"\ncount = 5\n[[requests]]\nname = \"d\"\nkind = \"read\"\npath = \"/\"\nkeys = \"k\"",
@@ -431,6 +545,73 @@ fn mistakes_in_journeys_data_checks_and_scripts_are_told() {
         .map(|message| message.replace(env!("CARGO_MANIFEST_DIR"), ""))
         .collect();
     insta::assert_snapshot!(messages.join("\n"));
+}
+
+#[test]
+fn a_variable_that_is_taken_away_is_gone_from_everywhere() {
+    let scenario = closed(
+        "[variables]\npage = 1\n[[requests]]\nname = \"d\"\nkind = \"read\"\npath = \"/\"\n\
+         headers = { x-page = \"p{page}\" }\n\
+         capture = { id = { from = \"json:/id\", optional = true }, other = \"header:x-other\" }\n\
+         [[journeys]]\nname = \"j\"\nsteps = [\"d\", { while = 'page != \"\"', steps = [\"a\"] }]",
+    );
+    let [id, other] = scenario.requests[3].captures.as_slice() else {
+        panic!("two captures are read");
+    };
+    assert!(id.optional && !other.optional);
+    assert_eq!(
+        (id.name.as_str(), other.check_name().as_str()),
+        ("id", "capture other")
+    );
+    let mut variables = Variables::new(&scenario);
+    let mut walk = scenario.journey_walk(0).unwrap();
+    walk.begin(&mut variables);
+    let step = walk
+        .next_step(&variables, LastAnswer::default())
+        .unwrap()
+        .unwrap();
+    let mut rendered = Rendered::default();
+    let request = &scenario.requests[3];
+    request
+        .render(&step.draw, &variables, &mut rendered)
+        .unwrap();
+    assert_eq!(rendered.headers[0].1, "p1");
+    variables.unset(scenario.variable("page").unwrap());
+    variables.unset(usize::MAX);
+    let error = request
+        .render(&step.draw, &variables, &mut rendered)
+        .unwrap_err();
+    assert!(error.to_string().contains("{page}"), "{error}");
+    assert_eq!(walk.next_step(&variables, LastAnswer::default()), Ok(None));
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_before_it_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("people.csv");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let whole = |rest: &str, phase: &str| {
+        format!(
+            "version = 1\nname = \"x\"\n{phase}\nname = \"p\"\nduration = \"1s\"\n[[requests]]\n\
+             name = \"r\"\nkind = \"read\"\npath = \"/\"\n{rest}"
+        )
+    };
+    let steady = "[[phases]]\nkind = \"constant\"\nrate = \"1/s\"";
+    std::os::unix::fs::symlink(&fifo, folder.path().join("s.rhai")).unwrap();
+    for text in [
+        whole("[data.people]\nfile = \"people.csv\"", steady),
+        whole("", "[[phases]]\nkind = \"trace\"\nfile = \"people.csv\""),
+        whole("script = \"s.rhai\"", steady),
+    ] {
+        let error = Scenario::parse(&text, &folder.path().join("x.toml")).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("it is a named pipe; give a regular file"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

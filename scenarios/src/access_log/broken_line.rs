@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::secret::masked_text;
+use crate::secret::masked_text;
 
 /// A line that could not be read, and why.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

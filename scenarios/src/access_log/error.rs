@@ -51,6 +51,14 @@ pub enum LogError {
         /// What is wrong with it, and where.
         reason: String,
     },
+    /// It is JSON, but that of no HAR file.
+    #[error(
+        "{origin} is no HAR file: it has no log.entries; record one with the network tab of a browser"
+    )]
+    NoHar {
+        /// The file.
+        origin: String,
+    },
     /// A HAR file holds nothing that can be used.
     #[error(
         "{origin} holds no request over HTTP: {left_out}; record one with the network tab of a browser"

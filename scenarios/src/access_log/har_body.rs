@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::secret::{MASK, is_secret_pair, mask_json, masked_pairs, may_hold_secret};
+use crate::secret::{MASK, is_secret_pair, mask_json, masked_pairs, may_hold_secret};
 
 /// What a HAR file tells of a body.
 #[derive(Debug, Default, Deserialize)]
@@ -153,36 +153,36 @@ mod tests {
         let login = r#"{"handle":"a","pass\u0077ord":"p"}"#;
         assert_eq!(
             body(serde_json::json!({ "text": login })),
-            kept(r#"{"handle":"a","password":"MASKED"}"#, &["password"])
+            kept(r#"{"handle":"a","password":"***"}"#, &["password"])
         );
         let form = "application/x-www-form-urlencoded; charset=UTF-8";
         assert_eq!(
             body(serde_json::json!({ "mimeType": form, "text": "user=a&password=p" })),
-            kept("user=a&password=MASKED", &["password"])
+            kept("user=a&password=***", &["password"])
         );
         let params = serde_json::json!([
             { "name": "a b", "value": "\u{e9}&" }, { "name": "pwd", "value": "p" }, { "name": "c" }
         ]);
         assert_eq!(
             body(serde_json::json!({ "mimeType": form, "params": params })),
-            kept("a+b=%C3%A9%26&pwd=MASKED&c=", &["pwd"])
+            kept("a+b=%C3%A9%26&pwd=***&c=", &["pwd"])
         );
         assert_eq!(
             body(serde_json::json!({ "text": r#"{"pin":1234,"code":"US"}"# })),
-            kept(r#"{"code":"US","pin":"MASKED"}"#, &["pin"])
+            kept(r#"{"code":"US","pin":"***"}"#, &["pin"])
         );
         let exchange = "code=c&code_verifier=v&country_code=US";
         assert_eq!(
             body(serde_json::json!({ "mimeType": form, "text": exchange })),
             kept(
-                "code=MASKED&code_verifier=MASKED&country_code=US",
+                "code=***&code_verifier=***&country_code=US",
                 &["code", "code_verifier"]
             )
         );
         let params = serde_json::json!([{ "name": "code", "value": "c" }]);
         assert_eq!(
             body(serde_json::json!({ "mimeType": form, "params": params })),
-            kept("code=MASKED", &["code"])
+            kept("code=***", &["code"])
         );
         let lines = "{\"pin\":1}\n{\"pin\":2}";
         assert_eq!(body(serde_json::json!({ "text": lines })), Body::Secret);

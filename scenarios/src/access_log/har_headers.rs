@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use super::secret::is_secret;
+use crate::secret::is_secret;
 
 /// Headers that change what a service answers or does. Only these are kept: one that nobody here
 /// knows may be a secret.

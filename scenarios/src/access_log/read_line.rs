@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::directive::Directive;
 use super::log_time::{common_time, epoch_seconds, epoch_time, microseconds, pattern_time};
 use super::request_line::LoggedRequest;
-use super::secret::masked_text;
+use crate::secret::masked_text;
 
 /// What was read of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use super::secret::masked_target;
+use crate::secret::masked_target;
 
 /// The request that a logged request line stands for, without the secrets of its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LoggedRequest {
     pub(crate) method: String,
     pub(crate) target: String,
+    /// Where a secret was masked in the target, and its name.
+    pub(crate) masked: Vec<String>,
 }
 
 /// The longest registered method, `UPDATEREDIRECTREF`, has 17 bytes.
@@ -41,9 +43,16 @@ impl LoggedRequest {
             return None;
         }
         let method = std::str::from_utf8(method).ok()?.to_owned();
+        let target = printable(origin_form(target));
+        let mut masked = Vec::new();
+        let without_secrets = match masked_target(&target, &mut masked) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(without) => Some(without),
+        };
         Some(Self {
             method,
-            target: without_secrets(printable(origin_form(target))),
+            target: without_secrets.unwrap_or(target),
+            masked,
         })
     }
 }
@@ -77,14 +86,6 @@ fn printable((start, rest): (&str, &[u8])) -> String {
         }
     }
     text
-}
-
-fn without_secrets(target: String) -> String {
-    let masked = match masked_target(&target) {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(masked) => Some(masked),
-    };
-    masked.unwrap_or(target)
 }
 
 /// A `tchar` of RFC 9110, 5.6.2.
@@ -130,14 +131,14 @@ mod tests {
     #[test]
     fn keeps_no_secret() {
         for (line, target) in [
-            ("GET /a?token=TSLOG1&q=1 HTTP/1.1", "/a?token=MASKED&q=1"),
+            ("GET /a?token=TSLOG1&q=1 HTTP/1.1", "/a?token=***&q=1"),
             (
                 "GET /a;jsessionid=TSLOG1?q=1 HTTP/1.1",
-                "/a;jsessionid=MASKED?q=1",
+                "/a;jsessionid=***?q=1",
             ),
             (
                 "GET http://u:TSLOG1@a.example/?pin=TSLOG1 HTTP/1.1",
-                "/?pin=MASKED",
+                "/?pin=***",
             ),
             ("GET /a?q=1&token= HTTP/1.1", "/a?q=1&token="),
         ] {

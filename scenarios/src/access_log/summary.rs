@@ -5,6 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::http_archive::listed;
 use super::{AccessLog, BrokenLine, HttpArchive};
 use crate::Kind;
 
@@ -31,6 +32,9 @@ pub struct LogSummary {
     pub out_of_order: u64,
     /// How many lines tell of a connection on which no request came.
     pub without_request: u64,
+    /// What looked like a secret in its targets and so was not kept, by its place and name, and how
+    /// often; of a HAR file its archive tells.
+    pub masked: Vec<(String, u64)>,
     /// What a HAR file tells beyond that.
     pub archive: Option<HttpArchive>,
     /// The requests by method, the most frequent first.
@@ -156,6 +160,7 @@ impl LogSummary {
             cut_short: log.cut_short,
             out_of_order: log.out_of_order,
             without_request: log.without_request,
+            masked: log.masked.clone(),
             archive: log.archive.clone(),
             methods,
             statuses: statuses.collect(),
@@ -212,6 +217,9 @@ impl fmt::Display for LogSummary {
             if count > 0 {
                 writeln!(out, "  {count} {what}")?;
             }
+        }
+        if !self.masked.is_empty() {
+            writeln!(out, "  secrets not kept: {}", listed(&self.masked))?;
         }
         if let Some(archive) = &self.archive {
             write!(out, "{archive}")?;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use rand::{Rng, RngExt, SeedableRng};
 
 use crate::arrival::Draw;
-use crate::condition::LastAnswer;
+use crate::condition::{Condition, LastAnswer};
 use crate::journey::{Action, Journey, JourneyStep, Turns};
 use crate::scenario::Scenario;
+use crate::side::Side;
 use crate::stream::{Stream, stream};
 use crate::think::Think;
 use crate::variables::Variables;
@@ -35,6 +36,8 @@ pub struct JourneyWalk<'a> {
     number: Number,
     /// Journeys begun.
     begun: u64,
+    /// Those that it may go through.
+    journeys: &'a [Journey],
     journey: &'a Journey,
     frames: Vec<Frame<'a>>,
     /// Requests of this journey so far.
@@ -85,29 +88,35 @@ enum Again<'a> {
 
 /// Requests that one journey may send.
 const MOST_REQUESTS: u32 = 1_000_000;
-/// Steps left out, and loops gone round, between two requests.
-const MOST_MOVES: u32 = 1_000_000;
+/// Steps left out, and loops gone round, between two requests. All users share one thread, so that
+/// what one does without a request delays all others: some tenths of a millisecond of it.
+const MOST_MOVES: u32 = 10_000;
+/// So many bytes of a condition take as long to judge as one move.
+const MOVE_BYTES: usize = 16;
 
 impl<'a> JourneyWalk<'a> {
     /// Returns the walk of a user of a closed model; none where there are no journeys.
     pub(crate) fn of_user(scenario: &'a Scenario, user: u64) -> Option<Self> {
         let random = stream(scenario.seed, "journey", user);
-        Self::new(scenario, random, Number::User(user))
+        Self::new(scenario, random, Number::User(user), Side::Baseline)
     }
 
-    /// Returns the walk that an arrival of an open model begins: one journey.
-    pub(crate) fn of_arrival(scenario: &'a Scenario, sequence: u64) -> Option<Self> {
+    /// Returns the walk that an arrival of an open model begins: one journey, on one side. It is
+    /// the same on both, as far as the answers are.
+    pub(crate) fn of_arrival(scenario: &'a Scenario, sequence: u64, side: Side) -> Option<Self> {
         let random = stream(scenario.seed, "arriving journey", sequence);
-        Self::new(scenario, random, Number::Arrival(sequence))
+        Self::new(scenario, random, Number::Arrival(sequence), side)
     }
 
-    fn new(scenario: &'a Scenario, random: Stream, number: Number) -> Option<Self> {
+    fn new(scenario: &'a Scenario, random: Stream, number: Number, side: Side) -> Option<Self> {
+        let journeys = scenario.journeys_of(side);
         Some(Self {
             scenario,
             random,
             number,
             begun: 0,
-            journey: scenario.journeys.first()?,
+            journeys,
+            journey: journeys.first()?,
             frames: Vec::new(),
             taken: 0,
             user: 0,
@@ -119,7 +128,7 @@ impl<'a> JourneyWalk<'a> {
     /// and takes its rows of data.
     pub fn begin(&mut self, variables: &mut Variables) -> &'a Journey {
         let scenario = self.scenario;
-        let journeys = &scenario.journeys;
+        let journeys = self.journeys;
         let total: f64 = journeys.iter().map(|journey| journey.weight).sum();
         let mut left = self.random.random::<f64>() * total;
         let chosen = journeys.iter().find(|journey| {
@@ -225,11 +234,14 @@ impl<'a> JourneyWalk<'a> {
         variables: &Variables,
         last: LastAnswer,
     ) -> Result<Option<(usize, Think)>, WalkError> {
-        for _ in 0..MOST_MOVES {
+        let mut moves = 0;
+        while moves < MOST_MOVES {
+            moves += 1;
             let Some(frame) = self.frames.last_mut() else {
                 return Ok(None);
             };
             let Some(step) = frame.steps.get(frame.next) else {
+                moves += frame.condition().map_or(0, cost);
                 if frame.begins_again(variables, last)? {
                     frame.next = 0;
                 } else {
@@ -238,6 +250,7 @@ impl<'a> JourneyWalk<'a> {
                 continue;
             };
             frame.next += 1;
+            moves += step.condition.as_ref().map_or(0, cost);
             if let Some(condition) = &step.condition
                 && !condition.holds(variables, last)
             {
@@ -266,6 +279,7 @@ impl<'a> JourneyWalk<'a> {
                             Again::Times { left }
                         }
                         Turns::While { condition, .. } => {
+                            moves += cost(condition);
                             if !condition.holds(variables, last) {
                                 continue;
                             }
@@ -290,6 +304,17 @@ impl<'a> Frame<'a> {
             steps,
             next: 0,
             again: Again::Times { left: 0 },
+        }
+    }
+
+    /// What is asked before its steps are taken once more.
+    fn condition(&self) -> Option<&'a Condition> {
+        match self.again {
+            Again::While {
+                turns: Turns::While { condition, .. },
+                ..
+            } => Some(condition),
+            _ => None,
         }
     }
 
@@ -319,6 +344,11 @@ impl<'a> Frame<'a> {
             }
         }
     }
+}
+
+/// The moves that a condition counts for.
+fn cost(condition: &Condition) -> u32 {
+    (condition.text.len() / MOVE_BYTES) as u32
 }
 
 /// Finds the first step that sends a request, and the frames that lead there.
@@ -375,7 +405,8 @@ impl fmt::Display for WalkError {
             Self::TooLong => write!(f, "it sent {MOST_REQUESTS} requests"),
             Self::Idle => write!(
                 f,
-                "its loops went round {MOST_MOVES} times without a request"
+                "its loops and conditions made {MOST_MOVES} moves without a request; let them turn \
+                 less often, or put a request into them"
             ),
         }
     }

@@ -1,7 +1,6 @@
 //! The requests of a recording.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use crate::error::ScenarioError;
 use crate::fields::{Fields, clip};
 use crate::nearest::suggestion;
+use crate::regular_file;
 use crate::targets::Targets;
 
 /// A recording holds at most this many requests.
@@ -71,7 +71,7 @@ impl Trace {
             Some(value) => value.number(1e-6..=1e6)?,
         };
         let path = traces.folder.join(&file);
-        let opened = File::open(&path).map_err(|error| {
+        let (opened, _) = regular_file::open(&path).map_err(|error| {
             value.error(format!(
                 "could not read the trace {}: {error}",
                 path.display()

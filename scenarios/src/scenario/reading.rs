@@ -227,6 +227,7 @@ pub(super) fn read(
         sessions,
         journeys,
         rules,
+        paired: false,
         origin: document.origin.to_owned(),
         names,
         variable_headers: variable_headers.into(),

@@ -1,0 +1,72 @@
+//! What there is to say about one host of a HAR file.
+
+use std::collections::BTreeMap;
+
+use super::super::har_body::{Body, PostData};
+use super::super::har_headers::{Fate, fate};
+use super::super::http_archive::HttpArchive;
+use super::super::name_tally::NameTally;
+use super::entry::Header;
+use crate::secret::masked_target;
+
+/// What there is to say about one host.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) requests: u64,
+    pub(super) masked: NameTally,
+    pub(super) left_out: NameTally,
+    pub(super) archive: HttpArchive,
+}
+
+impl Tally {
+    /// Returns a target without the secrets of its path and its query.
+    pub(super) fn target(&mut self, target: &str) -> String {
+        let mut found = Vec::new();
+        let masked = masked_target(target, &mut found).into_owned();
+        self.masked.count_all(found);
+        masked
+    }
+
+    /// Returns the headers that matter, by name.
+    pub(super) fn headers(&mut self, headers: Vec<Header>) -> Vec<(String, String)> {
+        let mut kept: BTreeMap<String, String> = BTreeMap::new();
+        for header in headers {
+            let (Some(name), Some(value)) = (header.name, header.value) else {
+                continue;
+            };
+            let name = name.to_ascii_lowercase();
+            match fate(&name, &value) {
+                Fate::Kept => {
+                    // Several of one name are one list (RFC 9110, 5.3).
+                    kept.entry(name)
+                        .and_modify(|list| {
+                            list.push_str(", ");
+                            list.push_str(&value);
+                        })
+                        .or_insert(value);
+                }
+                Fate::Masked => self.masked.count(format!("header {name}")),
+                Fate::LeftOut => self.left_out.count(name),
+                Fate::Dropped => {}
+            }
+        }
+        kept.into_iter().collect()
+    }
+
+    /// Returns a body without its secrets, where it can be kept.
+    pub(super) fn body(&mut self, told: PostData) -> Option<String> {
+        match told.body() {
+            Body::Kept(text, found) => {
+                self.archive.bodies += 1;
+                self.masked
+                    .count_all(found.into_iter().map(|name| format!("body {name}")));
+                return Some(text);
+            }
+            Body::None => {}
+            Body::TooLong => self.archive.bodies_too_long += 1,
+            Body::NotText => self.archive.bodies_not_text += 1,
+            Body::Secret => self.archive.bodies_with_secrets += 1,
+        }
+        None
+    }
+}

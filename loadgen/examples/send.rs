@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let recording = run(Options {
         scenario: Scenario::read(Path::new(&scenario))?,
         target: target.parse()?,
+        candidate: None,
         run_dir: &run_dir,
         interrupt: never,
         on_ready: Box::new(|| ()),
@@ -42,7 +43,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         generator.users_used,
         generator.peak_memory_bytes / 1_000_000,
     );
-    let intervals = interval_log::read(&run_dir.file("intervals.hlog"))?;
+    let intervals = run_dir
+        .intervals(&recording.counts)?
+        .collect::<Result<Vec<_>, _>>()?;
     for metric in Metric::ALL {
         let mut all = interval_log::histogram::<u64>();
         for interval in intervals

@@ -255,6 +255,7 @@ impl Address {
             opened: dials.opened,
             failed: dials.failed,
             opening_ns: dials.opening_ns(),
+            connecting_ns: dials.connecting_ns(),
             users_each: match self.protocol {
                 Protocol::Http1 => 1,
                 Protocol::Http2 => dials.users_each,

@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 use http::header::SET_COOKIE;
+use serde_json::Value;
 use tenfold_scenarios::{Capture, CaptureSource, Needs, Request, Variables};
 
 use crate::connection::Answer;
@@ -33,38 +34,85 @@ pub(crate) fn keep_all(request: &Request) -> Keep {
     }
 }
 
-/// Takes every variable that `captures` names out of an answer; fails with the first that is not
-/// there.
-pub(crate) fn capture(
-    captures: &[Capture],
-    answer: &Answer,
-    variables: &mut Variables,
-) -> Result<(), String> {
-    let Some(Kept { headers, body, .. }) = &answer.kept else {
-        return Ok(());
-    };
-    for capture in captures {
-        let (value, what) = match &capture.source {
-            CaptureSource::JsonPointer(pointer) => {
-                (json(body, pointer), format!("JSON value at {pointer}"))
-            }
-            CaptureSource::Header(name) => {
-                let text = headers.get(name).and_then(|value| value.to_str().ok());
-                (text.map(str::to_owned), format!("header {name}"))
-            }
-            CaptureSource::Cookie(name) => (cookie(headers, name), format!("cookie {name}")),
-        };
-        let value = value.ok_or_else(|| format!("the answer has no {what}"))?;
-        variables.set(capture.variable, value);
-    }
-    Ok(())
+/// What the captures of a request found in an answer.
+#[derive(Debug)]
+pub(crate) struct Captured<'a> {
+    found: Vec<(&'a Capture, Option<String>)>,
+    /// Whether the body is longer than what is looked at.
+    is_cut: bool,
 }
 
-fn json(body: &[u8], pointer: &str) -> Option<String> {
-    let document: serde_json::Value = serde_json::from_slice(body).ok()?;
+/// Looks for whatever `captures` name in an answer. Nothing is looked for where none of it was kept.
+pub(crate) fn capture<'a>(captures: &'a [Capture], answer: &Answer) -> Captured<'a> {
+    let Some(Kept { headers, body, .. }) = &answer.kept else {
+        return Captured {
+            found: Vec::new(),
+            is_cut: false,
+        };
+    };
+    // Several captures of one body parse it once.
+    let mut document: Option<Option<Value>> = None;
+    let found = captures.iter().map(|capture| {
+        let value = match &capture.source {
+            CaptureSource::JsonPointer(pointer) => document
+                .get_or_insert_with(|| serde_json::from_slice(body).ok())
+                .as_ref()
+                .and_then(|document| json(document, pointer)),
+            CaptureSource::Header(name) => {
+                let text = headers.get(name).and_then(|value| value.to_str().ok());
+                text.map(str::to_owned)
+            }
+            CaptureSource::Cookie(name) => cookie(headers, name),
+        };
+        (capture, value)
+    });
+    Captured {
+        found: found.collect(),
+        is_cut: answer.body_bytes > body.len() as u64,
+    }
+}
+
+impl<'a> Captured<'a> {
+    /// Sets the variables that were found, and takes away the values of those that were not, so that
+    /// what an earlier answer told is not taken for what this one did.
+    pub(crate) fn put(&self, variables: &mut Variables) {
+        for (capture, value) in &self.found {
+            match value {
+                Some(value) => variables.set(capture.variable, value.clone()),
+                None => variables.unset(capture.variable),
+            }
+        }
+    }
+
+    /// Every capture that the answer can't do without, and why it failed where it did.
+    pub(crate) fn needed(&self) -> impl Iterator<Item = (&'a Capture, Option<String>)> + '_ {
+        let needed = self.found.iter().filter(|(capture, _)| !capture.optional);
+        needed.map(|(capture, value)| {
+            let fault = value.is_none().then(|| self.fault(&capture.source));
+            (*capture, fault)
+        })
+    }
+
+    /// The values that were found.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
+        self.found.iter().filter_map(|(_, value)| value.as_deref())
+    }
+
+    fn fault(&self, source: &CaptureSource) -> String {
+        let cut = match source {
+            CaptureSource::JsonPointer(_) if self.is_cut => {
+                ": its body is longer than what captures look at"
+            }
+            _ => "",
+        };
+        format!("the answer has no {source}{cut}")
+    }
+}
+
+fn json(document: &Value, pointer: &str) -> Option<String> {
     match document.pointer(pointer)? {
-        serde_json::Value::String(text) => Some(text.clone()),
-        serde_json::Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Null => None,
         other => Some(other.to_string()),
     }
 }
@@ -79,15 +127,76 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use tenfold_scenarios::Scenario;
+
     use super::*;
 
     #[test]
     fn json_values_become_text() {
-        let body = br#"{"token":"abc","user":{"id":7},"none":null}"#;
-        assert_eq!(json(body, "/token").as_deref(), Some("abc"));
-        assert_eq!(json(body, "/user/id").as_deref(), Some("7"));
-        assert_eq!(json(body, "/none"), None);
-        assert_eq!(json(b"<html>", "/token"), None);
+        let document = serde_json::json!({"token":"abc","user":{"id":7},"none":null});
+        assert_eq!(json(&document, "/token").as_deref(), Some("abc"));
+        assert_eq!(json(&document, "/user/id").as_deref(), Some("7"));
+        assert_eq!(json(&document, "/none"), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_told_and_does_not_keep_the_rest_away() {
+        let scenario = Scenario::parse(
+            "version = 1\nname = \"x\"\n[[phases]]\nkind = \"constant\"\nname = \"p\"\n\
+             rate = \"1/s\"\nduration = \"1s\"\n[[requests]]\nname = \"r\"\nkind = \"read\"\n\
+             path = \"/\"\n[requests.capture]\na = \"json:/a\"\nb = \"header:x-b\"\n\
+             c = { from = \"cookie:c\", optional = true }\nd = \"json:/d\"",
+            Path::new("x.toml"),
+        )
+        .unwrap();
+        let captures = &scenario.requests[0].captures;
+        let with = |kept: Option<Kept>, body_bytes: u64| Answer {
+            status: 200,
+            first_byte_ns: 0,
+            done_ns: 0,
+            read_lag_ns: None,
+            body_bytes,
+            kept,
+        };
+        let answer = |body: &str, body_bytes: u64| {
+            let kept = Kept {
+                body: body.as_bytes().to_vec(),
+                ..Kept::default()
+            };
+            with(Some(kept), body_bytes)
+        };
+        let faults = |captured: &Captured<'_>| -> Vec<String> {
+            let needed = captured.needed();
+            needed
+                .map(|(capture, fault)| format!("{}: {}", capture.name, fault.unwrap_or_default()))
+                .collect()
+        };
+        let mut variables = Variables::new(&scenario);
+        let ids = ["a", "b", "c", "d"].map(|name| scenario.variable(name).unwrap());
+        ids.iter()
+            .for_each(|id| variables.set(*id, "old".to_owned()));
+        let told = answer(r#"{"d":2}"#, 7);
+        let captured = capture(captures, &told);
+        captured.put(&mut variables);
+        assert_eq!(
+            ids.map(|id| variables.get(id)),
+            [None, None, None, Some("2")]
+        );
+        assert_eq!(
+            faults(&captured),
+            [
+                "a: the answer has no JSON value at \"/a\"",
+                "b: the answer has no header x-b",
+                "d: ",
+            ]
+        );
+        let cut = answer("{", 9);
+        let captured = capture(captures, &cut);
+        assert!(faults(&captured)[0].ends_with("longer than what captures look at"));
+        let none = with(None, 0);
+        assert_eq!(capture(captures, &none).needed().count(), 0);
     }
 
     #[test]

@@ -2,10 +2,8 @@
 
 use http::HeaderMap;
 use serde_json::Value;
+use tenfold_scenarios::secret::masked_value;
 use tenfold_scenarios::{CheckTest, Expected};
-
-/// The most characters of a value that a reason quotes.
-const QUOTED: usize = 100;
 
 /// What checks look at.
 #[derive(Debug)]
@@ -42,14 +40,15 @@ impl<'a> Evidence<'a> {
                 let value = self.headers.get(name).map(|value| {
                     Value::String(String::from_utf8_lossy(value.as_bytes()).into_owned())
                 });
-                fault_of(value.as_ref(), expected).map(|fault| format!("header {name} {fault}"))
+                fault_of(name.as_str(), value.as_ref(), expected)
+                    .map(|fault| format!("header {name} {fault}"))
             }
             CheckTest::Json(pointer, expected) => {
                 let document = match self.json() {
                     Ok(document) => document,
                     Err(reason) => return Some(reason.clone()),
                 };
-                fault_of(document.pointer(pointer), expected)
+                fault_of(pointer, document.pointer(pointer), expected)
                     .map(|fault| format!("the JSON value at \"{pointer}\" {fault}"))
             }
             CheckTest::BodyContains(text) => {
@@ -94,8 +93,9 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// Says what is wrong with a value; nothing where it is as expected.
-fn fault_of(value: Option<&Value>, expected: &Expected) -> Option<String> {
+/// Says what is wrong with the value of a header or at a JSON Pointer; nothing where it is as
+/// expected. What may be a secret is masked.
+fn fault_of(place: &str, value: Option<&Value>, expected: &Expected) -> Option<String> {
     let Some(value) = value else {
         return match expected {
             Expected::Exists(false) => None,
@@ -114,7 +114,7 @@ fn fault_of(value: Option<&Value>, expected: &Expected) -> Option<String> {
             number(value).is_some_and(|number| (*min..=*max).contains(&number))
         }
     };
-    (!passes).then(|| format!("is {}", quoted(value)))
+    (!passes).then(|| format!("is {}", masked_value(place, value)))
 }
 
 /// Whole and other numbers are compared by value: 1 is 1.0. A header's text may be a number too.
@@ -133,14 +133,6 @@ fn number(value: &Value) -> Option<f64> {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
-    }
-}
-
-fn quoted(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(QUOTED) {
-        None => text,
-        Some((at, _)) => format!("{}...", &text[..at]),
     }
 }
 
@@ -225,6 +217,38 @@ mod tests {
             .map(|fault| fault.expect("each of them fails"))
             .collect();
         insta::assert_snapshot!(said.join("\n"));
+    }
+
+    #[test]
+    fn what_fails_by_a_secret_does_not_tell_it() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-api-key", "SECK1".parse().unwrap());
+        headers.insert("location", "/a?token=SECK2&b=1".parse().unwrap());
+        let body = br#"{"access_token":"SECK3","pin":1234,"user":{"password":"SECK4","id":1}}"#;
+        let mut evidence = Evidence::new(&headers, body, body.len() as u64, None);
+        let mut fault = |test: CheckTest| evidence.fault(&test).unwrap();
+        let wanted = || Expected::Equals(Value::from("x"));
+        let header = |name: &str| CheckTest::Header(name.parse().unwrap(), wanted());
+        let json = |pointer: &str| CheckTest::Json(pointer.to_owned(), wanted());
+        let said = [
+            fault(header("x-api-key")),
+            fault(header("location")),
+            fault(json("/access_token")),
+            fault(json("/pin")),
+            fault(json("/user")),
+            fault(json("/user/id")),
+        ];
+        assert_eq!(
+            said,
+            [
+                "header x-api-key is ***",
+                "header location is \"/a?token=***&b=1\"",
+                "the JSON value at \"/access_token\" is ***",
+                "the JSON value at \"/pin\" is ***",
+                "the JSON value at \"/user\" is {\"id\":1,\"password\":\"***\"}",
+                "the JSON value at \"/user/id\" is 1",
+            ]
+        );
     }
 
     #[test]

@@ -31,6 +31,12 @@ impl Clock {
     }
 }
 
+/// The time since this was first asked for, in nanoseconds, monotonic.
+pub(crate) fn steady_ns() -> u64 {
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    nanoseconds(BEGAN.get_or_init(Instant::now).elapsed())
+}
+
 /// A duration in nanoseconds, at most 584 years of them.
 pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)

@@ -16,7 +16,8 @@ use crate::target::Address;
 pub(crate) struct Answer {
     /// Its status.
     pub(crate) status: u16,
-    /// When the end of its head had arrived; interim answers (1xx) don't count.
+    /// When the first byte of its head had arrived, over HTTP/2 when its head was there; interim
+    /// answers (1xx) don't count.
     pub(crate) first_byte_ns: u64,
     /// When the last byte of its body had arrived.
     pub(crate) done_ns: u64,

@@ -8,7 +8,7 @@ use tokio::net::{TcpStream, UnixStream};
 use crate::address::{Address, Place};
 use crate::failure::Failure;
 use crate::stamped_tcp::StampedTcp;
-use crate::stream::Stream;
+use crate::stream::{Kind, Stream};
 use crate::tls::explain;
 
 /// Which protocol a connection carries.
@@ -69,25 +69,30 @@ pub(crate) struct Refused {
 
 /// Opens a connection to one place, TLS included where it is spoken.
 pub(crate) async fn open(address: &Address, place: &Place) -> Result<Dialled, Refused> {
-    let stream = match place {
+    let dials = &address.dials;
+    let stream = |kind| Stream::new(kind, &dials.traffic);
+    let begun = Instant::now();
+    let tcp = match place {
         Place::Socket(socket) => TcpStream::connect(socket).await.map_err(unconnected)?,
         Place::Path(path) => {
-            let stream = UnixStream::connect(path).await.map_err(unconnected)?;
+            let socket = UnixStream::connect(path).await.map_err(unconnected)?;
+            dials.connected(begun.elapsed());
             return Ok(Dialled {
-                stream: Stream::Unix(stream),
+                stream: stream(Kind::Unix(socket)),
                 protocol: address.protocol,
             });
         }
     };
-    stream.set_nodelay(true).map_err(unconnected)?;
+    dials.connected(begun.elapsed());
+    tcp.set_nodelay(true).map_err(unconnected)?;
     let Some(tls) = &address.tls else {
         return Ok(Dialled {
-            stream: Stream::Tcp(StampedTcp::new(stream)),
+            stream: stream(Kind::Tcp(StampedTcp::new(tcp))),
             protocol: address.protocol,
         });
     };
     let begun = Instant::now();
-    let (stream, protocol) = tls.shake_hands(stream).await.map_err(|error| {
+    let (encrypted, protocol) = tls.shake_hands(tcp).await.map_err(|error| {
         let mut words = explain(&error).unwrap_or_else(|| {
             format!("the service ended the connection in the middle of the handshake ({error})")
         });
@@ -101,11 +106,9 @@ pub(crate) async fn open(address: &Address, place: &Place) -> Result<Dialled, Re
             words,
         }
     })?;
-    address
-        .dials
-        .shook_hands(begun.elapsed(), stream.get_ref().1);
+    dials.shook_hands(begun.elapsed(), encrypted.get_ref().1);
     Ok(Dialled {
-        stream: Stream::Tls(Box::new(stream)),
+        stream: stream(Kind::Tls(Box::new(encrypted))),
         protocol,
     })
 }

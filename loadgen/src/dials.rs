@@ -1,26 +1,27 @@
 //! What opening connections came to.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use rustls::HandshakeKind;
 use tenfold_run_dir::connections::Spread;
+use tenfold_run_dir::durations::{self, Durations, RunDurations};
 
 use crate::clock::nanoseconds;
 use crate::failure::Failure;
+use crate::traffic::Traffic;
 
 /// The longest message that is kept.
 const MOST_CHARACTERS: usize = 400;
-
-/// The longest duration that is told apart: what takes longer counts as this.
-const HIGHEST_NS: u64 = 600_000_000_000;
 
 /// What opening connections came to: the record of a run's dials.
 #[derive(Debug)]
 pub(crate) struct Dials {
     state: Mutex<State>,
+    /// What the connections carry.
+    pub(crate) traffic: Arc<Traffic>,
 }
 
 /// What was counted.
@@ -35,6 +36,7 @@ pub(crate) struct State {
     pub(crate) resumed: u64,
     pub(crate) first_errors: BTreeMap<String, String>,
     opening: Histogram<u64>,
+    connecting: Histogram<u64>,
     handshake: Histogram<u64>,
 }
 
@@ -50,9 +52,11 @@ impl Default for Dials {
                 full: 0,
                 resumed: 0,
                 first_errors: BTreeMap::new(),
-                opening: durations(),
-                handshake: durations(),
+                opening: durations::histogram(),
+                connecting: durations::histogram(),
+                handshake: durations::histogram(),
             }),
+            traffic: Arc::default(),
         }
     }
 }
@@ -65,6 +69,7 @@ impl Dials {
 
     /// Forgets what has been counted so far, but not what was agreed on.
     pub(crate) fn begin(&self) {
+        self.traffic.begin();
         let mut state = self.state();
         let (version, cipher) = (state.version.clone(), state.cipher.clone());
         *state = State {
@@ -82,6 +87,12 @@ impl Dials {
         let mut state = self.state();
         state.opened += 1;
         state.opening.saturating_record(nanoseconds(took));
+    }
+
+    /// The other side was connected to, in this time.
+    pub(crate) fn connected(&self, took: Duration) {
+        let mut state = self.state();
+        state.connecting.saturating_record(nanoseconds(took));
     }
 
     /// Hands were shaken, in this time.
@@ -136,28 +147,27 @@ impl Dials {
 impl State {
     /// How long it took to open connections.
     pub(crate) fn opening_ns(&self) -> Spread {
-        spread(&self.opening)
+        Spread::of(&self.opening)
+    }
+
+    /// How long it took to connect.
+    pub(crate) fn connecting_ns(&self) -> Spread {
+        Spread::of(&self.connecting)
     }
 
     /// How long the handshakes took.
     pub(crate) fn handshake_ns(&self) -> Spread {
-        spread(&self.handshake)
+        Spread::of(&self.handshake)
     }
-}
 
-fn durations() -> Histogram<u64> {
-    Histogram::new_with_max(HIGHEST_NS, 2).unwrap_or_else(|_| unreachable!("the bounds are fixed"))
-}
-
-fn spread(histogram: &Histogram<u64>) -> Spread {
-    if histogram.is_empty() {
-        return Spread::default();
-    }
-    Spread {
-        count: histogram.len(),
-        p50: histogram.value_at_quantile(0.5),
-        p99: histogram.value_at_quantile(0.99),
-        max: histogram.max(),
+    /// All of it, for the run directory.
+    pub(crate) fn durations(&self) -> RunDurations {
+        RunDurations {
+            opening: Durations::of(&self.opening),
+            connecting: Durations::of(&self.connecting),
+            handshake: Durations::of(&self.handshake),
+            ..RunDurations::default()
+        }
     }
 }
 
@@ -181,11 +191,16 @@ mod tests {
     fn a_run_begins_with_nothing_counted() {
         let dials = Dials::default();
         dials.opened(Duration::from_millis(3));
+        dials.connected(Duration::from_millis(1));
+        dials.traffic.sent(7);
+        assert_eq!(dials.traffic.counted().sent_bytes, 7);
         dials.state().version = "TLSv1.3".to_owned();
         assert_eq!(dials.state().opening_ns().count, 1);
         dials.begin();
         let state = dials.state();
         assert_eq!((state.opened, state.opening_ns()), (0, Spread::default()));
+        assert_eq!(state.durations(), RunDurations::default());
+        assert_eq!(dials.traffic.counted().sent_bytes, 0);
         assert_eq!(state.version, "TLSv1.3");
     }
 }

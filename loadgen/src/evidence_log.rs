@@ -5,15 +5,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tenfold_run_dir::counts::{CheckCounts, Counts, JourneyCounts};
 use tenfold_run_dir::sample::{MOST_SAMPLES, SAMPLES_OF_A_KIND, Sample};
-use tenfold_scenarios::Scenario;
+use tenfold_scenarios::{Capture, Scenario};
 
 use crate::response_reader::Keep;
 
 /// Bytes of a body that a sample shows.
-const SHOWN_BODY_BYTES: usize = 2048;
+pub(crate) const SHOWN_BODY_BYTES: usize = 2048;
 
 /// Bytes of a body that are kept for a sample: a secret that begins in what is shown is hidden whole.
-const SAMPLED_BODY_BYTES: usize = 16 * 1024;
+pub(crate) const SAMPLED_BODY_BYTES: usize = 16 * 1024;
 
 /// Names of checks that scripts make, for each request.
 const MOST_SCRIPT_CHECKS: usize = 32;
@@ -52,9 +52,12 @@ struct State {
 impl EvidenceLog {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let of_request = |request: &tenfold_scenarios::Request| {
-            let checks = request.checks.iter();
+            let checks = request.checks.iter().map(|check| check.name.clone());
+            let captures = request.captures.iter();
+            let needed = captures.filter(|capture| !capture.optional);
             checks
-                .map(|check| (check.name.clone(), CheckCounts::default()))
+                .chain(needed.map(Capture::check_name))
+                .map(|name| (name, CheckCounts::default()))
                 .collect::<BTreeMap<_, _>>()
         };
         let of_phase: Vec<_> = scenario.requests.iter().map(of_request).collect();
@@ -152,19 +155,19 @@ impl EvidenceLog {
         self.state().samples.push(sample);
     }
 
-    /// Puts what was counted into the counts of the run, and returns the samples.
-    pub(crate) fn finish(&self, counts: &mut Counts) -> Vec<Sample> {
-        let mut state = self.state();
-        for (cells, phase) in counts.phases.iter_mut().zip(&mut state.checks) {
+    /// Puts what was counted so far into the counts of the run, and returns the samples.
+    pub(crate) fn put_into(&self, counts: &mut Counts) -> Vec<Sample> {
+        let state = self.state();
+        for (cells, phase) in counts.phases.iter_mut().zip(&state.checks) {
             for (cell, checks) in cells.iter_mut().zip(phase) {
-                cell.checks = std::mem::take(checks);
+                cell.checks.clone_from(checks);
             }
         }
-        counts.journeys = std::mem::take(&mut state.journeys);
+        counts.journeys.clone_from(&state.journeys);
         for journey in &mut counts.journeys {
             let ended = journey.completed + journey.failed + journey.cut_off;
             journey.unfinished = journey.begun - ended;
         }
-        std::mem::take(&mut state.samples)
+        state.samples.clone()
     }
 }

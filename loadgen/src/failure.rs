@@ -22,8 +22,12 @@ pub enum Failure {
     UnexpectedStatus,
     /// The answer is whole and its status expected, but a check failed.
     FailedCheck,
+    /// The answer is whole and its status expected, but a value that was to be captured is not in it.
+    MissingCapture,
     /// The script of the request broke off by itself.
     Script,
+    /// The script of the request took too long.
+    ScriptTimeout,
     /// A template needs a variable that no answer has given.
     MissingVariable,
     /// What the scenario makes of its templates is no HTTP request.
@@ -34,7 +38,7 @@ pub enum Failure {
 
 impl Failure {
     /// Every failure, in the order of the discriminants.
-    pub const ALL: [Failure; 12] = [
+    pub const ALL: [Failure; 14] = [
         Failure::Connect,
         Failure::Tls,
         Failure::Timeout,
@@ -43,7 +47,9 @@ impl Failure {
         Failure::Malformed,
         Failure::UnexpectedStatus,
         Failure::FailedCheck,
+        Failure::MissingCapture,
         Failure::Script,
+        Failure::ScriptTimeout,
         Failure::MissingVariable,
         Failure::Unsendable,
         Failure::LostUser,
@@ -60,7 +66,9 @@ impl Failure {
             Failure::Malformed => "malformed",
             Failure::UnexpectedStatus => "unexpected_status",
             Failure::FailedCheck => "failed_check",
+            Failure::MissingCapture => "missing_capture",
             Failure::Script => "script",
+            Failure::ScriptTimeout => "script_timeout",
             Failure::MissingVariable => "missing_variable",
             Failure::Unsendable => "unsendable",
             Failure::LostUser => "lost_user",

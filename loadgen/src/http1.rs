@@ -111,6 +111,7 @@ impl Http1 {
             let bytes = &mut scratch.write;
             bytes.clear();
             outgoing.write_http1(bytes)?;
+            outgoing.goes_out();
             let written = match Pin::new(&mut self.stream).poll_write(context, bytes) {
                 Poll::Ready(Ok(written)) => written,
                 // The service may have answered before it closed: what it said is read, and the
@@ -167,8 +168,10 @@ impl Http1 {
                 if bytes.is_empty() {
                     return Poll::Ready(reader.end().map(|response| (response, at)));
                 }
+                let heads = reader.heads();
                 let progress = reader.take(bytes)?;
-                if first_byte_ns.is_none() && reader.has_begun() {
+                if reader.heads() > heads {
+                    // The head that begins last is the one that no interim answer follows.
                     *first_byte_ns = Some(at);
                 }
                 if let Progress::Whole(response) = progress {

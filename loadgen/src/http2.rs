@@ -52,6 +52,7 @@ impl Http2 {
             let line = Arc::clone(&seat.line);
             let sender = seat.sender(address).await?;
             let waiting = Waiting { line: Some(&line) };
+            outgoing.goes_out();
             let done = exchange(sender, &line, head, body, &wanted, &now).await;
             waiting.over();
             let broken = match done {

@@ -129,9 +129,9 @@ mod tests {
         set.record(service, u64::MAX);
         set.write(&mut log).unwrap();
         log.flush().unwrap();
-        let read = tenfold_run_dir::interval_log::read(&path).unwrap();
-        let seen: Vec<(Series, u64)> = read
-            .iter()
+        let seen: Vec<(Series, u64)> = tenfold_run_dir::Intervals::open(&path, None)
+            .unwrap()
+            .map(|interval| interval.unwrap())
             .map(|interval| (interval.series, interval.histogram.len()))
             .collect();
         assert_eq!(seen, [(lag, 2), (service, 1), (service, 1)]);

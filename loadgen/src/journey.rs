@@ -64,6 +64,7 @@ pub(crate) async fn walk(shared: Arc<Shared>, number: u64) {
             }
         };
         let is_over = end == JourneyEnd::Unfinished;
+        completed(&shared, &end, began, ready);
         shared.evidence.ended(&journey.name, end);
         if is_over {
             return;
@@ -73,7 +74,9 @@ pub(crate) async fn walk(shared: Arc<Shared>, number: u64) {
             pace = pace.max(nanoseconds(IDLE));
         }
         ready = ready.max(began.saturating_add(pace));
-        if !sleep_until(&shared, ready).await {
+        // A journey that sends nothing never waits for a step, so that it is not told of the end there.
+        let end_ns = nanoseconds(shared.scenario.duration());
+        if ready >= end_ns || !sleep_until(&shared, ready).await {
             return;
         }
     }
@@ -93,7 +96,7 @@ pub(crate) async fn visit(user: &mut User, job: Job) {
     let _ = walk.next_step(&variables, LastAnswer::default());
     variables.take_over(shared.variables_of(&job.arrival));
     shared.evidence.begun(&journey.name);
-    let mut sequence = job.arrival.sequence;
+    let (mut sequence, intended) = (job.arrival.sequence, job.arrival.intended);
     let mut visit = Visit {
         user,
         variables: &mut variables,
@@ -106,7 +109,18 @@ pub(crate) async fn visit(user: &mut User, job: Job) {
         Some(end) => end,
         None => visit.go_on(&mut walk).await,
     };
+    completed(&shared, &end, nanoseconds(intended), visit.ready);
     shared.evidence.ended(&journey.name, end);
+}
+
+/// Records how long a journey took, where it came to its last step.
+fn completed(shared: &Shared, end: &JourneyEnd, began: u64, ready: u64) {
+    if let (JourneyEnd::Completed, Some(phase)) =
+        (end, shared.scenario.phase_at(Duration::from_nanos(began)))
+    {
+        let took = ready.saturating_sub(began);
+        shared.record(|recorder| recorder.journey_completed(phase, took));
+    }
 }
 
 /// One journey under way.

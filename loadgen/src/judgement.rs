@@ -1,18 +1,30 @@
 //! What becomes of a whole answer: captures, checks, script, and a sample where it fails.
 
-use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use tenfold_run_dir::sample::Sample;
 use tenfold_scenarios::{
-    Arrival, NextStep, Rendered, Request, ScriptOutcome, ScriptResponse, Variables,
+    Arrival, NextStep, Rendered, Request, ScriptClock, ScriptOutcome, ScriptResponse, Variables,
 };
 
-use crate::capture::capture;
+use crate::capture::{Captured, capture};
 use crate::check::Evidence;
+use crate::clock::steady_ns;
 use crate::connection::Answer;
-use crate::evidence_log::EvidenceLog;
+use crate::evidence_log::{EvidenceLog, SAMPLED_BODY_BYTES};
 use crate::failure::Failure;
 use crate::mask::Mask;
+use crate::usage::thread_cpu_ns;
 use crate::visitor::{Change, Reply};
+
+/// What the time of scripts is measured by.
+const SCRIPT_CLOCK: ScriptClock = ScriptClock {
+    wall_ns: steady_ns,
+    thread_cpu_ns,
+};
+
+/// The most characters of a reason.
+const MOST_OF_REASON: usize = 300;
 
 /// The variables that a request is made with.
 #[derive(Debug)]
@@ -38,6 +50,8 @@ pub(crate) struct Judgement<'a> {
     pub(crate) arrival: &'a Arrival,
     pub(crate) planned: &'a Request,
     pub(crate) rendered: &'a Rendered,
+    /// The run's own credentials.
+    pub(crate) credentials: Option<&'a HeaderValue>,
 }
 
 impl Judgement<'_> {
@@ -46,7 +60,7 @@ impl Judgement<'_> {
         let Some(script) = &self.planned.script else {
             return Ok(());
         };
-        let outcome = script.before(variables, self.arrival.draw.entropy);
+        let outcome = script.before(variables, self.arrival.draw.entropy, SCRIPT_CLOCK);
         match self.script_failure(&outcome, None, variables, now) {
             Some(failure) => Err(failure),
             None => Ok(()),
@@ -76,11 +90,12 @@ impl Judgement<'_> {
             );
             return (Some(failure), None);
         }
+        let captured = capture(&self.planned.captures, answer);
         if let Held::Own(variables) = held {
-            // A later step that needs what is missing fails by name.
-            let _ = capture(&self.planned.captures, answer, variables);
+            captured.put(variables);
         }
-        let mut failure = self.check(answer, held.get());
+        let mut failure = self.check_captures(&captured, answer, held.get());
+        failure = failure.or(self.check(answer, held.get()));
         if let Some(change) = change {
             failure = failure.or(self.check_by_code(answer, held.get(), change));
         }
@@ -96,12 +111,35 @@ impl Judgement<'_> {
                 body_bytes: answer.body_bytes,
                 service_ms: service_ns as f64 / 1e6,
             };
-            let outcome = script.after(response, variables, self.arrival.draw.entropy);
+            let outcome =
+                script.after(response, variables, self.arrival.draw.entropy, SCRIPT_CLOCK);
             next = outcome.next;
             let of_script = self.script_failure(&outcome, Some(answer), variables, answer.done_ns);
             failure = failure.or(of_script);
         }
         (failure, next)
+    }
+
+    /// Counts what was captured and what was missing; returns why the request failed by it.
+    fn check_captures(
+        &self,
+        captured: &Captured<'_>,
+        answer: &Answer,
+        variables: &Variables,
+    ) -> Option<Failure> {
+        let (phase, request) = (self.arrival.phase, self.arrival.draw.request);
+        let mut failure = None;
+        for (capture, fault) in captured.needed() {
+            let name = capture.check_name();
+            self.log.checked(phase, request, &name, fault.is_none());
+            if let Some(reason) = fault {
+                let class = Failure::MissingCapture;
+                let at = answer.done_ns;
+                self.sample(class, Some(&name), &reason, Some(answer), variables, at);
+                failure = Some(class);
+            }
+        }
+        failure
     }
 
     fn check(&self, answer: &Answer, variables: &Variables) -> Option<Failure> {
@@ -196,10 +234,34 @@ impl Judgement<'_> {
             }
         }
         if let Some(error) = &outcome.error {
-            self.sample(Failure::Script, None, error, answer, variables, at);
-            failure = Some(Failure::Script);
+            let class = match outcome.timed_out {
+                true => Failure::ScriptTimeout,
+                false => Failure::Script,
+            };
+            self.sample(class, None, error, answer, variables, at);
+            failure = Some(class);
         }
         failure
+    }
+
+    /// Hides what is secret in what is kept of an answer.
+    pub(crate) fn mask(&self, answer: Option<&Answer>, variables: &Variables) -> Mask {
+        let mut mask = Mask::default();
+        variables.values().for_each(|value| mask.add(value));
+        let cells = self.planned.cells(&self.arrival.draw, variables);
+        cells.for_each(|value| mask.add(value));
+        for (name, value) in &self.rendered.headers {
+            mask.add_sent(name, value);
+        }
+        if let Some(credentials) = self.credentials {
+            mask.add_sent(&AUTHORIZATION, credentials);
+        }
+        if let Some(answer) = answer {
+            // What this very answer tells is secret before anybody has it.
+            let captured = capture(&self.planned.captures, answer);
+            captured.values().for_each(|value| mask.add(value));
+        }
+        mask
     }
 
     fn sample(
@@ -215,27 +277,16 @@ impl Judgement<'_> {
         if !self.log.wants(request, failure.name(), check) {
             return;
         }
-        let mut mask = Mask::default();
-        variables.values().for_each(|value| mask.add(value));
-        mask.add_sent(&self.rendered.headers);
-        if let Some(answer) = answer {
-            // What this very answer tells is secret before anybody has it.
-            let mut own = variables.clone();
-            for one in &self.planned.captures {
-                let _ = capture(std::slice::from_ref(one), answer, &mut own);
-                own.get(one.variable)
-                    .into_iter()
-                    .for_each(|value| mask.add(value));
-            }
-        }
+        let mask = self.mask(answer, variables);
         let kept = answer.and_then(|answer| answer.kept.as_ref());
         let headers = kept.into_iter().flat_map(|kept| &kept.headers);
-        let body = kept.map_or("".into(), |kept| String::from_utf8_lossy(&kept.body));
+        let body = kept.map_or(&[][..], |kept| &kept.body);
+        let body = String::from_utf8_lossy(&body[..body.len().min(SAMPLED_BODY_BYTES)]);
         self.log.add(Sample {
             request: request.clone(),
             failure: failure.name().to_owned(),
             check: check.map(str::to_owned),
-            reason: mask.text(reason),
+            reason: shortened(mask.text(reason)),
             at_ns,
             status: answer.map(|answer| answer.status),
             headers: headers
@@ -245,4 +296,13 @@ impl Judgement<'_> {
             body_bytes: answer.map_or(0, |answer| answer.body_bytes),
         });
     }
+}
+
+/// Shortens what is masked already: what is cut off before would no longer be known for a secret.
+fn shortened(mut text: String) -> String {
+    if let Some((at, _)) = text.char_indices().nth(MOST_OF_REASON) {
+        text.truncate(at);
+        text.push_str("...");
+    }
+    text
 }

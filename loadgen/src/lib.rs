@@ -6,14 +6,19 @@
 //! Goose user that owns one keep-alive connection), which sends it and records five stamps. Answers
 //! are checked here, where they are whole; what the latencies mean is for analysis to judge, which
 //! reads the run directory alone.
+//!
+//! A paired run ([`Options::candidate`]) sends one scenario to two builds of a service in turns, by
+//! the same users, so that whatever else changes on the machine falls on both alike.
 
 mod abort;
 mod address;
+mod agreement_log;
 mod alarm;
 mod attack;
 mod body_framing;
 mod capture;
 mod check;
+mod checkpoint;
 mod clock;
 mod connection;
 mod credentials;
@@ -29,9 +34,11 @@ mod failure;
 mod fine_timer;
 mod http1;
 mod http2;
+mod in_flight;
 mod interval_set;
 mod journey;
 mod judgement;
+mod key_tally;
 mod log_writer;
 mod mask;
 mod open_files;
@@ -40,6 +47,7 @@ mod progress;
 mod quantum;
 mod recorder;
 mod request_head;
+mod request_tally;
 mod resolve;
 mod response_reader;
 mod run;
@@ -50,7 +58,9 @@ mod stamps;
 mod stream;
 mod target;
 mod ticker;
+mod timeline_rows;
 mod tls;
+mod traffic;
 mod usage;
 mod user;
 mod visitor;

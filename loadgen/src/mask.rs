@@ -1,31 +1,18 @@
 //! Hides what is secret in what is kept of an answer.
 
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
-use http::{HeaderName, HeaderValue};
+use std::borrow::Cow;
 
-/// What stands in place of a secret.
-const HIDDEN: &str = "***";
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::COOKIE;
+use http::{HeaderName, HeaderValue};
+use tenfold_scenarios::secret::{MASK, is_secret, masked_header, masked_text};
+use zeroize::Zeroizing;
 
 /// Shorter values hide too little, and would be found in too many places.
 const SHORTEST: usize = 4;
 
-/// Headers whose values are always hidden.
-const SECRET_HEADERS: [HeaderName; 4] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE];
-
-/// Words in the names of headers and of JSON values that are hidden.
-const SECRET_WORDS: [&str; 9] = [
-    "password",
-    "passwd",
-    "secret",
-    "token",
-    "api_key",
-    "api-key",
-    "apikey",
-    "credential",
-    "session",
-];
-
-/// Hides what is secret: known values wherever they stand, and whatever has a telling name.
+/// Hides what is secret: known values wherever they stand, and whatever has a telling name or looks.
 #[derive(Debug, Default)]
 pub(crate) struct Mask {
     /// Longest first, so that no part of one is left where another is hidden in it.
@@ -41,98 +28,87 @@ impl Mask {
             }
         };
         put(secret);
-        // JSON may write it another way.
+        // JSON and queries may write it another way.
         if let Ok(escaped) = serde_json::to_string(secret) {
             put(escaped.trim_matches('"'));
         }
+        put(&encoded(secret));
         self.secrets
             .sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
-    /// Adds the credentials that a request carried.
-    pub(crate) fn add_sent(&mut self, headers: &[(HeaderName, HeaderValue)]) {
-        for (name, value) in headers.iter().filter(|(name, _)| is_secret(name)) {
-            let Ok(value) = value.to_str() else { continue };
-            // A scheme and its token, or pairs of a cookie.
-            for part in value.split([' ', ';', ',']) {
-                self.add(part.split_once('=').map_or(part, |(_, value)| value));
-                if name != COOKIE {
-                    self.add(part);
-                }
+    /// Adds the credentials that a header of a request carried, where it is one that does.
+    pub(crate) fn add_sent(&mut self, name: &HeaderName, value: &HeaderValue) {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        if !is_secret(name.as_str(), &value) {
+            return;
+        }
+        // A scheme and its token, or pairs of a cookie.
+        for part in value.split([' ', ';', ',']) {
+            self.add(part.split_once('=').map_or(part, |(_, value)| value));
+            if name != COOKIE {
+                self.add(part);
             }
+        }
+        if let Some((scheme, token)) = value.split_once(' ') {
+            self.add(token);
+            if scheme.eq_ignore_ascii_case("basic") {
+                self.add_basic(token.trim());
+            }
+        }
+    }
+
+    /// Adds the password of basic authentication, and it with the name of the user (RFC 7617).
+    fn add_basic(&mut self, token: &str) {
+        let Ok(decoded) = STANDARD.decode(token).map(Zeroizing::new) else {
+            return;
+        };
+        let pair = Zeroizing::new(String::from_utf8_lossy(&decoded).into_owned());
+        if let Some((_, password)) = pair.split_once(':') {
+            self.add(&pair);
+            self.add(password);
         }
     }
 
     /// Returns the value of a header, hidden where it has to be.
     pub(crate) fn header(&self, name: &HeaderName, value: &HeaderValue) -> String {
-        if is_secret(name) {
-            return HIDDEN.to_owned();
-        }
-        self.text(&String::from_utf8_lossy(value.as_bytes()))
+        let value = String::from_utf8_lossy(value.as_bytes());
+        self.known(masked_header(name.as_str(), &value))
+            .into_owned()
     }
 
     /// Returns a text with all secrets hidden.
     pub(crate) fn text(&self, text: &str) -> String {
-        let mut masked = hide_named(text);
+        self.known(masked_text(text)).into_owned()
+    }
+
+    fn known<'a>(&self, mut text: Cow<'a, str>) -> Cow<'a, str> {
         for secret in &self.secrets {
-            if masked.contains(secret.as_str()) {
-                masked = masked.replace(secret.as_str(), HIDDEN);
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), MASK).into();
             }
         }
-        masked
+        text
     }
 }
 
-fn is_secret(name: &HeaderName) -> bool {
-    SECRET_HEADERS.contains(name) || has_secret_word(name.as_str())
-}
-
-fn has_secret_word(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SECRET_WORDS.iter().any(|word| name.contains(word))
-}
-
-/// Hides the texts of JSON that have a telling name, whether the JSON is whole or cut off.
-fn hide_named(text: &str) -> String {
-    let mut hidden = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(open) = rest.find('"') {
-        let (before, quoted) = rest.split_at(open);
-        hidden.push_str(before);
-        let length = string_length(quoted);
-        let (name, after) = quoted.split_at(length);
-        hidden.push_str(name);
-        rest = after;
-        let value = after.trim_start().strip_prefix(':').map(str::trim_start);
-        if let Some(value) = value.filter(|value| value.starts_with('"'))
-            && has_secret_word(name)
-        {
-            hidden.push_str(&after[..after.len() - value.len()]);
-            hidden.push_str("\"***\"");
-            rest = &value[string_length(value)..];
+/// Encodes all but the unreserved characters of RFC 3986, 2.3.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
-    hidden.push_str(rest);
-    hidden
-}
-
-/// The length of the JSON string that a text begins with, quotes included; all of the text where
-/// the string does not end.
-fn string_length(text: &str) -> usize {
-    let mut escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => return at + 1,
-            _ => {}
-        }
-    }
-    text.len()
+    encoded
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header::AUTHORIZATION;
     use proptest::prelude::*;
 
     use super::*;
@@ -147,11 +123,12 @@ mod tests {
             (AUTHORIZATION, HeaderValue::from_static("Bearer t0ken/x=")),
             (COOKIE, HeaderValue::from_static("theme=dark; sid=cafe1234")),
         ];
-        mask.add_sent(&sent);
-        let body = r#"{"echo":"abcdef","q":"a\"quoted","t":"Bearer t0ken/x=","c":"cafe1234","n":"no","Password" : "x\"y","left":1}"#;
+        sent.iter()
+            .for_each(|(name, value)| mask.add_sent(name, value));
+        let body = r#"{"echo":"abcdef","q":"a\"quoted","t":"t0ken/x=","u":"/?a=t0ken%2Fx%3D","c":"cafe1234","n":"no","Password" : "x\"y","pin":1234,"left":1}"#;
         assert_eq!(
             mask.text(body),
-            r#"{"echo":"***","q":"***","t":"*** ***","c":"***","n":"no","Password" : "***","left":1}"#
+            r#"{"echo":"***","q":"***","t":"***","u":"/?a=***","c":"***","n":"no","Password" : "***","pin":"***","left":1}"#
         );
         let header = |name: &'static str, value: &'static str| {
             mask.header(
@@ -161,14 +138,23 @@ mod tests {
         };
         assert_eq!(header("set-cookie", "a=b"), "***");
         assert_eq!(header("x-auth-token", "a"), "***");
-        assert_eq!(header("location", "/users/abcdef"), "/users/***");
+        assert_eq!(
+            header("location", "/users/abcdef?sig=y"),
+            "/users/***?sig=***"
+        );
         assert_eq!(header("content-type", "text/html"), "text/html");
     }
 
     #[test]
-    fn a_value_that_was_cut_off_is_hidden_too() {
-        assert_eq!(hide_named(r#"{"token":"abc"#), r#"{"token":"***""#);
-        assert_eq!(hide_named(r#"{"a":"\"#), r#"{"a":"\"#);
+    fn the_password_of_basic_authentication_is_hidden_in_every_form() {
+        let mut mask = Mask::default();
+        // `ann:SEC:P1/x`
+        let value = HeaderValue::from_static("Basic YW5uOlNFQzpQMS94");
+        mask.add_sent(&AUTHORIZATION, &value);
+        assert_eq!(
+            mask.text("no SEC:P1/x, SEC%3AP1%2Fx, ann:SEC:P1/x, YW5uOlNFQzpQMS94 of ann"),
+            "no ***, ***, ***, *** of ann"
+        );
     }
 
     proptest! {

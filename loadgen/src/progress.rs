@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use tenfold_run_dir::Metric;
+use tenfold_run_dir::{BUCKET_BOUNDS_NS, Metric};
 use tenfold_scenarios::Kind;
 
 use crate::failure::Failure;
@@ -34,7 +34,7 @@ pub struct Progress {
     pub lag: Percentiles,
     /// Arrivals due.
     pub planned: u64,
-    /// Requests sent.
+    /// Requests that a user took up to send, those that reached no connection included.
     pub sent: u64,
     /// Requests completed.
     pub completed: u64,
@@ -92,46 +92,26 @@ pub struct LatencyTotal {
     pub metric: Metric,
     /// Of which requests.
     pub kind: Kind,
-    /// How many are in each bucket alone; the last has those above all bounds.
-    pub buckets: [u64; Self::BOUNDS_NS.len() + 1],
+    /// How many are in each bucket of [`BUCKET_BOUNDS_NS`] alone; the last has those above all bounds.
+    pub buckets: [u64; BUCKET_BOUNDS_NS.len() + 1],
     /// Their sum, in nanoseconds.
     pub sum_ns: u128,
 }
 
 impl LatencyTotal {
-    /// The upper bounds of the buckets, which include them, in nanoseconds.
-    pub const BOUNDS_NS: [u64; 16] = [
-        100_000,
-        250_000,
-        500_000,
-        1_000_000,
-        2_500_000,
-        5_000_000,
-        10_000_000,
-        25_000_000,
-        50_000_000,
-        100_000_000,
-        250_000_000,
-        500_000_000,
-        1_000_000_000,
-        2_500_000_000,
-        5_000_000_000,
-        10_000_000_000,
-    ];
-
     /// Nothing yet.
     pub(crate) fn new(metric: Metric, kind: Kind) -> Self {
         Self {
             metric,
             kind,
-            buckets: [0; Self::BOUNDS_NS.len() + 1],
+            buckets: [0; BUCKET_BOUNDS_NS.len() + 1],
             sum_ns: 0,
         }
     }
 
     /// Adds so many samples of one value.
     pub(crate) fn add(&mut self, value_ns: u64, count: u64) {
-        let bucket = Self::BOUNDS_NS.partition_point(|bound| *bound < value_ns);
+        let bucket = BUCKET_BOUNDS_NS.partition_point(|bound| *bound < value_ns);
         self.buckets[bucket] += count;
         self.sum_ns += u128::from(value_ns) * u128::from(count);
     }
@@ -165,6 +145,6 @@ mod tests {
         total.add(100_001, 3);
         total.add(u64::MAX, 1);
         assert_eq!((total.buckets[0], total.buckets[1]), (2, 3));
-        assert_eq!((total.buckets[16], total.count()), (1, 6));
+        assert_eq!((total.buckets.last(), total.count()), (Some(&1), 6));
     }
 }

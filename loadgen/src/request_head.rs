@@ -1,5 +1,7 @@
 //! Writes a request as HTTP/1.1 has it (RFC 9112).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST};
 use http::{HeaderValue, Method};
 use tenfold_scenarios::Rendered;
@@ -16,9 +18,16 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) address: &'a Address,
     /// Path, headers and body.
     pub(crate) rendered: &'a Rendered,
+    /// Set once a connection has it: it may have reached the service from then on.
+    pub(crate) is_written: &'a AtomicBool,
 }
 
 impl Outgoing<'_> {
+    /// A connection is about to take it.
+    pub(crate) fn goes_out(&self) {
+        self.is_written.store(true, Ordering::Relaxed);
+    }
+
     /// Appends the request to `out`, from its first byte to the last of its body.
     ///
     /// Fails where the path holds what would end it: nothing has been appended then.
@@ -27,6 +36,7 @@ impl Outgoing<'_> {
             method,
             address,
             rendered,
+            ..
         } = self;
         let path = rendered.path.as_bytes();
         let ends_it = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
@@ -139,6 +149,7 @@ mod tests {
             method: &planned.method,
             address: &address,
             rendered: &rendered,
+            is_written: &AtomicBool::new(false),
         };
         let mut out = Vec::new();
         outgoing.write_http1(&mut out).unwrap();

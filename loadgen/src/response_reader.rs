@@ -81,7 +81,7 @@ pub(crate) struct ResponseReader<Wanted> {
     kept: Kept,
     digest: Option<Sha256>,
     reusable: bool,
-    begun: bool,
+    heads: u64,
 }
 
 #[derive(Debug)]
@@ -106,13 +106,14 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
             kept: Kept::default(),
             digest: None,
             reusable: true,
-            begun: false,
+            heads: 0,
         }
     }
 
-    /// Whether anything of the final response, whose status is not 1xx, has been read.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.begun
+    /// How many heads have begun, those of interim responses (1xx) among them; the last is the final
+    /// response's.
+    pub(crate) fn heads(&self) -> u64 {
+        self.heads
     }
 
     /// Takes the next bytes of the connection, at least one.
@@ -193,6 +194,7 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
     /// Takes bytes of a head. Returns how many of them belong to it where it is whole now.
     fn take_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
         if self.head.is_empty() {
+            self.heads += u64::from(!bytes.is_empty());
             // Most heads come in one piece, and are read where they lie.
             if let Some(length) = self.read_head(bytes)? {
                 return Ok(Some(length));
@@ -274,7 +276,6 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
         if !(100..=999).contains(&status) {
             return Err(Failure::Malformed);
         }
-        self.begun = true;
         self.status = status;
         self.keep = (self.wanted)(status);
         let connection = Connection::of(head.headers);

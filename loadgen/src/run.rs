@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use tenfold_run_dir::counts::{Aborted, GeneratorUsage};
+use tenfold_run_dir::agreement::Agreement;
+use tenfold_run_dir::counts::Aborted;
 use tenfold_run_dir::{Counts, RunDir, Timeline};
-use tenfold_scenarios::{Model, Scenario};
+use tenfold_scenarios::{Model, Scenario, Side, Variables};
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
 use crate::LoadError;
 use crate::abort;
+use crate::agreement_log::AgreementLog;
 use crate::attack::{Life, hatch};
 use crate::clock::nanoseconds;
 use crate::journey::walk;
@@ -22,7 +24,7 @@ use crate::progress::Progress;
 use crate::recorder::Recorder;
 use crate::set_up::log_in;
 use crate::shared::Shared;
-use crate::target::Target;
+use crate::target::{Address, Target};
 use crate::ticker::tick;
 use crate::usage::{peak_memory_bytes, process_cpu_ns};
 use crate::user::User;
@@ -58,8 +60,11 @@ pub type Interrupt = watch::Receiver<bool>;
 pub struct Options<'a> {
     /// What to send.
     pub scenario: Scenario,
-    /// Where to send it.
+    /// Where to send it: in a paired run, the baseline.
     pub target: Target,
+    /// Where to send the other of each pair in a paired run, in which two builds of a service are
+    /// compared; it goes with a scenario that is paired ([`Scenario::paired`]), and with no other.
+    pub candidate: Option<Target>,
     /// Where to record it.
     pub run_dir: &'a RunDir,
     /// Becomes true when the run is to end early.
@@ -78,6 +83,7 @@ impl std::fmt::Debug for Options<'_> {
         f.debug_struct("Options")
             .field("scenario", &self.scenario.name)
             .field("target", &self.target)
+            .field("candidate", &self.candidate)
             .finish_non_exhaustive()
     }
 }
@@ -89,20 +95,27 @@ pub struct Recording {
     pub counts: Counts,
     /// The run, second by second.
     pub timeline: Timeline,
+    /// Whether both builds of a paired run gave the same answers; none where there was but one.
+    pub agreement: Option<Agreement>,
 }
 
 /// Sends the scenario's schedule to the target and records what comes back.
 ///
 /// Blocks for as long as the scenario lasts. Each arrival is sent at its intended time whatever the
 /// service does (open model), or when its user has thought (closed model). Returns early where
-/// nobody answers at the target, where a session can't be logged in, or where the interval log
+/// nobody answers at a target, where a session can't be logged in, or where the interval log
 /// can't be written.
+///
+/// It sends to whatever address the target has: nothing here asks whether whoever answers there expects
+/// load. That is for the caller to judge, before the call and of the very addresses
+/// ([`Target::resolve`](crate::Target::resolve), [`Target::at`](crate::Target::at)), as the command line
+/// does.
 pub fn run(options: Options<'_>) -> Result<Recording, LoadError> {
     run_with(options, Journeys::default())
 }
 
 /// Does what [`run`] does, with journeys that are written in code: the scenario says which of its
-/// journeys are, and how often each is taken.
+/// journeys are, and how often each is taken. As with [`run`], the caller judges who may be sent to.
 ///
 /// # Errors
 /// As for [`run`]; and where a journey of the scenario is in code, and not among `journeys`.
@@ -116,6 +129,7 @@ pub fn run_with(options: Options<'_>, journeys: Journeys) -> Result<Recording, L
             journey: missing.name.clone(),
         });
     }
+    check_pairing(&options)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_io_events_per_tick(EVENTS_PER_TURN)
@@ -128,6 +142,51 @@ pub fn run_with(options: Options<'_>, journeys: Journeys) -> Result<Recording, L
     runtime.block_on(run_on_this_thread(options, journeys))
 }
 
+/// Refuses a scenario that is for another number of targets than there are.
+fn check_pairing(options: &Options<'_>) -> Result<(), LoadError> {
+    let reason = match (options.scenario.is_paired(), &options.candidate) {
+        (true, Some(_)) | (false, None) => return Ok(()),
+        (true, None) => "it is paired, for two builds; give a candidate beside the target",
+        (false, Some(_)) => "there are two targets, and it is not paired; pair it first",
+    };
+    Err(LoadError::Configuration {
+        what: format!("the scenario `{}`", options.scenario.name),
+        reason: reason.to_owned(),
+    })
+}
+
+/// Finds the target, and the candidate where there is one.
+async fn reach(target: &Target, candidate: Option<&Target>) -> Result<Vec<Address>, LoadError> {
+    let mut addresses = vec![target.reach().await?];
+    if let Some(candidate) = candidate {
+        let other = candidate.reach().await?;
+        let (one, two) = (addresses[0].protocol.name(), other.protocol.name());
+        if one != two {
+            return Err(LoadError::Configuration {
+                what: format!("{candidate} as a candidate"),
+                reason: format!(
+                    "{target} is spoken to with {one} and it with {two}, so a difference might be \
+                     the protocol's; give --http 1.1"
+                ),
+            });
+        }
+        addresses.push(other);
+    }
+    Ok(addresses)
+}
+
+/// Logs the sessions in, on each side.
+async fn log_in_all(
+    scenario: &Scenario,
+    addresses: &[Address],
+) -> Result<Vec<Vec<Variables>>, LoadError> {
+    let mut sessions = Vec::new();
+    for (address, side) in addresses.iter().zip(Side::ALL) {
+        sessions.push(log_in(scenario, address, side).await?);
+    }
+    Ok(sessions)
+}
+
 async fn run_on_this_thread(
     options: Options<'_>,
     journeys: Journeys,
@@ -135,32 +194,36 @@ async fn run_on_this_thread(
     let Options {
         scenario,
         target,
+        candidate,
         run_dir,
         mut interrupt,
         on_ready,
         on_start,
         on_progress,
     } = options;
-    make_room_for(scenario.load.users.saturating_add(OTHER_FILES));
-    let address = tokio::select! {
-        address = target.reach() => address?,
+    let sides = if candidate.is_some() { 2 } else { 1 };
+    let connections = scenario.load.users.saturating_mul(sides);
+    make_room_for(connections.saturating_add(OTHER_FILES));
+    let addresses = tokio::select! {
+        addresses = reach(&target, candidate.as_ref()) => addresses?,
         () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
     };
     let sessions = tokio::select! {
-        sessions = log_in(&scenario, &address) => sessions?,
+        sessions = log_in_all(&scenario, &addresses) => sessions?,
         () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
     };
-    let set_up_requests = sessions.len() as u64;
-    address.begin();
+    addresses.iter().for_each(Address::begin);
     on_ready();
 
     let log = run_dir.interval_log(SystemTime::now() + LEAD)?;
-    let writer = LogWriter::start(log, &scenario).map_err(|source| LoadError::System {
+    let writer = LogWriter::start(log, &scenario, run_dir).map_err(|source| LoadError::System {
         action: "start a thread",
         source,
     })?;
     let recorder = Recorder::new(&scenario, writer);
-    let shared = Arc::new(Shared::new(scenario, address, sessions, recorder, journeys));
+    let shared = Arc::new(Shared::new(
+        scenario, addresses, sessions, recorder, journeys,
+    ));
     if shared.scenario.load.model == Model::Open {
         tokio::select! {
             hatched = hatch_idle(&shared) => hatched?,
@@ -211,9 +274,14 @@ async fn run_on_this_thread(
         ));
     };
     let (mut counts, timeline) = recorder.finish(now, cpu_ns)?;
-    let samples = shared.evidence.finish(&mut counts);
+    let samples = shared.complete(&mut counts, cpu_ns, now);
+    counts.generator.peak_memory_bytes = peak_memory_bytes();
     if !samples.is_empty() {
         run_dir.write_samples(&samples)?;
+    }
+    let agreement = shared.agreement.as_ref().map(AgreementLog::finish);
+    if let Some(agreement) = &agreement {
+        run_dir.write_agreement(agreement)?;
     }
     shared.dispatcher.close();
     deadlines.abort();
@@ -225,20 +293,11 @@ async fn run_on_this_thread(
             (Some(abort::told(rule, &aborted)), Some(aborted))
         }
     };
-    counts.set_up_requests = set_up_requests;
-    let quanta = shared.quanta.range_ns();
-    let connections = shared.address.connections();
-    counts.generator = GeneratorUsage {
-        cpu_ns,
-        wall_ns: now,
-        peak_memory_bytes: peak_memory_bytes(),
-        connections: connections.opened,
-        users_used: shared.users_used.load(Ordering::Relaxed),
-        quantum_ns: quanta.map(|(_, longest)| longest),
-        shortest_quantum_ns: quanta.map(|(shortest, _)| shortest),
-    };
-    counts.connections = Some(connections);
-    Ok(Recording { counts, timeline })
+    Ok(Recording {
+        counts,
+        timeline,
+        agreement,
+    })
 }
 
 /// Why a run ends before its time.

@@ -1,6 +1,8 @@
 //! What is sent before the first arrival, and not counted: sessions that log in.
 
-use tenfold_scenarios::{Draw, Rendered, Scenario, Variables};
+use std::sync::atomic::AtomicBool;
+
+use tenfold_scenarios::{Draw, Rendered, Scenario, Side, Variables};
 
 use crate::LoadError;
 use crate::capture::{capture, keep_for};
@@ -9,12 +11,13 @@ use crate::connection::Connection;
 use crate::request_head::Outgoing;
 use crate::target::Address;
 
-/// Logs the scenario's sessions in, one after the other over one connection.
+/// Logs the scenario's sessions in on one side, one after the other over one connection.
 ///
 /// Returns the variables that each session's answer gave.
 pub(crate) async fn log_in(
     scenario: &Scenario,
     address: &Address,
+    side: Side,
 ) -> Result<Vec<Variables>, LoadError> {
     let Some(sessions) = &scenario.sessions else {
         return Ok(Vec::new());
@@ -25,11 +28,12 @@ pub(crate) async fn log_in(
         let Some(draw) = scenario.login_draw(session) else {
             break;
         };
+        let draw = scenario.on_side(draw, side);
         let variables = log_in_one(scenario, address, &mut connection, &draw)
             .await
             .map_err(|reason| LoadError::SetUp {
                 session,
-                request: scenario.requests[sessions.login].name.clone(),
+                request: scenario.requests[draw.request].name.clone(),
                 reason,
             })?;
         logged_in.push(variables);
@@ -53,6 +57,7 @@ async fn log_in_one(
         method: &planned.method,
         address,
         rendered: &rendered,
+        is_written: &AtomicBool::new(false),
     };
     let wanted = |_status| keep_for(planned);
     let exchange = connection.exchange(outgoing, wanted, || 0);
@@ -63,7 +68,11 @@ async fn log_in_one(
     if !planned.expect.accepts(answer.status) {
         return Err(format!("the answer has status {}", answer.status));
     }
-    capture(&planned.captures, &answer, &mut variables)?;
+    let captured = capture(&planned.captures, &answer);
+    captured.put(&mut variables);
+    if let Some(fault) = captured.needed().find_map(|(_, fault)| fault) {
+        return Err(fault);
+    }
     if let Some(kept) = &answer.kept {
         let bytes = answer.body_bytes;
         let mut evidence = Evidence::new(&kept.headers, &kept.body, bytes, kept.sha256);

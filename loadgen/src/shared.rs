@@ -5,8 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use tenfold_scenarios::{Arrival, Scenario, Variables};
+use tenfold_run_dir::counts::{GeneratorUsage, Traffic};
+use tenfold_run_dir::sample::Sample;
+use tenfold_run_dir::{Connections, Counts};
+use tenfold_scenarios::{Arrival, Scenario, Side, Variables};
 
+use crate::agreement_log::AgreementLog;
 use crate::alarm::Alarm;
 use crate::clock::{Clock, nanoseconds};
 use crate::deadlines::{Deadlines, Place};
@@ -29,19 +33,23 @@ const LONGEST_WATCH: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) scenario: Scenario,
-    pub(crate) address: Address,
+    /// Where requests go, by side.
+    addresses: Vec<Address>,
     pub(crate) clock: Clock,
     pub(crate) dispatcher: Dispatcher,
     /// When each user's request has taken too long.
     pub(crate) deadlines: Deadlines,
-    /// The variables of each session that was logged in before the first arrival.
-    pub(crate) sessions: Vec<Variables>,
+    /// By side, the variables of each session that was logged in before the first arrival: one
+    /// build's token is of no use to the other.
+    sessions: Vec<Vec<Variables>>,
     /// Variables of nobody, for requests that need none.
     pub(crate) no_variables: Variables,
     /// Journeys that are written in code.
     pub(crate) journeys: Journeys,
     /// What came of checks and journeys, and samples.
     pub(crate) evidence: EvidenceLog,
+    /// Whether two builds give the same answers; none in a run of one.
+    pub(crate) agreement: Option<AgreementLog>,
     pub(crate) users_used: AtomicU64,
     /// How finely the pacer has woken.
     pub(crate) quanta: Chosen,
@@ -55,10 +63,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// `addresses` and `sessions` are by side: one each, or two where the scenario is paired.
     pub(crate) fn new(
         scenario: Scenario,
-        address: Address,
-        sessions: Vec<Variables>,
+        addresses: Vec<Address>,
+        sessions: Vec<Vec<Variables>>,
         recorder: Recorder,
         journeys: Journeys,
     ) -> Self {
@@ -66,8 +75,9 @@ impl Shared {
             journeys,
             no_variables: Variables::new(&scenario),
             evidence: EvidenceLog::new(&scenario),
+            agreement: scenario.is_paired().then(|| AgreementLog::new(&scenario)),
             scenario,
-            address,
+            addresses,
             clock: Clock::default(),
             dispatcher: Dispatcher::default(),
             deadlines: Deadlines::default(),
@@ -90,6 +100,40 @@ impl Shared {
         self.recorder().as_mut().map(with)
     }
 
+    /// Puts into the counts of the run what the recorder does not count, as it stands now, and returns
+    /// samples of what was not as it should be. `cpu_ns` is the generator's CPU time since the start,
+    /// which was `wall_ns` ago.
+    pub(crate) fn complete(&self, counts: &mut Counts, cpu_ns: u64, wall_ns: u64) -> Vec<Sample> {
+        let quanta = self.quanta.range_ns();
+        let connections = self.connections();
+        counts.set_up_requests = self
+            .sessions
+            .iter()
+            .map(|of_side| of_side.len() as u64)
+            .sum();
+        counts.generator = GeneratorUsage {
+            cpu_ns,
+            wall_ns,
+            connections: connections.opened,
+            users_used: self.users_used.load(Ordering::Relaxed),
+            quantum_ns: quanta.map(|(_, longest)| longest),
+            shortest_quantum_ns: quanta.map(|(shortest, _)| shortest),
+            ..GeneratorUsage::default()
+        };
+        counts.connections = Some(connections);
+        let mut traffic = Traffic::default();
+        for address in &self.addresses {
+            let counted = address.dials.traffic.counted();
+            traffic.sent_bytes += counted.sent_bytes;
+            traffic.received_bytes += counted.received_bytes;
+            if let Some(durations) = &mut counts.durations {
+                durations.add(&address.dials.state().durations());
+            }
+        }
+        counts.traffic = Some(traffic);
+        self.evidence.put_into(counts)
+    }
+
     /// Closes the record.
     pub(crate) fn take_recorder(&self) -> Option<Recorder> {
         self.recorder().take()
@@ -97,11 +141,26 @@ impl Shared {
 
     /// The variables that an arrival's request is rendered with.
     pub(crate) fn variables_of(&self, arrival: &Arrival) -> &Variables {
-        let sessions = self.sessions.len() as u64;
-        let session = arrival.draw.user.checked_rem(sessions);
+        let side = self.scenario.side_of(arrival.draw.request);
+        let sessions = &self.sessions[side as usize];
+        let session = arrival.draw.user.checked_rem(sessions.len() as u64);
         session
-            .and_then(|session| self.sessions.get(usize::try_from(session).ok()?))
+            .and_then(|session| sessions.get(usize::try_from(session).ok()?))
             .unwrap_or(&self.no_variables)
+    }
+
+    /// Where the requests of a side go.
+    pub(crate) fn address(&self, side: Side) -> &Address {
+        &self.addresses[side as usize]
+    }
+
+    /// What talking to the targets came to, both sides together.
+    pub(crate) fn connections(&self) -> Connections {
+        self.addresses
+            .iter()
+            .map(Address::connections)
+            .reduce(|all, one| all.merged(&one))
+            .unwrap_or_default()
     }
 
     /// Waits for an exchange that was begun at `sent_ns`, for as long as the scenario's timeout lets

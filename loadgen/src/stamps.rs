@@ -9,7 +9,7 @@ pub(crate) struct Stamps {
     pub(crate) blocked: Option<u64>,
     /// When a user began to send it.
     pub(crate) sent: u64,
-    /// When the head of the answer had been read; none where none came.
+    /// When the first byte of the answer had arrived; none where none came whole.
     pub(crate) first_byte: Option<u64>,
     /// When the last byte of the answer had arrived, or it had failed.
     pub(crate) done: u64,

@@ -10,8 +10,9 @@ use tokio::time::MissedTickBehavior;
 use crate::abort;
 use crate::digest::Told;
 use crate::progress::Progress;
-use crate::recorder::{ROW_NS, Tally};
+use crate::recorder::Tally;
 use crate::shared::Shared;
+use crate::timeline_rows::ROW_NS;
 use crate::usage::process_cpu_ns;
 
 /// How often the figures of an interval are looked for.
@@ -65,6 +66,7 @@ pub(crate) async fn tick(shared: Arc<Shared>, mut watch: impl FnMut(&Progress)) 
             };
             before = tally;
             recorder.end_interval(now, phase, waiting, cpu - cpu_before);
+            recorder.keep(now, |counts, cpu_ns| shared.complete(counts, cpu_ns, now));
             progress
         })?;
         cpu_before = cpu;

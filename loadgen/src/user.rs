@@ -1,10 +1,11 @@
-//! A virtual user: one connection, one request at a time.
+//! A virtual user: one connection to each target, one request at a time.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tenfold_scenarios::{Arrival, NextStep, Rendered, Request};
+use tenfold_scenarios::{Arrival, NextStep, Rendered, Side, Variables};
 
+use crate::agreement_log::AgreementLog;
 use crate::capture::{keep_all, keep_for};
 use crate::clock::nanoseconds;
 use crate::connection::{Answer, Connection};
@@ -22,7 +23,9 @@ use crate::visitor::Change;
 /// A virtual user.
 pub(crate) struct User {
     shared: Arc<Shared>,
-    connection: Connection,
+    /// By side. Each is opened when it is first needed: the two sides' take turns in chance order,
+    /// so that in the long run as many are opened to each.
+    connections: [Connection; Side::ALL.len()],
     rendered: Rendered,
     /// Where its request's deadline stands.
     deadline: Place,
@@ -47,7 +50,7 @@ impl User {
         Self {
             deadline: shared.deadlines.join(),
             shared,
-            connection: Connection::default(),
+            connections: Default::default(),
             rendered: Rendered::default(),
             at_work: None,
             used: false,
@@ -125,8 +128,12 @@ impl User {
         };
         self.at_work = Some((arrival, stamps));
         shared.record(|recorder| recorder.sent(&arrival, &stamps));
+        let is_written = AtomicBool::new(false);
         let answer = match prepared {
-            Ok(()) => self.exchange(planned, sent, change.is_some()).await,
+            Ok(()) => {
+                self.exchange(&arrival, sent, change.is_some(), &is_written)
+                    .await
+            }
             Err(failure) => Err(failure),
         };
         let mut next = None;
@@ -152,6 +159,7 @@ impl User {
                     status: Some(answer.status),
                     body_bytes: answer.body_bytes,
                     failure,
+                    is_written: true,
                 };
                 (stamps, ended)
             }
@@ -160,6 +168,7 @@ impl User {
                     status: None,
                     body_bytes: 0,
                     failure: Some(*failure),
+                    is_written: is_written.load(Ordering::Relaxed),
                 };
                 let done = shared.clock.now();
                 (Stamps { done, ..stamps }, ended)
@@ -168,6 +177,9 @@ impl User {
         self.at_work = None;
         shared.alarm.check(stamps.done);
         shared.record(|recorder| recorder.done(&arrival, &stamps, ended));
+        if shared.agreement.is_some() {
+            self.compare(&arrival, answer.as_ref().ok(), held.get());
+        }
         Sent {
             answer: answer.ok(),
             failure: ended.failure,
@@ -177,13 +189,14 @@ impl User {
 
     async fn exchange(
         &mut self,
-        planned: &Request,
+        arrival: &Arrival,
         sent_ns: u64,
         whole: bool,
+        is_written: &AtomicBool,
     ) -> Result<Answer, Failure> {
         let Self {
             shared,
-            connection,
+            connections,
             rendered,
             used,
             deadline,
@@ -193,22 +206,44 @@ impl User {
             *used = true;
             shared.users_used.fetch_add(1, Ordering::Relaxed);
         }
+        let planned = &shared.scenario.requests[arrival.draw.request];
+        let side = shared.scenario.side_of(arrival.draw.request);
         let outgoing = Outgoing {
             method: &planned.method,
-            address: &shared.address,
+            address: shared.address(side),
             rendered,
+            is_written,
         };
         let keep = match whole {
             true => keep_all(planned),
             false => keep_for(planned),
+        };
+        let keep = match &shared.agreement {
+            Some(log) if AgreementLog::compares(&arrival.draw) => log.keep(keep),
+            _ => keep,
         };
         let wanted = |status| match planned.expect.accepts(status) {
             true => keep,
             false => shared.evidence.keep_for_sample(&planned.name, keep),
         };
         let now = || shared.clock.now();
-        let exchange = connection.exchange(outgoing, wanted, now);
+        let exchange = connections[side as usize].exchange(outgoing, wanted, now);
         shared.within_timeout(*deadline, sent_ns, exchange).await
+    }
+
+    /// Compares an answer with that of the other build, where it is of the sample that is.
+    fn compare(&self, arrival: &Arrival, answer: Option<&Answer>, variables: &Variables) {
+        let (scenario, draw) = (&self.shared.scenario, &arrival.draw);
+        let Some(log) = &self.shared.agreement else {
+            return;
+        };
+        if AgreementLog::compares(draw) {
+            let request = scenario.request_of(draw.request);
+            let side = scenario.side_of(draw.request);
+            log.answered((request, side), draw, answer, |answer| {
+                judgement(&self.shared, arrival, &self.rendered).mask(Some(answer), variables)
+            });
+        }
     }
 }
 
@@ -222,6 +257,10 @@ fn judgement<'a>(
         planned: &shared.scenario.requests[arrival.draw.request],
         arrival,
         rendered,
+        credentials: {
+            let side = shared.scenario.side_of(arrival.draw.request);
+            shared.address(side).authorization.as_ref()
+        },
     }
 }
 
@@ -233,6 +272,7 @@ impl Drop for User {
                 status: None,
                 body_bytes: 0,
                 failure: Some(Failure::LostUser),
+                is_written: true,
             };
             self.shared.record(|recorder| {
                 recorder.done(&arrival, &Stamps { done, ..stamps }, ended);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tenfold_scenarios::{JourneyWalk, Rendered, Step};
+use tenfold_scenarios::{JourneyWalk, Rendered, Step, is_framing};
 
 use crate::clock::nanoseconds;
 use crate::connection::Answer;
@@ -66,6 +66,8 @@ pub struct Call<'r, 'v> {
     request: Option<String>,
     method: &'static str,
     change: Change,
+    /// What can't be sent as it was asked for.
+    mistake: Option<String>,
 }
 
 /// An answer, or the want of one.
@@ -92,7 +94,7 @@ pub enum Stop {
     /// A request failed, and the scenario has `on_failure = "end"`.
     #[error("a request failed")]
     Failed,
-    /// The journey asks for what the scenario has not.
+    /// The journey asks for what the scenario has not, or for what can't be sent.
     #[error("{0}")]
     Mistake(String),
 }
@@ -218,6 +220,7 @@ impl<'v> Visitor<'v> {
                 path: path.map(str::to_owned),
                 ..Change::default()
             },
+            mistake: None,
         }
     }
 
@@ -268,11 +271,26 @@ impl Call<'_, '_> {
         self
     }
 
-    /// Adds a header; a value that no header may hold is left out.
+    /// Adds a header, in place of the request's own of that name.
+    ///
+    /// Where no header may hold the value, or the header says where the message ends and is for the
+    /// generator to write (`content-length`, `transfer-encoding`, `connection`, `upgrade`), nothing
+    /// is sent, and `.await` returns [`Stop::Mistake`].
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.change.headers.push((name, value));
-        }
+        let mistake = match HeaderValue::from_str(value) {
+            _ if is_framing(&name) => Some(format!(
+                "header `{name}` is not for a journey to set; leave it out: the generator writes it \
+                 to suit the body"
+            )),
+            Err(_) => Some(format!(
+                "header `{name}` can't hold its value, which has a control character; encode it"
+            )),
+            Ok(value) => {
+                self.change.headers.push((name, value));
+                None
+            }
+        };
+        self.mistake = self.mistake.or(mistake);
         self
     }
 
@@ -303,8 +321,14 @@ impl<'r, 'v: 'r> IntoFuture for Call<'r, 'v> {
             request,
             method,
             change,
+            mistake,
         } = self;
-        Box::pin(visitor.send(request, method, change))
+        Box::pin(async move {
+            match mistake {
+                Some(mistake) => Err(Stop::Mistake(mistake)),
+                None => visitor.send(request, method, change).await,
+            }
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use support::Ran;
+use support::burst::{ARRIVALS, with_timeout};
 use support::certificates::Issuer;
 use support::secure::{Act, Running, Secure};
 use tenfold_loadgen::{
@@ -19,31 +20,13 @@ use tenfold_loadgen::{
 use tenfold_run_dir::Connections;
 use tenfold_scenarios::Scenario;
 
-/// 40 arrivals in 200 ms.
-const SCENARIO: &str = r#"
-version = 1
-name = "connections"
-seed = 3
-[load]
-arrivals = "even"
-users = 50
-timeout = "2s"
-[[phases]]
-name = "steady"
-kind = "constant"
-rate = "200/s"
-duration = "200ms"
-[[requests]]
-name = "get"
-kind = "read"
-weight = 1
-path = "/"
-"#;
-
-const ARRIVALS: u64 = 40;
+/// The burst, with time enough for handshakes.
+fn scenario() -> String {
+    with_timeout("2s")
+}
 
 fn try_run(target: &str, options: DialOptions) -> Result<Ran, LoadError> {
-    try_run_text(SCENARIO, target, options)
+    try_run_text(&scenario(), target, options)
 }
 
 fn try_run_text(scenario: &str, target: &str, options: DialOptions) -> Result<Ran, LoadError> {
@@ -57,7 +40,14 @@ fn completes(target: &str, options: DialOptions) -> Connections {
     let total = ran.total();
     assert_eq!(total.completed, ARRIVALS, "{total:?}");
     assert_eq!(total.body_bytes, ARRIVALS * 5);
+    // Each request has a head of some 40 bytes, compressed or not, and each answer a body of 5.
+    let traffic = ran.recording.counts.traffic.unwrap();
+    assert!(traffic.sent_bytes > ARRIVALS * 10, "{traffic:?}");
+    assert!(traffic.received_bytes > ARRIVALS * 10, "{traffic:?}");
+    let durations = ran.recording.counts.durations.unwrap();
+    assert_eq!(durations.receiving.count(), ARRIVALS);
     let connections = ran.recording.counts.connections.unwrap();
+    assert_eq!(durations.opening.count(), connections.opened);
     assert_eq!(
         connections.opened,
         ran.recording.counts.generator.connections
@@ -138,6 +128,7 @@ fn http_1_1_over_tls_is_told_with_what_was_agreed_on() {
         connections.opened
     );
     assert_eq!(tls.handshake_ns.count, connections.opened);
+    assert_eq!(connections.connecting_ns.count, connections.opened);
     assert!(tls.handshake_ns.p50 > 1_000 && connections.opening_ns.max >= tls.handshake_ns.p50);
     assert_eq!(server.seen.requests(), ARRIVALS);
 }
@@ -235,6 +226,7 @@ fn trust_that_is_lost_during_a_run_is_a_failure_with_a_name() {
     );
     let connections = ran.recording.counts.connections.unwrap();
     assert_eq!(connections.failed, ARRIVALS - 10);
+    assert_eq!(total.not_written, ARRIVALS - 10);
     let told = &connections.first_errors["tls"];
     assert!(told.contains("certificate not trusted: "), "{told}");
 }
@@ -511,7 +503,7 @@ fn a_timeout_resets_its_stream_alone() {
             Act::Answer
         }
     });
-    let scenario = SCENARIO.replace("timeout = \"2s\"", "timeout = \"60ms\"");
+    let scenario = with_timeout("60ms");
     let target = format!("http://{}", server.address);
     let ran = try_run_text(&scenario, &target, prior_knowledge()).unwrap();
     let total = ran.total();

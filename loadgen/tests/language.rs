@@ -9,6 +9,7 @@ use std::path::Path;
 
 use support::raw::{RawServer, Then};
 use support::shop::Shop;
+use tenfold_loadgen::{AuthScheme, Credentials, DialOptions, Target};
 use tenfold_run_dir::counts::{CheckCounts, RequestCounts};
 use tenfold_scenarios::Scenario;
 
@@ -83,6 +84,8 @@ fn the_journey_in_rust_is_recorded_like_any_other() {
     let [log_in, get, order] = [0, 1, 2].map(|request| &recording.counts.phases[0][request]);
     assert_eq!(log_in.failed + get.failed + order.failed, 0);
     assert_eq!(order.completed, journeys.completed);
+    let durations = recording.counts.durations.as_ref().unwrap();
+    assert_eq!(durations.journeys.count(), journeys.completed);
     assert_eq!(get.checks["has items"].passed, get.completed);
     assert_eq!(shop.count("POST /orders"), order.sent);
     assert_eq!(
@@ -102,6 +105,7 @@ fn a_journey_in_code_that_nobody_registered_is_refused() {
     let refused = tenfold_loadgen::run(tenfold_loadgen::Options {
         scenario: Scenario::read(&path).unwrap(),
         target: "http://127.0.0.1:1".parse().unwrap(),
+        candidate: None,
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),
@@ -157,6 +161,10 @@ path = "/items?page=2"
     // The last few are cut by the end of the phase.
     assert!(journeys.completed >= 30, "{journeys:?}");
     assert_eq!(journeys.completed + journeys.unfinished, 50);
+    let durations = ran.recording.counts.durations.as_ref().unwrap();
+    let took = durations.journeys.spread();
+    assert_eq!(took.count, journeys.completed);
+    assert!(took.p50 >= 40_000_000, "it thinks twice: {took:?}");
     assert!(counts(&ran, 1).completed >= 2 * journeys.completed);
     assert_eq!(shop.count("GET"), total.sent);
 }
@@ -246,6 +254,54 @@ fn an_unexpected_status_leaves_a_sample_of_what_came() {
             .headers
             .contains(&("x-why".to_owned(), "disk".to_owned()))
     );
+}
+
+#[test]
+fn samples_hold_neither_the_credentials_of_the_run_nor_cells_of_data() {
+    // What a service makes of them that says who was there, and with what.
+    let said = "SEC.B1-x, SEC:P1, U0VDOlAx, ann:SECC2, SECC3";
+    let answer = format!(
+        "HTTP/1.1 500 Oops\r\ncontent-length: {}\r\nx-said: {said}\r\n\r\n{said}",
+        said.len()
+    );
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(
+        directory.path().join("people.csv"),
+        "name,word,extra\nann,SECC2,SECC3\n",
+    )
+    .unwrap();
+    let file = directory.path().join("open.toml");
+    let scenario = format!(
+        "{OPEN}[data.people]\nfile = \"people.csv\"\n[[requests]]\nname = \"get\"\nkind = \"write\"\n\
+         method = \"POST\"\npath = \"/?a={{people.word}}\"\nbody = \"{{people.extra}}\"\n"
+    );
+    std::fs::write(&file, scenario).unwrap();
+    for (scheme, secret) in [
+        (AuthScheme::Bearer, "SEC.B1-x"),
+        (AuthScheme::Basic, "ann:SEC:P1"),
+    ] {
+        let server = RawServer::always(answer.as_bytes(), Then::KeepAlive);
+        let target: Target = format!("http://{}", server.address).parse().unwrap();
+        let options = DialOptions {
+            credentials: Some(Credentials::new(scheme, secret, "a test").unwrap()),
+            ..DialOptions::default()
+        };
+        let target = target.with(options).unwrap();
+        let ran = support::try_run(Scenario::read(&file).unwrap(), target, |_| ()).unwrap();
+        assert_eq!(ran.samples.len(), 3);
+        let expected = match scheme {
+            AuthScheme::Bearer => "***, SEC:P1, U0VDOlAx, ann:***, ***",
+            AuthScheme::Basic => "SEC.B1-x, ***, U0VDOlAx, ann:***, ***",
+        };
+        for sample in &ran.samples {
+            assert_eq!(sample.body, expected);
+            assert!(
+                sample
+                    .headers
+                    .contains(&("x-said".to_owned(), expected.to_owned()))
+            );
+        }
+    }
 }
 
 #[test]

@@ -199,9 +199,12 @@ fn long(rate: u64) {
     let drain = measured.drained.as_secs_f64() / oracle.window.as_secs_f64();
     let quantile = 0.895 - drain;
     let before_the_kink = measured.seconds(Metric::Response, quantile);
+    // A neighbour that takes the processor away delays some arrivals by milliseconds; one that was lost or
+    // blamed on the stall is off by hundreds.
+    let slack = oracle.stall.as_secs_f64() / 100.0;
     assert!(
-        before_the_kink < service + 0.002,
-        "p{} is {before_the_kink} s",
+        before_the_kink < service + slack,
+        "p{} is {before_the_kink} s, and {service} s is usual",
         quantile * 100.0
     );
 }

@@ -47,6 +47,7 @@ pub(crate) fn shop(
     let options = Options {
         scenario: Scenario::read(&path)?,
         target: target.parse()?,
+        candidate: None,
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),

@@ -20,11 +20,11 @@ pub struct Doctor {
     pub components: Vec<Component>,
 }
 
-/// Looks at this machine. Changes nothing.
-pub fn doctor() -> Doctor {
+/// Looks at this machine, and for what the tests and later stages need beside these components. Changes nothing.
+pub fn doctor(components: Vec<Component>) -> Doctor {
     Doctor {
         checks: check::all(),
-        components: component::all(),
+        components: components.into_iter().chain(component::others()).collect(),
     }
 }
 
@@ -35,7 +35,7 @@ impl Doctor {
             .components
             .iter()
             .filter(|component| component.path.is_none())
-            .map(|component| component.package)
+            .filter_map(|component| component.package)
             .collect();
         packages.sort_unstable();
         packages.dedup();
@@ -74,6 +74,16 @@ impl fmt::Display for Doctor {
             writeln!(f, "\nto install what is missing, on Debian:")?;
             writeln!(f, "  apt-get install {}", missing.join(" "))?;
         }
+        for component in &self.components {
+            if component.path.is_none() && component.package.is_none() {
+                let remedy = &component.remedy;
+                writeln!(
+                    f,
+                    "\nto install {}, which Debian lacks:\n  {remedy}",
+                    component.program
+                )?;
+            }
+        }
         Ok(())
     }
 }
@@ -109,8 +119,9 @@ mod tests {
     fn what_is_missing_is_named_with_its_package() {
         let component = |program, package, found: bool| Component {
             program,
-            package,
-            used_for: "a test",
+            package: Some(package),
+            remedy: String::new(),
+            used_for: "a test".into(),
             path: found.then(|| PathBuf::from("/usr/bin/x")),
         };
         let doctor = Doctor {
@@ -139,7 +150,7 @@ mod tests {
 
     #[test]
     fn this_machine_is_looked_at() {
-        let doctor = doctor();
+        let doctor = doctor(Vec::new());
         assert!(doctor.checks.iter().all(|check| !check.value.is_empty()));
         assert!(!doctor.to_string().is_empty());
     }

@@ -15,11 +15,12 @@ mod host_sampler;
 mod http;
 pub mod limits;
 pub mod metrics;
+pub mod process_tree;
 mod procfs;
 pub mod profile;
 
 pub use admin_listener::AdminListener;
-pub use doctor::{Doctor, doctor};
+pub use doctor::{Component, Doctor, doctor};
 pub use error::ProbeError;
 pub use host_sampler::{HostSampler, Target};
 pub use metrics::{Metrics, Sample};

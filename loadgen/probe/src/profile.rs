@@ -4,12 +4,14 @@
 //! <https://github.com/google/pprof/blob/main/proto/profile.proto>.
 
 mod capture;
+mod change;
 mod flamegraph;
 mod fold;
 mod proto;
 mod top;
 
 pub use capture::{Captured, capture};
-pub use flamegraph::flamegraph_svg;
+pub use change::{FunctionChange, changes};
+pub use flamegraph::{difference_svg, flamegraph_svg};
 pub use fold::{Profile, Stack};
 pub use top::{TopFunction, top};

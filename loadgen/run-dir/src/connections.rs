@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+
+use crate::durations::RunDurations;
 
 /// How the target was talked to, and what it took to open connections to it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +22,9 @@ pub struct Connections {
     /// How long it took until a connection could carry its first request: TCP, TLS and the first
     /// frames of HTTP/2. It is part of the service time of the request that needed the connection.
     pub opening_ns: Spread,
+    /// How long the first part of that took: TCP's handshake, or finding the path.
+    #[serde(default)]
+    pub connecting_ns: Spread,
     /// The most users that shared one connection.
     pub users_each: u64,
     /// TLS; none where nothing was encrypted.
@@ -67,6 +73,7 @@ impl Connections {
         self.opened += other.opened;
         self.failed += other.failed;
         self.opening_ns = self.opening_ns.merged(other.opening_ns);
+        self.connecting_ns = self.connecting_ns.merged(other.connecting_ns);
         self.users_each = self.users_each.max(other.users_each);
         self.tls = match (self.tls, &other.tls) {
             (Some(mut tls), Some(other)) => {
@@ -85,6 +92,16 @@ impl Connections {
         }
         self
     }
+
+    /// Tells how durations were spread from the durations themselves: merged, they are known where
+    /// percentiles are not.
+    pub fn spread(&mut self, durations: &RunDurations) {
+        self.opening_ns = durations.opening.spread();
+        self.connecting_ns = durations.connecting.spread();
+        if let Some(tls) = &mut self.tls {
+            tls.handshake_ns = durations.handshake.spread();
+        }
+    }
 }
 
 /// How a duration was spread, in nanoseconds.
@@ -101,6 +118,19 @@ pub struct Spread {
 }
 
 impl Spread {
+    /// How the durations of a histogram of nanoseconds are spread.
+    pub fn of(histogram: &Histogram<u64>) -> Self {
+        if histogram.is_empty() {
+            return Self::default();
+        }
+        Self {
+            count: histogram.len(),
+            p50: histogram.value_at_quantile(0.5),
+            p99: histogram.value_at_quantile(0.99),
+            max: histogram.max(),
+        }
+    }
+
     /// Adds another. Percentiles of the two together can't be told from those of each.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {

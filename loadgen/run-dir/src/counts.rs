@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Checkpoint;
 use crate::connections::Connections;
+use crate::durations::RunDurations;
 
 /// What became of every arrival, and what it took to send them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -13,6 +15,9 @@ pub struct Counts {
     pub phases: Vec<Vec<RequestCounts>>,
     /// Whether the run was ended early, and by what, in words.
     pub interrupted: Option<String>,
+    /// How far it is recorded, where its end is not: the generator was killed, or runs still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
     /// The rule that ended it; none where it was not ended by one, or by an older version.
     #[serde(default)]
     pub aborted: Option<Aborted>,
@@ -38,6 +43,12 @@ pub struct Counts {
     /// How the target was talked to; none in a run of an older version.
     #[serde(default)]
     pub connections: Option<Connections>,
+    /// What took how long, beside the interval log; none in a run of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durations: Option<RunDurations>,
+    /// What was written and read; none in a run of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
     /// What became of journeys, in the scenario's order; none where requests come one by one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub journeys: Vec<JourneyCounts>,
@@ -66,13 +77,27 @@ pub struct InTime {
     pub writes: u64,
 }
 
+/// What was written to connections and read from them, warm-up included: heads, bodies and what frames
+/// them, as it is before TLS and after.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Bytes written.
+    pub sent_bytes: u64,
+    /// Bytes read.
+    pub received_bytes: u64,
+}
+
 /// What became of the arrivals of one request in one phase.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RequestCounts {
     /// Arrivals that were due.
     pub planned: u64,
-    /// Those that were sent.
+    /// Those that a user took up to send them.
     pub sent: u64,
+    /// Those of them that failed before a connection had them, so that nothing of them reached the
+    /// service: none could be opened, or there was nothing to be sent. 0 in a run of an older version.
+    #[serde(default)]
+    pub not_written: u64,
     /// Those answered as expected, to the end of the body.
     pub completed: u64,
     /// Those that failed, for whatever reason.
@@ -141,6 +166,7 @@ impl RequestCounts {
     pub fn add(&mut self, other: &RequestCounts) {
         self.planned += other.planned;
         self.sent += other.sent;
+        self.not_written += other.not_written;
         self.completed += other.completed;
         self.failed += other.failed;
         self.dropped += other.dropped;

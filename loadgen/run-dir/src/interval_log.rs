@@ -1,19 +1,15 @@
 //! `intervals.hlog`: an HdrHistogram interval log that its own tools read.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::interval_log::{
-    IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
-};
-use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-use crate::{IntervalHistogram, RunDirError, Series, SparseHistogram};
+use crate::{IntervalHistogram, RunDirError, Series};
 
 /// The longest latency that is told apart, one hour in nanoseconds; longer ones count as this.
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
@@ -95,71 +91,33 @@ impl IntervalLog {
         })
     }
 
-    /// Writes out what is buffered.
-    pub fn flush(&mut self) -> Result<(), RunDirError> {
-        self.file.flush().map_err(|source| RunDirError::Write {
-            path: self.path.clone(),
-            source,
-        })
+    /// Appends an interval as it was read, or made of several.
+    pub fn append_interval(&mut self, interval: &IntervalHistogram) -> Result<(), RunDirError> {
+        let mut whole = histogram::<u64>();
+        interval.histogram.add_to(&mut whole);
+        let start = Duration::from_nanos(interval.start_ns);
+        let duration = Duration::from_nanos(interval.duration_ns);
+        self.append(interval.series, start, duration, &whole)
     }
-}
 
-/// Reads a log back, interval by interval.
-///
-/// A last line that was cut short, as by a full disk or a kill, is left out; anything else that is
-/// not a line of an interval log is an error.
-pub fn read(path: &Path) -> Result<Vec<IntervalHistogram>, RunDirError> {
-    let bytes = std::fs::read(path).map_err(|source| RunDirError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let malformed = |reason: String| RunDirError::Malformed {
-        path: path.to_owned(),
-        reason,
-    };
-    let whole = bytes
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1);
-    let mut deserializer = Deserializer::new();
-    let mut intervals = Vec::new();
-    for entry in IntervalLogIterator::new(&bytes[..whole]) {
-        let entry = entry.map_err(|error| malformed(format!("{error:?}")))?;
-        let LogEntry::Interval(interval) = entry else {
-            continue;
-        };
-        let tag = interval
-            .tag()
-            .ok_or_else(|| malformed("an interval has no tag".into()))?;
-        let series: Series = tag.as_str().parse().map_err(malformed)?;
-        let encoded = BASE64
-            .decode(interval.encoded_histogram())
-            .map_err(|error| malformed(format!("histogram of {series}: {error}")))?;
-        let histogram: Histogram<u64> = deserializer
-            .deserialize(&mut encoded.as_slice())
-            .map_err(|error| malformed(format!("histogram of {series}: {error}")))?;
-        intervals.push(IntervalHistogram {
-            series,
-            start_ns: milliseconds_in_ns(interval.start_timestamp()),
-            duration_ns: milliseconds_in_ns(interval.duration()),
-            histogram: SparseHistogram::of(&histogram),
-        });
+    /// Writes out what is buffered, and returns how many bytes the log has then.
+    pub fn flush(&mut self) -> Result<u64, RunDirError> {
+        let flushed = self.file.flush();
+        flushed
+            .and_then(|()| self.file.get_mut().stream_position())
+            .map_err(|source| RunDirError::Write {
+                path: self.path.clone(),
+                source,
+            })
     }
-    Ok(intervals)
-}
-
-/// The nanoseconds of a time of the log, which has a grain of a millisecond and comes through a
-/// floating-point number.
-fn milliseconds_in_ns(time: Duration) -> u64 {
-    (time.as_secs_f64() * 1_000.0).round() as u64 * 1_000_000
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Metric;
+    use crate::{Intervals, Metric};
 
-    fn log_of(values: &[u64]) -> (tempfile::TempDir, PathBuf) {
+    fn log_of(values: &[u64]) -> (tempfile::TempDir, PathBuf, u64) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("intervals.hlog");
         let mut log = IntervalLog::create(&path, SystemTime::now()).unwrap();
@@ -175,38 +133,29 @@ mod tests {
             log.append(series, start, Duration::from_secs(1), &interval)
                 .unwrap();
         }
+        let bytes = log.flush().unwrap();
+        (directory, path, bytes)
+    }
+
+    #[test]
+    fn a_log_is_as_long_as_it_says() {
+        let (_directory, path, bytes) = log_of(&[1_000, 2_000_000, HIGHEST_NS]);
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), bytes);
+    }
+
+    #[test]
+    fn an_interval_is_written_as_it_was_read() {
+        let (directory, path, _) = log_of(&[1_000, 2_000_000, HIGHEST_NS]);
+        let again = directory.path().join("again.hlog");
+        let mut log = IntervalLog::create(&again, SystemTime::now()).unwrap();
+        for interval in Intervals::open(&path, None).unwrap() {
+            log.append_interval(&interval.unwrap()).unwrap();
+        }
         log.flush().unwrap();
-        (directory, path)
-    }
-
-    #[test]
-    fn intervals_read_back_in_order() {
-        let (_directory, path) = log_of(&[1_000, 2_000_000, HIGHEST_NS]);
-        let intervals = read(&path).unwrap();
-        let starts: Vec<u64> = intervals.iter().map(|interval| interval.start_ns).collect();
-        assert_eq!(starts, [0, 1_000_000_000, 2_000_000_000]);
-        assert!(
-            intervals
-                .iter()
-                .all(|interval| interval.histogram.len() == 1)
-        );
-        assert!(histogram::<u64>().equivalent(intervals[1].histogram.max(), 2_000_000));
-    }
-
-    #[test]
-    fn a_line_cut_short_is_left_out() {
-        let (_directory, path) = log_of(&[1_000, 2_000]);
-        let bytes = std::fs::read(&path).unwrap();
-        std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
-        assert_eq!(read(&path).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn what_is_no_log_is_refused() {
-        let (_directory, path) = log_of(&[1_000]);
-        let mut bytes = std::fs::read(&path).unwrap();
-        bytes.extend_from_slice(b"Tag=response.p0.r0,0.000,1.000,0.1,!!!!\n");
-        std::fs::write(&path, &bytes).unwrap();
-        assert!(read(&path).is_err());
+        let read = |path: &Path| -> Vec<IntervalHistogram> {
+            let intervals = Intervals::open(path, None).unwrap();
+            intervals.collect::<Result<_, _>>().unwrap()
+        };
+        assert_eq!(read(&path), read(&again));
     }
 }

@@ -16,7 +16,7 @@ pub struct Manifest {
     pub tool: Tool,
     /// The scenario's name.
     pub scenario: String,
-    /// The scenario's TOML, as read.
+    /// The scenario's TOML as read, with what may be a secret in it masked.
     pub scenario_text: String,
     /// The seed in force.
     pub seed: u64,
@@ -32,6 +32,12 @@ pub struct Manifest {
     pub target: String,
     /// The stage of the reference service; none for a service of someone else's.
     pub stage: Option<String>,
+    /// The boxes of the stage, first the one whose process is watched; empty where the service was up before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub boxes: Vec<BoxInfo>,
+    /// Why the boxes were not held to their allowances, where they were to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfined_because: Option<String>,
     /// Bound on virtual users.
     pub users: u32,
     /// The phases, in order.
@@ -49,6 +55,17 @@ pub struct Manifest {
     /// The runs that it was merged from, in order; empty for a run of one generator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged_from: Vec<Part>,
+}
+
+/// A box of the stage that was brought up for the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BoxInfo {
+    /// Its name.
+    pub name: String,
+    /// The processors that it might use; none where it was not confined.
+    pub cpu: Option<f64>,
+    /// The memory that it might use; none where it was not confined.
+    pub memory_bytes: Option<u64>,
 }
 
 /// One generator's run, as part of a merged one.
@@ -104,6 +121,13 @@ pub struct PhaseInfo {
     pub duration_ns: u64,
     /// Whether it is sent but not counted.
     pub warm_up: bool,
+}
+
+impl PhaseInfo {
+    /// When it ends.
+    pub fn end_ns(&self) -> u64 {
+        self.start_ns.saturating_add(self.duration_ns)
+    }
 }
 
 /// A kind of request.

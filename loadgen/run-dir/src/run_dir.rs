@@ -2,16 +2,23 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::interval_log::{self, IntervalLog};
+use crate::agreement::Agreement;
+use crate::box_use::BoxUse;
+use crate::interval_log::IntervalLog;
+use crate::intervals::LATEST_NS;
 use crate::manifest;
 use crate::sample::Sample;
-use crate::whole_file::write_whole;
-use crate::{Counts, HostTimeline, Manifest, ProfileInfo, Run, RunDirError, Timeline};
+use crate::timeline::Row;
+use crate::whole_file::{write_whole, write_whole_unsynced};
+use crate::{
+    Counts, HostTimeline, IntervalFold, IntervalHistogram, Intervals, Manifest, ProfileInfo, Run,
+    RunDirError, Timeline,
+};
 
 /// A run directory on disk.
 #[derive(Debug, Clone)]
@@ -76,14 +83,47 @@ impl RunDir {
         self.write_json("timeline.json", timeline)
     }
 
+    /// Writes what a run has come to that goes on: `timeline.json`, `samples.json` where there are any,
+    /// and `counts.json`, each whole, in the place of what was written before.
+    ///
+    /// The disk is not waited for, since a service on the same machine may need it: what is written here
+    /// outlives this process, and perhaps not the machine.
+    pub fn write_checkpoint(
+        &self,
+        counts: &Counts,
+        timeline: &Timeline,
+        samples: &[Sample],
+    ) -> Result<(), RunDirError> {
+        let write = |name: &str, text: Vec<u8>| {
+            let path = self.file(name);
+            write_whole_unsynced(&path, &text).map_err(|source| RunDirError::Write { path, source })
+        };
+        write("timeline.json", self.text("timeline.json", timeline)?)?;
+        if !samples.is_empty() {
+            write("samples.json", self.text("samples.json", &samples)?)?;
+        }
+        // Last: where there are counts, there is all that belongs to them.
+        write("counts.json", self.text("counts.json", counts)?)
+    }
+
     /// Writes `host.json`.
     pub fn write_host(&self, host: &HostTimeline) -> Result<(), RunDirError> {
         self.write_json("host.json", host)
     }
 
+    /// Writes `boxes.json`.
+    pub fn write_boxes(&self, boxes: &[BoxUse]) -> Result<(), RunDirError> {
+        self.write_json("boxes.json", &boxes)
+    }
+
     /// Writes `samples.json`.
     pub fn write_samples(&self, samples: &[Sample]) -> Result<(), RunDirError> {
         self.write_json("samples.json", &samples)
+    }
+
+    /// Writes `agreement.json`.
+    pub fn write_agreement(&self, agreement: &Agreement) -> Result<(), RunDirError> {
+        self.write_json("agreement.json", agreement)
     }
 
     /// Writes the profile: the encoded profile, its flamegraph and how it was taken.
@@ -98,23 +138,31 @@ impl RunDir {
         self.write_json("profile/profile.json", info)
     }
 
-    /// Writes a run that was merged from `parts` and begins at `base`, with what each generator's
-    /// machine did in `generators/N/host.json`.
+    /// Reads the interval log of the run with these counts, row by row: as far as it is counted.
+    pub fn intervals(&self, counts: &Counts) -> Result<Intervals, RunDirError> {
+        let counted = counts
+            .checkpoint
+            .and_then(|checkpoint| checkpoint.log_bytes);
+        Intervals::open(&self.file("intervals.hlog"), counted)
+    }
+
+    /// Writes a run that was merged from `parts`, begins at `base` and has these `intervals`, with what
+    /// each generator's machine did in `generators/N/host.json`; returns it with its intervals folded,
+    /// as though it had been read back.
     pub fn write_merged(
         &self,
-        run: &Run,
+        mut run: Run,
         parts: &[Run],
+        intervals: impl Iterator<Item = Result<IntervalHistogram, RunDirError>>,
         base: SystemTime,
-    ) -> Result<(), RunDirError> {
+    ) -> Result<Run, RunDirError> {
         self.write_manifest(&run.manifest)?;
         let mut log = self.interval_log(base)?;
-        let mut whole = interval_log::histogram::<u64>();
-        for interval in &run.intervals {
-            whole.reset();
-            interval.histogram.add_to(&mut whole);
-            let start = Duration::from_nanos(interval.start_ns);
-            let duration = Duration::from_nanos(interval.duration_ns);
-            log.append(interval.series, start, duration, &whole)?;
+        run.latencies = IntervalFold::over(&run.timeline);
+        for interval in intervals {
+            let interval = interval?;
+            log.append_interval(&interval)?;
+            run.latencies.add(&interval);
         }
         log.flush()?;
         self.write_counts(&run.counts)?;
@@ -132,17 +180,23 @@ impl RunDir {
         for (index, part) in parts.iter().enumerate() {
             self.write_json(&format!("generators/{}/host.json", index + 1), &part.host)?;
         }
-        Ok(())
+        run.path.clone_from(&self.path);
+        Ok(run)
     }
 
     /// Writes any document as indented JSON.
     pub fn write_json(&self, name: &str, document: &impl Serialize) -> Result<(), RunDirError> {
+        self.write_bytes(name, &self.text(name, document)?)
+    }
+
+    /// The indented JSON of a document that is to be written as `name`.
+    fn text(&self, name: &str, document: &impl Serialize) -> Result<Vec<u8>, RunDirError> {
         let mut text = serde_json::to_vec_pretty(document).map_err(|error| RunDirError::Write {
             path: self.file(name),
             source: error.into(),
         })?;
         text.push(b'\n');
-        self.write_bytes(name, &text)
+        Ok(text)
     }
 
     /// Writes a file whole: beside its place first, then moved there, so that no reader and no crash
@@ -156,7 +210,7 @@ impl RunDir {
         written.map_err(|source| RunDirError::Write { path, source })
     }
 
-    /// Reads the run back.
+    /// Reads the run back, the interval log of it folded.
     pub fn read(&self) -> Result<Run, RunDirError> {
         let flamegraph = self.file("profile/flamegraph.svg");
         let manifest: Manifest = self.read_json("manifest.json")?;
@@ -171,17 +225,28 @@ impl RunDir {
                 reason,
             });
         }
+        let counts: Counts = self.read_json("counts.json")?;
+        let timeline = self.timeline(&counts)?;
+        let mut latencies = IntervalFold::over(&timeline);
+        for interval in self.intervals(&counts)? {
+            latencies.add(&interval?);
+        }
         Ok(Run {
             path: self.path.clone(),
             manifest,
-            counts: self.read_json("counts.json")?,
-            timeline: self.read_json("timeline.json")?,
+            counts,
+            timeline,
             host: if self.file("host.json").exists() {
                 self.read_json("host.json")?
             } else {
                 HostTimeline::default()
             },
-            intervals: interval_log::read(&self.file("intervals.hlog"))?,
+            boxes: if self.file("boxes.json").exists() {
+                self.read_json("boxes.json")?
+            } else {
+                Vec::new()
+            },
+            latencies,
             profile: if self.file("profile/profile.json").exists() {
                 Some(self.read_json("profile/profile.json")?)
             } else {
@@ -205,6 +270,29 @@ impl RunDir {
         })
     }
 
+    /// Reads the time line of the run with these counts, as far as it is counted.
+    fn timeline(&self, counts: &Counts) -> Result<Timeline, RunDirError> {
+        let mut timeline: Timeline = self.read_json("timeline.json")?;
+        let longest = |row: &Row| row.start_ns.max(row.duration_ns);
+        if let Some(row) = timeline.rows.iter().find(|row| longest(row) > LATEST_NS) {
+            let reason = format!("a time of {} ns is more than a year", longest(row));
+            return Err(RunDirError::Malformed {
+                path: self.file("timeline.json"),
+                reason,
+            });
+        }
+        // A run that was killed between the two has a time line that is newer than its counts. That of
+        // a merged run goes as far as the longest of its parts.
+        if let Some(checkpoint) = counts.checkpoint
+            && checkpoint.log_bytes.is_some()
+        {
+            let rows = &mut timeline.rows;
+            let counted = rows.partition_point(|row| checkpoint.holds(row));
+            rows.truncate(counted.max(1));
+        }
+        Ok(timeline)
+    }
+
     fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, RunDirError> {
         let path = self.file(name);
         let bytes = fs::read(&path).map_err(|source| RunDirError::Read {
@@ -221,6 +309,7 @@ impl RunDir {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Checkpoint;
 
     #[test]
     fn a_directory_in_use_is_refused() {
@@ -243,6 +332,59 @@ mod tests {
             RunDir::create(&path),
             Err(RunDirError::Write { .. })
         ));
+    }
+
+    #[test]
+    fn a_time_line_ends_with_the_counts() {
+        const SECOND: u64 = 1_000_000_000;
+        let directory = tempfile::tempdir().unwrap();
+        let run = RunDir::open(directory.path());
+        let rows = (0..6).map(|second| Row {
+            start_ns: second * SECOND,
+            duration_ns: SECOND,
+            ..Row::default()
+        });
+        let timeline = Timeline {
+            rows: rows.collect(),
+        };
+        run.write_timeline(&timeline).unwrap();
+        let rows_of = |at_ns, log_bytes| {
+            let counts = Counts {
+                checkpoint: Some(Checkpoint {
+                    at_ns,
+                    log_bytes,
+                    ..Checkpoint::default()
+                }),
+                ..Counts::default()
+            };
+            run.timeline(&counts).map(|timeline| timeline.rows.len())
+        };
+        for (at_ns, rows) in [
+            (0, 1),
+            (4 * SECOND, 4),
+            // Hardly anything of the fifth had passed.
+            (4 * SECOND + 300_000, 4),
+            (4 * SECOND + SECOND / 2, 5),
+            (60 * SECOND, 6),
+        ] {
+            assert_eq!(rows_of(at_ns, Some(70)).unwrap(), rows, "{at_ns}");
+        }
+        assert_eq!(rows_of(4 * SECOND, None).unwrap(), 6);
+        assert_eq!(run.timeline(&Counts::default()).unwrap(), timeline);
+    }
+
+    #[test]
+    fn a_row_beyond_a_year_is_malformed() {
+        let directory = tempfile::tempdir().unwrap();
+        let run = RunDir::open(directory.path());
+        let row = Row {
+            start_ns: u64::MAX,
+            duration_ns: 1,
+            ..Row::default()
+        };
+        run.write_timeline(&Timeline { rows: vec![row] }).unwrap();
+        let refused = run.timeline(&Counts::default()).unwrap_err().to_string();
+        assert!(refused.contains("more than a year"), "{refused}");
     }
 
     #[test]

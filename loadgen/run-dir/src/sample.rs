@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 pub struct Sample {
     /// The request's name.
     pub request: String,
-    /// The class of the failure: `unexpected_status`, `failed_check` or `script`.
+    /// The class of the failure: `unexpected_status`, `failed_check`, `missing_capture`, `script` or
+    /// `script_timeout`.
     pub failure: String,
-    /// The check that failed, by name; none where it was no check.
+    /// The check or the capture that failed, by name; none where it was neither.
     pub check: Option<String>,
     /// What was found in place of what should be.
     pub reason: String,

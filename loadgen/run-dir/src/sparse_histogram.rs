@@ -27,17 +27,18 @@ impl SparseHistogram {
     }
 
     /// Packs values with their counts, the smallest first.
-    fn of_counts(counts: impl Iterator<Item = (u64, u64)>) -> Self {
+    pub(crate) fn of_counts(counts: impl Iterator<Item = (u64, u64)>) -> Self {
         let mut steps = Vec::new();
         let (mut len, mut max) = (0, 0);
         for (value, count) in counts {
             push(&mut steps, value - max);
             push(&mut steps, count);
-            len += count;
+            len = u64::saturating_add(len, count);
             max = value;
         }
         Self {
-            steps: steps.into_boxed_slice(),
+            // Copied rather than shrunk: what is cut off a long piece of memory lies idle beside it.
+            steps: steps.as_slice().into(),
             len,
             max,
         }
@@ -68,6 +69,11 @@ impl SparseHistogram {
         self.max
     }
 
+    /// Bytes that the packed values take.
+    pub fn packed_bytes(&self) -> usize {
+        self.steps.len()
+    }
+
     /// Adds another's counts to these, value by value. Nothing is rounded: histograms of one shape have
     /// the same values.
     pub fn add(&mut self, other: &SparseHistogram) {
@@ -76,7 +82,7 @@ impl SparseHistogram {
         let sum = std::iter::from_fn(move || match (one.peek(), two.peek()) {
             (Some((a, _)), Some((b, _))) if a < b => one.next(),
             (Some((a, m)), Some((b, n))) if a == b => {
-                let both = (*a, m + n);
+                let both = (*a, m.saturating_add(*n));
                 one.next();
                 two.next();
                 Some(both)

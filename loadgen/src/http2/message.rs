@@ -23,6 +23,7 @@ pub(super) fn request(outgoing: &Outgoing<'_>) -> Result<Request<()>, Failure> {
         method,
         address,
         rendered,
+        ..
     } = outgoing;
     let mut path = String::with_capacity(address.prefix.len() + rendered.path.len());
     path.push_str(&address.prefix);

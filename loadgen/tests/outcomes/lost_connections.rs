@@ -120,6 +120,11 @@ fn a_server_that_stops_listening_refuses_connections() {
         total.failures.get("connect"),
         Some(&(ARRIVALS - 10 - under_way))
     );
+    assert_eq!(
+        total.not_written,
+        ARRIVALS - 10 - under_way,
+        "what found no connection was written to none"
+    );
     assert_eq!(server.requests(), 10);
 }
 

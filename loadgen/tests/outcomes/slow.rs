@@ -50,6 +50,36 @@ fn a_slow_first_byte_is_told_from_a_slow_body() {
 }
 
 #[test]
+fn a_slow_head_is_told_from_a_slow_body() {
+    let acts = vec![
+        Act::Write(b"HTTP/1.1 200 OK\r\n".to_vec()),
+        Act::Wait(Duration::from_millis(50)),
+        Act::Write(b"content-length: 5\r\n\r\n".to_vec()),
+        Act::Wait(Duration::from_millis(80)),
+        Act::Write(b"hello".to_vec()),
+    ];
+    let (first_byte, service) = medians(acts);
+    assert!(first_byte < 0.04, "the head had begun: {first_byte}");
+    assert!(service >= 0.13, "{service}");
+}
+
+#[test]
+fn a_head_that_follows_an_interim_answer_begins_on_its_own() {
+    // The interim answer comes in two pieces, and the second brings the beginning of the head.
+    let acts = vec![
+        Act::Write(b"HTTP/1.1 103 Early".to_vec()),
+        Act::Wait(PAUSE),
+        Act::Write(b" Hints\r\n\r\nHTTP/1.1 200 OK\r\n".to_vec()),
+        Act::Wait(PAUSE),
+        Act::Write(b"content-length: 5\r\n\r\nhello".to_vec()),
+    ];
+    let (first_byte, service) = medians(acts);
+    let pause = PAUSE.as_secs_f64();
+    assert!((pause..pause * 1.5).contains(&first_byte), "{first_byte}");
+    assert!(service >= pause * 2.0, "{service}");
+}
+
+#[test]
 fn an_interim_answer_is_not_the_first_byte() {
     let hints = Act::Write(b"HTTP/1.1 103 Early Hints\r\n\r\n".to_vec());
     let answer = Act::Write([HEAD, b"hello"].concat());

@@ -6,6 +6,7 @@
     reason = "for tests, each of which uses the part that it needs"
 )]
 
+pub(crate) mod burst;
 pub(crate) mod certificates;
 pub(crate) mod raw;
 pub(crate) mod secure;
@@ -82,19 +83,31 @@ pub(crate) fn try_run(
     target: Target,
     on_start: impl FnOnce(Instant),
 ) -> Result<Ran, LoadError> {
+    try_run_paired(scenario, target, None, on_start)
+}
+
+/// Runs a scenario against a target and, where there is one, a candidate beside it.
+pub(crate) fn try_run_paired(
+    scenario: Scenario,
+    target: Target,
+    candidate: Option<Target>,
+    on_start: impl FnOnce(Instant),
+) -> Result<Ran, LoadError> {
     let directory = tempfile::tempdir().unwrap();
     let run_dir = RunDir::create(&directory.path().join("run")).unwrap();
     let (_tell, interrupt) = watch::channel(false);
     let recording = tenfold_loadgen::run(Options {
         scenario,
         target,
+        candidate,
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),
         on_start: Box::new(on_start),
         on_progress: Box::new(|_| ()),
     })?;
-    let intervals = interval_log::read(&run_dir.file("intervals.hlog")).unwrap();
+    let intervals = run_dir.intervals(&recording.counts).unwrap();
+    let intervals = intervals.collect::<Result<_, _>>().unwrap();
     let samples = run_dir.file("samples.json");
     let samples = match samples.exists() {
         true => serde_json::from_slice(&std::fs::read(samples).unwrap()).unwrap(),

@@ -23,6 +23,11 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn start() -> Self {
+        Self::with_tokens("token-of")
+    }
+
+    /// A shop whose tokens begin with a word of its own.
+    pub(crate) fn with_tokens(word: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -31,7 +36,7 @@ impl Shop {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
                 let noted = Arc::clone(&noted);
-                std::thread::spawn(move || serve(&stream, &noted));
+                std::thread::spawn(move || serve(&stream, &noted, word));
             }
         });
         Self { address, asked }
@@ -46,6 +51,17 @@ impl Shop {
             .collect()
     }
 
+    /// The credentials that orders were made with.
+    pub(crate) fn credentials(&self) -> Vec<String> {
+        let asked = self.asked.lock().unwrap();
+        asked
+            .iter()
+            .filter(|asked| asked.path == "/orders")
+            .map(|asked| asked.headers.get("authorization").cloned())
+            .map(Option::unwrap_or_default)
+            .collect()
+    }
+
     /// How often a path was asked for that begins like this.
     pub(crate) fn count(&self, begin: &str) -> u64 {
         self.asked()
@@ -55,11 +71,11 @@ impl Shop {
     }
 }
 
-fn serve(stream: &TcpStream, noted: &Mutex<Vec<Asked>>) {
+fn serve(stream: &TcpStream, noted: &Mutex<Vec<Asked>>, word: &str) {
     let mut reader = BufReader::new(stream);
     while let Some(asked) = read(&mut reader) {
         noted.lock().unwrap().push(asked.clone());
-        let (status, extra, body) = answer(&asked);
+        let (status, extra, body) = answer(&asked, word);
         let head = format!(
             "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{extra}\r\n",
             body.len()
@@ -74,13 +90,13 @@ fn serve(stream: &TcpStream, noted: &Mutex<Vec<Asked>>) {
     }
 }
 
-fn answer(asked: &Asked) -> (u16, String, String) {
+fn answer(asked: &Asked, word: &str) -> (u16, String, String) {
     let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
     match (asked.method.as_str(), path) {
         ("POST", "/login") => {
             let user: serde_json::Value = serde_json::from_str(&asked.body).unwrap_or_default();
             let name = user["name"].as_str().unwrap_or("nobody").to_owned();
-            let token = format!("token-of-{name}");
+            let token = format!("{word}-{name}");
             let cookie = format!("set-cookie: sid={token}; HttpOnly\r\n");
             (
                 201,

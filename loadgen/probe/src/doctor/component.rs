@@ -11,35 +11,18 @@ use super::find_program;
 pub struct Component {
     /// The program.
     pub program: &'static str,
-    /// The Debian package that holds it.
-    pub package: &'static str,
+    /// The Debian package that holds it; none where Debian has none.
+    pub package: Option<&'static str>,
+    /// What a person types to have it.
+    pub remedy: String,
     /// What it is needed for.
-    pub used_for: &'static str,
+    pub used_for: String,
     /// Where it is; none where it was not found.
     pub path: Option<PathBuf>,
 }
 
-/// The programs: name, other names, Debian package, what for.
-const PROGRAMS: &[(&str, &[&str], &str, &str)] = &[
-    (
-        "mariadbd",
-        &["mysqld"],
-        "mariadb-server",
-        "SQL database, from stage separated on",
-    ),
-    (
-        "haproxy",
-        &[],
-        "haproxy",
-        "load balancer, from stage balanced on",
-    ),
-    ("nginx", &[], "nginx", "web server to compare with"),
-    (
-        "redis-server",
-        &[],
-        "redis-server",
-        "memory cache, from stage cached on",
-    ),
+/// The programs that no stage starts yet: name, other names, Debian package, what for.
+const OTHERS: &[(&str, &[&str], &str, &str)] = &[
     (
         "nats-server",
         &[],
@@ -61,15 +44,16 @@ const PROGRAMS: &[(&str, &[&str], &str, &str)] = &[
     ("go", &[], "golang-go", "go tool pprof, to read profiles"),
 ];
 
-pub(super) fn all() -> Vec<Component> {
-    PROGRAMS
+/// Those that no stage starts yet.
+pub(super) fn others() -> impl Iterator<Item = Component> {
+    OTHERS
         .iter()
         .map(|&(program, others, package, used_for)| Component {
             program,
-            package,
-            used_for,
+            package: Some(package),
+            remedy: format!("apt-get install {package}"),
+            used_for: used_for.to_owned(),
             path: find_program(program)
                 .or_else(|| others.iter().find_map(|other| find_program(other))),
         })
-        .collect()
 }

@@ -1,16 +1,25 @@
 //! A flamegraph, as an SVG that needs no script.
 
+use std::collections::BTreeMap;
+
 use inferno::flamegraph::{self, Options};
 use quick_xml::events::{BytesStart, BytesText, Event};
 use quick_xml::{Reader, Writer};
 
-use super::Profile;
+use super::{Profile, Stack};
 
 /// The width that text is fitted to, in units of the drawing.
 const WIDTH: usize = 1200;
 
 /// Share of the width, in per cent, below which a frame is not drawn: a tenth of a unit.
 const SMALLEST_PERCENT: f64 = 0.01;
+
+/// The same in words.
+const NARROW: &str = "frames narrower than 0.01% are not drawn";
+
+/// What stands in place of a drawing of nothing.
+const NO_SAMPLES: &str =
+    "no samples were captured: the process was idle, or its profiler saw nothing";
 
 /// Draws a flamegraph of a profile: a bare `<svg>` element, as wide as what it stands in.
 ///
@@ -20,32 +29,75 @@ const SMALLEST_PERCENT: f64 = 0.01;
 pub fn flamegraph_svg(profile: &Profile) -> String {
     let samples = profile.samples();
     if samples == 0 {
-        return message(
-            "no samples were captured: the process was idle, or its profiler saw nothing",
-        );
+        return message(NO_SAMPLES);
     }
     let lines: Vec<String> = profile
         .stacks
         .iter()
-        .map(|stack| {
-            let names: Vec<String> = profile.names(stack).map(frame_name).collect();
-            format!("{} {}", names.join(";"), stack.samples)
-        })
+        .map(|stack| format!("{} {}", folded(profile, stack), stack.samples))
         .collect();
-    let mut options = Options::default();
-    options.title = "CPU time by stack".into();
-    options.subtitle = Some(format!(
-        "{samples} samples{}; frames narrower than {SMALLEST_PERCENT}% are not drawn",
+    let subtitle = format!(
+        "{samples} samples{}; {NARROW}",
         profile
             .hz
             .map_or_else(String::new, |hz| format!(" at {hz:.0} Hz"))
-    ));
+    );
+    draw(&lines, "CPU time by stack", subtitle, false)
+}
+
+/// Draws what a later profile has more and less of than an earlier one: frames as wide as in the later,
+/// red where it has more samples, blue where it has fewer. `reversed` draws them as wide as in the
+/// earlier, so that what has vanished is there too; the colours keep their meaning.
+///
+/// Samples are compared as they are: for profiles of the same length, rate and traffic.
+pub fn difference_svg(earlier: &Profile, later: &Profile, reversed: bool) -> String {
+    let mut stacks: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for stack in &earlier.stacks {
+        stacks.entry(folded(earlier, stack)).or_default().0 += stack.samples;
+    }
+    for stack in &later.stacks {
+        stacks.entry(folded(later, stack)).or_default().1 += stack.samples;
+    }
+    let (before, after) = (earlier.samples(), later.samples());
+    // Frames are as wide as the second count.
+    let width = if reversed { before } else { after };
+    if width == 0 {
+        return message(NO_SAMPLES);
+    }
+    let lines: Vec<String> = stacks
+        .into_iter()
+        .map(|(names, (before, after))| match reversed {
+            true => format!("{names} {after} {before}"),
+            false => format!("{names} {before} {after}"),
+        })
+        .collect();
+    let title = match reversed {
+        true => "What changed, as wide as before",
+        false => "What changed, as wide as after",
+    };
+    let subtitle = format!(
+        "red: more than before, blue: less; {before} samples before, {after} after; {NARROW}"
+    );
+    draw(&lines, title, subtitle, reversed)
+}
+
+/// A stack as a folded line has it, without its count.
+fn folded(profile: &Profile, stack: &Stack) -> String {
+    let names: Vec<String> = profile.names(stack).map(frame_name).collect();
+    names.join(";")
+}
+
+fn draw(lines: &[String], title: &str, subtitle: String, negated: bool) -> String {
+    let mut options = Options::default();
+    options.title = title.into();
+    options.subtitle = Some(subtitle);
     options.image_width = Some(WIDTH);
     // Of the size; the default is a little less than common fonts take, so labels would spill.
     options.font_width = 0.62;
     options.min_width = SMALLEST_PERCENT;
     options.deterministic = true;
     options.no_javascript = true;
+    options.negate_differentials = negated;
     let mut drawn = Vec::new();
     let outcome =
         flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut drawn);
@@ -216,9 +268,9 @@ mod tests {
     use super::*;
 
     /// Reads it as XML and returns how many elements of each kind there are and all text.
-    fn read(svg: &str) -> (std::collections::BTreeMap<String, usize>, String) {
+    fn read(svg: &str) -> (BTreeMap<String, usize>, String) {
         let mut reader = Reader::from_str(svg);
-        let mut elements = std::collections::BTreeMap::new();
+        let mut elements = BTreeMap::new();
         let mut text = String::new();
         loop {
             match reader.read_event().unwrap() {
@@ -285,6 +337,51 @@ mod tests {
         assert!(!elements.contains_key("script"));
         assert!(text.contains("50 samples"), "{text}");
         assert_eq!(elements["title"], 6, "{text}");
+    }
+
+    /// A profile of `main` calling each of these so often.
+    fn of_main(calls: &[(&str, u64)]) -> Profile {
+        let names = calls.iter().map(|(name, _)| (*name).to_owned());
+        let stack = |(index, (_, samples)): (usize, &(&str, u64))| Stack {
+            frames: vec![0, index as u32 + 1],
+            samples: *samples,
+        };
+        Profile {
+            functions: std::iter::once("main".to_owned()).chain(names).collect(),
+            stacks: calls.iter().enumerate().map(stack).collect(),
+            ..Profile::default()
+        }
+    }
+
+    /// The colour of the frame of a function: red, green and blue.
+    fn colour(svg: &str, function: &str) -> [u8; 3] {
+        let (_, after) = svg.split_once(&format!("<title>{function} (")).unwrap();
+        let (_, after) = after.split_once("rgb(").unwrap();
+        let (colour, _) = after.split_once(')').unwrap();
+        let parts: Vec<u8> = colour
+            .split(',')
+            .map(|part| part.trim().parse().unwrap())
+            .collect();
+        parts.try_into().unwrap()
+    }
+
+    #[test]
+    fn more_is_red_and_less_is_blue_either_way() {
+        let earlier = of_main(&[("hash", 10), ("copy", 50), ("gone", 20)]);
+        let later = of_main(&[("hash", 60), ("copy", 10), ("new", 20)]);
+        for reversed in [false, true] {
+            let svg = difference_svg(&earlier, &later, reversed);
+            let ([red, _, blue], less) = (colour(&svg, "hash"), colour(&svg, "copy"));
+            assert!(red > blue && less[2] > less[0], "{svg}");
+            let (_, text) = read(&svg);
+            assert!(text.contains("80 samples before, 90 after"), "{text}");
+            // What is in one of them only is seen in that one's widths.
+            assert_eq!(svg.contains("<title>gone ("), reversed, "{svg}");
+            assert_eq!(svg.contains("<title>new ("), !reversed, "{svg}");
+        }
+        let nothing = Profile::default();
+        assert!(difference_svg(&earlier, &nothing, false).contains(NO_SAMPLES));
+        assert!(difference_svg(&earlier, &nothing, true).contains("<title>gone ("));
     }
 
     #[test]

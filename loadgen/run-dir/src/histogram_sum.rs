@@ -1,0 +1,140 @@
+//! The sum of any number of histograms, in the memory of a few.
+
+use hdrhistogram::Histogram;
+
+use crate::SparseHistogram;
+
+/// A sum of histograms of a run's shape, exact slot by slot.
+///
+/// Adding every one to a large sum would unpack and pack that sum each time. So parts are kept that
+/// have not been added up yet, each at most half as long as the one before it: a value is packed anew
+/// only as often as the sum doubles, and all parts together are never longer than twice the longest,
+/// which has at most one entry for each slot of the shape.
+#[derive(Debug, Clone, Default)]
+pub struct HistogramSum {
+    /// The longest first.
+    parts: Vec<SparseHistogram>,
+    len: u64,
+}
+
+impl HistogramSum {
+    /// Adds a histogram.
+    pub fn add(&mut self, histogram: &SparseHistogram) {
+        self.len = self.len.saturating_add(histogram.len());
+        let mut last = histogram.clone();
+        while let Some(before) = self
+            .parts
+            .pop_if(|before| before.packed_bytes() <= 2 * last.packed_bytes())
+        {
+            last.add(&before);
+        }
+        self.parts.push(last);
+    }
+
+    /// Adds the parts up to one, where no more is expected.
+    pub fn settle(&mut self) {
+        while let Some(mut last) = self.parts.pop() {
+            match self.parts.pop() {
+                Some(before) => {
+                    last.add(&before);
+                    self.parts.push(last);
+                }
+                None => {
+                    self.parts.push(last);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Adds another sum.
+    pub fn add_sum(&mut self, other: &Self) {
+        for part in &other.parts {
+            self.add(part);
+        }
+    }
+
+    /// Adds all that was added to a histogram of a run's shape.
+    pub fn add_to(&self, sum: &mut Histogram<u64>) {
+        for part in &self.parts {
+            part.add_to(sum);
+        }
+    }
+
+    /// Each value with its count, part by part: a value may come more than once.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.parts.iter().flat_map(SparseHistogram::iter)
+    }
+
+    /// How many values were recorded.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Tells whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes that the packed values take.
+    pub fn packed_bytes(&self) -> usize {
+        self.parts.iter().map(SparseHistogram::packed_bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interval_log::histogram;
+
+    #[test]
+    fn the_sum_is_exact_and_holds_few_parts() {
+        let mut sum = HistogramSum::default();
+        let mut expected = histogram::<u64>();
+        let mut state = 1_u64;
+        for _ in 0..2_000 {
+            let mut one = histogram::<u32>();
+            for _ in 0..20 {
+                // Knuth's MMIX generator.
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                one.saturating_record(100_000 + (state >> 40) % 10_000_000);
+            }
+            let one = SparseHistogram::of(&one);
+            one.add_to(&mut expected);
+            sum.add(&one);
+        }
+        let mut whole = histogram::<u64>();
+        sum.add_to(&mut whole);
+        assert_eq!(whole, expected);
+        assert_eq!(sum.len(), 40_000);
+        assert_eq!(sum.iter().map(|(_, count)| count).sum::<u64>(), 40_000);
+        let one = SparseHistogram::of(&expected);
+        let mut settled = sum.clone();
+        settled.settle();
+        assert_eq!(settled.parts, std::slice::from_ref(&one));
+        assert!(sum.parts.len() <= 12, "{}", sum.parts.len());
+        assert!(sum.packed_bytes() <= 2 * one.packed_bytes());
+    }
+
+    #[test]
+    fn sums_add_up() {
+        let of = |values: &[u64]| {
+            let mut sum = HistogramSum::default();
+            for value in values {
+                let mut one = histogram::<u32>();
+                one.saturating_record(*value);
+                sum.add(&SparseHistogram::of(&one));
+            }
+            sum
+        };
+        let mut both = of(&[1, 1_000]);
+        both.add_sum(&of(&[1_000, 5]));
+        let (mut one, mut other) = (histogram::<u64>(), histogram::<u64>());
+        both.add_to(&mut one);
+        of(&[1, 5, 1_000, 1_000]).add_to(&mut other);
+        assert_eq!((one, both.len()), (other, 4));
+        assert!(HistogramSum::default().is_empty());
+    }
+}

@@ -1,0 +1,145 @@
+//! The longest lag over time.
+
+use std::collections::BTreeMap;
+
+use crate::{IntervalHistogram, Metric};
+
+/// The most peaks that are held: over an hour of them, one a second.
+const MOST_PEAKS: usize = 4_096;
+
+/// The grain of the log's times, in nanoseconds: no two intervals begin within it.
+const GRAIN_NS: u64 = 1_000_000;
+
+/// The longest lag of a stretch of time.
+#[derive(Debug, Clone, Copy)]
+struct Peak {
+    start_ns: u64,
+    end_ns: u64,
+    lag_ns: u64,
+}
+
+impl Peak {
+    fn of_both(self, other: Self) -> Self {
+        Self {
+            start_ns: self.start_ns.min(other.start_ns),
+            end_ns: self.end_ns.max(other.end_ns),
+            lag_ns: self.lag_ns.max(other.lag_ns),
+        }
+    }
+}
+
+/// The longest lag of each interval, warm-up included.
+///
+/// Where there are more intervals than are held one by one, those that begin within a stretch of time
+/// share a peak, and the stretch is made twice as long before there are too many again.
+#[derive(Debug, Clone)]
+pub struct LagPeaks {
+    stretch_ns: u64,
+    peaks: BTreeMap<u64, Peak>,
+}
+
+impl Default for LagPeaks {
+    fn default() -> Self {
+        Self {
+            stretch_ns: GRAIN_NS,
+            peaks: BTreeMap::new(),
+        }
+    }
+}
+
+impl LagPeaks {
+    /// Adds an interval, if it is one of lags.
+    pub fn add(&mut self, interval: &IntervalHistogram) {
+        if interval.series.metric != Metric::Lag || interval.histogram.is_empty() {
+            return;
+        }
+        self.put(Peak {
+            start_ns: interval.start_ns,
+            end_ns: interval.start_ns.saturating_add(interval.duration_ns),
+            lag_ns: interval.histogram.max(),
+        });
+        while self.peaks.len() > MOST_PEAKS {
+            self.stretch_ns = self.stretch_ns.saturating_mul(2);
+            for peak in std::mem::take(&mut self.peaks).into_values() {
+                self.put(peak);
+            }
+        }
+    }
+
+    fn put(&mut self, peak: Peak) {
+        let stretch = self.peaks.entry(peak.start_ns / self.stretch_ns);
+        stretch
+            .and_modify(|known| *known = known.of_both(peak))
+            .or_insert(peak);
+    }
+
+    /// The longest lag of requests that were done from one time until another, to the interval; none
+    /// where there was none.
+    pub fn longest_ns(&self, start_ns: u64, end_ns: u64) -> Option<u64> {
+        let within = |peak: &&Peak| peak.end_ns > start_ns && peak.start_ns <= end_ns;
+        let peaks = self.peaks.values().filter(within);
+        peaks.map(|peak| peak.lag_ns).max()
+    }
+
+    /// How many peaks are held.
+    pub fn count(&self) -> usize {
+        self.peaks.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interval_log::histogram;
+    use crate::{Series, SparseHistogram};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn lag(second: u64, request: usize, lag_ns: u64) -> IntervalHistogram {
+        let mut one = histogram::<u32>();
+        one.saturating_record(lag_ns);
+        IntervalHistogram {
+            series: Series {
+                metric: Metric::Lag,
+                phase: 0,
+                request,
+            },
+            start_ns: second * SECOND,
+            duration_ns: SECOND,
+            histogram: SparseHistogram::of(&one),
+        }
+    }
+
+    #[test]
+    fn the_longest_of_a_stretch_is_found() {
+        let mut peaks = LagPeaks::default();
+        for second in 0..10 {
+            peaks.add(&lag(second, 0, 10));
+            peaks.add(&lag(second, 1, if second == 4 { 1_000 } else { 20 }));
+        }
+        assert_eq!(peaks.count(), 10);
+        assert_eq!(peaks.longest_ns(4 * SECOND, 4 * SECOND), Some(1_000));
+        assert_eq!(peaks.longest_ns(2 * SECOND, 4 * SECOND), Some(1_000));
+        assert_eq!(peaks.longest_ns(5 * SECOND, 9 * SECOND), Some(20));
+        assert_eq!(peaks.longest_ns(10 * SECOND, 12 * SECOND), None);
+    }
+
+    #[test]
+    fn a_long_run_has_no_more_of_them() {
+        let mut peaks = LagPeaks::default();
+        let usual = lag(0, 0, 7);
+        for second in 0..100_000 {
+            peaks.add(&IntervalHistogram {
+                start_ns: second * SECOND,
+                ..usual.clone()
+            });
+        }
+        peaks.add(&lag(77_777, 1, 5_000));
+        assert!(peaks.count() <= MOST_PEAKS, "{}", peaks.count());
+        // A stretch is no longer than it must be: half a minute of a day.
+        let longest = |start_s, end_s| peaks.longest_ns(start_s * SECOND, end_s * SECOND);
+        assert_eq!(longest(77_777, 77_778), Some(5_003));
+        assert_eq!(longest(0, 77_740), Some(7));
+        assert_eq!(longest(77_820, 100_000), Some(7));
+    }
+}

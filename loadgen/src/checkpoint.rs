@@ -1,0 +1,183 @@
+//! Keeps on disk what a run has come to so far, so that a run that is killed can be reported.
+
+use tenfold_run_dir::sample::Sample;
+use tenfold_run_dir::timeline::Row;
+use tenfold_run_dir::{Checkpoint, Counts, RunDir, RunDirError, Timeline};
+
+use crate::usage::peak_memory_bytes;
+
+/// What a run has come to at the end of an interval.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// When.
+    pub(crate) at_ns: u64,
+    /// What became of every arrival until then.
+    pub(crate) counts: Counts,
+    /// The number of the first row of the time line that may have changed since the last snapshot.
+    pub(crate) first_row: usize,
+    /// That row, and all after it.
+    pub(crate) rows: Vec<Row>,
+    /// What came back where requests failed.
+    pub(crate) samples: Vec<Sample>,
+}
+
+/// Writes snapshots into a run directory, each in the place of the one before.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    run_dir: RunDir,
+    timeline: Timeline,
+}
+
+impl Keeper {
+    /// A keeper that has written nothing.
+    pub(crate) fn new(run_dir: RunDir) -> Self {
+        Self {
+            run_dir,
+            timeline: Timeline::default(),
+        }
+    }
+
+    /// Writes what the run had come to when its interval log was `log_bytes` long.
+    pub(crate) fn keep(&mut self, snapshot: Snapshot, log_bytes: u64) -> Result<(), RunDirError> {
+        let rows = &mut self.timeline.rows;
+        rows.truncate(snapshot.first_row);
+        rows.extend(snapshot.rows);
+        let mut counts = snapshot.counts;
+        counts.generator.peak_memory_bytes = peak_memory_bytes();
+        let not_sent = counts.phases.iter().flatten().map(|counts| {
+            let settled = counts.sent + counts.dropped;
+            counts.planned.saturating_sub(settled)
+        });
+        let checkpoint = Checkpoint {
+            at_ns: snapshot.at_ns,
+            not_sent: not_sent.sum(),
+            log_bytes: Some(log_bytes),
+        };
+        join_last_row(rows, &checkpoint);
+        counts.interrupted = Some(checkpoint.words());
+        counts.checkpoint = Some(checkpoint);
+        let run_dir = &self.run_dir;
+        run_dir.write_checkpoint(&counts, &self.timeline, &snapshot.samples)
+    }
+}
+
+/// Adds the last row to the one before where hardly anything of it had passed: intervals end a little
+/// after the second, and the rate of what happened in that little would be taken for one of a second.
+fn join_last_row(rows: &mut Vec<Row>, checkpoint: &Checkpoint) {
+    let Some(last) = rows.pop_if(|last| !checkpoint.holds(last)) else {
+        return;
+    };
+    match rows.last_mut() {
+        Some(before) => {
+            before.planned += last.planned;
+            before.sent += last.sent;
+            before.reads += last.reads;
+            before.writes += last.writes;
+            before.failed += last.failed;
+            before.dropped += last.dropped;
+            before.generator_cpu_ns += last.generator_cpu_ns;
+            if let Some(sides) = last.sides {
+                before.sides.get_or_insert_default().add(&sides);
+            }
+        }
+        None => rows.push(last),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tenfold_run_dir::counts::RequestCounts;
+    use tenfold_run_dir::timeline::{SideRow, SideRows};
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn row(second: u64, planned: u64) -> Row {
+        Row {
+            start_ns: second * SECOND,
+            duration_ns: SECOND,
+            planned,
+            ..Row::default()
+        }
+    }
+
+    fn sides(sent: u64) -> SideRows {
+        SideRows {
+            baseline: SideRow {
+                sent,
+                response_sum_ns: 100 * sent,
+                ..SideRow::default()
+            },
+            candidate: SideRow {
+                sent: 2 * sent,
+                ..SideRow::default()
+            },
+        }
+    }
+
+    fn snapshot(at_ns: u64, first_row: usize, rows: Vec<Row>) -> Snapshot {
+        Snapshot {
+            at_ns,
+            counts: Counts {
+                phases: vec![vec![RequestCounts {
+                    planned: 10,
+                    sent: 7,
+                    dropped: 1,
+                    ..RequestCounts::default()
+                }]],
+                ..Counts::default()
+            },
+            first_row,
+            rows,
+            samples: Vec::new(),
+        }
+    }
+
+    fn written(run_dir: &RunDir) -> (Counts, Timeline) {
+        let read = |name| std::fs::read(run_dir.file(name)).expect("it was written");
+        (
+            serde_json::from_slice(&read("counts.json")).expect("it is JSON"),
+            serde_json::from_slice(&read("timeline.json")).expect("it is JSON"),
+        )
+    }
+
+    #[test]
+    fn snapshots_make_one_time_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let run_dir = RunDir::open(directory.path());
+        let mut keeper = Keeper::new(run_dir.clone());
+        let first = vec![row(0, 100), row(1, 100), row(2, 1)];
+        keeper
+            .keep(snapshot(2 * SECOND + 300_000, 0, first), 70)
+            .unwrap();
+        let (counts, timeline) = written(&run_dir);
+        assert_eq!(timeline.rows, [row(0, 100), row(1, 101)]);
+        let checkpoint = counts.checkpoint.unwrap();
+        assert_eq!((checkpoint.not_sent, checkpoint.log_bytes), (2, Some(70)));
+        assert!(counts.interrupted.unwrap().ends_with("up to 2 s"));
+
+        let later = vec![row(1, 100), row(2, 90), row(3, 50)];
+        keeper.keep(snapshot(4 * SECOND, 1, later), 140).unwrap();
+        let (_, timeline) = written(&run_dir);
+        assert_eq!(
+            timeline.rows,
+            [row(0, 100), row(1, 100), row(2, 90), row(3, 50)]
+        );
+    }
+
+    #[test]
+    fn what_was_done_on_each_side_is_joined_too() {
+        let of_both = |second, planned, sent| Row {
+            sides: Some(sides(sent)),
+            ..row(second, planned)
+        };
+        let mut rows = vec![of_both(0, 100, 50), of_both(1, 3, 1)];
+        let checkpoint = Checkpoint {
+            at_ns: SECOND + 300_000,
+            ..Checkpoint::default()
+        };
+        join_last_row(&mut rows, &checkpoint);
+        assert_eq!(rows, [of_both(0, 103, 51)]);
+    }
+}

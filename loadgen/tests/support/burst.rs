@@ -1,0 +1,30 @@
+//! The burst of requests that most tests of connections and answers send.
+
+/// 40 arrivals in 200 ms, each with a user and a connection of its own if need be.
+pub(crate) const SCENARIO: &str = r#"
+version = 1
+name = "burst"
+seed = 3
+[load]
+arrivals = "even"
+users = 50
+timeout = "300ms"
+[[phases]]
+name = "steady"
+kind = "constant"
+rate = "200/s"
+duration = "200ms"
+[[requests]]
+name = "get"
+kind = "read"
+weight = 1
+path = "/"
+"#;
+
+/// How many arrivals there are.
+pub(crate) const ARRIVALS: u64 = 40;
+
+/// The burst with another timeout.
+pub(crate) fn with_timeout(timeout: &str) -> String {
+    SCENARIO.replace("timeout = \"300ms\"", &format!("timeout = \"{timeout}\""))
+}

@@ -1,11 +1,12 @@
-//! Writes reports of made-up runs into a directory, to look at:
+//! Writes reports of made-up runs and gates into a directory, to look at:
 //! `cargo run -p tenfold-reports --example made_up_report -- DIRECTORY`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use tenfold_analysis::synthetic::MadeUp;
+use tenfold_analysis::gate::GateOutcome;
+use tenfold_analysis::synthetic::{MadeUp, MadeUpGate};
 use tenfold_analysis::{compare, summarise};
-use tenfold_reports::{html, terminal};
+use tenfold_reports::{gate, html, terminal};
 
 fn main() -> std::io::Result<()> {
     let directory = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_owned()));
@@ -61,5 +62,61 @@ fn main() -> std::io::Result<()> {
     std::fs::write(
         directory.join("comparison.txt"),
         terminal::render_comparison(&comparison),
-    )
+    )?;
+    gates(&directory)
+}
+
+fn gates(directory: &Path) -> std::io::Result<()> {
+    let same = MadeUpGate::default();
+    let gates = [
+        ("same", same.clone()),
+        (
+            "slower",
+            MadeUpGate {
+                cpu: 0.09,
+                latency: 0.02,
+                ..same.clone()
+            },
+        ),
+        (
+            "better",
+            MadeUpGate {
+                cpu: -0.12,
+                latency: -0.09,
+                ..same.clone()
+            },
+        ),
+        (
+            "noisy",
+            MadeUpGate {
+                noise: 0.15,
+                rounds: 40,
+                ..same.clone()
+            },
+        ),
+    ];
+    for (name, made_up) in gates {
+        let outcome = GateOutcome {
+            cause: Some(made_up.cause()),
+            ..made_up.play()
+        };
+        let beside = gate::Beside::default();
+        for (file, text) in [
+            (
+                format!("gate-{name}.html"),
+                gate::html::render(&outcome, &beside),
+            ),
+            (
+                format!("gate-{name}.txt"),
+                gate::terminal::render(&outcome, false),
+            ),
+            (
+                format!("gate-{name}.md"),
+                gate::markdown::render(&outcome, &beside),
+            ),
+        ] {
+            std::fs::write(directory.join(file), text)?;
+        }
+    }
+    Ok(())
 }

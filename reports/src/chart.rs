@@ -2,16 +2,23 @@
 
 mod axis;
 mod curves;
+pub(crate) mod forest;
 mod heat_map;
 mod hot_keys;
 mod line;
+mod memory;
 mod over_time;
 mod percentiles;
 mod plot;
+mod rounds;
+mod trend;
 
 pub(crate) use curves::curves;
 pub(crate) use heat_map::heat_map;
 pub(crate) use hot_keys::hot_keys;
+pub(crate) use memory::memory;
 pub(crate) use over_time::{cores, in_flight, latency, rates};
 pub(crate) use percentiles::percentiles;
 pub(crate) use plot::{Description, Ink, escape};
+pub(crate) use rounds::rounds;
+pub(crate) use trend::trend;

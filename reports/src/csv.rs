@@ -1,18 +1,24 @@
 //! CSV: the time line with a row a second, or a row a request. Units are in the names of the columns.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use csv::{Terminator, Writer, WriterBuilder};
 use tenfold_analysis::{Latency, Second, Summary};
 
-/// Renders the time line: one row a second, warm-up included and marked.
+/// Writes the time line: one row a second, warm-up included and marked.
 ///
 /// A cell is empty where there were too few samples for its percentile.
 ///
 /// # Errors
-/// Never while memory lasts.
-pub fn timeline(seconds: &[Second]) -> Result<String, csv::Error> {
-    let mut table = table();
+/// Where `to` can't be written; those of `seconds` are passed on.
+pub fn timeline(
+    seconds: impl Iterator<Item = io::Result<Second>>,
+    to: impl io::Write,
+) -> io::Result<()> {
+    let mut table = WriterBuilder::new()
+        .terminator(Terminator::Any(b'\n'))
+        .from_writer(to);
     table.write_record([
         "start_s",
         "duration_s",
@@ -37,6 +43,7 @@ pub fn timeline(seconds: &[Second]) -> Result<String, csv::Error> {
         "generator_cores",
     ])?;
     for second in seconds {
+        let second = second?;
         let row = &second.row;
         let counts = [
             row.planned,
@@ -70,7 +77,7 @@ pub fn timeline(seconds: &[Second]) -> Result<String, csv::Error> {
         .chain([format!("{:.4}", second.generator_cores)]);
         table.write_record(record)?;
     }
-    text(table)
+    table.flush()
 }
 
 /// Renders one row for each request of the scenario, over the counted phases.

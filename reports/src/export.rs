@@ -1,11 +1,15 @@
 //! What a finished run can be written as: the one place that knows every format.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use tenfold_analysis::{Scope, Summary, distributions, intervals_by_scope, seconds};
-use tenfold_run_dir::{Metric, Run, write_whole};
+use tenfold_analysis::{Distribution, Scope, Summary, distributions, intervals_by_scope, seconds};
+use tenfold_run_dir::{
+    IntervalHistogram, Metric, Run, RunDir, check_writable, is_written_in_place, write_whole,
+    write_whole_with,
+};
 
 use crate::{csv, hgrm, hlog, json, junit, k6_summary, markdown, openmetrics};
 
@@ -107,11 +111,14 @@ impl FromStr for Format {
 pub struct Export {
     /// The format.
     pub format: Format,
-    /// The file; none for the format's own name in the run directory.
+    /// The file, `-` for standard output; none for the format's own name in the run directory.
     pub file: Option<PathBuf>,
 }
 
-/// Reads `csv` or `csv=FILE`.
+/// The names by which people call standard output.
+const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
+/// Reads `csv`, `csv=FILE` or `csv=-`.
 impl FromStr for Export {
     type Err = ExportError;
 
@@ -120,9 +127,12 @@ impl FromStr for Export {
             Some((name, file)) => (name, Some(file)),
             None => (text, None),
         };
-        let format = name.trim().parse()?;
+        let format: Format = name.trim().parse()?;
         match file {
-            Some("") => Err(ExportError::NoFile { format }),
+            Some("") => Err(ExportError::NoFile {
+                format: format.name(),
+                default_file: format.default_file(),
+            }),
             file => Ok(Self {
                 format,
                 file: file.map(PathBuf::from),
@@ -140,7 +150,7 @@ impl fmt::Display for Export {
     }
 }
 
-/// Why a run could not be written in a format.
+/// Why a run or a gate could not be written in a format.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// There is no such format.
@@ -153,19 +163,20 @@ pub enum ExportError {
     },
     /// An equals sign is followed by nothing.
     #[error(
-        "the export `{format}=` names no file; write {format}=FILE, or {format} alone for {} in the \
-         run directory",
-        format.default_file()
+        "the export `{format}=` names no file; write {format}=FILE, or {format} alone for \
+         {default_file} in the run directory"
     )]
     NoFile {
-        /// The format.
-        format: Format,
+        /// The format's name.
+        format: &'static str,
+        /// The file that it has by itself.
+        default_file: &'static str,
     },
     /// A file can't be written where it was asked for, as can be told before there is anything to write.
     #[error("could not export {export}: {reason}")]
     Place {
-        /// What was asked for.
-        export: Export,
+        /// What was asked for, as `csv=x.csv`.
+        export: String,
         /// What is in the way, and what to do.
         reason: String,
     },
@@ -174,46 +185,41 @@ pub enum ExportError {
     Write {
         /// The file.
         path: PathBuf,
-        /// The format.
-        format: Format,
+        /// The format's name.
+        format: &'static str,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
 impl Export {
+    /// Whether it goes to standard output.
+    pub fn is_to_standard_output(&self) -> bool {
+        let is = |file: &PathBuf| STANDARD_OUTPUT.iter().any(|name| file == Path::new(name));
+        self.file.as_ref().is_some_and(is)
+    }
+
     /// Checks that the file could be written, before an hour's run is spent on it.
     ///
+    /// A file that does not exist yet is made beside its place for a moment, and taken away again.
+    ///
     /// # Errors
-    /// Where its directory is not there, or a directory has its name.
+    /// Where its directory is not there or can't be written into, or a directory has its name.
     pub fn check(&self) -> Result<(), ExportError> {
-        let Some(file) = &self.file else {
-            return Ok(());
-        };
-        let place = |reason: String| ExportError::Place {
-            export: self.clone(),
-            reason,
-        };
-        if file.is_dir() {
-            let example = file.join(self.format.default_file());
-            return Err(place(format!(
-                "{} is a directory; name a file, such as {}",
-                file.display(),
-                example.display()
-            )));
-        }
-        match file.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => Err(place(
-                format!("{} is no directory; create it first", parent.display()),
-            )),
-            _ => Ok(()),
+        match self.is_to_standard_output() {
+            true => Ok(()),
+            false => check_place(self.file.as_deref(), self, self.format.default_file()),
         }
     }
 
     /// Writes a run in this format, whole or not at all, and returns the files written.
     ///
+    /// What is no regular file, such as a FIFO, is written to as it is, and gets the file that was
+    /// named alone, without what a format has to say in others beside it. Formats that hold every
+    /// second read the interval log once more from the run's own directory.
+    ///
     /// # Errors
-    /// Where a file can't be written.
+    /// Where a file can't be written, or the interval log can't be read.
     pub fn write(&self, run: &Run, summary: &Summary) -> Result<Vec<PathBuf>, ExportError> {
         self.check()?;
         let path = match &self.file {
@@ -222,46 +228,129 @@ impl Export {
         };
         let failed = |path: &Path, source| ExportError::Write {
             path: path.to_owned(),
-            format: self.format,
+            format: self.format.name(),
             source,
         };
         let rendered =
             render(self.format, run, summary, &path).map_err(|source| failed(&path, source))?;
-        let mut written = Vec::with_capacity(rendered.len());
-        for (path, bytes) in rendered {
-            write_whole(&path, &bytes).map_err(|source| failed(&path, source))?;
+        let mut files = match rendered {
+            Rendered::Whole(files) => files,
+            Rendered::RowByRow(write) => {
+                match self.is_to_standard_output() {
+                    true => to_standard_output(write),
+                    false => write_whole_with(&path, |file| write(file)),
+                }
+                .map_err(|source| failed(&path, source))?;
+                return Ok(vec![path]);
+            }
+        };
+        if self.is_to_standard_output()
+            || is_written_in_place(&path).map_err(|source| failed(&path, source))?
+        {
+            files.retain(|(other, _)| *other == path);
+        }
+        let mut written = Vec::with_capacity(files.len());
+        for (path, bytes) in files {
+            match self.is_to_standard_output() {
+                true => to_standard_output(|out| out.write_all(&bytes)),
+                false => write_whole(&path, &bytes),
+            }
+            .map_err(|source| failed(&path, source))?;
             written.push(path);
         }
         Ok(written)
     }
 }
 
+/// Checks that a file could be written where it was asked for.
+pub(crate) fn check_place(
+    file: Option<&Path>,
+    export: &impl fmt::Display,
+    default_file: &str,
+) -> Result<(), ExportError> {
+    let Some(file) = file else {
+        return Ok(());
+    };
+    let place = |reason: String| ExportError::Place {
+        export: export.to_string(),
+        reason,
+    };
+    if file.is_dir() {
+        let example = file.join(default_file);
+        return Err(place(format!(
+            "{} is a directory; name a file, such as {}",
+            file.display(),
+            example.display()
+        )));
+    }
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => Err(place(format!(
+            "{} is no directory; create it first",
+            parent.display()
+        ))),
+        _ => check_writable(file)
+            .map_err(|error| place(format!("{error}; name a file that can be written"))),
+    }
+}
+
+/// Writes to standard output. A reader that has gone away is no error.
+fn to_standard_output(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// What a run is written as.
+enum Rendered<'a> {
+    /// Files and what is in them.
+    Whole(Vec<(PathBuf, Vec<u8>)>),
+    /// How to write one file that holds every second, and so is too long to be held.
+    RowByRow(Box<WriteRows<'a>>),
+}
+
+type WriteRows<'a> = dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a;
+
 /// Renders a run for `path`; the first file is the one that was named.
-fn render(
+fn render<'a>(
     format: Format,
-    run: &Run,
-    summary: &Summary,
+    run: &'a Run,
+    summary: &'a Summary,
     path: &Path,
-) -> std::io::Result<Vec<(PathBuf, Vec<u8>)>> {
+) -> io::Result<Rendered<'a>> {
     let one = |bytes: Vec<u8>| vec![(path.to_owned(), bytes)];
-    let other = std::io::Error::other::<::csv::Error>;
-    Ok(match format {
+    let other = io::Error::other::<::csv::Error>;
+    Ok(Rendered::Whole(match format {
+        Format::Csv => {
+            return Ok(Rendered::RowByRow(Box::new(|file| {
+                csv::timeline(seconds(run, intervals(run)?), file)
+            })));
+        }
+        Format::Hlog => {
+            return Ok(Rendered::RowByRow(Box::new(|mut file| {
+                let by_scope = intervals_by_scope(run, &Scope::KINDS, intervals(run)?);
+                hlog::write(by_scope, &summary.started_at, &mut file)
+            })));
+        }
         Format::Json => one(json::render(summary)?.into_bytes()),
-        Format::Csv => one(csv::timeline(&seconds(run)).map_err(other)?.into_bytes()),
         Format::CsvRequests => one(csv::requests(summary).map_err(other)?.into_bytes()),
         Format::Junit => one(junit::render(summary)?.into_bytes()),
         Format::Markdown => one(markdown::render(summary).into_bytes()),
         Format::Hgrm => histograms(run, path),
-        Format::Hlog => one(hlog::render(
-            &intervals_by_scope(run, &Scope::KINDS),
-            &summary.started_at,
-        )?),
         Format::OpenMetrics => {
             let requests: Vec<Scope> = (0..summary.requests.len()).map(Scope::Request).collect();
             one(openmetrics::render(summary, &distributions(run, &requests)).into_bytes())
         }
-        Format::K6 => one(k6_summary::render(&run.manifest, summary)?.into_bytes()),
-    })
+        Format::K6 => one(k6_summary::render(run, summary)?.into_bytes()),
+    }))
+}
+
+/// The interval log of a run, read from its directory once more, row by row.
+fn intervals(run: &Run) -> io::Result<impl Iterator<Item = io::Result<IntervalHistogram>>> {
+    let intervals = RunDir::open(&run.path).intervals(&run.counts);
+    let intervals = intervals.map_err(io::Error::other)?;
+    Ok(intervals.map(|interval| interval.map_err(io::Error::other)))
 }
 
 /// The response time of all requests at `path`, and each metric of each kind beside it:
@@ -288,8 +377,13 @@ fn histograms(run: &Run, path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
             (place, hgrm::render(distribution).into_bytes())
         })
         .collect();
-    // The one that was asked for comes first; where nothing was answered, there is none.
+    // The one that was asked for comes first, and is there also where nothing was answered: somebody
+    // may wait for it, and what an earlier run left there is not of this one.
     files.sort_by_key(|(place, _)| place != path);
+    if files.first().is_none_or(|(place, _)| place != path) {
+        let nothing = Distribution::empty(Metric::Response, Scope::All);
+        files.insert(0, (path.to_owned(), hgrm::render(&nothing).into_bytes()));
+    }
     files
 }
 
@@ -304,6 +398,19 @@ mod tests {
                 let export = Export { format, file };
                 assert_eq!(export.to_string().parse::<Export>().unwrap(), export);
             }
+        }
+    }
+
+    #[test]
+    fn standard_output_has_several_names() {
+        for text in ["csv=-", "csv=/dev/stdout", "csv=/proc/self/fd/1"] {
+            let export: Export = text.parse().unwrap();
+            assert!(export.is_to_standard_output(), "{text}");
+            export.check().unwrap();
+        }
+        for text in ["csv", "csv=x-", "csv=/dev/stderr"] {
+            let export: Export = text.parse().unwrap();
+            assert!(!export.is_to_standard_output(), "{text}");
         }
     }
 
@@ -327,14 +434,31 @@ mod tests {
             "could not export csv=no/such/place/x.csv: no/such/place is no directory; create it first"
         );
         let directory = tempfile::tempdir().unwrap();
-        let export = Export {
-            format: Format::Junit,
-            file: Some(directory.path().to_owned()),
+        std::fs::write(directory.path().join("file"), "").unwrap();
+        let told = |name: &str| {
+            let export = Export {
+                format: Format::Junit,
+                file: Some(directory.path().join(name)),
+            };
+            export.check().err().map(|error| error.to_string())
         };
-        let told = export.check().unwrap_err().to_string();
+        let directory_told = told("").unwrap();
         assert!(
-            told.contains("is a directory") && told.contains("junit.xml"),
-            "{told}"
+            directory_told.contains("is a directory") && directory_told.contains("junit.xml"),
+            "{directory_told}"
         );
+        let below_a_file = told("file/x.xml").unwrap();
+        assert!(
+            below_a_file.contains("file is no directory"),
+            "{below_a_file}"
+        );
+        // No file system has room for such a name.
+        let unwritable = told(&"x".repeat(300)).unwrap();
+        assert!(
+            unwritable.contains("name a file that can be written"),
+            "{unwritable}"
+        );
+        assert_eq!((told("file"), told("new")), (None, None));
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 }

@@ -98,29 +98,36 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&attribute.value).into_owned())
 }
 
-/// Draws frames, as wide as the page and in its colours. Each is clipped to its own width.
-pub(crate) fn draw(frames: &[Frame]) -> String {
+/// Draws frames, as wide as the page and in its colours. Each is clipped to its own width. The id is
+/// unique on its page.
+///
+/// Frames of a difference are red where they grew and blue where they shrank, the deeper the more.
+pub(crate) fn draw(frames: &[Frame], id: &str, title: &str) -> String {
     let mut tops: Vec<f64> = frames.iter().map(|frame| frame.top).collect();
     tops.sort_by(f64::total_cmp);
     tops.dedup();
     let mut svg = format!(
         "<svg class=\"flame\" width=\"100%\" height=\"{}\" role=\"img\" \
-         aria-labelledby=\"flame-t flame-d\"><title id=\"flame-t\">CPU flamegraph</title>\
-         <desc id=\"flame-d\">Each box is a function; its width is its share of the samples, and it \
+         aria-labelledby=\"{id}-t {id}-d\"><title id=\"{id}-t\">{}</title>\
+         <desc id=\"{id}-d\">Each box is a function; its width is its share of the samples, and it \
          stands on its caller. The table below names the widest.</desc>",
-        tops.len() * ROW
+        tops.len() * ROW,
+        escape(title)
     );
+    let most = frames
+        .iter()
+        .filter_map(|frame| frame.change().map(f64::abs));
+    let most = most.max_by(f64::total_cmp).unwrap_or(0.0);
     for frame in frames.iter().filter(|frame| frame.width >= LEAST_SHARE) {
         let row = tops.partition_point(|top| *top < frame.top);
-        let tone = frame
-            .name()
-            .bytes()
-            .fold(7_u32, |sum, b| sum.wrapping_mul(31) + u32::from(b))
-            % 5;
+        let tone = match frame.change() {
+            Some(change) => changed(change, most),
+            None => plain(frame.name()),
+        };
         let _ = write!(
             svg,
             "<svg x=\"{:.3}%\" y=\"{}\" width=\"{:.3}%\" height=\"{}\"><title>{}</title>\
-             <rect class=\"f{tone}\" width=\"100%\" height=\"100%\"/>",
+             <rect class=\"{tone}\" width=\"100%\" height=\"100%\"/>",
             frame.left * 100.0,
             row * ROW,
             frame.width * 100.0,
@@ -140,12 +147,38 @@ pub(crate) fn draw(frames: &[Frame]) -> String {
     svg
 }
 
+/// One of five tones, always the same of a name.
+fn plain(name: &str) -> String {
+    let sum = name
+        .bytes()
+        .fold(7_u32, |sum, b| sum.wrapping_mul(31) + u32::from(b));
+    format!("f{}", sum % 5)
+}
+
+/// The tone of a change among changes of at most `most`, in three steps either way.
+fn changed(change: f64, most: f64) -> String {
+    let step = (3.0 * change.abs() / most).ceil().clamp(1.0, 3.0);
+    match change {
+        change if change > 0.0 => format!("grew{step}"),
+        change if change < 0.0 => format!("shrank{step}"),
+        _ => "same".to_owned(),
+    }
+}
+
 impl Frame {
     /// The function's name: the title without its figures.
     pub(crate) fn name(&self) -> &str {
         self.title
             .rsplit_once(" (")
             .map_or(self.title.as_str(), |(name, _)| name)
+    }
+
+    /// By how many per cent of all samples it changed, where the title says so, as that of a difference
+    /// does: `name (4 samples, 40.00%; +3.20%)`.
+    pub(crate) fn change(&self) -> Option<f64> {
+        let (_, change) = self.figures().rsplit_once("; ")?;
+        let change = change.strip_suffix('%')?.parse::<f64>().ok()?;
+        change.is_finite().then_some(change)
     }
 
     /// The figures behind the name: samples and share.
@@ -175,11 +208,32 @@ mod tests {
             ("<a as B>::c;", "4 samples, 40.00%")
         );
         assert!((frames[0].width - 1180.0 / 1200.0).abs() < 1e-9);
-        let drawn = draw(&frames);
+        let drawn = draw(&frames, "flame", "CPU flamegraph");
         for absent in ["alert", "script", "http", "image", "onclick"] {
             assert!(!drawn.contains(absent), "{absent} in {drawn}");
         }
         assert!(drawn.contains("&lt;a as B&gt;::c;"));
+    }
+
+    #[test]
+    fn a_difference_is_coloured_by_its_changes() {
+        let svg = r#"<svg viewBox="0 0 100 90"><title>grown (4 samples, 40.00%; +30.00%)</title>
+            <rect x="0" y="0" width="40"/><title>shrunk (2 samples, 20.00%; -9.00%)</title>
+            <rect x="40" y="0" width="20"/><title>as it was (4 samples, 40.00%; 0.00%)</title>
+            <rect x="60" y="0" width="40"/></svg>"#;
+        let frames = frames(svg).unwrap();
+        let changes: Vec<_> = frames.iter().map(Frame::change).collect();
+        assert_eq!(changes, [Some(30.0), Some(-9.0), Some(0.0)]);
+        let drawn = draw(&frames, "difference", "a < b");
+        for tone in [
+            "\"grew3\"",
+            "\"shrank1\"",
+            "\"same\"",
+            "difference-t",
+            "a &lt; b",
+        ] {
+            assert!(drawn.contains(tone), "{tone} in {drawn}");
+        }
     }
 
     #[test]

@@ -12,20 +12,23 @@ use tenfold_run_dir::interval_log::histogram;
 /// Nanoseconds in the unit of the log's column of maxima, as its tools take it by default.
 const UNIT_NS: f64 = 1e6;
 
-/// Renders the counted intervals of a run that began at `started_at` (RFC 3339).
+/// Writes the counted intervals of a run that began at `started_at` (RFC 3339).
 ///
 /// Lines without a tag are the response time of all requests, which is what the tools show unless they
 /// are asked for a tag; the others have a tag such as `service.reads`. Histograms hold nanoseconds.
 ///
 /// # Errors
-/// Where a histogram can't be encoded.
-pub fn render(intervals: &[ScopeInterval], started_at: &str) -> io::Result<Vec<u8>> {
+/// Where `to` can't be written; those of `intervals` are passed on.
+pub fn write(
+    intervals: impl Iterator<Item = io::Result<ScopeInterval>>,
+    started_at: &str,
+    to: &mut impl io::Write,
+) -> io::Result<()> {
     let start = started_at
         .parse::<jiff::Timestamp>()
         .ok()
         .and_then(|at| SystemTime::try_from(at).ok())
         .unwrap_or(SystemTime::UNIX_EPOCH);
-    let mut bytes = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
     IntervalLogWriterBuilder::new()
         .add_comment("[Histogram log format version 1.3]")
@@ -34,16 +37,17 @@ pub fn render(intervals: &[ScopeInterval], started_at: &str) -> io::Result<Vec<u
         )
         .with_start_time(start)
         .with_base_time(start)
-        .begin_log_with(&mut bytes, &mut serializer)?;
-    bytes.extend_from_slice(
+        .begin_log_with(to, &mut serializer)?;
+    to.write_all(
         b"\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n",
-    );
+    )?;
     let mut whole = histogram::<u64>();
     // Without headers, beginning anew writes nothing.
     let mut lines = IntervalLogWriterBuilder::new();
     lines.with_max_value_divisor(UNIT_NS);
-    let mut log = lines.begin_log_with(&mut bytes, &mut serializer)?;
+    let mut log = lines.begin_log_with(to, &mut serializer)?;
     for interval in intervals {
+        let interval = interval?;
         whole.reset();
         interval.histogram.add_to(&mut whole);
         let name = format!("{}.{}", interval.metric, interval.scope.name());
@@ -56,5 +60,5 @@ pub fn render(intervals: &[ScopeInterval], started_at: &str) -> io::Result<Vec<u
         log.write_histogram(&whole, start, duration, tag)
             .map_err(|error| io::Error::other(format!("{error:?}")))?;
     }
-    Ok(bytes)
+    Ok(())
 }

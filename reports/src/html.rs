@@ -3,12 +3,12 @@
 mod comparison;
 pub(crate) mod figures;
 mod first_screen;
-mod flames;
+pub(crate) mod flames;
 mod latencies;
 mod manifest;
 mod over_time;
 pub(crate) mod page;
-mod prose;
+pub(crate) mod prose;
 mod requests;
 mod samples;
 

@@ -55,7 +55,7 @@ pub fn render(summary: &Summary) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-type Xml = Writer<Vec<u8>>;
+pub(crate) type Xml = Writer<Vec<u8>>;
 
 fn measurement(xml: &mut Xml, summary: &Summary) -> io::Result<()> {
     let verdict = &summary.verdict;
@@ -124,7 +124,7 @@ fn case(xml: &mut Xml, summary: &Summary, rule: &RuleResult, invalid: bool) -> i
     Ok(())
 }
 
-fn skipped(xml: &mut Xml, message: &str) -> io::Result<()> {
+pub(crate) fn skipped(xml: &mut Xml, message: &str) -> io::Result<()> {
     xml.create_element("skipped")
         .with_attribute(("message", message))
         .write_empty()?;
@@ -144,7 +144,7 @@ fn limit(rule: &RuleResult) -> String {
 }
 
 /// Takes out the characters that XML has no way to write.
-fn allowed(text: &str) -> String {
+pub(crate) fn allowed(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\t' | '\n' | '\r' => c,

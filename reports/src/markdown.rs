@@ -42,12 +42,14 @@ fn rates(out: &mut String, summary: &Summary) {
         .map_or_else(String::new, |share| format!(" ({})", words::percent(share)));
     let _ = writeln!(
         out,
-        "{} offered, {} achieved{share} over {} s: {} sent, {} completed, {} failed, {} dropped. \
+        "{} offered, {} achieved{share} over {} s: {} sent{}, {} completed, {} failed, {} \
+         dropped. \
          Seed {}, against {}.\n",
         words::rate(rates.offered),
         words::rate(rates.achieved),
         words::significant(summary.counted_s),
         words::count(arrivals.sent),
+        sentence::not_written(arrivals),
         words::count(arrivals.completed),
         words::count(arrivals.failed),
         words::count(arrivals.dropped),
@@ -139,7 +141,7 @@ fn failures(out: &mut String, summary: &Summary) {
 }
 
 /// A text that stays text: in one line, with nothing in it that Markdown or HTML takes for its own.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -156,7 +158,7 @@ fn plain(text: &str) -> String {
 }
 
 /// A text in the fixed font; a bar is escaped there too, for it would end a table's cell.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let line: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

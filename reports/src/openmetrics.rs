@@ -3,29 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use tenfold_analysis::{Distribution, Latencies, Latency, MeasurementVerdict, Scope, Summary};
-
-/// Upper bounds of the buckets, in nanoseconds.
-const BOUNDS_NS: [u64; 19] = [
-    100_000,
-    250_000,
-    500_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
-    10_000_000,
-    25_000_000,
-    50_000_000,
-    100_000_000,
-    250_000_000,
-    500_000_000,
-    1_000_000_000,
-    2_500_000_000,
-    5_000_000_000,
-    10_000_000_000,
-    30_000_000_000,
-    60_000_000_000,
-    600_000_000_000,
-];
+use tenfold_run_dir::BUCKET_BOUNDS_NS;
 
 /// Renders the counted phases in OpenMetrics 1.0: counters, histograms of each request, and gauges of
 /// the percentiles that the samples bear.
@@ -224,8 +202,8 @@ fn histograms(out: &mut Exposition, summary: &Summary, distributions: &[Distribu
                 continue;
             };
             let bucket = format!("{name}_bucket");
-            let bounds = BOUNDS_NS.map(|bound| seconds(bound as f64));
-            let counts = distribution.cumulative(&BOUNDS_NS);
+            let bounds = BUCKET_BOUNDS_NS.map(|bound| seconds(bound as f64));
+            let counts = distribution.cumulative(&BUCKET_BOUNDS_NS);
             let all = ("+Inf".to_owned(), distribution.count());
             for (bound, count) in bounds.into_iter().zip(counts).chain([all]) {
                 let labels: [Label<'_>; 3] = [

@@ -1,6 +1,6 @@
 //! The verdict in a sentence, for the terminal and the page.
 
-use tenfold_analysis::{MeasurementVerdict, SloVerdict, Summary, words};
+use tenfold_analysis::{Arrivals, MeasurementVerdict, SloVerdict, Summary, words};
 
 /// How good the news is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,14 @@ pub(crate) fn headline(summary: &Summary) -> (Tone, &'static str) {
         }
         (MeasurementVerdict::Valid, SloVerdict::Met) => (Tone::Good, "Objectives met"),
         (MeasurementVerdict::Valid, SloVerdict::NotJudged) => (Tone::Good, "Valid measurement"),
+    }
+}
+
+/// Says, beside how many requests were sent, how many of them never reached a connection.
+pub(crate) fn not_written(arrivals: &Arrivals) -> String {
+    match arrivals.not_written {
+        0 => String::new(),
+        some => format!(" ({} of them reached no connection)", words::count(some)),
     }
 }
 

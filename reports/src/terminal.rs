@@ -1,9 +1,9 @@
 //! What a person reads on a terminal when a run has ended; the verdict comes last.
 
 mod comparison;
-mod paint;
+pub(crate) mod paint;
 mod samples;
-mod table;
+pub(crate) mod table;
 
 use std::fmt::Write as _;
 
@@ -58,8 +58,9 @@ fn arrivals(out: &mut String, summary: &Summary, paint: Paint) {
     };
     let _ = writeln!(
         out,
-        "\n  requests   n = {} sent, {} completed, {} failed{dropped}",
+        "\n  requests   n = {} sent{}, {} completed, {} failed{dropped}",
         words::count(arrivals.sent),
+        sentence::not_written(arrivals),
         words::count(arrivals.completed),
         words::count(arrivals.failed)
     );
@@ -247,7 +248,7 @@ fn verdict(out: &mut String, summary: &Summary, paint: Paint) {
 
 /// Takes control characters out of what comes from a scenario or a service, which could otherwise
 /// move the cursor or change colours.
-fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

@@ -3,7 +3,7 @@
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{Summary, compare, summarise};
 use tenfold_reports::{html, json, terminal};
-use tenfold_run_dir::Run;
+use tenfold_run_dir::{IntervalFold, Run};
 
 fn small() -> MadeUp {
     MadeUp {
@@ -149,8 +149,8 @@ fn what_a_scenario_says_stays_text() {
 #[test]
 fn an_empty_run_renders() {
     let mut run = small().play();
-    run.intervals.clear();
     run.timeline.rows.clear();
+    run.latencies = IntervalFold::over(&run.timeline);
     run.host.samples.clear();
     run.counts = Default::default();
     run.manifest.phases.clear();

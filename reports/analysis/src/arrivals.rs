@@ -10,8 +10,12 @@ use tenfold_run_dir::counts::RequestCounts;
 pub struct Arrivals {
     /// Arrivals that were due.
     pub planned: u64,
-    /// Those that were sent.
+    /// Those that a user took up to send them.
     pub sent: u64,
+    /// Those of them that failed before a connection had them, so that nothing of them reached the
+    /// service: none could be opened, or there was nothing to be sent. 0 in a run of an older version.
+    #[serde(default)]
+    pub not_written: u64,
     /// Those answered as expected.
     pub completed: u64,
     /// Those that failed.
@@ -39,6 +43,7 @@ impl From<&RequestCounts> for Arrivals {
         Self {
             planned: counts.planned,
             sent: counts.sent,
+            not_written: counts.not_written,
             completed: counts.completed,
             failed: counts.failed,
             dropped: counts.dropped,

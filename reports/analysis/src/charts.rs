@@ -12,9 +12,6 @@ pub use percentile_curve::{PercentileCurve, PercentilePoint};
 
 use crate::merged::Merged;
 
-/// The most points that a chart over time has.
-const MOST_POINTS: u64 = 120;
-
 /// The fewest points that a line over time may be reduced to, so that it still shows when.
 const LEAST_POINTS: u64 = 20;
 
@@ -73,18 +70,18 @@ pub fn charts(run: &Run) -> Charts {
         };
         PercentileCurve::of(&merged.histogram(Metric::Response, is_kind))
     };
-    let bin_ns = bin_ns(run);
+    let bin_ns = run.latencies.columns().column_ns();
     Charts {
         response: PercentileCurve::of(&merged.histogram(Metric::Response, |_| true)),
         service: PercentileCurve::of(&merged.histogram(Metric::Service, |_| true)),
         unlagged: PercentileCurve::of(&merged.histogram(Metric::Unlagged, |_| true)),
         reads: of_kind("read"),
         writes: of_kind("write"),
-        heat_map: HeatMap::of(run, bin_ns),
+        heat_map: HeatMap::of(run),
         rates: RatesOverTime::of(run, bin_ns),
         latency: LatencyOverTime::of(run, latency_bin_ns(run, bin_ns)),
         in_flight: InFlight::of(run, bin_ns),
-        cores: Cores::of(run),
+        cores: Cores::of(run, bin_ns),
         phases: run
             .manifest
             .phases
@@ -92,31 +89,17 @@ pub fn charts(run: &Run) -> Charts {
             .map(|phase| PhaseBand {
                 name: phase.name.clone(),
                 start_s: phase.start_ns as f64 / 1e9,
-                end_s: (phase.start_ns + phase.duration_ns) as f64 / 1e9,
+                end_s: phase.end_ns() as f64 / 1e9,
                 warm_up: phase.warm_up,
             })
             .collect(),
     }
 }
 
-/// Chooses whole rows to a point, so that no chart has more than [`MOST_POINTS`].
-fn bin_ns(run: &Run) -> u64 {
-    let rows = &run.timeline.rows;
-    let row_ns = rows
-        .iter()
-        .map(|row| row.duration_ns)
-        .max()
-        .unwrap_or(0)
-        .max(1_000_000);
-    let end = rows.last().map_or(0, |row| row.start_ns + row.duration_ns);
-    row_ns * end.div_ceil(row_ns * MOST_POINTS).max(1)
-}
-
 /// Chooses longer stretches where that lets them bear a p99, but no fewer than [`LEAST_POINTS`].
 fn latency_bin_ns(run: &Run, bin_ns: u64) -> u64 {
     let rows = &run.timeline.rows;
-    let end = rows.last().map_or(0, |row| row.start_ns + row.duration_ns);
-    let bins = end.div_ceil(bin_ns).max(1);
+    let bins = run.timeline.end_ns().div_ceil(bin_ns).max(1);
     let answered: u64 = rows.iter().map(|row| row.reads + row.writes).sum();
     let wanted = (SAMPLES_FOR_P99 * bins).div_ceil(answered.max(1));
     bin_ns * wanted.clamp(1, (bins / LEAST_POINTS).max(1))

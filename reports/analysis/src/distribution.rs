@@ -1,10 +1,9 @@
 //! Whole distributions of the counted phases, for formats that carry more than a few percentiles.
 
 use hdrhistogram::Histogram;
-use tenfold_run_dir::{Metric, Run, SparseHistogram};
+use tenfold_run_dir::{Metric, Run};
 
 use crate::merged::Merged;
-use crate::window::counts;
 
 /// Ticks for each halving of the distance to 100%, as HdrHistogram's own tools have it.
 const TICKS_PER_HALF_DISTANCE: u32 = 5;
@@ -36,7 +35,7 @@ impl Scope {
         }
     }
 
-    fn holds(self, run: &Run, request: usize) -> bool {
+    pub(crate) fn holds(self, run: &Run, request: usize) -> bool {
         let is = |kind: &str| {
             let request = run.manifest.requests.get(request);
             request.is_some_and(|request| request.kind == kind)
@@ -91,6 +90,15 @@ pub struct PercentileStep {
 }
 
 impl Distribution {
+    /// The distribution of no samples.
+    pub fn empty(metric: Metric, scope: Scope) -> Self {
+        Self {
+            metric,
+            scope,
+            histogram: tenfold_run_dir::interval_log::histogram(),
+        }
+    }
+
     /// Number of samples.
     pub fn count(&self) -> u64 {
         self.histogram.len()
@@ -135,10 +143,10 @@ impl Distribution {
     /// where a step falls exactly on a sample, other arithmetic comes to another one.
     pub fn steps(&self) -> Vec<PercentileStep> {
         let total = self.histogram.len();
-        let (mut steps, mut count, mut level) = (Vec::new(), 0, 0.0_f64);
+        let (mut steps, mut count, mut level) = (Vec::new(), 0_u64, 0.0_f64);
         for recorded in self.histogram.iter_recorded() {
             let value_ns = recorded.value_iterated_to();
-            count += recorded.count_since_last_iteration();
+            count = count.saturating_add(recorded.count_since_last_iteration());
             while 100.0 * count as f64 / total as f64 >= level {
                 steps.push(PercentileStep {
                     value_ns,
@@ -162,56 +170,16 @@ impl Distribution {
     /// Counts the samples at or below each bound, in nanoseconds, exact to the histogram's three
     /// digits.
     pub fn cumulative(&self, bounds_ns: &[u64]) -> Vec<u64> {
-        let mut counts = vec![0; bounds_ns.len()];
+        let mut counts = vec![0_u64; bounds_ns.len()];
         for step in self.histogram.iter_recorded() {
             let value = self.histogram.lowest_equivalent(step.value_iterated_to());
             let first = bounds_ns.partition_point(|bound| *bound < value);
             for count in &mut counts[first..] {
-                *count += step.count_since_last_iteration();
+                *count = count.saturating_add(step.count_since_last_iteration());
             }
         }
         counts
     }
-}
-
-/// One interval of a metric of a scope of requests.
-#[derive(Debug, Clone)]
-pub struct ScopeInterval {
-    /// What was measured.
-    pub metric: Metric,
-    /// Of which requests.
-    pub scope: Scope,
-    /// When the interval begins, in nanoseconds since the start of the run.
-    pub start_ns: u64,
-    /// How long it lasts, in nanoseconds.
-    pub duration_ns: u64,
-    /// The latencies, in nanoseconds.
-    pub histogram: SparseHistogram,
-}
-
-/// Merges the counted intervals over phases and requests, for each of `scopes`, in order of time.
-pub fn intervals_by_scope(run: &Run, scopes: &[Scope]) -> Vec<ScopeInterval> {
-    let mut merged = std::collections::BTreeMap::<_, ScopeInterval>::new();
-    for interval in run.intervals.iter().filter(|i| counts(run, i.series)) {
-        let of = scopes
-            .iter()
-            .filter(|scope| scope.holds(run, interval.series.request));
-        for scope in of.copied() {
-            let metric = interval.series.metric;
-            let merged = merged
-                .entry((interval.start_ns, metric, scope))
-                .or_insert_with(|| ScopeInterval {
-                    metric,
-                    scope,
-                    start_ns: interval.start_ns,
-                    duration_ns: interval.duration_ns,
-                    histogram: SparseHistogram::default(),
-                });
-            merged.duration_ns = merged.duration_ns.max(interval.duration_ns);
-            merged.histogram.add(&interval.histogram);
-        }
-    }
-    merged.into_values().collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! What stands out in a run, and what to do about it.
 
+mod box_held_back;
 mod failures;
 mod first_to_give;
 mod hidden_wait;
 mod stall;
+mod unconfined;
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Run;
@@ -52,11 +54,15 @@ pub(crate) fn findings(
     };
     let mut found = Vec::new();
     found.extend(first.clone().filter(|_| somebody));
+    if somebody {
+        found.extend(box_held_back::box_held_back(run));
+    }
     found.extend(stall::stalls(run, merged, window));
     found.extend(failures::failures(summary));
     // Whoever stood still for a while gave out, even if all was made good afterwards.
     found.extend(first.filter(|_| !somebody && found.is_empty()));
     found.extend(hidden_wait::hidden_wait(summary));
+    found.extend(unconfined::unconfined(run));
     found
 }
 

@@ -4,9 +4,10 @@
 //! `d = ln(candidate / baseline)`; [`decide`] says what the rounds so far show, [`next`] whether to
 //! go on, and [`calibrate`] which metrics a machine can gate at all. The rate of false alarms over
 //! all metrics and looks is held at or under [`Settings::alpha`]: [`looks`] splits it between the
-//! looks, [`holm`] between the metrics, and the tests are exact.
+//! looks, [`holm`] between the metrics, and the tests are exact. [`GateOutcome`] is what is told of it all.
 
 mod calibration;
+mod cluster;
 mod decision;
 mod detectable;
 mod failures;
@@ -16,6 +17,7 @@ mod looks;
 mod metric;
 mod next;
 mod normal;
+mod outcome;
 mod plan;
 mod round;
 mod scale;
@@ -33,6 +35,12 @@ pub use holm::holm;
 pub use looks::{Look, Split, looks};
 pub use metric::{Effect, Metric, MetricResult, Role};
 pub use next::{Next, next};
+pub(crate) use normal::upper_quantile;
+pub use outcome::{
+    AnswerDifference, AnswerSeen, Answers, BadDay, Build, Calibration, Cause, Conclusion,
+    Flamegraphs, FunctionChange, GATE_VERSION, GateOutcome, MemoryGrowth, MemorySample, MemoryUse,
+    ProfileCount, RequestAnswers, RoundRecord, Side, WaitChange,
+};
 pub use plan::{Plan, PlanError};
 pub use round::{Attempts, Pair, Round};
 pub use scale::qn_scale;

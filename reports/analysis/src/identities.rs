@@ -10,7 +10,7 @@ use crate::words;
 const LITTLE_TOLERANCE: f64 = 0.02;
 
 /// Failures after which the service may not have counted the request.
-const PERHAPS_UNSEEN: [&str; 8] = [
+const PERHAPS_UNSEEN: [&str; 9] = [
     "connect",
     "tls",
     "connection",
@@ -19,6 +19,7 @@ const PERHAPS_UNSEEN: [&str; 8] = [
     "unsendable",
     "missing_variable",
     "script",
+    "script_timeout",
 ];
 
 /// Something that must hold in every run, warm-up included.
@@ -38,22 +39,32 @@ pub(crate) fn identities(run: &Run) -> Vec<Identity> {
     for counts in run.counts.phases.iter().flatten() {
         all.add(counts);
     }
-    let mut checked = vec![planned(&all), sent(&all), logged(run, &all)];
+    let mut checked = vec![planned(run, &all), sent(&all), logged(run, &all)];
     checked.extend(server_counter(run, &all));
     checked.extend(little(run, &all));
     checked
 }
 
-fn planned(all: &RequestCounts) -> Identity {
+fn planned(run: &Run, all: &RequestCounts) -> Identity {
+    // Of a run that goes on, or went on until it was killed, some are on their way to be sent.
+    let checkpoint = run.counts.checkpoint;
+    let not_sent = checkpoint.map_or(0, |checkpoint| checkpoint.not_sent);
+    let mut figures = format!(
+        "{} planned, {} sent, {} dropped",
+        words::count(all.planned),
+        words::count(all.sent),
+        words::count(all.dropped)
+    );
+    if not_sent > 0 {
+        figures += &format!(
+            ", {} not sent yet when it was last recorded",
+            words::count(not_sent)
+        );
+    }
     Identity {
         name: "planned = sent + dropped".to_owned(),
-        holds: Some(all.planned == all.sent + all.dropped),
-        figures: format!(
-            "{} planned, {} sent, {} dropped",
-            words::count(all.planned),
-            words::count(all.sent),
-            words::count(all.dropped)
-        ),
+        holds: Some(all.planned == all.sent + all.dropped + not_sent),
+        figures,
     }
 }
 
@@ -75,21 +86,27 @@ fn sent(all: &RequestCounts) -> Identity {
 /// out, and a lag for every one that was sent; one that was cut short does not.
 fn logged(run: &Run, all: &RequestCounts) -> Identity {
     let held = |metric| -> u64 {
-        let intervals = run.intervals.iter();
-        intervals
-            .filter(|interval| interval.series.metric == metric)
-            .map(|interval| interval.histogram.len())
+        let series = run.latencies.series();
+        series
+            .filter(|(series, _)| series.metric == metric)
+            .map(|(_, sum)| sum.len())
             .sum()
     };
     let (responses, lags) = (held(Metric::Response), held(Metric::Lag));
     let timed_out = all.failures.get("timeout").copied().unwrap_or(0);
+    let expected = all.completed + timed_out;
+    // A machine that stops may have kept the counts and lost the end of the log.
+    let perhaps_lost = run.counts.checkpoint.is_some()
+        && (responses, lags) != (expected, all.sent)
+        && responses <= expected
+        && lags <= all.sent;
     Identity {
         name: "the interval log is whole".to_owned(),
-        holds: Some(responses == all.completed + timed_out && lags == all.sent),
+        holds: (!perhaps_lost).then_some(responses == expected && lags == all.sent),
         figures: format!(
             "{} response times of {} requests completed or timed out, {} lags of {} sent",
             words::count(responses),
-            words::count(all.completed + timed_out),
+            words::count(expected),
             words::count(lags),
             words::count(all.sent)
         ),

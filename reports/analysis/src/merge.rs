@@ -3,16 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use tenfold_run_dir::counts::{Counts, GeneratorUsage, InTime, KeyCounts, ServerCounter};
-use tenfold_run_dir::manifest::Part;
+use tenfold_run_dir::counts::{Counts, GeneratorUsage, InTime, KeyCounts, ServerCounter, Traffic};
+use tenfold_run_dir::manifest::{Part, PhaseInfo};
 use tenfold_run_dir::sample::{MOST_SAMPLES, SAMPLES_OF_A_KIND, Sample};
 use tenfold_run_dir::timeline::Row;
-use tenfold_run_dir::{HostTimeline, IntervalHistogram, Manifest, Run, Series, Timeline};
+use tenfold_run_dir::{HostTimeline, IntervalFold, Manifest, Run, Timeline};
 
 use crate::summary::summarise;
-
-/// Intervals that begin nearest to the same multiple of this are one interval of the merged run.
-const INTERVAL_NS: u64 = 1_000_000_000;
 
 /// Why runs can't be merged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,8 +62,9 @@ pub enum MergeError {
 
 /// Merges the runs of generators that sent one scenario at one time.
 ///
-/// The merge is exact: counts are added, histograms are added slot by slot, and rows of the time line
-/// are added by their time since each run's own beginning. Each part's own verdict is kept in the
+/// The merge is exact: counts are added, and rows of the time line are added by their time since each
+/// run's own beginning. The latencies of the merged run are still to be folded: its interval log is made
+/// of theirs by [`merge_intervals`](crate::merge_intervals()), interval by interval. Each part's own verdict is kept in the
 /// manifest, since the whole is no better measured than its worst part. What machines did is kept only
 /// as far as it is the target's, which all parts share.
 ///
@@ -97,16 +95,22 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
         samples.any(|sample| sample.target_cpu_ns.is_some())
     });
     let profiled = runs.iter().find(|run| run.profile.is_some());
+    let timeline = timeline(runs);
     Ok(Run {
         path: first.path.clone(),
         manifest: manifest(runs),
         counts: counts(runs, one_target),
-        timeline: timeline(runs),
+        latencies: IntervalFold::over(&timeline),
+        timeline,
         host: match told.filter(|_| one_target) {
             Some(run) => of_target(&run.host),
             None => HostTimeline::default(),
         },
-        intervals: intervals(runs),
+        // Several generators at one stage: each has seen all of what its boxes used.
+        boxes: match runs {
+            [one] => one.boxes.clone(),
+            _ => Vec::new(),
+        },
         profile: profiled.and_then(|run| run.profile.clone()),
         flamegraph: profiled.and_then(|run| run.flamegraph.clone()),
         samples: samples(runs),
@@ -140,10 +144,7 @@ fn mergeable(one: &Run, other: &Run) -> Result<(), MergeError> {
             what,
         });
     }
-    let ends = a
-        .phases
-        .iter()
-        .map(|phase| phase.start_ns + phase.duration_ns);
+    let ends = a.phases.iter().map(PhaseInfo::end_ns);
     let lasts_s = ends.max().unwrap_or(0).div_ceil(1_000_000_000);
     match seconds_apart(&a.started_at, &b.started_at) {
         Some(apart_s) if apart_s >= lasts_s.max(1) => Err(MergeError::NotTogether {
@@ -280,6 +281,10 @@ fn counts(runs: &[Run], one_target: bool) -> Counts {
             }
         }
         merged.interrupted = merged.interrupted.or_else(|| other.interrupted.clone());
+        merged.checkpoint = match (merged.checkpoint, other.checkpoint) {
+            (Some(one), Some(other)) => Some(one.merged(other)),
+            (one, other) => one.or(other),
+        };
         merged.aborted = merged.aborted.or_else(|| other.aborted.clone());
         merged.elapsed_ns = merged.elapsed_ns.max(other.elapsed_ns);
         merged.in_flight_ns += other.in_flight_ns;
@@ -301,6 +306,20 @@ fn counts(runs: &[Run], one_target: bool) -> Counts {
             (Some(sum), Some(connections)) => Some(sum.merged(connections)),
             _ => None,
         };
+        merged.durations = merged
+            .durations
+            .zip(other.durations.as_ref())
+            .map(|(sum, durations)| sum.and(durations));
+        if let (Some(with), Some(durations)) = (&mut merged.connections, &merged.durations) {
+            with.spread(durations);
+        }
+        merged.traffic = merged
+            .traffic
+            .zip(other.traffic)
+            .map(|(one, other)| Traffic {
+                sent_bytes: one.sent_bytes + other.sent_bytes,
+                received_bytes: one.received_bytes + other.received_bytes,
+            });
         merged.in_time = merged
             .in_time
             .zip(other.in_time)
@@ -308,6 +327,10 @@ fn counts(runs: &[Run], one_target: bool) -> Counts {
                 reads: one.reads + other.reads,
                 writes: one.writes + other.writes,
             });
+    }
+    if let Some(checkpoint) = &mut merged.checkpoint {
+        // The merged log is written whole.
+        checkpoint.log_bytes = None;
     }
     merged
 }
@@ -370,26 +393,9 @@ fn add_row(sum: &mut Row, row: &Row) {
     sum.in_flight += row.in_flight;
     sum.waiting += row.waiting;
     sum.generator_cpu_ns += row.generator_cpu_ns;
-}
-
-fn intervals(runs: &[Run]) -> Vec<IntervalHistogram> {
-    let mut merged = BTreeMap::<(u64, Series), IntervalHistogram>::new();
-    for interval in runs.iter().flat_map(|run| &run.intervals) {
-        let nearest = (interval.start_ns + INTERVAL_NS / 2) / INTERVAL_NS;
-        match merged.get_mut(&(nearest, interval.series)) {
-            Some(sum) => {
-                let end = |interval: &IntervalHistogram| interval.start_ns + interval.duration_ns;
-                let last = end(sum).max(end(interval));
-                sum.start_ns = sum.start_ns.min(interval.start_ns);
-                sum.duration_ns = last - sum.start_ns;
-                sum.histogram.add(&interval.histogram);
-            }
-            None => {
-                merged.insert((nearest, interval.series), interval.clone());
-            }
-        }
+    if let (Some(sum), Some(sides)) = (&mut sum.sides, &row.sides) {
+        sum.add(sides);
     }
-    merged.into_values().collect()
 }
 
 /// What the target's process did, without the machine of one generator among several.

@@ -2,6 +2,8 @@
 
 use hdrhistogram::Histogram;
 
+use crate::gate::upper_quantile;
+
 /// The samples that must lie beyond a percentile for it to be told.
 pub const SAMPLES_BEYOND: u64 = 10;
 
@@ -27,11 +29,11 @@ pub struct OrderStatistics {
 impl OrderStatistics {
     /// Orders the samples of a histogram; values are those the histogram can tell apart.
     pub fn of(histogram: &Histogram<u64>) -> Self {
-        let mut count = 0;
+        let mut count = 0_u64;
         let steps = histogram
             .iter_recorded()
             .map(|step| {
-                count += step.count_since_last_iteration();
+                count = count.saturating_add(step.count_since_last_iteration());
                 (step.value_iterated_to(), count)
             })
             .collect();
@@ -106,10 +108,26 @@ pub fn interval_ranks(count: u64, quantile: f64, confidence: f64) -> Option<(u64
     if count == 0 || !(quantile > 0.0 && quantile < 1.0) {
         return None;
     }
-    let weights = BinomialWeights::new(count, quantile);
     let tail = (1.0 - confidence) / 2.0;
+    if count > MOST_EXACT {
+        return Some(normal_ranks(count, quantile, tail));
+    }
+    let weights = BinomialWeights::new(count, quantile);
     let (low, high) = (weights.low(tail), weights.high(tail));
     (low >= 1 && high <= count).then_some((low, high))
+}
+
+/// The samples up to which the binomial distribution is added up; it takes 8 bytes for each of some
+/// millions of weights there.
+const MOST_EXACT: u64 = 100_000_000_000;
+
+/// The ranks by the normal approximation, which is off by few ranks among many millions of them.
+fn normal_ranks(count: u64, quantile: f64, tail: f64) -> (u64, u64) {
+    let middle = count as f64 * quantile;
+    let half = upper_quantile(tail) * (middle * (1.0 - quantile)).sqrt();
+    let low = (middle - half).floor() as u64;
+    let high = (middle + half).ceil() as u64;
+    (low.clamp(1, count), high.saturating_add(1).clamp(1, count))
 }
 
 /// The probabilities of a binomial distribution around its mode, up to where they stop mattering.
@@ -246,6 +264,35 @@ mod tests {
             low.abs_diff(989_805) <= 2 && high.abs_diff(990_196) <= 2,
             "{low} {high}"
         );
+    }
+
+    #[test]
+    fn the_largest_samples_have_the_normal_interval_too() {
+        for quantile in [0.5, 0.99, 0.999] {
+            let (low, high) = interval_ranks(100_000_000, quantile, 0.95).unwrap();
+            let (near_low, near_high) = normal_ranks(100_000_000, quantile, 0.025);
+            assert!(low.abs_diff(near_low) <= 3, "{quantile}: {low} {near_low}");
+            assert!(
+                high.abs_diff(near_high) <= 3,
+                "{quantile}: {high} {near_high}"
+            );
+        }
+        let (low, high) = interval_ranks(u64::MAX, 0.5, 0.95).unwrap();
+        assert!(low < high && low > u64::MAX / 2 - (1 << 34));
+    }
+
+    #[test]
+    fn counts_beyond_all_bounds_are_no_panic() {
+        let mut histogram = tenfold_run_dir::interval_log::histogram();
+        for value in [1_000, 2_000] {
+            histogram.record_n(value, 1 << 63).unwrap();
+        }
+        let ordered = OrderStatistics::of(&histogram);
+        assert_eq!(ordered.count(), u64::MAX);
+        for quantile in [0.5, 0.99, 1.0] {
+            assert!(ordered.raw_quantile(quantile).is_some());
+            ordered.quantile(quantile);
+        }
     }
 
     #[test]

@@ -83,7 +83,7 @@ fn ended_by(result: &mut RuleResult, aborted: &Aborted) {
     result.met = Some(false);
     result.why = format!(
         "aborted the run at {} s, with {measured} over {}; in the end {}",
-        words::count((aborted.at_ns + 500_000_000) / 1_000_000_000),
+        words::count(aborted.at_ns.saturating_add(500_000_000) / 1_000_000_000),
         words::count(aborted.samples),
         result.why
     );

@@ -13,6 +13,9 @@ pub struct TargetUsage {
     pub cores_used: f64,
     /// Processors in use in the busiest second.
     pub peak_cores_used: f64,
+    /// Processors that its box might use; none where it was not confined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_cores: Option<f64>,
     /// CPU time for each request answered, in microseconds; none where none was.
     pub cpu_us_per_request: Option<f64>,
     /// Peak resident memory; none where it did not tell.
@@ -28,6 +31,7 @@ impl TargetUsage {
         Some(Self {
             cores_used: cores.mean,
             peak_cores_used: cores.peak,
+            allowed_cores: run.manifest.boxes.first().and_then(|own| own.cpu),
             cpu_us_per_request: (completed > 0.0).then(|| cores.mean * 1e6 / completed),
             peak_memory_bytes: run
                 .host

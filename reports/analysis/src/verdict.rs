@@ -74,6 +74,7 @@ pub(crate) fn judge(run: &Run, merged: &Merged, summary: &Summary) -> Verdict {
     let mut objections = Vec::new();
     objections.extend(nothing_measured(summary));
     objections.extend(broken_identities(summary));
+    objections.extend(unfinished(run));
     objections.extend(parts(run));
     objections.extend(not_together(run));
     objections.extend(lag(summary));
@@ -151,6 +152,14 @@ fn broken_identities(summary: &Summary) -> Vec<Objection> {
             ))
         })
         .collect()
+}
+
+/// What came of the last seconds is not known, and they may have been the worst.
+fn unfinished(run: &Run) -> Option<Objection> {
+    // Of a merged run, the parts tell it.
+    let is_merged = !run.manifest.merged_from.is_empty();
+    let checkpoint = run.counts.checkpoint.filter(|_| !is_merged)?;
+    suspect(checkpoint.words())
 }
 
 /// A merged measurement is as bad as its worst part: a generator that was late does not come to be on

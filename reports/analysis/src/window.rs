@@ -20,7 +20,7 @@ impl Window {
         };
         let mut spans: Vec<(u64, u64)> = Vec::new();
         for phase in run.manifest.phases.iter().filter(|phase| !phase.warm_up) {
-            let end = (phase.start_ns + phase.duration_ns).min(reached);
+            let end = phase.end_ns().min(reached);
             if phase.start_ns >= end {
                 continue;
             }
@@ -46,7 +46,7 @@ impl Window {
     ///
     /// The row in which the window ends counts whole: nothing was planned in the rest of it.
     pub(crate) fn share(&self, start_ns: u64, duration_ns: u64) -> f64 {
-        let stop = start_ns + duration_ns;
+        let stop = start_ns.saturating_add(duration_ns);
         if duration_ns == 0 || start_ns >= self.end {
             return 0.0;
         }
@@ -74,9 +74,9 @@ impl Window {
     /// Returns the rows that lie wholly within the window, in order.
     pub(crate) fn rows<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = &'a Row> {
         run.timeline.rows.iter().filter(|row| {
-            self.spans.iter().any(|(start, end)| {
-                row.start_ns >= *start && row.start_ns + row.duration_ns <= *end
-            })
+            self.spans
+                .iter()
+                .any(|(start, end)| row.start_ns >= *start && row.end_ns() <= *end)
         })
     }
 }

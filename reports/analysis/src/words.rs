@@ -56,6 +56,19 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// Says a change given as a ratio less one, with its sign: `+5.03%`, `−12.4%`, `0%`.
+pub fn change(ratio: f64) -> String {
+    let value = ratio * 100.0;
+    let said = match value.abs() {
+        v if v >= 99.95 => count(v.round() as u64),
+        v if v >= 9.995 => format!("{v:.1}"),
+        v if v >= 0.005 => format!("{v:.2}"),
+        _ => return "0%".to_owned(),
+    };
+    let sign = if value < 0.0 { '−' } else { '+' };
+    format!("{sign}{said}%")
+}
+
 /// Says a number of bytes: `512 B`, `14.2 MiB`.
 pub fn bytes(number: u64) -> String {
     let mut value = number as f64;
@@ -124,6 +137,11 @@ mod tests {
         assert_eq!(percent(0.0), "0%");
         assert_eq!(percent(0.00013), "0.013%");
         assert_eq!(percent(0.047), "4.70%");
+        let said = [0.0503, -0.124, 0.00004, -0.0004, 1.5, 12.345].map(change);
+        assert_eq!(
+            said,
+            ["+5.03%", "−12.4%", "0%", "−0.04%", "+150%", "+1,235%"]
+        );
         assert_eq!(bytes(14_900_000), "14.2 MiB");
     }
 }

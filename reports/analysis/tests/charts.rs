@@ -52,6 +52,11 @@ fn a_long_run_has_no_more_points_than_can_be_seen() {
         charts.rates.at_s.len()
     );
     assert!(charts.heat_map.columns.len() <= 121);
+    // What straggled in has a row beyond the ten minutes.
+    assert_eq!(charts.rates.stretch_s, 6.0);
+    assert!(charts.cores.generator.len() <= 120);
+    assert_eq!(charts.cores.at_s.len(), charts.cores.host.len());
+    assert!(charts.cores.at_s.len() <= 121);
     let middle = charts.rates.offered[charts.rates.offered.len() / 2];
     assert!((middle - 20.0).abs() < 0.5, "{middle}");
 }

@@ -2,10 +2,10 @@
 
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{Finding, summarise};
-use tenfold_run_dir::Run;
+use tenfold_run_dir::{IntervalFold, Run};
 
 /// Offered more than it can take: one worker of 2.5 ms at 600/s.
-fn overloaded() -> Run {
+fn overload() -> MadeUp {
     MadeUp {
         traffic: Traffic {
             per_second: 600.0,
@@ -19,7 +19,10 @@ fn overloaded() -> Run {
         rules: Vec::new(),
         ..MadeUp::default()
     }
-    .play()
+}
+
+fn overloaded() -> Run {
+    overload().play()
 }
 
 fn with_target_cores(mut run: Run, cores: f64) -> Vec<Finding> {
@@ -69,10 +72,9 @@ fn a_growing_queue_and_the_second_it_began_are_evidence() {
 
 #[test]
 fn users_that_were_all_busy_are_named() {
-    let mut run = overloaded();
+    let (mut run, log) = overload().play_with_log();
     run.manifest.users = 212;
-    let blocked: Vec<_> = run
-        .intervals
+    let blocked: Vec<_> = log
         .iter()
         .filter(|interval| interval.series.metric == tenfold_run_dir::Metric::Lag)
         .cloned()
@@ -81,7 +83,7 @@ fn users_that_were_all_busy_are_named() {
             interval
         })
         .collect();
-    run.intervals.extend(blocked);
+    run.latencies.extend(&blocked);
     let findings = summarise(&run).findings;
     assert!(
         findings[0].advice.contains("All 212 users were busy"),
@@ -127,15 +129,17 @@ fn a_service_at_ease_is_said_to_be() {
 
 #[test]
 fn a_wait_before_sending_is_told_from_service_time() {
-    let mut run = MadeUp::stall_oracle().play();
+    let (mut run, mut log) = MadeUp::stall_oracle().play_with_log();
     // Requests that a user held back for want of a connection took no time once they were sent.
-    for interval in &mut run.intervals {
+    for interval in &mut log {
         if interval.series.metric == tenfold_run_dir::Metric::Service {
             let mut quick = tenfold_run_dir::interval_log::histogram::<u64>();
             quick.record_n(1_000_000, interval.histogram.len()).unwrap();
             interval.histogram = tenfold_run_dir::SparseHistogram::of(&quick);
         }
     }
+    run.latencies = IntervalFold::over(&run.timeline);
+    run.latencies.extend(&log);
     let findings = summarise(&run).findings;
     let hidden = findings
         .iter()

@@ -27,13 +27,26 @@ struct Noise {
     freedom: Option<f64>,
     /// The correlation with the round before.
     serial: f64,
+    /// The share of the variance that rounds between two restarts have in common.
+    clustered: f64,
 }
+
+/// Rounds from one restart to the next.
+const ROUNDS_PER_RESTART: usize = 4;
 
 fn normal(sigma: f64) -> Noise {
     Noise {
         sigma,
         freedom: None,
         serial: 0.0,
+        clustered: 0.0,
+    }
+}
+
+fn clustered(sigma: f64, clustered: f64) -> Noise {
+    Noise {
+        clustered,
+        ..normal(sigma)
     }
 }
 
@@ -58,6 +71,9 @@ struct Course {
     rng: Pcg64Mcg,
     noise: Noise,
     last: [f64; GATED.len() + 1],
+    /// What the rounds since the last restart have in common.
+    restart: [f64; GATED.len()],
+    number: usize,
 }
 
 impl Course {
@@ -66,6 +82,8 @@ impl Course {
             rng: Pcg64Mcg::seed_from_u64(seed),
             noise,
             last: [0.0; GATED.len() + 1],
+            restart: [0.0; GATED.len()],
+            number: 0,
         };
         for _ in 0..if noise.serial > 0.0 { 30 } else { 0 } {
             course.step();
@@ -93,9 +111,16 @@ impl Course {
 
     fn round(&mut self, planted: &Planted) -> Round {
         self.step();
+        let restarted = self.number.is_multiple_of(ROUNDS_PER_RESTART);
+        self.number += 1;
+        let of_restart = self.noise.clustered;
+        if restarted && of_restart > 0.0 {
+            self.restart = std::array::from_fn(|_| self.draw());
+        }
         let metrics = GATED.iter().enumerate().map(|(index, name)| {
             let unit =
                 COMMON.sqrt() * self.last[GATED.len()] + (1.0 - COMMON).sqrt() * self.last[index];
+            let unit = (1.0 - of_restart).sqrt() * unit + of_restart.sqrt() * self.restart[index];
             let effect = planted.iter().find(|(planted, _)| planted == name);
             let d = self.noise.sigma * unit + effect.map_or(0.0, |(_, effect)| effect.ln_1p());
             let pair = Pair {
@@ -114,6 +139,7 @@ impl Course {
                 baseline: attempts,
                 candidate: attempts,
             }),
+            restarted,
         }
     }
 
@@ -186,6 +212,14 @@ fn identical_builds_almost_never_fail() {
         ("Student's t with 3 degrees, 3%", heavy(0.03, 3.0)),
         ("Cauchy, 1%", heavy(0.01, 1.0)),
         ("autocorrelated 0.5, 3%", serial(0.03, 0.5)),
+        (
+            "a third of it from restart to restart, 3%",
+            clustered(0.03, 0.3),
+        ),
+        (
+            "half of it from restart to restart, 3%",
+            clustered(0.03, 0.5),
+        ),
     ] {
         for settings in [Settings::default(), finding(0.05)] {
             let found = shares(&plan(settings), noise, &[], 1000);

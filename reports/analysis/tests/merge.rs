@@ -1,13 +1,30 @@
 //! Several generators' runs make one, exactly.
 
+use std::convert::Infallible;
+
 use proptest::prelude::*;
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
-use tenfold_analysis::{MeasurementVerdict, MergeError, merge, summarise};
+use tenfold_analysis::{MeasurementVerdict, MergeError, charts, merge, merge_intervals, summarise};
 use tenfold_run_dir::counts::RequestCounts;
 use tenfold_run_dir::interval_log::histogram;
-use tenfold_run_dir::{Run, SparseHistogram};
+use tenfold_run_dir::{IntervalFold, IntervalHistogram, Run, SparseHistogram};
 
-fn small(seed: u64) -> Run {
+/// A run with its interval log.
+type Logged = (Run, Vec<IntervalHistogram>);
+
+/// Merges runs and their logs.
+fn merged(parts: &[Logged]) -> Run {
+    let runs: Vec<Run> = parts.iter().map(|(run, _)| run.clone()).collect();
+    let mut merged = merge(&runs).expect("they belong together");
+    let logs = parts.iter().map(|(_, log)| log.iter().cloned());
+    for interval in merge_intervals(logs.map(|log| log.map(Ok::<_, Infallible>))) {
+        let Ok(interval) = interval;
+        merged.latencies.add(&interval);
+    }
+    merged
+}
+
+fn small(seed: u64) -> Logged {
     MadeUp {
         seed,
         traffic: Traffic {
@@ -22,7 +39,7 @@ fn small(seed: u64) -> Run {
         rules: vec!["p99 < 250ms for reads".to_owned(), "errors < 5%".to_owned()],
         ..MadeUp::default()
     }
-    .play()
+    .play_with_log()
 }
 
 /// Deals numbers out to the parts, at random from a seed.
@@ -83,13 +100,12 @@ impl Dealer {
     }
 
     /// Splits a run as though several generators had sent its requests.
-    fn split(&mut self, whole: &Run) -> Vec<Run> {
+    fn split(&mut self, (whole, log): &Logged) -> Vec<Logged> {
         let mut parts: Vec<Run> = (0..self.parts)
             .map(|index| {
                 let mut part = whole.clone();
                 part.path = format!("runs/{index}").into();
                 part.manifest.seed = index as u64;
-                part.intervals.clear();
                 part.counts.server_counter = None;
                 part
             })
@@ -102,20 +118,25 @@ impl Dealer {
                 }
             }
         }
-        for interval in &whole.intervals {
+        let mut logs = vec![Vec::new(); self.parts];
+        for interval in log {
             let mut split = vec![histogram::<u64>(); self.parts];
             for (value, count) in interval.histogram.iter() {
                 self.deal_into(&mut split, count, |part, n| {
                     part.saturating_record_n(value, n);
                 });
             }
-            for (part, histogram) in parts.iter_mut().zip(split) {
+            for (log, histogram) in logs.iter_mut().zip(split) {
                 let mut interval = interval.clone();
                 // Generators end their intervals within milliseconds of the second.
                 interval.start_ns += self.next() % 1_000_000 * u64::from(interval.start_ns > 0);
                 interval.histogram = SparseHistogram::of(&histogram);
-                part.intervals.push(interval);
+                log.push(interval);
             }
+        }
+        for (part, log) in parts.iter_mut().zip(&logs) {
+            part.latencies = IntervalFold::over(&part.timeline);
+            part.latencies.extend(log);
         }
         for (index, row) in whole.timeline.rows.iter().enumerate() {
             let mut split = vec![row.clone(); self.parts];
@@ -132,7 +153,7 @@ impl Dealer {
                 part.timeline.rows[index] = row;
             }
         }
-        parts
+        parts.into_iter().zip(logs).collect()
     }
 }
 
@@ -143,7 +164,8 @@ proptest! {
     fn a_run_that_is_split_and_merged_is_the_same_to_the_byte(seed: u64, parts in 2_usize..6) {
         let whole = small(seed % 3);
         let split = Dealer { state: seed, parts }.split(&whole);
-        let merged = merge(&split).unwrap();
+        let merged = merged(&split);
+        let (whole, _) = whole;
         prop_assert_eq!(&merged.counts.phases, &whole.counts.phases);
         prop_assert_eq!(&merged.timeline, &whole.timeline);
         let (one, other) = (summarise(&whole), summarise(&merged));
@@ -156,6 +178,9 @@ proptest! {
         prop_assert_eq!(bytes(&one.rate_per_s), bytes(&other.rate_per_s));
         prop_assert_eq!(bytes(&one.rules), bytes(&other.rules));
         prop_assert_eq!(bytes(&one.failures), bytes(&other.failures));
+        let (one, other) = (charts(&whole), charts(&merged));
+        prop_assert_eq!(one.heat_map, other.heat_map);
+        prop_assert_eq!(one.latency, other.latency);
     }
 }
 
@@ -172,34 +197,33 @@ mod erased {
     }
 }
 
-fn two() -> [Run; 2] {
-    let mut runs = [small(1), small(2)];
-    for (index, run) in runs.iter_mut().enumerate() {
+fn two() -> [Logged; 2] {
+    let mut logged = [small(1), small(2)];
+    for (index, (run, _)) in logged.iter_mut().enumerate() {
         run.path = format!("runs/{index}").into();
     }
     // One service counts what both send, and set-ups of the other besides.
     let counts = |run: &Run| summarise(run).arrivals.sent + summarise(run).warm_up.sent;
-    let (first, second) = (counts(&runs[0]), counts(&runs[1]));
+    let (first, second) = (counts(&logged[0].0), counts(&logged[1].0));
     for (run, before, after) in [(0, 64, first + second), (1, 128, 128 + first + second)] {
-        if let Some(counter) = &mut runs[run].counts.server_counter {
+        if let Some(counter) = &mut logged[run].0.counts.server_counter {
             (counter.before, counter.after) = (before, after);
         }
     }
-    runs
+    logged
 }
 
 #[test]
 fn two_generators_that_are_well_make_a_valid_measurement() {
     let runs = two();
-    let merged = merge(&runs).unwrap();
-    let summary = summarise(&merged);
+    let summary = summarise(&merged(&runs));
     assert_eq!(
         summary.verdict.measurement,
         MeasurementVerdict::Valid,
         "{:?}",
         summary.verdict.reasons
     );
-    let sent = runs.iter().map(|run| summarise(run).arrivals.sent);
+    let sent = runs.iter().map(|(run, _)| summarise(run).arrivals.sent);
     assert_eq!(summary.arrivals.sent, sent.sum::<u64>());
     assert_eq!(summary.merged_from.len(), 2);
     assert!(summary.identities.iter().all(|i| i.holds != Some(false)));
@@ -220,13 +244,13 @@ fn a_merged_run_is_as_bad_as_its_worst_generator() {
             counted_s: 4,
             even: false,
         },
-        rules: runs[0].manifest.rules.clone(),
+        rules: runs[0].0.manifest.rules.clone(),
         names: ["read post", "create post"].map(str::to_owned).to_vec(),
         ..MadeUp::default()
     }
-    .play();
-    runs[1].path = "runs/late".into();
-    let summary = summarise(&merge(&runs).unwrap());
+    .play_with_log();
+    runs[1].0.path = "runs/late".into();
+    let summary = summarise(&merged(&runs));
     assert_eq!(summary.verdict.measurement, MeasurementVerdict::Invalid);
     let reasons = summary.verdict.reasons.join("\n");
     assert!(
@@ -237,7 +261,7 @@ fn a_merged_run_is_as_bad_as_its_worst_generator() {
 
 #[test]
 fn what_does_not_belong_together_is_refused() {
-    let [one, other] = two();
+    let [(one, _), (other, _)] = two();
     assert_eq!(merge(&[]).unwrap_err(), MergeError::TooFew(0));
     assert_eq!(
         merge(std::slice::from_ref(&one)).unwrap_err(),
@@ -270,8 +294,37 @@ fn what_does_not_belong_together_is_refused() {
 #[test]
 fn generators_that_began_apart_are_suspect() {
     let [one, mut other] = two();
-    other.manifest.started_at = "2026-01-01T00:00:04Z".to_owned();
-    let summary = summarise(&merge(&[one, other]).unwrap());
+    other.0.manifest.started_at = "2026-01-01T00:00:04Z".to_owned();
+    let summary = summarise(&merged(&[one, other]));
     assert_eq!(summary.verdict.measurement, MeasurementVerdict::Suspect);
     assert!(summary.verdict.reasons[0].contains("4 s apart"));
+}
+
+#[test]
+fn logs_of_unequal_length_are_merged_in_order_and_to_their_ends() {
+    let (_, log) = small(1);
+    let short: Vec<_> = log[..log.len() / 3].to_vec();
+    let logs = [log.clone(), Vec::new(), short.clone()];
+    let logs = logs.map(|log| log.into_iter().map(Ok::<_, Infallible>));
+    let merged: Vec<IntervalHistogram> = merge_intervals(logs)
+        .map(|interval| interval.unwrap())
+        .collect();
+    let count = |log: &[IntervalHistogram]| log.iter().map(|i| i.histogram.len()).sum::<u64>();
+    assert_eq!(count(&merged), count(&log) + count(&short));
+    assert!(merged.is_sorted_by_key(|interval| (interval.start_ns, interval.series)));
+}
+
+#[test]
+fn a_log_that_can_not_be_read_on_ends_the_merge() {
+    let (_, log) = small(1);
+    let broken = log[..20].iter().cloned().map(Ok).chain([Err("cut")]);
+    let whole = log.iter().cloned().map(Ok);
+    let logs: [Box<dyn Iterator<Item = Result<IntervalHistogram, &str>>>; 2] =
+        [Box::new(whole), Box::new(broken)];
+    let merged: Vec<_> = merge_intervals(logs).collect();
+    assert_eq!(
+        merged.iter().filter(|interval| interval.is_err()).count(),
+        1
+    );
+    assert!(merged.last().unwrap().is_err());
 }

@@ -2,8 +2,8 @@
 
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{MeasurementVerdict, SloVerdict, Summary, summarise};
-use tenfold_run_dir::Run;
 use tenfold_run_dir::counts::InTime;
+use tenfold_run_dir::{Checkpoint, IntervalFold, Run};
 
 fn steady() -> MadeUp {
     MadeUp {
@@ -143,10 +143,47 @@ fn a_saturated_generator_is_its_own_fault() {
 
 #[test]
 fn an_interval_log_that_was_cut_short_is_invalid() {
-    let summary = changed(|run| run.intervals.truncate(run.intervals.len() / 2));
-    let (measurement, reasons) = verdict(&summary);
+    let (measurement, reasons) = verdict(&summarise(&cut_short()));
     assert_eq!(measurement, MeasurementVerdict::Invalid);
     assert!(reasons.contains("the interval log is whole"), "{reasons}");
+}
+
+/// A run of which half of the interval log is missing.
+fn cut_short() -> Run {
+    let (mut run, log) = steady().play_with_log();
+    run.latencies = IntervalFold::over(&run.timeline);
+    run.latencies.extend(&log[..log.len() / 2]);
+    run
+}
+
+#[test]
+fn a_run_without_an_end_is_suspect_and_its_books_are_not_held_against_it() {
+    let checkpoint = Checkpoint {
+        at_ns: 17_400_000_000,
+        not_sent: 3,
+        log_bytes: Some(1),
+    };
+    let killed = |run: &mut Run| {
+        run.counts.checkpoint = Some(checkpoint);
+        run.counts.phases[1][0].planned += 3;
+    };
+    let mut lost = cut_short();
+    killed(&mut lost);
+    for (summary, whole) in [(changed(killed), Some(true)), (summarise(&lost), None)] {
+        let (measurement, reasons) = verdict(&summary);
+        assert_eq!(measurement, MeasurementVerdict::Suspect, "{reasons}");
+        assert!(reasons.contains("recorded up to 17 s"), "{reasons}");
+        let of = |name: &str| summary.identities.iter().find(|i| i.name == name);
+        let planned = of("planned = sent + dropped").unwrap();
+        assert_eq!(planned.holds, Some(true));
+        assert!(planned.figures.contains("3 not sent yet"), "{planned:?}");
+        assert_eq!(of("the interval log is whole").unwrap().holds, whole);
+    }
+    let surplus = changed(|run| {
+        run.counts.checkpoint = Some(checkpoint);
+        run.counts.phases[1][0].sent -= 1;
+    });
+    assert_eq!(surplus.verdict.measurement, MeasurementVerdict::Invalid);
 }
 
 #[test]
@@ -240,7 +277,7 @@ fn littles_law_is_not_judged_while_requests_are_in_flight() {
 
 #[test]
 fn nothing_measured_is_invalid() {
-    let summary = changed(|run| run.intervals.clear());
+    let summary = changed(|run| run.latencies = IntervalFold::over(&run.timeline));
     let (measurement, reasons) = verdict(&summary);
     assert_eq!(measurement, MeasurementVerdict::Invalid);
     assert!(reasons.contains("nothing was measured"), "{reasons}");
@@ -250,8 +287,8 @@ fn nothing_measured_is_invalid() {
 #[test]
 fn an_empty_run_is_summed_up_without_a_panic() {
     let summary = changed(|run| {
-        run.intervals.clear();
         run.timeline.rows.clear();
+        run.latencies = IntervalFold::over(&run.timeline);
         run.host.samples.clear();
         run.counts = Default::default();
         run.manifest.phases.clear();

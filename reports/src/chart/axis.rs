@@ -90,6 +90,41 @@ impl Axis {
         }
     }
 
+    /// An axis around two numbers, with round ticks; it need not begin at nought.
+    pub(crate) fn between(
+        name: &str,
+        low: f64,
+        high: f64,
+        most_ticks: usize,
+        say: impl Fn(f64) -> String,
+    ) -> Self {
+        // Values that are all the same stand in the middle.
+        let span = (high - low).max(high.abs() * 1e-3).max(1e-9);
+        let middle = (low + high) / 2.0;
+        let (low, high) = (middle - 0.58 * span, middle + 0.58 * span);
+        let step = round_step((high - low) / most_ticks as f64);
+        Self {
+            name: name.to_owned(),
+            low,
+            high,
+            ticks: multiples(low, high, step).map(|at| (at, say(at))).collect(),
+        }
+    }
+
+    /// An axis of things that are numbered from 1.
+    pub(crate) fn numbered(name: &str, count: usize, most_ticks: usize) -> Self {
+        let high = count.max(1) as f64 + 0.5;
+        let step = round_step(high / most_ticks as f64).max(1.0);
+        Self {
+            name: name.to_owned(),
+            low: 0.5,
+            high,
+            ticks: multiples(0.5, high, step)
+                .map(|at| (at, words::count(at as u64)))
+                .collect(),
+        }
+    }
+
     /// A logarithmic axis of latency. Positions are common logarithms of nanoseconds.
     pub(crate) fn latency(low_ns: f64, high_ns: f64) -> Self {
         let (low, high) = (low_ns.max(1.0).log10(), high_ns.max(1.0).log10());
@@ -143,6 +178,16 @@ impl Axis {
                 .collect(),
         }
     }
+}
+
+/// The least of 1, 2 and 5 times a power of ten that is no less than this.
+fn round_step(least: f64) -> f64 {
+    let magnitude = 10_f64.powf(least.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * magnitude);
+    steps
+        .into_iter()
+        .find(|step| *step >= least)
+        .unwrap_or(10.0 * magnitude)
 }
 
 /// Where a quantile stands on an axis of percentiles.
@@ -200,5 +245,31 @@ fn trimmed(number: &str) -> &str {
         number.trim_end_matches('0').trim_end_matches('.')
     } else {
         number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_between_two_numbers_has_round_ticks() {
+        let axis = Axis::between("", 81_000.0, 86_000.0, 5, |at| format!("{at}"));
+        let ticks: Vec<&str> = axis.ticks.iter().map(|(_, said)| said.as_str()).collect();
+        assert_eq!(ticks, ["82000", "84000", "86000"]);
+        assert!(axis.low < 81_000.0 && axis.high > 86_000.0);
+        // A single value has room, too.
+        let axis = Axis::between("", 0.0, 0.0, 5, |at| format!("{at}"));
+        assert!(axis.low < axis.high && !axis.ticks.is_empty());
+    }
+
+    #[test]
+    fn what_is_numbered_has_whole_ticks() {
+        let said = |count, most| -> Vec<String> {
+            let axis = Axis::numbered("round", count, most);
+            axis.ticks.into_iter().map(|(_, said)| said).collect()
+        };
+        assert_eq!(said(3, 12), ["1", "2", "3"]);
+        assert_eq!(said(40, 4), ["20", "40"]);
     }
 }

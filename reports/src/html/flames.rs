@@ -18,7 +18,7 @@ pub(crate) fn flamegraph(run: &Run) -> Markup {
         @match &drawn {
             Some(frames) => {
                 figure {
-                    div.flames { (PreEscaped(draw(frames))) }
+                    div.flames { (PreEscaped(draw(frames, "flame", "CPU flamegraph"))) }
                     (data_table(&widest(frames)))
                 }
             }
@@ -53,7 +53,7 @@ fn samples(profile: &ProfileInfo) -> Markup {
     }
 }
 
-fn widest(frames: &[Frame]) -> Data {
+pub(crate) fn widest(frames: &[Frame]) -> Data {
     let mut widest: Vec<&Frame> = frames.iter().collect();
     widest.sort_by(|a, b| b.width.total_cmp(&a.width));
     Data {

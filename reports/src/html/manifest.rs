@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use tenfold_analysis::{Summary, words};
-use tenfold_run_dir::Run;
+use tenfold_run_dir::{Manifest, Run};
 
 use crate::connections;
 use crate::html::figures::{Data, head, section, table};
@@ -104,6 +104,7 @@ pub(crate) fn manifest(run: &Run, summary: &Summary) -> Markup {
             ),
         ),
         ("Generator and service on one machine", shared.to_owned()),
+        ("Boxes", boxes(manifest)),
         (
             "Generator",
             format!(
@@ -129,6 +130,7 @@ pub(crate) fn manifest(run: &Run, summary: &Summary) -> Markup {
         ),
     ];
     let mut entries = Vec::from(entries);
+    entries.retain(|(name, _)| *name != "Boxes" || !manifest.boxes.is_empty());
     if let Some(with) = &run.counts.connections {
         entries.push(("Spoken", connections::spoken(with)));
         entries.push(("Connections", connections::opened(with)));
@@ -145,6 +147,10 @@ pub(crate) fn manifest(run: &Run, summary: &Summary) -> Markup {
             h3 { "Generators" }
             (table(&generators(summary)))
         }
+        @if !run.boxes.is_empty() {
+            h3 { "What the boxes used" }
+            (table(&boxes_used(run, summary)))
+        }
         h3 { "Phases" }
         (table(&phases(run)))
         details {
@@ -158,6 +164,61 @@ pub(crate) fn manifest(run: &Run, summary: &Summary) -> Markup {
         "The same seed sends the same requests at the same moments.",
         &content,
     )
+}
+
+/// The boxes, and what each might use.
+fn boxes(manifest: &Manifest) -> String {
+    let boxes = manifest
+        .boxes
+        .iter()
+        .map(|own| match (own.cpu, own.memory_bytes) {
+            (Some(cpu), Some(memory)) => format!(
+                "{}: {} CPU, {}",
+                own.name,
+                words::significant(cpu),
+                words::bytes(memory)
+            ),
+            _ => format!("{}: not confined", own.name),
+        });
+    let mut told = boxes.collect::<Vec<_>>().join("; ");
+    if let Some(reason) = &manifest.unconfined_because {
+        told.push_str(&format!(" ({reason})"));
+    }
+    told
+}
+
+/// What each box used, from before the first request to after the last.
+fn boxes_used(run: &Run, summary: &Summary) -> Data {
+    let answered = summary.arrivals.completed + summary.warm_up.completed;
+    Data {
+        head: head(&[
+            "box",
+            "processors used",
+            "of",
+            "CPU a request",
+            "held back",
+            "memory",
+        ]),
+        rows: run
+            .boxes
+            .iter()
+            .map(|own| {
+                let info = run.manifest.boxes.iter().find(|info| info.name == own.name);
+                let allowed = info.and_then(|info| info.cpu);
+                vec![
+                    own.name.clone(),
+                    words::significant(own.cores_used()),
+                    allowed.map_or_else(|| "–".to_owned(), words::significant),
+                    match answered {
+                        0 => "–".to_owned(),
+                        answered => words::duration((own.cpu_s * 1e9 / answered as f64) as u64),
+                    },
+                    own.held_back.map_or_else(|| "–".to_owned(), words::percent),
+                    words::bytes(own.memory_bytes),
+                ]
+            })
+            .collect(),
+    }
 }
 
 fn generators(summary: &Summary) -> Data {

@@ -89,10 +89,11 @@ pub(crate) fn rates(summary: &Summary, charts: &Charts) -> Markup {
     };
     let lead = format!(
         "{} offered and {} achieved over the {} s that count. Where the lines part, the service fell \
-         behind or caught up. Warm-up is shaded: it is sent, but not counted.",
+         behind or caught up. Warm-up is shaded: it is sent, but not counted.{}",
         words::rate(summary.rate_per_s.offered),
         words::rate(summary.rate_per_s.achieved),
-        words::significant(summary.counted_s)
+        words::significant(summary.counted_s),
+        stretch(rates.stretch_s)
     );
     section(
         "rates",
@@ -133,9 +134,10 @@ pub(crate) fn latency(summary: &Summary, charts: &Charts) -> Markup {
     };
     let lead = format!(
         "Lag is the generator's own lateness, never the service's. Over the run it was {} at p99; {} \
-         is the most that leaves the response times the service's.",
+         is the most that leaves the response times the service's.{}",
         words::maybe_duration(summary.generator.lag_p99_ns),
-        words::duration(summary.generator.lag_bound_ns)
+        words::duration(summary.generator.lag_bound_ns),
+        stretch(latency.stretch_s)
     );
     let legend = [
         (Ink::Response, "response p99"),
@@ -220,6 +222,14 @@ pub(crate) fn cores(summary: &Summary, charts: &Charts) -> Markup {
         &lead,
         &figure(chart::cores(charts), &legend, &data),
     )
+}
+
+/// Says how long the stretch behind a point is, where it is longer than a second.
+fn stretch(stretch_s: f64) -> String {
+    if stretch_s < 1.5 {
+        return String::new();
+    }
+    format!(" A point is of {} s.", words::significant(stretch_s))
 }
 
 fn timed(at_s: &[f64], cells: impl Fn(usize) -> Vec<String>) -> Vec<Vec<String>> {

@@ -20,21 +20,17 @@ pub struct HeatMap {
 
 impl HeatMap {
     /// Counts responses by time of answer and latency; warm-up is shown too.
-    pub(crate) fn of(run: &Run, bin_ns: u64) -> Self {
+    pub(crate) fn of(run: &Run) -> Self {
+        let columns = run.latencies.columns();
         let row_of = |ns: u64| ((ns.max(1) as f64).log10() * ROWS_A_DECADE).floor() as i64;
         let mut cells = std::collections::BTreeMap::<(usize, i64), u64>::new();
-        for interval in run
-            .intervals
-            .iter()
-            .filter(|i| i.series.metric == Metric::Response)
-        {
-            let column = (interval.start_ns / bin_ns) as usize;
-            for (value, count) in interval.histogram.iter() {
-                *cells.entry((column, row_of(value))).or_default() += count;
+        for (column, sum) in columns.of(Metric::Response) {
+            for (value, count) in sum.iter() {
+                *cells.entry((column as usize, row_of(value))).or_default() += count;
             }
         }
         let rows = cells.keys().map(|(_, row)| *row);
-        let (Some(first), Some(last), Some(columns)) = (
+        let (Some(first), Some(last), Some(width)) = (
             rows.clone().min(),
             rows.max(),
             cells.keys().map(|(column, _)| column + 1).max(),
@@ -43,11 +39,11 @@ impl HeatMap {
         };
         let height = (last - first + 1) as usize;
         let mut map = Self {
-            column_s: bin_ns as f64 / 1e9,
+            column_s: columns.column_ns() as f64 / 1e9,
             bounds_ns: (first..=last + 1)
                 .map(|row| 10_f64.powf(row as f64 / ROWS_A_DECADE))
                 .collect(),
-            columns: vec![vec![0; height]; columns],
+            columns: vec![vec![0; height]; width],
             most: cells.values().copied().max().unwrap_or(0),
         };
         for ((column, row), count) in cells {

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use tenfold_run_dir::host_timeline::HostSample;
+use tenfold_run_dir::manifest::PhaseInfo;
 use tenfold_run_dir::timeline::Row;
-use tenfold_run_dir::{IntervalHistogram, Metric, Run};
+use tenfold_run_dir::{Metric, Run};
 
 use crate::order_statistic::OrderStatistics;
 
 /// Offered and achieved rate over time, each per second.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RatesOverTime {
+    /// How long a stretch is, in seconds.
+    pub stretch_s: f64,
     /// Middles of the stretches, in seconds.
     pub at_s: Vec<f64>,
     /// Arrivals planned.
@@ -26,7 +30,10 @@ pub struct RatesOverTime {
 
 impl RatesOverTime {
     pub(crate) fn of(run: &Run, bin_ns: u64) -> Self {
-        let mut rates = Self::default();
+        let mut rates = Self {
+            stretch_s: bin_ns as f64 / 1e9,
+            ..Self::default()
+        };
         for rows in bins(run, bin_ns) {
             let seconds = rows.iter().map(|row| row.duration_ns).sum::<u64>().max(1) as f64 / 1e9;
             let rate = |of: fn(&Row) -> u64| rows.iter().map(of).sum::<u64>() as f64 / seconds;
@@ -69,6 +76,8 @@ impl InFlight {
 /// Percentiles over time, in nanoseconds; none where a stretch has too few samples for one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LatencyOverTime {
+    /// How long a stretch is, in seconds.
+    pub stretch_s: f64,
     /// Middles of the stretches, in seconds.
     pub at_s: Vec<f64>,
     /// Median response time.
@@ -89,45 +98,72 @@ pub struct LatencyOverTime {
 
 impl LatencyOverTime {
     pub(crate) fn of(run: &Run, bin_ns: u64) -> Self {
-        let ordered = ordered_by_bin(run, bin_ns);
-        let last = ordered.keys().map(|(bin, _)| *bin).max();
-        let mut over_time = Self::default();
+        let read = read_by_bin(run, bin_ns);
+        let last = read.keys().map(|(bin, _)| *bin).max();
+        let mut over_time = Self {
+            stretch_s: bin_ns as f64 / 1e9,
+            ..Self::default()
+        };
         for bin in 0..last.map_or(0, |last| last + 1) {
-            let quantile =
-                |metric, quantile| Some(ordered.get(&(bin, metric))?.quantile(quantile)?.value);
-            let max = |metric| ordered.get(&(bin, metric))?.raw_quantile(1.0);
+            let of = |metric| read.get(&(bin, metric)).copied().unwrap_or_default();
+            let (response, lag) = (of(Metric::Response), of(Metric::Lag));
             over_time
                 .at_s
                 .push((bin as f64 + 0.5) * bin_ns as f64 / 1e9);
-            over_time.p50.push(quantile(Metric::Response, 0.5));
-            over_time.p90.push(quantile(Metric::Response, 0.9));
-            over_time.p99.push(quantile(Metric::Response, 0.99));
-            over_time.max.push(max(Metric::Response));
-            over_time.service_p99.push(quantile(Metric::Service, 0.99));
-            over_time.lag_p99.push(quantile(Metric::Lag, 0.99));
-            over_time.lag_max.push(max(Metric::Lag));
+            over_time.p50.push(response.p50);
+            over_time.p90.push(response.p90);
+            over_time.p99.push(response.p99);
+            over_time.max.push(response.max);
+            over_time.service_p99.push(of(Metric::Service).p99);
+            over_time.lag_p99.push(lag.p99);
+            over_time.lag_max.push(lag.max);
         }
         over_time
     }
 }
 
-/// Merges the intervals of each stretch and metric, one stretch at a time: whole histograms of all of
-/// them at once would take far more memory than what is read off them.
-fn ordered_by_bin(run: &Run, bin_ns: u64) -> BTreeMap<(u64, Metric), OrderStatistics> {
-    let bin = |interval: &IntervalHistogram| interval.start_ns / bin_ns;
-    let mut intervals: Vec<&IntervalHistogram> = run.intervals.iter().collect();
-    intervals.sort_by_key(|interval| (bin(interval), interval.series.metric));
-    let mut ordered = BTreeMap::new();
-    for same in intervals.chunk_by(|a, b| (bin(a), a.series.metric) == (bin(b), b.series.metric)) {
-        let mut sum = tenfold_run_dir::interval_log::histogram();
-        for interval in same {
-            interval.histogram.add_to(&mut sum);
-        }
-        if let Some(first) = same.first() {
-            ordered.insert((bin(first), first.series.metric), OrderStatistics::of(&sum));
+/// What is read off a stretch.
+#[derive(Debug, Clone, Copy, Default)]
+struct Read {
+    p50: Option<u64>,
+    p90: Option<u64>,
+    p99: Option<u64>,
+    max: Option<u64>,
+}
+
+impl Read {
+    fn of(ordered: &OrderStatistics) -> Self {
+        let quantile = |quantile| Some(ordered.quantile(quantile)?.value);
+        Self {
+            p50: quantile(0.5),
+            p90: quantile(0.9),
+            p99: quantile(0.99),
+            max: ordered.raw_quantile(1.0),
         }
     }
-    ordered
+}
+
+/// Merges the columns of each stretch and metric, one stretch at a time: whole histograms of all of
+/// them at once, or all their values in order, would take far more memory than what is read off them.
+fn read_by_bin(run: &Run, bin_ns: u64) -> BTreeMap<(u64, Metric), Read> {
+    let columns = run.latencies.columns();
+    let columns_each = (bin_ns / columns.column_ns()).max(1);
+    let mut read = BTreeMap::new();
+    for metric in [Metric::Response, Metric::Service, Metric::Lag] {
+        let of_metric: Vec<_> = columns.of(metric).collect();
+        let bin = |column: u64| column / columns_each;
+        for same in of_metric.chunk_by(|(one, _), (other, _)| bin(*one) == bin(*other)) {
+            let mut sum = tenfold_run_dir::interval_log::histogram();
+            for (_, column) in same {
+                column.add_to(&mut sum);
+            }
+            if let Some((first, _)) = same.first() {
+                let of_bin = Read::of(&OrderStatistics::of(&sum));
+                read.insert((bin(*first), metric), of_bin);
+            }
+        }
+    }
+    read
 }
 
 /// Processors in use over time; none where it was not told.
@@ -148,43 +184,63 @@ pub struct Cores {
 }
 
 impl Cores {
-    pub(crate) fn of(run: &Run) -> Self {
-        let rows = rows(run).iter().filter(|row| row.generator_cpu_ns > 0);
-        let samples = run
-            .host
-            .samples
-            .iter()
-            .filter(|sample| sample.duration_ns > 0);
-        let middle = |end: u64, duration: u64| (end as f64 - duration as f64 / 2.0) / 1e9;
-        Self {
+    pub(crate) fn of(run: &Run, bin_ns: u64) -> Self {
+        let mut cores = Self {
             of: run.manifest.host.cores,
-            generator_at_s: rows
-                .clone()
-                .map(|row| middle_s(std::slice::from_ref(row)))
-                .collect(),
-            generator: rows
-                .map(|row| row.generator_cpu_ns as f64 / row.duration_ns.max(1) as f64)
-                .collect(),
-            at_s: samples
-                .clone()
-                .map(|sample| middle(sample.at_ns, sample.duration_ns).max(0.0))
-                .collect(),
-            target: samples
-                .clone()
-                .map(|s| Some(s.target_cpu_ns? as f64 / s.duration_ns as f64))
-                .collect(),
-            host: samples.map(|sample| sample.host_cores_used).collect(),
+            ..Self::default()
+        };
+        for rows in bins(run, bin_ns) {
+            let told = || rows.iter().filter(|row| row.generator_cpu_ns > 0);
+            let used: u64 = told().map(|row| row.generator_cpu_ns).sum();
+            let over: u64 = told().map(|row| row.duration_ns).sum();
+            if used > 0 {
+                cores.generator_at_s.push(middle_s(rows));
+                cores.generator.push(used as f64 / over.max(1) as f64);
+            }
         }
+        let samples = run.host.samples.iter();
+        let samples: Vec<&HostSample> = samples.filter(|sample| sample.duration_ns > 0).collect();
+        let row_ns = rows(run).iter().map(|row| row.duration_ns).max();
+        // Samples come as often as rows, and do not begin with them.
+        let each = (bin_ns / row_ns.unwrap_or(bin_ns).max(1)).max(1);
+        for samples in samples.chunks(usize::try_from(each).unwrap_or(usize::MAX)) {
+            cores.at_s.push(middle_of_samples_s(samples));
+            cores.target.push(mean_cores(samples, |sample| {
+                Some(sample.target_cpu_ns? as f64 / sample.duration_ns as f64)
+            }));
+            let host = mean_cores(samples, |sample| sample.host_cores_used);
+            cores.host.push(host);
+        }
+        cores
     }
+}
+
+/// The middle of neighbouring samples, in seconds; a sample is told when it ends.
+fn middle_of_samples_s(samples: &[&HostSample]) -> f64 {
+    let end = samples.last().map_or(0, |last| last.at_ns);
+    let duration: u64 = samples.iter().map(|sample| sample.duration_ns).sum();
+    ((end as f64 - duration as f64 / 2.0) / 1e9).max(0.0)
+}
+
+/// The mean of what the samples tell of, by how long they are; none where none tells.
+fn mean_cores(samples: &[&HostSample], of: impl Fn(&HostSample) -> Option<f64>) -> Option<f64> {
+    if let [one] = samples {
+        return of(one);
+    }
+    let told = || {
+        samples
+            .iter()
+            .filter_map(|one| Some((of(one)?, one.duration_ns as f64)))
+    };
+    let over: f64 = told().map(|(_, duration)| duration).sum();
+    let used: f64 = told().map(|(cores, duration)| cores * duration).sum();
+    (over > 0.0).then(|| used / over)
 }
 
 /// The rows of the phases, without what straggled in afterwards.
 fn rows(run: &Run) -> &[Row] {
     let phases = run.manifest.phases.iter();
-    let end = phases
-        .map(|phase| phase.start_ns + phase.duration_ns)
-        .max()
-        .unwrap_or(u64::MAX);
+    let end = phases.map(PhaseInfo::end_ns).max().unwrap_or(u64::MAX);
     let rows = &run.timeline.rows;
     &rows[..rows.partition_point(|row| row.start_ns < end)]
 }
@@ -196,6 +252,6 @@ fn bins(run: &Run, bin_ns: u64) -> impl Iterator<Item = &[Row]> {
 
 fn middle_s(rows: &[Row]) -> f64 {
     let start = rows.first().map_or(0, |row| row.start_ns);
-    let end = rows.last().map_or(0, |row| row.start_ns + row.duration_ns);
+    let end = rows.last().map_or(0, Row::end_ns);
     (start as f64 + end as f64) / 2e9
 }

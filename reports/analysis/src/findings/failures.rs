@@ -82,7 +82,9 @@ fn describe(class: &str) -> &str {
         "malformed" => "answers that are not HTTP",
         "unexpected_status" => "statuses that the scenario does not expect",
         "failed_check" => "checks that the answers did not pass",
+        "missing_capture" => "values that were to be captured and were not there",
         "script" => "scripts that broke off",
+        "script_timeout" => "scripts that took too long",
         "missing_variable" => "values that no earlier answer had given",
         "unsendable" => "requests that could not be put together",
         "lost_user" => "a defect of the generator",
@@ -111,6 +113,13 @@ fn advise(class: &str, request: &str) -> String {
         ),
         "failed_check" => format!(
             "Read the sample of what `{request}` was answered with; correct the service, or the check."
+        ),
+        "missing_capture" => format!(
+            "Read the sample of what `{request}` was answered with; correct the `capture`, or make it \
+             `optional` where the answer may do without."
+        ),
+        "script_timeout" => format!(
+            "Have the script of `{request}` do less: `capture` and `checks` read a body far cheaper."
         ),
         "script" => {
             format!("Read the reason in the sample, and correct the script of `{request}`.")

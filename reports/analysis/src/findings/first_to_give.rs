@@ -141,7 +141,17 @@ fn service_gave(
         .target_usage
         .as_ref()
         .map(|usage| usage.peak_cores_used);
+    let left = cores_left(summary);
+    let allowed = summary
+        .target_usage
+        .as_ref()
+        .and_then(|usage| usage.allowed_cores);
+    let is_held = allowed.is_some_and(|allowed| left.is_some_and(|left| allowed <= left));
     let (cause, advice) = match cpu {
+        Some(share) if share >= SHORT_OF_CPU && is_held => (
+            ", and used up the processor time of its box",
+            "Look at the flamegraph for what takes the processor, or choose a bigger box (--box).",
+        ),
         Some(share) if share >= SHORT_OF_CPU => (
             ", and ran out of processor",
             "Look at the flamegraph for what takes the processor, or give the service more of it.",
@@ -216,9 +226,15 @@ fn round_rate(per_second: f64) -> f64 {
 /// The share of the processors it could have had that the service used in its busiest second; none
 /// where it did not tell.
 fn cpu_share(summary: &Summary) -> Option<f64> {
-    let (target, host) = (summary.target_usage.as_ref()?, summary.host_usage.as_ref()?);
-    let left = (host.cores as f64 - summary.generator.cores_used).max(0.1);
-    Some(target.peak_cores_used / left)
+    let target = summary.target_usage.as_ref()?;
+    let allowed = target.allowed_cores.unwrap_or(f64::INFINITY);
+    Some(target.peak_cores_used / cores_left(summary)?.min(allowed))
+}
+
+/// The processors that the generator left.
+fn cores_left(summary: &Summary) -> Option<f64> {
+    let host = summary.host_usage.as_ref()?;
+    Some((host.cores as f64 - summary.generator.cores_used).max(0.1))
 }
 
 fn evidence(run: &Run, window: &Window, summary: &Summary, trend: &InFlightTrend) -> Vec<String> {

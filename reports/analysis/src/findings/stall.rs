@@ -26,15 +26,16 @@ pub(super) fn stalls(run: &Run, merged: &Merged, window: &Window) -> Option<Find
             && ((row.reads + row.writes + row.failed) as f64) < row.planned as f64 * ANSWERED
     };
     let longest = rows
-        .chunk_by(|a, b| stalled(a) && stalled(b) && a.start_ns + a.duration_ns == b.start_ns)
+        .chunk_by(|a, b| stalled(a) && stalled(b) && a.end_ns() == b.start_ns)
         .filter(|stretch| stretch.first().is_some_and(|row| stalled(row)))
         .max_by_key(|stretch| stretch.len())?;
     let (first, last) = (longest.first()?, longest.last()?);
-    let end = last.start_ns + last.duration_ns;
+    let end = last.end_ns();
     let sum = |of: fn(&Row) -> u64| longest.iter().map(|row| of(row)).sum::<u64>();
     let (planned, sent) = (sum(|row| row.planned), sum(|row| row.sent));
     let answered = sum(|row| row.reads + row.writes + row.failed);
-    let worst_lag = worst_lag_ns(run, first.start_ns, end);
+    // What was held up was done in the second after.
+    let worst_lag = run.latencies.lag_peaks().longest_ns(first.start_ns, end);
     let median =
         OrderStatistics::of(&merged.histogram(Metric::Response, |_| true)).raw_quantile(0.5);
     // What waited for a user, or was dropped for want of one, was held up by the service.
@@ -87,17 +88,4 @@ pub(super) fn stalls(run: &Run, merged: &Merged, window: &Window) -> Option<Find
             ),
         }
     })
-}
-
-/// The longest lag of the requests that were done in a stretch of time or in the second after.
-fn worst_lag_ns(run: &Run, start_ns: u64, end_ns: u64) -> Option<u64> {
-    let mut lag = tenfold_run_dir::interval_log::histogram();
-    for interval in &run.intervals {
-        let within =
-            interval.start_ns + interval.duration_ns > start_ns && interval.start_ns <= end_ns;
-        if interval.series.metric == Metric::Lag && within {
-            interval.histogram.add_to(&mut lag);
-        }
-    }
-    (!lag.is_empty()).then(|| lag.max())
 }

@@ -8,7 +8,6 @@ use crate::gate::metric::{Effect, Metric, Role};
 use crate::gate::plan::Plan;
 use crate::gate::round::Round;
 use crate::gate::scale::qn_scale;
-use crate::gate::serial::serial_inflation;
 use crate::words;
 
 /// The share of the least effect by which identical builds may surely differ.
@@ -85,7 +84,7 @@ fn calibrate_metric(
     let effect = settings.limits(metric.limit).min_effect;
     let level = plan.last_look().alpha / plan.tests() as f64;
     let noise = qn_scale(&differences);
-    let inflation = serial_inflation(&differences);
+    let inflation = metric.inflation(rounds);
     let long_run = noise.map(|noise| noise * inflation.sqrt());
     // Both ends of every metric's interval share alpha.
     let tail = settings.alpha / (2 * plan.metrics().len().max(1)) as f64;

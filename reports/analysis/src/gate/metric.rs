@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::gate::cluster::cluster_inflation;
 use crate::gate::decision::GateVerdict;
 use crate::gate::detectable::{rounds_needed, smallest_detectable};
 use crate::gate::hodges_lehmann::{HodgesLehmann, Interval, WalshAverages, median as median_of};
@@ -117,6 +118,23 @@ impl Metric {
             .collect()
     }
 
+    /// Returns by how much the likeness of neighbouring rounds, and of those between two restarts, raises
+    /// the variance of an estimate; at least 1.
+    pub(crate) fn inflation(&self, rounds: &[Round]) -> f64 {
+        let mut restarts = 0;
+        let mut clusters = Vec::new();
+        let mut differences = Vec::new();
+        for round in rounds {
+            restarts += usize::from(round.restarted);
+            let pair = round.metrics.get(&self.name);
+            if let Some(difference) = pair.and_then(|pair| pair.log_ratio(self.floor)) {
+                clusters.push(restarts);
+                differences.push(difference);
+            }
+        }
+        serial_inflation(&differences).max(cluster_inflation(&differences, &clusters))
+    }
+
     /// Returns `ln(candidate / baseline)` of the rounds that tell it, in their order.
     pub(crate) fn differences(&self, rounds: &[Round]) -> Vec<f64> {
         self.pairs(rounds)
@@ -148,7 +166,9 @@ pub(crate) fn measure(metric: &Metric, rounds: &[Round], plan: &Plan, look: Look
     let limits = plan.settings().limits(metric.limit);
     let differences = metric.differences(rounds);
     let count = differences.len();
-    let inflation = serial_inflation(&differences).max(metric.serial_inflation.unwrap_or(1.0));
+    let inflation = metric
+        .inflation(rounds)
+        .max(metric.serial_inflation.unwrap_or(1.0));
     let averages = WalshAverages::of(&differences);
     let p_value = |p: fn(&WalshAverages) -> f64| {
         averages

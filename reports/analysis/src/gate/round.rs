@@ -35,6 +35,9 @@ pub struct Round {
     /// Requests and failures, where counted.
     #[serde(default)]
     pub failures: Option<Pair<Attempts>>,
+    /// Whether both builds were started anew before it: rounds of the same processes may be alike.
+    #[serde(default)]
+    pub restarted: bool,
 }
 
 impl Pair<f64> {

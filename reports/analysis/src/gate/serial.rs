@@ -48,7 +48,7 @@ pub(crate) fn weakened(p: f64, inflation: f64) -> f64 {
 }
 
 /// Ranks from 0; equal values share the middle of theirs.
-fn ranks(values: &[f64]) -> Vec<f64> {
+pub(crate) fn ranks(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     values

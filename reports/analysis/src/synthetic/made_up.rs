@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use tenfold_run_dir::counts::{GeneratorUsage, KeyCounts, ServerCounter, TopCount};
 use tenfold_run_dir::host_timeline::HostSample;
 use tenfold_run_dir::manifest::{Host, KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, Tool};
-use tenfold_run_dir::{HostTimeline, Manifest, ProfileInfo, Run};
+use tenfold_run_dir::{HostTimeline, IntervalFold, IntervalHistogram, Manifest, ProfileInfo, Run};
 
 use crate::synthetic::recorder::{Event, ROW_NS, Recorder};
 use crate::synthetic::stream::Stream;
@@ -120,6 +120,11 @@ impl MadeUp {
 
     /// Plays it.
     pub fn play(&self) -> Run {
+        self.play_with_log().0
+    }
+
+    /// Plays it, and returns beside the run the interval log that its latencies were folded from.
+    pub fn play_with_log(&self) -> (Run, Vec<IntervalHistogram>) {
         let mut random = Stream::new(self.seed);
         let mut recorder = Recorder::new(2, self.names.len());
         let mut keys = KeyCounts::default();
@@ -216,7 +221,12 @@ impl MadeUp {
         }
     }
 
-    fn run(&self, recorder: Recorder, keys: KeyCounts, work: &BTreeMap<u64, u64>) -> Run {
+    fn run(
+        &self,
+        recorder: Recorder,
+        keys: KeyCounts,
+        work: &BTreeMap<u64, u64>,
+    ) -> (Run, Vec<IntervalHistogram>) {
         let (mut counts, mut timeline, intervals) = recorder.finish();
         let mut cpu_ns = 0;
         for row in &mut timeline.rows {
@@ -259,7 +269,9 @@ impl MadeUp {
             }
         });
         let samples: Vec<HostSample> = samples.collect();
-        Run {
+        let mut latencies = IntervalFold::over(&timeline);
+        latencies.extend(&intervals);
+        let run = Run {
             path: PathBuf::from(format!("runs/20260101T000000Z-made-up-{}", self.seed)),
             manifest: self.manifest(),
             profile: Some(ProfileInfo {
@@ -274,10 +286,12 @@ impl MadeUp {
             counts,
             timeline,
             host: HostTimeline { samples },
-            intervals,
+            boxes: Vec::new(),
+            latencies,
             flamegraph: None,
             samples: Vec::new(),
-        }
+        };
+        (run, intervals)
     }
 
     fn manifest(&self) -> Manifest {
@@ -359,6 +373,8 @@ impl MadeUp {
                 load_1m: 0.31,
             },
             shared_host: Some(true),
+            boxes: Vec::new(),
+            unconfined_because: None,
             merged_from: Vec::new(),
         }
     }

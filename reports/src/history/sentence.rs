@@ -1,0 +1,93 @@
+//! What is said of a history, on a terminal and on a page.
+
+use tenfold_analysis::history::{EntryKind, Trend, TrendChange, Trends};
+use tenfold_analysis::words;
+
+use crate::gate::figures;
+
+/// Says how many changes there are, over how much.
+pub(super) fn lead(trends: &Trends) -> String {
+    let all = trends.trends.len();
+    let changes: usize = trends.trends.iter().map(|trend| trend.changes.len()).sum();
+    let short = trends
+        .trends
+        .iter()
+        .filter(|trend| trend.too_short.is_some());
+    let short = match short.count() {
+        0 => String::new(),
+        count if count == all => return "The history is too short to tell a change.".to_owned(),
+        count => format!("; {} are too short to tell", words::count(count as u64)),
+    };
+    let changed = match changes {
+        0 => "No change".to_owned(),
+        1 => "1 change".to_owned(),
+        several => format!("{} changes", words::count(several as u64)),
+    };
+    let series = if all == 1 {
+        "series"
+    } else {
+        "series of values"
+    };
+    format!("{changed} in {} {series}{short}.", words::count(all as u64))
+}
+
+/// Says what a trend is of.
+pub(super) fn title(trend: &Trend) -> String {
+    let kind = match trend.kind {
+        EntryKind::Gate => "gates",
+        EntryKind::Run => "runs",
+    };
+    let machine = match trend.machine.as_str() {
+        "" => String::new(),
+        machine => format!(" on {machine}"),
+    };
+    format!("{}, {}: {kind}{machine}", trend.scenario, trend.metric)
+}
+
+/// Says a value of a trend.
+pub(super) fn value(trend: &Trend, value: f64) -> String {
+    figures::value(&trend.unit, value)
+}
+
+/// Says at which revision something changed: the one where it is seen, and the last without it.
+pub(super) fn revision(change: &TrendChange) -> String {
+    let short = |revision: &String| revision.chars().take(12).collect::<String>();
+    let at = match &change.revision {
+        Some(revision) => short(revision),
+        None => change.label.clone(),
+    };
+    match &change.revision_before {
+        Some(before) if Some(before) != change.revision.as_ref() => {
+            format!("{}..{at}", short(before))
+        }
+        _ => at,
+    }
+}
+
+/// Says a change in a line: figures, probability and place.
+pub(super) fn change(trend: &Trend, change: &TrendChange) -> String {
+    format!(
+        "{} (median {} to {}), p = {:.3}, at {}, entry {} of {}, {}",
+        words::change(change.change),
+        value(trend, change.before),
+        value(trend, change.after),
+        change.p_value,
+        revision(change),
+        change.index + 1,
+        trend.points.len(),
+        change.at
+    )
+}
+
+/// Says what else is to be known of a trend: that it is too short, or that values are left out.
+pub(super) fn remarks(trend: &Trend) -> Vec<String> {
+    let left_out = match trend.left_out {
+        0 => None,
+        1 => Some("1 value that is not above 0 is left out".to_owned()),
+        several => Some(format!(
+            "{} values that are not above 0 are left out",
+            words::count(several as u64)
+        )),
+    };
+    trend.too_short.iter().cloned().chain(left_out).collect()
+}

@@ -1,0 +1,248 @@
+//! Where a difference comes from: both builds once more, under their profilers.
+
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use tenfold_analysis::gate::{
+    Cause, Flamegraphs, FunctionChange, Pair, ProfileCount, RoundRecord, Side, WaitChange,
+};
+use tenfold_probe::profile::{self, Captured, changes, difference_svg, flamegraph_svg};
+use tenfold_probe::{AdminListener, ProbeError};
+
+use crate::GateError;
+use crate::endpoint::Endpoint;
+use crate::epoch::{Course, Epoch, Setting, run_watched};
+use crate::prepared::Prepared;
+use crate::rounds::{CPU, wait_for};
+
+/// Rounds for which both are profiled.
+pub(crate) const ROUNDS: usize = 10;
+
+/// Samples a CPU second: a prime, so that nothing periodic keeps step with it.
+const HZ: u32 = 199;
+
+/// Functions and waits that are told.
+const TOLD: usize = 10;
+
+type Profiling = JoinHandle<Result<Captured, ProbeError>>;
+
+/// Profiles both builds under the same load, apart from the rounds that are judged.
+///
+/// `gated` are those rounds: what the profilers cost is told from them.
+///
+/// # Errors
+/// Where a build has no profiles, does not start, or gives none.
+pub(crate) fn find(
+    prepared: &Pair<&Prepared>,
+    course: &Course,
+    setting: &Setting<'_>,
+    gated: &[RoundRecord],
+) -> Result<Cause, GateError> {
+    // Known before anything is started: an epoch for nothing would take as long as one for profiles.
+    for side in Side::BOTH {
+        if !prepared.of(side).has_admin() {
+            return Err(no_admin(side));
+        }
+    }
+    let mut profiling = Ok(None);
+    let epoch = run_watched(prepared, course, setting, |endpoints| {
+        profiling = capture_both(endpoints, course).map(Some);
+    })?;
+    let Some(profiling) = profiling? else {
+        return Err(GateError::NoProfile {
+            reason: match &epoch.trouble {
+                Some(trouble) => trouble.sentence(),
+                None => "no build was up".to_owned(),
+            },
+        });
+    };
+    let captured = Pair {
+        baseline: joined(profiling.baseline)?,
+        candidate: joined(profiling.candidate)?,
+    };
+    let flamegraphs = draw(&captured, setting)?;
+    Ok(Cause {
+        remarks: remarks(&epoch, gated),
+        profiles: captured.map(|captured| ProfileCount {
+            captured: captured.info.captured,
+            expected: captured.info.expected,
+        }),
+        functions: functions(&captured, &epoch, course),
+        waits: waits(gated),
+        flamegraphs,
+    })
+}
+
+/// Begins to profile both, for the rounds and no longer.
+fn capture_both(endpoints: &Pair<Endpoint>, course: &Course) -> Result<Pair<Profiling>, GateError> {
+    let begin = |side: Side| -> Result<Profiling, GateError> {
+        let admin = endpoints.of(side).admin.clone();
+        Ok(capture_later(admin.ok_or_else(|| no_admin(side))?, course))
+    };
+    Ok(Pair {
+        baseline: begin(Side::Baseline)?,
+        candidate: begin(Side::Candidate)?,
+    })
+}
+
+fn no_admin(side: Side) -> GateError {
+    GateError::NoProfile {
+        reason: format!(
+            "the {side} has no profiles; give it {{admin_port}} and serve /debug/pprof/profile there"
+        ),
+    }
+}
+
+fn capture_later(admin: AdminListener, course: &Course) -> Profiling {
+    // The load begins a moment after this; what is left over at the end makes up for that.
+    let (wait, whole) = (
+        course.warm_up + course.round,
+        course.round * (ROUNDS as u32 - 2),
+    );
+    std::thread::spawn(move || {
+        let start = Instant::now();
+        std::thread::sleep(wait);
+        profile::capture(&admin, whole.as_secs().max(1), HZ, start)
+    })
+}
+
+fn joined(profiling: Profiling) -> Result<Captured, GateError> {
+    match profiling.join() {
+        Ok(captured) => Ok(captured?),
+        Err(_) => Err(GateError::NoProfile {
+            reason: "the thread that was to take it ended".to_owned(),
+        }),
+    }
+}
+
+/// Draws both profiles and their difference, each way, into files beside the outcome.
+fn draw(captured: &Pair<Captured>, setting: &Setting<'_>) -> Result<Flamegraphs, GateError> {
+    let (baseline, candidate) = (&captured.baseline.profile, &captured.candidate.profile);
+    let keep = |name: &str, svg: String| {
+        let path = setting.directory.join(name);
+        let written = tenfold_run_dir::write_whole(&path, svg.as_bytes());
+        written
+            .map(|()| Some(name.to_owned()))
+            .map_err(|source| GateError::System {
+                action: "write",
+                what: path.display().to_string(),
+                source,
+            })
+    };
+    Ok(Flamegraphs {
+        baseline: keep("baseline.svg", flamegraph_svg(baseline))?,
+        candidate: keep("candidate.svg", flamegraph_svg(candidate))?,
+        difference: keep("difference.svg", difference_svg(baseline, candidate, false))?,
+        difference_reversed: keep(
+            "difference-reversed.svg",
+            difference_svg(baseline, candidate, true),
+        )?,
+    })
+}
+
+fn functions(captured: &Pair<Captured>, epoch: &Epoch, course: &Course) -> Vec<FunctionChange> {
+    let samples = captured.map(|captured| captured.profile.samples());
+    let share = |count: u64, of: u64| {
+        if of == 0 {
+            0.0
+        } else {
+            count as f64 / of as f64
+        }
+    };
+    let hz = captured.map(|captured| captured.profile.hz);
+    // Requests of the seconds that were profiled: every round has as many, give or take.
+    let profiled = (ROUNDS - 2) as f64 / course.rounds.max(1) as f64;
+    let requests = |side: Side| {
+        let attempts = epoch.rounds.iter().filter_map(|round| round.failures);
+        attempts.map(|pair| pair.of(side).sent).sum::<u64>() as f64 * profiled
+    };
+    let per_request = |side: Side, count: u64| {
+        let (hz, requests) = ((*hz.of(side))?, requests(side));
+        (hz > 0.0 && requests > 0.0).then(|| count as f64 / hz * 1e6 / requests)
+    };
+    let told = changes(
+        &captured.baseline.profile,
+        &captured.candidate.profile,
+        TOLD,
+    );
+    told.into_iter()
+        .map(|change| {
+            let cpu = per_request(Side::Baseline, change.before)
+                .zip(per_request(Side::Candidate, change.after));
+            FunctionChange {
+                share: Pair {
+                    baseline: share(change.before, samples.baseline),
+                    candidate: share(change.after, samples.candidate),
+                },
+                samples: Pair {
+                    baseline: change.before,
+                    candidate: change.after,
+                },
+                cpu_us_per_request: cpu.map(|(baseline, candidate)| Pair {
+                    baseline,
+                    candidate,
+                }),
+                name: change.name,
+            }
+        })
+        .collect()
+}
+
+/// The waits of the gated rounds, the greatest change first: they need no profiler.
+fn waits(gated: &[RoundRecord]) -> Vec<WaitChange> {
+    let prefix = wait_for("");
+    let mut sums: std::collections::BTreeMap<&str, (Pair<f64>, Pair<u64>)> = Default::default();
+    for round in gated {
+        let Some(attempts) = round.failures else {
+            continue;
+        };
+        for (name, value) in &round.metrics {
+            if let Some(component) = name.strip_prefix(&prefix) {
+                let (sum, count) = sums.entry(component).or_default();
+                sum.baseline += value.baseline * attempts.baseline.sent as f64;
+                sum.candidate += value.candidate * attempts.candidate.sent as f64;
+                count.baseline += attempts.baseline.sent;
+                count.candidate += attempts.candidate.sent;
+            }
+        }
+    }
+    let mut waits: Vec<WaitChange> = sums
+        .into_iter()
+        .filter(|(_, (_, count))| count.baseline > 0 && count.candidate > 0)
+        .map(|(name, (sum, count))| WaitChange {
+            name: name.to_owned(),
+            us_per_request: Pair {
+                baseline: sum.baseline / count.baseline as f64,
+                candidate: sum.candidate / count.candidate as f64,
+            },
+            count,
+        })
+        .collect();
+    let change =
+        |wait: &WaitChange| (wait.us_per_request.candidate - wait.us_per_request.baseline).abs();
+    waits.sort_by(|a, b| change(b).total_cmp(&change(a)));
+    waits.truncate(TOLD);
+    waits
+}
+
+/// What the profilers cost: processor time of a request with them, against the gated rounds without.
+fn remarks(epoch: &Epoch, gated: &[RoundRecord]) -> Vec<String> {
+    let mean = |rounds: &[RoundRecord], side: Side| {
+        let values = rounds.iter().filter_map(|round| round.metrics.get(CPU));
+        let values: Vec<f64> = values.map(|pair| *pair.of(side)).collect();
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    };
+    let cost = |side: Side| Some(mean(&epoch.rounds, side)? / mean(gated, side)? - 1.0);
+    let costs = cost(Side::Baseline).zip(cost(Side::Candidate));
+    costs
+        .map(|(baseline, candidate)| {
+            format!(
+                "While they were profiled at {HZ} Hz, a request took {:+.1}% more processor time in the \
+                 baseline and {:+.1}% in the candidate than in the gated rounds, chance included.",
+                baseline * 100.0,
+                candidate * 100.0
+            )
+        })
+        .into_iter()
+        .collect()
+}

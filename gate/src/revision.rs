@@ -1,0 +1,133 @@
+//! A revision, checked out and built.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tenfold_loadgen::Interrupt;
+
+use crate::GateError;
+use crate::process_group::{POLL, ProcessGroup, told};
+
+/// The end of a build's output that is shown.
+const TAIL_LINES: usize = 20;
+
+/// A work tree of a commit. Dropping it removes the tree; what was built outside it stays.
+#[derive(Debug)]
+pub(crate) struct WorkTree {
+    repository: PathBuf,
+    path: PathBuf,
+}
+
+impl WorkTree {
+    /// Checks a commit out at `path`, in place of what an earlier gate has left there.
+    pub(crate) fn add(repository: &Path, commit: &str, path: &Path) -> Result<Self, GateError> {
+        let tree = Self {
+            repository: repository.to_owned(),
+            path: path.to_owned(),
+        };
+        tree.remove();
+        let action = || format!("check {commit} out at {}", path.display());
+        git(
+            repository,
+            &["worktree", "add", "--detach", "--force", "--quiet"],
+            Some((path, commit)),
+        )
+        .map_err(|reason| GateError::Git {
+            action: action(),
+            reason,
+        })?;
+        Ok(tree)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn remove(&self) {
+        let path = self.path.to_string_lossy();
+        let _ = git(
+            &self.repository,
+            &["worktree", "remove", "--force", &path],
+            None,
+        );
+        let _ = std::fs::remove_dir_all(&self.path);
+        let _ = git(&self.repository, &["worktree", "prune"], None);
+    }
+}
+
+impl Drop for WorkTree {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// Runs a build command in a directory; what it writes goes to `log`, and is told where it fails.
+///
+/// # Errors
+/// Where it fails, does not end in time, or somebody does not wait for that.
+pub(crate) fn build(
+    subject: &str,
+    command: &str,
+    directory: &Path,
+    log: &Path,
+    within: Duration,
+    interrupt: &Interrupt,
+) -> Result<(), GateError> {
+    let deadline = Instant::now() + within;
+    let mut group = ProcessGroup::start(command, directory, log)?;
+    let not_built = |group: &ProcessGroup, reason: String| GateError::NotBuilt {
+        subject: subject.to_owned(),
+        command: command.to_owned(),
+        reason,
+        log: group.log_tail(TAIL_LINES),
+    };
+    loop {
+        match group.ended() {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => {
+                let reason = format!("ended with {}", told(status));
+                return Err(not_built(&group, reason));
+            }
+            None if *interrupt.borrow() => return Err(GateError::Interrupted),
+            None if Instant::now() >= deadline => {
+                let reason =
+                    format!("did not end within {within:?}; give it more with --build-within");
+                return Err(not_built(&group, reason));
+            }
+            None => std::thread::sleep(POLL),
+        }
+    }
+}
+
+/// The top of the repository around a directory.
+pub(crate) fn repository(directory: &Path) -> Result<PathBuf, GateError> {
+    git(directory, &["rev-parse", "--show-toplevel"], None)
+        .map(|path| PathBuf::from(path.trim()))
+        .map_err(|reason| GateError::Git {
+            action: format!("find the repository around {}", directory.display()),
+            reason,
+        })
+}
+
+fn git(
+    directory: &Path,
+    arguments: &[&str],
+    checkout: Option<(&Path, &str)>,
+) -> Result<String, String> {
+    let mut command = Command::new("git");
+    command.args(arguments).current_dir(directory);
+    if let Some((path, commit)) = checkout {
+        command.arg(path).arg(commit);
+    }
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("git could not be run: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let reason = String::from_utf8_lossy(&output.stderr);
+    Err(reason.trim().to_owned())
+}

@@ -4,8 +4,12 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::LabError;
+
+/// How long the guard of a lab that was killed may take to be done.
+const PATIENCE: Duration = Duration::from_secs(7);
 
 /// Holds a directory for one lab, until it is dropped or the process dies.
 #[derive(Debug)]
@@ -36,18 +40,28 @@ impl DirectoryLock {
             .write(true)
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // Where the holder has not yet said who it is, the refusal does without.
-                let _ = file.take(32).read_to_string(&mut holder);
-                return Err(LabError::InUse {
-                    directory: directory.to_owned(),
-                    pid: holder.trim().parse().ok(),
-                });
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {
+                    let mut holder = String::new();
+                    // Where the holder has not yet said who it is, the refusal does without.
+                    let _ = file.seek(SeekFrom::Start(0));
+                    let _ = (&file).take(32).read_to_string(&mut holder);
+                    let pid: Option<u32> = holder.trim().parse().ok();
+                    // One that was killed has left its guard, which will be done in a moment.
+                    let has_died = pid.is_some_and(|pid| !is_running(pid));
+                    if !has_died || Instant::now() > deadline {
+                        return Err(LabError::InUse {
+                            directory: directory.to_owned(),
+                            pid,
+                        });
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         file.set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))
@@ -55,6 +69,17 @@ impl DirectoryLock {
             .map_err(failed)?;
         Ok(Self { file })
     }
+
+    /// The lock once more, for another process to hold: it is held until both let go.
+    pub(crate) fn share(&self) -> std::io::Result<File> {
+        self.file.try_clone()
+    }
+}
+
+fn is_running(pid: u32) -> bool {
+    // One that has ended and was not waited for is there no more than in name.
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or(" Z").starts_with(" Z"))
 }
 
 impl Drop for DirectoryLock {

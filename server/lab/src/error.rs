@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::program::Program;
+
 /// A stage that could not be brought up, or did not stop as it should.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
@@ -23,6 +25,99 @@ pub enum LabError {
         /// The stages that can be brought up.
         built: String,
     },
+    /// A box is given an allowance that the stage does not have.
+    #[error("stage `{stage}` has no box `{role}`; its boxes are {roles}")]
+    UnknownRole {
+        /// What it would be for.
+        role: String,
+        /// The stage.
+        stage: &'static str,
+        /// What its boxes are for.
+        roles: String,
+    },
+    /// A role is to have several boxes, and can't.
+    #[error(
+        "stage `{stage}` has one box `{role}` or none; its roles that can have several: {countable}"
+    )]
+    Uncountable {
+        /// The role.
+        role: String,
+        /// The stage.
+        stage: &'static str,
+        /// The roles of which there can be several.
+        countable: String,
+    },
+    /// A box could not be held to its allowance.
+    #[error("could not hold the {name} box to its allowance: {source}")]
+    Confine {
+        /// The box.
+        name: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// A program that a box is to run is not on this machine.
+    #[error(
+        "could not find {} ({}) on the PATH; install it with `{}`, or look at all of them with `tenfold doctor`",
+        .program.name, .program.purpose, .program.remedy()
+    )]
+    MissingProgram {
+        /// The program.
+        program: Program,
+    },
+    /// A path holds characters that settings of the programs would take for something else.
+    #[error(
+        "{path} can't be a lab's directory at this stage: its path may hold letters, digits and / . _ - + alone"
+    )]
+    UnplainPath {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A network could not be made.
+    #[error("could not make a network for the lab: {reason}")]
+    Network {
+        /// What went wrong.
+        reason: String,
+    },
+    /// A box could not be given a certificate.
+    #[error("could not make a certificate: {reason}")]
+    Certificate {
+        /// What went wrong.
+        reason: String,
+    },
+    /// No port is free.
+    #[error("could not find a free port on loopback: {source}")]
+    NoPort {
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// There is no box or zone of that name.
+    #[error("there is no box or zone `{name}`; there are {there}")]
+    UnknownBox {
+        /// The name asked for.
+        name: String,
+        /// Those that there are.
+        there: String,
+    },
+    /// No lab is up in the directory.
+    #[error("no lab is up in {directory}; start one with `tenfold lab up`")]
+    NotUp {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// A lab was asked something and did not answer.
+    #[error("the lab in {directory} did not answer: {reason}")]
+    NoAnswer {
+        /// The directory.
+        directory: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// Somebody did not wait for the boxes to be ready; none is left running.
+    #[error("interrupted before every box was ready")]
+    Interrupted,
+    /// A lab refused what it was asked.
+    #[error("{0}")]
+    Refused(String),
     /// The lab's directory, or a file in it, could not be made or read.
     #[error("could not prepare {path}: {source}")]
     Directory {
@@ -44,13 +139,13 @@ pub enum LabError {
     },
     /// A box that an earlier lab left behind in this directory has not ended.
     #[error(
-        "an earlier {role} box{} still runs in this directory after {} s; its log is {log}",
+        "an earlier {name} box{} still runs in this directory after {} s; its log is {log}",
         .pid.map_or_else(String::new, |pid| format!(", process {pid},")),
         .after.as_secs_f64()
     )]
     LeftBehind {
-        /// What the box is for.
-        role: String,
+        /// The box.
+        name: String,
         /// Its process; none where it did not say.
         pid: Option<u32>,
         /// How long was waited for it.
@@ -59,20 +154,20 @@ pub enum LabError {
         log: PathBuf,
     },
     /// A box's program could not be started.
-    #[error("could not start the {role} box, {program}: {source}")]
+    #[error("could not start the {name} box, {program}: {source}")]
     Start {
-        /// What the box is for.
-        role: String,
+        /// The box.
+        name: String,
         /// The program.
         program: PathBuf,
         /// Why it failed.
         source: std::io::Error,
     },
     /// A box ended by itself.
-    #[error("the {role} box ended by itself ({status}); {}", tail_of(.log, .tail))]
+    #[error("the {name} box ended by itself ({status}); {}", tail_of(.log, .tail))]
     Exited {
-        /// What the box is for.
-        role: String,
+        /// The box.
+        name: String,
         /// How it ended.
         status: ExitStatus,
         /// Its log.
@@ -80,11 +175,28 @@ pub enum LabError {
         /// The log's last lines.
         tail: String,
     },
+    /// A box needed more memory than it may have, and the kernel killed it.
+    #[error(
+        "the {name} box needed more than its {} MiB of memory and was killed by the kernel; give it more \
+         with --box; {}",
+        .memory_bytes / (1 << 20),
+        tail_of(.log, .tail)
+    )]
+    OutOfMemory {
+        /// The box.
+        name: String,
+        /// The memory that it may have.
+        memory_bytes: u64,
+        /// Its log.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
     /// A box was not ready in time; it has been killed.
-    #[error("the {role} box was not ready within {} s; {}", .after.as_secs_f64(), tail_of(.log, .tail))]
+    #[error("the {name} box was not ready within {} s; {}", .after.as_secs_f64(), tail_of(.log, .tail))]
     NotReady {
-        /// What the box is for.
-        role: String,
+        /// The box.
+        name: String,
         /// How long was waited.
         after: Duration,
         /// Its log.
@@ -93,20 +205,20 @@ pub enum LabError {
         tail: String,
     },
     /// A box said that it was ready in a way that can't be read.
-    #[error("the {role} box wrote {path}, which is not what says that it is ready: {reason}")]
+    #[error("the {name} box wrote {path}, which is not what says that it is ready: {reason}")]
     ReadyFile {
-        /// What the box is for.
-        role: String,
+        /// The box.
+        name: String,
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
     /// A box did not stop when asked; it has been killed.
-    #[error("the {role} box did not stop within {} s and was killed; {}", .after.as_secs_f64(), tail_of(.log, .tail))]
+    #[error("the {name} box did not stop within {} s and was killed; {}", .after.as_secs_f64(), tail_of(.log, .tail))]
     Killed {
-        /// What the box is for.
-        role: String,
+        /// The box.
+        name: String,
         /// How long was waited.
         after: Duration,
         /// Its log.

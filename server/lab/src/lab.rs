@@ -2,11 +2,24 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::allowance::Allowances;
+use crate::cgroup::Groups;
+use crate::control::{self, Answer, Asker, Control, Request};
 use crate::directory_lock::DirectoryLock;
+use crate::guard::Guard;
+use crate::lab_box::Premises;
+use crate::network::Network;
+use crate::role_count::{self, RoleCount};
+use crate::site::Site;
+use crate::stage_plan::{Entrance, StagePlan};
+use crate::status::{BoxStatus, EntranceStatus, LabStatus};
 use crate::{LabBox, LabError, Stage};
+
+/// How often a lab that is up looks after its boxes and for those who ask.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How to bring a stage up.
 #[derive(Debug, Clone)]
@@ -15,6 +28,10 @@ pub struct Options {
     pub program: PathBuf,
     /// Where data, logs and locks go; made where it is missing.
     pub directory: PathBuf,
+    /// What each box may use.
+    pub allowances: Allowances,
+    /// How many boxes roles have, in place of the usual two.
+    pub counts: Vec<RoleCount>,
     /// The data set to load; none for the program's own default.
     pub data_set: Option<DataSet>,
     /// The store to use in place of the stage's own, such as `mysql://...`.
@@ -22,6 +39,10 @@ pub struct Options {
     /// It may hold a password, so it travels in the environment (`TENFOLD_STORE`), which other
     /// accounts can't read.
     pub store_url: Option<String>,
+    /// Whether boxes have a network of their own, in which only what a stage is made with is let through.
+    pub network: bool,
+    /// Whether the SQL databases are set to make use of their boxes, rather than by their defaults.
+    pub tuned: bool,
     /// Further arguments for `serve`.
     pub arguments: Vec<OsString>,
     /// How long a box may take to become ready.
@@ -31,16 +52,21 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns the defaults: 30 s to become ready, 10 s to stop.
+    /// Returns the defaults: no box confined, 30 s to become ready, 15 s to stop.
     pub fn new(program: impl Into<PathBuf>, directory: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
             directory: directory.into(),
+            allowances: Allowances::unconfined(),
+            counts: Vec::new(),
             data_set: None,
             store_url: None,
+            network: false,
+            tuned: false,
             arguments: Vec::new(),
             ready_timeout: Duration::from_secs(30),
-            stop_timeout: Duration::from_secs(10),
+            // Beyond the ten seconds in which the service itself ends what is in flight.
+            stop_timeout: Duration::from_secs(15),
         }
     }
 }
@@ -60,28 +86,125 @@ pub struct DataSet {
 #[derive(Debug)]
 pub struct Lab {
     stage: &'static Stage,
-    // In the order of their start: the first is where traffic enters.
+    directory: PathBuf,
+    // In the order of their start.
     boxes: Vec<LabBox>,
+    entrance: Entrance,
+    ready_timeout: Duration,
     stop_timeout: Duration,
+    groups: Option<Groups>,
+    unconfined_because: Option<String>,
+    control: Option<Control>,
+    // Dropped when no box is left in it, and before the guard.
+    network: Option<Network>,
+    guard: Guard,
     // Dropped last, when no box is left that uses the directory.
     _lock: DirectoryLock,
 }
 
+/// Why a lab that was tended is to stop.
+#[derive(Debug)]
+pub enum End {
+    /// Whoever tended it wants it to.
+    Wanted,
+    /// Somebody asked for it, and waits to hear that it has.
+    Asked(Asker),
+}
+
 /// Brings a stage up and returns once every box is ready.
+///
+/// Where boxes are to be confined and can't be, they are not, and the lab says so.
 ///
 /// # Errors
 ///
-/// Where the stage is not built, the directory is held by another lab, or a box can't be started,
-/// ends by itself or is not ready in time; none is left running then.
+/// Where the stage is not built or lacks a box that was given an allowance, the directory is held by
+/// another lab, or a box can't be started, ends by itself or is not ready in time; none is left running
+/// then.
 pub fn up(stage: &'static Stage, options: &Options) -> Result<Lab, LabError> {
-    let start = stage.start()?;
+    up_unless(stage, options, &|| false)
+}
+
+/// As [`up`], unless `is_over` becomes true first.
+///
+/// # Errors
+/// As [`up`]; [`LabError::Interrupted`] where it did.
+pub fn up_unless(
+    stage: &'static Stage,
+    options: &Options,
+    is_over: &dyn Fn() -> bool,
+) -> Result<Lab, LabError> {
+    let (plan, roles) = stage.plan()?;
+    options.allowances.suit(stage.name, roles)?;
+    role_count::suit(&options.counts, stage.name, stage.countable)?;
     let lock = DirectoryLock::take(&options.directory)?;
-    Ok(Lab {
+    let wanted = roles
+        .iter()
+        .any(|role| options.allowances.of(role).is_some());
+    let (groups, unconfined_because) = match wanted.then(Groups::make) {
+        Some(Ok(groups)) => (Some(groups), None),
+        Some(Err(reason)) => (None, Some(reason)),
+        None => (None, None),
+    };
+    let directories = groups.as_ref().map(Groups::directories).unwrap_or_default();
+    let socket = control::socket_of(&options.directory);
+    let guard = std::path::absolute(&socket)
+        .and_then(|socket| Guard::start(&socket, &directories, lock.share()?));
+    let guard = guard.map_err(|source| LabError::Start {
+        name: "guard".to_owned(),
+        program: "sh".into(),
+        source,
+    })?;
+    let mut lab = Lab {
         stage,
-        boxes: start(options)?,
+        directory: options.directory.clone(),
+        boxes: Vec::new(),
+        entrance: Entrance::default(),
+        ready_timeout: options.ready_timeout,
         stop_timeout: options.stop_timeout,
+        groups,
+        unconfined_because,
+        control: None,
+        network: None,
+        guard,
         _lock: lock,
-    })
+    };
+    let mut site = match options.network {
+        true => Site::Network(Network::plan()?),
+        false => Site::loopback(),
+    };
+    let StagePlan {
+        waves,
+        entrance,
+        flows,
+    } = plan(options, &mut site)?;
+    lab.entrance = entrance;
+    if let Site::Network(mut network) = site {
+        for namespace in network.namespaces() {
+            lab.guard.keep_namespace(&namespace);
+        }
+        network.make(&flows)?;
+        lab.network = Some(network);
+    }
+    for wave in waves {
+        let first = lab.boxes.len();
+        for mut plan in wave {
+            let network = lab.network.as_ref();
+            plan.namespace = network.and_then(|network| network.namespace(&plan.name));
+            let allowance = options.allowances.of(plan.role);
+            let (_, mut premises) = lab.parts(is_over);
+            let begun = LabBox::begin(plan, allowance, &mut premises)?;
+            lab.boxes.push(begun);
+        }
+        let (boxes, mut premises) = lab.parts(is_over);
+        for own in boxes.iter_mut().skip(first) {
+            own.settle(&mut premises)?;
+        }
+    }
+    // Not before all of them are ready: a data set is loaded into a database that is up by then.
+    for own in &mut lab.boxes {
+        own.hold(&mut lab.guard)?;
+    }
+    Ok(lab)
 }
 
 impl Lab {
@@ -95,19 +218,148 @@ impl Lab {
         &self.boxes
     }
 
-    /// Where traffic enters; none where the stage has no box that listens.
+    /// Where traffic enters; none where the box that it enters by does not listen.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.boxes.iter().find_map(LabBox::address)
+        self.boxes
+            .iter()
+            .find(|own| own.name() == self.entrance.name)
+            .and_then(LabBox::address)
     }
 
-    /// Where the metrics and profiles of the box that traffic enters are.
+    /// The certificate of the authority that vouches for whom one meets where traffic enters; none where HTTP is
+    /// spoken there in the clear.
+    pub fn ca(&self) -> Option<&Path> {
+        self.entrance.ca.as_deref()
+    }
+
+    /// Where who speaks HTTP in the clear is sent on from; none where that is what is spoken.
+    pub fn redirect_address(&self) -> Option<SocketAddr> {
+        self.entrance.redirect
+    }
+
+    /// The box whose metrics and profiles stand for the service; none where several run it, of which one alone has
+    /// counted a part of what was sent.
+    pub fn service(&self) -> Option<&LabBox> {
+        let mut those = self.boxes.iter().filter(|own| own.is_service());
+        let first = those.next()?;
+        those.next().is_none().then_some(first)
+    }
+
+    /// Where the metrics and profiles of [`Lab::service`] are.
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.boxes.iter().find_map(LabBox::admin_address)
+        self.service().and_then(LabBox::admin_address)
+    }
+
+    /// Why its boxes are not confined, where they were to be.
+    pub fn unconfined_because(&self) -> Option<&str> {
+        self.unconfined_because.as_deref()
+    }
+
+    /// How its boxes are.
+    pub fn status(&self) -> LabStatus {
+        LabStatus {
+            stage: self.stage.name.to_owned(),
+            pid: std::process::id(),
+            unconfined_because: self.unconfined_because.clone(),
+            entrance: self.address().map(|address| EntranceStatus {
+                url: match self.entrance.ca {
+                    Some(_) => format!("https://{address}"),
+                    None => format!("http://{address}"),
+                },
+                ca: self.entrance.ca.clone(),
+                redirect: self.entrance.redirect,
+            }),
+            boxes: self.boxes.iter().map(BoxStatus::of).collect(),
+        }
     }
 
     /// Returns an error, with the log's last lines, where a box has ended by itself.
     pub fn check(&mut self) -> Result<(), LabError> {
-        self.boxes.iter_mut().try_for_each(LabBox::check)
+        let guard = &mut self.guard;
+        self.boxes.iter_mut().try_for_each(|own| own.check(guard))
+    }
+
+    /// Kills a box, or every box of a zone, as a loss of power would. Returns their names.
+    ///
+    /// # Errors
+    /// Where there is none of that name that is up.
+    pub fn kill(&mut self, name: &str) -> Result<Vec<String>, LabError> {
+        let chosen = self.chosen(name)?;
+        let up: Vec<usize> = self.those(&chosen, LabBox::is_up);
+        if up.is_empty() {
+            return Err(LabError::Refused(format!("{name} is not up")));
+        }
+        for index in &up {
+            if let Some(own) = self.boxes.get_mut(*index) {
+                own.kill(&mut self.guard);
+            }
+        }
+        Ok(self.names(&up))
+    }
+
+    /// Starts a box again, or every box of a zone that is not up, at the addresses that they had. Returns
+    /// their names.
+    ///
+    /// # Errors
+    /// Where there is none of that name that is not up, or one does not come up: others are not started then.
+    pub fn revive(&mut self, name: &str) -> Result<Vec<String>, LabError> {
+        let chosen = self.chosen(name)?;
+        let down: Vec<usize> = self.those(&chosen, |own| !own.is_up());
+        if down.is_empty() {
+            return Err(LabError::Refused(format!("{name} is up already")));
+        }
+        let (boxes, mut premises) = self.parts(&|| false);
+        for index in &down {
+            if let Some(own) = boxes.get_mut(*index) {
+                own.revive(&mut premises)?;
+            }
+        }
+        Ok(self.names(&down))
+    }
+
+    /// Listens for those who ask, whom [`Lab::tend`] answers.
+    ///
+    /// # Errors
+    /// Where no socket can be had in the directory.
+    pub fn listen(&mut self) -> Result<(), LabError> {
+        self.control = Some(Control::listen(&self.directory)?);
+        Ok(())
+    }
+
+    /// Looks after the lab until `is_over` or somebody asks for its end: answers those who ask, and tells
+    /// of each box that ends by itself.
+    pub fn tend(&mut self, is_over: impl Fn() -> bool, mut tell: impl FnMut(&LabError)) -> End {
+        loop {
+            if is_over() {
+                return End::Wanted;
+            }
+            for own in &mut self.boxes {
+                if own.pid().is_some()
+                    && let Err(error) = own.check(&mut self.guard)
+                {
+                    tell(&error);
+                }
+            }
+            let asked = self.control.as_ref().and_then(Control::asked);
+            let Some((request, asker)) = asked else {
+                std::thread::sleep(LOOK);
+                continue;
+            };
+            let done = match &request {
+                Request::Down => return End::Asked(asker),
+                Request::Status => {
+                    asker.answer(&Answer::Status(Box::new(self.status())));
+                    continue;
+                }
+                Request::Kill { name } => self.kill(name),
+                Request::Revive { name } => self.revive(name),
+            };
+            asker.answer(&match done {
+                Ok(names) => Answer::Done(names),
+                Err(LabError::UnknownBox { name, there }) => Answer::Unknown { name, there },
+                Err(error) => Answer::Refused(error.to_string()),
+            });
+        }
     }
 
     /// Stops the boxes, last started first: each finishes what is in flight and is killed where it
@@ -120,8 +372,65 @@ impl Lab {
     pub fn stop(mut self) -> Result<(), LabError> {
         let mut outcome = Ok(());
         while let Some(mut last) = self.boxes.pop() {
-            outcome = outcome.and(last.stop(self.stop_timeout));
+            outcome = outcome.and(last.stop(self.stop_timeout, &mut self.guard));
         }
         outcome
+    }
+
+    fn those(&self, chosen: &[usize], is: impl Fn(&LabBox) -> bool) -> Vec<usize> {
+        let of = |index: &&usize| self.boxes.get(**index).is_some_and(&is);
+        chosen.iter().filter(of).copied().collect()
+    }
+
+    fn parts<'a>(&'a mut self, is_over: &'a dyn Fn() -> bool) -> (&'a mut [LabBox], Premises<'a>) {
+        let premises = Premises {
+            directory: &self.directory,
+            groups: self.groups.as_ref(),
+            guard: &mut self.guard,
+            ready_timeout: self.ready_timeout,
+            is_over,
+        };
+        (&mut self.boxes, premises)
+    }
+
+    fn names(&self, chosen: &[usize]) -> Vec<String> {
+        let names = chosen.iter().filter_map(|index| self.boxes.get(*index));
+        names.map(|own| own.name().to_owned()).collect()
+    }
+
+    /// The boxes of this name or zone.
+    fn chosen(&self, name: &str) -> Result<Vec<usize>, LabError> {
+        let is_it = |own: &LabBox| {
+            own.name() == name
+                || own
+                    .zone()
+                    .is_some_and(|zone| name == format!("zone-{zone}"))
+        };
+        let boxes = self.boxes.iter().enumerate();
+        let chosen: Vec<usize> = boxes
+            .filter(|(_, own)| is_it(own))
+            .map(|(index, _)| index)
+            .collect();
+        if !chosen.is_empty() {
+            return Ok(chosen);
+        }
+        let mut there: Vec<String> = self.boxes.iter().map(|own| own.name().to_owned()).collect();
+        let zones = self.boxes.iter().filter_map(LabBox::zone);
+        let mut zones: Vec<String> = zones.map(|zone| format!("zone-{zone}")).collect();
+        zones.sort();
+        zones.dedup();
+        there.extend(zones);
+        Err(LabError::UnknownBox {
+            name: name.to_owned(),
+            there: there.join(", "),
+        })
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        while let Some(mut last) = self.boxes.pop() {
+            last.kill(&mut self.guard);
+        }
     }
 }

@@ -1,18 +1,23 @@
-//! A box: a child process with its addresses and its log.
+//! A box: a process with its allowance, its addresses and its log.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use serde::Deserialize;
 
 use crate::LabError;
+use crate::allowance::Allowance;
+use crate::box_plan::{Addresses, BoxPlan, Stop};
+use crate::cgroup::{Group, Groups, Usage};
+use crate::guard::Guard;
 use crate::log_file::{self, OpenError};
+use crate::process_usage;
+use crate::readiness::{LookError, Ready};
 
 /// How often a box is looked at while something is awaited of it.
 const POLL: Duration = Duration::from_millis(5);
@@ -20,117 +25,270 @@ const POLL: Duration = Duration::from_millis(5);
 /// How long a box of a lab that died may take to end.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How a box tells that it is ready.
-#[derive(Debug)]
-pub(crate) enum Readiness {
-    /// It moves a JSON document to this place, with its addresses and its process id.
-    File(PathBuf),
+/// What boxes are started with.
+pub(crate) struct Premises<'a> {
+    /// Where their logs go.
+    pub(crate) directory: &'a Path,
+    /// What confines them; none where nothing does.
+    pub(crate) groups: Option<&'a Groups>,
+    /// What ends them with the lab.
+    pub(crate) guard: &'a mut Guard,
+    /// How long one may take to become ready.
+    pub(crate) ready_timeout: Duration,
+    /// Whether nobody waits for it any more.
+    pub(crate) is_over: &'a dyn Fn() -> bool,
 }
 
-/// What a box says of itself when it is ready.
-#[derive(Debug, Deserialize)]
-struct Ready {
-    address: Option<SocketAddr>,
-    admin: Option<SocketAddr>,
-    pid: Option<u32>,
-}
-
-/// A process of the lab. Dropping it kills it.
+/// A box of the lab. Dropping it kills its process.
 #[derive(Debug)]
 pub struct LabBox {
-    role: String,
+    plan: BoxPlan,
+    allowance: Option<Allowance>,
+    addresses: Addresses,
     log: PathBuf,
-    child: Child,
-    stdin: Option<ChildStdin>,
-    ready: Ready,
+    process: Option<Process>,
+    /// How it ended, where it is not up.
     ended: Option<ExitStatus>,
+    /// Whether it was killed on purpose.
+    was_killed: bool,
+    /// Whether the kernel killed it, or a part of it, for want of memory.
+    was_short_of_memory: bool,
 }
 
-/// Starts a box and returns once it is ready.
-///
-/// The box gets a process group of its own, a pipe as standard input that closes when this process
-/// dies, and `ROLE.log` in `directory` as its standard error.
-pub(crate) fn start(
-    role: &str,
-    mut command: Command,
-    directory: &Path,
-    readiness: Readiness,
-    timeout: Duration,
-) -> Result<LabBox, LabError> {
-    let log = directory.join(format!("{role}.log"));
-    let pid_file = directory.join(format!("{role}.pid"));
-    let prepare = |path: &Path| {
-        let path = path.to_owned();
-        move |source| LabError::Directory { path, source }
-    };
-    let log_file = log_file::open(&log, PATIENCE).map_err(|error| match error {
-        OpenError::Held => LabError::LeftBehind {
-            role: role.to_owned(),
-            pid: fs::read_to_string(&pid_file)
-                .ok()
-                .and_then(|pid| pid.trim().parse().ok()),
-            after: PATIENCE,
-            log: log.clone(),
-        },
-        OpenError::Io(source) => prepare(&log)(source),
-    })?;
-    let Readiness::File(ready_file) = readiness;
-    match fs::remove_file(&ready_file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(prepare(&ready_file)(error));
-        }
-        _ => {}
-    }
-    command
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(log_file);
-    let program = PathBuf::from(command.get_program());
-    let spawned = command.spawn();
-    // It holds the log, which is locked for as long as anyone does.
-    drop(command);
-    let mut child = spawned.map_err(|source| LabError::Start {
-        role: role.to_owned(),
-        program,
-        source,
-    })?;
-    let mut started = LabBox {
-        role: role.to_owned(),
-        log,
-        stdin: child.stdin.take(),
-        ready: Ready {
-            address: None,
-            admin: None,
-            pid: Some(child.id()),
-        },
-        child,
-        ended: None,
-    };
-    fs::write(&pid_file, format!("{}\n", started.child.id())).map_err(prepare(&pid_file))?;
-    started.await_ready(&ready_file, timeout)?;
-    Ok(started)
+/// The process of a box that was started and not yet waited for.
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    /// The number that it gave itself, else that of the child.
+    pid: u32,
+    since: Instant,
+    // Dropped last, when the child is gone.
+    group: Option<Group>,
 }
 
 impl LabBox {
-    /// What the box is for.
-    pub fn role(&self) -> &str {
-        &self.role
+    /// Starts a box, which is of use once [`LabBox::settle`] has returned.
+    ///
+    /// It gets a process group of its own, a pipe as standard input that closes when this process dies, and
+    /// `NAME.log` in the lab's directory as its standard error. Its memory is bounded from the beginning,
+    /// its processor time once [`LabBox::hold`] is called: how it starts is not what is measured.
+    pub(crate) fn begin(
+        plan: BoxPlan,
+        allowance: Option<Allowance>,
+        premises: &mut Premises<'_>,
+    ) -> Result<Self, LabError> {
+        let mut own = Self {
+            log: premises.directory.join(format!("{}.log", plan.name)),
+            addresses: Addresses::default(),
+            allowance: allowance.filter(|_| premises.groups.is_some()),
+            plan,
+            process: None,
+            ended: None,
+            was_killed: false,
+            was_short_of_memory: false,
+        };
+        own.start(premises)?;
+        Ok(own)
     }
 
-    /// Its process.
-    pub fn pid(&self) -> u32 {
-        self.ready.pid.unwrap_or_else(|| self.child.id())
+    /// Returns once it is ready; kills it where it does not become so.
+    pub(crate) fn settle(&mut self, premises: &mut Premises<'_>) -> Result<(), LabError> {
+        let outcome = self.await_ready(premises);
+        if outcome.is_err() {
+            self.reap(premises.guard);
+        }
+        outcome
+    }
+
+    /// Holds it to its processor time from now on; kills it where that can't be.
+    pub(crate) fn hold(&mut self, guard: &mut Guard) -> Result<(), LabError> {
+        let outcome = self.bound_cpu();
+        if outcome.is_err() {
+            self.reap(guard);
+        }
+        outcome
+    }
+
+    /// Starts a box again that is not up, at the addresses that it had.
+    pub(crate) fn revive(&mut self, premises: &mut Premises<'_>) -> Result<(), LabError> {
+        if self.is_up() {
+            return Ok(());
+        }
+        self.reap(premises.guard);
+        self.start(premises)?;
+        self.settle(premises)?;
+        self.hold(premises.guard)
+    }
+
+    fn start(&mut self, premises: &mut Premises<'_>) -> Result<(), LabError> {
+        let name = &self.plan.name;
+        let pid_file = premises.directory.join(format!("{name}.pid"));
+        let prepare = |path: &Path| {
+            let path = path.to_owned();
+            move |source| LabError::Directory { path, source }
+        };
+        let log_file = log_file::open(&self.log, PATIENCE).map_err(|error| match error {
+            OpenError::Held => LabError::LeftBehind {
+                name: name.clone(),
+                pid: fs::read_to_string(&pid_file)
+                    .ok()
+                    .and_then(|pid| pid.trim().parse().ok()),
+                after: PATIENCE,
+                log: self.log.clone(),
+            },
+            OpenError::Io(source) => prepare(&self.log)(source),
+        })?;
+        if let Some(marker) = self.plan.readiness.marker() {
+            match fs::remove_file(marker) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(prepare(marker)(error));
+                }
+                _ => {}
+            }
+        }
+        // The shell that starts it would tell so too, but as the end of the box.
+        let program = &self.plan.program;
+        if program.components().count() > 1 && !program.exists() {
+            return Err(LabError::Start {
+                name: name.clone(),
+                program: program.clone(),
+                source: ErrorKind::NotFound.into(),
+            });
+        }
+        let group = self.confine(premises.groups)?;
+        let entrances = group.iter().flat_map(Group::entrances);
+        let mut command = self.plan.command(entrances);
+        command
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(log_file.try_clone().map_err(prepare(&self.log))?)
+            .stderr(log_file);
+        let spawned = command.spawn();
+        // It holds the log, which is locked for as long as anyone does.
+        drop(command);
+        let mut child = spawned.map_err(|source| LabError::Start {
+            name: name.clone(),
+            program: self.plan.program.clone(),
+            source,
+        })?;
+        premises.guard.keep(child.id());
+        let mut stdin = child.stdin.take();
+        if let Some(stdin) = &mut stdin {
+            // It waits for this, so that no program runs that the guard does not know. One that has ended
+            // already is seen soon.
+            let _ = stdin.write_all(b"go\n");
+        }
+        let pid = child.id();
+        self.ended = None;
+        self.was_killed = false;
+        self.was_short_of_memory = false;
+        self.process = Some(Process {
+            stdin,
+            child,
+            pid,
+            since: Instant::now(),
+            group,
+        });
+        let outcome = fs::write(&pid_file, format!("{pid}\n")).map_err(prepare(&pid_file));
+        if outcome.is_err() {
+            self.reap(premises.guard);
+        }
+        outcome
+    }
+
+    /// Makes the box's control group, with its memory bounded.
+    fn confine(&self, groups: Option<&Groups>) -> Result<Option<Group>, LabError> {
+        let (Some(groups), Some(allowance)) = (groups, self.allowance) else {
+            return Ok(None);
+        };
+        let made = groups.group(&self.plan.name).and_then(|group| {
+            group.bound_memory(allowance)?;
+            Ok(group)
+        });
+        made.map(Some).map_err(|source| self.unconfinable(source))
+    }
+
+    fn bound_cpu(&self) -> Result<(), LabError> {
+        let group = self
+            .process
+            .as_ref()
+            .and_then(|process| process.group.as_ref());
+        match (group, self.allowance) {
+            (Some(group), Some(allowance)) => group
+                .bound_cpu(allowance)
+                .map_err(|source| self.unconfinable(source)),
+            _ => Ok(()),
+        }
+    }
+
+    fn unconfinable(&self, source: io::Error) -> LabError {
+        LabError::Confine {
+            name: self.plan.name.clone(),
+            source,
+        }
+    }
+
+    /// Its name, unique in the lab.
+    pub fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    /// What the box is for.
+    pub fn role(&self) -> &'static str {
+        self.plan.role
+    }
+
+    /// Whether it runs the reference service, rather than something that this uses.
+    pub fn is_service(&self) -> bool {
+        self.plan.stop == Stop::Stdin
+    }
+
+    /// The zone that it is in; none where the stage has no zones.
+    pub fn zone(&self) -> Option<&'static str> {
+        self.plan.zone
+    }
+
+    /// What it may use; none where it is not confined.
+    pub fn allowance(&self) -> Option<Allowance> {
+        self.allowance
+    }
+
+    /// Its process; none where it is not up.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(|process| process.pid)
+    }
+
+    /// How long it has been up; none where it is not.
+    pub fn up_for(&self) -> Option<Duration> {
+        self.process.as_ref().map(|process| process.since.elapsed())
+    }
+
+    /// How it ended, where it has and was waited for.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        self.ended
     }
 
     /// Where it serves; none where it does not listen.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.ready.address
+        self.addresses.serving
     }
 
     /// Where it offers metrics and profiles; none where it does not.
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.ready.admin
+        self.addresses.admin
+    }
+
+    /// What it has used since it was started; none where it is not up.
+    ///
+    /// Of a box that is not confined, its processes are asked: what those used that have ended since is known
+    /// only where their parent waited for them.
+    pub fn usage(&self) -> Option<Usage> {
+        let process = self.process.as_ref()?;
+        match &process.group {
+            Some(group) => Some(group.usage()),
+            None => process_usage::of_group(process.child.id()),
+        }
     }
 
     /// The file that it writes its log to.
@@ -143,29 +301,51 @@ impl LabBox {
         log_file::tail(&self.log)
     }
 
-    /// Returns an error, with the log's last lines, where the box has ended by itself.
-    pub fn check(&mut self) -> Result<(), LabError> {
-        if self.has_ended() {
-            let status = self.reap();
-            return Err(self.exited(status));
-        }
-        Ok(())
+    /// Whether its process runs.
+    pub fn is_up(&self) -> bool {
+        self.process.is_some() && !self.has_exited()
     }
 
-    /// Asks the box to stop, by closing its standard input, and waits; kills it where it does not
-    /// end in time.
-    pub(crate) fn stop(&mut self, timeout: Duration) -> Result<(), LabError> {
-        if self.has_ended() {
-            let status = self.reap();
-            return Err(self.exited(status));
+    /// Returns an error, with the log's last lines, where the box has ended by itself.
+    pub(crate) fn check(&mut self, guard: &mut Guard) -> Result<(), LabError> {
+        if self.is_up() || self.was_killed {
+            return Ok(());
         }
-        drop(self.stdin.take());
+        let status = self.reap(guard);
+        Err(self.exited(status))
+    }
+
+    /// Asks the box to stop, as its plan says, and waits; kills it where it does not end in time. One that was
+    /// killed on purpose has not failed.
+    pub(crate) fn stop(&mut self, timeout: Duration, guard: &mut Guard) -> Result<(), LabError> {
+        if !self.is_up() {
+            return self.check(guard);
+        }
+        if let Some(process) = &mut self.process {
+            match self.plan.stop {
+                Stop::Stdin => drop(process.stdin.take()),
+                Stop::Signal(signal) => {
+                    if let Some(pid) = leader(&process.child) {
+                        // Whether it is heard is seen by whether it ends.
+                        let _ = rustix::process::kill_process(pid, signal);
+                    }
+                }
+            }
+        }
+        // What it has to finish is not what is measured, and need not take five times as long.
+        if let Some(group) = self
+            .process
+            .as_ref()
+            .and_then(|process| process.group.as_ref())
+        {
+            let _ = group.unbound_cpu();
+        }
         let deadline = Instant::now() + timeout;
-        while !self.has_ended() {
+        while !self.has_exited() {
             if Instant::now() >= deadline {
-                self.reap();
+                self.reap(guard);
                 return Err(LabError::Killed {
-                    role: self.role.clone(),
+                    name: self.plan.name.clone(),
                     after: timeout,
                     log: self.log.clone(),
                     tail: self.log_tail(),
@@ -173,41 +353,48 @@ impl LabBox {
             }
             std::thread::sleep(POLL);
         }
-        let status = self.reap();
-        if status.success() {
+        let status = self.reap(guard);
+        let asked = match self.plan.stop {
+            Stop::Stdin => None,
+            Stop::Signal(signal) => Some(signal.as_raw()),
+        };
+        // A program that does not catch the signal ends by it; one that does may say so in its exit code.
+        let is_asked = asked.is_some_and(|asked| {
+            status.signal() == Some(asked) || status.code() == Some(128 + asked)
+        });
+        if status.success() || is_asked {
             Ok(())
         } else {
             Err(self.exited(status))
         }
     }
 
-    fn await_ready(&mut self, ready_file: &Path, timeout: Duration) -> Result<(), LabError> {
-        let deadline = Instant::now() + timeout;
+    /// Kills it, as a loss of power would.
+    pub(crate) fn kill(&mut self, guard: &mut Guard) {
+        self.was_killed |= self.is_up();
+        self.reap(guard);
+    }
+
+    fn await_ready(&mut self, premises: &mut Premises<'_>) -> Result<(), LabError> {
+        let deadline = Instant::now() + premises.ready_timeout;
         loop {
-            self.check()?;
-            match fs::read(ready_file) {
-                Ok(bytes) => {
-                    self.ready =
-                        serde_json::from_slice(&bytes).map_err(|error| LabError::ReadyFile {
-                            role: self.role.clone(),
-                            path: ready_file.to_owned(),
-                            reason: error.to_string(),
-                        })?;
-                    return Ok(());
+            self.check(premises.guard)?;
+            if let Some(ready) = self.readiness()? {
+                self.addresses = ready.addresses;
+                if let (Some(process), Some(pid)) = (&mut self.process, ready.pid) {
+                    process.pid = pid;
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(source) => {
-                    return Err(LabError::Directory {
-                        path: ready_file.to_owned(),
-                        source,
-                    });
-                }
+                return Ok(());
+            }
+            if (premises.is_over)() {
+                self.reap(premises.guard);
+                return Err(LabError::Interrupted);
             }
             if Instant::now() >= deadline {
-                self.reap();
+                self.reap(premises.guard);
                 return Err(LabError::NotReady {
-                    role: self.role.clone(),
-                    after: timeout,
+                    name: self.plan.name.clone(),
+                    after: premises.ready_timeout,
                     log: self.log.clone(),
                     tail: self.log_tail(),
                 });
@@ -216,47 +403,89 @@ impl LabBox {
         }
     }
 
+    /// What it tells of itself; none where it is not ready.
+    fn readiness(&self) -> Result<Option<Ready>, LabError> {
+        let namespace = self.plan.namespace.as_deref();
+        self.plan
+            .readiness
+            .look(namespace)
+            .map_err(|error| match error {
+                LookError::Unreadable(source) => LabError::Directory {
+                    path: self.plan.readiness.marker().unwrap_or(&self.log).to_owned(),
+                    source,
+                },
+                LookError::Garbled(reason) => LabError::ReadyFile {
+                    name: self.plan.name.clone(),
+                    path: self.plan.readiness.marker().unwrap_or(&self.log).to_owned(),
+                    reason,
+                },
+            })
+    }
+
     fn exited(&self, status: ExitStatus) -> LabError {
+        if let Some(allowance) = self.allowance.filter(|_| self.was_short_of_memory) {
+            return LabError::OutOfMemory {
+                name: self.plan.name.clone(),
+                memory_bytes: allowance.memory_bytes,
+                log: self.log.clone(),
+                tail: self.log_tail(),
+            };
+        }
         LabError::Exited {
-            role: self.role.clone(),
+            name: self.plan.name.clone(),
             status,
             log: self.log.clone(),
             tail: self.log_tail(),
         }
     }
 
-    fn process(&self) -> Option<Pid> {
-        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
-    }
-
-    /// Tells whether the process has ended, without reaping it: until that, its number, which is
-    /// its group's too, can't be given to another.
-    fn has_ended(&self) -> bool {
-        if self.ended.is_some() {
-            return true;
-        }
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        self.process().is_some_and(|pid| {
-            !matches!(rustix::process::waitid(WaitId::Pid(pid), options), Ok(None))
-        })
+    fn has_exited(&self) -> bool {
+        self.process
+            .as_ref()
+            .is_some_and(|process| has_exited(&process.child))
     }
 
     /// Kills what is left of the process group and reaps the process.
-    fn reap(&mut self) -> ExitStatus {
-        if let Some(status) = self.ended {
-            return status;
-        }
-        if let Some(group) = self.process() {
+    fn reap(&mut self, guard: &mut Guard) -> ExitStatus {
+        self.end(Some(guard))
+    }
+
+    fn end(&mut self, guard: Option<&mut Guard>) -> ExitStatus {
+        let group = self.process.as_ref().and_then(|own| own.group.as_ref());
+        let short_of_memory = group.is_some_and(|group| group.usage().killed_for_memory > 0);
+        let Some(mut process) = self.process.take() else {
+            return self.ended.unwrap_or_default();
+        };
+        let by_itself = has_exited(&process.child);
+        if let Some(group) = leader(&process.child) {
             let _ = rustix::process::kill_process_group(group, Signal::KILL);
         }
-        let status = self.child.wait().unwrap_or_default();
+        // Between the kill and the wait: earlier, nobody would end the group with the lab; later, the number
+        // might be another's.
+        if let Some(guard) = guard {
+            guard.forget(process.child.id());
+        }
+        let status = process.child.wait().unwrap_or_default();
+        self.was_short_of_memory = short_of_memory && by_itself && status.signal() == Some(9);
         self.ended = Some(status);
         status
     }
 }
 
+/// Tells whether a process has ended, without reaping it: until that, its number, which is its group's too,
+/// can't be given to another.
+fn has_exited(child: &Child) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    leader(child)
+        .is_some_and(|pid| !matches!(rustix::process::waitid(WaitId::Pid(pid), options), Ok(None)))
+}
+
+fn leader(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
 impl Drop for LabBox {
     fn drop(&mut self) {
-        self.reap();
+        self.end(None);
     }
 }

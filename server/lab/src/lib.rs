@@ -1,27 +1,52 @@
 //! Brings a stage of the reference service up on this machine.
 //!
-//! A stage is a row of the [`stage`] table and a file that composes its boxes; a [`LabBox`] is a
-//! child process with its addresses and its log. [`up`] starts them in order and returns once all
-//! of them are ready; [`Lab::stop`] stops them in the reverse order; dropping a [`Lab`] kills them.
+//! A stage is a row of the [`stage`] table and a file that plans its boxes; a [`LabBox`] is a
+//! child process with its allowance, its addresses and its log. [`up`] starts them in order and returns
+//! once all of them are ready; [`Lab::tend`] looks after them and answers what [`ask`] asks from another
+//! process; [`Lab::stop`] stops them in the reverse order; dropping a [`Lab`] kills them.
 //!
 //! What holds:
 //!
 //! - a box dies with the process that started it, even where that is killed with `kill -9`: it
-//!   stops when its standard input, a pipe held here, closes;
+//!   stops when its standard input, a pipe held here, closes, and a guard kills what is left at once;
 //! - a box is the leader of a process group, so that Ctrl-C at a terminal does not reach it;
+//! - a box uses no more than its [`Allowance`], where this machine lets control groups be made;
 //! - a directory holds one lab at a time.
 //!
 //! All calls block; from async code, use a blocking thread.
 
+mod allowance;
+mod box_plan;
+mod cgroup;
+mod component;
+mod control;
 mod directory_lock;
 mod error;
+mod guard;
+mod identity;
 mod lab;
 mod lab_box;
 mod log_file;
-mod single_box;
+mod network;
+mod plain_path;
+mod ports;
+mod process_usage;
+mod program;
+mod readiness;
+mod role_count;
+mod secret;
+mod site;
 pub mod stage;
+mod stage_plan;
+mod status;
 
+pub use allowance::{Allowance, Allowances, RoleAllowance};
+pub use cgroup::Usage;
+pub use control::{Answer, Asker, Request, ask};
 pub use error::LabError;
-pub use lab::{DataSet, Lab, Options, up};
+pub use lab::{DataSet, End, Lab, Options, up, up_unless};
 pub use lab_box::LabBox;
+pub use program::{PROGRAMS, Program, Source};
+pub use role_count::RoleCount;
 pub use stage::Stage;
+pub use status::{BoxStatus, EntranceStatus, LabStatus, Used};

@@ -1,10 +1,18 @@
 //! The stages of the reference service: their names, and what each adds to the one before.
 
+use crate::LabError;
 use crate::lab::Options;
-use crate::{LabBox, LabError, single_box};
+use crate::site::Site;
+use crate::stage_plan::StagePlan;
 
-/// Starts the boxes of a stage, in order; the first one is where traffic enters.
-pub(crate) type Start = fn(&Options) -> Result<Vec<LabBox>, LabError>;
+mod balanced;
+mod cached;
+mod separated;
+mod single_box;
+mod tiers;
+
+/// Plans the boxes of a stage.
+pub(crate) type Plan = fn(&Options, &mut Site) -> Result<StagePlan, LabError>;
 
 /// A scaling stage of the reference service.
 #[derive(Debug, Clone, Copy)]
@@ -19,21 +27,26 @@ pub struct Stage {
     pub adds: &'static [&'static str],
     /// The Cargo features that the program must be compiled with.
     pub features: &'static [&'static str],
-    start: Option<Start>,
+    /// What its boxes are for; none where it is not built yet.
+    pub roles: &'static [&'static str],
+    /// Those of its roles that can have several boxes.
+    pub countable: &'static [&'static str],
+    plan: Option<Plan>,
 }
 
 impl Stage {
     /// Tells whether the stage can be brought up.
     pub fn is_built(&self) -> bool {
-        self.start.is_some()
+        self.plan.is_some()
     }
 
-    /// Returns what starts the stage's boxes; an error where it is not built yet.
-    pub(crate) fn start(&self) -> Result<Start, LabError> {
-        self.start.ok_or_else(|| LabError::NotBuilt {
+    /// Returns what plans the stage's boxes, and what they are for; an error where it is not built yet.
+    pub(crate) fn plan(&self) -> Result<(Plan, &'static [&'static str]), LabError> {
+        let plan = self.plan.ok_or_else(|| LabError::NotBuilt {
             name: self.name,
-            built: names(|stage| stage.is_built()),
-        })
+            built: names(Stage::is_built),
+        })?;
+        Ok((plan, self.roles))
     }
 }
 
@@ -45,7 +58,9 @@ pub const STAGES: &[Stage] = &[
         users: "1-2",
         adds: &["one web server, one SQL database and the files, on one box"],
         features: &["stage-single-box"],
-        start: Some(single_box::start),
+        roles: single_box::ROLES,
+        countable: &[],
+        plan: Some(single_box::plan),
     },
     Stage {
         name: "separated",
@@ -58,7 +73,9 @@ pub const STAGES: &[Stage] = &[
             "a private network",
         ],
         features: &["stage-separated"],
-        start: None,
+        roles: separated::ROLES,
+        countable: &[],
+        plan: Some(separated::plan),
     },
     Stage {
         name: "balanced",
@@ -72,7 +89,9 @@ pub const STAGES: &[Stage] = &[
             "edge cache for static content",
         ],
         features: &["stage-balanced"],
-        start: None,
+        roles: balanced::ROLES,
+        countable: tiers::COUNTABLE,
+        plan: Some(balanced::plan),
     },
     Stage {
         name: "cached",
@@ -84,7 +103,9 @@ pub const STAGES: &[Stage] = &[
             "reads split from writes",
         ],
         features: &["stage-cached"],
-        start: None,
+        roles: cached::ROLES,
+        countable: tiers::COUNTABLE,
+        plan: Some(cached::plan),
     },
     Stage {
         name: "autoscaled",
@@ -96,7 +117,9 @@ pub const STAGES: &[Stage] = &[
             "automated operation",
         ],
         features: &["stage-autoscaled"],
-        start: None,
+        roles: &[],
+        countable: &[],
+        plan: None,
     },
     Stage {
         name: "partitioned",
@@ -110,7 +133,9 @@ pub const STAGES: &[Stage] = &[
             "old data moved to a warehouse",
         ],
         features: &["stage-partitioned"],
-        start: None,
+        roles: &[],
+        countable: &[],
+        plan: None,
     },
 ];
 
@@ -168,7 +193,7 @@ mod tests {
     #[test]
     fn a_later_stage_says_that_it_is_not_built() {
         let later = STAGES.iter().find(|stage| !stage.is_built()).unwrap();
-        let error = later.start().unwrap_err().to_string();
+        let error = later.plan().unwrap_err().to_string();
         assert!(error.contains("not built yet"), "{error}");
         assert!(error.contains("single-box"), "{error}");
     }

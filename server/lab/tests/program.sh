@@ -21,6 +21,7 @@ case "$mode" in
     garbage) echo "listening" >"$ready"; cat >/dev/null ;;
     stuck) announce; while :; do sleep 60; done ;;
     late-death) announce; sleep 0.3; echo "out of memory" >&2; exit 4 ;;
+    greedy) announce; sleep 0.3; all=$(head -c 200000000 /dev/zero | tr '\0' x); echo "${#all}" >&2 ;;
     slow-to-stop) announce; cat >/dev/null; sleep 1 ;;
     bad-stop) announce; cat >/dev/null; echo "could not close the store" >&2; exit 5 ;;
     *) announce; cat >/dev/null; echo "stopped" >&2 ;;

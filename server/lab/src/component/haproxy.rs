@@ -1,0 +1,266 @@
+//! A box that runs HAProxy: where traffic enters, and before the databases.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use rustix::process::Signal;
+
+use super::mariadb::GREETING;
+use super::replica;
+use crate::LabError;
+use crate::box_plan::{BoxPlan, Stop};
+use crate::identity::{Authority, Identity};
+use crate::plain_path::plain_path;
+use crate::program;
+use crate::readiness::Listening;
+use crate::secret::{private_directory, write_private};
+
+/// One of those that a balancer sends to.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    /// The box.
+    pub(crate) name: String,
+    /// Where it serves.
+    pub(crate) address: SocketAddr,
+}
+
+/// The balancer where traffic enters.
+#[derive(Debug)]
+pub(crate) struct Edge<'a> {
+    /// The name of the box.
+    pub(crate) name: &'a str,
+    /// What it is for.
+    pub(crate) role: &'static str,
+    /// Where TLS is spoken.
+    pub(crate) listen: SocketAddr,
+    /// Where HTTP is spoken in the clear, to send who comes on.
+    pub(crate) redirect: SocketAddr,
+    /// Where its statistics are, for people and for Prometheus.
+    pub(crate) statistics: SocketAddr,
+    /// Who it is.
+    pub(crate) identity: &'a Identity,
+    /// Those that it sends to.
+    pub(crate) servers: &'a [Server],
+    /// The path that they answer while they are well.
+    pub(crate) health_path: &'a str,
+}
+
+/// The balancer before databases, of which one at a time is sent to.
+pub(crate) struct Databases<'a> {
+    /// The name of the box.
+    pub(crate) name: &'a str,
+    /// What it is for.
+    pub(crate) role: &'static str,
+    /// Where it serves.
+    pub(crate) listen: SocketAddr,
+    /// Where its statistics are.
+    pub(crate) statistics: SocketAddr,
+    /// Those that it sends to, the usual first.
+    pub(crate) servers: &'a [Server],
+    /// Replicas, which are all sent to that are fit; none where there are none.
+    pub(crate) replicas: Option<Replicas<'a>>,
+}
+
+/// Replicas of a database, behind the same balancer.
+pub(crate) struct Replicas<'a> {
+    /// Where they are reached.
+    pub(crate) listen: SocketAddr,
+    /// Those that it sends to.
+    pub(crate) servers: &'a [Server],
+    /// Whose certificates the check trusts.
+    pub(crate) authority: &'a Authority,
+}
+
+impl Edge<'_> {
+    /// Plans the box.
+    pub(crate) fn plan(&self, directory: &Path) -> Result<BoxPlan, LabError> {
+        let both = &self.identity.both;
+        let mut text = common(self.statistics);
+        let _ = write!(
+            text,
+            r#"
+cache static
+    total-max-size 16
+    max-object-size 1000000
+    max-age 3600
+    process-vary on
+
+frontend public
+    bind {listen} ssl crt {crt} alpn h2,http/1.1 ssl-min-ver TLSv1.2
+    http-request set-header X-Forwarded-Proto https
+    http-request set-var(txn.static) bool(true) if {{ path_beg /static/ }}
+    http-request cache-use static if {{ var(txn.static) -m bool }}
+    http-response cache-store static if {{ var(txn.static) -m bool }}
+    http-response set-header Strict-Transport-Security max-age=31536000
+    default_backend web
+
+frontend in-the-clear
+    bind {redirect}
+    acl plain-host req.hdr(host) -m reg ^[A-Za-z0-9.-]+(:[0-9]+)?$
+    http-request deny deny_status 400 unless plain-host
+    http-request redirect location https://%[req.hdr(host),field(1,:)]:{port}%[pathq] code 308
+
+backend web
+    balance leastconn
+    option httpchk GET {health}
+    # What has not reached a server may be sent to another, and so may a read that one died over: it changes
+    # nothing. A write that one died over may have been done.
+    retry-on conn-failure empty-response
+    http-request disable-l7-retry unless {{ method GET HEAD }}
+    default-server check inter 500ms fall 2 rise 2 observe layer4 error-limit 3 on-error mark-down slowstart 2s
+"#,
+            listen = self.listen,
+            crt = both.display(),
+            redirect = self.redirect,
+            port = self.listen.port(),
+            health = self.health_path,
+        );
+        for server in self.servers {
+            let _ = writeln!(text, "    server {} {}", server.name, server.address);
+        }
+        plan(
+            self.name,
+            self.role,
+            directory,
+            &text,
+            self.listen,
+            self.statistics,
+        )
+    }
+}
+
+impl Databases<'_> {
+    /// Plans the box.
+    pub(crate) fn plan(&self, directory: &Path) -> Result<BoxPlan, LabError> {
+        let mut text = common(self.statistics);
+        let _ = write!(
+            text,
+            r#"
+listen sql
+    mode tcp
+    bind {listen}
+    timeout client 1h
+    timeout server 1h
+    option tcp-check
+    tcp-check connect
+    tcp-check expect rstring {GREETING}
+    # Whoever was sent to last is sent to until it fails: one that comes back does not take over.
+    stick-table type ip size 1
+    stick on dst
+    default-server check inter 500ms fall 2 rise 2 observe layer4 error-limit 3 on-error mark-down on-marked-down shutdown-sessions
+"#,
+            listen = self.listen,
+        );
+        for (index, server) in self.servers.iter().enumerate() {
+            let backup = if index == 0 { "" } else { " backup" };
+            let _ = writeln!(
+                text,
+                "    server {} {}{backup}",
+                server.name, server.address
+            );
+        }
+        if let Some(replicas) = &self.replicas {
+            let own = own_directory(self.name, directory)?;
+            let check = replica::check(&own, directory, replicas.authority)?;
+            text = text.replacen(
+                "global\n",
+                "global\n    external-check\n    insecure-fork-wanted\n",
+                1,
+            );
+            let _ = write!(
+                text,
+                r#"
+listen sql-replicas
+    mode tcp
+    bind {listen}
+    balance leastconn
+    timeout client 1h
+    timeout server 1h
+    # How far behind one is, it is asked; that takes a process, so not often: the service measures by itself.
+    option external-check
+    external-check path "/usr/sbin:/usr/bin:/sbin:/bin"
+    external-check command {check}
+    default-server check inter 2s fall 1 rise 1 on-marked-down shutdown-sessions
+"#,
+                listen = replicas.listen,
+                check = check.display(),
+            );
+            for server in replicas.servers {
+                let _ = writeln!(text, "    server {} {}", server.name, server.address);
+            }
+        }
+        let mut plan = plan(
+            self.name,
+            self.role,
+            directory,
+            &text,
+            self.listen,
+            self.statistics,
+        )?;
+        // Its clients are kept for hours: there is nothing to wait for.
+        plan.stop = Stop::Signal(Signal::TERM);
+        Ok(plan)
+    }
+}
+
+/// What both have: limits, time limits, statistics.
+fn common(statistics: SocketAddr) -> String {
+    format!(
+        r#"global
+    log stderr format raw local0 notice
+    hard-stop-after 10s
+
+defaults
+    mode http
+    log global
+    option dontlognull
+    option redispatch 1
+    retries 3
+    timeout connect 1s
+    timeout queue 5s
+    timeout check 2s
+    timeout http-request 30s
+    timeout http-keep-alive 5m
+    timeout client 5m
+    timeout server 30s
+
+frontend statistics
+    bind {statistics}
+    http-request use-service prometheus-exporter if {{ path /metrics }}
+    stats enable
+    stats uri /
+    stats refresh 5s
+"#
+    )
+}
+
+fn own_directory(name: &str, directory: &Path) -> Result<PathBuf, LabError> {
+    let own = plain_path(directory)?.join(name);
+    private_directory(&own).map_err(|source| LabError::Directory {
+        path: own.clone(),
+        source,
+    })?;
+    Ok(own)
+}
+
+fn plan(
+    name: &str,
+    role: &'static str,
+    directory: &Path,
+    settings: &str,
+    listen: SocketAddr,
+    statistics: SocketAddr,
+) -> Result<BoxPlan, LabError> {
+    let program = program::HAPROXY.find()?;
+    let file = own_directory(name, directory)?.join("haproxy.cfg");
+    write_private(&file, settings)?;
+    let mut listening = Listening::at(listen);
+    listening.admin = Some(statistics);
+    let mut plan = BoxPlan::program(name, role, program, listening)
+        .with(["-db", "-f"])
+        .with([file]);
+    // Ends what is in flight first.
+    plan.stop = Stop::Signal(Signal::USR1);
+    Ok(plan)
+}

@@ -1,0 +1,82 @@
+//! A box that runs Redis: a cache that forgets what is read least, and that speaks TLS to who knows its password.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::LabError;
+use crate::box_plan::BoxPlan;
+use crate::identity::Authority;
+use crate::plain_path::plain_path;
+use crate::program;
+use crate::readiness::Listening;
+use crate::secret::{private_directory, secret, write_private};
+
+/// A cache on a box of its own.
+#[derive(Debug)]
+pub(crate) struct Redis<'a> {
+    /// The name of the box.
+    pub(crate) name: &'a str,
+    /// What it is for.
+    pub(crate) role: &'static str,
+    /// Where it serves.
+    pub(crate) listen: SocketAddr,
+    /// The memory of its box, in bytes; none where that is not bounded.
+    pub(crate) memory_bytes: Option<u64>,
+}
+
+/// What it holds at most where its box is not bounded, in bytes.
+const MEMORY_BYTES: u64 = 256 << 20;
+
+impl Redis<'_> {
+    /// Plans the box; returns with it the URL by which it is reached.
+    pub(crate) fn plan(
+        &self,
+        directory: &Path,
+        authority: &Authority,
+    ) -> Result<(BoxPlan, String), LabError> {
+        let program = program::REDIS.find()?;
+        let own = plain_path(directory)?.join(self.name);
+        private_directory(&own).map_err(|source| LabError::Directory {
+            path: own.clone(),
+            source,
+        })?;
+        let identity = authority.issue(self.name, &[self.listen.ip()])?;
+        let password = secret(directory, "cache-password")?;
+        // What is stored takes room beside itself: fragments, and the buffers of who reads it.
+        let memory_bytes = self.memory_bytes.map_or(MEMORY_BYTES, |bytes| bytes / 2);
+        let settings = own.join("redis.conf");
+        write_private(
+            &settings,
+            &format!(
+                "bind {ip}\n\
+                 port 0\n\
+                 tls-port {port}\n\
+                 tls-ca-cert-file {ca}\n\
+                 tls-cert-file {certificate}\n\
+                 tls-key-file {key}\n\
+                 tls-auth-clients no\n\
+                 requirepass {password}\n\
+                 dir {own}\n\
+                 maxmemory {memory_bytes}\n\
+                 maxmemory-policy allkeys-lru\n\
+                 save \"\"\n\
+                 appendonly no\n\
+                 tcp-backlog 1024\n",
+                ip = self.listen.ip(),
+                port = self.listen.port(),
+                ca = identity.ca.display(),
+                certificate = identity.certificate.display(),
+                key = identity.key.display(),
+                own = own.display(),
+            ),
+        )?;
+        let plan = BoxPlan::program(self.name, self.role, program, Listening::at(self.listen))
+            .with([settings]);
+        let url = format!(
+            "rediss://:{password}@{}/0?ca={}",
+            self.listen,
+            identity.ca.display()
+        );
+        Ok((plan, url))
+    }
+}

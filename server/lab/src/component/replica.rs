@@ -1,0 +1,133 @@
+//! A replica of the SQL database: it follows the primary, whoever that is, and takes no writes.
+
+use std::fs::{self, Permissions};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::mariadb::{Files, MariaDb, init_file};
+use crate::LabError;
+use crate::box_plan::BoxPlan;
+use crate::identity::Authority;
+use crate::program;
+use crate::secret::{secret, write_private};
+
+/// The account that a replica follows by.
+const ACCOUNT: &str = "replica";
+
+/// The account that asks a replica how far behind it is.
+const MONITOR: &str = "monitor";
+
+/// What the primary's servers need, to be followed: a log of what was written that is the same on each, so that a
+/// replica of one that is lost goes on with the other.
+pub(crate) const FOLLOWED: &str = "server-id=1\n\
+    log-bin=binlog\n\
+    log-slave-updates=ON\n\
+    wsrep-gtid-mode=ON\n\
+    wsrep-gtid-domain-id=1\n";
+
+/// The statements, one a line, that make the accounts: they are the primary's, and come to the replicas with all else.
+pub(crate) fn accounts_sql(directory: &Path) -> Result<String, LabError> {
+    Ok(format!(
+        "CREATE USER IF NOT EXISTS {ACCOUNT}@'%' IDENTIFIED BY '{}' REQUIRE SSL;\n\
+         GRANT REPLICATION SLAVE ON *.* TO {ACCOUNT}@'%';\n\
+         CREATE USER IF NOT EXISTS {MONITOR}@'%' IDENTIFIED BY '{}' REQUIRE SSL;\n\
+         GRANT REPLICA MONITOR ON *.* TO {MONITOR}@'%';\n",
+        secret(directory, "sql-replica")?,
+        secret(directory, "sql-monitor")?,
+    ))
+}
+
+/// A replica, before it is started.
+#[derive(Debug)]
+pub(crate) struct Replica<'a> {
+    /// The database that it is.
+    pub(crate) own: MariaDb<'a>,
+    /// Its number among all servers, from 1.
+    pub(crate) number: u32,
+    /// Its zone.
+    pub(crate) zone: &'static str,
+    /// Where the primary answers.
+    pub(crate) primary: SocketAddr,
+}
+
+impl Replica<'_> {
+    /// Plans the box. It begins with nothing and is sent everything from the first statement on.
+    pub(crate) fn plan(&self, authority: &Authority) -> Result<BoxPlan, LabError> {
+        let more = format!(
+            "server-id={}\n\
+             read-only=ON\n\
+             skip-slave-start\n\
+             relay-log=relay\n\
+             slave-parallel-threads=2\n\
+             slave-parallel-mode=optimistic\n",
+            1 + self.number
+        );
+        let files = self.own.write(authority, &more)?;
+        let follow = self.follow(&files)?;
+        let mut plan = self.own.alone(&files, init_file(&follow))?;
+        plan.zone = Some(self.zone);
+        Ok(plan)
+    }
+
+    /// The file of the statements that have it follow the primary.
+    fn follow(&self, files: &Files) -> Result<PathBuf, LabError> {
+        let path = files.own.join("follow.sql");
+        let text = format!(
+            "CHANGE MASTER TO MASTER_HOST='{}', MASTER_PORT={}, MASTER_USER='{ACCOUNT}', MASTER_PASSWORD='{}', \
+             MASTER_SSL=1, MASTER_SSL_CA='{}', MASTER_SSL_VERIFY_SERVER_CERT=1, MASTER_USE_GTID=slave_pos, \
+             MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1;\n\
+             START SLAVE;\n",
+            self.primary.ip(),
+            self.primary.port(),
+            secret(self.own.directory, "sql-replica")?,
+            files.identity.ca.display(),
+        );
+        write_private(&path, &text)?;
+        Ok(path)
+    }
+}
+
+/// What asks a replica whether it is fit to be read: not further behind than this, in seconds.
+const LAG_MOST_S: u32 = 2;
+
+/// The command by which a balancer checks a replica, with its address in the environment as HAProxy gives it.
+///
+/// One that has lost the primary does not know how far behind it is, and is not read.
+pub(crate) fn check(
+    own: &Path,
+    directory: &Path,
+    authority: &Authority,
+) -> Result<PathBuf, LabError> {
+    let client = program::MARIADB.find()?;
+    let account = own.join("monitor.cnf");
+    write_private(
+        &account,
+        &format!(
+            "[client]\nuser={MONITOR}\npassword={}\nssl-ca={}\nssl-verify-server-cert\nconnect-timeout=1\n",
+            secret(directory, "sql-monitor")?,
+            authority.certificate().display()
+        ),
+    )?;
+    let script = own.join("replica-lag.sh");
+    write_private(
+        &script,
+        &format!(
+            "#!/bin/sh\n\
+             status=$({client} --defaults-file={account} --host=\"$HAPROXY_SERVER_ADDR\" --port=\"$HAPROXY_SERVER_PORT\" \
+             --execute='SHOW SLAVE STATUS\\G') || exit 1\n\
+             lag=$(printf '%s\\n' \"$status\" | sed -n 's/^ *Seconds_Behind_Master: //p')\n\
+             case $lag in '' | *[!0-9]*) exit 1 ;; esac\n\
+             [ \"$lag\" -le {LAG_MOST_S} ]\n",
+            client = client.display(),
+            account = account.display(),
+        ),
+    )?;
+    fs::set_permissions(&script, Permissions::from_mode(0o700)).map_err(|source| {
+        LabError::Directory {
+            path: script.clone(),
+            source,
+        }
+    })?;
+    Ok(script)
+}

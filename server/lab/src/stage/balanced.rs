@@ -1,0 +1,68 @@
+//! The stage `balanced`: a balancer, web and application servers in two zones, and a database that survives the
+//! loss of one.
+
+use super::tiers::{Backend, Backends, Tiers};
+use crate::LabError;
+use crate::component::haproxy::Databases;
+use crate::component::{mariadb, object_store};
+use crate::lab::Options;
+use crate::site::{Site, port};
+use crate::stage_plan::StagePlan;
+
+/// What the boxes are for.
+pub(super) const ROLES: &[&str] = &[
+    "balancer",
+    "web",
+    "app",
+    "sql-balancer",
+    "sql",
+    "arbitrator",
+    "files",
+];
+
+/// Plans the boxes.
+pub(super) fn plan(options: &Options, site: &mut Site) -> Result<StagePlan, LabError> {
+    let directory = &options.directory;
+    let mut tiers = Tiers::new(options, site)?;
+
+    let sql_listen = tiers.site.private("sql-balancer", port::SQL)?;
+    let databases = tiers.databases(sql_listen, false)?;
+    let sql_balancer = Databases {
+        name: "sql-balancer",
+        role: "sql-balancer",
+        listen: sql_listen,
+        statistics: tiers.site.private("sql-balancer", port::ADMIN)?,
+        servers: &databases.servers,
+        replicas: None,
+    };
+    tiers.sends_to("sql-balancer", &databases.servers);
+    let (files, files_place) = object_store::plan("files", "files", directory, tiers.site)?;
+
+    let backends = Backends {
+        store: Backend {
+            url: mariadb::url(sql_listen, directory, &tiers.authority)?,
+            address: sql_listen,
+        },
+        cache: None,
+        replicas: None,
+        files: &files_place,
+    };
+    let (mut apps, app_servers) = tiers.applications("balanced", &backends)?;
+    let (webs, web_servers) = tiers.web_servers(&app_servers)?;
+    let (balancer, entrance) = tiers.balancer(&web_servers)?;
+
+    let mut data = databases.others;
+    data.push(sql_balancer.plan(directory)?);
+    let others = apps.split_off(1);
+    let front = others.into_iter().chain(webs).chain([balancer]);
+    Ok(StagePlan {
+        waves: vec![
+            vec![databases.first, databases.arbitrator, files],
+            data,
+            apps,
+            front.collect(),
+        ],
+        entrance,
+        flows: tiers.flows,
+    })
+}

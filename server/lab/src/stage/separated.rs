@@ -1,0 +1,65 @@
+//! The stage `separated`: database and files on boxes of their own, in a private network; TLS at the edge.
+
+use super::tiers;
+use crate::LabError;
+use crate::component::mariadb::{self, MariaDb};
+use crate::component::object_store;
+use crate::component::service::Service;
+use crate::identity::Authority;
+use crate::lab::Options;
+use crate::network::Flow;
+use crate::site::{Site, port};
+use crate::stage_plan::{Entrance, StagePlan};
+
+/// What the boxes are for.
+pub(super) const ROLES: &[&str] = &["web", "sql", "files"];
+
+/// Plans the boxes.
+pub(super) fn plan(options: &Options, site: &mut Site) -> Result<StagePlan, LabError> {
+    let authority = Authority::new(&options.directory)?;
+    let sql = MariaDb {
+        name: "sql",
+        role: "sql",
+        listen: site.private("sql", port::SQL)?,
+        known_as: None,
+        directory: &options.directory,
+        tuning: tiers::tuning(options),
+    };
+    let sql_address = sql.listen;
+    let store_url = mariadb::url(sql.listen, &options.directory, &authority)?;
+    let sql = sql.plan(&authority)?;
+    let (files, files_place) = object_store::plan("files", "files", &options.directory, site)?;
+    let (listen, redirect) = (
+        site.public("web", port::HTTPS)?,
+        site.public("web", port::HTTP)?,
+    );
+    let identity = authority.issue("web", &[listen.ip()])?;
+    let web = Service {
+        name: "web",
+        role: "web",
+        stage: "separated",
+        listen,
+        admin: site.private("web", port::ADMIN)?,
+        store_url: Some(store_url),
+        files: Some(&files_place),
+        cache_url: None,
+        replica_url: None,
+        identity: Some(&identity),
+        redirect: Some(redirect),
+    };
+    let flows = vec![
+        Flow::from_outside(listen),
+        Flow::from_outside(redirect),
+        Flow::between("web", sql_address),
+        Flow::between("web", files_place.address),
+    ];
+    Ok(StagePlan {
+        flows,
+        waves: vec![vec![sql, files], vec![web.plan(options)]],
+        entrance: Entrance {
+            name: "web".to_owned(),
+            ca: Some(authority.certificate()),
+            redirect: Some(redirect),
+        },
+    })
+}

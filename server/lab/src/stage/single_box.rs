@@ -1,0 +1,37 @@
+//! The stage `single-box`: one process that serves HTTP, with its database and files beside it.
+
+use crate::LabError;
+use crate::component::service::Service;
+use crate::lab::Options;
+use crate::network::Flow;
+use crate::site::{Site, port};
+use crate::stage_plan::{Entrance, StagePlan};
+
+/// What the boxes are for.
+pub(super) const ROLES: &[&str] = &["web"];
+
+/// Plans the one box.
+pub(super) fn plan(options: &Options, site: &mut Site) -> Result<StagePlan, LabError> {
+    let web = Service {
+        name: "web",
+        role: "web",
+        stage: "single-box",
+        listen: site.public("web", port::HTTP)?,
+        admin: site.private("web", port::ADMIN)?,
+        store_url: None,
+        files: None,
+        cache_url: None,
+        replica_url: None,
+        identity: None,
+        redirect: None,
+    };
+    let flows = vec![Flow::from_outside(web.listen)];
+    Ok(StagePlan {
+        flows,
+        waves: vec![vec![web.plan(options)]],
+        entrance: Entrance {
+            name: "web".to_owned(),
+            ..Entrance::default()
+        },
+    })
+}

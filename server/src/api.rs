@@ -14,7 +14,7 @@ use crate::problem::Problem;
 use crate::store::Store;
 
 mod answer;
-mod asset;
+pub(crate) mod asset;
 mod extract;
 mod feed;
 mod following;
@@ -36,6 +36,8 @@ const PHOTOS_INSIDE: usize = 16;
 pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) files: Arc<dyn Files>,
+    /// Whether static assets are read from there too.
+    pub(crate) assets_in_files: bool,
     pub(crate) passwords: Passwords,
     pub(crate) photos_processed: Arc<Semaphore>,
     pub(crate) photos_inside: Semaphore,
@@ -51,6 +53,7 @@ impl App {
         Self {
             store,
             files,
+            assets_in_files: config.assets_in_files,
             passwords: Passwords::new(),
             photos_processed: Arc::new(Semaphore::new(PHOTOS_PROCESSED)),
             photos_inside: Semaphore::new(PHOTOS_INSIDE),

@@ -1,4 +1,4 @@
-//! The users' files, behind one trait: a folder now, an object store at a later stage.
+//! The users' files, behind one trait: a folder, or an object store.
 
 use std::fmt;
 use std::io;
@@ -6,9 +6,15 @@ use std::io;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+#[cfg(test)]
+pub(crate) mod contract;
 mod local;
+mod resolver;
+#[cfg(feature = "s3")]
+mod s3;
 
 pub use local::LocalFiles;
+pub use resolver::resolve;
 
 /// A place for files under keys.
 ///
@@ -69,6 +75,9 @@ pub enum FilesError {
     /// The disk is full; nothing was stored.
     #[error("no room to store the file")]
     Full,
+    /// The place can't be used as it was named.
+    #[error("{0}")]
+    InvalidUrl(String),
     /// Not a key.
     #[error("`{0}` is not the key of a file; use a-z, 0-9, `-`, `_`, `.` and `/`")]
     InvalidKey(String),

@@ -1,6 +1,7 @@
 //! The reference service, from one box to tens of millions of users.
 
 mod api;
+pub mod cache;
 pub mod config;
 pub mod data_set;
 pub mod files;
@@ -16,5 +17,5 @@ mod telemetry;
 mod token;
 
 pub use api::paths;
-pub use config::Config;
-pub use serve::{ServeError, Server, start, start_with};
+pub use config::{Config, TlsFiles};
+pub use serve::{EdgeError, ServeError, Server, start, start_with};

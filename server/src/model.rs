@@ -123,6 +123,15 @@ pub struct NewSession {
     pub expires_at: Timestamp,
 }
 
+/// A session that has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveSession {
+    /// Who is logged in.
+    pub user: UserId,
+    /// When the session ends by itself.
+    pub expires_at: Timestamp,
+}
+
 /// A post with its author's handle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Post {

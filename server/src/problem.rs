@@ -183,8 +183,12 @@ mod tests {
 
     #[test]
     fn unavailable_says_when_to_try_again() {
-        let response = Problem::unavailable("busy").into_response();
-        assert_eq!(response.headers()[RETRY_AFTER], RETRY_AFTER_S);
-        assert_eq!(response.headers()[CONTENT_TYPE], MEDIA_TYPE);
+        let of_the_store = StoreError::Unavailable("failover".to_owned());
+        for problem in [Problem::unavailable("busy"), of_the_store.into()] {
+            let response = problem.into_response();
+            assert_eq!(response.status(), 503);
+            assert_eq!(response.headers()[RETRY_AFTER], RETRY_AFTER_S);
+            assert_eq!(response.headers()[CONTENT_TYPE], MEDIA_TYPE);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -11,14 +12,21 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::{self, App};
+use crate::cache::CacheError;
 use crate::config::Config;
-use crate::files::{Files, FilesError, LocalFiles};
-use crate::store::{Store, StoreError};
+use crate::files::FilesError;
+use crate::store::{CacheOptions, CachedStore, SplitOptions, SplitStore, Store, StoreError};
 use crate::telemetry::{self, Requests};
 use crate::{data_set, markdown, password};
 
+mod edge;
 mod listener;
+mod redirect;
+#[cfg(feature = "tls")]
+mod tls;
 
+pub use edge::EdgeError;
+use edge::{Edge, Plain, Tls};
 use listener::Listener;
 
 /// How many connections may wait to be accepted. The kernel lowers it to `net.core.somaxconn`,
@@ -33,9 +41,12 @@ pub struct Server {
     pub address: SocketAddr,
     /// Where it listens for `/metrics` and `/debug/pprof`.
     pub admin_address: Option<SocketAddr>,
+    /// Where it listens for plain HTTP that is sent on to TLS.
+    pub redirect_address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     stop_admin: watch::Sender<bool>,
     main: JoinHandle<()>,
+    redirect: Option<JoinHandle<()>>,
     admin: Option<JoinHandle<()>>,
     store: Arc<dyn Store>,
 }
@@ -52,10 +63,16 @@ pub enum ServeError {
         /// What went wrong.
         source: io::Error,
     },
+    /// TLS can't be spoken.
+    #[error(transparent)]
+    Edge(#[from] EdgeError),
     /// The store failed.
     #[error("could not open the store: {0}")]
     Store(#[from] StoreError),
-    /// The folder of the users' files failed.
+    /// The cache could not be used as it was named.
+    #[error("could not use the cache: {0}")]
+    Cache(#[from] CacheError),
+    /// The place of the users' files failed.
     #[error(transparent)]
     Files(#[from] FilesError),
     /// The data set's password could not be hashed.
@@ -75,8 +92,35 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`] says what could not be had.
 pub async fn start(config: Config) -> Result<Server, ServeError> {
-    let store = crate::store::resolve(&config.store_url).await?;
+    let store = compose(&config).await?;
     start_with(config, store).await
+}
+
+/// Puts together what the service reads from and writes to: the store, its replicas, a cache in front.
+async fn compose(config: &Config) -> Result<Arc<dyn Store>, ServeError> {
+    let cache = config.cache_url.as_deref().map(crate::cache::resolve);
+    let cache = cache.transpose()?;
+    let mut store = crate::store::resolve(&config.store_url).await?;
+    let namespace = &config.cache.namespace;
+    if !config.replica_urls.is_empty() {
+        let replicas = config.replica_urls.iter();
+        let replicas = replicas.map(|url| crate::store::resolve_replica(url));
+        let options = SplitOptions {
+            lag_max: config.replica_lag_max,
+            namespace: namespace.clone(),
+            ..SplitOptions::default()
+        };
+        let replicas = replicas.collect::<Result<_, _>>()?;
+        store = Arc::new(SplitStore::new(store, replicas, cache.clone(), options));
+    }
+    if let Some(cache) = cache {
+        let options = CacheOptions {
+            settling: config.replica_lag_max + Duration::from_secs(1),
+            ..config.cache.clone()
+        };
+        store = Arc::new(CachedStore::new(store, cache, options));
+    }
+    Ok(store)
 }
 
 /// Starts the service on a store that is open already; the URL in `config` is not looked at.
@@ -85,10 +129,18 @@ pub async fn start(config: Config) -> Result<Server, ServeError> {
 /// As [`start`].
 pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server, ServeError> {
     raise_file_limit();
+    let tls = config.tls.as_ref().map(Tls::read).transpose()?;
+    if tls.is_none() && config.redirect_listen.is_some() {
+        return Err(EdgeError::NothingToRedirectTo.into());
+    }
     // Bound first: that a port is taken is best known before a data set has been loaded.
     let listener = bind(config.listen)?;
+    let redirect_listener = config.redirect_listen.map(bind).transpose()?;
     let admin_listener = config.admin.map(bind).transpose()?;
-    let files: Arc<dyn Files> = Arc::new(LocalFiles::open(&config.files_dir)?);
+    let files = crate::files::resolve(&config.files_url)?;
+    if config.assets_in_files {
+        api::asset::publish(&*files).await?;
+    }
     if let Some(data_set) = &config.data_set {
         let hash = password::hash(data_set::PASSWORD)?;
         let content = data_set.content(hash, markdown::render)?;
@@ -102,38 +154,64 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     let (stop, stopped) = watch::channel(false);
     let (stop_admin, admin_stopped) = watch::channel(false);
 
-    let listening = |listener: TcpListener, router: Router, requests, stopped| {
-        let address = listener.local_addr().map_err(|source| ServeError::Listen {
-            address: config.listen,
-            source,
-        })?;
-        let listener = Listener {
-            listener,
-            router,
-            requests,
-            idle_timeout: config.idle_timeout,
-            shutdown_grace: config.shutdown_grace,
-        };
-        Ok::<_, ServeError>((address, tokio::spawn(listener.run(stopped))))
-    };
+    let address = address_of(&listener, config.listen)?;
+    let mut redirect = None;
+    let mut redirect_address = None;
+    if let (Some(listener), Some(listen)) = (redirect_listener, config.redirect_listen) {
+        redirect_address = Some(address_of(&listener, listen)?);
+        let router = redirect::router(address.port());
+        redirect = Some(run(&config, listener, Plain, router, None, stopped.clone()));
+    }
     let mut admin = None;
     let mut admin_address = None;
-    if let Some(listener) = admin_listener {
+    if let (Some(listener), Some(listen)) = (admin_listener, config.admin) {
         telemetry::prime_profiler();
+        admin_address = Some(address_of(&listener, listen)?);
         let router = telemetry::admin::router(requests.clone(), store.clone());
-        let (address, task) = listening(listener, router, None, admin_stopped)?;
-        admin_address = Some(address);
-        admin = Some(task);
+        admin = Some(run(&config, listener, Plain, router, None, admin_stopped));
     }
-    let (address, main) = listening(listener, api::router(app), Some(requests), stopped)?;
+    let (router, requests) = (api::router(app), Some(requests));
+    let main = match tls {
+        None => run(&config, listener, Plain, router, requests, stopped),
+        Some(tls) => run(&config, listener, tls, router, requests, stopped),
+    };
     Ok(Server {
         address,
         admin_address,
+        redirect_address,
         stop,
         stop_admin,
         main,
+        redirect,
         admin,
         store,
+    })
+}
+
+/// Serves the connections of a listener, in a task of its own.
+fn run<E: Edge>(
+    config: &Config,
+    listener: TcpListener,
+    edge: E,
+    router: Router,
+    requests: Option<Arc<Requests>>,
+    stopped: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let listener = Listener {
+        listener,
+        edge,
+        router,
+        requests,
+        idle_timeout: config.idle_timeout,
+        shutdown_grace: config.shutdown_grace,
+    };
+    tokio::spawn(listener.run(stopped))
+}
+
+fn address_of(listener: &TcpListener, listen: SocketAddr) -> Result<SocketAddr, ServeError> {
+    listener.local_addr().map_err(|source| ServeError::Listen {
+        address: listen,
+        source,
     })
 }
 
@@ -158,6 +236,10 @@ impl Server {
                 .await
                 .map_err(|error| ServeError::Ended(error.to_string())),
         };
+        if let Some(redirect) = &mut self.redirect {
+            // It was told to stop together with the first.
+            let _ = redirect.await;
+        }
         self.stop_admin.send_replace(true);
         if let Some(admin) = &mut self.admin {
             // A profile may be under way; nobody waits for it.

@@ -7,22 +7,30 @@ use async_trait::async_trait;
 
 use crate::data_set::{Content, Loaded};
 use crate::model::{
-    Credentials, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId, Timestamp,
-    TokenDigest, User, UserId,
+    Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
+    Timestamp, TokenDigest, User, UserId,
 };
 
+mod cached;
 #[cfg(test)]
 pub(crate) mod contract;
 mod memory;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod resolver;
+mod shared;
+mod split;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(test)]
+mod watched;
 mod write_stats;
 
+pub use cached::{CacheContent, CacheOptions, CacheStats, CachedStore, LayerStats, UpdatePolicy};
 pub use memory::MemoryStore;
-pub use resolver::resolve;
+pub use resolver::{resolve, resolve_replica};
+pub use shared::Shared;
+pub use split::{ReplicaStats, SplitOptions, SplitStore};
 pub use write_stats::{BATCH_SIZE_BOUNDS, WriteStats};
 
 /// A relational store.
@@ -47,7 +55,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     async fn create_session(&self, new: NewSession) -> Result<(), StoreError>;
 
     /// Finds whose session it is. `NotFound` where the token is unknown or has expired by `now`.
-    async fn session(&self, token: &TokenDigest, now: Timestamp) -> Result<UserId, StoreError>;
+    async fn session(&self, token: &TokenDigest, now: Timestamp)
+    -> Result<LiveSession, StoreError>;
 
     /// Ends a session. Ending one that does not exist is no error.
     async fn delete_session(&self, token: &TokenDigest) -> Result<(), StoreError>;
@@ -86,6 +95,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Makes one user follow another no longer. Doing so where they did not is no error.
     async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<(), StoreError>;
 
+    /// Lists whom a user follows, by number, at most `limit` of them. Nobody for an unknown user.
+    async fn followees(&self, user: UserId, limit: u32) -> Result<Vec<UserId>, StoreError>;
+
     /// Lists the posts of all whom a user follows, newest first. `NotFound` where the user is
     /// unknown.
     async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError>;
@@ -110,7 +122,63 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// What has been written so far.
     fn write_stats(&self) -> WriteStats;
+
+    /// Writes down that `origin`, a number that a process draws for itself, has come to beat
+    /// `number`, and forgets the beats of origins that have been silent for a day. A replica that shows
+    /// a beat shows all that was written before it.
+    async fn beat(&self, origin: i64, number: i64, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Finds the newest beat of an origin that is visible here.
+    async fn newest_beat(&self, origin: i64) -> Result<Option<i64>, StoreError>;
+
+    /// As [`post`](Self::post), shared with other readers where the store keeps it in memory.
+    async fn shared_post(&self, id: PostId) -> Result<Arc<Shared<Post>>, StoreError> {
+        self.post(id).await.map(Shared::new)
+    }
+
+    /// As [`user`](Self::user), shared with other readers where the store keeps it in memory.
+    async fn shared_user(&self, id: UserId) -> Result<Arc<Shared<User>>, StoreError> {
+        self.user(id).await.map(Shared::new)
+    }
+
+    /// As [`posts_by`](Self::posts_by), shared with other readers of the same page where the store
+    /// keeps it in memory.
+    async fn shared_posts_by(
+        &self,
+        author: UserId,
+        page: Page,
+    ) -> Result<Arc<Shared<Vec<Post>>>, StoreError> {
+        self.posts_by(author, page).await.map(Shared::new)
+    }
+
+    /// As [`feed`](Self::feed), shared with other readers of the same page where the store keeps it
+    /// in memory.
+    async fn shared_feed(
+        &self,
+        user: UserId,
+        page: Page,
+    ) -> Result<Arc<Shared<Vec<Post>>>, StoreError> {
+        self.feed(user, page).await.map(Shared::new)
+    }
+
+    /// What the cache in front of the store has done, where there is one.
+    fn cache_stats(&self) -> Option<CacheStats> {
+        None
+    }
+
+    /// How the replicas behind the store are doing, where there are any.
+    fn replica_stats(&self) -> Vec<ReplicaStats> {
+        Vec::new()
+    }
+
+    /// How many reads the primary was asked for where there are replicas.
+    fn primary_reads(&self) -> u64 {
+        0
+    }
 }
+
+/// How long the beats of a silent origin are kept, in milliseconds.
+const BEATS_KEPT_MS: i64 = 24 * 3_600 * 1_000;
 
 /// Why a store did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -9,4 +9,4 @@ mod profile_proto;
 mod requests;
 
 pub(crate) use cpu_profile::prime as prime_profiler;
-pub(crate) use requests::Requests;
+pub(crate) use requests::{Requests, StoreWait};

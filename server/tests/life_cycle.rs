@@ -67,7 +67,7 @@ async fn a_port_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut config = Config::new("memory:", folder.path());
+    let mut config = Config::new("memory:", format!("file:{}", folder.path().display()));
     config.listen = address;
     let error = start(config).await.unwrap_err();
     assert!(matches!(error, ServeError::Listen { .. }));
@@ -77,7 +77,10 @@ async fn a_port_that_is_taken_is_named() {
 #[tokio::test]
 async fn an_unknown_store_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config::new("oracle://root:hunter2@h/d", folder.path());
+    let config = Config::new(
+        "oracle://root:hunter2@h/d",
+        format!("file:{}", folder.path().display()),
+    );
     let error = start(config).await.unwrap_err().to_string();
     assert!(!error.contains("hunter2"), "{error}");
 }

@@ -78,7 +78,7 @@ async fn no_file_stays_that_nothing_points_to() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(FailingStore::default());
     let service = service_with(store.clone(), |config| {
-        config.files_dir = folder.path().to_owned();
+        config.files_url = format!("file:{}", folder.path().display());
     })
     .await;
     let files = || {

@@ -12,7 +12,10 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
     let client = reqwest::Client::new();
     let mut token = String::new();
     for round in 1..=2 {
-        let mut config = Config::new(&*url, folder.path().join("files"));
+        let mut config = Config::new(
+            &*url,
+            format!("file:{}", folder.path().join("files").display()),
+        );
         config.data_set = Some(DataSet {
             users: 30,
             posts: 200,

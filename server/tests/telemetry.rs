@@ -26,7 +26,7 @@ fn parse(text: &str) -> BTreeMap<String, f64> {
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').unwrap();
-            assert!(["counter", "gauge", "histogram"].contains(&kind));
+            assert!(["counter", "gauge", "histogram", "summary"].contains(&kind));
             assert!(
                 types.insert(name.to_owned(), kind).is_none(),
                 "{name} twice"
@@ -116,6 +116,8 @@ async fn each_request_is_counted_once() {
         "process_resident_memory_bytes",
         "process_open_fds",
         "store_write_batch_size_count",
+        "component_wait_seconds_sum{component=\"store\"}",
+        "component_wait_seconds_count{component=\"store\"}",
     ] {
         assert!(samples[name] > 0.0, "{name}");
     }
@@ -308,4 +310,50 @@ fn varint(raw: &mut &[u8]) -> u64 {
         }
     }
     number
+}
+
+#[tokio::test]
+async fn a_cache_and_replicas_are_counted() {
+    use tenfold_server::cache::MemoryCache;
+    use tenfold_server::store::{
+        CacheOptions, CachedStore, MemoryStore, SplitOptions, SplitStore, Store,
+    };
+
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let cache = Arc::new(MemoryCache::default());
+    let replicas: Vec<Arc<dyn Store>> = vec![store.clone(), Arc::new(MemoryStore::default())];
+    let split = SplitStore::new(store, replicas, None, SplitOptions::default());
+    let options = CacheOptions {
+        staleness: Duration::from_secs(600),
+        ..CacheOptions::default()
+    };
+    let service = service_with(
+        Arc::new(CachedStore::new(Arc::new(split), cache, options)),
+        |_| {},
+    )
+    .await;
+    let (_, token) = service.user("ada").await;
+    let post = service.post_by(&token, "hello").await;
+    for _ in 0..5 {
+        let read = service
+            .get(&format!("/v1/posts/{post}"))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(read.status(), 200);
+    }
+    let text = service.admin("/metrics").send().await.unwrap();
+    let samples = parse(&text.text().await.unwrap());
+    // The session, once, and the post.
+    assert_eq!(samples["tenfold_cache_misses_total{layer=\"local\"}"], 2.0);
+    assert_eq!(samples["tenfold_cache_hits_total{layer=\"local\"}"], 4.0);
+    assert_eq!(samples["tenfold_cache_misses_total{layer=\"shared\"}"], 2.0);
+    assert_eq!(samples["tenfold_cache_fills_total{layer=\"shared\"}"], 2.0);
+    assert_eq!(samples["tenfold_cache_write_behind_lost_total"], 0.0);
+    assert!(samples["tenfold_cache_loads_total"] >= 2.0);
+    assert!(samples["tenfold_cache_local_bytes"] > 0.0);
+    // The second shows no beat, ever.
+    assert_eq!(samples["tenfold_replica_in_use{replica=\"2\"}"], 0.0);
+    assert!(!samples.contains_key("tenfold_replica_lag_seconds{replica=\"2\"}"));
+    assert!(samples["tenfold_primary_reads_total"] <= 2.0);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, StatusCode};
@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::problem::Problem;
 use crate::store::StoreError;
+use crate::telemetry::StoreWait;
 
 /// What a handler answers.
 pub(super) type Answer = Result<Response, Problem>;
@@ -37,13 +38,14 @@ impl Timing {
 
     /// Answers with JSON.
     pub(super) fn json(&self, status: StatusCode, value: &impl Serialize) -> Answer {
-        let body = serde_json::to_vec(value).map_err(|error| {
-            tracing::error!(%error, "an answer could not be written as JSON");
-            Problem::internal()
-        })?;
+        Ok(self.written(status, written(value)?))
+    }
+
+    /// Answers with JSON that has been written already.
+    pub(super) fn written(&self, status: StatusCode, body: Bytes) -> Response {
         let mut response = self.response(status, Body::from(body));
         response.headers_mut().insert(CONTENT_TYPE, JSON);
-        Ok(response)
+        response
     }
 
     /// Answers without a body.
@@ -57,8 +59,20 @@ impl Timing {
         if let Some(value) = server_timing(self.store) {
             response.headers_mut().insert(SERVER_TIMING, value);
         }
+        if !self.store.is_zero() {
+            response.extensions_mut().insert(StoreWait(self.store));
+        }
         response
     }
+}
+
+/// Writes JSON.
+pub(super) fn written(value: &impl Serialize) -> Result<Bytes, Problem> {
+    let body = serde_json::to_vec(value).map_err(|error| {
+        tracing::error!(%error, "an answer could not be written as JSON");
+        Problem::internal()
+    })?;
+    Ok(body.into())
 }
 
 /// `db;dur=` in milliseconds, to the microsecond.

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use axum::body::{Body, Bytes};
-use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, State};
 use axum::response::Response;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH,
@@ -14,6 +14,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
 use super::answer::Answer;
+use super::{App, Shared};
+use crate::files::{FileKey, Files, FilesError};
 use crate::problem::{Problem, ProblemDocument};
 
 /// When the assets were last changed. A constant, so that all servers say the same; whoever
@@ -102,6 +104,7 @@ pub(super) fn is_fresh(headers: &HeaderMap, etag: &str, changed: Option<&str>) -
     )
 )]
 pub(super) async fn read(
+    State(app): State<Shared>,
     params: Result<RawPathParams, RawPathParamsRejection>,
     headers: HeaderMap,
 ) -> Answer {
@@ -123,7 +126,7 @@ pub(super) async fn read(
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        Response::new(Body::from(Bytes::from_static(asset.content)))
+        Response::new(Body::from(content(asset, &app).await))
     };
     let headers = response.headers_mut();
     headers.insert(ETAG, asset.etag.clone());
@@ -135,6 +138,37 @@ pub(super) async fn read(
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     }
     Ok(response)
+}
+
+/// Puts the assets where files are, each under its entity tag: servers of two versions are no matter to each other.
+pub(crate) async fn publish(files: &dyn Files) -> Result<(), FilesError> {
+    for asset in ASSETS.iter() {
+        let content = Bytes::from_static(asset.content);
+        files.put(&key(asset)?, content).await?;
+    }
+    Ok(())
+}
+
+/// The content of an asset: from where files are, where assets are there too. One that can't be had is taken from the
+/// binary.
+async fn content(asset: &Asset, app: &App) -> Bytes {
+    let embedded = Bytes::from_static(asset.content);
+    if !app.assets_in_files {
+        return embedded;
+    }
+    let found = match key(asset) {
+        Ok(key) => app.files.get(&key).await,
+        Err(error) => Err(error),
+    };
+    found.unwrap_or_else(|error| {
+        tracing::warn!(%error, asset = asset.name, "an asset was not found where files are");
+        embedded
+    })
+}
+
+fn key(asset: &Asset) -> Result<FileKey, FilesError> {
+    let tag = asset.etag.to_str().unwrap_or_default().trim_matches('"');
+    FileKey::new(format!("static/{tag}/{}", asset.name))
 }
 
 #[cfg(test)]

@@ -116,7 +116,10 @@ impl FromRequestParts<Shared> for Session {
         };
         let token = token::digest(text).ok_or_else(invalid)?;
         match app.store.session(&token, now()).await {
-            Ok(user) => Ok(Self { user, token }),
+            Ok(session) => Ok(Self {
+                user: session.user,
+                token,
+            }),
             Err(StoreError::NotFound) => Err(invalid()),
             Err(error) => Err(error.into()),
         }

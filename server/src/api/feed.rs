@@ -4,7 +4,7 @@ use axum::extract::State;
 use http::StatusCode;
 
 use super::Shared;
-use super::answer::{Answer, Timing};
+use super::answer::{Answer, Timing, written};
 use super::extract::{Paging, Session};
 use super::view::PageView;
 use crate::problem::ProblemDocument;
@@ -18,7 +18,7 @@ use crate::problem::ProblemDocument;
     ),
     security(("bearer" = []), ("cookie" = [])),
     responses(
-        (status = 200, description = "A page of the feed", body = PageView),
+        (status = 200, description = "A page of the feed", body = PageView<'static>),
         (status = 401, description = "Not logged in", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
@@ -31,6 +31,8 @@ pub(super) async fn read(
     Paging(page): Paging,
 ) -> Answer {
     let mut timing = Timing::default();
-    let posts = timing.store(app.store.feed(session.user, page)).await?;
-    timing.json(StatusCode::OK, &PageView::new(posts, page.limit()))
+    let posts = app.store.shared_feed(session.user, page);
+    let posts = timing.store(posts).await?;
+    let body = posts.body(|posts| written(&PageView::new(posts, page.limit())))?;
+    Ok(timing.written(StatusCode::OK, body))
 }

@@ -6,7 +6,7 @@ use http::header::LOCATION;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::answer::{Answer, Timing};
+use super::answer::{Answer, Timing, written};
 use super::extract::{Id, Json, Session, now};
 use super::view::PostView;
 use super::{Shared, photo};
@@ -43,7 +43,7 @@ impl PostContent {
     post, path = "/v1/posts", tag = "posts", request_body = PostContent,
     security(("bearer" = []), ("cookie" = [])),
     responses(
-        (status = 201, description = "Written", body = PostView),
+        (status = 201, description = "Written", body = PostView<'static>),
         (status = 401, description = "Not logged in", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
@@ -65,7 +65,7 @@ pub(super) async fn create(
     let mut timing = Timing::default();
     let post = timing.store(app.store.create_post(new)).await?;
     let location = format!("/v1/posts/{}", post.id);
-    let mut response = timing.json(StatusCode::CREATED, &PostView::from(post))?;
+    let mut response = timing.json(StatusCode::CREATED, &PostView::from(&post))?;
     if let Ok(location) = location.try_into() {
         response.headers_mut().insert(LOCATION, location);
     }
@@ -77,7 +77,7 @@ pub(super) async fn create(
     get, path = "/v1/posts/{id}", tag = "posts",
     params(("id" = i64, Path, description = "The number of the post")),
     responses(
-        (status = 200, description = "The post", body = PostView),
+        (status = 200, description = "The post", body = PostView<'static>),
         (status = 404, description = "No such post", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
@@ -86,8 +86,9 @@ pub(super) async fn create(
 )]
 pub(super) async fn read(State(app): State<Shared>, Id(id): Id) -> Answer {
     let mut timing = Timing::default();
-    let post = timing.store(app.store.post(PostId(id))).await?;
-    timing.json(StatusCode::OK, &PostView::from(post))
+    let post = timing.store(app.store.shared_post(PostId(id))).await?;
+    let body = post.body(|post| written(&PostView::from(post)))?;
+    Ok(timing.written(StatusCode::OK, body))
 }
 
 /// Changes a post of one's own.
@@ -96,7 +97,7 @@ pub(super) async fn read(State(app): State<Shared>, Id(id): Id) -> Answer {
     params(("id" = i64, Path, description = "The number of the post")),
     security(("bearer" = []), ("cookie" = [])),
     responses(
-        (status = 200, description = "Changed", body = PostView),
+        (status = 200, description = "Changed", body = PostView<'static>),
         (status = 403, description = "Somebody else's", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
@@ -118,7 +119,7 @@ pub(super) async fn update(
     let mut timing = Timing::default();
     let changed = app.store.update_post(session.user, PostId(id), edit);
     let post = timing.store(changed).await?;
-    timing.json(StatusCode::OK, &PostView::from(post))
+    timing.json(StatusCode::OK, &PostView::from(&post))
 }
 
 /// Deletes a post of one's own, and its photo.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::answer::{Answer, Timing};
+use super::answer::{Answer, Timing, written};
 use super::extract::{Id, Json, Paging, now};
 use super::view::{PageView, UserPageView, UserView};
 use crate::model::{HANDLE_BYTES_MAX, NewUser, UserId};
@@ -47,7 +47,7 @@ impl From<PasswordError> for Problem {
 #[utoipa::path(
     post, path = "/v1/users", tag = "users", request_body = Login,
     responses(
-        (status = 201, description = "Signed up", body = UserView),
+        (status = 201, description = "Signed up", body = UserView<'static>),
         (status = 409, description = "The handle is taken", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
@@ -72,7 +72,7 @@ pub(super) async fn sign_up(State(app): State<Shared>, Json(login): Json<Login>)
     let mut timing = Timing::default();
     let user = timing.store(app.store.create_user(new)).await?;
     let location = format!("/v1/users/{}", user.id);
-    let mut response = timing.json(StatusCode::CREATED, &UserView::from(user))?;
+    let mut response = timing.json(StatusCode::CREATED, &UserView::from(&user))?;
     if let Ok(location) = location.try_into() {
         response.headers_mut().insert(LOCATION, location);
     }
@@ -88,7 +88,7 @@ pub(super) async fn sign_up(State(app): State<Shared>, Json(login): Json<Login>)
         ("limit" = Option<u32>, Query, description = "1 to 100, 10 by default"),
     ),
     responses(
-        (status = 200, description = "The user", body = UserPageView),
+        (status = 200, description = "The user", body = UserPageView<'static>),
         (status = 404, description = "No such user", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
@@ -97,13 +97,15 @@ pub(super) async fn sign_up(State(app): State<Shared>, Json(login): Json<Login>)
 )]
 pub(super) async fn read(State(app): State<Shared>, Id(id): Id, Paging(page): Paging) -> Answer {
     let mut timing = Timing::default();
-    let user = timing.store(app.store.user(UserId(id))).await?;
-    let posts = timing.store(app.store.posts_by(user.id, page)).await?;
-    let view = UserPageView {
-        user: user.into(),
-        page: PageView::new(posts, page.limit()),
-    };
-    timing.json(StatusCode::OK, &view)
+    let user = timing.store(app.store.shared_user(UserId(id))).await?;
+    let posts = app.store.shared_posts_by(user.id, page);
+    let posts = timing.store(posts).await?;
+    let body = posts.body_with(&user, || {
+        let user = user.body(|user| written(&UserView::from(user)))?;
+        let page = written(&PageView::new(&posts, page.limit()))?;
+        Ok::<_, Problem>(UserPageView::written(&user, &page))
+    })?;
+    Ok(timing.written(StatusCode::OK, body))
 }
 
 /// Whether a handle could be anybody's.

@@ -1,5 +1,6 @@
 //! What the interface shows of the model.
 
+use axum::body::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -8,15 +9,15 @@ use crate::model::{Post, Timestamp, User};
 /// A post.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Post)]
-pub(super) struct PostView {
+pub(super) struct PostView<'a> {
     /// The number.
     id: i64,
     /// Who wrote it.
-    author: AuthorView,
+    author: AuthorView<'a>,
     /// The Markdown.
-    content: String,
+    content: &'a str,
     /// The Markdown rendered and sanitised.
-    html: String,
+    html: &'a str,
     /// When it was written, in milliseconds since 1970.
     created_at: i64,
     /// When it was last changed, in milliseconds since 1970.
@@ -28,21 +29,21 @@ pub(super) struct PostView {
 /// The author of a post.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Author)]
-pub(super) struct AuthorView {
+pub(super) struct AuthorView<'a> {
     /// The number.
     id: i64,
     /// The unique name.
-    handle: String,
+    handle: &'a str,
 }
 
 /// A user.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = User)]
-pub(super) struct UserView {
+pub(super) struct UserView<'a> {
     /// The number.
     id: i64,
     /// The unique name.
-    handle: String,
+    handle: &'a str,
     /// When the user signed up, in milliseconds since 1970.
     created_at: i64,
     /// How many follow this user.
@@ -56,19 +57,19 @@ pub(super) struct UserView {
 /// A user with recent posts.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = UserWithPosts)]
-pub(super) struct UserPageView {
+pub(super) struct UserPageView<'a> {
     /// The user.
-    pub(super) user: UserView,
+    user: UserView<'a>,
     /// A page of posts.
-    pub(super) page: PageView,
+    page: PageView<'a>,
 }
 
 /// A page of posts, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Page)]
-pub(super) struct PageView {
+pub(super) struct PageView<'a> {
     /// The posts.
-    posts: Vec<PostView>,
+    posts: Vec<PostView<'a>>,
     /// Where the next page begins, or null where this one was not full.
     next: Option<i64>,
 }
@@ -94,27 +95,36 @@ pub(super) struct HealthView {
     pub(super) status: &'static str,
 }
 
-impl PageView {
+impl UserPageView<'_> {
+    /// Puts the page together of a [`UserView`] and a [`PageView`] that are JSON already.
+    pub(super) fn written(user: &[u8], page: &[u8]) -> Bytes {
+        [b"{\"user\":", user, b",\"page\":", page, b"}"]
+            .concat()
+            .into()
+    }
+}
+
+impl<'a> PageView<'a> {
     /// Shows a page that could have had `limit` posts.
-    pub(super) fn new(posts: Vec<Post>, limit: u32) -> Self {
+    pub(super) fn new(posts: &'a [Post], limit: u32) -> Self {
         let full = posts.len() >= limit as usize;
         Self {
             next: posts.last().filter(|_| full).map(|post| post.id.0),
-            posts: posts.into_iter().map(PostView::from).collect(),
+            posts: posts.iter().map(PostView::from).collect(),
         }
     }
 }
 
-impl From<Post> for PostView {
-    fn from(post: Post) -> Self {
+impl<'a> From<&'a Post> for PostView<'a> {
+    fn from(post: &'a Post) -> Self {
         Self {
             id: post.id.0,
             author: AuthorView {
                 id: post.author.0,
-                handle: post.author_handle,
+                handle: &post.author_handle,
             },
-            content: post.content,
-            html: post.html,
+            content: &post.content,
+            html: &post.html,
             created_at: ms(post.created_at),
             updated_at: ms(post.updated_at),
             has_photo: post.has_photo,
@@ -122,11 +132,11 @@ impl From<Post> for PostView {
     }
 }
 
-impl From<User> for UserView {
-    fn from(user: User) -> Self {
+impl<'a> From<&'a User> for UserView<'a> {
+    fn from(user: &'a User) -> Self {
         Self {
             id: user.id.0,
-            handle: user.handle,
+            handle: &user.handle,
             created_at: ms(user.created_at),
             followers: user.followers,
             following: user.following,
@@ -137,4 +147,41 @@ impl From<User> for UserView {
 
 fn ms(time: Timestamp) -> i64 {
     time.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{PostId, UserId};
+
+    #[test]
+    fn a_page_put_together_is_the_page_written_at_once() {
+        let user = User {
+            id: UserId(7),
+            handle: "somebody".to_owned(),
+            created_at: Timestamp(1),
+            followers: 2,
+            following: 3,
+            posts: 4,
+        };
+        let posts = [Post {
+            id: PostId(9),
+            author: user.id,
+            author_handle: user.handle.clone(),
+            content: "\"quoted\"".to_owned(),
+            html: "<p>&quot;</p>".to_owned(),
+            created_at: Timestamp(5),
+            updated_at: Timestamp(6),
+            has_photo: false,
+        }];
+        let whole = UserPageView {
+            user: (&user).into(),
+            page: PageView::new(&posts, 1),
+        };
+        let parts = UserPageView::written(
+            &serde_json::to_vec(&UserView::from(&user)).unwrap(),
+            &serde_json::to_vec(&PageView::new(&posts, 1)).unwrap(),
+        );
+        assert_eq!(parts, serde_json::to_vec(&whole).unwrap());
+    }
 }

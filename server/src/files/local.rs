@@ -125,17 +125,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn files_are_put_read_replaced_and_deleted() {
+    async fn a_folder_keeps_the_contract() {
         let folder = tempfile::tempdir().unwrap();
         let files = LocalFiles::open(folder.path()).unwrap();
-        let key = FileKey::new("photos/12/a.jpg").unwrap();
-        assert!(matches!(files.get(&key).await, Err(FilesError::NotFound)));
-        files.put(&key, Bytes::from_static(b"one")).await.unwrap();
-        files.put(&key, Bytes::from_static(b"two")).await.unwrap();
-        assert_eq!(files.get(&key).await.unwrap(), "two");
-        files.delete(&key).await.unwrap();
-        files.delete(&key).await.unwrap();
-        assert!(matches!(files.get(&key).await, Err(FilesError::NotFound)));
+        crate::files::contract::holds(Arc::new(files)).await;
     }
 
     #[tokio::test]

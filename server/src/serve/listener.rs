@@ -13,19 +13,21 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
 
-use crate::telemetry::Requests;
+use super::edge::Edge;
+use crate::telemetry::{Requests, StoreWait};
 
 /// How long to wait after a connection could not be accepted, which mostly means that there are
 /// too many.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// A listener with what answers its requests.
-pub(super) struct Listener {
+pub(super) struct Listener<E> {
     pub(super) listener: TcpListener,
+    pub(super) edge: E,
     pub(super) router: Router,
     /// Where its requests are counted.
     pub(super) requests: Option<Arc<Requests>>,
@@ -33,7 +35,7 @@ pub(super) struct Listener {
     pub(super) shutdown_grace: Duration,
 }
 
-impl Listener {
+impl<E: Edge> Listener<E> {
     /// Accepts connections until told to stop (or until nobody can tell any more), then finishes
     /// what is in flight.
     pub(super) async fn run(self, mut stopped: watch::Receiver<bool>) {
@@ -42,12 +44,12 @@ impl Listener {
             .header_read_timeout(self.idle_timeout);
         let graceful = GracefulShutdown::new();
         loop {
-            let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+            let (ticket, accepted) = tokio::select! {
+                accepted = self.accept() => accepted,
                 _ = stopped.wait_for(|stopped| *stopped) => break,
             };
             let stream = match accepted {
-                Ok((stream, _)) => stream,
+                Ok(stream) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -58,11 +60,25 @@ impl Listener {
             let _ = stream.set_nodelay(true);
             let (router, requests) = (self.router.clone(), self.requests.clone());
             let service =
-                service_fn(move |request| answer(router.clone(), requests.clone(), request));
-            let connection = http.serve_connection(TokioIo::new(stream), service);
-            let connection = graceful.watch(connection);
+                service_fn(move |request| answer::<E>(router.clone(), requests.clone(), request));
+            let (edge, http, watcher) = (self.edge.clone(), http.clone(), graceful.watcher());
+            let mut stopped = stopped.clone();
             tokio::spawn(async move {
-                if let Err(error) = connection.await {
+                let opened = tokio::select! {
+                    biased;
+                    opened = edge.open(ticket, stream) => opened,
+                    // Whoever has not got as far as asking is not answered.
+                    _ = stopped.wait_for(|stopped| *stopped) => return,
+                };
+                let stream = match opened {
+                    Ok(stream) => stream,
+                    Err(error) => {
+                        tracing::debug!(%error, "a connection could not be opened");
+                        return;
+                    }
+                };
+                let connection = http.serve_connection(TokioIo::new(stream), service);
+                if let Err(error) = watcher.watch(connection).await {
                     tracing::debug!(%error, "a connection broke");
                 }
             });
@@ -73,10 +89,17 @@ impl Listener {
             tracing::warn!("stopped with requests in flight, which took longer than the grace");
         }
     }
+
+    /// Accepts a connection once it may be opened.
+    async fn accept(&self) -> (E::Ticket, std::io::Result<TcpStream>) {
+        let ticket = self.edge.admit().await;
+        let accepted = self.listener.accept().await;
+        (ticket, accepted.map(|(stream, _)| stream))
+    }
 }
 
 /// Counts and answers a request. This runs for each one: it formats nothing.
-async fn answer(
+async fn answer<E: Edge>(
     mut router: Router,
     requests: Option<Arc<Requests>>,
     request: Request<Incoming>,
@@ -95,9 +118,11 @@ async fn answer(
             Body::new(body)
         }
     });
-    let response = router.call(request).await?;
+    let mut response = router.call(request).await?;
+    E::mark(&mut response);
     if let Some(in_flight) = in_flight {
-        in_flight.answer(response.status());
+        let wait = response.extensions().get::<StoreWait>();
+        in_flight.answer(response.status(), wait.copied());
     }
     Ok(response)
 }

@@ -9,8 +9,8 @@ use rand_pcg::Pcg64Mcg;
 use super::{MemoryStore, Store, StoreError};
 use crate::data_set::{Content, DataSet};
 use crate::model::{
-    NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId, Timestamp, TokenDigest,
-    User, UserId,
+    LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId, Timestamp,
+    TokenDigest, User, UserId,
 };
 
 /// Checks every promise, each on a fresh store from `open`.
@@ -25,7 +25,10 @@ pub(crate) async fn is_kept(open: impl AsyncFn() -> Arc<dyn Store>) {
     lists_are_paged_newest_first(&*open().await).await;
     following_is_idempotent(&*open().await).await;
     feeds_join_the_followed(&*open().await).await;
+    followees_are_listed(&*open().await).await;
+    shared_reads_are_the_same(&*open().await).await;
     photos_come_and_go_with_posts(&*open().await).await;
+    the_newest_beat_is_read(&*open().await).await;
     data_sets_are_loaded_once(&*open().await).await;
     other_data_is_not_mixed(&*open().await).await;
     writes_at_once_all_count(open().await).await;
@@ -178,11 +181,15 @@ async fn sessions_end(store: &dyn Store) {
     store.create_session(session(first.id)).await.unwrap();
     let again = store.create_session(session(second.id)).await;
     assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
-    assert_eq!(store.session(&token, NOW).await, Ok(first.id));
-    assert_eq!(
-        store.session(&token, Timestamp(NOW.0 + 999)).await,
-        Ok(first.id)
-    );
+    let live = LiveSession {
+        user: first.id,
+        expires_at: Timestamp(NOW.0 + 1_000),
+    };
+    // Twice, for a store that remembers.
+    for now in [0, 0, 999] {
+        let now = Timestamp(NOW.0 + now);
+        assert_eq!(store.session(&token, now).await, Ok(live));
+    }
     let expired = store.session(&token, Timestamp(NOW.0 + 1_000)).await;
     assert_eq!(expired, Err(StoreError::NotFound));
     store.delete_session(&token).await.unwrap();
@@ -384,6 +391,65 @@ async fn feeds_join_the_followed(store: &dyn Store) {
     let page = store.feed(reader.id, Page::new(None, 100)).await.unwrap();
     assert!(page.iter().all(|post| post.author == first.id));
     assert_eq!(page.len(), 6);
+}
+
+async fn followees_are_listed(store: &dyn Store) {
+    let (reader, first) = two_users(store).await;
+    let second = store.create_user(new_user("other")).await.unwrap();
+    assert_eq!(store.followees(reader.id, 10).await, Ok(Vec::new()));
+    assert_eq!(store.followees(UserId(99), 10).await, Ok(Vec::new()));
+    for followee in [second.id, first.id] {
+        store.follow(reader.id, followee, NOW).await.unwrap();
+    }
+    let both = vec![first.id, second.id];
+    assert_eq!(store.followees(reader.id, 2).await, Ok(both));
+    assert_eq!(store.followees(reader.id, 1).await, Ok(vec![first.id]));
+    store.unfollow(reader.id, first.id).await.unwrap();
+    assert_eq!(store.followees(reader.id, 2).await, Ok(vec![second.id]));
+}
+
+async fn shared_reads_are_the_same(store: &dyn Store) {
+    let (reader, author) = two_users(store).await;
+    store.follow(reader.id, author.id, NOW).await.unwrap();
+    for number in 0..25 {
+        let text = format!("{number}");
+        let post = store.create_post(new_post(author.id, &text)).await.unwrap();
+        for _ in 0..2 {
+            let shared = store.shared_post(post.id).await.unwrap();
+            assert_eq!(**shared, post);
+            let shared = store.shared_user(author.id).await.unwrap();
+            assert_eq!(**shared, store.user(author.id).await.unwrap());
+            assert_eq!(shared.posts, number + 1);
+        }
+        for limit in [5, 10, 11, 20, 30] {
+            let page = Page::new(None, limit);
+            let shared = store.shared_posts_by(author.id, page).await.unwrap();
+            assert_eq!(shared[0], post);
+            assert_eq!(**shared, store.posts_by(author.id, page).await.unwrap());
+            assert_eq!(shared.len() as u64, u64::from(limit).min(number + 1));
+            let shared = store.shared_feed(reader.id, page).await.unwrap();
+            assert_eq!(shared[0], post);
+            assert_eq!(**shared, store.feed(reader.id, page).await.unwrap());
+        }
+    }
+    let nobody = store.shared_user(UserId(99)).await.map(drop);
+    assert_eq!(nobody, Err(StoreError::NotFound));
+    let nothing = store.shared_post(PostId(99)).await.map(drop);
+    assert_eq!(nothing, Err(StoreError::NotFound));
+}
+
+async fn the_newest_beat_is_read(store: &dyn Store) {
+    assert_eq!(store.newest_beat(7).await, Ok(None));
+    for number in 1..=3 {
+        store.beat(7, number, NOW).await.unwrap();
+        store.beat(i64::MIN, -number, NOW).await.unwrap();
+        assert_eq!(store.newest_beat(7).await, Ok(Some(number)));
+    }
+    assert_eq!(store.newest_beat(i64::MIN).await, Ok(Some(-3)));
+    let later = Timestamp(NOW.0 + super::BEATS_KEPT_MS + 1);
+    store.beat(8, 1, later).await.unwrap();
+    assert_eq!(store.newest_beat(7).await, Ok(None));
+    assert_eq!(store.newest_beat(8).await, Ok(Some(1)));
 }
 
 async fn photos_come_and_go_with_posts(store: &dyn Store) {

@@ -9,8 +9,8 @@ use super::write_stats::{WriteCounters, WriteStats};
 use super::{Store, StoreError};
 use crate::data_set::{Content, Loaded};
 use crate::model::{
-    Credentials, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId, Timestamp,
-    TokenDigest, User, UserId,
+    Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
+    Timestamp, TokenDigest, User, UserId,
 };
 
 /// A store in memory.
@@ -29,6 +29,7 @@ struct Tables {
     posts_by: HashMap<UserId, BTreeSet<PostId>>,
     followees: HashMap<UserId, BTreeSet<UserId>>,
     photos: HashMap<PostId, Photo>,
+    beats: HashMap<i64, (i64, Timestamp)>,
     last_post: i64,
     fingerprint: Option<String>,
     closed: bool,
@@ -156,11 +157,15 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn session(&self, token: &TokenDigest, now: Timestamp) -> Result<UserId, StoreError> {
+    async fn session(
+        &self,
+        token: &TokenDigest,
+        now: Timestamp,
+    ) -> Result<LiveSession, StoreError> {
         let tables = self.read()?;
         let (user, expires_at) = *tables.sessions.get(token).ok_or(StoreError::NotFound)?;
         if expires_at > now {
-            Ok(user)
+            Ok(LiveSession { user, expires_at })
         } else {
             Err(StoreError::NotFound)
         }
@@ -271,6 +276,12 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn followees(&self, user: UserId, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        let tables = self.read()?;
+        let followees = tables.followees.get(&user).into_iter().flatten();
+        Ok(followees.take(limit as usize).copied().collect())
+    }
+
     async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
         let tables = self.read()?;
         if !tables.users.contains_key(&user) {
@@ -349,6 +360,23 @@ impl Store for MemoryStore {
 
     fn write_stats(&self) -> WriteStats {
         self.counters.snapshot(0)
+    }
+
+    async fn beat(&self, origin: i64, number: i64, at: Timestamp) -> Result<(), StoreError> {
+        // Not counted: nobody asked for it to be written.
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        if tables.closed {
+            return Err(closed());
+        }
+        let kept = Timestamp(at.0 - super::BEATS_KEPT_MS);
+        tables.beats.retain(|_, (_, beaten_at)| *beaten_at > kept);
+        tables.beats.insert(origin, (number, at));
+        Ok(())
+    }
+
+    async fn newest_beat(&self, origin: i64) -> Result<Option<i64>, StoreError> {
+        let beat = self.read()?.beats.get(&origin).copied();
+        Ok(beat.map(|(number, _)| number))
     }
 }
 

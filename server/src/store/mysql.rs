@@ -6,39 +6,55 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mysql_async::prelude::Queryable;
-use mysql_async::{
-    Conn, IsolationLevel, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, Transaction, TxOpts,
-};
+use mysql_async::{Conn, IsolationLevel, Opts, Pool, Transaction, TxOpts};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
 use self::failure::Failure;
+use self::lease::{CONNECT_TIME, Lease, within};
+use self::patience::Patience;
 use super::write_stats::WriteCounters;
 use super::{Store, StoreError, WriteStats};
 use crate::data_set::{Content, Loaded};
 use crate::model::{
-    Credentials, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId, Timestamp,
-    TokenDigest, User, UserId,
+    Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
+    Timestamp, TokenDigest, User, UserId,
 };
 
 mod failure;
+mod lease;
 mod load;
+mod options;
+mod patience;
 mod reads;
 mod schema;
 mod writes;
 
-/// The most connections. A server of few cores does no more with more of them.
+/// The most connections in use. A server of few cores does no more with more of them. Up to as many
+/// may be idle beside them, where calls were tried again on connections of their own.
 const CONNECTIONS_MAX: usize = 32;
 /// The most calls at once, those that wait for a connection included.
 const CALLS_MAX: usize = 1_024;
 /// How long a call may take, waiting for a connection included.
 const CALL_TIME: Duration = Duration::from_secs(10);
-/// How often a transaction is tried that the server undid for the sake of another.
-const ATTEMPTS: u32 = 8;
+/// How long one try of a read may take once it has a connection. A server that is half dead takes
+/// connections and answers none.
+const READ_TIME: Duration = Duration::from_secs(2);
+/// How long a transaction may take to begin, which waits for nothing that others do.
+const BEGIN_TIME: Duration = Duration::from_secs(2);
+/// How often loading a data set is tried where the server is lost, and the pause before it is tried
+/// again.
+const LOAD_TRIES: u32 = 5;
+const LOAD_PAUSE: Duration = Duration::from_secs(1);
 
 /// A store in a MySQL or MariaDB server.
 pub(super) struct MysqlStore {
     pool: Pool,
+    /// How connections are made outside of the pool.
+    opts: Opts,
+    /// A place for each connection in use, so that what is waited for is told apart: a place, then
+    /// the server.
+    places: Semaphore,
     /// Where the server is, without user and password.
     address: String,
     calls: Semaphore,
@@ -55,77 +71,103 @@ impl fmt::Debug for MysqlStore {
     }
 }
 
-/// Runs `$work`, which may use the transaction `$tx` and `?`, commits, and tries again upon
-/// deadlocks.
+/// Answers `$query`, which may use the connection `$connection`; where the server is lost, again on
+/// another connection, while there is patience left.
+macro_rules! read {
+    ($store:expr, $connection:ident => $query:expr) => {{
+        let store: &MysqlStore = $store;
+        let tries = async {
+            let mut patience = Patience::new();
+            let mut fresh = false;
+            loop {
+                let outcome: Result<_, Failure> = async {
+                    let mut lease = store.lease(fresh).await?;
+                    let $connection: &mut Conn = &mut lease;
+                    let answer = within(READ_TIME, "a read", async { $query }).await;
+                    lease.settle(&answer).await;
+                    answer
+                }
+                .await;
+                match outcome {
+                    Err(failure) if patience.again_after(&failure).await => fresh = true,
+                    outcome => break outcome,
+                }
+            }
+        };
+        store.call(tries).await
+    }};
+}
+
+/// Runs `$work`, which may use the transaction `$tx` and `?`, and commits. Tries again where it is
+/// certain that nothing was committed: upon deadlocks, and where the server was lost before the
+/// commit was sent. What became of a commit whose answer is lost nobody knows; it is not tried again.
 macro_rules! write {
     ($store:expr, $tx:ident => $work:expr) => {{
         let store: &MysqlStore = $store;
         let _writing = store.writing.try_acquire();
         store.counters.batch(1);
-        let attempts = async {
-            let mut attempt = 1;
+        let tries = async {
+            let mut patience = Patience::new();
+            let mut fresh = false;
             loop {
                 let outcome: Result<_, Failure> = async {
-                    let mut connection = store.pool.get_conn().await?;
-                    let mut $tx = begin(&mut connection).await?;
-                    let value = $work?;
-                    $tx.commit().await?;
-                    store.counters.commit();
-                    Ok(value)
+                    let mut lease = store.lease(fresh).await?;
+                    let written: Result<_, Failure> = async {
+                        let mut $tx = begin(&mut lease).await?;
+                        let value = $work?;
+                        $tx.commit().await.map_err(Failure::of_commit)?;
+                        store.counters.commit();
+                        Ok(value)
+                    }
+                    .await;
+                    lease.settle(&written).await;
+                    written
                 }
                 .await;
                 match outcome {
-                    Err(failure) if failure.is_deadlock() && attempt < ATTEMPTS => {
-                        sleep(Duration::from_millis(1 << attempt)).await;
-                        attempt += 1;
+                    Err(failure) if patience.again_after(&failure).await => {
+                        fresh |= failure.is_of_the_connection();
                     }
-                    other => break other,
+                    outcome => break outcome,
                 }
             }
         };
-        store.call(attempts).await
+        store.call(tries).await
     }};
 }
 
 impl MysqlStore {
+    /// Prepares to connect to a server, which need not be there yet. As it is, it is a replica to read
+    /// from, whose schema comes from its primary.
+    ///
+    /// # Errors
+    /// `Invalid` where the URL is not understood.
+    pub(super) fn replica(url: &str) -> Result<Self, StoreError> {
+        let opts = options::options(url)?;
+        let address = format!("{}:{}", opts.ip_or_hostname(), opts.tcp_port());
+        Ok(Self {
+            pool: Pool::new(opts.clone()),
+            opts,
+            places: Semaphore::new(CONNECTIONS_MAX),
+            address,
+            calls: Semaphore::new(CALLS_MAX),
+            writing: Semaphore::new(CALLS_MAX),
+            counters: WriteCounters::default(),
+        })
+    }
+
     /// Connects and creates the schema where it is missing. The database must exist.
     ///
     /// # Errors
     /// `Invalid` where the URL is not understood, `Unavailable` where the server is not there.
     pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
-        let opts = Opts::from_url(url).map_err(|error| {
-            StoreError::Invalid(format!(
-                "not a MySQL URL ({error}); use mysql://user:password@host:port/database"
-            ))
-        })?;
-        let address = format!("{}:{}", opts.ip_or_hostname(), opts.tcp_port());
-        let constraints = PoolConstraints::new(1, CONNECTIONS_MAX)
-            .ok_or_else(|| StoreError::Other("the pool's limits contradict".to_owned()))?;
-        let pool_opts = PoolOpts::default()
-            .with_constraints(constraints)
-            // Nothing here changes a session, so resetting it would only cost a round trip and
-            // all prepared statements.
-            .with_reset_connection(false);
-        let opts = OptsBuilder::from_opts(opts)
-            .pool_opts(pool_opts)
-            .stmt_cache_size(64)
-            .prefer_socket(false)
-            .setup(vec![
-                "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-                 SESSION innodb_lock_wait_timeout = 10"
-                    .to_owned(),
-            ]);
-        let store = Self {
-            pool: Pool::new(opts),
-            address,
-            calls: Semaphore::new(CALLS_MAX),
-            writing: Semaphore::new(CALLS_MAX),
-            counters: WriteCounters::default(),
-        };
+        let store = Self::replica(url)?;
         let migrated = store
             .call(async {
-                let mut connection = store.pool.get_conn().await?;
-                schema::migrate(&mut connection).await
+                let mut lease = store.lease(false).await?;
+                let migrated = schema::migrate(&mut lease).await;
+                lease.settle(&migrated).await;
+                migrated
             })
             .await;
         match migrated {
@@ -169,8 +211,23 @@ impl MysqlStore {
         })
     }
 
-    async fn connection(&self) -> Result<Conn, Failure> {
-        Ok(self.pool.get_conn().await?)
+    /// Takes a connection: of the pool, or a `fresh` one, since after a failover those that are idle
+    /// in the pool may lead to the wrong server.
+    async fn lease(&self, fresh: bool) -> Result<Lease<'_>, Failure> {
+        let place = self
+            .places
+            .acquire()
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let connecting = async {
+            Ok(if fresh {
+                Conn::new(self.opts.clone()).await?
+            } else {
+                self.pool.get_conn().await?
+            })
+        };
+        let connection = within(CONNECT_TIME, "connecting", connecting).await?;
+        Ok(Lease::new(connection, fresh, place))
     }
 }
 
@@ -179,7 +236,8 @@ impl MysqlStore {
 async fn begin(connection: &mut Conn) -> Result<Transaction<'_>, Failure> {
     let mut options = TxOpts::new();
     options.with_isolation_level(IsolationLevel::ReadCommitted);
-    Ok(connection.start_transaction(options).await?)
+    let begun = async { Ok(connection.start_transaction(options).await?) };
+    within(BEGIN_TIME, "beginning a transaction", begun).await
 }
 
 #[async_trait]
@@ -190,22 +248,23 @@ impl Store for MysqlStore {
     }
 
     async fn credentials(&self, handle: &str) -> Result<Credentials, StoreError> {
-        self.call(async { reads::credentials(&mut self.connection().await?, handle).await })
-            .await
+        read!(self, connection => reads::credentials(connection, handle).await)
     }
 
     async fn user(&self, id: UserId) -> Result<User, StoreError> {
-        self.call(async { reads::user(&mut self.connection().await?, id).await })
-            .await
+        read!(self, connection => reads::user(connection, id).await)
     }
 
     async fn create_session(&self, new: NewSession) -> Result<(), StoreError> {
         write!(self, tx => writes::create_session(&mut tx, &new).await)
     }
 
-    async fn session(&self, token: &TokenDigest, now: Timestamp) -> Result<UserId, StoreError> {
-        self.call(async { reads::session(&mut self.connection().await?, token, now).await })
-            .await
+    async fn session(
+        &self,
+        token: &TokenDigest,
+        now: Timestamp,
+    ) -> Result<LiveSession, StoreError> {
+        read!(self, connection => reads::session(connection, token, now).await)
     }
 
     async fn delete_session(&self, token: &TokenDigest) -> Result<(), StoreError> {
@@ -218,8 +277,7 @@ impl Store for MysqlStore {
     }
 
     async fn post(&self, id: PostId) -> Result<Post, StoreError> {
-        self.call(async { reads::post(&mut self.connection().await?, id).await })
-            .await
+        read!(self, connection => reads::post(connection, id).await)
     }
 
     async fn update_post(
@@ -237,8 +295,7 @@ impl Store for MysqlStore {
     }
 
     async fn posts_by(&self, author: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
-        self.call(async { reads::posts_by(&mut self.connection().await?, author, page).await })
-            .await
+        read!(self, connection => reads::posts_by(connection, author, page).await)
     }
 
     async fn follow(
@@ -257,9 +314,12 @@ impl Store for MysqlStore {
         write!(self, tx => writes::unfollow(&mut tx, follower, followee).await)
     }
 
+    async fn followees(&self, user: UserId, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        read!(self, connection => reads::followees(connection, user, limit).await)
+    }
+
     async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
-        self.call(async { reads::feed(&mut self.connection().await?, user, page).await })
-            .await
+        read!(self, connection => reads::feed(connection, user, page).await)
     }
 
     async fn put_photo(&self, author: UserId, photo: Photo) -> Result<Option<Photo>, StoreError> {
@@ -268,35 +328,54 @@ impl Store for MysqlStore {
     }
 
     async fn photo(&self, post: PostId) -> Result<Photo, StoreError> {
-        let photo = self.call(async { reads::photo(&mut self.connection().await?, post).await });
-        photo.await?.ok_or(StoreError::NotFound)
+        let photo = read!(self, connection => reads::photo(connection, post).await);
+        photo?.ok_or(StoreError::NotFound)
     }
 
     async fn load(&self, content: Arc<Content>) -> Result<Loaded, StoreError> {
         // Not within the time of a call: a big data set takes minutes.
         let _permit = self.permit()?;
-        let mut connection = self.connection().await?;
-        let loaded = load::load(&mut connection, &content).await;
-        // Its settings must not go back into the pool. Whether the end is heard does not matter.
-        let _ = connection.disconnect().await;
-        Ok(loaded?)
+        let mut tries = 1;
+        loop {
+            let outcome = async {
+                let mut lease = self.lease(tries > 1).await?;
+                let loaded = load::load(&mut lease, &content).await;
+                // Its settings must not go back into the pool.
+                lease.close().await;
+                loaded
+            }
+            .await;
+            match outcome {
+                // What was loaded by then is found again, whether or not its commit was answered.
+                Err(failure)
+                    if tries < LOAD_TRIES
+                        && (failure.is_of_the_connection() || failure.is_undone()) =>
+                {
+                    tries += 1;
+                    sleep(LOAD_PAUSE).await;
+                }
+                outcome => return Ok(outcome?),
+            }
+        }
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        let ping = async {
-            Ok(self
-                .connection()
-                .await?
-                .query_drop("SELECT 1 FROM meta")
-                .await?)
-        };
-        self.call(ping).await
+        read!(self, connection => Ok(connection.query_drop("SELECT 1 FROM meta").await?))
     }
 
     async fn close(&self) {
         self.calls.close();
         // Waits for the connections that are in use, whose calls take no longer than their time.
         let _ = timeout(CALL_TIME, self.pool.clone().disconnect()).await;
+    }
+
+    async fn beat(&self, origin: i64, number: i64, at: Timestamp) -> Result<(), StoreError> {
+        // Not counted: nobody asked for it to be written. A beat may be written twice.
+        read!(self, connection => writes::beat(connection, origin, number, at).await)
+    }
+
+    async fn newest_beat(&self, origin: i64) -> Result<Option<i64>, StoreError> {
+        read!(self, connection => reads::newest_beat(connection, origin).await)
     }
 
     fn write_stats(&self) -> WriteStats {
@@ -306,4 +385,4 @@ impl Store for MysqlStore {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -24,6 +24,21 @@ pub async fn resolve(url: &str) -> Result<Arc<dyn Store>, StoreError> {
     }
 }
 
+/// Prepares to read from the replica at a URL: `mysql://user:password@host:port/database`, which may be
+/// the address of a balancer before several. It need not be there yet.
+///
+/// # Errors
+/// `Invalid` where the URL is not understood or the backend was not compiled in. The password never
+/// appears in a message.
+pub fn resolve_replica(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    match url.split_once(':') {
+        Some(("mysql", _)) => mysql_replica(url),
+        _ => Err(StoreError::Invalid(
+            "not the URL of a replica; use `mysql://user:password@host:port/database`".to_owned(),
+        )),
+    }
+}
+
 #[cfg(feature = "sqlite")]
 async fn sqlite(path: &str) -> Result<Arc<dyn Store>, StoreError> {
     Ok(Arc::new(
@@ -39,6 +54,16 @@ async fn sqlite(_: &str) -> Result<Arc<dyn Store>, StoreError> {
 #[cfg(feature = "mysql")]
 async fn mysql(url: &str) -> Result<Arc<dyn Store>, StoreError> {
     Ok(Arc::new(super::mysql::MysqlStore::open(url).await?))
+}
+
+#[cfg(feature = "mysql")]
+fn mysql_replica(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(super::mysql::MysqlStore::replica(url)?))
+}
+
+#[cfg(not(feature = "mysql"))]
+fn mysql_replica(_: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Err(not_compiled("mysql"))
 }
 
 #[cfg(not(feature = "mysql"))]

@@ -10,8 +10,8 @@ use self::writer::Writer;
 use super::{Store, StoreError, WriteStats};
 use crate::data_set::{Content, Loaded};
 use crate::model::{
-    Credentials, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId, Timestamp,
-    TokenDigest, User, UserId,
+    Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
+    Timestamp, TokenDigest, User, UserId,
 };
 
 mod failure;
@@ -74,7 +74,11 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn session(&self, token: &TokenDigest, now: Timestamp) -> Result<UserId, StoreError> {
+    async fn session(
+        &self,
+        token: &TokenDigest,
+        now: Timestamp,
+    ) -> Result<LiveSession, StoreError> {
         self.readers
             .point(|connection| reads::session(connection, token, now))
     }
@@ -140,6 +144,12 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn followees(&self, user: UserId, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        self.readers
+            .list(move |connection| reads::followees(connection, user, limit))
+            .await
+    }
+
     async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
         self.readers
             .list(move |connection| reads::feed(connection, user, page))
@@ -175,6 +185,17 @@ impl Store for SqliteStore {
 
     fn write_stats(&self) -> WriteStats {
         self.writer.stats()
+    }
+
+    async fn beat(&self, origin: i64, number: i64, at: Timestamp) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| writes::beat(connection, origin, number, at))
+            .await
+    }
+
+    async fn newest_beat(&self, origin: i64) -> Result<Option<i64>, StoreError> {
+        self.readers
+            .point(|connection| reads::newest_beat(connection, origin))
     }
 }
 

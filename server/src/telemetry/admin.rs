@@ -46,7 +46,7 @@ pub(crate) fn router(requests: Arc<Requests>, store: Arc<dyn Store>) -> Router {
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
-    let text = exposition::exposition(&admin.requests, &admin.store.write_stats());
+    let text = exposition::exposition(&admin.requests, &*admin.store);
     ([(CONTENT_TYPE, exposition::MEDIA_TYPE)], text).into_response()
 }
 

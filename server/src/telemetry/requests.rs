@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 
@@ -29,6 +29,8 @@ pub(crate) struct Requests {
     arrived: AtomicU64,
     answered: AtomicU64,
     abandoned: AtomicU64,
+    store_waits: AtomicU64,
+    store_wait_ns: AtomicU64,
     paths: matchit::Router<usize>,
     routes: Vec<&'static str>,
     histograms: Vec<OnceLock<Box<Histogram>>>,
@@ -46,6 +48,10 @@ pub(crate) struct Answered {
     /// The durations.
     pub(crate) durations: Snapshot,
 }
+
+/// How long an answer waited for the store: an extension of the response that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StoreWait(pub(crate) Duration);
 
 /// A request between its arrival and its answer.
 #[derive(Debug)]
@@ -77,6 +83,8 @@ impl Requests {
             arrived: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             abandoned: AtomicU64::new(0),
+            store_waits: AtomicU64::new(0),
+            store_wait_ns: AtomicU64::new(0),
             paths: router,
             routes,
             histograms: (0..cells).map(|_| OnceLock::new()).collect(),
@@ -108,6 +116,19 @@ impl Requests {
         self.abandoned.load(Ordering::Relaxed)
     }
 
+    fn waited(&self, wait: StoreWait) {
+        let ns = u64::try_from(wait.0.as_nanos()).unwrap_or(u64::MAX);
+        self.store_wait_ns.fetch_add(ns, Ordering::Relaxed);
+        self.store_waits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many answers have waited for the store, and how long altogether.
+    pub(crate) fn store_waits(&self) -> (u64, Duration) {
+        let waits = self.store_waits.load(Ordering::Relaxed);
+        let ns = self.store_wait_ns.load(Ordering::Relaxed);
+        (waits, Duration::from_nanos(ns))
+    }
+
     /// How many are in the works.
     pub(crate) fn in_flight(&self) -> u64 {
         let done = self.answered.load(Ordering::Relaxed) + self.abandoned();
@@ -131,9 +152,12 @@ impl Requests {
 }
 
 impl InFlight {
-    /// Records the answer.
-    pub(crate) fn answer(mut self, status: StatusCode) {
+    /// Records the answer, and how long it waited for the store, if it did.
+    pub(crate) fn answer(mut self, status: StatusCode, wait: Option<StoreWait>) {
         self.answered = true;
+        if let Some(wait) = wait {
+            self.requests.waited(wait);
+        }
         let status = position(&STATUSES, status.as_u16());
         let cell = (self.route * METHODS.len() + self.method) * STATUSES.len() + status;
         let histogram = self.requests.histograms[cell].get_or_init(Box::default);
@@ -161,14 +185,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn waits_for_the_store_add_up() {
+        let requests = Requests::new(["/"]).unwrap();
+        requests.waited(StoreWait(Duration::from_millis(2)));
+        requests.waited(StoreWait(Duration::from_millis(3)));
+        assert_eq!(requests.store_waits(), (2, Duration::from_millis(5)));
+    }
+
+    #[test]
     fn each_request_is_counted_once() {
         let requests = Arc::new(Requests::new(["/v1/posts/{id}", "/static/{*path}"]).unwrap());
         let one = requests.arrive(&Method::GET, "/v1/posts/7");
         let two = requests.arrive(&Method::GET, "/v1/posts/8");
         let three = requests.arrive(&Method::TRACE, "/nowhere");
         assert_eq!((requests.arrived(), requests.in_flight()), (3, 3));
-        one.answer(StatusCode::OK);
-        three.answer(StatusCode::IM_A_TEAPOT);
+        one.answer(StatusCode::OK, None);
+        three.answer(StatusCode::IM_A_TEAPOT, None);
         drop(two);
         assert_eq!((requests.arrived(), requests.in_flight()), (3, 0));
         assert_eq!(requests.abandoned(), 1);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tenfold_server::data_set::{Content, Loaded};
 use tenfold_server::model::{
-    Credentials, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId, Timestamp,
-    TokenDigest, User, UserId,
+    Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
+    Timestamp, TokenDigest, User, UserId,
 };
 use tenfold_server::store::{MemoryStore, Store, StoreError, WriteStats};
 
@@ -75,7 +75,11 @@ impl Store for FailingStore {
         self.inner.create_session(new).await
     }
 
-    async fn session(&self, token: &TokenDigest, now: Timestamp) -> Result<UserId, StoreError> {
+    async fn session(
+        &self,
+        token: &TokenDigest,
+        now: Timestamp,
+    ) -> Result<LiveSession, StoreError> {
         self.inner.session(token, now).await
     }
 
@@ -131,6 +135,11 @@ impl Store for FailingStore {
         self.inner.unfollow(follower, followee).await
     }
 
+    async fn followees(&self, user: UserId, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        self.read()?;
+        self.inner.followees(user, limit).await
+    }
+
     async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
         self.read()?;
         self.inner.feed(user, page).await
@@ -157,6 +166,16 @@ impl Store for FailingStore {
 
     async fn close(&self) {
         self.inner.close().await;
+    }
+
+    async fn beat(&self, origin: i64, number: i64, at: Timestamp) -> Result<(), StoreError> {
+        self.write()?;
+        self.inner.beat(origin, number, at).await
+    }
+
+    async fn newest_beat(&self, origin: i64) -> Result<Option<i64>, StoreError> {
+        self.read()?;
+        self.inner.newest_beat(origin).await
     }
 
     fn write_stats(&self) -> WriteStats {

@@ -45,7 +45,10 @@ pub(crate) async fn service_with(
     change: impl FnOnce(&mut Config),
 ) -> Service {
     let folder = tempfile::tempdir().unwrap();
-    let mut config = Config::new("memory:", folder.path().join("files"));
+    let mut config = Config::new(
+        "memory:",
+        format!("file:{}", folder.path().join("files").display()),
+    );
     change(&mut config);
     let server: Server = start_with(config, store.clone()).await.unwrap();
     let (address, admin) = (server.address, server.admin_address.unwrap());

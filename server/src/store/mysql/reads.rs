@@ -4,14 +4,20 @@ use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{FromRowError, Params, Row};
 
 use super::failure::Failure;
-use crate::model::{Credentials, Page, Photo, Post, PostId, Timestamp, TokenDigest, User, UserId};
+use crate::model::{
+    Credentials, LiveSession, Page, Photo, Post, PostId, Timestamp, TokenDigest, User, UserId,
+};
 use crate::store::StoreError;
 
 pub(super) const CREDENTIALS: &str = "SELECT id, password_hash FROM users WHERE handle = ?";
 pub(super) const USER: &str =
     "SELECT id, handle, created_at, followers, following, posts FROM users WHERE id = ?";
 pub(super) const USER_EXISTS: &str = "SELECT 1 FROM users WHERE id = ?";
-pub(super) const SESSION: &str = "SELECT user_id FROM sessions WHERE token = ? AND expires_at > ?";
+pub(super) const SESSION: &str =
+    "SELECT user_id, expires_at FROM sessions WHERE token = ? AND expires_at > ?";
+pub(super) const FOLLOWEES: &str =
+    "SELECT followee_id FROM follows WHERE follower_id = ? ORDER BY followee_id LIMIT ?";
+pub(super) const NEWEST_BEAT: &str = "SELECT number FROM heartbeat WHERE origin = ?";
 pub(super) const POST: &str = "\
     SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
     FROM posts p JOIN users u ON u.id = p.author_id WHERE p.id = ?";
@@ -56,9 +62,29 @@ pub(super) async fn session(
     connection: &mut impl Queryable,
     token: &TokenDigest,
     now: Timestamp,
-) -> Result<UserId, Failure> {
-    let (user,) = one(connection, SESSION, (&token.0[..], now.0)).await?;
-    Ok(UserId(user))
+) -> Result<LiveSession, Failure> {
+    let (user, expires_at) = one(connection, SESSION, (&token.0[..], now.0)).await?;
+    Ok(LiveSession {
+        user: UserId(user),
+        expires_at: Timestamp(expires_at),
+    })
+}
+
+pub(super) async fn followees(
+    connection: &mut impl Queryable,
+    user: UserId,
+    limit: u32,
+) -> Result<Vec<UserId>, Failure> {
+    let rows: Vec<(i64,)> = connection.exec(FOLLOWEES, (user.0, limit)).await?;
+    Ok(rows.into_iter().map(|(id,)| UserId(id)).collect())
+}
+
+pub(super) async fn newest_beat(
+    connection: &mut impl Queryable,
+    origin: i64,
+) -> Result<Option<i64>, Failure> {
+    let row: Option<(i64,)> = connection.exec_first(NEWEST_BEAT, (origin,)).await?;
+    Ok(row.map(|(number,)| number))
 }
 
 pub(super) async fn post(connection: &mut impl Queryable, id: PostId) -> Result<Post, Failure> {

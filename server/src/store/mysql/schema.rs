@@ -7,7 +7,10 @@ use super::failure::Failure;
 use crate::store::StoreError;
 
 /// Each migration once, in order; `schema_version` says how many have run.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/mysql/0001_service.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/mysql/0001_service.sql"),
+    include_str!("../../../migrations/mysql/0002_heartbeat.sql"),
+];
 
 /// Runs the migrations that are missing, one process at a time.
 pub(super) async fn migrate(connection: &mut Conn) -> Result<(), Failure> {

@@ -1,9 +1,16 @@
 use super::*;
 use crate::store::contract::{self, new_post, new_user};
 
+#[path = "../../../tests/support/certificates.rs"]
+mod certificates;
 mod crash;
+mod failover;
+mod galera;
+mod loading;
 mod plans;
-mod server;
+mod proxy;
+mod secure;
+pub(in crate::store) mod server;
 
 use server::MariaDb;
 

@@ -11,7 +11,7 @@ use super::reads;
 use crate::model::{
     NewPost, NewSession, NewUser, Photo, Post, PostEdit, PostId, Timestamp, User, UserId,
 };
-use crate::store::StoreError;
+use crate::store::{BEATS_KEPT_MS, StoreError};
 
 /// How many expired sessions go when one begins: more than come, so that they do not pile up.
 pub(super) const FORGET_SESSIONS: &str =
@@ -29,6 +29,8 @@ pub(super) const DELETE_PHOTO: &str = "DELETE FROM photos WHERE post_id = ?";
 pub(super) const UNFOLLOW: &str = "DELETE FROM follows WHERE follower_id = ? AND followee_id = ?";
 pub(super) const COUNT_FOLLOWING: &str = "UPDATE users SET following = following + ? WHERE id = ?";
 pub(super) const COUNT_FOLLOWERS: &str = "UPDATE users SET followers = followers + ? WHERE id = ?";
+pub(super) const FORGET_BEATS: &str = "DELETE FROM heartbeat WHERE beaten_at <= ? LIMIT 8";
+const BEAT: &str = "REPLACE INTO heartbeat (origin, number, beaten_at) VALUES (?, ?, ?)";
 pub(super) const HAS_PHOTO: &str = "UPDATE posts SET has_photo = TRUE WHERE id = ?";
 
 type Attempt<T> = Result<T, Failure>;
@@ -187,6 +189,19 @@ pub(super) async fn put_photo(
         tx.exec_drop(HAS_PHOTO, (photo.post.0,)).await?;
     }
     Ok(before)
+}
+
+pub(super) async fn beat(
+    connection: &mut impl Queryable,
+    origin: i64,
+    number: i64,
+    at: Timestamp,
+) -> Attempt<()> {
+    if number <= 1 {
+        let kept = at.0 - BEATS_KEPT_MS;
+        connection.exec_drop(FORGET_BEATS, (kept,)).await?;
+    }
+    Ok(connection.exec_drop(BEAT, (origin, number, at.0)).await?)
 }
 
 /// Locks the post, and refuses where `author` did not write it.

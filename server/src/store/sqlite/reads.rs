@@ -3,7 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::failure::failed;
-use crate::model::{Credentials, Page, Photo, Post, PostId, Timestamp, TokenDigest, User, UserId};
+use crate::model::{
+    Credentials, LiveSession, Page, Photo, Post, PostId, Timestamp, TokenDigest, User, UserId,
+};
 use crate::store::StoreError;
 
 pub(super) const CREDENTIALS: &str = "SELECT id, password_hash FROM users WHERE handle = ?1";
@@ -11,7 +13,10 @@ pub(super) const USER: &str =
     "SELECT id, handle, created_at, followers, following, posts FROM users WHERE id = ?1";
 pub(super) const USER_EXISTS: &str = "SELECT 1 FROM users WHERE id = ?1";
 pub(super) const SESSION: &str =
-    "SELECT user_id FROM sessions WHERE token = ?1 AND expires_at > ?2";
+    "SELECT user_id, expires_at FROM sessions WHERE token = ?1 AND expires_at > ?2";
+pub(super) const FOLLOWEES: &str =
+    "SELECT followee_id FROM follows WHERE follower_id = ?1 ORDER BY followee_id LIMIT ?2";
+pub(super) const NEWEST_BEAT: &str = "SELECT number FROM heartbeat WHERE origin = ?1";
 pub(super) const POST: &str = "\
     SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
     FROM posts p JOIN users u ON u.id = p.author_id WHERE p.id = ?1";
@@ -62,10 +67,33 @@ pub(super) fn session(
     connection: &Connection,
     token: &TokenDigest,
     now: Timestamp,
-) -> Result<UserId, StoreError> {
+) -> Result<LiveSession, StoreError> {
     one(connection, SESSION, (&token.0[..], now.0), |row| {
-        row.get(0).map(UserId)
+        Ok(LiveSession {
+            user: UserId(row.get(0)?),
+            expires_at: Timestamp(row.get(1)?),
+        })
     })
+}
+
+pub(super) fn followees(
+    connection: &Connection,
+    user: UserId,
+    limit: u32,
+) -> Result<Vec<UserId>, StoreError> {
+    let read = || -> rusqlite::Result<Vec<UserId>> {
+        let mut statement = connection.prepare_cached(FOLLOWEES)?;
+        let rows = statement.query_map((user.0, limit), |row| row.get(0).map(UserId))?;
+        rows.collect()
+    };
+    read().map_err(|error| failed(&error))
+}
+
+pub(super) fn newest_beat(connection: &Connection, origin: i64) -> Result<Option<i64>, StoreError> {
+    connection
+        .prepare_cached(NEWEST_BEAT)
+        .and_then(|mut statement| statement.query_row([origin], |row| row.get(0)).optional())
+        .map_err(|error| failed(&error))
 }
 
 pub(super) fn post(connection: &Connection, id: PostId) -> Result<Post, StoreError> {

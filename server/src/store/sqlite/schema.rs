@@ -10,7 +10,10 @@ use super::failure::failed;
 use crate::store::StoreError;
 
 /// Each migration once, in order; `user_version` says how many have run.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_service.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/sqlite/0001_service.sql"),
+    include_str!("../../../migrations/sqlite/0002_heartbeat.sql"),
+];
 
 /// How much of the file is read by mapping it. Readers see a page of the mapping without copying
 /// it; what lies beyond is read with a system call. SQLite cuts this down to what its build allows

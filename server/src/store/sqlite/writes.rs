@@ -8,7 +8,7 @@ use crate::model::{
     NewPost, NewSession, NewUser, Photo, Post, PostEdit, PostId, Timestamp, TokenDigest, User,
     UserId,
 };
-use crate::store::StoreError;
+use crate::store::{BEATS_KEPT_MS, StoreError};
 
 /// How many expired sessions go when one begins: more than come, so that they do not pile up.
 pub(super) const FORGET_SESSIONS: &str = "\
@@ -27,6 +27,7 @@ pub(super) const COUNT_FOLLOWING: &str =
     "UPDATE users SET following = following + ?2 WHERE id = ?1";
 pub(super) const COUNT_FOLLOWERS: &str =
     "UPDATE users SET followers = followers + ?2 WHERE id = ?1";
+pub(super) const FORGET_BEATS: &str = "DELETE FROM heartbeat WHERE beaten_at <= ?1";
 pub(super) const HAS_PHOTO: &str = "UPDATE posts SET has_photo = 1 WHERE id = ?1";
 
 pub(super) fn create_user(connection: &Connection, new: NewUser) -> Result<User, StoreError> {
@@ -172,6 +173,21 @@ pub(super) fn put_photo(
         execute(connection, HAS_PHOTO, [photo.post.0])?;
     }
     Ok(before)
+}
+
+pub(super) fn beat(
+    connection: &Connection,
+    origin: i64,
+    number: i64,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    execute(connection, FORGET_BEATS, [at.0 - BEATS_KEPT_MS])?;
+    execute(
+        connection,
+        "INSERT OR REPLACE INTO heartbeat (origin, number, beaten_at) VALUES (?1, ?2, ?3)",
+        (origin, number, at.0),
+    )
+    .map(drop)
 }
 
 /// Refuses where `author` did not write the post.

@@ -41,7 +41,7 @@ async fn no_query_scans() {
         created_at: Timestamp(0),
     };
     store.put_photo(UserId(1), photo).await.unwrap();
-    let mut connection = store.connection().await.unwrap();
+    let mut connection = store.lease(false).await.unwrap();
     connection
         .query_drop("ANALYZE TABLE users, posts, follows, sessions, photos")
         .await
@@ -50,7 +50,7 @@ async fn no_query_scans() {
     let (big, limit) = (Value::from(i64::MAX), Value::from(20));
     let text = Value::from("user7");
     let token = Value::from([7_u8; 32]);
-    let statements: [(&str, Vec<&Value>); 22] = [
+    let statements: [(&str, Vec<&Value>); 25] = [
         (reads::CREDENTIALS, vec![&text]),
         (reads::USER, vec![&id]),
         (reads::USER_EXISTS, vec![&id]),
@@ -59,7 +59,10 @@ async fn no_query_scans() {
         (reads::POSTS_BY, vec![&id, &big, &limit]),
         (reads::FEED, vec![&id, &big, &limit]),
         (reads::PHOTO, vec![&id]),
+        (reads::FOLLOWEES, vec![&id, &limit]),
+        (reads::NEWEST_BEAT, vec![&id]),
         (writes::FORGET_SESSIONS, vec![&id]),
+        (writes::FORGET_BEATS, vec![&id]),
         (writes::DELETE_SESSION, vec![&token]),
         (writes::LOCK_POST, vec![&id]),
         (writes::LOCK_USERS, vec![&id, &limit]),

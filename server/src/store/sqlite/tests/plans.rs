@@ -19,6 +19,8 @@ async fn no_query_scans() {
         reads::POSTS_BY,
         reads::FEED,
         reads::PHOTO,
+        reads::FOLLOWEES,
+        reads::NEWEST_BEAT,
         writes::FORGET_SESSIONS,
         writes::AUTHOR,
         writes::COUNT_POST,
@@ -30,6 +32,7 @@ async fn no_query_scans() {
         writes::COUNT_FOLLOWING,
         writes::COUNT_FOLLOWERS,
         writes::HAS_PHOTO,
+        writes::FORGET_BEATS,
     ];
     for statement in statements {
         let mut explained = connection

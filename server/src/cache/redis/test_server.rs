@@ -1,0 +1,171 @@
+//! A private Redis server for a test.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::RedisCache;
+use crate::cache::Cache;
+
+pub(crate) const PASSWORD: &str = "s3cret-redis";
+
+/// A server with its own directory and a free port on loopback; killed when dropped.
+pub(crate) struct RedisServer {
+    dir: tempfile::TempDir,
+    port: u16,
+    encrypted: bool,
+    child: Child,
+}
+
+impl RedisServer {
+    /// Starts a server and waits until it answers. `None`, having said so, where there is none.
+    pub(crate) async fn start() -> Option<Self> {
+        Self::begin(false).await
+    }
+
+    /// As [`start`](Self::start), with TLS alone and a certificate of its own making.
+    pub(crate) async fn start_with_tls() -> Option<Self> {
+        Self::begin(true).await
+    }
+
+    async fn begin(encrypted: bool) -> Option<Self> {
+        let Some(program) = program("redis-server") else {
+            println!("skipped: no redis-server");
+            return None;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        if encrypted && !make_certificate(dir.path()) {
+            println!("skipped: no openssl");
+            return None;
+        }
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let child = spawn(&program, dir.path(), port, encrypted);
+        let server = Self {
+            dir,
+            port,
+            encrypted,
+            child,
+        };
+        server.wait().await;
+        Some(server)
+    }
+
+    /// Its URL, with the password.
+    pub(crate) fn url(&self) -> String {
+        let (scheme, query) = if self.encrypted {
+            let file = self.dir.path().join("certificate.pem");
+            ("rediss", format!("?ca={}", file.display()))
+        } else {
+            ("redis", String::new())
+        };
+        format!("{scheme}://:{PASSWORD}@127.0.0.1:{}{query}", self.port)
+    }
+
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again after it was killed. It has forgotten everything.
+    pub(crate) async fn start_again(&mut self) {
+        let program = program("redis-server").unwrap();
+        self.child = spawn(&program, self.dir.path(), self.port, self.encrypted);
+        self.wait().await;
+    }
+
+    /// Lets it stand still, its connections open.
+    pub(crate) fn pause(&self) {
+        let paused = Command::new("kill")
+            .arg("-STOP")
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(paused.unwrap().success());
+    }
+
+    async fn wait(&self) {
+        for _ in 0..600 {
+            let asked = RedisCache::open(&self.url()).unwrap().get(b"-").await;
+            if asked.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+        panic!("redis-server did not answer within 30 s:\n{log}");
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn spawn(program: &Path, dir: &Path, port: u16, encrypted: bool) -> Child {
+    let mut command = Command::new(program);
+    command
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"])
+        .args(["--requirepass", PASSWORD])
+        .arg("--dir")
+        .arg(dir)
+        .arg("--logfile")
+        .arg(dir.join("log"));
+    let port = port.to_string();
+    if encrypted {
+        let file = |name: &str| dir.join(name).display().to_string();
+        command
+            .args([
+                "--port",
+                "0",
+                "--tls-port",
+                &port,
+                "--tls-auth-clients",
+                "no",
+            ])
+            .args(["--tls-cert-file", &file("certificate.pem")])
+            .args(["--tls-key-file", &file("key.pem")])
+            .args(["--tls-ca-cert-file", &file("certificate.pem")]);
+    } else {
+        command.args(["--port", &port]);
+    }
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Makes a certificate for 127.0.0.1 that vouches for itself.
+fn make_certificate(dir: &Path) -> bool {
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+        ])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=redis"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .arg("-keyout")
+        .arg(dir.join("key.pem"))
+        .arg("-out")
+        .arg(dir.join("certificate.pem"))
+        .output();
+    made.is_ok_and(|made| made.status.success())
+}
+
+fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|program| program.is_file())
+}

@@ -1,0 +1,35 @@
+//! Chooses where the files are by URL: the one place that knows what was compiled in.
+
+use std::sync::Arc;
+
+use super::{Files, FilesError, LocalFiles};
+
+/// Opens the files at a URL: `file:FOLDER`, or `s3://BUCKET?endpoint=URL`.
+///
+/// # Errors
+/// [`FilesError::InvalidUrl`] where the URL is not understood or the backend was not compiled in, otherwise
+/// whatever opening the place met.
+pub fn resolve(url: &str) -> Result<Arc<dyn Files>, FilesError> {
+    match url.split_once(':') {
+        Some(("file", folder)) if !folder.is_empty() => {
+            Ok(Arc::new(LocalFiles::open(folder.as_ref())?))
+        }
+        Some(("s3", _)) => s3(url),
+        _ => Err(FilesError::InvalidUrl(
+            "not the URL of a place for files; use `file:FOLDER` or `s3://BUCKET?endpoint=URL`"
+                .to_owned(),
+        )),
+    }
+}
+
+#[cfg(feature = "s3")]
+fn s3(url: &str) -> Result<Arc<dyn Files>, FilesError> {
+    Ok(Arc::new(super::s3::S3Files::open(url)?))
+}
+
+#[cfg(not(feature = "s3"))]
+fn s3(_: &str) -> Result<Arc<dyn Files>, FilesError> {
+    Err(FilesError::InvalidUrl(
+        "tenfold was compiled without the `s3` feature".to_owned(),
+    ))
+}

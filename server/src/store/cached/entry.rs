@@ -1,0 +1,205 @@
+//! What is cached: values in memory, and the envelopes they travel in.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::key::Key;
+use crate::model::{LiveSession, Photo, Post, User, UserId};
+use crate::store::Shared;
+
+/// A cached value. Cloning it copies no text.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    /// It does not exist.
+    Absent,
+    Post(Arc<Shared<Post>>),
+    User(Arc<Shared<User>>),
+    Photo(Arc<Photo>),
+    Session(LiveSession),
+    Followees(Arc<[UserId]>),
+    Posts(Arc<Shared<Vec<Post>>>),
+    /// A feed, and whom it is of where that could be told.
+    Feed(Arc<Shared<Vec<Post>>>, Option<Arc<[UserId]>>),
+}
+
+/// A value in the in-process layer.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) value: Value,
+    /// When its load began: what was changed before this is in it.
+    pub(super) begun: Instant,
+    /// Of a feed: the newest change that it is known to be valid after.
+    pub(super) checked: AtomicU64,
+}
+
+impl Value {
+    /// What it takes in memory, in bytes, with the body that is made of it.
+    pub(super) fn weight(&self) -> usize {
+        let post = |post: &Post| {
+            2 * (post.content.len() + post.html.len() + post.author_handle.len()) + 256
+        };
+        96 + match self {
+            Self::Absent | Self::Session(_) => 64,
+            Self::Post(one) => post(one),
+            Self::User(_) => 512,
+            Self::Photo(_) => 512,
+            Self::Followees(ids) => 8 * ids.len(),
+            Self::Posts(posts) => posts.iter().map(post).sum(),
+            // The list of the followed is shared with its own entry at best.
+            Self::Feed(posts, of) => {
+                posts.iter().map(post).sum::<usize>() + of.as_ref().map_or(0, |of| 8 * of.len())
+            }
+        }
+    }
+
+    fn json(&self) -> Option<Vec<u8>> {
+        fn json<T: Serialize>(value: &T) -> Option<Vec<u8>> {
+            serde_json::to_vec(value).ok()
+        }
+        match self {
+            Self::Absent | Self::Feed(..) => None,
+            Self::Post(post) => json::<Post>(post),
+            Self::User(user) => json::<User>(user),
+            Self::Photo(photo) => json::<Photo>(photo),
+            Self::Session(session) => json(session),
+            Self::Followees(ids) => json(&ids.iter().collect::<Vec<_>>()),
+            Self::Posts(posts) => json::<Vec<Post>>(posts),
+        }
+    }
+
+    fn read(key: &Key, text: &[u8]) -> Option<Self> {
+        fn json<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
+            serde_json::from_slice(text).ok()
+        }
+        Some(match key {
+            Key::Post(_) => Self::Post(Shared::new(json(text)?)),
+            Key::User(_) => Self::User(Shared::new(json(text)?)),
+            Key::Photo(_) => Self::Photo(Arc::new(json(text)?)),
+            Key::Session(_) => Self::Session(json(text)?),
+            Key::Followees(_) => Self::Followees(json::<Vec<UserId>>(text)?.into()),
+            Key::Posts(..) => Self::Posts(Shared::new(json(text)?)),
+            Key::Feed(..) => return None,
+        })
+    }
+}
+
+const ABSENT: u8 = b'-';
+const VALUE: u8 = b'=';
+const LOADING: u8 = b'?';
+const WRITING: u8 = b'!';
+
+/// What the shared cache holds under a key.
+#[derive(Debug)]
+pub(super) enum Envelope {
+    /// A value, and when it expires by the clock of whoever put it there.
+    Value(Value, SystemTime),
+    /// Somebody loads the value: it is worth waiting for.
+    Loading,
+    /// Somebody changes the value, or it can't be read here: only the store knows.
+    Unknown,
+}
+
+impl Envelope {
+    pub(super) fn read(key: &Key, bytes: &[u8]) -> Self {
+        let read = || match bytes.split_first()? {
+            (&ABSENT, _) => Some(Self::Value(Value::Absent, UNIX_EPOCH)),
+            (&LOADING, _) => Some(Self::Loading),
+            (&VALUE, rest) => {
+                let (ends_ms, text) = rest.split_first_chunk::<8>()?;
+                let ends = UNIX_EPOCH + Duration::from_millis(u64::from_be_bytes(*ends_ms));
+                Some(Self::Value(Value::read(key, text)?, ends))
+            }
+            _ => None,
+        };
+        read().unwrap_or(Self::Unknown)
+    }
+
+    /// Seals a value that lives for `ttl`. `None` for what does not go into a shared cache.
+    pub(super) fn seal(value: &Value, ttl: Duration) -> Option<Bytes> {
+        if matches!(value, Value::Absent) {
+            return Some(Bytes::from_static(&[ABSENT]));
+        }
+        let text = value.json()?;
+        let ends = SystemTime::now() + ttl;
+        let ends_ms = ends
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis();
+        let mut bytes = BytesMut::with_capacity(9 + text.len());
+        bytes.put_u8(VALUE);
+        bytes.put_u64(u64::try_from(ends_ms).unwrap_or(u64::MAX));
+        bytes.put_slice(&text);
+        Some(bytes.freeze())
+    }
+
+    /// A lease for whoever loads. No two are the same.
+    pub(super) fn loading(lease: u128) -> Bytes {
+        Self::lease(LOADING, lease)
+    }
+
+    /// A lease for whoever writes. No two are the same.
+    pub(super) fn writing(lease: u128) -> Bytes {
+        Self::lease(WRITING, lease)
+    }
+
+    fn lease(kind: u8, lease: u128) -> Bytes {
+        let mut bytes = BytesMut::with_capacity(17);
+        bytes.put_u8(kind);
+        bytes.put_u128(lease);
+        bytes.freeze()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{PostId, Timestamp};
+
+    #[test]
+    fn values_come_back_from_their_envelopes() {
+        let session = Value::Session(LiveSession {
+            user: UserId(7),
+            expires_at: Timestamp(9),
+        });
+        let key = Key::Session(crate::model::TokenDigest([1; 32]));
+        let sealed = Envelope::seal(&session, Duration::from_secs(5)).unwrap();
+        let Envelope::Value(Value::Session(read), ends) = Envelope::read(&key, &sealed) else {
+            panic!("{sealed:?}");
+        };
+        assert_eq!((read.user, read.expires_at), (UserId(7), Timestamp(9)));
+        let left = ends.duration_since(SystemTime::now()).unwrap();
+        assert!(left <= Duration::from_secs(5));
+        let absent = Envelope::seal(&Value::Absent, Duration::ZERO).unwrap();
+        assert!(matches!(
+            Envelope::read(&key, &absent),
+            Envelope::Value(Value::Absent, _)
+        ));
+    }
+
+    #[test]
+    fn what_is_no_value_is_no_value() {
+        let key = Key::Post(PostId(1));
+        assert!(matches!(
+            Envelope::read(&key, &Envelope::loading(1)),
+            Envelope::Loading
+        ));
+        for bytes in [
+            &b""[..],
+            b"x",
+            b"=",
+            b"=1234567",
+            b"=12345678{}",
+            &Envelope::writing(1),
+        ] {
+            let read = Envelope::read(&key, bytes);
+            assert!(matches!(read, Envelope::Unknown), "{bytes:?}: {read:?}");
+        }
+        assert_ne!(Envelope::loading(1), Envelope::loading(2));
+        assert_ne!(Envelope::loading(1), Envelope::writing(1));
+    }
+}

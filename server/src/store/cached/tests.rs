@@ -1,0 +1,350 @@
+use std::sync::atomic::AtomicU64;
+
+use super::*;
+use crate::cache::MemoryCache;
+use crate::store::contract::{self, new_post, new_user};
+use crate::store::watched::Watched;
+use crate::store::{MemoryStore, Store};
+
+mod dead;
+mod policies;
+mod races;
+#[cfg(all(feature = "redis", feature = "mysql"))]
+mod real;
+mod stampede;
+
+const NOW: Timestamp = Timestamp(1_750_000_000_000);
+/// Longer than any test takes: whatever is read afresh is so for another reason.
+const LONG: Duration = Duration::from_secs(600);
+
+/// Options under which nothing expires during a test.
+fn lasting() -> CacheOptions {
+    CacheOptions {
+        staleness: LONG,
+        shared_ttl: LONG,
+        absent_ttl: LONG,
+        ..CacheOptions::default()
+    }
+}
+
+fn with(policy: UpdatePolicy) -> CacheOptions {
+    CacheOptions {
+        policy,
+        ..lasting()
+    }
+}
+
+/// A store that is watched, with a cache in front, and a user with a post.
+struct Scene {
+    store: Arc<Watched>,
+    cache: Arc<dyn Cache>,
+    author: UserId,
+    post: PostId,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let store = Arc::new(Watched::default());
+        let author = store.create_user(new_user("author")).await.unwrap().id;
+        let post = store.create_post(new_post(author, "first")).await.unwrap();
+        Self {
+            store,
+            cache: Arc::new(MemoryCache::default()),
+            author,
+            post: post.id,
+        }
+    }
+
+    /// A process of its own.
+    fn process(&self, options: CacheOptions) -> Arc<CachedStore> {
+        let store: Arc<dyn Store> = self.store.clone();
+        Arc::new(CachedStore::new(store, self.cache.clone(), options))
+    }
+
+    async fn text(&self, process: &CachedStore) -> String {
+        process.post(self.post).await.unwrap().content
+    }
+}
+
+fn edit(content: &str) -> PostEdit {
+    PostEdit {
+        content: content.to_owned(),
+        html: format!("<b>{content}</b>"),
+        updated_at: Timestamp(NOW.0 + 5),
+    }
+}
+
+fn session(user: UserId, token: u8) -> NewSession {
+    NewSession {
+        token: TokenDigest([token; 32]),
+        user,
+        created_at: NOW,
+        expires_at: Timestamp(NOW.0 + 1_000),
+    }
+}
+
+/// Waits until something is so.
+async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !so().await {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+        sleep(Duration::from_millis(2)).await;
+    }
+}
+
+const POLICIES: [UpdatePolicy; 4] = [
+    UpdatePolicy::CacheAside,
+    UpdatePolicy::WriteThrough,
+    UpdatePolicy::WriteBehind,
+    UpdatePolicy::RefreshAhead,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_contract_under_each_policy() {
+    for policy in POLICIES {
+        contract::is_kept(async || {
+            let store = Arc::new(MemoryStore::default());
+            let cache = Arc::new(MemoryCache::default());
+            Arc::new(CachedStore::new(store, cache, with(policy))) as Arc<dyn Store>
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_contract_whatever_is_cached() {
+    for content in [CacheContent::Objects, CacheContent::Queries] {
+        for (staleness, policy) in [
+            (LONG, UpdatePolicy::WriteBehind),
+            (Duration::ZERO, UpdatePolicy::WriteThrough),
+        ] {
+            contract::is_kept(async || {
+                let options = CacheOptions {
+                    content,
+                    staleness,
+                    ..with(policy)
+                };
+                let store = Arc::new(MemoryStore::default());
+                let cache = Arc::new(MemoryCache::default());
+                Arc::new(CachedStore::new(store, cache, options)) as Arc<dyn Store>
+            })
+            .await;
+        }
+    }
+}
+
+/// A cache that has room for nothing forgets at once, and a layer of a few kilobytes soon.
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_contract_where_everything_is_forgotten() {
+    contract::is_kept(async || {
+        let options = CacheOptions {
+            memory_bytes: 4_096,
+            ..lasting()
+        };
+        let store = Arc::new(MemoryStore::default());
+        let cache = Arc::new(MemoryCache::new(0));
+        Arc::new(CachedStore::new(store, cache, options)) as Arc<dyn Store>
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_read_is_not_asked_for_again() {
+    let scene = Scene::new().await;
+    let process = scene.process(lasting());
+    let token = TokenDigest([1; 32]);
+    process
+        .create_session(session(scene.author, 1))
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        process.post(scene.post).await.unwrap();
+        process.user(scene.author).await.unwrap();
+        process.session(&token, NOW).await.unwrap();
+        process
+            .posts_by(scene.author, Page::new(None, 10))
+            .await
+            .unwrap();
+        process
+            .feed(scene.author, Page::new(None, 20))
+            .await
+            .unwrap();
+        assert_eq!(process.photo(scene.post).await, Err(StoreError::NotFound));
+        assert_eq!(process.post(PostId(99)).await, Err(StoreError::NotFound));
+    }
+    // A feed asks for the followed too.
+    assert_eq!(scene.store.reads(), 8);
+    let stats = process.cache_stats().unwrap();
+    assert_eq!((stats.local.hits, stats.local.misses), (14, 7));
+    assert_eq!((stats.shared.hits, stats.shared.misses), (0, 7));
+    assert_eq!((stats.local.fills, stats.shared.fills), (7, 7));
+    assert_eq!((stats.loads, stats.shared.errors), (8, 0));
+    assert!(stats.local_bytes > 1_000);
+    // Another process finds it in the shared cache, all but the feed.
+    let other = scene.process(lasting());
+    other.post(scene.post).await.unwrap();
+    other.user(scene.author).await.unwrap();
+    other.session(&token, NOW).await.unwrap();
+    other
+        .posts_by(scene.author, Page::new(None, 10))
+        .await
+        .unwrap();
+    assert_eq!(other.photo(scene.post).await, Err(StoreError::NotFound));
+    assert_eq!(scene.store.reads(), 8);
+    assert_eq!(other.cache_stats().unwrap().shared.hits, 5);
+}
+
+#[tokio::test]
+async fn an_expired_session_is_not_served() {
+    let scene = Scene::new().await;
+    let process = scene.process(lasting());
+    process
+        .create_session(session(scene.author, 1))
+        .await
+        .unwrap();
+    let token = TokenDigest([1; 32]);
+    assert!(process.session(&token, NOW).await.is_ok());
+    let late = Timestamp(NOW.0 + 1_000);
+    assert_eq!(
+        process.session(&token, late).await,
+        Err(StoreError::NotFound)
+    );
+    assert_eq!(scene.store.reads(), 1);
+}
+
+/// Everything that changes a read, each followed by the read in the same process.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_process_never_serves_what_was_before() {
+    for policy in POLICIES {
+        let scene = Scene::new().await;
+        let process = scene.process(with(policy));
+        let reader = process.create_user(new_user("reader")).await.unwrap().id;
+        process.follow(reader, scene.author, NOW).await.unwrap();
+        let page = Page::new(None, 10);
+        for round in 0..20 {
+            let text = format!("round {round}");
+            let edited = process
+                .update_post(scene.author, scene.post, edit(&text))
+                .await
+                .unwrap();
+            assert_eq!(
+                process.post(scene.post).await.unwrap(),
+                edited,
+                "{policy:?}"
+            );
+            assert_eq!(
+                process.posts_by(scene.author, page).await.unwrap(),
+                std::slice::from_ref(&edited)
+            );
+            assert_eq!(process.feed(reader, page).await.unwrap(), [edited]);
+            let token = TokenDigest([round; 32]);
+            process
+                .create_session(session(reader, round))
+                .await
+                .unwrap();
+            assert_eq!(process.session(&token, NOW).await.unwrap().user, reader);
+            process.delete_session(&token).await.unwrap();
+            assert_eq!(
+                process.session(&token, NOW).await,
+                Err(StoreError::NotFound)
+            );
+            process.unfollow(reader, scene.author).await.unwrap();
+            assert_eq!(process.feed(reader, page).await.unwrap(), []);
+            assert_eq!(process.user(scene.author).await.unwrap().followers, 0);
+            process.follow(reader, scene.author, NOW).await.unwrap();
+            assert_eq!(process.feed(reader, page).await.unwrap().len(), 1);
+        }
+        process.delete_post(scene.author, scene.post).await.unwrap();
+        assert_eq!(process.post(scene.post).await, Err(StoreError::NotFound));
+        assert_eq!(process.posts_by(scene.author, page).await.unwrap(), []);
+        assert_eq!(process.feed(reader, page).await.unwrap(), []);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_process_serves_what_was_before_for_the_staleness_at_most() {
+    let staleness = Duration::from_millis(400);
+    for policy in POLICIES {
+        let scene = Scene::new().await;
+        let options = CacheOptions {
+            staleness,
+            policy,
+            ..lasting()
+        };
+        let (one, two) = (scene.process(options.clone()), scene.process(options));
+        one.create_session(session(scene.author, 1)).await.unwrap();
+        let token = TokenDigest([1; 32]);
+        assert_eq!(scene.text(&two).await, "first");
+        assert!(two.session(&token, NOW).await.is_ok());
+        one.update_post(scene.author, scene.post, edit("second"))
+            .await
+            .unwrap();
+        one.delete_session(&token).await.unwrap();
+        let done = Instant::now();
+        loop {
+            let begun = Instant::now();
+            let text = scene.text(&two).await;
+            let ended = two.session(&token, NOW).await.is_err();
+            if text == "second" && ended {
+                break;
+            }
+            // A read that began later than that after the change must not show what was before.
+            assert!(begun - done < staleness, "{policy:?}: {text} {ended}");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_same_page_is_one_body() {
+    let scene = Scene::new().await;
+    let process = scene.process(lasting());
+    let made = AtomicU64::new(0);
+    for _ in 0..5 {
+        let page = process
+            .shared_posts_by(scene.author, Page::new(None, 10))
+            .await
+            .unwrap();
+        let body = page.body(|posts| {
+            made.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, ()>(Bytes::from(posts.len().to_string()))
+        });
+        assert_eq!(body.unwrap(), "1");
+    }
+    assert_eq!(made.load(Ordering::Relaxed), 1);
+    // A page of another limit has a body of its own: where the next begins is part of it.
+    let page = process
+        .shared_posts_by(scene.author, Page::new(None, 1))
+        .await
+        .unwrap();
+    assert!(page.body(|_| Err("made anew")).is_err());
+    assert_eq!(scene.store.reads(), 1);
+}
+
+/// Whom they follow is not kept, so that any post may be one of theirs.
+#[tokio::test]
+async fn who_follows_very_many_has_a_feed_that_is_right() {
+    let scene = Scene::new().await;
+    let process = scene.process(lasting());
+    let reader = process.create_user(new_user("reader")).await.unwrap().id;
+    let mut last = reader;
+    for number in 0..=FOLLOWEES_MAX {
+        let followee = new_user(&format!("u{number}"));
+        last = scene.store.create_user(followee).await.unwrap().id;
+        scene.store.follow(reader, last, NOW).await.unwrap();
+    }
+    let page = Page::new(None, 10);
+    assert_eq!(process.feed(reader, page).await.unwrap(), []);
+    let loads = scene.store.reads();
+    process.feed(reader, page).await.unwrap();
+    assert_eq!(scene.store.reads(), loads);
+    for round in 0..5 {
+        process
+            .create_post(new_post(scene.author, "not theirs"))
+            .await
+            .unwrap();
+        assert_eq!(process.feed(reader, page).await.unwrap().len(), round);
+        let post = process.create_post(new_post(last, "theirs")).await.unwrap();
+        assert_eq!(process.feed(reader, page).await.unwrap()[0], post);
+    }
+}

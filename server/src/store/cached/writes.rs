@@ -1,0 +1,346 @@
+//! Writes: to the store, and then out of the caches or into them.
+//!
+//! Each runs in a task of its own, so that the caches learn of what was stored whether or not somebody
+//! still waits for the answer. An outcome that is not known (`Unavailable`) counts as a change.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::behind::edited;
+use super::changes::Change;
+use super::entry::{Envelope, Value};
+use super::key::Key;
+use super::{Core, UpdatePolicy};
+use crate::model::{
+    LiveSession, NewPost, NewSession, NewUser, Photo, Post, PostEdit, PostId, Timestamp,
+    TokenDigest, User, UserId,
+};
+use crate::store::{Shared, StoreError};
+
+type Written<T> = Result<T, StoreError>;
+
+/// Runs a write to its end, whoever waits for it.
+async fn to_the_end<T: Send + 'static>(
+    core: &Core,
+    write: impl Future<Output = Written<T>> + Send + 'static,
+) -> Written<T> {
+    core.open()?;
+    match tokio::spawn(write).await {
+        Ok(written) => written,
+        Err(error) => Err(StoreError::Unavailable(format!(
+            "a write was cut short: {error}"
+        ))),
+    }
+}
+
+/// Whether a write that ended so may have changed something.
+fn may_have_changed<T>(written: &Written<T>) -> bool {
+    !matches!(
+        written,
+        Err(StoreError::Invalid(_)
+            | StoreError::Conflict(_)
+            | StoreError::NotFound
+            | StoreError::Forbidden
+            | StoreError::Full(_))
+    )
+}
+
+impl Core {
+    /// Takes keys out of both layers: the shared one first, so that nobody here fills the other from
+    /// it afterwards.
+    async fn forget(&self, keys: &[Key]) {
+        let shared: Vec<Bytes> = keys
+            .iter()
+            .filter(|key| !matches!(key, Key::Feed(..)))
+            .map(|key| key.shared(&self.options.namespace))
+            .collect();
+        self.forget_shared(&shared).await;
+        for key in keys {
+            self.front.forget(key);
+        }
+    }
+
+    async fn forget_shared(&self, keys: &[Bytes]) {
+        match self.cache.delete_many(keys).await {
+            Ok(()) => self.counters.shared.invalidations.add(keys.len() as u64),
+            Err(_) => {
+                self.counters.shared.errors.add(1);
+                self.owed.add(keys);
+            }
+        }
+    }
+
+    /// Whether writes put what they made into the cache.
+    fn puts(&self) -> bool {
+        let policy = self.options.policy;
+        self.options.content.objects()
+            && matches!(
+                policy,
+                UpdatePolicy::WriteThrough | UpdatePolicy::WriteBehind
+            )
+    }
+
+    /// Marks a key as being written. Replaces a lease to load it, which is not honoured then.
+    async fn begin_put(&self, key: &Key) -> Option<Put> {
+        if !self.puts() {
+            return None;
+        }
+        let shared = key.shared(&self.options.namespace);
+        let lease = Envelope::writing(self.leases.next());
+        let set = self.cache.set(&shared, lease.clone(), self.options.lease);
+        set.await.ok()?;
+        Some(Put { key: shared, lease })
+    }
+
+    /// Puts a value where the mark of this write still is. Where another write has put its own mark since,
+    /// nobody can tell which was last: the key goes.
+    async fn end_put(&self, put: Put, value: &Value) {
+        let ttl = self.ttl(value);
+        let put_in = match Envelope::seal(value, ttl) {
+            Some(sealed) => self.cache.replace(&put.key, &put.lease, sealed, ttl).await,
+            None => Ok(false),
+        };
+        if put_in == Ok(true) {
+            self.counters.shared.fills.add(1);
+        } else {
+            self.forget_shared(&[put.key]).await;
+        }
+    }
+
+    /// Puts a value that is new: where somebody has put something meanwhile, that is newer.
+    async fn put_new(&self, key: &Key, value: &Value) {
+        if !self.puts() {
+            return;
+        }
+        let ttl = self.ttl(value);
+        let Some(sealed) = Envelope::seal(value, ttl) else {
+            return;
+        };
+        let shared = key.shared(&self.options.namespace);
+        if self.cache.set_if_absent(&shared, sealed, ttl).await == Ok(true) {
+            self.counters.shared.fills.add(1);
+        }
+    }
+}
+
+/// A key that is being written.
+struct Put {
+    key: Bytes,
+    lease: Bytes,
+}
+
+/// A post is another than it was: itself and all pages that it may be on.
+pub(super) async fn post_changed(core: &Core, author: UserId, id: PostId) {
+    let [short, long] = Key::pages_of(author);
+    core.forget(&[Key::Post(id), short, long]).await;
+    core.changes.add(Change::PostOf(author));
+}
+
+pub(super) async fn create_user(at: &Arc<Core>, new: NewUser) -> Written<User> {
+    let core = Arc::clone(at);
+    let write = async move {
+        let written = core.store.create_user(new).await;
+        if let Ok(user) = &written {
+            // That there is no such user may be known.
+            let [short, long] = Key::pages_of(user.id);
+            let keys = [Key::User(user.id), Key::Followees(user.id), short, long];
+            core.forget(&keys).await;
+            core.changes.add(Change::FollowedBy(user.id));
+            let value = Value::User(Shared::new(user.clone()));
+            core.put_new(&Key::User(user.id), &value).await;
+        }
+        written
+    };
+    to_the_end(at, write).await
+}
+
+pub(super) async fn create_session(at: &Arc<Core>, new: NewSession) -> Written<()> {
+    let core = Arc::clone(at);
+    let write = async move {
+        let key = Key::Session(new.token);
+        let session = LiveSession {
+            user: new.user,
+            expires_at: new.expires_at,
+        };
+        let written = core.store.create_session(new).await;
+        if may_have_changed(&written) {
+            core.forget(&[key]).await;
+        }
+        if written.is_ok() {
+            core.put_new(&key, &Value::Session(session)).await;
+        }
+        written
+    };
+    to_the_end(at, write).await
+}
+
+pub(super) async fn delete_session(at: &Arc<Core>, token: TokenDigest) -> Written<()> {
+    let core = Arc::clone(at);
+    let write = async move {
+        let written = core.store.delete_session(&token).await;
+        if may_have_changed(&written) {
+            core.forget(&[Key::Session(token)]).await;
+        }
+        written
+    };
+    to_the_end(at, write).await
+}
+
+pub(super) async fn create_post(at: &Arc<Core>, new: NewPost) -> Written<Post> {
+    let core = Arc::clone(at);
+    let write = async move {
+        let author = new.author;
+        let written = core.store.create_post(new).await;
+        if may_have_changed(&written) {
+            let [short, long] = Key::pages_of(author);
+            let mut keys = vec![Key::User(author), short, long];
+            // That there is no such post may be known.
+            keys.extend(written.iter().map(|post| Key::Post(post.id)));
+            core.forget(&keys).await;
+            core.changes.add(Change::PostOf(author));
+        }
+        if let Ok(post) = &written {
+            let value = Value::Post(Shared::new(post.clone()));
+            core.put_new(&Key::Post(post.id), &value).await;
+        }
+        written
+    };
+    to_the_end(at, write).await
+}
+
+pub(super) async fn update_post(
+    at: &Arc<Core>,
+    author: UserId,
+    id: PostId,
+    edit: PostEdit,
+) -> Written<Post> {
+    let core = Arc::clone(at);
+    let write = async move {
+        let put = core.begin_put(&Key::Post(id)).await;
+        let written = core.store.update_post(author, id, edit).await;
+        match (&written, put) {
+            (Ok(post), Some(put)) => {
+                post_put(&core, put, post).await;
+            }
+            (_, Some(_)) => post_changed(&core, author, id).await,
+            (written, None) if may_have_changed(written) => post_changed(&core, author, id).await,
+            _ => {}
+        }
+        written
+    };
+    to_the_end(at, write).await
+}
+
+/// Answers an edit that is to be stored later; stores it now where too many wait already.
+pub(super) async fn update_post_behind(
+    at: &Arc<Core>,
+    author: UserId,
+    post: Arc<Shared<Post>>,
+    edit: PostEdit,
+) -> Written<Post> {
+    if post.author != author {
+        return Err(StoreError::Forbidden);
+    }
+    let max = at.options.flush_posts_max;
+    if !at.behind.take(author, post.id, edit.clone(), max) {
+        return update_post(at, author, post.id, edit).await;
+    }
+    let core = Arc::clone(at);
+    let write = async move {
+        let mut post = Post::clone(&post);
+        edited(&mut post, &edit);
+        match core.begin_put(&Key::Post(post.id)).await {
+            Some(put) => post_put(&core, put, &post).await,
+            None => post_changed(&core, author, post.id).await,
+        }
+        Ok(post)
+    };
+    to_the_end(at, write).await
+}
+
+/// A post is another than it was, and goes into the shared cache as it is now.
+async fn post_put(core: &Core, put: Put, post: &Post) {
+    core.end_put(put, &Value::Post(Shared::new(post.clone())))
+        .await;
+    core.front.forget(&Key::Post(post.id));
+    core.forget(&Key::pages_of(post.author)).await;
+    core.changes.add(Change::PostOf(post.author));
+}
+
+pub(super) async fn delete_post(
+    at: &Arc<Core>,
+    author: UserId,
+    id: PostId,
+) -> Written<Option<Photo>> {
+    let core = Arc::clone(at);
+    let write = async move {
+        let edit = core.behind.drop_edit(id);
+        let written = core.store.delete_post(author, id).await;
+        if let (Err(_), Some(edit)) = (&written, edit) {
+            core.behind.put_back(id, edit);
+        }
+        if may_have_changed(&written) {
+            core.forget(&[Key::Photo(id), Key::User(author)]).await;
+            post_changed(&core, author, id).await;
+        }
+        if written.is_ok() {
+            core.put_new(&Key::Post(id), &Value::Absent).await;
+        }
+        written
+    };
+    to_the_end(at, write).await
+}
+
+/// Follows since `since`, or no more.
+pub(super) async fn follow(
+    at: &Arc<Core>,
+    follower: UserId,
+    followee: UserId,
+    since: Option<Timestamp>,
+) -> Written<()> {
+    let core = Arc::clone(at);
+    let write = async move {
+        let written = match since {
+            Some(since) => core.store.follow(follower, followee, since).await,
+            None => core.store.unfollow(follower, followee).await,
+        };
+        if may_have_changed(&written) {
+            let users = [follower, followee].map(Key::User);
+            core.forget(&[users[0], users[1], Key::Followees(follower)])
+                .await;
+            core.changes.add(Change::FollowedBy(follower));
+        }
+        written
+    };
+    to_the_end(at, write).await
+}
+
+pub(super) async fn put_photo(
+    at: &Arc<Core>,
+    author: UserId,
+    photo: Photo,
+) -> Written<Option<Photo>> {
+    let core = Arc::clone(at);
+    let write = async move {
+        let key = Key::Photo(photo.post);
+        let put = core.begin_put(&key).await;
+        let value = Value::Photo(Arc::new(photo.clone()));
+        let id = photo.post;
+        let written = core.store.put_photo(author, photo).await;
+        match put {
+            Some(put) if written.is_ok() => {
+                core.end_put(put, &value).await;
+                core.front.forget(&key);
+            }
+            Some(_) => core.forget(&[key]).await,
+            None if may_have_changed(&written) => core.forget(&[key]).await,
+            None => {}
+        }
+        if may_have_changed(&written) {
+            post_changed(&core, author, id).await;
+        }
+        written
+    };
+    to_the_end(at, write).await
+}

@@ -1,0 +1,479 @@
+//! Writes to a primary, reads from replicas that are known to be close behind it.
+//!
+//! # How far a replica is behind
+//! Every 100 ms a process writes a numbered beat of its own to the primary and notes when, by its own
+//! clock. A replica that shows the beat shows everything that was committed before it was begun. So a
+//! replica's lag is the age of the newest own beat it shows, and nobody's clocks need agree. Where one
+//! address stands for several replicas, the worst of the last answers counts.
+//!
+//! # What is promised
+//! - A replica that is dead, unknown or more than [`SplitOptions::lag_max`] behind is not read.
+//! - What this process has written is read from the primary until the replica shows it.
+//! - Over processes that is so while they share a cache that answers: each leaves a mark there for what it
+//!   has written ("remote markers" in Nishtala et al., Scaling Memcache at Facebook, NSDI 2013, section
+//!   4.2). Without one, what another process has written is read at most `lag_max` late.
+//! - Sessions and credentials are read from the primary alone, so that a log-out holds at once, and what
+//!   a replica does not find is sought at the primary.
+//! - A feed is read as the replica has it, so that a post of somebody else is in it at most `lag_max` late.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use self::recent::{Mark, Recent};
+use self::replica::Replica;
+use super::{Store, StoreError, WriteStats};
+use crate::cache::Cache;
+use crate::data_set::{Content, Loaded};
+use crate::model::{
+    Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
+    Timestamp, TokenDigest, User, UserId,
+};
+
+mod recent;
+mod replica;
+
+pub use replica::ReplicaStats;
+
+/// How many beats are remembered: a minute of them. A replica further behind is not read anyway.
+const BEATS: usize = 600;
+/// How long a beat or a look for one may take.
+const BEAT_TIME: Duration = Duration::from_secs(1);
+
+/// How a [`SplitStore`] is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SplitOptions {
+    /// How far behind a replica that is read may be.
+    pub lag_max: Duration,
+    /// How often a beat is written, and looked for on each replica.
+    pub beat: Duration,
+    /// How long a replica may take to answer before the primary is asked.
+    pub read_time: Duration,
+    /// The most reads that the primary is asked for at once.
+    pub primary_reads_max: usize,
+    /// What the marks in the shared cache begin with. Two databases must not share one.
+    pub namespace: String,
+}
+
+impl Default for SplitOptions {
+    fn default() -> Self {
+        Self {
+            lag_max: Duration::from_secs(1),
+            beat: Duration::from_millis(100),
+            read_time: Duration::from_millis(500),
+            primary_reads_max: 256,
+            namespace: "tenfold".to_owned(),
+        }
+    }
+}
+
+/// A primary that is written, and replicas that are read.
+pub struct SplitStore {
+    core: Arc<Core>,
+}
+
+impl fmt::Debug for SplitStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SplitStore")
+            .field("primary", &self.core.primary)
+            .field("replicas", &self.core.replicas)
+            .field("options", &self.core.options)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Core {
+    primary: Arc<dyn Store>,
+    replicas: Vec<Replica>,
+    cache: Option<Arc<dyn Cache>>,
+    options: SplitOptions,
+    /// Whose beats are ours.
+    origin: i64,
+    beats: Mutex<VecDeque<(i64, Instant)>>,
+    recent: Recent,
+    next: AtomicUsize,
+    primary_reads: Semaphore,
+    primary_read_count: AtomicU64,
+    closed: AtomicBool,
+}
+
+impl SplitStore {
+    /// Puts replicas beside a primary; `cache` is what the processes share their marks in. Needs a
+    /// runtime, since it works in the background too.
+    #[must_use]
+    pub fn new(
+        primary: Arc<dyn Store>,
+        replicas: Vec<Arc<dyn Store>>,
+        cache: Option<Arc<dyn Cache>>,
+        options: SplitOptions,
+    ) -> Self {
+        let core = Arc::new(Core {
+            replicas: replicas.into_iter().map(Replica::new).collect(),
+            cache,
+            origin: RandomState::new()
+                .hash_one(std::process::id())
+                .cast_signed(),
+            beats: Mutex::default(),
+            recent: Recent::new(options.lag_max),
+            next: AtomicUsize::new(0),
+            primary_reads: Semaphore::new(options.primary_reads_max),
+            primary_read_count: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            primary,
+            options,
+        });
+        at_each_beat(&core, |core| Box::pin(async move { core.beat().await }));
+        for number in 0..core.replicas.len() {
+            at_each_beat(&core, move |core| {
+                Box::pin(async move { core.look(number).await })
+            });
+        }
+        Self { core }
+    }
+
+    /// Reads from a replica that shows what the marks stand for, or else from the primary.
+    async fn read<T, R>(
+        &self,
+        marks: &[Mark],
+        read: impl Fn(Arc<dyn Store>) -> R + Send,
+    ) -> Result<T, StoreError>
+    where
+        R: Future<Output = Result<T, StoreError>> + Send,
+    {
+        let core = &self.core;
+        if let Some(replica) = core.choose(marks).await {
+            match timeout(core.options.read_time, read(replica.store())).await {
+                // What is not there may not be there yet.
+                Ok(Err(StoreError::NotFound)) => {}
+                Ok(Err(error @ StoreError::Invalid(_))) => return Err(error),
+                Ok(Ok(found)) => {
+                    replica.answered();
+                    return Ok(found);
+                }
+                Ok(Err(_)) | Err(_) => replica.failed(),
+            }
+        }
+        let turn = core.primary_reads.try_acquire();
+        let _turn = turn
+            .map_err(|_| StoreError::Unavailable("too many reads are at the primary".to_owned()))?;
+        core.primary_read_count.fetch_add(1, Ordering::Relaxed);
+        read(Arc::clone(&core.primary)).await
+    }
+
+    /// Writes to the primary, in a task of its own, so that the marks are left whether or not somebody
+    /// still waits for the answer. `marks` says what was written, going by what came of it.
+    async fn write<T: Send + 'static>(
+        &self,
+        write: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+        marks: impl FnOnce(Option<&T>) -> Vec<Mark> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let core = Arc::clone(&self.core);
+        let task = tokio::spawn(async move {
+            let written = write.await;
+            // After `Unavailable` it may have been written.
+            if matches!(written, Ok(_) | Err(StoreError::Unavailable(_))) {
+                let marks = marks(written.as_ref().ok());
+                core.mark(&marks).await;
+            }
+            written
+        });
+        task.await.unwrap_or_else(|error| {
+            Err(StoreError::Unavailable(format!(
+                "a write was cut short: {error}"
+            )))
+        })
+    }
+
+    fn primary(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.core.primary)
+    }
+}
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Does something at each beat for as long as the store is in use.
+fn at_each_beat(core: &Arc<Core>, work: impl Fn(Arc<Core>) -> Work + Send + 'static) {
+    let pause = core.options.beat;
+    let core = Arc::downgrade(core);
+    tokio::spawn(async move {
+        while let Some(core) = core.upgrade() {
+            if core.closed.load(Ordering::Relaxed) {
+                return;
+            }
+            work(core).await;
+            tokio::time::sleep(pause).await;
+        }
+    });
+}
+
+impl Core {
+    /// Writes a beat to the primary.
+    async fn beat(&self) {
+        let begun = Instant::now();
+        let number = self.beats().back().map_or(1, |(number, _)| number + 1);
+        let now = Timestamp::from(SystemTime::now());
+        let beat = self.primary.beat(self.origin, number, now);
+        // One that failed may have been written all the same: its number is not used again, and what it
+        // would show is what a beat shows that was begun then.
+        let _ = timeout(BEAT_TIME, beat).await;
+        let mut beats = self.beats();
+        if beats.len() == BEATS {
+            beats.pop_front();
+        }
+        beats.push_back((number, begun));
+    }
+
+    /// Looks for the newest beat that a replica shows.
+    async fn look(&self, number: usize) {
+        let replica = &self.replicas[number];
+        let asked = Instant::now();
+        let store = replica.store();
+        let shown = match timeout(BEAT_TIME, store.newest_beat(self.origin)).await {
+            Ok(Ok(Some(shown))) => {
+                let beats = self.beats();
+                let at = beats.binary_search_by_key(&shown, |(number, _)| *number);
+                at.ok().map(|at| beats[at].1)
+            }
+            _ => None,
+        };
+        replica.looked(asked, shown);
+    }
+
+    /// Chooses a replica that shows all that the marks stand for, each in its turn.
+    async fn choose(&self, marks: &[Mark]) -> Option<&Replica> {
+        let now = Instant::now();
+        let written = self.recent.newest(marks, now);
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let count = self.replicas.len();
+        let chosen = (0..count)
+            .map(|step| &self.replicas[first.wrapping_add(step) % count])
+            .find(|replica| {
+                replica.shows(now).is_some_and(|shows| {
+                    now.duration_since(shows) <= self.options.lag_max
+                        && written.is_none_or(|written| shows > written)
+                })
+            })?;
+        if let Some(cache) = &self.cache {
+            let keys: Vec<Bytes> = marks.iter().map(|mark| self.shared(*mark)).collect();
+            // Without a cache that answers, what others have written may be read late.
+            if let Ok(found) = cache.get_many(&keys).await
+                && found.iter().any(Option::is_some)
+            {
+                return None;
+            }
+        }
+        Some(chosen)
+    }
+
+    /// Remembers what was written, here and for the other processes.
+    async fn mark(&self, marks: &[Mark]) {
+        self.recent.add(marks, Instant::now());
+        if let Some(cache) = &self.cache {
+            let one = Bytes::from_static(b"1");
+            let pairs: Vec<(Bytes, Bytes)> = marks
+                .iter()
+                .map(|mark| (self.shared(*mark), one.clone()))
+                .collect();
+            // A replica that is read then shows all that is older than its lag may be; what reading and
+            // answering takes comes on top.
+            let ttl = self.options.lag_max + self.options.read_time;
+            if let Err(error) = cache.set_many(&pairs, ttl).await {
+                tracing::debug!(%error, "other processes do not know what was written");
+            }
+        }
+    }
+
+    fn shared(&self, mark: Mark) -> Bytes {
+        mark.shared(&self.options.namespace)
+    }
+
+    fn beats(&self) -> MutexGuard<'_, VecDeque<(i64, Instant)>> {
+        self.beats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for SplitStore {
+    async fn create_user(&self, new: NewUser) -> Result<User, StoreError> {
+        let primary = self.primary();
+        let write = async move { primary.create_user(new).await };
+        let marks = |user: Option<&User>| user.iter().map(|user| Mark::User(user.id)).collect();
+        self.write(write, marks).await
+    }
+
+    async fn credentials(&self, handle: &str) -> Result<Credentials, StoreError> {
+        self.core.primary.credentials(handle).await
+    }
+
+    async fn user(&self, id: UserId) -> Result<User, StoreError> {
+        self.read(&[Mark::User(id)], move |store| async move {
+            store.user(id).await
+        })
+        .await
+    }
+
+    async fn create_session(&self, new: NewSession) -> Result<(), StoreError> {
+        self.core.primary.create_session(new).await
+    }
+
+    async fn session(
+        &self,
+        token: &TokenDigest,
+        now: Timestamp,
+    ) -> Result<LiveSession, StoreError> {
+        self.core.primary.session(token, now).await
+    }
+
+    async fn delete_session(&self, token: &TokenDigest) -> Result<(), StoreError> {
+        self.core.primary.delete_session(token).await
+    }
+
+    async fn create_post(&self, new: NewPost) -> Result<Post, StoreError> {
+        let (primary, author) = (self.primary(), new.author);
+        let write = async move { primary.create_post(new).await };
+        let marks = move |post: Option<&Post>| {
+            let mut marks = vec![Mark::User(author), Mark::PostsOf(author)];
+            marks.extend(post.map(|post| Mark::Post(post.id)));
+            marks
+        };
+        self.write(write, marks).await
+    }
+
+    async fn post(&self, id: PostId) -> Result<Post, StoreError> {
+        self.read(&[Mark::Post(id)], move |store| async move {
+            store.post(id).await
+        })
+        .await
+    }
+
+    async fn update_post(
+        &self,
+        author: UserId,
+        id: PostId,
+        edit: PostEdit,
+    ) -> Result<Post, StoreError> {
+        let primary = self.primary();
+        let write = async move { primary.update_post(author, id, edit).await };
+        let marks = move |_: Option<&Post>| vec![Mark::Post(id), Mark::PostsOf(author)];
+        self.write(write, marks).await
+    }
+
+    async fn delete_post(&self, author: UserId, id: PostId) -> Result<Option<Photo>, StoreError> {
+        let primary = self.primary();
+        let write = async move { primary.delete_post(author, id).await };
+        let marks = move |_: Option<&Option<Photo>>| {
+            vec![Mark::Post(id), Mark::PostsOf(author), Mark::User(author)]
+        };
+        self.write(write, marks).await
+    }
+
+    async fn posts_by(&self, author: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
+        self.read(&[Mark::PostsOf(author)], move |store| async move {
+            store.posts_by(author, page).await
+        })
+        .await
+    }
+
+    async fn follow(
+        &self,
+        follower: UserId,
+        followee: UserId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let primary = self.primary();
+        let write = async move { primary.follow(follower, followee, at).await };
+        self.write(write, move |_| Mark::of_follow(follower, followee))
+            .await
+    }
+
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<(), StoreError> {
+        let primary = self.primary();
+        let write = async move { primary.unfollow(follower, followee).await };
+        self.write(write, move |_| Mark::of_follow(follower, followee))
+            .await
+    }
+
+    async fn followees(&self, user: UserId, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        self.read(&[Mark::FollowedBy(user)], move |store| async move {
+            store.followees(user, limit).await
+        })
+        .await
+    }
+
+    async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
+        self.read(&[Mark::FollowedBy(user)], move |store| async move {
+            store.feed(user, page).await
+        })
+        .await
+    }
+
+    async fn put_photo(&self, author: UserId, photo: Photo) -> Result<Option<Photo>, StoreError> {
+        let (primary, id) = (self.primary(), photo.post);
+        let write = async move { primary.put_photo(author, photo).await };
+        let marks = move |_: Option<&Option<Photo>>| vec![Mark::Post(id), Mark::PostsOf(author)];
+        self.write(write, marks).await
+    }
+
+    async fn photo(&self, post: PostId) -> Result<Photo, StoreError> {
+        self.read(&[Mark::Post(post)], move |store| async move {
+            store.photo(post).await
+        })
+        .await
+    }
+
+    async fn load(&self, content: Arc<Content>) -> Result<Loaded, StoreError> {
+        let loaded = self.core.primary.load(content).await;
+        // All of it at once is what no replica may show yet.
+        self.core.recent.everything(Instant::now());
+        loaded
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.core.primary.ping().await
+    }
+
+    async fn close(&self) {
+        self.core.closed.store(true, Ordering::SeqCst);
+        self.core.primary.close().await;
+        for replica in &self.core.replicas {
+            replica.failed();
+            replica.store().close().await;
+        }
+    }
+
+    fn write_stats(&self) -> WriteStats {
+        self.core.primary.write_stats()
+    }
+
+    async fn beat(&self, origin: i64, number: i64, at: Timestamp) -> Result<(), StoreError> {
+        self.core.primary.beat(origin, number, at).await
+    }
+
+    async fn newest_beat(&self, origin: i64) -> Result<Option<i64>, StoreError> {
+        self.core.primary.newest_beat(origin).await
+    }
+
+    fn replica_stats(&self) -> Vec<ReplicaStats> {
+        let core = &self.core;
+        let replicas = core.replicas.iter();
+        replicas
+            .map(|replica| replica.stats(core.options.lag_max))
+            .collect()
+    }
+
+    fn primary_reads(&self) -> u64 {
+        self.core.primary_read_count.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests;

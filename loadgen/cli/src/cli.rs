@@ -7,10 +7,15 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tenfold_lab::RoleAllowance;
 use tenfold_reports::export::Export;
 use tenfold_scenarios::Rate;
 
+use crate::cache_arguments::CacheArguments;
 use crate::connect_arguments::ConnectArguments;
+use crate::data_set_arguments::DataSetArguments;
+use crate::gate_arguments::GateArguments;
+use crate::lab_arguments::LabArguments;
 use crate::values::{duration, export, rate};
 
 /// How far does a service scale, what breaks first, and did the fix work?
@@ -41,10 +46,16 @@ impl Cli {
 impl RunArguments {
     /// A target and a stage exclude each other.
     fn settle(&mut self, given: &ArgMatches) -> Result<(), clap::Error> {
+        let by_flag = |name| given.value_source(name) == Some(ValueSource::CommandLine);
+        if by_flag("target") && by_flag("boxes") {
+            return Err(Cli::command().error(
+                clap::error::ErrorKind::ArgumentConflict,
+                "--target names a service of yours and --box confines one of ours: give one of them",
+            ));
+        }
         if self.target.is_none() || self.stage.is_none() {
             return Ok(());
         }
-        let by_flag = |name| given.value_source(name) == Some(ValueSource::CommandLine);
         match (by_flag("target"), by_flag("stage")) {
             (false, true) => {
                 self.target = None;
@@ -72,8 +83,12 @@ pub(crate) enum Command {
     Report(ReportArguments),
     /// Merge the runs of several generators into one, exactly
     Merge(MergeArguments),
+    /// Compare two builds of a service, interleaved: pass, fail or inconclusive
+    Gate(Box<GateArguments>),
     /// Run the reference server
-    Serve(ServeArguments),
+    Serve(Box<ServeArguments>),
+    /// Bring a whole stage up on this machine, in boxes that have a size
+    Lab(LabArguments),
     /// Check this machine: cores, limits, which real components are there
     Doctor(DoctorArguments),
 }
@@ -116,6 +131,15 @@ pub(crate) struct RunArguments {
     /// The stage of the reference service to start and send to [default: single-box]
     #[arg(long, value_name = "NAME", env = "TENFOLD_STAGE")]
     pub(crate) stage: Option<String>,
+    /// Confine the stage's boxes: these roles to what is given, as web=0.4 or sql=1,1GiB, others to 0.2 CPU
+    /// and 512 MiB [default: no box is confined]
+    #[arg(
+        long = "box",
+        value_name = "ROLE=CPU[,MEMORY]",
+        env = "TENFOLD_BOX",
+        value_delimiter = ';'
+    )]
+    pub(crate) boxes: Vec<RoleAllowance>,
     /// The store of the reference service, such as mysql://user@127.0.0.1/tenfold
     #[arg(
         long,
@@ -149,9 +173,9 @@ pub(crate) struct RunArguments {
     /// Take no CPU profile
     #[arg(long, env = "TENFOLD_NO_PROFILE", value_parser = BoolishValueParser::new())]
     pub(crate) no_profile: bool,
-    /// Also write the run as KIND=FILE, or as KIND alone under its usual name in the run directory.
-    /// Repeatable; kinds: json, csv (a row a second), csv-requests, junit, markdown, hgrm, hlog,
-    /// openmetrics, k6
+    /// Also write the run as KIND=FILE, as KIND=- to standard output, or as KIND alone under its usual
+    /// name in the run directory. Repeatable; kinds: json, csv (a row a second), csv-requests, junit,
+    /// markdown, hgrm, hlog, openmetrics, k6
     #[arg(long, value_name = "KIND[=FILE]", value_parser = export, value_delimiter = ',',
         env = "TENFOLD_EXPORT")]
     pub(crate) export: Vec<Export>,
@@ -169,7 +193,7 @@ pub(crate) struct RecordArguments {
     #[arg(env = "TENFOLD_LOG")]
     pub(crate) log: PathBuf,
     /// The scenario file to write; its trace goes beside it [default: LOG's name and .toml]
-    #[arg(long, value_name = "FILE", env = "TENFOLD_OUT")]
+    #[arg(long, value_name = "FILE", env = "TENFOLD_RECORD_OUT")]
     pub(crate) out: Option<PathBuf>,
     /// How many times as fast as recorded to replay
     #[arg(
@@ -204,14 +228,14 @@ pub(crate) struct ReportArguments {
     #[arg(required = true, env = "TENFOLD_RUNS", value_delimiter = ',')]
     pub(crate) runs: Vec<PathBuf>,
     /// The HTML file to write [default: report.html in the run, comparison.html here for several]
-    #[arg(long, value_name = "FILE", env = "TENFOLD_OUT")]
+    #[arg(long, value_name = "FILE", env = "TENFOLD_REPORT_OUT")]
     pub(crate) out: Option<PathBuf>,
     /// Print the summary as one JSON document, and nothing else, on standard output
     #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
-    /// Also write the run as KIND=FILE, or as KIND alone under its usual name in the run directory.
-    /// Repeatable; kinds: json, csv (a row a second), csv-requests, junit, markdown, hgrm, hlog,
-    /// openmetrics, k6
+    /// Also write the run as KIND=FILE, as KIND=- to standard output, or as KIND alone under its usual
+    /// name in the run directory. Repeatable; kinds: json, csv (a row a second), csv-requests, junit,
+    /// markdown, hgrm, hlog, openmetrics, k6
     #[arg(long, value_name = "KIND[=FILE]", value_parser = export, value_delimiter = ',',
         env = "TENFOLD_EXPORT")]
     pub(crate) export: Vec<Export>,
@@ -231,9 +255,9 @@ pub(crate) struct MergeArguments {
     /// Print the summary as one JSON document, and nothing else, on standard output
     #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
-    /// Also write the run as KIND=FILE, or as KIND alone under its usual name in the run directory.
-    /// Repeatable; kinds: json, csv (a row a second), csv-requests, junit, markdown, hgrm, hlog,
-    /// openmetrics, k6
+    /// Also write the run as KIND=FILE, as KIND=- to standard output, or as KIND alone under its usual
+    /// name in the run directory. Repeatable; kinds: json, csv (a row a second), csv-requests, junit,
+    /// markdown, hgrm, hlog, openmetrics, k6
     #[arg(long, value_name = "KIND[=FILE]", value_parser = export, value_delimiter = ',',
         env = "TENFOLD_EXPORT")]
     pub(crate) export: Vec<Export>,
@@ -261,6 +285,30 @@ pub(crate) struct ServeArguments {
     /// The port to listen on, on loopback
     #[arg(long, value_name = "N", env = "TENFOLD_PORT")]
     pub(crate) port: Option<u16>,
+    /// Speak TLS, with this certificate and those between it and its root, in PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TENFOLD_TLS_CERT",
+        requires = "tls_key"
+    )]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's key, in PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TENFOLD_TLS_KEY",
+        requires = "tls_cert"
+    )]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Where to listen for plain HTTP, whose requests are sent on to TLS
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "TENFOLD_REDIRECT_LISTEN",
+        requires = "tls_cert"
+    )]
+    pub(crate) redirect_listen: Option<SocketAddr>,
     /// Where to listen for /metrics and /debug/pprof
     #[arg(
         long,
@@ -277,7 +325,8 @@ pub(crate) struct ServeArguments {
         env = "TENFOLD_DATA"
     )]
     pub(crate) data: PathBuf,
-    /// The store, such as sqlite:FILE or mysql://user@host/database [default: SQLite in --data]
+    /// The store, such as sqlite:FILE or mysql://user@host/database; with ?ssl_ca=FILE over TLS [default:
+    /// SQLite in --data]
     #[arg(
         long,
         value_name = "URL",
@@ -285,20 +334,17 @@ pub(crate) struct ServeArguments {
         hide_env_values = true
     )]
     pub(crate) store: Option<String>,
+    /// Where the users' files are: file:FOLDER, or s3://BUCKET?endpoint=URL with AWS' usual variables for
+    /// the credentials [default: a folder in --data]
+    #[arg(long, value_name = "URL", env = "TENFOLD_FILES")]
+    pub(crate) files: Option<String>,
     /// Serve an empty store rather than load the data set
     #[arg(long, env = "TENFOLD_EMPTY", value_parser = BoolishValueParser::new())]
     pub(crate) empty: bool,
-    /// Users in the data set
-    #[arg(long, value_name = "N", default_value_t = 10_000, env = "TENFOLD_DATA_USERS",
-        value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    pub(crate) data_users: u64,
-    /// Posts in the data set
-    #[arg(long, value_name = "N", default_value_t = 100_000, env = "TENFOLD_DATA_POSTS",
-        value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
-    pub(crate) data_posts: u64,
-    /// Seed of the data set
-    #[arg(long, value_name = "N", default_value_t = 1, env = "TENFOLD_DATA_SEED")]
-    pub(crate) data_seed: u64,
+    #[command(flatten)]
+    pub(crate) data_set: DataSetArguments,
+    #[command(flatten)]
+    pub(crate) caching: CacheArguments,
     /// Write the addresses here, as JSON, once ready
     #[arg(long, value_name = "FILE", env = "TENFOLD_READY_FILE")]
     pub(crate) ready_file: Option<PathBuf>,

@@ -1,6 +1,8 @@
 //! One file for each subcommand.
 
 pub(crate) mod doctor;
+pub(crate) mod gate;
+pub(crate) mod lab;
 pub(crate) mod merge;
 pub(crate) mod record;
 pub(crate) mod report;

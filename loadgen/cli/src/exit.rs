@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use tenfold_analysis::{MeasurementVerdict, MergeError, SloVerdict, Summary};
+use tenfold_gate::GateError;
 use tenfold_lab::LabError;
 use tenfold_loadgen::{CredentialsError, LoadError};
 use tenfold_reports::export::ExportError;
@@ -11,7 +12,7 @@ use tenfold_run_dir::{Counts, RunDirError};
 use tenfold_scenarios::ScenarioError;
 use tenfold_scenarios::access_log::{FormatError, LogError};
 use tenfold_scenarios::record::RecordError;
-use tenfold_server::ServeError;
+use tenfold_server::{EdgeError, ServeError};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) enum Exit {
     Inconclusive,
     /// Something else went wrong, and was told.
     Failed,
+    /// What a gate's verdict says.
+    Code(u8),
 }
 
 impl Exit {
@@ -56,6 +59,7 @@ impl Exit {
             Exit::Interrupted => 105,
             Exit::Invalid => 120,
             Exit::Inconclusive => 121,
+            Exit::Code(code) => code,
         }
     }
 }
@@ -64,7 +68,7 @@ impl Exit {
 const BAD_CONFIGURATION: u8 = 104;
 
 /// The exit code for a target that could not be reached, or a component that failed.
-const TARGET_FAILED: u8 = 107;
+pub(crate) const TARGET_FAILED: u8 = 107;
 
 /// Tells an error on standard error, and finds the exit code for it.
 pub(crate) fn exit_code_of(done: anyhow::Result<Exit>) -> ExitCode {
@@ -103,8 +107,12 @@ fn code_of(error: &anyhow::Error) -> u8 {
         {
             return BAD_CONFIGURATION;
         }
-        if cause.is::<ServeError>() {
-            return TARGET_FAILED;
+        if let Some(error) = cause.downcast_ref::<ServeError>() {
+            return match error {
+                ServeError::Edge(EdgeError::Setup(_)) => TARGET_FAILED,
+                ServeError::Edge(_) => BAD_CONFIGURATION,
+                _ => TARGET_FAILED,
+            };
         }
         if let Some(
             ExportError::Unknown { .. } | ExportError::NoFile { .. } | ExportError::Place { .. },
@@ -116,25 +124,71 @@ fn code_of(error: &anyhow::Error) -> u8 {
             return BAD_CONFIGURATION;
         }
         if let Some(error) = cause.downcast_ref::<LoadError>() {
-            return match error {
-                LoadError::Target { .. }
-                | LoadError::Configuration { .. }
-                | LoadError::NoSuchJourney { .. } => BAD_CONFIGURATION,
-                LoadError::Interrupted => Exit::Interrupted.code(),
-                LoadError::Unreachable { .. }
-                | LoadError::Disagreed { .. }
-                | LoadError::SetUp { .. } => TARGET_FAILED,
-                _ => Exit::Failed.code(),
-            };
+            return code_of_load(error);
+        }
+        if let Some(error) = cause.downcast_ref::<GateError>() {
+            return code_of_gate(error);
         }
         if let Some(error) = cause.downcast_ref::<LabError>() {
             return match error {
-                LabError::UnknownStage { .. } | LabError::NotBuilt { .. } => BAD_CONFIGURATION,
+                LabError::UnknownStage { .. }
+                | LabError::NotBuilt { .. }
+                | LabError::UnknownRole { .. }
+                | LabError::Uncountable { .. }
+                | LabError::UnplainPath { .. }
+                | LabError::UnknownBox { .. } => BAD_CONFIGURATION,
+                LabError::Interrupted => Exit::Interrupted.code(),
                 _ => TARGET_FAILED,
             };
         }
+        if let Some(ended) = cause.downcast_ref::<Ended>() {
+            return ended.code;
+        }
     }
     Exit::Failed.code()
+}
+
+fn code_of_load(error: &LoadError) -> u8 {
+    match error {
+        LoadError::Target { .. }
+        | LoadError::Configuration { .. }
+        | LoadError::NoSuchJourney { .. } => BAD_CONFIGURATION,
+        LoadError::Interrupted => Exit::Interrupted.code(),
+        LoadError::Unreachable { .. } | LoadError::Disagreed { .. } | LoadError::SetUp { .. } => {
+            TARGET_FAILED
+        }
+        _ => Exit::Failed.code(),
+    }
+}
+
+fn code_of_gate(error: &GateError) -> u8 {
+    match error {
+        GateError::NoSubject { .. }
+        | GateError::NoStart { .. }
+        | GateError::NoPort { .. }
+        | GateError::TooShort { .. }
+        | GateError::Calibration { .. }
+        | GateError::NoRate { .. }
+        | GateError::NotEmpty { .. }
+        | GateError::Plan(_)
+        | GateError::Scenario(_) => BAD_CONFIGURATION,
+        GateError::Interrupted => Exit::Interrupted.code(),
+        GateError::NotBuilt { .. } | GateError::NotStarted { .. } | GateError::Git { .. } => {
+            TARGET_FAILED
+        }
+        GateError::Load(error) => code_of_load(error),
+        _ => Exit::Failed.code(),
+    }
+}
+
+/// A process of this program's own that ended, with what it told.
+#[derive(Debug, thiserror::Error)]
+#[error("{told}")]
+pub(crate) struct Ended {
+    /// Its exit code.
+    pub(crate) code: u8,
+    /// The last it told.
+    pub(crate) told: String,
 }
 
 /// Flags that don't go together, or a value that means nothing.

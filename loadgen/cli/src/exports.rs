@@ -7,15 +7,38 @@ use tenfold_analysis::Summary;
 use tenfold_reports::export::Export;
 use tenfold_run_dir::Run;
 
+use crate::exit::Misuse;
 use crate::print;
 
 /// The file that GitHub's runner shows on the page of a job.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
-/// Checks, before anything is sent, that every export has a place to go.
-pub(crate) fn check(exports: &[Export]) -> anyhow::Result<()> {
+/// Checks, before anything is sent, that every export has a place to go, and that one document at
+/// most goes to standard output. `json` is whether the summary goes there.
+pub(crate) fn check(exports: &[Export], json: bool) -> anyhow::Result<()> {
+    let mut to_out = exports
+        .iter()
+        .filter(|export| export.is_to_standard_output());
+    if let Some(first) = to_out.next() {
+        let other = match (json, to_out.next()) {
+            (true, _) => "--json".to_owned(),
+            (false, Some(second)) => format!("--export {second}"),
+            (false, None) => String::new(),
+        };
+        if !other.is_empty() {
+            return Err(Misuse(format!(
+                "--export {first} and {other} both write to standard output; give one of them a file"
+            ))
+            .into());
+        }
+    }
     exports.iter().try_for_each(Export::check)?;
     Ok(())
+}
+
+/// Whether an export has standard output for itself.
+pub(crate) fn take_output(exports: &[Export]) -> bool {
+    exports.iter().any(Export::is_to_standard_output)
 }
 
 /// Writes every export, those after one that failed too; the first error is returned.
@@ -23,13 +46,16 @@ pub(crate) fn write(exports: &[Export], run: &Run, summary: &Summary) -> anyhow:
     let mut first = None;
     for export in exports {
         match export.write(run, summary) {
+            Ok(_) if export.is_to_standard_output() => {}
             Ok(files) => {
-                let beside = match files.len() {
-                    0 => "nothing was answered, so there is none".to_owned(),
-                    1 => files[0].display().to_string(),
-                    several => format!("{} and {} beside it", files[0].display(), several - 1),
+                let Some((named, beside)) = files.split_first() else {
+                    continue;
                 };
-                print::note(&format!("{}: {beside}", export.format));
+                let (format, named) = (export.format, named.display());
+                match beside.len() {
+                    0 => print::note(&format!("{format}: {named}")),
+                    others => print::note(&format!("{format}: {named} and {others} beside it")),
+                }
             }
             Err(error) if first.is_none() => first = Some(error),
             Err(error) => print::note(&format!("error: {error}")),
@@ -42,10 +68,14 @@ pub(crate) fn write(exports: &[Export], run: &Run, summary: &Summary) -> anyhow:
 ///
 /// A file that can't be written is told and is no failure: the run is what was asked for.
 pub(crate) fn step_summary(summary: &Summary) {
+    to_step_summary(&tenfold_reports::markdown::render(summary));
+}
+
+/// Does what [`step_summary`] does, with a text that is Markdown already.
+pub(crate) fn to_step_summary(text: &str) {
     let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) else {
         return;
     };
-    let text = tenfold_reports::markdown::render(summary);
     let appended = OpenOptions::new()
         .append(true)
         .create(true)

@@ -1,7 +1,7 @@
 //! No load for whoever does not expect it.
 //!
 //! A load test is an attack on a host that nobody has agreed to have tested. So a target or an admin
-//! listener with an address beyond this machine and private networks needs permission by name, given
+//! listener with an address beyond this machine and private networks, or one of a cloud's own, needs permission by name, given
 //! once with `--i-may-test-this-host`. Names are resolved here and nowhere later: the addresses that
 //! were judged are the ones that are connected to.
 
@@ -26,14 +26,20 @@ pub(crate) struct Cleared {
 }
 
 impl Cleared {
-    /// Clears the reference service, which listens on loopback.
+    /// Clears the reference service, which listens on loopback; by TLS where there is a certificate to trust.
     pub(crate) fn loopback(
         address: SocketAddr,
         admin: Option<SocketAddr>,
         dial: DialOptions,
     ) -> anyhow::Result<Self> {
+        let scheme = match dial.tls.ca {
+            Some(_) => "https",
+            None => "http",
+        };
         clear(
-            format!("http://{address}").parse::<Target>()?.with(dial)?,
+            format!("{scheme}://{address}")
+                .parse::<Target>()?
+                .with(dial)?,
             admin.map(|admin| format!("http://{admin}")).as_deref(),
             &[],
         )
@@ -63,10 +69,7 @@ pub(crate) fn clear(
     admin: Option<&str>,
     granted: &[String],
 ) -> anyhow::Result<Cleared> {
-    let granted: Vec<String> = granted
-        .iter()
-        .map(|host| plain_host(host))
-        .collect::<Result<_, _>>()?;
+    let granted = plain_hosts(granted)?;
     let admin = admin.map(AdminListener::from);
     let mut hosts = vec![Host {
         name: target.host().to_owned(),
@@ -107,25 +110,68 @@ pub(crate) fn clear(
     })
 }
 
+/// Judges what a target and its admin listener tell of their hosts by themselves: those that are given
+/// as addresses. Resolves no name, and keeps no permission.
+///
+/// # Errors
+/// Refuses addresses that need permission and have none, and permissions that are no host's name.
+pub(crate) fn judge_literals(
+    target: &Target,
+    admin: Option<&str>,
+    granted: &[String],
+) -> anyhow::Result<()> {
+    let granted = plain_hosts(granted)?;
+    let mut hosts = Vec::new();
+    if target.host().parse::<IpAddr>().is_ok() {
+        hosts.push(Host {
+            name: target.host().to_owned(),
+            addresses: target.resolve()?,
+        });
+    }
+    let admin = admin.and_then(|admin| AdminListener::from(admin).host());
+    if let Some(name) = admin
+        && let Ok(address) = name.parse::<IpAddr>()
+    {
+        let addresses = vec![SocketAddr::new(address, 0)];
+        hosts.push(Host { name, addresses });
+    }
+    let place = PermittedHosts::place();
+    let is_granted = |host: &Host| granted.iter().any(|granted| is_same(&host.name, granted));
+    let mut unsaid = hosts.iter().filter(|host| !is_granted(host));
+    unsaid.try_for_each(|host| host.admit(&[], place.as_deref()))
+}
+
 /// Tells whether an address is of somebody who may not expect load.
 ///
 /// This machine and private networks are free: loopback, the unspecified address (which the system
-/// takes for this machine), RFC 1918, unique local (RFC 4193) and link-local addresses. The shared
-/// space of carriers, 100.64.0.0/10 (RFC 6598), is not: what answers there may be another customer
-/// of the same provider. An IPv4 address within IPv6 (`::ffff:a.b.c.d`) is judged as what it is.
+/// takes for this machine), RFC 1918 and unique local addresses (RFC 4193). The shared space of
+/// carriers, 100.64.0.0/10 (RFC 6598), is not: what answers there may be another customer of the same
+/// provider. Nor is where clouds answer, see [`is_of_cloud`]. An IPv4 address within IPv6
+/// (`::ffff:a.b.c.d`) is judged as what it is.
 fn needs_permission(address: IpAddr) -> bool {
+    if is_of_cloud(address) {
+        return true;
+    }
     match address.to_canonical() {
         IpAddr::V4(address) => {
-            !(address.is_loopback()
-                || address.is_unspecified()
-                || address.is_private()
-                || address.is_link_local())
+            !(address.is_loopback() || address.is_unspecified() || address.is_private())
         }
         IpAddr::V6(address) => {
-            !(address.is_loopback()
-                || address.is_unspecified()
-                || address.is_unique_local()
-                || address.is_unicast_link_local())
+            !(address.is_loopback() || address.is_unspecified() || address.is_unique_local())
+        }
+    }
+}
+
+/// Tells whether an address is one at which clouds serve a machine its metadata, credentials, names and
+/// time: link-local addresses, 169.254.169.254 and fe80::a9fe:a9fe among them, and those of Amazon
+/// (fd00:ec2::/32) and Google (fd20:ce::254) among the unique local ones.
+fn is_of_cloud(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => {
+            address.is_unicast_link_local()
+                || address.segments()[..2] == [0xfd00, 0xec2]
+                || address.segments() == [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
         }
     }
 }
@@ -188,16 +234,23 @@ impl Host {
             Ok(_) => "which is".to_owned(),
             Err(_) => format!("which is at {address},"),
         };
+        let kind = match is_of_cloud(address) {
+            true => "where a cloud serves machines their metadata and credentials",
+            false => "neither this machine nor in a private network",
+        };
         let kept = match place {
             Some(place) => format!("; it is asked once, and kept in {}", place.display()),
             None => String::new(),
         };
         format!(
-            "did not send anything to {name}, {is} neither this machine nor in a private network: a \
-             load test is an attack on whoever does not expect it; if you may test it, add \
+            "did not send anything to {name}, {is} {kind}: a load test is an attack on whoever does not expect it; if you may test it, add \
              --i-may-test-this-host {name}{kept}"
         )
     }
+}
+
+fn plain_hosts(given: &[String]) -> Result<Vec<String>, Misuse> {
+    given.iter().map(|host| plain_host(host)).collect()
 }
 
 /// Reads a host as `--i-may-test-this-host` takes it: a name or an address alone.
@@ -257,7 +310,10 @@ mod tests {
             ("126.255.255.255", true),
             ("128.0.0.1", true),
             ("169.253.255.255", true),
-            ("169.254.0.1", false),
+            ("169.254.0.1", true),
+            ("169.254.169.254", true),
+            ("169.254.170.2", true),
+            ("::ffff:169.254.169.254", true),
             ("169.255.0.0", true),
             ("172.15.255.255", true),
             ("172.16.0.0", false),
@@ -285,11 +341,17 @@ mod tests {
             ("2606:4700::1111", true),
             ("fbff::1", true),
             ("fc00::1", false),
+            ("fd00::1", false),
+            ("fd00:ec2::254", true),
+            ("fd00:ec3::254", false),
+            ("fd20:ce::254", true),
+            ("fd20:ce::255", false),
             ("fdff:ffff::1", false),
             ("fe00::1", true),
             ("fe7f::1", true),
-            ("fe80::1", false),
-            ("febf::1", false),
+            ("fe80::1", true),
+            ("fe80::a9fe:a9fe", true),
+            ("febf::1", true),
             ("fec0::1", true),
             ("ff02::1", true),
         ];
@@ -339,6 +401,18 @@ mod tests {
     }
 
     #[test]
+    fn the_metadata_of_a_cloud_is_asked_for_by_name_alone() {
+        for address in ["169.254.169.254", "fe80::a9fe:a9fe", "fd00:ec2::254"] {
+            let metadata = host(address, &[address]);
+            assert!(metadata.admit(&[], None).is_err(), "{address}");
+            metadata.admit(&[address.to_owned()], None).unwrap();
+        }
+        // A name that leads there is no way round it.
+        let named = host("a.example", &["10.0.0.1", "169.254.169.254"]);
+        assert!(named.admit(&[], None).is_err());
+    }
+
+    #[test]
     fn a_host_that_needs_no_permission_is_not_kept() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("hosts.toml");
@@ -361,6 +435,12 @@ mod tests {
              /home/me/.config/tenfold/hosts.toml"
         );
         assert!(refused("198.51.100.7", "198.51.100.7").contains("198.51.100.7, which is neither"));
+        let metadata = refused("169.254.169.254", "169.254.169.254");
+        assert!(
+            metadata.contains("which is where a cloud serves")
+                && metadata.contains("--i-may-test-this-host 169.254.169.254"),
+            "{metadata}"
+        );
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! The one binary: it parses, calls, prints and exits.
 
+mod cache_arguments;
 mod cli;
 mod commands;
 mod connect_arguments;
+mod data_set_arguments;
 mod exit;
 mod exports;
+mod gate_arguments;
 mod host_guard;
 mod interrupt;
+mod lab_arguments;
 mod library;
 mod live;
 mod manifest;
@@ -30,7 +34,9 @@ fn main() -> ExitCode {
         Command::Record(arguments) => commands::record::record(&arguments),
         Command::Report(arguments) => commands::report::report(&arguments),
         Command::Merge(arguments) => commands::merge::merge(&arguments),
+        Command::Gate(arguments) => commands::gate::gate(&arguments),
         Command::Serve(arguments) => commands::serve::serve(&arguments),
+        Command::Lab(arguments) => commands::lab::lab(&arguments),
         Command::Doctor(arguments) => commands::doctor::doctor(&arguments),
     };
     exit_code_of(done)

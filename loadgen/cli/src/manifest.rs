@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tenfold_run_dir::Manifest;
-use tenfold_run_dir::manifest::{KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, Tool, VERSION};
+use tenfold_run_dir::manifest::{
+    BoxInfo, KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, Tool, VERSION,
+};
+use tenfold_scenarios::secret::masked_scenario;
 use tenfold_scenarios::{KeySpace, Model, Phase, Scenario};
 
 use crate::cli::RunArguments;
@@ -16,6 +19,10 @@ pub(crate) struct Destination {
     pub(crate) cleared: Cleared,
     /// The stage of the reference service.
     pub(crate) stage: Option<String>,
+    /// The boxes of the stage.
+    pub(crate) boxes: Vec<BoxInfo>,
+    /// Why they are not confined, where they were to be.
+    pub(crate) unconfined_because: Option<String>,
     /// Whether it is on this machine; none where that can't be told.
     pub(crate) shared_host: Option<bool>,
     /// Its process, where it is a child.
@@ -29,6 +36,33 @@ pub(crate) fn describe(
     destination: &Destination,
 ) -> Manifest {
     Manifest {
+        overrides: overrides(arguments),
+        command: command(arguments, scenario),
+        stage: destination.stage.clone(),
+        boxes: destination.boxes.clone(),
+        unconfined_because: destination.unconfined_because.clone(),
+        shared_host: destination.shared_host,
+        ..of(scenario, destination.cleared.target().to_string())
+    }
+}
+
+/// Describes the run of a gate's epoch, which no command of its own runs again.
+pub(crate) fn describe_gate(scenario: &Scenario, target: &str) -> Manifest {
+    of(scenario, target.to_owned())
+}
+
+/// The version of this program, with its revision where that is known.
+pub(crate) fn tool() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match option_env!("TENFOLD_GIT_REVISION") {
+        Some(revision) => format!("{version} ({revision})"),
+        None => version.to_owned(),
+    }
+}
+
+/// What the scenario and the machine say of a run.
+fn of(scenario: &Scenario, target: String) -> Manifest {
+    Manifest {
         version: VERSION,
         tool: Tool {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -41,20 +75,20 @@ pub(crate) fn describe(
             .to_owned(),
         },
         scenario: scenario.name.clone(),
-        scenario_text: scenario.text.clone(),
+        scenario_text: masked_scenario(&scenario.text),
         seed: scenario.seed,
         model: match scenario.load.model {
             Model::Open => "open",
             Model::Closed => "closed",
         }
         .to_owned(),
-        overrides: overrides(arguments),
-        command: command(arguments, scenario),
+        overrides: BTreeMap::new(),
+        command: Vec::new(),
         started_at: jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string(),
-        target: destination.cleared.target().to_string(),
-        stage: destination.stage.clone(),
+        target,
+        stage: None,
         users: scenario.load.users,
         phases: scenario
             .phases
@@ -88,7 +122,9 @@ pub(crate) fn describe(
             .map(|rule| rule.text.clone())
             .collect(),
         host: tenfold_probe::host::describe(),
-        shared_host: destination.shared_host,
+        shared_host: None,
+        boxes: Vec::new(),
+        unconfined_because: None,
         merged_from: Vec::new(),
     }
 }
@@ -160,6 +196,9 @@ fn command(arguments: &RunArguments, scenario: &Scenario) -> Vec<String> {
     }
     flag("--admin", arguments.admin.clone());
     flag("--stage", arguments.stage.clone());
+    for own in &arguments.boxes {
+        flag("--box", Some(own.to_string()));
+    }
     flag("--rate", arguments.rate.map(|rate| rate.to_string()));
     flag("--duration", arguments.duration.map(written));
     flag("--users", arguments.users.map(|users| users.to_string()));

@@ -49,6 +49,7 @@ pub(crate) fn measure(
     let recording = tenfold_loadgen::run(tenfold_loadgen::Options {
         scenario,
         target,
+        candidate: None,
         run_dir,
         interrupt,
         on_ready: Box::new(|| before = admin.and_then(counter)),

@@ -4,6 +4,8 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::Context as _;
 use serde::Serialize;
+use tenfold_analysis::Summary;
+use tenfold_reports::terminal;
 
 /// Writes text to standard output. A reader that has gone away is no error.
 pub(crate) fn out(text: &str) -> anyhow::Result<()> {
@@ -20,6 +22,15 @@ pub(crate) fn json(document: &impl Serialize) -> anyhow::Result<()> {
     let mut text = serde_json::to_string_pretty(document)?;
     text.push('\n');
     out(&text)
+}
+
+/// Writes a summary for people: to standard output, or to standard error where that is taken.
+pub(crate) fn summary(summary: &Summary, is_taken: bool) -> anyhow::Result<()> {
+    if is_taken {
+        note(terminal::render(summary, false).trim_end());
+        return Ok(());
+    }
+    out(&terminal::render(summary, colour()))
 }
 
 /// Writes a line to standard error.

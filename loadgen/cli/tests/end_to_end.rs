@@ -16,7 +16,9 @@ fn count(summary: &Value, pointer: &str) -> f64 {
 fn the_default_scenario_runs_and_reports() {
     let place = Workplace::new();
     let ended = place
-        .run(&["run", "uneven", "-d", "12s", "--out", "run", "--json"])
+        .run(&[
+            "run", "uneven", "--rate", "500/s", "-d", "12s", "--out", "run", "--json",
+        ])
         .expect(0);
     let summary = ended.json();
     assert_eq!(summary, read_json(&place.path("run/summary.json")));

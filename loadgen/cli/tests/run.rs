@@ -50,6 +50,59 @@ fn a_check_sends_nothing_and_writes_nothing() {
 }
 
 #[test]
+fn a_check_refuses_what_a_run_would() {
+    let place = Workplace::new();
+    let data = "\n[data.people]\nfile = \"people.csv\"\n";
+    let scenario = light_scenario("1/s", "1s") + data;
+    place.write("fifo.toml", &scenario);
+    let made = std::process::Command::new("mkfifo")
+        .arg(place.path("people.csv"))
+        .status();
+    assert!(made.unwrap().success());
+    for (scenario, target, told) in [
+        ("uneven", "ftp://127.0.0.1", "it must begin with http://"),
+        ("uneven", "http://user:pass@127.0.0.1", "--auth-basic-file"),
+        ("uneven", "http://127.0.0.1:99999", "port"),
+        ("fifo.toml", "http://127.0.0.1", "it is a named pipe"),
+    ] {
+        let ended = place
+            .run(&["run", scenario, "--check", "--target", target])
+            .expect(104);
+        assert!(ended.stderr.contains(told), "{target}:\n{}", ended.stderr);
+    }
+    let permission = ["--target", "http://198.51.100.7", "--i-may-test-this-host"];
+    for (arguments, told) in [
+        (&permission[..2], "--i-may-test-this-host"),
+        (&["--target", "http://[2001:db8::1]:81"], "2001:db8::1"),
+        (
+            &[
+                "--target",
+                "http://127.0.0.1",
+                "--admin",
+                "http://198.51.100.7",
+            ],
+            "198.51.100.7",
+        ),
+        (&["--export", "csv=nope/x.csv"], "nope is no directory"),
+    ] {
+        let ended = place
+            .run(&[&["run", "uneven", "--check"], arguments].concat())
+            .expect(104);
+        assert!(ended.stderr.contains(told), "{told}:\n{}", ended.stderr);
+    }
+    // With the permission it is checked, and nothing is kept of it.
+    let granted = [
+        &["run", "uneven", "--check"],
+        &permission[..],
+        &["198.51.100.7"],
+    ]
+    .concat();
+    let ended = place.run(&granted).expect(0);
+    assert!(!ended.stderr.contains("from now on"), "{}", ended.stderr);
+    place.run(&granted[..granted.len() - 2]).expect(104);
+}
+
+#[test]
 fn wrong_flags_and_files_are_bad_configuration() {
     let place = Workplace::new();
     let misspelt = light_scenario("1/s", "1s").replace("[[phases]]", "[[phasse]]");
@@ -62,7 +115,7 @@ fn wrong_flags_and_files_are_bad_configuration() {
         (vec!["run", "steady", "-d", "30"], "30s"),
         (vec!["run", "steady", "--target", "localhost"], "http://"),
         (vec!["run", "steady", "--stage", "singel-box"], "single-box"),
-        (vec!["run", "steady", "--stage", "cached"], "not built"),
+        (vec!["run", "steady", "--stage", "autoscaled"], "not built"),
         (vec!["run", "steady", "--users", "0"], "users"),
         (vec!["rnu"], "rnu"),
     ] {

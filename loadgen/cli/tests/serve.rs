@@ -150,3 +150,23 @@ fn a_port_in_use_is_told() {
     assert_ne!(ended.code, Some(0));
     assert!(ended.stderr.contains(&listen), "{}", ended.stderr);
 }
+
+#[test]
+fn tls_needs_both_files_and_a_program_that_speaks_it() {
+    let place = Workplace::new();
+    let alone = place.run(&["serve", "--empty", "--tls-cert", "cert.pem"]);
+    assert_eq!(alone.code, Some(104), "{}", alone.stderr);
+    assert!(alone.stderr.contains("--tls-key"), "{}", alone.stderr);
+    let nowhere = place.run(&["serve", "--empty", "--redirect-listen", "127.0.0.1:0"]);
+    assert_eq!(nowhere.code, Some(104), "{}", nowhere.stderr);
+    let files = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
+    let refused =
+        place.run(&[&["serve", "--empty", "--listen", "127.0.0.1:0"][..], &files].concat());
+    assert_eq!(refused.code, Some(104), "{}", refused.stderr);
+    let told = if cfg!(feature = "tls") {
+        "could not use the certificate cert.pem"
+    } else {
+        "tenfold was compiled without the `tls` feature"
+    };
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+}

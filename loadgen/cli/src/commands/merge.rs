@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use anyhow::Context as _;
-use tenfold_analysis::{merge as merge_runs, summarise};
+use tenfold_analysis::{merge as merge_runs, merge_intervals, summarise};
 use tenfold_run_dir::{Run, RunDir};
 
 use crate::cli::MergeArguments;
@@ -13,7 +13,7 @@ use crate::{exports, print};
 
 /// Merges run directories into a new one, and reports on it as on any run.
 pub(crate) fn merge(arguments: &MergeArguments) -> anyhow::Result<Exit> {
-    exports::check(&arguments.export)?;
+    exports::check(&arguments.export, arguments.json)?;
     let parts: Vec<Run> = arguments
         .runs
         .iter()
@@ -28,10 +28,13 @@ pub(crate) fn merge(arguments: &MergeArguments) -> anyhow::Result<Exit> {
     let path = arguments
         .out
         .clone()
-        .unwrap_or_else(|| default_path(&format!("{}-merged", merged.manifest.scenario)));
+        .unwrap_or_else(|| default_path("runs", &format!("{}-merged", merged.manifest.scenario)));
     let run_dir = RunDir::create(&path)?;
-    run_dir.write_merged(&merged, &parts, base)?;
-    let run = run_dir.read()?;
+    let logs = parts
+        .iter()
+        .map(|part| RunDir::open(&part.path).intervals(&part.counts))
+        .collect::<Result<Vec<_>, _>>()?;
+    let run = run_dir.write_merged(merged, &parts, merge_intervals(logs), base)?;
     let summary = summarise(&run);
     run_dir.write_json("summary.json", &summary)?;
     let html = tenfold_reports::html::render(&run, &summary);
@@ -39,8 +42,7 @@ pub(crate) fn merge(arguments: &MergeArguments) -> anyhow::Result<Exit> {
     if arguments.json {
         print::json(&summary)?;
     } else {
-        let text = tenfold_reports::terminal::render(&summary, print::colour());
-        print::out(&text)?;
+        print::summary(&summary, exports::take_output(&arguments.export))?;
     }
     let report = run_dir.file("report.html");
     print::note(&format!("report: {}", report.display()));

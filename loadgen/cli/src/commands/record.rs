@@ -1,11 +1,12 @@
 //! `tenfold record`: turn an access log or a HAR file into a trace to replay, or a fitted scenario.
 
-use std::fs::{self, File};
-use std::io::{BufReader, BufWriter};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::Serialize;
+use tenfold_run_dir::write_whole_with;
 use tenfold_scenarios::access_log::{AccessLog, Format, LogSummary, ReadOptions};
 use tenfold_scenarios::record::{FitReport, ModelOptions, TraceOptions, model, trace};
 
@@ -58,7 +59,7 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
                 ..ModelOptions::default()
             },
         )?;
-        write(&out, |file| fs::write(file, &model.toml))?;
+        write(&out, |file| file.write_all(model.toml.as_bytes()))?;
         (Some(model.fit), vec![out])
     } else {
         let trace_path = out.with_extension("trace.jsonl");
@@ -76,10 +77,8 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
                 file,
             },
         )?;
-        write(&trace_path, |file| {
-            trace.write_trace(BufWriter::new(File::create(file)?))
-        })?;
-        write(&out, |file| fs::write(file, &trace.toml))?;
+        write(&trace_path, |file| trace.write_trace(file))?;
+        write(&out, |file| file.write_all(trace.toml.as_bytes()))?;
         (None, vec![out, trace_path])
     };
     let log = log.summary();
@@ -104,16 +103,11 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Met)
 }
 
-/// Writes beside the place first, so that a full disk leaves no half of a file behind.
-fn write(path: &Path, with: impl FnOnce(&Path) -> std::io::Result<()>) -> anyhow::Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let written = with(&partial).and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&partial);
-    }
-    written.with_context(|| format!("could not write {}", path.display()))
+fn write(
+    path: &Path,
+    with: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> anyhow::Result<()> {
+    write_whole_with(path, with).with_context(|| format!("could not write {}", path.display()))
 }
 
 fn refuse_overwriting(arguments: &RecordArguments, paths: &[&Path]) -> anyhow::Result<()> {

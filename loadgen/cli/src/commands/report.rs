@@ -12,7 +12,7 @@ use crate::{exports, print};
 
 /// Renders from run directories alone.
 pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
-    exports::check(&arguments.export)?;
+    exports::check(&arguments.export, arguments.json)?;
     let runs: Vec<Run> = arguments
         .runs
         .iter()
@@ -44,10 +44,7 @@ fn report_one(run: &Run, arguments: &ReportArguments) -> anyhow::Result<Exit> {
     if arguments.json {
         print::json(&summary)?;
     } else {
-        print::out(&tenfold_reports::terminal::render(
-            &summary,
-            print::colour(),
-        ))?;
+        print::summary(&summary, exports::take_output(&arguments.export))?;
     }
     print::note(&format!("report: {}", out.display()));
     exports::step_summary(&summary);

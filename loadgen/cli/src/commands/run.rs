@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use tenfold_lab::Lab;
-use tenfold_loadgen::{DialOptions, Target};
+use tenfold_lab::{Allowances, Lab, LabBox, LabStatus};
+use tenfold_loadgen::{DialOptions, Target, TlsOptions};
 use tenfold_run_dir::RunDir;
+use tenfold_run_dir::box_use::BoxUse;
+use tenfold_run_dir::manifest::BoxInfo;
 use tenfold_scenarios::{Overrides, Scenario};
 use tenfold_server::data_set::DataSet;
 
@@ -33,7 +35,17 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         users: arguments.users,
         seed: arguments.seed,
     })?;
+    // A target that can't be used is told before anything is begun, and by --check.
+    let dial = arguments.connecting.options()?;
+    let target = arguments.target.as_deref().unwrap_or(STAGES_SCHEME);
+    let target = target.parse::<Target>()?.with(dial.clone())?;
+    exports::check(&arguments.export, arguments.json)?;
     if arguments.check {
+        host_guard::judge_literals(
+            &target,
+            arguments.admin.as_deref(),
+            &arguments.i_may_test_this_host,
+        )?;
         let preview = tenfold_scenarios::preview(&scenario);
         if arguments.json {
             print::json(&preview)?;
@@ -42,12 +54,7 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Met);
     }
-    exports::check(&arguments.export)?;
     let scenario = within_limits(scenario, arguments.users)?;
-    // A target that can't be used is told before anything is begun.
-    let dial = arguments.connecting.options()?;
-    let target = arguments.target.as_deref().unwrap_or(STAGES_SCHEME);
-    target.parse::<Target>()?.with(dial.clone())?;
     if dial.tls.insecure {
         print::note("note: certificates are not verified (--insecure): who answers may be anybody");
     }
@@ -56,9 +63,16 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let path = arguments
         .out
         .clone()
-        .unwrap_or_else(|| default_path(&scenario.name));
+        .unwrap_or_else(|| default_path("runs", &scenario.name));
     let run_dir = RunDir::create(&path)?;
-    let done = run_into(&run_dir, scenario, arguments, &destination, interrupt);
+    let done = run_into(
+        &run_dir,
+        scenario,
+        arguments,
+        &destination,
+        lab.as_ref(),
+        interrupt,
+    );
     if let Some(lab) = lab {
         let stopped = lab.stop();
         let exit = done?;
@@ -73,6 +87,7 @@ fn run_into(
     scenario: Scenario,
     arguments: &RunArguments,
     destination: &Destination,
+    lab: Option<&Lab>,
     interrupt: tenfold_loadgen::Interrupt,
 ) -> anyhow::Result<Exit> {
     run_dir.write_manifest(&describe(arguments, &scenario, destination))?;
@@ -85,6 +100,7 @@ fn run_into(
         }
     };
     let with_profile = !arguments.no_profile;
+    let before = lab.map(Lab::status);
     let measured = measure(
         scenario,
         destination,
@@ -93,10 +109,19 @@ fn run_into(
         &mut live,
         with_profile,
     );
+    if let (Some(before), Some(after)) = (before, lab.map(Lab::status)) {
+        run_dir.write_boxes(&box_uses(&before, &after))?;
+    }
     let (recording, no_profile) = match measured {
         Ok(measured) => measured,
         Err(error) => {
             discard(run_dir);
+            if run_dir.file("counts.json").exists() {
+                let path = run_dir.path().display();
+                print::note(&format!(
+                    "what was recorded until then is kept: tenfold report {path}"
+                ));
+            }
             return Err(error);
         }
     };
@@ -113,10 +138,7 @@ fn run_into(
     if arguments.json {
         print::json(&summary)?;
     } else {
-        print::out(&tenfold_reports::terminal::render(
-            &summary,
-            print::colour(),
-        ))?;
+        print::summary(&summary, exports::take_output(&arguments.export))?;
     }
     if recording.counts.aborted.is_some()
         && let Some(words) = &recording.counts.interrupted
@@ -132,8 +154,12 @@ fn run_into(
     Ok(Exit::of(&summary, &recording.counts))
 }
 
-/// Takes away the directory of a run that sent nothing; what can't be removed stays.
+/// Takes away the directory of a run that sent nothing; what can't be removed stays, and so does what a
+/// run has recorded of itself.
 fn discard(run_dir: &RunDir) {
+    if run_dir.file("counts.json").exists() {
+        return;
+    }
     for name in ["manifest.json", "intervals.hlog"] {
         let _ = std::fs::remove_file(run_dir.file(name));
     }
@@ -192,6 +218,8 @@ fn destination(
                 &arguments.i_may_test_this_host,
             )?,
             stage: None,
+            boxes: Vec::new(),
+            unconfined_because: None,
             shared_host: is_this_host(target),
             pid: None,
         };
@@ -201,6 +229,9 @@ fn destination(
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let mut options = tenfold_lab::Options::new(program, LAB_DIRECTORY);
     options.store_url = arguments.store.clone();
+    if !arguments.boxes.is_empty() {
+        options.allowances = Allowances::new(arguments.boxes.clone());
+    }
     // Told, so that what somebody set for a server of their own doesn't change what is measured.
     let DataSet {
         seed, users, posts, ..
@@ -211,14 +242,65 @@ fn destination(
         stage.name
     ));
     let lab = tenfold_lab::up(stage, &options)?;
+    if let Some(reason) = lab.unconfined_because() {
+        print::note(&format!("note: boxes are not confined: {reason}"));
+    }
     let address = lab.address().context("the stage has no box that listens")?;
+    // Whoever spoke of TLS on the command line was told that the stages have none of theirs.
+    let dial = DialOptions {
+        tls: TlsOptions {
+            ca: lab.ca().map(Path::to_owned),
+            ..dial.tls
+        },
+        ..dial
+    };
     let destination = Destination {
         cleared: host_guard::Cleared::loopback(address, lab.admin_address(), dial)?,
         stage: Some(stage.name.to_owned()),
+        boxes: infos(&lab),
+        unconfined_because: lab.unconfined_because().map(str::to_owned),
         shared_host: Some(true),
-        pid: lab.boxes().first().map(tenfold_lab::LabBox::pid),
+        pid: lab.service().and_then(LabBox::pid),
     };
     Ok((destination, Some(lab)))
+}
+
+/// The boxes of a lab, first the one whose process is watched.
+fn infos(lab: &Lab) -> Vec<BoxInfo> {
+    let watched = lab.service().map(LabBox::name);
+    let mut boxes: Vec<&LabBox> = lab.boxes().iter().collect();
+    boxes.sort_by_key(|own| Some(own.name()) != watched);
+    boxes.into_iter().map(box_info).collect()
+}
+
+/// What boxes used between two looks; nothing of those that were started anew meanwhile.
+fn box_uses(before: &LabStatus, after: &LabStatus) -> Vec<BoxUse> {
+    let used = after.boxes.iter().filter_map(|own| {
+        let earlier = before
+            .boxes
+            .iter()
+            .find(|other| other.name == own.name && other.pid == own.pid)?;
+        let (from, to) = (earlier.usage?, own.usage?);
+        let periods = to.periods.saturating_sub(from.periods);
+        let held = to.periods_throttled.saturating_sub(from.periods_throttled);
+        Some(BoxUse {
+            name: own.name.clone(),
+            over_s: own.up_for_s? - earlier.up_for_s?,
+            cpu_s: to.cpu.saturating_sub(from.cpu).as_secs_f64(),
+            held_back: own.allowance.map(|_| held as f64 / periods.max(1) as f64),
+            memory_bytes: to.memory_bytes,
+        })
+    });
+    used.collect()
+}
+
+fn box_info(own: &LabBox) -> BoxInfo {
+    let allowance = own.allowance();
+    BoxInfo {
+        name: own.name().to_owned(),
+        cpu: allowance.map(|allowance| allowance.cpu),
+        memory_bytes: allowance.map(|allowance| allowance.memory_bytes),
+    }
 }
 
 /// Tells whether a URL is of this machine, where its host is an address or `localhost`.
@@ -236,7 +318,8 @@ fn is_this_host(target: &str) -> Option<bool> {
     address.is_loopback().then_some(true)
 }
 
-pub(crate) fn default_path(scenario: &str) -> PathBuf {
+/// A path below `parent` that is not there yet, named after the time and the scenario.
+pub(crate) fn default_path(parent: &str, scenario: &str) -> PathBuf {
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let name: String = scenario
         .chars()
@@ -251,7 +334,7 @@ pub(crate) fn default_path(scenario: &str) -> PathBuf {
     // Two runs may begin within one second.
     let suffixes = std::iter::once(String::new()).chain((2..).map(|n: u32| format!("-{n}")));
     suffixes
-        .map(|suffix| Path::new("runs").join(format!("{time}-{name}{suffix}")))
+        .map(|suffix| Path::new(parent).join(format!("{time}-{name}{suffix}")))
         .find(|path| !path.exists())
-        .unwrap_or_else(|| Path::new("runs").join(name))
+        .unwrap_or_else(|| Path::new(parent).join(name))
 }

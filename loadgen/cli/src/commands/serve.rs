@@ -1,12 +1,11 @@
 //! `tenfold serve`: run the reference server.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
 use tenfold_server::data_set::DataSet;
-use tenfold_server::{Config, start};
+use tenfold_server::{Config, Server, TlsFiles, start};
 use tokio::sync::watch;
 
 use crate::cli::ServeArguments;
@@ -36,11 +35,7 @@ pub(crate) fn serve(arguments: &ServeArguments) -> anyhow::Result<Exit> {
         .context("could not start a runtime")?;
     runtime.block_on(async {
         let server = start(config(arguments)?).await?;
-        announce(
-            arguments.ready_file.as_deref(),
-            server.address,
-            server.admin_address,
-        )?;
+        announce(arguments, &server)?;
         server
             .run_until(async move {
                 tokio::select! {
@@ -61,17 +56,31 @@ fn config(arguments: &ServeArguments) -> anyhow::Result<Config> {
         .store
         .clone()
         .unwrap_or_else(|| format!("sqlite:{}", arguments.data.join("tenfold.db").display()));
-    let mut config = Config::new(store_url, arguments.data.join("files"));
+    let files_url = arguments
+        .files
+        .clone()
+        .unwrap_or_else(|| format!("file:{}", arguments.data.join("files").display()));
+    let mut config = Config::new(store_url, files_url);
     config.listen = match arguments.port {
         Some(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         None => arguments.listen,
     };
+    if let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
+        config.tls = Some(TlsFiles {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        });
+    }
+    config.redirect_listen = arguments.redirect_listen;
     config.admin = Some(arguments.admin);
+    // An object store is there for static content too.
+    config.assets_in_files = config.files_url.starts_with("s3:");
+    arguments.caching.apply(&mut config);
     if !arguments.empty {
         config.data_set = Some(DataSet {
-            seed: arguments.data_seed,
-            users: arguments.data_users,
-            posts: arguments.data_posts,
+            seed: arguments.data_set.data_seed,
+            users: arguments.data_set.data_users,
+            posts: arguments.data_set.data_posts,
             ..DataSet::default()
         });
     }
@@ -79,16 +88,17 @@ fn config(arguments: &ServeArguments) -> anyhow::Result<Config> {
 }
 
 /// Tells where the server is, on standard error and in the file that somebody waits for.
-fn announce(
-    ready_file: Option<&Path>,
-    address: SocketAddr,
-    admin: Option<SocketAddr>,
-) -> anyhow::Result<()> {
-    print::note(&format!("serving on http://{address}"));
+fn announce(arguments: &ServeArguments, server: &Server) -> anyhow::Result<()> {
+    let (address, admin) = (server.address, server.admin_address);
+    let scheme = arguments.tls_cert.as_ref().map_or("http", |_| "https");
+    print::note(&format!("serving on {scheme}://{address}"));
+    if let Some(redirect) = server.redirect_address {
+        print::note(&format!("redirecting from http://{redirect}"));
+    }
     if let Some(admin) = admin {
         print::note(&format!("metrics and profiles on http://{admin}"));
     }
-    let Some(path) = ready_file else {
+    let Some(path) = arguments.ready_file.as_deref() else {
         return Ok(());
     };
     let ready = serde_json::to_vec(&Ready {

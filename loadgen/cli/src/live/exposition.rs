@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tenfold_loadgen::{Failure, LatencyTotal, Progress};
-use tenfold_run_dir::Metric;
+use tenfold_run_dir::{BUCKET_BOUNDS_NS, Metric};
 
 /// Renders how a run stands; everything is zero before its first second is over.
 pub(crate) fn render(progress: &Progress, scenario: &str, phases: &[String]) -> String {
@@ -27,7 +27,7 @@ pub(crate) fn render(progress: &Progress, scenario: &str, phases: &[String]) -> 
     one(
         "tenfold_requests_sent_total",
         "counter",
-        "Requests sent.",
+        "Requests that a user took up to send, those that reached no connection included.",
         progress.sent as f64,
     );
     one(
@@ -120,7 +120,7 @@ fn latencies(out: &mut String, totals: &[LatencyTotal]) {
         for total in totals.iter().filter(|total| total.metric == metric) {
             let kind = total.kind;
             let mut below = 0;
-            for (bound, count) in LatencyTotal::BOUNDS_NS.iter().zip(&total.buckets) {
+            for (bound, count) in BUCKET_BOUNDS_NS.iter().zip(&total.buckets) {
                 below += count;
                 let bound = *bound as f64 / 1e9;
                 let _ = writeln!(
@@ -154,8 +154,8 @@ mod tests {
     use super::*;
 
     pub(super) fn progress() -> Progress {
-        let mut buckets = [0; LatencyTotal::BOUNDS_NS.len() + 1];
-        (buckets[3], buckets[16]) = (90, 2);
+        let mut buckets = [0; BUCKET_BOUNDS_NS.len() + 1];
+        (buckets[3], buckets[BUCKET_BOUNDS_NS.len()]) = (90, 2);
         Progress {
             elapsed: Duration::from_millis(12_500),
             total: Duration::from_secs(60),

@@ -1,0 +1,102 @@
+//! The stage `balanced`, on the real parts: what is lost when a part of it is.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use crate::load::{Load, Outcome, lost};
+use crate::stage::{Somebody, Stage, lacks};
+
+/// What the stage is made of.
+const PROGRAMS: &[&str] = &[
+    "mariadbd",
+    "mariabackup",
+    "garbd",
+    "haproxy",
+    "nginx",
+    "s3s-fs",
+    "socat",
+];
+
+/// How long writes may be refused after a loss.
+const WRITES_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long reads may be: until the balancers have noticed.
+const READS_WITHIN: Duration = Duration::from_secs(3);
+
+fn failures(outcomes: &[Outcome]) -> Vec<&Outcome> {
+    let failed = |outcome: &&Outcome| outcome.failure.is_some();
+    outcomes.iter().filter(failed).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_are_lost_and_no_acknowledged_write_is() {
+    if lacks(PROGRAMS) {
+        return;
+    }
+    let stage = Stage::up("balanced", &[]);
+    let reader = Somebody::new(&stage, "checker").await;
+    let load = Load::begin(&stage).await;
+    sleep(Duration::from_secs(2)).await;
+
+    // A web server: what it held is answered by the other.
+    let killed = Instant::now();
+    stage.lab(&["kill", "web-1"]);
+    sleep(Duration::from_secs(3)).await;
+    let outcomes = load.outcomes(killed, killed + Duration::from_secs(2));
+    let failed = failures(&outcomes);
+    println!(
+        "a web server: {} of {} requests within 2 s failed",
+        failed.len(),
+        outcomes.len()
+    );
+    // Fewer than 0.5% of one second's: none of the reads, and a write only where it was on its way.
+    assert!(
+        failed.iter().filter(|outcome| !outcome.is_write).count() == 0,
+        "{failed:#?}"
+    );
+    assert!(failed.len() <= 1, "{failed:#?}");
+    stage.lab(&["revive", "web-1"]);
+
+    for part in ["sql-1", "zone-b"] {
+        let killed = Instant::now();
+        stage.lab(&["kill", part]);
+        let reads = load.reads_again(killed, READS_WITHIN).await;
+        let writes = load.writes_again(killed, WRITES_WITHIN).await;
+        println!("{part}: reads after {reads:?}, writes after {writes:?}");
+        assert!(
+            reads.is_some(),
+            "no reads within {READS_WITHIN:?} without {part}"
+        );
+        assert!(
+            writes.is_some(),
+            "no writes within {WRITES_WITHIN:?} without {part}"
+        );
+        sleep(Duration::from_secs(2)).await;
+        // All is well again, while a part is away.
+        let now = Instant::now();
+        let outcomes = load.outcomes(now - Duration::from_secs(1), now);
+        let failed = failures(&outcomes);
+        println!(
+            "{part}: {} of {} requests of a second failed while it was away",
+            failed.len(),
+            outcomes.len()
+        );
+        assert!(failed.is_empty(), "{failed:#?}");
+        let between = load.outcomes(killed, now);
+        let reads: Vec<_> = between.iter().filter(|outcome| !outcome.is_write).collect();
+        let failed = reads.iter().filter(|read| read.failure.is_some()).count();
+        let slowest = reads.iter().map(|read| read.ended - read.began).max();
+        println!(
+            "{part}: {failed} of {} reads failed, the slowest took {slowest:?}",
+            reads.len()
+        );
+        stage.lab(&["revive", part]);
+        sleep(Duration::from_secs(2)).await;
+    }
+
+    let acknowledged = load.end().await;
+    println!("{} writes were acknowledged", acknowledged.len());
+    assert!(acknowledged.len() > 100);
+    assert_eq!(lost(&reader, &acknowledged).await, []);
+}

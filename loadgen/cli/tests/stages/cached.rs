@@ -1,0 +1,150 @@
+//! The stage `cached`, on the real parts: what is read comes from memory and replicas, and is never wrong.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::load::{Load, lost};
+use crate::stage::{Somebody, Stage, lacks};
+
+/// What the stage is made of.
+const PROGRAMS: &[&str] = &[
+    "mariadbd",
+    "mariadb",
+    "mariabackup",
+    "garbd",
+    "haproxy",
+    "nginx",
+    "redis-server",
+    "s3s-fs",
+    "socat",
+];
+
+/// How long another process may serve what was changed, by the stage's defaults.
+const STALENESS: Duration = Duration::from_secs(1);
+
+impl Stage {
+    /// A figure of the application servers, added up.
+    async fn figure(&self, name: &str) -> f64 {
+        let mut sum = 0.0;
+        for own in ["app-1", "app-2"] {
+            let admin = self.own(own)["admin"].as_str().unwrap();
+            let answer = reqwest::get(format!("http://{admin}/metrics"))
+                .await
+                .unwrap();
+            let text = answer.text().await.unwrap();
+            let lines = text.lines().filter_map(|line| line.strip_prefix(name));
+            sum += lines
+                .filter_map(|rest| rest.trim().parse::<f64>().ok())
+                .sum::<f64>();
+        }
+        sum
+    }
+}
+
+async fn edit(somebody: &Somebody, post: u64, content: &str) {
+    let (status, body) = somebody.edit(post, content).await.unwrap();
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_read_comes_from_memory_and_is_never_older_than_promised() {
+    if lacks(PROGRAMS) {
+        return;
+    }
+    let stage = Stage::up("cached", &[]);
+    let somebody = Somebody::new(&stage, "somebody").await;
+
+    // Replicas are followed, and fit.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while stage.figure("tenfold_replica_in_use{replica=\"1\"}").await < 2.0 {
+        assert!(Instant::now() < deadline, "the replicas do not follow");
+        sleep(Duration::from_millis(200)).await;
+    }
+    for post in 1..100 {
+        assert!(somebody.content(post).await.unwrap().is_some());
+    }
+    let from_replicas = stage
+        .figure("tenfold_replica_reads_total{replica=\"1\"}")
+        .await;
+    assert!(from_replicas >= 50.0, "{from_replicas}");
+
+    // What is read again comes from memory.
+    let loads = stage.figure("tenfold_cache_loads_total").await;
+    for post in 1..100 {
+        assert!(somebody.content(post).await.unwrap().is_some());
+    }
+    let more = stage.figure("tenfold_cache_loads_total").await - loads;
+    assert!(more <= 5.0, "{more} of 99 posts were loaded again");
+    let shared = stage
+        .figure("tenfold_cache_hits_total{layer=\"shared\"}")
+        .await;
+    let local = stage
+        .figure("tenfold_cache_hits_total{layer=\"local\"}")
+        .await;
+    println!("{local} hits in the processes, {shared} in Redis");
+    assert!(local + shared >= 90.0);
+
+    // What is changed is seen, by everybody within the time that is promised.
+    let post = somebody.post("as it was").await.unwrap();
+    for number in 0..10 {
+        let content = format!("edit {number}");
+        edit(&somebody, post, &content).await;
+        sleep(STALENESS + Duration::from_millis(300)).await;
+        for _ in 0..4 {
+            assert_eq!(
+                somebody.content(post).await.unwrap().as_deref(),
+                Some(content.as_str())
+            );
+        }
+    }
+
+    // The cache is lost: nothing is, and nothing is wrong.
+    let load = Load::begin(&stage).await;
+    sleep(Duration::from_secs(1)).await;
+    for part in ["cache", "sql-replica-1", "zone-a"] {
+        let killed = Instant::now();
+        stage.lab(&["kill", part]);
+        let writes = load.writes_again(killed, Duration::from_secs(15)).await;
+        sleep(Duration::from_secs(3)).await;
+        let now = Instant::now();
+        let outcomes = load.outcomes(killed, now);
+        let failed: Vec<_> = outcomes
+            .iter()
+            .filter(|outcome| !outcome.is_write && outcome.failure.is_some())
+            .collect();
+        println!(
+            "{part}: writes after {writes:?}, {} of {} reads failed",
+            failed.len(),
+            outcomes.iter().filter(|outcome| !outcome.is_write).count()
+        );
+        assert!(writes.is_some(), "no writes without {part}");
+        assert!(failed.is_empty(), "{failed:#?}");
+        stage.lab(&["revive", part]);
+        sleep(Duration::from_secs(1)).await;
+    }
+    let acknowledged = load.end().await;
+    assert!(acknowledged.len() > 100);
+    assert_eq!(lost(&somebody, &acknowledged).await, []);
+}
+
+#[test]
+fn the_status_of_boxes_that_are_not_confined_has_figures() {
+    if lacks(PROGRAMS) {
+        return;
+    }
+    let stage = Stage::up("cached", &[]);
+    let status = stage
+        .place
+        .run(&["lab", "status", "--json"])
+        .expect(0)
+        .json();
+    for own in status["boxes"].as_array().unwrap() {
+        assert_eq!(own["allowance"], Value::Null);
+        let memory = own["usage"]["memory_bytes"].as_u64().unwrap();
+        assert!(memory > 100_000, "{own:#}");
+    }
+    let table = stage.place.run(&["lab", "status"]).expect(0);
+    assert!(table.stdout.contains("sql-replica-2"), "{}", table.stdout);
+}

@@ -1,0 +1,109 @@
+//! A lab with a network of its own: what is not listed is refused.
+
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::stage::{Stage, lacks};
+
+/// Whether a connection is refused, at once and in so many words.
+fn is_refused(address: &str) -> bool {
+    let address: SocketAddr = address.parse().unwrap();
+    TcpStream::connect_timeout(&address, Duration::from_secs(3))
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+}
+
+/// Whether a connection from the namespace of a process is refused.
+fn is_refused_to(pid: u64, address: &str) -> bool {
+    let (host, port) = address.rsplit_once(':').unwrap();
+    let ended = Command::new("nsenter")
+        .arg(format!("--net=/proc/{pid}/ns/net"))
+        .args(["timeout", "3", "bash", "-c"])
+        .arg(format!("exec 3<>/dev/tcp/{host}/{port}"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(
+        ended.status.success() || told.contains("Connection refused"),
+        "{address}: {told}"
+    );
+    !ended.status.success()
+}
+
+fn may_not() -> bool {
+    let made = Command::new("unshare").args(["--net", "true"]).output();
+    let may = made.is_ok_and(|ended| ended.status.success());
+    if !may {
+        println!("skipped: no network namespaces can be made");
+    }
+    !may
+}
+
+fn namespaces() -> Vec<String> {
+    let list = Command::new("ip").args(["netns", "list"]).output().unwrap();
+    let list = String::from_utf8(list.stdout).unwrap();
+    list.lines()
+        .filter(|line| line.starts_with("tfl"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[tokio::test]
+async fn each_path_that_is_not_listed_is_refused() {
+    if lacks(&["mariadbd", "s3s-fs", "ip", "nft"]) || may_not() {
+        return;
+    }
+    let before = namespaces();
+    let stage = Stage::up("separated", &["--network"]);
+    let address = |name: &str, what: &str| stage.own(name)[what].as_str().unwrap().to_owned();
+    let pid = |name: &str| stage.own(name)["pid"].as_u64().unwrap();
+
+    // What is listed: 443 and 80 from outside, and the web server to what it needs.
+    assert!(
+        stage.url("").starts_with("https://10."),
+        "{}",
+        stage.url("")
+    );
+    let answer = stage.client().get(stage.url("/v1/posts/1")).send().await;
+    assert_eq!(answer.unwrap().status(), 200);
+    let redirect = stage.status["entrance"]["redirect"].as_str().unwrap();
+    assert!(redirect.ends_with(":80"), "{redirect}");
+    assert!(!is_refused(redirect));
+    for component in ["sql", "files"] {
+        assert!(!is_refused_to(pid("web"), &address(component, "address")));
+    }
+
+    // From outside: the database, the files, the web server's metrics.
+    for hidden in [
+        address("sql", "address"),
+        address("files", "address"),
+        address("web", "admin"),
+    ] {
+        assert!(is_refused(&hidden), "{hidden} is reached from outside");
+    }
+    // Between components, and back.
+    for (from, to) in [
+        ("sql", address("files", "address")),
+        ("files", address("sql", "address")),
+        ("sql", address("web", "address")),
+        ("files", address("web", "admin")),
+    ] {
+        assert!(is_refused_to(pid(from), &to), "{from} reaches {to}");
+    }
+    // Out: to this machine, which listens, and from the web server too.
+    let outside = redirect
+        .rsplit_once('.')
+        .unwrap()
+        .0
+        .rsplit_once('.')
+        .unwrap()
+        .0;
+    let listener = std::net::TcpListener::bind(format!("{outside}.255.1:0")).unwrap();
+    let listening = listener.local_addr().unwrap().to_string();
+    for from in ["web", "sql", "files"] {
+        assert!(is_refused_to(pid(from), &listening), "{from} reaches out");
+    }
+
+    stage.down();
+    assert_eq!(namespaces(), before);
+}

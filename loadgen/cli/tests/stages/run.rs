@@ -1,0 +1,57 @@
+//! A run that brings its stage up.
+
+use crate::stage::{lacks, summary};
+use crate::support::{Workplace, read_json};
+
+#[test]
+fn a_run_starts_the_stage_and_speaks_tls_to_it() {
+    if lacks(&[
+        "mariadbd",
+        "mariabackup",
+        "garbd",
+        "haproxy",
+        "nginx",
+        "s3s-fs",
+        "socat",
+    ]) {
+        return;
+    }
+    let place = Workplace::new();
+    place.write(
+        "reads.toml",
+        r#"
+version = 1
+name = "reads"
+seed = 1
+[load]
+users = 20
+[[phases]]
+name = "steady"
+kind = "constant"
+rate = "50/s"
+duration = "3s"
+[[requests]]
+name = "read post"
+kind = "read"
+weight = 1
+path = "/v1/posts/1"
+"#,
+    );
+    for stage in ["separated", "balanced"] {
+        place
+            .run(&["run", "reads.toml", "--stage", stage, "--out", stage])
+            .expect(0);
+        let summary = summary(&place, stage);
+        assert_eq!(summary["stage"], stage);
+        assert!(
+            summary["target"].as_str().unwrap().starts_with("https://"),
+            "{}",
+            summary["target"]
+        );
+        assert_eq!(summary["arrivals"]["failed"], 0);
+        // Whoever counts at the service counts all of it, or is not asked.
+        assert_ne!(summary["verdict"]["measurement"], "invalid", "{summary:#}");
+        let boxes = read_json(&place.path(stage).join("boxes.json"));
+        assert!(boxes.as_array().unwrap().len() >= 3, "{boxes:#}");
+    }
+}

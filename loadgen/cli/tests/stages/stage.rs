@@ -1,0 +1,226 @@
+//! A stage that is up for a test, and clients of it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Workplace, read_json};
+
+/// A stage, up in the background; taken down when dropped.
+pub(crate) struct Stage {
+    pub(crate) place: Workplace,
+    pub(crate) status: Value,
+}
+
+/// The programs without which a stage can't be had here; the test says so and is over.
+pub(crate) fn lacks(programs: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let cargo = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo/bin"));
+    let places: Vec<PathBuf> = std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
+        .chain(cargo)
+        .collect();
+    for program in programs {
+        if !places.iter().any(|place| place.join(program).is_file()) {
+            println!("skipped: no {program}");
+            return true;
+        }
+    }
+    false
+}
+
+impl Stage {
+    /// Brings one up, unconfined, with a small data set.
+    pub(crate) fn up(name: &str, arguments: &[&str]) -> Self {
+        let mut own = Self {
+            place: Workplace::new(),
+            status: Value::Null,
+        };
+        own.again(name, arguments);
+        own
+    }
+
+    /// Brings it up with the data that it has.
+    pub(crate) fn again(&mut self, name: &str, arguments: &[&str]) {
+        let mut all = vec![
+            "lab",
+            "up",
+            "--stage",
+            name,
+            "--detach",
+            "--json",
+            "--unconfined",
+        ];
+        all.extend(["--data-users", "50", "--data-posts", "200"]);
+        all.extend(arguments);
+        let up = self.place.run(&all).expect(0);
+        self.status = up.json();
+    }
+
+    pub(crate) fn down(&self) {
+        self.place.run(&["lab", "down"]).expect(0);
+    }
+
+    pub(crate) fn lab(&self, arguments: &[&str]) {
+        let mut all = vec!["lab"];
+        all.extend(arguments);
+        self.place.run(&all).expect(0);
+    }
+
+    pub(crate) fn own(&self, name: &str) -> &Value {
+        let boxes = self.status["boxes"].as_array().unwrap();
+        boxes
+            .iter()
+            .find(|own| own["name"] == name)
+            .unwrap_or_else(|| panic!("no box {name}"))
+    }
+
+    /// A file in the lab's directory.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.place.path(".tenfold/lab").join(name)
+    }
+
+    /// Where traffic enters.
+    pub(crate) fn url(&self, path: &str) -> String {
+        let entrance = &self.status["entrance"];
+        format!("{}{path}", entrance["url"].as_str().unwrap())
+    }
+
+    /// One who trusts the lab's authority and nobody else.
+    pub(crate) fn client(&self) -> reqwest::Client {
+        let ca = std::fs::read(self.file("tls/ca.pem")).unwrap();
+        let ca = reqwest::Certificate::from_pem(&ca).unwrap();
+        reqwest::Client::builder()
+            .tls_certs_only([ca])
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(20))
+            .build()
+            .unwrap()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let ended = self.place.run(&["lab", "down"]);
+        if ended.code != Some(0) && std::thread::panicking() {
+            eprintln!("{}", ended.stderr);
+        }
+    }
+}
+
+/// Somebody who has signed up and logged in.
+pub(crate) struct Somebody {
+    client: reqwest::Client,
+    url: String,
+    token: String,
+}
+
+impl Somebody {
+    pub(crate) async fn new(stage: &Stage, handle: &str) -> Self {
+        let client = stage.client();
+        let login = json!({"handle": handle, "password": "correct horse"}).to_string();
+        for (path, code) in [("/v1/users", 201), ("/v1/sessions", 201)] {
+            let answer = client
+                .post(stage.url(path))
+                .header("content-type", "application/json")
+                .body(login.clone())
+                .send()
+                .await
+                .unwrap();
+            let status = answer.status();
+            let text = answer.text().await.unwrap();
+            assert_eq!(status, code, "{text}");
+            if path == "/v1/sessions" {
+                let session: Value = serde_json::from_str(&text).unwrap();
+                return Self {
+                    client,
+                    url: stage.url(""),
+                    token: session["token"].as_str().unwrap().to_owned(),
+                };
+            }
+        }
+        unreachable!()
+    }
+
+    /// Writes a post; its number where it was acknowledged, else what came instead.
+    pub(crate) async fn post(&self, content: &str) -> Result<u64, String> {
+        let answer = self
+            .client
+            .post(format!("{}/v1/posts", self.url))
+            .bearer_auth(&self.token)
+            .header("content-type", "application/json")
+            .body(json!({ "content": content }).to_string())
+            .send()
+            .await
+            .map_err(|error| error.to_string())?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| error.to_string())?;
+        if status != 201 {
+            return Err(format!("{status}: {text}"));
+        }
+        let post: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        post["id"].as_u64().ok_or(text)
+    }
+
+    /// Changes a post.
+    pub(crate) async fn edit(&self, post: u64, content: &str) -> Result<(u16, Vec<u8>), String> {
+        let answer = self
+            .client
+            .put(format!("{}/v1/posts/{post}", self.url))
+            .bearer_auth(&self.token)
+            .header("content-type", "application/json")
+            .body(json!({ "content": content }).to_string())
+            .send()
+            .await
+            .map_err(|error| error.to_string())?;
+        let status = answer.status().as_u16();
+        let body = answer.bytes().await.map_err(|error| error.to_string())?;
+        Ok((status, body.to_vec()))
+    }
+
+    /// Gives a post a photo.
+    pub(crate) async fn photo(&self, post: u64, media_type: &str, bytes: Vec<u8>) -> u16 {
+        let answer = self
+            .client
+            .put(format!("{}/v1/posts/{post}/photo", self.url))
+            .bearer_auth(&self.token)
+            .header("content-type", media_type)
+            .body(bytes)
+            .send()
+            .await
+            .unwrap();
+        answer.status().as_u16()
+    }
+
+    /// Reads a path; the status and the body.
+    pub(crate) async fn get(&self, path: &str) -> Result<(u16, Vec<u8>), String> {
+        let answer = self
+            .client
+            .get(format!("{}{path}", self.url))
+            .send()
+            .await
+            .map_err(|error| error.to_string())?;
+        let status = answer.status().as_u16();
+        let body = answer.bytes().await.map_err(|error| error.to_string())?;
+        Ok((status, body.to_vec()))
+    }
+
+    /// The content of a post; none where there is none.
+    pub(crate) async fn content(&self, post: u64) -> Result<Option<String>, String> {
+        match self.get(&format!("/v1/posts/{post}")).await? {
+            (200, body) => {
+                let post: Value =
+                    serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+                Ok(post["content"].as_str().map(str::to_owned))
+            }
+            (404, _) => Ok(None),
+            (status, body) => Err(format!("{status}: {}", String::from_utf8_lossy(&body))),
+        }
+    }
+}
+
+/// What a run wrote.
+pub(crate) fn summary(place: &Workplace, run: &str) -> Value {
+    read_json(&place.path(run).join("summary.json"))
+}

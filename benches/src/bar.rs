@@ -1,9 +1,10 @@
-//! What is asked of the generator, and whether it is met. Printed, never asserted: a noisy machine
+//! What is asked, and whether it is met. Printed, never asserted: a noisy machine
 //! proves nothing.
 
 use serde::{Deserialize, Serialize};
 use tenfold_analysis::words;
 
+use crate::maximum::{FIRST, Maximum};
 use crate::memory;
 use crate::peer::{TENFOLD, WRK2};
 use crate::precision::LOW_RATE;
@@ -29,6 +30,12 @@ const LAG_P99_NS: f64 = 150_000.0;
 /// The rate that one core sustains, per second.
 const SUSTAINED_PER_S: u32 = 90_000;
 
+/// The 99th percentile of lateness at the first rate on the way to the highest, in nanoseconds.
+const LAG_P99_OF_ONE_CORE_NS: f64 = 1_000_000.0;
+
+/// How far the achieved rate may be from the planned one there, as a share.
+const OFF_RATE: f64 = 0.005;
+
 /// The memory of a thousand users, in bytes.
 const MEMORY_BYTES: u64 = 64_000_000;
 
@@ -38,7 +45,7 @@ const GROWTH_BYTES: i64 = 1_000_000;
 /// The users that must be able to be idle.
 const IDLE_USERS: u32 = 10_000;
 
-/// Something that is asked of the generator.
+/// Something that is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bar {
     /// What is asked.
@@ -50,7 +57,8 @@ pub(crate) struct Bar {
 }
 
 impl Bar {
-    fn new(asked: String, measured: Option<(String, bool)>, else_why: &str) -> Self {
+    /// Makes one; `else_why` says why nothing was measured.
+    pub(crate) fn new(asked: String, measured: Option<(String, bool)>, else_why: &str) -> Self {
         match measured {
             Some((measured, met)) => Self {
                 asked,
@@ -134,11 +142,7 @@ pub(crate) fn bars(record: &Record) -> Vec<Bar> {
             "it was not told",
         ));
     }
-    if let Some(best) = record
-        .maxima
-        .iter()
-        .max_by_key(|maximum| maximum.sustained_per_s)
-    {
+    if let Some(best) = fastest(record) {
         let sustained = best.sustained_per_s.map(|rate| {
             let said = format!(
                 "{} against {}",
@@ -156,6 +160,9 @@ pub(crate) fn bars(record: &Record) -> Vec<Bar> {
             sustained,
             "no rate that was tried was sustained",
         ));
+    }
+    if let Some(best) = fastest(record) {
+        bars.extend(of_first_rate(best));
     }
     if let Some(memory) = &record.memory {
         let peak = memory.turn.peak_memory_bytes;
@@ -211,6 +218,46 @@ pub(crate) fn bars(record: &Record) -> Vec<Bar> {
     bars
 }
 
+/// The highest rate that was sustained against any server.
+fn fastest(record: &Record) -> Option<&Maximum> {
+    let maxima = record.maxima.iter();
+    maxima.max_by_key(|maximum| maximum.sustained_per_s)
+}
+
+/// Lateness and rate where one core sends at the rate that is tried first.
+fn of_first_rate(best: &Maximum) -> [Bar; 2] {
+    let turn = best
+        .tries
+        .iter()
+        .map(|tried| &tried.turn)
+        .find(|turn| turn.asked_per_s == Some(FIRST));
+    let server = best.server.name();
+    let lag = turn.and_then(|turn| {
+        let lag = turn.told.lag_p99_ns? as f64;
+        let said = format!("{} against {server}", words::duration_of(lag));
+        Some((said, lag < LAG_P99_OF_ONE_CORE_NS))
+    });
+    let achieved = turn.map(|turn| {
+        let off = turn.rate_per_s / f64::from(FIRST) - 1.0;
+        let said = format!("{:+.2}% against {server}", off * 100.0);
+        (said, off.abs() <= OFF_RATE)
+    });
+    let rate = words::rate(f64::from(FIRST));
+    let most = words::duration_of(LAG_P99_OF_ONE_CORE_NS);
+    let else_why = "that rate was not tried";
+    [
+        Bar::new(format!("lag p99 at {rate} under {most}"), lag, else_why),
+        Bar::new(
+            format!(
+                "achieved rate at {rate} within {}% of the planned",
+                OFF_RATE * 100.0
+            ),
+            achieved,
+            else_why,
+        ),
+    ]
+}
+
 /// Says microseconds.
 fn micro(us: f64) -> String {
     format!("{} µs", words::significant(us))
@@ -219,4 +266,65 @@ fn micro(us: f64) -> String {
 /// Says bytes in millions, as the bar counts them.
 pub(crate) fn megabytes(bytes: f64) -> String {
     format!("{} MB", words::significant(bytes / 1e6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maximum::Try;
+    use crate::told::Told;
+    use crate::turn::Turn;
+
+    fn maximum(asked_per_s: u32, rate_per_s: f64, lag_p99_ns: Option<u64>) -> Maximum {
+        let turn = Turn {
+            peer: TENFOLD.name().to_owned(),
+            server: Kind::Nginx,
+            asked_per_s: Some(asked_per_s),
+            users: 64,
+            requests: 1_000_000,
+            rate_per_s,
+            cpu_us: 9.0,
+            whole_cpu_us: 9.0,
+            cores: 0.9,
+            server_cores: 0.9,
+            peak_memory_bytes: 1,
+            memory_bytes: Vec::new(),
+            told: Told {
+                lag_p99_ns,
+                ..Told::default()
+            },
+        };
+        Maximum {
+            server: Kind::Nginx,
+            sustained_per_s: Some(asked_per_s),
+            failed_per_s: None,
+            tries: vec![Try {
+                sustained: true,
+                turn,
+            }],
+        }
+    }
+
+    #[test]
+    fn the_first_rate_is_held_against_what_is_asked() {
+        let met = |rate_per_s, lag_p99_ns| {
+            of_first_rate(&maximum(FIRST, rate_per_s, lag_p99_ns)).map(|bar| bar.met)
+        };
+        assert_eq!(met(39_990.0, Some(999_999)), [Some(true), Some(true)]);
+        assert_eq!(met(39_700.0, Some(1_000_000)), [Some(false), Some(false)]);
+        assert_eq!(met(40_300.0, None), [None, Some(false)]);
+        let other = of_first_rate(&maximum(20_000, 20_000.0, Some(1)));
+        assert_eq!(other.map(|bar| bar.met), [None, None]);
+    }
+
+    #[test]
+    fn what_is_asked_of_it_is_said() {
+        let [lag, achieved] = of_first_rate(&maximum(FIRST, 39_990.0, Some(250_000)));
+        assert_eq!(lag.asked, "lag p99 at 40,000/s under 1.00 ms");
+        assert_eq!(
+            achieved.asked,
+            "achieved rate at 40,000/s within 0.5% of the planned"
+        );
+        assert_eq!(achieved.measured, "-0.02% against nginx");
+    }
 }

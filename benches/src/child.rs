@@ -122,6 +122,17 @@ impl Child {
         interrupt.wait(most, || self.has_ended())
     }
 
+    /// Asks it to end, gives it time to stop what it has started itself, and kills what is left.
+    pub(crate) fn stop(&mut self, within: Duration) {
+        if let Some(process) = self.process().filter(|_| !self.has_ended()) {
+            // It may end by itself this very moment.
+            let _ = rustix::process::kill_process(process, Signal::TERM);
+        }
+        // Whoever interrupted the benchmark has no say in this wait, for it is short.
+        let _ = self.wait(within, &Interrupt::default());
+        self.end();
+    }
+
     /// Kills what is left of its group and returns how it ended.
     pub(crate) fn end(&mut self) -> ExitStatus {
         if let Some(status) = self.ended {

@@ -60,7 +60,8 @@ impl Course<'_> {
 /// Compares, prints the table and stores it.
 pub(crate) fn run(arguments: &GeneratorArguments) -> anyhow::Result<()> {
     let wanted = wanted(&arguments.peers)?;
-    let tenfold = tenfold(arguments.tenfold.as_ref(), &wanted)?;
+    let own = wanted.iter().any(|peer| peer.name() == TENFOLD.name());
+    let tenfold = tenfold(arguments.tenfold.as_ref(), own)?;
     let interrupt = Interrupt::catch()?;
     // Peers that open a file for each connection do not raise their own limit.
     tenfold_probe::limits::raise_open_files();
@@ -93,7 +94,7 @@ pub(crate) fn run(arguments: &GeneratorArguments) -> anyhow::Result<()> {
     record.mishaps = course.mishaps;
     record.took_s = started.elapsed().as_secs_f64();
     record.bars = bar::bars(&record);
-    output::write(&record, &arguments.out)
+    output::generator(&record, &arguments.out)
 }
 
 fn measure(
@@ -177,8 +178,8 @@ fn wanted(names: &[String]) -> anyhow::Result<Vec<&'static dyn Peer>> {
     Ok(PEERS.into_iter().filter(named).collect())
 }
 
-/// Finds the binary of Tenfold, where it is wanted.
-fn tenfold(given: Option<&PathBuf>, wanted: &[&dyn Peer]) -> anyhow::Result<PathBuf> {
+/// Finds the binary of Tenfold; it must be there where it is `needed`.
+pub(crate) fn tenfold(given: Option<&PathBuf>, needed: bool) -> anyhow::Result<PathBuf> {
     let path = match given {
         Some(path) => path.clone(),
         None => {
@@ -186,7 +187,7 @@ fn tenfold(given: Option<&PathBuf>, wanted: &[&dyn Peer]) -> anyhow::Result<Path
             own.with_file_name("tenfold")
         }
     };
-    if wanted.iter().any(|peer| peer.name() == TENFOLD.name()) && !is_program(&path) {
+    if needed && !is_program(&path) {
         bail!(
             "there is no program at {}; build it with `cargo build --release -p tenfold`, or give \
              --tenfold",
@@ -223,7 +224,7 @@ fn peers(
 }
 
 /// Tells how far it has come.
-fn tell(line: &str) {
+pub(crate) fn tell(line: &str) {
     // Who has closed it does not want to know.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

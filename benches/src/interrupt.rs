@@ -15,7 +15,7 @@ pub(crate) struct Interrupted;
 
 impl std::fmt::Display for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("interrupted; what it had started was stopped, and nothing was stored")
+        f.write_str("interrupted; what it had started was stopped")
     }
 }
 

@@ -11,7 +11,7 @@ use crate::server::{Kind, Server};
 use crate::turn::{self, Plan, Turn};
 
 /// The first rate that is tried, per second.
-const FIRST: u32 = 40_000;
+pub(crate) const FIRST: u32 = 40_000;
 
 /// What a rate is raised by for as long as it is sustained.
 const RAISE: f64 = 1.3;

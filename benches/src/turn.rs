@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::child::{Child, Confines};
 use crate::job::Job;
 use crate::peer::Peer;
-use crate::process_tree::{CpuStamp, MemoryWatch, whole_cpu};
 use crate::server::{Kind, Server};
 use crate::told::Told;
 use crate::workshop::Workshop;
+use tenfold_probe::process_tree::{CpuStamp, MemoryWatch, whole_cpu};
 
 /// How long a peer may take to send its first request.
 const TO_BEGIN: Duration = Duration::from_secs(40);
@@ -25,6 +25,10 @@ const SPARE: Duration = Duration::from_millis(1_500);
 
 /// How often memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How often memory is looked at while a peer comes to its end. The kernel tells the peak so far and
+/// nothing once a process has ended: no more is missed than what grew within this time of the end.
+const LOOK_AT_END_EVERY: Duration = Duration::from_millis(5);
 
 /// How many looks at memory are kept in between.
 const LOOKS_A_SAMPLE: usize = 10;
@@ -70,9 +74,9 @@ pub(crate) struct Turn {
     pub(crate) cores: f64,
     /// Processors that the server had in use in the measured stretch.
     pub(crate) server_cores: f64,
-    /// The peak of the peer's resident memory, in bytes.
+    /// The peak of the peer's resident memory over its whole life, its report included, in bytes.
     pub(crate) peak_memory_bytes: u64,
-    /// Resident memory about once a second, in bytes.
+    /// Resident memory about once a second while it sent, in bytes.
     pub(crate) memory_bytes: Vec<u64>,
     /// What the peer said.
     pub(crate) told: Told,
@@ -154,8 +158,9 @@ pub(crate) fn take(
         if Instant::now() > deadline {
             bail!("{name} did not end within {TO_END:?} of its time");
         }
-        memory.look(&child);
-        interrupt.wait(LOOK_EVERY, || child.has_ended())?;
+        // What it makes of its results is a part of the peak, and not of the samples over time.
+        memory.watch.look(child.pid());
+        interrupt.wait(LOOK_AT_END_EVERY, || child.has_ended())?;
     }
     let whole = whole_cpu(child.pid());
     let all_requests = server.requests()?.saturating_sub(before);

@@ -25,9 +25,15 @@ pub(crate) struct Workshop {
 #[derive(Debug)]
 struct Scenarios {
     full_job: PathBuf,
+    planted: PathBuf,
+    stages: PathBuf,
+    hit_rate: PathBuf,
 }
 
 const FULL_JOB: &str = include_str!("../scenarios/full-job.toml");
+const STAGES: &str = include_str!("../scenarios/stages.toml");
+const HIT_RATE: &str = include_str!("../scenarios/hit-rate.toml");
+const PLANTED: &str = include_str!("../scenarios/gate.toml");
 
 impl Workshop {
     /// Makes a workshop; `cache` keeps the peers from one benchmark to the next.
@@ -47,8 +53,16 @@ impl Workshop {
             .prefix("turn-")
             .tempdir_in(&cache)
             .with_context(make)?;
-        let full_job = scratch.path().join("full-job.toml");
-        fs::write(&full_job, FULL_JOB).with_context(make)?;
+        let scenario = |name: &str, text: &str| {
+            let path = scratch.path().join(name);
+            fs::write(&path, text).with_context(make).map(|()| path)
+        };
+        let scenarios = Scenarios {
+            full_job: scenario("full-job.toml", FULL_JOB)?,
+            planted: scenario("planted.toml", PLANTED)?,
+            stages: scenario("stages.toml", STAGES)?,
+            hit_rate: scenario("hit-rate.toml", HIT_RATE)?,
+        };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let held = |processor| Confines {
             processor: (pinned && processors > 1).then_some(processor),
@@ -59,7 +73,7 @@ impl Workshop {
             cache,
             scratch,
             tenfold,
-            scenarios: Scenarios { full_job },
+            scenarios,
             generator: held(0),
             server: held(1),
         })
@@ -83,6 +97,21 @@ impl Workshop {
     /// The scenario of the full job.
     pub(crate) fn full_job(&self) -> &Path {
         &self.scenarios.full_job
+    }
+
+    /// The scenario of the planted server.
+    pub(crate) fn planted_scenario(&self) -> &Path {
+        &self.scenarios.planted
+    }
+
+    /// The scenario that stages are measured with.
+    pub(crate) fn stages_scenario(&self) -> &Path {
+        &self.scenarios.stages
+    }
+
+    /// The scenario that caches are measured with.
+    pub(crate) fn hit_rate_scenario(&self) -> &Path {
+        &self.scenarios.hit_rate
     }
 
     /// What a generator runs within.

@@ -3,7 +3,7 @@
 use tenfold_analysis::words;
 use tenfold_reports::document::{Block, Curve, Curves, Document, Section, Table as Cells};
 
-use crate::bar::megabytes;
+use crate::bar::{Bar, megabytes};
 use crate::idle_users;
 use crate::maximum::Maximum;
 use crate::memory::{self, Memory};
@@ -14,14 +14,14 @@ use crate::table::{Row, Table};
 use crate::turn::Turn;
 
 /// What stands where there is no figure.
-const NONE: &str = "–";
+pub(super) const NONE: &str = "–";
 
 /// The load average above which a machine has something else to do.
-const BUSY: f64 = 0.7;
+pub(super) const BUSY: f64 = 0.7;
 
 /// Puts what was found on a page.
 pub(super) fn page(record: &Record) -> Document {
-    let mut sections = vec![bars(record)];
+    let mut sections = vec![bars(&record.bars)];
     sections.extend(record.tables.iter().map(|table| {
         let name = table.server.name();
         let mut section = table_of(table, &format!("table-{name}"));
@@ -98,8 +98,9 @@ fn lead(record: &Record) -> String {
     )
 }
 
-fn bars(record: &Record) -> Section {
-    let rows = record.bars.iter().map(|bar| {
+/// What is asked, and whether it is met.
+pub(super) fn bars(bars: &[Bar]) -> Section {
+    let rows = bars.iter().map(|bar| {
         vec![
             bar.asked.clone(),
             bar.measured.clone(),
@@ -404,7 +405,8 @@ fn maybe_rate(rate: Option<u32>) -> String {
     rate.map_or_else(|| NONE.to_owned(), per_s)
 }
 
-fn cells(head: &[&str], rows: Vec<Vec<String>>) -> Block {
+/// A table of text.
+pub(super) fn cells(head: &[&str], rows: Vec<Vec<String>>) -> Block {
     Block::Table(Cells {
         head: head.iter().map(|name| (*name).to_owned()).collect(),
         rows,

@@ -65,7 +65,7 @@ impl Peer for Tenfold {
 
     fn note(&self) -> &'static str {
         "the full job: Poisson arrivals, 100 reads for each write, Zipfian keys over 100,000 posts, \
-         bodies read to the end, five histograms, failures classified; every other peer reads one URL"
+         bodies read to the end, every latency in a histogram, failures classified; every other peer reads one URL"
     }
 
     fn command(&self, program: &Path, job: &Job) -> anyhow::Result<Command> {

@@ -1,0 +1,74 @@
+//! A share of gates, with the interval that their number allows.
+
+use serde::{Deserialize, Serialize};
+use tenfold_analysis::{wilson_interval, words};
+
+/// A share of gates, with the interval that their number allows.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Proportion {
+    /// Those that are meant.
+    pub(crate) hits: u64,
+    /// All of them.
+    pub(crate) count: u64,
+    /// The share; none of nothing.
+    pub(crate) share: Option<f64>,
+    /// Its 95% interval, Wilson's.
+    pub(crate) interval_95: [f64; 2],
+}
+
+impl Proportion {
+    /// Counts those of some gates that are meant.
+    pub(crate) fn of<T>(all: impl IntoIterator<Item = T>, is_meant: impl Fn(T) -> bool) -> Self {
+        let (mut hits, mut count) = (0, 0);
+        for one in all {
+            count += 1;
+            hits += u64::from(is_meant(one));
+        }
+        Self::new(hits, count)
+    }
+
+    /// A share of a number.
+    pub(crate) fn new(hits: u64, count: u64) -> Self {
+        let [low, high] = wilson_interval(hits, count);
+        Self {
+            hits,
+            count,
+            share: (count > 0).then(|| hits as f64 / count as f64),
+            // The ends are exact there, but for what is lost in reckoning.
+            interval_95: [
+                if hits == 0 { 0.0 } else { low },
+                if hits == count { 1.0 } else { high },
+            ],
+        }
+    }
+
+    /// Says it: `1 of 40, 2.50% (0.44% – 12.9%)`.
+    pub(crate) fn say(&self) -> String {
+        let [low, high] = self.interval_95.map(words::percent);
+        match self.share {
+            None => "none of none".to_owned(),
+            Some(share) => format!(
+                "{} of {}, {} ({low} – {high})",
+                words::count(self.hits),
+                words::count(self.count),
+                words::percent(share)
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_has_the_published_interval() {
+        // Newcombe (1998), table I, method 3: 1 of 29.
+        let share = Proportion::of(0..29, |number| number == 7);
+        assert_eq!(share.say(), "1 of 29, 3.45% (0.611% – 17.2%)");
+        assert_eq!(Proportion::new(0, 0).say(), "none of none");
+        assert_eq!(Proportion::new(0, 400).interval_95[0], 0.0);
+        assert_eq!(Proportion::new(400, 400).interval_95[1], 1.0);
+        assert_eq!(Proportion::new(0, 40).say(), "0 of 40, 0% (0% – 8.76%)");
+    }
+}

@@ -1,0 +1,102 @@
+//! One rate, sent to a stage.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use serde_json::Value;
+use tenfold_analysis::words;
+
+use super::figures::BoxUse;
+use super::stage_lab::StageLab;
+use crate::workshop::Workshop;
+
+/// What came of one rate.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Step {
+    /// Requests per second that were planned.
+    pub(crate) rate_per_s: u32,
+    /// Whether every objective was met.
+    pub(crate) holds: bool,
+    /// `valid`, `suspect` or `invalid`.
+    pub(crate) measurement: String,
+    /// Requests per second that were answered as they should be.
+    pub(crate) achieved_per_s: f64,
+    /// Response times, in milliseconds.
+    pub(crate) p50_ms: f64,
+    /// The same.
+    pub(crate) p99_ms: f64,
+    /// The share of requests that failed or were dropped.
+    pub(crate) failed: f64,
+    /// What the boxes used for it, the warm-up included.
+    pub(crate) boxes: Vec<BoxUse>,
+}
+
+impl Step {
+    /// Sends a rate for a time, and reads what the boxes used.
+    pub(crate) fn take(
+        lab: &mut StageLab<'_>,
+        rate: u32,
+        duration: Duration,
+        workshop: &Workshop,
+    ) -> anyhow::Result<Self> {
+        let before = lab.boxes()?;
+        let summary = lab.send(workshop.stages_scenario(), rate, duration)?;
+        let after = lab.boxes()?;
+        let figure = |pointer: &str| {
+            summary
+                .pointer(pointer)
+                .and_then(Value::as_f64)
+                .with_context(|| format!("the summary has no {pointer}"))
+        };
+        let text = |pointer: &str| summary.pointer(pointer).and_then(Value::as_str);
+        let planned = figure("/arrivals/planned")?.max(1.0);
+        let completed = figure("/arrivals/completed")?;
+        // What the boxes did for the warm-up they did for these too.
+        let all = completed + figure("/warm_up/completed").unwrap_or(0.0);
+        Ok(Self {
+            rate_per_s: rate,
+            holds: text("/verdict/slo") == Some("met")
+                && text("/verdict/measurement") != Some("invalid"),
+            measurement: text("/verdict/measurement").unwrap_or_default().to_owned(),
+            achieved_per_s: figure("/rate_per_s/achieved")?,
+            p50_ms: figure("/latency_ns/response/p50")? / 1e6,
+            p99_ms: figure("/latency_ns/response/p99")? / 1e6,
+            failed: (figure("/arrivals/failed")? + figure("/arrivals/dropped")?) / planned,
+            boxes: BoxUse::between(&before, &after, all),
+        })
+    }
+
+    /// As a person reads it.
+    pub(crate) fn say(&self) -> String {
+        format!(
+            "{}/s {}: p50 {} ms, p99 {} ms, {} failed",
+            self.rate_per_s,
+            if self.holds { "holds" } else { "does not hold" },
+            words::significant(self.p50_ms),
+            words::significant(self.p99_ms),
+            words::percent(self.failed),
+        )
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sample(rate_per_s: u32, holds: bool) -> Self {
+        Self {
+            rate_per_s,
+            holds,
+            measurement: "valid".to_owned(),
+            achieved_per_s: f64::from(rate_per_s),
+            p50_ms: 4.0,
+            p99_ms: if holds { 60.0 } else { 900.0 },
+            failed: 0.0,
+            boxes: vec![BoxUse {
+                name: "web".to_owned(),
+                role: "web".to_owned(),
+                cpu_us_a_request: 800.0,
+                used: 0.19,
+                held_back: 0.4,
+                memory_bytes: 100 << 20,
+            }],
+        }
+    }
+}

@@ -29,7 +29,9 @@ pub(crate) enum LabCommand {
     Down(PlaceArguments),
     /// Kill a box, or all of a zone, as a loss of power would
     Kill(NamedArguments),
-    /// Start a box again that was killed, or all of a zone, at the addresses that they had
+    /// Have balancers send a box, or a zone, no more requests, and wait until it has none: it can be killed and none is lost
+    Drain(NamedArguments),
+    /// Start a box again that was killed, or all of a zone, at the addresses that they had; send to what was drained
     Revive(NamedArguments),
 }
 
@@ -111,7 +113,7 @@ pub(crate) struct StatusArguments {
     pub(crate) json: bool,
 }
 
-/// `tenfold lab kill` and `revive`
+/// `tenfold lab kill`, `drain` and `revive`
 #[derive(Debug, Args)]
 pub(crate) struct NamedArguments {
     /// The box, or a zone as zone-a

@@ -8,6 +8,7 @@
 //! | `host.json` | the probe, at the end | [`HostTimeline`]: CPU and memory, once a second |
 //! | `intervals.hlog` | the generator, as it runs | [`interval_log`]: every latency, by second, request and phase |
 //! | `boxes.json` | the run of a stage, at its end | [`box_use::BoxUse`]: what each box used |
+//! | `balancers.json` | the run of a stage, at its end | [`balancer_use::BalancerUse`]: where balancers sent what came |
 //! | `agreement.json` | the generator, at the end of a paired run | [`Agreement`](agreement::Agreement): whether two builds gave the same answers |
 //! | `samples.json` | the generator, every few seconds and at the end | [`sample::Sample`]: what came back where requests failed |
 //! | `profile/` | the probe | `cpu.pb.gz`, `flamegraph.svg`, `profile.json` ([`ProfileInfo`]) |
@@ -19,6 +20,7 @@
 //! a name says otherwise.
 
 pub mod agreement;
+pub mod balancer_use;
 pub mod box_use;
 mod bucket_bounds;
 pub mod checkpoint;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::balancer_use::BalancerUse;
 use crate::box_use::BoxUse;
 use crate::sample::Sample;
 use crate::{Counts, HostTimeline, IntervalFold, Manifest, ProfileInfo, Timeline};
@@ -21,6 +22,8 @@ pub struct Run {
     pub host: HostTimeline,
     /// What the boxes of the stage used; empty where the service was up before.
     pub boxes: Vec<BoxUse>,
+    /// Where the balancers of the stage sent what came; empty where it has none, or the service was up before.
+    pub balancers: Vec<BalancerUse>,
     /// The interval log, folded.
     pub latencies: IntervalFold,
     /// How the CPU profile was taken; none where there is none.

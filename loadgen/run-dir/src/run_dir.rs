@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::agreement::Agreement;
+use crate::balancer_use::BalancerUse;
 use crate::box_use::BoxUse;
 use crate::interval_log::IntervalLog;
 use crate::intervals::LATEST_NS;
@@ -116,6 +117,11 @@ impl RunDir {
         self.write_json("boxes.json", &boxes)
     }
 
+    /// Writes `balancers.json`.
+    pub fn write_balancers(&self, balancers: &[BalancerUse]) -> Result<(), RunDirError> {
+        self.write_json("balancers.json", &balancers)
+    }
+
     /// Writes `samples.json`.
     pub fn write_samples(&self, samples: &[Sample]) -> Result<(), RunDirError> {
         self.write_json("samples.json", &samples)
@@ -168,6 +174,12 @@ impl RunDir {
         self.write_counts(&run.counts)?;
         self.write_timeline(&run.timeline)?;
         self.write_host(&run.host)?;
+        if !run.boxes.is_empty() {
+            self.write_boxes(&run.boxes)?;
+        }
+        if !run.balancers.is_empty() {
+            self.write_balancers(&run.balancers)?;
+        }
         if !run.samples.is_empty() {
             self.write_samples(&run.samples)?;
         }
@@ -236,27 +248,12 @@ impl RunDir {
             manifest,
             counts,
             timeline,
-            host: if self.file("host.json").exists() {
-                self.read_json("host.json")?
-            } else {
-                HostTimeline::default()
-            },
-            boxes: if self.file("boxes.json").exists() {
-                self.read_json("boxes.json")?
-            } else {
-                Vec::new()
-            },
+            host: self.read_where_it_is("host.json")?.unwrap_or_default(),
+            boxes: self.read_where_it_is("boxes.json")?.unwrap_or_default(),
+            balancers: self.read_where_it_is("balancers.json")?.unwrap_or_default(),
             latencies,
-            profile: if self.file("profile/profile.json").exists() {
-                Some(self.read_json("profile/profile.json")?)
-            } else {
-                None
-            },
-            samples: if self.file("samples.json").exists() {
-                self.read_json("samples.json")?
-            } else {
-                Vec::new()
-            },
+            profile: self.read_where_it_is("profile/profile.json")?,
+            samples: self.read_where_it_is("samples.json")?.unwrap_or_default(),
             flamegraph: match fs::read_to_string(&flamegraph) {
                 Ok(svg) => Some(svg),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
@@ -291,6 +288,14 @@ impl RunDir {
             rows.truncate(counted.max(1));
         }
         Ok(timeline)
+    }
+
+    /// Reads a document that not every run has.
+    fn read_where_it_is<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, RunDirError> {
+        match self.file(name).exists() {
+            true => self.read_json(name).map(Some),
+            false => Ok(None),
+        }
     }
 
     fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, RunDirError> {

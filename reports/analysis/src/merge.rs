@@ -111,6 +111,10 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
             [one] => one.boxes.clone(),
             _ => Vec::new(),
         },
+        balancers: match runs {
+            [one] => one.balancers.clone(),
+            _ => Vec::new(),
+        },
         profile: profiled.and_then(|run| run.profile.clone()),
         flamegraph: profiled.and_then(|run| run.flamegraph.clone()),
         samples: samples(runs),

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use tenfold_analysis::{Summary, words};
+use tenfold_run_dir::balancer_use::BalancerUse;
 use tenfold_run_dir::{Manifest, Run};
 
 use crate::connections;
@@ -151,6 +152,11 @@ pub(crate) fn manifest(run: &Run, summary: &Summary) -> Markup {
             h3 { "What the boxes used" }
             (table(&boxes_used(run, summary)))
         }
+        @if run.balancers.iter().any(|own| !own.servers.is_empty()) {
+            h3 { "Where the balancers sent it" }
+            (table(&sent_to(run)))
+            @if let Some(words) = from_caches(run) { p { (words) } }
+        }
         h3 { "Phases" }
         (table(&phases(run)))
         details {
@@ -219,6 +225,61 @@ fn boxes_used(run: &Run, summary: &Summary) -> Data {
             })
             .collect(),
     }
+}
+
+/// What the balancers sent to whom, from before the first request to after the last.
+fn sent_to(run: &Run) -> Data {
+    let rows = run.balancers.iter().flat_map(|own| {
+        own.servers.iter().map(|server| {
+            let list = own.servers.iter().filter(|other| other.list == server.list);
+            let all: u64 = list.map(|other| other.sent).sum();
+            let what = match server.takes_requests {
+                true => "requests",
+                false => "connections",
+            };
+            vec![
+                own.name.clone(),
+                server.name.clone(),
+                format!("{} {what}", words::count(server.sent)),
+                match all {
+                    0 => "–".to_owned(),
+                    all => words::percent(server.sent as f64 / all as f64),
+                },
+                words::count(server.failed),
+                words::count(server.retried),
+                match server.times_down {
+                    0 => "–".to_owned(),
+                    1 => format!("once, {} s", server.down_s),
+                    times => format!("{times} times, {} s", server.down_s),
+                },
+            ]
+        })
+    });
+    Data {
+        head: head(&[
+            "balancer",
+            "sent to",
+            "",
+            "share",
+            "failed",
+            "tried again",
+            "lost",
+        ]),
+        rows: rows.collect(),
+    }
+}
+
+/// What the balancers answered by themselves; none where they have no cache.
+fn from_caches(run: &Run) -> Option<String> {
+    let sum = |count: fn(&BalancerUse) -> u64| run.balancers.iter().map(count).sum::<u64>();
+    let (lookups, hits) = (sum(|own| own.cache_lookups), sum(|own| own.cache_hits));
+    (lookups > 0).then(|| {
+        format!(
+            "The balancers had {} of {} static assets in their own cache.",
+            words::count(hits),
+            words::count(lookups)
+        )
+    })
 }
 
 fn generators(summary: &Summary) -> Data {

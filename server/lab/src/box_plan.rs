@@ -31,6 +31,8 @@ pub(crate) struct BoxPlan {
     pub(crate) readiness: Readiness,
     /// How it is asked to stop.
     pub(crate) stop: Stop,
+    /// The directory of a balancer that it works in, and that its runtime API's socket is in; none for all other boxes.
+    pub(crate) balancer: Option<PathBuf>,
 }
 
 /// How a box is asked to stop.
@@ -83,6 +85,7 @@ impl BoxPlan {
             namespace: None,
             readiness: Readiness::Listening(listening),
             stop: Stop::Signal(Signal::TERM),
+            balancer: None,
         }
     }
 
@@ -106,6 +109,9 @@ impl BoxPlan {
         }
         command.arg(&self.program);
         command.args(&self.arguments);
+        if let Some(directory) = &self.balancer {
+            command.current_dir(directory);
+        }
         for (name, value) in &self.environment {
             match value {
                 Some(value) => command.env(name, value),

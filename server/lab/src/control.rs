@@ -38,7 +38,12 @@ pub enum Request {
         /// The box or the zone.
         name: String,
     },
-    /// To start what was killed again.
+    /// To have balancers send nothing new to a box, or to the boxes of a zone, and to wait until it has ended what it has.
+    Drain {
+        /// The box or the zone.
+        name: String,
+    },
+    /// To start what was killed again, and send to what was drained.
     Revive {
         /// The box or the zone.
         name: String,

@@ -1,11 +1,13 @@
 //! A lab: the boxes of one stage, up on this machine.
 
 use std::ffi::OsString;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::allowance::Allowances;
+use crate::balancer::{BalancerStatus, RuntimeApi};
 use crate::cgroup::Groups;
 use crate::control::{self, Answer, Asker, Control, Request};
 use crate::directory_lock::DirectoryLock;
@@ -20,6 +22,9 @@ use crate::{LabBox, LabError, Stage};
 
 /// How often a lab that is up looks after its boxes and for those who ask.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How long what a box serves may take to end while it is drained: longer than the service gives a request.
+const DRAINED_WITHIN: Duration = Duration::from_secs(15);
 
 /// How to bring a stage up.
 #[derive(Debug, Clone)]
@@ -270,6 +275,7 @@ impl Lab {
                 redirect: self.entrance.redirect,
             }),
             boxes: self.boxes.iter().map(BoxStatus::of).collect(),
+            balancers: self.balancers().map(|(status, _)| status).collect(),
         }
     }
 
@@ -297,15 +303,73 @@ impl Lab {
         Ok(self.names(&up))
     }
 
-    /// Starts a box again, or every box of a zone that is not up, at the addresses that they had. Returns
-    /// their names.
+    /// Has the balancers send nothing new to a box, or to the boxes of a zone, and returns their names once they serve
+    /// nothing more: they can be killed then and no request is lost.
     ///
     /// # Errors
-    /// Where there is none of that name that is not up, or one does not come up: others are not started then.
+    /// Where there is none of that name that a balancer sends requests to, a balancer does not do as it is told, or a
+    /// box still serves something after a while.
+    pub fn drain(&mut self, name: &str) -> Result<Vec<String>, LabError> {
+        let chosen = self.chosen(name)?;
+        let names = self.names(&chosen);
+        let mut drained = Vec::new();
+        for (status, api) in self.balancers() {
+            for server in &status.servers {
+                if names.contains(&server.name) && server.takes_requests {
+                    api.drain(server)
+                        .map_err(|error| untold(&status.name, &error))?;
+                    drained.push(server.name.clone());
+                }
+            }
+        }
+        if drained.is_empty() {
+            return Err(LabError::Refused(format!(
+                "{name} can't be drained: no balancer that is up sends it requests one by one"
+            )));
+        }
+        let deadline = Instant::now() + DRAINED_WITHIN;
+        loop {
+            let serving: u64 = self
+                .balancers()
+                .flat_map(|(status, _)| status.servers)
+                .filter(|server| server.takes_requests && drained.contains(&server.name))
+                .map(|server| server.now)
+                .sum();
+            if serving == 0 {
+                return Ok(drained);
+            }
+            if Instant::now() > deadline {
+                return Err(LabError::Refused(format!(
+                    "{name} is sent nothing new, but has {serving} requests still after {} s",
+                    DRAINED_WITHIN.as_secs()
+                )));
+            }
+            // They answer at length, and have better things to do.
+            std::thread::sleep(5 * LOOK);
+        }
+    }
+
+    /// Starts a box again, or every box of a zone that is not up, at the addresses that they had, and has balancers
+    /// send to what was drained. Returns their names.
+    ///
+    /// # Errors
+    /// Where there is none of that name that is not up or was drained, or one does not come up: others are not started
+    /// then.
     pub fn revive(&mut self, name: &str) -> Result<Vec<String>, LabError> {
         let chosen = self.chosen(name)?;
         let down: Vec<usize> = self.those(&chosen, |own| !own.is_up());
-        if down.is_empty() {
+        let chosen = self.names(&chosen);
+        let mut drained = Vec::new();
+        for (status, api) in self.balancers() {
+            for server in &status.servers {
+                if chosen.contains(&server.name) && server.is_drained() {
+                    api.resume(server)
+                        .map_err(|error| untold(&status.name, &error))?;
+                    drained.push(server.name.clone());
+                }
+            }
+        }
+        if down.is_empty() && drained.is_empty() {
             return Err(LabError::Refused(format!("{name} is up already")));
         }
         let (boxes, mut premises) = self.parts(&|| false);
@@ -314,7 +378,10 @@ impl Lab {
                 own.revive(&mut premises)?;
             }
         }
-        Ok(self.names(&down))
+        let mut names = self.names(&down);
+        drained.retain(|name| !names.contains(name));
+        names.extend(drained);
+        Ok(names)
     }
 
     /// Listens for those who ask, whom [`Lab::tend`] answers.
@@ -352,6 +419,7 @@ impl Lab {
                     continue;
                 }
                 Request::Kill { name } => self.kill(name),
+                Request::Drain { name } => self.drain(name),
                 Request::Revive { name } => self.revive(name),
             };
             asker.answer(&match done {
@@ -375,6 +443,15 @@ impl Lab {
             outcome = outcome.and(last.stop(self.stop_timeout, &mut self.guard));
         }
         outcome
+    }
+
+    /// What the balancers that are up counted, and how they are told things.
+    fn balancers(&self) -> impl Iterator<Item = (BalancerStatus, RuntimeApi<'_>)> {
+        let up = self.boxes.iter().filter(|own| own.is_up());
+        up.filter_map(|own| {
+            let api = own.runtime_api()?;
+            Some((api.status(own.name()), api))
+        })
     }
 
     fn those(&self, chosen: &[usize], is: impl Fn(&LabBox) -> bool) -> Vec<usize> {
@@ -425,6 +502,10 @@ impl Lab {
             there: there.join(", "),
         })
     }
+}
+
+fn untold(balancer: &str, error: &io::Error) -> LabError {
+    LabError::Refused(format!("{balancer} did not do as it was told: {error}"))
 }
 
 impl Drop for Lab {

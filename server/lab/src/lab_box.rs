@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use crate::LabError;
 use crate::allowance::Allowance;
+use crate::balancer::RuntimeApi;
 use crate::box_plan::{Addresses, BoxPlan, Stop};
 use crate::cgroup::{Group, Groups, Usage};
 use crate::guard::Guard;
@@ -242,6 +243,12 @@ impl LabBox {
     /// Whether it runs the reference service, rather than something that this uses.
     pub fn is_service(&self) -> bool {
         self.plan.stop == Stop::Stdin
+    }
+
+    /// How it is told things while it runs, where it is a balancer.
+    pub(crate) fn runtime_api(&self) -> Option<RuntimeApi<'_>> {
+        let directory = self.plan.balancer.as_deref()?;
+        Some(RuntimeApi { directory })
     }
 
     /// The zone that it is in; none where the stage has no zones.

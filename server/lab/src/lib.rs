@@ -16,6 +16,7 @@
 //! All calls block; from async code, use a blocking thread.
 
 mod allowance;
+mod balancer;
 mod box_plan;
 mod cgroup;
 mod component;
@@ -41,6 +42,7 @@ mod stage_plan;
 mod status;
 
 pub use allowance::{Allowance, Allowances, RoleAllowance};
+pub use balancer::{BalancerStatus, ServerStatus};
 pub use cgroup::Usage;
 pub use control::{Answer, Asker, Request, ask};
 pub use error::LabError;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::allowance::Allowance;
+use crate::balancer::{self, BalancerStatus};
 use crate::cgroup::Usage;
 use crate::lab_box::LabBox;
 
@@ -23,6 +24,8 @@ pub struct LabStatus {
     pub entrance: Option<EntranceStatus>,
     /// Its boxes, in the order of their start.
     pub boxes: Vec<BoxStatus>,
+    /// What its balancers counted, in the order of their start.
+    pub balancers: Vec<BalancerStatus>,
 }
 
 /// Where traffic enters a lab.
@@ -143,7 +146,8 @@ pub struct Used<'a> {
 }
 
 impl fmt::Display for Used<'_> {
-    /// A table: processors used, the share of periods in which the box was held back, memory.
+    /// A table: processors used, the share of periods in which the box was held back, memory; and one of what
+    /// balancers counted since they were started.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rows = vec![
             [
@@ -198,7 +202,8 @@ impl fmt::Display for Used<'_> {
             }
             rows.push(row);
         }
-        write_table(f, &rows)
+        write_table(f, &rows)?;
+        balancer::write_table(f, &self.after.balancers)
     }
 }
 
@@ -207,7 +212,10 @@ fn mib(bytes: u64) -> String {
 }
 
 /// Writes rows with columns as wide as their widest cell.
-fn write_table<const N: usize>(f: &mut fmt::Formatter<'_>, rows: &[[String; N]]) -> fmt::Result {
+pub(crate) fn write_table<const N: usize>(
+    f: &mut fmt::Formatter<'_>,
+    rows: &[[String; N]],
+) -> fmt::Result {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.max().unwrap_or(0)
@@ -233,6 +241,7 @@ mod tests {
             stage: "single-box".to_owned(),
             pid: 7,
             unconfined_because: None,
+            balancers: Vec::new(),
             entrance: Some(EntranceStatus {
                 url: "https://127.0.0.1:4001".to_owned(),
                 ca: Some("lab/tls/ca.pem".into()),

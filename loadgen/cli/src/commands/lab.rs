@@ -48,6 +48,10 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
             let name = arguments.name.clone();
             done(&arguments.place.dir, &Request::Kill { name }, "killed")
         }
+        LabCommand::Drain(arguments) => {
+            let name = arguments.name.clone();
+            done(&arguments.place.dir, &Request::Drain { name }, "drained")
+        }
         LabCommand::Revive(arguments) => {
             let name = arguments.name.clone();
             done(&arguments.place.dir, &Request::Revive { name }, "up again")

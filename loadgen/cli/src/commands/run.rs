@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use tenfold_lab::{Allowances, Lab, LabBox, LabStatus};
+use tenfold_lab::{Allowances, BalancerStatus, Lab, LabBox, LabStatus, ServerStatus};
 use tenfold_loadgen::{DialOptions, Target, TlsOptions};
 use tenfold_run_dir::RunDir;
+use tenfold_run_dir::balancer_use::{BalancerUse, ServerUse};
 use tenfold_run_dir::box_use::BoxUse;
 use tenfold_run_dir::manifest::BoxInfo;
 use tenfold_scenarios::{Overrides, Scenario};
@@ -18,8 +19,8 @@ use crate::manifest::{Destination, describe};
 use crate::measure::measure;
 use crate::{exports, host_guard, interrupt, library, print};
 
-/// Where the reference service keeps its data, below the working directory.
-const LAB_DIRECTORY: &str = ".tenfold/single-box";
+/// Where the reference service keeps its data, below the working directory: a directory for each stage.
+const LAB_DIRECTORY: &str = ".tenfold";
 
 /// How the stages are spoken to, for flags that don't go with it.
 const STAGES_SCHEME: &str = "http://127.0.0.1";
@@ -111,6 +112,7 @@ fn run_into(
     );
     if let (Some(before), Some(after)) = (before, lab.map(Lab::status)) {
         run_dir.write_boxes(&box_uses(&before, &after))?;
+        run_dir.write_balancers(&balancer_uses(&before, &after))?;
     }
     let (recording, no_profile) = match measured {
         Ok(measured) => measured,
@@ -227,7 +229,7 @@ fn destination(
     }
     let stage = tenfold_lab::stage::find(arguments.stage.as_deref().unwrap_or("single-box"))?;
     let program = std::env::current_exe().context("could not find this program's own file")?;
-    let mut options = tenfold_lab::Options::new(program, LAB_DIRECTORY);
+    let mut options = tenfold_lab::Options::new(program, Path::new(LAB_DIRECTORY).join(stage.name));
     options.store_url = arguments.store.clone();
     if !arguments.boxes.is_empty() {
         options.allowances = Allowances::new(arguments.boxes.clone());
@@ -292,6 +294,47 @@ fn box_uses(before: &LabStatus, after: &LabStatus) -> Vec<BoxUse> {
         })
     });
     used.collect()
+}
+
+/// What balancers counted between two looks; nothing of those that were started anew meanwhile or did not tell.
+fn balancer_uses(before: &LabStatus, after: &LabStatus) -> Vec<BalancerUse> {
+    let pid = |status: &LabStatus, name: &str| {
+        let own = status.boxes.iter().find(|own| own.name == name);
+        own.and_then(|own| own.pid)
+    };
+    let used = after.balancers.iter().filter_map(|to| {
+        let mut earlier = before.balancers.iter();
+        let from = earlier.find(|other| {
+            other.name == to.name && pid(before, &other.name) == pid(after, &to.name)
+        })?;
+        (from.silent_because.is_none() && to.silent_because.is_none())
+            .then(|| balancer_use(from, to))
+    });
+    used.collect()
+}
+
+fn balancer_use(from: &BalancerStatus, to: &BalancerStatus) -> BalancerUse {
+    let servers = to.servers.iter().filter_map(|to| {
+        let mut earlier = from.servers.iter();
+        let from = earlier.find(|other| other.list == to.list && other.name == to.name)?;
+        let since = |count: fn(&ServerStatus) -> u64| count(to).saturating_sub(count(from));
+        Some(ServerUse {
+            list: to.list.clone(),
+            name: to.name.clone(),
+            takes_requests: to.takes_requests,
+            sent: since(|server| server.sent),
+            failed: since(|server| server.failed_connections + server.failed_answers),
+            retried: since(|server| server.retries + server.redispatches),
+            times_down: since(|server| server.times_down),
+            down_s: since(|server| server.down_s),
+        })
+    });
+    BalancerUse {
+        name: to.name.clone(),
+        servers: servers.collect(),
+        cache_lookups: to.cache_lookups.saturating_sub(from.cache_lookups),
+        cache_hits: to.cache_hits.saturating_sub(from.cache_hits),
+    }
 }
 
 fn box_info(own: &LabBox) -> BoxInfo {

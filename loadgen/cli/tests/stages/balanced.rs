@@ -29,6 +29,60 @@ fn failures(outcomes: &[Outcome]) -> Vec<&Outcome> {
     outcomes.iter().filter(failed).collect()
 }
 
+/// Takes a web server away and back so that nobody notices.
+async fn a_web_server_is_drained(stage: &Stage, load: &Load) {
+    for (part, why) in [
+        ("sql-1", "no balancer that is up sends it requests"),
+        ("app-1", "no balancer that is up sends it requests"),
+        ("web-9", "web-1"),
+    ] {
+        let refused = stage.place.run(&["lab", "drain", part]);
+        assert_ne!(refused.code, Some(0), "{part}");
+        assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    }
+    let began = Instant::now();
+    stage.lab(&["drain", "web-1"]);
+    let drained = sent_to(stage, "web-1");
+    assert_eq!(drained.state, "DRAIN");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(sent_to(stage, "web-1").sent, drained.sent);
+    stage.lab(&["kill", "web-1"]);
+    sleep(Duration::from_secs(1)).await;
+    let told = stage.place.run(&["lab", "revive", "web-1"]);
+    assert!(told.expect(0).stderr.contains("web-1: up again"));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while sent_to(stage, "web-1").sent <= drained.sent {
+        assert!(Instant::now() < deadline, "it is sent nothing again");
+        sleep(Duration::from_millis(100)).await;
+    }
+    let outcomes = load.outcomes(began, Instant::now());
+    let failed = failures(&outcomes);
+    println!(
+        "drained: {} of {} requests failed",
+        failed.len(),
+        outcomes.len()
+    );
+    assert!(outcomes.len() > 100 && failed.is_empty(), "{failed:#?}");
+}
+
+struct Sent {
+    state: String,
+    sent: u64,
+}
+
+/// What the balancer where traffic enters counted of a server.
+fn sent_to(stage: &Stage, name: &str) -> Sent {
+    let status = stage.place.run(&["lab", "status", "--json"]).json();
+    let balancers = status["balancers"].as_array().unwrap();
+    let servers = balancers.iter().flat_map(|own| own["servers"].as_array());
+    let server = servers.flatten().find(|server| server["name"] == name);
+    let server = server.unwrap_or_else(|| panic!("nobody sends to {name}: {status:#}"));
+    Sent {
+        state: server["state"].as_str().unwrap().to_owned(),
+        sent: server["sent"].as_u64().unwrap(),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parts_are_lost_and_no_acknowledged_write_is() {
     if lacks(PROGRAMS) {
@@ -38,6 +92,8 @@ async fn parts_are_lost_and_no_acknowledged_write_is() {
     let reader = Somebody::new(&stage, "checker").await;
     let load = Load::begin(&stage).await;
     sleep(Duration::from_secs(2)).await;
+
+    a_web_server_is_drained(&stage, &load).await;
 
     // A web server: what it held is answered by the other.
     let killed = Instant::now();

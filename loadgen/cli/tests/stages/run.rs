@@ -53,5 +53,16 @@ path = "/v1/posts/1"
         assert_ne!(summary["verdict"]["measurement"], "invalid", "{summary:#}");
         let boxes = read_json(&place.path(stage).join("boxes.json"));
         assert!(boxes.as_array().unwrap().len() >= 3, "{boxes:#}");
+        let balancers = read_json(&place.path(stage).join("balancers.json"));
+        let balancers = balancers.as_array().unwrap();
+        assert_eq!(balancers.is_empty(), stage == "separated");
+        if let Some(edge) = balancers.iter().find(|own| own["name"] == "balancer") {
+            let servers = edge["servers"].as_array().unwrap().iter();
+            let sent: u64 = servers.map(|server| server["sent"].as_u64().unwrap()).sum();
+            let asked = summary["arrivals"]["sent"].as_u64().unwrap();
+            assert!(sent >= asked && sent <= asked + 20, "{sent} of {asked}");
+            let report = std::fs::read_to_string(place.path(stage).join("report.html")).unwrap();
+            assert!(report.contains("Where the balancers sent it"));
+        }
     }
 }

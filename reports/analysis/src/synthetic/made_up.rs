@@ -287,6 +287,7 @@ impl MadeUp {
             timeline,
             host: HostTimeline { samples },
             boxes: Vec::new(),
+            balancers: Vec::new(),
             latencies,
             flamegraph: None,
             samples: Vec::new(),

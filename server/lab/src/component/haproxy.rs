@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use super::mariadb::GREETING;
 use super::replica;
 use crate::LabError;
+use crate::balancer::SOCKET;
 use crate::box_plan::{BoxPlan, Stop};
 use crate::identity::{Authority, Identity};
 use crate::plain_path::plain_path;
@@ -210,6 +211,7 @@ fn common(statistics: SocketAddr) -> String {
         r#"global
     log stderr format raw local0 notice
     hard-stop-after 10s
+    stats socket {SOCKET} mode 600 level admin
 
 defaults
     mode http
@@ -253,7 +255,8 @@ fn plan(
     statistics: SocketAddr,
 ) -> Result<BoxPlan, LabError> {
     let program = program::HAPROXY.find()?;
-    let file = own_directory(name, directory)?.join("haproxy.cfg");
+    let own = own_directory(name, directory)?;
+    let file = own.join("haproxy.cfg");
     write_private(&file, settings)?;
     let mut listening = Listening::at(listen);
     listening.admin = Some(statistics);
@@ -262,5 +265,6 @@ fn plan(
         .with([file]);
     // Ends what is in flight first.
     plan.stop = Stop::Signal(Signal::USR1);
+    plan.balancer = Some(own);
     Ok(plan)
 }

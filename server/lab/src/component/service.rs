@@ -79,6 +79,7 @@ impl Service<'_> {
             namespace: None,
             readiness: Readiness::File(ready_file.clone()),
             stop: Stop::Stdin,
+            balancer: None,
         };
         let mut add = |flag: &str, value: &dyn ToString| {
             plan.arguments

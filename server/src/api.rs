@@ -7,11 +7,13 @@ use axum::Router;
 use axum::routing::{MethodRouter, get, post, put};
 use tokio::sync::Semaphore;
 
+use self::answer::Timing;
 use crate::config::Config;
 use crate::files::Files;
 use crate::password::Passwords;
 use crate::problem::Problem;
 use crate::store::Store;
+use crate::telemetry::StoreWaits;
 
 mod answer;
 pub(crate) mod asset;
@@ -35,6 +37,7 @@ const PHOTOS_INSIDE: usize = 16;
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) store_waits: Arc<StoreWaits>,
     pub(crate) files: Arc<dyn Files>,
     /// Whether static assets are read from there too.
     pub(crate) assets_in_files: bool,
@@ -49,9 +52,15 @@ pub(crate) struct App {
 
 impl App {
     /// Puts together what the handlers share.
-    pub(crate) fn new(config: &Config, store: Arc<dyn Store>, files: Arc<dyn Files>) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        store: Arc<dyn Store>,
+        files: Arc<dyn Files>,
+        store_waits: &Arc<StoreWaits>,
+    ) -> Self {
         Self {
             store,
+            store_waits: Arc::clone(store_waits),
             files,
             assets_in_files: config.assets_in_files,
             passwords: Passwords::new(),
@@ -62,6 +71,11 @@ impl App {
             photo_limit: config.photo_limit,
             body_timeout: config.body_timeout,
         }
+    }
+
+    /// Times what an answer waits for the store.
+    fn timing(&self) -> Timing<'_> {
+        Timing::new(&self.store_waits)
     }
 }
 

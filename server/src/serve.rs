@@ -20,6 +20,7 @@ use crate::telemetry::{self, Requests};
 use crate::{data_set, markdown, password};
 
 mod edge;
+mod head_timer;
 mod listener;
 mod redirect;
 #[cfg(feature = "tls")]
@@ -150,7 +151,12 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     let requests = Requests::new(api::paths())
         .map_err(|error| ServeError::Routes(error.to_string()))
         .map(Arc::new)?;
-    let app = Arc::new(App::new(&config, store.clone(), files));
+    let app = Arc::new(App::new(
+        &config,
+        store.clone(),
+        files,
+        requests.store_waits(),
+    ));
     let (stop, stopped) = watch::channel(false);
     let (stop_admin, admin_stopped) = watch::channel(false);
 

@@ -7,6 +7,8 @@ mod histogram;
 mod process;
 mod profile_proto;
 mod requests;
+mod store_waits;
 
 pub(crate) use cpu_profile::prime as prime_profiler;
-pub(crate) use requests::{Requests, StoreWait};
+pub(crate) use requests::Requests;
+pub(crate) use store_waits::StoreWaits;

@@ -4,6 +4,7 @@ mod box_held_back;
 mod failures;
 mod first_to_give;
 mod hidden_wait;
+mod server_lost;
 mod stall;
 mod unconfined;
 
@@ -57,6 +58,7 @@ pub(crate) fn findings(
     if somebody {
         found.extend(box_held_back::box_held_back(run));
     }
+    found.extend(server_lost::server_lost(run));
     found.extend(stall::stalls(run, merged, window));
     found.extend(failures::failures(summary));
     // Whoever stood still for a while gave out, even if all was made good afterwards.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use http::StatusCode;
 
 use super::Shared;
-use super::answer::{Answer, Timing, written};
+use super::answer::{Answer, written};
 use super::extract::{Paging, Session};
 use super::view::PageView;
 use crate::problem::ProblemDocument;
@@ -30,7 +30,7 @@ pub(super) async fn read(
     session: Session,
     Paging(page): Paging,
 ) -> Answer {
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     let posts = app.store.shared_feed(session.user, page);
     let posts = timing.store(posts).await?;
     let body = posts.body(|posts| written(&PageView::new(posts, page.limit())))?;

@@ -3,7 +3,7 @@
 use axum::extract::State;
 
 use super::Shared;
-use super::answer::{Answer, Timing};
+use super::answer::Answer;
 use super::extract::{Id, Session, now};
 use crate::model::UserId;
 use crate::problem::ProblemDocument;
@@ -22,7 +22,7 @@ use crate::problem::ProblemDocument;
     )
 )]
 pub(super) async fn follow(State(app): State<Shared>, Id(id): Id, session: Session) -> Answer {
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     let followed = app.store.follow(session.user, UserId(id), now());
     timing.store(followed).await?;
     Ok(timing.no_content())
@@ -40,7 +40,7 @@ pub(super) async fn follow(State(app): State<Shared>, Id(id): Id, session: Sessi
     )
 )]
 pub(super) async fn unfollow(State(app): State<Shared>, Id(id): Id, session: Session) -> Answer {
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     let unfollowed = app.store.unfollow(session.user, UserId(id));
     timing.store(unfollowed).await?;
     Ok(timing.no_content())

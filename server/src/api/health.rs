@@ -4,7 +4,7 @@ use axum::extract::State;
 use http::StatusCode;
 
 use super::Shared;
-use super::answer::{Answer, Timing};
+use super::answer::Answer;
 use super::view::HealthView;
 use crate::problem::{Problem, ProblemDocument};
 
@@ -13,8 +13,9 @@ use crate::problem::{Problem, ProblemDocument};
     get, path = "/healthz", tag = "health",
     responses((status = 200, description = "The process answers", body = HealthView))
 )]
-pub(super) async fn alive() -> Answer {
-    Timing::default().json(StatusCode::OK, &HealthView { status: "ok" })
+pub(super) async fn alive(State(app): State<Shared>) -> Answer {
+    app.timing()
+        .json(StatusCode::OK, &HealthView { status: "ok" })
 }
 
 /// Tells that the store answers too.
@@ -27,7 +28,7 @@ pub(super) async fn alive() -> Answer {
     )
 )]
 pub(super) async fn ready(State(app): State<Shared>) -> Answer {
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     timing.store(app.store.ping()).await.map_err(|error| {
         tracing::warn!(%error, "not ready");
         Problem::unavailable("the store does not answer")

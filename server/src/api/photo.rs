@@ -8,7 +8,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::answer::{Answer, Timing};
+use super::answer::Answer;
 use super::asset::{etag, is_fresh};
 use super::extract::{self, Id, Session, now};
 use super::{App, Shared};
@@ -45,7 +45,7 @@ pub(super) async fn write(
 ) -> Answer {
     let format = PhotoFormat::from_media_type(extract::content_type(request.headers()))
         .ok_or_else(|| Problem::unsupported("a photo is `image/jpeg` or `image/png`"))?;
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     // Asked before the body is read: five megabytes for nothing are many.
     let post = timing.store(app.store.post(PostId(id))).await?;
     if post.author != session.user {
@@ -140,7 +140,7 @@ pub(super) async fn thumbnail(State(app): State<Shared>, Id(id): Id, headers: He
 }
 
 async fn serve(app: &App, id: i64, headers: &HeaderMap, small: bool) -> Answer {
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     let photo = timing.store(app.store.photo(PostId(id))).await?;
     // The thumbnail follows from the photo, so one tag serves for both: they have two addresses.
     let fresh = headers.contains_key(IF_NONE_MATCH) && is_fresh(headers, &photo.etag, None);

@@ -6,7 +6,7 @@ use http::header::LOCATION;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::answer::{Answer, Timing, written};
+use super::answer::{Answer, written};
 use super::extract::{Id, Json, Session, now};
 use super::view::PostView;
 use super::{Shared, photo};
@@ -62,7 +62,7 @@ pub(super) async fn create(
         html,
         created_at: now(),
     };
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     let post = timing.store(app.store.create_post(new)).await?;
     let location = format!("/v1/posts/{}", post.id);
     let mut response = timing.json(StatusCode::CREATED, &PostView::from(&post))?;
@@ -85,7 +85,7 @@ pub(super) async fn create(
     )
 )]
 pub(super) async fn read(State(app): State<Shared>, Id(id): Id) -> Answer {
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     let post = timing.store(app.store.shared_post(PostId(id))).await?;
     let body = post.body(|post| written(&PostView::from(post)))?;
     Ok(timing.written(StatusCode::OK, body))
@@ -116,7 +116,7 @@ pub(super) async fn update(
         html,
         updated_at: now(),
     };
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     let changed = app.store.update_post(session.user, PostId(id), edit);
     let post = timing.store(changed).await?;
     timing.json(StatusCode::OK, &PostView::from(&post))
@@ -136,7 +136,7 @@ pub(super) async fn update(
     )
 )]
 pub(super) async fn delete(State(app): State<Shared>, Id(id): Id, session: Session) -> Answer {
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     let deleted = app.store.delete_post(session.user, PostId(id));
     if let Some(photo) = timing.store(deleted).await? {
         photo::forget(&app, &photo).await;

@@ -6,7 +6,7 @@ use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 
 use super::Shared;
-use super::answer::{Answer, Timing};
+use super::answer::Answer;
 use super::extract::{Json, SESSION_COOKIE, Session, now};
 use super::user::{Login, PASSWORD_BYTES_MAX, is_handle};
 use super::view::SessionView;
@@ -32,7 +32,7 @@ pub(super) async fn log_in(State(app): State<Shared>, Json(login): Json<Login>) 
     if !is_handle(&login.handle) || login.password.reveal().len() > PASSWORD_BYTES_MAX {
         return Err(wrong());
     }
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     let credentials = match timing.store(app.store.credentials(&login.handle)).await {
         Ok(credentials) => Some(credentials),
         Err(StoreError::NotFound) => None,
@@ -83,7 +83,7 @@ pub(super) async fn log_in(State(app): State<Shared>, Json(login): Json<Login>) 
     )
 )]
 pub(super) async fn log_out(State(app): State<Shared>, session: Session) -> Answer {
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     timing
         .store(app.store.delete_session(&session.token))
         .await?;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::answer::{Answer, Timing, written};
+use super::answer::{Answer, written};
 use super::extract::{Id, Json, Paging, now};
 use super::view::{PageView, UserPageView, UserView};
 use crate::model::{HANDLE_BYTES_MAX, NewUser, UserId};
@@ -69,7 +69,7 @@ pub(super) async fn sign_up(State(app): State<Shared>, Json(login): Json<Login>)
     };
     new.check()?;
     new.password_hash = app.passwords.hash(login.password).await?;
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     let user = timing.store(app.store.create_user(new)).await?;
     let location = format!("/v1/users/{}", user.id);
     let mut response = timing.json(StatusCode::CREATED, &UserView::from(&user))?;
@@ -96,7 +96,7 @@ pub(super) async fn sign_up(State(app): State<Shared>, Json(login): Json<Login>)
     )
 )]
 pub(super) async fn read(State(app): State<Shared>, Id(id): Id, Paging(page): Paging) -> Answer {
-    let mut timing = Timing::default();
+    let mut timing = app.timing();
     let user = timing.store(app.store.shared_user(UserId(id))).await?;
     let posts = app.store.shared_posts_by(user.id, page);
     let posts = timing.store(posts).await?;

@@ -11,14 +11,15 @@ use http::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
 
 use super::edge::Edge;
-use crate::telemetry::{Requests, StoreWait};
+use super::head_timer::HeadTimer;
+use crate::telemetry::Requests;
 
 /// How long to wait after a connection could not be accepted, which mostly means that there are
 /// too many.
@@ -40,8 +41,7 @@ impl<E: Edge> Listener<E> {
     /// what is in flight.
     pub(super) async fn run(self, mut stopped: watch::Receiver<bool>) {
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(self.idle_timeout);
+        http.header_read_timeout(self.idle_timeout);
         let graceful = GracefulShutdown::new();
         loop {
             let (ticket, accepted) = tokio::select! {
@@ -61,7 +61,8 @@ impl<E: Edge> Listener<E> {
             let (router, requests) = (self.router.clone(), self.requests.clone());
             let service =
                 service_fn(move |request| answer::<E>(router.clone(), requests.clone(), request));
-            let (edge, http, watcher) = (self.edge.clone(), http.clone(), graceful.watcher());
+            let (edge, mut http, watcher) = (self.edge.clone(), http.clone(), graceful.watcher());
+            http.timer(HeadTimer::default());
             let mut stopped = stopped.clone();
             tokio::spawn(async move {
                 let opened = tokio::select! {
@@ -121,8 +122,7 @@ async fn answer<E: Edge>(
     let mut response = router.call(request).await?;
     E::mark(&mut response);
     if let Some(in_flight) = in_flight {
-        let wait = response.extensions().get::<StoreWait>();
-        in_flight.answer(response.status(), wait.copied());
+        in_flight.answer(response.status());
     }
     Ok(response)
 }

@@ -89,7 +89,7 @@ fn durations(text: &mut Text, requests: &Requests) {
 
 fn waits(text: &mut Text, requests: &Requests) {
     let name = "component_wait_seconds";
-    let (count, sum) = requests.store_waits();
+    let (count, sum) = requests.store_waits().total();
     text.head(name, "summary", "Time that answers waited for a component.");
     text.line(format_args!(
         "{name}_sum{{component=\"store\"}} {}",

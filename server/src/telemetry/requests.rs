@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::{Method, StatusCode};
 
 use super::histogram::{Histogram, Snapshot};
+use super::store_waits::StoreWaits;
 
 /// The methods that are told apart; the last stands for all others.
 const METHODS: [&str; 8] = [
@@ -29,8 +30,7 @@ pub(crate) struct Requests {
     arrived: AtomicU64,
     answered: AtomicU64,
     abandoned: AtomicU64,
-    store_waits: AtomicU64,
-    store_wait_ns: AtomicU64,
+    store_waits: Arc<StoreWaits>,
     paths: matchit::Router<usize>,
     routes: Vec<&'static str>,
     histograms: Vec<OnceLock<Box<Histogram>>>,
@@ -48,10 +48,6 @@ pub(crate) struct Answered {
     /// The durations.
     pub(crate) durations: Snapshot,
 }
-
-/// How long an answer waited for the store: an extension of the response that says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StoreWait(pub(crate) Duration);
 
 /// A request between its arrival and its answer.
 #[derive(Debug)]
@@ -83,8 +79,7 @@ impl Requests {
             arrived: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             abandoned: AtomicU64::new(0),
-            store_waits: AtomicU64::new(0),
-            store_wait_ns: AtomicU64::new(0),
+            store_waits: Arc::default(),
             paths: router,
             routes,
             histograms: (0..cells).map(|_| OnceLock::new()).collect(),
@@ -116,17 +111,9 @@ impl Requests {
         self.abandoned.load(Ordering::Relaxed)
     }
 
-    fn waited(&self, wait: StoreWait) {
-        let ns = u64::try_from(wait.0.as_nanos()).unwrap_or(u64::MAX);
-        self.store_wait_ns.fetch_add(ns, Ordering::Relaxed);
-        self.store_waits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many answers have waited for the store, and how long altogether.
-    pub(crate) fn store_waits(&self) -> (u64, Duration) {
-        let waits = self.store_waits.load(Ordering::Relaxed);
-        let ns = self.store_wait_ns.load(Ordering::Relaxed);
-        (waits, Duration::from_nanos(ns))
+    /// How long answers have waited for the store.
+    pub(crate) fn store_waits(&self) -> &Arc<StoreWaits> {
+        &self.store_waits
     }
 
     /// How many are in the works.
@@ -152,12 +139,9 @@ impl Requests {
 }
 
 impl InFlight {
-    /// Records the answer, and how long it waited for the store, if it did.
-    pub(crate) fn answer(mut self, status: StatusCode, wait: Option<StoreWait>) {
+    /// Records the answer.
+    pub(crate) fn answer(mut self, status: StatusCode) {
         self.answered = true;
-        if let Some(wait) = wait {
-            self.requests.waited(wait);
-        }
         let status = position(&STATUSES, status.as_u16());
         let cell = (self.route * METHODS.len() + self.method) * STATUSES.len() + status;
         let histogram = self.requests.histograms[cell].get_or_init(Box::default);
@@ -185,22 +169,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_for_the_store_add_up() {
-        let requests = Requests::new(["/"]).unwrap();
-        requests.waited(StoreWait(Duration::from_millis(2)));
-        requests.waited(StoreWait(Duration::from_millis(3)));
-        assert_eq!(requests.store_waits(), (2, Duration::from_millis(5)));
-    }
-
-    #[test]
     fn each_request_is_counted_once() {
         let requests = Arc::new(Requests::new(["/v1/posts/{id}", "/static/{*path}"]).unwrap());
         let one = requests.arrive(&Method::GET, "/v1/posts/7");
         let two = requests.arrive(&Method::GET, "/v1/posts/8");
         let three = requests.arrive(&Method::TRACE, "/nowhere");
         assert_eq!((requests.arrived(), requests.in_flight()), (3, 3));
-        one.answer(StatusCode::OK, None);
-        three.answer(StatusCode::IM_A_TEAPOT, None);
+        one.answer(StatusCode::OK);
+        three.answer(StatusCode::IM_A_TEAPOT);
         drop(two);
         assert_eq!((requests.arrived(), requests.in_flight()), (3, 0));
         assert_eq!(requests.abandoned(), 1);

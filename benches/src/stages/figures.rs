@@ -1,11 +1,11 @@
 //! What the stages came to.
 
 use serde::Serialize;
+use tenfold_lab::BoxStatus;
 use tenfold_run_dir::manifest::Host;
 
 use super::climb::Climb;
 use super::hit_rate::HitRate;
-use super::stage_lab::BoxStatus;
 
 /// What the stages came to.
 #[derive(Debug, Clone, Serialize)]

@@ -66,7 +66,7 @@ impl HitRate {
         let admins: Vec<String> = boxes
             .iter()
             .filter(|own| own.role == "app")
-            .filter_map(|own| own.admin.clone())
+            .filter_map(|own| Some(own.admin?.to_string()))
             .collect();
         let lab = &*lab;
         let scenario = workshop.hit_rate_scenario();

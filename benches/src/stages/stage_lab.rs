@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use serde::Deserialize;
 use serde_json::Value;
+use tenfold_lab::{BoxStatus, LabStatus};
 
 use super::Variant;
 use crate::child::{Child, Confines};
@@ -23,24 +23,6 @@ pub(crate) struct StageLab<'a> {
     url: String,
     ca: Option<String>,
     is_up: bool,
-}
-
-/// What a box has used, as `tenfold lab status --json` tells it.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct BoxStatus {
-    pub(crate) name: String,
-    pub(crate) role: String,
-    pub(crate) admin: Option<String>,
-    pub(crate) usage: Option<Usage>,
-}
-
-/// What a box has used since it was started.
-#[derive(Debug, Clone, Copy, Deserialize)]
-pub(crate) struct Usage {
-    pub(crate) cpu: Duration,
-    pub(crate) periods: u64,
-    pub(crate) periods_throttled: u64,
-    pub(crate) memory_bytes: u64,
 }
 
 impl<'a> StageLab<'a> {
@@ -63,7 +45,8 @@ impl<'a> StageLab<'a> {
         if variant.tuned {
             arguments.push("--tuned");
         }
-        let boxes: Vec<String> = roles(variant.stage)
+        let boxes: Vec<String> = tenfold_lab::stage::find(variant.stage)?
+            .roles
             .iter()
             .map(|role| format!("{role}={box_cpu}"))
             .collect();
@@ -73,16 +56,13 @@ impl<'a> StageLab<'a> {
         let began = Instant::now();
         let told = own.tenfold("up", &arguments, PATIENCE)?;
         own.ready_s = began.elapsed().as_secs_f64();
-        let status: Value = serde_json::from_str(&told).context("could not read its status")?;
-        if let Some(reason) = status["unconfined_because"].as_str() {
+        let status = status(&told)?;
+        if let Some(reason) = status.unconfined_because {
             bail!("boxes can't be confined here, so none has a size: {reason}");
         }
-        let entrance = &status["entrance"];
-        entrance["url"]
-            .as_str()
-            .context("it has no entrance")?
-            .clone_into(&mut own.url);
-        own.ca = entrance["ca"].as_str().map(str::to_owned);
+        let entrance = status.entrance.context("it has no entrance")?;
+        own.url = entrance.url;
+        own.ca = entrance.ca.map(|ca| ca.to_string_lossy().into_owned());
         Ok(own)
     }
 
@@ -94,8 +74,7 @@ impl<'a> StageLab<'a> {
     /// What its boxes have used.
     pub(crate) fn boxes(&self) -> anyhow::Result<Vec<BoxStatus>> {
         let told = self.tenfold("status", &["lab", "status", "--json"], PATIENCE)?;
-        let status: Value = serde_json::from_str(&told)?;
-        Ok(serde_json::from_value(status["boxes"].clone())?)
+        Ok(status(&told)?.boxes)
     }
 
     /// Sends a scenario to it; returns the summary.
@@ -161,6 +140,10 @@ impl<'a> StageLab<'a> {
     }
 }
 
+fn status(told: &str) -> anyhow::Result<LabStatus> {
+    serde_json::from_str(told).context("could not read its status")
+}
+
 impl Drop for StageLab<'_> {
     fn drop(&mut self) {
         if self.is_up {
@@ -171,33 +154,5 @@ impl Drop for StageLab<'_> {
                 .args(["lab", "down"])
                 .output();
         }
-    }
-}
-
-/// What the boxes of a stage are for.
-fn roles(stage: &str) -> &'static [&'static str] {
-    match stage {
-        "single-box" => &["web"],
-        "separated" => &["web", "sql", "files"],
-        "balanced" => &[
-            "balancer",
-            "web",
-            "app",
-            "sql-balancer",
-            "sql",
-            "arbitrator",
-            "files",
-        ],
-        _ => &[
-            "balancer",
-            "web",
-            "app",
-            "cache",
-            "sql-balancer",
-            "sql",
-            "sql-replica",
-            "arbitrator",
-            "files",
-        ],
     }
 }

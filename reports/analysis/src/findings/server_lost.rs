@@ -83,9 +83,7 @@ mod tests {
         assert_eq!(finding.title, "The balancers lost web-2 for a while");
         assert_eq!(
             finding.evidence,
-            [
-                "balancer thought web-2 lost for 3 s in all (failures: 2, tried again: 1)"
-            ]
+            ["balancer thought web-2 lost for 3 s in all (failures: 2, tried again: 1)"]
         );
         assert!(finding.advice.contains("the log of web-2"));
     }

@@ -211,7 +211,7 @@ fn common(statistics: SocketAddr) -> String {
         r#"global
     log stderr format raw local0 notice
     hard-stop-after 10s
-    stats socket {SOCKET} mode 600 level admin
+    stats socket unix@{SOCKET} mode 600 level admin
 
 defaults
     mode http

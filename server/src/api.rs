@@ -41,6 +41,7 @@ pub(crate) struct App {
     pub(crate) files: Arc<dyn Files>,
     /// Whether static assets are read from there too.
     pub(crate) assets_in_files: bool,
+    assets: asset::Found,
     pub(crate) passwords: Passwords,
     pub(crate) photos_processed: Arc<Semaphore>,
     pub(crate) photos_inside: Semaphore,
@@ -63,6 +64,7 @@ impl App {
             store_waits: Arc::clone(store_waits),
             files,
             assets_in_files: config.assets_in_files,
+            assets: asset::Found::default(),
             passwords: Passwords::new(),
             photos_processed: Arc::new(Semaphore::new(PHOTOS_PROCESSED)),
             photos_inside: Semaphore::new(PHOTOS_INSIDE),

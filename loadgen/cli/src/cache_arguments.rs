@@ -46,6 +46,11 @@ pub(crate) struct CacheArguments {
     #[arg(long, value_name = "BYTES", default_value = "64MiB", value_parser = bytes,
         env = "TENFOLD_CACHE_MEMORY")]
     cache_memory: u64,
+    /// How long the cache that is shared keeps what was read: for so long at most may a change be unseen that a web
+    /// server died of before it could tell
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = some_time,
+        env = "TENFOLD_CACHE_TTL")]
+    cache_ttl: Duration,
     /// A replica of the store to read from, or a balancer before several: mysql://user@host/database.
     /// Repeatable
     #[arg(
@@ -70,8 +75,19 @@ impl CacheArguments {
         config.cache.content = self.cache_content;
         config.cache.staleness = self.cache_staleness;
         config.cache.memory_bytes = self.cache_memory;
+        config.cache.shared_ttl = self.cache_ttl;
         config.replica_urls.clone_from(&self.replica);
         config.replica_lag_max = self.replica_lag_max;
+    }
+}
+
+/// Reads a time that is not none.
+fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => {
+            Err("it has to be longer than nothing; without --cache nothing is kept".to_owned())
+        }
+        time => Ok(time),
     }
 }
 
@@ -93,6 +109,13 @@ fn bytes(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cache_keeps_for_some_time() {
+        assert_eq!(some_time("10m"), Ok(Duration::from_secs(600)));
+        assert!(some_time("0s").unwrap_err().contains("longer"));
+        assert!(some_time("soon").is_err());
+    }
 
     #[test]
     fn memory_has_a_unit() {

@@ -208,7 +208,7 @@ pub(crate) fn write_table(f: &mut fmt::Formatter<'_>, balancers: &[BalancerStatu
     }
     let mut rows = vec![
         [
-            "balancer", "sends to", "state", "now", "sent", "failed", "retried", "lost", "for",
+            "balancer", "sends to", "state", "now", "sent", "failed", "retried", "lost",
         ]
         .map(str::to_owned),
     ];
@@ -223,10 +223,10 @@ pub(crate) fn write_table(f: &mut fmt::Formatter<'_>, balancers: &[BalancerStatu
                 (server.failed_connections + server.failed_answers).to_string(),
                 (server.retries + server.redispatches).to_string(),
                 match server.times_down {
-                    1 => "once".to_owned(),
-                    times => format!("{times} times"),
+                    0 => "-".to_owned(),
+                    1 => format!("once, {} s", server.down_s),
+                    times => format!("{times} times, {} s", server.down_s),
                 },
-                format!("{} s", server.down_s),
             ]
         }));
     }

@@ -1,6 +1,6 @@
 //! Static assets, embedded in the binary.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::RawPathParamsRejection;
@@ -33,7 +33,10 @@ struct Asset {
     etag: HeaderValue,
 }
 
-static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
+/// How many there are.
+const COUNT: usize = 4;
+
+static ASSETS: LazyLock<[Asset; COUNT]> = LazyLock::new(|| {
     [
         asset(
             "tenfold.css",
@@ -109,11 +112,12 @@ pub(super) async fn read(
     headers: HeaderMap,
 ) -> Answer {
     // A path that is no UTF-8 names nothing; axum's own answer would be no problem document.
-    let asset = params
+    let (number, asset) = params
         .ok()
         .and_then(|params| {
             let (_, name) = params.iter().next()?;
-            ASSETS.iter().find(|asset| asset.name == name)
+            let mut numbered = ASSETS.iter().enumerate();
+            numbered.find(|(_, asset)| asset.name == name)
         })
         .ok_or_else(|| Problem::not_found("there is no such asset"))?;
     let fresh = is_fresh(
@@ -126,7 +130,7 @@ pub(super) async fn read(
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        Response::new(Body::from(content(asset, &app).await))
+        Response::new(Body::from(content(number, asset, &app).await))
     };
     let headers = response.headers_mut();
     headers.insert(ETAG, asset.etag.clone());
@@ -149,21 +153,32 @@ pub(crate) async fn publish(files: &dyn Files) -> Result<(), FilesError> {
     Ok(())
 }
 
+/// What was found where files are. It is kept: the key has the entity tag in it, so that another content has another key.
+#[derive(Debug, Default)]
+pub(super) struct Found([OnceLock<Bytes>; COUNT]);
+
 /// The content of an asset: from where files are, where assets are there too. One that can't be had is taken from the
 /// binary.
-async fn content(asset: &Asset, app: &App) -> Bytes {
+async fn content(number: usize, asset: &Asset, app: &App) -> Bytes {
     let embedded = Bytes::from_static(asset.content);
     if !app.assets_in_files {
         return embedded;
+    }
+    let kept = &app.assets.0[number];
+    if let Some(content) = kept.get() {
+        return content.clone();
     }
     let found = match key(asset) {
         Ok(key) => app.files.get(&key).await,
         Err(error) => Err(error),
     };
-    found.unwrap_or_else(|error| {
-        tracing::warn!(%error, asset = asset.name, "an asset was not found where files are");
-        embedded
-    })
+    match found {
+        Ok(content) => kept.get_or_init(|| content).clone(),
+        Err(error) => {
+            tracing::warn!(%error, asset = asset.name, "an asset was not found where files are");
+            embedded
+        }
+    }
 }
 
 fn key(asset: &Asset) -> Result<FileKey, FilesError> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::allowance::Allowances;
-use crate::balancer::{BalancerStatus, RuntimeApi};
+use crate::balancer::{BalancerStatus, RuntimeApi, ServerStatus};
 use crate::cgroup::Groups;
 use crate::control::{self, Answer, Asker, Control, Request};
 use crate::directory_lock::DirectoryLock;
@@ -358,15 +358,19 @@ impl Lab {
     pub fn revive(&mut self, name: &str) -> Result<Vec<String>, LabError> {
         let chosen = self.chosen(name)?;
         let down: Vec<usize> = self.those(&chosen, |own| !own.is_up());
-        let chosen = self.names(&chosen);
+        let (chosen, gone) = (self.names(&chosen), self.names(&down));
         let mut drained = Vec::new();
         for (status, api) in self.balancers() {
-            for server in &status.servers {
-                if chosen.contains(&server.name) && server.is_drained() {
-                    api.resume(server)
-                        .map_err(|error| untold(&status.name, &error))?;
-                    drained.push(server.name.clone());
-                }
+            // One that was drained before it was killed does not show that any more.
+            let is_meant = |server: &&ServerStatus| {
+                let name = &server.name;
+                server.takes_requests
+                    && (gone.contains(name) || (chosen.contains(name) && server.is_drained()))
+            };
+            for server in status.servers.iter().filter(is_meant) {
+                api.resume(server)
+                    .map_err(|error| untold(&status.name, &error))?;
+                drained.push(server.name.clone());
             }
         }
         if down.is_empty() && drained.is_empty() {

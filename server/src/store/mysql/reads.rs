@@ -9,6 +9,12 @@ use crate::model::{
 };
 use crate::store::StoreError;
 
+/// How many of the newest posts, of whomever, a feed looks at first for each post that it shows. In tests there are few.
+const FIRST_LOOK: i64 = if cfg!(test) { 1 } else { 100 };
+
+/// By how much more it looks at where those were not enough: what it reads in all is a sixteenth more than what it needed.
+const WIDER: i64 = 16;
+
 pub(super) const CREDENTIALS: &str = "SELECT id, password_hash FROM users WHERE handle = ?";
 pub(super) const USER: &str =
     "SELECT id, handle, created_at, followers, following, posts FROM users WHERE id = ?";
@@ -25,12 +31,14 @@ pub(super) const POSTS_BY: &str = "\
     SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
     FROM posts p JOIN users u ON u.id = p.author_id \
     WHERE p.author_id = ? AND p.id < ? ORDER BY p.id DESC LIMIT ?";
-/// Finds the numbers of a page in the index alone, and the contents last.
+/// Finds the numbers of a page in the index alone, and the contents last. All that the followed wrote from a number on is
+/// put in order for it, which for the popular is much: so it is asked for what is newest first (see [`feed`]).
 pub(super) const FEED: &str = "\
     SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
     FROM (SELECT n.id FROM follows f JOIN posts n ON n.author_id = f.followee_id \
-          WHERE f.follower_id = ? AND n.id < ? ORDER BY n.id DESC LIMIT ?) page \
+          WHERE f.follower_id = ? AND n.id < ? AND n.id >= ? ORDER BY n.id DESC LIMIT ?) page \
     JOIN posts p ON p.id = page.id JOIN users u ON u.id = p.author_id ORDER BY page.id DESC";
+pub(super) const NEWEST_POST: &str = "SELECT MAX(id) FROM posts";
 pub(super) const PHOTO: &str = "\
     SELECT post_id, media_type, bytes, file_key, etag, created_at FROM photos WHERE post_id = ?";
 
@@ -106,7 +114,21 @@ pub(super) async fn feed(
     user: UserId,
     page: Page,
 ) -> Result<Vec<Post>, Failure> {
-    posts(connection, FEED, user, page).await
+    let before = page.before().map_or(i64::MAX, |id| id.0);
+    let newest: Option<(Option<i64>,)> = connection.exec_first(NEWEST_POST, ()).await?;
+    let newest = newest.and_then(|(newest,)| newest).unwrap_or(0);
+    let mut looked_at = FIRST_LOOK * i64::from(page.limit());
+    loop {
+        let from = before
+            .min(newest.saturating_add(1))
+            .saturating_sub(looked_at);
+        let parameters = (user.0, before, from, page.limit());
+        let rows: Vec<PostRow> = connection.exec(FEED, parameters).await?;
+        if rows.len() == page.limit() as usize || from <= 1 {
+            return page_of(connection, rows, user).await;
+        }
+        looked_at = looked_at.saturating_mul(WIDER);
+    }
 }
 
 pub(super) async fn photo(
@@ -137,6 +159,14 @@ async fn posts(
     let rows: Vec<PostRow> = connection
         .exec(query, (user.0, before, page.limit()))
         .await?;
+    page_of(connection, rows, user).await
+}
+
+async fn page_of(
+    connection: &mut impl Queryable,
+    rows: Vec<PostRow>,
+    user: UserId,
+) -> Result<Vec<Post>, Failure> {
     if rows.is_empty() {
         // None, since there is no such user?
         let _: (i64,) = one(connection, USER_EXISTS, (user.0,)).await?;

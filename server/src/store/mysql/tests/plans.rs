@@ -50,14 +50,15 @@ async fn no_query_scans() {
     let (big, limit) = (Value::from(i64::MAX), Value::from(20));
     let text = Value::from("user7");
     let token = Value::from([7_u8; 32]);
-    let statements: [(&str, Vec<&Value>); 25] = [
+    let statements: [(&str, Vec<&Value>); 26] = [
         (reads::CREDENTIALS, vec![&text]),
         (reads::USER, vec![&id]),
         (reads::USER_EXISTS, vec![&id]),
         (reads::SESSION, vec![&token, &id]),
         (reads::POST, vec![&id]),
         (reads::POSTS_BY, vec![&id, &big, &limit]),
-        (reads::FEED, vec![&id, &big, &limit]),
+        (reads::FEED, vec![&id, &big, &id, &limit]),
+        (reads::NEWEST_POST, vec![]),
         (reads::PHOTO, vec![&id]),
         (reads::FOLLOWEES, vec![&id, &limit]),
         (reads::NEWEST_BEAT, vec![&id]),
@@ -77,8 +78,8 @@ async fn no_query_scans() {
         (writes::HAS_PHOTO, vec![&id]),
         (
             "SELECT n.id FROM follows f JOIN posts n ON n.author_id = f.followee_id \
-             WHERE f.follower_id = ? AND n.id < ? ORDER BY n.id DESC LIMIT ?",
-            vec![&id, &big, &limit],
+             WHERE f.follower_id = ? AND n.id < ? AND n.id >= ? ORDER BY n.id DESC LIMIT ?",
+            vec![&id, &big, &id, &limit],
         ),
     ];
     for (statement, values) in statements {

@@ -17,7 +17,7 @@ use anyhow::Context as _;
 pub(crate) use climb::Climb;
 pub(crate) use figures::{Benchmark, StageFigures, StagesFigures};
 pub(crate) use hit_rate::HitRate;
-pub(crate) use step::Step;
+pub(crate) use step::{Step, milliseconds};
 
 use crate::cli::StagesArguments;
 use crate::course::{tell, tenfold};

@@ -4,7 +4,7 @@ use tenfold_analysis::words;
 use tenfold_reports::document::{Block, Document, Section};
 
 use crate::output::page::{BUSY, NONE, cells};
-use crate::stages::{StageFigures, StagesFigures, Step};
+use crate::stages::{StageFigures, StagesFigures, Step, milliseconds};
 
 /// Puts what was measured on a page.
 pub(super) fn page(figures: &StagesFigures) -> Document {
@@ -78,8 +78,8 @@ fn capacity(figures: &StagesFigures) -> Section {
                 Some(rate) => format!("{rate}/s"),
                 None => NONE.to_owned(),
             },
-            say(&|step| format!("{} ms", words::significant(step.p50_ms))),
-            say(&|step| format!("{} ms", words::significant(step.p99_ms))),
+            say(&|step| milliseconds(step.p50_ms)),
+            say(&|step| milliseconds(step.p99_ms)),
             say(&|step| words::percent(step.failed)),
             say(&|step| {
                 let all = step.boxes.iter().map(|own| own.cpu_us_a_request);
@@ -188,8 +188,8 @@ fn steps(figures: &StagesFigures) -> Section {
                 if step.holds { "yes" } else { "no" }.to_owned(),
                 step.measurement.clone(),
                 format!("{:.0}/s", step.achieved_per_s),
-                format!("{} ms", words::significant(step.p50_ms)),
-                format!("{} ms", words::significant(step.p99_ms)),
+                milliseconds(step.p50_ms),
+                milliseconds(step.p99_ms),
                 words::percent(step.failed),
             ]
         })

@@ -22,10 +22,10 @@ pub(crate) struct Step {
     pub(crate) measurement: String,
     /// Requests per second that were answered as they should be.
     pub(crate) achieved_per_s: f64,
-    /// Response times, in milliseconds.
-    pub(crate) p50_ms: f64,
+    /// Response times, in milliseconds; none where the requests are too few for it.
+    pub(crate) p50_ms: Option<f64>,
     /// The same.
-    pub(crate) p99_ms: f64,
+    pub(crate) p99_ms: Option<f64>,
     /// The share of requests that failed or were dropped.
     pub(crate) failed: f64,
     /// What the boxes used for it, the warm-up included.
@@ -49,6 +49,10 @@ impl Step {
                 .and_then(Value::as_f64)
                 .with_context(|| format!("the summary has no {pointer}"))
         };
+        let milliseconds = |pointer: &str| {
+            let ns = summary.pointer(pointer).and_then(Value::as_f64);
+            ns.map(|ns| ns / 1e6)
+        };
         let text = |pointer: &str| summary.pointer(pointer).and_then(Value::as_str);
         let planned = figure("/arrivals/planned")?.max(1.0);
         let completed = figure("/arrivals/completed")?;
@@ -60,8 +64,8 @@ impl Step {
                 && text("/verdict/measurement") != Some("invalid"),
             measurement: text("/verdict/measurement").unwrap_or_default().to_owned(),
             achieved_per_s: figure("/rate_per_s/achieved")?,
-            p50_ms: figure("/latency_ns/response/p50")? / 1e6,
-            p99_ms: figure("/latency_ns/response/p99")? / 1e6,
+            p50_ms: milliseconds("/latency_ns/response/p50"),
+            p99_ms: milliseconds("/latency_ns/response/p99"),
             failed: (figure("/arrivals/failed")? + figure("/arrivals/dropped")?) / planned,
             boxes: BoxUse::between(&before, &after, all),
         })
@@ -70,11 +74,11 @@ impl Step {
     /// As a person reads it.
     pub(crate) fn say(&self) -> String {
         format!(
-            "{}/s {}: p50 {} ms, p99 {} ms, {} failed",
+            "{}/s {}: p50 {}, p99 {}, {} failed",
             self.rate_per_s,
             if self.holds { "holds" } else { "does not hold" },
-            words::significant(self.p50_ms),
-            words::significant(self.p99_ms),
+            milliseconds(self.p50_ms),
+            milliseconds(self.p99_ms),
             words::percent(self.failed),
         )
     }
@@ -86,8 +90,8 @@ impl Step {
             holds,
             measurement: "valid".to_owned(),
             achieved_per_s: f64::from(rate_per_s),
-            p50_ms: 4.0,
-            p99_ms: if holds { 60.0 } else { 900.0 },
+            p50_ms: Some(4.0),
+            p99_ms: Some(if holds { 60.0 } else { 900.0 }),
             failed: 0.0,
             boxes: vec![BoxUse {
                 name: "web".to_owned(),
@@ -99,4 +103,12 @@ impl Step {
             }],
         }
     }
+}
+
+/// A time, as a person reads it.
+pub(crate) fn milliseconds(time: Option<f64>) -> String {
+    time.map_or_else(
+        || "–".to_owned(),
+        |time| format!("{} ms", words::significant(time)),
+    )
 }

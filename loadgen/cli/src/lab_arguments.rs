@@ -29,7 +29,8 @@ pub(crate) enum LabCommand {
     Down(PlaceArguments),
     /// Kill a box, or all of a zone, as a loss of power would
     Kill(NamedArguments),
-    /// Have balancers send a box, or a zone, no more requests, and wait until it has none: it can be killed and none is lost
+    /// Have balancers send a web server, or those of a zone, no more requests, and wait until it has none: it can be killed
+    /// and none is lost
     Drain(NamedArguments),
     /// Start a box again that was killed, or all of a zone, at the addresses that they had; send to what was drained
     Revive(NamedArguments),

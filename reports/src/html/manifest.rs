@@ -247,10 +247,11 @@ fn sent_to(run: &Run) -> Data {
                 },
                 words::count(server.failed),
                 words::count(server.retried),
-                match server.times_down {
-                    0 => "–".to_owned(),
-                    1 => format!("once, {} s", server.down_s),
-                    times => format!("{times} times, {} s", server.down_s),
+                match (server.times_down, server.down_s) {
+                    (0, 0) => "–".to_owned(),
+                    (0, s) => format!("{s} s"),
+                    (1, s) => format!("once, {s} s"),
+                    (times, s) => format!("{times} times, {s} s"),
                 },
             ]
         })

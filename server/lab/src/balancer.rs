@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
 
 /// The socket's name. It is short, and relative to the box's directory, since the whole of a socket's path may have no
@@ -70,6 +71,11 @@ pub struct ServerStatus {
 }
 
 impl ServerStatus {
+    /// Whether it is well, and sent what comes.
+    pub(crate) fn is_sent_requests(&self) -> bool {
+        self.state.starts_with("UP") || self.state == "no check"
+    }
+
     /// Whether the balancer was told to send it nothing new.
     pub(crate) fn is_drained(&self) -> bool {
         self.state.starts_with("DRAIN")
@@ -129,7 +135,7 @@ impl RuntimeApi<'_> {
         )?;
         // By way of the directory's descriptor: its own path may be too long for a socket's.
         let own = format!("/proc/self/fd/{}/{SOCKET}", directory.as_raw_fd());
-        let mut stream = UnixStream::connect(own)?;
+        let mut stream = connect(&own)?;
         stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
         stream.set_write_timeout(Some(ANSWERED_WITHIN))?;
         stream.write_all(format!("{command}\n").as_bytes())?;
@@ -138,6 +144,20 @@ impl RuntimeApi<'_> {
         stream.take(MOST_ANSWERED).read_to_string(&mut answer)?;
         Ok(answer)
     }
+}
+
+/// Connects to a socket; an error where too many wait there already, for then nobody answers them.
+fn connect(path: &str) -> io::Result<UnixStream> {
+    let socket = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        None,
+    )?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }
 
 /// A figure, as HAProxy gives it: what it is of, its name, its value.
@@ -222,10 +242,11 @@ pub(crate) fn write_table(f: &mut fmt::Formatter<'_>, balancers: &[BalancerStatu
                 server.sent.to_string(),
                 (server.failed_connections + server.failed_answers).to_string(),
                 (server.retries + server.redispatches).to_string(),
-                match server.times_down {
-                    0 => "-".to_owned(),
-                    1 => format!("once, {} s", server.down_s),
-                    times => format!("{times} times, {} s", server.down_s),
+                match (server.times_down, server.down_s) {
+                    (0, 0) => "-".to_owned(),
+                    (0, s) => format!("{s} s"),
+                    (1, s) => format!("once, {s} s"),
+                    (times, s) => format!("{times} times, {s} s"),
                 },
             ]
         }));

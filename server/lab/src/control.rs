@@ -38,7 +38,7 @@ pub enum Request {
         /// The box or the zone.
         name: String,
     },
-    /// To have balancers send nothing new to a box, or to the boxes of a zone, and to wait until it has ended what it has.
+    /// To have balancers send no more requests to a box, or to those of a zone, and to wait until it has ended what it has.
     Drain {
         /// The box or the zone.
         name: String,

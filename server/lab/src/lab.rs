@@ -1,7 +1,6 @@
 //! A lab: the boxes of one stage, up on this machine.
 
 use std::ffi::OsString;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -23,8 +22,8 @@ use crate::{LabBox, LabError, Stage};
 /// How often a lab that is up looks after its boxes and for those who ask.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How long what a box serves may take to end while it is drained: longer than the service gives a request.
-const DRAINED_WITHIN: Duration = Duration::from_secs(15);
+/// How long what a box serves may take to end while it is drained: longer than service and balancers give a request.
+const DRAINED_WITHIN: Duration = Duration::from_secs(35);
 
 /// How to bring a stage up.
 #[derive(Debug, Clone)]
@@ -303,23 +302,41 @@ impl Lab {
         Ok(self.names(&up))
     }
 
-    /// Has the balancers send nothing new to a box, or to the boxes of a zone, and returns their names once they serve
-    /// nothing more: they can be killed then and no request is lost.
+    /// Has the balancers send no more requests to a box, or to the boxes of a zone that they send requests to one by one.
+    /// Returns their names once they serve nothing more: they can be killed then and no request is lost.
     ///
     /// # Errors
-    /// Where there is none of that name that a balancer sends requests to, a balancer does not do as it is told, or a
-    /// box still serves something after a while.
-    pub fn drain(&mut self, name: &str) -> Result<Vec<String>, LabError> {
+    /// Where there is none of that name that a balancer sends requests to, it is the last that is well, a balancer does
+    /// not do as it is told, a box still serves something after a while, or `is_over` becomes true first.
+    pub fn drain(
+        &mut self,
+        name: &str,
+        is_over: &dyn Fn() -> bool,
+    ) -> Result<Vec<String>, LabError> {
         let chosen = self.chosen(name)?;
         let names = self.names(&chosen);
-        let mut drained = Vec::new();
-        for (status, api) in self.balancers() {
-            for server in &status.servers {
-                if names.contains(&server.name) && server.takes_requests {
-                    api.drain(server)
-                        .map_err(|error| untold(&status.name, &error))?;
-                    drained.push(server.name.clone());
+        let is_meant =
+            |server: &ServerStatus| server.takes_requests && names.contains(&server.name);
+        let told = self.told()?;
+        for (status, _) in &told {
+            for server in status.servers.iter().filter(|server| is_meant(server)) {
+                let mut others = status.servers.iter();
+                if !others.any(|other| {
+                    other.list == server.list && !is_meant(other) && other.is_sent_requests()
+                }) {
+                    return Err(LabError::Refused(format!(
+                        "{name} is the last that {} sends to: without it every request would fail",
+                        status.name
+                    )));
                 }
+            }
+        }
+        let mut drained = Vec::new();
+        for (status, api) in &told {
+            for server in status.servers.iter().filter(|server| is_meant(server)) {
+                api.drain(server)
+                    .map_err(|error| untold(&status.name, &error.to_string()))?;
+                drained.push(server.name.clone());
             }
         }
         if drained.is_empty() {
@@ -329,23 +346,28 @@ impl Lab {
         }
         let deadline = Instant::now() + DRAINED_WITHIN;
         loop {
-            let serving: u64 = self
-                .balancers()
-                .flat_map(|(status, _)| status.servers)
-                .filter(|server| server.takes_requests && drained.contains(&server.name))
-                .map(|server| server.now)
-                .sum();
-            if serving == 0 {
-                return Ok(drained);
+            // One that does not answer may be sending still.
+            let serving = self.told().map(|told| {
+                let servers = told.iter().flat_map(|(status, _)| &status.servers);
+                let meant = servers.filter(|server| is_meant(server));
+                meant.map(|server| server.now).sum::<u64>()
+            });
+            match serving {
+                Ok(0) => return Ok(drained),
+                _ if is_over() => return Err(LabError::Interrupted),
+                serving if Instant::now() > deadline => {
+                    return Err(LabError::Refused(format!(
+                        "{name} is sent nothing new, but {} after {} s; revive has it sent to again",
+                        match serving {
+                            Ok(serving) => format!("has {serving} requests still"),
+                            Err(error) => error.to_string(),
+                        },
+                        DRAINED_WITHIN.as_secs()
+                    )));
+                }
+                // They answer at length, and have better things to do.
+                _ => std::thread::sleep(5 * LOOK),
             }
-            if Instant::now() > deadline {
-                return Err(LabError::Refused(format!(
-                    "{name} is sent nothing new, but has {serving} requests still after {} s",
-                    DRAINED_WITHIN.as_secs()
-                )));
-            }
-            // They answer at length, and have better things to do.
-            std::thread::sleep(5 * LOOK);
         }
     }
 
@@ -354,38 +376,36 @@ impl Lab {
     ///
     /// # Errors
     /// Where there is none of that name that is not up or was drained, or one does not come up: others are not started
-    /// then.
+    /// then; or a balancer does not do as it is told.
     pub fn revive(&mut self, name: &str) -> Result<Vec<String>, LabError> {
         let chosen = self.chosen(name)?;
         let down: Vec<usize> = self.those(&chosen, |own| !own.is_up());
-        let (chosen, gone) = (self.names(&chosen), self.names(&down));
-        let mut drained = Vec::new();
-        for (status, api) in self.balancers() {
-            // One that was drained before it was killed does not show that any more.
-            let is_meant = |server: &&ServerStatus| {
-                let name = &server.name;
-                server.takes_requests
-                    && (gone.contains(name) || (chosen.contains(name) && server.is_drained()))
-            };
-            for server in status.servers.iter().filter(is_meant) {
-                api.resume(server)
-                    .map_err(|error| untold(&status.name, &error))?;
-                drained.push(server.name.clone());
-            }
-        }
-        if down.is_empty() && drained.is_empty() {
-            return Err(LabError::Refused(format!("{name} is up already")));
-        }
         let (boxes, mut premises) = self.parts(&|| false);
         for index in &down {
             if let Some(own) = boxes.get_mut(*index) {
                 own.revive(&mut premises)?;
             }
         }
-        let mut names = self.names(&down);
-        drained.retain(|name| !names.contains(name));
-        names.extend(drained);
-        Ok(names)
+        // Not before it is up: one that is not would be sent to until it is noticed.
+        let (chosen, mut names) = (self.names(&chosen), self.names(&down));
+        for (status, api) in self.told()? {
+            for server in &status.servers {
+                let (name, is_up_again) = (&server.name, names.contains(&server.name));
+                // One that was drained and killed does not show the first any more while it is thought lost.
+                let is_meant = is_up_again || (chosen.contains(name) && server.is_drained());
+                if server.takes_requests && is_meant {
+                    api.resume(server)
+                        .map_err(|error| untold(&status.name, &error.to_string()))?;
+                    if !is_up_again {
+                        names.push(name.clone());
+                    }
+                }
+            }
+        }
+        match names.is_empty() {
+            true => Err(LabError::Refused(format!("{name} is up already"))),
+            false => Ok(names),
+        }
     }
 
     /// Listens for those who ask, whom [`Lab::tend`] answers.
@@ -423,7 +443,7 @@ impl Lab {
                     continue;
                 }
                 Request::Kill { name } => self.kill(name),
-                Request::Drain { name } => self.drain(name),
+                Request::Drain { name } => self.drain(name, &is_over),
                 Request::Revive { name } => self.revive(name),
             };
             asker.answer(&match done {
@@ -456,6 +476,17 @@ impl Lab {
             let api = own.runtime_api()?;
             Some((api.status(own.name()), api))
         })
+    }
+
+    /// As [`Lab::balancers`]; an error where one does not answer.
+    fn told(&self) -> Result<Vec<(BalancerStatus, RuntimeApi<'_>)>, LabError> {
+        let told = self
+            .balancers()
+            .map(|(status, api)| match &status.silent_because {
+                Some(reason) => Err(untold(&status.name, reason)),
+                None => Ok((status, api)),
+            });
+        told.collect()
     }
 
     fn those(&self, chosen: &[usize], is: impl Fn(&LabBox) -> bool) -> Vec<usize> {
@@ -508,8 +539,8 @@ impl Lab {
     }
 }
 
-fn untold(balancer: &str, error: &io::Error) -> LabError {
-    LabError::Refused(format!("{balancer} did not do as it was told: {error}"))
+fn untold(balancer: &str, reason: &str) -> LabError {
+    LabError::Refused(format!("{balancer} did not do as it was told: {reason}"))
 }
 
 impl Drop for Lab {

@@ -25,6 +25,7 @@ pub struct LabStatus {
     /// Its boxes, in the order of their start.
     pub boxes: Vec<BoxStatus>,
     /// What its balancers counted, in the order of their start.
+    #[serde(default)]
     pub balancers: Vec<BalancerStatus>,
 }
 

@@ -173,7 +173,14 @@ async fn content(number: usize, asset: &Asset, app: &App) -> Bytes {
         Err(error) => Err(error),
     };
     match found {
-        Ok(content) => kept.get_or_init(|| content).clone(),
+        Ok(content) if *content == *asset.content => kept.get_or_init(|| content).clone(),
+        Ok(_) => {
+            tracing::warn!(
+                asset = asset.name,
+                "an asset is not what it was where files are"
+            );
+            embedded
+        }
         Err(error) => {
             tracing::warn!(%error, asset = asset.name, "an asset was not found where files are");
             embedded

@@ -42,6 +42,8 @@ async fn a_web_server_is_drained(stage: &Stage, load: &Load) {
     }
     let began = Instant::now();
     stage.lab(&["drain", "web-1"]);
+    let last = stage.place.run(&["lab", "drain", "web-2"]);
+    assert!(last.stderr.contains("is the last"), "{}", last.stderr);
     let drained = sent_to(stage, "web-1");
     assert_eq!(drained.state, "DRAIN");
     sleep(Duration::from_secs(1)).await;

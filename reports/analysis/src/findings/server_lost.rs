@@ -13,7 +13,7 @@ pub(super) fn server_lost(run: &Run) -> Option<Finding> {
         servers.map(move |server| (balancer.name.as_str(), server))
     });
     let lost: Vec<(&str, &ServerUse)> = servers
-        .filter(|(_, server)| server.times_down > 0)
+        .filter(|(_, server)| server.times_down > 0 || server.down_s > 0)
         .collect();
     let mut names: Vec<&str> = lost
         .iter()

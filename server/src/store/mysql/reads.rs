@@ -12,7 +12,7 @@ use crate::store::StoreError;
 /// How many of the newest posts, of whomever, a feed looks at first for each post that it shows. In tests there are few.
 const FIRST_LOOK: i64 = if cfg!(test) { 1 } else { 100 };
 
-/// By how much more it looks at where those were not enough: what it reads in all is a sixteenth more than what it needed.
+/// By how much more it looks at where those were not enough: the looks in vain add a fifteenth of the last.
 const WIDER: i64 = 16;
 
 pub(super) const CREDENTIALS: &str = "SELECT id, password_hash FROM users WHERE handle = ?";
@@ -114,14 +114,17 @@ pub(super) async fn feed(
     user: UserId,
     page: Page,
 ) -> Result<Vec<Post>, Failure> {
-    let before = page.before().map_or(i64::MAX, |id| id.0);
-    let newest: Option<(Option<i64>,)> = connection.exec_first(NEWEST_POST, ()).await?;
-    let newest = newest.and_then(|(newest,)| newest).unwrap_or(0);
+    let (before, top) = match page.before() {
+        Some(PostId(before)) => (before, before),
+        None => {
+            let newest: Option<(Option<i64>,)> = connection.exec_first(NEWEST_POST, ()).await?;
+            let newest = newest.and_then(|(newest,)| newest).unwrap_or(0);
+            (i64::MAX, newest.saturating_add(1))
+        }
+    };
     let mut looked_at = FIRST_LOOK * i64::from(page.limit());
     loop {
-        let from = before
-            .min(newest.saturating_add(1))
-            .saturating_sub(looked_at);
+        let from = top.saturating_sub(looked_at);
         let parameters = (user.0, before, from, page.limit());
         let rows: Vec<PostRow> = connection.exec(FEED, parameters).await?;
         if rows.len() == page.limit() as usize || from <= 1 {

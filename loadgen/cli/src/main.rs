@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command};
 use crate::exit::exit_code_of;
 
-/// The system's own spends a tenth of the service's time where a cache has filled the heap with small things.
+/// The system's own took a fifth of the service's time where a cache has filled the heap with small things.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

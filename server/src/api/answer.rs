@@ -87,7 +87,7 @@ pub(super) fn written(value: &impl Serialize) -> Result<Bytes, Problem> {
 
 /// `db;dur=` in milliseconds, to the microsecond.
 ///
-/// This runs for each answer: it does without the machinery of formatting, which costs more than all the rest of it.
+/// This runs for each answer, so it does without the machinery of formatting.
 fn server_timing(store: Duration) -> Option<HeaderValue> {
     let us = u64::try_from(store.as_micros()).unwrap_or(u64::MAX);
     let digit = |value: u64| b'0' + (value % 10) as u8;

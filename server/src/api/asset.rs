@@ -202,6 +202,29 @@ mod tests {
         is_fresh(&headers, "\"abc\"", Some(CHANGED))
     }
 
+    #[tokio::test]
+    async fn what_was_published_is_read_once_and_nothing_else_is_served() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("file:{}", folder.path().display());
+        let files = crate::files::resolve(&url).unwrap();
+        let mut config = crate::Config::new("memory:", url);
+        config.assets_in_files = true;
+        let store = std::sync::Arc::new(crate::store::MemoryStore::default());
+        let app = App::new(&config, store, files.clone(), &std::sync::Arc::default());
+        let (number, asset) = (0, &ASSETS[0]);
+        let is_kept = || app.assets.0[number].get().is_some();
+        // Neither is nothing kept, nor what somebody else put there.
+        assert_eq!(*content(number, asset, &app).await, *asset.content);
+        let other = Bytes::from_static(b"other");
+        files.put(&key(asset).unwrap(), other).await.unwrap();
+        assert_eq!(*content(number, asset, &app).await, *asset.content);
+        assert!(!is_kept());
+        // What is kept came from there.
+        publish(&*files).await.unwrap();
+        assert_eq!(*content(number, asset, &app).await, *asset.content);
+        assert!(is_kept());
+    }
+
     #[test]
     fn a_copy_is_fresh_by_tag_or_date() {
         assert!(!is_fresh(&HeaderMap::new(), "\"abc\"", Some(CHANGED)));

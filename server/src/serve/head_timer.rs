@@ -12,8 +12,8 @@ type Kept = Pin<Box<tokio::time::Sleep>>;
 
 /// The timer of one connection, which is kept from request to request.
 ///
-/// For each request hyper takes a timer and drops it once the head has come. Entering one with the runtime and taking
-/// it back is a tenth of what a small answer costs; putting off one that is entered costs next to nothing.
+/// For each request hyper takes a timer and drops it once the head has come, which enters it with the runtime, under a lock,
+/// and takes it back. One that is entered is put off without.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HeadTimer {
     kept: Arc<Mutex<Option<Kept>>>,

@@ -259,8 +259,8 @@ fn sent_to(run: &Run) -> Data {
     Data {
         head: head(&[
             "balancer",
-            "sent to",
-            "",
+            "to",
+            "sent",
             "share",
             "failed",
             "tried again",

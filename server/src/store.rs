@@ -17,6 +17,7 @@ pub(crate) mod contract;
 mod memory;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod post_list;
 mod resolver;
 mod shared;
 mod split;
@@ -28,6 +29,7 @@ mod write_stats;
 
 pub use cached::{CacheContent, CacheOptions, CacheStats, CachedStore, LayerStats, UpdatePolicy};
 pub use memory::MemoryStore;
+pub use post_list::PostList;
 pub use resolver::{resolve, resolve_replica};
 pub use shared::Shared;
 pub use split::{ReplicaStats, SplitOptions, SplitStore};
@@ -147,8 +149,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         &self,
         author: UserId,
         page: Page,
-    ) -> Result<Arc<Shared<Vec<Post>>>, StoreError> {
-        self.posts_by(author, page).await.map(Shared::new)
+    ) -> Result<Arc<Shared<PostList>>, StoreError> {
+        let posts = self.posts_by(author, page).await?;
+        Ok(Shared::new(PostList::new(posts)))
     }
 
     /// As [`feed`](Self::feed), shared with other readers of the same page where the store keeps it
@@ -157,8 +160,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         &self,
         user: UserId,
         page: Page,
-    ) -> Result<Arc<Shared<Vec<Post>>>, StoreError> {
-        self.feed(user, page).await.map(Shared::new)
+    ) -> Result<Arc<Shared<PostList>>, StoreError> {
+        let posts = self.feed(user, page).await?;
+        Ok(Shared::new(PostList::new(posts)))
     }
 
     /// What the cache in front of the store has done, where there is one.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use http::StatusCode;
 
 use super::Shared;
-use super::answer::{Answer, written};
+use super::answer::Answer;
 use super::extract::{Paging, Session};
 use super::view::PageView;
 use crate::problem::ProblemDocument;
@@ -33,6 +33,6 @@ pub(super) async fn read(
     let mut timing = app.timing();
     let posts = app.store.shared_feed(session.user, page);
     let posts = timing.store(posts).await?;
-    let body = posts.body(|posts| written(&PageView::new(posts, page.limit())))?;
+    let body = posts.body(|posts| PageView::written(posts, page.limit()))?;
     Ok(timing.written(StatusCode::OK, body))
 }

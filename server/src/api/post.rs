@@ -6,7 +6,7 @@ use http::header::LOCATION;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::answer::{Answer, written};
+use super::answer::Answer;
 use super::extract::{Id, Json, Session, now};
 use super::view::PostView;
 use super::{Shared, photo};
@@ -87,7 +87,7 @@ pub(super) async fn create(
 pub(super) async fn read(State(app): State<Shared>, Id(id): Id) -> Answer {
     let mut timing = app.timing();
     let post = timing.store(app.store.shared_post(PostId(id))).await?;
-    let body = post.body(|post| written(&PostView::from(post)))?;
+    let body = PostView::written(&post)?;
     Ok(timing.written(StatusCode::OK, body))
 }
 

@@ -1,10 +1,14 @@
 //! What the interface shows of the model.
 
 use axum::body::Bytes;
+use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::answer::written;
 use crate::model::{Post, Timestamp, User};
+use crate::problem::Problem;
+use crate::store::{PostList, Shared};
 
 /// A post.
 #[derive(Debug, Serialize, ToSchema)]
@@ -104,15 +108,50 @@ impl UserPageView<'_> {
     }
 }
 
+impl PostView<'_> {
+    /// The post as JSON, made once for all who share it.
+    pub(super) fn written(post: &Shared<Post>) -> Result<Bytes, Problem> {
+        post.body(|post| written(&PostView::from(post)))
+    }
+}
+
 impl<'a> PageView<'a> {
     /// Shows a page that could have had `limit` posts.
-    pub(super) fn new(posts: &'a [Post], limit: u32) -> Self {
-        let full = posts.len() >= limit as usize;
+    pub(super) fn new(posts: &'a PostList, limit: u32) -> Self {
         Self {
-            next: posts.last().filter(|_| full).map(|post| post.id.0),
-            posts: posts.iter().map(PostView::from).collect(),
+            next: next(posts, limit),
+            posts: posts.iter().map(|post| PostView::from(&***post)).collect(),
         }
     }
+
+    /// The same page put together of posts that are JSON already: for a page that often changes, while
+    /// most of its posts stay.
+    pub(super) fn written(posts: &PostList, limit: u32) -> Result<Bytes, Problem> {
+        let bodies = posts.iter().map(|post| PostView::written(post));
+        let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
+        let bytes: usize = bodies.iter().map(|body| body.len() + 1).sum();
+        let mut page = BytesMut::with_capacity(bytes + 64);
+        page.put_slice(b"{\"posts\":[");
+        for (place, body) in bodies.iter().enumerate() {
+            if place > 0 {
+                page.put_u8(b',');
+            }
+            page.put_slice(body);
+        }
+        page.put_slice(b"],\"next\":");
+        match next(posts, limit) {
+            Some(next) => page.put_slice(itoa::Buffer::new().format(next).as_bytes()),
+            None => page.put_slice(b"null"),
+        }
+        page.put_u8(b'}');
+        Ok(page.freeze())
+    }
+}
+
+/// Where the page after this one begins, where this one is full.
+fn next(posts: &PostList, limit: u32) -> Option<i64> {
+    let full = posts.len() >= limit as usize;
+    posts.last().filter(|_| full).map(|post| post.id.0)
 }
 
 impl<'a> From<&'a Post> for PostView<'a> {
@@ -164,7 +203,7 @@ mod tests {
             following: 3,
             posts: 4,
         };
-        let posts = [Post {
+        let posts = PostList::new(vec![Post {
             id: PostId(9),
             author: user.id,
             author_handle: user.handle.clone(),
@@ -173,7 +212,7 @@ mod tests {
             created_at: Timestamp(5),
             updated_at: Timestamp(6),
             has_photo: false,
-        }];
+        }]);
         let whole = UserPageView {
             user: (&user).into(),
             page: PageView::new(&posts, 1),
@@ -183,5 +222,27 @@ mod tests {
             &serde_json::to_vec(&PageView::new(&posts, 1)).unwrap(),
         );
         assert_eq!(parts, serde_json::to_vec(&whole).unwrap());
+    }
+
+    #[test]
+    fn a_page_of_written_posts_is_the_page_written_at_once() {
+        let post = |id| Post {
+            id: PostId(id),
+            author: UserId(1),
+            author_handle: "somebody".to_owned(),
+            content: format!("\"{id}\""),
+            html: "<p>&quot;</p>".to_owned(),
+            created_at: Timestamp(5),
+            updated_at: Timestamp(6),
+            has_photo: id == 2,
+        };
+        for (ids, limit) in [(0..0, 1), (0..1, 1), (0..3, 3), (0..3, 4)] {
+            let posts = PostList::new(ids.rev().map(post).collect());
+            for _ in 0..2 {
+                let page = PageView::written(&posts, limit).unwrap();
+                let whole = serde_json::to_vec(&PageView::new(&posts, limit)).unwrap();
+                assert_eq!(page, whole);
+            }
+        }
     }
 }

@@ -126,7 +126,7 @@ fn store(text: &mut Text, writes: &WriteStats) {
 
 fn cache(text: &mut Text, stats: &CacheStats) {
     type Counter = (&'static str, &'static str, fn(&LayerStats) -> u64);
-    let counters: [Counter; 7] = [
+    let counters: [Counter; 8] = [
         (
             "hits",
             "Reads that found what they sought, or that it does not exist.",
@@ -138,6 +138,11 @@ fn cache(text: &mut Text, stats: &CacheStats) {
             "invalidations",
             "Values taken out since something changed.",
             |layer| layer.invalidations,
+        ),
+        (
+            "amendments",
+            "Values of the process that a change was put into.",
+            |layer| layer.amendments,
         ),
         (
             "refreshes",

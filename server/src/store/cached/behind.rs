@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::entry::Value;
 use super::{Core, writes};
 use crate::model::{Post, PostEdit, PostId, UserId};
-use crate::store::{Shared, StoreError};
+use crate::store::{PostList, Shared, StoreError};
 
 /// The edits that are not stored yet, at most one a post.
 #[derive(Debug, Default)]
@@ -91,20 +91,20 @@ impl Behind {
         if self.len() == 0 {
             return;
         }
-        let concerned = |posts: &[Post]| {
+        let concerned = |posts: &[Arc<Shared<Post>>]| {
             let edits = self.edits();
             posts.iter().any(|post| edits.contains_key(&post.id))
         };
         match value {
-            Value::Post(post) if concerned(std::slice::from_ref(&**post)) => {
+            Value::Post(post) if concerned(std::slice::from_ref(post)) => {
                 let mut one = Post::clone(post);
                 self.apply_to(std::slice::from_mut(&mut one));
                 *post = Shared::new(one);
             }
             Value::Posts(posts) | Value::Feed(posts, _) if concerned(posts) => {
-                let mut all = posts.to_vec();
+                let mut all = PostList::clone(posts).into_posts();
                 self.apply_to(&mut all);
-                *posts = Shared::new(all);
+                *posts = Shared::new(PostList::new(all));
             }
             _ => {}
         }

@@ -2,21 +2,38 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use crate::model::UserId;
+use crate::model::{Post, UserId};
+use crate::store::Shared;
 
-/// How many changes are remembered. At 400 writes/s that is 20 s, far longer than a feed is kept; a feed
-/// from before the oldest is taken to have changed.
+/// How many changes are remembered. At 400 writes/s that is 20 s; a feed that was last read before the
+/// oldest is taken to have changed.
 const REMEMBERED: usize = 8_192;
+/// Of how many of the newest changes the post is remembered that came: some 10 MB of posts of 1 KB.
+const POSTS_REMEMBERED: usize = 2_048;
 
 /// Something that changes feeds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Change {
+    /// This post came. Its writing began then.
+    Created(Arc<Shared<Post>>, Instant),
     /// A post of this user came, went or became another.
     PostOf(UserId),
     /// This user follows others than before.
     FollowedBy(UserId),
+}
+
+/// What has come to a feed.
+#[derive(Debug)]
+pub(super) enum News {
+    /// Nothing up to this change.
+    Nothing(u64),
+    /// These posts, and nothing else up to a change of this number. Their writing began then at the earliest.
+    Posts(Vec<Arc<Shared<Post>>>, Instant, u64),
+    /// What only the store can tell.
+    Unknown,
 }
 
 /// The changes, numbered from 1.
@@ -33,26 +50,79 @@ impl Changes {
     }
 
     pub(super) fn add(&self, change: Change) {
+        self.push(&mut self.last(), change);
+    }
+
+    /// Adds that a post came, whose writing began after change `since`. Where another post of its author
+    /// changed meanwhile it may have been this one, which is known to some before its author has an answer:
+    /// then that is what is remembered.
+    pub(super) fn add_created(&self, post: &Arc<Shared<Post>>, began: Instant, since: u64) {
         let mut last = self.last();
+        let change = if self.changed_since(&last, post.author, since) {
+            Change::PostOf(post.author)
+        } else {
+            Change::Created(Arc::clone(post), began)
+        };
+        self.push(&mut last, change);
+    }
+
+    /// Whether a post of this user may have gone or become another after change `since`.
+    pub(super) fn post_changed_since(&self, author: UserId, since: u64) -> bool {
+        self.newest() != since && self.changed_since(&self.last(), author, since)
+    }
+
+    /// What has come after number `since` to a feed of what `concerns` it.
+    pub(super) fn news(&self, since: u64, concerns: impl Fn(&Change) -> bool) -> News {
+        if self.newest() == since {
+            return News::Nothing(since);
+        }
+        let last = self.last();
+        let newest = self.newest();
+        let Some(known) = Self::place(&last, newest, since) else {
+            return News::Unknown;
+        };
+        let mut posts = Vec::new();
+        let mut earliest: Option<Instant> = None;
+        for change in last.range(known..).filter(|change| concerns(change)) {
+            let Change::Created(post, began) = change else {
+                return News::Unknown;
+            };
+            posts.push(Arc::clone(post));
+            earliest = Some(earliest.map_or(*began, |earliest| earliest.min(*began)));
+        }
+        match earliest {
+            Some(earliest) => News::Posts(posts, earliest, newest),
+            None => News::Nothing(newest),
+        }
+    }
+
+    fn changed_since(&self, last: &VecDeque<Change>, author: UserId, since: u64) -> bool {
+        let Some(known) = Self::place(last, self.newest(), since) else {
+            return true;
+        };
+        let mut new = last.range(known..);
+        new.any(|change| matches!(change, Change::PostOf(by) if *by == author))
+    }
+
+    /// Where the changes after number `since` begin, unless they are forgotten.
+    fn place(last: &VecDeque<Change>, newest: u64, since: u64) -> Option<usize> {
+        let new = usize::try_from(newest.saturating_sub(since)).ok()?;
+        last.len().checked_sub(new)
+    }
+
+    fn push(&self, last: &mut VecDeque<Change>, change: Change) {
         if last.len() == REMEMBERED {
             last.pop_front();
         }
         last.push_back(change);
+        if let Some(place) = last.len().checked_sub(POSTS_REMEMBERED + 1)
+            && let Some(old) = last.get_mut(place)
+            && let Change::Created(post, _) = old
+        {
+            *old = Change::PostOf(post.author);
+        }
         // Under the lock, so that numbers and places agree.
         self.newest.fetch_add(1, Ordering::Release);
-    }
-
-    /// Whether none of the changes after number `since` `concerns` the caller; if so, the number of
-    /// the newest that was looked at.
-    pub(super) fn none_since(&self, since: u64, concerns: impl Fn(Change) -> bool) -> Option<u64> {
-        if self.newest() == since {
-            return Some(since);
-        }
-        let last = self.last();
-        let newest = self.newest();
-        let new = usize::try_from(newest.saturating_sub(since)).ok()?;
-        let known = last.len().checked_sub(new)?;
-        (!last.range(known..).any(|change| concerns(*change))).then_some(newest)
     }
 
     fn last(&self) -> MutexGuard<'_, VecDeque<Change>> {
@@ -63,17 +133,83 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{PostId, Timestamp};
+
+    fn by(user: i64) -> impl Fn(&Change) -> bool {
+        move |change| match change {
+            Change::Created(post, _) => post.author == UserId(user),
+            Change::PostOf(author) => *author == UserId(user),
+            Change::FollowedBy(_) => false,
+        }
+    }
+
+    fn post(id: i64, author: i64) -> Arc<Shared<Post>> {
+        Shared::new(Post {
+            id: PostId(id),
+            author: UserId(author),
+            author_handle: String::new(),
+            content: String::new(),
+            html: String::new(),
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+            has_photo: false,
+        })
+    }
+
+    fn nothing(news: News) -> Option<u64> {
+        match news {
+            News::Nothing(newest) => Some(newest),
+            _ => None,
+        }
+    }
+
+    fn posts(news: News) -> Option<(Vec<i64>, u64)> {
+        match news {
+            News::Posts(posts, _, newest) => {
+                Some((posts.iter().map(|post| post.id.0).collect(), newest))
+            }
+            _ => None,
+        }
+    }
 
     #[test]
     fn only_what_came_since_counts() {
         let changes = Changes::default();
-        let by = |user| move |change| change == Change::PostOf(UserId(user));
-        assert_eq!(changes.none_since(0, by(1)), Some(0));
+        assert_eq!(nothing(changes.news(0, by(1))), Some(0));
         changes.add(Change::PostOf(UserId(1)));
         changes.add(Change::PostOf(UserId(2)));
-        assert_eq!(changes.none_since(0, by(1)), None);
-        assert_eq!(changes.none_since(1, by(1)), Some(2));
-        assert_eq!(changes.none_since(0, by(3)), Some(2));
+        assert!(matches!(changes.news(0, by(1)), News::Unknown));
+        assert_eq!(nothing(changes.news(1, by(1))), Some(2));
+        assert_eq!(nothing(changes.news(0, by(3))), Some(2));
+    }
+
+    #[test]
+    fn posts_that_came_are_told() {
+        let changes = Changes::default();
+        let began = Instant::now();
+        for (id, author) in [(1, 1), (2, 2), (3, 1)] {
+            changes.add_created(&post(id, author), began, changes.newest());
+        }
+        assert_eq!(posts(changes.news(0, by(1))), Some((vec![1, 3], 3)));
+        assert_eq!(posts(changes.news(2, by(1))), Some((vec![3], 3)));
+        assert_eq!(nothing(changes.news(0, by(3))), Some(3));
+        changes.add(Change::PostOf(UserId(2)));
+        assert!(matches!(changes.news(0, by(2)), News::Unknown));
+        assert_eq!(posts(changes.news(0, by(1))), Some((vec![1, 3], 4)));
+    }
+
+    #[test]
+    fn a_post_that_may_have_changed_before_it_was_told_is_not_told() {
+        let changes = Changes::default();
+        assert!(!changes.post_changed_since(UserId(1), 0));
+        changes.add(Change::PostOf(UserId(1)));
+        assert!(changes.post_changed_since(UserId(1), 0));
+        assert!(!changes.post_changed_since(UserId(1), 1));
+        assert!(!changes.post_changed_since(UserId(2), 0));
+        changes.add_created(&post(1, 1), Instant::now(), 0);
+        assert!(matches!(changes.news(1, by(1)), News::Unknown));
+        changes.add_created(&post(2, 1), Instant::now(), 2);
+        assert_eq!(posts(changes.news(2, by(1))), Some((vec![2], 3)));
     }
 
     #[test]
@@ -82,12 +218,26 @@ mod tests {
         for _ in 0..REMEMBERED {
             changes.add(Change::FollowedBy(UserId(1)));
         }
-        assert_eq!(changes.none_since(0, |_| false), Some(REMEMBERED as u64));
+        let all = REMEMBERED as u64;
+        assert_eq!(nothing(changes.news(0, |_| false)), Some(all));
         changes.add(Change::FollowedBy(UserId(1)));
-        assert_eq!(changes.none_since(0, |_| false), None);
-        assert_eq!(
-            changes.none_since(1, |_| false),
-            Some(REMEMBERED as u64 + 1)
-        );
+        assert!(matches!(changes.news(0, |_| false), News::Unknown));
+        assert_eq!(nothing(changes.news(1, |_| false)), Some(all + 1));
+        assert!(changes.post_changed_since(UserId(7), 0));
+    }
+
+    #[test]
+    fn the_posts_of_old_changes_are_let_go() {
+        let changes = Changes::default();
+        let first = post(1, 1);
+        changes.add_created(&first, Instant::now(), 0);
+        for id in 2..=POSTS_REMEMBERED as i64 {
+            changes.add_created(&post(id, 2), Instant::now(), changes.newest());
+        }
+        assert!(posts(changes.news(0, by(1))).is_some());
+        changes.add(Change::FollowedBy(UserId(1)));
+        assert_eq!(Arc::strong_count(&first), 1);
+        assert!(matches!(changes.news(0, by(1)), News::Unknown));
+        assert!(posts(changes.news(1, by(2))).is_some());
     }
 }

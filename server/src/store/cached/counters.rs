@@ -37,6 +37,7 @@ pub(super) struct Layer {
     pub(super) misses: Count,
     pub(super) fills: Count,
     pub(super) invalidations: Count,
+    pub(super) amendments: Count,
     pub(super) refreshes: Count,
     pub(super) errors: Count,
     pub(super) evictions: Count,
@@ -53,6 +54,8 @@ pub struct LayerStats {
     pub fills: u64,
     /// Values that were taken out since something changed.
     pub invalidations: u64,
+    /// Values that a change was put into; always 0 for the shared cache.
+    pub amendments: u64,
     /// Values that were loaded anew before they expired.
     pub refreshes: u64,
     /// Calls that failed or could not be made; never in the in-process layer.
@@ -97,6 +100,7 @@ impl Layer {
             misses: self.misses.get(),
             fills: self.fills.get(),
             invalidations: self.invalidations.get(),
+            amendments: self.amendments.get(),
             refreshes: self.refreshes.get(),
             errors: self.errors.get(),
             evictions: self.evictions.get(),

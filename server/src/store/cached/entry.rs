@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::key::Key;
 use crate::model::{LiveSession, Photo, Post, User, UserId};
-use crate::store::Shared;
+use crate::store::{PostList, Shared};
 
 /// A cached value. Cloning it copies no text.
 #[derive(Clone, Debug)]
@@ -22,9 +22,9 @@ pub(super) enum Value {
     Photo(Arc<Photo>),
     Session(LiveSession),
     Followees(Arc<[UserId]>),
-    Posts(Arc<Shared<Vec<Post>>>),
+    Posts(Arc<Shared<PostList>>),
     /// A feed, and whom it is of where that could be told.
-    Feed(Arc<Shared<Vec<Post>>>, Option<Arc<[UserId]>>),
+    Feed(Arc<Shared<PostList>>, Option<Arc<[UserId]>>),
 }
 
 /// A value in the in-process layer.
@@ -40,19 +40,20 @@ pub(super) struct Entry {
 impl Value {
     /// What it takes in memory, in bytes, with the body that is made of it.
     pub(super) fn weight(&self) -> usize {
-        let post = |post: &Post| {
-            2 * (post.content.len() + post.html.len() + post.author_handle.len()) + 256
-        };
+        let text =
+            |post: &Post| post.content.len() + post.html.len() + post.author_handle.len() + 128;
+        let post = |post: &Post| 2 * text(post);
         96 + match self {
             Self::Absent | Self::Session(_) => 64,
             Self::Post(one) => post(one),
             Self::User(_) => 512,
             Self::Photo(_) => 512,
             Self::Followees(ids) => 8 * ids.len(),
-            Self::Posts(posts) => posts.iter().map(post).sum(),
-            // The list of the followed is shared with its own entry at best.
+            Self::Posts(posts) => posts.iter().map(|one| post(one)).sum(),
+            // Each post has a body of its own here. Posts and the list of the followed are shared at best.
             Self::Feed(posts, of) => {
-                posts.iter().map(post).sum::<usize>() + of.as_ref().map_or(0, |of| 8 * of.len())
+                posts.iter().map(|post| 3 * text(post)).sum::<usize>()
+                    + of.as_ref().map_or(0, |of| 8 * of.len())
             }
         }
     }
@@ -68,7 +69,7 @@ impl Value {
             Self::Photo(photo) => json::<Photo>(photo),
             Self::Session(session) => json(session),
             Self::Followees(ids) => json(&ids.iter().collect::<Vec<_>>()),
-            Self::Posts(posts) => json::<Vec<Post>>(posts),
+            Self::Posts(posts) => json::<Vec<&Post>>(&posts.iter().map(|post| &***post).collect()),
         }
     }
 
@@ -82,7 +83,7 @@ impl Value {
             Key::Photo(_) => Self::Photo(Arc::new(json(text)?)),
             Key::Session(_) => Self::Session(json(text)?),
             Key::Followees(_) => Self::Followees(json::<Vec<UserId>>(text)?.into()),
-            Key::Posts(..) => Self::Posts(Shared::new(json(text)?)),
+            Key::Posts(..) => Self::Posts(Shared::new(PostList::new(json(text)?))),
             Key::Feed(..) => return None,
         })
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use moka::notification::RemovalCause;
 use moka::sync::Cache;
@@ -142,6 +142,43 @@ impl Front {
             values.invalidate(key);
             self.counters.local.invalidations.add(1);
         }
+    }
+
+    /// Brings what is known of a key up to date with a change; forgets it where `amend` can't. Loads that are
+    /// under way may have seen the change or not: what they find is not kept.
+    pub(super) fn amend(&self, key: &Key, amend: impl FnOnce(&Entry) -> Option<Entry>) {
+        let mut shard = self.shard(key);
+        shard.remove(key);
+        let Some(values) = &self.values else {
+            return;
+        };
+        let known = values.get(key);
+        if let Some(amended) = known.and_then(|entry| amend(&entry)) {
+            values.insert(*key, Arc::new(amended));
+            self.counters.local.amendments.add(1);
+        } else {
+            values.invalidate(key);
+            self.counters.local.invalidations.add(1);
+        }
+    }
+
+    /// Puts an entry in the place of another, where that still is.
+    pub(super) fn replace(&self, key: &Key, entry: &Arc<Entry>, by: Arc<Entry>) {
+        let _shard = self.shard(key);
+        if let Some(values) = &self.values
+            && values
+                .get(key)
+                .is_some_and(|known| Arc::ptr_eq(&known, entry))
+        {
+            values.insert(*key, by);
+            self.counters.local.amendments.add(1);
+        }
+    }
+
+    /// When the load of what is known of a key began. No two loads of a key begin at once, so this tells
+    /// whether it is still what that load found, and the amendments since.
+    pub(super) fn begun(&self, key: &Key) -> Option<Instant> {
+        Some(self.values.as_ref()?.get(key)?.begun)
     }
 
     /// Forgets what is known of a key where it is still this.

@@ -1,11 +1,17 @@
 use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use tokio::time::sleep;
+
+use super::entry::Envelope;
 use super::*;
 use crate::cache::MemoryCache;
 use crate::store::contract::{self, new_post, new_user};
 use crate::store::watched::Watched;
 use crate::store::{MemoryStore, Store};
 
+mod amended;
 mod dead;
 mod policies;
 mod races;

@@ -4,12 +4,14 @@
 //! still waits for the answer. An outcome that is not known (`Unavailable`) counts as a change.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::behind::edited;
 use super::changes::Change;
-use super::entry::{Envelope, Value};
+use super::entry::{Entry, Envelope, Value};
 use super::key::Key;
 use super::{Core, UpdatePolicy};
 use crate::model::{
@@ -132,9 +134,62 @@ struct Put {
 
 /// A post is another than it was: itself and all pages that it may be on.
 pub(super) async fn post_changed(core: &Core, author: UserId, id: PostId) {
+    // First, so that a page that is being amended (see `post_created`) is either not or is forgotten.
+    core.changes.add(Change::PostOf(author));
     let [short, long] = Key::pages_of(author);
     core.forget(&[Key::Post(id), short, long]).await;
-    core.changes.add(Change::PostOf(author));
+}
+
+/// What was so when a post began to be written.
+struct Before {
+    began: Instant,
+    /// The newest change.
+    change: u64,
+    /// Which count of the author's posts was known here.
+    counted: Option<Instant>,
+}
+
+/// A post came: the process adds it to what it knows, since it knows all that there is to add. Others have
+/// to read anew.
+async fn post_created(core: &Core, post: &Arc<Shared<Post>>, before: &Before) {
+    let (author, since) = (post.author, before.change);
+    let user = Key::User(author);
+    let pages = Key::pages_of(author);
+    // That there is no such post may be known.
+    let keys = [user, pages[0], pages[1], Key::Post(post.id)];
+    core.forget_shared(&keys.map(|key| key.shared(&core.options.namespace)))
+        .await;
+    core.front.forget(&Key::Post(post.id));
+    for page in &pages {
+        core.front.amend(page, |entry| match (&entry.value, page) {
+            (Value::Posts(posts), Key::Posts(_, limit))
+                if !core.changes.post_changed_since(author, since) =>
+            {
+                let posts = posts.with(std::slice::from_ref(post), *limit as usize);
+                Some(Entry {
+                    value: Value::Posts(Shared::new(posts)),
+                    // What another process did to this post meanwhile is shown for as long as may be, no
+                    // longer.
+                    begun: entry.begun.min(before.began),
+                    checked: AtomicU64::new(0),
+                })
+            }
+            _ => None,
+        });
+    }
+    core.front.amend(&user, |entry| match &entry.value {
+        // A count that was read since the writing began may be with this post or without.
+        Value::User(user) if before.counted == Some(entry.begun) => Some(Entry {
+            value: Value::User(Shared::new(User {
+                posts: user.posts + 1,
+                ..User::clone(user)
+            })),
+            begun: entry.begun,
+            checked: AtomicU64::new(0),
+        }),
+        _ => None,
+    });
+    core.changes.add_created(post, before.began, since);
 }
 
 pub(super) async fn create_user(at: &Arc<Core>, new: NewUser) -> Written<User> {
@@ -191,18 +246,20 @@ pub(super) async fn create_post(at: &Arc<Core>, new: NewPost) -> Written<Post> {
     let core = Arc::clone(at);
     let write = async move {
         let author = new.author;
+        let before = Before {
+            began: Instant::now(),
+            change: core.changes.newest(),
+            counted: core.front.begun(&Key::User(author)),
+        };
         let written = core.store.create_post(new).await;
-        if may_have_changed(&written) {
-            let [short, long] = Key::pages_of(author);
-            let mut keys = vec![Key::User(author), short, long];
-            // That there is no such post may be known.
-            keys.extend(written.iter().map(|post| Key::Post(post.id)));
-            core.forget(&keys).await;
-            core.changes.add(Change::PostOf(author));
-        }
         if let Ok(post) = &written {
-            let value = Value::Post(Shared::new(post.clone()));
-            core.put_new(&Key::Post(post.id), &value).await;
+            let post = Shared::new(post.clone());
+            post_created(&core, &post, &before).await;
+            core.put_new(&Key::Post(post.id), &Value::Post(post)).await;
+        } else if may_have_changed(&written) {
+            core.changes.add(Change::PostOf(author));
+            let [short, long] = Key::pages_of(author);
+            core.forget(&[Key::User(author), short, long]).await;
         }
         written
     };
@@ -261,11 +318,11 @@ pub(super) async fn update_post_behind(
 
 /// A post is another than it was, and goes into the shared cache as it is now.
 async fn post_put(core: &Core, put: Put, post: &Post) {
+    core.changes.add(Change::PostOf(post.author));
     core.end_put(put, &Value::Post(Shared::new(post.clone())))
         .await;
     core.front.forget(&Key::Post(post.id));
     core.forget(&Key::pages_of(post.author)).await;
-    core.changes.add(Change::PostOf(post.author));
 }
 
 pub(super) async fn delete_post(

@@ -1,0 +1,191 @@
+//! What a process adds to what it knows when it writes a post.
+
+use super::*;
+
+const PAGE: [u32; 2] = [10, 20];
+
+/// What a process shows of an author to a reader who follows them.
+async fn shown(store: &dyn Store, reader: UserId, author: UserId) -> (u64, Vec<Vec<Post>>) {
+    let mut lists = Vec::new();
+    for limit in PAGE {
+        let page = Page::new(None, limit);
+        lists.push(store.posts_by(author, page).await.unwrap());
+        lists.push(store.feed(reader, page).await.unwrap());
+    }
+    (store.user(author).await.unwrap().posts, lists)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_that_came_is_shown_without_asking_the_store() {
+    for policy in POLICIES {
+        let scene = Scene::new().await;
+        let process = scene.process(with(policy));
+        let reader = process.create_user(new_user("reader")).await.unwrap().id;
+        process.follow(reader, scene.author, NOW).await.unwrap();
+        shown(&*process, reader, scene.author).await;
+        for round in 0..25 {
+            let reads = scene.store.reads();
+            let post = new_post(scene.author, &format!("round {round}"));
+            let post = process.create_post(post).await.unwrap();
+            let (count, lists) = shown(&*process, reader, scene.author).await;
+            assert_eq!(count, round + 2);
+            for list in &lists {
+                assert_eq!(list[0], post, "{policy:?}");
+            }
+            assert_eq!(scene.store.reads(), reads, "{policy:?}");
+            let stored = shown(&*scene.store, reader, scene.author).await;
+            assert_eq!((count, lists), stored, "{policy:?}");
+        }
+        assert!(process.cache_stats().unwrap().local.amendments >= 25 * 5);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_post_that_came_is_read_anew() {
+    let scene = Scene::new().await;
+    let process = scene.process(lasting());
+    let reader = process.create_user(new_user("reader")).await.unwrap().id;
+    process.follow(reader, scene.author, NOW).await.unwrap();
+    for round in 0..12 {
+        let post = new_post(scene.author, &format!("round {round}"));
+        let post = process.create_post(post).await.unwrap();
+        match round % 3 {
+            0 => {
+                let edit = edit("another");
+                process
+                    .update_post(scene.author, post.id, edit)
+                    .await
+                    .unwrap();
+            }
+            1 => {
+                process.delete_post(scene.author, post.id).await.unwrap();
+            }
+            _ => {}
+        }
+        let stored = shown(&*scene.store, reader, scene.author).await;
+        assert_eq!(shown(&*process, reader, scene.author).await, stored);
+    }
+}
+
+/// A count that is being read while a post is written may have it or not: it is not added to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_is_being_read_is_not_added_to() {
+    let scene = Scene::new().await;
+    let process = scene.process(lasting());
+    scene.store.delay(Duration::from_millis(200));
+    let reads = scene.store.reads();
+    let (reader, author) = (process.clone(), scene.author);
+    let slow = tokio::spawn(async move { reader.user(author).await.unwrap().posts });
+    until("the read has begun", async || scene.store.reads() > reads).await;
+    scene.store.delay(Duration::ZERO);
+    process
+        .create_post(new_post(author, "second"))
+        .await
+        .unwrap();
+    assert_eq!(process.user(author).await.unwrap().posts, 2);
+    // Whoever asked before is answered with what was then, and nobody keeps it.
+    assert_eq!(slow.await.unwrap(), 1);
+    assert_eq!(process.user(author).await.unwrap().posts, 2);
+}
+
+/// Posts come, change and go, people follow and unfollow, in two tasks each of four authors, while others
+/// read: at each moment a writer sees what it wrote, and in the end all see what is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_written_at_once_is_shown_as_it_is_stored() {
+    for (policy, staleness) in POLICIES
+        .map(|policy| (policy, LONG))
+        .into_iter()
+        .chain([(UpdatePolicy::CacheAside, Duration::from_millis(5))])
+    {
+        let scene = Scene::new().await;
+        let options = CacheOptions {
+            staleness,
+            ..with(policy)
+        };
+        let process = scene.process(options);
+        let reader = process.create_user(new_user("reader")).await.unwrap().id;
+        let mut authors = vec![scene.author];
+        for number in 0..3 {
+            let new = new_user(&format!("author{number}"));
+            authors.push(process.create_user(new).await.unwrap().id);
+        }
+        for author in &authors {
+            process.follow(reader, *author, NOW).await.unwrap();
+        }
+        let done = Arc::new(AtomicBool::new(false));
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let (process, authors) = (process.clone(), authors.clone());
+                let done = Arc::clone(&done);
+                tokio::spawn(async move {
+                    while !done.load(Ordering::SeqCst) {
+                        for author in &authors {
+                            shown(&*process, reader, *author).await;
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        let writers: Vec<_> = (0..8)
+            .map(|task| {
+                let (process, author) = (process.clone(), authors[task % 4]);
+                tokio::spawn(async move { write(&process, reader, author, task).await })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        done.store(true, Ordering::SeqCst);
+        for reader in readers {
+            reader.await.unwrap();
+        }
+        until("all is stored", async || {
+            process.cache_stats().unwrap().behind_queued == 0
+        })
+        .await;
+        for author in &authors {
+            let stored = shown(&*scene.store, reader, *author).await;
+            let seen = shown(&*process, reader, *author).await;
+            assert_eq!(seen, stored, "{policy:?} {staleness:?}");
+        }
+    }
+}
+
+async fn write(process: &CachedStore, reader: UserId, author: UserId, task: usize) {
+    for round in 0..60_usize {
+        let text = format!("{task} {round}");
+        let post = process.create_post(new_post(author, &text)).await.unwrap();
+        let newest = |posts: &[Post]| posts.iter().any(|one| one.id >= post.id);
+        let page = Page::new(None, 20);
+        let posts = process.posts_by(author, page).await.unwrap();
+        assert!(newest(&posts), "{text}: its author's page");
+        match (round + task) % 5 {
+            0 => {
+                process.delete_post(author, post.id).await.unwrap();
+                let posts = process.posts_by(author, page).await.unwrap();
+                assert!(posts.iter().all(|one| one.id != post.id), "{text} went");
+                let feed = process.feed(reader, page).await.unwrap();
+                assert!(feed.iter().all(|one| one.id != post.id), "{text} went");
+            }
+            1 => {
+                let changed = process
+                    .update_post(author, post.id, edit("another"))
+                    .await
+                    .unwrap();
+                let posts = process.posts_by(author, page).await.unwrap();
+                if let Some(shown) = posts.iter().find(|one| one.id == post.id) {
+                    assert_eq!(shown, &changed);
+                }
+            }
+            2 if task >= 4 => {
+                process.unfollow(reader, author).await.unwrap();
+                process.follow(reader, author, NOW).await.unwrap();
+            }
+            _ => {
+                let feed = process.feed(reader, page).await.unwrap();
+                assert!(task < 4 || newest(&feed), "{text}: the feed");
+            }
+        }
+    }
+}

@@ -85,17 +85,17 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Lists the posts of a user, newest first. `NotFound` where the user is unknown.
     async fn posts_by(&self, author: UserId, page: Page) -> Result<Vec<Post>, StoreError>;
 
-    /// Makes one user follow another; doing so twice is the same as once. `NotFound` where either
-    /// is unknown, `Invalid` where they are the same.
+    /// Makes one user follow another, and says whether they did not yet; doing so twice is the same as
+    /// once. `NotFound` where either is unknown, `Invalid` where they are the same.
     async fn follow(
         &self,
         follower: UserId,
         followee: UserId,
         at: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
-    /// Makes one user follow another no longer. Doing so where they did not is no error.
-    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<(), StoreError>;
+    /// Makes one user follow another no longer, and says whether they did until now.
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<bool, StoreError>;
 
     /// Lists whom a user follows, by number, at most `limit` of them. Nobody for an unknown user.
     async fn followees(&self, user: UserId, limit: u32) -> Result<Vec<UserId>, StoreError>;

@@ -255,11 +255,11 @@ impl Store for CachedStore {
         follower: UserId,
         followee: UserId,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         writes::follow(&self.core, follower, followee, Some(at)).await
     }
 
-    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<(), StoreError> {
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<bool, StoreError> {
         writes::follow(&self.core, follower, followee, None).await
     }
 

@@ -157,7 +157,7 @@ async fn bad_input_is_refused(store: &dyn Store) {
             .await
             .map(drop),
     );
-    refused(store.follow(first.id, first.id, NOW).await);
+    refused(store.follow(first.id, first.id, NOW).await.map(drop));
     refused(
         store
             .put_photo(first.id, photo(post.id, ""))
@@ -341,14 +341,16 @@ async fn lists_are_paged_newest_first(store: &dyn Store) {
 
 async fn following_is_idempotent(store: &dyn Store) {
     let (first, second) = two_users(store).await;
-    for _ in 0..2 {
-        store.follow(first.id, second.id, NOW).await.unwrap();
+    for round in 0..2 {
+        let new = store.follow(first.id, second.id, NOW).await.unwrap();
+        assert_eq!(new, round == 0);
         assert_eq!(store.user(first.id).await.unwrap().following, 1);
         assert_eq!(store.user(first.id).await.unwrap().followers, 0);
         assert_eq!(store.user(second.id).await.unwrap().followers, 1);
     }
-    for _ in 0..2 {
-        store.unfollow(first.id, second.id).await.unwrap();
+    for round in 0..2 {
+        let was = store.unfollow(first.id, second.id).await.unwrap();
+        assert_eq!(was, round == 0);
         assert_eq!(store.user(first.id).await.unwrap().following, 0);
         assert_eq!(store.user(second.id).await.unwrap().followers, 0);
     }
@@ -361,7 +363,7 @@ async fn following_is_idempotent(store: &dyn Store) {
         store.follow(nobody, first.id, NOW).await,
         Err(StoreError::NotFound)
     );
-    assert_eq!(store.unfollow(first.id, nobody).await, Ok(()));
+    assert_eq!(store.unfollow(first.id, nobody).await, Ok(false));
     assert_eq!(store.user(first.id).await.unwrap(), first);
 }
 

@@ -247,33 +247,34 @@ impl Store for MemoryStore {
         follower: UserId,
         followee: UserId,
         _at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         if follower == followee {
             return Err(super::follows_themselves());
         }
         let mut tables = self.write()?;
         tables.user(follower)?;
         tables.user(followee)?;
-        if tables
+        let new = tables
             .followees
             .entry(follower)
             .or_default()
-            .insert(followee)
-        {
+            .insert(followee);
+        if new {
             tables.user(follower)?.following += 1;
             tables.user(followee)?.followers += 1;
         }
-        Ok(())
+        Ok(new)
     }
 
-    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<(), StoreError> {
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<bool, StoreError> {
         let mut tables = self.write()?;
         let followees = tables.followees.get_mut(&follower);
-        if followees.is_some_and(|followees| followees.remove(&followee)) {
+        let was = followees.is_some_and(|followees| followees.remove(&followee));
+        if was {
             tables.user(follower)?.following -= 1;
             tables.user(followee)?.followers -= 1;
         }
-        Ok(())
+        Ok(was)
     }
 
     async fn followees(&self, user: UserId, limit: u32) -> Result<Vec<UserId>, StoreError> {

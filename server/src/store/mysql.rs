@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, IsolationLevel, Opts, Pool, Transaction, TxOpts};
+use mysql_async::{Conn, Opts, Pool, Transaction, TxOpts};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
@@ -231,12 +231,9 @@ impl MysqlStore {
     }
 }
 
-/// Begins a transaction. Each statement sees what is committed by then: no query here relies on two
-/// statements seeing the same, and locks that cover gaps would only make writers wait.
+/// Begins a transaction, at the isolation level of the session (see `options`).
 async fn begin(connection: &mut Conn) -> Result<Transaction<'_>, Failure> {
-    let mut options = TxOpts::new();
-    options.with_isolation_level(IsolationLevel::ReadCommitted);
-    let begun = async { Ok(connection.start_transaction(options).await?) };
+    let begun = async { Ok(connection.start_transaction(TxOpts::default()).await?) };
     within(BEGIN_TIME, "beginning a transaction", begun).await
 }
 
@@ -303,14 +300,14 @@ impl Store for MysqlStore {
         follower: UserId,
         followee: UserId,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         if follower == followee {
             return Err(super::follows_themselves());
         }
         write!(self, tx => writes::follow(&mut tx, follower, followee, at).await)
     }
 
-    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<(), StoreError> {
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<bool, StoreError> {
         write!(self, tx => writes::unfollow(&mut tx, follower, followee).await)
     }
 

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Shared;
-use crate::model::Post;
+use crate::model::{Post, UserId};
 
 /// Posts, newest first. Each is shared by itself, so that lists that have a post in common have it, and the
 /// body that was made of it, once.
@@ -28,6 +28,13 @@ impl PostList {
     #[must_use]
     pub fn newest(&self, count: usize) -> Self {
         Self(self.0.iter().take(count).cloned().collect())
+    }
+
+    /// The posts of others than this user.
+    #[must_use]
+    pub fn without(&self, author: UserId) -> Self {
+        let others = self.0.iter().filter(|post| post.author != author);
+        Self(others.cloned().collect())
     }
 
     /// This list with other posts where their numbers put them, and of that the newest, at most `count`. A

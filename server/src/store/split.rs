@@ -388,14 +388,14 @@ impl Store for SplitStore {
         follower: UserId,
         followee: UserId,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let primary = self.primary();
         let write = async move { primary.follow(follower, followee, at).await };
         self.write(write, move |_| Mark::of_follow(follower, followee))
             .await
     }
 
-    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<(), StoreError> {
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<bool, StoreError> {
         let primary = self.primary();
         let write = async move { primary.unfollow(follower, followee).await };
         self.write(write, move |_| Mark::of_follow(follower, followee))

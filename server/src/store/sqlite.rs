@@ -129,7 +129,7 @@ impl Store for SqliteStore {
         follower: UserId,
         followee: UserId,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         if follower == followee {
             return Err(super::follows_themselves());
         }
@@ -138,7 +138,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<(), StoreError> {
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<bool, StoreError> {
         self.writer
             .write(move |connection| writes::unfollow(connection, follower, followee))
             .await

@@ -209,12 +209,12 @@ impl Store for Watched {
         follower: UserId,
         followee: UserId,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.log(move |replica| async move { replica.follow(follower, followee, at).await })?;
         self.inner.follow(follower, followee, at).await
     }
 
-    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<(), StoreError> {
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<bool, StoreError> {
         self.log(move |replica| async move { replica.unfollow(follower, followee).await })?;
         self.inner.unfollow(follower, followee).await
     }

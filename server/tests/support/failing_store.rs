@@ -125,12 +125,12 @@ impl Store for FailingStore {
         follower: UserId,
         followee: UserId,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.write()?;
         self.inner.follow(follower, followee, at).await
     }
 
-    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<(), StoreError> {
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<bool, StoreError> {
         self.write()?;
         self.inner.unfollow(follower, followee).await
     }

@@ -23,6 +23,25 @@ pub(super) enum Change {
     PostOf(UserId),
     /// This user follows others than before.
     FollowedBy(UserId),
+    /// The first user follows the second.
+    Followed(UserId, UserId),
+    /// The first user follows the second no longer.
+    Unfollowed(UserId, UserId),
+}
+
+impl Change {
+    /// Whether what became of a feed can't be told from the change.
+    fn is_vague(&self) -> bool {
+        matches!(self, Self::PostOf(_) | Self::FollowedBy(_))
+    }
+
+    /// Whether it is of those whom a user follows.
+    fn is_of_follower(&self, user: UserId) -> bool {
+        let (Self::FollowedBy(by) | Self::Followed(by, _) | Self::Unfollowed(by, _)) = self else {
+            return false;
+        };
+        *by == user
+    }
 }
 
 /// What has come to a feed.
@@ -30,8 +49,8 @@ pub(super) enum Change {
 pub(super) enum News {
     /// Nothing up to this change.
     Nothing(u64),
-    /// These posts, and nothing else up to a change of this number. Their writing began then at the earliest.
-    Posts(Vec<Arc<Shared<Post>>>, Instant, u64),
+    /// These changes in their order, and nothing else up to a change of this number.
+    Changes(Vec<Change>, u64),
     /// What only the store can tell.
     Unknown,
 }
@@ -58,7 +77,7 @@ impl Changes {
     /// then that is what is remembered.
     pub(super) fn add_created(&self, post: &Arc<Shared<Post>>, began: Instant, since: u64) {
         let mut last = self.last();
-        let change = if self.changed_since(&last, post.author, since) {
+        let change = if self.post_changed(&last, post.author, since) {
             Change::PostOf(post.author)
         } else {
             Change::Created(Arc::clone(post), began)
@@ -66,9 +85,22 @@ impl Changes {
         self.push(&mut last, change);
     }
 
+    /// Adds that a user follows another, or no longer, which began to be written after change `since`. Where
+    /// something else was written of whom they follow meanwhile, nobody knows which was last.
+    pub(super) fn add_follow(&self, follower: UserId, followee: UserId, now: bool, since: u64) {
+        let mut last = self.last();
+        let meanwhile = self.any(&last, since, |change| change.is_of_follower(follower));
+        let change = match (meanwhile, now) {
+            (true, _) => Change::FollowedBy(follower),
+            (false, true) => Change::Followed(follower, followee),
+            (false, false) => Change::Unfollowed(follower, followee),
+        };
+        self.push(&mut last, change);
+    }
+
     /// Whether a post of this user may have gone or become another after change `since`.
     pub(super) fn post_changed_since(&self, author: UserId, since: u64) -> bool {
-        self.newest() != since && self.changed_since(&self.last(), author, since)
+        self.newest() != since && self.post_changed(&self.last(), author, since)
     }
 
     /// What has come after number `since` to a feed of what `concerns` it.
@@ -81,27 +113,27 @@ impl Changes {
         let Some(known) = Self::place(&last, newest, since) else {
             return News::Unknown;
         };
-        let mut posts = Vec::new();
-        let mut earliest: Option<Instant> = None;
+        let mut changes = Vec::new();
         for change in last.range(known..).filter(|change| concerns(change)) {
-            let Change::Created(post, began) = change else {
+            if change.is_vague() {
                 return News::Unknown;
-            };
-            posts.push(Arc::clone(post));
-            earliest = Some(earliest.map_or(*began, |earliest| earliest.min(*began)));
+            }
+            changes.push(change.clone());
         }
-        match earliest {
-            Some(earliest) => News::Posts(posts, earliest, newest),
-            None => News::Nothing(newest),
+        if changes.is_empty() {
+            return News::Nothing(newest);
         }
+        News::Changes(changes, newest)
     }
 
-    fn changed_since(&self, last: &VecDeque<Change>, author: UserId, since: u64) -> bool {
-        let Some(known) = Self::place(last, self.newest(), since) else {
-            return true;
-        };
-        let mut new = last.range(known..);
-        new.any(|change| matches!(change, Change::PostOf(by) if *by == author))
+    fn post_changed(&self, last: &VecDeque<Change>, author: UserId, since: u64) -> bool {
+        let of_author = |change: &Change| matches!(change, Change::PostOf(by) if *by == author);
+        self.any(last, since, of_author)
+    }
+
+    /// Whether any of the changes after number `since` is so; true where they are not remembered.
+    fn any(&self, last: &VecDeque<Change>, since: u64, so: impl Fn(&Change) -> bool) -> bool {
+        Self::place(last, self.newest(), since).is_none_or(|known| last.range(known..).any(so))
     }
 
     /// Where the changes after number `since` begin, unless they are forgotten.
@@ -139,7 +171,7 @@ mod tests {
         move |change| match change {
             Change::Created(post, _) => post.author == UserId(user),
             Change::PostOf(author) => *author == UserId(user),
-            Change::FollowedBy(_) => false,
+            _ => false,
         }
     }
 
@@ -165,8 +197,12 @@ mod tests {
 
     fn posts(news: News) -> Option<(Vec<i64>, u64)> {
         match news {
-            News::Posts(posts, _, newest) => {
-                Some((posts.iter().map(|post| post.id.0).collect(), newest))
+            News::Changes(changes, newest) => {
+                let posts = changes.iter().map(|change| match change {
+                    Change::Created(post, _) => post.id.0,
+                    other => panic!("{other:?}"),
+                });
+                Some((posts.collect(), newest))
             }
             _ => None,
         }
@@ -210,6 +246,28 @@ mod tests {
         assert!(matches!(changes.news(1, by(1)), News::Unknown));
         changes.add_created(&post(2, 1), Instant::now(), 2);
         assert_eq!(posts(changes.news(2, by(1))), Some((vec![2], 3)));
+    }
+
+    #[test]
+    fn of_two_that_were_written_at_once_nobody_knows_which_was_last() {
+        let changes = Changes::default();
+        let [one, two, other] = [1, 2, 3].map(UserId);
+        let of_one = |since| changes.news(since, |change| change.is_of_follower(one));
+        changes.add_follow(one, two, true, 0);
+        changes.add_follow(other, two, true, 0);
+        changes.add_follow(one, two, false, 1);
+        let News::Changes(known, 3) = of_one(0) else {
+            panic!("{:?}", of_one(0));
+        };
+        assert!(matches!(
+            known[..],
+            [Change::Followed(..), Change::Unfollowed(..)]
+        ));
+        // It began before the last was known.
+        changes.add_follow(one, two, true, 2);
+        assert!(matches!(of_one(3), News::Unknown));
+        changes.add_follow(one, two, true, 4);
+        assert!(matches!(of_one(4), News::Changes(..)));
     }
 
     #[test]

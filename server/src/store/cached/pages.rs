@@ -1,12 +1,12 @@
 //! The first page of a list of posts, and what has come to it since it was read.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::CachedStore;
 use super::changes::{Change, News};
 use super::entry::{Entry, Value};
 use super::key::{Key, PAGES};
+use super::{CachedStore, FOLLOWEES_MAX};
 use crate::model::{Page, UserId};
 use crate::store::{PostList, Shared, StoreError};
 
@@ -39,8 +39,8 @@ impl CachedStore {
         Some(Ok(Shared::new(posts.newest(limit as usize))))
     }
 
-    /// Reads a feed, adds to it the posts that this process has written since, and reads it again where
-    /// something else has changed in it.
+    /// Reads a feed and puts into it what this process has written since; reads it again where that can't be
+    /// told.
     async fn read_feed(&self, user: UserId, limit: u32) -> Result<Value, StoreError> {
         let core = &self.core;
         let key = Key::Feed(user, limit);
@@ -48,7 +48,7 @@ impl CachedStore {
         // The second time it is seldom one from before this read began.
         for _ in 0..4 {
             let entry = self.read(key).await?;
-            let Value::Feed(posts, of) = &entry.value else {
+            let Value::Feed(_, of) = &entry.value else {
                 return Ok(entry.value.clone());
             };
             let checked = entry.checked.load(Ordering::Relaxed);
@@ -61,7 +61,9 @@ impl CachedStore {
                     .is_none_or(|of| of.binary_search(author).is_ok())
             };
             let concerns = |change: &Change| match change {
-                Change::FollowedBy(follower) => *follower == user,
+                Change::FollowedBy(by) | Change::Followed(by, _) | Change::Unfollowed(by, _) => {
+                    *by == user
+                }
                 Change::PostOf(author) => may_be_of(author),
                 Change::Created(post, _) => may_be_of(&post.author),
             };
@@ -70,23 +72,78 @@ impl CachedStore {
                     entry.checked.fetch_max(newest, Ordering::Relaxed);
                     return Ok(entry.value.clone());
                 }
-                // Of a feed whose authors are not known, nobody knows whether it has them.
-                News::Posts(new, began, newest) if of.is_some() => {
-                    let posts = posts.with(&new, limit as usize);
-                    let value = Value::Feed(Shared::new(posts), of.clone());
-                    let amended = Entry {
-                        value: value.clone(),
-                        // What another process did to these posts meanwhile is shown for as long as may be,
-                        // no longer.
-                        begun: entry.begun.min(began),
-                        checked: newest.into(),
-                    };
-                    core.front.replace(&key, &entry, Arc::new(amended));
-                    return Ok(value);
+                News::Changes(changes, newest) => {
+                    if let Some(feed) = self.with(&entry, &changes, limit).await? {
+                        let amended = Arc::new(Entry {
+                            checked: newest.into(),
+                            ..feed
+                        });
+                        core.front.replace(&key, &entry, Arc::clone(&amended));
+                        return Ok(amended.value.clone());
+                    }
                 }
-                News::Posts(..) | News::Unknown => core.front.forget_entry(&key, &entry),
+                News::Unknown => {}
             }
+            core.front.forget_entry(&key, &entry);
         }
         Ok(core.entry(key).await?.value)
+    }
+
+    /// A feed with what has changed in it since, where that can be told.
+    async fn with(
+        &self,
+        feed: &Entry,
+        changes: &[Change],
+        limit: u32,
+    ) -> Result<Option<Entry>, StoreError> {
+        let max = limit as usize;
+        let Value::Feed(posts, Some(of)) = &feed.value else {
+            return Ok(None);
+        };
+        // What another process did to what is added is shown for as long as may be, no longer.
+        let mut begun = feed.begun;
+        let (mut posts, mut of) = (PostList::clone(posts), of.to_vec());
+        for change in changes {
+            match change {
+                Change::Created(post, began) => {
+                    posts = posts.with(std::slice::from_ref(post), max);
+                    begun = begun.min(*began);
+                }
+                Change::Followed(_, followee) => {
+                    let Err(place) = of.binary_search(followee) else {
+                        continue;
+                    };
+                    // Of what they have written, the newest are all that a feed so long may show.
+                    let page = self.read(Key::Posts(*followee, limit)).await?;
+                    let Value::Posts(theirs) = &page.value else {
+                        return Ok(None);
+                    };
+                    posts = posts.with(theirs, max);
+                    begun = begun.min(page.begun);
+                    of.insert(place, *followee);
+                    if of.len() >= FOLLOWEES_MAX as usize {
+                        return Ok(None);
+                    }
+                }
+                Change::Unfollowed(_, followee) => {
+                    let Ok(place) = of.binary_search(followee) else {
+                        continue;
+                    };
+                    of.remove(place);
+                    let others = posts.without(*followee);
+                    // What comes in their place is not known, unless there is nothing.
+                    if others.len() < posts.len() && posts.len() >= max {
+                        return Ok(None);
+                    }
+                    posts = others;
+                }
+                Change::PostOf(_) | Change::FollowedBy(_) => return Ok(None),
+            }
+        }
+        Ok(Some(Entry {
+            value: Value::Feed(Shared::new(posts), Some(of.into())),
+            begun,
+            checked: AtomicU64::new(0),
+        }))
     }
 }

@@ -140,18 +140,47 @@ pub(super) async fn post_changed(core: &Core, author: UserId, id: PostId) {
     core.forget(&[Key::Post(id), short, long]).await;
 }
 
-/// What was so when a post began to be written.
-struct Before {
+/// What was so when something began to be written.
+struct Before<const N: usize> {
     began: Instant,
     /// The newest change.
     change: u64,
-    /// Which count of the author's posts was known here.
-    counted: Option<Instant>,
+    /// The users of whom it counts something, and the load that what was known of them here came from.
+    counted: [(UserId, Option<Instant>); N],
+}
+
+impl<const N: usize> Before<N> {
+    fn now(core: &Core, counted: [UserId; N]) -> Self {
+        Self {
+            began: Instant::now(),
+            change: core.changes.newest(),
+            counted: counted.map(|user| (user, core.front.begun(&Key::User(user)))),
+        }
+    }
+}
+
+/// Counts something of a user, after the shared cache has forgotten them: in what this process knows, where
+/// it has known it since before the writing began. What was read since may be with it or without.
+fn count(core: &Core, counted: (UserId, Option<Instant>), count: impl FnOnce(&mut User)) {
+    let (user, known) = counted;
+    core.front
+        .amend(&Key::User(user), |entry| match &entry.value {
+            Value::User(user) if known == Some(entry.begun) => {
+                let mut user = User::clone(user);
+                count(&mut user);
+                Some(Entry {
+                    value: Value::User(Shared::new(user)),
+                    begun: entry.begun,
+                    checked: AtomicU64::new(0),
+                })
+            }
+            _ => None,
+        });
 }
 
 /// A post came: the process adds it to what it knows, since it knows all that there is to add. Others have
 /// to read anew.
-async fn post_created(core: &Core, post: &Arc<Shared<Post>>, before: &Before) {
+async fn post_created(core: &Core, post: &Arc<Shared<Post>>, before: &Before<1>) {
     let (author, since) = (post.author, before.change);
     let user = Key::User(author);
     let pages = Key::pages_of(author);
@@ -177,18 +206,7 @@ async fn post_created(core: &Core, post: &Arc<Shared<Post>>, before: &Before) {
             _ => None,
         });
     }
-    core.front.amend(&user, |entry| match &entry.value {
-        // A count that was read since the writing began may be with this post or without.
-        Value::User(user) if before.counted == Some(entry.begun) => Some(Entry {
-            value: Value::User(Shared::new(User {
-                posts: user.posts + 1,
-                ..User::clone(user)
-            })),
-            begun: entry.begun,
-            checked: AtomicU64::new(0),
-        }),
-        _ => None,
-    });
+    count(core, before.counted[0], |user| user.posts += 1);
     core.changes.add_created(post, before.began, since);
 }
 
@@ -246,11 +264,7 @@ pub(super) async fn create_post(at: &Arc<Core>, new: NewPost) -> Written<Post> {
     let core = Arc::clone(at);
     let write = async move {
         let author = new.author;
-        let before = Before {
-            began: Instant::now(),
-            change: core.changes.newest(),
-            counted: core.front.begun(&Key::User(author)),
-        };
+        let before = Before::now(&core, [author]);
         let written = core.store.create_post(new).await;
         if let Ok(post) = &written {
             let post = Shared::new(post.clone());
@@ -355,18 +369,41 @@ pub(super) async fn follow(
     follower: UserId,
     followee: UserId,
     since: Option<Timestamp>,
-) -> Written<()> {
+) -> Written<bool> {
     let core = Arc::clone(at);
     let write = async move {
+        let before = Before::now(&core, [follower, followee]);
         let written = match since {
             Some(since) => core.store.follow(follower, followee, since).await,
             None => core.store.unfollow(follower, followee).await,
         };
-        if may_have_changed(&written) {
-            let users = [follower, followee].map(Key::User);
-            core.forget(&[users[0], users[1], Key::Followees(follower)])
-                .await;
-            core.changes.add(Change::FollowedBy(follower));
+        let users = [follower, followee].map(Key::User);
+        let keys = [users[0], users[1], Key::Followees(follower)];
+        match written {
+            Ok(changed) => {
+                core.forget_shared(&keys.map(|key| key.shared(&core.options.namespace)))
+                    .await;
+                if changed {
+                    let now = |count: &mut u64| {
+                        *count = match since {
+                            Some(_) => *count + 1,
+                            None => count.saturating_sub(1),
+                        };
+                    };
+                    count(&core, before.counted[0], |user| now(&mut user.following));
+                    count(&core, before.counted[1], |user| now(&mut user.followers));
+                } else {
+                    // Somebody else has written the same, of which this process knows nothing.
+                    users.iter().for_each(|user| core.front.forget(user));
+                }
+                core.changes
+                    .add_follow(follower, followee, since.is_some(), before.change);
+            }
+            Err(_) if may_have_changed(&written) => {
+                core.changes.add(Change::FollowedBy(follower));
+                core.forget(&keys).await;
+            }
+            Err(_) => {}
         }
         written
     };

@@ -66,6 +66,9 @@ pub(super) fn options(url: &str) -> Result<Opts, StoreError> {
         .prefer_socket(false)
         .tcp_keepalive(Some(KEEPALIVE))
         .setup(vec![
+            // Each statement sees what is committed by then: no query here relies on two statements seeing
+            // the same, and locks that cover gaps would only make writers wait.
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
              SESSION innodb_lock_wait_timeout = 10"
                 .to_owned(),

@@ -133,7 +133,7 @@ pub(super) async fn follow(
     follower: UserId,
     followee: UserId,
     at: Timestamp,
-) -> Attempt<()> {
+) -> Attempt<bool> {
     let found: Vec<(i64,)> = tx.exec(LOCK_USERS, (follower.0, followee.0)).await?;
     if found.len() < 2 {
         return Err(Failure::Store(StoreError::NotFound));
@@ -146,23 +146,25 @@ pub(super) async fn follow(
         .await
         .map_err(Failure::from);
     if inserted.as_ref().is_err_and(Failure::is_taken) {
-        return Ok(());
+        return Ok(false);
     }
     inserted?;
-    count_follow(tx, follower, followee, 1).await
+    count_follow(tx, follower, followee, 1).await?;
+    Ok(true)
 }
 
 pub(super) async fn unfollow(
     tx: &mut Transaction<'_>,
     follower: UserId,
     followee: UserId,
-) -> Attempt<()> {
+) -> Attempt<bool> {
     let _: Vec<(i64,)> = tx.exec(LOCK_USERS, (follower.0, followee.0)).await?;
     tx.exec_drop(UNFOLLOW, (follower.0, followee.0)).await?;
     if tx.affected_rows() == 0 {
-        return Ok(());
+        return Ok(false);
     }
-    count_follow(tx, follower, followee, -1).await
+    count_follow(tx, follower, followee, -1).await?;
+    Ok(true)
 }
 
 pub(super) async fn put_photo(

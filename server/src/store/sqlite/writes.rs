@@ -129,7 +129,7 @@ pub(super) fn follow(
     follower: UserId,
     followee: UserId,
     at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     // A reference to nobody fails whatever the conflict clause says.
     let inserted = execute(
         connection,
@@ -137,16 +137,18 @@ pub(super) fn follow(
          ON CONFLICT DO NOTHING",
         (follower.0, followee.0, at.0),
     )?;
-    count_follow(connection, follower, followee, inserted as i64)
+    count_follow(connection, follower, followee, inserted as i64)?;
+    Ok(inserted > 0)
 }
 
 pub(super) fn unfollow(
     connection: &Connection,
     follower: UserId,
     followee: UserId,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let deleted = execute(connection, UNFOLLOW, (follower.0, followee.0))?;
-    count_follow(connection, follower, followee, -(deleted as i64))
+    count_follow(connection, follower, followee, -(deleted as i64))?;
+    Ok(deleted > 0)
 }
 
 pub(super) fn put_photo(

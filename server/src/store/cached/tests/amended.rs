@@ -41,6 +41,69 @@ async fn a_post_that_came_is_shown_without_asking_the_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_followed_is_shown_without_asking_the_store() {
+    let scene = Scene::new().await;
+    let process = scene.process(lasting());
+    let reader = process.create_user(new_user("reader")).await.unwrap().id;
+    let other = process.create_user(new_user("other")).await.unwrap().id;
+    for round in 0..12 {
+        let author = [scene.author, other][round % 2];
+        let post = new_post(author, &format!("round {round}"));
+        process.create_post(post).await.unwrap();
+    }
+    process.follow(reader, other, NOW).await.unwrap();
+    shown(&*process, reader, other).await;
+    shown(&*process, other, scene.author).await;
+    let (before, page) = (scene.store.reads(), Page::new(None, 20));
+    for _ in 0..3 {
+        assert_eq!(process.follow(reader, scene.author, NOW).await, Ok(true));
+        assert_eq!(process.feed(reader, page).await.unwrap().len(), 13);
+        assert_eq!(process.user(scene.author).await.unwrap().followers, 1);
+        // The feed is not full: it has all that there is.
+        assert_eq!(process.unfollow(reader, scene.author).await, Ok(true));
+        assert_eq!(process.feed(reader, page).await.unwrap().len(), 6);
+        assert_eq!(process.user(scene.author).await.unwrap().followers, 0);
+    }
+    // The reader was not known before the first of them.
+    assert_eq!(process.user(reader).await.unwrap().following, 1);
+    assert_eq!(scene.store.reads(), before + 1);
+    // Nobody knows what comes in place of what goes from a feed that is full.
+    let page = Page::new(None, 10);
+    process.follow(reader, scene.author, NOW).await.unwrap();
+    assert_eq!(process.feed(reader, page).await.unwrap().len(), 10);
+    process.unfollow(reader, scene.author).await.unwrap();
+    let stored = scene.store.feed(reader, page).await.unwrap();
+    assert_eq!(process.feed(reader, page).await.unwrap(), stored);
+    assert_eq!(stored.len(), 6);
+}
+
+/// That somebody follows already, this process may not know: another has written it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_has_written_already_is_known_once_it_is_written_again() {
+    let scene = Scene::new().await;
+    let (one, two) = (scene.process(lasting()), scene.process(lasting()));
+    let reader = one.create_user(new_user("reader")).await.unwrap().id;
+    for process in [&one, &two] {
+        shown(&**process, reader, scene.author).await;
+        process.user(reader).await.unwrap();
+    }
+    for (now, count) in [(true, 1), (false, 0)] {
+        for (process, changed) in [(&one, true), (&two, false)] {
+            let written = match now {
+                true => process.follow(reader, scene.author, NOW).await,
+                false => process.unfollow(reader, scene.author).await,
+            };
+            assert_eq!(written, Ok(changed));
+            let feed = process.feed(reader, Page::new(None, 10)).await.unwrap();
+            assert_eq!(feed.len() as u64, count);
+            assert_eq!(process.user(reader).await.unwrap().following, count);
+            let author = process.user(scene.author).await.unwrap();
+            assert_eq!(author.followers, count);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_post_that_came_is_read_anew() {
     let scene = Scene::new().await;
     let process = scene.process(lasting());

@@ -13,6 +13,8 @@ use crate::store::CacheOptions;
 pub struct Config {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// A socket in the file system to listen on too, in the clear: for whoever is on the same machine.
+    pub listen_unix: Option<PathBuf>,
     /// The certificate to speak TLS with on `listen`; plain HTTP where there is none.
     pub tls: Option<TlsFiles>,
     /// Where to listen for plain HTTP whose every request is sent on to `listen`, over TLS.
@@ -66,6 +68,7 @@ impl Config {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {
             listen: free,
+            listen_unix: None,
             tls: None,
             redirect_listen: None,
             admin: Some(free),
@@ -95,6 +98,7 @@ impl fmt::Debug for Config {
         }
         f.debug_struct("Config")
             .field("listen", &self.listen)
+            .field("listen_unix", &self.listen_unix)
             .field("tls", &self.tls)
             .field("redirect_listen", &self.redirect_listen)
             .field("admin", &self.admin)

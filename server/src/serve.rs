@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::store::{CacheOptions, CachedStore, SplitOptions, SplitStore, Store, S
 use crate::telemetry::{self, Requests};
 use crate::{data_set, markdown, password};
 
+mod door;
 mod edge;
 mod head_timer;
 mod listener;
@@ -26,6 +28,7 @@ mod redirect;
 #[cfg(feature = "tls")]
 mod tls;
 
+use door::SocketFile;
 pub use edge::EdgeError;
 use edge::{Edge, Plain, Tls};
 use listener::Listener;
@@ -47,7 +50,8 @@ pub struct Server {
     stop: watch::Sender<bool>,
     stop_admin: watch::Sender<bool>,
     main: JoinHandle<()>,
-    redirect: Option<JoinHandle<()>>,
+    /// What else lets requests in.
+    beside: Vec<JoinHandle<()>>,
     admin: Option<JoinHandle<()>>,
     store: Arc<dyn Store>,
 }
@@ -61,6 +65,14 @@ pub enum ServeError {
     Listen {
         /// The address.
         address: SocketAddr,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// A socket in the file system could not be listened on.
+    #[error("could not listen on the socket {path}: {source}", path = .path.display())]
+    ListenUnix {
+        /// The socket.
+        path: PathBuf,
         /// What went wrong.
         source: io::Error,
     },
@@ -136,6 +148,7 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     }
     // Bound first: that a port is taken is best known before a data set has been loaded.
     let listener = bind(config.listen)?;
+    let socket = config.listen_unix.as_ref().map(bind_unix).transpose()?;
     let redirect_listener = config.redirect_listen.map(bind).transpose()?;
     let admin_listener = config.admin.map(bind).transpose()?;
     let files = crate::files::resolve(&config.files_url)?;
@@ -161,12 +174,13 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     let (stop_admin, admin_stopped) = watch::channel(false);
 
     let address = address_of(&listener, config.listen)?;
-    let mut redirect = None;
+    let mut beside = Vec::new();
     let mut redirect_address = None;
     if let (Some(listener), Some(listen)) = (redirect_listener, config.redirect_listen) {
         redirect_address = Some(address_of(&listener, listen)?);
         let router = redirect::router(address.port());
-        redirect = Some(run(&config, listener, Plain, router, None, stopped.clone()));
+        let edge = Plain::default();
+        beside.push(run(&config, listener, edge, router, None, stopped.clone()));
     }
     let mut admin = None;
     let mut admin_address = None;
@@ -174,11 +188,31 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
         telemetry::prime_profiler();
         admin_address = Some(address_of(&listener, listen)?);
         let router = telemetry::admin::router(requests.clone(), store.clone());
-        admin = Some(run(&config, listener, Plain, router, None, admin_stopped));
+        let edge = Plain::default();
+        admin = Some(run(&config, listener, edge, router, None, admin_stopped));
     }
     let (router, requests) = (api::router(app), Some(requests));
+    if let Some(socket) = socket {
+        let (router, requests) = (router.clone(), requests.clone());
+        let edge = Plain::default();
+        beside.push(run(
+            &config,
+            socket,
+            edge,
+            router,
+            requests,
+            stopped.clone(),
+        ));
+    }
     let main = match tls {
-        None => run(&config, listener, Plain, router, requests, stopped),
+        None => run(
+            &config,
+            listener,
+            Plain::default(),
+            router,
+            requests,
+            stopped,
+        ),
         Some(tls) => run(&config, listener, tls, router, requests, stopped),
     };
     Ok(Server {
@@ -188,7 +222,7 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
         stop,
         stop_admin,
         main,
-        redirect,
+        beside,
         admin,
         store,
     })
@@ -197,7 +231,7 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
 /// Serves the connections of a listener, in a task of its own.
 fn run<E: Edge>(
     config: &Config,
-    listener: TcpListener,
+    listener: E::Door,
     edge: E,
     router: Router,
     requests: Option<Arc<Requests>>,
@@ -242,9 +276,9 @@ impl Server {
                 .await
                 .map_err(|error| ServeError::Ended(error.to_string())),
         };
-        if let Some(redirect) = &mut self.redirect {
-            // It was told to stop together with the first.
-            let _ = redirect.await;
+        for one in &mut self.beside {
+            // They were told to stop together with the first.
+            let _ = one.await;
         }
         self.stop_admin.send_replace(true);
         if let Some(admin) = &mut self.admin {
@@ -270,6 +304,13 @@ fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
         socket.listen(BACKLOG)
     };
     listen().map_err(|source| ServeError::Listen { address, source })
+}
+
+fn bind_unix(path: &PathBuf) -> Result<SocketFile, ServeError> {
+    SocketFile::bind(path).map_err(|source| ServeError::ListenUnix {
+        path: path.clone(),
+        source,
+    })
 }
 
 /// Allows as many open files as the system lets this process have.

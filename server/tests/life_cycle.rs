@@ -10,7 +10,7 @@ use support::failing_store::{FailingStore, Faults};
 use support::{problem, service, service_with};
 use tenfold_server::{Config, ServeError, start};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 #[tokio::test]
 async fn what_is_in_flight_is_finished() {
@@ -40,6 +40,35 @@ async fn what_is_in_flight_is_finished() {
     );
     assert_eq!(idle.read(&mut [0; 8]).await.unwrap(), 0);
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_socket_in_the_file_system_is_served_and_counted_and_goes_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.sock");
+    let store = Arc::new(FailingStore::default());
+    let mut service = service_with(store, |config| {
+        config.listen_unix = Some(path.clone());
+    })
+    .await;
+    let arrived = service.metric("http_server_requests_total").await;
+    let mut stream = UnixStream::connect(&path).await.unwrap();
+    let request = b"GET /healthz HTTP/1.1\r\nhost: app\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let now = service.metric("http_server_requests_total").await;
+    assert!((now - arrived - 1.0).abs() < 0.5, "{arrived} {now}");
+    // Whoever else wants to listen there is told.
+    let mut config = Config::new("memory:", format!("file:{}", folder.path().display()));
+    config.listen_unix = Some(path.clone());
+    let error = start(config).await.unwrap_err();
+    assert!(matches!(error, ServeError::ListenUnix { .. }), "{error}");
+    assert!(error.to_string().contains("app.sock"), "{error}");
+    service.stop();
+    service.stopped().await;
+    assert!(!path.exists());
 }
 
 #[tokio::test]

@@ -301,6 +301,10 @@ pub(crate) struct ServeArguments {
         requires = "tls_cert"
     )]
     pub(crate) tls_key: Option<PathBuf>,
+    /// A socket in the file system to listen on too, in the clear: for a balancer, or a generator, on the same
+    /// machine
+    #[arg(long, value_name = "PATH", env = "TENFOLD_LISTEN_UNIX")]
+    pub(crate) listen_unix: Option<PathBuf>,
     /// Where to listen for plain HTTP, whose requests are sent on to TLS
     #[arg(
         long,

@@ -2,11 +2,15 @@
 //! whether TLS was compiled in.
 
 use std::io;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 
 use axum::response::Response;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+#[cfg(not(feature = "tls"))]
+use tokio::net::{TcpListener, TcpStream};
+
+use super::door::Door;
 
 #[cfg(feature = "tls")]
 pub(super) use super::tls::Tls;
@@ -14,6 +18,8 @@ pub(super) use super::tls::Tls;
 /// What makes of an accepted connection one that carries HTTP. Each connection is served by code that
 /// is made for its edge, so that plain HTTP pays nothing for the existence of TLS.
 pub(super) trait Edge: Clone + Send + Sync + 'static {
+    /// Where its connections are accepted.
+    type Door: Door;
     /// What HTTP is spoken over.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
     /// The right to open one connection.
@@ -26,7 +32,7 @@ pub(super) trait Edge: Clone + Send + Sync + 'static {
     fn open(
         &self,
         ticket: Self::Ticket,
-        stream: TcpStream,
+        stream: <Self::Door as Door>::Stream,
     ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
     /// Adds what an answer over this edge says beside its own.
@@ -34,16 +40,29 @@ pub(super) trait Edge: Clone + Send + Sync + 'static {
 }
 
 /// No TLS.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Plain;
+#[derive(Debug)]
+pub(super) struct Plain<D>(PhantomData<fn() -> D>);
 
-impl Edge for Plain {
-    type Stream = TcpStream;
+impl<D> Default for Plain<D> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<D> Clone for Plain<D> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<D: Door> Edge for Plain<D> {
+    type Door = D;
+    type Stream = D::Stream;
     type Ticket = ();
 
     async fn admit(&self) {}
 
-    async fn open(&self, (): (), stream: TcpStream) -> io::Result<TcpStream> {
+    async fn open(&self, (): (), stream: D::Stream) -> io::Result<D::Stream> {
         Ok(stream)
     }
 
@@ -91,6 +110,7 @@ impl Tls {
 
 #[cfg(not(feature = "tls"))]
 impl Edge for Tls {
+    type Door = TcpListener;
     type Stream = TcpStream;
     type Ticket = ();
 

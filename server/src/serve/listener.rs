@@ -13,10 +13,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower_service::Service;
 
+use super::door::Door;
 use super::edge::Edge;
 use super::head_timer::HeadTimer;
 use crate::telemetry::Requests;
@@ -26,8 +26,8 @@ use crate::telemetry::Requests;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// A listener with what answers its requests.
-pub(super) struct Listener<E> {
-    pub(super) listener: TcpListener,
+pub(super) struct Listener<E: Edge> {
+    pub(super) listener: E::Door,
     pub(super) edge: E,
     pub(super) router: Router,
     /// Where its requests are counted.
@@ -56,8 +56,6 @@ impl<E: Edge> Listener<E> {
                     continue;
                 }
             };
-            // Without Nagle's delay; where that fails the connection is gone already.
-            let _ = stream.set_nodelay(true);
             let (router, requests) = (self.router.clone(), self.requests.clone());
             let service =
                 service_fn(move |request| answer::<E>(router.clone(), requests.clone(), request));
@@ -92,10 +90,9 @@ impl<E: Edge> Listener<E> {
     }
 
     /// Accepts a connection once it may be opened.
-    async fn accept(&self) -> (E::Ticket, std::io::Result<TcpStream>) {
+    async fn accept(&self) -> (E::Ticket, std::io::Result<<E::Door as Door>::Stream>) {
         let ticket = self.edge.admit().await;
-        let accepted = self.listener.accept().await;
-        (ticket, accepted.map(|(stream, _)| stream))
+        (ticket, self.listener.accept().await)
     }
 }
 

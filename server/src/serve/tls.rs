@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::response::Response;
 use http::HeaderValue;
 use http::header::STRICT_TRANSPORT_SECURITY;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -77,6 +77,7 @@ impl Tls {
 }
 
 impl Edge for Tls {
+    type Door = TcpListener;
     type Stream = TlsStream<TcpStream>;
     /// None only where the semaphore was closed, which nobody does.
     type Ticket = Option<OwnedSemaphorePermit>;
@@ -141,10 +142,8 @@ fn pem_reason(error: &pem::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{CertifiedKey, generate_simple_self_signed};
-    use tokio::net::TcpListener;
-
     use super::*;
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
 
     #[tokio::test]
     async fn handshakes_beyond_the_bound_wait() {

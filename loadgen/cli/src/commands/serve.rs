@@ -71,6 +71,7 @@ fn config(arguments: &ServeArguments) -> anyhow::Result<Config> {
             key: key.clone(),
         });
     }
+    config.listen_unix.clone_from(&arguments.listen_unix);
     config.redirect_listen = arguments.redirect_listen;
     config.admin = Some(arguments.admin);
     // An object store is there for static content too.
@@ -92,6 +93,9 @@ fn announce(arguments: &ServeArguments, server: &Server) -> anyhow::Result<()> {
     let (address, admin) = (server.address, server.admin_address);
     let scheme = arguments.tls_cert.as_ref().map_or("http", |_| "https");
     print::note(&format!("serving on {scheme}://{address}"));
+    if let Some(path) = &arguments.listen_unix {
+        print::note(&format!("serving on unix:{}", path.display()));
+    }
     if let Some(redirect) = server.redirect_address {
         print::note(&format!("redirecting from http://{redirect}"));
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,7 +148,7 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     }
     // Bound first: that a port is taken is best known before a data set has been loaded.
     let listener = bind(config.listen)?;
-    let socket = config.listen_unix.as_ref().map(bind_unix).transpose()?;
+    let socket = config.listen_unix.as_deref().map(bind_unix).transpose()?;
     let redirect_listener = config.redirect_listen.map(bind).transpose()?;
     let admin_listener = config.admin.map(bind).transpose()?;
     let files = crate::files::resolve(&config.files_url)?;
@@ -306,9 +306,9 @@ fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     listen().map_err(|source| ServeError::Listen { address, source })
 }
 
-fn bind_unix(path: &PathBuf) -> Result<SocketFile, ServeError> {
+fn bind_unix(path: &Path) -> Result<SocketFile, ServeError> {
     SocketFile::bind(path).map_err(|source| ServeError::ListenUnix {
-        path: path.clone(),
+        path: path.to_path_buf(),
         source,
     })
 }

@@ -16,7 +16,7 @@ pub(crate) fn exposition(requests: &Requests, behind: &dyn Store) -> String {
     text.metric(
         "http_server_requests_total",
         "counter",
-        "Requests whose head was read by the main listener, each once, on arrival.",
+        "Requests whose head was read by the main listener or the socket beside it, each once, on arrival.",
         requests.arrived(),
     );
     text.metric(

@@ -69,7 +69,10 @@ pub enum ServeError {
         source: io::Error,
     },
     /// A socket in the file system could not be listened on.
-    #[error("could not listen on the socket {path}: {source}", path = .path.display())]
+    #[error(
+        "could not listen on the socket {path}: {source}; choose another path or stop who listens there",
+        path = .path.display()
+    )]
     ListenUnix {
         /// The socket.
         path: PathBuf,
@@ -148,7 +151,10 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     }
     // Bound first: that a port is taken is best known before a data set has been loaded.
     let listener = bind(config.listen)?;
-    let socket = config.listen_unix.as_deref().map(bind_unix).transpose()?;
+    let socket = match config.listen_unix.as_deref() {
+        Some(path) => Some(bind_unix(path).await?),
+        None => None,
+    };
     let redirect_listener = config.redirect_listen.map(bind).transpose()?;
     let admin_listener = config.admin.map(bind).transpose()?;
     let files = crate::files::resolve(&config.files_url)?;
@@ -306,11 +312,13 @@ fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     listen().map_err(|source| ServeError::Listen { address, source })
 }
 
-fn bind_unix(path: &Path) -> Result<SocketFile, ServeError> {
-    SocketFile::bind(path).map_err(|source| ServeError::ListenUnix {
-        path: path.to_path_buf(),
-        source,
-    })
+async fn bind_unix(path: &Path) -> Result<SocketFile, ServeError> {
+    SocketFile::bind(path)
+        .await
+        .map_err(|source| ServeError::ListenUnix {
+            path: path.to_path_buf(),
+            source,
+        })
 }
 
 /// Allows as many open files as the system lets this process have.

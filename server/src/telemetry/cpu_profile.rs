@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use pprof::{ProfilerGuard, Report};
+use pprof::{Frames, ProfilerGuard, Report};
 use prost::Message;
 use rustix::process::setpriority_process;
 
@@ -66,10 +66,18 @@ pub(crate) async fn capture(seconds: u32, hz: i32) -> Result<CpuProfile, Profile
     // takes the processor from those that answer while somebody measures them.
     let (tell, told) = tokio::sync::oneshot::channel();
     let work = move || {
-        let _ = setpriority_process(None, NICE);
-        let report = guard.report().build()?;
+        let unnamed = guard.report().build_unresolved()?;
         drop(guard);
         drop(turn);
+        let _ = setpriority_process(None, NICE);
+        let mut data = HashMap::new();
+        for (frames, count) in unnamed.data {
+            *data.entry(Frames::from(frames)).or_default() += count;
+        }
+        let report = Report {
+            data,
+            timing: unnamed.timing,
+        };
         let profile = profile(&report, began, hz);
         let samples = report
             .data

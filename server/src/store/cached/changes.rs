@@ -11,8 +11,9 @@ use crate::store::Shared;
 /// How many changes are remembered. At 400 writes/s that is 20 s; a feed that was last read before the
 /// oldest is taken to have changed.
 const REMEMBERED: usize = 8_192;
-/// Of how many of the newest changes the post is remembered that came: some 10 MB of posts of 1 KB.
-const POSTS_REMEMBERED: usize = 2_048;
+/// How much the posts may take that are remembered with the changes, with their bodies, in bytes: some two
+/// thousand posts of 1 KB.
+const POST_BYTES_REMEMBERED: usize = 16 << 20;
 
 /// Something that changes feeds.
 #[derive(Clone, Debug)]
@@ -59,7 +60,16 @@ pub(super) enum News {
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     newest: AtomicU64,
-    last: Mutex<VecDeque<Change>>,
+    log: Mutex<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    /// The last changes.
+    last: VecDeque<Change>,
+    /// The numbers of those with posts that are remembered, and what they take in bytes.
+    posts: VecDeque<(u64, usize)>,
+    post_bytes: usize,
 }
 
 impl Changes {
@@ -69,38 +79,38 @@ impl Changes {
     }
 
     pub(super) fn add(&self, change: Change) {
-        self.push(&mut self.last(), change);
+        self.push(&mut self.log(), change);
     }
 
     /// Adds that a post came, whose writing began after change `since`. Where another post of its author
     /// changed meanwhile it may have been this one, which is known to some before its author has an answer:
     /// then that is what is remembered.
     pub(super) fn add_created(&self, post: &Arc<Shared<Post>>, began: Instant, since: u64) {
-        let mut last = self.last();
-        let change = if self.post_changed(&last, post.author, since) {
+        let mut log = self.log();
+        let change = if self.post_changed(&log.last, post.author, since) {
             Change::PostOf(post.author)
         } else {
             Change::Created(Arc::clone(post), began)
         };
-        self.push(&mut last, change);
+        self.push(&mut log, change);
     }
 
     /// Adds that a user follows another, or no longer, which began to be written after change `since`. Where
     /// something else was written of whom they follow meanwhile, nobody knows which was last.
     pub(super) fn add_follow(&self, follower: UserId, followee: UserId, now: bool, since: u64) {
-        let mut last = self.last();
-        let meanwhile = self.any(&last, since, |change| change.is_of_follower(follower));
+        let mut log = self.log();
+        let meanwhile = self.any(&log.last, since, |change| change.is_of_follower(follower));
         let change = match (meanwhile, now) {
             (true, _) => Change::FollowedBy(follower),
             (false, true) => Change::Followed(follower, followee),
             (false, false) => Change::Unfollowed(follower, followee),
         };
-        self.push(&mut last, change);
+        self.push(&mut log, change);
     }
 
     /// Whether a post of this user may have gone or become another after change `since`.
     pub(super) fn post_changed_since(&self, author: UserId, since: u64) -> bool {
-        self.newest() != since && self.post_changed(&self.last(), author, since)
+        self.newest() != since && self.post_changed(&self.log().last, author, since)
     }
 
     /// What has come after number `since` to a feed of what `concerns` it.
@@ -108,9 +118,9 @@ impl Changes {
         if self.newest() == since {
             return News::Nothing(since);
         }
-        let last = self.last();
-        let newest = self.newest();
-        let Some(known) = Self::place(&last, newest, since) else {
+        let log = self.log();
+        let (last, newest) = (&log.last, self.newest());
+        let Some(known) = Self::place(last, newest, since) else {
             return News::Unknown;
         };
         let mut changes = Vec::new();
@@ -142,23 +152,37 @@ impl Changes {
         last.len().checked_sub(new)
     }
 
-    fn push(&self, last: &mut VecDeque<Change>, change: Change) {
-        if last.len() == REMEMBERED {
-            last.pop_front();
-        }
-        last.push_back(change);
-        if let Some(place) = last.len().checked_sub(POSTS_REMEMBERED + 1)
-            && let Some(old) = last.get_mut(place)
-            && let Change::Created(post, _) = old
-        {
-            *old = Change::PostOf(post.author);
-        }
+    fn push(&self, log: &mut Log, change: Change) {
         // Under the lock, so that numbers and places agree.
-        self.newest.fetch_add(1, Ordering::Release);
+        let number = self.newest.fetch_add(1, Ordering::Release) + 1;
+        if let Change::Created(post, _) = &change {
+            let bytes = 3 * (post.content.len() + post.html.len()) + 512;
+            log.posts.push_back((number, bytes));
+            log.post_bytes += bytes;
+        }
+        log.last.push_back(change);
+        // Letting go of a post leaves that there was one.
+        while log.post_bytes > POST_BYTES_REMEMBERED
+            && let Some((oldest, bytes)) = log.posts.pop_front()
+        {
+            log.post_bytes -= bytes;
+            if let Some(place) = Self::place(&log.last, number, oldest - 1)
+                && let Some(old) = log.last.get_mut(place)
+                && let Change::Created(post, _) = old
+            {
+                *old = Change::PostOf(post.author);
+            }
+        }
+        if log.last.len() > REMEMBERED
+            && let Some(Change::Created(..)) = log.last.pop_front()
+            && let Some((_, bytes)) = log.posts.pop_front()
+        {
+            log.post_bytes -= bytes;
+        }
     }
 
-    fn last(&self) -> MutexGuard<'_, VecDeque<Change>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -175,13 +199,24 @@ mod tests {
         }
     }
 
+    /// Of the longest HTML, in bytes.
+    const LONG: usize = 65_535;
+
     fn post(id: i64, author: i64) -> Arc<Shared<Post>> {
+        with_html(id, author, String::new())
+    }
+
+    fn long_post(id: i64, author: i64) -> Arc<Shared<Post>> {
+        with_html(id, author, "x".repeat(LONG))
+    }
+
+    fn with_html(id: i64, author: i64, html: String) -> Arc<Shared<Post>> {
         Shared::new(Post {
             id: PostId(id),
             author: UserId(author),
             author_handle: String::new(),
             content: String::new(),
-            html: String::new(),
+            html,
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
             has_photo: false,
@@ -287,15 +322,25 @@ mod tests {
     #[test]
     fn the_posts_of_old_changes_are_let_go() {
         let changes = Changes::default();
-        let first = post(1, 1);
-        changes.add_created(&first, Instant::now(), 0);
-        for id in 2..=POSTS_REMEMBERED as i64 {
-            changes.add_created(&post(id, 2), Instant::now(), changes.newest());
+        let first = long_post(1, 1);
+        let add = |post: &Arc<Shared<Post>>| {
+            changes.add_created(post, Instant::now(), changes.newest());
+        };
+        add(&first);
+        let room = POST_BYTES_REMEMBERED / (3 * LONG + 512);
+        for id in 2..=room as i64 {
+            add(&long_post(id, 2));
         }
         assert!(posts(changes.news(0, by(1))).is_some());
-        changes.add(Change::FollowedBy(UserId(1)));
+        add(&long_post(0, 2));
         assert_eq!(Arc::strong_count(&first), 1);
         assert!(matches!(changes.news(0, by(1)), News::Unknown));
         assert!(posts(changes.news(1, by(2))).is_some());
+        // Those that are forgotten with their changes take no room either.
+        for _ in 0..REMEMBERED {
+            changes.add(Change::FollowedBy(UserId(1)));
+        }
+        let log = changes.log();
+        assert_eq!((log.posts.len(), log.post_bytes), (0, 0));
     }
 }

@@ -42,19 +42,17 @@ impl Value {
     pub(super) fn weight(&self) -> usize {
         let text =
             |post: &Post| post.content.len() + post.html.len() + post.author_handle.len() + 128;
-        let post = |post: &Post| 2 * text(post);
+        // Each post of a list may have a body of its own, beside the list's.
+        let list = |posts: &PostList| posts.iter().map(|post| 3 * text(post)).sum::<usize>();
         96 + match self {
             Self::Absent | Self::Session(_) => 64,
-            Self::Post(one) => post(one),
+            Self::Post(post) => 2 * text(post),
             Self::User(_) => 512,
             Self::Photo(_) => 512,
             Self::Followees(ids) => 8 * ids.len(),
-            Self::Posts(posts) => posts.iter().map(|one| post(one)).sum(),
-            // Each post has a body of its own here. Posts and the list of the followed are shared at best.
-            Self::Feed(posts, of) => {
-                posts.iter().map(|post| 3 * text(post)).sum::<usize>()
-                    + of.as_ref().map_or(0, |of| 8 * of.len())
-            }
+            Self::Posts(posts) => list(posts),
+            // Posts and the list of the followed are shared at best.
+            Self::Feed(posts, of) => list(posts) + of.as_ref().map_or(0, |of| 8 * of.len()),
         }
     }
 

@@ -10,6 +10,9 @@ use super::{CachedStore, FOLLOWEES_MAX};
 use crate::model::{Page, UserId};
 use crate::store::{PostList, Shared, StoreError};
 
+/// The most people that a feed takes up one by one. Beyond, one query is less work.
+const FOLLOWED_MAX: usize = 4;
+
 impl CachedStore {
     /// The first page of a list, of at least `limit` posts where there are so many.
     pub(super) async fn page(
@@ -73,7 +76,7 @@ impl CachedStore {
                     return Ok(entry.value.clone());
                 }
                 News::Changes(changes, newest) => {
-                    if let Some(feed) = self.with(&entry, &changes, limit).await? {
+                    if let Some(feed) = self.with(&entry, &changes, limit).await {
                         let amended = Arc::new(Entry {
                             checked: newest.into(),
                             ..feed
@@ -90,60 +93,63 @@ impl CachedStore {
     }
 
     /// A feed with what has changed in it since, where that can be told.
-    async fn with(
-        &self,
-        feed: &Entry,
-        changes: &[Change],
-        limit: u32,
-    ) -> Result<Option<Entry>, StoreError> {
+    async fn with(&self, feed: &Entry, changes: &[Change], limit: u32) -> Option<Entry> {
         let max = limit as usize;
         let Value::Feed(posts, Some(of)) = &feed.value else {
-            return Ok(None);
+            return None;
         };
         // What another process did to what is added is shown for as long as may be, no longer.
         let mut begun = feed.begun;
         let (mut posts, mut of) = (PostList::clone(posts), of.to_vec());
+        let followed = |change: &&Change| matches!(change, Change::Followed(..));
+        if changes.iter().filter(followed).count() > FOLLOWED_MAX {
+            return None;
+        }
         for change in changes {
             match change {
+                // Of somebody who was followed no longer by then.
+                Change::Created(post, _) if of.binary_search(&post.author).is_err() => {}
                 Change::Created(post, began) => {
                     posts = posts.with(std::slice::from_ref(post), max);
                     begun = begun.min(*began);
                 }
                 Change::Followed(_, followee) => {
-                    let Err(place) = of.binary_search(followee) else {
-                        continue;
-                    };
                     // Of what they have written, the newest are all that a feed so long may show.
-                    let page = self.read(Key::Posts(*followee, limit)).await?;
-                    let Value::Posts(theirs) = &page.value else {
-                        return Ok(None);
+                    let Ok(page) = self.read(Key::Posts(*followee, limit)).await else {
+                        return None;
                     };
+                    let Value::Posts(theirs) = &page.value else {
+                        return None;
+                    };
+                    // Also where they are known to be followed: whom one follows and what they wrote were
+                    // not read at one moment.
                     posts = posts.with(theirs, max);
                     begun = begun.min(page.begun);
-                    of.insert(place, *followee);
+                    if let Err(place) = of.binary_search(followee) {
+                        of.insert(place, *followee);
+                    }
                     if of.len() >= FOLLOWEES_MAX as usize {
-                        return Ok(None);
+                        return None;
                     }
                 }
                 Change::Unfollowed(_, followee) => {
-                    let Ok(place) = of.binary_search(followee) else {
-                        continue;
-                    };
-                    of.remove(place);
+                    if let Ok(place) = of.binary_search(followee) {
+                        of.remove(place);
+                    }
                     let others = posts.without(*followee);
                     // What comes in their place is not known, unless there is nothing.
                     if others.len() < posts.len() && posts.len() >= max {
-                        return Ok(None);
+                        return None;
                     }
                     posts = others;
                 }
-                Change::PostOf(_) | Change::FollowedBy(_) => return Ok(None),
+                Change::PostOf(_) | Change::FollowedBy(_) => return None,
             }
         }
-        Ok(Some(Entry {
+        Some(Entry {
             value: Value::Feed(Shared::new(posts), Some(of.into())),
             begun,
             checked: AtomicU64::new(0),
-        }))
+        })
     }
 }

@@ -134,10 +134,18 @@ struct Put {
 
 /// A post is another than it was: itself and all pages that it may be on.
 pub(super) async fn post_changed(core: &Core, author: UserId, id: PostId) {
-    // First, so that a page that is being amended (see `post_created`) is either not or is forgotten.
+    forget_of(core, author, &[Key::Post(id)]).await;
+}
+
+/// Forgets the pages that a post of this user may be on, and what else there is of it.
+///
+/// The change is noted before and after. Before, so that a page that is being amended (see `post_created`) is not,
+/// or is forgotten afterwards; after, so that a feed that has meanwhile taken posts from a page that was not
+/// forgotten yet (see `pages`) is read anew.
+async fn forget_of(core: &Core, author: UserId, also: &[Key]) {
     core.changes.add(Change::PostOf(author));
-    let [short, long] = Key::pages_of(author);
-    core.forget(&[Key::Post(id), short, long]).await;
+    core.forget(&[also, &Key::pages_of(author)].concat()).await;
+    core.changes.add(Change::PostOf(author));
 }
 
 /// What was so when something began to be written.
@@ -160,14 +168,19 @@ impl<const N: usize> Before<N> {
 }
 
 /// Counts something of a user, after the shared cache has forgotten them: in what this process knows, where
-/// it has known it since before the writing began. What was read since may be with it or without.
-fn count(core: &Core, counted: (UserId, Option<Instant>), count: impl FnOnce(&mut User)) {
+/// it has known it since before the writing began. What was read since may be with it or without. A count that
+/// would be below nothing, as when two writes are told the other way round, is read anew.
+fn count(
+    core: &Core,
+    counted: (UserId, Option<Instant>),
+    count: impl FnOnce(&mut User) -> Option<()>,
+) {
     let (user, known) = counted;
     core.front
         .amend(&Key::User(user), |entry| match &entry.value {
             Value::User(user) if known == Some(entry.begun) => {
                 let mut user = User::clone(user);
-                count(&mut user);
+                count(&mut user)?;
                 Some(Entry {
                     value: Value::User(Shared::new(user)),
                     begun: entry.begun,
@@ -184,11 +197,21 @@ async fn post_created(core: &Core, post: &Arc<Shared<Post>>, before: &Before<1>)
     let (author, since) = (post.author, before.change);
     let user = Key::User(author);
     let pages = Key::pages_of(author);
+    let key = Key::Post(post.id);
+    let put = core.begin_put(&key).await;
     // That there is no such post may be known.
-    let keys = [user, pages[0], pages[1], Key::Post(post.id)];
-    core.forget_shared(&keys.map(|key| key.shared(&core.options.namespace)))
-        .await;
-    core.front.forget(&Key::Post(post.id));
+    let keys = [user, pages[0], pages[1], key].map(|key| key.shared(&core.options.namespace));
+    let keys = if put.is_some() { &keys[..3] } else { &keys };
+    core.forget_shared(keys).await;
+    match put {
+        // Who changes it notes that first, and then takes away what is here.
+        Some(put) if !core.changes.post_changed_since(author, since) => {
+            core.end_put(put, &Value::Post(Arc::clone(post))).await;
+        }
+        Some(put) => core.forget_shared(&[put.key]).await,
+        None => {}
+    }
+    core.front.forget(&key);
     for page in &pages {
         core.front.amend(page, |entry| match (&entry.value, page) {
             (Value::Posts(posts), Key::Posts(_, limit))
@@ -206,7 +229,10 @@ async fn post_created(core: &Core, post: &Arc<Shared<Post>>, before: &Before<1>)
             _ => None,
         });
     }
-    count(core, before.counted[0], |user| user.posts += 1);
+    count(core, before.counted[0], |user| {
+        user.posts += 1;
+        Some(())
+    });
     core.changes.add_created(post, before.began, since);
 }
 
@@ -269,11 +295,8 @@ pub(super) async fn create_post(at: &Arc<Core>, new: NewPost) -> Written<Post> {
         if let Ok(post) = &written {
             let post = Shared::new(post.clone());
             post_created(&core, &post, &before).await;
-            core.put_new(&Key::Post(post.id), &Value::Post(post)).await;
         } else if may_have_changed(&written) {
-            core.changes.add(Change::PostOf(author));
-            let [short, long] = Key::pages_of(author);
-            core.forget(&[Key::User(author), short, long]).await;
+            forget_of(&core, author, &[Key::User(author)]).await;
         }
         written
     };
@@ -336,7 +359,7 @@ async fn post_put(core: &Core, put: Put, post: &Post) {
     core.end_put(put, &Value::Post(Shared::new(post.clone())))
         .await;
     core.front.forget(&Key::Post(post.id));
-    core.forget(&Key::pages_of(post.author)).await;
+    forget_of(core, post.author, &[]).await;
 }
 
 pub(super) async fn delete_post(
@@ -352,8 +375,8 @@ pub(super) async fn delete_post(
             core.behind.put_back(id, edit);
         }
         if may_have_changed(&written) {
-            core.forget(&[Key::Photo(id), Key::User(author)]).await;
-            post_changed(&core, author, id).await;
+            let also = [Key::Photo(id), Key::User(author), Key::Post(id)];
+            forget_of(&core, author, &also).await;
         }
         if written.is_ok() {
             core.put_new(&Key::Post(id), &Value::Absent).await;
@@ -387,8 +410,9 @@ pub(super) async fn follow(
                     let now = |count: &mut u64| {
                         *count = match since {
                             Some(_) => *count + 1,
-                            None => count.saturating_sub(1),
+                            None => count.checked_sub(1)?,
                         };
+                        Some(())
                     };
                     count(&core, before.counted[0], |user| now(&mut user.following));
                     count(&core, before.counted[1], |user| now(&mut user.followers));

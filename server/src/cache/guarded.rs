@@ -176,15 +176,26 @@ pub(super) mod tests {
     use super::*;
     use crate::cache::{MemoryCache, contract};
 
-    /// A cache that can be cut off, and counts how often it was asked.
+    /// A cache that can be cut off and whose next deletion can be held up, and counts how often it was asked.
     #[derive(Debug, Default)]
     pub(crate) struct CutOff {
         inner: MemoryCache,
         pub(crate) cut: AtomicBool,
         pub(crate) calls: AtomicU64,
+        /// How long the next deletion takes before it takes effect, in milliseconds.
+        hold_ms: AtomicU64,
     }
 
     impl CutOff {
+        pub(crate) fn hold_next_deletion(&self, hold_ms: u64) {
+            self.hold_ms.store(hold_ms, Ordering::SeqCst);
+        }
+
+        /// Whether the deletion that was to be held up has begun.
+        pub(crate) fn holds(&self) -> bool {
+            self.hold_ms.load(Ordering::SeqCst) == 0
+        }
+
         pub(crate) fn cut(&self, cut: bool) {
             self.cut.store(cut, Ordering::SeqCst);
         }
@@ -241,6 +252,10 @@ pub(super) mod tests {
         }
 
         async fn delete_many(&self, keys: &[Bytes]) -> Result<(), CacheError> {
+            let hold_ms = self.hold_ms.swap(0, Ordering::SeqCst);
+            if hold_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(hold_ms)).await;
+            }
             self.asked()?.delete_many(keys).await
         }
     }

@@ -1,78 +1,13 @@
 //! What a process adds to what it knows when it writes a post.
 
-use async_trait::async_trait;
-
 use super::*;
-use crate::cache::CacheError;
+use crate::cache::CutOff;
 
 const PAGE: [u32; 2] = [10, 20];
 
-/// A shared cache whose next deletion dawdles when told to.
-#[derive(Debug, Default)]
-struct Dawdling {
-    inner: MemoryCache,
-    delay_ms: AtomicU64,
-}
-
-impl Dawdling {
-    /// Lets the next deletion take so long before it takes effect.
-    fn dawdle(&self, delay_ms: u64) {
-        self.delay_ms.store(delay_ms, Ordering::SeqCst);
-    }
-
-    /// Whether somebody is dawdling since.
-    fn dawdles(&self) -> bool {
-        self.delay_ms.load(Ordering::SeqCst) == 0
-    }
-}
-
-#[async_trait]
-impl Cache for Dawdling {
-    async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, CacheError> {
-        self.inner.get(key).await
-    }
-
-    async fn get_many(&self, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, CacheError> {
-        self.inner.get_many(keys).await
-    }
-
-    async fn set(&self, key: &[u8], value: Bytes, ttl: Duration) -> Result<(), CacheError> {
-        self.inner.set(key, value, ttl).await
-    }
-
-    async fn set_many(&self, pairs: &[(Bytes, Bytes)], ttl: Duration) -> Result<(), CacheError> {
-        self.inner.set_many(pairs, ttl).await
-    }
-
-    async fn set_if_absent(
-        &self,
-        key: &[u8],
-        value: Bytes,
-        ttl: Duration,
-    ) -> Result<bool, CacheError> {
-        self.inner.set_if_absent(key, value, ttl).await
-    }
-
-    async fn replace(
-        &self,
-        key: &[u8],
-        expected: &[u8],
-        value: Bytes,
-        ttl: Duration,
-    ) -> Result<bool, CacheError> {
-        self.inner.replace(key, expected, value, ttl).await
-    }
-
-    async fn delete_many(&self, keys: &[Bytes]) -> Result<(), CacheError> {
-        let delay_ms = self.delay_ms.swap(0, Ordering::SeqCst);
-        sleep(Duration::from_millis(delay_ms)).await;
-        self.inner.delete_many(keys).await
-    }
-}
-
-/// A scene whose shared cache may dawdle, and a reader who follows nobody.
-async fn dawdling(policy: UpdatePolicy) -> (Scene, Arc<Dawdling>, Arc<CachedStore>, UserId) {
-    let cache = Arc::new(Dawdling::default());
+/// A scene whose shared cache can be held up, and a reader who follows nobody.
+async fn held_up(policy: UpdatePolicy) -> (Scene, Arc<CutOff>, Arc<CachedStore>, UserId) {
+    let cache = Arc::new(CutOff::default());
     let scene = Scene {
         cache: cache.clone(),
         ..Scene::new().await
@@ -200,12 +135,12 @@ async fn a_post_of_somebody_who_is_followed_no_longer_is_not_in_the_feed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_goes_while_somebody_begins_to_follow_is_not_in_the_feed() {
     for policy in POLICIES {
-        let (scene, cache, process, reader) = dawdling(policy).await;
+        let (scene, cache, process, reader) = held_up(policy).await;
         shown(&*process, reader, scene.author).await;
-        cache.dawdle(300);
+        cache.hold_next_deletion(300);
         let (writer, author, post) = (process.clone(), scene.author, scene.post);
         let deletion = tokio::spawn(async move { writer.delete_post(author, post).await });
-        until("the cache is being told", async || cache.dawdles()).await;
+        until("the cache is being told", async || cache.holds()).await;
         process.follow(reader, scene.author, NOW).await.unwrap();
         let page = Page::new(None, 10);
         process.feed(reader, page).await.unwrap();
@@ -218,15 +153,15 @@ async fn what_goes_while_somebody_begins_to_follow_is_not_in_the_feed() {
 /// Two that are told the other way round than they were stored.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_count_is_never_below_nothing() {
-    let (scene, cache, process, reader) = dawdling(UpdatePolicy::CacheAside).await;
+    let (scene, cache, process, reader) = held_up(UpdatePolicy::CacheAside).await;
     let (author, followers) = (scene.author, async || {
         process.user(scene.author).await.unwrap().followers
     });
     assert_eq!(followers().await, 0);
-    cache.dawdle(300);
+    cache.hold_next_deletion(300);
     let writer = process.clone();
     let follow = tokio::spawn(async move { writer.follow(reader, author, NOW).await });
-    until("the cache is being told", async || cache.dawdles()).await;
+    until("the cache is being told", async || cache.holds()).await;
     assert_eq!(process.unfollow(reader, author).await, Ok(true));
     assert!(!follow.is_finished());
     assert_eq!(follow.await.unwrap(), Ok(true));
@@ -239,14 +174,14 @@ async fn a_count_is_never_below_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_post_that_went_before_its_author_had_an_answer_is_nowhere() {
     for policy in POLICIES {
-        let (scene, cache, process, reader) = dawdling(policy).await;
+        let (scene, cache, process, reader) = held_up(policy).await;
         process.follow(reader, scene.author, NOW).await.unwrap();
         shown(&*process, reader, scene.author).await;
-        cache.dawdle(300);
+        cache.hold_next_deletion(300);
         let (writer, author) = (process.clone(), scene.author);
         let creation =
             tokio::spawn(async move { writer.create_post(new_post(author, "brief")).await });
-        until("the cache is being told", async || cache.dawdles()).await;
+        until("the cache is being told", async || cache.holds()).await;
         let page = Page::new(None, 10);
         let id = scene.store.posts_by(author, page).await.unwrap()[0].id;
         process.delete_post(author, id).await.unwrap();

@@ -297,7 +297,8 @@ proptest! {
     fn reads_back_what_aws_writes(
         at_ms in 0_i64..4_000_000_000_000,
         method in "[A-Z]{3,10}",
-        path in r#"/[!-~&&[^"\\#?]]{0,40}"#,
+        // Without pairs, whose values are masked where they may be secrets.
+        path in r#"/[!-~&&[^"\\#?=]]{0,40}"#,
         status in 100_u16..600,
         bytes in any::<u32>(),
     ) {
@@ -346,7 +347,8 @@ proptest! {
         at in 0_i64..4_000_000_000,
         offset_minutes in -12 * 60_i32..14 * 60,
         method in "[A-Z]{3,10}",
-        path in "/[!-~&&[^\"\\\\]]{0,40}",
+        // Without pairs, as above.
+        path in r#"/[!-~&&[^"\\=]]{0,40}"#,
         status in 100_u16..600,
         bytes in any::<u32>(),
         agent in prop::collection::vec(any::<u8>(), 0..60),

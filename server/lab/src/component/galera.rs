@@ -47,8 +47,9 @@ if [ ! -d "$data" ]; then
         rm -rf "$seed.partial"
         "$install" --defaults-file="$first_settings" --datadir="$seed.partial" --skip-test-db \
             --auth-root-authentication-method=socket
+        # Of a cluster of its own: who joins it would take what is left of it for the cluster once it has stopped.
         "$server" --defaults-file="$settings" --datadir="$seed.partial" --skip-networking \
-            --wsrep-cluster-address=gcomm:// --wsrep-new-cluster "$@" &
+            --wsrep-cluster-name=seed --wsrep-cluster-address=gcomm:// --wsrep-new-cluster "$@" &
         first=$!
         # It answers once it has run its statements.
         until "$admin" --no-defaults --socket="$own/sql.sock" ping >/dev/null 2>&1; do

@@ -56,12 +56,7 @@ pub(super) fn plan(options: &Options, site: &mut Site) -> Result<StagePlan, LabE
     let others = apps.split_off(1);
     let front = others.into_iter().chain(webs).chain([balancer]);
     Ok(StagePlan {
-        waves: vec![
-            vec![databases.first, databases.arbitrator, files],
-            data,
-            apps,
-            front.collect(),
-        ],
+        waves: vec![vec![databases.first, files], data, apps, front.collect()],
         entrance,
         flows: tiers.flows,
     })

@@ -108,7 +108,7 @@ pub(super) fn plan(options: &Options, site: &mut Site) -> Result<StagePlan, LabE
     let front = others.into_iter().chain(webs).chain([balancer]);
     Ok(StagePlan {
         waves: vec![
-            vec![databases.first, databases.arbitrator, files, cache],
+            vec![databases.first, files, cache],
             data,
             apps,
             front.collect(),

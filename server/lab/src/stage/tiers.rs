@@ -47,10 +47,8 @@ pub(super) struct Tiers<'a> {
 pub(super) struct Databases {
     /// The one that begins.
     pub(super) first: BoxPlan,
-    /// Those that join it.
+    /// Those that join it, the third voice among them: not before it is ready.
     pub(super) others: Vec<BoxPlan>,
-    /// The third voice.
-    pub(super) arbitrator: BoxPlan,
     /// All of them, the usual primary first.
     pub(super) servers: Vec<Server>,
 }
@@ -119,10 +117,11 @@ impl<'a> Tiers<'a> {
             .extend(cluster.flows(&DATABASES, ARBITRATOR, &sent_to));
         let mut arbitrator = cluster.arbitrator(ARBITRATOR, "arbitrator", &self.authority)?;
         arbitrator.zone = Some(THIRD_ZONE);
+        let first = plans.remove(cluster.choose_first(&DATABASES)?);
+        plans.push(arbitrator);
         Ok(Databases {
-            first: plans.remove(cluster.choose_first(&DATABASES)?),
+            first,
             others: plans,
-            arbitrator,
             servers,
         })
     }

@@ -118,8 +118,14 @@ impl From<StoreError> for Problem {
             StoreError::Conflict(why) => Self::new(StatusCode::CONFLICT, why),
             StoreError::Forbidden => Self::forbidden("only its author may change a post"),
             StoreError::Invalid(why) => Self::unprocessable(why),
-            StoreError::Full(_) => Self::unavailable("the store is full; nothing was stored"),
-            StoreError::Unavailable(_) => Self::unavailable("the store does not answer in time"),
+            error @ StoreError::Full(_) => {
+                tracing::warn!(%error, "nothing was stored");
+                Self::unavailable("the store is full; nothing was stored")
+            }
+            error @ StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "the store does not answer");
+                Self::unavailable("the store does not answer in time")
+            }
             error => {
                 tracing::error!(%error, "the store failed");
                 Self::internal()
@@ -132,7 +138,10 @@ impl From<FilesError> for Problem {
     fn from(error: FilesError) -> Self {
         match error {
             FilesError::NotFound => Self::not_found("there is no such file"),
-            FilesError::Full => Self::unavailable("the disk is full; nothing was stored"),
+            FilesError::Full => {
+                tracing::warn!("the disk is full; nothing was stored");
+                Self::unavailable("the disk is full; nothing was stored")
+            }
             error => {
                 tracing::error!(%error, "the files failed");
                 Self::internal()

@@ -16,6 +16,7 @@ use crate::connect_arguments::ConnectArguments;
 use crate::data_set_arguments::DataSetArguments;
 use crate::gate_arguments::GateArguments;
 use crate::lab_arguments::LabArguments;
+use crate::log::LogLevel;
 use crate::values::{duration, export, rate};
 
 /// How far does a service scale, what breaks first, and did the fix work?
@@ -352,6 +353,14 @@ pub(crate) struct ServeArguments {
     /// Write the addresses here, as JSON, once ready
     #[arg(long, value_name = "FILE", env = "TENFOLD_READY_FILE")]
     pub(crate) ready_file: Option<PathBuf>,
+    /// What is logged on standard error: at most ten lines of a kind a second
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "info",
+        env = "TENFOLD_LOG"
+    )]
+    pub(crate) log: LogLevel,
     /// Stop when standard input ends
     #[arg(long, env = "TENFOLD_STOP_WITH_STDIN", value_parser = BoolishValueParser::new())]
     pub(crate) stop_with_stdin: bool,

@@ -13,6 +13,7 @@ mod interrupt;
 mod lab_arguments;
 mod library;
 mod live;
+mod log;
 mod manifest;
 mod measure;
 mod permitted_hosts;

@@ -141,6 +141,30 @@ fn a_termination_is_graceful() {
     assert_eq!(service.child.wait().unwrap().code(), Some(0));
 }
 
+#[cfg(all(feature = "sqlite", feature = "redis"))]
+#[test]
+fn what_goes_wrong_is_logged_as_far_as_asked_for() {
+    for (level, is_logged) in [("warn", true), ("error", false)] {
+        let place = Workplace::new();
+        // It takes connections and answers none.
+        let dumb = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let cache = format!("redis://user:SECQ1@{}", dumb.local_addr().unwrap());
+        let service = place.serve(&["--empty", "--cache", &cache, "--log", level]);
+        // The service works all the same.
+        log_in(service.address);
+        for _ in 0..3 {
+            let answer = send(service.address, "GET", "/v1/posts/1", None, None);
+            assert_eq!(answer.unwrap().0, 404);
+        }
+        drop(service);
+        let log = std::fs::read_to_string(place.path("serve.log")).unwrap();
+        let told = log.lines().filter(|line| line.contains("WARN"));
+        let told: Vec<_> = told.filter(|line| line.contains("the cache")).collect();
+        assert_eq!(told.len(), usize::from(is_logged), "{log}");
+        assert!(!log.contains("SECQ1"), "{log}");
+    }
+}
+
 #[test]
 fn a_port_in_use_is_told() {
     let place = Workplace::new();

@@ -60,7 +60,7 @@ impl GuardedCache {
         let outcome = call.await;
         match &outcome {
             Ok(_) | Err(CacheError::Invalid(_) | CacheError::Refused(_)) => self.succeeded(),
-            Err(_) => self.failed(probing),
+            Err(error) => self.failed(probing, error),
         }
         outcome
     }
@@ -98,7 +98,7 @@ impl GuardedCache {
         tracing::info!("the cache answers again");
     }
 
-    fn failed(&self, probing: bool) {
+    fn failed(&self, probing: bool, error: &CacheError) {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
         if probing {
@@ -107,7 +107,7 @@ impl GuardedCache {
             // Many calls may have been under way when the rest began: they say nothing new.
             return;
         } else {
-            tracing::warn!("the cache does not answer: going without it");
+            tracing::warn!(%error, "the cache does not answer: going without it");
         }
         let until = self.now_ns().saturating_add(ns(state.rest)).max(1);
         self.rests_until_ns.store(until, Ordering::Release);
@@ -312,11 +312,12 @@ pub(super) mod tests {
     async fn calls_that_fail_together_make_one_short_rest() {
         let inner = Arc::new(CutOff::default());
         let guarded = GuardedCache::new(inner);
+        let lost = CacheError::Unavailable("lost".to_owned());
         for _ in 0..100 {
-            guarded.failed(false);
+            guarded.failed(false, &lost);
         }
         assert_eq!(guarded.state().rest, REST_MIN);
-        guarded.failed(true);
+        guarded.failed(true, &lost);
         assert_eq!(guarded.state().rest, 2 * REST_MIN);
     }
 }

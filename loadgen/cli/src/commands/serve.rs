@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::cli::ServeArguments;
 use crate::exit::{Exit, Misuse};
-use crate::{interrupt, print};
+use crate::{interrupt, log, print};
 
 /// What is told to whoever waits for the server.
 #[derive(Serialize)]
@@ -26,6 +26,7 @@ pub(crate) fn serve(arguments: &ServeArguments) -> anyhow::Result<Exit> {
     if !stage.is_built() {
         return Err(Misuse(format!("stage `{}` is not built yet", stage.name)).into());
     }
+    log::to_stderr(arguments.log);
     tenfold_probe::limits::raise_open_files();
     let mut stop = interrupt::catch()?;
     let stdin = arguments.stop_with_stdin.then(stdin_ended);

@@ -25,6 +25,7 @@ pub(crate) async fn is_kept(open: impl AsyncFn() -> Arc<dyn Store>) {
     lists_are_paged_newest_first(&*open().await).await;
     following_is_idempotent(&*open().await).await;
     feeds_join_the_followed(&*open().await).await;
+    feeds_join_however_many_are_followed(&*open().await).await;
     followees_are_listed(&*open().await).await;
     shared_reads_are_the_same(&*open().await).await;
     photos_come_and_go_with_posts(&*open().await).await;
@@ -393,6 +394,48 @@ async fn feeds_join_the_followed(store: &dyn Store) {
     let page = store.feed(reader.id, Page::new(None, 100)).await.unwrap();
     assert!(page.iter().all(|post| post.author == first.id));
     assert_eq!(page.len(), 6);
+}
+
+async fn feeds_join_however_many_are_followed(store: &dyn Store) {
+    let (reader, _) = two_users(store).await;
+    let mut expected = Vec::new();
+    // Written in turns, so that no number of a post tells its author.
+    let mut authors = Vec::new();
+    for number in 0..40 {
+        let author = new_user(&format!("author{number}"));
+        authors.push(store.create_user(author).await.unwrap().id);
+    }
+    let mut posts = Vec::new();
+    for number in 0..80 {
+        let author = authors[number * 7 % authors.len()];
+        let post = new_post(author, &format!("{number}"));
+        posts.insert(0, store.create_post(post).await.unwrap());
+    }
+    for (followed, author) in authors.iter().enumerate() {
+        store.follow(reader.id, *author, NOW).await.unwrap();
+        let known = &authors[..=followed];
+        expected.clear();
+        expected.extend(posts.iter().filter(|post| known.contains(&post.author)));
+        for limit in [1, 7, 100] {
+            let mut pages: Vec<Post> = Vec::new();
+            loop {
+                let last = pages.last().map(|post| post.id);
+                let page = store.feed(reader.id, Page::new(last, limit)).await.unwrap();
+                let more = page.len() == limit as usize;
+                pages.extend(page);
+                // The first pages are enough where there are many.
+                if !more || pages.len() > 20 {
+                    break;
+                }
+            }
+            let pages: Vec<&Post> = pages.iter().collect();
+            assert_eq!(pages, expected[..pages.len()], "{followed}");
+            assert!(pages.len() > 20 || pages.len() == expected.len());
+        }
+    }
+    let far = Page::new(Some(PostId(i64::MAX)), 3);
+    let newest = store.feed(reader.id, far).await.unwrap();
+    assert_eq!(newest, posts[..3]);
 }
 
 async fn followees_are_listed(store: &dyn Store) {

@@ -1,7 +1,9 @@
 //! The queries that read. Each goes by an index; a test asks the server for the plan of every one.
 
+use std::sync::LazyLock;
+
 use mysql_async::prelude::{FromRow, Queryable};
-use mysql_async::{FromRowError, Params, Row};
+use mysql_async::{FromRowError, Params, Row, Value};
 
 use super::failure::Failure;
 use crate::model::{
@@ -11,6 +13,13 @@ use crate::store::StoreError;
 
 /// How many of the newest posts, of whomever, a feed looks at first for each post that it shows. In tests there are few.
 const FIRST_LOOK: i64 = if cfg!(test) { 1 } else { 100 };
+
+/// How many authors the statements of a feed have room for. In tests there are few.
+const AUTHORS: [usize; 3] = if cfg!(test) {
+    [1, 4, 16]
+} else {
+    [16, 64, 256]
+};
 
 /// By how much more it looks at where those were not enough: the looks in vain add a fifteenth of the last.
 const WIDER: i64 = 16;
@@ -31,16 +40,34 @@ pub(super) const POSTS_BY: &str = "\
     SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
     FROM posts p JOIN users u ON u.id = p.author_id \
     WHERE p.author_id = ? AND p.id < ? ORDER BY p.id DESC LIMIT ?";
-/// Finds the numbers of a page in the index alone, and the contents last. All that the followed wrote from a number on is
-/// put in order for it, which for the popular is much: so it is asked for what is newest first (see [`feed`]).
-pub(super) const FEED: &str = "\
-    SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
-    FROM (SELECT n.id FROM follows f JOIN posts n ON n.author_id = f.followee_id \
-          WHERE f.follower_id = ? AND n.id < ? AND n.id >= ? ORDER BY n.id DESC LIMIT ?) page \
-    JOIN posts p ON p.id = page.id JOIN users u ON u.id = p.author_id ORDER BY page.id DESC";
-pub(super) const NEWEST_POST: &str = "SELECT MAX(id) FROM posts";
+/// Whom one follows, each with the number of the newest post of all.
+pub(super) const FOLLOWED: &str =
+    "SELECT followee_id, (SELECT MAX(id) FROM posts) FROM follows WHERE follower_id = ? LIMIT ?";
+/// The feed of one who follows more than fit into [`FEEDS_OF`]: goes through all that each of them ever wrote.
+pub(super) static FEED: LazyLock<String> = LazyLock::new(|| {
+    feed_of("follows f JOIN posts n ON n.author_id = f.followee_id WHERE f.follower_id = ?")
+});
+/// The feed of so many authors: goes through what each of them wrote from a number on, which a join can't be made to do.
+/// Where there are fewer the last stands in for the rest, so that a server has few statements to keep.
+pub(super) static FEEDS_OF: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
+    AUTHORS.map(|authors| {
+        let places = vec!["?"; authors].join(",");
+        let statement = feed_of(&format!("posts n WHERE n.author_id IN ({places})"));
+        (authors, statement)
+    })
+});
 pub(super) const PHOTO: &str = "\
     SELECT post_id, media_type, bytes, file_key, etag, created_at FROM photos WHERE post_id = ?";
+
+/// Finds the numbers of a page in the index alone, and the contents last. All that is found from a number on is put in
+/// order for it, which for the popular is much: so it is asked for what is newest first (see [`feed`]).
+fn feed_of(posts: &str) -> String {
+    format!(
+        "SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
+         FROM (SELECT n.id FROM {posts} AND n.id < ? AND n.id >= ? ORDER BY n.id DESC LIMIT ?) page \
+         JOIN posts p ON p.id = page.id JOIN users u ON u.id = p.author_id ORDER BY page.id DESC"
+    )
+}
 
 pub(super) async fn credentials(
     connection: &mut impl Queryable,
@@ -114,19 +141,35 @@ pub(super) async fn feed(
     user: UserId,
     page: Page,
 ) -> Result<Vec<Post>, Failure> {
-    let (before, top) = match page.before() {
-        Some(PostId(before)) => (before, before),
-        None => {
-            let newest: Option<(Option<i64>,)> = connection.exec_first(NEWEST_POST, ()).await?;
-            let newest = newest.and_then(|(newest,)| newest).unwrap_or(0);
-            (i64::MAX, newest.saturating_add(1))
+    let [.., (most, _)] = &*FEEDS_OF;
+    let followed: Vec<(i64, Option<i64>)> = connection.exec(FOLLOWED, (user.0, most + 1)).await?;
+    // Where nobody has posted, or nobody is followed, there is nothing to look for.
+    let Some(&(last, Some(newest))) = followed.last() else {
+        return page_of(connection, Vec::new(), user).await;
+    };
+    let fitting = FEEDS_OF.iter().find(|(room, _)| followed.len() <= *room);
+    let (statement, authors) = match fitting {
+        Some((room, statement)) => {
+            let mut authors: Vec<i64> = followed.iter().map(|(author, _)| *author).collect();
+            authors.resize(*room, last);
+            (statement, authors)
         }
+        None => (&*FEED, vec![user.0]),
+    };
+    let (before, top) = match page.before() {
+        Some(PostId(before)) => (before, before.min(newest.saturating_add(1))),
+        None => (i64::MAX, newest.saturating_add(1)),
     };
     let mut looked_at = FIRST_LOOK * i64::from(page.limit());
     loop {
         let from = top.saturating_sub(looked_at);
-        let parameters = (user.0, before, from, page.limit());
-        let rows: Vec<PostRow> = connection.exec(FEED, parameters).await?;
+        let bounds = [before, from, i64::from(page.limit())];
+        let parameters = authors
+            .iter()
+            .chain(&bounds)
+            .map(|number| Value::from(*number));
+        let parameters = Params::Positional(parameters.collect());
+        let rows: Vec<PostRow> = connection.exec(statement.as_str(), parameters).await?;
         if rows.len() == page.limit() as usize || from <= 1 {
             return page_of(connection, rows, user).await;
         }

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use tracing::callsite::Identifier;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{Compact, Format, Writer, format};
@@ -19,6 +19,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// says the same of all of them.
 const LINES_MOST: u64 = 10;
 const WINDOW: Duration = Duration::from_secs(1);
+/// Kinds that are told apart in one window.
+const KINDS_MOST: usize = 256;
+/// Bytes of a line: an object store answers with pages.
+const LINE_BYTES_MOST: usize = 1_000;
 
 /// What is worth a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -64,13 +68,15 @@ pub(crate) fn to_stderr(level: LogLevel) {
         .try_init();
 }
 
-/// Leaves lines out where one place in the code says too much.
+/// Leaves lines out where the same is said too often, and keeps each to one line of bounded length that
+/// orders a terminal nothing: what servers answered may stand in them.
 struct Bounded {
     format: Format<Compact>,
-    windows: Mutex<HashMap<Identifier, Window>>,
+    kinds: Mutex<HashMap<u64, Window>>,
+    hasher: RandomState,
 }
 
-/// What one place in the code has said.
+/// How often lines of one kind came lately.
 #[derive(Debug)]
 struct Window {
     began: Instant,
@@ -94,14 +100,30 @@ impl Bounded {
     fn new(format: Format<Compact>) -> Self {
         Self {
             format,
-            windows: Mutex::default(),
+            kinds: Mutex::default(),
+            hasher: RandomState::new(),
         }
     }
 
-    fn take(&self, place: Identifier) -> Option<u64> {
+    /// Lines are of one kind where they differ in figures alone, as times, ports and counts are: a
+    /// refusal of one kind must not take the place of what is its cause.
+    fn take(&self, line: &str) -> Option<u64> {
+        let mut hasher = self.hasher.build_hasher();
+        for byte in line.bytes().filter(|byte| !byte.is_ascii_digit()) {
+            hasher.write_u8(byte);
+        }
+        let kind = hasher.finish();
         let now = Instant::now();
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let window = windows.entry(place).or_insert(Window {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        if kinds.len() >= KINDS_MOST && !kinds.contains_key(&kind) {
+            kinds.retain(|_, window| now.duration_since(window.began) < WINDOW);
+        }
+        // What is left of too many kinds is one kind.
+        let kind = match kinds.len() < KINDS_MOST || kinds.contains_key(&kind) {
+            true => kind,
+            false => 0,
+        };
+        let window = kinds.entry(kind).or_insert(Window {
             began: now,
             lines: 0,
         });
@@ -120,13 +142,28 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let Some(left_out) = self.take(event.metadata().callsite()) else {
+        let mut line = String::new();
+        self.format
+            .format_event(context, Writer::new(&mut line), event)?;
+        let line = line.trim_end();
+        let Some(left_out) = self.take(line) else {
             return Ok(());
         };
         if left_out > 0 {
             writeln!(writer, "({left_out} like the next were left out)")?;
         }
-        self.format.format_event(context, writer, event)
+        let shown = &line[..line.floor_char_boundary(LINE_BYTES_MOST)];
+        for character in shown.chars() {
+            writer.write_char(match character.is_control() {
+                true => ' ',
+                false => character,
+            })?;
+        }
+        writer.write_str(if shown.len() < line.len() {
+            " ...\n"
+        } else {
+            "\n"
+        })
     }
 }
 
@@ -165,8 +202,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn each_place_has_lines_of_its_own() {
+    /// What is written of what `say` says.
+    fn logged(say: impl FnOnce()) -> String {
         let lines = Lines::default();
         let written = lines.clone();
         let subscriber = tracing_subscriber::registry().with(
@@ -175,16 +212,52 @@ mod tests {
                 .with_ansi(false)
                 .with_writer(move || lines.clone()),
         );
-        tracing::subscriber::with_default(subscriber, || {
-            for number in 0..25 {
-                tracing::warn!(number, "the store does not answer\n\u{1b}[2J");
+        tracing::subscriber::with_default(subscriber, say);
+        let bytes = written.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn what_differs_in_more_than_figures_has_lines_of_its_own() {
+        let text = logged(|| {
+            for number in 0..2_000 {
+                let error = format!("{number} calls wait");
+                tracing::warn!(%error, "no answer");
+                if number == 1_000 {
+                    let error = "the connection was lost";
+                    tracing::warn!(%error, "no answer");
+                }
             }
-            tracing::error!("another");
         });
-        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let count = |word: &str| text.matches(word).count();
-        assert_eq!((count("the store"), count("another")), (10, 1), "{text}");
-        // A terminal must not take orders from a log.
-        assert!(!text.contains('\u{1b}'), "{text}");
+        assert_eq!((count("calls wait"), count("was lost")), (10, 1), "{text}");
+    }
+
+    #[test]
+    fn kinds_are_bounded() {
+        let text = logged(|| {
+            for number in 0..2 * KINDS_MOST {
+                let error: String = number
+                    .to_string()
+                    .bytes()
+                    .map(|digit| char::from(digit + 50))
+                    .collect();
+                tracing::warn!(%error);
+            }
+        });
+        assert_eq!(text.lines().count() as u64, KINDS_MOST as u64 + LINES_MOST);
+    }
+
+    #[test]
+    fn a_line_is_one_line_of_bounded_length_that_orders_nothing() {
+        let error = format!("\u{1b}[2J\r\n\u{9b}2J{}", "\u{e9}".repeat(LINE_BYTES_MOST));
+        let text = logged(|| tracing::error!(%error, "\u{1b}[1m\u{7}bad"));
+        assert!(text.ends_with(" ...\n"), "{text}");
+        assert!(text.len() < LINE_BYTES_MOST + 8, "{}", text.len());
+        let line = text.trim_end();
+        assert!(
+            line.contains("bad") && !line.contains(char::is_control),
+            "{line}"
+        );
     }
 }

@@ -258,6 +258,11 @@ fn escaped(bytes: &[u8]) -> String {
     bytes.iter().map(one).collect()
 }
 
+/// Whether something in a path that came by chance looks like a secret, and so is not there any more.
+fn is_masked(target: &str, path: &str) -> bool {
+    path.contains('=') && target.contains("***") && !path.contains("***")
+}
+
 proptest! {
     #[test]
     fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
@@ -297,8 +302,7 @@ proptest! {
     fn reads_back_what_aws_writes(
         at_ms in 0_i64..4_000_000_000_000,
         method in "[A-Z]{3,10}",
-        // Without pairs, whose values are masked where they may be secrets.
-        path in r#"/[!-~&&[^"\\#?=]]{0,40}"#,
+        path in r#"/[!-~&&[^"\\#?]]{0,40}"#,
         status in 100_u16..600,
         bytes in any::<u32>(),
     ) {
@@ -321,6 +325,7 @@ proptest! {
             let log = read(log.as_bytes()).unwrap();
             let record = log.records().next().unwrap();
             let request = record.request.unwrap();
+            prop_assume!(!is_masked(request.target, &path));
             prop_assert_eq!(record.at_us, at_ms * 1_000);
             prop_assert_eq!((request.method, request.target), (method.as_str(), path.as_str()));
             prop_assert_eq!((record.status, record.bytes), (Some(status), u64::from(bytes)));
@@ -347,8 +352,7 @@ proptest! {
         at in 0_i64..4_000_000_000,
         offset_minutes in -12 * 60_i32..14 * 60,
         method in "[A-Z]{3,10}",
-        // Without pairs, as above.
-        path in r#"/[!-~&&[^"\\=]]{0,40}"#,
+        path in r#"/[!-~&&[^"\\]]{0,40}"#,
         status in 100_u16..600,
         bytes in any::<u32>(),
         agent in prop::collection::vec(any::<u8>(), 0..60),
@@ -365,6 +369,7 @@ proptest! {
         let log = read(line.as_bytes()).unwrap();
         let record = log.records().next().unwrap();
         let request = record.request.unwrap();
+        prop_assume!(!is_masked(request.target, &path));
         prop_assert_eq!(record.at_us, at * 1_000_000);
         prop_assert_eq!((request.method, request.target), (method.as_str(), path.as_str()));
         prop_assert_eq!((record.status, record.bytes), (Some(status), u64::from(bytes)));

@@ -240,3 +240,35 @@ pub(super) fn server(name: &str, address: SocketAddr) -> Server {
         address,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage;
+
+    /// Who joins while there is no cluster yet makes up one that is not.
+    #[test]
+    fn who_joins_a_cluster_waits_until_it_is_there() {
+        for name in ["balanced", "cached"] {
+            let directory = tempfile::tempdir().unwrap();
+            let options = Options::new("tenfold", directory.path());
+            let (plan, _) = stage::find(name).unwrap().plan().unwrap();
+            let plan = match plan(&options, &mut Site::loopback()) {
+                Ok(plan) => plan,
+                Err(missing @ LabError::MissingProgram { .. }) => {
+                    println!("skipped: {missing}");
+                    return;
+                }
+                Err(error) => panic!("{error}"),
+            };
+            let wave_of = |name: &str| {
+                let has = |wave: &Vec<BoxPlan>| wave.iter().any(|own| own.name == name);
+                plan.waves.iter().position(has).unwrap()
+            };
+            for joins in ["sql-2", ARBITRATOR] {
+                assert!(wave_of("sql-1") < wave_of(joins), "{name}: {joins}");
+                assert!(wave_of(joins) < wave_of("app-1"), "{name}: {joins}");
+            }
+        }
+    }
+}

@@ -4,10 +4,11 @@ use mysql_async::{Params, Row, Value};
 
 use super::*;
 
-/// Asks the server how it would run each statement, and refuses scans.
+/// Asks the server how it would run each statement, and refuses scans: by what it has counted itself, and where it
+/// holds a table for as good as empty, as it can when it was stopped soon after a data set was loaded.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_query_scans() {
-    let Some(server) = MariaDb::start().await else {
+    let Some(mut server) = MariaDb::start().await else {
         return;
     };
     let url = server.database("plans").await;
@@ -41,7 +42,7 @@ async fn no_query_scans() {
         created_at: Timestamp(0),
     };
     store.put_photo(UserId(1), photo).await.unwrap();
-    let mut connection = store.lease(false).await.unwrap();
+    let mut connection = Conn::from_url(&url).await.unwrap();
     connection
         .query_drop("ANALYZE TABLE users, posts, follows, sessions, photos")
         .await
@@ -89,26 +90,36 @@ async fn no_query_scans() {
             vec![&id, &big, &id, &limit],
         ),
     ];
-    for (statement, values) in statements {
-        let values = Params::Positional(values.into_iter().cloned().collect());
+    let believed = ["", "users", "posts", "follows"];
+    let cases = believed
+        .iter()
+        .flat_map(|empty| statements.iter().map(move |case| (*empty, case)));
+    let mut last = "";
+    for (empty, (statement, values)) in cases {
+        if empty != last {
+            server.start_believing_empty("plans", empty).await;
+            connection = Conn::from_url(&url).await.unwrap();
+            last = empty;
+        }
+        let values = Params::Positional(values.iter().map(|value| (*value).clone()).collect());
         let plan: Vec<Row> = connection
             .exec(format!("EXPLAIN {statement}"), values)
             .await
             .unwrap();
-        println!("{statement}");
+        println!("{empty}: {statement}");
         for step in plan {
             let column = |name| step.get::<Option<String>, _>(name).flatten();
             let (table, kind, key) = (column("table"), column("type"), column("key"));
             println!("    {table:?} {kind:?} {key:?} {:?}", column("Extra"));
             // The page of numbers that the feed makes is read whole.
-            if statement == feed_of_several && table.as_deref() == Some("n") {
+            if statement == feed_of_several && empty.is_empty() && table.as_deref() == Some("n") {
                 // Author and number: what is older is not gone through.
                 let found = (key.as_deref(), column("key_len"));
                 assert_eq!(found, (Some("posts_author_id"), Some("16".to_owned())));
             }
             let derived = table.is_some_and(|table| table.starts_with('<'));
             let scans = kind.is_some_and(|kind| ["ALL", "index"].contains(&kind.as_str()));
-            assert!(derived || !scans, "{statement}: {step:?}");
+            assert!(derived || !scans, "{empty}: {statement}: {step:?}");
         }
     }
 }

@@ -23,6 +23,12 @@ async fn no_query_scans() {
         .content("$argon2id$".to_owned(), contract::in_paragraph)
         .unwrap();
     store.load(Arc::new(content)).await.unwrap();
+    // Counted, whenever the server would have done so by itself.
+    let counted = "SELECT CAST(n_rows AS CHAR) FROM mysql.innodb_table_stats \
+        WHERE database_name = 'plans' AND table_name IN ('users', 'follows', 'posts') ORDER BY n_rows";
+    let counted = server.column(counted).await;
+    let counted: Vec<u64> = counted.iter().map(|rows| rows.parse().unwrap()).collect();
+    assert!(counted[0] > 400 && counted[1] > 2_000, "{counted:?}");
     for number in 0..200_u8 {
         let session = NewSession {
             token: TokenDigest([number; 32]),

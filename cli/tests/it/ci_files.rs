@@ -1,0 +1,554 @@
+//! The files of `scripts/ci/`, executed: every shell line that they hold, in order, by the shell and the
+//! rules of the service that would run them, in a clone of a tiny repository.
+//!
+//! `tenfold` on the PATH is the binary under test, so that the lines that install it find it there, as on a
+//! runner that has it, and `cargo` is one that fails whoever calls it. Steps that are not executed stand
+//! in [`NOT_EXECUTED`] with the reason; a step that is neither executed nor in there fails the test, and so
+//! does one in there that no file has. What differs from a stranger's pipeline is the values of the
+//! variables, which each test gives: a service and a scenario of its own, and a small budget.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests are not functions marked as tests, and a test says what it leaves out"
+)]
+
+use crate::support;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use saphyr::{LoadableYamlNode, Yaml};
+use support::{Workplace, light_scenario, read_json};
+
+/// The steps that are not executed, by file and name, and why.
+const NOT_EXECUTED: [(&str, &str, &str); 3] = [
+    (
+        "github-workflow.yml",
+        "Check out with history",
+        "it is an action of GitHub's; the clone is there already, with its history",
+    ),
+    (
+        "github-workflow.yml",
+        "Install a toolchain",
+        "it would download one; nothing here is compiled",
+    ),
+    (
+        "github-workflow.yml",
+        "Keep the report",
+        "it is an action of GitHub's, with nowhere to upload to; that its files exist is tested",
+    ),
+];
+
+/// What the gates may take: enough rounds for a look, whatever it says, on a machine that restarts services
+/// slowly because it is busy.
+const BUDGET: &str = "75s";
+
+/// Starts the reference service, whose directory is gone when the test's is.
+const START: &str = "#!/usr/bin/env bash\n\
+                     exec tenfold serve --empty --listen \"127.0.0.1:$1\" --admin 127.0.0.1:0 \
+                     --data \"$(mktemp -d)\"\n";
+
+/// What can come of two builds that are the same. It may be a false alarm in one of a hundred; that is no
+/// fault of these files.
+const OF_THE_SAME: [&str; 4] = ["pass", "inconclusive", "too_noisy", "fail"];
+
+/// A tiny repository cloned, with a change on a branch, as a runner has it.
+struct Clone {
+    place: Workplace,
+    repository: PathBuf,
+}
+
+impl Clone {
+    /// Makes one whose change leaves the service as it is.
+    fn new() -> Self {
+        Self::with_change(START)
+    }
+
+    /// Makes one whose change is to start the service so.
+    fn with_change(start: &str) -> Self {
+        let place = Workplace::new();
+        let fake = place.path("bin");
+        std::fs::create_dir(&fake).unwrap();
+        std::fs::create_dir(place.path("tmp")).unwrap();
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tenfold"), fake.join("tenfold")).unwrap();
+        executable(
+            &fake.join("cargo"),
+            "#!/bin/sh\necho 'cargo was called' >&2\nexit 70\n",
+        );
+        let (origin, repository) = (place.path("origin"), place.path("clone"));
+        std::fs::create_dir(&origin).unwrap();
+        let clone = Self { place, repository };
+        clone.git(&origin, &["init", "--quiet", "--initial-branch=main"]);
+        executable(&origin.join("start.sh"), START);
+        std::fs::write(origin.join("light.toml"), light_scenario("100/s", "2s")).unwrap();
+        clone.commit(&origin, "the service");
+        let from = origin.to_str().unwrap();
+        let to = clone.repository.to_str().unwrap();
+        clone.git(&origin, &["clone", "--quiet", from, to]);
+        clone.git(&clone.repository, &["checkout", "--quiet", "-b", "change"]);
+        executable(&clone.repository.join("start.sh"), start);
+        std::fs::write(clone.repository.join("note"), "a change").unwrap();
+        clone.commit(&clone.repository, "a change");
+        clone
+    }
+
+    fn commit(&self, directory: &Path, message: &str) {
+        self.git(directory, &["add", "."]);
+        self.git(directory, &["commit", "--quiet", "-m", message]);
+    }
+
+    fn git(&self, directory: &Path, arguments: &[&str]) {
+        let ended = self
+            .command("git", &[])
+            .args(arguments)
+            .current_dir(directory)
+            .output()
+            .unwrap();
+        assert!(
+            ended.status.success(),
+            "git {arguments:?}: {}",
+            errors(&ended)
+        );
+    }
+
+    /// A command in the clone, with what every runner gives, and nothing of this machine's settings.
+    fn command(&self, program: &str, variables: &[(String, String)]) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars() {
+            if ["TENFOLD_", "GITHUB_", "GATE_", "CI_", "GIT_"]
+                .iter()
+                .any(|own| name.starts_with(own))
+            {
+                command.env_remove(name);
+            }
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let paths = std::iter::once(self.place.path("bin")).chain(std::env::split_paths(&path));
+        command
+            .current_dir(&self.repository)
+            .env("PATH", std::env::join_paths(paths).unwrap())
+            .env("TMPDIR", self.place.path("tmp"))
+            .env("XDG_CONFIG_HOME", self.place.path("configuration"))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .envs(["AUTHOR", "COMMITTER"].iter().flat_map(|who| {
+                [
+                    (format!("GIT_{who}_NAME"), "Somebody"),
+                    (format!("GIT_{who}_EMAIL"), "somebody@example.org"),
+                ]
+            }))
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a script as `shell: bash` does: GitHub documents these options, GitLab sets the same.
+    fn bash(&self, script: &str, variables: &[(String, String)]) -> Output {
+        let file = self.place.write("step.sh", script);
+        self.command("bash", variables)
+            .args(["--noprofile", "--norc", "-eo", "pipefail"])
+            .arg(file)
+            .output()
+            .unwrap()
+    }
+
+    fn out(&self, name: &str) -> PathBuf {
+        self.repository.join("tenfold-gate").join(name)
+    }
+
+    fn verdict(&self) -> String {
+        read_json(&self.out("gate.json"))["verdict"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+}
+
+fn executable(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn errors(output: &Output) -> String {
+    format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+fn text_of(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../scripts/ci")
+        .join(file);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn parsed(text: &str) -> Yaml<'_> {
+    let mut documents = Yaml::load_from_str(text).unwrap();
+    assert_eq!(documents.len(), 1);
+    documents.remove(0)
+}
+
+fn at<'a>(yaml: &'a Yaml<'a>, path: &[&str]) -> &'a Yaml<'a> {
+    path.iter().fold(yaml, |yaml, key| {
+        yaml.as_mapping_get(key)
+            .unwrap_or_else(|| panic!("no {key} of {path:?}"))
+    })
+}
+
+/// The pairs of a mapping of texts; a value that YAML takes for anything else fails, for the services do
+/// not agree on what it would become.
+fn texts(yaml: Option<&Yaml<'_>>) -> Vec<(String, String)> {
+    let mapping = yaml.and_then(Yaml::as_mapping);
+    let pairs = mapping.into_iter().flatten();
+    pairs
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
+}
+
+fn text(yaml: &Yaml<'_>) -> String {
+    yaml.as_str()
+        .unwrap_or_else(|| panic!("{yaml:?} is no text"))
+        .to_owned()
+}
+
+/// A step of a workflow or a composite action.
+#[derive(Debug)]
+struct Step {
+    name: String,
+    id: Option<String>,
+    condition: Option<String>,
+    variables: Vec<(String, String)>,
+    run: Option<String>,
+}
+
+/// Reads steps; each that runs something does so in bash.
+fn steps(yaml: &Yaml<'_>, shell: Option<&str>) -> Vec<Step> {
+    let one = |step: &Yaml<'_>| {
+        let maybe = |key: &str| step.as_mapping_get(key).map(text);
+        let run = maybe("run");
+        let in_shell = maybe("shell").or(shell.map(str::to_owned));
+        assert!(
+            run.is_none() || in_shell.as_deref() == Some("bash"),
+            "{step:?}"
+        );
+        assert!(run.is_some() != maybe("uses").is_some(), "{step:?}");
+        Step {
+            name: maybe("name").unwrap(),
+            id: maybe("id"),
+            condition: maybe("if"),
+            variables: texts(step.as_mapping_get("env")),
+            run,
+        }
+    };
+    yaml.as_sequence().unwrap().iter().map(one).collect()
+}
+
+/// Puts values for `${{ ... }}`; one without a value fails the test.
+fn substituted(text: &str, values: &BTreeMap<String, String>) -> String {
+    let mut parts = text.split("${{");
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (expression, rest) = part.split_once("}}").unwrap();
+        let value = values.get(expression.trim());
+        whole += value.unwrap_or_else(|| panic!("no value for {expression}"));
+        whole += rest;
+    }
+    whole
+}
+
+/// What came of a step: its name, exit code and standard output.
+type Ended = (String, i32, String);
+
+/// Runs steps as a runner does: in order, after a failure only those that always run, each with its
+/// outputs for those after it.
+fn run_steps(
+    clone: &Clone,
+    file: &str,
+    steps: &[Step],
+    variables: &[(String, String)],
+    mut values: BTreeMap<String, String>,
+) -> Vec<Ended> {
+    let summary = clone.place.path("summary.md");
+    let mut ended: Vec<Ended> = Vec::new();
+    for step in steps {
+        let why_not = NOT_EXECUTED
+            .iter()
+            .find(|(of, name, _)| *of == file && *name == step.name);
+        if let Some((_, name, why)) = why_not {
+            eprintln!("skipped: {file}, \"{name}\": {why}");
+            continue;
+        }
+        let failed = ended.iter().any(|(_, code, _)| *code != 0);
+        match step.condition.as_deref() {
+            None if failed => continue,
+            None | Some("always()") => {}
+            Some(other) => panic!(
+                "{}: `if: {other}` is nothing that this test knows",
+                step.name
+            ),
+        }
+        let script = step.run.as_deref();
+        let script = script.unwrap_or_else(|| panic!("{} is neither run nor left out", step.name));
+        // GitHub's advice against injection, held to: expressions go through the environment.
+        assert!(
+            !script.contains("${{"),
+            "{}: an expression in a script",
+            step.name
+        );
+        let outputs = clone.place.write("outputs", "");
+        let mut all = variables.to_vec();
+        let own = step.variables.iter();
+        all.extend(own.map(|(name, value)| (name.clone(), substituted(value, &values))));
+        for (name, path) in [
+            ("GITHUB_OUTPUT", &outputs),
+            ("GITHUB_STEP_SUMMARY", &summary),
+        ] {
+            all.push((name.to_owned(), path.to_str().unwrap().to_owned()));
+        }
+        all.extend(
+            [
+                ("GITHUB_BASE_REF", "main"),
+                ("GITHUB_SERVER_URL", "https://git.example"),
+                ("GITHUB_REPOSITORY", "somebody/service"),
+                ("GITHUB_RUN_ID", "17"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let output = clone.bash(script, &all);
+        eprintln!(
+            "{file}, \"{}\": {}\n{}",
+            step.name,
+            output.status,
+            errors(&output)
+        );
+        if let Some(id) = &step.id {
+            for line in std::fs::read_to_string(&outputs).unwrap().lines() {
+                let (name, value) = line.split_once('=').unwrap();
+                values.insert(format!("steps.{id}.outputs.{name}"), value.to_owned());
+            }
+        }
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        ended.push((step.name.clone(), output.status.code().unwrap(), stdout));
+    }
+    ended
+}
+
+/// The variables that a stranger sets, as this test does.
+fn settings() -> Vec<(String, String)> {
+    [
+        ("GATE_SCENARIO", "light.toml"),
+        ("GATE_BUILD", "test -x start.sh"),
+        ("GATE_START", "./start.sh {port}"),
+        ("GATE_BUDGET", BUDGET),
+        ("GATE_MIN_EFFECT", "20%"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+/// A file's variables with this test's in place of those that a stranger sets.
+fn replaced(
+    of_file: Vec<(String, String)>,
+    values: &BTreeMap<String, String>,
+) -> Vec<(String, String)> {
+    let own = settings();
+    for (name, _) in &own {
+        assert!(
+            of_file.iter().any(|(other, _)| other == name),
+            "{name} is no variable of the file"
+        );
+    }
+    let value = |name: &str| {
+        own.iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value)
+    };
+    of_file
+        .into_iter()
+        .map(|(name, of_file)| {
+            let value = value(&name)
+                .cloned()
+                .unwrap_or_else(|| substituted(&of_file, values));
+            (name, value)
+        })
+        .collect()
+}
+
+fn workflow(clone: &Clone, advisory: &str) -> Vec<Ended> {
+    let text = text_of("github-workflow.yml");
+    let yaml = parsed(&text);
+    let shell = at(&yaml, &["defaults", "run", "shell"]).as_str();
+    let steps = steps(at(&yaml, &["jobs", "gate", "steps"]), shell);
+    let values = BTreeMap::from([(
+        "vars.GATE_ADVISORY || 'true'".to_owned(),
+        advisory.to_owned(),
+    )]);
+    let variables = replaced(texts(yaml.as_mapping_get("env")), &values);
+    run_steps(clone, "github-workflow.yml", &steps, &variables, values)
+}
+
+fn assert_all_went_well(ended: &[Ended]) {
+    for (name, code, stdout) in ended {
+        assert_eq!(*code, 0, "{name}: {stdout}");
+    }
+}
+
+#[test]
+fn the_workflow_of_github_gates_a_change() {
+    let clone = Clone::new();
+    let ended = workflow(&clone, "true");
+    assert_all_went_well(&ended);
+    assert!(
+        OF_THE_SAME.contains(&clone.verdict().as_str()),
+        "{}",
+        clone.verdict()
+    );
+    for kept in ["report.html", "gate.json", "gate.md", "junit.xml"] {
+        assert!(clone.out(kept).is_file(), "{kept}");
+    }
+    let (_, _, annotations) = ended.last().unwrap();
+    assert!(annotations.starts_with("::"), "{annotations}");
+    let summary = std::fs::read_to_string(clone.place.path("summary.md")).unwrap();
+    assert_eq!(summary.matches("## ").count(), 1, "{summary}");
+    assert!(
+        summary.contains("somebody/service/actions/runs/17"),
+        "{summary}"
+    );
+    let page = std::fs::read_to_string(clone.out("report.html")).unwrap();
+    assert!(!page.contains("<script"));
+}
+
+#[test]
+fn the_workflow_of_github_is_red_and_still_tells_where_a_change_does_not_start() {
+    let clone = Clone::with_change("#!/bin/sh\necho 'no such option' >&2\nexit 3\n");
+    // Advice, too: a gate that measures nothing must not go unnoticed.
+    let ended = workflow(&clone, "true");
+    let code = |name: &str| {
+        ended
+            .iter()
+            .find(|(other, ..)| other == name)
+            .map(|(_, code, _)| *code)
+    };
+    assert_eq!(code("Gate the change"), Some(107));
+    assert_eq!(code("Annotate"), Some(0));
+    assert_eq!(clone.verdict(), "did_not_start");
+    let summary = std::fs::read_to_string(clone.place.path("summary.md")).unwrap();
+    assert!(summary.contains("no such option"), "{summary}");
+}
+
+#[test]
+fn the_composite_action_gates_a_change() {
+    let clone = Clone::new();
+    let text = text_of("action.yml");
+    let yaml = parsed(&text);
+    assert_eq!(at(&yaml, &["runs", "using"]).as_str(), Some("composite"));
+    let given = [
+        ("scenario", "light.toml"),
+        ("build", "test -x start.sh"),
+        ("start", "./start.sh {port}"),
+        ("budget", BUDGET),
+        ("min-effect", "20%"),
+        ("advisory", "true"),
+    ];
+    let mut values = BTreeMap::new();
+    for (name, input) in at(&yaml, &["inputs"]).as_mapping().unwrap() {
+        let name = self::text(name);
+        let default = input.as_mapping_get("default").map(self::text);
+        let own = given.iter().find(|(other, _)| *other == name);
+        let value = own.map(|(_, value)| (*value).to_owned()).or(default);
+        let value = value.unwrap_or_else(|| panic!("the input {name} is required"));
+        values.insert(format!("inputs.{name}"), value);
+    }
+    for (name, _) in given {
+        assert!(
+            values.contains_key(&format!("inputs.{name}")),
+            "{name} is no input"
+        );
+    }
+    let steps = steps(at(&yaml, &["runs", "steps"]), None);
+    let ended = run_steps(&clone, "action.yml", &steps, &[], values);
+    assert_all_went_well(&ended);
+    assert_eq!(ended.len(), steps.len());
+    let told = std::fs::read_to_string(clone.place.path("outputs")).unwrap();
+    assert_eq!(told, format!("verdict={}\n", clone.verdict()));
+    assert!(OF_THE_SAME.contains(&clone.verdict().as_str()));
+}
+
+#[test]
+fn the_action_says_how_to_install_where_nothing_is() {
+    let clone = Clone::new();
+    std::fs::remove_file(clone.place.path("bin").join("tenfold")).unwrap();
+    let text = text_of("action.yml");
+    let yaml = parsed(&text);
+    let steps = steps(at(&yaml, &["runs", "steps"]), None);
+    let script = steps[0].run.as_deref().unwrap();
+    let empty = [("GATE_INSTALL".to_owned(), String::new())];
+    let ended = clone.bash(script, &empty);
+    let is_installed_here = ended.status.success();
+    if is_installed_here {
+        eprintln!("skipped: a tenfold of this machine's is on the PATH");
+        return;
+    }
+    assert!(errors(&ended).contains("::error title=tenfold is not installed::"));
+    // What is given is run: here, the cargo that fails.
+    let given = [(
+        "GATE_INSTALL".to_owned(),
+        "cargo install tenfold".to_owned(),
+    )];
+    assert_eq!(clone.bash(script, &given).status.code(), Some(70));
+}
+
+#[test]
+fn the_job_of_gitlab_gates_a_change() {
+    let clone = Clone::new();
+    let text = text_of("gitlab-ci.yml");
+    let yaml = parsed(&text);
+    let job = at(&yaml, &["performance gate"]);
+    let lines = |key: &str| -> Vec<String> {
+        at(job, &[key])
+            .as_sequence()
+            .unwrap()
+            .iter()
+            .map(self::text)
+            .collect()
+    };
+    // GitLab runs both in one shell, one line after the other.
+    let script = [lines("before_script"), lines("script")]
+        .concat()
+        .join("\n");
+    let mut variables = replaced(texts(job.as_mapping_get("variables")), &BTreeMap::new());
+    for (name, value) in [
+        ("CI_DEFAULT_BRANCH", "main"),
+        (
+            "CI_JOB_URL",
+            "https://git.example/somebody/service/-/jobs/17",
+        ),
+    ] {
+        variables.push((name.to_owned(), value.to_owned()));
+    }
+    let ended = clone.bash(&script, &variables);
+    assert!(ended.status.success(), "{}", errors(&ended));
+    assert!(OF_THE_SAME.contains(&clone.verdict().as_str()));
+    let junit = at(job, &["artifacts", "reports", "junit"])
+        .as_str()
+        .unwrap();
+    assert!(clone.repository.join(junit).is_file());
+}
+
+#[test]
+fn what_is_left_out_exists() {
+    for (file, name, _) in NOT_EXECUTED {
+        let text = text_of(file);
+        let yaml = parsed(&text);
+        let steps = steps(at(&yaml, &["jobs", "gate", "steps"]), Some("bash"));
+        assert!(
+            steps.iter().any(|step| step.name == name),
+            "{file} has no step {name}"
+        );
+    }
+}

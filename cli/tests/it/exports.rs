@@ -1,0 +1,102 @@
+//! What `tenfold run`, `report` and `merge` write beside the report.
+
+use crate::support;
+
+use support::{Workplace, light_scenario, read_json};
+
+#[test]
+fn runs_are_exported_merged_and_told_what_is_wrong() {
+    let place = Workplace::new();
+    let service = place.serve(&["--empty"]);
+    place.write("light.toml", &light_scenario("100/s", "2s"));
+    let url = service.url();
+    let mut children: Vec<_> = ["1", "2"]
+        .into_iter()
+        .map(|seed| {
+            let run = ["run", "light.toml", "--target", &url, "--out", seed];
+            place
+                .tenfold(&run)
+                .args(["--seed", seed, "--export", "csv,junit=j.xml"])
+                .env("GITHUB_STEP_SUMMARY", place.path("nowhere/step.md"))
+                .output()
+                .unwrap()
+        })
+        .collect();
+    let told = String::from_utf8(children.remove(0).stderr).unwrap();
+    assert!(
+        told.contains("note: could not append the summary to"),
+        "a page that can't be written is no failure:\n{told}"
+    );
+    assert!(place.path("1/timeline.csv").exists() && place.path("j.xml").exists());
+
+    // They began some two seconds apart and last two, so whether they can be merged is the clock's to
+    // say; that they are the same twice over is not.
+    let twice = place.run(&["merge", "1", "1", "--out", "m"]).expect(104);
+    assert!(
+        twice.stderr.contains("one and the same run"),
+        "{}",
+        twice.stderr
+    );
+    assert!(!place.path("m").exists());
+
+    for (arguments, told) in [
+        (vec!["report", "1", "--export", "juint"], "junit"),
+        (
+            vec!["report", "1", "--export", "csv=no/x.csv"],
+            "create it first",
+        ),
+        (vec!["report", "1", "2", "--export", "csv"], "tenfold merge"),
+    ] {
+        let ended = place.run(&arguments).expect(104);
+        assert!(
+            ended.stderr.contains(told),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn generators_at_once_merge_into_one_run() {
+    let place = Workplace::new();
+    let service = place.serve(&["--empty"]);
+    place.write("light.toml", &light_scenario("100/s", "6s"));
+    let url = service.url();
+    let running: Vec<_> = ["1", "2"]
+        .into_iter()
+        .map(|seed| {
+            let run = ["run", "light.toml", "--target", &url, "--out", seed];
+            let mut command = place.tenfold(&run);
+            command.args(["--seed", seed]).spawn().unwrap()
+        })
+        .collect();
+    for mut child in running {
+        child.wait().unwrap();
+    }
+    let merge = [
+        "merge",
+        "1",
+        "2",
+        "--out",
+        "m",
+        "--json",
+        "--export",
+        "k6=k6.json",
+    ];
+    let merged = place.run(&merge).json();
+    let sent = |run: &str| {
+        let summary = read_json(&place.path(run).join("summary.json"));
+        summary.pointer("/arrivals/sent").unwrap().as_u64().unwrap()
+    };
+    assert_eq!(
+        merged.pointer("/arrivals/sent").unwrap(),
+        sent("1") + sent("2")
+    );
+    assert_eq!(merged["merged_from"].as_array().unwrap().len(), 2);
+    for identity in merged["identities"].as_array().unwrap() {
+        assert_ne!(identity["holds"], false, "{identity:#}");
+    }
+    let k6 = read_json(&place.path("k6.json"));
+    let count = k6.pointer("/metrics/http_reqs/count").unwrap();
+    assert_eq!(count, sent("1") + sent("2"));
+}

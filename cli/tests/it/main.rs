@@ -1,0 +1,18 @@
+//! Integration tests of the `tenfold` binary: one binary, a module a subject.
+
+mod ci_files;
+mod connections;
+mod end_to_end;
+mod exit_codes;
+mod export_places;
+mod exports;
+mod frozen_generator;
+mod gate;
+mod killed;
+mod lab;
+mod live;
+mod record;
+mod run;
+mod serve;
+mod stages;
+mod support;

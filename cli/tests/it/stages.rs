@@ -1,0 +1,17 @@
+//! The stages beyond one box, on the real parts that they are made of.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a helper of tests fails as they do, and tells what they see"
+)]
+
+mod balanced;
+mod cached;
+mod load;
+mod network;
+mod run;
+mod separated;
+mod stage;
+use crate::support;

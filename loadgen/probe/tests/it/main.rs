@@ -1,0 +1,3 @@
+//! Integration tests of the probe: one binary, a module a subject.
+
+mod admin_listener;

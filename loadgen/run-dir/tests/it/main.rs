@@ -1,0 +1,3 @@
+//! Integration tests of the run directory: one binary, a module a subject.
+
+mod hour;

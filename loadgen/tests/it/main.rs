@@ -1,0 +1,11 @@
+//! Integration tests of the generator: one binary, a module a subject.
+
+mod abort;
+mod captures_and_bounds;
+mod connections;
+mod language;
+mod nginx;
+mod outcomes;
+mod paired;
+mod stall_oracle;
+mod support;

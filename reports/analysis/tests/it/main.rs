@@ -1,0 +1,12 @@
+//! Integration tests of the analysis: one binary, a module a subject.
+
+mod change_points;
+mod charts;
+mod findings;
+mod gate;
+mod merge;
+mod merged_evidence;
+mod oracle;
+mod rules;
+mod summary;
+mod verdict;

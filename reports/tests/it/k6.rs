@@ -1,0 +1,189 @@
+//! The summary that k6 writes, beside an example of its shape (k6's `--summary-export`).
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests are not functions marked as tests"
+)]
+
+use serde_json::Value;
+use tenfold_analysis::summarise;
+use tenfold_analysis::synthetic::{MadeUp, Traffic};
+use tenfold_reports::k6_summary;
+use tenfold_run_dir::Run;
+use tenfold_run_dir::counts::{self, CheckCounts, JourneyCounts};
+use tenfold_run_dir::durations::{self, Durations, RunDurations};
+
+const EXAMPLE: &str = include_str!("../k6-summary.json");
+
+fn of_ms(values: &[(u64, u64)]) -> Durations {
+    let mut histogram = durations::histogram();
+    for (ms, count) in values {
+        histogram.record_n(ms * 1_000_000, *count).unwrap();
+    }
+    Durations::of(&histogram)
+}
+
+/// A run of 400 requests a second with checks of two names, one of which two requests make.
+fn played() -> Run {
+    let mut run = MadeUp {
+        traffic: Traffic {
+            per_second: 400.0,
+            peak_per_second: 400.0,
+            warm_up_s: 1,
+            counted_s: 8,
+            even: false,
+        },
+        failing: 0.01,
+        rules: vec!["p99 < 250ms".to_owned(), "errors < 0.1%".to_owned()],
+        ..MadeUp::default()
+    }
+    .play();
+    run.counts.durations = Some(RunDurations {
+        opening: of_ms(&[(3, 50)]),
+        connecting: of_ms(&[(1, 50)]),
+        handshake: of_ms(&[(2, 50)]),
+        receiving: of_ms(&[(4, 3_000)]),
+        journeys: of_ms(&[(700, 200)]),
+    });
+    run.counts.traffic = Some(counts::Traffic {
+        sent_bytes: 90_000,
+        received_bytes: 900_000,
+    });
+    let counted = run.counts.phases.last_mut().unwrap();
+    for (request, name, passed) in [
+        (0, "status is 200", 60),
+        (1, "status is 200", 40),
+        (0, "has an id", 55),
+    ] {
+        let check = CheckCounts { passed, failed: 2 };
+        counted[request].checks.insert(name.to_owned(), check);
+    }
+    run
+}
+
+fn rendered(run: &Run) -> Value {
+    let text = k6_summary::render(run, &summarise(run)).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// What differs in shape: keys of the example that are not there, and values of another type.
+fn differences(path: &str, example: &Value, ours: &Value, found: &mut Vec<String>) {
+    match (example, ours) {
+        (Value::Object(example), Value::Object(ours)) => {
+            // What checks and thresholds are called is the scenario's to say.
+            if path.ends_with("/thresholds") || path.ends_with("/checks") && example.len() == 1 {
+                let (one, other) = (example.values().next(), ours.values().next());
+                return differences(&format!("{path}/*"), one.unwrap(), other.unwrap(), found);
+            }
+            for (key, value) in example {
+                let path = format!("{path}/{key}");
+                match ours.get(key) {
+                    Some(ours) => differences(&path, value, ours, found),
+                    None => found.push(path),
+                }
+            }
+        }
+        (Value::Number(_), Value::Number(_))
+        | (Value::String(_), Value::String(_))
+        | (Value::Bool(_), Value::Bool(_)) => {}
+        _ => found.push(path.to_owned()),
+    }
+}
+
+#[test]
+fn the_shape_is_that_of_k6_but_for_what_is_not_measured() {
+    let example: Value = serde_json::from_str(EXAMPLE).unwrap();
+    let ours = rendered(&played());
+    let mut found = Vec::new();
+    differences("", &example, &ours, &mut found);
+    assert_eq!(found, ["/metrics/http_req_sending"], "{ours:#}");
+    let known = |name: &&String| example["metrics"].get(name.as_str()).is_none();
+    let more: Vec<_> = ours["metrics"].as_object().unwrap().keys().collect();
+    let more: Vec<_> = more.into_iter().filter(known).collect();
+    assert_eq!(more, ["http_req_service"]);
+}
+
+#[test]
+fn checks_of_one_name_are_one_check_under_the_identifier_of_k6() {
+    let example: Value = serde_json::from_str(EXAMPLE).unwrap();
+    let ours = rendered(&played());
+    let mut check = example
+        .pointer("/root_group/checks/status is 200")
+        .unwrap()
+        .clone();
+    (check["passes"], check["fails"]) = (100.into(), 4.into());
+    let checks = &ours["root_group"]["checks"];
+    assert_eq!(checks["status is 200"], check);
+    assert_eq!(checks.as_object().unwrap().len(), 2);
+    assert_eq!(ours["metrics"]["checks"]["passes"], 155);
+    assert_eq!(ours["metrics"]["checks"]["fails"], 6);
+}
+
+#[test]
+fn a_run_without_checks_has_no_such_metric_as_in_k6() {
+    let mut run = played();
+    for counts in run.counts.phases.iter_mut().flatten() {
+        counts.checks.clear();
+    }
+    let ours = rendered(&run);
+    assert_eq!(ours["metrics"].get("checks"), None);
+    assert_eq!(ours["root_group"]["checks"], serde_json::json!({}));
+}
+
+#[test]
+fn a_request_that_found_its_connection_open_was_blocked_for_no_time() {
+    let ours = rendered(&played());
+    let at = |metric: &str, figure: &str| ours["metrics"][metric][figure].as_f64().unwrap();
+    // 50 of some 3,600.
+    assert_eq!(at("http_req_blocked", "med"), 0.0);
+    assert_eq!(at("http_req_connecting", "p(95)"), 0.0);
+    assert!((at("http_req_tls_handshaking", "max") - 2.0).abs() < 0.02);
+    assert!((at("http_req_receiving", "med") - 4.0).abs() < 0.04);
+    assert_eq!(ours["metrics"]["data_sent"]["count"], 90_000);
+}
+
+#[test]
+fn an_iteration_is_a_journey_where_there_are_journeys() {
+    let mut run = played();
+    let summary = summarise(&run);
+    let requests = summary.arrivals.completed + summary.arrivals.failed;
+    assert_eq!(rendered(&run)["metrics"]["iterations"]["count"], requests);
+    run.counts.journeys = vec![JourneyCounts {
+        name: "buy".to_owned(),
+        begun: 230,
+        completed: 220,
+        ..JourneyCounts::default()
+    }];
+    let ours = rendered(&run);
+    // Those of warm-up don't count.
+    assert_eq!(ours["metrics"]["iterations"]["count"], 200);
+    let median = ours["metrics"]["iteration_duration"]["med"]
+        .as_f64()
+        .unwrap();
+    assert!((median - 700.0).abs() < 7.0, "{median}");
+}
+
+#[test]
+fn an_older_run_leaves_out_what_it_did_not_measure() {
+    let mut run = played();
+    run.counts.durations = None;
+    run.counts.traffic = None;
+    let ours = rendered(&run);
+    for name in ["data_sent", "http_req_blocked", "http_req_receiving"] {
+        assert_eq!(ours["metrics"].get(name), None, "{name}");
+    }
+    assert!(ours["metrics"].get("http_reqs").is_some());
+}
+
+#[test]
+fn what_includes_the_warm_up_is_told() {
+    let rendered = rendered(&played());
+    let told = rendered["tenfold"]["whole_run"]["metrics"]
+        .as_array()
+        .unwrap();
+    for metric in ["data_sent", "http_req_blocked", "http_req_connecting"] {
+        assert!(told.iter().any(|name| name == metric), "{metric}");
+        assert!(rendered["metrics"].get(metric).is_some(), "{metric}");
+    }
+    assert!(!told.iter().any(|name| name == "http_reqs"));
+}

@@ -1,0 +1,9 @@
+//! Integration tests of reports: one binary, a module a subject.
+
+mod browser;
+mod exports;
+mod gate;
+mod history;
+mod k6;
+mod page;
+mod samples;

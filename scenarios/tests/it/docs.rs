@@ -1,0 +1,109 @@
+//! Every scenario in the documentation can be read.
+
+use std::path::Path;
+
+use tenfold_scenarios::Scenario;
+
+const PAGE: &str = include_str!("../../../docs/scenarios.md");
+
+/// The TOML blocks of a page, with the line at which each begins.
+fn blocks(page: &str) -> Vec<(usize, String)> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(usize, String)> = None;
+    for (line, number) in page.lines().zip(1..) {
+        match (&mut open, line) {
+            (None, "```toml") => open = Some((number, String::new())),
+            (Some(_), "```") => blocks.extend(open.take()),
+            (Some((_, text)), line) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            (None, _) => {}
+        }
+    }
+    blocks
+}
+
+/// Adds to a part of a scenario what makes it a whole one.
+fn whole(block: &str) -> String {
+    let mut text = String::new();
+    if !block.contains("version = ") {
+        text.push_str("version = 1\nname = \"docs\"\n");
+    }
+    text.push_str(block);
+    let closed = block.contains("\"closed\"");
+    if !block.contains("phases") {
+        text.push_str("[[phases]]\nname = \"all\"\nduration = \"1s\"\n");
+        text.push_str(match closed {
+            true => "kind = \"users\"\n",
+            false => "kind = \"constant\"\nrate = \"10/s\"\n",
+        });
+    }
+    if !block.contains("[[requests]]") {
+        text.push_str(
+            "[[requests]]\nname = \"read post\"\nkind = \"read\"\npath = \"/\"\n\
+             [[requests]]\nname = \"create post\"\nkind = \"write\"\npath = \"/\"\n\
+             [[requests]]\nname = \"log in\"\nkind = \"write\"\npath = \"/\"\n\
+             capture = { token = \"json:/token\" }\n",
+        );
+    }
+    if closed && !block.contains("[[journeys]]") {
+        text.push_str("[[journeys]]\nname = \"one\"\nsteps = [\"read post\"]\n");
+    }
+    text
+}
+
+#[test]
+fn every_block_of_the_page_is_a_scenario() {
+    let blocks = blocks(PAGE);
+    assert!(blocks.len() >= 10, "{} blocks", blocks.len());
+    // Files are found where the examples have theirs.
+    let origin = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/docs.toml");
+    for (line, block) in blocks {
+        if let Err(error) = Scenario::parse(&whole(&block), &origin) {
+            panic!("docs/scenarios.md, the block at line {line}: {error}");
+        }
+    }
+}
+
+#[test]
+fn the_rules_that_end_a_run_can_be_read() {
+    const README: &str = include_str!("../../../README.md");
+    let line = |start: &str| {
+        let at = README
+            .find(start)
+            .unwrap_or_else(|| panic!("the README has {start}"));
+        let rule = &README[at + 1..];
+        rule[..rule.find('`').unwrap()].to_owned()
+    };
+    let rules = [line("`'errors < 5%, abort"), line("`{ rule = ")];
+    let text = format!(
+        "version = 1\nname = \"x\"\nrules = [{}]\n[[phases]]\nname = \"all\"\nkind = \"constant\"\n\
+         rate = \"10/s\"\nduration = \"1s\"\n[[requests]]\nname = \"r\"\nkind = \"read\"\npath = \"/\"",
+        rules.join(", ")
+    );
+    let scenario =
+        Scenario::parse(&text, Path::new("x.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let [one, other] = scenario.rules.as_slice() else {
+        panic!("{:?}", scenario.rules)
+    };
+    assert_eq!((&one.text, one.abort), (&other.text, other.abort));
+    assert_eq!(one.abort.unwrap().after, std::time::Duration::from_secs(10));
+}
+
+#[test]
+fn the_examples_can_be_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            Scenario::read(&path).unwrap_or_else(|error| panic!("{error}"));
+            read += 1;
+        }
+    }
+    assert_eq!(read, 2);
+}

@@ -1,0 +1,3 @@
+//! Integration tests of the lab: one binary, a module a subject.
+
+mod life_cycle;

@@ -18,6 +18,7 @@ mod manifest;
 mod measure;
 mod permitted_hosts;
 mod print;
+mod stages;
 mod values;
 
 use std::process::ExitCode;

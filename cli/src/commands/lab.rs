@@ -61,7 +61,7 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
 
 /// Brings a stage up and looks after it until it is to end.
 fn up(arguments: &UpArguments) -> anyhow::Result<Exit> {
-    let stage = tenfold_lab::stage::find(&arguments.stage)?;
+    let stage = crate::stages::find(&arguments.stage)?;
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let mut options = Options::new(program, &arguments.place.dir);
     options.store_url = arguments.store.clone();

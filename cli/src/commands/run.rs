@@ -227,7 +227,7 @@ fn destination(
         };
         return Ok((destination, None));
     }
-    let stage = tenfold_lab::stage::find(arguments.stage.as_deref().unwrap_or("single-box"))?;
+    let stage = crate::stages::find(arguments.stage.as_deref().unwrap_or("single-box"))?;
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let mut options = tenfold_lab::Options::new(program, Path::new(LAB_DIRECTORY).join(stage.name));
     options.store_url = arguments.store.clone();

@@ -22,7 +22,7 @@ struct Ready {
 
 /// Serves until interrupted.
 pub(crate) fn serve(arguments: &ServeArguments) -> anyhow::Result<Exit> {
-    let stage = tenfold_lab::stage::find(&arguments.stage)?;
+    let stage = crate::stages::find(&arguments.stage)?;
     if !stage.is_built() {
         return Err(Misuse(format!("stage `{}` is not built yet", stage.name)).into());
     }

@@ -314,14 +314,14 @@ fn k6_has_its_metrics_under_their_names() {
 
 /// Where `scripts/setup` installs what reads exports.
 fn readers() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tenfold/readers")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tenfold/tools")
 }
 
 /// The interpreter with the readers that `scripts/setup` installs; none where it is not there.
 fn python() -> Option<PathBuf> {
     let python = readers().join("bin/python3");
     if !python.exists() {
-        eprintln!("skipped: no readers in .tenfold/readers; scripts/setup installs them");
+        eprintln!("skipped: no readers in .tenfold/tools; scripts/setup installs them");
         return None;
     }
     Some(python)
@@ -377,7 +377,7 @@ fn the_reference_readers_read_every_format() {
 fn the_java_tools_read_the_logs() {
     let jar = readers().join("usr/share/java/hdrhistogram.jar");
     if !jar.exists() || Command::new("java").arg("-version").output().is_err() {
-        eprintln!("skipped: no java, or no libhdrhistogram-java in .tenfold/readers");
+        eprintln!("skipped: no java, or no libhdrhistogram-java in .tenfold/tools");
         return;
     }
     let (mut run, log) = small().play_with_log();

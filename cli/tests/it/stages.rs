@@ -14,4 +14,3 @@ mod network;
 mod run;
 mod separated;
 mod stage;
-use crate::support;

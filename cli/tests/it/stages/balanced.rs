@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use crate::load::{Load, Outcome, lost};
-use crate::stage::{Somebody, Stage, lacks};
+use super::load::{Load, Outcome, lost};
+use super::stage::{Somebody, Stage, lacks};
 
 /// What the stage is made of.
 const PROGRAMS: &[&str] = &[

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::load::{Load, lost};
-use crate::stage::{Somebody, Stage, lacks};
+use super::load::{Load, lost};
+use super::stage::{Somebody, Stage, lacks};
 
 /// What the stage is made of.
 const PROGRAMS: &[&str] = &[

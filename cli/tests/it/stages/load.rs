@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use crate::stage::{Somebody, Stage};
+use super::stage::{Somebody, Stage};
 
 /// How often each reader reads.
 const READ_EVERY: Duration = Duration::from_millis(40);

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::stage::{Stage, lacks};
+use super::stage::{Stage, lacks};
 
 /// Whether a connection is refused, at once and in so many words.
 fn is_refused(address: &str) -> bool {

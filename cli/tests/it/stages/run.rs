@@ -1,6 +1,6 @@
 //! A run that brings its stage up.
 
-use crate::stage::{lacks, summary};
+use super::stage::{lacks, summary};
 use crate::support::{Workplace, read_json};
 
 #[test]

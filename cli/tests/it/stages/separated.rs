@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::stage::{Somebody, Stage, lacks};
+use super::stage::{Somebody, Stage, lacks};
 
 /// What nobody else would write.
 const CONTENT: &str = "a post of which every byte is to be sealed: 8d1f3c";

@@ -1,7 +1,7 @@
 use super::*;
 use crate::store::contract::{self, new_post, new_user};
 
-#[path = "../../../tests/support/certificates.rs"]
+#[path = "../../../tests/it/support/certificates.rs"]
 mod certificates;
 mod crash;
 mod failover;

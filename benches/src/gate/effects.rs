@@ -1,7 +1,8 @@
 //! By how much the builds were measured to differ, over all gates of a kind.
 
 use serde::{Deserialize, Serialize};
-use tenfold_analysis::gate::{Interval, RoundRecord, WalshAverages, qn_scale};
+use tenfold_analysis::gate::RoundRecord;
+use tenfold_analysis::stats::{Interval, WalshAverages, qn_scale};
 use tenfold_analysis::words;
 
 use crate::gate::kind::{CPU, Kind, MEAN, P90};

@@ -1,7 +1,8 @@
 //! A share of gates, with the interval that their number allows.
 
 use serde::{Deserialize, Serialize};
-use tenfold_analysis::{wilson_interval, words};
+use tenfold_analysis::stats::wilson_interval;
+use tenfold_analysis::words;
 
 /// A share of gates, with the interval that their number allows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use tenfold_analysis::ChangePointSettings;
+use tenfold_analysis::stats::ChangePointSettings;
 use tenfold_analysis::gate::{GateOutcome, Pair, Settings};
 use tenfold_analysis::history::{HistoryEntry, trends};
 use tenfold_gate::{CalibrationFile, Endpoint, Options, Recipe, Step, Subject};

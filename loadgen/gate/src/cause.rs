@@ -39,7 +39,7 @@ pub(crate) fn find(
     gated: &[RoundRecord],
 ) -> Result<Cause, GateError> {
     // Known before anything is started: an epoch for nothing would take as long as one for profiles.
-    for side in Side::BOTH {
+    for side in Side::ALL {
         if !prepared.of(side).has_admin() {
             return Err(no_admin(side));
         }

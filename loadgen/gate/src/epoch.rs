@@ -139,7 +139,7 @@ fn start(
     number: u32,
     setting: &Setting<'_>,
 ) -> Result<Up, Result<BadDay, GateError>> {
-    let mut order = Side::BOTH;
+    let mut order = Side::ALL;
     if number % 2 == 1 {
         order.reverse();
     }
@@ -207,7 +207,7 @@ impl Up {
     /// The first that has ended by itself.
     fn died(&mut self) -> Option<BadDay> {
         let after_s = self.since.elapsed().as_secs_f64();
-        Side::BOTH.into_iter().find_map(|side| {
+        Side::ALL.into_iter().find_map(|side| {
             let instance = of_mut(&mut self.instances, side).as_mut()?;
             let status = instance.ended()?;
             Some(BadDay::Died {
@@ -363,7 +363,7 @@ fn measure(
     }
     for (reading, edge) in epoch.readings.iter().zip(&edges) {
         let at_s = (offset + *edge).as_secs_f64();
-        for side in Side::BOTH {
+        for side in Side::ALL {
             if let Some(bytes) = reading.of(side).resident_bytes {
                 of_mut(&mut epoch.memory, side).push(MemorySample {
                     at_s,
@@ -408,10 +408,7 @@ fn cut(
         let Some(index) = round_of(interval.start_ns) else {
             continue;
         };
-        let side = match tenfold_scenarios::Side::of_index(interval.series.request, requests) {
-            tenfold_scenarios::Side::Baseline => Side::Baseline,
-            tenfold_scenarios::Side::Candidate => Side::Candidate,
-        };
+        let side = Side::of_index(interval.series.request, requests);
         let load = of_mut(&mut loads[index], side);
         let counts = match interval.series.metric {
             Metric::Unlagged => &mut load.responses,
@@ -424,7 +421,7 @@ fn cut(
     }
     for (index, (load, edges)) in loads.iter().zip(epoch.readings.windows(2)).enumerate() {
         let (from, _) = stretch(index);
-        for side in Side::BOTH {
+        for side in Side::ALL {
             let row = load.of(side).row;
             epoch.planned += row.sent + row.dropped;
             epoch.dropped += row.dropped;

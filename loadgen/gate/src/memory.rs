@@ -1,8 +1,7 @@
 //! Whether a build leaks: its memory against the other's, over the same requests.
 
-use tenfold_analysis::gate::{
-    BadDay, MemoryGrowth, MemorySample, MemoryUse, Pair, Side, WalshAverages,
-};
+use tenfold_analysis::gate::{BadDay, MemoryGrowth, MemorySample, MemoryUse, Pair, Side};
+use tenfold_analysis::stats::WalshAverages;
 
 /// The one-sided level at which a leak is told.
 const LEVEL: f64 = 0.001;

@@ -83,7 +83,7 @@ impl Meter {
 /// Reads both, in turns which first: the second is read a moment later. What the kernel tells comes before
 /// what the builds are asked for, for that takes them a while.
 fn read_both(endpoints: &Pair<Endpoint>, turn: usize) -> Pair<Reading> {
-    let mut order = Side::BOTH;
+    let mut order = Side::ALL;
     if !turn.is_multiple_of(2) {
         order.reverse();
     }

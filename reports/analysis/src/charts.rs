@@ -10,7 +10,7 @@ pub use heat_map::HeatMap;
 pub use over_time::{Cores, InFlight, LatencyOverTime, RatesOverTime};
 pub use percentile_curve::{PercentileCurve, PercentilePoint};
 
-use crate::merged::Merged;
+use crate::latency::counted_latencies::CountedLatencies;
 
 /// The fewest points that a line over time may be reduced to, so that it still shows when.
 const LEAST_POINTS: u64 = 20;
@@ -60,7 +60,7 @@ pub struct PhaseBand {
 
 /// Reduces a run to what is drawn of it.
 pub fn charts(run: &Run) -> Charts {
-    let merged = Merged::of(run);
+    let counted = CountedLatencies::of(run);
     let of_kind = |kind: &str| {
         let is_kind = |request: usize| {
             run.manifest
@@ -68,13 +68,13 @@ pub fn charts(run: &Run) -> Charts {
                 .get(request)
                 .is_some_and(|request| request.kind == kind)
         };
-        PercentileCurve::of(&merged.histogram(Metric::Response, is_kind))
+        PercentileCurve::of(&counted.histogram(Metric::Response, is_kind))
     };
     let bin_ns = run.latencies.columns().column_ns();
     Charts {
-        response: PercentileCurve::of(&merged.histogram(Metric::Response, |_| true)),
-        service: PercentileCurve::of(&merged.histogram(Metric::Service, |_| true)),
-        unlagged: PercentileCurve::of(&merged.histogram(Metric::Unlagged, |_| true)),
+        response: PercentileCurve::of(&counted.histogram(Metric::Response, |_| true)),
+        service: PercentileCurve::of(&counted.histogram(Metric::Service, |_| true)),
+        unlagged: PercentileCurve::of(&counted.histogram(Metric::Unlagged, |_| true)),
         reads: of_kind("read"),
         writes: of_kind("write"),
         heat_map: HeatMap::of(run),

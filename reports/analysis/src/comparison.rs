@@ -2,7 +2,8 @@
 
 use tenfold_run_dir::Run;
 
-use crate::summary::{Summary, summarise};
+use crate::summarise::summarise;
+use crate::summary::Summary;
 
 /// Several runs side by side: their figures, and what was not the same about them.
 #[derive(Debug, Clone, PartialEq)]

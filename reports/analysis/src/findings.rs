@@ -8,44 +8,19 @@ mod server_lost;
 mod stall;
 mod unconfined;
 
-use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Run;
 
 use crate::findings::first_to_give::FirstToGive;
-use crate::merged::Merged;
+use crate::latency::counted_latencies::CountedLatencies;
 use crate::summary::Summary;
-use crate::verdict::{MeasurementVerdict, SloVerdict};
-use crate::window::Window;
-
-/// Something that stands out in a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// What it is, in a sentence.
-    pub title: String,
-    /// The figures it rests on, a sentence each.
-    pub evidence: Vec<String>,
-    /// How sure it is.
-    pub confidence: Confidence,
-    /// What to do about it.
-    pub advice: String,
-}
-
-/// How sure a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Confidence {
-    /// One sign points to it.
-    Low,
-    /// Signs point to it, but something else could look the same.
-    Medium,
-    /// The figures leave no other reading.
-    High,
-}
+use crate::summary::finding::Finding;
+use crate::summary::verdict::{MeasurementVerdict, SloVerdict};
+use crate::summary::window::Window;
 
 /// Finds what stands out, the most important first.
 pub(crate) fn findings(
     run: &Run,
-    merged: &Merged,
+    counted: &CountedLatencies,
     window: &Window,
     summary: &Summary,
 ) -> Vec<Finding> {
@@ -59,7 +34,7 @@ pub(crate) fn findings(
         found.extend(box_held_back::box_held_back(run));
     }
     found.extend(server_lost::server_lost(run));
-    found.extend(stall::stalls(run, merged, window));
+    found.extend(stall::stalls(run, counted, window));
     found.extend(failures::failures(summary));
     // Whoever stood still for a while gave out, even if all was made good afterwards.
     found.extend(first.filter(|_| !somebody && found.is_empty()));

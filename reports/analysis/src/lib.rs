@@ -5,59 +5,43 @@
 //! [`history`] when a series of them changed. Nothing here reads a file or a clock; reports format what
 //! is returned and compute nothing.
 
-mod arrivals;
-mod change_points;
 mod charts;
 mod comparison;
-mod distribution;
-mod exchange_times;
 mod findings;
+pub mod format;
 pub mod gate;
-mod generator;
 pub mod history;
-mod hot_keys;
-mod identities;
 mod latency;
 mod merge;
-mod merged;
-mod merged_intervals;
-mod order_statistic;
-mod proportion;
-mod rules;
-mod scope_intervals;
-mod seconds;
-mod stretches;
+pub mod stats;
+mod summarise;
 mod summary;
 #[cfg(feature = "synthetic")]
 pub mod synthetic;
-mod usage;
 mod verdict;
-mod window;
-pub mod words;
 
-pub use arrivals::Arrivals;
-pub use change_points::{ChangePoint, ChangePointSettings, change_points};
 pub use charts::{
     Charts, Cores, HeatMap, InFlight, LatencyOverTime, PercentileCurve, PercentilePoint, PhaseBand,
     RatesOverTime, charts,
 };
 pub use comparison::{Comparison, Difference, compare};
-pub use distribution::{Distribution, PercentileStep, Scope, distributions};
-pub use exchange_times::{ExchangeTimes, exchange_times};
-pub use findings::{Confidence, Finding};
-pub use generator::Generator;
-pub use hot_keys::{HotKeys, TopShare};
-pub use identities::Identity;
-pub use latency::{Latencies, Latency, PercentileIntervals};
-pub use merge::{MergeError, merge};
-pub use merged_intervals::merge_intervals;
-pub use order_statistic::{
-    CONFIDENCE, Estimate, OrderStatistics, SAMPLES_BEYOND, interval_ranks, samples_beyond,
-};
-pub use proportion::wilson_interval;
-pub use rules::RuleResult;
-pub use scope_intervals::{ScopeInterval, intervals_by_scope};
-pub use seconds::{Second, seconds};
-pub use summary::{Group, Rates, RequestSummary, SUMMARY_VERSION, Summary, summarise};
-pub use usage::{HostUsage, TargetUsage};
-pub use verdict::{MeasurementVerdict, SloVerdict, Verdict};
+pub use format as words;
+pub use latency::distribution::{Distribution, PercentileStep, distributions};
+pub use latency::exchange_times::{ExchangeTimes, exchange_times};
+pub use latency::percentiles::{Latencies, Latency, PercentileIntervals};
+pub use latency::scope::Scope;
+pub use latency::scope_intervals::{ScopeInterval, intervals_by_scope};
+pub use latency::second::{Second, seconds};
+pub use merge::{MergeError, merge, merge_intervals};
+pub use summarise::summarise;
+pub use summary::arrivals::Arrivals;
+pub use summary::finding::{Confidence, Finding};
+pub use summary::generator::Generator;
+pub use summary::hot_keys::{HotKeys, TopShare};
+pub use summary::identities::Identity;
+pub use summary::rates::Rates;
+pub use summary::request::{Group, RequestSummary};
+pub use summary::rule_result::RuleResult;
+pub use summary::usage::{HostUsage, TargetUsage};
+pub use summary::verdict::{MeasurementVerdict, SloVerdict, Verdict};
+pub use summary::{SUMMARY_VERSION, Summary};

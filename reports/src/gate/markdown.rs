@@ -98,7 +98,7 @@ fn facts(out: &mut String, outcome: &GateOutcome) {
     if let Some(answers) = &outcome.answers {
         facts.push(figures::answers(answers));
     }
-    for side in Side::BOTH {
+    for side in Side::ALL {
         let memory = outcome.memory.as_ref().map(|pair| pair.of(side));
         if let Some(said) = memory.and_then(figures::memory) {
             facts.push(format!("memory of the {side}: {said}"));

@@ -152,7 +152,7 @@ fn facts(out: &mut String, outcome: &GateOutcome, paint: Paint) {
             }
         }
     }
-    for side in Side::BOTH {
+    for side in Side::ALL {
         let memory = outcome.memory.as_ref().map(|pair| pair.of(side));
         if let Some(said) = memory.and_then(figures::memory) {
             let _ = writeln!(out, "  memory     {side}: {said}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tenfold_analysis::ChangePointSettings;
+use tenfold_analysis::stats::ChangePointSettings;
 use tenfold_analysis::gate::GateOutcome;
 use tenfold_analysis::history::{HistoryEntry, Parsed, parse, trends};
 use tenfold_analysis::synthetic::MadeUpGate;

@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::order_statistic::{OrderStatistics, SAMPLES_BEYOND, samples_beyond};
+use crate::stats::order_statistic::{OrderStatistics, SAMPLES_BEYOND, samples_beyond};
 
 /// Points for each tenfold step towards the end of the curve.
 const POINTS_A_DECADE: i32 = 24;

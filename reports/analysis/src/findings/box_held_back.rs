@@ -3,8 +3,8 @@
 use tenfold_run_dir::Run;
 use tenfold_run_dir::box_use::BoxUse;
 
-use crate::findings::{Confidence, Finding};
-use crate::words;
+use crate::format;
+use crate::summary::finding::{Confidence, Finding};
 
 /// The share of its periods from which a box that was held back in them was short of its processor.
 const SHORT: f64 = 0.5;
@@ -25,15 +25,15 @@ pub(super) fn box_held_back(run: &Run) -> Option<Finding> {
         format!(
             "{}: {} processors on average, held back in {} of its periods",
             own.name,
-            words::significant(own.cores_used()),
-            words::percent(*share)
+            format::significant(own.cores_used()),
+            format::percent(*share)
         )
     });
     Some(Finding {
         title: format!(
             "The {} box used its processor time up: it was held back in {} of its periods",
             worst.name,
-            words::percent(share)
+            format::percent(share)
         ),
         evidence: evidence.collect(),
         // A second box that is as short makes it a guess which of them is the one.

@@ -1,8 +1,8 @@
 //! What failures have in common.
 
-use crate::findings::{Confidence, Finding};
+use crate::format;
 use crate::summary::Summary;
-use crate::words;
+use crate::summary::finding::{Confidence, Finding};
 
 /// The most checks that are told one by one.
 const MOST_CHECKS: usize = 5;
@@ -14,7 +14,7 @@ pub(super) fn failures(summary: &Summary) -> Option<Finding> {
     let mut evidence: Vec<String> = summary
         .failures
         .iter()
-        .map(|(class, count)| format!("{class}: {}", words::count(*count)))
+        .map(|(class, count)| format!("{class}: {}", format::count(*count)))
         .collect();
     let told = summary
         .connections
@@ -29,14 +29,14 @@ pub(super) fn failures(summary: &Summary) -> Option<Finding> {
         .max_by_key(|request| request.arrivals.failed)?;
     evidence.push(format!(
         "{} of {} failures were of `{}`",
-        words::count(worst.arrivals.failed),
-        words::count(of),
+        format::count(worst.arrivals.failed),
+        format::count(of),
         worst.name
     ));
     let statuses: Vec<String> = worst
         .statuses
         .iter()
-        .map(|(status, count)| format!("{status} x {}", words::count(*count)))
+        .map(|(status, count)| format!("{status} x {}", format::count(*count)))
         .collect();
     if !statuses.is_empty() {
         evidence.push(format!(
@@ -50,15 +50,15 @@ pub(super) fn failures(summary: &Summary) -> Option<Finding> {
         format!(
             "check \"{name}\" of `{}` failed {} of {} times",
             worst.name,
-            words::count(counts.failed),
-            words::count(counts.failed + counts.passed)
+            format::count(counts.failed),
+            format::count(counts.failed + counts.passed)
         )
     }));
     Some(Finding {
         title: format!(
             "{} of {} requests failed, most of them by {}",
-            words::count(of),
-            words::count(summary.arrivals.sent),
+            format::count(of),
+            format::count(summary.arrivals.sent),
             describe(class)
         ),
         evidence,

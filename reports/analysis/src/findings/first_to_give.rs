@@ -3,10 +3,10 @@
 use tenfold_run_dir::Run;
 use tenfold_run_dir::timeline::Row;
 
-use crate::findings::{Confidence, Finding};
+use crate::format;
 use crate::summary::Summary;
-use crate::window::Window;
-use crate::words;
+use crate::summary::finding::{Confidence, Finding};
+use crate::summary::window::Window;
 
 /// The share of the offered rate below which something gave out.
 const KEPT_UP: f64 = 0.99;
@@ -82,7 +82,7 @@ fn generator_gave(
     let advice = if full {
         format!(
             "Lower --rate below {}, or give the generator a machine of its own, and run it again.",
-            words::rate(summary.rate_per_s.achieved * 0.9)
+            format::rate(summary.rate_per_s.achieved * 0.9)
         )
     } else {
         "Run it again with nothing else on the generator's machine; the generator was not short of \
@@ -114,13 +114,13 @@ fn service_gave(
     let what = if behind {
         format!(
             "The service kept up with {} of {}",
-            words::rate(summary.rate_per_s.achieved),
-            words::rate(summary.rate_per_s.offered)
+            format::rate(summary.rate_per_s.achieved),
+            format::rate(summary.rate_per_s.offered)
         )
     } else if dropped {
         format!(
             "The service kept up, but {} of the arrivals were dropped while it was slow",
-            words::percent(
+            format::percent(
                 summary.arrivals.dropped as f64 / summary.arrivals.planned.max(1) as f64
             )
         )
@@ -183,7 +183,7 @@ fn service_gave(
     let advice = if users_full {
         format!(
             "{advice} All {} users were busy: raise --users if the service is meant to be that slow.",
-            words::count(summary.generator.users_used)
+            format::count(summary.generator.users_used)
         )
     } else {
         advice.to_owned()
@@ -205,7 +205,7 @@ fn service_gave(
 fn nobody_gave(summary: &Summary, evidence: Vec<String>) -> Finding {
     let offered = summary.rate_per_s.offered;
     Finding {
-        title: format!("Nothing gave out at {}", words::rate(offered)),
+        title: format!("Nothing gave out at {}", format::rate(offered)),
         evidence,
         confidence: Confidence::High,
         advice: format!(
@@ -241,44 +241,44 @@ fn evidence(run: &Run, window: &Window, summary: &Summary, trend: &InFlightTrend
     let generator = &summary.generator;
     let mut evidence = vec![format!(
         "{} offered, {} achieved ({})",
-        words::rate(summary.rate_per_s.offered),
-        words::rate(summary.rate_per_s.achieved),
-        words::percent(summary.rate_per_s.share.unwrap_or(0.0))
+        format::rate(summary.rate_per_s.offered),
+        format::rate(summary.rate_per_s.achieved),
+        format::percent(summary.rate_per_s.share.unwrap_or(0.0))
     )];
     if let Some(lag) = generator.lag_p99_ns {
         evidence.push(format!(
             "the generator used {} processors and was {} late at p99, of {} it may be",
-            words::significant(generator.cores_used),
-            words::duration(lag),
-            words::duration(generator.lag_bound_ns)
+            format::significant(generator.cores_used),
+            format::duration(lag),
+            format::duration(generator.lag_bound_ns)
         ));
     }
     if let Some(target) = &summary.target_usage {
         evidence.push(format!(
             "the service used {} processors on average, {} in its busiest second",
-            words::significant(target.cores_used),
-            words::significant(target.peak_cores_used)
+            format::significant(target.cores_used),
+            format::significant(target.peak_cores_used)
         ));
     }
     if let Some(host) = &summary.host_usage {
         evidence.push(format!(
             "the machine used {} of its {} processors, {} in its busiest second",
-            words::significant(host.cores_used),
+            format::significant(host.cores_used),
             host.cores,
-            words::significant(host.peak_cores_used)
+            format::significant(host.peak_cores_used)
         ));
     }
     if trend.grows() {
         evidence.push(format!(
             "requests in flight or waiting grew from {} to {}",
-            words::significant(trend.early),
-            words::significant(trend.late)
+            format::significant(trend.early),
+            format::significant(trend.late)
         ));
     }
     if summary.arrivals.dropped > 0 {
         evidence.push(format!(
             "{} arrivals were dropped, since every user was busy for too long",
-            words::count(summary.arrivals.dropped)
+            format::count(summary.arrivals.dropped)
         ));
     }
     if let Some(second) = first_second_behind(run, window) {

@@ -1,8 +1,8 @@
 //! How much of what users felt would not show in the time that requests took.
 
-use crate::findings::{Confidence, Finding};
+use crate::format;
 use crate::summary::Summary;
-use crate::words;
+use crate::summary::finding::{Confidence, Finding};
 
 /// How many times the service time at p99 the response time must be to be worth telling.
 const WORTH_TELLING: u64 = 2;
@@ -26,22 +26,22 @@ pub(super) fn hidden_wait(summary: &Summary) -> Option<Finding> {
     }
     let mut evidence = vec![format!(
         "at p99, users felt {} from the intended moment; from sending, requests took {}",
-        words::duration(response),
-        words::duration(service)
+        format::duration(response),
+        format::duration(service)
     )];
     if latencies.blocked.count > 0 {
         evidence.push(format!(
             "{} arrivals waited for an idle user, {} at the median",
-            words::count(latencies.blocked.count),
-            words::maybe_duration(latencies.blocked.p50.or(latencies.blocked.max))
+            format::count(latencies.blocked.count),
+            format::maybe_duration(latencies.blocked.p50.or(latencies.blocked.max))
         ));
     }
     Some(Finding {
         title: format!(
             "Most of the wait would be hidden from a tool that times requests only: p99 {} instead \
              of {}",
-            words::duration(service),
-            words::duration(response)
+            format::duration(service),
+            format::duration(response)
         ),
         evidence,
         confidence: Confidence::High,

@@ -3,8 +3,8 @@
 use tenfold_run_dir::Run;
 use tenfold_run_dir::balancer_use::ServerUse;
 
-use crate::findings::{Confidence, Finding};
-use crate::words;
+use crate::format;
+use crate::summary::finding::{Confidence, Finding};
 
 /// Tells which servers balancers lost meanwhile, where there were any, and what became of what they had.
 pub(super) fn server_lost(run: &Run) -> Option<Finding> {
@@ -30,8 +30,8 @@ pub(super) fn server_lost(run: &Run) -> Option<Finding> {
             "{balancer} thought {} lost for {} s in all (failures: {}, tried again: {})",
             server.name,
             server.down_s,
-            words::count(server.failed),
-            words::count(server.retried)
+            format::count(server.failed),
+            format::count(server.retried)
         )
     });
     Some(Finding {

@@ -3,11 +3,11 @@
 use tenfold_run_dir::timeline::Row;
 use tenfold_run_dir::{Metric, Run};
 
-use crate::findings::{Confidence, Finding};
-use crate::merged::Merged;
-use crate::order_statistic::OrderStatistics;
-use crate::window::Window;
-use crate::words;
+use crate::format;
+use crate::latency::counted_latencies::CountedLatencies;
+use crate::stats::order_statistic::OrderStatistics;
+use crate::summary::finding::{Confidence, Finding};
+use crate::summary::window::Window;
 
 /// The share of its arrivals that a second may answer and still count as stalled.
 const ANSWERED: f64 = 0.10;
@@ -19,7 +19,7 @@ const SENT: f64 = 0.50;
 const LEAST_PLANNED: u64 = 20;
 
 /// Tells the longest stretch in which the service, or the generator, stood still.
-pub(super) fn stalls(run: &Run, merged: &Merged, window: &Window) -> Option<Finding> {
+pub(super) fn stalls(run: &Run, counted: &CountedLatencies, window: &Window) -> Option<Finding> {
     let rows: Vec<&Row> = window.rows(run).collect();
     let stalled = |row: &Row| {
         row.planned >= LEAST_PLANNED
@@ -37,7 +37,7 @@ pub(super) fn stalls(run: &Run, merged: &Merged, window: &Window) -> Option<Find
     // What was held up was done in the second after.
     let worst_lag = run.latencies.lag_peaks().longest_ns(first.start_ns, end);
     let median =
-        OrderStatistics::of(&merged.histogram(Metric::Response, |_| true)).raw_quantile(0.5);
+        OrderStatistics::of(&counted.histogram(Metric::Response, |_| true)).raw_quantile(0.5);
     // What waited for a user, or was dropped for want of one, was held up by the service.
     let held = last.waiting + sum(|row| row.dropped);
     let generator = ((sent + held) as f64) < planned as f64 * SENT;
@@ -45,20 +45,20 @@ pub(super) fn stalls(run: &Run, merged: &Merged, window: &Window) -> Option<Find
         "from second {} to {}: {} arrivals planned, {} sent, {} answered",
         first.start_ns / 1_000_000_000,
         end / 1_000_000_000,
-        words::count(planned),
-        words::count(sent),
-        words::count(answered)
+        format::count(planned),
+        format::count(sent),
+        format::count(answered)
     )];
     if let Some(lag) = worst_lag {
         evidence.push(format!(
             "the generator's lag reached {} around then",
-            words::duration(lag)
+            format::duration(lag)
         ));
     }
     if let Some(median) = median {
         evidence.push(format!(
             "the median response of the whole run is {}",
-            words::duration(median)
+            format::duration(median)
         ));
     }
     let at = first.start_ns / 1_000_000_000;

@@ -2,7 +2,7 @@
 
 use tenfold_run_dir::Run;
 
-use crate::findings::{Confidence, Finding};
+use crate::summary::finding::{Confidence, Finding};
 
 /// Tells that boxes were not held to their allowances, where they were to be.
 pub(super) fn unconfined(run: &Run) -> Option<Finding> {

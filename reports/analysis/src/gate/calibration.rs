@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::gate::detectable::{rounds_needed, smallest_detectable};
-use crate::gate::hodges_lehmann::WalshAverages;
-use crate::gate::metric::{Effect, Metric, Role};
+use crate::format;
+use crate::gate::effect::Effect;
+use crate::gate::metric::{Metric, Role};
 use crate::gate::plan::Plan;
 use crate::gate::round::Round;
-use crate::gate::scale::qn_scale;
-use crate::words;
+use crate::stats::hodges_lehmann::WalshAverages;
+use crate::stats::power::{rounds_needed, smallest_detectable};
+use crate::stats::qn_scale::qn_scale;
 
 /// The share of the least effect by which identical builds may surely differ.
 const MOST_BIAS: f64 = 0.5;
@@ -118,8 +119,8 @@ fn objection(calibration: &MetricCalibration, effect: f64, budget: usize) -> Opt
         let seen = calibration.smallest_detectable.unwrap_or(f64::INFINITY);
         return Some(format!(
             "{budget} rounds see {} at best, and {} takes {needed}",
-            words::percent(seen),
-            words::percent(effect)
+            format::percent(seen),
+            format::percent(effect)
         ));
     }
     let bias = calibration.bias?;
@@ -128,7 +129,7 @@ fn objection(calibration: &MetricCalibration, effect: f64, budget: usize) -> Opt
     (surely && bias.value.abs() > MOST_BIAS * effect).then(|| {
         format!(
             "a build differs from itself by {}",
-            words::percent(bias.value.abs())
+            format::percent(bias.value.abs())
         )
     })
 }

@@ -3,24 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::gate::failures::{self, FailureResult};
-use crate::gate::holm::holm;
-use crate::gate::looks::Look;
-use crate::gate::metric::{self, MetricResult, Role};
+use crate::gate::metric::Role;
+use crate::gate::metric_result::{self, MetricResult};
 use crate::gate::plan::Plan;
 use crate::gate::round::Round;
-
-/// Whether a change may pass.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GateVerdict {
-    /// It is no slower than tolerated.
-    Pass,
-    /// It is slower.
-    Fail,
-    /// Neither is shown.
-    #[default]
-    Inconclusive,
-}
+use crate::gate::verdict::GateVerdict;
+use crate::stats::alpha_spending::Look;
+use crate::stats::holm::holm;
 
 /// What the rounds show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,12 +40,12 @@ pub fn decide(rounds: &[Round], plan: &Plan) -> Decision {
     let mut metrics: Vec<MetricResult> = plan
         .metrics()
         .iter()
-        .map(|metric| metric::measure(metric, rounds, plan, look))
+        .map(|metric| metric_result::measure(metric, rounds, plan, look))
         .collect();
     let mut failures = plan.failures().map(|rule| failures::measure(rule, rounds));
     adjust(&mut metrics, failures.as_mut());
     for result in &mut metrics {
-        metric::judge(result, rounds.len(), look.alpha);
+        metric_result::judge(result, rounds.len(), look.alpha);
     }
     if let Some(failures) = &mut failures {
         failures::judge(failures, look.alpha);

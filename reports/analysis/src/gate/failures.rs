@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::gate::decision::GateVerdict;
+use crate::format;
 use crate::gate::metric::Role;
-use crate::gate::round::{Attempts, Pair, Round};
-use crate::proportion::wilson_interval;
-use crate::words;
+use crate::gate::pair::Pair;
+use crate::gate::round::{Attempts, Round};
+use crate::gate::verdict::GateVerdict;
+use crate::stats::fisher::fisher_exact;
+use crate::stats::proportion::newcombe_interval;
+use crate::stats::sign_test::sign_test;
 
 /// How failures are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -83,7 +86,7 @@ pub(crate) fn measure(rule: FailureRule, rounds: &[Round]) -> FailureResult {
         improved: false,
         counts,
         difference: difference(counts),
-        interval_95: newcombe_interval(counts),
+        interval_95: newcombe_interval(counts.candidate.failures(), counts.baseline.failures()),
         p_more,
         p_more_adjusted: p_more,
         p_fewer_adjusted: self::p_more(&mirrored, swapped(&counts)),
@@ -105,20 +108,23 @@ pub(crate) fn judge(result: &mut FailureResult, alpha: f64) {
         result.verdict = GateVerdict::Pass;
         result.improved = result.p_fewer_adjusted <= alpha && difference < -limit;
         result.reason = if result.improved {
-            format!("{} fewer of all requests fail", words::percent(-difference))
+            format!(
+                "{} fewer of all requests fail",
+                format::percent(-difference)
+            )
         } else {
             format!(
                 "no more than {} of all requests fail in addition",
-                words::percent(limit)
+                format::percent(limit)
             )
         };
     } else if result.p_more_adjusted <= alpha {
         result.verdict = GateVerdict::Fail;
-        result.reason = format!("{} more of all requests fail", words::percent(difference));
+        result.reason = format!("{} more of all requests fail", format::percent(difference));
     } else {
         result.reason = format!(
             "{} more of all requests failed, which may be chance",
-            words::percent(difference)
+            format::percent(difference)
         );
     }
 }
@@ -134,79 +140,13 @@ fn difference(counts: Pair<Attempts>) -> Option<f64> {
     Some(counts.candidate.rate()? - counts.baseline.rate()?)
 }
 
-fn newcombe_interval(counts: Pair<Attempts>) -> [f64; 2] {
-    let Some(difference) = difference(counts) else {
-        return [-1.0, 1.0];
-    };
-    let ends = |attempts: Attempts| {
-        let share = attempts.rate().unwrap_or(0.0);
-        let [low, high] = wilson_interval(attempts.failed, attempts.sent);
-        (share - low, high - share)
-    };
-    let (baseline, candidate) = (ends(counts.baseline), ends(counts.candidate));
-    [
-        difference - candidate.0.hypot(baseline.1),
-        difference + candidate.1.hypot(baseline.0),
-    ]
-}
-
+/// Returns the p-value against "the candidate fails no more": the greater of the two tests'.
 fn p_more(rounds: &[Pair<Attempts>], counts: Pair<Attempts>) -> f64 {
-    fisher(counts).max(sign_test(rounds))
-}
-
-/// The probability that the candidate has at least its share of all failures, when each is as likely
-/// any request's (Fisher, 1935: the hypergeometric upper tail).
-fn fisher(counts: Pair<Attempts>) -> f64 {
-    let (candidate, baseline) = (counts.candidate, counts.baseline);
-    let failed = candidate.failed + baseline.failed;
-    let low = failed.saturating_sub(baseline.sent);
-    let high = failed.min(candidate.sent);
-    // P(x + 1) / P(x); each probability from its neighbour, scaled by the sum of all.
-    let ratio = |x: u64| {
-        (failed - x) as f64 * (candidate.sent - x) as f64
-            / ((x + 1) as f64 * (baseline.sent + x + 1 - failed) as f64)
-    };
-    let all = (candidate.sent + baseline.sent + 2) as f64;
-    let mode = (failed + 1) as f64 * (candidate.sent + 1) as f64 / all;
-    let mode = (mode as u64).clamp(low, high);
-    let (mut sum, mut tail) = (0.0, 0.0);
-    let mut add = |x: u64, weight: f64| {
-        sum += weight;
-        if x >= candidate.failed {
-            tail += weight;
-        }
-    };
-    let mut weight = 1.0;
-    add(mode, weight);
-    for x in mode..high {
-        weight *= ratio(x);
-        add(x + 1, weight);
-    }
-    weight = 1.0;
-    for x in (low..mode).rev() {
-        weight /= ratio(x);
-        add(x, weight);
-    }
-    tail / sum
-}
-
-/// The probability that at least so many of the rounds that differ have more failures of the candidate,
-/// when either build is as likely to (Conover, Practical Nonparametric Statistics, section 3.4).
-fn sign_test(rounds: &[Pair<Attempts>]) -> f64 {
-    let (mut more, mut fewer) = (0_u32, 0_u32);
-    for difference in rounds.iter().filter_map(|pair| difference(*pair)) {
-        more += u32::from(difference > 0.0);
-        fewer += u32::from(difference < 0.0);
-    }
-    let differing = more + fewer;
-    let mut probability = 0.5_f64.powi(differing as i32);
-    let mut tail = 0.0;
-    // P(at most `fewer` of them go the other way).
-    for x in 0..=fewer {
-        tail += probability;
-        probability *= f64::from(differing - x) / f64::from(x + 1);
-    }
-    tail.min(1.0)
+    let differences = || rounds.iter().filter_map(|pair| difference(*pair));
+    let more = differences().filter(|difference| *difference > 0.0).count();
+    let fewer = differences().filter(|difference| *difference < 0.0).count();
+    fisher_exact(counts.candidate.failures(), counts.baseline.failures())
+        .max(sign_test(more as u64, fewer as u64))
 }
 
 #[cfg(test)]
@@ -235,45 +175,6 @@ mod tests {
     }
 
     #[test]
-    fn the_lady_tasting_tea_comes_out() {
-        // Fisher, The Design of Experiments: three of four right, 17 / 70; all right, 1 / 70.
-        assert!((fisher(counts((1, 4), (3, 4))) - 17.0 / 70.0).abs() < 1e-12);
-        assert!((fisher(counts((0, 4), (4, 4))) - 1.0 / 70.0).abs() < 1e-12);
-        assert_eq!(fisher(counts((0, 1000), (0, 1000))), 1.0);
-        assert_eq!(fisher(counts((0, 0), (0, 0))), 1.0);
-        let many = fisher(counts((50_000, 1_000_000), (50_000, 1_000_000)));
-        assert!((many - 0.5).abs() < 0.005, "{many}");
-    }
-
-    #[test]
-    fn intervals_of_differences_are_the_published_ones() {
-        // Newcombe (1998), table II, method 10.
-        for (candidate, baseline, low, high) in [
-            ((56, 70), (48, 80), 0.0524, 0.3339),
-            ((9, 10), (3, 10), 0.1705, 0.8090),
-            ((5, 56), (0, 29), -0.0381, 0.1926),
-        ] {
-            let [a, b] = newcombe_interval(counts(baseline, candidate));
-            assert!((a - low).abs() < 1e-4 && (b - high).abs() < 1e-4, "{a} {b}");
-        }
-    }
-
-    #[test]
-    fn signs_are_counted_exactly() {
-        let more = counts((0, 100), (1, 100));
-        let fewer = counts((1, 100), (0, 100));
-        let alike = counts((1, 100), (1, 100));
-        assert_eq!(sign_test(&[more; 5]), 1.0 / 32.0);
-        // 1 + 5 of 32.
-        assert_eq!(
-            sign_test(&[more, more, more, more, fewer, alike]),
-            6.0 / 32.0
-        );
-        assert_eq!(sign_test(&[alike; 9]), 1.0);
-        assert_eq!(sign_test(&[]), 1.0);
-    }
-
-    #[test]
     fn a_candidate_that_fails_more_in_every_round_fails() {
         let result = judged(&[counts((0, 500), (10, 500)); 12]);
         assert_eq!(result.verdict, GateVerdict::Fail, "{result:?}");
@@ -290,7 +191,12 @@ mod tests {
         let mut rounds = [counts((0, 500), (0, 500)); 40];
         rounds[7] = counts((0, 500), (300, 500));
         let result = judged(&rounds);
-        assert!(fisher(result.counts) < 1e-80);
+        assert!(
+            fisher_exact(
+                result.counts.candidate.failures(),
+                result.counts.baseline.failures()
+            ) < 1e-80
+        );
         assert_eq!(result.verdict, GateVerdict::Inconclusive, "{result:?}");
     }
 

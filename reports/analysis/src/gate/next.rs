@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::gate::decision::{Decision, GateVerdict, decide};
+use crate::gate::decision::{Decision, decide};
 use crate::gate::plan::Plan;
 use crate::gate::round::Round;
+use crate::gate::verdict::GateVerdict;
 
 /// Whether to go on after a round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

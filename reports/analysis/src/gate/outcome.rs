@@ -3,24 +3,26 @@
 mod answers;
 mod bad_day;
 mod build;
+mod calibration;
 mod cause;
 mod conclusion;
 mod memory;
 mod record;
+mod sentence;
 
 use serde::{Deserialize, Serialize};
 
 pub use answers::{AnswerDifference, AnswerSeen, Answers, RequestAnswers};
 pub use bad_day::BadDay;
-pub use build::{Build, Side};
+pub use build::Build;
+pub use calibration::Calibration;
 pub use cause::{Cause, Flamegraphs, FunctionChange, ProfileCount, WaitChange};
 pub use conclusion::Conclusion;
 pub use memory::{MemoryGrowth, MemorySample, MemoryUse};
 pub use record::RoundRecord;
 
-use crate::gate::calibration::MetricCalibration;
 use crate::gate::decision::Decision;
-use crate::gate::round::Pair;
+use crate::gate::pair::Pair;
 use crate::gate::settings::Settings;
 
 /// The version of the shape of a gate's outcome. Fields may be added within a version; none changes its
@@ -80,32 +82,6 @@ pub struct GateOutcome {
     pub calibration: Option<Calibration>,
 }
 
-/// What rounds of the baseline against itself showed.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Calibration {
-    /// When they were measured, RFC 3339 in UTC.
-    pub at: String,
-    /// Number of them.
-    pub rounds: usize,
-    /// What they say of each metric, in the plan's order.
-    pub metrics: Vec<MetricCalibration>,
-}
-
-impl Calibration {
-    /// The names of the metrics that can be gated: those that were to be, and are quiet enough.
-    pub fn gated(&self) -> impl Iterator<Item = &str> {
-        let metrics = self.metrics.iter();
-        metrics.filter(|own| own.gated).map(|own| own.name.as_str())
-    }
-
-    /// Whether one of the first two, which are processor time and mean response time where both are told,
-    /// can be gated: a gate of the rest alone is hardly one.
-    pub fn is_of_use(&self) -> bool {
-        self.metrics.iter().take(2).any(|own| own.gated)
-    }
-}
-
 impl Default for GateOutcome {
     fn default() -> Self {
         Self {
@@ -141,32 +117,14 @@ impl GateOutcome {
     /// code by them and the decision. To be called once all else is filled in.
     pub fn concluded(mut self) -> Self {
         self.bad_days.sort_by_key(|day| day.conclusion().gravity());
-        self.verdict = conclusion::conclude(
+        self.verdict = sentence::conclude(
             &self.bad_days,
             self.decision.as_ref(),
             self.calibration.as_ref(),
         );
-        self.sentence = conclusion::sentence(&self);
-        self.next = conclusion::next(&self);
+        self.sentence = sentence::sentence(&self);
+        self.next = sentence::next(&self);
         self.exit_code = self.verdict.exit_code(self.advisory);
         self
-    }
-}
-
-impl<T> Pair<T> {
-    /// Returns what is of one side.
-    pub fn of(&self, side: Side) -> &T {
-        match side {
-            Side::Baseline => &self.baseline,
-            Side::Candidate => &self.candidate,
-        }
-    }
-
-    /// Makes a pair of something else of both.
-    pub fn map<U>(&self, of: impl Fn(&T) -> U) -> Pair<U> {
-        Pair {
-            baseline: of(&self.baseline),
-            candidate: of(&self.candidate),
-        }
     }
 }

@@ -3,11 +3,11 @@
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::gate::detectable::least_rounds;
 use crate::gate::failures::FailureRule;
-use crate::gate::looks::{Look, looks};
 use crate::gate::metric::{Metric, Role};
 use crate::gate::settings::Settings;
+use crate::stats::alpha_spending::{Look, looks};
+use crate::stats::power::least_rounds;
 
 /// What is judged, fixed before the first round: levels hold only for tests chosen without regard to
 /// their outcome.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::gate::looks::Split;
+use crate::stats::alpha_spending::Split;
 
 /// What a gate is asked to hold. Effects are ratios less one: 0.05 is 5% slower.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gate::{Effect, GateOutcome, MetricResult};
 use crate::summary::Summary;
-use crate::verdict::MeasurementVerdict;
+use crate::summary::verdict::MeasurementVerdict;
 
 /// The version of the shape of a line.
 pub const HISTORY_VERSION: u32 = 1;

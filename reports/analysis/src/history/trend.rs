@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::change_points::{ChangePointSettings, change_points};
 use crate::gate::Effect;
 use crate::history::entry::{EntryKind, HISTORY_VERSION, HistoryEntry};
+use crate::stats::change_points::{ChangePointSettings, change_points};
 
 /// All metrics of a history.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -65,7 +65,7 @@ fn functions(cause: &Cause) -> Markup {
 }
 
 fn captured(profiles: &Pair<ProfileCount>) -> String {
-    let said = Side::BOTH.map(|side| {
+    let said = Side::ALL.map(|side| {
         let count = profiles.of(side);
         let expected = count.expected.map_or_else(String::new, |expected| {
             format!(" / {} expected", words::count(expected.round() as u64))

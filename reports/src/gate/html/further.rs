@@ -79,7 +79,7 @@ pub(super) fn memory(outcome: &GateOutcome) -> Markup {
         text: "The resident memory of both builds; a line breaks where a build was started anew."
             .to_owned(),
     };
-    let rows = Side::BOTH.into_iter().filter_map(|side| {
+    let rows = Side::ALL.into_iter().filter_map(|side| {
         let said = figures::memory(memory.of(side))?;
         Some(vec![side.to_string(), said])
     });
@@ -159,7 +159,7 @@ pub(super) fn settings(outcome: &GateOutcome) -> Markup {
     let judged = outcome.decision.as_ref().map(|decision| decision.look);
     let content = html! {
         dl.manifest {
-            @for side in Side::BOTH {
+            @for side in Side::ALL {
                 @let build = outcome.builds.of(side);
                 dt { (side) }
                 dd {

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::gate::outcome::build::Side;
+use crate::format;
 use crate::gate::outcome::conclusion::Conclusion;
-use crate::words;
+use tenfold_scenarios::Side;
 
 /// What went wrong apart from a slowdown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,7 +108,7 @@ impl BadDay {
                 ..
             } => format!(
                 "The {side} died after {} s under load: {status}.",
-                words::significant(*after_s)
+                format::significant(*after_s)
             ),
             Self::Interrupted { by, rounds } => format!(
                 "The gate was interrupted ({by}) after {}; nothing is judged.",
@@ -121,14 +121,14 @@ impl BadDay {
                 requests,
             } => format!(
                 "Of {} requests, the builds answered {}{}; times of different answers are not compared.",
-                words::count(*compared),
+                format::count(*compared),
                 match (*statuses_differ, *bodies_differ) {
-                    (statuses, 0) => format!("{} with different statuses", words::count(statuses)),
-                    (0, bodies) => format!("{} with different bodies", words::count(bodies)),
+                    (statuses, 0) => format!("{} with different statuses", format::count(statuses)),
+                    (0, bodies) => format!("{} with different bodies", format::count(bodies)),
                     (statuses, bodies) => format!(
                         "{} with different statuses and {} with different bodies",
-                        words::count(statuses),
-                        words::count(bodies)
+                        format::count(statuses),
+                        format::count(bodies)
                     ),
                 },
                 named(requests)
@@ -141,9 +141,9 @@ impl BadDay {
                 to_mib,
             } => format!(
                 "The {side} leaked memory: {} MiB a minute, from {} to {} MiB.",
-                words::significant(*mib_per_min),
-                words::significant(*from_mib),
-                words::significant(*to_mib)
+                format::significant(*mib_per_min),
+                format::significant(*from_mib),
+                format::significant(*to_mib)
             ),
             Self::TooNoisy {
                 metric,
@@ -154,13 +154,13 @@ impl BadDay {
             } => format!(
                 "It is too noisy here: {} of {metric} {} to be seen, and the budget has {}, which see {} \
                  at best. Raise --budget or --min-effect, or use a quieter machine.",
-                words::percent(*min_effect),
+                format::percent(*min_effect),
                 match rounds_needed {
                     1 => "takes 1 round".to_owned(),
-                    needed => format!("takes {} rounds", words::count(*needed as u64)),
+                    needed => format!("takes {} rounds", format::count(*needed as u64)),
                 },
-                words::count(*budget_rounds as u64),
-                words::percent(*smallest_detectable)
+                format::count(*budget_rounds as u64),
+                format::percent(*smallest_detectable)
             ),
         }
     }
@@ -176,7 +176,7 @@ impl BadDay {
 
 fn counted(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", words::count(number as u64))
+    format!("{} {noun}{plural}", format::count(number as u64))
 }
 
 /// The most requests that a sentence names.

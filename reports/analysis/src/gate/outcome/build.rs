@@ -1,32 +1,6 @@
-//! What was compared.
-
-use std::fmt;
+//! A build that was compared.
 
 use serde::{Deserialize, Serialize};
-
-/// One side of a gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// The build that is known.
-    Baseline,
-    /// The build that is judged.
-    Candidate,
-}
-
-impl Side {
-    /// Both, the known one first.
-    pub const BOTH: [Side; 2] = [Side::Baseline, Side::Candidate];
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Side::Baseline => "baseline",
-            Side::Candidate => "candidate",
-        })
-    }
-}
 
 /// A build of the service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

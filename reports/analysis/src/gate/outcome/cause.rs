@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::gate::round::Pair;
+use crate::gate::pair::Pair;
 
 /// Where a difference comes from. Profiles are taken after the rounds that are judged, never in them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::gate::round::{Attempts, Pair, Round};
+use crate::gate::pair::Pair;
+use crate::gate::round::{Attempts, Round};
 
 /// One round, and when it was.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

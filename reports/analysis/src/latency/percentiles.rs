@@ -1,0 +1,127 @@
+//! A latency distribution in the figures that are quoted.
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use crate::stats::order_statistic::{Estimate, OrderStatistics};
+
+/// A latency distribution, in nanoseconds.
+///
+/// A percentile with fewer than ten samples beyond it is none, not a number.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Number of samples.
+    pub count: u64,
+    /// The shortest.
+    pub min: Option<u64>,
+    /// The arithmetic mean.
+    pub mean: Option<u64>,
+    /// The median.
+    pub p50: Option<u64>,
+    /// The 90th percentile.
+    pub p90: Option<u64>,
+    /// The 95th percentile.
+    pub p95: Option<u64>,
+    /// The 99th percentile.
+    pub p99: Option<u64>,
+    /// The 99.9th percentile.
+    pub p999: Option<u64>,
+    /// The longest.
+    pub max: Option<u64>,
+    /// Intervals that hold the true percentiles with 95% confidence, see
+    /// [`interval_ranks`](crate::stats::interval_ranks).
+    pub interval_95: PercentileIntervals,
+}
+
+/// Confidence intervals of the percentiles of a [`Latency`], in nanoseconds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PercentileIntervals {
+    /// Of the median.
+    pub p50: Option<[u64; 2]>,
+    /// Of the 90th percentile.
+    pub p90: Option<[u64; 2]>,
+    /// Of the 95th percentile.
+    pub p95: Option<[u64; 2]>,
+    /// Of the 99th percentile.
+    pub p99: Option<[u64; 2]>,
+    /// Of the 99.9th percentile.
+    pub p999: Option<[u64; 2]>,
+}
+
+impl Latency {
+    /// Reads the figures off a histogram.
+    pub fn of(histogram: &Histogram<u64>) -> Self {
+        let ordered = OrderStatistics::of(histogram);
+        let some = ordered.count() > 0;
+        let [p50, p90, p95, p99, p999] =
+            [0.5, 0.9, 0.95, 0.99, 0.999].map(|quantile| ordered.quantile(quantile));
+        let value = |estimate: Option<Estimate>| estimate.map(|estimate| estimate.value);
+        let interval = |estimate: Option<Estimate>| estimate.and_then(|estimate| estimate.interval);
+        Self {
+            count: ordered.count(),
+            min: some.then(|| histogram.min()),
+            mean: some.then(|| histogram.mean().round() as u64),
+            p50: value(p50),
+            p90: value(p90),
+            p95: value(p95),
+            p99: value(p99),
+            p999: value(p999),
+            max: some.then(|| histogram.max()),
+            interval_95: PercentileIntervals {
+                p50: interval(p50),
+                p90: interval(p90),
+                p95: interval(p95),
+                p99: interval(p99),
+                p999: interval(p999),
+            },
+        }
+    }
+}
+
+/// The latencies of one group of requests.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latencies {
+    /// `done - intended`: what a user feels.
+    pub response: Latency,
+    /// `done - sent`: what the service took once it was asked.
+    pub service: Latency,
+    /// `first byte - sent`.
+    pub first_byte: Latency,
+    /// `sent - intended - blocked`: the generator's own lateness.
+    pub lag: Latency,
+    /// How long arrivals waited for an idle user; only those that did.
+    pub blocked: Latency,
+    /// `done - intended - lag`: what the response time would be without the generator's own lateness;
+    /// empty in a run of an older version.
+    #[serde(default)]
+    pub response_without_lag: Latency,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_histogram_has_no_figures() {
+        let latency = Latency::of(&tenfold_run_dir::interval_log::histogram());
+        assert_eq!(latency, Latency::default());
+    }
+
+    #[test]
+    fn figures_that_the_sample_cannot_bear_are_left_out() {
+        let mut histogram = tenfold_run_dir::interval_log::histogram();
+        for value in 1..=500_u64 {
+            histogram.record(value).unwrap();
+        }
+        let latency = Latency::of(&histogram);
+        assert_eq!(
+            (latency.count, latency.min, latency.max),
+            (500, Some(1), Some(500))
+        );
+        assert_eq!((latency.p50, latency.p95), (Some(250), Some(475)));
+        assert_eq!((latency.p99, latency.p999), (None, None));
+        assert_eq!(latency.interval_95.p99, None);
+        // 250 +- 1.96 sqrt(125), rounded outwards.
+        assert_eq!(latency.interval_95.p50, Some([228, 273]));
+    }
+}

@@ -1,0 +1,95 @@
+//! A run second by second, in figures.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use tenfold_run_dir::timeline::Row;
+use tenfold_run_dir::{IntervalHistogram, Metric, Run};
+
+use crate::latency::interval_group::stretches;
+use crate::stats::order_statistic::OrderStatistics;
+
+/// One row of a run's time line with the latencies of what was done in it.
+///
+/// Arrivals are counted where they were intended, requests sent where they were sent, and the rest
+/// where it ended. A percentile with fewer than ten samples beyond it is none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Second {
+    /// The row as recorded.
+    pub row: Row,
+    /// The name of the phase that it begins in; empty where there is none.
+    pub phase: String,
+    /// Whether that phase counts: false for warm-up.
+    pub counted: bool,
+    /// Processors that the generator used.
+    pub generator_cores: f64,
+    /// Number of response times.
+    pub samples: u64,
+    /// Median response time, in nanoseconds.
+    pub response_p50_ns: Option<u64>,
+    /// Response time at p90, in nanoseconds.
+    pub response_p90_ns: Option<u64>,
+    /// Response time at p99, in nanoseconds.
+    pub response_p99_ns: Option<u64>,
+    /// The longest response time, in nanoseconds.
+    pub response_max_ns: Option<u64>,
+    /// Service time at p99, in nanoseconds.
+    pub service_p99_ns: Option<u64>,
+    /// The generator's lag at p99, in nanoseconds.
+    pub lag_p99_ns: Option<u64>,
+}
+
+/// Returns a run row by row, warm-up and what straggled in at the end included: a row at a time, as
+/// its `intervals` are read. Their errors are passed on.
+///
+/// An interval of the log belongs to the row that its middle lies in.
+pub fn seconds<E>(
+    run: &Run,
+    intervals: impl Iterator<Item = Result<IntervalHistogram, E>>,
+) -> impl Iterator<Item = Result<Second, E>> {
+    let rows = &run.timeline.rows;
+    let row_of = |interval: &IntervalHistogram| {
+        let middle = interval.start_ns + interval.duration_ns / 2;
+        let after = rows.partition_point(|row| row.start_ns <= middle);
+        after.saturating_sub(1) as u64
+    };
+    let mut stretches = stretches(intervals, row_of).peekable();
+    rows.iter().enumerate().map(move |(index, row)| {
+        let mut latencies = BTreeMap::new();
+        while let Some(stretch) = stretches.next_if(|next| match next {
+            Ok(stretch) => stretch.number <= index as u64,
+            Err(_) => true,
+        }) {
+            for interval in stretch?.intervals {
+                let sum = latencies
+                    .entry(interval.series.metric)
+                    .or_insert_with(tenfold_run_dir::interval_log::histogram);
+                interval.histogram.add_to(sum);
+            }
+        }
+        Ok(second(run, row, &latencies))
+    })
+}
+
+fn second(run: &Run, row: &Row, latencies: &BTreeMap<Metric, Histogram<u64>>) -> Second {
+    let ordered = |metric| latencies.get(&metric).map(OrderStatistics::of);
+    let at = |ordered: &Option<OrderStatistics>, quantile| {
+        let estimate = ordered.as_ref()?.quantile(quantile);
+        estimate.map(|estimate| estimate.value)
+    };
+    let response = ordered(Metric::Response);
+    let phase = run.manifest.phases.get(row.phase);
+    Second {
+        row: row.clone(),
+        phase: phase.map_or_else(String::new, |phase| phase.name.clone()),
+        counted: phase.is_some_and(|phase| !phase.warm_up),
+        generator_cores: row.generator_cpu_ns as f64 / row.duration_ns.max(1) as f64,
+        samples: response.as_ref().map_or(0, OrderStatistics::count),
+        response_p50_ns: at(&response, 0.5),
+        response_p90_ns: at(&response, 0.9),
+        response_p99_ns: at(&response, 0.99),
+        response_max_ns: response.and_then(|response| response.raw_quantile(1.0)),
+        service_p99_ns: at(&ordered(Metric::Service), 0.99),
+        lag_p99_ns: at(&ordered(Metric::Lag), 0.99),
+    }
+}

@@ -1,0 +1,99 @@
+//! The counts of a merged run.
+
+use tenfold_run_dir::Run;
+use tenfold_run_dir::counts::{Counts, GeneratorUsage, InTime, KeyCounts, ServerCounter, Traffic};
+
+pub(super) fn counts(runs: &[Run], one_target: bool) -> Counts {
+    let mut merged = runs[0].counts.clone();
+    for other in runs[1..].iter().map(|run| &run.counts) {
+        for (sums, counts) in merged.phases.iter_mut().zip(&other.phases) {
+            for (sum, counts) in sums.iter_mut().zip(counts) {
+                sum.add(counts);
+            }
+        }
+        merged.interrupted = merged.interrupted.or_else(|| other.interrupted.clone());
+        merged.checkpoint = match (merged.checkpoint, other.checkpoint) {
+            (Some(one), Some(other)) => Some(one.merged(other)),
+            (one, other) => one.or(other),
+        };
+        merged.aborted = merged.aborted.or_else(|| other.aborted.clone());
+        merged.elapsed_ns = merged.elapsed_ns.max(other.elapsed_ns);
+        merged.in_flight_ns += other.in_flight_ns;
+        merged.service_sum_ns += other.service_sum_ns;
+        merged.set_up_requests += other.set_up_requests;
+        merged.server_counter = merged
+            .server_counter
+            .zip(other.server_counter.as_ref())
+            .and_then(|(one, other)| both_counted(one, other))
+            .filter(|_| one_target);
+        add_usage(&mut merged.generator, &other.generator);
+        for (sum, keys) in merged.keys.iter_mut().zip(&other.keys) {
+            add_keys(sum, keys);
+        }
+        for (sum, counts) in merged.journeys.iter_mut().zip(&other.journeys) {
+            sum.add(counts);
+        }
+        merged.connections = match (merged.connections, &other.connections) {
+            (Some(sum), Some(connections)) => Some(sum.merged(connections)),
+            _ => None,
+        };
+        merged.durations = merged
+            .durations
+            .zip(other.durations.as_ref())
+            .map(|(sum, durations)| sum.and(durations));
+        if let (Some(with), Some(durations)) = (&mut merged.connections, &merged.durations) {
+            with.spread(durations);
+        }
+        merged.traffic = merged
+            .traffic
+            .zip(other.traffic)
+            .map(|(one, other)| Traffic {
+                sent_bytes: one.sent_bytes + other.sent_bytes,
+                received_bytes: one.received_bytes + other.received_bytes,
+            });
+        merged.in_time = merged
+            .in_time
+            .zip(other.in_time)
+            .map(|(one, other)| InTime {
+                reads: one.reads + other.reads,
+                writes: one.writes + other.writes,
+            });
+    }
+    if let Some(checkpoint) = &mut merged.checkpoint {
+        // The merged log is written whole.
+        checkpoint.log_bytes = None;
+    }
+    merged
+}
+
+/// One counter read by two generators: from the first look at it to the last.
+fn both_counted(one: ServerCounter, other: &ServerCounter) -> Option<ServerCounter> {
+    (one.name == other.name).then(|| ServerCounter {
+        before: one.before.min(other.before),
+        after: one.after.max(other.after),
+        name: one.name,
+    })
+}
+
+fn add_usage(sum: &mut GeneratorUsage, other: &GeneratorUsage) {
+    sum.cpu_ns += other.cpu_ns;
+    sum.wall_ns = sum.wall_ns.max(other.wall_ns);
+    sum.peak_memory_bytes += other.peak_memory_bytes;
+    sum.connections += other.connections;
+    sum.users_used += other.users_used;
+    sum.quantum_ns = sum.quantum_ns.max(other.quantum_ns);
+    sum.shortest_quantum_ns = [sum.shortest_quantum_ns, other.shortest_quantum_ns]
+        .into_iter()
+        .flatten()
+        .min();
+}
+
+fn add_keys(sum: &mut KeyCounts, other: &KeyCounts) {
+    sum.requests += other.requests;
+    for (sum, count) in sum.first_ranks.iter_mut().zip(&other.first_ranks) {
+        *sum += count;
+    }
+    for (sum, count) in sum.top.iter_mut().zip(&other.top) {
+        sum.requests += count.requests;
+    }
+}

@@ -1,0 +1,73 @@
+//! The manifest of a merged run.
+
+use std::collections::BTreeMap;
+
+use tenfold_run_dir::manifest::Part;
+use tenfold_run_dir::{Manifest, Run};
+
+use crate::summarise::summarise;
+use crate::summary::verdict::MeasurementVerdict;
+
+pub(super) fn manifest(runs: &[Run]) -> Manifest {
+    let mut merged = runs[0].manifest.clone();
+    let mut overrides = BTreeMap::<String, Vec<String>>::new();
+    for run in runs {
+        for (flag, value) in &run.manifest.overrides {
+            let values = overrides.entry(flag.clone()).or_default();
+            if !values.contains(value) {
+                values.push(value.clone());
+            }
+        }
+    }
+    merged.overrides = overrides
+        .into_iter()
+        .map(|(flag, values)| (flag, values.join(" and ")))
+        .collect();
+    let paths = runs.iter().map(|run| run.path.display().to_string());
+    merged.command = ["tenfold".to_owned(), "merge".to_owned()]
+        .into_iter()
+        .chain(paths)
+        .collect();
+    let others = || runs[1..].iter().map(|run| &run.manifest);
+    if let Some(earliest) = runs.iter().map(|run| &run.manifest.started_at).min() {
+        merged.started_at.clone_from(earliest);
+    }
+    if others().any(|other| other.shared_host != merged.shared_host) {
+        merged.shared_host = None;
+    }
+    merged.users = runs
+        .iter()
+        .fold(0_u32, |sum, run| sum.saturating_add(run.manifest.users));
+    merged.merged_from = runs.iter().flat_map(parts).collect();
+    merged
+}
+
+/// What is kept of a run that is merged; of one that was merged itself, its parts.
+pub(super) fn parts(run: &Run) -> Vec<Part> {
+    if !run.manifest.merged_from.is_empty() {
+        return run.manifest.merged_from.clone();
+    }
+    // The service counted what all generators sent: set against one of them, the books would be wrong.
+    let mut alone = run.clone();
+    alone.counts.server_counter = None;
+    let summary = summarise(&alone);
+    vec![Part {
+        path: run.path.display().to_string(),
+        seed: run.manifest.seed,
+        started_at: run.manifest.started_at.clone(),
+        host: run.manifest.host.clone(),
+        tool: run.manifest.tool.clone(),
+        sent: summary.arrivals.sent,
+        measurement: match summary.verdict.measurement {
+            MeasurementVerdict::Valid => "valid",
+            MeasurementVerdict::Suspect => "suspect",
+            MeasurementVerdict::Invalid => "invalid",
+        }
+        .to_owned(),
+        reasons: summary.verdict.reasons,
+        lag_p99_ns: summary.generator.lag_p99_ns,
+        peak_cores_used: summary.generator.peak_cores_used,
+        saturated_seconds: summary.generator.saturated_seconds,
+        interrupted: run.counts.interrupted.clone(),
+    }]
+}

@@ -1,0 +1,34 @@
+//! Statistics, shared by summaries, findings, gates and histories.
+//!
+//! Nothing here knows a run or a gate: numbers in, an estimate with its interval or a p-value out. Each
+//! function cites its source and states what it assumes.
+
+pub(crate) mod alpha_spending;
+pub(crate) mod change_points;
+pub(crate) mod cluster;
+pub(crate) mod fisher;
+pub(crate) mod hodges_lehmann;
+pub(crate) mod holm;
+pub(crate) mod median;
+pub(crate) mod normal;
+pub(crate) mod order_statistic;
+pub(crate) mod power;
+pub(crate) mod proportion;
+pub(crate) mod qn_scale;
+pub(crate) mod ranks;
+pub(crate) mod serial;
+pub(crate) mod sign_test;
+pub(crate) mod signed_rank;
+
+pub use alpha_spending::{Look, Split, looks};
+pub use change_points::{ChangePoint, ChangePointSettings, change_points};
+pub use hodges_lehmann::{HodgesLehmann, Interval, WalshAverages};
+pub use holm::holm;
+pub use order_statistic::{
+    CONFIDENCE, Estimate, OrderStatistics, SAMPLES_BEYOND, interval_ranks, samples_beyond,
+};
+pub use power::{rounds_needed, smallest_detectable};
+pub use proportion::wilson_interval;
+pub use qn_scale::qn_scale;
+pub use serial::serial_inflation;
+pub use signed_rank::SignedRank;

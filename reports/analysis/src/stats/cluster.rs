@@ -1,0 +1,101 @@
+//! How much less rounds tell because those between two restarts are alike.
+
+use crate::stats::ranks::ranks;
+
+/// Fewer restarts than this say nothing of how they differ.
+const LEAST_CLUSTERS: usize = 3;
+
+/// Returns by how much the variance of a mean of these values exceeds that of independent ones, where
+/// those of one cluster are alike; `clusters` has the cluster of each, in the same order. 1 where they are
+/// not alike.
+///
+/// The design effect `1 + (m - 1) rho` (Kish, Survey Sampling, 1965, section 5.4), with `m` the mean size
+/// of a cluster and `rho` the correlation within clusters as the analysis of variance has it (Donner,
+/// International Statistical Review 54, 1986), of ranks, because one outlier would hide the rest.
+pub(crate) fn cluster_inflation(values: &[f64], clusters: &[usize]) -> f64 {
+    let mut sums: Vec<(f64, f64)> = Vec::new();
+    let mut last = None;
+    let ranks = ranks(values);
+    for (rank, cluster) in ranks.iter().zip(clusters) {
+        if last != Some(*cluster) {
+            sums.push((0.0, 0.0));
+            last = Some(*cluster);
+        }
+        if let Some((sum, count)) = sums.last_mut() {
+            *sum += rank;
+            *count += 1.0;
+        }
+    }
+    let (n, k) = (ranks.len() as f64, sums.len() as f64);
+    if sums.len() < LEAST_CLUSTERS || n <= k {
+        return 1.0;
+    }
+    let mean = ranks.iter().sum::<f64>() / n;
+    let total: f64 = ranks.iter().map(|rank| (rank - mean).powi(2)).sum();
+    let between: f64 = sums
+        .iter()
+        .map(|(sum, count)| count * (sum / count - mean).powi(2))
+        .sum();
+    let of_clusters = between / (k - 1.0);
+    let within = (total - between).max(0.0) / (n - k);
+    let squares: f64 = sums.iter().map(|(_, count)| count * count).sum();
+    let size = (n - squares / n) / (k - 1.0);
+    let all = of_clusters + (size - 1.0) * within;
+    if all <= 0.0 {
+        return 1.0;
+    }
+    1.0 + (size - 1.0) * ((of_clusters - within) / all).max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_distr::{Distribution, StandardNormal};
+    use rand_pcg::Pcg64Mcg;
+
+    use super::*;
+
+    /// The mean over seeds, of clusters of four with this share of the variance between them.
+    fn mean_inflation(between: f64, clusters: usize) -> f64 {
+        let seeds = 400;
+        let of_seed = |seed| {
+            let mut normal = StandardNormal.sample_iter(Pcg64Mcg::seed_from_u64(seed));
+            let mut next = || -> f64 { normal.next().unwrap_or_default() };
+            let mut values = Vec::new();
+            for _ in 0..clusters {
+                let own = next() * between.sqrt();
+                values.extend((0..4).map(|_| own + next() * (1.0 - between).sqrt()));
+            }
+            let of: Vec<usize> = (0..values.len()).map(|index| index / 4).collect();
+            cluster_inflation(&values, &of)
+        };
+        (0..seeds).map(of_seed).sum::<f64>() / seeds as f64
+    }
+
+    #[test]
+    fn clusters_have_their_closed_form() {
+        // 1 + 3 * 0.5; ranks see slightly less than values.
+        let inflation = mean_inflation(0.5, 100);
+        assert!((2.3..2.55).contains(&inflation), "{inflation}");
+        let independent = mean_inflation(0.0, 10);
+        assert!((1.0..1.3).contains(&independent), "{independent}");
+    }
+
+    #[test]
+    fn little_or_constant_evidence_inflates_nothing() {
+        assert_eq!(cluster_inflation(&[1.0, 2.0, 3.0, 4.0], &[0, 0, 1, 1]), 1.0);
+        assert_eq!(
+            cluster_inflation(&[2.0; 12], &[0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]),
+            1.0
+        );
+        assert_eq!(cluster_inflation(&[1.0, 2.0, 3.0], &[0, 1, 2]), 1.0);
+        assert_eq!(cluster_inflation(&[], &[]), 1.0);
+    }
+
+    #[test]
+    fn clusters_that_are_wholly_alike_count_once_each() {
+        let values = [1.0, 1.0, 1.0, 1.0, 5.0, 5.0, 5.0, 5.0, 9.0, 9.0, 9.0, 9.0];
+        let clusters = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2];
+        assert!((cluster_inflation(&values, &clusters) - 4.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,350 @@
+//! Quantiles of a sample, with the interval that the sample allows.
+
+use hdrhistogram::Histogram;
+
+use crate::stats::normal::upper_quantile;
+
+/// The samples that must lie beyond a percentile for it to be told.
+pub const SAMPLES_BEYOND: u64 = 10;
+
+/// The confidence of every interval.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// A quantile of a sample with its confidence interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// The sample quantile.
+    pub value: u64,
+    /// The interval's ends; none where the sample is too small for one.
+    pub interval: Option<[u64; 2]>,
+}
+
+/// The values of a histogram in order, each with the number of samples up to and with it.
+#[derive(Debug, Clone)]
+pub struct OrderStatistics {
+    steps: Vec<(u64, u64)>,
+    count: u64,
+}
+
+impl OrderStatistics {
+    /// Orders the samples of a histogram; values are those the histogram can tell apart.
+    pub fn of(histogram: &Histogram<u64>) -> Self {
+        let mut count = 0_u64;
+        let steps = histogram
+            .iter_recorded()
+            .map(|step| {
+                count = count.saturating_add(step.count_since_last_iteration());
+                (step.value_iterated_to(), count)
+            })
+            .collect();
+        Self { steps, count }
+    }
+
+    /// Number of samples.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Returns the sample of a rank, from 1; none beyond the last.
+    pub fn at_rank(&self, rank: u64) -> Option<u64> {
+        if rank == 0 {
+            return None;
+        }
+        let step = self.steps.partition_point(|(_, up_to)| *up_to < rank);
+        self.steps.get(step).map(|(value, _)| *value)
+    }
+
+    /// Returns the sample quantile whatever stands behind it; none of an empty sample.
+    ///
+    /// For decisions that must be made on any sample. What is shown as a percentile comes from
+    /// [`OrderStatistics::quantile`].
+    pub fn raw_quantile(&self, quantile: f64) -> Option<u64> {
+        self.at_rank(rank(self.count, quantile))
+    }
+
+    /// Returns the sample quantile with its interval; none where fewer than [`SAMPLES_BEYOND`]
+    /// samples lie beyond it.
+    pub fn quantile(&self, quantile: f64) -> Option<Estimate> {
+        if samples_beyond(self.count, quantile) < SAMPLES_BEYOND {
+            return None;
+        }
+        let interval = interval_ranks(self.count, quantile, CONFIDENCE)
+            .and_then(|(low, high)| Some([self.at_rank(low)?, self.at_rank(high)?]));
+        Some(Estimate {
+            value: self.raw_quantile(quantile)?,
+            interval,
+        })
+    }
+}
+
+/// Returns the rank of a quantile in a sample: the least that has a share of `quantile` at or below
+/// it. 0 of an empty sample.
+pub(crate) fn rank(count: u64, quantile: f64) -> u64 {
+    let exact = quantile * count as f64;
+    let nearest = exact.round();
+    // 0.999 times a thousand must not become a thousand by an error in the last bit.
+    let rank = if (exact - nearest).abs() < 1e-9 * count as f64 {
+        nearest
+    } else {
+        exact.ceil()
+    };
+    (rank as u64).clamp(1, count.max(1)).min(count)
+}
+
+/// Returns the number of samples that lie beyond a quantile.
+pub fn samples_beyond(count: u64, quantile: f64) -> u64 {
+    count - rank(count, quantile)
+}
+
+/// Returns the ranks of the order statistics that enclose a quantile of the population with at least
+/// the given confidence; none where the sample is too small.
+///
+/// The number of samples at or below the quantile is binomial, so that the interval from the l-th to
+/// the u-th order statistic encloses it with probability `P(l <= B < u)`, whatever the distribution
+/// (David and Nagaraja, Order Statistics, 3rd edition, section 7.1; Conover, Practical Nonparametric
+/// Statistics, section 3.2). Both tails are kept under half of what is left. Assumes independent
+/// samples: latencies that follow one another are alike, so the true interval is rather wider.
+pub fn interval_ranks(count: u64, quantile: f64, confidence: f64) -> Option<(u64, u64)> {
+    if count == 0 || !(quantile > 0.0 && quantile < 1.0) {
+        return None;
+    }
+    let tail = (1.0 - confidence) / 2.0;
+    if count > MOST_EXACT {
+        return Some(normal_ranks(count, quantile, tail));
+    }
+    let weights = BinomialWeights::new(count, quantile);
+    let (low, high) = (weights.low(tail), weights.high(tail));
+    (low >= 1 && high <= count).then_some((low, high))
+}
+
+/// The samples up to which the binomial distribution is added up; it takes 8 bytes for each of some
+/// millions of weights there.
+const MOST_EXACT: u64 = 100_000_000_000;
+
+/// The ranks by the normal approximation, which is off by few ranks among many millions of them.
+fn normal_ranks(count: u64, quantile: f64, tail: f64) -> (u64, u64) {
+    let middle = count as f64 * quantile;
+    let half = upper_quantile(tail) * (middle * (1.0 - quantile)).sqrt();
+    let low = (middle - half).floor() as u64;
+    let high = (middle + half).ceil() as u64;
+    (low.clamp(1, count), high.saturating_add(1).clamp(1, count))
+}
+
+/// The probabilities of a binomial distribution around its mode, up to where they stop mattering.
+///
+/// Each follows from its neighbour by the ratio of the binomial coefficients, and they are scaled by
+/// their own sum: exact to rounding, with no factorial. Takes time in the square root of the count.
+struct BinomialWeights {
+    first: u64,
+    weights: Vec<f64>,
+    sum: f64,
+}
+
+impl BinomialWeights {
+    /// Weights less than this, relative to the mode's, are left out.
+    const NEGLIGIBLE: f64 = 1e-18;
+
+    fn new(count: u64, share: f64) -> Self {
+        let odds = share / (1.0 - share);
+        let mode = (((count as f64) + 1.0) * share).floor().min(count as f64) as u64;
+        let mut below = Vec::new();
+        let (mut k, mut weight) = (mode, 1.0);
+        while k > 0 && weight > Self::NEGLIGIBLE {
+            weight *= k as f64 / ((count - k + 1) as f64 * odds);
+            k -= 1;
+            below.push(weight);
+        }
+        let first = k;
+        below.reverse();
+        let mut weights = below;
+        weights.push(1.0);
+        let (mut k, mut weight) = (mode, 1.0);
+        while k < count && weight > Self::NEGLIGIBLE {
+            weight *= (count - k) as f64 * odds / (k + 1) as f64;
+            k += 1;
+            weights.push(weight);
+        }
+        let sum = weights.iter().sum();
+        Self {
+            first,
+            weights,
+            sum,
+        }
+    }
+
+    /// The largest l with P(B < l) <= tail.
+    fn low(&self, tail: f64) -> u64 {
+        let mut before = 0.0;
+        let mut low = self.first;
+        for weight in &self.weights {
+            before += weight / self.sum;
+            if before > tail {
+                break;
+            }
+            low += 1;
+        }
+        low
+    }
+
+    /// The smallest u with P(B >= u) <= tail.
+    fn high(&self, tail: f64) -> u64 {
+        let mut beyond = 0.0;
+        let mut high = self.first + self.weights.len() as u64;
+        for weight in self.weights.iter().rev() {
+            beyond += weight / self.sum;
+            if beyond > tail {
+                break;
+            }
+            high -= 1;
+        }
+        high
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample(values: impl IntoIterator<Item = u64>) -> OrderStatistics {
+        let mut histogram = tenfold_run_dir::interval_log::histogram();
+        for value in values {
+            histogram.record(value).unwrap();
+        }
+        OrderStatistics::of(&histogram)
+    }
+
+    #[test]
+    fn intervals_of_the_median_are_those_of_the_published_table() {
+        // Nair, Table of confidence intervals for the median, Sankhya 4 (1940): the k-th value from
+        // either end, for confidence of at least 95%.
+        for (count, k) in [
+            (6, 1),
+            (10, 2),
+            (15, 4),
+            (20, 6),
+            (25, 8),
+            (30, 10),
+            (50, 18),
+            (75, 29),
+        ] {
+            assert_eq!(
+                interval_ranks(count, 0.5, 0.95),
+                Some((k, count + 1 - k)),
+                "n = {count}"
+            );
+        }
+        assert_eq!(interval_ranks(100, 0.5, 0.95), Some((40, 61)));
+    }
+
+    #[test]
+    fn five_samples_allow_no_interval_of_the_median() {
+        assert_eq!(interval_ranks(5, 0.5, 0.95), None);
+    }
+
+    #[test]
+    fn the_binomial_sum_is_the_closed_form() {
+        // P(B = k) for n = 4, p = 0.5: 1, 4, 6, 4, 1 sixteenths.
+        let weights = BinomialWeights::new(4, 0.5);
+        let shares: Vec<f64> = weights
+            .weights
+            .iter()
+            .map(|w| w / weights.sum * 16.0)
+            .collect();
+        for (share, exact) in shares.iter().zip([1.0, 4.0, 6.0, 4.0, 1.0]) {
+            assert!((share - exact).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_large_sample_has_the_normal_interval() {
+        // n q +- 1.96 sqrt(n q (1 - q)) = 990,000 +- 195.
+        let (low, high) = interval_ranks(1_000_000, 0.99, 0.95).unwrap();
+        assert!(
+            low.abs_diff(989_805) <= 2 && high.abs_diff(990_196) <= 2,
+            "{low} {high}"
+        );
+    }
+
+    #[test]
+    fn the_largest_samples_have_the_normal_interval_too() {
+        for quantile in [0.5, 0.99, 0.999] {
+            let (low, high) = interval_ranks(100_000_000, quantile, 0.95).unwrap();
+            let (near_low, near_high) = normal_ranks(100_000_000, quantile, 0.025);
+            assert!(low.abs_diff(near_low) <= 3, "{quantile}: {low} {near_low}");
+            assert!(
+                high.abs_diff(near_high) <= 3,
+                "{quantile}: {high} {near_high}"
+            );
+        }
+        let (low, high) = interval_ranks(u64::MAX, 0.5, 0.95).unwrap();
+        assert!(low < high && low > u64::MAX / 2 - (1 << 34));
+    }
+
+    #[test]
+    fn counts_beyond_all_bounds_are_no_panic() {
+        let mut histogram = tenfold_run_dir::interval_log::histogram();
+        for value in [1_000, 2_000] {
+            histogram.record_n(value, 1 << 63).unwrap();
+        }
+        let ordered = OrderStatistics::of(&histogram);
+        assert_eq!(ordered.count(), u64::MAX);
+        for quantile in [0.5, 0.99, 1.0] {
+            assert!(ordered.raw_quantile(quantile).is_some());
+            ordered.quantile(quantile);
+        }
+    }
+
+    #[test]
+    fn quantiles_of_a_known_set() {
+        let ordered = sample(1..=1000);
+        assert_eq!(ordered.raw_quantile(0.5), Some(500));
+        assert_eq!(ordered.raw_quantile(0.99), Some(990));
+        assert_eq!(ordered.raw_quantile(0.999), Some(999));
+        assert_eq!(ordered.raw_quantile(1.0), Some(1000));
+        assert_eq!(ordered.at_rank(1), Some(1));
+        assert_eq!(ordered.at_rank(1001), None);
+    }
+
+    #[test]
+    fn a_percentile_needs_ten_samples_beyond_it() {
+        assert_eq!(samples_beyond(1000, 0.99), 10);
+        assert!(sample(1..=1000).quantile(0.99).is_some());
+        assert!(sample(1..=999).quantile(0.99).is_none());
+        assert!(sample(1..=10_000).quantile(0.999).is_some());
+        assert!(sample(1..=9_999).quantile(0.999).is_none());
+        assert!(sample([]).quantile(0.5).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn an_interval_encloses_its_quantile(
+            values in prop::collection::vec(1_u64..1_000_000_000, 20..2000),
+            quantile in 0.05_f64..0.99,
+        ) {
+            let ordered = sample(values);
+            if let Some(Estimate { value, interval: Some([low, high]) }) = ordered.quantile(quantile) {
+                prop_assert!(low <= value && value <= high);
+            }
+        }
+
+        #[test]
+        fn quantiles_never_fall(values in prop::collection::vec(1_u64..u64::from(u32::MAX), 1..500)) {
+            let ordered = sample(values);
+            let quantiles: Vec<_> =
+                (0..=20).map(|i| ordered.raw_quantile(f64::from(i) / 20.0)).collect();
+            prop_assert!(quantiles.windows(2).all(|pair| pair[0] <= pair[1]));
+        }
+
+        #[test]
+        fn an_interval_covers_as_much_as_it_says(count in 20_u64..3000, quantile in 0.1_f64..0.9) {
+            if let Some((low, high)) = interval_ranks(count, quantile, 0.95) {
+                let weights = BinomialWeights::new(count, quantile);
+                let covered: f64 = (low..high)
+                    .filter_map(|k| weights.weights.get(k.checked_sub(weights.first)? as usize))
+                    .sum::<f64>() / weights.sum;
+                prop_assert!(covered >= 0.95 - 1e-9, "{covered}");
+            }
+        }
+    }
+}

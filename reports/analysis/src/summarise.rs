@@ -1,0 +1,152 @@
+//! The summary of a run, from its figures to its findings.
+
+use tenfold_run_dir::counts::RequestCounts;
+use tenfold_run_dir::{Metric, Run};
+
+use crate::findings::{findings, next_step};
+use crate::latency::counted_latencies::CountedLatencies;
+use crate::latency::percentiles::{Latencies, Latency};
+use crate::summary::arrivals::{Arrivals, named_statuses};
+use crate::summary::generator::Generator;
+use crate::summary::hot_keys::hot_keys;
+use crate::summary::identities::identities;
+use crate::summary::rates::Rates;
+use crate::summary::request::{Group, RequestSummary};
+use crate::summary::usage::{HostUsage, TargetUsage};
+use crate::summary::verdict::Verdict;
+use crate::summary::window::Window;
+use crate::summary::{SUMMARY_VERSION, Summary};
+use crate::verdict::{judge, judge_rules};
+
+/// Sums up a run.
+pub fn summarise(run: &Run) -> Summary {
+    let window = Window::of(run);
+    let counted = CountedLatencies::of(run);
+    let by_request = counts_by_request(run, true);
+    let all = total(&by_request, |_| true);
+    let arrivals = Arrivals::from(&all);
+    let group = |kind: &str| {
+        let is_kind = |request: usize| {
+            run.manifest
+                .requests
+                .get(request)
+                .is_some_and(|request| request.kind == kind)
+        };
+        let arrivals = Arrivals::from(&total(&by_request, is_kind));
+        let [reads, writes] = answered_in_time(run, &window);
+        let completed = if kind == "read" { reads } else { writes };
+        Group {
+            rate_per_s: Rates::new(arrivals.planned, completed, window.seconds()),
+            arrivals,
+            latency_ns: latencies(&counted, is_kind),
+        }
+    };
+    let requests = run
+        .manifest
+        .requests
+        .iter()
+        .enumerate()
+        .map(|(index, request)| {
+            let counts = by_request.get(index).cloned().unwrap_or_default();
+            RequestSummary {
+                name: request.name.clone(),
+                kind: request.kind.clone(),
+                method: request.method.clone(),
+                arrivals: Arrivals::from(&counts),
+                latency_ns: latencies(&counted, |other| other == index),
+                statuses: named_statuses(&counts.statuses),
+                failures: counts.failures,
+                body_bytes: counts.body_bytes,
+                checks: counts.checks,
+            }
+        });
+    let completed = answered_in_time(run, &window).iter().sum();
+    let target_usage = TargetUsage::of(run, &window);
+    let mut summary = Summary {
+        version: SUMMARY_VERSION,
+        scenario: run.manifest.scenario.clone(),
+        seed: run.manifest.seed,
+        stage: run.manifest.stage.clone(),
+        target: run.manifest.target.clone(),
+        model: run.manifest.model.clone(),
+        started_at: run.manifest.started_at.clone(),
+        merged_from: run.manifest.merged_from.clone(),
+        counted_s: window.seconds(),
+        verdict: Verdict::default(),
+        rate_per_s: Rates::new(arrivals.planned, completed, window.seconds()),
+        arrivals,
+        warm_up: Arrivals::from(&total(&counts_by_request(run, false), |_| true)),
+        latency_ns: latencies(&counted, |_| true),
+        failures: all.failures,
+        reads: group("read"),
+        writes: group("write"),
+        requests: requests.collect(),
+        rules: Vec::new(),
+        generator: Generator::of(run, &counted, &window),
+        connections: run.counts.connections.clone(),
+        host_usage: HostUsage::of(run, &window, target_usage.as_ref()),
+        target_usage,
+        hot_keys: hot_keys(run),
+        identities: identities(run),
+        findings: Vec::new(),
+        next: String::new(),
+        journeys: run.counts.journeys.clone(),
+        samples: run.samples.clone(),
+    };
+    summary.rules = judge_rules(run, &counted, &summary);
+    summary.verdict = judge(run, &counted, &summary);
+    summary.findings = findings(run, &counted, &window, &summary);
+    summary.next = next_step(&summary);
+    summary
+}
+
+/// Returns the reads and the writes that were answered while the counted phases lasted.
+///
+/// A run that did not count them has only the rows of its time line, of which one that a phase ends
+/// in is taken in proportion.
+fn answered_in_time(run: &Run, window: &Window) -> [f64; 2] {
+    match run.counts.in_time {
+        Some(in_time) => [in_time.reads as f64, in_time.writes as f64],
+        None => [
+            window.sum(run, |row| row.reads),
+            window.sum(run, |row| row.writes),
+        ],
+    }
+}
+
+/// Sums each request's counts over the phases that count, or over warm-up.
+fn counts_by_request(run: &Run, counted: bool) -> Vec<RequestCounts> {
+    let mut sums = vec![RequestCounts::default(); run.manifest.requests.len()];
+    for (phase, requests) in run.counts.phases.iter().enumerate() {
+        if run.is_counted(phase) == counted {
+            for (sum, counts) in sums.iter_mut().zip(requests) {
+                sum.add(counts);
+            }
+        }
+    }
+    sums
+}
+
+fn total(by_request: &[RequestCounts], keep: impl Fn(usize) -> bool) -> RequestCounts {
+    let mut sum = RequestCounts::default();
+    for (_, counts) in by_request
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| keep(*index))
+    {
+        sum.add(counts);
+    }
+    sum
+}
+
+fn latencies(counted: &CountedLatencies, keep: impl Fn(usize) -> bool) -> Latencies {
+    let of = |metric| Latency::of(&counted.histogram(metric, &keep));
+    Latencies {
+        response: of(Metric::Response),
+        service: of(Metric::Service),
+        first_byte: of(Metric::FirstByte),
+        lag: of(Metric::Lag),
+        blocked: of(Metric::Blocked),
+        response_without_lag: of(Metric::Unlagged),
+    }
+}

@@ -1,0 +1,225 @@
+//! Whether a run meets its objectives.
+
+use std::path::Path;
+
+use tenfold_run_dir::Run;
+use tenfold_run_dir::counts::Aborted;
+use tenfold_scenarios::{Kind, Latency, Metric, Rule, Scenario, Scope};
+
+use crate::format;
+use crate::latency::counted_latencies::CountedLatencies;
+use crate::stats::order_statistic::{OrderStatistics, SAMPLES_BEYOND, samples_beyond};
+use crate::stats::proportion::wilson_interval;
+use crate::summary::Summary;
+use crate::summary::arrivals::Arrivals;
+use crate::summary::rule_result::RuleResult;
+
+/// Judges every objective of a run.
+pub(crate) fn judge_rules(
+    run: &Run,
+    counted: &CountedLatencies,
+    summary: &Summary,
+) -> Vec<RuleResult> {
+    let judge_one = |(index, text): (usize, &String)| match parse(run, text) {
+        Ok(rule) => {
+            let mut result = judge(run, counted, summary, &rule);
+            if let Some(aborted) = run.counts.aborted.as_ref().filter(|by| by.rule == index) {
+                ended_by(&mut result, aborted);
+            }
+            result
+        }
+        Err(reason) => RuleResult {
+            text: text.clone(),
+            met: None,
+            measured: None,
+            interval_95: None,
+            limit: None,
+            unit: String::new(),
+            count: 0,
+            why: format!("not judged: {reason}"),
+        },
+    };
+    run.manifest
+        .rules
+        .iter()
+        .enumerate()
+        .map(judge_one)
+        .collect()
+}
+
+/// Notes that a rule ended the run: it is missed, whatever came in while the run was ending.
+fn ended_by(result: &mut RuleResult, aborted: &Aborted) {
+    let measured = match result.unit.as_str() {
+        "ns" => format::duration_of(aborted.measured),
+        _ => format::percent(aborted.measured),
+    };
+    result.met = Some(false);
+    result.why = format!(
+        "aborted the run at {} s, with {measured} over {}; in the end {}",
+        format::count(aborted.at_ns.saturating_add(500_000_000) / 1_000_000_000),
+        format::count(aborted.samples),
+        result.why
+    );
+}
+
+/// Reads one objective on its own.
+///
+/// The scenario itself may not be readable any more, for want of a trace that it replays, so the rule
+/// is read as part of one that has nothing but the names of the requests, and samples in plenty.
+fn parse(run: &Run, text: &str) -> Result<Rule, String> {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let mut scenario = format!(
+        "version = 1\nname = \"rule\"\nrules = [{}]\n\n[[phases]]\nname = \"all\"\n\
+         kind = \"constant\"\nrate = \"1000000/s\"\nduration = \"10h\"\n",
+        quoted(text)
+    );
+    for request in &run.manifest.requests {
+        let kind = if request.kind == "write" {
+            "write"
+        } else {
+            "read"
+        };
+        scenario.push_str(&format!(
+            "\n[[requests]]\nname = {}\nkind = \"{kind}\"\nweight = 1\nmethod = \"GET\"\npath = \"/\"\n",
+            quoted(&request.name)
+        ));
+    }
+    let mut scenario =
+        Scenario::parse(&scenario, Path::new("rule")).map_err(|error| error.message)?;
+    scenario.rules.pop().ok_or_else(|| "it is empty".to_owned())
+}
+
+/// What a rule compares, measured.
+struct Measured {
+    value: Option<f64>,
+    interval: Option<[f64; 2]>,
+    count: u64,
+    unit: &'static str,
+    /// Why there is no value.
+    lacking: String,
+}
+
+fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) -> RuleResult {
+    let measured = match rule.metric {
+        Metric::Errors => errors(&arrivals(summary, rule.scope)),
+        Metric::Rate => Measured {
+            value: summary.rate_per_s.share,
+            interval: None,
+            count: summary.arrivals.planned,
+            unit: "fraction",
+            lacking: "nothing was offered".to_owned(),
+        },
+        Metric::Quantile(latency, _) | Metric::Mean(latency) | Metric::Max(latency) => {
+            let metric = match latency {
+                Latency::Response => tenfold_run_dir::Metric::Response,
+                Latency::Service => tenfold_run_dir::Metric::Service,
+            };
+            let histogram = counted.histogram(metric, |request| in_scope(run, rule.scope, request));
+            measure_latency(rule.metric, &histogram)
+        }
+    };
+    let met = measured
+        .value
+        .map(|value| rule.comparison.holds(value, rule.limit));
+    RuleResult {
+        text: rule.text.clone(),
+        met,
+        measured: measured.value,
+        interval_95: measured.interval,
+        limit: Some(rule.limit),
+        unit: measured.unit.to_owned(),
+        count: measured.count,
+        why: why(rule, &measured),
+    }
+}
+
+fn in_scope(run: &Run, scope: Scope, request: usize) -> bool {
+    match scope {
+        Scope::All => true,
+        Scope::Kind(kind) => {
+            let name = if kind == Kind::Read { "read" } else { "write" };
+            run.manifest
+                .requests
+                .get(request)
+                .is_some_and(|request| request.kind == name)
+        }
+        Scope::Request(index) => index == request,
+    }
+}
+
+fn arrivals(summary: &Summary, scope: Scope) -> Arrivals {
+    match scope {
+        Scope::All => summary.arrivals.clone(),
+        Scope::Kind(Kind::Read) => summary.reads.arrivals.clone(),
+        Scope::Kind(Kind::Write) => summary.writes.arrivals.clone(),
+        Scope::Request(index) => summary
+            .requests
+            .get(index)
+            .map(|request| request.arrivals.clone())
+            .unwrap_or_default(),
+    }
+}
+
+fn errors(arrivals: &Arrivals) -> Measured {
+    let lost = arrivals.failed + arrivals.dropped;
+    let count = lost + arrivals.completed;
+    Measured {
+        value: arrivals.errors(),
+        interval: (count > 0).then(|| wilson_interval(lost, count)),
+        count,
+        unit: "fraction",
+        lacking: "nothing came to an end".to_owned(),
+    }
+}
+
+fn measure_latency(metric: Metric, histogram: &hdrhistogram::Histogram<u64>) -> Measured {
+    let ordered = OrderStatistics::of(histogram);
+    let count = ordered.count();
+    let mut measured = Measured {
+        value: None,
+        interval: None,
+        count,
+        unit: "ns",
+        lacking: "nothing was measured".to_owned(),
+    };
+    match metric {
+        Metric::Quantile(_, quantile) => match ordered.quantile(quantile) {
+            Some(estimate) => {
+                measured.value = Some(estimate.value as f64);
+                measured.interval = estimate.interval.map(|ends| ends.map(|end| end as f64));
+            }
+            None if count > 0 => {
+                measured.lacking = format!(
+                    "only {} of {} samples lie beyond it, and it takes {SAMPLES_BEYOND}",
+                    samples_beyond(count, quantile),
+                    format::count(count)
+                );
+            }
+            None => {}
+        },
+        Metric::Mean(_) if count > 0 => measured.value = Some(histogram.mean()),
+        Metric::Max(_) if count > 0 => measured.value = Some(histogram.max() as f64),
+        _ => {}
+    }
+    measured
+}
+
+fn why(rule: &Rule, measured: &Measured) -> String {
+    let Some(value) = measured.value else {
+        return format!("not judged: {}", measured.lacking);
+    };
+    let say = |value: f64| match measured.unit {
+        "ns" => format::duration_of(value),
+        _ => format::percent(value),
+    };
+    let mut why = format!("{} over {}", say(value), format::count(measured.count));
+    if let Some([low, high]) = measured.interval {
+        why.push_str(&format!("; 95% interval {} to {}", say(low), say(high)));
+        let sure =
+            rule.comparison.holds(low, rule.limit) == rule.comparison.holds(high, rule.limit);
+        if !sure {
+            why.push_str(": too near the limit to be sure");
+        }
+    }
+    why
+}

@@ -104,7 +104,7 @@ fn case(xml: &mut Xml, summary: &Summary, rule: &RuleResult, invalid: bool) -> i
             })?;
         }
         Some(false) => {
-            let message = format!("measured {}, limit {}", rule.said(), limit(rule));
+            let message = format!("measured {}, limit {}", rule.measured_text(), limit(rule));
             case.write_inner_content(|xml| {
                 xml.create_element("failure")
                     .with_attribute(("type", "objective missed"))

@@ -380,7 +380,7 @@ impl<'a> Gate<'a> {
             Some(FailureRule::default()),
         );
         let plan = plan.map_err(|error| match error {
-            PlanError::TooFewRounds { least, .. } => self.too_short(last, least),
+            PlanError::TooFewRounds { rounds_min, .. } => self.too_short(last, rounds_min),
             error => error.into(),
         })?;
         let Some(file) = &self.options.calibration else {

@@ -1,4 +1,4 @@
-//! What is drawn of a run: series, already reduced to what a chart can show.
+//! Chart data of a run: series, reduced to the points that a chart can show.
 
 mod heat_map;
 mod over_time;
@@ -12,26 +12,26 @@ pub use percentile_curve::{PercentileCurve, PercentilePoint};
 
 use crate::latency::counted_latencies::CountedLatencies;
 
-/// The fewest points that a line over time may be reduced to, so that it still shows when.
-const LEAST_POINTS: u64 = 20;
+/// Minimum number of points of a line over time.
+const POINTS_MIN: u64 = 20;
 
-/// Samples that bear a p99, with room for stretches that have fewer than the others.
+/// Samples per point that support a p99, with a margin for points with fewer samples than average.
 const SAMPLES_FOR_P99: u64 = 1_500;
 
-/// What is drawn of a run. Curves are of the counted phases, charts over time of the whole run.
+/// Chart data of a run. Percentile curves cover the counted phases, charts over time the whole run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Charts {
     /// Response time by percentile.
     pub response: PercentileCurve,
     /// Service time by percentile.
     pub service: PercentileCurve,
-    /// Response time without the generator's lag by percentile; empty in a run of an older version.
+    /// Response time without the generator's lag by percentile; empty for a run of an older version.
     pub unlagged: PercentileCurve,
     /// Response time of the reads by percentile.
     pub reads: PercentileCurve,
     /// Response time of the writes by percentile.
     pub writes: PercentileCurve,
-    /// How many responses took how long, over time.
+    /// Number of responses by latency, over time.
     pub heat_map: HeatMap,
     /// Offered and achieved rate over time.
     pub rates: RatesOverTime,
@@ -39,26 +39,26 @@ pub struct Charts {
     pub latency: LatencyOverTime,
     /// Requests in flight and arrivals waiting over time.
     pub in_flight: InFlight,
-    /// Processors in use over time.
+    /// Cores in use over time.
     pub cores: Cores,
-    /// The phases, as bands.
+    /// Phases, as bands.
     pub phases: Vec<PhaseBand>,
 }
 
 /// A phase on the time axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PhaseBand {
-    /// Its name.
+    /// Name of the phase.
     pub name: String,
-    /// When it begins, in seconds.
+    /// Start, in seconds.
     pub start_s: f64,
-    /// When it ends, in seconds.
+    /// End, in seconds.
     pub end_s: f64,
-    /// Whether it is sent but not counted.
+    /// True for a phase that is sent but not counted.
     pub warm_up: bool,
 }
 
-/// Reduces a run to what is drawn of it.
+/// Computes the chart data of a run.
 pub fn charts(run: &Run) -> Charts {
     let counted = CountedLatencies::of(run);
     let of_kind = |kind: &str| {
@@ -96,11 +96,12 @@ pub fn charts(run: &Run) -> Charts {
     }
 }
 
-/// Chooses longer stretches where that lets them bear a p99, but no fewer than [`LEAST_POINTS`].
+/// Returns the bin width: longer bins if that gives each enough samples for a p99, but at least
+/// [`POINTS_MIN`] bins.
 fn latency_bin_ns(run: &Run, bin_ns: u64) -> u64 {
     let rows = &run.timeline.rows;
     let bins = run.timeline.end_ns().div_ceil(bin_ns).max(1);
     let answered: u64 = rows.iter().map(|row| row.reads + row.writes).sum();
     let wanted = (SAMPLES_FOR_P99 * bins).div_ceil(answered.max(1));
-    bin_ns * wanted.clamp(1, (bins / LEAST_POINTS).max(1))
+    bin_ns * wanted.clamp(1, (bins / POINTS_MIN).max(1))
 }

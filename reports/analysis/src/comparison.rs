@@ -1,33 +1,33 @@
-//! What sets several runs apart.
+//! Comparison of several runs.
 
 use tenfold_run_dir::Run;
 
 use crate::summarise::summarise;
 use crate::summary::Summary;
 
-/// Several runs side by side: their figures, and what was not the same about them.
+/// Several runs side by side: their figures and the differences in their conditions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// What to call each run: the last part of its directory's name.
+    /// Name of each run: the last component of its directory.
     pub names: Vec<String>,
-    /// What each came to.
+    /// Summary of each run.
     pub summaries: Vec<Summary>,
-    /// What was not the same. Where there is much of it, the figures do not answer one question.
+    /// Conditions that differ between the runs. With many of them, the figures are not comparable.
     pub differences: Vec<Difference>,
 }
 
-/// Something that was not the same in all runs.
+/// A condition that differs between the runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// What.
+    /// The condition.
     pub what: String,
-    /// What it was, run by run.
+    /// Value of each run.
     pub values: Vec<String>,
-    /// Whether it makes the runs answer different questions, rather than explain their answers.
+    /// True if the runs answer different questions; false if the difference may explain their figures.
     pub different_question: bool,
 }
 
-/// Sets runs side by side.
+/// Compares runs.
 pub fn compare(runs: &[Run]) -> Comparison {
     let name = |run: &Run| {
         run.path.file_name().map_or_else(
@@ -42,11 +42,11 @@ pub fn compare(runs: &[Run]) -> Comparison {
     }
 }
 
-/// What to call an aspect, whether it makes for a different question, and how to tell it of a run.
-type Aspect = (&'static str, bool, fn(&Run) -> String);
+/// Name of a condition, whether it makes a different question, and its value for a run.
+type Condition = (&'static str, bool, fn(&Run) -> String);
 
 fn differences(runs: &[Run]) -> Vec<Difference> {
-    let aspects: [Aspect; 14] = [
+    let conditions: [Condition; 14] = [
         ("scenario", true, |run| run.manifest.scenario.clone()),
         ("scenario text", true, |run| {
             fingerprint(&run.manifest.scenario_text)
@@ -60,7 +60,7 @@ fn differences(runs: &[Run]) -> Vec<Difference> {
         }),
         ("seed", true, |run| run.manifest.seed.to_string()),
         ("model", true, |run| run.manifest.model.clone()),
-        ("bound on users", true, |run| run.manifest.users.to_string()),
+        ("maximum users", true, |run| run.manifest.users.to_string()),
         ("rules", true, |run| run.manifest.rules.join("; ")),
         ("counted phases", true, |run| {
             let counted = run.manifest.phases.iter().filter(|phase| !phase.warm_up);
@@ -94,11 +94,11 @@ fn differences(runs: &[Run]) -> Vec<Difference> {
             |run| match run.manifest.shared_host {
                 Some(true) => "yes".to_owned(),
                 Some(false) => "no".to_owned(),
-                None => "not known".to_owned(),
+                None => "unknown".to_owned(),
             },
         ),
     ];
-    aspects
+    conditions
         .into_iter()
         .map(|(what, different_question, of)| Difference {
             what: what.to_owned(),
@@ -109,7 +109,7 @@ fn differences(runs: &[Run]) -> Vec<Difference> {
         .collect()
 }
 
-/// A short name for a text, the same for the same text: FNV-1a over its bytes.
+/// Returns a short fingerprint of a text: FNV-1a over its bytes.
 fn fingerprint(text: &str) -> String {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

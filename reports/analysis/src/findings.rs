@@ -1,57 +1,57 @@
-//! What stands out in a run, and what to do about it.
+//! Findings about a run, with a recommended action.
 
-mod box_held_back;
+mod box_throttled;
+mod coordinated_omission;
 mod failures;
-mod first_to_give;
-mod hidden_wait;
-mod server_lost;
+mod saturation;
+mod server_down;
 mod stall;
 mod unconfined;
 
 use tenfold_run_dir::Run;
 
-use crate::findings::first_to_give::FirstToGive;
+use crate::findings::saturation::{Saturation, saturation};
 use crate::latency::counted_latencies::CountedLatencies;
 use crate::summary::Summary;
 use crate::summary::finding::Finding;
 use crate::summary::verdict::{MeasurementVerdict, SloVerdict};
 use crate::summary::window::Window;
 
-/// Finds what stands out, the most important first.
+/// Returns the findings about a run, the most important first.
 pub(crate) fn findings(
     run: &Run,
     counted: &CountedLatencies,
     window: &Window,
     summary: &Summary,
 ) -> Vec<Finding> {
-    let (somebody, first) = match first_to_give::first_to_give(run, window, summary) {
-        Some(FirstToGive { somebody, finding }) => (somebody, Some(finding)),
+    let (saturated, saturation) = match saturation(run, window, summary) {
+        Some(Saturation { saturated, finding }) => (saturated, Some(finding)),
         None => (false, None),
     };
     let mut found = Vec::new();
-    found.extend(first.clone().filter(|_| somebody));
-    if somebody {
-        found.extend(box_held_back::box_held_back(run));
+    found.extend(saturation.clone().filter(|_| saturated));
+    if saturated {
+        found.extend(box_throttled::box_throttled(run));
     }
-    found.extend(server_lost::server_lost(run));
+    found.extend(server_down::server_down(run));
     found.extend(stall::stalls(run, counted, window));
     found.extend(failures::failures(summary));
-    // Whoever stood still for a while gave out, even if all was made good afterwards.
-    found.extend(first.filter(|_| !somebody && found.is_empty()));
-    found.extend(hidden_wait::hidden_wait(summary));
+    // A run with a stall or with failures is not reported as unsaturated.
+    found.extend(saturation.filter(|_| !saturated && found.is_empty()));
+    found.extend(coordinated_omission::coordinated_omission(summary));
     found.extend(unconfined::unconfined(run));
     found
 }
 
-/// Says what to do next, from the verdict and the most important finding.
+/// Returns the recommended next step, from the verdict and the most important finding.
 pub(crate) fn next_step(summary: &Summary) -> String {
     let first = summary
         .findings
         .first()
         .map(|finding| finding.advice.clone());
     if summary.verdict.measurement == MeasurementVerdict::Invalid {
-        let advice = first.unwrap_or_else(|| "Look at the reasons, and run it again.".to_owned());
-        return format!("Don't quote these figures. {advice}");
+        let advice = first.unwrap_or_else(|| "Read the reasons and repeat the run.".to_owned());
+        return format!("Do not quote these figures. {advice}");
     }
     if summary.verdict.slo == SloVerdict::Missed {
         let missed = summary.rules.iter().find(|rule| rule.met == Some(false));
@@ -59,14 +59,14 @@ pub(crate) fn next_step(summary: &Summary) -> String {
             format!(
                 "Missed: `{}`, measured {}. ",
                 rule.text.replace('`', "'"),
-                rule.said()
+                rule.measured_text()
             )
         });
         return format!("{rule}{}", first.unwrap_or_default());
     }
-    let first = first.unwrap_or_else(|| "Raise the rate until something gives.".to_owned());
+    let first = first.unwrap_or_else(|| "Raise the rate until the service saturates.".to_owned());
     if summary.verdict.measurement == MeasurementVerdict::Suspect {
-        return format!("Remove what makes the figures suspect before you quote them. {first}");
+        return format!("Fix the cause of the suspect figures before you quote them. {first}");
     }
     first
 }

@@ -1,13 +1,13 @@
-//! Figures as a person reads them: three significant digits and a unit.
+//! Formats figures for people: three significant digits and a unit.
 
-/// Says a duration given in nanoseconds: `847 ns`, `47.3 µs`, `12.3 ms`, `1.80 s`, `95.0 s`.
+/// Formats a duration in nanoseconds: `847 ns`, `47.3 µs`, `12.3 ms`, `1.80 s`, `95.0 s`.
 pub fn duration(ns: u64) -> String {
     duration_of(ns as f64)
 }
 
-/// Says a duration given in fractional nanoseconds.
+/// Formats a duration in fractional nanoseconds.
 pub fn duration_of(ns: f64) -> String {
-    // The bounds are where three digits would round up to the next unit.
+    // From these bounds on, three digits round up to the next unit.
     let (value, unit) = match ns {
         ns if ns < 999.5 => return format!("{ns:.0} ns"),
         ns if ns < 999_500.0 => (ns / 1e3, "µs"),
@@ -17,25 +17,25 @@ pub fn duration_of(ns: f64) -> String {
     format!("{} {unit}", significant(value))
 }
 
-/// Says a duration, or a dash where there is none.
+/// Formats a duration; a dash for `None`.
 pub fn maybe_duration(ns: Option<u64>) -> String {
     ns.map_or_else(|| "–".to_owned(), duration)
 }
 
-/// Says a whole number with its thousands apart: `40,400`.
+/// Formats a whole number with thousands separators: `40,400`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
-    let mut said = String::with_capacity(digits.len() + digits.len() / 3);
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            said.push(',');
+            text.push(',');
         }
-        said.push(digit);
+        text.push(digit);
     }
-    said
+    text
 }
 
-/// Says a rate: `2,003/s`, `47.3/s`.
+/// Formats a rate: `2,003/s`, `47.3/s`.
 pub fn rate(per_second: f64) -> String {
     if per_second >= 999.5 {
         format!("{}/s", count(per_second.round() as u64))
@@ -44,7 +44,7 @@ pub fn rate(per_second: f64) -> String {
     }
 }
 
-/// Says a share: `99.8%`, `0.013%`, `100%`. What is not quite all is never said to be all.
+/// Formats a share: `99.8%`, `0.013%`, `100%`. A share below 1 never rounds to 100%.
 pub fn percent(share: f64) -> String {
     let value = share * 100.0;
     match value {
@@ -56,20 +56,20 @@ pub fn percent(share: f64) -> String {
     }
 }
 
-/// Says a change given as a ratio less one, with its sign: `+5.03%`, `−12.4%`, `0%`.
+/// Formats a change, a ratio minus one, with its sign: `+5.03%`, `−12.4%`, `0%`.
 pub fn change(ratio: f64) -> String {
     let value = ratio * 100.0;
-    let said = match value.abs() {
+    let digits = match value.abs() {
         v if v >= 99.95 => count(v.round() as u64),
         v if v >= 9.995 => format!("{v:.1}"),
         v if v >= 0.005 => format!("{v:.2}"),
         _ => return "0%".to_owned(),
     };
     let sign = if value < 0.0 { '−' } else { '+' };
-    format!("{sign}{said}%")
+    format!("{sign}{digits}%")
 }
 
-/// Says a number of bytes: `512 B`, `14.2 MiB`.
+/// Formats a number of bytes: `512 B`, `14.2 MiB`.
 pub fn bytes(number: u64) -> String {
     let mut value = number as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
@@ -85,7 +85,7 @@ pub fn bytes(number: u64) -> String {
     format!("{} TiB", significant(value))
 }
 
-/// Says a number with three significant digits, and all the digits of a greater whole one.
+/// Formats a number with three significant digits, or with all digits if it has more before the point.
 pub fn significant(value: f64) -> String {
     match value.abs() {
         v if v >= 999.5 => count(value.round() as u64),
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn durations_have_three_digits() {
-        let said = [
+        let ns = [
             847,
             47_310,
             999_499,
@@ -116,9 +116,8 @@ mod tests {
             1_800_000_000,
             95_000_000_000,
         ];
-        let said = said.map(duration);
         assert_eq!(
-            said,
+            ns.map(duration),
             [
                 "847 ns", "47.3 µs", "999 µs", "1.00 ms", "12.3 ms", "1.80 s", "95.0 s"
             ]
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_shares() {
+    fn numbers_have_their_units() {
         assert_eq!(count(40_400), "40,400");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(12), "12");
@@ -137,9 +136,9 @@ mod tests {
         assert_eq!(percent(0.0), "0%");
         assert_eq!(percent(0.00013), "0.013%");
         assert_eq!(percent(0.047), "4.70%");
-        let said = [0.0503, -0.124, 0.00004, -0.0004, 1.5, 12.345].map(change);
+        let changes = [0.0503, -0.124, 0.00004, -0.0004, 1.5, 12.345];
         assert_eq!(
-            said,
+            changes.map(change),
             ["+5.03%", "−12.4%", "0%", "−0.04%", "+150%", "+1,235%"]
         );
         assert_eq!(bytes(14_900_000), "14.2 MiB");

@@ -1,10 +1,11 @@
-//! The statistics of a gate: whether a candidate is slower than its baseline.
+//! Decision of a gate: whether a candidate is slower than its baseline.
 //!
-//! Both builds are measured in the same rounds. Of each round and metric stands
-//! `d = ln(candidate / baseline)`; [`decide`] says what the rounds so far show, [`next`] whether to
-//! go on, and [`calibrate`] which metrics a machine can gate at all. The rate of false alarms over
-//! all metrics and looks is held at or under [`Settings::alpha`]: [`looks`](crate::stats::looks) splits it between the
-//! looks, [`holm`](crate::stats::holm) between the metrics, and the tests are exact. [`GateOutcome`] is what is told of it all.
+//! Both builds are measured in the same rounds. Each round yields `d = ln(candidate / baseline)` for each
+//! metric. [`decide`] judges the rounds so far, [`next`] decides whether to continue, and [`calibrate`] finds
+//! the metrics that a machine can gate. The rate of false alarms over all metrics and looks is at most
+//! [`Settings::alpha`]: [`looks`](crate::stats::looks) splits it between the looks,
+//! [`holm`](crate::stats::holm()) between the metrics, and the tests are exact. [`GateOutcome`] is the complete
+//! result.
 
 mod calibration;
 mod decision;

@@ -1,8 +1,8 @@
-//! A history of gates and runs, and where it changed.
+//! History of gates and runs, and its change points.
 //!
-//! One gate sees what one change did. What ten changes did by a third of its limit each, no gate sees;
-//! [`trends`] does. A history is a text of one JSON object a line: [`parse`] reads it, and
-//! [`HistoryEntry::line`] makes a line of what came of a gate or a run.
+//! A gate detects the effect of one change. It misses ten changes that each cost a third of its limit;
+//! [`trends`] finds them. A history is a text with one JSON object per line: [`parse`] reads it, and
+//! [`HistoryEntry::line`] formats a gate or a run as a line.
 
 mod entry;
 mod parse;
@@ -10,4 +10,4 @@ mod trend;
 
 pub use entry::{EntryKind, HISTORY_VERSION, HistoryEntry, HistoryMetric};
 pub use parse::{Parsed, Problem, parse};
-pub use trend::{Trend, TrendChange, TrendPoint, Trends, least_length, trends};
+pub use trend::{Trend, TrendChange, TrendPoint, Trends, length_min, trends};

@@ -1,4 +1,4 @@
-//! Latencies of a run: merged over time, by percentile, by scope, and interval by interval.
+//! Latencies of a run: over the counted phases, by percentile, by scope and by interval.
 
 pub(crate) mod counted_latencies;
 pub(crate) mod distribution;

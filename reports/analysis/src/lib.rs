@@ -1,9 +1,9 @@
 //! Statistics, verdicts and findings: pure functions over runs.
 //!
-//! [`summarise`] makes of a run what is quoted of it, [`charts`] what is drawn of it, and [`compare`]
-//! what sets several apart. [`gate`] says whether one build is slower than another, and
-//! [`history`] when a series of them changed. Nothing here reads a file or a clock; reports format what
-//! is returned and compute nothing.
+//! [`summarise`] computes the summary of a run, [`charts`] the series of its charts, and [`compare`] the
+//! differences between several runs. [`gate`] decides whether one build is slower than another, and
+//! [`history`] finds the changes in a series of gates or runs. [`stats`] holds the statistics that all of
+//! them share. Nothing here reads a file or a clock. Reports format these results and compute nothing.
 
 mod charts;
 mod comparison;

@@ -1,4 +1,4 @@
-//! Several generators' runs, merged into one as though there had been one generator.
+//! Merges the runs of several generators into one, as if there were a single generator.
 
 mod compatibility;
 mod counts;
@@ -18,17 +18,17 @@ use crate::merge::counts::counts;
 use crate::merge::manifest::manifest;
 use crate::merge::timeline::timeline;
 
-/// Merges the runs of generators that sent one scenario at one time.
+/// Merges the runs of generators that sent the same scenario at the same time.
 ///
-/// The merge is exact: counts are added, and rows of the time line are added by their time since each
-/// run's own beginning. The latencies of the merged run are still to be folded: its interval log is made
-/// of theirs by [`merge_intervals`](crate::merge_intervals()), interval by interval. Each part's own verdict is kept in the
-/// manifest, since the whole is no better measured than its worst part. What machines did is kept only
-/// as far as it is the target's, which all parts share.
+/// The merge is exact: it adds the counts, and the rows of the time line by their time since the start of
+/// each run. The latencies are still to be folded from the merged interval log, which
+/// [`merge_intervals`](crate::merge_intervals()) makes. The manifest keeps the verdict of each part, because a
+/// merged measurement is only as good as its worst part. Host figures are kept only for the target, which
+/// all parts share.
 ///
 /// # Errors
-/// Where there are fewer than two runs, or they are not of one scenario but for its seed, are the same
-/// run, or did not overlap in time.
+/// If there are fewer than two runs, two of them are the same run, their scenarios differ in more than the
+/// seed, or they did not overlap in time.
 pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
     let [first, others @ ..] = runs else {
         return Err(MergeError::TooFew(0));
@@ -48,7 +48,7 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
     let one_target = others
         .iter()
         .all(|run| run.manifest.target == first.manifest.target);
-    let told = runs.iter().find(|run| {
+    let with_target_usage = runs.iter().find(|run| {
         let mut samples = run.host.samples.iter();
         samples.any(|sample| sample.target_cpu_ns.is_some())
     });
@@ -60,11 +60,11 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
         counts: counts(runs, one_target),
         latencies: IntervalFold::over(&timeline),
         timeline,
-        host: match told.filter(|_| one_target) {
-            Some(run) => of_target(&run.host),
+        host: match with_target_usage.filter(|_| one_target) {
+            Some(run) => target_only(&run.host),
             None => HostTimeline::default(),
         },
-        // Each generator recorded the use of the same boxes and balancers: adding them would count twice.
+        // All generators recorded the same boxes and balancers: adding them would count them twice.
         boxes: Vec::new(),
         balancers: Vec::new(),
         profile: profiled.and_then(|run| run.profile.clone()),
@@ -73,7 +73,7 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
     })
 }
 
-/// The first samples of each kind, whichever generator has them: as many as one would have kept.
+/// Keeps the first samples of each kind over all generators, as many as a single generator keeps.
 fn samples(runs: &[Run]) -> Vec<Sample> {
     let mut all: Vec<&Sample> = runs.iter().flat_map(|run| &run.samples).collect();
     all.sort_by_key(|sample| sample.at_ns);
@@ -87,8 +87,8 @@ fn samples(runs: &[Run]) -> Vec<Sample> {
     kept
 }
 
-/// What the target's process did, without the machine of one generator among several.
-fn of_target(host: &HostTimeline) -> HostTimeline {
+/// Keeps the usage of the target and clears that of the host, which is the host of one generator only.
+fn target_only(host: &HostTimeline) -> HostTimeline {
     let mut host = host.clone();
     for sample in &mut host.samples {
         sample.host_cores_used = None;

@@ -1,7 +1,7 @@
 //! Statistics, shared by summaries, findings, gates and histories.
 //!
-//! Nothing here knows a run or a gate: numbers in, an estimate with its interval or a p-value out. Each
-//! function cites its source and states what it assumes.
+//! Independent of runs and gates: each function takes numbers and returns an estimate with its interval, or
+//! a p-value. Each cites its source and states its assumptions.
 
 pub(crate) mod alpha_spending;
 pub(crate) mod change_points;

@@ -1,4 +1,4 @@
-//! The summary of a run, from its figures to its findings.
+//! Summarises a run: figures, objectives, verdict and findings.
 
 use tenfold_run_dir::counts::RequestCounts;
 use tenfold_run_dir::{Metric, Run};
@@ -18,7 +18,7 @@ use crate::summary::window::Window;
 use crate::summary::{SUMMARY_VERSION, Summary};
 use crate::verdict::{judge, judge_rules};
 
-/// Sums up a run.
+/// Summarises a run.
 pub fn summarise(run: &Run) -> Summary {
     let window = Window::of(run);
     let counted = CountedLatencies::of(run);
@@ -100,10 +100,10 @@ pub fn summarise(run: &Run) -> Summary {
     summary
 }
 
-/// Returns the reads and the writes that were answered while the counted phases lasted.
+/// Returns the numbers of reads and writes that completed during the counted phases.
 ///
-/// A run that did not count them has only the rows of its time line, of which one that a phase ends
-/// in is taken in proportion.
+/// A run of an older version did not count them. They are then summed over the rows of its time line; a
+/// row in which a phase ends counts in proportion.
 fn answered_in_time(run: &Run, window: &Window) -> [f64; 2] {
     match run.counts.in_time {
         Some(in_time) => [in_time.reads as f64, in_time.writes as f64],
@@ -114,7 +114,7 @@ fn answered_in_time(run: &Run, window: &Window) -> [f64; 2] {
     }
 }
 
-/// Sums each request's counts over the phases that count, or over warm-up.
+/// Sums the counts of each request over the counted phases, or over warm-up.
 fn counts_by_request(run: &Run, counted: bool) -> Vec<RequestCounts> {
     let mut sums = vec![RequestCounts::default(); run.manifest.requests.len()];
     for (phase, requests) in run.counts.phases.iter().enumerate() {

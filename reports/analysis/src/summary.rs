@@ -1,4 +1,4 @@
-//! `summary.json`: the figures, verdict and findings of a run. Its shape is a public contract.
+//! `summary.json`: the figures, verdict and findings of a run. Its format is a public contract.
 
 pub(crate) mod arrivals;
 pub(crate) mod finding;
@@ -32,38 +32,38 @@ use crate::summary::rule_result::RuleResult;
 use crate::summary::usage::{HostUsage, TargetUsage};
 use crate::summary::verdict::Verdict;
 
-/// The version of the summary's shape.
+/// Version of the summary format.
 pub const SUMMARY_VERSION: u32 = 1;
 
-/// What a run came to.
+/// The result of a run.
 ///
-/// Figures are of the counted phases, not of warm-up, unless a field says otherwise.
+/// Figures cover the counted phases and exclude warm-up, unless a field says otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Version of this shape.
+    /// Version of this format.
     pub version: u32,
-    /// The scenario's name.
+    /// Name of the scenario.
     pub scenario: String,
-    /// The seed in force.
+    /// Seed of the run.
     pub seed: u64,
-    /// The stage of the reference service; none for another service.
+    /// Stage of the reference service. `None` for any other service.
     pub stage: Option<String>,
-    /// The address that was sent to.
+    /// Address of the target.
     pub target: String,
     /// `open` or `closed`.
     pub model: String,
-    /// When the run began, RFC 3339 in UTC.
+    /// Start of the run, RFC 3339 in UTC.
     pub started_at: String,
-    /// The runs that it was merged from; empty for a run of one generator.
+    /// Runs that this run was merged from; empty for a run of one generator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged_from: Vec<Part>,
-    /// How long the counted phases lasted, in seconds.
+    /// Duration of the counted phases, in seconds.
     pub counted_s: f64,
-    /// How far the figures can be trusted, and whether the objectives are met.
+    /// Validity of the measurement, and whether the objectives are met.
     pub verdict: Verdict,
-    /// What became of the arrivals.
+    /// Arrivals by outcome.
     pub arrivals: Arrivals,
-    /// What became of the arrivals of warm-up, which nothing else here counts.
+    /// Arrivals of warm-up by outcome; no other field counts them.
     pub warm_up: Arrivals,
     /// Offered and achieved rate.
     pub rate_per_s: Rates,
@@ -71,35 +71,35 @@ pub struct Summary {
     pub latency_ns: Latencies,
     /// Failures by class.
     pub failures: BTreeMap<String, u64>,
-    /// The reads among the requests.
+    /// Figures of the reads.
     pub reads: Group,
-    /// The writes among the requests.
+    /// Figures of the writes.
     pub writes: Group,
-    /// The requests, in the scenario's order.
+    /// Figures of each request, in the order of the scenario.
     pub requests: Vec<RequestSummary>,
-    /// The objectives, in the scenario's order.
+    /// Results of the objectives, in the order of the scenario.
     pub rules: Vec<RuleResult>,
-    /// What sending took.
+    /// Resource usage and lag of the generator.
     pub generator: Generator,
-    /// How the target was talked to, warm-up included; none in a run of an older version.
+    /// Connections to the target, including warm-up. `None` for a run of an older version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<Connections>,
-    /// What the target's process took; none where it did not tell.
+    /// Resource usage of the target process. `None` if the target did not report it.
     pub target_usage: Option<TargetUsage>,
-    /// What the machine of the generator was under; none where the system did not tell.
+    /// Load of the generator host. `None` if the system did not report it.
     pub host_usage: Option<HostUsage>,
-    /// How much of the load went to the most popular keys, by key space.
+    /// Shares of the most popular keys, by key space.
     pub hot_keys: Vec<HotKeys>,
-    /// What must hold in every run, and whether it does.
+    /// Invariants of every run, and whether they hold.
     pub identities: Vec<Identity>,
-    /// What stands out, the most important first.
+    /// Findings, the most important first.
     pub findings: Vec<Finding>,
-    /// What to do next, in a sentence or two.
+    /// Recommended next step, in a sentence or two.
     pub next: String,
-    /// What became of journeys, warm-up included; none where requests come one by one.
+    /// Journeys by outcome, including warm-up; empty if the scenario has no journeys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub journeys: Vec<JourneyCounts>,
-    /// What came back where requests failed, a few of each kind, secrets masked.
+    /// Responses of failed requests: a few of each kind, with secrets masked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
 }

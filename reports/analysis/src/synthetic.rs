@@ -1,4 +1,4 @@
-//! Runs and gates made up from a model of a service: for tests with known answers, and for looking at reports.
+//! Synthetic runs and gates from a model of a service, for tests with known results and for report previews.
 
 mod made_up;
 mod made_up_gate;

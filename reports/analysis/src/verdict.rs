@@ -1,4 +1,4 @@
-//! How far a measurement can be trusted, and whether the objectives are met.
+//! Judges a run: the validity of the measurement, and the objectives.
 
 mod generator;
 mod host;
@@ -20,10 +20,10 @@ use crate::verdict::parts::{not_together, parts};
 pub(crate) use parts::seconds_apart;
 pub(crate) use rules::judge_rules;
 
-/// Failures that are the generator's own: a user of it stopped unexpectedly.
+/// Failure classes that are defects of the generator.
 const OWN_FAILURES: [&str; 1] = ["lost_user"];
 
-/// Judges a measurement: every objection is heard, and the gravest decides.
+/// Judges a measurement: collects all objections, the most severe of which decides.
 pub(crate) fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary) -> Verdict {
     let mut objections = Vec::new();
     objections.extend(nothing_measured(summary));
@@ -71,9 +71,9 @@ fn nothing_measured(summary: &Summary) -> Option<Objection> {
         return None;
     }
     invalid(match summary.arrivals.sent {
-        0 => "nothing was measured: no request of a counted phase was sent".to_owned(),
+        0 => "nothing was measured: no request was sent in a counted phase".to_owned(),
         sent => format!(
-            "nothing was measured: of {} requests sent, none was answered as expected",
+            "nothing was measured: {} requests were sent, without an expected response",
             format::count(sent)
         ),
     })
@@ -87,16 +87,16 @@ fn broken_identities(summary: &Summary) -> Vec<Objection> {
     broken
         .filter_map(|identity| {
             invalid(format!(
-                "the books do not balance: \"{}\" does not hold ({})",
+                "the counts are inconsistent: \"{}\" does not hold ({})",
                 identity.name, identity.figures
             ))
         })
         .collect()
 }
 
-/// What came of the last seconds is not known, and they may have been the worst.
+/// Objects to a run that was killed: the results of its last seconds are unknown.
 fn unfinished(run: &Run) -> Option<Objection> {
-    // Of a merged run, the parts tell it.
+    // The parts of a merged run carry this objection.
     let is_merged = !run.manifest.merged_from.is_empty();
     let checkpoint = run.counts.checkpoint.filter(|_| !is_merged)?;
     suspect(checkpoint.words())
@@ -111,19 +111,18 @@ fn own_failures(summary: &Summary) -> Option<Objection> {
         return None;
     }
     suspect(format!(
-        "{} requests failed by a defect of the generator (class lost_user); please report it",
+        "{} requests failed because of a defect of the generator (class lost_user); please report it",
         format::count(own)
     ))
 }
 
 fn debug_build(run: &Run) -> Option<Objection> {
-    // Of a merged run, each part has told it.
+    // The parts of a merged run carry this objection.
     if run.manifest.tool.build != "debug" || !run.manifest.merged_from.is_empty() {
         return None;
     }
     suspect(
-        "tenfold itself is a debug build, which takes many times the processor time; build it with \
-         --release"
+        "tenfold itself is a debug build, which needs many times the CPU time; build it with --release"
             .to_owned(),
     )
 }

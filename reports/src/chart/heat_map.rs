@@ -19,7 +19,7 @@ pub(crate) fn heat_map(charts: &Charts) -> Option<String> {
             "Each column is {} s of the run, each row a range of response time; the stronger its colour, \
              the more responses, up to {}.",
             words::significant(map.column_s),
-            words::count(map.most)
+            words::count(map.count_max)
         ),
     };
     Some(plot(
@@ -42,7 +42,7 @@ pub(crate) fn heat_map(charts: &Charts) -> Option<String> {
                             (start + map.column_s, map.bounds_ns[row + 1].log10()),
                         ];
                         // Few among many must still be seen: they are what a tail is made of.
-                        let weight = (*count as f64).ln_1p() / (map.most as f64).ln_1p();
+                        let weight = (*count as f64).ln_1p() / (map.count_max as f64).ln_1p();
                         let ink = Ink::Heat.stand_in().mix(0.14 + 0.86 * weight);
                         Rectangle::new(corners, ink.filled())
                     })

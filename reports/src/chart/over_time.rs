@@ -148,11 +148,11 @@ pub(crate) fn cores(charts: &Charts) -> Option<String> {
     if cores.at_s.is_empty() && cores.generator_at_s.is_empty() {
         return None;
     }
-    let most = cores.of.max(1) as f64;
+    let most = cores.available.max(1) as f64;
     let description = Description {
         id: "cores".to_owned(),
         title: "Processors in use over time".to_owned(),
-        text: format!("The machine has {} processors.", cores.of),
+        text: format!("The machine has {} processors.", cores.available),
     };
     let told = |values: &[Option<f64>]| -> Vec<Option<(f64, f64)>> {
         cores

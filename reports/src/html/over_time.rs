@@ -93,7 +93,7 @@ pub(crate) fn rates(summary: &Summary, charts: &Charts) -> Markup {
         words::rate(summary.rate_per_s.offered),
         words::rate(summary.rate_per_s.achieved),
         words::significant(summary.counted_s),
-        stretch(rates.stretch_s)
+        stretch(rates.bin_s)
     );
     section(
         "rates",
@@ -137,7 +137,7 @@ pub(crate) fn latency(summary: &Summary, charts: &Charts) -> Markup {
          is the most that leaves the response times the service's.{}",
         words::maybe_duration(summary.generator.lag_p99_ns),
         words::duration(summary.generator.lag_bound_ns),
-        stretch(latency.stretch_s)
+        stretch(latency.bin_s)
     );
     let legend = [
         (Ink::Response, "response p99"),

@@ -1,4 +1,4 @@
-//! Series over the time of the run.
+//! Series over the duration of a run.
 
 use std::collections::BTreeMap;
 
@@ -12,26 +12,26 @@ use crate::stats::order_statistic::OrderStatistics;
 /// Offered and achieved rate over time, each per second.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RatesOverTime {
-    /// How long a stretch is, in seconds.
-    pub stretch_s: f64,
-    /// Middles of the stretches, in seconds.
+    /// Width of a bin, in seconds.
+    pub bin_s: f64,
+    /// Middles of the bins, in seconds.
     pub at_s: Vec<f64>,
-    /// Arrivals planned.
+    /// Planned arrivals.
     pub offered: Vec<f64>,
-    /// Requests answered as expected.
+    /// Requests with the expected response.
     pub achieved: Vec<f64>,
-    /// Reads among them.
+    /// Reads with the expected response.
     pub reads: Vec<f64>,
-    /// Writes among them.
+    /// Writes with the expected response.
     pub writes: Vec<f64>,
-    /// Requests failed and arrivals dropped.
+    /// Failed requests and dropped arrivals.
     pub lost: Vec<f64>,
 }
 
 impl RatesOverTime {
     pub(crate) fn of(run: &Run, bin_ns: u64) -> Self {
         let mut rates = Self {
-            stretch_s: bin_ns as f64 / 1e9,
+            bin_s: bin_ns as f64 / 1e9,
             ..Self::default()
         };
         for rows in bins(run, bin_ns) {
@@ -48,37 +48,39 @@ impl RatesOverTime {
     }
 }
 
-/// Requests in flight and arrivals waiting for a user, at the end of each stretch.
+/// Requests in flight and arrivals waiting for a user, by bin.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct InFlight {
-    /// Ends of the stretches, in seconds.
+    /// Middles of the bins, in seconds.
     pub at_s: Vec<f64>,
-    /// Requests in flight: the most in the stretch.
+    /// Maximum number of requests in flight in the bin.
     pub in_flight: Vec<u64>,
-    /// Arrivals waiting: the most in the stretch.
+    /// Maximum number of waiting arrivals in the bin.
     pub waiting: Vec<u64>,
 }
 
 impl InFlight {
     pub(crate) fn of(run: &Run, bin_ns: u64) -> Self {
-        let mut held = Self::default();
+        let mut series = Self::default();
         for rows in bins(run, bin_ns) {
-            held.at_s.push(middle_s(rows));
-            held.in_flight
+            series.at_s.push(middle_s(rows));
+            series
+                .in_flight
                 .push(rows.iter().map(|row| row.in_flight).max().unwrap_or(0));
-            held.waiting
+            series
+                .waiting
                 .push(rows.iter().map(|row| row.waiting).max().unwrap_or(0));
         }
-        held
+        series
     }
 }
 
-/// Percentiles over time, in nanoseconds; none where a stretch has too few samples for one.
+/// Percentiles over time, in nanoseconds. `None` for a bin with too few samples.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LatencyOverTime {
-    /// How long a stretch is, in seconds.
-    pub stretch_s: f64,
-    /// Middles of the stretches, in seconds.
+    /// Width of a bin, in seconds.
+    pub bin_s: f64,
+    /// Middles of the bins, in seconds.
     pub at_s: Vec<f64>,
     /// Median response time.
     pub p50: Vec<Option<u64>>,
@@ -86,26 +88,26 @@ pub struct LatencyOverTime {
     pub p90: Vec<Option<u64>>,
     /// Response time at p99.
     pub p99: Vec<Option<u64>>,
-    /// The longest response time.
+    /// Maximum response time.
     pub max: Vec<Option<u64>>,
     /// Service time at p99.
     pub service_p99: Vec<Option<u64>>,
     /// Lag at p99.
     pub lag_p99: Vec<Option<u64>>,
-    /// The longest lag.
+    /// Maximum lag.
     pub lag_max: Vec<Option<u64>>,
 }
 
 impl LatencyOverTime {
     pub(crate) fn of(run: &Run, bin_ns: u64) -> Self {
-        let read = read_by_bin(run, bin_ns);
-        let last = read.keys().map(|(bin, _)| *bin).max();
+        let by_bin = percentiles_by_bin(run, bin_ns);
+        let last = by_bin.keys().map(|(bin, _)| *bin).max();
         let mut over_time = Self {
-            stretch_s: bin_ns as f64 / 1e9,
+            bin_s: bin_ns as f64 / 1e9,
             ..Self::default()
         };
         for bin in 0..last.map_or(0, |last| last + 1) {
-            let of = |metric| read.get(&(bin, metric)).copied().unwrap_or_default();
+            let of = |metric| by_bin.get(&(bin, metric)).copied().unwrap_or_default();
             let (response, lag) = (of(Metric::Response), of(Metric::Lag));
             over_time
                 .at_s
@@ -122,16 +124,16 @@ impl LatencyOverTime {
     }
 }
 
-/// What is read off a stretch.
+/// Percentiles of one bin.
 #[derive(Debug, Clone, Copy, Default)]
-struct Read {
+struct BinPercentiles {
     p50: Option<u64>,
     p90: Option<u64>,
     p99: Option<u64>,
     max: Option<u64>,
 }
 
-impl Read {
+impl BinPercentiles {
     fn of(ordered: &OrderStatistics) -> Self {
         let quantile = |quantile| Some(ordered.quantile(quantile)?.value);
         Self {
@@ -143,12 +145,14 @@ impl Read {
     }
 }
 
-/// Merges the columns of each stretch and metric, one stretch at a time: whole histograms of all of
-/// them at once, or all their values in order, would take far more memory than what is read off them.
-fn read_by_bin(run: &Run, bin_ns: u64) -> BTreeMap<(u64, Metric), Read> {
+/// Computes the percentiles of each bin and metric.
+///
+/// Merges the columns of one bin at a time: the histograms of all bins would take far more memory than their
+/// percentiles.
+fn percentiles_by_bin(run: &Run, bin_ns: u64) -> BTreeMap<(u64, Metric), BinPercentiles> {
     let columns = run.latencies.columns();
     let columns_each = (bin_ns / columns.column_ns()).max(1);
-    let mut read = BTreeMap::new();
+    let mut by_bin = BTreeMap::new();
     for metric in [Metric::Response, Metric::Service, Metric::Lag] {
         let of_metric: Vec<_> = columns.of(metric).collect();
         let bin = |column: u64| column / columns_each;
@@ -158,41 +162,41 @@ fn read_by_bin(run: &Run, bin_ns: u64) -> BTreeMap<(u64, Metric), Read> {
                 column.add_to(&mut sum);
             }
             if let Some((first, _)) = same.first() {
-                let of_bin = Read::of(&OrderStatistics::of(&sum));
-                read.insert((bin(*first), metric), of_bin);
+                let of_bin = BinPercentiles::of(&OrderStatistics::of(&sum));
+                by_bin.insert((bin(*first), metric), of_bin);
             }
         }
     }
-    read
+    by_bin
 }
 
-/// Processors in use over time; none where it was not told.
+/// Cores in use over time. `None` if not recorded.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Cores {
-    /// Processors of the machine.
-    pub of: usize,
-    /// Middles of the stretches of the generator, in seconds.
+    /// Number of cores of the host.
+    pub available: usize,
+    /// Middles of the bins of the generator, in seconds.
     pub generator_at_s: Vec<f64>,
-    /// The generator's.
+    /// Cores in use by the generator.
     pub generator: Vec<f64>,
-    /// Middles of the stretches of target and machine, in seconds.
+    /// Middles of the bins of target and host, in seconds.
     pub at_s: Vec<f64>,
-    /// The target's.
+    /// Cores in use by the target.
     pub target: Vec<Option<f64>>,
-    /// The whole machine's.
+    /// Cores in use on the whole host.
     pub host: Vec<Option<f64>>,
 }
 
 impl Cores {
     pub(crate) fn of(run: &Run, bin_ns: u64) -> Self {
         let mut cores = Self {
-            of: run.manifest.host.cores,
+            available: run.manifest.host.cores,
             ..Self::default()
         };
         for rows in bins(run, bin_ns) {
-            let told = || rows.iter().filter(|row| row.generator_cpu_ns > 0);
-            let used: u64 = told().map(|row| row.generator_cpu_ns).sum();
-            let over: u64 = told().map(|row| row.duration_ns).sum();
+            let recorded = || rows.iter().filter(|row| row.generator_cpu_ns > 0);
+            let used: u64 = recorded().map(|row| row.generator_cpu_ns).sum();
+            let over: u64 = recorded().map(|row| row.duration_ns).sum();
             if used > 0 {
                 cores.generator_at_s.push(middle_s(rows));
                 cores.generator.push(used as f64 / over.max(1) as f64);
@@ -201,7 +205,7 @@ impl Cores {
         let samples = run.host.samples.iter();
         let samples: Vec<&HostSample> = samples.filter(|sample| sample.duration_ns > 0).collect();
         let row_ns = rows(run).iter().map(|row| row.duration_ns).max();
-        // Samples come as often as rows, and do not begin with them.
+        // Samples are as frequent as rows, but start at other times.
         let each = (bin_ns / row_ns.unwrap_or(bin_ns).max(1)).max(1);
         for samples in samples.chunks(usize::try_from(each).unwrap_or(usize::MAX)) {
             cores.at_s.push(middle_of_samples_s(samples));
@@ -215,29 +219,29 @@ impl Cores {
     }
 }
 
-/// The middle of neighbouring samples, in seconds; a sample is told when it ends.
+/// Returns the middle of adjacent samples, in seconds. The time of a sample is its end.
 fn middle_of_samples_s(samples: &[&HostSample]) -> f64 {
     let end = samples.last().map_or(0, |last| last.at_ns);
     let duration: u64 = samples.iter().map(|sample| sample.duration_ns).sum();
     ((end as f64 - duration as f64 / 2.0) / 1e9).max(0.0)
 }
 
-/// The mean of what the samples tell of, by how long they are; none where none tells.
+/// Returns the mean over the samples, weighted by duration. `None` if no sample has a value.
 fn mean_cores(samples: &[&HostSample], of: impl Fn(&HostSample) -> Option<f64>) -> Option<f64> {
     if let [one] = samples {
         return of(one);
     }
-    let told = || {
+    let recorded = || {
         samples
             .iter()
             .filter_map(|one| Some((of(one)?, one.duration_ns as f64)))
     };
-    let over: f64 = told().map(|(_, duration)| duration).sum();
-    let used: f64 = told().map(|(cores, duration)| cores * duration).sum();
+    let over: f64 = recorded().map(|(_, duration)| duration).sum();
+    let used: f64 = recorded().map(|(cores, duration)| cores * duration).sum();
     (over > 0.0).then(|| used / over)
 }
 
-/// The rows of the phases, without what straggled in afterwards.
+/// Returns the rows of the phases, without the rows after the last phase.
 fn rows(run: &Run) -> &[Row] {
     let phases = run.manifest.phases.iter();
     let end = phases.map(PhaseInfo::end_ns).max().unwrap_or(u64::MAX);
@@ -245,7 +249,7 @@ fn rows(run: &Run) -> &[Row] {
     &rows[..rows.partition_point(|row| row.start_ns < end)]
 }
 
-/// The rows of the phases, gathered into stretches of one length.
+/// Groups the rows of the phases into bins of equal width.
 fn bins(run: &Run, bin_ns: u64) -> impl Iterator<Item = &[Row]> {
     rows(run).chunk_by(move |a, b| a.start_ns / bin_ns == b.start_ns / bin_ns)
 }

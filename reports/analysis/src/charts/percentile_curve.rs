@@ -4,36 +4,37 @@ use hdrhistogram::Histogram;
 
 use crate::stats::order_statistic::{OrderStatistics, SAMPLES_BEYOND, samples_beyond};
 
-/// Points for each tenfold step towards the end of the curve.
-const POINTS_A_DECADE: i32 = 24;
+/// Points for each factor of ten in `1 / (1 - quantile)`.
+const POINTS_PER_DECADE: i32 = 24;
 
-/// Latency by percentile, from the median's side to as far as the sample bears.
+/// Latency by percentile, up to the highest percentile that the sample supports.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PercentileCurve {
     /// Number of samples.
     pub count: u64,
-    /// The points, in order of quantile. The last has ten samples beyond it.
+    /// Points, in order of quantile. The last one has at least ten samples beyond it.
     pub points: Vec<PercentilePoint>,
-    /// The longest latency, in nanoseconds.
+    /// Maximum latency, in nanoseconds.
     pub max_ns: Option<u64>,
 }
 
 /// One point of a [`PercentileCurve`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PercentilePoint {
-    /// The quantile, 0 to 1.
+    /// Quantile, 0 to 1.
     pub quantile: f64,
-    /// The latency there, in nanoseconds.
+    /// Latency at the quantile, in nanoseconds.
     pub value_ns: u64,
 }
 
 impl PercentileCurve {
-    /// Reads the curve off a histogram, evenly on the axis of `1 / (1 - quantile)`.
+    /// Computes the curve of a histogram, at points evenly spaced on a logarithmic axis of
+    /// `1 / (1 - quantile)`.
     pub(crate) fn of(histogram: &Histogram<u64>) -> Self {
         let ordered = OrderStatistics::of(histogram);
         let count = ordered.count();
         let points = (0..)
-            .map(|step| 1.0 - 10_f64.powf(-f64::from(step) / f64::from(POINTS_A_DECADE)))
+            .map(|step| 1.0 - 10_f64.powf(-f64::from(step) / f64::from(POINTS_PER_DECADE)))
             .take_while(|quantile| samples_beyond(count, *quantile) >= SAMPLES_BEYOND)
             .filter_map(|quantile| {
                 Some(PercentilePoint {
@@ -49,7 +50,7 @@ impl PercentileCurve {
         }
     }
 
-    /// Returns the latency at a quantile, as far as the sample bears it.
+    /// Returns the latency at a quantile. `None` beyond the last point.
     pub fn at(&self, quantile: f64) -> Option<u64> {
         let index = self
             .points
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_curve_ends_where_ten_samples_lie_beyond() {
+    fn curve_ends_ten_samples_before_maximum() {
         let mut histogram = tenfold_run_dir::interval_log::histogram();
         for value in 1..=100_000_u64 {
             histogram.record(value).unwrap();
@@ -72,7 +73,7 @@ mod tests {
         let curve = PercentileCurve::of(&histogram);
         let last = curve.points.last().unwrap();
         assert!((last.quantile - 0.9999).abs() < 1e-9, "{last:?}");
-        // Values are told apart to three digits.
+        // The histogram resolves three digits.
         assert!(curve.at(0.99).unwrap().abs_diff(99_000) < 99);
         assert!(
             curve
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_makes_no_curve() {
+    fn empty_histogram_has_no_points() {
         let curve = PercentileCurve::of(&tenfold_run_dir::interval_log::histogram());
         assert!(curve.points.is_empty() && curve.max_ns.is_none());
     }

@@ -1,13 +1,13 @@
-//! What failures have in common.
+//! The most frequent class of failures.
 
 use crate::format;
 use crate::summary::Summary;
 use crate::summary::finding::{Confidence, Finding};
 
-/// The most checks that are told one by one.
-const MOST_CHECKS: usize = 5;
+/// Maximum number of failed checks in the evidence.
+const CHECKS_MAX: usize = 5;
 
-/// Tells what most failures were, where there were any.
+/// Reports the most frequent class of failures. `None` without failures.
 pub(super) fn failures(summary: &Summary) -> Option<Finding> {
     let (class, count) = summary.failures.iter().max_by_key(|(_, count)| **count)?;
     let of = summary.arrivals.failed;
@@ -16,19 +16,19 @@ pub(super) fn failures(summary: &Summary) -> Option<Finding> {
         .iter()
         .map(|(class, count)| format!("{class}: {}", format::count(*count)))
         .collect();
-    let told = summary
+    let first_error = summary
         .connections
         .as_ref()
         .and_then(|with| with.first_errors.get(class));
-    if let Some(words) = told {
-        evidence.push(format!("the first of `{class}` said: {words}"));
+    if let Some(error) = first_error {
+        evidence.push(format!("first error of class `{class}`: {error}"));
     }
     let worst = summary
         .requests
         .iter()
         .max_by_key(|request| request.arrivals.failed)?;
     evidence.push(format!(
-        "{} of {} failures were of `{}`",
+        "{} of {} failures were requests `{}`",
         format::count(worst.arrivals.failed),
         format::count(of),
         worst.name
@@ -40,13 +40,13 @@ pub(super) fn failures(summary: &Summary) -> Option<Finding> {
         .collect();
     if !statuses.is_empty() {
         evidence.push(format!(
-            "`{}` was answered with {}",
+            "responses to `{}`: {}",
             worst.name,
             statuses.join(", ")
         ));
     }
     let failed_checks = worst.checks.iter().filter(|(_, counts)| counts.failed > 0);
-    evidence.extend(failed_checks.take(MOST_CHECKS).map(|(name, counts)| {
+    evidence.extend(failed_checks.take(CHECKS_MAX).map(|(name, counts)| {
         format!(
             "check \"{name}\" of `{}` failed {} of {} times",
             worst.name,
@@ -56,7 +56,7 @@ pub(super) fn failures(summary: &Summary) -> Option<Finding> {
     }));
     Some(Finding {
         title: format!(
-            "{} of {} requests failed, most of them by {}",
+            "{} of {} requests failed, most of them with {}",
             format::count(of),
             format::count(summary.arrivals.sent),
             describe(class)
@@ -71,22 +71,22 @@ pub(super) fn failures(summary: &Summary) -> Option<Finding> {
     })
 }
 
-/// Says what a class of failures is; its own name where it is not known here.
+/// Describes a class of failures. Returns the name of an unknown class.
 fn describe(class: &str) -> &str {
     match class {
         "connect" => "refused connections",
-        "tls" => "TLS that could not be agreed on",
+        "tls" => "failed TLS handshakes",
         "timeout" => "timeouts",
-        "connection" => "connections that were closed before an answer",
-        "short_body" => "bodies cut short",
-        "malformed" => "answers that are not HTTP",
-        "unexpected_status" => "statuses that the scenario does not expect",
-        "failed_check" => "checks that the answers did not pass",
-        "missing_capture" => "values that were to be captured and were not there",
-        "script" => "scripts that broke off",
-        "script_timeout" => "scripts that took too long",
-        "missing_variable" => "values that no earlier answer had given",
-        "unsendable" => "requests that could not be put together",
+        "connection" => "connections closed before a response",
+        "short_body" => "truncated bodies",
+        "malformed" => "malformed HTTP responses",
+        "unexpected_status" => "unexpected statuses",
+        "failed_check" => "failed checks",
+        "missing_capture" => "missing captures",
+        "script" => "script errors",
+        "script_timeout" => "script timeouts",
+        "missing_variable" => "missing variables",
+        "unsendable" => "requests that could not be built",
         "lost_user" => "a defect of the generator",
         other => other,
     }
@@ -95,38 +95,36 @@ fn describe(class: &str) -> &str {
 fn advise(class: &str, request: &str) -> String {
     match class {
         "connect" => {
-            "See whether the service still listens, and its limits on connections and open \
-                      files."
+            "Check that the service still listens, and its limits on connections and open files."
                 .to_owned()
         }
-        "tls" => "See the evidence for what was refused; try it alone with `curl -v` and the same \
+        "tls" => "Read the error in the evidence, and reproduce it with `curl -v` and the same \
              certificates."
             .to_owned(),
         "timeout" | "connection" | "short_body" => {
-            "Read the service's own log at those seconds; lower --rate until the failures end, and \
-             compare."
+            "Read the log of the service at that time; lower --rate until the failures stop, and compare."
                 .to_owned()
         }
         "unexpected_status" => format!(
-            "Send `{request}` by hand and read the answer's body; if that status is right, add it to \
+            "Send `{request}` by hand and read the response body; if the status is correct, add it to \
              `expect`."
         ),
         "failed_check" => format!(
-            "Read the sample of what `{request}` was answered with; correct the service, or the check."
+            "Read the sampled response to `{request}`; correct the service or the check."
         ),
         "missing_capture" => format!(
-            "Read the sample of what `{request}` was answered with; correct the `capture`, or make it \
-             `optional` where the answer may do without."
+            "Read the sampled response to `{request}`; correct the `capture`, or make it `optional` if the \
+             value may be absent."
         ),
         "script_timeout" => format!(
-            "Have the script of `{request}` do less: `capture` and `checks` read a body far cheaper."
+            "Make the script of `{request}` do less: `capture` and `checks` cost far less."
         ),
         "script" => {
-            format!("Read the reason in the sample, and correct the script of `{request}`.")
+            format!("Read the error in the sample, and correct the script of `{request}`.")
         }
         "missing_variable" | "unsendable" => {
-            format!("Correct the scenario: see what `{request}` needs, and which request gives it.")
+            format!("Correct the scenario: find the value that `{request}` needs, and the request that captures it.")
         }
-        _ => "Read the service's own log at those seconds.".to_owned(),
+        _ => "Read the log of the service at that time.".to_owned(),
     }
 }

@@ -1,23 +1,23 @@
-//! Boxes that were to have a size, and had none.
+//! Boxes that ran without their allowances.
 
 use tenfold_run_dir::Run;
 
 use crate::summary::finding::{Confidence, Finding};
 
-/// Tells that boxes were not held to their allowances, where they were to be.
+/// Reports boxes whose allowances could not be enforced.
 pub(super) fn unconfined(run: &Run) -> Option<Finding> {
     let reason = run.manifest.unconfined_because.as_ref()?;
     let names = run.manifest.boxes.iter().map(|own| own.name.as_str());
     Some(Finding {
-        title: "The boxes were not confined: they may have used all of the machine".to_owned(),
+        title: "The boxes were not confined: they may have used the whole host".to_owned(),
         evidence: vec![
             format!("boxes: {}", names.collect::<Vec<_>>().join(", ")),
             reason.clone(),
         ],
         confidence: Confidence::High,
         advice:
-            "Don't compare with runs whose boxes had a size; make control groups possible, and run \
-                 it again."
+            "Do not compare this run with runs of confined boxes. Make control groups available, and \
+                 repeat the run."
                 .to_owned(),
     })
 }
@@ -30,7 +30,7 @@ mod tests {
     use crate::synthetic::MadeUp;
 
     #[test]
-    fn only_boxes_that_were_to_be_confined_are_told() {
+    fn reports_only_boxes_that_should_be_confined() {
         let mut run = MadeUp::default().play();
         assert_eq!(unconfined(&run), None);
         run.manifest.boxes = vec![BoxInfo {

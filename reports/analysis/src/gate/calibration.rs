@@ -1,4 +1,4 @@
-//! Which metrics a machine can gate, from rounds of a build against itself.
+//! Calibration: the metrics that a machine can gate, from rounds of a build against itself.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,40 +11,40 @@ use crate::stats::hodges_lehmann::WalshAverages;
 use crate::stats::power::{rounds_needed, smallest_detectable};
 use crate::stats::qn_scale::qn_scale;
 
-/// The share of the least effect by which identical builds may surely differ.
-const MOST_BIAS: f64 = 0.5;
+/// Maximum significant difference of identical builds, as a share of the minimum effect.
+const BIAS_MAX: f64 = 0.5;
 
-/// The fewest rounds that say how noisy a metric is.
-const LEAST_ROUNDS: usize = 8;
+/// Minimum number of rounds for an estimate of the noise.
+const ROUNDS_MIN: usize = 8;
 
-/// What rounds of a build against itself say of a metric.
+/// Calibration of one metric, from rounds of a build against itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricCalibration {
-    /// The metric's name.
+    /// Name of the metric.
     pub name: String,
-    /// Number of rounds that tell it.
+    /// Number of rounds that measured the metric.
     pub count: usize,
-    /// How `d` scatters from round to round, as a standard deviation.
+    /// Scale of `d` from round to round, as a standard deviation.
     pub noise: Option<f64>,
-    /// By how much neighbouring rounds' likeness raises the variance of an estimate; at least 1.
+    /// Variance inflation due to correlated rounds; at least 1.
     pub serial_inflation: f64,
-    /// By how much the identical builds seem to differ.
+    /// Estimated difference of the identical builds.
     pub bias: Option<Effect>,
-    /// The smallest slowdown that the budget of rounds tells from none with the asked power.
+    /// Smallest slowdown that the budget of rounds detects with the configured power.
     pub smallest_detectable: Option<f64>,
-    /// The rounds it takes to see the effect the metric is gated for.
+    /// Number of rounds that detect the minimum effect.
     pub rounds_needed: Option<usize>,
-    /// Whether the metric can be gated.
+    /// True if the metric can be gated.
     pub gated: bool,
-    /// Why not, in a sentence; none of one that can.
+    /// Reason why the metric cannot be gated, in a sentence. `None` if it can.
     pub reason: Option<String>,
 }
 
-/// Calibrates every metric of a plan by rounds of a build against itself, for gates of `budget` rounds.
+/// Calibrates every metric of a plan from rounds of a build against itself, for gates of `budget` rounds.
 ///
-/// A metric is gated where the budget lets the strictest test of its family see the metric's own
-/// effect with the asked power, and the identical builds do not surely differ by half of it. Assumes
-/// that the rounds to come are as noisy as these.
+/// A metric can be gated if the strictest test of its family detects the minimum effect within the budget and
+/// the identical builds do not differ significantly by more than half of it. Assumes that later rounds are as
+/// noisy as these.
 pub fn calibrate(rounds: &[Round], plan: &Plan, budget: usize) -> Vec<MetricCalibration> {
     let metrics = plan.metrics().iter();
     metrics
@@ -52,8 +52,8 @@ pub fn calibrate(rounds: &[Round], plan: &Plan, budget: usize) -> Vec<MetricCali
         .collect()
 }
 
-/// Returns the plan as a calibration of its metrics corrects it: those that cannot be gated only inform,
-/// and say why; each knows how alike neighbouring rounds are.
+/// Applies a calibration to a plan: metrics that cannot be gated only inform, with a reason, and each metric
+/// gets its variance inflation.
 pub fn calibrated(plan: &Plan, calibration: &[MetricCalibration]) -> Plan {
     let metrics = plan.metrics().iter().map(|metric| {
         let Some(own) = calibration.iter().find(|own| own.name == metric.name) else {
@@ -87,7 +87,7 @@ fn calibrate_metric(
     let noise = qn_scale(&differences);
     let inflation = metric.inflation(rounds);
     let long_run = noise.map(|noise| noise * inflation.sqrt());
-    // Both ends of every metric's interval share alpha.
+    // Both ends of the intervals of all metrics share alpha.
     let tail = settings.alpha / (2 * plan.metrics().len().max(1)) as f64;
     let mut calibration = MetricCalibration {
         name: metric.name.clone(),
@@ -108,25 +108,25 @@ fn calibrate_metric(
 }
 
 fn objection(calibration: &MetricCalibration, effect: f64, budget: usize) -> Option<String> {
-    if calibration.count < LEAST_ROUNDS {
+    if calibration.count < ROUNDS_MIN {
         return Some(format!(
-            "{} rounds tell it, and {LEAST_ROUNDS} are needed to know its noise",
+            "{} rounds measured it, and {ROUNDS_MIN} are needed to estimate its noise",
             calibration.count
         ));
     }
     let needed = calibration.rounds_needed?;
     if needed > budget {
-        let seen = calibration.smallest_detectable.unwrap_or(f64::INFINITY);
+        let detectable = calibration.smallest_detectable.unwrap_or(f64::INFINITY);
         return Some(format!(
-            "{budget} rounds see {} at best, and {} takes {needed}",
-            format::percent(seen),
+            "{budget} rounds detect {} at best, and {} needs {needed}",
+            format::percent(detectable),
             format::percent(effect)
         ));
     }
     let bias = calibration.bias?;
     let interval = bias.interval?;
-    let surely = interval.low > 0.0 || interval.high < 0.0;
-    (surely && bias.value.abs() > MOST_BIAS * effect).then(|| {
+    let is_significant = interval.low > 0.0 || interval.high < 0.0;
+    (is_significant && bias.value.abs() > BIAS_MAX * effect).then(|| {
         format!(
             "a build differs from itself by {}",
             format::percent(bias.value.abs())

@@ -1,4 +1,4 @@
-//! What the rounds so far show, over all metrics.
+//! Decision over all metrics, from the rounds so far.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,30 +11,29 @@ use crate::gate::verdict::GateVerdict;
 use crate::stats::alpha_spending::Look;
 use crate::stats::holm::holm;
 
-/// What the rounds show.
+/// Decision over all metrics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
-    /// The verdict over all gated metrics and failures.
+    /// Verdict over all gated metrics and failures.
     pub verdict: GateVerdict,
     /// Number of rounds judged.
     pub rounds: usize,
-    /// The look whose alpha it spent.
+    /// Look whose alpha the decision spent.
     pub look: Look,
-    /// What they say of each metric, in the plan's order.
+    /// Result of each metric, in the order of the plan.
     pub metrics: Vec<MetricResult>,
-    /// What they say of failures, where those are judged.
+    /// Result of failures. `None` if failures are not judged.
     pub failures: Option<FailureResult>,
-    /// What the verdict rests on, in sentences.
+    /// Reasons for the verdict, in sentences.
     pub reasons: Vec<String>,
 }
 
-/// Judges the rounds at the alpha of the first look that is not yet past.
+/// Judges the rounds at the alpha of the first planned look that is not yet past.
 ///
-/// For use at a planned look, as [`crate::gate::next`] does, or once where the rounds end between two;
-/// looking in between and going on would spend alpha that nobody planned. It fails where any gated
-/// test does, Holm's correction over all of them; is inconclusive where any is; and passes where all
-/// do and at least one gated metric was measured. Improvements are a family of their own, at the same
-/// level.
+/// Call it at a planned look, as [`crate::gate::next`] does, or once if the rounds end between two looks.
+/// Additional looks would spend alpha that was not planned. The gate fails if any gated test fails, with
+/// Holm's correction over all of them; is inconclusive if any is inconclusive; and passes if all pass and
+/// at least one metric is gated. Improvements are a separate family at the same level.
 pub fn decide(rounds: &[Round], plan: &Plan) -> Decision {
     let look = plan.look_for(rounds.len());
     let mut metrics: Vec<MetricResult> = plan
@@ -61,7 +60,7 @@ pub fn decide(rounds: &[Round], plan: &Plan) -> Decision {
     }
 }
 
-/// Adjusts the p-values of the gated tests for one another, each direction for itself.
+/// Adjusts the p-values of the gated tests for multiple testing, separately for each direction.
 fn adjust(metrics: &mut [MetricResult], failures: Option<&mut FailureResult>) {
     let gated = metrics
         .iter_mut()
@@ -99,8 +98,8 @@ fn overall(
     let of_metrics = gated_metrics.clone().count();
     let gated: Vec<_> = gated_metrics.chain(gated_failures).collect();
     let reasons = |verdict| {
-        let telling = gated.iter().filter(|(_, own, _)| *own == verdict);
-        telling
+        let matching = gated.iter().filter(|(_, own, _)| *own == verdict);
+        matching
             .map(|(name, _, reason)| format!("{name}: {reason}"))
             .collect()
     };
@@ -110,7 +109,7 @@ fn overall(
         }
     }
     if of_metrics == 0 {
-        let reason = "no metric is gated, so that nothing is shown".to_owned();
+        let reason = "no metric is gated".to_owned();
         return (GateVerdict::Inconclusive, vec![reason]);
     }
     (GateVerdict::Pass, reasons(GateVerdict::Pass))

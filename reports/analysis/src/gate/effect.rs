@@ -1,22 +1,22 @@
-//! The ratio of candidate to baseline.
+//! Estimated effect of a change.
 
 use serde::{Deserialize, Serialize};
 
 use crate::stats::hodges_lehmann::{HodgesLehmann, Interval};
 
-/// An estimated effect: the ratio of candidate to baseline, less one.
+/// Estimated effect: the ratio of candidate to baseline, minus one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
-    /// The Hodges-Lehmann estimate: 0.05 is 5% more than the baseline.
+    /// Hodges-Lehmann estimate: 0.05 is 5% more than the baseline.
     pub value: f64,
-    /// Its interval; none where the rounds are too few for one.
+    /// Interval of the estimate. `None` if there are too few rounds.
     pub interval: Option<Interval>,
-    /// Number of rounds behind it.
+    /// Number of rounds.
     pub count: usize,
 }
 
 impl Effect {
-    /// Makes a ratio of the shift of logarithms, its interval widened for the likeness of neighbours.
+    /// Converts a shift of logarithms to a ratio, and widens its interval for the variance inflation.
     pub(crate) fn of(shift: HodgesLehmann, inflation: f64) -> Self {
         let widened = |end: f64| (shift.value + (end - shift.value) * inflation.sqrt()).exp_m1();
         Self {

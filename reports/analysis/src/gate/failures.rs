@@ -1,4 +1,4 @@
-//! Whether the candidate fails more requests than the baseline.
+//! Comparison of the error rates of both builds.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +11,13 @@ use crate::stats::fisher::fisher_exact;
 use crate::stats::proportion::newcombe_interval;
 use crate::stats::sign_test::sign_test;
 
-/// How failures are judged.
+/// Rule for the judgement of failures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FailureRule {
-    /// What they are for.
+    /// Role in the decision.
     pub role: Role,
-    /// The share of all requests by which failures may rise: 0.001 is one more in a thousand.
+    /// Maximum increase of the error rate: 0.001 is one more failure in a thousand requests.
     pub limit: f64,
 }
 
@@ -30,39 +30,40 @@ impl Default for FailureRule {
     }
 }
 
-/// What the rounds say of failures.
+/// The result of failures over the rounds.
 ///
-/// There is no ratio of counts that are mostly zero, so that they have tests of their own, of which
-/// both must be significant. The counts of all rounds are compared by Fisher's exact test, which
-/// assumes that requests fail independently of one another; they do not, for one bad second fails
-/// hundreds. So the rounds in which the candidate's share was the greater are compared with those in
-/// which the baseline's was, by the sign test, which assumes only that rounds are independent.
+/// Failure counts are mostly zero and have no useful ratio. Two tests replace the signed-rank test, and both
+/// must be significant. Fisher's exact test compares the counts of all rounds. It assumes that requests fail
+/// independently, but one bad second fails hundreds of them. The sign test, which assumes only independent
+/// rounds, therefore also compares the rounds in which the candidate's error rate was higher with those in
+/// which it was lower.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FailureResult {
-    /// How they are judged.
+    /// The rule.
     pub rule: FailureRule,
-    /// The verdict on them.
+    /// Verdict on failures.
     pub verdict: GateVerdict,
-    /// Whether the candidate surely fails fewer, by more than the limit.
+    /// True if the candidate fails significantly fewer requests, by more than the limit.
     pub improved: bool,
-    /// Requests and failures of all rounds.
+    /// Requests and failures over all rounds.
     pub counts: Pair<Attempts>,
-    /// The candidate's share of failures less the baseline's; none where either sent nothing.
+    /// Error rate of the candidate minus that of the baseline. `None` if a build was sent nothing.
     pub difference: Option<f64>,
-    /// Its 95% interval (Newcombe, Interval estimation for the difference between independent
+    /// 95% interval of the difference (Newcombe, Interval estimation for the difference between independent
     /// proportions, Statistics in Medicine 17, 1998, method 10). Assumes independent requests.
     pub interval_95: [f64; 2],
-    /// The p-value against "not more failures", by itself: the greater of the two tests'.
+    /// p-value against "not more failures", unadjusted: the greater one of the two tests.
     pub p_more: f64,
-    /// The same adjusted for the other gated tests; of failures that inform, by itself.
+    /// p-value against "not more failures", adjusted for the other gated tests. Unadjusted if failures only
+    /// inform.
     pub p_more_adjusted: f64,
-    /// The p-value against "not fewer failures", adjusted likewise.
+    /// p-value against "not fewer failures", adjusted in the same way.
     pub p_fewer_adjusted: f64,
-    /// Why the verdict is what it is, in a sentence.
+    /// Reason for the verdict, in a sentence.
     pub reason: String,
 }
 
-/// Counts failures; the verdict is still open.
+/// Counts failures. [`judge`] sets the verdict once the p-values of the family are adjusted.
 pub(crate) fn measure(rule: FailureRule, rounds: &[Round]) -> FailureResult {
     let counted: Vec<Pair<Attempts>> = rounds.iter().filter_map(|round| round.failures).collect();
     let sum = |of: fn(&Pair<Attempts>) -> Attempts| {
@@ -94,10 +95,11 @@ pub(crate) fn measure(rule: FailureRule, rounds: &[Round]) -> FailureResult {
     }
 }
 
-/// Gives failures their verdict at a look's level.
+/// Sets the verdict on failures at the level of a look.
 ///
-/// That they do not rise is not shown but not refuted: a hundred thousand requests without a failure
-/// show no less, and a service with few requests would never pass. The interval says what may be hidden.
+/// Failures pass if the measured increase is within the limit, without a proof that the true increase is. Such
+/// a proof would need hundreds of thousands of requests, so a service with little traffic would never pass.
+/// The interval shows the increase that remains possible.
 pub(crate) fn judge(result: &mut FailureResult, alpha: f64) {
     let Some(difference) = result.difference else {
         result.reason = "no request was counted".to_owned();
@@ -114,16 +116,19 @@ pub(crate) fn judge(result: &mut FailureResult, alpha: f64) {
             )
         } else {
             format!(
-                "no more than {} of all requests fail in addition",
+                "at most an additional {} of all requests fail",
                 format::percent(limit)
             )
         };
     } else if result.p_more_adjusted <= alpha {
         result.verdict = GateVerdict::Fail;
-        result.reason = format!("{} more of all requests fail", format::percent(difference));
+        result.reason = format!(
+            "an additional {} of all requests fail",
+            format::percent(difference)
+        );
     } else {
         result.reason = format!(
-            "{} more of all requests failed, which may be chance",
+            "an additional {} of all requests failed, which may be chance",
             format::percent(difference)
         );
     }
@@ -140,7 +145,7 @@ fn difference(counts: Pair<Attempts>) -> Option<f64> {
     Some(counts.candidate.rate()? - counts.baseline.rate()?)
 }
 
-/// Returns the p-value against "the candidate fails no more": the greater of the two tests'.
+/// Returns the p-value against "the candidate fails no more": the greater one of the two tests.
 fn p_more(rounds: &[Pair<Attempts>], counts: Pair<Attempts>) -> f64 {
     let differences = || rounds.iter().filter_map(|pair| difference(*pair));
     let more = differences().filter(|difference| *difference > 0.0).count();
@@ -175,10 +180,10 @@ mod tests {
     }
 
     #[test]
-    fn a_candidate_that_fails_more_in_every_round_fails() {
+    fn fails_candidate_with_more_failures_each_round() {
         let result = judged(&[counts((0, 500), (10, 500)); 12]);
         assert_eq!(result.verdict, GateVerdict::Fail, "{result:?}");
-        assert_eq!(result.reason, "2.00% more of all requests fail");
+        assert_eq!(result.reason, "an additional 2.00% of all requests fail");
         let mirrored = judged(&[counts((10, 500), (0, 500)); 12]);
         assert_eq!(
             (mirrored.verdict, mirrored.improved),
@@ -187,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn one_bad_second_does_not_fail_a_candidate() {
+    fn one_bad_round_does_not_fail_candidate() {
         let mut rounds = [counts((0, 500), (0, 500)); 40];
         rounds[7] = counts((0, 500), (300, 500));
         let result = judged(&rounds);
@@ -201,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn no_failure_and_no_request_differ() {
+    fn no_failures_pass_and_no_requests_do_not() {
         assert_eq!(
             judged(&[counts((0, 500), (0, 500)); 12]).verdict,
             GateVerdict::Pass
@@ -214,8 +219,8 @@ mod tests {
     }
 
     #[test]
-    fn a_significant_trifle_passes() {
-        // One in two thousand more, in every round.
+    fn significant_increase_below_limit_passes() {
+        // One more failure in two thousand requests, in every round.
         let result = judged(&[counts((0, 2000), (1, 2000)); 40]);
         assert!(result.p_more < 1e-6);
         assert_eq!(result.verdict, GateVerdict::Pass);

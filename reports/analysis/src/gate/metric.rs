@@ -1,4 +1,4 @@
-//! One metric of both builds.
+//! A metric that a gate compares.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,14 +7,14 @@ use crate::gate::round::Round;
 use crate::stats::cluster::cluster_inflation;
 use crate::stats::serial::serial_inflation;
 
-/// What a metric is for.
+/// Role of a metric in the decision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// It decides.
+    /// The metric decides.
     #[default]
     Gated,
-    /// It is told beside those that decide.
+    /// The metric is only reported.
     Informs,
 }
 
@@ -22,30 +22,30 @@ pub enum Role {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metric {
-    /// Its name, as in the rounds.
+    /// Name of the metric, as in the rounds.
     pub name: String,
-    /// The unit of its values and its floor, as reports say it.
+    /// Unit of the values and the floor, as reports show it.
     pub unit: String,
-    /// What it is for.
+    /// Role in the decision.
     #[serde(default)]
     pub role: Role,
-    /// Values below this count as this: what lies under it does not matter, and zero needs it.
+    /// Lower values count as this one. Hides irrelevant differences and makes a ratio to zero possible.
     #[serde(default)]
     pub floor: f64,
-    /// The effect this metric is gated for, where it is not that of all: a ratio less one.
+    /// Minimum effect of this metric, a ratio minus one, if it differs from [`Settings::min_effect`](crate::gate::Settings::min_effect).
     #[serde(default)]
     pub limit: Option<f64>,
-    /// By how much a calibration found neighbouring rounds' likeness to raise the variance of an
-    /// estimate. What the judged rounds show is used where it is greater.
+    /// Variance inflation that a calibration measured. The inflation of the judged rounds is used if it is
+    /// greater.
     #[serde(default)]
     pub serial_inflation: Option<f64>,
-    /// Why it is not gated, where it was meant to be.
+    /// Reason why a metric that was to be gated only informs.
     #[serde(default)]
     pub not_gated_because: Option<String>,
 }
 
 impl Metric {
-    /// Returns a metric that is gated with the limits of all.
+    /// Returns a metric that is gated with the default limits.
     pub fn gated(name: &str, unit: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -54,7 +54,7 @@ impl Metric {
         }
     }
 
-    /// Returns the values of the rounds that tell the metric, in their order.
+    /// Returns the values of the rounds that measured the metric, in order.
     pub(crate) fn pairs(&self, rounds: &[Round]) -> Vec<Pair<f64>> {
         rounds
             .iter()
@@ -63,8 +63,8 @@ impl Metric {
             .collect()
     }
 
-    /// Returns by how much the likeness of neighbouring rounds, and of those between two restarts, raises
-    /// the variance of an estimate; at least 1.
+    /// Returns the variance inflation due to correlation of consecutive rounds and of rounds between two
+    /// restarts; at least 1.
     pub(crate) fn inflation(&self, rounds: &[Round]) -> f64 {
         let mut restarts = 0;
         let mut clusters = Vec::new();
@@ -80,7 +80,7 @@ impl Metric {
         serial_inflation(&differences).max(cluster_inflation(&differences, &clusters))
     }
 
-    /// Returns `ln(candidate / baseline)` of the rounds that tell it, in their order.
+    /// Returns `ln(candidate / baseline)` of the rounds that measured the metric, in order.
     pub(crate) fn differences(&self, rounds: &[Round]) -> Vec<f64> {
         self.pairs(rounds)
             .iter()

@@ -15,47 +15,46 @@ use crate::stats::hodges_lehmann::WalshAverages;
 use crate::stats::median::median as median_of;
 use crate::stats::power::{rounds_needed, smallest_detectable};
 use crate::stats::qn_scale::qn_scale;
-use crate::stats::serial::weakened;
+use crate::stats::serial::correct_p_value;
 
-/// The share of the rounds that must tell a metric for it to pass: a build too slow to give enough
-/// samples must not be judged by the rounds in which it did.
-const LEAST_PRESENT: f64 = 0.75;
+/// Minimum share of the rounds that must measure a metric for it to pass. A build that is often too slow
+/// for enough samples must not be judged by its other rounds.
+const PRESENT_MIN: f64 = 0.75;
 
-/// What the rounds say of a metric.
+/// The result of one metric over the rounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricResult {
     /// The metric.
     pub metric: Metric,
-    /// The effects that decide.
+    /// Effects that decide the verdict.
     pub limits: Limits,
-    /// Its own verdict.
+    /// Verdict on this metric.
     pub verdict: GateVerdict,
-    /// Whether the candidate is better by more than a slowdown would have to be worse. Passes too.
+    /// True if the candidate is faster by more than the effect at which a slowdown fails. Implies a pass.
     pub improved: bool,
-    /// The medians over the rounds, in the metric's unit; none where nothing was measured.
+    /// Medians over the rounds, in the unit of the metric. `None` if nothing was measured.
     pub medians: Option<Pair<f64>>,
-    /// The effect; none where nothing was measured.
+    /// Estimated effect. `None` if nothing was measured.
     pub effect: Option<Effect>,
-    /// How `d` scatters from round to round, as a standard deviation; none below two rounds.
+    /// Scale of `d` from round to round, as a standard deviation. `None` for fewer than two rounds.
     pub noise: Option<f64>,
-    /// By how much neighbouring rounds' likeness raises the variance of the estimate; at least 1.
+    /// Variance inflation due to correlated rounds; at least 1.
     pub serial_inflation: f64,
-    /// The smallest slowdown that these rounds would have told from none with the asked power.
+    /// Smallest slowdown that these rounds detect with the configured power.
     pub smallest_detectable: Option<f64>,
-    /// The rounds it takes to tell the effect this metric is gated for from none.
+    /// Number of rounds that detect the minimum effect.
     pub rounds_needed: Option<usize>,
-    /// The p-value against "not slower", by itself.
+    /// p-value against "not slower", unadjusted.
     pub p_slower: f64,
-    /// The same adjusted for the other gated tests; of a metric that informs, by itself.
+    /// p-value against "not slower", adjusted for the other gated tests. Unadjusted if the metric only informs.
     pub p_slower_adjusted: f64,
-    /// The p-value against "not faster", adjusted likewise.
+    /// p-value against "not faster", adjusted in the same way.
     pub p_faster_adjusted: f64,
-    /// Why the verdict is what it is, in a sentence.
+    /// Reason for the verdict, in a sentence.
     pub reason: String,
 }
 
-/// Measures a metric at a look. Its verdict is still open: [`judge`] gives it once the p-values of the
-/// whole family are known.
+/// Measures a metric at a look. [`judge`] sets the verdict once the p-values of the family are adjusted.
 pub(crate) fn measure(metric: &Metric, rounds: &[Round], plan: &Plan, look: Look) -> MetricResult {
     let limits = plan.settings().limits(metric.limit);
     let differences = metric.differences(rounds);
@@ -67,7 +66,7 @@ pub(crate) fn measure(metric: &Metric, rounds: &[Round], plan: &Plan, look: Look
     let p_value = |p: fn(&WalshAverages) -> f64| {
         averages
             .as_ref()
-            .map_or(1.0, |averages| weakened(p(averages), inflation))
+            .map_or(1.0, |averages| correct_p_value(p(averages), inflation))
     };
     let (p_slower, p_faster) = (
         p_value(WalshAverages::p_greater),
@@ -94,7 +93,7 @@ pub(crate) fn measure(metric: &Metric, rounds: &[Round], plan: &Plan, look: Look
     }
 }
 
-/// The level at which the first of the family is tested: what the metric must reach by itself.
+/// Returns the level of the strictest test of the family.
 fn strictest_level(metric: &Metric, plan: &Plan, look: Look) -> f64 {
     match metric.role {
         Role::Gated => look.alpha / plan.tests() as f64,
@@ -113,10 +112,10 @@ fn medians(pairs: Vec<Pair<f64>>) -> Option<Pair<f64>> {
     })
 }
 
-/// Gives a measured metric its verdict at a look's level, by its adjusted p-values.
+/// Sets the verdict of a measured metric at the level of a look, from its adjusted p-values.
 ///
-/// What is shown to lie within the tolerance passes, even where it is surely not nothing; what is surely
-/// slower and estimated above the limit fails; all else is not known.
+/// Passes if the interval lies below the tolerance, even if a slowdown within it is significant. Fails if the
+/// slowdown is significant and its estimate exceeds the limit. Inconclusive otherwise.
 pub(crate) fn judge(result: &mut MetricResult, rounds: usize, alpha: f64) {
     let limits = result.limits;
     let Some(effect) = result.effect else {
@@ -130,12 +129,12 @@ pub(crate) fn judge(result: &mut MetricResult, rounds: usize, alpha: f64) {
     let is_slower = interval.low > 0.0 && result.p_slower_adjusted <= alpha;
     let is_faster = interval.high < 0.0 && result.p_faster_adjusted <= alpha;
     if interval.high < limits.tolerance {
-        if (effect.count as f64) < LEAST_PRESENT * rounds as f64 {
-            result.reason = format!("only {} of {rounds} rounds tell it", effect.count);
+        if (effect.count as f64) < PRESENT_MIN * rounds as f64 {
+            result.reason = format!("only {} of {rounds} rounds measured it", effect.count);
             return;
         }
         result.verdict = GateVerdict::Pass;
-        // As much better as a slowdown above the limit is worse: ln(1 + x) either way.
+        // Symmetric in logarithms: as much faster as a failing slowdown is slower.
         result.improved = is_faster && effect.value.ln_1p() < -limits.fail_above.ln_1p();
         result.reason = if result.improved {
             format!("better by {}", format::percent(-effect.value))
@@ -145,13 +144,13 @@ pub(crate) fn judge(result: &mut MetricResult, rounds: usize, alpha: f64) {
     } else if is_slower && effect.value > limits.fail_above {
         result.verdict = GateVerdict::Fail;
         result.reason = format!(
-            "worse by {}, and surely by more than {}",
+            "worse by {}, by at least {}",
             format::percent(effect.value),
             format::percent(interval.low)
         );
     } else if is_slower {
         result.reason = format!(
-            "worse by {}, which may be more or less than {}",
+            "worse by {}, which may be above or below {}",
             format::percent(effect.value),
             format::percent(limits.tolerance)
         );

@@ -1,4 +1,4 @@
-//! Whether to go on after a round.
+//! Decision to continue or stop after a round.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,21 +7,21 @@ use crate::gate::plan::Plan;
 use crate::gate::round::Round;
 use crate::gate::verdict::GateVerdict;
 
-/// Whether to go on after a round.
+/// Decision to continue or stop after a round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Next {
     /// More rounds are needed.
     Continue {
-        /// The number of rounds at the next look.
+        /// Number of rounds at the next look.
         until_rounds: usize,
     },
-    /// It is known, or there are no more looks.
+    /// The verdict is final, or there are no more looks.
     Stop(Box<Decision>),
 }
 
-/// Says whether to go on: judges at planned looks only, stops as soon as the verdict is pass or fail,
-/// and at the last look whatever it is.
+/// Decides whether to continue. Judges only at planned looks. Stops as soon as the verdict is pass or fail, and
+/// at the last look with any verdict.
 pub fn next(rounds: &[Round], plan: &Plan) -> Next {
     let reached = rounds.len();
     let coming = plan.looks().iter().find(|look| look.rounds > reached);

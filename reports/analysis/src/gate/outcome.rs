@@ -1,4 +1,4 @@
-//! `gate.json`: what came of a gate. Its shape is a public contract.
+//! `gate.json`: the result of a gate. Its format is a public contract.
 
 mod answers;
 mod bad_day;
@@ -25,60 +25,60 @@ use crate::gate::decision::Decision;
 use crate::gate::pair::Pair;
 use crate::gate::settings::Settings;
 
-/// The version of the shape of a gate's outcome. Fields may be added within a version; none changes its
-/// meaning or vanishes.
+/// Version of the format of a gate's outcome. Within a version, fields may be added, but no field is removed or
+/// changes its meaning.
 pub const GATE_VERSION: u32 = 1;
 
-/// What came of a gate: the verdict, what it rests on, and what was asked.
+/// The result of a gate: the verdict, the evidence, and the settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GateOutcome {
-    /// Version of this shape.
+    /// Version of this format.
     pub version: u32,
-    /// The version of tenfold that judged, with its revision where that is known.
+    /// Version of the tenfold that judged, with its revision if known.
     pub tool: String,
-    /// When the gate began, RFC 3339 in UTC.
+    /// Start of the gate, RFC 3339 in UTC.
     pub started_at: String,
-    /// How long it took, in seconds.
+    /// Duration of the gate, in seconds.
     pub elapsed_s: f64,
-    /// The scenario's name.
+    /// Name of the scenario.
     pub scenario: String,
-    /// What was compared.
+    /// Builds that were compared.
     pub builds: Pair<Build>,
-    /// The seed in force: the order of requests and of restarts follows from it.
+    /// Seed of the gate, which determines the order of requests and of restarts.
     pub seed: u64,
-    /// The machine, as `2 x AMD EPYC 7763`. Absolute figures of other machines can't be compared.
+    /// The machine, such as `2 x AMD EPYC 7763`. Absolute figures of different machines are not comparable.
     pub machine: String,
-    /// What about the machine speaks against the figures, in sentences.
+    /// Reservations about the machine, in sentences.
     pub remarks: Vec<String>,
-    /// What the gate was asked to hold.
+    /// Settings of the gate.
     pub settings: Settings,
-    /// Whether the verdict was asked not to fail anything.
+    /// True if the gate is advisory: its verdict does not fail the command.
     pub advisory: bool,
-    /// The verdict in a word.
+    /// Verdict, in one word.
     pub verdict: Conclusion,
-    /// The verdict in a sentence, with the figures that bear it out.
+    /// Verdict in a sentence, with its figures.
     pub sentence: String,
-    /// What to do next; empty where there is nothing to do.
+    /// Recommended next step; empty if there is none.
     pub next: String,
-    /// The exit code of the command.
+    /// Exit code of the command.
     pub exit_code: u8,
-    /// What went wrong apart from a slowdown, the gravest first; empty on a good day.
+    /// Problems other than a slowdown, the most severe first.
     pub bad_days: Vec<BadDay>,
-    /// What the rounds show; none where there were none to judge.
+    /// Decision over the rounds. `None` if no round was judged.
     pub decision: Option<Decision>,
-    /// The rounds in their order.
+    /// Rounds, in order.
     pub rounds: Vec<RoundRecord>,
-    /// How the answers of both builds compare, where they were.
+    /// Comparison of the responses of both builds. `None` if they were not compared.
     pub answers: Option<Answers>,
-    /// The resident memory of both builds, where it could be read.
+    /// Resident memory of both builds. `None` if it could not be read.
     pub memory: Option<Pair<MemoryUse>>,
-    /// What one processor answers a second at most, by its time alone; none where that was not compared.
-    /// It informs: what waits or locks gives out before.
+    /// Upper limit of the requests per second of one core, from CPU time per request alone. `None` if CPU time
+    /// was not compared. Informational: waits and locks may saturate earlier.
     pub capacity: Option<Pair<f64>>,
-    /// Where the difference comes from, where both builds were profiled.
+    /// Cause of the difference. `None` if the builds were not profiled.
     pub cause: Option<Cause>,
-    /// What rounds of the baseline against itself showed, where it was calibrated.
+    /// Calibration from rounds of the baseline against itself. `None` if not calibrated.
     pub calibration: Option<Calibration>,
 }
 
@@ -113,8 +113,8 @@ impl Default for GateOutcome {
 }
 
 impl GateOutcome {
-    /// Draws the conclusion: puts the gravest of the bad days first, and says verdict, sentence and exit
-    /// code by them and the decision. To be called once all else is filled in.
+    /// Completes the outcome: sorts the problems by severity, and sets verdict, sentence, next step and exit
+    /// code. Call it after all other fields are set.
     pub fn concluded(mut self) -> Self {
         self.bad_days.sort_by_key(|day| day.conclusion().gravity());
         self.verdict = sentence::conclude(

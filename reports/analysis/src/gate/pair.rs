@@ -1,15 +1,15 @@
-//! The same value of both builds.
+//! A value for each of the two builds.
 
 use serde::{Deserialize, Serialize};
 use tenfold_scenarios::Side;
 
-/// The same of the baseline and of the candidate.
+/// A value for each of the two builds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pair<T> {
-    /// Of the build that is known.
+    /// Value of the known build.
     pub baseline: T,
-    /// Of the build that is judged.
+    /// Value of the build under test.
     pub candidate: T,
 }
 
@@ -32,8 +32,8 @@ impl<T> Pair<T> {
 }
 
 impl Pair<f64> {
-    /// Returns `ln(candidate / baseline)`, values below the floor counting as the floor; none of values
-    /// that allow no ratio.
+    /// Returns `ln(candidate / baseline)`, with values raised to at least `floor`. `None` if a value is not
+    /// finite, negative, or zero after that.
     pub fn log_ratio(&self, floor: f64) -> Option<f64> {
         let usable = |value: f64| (value.is_finite() && value >= 0.0).then(|| value.max(floor));
         let (baseline, candidate) = (usable(self.baseline)?, usable(self.candidate)?);
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ratios_are_of_usable_values_only() {
+    fn log_ratio_rejects_unusable_values() {
         let ratio = |baseline, candidate, floor| {
             Pair {
                 baseline,
@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(ratio(f64::NAN, 1.0, 1.0), None);
         assert_eq!(ratio(1.0, f64::INFINITY, 1.0), None);
         assert_eq!(ratio(-1.0, 1.0, 1.0), None);
-        // A wait of nothing and one of a microsecond are alike to a floor of a hundred.
+        // Waits of 0 and 1 µs are equal under a floor of 100 µs.
         assert_eq!(ratio(0.0, 1_000.0, 100_000.0), Some(0.0));
         assert!((ratio(0.0, 2.0, 1.0).unwrap() - 2.0_f64.ln()).abs() < 1e-12);
     }

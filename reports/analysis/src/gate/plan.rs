@@ -1,4 +1,4 @@
-//! What is judged, fixed before the first round.
+//! Plan of a gate: metrics, limits and looks, fixed before the first round.
 
 use serde::Serialize;
 use thiserror::Error;
@@ -7,10 +7,10 @@ use crate::gate::failures::FailureRule;
 use crate::gate::metric::{Metric, Role};
 use crate::gate::settings::Settings;
 use crate::stats::alpha_spending::{Look, looks};
-use crate::stats::power::least_rounds;
+use crate::stats::power::rounds_min;
 
-/// What is judged, fixed before the first round: levels hold only for tests chosen without regard to
-/// their outcome.
+/// Plan of a gate, fixed before the first round: significance levels hold only for tests that are chosen
+/// independently of their outcome.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     settings: Settings,
@@ -19,45 +19,47 @@ pub struct Plan {
     looks: Vec<Look>,
 }
 
-/// Why a plan cannot hold what it is asked to.
+/// A reason why a gate cannot be planned.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum PlanError {
-    /// A setting lies outside its range.
+    /// A setting is out of range.
     #[error("could not plan a gate: {name} is {value}; give a number {range}")]
     OutOfRange {
-        /// The setting.
+        /// Name of the setting.
         name: String,
-        /// What it is.
+        /// Its value.
         value: f64,
-        /// What it must be.
+        /// Allowed range.
         range: &'static str,
     },
-    /// The looks do not rise from at least one round.
-    #[error("could not plan a gate: looks after {looks:?} rounds do not rise; give rising numbers")]
+    /// The looks are not increasing numbers from 1.
+    #[error(
+        "could not plan a gate: looks after {looks:?} rounds do not increase; give increasing numbers"
+    )]
     Looks {
         /// The looks.
         looks: Vec<usize>,
     },
     /// Two metrics have the same name.
-    #[error("could not plan a gate: two metrics are named {name:?}; give each a name of its own")]
+    #[error("could not plan a gate: two metrics are named {name:?}; give each a unique name")]
     SameName {
         /// The name.
         name: String,
     },
-    /// No outcome of the last look could fail.
+    /// The last look is too early for any test to be significant.
     #[error(
         "could not plan a gate: {rounds} rounds can never be significant at {alpha} among {tests} tests; \
-         plan at least {least}"
+         plan at least {rounds_min}"
     )]
     TooFewRounds {
-        /// The rounds of the last look.
+        /// Rounds of the last look.
         rounds: usize,
-        /// The level of the last look.
+        /// Level of the last look.
         alpha: f64,
-        /// The tests that share it.
+        /// Number of tests that share the level.
         tests: usize,
-        /// The rounds that could be.
-        least: usize,
+        /// Minimum number of rounds.
+        rounds_min: usize,
     },
 }
 
@@ -65,8 +67,8 @@ impl Plan {
     /// Plans a gate.
     ///
     /// # Errors
-    /// Where a setting is out of range, looks do not rise, names repeat, or the last look is too early
-    /// for any of its tests to be significant.
+    /// If a setting is out of range, the looks do not increase, two metrics share a name, or the last look is
+    /// too early for any test to be significant.
     pub fn new(
         settings: Settings,
         metrics: Vec<Metric>,
@@ -81,39 +83,39 @@ impl Plan {
             looks,
         };
         let last = plan.last_look();
-        let least = least_rounds(last.alpha / plan.tests() as f64);
-        if last.rounds < least {
+        let rounds_min = rounds_min(last.alpha / plan.tests() as f64);
+        if last.rounds < rounds_min {
             return Err(PlanError::TooFewRounds {
                 rounds: last.rounds,
                 alpha: last.alpha,
                 tests: plan.tests(),
-                least,
+                rounds_min,
             });
         }
         Ok(plan)
     }
 
-    /// What the gate is asked to hold.
+    /// Returns the settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The metrics, in the order in which they are told.
+    /// Returns the metrics, in the order of the reports.
     pub fn metrics(&self) -> &[Metric] {
         &self.metrics
     }
 
-    /// How failures are judged, where they are.
+    /// Returns the rule for failures. `None` if failures are not judged.
     pub fn failures(&self) -> Option<FailureRule> {
         self.failures
     }
 
-    /// The planned looks.
+    /// Returns the planned looks.
     pub fn looks(&self) -> &[Look] {
         &self.looks
     }
 
-    /// The number of tests that share a look's alpha, at least 1.
+    /// Returns the number of tests that share the alpha of a look; at least 1.
     pub fn tests(&self) -> usize {
         let metrics = self.metrics.iter().map(|metric| metric.role);
         let failures = self.failures.map(|rule| rule.role);
@@ -121,21 +123,21 @@ impl Plan {
         gated.count().max(1)
     }
 
-    /// The look whose alpha a decision after so many rounds spends: the first not yet past.
+    /// Returns the look whose alpha a decision after this many rounds spends: the first one not yet past.
     pub(crate) fn look_for(&self, rounds: usize) -> Look {
         let coming = self.looks.iter().find(|look| look.rounds >= rounds);
         coming.copied().unwrap_or_else(|| self.last_look())
     }
 
     pub(crate) fn last_look(&self) -> Look {
-        // A plan has looks; without any, nothing can ever be significant.
+        // Every plan has looks. At level 0, no test could be significant.
         self.looks.last().copied().unwrap_or(Look {
             rounds: 0,
             alpha: 0.0,
         })
     }
 
-    /// The same plan with other metrics; fewer of them gated than before.
+    /// Returns the plan with other metrics, of which no more are gated.
     pub(crate) fn with_metrics(&self, metrics: Vec<Metric>) -> Self {
         Self {
             metrics,
@@ -180,7 +182,7 @@ fn check(
         within(
             &format!("the floor of {name}"),
             metric.floor,
-            "of 0 or more",
+            "of at least 0",
             |floor| floor >= 0.0 && floor.is_finite(),
         )?;
         if metrics[..index].iter().any(|other| other.name == *name) {
@@ -191,7 +193,7 @@ fn check(
     within(
         "the limit of failures",
         limit,
-        "of 0 or more, below 1",
+        "of at least 0, below 1",
         |v| (0.0..1.0).contains(&v),
     )
 }
@@ -221,9 +223,8 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_that_can_hold_nothing_is_refused() {
-        let refused =
-            |settings: Settings| Plan::new(settings, cpu(), None).unwrap_err().to_string();
+    fn rejects_impossible_plans() {
+        let error = |settings: Settings| Plan::new(settings, cpu(), None).unwrap_err().to_string();
         let default = Settings::default;
         for (settings, part) in [
             (
@@ -252,14 +253,14 @@ mod tests {
                     looks: vec![],
                     ..default()
                 },
-                "do not rise",
+                "do not increase",
             ),
             (
                 Settings {
                     looks: vec![12, 12],
                     ..default()
                 },
-                "do not rise",
+                "do not increase",
             ),
             (
                 Settings {
@@ -269,16 +270,16 @@ mod tests {
                 "6 rounds can never be significant at 0.01",
             ),
         ] {
-            let message = refused(settings);
+            let message = error(settings);
             assert!(message.contains(part), "{message}");
         }
         let twice = [cpu(), cpu()].concat();
-        let error = Plan::new(default(), twice, None).unwrap_err();
-        assert!(matches!(error, PlanError::SameName { .. }));
+        let same_name = Plan::new(default(), twice, None).unwrap_err();
+        assert!(matches!(same_name, PlanError::SameName { .. }));
     }
 
     #[test]
-    fn a_decision_between_looks_spends_what_the_next_one_would() {
+    fn decision_between_looks_spends_next_alpha() {
         let plan = Plan::new(Settings::default(), cpu(), None).unwrap();
         for (rounds, look) in [(0, 16), (16, 16), (17, 28), (40, 40), (99, 40)] {
             assert_eq!(plan.look_for(rounds).rounds, look);

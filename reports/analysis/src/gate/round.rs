@@ -1,4 +1,4 @@
-//! What one round measured of both builds.
+//! Figures of one round.
 
 use std::collections::BTreeMap;
 
@@ -7,34 +7,34 @@ use serde::{Deserialize, Serialize};
 use crate::gate::pair::Pair;
 use crate::stats::proportion::Proportion;
 
-/// Requests sent, and those of them that failed.
+/// Sent and failed requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attempts {
-    /// Requests sent.
+    /// Sent requests.
     pub sent: u64,
-    /// Those of them that failed.
+    /// Sent requests that failed.
     pub failed: u64,
 }
 
-/// What one round measured of both builds, in the same seconds.
+/// Figures of one round: both builds, measured in the same seconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Round {
-    /// Values by the name of the metric, in its unit. A metric that the round cannot tell, as one with
-    /// too few samples, is not there.
+    /// Values by metric name, in the unit of the metric. Omits metrics that the round could not measure, for
+    /// example with too few samples.
     #[serde(default)]
     pub metrics: BTreeMap<String, Pair<f64>>,
-    /// Requests and failures, where counted.
+    /// Requests and failures. `None` if not counted.
     #[serde(default)]
     pub failures: Option<Pair<Attempts>>,
-    /// Whether both builds were started anew before it: rounds of the same processes may be alike.
+    /// True if both builds were restarted before the round: rounds of the same processes may be correlated.
     #[serde(default)]
     pub restarted: bool,
 }
 
 impl Attempts {
-    /// Returns the share that failed; none where nothing was sent.
+    /// Returns the share of failed requests. `None` if nothing was sent.
     pub fn rate(&self) -> Option<f64> {
         self.failures().share()
     }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rounds_are_read_as_they_are_written() {
+    fn round_survives_json_round_trip() {
         let json = r#"{"metrics": {"cpu": {"baseline": 81000.5, "candidate": 82000.0}},
             "failures": {"baseline": {"sent": 900, "failed": 0}, "candidate": {"sent": 900, "failed": 1}}}"#;
         let round: Round = serde_json::from_str(json).unwrap();

@@ -1,31 +1,30 @@
-//! What a gate is asked to hold.
+//! Settings of a gate.
 
 use serde::{Deserialize, Serialize};
 
 use crate::stats::alpha_spending::Split;
 
-/// What a gate is asked to hold. Effects are ratios less one: 0.05 is 5% slower.
+/// Settings of a gate. Effects are ratios minus one: 0.05 is 5% slower.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The most that the probability of failing an unchanged build may be, over all metrics and looks.
+    /// Maximum probability of failing an unchanged build, over all metrics and looks.
     pub alpha: f64,
-    /// The probability with which the smallest detectable effect is told from none.
+    /// Probability of detecting the smallest detectable effect.
     pub power: f64,
-    /// The effect that the gate is for.
+    /// Smallest effect that matters.
     pub min_effect: f64,
-    /// A metric passes when its upper bound is below this; where none is given, `min_effect`.
+    /// A metric passes if its upper bound is below this effect. Defaults to `min_effect`.
     pub tolerance: Option<f64>,
-    /// A metric fails only when its estimate is above this; where none is given, `min_effect`.
+    /// A metric fails only if its estimate is above this effect. Defaults to `min_effect`.
     ///
-    /// An estimate lies above the true effect about as often as below it, so that a build slower by
-    /// exactly this much is failed about every second time, however many rounds there are. Who wants
-    /// `min_effect` itself found with the stated power gives half of it here: what is significant at
-    /// the design's number of rounds lies above that anyway.
+    /// An estimate exceeds the true effect about half of the time, so a build that is slower by exactly this
+    /// much fails in about half of the gates, for any number of rounds. To detect `min_effect` itself with the
+    /// given power, set half of it here.
     pub fail_above: Option<f64>,
-    /// The numbers of rounds after which to look, rising; the last is the budget.
+    /// Numbers of rounds after which to look, increasing; the last one is the budget.
     pub looks: Vec<usize>,
-    /// How alpha is split between the looks.
+    /// Split of alpha between the looks.
     pub split: Split,
 }
 
@@ -43,19 +42,19 @@ impl Default for Settings {
     }
 }
 
-/// The effects that decide about one metric, as ratios less one.
+/// Effects that decide the verdict on one metric, as ratios minus one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
-    /// The effect that the gate is for.
+    /// Smallest effect that matters.
     pub min_effect: f64,
-    /// What an upper bound must be below to pass.
+    /// A metric passes if its upper bound is below this effect.
     pub tolerance: f64,
-    /// What an estimate must be above to fail.
+    /// A metric fails only if its estimate is above this effect.
     pub fail_above: f64,
 }
 
 impl Settings {
-    /// Returns the limits of a metric; one with a limit of its own has all three in proportion to it.
+    /// Returns the limits of a metric. A limit of the metric scales all three effects in proportion.
     pub fn limits(&self, own: Option<f64>) -> Limits {
         let scale = own.map_or(1.0, |own| own / self.min_effect);
         Limits {
@@ -71,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_default_to_the_effect_and_follow_a_metric_of_its_own() {
+    fn limits_scale_with_metric_limit() {
         let settings = Settings::default();
         let limits = settings.limits(None);
         assert_eq!((limits.tolerance, limits.fail_above), (0.05, 0.05));
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_given_has_its_default() {
+    fn missing_settings_have_defaults() {
         let settings: Settings = serde_json::from_str(r#"{"min_effect": 0.03}"#).unwrap();
         assert_eq!((settings.alpha, settings.min_effect), (0.01, 0.03));
         assert!(serde_json::from_str::<Settings>(r#"{"min_efect": 0.03}"#).is_err());

@@ -1,16 +1,16 @@
-//! The verdict on a metric, on failures, or over all of them.
+//! Verdict on a metric, on failures, or over all of them.
 
 use serde::{Deserialize, Serialize};
 
-/// Whether a change may pass.
+/// Verdict on a change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GateVerdict {
-    /// It is no slower than tolerated.
+    /// The change is no slower than tolerated.
     Pass,
-    /// It is slower.
+    /// The change is slower.
     Fail,
-    /// Neither is shown.
+    /// The rounds show neither.
     #[default]
     Inconclusive,
 }

@@ -1,4 +1,4 @@
-//! A line of a history.
+//! One entry of a history.
 
 use std::collections::BTreeMap;
 
@@ -8,71 +8,70 @@ use crate::gate::{Effect, GateOutcome, MetricResult};
 use crate::summary::Summary;
 use crate::summary::verdict::MeasurementVerdict;
 
-/// The version of the shape of a line.
+/// Version of the entry format.
 pub const HISTORY_VERSION: u32 = 1;
 
-/// What a line is of.
+/// Kind of a history entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
-    /// A gate: the values are the candidate's.
+    /// A gate; the values are those of the candidate.
     #[default]
     Gate,
     /// A run.
     Run,
 }
 
-/// A line of a history: what was measured of a revision.
+/// One entry of a history: the figures of one revision.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct HistoryEntry {
-    /// Version of this shape.
+    /// Version of this format.
     pub version: u32,
-    /// When it began, RFC 3339.
+    /// Start of the gate or run, RFC 3339.
     pub at: String,
-    /// What it is of.
+    /// Kind of the entry.
     #[serde(default)]
     pub kind: EntryKind,
-    /// The scenario's name.
+    /// Name of the scenario.
     pub scenario: String,
-    /// The machine; figures of different ones make different series.
+    /// The machine. Figures of different machines are separate series.
     #[serde(default)]
     pub machine: String,
-    /// What people call the build.
+    /// Label of the build.
     #[serde(default)]
     pub label: String,
-    /// The revision it was built from, where that is known.
+    /// Revision of the build, if known.
     #[serde(default)]
     pub revision: Option<String>,
-    /// The verdict in a word.
+    /// Verdict, in one word.
     #[serde(default)]
     pub verdict: String,
-    /// What was measured, by the name of the metric; empty where the measurement is worth nothing.
+    /// Figures by metric name; empty for an invalid measurement.
     #[serde(default)]
     pub metrics: BTreeMap<String, HistoryMetric>,
 }
 
-/// A metric of which less is better, as a history keeps it.
+/// Figures of one metric, of which less is better.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct HistoryMetric {
-    /// The unit of its values.
+    /// Unit of the values.
     #[serde(default)]
     pub unit: String,
-    /// The value: of a gate, the candidate's median over the rounds.
+    /// The value; for a gate, the candidate's median over the rounds.
     pub value: f64,
     /// The baseline's median over the same rounds.
     #[serde(default)]
     pub baseline: Option<f64>,
-    /// The effect with its interval, as a ratio less one.
+    /// Effect with its interval, as a ratio minus one.
     #[serde(default)]
     pub effect: Option<Effect>,
-    /// Number of rounds behind it, or of samples of a run.
+    /// Number of rounds of a gate, or of samples of a run.
     #[serde(default)]
     pub count: u64,
 }
 
 impl HistoryEntry {
-    /// Makes an entry of a gate. Where its times are not of the same work, or nothing was judged, it has
-    /// no metrics.
+    /// Makes the entry of a gate. It has no metrics if the builds did different work or nothing was judged.
     pub fn of_gate(outcome: &GateOutcome) -> Self {
         let build = &outcome.builds.candidate;
         let measured = outcome.decision.as_ref();
@@ -91,7 +90,7 @@ impl HistoryEntry {
         }
     }
 
-    /// Makes an entry of a run. An invalid measurement has no metrics.
+    /// Makes the entry of a run. An invalid measurement has no metrics.
     pub fn of_run(summary: &Summary, machine: &str, label: &str, revision: Option<&str>) -> Self {
         let verdict = summary.verdict.measurement;
         let mut metrics = BTreeMap::new();
@@ -138,12 +137,12 @@ impl HistoryEntry {
         }
     }
 
-    /// Returns the entry as one line, its end included.
+    /// Formats the entry as one line, including the line break.
     ///
     /// # Errors
-    /// Never while memory lasts.
+    /// If the entry cannot be serialised to JSON.
     pub fn line(&self) -> Result<String, serde_json::Error> {
-        // JSON escapes every line break within its strings.
+        // JSON escapes line breaks in strings.
         serde_json::to_string(self).map(|line| line + "\n")
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a history, whatever became of the file.
+//! Parser of a history that tolerates damaged lines.
 
 use std::fmt;
 
@@ -7,32 +7,32 @@ use serde::Serialize;
 
 use crate::history::entry::{HISTORY_VERSION, HistoryEntry};
 
-/// What a text holds of a history.
+/// A parsed history.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Parsed {
-    /// The entries in order of time.
+    /// Entries in order of time.
     pub entries: Vec<HistoryEntry>,
-    /// The lines that are none, in order.
+    /// Invalid lines, in order.
     pub problems: Vec<Problem>,
 }
 
-/// A line that is no entry. It is skipped.
+/// An invalid line, which is skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Its number, from 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// Whether it is the last and has no end, as after a crash or on a full disk.
+    /// True for a last line without a line break, as after a crash or on a full disk.
     pub torn: bool,
-    /// What is wrong with it.
+    /// The error.
     pub reason: String,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let torn = if self.torn {
-            "was cut short"
+            "is truncated"
         } else {
-            "is no entry"
+            "is not an entry"
         };
         write!(
             f,
@@ -42,8 +42,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Reads a history. A line that is no entry is told and skipped, so that one crash does not cost years
-/// of figures.
+/// Parses a history. Skips invalid lines and reports them, so that one crash does not lose years of figures.
 pub fn parse(text: &str) -> Parsed {
     let mut dated = Vec::new();
     let mut problems = Vec::new();
@@ -61,7 +60,7 @@ pub fn parse(text: &str) -> Parsed {
             }),
         }
     }
-    // Files of several machines may have been joined; of one moment, the order of the file stands.
+    // The file may concatenate the histories of several machines. The sort is stable.
     dated.sort_by_key(|(at, _)| *at);
     Parsed {
         entries: dated.into_iter().map(|(_, entry)| entry).collect(),
@@ -70,26 +69,29 @@ pub fn parse(text: &str) -> Parsed {
 }
 
 fn entry(line: &str) -> Result<(Timestamp, HistoryEntry), String> {
-    let entry: HistoryEntry = serde_json::from_str(line).map_err(|error| told(&error))?;
+    let entry: HistoryEntry = serde_json::from_str(line).map_err(|error| error_text(&error))?;
     if entry.version != HISTORY_VERSION {
         return Err(format!(
-            "it has version {}, and this tenfold reads version {HISTORY_VERSION}",
+            "it has version {}, but this tenfold reads version {HISTORY_VERSION}",
             entry.version
         ));
     }
     match entry.at.parse::<Timestamp>() {
         Ok(at) => Ok((at, entry)),
-        Err(error) => Err(format!("`at` is {:?}, which is no time: {error}", entry.at)),
+        Err(error) => Err(format!(
+            "`at` is {:?}, which is not a timestamp: {error}",
+            entry.at
+        )),
     }
 }
 
-/// Says an error with its column; its line would always be the first.
-fn told(error: &serde_json::Error) -> String {
-    let said = error.to_string();
-    let said = said.split(" at line ").next().unwrap_or_default();
+/// Formats an error with its column and without its line, which is always 1.
+fn error_text(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
     match error.column() {
-        0 => said.to_owned(),
-        column => format!("{said} at column {column}"),
+        0 => text.to_owned(),
+        column => format!("{text} at column {column}"),
     }
 }
 
@@ -123,27 +125,27 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_last_line_is_told_and_skipped() {
+    fn reports_and_skips_truncated_last_line() {
         let whole = entry_at(1_000, "one", 81.5).line().unwrap();
         let parsed = parse(&format!("{whole}{}", &whole[..40]));
         assert_eq!(parsed.entries.len(), 1);
-        let told = parsed.problems[0].to_string();
+        let problem = parsed.problems[0].to_string();
         assert!(
-            told.starts_with("line 2 was cut short and is skipped: EOF while parsing")
-                && told.ends_with("at column 40"),
-            "{told}"
+            problem.starts_with("line 2 is truncated and is skipped: EOF while parsing")
+                && problem.ends_with("at column 40"),
+            "{problem}"
         );
     }
 
     #[test]
-    fn what_is_no_entry_is_told_with_its_line() {
+    fn reports_invalid_lines_by_number() {
         let whole = entry_at(1_000, "one", 81.5).line().unwrap();
         let newer = whole.replace("\"version\":1", "\"version\":2");
         let undated = whole.replace("1970-01-01T00:16:40Z", "yesterday");
         let parsed = parse(&format!("{whole}\nhello\n{newer}{undated}{whole}"));
         assert_eq!(parsed.entries.len(), 2);
-        let told: Vec<(usize, bool)> = parsed.problems.iter().map(|p| (p.line, p.torn)).collect();
-        assert_eq!(told, [(3, false), (4, false), (5, false)]);
+        let lines: Vec<(usize, bool)> = parsed.problems.iter().map(|p| (p.line, p.torn)).collect();
+        assert_eq!(lines, [(3, false), (4, false), (5, false)]);
         let reasons: Vec<&str> = parsed.problems.iter().map(|p| p.reason.as_str()).collect();
         assert_eq!(reasons[0], "expected value at column 1");
         assert!(reasons[1].contains("version 2"), "{}", reasons[1]);
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_a_line_end_is_one() {
+    fn accepts_last_line_without_line_break() {
         let whole = entry_at(1_000, "one", 81.5).line().unwrap();
         let parsed = parse(whole.trim_end());
         assert_eq!((parsed.entries.len(), parsed.problems.len()), (1, 0));
@@ -159,7 +161,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back_in_order_of_time(
+        fn parsing_restores_order_of_time(
             entries in prop::collection::vec((0_i64..4_000_000_000, ".*", 1_u32..), 0..20),
         ) {
             let mut entries: Vec<HistoryEntry> = entries
@@ -181,7 +183,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_costs_no_line_but_the_last(cut in 0_usize..600) {
+        fn truncation_loses_only_last_line(cut in 0_usize..600) {
             let text: String = (0..3)
                 .map(|second| entry_at(second, "é\n", 1.0).line().unwrap())
                 .collect();

@@ -1,4 +1,4 @@
-//! How a metric went over a history, and where it changed.
+//! Trend of a metric over a history, and its changes.
 
 use std::collections::BTreeMap;
 
@@ -8,86 +8,86 @@ use crate::gate::Effect;
 use crate::history::entry::{EntryKind, HISTORY_VERSION, HistoryEntry};
 use crate::stats::change_points::{ChangePointSettings, change_points};
 
-/// All metrics of a history.
+/// Trends of all metrics of a history.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trends {
-    /// Version of this shape.
+    /// Version of this format.
     pub version: u32,
-    /// When a change counted.
+    /// Settings of the change-point search.
     pub settings: ChangePointSettings,
-    /// The metrics, by scenario, kind of entry, machine and name.
+    /// Trends, by scenario, kind of entry, machine and metric name.
     pub trends: Vec<Trend>,
 }
 
-/// How a metric went.
+/// Trend of one metric.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trend {
     /// The scenario.
     pub scenario: String,
-    /// What the entries are of.
+    /// Kind of the entries.
     pub kind: EntryKind,
     /// The machine.
     pub machine: String,
-    /// The metric's name.
+    /// Name of the metric.
     pub metric: String,
-    /// The unit of its values.
+    /// Unit of the values.
     pub unit: String,
-    /// Its values in order of time.
+    /// Values in order of time.
     pub points: Vec<TrendPoint>,
-    /// Entries with a value that is not above nought, which stand for nothing here.
+    /// Number of entries left out because their value is not positive.
     pub left_out: usize,
-    /// The changes, in order of time.
+    /// Changes, in order of time.
     pub changes: Vec<TrendChange>,
-    /// Why no change could be told, where there are too few values; in a sentence.
+    /// Reason in a sentence if there are too few values to detect a change.
     pub too_short: Option<String>,
 }
 
-/// A value of a metric.
+/// One value of a metric.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrendPoint {
-    /// When, RFC 3339.
+    /// Time of the entry, RFC 3339.
     pub at: String,
-    /// What people call the build.
+    /// Label of the build.
     pub label: String,
-    /// Its revision, where that is known.
+    /// Revision of the build, if known.
     pub revision: Option<String>,
-    /// The value, in the metric's unit.
+    /// The value, in the unit of the metric.
     pub value: f64,
-    /// The effect that the gate saw, as a ratio less one.
+    /// Effect that the gate measured, as a ratio minus one.
     pub effect: Option<Effect>,
 }
 
-/// A change of a metric's level.
+/// A change in the level of a metric.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrendChange {
-    /// The index of the first point at the new level.
+    /// Index of the first point at the new level.
     pub index: usize,
-    /// When that was, RFC 3339.
+    /// Time of that point, RFC 3339.
     pub at: String,
-    /// What people call its build.
+    /// Label of its build.
     pub label: String,
-    /// The revision at which it happened, where that is known.
+    /// First revision at the new level, if known.
     pub revision: Option<String>,
-    /// The last revision before it. What lies between the two was not measured.
+    /// Last revision at the old level, if known. Revisions between the two were not measured.
     pub revision_before: Option<String>,
-    /// The median since the change before it, in the metric's unit.
+    /// Median since the previous change, in the unit of the metric.
     pub before: f64,
-    /// The median until the change after it.
+    /// Median until the next change, in the unit of the metric.
     pub after: f64,
     /// `after / before - 1`.
     pub change: f64,
-    /// The p-value of the change between its neighbours.
+    /// p-value of the change, tested between the previous and the next change.
     pub p_value: f64,
 }
 
-/// What makes values one series.
+/// Key of a series: scenario, kind of entry, machine, metric and unit.
 type Key = (String, EntryKind, String, String, String);
 
-/// Finds the changes of every metric of a history, whose entries are in order of time.
+/// Finds the changes of every metric of a history. The entries must be in order of time.
 ///
-/// Values of different machines, scenarios and units are series of their own. Each series is tested at
-/// the significance of the settings, so that among a hundred series without a change about that many
-/// per cent show one.
+/// Each combination of scenario, kind of entry, machine, metric and unit is a separate series. Each series is
+/// tested at the significance of the settings: at 1%, about one in a hundred series without a change shows
+/// a false one.
 pub fn trends(entries: &[HistoryEntry], settings: &ChangePointSettings) -> Trends {
     let mut series: BTreeMap<Key, Trend> = BTreeMap::new();
     for entry in entries {
@@ -124,30 +124,30 @@ pub fn trends(entries: &[HistoryEntry], settings: &ChangePointSettings) -> Trend
     }
 }
 
-/// Returns the fewest values of which a change can be told: those with a split whose least p-value is
-/// at most half of the significance.
+/// Returns the minimum length of a series in which a change can be detected: a split exists whose smallest
+/// possible p-value is at most half of the significance.
 ///
-/// Of `n` values, those that a split parts into `k` and the others are found apart in one of
-/// `n! / (k! (n - k)!)` orders, in two where both sides are as long: no permutation test can be more
-/// certain than that.
-pub fn least_length(settings: &ChangePointSettings) -> usize {
-    let least = settings.least_values.max(1);
+/// A permutation separates the `k` values before a split from the other `n - k` with probability
+/// `k! (n - k)! / n!`, or twice that if both sides are equally long. No permutation test has a smaller
+/// p-value.
+pub fn length_min(settings: &ChangePointSettings) -> usize {
+    let values_min = settings.values_min.max(1);
     let enough = |n: usize| {
-        (least..=n - least).any(|k| {
-            let alike = if 2 * k == n { 2.0 } else { 1.0 };
-            alike / orders(n, k) <= settings.significance / 2.0
+        (values_min..=n - values_min).any(|k| {
+            let separations = if 2 * k == n { 2.0 } else { 1.0 };
+            separations / combinations(n, k) <= settings.significance / 2.0
         })
     };
-    (2 * least..MOST_ASKED)
+    (2 * values_min..LENGTH_CAP)
         .find(|n| enough(*n))
-        .unwrap_or(MOST_ASKED)
+        .unwrap_or(LENGTH_CAP)
 }
 
-/// No series needs to be longer, whatever the significance.
-const MOST_ASKED: usize = 64;
+/// Upper limit of the minimum length, for any significance.
+const LENGTH_CAP: usize = 64;
 
-/// The number of ways to choose `k` of `n`.
-fn orders(n: usize, k: usize) -> f64 {
+/// Returns the number of ways to choose `k` of `n`.
+fn combinations(n: usize, k: usize) -> f64 {
     (0..k).fold(1.0, |product, i| product * (n - i) as f64 / (i + 1) as f64)
 }
 
@@ -166,14 +166,14 @@ fn empty((scenario, kind, machine, metric, unit): &Key) -> Trend {
 }
 
 fn find(trend: &mut Trend, settings: &ChangePointSettings) {
-    let least = least_length(settings);
-    if trend.points.len() < least {
-        let has = match trend.points.len() {
+    let length_min = length_min(settings);
+    if trend.points.len() < length_min {
+        let count = match trend.points.len() {
             1 => "1 value is".to_owned(),
             several => format!("{several} values are"),
         };
         trend.too_short = Some(format!(
-            "{has} too few to tell a change; {least} are needed"
+            "{count} too few to detect a change; {length_min} are needed"
         ));
         return;
     }
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
     use crate::history::entry::HistoryMetric;
 
-    /// Entries of one metric with a noise of 2%, whose level is `level` of the index.
+    /// Entries of one metric with 2% noise around `level` of the index.
     fn history(count: usize, machine: &str, level: fn(usize) -> f64) -> Vec<HistoryEntry> {
         let noise = StandardNormal.sample_iter(Pcg64Mcg::seed_from_u64(7));
         noise
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_found_at_its_revision() {
+    fn finds_step_at_its_revision() {
         let entries = history(30, "a", |index| if index < 18 { 100.0 } else { 112.0 });
         let found = trends(&entries, &ChangePointSettings::default());
         let [trend] = found.trends.as_slice() else {
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn machines_are_series_of_their_own() {
+    fn machines_are_separate_series() {
         // One machine is twice as fast as the other; nothing changed.
         let mut entries = history(20, "a", |_| 100.0);
         entries.extend(history(20, "b", |_| 50.0));
@@ -263,31 +263,31 @@ mod tests {
     }
 
     #[test]
-    fn a_short_series_is_said_to_be_short() {
+    fn reports_series_that_is_too_short() {
         let entries = history(9, "a", |index| if index < 4 { 100.0 } else { 200.0 });
         let found = trends(&entries, &ChangePointSettings::default());
         assert_eq!(
             found.trends[0].too_short.as_deref(),
-            Some("9 values are too few to tell a change; 10 are needed")
+            Some("9 values are too few to detect a change; 10 are needed")
         );
         assert!(found.trends[0].changes.is_empty());
     }
 
     #[test]
-    fn the_least_length_is_that_of_the_permutations() {
-        // Of 10, 4 and 6 are parted in one of 210 orders: 0.0048. Of 9, 4 and 5 in one of 126: 0.0079.
-        assert_eq!(orders(10, 4), 210.0);
-        assert_eq!(least_length(&ChangePointSettings::default()), 10);
+    fn length_min_matches_permutation_counts() {
+        // 10 values split into 4 and 6 in one of 210 ways: 0.0048. 9 into 4 and 5 in one of 126: 0.0079.
+        assert_eq!(combinations(10, 4), 210.0);
+        assert_eq!(length_min(&ChangePointSettings::default()), 10);
         let lax = ChangePointSettings {
             significance: 0.1,
             ..ChangePointSettings::default()
         };
-        // Of 7, 3 and 4 in one of 35: 0.029. Of 6, 3 and 3 in two of 20: 0.1.
-        assert_eq!(least_length(&lax), 7);
+        // 7 values split into 3 and 4 in one of 35 ways: 0.029. 6 into 3 and 3 in two of 20: 0.1.
+        assert_eq!(length_min(&lax), 7);
     }
 
     #[test]
-    fn what_is_not_above_nought_is_left_out() {
+    fn leaves_out_values_that_are_not_positive() {
         let mut entries = history(12, "a", |_| 100.0);
         entries[3].metrics.get_mut("cpu").unwrap().value = 0.0;
         let found = trends(&entries, &ChangePointSettings::default());

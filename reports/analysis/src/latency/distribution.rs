@@ -1,4 +1,4 @@
-//! Whole distributions of the counted phases, for formats that carry more than a few percentiles.
+//! Full distributions of the counted phases, for formats that need more than a few percentiles.
 
 use hdrhistogram::Histogram;
 use tenfold_run_dir::{Metric, Run};
@@ -6,20 +6,20 @@ use tenfold_run_dir::{Metric, Run};
 use crate::latency::counted_latencies::CountedLatencies;
 use crate::latency::scope::Scope;
 
-/// Ticks for each halving of the distance to 100%, as HdrHistogram's own tools have it.
+/// Steps for each halving of the distance to 100%, the default of HdrHistogram's own tools.
 const TICKS_PER_HALF_DISTANCE: u32 = 5;
 
 /// One metric of a scope of requests over the counted phases.
 #[derive(Debug, Clone)]
 pub struct Distribution {
-    /// What was measured.
+    /// The metric.
     pub metric: Metric,
-    /// Of which requests.
+    /// The requests.
     pub scope: Scope,
     histogram: Histogram<u64>,
 }
 
-/// Returns each metric of each of `scopes` of which there are samples.
+/// Returns the distribution of each metric for each of `scopes`, without the empty ones.
 pub fn distributions(run: &Run, scopes: &[Scope]) -> Vec<Distribution> {
     let counted = CountedLatencies::of(run);
     let mut found = Vec::new();
@@ -41,16 +41,16 @@ pub fn distributions(run: &Run, scopes: &[Scope]) -> Vec<Distribution> {
 /// One step of a distribution by percentile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PercentileStep {
-    /// The value at or below which the share lies, in nanoseconds.
+    /// Value at the quantile, in nanoseconds.
     pub value_ns: u64,
-    /// The share, 0 to 1.
+    /// Quantile, 0 to 1.
     pub quantile: f64,
     /// Samples at or below the value.
     pub count: u64,
 }
 
 impl Distribution {
-    /// The distribution of no samples.
+    /// Returns a distribution without samples.
     pub fn empty(metric: Metric, scope: Scope) -> Self {
         Self {
             metric,
@@ -59,48 +59,48 @@ impl Distribution {
         }
     }
 
-    /// Number of samples.
+    /// Returns the number of samples.
     pub fn count(&self) -> u64 {
         self.histogram.len()
     }
 
-    /// The arithmetic mean, in nanoseconds.
+    /// Returns the arithmetic mean, in nanoseconds.
     pub fn mean_ns(&self) -> f64 {
         self.histogram.mean()
     }
 
-    /// The standard deviation of the whole population, in nanoseconds.
+    /// Returns the population standard deviation, in nanoseconds.
     pub fn standard_deviation_ns(&self) -> f64 {
         self.histogram.stdev()
     }
 
-    /// The longest, in nanoseconds.
+    /// Returns the maximum, in nanoseconds.
     pub fn max_ns(&self) -> u64 {
         self.histogram.max()
     }
 
-    /// The sum of all samples, in nanoseconds, to the three digits of the histogram.
+    /// Returns the sum of all samples, in nanoseconds, to the three digits of the histogram.
     pub fn sum_ns(&self) -> f64 {
         self.histogram.mean() * self.histogram.len() as f64
     }
 
-    /// How many buckets the histogram has, each twice as wide as the one before.
+    /// Returns the number of buckets of the histogram; each is twice as wide as the previous one.
     pub fn buckets(&self) -> u32 {
         u32::from(self.histogram.buckets())
     }
 
-    /// How many slots of equal width the first bucket has: the power of two that tells three digits
-    /// apart.
+    /// Returns the number of equally wide slots in the first bucket: the power of two that resolves three
+    /// digits.
     pub fn sub_buckets(&self) -> u64 {
         let digits = u32::from(self.histogram.sigfig());
         (2 * 10_u64.pow(digits)).next_power_of_two()
     }
 
-    /// The steps by percentile at which HdrHistogram's own tools print a distribution, from the
-    /// shortest to the longest.
+    /// Returns the percentile steps at which HdrHistogram's own tools print a distribution, in increasing
+    /// order.
     ///
-    /// They are those of its `PercentileIterator` in Java to the last digit, which counts in hundredths:
-    /// where a step falls exactly on a sample, other arithmetic comes to another one.
+    /// Repeats the arithmetic of `PercentileIterator` in Java, which counts in percent: if a step falls
+    /// exactly on a sample, other arithmetic selects another sample.
     pub fn steps(&self) -> Vec<PercentileStep> {
         let total = self.histogram.len();
         let (mut steps, mut count, mut level) = (Vec::new(), 0_u64, 0.0_f64);
@@ -127,8 +127,7 @@ impl Distribution {
         steps
     }
 
-    /// Counts the samples at or below each bound, in nanoseconds, exact to the histogram's three
-    /// digits.
+    /// Counts the samples at or below each bound, in nanoseconds, to the three digits of the histogram.
     pub fn cumulative(&self, bounds_ns: &[u64]) -> Vec<u64> {
         let mut counts = vec![0_u64; bounds_ns.len()];
         for step in self.histogram.iter_recorded() {
@@ -159,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn counts_below_bounds_are_cumulative() {
+    fn cumulative_counts_include_bounds() {
         let distribution = of(1..=1_000);
         let counted = distribution.cumulative(&[0, 1, 10, 500, 1_000, 2_000]);
         assert_eq!(counted, [0, 1, 10, 500, 1_000, 1_000]);
     }
 
     #[test]
-    fn the_steps_end_with_all() {
+    fn last_step_holds_all_samples() {
         let steps = of(1..=10_000).steps();
         let last = steps.last().unwrap();
         assert_eq!((last.quantile, last.count), (1.0, 10_000));

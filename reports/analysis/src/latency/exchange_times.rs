@@ -1,30 +1,30 @@
-//! The parts of an exchange, beside the latencies: what it took to connect and to receive.
+//! Durations of the parts of an exchange: connecting, the TLS handshake and receiving.
 
 use tenfold_run_dir::durations::Durations;
 use tenfold_run_dir::{Run, interval_log};
 
 use crate::latency::percentiles::Latency;
 
-/// The parts of an exchange, and how long journeys took, to 1%.
+/// Durations of the parts of an exchange and of whole journeys, to 1%.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ExchangeTimes {
-    /// Opening a connection until it could carry a request; 0 for each request that found one open.
-    /// Warm-up included.
+    /// Opening a connection until it is ready for a request; 0 for each request that reused a connection.
+    /// Includes warm-up.
     pub opening: Latency,
-    /// Connecting alone, likewise.
+    /// Connecting, without the TLS handshake; 0 as for `opening`.
     pub connecting: Latency,
-    /// The TLS handshake, likewise.
+    /// The TLS handshake; 0 as for `opening`.
     pub handshake: Latency,
-    /// From the first byte of an answer to its last, for answers as expected in the counted phases.
+    /// From the first byte of a response to its last, for expected responses of the counted phases.
     pub receiving: Latency,
-    /// Journeys that were begun in a counted phase and came to their last step.
+    /// Journeys that began in a counted phase and completed their last step.
     pub journeys: Latency,
 }
 
-/// Returns the parts of an exchange; none for a run of an older version.
+/// Returns the durations of the parts of an exchange. `None` for a run of an older version.
 pub fn exchange_times(run: &Run) -> Option<ExchangeTimes> {
     let durations = run.counts.durations.as_ref()?;
-    let handed_over: u64 = run
+    let written: u64 = run
         .counts
         .phases
         .iter()
@@ -32,8 +32,8 @@ pub fn exchange_times(run: &Run) -> Option<ExchangeTimes> {
         .map(|counts| counts.sent.saturating_sub(counts.not_written))
         .sum();
     let of_each_request = |durations: &Durations| {
-        let found_open = handed_over.saturating_sub(durations.count());
-        latency(durations, found_open)
+        let reused = written.saturating_sub(durations.count());
+        latency(durations, reused)
     };
     Some(ExchangeTimes {
         opening: of_each_request(&durations.opening),
@@ -44,7 +44,7 @@ pub fn exchange_times(run: &Run) -> Option<ExchangeTimes> {
     })
 }
 
-/// The figures of durations and so many zeros.
+/// Summarises durations together with a number of zeros.
 fn latency(durations: &Durations, zeros: u64) -> Latency {
     let mut histogram = interval_log::histogram();
     durations.add_to(&mut histogram);
@@ -59,13 +59,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_that_found_a_connection_took_no_time_to_connect() {
+    fn reused_connections_count_as_zero() {
         let mut histogram = durations::histogram();
         histogram.record_n(1_000_000, 25).unwrap();
         let durations = Durations::of(&histogram);
         let each = latency(&durations, 275);
         assert_eq!((each.count, each.min, each.p50), (300, Some(0), Some(0)));
-        // The slowest twelfth opened a connection each.
+        // One request in twelve opened a connection.
         assert_eq!(each.p90, Some(0));
         let p95 = each.p95.unwrap();
         assert!(p95.abs_diff(1_000_000) <= 10_000, "{p95}");

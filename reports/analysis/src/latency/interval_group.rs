@@ -1,61 +1,61 @@
-//! Neighbouring intervals of a log, taken together.
+//! Groups of adjacent intervals of a log.
 
 use std::iter::Peekable;
 
 use tenfold_run_dir::IntervalHistogram;
 
-/// Intervals that belong to one stretch of time.
+/// Adjacent intervals of the same period.
 #[derive(Debug)]
-pub(crate) struct Stretch {
-    /// The number of the stretch.
+pub(crate) struct IntervalGroup {
+    /// Number of the period.
     pub(crate) number: u64,
-    /// Its intervals, in the order of the log.
+    /// Intervals of the period, in the order of the log.
     pub(crate) intervals: Vec<IntervalHistogram>,
 }
 
-/// Takes neighbouring intervals of one stretch together, of a log that is read as it goes.
+/// Groups adjacent intervals with the same period number, while the log is being read.
 ///
-/// An error takes the place of the stretch that it cut short.
-pub(crate) fn stretches<E, I>(
+/// An error replaces the group that it cuts short.
+pub(crate) fn interval_groups<E, I>(
     intervals: I,
     number: impl Fn(&IntervalHistogram) -> u64,
-) -> impl Iterator<Item = Result<Stretch, E>>
+) -> impl Iterator<Item = Result<IntervalGroup, E>>
 where
     I: Iterator<Item = Result<IntervalHistogram, E>>,
 {
     let mut intervals = intervals.peekable();
-    std::iter::from_fn(move || next_stretch(&mut intervals, &number).transpose())
+    std::iter::from_fn(move || next_group(&mut intervals, &number).transpose())
 }
 
-fn next_stretch<E, I>(
+fn next_group<E, I>(
     intervals: &mut Peekable<I>,
     number: &impl Fn(&IntervalHistogram) -> u64,
-) -> Result<Option<Stretch>, E>
+) -> Result<Option<IntervalGroup>, E>
 where
     I: Iterator<Item = Result<IntervalHistogram, E>>,
 {
     let Some(first) = intervals.next().transpose()? else {
         return Ok(None);
     };
-    let mut stretch = Stretch {
+    let mut group = IntervalGroup {
         number: number(&first),
         intervals: vec![first],
     };
     let belongs = |next: &Result<IntervalHistogram, E>| {
         next.as_ref()
-            .map_or(true, |next| number(next) == stretch.number)
+            .map_or(true, |next| number(next) == group.number)
     };
     while let Some(next) = intervals.next_if(belongs) {
-        stretch.intervals.push(next?);
+        group.intervals.push(next?);
     }
-    Ok(Some(stretch))
+    Ok(Some(group))
 }
 
-/// The length that intervals are meant to have.
+/// Nominal duration of an interval.
 const INTERVAL_NS: u64 = 1_000_000_000;
 
-/// The second that an interval begins nearest to: generators end their intervals within milliseconds
-/// of one, or long after it where they stood still.
+/// Returns the second nearest to the start of an interval: a generator ends an interval within milliseconds
+/// of a full second, or much later if it stalled.
 pub(crate) fn nearest_second(interval: &IntervalHistogram) -> u64 {
     (interval.start_ns + INTERVAL_NS / 2) / INTERVAL_NS
 }

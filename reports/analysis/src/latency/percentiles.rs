@@ -1,18 +1,18 @@
-//! A latency distribution in the figures that are quoted.
+//! Summary figures of a latency distribution.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::stats::order_statistic::{Estimate, OrderStatistics};
 
-/// A latency distribution, in nanoseconds.
+/// Summary figures of a latency distribution, in nanoseconds.
 ///
-/// A percentile with fewer than ten samples beyond it is none, not a number.
+/// A percentile with fewer than ten samples beyond it is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// Number of samples.
     pub count: u64,
-    /// The shortest.
+    /// The minimum.
     pub min: Option<u64>,
     /// The arithmetic mean.
     pub mean: Option<u64>,
@@ -26,10 +26,9 @@ pub struct Latency {
     pub p99: Option<u64>,
     /// The 99.9th percentile.
     pub p999: Option<u64>,
-    /// The longest.
+    /// The maximum.
     pub max: Option<u64>,
-    /// Intervals that hold the true percentiles with 95% confidence, see
-    /// [`interval_ranks`](crate::stats::interval_ranks).
+    /// 95% confidence intervals of the percentiles; see [`interval_ranks`](crate::stats::interval_ranks).
     pub interval_95: PercentileIntervals,
 }
 
@@ -49,7 +48,7 @@ pub struct PercentileIntervals {
 }
 
 impl Latency {
-    /// Reads the figures off a histogram.
+    /// Summarises a histogram.
     pub fn of(histogram: &Histogram<u64>) -> Self {
         let ordered = OrderStatistics::of(histogram);
         let some = ordered.count() > 0;
@@ -81,18 +80,18 @@ impl Latency {
 /// The latencies of one group of requests.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latencies {
-    /// `done - intended`: what a user feels.
+    /// `done - intended`: the response time as a user experiences it.
     pub response: Latency,
-    /// `done - sent`: what the service took once it was asked.
+    /// `done - sent`: the time that the service takes.
     pub service: Latency,
     /// `first byte - sent`.
     pub first_byte: Latency,
-    /// `sent - intended - blocked`: the generator's own lateness.
+    /// `sent - intended - blocked`: the generator's own delay.
     pub lag: Latency,
-    /// How long arrivals waited for an idle user; only those that did.
+    /// Wait for an idle user, of the arrivals that waited.
     pub blocked: Latency,
-    /// `done - intended - lag`: what the response time would be without the generator's own lateness;
-    /// empty in a run of an older version.
+    /// `done - intended - lag`: the response time without the generator's own delay. Empty for a run of an
+    /// older version.
     #[serde(default)]
     pub response_without_lag: Latency,
 }
@@ -102,13 +101,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_histogram_has_no_figures() {
+    fn empty_histogram_has_no_figures() {
         let latency = Latency::of(&tenfold_run_dir::interval_log::histogram());
         assert_eq!(latency, Latency::default());
     }
 
     #[test]
-    fn figures_that_the_sample_cannot_bear_are_left_out() {
+    fn small_samples_have_no_high_percentiles() {
         let mut histogram = tenfold_run_dir::interval_log::histogram();
         for value in 1..=500_u64 {
             histogram.record(value).unwrap();

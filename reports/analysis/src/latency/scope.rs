@@ -1,25 +1,25 @@
-//! Which requests a distribution is of.
+//! The requests that a distribution covers.
 
 use tenfold_run_dir::Run;
 
-/// Which requests a distribution is of.
+/// The requests that a distribution covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// All of them.
+    /// All requests.
     All,
     /// The reads.
     Reads,
     /// The writes.
     Writes,
-    /// One, as an index into the scenario's requests.
+    /// One request, by its index in the scenario.
     Request(usize),
 }
 
 impl Scope {
-    /// All requests, and the two kinds apart.
+    /// All requests, the reads, and the writes.
     pub const KINDS: [Scope; 3] = [Scope::All, Scope::Reads, Scope::Writes];
 
-    /// The word for it in files.
+    /// Returns the name of the scope in files.
     pub fn name(self) -> &'static str {
         match self {
             Scope::All => "all",

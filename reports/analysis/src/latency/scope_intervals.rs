@@ -1,46 +1,47 @@
-//! The counted intervals of a run by kind of request, for formats that hold every one of them.
+//! Counted intervals of a run by scope, for formats that store every interval.
 
 use std::collections::BTreeMap;
 
 use tenfold_run_dir::{IntervalHistogram, Metric, Run, SparseHistogram};
 
-use crate::latency::interval_group::{Stretch, nearest_second, stretches};
+use crate::latency::interval_group::{IntervalGroup, interval_groups, nearest_second};
 use crate::latency::scope::Scope;
 
-/// One interval of a metric of a scope of requests.
+/// One interval of a metric, merged over the requests of a scope.
 #[derive(Debug, Clone)]
 pub struct ScopeInterval {
-    /// What was measured.
+    /// The metric.
     pub metric: Metric,
-    /// Of which requests.
+    /// The requests.
     pub scope: Scope,
-    /// When the interval begins, in nanoseconds since the start of the run.
+    /// Start of the interval, in nanoseconds since the start of the run.
     pub start_ns: u64,
-    /// How long it lasts, in nanoseconds.
+    /// Duration of the interval, in nanoseconds.
     pub duration_ns: u64,
-    /// The latencies, in nanoseconds.
+    /// Latencies, in nanoseconds.
     pub histogram: SparseHistogram,
 }
 
-/// Merges the counted intervals of a run over phases and requests, for each of `scopes`, in order of
-/// time: one interval of its log at a time, as `intervals` are read. Their errors are passed on.
+/// Merges the counted intervals of a run over phases and requests, for each of `scopes`, in order of time.
+///
+/// Reads one second of the log at a time. Passes errors of `intervals` on.
 pub fn intervals_by_scope<E>(
     run: &Run,
     scopes: &[Scope],
     intervals: impl Iterator<Item = Result<IntervalHistogram, E>>,
 ) -> impl Iterator<Item = Result<ScopeInterval, E>> {
-    stretches(intervals, nearest_second).flat_map(move |stretch| {
-        let (merged, error) = match stretch {
-            Ok(stretch) => (by_scope(run, scopes, &stretch), None),
+    interval_groups(intervals, nearest_second).flat_map(move |group| {
+        let (merged, error) = match group {
+            Ok(group) => (by_scope(run, scopes, &group), None),
             Err(error) => (Vec::new(), Some(Err(error))),
         };
         merged.into_iter().map(Ok).chain(error)
     })
 }
 
-fn by_scope(run: &Run, scopes: &[Scope], stretch: &Stretch) -> Vec<ScopeInterval> {
+fn by_scope(run: &Run, scopes: &[Scope], group: &IntervalGroup) -> Vec<ScopeInterval> {
     let mut merged = BTreeMap::<_, ScopeInterval>::new();
-    let counted = stretch
+    let counted = group
         .intervals
         .iter()
         .filter(|i| run.is_counted(i.series.phase));

@@ -1,4 +1,4 @@
-//! A run second by second, in figures.
+//! Figures of a run, second by second.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,23 @@ use hdrhistogram::Histogram;
 use tenfold_run_dir::timeline::Row;
 use tenfold_run_dir::{IntervalHistogram, Metric, Run};
 
-use crate::latency::interval_group::stretches;
+use crate::latency::interval_group::interval_groups;
 use crate::stats::order_statistic::OrderStatistics;
 
-/// One row of a run's time line with the latencies of what was done in it.
+/// One row of a run's time line, with the latencies of the requests that ended in it.
 ///
-/// Arrivals are counted where they were intended, requests sent where they were sent, and the rest
-/// where it ended. A percentile with fewer than ten samples beyond it is none.
+/// An arrival counts in the second of its intended time, a sent request in the second in which it was sent,
+/// and everything else in the second in which it ended. A percentile with fewer than ten samples beyond it
+/// is `None`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Second {
-    /// The row as recorded.
+    /// The row of the time line.
     pub row: Row,
-    /// The name of the phase that it begins in; empty where there is none.
+    /// Name of the phase in which the row begins; empty after the last phase.
     pub phase: String,
-    /// Whether that phase counts: false for warm-up.
+    /// True unless the phase is warm-up.
     pub counted: bool,
-    /// Processors that the generator used.
+    /// Processors in use by the generator.
     pub generator_cores: f64,
     /// Number of response times.
     pub samples: u64,
@@ -31,7 +32,7 @@ pub struct Second {
     pub response_p90_ns: Option<u64>,
     /// Response time at p99, in nanoseconds.
     pub response_p99_ns: Option<u64>,
-    /// The longest response time, in nanoseconds.
+    /// Maximum response time, in nanoseconds.
     pub response_max_ns: Option<u64>,
     /// Service time at p99, in nanoseconds.
     pub service_p99_ns: Option<u64>,
@@ -39,10 +40,10 @@ pub struct Second {
     pub lag_p99_ns: Option<u64>,
 }
 
-/// Returns a run row by row, warm-up and what straggled in at the end included: a row at a time, as
-/// its `intervals` are read. Their errors are passed on.
+/// Returns the rows of a run, including warm-up and the rows after the last phase.
 ///
-/// An interval of the log belongs to the row that its middle lies in.
+/// Reads `intervals` one row at a time and passes their errors on. An interval belongs to the row that
+/// contains its middle.
 pub fn seconds<E>(
     run: &Run,
     intervals: impl Iterator<Item = Result<IntervalHistogram, E>>,
@@ -53,14 +54,14 @@ pub fn seconds<E>(
         let after = rows.partition_point(|row| row.start_ns <= middle);
         after.saturating_sub(1) as u64
     };
-    let mut stretches = stretches(intervals, row_of).peekable();
+    let mut interval_groups = interval_groups(intervals, row_of).peekable();
     rows.iter().enumerate().map(move |(index, row)| {
         let mut latencies = BTreeMap::new();
-        while let Some(stretch) = stretches.next_if(|next| match next {
-            Ok(stretch) => stretch.number <= index as u64,
+        while let Some(group) = interval_groups.next_if(|next| match next {
+            Ok(group) => group.number <= index as u64,
             Err(_) => true,
         }) {
-            for interval in stretch?.intervals {
+            for interval in group?.intervals {
                 let sum = latencies
                     .entry(interval.series.metric)
                     .or_insert_with(tenfold_run_dir::interval_log::histogram);

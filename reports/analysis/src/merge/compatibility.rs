@@ -1,4 +1,4 @@
-//! Runs that can be merged: of one scenario, at one time, each named once.
+//! Conditions for a merge: the same scenario, at the same time, each run named once.
 
 use tenfold_run_dir::Run;
 use tenfold_run_dir::manifest::PhaseInfo;
@@ -7,17 +7,18 @@ use crate::merge::error::MergeError;
 use crate::merge::manifest::parts;
 use crate::verdict::seconds_apart;
 
+/// Checks that two runs are of the same scenario and overlap in time.
 pub(super) fn mergeable(one: &Run, other: &Run) -> Result<(), MergeError> {
     let (a, b) = (&one.manifest, &other.manifest);
     let same = [
-        ("their scenario", a.scenario == b.scenario),
-        ("their model", a.model == b.model),
-        ("the phases, or how long they last", a.phases == b.phases),
+        ("the scenario", a.scenario == b.scenario),
+        ("the load model", a.model == b.model),
+        ("the phases or their durations", a.phases == b.phases),
         ("the requests", a.requests == b.requests),
         ("the key spaces", a.key_spaces == b.key_spaces),
         ("the objectives", a.rules == b.rules),
         (
-            "the scenario's text",
+            "the text of the scenario",
             unseeded(&a.scenario_text).eq(unseeded(&b.scenario_text)),
         ),
     ];
@@ -41,7 +42,7 @@ pub(super) fn mergeable(one: &Run, other: &Run) -> Result<(), MergeError> {
     }
 }
 
-/// The lines of a scenario but for its seed, which stands before the first table.
+/// Returns the lines of a scenario except for its seed, which precedes the first table.
 fn unseeded(text: &str) -> impl Iterator<Item = &str> {
     let mut in_table = false;
     text.lines().filter(move |line| {
@@ -51,7 +52,7 @@ fn unseeded(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether two runs are the same one, or hold the same one as a part: merged, it would count twice.
+/// Returns whether two runs are the same, or contain the same part, which a merge would count twice.
 pub(super) fn is_same(one: &Run, other: &Run) -> bool {
     let is_merged = |run: &Run| !run.manifest.merged_from.is_empty();
     if !is_merged(one) && !is_merged(other) {
@@ -60,7 +61,7 @@ pub(super) fn is_same(one: &Run, other: &Run) -> bool {
     let others = parts(other);
     parts(one).iter().any(|part| {
         others.iter().any(|other| {
-            // Not by their paths: a run may have been moved since.
+            // Paths are no evidence: a run may have been moved.
             (
                 part.seed,
                 &part.started_at,

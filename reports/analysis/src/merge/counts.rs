@@ -1,4 +1,4 @@
-//! The counts of a merged run.
+//! Counts of a merged run.
 
 use tenfold_run_dir::Run;
 use tenfold_run_dir::counts::{Counts, GeneratorUsage, InTime, KeyCounts, ServerCounter, Traffic};
@@ -24,7 +24,7 @@ pub(super) fn counts(runs: &[Run], one_target: bool) -> Counts {
         merged.server_counter = merged
             .server_counter
             .zip(other.server_counter.as_ref())
-            .and_then(|(one, other)| both_counted(one, other))
+            .and_then(|(one, other)| combined_counter(one, other))
             .filter(|_| one_target);
         add_usage(&mut merged.generator, &other.generator);
         for (sum, keys) in merged.keys.iter_mut().zip(&other.keys) {
@@ -60,14 +60,14 @@ pub(super) fn counts(runs: &[Run], one_target: bool) -> Counts {
             });
     }
     if let Some(checkpoint) = &mut merged.checkpoint {
-        // The merged log is written whole.
+        // The merged log is complete.
         checkpoint.log_bytes = None;
     }
     merged
 }
 
-/// One counter read by two generators: from the first look at it to the last.
-fn both_counted(one: ServerCounter, other: &ServerCounter) -> Option<ServerCounter> {
+/// Combines the readings of two generators of the same counter: the first and the last.
+fn combined_counter(one: ServerCounter, other: &ServerCounter) -> Option<ServerCounter> {
     (one.name == other.name).then(|| ServerCounter {
         before: one.before.min(other.before),
         after: one.after.max(other.after),

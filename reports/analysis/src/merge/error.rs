@@ -2,51 +2,51 @@
 
 use std::path::PathBuf;
 
-/// Why runs can't be merged.
+/// A reason why runs cannot be merged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MergeError {
-    /// There is nothing to merge.
+    /// Fewer than two runs were given.
     #[error(
-        "merging takes two runs or more, and {0} was given; name each generator's run directory"
+        "merging needs at least two runs, but {0} was given; name the run directory of each generator"
     )]
     TooFew(usize),
-    /// Two of them did different things.
+    /// Two runs are of different scenarios.
     #[error(
-        "could not merge {one} and {other}: they differ in {what}; only runs of one scenario can be \
-         merged, with any seeds; set them side by side with tenfold report"
+        "could not merge {one} and {other}: they differ in {what}; runs of one scenario can be merged, \
+         with any seeds; to compare these runs, use `tenfold report`"
     )]
     Different {
         /// The first run.
         one: PathBuf,
-        /// The one that differs from it.
+        /// The run that differs from it.
         other: PathBuf,
-        /// In what.
+        /// The difference.
         what: &'static str,
     },
-    /// One was given twice.
+    /// A run was given twice.
     #[error(
-        "could not merge {one} and {other}: they are one and the same run, or one is a part of the \
-         other; name each run once"
+        "could not merge {one} and {other}: they are the same run, or one is part of the other; name \
+         each run once"
     )]
     Same {
-        /// The first.
+        /// The first run.
         one: PathBuf,
-        /// The second.
+        /// The second run.
         other: PathBuf,
     },
-    /// They did not run at one time.
+    /// Two runs did not overlap in time.
     #[error(
-        "could not merge {one} and {other}: they began {apart_s} s apart and last {lasts_s} s, so that \
-         their load was never offered at once; set them side by side with tenfold report"
+        "could not merge {one} and {other}: they began {apart_s} s apart and last {lasts_s} s, so they \
+         did not overlap; to compare them, use `tenfold report`"
     )]
     NotTogether {
-        /// The first.
+        /// The first run.
         one: PathBuf,
-        /// The one that began at another time.
+        /// The run that began at another time.
         other: PathBuf,
-        /// Seconds between their beginnings.
+        /// Seconds between their starts.
         apart_s: u64,
-        /// Seconds that the scenario lasts.
+        /// Duration of the scenario, in seconds.
         lasts_s: u64,
     },
 }

@@ -1,24 +1,23 @@
-//! The interval logs of several generators, merged as they are read.
+//! Interval logs of several generators, merged while they are being read.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 
 use tenfold_run_dir::{IntervalHistogram, Series};
 
-use crate::latency::interval_group::{Stretch, nearest_second, stretches};
+use crate::latency::interval_group::{IntervalGroup, interval_groups, nearest_second};
 
-/// Merges the interval logs of the runs that [`merge`](crate::merge) made one, in order of time: one
-/// interval of each at a time, as `logs` are read.
+/// Merges the interval logs of the runs of a [`merge`](crate::merge()), in order of time.
 ///
-/// Histograms are added slot by slot. Intervals that begin nearest to the same second are one interval
-/// of the merged run, from where the first of them begins to where the last ends. An error of a log is
-/// passed on, and the last thing that comes.
+/// Reads one interval of each log at a time and adds the histograms slot by slot. Intervals that begin
+/// nearest to the same second become one interval of the merged run, from the earliest start to the latest
+/// end. Passes the first error on and ends after it.
 pub fn merge_intervals<E>(
     logs: impl IntoIterator<Item = impl Iterator<Item = Result<IntervalHistogram, E>>>,
 ) -> impl Iterator<Item = Result<IntervalHistogram, E>> {
     let mut logs: Vec<_> = logs
         .into_iter()
-        .map(|log| stretches(log, nearest_second).peekable())
+        .map(|log| interval_groups(log, nearest_second).peekable())
         .collect();
     let mut ended = false;
     let seconds = std::iter::from_fn(move || {
@@ -38,17 +37,17 @@ pub fn merge_intervals<E>(
     })
 }
 
-/// The intervals of the earliest second that any of the logs has still, merged; none where all have
-/// ended.
+/// Returns the merged intervals of the earliest second that remains in any log. `None` at the end of all
+/// logs.
 fn next_second<E>(
-    logs: &mut [Peekable<impl Iterator<Item = Result<Stretch, E>>>],
+    logs: &mut [Peekable<impl Iterator<Item = Result<IntervalGroup, E>>>],
 ) -> Result<Option<Vec<IntervalHistogram>>, E> {
     let mut earliest = None::<u64>;
     for log in logs.iter_mut() {
-        // An error that comes next is met below, where it can be taken out.
+        // An error is returned by the loop below, which takes it out of the log.
         let second = match log.peek() {
             None => continue,
-            Some(Ok(stretch)) => stretch.number,
+            Some(Ok(group)) => group.number,
             Some(Err(_)) => 0,
         };
         earliest = Some(earliest.map_or(second, |earliest| earliest.min(second)));
@@ -58,12 +57,12 @@ fn next_second<E>(
     };
     let mut of_second = Vec::new();
     for log in logs {
-        // No log goes back in time: what is as early as the earliest is of the same second.
-        while let Some(stretch) = log.next_if(|next| match next {
-            Ok(stretch) => stretch.number <= earliest,
+        // Logs are in order of time, so an interval that is no later belongs to the same second.
+        while let Some(group) = log.next_if(|next| match next {
+            Ok(group) => group.number <= earliest,
             Err(_) => true,
         }) {
-            of_second.extend(stretch?.intervals);
+            of_second.extend(group?.intervals);
         }
     }
     Ok(Some(merged(of_second)))

@@ -1,4 +1,4 @@
-//! The manifest of a merged run.
+//! Manifest of a merged run.
 
 use std::collections::BTreeMap;
 
@@ -42,12 +42,12 @@ pub(super) fn manifest(runs: &[Run]) -> Manifest {
     merged
 }
 
-/// What is kept of a run that is merged; of one that was merged itself, its parts.
+/// Returns the record of a run in the manifest of a merge; for a merged run, the records of its parts.
 pub(super) fn parts(run: &Run) -> Vec<Part> {
     if !run.manifest.merged_from.is_empty() {
         return run.manifest.merged_from.clone();
     }
-    // The service counted what all generators sent: set against one of them, the books would be wrong.
+    // The service counted the requests of all generators, so its counter cannot match one of them.
     let mut alone = run.clone();
     alone.counts.server_counter = None;
     let summary = summarise(&alone);

@@ -1,4 +1,4 @@
-//! The time line of a merged run.
+//! Time line of a merged run.
 
 use std::collections::BTreeMap;
 

@@ -1,29 +1,29 @@
-//! Planned looks at rounds that are still coming in, and what each may spend of alpha.
+//! Alpha spending: the significance level of each planned interim look at a test.
 
 use serde::{Deserialize, Serialize};
 
 use crate::stats::normal::{upper_quantile, upper_tail};
 
-/// A planned look.
+/// A planned interim look.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Look {
-    /// The number of rounds it comes after.
+    /// Number of rounds before the look.
     pub rounds: usize,
-    /// The level at which it tests: its share of alpha.
+    /// Significance level of the look: its share of alpha.
     pub alpha: f64,
 }
 
-/// How alpha is spent with the rounds, as a function of the share `t` of all planned rounds.
+/// Spending function: the share of alpha that is spent after a share `t` of all planned rounds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
     /// `alpha t`: in proportion to the rounds (Kim and DeMets, Biometrika 74, 1987, with rho = 1).
-    /// Leaves an early look enough that a great effect ends the gate there.
+    /// Leaves an early look enough alpha to stop on a large effect.
     #[default]
     Proportional,
     /// `2 (1 - Phi(z(alpha / 2) / sqrt(t)))`: after O'Brien and Fleming (Lan and DeMets, Biometrika
-    /// 70, 1983). Keeps nearly all for the last look; an exact test of a dozen rounds can never be
-    /// significant at what it leaves them.
+    /// 70, 1983). Keeps nearly all alpha for the last look: an exact test of a dozen rounds can never be
+    /// significant at the level of an early look.
     OBrienFleming,
 }
 
@@ -36,13 +36,13 @@ impl Split {
     }
 }
 
-/// Splits alpha between looks after the given numbers of rounds, which must rise.
+/// Splits alpha between looks after the given numbers of rounds, which must increase.
 ///
-/// Each look tests at what the spending function adds since the look before, so that the levels sum
-/// to alpha, and the probability of a false alarm at any look is at most their sum (Boole's
-/// inequality). Group-sequential bounds would give each look somewhat more by reckoning with how the
-/// looks depend on one another; that needs independent increments of a normal statistic, which rounds
-/// beside one another on a busy machine do not promise. The sum needs nothing.
+/// The level of a look is the increase of the spending function since the previous look. The levels sum
+/// to alpha, so the probability of a false alarm at any look is at most alpha (Boole's inequality), with
+/// no assumption about how the looks depend on one another. Group-sequential bounds would give each
+/// look a slightly higher level. They assume independent increments of a normal statistic, and rounds on
+/// a shared machine do not guarantee that.
 pub fn looks(alpha: f64, after_rounds: &[usize], split: Split) -> Vec<Look> {
     let all = after_rounds.last().copied().unwrap_or(0) as f64;
     let mut spent = 0.0;
@@ -66,7 +66,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn o_brien_and_fleming_spend_as_published() {
+    fn obrien_fleming_matches_published_spending() {
         // Lan and DeMets (1983), five equal looks at one-sided 2.5%: the cumulative spending is
         // 0.0000, 0.0004, 0.0038, 0.0122 and 0.0250 for alpha / 2 in each tail (Proschan, Lan and
         // Wittes, Statistical Monitoring of Clinical Trials, chapter 5).
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn proportional_is_in_proportion() {
+    fn proportional_levels_follow_rounds() {
         let levels: Vec<f64> = looks(0.01, &[12, 24, 40], Split::Proportional)
             .iter()
             .map(|look| look.alpha)
@@ -91,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_levels_sum_to_alpha(
+        fn levels_sum_to_alpha(
             steps in prop::collection::vec(1_usize..50, 1..8),
             alpha in 0.001_f64..0.2,
             o_brien in any::<bool>(),

@@ -1,4 +1,4 @@
-//! Where the level of a series changes: slow creep that no single gate sees.
+//! Change points: shifts in the level of a series, such as a slow creep that no single gate detects.
 
 mod energy;
 mod permutation;
@@ -13,19 +13,21 @@ use crate::stats::change_points::permutation::{
 };
 use crate::stats::median::median;
 
-/// When a change counts.
+/// Settings of a change-point search.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChangePointSettings {
-    /// The probability of finding a change in a series that has none.
+    /// Probability of finding a change in a series that has none.
     pub significance: f64,
-    /// The permutations of each test; the least p-value is one in one more.
+    /// Permutations of each test. The smallest possible p-value is `1 / (permutations + 1)`.
     pub permutations: u32,
-    /// The fewest values on either side of a change.
-    pub least_values: usize,
-    /// The least change that is told, as a ratio less one, either way.
-    pub least_change: f64,
-    /// The seed of the permutations: the same series and seed give the same changes.
+    /// Minimum number of values on either side of a change.
+    #[serde(rename = "least_values")]
+    pub values_min: usize,
+    /// Smallest change to report in either direction, as a ratio minus one.
+    #[serde(rename = "least_change")]
+    pub change_min: f64,
+    /// Seed of the permutations: the same series and seed give the same changes.
     pub seed: u64,
 }
 
@@ -34,60 +36,60 @@ impl Default for ChangePointSettings {
         Self {
             significance: 0.01,
             permutations: 999,
-            least_values: 3,
-            least_change: 0.0,
+            values_min: 3,
+            change_min: 0.0,
             seed: 1,
         }
     }
 }
 
-/// A change of the level of a series.
+/// A change in the level of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ChangePoint {
-    /// The index of the first value at the new level.
+    /// Index of the first value at the new level.
     pub index: usize,
-    /// The median since the change before it, in the series' unit.
+    /// Median since the previous change, in the unit of the series.
     pub before: f64,
-    /// The median until the change after it.
+    /// Median until the next change, in the unit of the series.
     pub after: f64,
     /// `after / before - 1`.
     pub change: f64,
-    /// The p-value of the change between its neighbours.
+    /// p-value of the change, tested between the previous and the next change.
     pub p_value: f64,
 }
 
-/// Finds the changes of a series of positive, finite values, in order of time.
+/// Finds the changes in a series of positive, finite values, in order of time.
 ///
 /// E-divisive with means (Matteson and James, A nonparametric approach for multiple change point
 /// analysis of multivariate data, JASA 109, 2014), as used on performance histories by MongoDB (Daly et
-/// al., ICPE 2020) and Hunter, now Apache Otava (Fleming et al., ICPE 2023): the split with the
-/// greatest energy distance between both sides is kept where permutations of the segment rarely have
-/// as great a one, and each side is split again. Then, as in Hunter, the weakest of the points found is
-/// taken out until each is significant between its neighbours and at least the least change.
+/// al., ICPE 2020) and Hunter, now Apache Otava (Fleming et al., ICPE 2023). The split with the greatest
+/// energy distance between its sides is kept if permutations of the segment rarely reach that distance;
+/// each side is then split again. As in Hunter, the weakest change is removed until each one is
+/// significant between its neighbours and at least [`ChangePointSettings::change_min`].
 ///
-/// Assumes values that are exchangeable while nothing changes. A history whose values resemble their
-/// neighbours, as those of a machine that is busy for days, shows changes that the software did not
-/// make. Takes time in the square of the length for each permutation.
+/// Assumes that values are exchangeable while the level is constant. A history with serial correlation,
+/// such as that of a machine that was busy for days, shows changes that the software did not cause.
+/// Takes time quadratic in the length for each permutation.
 pub fn change_points(series: &[f64], settings: &ChangePointSettings) -> Vec<ChangePoint> {
     let mut permutations = Permutations {
         rng: Pcg64Mcg::seed_from_u64(settings.seed),
         number: settings.permutations,
         significance: settings.significance,
-        least_values: settings.least_values.max(1),
+        values_min: settings.values_min.max(1),
     };
     let mut splits = Vec::new();
     divide(series, 0, &mut permutations, &mut splits);
-    without_weak(series, splits, settings, &mut permutations)
+    remove_weak(series, splits, settings, &mut permutations)
 }
 
-/// Splits a segment that begins at `offset` until no split is significant; the splits come in order.
+/// Splits a segment that begins at `offset` until no split is significant. Adds the splits in order.
 fn divide(
     segment: &[f64],
     offset: usize,
     permutations: &mut Permutations,
     splits: &mut Vec<usize>,
 ) {
-    let Some(split) = best_split(segment, permutations.least_values) else {
+    let Some(split) = best_split(segment, permutations.values_min) else {
         return;
     };
     if significant_somewhere(segment, split.energy, permutations).is_none() {
@@ -99,7 +101,7 @@ fn divide(
     divide(after, offset + split.index, permutations, splits);
 }
 
-fn without_weak(
+fn remove_weak(
     series: &[f64],
     mut splits: Vec<usize>,
     settings: &ChangePointSettings,
@@ -121,7 +123,7 @@ fn without_weak(
     }
 }
 
-/// Tests a split between its neighbours; a weak one is told by its strength.
+/// Tests a split between its neighbours. The error of a weak split is the size of its change.
 fn point(
     series: &[f64],
     splits: &[usize],
@@ -136,7 +138,7 @@ fn point(
     let change = after / before - 1.0;
     let p_value = significant_at(&series[start..end], index - start, permutations);
     match p_value {
-        Some(p_value) if change.abs() >= settings.least_change => Ok(ChangePoint {
+        Some(p_value) if change.abs() >= settings.change_min => Ok(ChangePoint {
             index,
             before,
             after,

@@ -1,17 +1,18 @@
-//! How much less rounds tell because those between two restarts are alike.
+//! Variance inflation of clustered samples.
 
 use crate::stats::ranks::ranks;
 
-/// Fewer restarts than this say nothing of how they differ.
-const LEAST_CLUSTERS: usize = 3;
+/// Minimum number of clusters from which the variance between them can be estimated.
+const CLUSTERS_MIN: usize = 3;
 
-/// Returns by how much the variance of a mean of these values exceeds that of independent ones, where
-/// those of one cluster are alike; `clusters` has the cluster of each, in the same order. 1 where they are
-/// not alike.
+/// Returns the factor by which correlation within clusters inflates the variance of the mean; at least 1.
 ///
-/// The design effect `1 + (m - 1) rho` (Kish, Survey Sampling, 1965, section 5.4), with `m` the mean size
-/// of a cluster and `rho` the correlation within clusters as the analysis of variance has it (Donner,
-/// International Statistical Review 54, 1986), of ranks, because one outlier would hide the rest.
+/// `clusters` holds the cluster of each value, in the same order; the values of a cluster must be adjacent.
+///
+/// The design effect `1 + (m - 1) rho` (Kish, Survey Sampling, 1965, section 5.4), where `m` is the mean
+/// size of a cluster and `rho` the intraclass correlation by analysis of variance (Donner, International
+/// Statistical Review 54, 1986). Uses ranks, because one outlier would hide the correlation of all other
+/// values. 1 with fewer than three clusters or without a cluster of two.
 pub(crate) fn cluster_inflation(values: &[f64], clusters: &[usize]) -> f64 {
     let mut sums: Vec<(f64, f64)> = Vec::new();
     let mut last = None;
@@ -27,7 +28,7 @@ pub(crate) fn cluster_inflation(values: &[f64], clusters: &[usize]) -> f64 {
         }
     }
     let (n, k) = (ranks.len() as f64, sums.len() as f64);
-    if sums.len() < LEAST_CLUSTERS || n <= k {
+    if sums.len() < CLUSTERS_MIN || n <= k {
         return 1.0;
     }
     let mean = ranks.iter().sum::<f64>() / n;
@@ -55,7 +56,7 @@ mod tests {
 
     use super::*;
 
-    /// The mean over seeds, of clusters of four with this share of the variance between them.
+    /// Mean inflation over many seeds, with clusters of four and this share of the variance between them.
     fn mean_inflation(between: f64, clusters: usize) -> f64 {
         let seeds = 400;
         let of_seed = |seed| {
@@ -73,8 +74,8 @@ mod tests {
     }
 
     #[test]
-    fn clusters_have_their_closed_form() {
-        // 1 + 3 * 0.5; ranks see slightly less than values.
+    fn matches_closed_form_of_design_effect() {
+        // 1 + 3 * 0.5; ranks correlate slightly less than values.
         let inflation = mean_inflation(0.5, 100);
         assert!((2.3..2.55).contains(&inflation), "{inflation}");
         let independent = mean_inflation(0.0, 10);
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn little_or_constant_evidence_inflates_nothing() {
+    fn small_or_constant_samples_inflate_nothing() {
         assert_eq!(cluster_inflation(&[1.0, 2.0, 3.0, 4.0], &[0, 0, 1, 1]), 1.0);
         assert_eq!(
             cluster_inflation(&[2.0; 12], &[0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]),
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn clusters_that_are_wholly_alike_count_once_each() {
+    fn constant_clusters_count_once_each() {
         let values = [1.0, 1.0, 1.0, 1.0, 5.0, 5.0, 5.0, 5.0, 9.0, 9.0, 9.0, 9.0];
         let clusters = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2];
         assert!((cluster_inflation(&values, &clusters) - 4.0).abs() < 1e-9);

@@ -1,4 +1,4 @@
-//! The shift of a sample from zero, by Hodges and Lehmann, with the interval of Tukey.
+//! Hodges-Lehmann estimate of location, with the interval of Tukey.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,33 +8,33 @@ use crate::stats::signed_rank::SignedRank;
 /// An interval with the confidence that it attains.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
-    /// The lower end.
+    /// Lower end.
     pub low: f64,
-    /// The upper end.
+    /// Upper end.
     pub high: f64,
-    /// The probability with which both ends together enclose what is estimated. Each end alone errs
-    /// in half of what is left.
+    /// Probability that the interval encloses the true value. Each end misses it with half of the
+    /// remaining probability.
     pub confidence: f64,
 }
 
-/// The estimated shift of a sample, in the sample's unit.
+/// The estimated location of a sample, in the unit of the sample.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct HodgesLehmann {
-    /// The median of the Walsh averages.
+    /// Median of the Walsh averages.
     pub value: f64,
-    /// Its interval; none where the sample is too small for one.
+    /// Interval of the estimate. `None` if the sample is too small.
     pub interval: Option<Interval>,
-    /// Number of differences behind it.
+    /// Number of differences in the sample.
     pub count: usize,
 }
 
-/// The averages of all pairs of a sample, each value with itself among them, in order.
+/// The Walsh averages: the sorted averages of all pairs of a sample, including each value with itself.
 ///
 /// Their median is the estimate of Hodges and Lehmann (Estimates of location based on rank tests,
-/// Annals of Mathematical Statistics 34, 1963), and the number of them above zero is Wilcoxon's
-/// signed-rank statistic (Tukey, 1949; Hollander and Wolfe, section 3.3), so that estimate, interval
-/// and test never contradict one another. Assumes independent differences from distributions
-/// symmetric about one centre; they need not be alike otherwise.
+/// Annals of Mathematical Statistics 34, 1963). The number of averages above zero is Wilcoxon's
+/// signed-rank statistic (Tukey, 1949; Hollander and Wolfe, section 3.3). Estimate, interval and test
+/// therefore never contradict one another. Assumes independent differences, each from a distribution
+/// symmetric about the same centre; the distributions may differ otherwise.
 #[derive(Debug, Clone)]
 pub struct WalshAverages {
     sorted: Vec<f64>,
@@ -42,7 +42,7 @@ pub struct WalshAverages {
 }
 
 impl WalshAverages {
-    /// Averages a sample of finite differences; none of an empty one.
+    /// Averages the pairs of a sample of finite differences. `None` if the sample is empty.
     pub fn of(differences: &[f64]) -> Option<Self> {
         if differences.is_empty() {
             return None;
@@ -63,8 +63,8 @@ impl WalshAverages {
         })
     }
 
-    /// Returns the estimate with the interval of which each end errs with a probability of at most
-    /// `tail`: the k-th smallest and the k-th greatest average (Hollander and Wolfe, section 3.3).
+    /// Returns the estimate with an interval whose ends each miss the true value with a probability of at
+    /// most `tail`: the k-th smallest and the k-th greatest average (Hollander and Wolfe, section 3.3).
     pub fn estimate(&self, tail: f64) -> HodgesLehmann {
         let interval = self.law.critical(tail).and_then(|critical| {
             let last = self.sorted.len() - 1;
@@ -82,8 +82,10 @@ impl WalshAverages {
         }
     }
 
-    /// Returns the one-sided p-value against "the centre is at or below zero". At most `tail` exactly
-    /// where the lower end for that tail is above zero: zeros and ties count against the claim.
+    /// Returns the one-sided p-value against "the centre is at or below zero".
+    ///
+    /// At most `tail` exactly if the lower end for that tail is above zero. Zeros and ties count in favour
+    /// of the null hypothesis.
     pub fn p_greater(&self) -> f64 {
         let against = self.sorted.partition_point(|average| *average <= 0.0);
         self.law.at_most(against)
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_example_comes_out() {
+    fn matches_hollander_wolfe_example() {
         let differences: Vec<f64> = BEFORE.iter().zip(AFTER).map(|(x, y)| x - y).collect();
         let averages = averages(&differences);
         let positive = averages
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_sample_has_an_estimate_but_no_interval() {
+    fn small_sample_has_no_interval() {
         let estimate = averages(&[1.0, 2.0, 6.0]).estimate(0.025);
         // 1, 1.5, 2, 3.5, 4, 6.
         assert_eq!((estimate.value, estimate.interval), (2.75, None));
@@ -143,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_and_ties_speak_against_every_claim() {
+    fn zeros_and_ties_favour_null_hypothesis() {
         let averages = averages(&[0.0; 20]);
         assert_eq!((averages.p_greater(), averages.p_less()), (1.0, 1.0));
         let interval = averages.estimate(0.01).interval.unwrap();
@@ -151,8 +153,8 @@ mod tests {
     }
 
     #[test]
-    fn intervals_cover_as_often_as_they_say() {
-        // Seeds enough for a standard error of 0.3%; symmetric noise of very unequal spread.
+    fn intervals_attain_their_confidence() {
+        // Enough seeds for a standard error of 0.3%; symmetric noise of very unequal spread.
         let seeds = 4000;
         let (mut missed_below, mut missed_above) = (0, 0);
         for seed in 0..seeds {
@@ -181,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_shift_shifts_and_a_sign_mirrors(sample in samples(), by in -5.0_f64..5.0) {
+        fn estimate_is_shift_and_sign_equivariant(sample in samples(), by in -5.0_f64..5.0) {
             let one = averages(&sample).estimate(0.02);
             let shifted: Vec<f64> = sample.iter().map(|d| d + by).collect();
             let mirrored: Vec<f64> = sample.iter().map(|d| -d).collect();
@@ -195,7 +197,7 @@ mod tests {
         }
 
         #[test]
-        fn order_does_not_matter(sample in samples(), turn in 0_usize..40) {
+        fn order_of_sample_is_irrelevant(sample in samples(), turn in 0_usize..40) {
             let mut turned = sample.clone();
             turned.rotate_left(turn % sample.len());
             turned.reverse();
@@ -203,7 +205,7 @@ mod tests {
         }
 
         #[test]
-        fn the_test_and_the_interval_agree(sample in samples(), tail in 0.001_f64..0.2) {
+        fn test_and_interval_agree(sample in samples(), tail in 0.001_f64..0.2) {
             let averages = averages(&sample);
             let interval = averages.estimate(tail).interval;
             prop_assert_eq!(

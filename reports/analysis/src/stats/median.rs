@@ -1,13 +1,19 @@
 //! The sample median.
 
-/// Returns the median of values in any order, of which there must be some.
+/// Returns the median of values in any order.
+///
+/// # Panics
+/// If there is no value.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     median_of_sorted(&sorted)
 }
 
-/// Returns the median of values in order, of which there must be some.
+/// Returns the median of sorted values.
+///
+/// # Panics
+/// If there is no value.
 pub(crate) fn median_of_sorted(sorted: &[f64]) -> f64 {
     let half = sorted.len() / 2;
     if sorted.len().is_multiple_of(2) {

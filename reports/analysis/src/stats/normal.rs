@@ -1,24 +1,24 @@
-//! The standard normal distribution's tail and its inverse.
+//! Upper tail of the standard normal distribution, and its inverse.
 
-/// Where the series gives way to the continued fraction.
-const FAR: f64 = 3.0;
+/// Absolute value from which the continued fraction replaces the series.
+const TAIL_START: f64 = 3.0;
 
-/// The terms of the continued fraction; it converges to rounding from [`FAR`] on.
+/// Terms of the continued fraction: enough to converge to machine precision from [`TAIL_START`] on.
 const TERMS: u32 = 80;
 
-/// Newton's steps from four digits to sixteen.
-const STEPS: usize = 3;
+/// Newton steps from four correct digits to sixteen.
+const NEWTON_STEPS: usize = 3;
 
 /// Returns the probability that a standard normal variable exceeds `x`.
 ///
-/// Near the middle by the series of Marsaglia (Evaluating the normal distribution, Journal of
-/// Statistical Software 11, 2004), in the tail by the continued fraction of Laplace (Abramowitz and
+/// Uses the series of Marsaglia near the centre (Evaluating the normal distribution, Journal of
+/// Statistical Software 11, 2004) and the continued fraction of Laplace in the tail (Abramowitz and
 /// Stegun, 26.2.14), so that small tails keep their relative accuracy.
 pub(crate) fn upper_tail(x: f64) -> f64 {
-    if x < -FAR {
+    if x < -TAIL_START {
         return 1.0 - upper_tail(-x);
     }
-    if x > FAR {
+    if x > TAIL_START {
         let below = (1..=TERMS).rev().fold(x, |rest, n| x + f64::from(n) / rest);
         return density(x) / below;
     }
@@ -33,8 +33,9 @@ pub(crate) fn upper_tail(x: f64) -> f64 {
 
 /// Returns the `z` that a standard normal variable exceeds with probability `tail`.
 ///
-/// Hastings' approximation (Abramowitz and Stegun, 26.2.23), which is off by 0.00045 at most, and from
-/// there Newton's steps to rounding.
+/// Starts from Hastings' approximation, whose error is at most 0.00045 (Abramowitz and Stegun, 26.2.23),
+/// and refines it by Newton's method to machine precision. Tails of 0 count as the smallest positive
+/// number.
 pub(crate) fn upper_quantile(tail: f64) -> f64 {
     if tail > 0.5 {
         return -upper_quantile(1.0 - tail);
@@ -43,7 +44,7 @@ pub(crate) fn upper_quantile(tail: f64) -> f64 {
     let t = (-2.0 * tail.ln()).sqrt();
     let above = 2.515_517 + t * (0.802_853 + t * 0.010_328);
     let below = 1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308));
-    (0..STEPS).fold(t - above / below, |z, _| {
+    (0..NEWTON_STEPS).fold(t - above / below, |z, _| {
         z + (upper_tail(z) - tail) / density(z)
     })
 }
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tails_are_the_published_ones() {
+    fn tails_match_published_tables() {
         // Abramowitz and Stegun, tables 26.1 and 26.2.
         for (x, tail) in [
             (0.0, 0.5),
@@ -68,15 +69,15 @@ mod tests {
             (-1.0, 0.841_344_746_068_543),
             (-4.0, 0.999_968_328_758_167),
         ] {
-            let told = upper_tail(x);
-            assert!((told / tail - 1.0).abs() < 1e-9, "{x}: {told}");
+            let tail_of_x = upper_tail(x);
+            assert!((tail_of_x / tail - 1.0).abs() < 1e-9, "{x}: {tail_of_x}");
         }
-        let step = upper_tail(FAR) / upper_tail(FAR + 1e-12);
-        assert!((step - 1.0).abs() < 1e-10, "no step between the two forms");
+        let step = upper_tail(TAIL_START) / upper_tail(TAIL_START + 1e-12);
+        assert!((step - 1.0).abs() < 1e-10, "the two forms must agree");
     }
 
     #[test]
-    fn quantiles_are_the_published_ones() {
+    fn quantiles_match_published_tables() {
         for (tail, z) in [
             (0.5, 0.0),
             (0.05, 1.644_853_626_951),
@@ -86,8 +87,8 @@ mod tests {
             (1e-9, 5.997_807_015_008),
             (0.95, -1.644_853_626_951),
         ] {
-            let told = upper_quantile(tail);
-            assert!((told - z).abs() < 1e-9, "{tail}: {told}");
+            let quantile = upper_quantile(tail);
+            assert!((quantile - z).abs() < 1e-9, "{tail}: {quantile}");
         }
     }
 }

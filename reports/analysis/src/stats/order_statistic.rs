@@ -1,13 +1,13 @@
-//! Quantiles of a sample, with the interval that the sample allows.
+//! Sample quantiles with distribution-free confidence intervals.
 
 use hdrhistogram::Histogram;
 
 use crate::stats::normal::upper_quantile;
 
-/// The samples that must lie beyond a percentile for it to be told.
+/// Minimum number of samples beyond a percentile for it to be reported.
 pub const SAMPLES_BEYOND: u64 = 10;
 
-/// The confidence of every interval.
+/// Confidence of all intervals.
 pub const CONFIDENCE: f64 = 0.95;
 
 /// A quantile of a sample with its confidence interval.
@@ -15,11 +15,13 @@ pub const CONFIDENCE: f64 = 0.95;
 pub struct Estimate {
     /// The sample quantile.
     pub value: u64,
-    /// The interval's ends; none where the sample is too small for one.
+    /// Ends of the interval. `None` if the sample is too small.
     pub interval: Option<[u64; 2]>,
+    /// Number of samples.
+    pub count: u64,
 }
 
-/// The values of a histogram in order, each with the number of samples up to and with it.
+/// The sorted values of a histogram, each with the number of samples at or below it.
 #[derive(Debug, Clone)]
 pub struct OrderStatistics {
     steps: Vec<(u64, u64)>,
@@ -27,7 +29,7 @@ pub struct OrderStatistics {
 }
 
 impl OrderStatistics {
-    /// Orders the samples of a histogram; values are those the histogram can tell apart.
+    /// Reads the samples of a histogram, at the resolution of the histogram.
     pub fn of(histogram: &Histogram<u64>) -> Self {
         let mut count = 0_u64;
         let steps = histogram
@@ -45,7 +47,7 @@ impl OrderStatistics {
         self.count
     }
 
-    /// Returns the sample of a rank, from 1; none beyond the last.
+    /// Returns the sample of a rank, from 1. `None` beyond the last sample.
     pub fn at_rank(&self, rank: u64) -> Option<u64> {
         if rank == 0 {
             return None;
@@ -54,16 +56,16 @@ impl OrderStatistics {
         self.steps.get(step).map(|(value, _)| *value)
     }
 
-    /// Returns the sample quantile whatever stands behind it; none of an empty sample.
+    /// Returns the sample quantile for any sample size. `None` if the sample is empty.
     ///
-    /// For decisions that must be made on any sample. What is shown as a percentile comes from
-    /// [`OrderStatistics::quantile`].
+    /// For decisions that must be made on any sample. Use [`OrderStatistics::quantile`] for a percentile
+    /// that is shown.
     pub fn raw_quantile(&self, quantile: f64) -> Option<u64> {
         self.at_rank(rank(self.count, quantile))
     }
 
-    /// Returns the sample quantile with its interval; none where fewer than [`SAMPLES_BEYOND`]
-    /// samples lie beyond it.
+    /// Returns the sample quantile with its interval. `None` if fewer than [`SAMPLES_BEYOND`] samples lie
+    /// beyond the quantile.
     pub fn quantile(&self, quantile: f64) -> Option<Estimate> {
         if samples_beyond(self.count, quantile) < SAMPLES_BEYOND {
             return None;
@@ -73,16 +75,17 @@ impl OrderStatistics {
         Some(Estimate {
             value: self.raw_quantile(quantile)?,
             interval,
+            count: self.count,
         })
     }
 }
 
-/// Returns the rank of a quantile in a sample: the least that has a share of `quantile` at or below
-/// it. 0 of an empty sample.
+/// Returns the rank of a quantile in a sample: the smallest rank with at least a share of `quantile` of the
+/// samples at or below it. 0 for an empty sample.
 pub(crate) fn rank(count: u64, quantile: f64) -> u64 {
     let exact = quantile * count as f64;
     let nearest = exact.round();
-    // 0.999 times a thousand must not become a thousand by an error in the last bit.
+    // 0.999 times 1000 must not become 1000 by a rounding error.
     let rank = if (exact - nearest).abs() < 1e-9 * count as f64 {
         nearest
     } else {
@@ -91,25 +94,25 @@ pub(crate) fn rank(count: u64, quantile: f64) -> u64 {
     (rank as u64).clamp(1, count.max(1)).min(count)
 }
 
-/// Returns the number of samples that lie beyond a quantile.
+/// Returns the number of samples beyond a quantile.
 pub fn samples_beyond(count: u64, quantile: f64) -> u64 {
     count - rank(count, quantile)
 }
 
 /// Returns the ranks of the order statistics that enclose a quantile of the population with at least
-/// the given confidence; none where the sample is too small.
+/// the given confidence. `None` if the sample is too small or the quantile is not between 0 and 1.
 ///
-/// The number of samples at or below the quantile is binomial, so that the interval from the l-th to
-/// the u-th order statistic encloses it with probability `P(l <= B < u)`, whatever the distribution
+/// The number `B` of samples at or below the quantile is binomial. For any distribution, the interval from
+/// the l-th to the u-th order statistic therefore encloses the quantile with probability `P(l <= B < u)`
 /// (David and Nagaraja, Order Statistics, 3rd edition, section 7.1; Conover, Practical Nonparametric
-/// Statistics, section 3.2). Both tails are kept under half of what is left. Assumes independent
-/// samples: latencies that follow one another are alike, so the true interval is rather wider.
+/// Statistics, section 3.2). Each tail is at most `(1 - confidence) / 2`. Assumes independent samples:
+/// consecutive latencies are correlated, so the true interval is somewhat wider.
 pub fn interval_ranks(count: u64, quantile: f64, confidence: f64) -> Option<(u64, u64)> {
     if count == 0 || !(quantile > 0.0 && quantile < 1.0) {
         return None;
     }
     let tail = (1.0 - confidence) / 2.0;
-    if count > MOST_EXACT {
+    if count > EXACT_MAX {
         return Some(normal_ranks(count, quantile, tail));
     }
     let weights = BinomialWeights::new(count, quantile);
@@ -117,11 +120,11 @@ pub fn interval_ranks(count: u64, quantile: f64, confidence: f64) -> Option<(u64
     (low >= 1 && high <= count).then_some((low, high))
 }
 
-/// The samples up to which the binomial distribution is added up; it takes 8 bytes for each of some
-/// millions of weights there.
-const MOST_EXACT: u64 = 100_000_000_000;
+/// Maximum sample size for which the binomial distribution is summed. At this size, the sum takes 8 bytes
+/// for each of some millions of weights.
+const EXACT_MAX: u64 = 100_000_000_000;
 
-/// The ranks by the normal approximation, which is off by few ranks among many millions of them.
+/// Computes the ranks by the normal approximation, which is off by a few ranks among many millions.
 fn normal_ranks(count: u64, quantile: f64, tail: f64) -> (u64, u64) {
     let middle = count as f64 * quantile;
     let half = upper_quantile(tail) * (middle * (1.0 - quantile)).sqrt();
@@ -130,10 +133,10 @@ fn normal_ranks(count: u64, quantile: f64, tail: f64) -> (u64, u64) {
     (low.clamp(1, count), high.saturating_add(1).clamp(1, count))
 }
 
-/// The probabilities of a binomial distribution around its mode, up to where they stop mattering.
+/// Probabilities of a binomial distribution around its mode, without the negligible ones.
 ///
-/// Each follows from its neighbour by the ratio of the binomial coefficients, and they are scaled by
-/// their own sum: exact to rounding, with no factorial. Takes time in the square root of the count.
+/// Each follows from its neighbour by the ratio of the binomial coefficients, and all are scaled by
+/// their sum: exact to rounding, without factorials. Takes time in the square root of the count.
 struct BinomialWeights {
     first: u64,
     weights: Vec<f64>,
@@ -141,7 +144,7 @@ struct BinomialWeights {
 }
 
 impl BinomialWeights {
-    /// Weights less than this, relative to the mode's, are left out.
+    /// Smallest weight to keep, relative to the weight of the mode.
     const NEGLIGIBLE: f64 = 1e-18;
 
     fn new(count: u64, share: f64) -> Self {
@@ -172,7 +175,7 @@ impl BinomialWeights {
         }
     }
 
-    /// The largest l with P(B < l) <= tail.
+    /// Returns the largest `l` with `P(B < l) <= tail`.
     fn low(&self, tail: f64) -> u64 {
         let mut before = 0.0;
         let mut low = self.first;
@@ -186,7 +189,7 @@ impl BinomialWeights {
         low
     }
 
-    /// The smallest u with P(B >= u) <= tail.
+    /// Returns the smallest `u` with `P(B >= u) <= tail`.
     fn high(&self, tail: f64) -> u64 {
         let mut beyond = 0.0;
         let mut high = self.first + self.weights.len() as u64;
@@ -215,9 +218,9 @@ mod tests {
     }
 
     #[test]
-    fn intervals_of_the_median_are_those_of_the_published_table() {
+    fn median_intervals_match_published_table() {
         // Nair, Table of confidence intervals for the median, Sankhya 4 (1940): the k-th value from
-        // either end, for confidence of at least 95%.
+        // either end, for a confidence of at least 95%.
         for (count, k) in [
             (6, 1),
             (10, 2),
@@ -238,12 +241,12 @@ mod tests {
     }
 
     #[test]
-    fn five_samples_allow_no_interval_of_the_median() {
+    fn five_samples_have_no_median_interval() {
         assert_eq!(interval_ranks(5, 0.5, 0.95), None);
     }
 
     #[test]
-    fn the_binomial_sum_is_the_closed_form() {
+    fn binomial_weights_match_closed_form() {
         // P(B = k) for n = 4, p = 0.5: 1, 4, 6, 4, 1 sixteenths.
         let weights = BinomialWeights::new(4, 0.5);
         let shares: Vec<f64> = weights
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_sample_has_the_normal_interval() {
+    fn large_samples_match_normal_interval() {
         // n q +- 1.96 sqrt(n q (1 - q)) = 990,000 +- 195.
         let (low, high) = interval_ranks(1_000_000, 0.99, 0.95).unwrap();
         assert!(
@@ -267,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_samples_have_the_normal_interval_too() {
+    fn exact_and_normal_ranks_agree() {
         for quantile in [0.5, 0.99, 0.999] {
             let (low, high) = interval_ranks(100_000_000, quantile, 0.95).unwrap();
             let (near_low, near_high) = normal_ranks(100_000_000, quantile, 0.025);
@@ -282,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_beyond_all_bounds_are_no_panic() {
+    fn saturated_counts_do_not_panic() {
         let mut histogram = tenfold_run_dir::interval_log::histogram();
         for value in [1_000, 2_000] {
             histogram.record_n(value, 1 << 63).unwrap();
@@ -296,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_of_a_known_set() {
+    fn quantiles_of_consecutive_integers() {
         let ordered = sample(1..=1000);
         assert_eq!(ordered.raw_quantile(0.5), Some(500));
         assert_eq!(ordered.raw_quantile(0.99), Some(990));
@@ -307,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_percentile_needs_ten_samples_beyond_it() {
+    fn percentile_needs_ten_samples_beyond() {
         assert_eq!(samples_beyond(1000, 0.99), 10);
         assert!(sample(1..=1000).quantile(0.99).is_some());
         assert!(sample(1..=999).quantile(0.99).is_none());
@@ -318,18 +321,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_interval_encloses_its_quantile(
+        fn interval_encloses_sample_quantile(
             values in prop::collection::vec(1_u64..1_000_000_000, 20..2000),
             quantile in 0.05_f64..0.99,
         ) {
             let ordered = sample(values);
-            if let Some(Estimate { value, interval: Some([low, high]) }) = ordered.quantile(quantile) {
+            if let Some(Estimate { value, interval: Some([low, high]), .. }) = ordered.quantile(quantile) {
                 prop_assert!(low <= value && value <= high);
             }
         }
 
         #[test]
-        fn quantiles_never_fall(values in prop::collection::vec(1_u64..u64::from(u32::MAX), 1..500)) {
+        fn quantiles_are_monotonic(values in prop::collection::vec(1_u64..u64::from(u32::MAX), 1..500)) {
             let ordered = sample(values);
             let quantiles: Vec<_> =
                 (0..=20).map(|i| ordered.raw_quantile(f64::from(i) / 20.0)).collect();
@@ -337,7 +340,7 @@ mod tests {
         }
 
         #[test]
-        fn an_interval_covers_as_much_as_it_says(count in 20_u64..3000, quantile in 0.1_f64..0.9) {
+        fn interval_attains_its_confidence(count in 20_u64..3000, quantile in 0.1_f64..0.9) {
             if let Some((low, high)) = interval_ranks(count, quantile, 0.95) {
                 let weights = BinomialWeights::new(count, quantile);
                 let covered: f64 = (low..high)

@@ -1,28 +1,30 @@
-//! What a number of rounds can see.
+//! Power: the effect that a number of rounds can detect, and the rounds that an effect needs.
 
 use crate::stats::normal::upper_quantile;
 
-/// Returns the smallest slowdown, as a ratio less one, that a one-sided test at `level` tells from none
-/// with probability `power`, when `d` scatters by `noise` from round to round.
+/// Returns the smallest slowdown, as a ratio minus one, that a one-sided test at `level` detects with
+/// probability `power`.
 ///
-/// `n = ((z(level) + z(1 - power)) noise / ln(1 + delta))^2`, solved for delta: the sample size of the
+/// `noise` is the standard deviation of the logarithm of the ratio from round to round.
+///
+/// Solves `n = ((z(level) + z(1 - power)) noise / ln(1 + delta))^2` for delta: the sample size of the
 /// normal test (Lehmann, Elements of Large-Sample Theory, section 3.3). The signed-rank test needs up
-/// to 1.05 times as many rounds of normal noise, and fewer of heavy-tailed noise.
+/// to 1.05 times as many rounds for normal noise, and fewer for heavy-tailed noise.
 pub fn smallest_detectable(noise: f64, rounds: usize, level: f64, power: f64) -> f64 {
     (reach(level, power) * noise / (rounds as f64).sqrt()).exp_m1()
 }
 
-/// Returns the rounds needed to see a slowdown of `effect`, a ratio less one, at `level` with
-/// probability `power`; never fewer than the exact test needs to be significant at all.
+/// Returns the number of rounds that detect a slowdown of `effect`, a ratio minus one, at `level` with
+/// probability `power`. At least the number from which the exact test can be significant.
 pub fn rounds_needed(noise: f64, effect: f64, level: f64, power: f64) -> usize {
     let needed = (reach(level, power) * noise / effect.ln_1p())
         .powi(2)
         .ceil();
-    (needed as usize).max(least_rounds(level))
+    (needed as usize).max(rounds_min(level))
 }
 
-/// The rounds from which a signed-rank test can be significant: `2^-n <= level`.
-pub(crate) fn least_rounds(level: f64) -> usize {
+/// Returns the smallest number of rounds at which a signed-rank test can be significant: `2^-n <= level`.
+pub(crate) fn rounds_min(level: f64) -> usize {
     (-level.log2()).ceil() as usize
 }
 
@@ -36,10 +38,10 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_closed_form_comes_out() {
+    fn matches_closed_form() {
         // (2.326 + 1.645) = 3.971; 5% is 0.04879.
         for (noise, rounds) in [(0.05, 17), (0.08, 43), (0.03, 7)] {
-            // The formula asks 6 rounds of a noise of 3%; the exact test asks 7.
+            // At 3% noise, the formula needs 6 rounds and the exact test needs 7.
             assert_eq!(rounds_needed(noise, 0.05, 0.01, 0.95), rounds, "{noise}");
         }
         let delta = smallest_detectable(0.03, 36, 0.01, 0.95);
@@ -48,7 +50,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_needed_is_enough(noise in 0.001_f64..0.3, effect in 0.01_f64..0.5) {
+        fn needed_rounds_detect_the_effect(noise in 0.001_f64..0.3, effect in 0.01_f64..0.5) {
             let rounds = rounds_needed(noise, effect, 0.002, 0.95);
             prop_assert!(smallest_detectable(noise, rounds, 0.002, 0.95) <= effect * (1.0 + 1e-9));
         }

@@ -1,4 +1,4 @@
-//! A share of a count, with the interval that the count allows.
+//! Confidence intervals of proportions and of their differences.
 
 /// The 97.5th percentile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
@@ -19,11 +19,10 @@ impl Proportion {
     }
 }
 
-/// Returns the 95% confidence interval of a proportion: `hits` of `count`. The whole range where
-/// nothing was counted.
+/// Returns the 95% confidence interval of a proportion, `hits` of `count`; `[0, 1]` if `count` is 0.
 ///
-/// The score interval of Wilson (Journal of the American Statistical Association 22, 1927), which
-/// holds its level for shares near 0 and 1 too. Assumes independent trials.
+/// The score interval of Wilson (Journal of the American Statistical Association 22, 1927), which also
+/// attains its confidence for shares near 0 and 1. Assumes independent trials.
 pub fn wilson_interval(hits: u64, count: u64) -> [f64; 2] {
     if count == 0 {
         return [0.0, 1.0];
@@ -63,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn intervals_are_the_published_ones() {
+    fn intervals_match_newcombe_table() {
         // Newcombe, Two-sided confidence intervals for the single proportion, Statistics in Medicine
         // 17 (1998), table I, method 3.
         for (hits, count, low, high) in [
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_of_differences_match_newcombe() {
+    fn difference_intervals_match_newcombe_table() {
         // Newcombe (1998), table II, method 10.
         for (one, other, low, high) in [
             ((56, 70), (48, 80), 0.0524, 0.3339),

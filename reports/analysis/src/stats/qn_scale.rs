@@ -1,17 +1,18 @@
-//! How far values scatter, whatever a few of them do.
+//! Qn: a robust estimate of scale.
 
-/// What makes the order statistic the standard deviation of normal values.
+/// Factor that makes Qn consistent with the standard deviation of normal values.
 const NORMAL: f64 = 2.219_1;
 
-/// The corrections for samples of 2 to 9 values.
-const SMALL: [f64; 8] = [0.399, 0.994, 0.512, 0.844, 0.611, 0.857, 0.669, 0.872];
+/// Corrections for samples of 2 to 9 values.
+const SMALL_SAMPLE: [f64; 8] = [0.399, 0.994, 0.512, 0.844, 0.611, 0.857, 0.669, 0.872];
 
-/// Returns the scale of values, comparable to a standard deviation; none of fewer than two.
+/// Returns the scale of a sample, comparable to a standard deviation, in the unit of the values. `None` for
+/// fewer than two values.
 ///
 /// `Qn`, about the first quartile of the distances between all pairs (Rousseeuw and Croux,
 /// Alternatives to the median absolute deviation, JASA 88, 1993; corrections for small samples after
-/// Croux and Rousseeuw, COMPSTAT 1992). Half of the values may be anything; of normal values it needs
-/// 1.2 times as many as the standard deviation, where the median absolute deviation needs 2.7 times.
+/// Croux and Rousseeuw, COMPSTAT 1992). Has a breakdown point of 50%. For normal values it needs
+/// 1.2 times as many samples as the standard deviation; the median absolute deviation needs 2.7 times.
 pub fn qn_scale(values: &[f64]) -> Option<f64> {
     let n = values.len();
     if n < 2 {
@@ -31,7 +32,7 @@ pub fn qn_scale(values: &[f64]) -> Option<f64> {
     let (_, distance, _) = distances.select_nth_unstable_by(rank - 1, f64::total_cmp);
     let count = n as f64;
     let correction = match n {
-        2..=9 => SMALL[n - 2],
+        2..=9 => SMALL_SAMPLE[n - 2],
         _ if n.is_multiple_of(2) => count / (count + 3.8),
         _ => count / (count + 1.4),
     };
@@ -46,7 +47,7 @@ mod tests {
     use rand_pcg::Pcg64Mcg;
 
     #[test]
-    fn it_is_the_standard_deviation_of_normal_values() {
+    fn matches_standard_deviation_of_normal_values() {
         for count in [6, 12, 25, 40] {
             let mean = (0..1000)
                 .map(|seed| {
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn outliers_hardly_move_it() {
+    fn outliers_barely_change_scale() {
         let mut values: Vec<f64> = (0..40).map(f64::from).collect();
         let clean = qn_scale(&values).unwrap();
         values[..8].fill(1e9);

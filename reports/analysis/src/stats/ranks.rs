@@ -1,6 +1,6 @@
 //! Ranks of a sample.
 
-/// Ranks from 0; equal values share the middle of theirs.
+/// Returns the rank of each value, from 0. Equal values share the mean of their ranks.
 pub(crate) fn ranks(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);

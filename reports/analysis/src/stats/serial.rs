@@ -1,20 +1,22 @@
-//! How much less rounds tell because each is like the one before.
+//! Variance inflation of serially correlated samples.
 
 use crate::stats::normal::{upper_quantile, upper_tail};
 use crate::stats::ranks::ranks;
 
-/// The most that is made of correlation: beyond it the rounds are as good as one.
-const MOST: f64 = 0.9;
+/// Maximum correlation to correct for.
+const CORRELATION_MAX: f64 = 0.9;
 
-/// Returns by how much the variance of a mean of these values, in their order, exceeds that of
-/// independent ones; 1 where neighbours are not alike.
+/// Returns the factor by which correlation of consecutive values inflates the variance of the mean; at
+/// least 1.
 ///
-/// `(1 + r) / (1 - r)`, the long-run variance of a first-order autoregression, with `r` the correlation
-/// of neighbours' ranks (Wald and Wolfowitz, Annals of Mathematical Statistics 14, 1943), freed of its
-/// bias of `-(1 + 3 r) / n` (Kendall, Biometrika 41, 1954). Ranks, because one outlier would hide the
-/// correlation of all others. A dozen rounds know little of their correlation: independent ones often
-/// look somewhat alike and pay for it with wider intervals, and alike ones may not look so, which is why
-/// a calibration's figure is used where it is greater.
+/// `(1 + r) / (1 - r)`, the long-run variance of a first-order autoregression, where `r` is the lag-one
+/// rank correlation (Wald and Wolfowitz, Annals of Mathematical Statistics 14, 1943), corrected for its
+/// bias of `-(1 + 3 r) / n` (Kendall, Biometrika 41, 1954). Uses ranks, because one outlier would hide
+/// the correlation of all other values. 1 for fewer than five values.
+///
+/// A dozen values estimate `r` poorly: independent values often seem correlated, which widens their
+/// interval, and correlated values may seem independent. A gate therefore uses the factor of its
+/// calibration if that is greater.
 pub fn serial_inflation(values: &[f64]) -> f64 {
     let n = values.len();
     if n < 5 {
@@ -35,13 +37,13 @@ pub fn serial_inflation(values: &[f64]) -> f64 {
     if correlation <= 0.0 {
         return 1.0;
     }
-    let correlation = correlation.min(MOST);
+    let correlation = correlation.min(CORRELATION_MAX);
     (1.0 + correlation) / (1.0 - correlation)
 }
 
-/// Returns what is left of a p-value of independent values once their variance is inflated: its normal
-/// quantile shrunk by the root of the inflation. Never less than it was.
-pub(crate) fn weakened(p: f64, inflation: f64) -> f64 {
+/// Corrects a p-value, computed for independent values, for an inflated variance: divides its normal
+/// quantile by the square root of the inflation. Never returns less than `p`.
+pub(crate) fn correct_p_value(p: f64, inflation: f64) -> f64 {
     if inflation <= 1.0 || p >= 0.5 {
         return p;
     }
@@ -76,28 +78,28 @@ mod tests {
     }
 
     #[test]
-    fn a_first_order_autoregression_has_its_closed_form() {
-        // (1 + 0.5) / (1 - 0.5) = 3; ranks see slightly less than values.
+    fn matches_closed_form_of_autoregression() {
+        // (1 + 0.5) / (1 - 0.5) = 3; ranks correlate slightly less than values.
         let inflation = mean_inflation(0.5, 400);
         assert!((2.6..3.3).contains(&inflation), "{inflation}");
     }
 
     #[test]
-    fn independent_values_are_left_nearly_alone() {
+    fn independent_values_inflate_little() {
         let inflation = mean_inflation(0.0, 40);
         assert!((1.0..1.25).contains(&inflation), "{inflation}");
     }
 
     #[test]
-    fn a_p_value_is_weakened_as_its_interval_is_widened() {
+    fn p_value_correction_matches_normal_table() {
         // z = 2.326 halved is 1.163, which 12.2% exceed.
-        assert!((weakened(0.01, 4.0) - 0.1224).abs() < 1e-4);
-        assert_eq!(weakened(0.01, 1.0), 0.01);
-        assert_eq!(weakened(0.7, 3.0), 0.7);
+        assert!((correct_p_value(0.01, 4.0) - 0.1224).abs() < 1e-4);
+        assert_eq!(correct_p_value(0.01, 1.0), 0.01);
+        assert_eq!(correct_p_value(0.7, 3.0), 0.7);
     }
 
     #[test]
-    fn little_or_constant_evidence_inflates_nothing() {
+    fn small_or_constant_samples_inflate_nothing() {
         assert_eq!(serial_inflation(&[1.0, 2.0, 3.0]), 1.0);
         assert_eq!(serial_inflation(&[2.0; 30]), 1.0);
     }

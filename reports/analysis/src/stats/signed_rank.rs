@@ -1,20 +1,19 @@
-//! The exact null distribution of Wilcoxon's signed-rank statistic.
+//! Exact null distribution of Wilcoxon's signed-rank statistic.
 
-/// The distribution of the sum of the ranks of the positive differences among `count`, when each
-/// difference is as likely positive as negative.
+/// The null distribution of `W+`, the sum of the ranks of the positive differences among `count`.
 ///
-/// `W+` is the sum of those of the numbers 1 to n that come up heads; its probabilities follow by
-/// adding one number after the other (Hollander and Wolfe, Nonparametric Statistical Methods, 2nd
-/// edition, section 3.1). Assumes independent differences, symmetric about zero under the null
-/// hypothesis; without zeros and without ties in size it is exact, and a caller that counts zeros
-/// and ties against its claim, as [`crate::stats::WalshAverages`] does, keeps its level.
+/// Under the null hypothesis, each of the ranks 1 to n is in the sum with probability one half. The
+/// probabilities follow by adding one rank after the other (Hollander and Wolfe, Nonparametric
+/// Statistical Methods, 2nd edition, section 3.1). Assumes independent differences, symmetric about zero
+/// under the null hypothesis. Exact without zeros and without ties in size; a test that counts zeros and
+/// ties in favour of the null hypothesis, as [`crate::stats::WalshAverages`] does, keeps its level.
 ///
-/// Takes time in the cube of the count: some 0.03 ms for 40, under a second for 1,000. Beyond a count
-/// of about 1,070 the farthest tails are rounded to zero.
+/// Takes time cubic in the count: about 0.03 ms for 40, under a second for 1,000. Beyond a count of
+/// about 1,070, the extreme tails are rounded to zero.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SignedRank {
     count: usize,
-    /// `P(W+ <= w)` for each w from 0 to half of the greatest; the rest follows by symmetry.
+    /// `P(W+ <= w)` for each `w` from 0 to half of the maximum; the rest follows by symmetry.
     cumulative: Vec<f64>,
 }
 
@@ -50,25 +49,25 @@ impl SignedRank {
         self.count
     }
 
-    /// The greatest value the statistic can take: n (n + 1) / 2.
-    pub fn greatest(&self) -> usize {
+    /// Maximum of the statistic: `n (n + 1) / 2`.
+    pub fn max(&self) -> usize {
         self.count * (self.count + 1) / 2
     }
 
-    /// Returns the probability of a statistic of `w` or less: the one-sided p-value of a small sum.
+    /// Returns `P(W+ <= w)`: the one-sided p-value of a small sum.
     pub fn at_most(&self, w: usize) -> f64 {
         if let Some(p) = self.cumulative.get(w) {
             return p.min(1.0);
         }
-        // P(W+ <= w) = 1 - P(W+ >= w + 1), and the latter is that of a sum as small.
-        let mirrored = self.greatest().checked_sub(w + 1);
+        // P(W+ <= w) = 1 - P(W+ >= w + 1), and P(W+ >= w + 1) = P(W+ <= max - w - 1).
+        let mirrored = self.max().checked_sub(w + 1);
         mirrored.map_or(1.0, |mirrored| 1.0 - self.cumulative[mirrored])
     }
 
-    /// Returns the probability of a statistic of `w` or more: the one-sided p-value of a great sum.
+    /// Returns `P(W+ >= w)`: the one-sided p-value of a large sum.
     pub fn at_least(&self, w: usize) -> f64 {
         // By symmetry, so that a small tail keeps its accuracy.
-        self.greatest()
+        self.max()
             .checked_sub(w)
             .map_or(0.0, |mirrored| self.at_most(mirrored))
     }
@@ -78,8 +77,8 @@ impl SignedRank {
         (2.0 * self.at_most(w).min(self.at_least(w))).min(1.0)
     }
 
-    /// Returns the critical value: the greatest `w` with `P(W+ <= w) <= tail`, for tails below one
-    /// half; none where even a sum of 0 is likelier than that.
+    /// Returns the critical value: the greatest `w` with `P(W+ <= w) <= tail`, for tails below one half.
+    /// `None` if even `P(W+ = 0)` exceeds the tail.
     pub fn critical(&self, tail: f64) -> Option<usize> {
         self.cumulative
             .partition_point(|p| *p <= tail)
@@ -100,7 +99,7 @@ mod tests {
     const AT_1_PERCENT: [usize; 13] = [0, 1, 3, 5, 7, 9, 12, 15, 19, 23, 27, 32, 37];
 
     #[test]
-    fn critical_values_are_the_published_ones() {
+    fn critical_values_match_published_table() {
         for (count, critical) in (6..).zip(AT_5_PERCENT) {
             assert_eq!(
                 SignedRank::new(count).critical(0.025),
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn tails_are_the_published_ones() {
+    fn tails_match_published_table() {
         // Hollander and Wolfe, table A.4: P(W+ >= w).
         for (count, w, tail) in [
             (3, 6, 0.125),
@@ -130,17 +129,17 @@ mod tests {
             (10, 47, 0.024),
             (15, 95, 0.024),
         ] {
-            let told = SignedRank::new(count).at_least(w);
-            assert!((told - tail).abs() < 5e-4, "{count} {w}: {told}");
+            let actual = SignedRank::new(count).at_least(w);
+            assert!((actual - tail).abs() < 5e-4, "{count} {w}: {actual}");
         }
     }
 
     #[test]
-    fn a_thousand_differences_overflow_nothing() {
+    fn thousand_differences_do_not_overflow() {
         let law = SignedRank::new(1000);
         assert_eq!(law.at_most(0), 0.5_f64.powi(1000));
         assert!((law.at_most(250_250) - 0.5).abs() < 1e-4);
-        assert_eq!(law.at_most(law.greatest()), 1.0);
+        assert_eq!(law.at_most(law.max()), 1.0);
         // Normal with mean n (n + 1) / 4 and variance n (n + 1) (2 n + 1) / 24.
         let (mean, deviation) = (250_250.0, (1000.0 * 1001.0 * 2001.0 / 24.0_f64).sqrt());
         let critical = law.critical(0.025).unwrap() as f64;
@@ -148,20 +147,17 @@ mod tests {
     }
 
     #[test]
-    fn no_difference_tells_nothing() {
+    fn no_difference_has_p_value_one() {
         let law = SignedRank::new(0);
-        assert_eq!(
-            (law.greatest(), law.at_most(0), law.at_least(0)),
-            (0, 1.0, 1.0)
-        );
+        assert_eq!((law.max(), law.at_most(0), law.at_least(0)), (0, 1.0, 1.0));
         assert_eq!(law.critical(0.01), None);
     }
 
     proptest! {
         #[test]
-        fn probabilities_are_those_of_counting(count in 1_usize..13) {
+        fn probabilities_match_enumeration(count in 1_usize..13) {
             let law = SignedRank::new(count);
-            let mut counted = vec![0_u32; law.greatest() + 1];
+            let mut counted = vec![0_u32; law.max() + 1];
             for heads in 0_u32..1 << count {
                 let sum: usize = (1..=count).filter(|rank| heads >> (rank - 1) & 1 == 1).sum();
                 counted[sum] += 1;
@@ -175,9 +171,9 @@ mod tests {
         }
 
         #[test]
-        fn the_distribution_is_symmetric(count in 1_usize..60, share in 0.0_f64..1.0) {
+        fn distribution_is_symmetric(count in 1_usize..60, share in 0.0_f64..1.0) {
             let law = SignedRank::new(count);
-            let w = (share * law.greatest() as f64) as usize;
+            let w = (share * law.max() as f64) as usize;
             let above = if w == 0 { 1.0 } else { 1.0 - law.at_most(w - 1) };
             prop_assert!((law.at_least(w) - above).abs() < 1e-9);
         }

@@ -1,36 +1,36 @@
-//! What became of a group of arrivals.
+//! Arrivals by outcome.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::counts::RequestCounts;
 
-/// What became of a group of arrivals.
+/// Arrivals by outcome.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Arrivals {
-    /// Arrivals that were due.
+    /// Arrivals that the schedule planned.
     pub planned: u64,
-    /// Those that a user took up to send them.
+    /// Arrivals that a user started to send.
     pub sent: u64,
-    /// Those of them that failed before a connection had them, so that nothing of them reached the
-    /// service: none could be opened, or there was nothing to be sent. 0 in a run of an older version.
+    /// Sent arrivals that failed before anything was written to a connection: no connection could be
+    /// opened, or the request could not be built. 0 for a run of an older version.
     #[serde(default)]
     pub not_written: u64,
-    /// Those answered as expected.
+    /// Requests with the expected response.
     pub completed: u64,
-    /// Those that failed.
+    /// Requests that failed.
     pub failed: u64,
-    /// Those never sent, because every user was busy for too long.
+    /// Arrivals that were never sent, because every user was busy for too long.
     pub dropped: u64,
-    /// Those still unanswered when the run ended.
+    /// Requests without a response at the end of the run.
     pub in_flight: u64,
 }
 
 impl Arrivals {
-    /// Returns the share that came to nothing: failed or dropped, of all that came to an end.
-    /// None where nothing did.
+    /// Returns the error rate: failed and dropped arrivals, as a share of all that ended. `None` if none
+    /// ended.
     ///
-    /// A dropped arrival counts: whoever stands behind it got no answer.
+    /// A dropped arrival counts as an error, because its user got no response.
     pub fn errors(&self) -> Option<f64> {
         let lost = self.failed + self.dropped;
         let ended = lost + self.completed;
@@ -52,7 +52,7 @@ impl From<&RequestCounts> for Arrivals {
     }
 }
 
-/// Names statuses the way JSON can hold them.
+/// Converts status codes to strings, the key type of JSON objects.
 pub(crate) fn named_statuses(statuses: &BTreeMap<u16, u64>) -> BTreeMap<String, u64> {
     statuses
         .iter()

@@ -1,28 +1,28 @@
-//! Something that stands out in a run.
+//! A finding about a run.
 
 use serde::{Deserialize, Serialize};
 
-/// Something that stands out in a run.
+/// A named problem or result of a run, with its evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What it is, in a sentence.
+    /// The finding, in a sentence.
     pub title: String,
-    /// The figures it rests on, a sentence each.
+    /// Figures that support the finding, one sentence each.
     pub evidence: Vec<String>,
-    /// How sure it is.
+    /// Confidence in the finding.
     pub confidence: Confidence,
-    /// What to do about it.
+    /// Recommended action.
     pub advice: String,
 }
 
-/// How sure a finding is.
+/// Confidence in a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
-    /// One sign points to it.
+    /// One symptom supports it.
     Low,
-    /// Signs point to it, but something else could look the same.
+    /// Several symptoms support it, but other causes can look the same.
     Medium,
-    /// The figures leave no other reading.
+    /// The figures allow no other explanation.
     High,
 }

@@ -1,4 +1,4 @@
-//! What sending took, and whether the generator kept up.
+//! Resource usage and lag of the generator.
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::{Metric, Run};
@@ -7,41 +7,40 @@ use crate::latency::counted_latencies::CountedLatencies;
 use crate::stats::order_statistic::OrderStatistics;
 use crate::summary::window::Window;
 
-/// The lag at p99 that is never too much.
-const LEAST_LAG_BOUND_NS: u64 = 10_000_000;
+/// Minimum of the lag bound.
+const LAG_BOUND_NS_MIN: u64 = 10_000_000;
 
-/// The share of the response time at p99 that lag may be.
+/// Lag bound as a share of the response time at p99.
 const LAG_SHARE: f64 = 0.10;
 
-/// The share of one processor from which a second counts as saturated: the generator's users share
-/// one thread.
+/// Cores in use from which a second counts as saturated: all users of the generator share one thread.
 const SATURATED_CORES: f64 = 0.95;
 
-/// What sending took, and whether the generator kept up.
+/// Resource usage and lag of the generator.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Generator {
-    /// CPU time for each request sent, in microseconds; none where nothing was sent.
+    /// CPU time per sent request, in microseconds. `None` if nothing was sent.
     pub cpu_us_per_request: Option<f64>,
-    /// Processors in use, on average.
+    /// Average number of cores in use.
     pub cores_used: f64,
-    /// Processors in use in the busiest second; none where it wasn't told. Of a merged run, those of
-    /// the busiest generator.
+    /// Cores in use in the busiest second. `None` if not recorded. For a merged run, that of the busiest
+    /// generator.
     pub peak_cores_used: Option<f64>,
-    /// Seconds in which its one busy thread had next to no processor time to spare; of a merged run,
-    /// the most of any generator.
+    /// Seconds in which the thread of the generator used nearly a whole core. For a merged run, the maximum
+    /// over the generators.
     pub saturated_seconds: u64,
-    /// The sample's 99th percentile of lag, however small the sample; what the verdict is based on.
+    /// 99th percentile of the lag, for any sample size; the basis of the verdict.
     pub lag_p99_ns: Option<u64>,
-    /// The lag at p99 beyond which the measurement is invalid: 10 ms or 10% of the response time at
-    /// p99, whichever is larger.
+    /// Lag at p99 above which the measurement is invalid: 10 ms or 10% of the response time at p99, whichever
+    /// is larger.
     pub lag_bound_ns: u64,
-    /// The pacer's shortest sleep, in nanoseconds; none in the closed model.
+    /// Shortest sleep of the pacer, in nanoseconds. `None` in the closed model.
     pub quantum_ns: Option<u64>,
     /// Connections opened.
     pub connections: u64,
-    /// Most users that had a connection.
+    /// Maximum number of users with a connection.
     pub users_used: u64,
-    /// Peak resident memory.
+    /// Peak resident memory, in bytes.
     pub peak_memory_bytes: u64,
 }
 
@@ -66,7 +65,7 @@ impl Generator {
             .iter()
             .filter(|cores| **cores >= SATURATED_CORES)
             .count() as u64;
-        // Several generators have a thread each: what counts is the busiest of them.
+        // Each generator has a thread of its own, so the busiest one counts.
         let parts = &run.manifest.merged_from;
         if !parts.is_empty() {
             let peaks = parts.iter().filter_map(|part| part.peak_cores_used);
@@ -89,10 +88,10 @@ impl Generator {
     }
 }
 
-/// Returns the lag beyond which a percentile of the response time is the generator's own doing.
+/// Returns the lag above which a percentile of the response time is no longer that of the service.
 pub(crate) fn lag_bound_ns(response_ns: Option<u64>) -> u64 {
     let share = response_ns.unwrap_or(0) as f64 * LAG_SHARE;
-    LEAST_LAG_BOUND_NS.max(share as u64)
+    LAG_BOUND_NS_MIN.max(share as u64)
 }
 
 #[cfg(test)]
@@ -100,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_larger_bound_holds() {
+    fn lag_bound_is_the_larger_one() {
         assert_eq!(lag_bound_ns(None), 10_000_000);
         assert_eq!(lag_bound_ns(Some(50_000_000)), 10_000_000);
         assert_eq!(lag_bound_ns(Some(1_000_000_000)), 100_000_000);

@@ -1,39 +1,39 @@
-//! How much of the load went to the most popular keys.
+//! Share of the load on the most popular keys.
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Run;
 
 use crate::stats::proportion::wilson_interval;
 
-/// How much of the load on one key space went to its most popular keys.
+/// Share of the load of a key space on its most popular keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HotKeys {
-    /// The key space's name.
+    /// Name of the key space.
     pub key_space: String,
-    /// Its popularity, as a person would say it.
+    /// Popularity distribution, described in words.
     pub popularity: String,
-    /// How many keys it has.
+    /// Number of keys.
     pub keys: u64,
-    /// Counted requests with a key of it.
+    /// Counted requests with a key of this key space.
     pub requests: u64,
-    /// The shares of the most popular keys.
+    /// Shares of the most popular keys.
     pub shares: Vec<TopShare>,
 }
 
-/// The share of the requests that the `top` most popular keys took.
+/// Share of the requests on the `top` most popular keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TopShare {
-    /// How many keys.
+    /// Number of keys.
     pub top: u64,
-    /// Their share, 0 to 1.
+    /// Measured share, 0 to 1.
     pub measured: f64,
-    /// The interval that holds the true share with 95% confidence.
+    /// 95% confidence interval of the share.
     pub interval_95: [f64; 2],
-    /// Their share in theory; none where there is no theory.
+    /// Theoretical share, 0 to 1. `None` if the distribution has no closed form.
     pub theory: Option<f64>,
 }
 
-/// Returns the shares of the most popular keys, for each key space that was asked.
+/// Returns the shares of the most popular keys, for each key space with requests.
 pub(crate) fn hot_keys(run: &Run) -> Vec<HotKeys> {
     let spaces = run.manifest.key_spaces.iter().zip(&run.counts.keys);
     spaces

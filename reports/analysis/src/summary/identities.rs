@@ -1,4 +1,4 @@
-//! What must hold in every run.
+//! Invariants of every run.
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::counts::RequestCounts;
@@ -6,11 +6,11 @@ use tenfold_run_dir::{Metric, Run};
 
 use crate::format;
 
-/// How far the two sides of Little's law may be apart.
+/// Maximum relative difference between the sides of Little's law.
 const LITTLE_TOLERANCE: f64 = 0.02;
 
-/// Failures after which the service may not have counted the request.
-const PERHAPS_UNSEEN: [&str; 9] = [
+/// Failure classes for which the service may not have counted the request.
+const POSSIBLY_UNCOUNTED: [&str; 9] = [
     "connect",
     "tls",
     "connection",
@@ -22,18 +22,18 @@ const PERHAPS_UNSEEN: [&str; 9] = [
     "script_timeout",
 ];
 
-/// Something that must hold in every run, warm-up included.
+/// An invariant of every run, including warm-up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Identity {
-    /// What must hold.
+    /// The invariant.
     pub name: String,
-    /// Whether it does; none where it can't be told.
+    /// True if it holds. `None` if that cannot be decided.
     pub holds: Option<bool>,
-    /// The figures on both sides.
+    /// Figures of both sides.
     pub figures: String,
 }
 
-/// Checks what must hold in every run.
+/// Checks the invariants of a run.
 pub(crate) fn identities(run: &Run) -> Vec<Identity> {
     let mut all = RequestCounts::default();
     for counts in run.counts.phases.iter().flatten() {
@@ -46,7 +46,7 @@ pub(crate) fn identities(run: &Run) -> Vec<Identity> {
 }
 
 fn planned(run: &Run, all: &RequestCounts) -> Identity {
-    // Of a run that goes on, or went on until it was killed, some are on their way to be sent.
+    // In a run that is still active or was killed, some arrivals are not sent yet.
     let checkpoint = run.counts.checkpoint;
     let not_sent = checkpoint.map_or(0, |checkpoint| checkpoint.not_sent);
     let mut figures = format!(
@@ -57,7 +57,7 @@ fn planned(run: &Run, all: &RequestCounts) -> Identity {
     );
     if not_sent > 0 {
         figures += &format!(
-            ", {} not sent yet when it was last recorded",
+            ", {} not sent yet at the last checkpoint",
             format::count(not_sent)
         );
     }
@@ -82,27 +82,27 @@ fn sent(all: &RequestCounts) -> Identity {
     }
 }
 
-/// The interval log holds a response time for every request that was answered as expected or timed
-/// out, and a lag for every one that was sent; one that was cut short does not.
+/// Checks that the interval log is complete: a response time for each request that completed or timed out,
+/// and a lag for each sent request.
 fn logged(run: &Run, all: &RequestCounts) -> Identity {
-    let held = |metric| -> u64 {
+    let logged = |metric| -> u64 {
         let series = run.latencies.series();
         series
             .filter(|(series, _)| series.metric == metric)
             .map(|(_, sum)| sum.len())
             .sum()
     };
-    let (responses, lags) = (held(Metric::Response), held(Metric::Lag));
+    let (responses, lags) = (logged(Metric::Response), logged(Metric::Lag));
     let timed_out = all.failures.get("timeout").copied().unwrap_or(0);
     let expected = all.completed + timed_out;
-    // A machine that stops may have kept the counts and lost the end of the log.
-    let perhaps_lost = run.counts.checkpoint.is_some()
+    // After a crash of the host, the counts may be on disk and the end of the log lost.
+    let possibly_lost = run.counts.checkpoint.is_some()
         && (responses, lags) != (expected, all.sent)
         && responses <= expected
         && lags <= all.sent;
     Identity {
-        name: "the interval log is whole".to_owned(),
-        holds: (!perhaps_lost).then_some(responses == expected && lags == all.sent),
+        name: "the interval log is complete".to_owned(),
+        holds: (!possibly_lost).then_some(responses == expected && lags == all.sent),
         figures: format!(
             "{} response times of {} requests completed or timed out, {} lags of {} sent",
             format::count(responses),
@@ -113,40 +113,41 @@ fn logged(run: &Run, all: &RequestCounts) -> Identity {
     }
 }
 
-/// The service counts what it was sent. A request that failed on the way, or was still on it, may or
-/// may not have come there.
+/// Checks the request counter of the service against the sent requests. A request that failed in transit or
+/// was still in flight may or may not have reached the service.
 fn server_counter(run: &Run, all: &RequestCounts) -> Option<Identity> {
     let counter = run.counts.server_counter.as_ref()?;
     let counted = counter.after.checked_sub(counter.before);
-    let unseen: u64 = PERHAPS_UNSEEN
+    let uncounted: u64 = POSSIBLY_UNCOUNTED
         .iter()
         .filter_map(|class| all.failures.get(*class))
         .sum();
-    let least = all.sent.saturating_sub(unseen + all.in_flight);
-    // One generator may have set itself up while another already counted.
+    let least = all.sent.saturating_sub(uncounted + all.in_flight);
+    // One generator may have sent its set-up requests after another began to count.
     let most = match run.manifest.merged_from.as_slice() {
         [] => all.sent,
         _ => all.sent + run.counts.set_up_requests,
     };
     Some(Identity {
-        name: "the service counted what was sent".to_owned(),
+        name: "the service counted the sent requests".to_owned(),
         holds: Some(counted.is_some_and(|counted| (least..=most).contains(&counted))),
         figures: match counted {
             Some(counted) => format!(
-                "{} went up by {}, {} sent",
+                "{} increased by {}, {} sent",
                 counter.name,
                 format::count(counted),
                 format::count(all.sent)
             ),
-            None => format!("{} went down: the service was started anew", counter.name),
+            None => format!("{} decreased: the service was restarted", counter.name),
         },
     })
 }
 
-/// Little's law: the mean number in flight is the rate times the mean service time, whatever the
-/// distributions (Little, Operations Research 9, 1961). The number is integrated over time as
-/// requests come and go, the times are summed request by request; over one stretch of time both are
-/// that many nanosecond-requests.
+/// Checks Little's law: for any distributions, the mean number in flight is the rate times the mean service
+/// time (Little, Operations Research 9, 1961).
+///
+/// The number in flight is integrated over time while requests start and end; the service times are summed
+/// by request. Over the same period, both sums are in request-nanoseconds.
 fn little(run: &Run, all: &RequestCounts) -> Option<Identity> {
     let ended = all.completed + all.failed;
     if ended == 0 || run.counts.elapsed_ns == 0 {
@@ -155,19 +156,19 @@ fn little(run: &Run, all: &RequestCounts) -> Option<Identity> {
     let elapsed = run.counts.elapsed_ns as f64;
     let in_flight = run.counts.in_flight_ns as f64 / elapsed;
     let rate_times_service = run.counts.service_sum_ns as f64 / elapsed;
-    let apart = (in_flight - rate_times_service).abs()
+    let difference = (in_flight - rate_times_service).abs()
         / in_flight.max(rate_times_service).max(f64::MIN_POSITIVE);
     Some(Identity {
         name: "Little's law: mean in flight = rate x mean service time".to_owned(),
-        // The times of requests that never ended are in the integral but in no sum.
-        holds: (all.in_flight == 0).then_some(apart <= LITTLE_TOLERANCE),
+        // Requests that never ended are in the integral but not in the sum.
+        holds: (all.in_flight == 0).then_some(difference <= LITTLE_TOLERANCE),
         figures: format!(
-            "{} in flight on average; {} x {} = {}; {} apart",
+            "{} in flight on average; {} x {} = {}; difference {}",
             format::significant(in_flight),
             format::rate(ended as f64 * 1e9 / elapsed),
             format::duration(run.counts.service_sum_ns / ended),
             format::significant(rate_times_service),
-            format::percent(apart)
+            format::percent(difference)
         ),
     })
 }

@@ -5,12 +5,11 @@ use serde::{Deserialize, Serialize};
 /// Offered and achieved rate.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rates {
-    /// Arrivals planned per second.
+    /// Planned arrivals per second.
     pub offered: f64,
-    /// Answers as expected per second, by the time at which they were complete: what came after the
-    /// last counted phase does not count.
+    /// Expected responses per second that were complete before the last counted phase ended.
     pub achieved: f64,
-    /// Achieved of offered; none where nothing was offered.
+    /// Achieved as a share of offered. `None` if nothing was offered.
     pub share: Option<f64>,
 }
 

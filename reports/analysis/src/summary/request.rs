@@ -1,4 +1,4 @@
-//! The figures of one request of the scenario, and of the reads or the writes together.
+//! Figures of one request of the scenario, and of all reads or all writes.
 
 use std::collections::BTreeMap;
 
@@ -9,37 +9,37 @@ use crate::latency::percentiles::Latencies;
 use crate::summary::arrivals::Arrivals;
 use crate::summary::rates::Rates;
 
-/// The reads, or the writes.
+/// Figures of all reads or all writes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Group {
-    /// What became of the arrivals.
+    /// Arrivals by outcome.
     pub arrivals: Arrivals,
     /// Offered and achieved rate.
     pub rate_per_s: Rates,
-    /// Their latencies.
+    /// Latencies.
     pub latency_ns: Latencies,
 }
 
-/// One request of the scenario.
+/// Figures of one request of the scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestSummary {
-    /// Its name.
+    /// Name of the request.
     pub name: String,
     /// `read` or `write`.
     pub kind: String,
-    /// Its HTTP method.
+    /// HTTP method.
     pub method: String,
-    /// What became of the arrivals.
+    /// Arrivals by outcome.
     pub arrivals: Arrivals,
-    /// Its latencies.
+    /// Latencies.
     pub latency_ns: Latencies,
-    /// Answers by status.
+    /// Responses by status.
     pub statuses: BTreeMap<String, u64>,
     /// Failures by class.
     pub failures: BTreeMap<String, u64>,
     /// Bytes of response bodies.
     pub body_bytes: u64,
-    /// What came of its checks, by name; none where it has none.
+    /// Results of the checks, by name; empty if the request has no checks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<String, CheckCounts>,
 }

@@ -1,4 +1,4 @@
-//! What the target and the machine were busy with meanwhile.
+//! Resource usage of the target and of the generator host.
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Run;
@@ -6,19 +6,19 @@ use tenfold_run_dir::host_timeline::HostSample;
 
 use crate::summary::window::Window;
 
-/// What the target's process took.
+/// Resource usage of the target process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetUsage {
-    /// Processors in use, on average over the counted phases.
+    /// Average number of cores in use over the counted phases.
     pub cores_used: f64,
-    /// Processors in use in the busiest second.
+    /// Cores in use in the busiest second.
     pub peak_cores_used: f64,
-    /// Processors that its box might use; none where it was not confined.
+    /// Core allowance of the box. `None` if the box was not confined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_cores: Option<f64>,
-    /// CPU time for each request answered, in microseconds; none where none was.
+    /// CPU time per completed request, in microseconds. `None` if no request completed.
     pub cpu_us_per_request: Option<f64>,
-    /// Peak resident memory; none where it did not tell.
+    /// Peak resident memory, in bytes. `None` if the target did not report it.
     pub peak_memory_bytes: Option<u64>,
 }
 
@@ -43,20 +43,20 @@ impl TargetUsage {
     }
 }
 
-/// What the machine of the generator was under.
+/// Load of the generator host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HostUsage {
-    /// Processors that the run could use.
+    /// Number of cores available to the run.
     pub cores: u64,
-    /// Processors in use by all that ran, on average over the counted phases.
+    /// Average number of cores in use by all processes over the counted phases.
     pub cores_used: f64,
-    /// Processors in use in the busiest second.
+    /// Cores in use in the busiest second.
     pub peak_cores_used: f64,
-    /// Processors' worth of time that went to other machines (steal), on average; none where the
-    /// system did not tell.
+    /// Average number of cores lost to other virtual machines (steal). `None` if the system did not report
+    /// it.
     pub cores_stolen: Option<f64>,
-    /// Processors in use by neither the generator nor the target, on average; none where the target
-    /// may be on this machine and did not tell what it used.
+    /// Average number of cores in use by other processes than the generator and the target. `None` if the
+    /// target may be on this host and did not report its usage.
     pub cores_used_by_others: Option<f64>,
 }
 
@@ -86,7 +86,8 @@ struct Cores {
     peak: f64,
 }
 
-/// Averages what samples tell, each weighted by how much of it counts; none where none does.
+/// Averages a value over the samples, weighted by the counted duration of each. `None` without a counted
+/// sample.
 fn cores(run: &Run, window: &Window, of: impl Fn(&HostSample) -> Option<f64>) -> Option<Cores> {
     let (mut weighted, mut weight, mut peak) = (0.0, 0.0, 0.0_f64);
     for sample in run

@@ -1,40 +1,40 @@
-//! How far a measurement can be trusted, and whether the objectives are met.
+//! Verdict of a run: the validity of the measurement, and whether the objectives are met.
 
 use serde::{Deserialize, Serialize};
 
-/// How far a measurement can be trusted, and whether the objectives are met.
+/// Validity of the measurement, and whether the objectives are met.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// How far the measurement can be trusted.
+    /// Validity of the measurement.
     pub measurement: MeasurementVerdict,
-    /// Whether the objectives are met.
+    /// Result over all objectives.
     pub slo: SloVerdict,
-    /// Why the measurement is not simply valid, in sentences with figures, the gravest first.
+    /// Reasons why the measurement is not valid, in sentences with figures, the most severe first.
     pub reasons: Vec<String>,
 }
 
-/// How far a measurement can be trusted.
+/// Validity of a measurement.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MeasurementVerdict {
-    /// The figures are the service's.
+    /// The figures describe the service.
     Valid,
-    /// The figures may be off: the generator or the machine came near its limits.
+    /// The figures may be wrong: the generator or the host came near its limits.
     Suspect,
-    /// The figures are not the service's.
+    /// The figures do not describe the service.
     #[default]
     Invalid,
 }
 
-/// Whether the objectives are met.
+/// Result over all objectives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SloVerdict {
-    /// All are.
+    /// All objectives are met.
     Met,
-    /// At least one is not.
+    /// At least one objective is missed.
     Missed,
-    /// There are none, or none is missed but one could not be judged.
+    /// There are no objectives, or none is missed and at least one could not be judged.
     #[default]
     NotJudged,
 }

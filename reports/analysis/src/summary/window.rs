@@ -1,9 +1,9 @@
-//! The stretches of a run that count.
+//! The counted periods of a run.
 
 use tenfold_run_dir::Run;
 use tenfold_run_dir::timeline::Row;
 
-/// The stretches of a run that count: its phases but for warm-up, as far as the run came.
+/// The counted periods of a run: its phases except for warm-up, up to the end of the run.
 #[derive(Debug, Clone)]
 pub(crate) struct Window {
     spans: Vec<(u64, u64)>,
@@ -11,9 +11,9 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Returns the counted stretches of a run.
+    /// Returns the counted periods of a run.
     pub(crate) fn of(run: &Run) -> Self {
-        // A run that was ended early lasted no longer than it lasted.
+        // An interrupted run may have ended within a phase.
         let reached = match run.counts.interrupted {
             Some(_) => run.counts.elapsed_ns,
             None => u64::MAX,
@@ -33,7 +33,7 @@ impl Window {
         Self { spans, end }
     }
 
-    /// How long they are together, in seconds.
+    /// Returns the total duration of the periods, in seconds.
     pub(crate) fn seconds(&self) -> f64 {
         self.spans
             .iter()
@@ -42,9 +42,9 @@ impl Window {
             / 1e9
     }
 
-    /// Returns the share of a stretch of time that counts, 0 to 1.
+    /// Returns the counted share of a time span, 0 to 1.
     ///
-    /// The row in which the window ends counts whole: nothing was planned in the rest of it.
+    /// The row in which the window ends counts in full: no arrival was planned in the rest of it.
     pub(crate) fn share(&self, start_ns: u64, duration_ns: u64) -> f64 {
         let stop = start_ns.saturating_add(duration_ns);
         if duration_ns == 0 || start_ns >= self.end {
@@ -62,7 +62,7 @@ impl Window {
         covered as f64 / duration_ns as f64
     }
 
-    /// Sums what `of` reads off the rows that count.
+    /// Sums a value over the rows, weighted by the counted share of each.
     pub(crate) fn sum(&self, run: &Run, of: impl Fn(&Row) -> u64) -> f64 {
         run.timeline
             .rows
@@ -71,7 +71,7 @@ impl Window {
             .sum()
     }
 
-    /// Returns the rows that lie wholly within the window, in order.
+    /// Returns the rows that lie entirely within the window, in order.
     pub(crate) fn rows<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = &'a Row> {
         run.timeline.rows.iter().filter(|row| {
             self.spans

@@ -1,4 +1,4 @@
-//! A service and its traffic, made up.
+//! Synthetic runs from a model of a service and its traffic.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -12,54 +12,54 @@ use tenfold_run_dir::{HostTimeline, IntervalFold, IntervalHistogram, Manifest, P
 use crate::synthetic::recorder::{Event, ROW_NS, Recorder};
 use crate::synthetic::stream::Stream;
 
-/// A service and its traffic, made up: what happened follows from these figures and the seed alone.
+/// A model of a service and its traffic. The run depends on these figures and the seed alone.
 #[derive(Debug, Clone)]
 pub struct MadeUp {
-    /// The seed of all that is random.
+    /// Seed of all random numbers.
     pub seed: u64,
-    /// The traffic.
+    /// Traffic.
     pub traffic: Traffic,
-    /// How many requests the service works on at once; none for any number.
+    /// Maximum number of concurrent requests in the service. `None` for no limit.
     pub workers: Option<usize>,
-    /// The median time of work on a read, in nanoseconds.
+    /// Median work time of a read, in nanoseconds.
     pub work_ns: u64,
-    /// How many times as long a write takes.
+    /// Work time of a write, as a multiple of that of a read.
     pub write_factor: f64,
-    /// How widely the times of work differ: sigma of a log-normal distribution; 0 for not at all.
+    /// Sigma of the log-normal distribution of work times; 0 for constant times.
     pub work_sigma: f64,
-    /// When the service answers nothing: start and length, in nanoseconds.
+    /// Stall of the service: start and duration, in nanoseconds.
     pub stall_ns: Option<(u64, u64)>,
-    /// When the generator does nothing: start and length, in nanoseconds.
+    /// Freeze of the generator: start and duration, in nanoseconds.
     pub freeze_ns: Option<(u64, u64)>,
-    /// The generator's usual lag, in nanoseconds.
+    /// Usual lag of the generator, in nanoseconds.
     pub lag_ns: u64,
-    /// The share of answers with a status that is not expected.
+    /// Share of responses with an unexpected status.
     pub failing: f64,
-    /// An arrival that would wait longer than this is dropped.
+    /// Maximum wait of an arrival, in nanoseconds. An arrival that would wait longer is dropped.
     pub wait_ns: u64,
-    /// The objectives.
+    /// Objectives.
     pub rules: Vec<String>,
-    /// What the requests are called: reads, then a write.
+    /// Names of the requests: reads, then one write.
     pub names: Vec<String>,
 }
 
-/// The traffic of a made-up run.
+/// Traffic of a synthetic run.
 #[derive(Debug, Clone, Copy)]
 pub struct Traffic {
     /// Arrivals per second, before and after the spike.
     pub per_second: f64,
-    /// Arrivals per second at the height of the spike.
+    /// Arrivals per second at the peak of the spike.
     pub peak_per_second: f64,
-    /// How long warm-up lasts, in seconds.
+    /// Duration of warm-up, in seconds.
     pub warm_up_s: u64,
-    /// How long the counted phase lasts, in seconds.
+    /// Duration of the counted phase, in seconds.
     pub counted_s: u64,
-    /// Whether arrivals come one like the other, rather than at random.
+    /// True for evenly spaced arrivals; false for random ones.
     pub even: bool,
 }
 
 impl Default for MadeUp {
-    /// A service that is well, but for a spike that it can hardly bear.
+    /// A healthy service with a spike close to its capacity.
     fn default() -> Self {
         Self {
             seed: 42,
@@ -95,8 +95,9 @@ impl Default for MadeUp {
 }
 
 impl MadeUp {
-    /// The stall oracle: constant arrivals over 20 s, answered in 1 ms, but for 2 s in which nothing
-    /// is answered. Response time at quantile q > 0.9 is `2 (1 - (1 - q) / 0.1)` s.
+    /// The stall oracle: constant arrivals over 20 s, answered in 1 ms except during a stall of 2 s.
+    ///
+    /// The response time at a quantile `q > 0.9` is `2 (1 - (1 - q) / 0.1)` seconds.
     pub fn stall_oracle() -> Self {
         Self {
             traffic: Traffic {
@@ -118,12 +119,12 @@ impl MadeUp {
         }
     }
 
-    /// Plays it.
+    /// Simulates the run.
     pub fn play(&self) -> Run {
         self.play_with_log().0
     }
 
-    /// Plays it, and returns beside the run the interval log that its latencies were folded from.
+    /// Simulates the run. Also returns the interval log that its latencies were folded from.
     pub fn play_with_log(&self) -> (Run, Vec<IntervalHistogram>) {
         let mut random = Stream::new(self.seed);
         let mut recorder = Recorder::new(2, self.names.len());
@@ -203,7 +204,7 @@ impl MadeUp {
         self.run(recorder, keys, &work_by_second)
     }
 
-    /// Arrivals per second at a time: a spike of a tenth of the run, at two thirds of it.
+    /// Returns the arrivals per second at a time. The spike lasts a tenth of the run, at two thirds of it.
     fn rate_at(&self, at_s: f64) -> f64 {
         let traffic = &self.traffic;
         let total = (traffic.warm_up_s + traffic.counted_s) as f64;
@@ -214,8 +215,8 @@ impl MadeUp {
         traffic.per_second * base + (traffic.peak_per_second - traffic.per_second) * height
     }
 
-    fn held(&self, stretch: Option<(u64, u64)>, at: u64) -> u64 {
-        match stretch {
+    fn held(&self, period: Option<(u64, u64)>, at: u64) -> u64 {
+        match period {
             Some((start, length)) if (start..start + length).contains(&at) => start + length,
             _ => at,
         }
@@ -381,10 +382,10 @@ impl MadeUp {
     }
 }
 
-/// Keys of the made-up key space.
+/// Number of keys of the key space.
 const KEYS: u64 = 100_000;
 
-/// The n-th harmonic number, by Euler and Maclaurin beyond the first thousand.
+/// Returns the n-th harmonic number, by the Euler-Maclaurin formula beyond the first thousand.
 fn harmonic(n: u64) -> f64 {
     if n <= 1_000 {
         return (1..=n).map(|k| 1.0 / k as f64).sum();
@@ -393,7 +394,7 @@ fn harmonic(n: u64) -> f64 {
     n.ln() + 0.577_215_664_901_532_9 + 1.0 / (2.0 * n) - 1.0 / (12.0 * n * n)
 }
 
-/// The rank, from 0, at which a Zipfian distribution of exponent 1 reaches a share.
+/// Returns the rank, from 0, at which a Zipfian distribution with exponent 1 reaches a share.
 fn zipfian_rank(share: f64) -> u64 {
     let wanted = share * harmonic(KEYS);
     let (mut low, mut high) = (1, KEYS);

@@ -1,4 +1,4 @@
-//! Gates made up from a model of two builds.
+//! Synthetic gates from a model of two builds.
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -14,19 +14,19 @@ use crate::gate::{
 pub struct MadeUpGate {
     /// Number of rounds.
     pub rounds: usize,
-    /// The candidate's true effect on processor time, as a ratio less one.
+    /// True effect of the candidate on CPU time, as a ratio minus one.
     pub cpu: f64,
-    /// The candidate's true effect on latencies, as a ratio less one.
+    /// True effect of the candidate on latencies, as a ratio minus one.
     pub latency: f64,
-    /// How `d` scatters from round to round.
+    /// Standard deviation of `d` from round to round.
     pub noise: f64,
-    /// Requests of each build in a round.
+    /// Requests per build and round.
     pub sent: u64,
-    /// How many of them the candidate fails.
+    /// Requests of a round that the candidate fails.
     pub failed: u64,
-    /// By how much the candidate's memory grows, in MiB a minute.
+    /// Memory growth of the candidate, in MiB per minute.
     pub leak_mib_per_min: f64,
-    /// The seed of the noise.
+    /// Seed of the noise.
     pub seed: u64,
 }
 
@@ -46,12 +46,12 @@ impl Default for MadeUpGate {
 }
 
 /// Rounds between two restarts.
-const ROUNDS_A_START: usize = 7;
+const ROUNDS_PER_START: usize = 7;
 
-/// Length of a round in seconds.
+/// Duration of a round, in seconds.
 const ROUND_S: f64 = 2.0;
 
-/// The metrics: name, value of the baseline in nanoseconds, and noise as a multiple of the model's.
+/// Metrics: name, value of the baseline in nanoseconds, and noise as a multiple of the noise of the model.
 const METRICS: [(&str, f64, f64); 4] = [
     ("cpu per request", 81_400.0, 1.0),
     ("mean latency", 412_000.0, 1.3),
@@ -60,10 +60,7 @@ const METRICS: [(&str, f64, f64); 4] = [
 ];
 
 impl MadeUpGate {
-    /// Plays the rounds, and judges them as a gate with its default settings would.
-    ///
-    /// # Panics
-    /// Never: the default settings can be planned.
+    /// Simulates the rounds and judges them with the default settings.
     pub fn play(&self) -> GateOutcome {
         let rounds = self.rounds();
         let judged: Vec<Round> = rounds.iter().map(RoundRecord::round).collect();
@@ -107,19 +104,19 @@ impl MadeUpGate {
 
     fn rounds(&self) -> Vec<RoundRecord> {
         let mut rng = Pcg64Mcg::seed_from_u64(self.seed);
-        // Twelve uniform numbers less six: near enough to a normal one.
+        // The sum of twelve uniform numbers minus six is approximately standard normal.
         let mut normal = move || (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
         let shares = self.sent;
         (0..self.rounds)
             .map(|round| {
-                let weather = 0.05 * normal();
+                let common = 0.05 * normal();
                 let metrics = METRICS.map(|(name, value, noise)| {
                     let effect = if name.starts_with("cpu") {
                         self.cpu
                     } else {
                         self.latency
                     };
-                    let baseline = value * weather.exp();
+                    let baseline = value * common.exp();
                     let d = effect.ln_1p() + self.noise * noise * normal();
                     let candidate = baseline * d.exp();
                     let pair = Pair {
@@ -131,7 +128,7 @@ impl MadeUpGate {
                 RoundRecord {
                     at_s: 4.2 + ROUND_S * round as f64,
                     seconds: ROUND_S,
-                    restarted: round % ROUNDS_A_START == 0,
+                    restarted: round % ROUNDS_PER_START == 0,
                     metrics: metrics.into_iter().collect(),
                     failures: Some(Pair {
                         baseline: Attempts {
@@ -150,7 +147,7 @@ impl MadeUpGate {
 
     fn memory(&self, mib_per_min: f64) -> MemoryUse {
         let seconds = (self.rounds as f64 * ROUND_S) as u32;
-        let life = ROUNDS_A_START as u32 * ROUND_S as u32;
+        let life = ROUNDS_PER_START as u32 * ROUND_S as u32;
         let samples = (0..seconds).map(|second| MemorySample {
             at_s: 4.2 + f64::from(second),
             mib: 41.5 + mib_per_min * f64::from(second % life.max(1)) / 60.0,
@@ -166,7 +163,7 @@ impl MadeUpGate {
         }
     }
 
-    /// Makes up a comparison of answers in which so many statuses and bodies differ.
+    /// Returns a comparison of responses with the given numbers of different statuses and bodies.
     pub fn answers(&self, statuses: u64, bodies: u64) -> Answers {
         let compared = self.sent * self.rounds as u64;
         let seen = |status, bytes, excerpt: &str| AnswerSeen {
@@ -202,7 +199,7 @@ impl MadeUpGate {
         }
     }
 
-    /// Makes up profiles in which one function has grown.
+    /// Returns profiles in which one function takes more CPU time.
     pub fn cause(&self) -> Cause {
         let function = |name: &str, samples: [u64; 2]| {
             let share = samples.map(|count| count as f64 / 2_000.0);
@@ -227,7 +224,7 @@ impl MadeUpGate {
             expected: Some(2_014.0),
         };
         Cause {
-            remarks: vec!["profiling cost 0.4% of the processor time".to_owned()],
+            remarks: vec!["profiling cost 0.4% of the CPU time".to_owned()],
             profiles: Pair {
                 baseline: count,
                 candidate: count,

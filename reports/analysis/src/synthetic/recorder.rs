@@ -1,4 +1,4 @@
-//! Records a made-up run the way the generator records a real one.
+//! Records a synthetic run as the generator records a real one.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ pub(crate) struct Recorder {
     cells: Vec<Vec<RequestCounts>>,
     rows: Vec<Row>,
     histograms: BTreeMap<(u64, Series), Histogram<u64>>,
-    /// When requests were sent (+1) and done (-1).
+    /// Times at which requests were sent (+1) and done (-1).
     changes: Vec<(u64, i64)>,
     service_sum_ns: u64,
     last_done: u64,
 }
 
-/// One request of a made-up run.
+/// One request of a synthetic run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Event {
     pub(crate) phase: usize,
@@ -108,7 +108,7 @@ impl Recorder {
                 event.done - event.intended,
             );
             self.latency(&event, Metric::Service, event.done, event.done - event.sent);
-            // No made-up user keeps an arrival waiting, so all that is left is the service's.
+            // No user of a synthetic run keeps an arrival waiting: the rest of the time is the service's.
             self.latency(
                 &event,
                 Metric::Unlagged,

@@ -1,6 +1,6 @@
-//! Seeded numbers.
+//! Seeded random numbers.
 
-/// A stream of numbers: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+/// A stream of random numbers: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
 #[derive(Debug, Clone)]
 pub(crate) struct Stream(u64);
 
@@ -17,17 +17,17 @@ impl Stream {
         z ^ (z >> 31)
     }
 
-    /// Evenly between 0 and 1, never either.
+    /// Returns a uniform number between 0 and 1, both excluded.
     pub(crate) fn unit(&mut self) -> f64 {
         ((self.next() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
     }
 
-    /// Exponential with mean 1.
+    /// Returns an exponential number with mean 1.
     pub(crate) fn exponential(&mut self) -> f64 {
         -self.unit().ln()
     }
 
-    /// Log-normal with median 1 (Box and Muller, 1958).
+    /// Returns a log-normal number with median 1 (Box and Muller, 1958).
     pub(crate) fn log_normal(&mut self, sigma: f64) -> f64 {
         let radius = (-2.0 * self.unit().ln()).sqrt();
         (sigma * radius * (std::f64::consts::TAU * self.unit()).cos()).exp()

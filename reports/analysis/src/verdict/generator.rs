@@ -1,4 +1,4 @@
-//! Objections from the generator's own lateness.
+//! Objections to a generator that sent late.
 
 use tenfold_run_dir::Metric;
 
@@ -9,10 +9,10 @@ use crate::summary::Summary;
 use crate::summary::generator::lag_bound_ns;
 use crate::verdict::objection::{Objection, invalid, suspect};
 
-/// The share of the offered rate that must be achieved, but for the service's own doing.
-const LEAST_SHARE: f64 = 0.99;
+/// Achieved share of the offered rate below which a saturated generator makes the measurement invalid.
+const INVALID_SHARE: f64 = 0.99;
 
-/// Where half of the shortfall that makes a measurement invalid is reached.
+/// Achieved share of the offered rate below which a saturated generator makes the measurement suspect.
 const SUSPECT_SHARE: f64 = 0.995;
 
 pub(super) fn lag(summary: &Summary) -> Option<Objection> {
@@ -20,16 +20,16 @@ pub(super) fn lag(summary: &Summary) -> Option<Objection> {
     let bound = summary.generator.lag_bound_ns;
     if lag > bound {
         return invalid(format!(
-            "the generator was late: its own lag was {} at p99, and {} is the most that leaves the \
-             response times the service's",
+            "the generator was late: its lag was {} at p99, and above {} the response times are no longer \
+             those of the service",
             format::duration(lag),
             format::duration(bound)
         ));
     }
     if lag > bound / 2 {
         return suspect(format!(
-            "the generator was nearly late: its own lag was {} at p99, over half of the {} that \
-             would make the measurement invalid",
+            "the generator was nearly late: its lag was {} at p99, more than half of the {} above which \
+             the measurement is invalid",
             format::duration(lag),
             format::duration(bound)
         ));
@@ -37,9 +37,10 @@ pub(super) fn lag(summary: &Summary) -> Option<Objection> {
     None
 }
 
-/// Weighs what was offered and not achieved. The service is to blame for what it answered late or
-/// wrongly, and for arrivals that waited or were dropped because it was slow; the generator for what
-/// it had no processor time left to send.
+/// Objects to a shortfall of the achieved rate for which the generator had too little CPU time.
+///
+/// Late or wrong responses, and arrivals that waited or were dropped because the service was slow, are
+/// attributed to the service.
 pub(super) fn shortfall(summary: &Summary) -> Option<Objection> {
     let share = summary.rate_per_s.share?;
     let generator = &summary.generator;
@@ -49,24 +50,24 @@ pub(super) fn shortfall(summary: &Summary) -> Option<Objection> {
         return None;
     }
     let figures = format!(
-        "{} of the offered rate was achieved, and the generator's own thread had no processor time \
-         to spare in {} of {} seconds",
+        "{} of the offered rate was achieved, and the generator thread had no CPU time to spare in {} of \
+         {} seconds",
         format::percent(share),
         generator.saturated_seconds,
         format::significant(counted_seconds)
     );
-    if share < LEAST_SHARE {
+    if share < INVALID_SHARE {
         invalid(format!(
             "the generator could not send fast enough: {figures}"
         ))
     } else {
         suspect(format!(
-            "the generator could hardly send fast enough: {figures}"
+            "the generator could barely send fast enough: {figures}"
         ))
     }
 }
 
-/// The bound of p99, asked of p99.9: a short freeze of the generator hides beyond p99.
+/// Applies the lag bound of p99 to p99.9, because p99 hides a short freeze of the generator.
 pub(super) fn lag_in_the_tail(counted: &CountedLatencies) -> Option<Objection> {
     let of = |metric| OrderStatistics::of(&counted.histogram(metric, |_| true));
     let (lag, response) = (of(Metric::Lag), of(Metric::Response));
@@ -77,7 +78,7 @@ pub(super) fn lag_in_the_tail(counted: &CountedLatencies) -> Option<Objection> {
         return None;
     }
     suspect(format!(
-        "the tail beyond p99 is partly the generator's own: its lag was {} at p99.9",
+        "the tail beyond p99 is partly due to the generator: its lag was {} at p99.9",
         format::duration(late)
     ))
 }

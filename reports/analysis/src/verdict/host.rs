@@ -1,4 +1,4 @@
-//! Objections from the machine.
+//! Objections to a noisy or busy host.
 
 use tenfold_run_dir::Run;
 
@@ -6,20 +6,20 @@ use crate::format;
 use crate::summary::Summary;
 use crate::verdict::objection::{Objection, suspect};
 
-/// The share of the machine's processors that others may take before the host counts as noisy.
-const MOST_STOLEN: f64 = 0.05;
+/// Maximum share of stolen CPU time, above which the host counts as noisy.
+const STOLEN_MAX: f64 = 0.05;
 
-/// The share of the machine's processors that other programs on it may use before it counts as busy.
-const MOST_USED_BY_OTHERS: f64 = 0.25;
+/// Maximum share of the cores in use by other processes, above which the host counts as busy.
+const USED_BY_OTHERS_MAX: f64 = 0.25;
 
 pub(super) fn noisy_host(run: &Run, summary: &Summary) -> Option<Objection> {
     let stolen = summary.host_usage.as_ref()?.cores_stolen?;
     let share = stolen / run.manifest.host.cores.max(1) as f64;
-    if share <= MOST_STOLEN {
+    if share <= STOLEN_MAX {
         return None;
     }
     suspect(format!(
-        "the machine is noisy: {} of its processor time went to other machines (steal)",
+        "the host is noisy: {} of its CPU time went to other virtual machines (steal)",
         format::percent(share)
     ))
 }
@@ -27,12 +27,11 @@ pub(super) fn noisy_host(run: &Run, summary: &Summary) -> Option<Objection> {
 pub(super) fn busy_host(summary: &Summary) -> Option<Objection> {
     let host = summary.host_usage.as_ref()?;
     let others = host.cores_used_by_others?;
-    if others <= MOST_USED_BY_OTHERS * host.cores as f64 {
+    if others <= USED_BY_OTHERS_MAX * host.cores as f64 {
         return None;
     }
     suspect(format!(
-        "the machine was busy: programs that are neither generator nor service used {} of its {} \
-         processors",
+        "the host was busy: processes other than generator and service used {} of its {} cores",
         format::significant(others),
         host.cores
     ))

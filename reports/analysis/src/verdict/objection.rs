@@ -1,8 +1,8 @@
-//! A reason against a measurement.
+//! An objection to a measurement.
 
 use crate::summary::verdict::MeasurementVerdict;
 
-/// Something that speaks against a measurement.
+/// An objection to a measurement.
 pub(super) struct Objection {
     pub(super) grade: MeasurementVerdict,
     pub(super) reason: String,

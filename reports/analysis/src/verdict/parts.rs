@@ -1,12 +1,11 @@
-//! Objections from the runs that a merged run is made of.
+//! Objections to the parts of a merged run.
 
 use tenfold_run_dir::Run;
 use tenfold_run_dir::manifest::Part;
 
 use crate::verdict::objection::{Objection, invalid, suspect};
 
-/// A merged measurement is as bad as its worst part: a generator that was late does not come to be on
-/// time for being one of many.
+/// Passes on the objections to each part, because a merged measurement is only as good as its worst part.
 pub(super) fn parts(run: &Run) -> Vec<Objection> {
     let parts = &run.manifest.merged_from;
     let of = parts.len();
@@ -16,35 +15,36 @@ pub(super) fn parts(run: &Run) -> Vec<Objection> {
         let why = part.reasons.join("; ");
         match part.measurement.as_str() {
             "valid" => {}
-            "suspect" => objections.extend(suspect(format!("{who} by itself is suspect: {why}"))),
-            _ => objections.extend(invalid(format!("{who} by itself is invalid: {why}"))),
+            "suspect" => objections.extend(suspect(format!("{who} is suspect: {why}"))),
+            _ => objections.extend(invalid(format!("{who} is invalid: {why}"))),
         }
         if let Some(by) = &part.interrupted {
             objections.extend(suspect(format!(
-                "{who} ended early ({by}), and its share of the load was missing from then on"
+                "{who} ended early ({by}); its share of the load was missing after that"
             )));
         }
     }
     objections
 }
 
-/// Seconds that generators may begin apart: the rows of their time lines are a second long.
-const MOST_APART_S: u64 = 2;
+/// Maximum difference between the starts of the generators: rows of a time line are one second long.
+const START_DIFFERENCE_S_MAX: u64 = 2;
 
-/// Rows are added by the time since each generator's own beginning.
+/// Objects to generators that started apart: a merge adds rows by the time since the start of each.
 pub(super) fn not_together(run: &Run) -> Option<Objection> {
     let parts = &run.manifest.merged_from;
     let began = |part: &Part| seconds_apart(&run.manifest.started_at, &part.started_at);
     let apart = parts.iter().filter_map(began).max()?;
-    if apart <= MOST_APART_S {
+    if apart <= START_DIFFERENCE_S_MAX {
         return None;
     }
     suspect(format!(
-        "the generators began {apart} s apart, so that the merged load was offered at once only in part"
+        "the generators started {apart} s apart, so their loads overlapped only in part"
     ))
 }
 
-/// How many seconds apart two runs began, by their own clocks; none where one does not tell.
+/// Returns the seconds between two start times, by the clocks of their hosts. `None` if one is not a valid
+/// timestamp.
 pub(crate) fn seconds_apart(one: &str, other: &str) -> Option<u64> {
     let second = |at: &str| at.parse().map(jiff::Timestamp::as_second).ok();
     Some(second(one)?.abs_diff(second(other)?))

@@ -1,4 +1,4 @@
-//! Whether a run meets its objectives.
+//! Judges the objectives of a run.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub(crate) fn judge_rules(
         Ok(rule) => {
             let mut result = judge(run, counted, summary, &rule);
             if let Some(aborted) = run.counts.aborted.as_ref().filter(|by| by.rule == index) {
-                ended_by(&mut result, aborted);
+                mark_aborted(&mut result, aborted);
             }
             result
         }
@@ -47,25 +47,27 @@ pub(crate) fn judge_rules(
         .collect()
 }
 
-/// Notes that a rule ended the run: it is missed, whatever came in while the run was ending.
-fn ended_by(result: &mut RuleResult, aborted: &Aborted) {
+/// Marks the objective that aborted the run as missed, even if later samples met it.
+fn mark_aborted(result: &mut RuleResult, aborted: &Aborted) {
     let measured = match result.unit.as_str() {
         "ns" => format::duration_of(aborted.measured),
         _ => format::percent(aborted.measured),
     };
     result.met = Some(false);
     result.why = format!(
-        "aborted the run at {} s, with {measured} over {}; in the end {}",
+        "aborted the run at {} s, with {measured} over {} {}; at the end {}",
         format::count(aborted.at_ns.saturating_add(500_000_000) / 1_000_000_000),
         format::count(aborted.samples),
+        counted_noun(&result.unit),
         result.why
     );
 }
 
-/// Reads one objective on its own.
+/// Parses one objective.
 ///
-/// The scenario itself may not be readable any more, for want of a trace that it replays, so the rule
-/// is read as part of one that has nothing but the names of the requests, and samples in plenty.
+/// The scenario of a run may no longer be readable, for example because the trace that it replays is gone.
+/// The objective is therefore parsed as part of a minimal scenario that has the same request names and
+/// enough samples for any percentile.
 fn parse(run: &Run, text: &str) -> Result<Rule, String> {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut scenario = format!(
@@ -89,14 +91,14 @@ fn parse(run: &Run, text: &str) -> Result<Rule, String> {
     scenario.rules.pop().ok_or_else(|| "it is empty".to_owned())
 }
 
-/// What a rule compares, measured.
+/// The measured value of an objective.
 struct Measured {
     value: Option<f64>,
     interval: Option<[f64; 2]>,
     count: u64,
     unit: &'static str,
-    /// Why there is no value.
-    lacking: String,
+    /// Reason for a missing value.
+    missing_because: String,
 }
 
 fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) -> RuleResult {
@@ -107,7 +109,7 @@ fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) 
             interval: None,
             count: summary.arrivals.planned,
             unit: "fraction",
-            lacking: "nothing was offered".to_owned(),
+            missing_because: "nothing was offered".to_owned(),
         },
         Metric::Quantile(latency, _) | Metric::Mean(latency) | Metric::Max(latency) => {
             let metric = match latency {
@@ -168,7 +170,7 @@ fn errors(arrivals: &Arrivals) -> Measured {
         interval: (count > 0).then(|| wilson_interval(lost, count)),
         count,
         unit: "fraction",
-        lacking: "nothing came to an end".to_owned(),
+        missing_because: "no request ended".to_owned(),
     }
 }
 
@@ -180,7 +182,7 @@ fn measure_latency(metric: Metric, histogram: &hdrhistogram::Histogram<u64>) -> 
         interval: None,
         count,
         unit: "ns",
-        lacking: "nothing was measured".to_owned(),
+        missing_because: "nothing was measured".to_owned(),
     };
     match metric {
         Metric::Quantile(_, quantile) => match ordered.quantile(quantile) {
@@ -189,8 +191,8 @@ fn measure_latency(metric: Metric, histogram: &hdrhistogram::Histogram<u64>) -> 
                 measured.interval = estimate.interval.map(|ends| ends.map(|end| end as f64));
             }
             None if count > 0 => {
-                measured.lacking = format!(
-                    "only {} of {} samples lie beyond it, and it takes {SAMPLES_BEYOND}",
+                measured.missing_because = format!(
+                    "only {} of {} samples lie beyond the percentile, and {SAMPLES_BEYOND} are needed",
                     samples_beyond(count, quantile),
                     format::count(count)
                 );
@@ -204,21 +206,34 @@ fn measure_latency(metric: Metric, histogram: &hdrhistogram::Histogram<u64>) -> 
     measured
 }
 
+/// Returns the noun for the count of a value with this unit.
+fn counted_noun(unit: &str) -> &'static str {
+    match unit {
+        "ns" => "samples",
+        _ => "arrivals",
+    }
+}
+
 fn why(rule: &Rule, measured: &Measured) -> String {
     let Some(value) = measured.value else {
-        return format!("not judged: {}", measured.lacking);
+        return format!("not judged: {}", measured.missing_because);
     };
-    let say = |value: f64| match measured.unit {
+    let text = |value: f64| match measured.unit {
         "ns" => format::duration_of(value),
         _ => format::percent(value),
     };
-    let mut why = format!("{} over {}", say(value), format::count(measured.count));
+    let mut why = format!(
+        "{} over {} {}",
+        text(value),
+        format::count(measured.count),
+        counted_noun(measured.unit)
+    );
     if let Some([low, high]) = measured.interval {
-        why.push_str(&format!("; 95% interval {} to {}", say(low), say(high)));
-        let sure =
+        why.push_str(&format!("; 95% interval {} to {}", text(low), text(high)));
+        let is_certain =
             rule.comparison.holds(low, rule.limit) == rule.comparison.holds(high, rule.limit);
-        if !sure {
-            why.push_str(": too near the limit to be sure");
+        if !is_certain {
+            why.push_str(": too close to the limit to be certain");
         }
     }
     why

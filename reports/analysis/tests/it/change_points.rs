@@ -1,4 +1,4 @@
-//! Change points of published and made up series.
+//! Change points of published and simulated series.
 
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
@@ -25,17 +25,18 @@ fn indices(series: &[f64]) -> Vec<usize> {
     found(series).iter().map(|point| point.index).collect()
 }
 
-/// Values about the given levels, each held for a number of runs, with normal noise.
+/// Values around the given levels, each for a number of runs, with normal noise.
 fn series(levels: &[(f64, usize)], noise: f64, seed: u64) -> Vec<f64> {
     let normal = StandardNormal.sample_iter(Pcg64Mcg::seed_from_u64(seed));
-    let held = levels.iter().flat_map(|(level, runs)| vec![*level; *runs]);
-    held.zip(normal)
+    let means = levels.iter().flat_map(|(level, runs)| vec![*level; *runs]);
+    means
+        .zip(normal)
         .map(|(level, deviation): (f64, f64)| level * (1.0 + noise * deviation))
         .collect()
 }
 
 #[test]
-fn the_nile_changed_in_1899() {
+fn nile_flow_changes_in_1899() {
     let points = found(&NILE);
     assert_eq!(points.len(), 1, "{points:?}");
     assert_eq!(1871 + points[0].index, 1899);
@@ -44,7 +45,7 @@ fn the_nile_changed_in_1899() {
 }
 
 #[test]
-fn planted_changes_are_found_where_they_are() {
+fn finds_planted_changes() {
     let (seeds, mut exact, mut near) = (60, 0, 0);
     for seed in 0..seeds {
         let runs = series(&[(100.0, 30), (106.0, 25), (95.0, 30)], 0.02, seed);
@@ -54,11 +55,11 @@ fn planted_changes_are_found_where_they_are() {
         exact += u32::from(at == [30, 55]);
     }
     assert!(near >= 56, "{near} of {seeds} within three runs");
-    assert!(exact >= 25, "{exact} of {seeds} at the very run");
+    assert!(exact >= 25, "{exact} of {seeds} at the exact run");
 }
 
 #[test]
-fn a_bump_that_goes_away_is_two_changes() {
+fn temporary_increase_is_two_changes() {
     let runs = series(&[(100.0, 25), (110.0, 20), (100.0, 25)], 0.02, 4);
     let points = found(&runs);
     assert_eq!(points.len(), 2, "{points:?}");
@@ -69,7 +70,7 @@ fn a_bump_that_goes_away_is_two_changes() {
 }
 
 #[test]
-fn series_without_a_change_seldom_show_one() {
+fn false_alarm_rate_matches_significance() {
     let (seeds, mut alarms) = (2000, 0);
     for seed in 0..seeds {
         let runs = series(&[(100.0, 40)], 0.05, seed);
@@ -82,37 +83,37 @@ fn series_without_a_change_seldom_show_one() {
     }
     let share = alarms as f64 / seeds as f64;
     println!("false alarms: {share}");
-    // One per cent, and three standard errors of 0.22%.
+    // 1% plus three standard errors of 0.22%.
     assert!(share <= 0.0167, "{share}");
 }
 
 #[test]
-fn small_changes_can_be_left_out() {
+fn ignores_changes_below_minimum() {
     let runs = series(&[(100.0, 30), (103.0, 30)], 0.005, 7);
     assert_eq!(indices(&runs), [30]);
     let settings = ChangePointSettings {
-        least_change: 0.05,
+        change_min: 0.05,
         ..ChangePointSettings::default()
     };
     assert!(change_points(&runs, &settings).is_empty());
 }
 
 #[test]
-fn one_outlier_is_no_change() {
+fn one_outlier_is_not_a_change() {
     let mut runs = series(&[(100.0, 40)], 0.01, 3);
     runs[20] = 300.0;
     assert!(found(&runs).is_empty());
 }
 
 #[test]
-fn short_and_constant_series_have_none() {
+fn short_and_constant_series_have_no_changes() {
     assert!(found(&[]).is_empty());
     assert!(found(&[1.0, 2.0]).is_empty());
     assert!(found(&[5.0; 50]).is_empty());
 }
 
 #[test]
-fn the_same_seed_finds_the_same() {
+fn same_seed_finds_same_changes() {
     let runs = series(&[(100.0, 20), (102.0, 20)], 0.02, 11);
     assert_eq!(found(&runs), found(&runs));
 }

@@ -1,4 +1,4 @@
-//! Series for charts.
+//! Chart data.
 
 use tenfold_analysis::charts;
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
@@ -23,28 +23,31 @@ fn played(per_second: f64, counted_s: u64) -> tenfold_analysis::Charts {
 }
 
 #[test]
-fn lines_break_where_a_stretch_has_too_few_samples() {
+fn lines_break_at_bins_with_few_samples() {
     let charts = played(30.0, 25);
-    // The last stretch has but what came after the end.
+    // The last bin holds only late responses.
     assert!(charts.latency.p50[..30].iter().all(Option::is_some));
     assert!(charts.latency.p99.iter().all(Option::is_none));
     assert!(charts.latency.max.iter().all(Option::is_some));
 }
 
 #[test]
-fn stretches_grow_until_they_bear_a_p99() {
+fn bins_widen_until_they_support_p99() {
     let charts = played(600.0, 115);
-    let told = charts
+    let reported = charts
         .latency
         .p99
         .iter()
         .filter(|p99| p99.is_some())
         .count();
-    assert!(told + 1 >= charts.latency.p99.len() && told >= 20, "{told}");
+    assert!(
+        reported + 1 >= charts.latency.p99.len() && reported >= 20,
+        "{reported}"
+    );
 }
 
 #[test]
-fn a_long_run_has_no_more_points_than_can_be_seen() {
+fn long_run_has_limited_number_of_points() {
     let charts = played(20.0, 595);
     assert!(
         charts.rates.at_s.len() <= 120,
@@ -52,8 +55,8 @@ fn a_long_run_has_no_more_points_than_can_be_seen() {
         charts.rates.at_s.len()
     );
     assert!(charts.heat_map.columns.len() <= 121);
-    // What straggled in has a row beyond the ten minutes.
-    assert_eq!(charts.rates.stretch_s, 6.0);
+    // Late responses have a row after the ten minutes.
+    assert_eq!(charts.rates.bin_s, 6.0);
     assert!(charts.cores.generator.len() <= 120);
     assert_eq!(charts.cores.at_s.len(), charts.cores.host.len());
     assert!(charts.cores.at_s.len() <= 121);
@@ -62,7 +65,7 @@ fn a_long_run_has_no_more_points_than_can_be_seen() {
 }
 
 #[test]
-fn warm_up_is_drawn_but_not_in_the_curves() {
+fn curves_exclude_warm_up() {
     let charts = played(100.0, 20);
     assert_eq!(charts.response.count, 2_000);
     let drawn: u64 = charts.heat_map.columns.iter().flatten().sum();
@@ -71,13 +74,13 @@ fn warm_up_is_drawn_but_not_in_the_curves() {
 }
 
 #[test]
-fn reads_and_writes_make_up_the_whole() {
+fn reads_and_writes_sum_to_all() {
     let charts = played(200.0, 20);
     assert_eq!(
         charts.reads.count + charts.writes.count,
         charts.response.count
     );
-    // A write takes five times as long.
+    // A write takes five times as long as a read.
     let (read, write) = (
         charts.reads.at(0.5).unwrap(),
         charts.writes.at(0.5).unwrap(),

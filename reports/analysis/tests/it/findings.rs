@@ -1,10 +1,10 @@
-//! Findings, tested by planting what they must find.
+//! Findings, each tested with a planted cause.
 
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{Finding, summarise};
 use tenfold_run_dir::{IntervalFold, Run};
 
-/// Offered more than it can take: one worker of 2.5 ms at 600/s.
+/// An overloaded service: one worker with 2.5 ms per request, at 600/s.
 fn overload() -> MadeUp {
     MadeUp {
         traffic: Traffic {
@@ -33,34 +33,34 @@ fn with_target_cores(mut run: Run, cores: f64) -> Vec<Finding> {
 }
 
 #[test]
-fn a_service_out_of_processor_is_told_from_one_that_waits() {
-    for (cores, words) in [
-        (1.9, "ran out of processor"),
-        (1.0, "never used more than one processor"),
+fn distinguishes_cpu_bound_from_waiting_service() {
+    for (cores, cause) in [
+        (1.9, "limited by CPU"),
+        (1.0, "never used more than one core"),
         (0.3, "it was waiting, not computing"),
     ] {
         let findings = with_target_cores(overloaded(), cores);
         assert!(
-            findings[0].title.starts_with("The service kept up with"),
+            findings[0].title.starts_with("The service sustained"),
             "{findings:?}"
         );
-        assert!(findings[0].title.contains(words), "{cores}: {findings:?}");
+        assert!(findings[0].title.contains(cause), "{cores}: {findings:?}");
     }
 }
 
 #[test]
-fn without_counters_no_cause_is_named() {
+fn names_no_cause_without_counters() {
     let mut run = overloaded();
     run.host.samples.clear();
     let first = &summarise(&run).findings[0];
     assert!(
-        first.title.starts_with("The service kept up with") && !first.title.contains(','),
+        first.title.starts_with("The service sustained") && !first.title.contains(','),
         "{first:?}"
     );
 }
 
 #[test]
-fn a_growing_queue_and_the_second_it_began_are_evidence() {
+fn evidence_includes_growing_queue_and_first_second() {
     let findings = summarise(&overloaded()).findings;
     let evidence = findings[0].evidence.join("\n");
     assert!(evidence.contains("grew from"), "{evidence}");
@@ -71,7 +71,7 @@ fn a_growing_queue_and_the_second_it_began_are_evidence() {
 }
 
 #[test]
-fn users_that_were_all_busy_are_named() {
+fn reports_that_all_users_were_busy() {
     let (mut run, log) = overload().play_with_log();
     run.manifest.users = 212;
     let blocked: Vec<_> = log
@@ -92,7 +92,7 @@ fn users_that_were_all_busy_are_named() {
 }
 
 #[test]
-fn failures_are_named_by_class_and_request() {
+fn failures_name_class_and_request() {
     let run = MadeUp {
         failing: 0.03,
         ..MadeUp::default()
@@ -100,12 +100,7 @@ fn failures_are_named_by_class_and_request() {
     .play();
     let summary = summarise(&run);
     let first = &summary.findings[0];
-    assert!(
-        first
-            .title
-            .contains("statuses that the scenario does not expect"),
-        "{first:?}"
-    );
+    assert!(first.title.contains("unexpected statuses"), "{first:?}");
     assert!(
         first.evidence.iter().any(|line| line.contains("503 x")),
         "{first:?}"
@@ -115,22 +110,22 @@ fn failures_are_named_by_class_and_request() {
         summary
             .findings
             .iter()
-            .all(|finding| !finding.title.contains("gave out"))
+            .all(|finding| !finding.title.contains("saturated"))
     );
 }
 
 #[test]
-fn a_service_at_ease_is_said_to_be() {
+fn reports_unsaturated_service() {
     let summary = summarise(&MadeUp::default().play());
     assert_eq!(summary.findings.len(), 1);
-    assert!(summary.findings[0].title.starts_with("Nothing gave out"));
+    assert!(summary.findings[0].title.starts_with("Nothing saturated"));
     assert!(summary.next.contains("--rate 2600/s"), "{}", summary.next);
 }
 
 #[test]
-fn a_wait_before_sending_is_told_from_service_time() {
+fn reports_wait_that_service_time_hides() {
     let (mut run, mut log) = MadeUp::stall_oracle().play_with_log();
-    // Requests that a user held back for want of a connection took no time once they were sent.
+    // Requests that waited for a connection took 1 ms after they were sent.
     for interval in &mut log {
         if interval.series.metric == tenfold_run_dir::Metric::Service {
             let mut quick = tenfold_run_dir::interval_log::histogram::<u64>();
@@ -143,7 +138,7 @@ fn a_wait_before_sending_is_told_from_service_time() {
     let findings = summarise(&run).findings;
     let hidden = findings
         .iter()
-        .find(|finding| finding.title.contains("hidden"));
+        .find(|finding| finding.title.contains("miss most of the wait"));
     assert!(
         hidden.is_some_and(|hidden| hidden.title.contains("1.00 ms instead of 1.80 s")),
         "{findings:?}"
@@ -151,9 +146,9 @@ fn a_wait_before_sending_is_told_from_service_time() {
 }
 
 #[test]
-fn a_machine_that_is_full_is_told_from_a_service_that_waits() {
-    for (target, words) in [
-        (0.3, "other programs kept busy"),
+fn distinguishes_full_host_from_waiting_service() {
+    for (target, cause) in [
+        (0.3, "other processes kept busy"),
         (1.3, "shares with the generator"),
     ] {
         let mut run = overloaded();
@@ -164,22 +159,22 @@ fn a_machine_that_is_full_is_told_from_a_service_that_waits() {
             row.generator_cpu_ns = 600_000_000;
         }
         let findings = with_target_cores(run, target);
-        assert!(findings[0].title.contains(words), "{findings:?}");
+        assert!(findings[0].title.contains(cause), "{findings:?}");
     }
 }
 
 #[test]
-fn arrivals_that_waited_for_a_user_are_no_stall_of_the_generator() {
+fn waiting_arrivals_are_not_a_generator_stall() {
     let mut run = overloaded();
     for row in &mut run.timeline.rows[6..8] {
         (row.reads, row.writes, row.failed, row.sent, row.waiting) = (0, 0, 0, 0, 1_200);
     }
     let findings = summarise(&run).findings;
-    assert!(findings.iter().any(|finding| {
-        finding
-            .title
-            .starts_with("The service answered next to nothing")
-    }));
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.title.starts_with("The service stalled"))
+    );
     assert!(
         findings
             .iter()

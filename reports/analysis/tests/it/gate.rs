@@ -1,4 +1,4 @@
-//! Gates in virtual time: how often they cry wolf, and what they find.
+//! Simulated gates: false-alarm rates and detection rates.
 
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal, StudentT};
@@ -16,18 +16,18 @@ const GATED: [&str; 5] = [
     "wait for the cache",
 ];
 
-/// The share of the noise's variance that all metrics of a round have in common.
+/// Share of the noise variance that is common to all metrics of a round.
 const COMMON: f64 = 0.5;
 
-/// Noise of a machine: of `d`, from round to round.
+/// Noise of `d` from round to round.
 #[derive(Clone, Copy)]
 struct Noise {
     sigma: f64,
-    /// Degrees of freedom of Student's t; none is normal.
+    /// Degrees of freedom of Student's t. `None` for normal noise.
     freedom: Option<f64>,
-    /// The correlation with the round before.
+    /// Correlation with the previous round.
     serial: f64,
-    /// The share of the variance that rounds between two restarts have in common.
+    /// Share of the variance that is common to the rounds between two restarts.
     clustered: f64,
 }
 
@@ -64,14 +64,14 @@ fn serial(sigma: f64, serial: f64) -> Noise {
     }
 }
 
-/// A candidate whose metrics are greater by these shares, the rest by nothing.
+/// Effects planted in the candidate, by metric.
 type Planted = [(&'static str, f64)];
 
 struct Course {
     rng: Pcg64Mcg,
     noise: Noise,
     last: [f64; GATED.len() + 1],
-    /// What the rounds since the last restart have in common.
+    /// Common deviation of the rounds since the last restart.
     restart: [f64; GATED.len()],
     number: usize,
 }
@@ -100,7 +100,7 @@ impl Course {
         }
     }
 
-    /// A first-order autoregression of unit variance.
+    /// Advances a first-order autoregression with unit variance.
     fn step(&mut self) {
         let serial = self.noise.serial;
         for index in 0..self.last.len() {
@@ -150,11 +150,11 @@ impl Course {
 
 fn plan(settings: Settings) -> Plan {
     let metrics = GATED.map(|name| Metric::gated(name, "ns")).to_vec();
-    Plan::new(settings, metrics, Some(FailureRule::default())).expect("the plan holds")
+    Plan::new(settings, metrics, Some(FailureRule::default())).expect("valid plan")
 }
 
-/// Half the effect must be estimated to fail, so that the effect itself is found.
-fn finding(min_effect: f64) -> Settings {
+/// Fails above half of the effect, so that the effect itself is detected.
+fn detecting(min_effect: f64) -> Settings {
     Settings {
         min_effect,
         fail_above: Some(min_effect / 2.0),
@@ -206,22 +206,22 @@ fn shares(plan: &Plan, noise: Noise, planted: &Planted, seeds: u64) -> Shares {
 }
 
 #[test]
-fn identical_builds_almost_never_fail() {
+fn identical_builds_rarely_fail() {
     for (name, noise) in [
         ("normal, 3%", normal(0.03)),
         ("Student's t with 3 degrees, 3%", heavy(0.03, 3.0)),
         ("Cauchy, 1%", heavy(0.01, 1.0)),
         ("autocorrelated 0.5, 3%", serial(0.03, 0.5)),
         (
-            "a third of it from restart to restart, 3%",
+            "a third of the variance from restarts, 3%",
             clustered(0.03, 0.3),
         ),
         (
-            "half of it from restart to restart, 3%",
+            "half of the variance from restarts, 3%",
             clustered(0.03, 0.5),
         ),
     ] {
-        for settings in [Settings::default(), finding(0.05)] {
+        for settings in [Settings::default(), detecting(0.05)] {
             let found = shares(&plan(settings), noise, &[], 1000);
             println!("A/A, {name}: {found:?}");
             assert!(found.fail <= 0.01, "{name}: {found:?}");
@@ -229,15 +229,15 @@ fn identical_builds_almost_never_fail() {
     }
 }
 
-/// What a machine cannot see is not gated, and the rest knows how alike its rounds are.
+/// A calibration removes metrics that are too noisy and supplies the variance inflation of the others.
 #[test]
-fn identical_builds_almost_never_fail_on_a_noisy_machine_once_calibrated() {
+fn identical_builds_rarely_fail_after_calibration() {
     for (name, noise) in [
         ("normal, 6%", normal(0.06)),
         ("autocorrelated 0.5, 3%", serial(0.03, 0.5)),
         ("autocorrelated 0.5, 8%", serial(0.08, 0.5)),
     ] {
-        let planned = plan(finding(0.05));
+        let planned = plan(detecting(0.05));
         let seeds = 1000;
         let (mut failed, mut gated) = (0, 0);
         for seed in 0..seeds {
@@ -258,15 +258,15 @@ fn identical_builds_almost_never_fail_on_a_noisy_machine_once_calibrated() {
 }
 
 #[test]
-fn identical_builds_on_a_quiet_machine_pass_at_the_first_look() {
+fn identical_builds_pass_early_without_noise() {
     let found = shares(&plan(Settings::default()), normal(0.03), &[], 2000);
     println!("A/A at 3%: {found:?}");
     assert!(found.pass >= 0.999 && found.rounds < 24.0, "{found:?}");
 }
 
-/// With no effect too small to fail, only the levels keep the gate from crying wolf.
+/// Without a minimum effect, only the significance levels limit false alarms.
 #[test]
-fn the_levels_alone_hold_alpha() {
+fn levels_alone_limit_false_alarms() {
     let settings = Settings {
         tolerance: Some(1e-9),
         fail_above: Some(1e-9),
@@ -277,32 +277,32 @@ fn the_levels_alone_hold_alpha() {
         println!("levels alone, freedom {:?}: {found:?}", noise.freedom);
         assert!(found.fail <= 0.01, "{found:?}");
     }
-    // Neighbours alike: what is known of them keeps the alarms near what was asked for.
-    let alike = GATED.map(|name| Metric {
+    // With correlated rounds, a known inflation keeps the false alarms near alpha.
+    let correlated = GATED.map(|name| Metric {
         serial_inflation: Some(1.4 / 0.6),
         ..Metric::gated(name, "ns")
     });
-    let plan = Plan::new(settings, alike.to_vec(), None).expect("the plan holds");
+    let plan = Plan::new(settings, correlated.to_vec(), None).expect("valid plan");
     let found = shares(&plan, serial(0.05, 0.4), &[], 1000);
     println!("levels alone, autocorrelated 0.4: {found:?}");
     assert!(found.fail <= 0.02, "{found:?}");
 }
 
 #[test]
-fn five_per_cent_is_found() {
-    let found = shares(&plan(finding(0.05)), normal(0.03), &[("cpu", 0.05)], 2000);
+fn detects_five_percent_slowdown() {
+    let found = shares(&plan(detecting(0.05)), normal(0.03), &[("cpu", 0.05)], 2000);
     println!("+5% at 3%, failing above 2.5%: {found:?}");
     assert!(found.fail >= 0.95 && found.pass <= 0.01, "{found:?}");
-    // The variance of this t is its degrees of freedom.
+    // The variance of t with 3 degrees of freedom is 3.
     let noise = heavy(0.03 / 3.0_f64.sqrt(), 3.0);
-    let found = shares(&plan(finding(0.05)), noise, &[("cpu", 0.05)], 1000);
+    let found = shares(&plan(detecting(0.05)), noise, &[("cpu", 0.05)], 1000);
     println!("+5% at 3%, heavy-tailed: {found:?}");
     assert!(found.fail >= 0.95, "{found:?}");
 }
 
-/// An estimate is above the truth every second time: what equals the limit cannot be found surely.
+/// An estimate exceeds the true effect half of the time, so an effect equal to the limit fails half of the gates.
 #[test]
-fn a_slowdown_of_the_very_limit_is_failed_about_every_second_time() {
+fn slowdown_at_limit_fails_half_of_gates() {
     let found = shares(
         &plan(Settings::default()),
         normal(0.03),
@@ -325,7 +325,7 @@ fn a_slowdown_of_the_very_limit_is_failed_about_every_second_time() {
 }
 
 #[test]
-fn a_waiting_candidate_fails_by_its_waits() {
+fn longer_waits_fail_candidate() {
     let planted = [("mean", 0.1), ("p90", 0.1), ("wait in the pool", 0.4)];
     let decision = play(&plan(Settings::default()), normal(0.03), &planted, 5);
     assert_eq!(decision.verdict, GateVerdict::Fail);
@@ -344,7 +344,7 @@ fn a_waiting_candidate_fails_by_its_waits() {
 }
 
 #[test]
-fn an_improvement_passes_and_is_told() {
+fn improvement_passes_and_is_reported() {
     let decision = play(
         &plan(Settings::default()),
         normal(0.03),
@@ -381,41 +381,38 @@ fn nothing_measured_never_passes() {
     let rounds = Course::new(normal(0.01), 1).rounds(40, &[]);
     let decision = decide(&rounds, &nothing_gated);
     assert_eq!(decision.verdict, GateVerdict::Inconclusive);
-    assert_eq!(
-        decision.reasons,
-        ["no metric is gated, so that nothing is shown"]
-    );
+    assert_eq!(decision.reasons, ["no metric is gated"]);
 }
 
 #[test]
-fn a_metric_that_half_of_the_rounds_do_not_tell_does_not_pass() {
+fn metric_missing_from_half_of_rounds_is_inconclusive() {
     let mut rounds = Course::new(normal(0.01), 1).rounds(40, &[]);
     for round in rounds.iter_mut().step_by(2) {
         round.metrics.remove("p90");
     }
     let decision = decide(&rounds, &plan(Settings::default()));
     assert_eq!(decision.verdict, GateVerdict::Inconclusive);
-    assert_eq!(decision.reasons, ["p90: only 20 of 40 rounds tell it"]);
+    assert_eq!(decision.reasons, ["p90: only 20 of 40 rounds measured it"]);
 }
 
 #[test]
-fn failures_alone_fail_a_candidate() {
+fn failures_alone_fail_candidate() {
     let mut rounds = Course::new(normal(0.01), 1).rounds(16, &[]);
     for round in &mut rounds {
         round.failures.as_mut().unwrap().candidate.failed = 20;
     }
     let Next::Stop(decision) = next(&rounds, &plan(Settings::default())) else {
-        panic!("known at the first look");
+        panic!("decided at the first look");
     };
     assert_eq!(decision.verdict, GateVerdict::Fail);
     assert_eq!(
         decision.reasons,
-        ["failures: 3.80% more of all requests fail"]
+        ["failures: an additional 3.80% of all requests fail"]
     );
 }
 
 #[test]
-fn looks_are_taken_when_planned_only() {
+fn decides_only_at_planned_looks() {
     let plan = plan(Settings::default());
     let rounds = Course::new(normal(0.01), 1).rounds(40, &[("cpu", 0.3)]);
     for (number, until) in [(0, 16), (15, 16), (17, 28), (39, 40)] {
@@ -430,7 +427,7 @@ fn looks_are_taken_when_planned_only() {
 }
 
 #[test]
-fn a_calibration_gates_what_the_machine_can_see() {
+fn calibration_gates_only_detectable_metrics() {
     let plan = plan(Settings::default());
     let mut rounds = Course::new(normal(0.02), 3).rounds(40, &[("wait for the cache", 0.06)]);
     let noisy = Course::new(normal(0.2), 4).rounds(40, &[]);
@@ -444,8 +441,12 @@ fn a_calibration_gates_what_the_machine_can_see() {
     let noise = calibration[0].noise.unwrap();
     assert!((0.014..0.027).contains(&noise), "{noise}");
     let reason = |index: usize| calibration[index].reason.clone().unwrap();
-    assert!(reason(2).starts_with("40 rounds see "), "{}", reason(2));
-    assert!(reason(3).starts_with("0 rounds tell it"), "{}", reason(3));
+    assert!(reason(2).starts_with("40 rounds detect "), "{}", reason(2));
+    assert!(
+        reason(3).starts_with("0 rounds measured it"),
+        "{}",
+        reason(3)
+    );
     assert!(
         reason(4).starts_with("a build differs from itself by"),
         "{}",
@@ -459,7 +460,7 @@ fn a_calibration_gates_what_the_machine_can_see() {
 }
 
 #[test]
-fn a_decision_is_read_as_it_is_written() {
+fn decision_survives_json_round_trip() {
     let decision = play(&plan(Settings::default()), normal(0.03), &[], 1);
     let json = serde_json::to_string(&decision).unwrap();
     let back: Decision = serde_json::from_str(&json).unwrap();

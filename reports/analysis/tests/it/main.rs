@@ -1,4 +1,4 @@
-//! Integration tests of the analysis: one binary, a module a subject.
+//! Integration tests of the analysis: one binary, one module per subject.
 
 mod change_points;
 mod charts;

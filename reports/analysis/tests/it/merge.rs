@@ -1,4 +1,4 @@
-//! Several generators' runs make one, exactly.
+//! Exact merges of the runs of several generators.
 
 use std::convert::Infallible;
 
@@ -15,7 +15,7 @@ type Logged = (Run, Vec<IntervalHistogram>);
 /// Merges runs and their logs.
 fn merged(parts: &[Logged]) -> Run {
     let runs: Vec<Run> = parts.iter().map(|(run, _)| run.clone()).collect();
-    let mut merged = merge(&runs).expect("they belong together");
+    let mut merged = merge(&runs).expect("mergeable runs");
     let logs = parts.iter().map(|(_, log)| log.iter().cloned());
     for interval in merge_intervals(logs.map(|log| log.map(Ok::<_, Infallible>))) {
         let Ok(interval) = interval;
@@ -42,7 +42,7 @@ fn small(seed: u64) -> Logged {
     .play_with_log()
 }
 
-/// Deals numbers out to the parts, at random from a seed.
+/// Splits numbers between the parts at random, from a seed.
 struct Dealer {
     state: u64,
     parts: usize,
@@ -99,7 +99,7 @@ impl Dealer {
         parts
     }
 
-    /// Splits a run as though several generators had sent its requests.
+    /// Splits a run as if several generators had sent its requests.
     fn split(&mut self, (whole, log): &Logged) -> Vec<Logged> {
         let mut parts: Vec<Run> = (0..self.parts)
             .map(|index| {
@@ -161,7 +161,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4))]
 
     #[test]
-    fn a_run_that_is_split_and_merged_is_the_same_to_the_byte(seed: u64, parts in 2_usize..6) {
+    fn merging_a_split_run_restores_it_exactly(seed: u64, parts in 2_usize..6) {
         let whole = small(seed % 3);
         let split = Dealer { state: seed, parts }.split(&whole);
         let merged = merged(&split);
@@ -184,7 +184,7 @@ proptest! {
     }
 }
 
-/// What can be written as JSON, whatever its type.
+/// JSON output of values of any type.
 mod erased {
     pub(crate) trait ToJson {
         fn json(&self) -> String;
@@ -192,7 +192,7 @@ mod erased {
 
     impl<T: serde::Serialize> ToJson for T {
         fn json(&self) -> String {
-            serde_json::to_string(self).expect("a summary can be written")
+            serde_json::to_string(self).expect("serialisable summary")
         }
     }
 }
@@ -202,7 +202,7 @@ fn two() -> [Logged; 2] {
     for (index, (run, _)) in logged.iter_mut().enumerate() {
         run.path = format!("runs/{index}").into();
     }
-    // One service counts what both send, and set-ups of the other besides.
+    // One service counts the requests of both, and the set-up requests of the other.
     let counts = |run: &Run| summarise(run).arrivals.sent + summarise(run).warm_up.sent;
     let (first, second) = (counts(&logged[0].0), counts(&logged[1].0));
     for (run, before, after) in [(0, 64, first + second), (1, 128, 128 + first + second)] {
@@ -214,7 +214,7 @@ fn two() -> [Logged; 2] {
 }
 
 #[test]
-fn two_generators_that_are_well_make_a_valid_measurement() {
+fn merging_two_valid_runs_is_valid() {
     let runs = two();
     let summary = summarise(&merged(&runs));
     assert_eq!(
@@ -227,13 +227,16 @@ fn two_generators_that_are_well_make_a_valid_measurement() {
     assert_eq!(summary.arrivals.sent, sent.sum::<u64>());
     assert_eq!(summary.merged_from.len(), 2);
     assert!(summary.identities.iter().all(|i| i.holds != Some(false)));
-    assert!(summary.host_usage.is_none(), "no machine is that of both");
+    assert!(
+        summary.host_usage.is_none(),
+        "the runs have different hosts"
+    );
 }
 
 #[test]
-fn a_merged_run_is_as_bad_as_its_worst_generator() {
+fn merged_run_inherits_worst_verdict() {
     let mut runs = two();
-    // A generator of a hundredth of the load that was late shows in no percentile of the whole.
+    // A late generator with a tenth of the load hardly changes the percentiles of the merged run.
     runs[1] = MadeUp {
         seed: 2,
         freeze_ns: Some((2_000_000_000, 1_000_000_000)),
@@ -254,13 +257,13 @@ fn a_merged_run_is_as_bad_as_its_worst_generator() {
     assert_eq!(summary.verdict.measurement, MeasurementVerdict::Invalid);
     let reasons = summary.verdict.reasons.join("\n");
     assert!(
-        reasons.contains("generator 2 of 2 (runs/late) by itself is invalid"),
+        reasons.contains("generator 2 of 2 (runs/late) is invalid"),
         "{reasons}"
     );
 }
 
 #[test]
-fn what_does_not_belong_together_is_refused() {
+fn rejects_runs_that_do_not_belong_together() {
     let [(one, _), (other, _)] = two();
     assert_eq!(merge(&[]).unwrap_err(), MergeError::TooFew(0));
     assert_eq!(
@@ -268,31 +271,31 @@ fn what_does_not_belong_together_is_refused() {
         MergeError::TooFew(1)
     );
     let twice = merge(&[one.clone(), one.clone()]).unwrap_err().to_string();
-    assert!(twice.contains("one and the same run"), "{twice}");
+    assert!(twice.contains("they are the same run"), "{twice}");
     let merged = merge(&[one.clone(), other.clone()]).unwrap();
-    let told = merge(&[merged, other.clone()]).unwrap_err().to_string();
+    let error = merge(&[merged, other.clone()]).unwrap_err().to_string();
     assert!(
-        told.contains("one and the same run, or one is a part of the other"),
-        "{told}"
+        error.contains("they are the same run, or one is part of the other"),
+        "{error}"
     );
     let mut longer = other.clone();
     longer.manifest.phases[1].duration_ns += 1;
-    let told = merge(&[one.clone(), longer]).unwrap_err().to_string();
+    let error = merge(&[one.clone(), longer]).unwrap_err().to_string();
     assert!(
-        told.contains("runs/0 and runs/1: they differ in the phases"),
-        "{told}"
+        error.contains("runs/0 and runs/1: they differ in the phases"),
+        "{error}"
     );
     let mut later = other.clone();
     later.manifest.started_at = "2026-01-01T00:10:00Z".to_owned();
-    let told = merge(&[one.clone(), later]).unwrap_err().to_string();
-    assert!(told.contains("began 600 s apart and last 5 s"), "{told}");
+    let error = merge(&[one.clone(), later]).unwrap_err().to_string();
+    assert!(error.contains("began 600 s apart and last 5 s"), "{error}");
     let mut reseeded = other;
     reseeded.manifest.scenario_text = one.manifest.scenario_text.replace("seed = 42", "seed = 7");
     assert!(merge(&[one, reseeded]).is_ok(), "only the seed differs");
 }
 
 #[test]
-fn generators_that_began_apart_are_suspect() {
+fn generators_started_apart_are_suspect() {
     let [one, mut other] = two();
     other.0.manifest.started_at = "2026-01-01T00:00:04Z".to_owned();
     let summary = summarise(&merged(&[one, other]));
@@ -301,7 +304,7 @@ fn generators_that_began_apart_are_suspect() {
 }
 
 #[test]
-fn logs_of_unequal_length_are_merged_in_order_and_to_their_ends() {
+fn merges_logs_of_unequal_length_in_order() {
     let (_, log) = small(1);
     let short: Vec<_> = log[..log.len() / 3].to_vec();
     let logs = [log.clone(), Vec::new(), short.clone()];
@@ -315,7 +318,7 @@ fn logs_of_unequal_length_are_merged_in_order_and_to_their_ends() {
 }
 
 #[test]
-fn a_log_that_can_not_be_read_on_ends_the_merge() {
+fn read_error_ends_the_merge() {
     let (_, log) = small(1);
     let broken = log[..20].iter().cloned().map(Ok).chain([Err("cut")]);
     let whole = log.iter().cloned().map(Ok);

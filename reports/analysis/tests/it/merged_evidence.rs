@@ -1,4 +1,4 @@
-//! Checks, journeys and samples of several generators make those of one.
+//! Checks, journeys and samples of a merged run.
 
 use tenfold_analysis::merge;
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
@@ -45,7 +45,7 @@ fn run(seed: u64, at_ns: u64) -> Run {
 }
 
 #[test]
-fn they_add_up_and_the_first_samples_are_kept() {
+fn counts_add_up_and_first_samples_are_kept() {
     let merged = merge(&[run(1, 500), run(2, 100)]).unwrap();
     let both = CheckCounts {
         passed: 10,

@@ -1,14 +1,14 @@
-//! The stall oracle: what a service that stops for 2 s of 20 must read as.
+//! The stall oracle: figures of a service that stops for 2 of 20 seconds.
 
 use tenfold_analysis::synthetic::MadeUp;
 use tenfold_analysis::{MeasurementVerdict, charts, summarise};
 
 fn seconds(ns: Option<u64>) -> f64 {
-    ns.expect("the sample is large enough") as f64 / 1e9
+    ns.expect("enough samples") as f64 / 1e9
 }
 
 #[test]
-fn a_stall_has_its_closed_form() {
+fn stall_matches_closed_form() {
     let run = MadeUp::stall_oracle().play();
     let summary = summarise(&run);
     let response = &summary.latency_ns.response;
@@ -22,7 +22,7 @@ fn a_stall_has_its_closed_form() {
     }
     let (p50, p90) = (seconds(response.p50), seconds(response.p90));
     assert!(p50 < 0.0011 && p90 < 0.002, "{p50} {p90}");
-    // Everything was sent on time, so that it was the service that kept users waiting.
+    // All requests were sent on time, so the service caused the wait.
     assert_eq!(
         summary.verdict.measurement,
         MeasurementVerdict::Valid,
@@ -33,7 +33,7 @@ fn a_stall_has_its_closed_form() {
 }
 
 #[test]
-fn the_whole_curve_has_its_closed_form() {
+fn percentile_curve_matches_closed_form() {
     let curve = charts(&MadeUp::stall_oracle().play()).response;
     for point in curve.points.iter().filter(|point| point.quantile > 0.91) {
         let closed_form = 2.0 * (1.0 - (1.0 - point.quantile) / 0.1);
@@ -46,12 +46,12 @@ fn the_whole_curve_has_its_closed_form() {
 }
 
 #[test]
-fn a_stalled_service_is_named() {
+fn reports_stalled_service() {
     let summary = summarise(&MadeUp::stall_oracle().play());
     let stall = summary
         .findings
         .iter()
-        .find(|finding| finding.title.contains("next to nothing"));
+        .find(|finding| finding.title.starts_with("The service stalled"));
     assert!(
         stall.is_some_and(|stall| stall.title.contains("2 s")),
         "{:?}",
@@ -60,7 +60,7 @@ fn a_stalled_service_is_named() {
 }
 
 #[test]
-fn a_frozen_generator_is_not_blamed_on_the_service() {
+fn frozen_generator_is_not_blamed_on_service() {
     let frozen = MadeUp {
         stall_ns: None,
         freeze_ns: Some((8_000_000_000, 2_000_000_000)),
@@ -78,7 +78,7 @@ fn a_frozen_generator_is_not_blamed_on_the_service() {
         "the service took no longer"
     );
     assert!(
-        summary.findings[0].title.contains("generator gave out"),
+        summary.findings[0].title.contains("generator saturated"),
         "{:?}",
         summary.findings
     );
@@ -88,5 +88,5 @@ fn a_frozen_generator_is_not_blamed_on_the_service() {
             .iter()
             .all(|finding| !finding.title.starts_with("The service"))
     );
-    assert!(summary.next.starts_with("Don't quote"));
+    assert!(summary.next.starts_with("Do not quote"));
 }

@@ -1,4 +1,4 @@
-//! Objectives, met, missed and not judged.
+//! Objectives: met, missed and not judged.
 
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{RuleResult, SloVerdict, summarise};
@@ -31,12 +31,12 @@ fn played(rules: &[&str], failing: f64) -> Run {
 }
 
 #[test]
-fn a_rule_that_aborted_the_run_is_missed_and_says_when() {
+fn objective_that_aborted_the_run_is_missed() {
     let mut run = played(&["rate > 90%", "p99 < 60ms, abort after 2s"], 0.0);
     let rules = summarise(&run).rules;
     assert_eq!(rules[1].text, "p99 < 60ms, abort after 2s");
     assert_eq!(rules[1].met, Some(true), "{}", rules[1].why);
-    // What came in while the run ended may have been quick.
+    // Responses that arrived after the abort may have been fast.
     run.counts.aborted = Some(Aborted {
         rule: 1,
         at_ns: 4_000_300_000,
@@ -52,14 +52,14 @@ fn a_rule_that_aborted_the_run_is_missed_and_says_when() {
     assert!(
         summary.rules[1]
             .why
-            .starts_with("aborted the run at 4 s, with 71.0 ms over 1,234; in the end "),
+            .starts_with("aborted the run at 4 s, with 71.0 ms over 1,234 samples; at the end "),
         "{}",
         summary.rules[1].why
     );
 }
 
 #[test]
-fn every_metric_is_judged_both_ways() {
+fn judges_each_metric_both_ways() {
     for (rule, met) in [
         ("p50 < 11ms", true),
         ("p50 < 9ms", false),
@@ -99,17 +99,17 @@ fn too_few_samples_are_not_judged() {
     let (verdict, rules) = judged(&["p50 < 1s", "p99 < 1s for writes"], 0.0);
     assert_eq!((rules[0].met, rules[1].met), (Some(true), None));
     assert_eq!(verdict, SloVerdict::NotJudged);
-    assert!(rules[1].why.contains("it takes 10"), "{}", rules[1].why);
+    assert!(rules[1].why.contains("10 are needed"), "{}", rules[1].why);
 }
 
 #[test]
-fn a_missed_rule_outweighs_one_that_is_not_judged() {
+fn missed_objective_outweighs_unjudged_one() {
     let (verdict, _) = judged(&["p50 < 1ms", "p99 < 1s for writes"], 0.0);
     assert_eq!(verdict, SloVerdict::Missed);
 }
 
 #[test]
-fn what_is_no_rule_is_told_and_not_judged() {
+fn invalid_objective_is_not_judged() {
     let (verdict, rules) = judged(&["p99 is fine", "p99 < 1s for \"no such request\""], 0.0);
     assert_eq!(verdict, SloVerdict::NotJudged);
     assert!(
@@ -120,7 +120,7 @@ fn what_is_no_rule_is_told_and_not_judged() {
 }
 
 #[test]
-fn names_that_need_quoting_are_found() {
+fn finds_request_names_that_need_escaping() {
     let name = "read \\ \u{e9} <b>";
     let run = MadeUp {
         names: vec![name.to_owned(), "write".to_owned()],
@@ -132,7 +132,7 @@ fn names_that_need_quoting_are_found() {
 }
 
 #[test]
-fn a_measurement_near_its_limit_says_so() {
+fn reports_value_close_to_its_limit() {
     let run = MadeUp {
         workers: None,
         rules: vec!["p90 < 720us".to_owned()],
@@ -148,7 +148,7 @@ fn a_measurement_near_its_limit_says_so() {
     };
     let summary = summarise(&run.play());
     assert!(
-        summary.rules[0].why.contains("too near"),
+        summary.rules[0].why.contains("too close"),
         "{}",
         summary.rules[0].why
     );

@@ -5,7 +5,7 @@ use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{Summary, charts, compare, summarise};
 
 #[test]
-fn the_document_has_every_promised_field() {
+fn json_has_all_public_fields() {
     let summary = summarise(&MadeUp::default().play());
     let json = serde_json::to_value(&summary).unwrap();
     for pointer in [
@@ -75,14 +75,14 @@ fn measured_shares_of_hot_keys_enclose_theory() {
     let summary = summarise(&MadeUp::default().play());
     for share in &summary.hot_keys[0].shares {
         let theory = share.theory.unwrap();
-        // Seven intervals at 95%: leave room for twice their width.
+        // Seven intervals at 95%: allow twice their width.
         let reach = (share.interval_95[1] - share.interval_95[0]) + 1e-9;
         assert!((share.measured - theory).abs() <= reach, "{share:?}");
     }
 }
 
 #[test]
-fn runs_that_answer_different_questions_are_told_apart() {
+fn comparison_marks_different_questions() {
     let (mut first, second) = (
         MadeUp::default().play(),
         MadeUp {
@@ -107,7 +107,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn any_run_adds_up(
+    fn counts_of_any_run_add_up(
         seed: u64,
         per_second in 1.0_f64..400.0,
         workers in prop::option::of(1_usize..4),

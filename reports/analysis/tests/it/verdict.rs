@@ -1,4 +1,4 @@
-//! Every verdict, both ways.
+//! Each verdict, in both directions.
 
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{MeasurementVerdict, SloVerdict, Summary, summarise};
@@ -33,7 +33,7 @@ fn verdict(summary: &Summary) -> (MeasurementVerdict, String) {
 }
 
 #[test]
-fn a_sound_run_is_valid_and_meets_its_objectives() {
+fn healthy_run_is_valid_and_meets_objectives() {
     let summary = summarise(&steady().play());
     assert_eq!(
         verdict(&summary),
@@ -51,7 +51,7 @@ fn a_sound_run_is_valid_and_meets_its_objectives() {
 
 #[test]
 fn lag_makes_a_run_suspect_and_then_invalid() {
-    // Exponential lag has its p99 at 4.6 times its mean.
+    // The p99 of exponential lag is 4.6 times its mean.
     for (lag_ns, expected) in [
         (500_000, MeasurementVerdict::Valid),
         (1_600_000, MeasurementVerdict::Suspect),
@@ -69,7 +69,7 @@ fn lag_makes_a_run_suspect_and_then_invalid() {
 }
 
 #[test]
-fn lag_that_is_small_beside_the_response_is_no_matter() {
+fn lag_small_against_response_time_is_valid() {
     let slow = MadeUp {
         lag_ns: 3_000_000,
         work_ns: 200_000_000,
@@ -82,7 +82,7 @@ fn lag_that_is_small_beside_the_response_is_no_matter() {
 }
 
 #[test]
-fn a_short_freeze_beyond_p99_is_suspected() {
+fn short_freeze_beyond_p99_is_suspect() {
     let mut frozen = MadeUp {
         freeze_ns: Some((9_000_000_000, 100_000_000)),
         ..steady()
@@ -95,7 +95,7 @@ fn a_short_freeze_beyond_p99_is_suspected() {
 }
 
 #[test]
-fn a_slow_service_is_the_services_fault() {
+fn slow_service_does_not_invalidate_measurement() {
     let overloaded = MadeUp {
         workers: Some(1),
         work_ns: 3_000_000,
@@ -115,7 +115,7 @@ fn a_slow_service_is_the_services_fault() {
     assert!(
         summary.findings[0]
             .title
-            .starts_with("The service kept up with")
+            .starts_with("The service sustained")
     );
     assert!(
         summary.next.starts_with("Missed: `p99 < 250ms"),
@@ -125,7 +125,7 @@ fn a_slow_service_is_the_services_fault() {
 }
 
 #[test]
-fn a_saturated_generator_is_its_own_fault() {
+fn saturated_generator_invalidates_measurement() {
     let mut run = MadeUp {
         workers: Some(1),
         work_ns: 3_000_000,
@@ -142,14 +142,17 @@ fn a_saturated_generator_is_its_own_fault() {
 }
 
 #[test]
-fn an_interval_log_that_was_cut_short_is_invalid() {
-    let (measurement, reasons) = verdict(&summarise(&cut_short()));
+fn truncated_interval_log_is_invalid() {
+    let (measurement, reasons) = verdict(&summarise(&truncated_log()));
     assert_eq!(measurement, MeasurementVerdict::Invalid);
-    assert!(reasons.contains("the interval log is whole"), "{reasons}");
+    assert!(
+        reasons.contains("the interval log is complete"),
+        "{reasons}"
+    );
 }
 
-/// A run of which half of the interval log is missing.
-fn cut_short() -> Run {
+/// A run that lost half of its interval log.
+fn truncated_log() -> Run {
     let (mut run, log) = steady().play_with_log();
     run.latencies = IntervalFold::over(&run.timeline);
     run.latencies.extend(&log[..log.len() / 2]);
@@ -157,7 +160,7 @@ fn cut_short() -> Run {
 }
 
 #[test]
-fn a_run_without_an_end_is_suspect_and_its_books_are_not_held_against_it() {
+fn killed_run_is_suspect_but_consistent() {
     let checkpoint = Checkpoint {
         at_ns: 17_400_000_000,
         not_sent: 3,
@@ -167,9 +170,9 @@ fn a_run_without_an_end_is_suspect_and_its_books_are_not_held_against_it() {
         run.counts.checkpoint = Some(checkpoint);
         run.counts.phases[1][0].planned += 3;
     };
-    let mut lost = cut_short();
+    let mut lost = truncated_log();
     killed(&mut lost);
-    for (summary, whole) in [(changed(killed), Some(true)), (summarise(&lost), None)] {
+    for (summary, complete) in [(changed(killed), Some(true)), (summarise(&lost), None)] {
         let (measurement, reasons) = verdict(&summary);
         assert_eq!(measurement, MeasurementVerdict::Suspect, "{reasons}");
         assert!(reasons.contains("recorded up to 17 s"), "{reasons}");
@@ -177,7 +180,7 @@ fn a_run_without_an_end_is_suspect_and_its_books_are_not_held_against_it() {
         let planned = of("planned = sent + dropped").unwrap();
         assert_eq!(planned.holds, Some(true));
         assert!(planned.figures.contains("3 not sent yet"), "{planned:?}");
-        assert_eq!(of("the interval log is whole").unwrap().holds, whole);
+        assert_eq!(of("the interval log is complete").unwrap().holds, complete);
     }
     let surplus = changed(|run| {
         run.counts.checkpoint = Some(checkpoint);
@@ -187,7 +190,7 @@ fn a_run_without_an_end_is_suspect_and_its_books_are_not_held_against_it() {
 }
 
 #[test]
-fn what_was_answered_in_time_is_what_was_achieved() {
+fn achieved_rate_counts_timely_responses() {
     let summary = changed(|run| {
         run.counts.in_time = Some(InTime {
             reads: 8_000,
@@ -200,7 +203,7 @@ fn what_was_answered_in_time_is_what_was_achieved() {
 }
 
 #[test]
-fn a_broken_identity_is_invalid() {
+fn broken_identity_is_invalid() {
     let summary = changed(|run| run.counts.phases[1][0].planned += 1);
     assert_eq!(summary.verdict.measurement, MeasurementVerdict::Invalid);
     assert!(summary.verdict.reasons[0].contains("planned = sent + dropped"));
@@ -223,7 +226,7 @@ fn a_broken_identity_is_invalid() {
 }
 
 #[test]
-fn a_request_that_failed_on_its_way_need_not_have_been_counted() {
+fn failed_request_may_be_missing_from_server_counter() {
     let summary = changed(|run| {
         let cell = &mut run.counts.phases[1][0];
         cell.completed -= 1;
@@ -260,7 +263,7 @@ fn littles_law_holds_within_two_percent() {
 }
 
 #[test]
-fn littles_law_is_not_judged_while_requests_are_in_flight() {
+fn littles_law_needs_all_requests_to_end() {
     let summary = changed(|run| {
         let cell = &mut run.counts.phases[1][0];
         cell.completed -= 1;
@@ -285,7 +288,7 @@ fn nothing_measured_is_invalid() {
 }
 
 #[test]
-fn an_empty_run_is_summed_up_without_a_panic() {
+fn summarises_empty_run() {
     let summary = changed(|run| {
         run.timeline.rows.clear();
         run.latencies = IntervalFold::over(&run.timeline);
@@ -312,7 +315,7 @@ fn debug_builds_and_noisy_hosts_are_suspect() {
 }
 
 #[test]
-fn the_gravest_reason_comes_first() {
+fn most_severe_reason_comes_first() {
     let summary = changed(|run| {
         run.manifest.tool.build = "debug".to_owned();
         run.counts.phases[1][0].planned += 1;
@@ -323,7 +326,7 @@ fn the_gravest_reason_comes_first() {
 }
 
 #[test]
-fn a_machine_that_others_keep_busy_is_suspect() {
+fn host_busy_with_other_processes_is_suspect() {
     let summary = changed(|run| {
         for sample in &mut run.host.samples {
             sample.host_cores_used = Some(1.9);
@@ -331,7 +334,7 @@ fn a_machine_that_others_keep_busy_is_suspect() {
     });
     assert_eq!(summary.verdict.measurement, MeasurementVerdict::Suspect);
     assert!(
-        summary.verdict.reasons[0].contains("the machine was busy"),
+        summary.verdict.reasons[0].contains("the host was busy"),
         "{:?}",
         summary.verdict
     );

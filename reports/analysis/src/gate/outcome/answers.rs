@@ -1,61 +1,61 @@
-//! Whether both builds answered the same requests alike.
+//! Comparison of the responses of both builds to the same requests.
 
 use serde::{Deserialize, Serialize};
 
-/// How the answers to the same requests compare.
+/// Comparison of the responses to the same requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Answers {
-    /// Requests whose answers of both builds were compared.
+    /// Requests whose responses were compared.
     pub compared: u64,
-    /// Those of them whose statuses differ.
+    /// Compared responses with different statuses.
     pub statuses_differ: u64,
-    /// Those of them with the same status whose bodies differ.
+    /// Compared responses with the same status and different bodies.
     pub bodies_differ: u64,
-    /// Requests of the sample to which a build gave no answer, or gave it too late to be compared.
+    /// Sampled requests to which a build sent no response, or sent it too late to compare.
     pub unmatched: u64,
-    /// What is left out of the comparison of bodies, as a person would say it; empty for nothing.
+    /// Parts excluded from the comparison of bodies, in words.
     pub ignored: Vec<String>,
-    /// The same by request, in the scenario's order.
+    /// Comparison by request, in the order of the scenario.
     pub requests: Vec<RequestAnswers>,
 }
 
-/// How the answers to one request of the scenario compare.
+/// Comparison of the responses to one request of the scenario.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RequestAnswers {
-    /// The request's name.
+    /// Name of the request.
     pub request: String,
-    /// Answers compared.
+    /// Compared responses.
     pub compared: u64,
-    /// Those of them whose statuses differ.
+    /// Compared responses with different statuses.
     pub statuses_differ: u64,
-    /// Those of them with the same status whose bodies differ.
+    /// Compared responses with the same status and different bodies.
     pub bodies_differ: u64,
-    /// Some of those that differ.
+    /// Some of the differences.
     pub examples: Vec<AnswerDifference>,
 }
 
-/// A request that was answered in two ways.
+/// A request with different responses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AnswerDifference {
-    /// What was sent, as `GET /posts/17`.
+    /// The request, such as `GET /posts/17`.
     pub sent: String,
-    /// What the baseline answered.
+    /// Response of the baseline.
     pub baseline: AnswerSeen,
-    /// What the candidate answered.
+    /// Response of the candidate.
     pub candidate: AnswerSeen,
 }
 
-/// An answer, as far as it is told.
+/// Excerpt of a response.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AnswerSeen {
-    /// Its status; none where there was no answer.
+    /// Status. `None` without a response.
     pub status: Option<u16>,
-    /// The length of its body in bytes, where there was one.
+    /// Length of the body in bytes. `None` without a response.
     pub bytes: Option<u64>,
-    /// The part of its body where it differs, secrets masked; or why there was no answer.
+    /// Part of the body that differs, with secrets masked; or the reason for a missing response.
     pub excerpt: String,
 }

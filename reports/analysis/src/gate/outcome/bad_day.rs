@@ -1,88 +1,87 @@
-//! What can go wrong with a gate apart from a slowdown.
+//! Problems of a gate other than a slowdown.
 
 use serde::{Deserialize, Serialize};
+use tenfold_scenarios::Side;
 
 use crate::format;
 use crate::gate::outcome::conclusion::Conclusion;
-use tenfold_scenarios::Side;
 
-/// What went wrong apart from a slowdown.
+/// A problem of a gate other than a slowdown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum BadDay {
-    /// A build did not come to answer.
+    /// A build did not start to serve requests.
     DidNotStart {
-        /// Which.
+        /// The build.
         side: Side,
-        /// What was tried and what came of it, without a full stop.
+        /// The attempt and its error, without a full stop.
         reason: String,
-        /// The last lines it wrote, where it wrote any.
+        /// Last lines of its output.
         last_lines: Vec<String>,
     },
-    /// A build ended while it was measured.
+    /// A build exited during the measurement.
     Died {
-        /// Which.
+        /// The build.
         side: Side,
-        /// How long it had run, in seconds.
+        /// Time until it exited, in seconds.
         after_s: f64,
-        /// How it ended, as `exit status 101` or `signal 9`.
+        /// Exit status, such as `exit status 101` or `signal 9`.
         status: String,
-        /// The last lines it wrote, where it wrote any.
+        /// Last lines of its output.
         last_lines: Vec<String>,
     },
-    /// Somebody ended the gate.
+    /// The gate was interrupted.
     Interrupted {
-        /// What ended it, as `SIGINT`.
+        /// Cause, such as `SIGINT`.
         by: String,
-        /// Rounds completed until then.
+        /// Number of completed rounds.
         rounds: usize,
     },
-    /// The builds answered the same requests in different ways, so that their times are not of the same
-    /// work.
+    /// The builds answered the same requests differently, so their times are not comparable.
     AnswersDiffer {
-        /// Requests compared.
+        /// Compared responses.
         compared: u64,
-        /// Those of them with different statuses.
+        /// Compared responses with different statuses.
         statuses_differ: u64,
-        /// Those of them with the same status and different bodies.
+        /// Compared responses with the same status and different bodies.
         #[serde(default)]
         bodies_differ: u64,
-        /// The requests of the scenario that are concerned.
+        /// Affected requests of the scenario.
         requests: Vec<String>,
     },
-    /// Nothing was measured that could be compared.
+    /// No comparable figures were measured.
     NothingMeasured {
-        /// Why, without a full stop.
+        /// Reason, without a full stop.
         reason: String,
     },
-    /// The memory of a build grew all the while.
+    /// The memory of a build grew throughout the gate.
     Leaked {
-        /// Which.
+        /// The build.
         side: Side,
-        /// How fast, in MiB a minute.
+        /// Growth, in MiB per minute.
         mib_per_min: f64,
-        /// Where it began, in MiB.
+        /// Memory at the start, in MiB.
         from_mib: f64,
-        /// Where it ended, in MiB.
+        /// Memory at the end, in MiB.
         to_mib: f64,
     },
-    /// The noise is too great for the limits within the budget.
+    /// The budget is too small to detect the minimum effect at this noise.
     TooNoisy {
-        /// The metric that needs the most rounds.
+        /// Metric that needs the most rounds.
         metric: String,
-        /// The rounds that were to be had.
+        /// Rounds within the budget.
         budget_rounds: usize,
-        /// The rounds that it takes.
+        /// Rounds that detect the minimum effect.
         rounds_needed: usize,
-        /// The effect that it is gated for, as a ratio less one.
+        /// Minimum effect, as a ratio minus one.
         min_effect: f64,
-        /// What the budget could see, as a ratio less one.
+        /// Smallest effect that the budget detects, as a ratio minus one.
         smallest_detectable: f64,
     },
 }
 
 impl BadDay {
-    /// The verdict that it leads to where nothing graver happened.
+    /// Returns the verdict of a gate with this problem and none more severe.
     pub fn conclusion(&self) -> Conclusion {
         match self {
             Self::DidNotStart { .. } => Conclusion::DidNotStart,
@@ -95,7 +94,7 @@ impl BadDay {
         }
     }
 
-    /// Says what happened and what to do, in a sentence or two.
+    /// Describes the problem in a sentence or two.
     pub fn sentence(&self) -> String {
         match self {
             Self::DidNotStart { side, reason, .. } => {
@@ -120,7 +119,7 @@ impl BadDay {
                 bodies_differ,
                 requests,
             } => format!(
-                "Of {} requests, the builds answered {}{}; times of different answers are not compared.",
+                "Of {} requests, the builds answered {}{}; the times of different responses are not compared.",
                 format::count(*compared),
                 match (*statuses_differ, *bodies_differ) {
                     (statuses, 0) => format!("{} with different statuses", format::count(statuses)),
@@ -140,7 +139,7 @@ impl BadDay {
                 from_mib,
                 to_mib,
             } => format!(
-                "The {side} leaked memory: {} MiB a minute, from {} to {} MiB.",
+                "The {side} leaked memory: {} MiB per minute, from {} to {} MiB.",
                 format::significant(*mib_per_min),
                 format::significant(*from_mib),
                 format::significant(*to_mib)
@@ -152,8 +151,8 @@ impl BadDay {
                 min_effect,
                 smallest_detectable,
             } => format!(
-                "It is too noisy here: {} of {metric} {} to be seen, and the budget has {}, which see {} \
-                 at best. Raise --budget or --min-effect, or use a quieter machine.",
+                "This machine is too noisy: to detect {} of {metric} {}, and the budget has {}, which detect \
+                 {} at best. Raise --budget or --min-effect, or use a quieter machine.",
                 format::percent(*min_effect),
                 match rounds_needed {
                     1 => "takes 1 round".to_owned(),
@@ -165,7 +164,7 @@ impl BadDay {
         }
     }
 
-    /// The last lines that a build wrote before it ended.
+    /// Returns the last lines of output of a build that exited.
     pub fn last_lines(&self) -> &[String] {
         match self {
             Self::DidNotStart { last_lines, .. } | Self::Died { last_lines, .. } => last_lines,
@@ -179,19 +178,19 @@ fn counted(number: usize, noun: &str) -> String {
     format!("{} {noun}{plural}", format::count(number as u64))
 }
 
-/// The most requests that a sentence names.
-const MOST_NAMED: usize = 3;
+/// Maximum number of requests that a sentence names.
+const NAMES_MAX: usize = 3;
 
 fn named(requests: &[String]) -> String {
     let shown = requests
         .iter()
-        .take(MOST_NAMED)
+        .take(NAMES_MAX)
         .map(String::as_str)
         .collect::<Vec<_>>()
         .join(", ");
     match requests.len() {
         0 => String::new(),
-        all if all > MOST_NAMED => format!(" ({shown} and {} more)", all - MOST_NAMED),
+        all if all > NAMES_MAX => format!(" ({shown} and {} more)", all - NAMES_MAX),
         _ => format!(" ({shown})"),
     }
 }

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Build {
-    /// What people call it: a branch, a tag, a short revision, or the file's name.
+    /// Label for people: a branch, a tag, a short revision, or a file name.
     pub label: String,
-    /// What was asked for, as it was given: a command, a revision, or an address.
+    /// Argument that selected the build: a command, a revision, or an address.
     pub given: String,
-    /// The revision it was built from, where that is known.
+    /// Source revision, if known.
     pub revision: Option<String>,
-    /// The command that started it; none for a service that ran already.
+    /// Command that started it. `None` for a service that was already running.
     pub command: Option<String>,
-    /// How often it was started.
+    /// Number of starts.
     pub starts: u32,
 }

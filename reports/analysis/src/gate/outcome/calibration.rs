@@ -1,30 +1,30 @@
-//! What rounds of the baseline against itself showed.
+//! Calibration of a gate.
 
 use serde::{Deserialize, Serialize};
 
 use crate::gate::calibration::MetricCalibration;
 
-/// What rounds of the baseline against itself showed.
+/// Calibration from rounds of the baseline against itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Calibration {
-    /// When they were measured, RFC 3339 in UTC.
+    /// Time of the measurement, RFC 3339 in UTC.
     pub at: String,
-    /// Number of them.
+    /// Number of rounds.
     pub rounds: usize,
-    /// What they say of each metric, in the plan's order.
+    /// Calibration of each metric, in the order of the plan.
     pub metrics: Vec<MetricCalibration>,
 }
 
 impl Calibration {
-    /// The names of the metrics that can be gated: those that were to be, and are quiet enough.
+    /// Returns the names of the metrics that can be gated.
     pub fn gated(&self) -> impl Iterator<Item = &str> {
         let metrics = self.metrics.iter();
         metrics.filter(|own| own.gated).map(|own| own.name.as_str())
     }
 
-    /// Whether one of the first two, which are processor time and mean response time where both are told,
-    /// can be gated: a gate of the rest alone is hardly one.
+    /// Returns whether one of the first two metrics, normally CPU time and mean response time, can be gated. A
+    /// gate without both has little value.
     pub fn is_of_use(&self) -> bool {
         self.metrics.iter().take(2).any(|own| own.gated)
     }

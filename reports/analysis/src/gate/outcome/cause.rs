@@ -1,58 +1,58 @@
-//! Where a difference comes from: what profiles and waits of both builds show.
+//! Cause of a difference, from profiles and waits of both builds.
 
 use serde::{Deserialize, Serialize};
 
 use crate::gate::pair::Pair;
 
-/// Where a difference comes from. Profiles are taken after the rounds that are judged, never in them.
+/// Cause of a difference. Profiles are captured after the judged rounds, never during them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Cause {
-    /// What speaks about the profiles, in sentences: what they cost, and what they may have missed.
+    /// Remarks on the profiles, in sentences: their cost, and possible omissions.
     pub remarks: Vec<String>,
-    /// How many samples stand behind the shares.
+    /// Number of samples behind the shares.
     pub profiles: Pair<ProfileCount>,
-    /// The functions that changed most, the greatest change first.
+    /// Functions that changed most, the greatest change first.
     pub functions: Vec<FunctionChange>,
-    /// The waits that changed most, the greatest change first.
+    /// Waits that changed most, the greatest change first.
     pub waits: Vec<WaitChange>,
     /// Flamegraphs, as names of files beside the outcome.
     pub flamegraphs: Flamegraphs,
 }
 
-/// How much of a build a profile saw.
+/// Completeness of a profile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProfileCount {
-    /// Samples captured.
+    /// Captured samples.
     pub captured: u64,
-    /// Samples that the processor time used calls for, where that is known.
+    /// Expected samples for the CPU time used, if known.
     pub expected: Option<f64>,
 }
 
-/// How much of the processor's time a function takes, by itself and without what it calls.
+/// CPU time of a function, without its callees.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FunctionChange {
-    /// The function's name.
+    /// Name of the function.
     pub name: String,
-    /// Samples in it.
+    /// Samples in the function.
     pub samples: Pair<u64>,
-    /// Its share of all samples, from 0 to 1.
+    /// Share of all samples, 0 to 1.
     pub share: Pair<f64>,
-    /// Processor time in it by request, in microseconds, where that is known.
+    /// CPU time per request, in microseconds, if known.
     pub cpu_us_per_request: Option<Pair<f64>>,
 }
 
-/// How long a request waits for something.
+/// Wait of requests for a resource.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WaitChange {
-    /// What is waited for.
+    /// Name of the resource.
     pub name: String,
-    /// The mean wait by request, in microseconds.
+    /// Mean wait per request, in microseconds.
     pub us_per_request: Pair<f64>,
-    /// Requests behind it.
+    /// Number of requests.
     pub count: Pair<u64>,
 }
 
@@ -60,12 +60,12 @@ pub struct WaitChange {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Flamegraphs {
-    /// Of the baseline.
+    /// Flamegraph of the baseline.
     pub baseline: Option<String>,
-    /// Of the candidate.
+    /// Flamegraph of the candidate.
     pub candidate: Option<String>,
-    /// The difference in widths of the candidate: what appeared, but not what vanished.
+    /// Difference with the widths of the candidate: shows new frames, but not vanished ones.
     pub difference: Option<String>,
-    /// The difference in widths of the baseline: what vanished, but not what appeared.
+    /// Difference with the widths of the baseline: shows vanished frames, but not new ones.
     pub difference_reversed: Option<String>,
 }

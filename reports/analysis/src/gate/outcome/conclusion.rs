@@ -1,10 +1,10 @@
-//! The verdict of a gate in a word and an exit code.
+//! Final verdict of a gate, with its exit code.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The verdict of a gate in a word: of the three, or of a day on which it could not be one of them.
+/// Final verdict of a gate: pass, fail, inconclusive, or a problem that prevents or overrides them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conclusion {
@@ -12,29 +12,29 @@ pub enum Conclusion {
     Pass,
     /// The candidate is slower.
     Fail,
-    /// Neither is shown.
+    /// The rounds show neither.
     #[default]
     Inconclusive,
-    /// A build did not come to answer.
+    /// A build did not start to serve requests.
     DidNotStart,
-    /// A build ended while it was measured.
+    /// A build exited during the measurement.
     Died,
-    /// Somebody ended the gate.
+    /// The gate was interrupted.
     Interrupted,
-    /// The builds answered the same requests with different statuses.
+    /// The builds answered the same requests differently.
     AnswersDiffer,
-    /// Nothing was measured that could be compared.
+    /// No comparable figures were measured.
     NothingMeasured,
-    /// The memory of a build grew all the while.
+    /// The memory of a build grew throughout the gate.
     Leaked,
-    /// The noise is too great for the limits within the budget.
+    /// The budget is too small to detect the minimum effect at this noise.
     TooNoisy,
-    /// No change was judged: the baseline was set beside itself, and some of what matters can be gated here.
+    /// The gate only calibrated: it compared the baseline with itself, and this machine can gate.
     Calibrated,
 }
 
 impl Conclusion {
-    /// All of them, the gravest first: the first that is the case is the verdict.
+    /// All verdicts, the most severe first. The most severe one that applies is the verdict.
     pub const BY_GRAVITY: [Conclusion; 11] = [
         Conclusion::DidNotStart,
         Conclusion::Died,
@@ -49,7 +49,7 @@ impl Conclusion {
         Conclusion::Calibrated,
     ];
 
-    /// The word for it in `gate.json`.
+    /// Returns the name of the verdict in `gate.json`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -66,16 +66,17 @@ impl Conclusion {
         }
     }
 
-    /// The exit code of the command.
+    /// Returns the exit code of the command.
     ///
-    /// 0 of a pass, and of a calibration that is of use. 99 where the change is refuted: it is slower, it answers otherwise, or it leaks. 121
-    /// where nothing is shown either way, noise included. 107 where a build did not start or died: a
-    /// component failed, and no figure is to blame. 120 where there is no measurement to judge, and 105
-    /// of an interruption.
+    /// - 0: the gate passed or calibrated.
+    /// - 99: the change is slower, answers differently, or leaks memory.
+    /// - 105: the gate was interrupted.
+    /// - 107: a build did not start, or exited.
+    /// - 120: there is no measurement to judge.
+    /// - 121: inconclusive, or too noisy.
     ///
-    /// Advice does not stop anybody, so that what is shown of the change (99) and what is not (121) end
-    /// with 0 where the gate is advisory. The other three stay: a gate that no longer measures anything
-    /// would otherwise go unnoticed for months.
+    /// An advisory gate returns 0 instead of 99 and 121. It keeps the other codes, so that a gate that no
+    /// longer measures anything does not go unnoticed.
     pub fn exit_code(self, advisory: bool) -> u8 {
         match self {
             Self::Pass | Self::Calibrated => 0,
@@ -89,7 +90,7 @@ impl Conclusion {
         }
     }
 
-    /// Whether the figures are of the same work on both sides, however they were judged.
+    /// Returns whether the figures of both builds are of the same work, with any verdict.
     pub fn has_figures(self) -> bool {
         match self {
             Self::Pass | Self::Fail | Self::Inconclusive | Self::Leaked | Self::TooNoisy => true,
@@ -102,7 +103,7 @@ impl Conclusion {
         }
     }
 
-    /// Its place among all, the gravest being 0.
+    /// Returns the rank by severity; the most severe verdict has rank 0.
     pub(crate) fn gravity(self) -> usize {
         let all = Self::BY_GRAVITY.iter();
         all.take_while(|other| **other != self).count()

@@ -1,4 +1,4 @@
-//! One round, and when it was.
+//! One round with its time.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,24 @@ use serde::{Deserialize, Serialize};
 use crate::gate::pair::Pair;
 use crate::gate::round::{Attempts, Round};
 
-/// One round, and when it was.
+/// One round with its time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RoundRecord {
-    /// When it began, in seconds since the gate did.
+    /// Start of the round, in seconds since the start of the gate.
     pub at_s: f64,
-    /// How long it lasted, in seconds.
+    /// Duration of the round, in seconds.
     pub seconds: f64,
-    /// Whether both builds were started anew before it.
+    /// True if both builds were restarted before the round.
     pub restarted: bool,
-    /// Values by the name of the metric, in its unit; a metric that the round cannot tell is not there.
+    /// Values by metric name, in the unit of the metric. Omits metrics that the round could not measure.
     pub metrics: BTreeMap<String, Pair<f64>>,
-    /// Requests and failures, where counted.
+    /// Requests and failures. `None` if not counted.
     pub failures: Option<Pair<Attempts>>,
 }
 
 impl RoundRecord {
-    /// Returns the round as [`crate::gate::decide`] takes it.
+    /// Returns the round as input of [`crate::gate::decide`].
     pub fn round(&self) -> Round {
         Round {
             metrics: self.metrics.clone(),

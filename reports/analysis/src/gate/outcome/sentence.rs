@@ -1,4 +1,4 @@
-//! The verdict of a gate in a sentence, and what to do next.
+//! Verdict of a gate in a sentence, and the next step.
 
 use crate::format;
 use crate::gate::decision::Decision;
@@ -10,8 +10,8 @@ use crate::gate::outcome::calibration::Calibration;
 use crate::gate::outcome::conclusion::Conclusion;
 use crate::gate::verdict::GateVerdict;
 
-/// Concludes from the gravest that is the case. A calibration that nothing was judged by is what was asked
-/// for; without one, a decision and a bad day, nothing was measured.
+/// Returns the most severe verdict of the problems and the decision. Without either, the verdict is that of the
+/// calibration; without a calibration, nothing was measured.
 pub(crate) fn conclude(
     bad_days: &[BadDay],
     decision: Option<&Decision>,
@@ -31,7 +31,7 @@ pub(crate) fn conclude(
         })
 }
 
-/// Says the verdict in a sentence with the figures that bear it out.
+/// Describes the verdict in a sentence with its figures.
 pub(crate) fn sentence(outcome: &GateOutcome) -> String {
     let bad_day = outcome.bad_days.first();
     if let Some(day) = bad_day.filter(|day| day.conclusion() == outcome.verdict) {
@@ -82,26 +82,26 @@ pub(crate) fn sentence(outcome: &GateOutcome) -> String {
                 )
             } else {
                 format!(
-                    "The candidate is better after {rounds} rounds, and nothing that is gated is worse than \
-                     tolerated: {}.",
+                    "The candidate is better after {rounds} rounds, and no gated metric is worse than tolerated: \
+                     {}.",
                     better.join(", ")
                 )
             }
         }
         GateVerdict::Inconclusive => {
             let open = decision.reasons.join("; ");
-            format!("Neither is shown after {rounds} rounds: {open}.")
+            format!("Inconclusive after {rounds} rounds: {open}.")
         }
     }
 }
 
-/// Says what a calibration allows.
+/// Describes a calibration in a sentence.
 fn calibrated(calibration: &Calibration) -> String {
     let gated: Vec<&str> = calibration.gated().collect();
     let rounds = format::count(calibration.rounds as u64);
     if calibration.is_of_use() {
         return format!(
-            "Of the baseline beside itself, {rounds} rounds were measured; here can be gated: {}.",
+            "Calibrated with {rounds} rounds of the baseline against itself. Metrics that can be gated: {}.",
             gated.join(", ")
         );
     }
@@ -111,13 +111,13 @@ fn calibrated(calibration: &Calibration) -> String {
         .filter_map(|metric| Some(format!("{}: {}", metric.name, metric.reason.as_ref()?)))
         .collect();
     format!(
-        "Of the baseline beside itself, {rounds} rounds were measured, and neither processor time nor mean \
-         response time can be gated here ({}).",
+        "Calibrated with {rounds} rounds of the baseline against itself. Neither CPU time nor mean response \
+         time can be gated on this machine ({}).",
         reasons.join("; ")
     )
 }
 
-/// Says what to do next; empty where there is nothing to do.
+/// Returns the recommended next step; empty if there is none.
 pub(crate) fn next(outcome: &GateOutcome) -> String {
     let decision = outcome.decision.as_ref();
     let open = || {
@@ -137,35 +137,35 @@ pub(crate) fn next(outcome: &GateOutcome) -> String {
         | Conclusion::Interrupted
         | Conclusion::TooNoisy => String::new(),
         Conclusion::Fail if outcome.cause.is_some() => {
-            "Begin with the functions and waits that changed most.".to_owned()
+            "Start with the functions and waits that changed most.".to_owned()
         }
         Conclusion::Fail => {
-            "Profile both builds under the same load, and compare where their time goes.".to_owned()
+            "Profile both builds under the same load, and compare the profiles.".to_owned()
         }
         Conclusion::Inconclusive => match open().max() {
             Some((needed, name)) if needed > judged => format!(
-                "Give it more rounds: as noisy as it was, {name} takes about {} to be judged, and there \
-                 were {}. A greater --budget gives them; a quieter machine needs fewer.",
+                "Run more rounds: at this noise, {name} needs about {}, and there were {}. Raise --budget, or \
+                 use a quieter machine.",
                 format::count(needed as u64),
                 format::count(judged as u64)
             ),
-            _ => "Measure again: the effect lies so near to the limit that chance decides.".to_owned(),
+            _ => "Repeat the gate: the effect is so close to the limit that chance decides.".to_owned(),
         },
         Conclusion::DidNotStart => {
-            "Start it by hand with the same command, and read what it writes.".to_owned()
+            "Start the build by hand with the same command, and read its output.".to_owned()
         }
-        Conclusion::Died => "Read the last lines it wrote, and its core file if there is one.".to_owned(),
+        Conclusion::Died => "Read its last lines of output, and its core file if there is one.".to_owned(),
         Conclusion::AnswersDiffer => {
-            "Look at the requests whose answers differ. If the change is meant to answer otherwise, \
-             gate requests that it leaves alone."
+            "Look at the requests whose responses differ. If the change alters responses on purpose, gate \
+             requests that it does not affect."
                 .to_owned()
         }
         Conclusion::NothingMeasured => {
-            "Run the scenario against one build with `tenfold run`, which says what is wrong with it."
+            "Run the scenario against one build with `tenfold run`, and read its findings."
                 .to_owned()
         }
         Conclusion::Leaked => {
-            "Take a heap profile of the build early and late, and compare what is held.".to_owned()
+            "Take heap profiles of the build early and late, and compare them.".to_owned()
         }
     }
 }
@@ -176,7 +176,7 @@ fn value(result: &MetricResult) -> f64 {
         .map_or(f64::NEG_INFINITY, |effect| effect.value)
 }
 
-/// Says an effect with its interval: `cpu +5.03% (+3.9% to +6.2%)`.
+/// Formats an effect with its interval: `cpu +5.03% (+3.9% to +6.2%)`.
 fn effect(result: &MetricResult) -> String {
     let name = &result.metric.name;
     match result.effect {

@@ -1,16 +1,16 @@
-//! The energy distance between both sides of a split.
+//! Energy distance between the two sides of a split.
 
 /// A split of a segment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Split {
-    /// The index of the first value after it.
+    /// Index of the first value after the split.
     pub(super) index: usize,
-    /// The scaled energy distance between both sides, in the values' unit.
+    /// Scaled energy distance between the sides, in the unit of the values.
     pub(super) energy: f64,
 }
 
-/// Returns the split with the greatest energy distance, the first of equal ones; none of a segment that
-/// does not have `least` values on either side.
+/// Returns the split with the greatest energy distance, the first one of equals. `None` if no split leaves
+/// `least` values on either side.
 pub(super) fn best_split(segment: &[f64], least: usize) -> Option<Split> {
     let mut best: Option<Split> = None;
     each_split(segment, |split| {
@@ -22,7 +22,7 @@ pub(super) fn best_split(segment: &[f64], least: usize) -> Option<Split> {
     best
 }
 
-/// Returns the energy distance at one split.
+/// Returns the energy distance at the split before `index`.
 pub(super) fn energy_at(segment: &[f64], index: usize) -> f64 {
     let (before, after) = segment.split_at(index);
     let across = before.iter().map(|value| to_all(*value, after)).sum();
@@ -35,7 +35,7 @@ pub(super) fn energy_at(segment: &[f64], index: usize) -> f64 {
     )
 }
 
-/// Visits all splits, each in time linear in the segment: as a value changes sides, so do its distances.
+/// Visits all splits, each in time linear in the segment: only the distances of the moved value change.
 fn each_split(segment: &[f64], mut visit: impl FnMut(Split)) {
     let (mut across, mut before, mut after) = (0.0, 0.0, within(segment));
     for index in 1..segment.len() {
@@ -50,8 +50,8 @@ fn each_split(segment: &[f64], mut visit: impl FnMut(Split)) {
     }
 }
 
-/// `m n / (m + n) (2 E|X - Y| - E|X - X'| - E|Y - Y'|)`, the statistic Q of Matteson and James (2014),
-/// equation 5, with exponent 1, from the sums of the distances of all pairs.
+/// Computes `m n / (m + n) (2 E|X - Y| - E|X - X'| - E|Y - Y'|)` from the sums of all pairs' distances:
+/// the statistic Q of Matteson and James (2014), equation 5, with exponent 1.
 fn energy(m: usize, n: usize, across: f64, before: f64, after: f64) -> f64 {
     let pairs = |count: f64| (count * (count - 1.0) / 2.0).max(1.0);
     let (m, n) = (m as f64, n as f64);
@@ -74,7 +74,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_closed_form_comes_out() {
+    fn matches_closed_form() {
         // Both sides constant and 5 apart: 2 * 3 / 5 * 2 * 5.
         let series = [1.0, 1.0, 6.0, 6.0, 6.0];
         let split = best_split(&series, 1).unwrap();
@@ -86,7 +86,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn splits_in_passing_are_those_of_the_definition(
+        fn incremental_splits_match_definition(
             series in prop::collection::vec(0.0_f64..100.0, 2..40),
         ) {
             each_split(&series, |split| {

@@ -1,31 +1,31 @@
-//! Whether a split is more than chance: the same values in random orders.
+//! Permutation tests of a split: the same values in random orders.
 
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64Mcg;
 
 use crate::stats::change_points::energy::{best_split, energy_at};
 
-/// How to permute.
+/// Settings and random state of the permutation tests.
 pub(super) struct Permutations {
     pub(super) rng: Pcg64Mcg,
     pub(super) number: u32,
     pub(super) significance: f64,
-    pub(super) least_values: usize,
+    pub(super) values_min: usize,
 }
 
-/// Returns the p-value of the greatest energy over all splits; none where it is not significant.
+/// Returns the p-value of the greatest energy over all splits. `None` if it is not significant.
 pub(super) fn significant_somewhere(
     segment: &[f64],
     energy: f64,
     permutations: &mut Permutations,
 ) -> Option<f64> {
-    let least = permutations.least_values;
+    let least = permutations.values_min;
     p_value(segment, permutations, |permuted| {
         best_split(permuted, least).is_some_and(|split| split.energy >= energy)
     })
 }
 
-/// Returns the p-value of the energy at one split; none where it is not significant.
+/// Returns the p-value of the energy at one split. `None` if it is not significant.
 pub(super) fn significant_at(
     segment: &[f64],
     index: usize,
@@ -37,23 +37,23 @@ pub(super) fn significant_at(
     })
 }
 
-/// Returns `(1 + as great) / (1 + permutations)`, which is exact for exchangeable values (Phipson and
-/// Smyth, Permutation p-values should never be zero, 2010); gives up, with none, as soon as it cannot
-/// be significant any more.
+/// Returns `(1 + exceedances) / (1 + permutations)`, which is exact for exchangeable values (Phipson and
+/// Smyth, Permutation p-values should never be zero, 2010). `None` as soon as the result can no longer be
+/// significant.
 fn p_value(
     segment: &[f64],
     permutations: &mut Permutations,
-    is_as_great: impl Fn(&[f64]) -> bool,
+    exceeds: impl Fn(&[f64]) -> bool,
 ) -> Option<f64> {
     let all = f64::from(permutations.number) + 1.0;
     let mut permuted = segment.to_vec();
     let mut p_value = 1.0 / all;
     for _ in 0..permutations.number {
         permuted.shuffle(&mut permutations.rng);
-        if is_as_great(&permuted) {
+        if exceeds(&permuted) {
             p_value += 1.0 / all;
         }
-        // The sum may exceed a significance that it equals by its last bits.
+        // Rounding errors of the sum must not turn equality into an excess.
         if p_value > permutations.significance + 0.5 / all {
             return None;
         }

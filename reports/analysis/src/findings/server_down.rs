@@ -1,4 +1,4 @@
-//! Which of those that balancers send to was lost for a while.
+//! Servers that the balancers marked down.
 
 use tenfold_run_dir::Run;
 use tenfold_run_dir::balancer_use::ServerUse;
@@ -6,16 +6,16 @@ use tenfold_run_dir::balancer_use::ServerUse;
 use crate::format;
 use crate::summary::finding::{Confidence, Finding};
 
-/// Tells which servers balancers lost meanwhile, where there were any, and what became of what they had.
-pub(super) fn server_lost(run: &Run) -> Option<Finding> {
+/// Reports the servers that balancers marked down during the run, with their failed and retried requests.
+pub(super) fn server_down(run: &Run) -> Option<Finding> {
     let servers = run.balancers.iter().flat_map(|balancer| {
         let servers = balancer.servers.iter();
         servers.map(move |server| (balancer.name.as_str(), server))
     });
-    let lost: Vec<(&str, &ServerUse)> = servers
+    let down: Vec<(&str, &ServerUse)> = servers
         .filter(|(_, server)| server.times_down > 0 || server.down_s > 0)
         .collect();
-    let mut names: Vec<&str> = lost
+    let mut names: Vec<&str> = down
         .iter()
         .map(|(_, server)| server.name.as_str())
         .collect();
@@ -23,11 +23,11 @@ pub(super) fn server_lost(run: &Run) -> Option<Finding> {
     names.dedup();
     let title = match *names {
         [] => return None,
-        ref lost => format!("The balancers lost {} for a while", lost.join(", ")),
+        ref names => format!("The balancers marked {} down for a while", names.join(", ")),
     };
-    let evidence = lost.iter().map(|(balancer, server)| {
+    let evidence = down.iter().map(|(balancer, server)| {
         format!(
-            "{balancer} thought {} lost for {} s in all (failures: {}, tried again: {})",
+            "{balancer} marked {} down for {} s in total (failures: {}, retries: {})",
             server.name,
             server.down_s,
             format::count(server.failed),
@@ -39,7 +39,7 @@ pub(super) fn server_lost(run: &Run) -> Option<Finding> {
         evidence: evidence.collect(),
         confidence: Confidence::High,
         advice: format!(
-            "Look at the log of {} from then: it ended, stood still, or was too busy to answer its health checks.",
+            "Read the log of {} at that time: it exited, stalled, or was too busy to answer health checks.",
             names.join(" and of ")
         ),
     })
@@ -66,9 +66,9 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_was_lost_is_named() {
+    fn names_server_that_was_down() {
         let mut run = MadeUp::default().play();
-        assert_eq!(server_lost(&run), None);
+        assert_eq!(server_down(&run), None);
         let mut balancer = BalancerUse {
             name: "balancer".to_owned(),
             servers: vec![server("web-1", 0), server("web-2", 0)],
@@ -76,14 +76,14 @@ mod tests {
             cache_hits: 0,
         };
         run.balancers = vec![balancer.clone()];
-        assert_eq!(server_lost(&run), None);
+        assert_eq!(server_down(&run), None);
         balancer.servers[1] = server("web-2", 1);
         run.balancers = vec![balancer];
-        let finding = server_lost(&run).unwrap();
-        assert_eq!(finding.title, "The balancers lost web-2 for a while");
+        let finding = server_down(&run).unwrap();
+        assert_eq!(finding.title, "The balancers marked web-2 down for a while");
         assert_eq!(
             finding.evidence,
-            ["balancer thought web-2 lost for 3 s in all (failures: 2, tried again: 1)"]
+            ["balancer marked web-2 down for 3 s in total (failures: 2, retries: 1)"]
         );
         assert!(finding.advice.contains("the log of web-2"));
     }

@@ -1,4 +1,4 @@
-//! Which box of a stage gave out.
+//! Boxes that were throttled by their CPU allowance.
 
 use tenfold_run_dir::Run;
 use tenfold_run_dir::box_use::BoxUse;
@@ -6,24 +6,24 @@ use tenfold_run_dir::box_use::BoxUse;
 use crate::format;
 use crate::summary::finding::{Confidence, Finding};
 
-/// The share of its periods from which a box that was held back in them was short of its processor.
-const SHORT: f64 = 0.5;
+/// Share of throttled CPU periods from which a box is short of CPU.
+const SHARE_MIN: f64 = 0.5;
 
-/// Boxes that are told of, those that were held back most.
-const TOLD: usize = 4;
+/// Maximum number of boxes in the evidence.
+const EVIDENCE_MAX: usize = 4;
 
-/// Tells which box used its processor time up, where one did: of a run in which something gave out.
-pub(super) fn box_held_back(run: &Run) -> Option<Finding> {
-    let mut held: Vec<(&BoxUse, f64)> = run
+/// Reports the box that was throttled most, in a run that saturated.
+pub(super) fn box_throttled(run: &Run) -> Option<Finding> {
+    let mut throttled: Vec<(&BoxUse, f64)> = run
         .boxes
         .iter()
         .filter_map(|own| Some((own, own.held_back?)))
         .collect();
-    held.sort_by(|one, other| other.1.total_cmp(&one.1));
-    let (worst, share) = *held.first().filter(|(_, share)| *share >= SHORT)?;
-    let evidence = held.iter().take(TOLD).map(|(own, share)| {
+    throttled.sort_by(|one, other| other.1.total_cmp(&one.1));
+    let (worst, share) = *throttled.first().filter(|(_, share)| *share >= SHARE_MIN)?;
+    let evidence = throttled.iter().take(EVIDENCE_MAX).map(|(own, share)| {
         format!(
-            "{}: {} processors on average, held back in {} of its periods",
+            "{}: {} cores on average, throttled in {} of its CPU periods",
             own.name,
             format::significant(own.cores_used()),
             format::percent(*share)
@@ -31,24 +31,24 @@ pub(super) fn box_held_back(run: &Run) -> Option<Finding> {
     });
     Some(Finding {
         title: format!(
-            "The {} box used its processor time up: it was held back in {} of its periods",
+            "The {} box used up its CPU allowance: throttled in {} of its CPU periods",
             worst.name,
             format::percent(share)
         ),
         evidence: evidence.collect(),
-        // A second box that is as short makes it a guess which of them is the one.
-        confidence: match held.get(1) {
+        // With a second box that is nearly as short of CPU, the bottleneck is uncertain.
+        confidence: match throttled.get(1) {
             Some((_, next)) if *next > 0.8 * share => Confidence::Medium,
             _ => Confidence::High,
         },
         advice: format!(
-            "Choose a bigger box (--box {}=...), more of them, or a stage that takes work from it.",
+            "Choose a bigger box (--box {}=...), more boxes, or a stage that offloads this one.",
             role_of(&worst.name)
         ),
     })
 }
 
-/// What a box is for: its name without a number.
+/// Returns the role of a box: its name without a number.
 fn role_of(name: &str) -> &str {
     name.trim_end_matches(|c: char| c.is_ascii_digit())
         .trim_end_matches('-')
@@ -70,16 +70,16 @@ mod tests {
     }
 
     #[test]
-    fn the_box_that_was_held_back_most_is_named() {
+    fn names_the_most_throttled_box() {
         let mut run = MadeUp::default().play();
-        assert_eq!(box_held_back(&run), None);
+        assert_eq!(box_throttled(&run), None);
         run.boxes = vec![used("app-1", Some(0.2)), used("web", None)];
-        assert_eq!(box_held_back(&run), None);
+        assert_eq!(box_throttled(&run), None);
         run.boxes.push(used("sql-2", Some(0.87)));
-        let finding = box_held_back(&run).unwrap();
+        let finding = box_throttled(&run).unwrap();
         assert_eq!(
             finding.title,
-            "The sql-2 box used its processor time up: it was held back in 87.0% of its periods"
+            "The sql-2 box used up its CPU allowance: throttled in 87.0% of its CPU periods"
         );
         assert_eq!(finding.confidence, Confidence::High);
         assert!(
@@ -90,8 +90,8 @@ mod tests {
         assert_eq!(
             finding.evidence,
             [
-                "sql-2: 0.190 processors on average, held back in 87.0% of its periods",
-                "app-1: 0.190 processors on average, held back in 20.0% of its periods",
+                "sql-2: 0.190 cores on average, throttled in 87.0% of its CPU periods",
+                "app-1: 0.190 cores on average, throttled in 20.0% of its CPU periods",
             ]
         );
     }

@@ -1,4 +1,4 @@
-//! Who gave out first: the generator or the service.
+//! Saturation: whether the generator or the service saturated first.
 
 use tenfold_run_dir::Run;
 use tenfold_run_dir::timeline::Row;
@@ -8,37 +8,37 @@ use crate::summary::Summary;
 use crate::summary::finding::{Confidence, Finding};
 use crate::summary::window::Window;
 
-/// The share of the offered rate below which something gave out.
-const KEPT_UP: f64 = 0.99;
+/// Answered share of the offered rate below which the run counts as saturated.
+const ANSWERED_MIN: f64 = 0.99;
 
-/// The share of dropped arrivals above which something gave out.
-const MOST_DROPPED: f64 = 0.001;
+/// Dropped share of the arrivals above which the run counts as saturated.
+const DROPPED_MAX: f64 = 0.001;
 
-/// The share of the processors left to it from which the service was short of them.
+/// Share of its available cores from which the service is short of CPU.
 const SHORT_OF_CPU: f64 = 0.85;
 
-/// The share below which it had processors to spare.
+/// Share of its available cores up to which the service has CPU to spare.
 const CPU_TO_SPARE: f64 = 0.60;
 
-/// What is said of who gave out first.
-pub(super) struct FirstToGive {
-    /// Whether somebody did.
-    pub(super) somebody: bool,
-    /// What is said.
+/// The finding on saturation.
+pub(super) struct Saturation {
+    /// True if the generator or the service saturated.
+    pub(super) saturated: bool,
+    /// The finding.
     pub(super) finding: Finding,
 }
 
-/// The share of a machine's processors from which it has none left.
-const FULL: f64 = 0.93;
+/// Share of the cores of a host from which it has none to spare.
+const HOST_FULL: f64 = 0.93;
 
-/// Processors in use by other programs from which they are to blame.
-const CROWDED: f64 = 0.5;
+/// Cores in use by other processes above which they are the likely cause.
+const OTHERS_MAX: f64 = 0.5;
 
-/// Processors in use that look like one thread that never rests.
-const ONE_PROCESSOR: std::ops::RangeInclusive<f64> = 0.90..=1.10;
+/// Cores in use that suggest a single busy thread.
+const ONE_CORE: std::ops::RangeInclusive<f64> = 0.90..=1.10;
 
-/// Says who gave out first, or that nobody did, with the evidence.
-pub(super) fn first_to_give(run: &Run, window: &Window, summary: &Summary) -> Option<FirstToGive> {
+/// Reports whether the generator or the service saturated, with the evidence. `None` if nothing was sent.
+pub(super) fn saturation(run: &Run, window: &Window, summary: &Summary) -> Option<Saturation> {
     if summary.arrivals.sent == 0 {
         return None;
     }
@@ -46,13 +46,13 @@ pub(super) fn first_to_give(run: &Run, window: &Window, summary: &Summary) -> Op
     let generator_late = summary.generator.lag_p99_ns.unwrap_or(0) > summary.generator.lag_bound_ns;
     let generator_full =
         summary.generator.saturated_seconds as f64 > 0.1 * summary.counted_s.max(1.0);
-    // A wrong answer is an answer: failures are a finding of their own.
+    // A wrong response counts as an answer: failures are a separate finding.
     let answered = window.sum(run, |row| row.reads + row.writes + row.failed);
     let planned = summary.arrivals.planned.max(1) as f64;
-    let behind = answered / planned < KEPT_UP;
-    let dropped = summary.arrivals.dropped as f64 / planned > MOST_DROPPED;
+    let behind = answered / planned < ANSWERED_MIN;
+    let dropped = summary.arrivals.dropped as f64 / planned > DROPPED_MAX;
     let evidence = evidence(run, window, summary, &trend);
-    let (somebody, finding) = if generator_late || (generator_full && behind) {
+    let (saturated, finding) = if generator_late || (generator_full && behind) {
         let confidence = if generator_late && generator_full {
             Confidence::High
         } else {
@@ -60,20 +60,20 @@ pub(super) fn first_to_give(run: &Run, window: &Window, summary: &Summary) -> Op
         };
         (
             true,
-            generator_gave(summary, generator_full, evidence, confidence),
+            generator_saturated(summary, generator_full, evidence, confidence),
         )
     } else if behind || dropped || trend.grows() {
         (
             true,
-            service_gave(run, summary, &trend, behind, dropped, evidence),
+            service_saturated(run, summary, &trend, behind, dropped, evidence),
         )
     } else {
-        (false, nobody_gave(summary, evidence))
+        (false, unsaturated(summary, evidence))
     };
-    Some(FirstToGive { somebody, finding })
+    Some(Saturation { saturated, finding })
 }
 
-fn generator_gave(
+fn generator_saturated(
     summary: &Summary,
     full: bool,
     evidence: Vec<String>,
@@ -81,23 +81,23 @@ fn generator_gave(
 ) -> Finding {
     let advice = if full {
         format!(
-            "Lower --rate below {}, or give the generator a machine of its own, and run it again.",
+            "Lower --rate below {}, or run the generator on a separate machine, and repeat the run.",
             format::rate(summary.rate_per_s.achieved * 0.9)
         )
     } else {
-        "Run it again with nothing else on the generator's machine; the generator was not short of \
-         work to do but of its turn to do it."
+        "Repeat the run with no other load on the generator host: the generator had CPU to spare, but \
+         was not scheduled in time."
             .to_owned()
     };
     Finding {
-        title: "The generator gave out before the service did".to_owned(),
+        title: "The generator saturated before the service".to_owned(),
         evidence,
         confidence,
         advice,
     }
 }
 
-fn service_gave(
+fn service_saturated(
     run: &Run,
     summary: &Summary,
     trend: &InFlightTrend,
@@ -113,13 +113,13 @@ fn service_gave(
         && summary.latency_ns.blocked.count > 0;
     let what = if behind {
         format!(
-            "The service kept up with {} of {}",
+            "The service sustained {} of {} offered",
             format::rate(summary.rate_per_s.achieved),
             format::rate(summary.rate_per_s.offered)
         )
     } else if dropped {
         format!(
-            "The service kept up, but {} of the arrivals were dropped while it was slow",
+            "The service sustained the rate, but {} of the arrivals were dropped while it was slow",
             format::percent(
                 summary.arrivals.dropped as f64 / summary.arrivals.planned.max(1) as f64
             )
@@ -130,11 +130,11 @@ fn service_gave(
     let cpu = cpu_share(summary);
     let host = summary.host_usage.as_ref();
     let machine_full = run.manifest.shared_host != Some(false)
-        && host.is_some_and(|host| host.cores_used > FULL * host.cores as f64);
+        && host.is_some_and(|host| host.cores_used > HOST_FULL * host.cores as f64);
     let others = host
         .and_then(|host| host.cores_used_by_others)
         .unwrap_or(0.0);
-    // A generator that was nearly late may have made the service look slow.
+    // A generator near its lag bound may have made the service look slow.
     let nearly_late =
         summary.generator.lag_p99_ns.unwrap_or(0) > summary.generator.lag_bound_ns / 2;
     let peak = summary
@@ -149,40 +149,38 @@ fn service_gave(
     let is_held = allowed.is_some_and(|allowed| left.is_some_and(|left| allowed <= left));
     let (cause, advice) = match cpu {
         Some(share) if share >= SHORT_OF_CPU && is_held => (
-            ", and used up the processor time of its box",
-            "Look at the flamegraph for what takes the processor, or choose a bigger box (--box).",
+            ", limited by the CPU allowance of its box",
+            "Find the hot functions in the flamegraph, or choose a bigger box (--box).",
         ),
         Some(share) if share >= SHORT_OF_CPU => (
-            ", and ran out of processor",
-            "Look at the flamegraph for what takes the processor, or give the service more of it.",
+            ", limited by CPU",
+            "Find the hot functions in the flamegraph, or give the service more cores.",
         ),
-        _ if machine_full && others > CROWDED => (
-            ", on a machine that other programs kept busy",
-            "Run it again with nothing else on the machine.",
+        _ if machine_full && others > OTHERS_MAX => (
+            ", on a host that other processes kept busy",
+            "Repeat the run with no other load on the host.",
         ),
         _ if machine_full => (
-            ", and the machine that it shares with the generator ran out of processor",
-            "Look at the flamegraph for what takes the processor, or give generator and service a \
-             machine each.",
+            ", limited by the CPU of the host that it shares with the generator",
+            "Find the hot functions in the flamegraph, or run generator and service on separate machines.",
         ),
-        Some(_) if peak.is_some_and(|peak| ONE_PROCESSOR.contains(&peak)) => (
-            ", and never used more than one processor",
-            "It seems bound to one thread: look at the flamegraph for what runs there, and let it \
-             use more of them.",
+        Some(_) if peak.is_some_and(|peak| ONE_CORE.contains(&peak)) => (
+            ", and never used more than one core",
+            "It seems limited to one thread: find that thread's work in the flamegraph, and run it on more \
+             threads.",
         ),
         Some(share) if share <= CPU_TO_SPARE => (
-            ", with processor to spare: it was waiting, not computing",
-            "Look for what it waits on: a lock, the disk, a connection pool, or a limit on what it \
-             does at once.",
+            ", with CPU to spare: it was waiting, not computing",
+            "Find the cause of the wait: a lock, the disk, a connection pool, or a concurrency limit.",
         ),
         _ => (
             "",
-            "Lower --rate to find what it sustains, and look at the seconds in which it fell behind.",
+            "Lower --rate to find the rate that it sustains, and look at the seconds in which it fell behind.",
         ),
     };
     let advice = if users_full {
         format!(
-            "{advice} All {} users were busy: raise --users if the service is meant to be that slow.",
+            "{advice} All {} users were busy: raise --users if the service is expected to be that slow.",
             format::count(summary.generator.users_used)
         )
     } else {
@@ -202,20 +200,20 @@ fn service_gave(
     }
 }
 
-fn nobody_gave(summary: &Summary, evidence: Vec<String>) -> Finding {
+fn unsaturated(summary: &Summary, evidence: Vec<String>) -> Finding {
     let offered = summary.rate_per_s.offered;
     Finding {
-        title: format!("Nothing gave out at {}", format::rate(offered)),
+        title: format!("Nothing saturated at {}", format::rate(offered)),
         evidence,
         confidence: Confidence::High,
         advice: format!(
-            "Raise the load until something gives; --rate {:.0}/s would be twice this.",
+            "Raise the load until something saturates, for example with --rate {:.0}/s, twice this rate.",
             round_rate(offered * 2.0)
         ),
     }
 }
 
-/// Rounds a rate to two significant digits, as a person would choose it.
+/// Rounds a rate to two significant digits.
 fn round_rate(per_second: f64) -> f64 {
     let magnitude = 10_f64
         .powf(per_second.max(1.0).log10().floor() - 1.0)
@@ -223,15 +221,15 @@ fn round_rate(per_second: f64) -> f64 {
     (per_second / magnitude).round().max(1.0) * magnitude
 }
 
-/// The share of the processors it could have had that the service used in its busiest second; none
-/// where it did not tell.
+/// Returns the share of its available cores that the service used in its busiest second. `None` if the
+/// service did not report its usage.
 fn cpu_share(summary: &Summary) -> Option<f64> {
     let target = summary.target_usage.as_ref()?;
     let allowed = target.allowed_cores.unwrap_or(f64::INFINITY);
     Some(target.peak_cores_used / cores_left(summary)?.min(allowed))
 }
 
-/// The processors that the generator left.
+/// Returns the cores of the host that the generator did not use.
 fn cores_left(summary: &Summary) -> Option<f64> {
     let host = summary.host_usage.as_ref()?;
     Some((host.cores as f64 - summary.generator.cores_used).max(0.1))
@@ -247,7 +245,7 @@ fn evidence(run: &Run, window: &Window, summary: &Summary, trend: &InFlightTrend
     )];
     if let Some(lag) = generator.lag_p99_ns {
         evidence.push(format!(
-            "the generator used {} processors and was {} late at p99, of {} it may be",
+            "the generator used {} cores; its lag was {} at p99, limit {}",
             format::significant(generator.cores_used),
             format::duration(lag),
             format::duration(generator.lag_bound_ns)
@@ -255,14 +253,14 @@ fn evidence(run: &Run, window: &Window, summary: &Summary, trend: &InFlightTrend
     }
     if let Some(target) = &summary.target_usage {
         evidence.push(format!(
-            "the service used {} processors on average, {} in its busiest second",
+            "the service used {} cores on average, {} in its busiest second",
             format::significant(target.cores_used),
             format::significant(target.peak_cores_used)
         ));
     }
     if let Some(host) = &summary.host_usage {
         evidence.push(format!(
-            "the machine used {} of its {} processors, {} in its busiest second",
+            "the host used {} of its {} cores, {} in its busiest second",
             format::significant(host.cores_used),
             host.cores,
             format::significant(host.peak_cores_used)
@@ -277,17 +275,17 @@ fn evidence(run: &Run, window: &Window, summary: &Summary, trend: &InFlightTrend
     }
     if summary.arrivals.dropped > 0 {
         evidence.push(format!(
-            "{} arrivals were dropped, since every user was busy for too long",
+            "{} arrivals were dropped because every user was busy for too long",
             format::count(summary.arrivals.dropped)
         ));
     }
     if let Some(second) = first_second_behind(run, window) {
-        evidence.push(format!("it first fell behind in second {second}"));
+        evidence.push(format!("the service first fell behind in second {second}"));
     }
     evidence
 }
 
-/// The first second in which a tenth of the arrivals was not answered.
+/// Returns the first second in which more than a tenth of the arrivals got no response.
 fn first_second_behind(run: &Run, window: &Window) -> Option<u64> {
     window
         .rows(run)
@@ -297,8 +295,11 @@ fn first_second_behind(run: &Run, window: &Window) -> Option<u64> {
         .map(|row| row.start_ns / 1_000_000_000)
 }
 
-/// How the number of requests in flight or waiting changed over the counted phases, each second's
-/// number divided by its arrivals, so that a rate that rises does not look like a queue that grows.
+/// Change in the number of requests in flight or waiting, from the first to the last third of the counted
+/// phases.
+///
+/// `early_s` and `late_s` divide the number of each second by its arrivals, so that a rising rate does not
+/// look like a growing queue.
 struct InFlightTrend {
     early: f64,
     late: f64,
@@ -313,18 +314,18 @@ impl InFlightTrend {
         let mean = |rows: &[&Row], of: &dyn Fn(&Row) -> f64| {
             rows.iter().map(|row| of(row)).sum::<f64>() / rows.len().max(1) as f64
         };
-        let held = |row: &Row| (row.in_flight + row.waiting) as f64;
-        let held_s = |row: &Row| held(row) / row.planned as f64;
+        let pending = |row: &Row| (row.in_flight + row.waiting) as f64;
+        let pending_s = |row: &Row| pending(row) / row.planned as f64;
         let (early, late) = (&rows[..third], &rows[rows.len() - third..]);
         Self {
-            early: mean(early, &held),
-            late: mean(late, &held),
-            early_s: mean(early, &held_s),
-            late_s: mean(late, &held_s),
+            early: mean(early, &pending),
+            late: mean(late, &pending),
+            early_s: mean(early, &pending_s),
+            late_s: mean(late, &pending_s),
         }
     }
 
-    /// Whether it grew by half, and to more than a tenth of a second's arrivals.
+    /// Returns whether the number grew by half, to more than a tenth of the arrivals of a second.
     fn grows(&self) -> bool {
         self.late_s > 1.5 * self.early_s && self.late_s > 0.1
     }

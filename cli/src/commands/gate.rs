@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use tenfold_analysis::stats::ChangePointSettings;
 use tenfold_analysis::gate::{GateOutcome, Pair, Settings};
 use tenfold_analysis::history::{HistoryEntry, trends};
+use tenfold_analysis::stats::ChangePointSettings;
 use tenfold_gate::{CalibrationFile, Endpoint, Options, Recipe, Step, Subject};
 use tenfold_loadgen::{DialOptions, Target};
 use tenfold_reports::gate::{Beside, Export, Format};

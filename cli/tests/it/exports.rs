@@ -33,7 +33,7 @@ fn runs_are_exported_merged_and_told_what_is_wrong() {
     // say; that they are the same twice over is not.
     let twice = place.run(&["merge", "1", "1", "--out", "m"]).expect(104);
     assert!(
-        twice.stderr.contains("one and the same run"),
+        twice.stderr.contains("they are the same run"),
         "{}",
         twice.stderr
     );

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tenfold_analysis::stats::ChangePointSettings;
 use tenfold_analysis::gate::GateOutcome;
 use tenfold_analysis::history::{HistoryEntry, Parsed, parse, trends};
+use tenfold_analysis::stats::ChangePointSettings;
 use tenfold_analysis::synthetic::MadeUpGate;
 use tenfold_reports::history::{html, json, terminal};
 
@@ -41,7 +41,7 @@ fn a_step_is_shown_with_its_revision() {
     insta::assert_snapshot!(text);
     let page = html::render(&found, &parsed.problems);
     assert!(
-        page.contains("000000e..000000f") && page.contains("Line 25 was cut short"),
+        page.contains("000000e..000000f") && page.contains("Line 25 is truncated"),
         "{text}"
     );
     assert_eq!(

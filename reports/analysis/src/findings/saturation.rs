@@ -105,15 +105,15 @@ fn service_saturated(
     dropped: bool,
     evidence: Vec<String>,
 ) -> Finding {
-    let signs = [behind, dropped, trend.grows()]
+    let symptoms = [behind, dropped, trend.grows()]
         .into_iter()
-        .filter(|sign| *sign)
+        .filter(|symptom| *symptom)
         .count();
     let users_full = summary.generator.users_used >= u64::from(run.manifest.users)
         && summary.latency_ns.blocked.count > 0;
-    let what = if behind {
+    let symptom = if behind {
         format!(
-            "The service sustained {} of {} offered",
+            "The service achieved {} of {} offered",
             format::rate(summary.rate_per_s.achieved),
             format::rate(summary.rate_per_s.offered)
         )
@@ -129,7 +129,7 @@ fn service_saturated(
     };
     let cpu = cpu_share(summary);
     let host = summary.host_usage.as_ref();
-    let machine_full = run.manifest.shared_host != Some(false)
+    let host_full = run.manifest.shared_host != Some(false)
         && host.is_some_and(|host| host.cores_used > HOST_FULL * host.cores as f64);
     let others = host
         .and_then(|host| host.cores_used_by_others)
@@ -146,9 +146,9 @@ fn service_saturated(
         .target_usage
         .as_ref()
         .and_then(|usage| usage.allowed_cores);
-    let is_held = allowed.is_some_and(|allowed| left.is_some_and(|left| allowed <= left));
+    let limited_by_box = allowed.is_some_and(|allowed| left.is_some_and(|left| allowed <= left));
     let (cause, advice) = match cpu {
-        Some(share) if share >= SHORT_OF_CPU && is_held => (
+        Some(share) if share >= SHORT_OF_CPU && limited_by_box => (
             ", limited by the CPU allowance of its box",
             "Find the hot functions in the flamegraph, or choose a bigger box (--box).",
         ),
@@ -156,11 +156,11 @@ fn service_saturated(
             ", limited by CPU",
             "Find the hot functions in the flamegraph, or give the service more cores.",
         ),
-        _ if machine_full && others > OTHERS_MAX => (
+        _ if host_full && others > OTHERS_MAX => (
             ", on a host that other processes kept busy",
             "Repeat the run with no other load on the host.",
         ),
-        _ if machine_full => (
+        _ if host_full => (
             ", limited by the CPU of the host that it shares with the generator",
             "Find the hot functions in the flamegraph, or run generator and service on separate machines.",
         ),
@@ -187,11 +187,11 @@ fn service_saturated(
         advice.to_owned()
     };
     Finding {
-        title: format!("{what}{cause}"),
+        title: format!("{symptom}{cause}"),
         evidence,
         confidence: if nearly_late {
             Confidence::Low
-        } else if signs > 1 && cpu.is_some() {
+        } else if symptoms > 1 && cpu.is_some() {
             Confidence::High
         } else {
             Confidence::Medium

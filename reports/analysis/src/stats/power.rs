@@ -48,6 +48,21 @@ mod tests {
         assert!((delta - 0.020_05).abs() < 1e-4, "{delta}");
     }
 
+    #[test]
+    fn significance_needs_a_minimum_of_rounds() {
+        // The smallest p-value of n rounds is 2^-n.
+        for (level, rounds) in [
+            (0.5, 1),
+            (0.05, 5),
+            (0.01, 7),
+            (1.0 / 128.0, 7),
+            (0.001, 10),
+        ] {
+            assert_eq!(rounds_min(level), rounds, "{level}");
+        }
+        assert_eq!(rounds_needed(1e-6, 0.5, 0.01, 0.95), 7);
+    }
+
     proptest! {
         #[test]
         fn needed_rounds_detect_the_effect(noise in 0.001_f64..0.3, effect in 0.01_f64..0.5) {

@@ -62,6 +62,24 @@ mod tests {
     }
 
     #[test]
+    fn matches_hand_computed_examples() {
+        // Of 1 to n, n - 1 distances are 1 and n - 2 are 2. The order statistic is number h (h - 1) / 2 of
+        // them, with h = n / 2 + 1.
+        for (count, distance, correction) in [
+            (2, 1.0, 0.399),
+            (5, 1.0, 0.844),
+            (9, 2.0, 0.872),
+            (10, 2.0, 10.0 / 13.8),
+            (11, 2.0, 11.0 / 12.4),
+        ] {
+            let values: Vec<f64> = (1..=count).map(f64::from).collect();
+            let exact = 2.219_1 * correction * distance;
+            let scale = qn_scale(&values).unwrap();
+            assert!((scale - exact).abs() < 1e-12, "{count}: {scale}");
+        }
+    }
+
+    #[test]
     fn outliers_barely_change_scale() {
         let mut values: Vec<f64> = (0..40).map(f64::from).collect();
         let clean = qn_scale(&values).unwrap();

@@ -85,6 +85,18 @@ mod tests {
     }
 
     #[test]
+    fn matches_hand_computed_example() {
+        // Lag-one rank correlation 0.61: (0.61 + 1/20) / (1 - 3/20) = 0.66 / 0.85, and 1.51 / 0.19 = 7.947.
+        let wave = [1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 2.0, 1.0];
+        let values: Vec<f64> = wave.into_iter().cycle().take(20).collect();
+        assert!((serial_inflation(&values) - 151.0 / 19.0).abs() < 1e-9);
+        // A monotonic series is capped at a correlation of 0.9; an alternating one has none to correct.
+        let rising: Vec<f64> = (0..10).map(f64::from).collect();
+        assert!((serial_inflation(&rising) - 19.0).abs() < 1e-9);
+        assert_eq!(serial_inflation(&[1.0, 9.0, 1.0, 9.0, 1.0, 9.0]), 1.0);
+    }
+
+    #[test]
     fn independent_values_inflate_little() {
         let inflation = mean_inflation(0.0, 40);
         assert!((1.0..1.25).contains(&inflation), "{inflation}");

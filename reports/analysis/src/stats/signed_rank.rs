@@ -72,11 +72,6 @@ impl SignedRank {
             .map_or(0.0, |mirrored| self.at_most(mirrored))
     }
 
-    /// Returns the two-sided p-value: twice the smaller tail, at most 1.
-    pub fn two_sided(&self, w: usize) -> f64 {
-        (2.0 * self.at_most(w).min(self.at_least(w))).min(1.0)
-    }
-
     /// Returns the critical value: the greatest `w` with `P(W+ <= w) <= tail`, for tails below one half.
     /// `None` if even `P(W+ = 0)` exceeds the tail.
     pub fn critical(&self, tail: f64) -> Option<usize> {

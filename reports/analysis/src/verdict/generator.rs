@@ -15,6 +15,7 @@ const INVALID_SHARE: f64 = 0.99;
 /// Achieved share of the offered rate below which a saturated generator makes the measurement suspect.
 const SUSPECT_SHARE: f64 = 0.995;
 
+/// Objects to a lag above or near the bound.
 pub(super) fn lag(summary: &Summary) -> Option<Objection> {
     let lag = summary.generator.lag_p99_ns?;
     let bound = summary.generator.lag_bound_ns;

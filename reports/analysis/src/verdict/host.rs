@@ -12,6 +12,7 @@ const STOLEN_MAX: f64 = 0.05;
 /// Maximum share of the cores in use by other processes, above which the host counts as busy.
 const USED_BY_OTHERS_MAX: f64 = 0.25;
 
+/// Objects to a host that lost CPU time to other virtual machines.
 pub(super) fn noisy_host(run: &Run, summary: &Summary) -> Option<Objection> {
     let stolen = summary.host_usage.as_ref()?.cores_stolen?;
     let share = stolen / run.manifest.host.cores.max(1) as f64;
@@ -24,6 +25,7 @@ pub(super) fn noisy_host(run: &Run, summary: &Summary) -> Option<Objection> {
     ))
 }
 
+/// Objects to a host whose CPU other processes used.
 pub(super) fn busy_host(summary: &Summary) -> Option<Objection> {
     let host = summary.host_usage.as_ref()?;
     let others = host.cores_used_by_others?;

@@ -41,7 +41,7 @@ fn distinguishes_cpu_bound_from_waiting_service() {
     ] {
         let findings = with_target_cores(overloaded(), cores);
         assert!(
-            findings[0].title.starts_with("The service sustained"),
+            findings[0].title.starts_with("The service achieved"),
             "{findings:?}"
         );
         assert!(findings[0].title.contains(cause), "{cores}: {findings:?}");
@@ -54,7 +54,7 @@ fn names_no_cause_without_counters() {
     run.host.samples.clear();
     let first = &summarise(&run).findings[0];
     assert!(
-        first.title.starts_with("The service sustained") && !first.title.contains(','),
+        first.title.starts_with("The service achieved") && !first.title.contains(','),
         "{first:?}"
     );
 }

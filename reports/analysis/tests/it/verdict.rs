@@ -115,7 +115,7 @@ fn slow_service_does_not_invalidate_measurement() {
     assert!(
         summary.findings[0]
             .title
-            .starts_with("The service sustained")
+            .starts_with("The service achieved")
     );
     assert!(
         summary.next.starts_with("Missed: `p99 < 250ms"),

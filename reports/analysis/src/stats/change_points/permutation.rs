@@ -60,3 +60,48 @@ fn p_value(
     }
     (p_value <= permutations.significance + 1e-9).then_some(p_value)
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    fn permutations(significance: f64) -> Permutations {
+        Permutations {
+            rng: Pcg64Mcg::seed_from_u64(1),
+            number: 9_999,
+            significance,
+            values_min: 3,
+        }
+    }
+
+    /// 2 of the 20 ways to split the values into 3 and 3 separate the zeros from the ones.
+    const STEP: [f64; 6] = [0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
+
+    #[test]
+    fn p_values_match_exact_enumeration() {
+        let at_split = significant_at(&STEP, 3, &mut permutations(1.0)).unwrap();
+        // Four standard errors of 0.3%.
+        assert!((at_split - 0.1).abs() < 0.012, "{at_split}");
+        // With three values on either side, the only split is the one in the middle.
+        let energy = energy_at(&STEP, 3);
+        let anywhere = significant_somewhere(&STEP, energy, &mut permutations(1.0)).unwrap();
+        assert!((anywhere - 0.1).abs() < 0.012, "{anywhere}");
+    }
+
+    #[test]
+    fn insignificant_splits_have_no_p_value() {
+        assert_eq!(significant_at(&STEP, 3, &mut permutations(0.05)), None);
+        assert_eq!(significant_at(&[5.0; 6], 3, &mut permutations(0.05)), None);
+    }
+
+    #[test]
+    fn smallest_p_value_is_one_in_all_orders() {
+        let step: Vec<f64> = (0..40)
+            .map(|index| f64::from(u8::from(index >= 20)))
+            .collect();
+        let p_value = significant_at(&step, 20, &mut permutations(0.01)).unwrap();
+        assert!((p_value - 1e-4).abs() < 1e-12, "{p_value}");
+    }
+}

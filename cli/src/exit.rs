@@ -7,11 +7,10 @@ use tenfold_analysis::{MeasurementVerdict, MergeError, SloVerdict, Summary};
 use tenfold_gate::GateError;
 use tenfold_lab::LabError;
 use tenfold_loadgen::{CredentialsError, LoadError};
+use tenfold_record::{FormatError, LogError, RecordError};
 use tenfold_reports::export::ExportError;
 use tenfold_run_dir::{Counts, RunDirError};
 use tenfold_scenarios::ScenarioError;
-use tenfold_scenarios::access_log::{FormatError, LogError};
-use tenfold_scenarios::record::RecordError;
 use tenfold_server::{EdgeError, ServeError};
 
 /// How a command ended.

@@ -7,8 +7,8 @@ use tenfold_run_dir::Manifest;
 use tenfold_run_dir::manifest::{
     BoxInfo, KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, Tool, VERSION,
 };
-use tenfold_scenarios::secret::masked_scenario;
 use tenfold_scenarios::{KeySpace, Model, Phase, Scenario};
+use tenfold_secret::masked_scenario;
 
 use crate::cli::RunArguments;
 use crate::host_guard::Cleared;

@@ -173,7 +173,7 @@ mod tests {
                 .map(|(capture, fault)| format!("{}: {}", capture.name, fault.unwrap_or_default()))
                 .collect()
         };
-        let mut variables = Variables::new(&scenario);
+        let mut variables = scenario.variables();
         let ids = ["a", "b", "c", "d"].map(|name| scenario.variable(name).unwrap());
         ids.iter()
             .for_each(|id| variables.set(*id, "old".to_owned()));

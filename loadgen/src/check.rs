@@ -2,8 +2,8 @@
 
 use http::HeaderMap;
 use serde_json::Value;
-use tenfold_scenarios::secret::masked_value;
 use tenfold_scenarios::{CheckTest, Expected};
+use tenfold_secret::masked_value;
 
 /// What checks look at.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenfold_scenarios::{Arrival, Journey, JourneyWalk, LastAnswer, NextStep, Step, Variables};
+use tenfold_scenarios::{Arrival, Journey, JourneyWalk, LastResponse, NextStep, Step, Variables};
 
 use crate::clock::nanoseconds;
 use crate::dispatcher::Job;
@@ -25,7 +25,7 @@ const IDLE: Duration = Duration::from_millis(100);
 /// A step is intended when its think time is over; the lag is what the timer adds to that.
 pub(crate) async fn walk(shared: Arc<Shared>, number: u64) {
     let mut user = User::new(Arc::clone(&shared));
-    let mut variables = Variables::new(&shared.scenario);
+    let mut variables = shared.scenario.variables();
     let Some(mut walk) = shared.scenario.journey_walk(number) else {
         return;
     };
@@ -39,7 +39,7 @@ pub(crate) async fn walk(shared: Arc<Shared>, number: u64) {
             user: &mut user,
             variables: &mut variables,
             journey,
-            last: LastAnswer::default(),
+            last: LastResponse::default(),
             ready,
             sequence: &mut sequence,
         };
@@ -90,18 +90,18 @@ pub(crate) async fn visit(user: &mut User, job: Job) {
     let Some(mut walk) = shared.scenario.arriving_walk(&job.arrival.draw) else {
         return;
     };
-    let mut variables = Variables::new(&shared.scenario);
+    let mut variables = shared.scenario.variables();
     let journey = walk.begin(&mut variables);
     // It is the arrival's own request, which the schedule has found the same way.
-    let _ = walk.next_step(&variables, LastAnswer::default());
-    variables.take_over(shared.variables_of(&job.arrival));
+    let _ = walk.next_step(&variables, LastResponse::default());
+    variables.inherit(shared.variables_of(&job.arrival));
     shared.evidence.begun(&journey.name);
     let (mut sequence, intended) = (job.arrival.sequence, job.arrival.intended);
     let mut visit = Visit {
         user,
         variables: &mut variables,
         journey,
-        last: LastAnswer::default(),
+        last: LastResponse::default(),
         ready: 0,
         sequence: &mut sequence,
     };
@@ -128,7 +128,7 @@ pub(crate) struct Visit<'a> {
     pub(crate) user: &'a mut User,
     pub(crate) variables: &'a mut Variables,
     pub(crate) journey: &'a Journey,
-    pub(crate) last: LastAnswer,
+    pub(crate) last: LastResponse,
     /// When the last answer was there, or the user has thought since.
     pub(crate) ready: u64,
     pub(crate) sequence: &'a mut u64,
@@ -207,7 +207,7 @@ impl Visit<'_> {
         let held = Held::Own(self.variables);
         let sent = self.user.send(job, held, change).await;
         self.ready = self.user.shared().clock.now();
-        self.last = LastAnswer {
+        self.last = LastResponse {
             status: sent.answer.as_ref().map_or(0, |answer| answer.status),
             failed: sent.failure.is_some(),
         };

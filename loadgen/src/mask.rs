@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
-use tenfold_scenarios::secret::{MASK, is_secret, masked_header, masked_text};
+use tenfold_secret::{MASK, is_secret, masked_header, masked_text};
 use zeroize::Zeroizing;
 
 /// Shorter values hide too little, and would be found in too many places.

@@ -115,7 +115,7 @@ fn decimal(number: usize, digits: &mut [u8; 20]) -> &[u8] {
 mod tests {
     use std::path::Path;
 
-    use tenfold_scenarios::{Draw, Scenario, Variables};
+    use tenfold_scenarios::{Draw, Scenario};
 
     use super::*;
     use crate::credentials::{AuthScheme, Credentials};
@@ -137,7 +137,7 @@ mod tests {
         let planned = &scenario.requests[0];
         let mut rendered = Rendered::default();
         planned
-            .render(&draw, &Variables::new(&scenario), &mut rendered)
+            .render(&draw, &scenario.variables(), &mut rendered)
             .unwrap();
         let target: Target = format!("http://a:80{prefix}").parse().unwrap();
         let options = DialOptions {

@@ -48,7 +48,7 @@ async fn log_in_one(
     draw: &Draw,
 ) -> Result<Variables, String> {
     let planned = &scenario.requests[draw.request];
-    let mut variables = Variables::new(scenario);
+    let mut variables = scenario.variables();
     let mut rendered = Rendered::default();
     planned
         .render(draw, &variables, &mut rendered)

@@ -73,7 +73,7 @@ impl Shared {
     ) -> Self {
         Self {
             journeys,
-            no_variables: Variables::new(&scenario),
+            no_variables: scenario.variables(),
             evidence: EvidenceLog::new(&scenario),
             agreement: scenario.is_paired().then(|| AgreementLog::new(&scenario)),
             scenario,

@@ -1,22 +1,22 @@
-//! What a script costs a request: `cargo bench -p tenfold-scenarios --bench script_cost`.
+//! Cost of a script per request: `cargo bench -p tenfold-scenarios --bench script_cost`.
 //!
-//! It calls `before` and `after` of some scripts many times, each on an answer of 1 KB of JSON, and
-//! prints what a call takes in the best of many rounds: what else the machine does only adds to that.
+//! Calls `before` and `after` of several scripts many times, with a JSON response of 1 KB, and prints
+//! the time per call in the best of many rounds. Other load on the machine can only add to it.
 
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Instant;
 
 use http::HeaderMap;
-use tenfold_scenarios::{Scenario, ScriptClock, ScriptResponse, Variables};
+use tenfold_scenarios::{Scenario, ScriptClock, ScriptResponse};
 
-/// Calls of each script in a round.
+/// Calls of each script per round.
 const CALLS: u32 = 500;
 
-/// Rounds, of which the best counts.
+/// Number of rounds; the best counts.
 const ROUNDS: u32 = 200;
 
-/// The wall's clock for both: calls this short are never asked for the processor's time.
+/// Wall-clock time for both, because such short calls never reach the check of CPU time.
 const CLOCK: ScriptClock = ScriptClock {
     wall_ns: wall,
     thread_cpu_ns: wall,
@@ -27,7 +27,7 @@ fn wall() -> u64 {
     u64::try_from(BEGAN.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A name, and a script.
+/// Name and source of each script.
 const SCRIPTS: [(&str, &str); 4] = [
     ("empty", "fn before(vars) { } fn after(response, vars) { }"),
     (
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .collect();
     let body = format!("{{\"items\":[{}]}}", items.join(","));
     println!(
-        "answers of {} bytes; the best of {ROUNDS} rounds of {CALLS} calls",
+        "responses of {} bytes; best of {ROUNDS} rounds of {CALLS} calls",
         body.len()
     );
     println!("{:12} {:>12} {:>12}", "script", "before, us", "after, us");
@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let Some(script) = &scenario.requests[0].script else {
             continue;
         };
-        let mut variables = Variables::new(&scenario);
+        let mut variables = scenario.variables();
         let response = ScriptResponse {
             status: 200,
             headers: HeaderMap::new(),
@@ -90,7 +90,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What a call takes in the best round, in microseconds; the error of the first call that has one.
+/// Returns the time per call in the best round, in microseconds, or the first error.
 fn best(mut call: impl FnMut(u64) -> Option<String>) -> Result<f64, String> {
     let mut best = f64::INFINITY;
     for _ in 0..ROUNDS {

@@ -1,34 +1,34 @@
-//! What a user does, step by step.
+//! Journeys: what a user does, step by step.
 
 use std::time::Duration;
 
-use crate::condition::Condition;
-use crate::error::ScenarioError;
-use crate::fields::{Fields, Value, clip};
-use crate::nearest::suggestion;
+use crate::format::error::ScenarioError;
+use crate::format::fields::{Fields, Value, clip};
+use crate::format::nearest::suggestion;
 use crate::request::Request;
-use crate::think::Think;
 
-mod walk;
+pub(crate) mod condition;
+pub(crate) mod think;
 
-pub use walk::{JourneyWalk, Step, WalkError};
+use condition::Condition;
+use think::Think;
 
-/// What a user does, step by step, thinking before each.
+/// Steps of a user, with think times between them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Journey {
-    /// What it is called.
+    /// Name.
     pub name: String,
-    /// How often it is chosen, in proportion to the other weights.
+    /// Frequency, relative to the weights of other journeys.
     pub weight: f64,
-    /// What is done, first to last.
+    /// Steps, in order.
     pub steps: Vec<JourneyStep>,
-    /// How long the user thinks before each step that has no time of its own.
+    /// Think time before each step without its own.
     pub think: Think,
-    /// The least time from the journey's beginning to that of the user's next one.
+    /// Minimum time from the start of the journey to the start of the user's next one.
     pub pace: Duration,
-    /// Whether it ends where a request fails.
+    /// True if it ends when a request fails.
     pub ends_on_failure: bool,
-    /// Whether it is written in Rust, by a program that uses the generator as a library; it has no
+    /// True if it is written in Rust, by a program that uses the generator as a library; it has no
     /// steps then.
     pub in_code: bool,
 }
@@ -36,60 +36,60 @@ pub struct Journey {
 /// One step of a journey.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JourneyStep {
-    /// What is done.
+    /// Action.
     pub action: Action,
-    /// When it is done: always, where there is none.
+    /// Condition of the action; unconditional if `None`.
     pub condition: Option<Condition>,
-    /// What is done where the condition does not hold.
+    /// Steps taken if the condition does not hold.
     pub otherwise: Vec<JourneyStep>,
 }
 
-/// What a step does.
+/// Action of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Sends a request.
     Request {
         /// Index into [`Scenario::requests`](crate::Scenario::requests).
         request: usize,
-        /// How long the user thinks before, where not as before the journey's other steps.
+        /// Think time before it; the journey's if `None`.
         think: Option<Think>,
     },
     /// Takes some steps, once or several times.
     Group {
         /// The steps.
         steps: Vec<JourneyStep>,
-        /// How often.
+        /// Number of repetitions.
         turns: Turns,
     },
 }
 
-/// How often a group of steps is taken.
+/// Number of repetitions of a group of steps.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Turns {
-    /// So many times; any number between the two is as likely as any other.
+    /// A random number, with equal probability.
     Times {
-        /// At least.
+        /// Minimum.
         min: u32,
-        /// At most.
+        /// Maximum.
         max: u32,
     },
-    /// As long as a condition holds before a turn.
+    /// Repeats while a condition holds; it is checked before each turn.
     While {
         /// The condition.
         condition: Condition,
-        /// The journey is cut off where it holds for more turns than this.
+        /// The journey is cut off if the condition holds for more turns.
         most: u32,
     },
 }
 
-/// The most turns of a group.
-const MOST_TURNS: u64 = 1_000_000;
-/// The most turns of a `while` that does not say.
-const TURNS_OF_WHILE: u32 = 1000;
-/// How deep groups may stand within groups.
-const DEEPEST: usize = 8;
-/// How many steps a journey may have, all groups together.
-const MOST_STEPS: usize = 10_000;
+/// Maximum number of turns of a group.
+const TURNS_MAX: u64 = 1_000_000;
+/// Default maximum number of turns of a `while`.
+const WHILE_TURNS_MAX_DEFAULT: u32 = 1000;
+/// Maximum nesting depth of groups.
+const DEPTH_MAX: usize = 8;
+/// Maximum number of steps in a journey, including nested ones.
+const STEPS_MAX: usize = 10_000;
 
 impl Journey {
     /// Reads a `[[journeys]]` table.
@@ -99,7 +99,7 @@ impl Journey {
         variables: &[String],
     ) -> Result<Self, ScenarioError> {
         let name = fields.required("name")?.name()?;
-        fields.call(format!("journey `{name}`"));
+        fields.describe(format!("journey `{name}`"));
         let weight = match fields.optional("weight") {
             None => 1.0,
             Some(value) => value.number(0.0..=1e9)?,
@@ -139,7 +139,7 @@ impl Journey {
         let mut reader = StepReader {
             requests,
             variables,
-            left: MOST_STEPS,
+            left: STEPS_MAX,
         };
         let steps = reader.list(&steps_value, 0)?;
         if steps.is_empty() {
@@ -189,8 +189,8 @@ struct StepReader<'a> {
 
 impl StepReader<'_> {
     fn list(&mut self, value: &Value<'_>, depth: usize) -> Result<Vec<JourneyStep>, ScenarioError> {
-        if depth > DEEPEST {
-            return Err(value.error(format!("steps are nested at most {DEEPEST} deep")));
+        if depth > DEPTH_MAX {
+            return Err(value.error(format!("steps are nested at most {DEPTH_MAX} deep")));
         }
         let list = value.list()?;
         list.iter().map(|value| self.step(value, depth)).collect()
@@ -201,7 +201,7 @@ impl StepReader<'_> {
         self.left = self
             .left
             .checked_sub(1)
-            .ok_or_else(|| value.error(format!("a journey has at most {MOST_STEPS} steps")))?;
+            .ok_or_else(|| value.error(format!("a journey has at most {STEPS_MAX} steps")))?;
         if value.is_text() {
             return Ok(JourneyStep {
                 action: Action::Request {
@@ -222,7 +222,7 @@ impl StepReader<'_> {
         let otherwise = match fields.optional("else") {
             None => Vec::new(),
             Some(value) if condition.is_none() => {
-                return Err(value.error("`else` needs an `if` beside it"));
+                return Err(value.error("`else` requires `if`"));
             }
             Some(value) => self.list(&value, depth + 1)?,
         };
@@ -266,7 +266,7 @@ impl StepReader<'_> {
                 return Err(value.error("a step has either `request` or `steps`, not both"));
             }
             (None, None) => {
-                fields.refuse_unknown()?;
+                fields.reject_unknown()?;
                 return Err(value.error("a step needs `request` or `steps`"));
             }
         };
@@ -290,30 +290,30 @@ impl StepReader<'_> {
             if repeat.is_some() {
                 return Err(step
                     .error("a step has either `repeat` or `while`, not both")
-                    .hint("`most` bounds the turns of a `while`"));
+                    .hint("use `most` to limit the turns of a `while`"));
             }
             let most = match most {
-                None => TURNS_OF_WHILE,
-                Some(value) => value.count(1..=MOST_TURNS)? as u32,
+                None => WHILE_TURNS_MAX_DEFAULT,
+                Some(value) => value.count(1..=TURNS_MAX)? as u32,
             };
             return Ok(Some(Turns::While { condition, most }));
         }
         if let Some(value) = most {
-            return Err(value.error("`most` needs a `while` beside it"));
+            return Err(value.error("`most` requires `while`"));
         }
         let Some(value) = repeat else {
             return Ok(None);
         };
         if !value.is_table() {
-            let times = value.count(0..=MOST_TURNS)? as u32;
+            let times = value.count(0..=TURNS_MAX)? as u32;
             return Ok(Some(Turns::Times {
                 min: times,
                 max: times,
             }));
         }
         let mut fields = value.table("`repeat`")?;
-        let min = fields.required("min")?.count(0..=MOST_TURNS)? as u32;
-        let max = fields.required("max")?.count(0..=MOST_TURNS)? as u32;
+        let min = fields.required("min")?.count(0..=TURNS_MAX)? as u32;
+        let max = fields.required("max")?.count(0..=TURNS_MAX)? as u32;
         fields.finish()?;
         if max < min {
             return Err(value.error("`max` is less than `min`"));

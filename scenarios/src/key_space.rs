@@ -1,30 +1,32 @@
-//! The keys that requests ask for.
+//! Keys that requests use.
 
 use std::time::Duration;
 
-use crate::error::ScenarioError;
-use crate::fields::Fields;
-use crate::permutation::Permutation;
-use crate::popularity::{Pick, Popularity, Sampler};
-use crate::stream::Stream;
+use crate::format::error::ScenarioError;
+use crate::format::fields::Fields;
+use crate::random::permutation::Permutation;
+pub(crate) mod popularity;
 
-/// The keys that requests ask for: `first..first + count`, some more often than others.
+use crate::random::stream::Stream;
+use popularity::{Pick, Popularity, Sampler};
+
+/// A range of keys, `first..first + count`, and their popularity.
 #[derive(Debug, Clone)]
 pub struct KeySpace {
-    /// What requests know it by.
+    /// Name used by requests.
     pub name: String,
-    /// How many keys there are.
+    /// Number of keys.
     pub count: u64,
-    /// The lowest key.
+    /// Lowest key.
     pub first: u64,
-    /// How often each is asked for.
+    /// Distribution of requests over the keys.
     pub popularity: Popularity,
     shuffle: Permutation,
     sampler: Sampler,
 }
 
-/// More keys than this can't be told apart as floating-point ranks.
-const MOST_KEYS: u64 = 1 << 50;
+/// Maximum number of keys; more are not distinct as floating-point ranks.
+const KEYS_MAX: u64 = 1 << 50;
 
 impl KeySpace {
     pub(crate) fn new(
@@ -49,24 +51,24 @@ impl KeySpace {
     /// Reads a `[[keys]]` table.
     pub(crate) fn read(mut fields: Fields<'_>, seed: u64) -> Result<Self, ScenarioError> {
         let name = fields.required("name")?.name()?;
-        fields.call(format!("keys `{name}`"));
+        fields.describe(format!("keys `{name}`"));
         let first = match fields.optional("first") {
             None => 1,
-            Some(value) => value.count(0..=MOST_KEYS)?,
+            Some(value) => value.count(0..=KEYS_MAX)?,
         };
         Self::read_rest(fields, name, first, None, seed)
     }
 
-    /// Reads the `[users]` table, whose keys are the service's users, from 0.
+    /// Reads the `[users]` table, whose keys are the users of the service, from 0.
     pub(crate) fn read_users(fields: Fields<'_>, seed: u64) -> Result<Self, ScenarioError> {
-        Self::read_rest(fields, USERS.to_owned(), 0, Some(DEFAULT_USERS), seed)
+        Self::read_rest(fields, USERS.to_owned(), 0, Some(USERS_DEFAULT), seed)
     }
 
-    /// Returns the users of a scenario that does not say.
+    /// Returns the users of a scenario without a `[users]` table.
     pub(crate) fn default_users(seed: u64) -> Self {
         Self::new(
             USERS.to_owned(),
-            DEFAULT_USERS,
+            USERS_DEFAULT,
             0,
             Popularity::Uniform,
             seed,
@@ -82,7 +84,7 @@ impl KeySpace {
     ) -> Result<Self, ScenarioError> {
         let count = match (fields.optional("count"), default_count) {
             (None, Some(count)) => count,
-            _ => fields.required("count")?.count(1..=MOST_KEYS)?,
+            _ => fields.required("count")?.count(1..=KEYS_MAX)?,
         };
         let popularity = match fields.optional("popularity") {
             None => Popularity::Uniform,
@@ -103,14 +105,14 @@ impl KeySpace {
         (rank, self.first + index)
     }
 
-    /// Returns the share of its requests that the `k` most popular keys get at a time of the run, in
-    /// theory: exact sums of the popularity, no sample.
+    /// Returns the share of requests for the `k` most popular keys at a time of the run, computed from
+    /// the distribution.
     ///
-    /// `None` where there is no theory; all of today's popularities have one.
+    /// `None` if it can't be computed; currently all popularities support it.
     pub fn share_of_top(&self, k: u64, at: Duration) -> Option<f64> {
         Some(self.sampler.share_of_top(k, at))
     }
 }
 
 const USERS: &str = "users";
-const DEFAULT_USERS: u64 = 10_000;
+const USERS_DEFAULT: u64 = 10_000;

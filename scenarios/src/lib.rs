@@ -1,73 +1,58 @@
 //! The scenario format, and the schedule of arrivals it becomes.
 //!
-//! A [`Scenario`] is read from TOML; its [`Schedule`] is an iterator of [`Arrival`]s that depends on
-//! nothing but the scenario and its seed. Nothing here knows a clock, a socket or a runtime.
+//! A [`Scenario`] is read from TOML. Its [`Schedule`] is an iterator of [`Arrival`]s that depends only on
+//! the scenario and its seed. No code here uses a clock, a socket or an async runtime.
+//!
+//! Modules, from the lowest to the highest; each uses only those before it:
+//!
+//! - `format`: reading a TOML document: fields, units, errors with line and column
+//! - `random`: seeded streams of random numbers
+//! - `key_space`: keys and their popularity
+//! - `request`: requests and their templates, variables, data files, checks, scripts
+//! - `load`: times of arrivals: phases, curves, arrival processes
+//! - `journey`: steps of users
+//! - `rule`: objectives (SLO)
+//! - `scenario`: the whole, command-line overrides, pairing of two builds
+//! - `schedule`: arrivals in time order, journeys step by step, the preview
 
-pub mod access_log;
-mod arrival;
-mod arrival_process;
-mod capture;
-mod check;
-mod condition;
-mod curve;
-mod data_set;
-mod error;
-mod expect;
-mod fields;
-mod harmonic;
+mod format;
 mod journey;
 mod key_space;
 mod load;
-mod mix;
-mod names;
-mod nearest;
-mod overrides;
-mod pairing;
-mod permutation;
-mod phase;
-mod popularity;
-mod preview;
-mod rate;
-pub mod record;
-mod regular_file;
+mod random;
 mod request;
 mod rule;
 mod scenario;
 mod schedule;
-mod script;
-pub mod secret;
-mod side;
-mod stream;
-mod targets;
-mod template;
-mod think;
-mod units;
-mod variables;
-mod words;
 
-pub use arrival::{Arrival, Draw};
-pub use arrival_process::ArrivalProcess;
-pub use capture::{Capture, CaptureSource};
-pub use check::{Check, CheckTest, Expected, Needs};
-pub use condition::{Condition, LastAnswer};
-pub use data_set::{DataSet, RowOrder};
-pub use error::ScenarioError;
-pub use expect::Expect;
-pub use journey::{Action, Journey, JourneyStep, JourneyWalk, Step, Turns, WalkError};
+pub use format::error::ScenarioError;
+pub use format::nearest::nearest;
+pub use format::rate::Rate;
+pub use format::units::{UnitError, format_duration, parse_duration};
+pub use journey::condition::{Condition, LastResponse};
+pub use journey::think::Think;
+pub use journey::{Action, Journey, JourneyStep, Turns};
 pub use key_space::KeySpace;
+pub use key_space::popularity::{FlashCrowd, HotSet, Latest, Popularity, Zipfian};
+pub use load::arrival_process::ArrivalProcess;
+pub use load::phase::{Burst, Constant, Diurnal, Phase, Ramp, Shape, Spike, Steps, Trace};
 pub use load::{Load, Model};
-pub use nearest::nearest;
-pub use overrides::Overrides;
-pub use phase::{Burst, Constant, Diurnal, Phase, Ramp, Shape, Spike, Steps, Trace};
-pub use popularity::{FlashCrowd, HotSet, Latest, Popularity, Zipfian};
-pub use preview::{KeySpacePreview, PhasePreview, Preview, RequestPreview, preview};
-pub use rate::Rate;
+pub use random::harmonic::harmonic;
+pub use random::stream::{Stream, stream};
+pub use request::capture::{Capture, CaptureSource};
+pub use request::check::{Check, CheckTest, Expected, Needs};
+pub use request::data_file::{DataFile, RowOrder};
+pub use request::draw::Draw;
+pub use request::expect::Expect;
+pub use request::script::{NextStep, Script, ScriptClock, ScriptOutcome, ScriptResponse};
+pub use request::side::Side;
+pub use request::template::escape_template;
+pub use request::variables::Variables;
 pub use request::{Kind, RenderError, Rendered, Request, is_framing};
 pub use rule::{Abort, Comparison, Latency, Metric, Rule, Scope};
+pub use scenario::overrides::Overrides;
 pub use scenario::{Scenario, Sessions};
 pub use schedule::Schedule;
-pub use script::{NextStep, Script, ScriptClock, ScriptOutcome, ScriptResponse};
-pub use side::Side;
-pub use think::Think;
-pub use units::{UnitError, format_duration, parse_duration};
-pub use variables::Variables;
+pub use schedule::arrival::Arrival;
+pub use schedule::journey_walk::{JourneyWalk, Step, WalkError};
+pub use schedule::preview::{KeySpacePreview, PhasePreview, Preview, RequestPreview, preview};

@@ -1,42 +1,47 @@
-//! How the load is driven.
+//! Load model and limits.
 
 use std::time::Duration;
 
-use crate::arrival_process::{ArrivalProcess, PROCESSES};
-use crate::error::ScenarioError;
-use crate::fields::Fields;
-use crate::rate::Rate;
+use crate::format::error::ScenarioError;
+use crate::format::fields::Fields;
+use crate::format::rate::Rate;
 
-/// How the load is driven.
+pub(crate) mod arrival_process;
+pub(crate) mod curve;
+pub(crate) mod phase;
+
+use arrival_process::{ArrivalProcess, PROCESSES};
+
+/// Load model and limits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {
-    /// Who sets the pace.
+    /// Open or closed model.
     pub model: Model,
-    /// How arrivals are spread along the curve; means nothing in a closed model.
+    /// Spacing of arrivals along the curve; unused in a closed model.
     pub arrivals: ArrivalProcess,
-    /// Open: the most virtual users there may be. Closed: how many there are.
+    /// Open: maximum number of virtual users. Closed: number of users.
     pub users: u32,
-    /// Closed: how many users begin per second.
+    /// Closed: users that start per second.
     pub hatch: Rate,
-    /// Open: how long an arrival may wait for an idle user before it is dropped.
+    /// Open: how long an arrival waits for an idle user before it is dropped.
     pub wait: Duration,
-    /// How long a request may take.
+    /// Maximum duration of a request.
     pub timeout: Duration,
 }
 
-/// Who sets the pace.
+/// The pacemaker of requests: the schedule or the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Model {
-    /// The plan: arrivals come at their intended times whatever the service does.
+    /// The schedule: requests are sent at their intended times, even if the service is slow.
     Open,
-    /// The service: each user waits for its response, thinks, then sends the next.
+    /// The service: each user waits for its response, thinks, then sends the next request.
     Closed,
 }
 
 impl Load {
-    /// Returns what holds where a scenario says nothing.
-    pub(crate) fn standard(model: Model) -> Self {
+    /// Returns the defaults.
+    pub(crate) fn with_defaults(model: Model) -> Self {
         Self {
             model,
             arrivals: ArrivalProcess::Poisson,
@@ -53,19 +58,19 @@ impl Load {
             None => Model::Open,
             Some(value) => value.choice(&[("open", Model::Open), ("closed", Model::Closed)])?,
         };
-        let mut load = Self::standard(model);
+        let mut load = Self::with_defaults(model);
         if model == Model::Closed {
-            load.users = fields.required("users")?.count(1..=MOST_USERS)? as u32;
+            load.users = fields.required("users")?.count(1..=USERS_MAX)? as u32;
             if let Some(value) = fields.optional("hatch") {
                 load.hatch = value.rate()?;
                 if load.hatch.per_second() <= 0.0 {
-                    return Err(value.error("`hatch` is 0/s, so no user would ever begin"));
+                    return Err(value.error("`hatch` is 0/s, so no user would ever start"));
                 }
             }
             for name in ["arrivals", "wait"] {
                 if let Some(value) = fields.optional(name) {
                     return Err(value.error(format!(
-                        "a closed model has no `{name}`: users set the pace"
+                        "a closed model has no `{name}`, because users set the pace"
                     )));
                 }
             }
@@ -74,20 +79,20 @@ impl Load {
                 load.arrivals = value.choice(&PROCESSES)?;
             }
             if let Some(value) = fields.optional("users") {
-                load.users = value.count(1..=MOST_USERS)? as u32;
+                load.users = value.count(1..=USERS_MAX)? as u32;
             }
             if let Some(value) = fields.optional("wait") {
                 load.wait = value.duration()?;
             }
             if let Some(value) = fields.optional("hatch") {
                 return Err(value
-                    .error("an open model has no `hatch`: users are taken as arrivals need them"));
+                    .error("an open model has no `hatch`, because arrivals take users as needed"));
             }
         }
         if let Some(value) = fields.optional("timeout") {
             load.timeout = value.duration()?;
             if load.timeout.is_zero() {
-                return Err(value.error("`timeout` is 0s, so no request could succeed"));
+                return Err(value.error("`timeout` is 0s, so every request would fail"));
             }
         }
         fields.finish()?;
@@ -95,5 +100,5 @@ impl Load {
     }
 }
 
-/// The most virtual users there may be.
-pub(crate) const MOST_USERS: u64 = 1_000_000;
+/// Maximum number of virtual users.
+pub(crate) const USERS_MAX: u64 = 1_000_000;

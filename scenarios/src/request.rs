@@ -1,4 +1,4 @@
-//! What is sent.
+//! Requests, and everything needed to render and judge them.
 
 use std::fmt;
 use std::path::Path;
@@ -6,23 +6,39 @@ use std::sync::Arc;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderName, HeaderValue, Method};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
-use crate::arrival::Draw;
-use crate::capture::Capture;
-use crate::check::{CAPTURED_BODY_BYTES, Check, Needs};
-use crate::error::ScenarioError;
-use crate::expect::Expect;
-use crate::fields::{Fields, Value};
+use crate::format::error::ScenarioError;
+use crate::format::fields::{Fields, Value};
+use crate::format::nearest::suggestion;
 use crate::key_space::KeySpace;
-use crate::names::{Names, check_variable_name};
-use crate::nearest::suggestion;
-use crate::script::{READ_BODY_BYTES, Script, engine};
-use crate::side::Side;
-use crate::targets::Targets;
-use crate::template::Template;
-use crate::variables::Variables;
 
-/// Whether a request reads or writes.
+pub(crate) mod capture;
+pub(crate) mod check;
+pub(crate) mod data_file;
+pub(crate) mod draw;
+pub(crate) mod expect;
+pub(crate) mod names;
+pub(crate) mod script;
+pub(crate) mod side;
+pub(crate) mod targets;
+pub(crate) mod template;
+mod variable_name;
+pub(crate) mod variables;
+
+use capture::Capture;
+use check::{CAPTURED_BODY_BYTES, Check, Needs};
+use draw::Draw;
+use expect::Expect;
+use names::Names;
+use script::{READ_BODY_BYTES, Script, engine};
+use side::Side;
+use targets::Targets;
+use template::Template;
+use variable_name::check_variable_name;
+use variables::Variables;
+
+/// Kind of a request: read or write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -35,24 +51,23 @@ pub enum Kind {
 /// A kind of request, of which many are sent.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// What it is called.
+    /// Name.
     pub name: String,
-    /// Whether it reads or writes.
+    /// Kind: read or write.
     pub kind: Kind,
-    /// Its share of the mix, in proportion to the other weights; 0 for one that is sent only by
-    /// sessions or journeys.
+    /// Share of the mix, relative to the other weights; 0 if it is only sent by sessions or journeys.
     pub weight: f64,
-    /// The method.
+    /// Method.
     pub method: Method,
-    /// The statuses that are as they should be.
+    /// Accepted statuses.
     pub expect: Expect,
-    /// What is taken from its response.
+    /// Values captured from its response.
     pub captures: Vec<Capture>,
-    /// What its response must be like, beside its status.
+    /// Checks of its response, in addition to the status.
     pub checks: Vec<Check>,
-    /// What runs before and after it.
+    /// Script that runs before and after it.
     pub script: Option<Script>,
-    /// What must be kept of a response for captures, checks and script.
+    /// Parts of a response needed by captures, checks and script.
     pub needs: Needs,
     /// Index into [`Scenario::key_spaces`](crate::Scenario::key_spaces).
     pub key_space: Option<usize>,
@@ -63,47 +78,62 @@ pub struct Request {
     targets: Arc<Targets>,
 }
 
-/// A request made ready to be sent. Kept and filled again, it allocates nothing once it is warm.
+/// A request ready to be sent. Reusing it avoids allocations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rendered {
     /// Path and query, in origin form.
     pub path: String,
-    /// The headers, in the scenario's order.
+    /// Headers, in the scenario's order.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The body; empty where there is none.
+    /// Body; may be empty.
     pub body: Vec<u8>,
     scratch: Vec<u8>,
 }
 
-/// A request that could not be made.
+/// A request that can't be rendered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
-    /// No response has told the value yet.
-    #[error("request `{request}` needs `{{{variable}}}`, which no earlier response has told")]
+    /// A variable has no value.
+    #[error("request `{request}` needs `{{{variable}}}`, which no earlier response has set")]
     Missing {
-        /// The request's name.
+        /// Name of the request.
         request: String,
-        /// The variable's name.
+        /// Name of the variable.
         variable: String,
     },
-    /// A captured value can't stand in a header.
+    /// A value is not valid in a header.
     #[error(
-        "request `{request}` can't send header `{header}`: its value holds a control character"
+        "request `{request}` can't send header `{header}`: its value contains a control character"
     )]
     Header {
-        /// The request's name.
+        /// Name of the request.
         request: String,
-        /// The header's name.
+        /// Name of the header.
         header: String,
     },
 }
 
-/// What says where a message ends and what becomes of its connection. A scenario that set it wrong
-/// would make one request swallow the next.
+/// Headers that delimit messages or control the connection. Wrong values would let one request run into
+/// the next.
 const FRAMING: [HeaderName; 4] = [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE];
 
-/// Tells whether a header says where a message ends or what becomes of its connection, so that only
-/// who writes the message can set it.
+/// Characters that neither a path nor a query may contain (RFC 3986). Bytes beyond ASCII are always
+/// encoded.
+const NOT_IN_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// Returns whether a header delimits messages or controls the connection, so that only the HTTP client
+/// may set it.
 pub fn is_framing(header: &HeaderName) -> bool {
     FRAMING.contains(header)
 }
@@ -112,14 +142,14 @@ pub fn is_framing(header: &HeaderName) -> bool {
 enum Header {
     /// The same for every request.
     Constant(HeaderValue),
-    /// Made of captured variables alone: a slot of [`Variables`].
+    /// Depends on captured variables only: a slot of [`Variables`].
     OfVariables(usize, Template),
-    /// Different for every request, so that each costs an allocation.
+    /// Different for every request, which costs an allocation.
     Template(Template),
 }
 
 impl Kind {
-    /// Returns the plural, as rules have it: `reads`, `writes`.
+    /// Returns the plural used in rules: `reads`, `writes`.
     pub fn plural(self) -> &'static str {
         match self {
             Self::Read => "reads",
@@ -137,17 +167,17 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What all requests share while they are read.
+/// Context shared by all requests while they are read.
 pub(crate) struct RequestContext<'a> {
     pub(crate) key_spaces: &'a [KeySpace],
     pub(crate) names: Names,
-    /// Where scripts are found.
+    /// Folder of the scripts.
     pub(crate) folder: &'a Path,
-    /// The names of all requests.
+    /// Names of all requests.
     pub(crate) requests: Arc<[String]>,
-    /// The interpreter of scripts, once there is one.
+    /// Script interpreter, created by the first script.
     pub(crate) engine: Option<Arc<rhai::Engine>>,
-    /// Header templates of captured variables alone, as they are found.
+    /// Header templates that depend on captured variables only.
     pub(crate) variable_headers: Vec<Template>,
 }
 
@@ -172,7 +202,7 @@ impl Request {
         context: &mut RequestContext<'_>,
     ) -> Result<Self, ScenarioError> {
         let name = fields.required("name")?.name()?;
-        fields.call(format!("request `{name}`"));
+        fields.describe(format!("request `{name}`"));
         let kind = fields
             .required("kind")?
             .choice(&[("read", Kind::Read), ("write", Kind::Write)])?;
@@ -202,7 +232,7 @@ impl Request {
                     value
                         .error(format!(
                             "the scenario has no keys `{}`",
-                            crate::fields::clip(wanted)
+                            crate::format::fields::clip(wanted)
                         ))
                         .maybe_hint(suggestion(wanted, known))
                 })?)
@@ -223,29 +253,29 @@ impl Request {
         let path = template(&path_value)?;
         if !path.starts_with('/') {
             return Err(path_value
-                .error("a path begins with `/`")
-                .hint("the host is given by --target, not by the scenario"));
+                .error("a path must start with `/`")
+                .hint("give the host with --target"));
         }
         let mut headers = Vec::new();
         if let Some(value) = fields.optional("headers") {
             for (header, _, value) in value.table("the headers of a request")?.entries() {
                 let parsed: HeaderName = header.parse().map_err(|_| {
                     value.error(format!(
-                        "`{}` is no header's name",
-                        crate::fields::clip(&header)
+                        "`{}` is not a valid header name",
+                        crate::format::fields::clip(&header)
                     ))
                 })?;
                 if is_framing(&parsed) {
                     return Err(value
-                        .error(format!("`{parsed}` is not for a scenario to set"))
-                        .hint("leave it out: the generator writes it to suit the body"));
+                        .error(format!("a scenario can't set `{parsed}`"))
+                        .hint("leave it out: the generator sets it"));
                 }
                 let template = template(&value)?;
                 let made = match template.constant() {
                     Some(text) => Header::Constant(HeaderValue::from_str(text).map_err(|_| {
-                        value.error(format!("header `{parsed}` holds a control character"))
+                        value.error(format!("header `{parsed}` contains a control character"))
                     })?),
-                    None if template.depends_on_variables_alone() => {
+                    None if template.depends_on_variables_only() => {
                         context.variable_headers.push(template.clone());
                         Header::OfVariables(context.variable_headers.len() - 1, template)
                     }
@@ -310,23 +340,22 @@ impl Request {
         {
             return Err(value
                 .error(format!(
-                    "request `{}` has keys, but `{{key}}` stands nowhere in it",
+                    "request `{}` has keys but does not use `{{key}}`",
                     request.name
                 ))
-                .hint("write `{key}` in its path, a header or its body, or leave `keys` out"));
+                .hint("use `{key}` in its path, a header or its body, or leave out `keys`"));
         }
         Ok(request)
     }
 
-    /// Fills `out` with the request that a draw stands for: the same draw and the same variables
-    /// give the same bytes.
+    /// Renders the request for a draw into `out`. The same draw and variables give the same bytes.
     ///
-    /// Bytes that no path may hold (blanks, controls, anything beyond ASCII) are percent-encoded;
-    /// bodies are taken as they are.
+    /// Percent-encodes bytes that a path must not contain: blanks, control characters, and bytes beyond
+    /// ASCII. Bodies are not changed.
     ///
     /// # Errors
-    /// Fails where it needs a variable that no earlier response has told, or one that can't stand
-    /// in a header. The generator counts that as a failure of the request.
+    /// Fails if a variable is not set, or if a value is not valid in a header. The generator counts
+    /// this as a failed request.
     pub fn render(
         &self,
         draw: &Draw,
@@ -354,12 +383,12 @@ impl Request {
         self.path
             .fill(draw, variables, &self.targets, 0, scratch)
             .map_err(missing)?;
-        encode_path(scratch, path);
-        for ((name, header), place) in self.headers.iter().zip(2..) {
+        path.extend(percent_encode(scratch, NOT_IN_PATH));
+        for ((name, header), position) in self.headers.iter().zip(2..) {
             let fill = |template: &Template, scratch: &mut Vec<u8>| {
                 scratch.clear();
                 template
-                    .fill(draw, variables, &self.targets, place, scratch)
+                    .fill(draw, variables, &self.targets, position, scratch)
                     .map_err(missing)?;
                 HeaderValue::from_bytes(scratch).map_err(|_| RenderError::Header {
                     request: self.name.clone(),
@@ -384,7 +413,7 @@ impl Request {
         Ok(())
     }
 
-    /// Returns the values from data that it holds for a draw, which may be secrets.
+    /// Returns the values from data used for a draw, which may be secrets.
     pub fn cells<'a>(
         &'a self,
         draw: &'a Draw,
@@ -394,24 +423,24 @@ impl Request {
             .flat_map(move |template| template.cells(draw, variables))
     }
 
-    /// Says whether it needs a value that an earlier response has to tell, so that it is sent on
-    /// behalf of a session.
+    /// Returns whether it needs a captured value, so that it must be sent on behalf of a session.
     pub fn needs_session(&self) -> bool {
         self.templates()
             .any(|template| !template.variables().is_empty())
     }
 
-    /// Says whether an answer with an expected status has anything more to be judged by.
+    /// Returns whether a response with an expected status has to be judged further.
     pub fn needs_judgement(&self) -> bool {
         !self.checks.is_empty() || !self.captures.is_empty() || self.script.is_some()
     }
 
-    /// Returns the request as a paired scenario has it for a side, whose requests begin at an index.
+    /// Returns the request for one side of a paired scenario, whose requests start at index
+    /// `first_request`.
     pub(crate) fn on_side(&self, side: Side, first_request: usize) -> Self {
         let script = self.script.as_ref();
         Self {
             name: side.named(&self.name),
-            script: script.map(|script| script.beginning_at(first_request)),
+            script: script.map(|script| script.with_first_request(first_request)),
             ..self.clone()
         }
     }
@@ -433,7 +462,7 @@ impl Request {
     }
 }
 
-/// Returns what must be kept of a response.
+/// Returns the parts of a response that are needed.
 fn needs(captures: &[Capture], checks: &[Check], script: Option<&Script>) -> Needs {
     let for_captures = match captures {
         [] => Needs::default(),
@@ -453,24 +482,4 @@ fn needs(captures: &[Capture], checks: &[Check], script: Option<&Script>) -> Nee
     };
     let for_checks = checks.iter().map(Check::needs);
     for_checks.fold(for_captures.and(for_script), Needs::and)
-}
-
-/// Appends path and query, with the bytes encoded that neither may hold (RFC 3986).
-fn encode_path(bytes: &[u8], path: &mut String) {
-    for byte in bytes {
-        match byte {
-            b'"' | b'#' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => {
-                encode(*byte, path)
-            }
-            b'!'..=b'~' => path.push(char::from(*byte)),
-            _ => encode(*byte, path),
-        }
-    }
-}
-
-fn encode(byte: u8, path: &mut String) {
-    path.push('%');
-    for digit in [byte >> 4, byte & 15] {
-        path.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
-    }
 }

@@ -1,14 +1,12 @@
-//! The objectives (SLO) that a run must meet.
+//! Objectives (SLO) of a run.
 
 use std::fmt;
 
-use crate::error::ScenarioError;
-use crate::fields::{Value, clip};
-use crate::load::Model;
-use crate::nearest::suggestion;
+use crate::format::error::ScenarioError;
+use crate::format::fields::{Value, clip};
+use crate::format::nearest::suggestion;
+use crate::format::units::parse_duration;
 use crate::request::Kind;
-use crate::scenario::Scenario;
-use crate::units::parse_duration;
 
 mod abort;
 
@@ -17,49 +15,48 @@ pub use abort::Abort;
 /// An objective: a metric of some requests, compared with a limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
-    /// The rule as written; one that is written as a table, as the text that says the same.
+    /// The rule as text; if it was written as a table, the equivalent text.
     pub text: String,
-    /// What is compared.
+    /// Metric to compare.
     pub metric: Metric,
-    /// How.
+    /// Comparison operator.
     pub comparison: Comparison,
-    /// With what: nanoseconds for latencies, a fraction for errors and rate.
+    /// Limit: nanoseconds for latencies, a fraction for errors and rate.
     pub limit: f64,
-    /// Of which requests.
+    /// Requests to which the rule applies.
     pub scope: Scope,
-    /// Whether and when missing it ends the run.
+    /// Condition for ending the run early; `None` if the rule never does.
     pub abort: Option<Abort>,
-    /// Where it stands, for what is only found out later.
+    /// Position in the scenario, for later errors.
     pub(crate) line: usize,
     pub(crate) column: usize,
 }
 
-/// What a rule compares.
+/// Metric of a rule.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Metric {
-    /// The latency at a quantile, a fraction such as 0.99.
+    /// Latency at a quantile, a fraction such as 0.99.
     Quantile(Latency, f64),
-    /// The mean latency.
+    /// Mean latency.
     Mean(Latency),
-    /// The highest latency.
+    /// Maximum latency.
     Max(Latency),
-    /// What came to nothing among what came to an end:
-    /// (failed + dropped) / (completed + failed + dropped).
+    /// Error rate: (failed + dropped) / (completed + failed + dropped).
     Errors,
-    /// Achieved rate by offered rate.
+    /// Achieved rate divided by offered rate.
     Rate,
 }
 
-/// Which latency.
+/// Kind of latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Latency {
-    /// From the intended time; what a user feels.
+    /// Response time, from the intended time: what a user experiences.
     Response,
-    /// From the time of sending.
+    /// Service time, from the time of sending.
     Service,
 }
 
-/// How a metric is compared with its limit.
+/// Comparison operator of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
     /// `<`
@@ -72,24 +69,21 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-/// Which requests a rule is about.
+/// Requests to which a rule applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// All of them.
+    /// All requests.
     All,
     /// All reads or all writes.
     Kind(Kind),
-    /// One; an index into [`Scenario::requests`].
+    /// One request; an index into [`Scenario::requests`](crate::Scenario::requests).
     Request(usize),
 }
-
-/// A percentile with fewer samples beyond it says nothing.
-const SAMPLES_BEYOND: f64 = 10.0;
 
 const FORM: &str = "write rules as `p99 < 50ms for \"read post\"`, `errors < 0.1%` or `rate > 99%`";
 
 impl Comparison {
-    /// Says whether a value meets a limit.
+    /// Returns whether a value meets a limit.
     pub fn holds(self, value: f64, limit: f64) -> bool {
         match self {
             Self::Less => value < limit,
@@ -112,7 +106,7 @@ impl fmt::Display for Comparison {
 }
 
 impl Rule {
-    /// Reads one rule; the names of the requests must be known by now.
+    /// Reads a rule; `names` are the names of the requests.
     pub(crate) fn read(value: &Value<'_>, names: &[&str]) -> Result<Self, ScenarioError> {
         let (value, mut abort) = match value.is_table() {
             true => Abort::of_table(value)?,
@@ -121,10 +115,10 @@ impl Rule {
         let value = &value;
         let (text, by_text) = Abort::split(value.text()?, value)?;
         abort = abort.or(by_text);
-        let place = value.error("");
+        let position = value.error("");
         let wrong = |message: String| value.error(message).hint(FORM);
         let Some(at) = text.find(['<', '>']) else {
-            return Err(wrong(format!("rule `{}` compares nothing", clip(text))));
+            return Err(wrong(format!("rule `{}` has no comparison", clip(text))));
         };
         let (left, right) = text.split_at(at);
         let (comparison, right) = match (right.as_bytes(), &right[1..]) {
@@ -144,7 +138,7 @@ impl Rule {
                 "rate",
                 "service p99",
             ];
-            wrong(format!("`{}` is no metric", clip(left.trim())))
+            wrong(format!("`{}` is not a metric", clip(left.trim())))
                 .maybe_hint(suggestion(left.trim(), known))
         })?;
         let (limit, scope) = match right.trim().split_once(char::is_whitespace) {
@@ -166,17 +160,16 @@ impl Rule {
                         .strip_prefix('"')
                         .and_then(|name| name.strip_suffix('"'))
                     else {
-                        return Err(wrong(format!("`{}` names no requests", clip(scope))).hint(
-                            "end a rule with `for reads`, `for writes` or `for \"read post\"`",
-                        ));
+                        return Err(
+                            wrong(format!("`{}` does not name any requests", clip(scope))).hint(
+                                "end a rule with `for reads`, `for writes` or `for \"read post\"`",
+                            ),
+                        );
                     };
                     let known = names.iter().position(|known| *known == name);
                     Scope::Request(known.ok_or_else(|| {
                         value
-                            .error(format!(
-                                "the rule is for a request that the scenario has not: `{}`",
-                                clip(name)
-                            ))
+                            .error(format!("the scenario has no request `{}`", clip(name)))
                             .maybe_hint(suggestion(name, names.iter().copied()))
                     })?)
                 }
@@ -190,12 +183,10 @@ impl Rule {
         if abort.is_some() && metric == Metric::Rate {
             return Err(value
                 .error(format!(
-                    "rule `{}` can't abort a run: what is in flight may still come back in time",
+                    "rule `{}` can't abort a run: requests in flight may still complete in time",
                     clip(text)
                 ))
-                .hint(
-                    "abort on `errors` or on a latency, and judge the rate when the run is over",
-                ));
+                .hint("abort on `errors` or a latency; the rate is judged at the end of the run"));
         }
         let rule = Self {
             text: written,
@@ -204,16 +195,16 @@ impl Rule {
             limit,
             scope,
             abort,
-            line: place.line,
-            column: place.column,
+            line: position.line,
+            column: position.column,
         };
-        rule.refuse_impossible()
+        rule.reject_trivial()
             .map_err(|message| value.error(message).hint(FORM))?;
         Ok(rule)
     }
 
-    /// Refuses what no run could ever meet, or fail.
-    fn refuse_impossible(&self) -> Result<(), String> {
+    /// Rejects rules that every run, or no run, would meet.
+    fn reject_trivial(&self) -> Result<(), String> {
         let fraction = matches!(self.metric, Metric::Errors | Metric::Rate);
         let why = match self.comparison {
             Comparison::Less if self.limit <= 0.0 => "nothing is below 0",
@@ -225,61 +216,9 @@ impl Rule {
             _ => return Ok(()),
         };
         Err(format!(
-            "rule `{}` decides nothing: {why}",
+            "rule `{}` has the same result for every run: {why}",
             clip(&self.text)
         ))
-    }
-
-    /// Refuses what a run of the scenario could not judge.
-    pub(crate) fn check(&self, scenario: &Scenario) -> Result<(), ScenarioError> {
-        let wrong = |message: String| {
-            let mut error = ScenarioError::whole(
-                &scenario.origin,
-                format!("rule `{}` {message}", clip(&self.text)),
-            );
-            (error.line, error.column) = (self.line, self.column);
-            error
-        };
-        if self.metric == Metric::Rate {
-            if scenario.load.model == Model::Closed {
-                return Err(
-                    wrong("can't be judged: a closed model offers no rate".to_owned())
-                        .hint("leave it out, or write load.model = \"open\""),
-                );
-            }
-            if self.scope != Scope::All {
-                return Err(
-                    wrong("can't be judged: the rate is that of the whole run".to_owned())
-                        .hint("leave out `for ...`"),
-                );
-            }
-        }
-        let (what, expected) = scenario.expected_samples(self.scope);
-        let Some(expected) = expected else {
-            return Ok(());
-        };
-        let (needed, beyond) = match self.metric {
-            Metric::Quantile(_, quantile) => (SAMPLES_BEYOND / (1.0 - quantile), true),
-            _ => (1.0, false),
-        };
-        // Half a request of slack, for what is expected is a mean.
-        if expected + 0.5 >= needed {
-            return Ok(());
-        }
-        let reason = if expected < 0.5 {
-            format!("can't be judged: the scenario sends no {what}")
-        } else if beyond {
-            format!(
-                "can't be judged: about {expected:.0} {what} are counted, and fewer than {SAMPLES_BEYOND} would lie beyond the percentile"
-            )
-        } else {
-            format!("can't be judged: about {expected:.1} {what} are counted")
-        };
-        Err(wrong(reason).hint(if expected < 0.5 {
-            "name a request that has a weight".to_owned()
-        } else {
-            format!("it takes {:.0} of them: run longer, at a higher rate, or ask for a lower percentile", (needed - 1e-6).ceil())
-        }))
     }
 }
 
@@ -325,7 +264,7 @@ fn metric(text: &str) -> Option<Metric> {
     {
         return None;
     }
-    // As everywhere in the field, p999 is 99.9%, and p9999 99.99%.
+    // By convention, p999 is 99.9% and p9999 is 99.99%.
     let percent: f64 = match digits.len() {
         3.. if !digits.contains('.') && digits.starts_with("99") => {
             format!("{}.{}", &digits[..2], &digits[2..]).parse().ok()?
@@ -335,14 +274,14 @@ fn metric(text: &str) -> Option<Metric> {
     (percent > 0.0 && percent < 100.0).then_some(Metric::Quantile(measured, percent / 100.0))
 }
 
-/// Returns the limit in nanoseconds or as a fraction. `k6` is the form `p(99)<500`, where a bare number
-/// is in milliseconds.
+/// Returns the limit in nanoseconds or as a fraction. `k6` marks the form `p(99)<500`, in which a bare
+/// number is in milliseconds.
 fn read_limit(metric: Metric, text: &str, k6: bool) -> Result<f64, (String, String)> {
     let shown = clip(text);
     let percent = |form: &str| match text.strip_suffix('%').map(str::parse::<f64>) {
         Some(Ok(percent)) if (0.0..=100.0).contains(&percent) => Ok(percent / 100.0),
         Some(Ok(_)) => Err((
-            format!("{shown} is out of its range of 0% to 100%"),
+            format!("{shown} is not between 0% and 100%"),
             form.to_owned(),
         )),
         _ => Err((format!("`{shown}` is not a percentage"), form.to_owned())),
@@ -358,7 +297,7 @@ fn read_limit(metric: Metric, text: &str, k6: bool) -> Result<f64, (String, Stri
                 return Ok(milliseconds * 1e6);
             }
             if text.parse::<f64>().is_ok() {
-                let hint = format!("write it with its unit, such as `{shown}ms`");
+                let hint = format!("write it with its unit: `{shown}ms`");
                 return Err((format!("`{shown}` is a bare number, not a duration"), hint));
             }
             parse_duration(text)

@@ -1,4 +1,4 @@
-//! A scenario: what traffic to send, and what must come of it.
+//! Scenarios: traffic to send, and objectives to meet.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,54 +7,58 @@ use std::time::Duration;
 use rand::Rng;
 use toml::de::DeTable;
 
-use crate::arrival::Draw;
-use crate::data_set::{DataSet, RowOrder};
-use crate::error::ScenarioError;
-use crate::fields::Document;
-use crate::journey::{Journey, JourneyWalk};
+use crate::format::error::ScenarioError;
+use crate::format::fields::Document;
+use crate::journey::Journey;
 use crate::key_space::KeySpace;
+use crate::load::phase::Phase;
 use crate::load::{Load, Model};
-use crate::names::Names;
-use crate::overrides::Overrides;
-use crate::phase::{Phase, Shape};
+use crate::random::stream::stream;
 use crate::request::Request;
-use crate::rule::{Rule, Scope};
-use crate::schedule::Schedule;
-use crate::stream::stream;
-use crate::targets::Targets;
-use crate::template::Template;
+use crate::request::data_file::{DataFile, RowOrder};
+use crate::request::draw::Draw;
+use crate::request::names::Names;
+use crate::request::targets::Targets;
+use crate::request::template::Template;
+use crate::request::variables::Variables;
+use crate::rule::Rule;
 
+pub(crate) mod overrides;
+mod pairing;
 mod reading;
+mod rule_check;
 
-/// What traffic to send, in which phases, and the objectives it must meet.
+use overrides::Overrides;
+
+/// Traffic to send, in phases, and the objectives to meet.
 #[derive(Debug, Clone)]
 pub struct Scenario {
-    /// What it is called.
+    /// Name.
     pub name: String,
-    /// What it is for.
+    /// Purpose.
     pub description: String,
-    /// Where all randomness comes from.
+    /// Seed of all randomness.
     pub seed: u64,
     /// The TOML as read.
     pub text: String,
-    /// How the load is driven.
+    /// Load model and limits.
     pub load: Load,
-    /// The stretches of the run, first to last.
+    /// Phases of the run, in order.
     pub phases: Vec<Phase>,
-    /// The keys that requests ask for.
+    /// Keys that requests use.
     pub key_spaces: Vec<KeySpace>,
-    /// The users of the service, and how active each is.
+    /// Users of the service, with their popularity.
     pub user_space: KeySpace,
-    /// The kinds of requests.
+    /// Requests.
     pub requests: Vec<Request>,
     /// Users that are logged in before the first arrival.
     pub sessions: Option<Sessions>,
-    /// What users do, step by step: each user of a closed model one after the other, each arrival
-    /// of an open one a journey. Without journeys, each arrival is a request.
+    /// Journeys. In a closed model, each user runs one after another; in an open model, each arrival
+    /// starts one. Without journeys, each arrival is a request.
     pub journeys: Vec<Journey>,
-    /// The objectives.
+    /// Objectives.
     pub rules: Vec<Rule>,
-    /// Whether it is for two builds of a service at once.
+    /// True if it is for two builds at once.
     pub(crate) paired: bool,
     pub(crate) origin: PathBuf,
     pub(crate) names: Names,
@@ -62,38 +66,39 @@ pub struct Scenario {
     targets: Arc<Targets>,
 }
 
-/// Users that are logged in before the first arrival; their requests are not counted.
+/// Users that are logged in before the first arrival; those requests are not counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sessions {
-    /// The request that logs one in; an index into [`Scenario::requests`].
+    /// Request that logs in a user; an index into [`Scenario::requests`].
     pub login: usize,
-    /// How many there are.
+    /// Number of users.
     pub count: u64,
 }
 
-/// No scenario is larger.
-const LARGEST: u64 = 4 * 1024 * 1024;
+/// Maximum size of a scenario in bytes.
+const SCENARIO_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 impl Scenario {
-    /// Reads a scenario from a file. The traces it names are found relative to that file.
+    /// Reads a scenario from a file. Paths in it are relative to the file.
     ///
     /// # Errors
-    /// Fails where the file can't be read or used, with the place and what to write instead.
+    /// Fails if the file can't be read or is invalid, with the position and advice.
     pub fn read(path: &Path) -> Result<Self, ScenarioError> {
         let unreadable = |error: std::io::Error| {
             ScenarioError::whole(path, format!("could not read the scenario: {error}"))
         };
         let size = std::fs::metadata(path).map_err(unreadable)?.len();
-        if size > LARGEST {
+        if size > SCENARIO_BYTES_MAX {
             return Err(ScenarioError::whole(path, "a scenario has at most 4 MiB"));
         }
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
         Self::parse(&text, path)
     }
 
-    /// Reads a scenario from a text; `origin` is the file's name, for messages and traces.
+    /// Reads a scenario from a text; `origin` is the path for messages and for relative paths.
     ///
     /// # Errors
+    /// As for [`Scenario::read`].
     /// As for [`Scenario::read`].
     pub fn parse(text: &str, origin: &Path) -> Result<Self, ScenarioError> {
         let document = Document { text, origin };
@@ -106,22 +111,22 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// Returns the scenario with what the command line changes.
+    /// Applies overrides from the command line.
     ///
     /// # Errors
-    /// Fails where a change makes no sense for it, or leaves a rule that can't be judged.
+    /// Fails if an override is not valid for this scenario, or leaves a rule that can't be judged.
     pub fn with(self, overrides: &Overrides) -> Result<Self, ScenarioError> {
         let scenario = overrides.apply(self)?;
         scenario.check()?;
         Ok(scenario)
     }
 
-    /// Returns how long all phases last together.
+    /// Returns the duration of all phases.
     pub fn duration(&self) -> Duration {
         self.phases.last().map_or(Duration::ZERO, Phase::end)
     }
 
-    /// Returns how long the phases last that are counted.
+    /// Returns the duration of the counted phases.
     pub fn counted_duration(&self) -> Duration {
         self.phases
             .iter()
@@ -130,44 +135,29 @@ impl Scenario {
             .sum()
     }
 
-    /// Returns the plan of all arrivals; empty in a closed model.
-    pub fn schedule(&self) -> Schedule<'_> {
-        Schedule::new(self)
-    }
-
-    /// Returns the walk of one user of a closed model; none in an open one.
-    pub fn journey_walk(&self, user: u64) -> Option<JourneyWalk<'_>> {
-        (self.load.model == Model::Closed)
-            .then(|| JourneyWalk::of_user(self, user))
-            .flatten()
-    }
-
-    /// Returns the walk that an arrival begins, of which its own request is the first step; none
-    /// where each arrival is a request by itself.
-    pub fn arriving_walk(&self, draw: &Draw) -> Option<JourneyWalk<'_>> {
-        self.journeys_arrive()
-            .then(|| JourneyWalk::of_arrival(self, draw.turn, self.side_of(draw.request)))
-            .flatten()
-    }
-
-    /// Says whether each arrival of the open model begins a journey.
+    /// Returns whether each arrival of the open model starts a journey.
     pub fn journeys_arrive(&self) -> bool {
         self.load.model == Model::Open && !self.journeys.is_empty()
     }
 
-    /// Returns the data that it reads.
-    pub fn data(&self) -> impl Iterator<Item = &DataSet> {
+    /// Returns the variables of a new user or session, with the scenario's initial values.
+    pub fn variables(&self) -> Variables {
+        Variables::new(&self.names.initial, &self.variable_headers)
+    }
+
+    /// Returns the data that the scenario reads.
+    pub fn data(&self) -> impl Iterator<Item = &DataFile> {
         self.names.data.iter().map(Arc::as_ref)
     }
 
-    /// Returns the index of the phase at a time of the run.
+    /// Returns the index of the phase at a time of the run; `None` after the end.
     pub fn phase_at(&self, time: Duration) -> Option<usize> {
         let after = self.phases.partition_point(|phase| phase.start <= time);
         let index = after.checked_sub(1)?;
         (time < self.phases[index].end()).then_some(index)
     }
 
-    /// Returns the draw that logs a session in; `None` where the scenario has no such session.
+    /// Returns the draw that logs in a session; `None` if the scenario has no such session.
     pub fn login_draw(&self, session: u64) -> Option<Draw> {
         let sessions = self
             .sessions
@@ -189,63 +179,19 @@ impl Scenario {
         })
     }
 
-    /// Returns the name of a captured variable.
+    /// Returns the name of a variable.
     pub fn variable_name(&self, index: usize) -> Option<&str> {
         self.names.variables.get(index).map(String::as_str)
     }
 
-    /// Returns the index of a variable, by its name.
+    /// Returns the index of a variable.
     pub fn variable(&self, name: &str) -> Option<usize> {
         self.names.variables.iter().position(|known| known == name)
     }
 
-    /// Returns the target of a recorded request, by the key of its draw.
+    /// Returns the target of a recorded request.
     pub fn recorded_target(&self, draw: &Draw) -> Option<&str> {
         self.targets.get(draw.key)
-    }
-
-    /// Returns what the samples of a scope are called, and how many of them the counted phases are
-    /// expected to give; `None` where only the run can tell.
-    pub(crate) fn expected_samples(&self, scope: Scope) -> (String, Option<f64>) {
-        let in_scope = |index: usize| match scope {
-            Scope::All => true,
-            Scope::Kind(kind) => self.requests[index].kind == kind,
-            Scope::Request(request) => index == request,
-        };
-        let what = match scope {
-            Scope::All => "requests".to_owned(),
-            Scope::Kind(kind) => kind.plural().to_owned(),
-            Scope::Request(request) => format!("`{}`", self.requests[request].name),
-        };
-        if self.load.model == Model::Closed || self.journeys_arrive() {
-            let walked = |journey: &Journey| {
-                journey.weight > 0.0
-                    && (journey.in_code || journey.requests().into_iter().any(in_scope))
-            };
-            let never = !self.journeys.iter().any(walked);
-            return (what, never.then_some(0.0));
-        }
-        let total: f64 = self.requests.iter().map(|request| request.weight).sum();
-        let chosen = self
-            .requests
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| in_scope(*index));
-        let share = match total > 0.0 {
-            true => chosen.map(|(_, request)| request.weight).sum::<f64>() / total,
-            false => 0.0,
-        };
-        let phases = self.phases.iter().filter(|phase| !phase.warm_up);
-        let samples = phases.map(|phase| match &phase.shape {
-            Shape::Trace(trace) => {
-                let sent = &trace.entries[..trace.entries_before(phase.duration)];
-                sent.iter()
-                    .filter(|entry| in_scope(entry.request as usize))
-                    .count() as f64
-            }
-            _ => phase.expected_arrivals() * share,
-        });
-        (what, Some(samples.sum()))
     }
 
     pub(crate) fn reseed(&mut self, seed: u64) {
@@ -255,7 +201,7 @@ impl Scenario {
         }
     }
 
-    /// Refuses what only shows in the whole.
+    /// Checks the scenario as a whole.
     fn check(&self) -> Result<(), ScenarioError> {
         if self.load.model == Model::Open {
             let counted = self.phases.iter().filter(|phase| !phase.warm_up);
@@ -264,7 +210,7 @@ impl Scenario {
                 return Err(ScenarioError::whole(
                     &self.origin,
                     format!(
-                        "the counted phases send about {expected:.2} requests, too few to measure"
+                        "the counted phases send about {expected:.2} requests, which is too few to measure"
                     ),
                 )
                 .hint("run longer, or at a higher rate"));
@@ -279,14 +225,14 @@ impl Scenario {
                 return Err(ScenarioError::whole(
                     &self.origin,
                     format!(
-                        "data `{}` has {} rows, fewer than the {users} users of {of}, who are to \
-                         have one each",
+                        "data `{}` has {} rows, fewer than the {users} users of {of}, which need \
+                         one each",
                         data.name, data.rows
                     ),
                 )
-                .hint("give more rows or fewer users, or write order = \"random\""));
+                .hint("use more rows or fewer users, or write order = \"random\""));
             }
         }
-        self.rules.iter().try_for_each(|rule| rule.check(self))
+        self.rules.iter().try_for_each(|rule| self.check_rule(rule))
     }
 }

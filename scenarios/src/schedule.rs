@@ -1,44 +1,50 @@
-//! The plan of all arrivals.
+//! Schedules: all arrivals of a run in time order.
 
 use std::time::Duration;
 
 use rand::{Rng, RngExt};
 
-use crate::arrival::{Arrival, Draw};
-use crate::condition::LastAnswer;
-use crate::curve::Segment;
-use crate::journey::JourneyWalk;
-use crate::mix::Mix;
-use crate::phase::{Shape, Trace};
+use crate::journey::condition::LastResponse;
+use crate::load::curve::Segment;
+use crate::load::phase::{Shape, Trace};
+use crate::random::stream::{Stream, stream};
+use crate::request::draw::Draw;
+use crate::request::side::Side;
+use crate::request::variables::Variables;
 use crate::scenario::Scenario;
-use crate::side::Side;
-use crate::stream::{Stream, stream};
-use crate::variables::Variables;
 
-/// The plan of all arrivals, in time order: an iterator that needs the same memory however long
-/// the run is.
+pub(crate) mod arrival;
+pub(crate) mod journey_walk;
+mod mix;
+pub(crate) mod preview;
+
+use arrival::Arrival;
+use journey_walk::JourneyWalk;
+use mix::Mix;
+
+/// All arrivals in time order, as an iterator with constant memory.
 ///
-/// It depends on nothing but the scenario and its seed; times, mix, keys and users each have random
-/// numbers of their own, so that a change to one leaves the others as they were. Those of a paired
-/// scenario come in pairs ([`Scenario::paired`]).
+/// Depends only on the scenario and its seed. Times, mix, keys and users have separate random numbers,
+/// so changing one leaves the others unchanged. Arrivals of a paired scenario come in pairs
+/// ([`Scenario::paired`]).
 #[derive(Debug, Clone)]
 pub struct Schedule<'a> {
     scenario: &'a Scenario,
     pieces: Vec<Piece<'a>>,
     piece: usize,
-    /// How much of the cumulative rate lies between the start of the piece and the next arrival.
+    /// Cumulative rate between the start of the piece and the next arrival.
     mass: f64,
-    /// When the last arrival of this piece was, in seconds after the piece's start.
+    /// Time of the last arrival in this piece, in seconds from its start.
     last_seconds: f64,
-    /// The next entry, in a trace.
+    /// Next entry of a trace.
     entry: usize,
     last_ns: Option<u64>,
     sequence: u64,
-    /// Draws so far: as many as arrivals, or half as many where they come in pairs.
+    /// Number of draws so far: one per arrival, or one per pair.
     turn: u64,
     pairs: Option<Pairs>,
     mix: Option<Mix>,
-    /// Where each arrival begins a journey, variables to find its first step with.
+    /// Variables for the first step of a journey, if arrivals start journeys.
     variables: Option<Variables>,
     times: Stream,
     order: Stream,
@@ -47,16 +53,16 @@ pub struct Schedule<'a> {
     entropy: Stream,
 }
 
-/// What makes pairs of a paired scenario's arrivals.
+/// State for pairs of arrivals.
 #[derive(Debug, Clone)]
 struct Pairs {
-    /// Which side goes first, and which of two times tells what is sent.
+    /// Decides which side goes first, and which of two times determines the request.
     random: Stream,
-    /// The second of a pair whose first has been returned.
+    /// Second arrival of a pair whose first has been returned.
     second: Option<Arrival>,
 }
 
-/// A stretch of a phase.
+/// A part of a phase.
 #[derive(Debug, Clone)]
 struct Piece<'a> {
     phase: usize,
@@ -65,12 +71,12 @@ struct Piece<'a> {
     source: Source<'a>,
 }
 
-/// When the next arrival is due.
+/// Time of the next arrival.
 #[derive(Debug, Clone, Copy)]
 struct Due {
     phase: usize,
     at_ns: u64,
-    /// In a trace, the request and the index of the entry.
+    /// In a trace: the request and the index of the entry.
     recorded: Option<(usize, u64)>,
 }
 
@@ -78,6 +84,13 @@ struct Due {
 enum Source<'a> {
     Curve { segment: Segment, total: f64 },
     Trace(&'a Trace),
+}
+
+impl Scenario {
+    /// Returns the schedule of all arrivals; empty in a closed model.
+    pub fn schedule(&self) -> Schedule<'_> {
+        Schedule::new(self)
+    }
 }
 
 impl<'a> Schedule<'a> {
@@ -99,8 +112,8 @@ impl<'a> Schedule<'a> {
                 random: stream(seed, "sides", 0),
                 second: None,
             }),
-            mix: Mix::new(scenario.requests_of_one()),
-            variables: scenario.journeys_arrive().then(|| Variables::new(scenario)),
+            mix: Mix::new(scenario.baseline_requests()),
+            variables: scenario.journeys_arrive().then(|| scenario.variables()),
             times,
             order: stream(seed, "order", 0),
             keys: keys
@@ -153,15 +166,14 @@ impl<'a> Schedule<'a> {
 }
 
 impl Schedule<'_> {
-    /// Returns when the next arrival is due. No two are due at the same nanosecond: a time names one
-    /// arrival.
+    /// Returns the time of the next arrival. Times are unique to the nanosecond.
     fn due(&mut self) -> Option<Due> {
         let mut due = self.advance()?;
         if let Some(last) = self.last_ns
             && due.at_ns <= last
         {
             due.at_ns = last + 1;
-            // A crowd at the very end of a phase may run over it.
+            // Arrivals crowded at the end of a phase may spill into the next one.
             let phases = &self.scenario.phases;
             while due.at_ns >= phases[due.phase].end().as_nanos() as u64
                 && due.phase + 1 < phases.len()
@@ -173,7 +185,7 @@ impl Schedule<'_> {
         Some(due)
     }
 
-    /// Returns what is sent at a time.
+    /// Returns the draw for a time.
     fn draw(&mut self, due: Due) -> Option<Draw> {
         let intended = Duration::from_nanos(due.at_ns);
         let user = self.scenario.user_space.draw(&mut self.users, intended).1;
@@ -208,10 +220,10 @@ impl Schedule<'_> {
         })
     }
 
-    /// Returns the first request of the journey that an arrival begins.
+    /// Returns the first request of the journey that an arrival starts.
     ///
-    /// A journey none of whose conditions holds at first begins with the request that is written
-    /// first in it all the same: what is planned is sent.
+    /// If its conditions exclude all requests, the journey starts with its first request anyway, so
+    /// that the schedule doesn't depend on responses.
     fn first_step(&mut self, turn: u64) -> Draw {
         let nothing = Draw {
             turn,
@@ -222,7 +234,7 @@ impl Schedule<'_> {
             return nothing;
         };
         let journey = walk.begin(variables);
-        match walk.next_step(variables, LastAnswer::default()) {
+        match walk.next_step(variables, LastResponse::default()) {
             Ok(Some(step)) => step.draw,
             Ok(None) | Err(_) => Draw {
                 request: journey.requests().first().copied().unwrap_or(0),
@@ -249,13 +261,14 @@ impl Schedule<'_> {
         }
         let dues = [self.due()?, self.due()?];
         let random = &mut self.pairs.as_mut()?.random;
-        let (side, told) = (random.random::<bool>(), random.random::<bool>());
+        let (side, chosen) = (random.random::<bool>(), random.random::<bool>());
         let side = match side {
             true => Side::Baseline,
             false => Side::Candidate,
         };
-        // What is due may say what is sent (a trace) or which keys are popular: either tells for both.
-        let draw = self.draw(dues[usize::from(told)])?;
+        // The time may determine the request (in a trace) or the popular keys, so one of the two is
+        // used for both.
+        let draw = self.draw(dues[usize::from(chosen)])?;
         let [first, second] = [(dues[0], side), (dues[1], side.other())]
             .map(|(due, side)| self.arrival(due, self.scenario.on_side(draw, side)));
         self.pairs.as_mut()?.second = Some(second);

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::Serialize;
+use tenfold_record::{
+    AccessLog, FitReport, Format, LogSummary, ModelOptions, ReadOptions, TraceOptions, model, trace,
+};
 use tenfold_run_dir::write_whole_with;
-use tenfold_scenarios::access_log::{AccessLog, Format, LogSummary, ReadOptions};
-use tenfold_scenarios::record::{FitReport, ModelOptions, TraceOptions, model, trace};
 
 use crate::cli::RecordArguments;
 use crate::exit::{Exit, Misuse};

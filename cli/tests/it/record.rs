@@ -7,7 +7,7 @@ use support::{Workplace, read_json};
 /// 10,000 lines of a real web site's access log.
 const LOG: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../scenarios/tests/data/apache_access.log.gz"
+    "/../scenarios/record/tests/data/apache_access.log.gz"
 );
 
 #[test]

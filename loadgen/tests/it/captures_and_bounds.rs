@@ -145,7 +145,7 @@ fn after(response, vars) {{
     assert_eq!(total.failures, [("script_timeout".to_owned(), 20)].into());
     assert_eq!(
         ran.samples[0].reason,
-        "`after`: it took more than 10ms of the processor's time"
+        "`after`: it took more than 10ms of CPU time"
     );
 }
 

@@ -1,25 +1,24 @@
-//! When a rule ends a run before its time.
+//! Rules that end a run early.
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::ScenarioError;
-use crate::fields::{Value, clip};
-use crate::units::{format_duration, parse_duration};
+use crate::format::error::ScenarioError;
+use crate::format::fields::{Value, clip};
+use crate::format::units::{format_duration, parse_duration};
 
-/// Ends a run before its time, once the rule is sure to be missed.
+/// Ends a run early, once the rule is sure to be missed.
 ///
-/// It is written as `errors < 5%, abort` or `errors < 5%, abort after 10s`, or as a table,
+/// Written as `errors < 5%, abort` or `errors < 5%, abort after 10s`, or as a table,
 /// `{ rule = "errors < 5%", abort = true, after = "10s" }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Abort {
-    /// How much of the counted phases must be over before the rule is judged.
+    /// Minimum counted time before the rule is judged.
     pub after: Duration,
 }
 
 impl Abort {
-    /// Splits what a rule says of ending the run from the rule itself; the request's name, in quotes,
-    /// may hold whatever it likes.
+    /// Splits a rule from its `abort` clause. A quoted request name may contain any text.
     pub(super) fn split<'a>(
         text: &'a str,
         value: &Value<'_>,
@@ -48,7 +47,7 @@ impl Abort {
         Ok((text[..comma].trim_end(), Some(Self { after })))
     }
 
-    /// Reads a rule that is written as a table; returns its value, and what it says of ending the run.
+    /// Reads a rule written as a table; returns the rule's text and its `abort` clause.
     pub(super) fn of_table<'a>(
         value: &Value<'a>,
     ) -> Result<(Value<'a>, Option<Self>), ScenarioError> {
@@ -61,8 +60,8 @@ impl Abort {
         let after = match after {
             Some(after) if !aborts => {
                 return Err(after
-                    .error("`after` says when a rule may abort the run, and this one never does")
-                    .hint("write `abort = true` beside it"));
+                    .error("`after` has no effect, because the rule does not abort the run")
+                    .hint("add `abort = true`"));
             }
             Some(after) => after.duration()?,
             None => Duration::ZERO,

@@ -1,4 +1,4 @@
-//! How a scenario is read from its parts.
+//! Reading of a scenario from TOML.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,50 +6,52 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Scenario, Sessions};
-use crate::data_set::DataSet;
-use crate::error::ScenarioError;
-use crate::fields::{Document, Fields, Value};
+use crate::format::error::ScenarioError;
+use crate::format::fields::{Document, Fields, Value};
+use crate::format::nearest::suggestion;
 use crate::journey::Journey;
 use crate::key_space::KeySpace;
+use crate::key_space::popularity::Popularity;
+use crate::load::phase::{Phase, Shape, TraceReader};
 use crate::load::{Load, Model};
-use crate::names::{Names, read_declared};
-use crate::nearest::suggestion;
-use crate::phase::{Phase, Shape, TraceReader};
-use crate::popularity::Popularity;
+use crate::request::data_file::DataFile;
+use crate::request::names::{Names, read_declared};
+use crate::request::targets::Targets;
 use crate::request::{Request, RequestContext, captured_names};
 use crate::rule::Rule;
-use crate::targets::Targets;
 
-/// Each request has histograms of its own, some megabytes with all phases under way.
-const MOST_REQUESTS: usize = 256;
+/// Maximum number of requests. Each has its own histograms, which take several megabytes over all
+/// phases.
+const REQUESTS_MAX: usize = 256;
 
-/// A directory's name has at most 255 bytes, of which the time of the run takes some.
-const LONGEST_NAME: usize = 200;
+/// Maximum length of a name in bytes. The name of a run directory has at most 255 bytes, including the
+/// time.
+const NAME_BYTES_MAX: usize = 200;
 
-/// A scenario reads no more data files.
-const MOST_DATA: usize = 16;
+/// Maximum number of data files.
+const DATA_MAX: usize = 16;
 
-/// No list of a scenario is longer, so that a run's memory stays bounded.
-const LONGEST_LIST: usize = 10_000;
+/// Maximum length of a list, to bound the memory of a run.
+const LIST_MAX: usize = 10_000;
 
-/// Reads a whole scenario, all of whose parts are checked but for what only shows together.
+/// Reads a scenario. Checks all parts, but not the scenario as a whole.
 pub(super) fn read(
     document: Document<'_>,
     mut fields: Fields<'_>,
 ) -> Result<Scenario, ScenarioError> {
     let version = fields.required("version")?;
     if version.count(0..=u64::MAX)? != 1 {
-        return Err(version.error("this tenfold reads scenarios of version 1"));
+        return Err(version.error("unsupported version: this tenfold reads scenarios of version 1"));
     }
     let name_value = fields.required("name")?;
     let name = name_value.name()?;
-    if name.len() > LONGEST_NAME {
+    if name.len() > NAME_BYTES_MAX {
         return Err(name_value
             .error(format!(
-                "the scenario's name has {} bytes, more than {LONGEST_NAME}",
+                "the scenario's name has {} bytes, more than {NAME_BYTES_MAX}",
                 name.len()
             ))
-            .hint("it names the directory of each run; say more in `description`"));
+            .hint("run directories are named after it; use `description` for more text"));
     }
     let description = match fields.optional("description") {
         None => String::new(),
@@ -60,7 +62,7 @@ pub(super) fn read(
         Some(value) => value.count(0..=i64::MAX as u64)?,
     };
     let load = match fields.optional("load") {
-        None => Load::standard(Model::Open),
+        None => Load::with_defaults(Model::Open),
         Some(value) => Load::read(value.table("the load")?)?,
     };
     let user_space = match fields.optional("users") {
@@ -73,7 +75,8 @@ pub(super) fn read(
     let rules_value = fields.optional("rules");
     let key_values = tables(&mut fields, "keys")?;
     let journey_values = tables(&mut fields, "journeys")?;
-    // The unknown before the missing: a misspelt table is both, and its name is what helps.
+    // Unknown fields are reported before missing ones: a misspelt table is both, and its name helps
+    // more.
     let request_list = fields.required("requests")?;
     let phase_list = fields.required("phases")?;
     fields.finish()?;
@@ -93,8 +96,7 @@ pub(super) fn read(
             .iter()
             .position(|space| matches!(space.popularity, Popularity::FlashCrowd(_)))
     {
-        return Err(key_values[at]
-            .error("a flash crowd needs an open model without journeys: users know no time"));
+        return Err(key_values[at].error("a flash crowd requires an open model without journeys"));
     }
 
     let folder = document.origin.parent().unwrap_or(Path::new(""));
@@ -111,13 +113,15 @@ pub(super) fn read(
         variable_headers: Vec::new(),
         engine: None,
     };
-    if request_values.len() > MOST_REQUESTS {
+    if request_values.len() > REQUESTS_MAX {
         return Err(request_list
             .error(format!(
-                "a scenario has at most {MOST_REQUESTS} requests, and this one has {}",
+                "a scenario has at most {REQUESTS_MAX} requests, and this one has {}",
                 request_values.len()
             ))
-            .hint("give what differs in a path as `{key}`; a trace takes any number of targets"));
+            .hint(
+                "use `{key}` for the variable part of a path, or a trace for any number of targets",
+            ));
     }
     let mut requests: Vec<Request> = Vec::new();
     for value in &request_values {
@@ -164,7 +168,7 @@ pub(super) fn read(
                     "request `{}` uses `{{target}}`, which only a trace has",
                     request.name
                 ))
-                .hint("give it weight = 0, or use phases of kind \"trace\" alone"));
+                .hint("set weight = 0, or use only phases of kind \"trace\""));
         }
     }
 
@@ -178,13 +182,15 @@ pub(super) fn read(
             .any(|phase| matches!(phase.shape, Shape::Trace(_)))
         {
             return Err(value
-                .error("a trace says itself which requests are sent, so it goes without journeys")
-                .hint("give phases of another kind, or leave the journeys out"));
+                .error(
+                    "a trace can't be combined with journeys, because it determines the requests",
+                )
+                .hint("use phases of another kind, or leave out the journeys"));
         }
         let journey = Journey::read(value.table("a journey")?, &requests, &names.variables)?;
         if journey.in_code && load.model == Model::Open {
             return Err(value
-                .error("a journey in code needs a closed model")
+                .error("a journey in code requires a closed model")
                 .hint("write model = \"closed\" under [load]"));
         }
         if journeys.iter().any(|other| other.name == journey.name) {
@@ -195,7 +201,7 @@ pub(super) fn read(
     if load.model == Model::Closed && journeys.iter().all(|journey| journey.weight <= 0.0) {
         return Err(ScenarioError::whole(
             document.origin,
-            "a closed model needs [[journeys]], at least one of them with a weight",
+            "a closed model requires [[journeys]], at least one of them with a weight",
         ));
     }
     if let Some(value) = journey_values.first()
@@ -250,16 +256,14 @@ fn read_phases(
         }
         if profile == Some(true) {
             if profiled.is_some() {
-                return Err(
-                    value.error("two phases have `profile = true`, but one profile is taken")
-                );
+                return Err(value.error("only one phase can have `profile = true`"));
             }
             profiled = Some(index);
         }
         start = phase.end();
         phases.push(phase);
     }
-    // The first of the longest.
+    // The first of the longest phases.
     let longest = phases
         .iter()
         .enumerate()
@@ -273,7 +277,7 @@ fn read_phases(
     Ok(phases)
 }
 
-/// Returns all names that the scenario may use, and reads the data that some of them stand for.
+/// Returns all names available to the scenario, and reads the data files.
 fn read_names(
     declared: Vec<(String, Option<String>)>,
     requests: &[Value<'_>],
@@ -288,27 +292,27 @@ fn read_names(
             }
         }
     }
-    let mut sets: Vec<Arc<DataSet>> = Vec::new();
+    let mut files: Vec<Arc<DataFile>> = Vec::new();
     if let Some(value) = data {
         let entries = value.table("the data")?.entries();
-        if entries.len() > MOST_DATA {
-            return Err(value.error(format!("a scenario reads at most {MOST_DATA} data files")));
+        if entries.len() > DATA_MAX {
+            return Err(value.error(format!("a scenario reads at most {DATA_MAX} data files")));
         }
         for (name, _, value) in entries {
-            let set = DataSet::read(&name, &value, folder, variables.len())?;
-            variables.extend(set.variable_names());
-            sets.push(Arc::new(set));
+            let file = DataFile::read(&name, &value, folder, variables.len())?;
+            variables.extend(file.variable_names());
+            files.push(Arc::new(file));
         }
     }
     initial.resize(variables.len(), None);
     Ok(Names {
         variables: variables.into(),
         initial: initial.into(),
-        data: sets.into(),
+        data: files.into(),
     })
 }
 
-/// Returns a request's name without judging it.
+/// Returns a request's name without validating it.
 fn request_name(request: &Value<'_>) -> String {
     let name = request
         .table("a request")
@@ -329,7 +333,7 @@ fn read_sessions(value: &Value<'_>, requests: &[Request]) -> Result<Sessions, Sc
             login_value
                 .error(format!(
                     "the scenario has no request `{}`",
-                    crate::fields::clip(wanted)
+                    crate::format::fields::clip(wanted)
                 ))
                 .maybe_hint(suggestion(
                     wanted,
@@ -339,7 +343,7 @@ fn read_sessions(value: &Value<'_>, requests: &[Request]) -> Result<Sessions, Sc
     if requests[login].captures.is_empty() {
         return Err(login_value
             .error(format!(
-                "request `{wanted}` captures nothing, so it logs nobody in"
+                "request `{wanted}` captures nothing, so it can't log in a user"
             ))
             .hint("add capture = { token = \"json:/token\" } to it"));
     }
@@ -348,7 +352,7 @@ fn read_sessions(value: &Value<'_>, requests: &[Request]) -> Result<Sessions, Sc
     Ok(Sessions { login, count })
 }
 
-/// Returns the tables of a list that may be missing.
+/// Returns the tables of an optional list.
 fn tables<'a>(
     fields: &mut Fields<'a>,
     name: &'static str,
@@ -361,9 +365,9 @@ fn tables<'a>(
 fn bounded<'a>(value: &Value<'a>) -> Result<Vec<Value<'a>>, ScenarioError> {
     let list = value.list()?;
     match list.len() {
-        0..=LONGEST_LIST => Ok(list),
+        0..=LIST_MAX => Ok(list),
         length => Err(value.error(format!(
-            "the list has {length} entries, more than {LONGEST_LIST}"
+            "the list has {length} entries, more than {LIST_MAX}"
         ))),
     }
 }

@@ -1,4 +1,4 @@
-//! Arrival times against theory: even ones exactly, Poisson ones by Kolmogorov-Smirnov.
+//! Arrival times against theory: exact for even arrivals, by Kolmogorov-Smirnov for Poisson arrivals.
 
 use std::path::Path;
 use std::time::Duration;
@@ -60,7 +60,7 @@ fn even_arrivals_are_exact() {
 }
 
 #[test]
-fn even_arrivals_follow_the_curve_across_phases() {
+fn even_arrivals_follow_curve_across_phases() {
     let scenario = scenario(
         "even",
         1,
@@ -76,7 +76,7 @@ fn even_arrivals_follow_the_curve_across_phases() {
         counts[arrival.phase] += 1;
         assert_eq!(scenario.phase_at(arrival.intended), Some(arrival.phase));
     }
-    // 1.5 carries half an arrival over to the ramp: the areas add up, cumulatively, within one half.
+    // The 1.5 leaves half an arrival for the ramp: cumulative areas add up to within one half.
     let areas = [1.5, 5000.0, 400.0, 600.0 + 2000.0, 1600.0];
     let (mut counted, mut area) = (0.0, 0.0);
     for (count, phase_area) in counts.into_iter().zip(areas) {
@@ -84,14 +84,14 @@ fn even_arrivals_follow_the_curve_across_phases() {
         area += phase_area;
         assert!((counted - area).abs() <= 0.5 + 1e-6, "{counts:?}");
     }
-    // On a ramp from 0 the arrival n comes after sqrt(2 n / slope).
+    // On a ramp from 0, arrival n comes after sqrt(2 n / slope).
     let ramp: Vec<f64> = scenario
         .schedule()
         .filter(|arrival| arrival.phase == 1)
         .map(|arrival| arrival.intended.as_secs_f64() - 0.5)
         .collect();
     for (index, time) in ramp.iter().enumerate() {
-        // Half an arrival is left over from before, and the first comes when a whole one is due.
+        // Half an arrival is left from before, and the first comes when a whole one is due.
         let mass = time * time * 50.0;
         let steps = (mass - ramp[0] * ramp[0] * 50.0).round() as usize;
         assert_eq!(steps, index);
@@ -100,7 +100,7 @@ fn even_arrivals_follow_the_curve_across_phases() {
 }
 
 #[test]
-fn what_is_expected_by_a_time_is_what_has_come() {
+fn expected_arrivals_match_the_schedule() {
     let scenario = scenario(
         "even",
         1,
@@ -131,7 +131,7 @@ fn what_is_expected_by_a_time_is_what_has_come() {
 }
 
 #[test]
-fn no_two_arrivals_share_a_nanosecond() {
+fn arrival_times_are_unique() {
     for seed in 0..3 {
         let crowded = scenario(
             "poisson",
@@ -144,8 +144,9 @@ fn no_two_arrivals_share_a_nanosecond() {
     }
 }
 
-/// The distance between a sample and the exponential distribution with mean 1, times the root of
-/// its size; above 1.95 in one of a thousand samples (Kolmogorov's limit distribution).
+/// Kolmogorov-Smirnov distance between a sample and the exponential distribution with mean 1, times the
+/// square root of its size. Exceeds 1.95 for one in a thousand samples (Kolmogorov's limit
+/// distribution).
 fn kolmogorov_smirnov(mut gaps: Vec<f64>) -> f64 {
     gaps.sort_by(f64::total_cmp);
     let n = gaps.len() as f64;
@@ -200,9 +201,9 @@ fn cumulative(rate: impl Fn(f64) -> f64, seconds: f64) -> impl Fn(f64) -> f64 {
 }
 
 #[test]
-fn poisson_gaps_are_exponential_in_the_mass_of_any_curve() {
-    // By the time-rescaling theorem (Brown et al., 2002) the gaps, measured in expected arrivals, are
-    // exponential whatever the curve.
+fn poisson_gaps_are_exponential_on_any_curve() {
+    // By the time-rescaling theorem (Brown et al., 2002), gaps measured in expected arrivals are
+    // exponential for every curve.
     let swell = |time: f64| {
         let burst = match time {
             20.0..22.0 => (time - 20.0) / 2.0,
@@ -235,7 +236,7 @@ fn poisson_gaps_are_exponential_in_the_mass_of_any_curve() {
 }
 
 #[test]
-fn the_mix_is_exact() {
+fn mix_is_exact() {
     let mixed = |weights: [f64; 5]| {
         let names = ["a", "b", "c", "d", "e"];
         let requests: Vec<String> = names
@@ -283,7 +284,7 @@ fn the_mix_is_exact() {
             }
         }
     }
-    // 100 to 1 in each block of 101, and the write anywhere in it.
+    // 100 to 1 in each block of 101, with the write at a random position.
     let scenario = scenario(
         "even",
         3,
@@ -307,7 +308,7 @@ fn the_mix_is_exact() {
 }
 
 #[test]
-fn a_trace_is_replayed_as_recorded() {
+fn replays_traces_as_recorded() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture/everything.toml");
     let scenario = Scenario::read(&path).unwrap();
     let trace = scenario
@@ -324,7 +325,7 @@ fn a_trace_is_replayed_as_recorded() {
         .iter()
         .map(|arrival| arrival.intended - start)
         .collect();
-    // Twice as fast as recorded, and the second of two at once a nanosecond later.
+    // Twice the recorded speed; the second of two equal times is a nanosecond later.
     let expected = [0, 1, 6_250_000, 1_000_000_000].map(Duration::from_nanos);
     assert_eq!(offsets, expected);
     let targets: Vec<_> = replayed

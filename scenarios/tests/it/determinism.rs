@@ -9,7 +9,7 @@ use crate::support;
 
 use std::path::Path;
 
-use tenfold_scenarios::{Arrival, Overrides, Rendered, Scenario, Variables};
+use tenfold_scenarios::{Arrival, Overrides, Rendered, Scenario};
 
 fn everything() -> Scenario {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture/everything.toml");
@@ -25,9 +25,9 @@ fn uneven(seed: u64) -> Scenario {
     Scenario::read(&path).unwrap().with(&overrides).unwrap()
 }
 
-/// FNV-1a over all that an arrival is, and all that would be sent.
+/// FNV-1a hash over all fields of the arrivals and all rendered requests.
 fn digest(scenario: &Scenario) -> u64 {
-    let variables = Variables::new(scenario);
+    let variables = scenario.variables();
     let mut rendered = Rendered::default();
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     let mut add = |bytes: &[u8]| {
@@ -58,8 +58,8 @@ fn digest(scenario: &Scenario) -> u64 {
 }
 
 #[test]
-fn the_golden_digest_holds() {
-    // Whoever changes this changes what every recorded seed stands for: say so in the change log.
+fn golden_digest_holds() {
+    // A change here changes the results of every recorded seed: note it in the change log.
     assert_eq!(
         format!("{:016x}", digest(&everything())),
         "0794246879fbc3f0"
@@ -67,7 +67,7 @@ fn the_golden_digest_holds() {
 }
 
 #[test]
-fn two_instances_agree_and_two_seeds_do_not() {
+fn instances_agree_and_seeds_differ() {
     let first: Vec<Arrival> = uneven(1).schedule().collect();
     let again: Vec<Arrival> = uneven(1).schedule().collect();
     assert_eq!(first, again);
@@ -91,7 +91,7 @@ fn two_instances_agree_and_two_seeds_do_not() {
 }
 
 #[test]
-fn a_schedule_can_be_left_and_taken_up_again() {
+fn schedule_can_be_resumed() {
     let scenario = everything();
     let mut schedule = scenario.schedule();
     let before: Vec<Arrival> = schedule.by_ref().take(1000).collect();
@@ -101,7 +101,7 @@ fn a_schedule_can_be_left_and_taken_up_again() {
 }
 
 #[test]
-fn another_mix_leaves_times_users_and_keys_as_they_were() {
+fn changed_mix_keeps_times_users_and_keys() {
     let text =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("steady.toml")).unwrap();
     let text = text.replace("arrivals = \"even\"", "arrivals = \"poisson\"");
@@ -132,7 +132,7 @@ fn another_mix_leaves_times_users_and_keys_as_they_were() {
 }
 
 #[test]
-fn users_of_a_closed_model_walk_the_same_way_again() {
+fn closed_model_users_repeat_their_walk() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("journey.toml");
     let scenario = Scenario::read(&path).unwrap();
     let steps = |user: u64| support::steps(&scenario, user, 200);

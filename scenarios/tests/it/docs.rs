@@ -1,4 +1,4 @@
-//! Every scenario in the documentation can be read.
+//! Every scenario in the documentation is valid.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use tenfold_scenarios::Scenario;
 
 const PAGE: &str = include_str!("../../../docs/scenarios.md");
 
-/// The TOML blocks of a page, with the line at which each begins.
+/// Returns the TOML blocks of a page, with the line at which each begins.
 fn blocks(page: &str) -> Vec<(usize, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String)> = None;
@@ -24,7 +24,7 @@ fn blocks(page: &str) -> Vec<(usize, String)> {
     blocks
 }
 
-/// Adds to a part of a scenario what makes it a whole one.
+/// Completes a part of a scenario.
 fn whole(block: &str) -> String {
     let mut text = String::new();
     if !block.contains("version = ") {
@@ -54,10 +54,10 @@ fn whole(block: &str) -> String {
 }
 
 #[test]
-fn every_block_of_the_page_is_a_scenario() {
+fn every_block_of_the_page_is_valid() {
     let blocks = blocks(PAGE);
     assert!(blocks.len() >= 10, "{} blocks", blocks.len());
-    // Files are found where the examples have theirs.
+    // Files are found in the folder of the examples.
     let origin = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/docs.toml");
     for (line, block) in blocks {
         if let Err(error) = Scenario::parse(&whole(&block), &origin) {
@@ -67,7 +67,7 @@ fn every_block_of_the_page_is_a_scenario() {
 }
 
 #[test]
-fn the_rules_that_end_a_run_can_be_read() {
+fn abort_rules_of_the_readme_are_valid() {
     const README: &str = include_str!("../../../README.md");
     let line = |start: &str| {
         let at = README
@@ -92,7 +92,7 @@ fn the_rules_that_end_a_run_can_be_read() {
 }
 
 #[test]
-fn the_examples_can_be_read() {
+fn examples_are_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut read = 0;
     for entry in std::fs::read_dir(folder).unwrap() {

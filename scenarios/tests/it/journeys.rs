@@ -1,4 +1,4 @@
-//! Where users go: loops, conditions, data, and what scripts choose.
+//! Journeys: loops, conditions, data, and steps chosen by scripts.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,8 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tenfold_scenarios::{
-    LastAnswer, Rendered, Scenario, ScriptClock, ScriptOutcome, ScriptResponse, Variables,
-    WalkError,
+    LastResponse, Rendered, Scenario, ScriptClock, ScriptOutcome, ScriptResponse, WalkError,
 };
 
 fn scenario(load: &str, rest: &str) -> Result<Scenario, String> {
@@ -56,12 +55,12 @@ fn closed(rest: &str) -> Scenario {
     scenario("model = \"closed\"\nusers = 3", rest).unwrap()
 }
 
-/// The names of the requests of one journey whose answers have these statuses, one after the other.
+/// Returns the request names of one journey whose responses have these statuses, in order.
 fn walked(scenario: &Scenario, statuses: &[u16]) -> (String, Option<WalkError>) {
     let mut walk = scenario.journey_walk(0).unwrap();
-    let mut variables = Variables::new(scenario);
+    let mut variables = scenario.variables();
     walk.begin(&mut variables);
-    let (mut names, mut last) = (String::new(), LastAnswer::default());
+    let (mut names, mut last) = (String::new(), LastResponse::default());
     let mut statuses = statuses.iter().copied();
     for _ in 0..1000 {
         match walk.next_step(&variables, last) {
@@ -111,18 +110,18 @@ fn steps_repeat_branch_and_nest() {
 }
 
 #[test]
-fn a_range_of_turns_is_met_at_both_ends() {
+fn repeat_range_includes_both_ends() {
     let scenario = closed(
         "[[journeys]]\nname = \"j\"\nsteps = [{ repeat = { min = 1, max = 3 }, steps = [\"a\"] }]",
     );
     let mut walk = scenario.journey_walk(1).unwrap();
-    let mut variables = Variables::new(&scenario);
+    let mut variables = scenario.variables();
     let mut seen = [0; 5];
     for _ in 0..300 {
         walk.begin(&mut variables);
         let mut turns = 0;
         while walk
-            .next_step(&variables, LastAnswer::default())
+            .next_step(&variables, LastResponse::default())
             .unwrap()
             .is_some()
         {
@@ -135,7 +134,7 @@ fn a_range_of_turns_is_met_at_both_ends() {
 }
 
 #[test]
-fn no_loop_is_endless() {
+fn every_loop_is_bounded() {
     let of = |steps: &str| {
         let scenario = closed(&format!("[[journeys]]\nname = \"j\"\nsteps = {steps}"));
         walked(&scenario, &[]).1
@@ -144,10 +143,10 @@ fn no_loop_is_endless() {
         of(r#"["a", { while = "status == 200", most = 5, steps = ["b"] }]"#),
         Some(WalkError::While { most: 5, .. })
     ));
-    // Ten to the twelve turns of nothing.
+    // 10^12 turns without a request.
     let idle = r#"[{ repeat = 1000000, steps = [{ repeat = 1000000, steps = [{ request = "a", if = "failed" }] }] }]"#;
     assert_eq!(of(idle), Some(WalkError::Idle));
-    // Ten thousand moves are the most, and a long condition counts for more than one.
+    // Ten thousand moves are the maximum, and a long condition counts as several.
     let turns = |turns: u32, condition: &str| {
         format!(
             r#"[{{ repeat = {turns}, steps = [{{ request = "a", if = '{condition}' }}] }}, "b"]"#
@@ -162,15 +161,15 @@ fn no_loop_is_endless() {
 }
 
 #[test]
-fn a_script_may_choose_where_to_go_on() {
+fn scripts_choose_the_next_step() {
     let scenario = closed(
         "[[journeys]]\nname = \"j\"\nsteps = [\"a\", { repeat = 2, steps = [\"b\", \"c\"] }, \"a\"]",
     );
     let mut walk = scenario.journey_walk(0).unwrap();
-    let mut variables = Variables::new(&scenario);
+    let mut variables = scenario.variables();
     walk.begin(&mut variables);
     let next = |walk: &mut tenfold_scenarios::JourneyWalk<'_>| {
-        walk.next_step(&variables, LastAnswer::default())
+        walk.next_step(&variables, LastResponse::default())
             .unwrap()
             .map(|step| step.draw.request)
     };
@@ -182,7 +181,7 @@ fn a_script_may_choose_where_to_go_on() {
 }
 
 #[test]
-fn rows_of_data_are_dealt_to_users() {
+fn users_get_rows_of_data() {
     let with = |order: &str| {
         closed(&format!(
             "[data.people]\nfile = \"people.csv\"\norder = \"{order}\"\n\
@@ -192,13 +191,13 @@ fn rows_of_data_are_dealt_to_users() {
     };
     let paths = |scenario: &Scenario, user: u64| {
         let mut walk = scenario.journey_walk(user).unwrap();
-        let mut variables = Variables::new(scenario);
+        let mut variables = scenario.variables();
         let mut rendered = Rendered::default();
         let mut paths = Vec::new();
         for _ in 0..4 {
             walk.begin(&mut variables);
             let step = walk
-                .next_step(&variables, LastAnswer::default())
+                .next_step(&variables, LastResponse::default())
                 .unwrap()
                 .unwrap();
             let request = &scenario.requests[step.draw.request];
@@ -210,7 +209,7 @@ fn rows_of_data_are_dealt_to_users() {
         paths
     };
     let sequential = with("sequential");
-    // Three users and four rows: the users' journeys take turns.
+    // Three users and four rows: all users share the sequence of rows.
     assert_eq!(
         paths(&sequential, 0),
         ["/ann/Oslo", "/dan/Paris", "/cyd/Rome", "/bob/Bergen"]
@@ -233,14 +232,14 @@ fn rows_of_data_are_dealt_to_users() {
 }
 
 #[test]
-fn arrivals_of_an_open_model_take_rows_too() {
+fn open_model_arrivals_get_rows() {
     let scenario = scenario(
         "arrivals = \"even\"",
         "[data.people]\nfile = \"people.jsonl\"\n\
          [[requests]]\nname = \"d\"\nkind = \"read\"\nweight = 1e9\npath = \"/{people.name}\"",
     )
     .unwrap();
-    let variables = Variables::new(&scenario);
+    let variables = scenario.variables();
     let mut rendered = Rendered::default();
     let paths: Vec<String> = scenario
         .schedule()
@@ -257,7 +256,7 @@ fn arrivals_of_an_open_model_take_rows_too() {
 }
 
 #[test]
-fn arrivals_of_an_open_model_begin_journeys() {
+fn open_model_arrivals_start_journeys() {
     let scenario = scenario(
         "arrivals = \"even\"",
         "[variables]\nmood = \"good\"\n\
@@ -272,10 +271,10 @@ fn arrivals_of_an_open_model_begin_journeys() {
     for arrival in arrivals {
         assert_eq!(arrival.draw.request, 2);
         let mut walk = scenario.arriving_walk(&arrival.draw).unwrap();
-        let mut variables = Variables::new(&scenario);
+        let mut variables = scenario.variables();
         walk.begin(&mut variables);
         let first = walk
-            .next_step(&variables, LastAnswer::default())
+            .next_step(&variables, LastResponse::default())
             .unwrap()
             .unwrap();
         assert_eq!(
@@ -283,7 +282,7 @@ fn arrivals_of_an_open_model_begin_journeys() {
             "the walk begins with the arrival's own request"
         );
         let second = walk
-            .next_step(&variables, LastAnswer::default())
+            .next_step(&variables, LastResponse::default())
             .unwrap()
             .unwrap();
         assert_eq!(
@@ -294,9 +293,9 @@ fn arrivals_of_an_open_model_begin_journeys() {
 }
 
 #[test]
-fn variables_begin_anew_with_each_journey() {
+fn journeys_reset_variables() {
     let scenario = closed("[variables]\npage = 1\n[[journeys]]\nname = \"j\"\nsteps = [\"a\"]");
-    let mut variables = Variables::new(&scenario);
+    let mut variables = scenario.variables();
     let page = scenario.variable("page").unwrap();
     assert_eq!(variables.get(page), Some("1"));
     variables.set(page, "2".to_owned());
@@ -345,23 +344,23 @@ const STILL: ScriptClock = ScriptClock {
     thread_cpu_ns: || 0,
 };
 
-/// What `after` of a script comes to with an answer.
+/// Returns the outcome of a script's `after` for a response.
 fn after(code: &str, answer: ScriptResponse, clock: ScriptClock) -> ScriptOutcome {
     let text = SCRIPT.split("script = ").next().unwrap();
     let scenario = closed(&format!(
         "{text}script = '''\nfn after(response, vars) {{ {code} }}\n'''\n"
     ));
-    let mut variables = Variables::new(&scenario);
+    let mut variables = scenario.variables();
     let script = scenario.requests[3].script.clone().unwrap();
     script.after(answer, &mut variables, 1, clock)
 }
 
 #[test]
-fn a_script_that_takes_too_long_is_ended_by_name() {
+fn slow_scripts_are_terminated() {
     thread_local! {
         static TIME: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
     }
-    // Each look at the clock takes 100 µs.
+    // Each reading of the clock advances it by 100 µs.
     let tick = || {
         TIME.set(TIME.get() + 100_000);
         TIME.get()
@@ -375,7 +374,7 @@ fn a_script_that_takes_too_long_is_ended_by_name() {
     assert!(outcome.timed_out);
     assert_eq!(
         outcome.error.as_deref(),
-        Some("`after`: it took more than 10ms of the processor's time")
+        Some("`after`: it took more than 10ms of CPU time")
     );
     let outcome = after("loop { }", response(200, "", ""), STILL);
     assert!(!outcome.timed_out && outcome.error.unwrap().contains("operations"));
@@ -384,7 +383,7 @@ fn a_script_that_takes_too_long_is_ended_by_name() {
 }
 
 #[test]
-fn no_function_of_a_script_makes_what_is_too_long() {
+fn script_functions_bound_their_strings() {
     let long = "a".repeat(64 * 1024);
     let error = |code: &str, body: &str| {
         let outcome = after(code, response(200, "", body), STILL);
@@ -398,11 +397,11 @@ fn no_function_of_a_script_makes_what_is_too_long() {
     ] {
         assert!(!error(code, &long).is_empty(), "{code}");
     }
-    let told = error(
+    let message = error(
         "let text = response.body; text.replace(\"a\", \"bb\");",
         &long,
     );
-    assert!(told.contains("131072 bytes"), "{told}");
+    assert!(message.contains("131072 bytes"), "{message}");
     let checked = "let text = \"abab\"; text.replace(\"a\", \"c\"); text.replace('b', \"de\"); \
                    vars.check(text, text == \"cdecde\");";
     let outcome = after(checked, response(200, "", ""), STILL);
@@ -410,7 +409,7 @@ fn no_function_of_a_script_makes_what_is_too_long() {
 }
 
 #[test]
-fn a_script_is_told_where_a_body_is_cut() {
+fn scripts_report_truncated_bodies() {
     let long = format!("\"{}\"", "\u{e9}".repeat(40 * 1024));
     let code =
         "vars.check(\"cut\", response.is_cut); vars.check(\"some\", response.body.len() > 30000);";
@@ -418,21 +417,21 @@ fn a_script_is_told_where_a_body_is_cut() {
     let passed = |name: &str| (name.to_owned(), true);
     assert_eq!(outcome.checks, [passed("cut"), passed("some")]);
     let outcome = after("let json = response.json;", response(200, "", &long), STILL);
-    let told = outcome.error.unwrap();
+    let message = outcome.error.unwrap();
     assert!(
-        told.contains("the body has 81922 bytes") && told.contains("`capture`"),
-        "{told}"
+        message.contains("the body has 81922 bytes") && message.contains("`capture`"),
+        "{message}"
     );
     let outcome = after(code, response(200, "", "short"), STILL);
     assert_eq!(outcome.checks[0], ("cut".to_owned(), false));
 }
 
 #[test]
-fn a_script_sets_variables_checks_fails_and_chooses() {
+fn scripts_set_check_fail_and_choose() {
     use tenfold_scenarios::NextStep;
     let scenario = closed(SCRIPT);
     let script = scenario.requests[3].script.clone().unwrap();
-    let mut variables = Variables::new(&scenario);
+    let mut variables = scenario.variables();
     assert_eq!(script.before(&mut variables, 1, STILL).error, None);
     assert_eq!(variables.get(scenario.variable("page").unwrap()), Some("2"));
 
@@ -470,7 +469,7 @@ fn a_script_sets_variables_checks_fails_and_chooses() {
 }
 
 #[test]
-fn mistakes_in_journeys_data_checks_and_scripts_are_told() {
+fn reports_mistakes_with_position_and_advice() {
     let journey = |steps: &str| {
         scenario(
             "model = \"closed\"\nusers = 1",
@@ -548,7 +547,7 @@ fn mistakes_in_journeys_data_checks_and_scripts_are_told() {
 }
 
 #[test]
-fn a_variable_that_is_taken_away_is_gone_from_everywhere() {
+fn unset_variables_are_unset_everywhere() {
     let scenario = closed(
         "[variables]\npage = 1\n[[requests]]\nname = \"d\"\nkind = \"read\"\npath = \"/\"\n\
          headers = { x-page = \"p{page}\" }\n\
@@ -563,11 +562,11 @@ fn a_variable_that_is_taken_away_is_gone_from_everywhere() {
         (id.name.as_str(), other.check_name().as_str()),
         ("id", "capture other")
     );
-    let mut variables = Variables::new(&scenario);
+    let mut variables = scenario.variables();
     let mut walk = scenario.journey_walk(0).unwrap();
     walk.begin(&mut variables);
     let step = walk
-        .next_step(&variables, LastAnswer::default())
+        .next_step(&variables, LastResponse::default())
         .unwrap()
         .unwrap();
     let mut rendered = Rendered::default();
@@ -582,11 +581,14 @@ fn a_variable_that_is_taken_away_is_gone_from_everywhere() {
         .render(&step.draw, &variables, &mut rendered)
         .unwrap_err();
     assert!(error.to_string().contains("{page}"), "{error}");
-    assert_eq!(walk.next_step(&variables, LastAnswer::default()), Ok(None));
+    assert_eq!(
+        walk.next_step(&variables, LastResponse::default()),
+        Ok(None)
+    );
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_before_it_is_opened() {
+fn rejects_special_files_without_opening_them() {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("people.csv");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();
@@ -615,7 +617,7 @@ fn what_is_no_regular_file_is_refused_before_it_is_opened() {
 }
 
 #[test]
-fn a_name_that_makes_no_directory_is_refused() {
+fn rejects_names_too_long_for_directories() {
     let text = format!("version = 1\nname = \"{}\"", "x".repeat(300));
     let error = Scenario::parse(&text, Path::new("x.toml")).unwrap_err();
     assert!(

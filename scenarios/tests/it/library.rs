@@ -1,4 +1,4 @@
-//! The scenarios of the library: each loads, and does what it says.
+//! Scenarios of the library: each is valid and does what it says.
 
 #![expect(
     clippy::unwrap_used,
@@ -30,7 +30,7 @@ fn read(name: &str) -> Scenario {
 }
 
 #[test]
-fn all_of_them_load_and_can_be_previewed() {
+fn all_are_valid_and_have_previews() {
     let files = library();
     assert_eq!(files.len(), 7, "{files:?}");
     for file in files {
@@ -63,11 +63,11 @@ fn all_of_them_load_and_can_be_previewed() {
 }
 
 #[test]
-fn uneven_is_2000_a_second_on_average_and_100_to_1() {
+fn uneven_averages_2000_per_second_at_100_to_1() {
     let preview = preview(&read("uneven"));
     let mean = preview.mean_rate_per_s.unwrap();
     assert!((mean - 2000.0).abs() < 2000.0 * 0.01, "{mean}");
-    // Up to a block's end the reads come first or last by chance: at most one write more or less.
+    // In the last block, reads come before or after the write by chance: one write more or less.
     let exact = (preview.reads + preview.writes) as f64 / 101.0;
     assert!(
         (preview.writes as f64 - exact).abs() <= 2.0,
@@ -77,7 +77,7 @@ fn uneven_is_2000_a_second_on_average_and_100_to_1() {
 }
 
 #[test]
-fn ten_million_users_are_40000_reads_and_400_writes_a_second() {
+fn ten_million_users_send_40000_reads_and_400_writes() {
     let preview = preview(&read("ten-million-users"));
     assert!(
         (preview.reads as f64 / 60.0 - 40_000.0).abs() < 200.0,

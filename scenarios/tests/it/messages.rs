@@ -1,4 +1,4 @@
-//! What people read when a scenario is wrong: where, what, and what to write instead.
+//! Messages for invalid scenarios: position, problem and advice.
 
 use std::path::Path;
 
@@ -43,7 +43,7 @@ fn parse(text: &str) -> Result<Scenario, String> {
     Scenario::parse(text, Path::new("test.toml")).map_err(|error| error.to_string())
 }
 
-/// The message for the valid scenario with one text replaced by another.
+/// Returns the message for the valid scenario with one text replaced.
 fn with(old: &str, new: &str) -> String {
     assert!(VALID.contains(old), "{old}");
     parse(&VALID.replacen(old, new, 1))
@@ -56,12 +56,12 @@ fn rule(rule: &str) -> String {
 }
 
 #[test]
-fn the_scenario_itself_is_valid() {
+fn base_scenario_is_valid() {
     parse(VALID).unwrap();
 }
 
 #[test]
-fn mistakes_are_told_with_place_and_remedy() {
+fn reports_mistakes_with_position_and_advice() {
     let messages = [
         with("rate = ", "raet = "),
         with("weight = 9", "wieght = 9"),
@@ -105,7 +105,7 @@ fn mistakes_are_told_with_place_and_remedy() {
 }
 
 #[test]
-fn headers_that_frame_a_message_are_not_for_a_scenario() {
+fn rejects_framing_headers() {
     for header in [
         "content-length",
         "Transfer-Encoding",
@@ -116,15 +116,12 @@ fn headers_that_frame_a_message_are_not_for_a_scenario() {
             "expect = [200]",
             &format!("headers = {{ {header} = \"1\" }}"),
         );
-        assert!(
-            message.contains("is not for a scenario to set"),
-            "{message}"
-        );
+        assert!(message.contains("a scenario can't set"), "{message}");
     }
 }
 
 #[test]
-fn rules_that_could_never_be_judged_are_refused() {
+fn rejects_rules_that_cannot_be_judged() {
     let messages = [
         rule(r#"p99 < 50ms for "raed post""#),
         rule("p99.9 < 50ms for writes"),
@@ -151,7 +148,7 @@ fn rules_that_could_never_be_judged_are_refused() {
 }
 
 #[test]
-fn a_rule_that_aborts_is_one_text_whichever_way_it_is_written() {
+fn abort_rules_have_one_text() {
     let read = |rule: &str| {
         let rule = VALID.replacen(r#"'p99 < 50ms for "read post"'"#, rule, 1);
         let rule = parse(&rule).unwrap().rules.remove(0);
@@ -188,7 +185,7 @@ fn a_rule_that_aborts_is_one_text_whichever_way_it_is_written() {
 }
 
 #[test]
-fn rules_that_could_never_abort_are_refused() {
+fn rejects_invalid_abort_rules() {
     let table = |rule: &str| with(r#"'p99 < 50ms for "read post"'"#, rule);
     let messages = [
         rule("errors < 5%, abort after"),
@@ -206,7 +203,7 @@ fn rules_that_could_never_abort_are_refused() {
 }
 
 #[test]
-fn a_rate_can_not_be_asked_of_a_closed_model() {
+fn closed_model_rejects_rate_rules() {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("journey.toml"))
         .unwrap();
     let text = text.replace("'p95 < 250ms'", "'rate > 99%'");
@@ -214,7 +211,7 @@ fn a_rate_can_not_be_asked_of_a_closed_model() {
 }
 
 #[test]
-fn broken_traces_are_told_by_line() {
+fn reports_broken_traces_by_line() {
     let folder = std::env::temp_dir().join(format!("tenfold-messages-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let text = r#"
@@ -248,7 +245,7 @@ requests = [{ name = "GET", kind = "read", path = "{target}" }]
 }
 
 #[test]
-fn rules_are_read_in_every_form() {
+fn reads_all_forms_of_rules() {
     let read = |rule: &str| {
         let text = VALID.replace(r#"'p99 < 50ms for "read post"'"#, &format!("'''{rule}'''"));
         let rule = parse(&text).unwrap().rules.remove(0);
@@ -298,7 +295,7 @@ fn rules_are_read_in_every_form() {
 }
 
 #[test]
-fn more_requests_than_there_is_room_for_are_refused() {
+fn rejects_more_than_256_requests() {
     let mut text = String::from(
         "version = 1\nname = \"many\"\n[[phases]]\nname = \"p\"\nkind = \"constant\"\n\
          rate = \"10/s\"\nduration = \"1s\"\n",

@@ -1,4 +1,4 @@
-//! What the command line changes.
+//! Overrides from the command line.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ fn mean(scenario: &Scenario) -> f64 {
 }
 
 #[test]
-fn the_rate_scales_the_curve() {
+fn rate_scales_the_curve() {
     let overrides = Overrides {
         rate: "500/s".parse().ok(),
         ..Overrides::default()
@@ -33,7 +33,7 @@ fn the_rate_scales_the_curve() {
 }
 
 #[test]
-fn the_duration_stretches_what_is_counted() {
+fn duration_stretches_counted_phases() {
     for seconds in [10, 30, 600] {
         let duration = Duration::from_secs(seconds);
         let overrides = Overrides {
@@ -55,7 +55,7 @@ fn the_duration_stretches_what_is_counted() {
 }
 
 #[test]
-fn a_crowd_comes_at_the_same_place_of_a_stretched_phase() {
+fn flash_crowd_keeps_its_position_in_stretched_phases() {
     let overrides = Overrides {
         duration: Some(Duration::from_secs(12)),
         ..Overrides::default()
@@ -64,7 +64,7 @@ fn a_crowd_comes_at_the_same_place_of_a_stretched_phase() {
     let Popularity::FlashCrowd(crowd) = &scenario.key_spaces[0].popularity else {
         panic!()
     };
-    // 25 of 60 seconds after the warm-up of 5.
+    // 25 of 60 seconds, after a warm-up of 5.
     assert_eq!(crowd.at, Duration::from_secs(5 + 5));
     let top = |at: u64| {
         scenario.key_spaces[0]
@@ -75,7 +75,7 @@ fn a_crowd_comes_at_the_same_place_of_a_stretched_phase() {
 }
 
 #[test]
-fn users_and_seed_are_replaced() {
+fn replaces_users_and_seed() {
     let overrides = Overrides {
         users: Some(7),
         seed: Some(8),
@@ -90,7 +90,7 @@ fn users_and_seed_are_replaced() {
 }
 
 #[test]
-fn a_trace_is_cut_and_runs_faster() {
+fn truncates_and_speeds_up_traces() {
     let folder = tempfile();
     let lines: String = (0..1000)
         .map(|index| {
@@ -145,7 +145,7 @@ fn tempfile() -> std::path::PathBuf {
 }
 
 #[test]
-fn nonsense_is_refused() {
+fn rejects_invalid_overrides() {
     let refused =
         |name: &str, overrides: Overrides| read(name).with(&overrides).unwrap_err().message;
     let none = Overrides::default();
@@ -199,7 +199,7 @@ fn nonsense_is_refused() {
         )
         .contains("--duration")
     );
-    // So short that fewer than ten reads lie beyond the 99th percentile.
+    // So short that fewer than ten reads are beyond the 99th percentile.
     let short = Overrides {
         duration: Some(Duration::from_millis(400)),
         ..none

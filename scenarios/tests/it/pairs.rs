@@ -1,4 +1,4 @@
-//! Scenarios for two builds at once: pairs of arrivals, the same for both sides, in fair order.
+//! Scenarios for two builds at once: pairs of equal arrivals, in fair order.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tenfold_scenarios::{
-    Arrival, LastAnswer, NextStep, Rendered, Scenario, ScriptClock, ScriptResponse, Side, Step,
-    Variables,
+    Arrival, LastResponse, NextStep, Rendered, Scenario, ScriptClock, ScriptResponse, Side, Step,
 };
 
 /// A clock that stands still.
@@ -68,7 +67,7 @@ fn seeded(text: &str, seed: u64) -> Scenario {
     parse(&text.replace("seed = 11", &format!("seed = {seed}")))
 }
 
-/// The arrivals of a paired scenario, two by two; panics where they are not the same for both sides.
+/// Returns the arrivals of a paired scenario as pairs; panics if a pair differs between the sides.
 fn pairs(scenario: &Scenario) -> Vec<[Arrival; 2]> {
     let arrivals: Vec<Arrival> = scenario.schedule().collect();
     assert_eq!(arrivals.len() % 2, 0);
@@ -91,9 +90,9 @@ fn times(arrivals: impl Iterator<Item = Arrival>) -> Vec<(Duration, usize)> {
 }
 
 #[test]
-fn both_of_a_pair_are_rendered_to_the_same_bytes() {
+fn both_of_a_pair_render_to_the_same_bytes() {
     let scenario = parse(MIX).paired().unwrap();
-    let none = Variables::new(&scenario);
+    let none = scenario.variables();
     let rendered = |arrival: &Arrival| {
         let mut rendered = Rendered::default();
         scenario.requests[arrival.draw.request]
@@ -107,7 +106,7 @@ fn both_of_a_pair_are_rendered_to_the_same_bytes() {
 }
 
 #[test]
-fn times_are_those_of_the_scenario_as_it_was_but_for_an_odd_last() {
+fn keeps_times_except_an_odd_last_one() {
     for seed in 0..20 {
         let plain = seeded(MIX, seed);
         let mut expected = times(plain.schedule());
@@ -123,11 +122,11 @@ fn times_are_those_of_the_scenario_as_it_was_but_for_an_odd_last() {
 }
 
 #[test]
-fn each_side_gets_the_mix_and_the_keys_of_the_scenario_as_it_was() {
+fn each_side_gets_the_original_mix_and_keys() {
     let plain = parse(MIX);
     let paired = plain.clone().paired().unwrap();
     let pairs = pairs(&paired);
-    // The draws are those that the scenario as it was begins with.
+    // The draws are the first ones of the original scenario.
     let before = plain.schedule().map(|arrival| arrival.draw);
     for ([first, _], expected) in pairs.iter().zip(before) {
         let draw = paired.on_side(first.draw, Side::Baseline);
@@ -144,8 +143,8 @@ fn each_side_gets_the_mix_and_the_keys_of_the_scenario_as_it_was() {
 }
 
 #[test]
-fn which_side_goes_first_is_a_fair_toss() {
-    // Four standard errors: by chance alone it fails for one seed in 16,000.
+fn order_of_sides_is_fair() {
+    // Four standard errors: fails by chance for one seed in 16,000.
     let (mut first, mut turns, mut count) = (0_u64, 0_u64, 0_u64);
     for seed in 100..120 {
         let scenario = seeded(MIX, seed).paired().unwrap();
@@ -165,7 +164,7 @@ fn which_side_goes_first_is_a_fair_toss() {
 }
 
 #[test]
-fn a_trace_sends_one_of_each_two_entries_to_both() {
+fn one_of_two_trace_entries_goes_to_both_sides() {
     let entries: Vec<String> = (0..9)
         .map(|at| {
             format!(
@@ -226,13 +225,13 @@ kind = "write"
 path = "/c"
 "#;
 
-/// The journey that an arrival begins, and its steps where answers tell nothing.
+/// Returns the journey that an arrival starts, and its steps if responses have no effect.
 fn walked(scenario: &Scenario, arrival: &Arrival) -> (String, Vec<Step>) {
     let mut walk = scenario.arriving_walk(&arrival.draw).unwrap();
-    let mut variables = Variables::new(scenario);
+    let mut variables = scenario.variables();
     let name = walk.begin(&mut variables).name.clone();
     let steps = std::iter::from_fn(|| {
-        walk.next_step(&variables, LastAnswer::default())
+        walk.next_step(&variables, LastResponse::default())
             .ok()
             .flatten()
     });
@@ -240,7 +239,7 @@ fn walked(scenario: &Scenario, arrival: &Arrival) -> (String, Vec<Step>) {
 }
 
 #[test]
-fn a_journey_goes_whole_to_one_side_and_its_twin_to_the_other() {
+fn journeys_stay_on_one_side() {
     let scenario = parse(JOURNEYS).paired().unwrap();
     let names: Vec<&str> = scenario
         .journeys
@@ -260,8 +259,8 @@ fn a_journey_goes_whole_to_one_side_and_its_twin_to_the_other() {
         assert_eq!(steps[0].draw, first.draw);
         assert_eq!(twin_steps[0].draw, second.draw);
         let side = scenario.side_of(first.draw.request);
-        let (name, told) = Side::of_name(&journey).unwrap();
-        assert_eq!(told, side);
+        let (name, named_side) = Side::of_name(&journey).unwrap();
+        assert_eq!(named_side, side);
         assert_eq!(twin, side.other().named(name));
         assert_eq!(steps.len(), twin_steps.len());
         for (step, twin) in steps.iter().zip(&twin_steps) {
@@ -273,7 +272,7 @@ fn a_journey_goes_whole_to_one_side_and_its_twin_to_the_other() {
 }
 
 #[test]
-fn a_script_goes_on_on_its_own_side() {
+fn scripts_continue_on_their_side() {
     let scenario = parse(JOURNEYS).paired().unwrap();
     let response = ScriptResponse {
         status: 200,
@@ -284,14 +283,14 @@ fn a_script_goes_on_on_its_own_side() {
     };
     for (request, next) in [(1, 0), (4, 3)] {
         let script = scenario.requests[request].script.as_ref().unwrap();
-        let mut variables = Variables::new(&scenario);
+        let mut variables = scenario.variables();
         let outcome = script.after(response.clone(), &mut variables, 1, STILL);
         assert_eq!(outcome.next, Some(NextStep::Request(next)), "{outcome:?}");
     }
 }
 
 #[test]
-fn requests_and_their_rules_are_there_for_each_side() {
+fn doubles_requests_and_their_rules() {
     let rules = "rules = [\"p99 < 1s\", \"mean < 1s for \\\"read\\\"\"]\n";
     let text = MIX.replacen("version = 1\n", &format!("version = 1\n{rules}"), 1);
     let scenario = parse(&text).paired().unwrap();
@@ -321,7 +320,7 @@ fn requests_and_their_rules_are_there_for_each_side() {
 }
 
 #[test]
-fn what_can_not_be_paired_is_refused() {
+fn rejects_scenarios_that_cannot_be_paired() {
     let closed = "version = 1\nname = \"c\"\nload = { model = \"closed\", users = 2 }\n\
                   phases = [{ name = \"a\", kind = \"users\", duration = \"1s\" }]\n\
                   requests = [{ name = \"r\", kind = \"read\", path = \"/\" }]\n\
@@ -333,7 +332,7 @@ fn what_can_not_be_paired_is_refused() {
     );
     assert!(refused.hint.unwrap().contains("model = \"open\""));
     let twice = parse(MIX).paired().unwrap().paired().unwrap_err();
-    assert!(twice.message.contains("paired already"), "{twice}");
+    assert!(twice.message.contains("already paired"), "{twice}");
     let plain = parse(MIX);
     assert!(!plain.is_paired());
     assert_eq!(plain.side_of(1), Side::Baseline);
@@ -343,7 +342,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(50) })]
 
     #[test]
-    fn sides_are_equal_whatever_seed_and_rate(seed in 0..1_000_000_u64, rate in 1..2_000_u32) {
+    fn sides_are_equal_for_any_seed_and_rate(seed in 0..1_000_000_u64, rate in 1..2_000_u32) {
         let text = MIX.replace("rate = \"300/s\"", &format!("rate = \"{rate}/s\""));
         let plain = seeded(&text, seed);
         let planned = plain.schedule().count();

@@ -1,4 +1,4 @@
-//! The parser against arbitrary text, and round trips of what people write.
+//! The parser on arbitrary text, and round trips of durations and rates.
 
 use crate::support;
 
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tenfold_scenarios::{Rate, Scenario, format_duration, parse_duration, preview};
 
 fn parse(text: &str) -> Result<Scenario, tenfold_scenarios::ScenarioError> {
-    // No folder of that name, so that no mutation reads a file of this machine.
+    // This folder does not exist, so no mutation reads a file of this machine.
     Scenario::parse(text, Path::new("no-such-folder/test.toml"))
 }
 
@@ -24,7 +24,7 @@ const LIBRARY: [&str; 8] = [
     include_str!("../fixture/language.toml"),
 ];
 
-/// What a mutation puts in: pieces of the format, and values at the edge.
+/// Texts inserted by mutations: parts of the format, and boundary values.
 const PIECES: [&str; 32] = [
     "0",
     "-1",
@@ -60,10 +60,10 @@ const PIECES: [&str; 32] = [
     "script = 'fn after(a, b) { }'",
 ];
 
-fn try_it(text: &str) {
+fn check(text: &str) {
     match parse(text) {
         Ok(scenario) => {
-            // Whatever is accepted can be run: its first arrivals are in order and in bounds.
+            // Accepted scenarios can run: their first arrivals are in order and in bounds.
             let mut last = None;
             for arrival in scenario.schedule().take(300) {
                 assert!(Some(arrival.intended) > last || last.is_none());
@@ -90,7 +90,7 @@ proptest! {
 
     #[test]
     fn arbitrary_text_never_panics(text in "\\PC{0,200}") {
-        try_it(&text);
+        check(&text);
     }
 
     #[test]
@@ -104,7 +104,7 @@ proptest! {
             let end = (at + length).min(characters.len());
             characters.splice(at..end, PIECES[piece].chars());
         }
-        try_it(&characters.into_iter().collect::<String>());
+        check(&characters.into_iter().collect::<String>());
     }
 
     #[test]
@@ -118,7 +118,7 @@ proptest! {
         let line = assigned[line.index(assigned.len())];
         let (name, _) = lines[line].split_once(" = ").unwrap();
         lines[line] = format!("{name} = {}", PIECES[piece]);
-        try_it(&lines.join("\n"));
+        check(&lines.join("\n"));
     }
 
     #[test]
@@ -149,7 +149,7 @@ proptest! {
 }
 
 #[test]
-fn durations_are_read_as_people_write_them() {
+fn parses_durations() {
     let nanoseconds = |text: &str| {
         parse_duration(text)
             .map(|duration| duration.as_nanos())
@@ -187,15 +187,15 @@ fn durations_are_read_as_people_write_them() {
 }
 
 #[test]
-fn a_month_is_previewed_without_being_walked() {
+fn previews_a_month_without_walking_it() {
     let text = LIBRARY[5].replace("duration = \"60s\"", "duration = \"720h\"");
     let preview = preview(&parse(&text).unwrap());
     assert!(!preview.exact);
-    // 100 billion reads and 1 billion writes, in a month of 30 days.
+    // 100 billion reads and 1 billion writes in a month of 30 days.
     assert!(
         (preview.reads as f64 / 1.0368e11 - 1.0).abs() < 1e-3,
         "{}",
         preview.reads
     );
-    assert!(preview.to_string().contains("expected means"));
+    assert!(preview.to_string().contains("expected values"));
 }

@@ -1,4 +1,4 @@
-//! Keys against theory: chi-square for each popularity, and hot-key shares against plain sums.
+//! Keys against theory: chi-square for each popularity, and shares of hot keys against plain sums.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -29,8 +29,8 @@ fn zipf(count: u64, exponent: f64) -> Vec<f64> {
     weights.iter().map(|weight| weight / sum).collect()
 }
 
-/// Pearson's statistic as a standard normal (Wilson and Hilferty, 1931). Cells with fewer than ten
-/// expected are put together.
+/// Returns Pearson's statistic as a standard normal (Wilson and Hilferty, 1931). Combines cells with
+/// fewer than ten expected.
 fn chi_square(counts: &[u64], shares: &[f64]) -> f64 {
     let total = counts.iter().sum::<u64>() as f64;
     let (mut statistic, mut cells) = (0.0, 0.0);
@@ -54,8 +54,8 @@ fn chi_square(counts: &[u64], shares: &[f64]) -> f64 {
     ((statistic / freedom).cbrt() - (1.0 - 2.0 / (9.0 * freedom))) / (2.0 / (9.0 * freedom)).sqrt()
 }
 
-/// Asserts that the ranks drawn between two times follow `shares`, that each rank has a key of its
-/// own, and that the theory the preview shows is the same.
+/// Asserts that the ranks drawn between two times follow `shares`, that each rank has its own key, and
+/// that the preview shows the same shares.
 fn assert_follows(scenario: &Scenario, from: Duration, to: Duration, shares: &[f64]) {
     let mut counts = vec![0_u64; shares.len()];
     let mut keys: HashMap<u64, u64> = HashMap::new();
@@ -71,13 +71,13 @@ fn assert_follows(scenario: &Scenario, from: Duration, to: Duration, shares: &[f
         assert_eq!(*ranks.entry(draw.key).or_insert(draw.rank), draw.rank);
     }
     let z = chi_square(&counts, shares);
-    // One of 10,000 samples of the right distribution lies above 3.72.
+    // One in 10,000 samples of the right distribution exceeds 3.72.
     assert!(z < 3.72, "seed {}: z = {z}", scenario.seed);
     for k in [1, 2, 10, shares.len() / 2, shares.len(), shares.len() + 1] {
         let plain: f64 = shares.iter().take(k).sum();
         let shown = scenario.key_spaces[0]
             .share_of_top(k as u64, from)
-            .expect("every popularity has a theory");
+            .expect("every popularity has computed shares");
         assert!((plain - shown).abs() < 1e-9, "top {k}: {plain} {shown}");
     }
 }
@@ -95,7 +95,7 @@ fn uniform() {
 
 #[test]
 fn zipfian_of_any_exponent() {
-    // Ranks beyond the 1024 that are looked up are drawn another way: 5000 has both.
+    // Ranks from 1024 on are drawn by another method; 5000 keys cover both.
     for (seed, exponent) in (0..).zip([0.0, 0.4, 0.8, 0.99, 1.0, 1.01, 1.5, 3.0, 8.0]) {
         let scenario = scenario(
             seed,
@@ -121,7 +121,7 @@ fn hot_set() {
 }
 
 #[test]
-fn latest_prefers_the_highest_number() {
+fn latest_prefers_the_highest_key() {
     let scenario = scenario(1, 1000, r#"{ kind = "latest", exponent = 0.9 }"#);
     assert_follows(&scenario, START, END, &zipf(1000, 0.9));
     assert!(
@@ -132,7 +132,7 @@ fn latest_prefers_the_highest_number() {
 }
 
 #[test]
-fn a_flash_crowd_moves_the_hot_set_at_its_time() {
+fn flash_crowd_moves_the_hot_set_on_time() {
     for (seed, exponent, share, hot) in [
         (0, 0.99, 0.5, 10),
         (1, 0.99, 0.2, 40),
@@ -156,7 +156,7 @@ fn a_flash_crowd_moves_the_hot_set_at_its_time() {
         after.sort_by(|one, other| other.total_cmp(one));
         assert_follows(&scenario, middle, END, &after);
 
-        // The hottest of the crowd's keys was one that hardly anybody had asked for.
+        // The crowd's hottest key was hardly requested before.
         let mut counts: HashMap<u64, (u64, u64)> = HashMap::new();
         for arrival in scenario.schedule() {
             let count = counts.entry(arrival.draw.key).or_default();
@@ -175,7 +175,7 @@ fn a_flash_crowd_moves_the_hot_set_at_its_time() {
 }
 
 #[test]
-fn hot_keys_of_the_paper_scale() {
+fn zipfian_shares_match_known_sums() {
     // 100,000 keys with exponent 0.99: the sum of all weights is 12.7783..., the top key 1 / that.
     let shares = zipf(100_000, 0.99);
     let scenario = scenario(1, 100_000, r#"{ kind = "zipfian", exponent = 0.99 }"#);
@@ -184,7 +184,7 @@ fn hot_keys_of_the_paper_scale() {
 }
 
 #[test]
-fn a_seed_makes_other_keys_hot() {
+fn seeds_change_the_hot_keys() {
     let hottest = |seed: u64| {
         let scenario = scenario(seed, 100_000, r#"{ kind = "zipfian", exponent = 0.99 }"#);
         scenario

@@ -1,9 +1,9 @@
-//! What is sent, to the byte.
+//! Rendered requests, to the byte.
 
 use std::path::Path;
 
 use http::{HeaderName, Method};
-use tenfold_scenarios::{CaptureSource, Draw, RenderError, Rendered, Scenario, Variables};
+use tenfold_scenarios::{CaptureSource, Draw, RenderError, Rendered, Scenario};
 
 fn read(name: &str) -> Scenario {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{name}.toml"));
@@ -33,7 +33,7 @@ const DRAW: Draw = Draw {
 };
 
 #[test]
-fn the_login_of_a_session_is_what_the_service_expects() {
+fn renders_session_logins() {
     let scenario = read("uneven");
     let draw = scenario.login_draw(5).unwrap();
     let request = &scenario.requests[draw.request];
@@ -43,7 +43,7 @@ fn the_login_of_a_session_is_what_the_service_expects() {
     );
     let mut rendered = Rendered::default();
     request
-        .render(&draw, &Variables::new(&scenario), &mut rendered)
+        .render(&draw, &scenario.variables(), &mut rendered)
         .unwrap();
     assert_eq!(rendered.path, "/v1/sessions");
     assert_eq!(rendered.body, br#"{"handle":"user6","password":"tenfold"}"#);
@@ -61,7 +61,7 @@ fn the_login_of_a_session_is_what_the_service_expects() {
 }
 
 #[test]
-fn a_write_carries_its_token_and_a_kilobyte() {
+fn renders_writes_with_token_and_a_kilobyte() {
     let scenario = read("uneven");
     let index = scenario
         .requests
@@ -70,7 +70,7 @@ fn a_write_carries_its_token_and_a_kilobyte() {
         .unwrap();
     let request = &scenario.requests[index];
     assert!(request.needs_session());
-    let mut variables = Variables::new(&scenario);
+    let mut variables = scenario.variables();
     let mut rendered = Rendered::default();
     let missing = request
         .render(&DRAW, &variables, &mut rendered)
@@ -118,14 +118,14 @@ fn a_write_carries_its_token_and_a_kilobyte() {
 }
 
 #[test]
-fn a_new_value_replaces_the_old_one_in_headers() {
+fn headers_use_the_latest_value() {
     let scenario = read("uneven");
     let request = scenario
         .requests
         .iter()
         .find(|request| request.name == "read feed")
         .unwrap();
-    let mut variables = Variables::new(&scenario);
+    let mut variables = scenario.variables();
     let mut rendered = Rendered::default();
     for token in ["one", "two"] {
         variables.set(0, token.to_owned());
@@ -142,13 +142,13 @@ fn a_new_value_replaces_the_old_one_in_headers() {
         .render(&DRAW, &variables, &mut rendered)
         .unwrap_err();
     assert!(matches!(refused, RenderError::Header { .. }), "{refused}");
-    // An index that does not exist is ignored.
+    // An unknown index is ignored.
     variables.set(99, "nothing".to_owned());
     assert_eq!(variables.get(99), None);
 }
 
 #[test]
-fn paths_are_encoded_where_they_must_be() {
+fn percent_encodes_paths() {
     let scenario = parse(
         r#"
 [[requests]]
@@ -164,7 +164,7 @@ weight = 0
 capture = { word = "header:x-word", other = "cookie:session" }
 "#,
     );
-    let mut variables = Variables::new(&scenario);
+    let mut variables = scenario.variables();
     let mut rendered = Rendered::default();
     let word = (0..2)
         .find(|index| scenario.variable_name(*index) == Some("word"))
@@ -184,7 +184,7 @@ capture = { word = "header:x-word", other = "cookie:session" }
 }
 
 #[test]
-fn statuses_are_accepted_singly_and_by_class() {
+fn accepts_statuses_singly_and_by_class() {
     let scenario = parse(
         r#"requests = [
             { name = "a", kind = "read", path = "/" },
@@ -204,9 +204,9 @@ fn statuses_are_accepted_singly_and_by_class() {
 }
 
 #[test]
-fn nothing_is_allocated_once_it_is_warm() {
+fn renders_without_allocating() {
     let scenario = read("uneven");
-    let mut variables = Variables::new(&scenario);
+    let mut variables = scenario.variables();
     variables.set(0, "abc".to_owned());
     let mut rendered = Rendered::default();
     let mut schedule = scenario.schedule();

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tenfold_analysis::gate::{BadDay, Build, GateOutcome, Pair, Side};
-use tenfold_scenarios::secret::masked_text;
+use tenfold_secret::masked_text;
 
 use crate::GateError;
 use crate::options::Options;

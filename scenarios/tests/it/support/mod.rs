@@ -1,4 +1,4 @@
-//! What the tests of the format share.
+//! Helpers shared by the tests.
 
 #![allow(
     dead_code,
@@ -6,19 +6,19 @@
     reason = "for tests, each of which uses the part that it needs"
 )]
 
-use tenfold_scenarios::{LastAnswer, Scenario, Step, Variables};
+use tenfold_scenarios::{LastResponse, Scenario, Step};
 
-/// The first steps of a user of a closed model whose answers tell nothing.
+/// Returns the first steps of a user of a closed model whose responses have no effect.
 pub(crate) fn steps(scenario: &Scenario, user: u64, count: usize) -> Vec<Step> {
     let Some(mut walk) = scenario.journey_walk(user) else {
         return Vec::new();
     };
-    let mut variables = Variables::new(scenario);
+    let mut variables = scenario.variables();
     let mut steps = Vec::new();
     // A journey may have no step for such a user.
     for _ in 0..count {
         walk.begin(&mut variables);
-        while let Ok(Some(step)) = walk.next_step(&variables, LastAnswer::default()) {
+        while let Ok(Some(step)) = walk.next_step(&variables, LastResponse::default()) {
             steps.push(step);
             if steps.len() == count {
                 return steps;

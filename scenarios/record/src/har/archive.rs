@@ -1,0 +1,85 @@
+//! Counts of a HAR file and its omissions.
+
+use std::fmt;
+
+/// Counts of a HAR file, in addition to those of every log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct HttpArchive {
+    /// Host whose requests were read, with its port if it is not the scheme's default.
+    pub host: String,
+    /// Other hosts with their number of requests, the most frequent first; at most ten.
+    pub other_hosts: Vec<(String, u64)>,
+    /// Number of requests to other hosts.
+    pub of_other_hosts: u64,
+    /// Number of responses from the browser's cache.
+    pub from_cache: u64,
+    /// Number of entries that are not HTTP, such as `data:`, `blob:` and `ws:`.
+    pub not_http: u64,
+    /// Number of requests with a body.
+    pub bodies: u64,
+    /// Number of bodies left out because they are longer than 1 MiB.
+    pub bodies_too_long: u64,
+    /// Number of bodies left out because the file does not contain them as text.
+    pub bodies_not_text: u64,
+    /// Number of bodies left out because they may contain a secret and can't be masked.
+    pub bodies_with_secrets: u64,
+    /// Masked secrets, as location and name with a count.
+    pub masked: Vec<(String, u64)>,
+    /// Headers left out for other reasons, with a count.
+    pub headers_left_out: Vec<(String, u64)>,
+}
+
+/// Number of names shown in a list.
+const SHOWN: usize = 8;
+
+impl fmt::Display for HttpArchive {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "host      {}", self.host)?;
+        if self.of_other_hosts > 0 {
+            let hosts = listed(&self.other_hosts);
+            let count = self.of_other_hosts;
+            writeln!(out, "  {count} to other hosts, left out: {hosts}")?;
+        }
+        let notes = [
+            (self.from_cache, "served from the browser's cache, left out"),
+            (
+                self.not_http,
+                "not over HTTP (data:, blob:, ws: ...), left out",
+            ),
+            (self.bodies, "with a body"),
+            (self.bodies_too_long, "bodies longer than 1 MiB, left out"),
+            (self.bodies_not_text, "bodies that are not text, left out"),
+            (
+                self.bodies_with_secrets,
+                "bodies that may contain a secret, left out",
+            ),
+        ];
+        for (count, what) in notes {
+            if count > 0 {
+                writeln!(out, "  {count} {what}")?;
+            }
+        }
+        if !self.masked.is_empty() {
+            let masked = listed(&self.masked);
+            writeln!(out, "  masked secrets: {masked}")?;
+        }
+        if !self.headers_left_out.is_empty() {
+            let left_out = listed(&self.headers_left_out);
+            writeln!(out, "  headers left out: {left_out}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Lists names with their counts, and the number of names omitted.
+pub(crate) fn listed(counts: &[(String, u64)]) -> String {
+    let mut shown: Vec<String> = counts
+        .iter()
+        .take(SHOWN)
+        .map(|(name, count)| format!("{} ({count})", name.escape_debug()))
+        .collect();
+    if counts.len() > SHOWN {
+        shown.push(format!("{} more", counts.len() - SHOWN));
+    }
+    shown.join(", ")
+}

@@ -1,0 +1,198 @@
+//! Requests read from a HAR file, for all its hosts.
+
+use std::collections::HashMap;
+
+use super::archive::{HttpArchive, listed};
+use super::entry::{Entry, host_and_target};
+use super::tally::Tally;
+use super::{Har, HarRequest};
+use crate::format::log_time::iso_time;
+use crate::format::read_line::{Layout, ReadLine, invalid};
+use crate::format::request_line::LoggedRequest;
+use crate::input::ReadOptions;
+use crate::input::broken_line::BrokenLine;
+use crate::input::interner::Interner;
+use crate::input::log_error::LogError;
+
+/// Number of hosts listed in the report.
+const HOSTS_LISTED: usize = 10;
+
+/// Requests read so far, for all hosts.
+pub(super) struct Selection {
+    pub(super) requests: Vec<HarRequest>,
+    header_sets: Vec<Vec<(String, String)>>,
+    header_ids: HashMap<Vec<(String, String)>, u32>,
+    bodies: Interner,
+    hosts: Interner,
+    /// One per host.
+    tallies: Vec<Tally>,
+    not_http: u64,
+    pub(super) entries: u64,
+    broken: u64,
+    first_broken: Vec<BrokenLine>,
+    broken_kept: usize,
+    pub(super) is_full: bool,
+    /// True once a list of entries was found.
+    pub(super) has_entries: bool,
+}
+
+impl Selection {
+    pub(super) fn new(options: &ReadOptions) -> Self {
+        Self {
+            requests: Vec::new(),
+            header_sets: vec![Vec::new()],
+            header_ids: HashMap::from([(Vec::new(), 0)]),
+            bodies: Interner::default(),
+            hosts: Interner::default(),
+            tallies: Vec::new(),
+            not_http: 0,
+            entries: 0,
+            broken: 0,
+            first_broken: Vec::new(),
+            broken_kept: options.broken_kept,
+            is_full: false,
+            has_entries: false,
+        }
+    }
+
+    pub(super) fn take(&mut self, entry: Entry) {
+        self.entries += 1;
+        let url = entry
+            .request
+            .as_ref()
+            .and_then(|request| request.url.clone())
+            .unwrap_or_default();
+        if let Err(reason) = self.add(entry, &url) {
+            self.broken += 1;
+            if self.first_broken.len() < self.broken_kept {
+                // The query may contain a secret.
+                let shown = url.split(['?', '#']).next().unwrap_or_default();
+                self.first_broken
+                    .push(BrokenLine::new(self.entries, reason, shown.as_bytes()));
+            }
+        }
+    }
+
+    fn add(&mut self, entry: Entry, url: &str) -> Result<(), String> {
+        let at = entry.started_date_time.ok_or("it has no startedDateTime")?;
+        let at_us = iso_time(at.as_bytes()).ok_or_else(|| invalid(at.as_bytes(), "time"))?;
+        let request = entry.request.ok_or("it has no request")?;
+        let method = request.method.ok_or("its request has no method")?;
+        if url.is_empty() {
+            return Err("its request has no url".to_owned());
+        }
+        let Some((host, target)) = host_and_target(url) else {
+            self.not_http += 1;
+            return Ok(());
+        };
+        let host = self.hosts.intern(&host);
+        if self.tallies.len() == host as usize {
+            self.tallies.push(Tally::default());
+        }
+        let tally = &mut self.tallies[host as usize];
+        if entry.from_cache.is_some() {
+            tally.archive.from_cache += 1;
+            return Ok(());
+        }
+        let target = tally.target(&target);
+        let logged = LoggedRequest::of_parts(method.as_bytes(), target.as_bytes())
+            .ok_or_else(|| invalid(method.as_bytes(), "method"))?;
+        tally.requests += 1;
+        let headers = tally.headers(request.headers.unwrap_or_default());
+        let body = tally.body(request.post_data.unwrap_or_default());
+        let positive = |value: Option<f64>| value.filter(|value| *value > 0.0).unwrap_or(0.0);
+        let response = entry.response.unwrap_or_default();
+        let status = positive(response.status);
+        let headers = self.header_set(headers);
+        self.requests.push(HarRequest {
+            line: ReadLine {
+                at_us,
+                request: Some(logged),
+                status: (100.0..1000.0).contains(&status).then_some(status as u16),
+                bytes: positive(response.body_size) as u64,
+                cut_short: false,
+                layout: Layout::Custom,
+            },
+            headers,
+            body: body.map(|body| self.bodies.intern(&body)),
+            host,
+        });
+        Ok(())
+    }
+
+    /// Returns the number of a set of headers.
+    fn header_set(&mut self, set: Vec<(String, String)>) -> u32 {
+        if let Some(id) = self.header_ids.get(&set) {
+            return *id;
+        }
+        let id = self.header_sets.len() as u32;
+        self.header_sets.push(set.clone());
+        self.header_ids.insert(set, id);
+        id
+    }
+
+    /// Chooses the host, and keeps its requests in time order.
+    pub(super) fn finish(mut self, origin: &str, options: &ReadOptions) -> Result<Har, LogError> {
+        let mut hosts: Vec<(String, u64)> = (0_u32..)
+            .zip(&self.tallies)
+            .map(|(host, tally)| (self.hosts.get(host).to_owned(), tally.requests))
+            .filter(|(_, requests)| *requests > 0)
+            .collect();
+        hosts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        if hosts.is_empty() {
+            let from_cache = self.tallies.iter().map(|tally| tally.archive.from_cache);
+            return Err(LogError::NoEntry {
+                origin: origin.to_owned(),
+                left_out: format!(
+                    "of {} entries, {} are from a cache, {} use another protocol and {} are broken",
+                    self.entries,
+                    from_cache.sum::<u64>(),
+                    self.not_http,
+                    self.broken
+                ),
+            });
+        }
+        let chosen = match &options.host {
+            None => 0,
+            Some(wanted) => hosts
+                .iter()
+                .position(|(host, _)| host.eq_ignore_ascii_case(wanted))
+                .ok_or_else(|| LogError::NoHost {
+                    origin: origin.to_owned(),
+                    host: wanted.clone(),
+                    hosts: listed(&hosts),
+                })?,
+        };
+        let (host, _) = hosts.remove(chosen);
+        let id = self.hosts.intern(&host);
+        let mut requests = self.requests;
+        requests.retain(|request| request.host == id);
+        let tally = self.tallies.swap_remove(id as usize);
+        let archive = HttpArchive {
+            host,
+            of_other_hosts: hosts.iter().map(|(_, count)| count).sum(),
+            other_hosts: hosts.into_iter().take(HOSTS_LISTED).collect(),
+            not_http: self.not_http,
+            masked: tally.masked.ranked(),
+            headers_left_out: tally.left_out.ranked(),
+            ..tally.archive
+        };
+        let mut latest = i64::MIN;
+        let mut out_of_order = 0;
+        for request in &requests {
+            out_of_order += u64::from(request.line.at_us < latest);
+            latest = latest.max(request.line.at_us);
+        }
+        requests.sort_by_key(|request| request.line.at_us);
+        Ok(Har {
+            requests,
+            header_sets: self.header_sets,
+            bodies: self.bodies,
+            entries: self.entries,
+            broken: self.broken,
+            first_broken: self.first_broken,
+            out_of_order,
+            archive,
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! Reading of a scenario's TOML: fields and their types, units, and errors with line and column.
+
+pub(crate) mod error;
+pub(crate) mod fields;
+pub(crate) mod nearest;
+pub(crate) mod rate;
+pub(crate) mod regular_file;
+pub(crate) mod units;

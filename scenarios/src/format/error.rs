@@ -1,0 +1,58 @@
+//! Errors in a scenario, with their position.
+
+use std::path::{Path, PathBuf};
+
+/// An error in a scenario: its position, the problem, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.sentence())]
+pub struct ScenarioError {
+    /// File that was read.
+    pub origin: PathBuf,
+    /// Line of the error, from 1; 0 if it concerns the whole file.
+    pub line: usize,
+    /// Column of the error, in characters from 1; 0 if it concerns the whole file.
+    pub column: usize,
+    /// The problem.
+    pub message: String,
+    /// Advice.
+    pub hint: Option<String>,
+}
+
+impl ScenarioError {
+    /// Returns an error that concerns the whole file.
+    pub(crate) fn whole(origin: &Path, message: impl Into<String>) -> Self {
+        Self {
+            origin: origin.to_owned(),
+            line: 0,
+            column: 0,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds advice.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds advice if there is any.
+    pub(crate) fn maybe_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint.or(self.hint);
+        self
+    }
+
+    fn sentence(&self) -> String {
+        let mut sentence = self.origin.display().to_string();
+        if self.line > 0 {
+            sentence.push_str(&format!(":{}:{}", self.line, self.column));
+        }
+        sentence.push_str(": ");
+        sentence.push_str(&self.message);
+        if let Some(hint) = &self.hint {
+            sentence.push_str("; ");
+            sentence.push_str(hint);
+        }
+        sentence
+    }
+}

@@ -1,0 +1,42 @@
+//! Names of variables.
+
+use crate::format::error::ScenarioError;
+use crate::format::fields::{Value, clip};
+
+/// Names of built-in placeholders, which are not available to variables.
+pub(crate) const BUILT_IN: [&str; 8] = [
+    "key",
+    "user",
+    "entropy",
+    "text",
+    "hex",
+    "integer",
+    "target",
+    "target_body",
+];
+
+pub(super) fn is_name(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
+}
+
+/// Returns whether a variable may have this name.
+pub(super) fn is_variable_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') && name.chars().all(is_name)
+}
+
+/// Rejects an invalid name of a variable; `owner` describes what it names.
+pub(super) fn check_variable_name(
+    name: &str,
+    owner: &str,
+    value: &Value<'_>,
+) -> Result<(), ScenarioError> {
+    if is_variable_name(name) && !BUILT_IN.contains(&name) {
+        return Ok(());
+    }
+    Err(value
+        .error(format!("`{}` is not a valid name for {owner}", clip(name)))
+        .hint(format!(
+            "use lower-case letters, digits and `_`, except {}",
+            BUILT_IN.join(", ")
+        )))
+}

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use tenfold_loadgen::{Options, run};
-use tenfold_run_dir::{Metric, RunDir, interval_log};
+use tenfold_run_dir::{Metric, RunDir, latency_histogram};
 use tenfold_scenarios::Scenario;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .intervals(&recording.counts)?
         .collect::<Result<Vec<_>, _>>()?;
     for metric in Metric::ALL {
-        let mut all = interval_log::histogram::<u64>();
+        let mut all = latency_histogram::<u64>();
         for interval in intervals
             .iter()
             .filter(|interval| interval.series.metric == metric)

@@ -193,7 +193,7 @@ pub(crate) fn told(rule: &Rule, aborted: &Aborted) -> String {
 mod tests {
     use std::path::Path;
 
-    use tenfold_run_dir::interval_log::histogram;
+    use tenfold_run_dir::latency_histogram;
 
     use super::*;
 
@@ -227,7 +227,7 @@ mod tests {
     /// Judges a rule at 10 s by so many values of 10 ms and so many of 100 ms.
     fn by_latency(rule: &str, quick: u64, slow: u64) -> Option<Aborted> {
         let scenario = scenario(rule);
-        let mut values = histogram();
+        let mut values = latency_histogram();
         for (value, count) in [(10_000_000, quick), (100_000_000, slow)] {
             if count > 0 {
                 values.record_n(value, count).unwrap();

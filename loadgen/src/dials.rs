@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use rustls::HandshakeKind;
-use tenfold_run_dir::connections::Spread;
+use tenfold_run_dir::DurationSummary;
 use tenfold_run_dir::durations::{self, Durations, RunDurations};
 
 use crate::clock::nanoseconds;
@@ -52,9 +52,9 @@ impl Default for Dials {
                 full: 0,
                 resumed: 0,
                 first_errors: BTreeMap::new(),
-                opening: durations::histogram(),
-                connecting: durations::histogram(),
-                handshake: durations::histogram(),
+                opening: durations::duration_histogram(),
+                connecting: durations::duration_histogram(),
+                handshake: durations::duration_histogram(),
             }),
             traffic: Arc::default(),
         }
@@ -146,18 +146,18 @@ impl Dials {
 
 impl State {
     /// How long it took to open connections.
-    pub(crate) fn opening_ns(&self) -> Spread {
-        Spread::of(&self.opening)
+    pub(crate) fn opening_ns(&self) -> DurationSummary {
+        DurationSummary::of(&self.opening)
     }
 
     /// How long it took to connect.
-    pub(crate) fn connecting_ns(&self) -> Spread {
-        Spread::of(&self.connecting)
+    pub(crate) fn connecting_ns(&self) -> DurationSummary {
+        DurationSummary::of(&self.connecting)
     }
 
     /// How long the handshakes took.
-    pub(crate) fn handshake_ns(&self) -> Spread {
-        Spread::of(&self.handshake)
+    pub(crate) fn handshake_ns(&self) -> DurationSummary {
+        DurationSummary::of(&self.handshake)
     }
 
     /// All of it, for the run directory.
@@ -198,7 +198,10 @@ mod tests {
         assert_eq!(dials.state().opening_ns().count, 1);
         dials.begin();
         let state = dials.state();
-        assert_eq!((state.opened, state.opening_ns()), (0, Spread::default()));
+        assert_eq!(
+            (state.opened, state.opening_ns()),
+            (0, DurationSummary::default())
+        );
         assert_eq!(state.durations(), RunDurations::default());
         assert_eq!(dials.traffic.counted().sent_bytes, 0);
         assert_eq!(state.version, "TLSv1.3");

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
-use tenfold_run_dir::interval_log::histogram;
+use tenfold_run_dir::latency_histogram;
 use tenfold_run_dir::{Metric, Series};
 use tenfold_scenarios::{Kind, Rule, Scenario};
 
@@ -80,7 +80,7 @@ impl Digest {
                     index,
                     rule: rule.clone(),
                     metric: abort::latency_of(rule)?,
-                    values: histogram(),
+                    values: latency_histogram(),
                 })
             });
         let totals = WATCHED.into_iter().flat_map(|metric| {
@@ -93,7 +93,11 @@ impl Digest {
                 .map(|request| request.kind)
                 .collect(),
             counted: scenario.phases.iter().map(|phase| !phase.warm_up).collect(),
-            last: [histogram(), histogram(), histogram()],
+            last: [
+                latency_histogram(),
+                latency_histogram(),
+                latency_histogram(),
+            ],
             totals: totals.collect(),
             watched: watched.collect(),
             intervals: 0,

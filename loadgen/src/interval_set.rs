@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use tenfold_run_dir::interval_log::{HIGHEST_NS, IntervalLog, histogram};
+use tenfold_run_dir::{IntervalLog, LATENCY_NS_MAX, latency_histogram};
 use tenfold_run_dir::{Metric, RunDirError, Series};
 
 /// The histograms of one interval: for each phase and request one of each metric, made when first
@@ -51,11 +51,11 @@ impl IntervalSet {
     /// Records one latency, in nanoseconds; what is longer than an hour counts as an hour.
     pub(crate) fn record(&mut self, series: Series, value_ns: u64) {
         let index = self.index(series);
-        let slot = self.series[index].get_or_insert_with(|| Box::new(histogram()));
+        let slot = self.series[index].get_or_insert_with(|| Box::new(latency_histogram()));
         if slot.is_empty() {
             self.touched.push(u32::try_from(index).unwrap_or(u32::MAX));
         }
-        slot.saturating_record(value_ns.min(HIGHEST_NS));
+        slot.saturating_record(value_ns.min(LATENCY_NS_MAX));
     }
 
     /// What was recorded, series by series.

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 
-use tenfold_run_dir::interval_log::IntervalLog;
+use tenfold_run_dir::IntervalLog;
 use tenfold_run_dir::{RunDir, RunDirError};
 use tenfold_scenarios::Scenario;
 

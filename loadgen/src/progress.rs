@@ -124,18 +124,21 @@ impl LatencyTotal {
 
 #[cfg(test)]
 mod tests {
-    use tenfold_run_dir::interval_log::histogram;
+    use tenfold_run_dir::latency_histogram;
 
     use super::*;
 
     #[test]
     fn a_percentile_needs_ten_samples_beyond() {
-        let mut values = histogram();
+        let mut values = latency_histogram();
         values.record_n(1_000, 100).unwrap();
         let told = Percentiles::of(&values);
         assert!(told.p50.is_some() && told.p90.is_some());
         assert_eq!((told.p99, told.count), (None, 100));
-        assert_eq!(Percentiles::of(&histogram()), Percentiles::default());
+        assert_eq!(
+            Percentiles::of(&latency_histogram()),
+            Percentiles::default()
+        );
     }
 
     #[test]

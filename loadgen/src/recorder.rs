@@ -111,8 +111,8 @@ impl Recorder {
             in_flight: InFlight::default(),
             service_sum_ns: 0,
             last_done: 0,
-            receiving: durations::histogram(),
-            journeys: durations::histogram(),
+            receiving: durations::duration_histogram(),
+            journeys: durations::duration_histogram(),
             writer,
         }
     }
@@ -378,8 +378,8 @@ mod tests {
     use std::path::Path;
     use std::time::SystemTime;
 
+    use tenfold_run_dir::IntervalLog;
     use tenfold_run_dir::RunDir;
-    use tenfold_run_dir::interval_log::IntervalLog;
     use tenfold_run_dir::timeline::SideRows;
 
     use super::*;

@@ -2,7 +2,7 @@
 
 use tenfold_analysis::words;
 use tenfold_run_dir::Connections;
-use tenfold_run_dir::connections::Spread;
+use tenfold_run_dir::DurationSummary;
 
 /// Says what was spoken, and whether it can be trusted that it was spoken with the right one.
 pub(crate) fn spoken(connections: &Connections) -> String {
@@ -77,7 +77,7 @@ pub(crate) fn opened(connections: &Connections) -> String {
 }
 
 /// The median; of several generators' runs that were merged, where nobody knows that, the longest.
-fn usual(spread: &Spread) -> String {
+fn usual(spread: &DurationSummary) -> String {
     match spread.p50 {
         0 => format!("{} at most", words::duration(spread.max)),
         p50 => format!("{} at the median", words::duration(p50)),
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_was_not_verified_is_said_aloud() {
-        let spread = Spread {
+        let spread = DurationSummary {
             count: 3,
             p50: 1_200_000,
             p99: 4_000_000,
@@ -111,7 +111,7 @@ mod tests {
             failed: 1,
             users_each: 100,
             opening_ns: spread,
-            connecting_ns: Spread {
+            connecting_ns: DurationSummary {
                 p50: 90_000,
                 ..spread
             },

@@ -7,7 +7,7 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use tenfold_analysis::{Scope, ScopeInterval};
 use tenfold_run_dir::Metric;
-use tenfold_run_dir::interval_log::histogram;
+use tenfold_run_dir::latency_histogram;
 
 /// Nanoseconds in the unit of the log's column of maxima, as its tools take it by default.
 const UNIT_NS: f64 = 1e6;
@@ -41,7 +41,7 @@ pub fn write(
     to.write_all(
         b"\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n",
     )?;
-    let mut whole = histogram::<u64>();
+    let mut whole = latency_histogram::<u64>();
     // Without headers, beginning anew writes nothing.
     let mut lines = IntervalLogWriterBuilder::new();
     lines.with_max_value_divisor(UNIT_NS);

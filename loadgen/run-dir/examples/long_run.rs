@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tenfold_run_dir::counts::{Counts, GeneratorUsage, RequestCounts};
-use tenfold_run_dir::interval_log::histogram;
+use tenfold_run_dir::latency_histogram;
 use tenfold_run_dir::manifest::{Host, Manifest, PhaseInfo, RequestInfo, Tool, VERSION};
 use tenfold_run_dir::timeline::{Row, Timeline};
 use tenfold_run_dir::{Metric, RunDir, Series};
@@ -66,7 +66,7 @@ fn write_log(run_dir: &RunDir, seconds: u64) -> Result<(), Box<dyn std::error::E
             .wrapping_add(1_442_695_040_888_963_407);
         (state >> 11) as f64 / (1_u64 << 53) as f64
     };
-    let mut whole = histogram::<u32>();
+    let mut whole = latency_histogram::<u32>();
     for second in 0..seconds {
         for (request, metric) in
             (0..NAMES.len()).flat_map(|request| Metric::ALL.map(|metric| (request, metric)))

@@ -6,7 +6,7 @@
 //! | `counts.json` | the generator, every few seconds and at the end | [`Counts`]: what became of every arrival |
 //! | `timeline.json` | the generator, every few seconds and at the end | [`Timeline`]: one row a second |
 //! | `host.json` | the probe, at the end | [`HostTimeline`]: CPU and memory, once a second |
-//! | `intervals.hlog` | the generator, as it runs | [`interval_log`]: every latency, by second, request and phase |
+//! | `intervals.hlog` | the generator, as it runs | [`IntervalLog`]: every latency, by second, request and phase |
 //! | `boxes.json` | the run of a stage, at its end | [`box_use::BoxUse`]: what each box used |
 //! | `balancers.json` | the run of a stage, at its end | [`balancer_use::BalancerUse`]: where balancers sent what came |
 //! | `agreement.json` | the generator, at the end of a paired run | [`Agreement`](agreement::Agreement): whether two builds gave the same answers |
@@ -19,49 +19,29 @@
 //! with no server and no generator at hand. Times are nanoseconds since the start of the run unless
 //! a name says otherwise.
 
-pub mod agreement;
-pub mod balancer_use;
-pub mod box_use;
-mod bucket_bounds;
-pub mod checkpoint;
-mod columns;
-pub mod connections;
 pub mod counts;
-pub mod durations;
-mod encoded;
 mod error;
-mod histogram_sum;
-pub mod host_timeline;
-mod interval_fold;
-pub mod interval_log;
+mod files;
+mod histogram;
 mod intervals;
-mod lag_peaks;
-pub mod manifest;
-mod metric;
-mod profile;
 mod run;
 mod run_dir;
-pub mod sample;
-mod sparse_histogram;
-pub mod timeline;
 mod whole_file;
 
-pub use bucket_bounds::BUCKET_BOUNDS_NS;
-pub use checkpoint::Checkpoint;
-pub use columns::Columns;
-pub use connections::Connections;
-pub use counts::Counts;
+pub use counts::connections::{self, Connections};
+pub use counts::{Checkpoint, Counts, DurationSummary, durations};
 pub use error::RunDirError;
-pub use histogram_sum::HistogramSum;
-pub use host_timeline::HostTimeline;
-pub use interval_fold::IntervalFold;
-pub use intervals::{IntervalHistogram, Intervals};
-pub use lag_peaks::LagPeaks;
-pub use manifest::Manifest;
-pub use metric::{Metric, Series};
-pub use profile::ProfileInfo;
+pub use files::host_timeline::{self, HostTimeline};
+pub use files::manifest::{self, Manifest};
+pub use files::timeline::{self, Timeline};
+pub use files::{ProfileInfo, agreement, balancer_use, box_use, sample};
+pub use histogram::{
+    BUCKET_BOUNDS_NS, HistogramSum, LATENCY_NS_MAX, SIGNIFICANT_DIGITS, SparseHistogram,
+    latency_histogram,
+};
+pub use intervals::{
+    Columns, IntervalFold, IntervalHistogram, IntervalLog, Intervals, LagPeaks, Metric, Series,
+};
 pub use run::Run;
 pub use run_dir::RunDir;
-pub use sparse_histogram::SparseHistogram;
-pub use timeline::Timeline;
 pub use whole_file::{check_writable, is_written_in_place, write_whole, write_whole_with};

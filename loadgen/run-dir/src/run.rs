@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::balancer_use::BalancerUse;
-use crate::box_use::BoxUse;
-use crate::sample::Sample;
+use crate::files::balancer_use::BalancerUse;
+use crate::files::box_use::BoxUse;
+use crate::files::sample::Sample;
 use crate::{Counts, HostTimeline, IntervalFold, Manifest, ProfileInfo, Timeline};
 
 /// A run, read back from its directory.

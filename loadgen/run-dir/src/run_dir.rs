@@ -7,14 +7,13 @@ use std::time::SystemTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::agreement::Agreement;
-use crate::balancer_use::BalancerUse;
-use crate::box_use::BoxUse;
-use crate::interval_log::IntervalLog;
-use crate::intervals::LATEST_NS;
-use crate::manifest;
-use crate::sample::Sample;
-use crate::timeline::Row;
+use crate::files::agreement::Agreement;
+use crate::files::balancer_use::BalancerUse;
+use crate::files::box_use::BoxUse;
+use crate::files::manifest;
+use crate::files::sample::Sample;
+use crate::files::timeline::Row;
+use crate::intervals::{IntervalLog, LATEST_NS};
 use crate::whole_file::{write_whole, write_whole_unsynced};
 use crate::{
     Counts, HostTimeline, IntervalFold, IntervalHistogram, Intervals, Manifest, ProfileInfo, Run,

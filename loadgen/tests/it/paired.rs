@@ -19,7 +19,7 @@ use tenfold_loadgen::{DialOptions, HttpVersion, LoadError, Target};
 use tenfold_run_dir::agreement::Agreement;
 use tenfold_run_dir::counts::RequestCounts;
 use tenfold_run_dir::timeline::SideRows;
-use tenfold_run_dir::{Metric, interval_log};
+use tenfold_run_dir::{Metric, latency_histogram};
 use tenfold_scenarios::{Scenario, Side};
 
 const HEAD: &str = r#"
@@ -76,7 +76,7 @@ fn counts(ran: &Ran, side: Side) -> RequestCounts {
 /// All values of one metric on a side.
 fn latency(ran: &Ran, side: Side, metric: Metric) -> Histogram<u64> {
     let requests = ran.recording.counts.phases[0].len();
-    let mut all = interval_log::histogram();
+    let mut all = latency_histogram();
     for interval in &ran.intervals {
         let of = Side::of_index(interval.series.request, requests);
         if of == side && interval.series.metric == metric {

@@ -16,7 +16,7 @@ use tenfold_run_dir::durations::{self, Durations, RunDurations};
 const EXAMPLE: &str = include_str!("../k6-summary.json");
 
 fn of_ms(values: &[(u64, u64)]) -> Durations {
-    let mut histogram = durations::histogram();
+    let mut histogram = durations::duration_histogram();
     for (ms, count) in values {
         histogram.record_n(ms * 1_000_000, *count).unwrap();
     }

@@ -1,6 +1,6 @@
 //! A run of an hour is read in the memory of a run of a quarter.
 
-use tenfold_run_dir::interval_log::histogram;
+use tenfold_run_dir::latency_histogram;
 use tenfold_run_dir::timeline::{Row, Timeline};
 use tenfold_run_dir::{IntervalFold, IntervalHistogram, Metric, Series, SparseHistogram};
 
@@ -36,7 +36,7 @@ fn some_seconds(metric: Metric, request: usize) -> Vec<SparseHistogram> {
     };
     let mut uniform = uniform(1 + 10 * request as u64 + metric as u64);
     let mut second = || {
-        let mut whole = histogram::<u32>();
+        let mut whole = latency_histogram::<u32>();
         for _ in 0..ANSWERS {
             // Box and Muller's transform (Annals of Mathematical Statistics 29, 1958).
             let radius = (-2.0 * uniform().max(f64::MIN_POSITIVE).ln()).sqrt();

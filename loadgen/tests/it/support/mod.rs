@@ -19,7 +19,7 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 use tenfold_loadgen::{LoadError, Options, Recording, Target};
 use tenfold_run_dir::counts::RequestCounts;
-use tenfold_run_dir::{Metric, RunDir, interval_log};
+use tenfold_run_dir::{Metric, RunDir, latency_histogram};
 use tenfold_scenarios::Scenario;
 use tokio::sync::watch;
 
@@ -34,7 +34,7 @@ pub(crate) struct Ran {
 impl Ran {
     /// All values of one metric.
     pub(crate) fn latency(&self, metric: Metric) -> Histogram<u64> {
-        let mut all = interval_log::histogram();
+        let mut all = latency_histogram();
         for interval in self
             .intervals
             .iter()

@@ -157,7 +157,7 @@ fn percentiles_by_bin(run: &Run, bin_ns: u64) -> BTreeMap<(u64, Metric), BinPerc
         let of_metric: Vec<_> = columns.of(metric).collect();
         let bin = |column: u64| column / columns_each;
         for same in of_metric.chunk_by(|(one, _), (other, _)| bin(*one) == bin(*other)) {
-            let mut sum = tenfold_run_dir::interval_log::histogram();
+            let mut sum = tenfold_run_dir::latency_histogram();
             for (_, column) in same {
                 column.add_to(&mut sum);
             }

@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn curve_ends_ten_samples_before_maximum() {
-        let mut histogram = tenfold_run_dir::interval_log::histogram();
+        let mut histogram = tenfold_run_dir::latency_histogram();
         for value in 1..=100_000_u64 {
             histogram.record(value).unwrap();
         }
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn empty_histogram_has_no_points() {
-        let curve = PercentileCurve::of(&tenfold_run_dir::interval_log::histogram());
+        let curve = PercentileCurve::of(&tenfold_run_dir::latency_histogram());
         assert!(curve.points.is_empty() && curve.max_ns.is_none());
     }
 }

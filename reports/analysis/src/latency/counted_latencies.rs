@@ -17,7 +17,7 @@ impl<'a> CountedLatencies<'a> {
 
     /// Merges the histograms of a metric over the requests that `keep` accepts.
     pub(crate) fn histogram(&self, metric: Metric, keep: impl Fn(usize) -> bool) -> Histogram<u64> {
-        let mut merged = tenfold_run_dir::interval_log::histogram();
+        let mut merged = tenfold_run_dir::latency_histogram();
         for (series, sum) in self.run.latencies.series() {
             if series.metric == metric && self.run.is_counted(series.phase) && keep(series.request)
             {

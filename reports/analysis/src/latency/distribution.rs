@@ -55,7 +55,7 @@ impl Distribution {
         Self {
             metric,
             scope,
-            histogram: tenfold_run_dir::interval_log::histogram(),
+            histogram: tenfold_run_dir::latency_histogram(),
         }
     }
 
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn of(values: impl IntoIterator<Item = u64>) -> Distribution {
-        let mut histogram = tenfold_run_dir::interval_log::histogram();
+        let mut histogram = tenfold_run_dir::latency_histogram();
         for value in values {
             histogram.record(value).unwrap();
         }

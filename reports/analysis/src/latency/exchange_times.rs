@@ -1,7 +1,7 @@
 //! Durations of the parts of an exchange: connecting, the TLS handshake and receiving.
 
 use tenfold_run_dir::durations::Durations;
-use tenfold_run_dir::{Run, interval_log};
+use tenfold_run_dir::{Run, latency_histogram};
 
 use crate::latency::percentiles::Latency;
 
@@ -46,7 +46,7 @@ pub fn exchange_times(run: &Run) -> Option<ExchangeTimes> {
 
 /// Summarises durations together with a number of zeros.
 fn latency(durations: &Durations, zeros: u64) -> Latency {
-    let mut histogram = interval_log::histogram();
+    let mut histogram = latency_histogram();
     durations.add_to(&mut histogram);
     histogram.saturating_record_n(0, zeros);
     Latency::of(&histogram)
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn reused_connections_count_as_zero() {
-        let mut histogram = durations::histogram();
+        let mut histogram = durations::duration_histogram();
         histogram.record_n(1_000_000, 25).unwrap();
         let durations = Durations::of(&histogram);
         let each = latency(&durations, 275);

@@ -64,7 +64,7 @@ pub fn seconds<E>(
             for interval in group?.intervals {
                 let sum = latencies
                     .entry(interval.series.metric)
-                    .or_insert_with(tenfold_run_dir::interval_log::histogram);
+                    .or_insert_with(tenfold_run_dir::latency_histogram);
                 interval.histogram.add_to(sum);
             }
         }

@@ -210,7 +210,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn sample(values: impl IntoIterator<Item = u64>) -> OrderStatistics {
-        let mut histogram = tenfold_run_dir::interval_log::histogram();
+        let mut histogram = tenfold_run_dir::latency_histogram();
         for value in values {
             histogram.record(value).unwrap();
         }
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn saturated_counts_do_not_panic() {
-        let mut histogram = tenfold_run_dir::interval_log::histogram();
+        let mut histogram = tenfold_run_dir::latency_histogram();
         for value in [1_000, 2_000] {
             histogram.record_n(value, 1 << 63).unwrap();
         }

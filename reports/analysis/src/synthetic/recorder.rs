@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 use tenfold_run_dir::counts::{Counts, RequestCounts};
-use tenfold_run_dir::interval_log::{HIGHEST_NS, histogram};
 use tenfold_run_dir::timeline::{Row, Timeline};
 use tenfold_run_dir::{IntervalHistogram, Metric, Series, SparseHistogram};
+use tenfold_run_dir::{LATENCY_NS_MAX, latency_histogram};
 
 pub(crate) const ROW_NS: u64 = 1_000_000_000;
 
@@ -64,8 +64,8 @@ impl Recorder {
         let slot = self
             .histograms
             .entry((at_ns / ROW_NS, series))
-            .or_insert_with(histogram);
-        slot.saturating_record(value_ns.clamp(1, HIGHEST_NS));
+            .or_insert_with(latency_histogram);
+        slot.saturating_record(value_ns.clamp(1, LATENCY_NS_MAX));
     }
 
     pub(crate) fn dropped(&mut self, phase: usize, request: usize, intended: u64, now: u64) {

@@ -128,7 +128,7 @@ fn reports_wait_that_service_time_hides() {
     // Requests that waited for a connection took 1 ms after they were sent.
     for interval in &mut log {
         if interval.series.metric == tenfold_run_dir::Metric::Service {
-            let mut quick = tenfold_run_dir::interval_log::histogram::<u64>();
+            let mut quick = tenfold_run_dir::latency_histogram::<u64>();
             quick.record_n(1_000_000, interval.histogram.len()).unwrap();
             interval.histogram = tenfold_run_dir::SparseHistogram::of(&quick);
         }

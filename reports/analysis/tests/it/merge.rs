@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{MeasurementVerdict, MergeError, charts, merge, merge_intervals, summarise};
 use tenfold_run_dir::counts::RequestCounts;
-use tenfold_run_dir::interval_log::histogram;
+use tenfold_run_dir::latency_histogram;
 use tenfold_run_dir::{IntervalFold, IntervalHistogram, Run, SparseHistogram};
 
 /// A run with its interval log.
@@ -120,7 +120,7 @@ impl Dealer {
         }
         let mut logs = vec![Vec::new(); self.parts];
         for interval in log {
-            let mut split = vec![histogram::<u64>(); self.parts];
+            let mut split = vec![latency_histogram::<u64>(); self.parts];
             for (value, count) in interval.histogram.iter() {
                 self.deal_into(&mut split, count, |part, n| {
                     part.saturating_record_n(value, n);

@@ -4,13 +4,13 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use crate::connections::Spread;
+use super::DurationSummary;
 
 /// The longest duration that is told apart: what takes longer counts as this.
 const HIGHEST_NS: u64 = 3_600_000_000_000;
 
 /// Makes an empty histogram of the shape that durations are counted in: nanoseconds, to 1%.
-pub fn histogram() -> Histogram<u64> {
+pub fn duration_histogram() -> Histogram<u64> {
     Histogram::new_with_max(HIGHEST_NS, 2)
         .expect("the bounds are constants that HdrHistogram takes")
 }
@@ -25,7 +25,7 @@ pub struct Durations {
 }
 
 impl Durations {
-    /// What a histogram made by [`histogram`] holds.
+    /// What a histogram made by [`duration_histogram`] holds.
     pub fn of(histogram: &Histogram<u64>) -> Self {
         let recorded = histogram.iter_recorded();
         Self {
@@ -55,10 +55,10 @@ impl Durations {
     }
 
     /// How they are spread.
-    pub fn spread(&self) -> Spread {
-        let mut all = histogram();
+    pub fn summary(&self) -> DurationSummary {
+        let mut all = duration_histogram();
         self.add_to(&mut all);
-        Spread::of(&all)
+        DurationSummary::of(&all)
     }
 
     /// Adds them to a histogram, which may be of another shape.
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn of(values: &[u64]) -> Durations {
-        let mut histogram = histogram();
+        let mut histogram = duration_histogram();
         for value in values {
             histogram.saturating_record(*value);
         }
@@ -126,7 +126,7 @@ mod tests {
         sum.add(&of(&[5, 7, 2_000_000]));
         assert_eq!(sum, of(&[0, 5, 5, 7, 1_000_000, 2_000_000, u64::MAX]));
         assert_eq!(sum.count(), 7);
-        let mut all = crate::interval_log::histogram::<u64>();
+        let mut all = crate::histogram::latency_histogram::<u64>();
         sum.add_to(&mut all);
         assert_eq!((all.len(), all.min()), (7, 0));
         assert!(all.value_at_quantile(0.7).abs_diff(1_000_000) < 10_000);
@@ -137,11 +137,11 @@ mod tests {
         // As many durations over a whole power of two: what is rounded up and down evens out.
         let values = (0..4_096_u64).map(|step| 1_000_000 + step * 256);
         let exact = values.clone().sum::<u64>() as f64 / 4_096.0;
-        let mut all = crate::interval_log::histogram::<u64>();
+        let mut all = crate::histogram::latency_histogram::<u64>();
         of(&values.collect::<Vec<_>>()).add_to(&mut all);
         assert!((all.mean() / exact - 1.0).abs() < 0.001, "{}", all.mean());
         for value in [1_000_000, 1_234_567, 98_765_432] {
-            let mut one = crate::interval_log::histogram::<u64>();
+            let mut one = crate::histogram::latency_histogram::<u64>();
             of(&[value]).add_to(&mut one);
             assert!(
                 one.max().abs_diff(value) * 200 < value,

@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::SparseHistogram;
+use super::SparseHistogram;
 
 /// A sum of histograms of a run's shape, exact slot by slot.
 ///
@@ -85,15 +85,15 @@ impl HistogramSum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interval_log::histogram;
+    use crate::histogram::latency_histogram;
 
     #[test]
     fn the_sum_is_exact_and_holds_few_parts() {
         let mut sum = HistogramSum::default();
-        let mut expected = histogram::<u64>();
+        let mut expected = latency_histogram::<u64>();
         let mut state = 1_u64;
         for _ in 0..2_000 {
-            let mut one = histogram::<u32>();
+            let mut one = latency_histogram::<u32>();
             for _ in 0..20 {
                 // Knuth's MMIX generator.
                 state = state
@@ -105,7 +105,7 @@ mod tests {
             one.add_to(&mut expected);
             sum.add(&one);
         }
-        let mut whole = histogram::<u64>();
+        let mut whole = latency_histogram::<u64>();
         sum.add_to(&mut whole);
         assert_eq!(whole, expected);
         assert_eq!(sum.len(), 40_000);
@@ -123,7 +123,7 @@ mod tests {
         let of = |values: &[u64]| {
             let mut sum = HistogramSum::default();
             for value in values {
-                let mut one = histogram::<u32>();
+                let mut one = latency_histogram::<u32>();
                 one.saturating_record(*value);
                 sum.add(&SparseHistogram::of(&one));
             }
@@ -131,7 +131,7 @@ mod tests {
         };
         let mut both = of(&[1, 1_000]);
         both.add_sum(&of(&[1_000, 5]));
-        let (mut one, mut other) = (histogram::<u64>(), histogram::<u64>());
+        let (mut one, mut other) = (latency_histogram::<u64>(), latency_histogram::<u64>());
         both.add_to(&mut one);
         of(&[1, 5, 1_000, 1_000]).add_to(&mut other);
         assert_eq!((one, both.len()), (other, 4));

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::columns::Columns;
-use crate::lag_peaks::LagPeaks;
-use crate::{HistogramSum, IntervalHistogram, Series, Timeline};
+use super::{Columns, IntervalHistogram, LagPeaks, Series};
+use crate::{HistogramSum, Timeline};
 
 /// The interval log of a run, folded row by row to what a report is made of.
 ///

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use crate::durations::RunDurations;
+use super::DurationSummary;
+use super::durations::RunDurations;
 
 /// How the target was talked to, and what it took to open connections to it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -21,10 +21,10 @@ pub struct Connections {
     pub failed: u64,
     /// How long it took until a connection could carry its first request: TCP, TLS and the first
     /// frames of HTTP/2. It is part of the service time of the request that needed the connection.
-    pub opening_ns: Spread,
+    pub opening_ns: DurationSummary,
     /// How long the first part of that took: TCP's handshake, or finding the path.
     #[serde(default)]
-    pub connecting_ns: Spread,
+    pub connecting_ns: DurationSummary,
     /// The most users that shared one connection.
     pub users_each: u64,
     /// TLS; none where nothing was encrypted.
@@ -53,7 +53,7 @@ pub struct Tls {
     /// Handshakes that took an earlier session up again.
     pub resumed_handshakes: u64,
     /// How long the handshakes took.
-    pub handshake_ns: Spread,
+    pub handshake_ns: DurationSummary,
 }
 
 impl Connections {
@@ -96,53 +96,10 @@ impl Connections {
     /// Tells how durations were spread from the durations themselves: merged, they are known where
     /// percentiles are not.
     pub fn spread(&mut self, durations: &RunDurations) {
-        self.opening_ns = durations.opening.spread();
-        self.connecting_ns = durations.connecting.spread();
+        self.opening_ns = durations.opening.summary();
+        self.connecting_ns = durations.connecting.summary();
         if let Some(tls) = &mut self.tls {
-            tls.handshake_ns = durations.handshake.spread();
-        }
-    }
-}
-
-/// How a duration was spread, in nanoseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spread {
-    /// How many there were.
-    pub count: u64,
-    /// The median; 0 where there was none, or where several runs were merged.
-    pub p50: u64,
-    /// The 99th percentile of what there was; 0 likewise.
-    pub p99: u64,
-    /// The longest.
-    pub max: u64,
-}
-
-impl Spread {
-    /// How the durations of a histogram of nanoseconds are spread.
-    pub fn of(histogram: &Histogram<u64>) -> Self {
-        if histogram.is_empty() {
-            return Self::default();
-        }
-        Self {
-            count: histogram.len(),
-            p50: histogram.value_at_quantile(0.5),
-            p99: histogram.value_at_quantile(0.99),
-            max: histogram.max(),
-        }
-    }
-
-    /// Adds another. Percentiles of the two together can't be told from those of each.
-    #[must_use]
-    pub fn merged(self, other: Self) -> Self {
-        match (self.count, other.count) {
-            (_, 0) => self,
-            (0, _) => other,
-            (one, two) => Self {
-                count: one + two,
-                p50: 0,
-                p99: 0,
-                max: self.max.max(other.max),
-            },
+            tls.handshake_ns = durations.handshake.summary();
         }
     }
 }
@@ -153,7 +110,7 @@ mod tests {
 
     #[test]
     fn merged_connections_are_no_better_than_the_worst() {
-        let spread = |count, max| Spread {
+        let spread = |count, max| DurationSummary {
             count,
             p50: 5,
             p99: 9,

@@ -9,19 +9,9 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-use crate::{IntervalHistogram, RunDirError, Series};
-
-/// The longest latency that is told apart, one hour in nanoseconds; longer ones count as this.
-pub const HIGHEST_NS: u64 = 3_600_000_000_000;
-
-/// Significant decimal digits of every histogram.
-pub const SIGNIFICANT_DIGITS: u8 = 3;
-
-/// Makes an empty histogram of the shape that a run records into.
-pub fn histogram<C: hdrhistogram::Counter>() -> Histogram<C> {
-    Histogram::new_with_bounds(1, HIGHEST_NS, SIGNIFICANT_DIGITS)
-        .expect("the bounds are constants that HdrHistogram accepts")
-}
+use super::{IntervalHistogram, Series};
+use crate::RunDirError;
+use crate::histogram::latency_histogram;
 
 /// Appends interval histograms to a log.
 ///
@@ -93,7 +83,7 @@ impl IntervalLog {
 
     /// Appends an interval as it was read, or made of several.
     pub fn append_interval(&mut self, interval: &IntervalHistogram) -> Result<(), RunDirError> {
-        let mut whole = histogram::<u64>();
+        let mut whole = latency_histogram::<u64>();
         interval.histogram.add_to(&mut whole);
         let start = Duration::from_nanos(interval.start_ns);
         let duration = Duration::from_nanos(interval.duration_ns);
@@ -115,6 +105,7 @@ impl IntervalLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::histogram::LATENCY_NS_MAX;
     use crate::{Intervals, Metric};
 
     fn log_of(values: &[u64]) -> (tempfile::TempDir, PathBuf, u64) {
@@ -122,7 +113,7 @@ mod tests {
         let path = directory.path().join("intervals.hlog");
         let mut log = IntervalLog::create(&path, SystemTime::now()).unwrap();
         for (second, value) in values.iter().enumerate() {
-            let mut interval = histogram::<u32>();
+            let mut interval = latency_histogram::<u32>();
             interval.record(*value).unwrap();
             let series = Series {
                 metric: Metric::Response,
@@ -139,13 +130,13 @@ mod tests {
 
     #[test]
     fn a_log_is_as_long_as_it_says() {
-        let (_directory, path, bytes) = log_of(&[1_000, 2_000_000, HIGHEST_NS]);
+        let (_directory, path, bytes) = log_of(&[1_000, 2_000_000, LATENCY_NS_MAX]);
         assert_eq!(std::fs::metadata(&path).unwrap().len(), bytes);
     }
 
     #[test]
     fn an_interval_is_written_as_it_was_read() {
-        let (directory, path, _) = log_of(&[1_000, 2_000_000, HIGHEST_NS]);
+        let (directory, path, _) = log_of(&[1_000, 2_000_000, LATENCY_NS_MAX]);
         let again = directory.path().join("again.hlog");
         let mut log = IntervalLog::create(&again, SystemTime::now()).unwrap();
         for interval in Intervals::open(&path, None).unwrap() {

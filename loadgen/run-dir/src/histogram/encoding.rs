@@ -4,8 +4,7 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
-use crate::SparseHistogram;
-use crate::interval_log::{HIGHEST_NS, SIGNIFICANT_DIGITS};
+use super::{LATENCY_NS_MAX, SIGNIFICANT_DIGITS, SparseHistogram};
 
 /// What HdrHistogram's V2 encoding begins with.
 const COOKIE: u32 = 0x1c84_9313;
@@ -21,7 +20,7 @@ const BUCKET_BITS: u32 = FIRST_BUCKET_BITS - 1;
 
 /// Slots of a run's shape: each bucket reaches twice as far as the one before.
 const SLOTS: u64 = {
-    let buckets = (HIGHEST_NS >> FIRST_BUCKET_BITS).ilog2() + 2;
+    let buckets = (LATENCY_NS_MAX >> FIRST_BUCKET_BITS).ilog2() + 2;
     (buckets as u64 + 1) << BUCKET_BITS
 };
 
@@ -52,7 +51,7 @@ pub(crate) fn decode(bytes: &[u8], inflated: &mut Vec<u8>) -> Result<SparseHisto
     let digits = number(&mut rest, 4)?;
     let (lowest, highest) = (number(&mut rest, 8)?, number(&mut rest, 8)?);
     let ratio = f64::from_bits(number(&mut rest, 8)?);
-    if (offset, digits, lowest, highest) != (0, u64::from(SIGNIFICANT_DIGITS), 1, HIGHEST_NS)
+    if (offset, digits, lowest, highest) != (0, u64::from(SIGNIFICANT_DIGITS), 1, LATENCY_NS_MAX)
         || ratio.to_bits() != 1_f64.to_bits()
     {
         return Err("it has another shape than a run's".to_owned());
@@ -142,7 +141,7 @@ mod tests {
     use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
     use super::*;
-    use crate::interval_log::histogram;
+    use crate::histogram::latency_histogram;
 
     fn encoded(histogram: &Histogram<u64>) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -163,13 +162,16 @@ mod tests {
         };
         let mut inflated = Vec::new();
         for values in [0, 1, 7, 1_000, 20_000] {
-            let mut whole = histogram::<u64>();
+            let mut whole = latency_histogram::<u64>();
             for _ in 0..values {
                 let bits = next() % 43;
-                whole.saturating_record_n((next() % (1 << bits)).min(HIGHEST_NS), 1 + next() % 300);
+                whole.saturating_record_n(
+                    (next() % (1 << bits)).min(LATENCY_NS_MAX),
+                    1 + next() % 300,
+                );
             }
             if values == 7 {
-                whole.saturating_record_n(HIGHEST_NS, u64::from(u32::MAX));
+                whole.saturating_record_n(LATENCY_NS_MAX, u64::from(u32::MAX));
                 whole.saturating_record(0);
                 whole.saturating_record_n(2_047, 3);
                 whole.saturating_record_n(2_048, 3);
@@ -181,7 +183,7 @@ mod tests {
 
     #[test]
     fn every_slot_has_its_highest_value() {
-        let whole = histogram::<u64>();
+        let whole = latency_histogram::<u64>();
         assert_eq!(whole.distinct_values() as u64, SLOTS);
         for slot in (0..SLOTS).step_by(7) {
             let highest = highest_of(slot);
@@ -192,11 +194,11 @@ mod tests {
     #[test]
     fn what_is_no_histogram_of_a_run_is_refused() {
         let mut inflated = Vec::new();
-        let mut other = Histogram::<u64>::new_with_bounds(1, HIGHEST_NS, 2).unwrap();
+        let mut other = Histogram::<u64>::new_with_bounds(1, LATENCY_NS_MAX, 2).unwrap();
         other.saturating_record(5);
         let told = decode(&encoded(&other), &mut inflated).unwrap_err();
         assert!(told.contains("another shape"), "{told}");
-        let mut whole = histogram::<u64>();
+        let mut whole = latency_histogram::<u64>();
         whole.saturating_record(5_000_000);
         let bytes = encoded(&whole);
         for length in 0..bytes.len() {

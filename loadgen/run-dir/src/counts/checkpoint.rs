@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::timeline::Row;
+use crate::files::timeline::Row;
 
 /// How far a run is recorded that has not recorded its end.
 ///

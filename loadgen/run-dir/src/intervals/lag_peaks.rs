@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{IntervalHistogram, Metric};
+use super::{IntervalHistogram, Metric};
 
 /// The most peaks that are held: over an hour of them, one a second.
 const MOST_PEAKS: usize = 4_096;
@@ -90,13 +90,13 @@ impl LagPeaks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interval_log::histogram;
+    use crate::histogram::latency_histogram;
     use crate::{Series, SparseHistogram};
 
     const SECOND: u64 = 1_000_000_000;
 
     fn lag(second: u64, request: usize, lag_ns: u64) -> IntervalHistogram {
-        let mut one = histogram::<u32>();
+        let mut one = latency_histogram::<u32>();
         one.saturating_record(lag_ns);
         IntervalHistogram {
             series: Series {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::{HistogramSum, IntervalHistogram, Metric, Timeline};
+use super::{IntervalHistogram, Metric};
+use crate::{HistogramSum, Timeline};
 
 /// The most columns that are chosen for a run.
 const MOST_COLUMNS: u64 = 120;
@@ -101,7 +102,7 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interval_log::histogram;
+    use crate::histogram::latency_histogram;
     use crate::timeline::Row;
     use crate::{Series, SparseHistogram};
 
@@ -119,7 +120,7 @@ mod tests {
     }
 
     fn interval(metric: Metric, second: u64) -> IntervalHistogram {
-        let mut one = histogram::<u32>();
+        let mut one = latency_histogram::<u32>();
         one.saturating_record(1_000 + second);
         IntervalHistogram {
             series: Series {

@@ -127,17 +127,17 @@ fn take(bytes: &mut &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interval_log::{HIGHEST_NS, histogram};
+    use crate::histogram::{LATENCY_NS_MAX, latency_histogram};
 
     #[test]
     fn what_goes_in_comes_out_again() {
-        let mut whole = histogram::<u64>();
-        for value in [1, 2_047, 2_048, 123_456_789, 123_456_789, HIGHEST_NS] {
+        let mut whole = latency_histogram::<u64>();
+        for value in [1, 2_047, 2_048, 123_456_789, 123_456_789, LATENCY_NS_MAX] {
             whole.record(value).unwrap();
         }
         let sparse = SparseHistogram::of(&whole);
         assert_eq!((sparse.len(), sparse.max()), (6, whole.max()));
-        let mut again = histogram::<u64>();
+        let mut again = latency_histogram::<u64>();
         sparse.add_to(&mut again);
         assert_eq!(again, whole);
         assert_eq!((again.min(), again.max()), (whole.min(), whole.max()));
@@ -146,16 +146,16 @@ mod tests {
     #[test]
     fn a_sum_is_that_of_the_whole_histograms() {
         let of = |values: &[u64]| {
-            let mut whole = histogram::<u64>();
+            let mut whole = latency_histogram::<u64>();
             for value in values {
                 whole.record(*value).unwrap();
             }
             whole
         };
-        let (one, two) = (of(&[1, 5, 5, 1_000_000]), of(&[5, 7, HIGHEST_NS]));
+        let (one, two) = (of(&[1, 5, 5, 1_000_000]), of(&[5, 7, LATENCY_NS_MAX]));
         let mut sparse = SparseHistogram::of(&one);
         sparse.add(&SparseHistogram::of(&two));
-        let both = of(&[1, 5, 5, 1_000_000, 5, 7, HIGHEST_NS]);
+        let both = of(&[1, 5, 5, 1_000_000, 5, 7, LATENCY_NS_MAX]);
         assert_eq!(sparse, SparseHistogram::of(&both));
     }
 
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_second_of_a_busy_run_is_held_in_a_few_bytes_a_value() {
-        let mut whole = histogram::<u32>();
+        let mut whole = latency_histogram::<u32>();
         for value in 0..20_000_u64 {
             whole.record(100_000 + value * value % 900_000).unwrap();
         }
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn nothing_is_nothing() {
-        let sparse = SparseHistogram::of(&histogram::<u32>());
+        let sparse = SparseHistogram::of(&latency_histogram::<u32>());
         assert!(sparse.is_empty());
         assert_eq!((sparse.len(), sparse.max()), (0, 0));
     }

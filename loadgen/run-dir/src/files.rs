@@ -1,0 +1,12 @@
+//! The documents of a run directory beside its counts and its interval log, a file each.
+
+pub mod agreement;
+pub mod balancer_use;
+pub mod box_use;
+pub mod host_timeline;
+pub mod manifest;
+mod profile_info;
+pub mod sample;
+pub mod timeline;
+
+pub use profile_info::ProfileInfo;

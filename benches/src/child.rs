@@ -1,13 +1,12 @@
 //! A process that the benchmark starts, and that never outlives it.
 
 use std::fs::File;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use tenfold_child_process::{ProcessGroup, Signal, find_program, killed_with_parent, wrapped};
 
 use crate::interrupt::{Interrupt, Interrupted};
 
@@ -28,45 +27,24 @@ impl Confines {
     /// without a chance to do so. Each program in front of it becomes the next one, so that the
     /// process started is the command's own.
     fn around(&self, command: &Command) -> Command {
-        let mut words: Vec<std::ffi::OsString> = Vec::new();
-        if on_path("setpriv").is_some() {
-            words.extend(["setpriv", "--pdeathsig", "KILL", "--"].map(Into::into));
+        let mut wrapper: Vec<String> = Vec::new();
+        if let (Some(limit), Some(_)) = (self.open_files, find_program("prlimit")) {
+            wrapper.extend(["prlimit".into(), format!("--nofile={limit}:"), "--".into()]);
         }
-        if let (Some(limit), Some(_)) = (self.open_files, on_path("prlimit")) {
-            words.extend([
-                "prlimit".into(),
-                format!("--nofile={limit}:").into(),
-                "--".into(),
-            ]);
+        if let (Some(processor), Some(_)) = (self.processor, find_program("taskset")) {
+            wrapper.extend(["taskset".into(), "-c".into(), processor.to_string()]);
         }
-        if let (Some(processor), Some(_)) = (self.processor, on_path("taskset")) {
-            words.extend(["taskset".into(), "-c".into(), processor.to_string().into()]);
-        }
-        words.push(command.get_program().to_owned());
-        words.extend(command.get_args().map(ToOwned::to_owned));
-        let mut confined = Command::new(&words[0]);
-        confined.args(&words[1..]);
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => confined.env(name, value),
-                None => confined.env_remove(name),
-            };
-        }
-        if let Some(directory) = command.get_current_dir() {
-            confined.current_dir(directory);
-        }
-        confined
+        killed_with_parent(&wrapped(wrapper, command))
     }
 }
 
 /// A process with a group of its own. Dropping it kills the group.
 #[derive(Debug)]
 pub(crate) struct Child {
-    child: std::process::Child,
+    group: ProcessGroup,
     name: String,
     output: PathBuf,
     errors: PathBuf,
-    ended: Option<ExitStatus>,
 }
 
 impl Child {
@@ -86,35 +64,29 @@ impl Child {
         let create = |path: &Path| {
             File::create(path).with_context(|| format!("could not write {}", path.display()))
         };
-        let child = confines
-            .around(command)
-            .process_group(0)
+        let mut confined = confines.around(command);
+        confined
             .stdin(Stdio::piped())
             .stdout(create(&output)?)
-            .stderr(create(&errors)?)
-            .spawn()
+            .stderr(create(&errors)?);
+        let group = ProcessGroup::spawn(&mut confined)
             .with_context(|| format!("could not start {name}"))?;
         Ok(Self {
-            child,
+            group,
             name: name.to_owned(),
             output,
             errors,
-            ended: None,
         })
     }
 
     /// Its process id, until it is dropped.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.group.id()
     }
 
     /// Tells whether it has ended, without letting go of its process id.
     pub(crate) fn has_ended(&self) -> bool {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        self.ended.is_some()
-            || self.process().is_some_and(|pid| {
-                !matches!(rustix::process::waitid(WaitId::Pid(pid), options), Ok(None))
-            })
+        self.group.has_exited()
     }
 
     /// Waits until it has ended, or for `most`; returns whether it did.
@@ -124,10 +96,7 @@ impl Child {
 
     /// Asks it to end, gives it time to stop what it has started itself, and kills what is left.
     pub(crate) fn stop(&mut self, within: Duration) {
-        if let Some(process) = self.process().filter(|_| !self.has_ended()) {
-            // It may end by itself this very moment.
-            let _ = rustix::process::kill_process(process, Signal::TERM);
-        }
+        self.group.signal_leader(Signal::TERM);
         // Whoever interrupted the benchmark has no say in this wait, for it is short.
         let _ = self.wait(within, &Interrupt::default());
         self.end();
@@ -135,16 +104,7 @@ impl Child {
 
     /// Kills what is left of its group and returns how it ended.
     pub(crate) fn end(&mut self) -> ExitStatus {
-        if let Some(status) = self.ended {
-            return status;
-        }
-        if let Some(group) = self.process() {
-            // It is gone where the process ended by itself and had no children.
-            let _ = rustix::process::kill_process_group(group, Signal::KILL);
-        }
-        let status = self.child.wait().unwrap_or_default();
-        self.ended = Some(status);
-        status
+        self.group.kill()
     }
 
     /// What it wrote to standard output so far.
@@ -179,30 +139,6 @@ impl Child {
             },
         )
     }
-
-    fn process(&self) -> Option<Pid> {
-        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
-    }
-}
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-/// Finds a program on `PATH`, and in the folders of programs for administrators.
-pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-    folders
-        .map(|folder| folder.join(program))
-        .find(|path| is_program(path))
-}
-
-/// Tells whether there is a file that may be run.
-pub(crate) fn is_program(path: &Path) -> bool {
-    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
 fn read(path: &Path) -> String {

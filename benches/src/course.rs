@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use tenfold_child_process::is_program;
 
 use crate::bar;
-use crate::child::is_program;
 use crate::cli::{GeneratorArguments, Part};
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::peer::{self, PEERS, Pace, Peer, TENFOLD};

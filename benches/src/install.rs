@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::child::{Child, Confines, is_program, on_path};
+use tenfold_child_process::{find_program, is_program};
+
+use crate::child::{Child, Confines};
 use crate::interrupt::Interrupted;
 use crate::peer::{Peer, Source};
 use crate::workshop::Workshop;
@@ -28,7 +30,7 @@ pub(crate) fn find(
         Source::Itself => return Ok(std::env::current_exe().map_err(|error| error.to_string())),
         Source::Path => {
             let why = "not installed: no registry has it; put it on PATH".to_owned();
-            return Ok(on_path(name).ok_or(why));
+            return Ok(find_program(name).ok_or(why));
         }
         Source::Debian(_) => None,
         Source::Crate(_) | Source::PyPi(_) => Some(own.join("bin").join(name)),
@@ -36,7 +38,7 @@ pub(crate) fn find(
     };
     let look = || match &own_program {
         Some(program) => is_program(program).then(|| program.clone()),
-        None => on_path(name),
+        None => find_program(name),
     };
     if let Some(program) = look() {
         return Ok(Ok(program));
@@ -107,7 +109,10 @@ fn carry_out(
     workshop: &Workshop,
 ) -> Result<Result<(), String>, Interrupted> {
     let program = command.get_program();
-    if program.to_str().is_none_or(|name| on_path(name).is_none()) && !is_program(program.as_ref())
+    if program
+        .to_str()
+        .is_none_or(|name| find_program(name).is_none())
+        && !is_program(program.as_ref())
     {
         return Ok(Err(format!("there is no {}", program.display())));
     }

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
+use tenfold_child_process::find_program;
 
-use crate::child::{Child, on_path};
+use crate::child::Child;
 use crate::server::{BODY_BYTES, PATIENCE, free_port, get};
 use crate::workshop::Workshop;
 
@@ -21,7 +22,7 @@ const TRIES: usize = 3;
 
 /// Starts nginx in a folder of its own; returns it with its address and that of its count.
 pub(super) fn start(workshop: &Workshop) -> anyhow::Result<(Child, SocketAddr, SocketAddr)> {
-    let Some(program) = on_path("nginx") else {
+    let Some(program) = find_program("nginx") else {
         bail!("could not start nginx: there is none; install the package nginx-light");
     };
     let folder = workshop.folder("nginx")?;

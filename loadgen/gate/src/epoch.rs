@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tenfold_analysis::gate::{BadDay, MemorySample, Pair, RoundRecord, Side};
+use tenfold_child_process::describe_exit;
 use tenfold_loadgen::{DialOptions, Interrupt, LoadError, Recording, Target};
 use tenfold_probe::AdminListener;
 use tenfold_run_dir::agreement::Agreement;
@@ -18,7 +19,6 @@ use crate::instance::Instance;
 use crate::launch::Slot;
 use crate::meter::{Meter, Reading};
 use crate::prepared::Prepared;
-use crate::process_group::told;
 use crate::rounds::{self, Load};
 
 /// Sessions of a scenario that are logged in, at most: every epoch does it anew, on both sides, and
@@ -213,7 +213,7 @@ impl Up {
             Some(BadDay::Died {
                 side,
                 after_s,
-                status: told(status),
+                status: describe_exit(status),
                 last_lines: instance.log_tail().lines().map(str::to_owned).collect(),
             })
         })

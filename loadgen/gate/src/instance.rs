@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use tenfold_child_process::describe_exit;
 use tenfold_loadgen::{HttpVersion, Interrupt};
 
 use crate::GateError;
 use crate::launch::{Launch, Slot};
-use crate::process_group::{POLL, ProcessGroup, told};
+use crate::logged_command::{LoggedCommand, POLL};
 
 /// How long one question whether it is ready may take.
 const ASK_WITHIN: Duration = Duration::from_secs(2);
@@ -24,7 +25,7 @@ const TAIL_LINES: usize = 12;
 /// A build that is up. Dropping it ends the process and all that it has started.
 #[derive(Debug)]
 pub(crate) struct Instance {
-    group: ProcessGroup,
+    group: LoggedCommand,
     address: SocketAddr,
     admin: Option<SocketAddr>,
 }
@@ -66,8 +67,8 @@ impl Instance {
     ) -> Result<Self, GateError> {
         let command = launch.command(slot, ports.own, ports.admin);
         let deadline = Instant::now() + launch.ready_within;
-        let mut group = ProcessGroup::start(&command, &launch.directory, log)?;
-        let not_started = |group: &ProcessGroup, reason: String| GateError::NotStarted {
+        let mut group = LoggedCommand::start(&command, &launch.directory, log)?;
+        let not_started = |group: &LoggedCommand, reason: String| GateError::NotStarted {
             command: command.clone(),
             reason,
             log: group.log_tail(TAIL_LINES),
@@ -146,7 +147,7 @@ impl Instance {
 fn ended_early(status: ExitStatus) -> String {
     match status.success() {
         true => "it ended with exit code 0; it has to stay in the foreground".to_owned(),
-        false => format!("it ended with {}", told(status)),
+        false => format!("it ended with {}", describe_exit(status)),
     }
 }
 

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tenfold_child_process::describe_exit;
 use tenfold_loadgen::Interrupt;
 
 use crate::GateError;
-use crate::process_group::{POLL, ProcessGroup, told};
+use crate::logged_command::{LoggedCommand, POLL};
 
 /// The end of a build's output that is shown.
 const TAIL_LINES: usize = 20;
@@ -76,8 +77,8 @@ pub(crate) fn build(
     interrupt: &Interrupt,
 ) -> Result<(), GateError> {
     let deadline = Instant::now() + within;
-    let mut group = ProcessGroup::start(command, directory, log)?;
-    let not_built = |group: &ProcessGroup, reason: String| GateError::NotBuilt {
+    let mut group = LoggedCommand::start(command, directory, log)?;
+    let not_built = |group: &LoggedCommand, reason: String| GateError::NotBuilt {
         subject: subject.to_owned(),
         command: command.to_owned(),
         reason,
@@ -87,7 +88,7 @@ pub(crate) fn build(
         match group.ended() {
             Some(status) if status.success() => return Ok(()),
             Some(status) => {
-                let reason = format!("ended with {}", told(status));
+                let reason = format!("ended with {}", describe_exit(status));
                 return Err(not_built(&group, reason));
             }
             None if *interrupt.borrow() => return Err(GateError::Interrupted),

@@ -1,11 +1,10 @@
 //! A process that ends a lab's boxes when the lab itself is gone, however that came.
 
-use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Write as _};
-use std::os::unix::process::CommandExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+
+use tenfold_child_process as child_process;
 
 /// Keeps the process groups that it is told; once its standard input closes, which it does with the lab,
 /// it kills those, then whatever is left in the control groups, and removes these and the socket.
@@ -56,66 +55,38 @@ done
 
 /// The guard of a lab.
 #[derive(Debug)]
-pub(crate) struct Guard {
-    child: Child,
-    told: Option<ChildStdin>,
-}
+pub(crate) struct Guard(child_process::Guard);
 
 impl Guard {
     /// Starts it, for a lab that has these control groups and this socket. It holds the lock of the lab's
     /// directory too, so that no other lab has it before the guard is done.
     pub(crate) fn start(socket: &Path, groups: &[PathBuf], lock: File) -> io::Result<Self> {
         let groups = groups.iter().map(|group| group.as_os_str());
-        let arguments = [OsStr::new("tenfold-lab-guard"), socket.as_os_str()];
-        let mut child = Command::new("sh")
-            .args(["-c", SCRIPT])
-            .args(arguments.into_iter().chain(groups))
-            .current_dir("/")
-            // Ctrl-C, which a terminal sends to all of the foreground, must not take it away first.
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(lock)
-            .stderr(Stdio::null())
-            .spawn()?;
-        Ok(Self {
-            told: child.stdin.take(),
-            child,
-        })
+        let arguments = [socket.as_os_str()].into_iter().chain(groups);
+        child_process::Guard::start("tenfold-lab-guard", SCRIPT, arguments, lock.into()).map(Self)
     }
 
     /// Has it end a process group with the lab.
     pub(crate) fn keep(&mut self, group: u32) {
-        self.tell(&format!("keep {group}\n"));
+        self.0.send(&format!("keep {group}"));
     }
 
     /// Has it remove a network namespace with the lab; one that is gone by then is no matter.
     pub(crate) fn keep_namespace(&mut self, name: &str) {
-        self.tell(&format!("namespace {name}\n"));
+        self.0.send(&format!("namespace {name}"));
     }
 
     /// Has it leave a process group alone: to be called before its leader is waited for, since after
     /// that its number may be another's.
     pub(crate) fn forget(&mut self, group: u32) {
-        self.tell(&format!("forget {group}\n"));
-    }
-
-    fn tell(&mut self, line: &str) {
-        if let Some(told) = &mut self.told {
-            // A guard that somebody has killed guards no more; boxes end with the lab all the same.
-            let _ = told.write_all(line.as_bytes());
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        drop(self.told.take());
-        let _ = self.child.wait();
+        self.0.send(&format!("forget {group}"));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::CommandExt as _;
+    use std::process::Command;
     use std::time::{Duration, Instant};
 
     use super::*;

@@ -3,12 +3,12 @@
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ExitStatus, Stdio};
+use std::process::{ChildStdin, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use tenfold_child_process::ProcessGroup;
 
 use crate::LabError;
 use crate::allowance::Allowance;
@@ -59,7 +59,7 @@ pub struct LabBox {
 /// The process of a box that was started and not yet waited for.
 #[derive(Debug)]
 struct Process {
-    child: Child,
+    child: ProcessGroup,
     stdin: Option<ChildStdin>,
     /// The number that it gave itself, else that of the child.
     pid: u32,
@@ -161,11 +161,10 @@ impl LabBox {
         let entrances = group.iter().flat_map(Group::entrances);
         let mut command = self.plan.command(entrances);
         command
-            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(log_file.try_clone().map_err(prepare(&self.log))?)
             .stderr(log_file);
-        let spawned = command.spawn();
+        let spawned = ProcessGroup::spawn(&mut command);
         // It holds the log, which is locked for as long as anyone does.
         drop(command);
         let mut child = spawned.map_err(|source| LabError::Start {
@@ -174,7 +173,7 @@ impl LabBox {
             source,
         })?;
         premises.guard.keep(child.id());
-        let mut stdin = child.stdin.take();
+        let mut stdin = child.take_stdin();
         if let Some(stdin) = &mut stdin {
             // It waits for this, so that no program runs that the guard does not know. One that has ended
             // already is seen soon.
@@ -331,12 +330,7 @@ impl LabBox {
         if let Some(process) = &mut self.process {
             match self.plan.stop {
                 Stop::Stdin => drop(process.stdin.take()),
-                Stop::Signal(signal) => {
-                    if let Some(pid) = leader(&process.child) {
-                        // Whether it is heard is seen by whether it ends.
-                        let _ = rustix::process::kill_process(pid, signal);
-                    }
-                }
+                Stop::Signal(signal) => process.child.signal_leader(signal),
             }
         }
         // What it has to finish is not what is measured, and need not take five times as long.
@@ -449,7 +443,7 @@ impl LabBox {
     fn has_exited(&self) -> bool {
         self.process
             .as_ref()
-            .is_some_and(|process| has_exited(&process.child))
+            .is_some_and(|process| process.child.has_exited())
     }
 
     /// Kills what is left of the process group and reaps the process.
@@ -463,32 +457,19 @@ impl LabBox {
         let Some(mut process) = self.process.take() else {
             return self.ended.unwrap_or_default();
         };
-        let by_itself = has_exited(&process.child);
-        if let Some(group) = leader(&process.child) {
-            let _ = rustix::process::kill_process_group(group, Signal::KILL);
-        }
+        let by_itself = process.child.has_exited();
+        let id = process.child.id();
         // Between the kill and the wait: earlier, nobody would end the group with the lab; later, the number
         // might be another's.
-        if let Some(guard) = guard {
-            guard.forget(process.child.id());
-        }
-        let status = process.child.wait().unwrap_or_default();
+        let status = process.child.kill_and(|| {
+            if let Some(guard) = guard {
+                guard.forget(id);
+            }
+        });
         self.was_short_of_memory = short_of_memory && by_itself && status.signal() == Some(9);
         self.ended = Some(status);
         status
     }
-}
-
-/// Tells whether a process has ended, without reaping it: until that, its number, which is its group's too,
-/// can't be given to another.
-fn has_exited(child: &Child) -> bool {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    leader(child)
-        .is_some_and(|pid| !matches!(rustix::process::waitid(WaitId::Pid(pid), options), Ok(None)))
-}
-
-fn leader(child: &Child) -> Option<Pid> {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
 impl Drop for LabBox {

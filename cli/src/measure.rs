@@ -86,8 +86,8 @@ pub(crate) fn measure(
     {
         match captured {
             Ok(captured) => {
-                let svg = profile::flamegraph_svg(&captured.profile);
-                run_dir.write_profile(&captured.info, &captured.encoded, &svg)?;
+                let stacks = captured.profile.folded();
+                run_dir.write_profile(&captured.info, &captured.encoded, &stacks)?;
             }
             Err(error) => no_profile = Some(error),
         }

@@ -7,6 +7,7 @@ use tenfold_analysis::gate::GateOutcome;
 use tenfold_analysis::synthetic::{MadeUp, MadeUpGate};
 use tenfold_analysis::{compare, summarise};
 use tenfold_reports::{gate, html, terminal};
+use tenfold_run_dir::Flamegraph;
 
 fn main() -> std::io::Result<()> {
     let directory = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_owned()));
@@ -42,7 +43,7 @@ fn main() -> std::io::Result<()> {
     let mut played = Vec::new();
     for (name, made_up) in runs {
         let mut run = made_up.play();
-        run.flamegraph = std::fs::read_to_string(directory.join("flamegraph.svg")).ok();
+        run.flamegraph = Flamegraph::read(&directory.join("stacks.folded")).ok();
         let summary = summarise(&run);
         std::fs::write(
             directory.join(format!("{name}.html")),

@@ -1,145 +1,111 @@
-//! A flamegraph, drawn anew from the frames of the one in the run directory.
+//! Flamegraphs, drawn from the stacks of a profile.
 //!
-//! Only names, places and widths are taken over, so that nothing else that the file may hold comes
-//! into the page; and text keeps its size on a phone, where the original's would shrink with it.
+//! Text keeps its size on a phone, and names are the only thing that gets into the page.
+
+mod drawing;
+mod stacks;
 
 use std::fmt::Write as _;
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+use tenfold_run_dir::Flamegraph;
 
 use crate::chart::escape;
 
 /// Height of a row of frames, in pixels.
 const ROW: usize = 19;
 
-/// Frames that take a smaller share of the width are not drawn.
-const LEAST_SHARE: f64 = 0.001;
+/// Smallest width of a frame that is kept, as a share of the whole.
+const WIDTH_MIN: f64 = 0.0001;
 
-/// Frames that take a smaller share have no room for a name.
-const LEAST_NAMED: f64 = 0.012;
+/// Smallest width of a frame that is drawn.
+const DRAWN_WIDTH_MIN: f64 = 0.001;
 
-/// No flamegraph has more frames, so that a report stays readable and small.
-const MOST_FRAMES: usize = 20_000;
+/// Smallest width of a frame that has room for its name.
+const NAMED_WIDTH_MIN: f64 = 0.012;
 
-/// One frame: shares of the width, and what it says when pointed at.
+/// Most frames of a flamegraph, so that a report stays readable and small.
+const FRAMES_MAX: usize = 20_000;
+
+/// A function on a stack. Its position and width are shares of the whole.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Frame {
-    pub(crate) title: String,
+    /// The function's name.
+    pub(crate) name: String,
+    /// Samples and share: `4 samples, 40.00%`.
+    pub(crate) figures: String,
+    /// Change in percent of all samples. `None` outside a difference.
+    change: Option<f64>,
     left: f64,
     pub(crate) width: f64,
-    top: f64,
+    /// Callers below it. 0 for the root.
+    depth: usize,
 }
 
-/// Reads the frames of a flamegraph as inferno draws it: groups of a title and a rectangle.
-/// What can't be read is left out; none where there is nothing.
-pub(crate) fn frames(svg: &str) -> Option<Vec<Frame>> {
-    let mut reader = Reader::from_str(svg);
-    let (mut full_width, mut title, mut in_title) = (None, String::new(), false);
-    let mut frames = Vec::new();
-    // A file cut short ends where it ends.
-    while let Ok(event) = reader.read_event() {
-        match event {
-            Event::Eof => break,
-            Event::Start(element) | Event::Empty(element) => match element.name().as_ref() {
-                b"svg" if full_width.is_none() => {
-                    let view_box = attribute(&element, "viewBox");
-                    let width = view_box
-                        .as_deref()
-                        .and_then(|b| b.split_whitespace().nth(2));
-                    full_width = Some(width?.parse::<f64>().ok().filter(|width| *width > 0.0)?);
-                }
-                b"title" => {
-                    title.clear();
-                    in_title = true;
-                }
-                b"rect" if !title.is_empty() && frames.len() < MOST_FRAMES => {
-                    let share = |name| {
-                        let text = attribute(&element, name)?;
-                        match text.strip_suffix('%') {
-                            Some(percent) => percent.parse::<f64>().ok().map(|p| p / 100.0),
-                            None => Some(text.parse::<f64>().ok()? / full_width?),
-                        }
-                    };
-                    let top = attribute(&element, "y").and_then(|y| y.parse::<f64>().ok());
-                    if let (Some(left), Some(width), Some(top)) = (share("x"), share("width"), top)
-                        && [left, width, top].into_iter().all(f64::is_finite)
-                    {
-                        frames.push(Frame {
-                            title: std::mem::take(&mut title),
-                            left,
-                            width,
-                            top,
-                        });
-                    }
-                }
-                _ => {}
+/// Returns the frames of a flamegraph. `None` if it has none.
+pub(crate) fn frames(flamegraph: &Flamegraph) -> Option<Vec<Frame>> {
+    match flamegraph {
+        Flamegraph::Stacks(stacks) => stacks::frames(stacks),
+        Flamegraph::Drawing(svg) => drawing::frames(svg),
+    }
+}
+
+/// The difference between two profiles, drawn in two ways.
+#[derive(Debug, Default)]
+pub(crate) struct Difference {
+    /// Frames as wide as in the later profile, which shows what appeared.
+    pub(crate) appeared: Option<Vec<Frame>>,
+    /// Frames as wide as in the earlier profile, which shows what vanished.
+    pub(crate) vanished: Option<Vec<Frame>>,
+}
+
+impl Difference {
+    /// Compares two profiles. Empty unless the stacks of both are known.
+    ///
+    /// Samples are compared as they are, so both profiles must have the same length, rate and traffic.
+    pub(crate) fn between(before: Option<&Flamegraph>, after: Option<&Flamegraph>) -> Self {
+        match (before, after) {
+            (Some(Flamegraph::Stacks(before)), Some(Flamegraph::Stacks(after))) => Self {
+                appeared: stacks::difference(before, after),
+                vanished: stacks::difference_reversed(before, after),
             },
-            Event::End(element) if element.name().as_ref() == b"title" => in_title = false,
-            Event::Text(text) if in_title => title.push_str(&text.decode().ok()?),
-            Event::GeneralRef(reference) if in_title => {
-                let name = reference.decode().ok()?;
-                let resolved = reference.resolve_char_ref().ok().flatten();
-                match resolved.map(String::from).or_else(|| {
-                    quick_xml::escape::resolve_predefined_entity(&name).map(str::to_owned)
-                }) {
-                    Some(text) => title.push_str(&text),
-                    None => title.push('?'),
-                }
-            }
-            _ => {}
+            _ => Self::default(),
         }
     }
-    (!frames.is_empty()).then_some(frames)
 }
 
-fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
-    let attribute = element.try_get_attribute(name).ok()??;
-    Some(String::from_utf8_lossy(&attribute.value).into_owned())
-}
-
-/// Draws frames, as wide as the page and in its colours. Each is clipped to its own width. The id is
-/// unique on its page.
+/// Draws frames, as wide as the page and in its colours. Each is clipped to its own width. `id` must be unique on the
+/// page.
 ///
-/// Frames of a difference are red where they grew and blue where they shrank, the deeper the more.
+/// Frames of a difference are red if they grew and blue if they shrank, the deeper the more.
 pub(crate) fn draw(frames: &[Frame], id: &str, title: &str) -> String {
-    let mut tops: Vec<f64> = frames.iter().map(|frame| frame.top).collect();
-    tops.sort_by(f64::total_cmp);
-    tops.dedup();
+    let depth_max = frames.iter().map(|frame| frame.depth).max().unwrap_or(0);
     let mut svg = format!(
         "<svg class=\"flame\" width=\"100%\" height=\"{}\" role=\"img\" \
          aria-labelledby=\"{id}-t {id}-d\"><title id=\"{id}-t\">{}</title>\
          <desc id=\"{id}-d\">Each box is a function; its width is its share of the samples, and it \
          stands on its caller. The table below names the widest.</desc>",
-        tops.len() * ROW,
+        (depth_max + 1) * ROW,
         escape(title)
     );
-    let most = frames
-        .iter()
-        .filter_map(|frame| frame.change().map(f64::abs));
+    let most = frames.iter().filter_map(|frame| frame.change.map(f64::abs));
     let most = most.max_by(f64::total_cmp).unwrap_or(0.0);
-    for frame in frames.iter().filter(|frame| frame.width >= LEAST_SHARE) {
-        let row = tops.partition_point(|top| *top < frame.top);
-        let tone = match frame.change() {
+    for frame in frames.iter().filter(|frame| frame.width >= DRAWN_WIDTH_MIN) {
+        let tone = match frame.change {
             Some(change) => changed(change, most),
-            None => plain(frame.name()),
+            None => plain(&frame.name),
         };
         let _ = write!(
             svg,
             "<svg x=\"{:.3}%\" y=\"{}\" width=\"{:.3}%\" height=\"{}\"><title>{}</title>\
              <rect class=\"{tone}\" width=\"100%\" height=\"100%\"/>",
             frame.left * 100.0,
-            row * ROW,
+            (depth_max - frame.depth) * ROW,
             frame.width * 100.0,
             ROW - 1,
-            escape(&frame.title)
+            escape(&frame.title())
         );
-        if frame.width >= LEAST_NAMED {
-            let _ = write!(
-                svg,
-                "<text x=\"4\" y=\"13\">{}</text>",
-                escape(frame.name())
-            );
+        if frame.width >= NAMED_WIDTH_MIN {
+            let _ = write!(svg, "<text x=\"4\" y=\"13\">{}</text>", escape(&frame.name));
         }
         svg.push_str("</svg>");
     }
@@ -147,7 +113,7 @@ pub(crate) fn draw(frames: &[Frame], id: &str, title: &str) -> String {
     svg
 }
 
-/// One of five tones, always the same of a name.
+/// Returns one of five tones, always the same for a name.
 fn plain(name: &str) -> String {
     let sum = name
         .bytes()
@@ -155,7 +121,7 @@ fn plain(name: &str) -> String {
     format!("f{}", sum % 5)
 }
 
-/// The tone of a change among changes of at most `most`, in three steps either way.
+/// Returns the tone of a change among changes of at most `most`, in three steps either way.
 fn changed(change: f64, most: f64) -> String {
     let step = (3.0 * change.abs() / most).ceil().clamp(1.0, 3.0);
     match change {
@@ -166,26 +132,12 @@ fn changed(change: f64, most: f64) -> String {
 }
 
 impl Frame {
-    /// The function's name: the title without its figures.
-    pub(crate) fn name(&self) -> &str {
-        self.title
-            .rsplit_once(" (")
-            .map_or(self.title.as_str(), |(name, _)| name)
-    }
-
-    /// By how many per cent of all samples it changed, where the title says so, as that of a difference
-    /// does: `name (4 samples, 40.00%; +3.20%)`.
-    pub(crate) fn change(&self) -> Option<f64> {
-        let (_, change) = self.figures().rsplit_once("; ")?;
-        let change = change.strip_suffix('%')?.parse::<f64>().ok()?;
-        change.is_finite().then_some(change)
-    }
-
-    /// The figures behind the name: samples and share.
-    pub(crate) fn figures(&self) -> &str {
-        self.title.rsplit_once(" (").map_or("", |(_, figures)| {
-            figures.strip_suffix(')').unwrap_or(figures)
-        })
+    /// What pointing at the frame shows: `name (4 samples, 40.00%)`.
+    fn title(&self) -> String {
+        match self.figures.as_str() {
+            "" => self.name.clone(),
+            figures => format!("{} ({figures})", self.name),
+        }
     }
 }
 
@@ -193,58 +145,50 @@ impl Frame {
 mod tests {
     use super::*;
 
-    const DRAWN: &str = r#"<svg viewBox="0 0 1200 90" onload="alert(1)"><script>alert(2)</script>
-        <g><title>all (10 samples, 100%)</title><rect x="10" y="60" width="1180" height="15"/></g>
-        <g><title>&lt;a as B&gt;::c&#x3b; (4 samples, 40.00%)</title>
-        <rect x="0.8333%" y="40" width="39.3%" height="15" onclick="alert(3)"/><text>x</text></g>
-        <image href="http://elsewhere.example/x.png"/></svg>"#;
+    fn stacks(text: &str) -> Flamegraph {
+        Flamegraph::Stacks(text.parse().unwrap())
+    }
 
     #[test]
-    fn only_names_and_places_are_taken_over() {
-        let frames = frames(DRAWN).unwrap();
-        assert_eq!(frames.len(), 2);
-        assert_eq!(
-            (frames[1].name(), frames[1].figures()),
-            ("<a as B>::c;", "4 samples, 40.00%")
+    fn names_stay_text() {
+        let hostile = "</title><script>alert(1)</script>";
+        let frames = frames(&stacks(&format!("main;{hostile} 1\n"))).unwrap();
+        let drawn = draw(&frames, "flame", "a < b");
+        assert!(!drawn.contains("<script"), "{drawn}");
+        assert!(
+            drawn.contains("&lt;script&gt;") && drawn.contains("a &lt; b"),
+            "{drawn}"
         );
-        assert!((frames[0].width - 1180.0 / 1200.0).abs() < 1e-9);
+        assert!(
+            drawn.contains("<title>main (1 sample, 100.00%)</title>"),
+            "{drawn}"
+        );
+    }
+
+    #[test]
+    fn the_root_is_at_the_bottom() {
+        let frames = frames(&stacks("main;work 1\n")).unwrap();
         let drawn = draw(&frames, "flame", "CPU flamegraph");
-        for absent in ["alert", "script", "http", "image", "onclick"] {
-            assert!(!drawn.contains(absent), "{absent} in {drawn}");
+        assert!(drawn.contains("height=\"57\""), "{drawn}");
+        let position = |name: &str| drawn.find(&format!("<title>{name} (")).unwrap();
+        for (name, y) in [("all", 38), ("main", 19), ("work", 0)] {
+            let frame = drawn[..position(name)].rfind("<svg ").unwrap();
+            let expected = format!("<svg x=\"0.000%\" y=\"{y}\"");
+            assert!(drawn[frame..].starts_with(&expected), "{name} in {drawn}");
         }
-        assert!(drawn.contains("&lt;a as B&gt;::c;"));
     }
 
     #[test]
     fn a_difference_is_coloured_by_its_changes() {
-        let svg = r#"<svg viewBox="0 0 100 90"><title>grown (4 samples, 40.00%; +30.00%)</title>
-            <rect x="0" y="0" width="40"/><title>shrunk (2 samples, 20.00%; -9.00%)</title>
-            <rect x="40" y="0" width="20"/><title>as it was (4 samples, 40.00%; 0.00%)</title>
-            <rect x="60" y="0" width="40"/></svg>"#;
-        let frames = frames(svg).unwrap();
-        let changes: Vec<_> = frames.iter().map(Frame::change).collect();
-        assert_eq!(changes, [Some(30.0), Some(-9.0), Some(0.0)]);
-        let drawn = draw(&frames, "difference", "a < b");
-        for tone in [
-            "\"grew3\"",
-            "\"shrank1\"",
-            "\"same\"",
-            "difference-t",
-            "a &lt; b",
-        ] {
-            assert!(drawn.contains(tone), "{tone} in {drawn}");
+        let before = stacks("grown 10\nsame 40\nshrunk 34\nshrunk-less 21\n");
+        let after = stacks("grown 40\nsame 40\nshrunk 19\nshrunk-less 20\n");
+        let difference = Difference::between(Some(&before), Some(&after));
+        let drawn = draw(&difference.appeared.unwrap(), "difference", "Difference");
+        for tone in ["grew3", "same", "shrank2", "shrank1", "difference-t"] {
+            assert!(drawn.contains(&format!("\"{tone}")), "{tone} in {drawn}");
         }
-    }
-
-    #[test]
-    fn what_is_no_flamegraph_is_none() {
-        for text in [
-            "",
-            "hello",
-            "<svg/>",
-            "<svg viewBox='0 0 0 0'><title>a</title><rect/></svg>",
-        ] {
-            assert_eq!(frames(text), None, "{text}");
-        }
+        let drawing = Flamegraph::Drawing("<svg/>".to_owned());
+        let none = Difference::between(Some(&before), Some(&drawing));
+        assert!(none.appeared.is_none() && none.vanished.is_none());
     }
 }

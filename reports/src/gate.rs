@@ -10,5 +10,5 @@ pub mod junit;
 pub mod markdown;
 pub mod terminal;
 
-pub use beside::Beside;
+pub use beside::{Beside, GateFlamegraphs};
 pub use export::{Export, Format};

@@ -6,7 +6,7 @@ use std::time::Instant;
 use tenfold_analysis::gate::{
     Cause, Flamegraphs, FunctionChange, Pair, ProfileCount, RoundRecord, Side, WaitChange,
 };
-use tenfold_probe::profile::{self, Captured, changes, difference_svg, flamegraph_svg};
+use tenfold_probe::profile::{self, Captured, changes};
 use tenfold_probe::{AdminListener, ProbeError};
 
 use crate::GateError;
@@ -60,7 +60,7 @@ pub(crate) fn find(
         baseline: joined(profiling.baseline)?,
         candidate: joined(profiling.candidate)?,
     };
-    let flamegraphs = draw(&captured, setting)?;
+    let flamegraphs = write_stacks(&captured, setting)?;
     Ok(Cause {
         remarks: remarks(&epoch, gated),
         profiles: captured.map(|captured| ProfileCount {
@@ -115,14 +115,18 @@ fn joined(profiling: Profiling) -> Result<Captured, GateError> {
     }
 }
 
-/// Draws both profiles and their difference, each way, into files beside the outcome.
-fn draw(captured: &Pair<Captured>, setting: &Setting<'_>) -> Result<Flamegraphs, GateError> {
-    let (baseline, candidate) = (&captured.baseline.profile, &captured.candidate.profile);
-    let keep = |name: &str, svg: String| {
-        let path = setting.directory.join(name);
-        let written = tenfold_run_dir::write_whole(&path, svg.as_bytes());
+/// Writes the stacks of both profiles into files beside the outcome.
+fn write_stacks(
+    captured: &Pair<Captured>,
+    setting: &Setting<'_>,
+) -> Result<Flamegraphs, GateError> {
+    let write = |side: Side| {
+        let name = format!("{side}.folded");
+        let path = setting.directory.join(&name);
+        let stacks = captured.of(side).profile.folded().to_string();
+        let written = tenfold_run_dir::write_whole(&path, stacks.as_bytes());
         written
-            .map(|()| Some(name.to_owned()))
+            .map(|()| Some(name))
             .map_err(|source| GateError::System {
                 action: "write",
                 what: path.display().to_string(),
@@ -130,13 +134,9 @@ fn draw(captured: &Pair<Captured>, setting: &Setting<'_>) -> Result<Flamegraphs,
             })
     };
     Ok(Flamegraphs {
-        baseline: keep("baseline.svg", flamegraph_svg(baseline))?,
-        candidate: keep("candidate.svg", flamegraph_svg(candidate))?,
-        difference: keep("difference.svg", difference_svg(baseline, candidate, false))?,
-        difference_reversed: keep(
-            "difference-reversed.svg",
-            difference_svg(baseline, candidate, true),
-        )?,
+        baseline: write(Side::Baseline)?,
+        candidate: write(Side::Candidate)?,
+        ..Flamegraphs::default()
     })
 }
 

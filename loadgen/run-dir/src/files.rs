@@ -3,10 +3,14 @@
 pub mod agreement;
 pub mod balancer_use;
 pub mod box_use;
+mod flamegraph;
+mod folded_stacks;
 pub mod host_timeline;
 pub mod manifest;
 mod profile_info;
 pub mod sample;
 pub mod timeline;
 
+pub use flamegraph::Flamegraph;
+pub use folded_stacks::FoldedStacks;
 pub use profile_info::ProfileInfo;

@@ -11,7 +11,7 @@
 //! | `balancers.json` | the run of a stage, at its end | [`balancer_use::BalancerUse`]: where balancers sent what came |
 //! | `agreement.json` | the generator, at the end of a paired run | [`Agreement`](agreement::Agreement): whether two builds gave the same answers |
 //! | `samples.json` | the generator, every few seconds and at the end | [`sample::Sample`]: what came back where requests failed |
-//! | `profile/` | the probe | `cpu.pb.gz`, `flamegraph.svg`, `profile.json` ([`ProfileInfo`]) |
+//! | `profile/` | the probe | `cpu.pb.gz`, `stacks.folded` ([`FoldedStacks`]), `profile.json` ([`ProfileInfo`]) |
 //! | `generators/N/host.json` | a merge | what the machine of each merged generator did |
 //! | `summary.json`, `report.html` | the report | what analysis made of the rest |
 //!
@@ -34,7 +34,7 @@ pub use error::RunDirError;
 pub use files::host_timeline::{self, HostTimeline};
 pub use files::manifest::{self, Manifest};
 pub use files::timeline::{self, Timeline};
-pub use files::{ProfileInfo, agreement, balancer_use, box_use, sample};
+pub use files::{Flamegraph, FoldedStacks, ProfileInfo, agreement, balancer_use, box_use, sample};
 pub use histogram::{
     BUCKET_BOUNDS_NS, HistogramSum, LATENCY_NS_MAX, SIGNIFICANT_DIGITS, SparseHistogram,
     latency_histogram,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
 use crate::files::sample::Sample;
-use crate::{Counts, HostTimeline, IntervalFold, Manifest, ProfileInfo, Timeline};
+use crate::{Counts, Flamegraph, HostTimeline, IntervalFold, Manifest, ProfileInfo, Timeline};
 
 /// A run, read back from its directory.
 #[derive(Debug, Clone)]
@@ -28,8 +28,8 @@ pub struct Run {
     pub latencies: IntervalFold,
     /// How the CPU profile was taken; none where there is none.
     pub profile: Option<ProfileInfo>,
-    /// The flamegraph, as SVG; none where there is none.
-    pub flamegraph: Option<String>,
+    /// What the flamegraph is drawn from. `None` without a profile.
+    pub flamegraph: Option<Flamegraph>,
     /// What came back where requests failed, a few of each kind.
     pub samples: Vec<Sample>,
 }

@@ -16,9 +16,15 @@ use crate::files::timeline::Row;
 use crate::intervals::{IntervalLog, LATEST_NS};
 use crate::whole_file::{write_whole, write_whole_unsynced};
 use crate::{
-    Counts, HostTimeline, IntervalFold, IntervalHistogram, Intervals, Manifest, ProfileInfo, Run,
-    RunDirError, Timeline,
+    Counts, Flamegraph, FoldedStacks, HostTimeline, IntervalFold, IntervalHistogram, Intervals,
+    Manifest, ProfileInfo, Run, RunDirError, Timeline,
 };
+
+/// The stacks of the profile.
+const STACKS: &str = "profile/stacks.folded";
+
+/// The flamegraph as SVG, which earlier versions wrote in place of the stacks.
+const DRAWING: &str = "profile/flamegraph.svg";
 
 /// A run directory on disk.
 #[derive(Debug, Clone)]
@@ -131,15 +137,15 @@ impl RunDir {
         self.write_json("agreement.json", agreement)
     }
 
-    /// Writes the profile: the encoded profile, its flamegraph and how it was taken.
+    /// Writes the profile: as the target encoded it, its stacks, and how it was taken.
     pub fn write_profile(
         &self,
         info: &ProfileInfo,
         encoded: &[u8],
-        flamegraph: &str,
+        stacks: &FoldedStacks,
     ) -> Result<(), RunDirError> {
         self.write_bytes("profile/cpu.pb.gz", encoded)?;
-        self.write_bytes("profile/flamegraph.svg", flamegraph.as_bytes())?;
+        self.write_bytes(STACKS, stacks.to_string().as_bytes())?;
         self.write_json("profile/profile.json", info)
     }
 
@@ -185,8 +191,12 @@ impl RunDir {
         if let Some(profile) = &run.profile {
             self.write_json("profile/profile.json", profile)?;
         }
-        if let Some(flamegraph) = &run.flamegraph {
-            self.write_bytes("profile/flamegraph.svg", flamegraph.as_bytes())?;
+        match &run.flamegraph {
+            Some(Flamegraph::Stacks(stacks)) => {
+                self.write_bytes(STACKS, stacks.to_string().as_bytes())?;
+            }
+            Some(Flamegraph::Drawing(svg)) => self.write_bytes(DRAWING, svg.as_bytes())?,
+            None => {}
         }
         for (index, part) in parts.iter().enumerate() {
             self.write_json(&format!("generators/{}/host.json", index + 1), &part.host)?;
@@ -223,7 +233,6 @@ impl RunDir {
 
     /// Reads the run back, the interval log of it folded.
     pub fn read(&self) -> Result<Run, RunDirError> {
-        let flamegraph = self.file("profile/flamegraph.svg");
         let manifest: Manifest = self.read_json("manifest.json")?;
         if manifest.version != manifest::VERSION {
             let reason = format!(
@@ -253,16 +262,7 @@ impl RunDir {
             latencies,
             profile: self.read_where_it_is("profile/profile.json")?,
             samples: self.read_where_it_is("samples.json")?.unwrap_or_default(),
-            flamegraph: match fs::read_to_string(&flamegraph) {
-                Ok(svg) => Some(svg),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-                Err(source) => {
-                    return Err(RunDirError::Read {
-                        path: flamegraph,
-                        source,
-                    });
-                }
-            },
+            flamegraph: self.flamegraph()?,
         })
     }
 
@@ -287,6 +287,16 @@ impl RunDir {
             rows.truncate(counted.max(1));
         }
         Ok(timeline)
+    }
+
+    /// Reads what the flamegraph is drawn from. `None` without a profile.
+    fn flamegraph(&self) -> Result<Option<Flamegraph>, RunDirError> {
+        [STACKS, DRAWING]
+            .into_iter()
+            .map(|name| self.file(name))
+            .find(|path| path.exists())
+            .map(|path| Flamegraph::read(&path))
+            .transpose()
     }
 
     /// Reads a document that not every run has.
@@ -389,6 +399,35 @@ mod tests {
         run.write_timeline(&Timeline { rows: vec![row] }).unwrap();
         let refused = run.timeline(&Counts::default()).unwrap_err().to_string();
         assert!(refused.contains("more than a year"), "{refused}");
+    }
+
+    #[test]
+    fn reads_stacks_or_the_drawing_of_an_earlier_version() {
+        let directory = tempfile::tempdir().unwrap();
+        let run = RunDir::open(directory.path());
+        assert_eq!(run.flamegraph().unwrap(), None);
+        run.write_bytes(DRAWING, b"<svg/>").unwrap();
+        let drawing = Flamegraph::Drawing("<svg/>".to_owned());
+        assert_eq!(run.flamegraph().unwrap(), Some(drawing));
+        let mut stacks = FoldedStacks::default();
+        stacks.add(["main", "work"], 3);
+        let info = ProfileInfo {
+            source: "here".to_owned(),
+            start_ns: 0,
+            duration_ns: 1,
+            hz: 100.0,
+            captured: 3,
+            expected: None,
+            cpu_s: None,
+        };
+        run.write_profile(&info, b"encoded", &stacks).unwrap();
+        assert_eq!(run.flamegraph().unwrap(), Some(Flamegraph::Stacks(stacks)));
+        run.write_bytes(STACKS, b"main;work").unwrap();
+        let refused = run.flamegraph().unwrap_err().to_string();
+        assert!(
+            refused.contains("line 1 does not end in a number"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -1,32 +1,46 @@
-//! What stands beside an outcome: the flamegraphs it names, and the report's address.
+//! What stands beside an outcome: the profiles it names, and the report's address.
 
 use std::path::Path;
 
-use tenfold_analysis::gate::{Flamegraphs, GateOutcome};
+use tenfold_analysis::gate::GateOutcome;
+use tenfold_run_dir::Flamegraph;
 
 /// What stands beside an outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Beside {
     /// Where the report can be read, for those who see the Markdown only.
     pub report: Option<String>,
-    /// The flamegraphs as SVG, in place of their files' names.
-    pub flamegraphs: Flamegraphs,
+    /// What the flamegraphs that the outcome names are drawn from.
+    pub flamegraphs: GateFlamegraphs,
+}
+
+/// What a gate's flamegraphs are drawn from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GateFlamegraphs {
+    /// The baseline's profile.
+    pub baseline: Option<Flamegraph>,
+    /// The candidate's profile.
+    pub candidate: Option<Flamegraph>,
+    /// The difference, as wide as the candidate. `None` unless an earlier version drew it.
+    pub difference: Option<Flamegraph>,
+    /// The difference, as wide as the baseline. `None` unless an earlier version drew it.
+    pub difference_reversed: Option<Flamegraph>,
 }
 
 impl Beside {
-    /// Reads the flamegraphs that an outcome names from its directory. One that can't be read is left
-    /// out, as is a name that leads out of the directory.
+    /// Reads the files that an outcome names from its directory. Skips a file that can't be read, and a name that leads
+    /// out of the directory.
     pub fn read(directory: &Path, outcome: &GateOutcome) -> Self {
         let read = |name: &Option<String>| {
             let name = Path::new(name.as_deref()?);
-            // A name is all that is taken: what an outcome says comes from a file, too.
+            // The name comes from a file, so it may be anything.
             let is_name = name.file_name() == Some(name.as_os_str());
-            is_name.then(|| std::fs::read_to_string(directory.join(name)).ok())?
+            is_name.then(|| Flamegraph::read(&directory.join(name)).ok())?
         };
         let named = outcome.cause.as_ref().map(|cause| &cause.flamegraphs);
         Self {
             report: None,
-            flamegraphs: named.map_or_else(Flamegraphs::default, |named| Flamegraphs {
+            flamegraphs: named.map_or_else(GateFlamegraphs::default, |named| GateFlamegraphs {
                 baseline: read(&named.baseline),
                 candidate: read(&named.candidate),
                 difference: read(&named.difference),

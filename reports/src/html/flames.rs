@@ -12,7 +12,7 @@ const WIDEST: usize = 40;
 
 /// Sets the flamegraph, with how much of the processor's time it saw.
 pub(crate) fn flamegraph(run: &Run) -> Markup {
-    let drawn = run.flamegraph.as_deref().and_then(frames);
+    let drawn = run.flamegraph.as_ref().and_then(frames);
     let content = html! {
         @if let Some(profile) = &run.profile { p.samples { (samples(profile)) } }
         @match &drawn {
@@ -22,6 +22,9 @@ pub(crate) fn flamegraph(run: &Run) -> Markup {
                     (data_table(&widest(frames)))
                 }
             }
+            None if run.profile.is_some() => p.none {
+                "The profile has no samples: the service was idle, or its profiler saw nothing."
+            },
             None => p.none {
                 "No profile was captured. A service that offers "
                 code { "/debug/pprof/profile" }
@@ -53,6 +56,7 @@ fn samples(profile: &ProfileInfo) -> Markup {
     }
 }
 
+/// Returns a table of the widest frames.
 pub(crate) fn widest(frames: &[Frame]) -> Data {
     let mut widest: Vec<&Frame> = frames.iter().collect();
     widest.sort_by(|a, b| b.width.total_cmp(&a.width));
@@ -61,7 +65,7 @@ pub(crate) fn widest(frames: &[Frame]) -> Data {
         rows: widest
             .iter()
             .take(WIDEST)
-            .map(|frame| vec![frame.name().to_owned(), frame.figures().to_owned()])
+            .map(|frame| vec![frame.name.clone(), frame.figures.clone()])
             .collect(),
     }
 }

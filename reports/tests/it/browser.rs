@@ -6,11 +6,15 @@ use std::process::Command;
 use tenfold_analysis::synthetic::MadeUp;
 use tenfold_analysis::{compare, summarise};
 use tenfold_reports::html;
+use tenfold_run_dir::Flamegraph;
 
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
-/// A flamegraph as a service of somebody else's might send it.
-const FLAMEGRAPH: &str = r#"<svg viewBox="0 0 1200 90" onload="alert(1)"><script>alert(2)</script>
+/// Stacks as a foreign service might name them.
+const FLAMEGRAPH: &str = "main 6\nmain;<script>alert(3)</script> 4\n";
+
+/// A flamegraph as an earlier version stored it, with what somebody might add to the file.
+const FLAMEGRAPH_OF_EARLIER_VERSION: &str = r#"<svg viewBox="0 0 1200 90" onload="alert(1)"><script>alert(2)</script>
     <g><title>all (10 samples, 100%)</title><rect x="0%" y="60" width="100%" height="15"/></g>
     <g><title>&lt;script&gt;alert(3)&lt;/script&gt; (4 samples, 40.00%)</title>
     <rect x="0%" y="44" width="40%" height="15"/></g>
@@ -116,9 +120,11 @@ fn reports_load_in_silence_and_ask_nobody() {
     };
     let directory = tempfile::tempdir().unwrap();
     let mut well = MadeUp::default().play();
-    well.flamegraph = Some(FLAMEGRAPH.to_owned());
+    well.flamegraph = Some(Flamegraph::Stacks(FLAMEGRAPH.parse().unwrap()));
     let mut hostile = hostile().play();
-    hostile.flamegraph = Some(FLAMEGRAPH.to_owned());
+    hostile.flamegraph = Some(Flamegraph::Drawing(
+        FLAMEGRAPH_OF_EARLIER_VERSION.to_owned(),
+    ));
     hostile.manifest.scenario = "<script>alert(4)</script>".to_owned();
     hostile.manifest.scenario_text = "</code></pre><script>alert(5)</script>".to_owned();
     hostile.manifest.command = vec!["<img src=http://192.0.2.1/b>".to_owned()];

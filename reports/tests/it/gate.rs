@@ -9,12 +9,13 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::Value;
 use tenfold_analysis::gate::{
-    BadDay, Conclusion, Flamegraphs, GATE_VERSION, GateOutcome, MetricCalibration, Side,
+    BadDay, Conclusion, GATE_VERSION, GateOutcome, MetricCalibration, Side,
 };
 use tenfold_analysis::synthetic::MadeUpGate;
 use tenfold_reports::gate::{
-    Beside, Export, Format, github, html, json, junit, markdown, terminal,
+    Beside, Export, Format, GateFlamegraphs, github, html, json, junit, markdown, terminal,
 };
+use tenfold_run_dir::Flamegraph;
 
 fn slower() -> GateOutcome {
     let made_up = MadeUpGate {
@@ -178,10 +179,10 @@ fn beside() -> Beside {
     let svg = r#"<svg viewBox="0 0 100 90"><script>alert(2)</script>
         <title>feed::rank (391 samples, 19.55%; +8.95%)</title><rect x="0" y="0" width="40"/>
         <title>old (2 samples, 20.00%; -9.00%)</title><rect x="40" y="0" width="20"/></svg>"#;
-    let svg = || Some(svg.to_owned());
+    let svg = || Some(Flamegraph::Drawing(svg.to_owned()));
     Beside {
         report: Some("https://ci.example/1?a=<b>".to_owned()),
-        flamegraphs: Flamegraphs {
+        flamegraphs: GateFlamegraphs {
             baseline: None,
             candidate: svg(),
             difference: svg(),
@@ -474,15 +475,20 @@ fn flamegraphs_are_read_from_beside_the_outcome_only() {
     let directory = tempfile::tempdir().unwrap();
     let inner = directory.path().join("inner");
     std::fs::create_dir(&inner).unwrap();
-    std::fs::write(inner.join("candidate.svg"), "<svg/>").unwrap();
+    std::fs::write(inner.join("candidate.folded"), "main 1\n").unwrap();
+    std::fs::write(inner.join("reversed.svg"), "<svg/>").unwrap();
     std::fs::write(directory.path().join("outer.svg"), "<svg/>").unwrap();
     let mut outcome = slower();
     let named = &mut outcome.cause.as_mut().unwrap().flamegraphs;
-    named.candidate = Some("candidate.svg".to_owned());
+    named.candidate = Some("candidate.folded".to_owned());
     named.baseline = Some("../outer.svg".to_owned());
     named.difference = Some("missing.svg".to_owned());
+    named.difference_reversed = Some("reversed.svg".to_owned());
     let read = Beside::read(&inner, &outcome).flamegraphs;
-    assert_eq!(read.candidate.as_deref(), Some("<svg/>"));
+    let stacks = Flamegraph::Stacks("main 1\n".parse().unwrap());
+    assert_eq!(read.candidate, Some(stacks));
+    let drawing = Flamegraph::Drawing("<svg/>".to_owned());
+    assert_eq!(read.difference_reversed, Some(drawing));
     assert_eq!((read.baseline, read.difference), (None, None));
 }
 

@@ -3,7 +3,7 @@
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{Summary, compare, summarise};
 use tenfold_reports::{html, json, terminal};
-use tenfold_run_dir::{IntervalFold, Run};
+use tenfold_run_dir::{Flamegraph, FoldedStacks, IntervalFold, Run};
 
 fn small() -> MadeUp {
     MadeUp {
@@ -136,9 +136,9 @@ fn what_a_scenario_says_stays_text() {
     if let Some(profile) = &mut run.profile {
         profile.source = hostile.to_owned();
     }
-    run.flamegraph = Some(format!(
-        "<svg viewBox='0 0 1 1'><title>{hostile}</title></svg>"
-    ));
+    let mut stacks = FoldedStacks::default();
+    stacks.add(["main", hostile], 1);
+    run.flamegraph = Some(Flamegraph::Stacks(stacks));
     let (_, page) = rendered(&run);
     let comparison = html::render_comparison(&compare(&[run.clone(), run]));
     for page in [page, comparison] {

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 use prost::Message;
+use tenfold_run_dir::FoldedStacks;
 
 use super::proto;
 use crate::ProbeError;
@@ -66,6 +67,15 @@ impl Profile {
         self.stacks
             .iter()
             .fold(0, |sum, stack| sum.saturating_add(stack.samples))
+    }
+
+    /// The stacks by the names of their functions, for the run directory.
+    pub fn folded(&self) -> FoldedStacks {
+        let mut folded = FoldedStacks::default();
+        for stack in &self.stacks {
+            folded.add(self.names(stack), stack.samples);
+        }
+        folded
     }
 
     /// The names of a stack's functions, root first.
@@ -381,6 +391,11 @@ pub(crate) mod tests {
         let expected = expected.map(|(stack, samples)| (stack.to_owned(), samples));
         assert_eq!(folded(&profile), expected);
         assert_eq!(profile.samples(), 52);
+        assert_eq!(
+            profile.folded().to_string(),
+            "[unknown] 1\nmain 4\nmain;[libc.so.6] 10\nmain;[unknown] 2\n\
+             main;work;<inner as core::ops::Fn<[u8, 4]>>::call 35\n"
+        );
         assert_eq!(profile.hz, Some(100.0));
         assert_eq!(profile.duration_ns, Some(2_000_000_000));
     }
@@ -461,7 +476,7 @@ pub(crate) mod tests {
             let at = at.index(bytes.len());
             bytes[at] = byte;
             if let Ok(profile) = Profile::decode("here", &gzip(&bytes)) {
-                super::super::flamegraph_svg(&profile);
+                assert_eq!(profile.folded().samples(), profile.samples());
                 super::super::top(&profile, 10);
             }
         }

@@ -3,8 +3,9 @@
 use maud::{Markup, PreEscaped, html};
 use tenfold_analysis::gate::{Cause, GateOutcome, Pair, ProfileCount, Side};
 use tenfold_analysis::words;
+use tenfold_run_dir::Flamegraph;
 
-use crate::flamegraph::{draw, frames};
+use crate::flamegraph::{Difference, draw, frames};
 use crate::gate::beside::Beside;
 use crate::gate::figures;
 use crate::html::figures::{Data, data_table, head, section, table};
@@ -107,39 +108,46 @@ fn waits(cause: &Cause) -> Markup {
 }
 
 fn flamegraphs(cause: &Cause, beside: &Beside) -> Markup {
-    let (named, drawn) = (&cause.flamegraphs, &beside.flamegraphs);
+    let (named, read) = (&cause.flamegraphs, &beside.flamegraphs);
+    let stored = |flamegraph: &Option<Flamegraph>| flamegraph.as_ref().and_then(frames);
+    let difference = Difference::between(read.baseline.as_ref(), read.candidate.as_ref());
+    // Earlier versions stored the difference as two drawings.
+    let appeared = difference.appeared.or_else(|| stored(&read.difference));
+    let vanished = difference
+        .vanished
+        .or_else(|| stored(&read.difference_reversed));
+    let is_compared = appeared.is_some() || vanished.is_some();
     let graphs = [
         (
             "flame-difference",
             "What appeared: the difference, as wide as the candidate",
             &named.difference,
-            &drawn.difference,
+            appeared,
         ),
         (
             "flame-difference-reversed",
             "What vanished: the difference, as wide as the baseline",
             &named.difference_reversed,
-            &drawn.difference_reversed,
+            vanished,
         ),
         (
             "flame-candidate",
             "The candidate",
             &named.candidate,
-            &drawn.candidate,
+            stored(&read.candidate),
         ),
         (
             "flame-baseline",
             "The baseline",
             &named.baseline,
-            &drawn.baseline,
+            stored(&read.baseline),
         ),
     ];
     html! {
-        @for (id, title, file, svg) in graphs {
-            @let frames = svg.as_deref().and_then(frames);
+        @for (id, title, file, frames) in &graphs {
             @if frames.is_some() || file.is_some() {
                 h3 { (title) }
-                @if let Some(frames) = &frames {
+                @if let Some(frames) = frames {
                     figure {
                         div.flames { (PreEscaped(draw(frames, id, title))) }
                         (data_table(&widest(frames)))
@@ -150,7 +158,7 @@ fn flamegraphs(cause: &Cause, beside: &Beside) -> Markup {
                 }
             }
         }
-        @if drawn.difference.is_some() || drawn.difference_reversed.is_some() {
+        @if is_compared {
             p.note {
                 "Red grew and blue shrank, the deeper the more, in shares of all samples. A function that "
                 "vanished has no width in the candidate's, and one that appeared none in the baseline's: "

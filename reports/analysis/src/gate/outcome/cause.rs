@@ -16,7 +16,7 @@ pub struct Cause {
     pub functions: Vec<FunctionChange>,
     /// Waits that changed most, the greatest change first.
     pub waits: Vec<WaitChange>,
-    /// Flamegraphs, as names of files beside the outcome.
+    /// The files that flamegraphs are drawn from.
     pub flamegraphs: Flamegraphs,
 }
 
@@ -56,16 +56,17 @@ pub struct WaitChange {
     pub count: Pair<u64>,
 }
 
-/// Flamegraphs, as names of files beside the outcome.
+/// The files that flamegraphs are drawn from, by their names beside the outcome: folded stacks, or drawings (SVG) if an
+/// earlier version wrote the outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Flamegraphs {
-    /// Flamegraph of the baseline.
+    /// Stacks of the baseline.
     pub baseline: Option<String>,
-    /// Flamegraph of the candidate.
+    /// Stacks of the candidate.
     pub candidate: Option<String>,
-    /// Difference with the widths of the candidate: shows new frames, but not vanished ones.
+    /// A drawing of the difference in widths of the candidate. `None` unless an earlier version wrote it.
     pub difference: Option<String>,
-    /// Difference with the widths of the baseline: shows vanished frames, but not new ones.
+    /// A drawing of the difference in widths of the baseline. `None` unless an earlier version wrote it.
     pub difference_reversed: Option<String>,
 }

@@ -5,7 +5,6 @@ mod cpu_profile;
 mod exposition;
 mod histogram;
 mod process;
-mod profile_proto;
 mod requests;
 mod store_waits;
 

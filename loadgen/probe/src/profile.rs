@@ -6,7 +6,6 @@
 mod capture;
 mod change;
 mod fold;
-mod proto;
 mod top;
 
 pub use capture::{Captured, capture};

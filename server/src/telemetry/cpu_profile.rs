@@ -10,11 +10,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use pprof::{Frames, ProfilerGuard, Report};
-use prost::Message;
 use rustix::process::setpriority_process;
+use tenfold_profile_proto::{Function, Label, Line, Location, Message, Profile, Sample, ValueType};
 
 use super::process;
-use super::profile_proto::{Function, Label, Line, Location, Profile, Sample, ValueType};
 
 /// How far the thread that writes a profile steps back behind the others (on Linux, a thread has a priority of
 /// its own): to about a tenth of a processor that is wanted by all.
@@ -213,6 +212,7 @@ fn profile(report: &Report, began: SystemTime, hz: i32) -> Profile {
                 locations.push(Location {
                     id,
                     line: line.collect(),
+                    ..Location::default()
                 });
                 id
             });
@@ -237,6 +237,7 @@ fn profile(report: &Report, began: SystemTime, hz: i32) -> Profile {
         duration_nanos: nanos(report.timing.duration),
         period_type,
         period: period_ns,
+        ..Profile::default()
     }
 }
 

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
-use prost::Message;
+use tenfold_profile_proto::{self as proto, Message};
 use tenfold_run_dir::FoldedStacks;
 
-use super::proto;
 use crate::ProbeError;
 
 /// The longest profile that is unpacked.
@@ -284,7 +283,7 @@ fn unnamed(file: Option<&str>) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::io::Write;
 
     use flate2::Compression;
@@ -294,7 +293,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// Packs a profile as a target does.
-    pub(crate) fn encode(profile: &proto::Profile) -> Vec<u8> {
+    fn encode(profile: &proto::Profile) -> Vec<u8> {
         gzip(&profile.encode_to_vec())
     }
 
@@ -306,7 +305,7 @@ pub(crate) mod tests {
 
     /// A profile at 100 Hz with known stacks: `main` calls `work`, into which `inner` is inlined,
     /// and a library without names.
-    pub(crate) fn by_hand() -> proto::Profile {
+    fn by_hand() -> proto::Profile {
         let strings = [
             "",
             "samples",
@@ -322,7 +321,7 @@ pub(crate) mod tests {
         let function = |id, name| proto::Function {
             id,
             name,
-            system_name: 0,
+            ..proto::Function::default()
         };
         let location = |id, mapping_id, functions: &[u64]| proto::Location {
             id,
@@ -331,12 +330,14 @@ pub(crate) mod tests {
                 .iter()
                 .map(|function_id| proto::Line {
                     function_id: *function_id,
+                    ..proto::Line::default()
                 })
                 .collect(),
         };
         let sample = |locations: &[u64], count: i64| proto::Sample {
             location_id: locations.to_vec(),
             value: vec![count, count * 10_000_000],
+            label: Vec::new(),
         };
         proto::Profile {
             sample_type: vec![value_type(1, 2), value_type(3, 4)],
@@ -362,6 +363,7 @@ pub(crate) mod tests {
             duration_nanos: 2_000_000_000,
             period_type: Some(value_type(3, 4)),
             period: 10_000_000,
+            ..proto::Profile::default()
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::Method;
 use tenfold_run_dir::agreement::{Agreement, Answer as Shown, Difference, RequestAgreement};
-use tenfold_run_dir::sample::SAMPLES_OF_A_KIND;
+use tenfold_run_dir::sample::SAMPLES_OF_KIND_MAX;
 use tenfold_scenarios::{Draw, Scenario, Side};
 
 use crate::connection::Answer;
@@ -201,7 +201,7 @@ impl State {
         let name = &counts.name;
         let differences = &mut self.agreement.differences;
         let of_this = differences.iter().filter(|known| known.request == *name);
-        if !is_full && of_this.count() < SAMPLES_OF_A_KIND {
+        if !is_full && of_this.count() < SAMPLES_OF_KIND_MAX {
             differences.push(Difference {
                 request: name.clone(),
                 baseline: baseline.shown(),
@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(agreement.requests[0], expected);
         assert_eq!(agreement.requests[1].name, "put");
         assert_eq!(agreement.unmatched, 2);
-        assert_eq!(agreement.differences.len(), SAMPLES_OF_A_KIND);
+        assert_eq!(agreement.differences.len(), SAMPLES_OF_KIND_MAX);
         let first = &agreement.differences[0];
         assert_eq!(
             (first.baseline.body.as_str(), first.baseline.body_bytes),

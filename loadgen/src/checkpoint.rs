@@ -54,7 +54,7 @@ impl Keeper {
             log_bytes: Some(log_bytes),
         };
         join_last_row(rows, &checkpoint);
-        counts.interrupted = Some(checkpoint.words());
+        counts.interrupted = Some(checkpoint.description());
         counts.checkpoint = Some(checkpoint);
         let run_dir = &self.run_dir;
         run_dir.write_checkpoint(&counts, &self.timeline, &snapshot.samples)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tenfold_run_dir::counts::{CheckCounts, Counts, JourneyCounts};
-use tenfold_run_dir::sample::{MOST_SAMPLES, SAMPLES_OF_A_KIND, Sample};
+use tenfold_run_dir::sample::{SAMPLES_MAX, SAMPLES_OF_KIND_MAX, Sample};
 use tenfold_scenarios::{Capture, Scenario};
 
 use crate::response_reader::Keep;
@@ -144,8 +144,8 @@ impl EvidenceLog {
                 && sample.failure == failure
                 && sample.check.as_deref() == check
         };
-        state.samples.len() < MOST_SAMPLES
-            && state.samples.iter().filter(same).count() < SAMPLES_OF_A_KIND
+        state.samples.len() < SAMPLES_MAX
+            && state.samples.iter().filter(same).count() < SAMPLES_OF_KIND_MAX
     }
 
     /// Adds a sample, whose body is masked already; it is cut to what is shown.

@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use tenfold_analysis::{Distribution, Scope, Summary, distributions, intervals_by_scope, seconds};
 use tenfold_run_dir::{
-    IntervalHistogram, Metric, Run, RunDir, check_writable, is_written_in_place, write_whole,
-    write_whole_with,
+    IntervalHistogram, Metric, Run, RunDir, check_writable, is_written_in_place, write_atomic,
+    write_atomic_with,
 };
 
 use crate::{csv, hgrm, hlog, json, junit, k6_summary, markdown, openmetrics};
@@ -238,7 +238,7 @@ impl Export {
             Rendered::RowByRow(write) => {
                 match self.is_to_standard_output() {
                     true => to_standard_output(write),
-                    false => write_whole_with(&path, |file| write(file)),
+                    false => write_atomic_with(&path, |file| write(file)),
                 }
                 .map_err(|source| failed(&path, source))?;
                 return Ok(vec![path]);
@@ -253,7 +253,7 @@ impl Export {
         for (path, bytes) in files {
             match self.is_to_standard_output() {
                 true => to_standard_output(|out| out.write_all(&bytes)),
-                false => write_whole(&path, &bytes),
+                false => write_atomic(&path, &bytes),
             }
             .map_err(|source| failed(&path, source))?;
             written.push(path);

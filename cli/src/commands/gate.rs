@@ -229,7 +229,7 @@ fn show(file: &Path, arguments: &GateArguments) -> anyhow::Result<Exit> {
     }
     let report = file.with_extension("html");
     let page = history::html::render(&trends, &parsed.problems);
-    tenfold_run_dir::write_whole(&report, page.as_bytes())
+    tenfold_run_dir::write_atomic(&report, page.as_bytes())
         .with_context(|| format!("could not write {}", report.display()))?;
     print::note(&format!("report: {}", report.display()));
     Ok(Exit::Met)

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tenfold_record::{
     AccessLog, FitReport, Format, LogSummary, ModelOptions, ReadOptions, TraceOptions, model, trace,
 };
-use tenfold_run_dir::write_whole_with;
+use tenfold_run_dir::write_atomic_with;
 
 use crate::cli::RecordArguments;
 use crate::exit::{Exit, Misuse};
@@ -108,7 +108,7 @@ fn write(
     path: &Path,
     with: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
 ) -> anyhow::Result<()> {
-    write_whole_with(path, with).with_context(|| format!("could not write {}", path.display()))
+    write_atomic_with(path, with).with_context(|| format!("could not write {}", path.display()))
 }
 
 fn refuse_overwriting(arguments: &RecordArguments, paths: &[&Path]) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tenfold_analysis::{compare, summarise};
-use tenfold_run_dir::{Run, RunDir, write_whole};
+use tenfold_run_dir::{Run, RunDir, write_atomic};
 
 use crate::cli::ReportArguments;
 use crate::exit::{Exit, Misuse};
@@ -72,7 +72,7 @@ fn report_several(runs: &[Run], arguments: &ReportArguments) -> anyhow::Result<E
 }
 
 fn write(path: &Path, html: &str) -> anyhow::Result<PathBuf> {
-    write_whole(path, html.as_bytes())
+    write_atomic(path, html.as_bytes())
         .with_context(|| format!("could not write {}", path.display()))?;
     Ok(path.to_owned())
 }

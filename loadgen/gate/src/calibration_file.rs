@@ -113,7 +113,7 @@ impl CalibrationFile {
             })?;
         }
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
-        tenfold_run_dir::write_whole(path, text.as_bytes()).map_err(|source| GateError::System {
+        tenfold_run_dir::write_atomic(path, text.as_bytes()).map_err(|source| GateError::System {
             action: "write",
             what: path.display().to_string(),
             source,

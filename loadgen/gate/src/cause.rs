@@ -124,7 +124,7 @@ fn write_stacks(
         let name = format!("{side}.folded");
         let path = setting.directory.join(&name);
         let stacks = captured.of(side).profile.folded().to_string();
-        let written = tenfold_run_dir::write_whole(&path, stacks.as_bytes());
+        let written = tenfold_run_dir::write_atomic(&path, stacks.as_bytes());
         written
             .map(|()| Some(name))
             .map_err(|source| GateError::System {

@@ -19,7 +19,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 const SCRAPE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Samples kept: a day's worth. A longer run keeps its first day.
-const MOST_SAMPLES: usize = 86_400;
+const SAMPLES_MAX: usize = 86_400;
 
 /// The process to sample beside the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl HostSampler {
                         Ok(()) | Err(RecvTimeoutError::Disconnected) => true,
                     };
                     let next = source.read();
-                    if next.at > start && timeline.samples.len() < MOST_SAMPLES {
+                    if next.at > start && timeline.samples.len() < SAMPLES_MAX {
                         timeline
                             .samples
                             .push(sample(&last, &next, start, source.ticks_a_second));

@@ -1,5 +1,4 @@
-//! Writes the directory of a run that lasted as long as is wanted, as though it had been made: for a
-//! look at what it takes to report one.
+//! Writes the run directory of a made-up run of any length, to measure the cost of a report.
 //!
 //!     cargo run --release -p tenfold-run-dir --example long_run -- 3600 DIRECTORY
 //!     /usr/bin/time -v tenfold report DIRECTORY
@@ -14,29 +13,29 @@ use tenfold_run_dir::manifest::{Host, Manifest, PhaseInfo, RequestInfo, Tool, VE
 use tenfold_run_dir::timeline::{Row, Timeline};
 use tenfold_run_dir::{Metric, RunDir, Series};
 
-/// Nanoseconds of a second.
+/// A second, in nanoseconds.
 const SECOND: u64 = 1_000_000_000;
 
-/// Seconds of warm-up.
+/// Length of the warm-up, in seconds.
 const WARM_UP_S: u64 = 30;
 
-/// Answers a second of each request.
-const ANSWERS: u64 = 300;
+/// Responses per second and request.
+const RESPONSES: u64 = 300;
 
-/// The requests.
+/// Names of the requests.
 const NAMES: [&str; 6] = ["feed", "post", "photo", "profile", "publish", "follow"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [seconds, directory] = arguments.as_slice() else {
-        return Err("name a number of seconds and a directory".into());
+        return Err("usage: long_run SECONDS DIRECTORY".into());
     };
     let seconds: u64 = seconds.parse()?;
     let run_dir = RunDir::create(Path::new(directory))?;
     run_dir.write_manifest(&manifest(seconds))?;
     write_log(&run_dir, seconds)?;
     run_dir.write_counts(&counts(seconds))?;
-    let each = ANSWERS * NAMES.len() as u64;
+    let each = RESPONSES * NAMES.len() as u64;
     let rows = (0..seconds).map(|second| Row {
         start_ns: second * SECOND,
         duration_ns: SECOND,
@@ -55,7 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Writes a log-normal second of every metric of every request, each second another.
+/// Writes a row per second, metric and request, with log-normal latencies.
 fn write_log(run_dir: &RunDir, seconds: u64) -> Result<(), Box<dyn std::error::Error>> {
     let mut log = run_dir.interval_log(SystemTime::UNIX_EPOCH)?;
     let mut state = 1_u64;
@@ -76,7 +75,7 @@ fn write_log(run_dir: &RunDir, seconds: u64) -> Result<(), Box<dyn std::error::E
                 _ => 900_000.0 * (1 + request) as f64,
             };
             whole.reset();
-            for _ in 0..ANSWERS {
+            for _ in 0..RESPONSES {
                 // Box and Muller's transform (Annals of Mathematical Statistics 29, 1958).
                 let radius = (-2.0 * uniform().max(f64::MIN_POSITIVE).ln()).sqrt();
                 let normal = radius * (std::f64::consts::TAU * uniform()).cos();
@@ -97,7 +96,7 @@ fn write_log(run_dir: &RunDir, seconds: u64) -> Result<(), Box<dyn std::error::E
 
 fn counts(seconds: u64) -> Counts {
     let of_phase = |seconds: u64| {
-        let count = seconds * ANSWERS;
+        let count = seconds * RESPONSES;
         let counts = RequestCounts {
             planned: count,
             sent: count,

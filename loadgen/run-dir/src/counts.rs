@@ -1,4 +1,4 @@
-//! `counts.json`: what became of every arrival, in whole numbers.
+//! `counts.json`: the outcome of every arrival, in whole numbers.
 
 mod checkpoint;
 pub mod connections;
@@ -19,77 +19,77 @@ pub use journey_counts::JourneyCounts;
 pub use key_counts::{KeyCounts, TopCount};
 pub use request_counts::{CheckCounts, RequestCounts};
 
-/// What became of every arrival, and what it took to send them.
+/// The outcome of every arrival, and the cost of sending them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
-    /// For each phase, for each request, in the manifest's order.
+    /// Counts by phase, then by request, in the manifest's order.
     pub phases: Vec<Vec<RequestCounts>>,
-    /// Whether the run was ended early, and by what, in words.
+    /// Reason for an early end. `None` if the run completed.
     pub interrupted: Option<String>,
-    /// How far it is recorded, where its end is not: the generator was killed, or runs still.
+    /// Extent of the recording while the run has not ended. Stays if the generator is killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Checkpoint>,
-    /// The rule that ended it; none where it was not ended by one, or by an older version.
+    /// Rule that aborted the run. `None` if no rule did, and in runs of earlier versions.
     #[serde(default)]
     pub aborted: Option<Aborted>,
-    /// From the first intended time to the end of the last response.
+    /// Time from the first intended arrival to the end of the last response.
     pub elapsed_ns: u64,
-    /// Integral over time of the number of requests in flight (sent, not done), in
-    /// nanosecond-requests: divided by time it is the mean number in flight, which Little's law
-    /// holds against rate times mean service time.
+    /// Integral over time of the number of requests in flight (sent, not done), in nanosecond-requests.
+    ///
+    /// Divided by time, it is the mean number in flight, which by Little's law equals rate times mean service time.
     pub in_flight_ns: u64,
-    /// Sum of the service times of all requests that ended, however they ended.
+    /// Sum of the service times of all requests that ended, failed ones included.
     pub service_sum_ns: u64,
-    /// Requests sent but not counted before the first arrival: sessions that log in.
+    /// Uncounted requests sent before the first arrival, to log sessions in.
     pub set_up_requests: u64,
-    /// The target's own counter of requests, where it has one.
+    /// The target's own request counter. `None` if it has none.
     pub server_counter: Option<ServerCounter>,
-    /// What sending took.
+    /// Resources that the generator used.
     pub generator: GeneratorUsage,
-    /// By key space, in the manifest's order.
+    /// Requests by key space, in the manifest's order.
     pub keys: Vec<KeyCounts>,
-    /// What was answered while the counted phases lasted; none in a run of an older version.
+    /// Requests completed while a counted phase lasted. `None` in runs of earlier versions.
     #[serde(default)]
     pub in_time: Option<InTime>,
-    /// How the target was talked to; none in a run of an older version.
+    /// Connections to the target. `None` in runs of earlier versions.
     #[serde(default)]
     pub connections: Option<Connections>,
-    /// What took how long, beside the interval log; none in a run of an older version.
+    /// Durations that the interval log does not hold. `None` in runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durations: Option<RunDurations>,
-    /// What was written and read; none in a run of an older version.
+    /// Bytes written and read. `None` in runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Traffic>,
-    /// What became of journeys, in the scenario's order; none where requests come one by one.
+    /// Outcomes of journeys, in the scenario's order. Empty if the scenario has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub journeys: Vec<JourneyCounts>,
 }
 
-/// A rule that ended a run before its time.
+/// A rule that ended a run early.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Aborted {
     /// Index into the manifest's rules.
     pub rule: usize,
-    /// When, in nanoseconds since the start.
+    /// Time of the abort, in nanoseconds since the start.
     pub at_ns: u64,
-    /// What was measured by then, in the unit of the rule's limit: nanoseconds or a fraction.
+    /// Value measured by then, in the unit of the rule's limit: nanoseconds or a fraction.
     pub measured: f64,
-    /// Samples behind it.
+    /// Samples behind the value.
     pub samples: u64,
 }
 
-/// Answers as expected that were complete while a counted phase lasted, whichever phase their
-/// arrivals belong to: the rows of the time line do not end where phases do.
+/// Requests completed while a counted phase lasted, regardless of the phase their arrivals belong to.
+///
+/// The timeline can't answer this, since its rows do not end with the phases.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InTime {
-    /// Reads among them.
+    /// Reads completed.
     pub reads: u64,
-    /// Writes among them.
+    /// Writes completed.
     pub writes: u64,
 }
 
-/// What was written to connections and read from them, warm-up included: heads, bodies and what frames
-/// them, as it is before TLS and after.
+/// Bytes written to connections and read from them, warm-up included: heads, bodies and framing, without TLS.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Bytes written.
@@ -98,33 +98,33 @@ pub struct Traffic {
     pub received_bytes: u64,
 }
 
-/// The target's own counter of requests, read before the first arrival and after the last.
+/// The target's own request counter, read before the first arrival and after the last response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServerCounter {
-    /// The metric's name.
+    /// Name of the metric.
     pub name: String,
-    /// Its value before the first arrival.
+    /// Value before the first arrival.
     pub before: u64,
-    /// Its value after the last response.
+    /// Value after the last response.
     pub after: u64,
 }
 
-/// What sending took.
+/// Resources that the generator used.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct GeneratorUsage {
-    /// User and system CPU time of the generator's process while arrivals were sent.
+    /// User and system CPU time of the generator's process while it sent arrivals.
     pub cpu_ns: u64,
-    /// Wall time over which that was measured.
+    /// Wall time of that measurement.
     pub wall_ns: u64,
     /// Peak resident memory.
     pub peak_memory_bytes: u64,
     /// Connections opened.
     pub connections: u64,
-    /// Most users that had a connection.
+    /// Users that had a connection, at the peak.
     pub users_used: u64,
-    /// The pacer's quantum, the longest that it chose; none in the closed model.
+    /// Longest quantum that the pacer chose. `None` in the closed model.
     pub quantum_ns: Option<u64>,
-    /// The shortest that it chose.
+    /// Shortest quantum that the pacer chose. `None` in the closed model.
     #[serde(default)]
     pub shortest_quantum_ns: Option<u64>,
 }

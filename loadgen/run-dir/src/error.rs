@@ -1,35 +1,35 @@
-//! What can go wrong with a run directory.
+//! Errors of a run directory.
 
 use std::path::PathBuf;
 
-/// A run directory that could not be written or read.
+/// An error while writing or reading a run directory.
 #[derive(Debug, thiserror::Error)]
 pub enum RunDirError {
     /// A file or directory could not be created or written.
     #[error("could not write {path}: {source}")]
     Write {
-        /// What was written.
+        /// The file or directory.
         path: PathBuf,
-        /// Why it failed.
+        /// Cause of the failure.
         source: std::io::Error,
     },
     /// A file could not be read.
     #[error("could not read {path}: {source}")]
     Read {
-        /// What was read.
+        /// The file.
         path: PathBuf,
-        /// Why it failed.
+        /// Cause of the failure.
         source: std::io::Error,
     },
-    /// A file was read, but does not hold what it should.
-    #[error("{path} is not what a run directory holds there: {reason}")]
+    /// A file does not have the expected content.
+    #[error("could not read {path}: {reason}")]
     Malformed {
-        /// What was read.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Cause of the failure.
         reason: String,
     },
-    /// The directory to write into holds something already.
+    /// The directory to write to is not empty.
     #[error("{path} exists and is not empty; choose another with --out, or remove it")]
     NotEmpty {
         /// The directory.

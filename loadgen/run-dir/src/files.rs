@@ -1,4 +1,4 @@
-//! The documents of a run directory beside its counts and its interval log, a file each.
+//! The documents of a run directory besides counts and interval log, one module each.
 
 pub mod agreement;
 pub mod balancer_use;

@@ -1,4 +1,4 @@
-//! Histograms of latencies: their shape, and what holds many of them in little memory.
+//! Latency histograms: their shape, and compact forms of them.
 
 mod bucket_bounds;
 mod encoding;
@@ -12,7 +12,7 @@ pub(crate) use encoding::decode;
 pub use sparse::SparseHistogram;
 pub use sum::HistogramSum;
 
-/// Highest latency that a histogram tells apart: one hour, in nanoseconds. Longer ones count as this.
+/// Longest latency that a histogram tells apart: one hour, in nanoseconds. Longer ones count as this.
 pub const LATENCY_NS_MAX: u64 = 3_600_000_000_000;
 
 /// Significant decimal digits of a latency histogram.

@@ -1,4 +1,4 @@
-//! The interval log, `intervals.hlog`: writing it, reading it back, folding it.
+//! The interval log, `intervals.hlog`: writer, reader and fold.
 
 mod columns;
 mod fold;
@@ -13,6 +13,6 @@ pub use fold::IntervalFold;
 pub use interval_histogram::IntervalHistogram;
 pub use lag_peaks::LagPeaks;
 pub use reader::Intervals;
-pub(crate) use reader::LATEST_NS;
+pub(crate) use reader::TIME_NS_MAX;
 pub use series::{Metric, Series};
 pub use writer::IntervalLog;

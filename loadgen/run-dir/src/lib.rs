@@ -1,24 +1,24 @@
-//! The run directory: what a run leaves behind, and all that analysis reads.
+//! The run directory: the files of a run, and the only input of analysis.
 //!
-//! | file | written by | holds |
+//! | file | written by | content |
 //! |---|---|---|
-//! | `manifest.json` | the run, at its start and again at its end | [`Manifest`]: scenario, seed, versions, host |
-//! | `counts.json` | the generator, every few seconds and at the end | [`Counts`]: what became of every arrival |
-//! | `timeline.json` | the generator, every few seconds and at the end | [`Timeline`]: one row a second |
-//! | `host.json` | the probe, at the end | [`HostTimeline`]: CPU and memory, once a second |
-//! | `intervals.hlog` | the generator, as it runs | [`IntervalLog`]: every latency, by second, request and phase |
-//! | `boxes.json` | the run of a stage, at its end | [`box_use::BoxUse`]: what each box used |
-//! | `balancers.json` | the run of a stage, at its end | [`balancer_use::BalancerUse`]: where balancers sent what came |
-//! | `agreement.json` | the generator, at the end of a paired run | [`Agreement`](agreement::Agreement): whether two builds gave the same answers |
-//! | `samples.json` | the generator, every few seconds and at the end | [`sample::Sample`]: what came back where requests failed |
+//! | `manifest.json` | the run, at its start and its end | [`Manifest`]: scenario, seed, versions, host |
+//! | `counts.json` | the generator, every few seconds and at the end | [`Counts`]: the outcome of every arrival |
+//! | `timeline.json` | the generator, every few seconds and at the end | [`Timeline`]: one row per second |
+//! | `host.json` | the probe, at the end | [`HostTimeline`]: CPU and memory, once per second |
+//! | `intervals.hlog` | the generator, as it runs | [`IntervalLog`]: all latencies, by second, request and phase |
+//! | `boxes.json` | the run of a stage, at its end | [`box_use::BoxUse`]: resources of each box |
+//! | `balancers.json` | the run of a stage, at its end | [`balancer_use::BalancerUse`]: traffic of the load balancers |
+//! | `agreement.json` | the generator, at the end of a paired run | [`Agreement`](agreement::Agreement): whether two builds responded alike |
+//! | `samples.json` | the generator, every few seconds and at the end | [`sample::Sample`]: responses to failed requests |
 //! | `profile/` | the probe | `cpu.pb.gz`, `stacks.folded` ([`FoldedStacks`]), `profile.json` ([`ProfileInfo`]) |
-//! | `generators/N/host.json` | a merge | what the machine of each merged generator did |
-//! | `summary.json`, `report.html` | the report | what analysis made of the rest |
+//! | `generators/N/host.json` | a merge | CPU and memory of the machine of each generator |
+//! | `summary.json`, `report.html` | the report | the results of analysis |
 //!
-//! The directory is the only contract between load and analysis: a report is rendered years later
-//! with no server and no generator at hand. Times are nanoseconds since the start of the run unless
-//! a name says otherwise.
+//! The directory is the only contract between load and analysis. A report can be rendered years later, without service or
+//! generator. Times are nanoseconds since the start of the run, unless a name says otherwise.
 
+mod atomic_file;
 pub mod counts;
 mod error;
 mod files;
@@ -26,8 +26,8 @@ mod histogram;
 mod intervals;
 mod run;
 mod run_dir;
-mod whole_file;
 
+pub use atomic_file::{check_writable, is_written_in_place, write_atomic, write_atomic_with};
 pub use counts::connections::{self, Connections};
 pub use counts::{Checkpoint, Counts, DurationSummary, durations};
 pub use error::RunDirError;
@@ -44,4 +44,3 @@ pub use intervals::{
 };
 pub use run::Run;
 pub use run_dir::RunDir;
-pub use whole_file::{check_writable, is_written_in_place, write_whole, write_whole_with};

@@ -1,4 +1,4 @@
-//! A run, read back.
+//! A run, as analysis sees it.
 
 use std::path::PathBuf;
 
@@ -10,32 +10,32 @@ use crate::{Counts, Flamegraph, HostTimeline, IntervalFold, Manifest, ProfileInf
 /// A run, read back from its directory.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// Where it was read from.
+    /// Directory that it was read from.
     pub path: PathBuf,
-    /// What was run.
+    /// Scenario, target, machine and tool.
     pub manifest: Manifest,
-    /// What became of every arrival.
+    /// Outcome of every arrival.
     pub counts: Counts,
-    /// The run, second by second.
+    /// Counts, second by second.
     pub timeline: Timeline,
-    /// What the machine did meanwhile; empty where nothing was probed.
+    /// CPU and memory of the machine and of the target. Empty if nothing was sampled.
     pub host: HostTimeline,
-    /// What the boxes of the stage used; empty where the service was up before.
+    /// Resources that the boxes of the stage used. Empty if the run did not start the stage.
     pub boxes: Vec<BoxUse>,
-    /// Where the balancers of the stage sent what came; empty where it has none, or the service was up before.
+    /// Traffic of the load balancers. Empty if the stage has none, or the run did not start it.
     pub balancers: Vec<BalancerUse>,
-    /// The interval log, folded.
+    /// Latencies: the folded interval log.
     pub latencies: IntervalFold,
-    /// How the CPU profile was taken; none where there is none.
+    /// Source and completeness of the CPU profile. `None` without a profile.
     pub profile: Option<ProfileInfo>,
     /// What the flamegraph is drawn from. `None` without a profile.
     pub flamegraph: Option<Flamegraph>,
-    /// What came back where requests failed, a few of each kind.
+    /// Responses to failed requests, a few of each kind.
     pub samples: Vec<Sample>,
 }
 
 impl Run {
-    /// Tells whether a phase is counted: not warm-up.
+    /// Returns whether a phase is counted, that is, not warm-up.
     pub fn is_counted(&self, phase: usize) -> bool {
         self.manifest
             .phases

@@ -1,4 +1,4 @@
-//! The directory itself: its file names, and reading and writing them.
+//! The directory itself: names of files, writing and reading.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,23 +7,23 @@ use std::time::SystemTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::atomic_file::{write_atomic, write_atomic_unsynced};
 use crate::files::agreement::Agreement;
 use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
 use crate::files::manifest;
 use crate::files::sample::Sample;
 use crate::files::timeline::Row;
-use crate::intervals::{IntervalLog, LATEST_NS};
-use crate::whole_file::{write_whole, write_whole_unsynced};
+use crate::intervals::{IntervalLog, TIME_NS_MAX};
 use crate::{
     Counts, Flamegraph, FoldedStacks, HostTimeline, IntervalFold, IntervalHistogram, Intervals,
     Manifest, ProfileInfo, Run, RunDirError, Timeline,
 };
 
-/// The stacks of the profile.
+/// Stacks of the profile.
 const STACKS: &str = "profile/stacks.folded";
 
-/// The flamegraph as SVG, which earlier versions wrote in place of the stacks.
+/// Flamegraph in SVG, which earlier versions wrote in place of the stacks.
 const DRAWING: &str = "profile/flamegraph.svg";
 
 /// A run directory on disk.
@@ -35,7 +35,8 @@ pub struct RunDir {
 impl RunDir {
     /// Creates the directory and its parents.
     ///
-    /// Fails where `path` exists and is not an empty directory, so that no run overwrites another.
+    /// # Errors
+    /// If `path` exists and is not an empty directory, so that no run overwrites another; or if it can't be created.
     pub fn create(path: &Path) -> Result<Self, RunDirError> {
         let write = |source| RunDirError::Write {
             path: path.to_owned(),
@@ -52,24 +53,24 @@ impl RunDir {
         })
     }
 
-    /// Opens a directory that a run has written.
+    /// Opens the directory of an earlier run. Reads nothing yet.
     pub fn open(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
         }
     }
 
-    /// Where it is.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where a file of it is.
+    /// Path of a file in the directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Creates the interval log of a run that begins at `base`.
+    /// Creates the interval log of a run that starts at `base`.
     pub fn interval_log(&self, base: SystemTime) -> Result<IntervalLog, RunDirError> {
         IntervalLog::create(&self.file("intervals.hlog"), base)
     }
@@ -89,11 +90,11 @@ impl RunDir {
         self.write_json("timeline.json", timeline)
     }
 
-    /// Writes what a run has come to that goes on: `timeline.json`, `samples.json` where there are any,
-    /// and `counts.json`, each whole, in the place of what was written before.
+    /// Writes the state of a run in progress: `timeline.json`, `samples.json` if there are samples, and `counts.json`. Each
+    /// replaces the previous file atomically.
     ///
-    /// The disk is not waited for, since a service on the same machine may need it: what is written here
-    /// outlives this process, and perhaps not the machine.
+    /// Does not sync to disk, because a service on the same machine may need the disk. The files survive a crash of this
+    /// process, but not always one of the machine.
     pub fn write_checkpoint(
         &self,
         counts: &Counts,
@@ -102,14 +103,15 @@ impl RunDir {
     ) -> Result<(), RunDirError> {
         let write = |name: &str, text: Vec<u8>| {
             let path = self.file(name);
-            write_whole_unsynced(&path, &text).map_err(|source| RunDirError::Write { path, source })
+            write_atomic_unsynced(&path, &text)
+                .map_err(|source| RunDirError::Write { path, source })
         };
-        write("timeline.json", self.text("timeline.json", timeline)?)?;
+        write("timeline.json", self.json("timeline.json", timeline)?)?;
         if !samples.is_empty() {
-            write("samples.json", self.text("samples.json", &samples)?)?;
+            write("samples.json", self.json("samples.json", &samples)?)?;
         }
-        // Last: where there are counts, there is all that belongs to them.
-        write("counts.json", self.text("counts.json", counts)?)
+        // Last, so that counts never lack the files that belong to them.
+        write("counts.json", self.json("counts.json", counts)?)
     }
 
     /// Writes `host.json`.
@@ -137,7 +139,7 @@ impl RunDir {
         self.write_json("agreement.json", agreement)
     }
 
-    /// Writes the profile: as the target encoded it, its stacks, and how it was taken.
+    /// Writes a profile: as the target encoded it, its stacks, and how it was captured.
     pub fn write_profile(
         &self,
         info: &ProfileInfo,
@@ -149,7 +151,7 @@ impl RunDir {
         self.write_json("profile/profile.json", info)
     }
 
-    /// Reads the interval log of the run with these counts, row by row: as far as it is counted.
+    /// Opens the interval log of the run with these counts. Rows beyond its checkpoint are left out.
     pub fn intervals(&self, counts: &Counts) -> Result<Intervals, RunDirError> {
         let counted = counts
             .checkpoint
@@ -157,9 +159,10 @@ impl RunDir {
         Intervals::open(&self.file("intervals.hlog"), counted)
     }
 
-    /// Writes a run that was merged from `parts`, begins at `base` and has these `intervals`, with what
-    /// each generator's machine did in `generators/N/host.json`; returns it with its intervals folded,
-    /// as though it had been read back.
+    /// Writes a run that was merged from `parts` and starts at `base`, with its `intervals`. The samples of each
+    /// generator's machine go to `generators/N/host.json`.
+    ///
+    /// Returns the run with its intervals folded, as [`RunDir::read`] would.
     pub fn write_merged(
         &self,
         mut run: Run,
@@ -207,11 +210,11 @@ impl RunDir {
 
     /// Writes any document as indented JSON.
     pub fn write_json(&self, name: &str, document: &impl Serialize) -> Result<(), RunDirError> {
-        self.write_bytes(name, &self.text(name, document)?)
+        self.write_bytes(name, &self.json(name, document)?)
     }
 
-    /// The indented JSON of a document that is to be written as `name`.
-    fn text(&self, name: &str, document: &impl Serialize) -> Result<Vec<u8>, RunDirError> {
+    /// Serializes a document as indented JSON. `name` is for errors.
+    fn json(&self, name: &str, document: &impl Serialize) -> Result<Vec<u8>, RunDirError> {
         let mut text = serde_json::to_vec_pretty(document).map_err(|error| RunDirError::Write {
             path: self.file(name),
             source: error.into(),
@@ -220,18 +223,17 @@ impl RunDir {
         Ok(text)
     }
 
-    /// Writes a file whole: beside its place first, then moved there, so that no reader and no crash
-    /// ever meets half of it.
+    /// Writes a file atomically, and creates its directory.
     pub fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<(), RunDirError> {
         let path = self.file(name);
         let written = path
             .parent()
             .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| write_whole(&path, bytes));
+            .and_then(|()| write_atomic(&path, bytes));
         written.map_err(|source| RunDirError::Write { path, source })
     }
 
-    /// Reads the run back, the interval log of it folded.
+    /// Reads the run, and folds its interval log.
     pub fn read(&self) -> Result<Run, RunDirError> {
         let manifest: Manifest = self.read_json("manifest.json")?;
         if manifest.version != manifest::VERSION {
@@ -256,29 +258,29 @@ impl RunDir {
             manifest,
             counts,
             timeline,
-            host: self.read_where_it_is("host.json")?.unwrap_or_default(),
-            boxes: self.read_where_it_is("boxes.json")?.unwrap_or_default(),
-            balancers: self.read_where_it_is("balancers.json")?.unwrap_or_default(),
+            host: self.read_optional("host.json")?.unwrap_or_default(),
+            boxes: self.read_optional("boxes.json")?.unwrap_or_default(),
+            balancers: self.read_optional("balancers.json")?.unwrap_or_default(),
             latencies,
-            profile: self.read_where_it_is("profile/profile.json")?,
-            samples: self.read_where_it_is("samples.json")?.unwrap_or_default(),
+            profile: self.read_optional("profile/profile.json")?,
+            samples: self.read_optional("samples.json")?.unwrap_or_default(),
             flamegraph: self.flamegraph()?,
         })
     }
 
-    /// Reads the time line of the run with these counts, as far as it is counted.
+    /// Reads the timeline of the run with these counts. Rows beyond its checkpoint are left out.
     fn timeline(&self, counts: &Counts) -> Result<Timeline, RunDirError> {
         let mut timeline: Timeline = self.read_json("timeline.json")?;
         let longest = |row: &Row| row.start_ns.max(row.duration_ns);
-        if let Some(row) = timeline.rows.iter().find(|row| longest(row) > LATEST_NS) {
+        if let Some(row) = timeline.rows.iter().find(|row| longest(row) > TIME_NS_MAX) {
             let reason = format!("a time of {} ns is more than a year", longest(row));
             return Err(RunDirError::Malformed {
                 path: self.file("timeline.json"),
                 reason,
             });
         }
-        // A run that was killed between the two has a time line that is newer than its counts. That of
-        // a merged run goes as far as the longest of its parts.
+        // If the generator was killed between the two writes, the timeline is newer than the counts. The timeline of a merged
+        // run spans its longest part, and has no such rows.
         if let Some(checkpoint) = counts.checkpoint
             && checkpoint.log_bytes.is_some()
         {
@@ -299,8 +301,8 @@ impl RunDir {
             .transpose()
     }
 
-    /// Reads a document that not every run has.
-    fn read_where_it_is<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, RunDirError> {
+    /// Reads a document. `None` if the run does not have it.
+    fn read_optional<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, RunDirError> {
         match self.file(name).exists() {
             true => self.read_json(name).map(Some),
             false => Ok(None),
@@ -326,7 +328,7 @@ mod tests {
     use crate::Checkpoint;
 
     #[test]
-    fn a_directory_in_use_is_refused() {
+    fn refuses_a_directory_in_use() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run");
         let run = RunDir::create(&path).unwrap();
@@ -338,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_way_is_an_error() {
+    fn refuses_a_file_as_directory() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run");
         fs::write(&path, "a file").unwrap();
@@ -349,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_line_ends_with_the_counts() {
+    fn timeline_ends_at_the_checkpoint() {
         const SECOND: u64 = 1_000_000_000;
         let directory = tempfile::tempdir().unwrap();
         let run = RunDir::open(directory.path());
@@ -376,7 +378,7 @@ mod tests {
         for (at_ns, rows) in [
             (0, 1),
             (4 * SECOND, 4),
-            // Hardly anything of the fifth had passed.
+            // The fifth second has hardly started.
             (4 * SECOND + 300_000, 4),
             (4 * SECOND + SECOND / 2, 5),
             (60 * SECOND, 6),
@@ -388,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_beyond_a_year_is_malformed() {
+    fn refuses_rows_beyond_a_year() {
         let directory = tempfile::tempdir().unwrap();
         let run = RunDir::open(directory.path());
         let row = Row {
@@ -397,8 +399,8 @@ mod tests {
             ..Row::default()
         };
         run.write_timeline(&Timeline { rows: vec![row] }).unwrap();
-        let refused = run.timeline(&Counts::default()).unwrap_err().to_string();
-        assert!(refused.contains("more than a year"), "{refused}");
+        let error = run.timeline(&Counts::default()).unwrap_err().to_string();
+        assert!(error.contains("more than a year"), "{error}");
     }
 
     #[test]
@@ -431,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_document_is_malformed() {
+    fn refuses_a_truncated_document() {
         let directory = tempfile::tempdir().unwrap();
         let run = RunDir::open(directory.path());
         fs::write(run.file("manifest.json"), "{\"version\": 1").unwrap();

@@ -162,7 +162,7 @@ path = "/items?page=2"
     assert!(journeys.completed >= 30, "{journeys:?}");
     assert_eq!(journeys.completed + journeys.unfinished, 50);
     let durations = ran.recording.counts.durations.as_ref().unwrap();
-    let took = durations.journeys.spread();
+    let took = durations.journeys.summary();
     assert_eq!(took.count, journeys.completed);
     assert!(took.p50 >= 40_000_000, "it thinks twice: {took:?}");
     assert!(counts(&ran, 1).completed >= 2 * journeys.completed);

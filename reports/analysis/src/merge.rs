@@ -7,7 +7,7 @@ mod intervals;
 mod manifest;
 mod timeline;
 
-use tenfold_run_dir::sample::{MOST_SAMPLES, SAMPLES_OF_A_KIND, Sample};
+use tenfold_run_dir::sample::{SAMPLES_MAX, SAMPLES_OF_KIND_MAX, Sample};
 use tenfold_run_dir::{HostTimeline, IntervalFold, Run};
 
 pub use error::MergeError;
@@ -80,7 +80,7 @@ fn samples(runs: &[Run]) -> Vec<Sample> {
     let mut kept = Vec::<Sample>::new();
     for sample in all {
         let alike = kept.iter().filter(|other| other.is_like(sample)).count();
-        if alike < SAMPLES_OF_A_KIND && kept.len() < MOST_SAMPLES {
+        if alike < SAMPLES_OF_KIND_MAX && kept.len() < SAMPLES_MAX {
             kept.push(sample.clone());
         }
     }

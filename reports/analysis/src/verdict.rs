@@ -99,7 +99,7 @@ fn unfinished(run: &Run) -> Option<Objection> {
     // The parts of a merged run carry this objection.
     let is_merged = !run.manifest.merged_from.is_empty();
     let checkpoint = run.counts.checkpoint.filter(|_| !is_merged)?;
-    suspect(checkpoint.words())
+    suspect(checkpoint.description())
 }
 
 fn own_failures(summary: &Summary) -> Option<Objection> {

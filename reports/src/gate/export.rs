@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use tenfold_analysis::gate::GateOutcome;
-use tenfold_run_dir::write_whole;
+use tenfold_run_dir::write_atomic;
 
 use crate::export::{ExportError, check_place};
 use crate::gate::beside::Beside;
@@ -147,7 +147,7 @@ impl Export {
             None => directory.join(self.format.default_file()),
         };
         render(self.format, outcome, beside)
-            .and_then(|text| write_whole(&path, text.as_bytes()))
+            .and_then(|text| write_atomic(&path, text.as_bytes()))
             .map_err(|source| ExportError::Write {
                 path: path.clone(),
                 format: self.format.name(),

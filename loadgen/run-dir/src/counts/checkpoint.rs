@@ -1,39 +1,38 @@
-//! How far a run was recorded that did not come to record its end: part of `counts.json`.
+//! Extent of the recording of a run that has not ended: part of `counts.json`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::files::timeline::Row;
 
-/// How far a run is recorded that has not recorded its end.
+/// Extent of the recording of a run that has not ended.
 ///
-/// While a run goes on, its counts and its time line are written every few seconds; they are those of
-/// the moment at which the interval log was this long. What the log holds beyond that is not counted.
+/// The generator writes counts and timeline every few seconds. They belong to the moment at which the interval log had
+/// this length; intervals beyond it are not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// When it was taken.
+    /// Time of the checkpoint, in nanoseconds since the start of the run.
     pub at_ns: u64,
-    /// Arrivals that were due and neither sent nor dropped by then.
+    /// Arrivals that were due and neither sent nor dropped.
     pub not_sent: u64,
-    /// How long the interval log was; none where the log holds nothing beyond, as that of a merged run.
+    /// Length of the interval log. `None` if the whole log counts, as in a merged run.
     pub log_bytes: Option<u64>,
 }
 
 impl Checkpoint {
-    /// Tells whether a row of the time line is of what was recorded: one of which less than half had
-    /// passed is no row of its own yet.
+    /// Returns whether a row of the timeline is recorded. A row counts once half of it has passed.
     pub fn holds(&self, row: &Row) -> bool {
         self.at_ns >= row.start_ns.saturating_add(row.duration_ns / 2)
     }
 
-    /// Tells in words what became of a run whose record ends here.
-    pub fn words(&self) -> String {
+    /// Describes the end of a run whose recording ends here.
+    pub fn description(&self) -> String {
         format!(
             "the generator was killed or the machine stopped, unless it runs still; recorded up to {} s",
             self.at_ns / 1_000_000_000
         )
     }
 
-    /// Adds how far another generator's run was recorded that is a part of the same.
+    /// Combines this with the checkpoint of another generator's part of the same run.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
         Self {

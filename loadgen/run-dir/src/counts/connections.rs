@@ -1,4 +1,4 @@
-//! How the target was talked to: part of `counts.json`.
+//! Connections to the target: part of `counts.json`.
 
 use std::collections::BTreeMap;
 
@@ -7,59 +7,58 @@ use serde::{Deserialize, Serialize};
 use super::DurationSummary;
 use super::durations::RunDurations;
 
-/// How the target was talked to, and what it took to open connections to it.
+/// Connections to the target, and the time it took to open them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Connections {
     /// `HTTP/1.1` or `HTTP/2`.
     pub protocol: String,
-    /// Where connections were opened to: addresses with their ports, taken in turns, or the path of
-    /// a socket.
+    /// Addresses that connections were opened to in rotation, with their ports, or the path of a socket.
     pub addresses: Vec<String>,
-    /// Connections opened, those before the first arrival left out.
+    /// Connections opened since the first arrival.
     pub opened: u64,
-    /// Attempts that failed.
+    /// Failed attempts.
     pub failed: u64,
-    /// How long it took until a connection could carry its first request: TCP, TLS and the first
-    /// frames of HTTP/2. It is part of the service time of the request that needed the connection.
+    /// Time until a connection was ready for its first request: TCP, TLS and the first frames of HTTP/2. Part of the
+    /// service time of the request that needed the connection.
     pub opening_ns: DurationSummary,
-    /// How long the first part of that took: TCP's handshake, or finding the path.
+    /// Time of the first part of it: the TCP handshake, or the connection to a socket's path.
     #[serde(default)]
     pub connecting_ns: DurationSummary,
-    /// The most users that shared one connection.
+    /// Users that shared one connection, at most.
     pub users_each: u64,
-    /// TLS; none where nothing was encrypted.
+    /// TLS parameters. `None` for plain text.
     pub tls: Option<Tls>,
-    /// `basic` or `bearer`; none where the run brought no credentials of its own.
+    /// Kind of credentials: `basic` or `bearer`. `None` if the run used none.
     pub credentials: Option<String>,
-    /// What the first failure of each class said, for the classes that have words beside a name.
+    /// Message of the first failure of each class that has messages.
     pub first_errors: BTreeMap<String, String>,
 }
 
-/// What was agreed on with TLS.
+/// Negotiated TLS parameters, and handshakes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tls {
     /// `TLSv1.3` or `TLSv1.2`.
     pub version: String,
-    /// The cipher suite, by its IANA name.
+    /// IANA name of the cipher suite.
     pub cipher: String,
-    /// The name that was asked for, and looked for in the certificate.
+    /// Server name that was sent, and verified against the certificate.
     pub server_name: String,
-    /// Whether the target's certificate was verified.
+    /// Whether the generator verified the target's certificate.
     pub verified: bool,
-    /// Whether a certificate of our own was shown.
+    /// Whether the generator presented a client certificate.
     pub client_certificate: bool,
-    /// Handshakes with all that belongs to them.
+    /// Full handshakes.
     pub full_handshakes: u64,
-    /// Handshakes that took an earlier session up again.
+    /// Handshakes that resumed an earlier session.
     pub resumed_handshakes: u64,
-    /// How long the handshakes took.
+    /// Time of the handshakes.
     pub handshake_ns: DurationSummary,
 }
 
 impl Connections {
-    /// Adds how another generator talked to the same target.
+    /// Adds the connections of another generator to the same target.
     ///
-    /// What they did differently (protocol, verification) is told as the worse of the two.
+    /// If the two differ, both protocols are named, and verification counts only if both verified.
     #[must_use]
     pub fn merged(mut self, other: &Self) -> Self {
         if self.protocol != other.protocol {
@@ -93,9 +92,8 @@ impl Connections {
         self
     }
 
-    /// Tells how durations were spread from the durations themselves: merged, they are known where
-    /// percentiles are not.
-    pub fn spread(&mut self, durations: &RunDurations) {
+    /// Replaces the summaries of durations by those of `durations`, which keep their percentiles when merged.
+    pub fn summarise(&mut self, durations: &RunDurations) {
         self.opening_ns = durations.opening.summary();
         self.connecting_ns = durations.connecting.summary();
         if let Some(tls) = &mut self.tls {

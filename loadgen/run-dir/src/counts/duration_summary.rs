@@ -1,23 +1,23 @@
-//! How many durations there were, their percentiles and the longest.
+//! Count, percentiles and maximum of a duration.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// How a duration was spread, in nanoseconds.
+/// Count, percentiles and maximum of a duration, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DurationSummary {
-    /// How many there were.
+    /// Number of durations.
     pub count: u64,
-    /// The median; 0 where there was none, or where several runs were merged.
+    /// Median. 0 if there is no duration, or if runs were merged.
     pub p50: u64,
-    /// The 99th percentile of what there was; 0 likewise.
+    /// 99th percentile. 0 in the same cases.
     pub p99: u64,
-    /// The longest.
+    /// Longest duration.
     pub max: u64,
 }
 
 impl DurationSummary {
-    /// How the durations of a histogram of nanoseconds are spread.
+    /// Summarises a histogram of nanoseconds.
     pub fn of(histogram: &Histogram<u64>) -> Self {
         if histogram.is_empty() {
             return Self::default();
@@ -30,7 +30,7 @@ impl DurationSummary {
         }
     }
 
-    /// Adds another. Percentiles of the two together can't be told from those of each.
+    /// Combines two summaries. Sets the percentiles to 0 unless one is empty, because percentiles can't be merged.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
         match (self.count, other.count) {

@@ -1,31 +1,29 @@
-//! Durations of a whole run, as a part of `counts.json`: coarser than the interval log, and exact to
-//! merge.
+//! Durations of a whole run: part of `counts.json`. Coarser than the interval log, and merged without loss.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::DurationSummary;
 
-/// The longest duration that is told apart: what takes longer counts as this.
-const HIGHEST_NS: u64 = 3_600_000_000_000;
+/// Longest duration that is told apart: one hour, in nanoseconds. Longer ones count as this.
+const DURATION_NS_MAX: u64 = 3_600_000_000_000;
 
-/// Makes an empty histogram of the shape that durations are counted in: nanoseconds, to 1%.
+/// Creates an empty histogram of durations, in nanoseconds and exact to 1%.
 pub fn duration_histogram() -> Histogram<u64> {
-    Histogram::new_with_max(HIGHEST_NS, 2)
-        .expect("the bounds are constants that HdrHistogram takes")
+    Histogram::new_with_max(DURATION_NS_MAX, 2)
+        .expect("the bounds are constants that HdrHistogram accepts")
 }
 
-/// How long something took in a whole run, to 1%.
+/// The durations of one kind in a whole run, exact to 1%.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Durations {
-    /// Durations in nanoseconds, ascending, each the middle of what can't be told from it, and how
-    /// often there was each.
+    /// Midpoints of histogram buckets in nanoseconds, ascending, with their counts.
     counts: Vec<(u64, u64)>,
 }
 
 impl Durations {
-    /// What a histogram made by [`duration_histogram`] holds.
+    /// Returns the contents of a histogram made by [`duration_histogram`].
     pub fn of(histogram: &Histogram<u64>) -> Self {
         let recorded = histogram.iter_recorded();
         Self {
@@ -38,13 +36,13 @@ impl Durations {
         }
     }
 
-    /// How many there were.
+    /// Number of durations.
     pub fn count(&self) -> u64 {
         let counts = self.counts.iter().map(|(_, count)| *count);
         counts.fold(0, u64::saturating_add)
     }
 
-    /// Adds those of another run.
+    /// Adds the durations of another run.
     pub fn add(&mut self, other: &Self) {
         for (value, count) in &other.counts {
             match self.counts.binary_search_by_key(value, |(value, _)| *value) {
@@ -54,14 +52,14 @@ impl Durations {
         }
     }
 
-    /// How they are spread.
+    /// Summarises the durations.
     pub fn summary(&self) -> DurationSummary {
         let mut all = duration_histogram();
         self.add_to(&mut all);
         DurationSummary::of(&all)
     }
 
-    /// Adds them to a histogram, which may be of another shape.
+    /// Adds the durations to a histogram, which may have another shape.
     pub fn add_to(&self, histogram: &mut Histogram<u64>) {
         for (value, count) in &self.counts {
             histogram.saturating_record_n(*value, *count);
@@ -69,36 +67,36 @@ impl Durations {
     }
 }
 
-/// What took how long in a run, beside what the interval log tells.
+/// The durations of a run that the interval log does not hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunDurations {
-    /// Opening connections until they could carry a request, warm-up included.
+    /// Opening a connection until it is ready for a request, warm-up included.
     #[serde(default)]
     pub opening: Durations,
-    /// Connecting alone, by TCP or to a path, warm-up included.
+    /// The TCP handshake, or the connection to a socket's path, warm-up included.
     #[serde(default)]
     pub connecting: Durations,
     /// TLS handshakes, warm-up included.
     #[serde(default)]
     pub handshake: Durations,
-    /// From the first byte of an answer to its last, for answers as expected in the phases that count.
+    /// From the first byte of an expected response to its last, in counted phases.
     #[serde(default)]
     pub receiving: Durations,
-    /// Journeys that were begun in a phase that counts and came to their last step, from the intended
-    /// time of the first to the end of the last.
+    /// Completed journeys that started in a counted phase, from the intended time of the first step to the end of the
+    /// last.
     #[serde(default)]
     pub journeys: Durations,
 }
 
 impl RunDurations {
-    /// These and those of another run together.
+    /// Returns the durations of both runs.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         self.add(other);
         self
     }
 
-    /// Adds those of another run.
+    /// Adds the durations of another run.
     pub fn add(&mut self, other: &Self) {
         self.opening.add(&other.opening);
         self.connecting.add(&other.connecting);
@@ -121,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn two_runs_together_are_as_though_they_had_been_one() {
+    fn merged_runs_equal_one_run() {
         let mut sum = of(&[0, 5, 1_000_000, u64::MAX]);
         sum.add(&of(&[5, 7, 2_000_000]));
         assert_eq!(sum, of(&[0, 5, 5, 7, 1_000_000, 2_000_000, u64::MAX]));
@@ -133,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn they_are_not_rounded_to_one_side() {
-        // As many durations over a whole power of two: what is rounded up and down evens out.
+    fn rounding_has_no_bias() {
+        // Spaced evenly over a whole bucket width, so that rounding up and down cancel out.
         let values = (0..4_096_u64).map(|step| 1_000_000 + step * 256);
         let exact = values.clone().sum::<u64>() as f64 / 4_096.0;
         let mut all = crate::histogram::latency_histogram::<u64>();
@@ -152,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn they_read_back() {
+    fn survives_json() {
         let durations = of(&[3, 3, 1_000_000]);
         let text = serde_json::to_string(&durations).unwrap();
         assert!(text.starts_with("[[3,2],["), "{text}");

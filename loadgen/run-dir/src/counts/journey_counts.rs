@@ -1,29 +1,29 @@
-//! What became of journeys.
+//! Outcomes of journeys.
 
 use serde::{Deserialize, Serialize};
 
-/// What became of the journeys of one name, warm-up included.
+/// Outcomes of the journeys of one name, warm-up included.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct JourneyCounts {
-    /// The journey's name.
+    /// Name of the journey.
     pub name: String,
-    /// Journeys begun.
+    /// Journeys started.
     pub begun: u64,
-    /// Those that came to their last step.
+    /// Journeys that reached their last step.
     pub completed: u64,
-    /// Those that ended with a request that failed, where the scenario has it so.
+    /// Journeys that a failed request ended, if the scenario says so.
     pub failed: u64,
-    /// Those that had to be cut off, as by a loop that found no end.
+    /// Journeys that were cut off, for example because of an endless loop.
     pub cut_off: u64,
-    /// Those that were under way when the run ended.
+    /// Journeys in progress when the run ended.
     pub unfinished: u64,
-    /// Why the first of them was cut off.
+    /// Reason for the first cut-off. `None` if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_off_because: Option<String>,
 }
 
 impl JourneyCounts {
-    /// Adds what became of the same journeys elsewhere.
+    /// Adds the outcomes that another generator counted.
     pub fn add(&mut self, other: &JourneyCounts) {
         self.begun += other.begun;
         self.completed += other.completed;

@@ -1,8 +1,8 @@
-//! How often popular keys were asked for.
+//! Requests for popular keys.
 
 use serde::{Deserialize, Serialize};
 
-/// How often each of the popular keys of one key space was asked for.
+/// Requests for the popular keys of one key space.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct KeyCounts {
     /// Counted requests with a key of this space.
@@ -16,8 +16,8 @@ pub struct KeyCounts {
 /// Requests for the most popular keys.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TopCount {
-    /// How many keys.
+    /// Number of keys.
     pub top: u64,
-    /// Requests for them.
+    /// Requests for these keys.
     pub requests: u64,
 }

@@ -1,42 +1,42 @@
-//! What became of the arrivals of one request.
+//! Outcomes of the arrivals of one request.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What became of the arrivals of one request in one phase.
+/// Outcomes of the arrivals of one request in one phase.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RequestCounts {
     /// Arrivals that were due.
     pub planned: u64,
-    /// Those that a user took up to send them.
+    /// Arrivals that a user took up to send.
     pub sent: u64,
-    /// Those of them that failed before a connection had them, so that nothing of them reached the
-    /// service: none could be opened, or there was nothing to be sent. 0 in a run of an older version.
+    /// Sent arrivals that failed before anything was written, because no connection could be opened or the request could
+    /// not be built. The service saw nothing of them. 0 in runs of earlier versions.
     #[serde(default)]
     pub not_written: u64,
-    /// Those answered as expected, to the end of the body.
+    /// Requests answered as expected, to the end of the body.
     pub completed: u64,
-    /// Those that failed, for whatever reason.
+    /// Requests that failed, for any reason.
     pub failed: u64,
-    /// Those never sent, because every user was busy for too long.
+    /// Arrivals never sent, because every user was busy for too long.
     pub dropped: u64,
-    /// Those sent and neither answered nor failed when the run ended.
+    /// Requests still in flight when the run ended.
     pub in_flight: u64,
     /// Bytes of response bodies.
     pub body_bytes: u64,
-    /// Answers by status, expected or not.
+    /// Responses by status, expected or not.
     pub statuses: BTreeMap<u16, u64>,
-    /// Failures by class: `timeout`, `connect`, `tls`, `connection`, `short_body`, `malformed`,
-    /// `unexpected_status` and others that the generator names.
+    /// Failures by class: `timeout`, `connect`, `tls`, `connection`, `short_body`, `malformed`, `unexpected_status` and
+    /// others.
     pub failures: BTreeMap<String, u64>,
-    /// What came of its checks, by name; none in a run of an older version.
+    /// Outcomes of checks, by name. Empty in runs of earlier versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<String, CheckCounts>,
 }
 
 impl RequestCounts {
-    /// Adds another's counts to these.
+    /// Adds other counts to these.
     pub fn add(&mut self, other: &RequestCounts) {
         self.planned += other.planned;
         self.sent += other.sent;
@@ -60,11 +60,11 @@ impl RequestCounts {
     }
 }
 
-/// What came of a check.
+/// Outcomes of a check.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckCounts {
-    /// Answers that passed it.
+    /// Responses that passed it.
     pub passed: u64,
-    /// Answers that failed it.
+    /// Responses that failed it.
     pub failed: u64,
 }

@@ -1,60 +1,60 @@
-//! `agreement.json`: whether two builds of a service gave the same answers.
+//! `agreement.json`: agreement between the responses of two builds of a service.
 
 use serde::{Deserialize, Serialize};
 
-/// Whether two builds of a service gave the same answers to the same requests, in a sample of them.
+/// Agreement between the responses of two builds to the same requests, from a sample.
 ///
-/// Bodies are compared of requests that change nothing (GET and HEAD), of all others the statuses alone. Bodies may
-/// differ for good reasons: a date, the number of a request, what somebody else wrote in between.
+/// Statuses are always compared, bodies only for GET and HEAD. Bodies may differ for good reasons: a date, a request id,
+/// another client's write.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Agreement {
-    /// By request, in the scenario's order before it was paired.
+    /// Agreement by request, in the order of the unpaired scenario.
     pub requests: Vec<RequestAgreement>,
-    /// Answers that differ, a few of each request.
+    /// A few differing responses of each request.
     pub differences: Vec<Difference>,
-    /// Pairs of the sample of which one side gave no answer, or gave it too late to be compared.
+    /// Sampled pairs that lack a response of one side, or got it too late.
     pub unmatched: u64,
 }
 
-/// Whether the answers to one request were the same.
+/// Agreement between the responses to one request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestAgreement {
-    /// The request's name, without a side.
+    /// Name of the request, without a side.
     pub name: String,
-    /// Pairs of answers that were compared.
+    /// Pairs of responses compared.
     pub compared: u64,
-    /// Those whose statuses differ.
+    /// Pairs whose statuses differ.
     pub statuses_differ: u64,
-    /// Those of one status whose bodies differ.
+    /// Pairs of equal status whose bodies differ.
     pub bodies_differ: u64,
 }
 
-/// Two answers to the same request that differ, with what is secret in them masked.
+/// Two differing responses to the same request, with secrets masked.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
-    /// The request's name, without a side.
+    /// Name of the request, without a side.
     pub request: String,
-    /// What the baseline answered.
+    /// Response of the baseline.
     pub baseline: Answer,
-    /// What the candidate answered.
+    /// Response of the candidate.
     pub candidate: Answer,
 }
 
-/// An answer, as far as it is shown.
+/// The part of a response that is shown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// Its status.
+    /// Status.
     pub status: u16,
-    /// Its headers, in order.
+    /// Headers, in order.
     pub headers: Vec<(String, String)>,
-    /// The beginning of its body, as text.
+    /// Beginning of the body, as text.
     pub body: String,
-    /// How long the whole body is.
+    /// Length of the whole body, in bytes.
     pub body_bytes: u64,
 }
 
 impl Agreement {
-    /// The sum over all requests; its name is empty.
+    /// Sum over all requests, with an empty name.
     pub fn total(&self) -> RequestAgreement {
         let mut total = RequestAgreement::default();
         for request in &self.requests {

@@ -1,37 +1,37 @@
-//! Where the balancers of a stage sent what a run sent to it.
+//! `balancers.json`: the traffic of a stage's load balancers during a run.
 
 use serde::{Deserialize, Serialize};
 
-/// What a balancer counted from before the first request to after the last, the warm-up included.
+/// Traffic of a load balancer, from before the first request to after the last, warm-up included.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BalancerUse {
-    /// Its box, as in the manifest.
+    /// Name of its box in the manifest.
     pub name: String,
-    /// Those that it sends to.
+    /// Servers that it balances.
     pub servers: Vec<ServerUse>,
-    /// Answers that it looked for in its own cache.
+    /// Lookups in its own cache.
     pub cache_lookups: u64,
-    /// Those that it found there.
+    /// Cache hits.
     pub cache_hits: u64,
 }
 
-/// What a balancer counted of one that it sends to.
+/// Traffic to one of the servers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServerUse {
-    /// The list of servers that it is in, such as `web`.
+    /// List of servers that it belongs to, such as `web`.
     pub list: String,
-    /// The box.
+    /// Name of its box.
     pub name: String,
-    /// Whether it is sent requests, each by itself, rather than connections that may be kept.
+    /// Whether requests are balanced one by one. If not, connections are.
     pub takes_requests: bool,
-    /// Requests, or connections, that it was sent.
+    /// Requests or connections sent to it.
     pub sent: u64,
-    /// Connections to it, and answers of it, that failed.
+    /// Failed connections and responses.
     pub failed: u64,
-    /// How often what did not reach it was tried again, or sent to another.
+    /// Retries after a failed connection, to it or to another server.
     pub retried: u64,
-    /// How often it was thought lost.
+    /// Times that it was marked as down.
     pub times_down: u64,
-    /// How long it was thought lost, in seconds.
+    /// Time that it was marked as down, in seconds.
     pub down_s: u64,
 }

@@ -1,24 +1,24 @@
-//! What the boxes of a stage used while a run sent to it.
+//! `boxes.json`: resources that the boxes of a stage used during a run.
 
 use serde::{Deserialize, Serialize};
 
-/// What a box used from before the first request to after the last, the warm-up included.
+/// Resources of a box, from before the first request to after the last, warm-up included.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BoxUse {
-    /// Its name, as in the manifest.
+    /// Name of the box in the manifest.
     pub name: String,
-    /// How long it was looked at, in seconds.
+    /// Length of the measurement, in seconds.
     pub over_s: f64,
-    /// Processor time that it used, in seconds.
+    /// CPU time, in seconds.
     pub cpu_s: f64,
-    /// The share of the periods in which it ran that it had used its allowance up in; none where it was not confined.
+    /// Share of its scheduling periods in which the box was throttled. `None` without a CPU limit.
     pub held_back: Option<f64>,
-    /// The memory that it held at the end, in bytes.
+    /// Memory in use at the end, in bytes.
     pub memory_bytes: u64,
 }
 
 impl BoxUse {
-    /// The processors that it used on average.
+    /// Mean number of cores used.
     pub fn cores_used(&self) -> f64 {
         match self.over_s > 0.0 {
             true => self.cpu_s / self.over_s,

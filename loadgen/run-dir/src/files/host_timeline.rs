@@ -1,27 +1,27 @@
-//! `host.json`: what the machine and the target's process did meanwhile.
+//! `host.json`: CPU and memory of the machine and of the target during a run.
 
 use serde::{Deserialize, Serialize};
 
-/// What the machine and the target's process did, second by second.
+/// CPU and memory of the machine and of the target, second by second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostTimeline {
-    /// The samples, in order of time.
+    /// Samples, in order of time.
     pub samples: Vec<HostSample>,
 }
 
-/// What happened since the sample before.
+/// CPU and memory since the previous sample.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostSample {
-    /// When the stretch ends, in nanoseconds since the start of the run.
+    /// End of the interval, in nanoseconds since the start of the run.
     pub at_ns: u64,
-    /// How long the stretch is.
+    /// Length of the interval, in nanoseconds.
     pub duration_ns: u64,
-    /// Processors' worth of CPU time in use on this machine; none where the system does not tell.
+    /// Cores in use on this machine. `None` if the system does not report it.
     pub host_cores_used: Option<f64>,
-    /// Processors' worth of CPU time taken by others than this machine (steal); likewise.
+    /// Cores taken by other virtual machines (steal). `None` if the system does not report it.
     pub host_cores_stolen: Option<f64>,
-    /// CPU time of the target's process; none where it does not tell.
+    /// CPU time of the target's process. `None` if it is not known.
     pub target_cpu_ns: Option<u64>,
-    /// Resident memory of the target's process; likewise.
+    /// Resident memory of the target's process. `None` if it is not known.
     pub target_memory_bytes: Option<u64>,
 }

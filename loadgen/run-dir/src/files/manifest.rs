@@ -1,184 +1,184 @@
-//! `manifest.json`: what was run, on what, with what.
+//! `manifest.json`: scenario, target, machine and tool of a run.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of the run directory's format.
+/// Version of the run directory's format.
 pub const VERSION: u32 = 1;
 
-/// What was run, on what, with what: enough to run it again.
+/// Scenario, target, machine and tool of a run: all it takes to repeat it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of the run directory's format.
     pub version: u32,
-    /// The tool that wrote it.
+    /// Tool that wrote the run.
     pub tool: Tool,
-    /// The scenario's name.
+    /// Name of the scenario.
     pub scenario: String,
-    /// The scenario's TOML as read, with what may be a secret in it masked.
+    /// TOML of the scenario as read, with secrets masked.
     pub scenario_text: String,
-    /// The seed in force.
+    /// Seed in effect.
     pub seed: u64,
     /// `open` or `closed`.
     pub model: String,
-    /// What the command line changed, flag by flag.
+    /// Values that the command line overrode, by flag.
     pub overrides: BTreeMap<String, String>,
-    /// The command that runs it again.
+    /// Command that repeats the run.
     pub command: Vec<String>,
-    /// When it began, RFC 3339 in UTC.
+    /// Start, RFC 3339 in UTC.
     pub started_at: String,
-    /// The address that was sent to.
+    /// URL of the target.
     pub target: String,
-    /// The stage of the reference service; none for a service of someone else's.
+    /// Stage of the reference service. `None` for any other target.
     pub stage: Option<String>,
-    /// The boxes of the stage, first the one whose process is watched; empty where the service was up before.
+    /// Boxes of the stage; the first is the one whose process is sampled. Empty if the run did not start the stage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub boxes: Vec<BoxInfo>,
-    /// Why the boxes were not held to their allowances, where they were to be.
+    /// Reason why resource limits could not be applied to the boxes. `None` if they were applied or not requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfined_because: Option<String>,
-    /// Bound on virtual users.
+    /// Most virtual users.
     pub users: u32,
-    /// The phases, in order.
+    /// Phases, in order.
     pub phases: Vec<PhaseInfo>,
-    /// The requests, in the scenario's order.
+    /// Requests, in the scenario's order.
     pub requests: Vec<RequestInfo>,
-    /// The scenario's key spaces, in its order.
+    /// Key spaces, in the scenario's order.
     pub key_spaces: Vec<KeySpaceInfo>,
-    /// The SLO rules, as written.
+    /// SLO rules, as written.
     pub rules: Vec<String>,
-    /// The machine that the generator ran on.
+    /// Machine of the generator.
     pub host: Host,
-    /// Whether generator and service shared that machine; none where it can't be told.
+    /// Whether the service ran on the same machine. `None` if it is not known.
     pub shared_host: Option<bool>,
-    /// The runs that it was merged from, in order; empty for a run of one generator.
+    /// Runs that were merged into this one, in order. Empty for a run of one generator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged_from: Vec<Part>,
 }
 
-/// A box of the stage that was brought up for the run.
+/// A box of the stage that the run started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BoxInfo {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// The processors that it might use; none where it was not confined.
+    /// CPU limit, in cores. `None` without a limit.
     pub cpu: Option<f64>,
-    /// The memory that it might use; none where it was not confined.
+    /// Memory limit, in bytes. `None` without a limit.
     pub memory_bytes: Option<u64>,
 }
 
-/// One generator's run, as part of a merged one.
+/// One generator's part of a merged run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Part {
-    /// Where it was read from.
+    /// Directory that it was read from.
     pub path: String,
-    /// Its seed.
+    /// Seed.
     pub seed: u64,
-    /// When it began, RFC 3339 in UTC.
+    /// Start, RFC 3339 in UTC.
     pub started_at: String,
-    /// The machine that the generator ran on.
+    /// Machine of the generator.
     pub host: Host,
-    /// The tool that wrote it.
+    /// Tool that wrote the run.
     pub tool: Tool,
-    /// Requests that it sent in the counted phases.
+    /// Requests sent in counted phases.
     pub sent: u64,
-    /// How far it could be trusted by itself: `valid`, `suspect` or `invalid`.
+    /// Verdict on this part alone: `valid`, `suspect` or `invalid`.
     pub measurement: String,
-    /// Why it is not simply valid.
+    /// Reasons for a verdict other than `valid`.
     pub reasons: Vec<String>,
-    /// The generator's lag at p99, in nanoseconds; none where nothing was sent.
+    /// 99th percentile of the generator's lag, in nanoseconds. `None` if nothing was sent.
     pub lag_p99_ns: Option<u64>,
-    /// Processors that the generator used in its busiest second; none where it wasn't told.
+    /// Cores that the generator used in its busiest second. `None` if it is not known.
     pub peak_cores_used: Option<f64>,
-    /// Seconds in which the generator's busy thread had next to no processor time to spare.
+    /// Seconds in which the generator's thread was close to saturation.
     pub saturated_seconds: u64,
-    /// What ended it early; none where it came to its end.
+    /// Reason for an early end. `None` if the run completed.
     pub interrupted: Option<String>,
 }
 
-/// The tool that wrote a run.
+/// Build of the tool that wrote a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tool {
-    /// Its version.
+    /// Version.
     pub version: String,
-    /// The git revision it was built from; none where it was built outside a checkout.
+    /// Git revision of the build. `None` if it was built outside a checkout.
     pub git_revision: Option<String>,
-    /// `release` or `debug`. A debug build measures itself.
+    /// `release` or `debug`. A debug build is too slow to measure anything but itself.
     pub build: String,
 }
 
-/// A stretch of the arrival curve.
+/// A phase of the scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PhaseInfo {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its kind: constant, ramp, steps, spike, diurnal, trace, users.
+    /// Kind: constant, ramp, steps, spike, diurnal, trace, users.
     pub kind: String,
-    /// When it begins.
+    /// Start, in nanoseconds since the start of the run.
     pub start_ns: u64,
-    /// How long it lasts.
+    /// Length, in nanoseconds.
     pub duration_ns: u64,
-    /// Whether it is sent but not counted.
+    /// Whether its requests are sent but not counted.
     pub warm_up: bool,
 }
 
 impl PhaseInfo {
-    /// When it ends.
+    /// End, in nanoseconds since the start of the run.
     pub fn end_ns(&self) -> u64 {
         self.start_ns.saturating_add(self.duration_ns)
     }
 }
 
-/// A kind of request.
+/// A request of the scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestInfo {
-    /// Its name.
+    /// Name.
     pub name: String,
     /// `read` or `write`.
     pub kind: String,
-    /// Its HTTP method.
+    /// HTTP method.
     pub method: String,
-    /// Index into [`Manifest::key_spaces`]; none where it has no key.
+    /// Index into [`Manifest::key_spaces`]. `None` if the request has no key.
     pub key_space: Option<usize>,
 }
 
-/// A set of keys and how popular theory has them.
+/// A set of keys and their popularity in theory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KeySpaceInfo {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// How many keys it has.
+    /// Number of keys.
     pub count: u64,
-    /// The popularity, as a person would say it: `Zipfian, exponent 0.99`.
+    /// Description of the popularity: `Zipfian, exponent 0.99`.
     pub popularity: String,
-    /// Share of the k most popular keys in theory, for each k of [`crate::counts::KeyCounts::top`];
-    /// empty where theory has none.
+    /// Share of the k most popular keys in theory, for each k of [`crate::counts::KeyCounts::top`]. Empty if theory gives
+    /// none.
     pub theory: Vec<KeyShare>,
 }
 
-/// The share of requests that the `top` most popular keys take.
+/// Share of the requests that go to the most popular keys.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct KeyShare {
-    /// How many keys.
+    /// Number of keys.
     pub top: u64,
-    /// Their share of the requests, 0 to 1.
+    /// Share of the requests, from 0 to 1.
     pub share: f64,
 }
 
-/// The machine that the generator ran on.
+/// Machine of a generator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Host {
-    /// Processors this process may use.
+    /// Cores that the generator may use.
     pub cores: usize,
-    /// The processor's own name.
+    /// Model name of the processor.
     pub cpu: String,
     /// Operating system and kernel release.
     pub kernel: String,
-    /// Main memory.
+    /// Main memory, in bytes.
     pub memory_bytes: u64,
     /// Limit on open files.
     pub open_files: u64,
-    /// Load average over one minute at the start.
+    /// One-minute load average at the start.
     pub load_1m: f64,
 }

@@ -1,22 +1,22 @@
-//! What is known of a captured CPU profile.
+//! `profile/profile.json`: source and completeness of a CPU profile.
 
 use serde::{Deserialize, Serialize};
 
-/// `profile/profile.json`: how a CPU profile was taken, and how much of the CPU it saw.
+/// Source and completeness of a CPU profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProfileInfo {
-    /// Where it came from.
+    /// URL that it was captured from.
     pub source: String,
-    /// When capture began, in nanoseconds since the start of the run.
+    /// Start of the capture, in nanoseconds since the start of the run.
     pub start_ns: u64,
-    /// How long it lasted, in nanoseconds.
+    /// Length of the capture, in nanoseconds.
     pub duration_ns: u64,
-    /// Samples a CPU second.
+    /// Samples per CPU second.
     pub hz: f64,
-    /// Samples in the profile.
+    /// Samples captured.
     pub captured: u64,
-    /// CPU seconds of the process meanwhile times `hz`; none where the target does not tell.
+    /// Samples expected: `cpu_s` times `hz`. `None` if the target does not report its CPU time.
     pub expected: Option<f64>,
-    /// CPU seconds of the process meanwhile; none where the target does not tell.
+    /// CPU time of the process during the capture, in seconds. `None` if the target does not report it.
     pub cpu_s: Option<f64>,
 }

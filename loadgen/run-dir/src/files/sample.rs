@@ -1,39 +1,38 @@
-//! `samples.json`: what came back where a request failed, a few of each kind.
+//! `samples.json`: responses to failed requests, a few of each kind.
 
 use serde::{Deserialize, Serialize};
 
-/// An answer that was not as it should be, with what is secret in it masked.
+/// The response to a failed request, with secrets masked.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
-    /// The request's name.
+    /// Name of the request.
     pub request: String,
-    /// The class of the failure: `unexpected_status`, `failed_check`, `missing_capture`, `script` or
-    /// `script_timeout`.
+    /// Class of the failure: `unexpected_status`, `failed_check`, `missing_capture`, `script` or `script_timeout`.
     pub failure: String,
-    /// The check or the capture that failed, by name; none where it was neither.
+    /// Name of the check or capture that failed. `None` for other failures.
     pub check: Option<String>,
-    /// What was found in place of what should be.
+    /// Difference between what was expected and what was found.
     pub reason: String,
-    /// When the answer was whole.
+    /// End of the response, in nanoseconds since the start of the run.
     pub at_ns: u64,
-    /// Its status; none where the request was not sent.
+    /// Status. `None` if the request was not sent.
     pub status: Option<u16>,
-    /// Its headers, in order.
+    /// Headers, in order.
     pub headers: Vec<(String, String)>,
-    /// The beginning of its body, as text.
+    /// Beginning of the body, as text.
     pub body: String,
-    /// How long the whole body is.
+    /// Length of the whole body, in bytes.
     pub body_bytes: u64,
 }
 
-/// Samples of a kind that are kept of a run.
-pub const SAMPLES_OF_A_KIND: usize = 3;
+/// Most samples of one kind that a run keeps.
+pub const SAMPLES_OF_KIND_MAX: usize = 3;
 
-/// Samples that are kept of a run at most.
-pub const MOST_SAMPLES: usize = 100;
+/// Most samples that a run keeps.
+pub const SAMPLES_MAX: usize = 100;
 
 impl Sample {
-    /// Tells whether two samples are of one kind: the same request failed in the same way.
+    /// Returns whether two samples are of one kind: the same request failed in the same way.
     pub fn is_like(&self, other: &Self) -> bool {
         (&self.request, &self.failure, &self.check)
             == (&other.request, &other.failure, &other.check)

@@ -1,32 +1,32 @@
-//! `timeline.json`: one row a second of the run.
+//! `timeline.json`: one row per second of the run.
 
 use serde::{Deserialize, Serialize};
 
 /// The run, second by second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {
-    /// The rows, in order of time, without a gap.
+    /// Rows in order of time, without gaps.
     pub rows: Vec<Row>,
 }
 
 impl Timeline {
-    /// When its last row ends; 0 where there is none.
+    /// End of the last row, in nanoseconds since the start of the run. 0 if there is no row.
     pub fn end_ns(&self) -> u64 {
         self.rows.last().map_or(0, Row::end_ns)
     }
 }
 
-/// What happened in one interval of the run.
+/// Counts of one interval of the run.
 ///
-/// `planned` is counted where an arrival was intended, `sent` where it was sent, `completed`,
-/// `failed` and the latencies where it was done: so a stall shows as rates that part.
+/// `planned` counts arrivals in the interval in which they were intended, `sent` in which they were sent, and `completed`
+/// and `failed` in which they were done. A stall therefore shows as rates that diverge.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    /// When it begins.
+    /// Start, in nanoseconds since the start of the run.
     pub start_ns: u64,
-    /// How long it lasts.
+    /// Length, in nanoseconds.
     pub duration_ns: u64,
-    /// Index of the phase that its middle lies in.
+    /// Index of the phase in the middle of the interval.
     pub phase: usize,
     /// Arrivals intended.
     pub planned: u64,
@@ -40,35 +40,36 @@ pub struct Row {
     pub failed: u64,
     /// Arrivals dropped.
     pub dropped: u64,
-    /// Requests in flight at its end.
+    /// Requests in flight at the end.
     pub in_flight: u64,
-    /// Arrivals waiting for an idle user at its end.
+    /// Arrivals waiting for an idle user at the end.
     pub waiting: u64,
     /// CPU time of the generator's process.
     pub generator_cpu_ns: u64,
-    /// What was done on each side of a paired run; none where two builds were not compared.
+    /// Counts of each side of a paired run. `None` for other runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sides: Option<SideRows>,
 }
 
 impl Row {
-    /// When it ends.
+    /// End, in nanoseconds since the start of the run.
     pub fn end_ns(&self) -> u64 {
         self.start_ns.saturating_add(self.duration_ns)
     }
 }
 
-/// What was done on each side of a paired run, in one interval.
+/// Counts of each side of a paired run in one interval.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SideRows {
-    /// By the build that is compared with.
+    /// The build that is the reference.
     pub baseline: SideRow,
-    /// By the build that is judged.
+    /// The build under test.
     pub candidate: SideRow,
 }
 
-/// What was done on one side of a paired run, in one interval: `sent` and `dropped` are counted where
-/// they happened, all else where a request was done.
+/// Counts of one side of a paired run in one interval.
+///
+/// `sent` and `dropped` are counted when they happen, everything else when a request is done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SideRow {
     /// Requests sent.
@@ -79,16 +80,16 @@ pub struct SideRow {
     pub completed: u64,
     /// Requests failed.
     pub failed: u64,
-    /// Those among the failed that timed out, whose latencies count as those of the completed do.
+    /// Failed requests that timed out. Their latencies count, as those of completed requests do.
     pub timed_out: u64,
-    /// Sum of the response times of those that completed or timed out.
+    /// Sum of the response times of requests that completed or timed out, in nanoseconds.
     pub response_sum_ns: u64,
-    /// Sum of their service times.
+    /// Sum of the service times of the same requests, in nanoseconds.
     pub service_sum_ns: u64,
 }
 
 impl SideRows {
-    /// Adds what was done in another interval, or by another generator.
+    /// Adds the counts of another interval or another generator.
     pub fn add(&mut self, other: &Self) {
         self.baseline.add(&other.baseline);
         self.candidate.add(&other.candidate);
@@ -96,7 +97,7 @@ impl SideRows {
 }
 
 impl SideRow {
-    /// Adds what was done in another interval, or by another generator.
+    /// Adds the counts of another interval or another generator.
     pub fn add(&mut self, other: &Self) {
         self.sent += other.sent;
         self.dropped += other.dropped;
@@ -107,17 +108,17 @@ impl SideRow {
         self.service_sum_ns += other.service_sum_ns;
     }
 
-    /// How many requests the sums of latencies are of.
+    /// Number of requests in the sums of latencies.
     pub fn timed(&self) -> u64 {
         self.completed + self.timed_out
     }
 
-    /// The mean response time, in nanoseconds; none of nothing.
+    /// Mean response time, in nanoseconds. `None` if no request was timed.
     pub fn mean_response_ns(&self) -> Option<f64> {
         self.mean(self.response_sum_ns)
     }
 
-    /// The mean service time, in nanoseconds; none of nothing.
+    /// Mean service time, in nanoseconds. `None` if no request was timed.
     pub fn mean_service_ns(&self) -> Option<f64> {
         self.mean(self.service_sum_ns)
     }

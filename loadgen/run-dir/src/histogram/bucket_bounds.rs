@@ -1,9 +1,9 @@
-//! The buckets in which latencies are told to Prometheus.
+//! Buckets of the latency histograms for Prometheus and OpenMetrics.
 
-/// Upper bounds of the buckets in which latencies are told to Prometheus and in OpenMetrics, in
-/// nanoseconds; each bucket holds its bound, and what is longer than all of them is in a last one.
+/// Upper bounds of the buckets of latency histograms for Prometheus and OpenMetrics, in nanoseconds.
 ///
-/// The live exposition and the file of a finished run have the same, so that they can be set against each other.
+/// A bucket includes its bound. One more bucket holds longer latencies. The live exposition and the export of a finished
+/// run have the same buckets, so that they can be compared.
 pub const BUCKET_BOUNDS_NS: [u64; 19] = [
     100_000,
     250_000,

@@ -1,4 +1,4 @@
-//! The encoding of a histogram in an interval log, read straight into packed values.
+//! The encoding of a histogram in an interval log, decoded straight into packed values.
 
 use std::io::Read;
 
@@ -6,45 +6,45 @@ use flate2::read::ZlibDecoder;
 
 use super::{LATENCY_NS_MAX, SIGNIFICANT_DIGITS, SparseHistogram};
 
-/// What HdrHistogram's V2 encoding begins with.
+/// First bytes of HdrHistogram's V2 encoding.
 const COOKIE: u32 = 0x1c84_9313;
 
-/// What that encoding begins with where it is deflated.
+/// First bytes of that encoding when deflated.
 const DEFLATED_COOKIE: u32 = 0x1c84_9314;
 
-/// Slots of the first bucket of a run's shape, as a power of two; further ones have half as many.
+/// Binary logarithm of the number of slots in the first bucket. Further buckets have half as many.
 const FIRST_BUCKET_BITS: u32 = 11;
 
-/// Slots that a further bucket has, as a power of two.
+/// Binary logarithm of the number of slots in a further bucket.
 const BUCKET_BITS: u32 = FIRST_BUCKET_BITS - 1;
 
-/// Slots of a run's shape: each bucket reaches twice as far as the one before.
+/// Slots of a latency histogram. Each bucket reaches twice as far as the one before.
 const SLOTS: u64 = {
     let buckets = (LATENCY_NS_MAX >> FIRST_BUCKET_BITS).ilog2() + 2;
     (buckets as u64 + 1) << BUCKET_BITS
 };
 
-/// The longest encoding of a run's shape: a header, and nine bytes for each slot.
-const MOST_BYTES: u64 = 64 + 9 * SLOTS;
+/// Longest encoding of a latency histogram, in bytes: a header, and nine bytes for each slot.
+const ENCODED_BYTES_MAX: u64 = 64 + 9 * SLOTS;
 
-/// Decodes a histogram of a run's shape; `inflated` is room that is used again.
+/// Decodes a latency histogram. `inflated` is a buffer to reuse.
 ///
-/// HdrHistogram's own reader makes a whole histogram of each, which is a hundred times as much memory
-/// taken and given back for every row of a log, and leaves holes behind.
+/// HdrHistogram's own reader allocates a whole histogram for each row of a log. That is a hundred times as much memory,
+/// and fragments the heap.
 pub(crate) fn decode(bytes: &[u8], inflated: &mut Vec<u8>) -> Result<SparseHistogram, String> {
     let mut rest = bytes;
     if number(&mut rest, 4)? != u64::from(DEFLATED_COOKIE) {
-        return Err("it is no deflated V2 encoding".to_owned());
+        return Err("it is not a deflated V2 encoding".to_owned());
     }
     let length = number(&mut rest, 4)?;
     inflated.clear();
     ZlibDecoder::new(rest.take(length))
-        .take(MOST_BYTES)
+        .take(ENCODED_BYTES_MAX)
         .read_to_end(inflated)
         .map_err(|error| error.to_string())?;
     let mut rest = inflated.as_slice();
     if number(&mut rest, 4)? != u64::from(COOKIE) {
-        return Err("it is no V2 encoding".to_owned());
+        return Err("it is not a V2 encoding".to_owned());
     }
     let length = number(&mut rest, 4)?;
     let offset = number(&mut rest, 4)?;
@@ -54,11 +54,11 @@ pub(crate) fn decode(bytes: &[u8], inflated: &mut Vec<u8>) -> Result<SparseHisto
     if (offset, digits, lowest, highest) != (0, u64::from(SIGNIFICANT_DIGITS), 1, LATENCY_NS_MAX)
         || ratio.to_bits() != 1_f64.to_bits()
     {
-        return Err("it has another shape than a run's".to_owned());
+        return Err("its bounds or digits differ from those of a run".to_owned());
     }
     let counts = usize::try_from(length).ok().and_then(|n| rest.get(..n));
-    let mut counts = Counts {
-        rest: counts.ok_or("it is cut short")?,
+    let mut counts = DecodedCounts {
+        rest: counts.ok_or("it is truncated")?,
         slot: 0,
         wrong: None,
     };
@@ -68,20 +68,20 @@ pub(crate) fn decode(bytes: &[u8], inflated: &mut Vec<u8>) -> Result<SparseHisto
         .map_or(Ok(packed), |wrong| Err(wrong.to_owned()))
 }
 
-/// The values with a count, as they are decoded.
-struct Counts<'a> {
+/// The values that have a count, decoded one by one.
+struct DecodedCounts<'a> {
     rest: &'a [u8],
     slot: u64,
     wrong: Option<&'static str>,
 }
 
-impl Iterator for Counts<'_> {
+impl Iterator for DecodedCounts<'_> {
     type Item = (u64, u64);
 
     fn next(&mut self) -> Option<(u64, u64)> {
         while !self.rest.is_empty() {
             let number = take(&mut self.rest);
-            // A negative number is one of slots without a count.
+            // A negative number stands for that many empty slots.
             let (slots, count) = match number {
                 Some(number @ 0..) => (1, number.unsigned_abs()),
                 Some(number) => (number.unsigned_abs(), 0),
@@ -90,7 +90,7 @@ impl Iterator for Counts<'_> {
             let slot = self.slot;
             self.slot = slot.saturating_add(slots);
             if number.is_none() || self.slot > SLOTS {
-                self.wrong = Some("its counts are cut short, or more than there are slots");
+                self.wrong = Some("its counts are truncated, or exceed the number of slots");
                 return None;
             }
             if count > 0 {
@@ -101,23 +101,22 @@ impl Iterator for Counts<'_> {
     }
 }
 
-/// The highest value of a slot.
+/// Returns the highest value of a slot.
 fn highest_of(slot: u64) -> u64 {
     let bucket = (slot >> BUCKET_BITS).saturating_sub(1);
     let within = slot - (bucket << BUCKET_BITS);
     ((within + 1) << bucket) - 1
 }
 
-/// Takes a big-endian number of so many bytes off the front.
+/// Takes a big-endian number of `bytes` bytes off the front.
 fn number(rest: &mut &[u8], bytes: usize) -> Result<u64, String> {
-    let (taken, left) = rest.split_at_checked(bytes).ok_or("it is cut short")?;
+    let (taken, left) = rest.split_at_checked(bytes).ok_or("it is truncated")?;
     *rest = left;
     let digits = taken.iter();
     Ok(digits.fold(0, |number, byte| (number << 8) | u64::from(*byte)))
 }
 
-/// Takes a number in ZigZag and LEB128 off the front, of which the ninth byte holds eight bits; none
-/// where it is cut short.
+/// Takes a ZigZag LEB128 number off the front, whose ninth byte holds eight bits. `None` if it is truncated.
 fn take(rest: &mut &[u8]) -> Option<i64> {
     let mut number = 0_u64;
     for place in 0..9 {
@@ -146,12 +145,12 @@ mod tests {
     fn encoded(histogram: &Histogram<u64>) -> Vec<u8> {
         let mut bytes = Vec::new();
         let serialized = V2DeflateSerializer::new().serialize(histogram, &mut bytes);
-        serialized.expect("it can be encoded");
+        serialized.unwrap();
         bytes
     }
 
     #[test]
-    fn what_was_encoded_is_decoded_value_by_value() {
+    fn decodes_what_hdrhistogram_encodes() {
         let mut state = 1_u64;
         let mut next = || {
             // Knuth's MMIX generator.
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn every_slot_has_its_highest_value() {
+    fn highest_value_of_each_slot_is_exact() {
         let whole = latency_histogram::<u64>();
         assert_eq!(whole.distinct_values() as u64, SLOTS);
         for slot in (0..SLOTS).step_by(7) {
@@ -192,12 +191,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_histogram_of_a_run_is_refused() {
+    fn refuses_other_shapes_and_damaged_bytes() {
         let mut inflated = Vec::new();
         let mut other = Histogram::<u64>::new_with_bounds(1, LATENCY_NS_MAX, 2).unwrap();
         other.saturating_record(5);
-        let told = decode(&encoded(&other), &mut inflated).unwrap_err();
-        assert!(told.contains("another shape"), "{told}");
+        let reason = decode(&encoded(&other), &mut inflated).unwrap_err();
+        assert!(reason.contains("bounds or digits differ"), "{reason}");
         let mut whole = latency_histogram::<u64>();
         whole.saturating_record(5_000_000);
         let bytes = encoded(&whole);
@@ -207,7 +206,7 @@ mod tests {
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[place] ^= 0x41;
-            // It may be another histogram, and never a panic.
+            // The result may be another histogram, but never a panic.
             let _ = decode(&changed, &mut inflated);
         }
     }

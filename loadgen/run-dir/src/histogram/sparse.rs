@@ -1,24 +1,23 @@
-//! A histogram that holds only what was recorded.
+//! A histogram that stores only recorded values.
 
 use hdrhistogram::{Counter, Histogram};
 
-/// The values of a histogram that were recorded, each with its count, in order.
+/// The recorded values of a latency histogram with their counts, in ascending order.
 ///
-/// A whole histogram of a run's shape takes some 270 KB, most of it zeros; a run of an hour has
-/// tens of thousands. Values are exact to the histogram's three digits, and go back into one of its
-/// shape exactly. Neighbouring values lie close together and most counts are small, so each pair is
-/// held as the distance from the value before and the count, in three or four bytes together.
+/// A full latency histogram takes some 270 KB, mostly zeros, and a run of an hour has tens of thousands of them. This form
+/// keeps the histogram's three digits and converts back without loss. It stores each value as the distance from the
+/// previous one, then the count. Both are small as a rule, and take three or four bytes together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SparseHistogram {
-    /// Distances and counts in turn, in LEB128: seven bits a byte, the lowest first, the eighth set on
-    /// all but the last.
+    /// Alternating distances and counts in LEB128: seven bits a byte, lowest first, with the eighth bit set in all bytes
+    /// but the last.
     steps: Box<[u8]>,
     len: u64,
     max: u64,
 }
 
 impl SparseHistogram {
-    /// Takes what was recorded out of a histogram.
+    /// Packs the recorded values of a histogram.
     pub fn of<C: Counter>(histogram: &Histogram<C>) -> Self {
         let steps = histogram.iter_recorded();
         Self::of_counts(
@@ -26,7 +25,7 @@ impl SparseHistogram {
         )
     }
 
-    /// Packs values with their counts, the smallest first.
+    /// Packs values with their counts, which must be in ascending order.
     pub(crate) fn of_counts(counts: impl Iterator<Item = (u64, u64)>) -> Self {
         let mut steps = Vec::new();
         let (mut len, mut max) = (0, 0);
@@ -37,14 +36,14 @@ impl SparseHistogram {
             max = value;
         }
         Self {
-            // Copied rather than shrunk: what is cut off a long piece of memory lies idle beside it.
+            // Copied rather than shrunk, because shrinking would leave the spare capacity as a hole in the heap.
             steps: steps.as_slice().into(),
             len,
             max,
         }
     }
 
-    /// Each value that was recorded with its count, the smallest first.
+    /// Recorded values with their counts, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
         let mut left = &*self.steps;
         let mut value = 0;
@@ -54,28 +53,28 @@ impl SparseHistogram {
         })
     }
 
-    /// How many values were recorded.
+    /// Number of values recorded.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Tells whether nothing was recorded.
+    /// Returns whether nothing was recorded.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// The greatest value; 0 where nothing was recorded.
+    /// Highest value. 0 if nothing was recorded.
     pub fn max(&self) -> u64 {
         self.max
     }
 
-    /// Bytes that the packed values take.
+    /// Bytes of the packed values.
     pub fn packed_bytes(&self) -> usize {
         self.steps.len()
     }
 
-    /// Adds another's counts to these, value by value. Nothing is rounded: histograms of one shape have
-    /// the same values.
+    /// Adds the counts of another histogram, value by value. Nothing is rounded, because histograms of one shape have the
+    /// same values.
     pub fn add(&mut self, other: &SparseHistogram) {
         let mut one = self.iter().peekable();
         let mut two = other.iter().peekable();
@@ -93,7 +92,7 @@ impl SparseHistogram {
         *self = Self::of_counts(sum);
     }
 
-    /// Adds these values to a histogram of a run's shape; one beyond its bounds counts at them.
+    /// Adds the values to a latency histogram. Values outside its bounds count at the bounds.
     pub fn add_to(&self, sum: &mut Histogram<u64>) {
         for (value, count) in self.iter() {
             sum.saturating_record_n(value, count);
@@ -110,7 +109,7 @@ fn push(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-/// Takes a number in LEB128 off the front; none where there is none.
+/// Takes a LEB128 number off the front. `None` if there is none.
 fn take(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..u64::BITS).step_by(7) {
@@ -130,7 +129,7 @@ mod tests {
     use crate::histogram::{LATENCY_NS_MAX, latency_histogram};
 
     #[test]
-    fn what_goes_in_comes_out_again() {
+    fn converts_back_without_loss() {
         let mut whole = latency_histogram::<u64>();
         for value in [1, 2_047, 2_048, 123_456_789, 123_456_789, LATENCY_NS_MAX] {
             whole.record(value).unwrap();
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_is_that_of_the_whole_histograms() {
+    fn sum_equals_sum_of_full_histograms() {
         let of = |values: &[u64]| {
             let mut whole = latency_histogram::<u64>();
             for value in values {
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_every_length_are_packed() {
+    fn packs_numbers_of_every_length() {
         let counts: Vec<(u64, u64)> = (0..64)
             .map(|bit| (1_u64 << bit, (1_u64 << (bit % 57)) - 1))
             .collect();
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_of_a_busy_run_is_held_in_a_few_bytes_a_value() {
+    fn busy_second_takes_few_bytes_per_value() {
         let mut whole = latency_histogram::<u32>();
         for value in 0..20_000_u64 {
             whole.record(100_000 + value * value % 900_000).unwrap();
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_nothing() {
+    fn empty_histogram_packs_to_nothing() {
         let sparse = SparseHistogram::of(&latency_histogram::<u32>());
         assert!(sparse.is_empty());
         assert_eq!((sparse.len(), sparse.max()), (0, 0));

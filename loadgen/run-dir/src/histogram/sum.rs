@@ -1,18 +1,17 @@
-//! The sum of any number of histograms, in the memory of a few.
+//! A sum of any number of histograms, in the memory of a few.
 
 use hdrhistogram::Histogram;
 
 use super::SparseHistogram;
 
-/// A sum of histograms of a run's shape, exact slot by slot.
+/// A sum of latency histograms, exact slot by slot.
 ///
-/// Adding every one to a large sum would unpack and pack that sum each time. So parts are kept that
-/// have not been added up yet, each at most half as long as the one before it: a value is packed anew
-/// only as often as the sum doubles, and all parts together are never longer than twice the longest,
-/// which has at most one entry for each slot of the shape.
+/// Adding each histogram to one large sum would unpack and repack that sum every time. The sum is therefore kept in parts,
+/// each at most half as long as the previous one. A value is repacked only when the sum doubles, and all parts together
+/// are at most twice as long as the longest, which has at most one entry per slot.
 #[derive(Debug, Clone, Default)]
 pub struct HistogramSum {
-    /// The longest first.
+    /// Longest first.
     parts: Vec<SparseHistogram>,
     len: u64,
 }
@@ -31,7 +30,7 @@ impl HistogramSum {
         self.parts.push(last);
     }
 
-    /// Adds the parts up to one, where no more is expected.
+    /// Merges all parts into one. Call it when no more histograms are expected.
     pub fn settle(&mut self) {
         while let Some(mut last) = self.parts.pop() {
             match self.parts.pop() {
@@ -54,29 +53,29 @@ impl HistogramSum {
         }
     }
 
-    /// Adds all that was added to a histogram of a run's shape.
+    /// Adds the sum to a latency histogram.
     pub fn add_to(&self, sum: &mut Histogram<u64>) {
         for part in &self.parts {
             part.add_to(sum);
         }
     }
 
-    /// Each value with its count, part by part: a value may come more than once.
+    /// Values with their counts, part by part. A value may occur more than once.
     pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
         self.parts.iter().flat_map(SparseHistogram::iter)
     }
 
-    /// How many values were recorded.
+    /// Number of values recorded.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Tells whether nothing was recorded.
+    /// Returns whether nothing was recorded.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Bytes that the packed values take.
+    /// Bytes of the packed values.
     pub fn packed_bytes(&self) -> usize {
         self.parts.iter().map(SparseHistogram::packed_bytes).sum()
     }
@@ -88,7 +87,7 @@ mod tests {
     use crate::histogram::latency_histogram;
 
     #[test]
-    fn the_sum_is_exact_and_holds_few_parts() {
+    fn sum_is_exact_in_few_parts() {
         let mut sum = HistogramSum::default();
         let mut expected = latency_histogram::<u64>();
         let mut state = 1_u64;
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_add_up() {
+    fn adds_another_sum() {
         let of = |values: &[u64]| {
             let mut sum = HistogramSum::default();
             for value in values {

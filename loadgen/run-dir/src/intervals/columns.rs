@@ -1,46 +1,44 @@
-//! A run's latencies over time, in no more columns than a chart can show.
+//! Latencies over time, in no more columns than a chart can show.
 
 use std::collections::BTreeMap;
 
 use super::{IntervalHistogram, Metric};
 use crate::{HistogramSum, Timeline};
 
-/// The most columns that are chosen for a run.
-const MOST_COLUMNS: u64 = 120;
+/// Most columns chosen for a run.
+const COLUMNS_MAX: u64 = 120;
 
-/// The most columns that are held: intervals may lie beyond the end of the time line, and columns
-/// are made twice as long before there are more of them.
-const MOST_HELD: u64 = 2 * MOST_COLUMNS;
+/// Most columns kept. Intervals may lie beyond the end of the timeline; columns double in length rather than exceed this
+/// number.
+const KEPT_COLUMNS_MAX: u64 = 2 * COLUMNS_MAX;
 
-/// The shortest column, in nanoseconds.
-const LEAST_COLUMN_NS: u64 = 1_000_000;
+/// Shortest column, in nanoseconds.
+const COLUMN_NS_MIN: u64 = 1_000_000;
 
-/// The metrics that are kept over time.
+/// Metrics kept over time.
 const KEPT: [Metric; 3] = [Metric::Response, Metric::Service, Metric::Lag];
 
-/// Response time, service time and lag over time, all requests and phases together, in columns of one
-/// length.
+/// Response time, service time and lag over time, in columns of equal length, over all requests and phases.
 ///
-/// An interval belongs to the column that it begins in. A column is as many whole rows of the time
-/// line as keep their number within 120, so that it is one row in a run of two minutes,
-/// and half a minute in a run of an hour.
+/// An interval belongs to the column that it starts in. A column spans a whole number of timeline rows, chosen to keep the
+/// number of columns within 120: one row in a run of two minutes, half a minute in a run of an hour.
 #[derive(Debug, Clone)]
 pub struct Columns {
     column_ns: u64,
-    /// The number of the column that was added to last.
+    /// Index of the column that was added to last.
     latest: u64,
     sums: BTreeMap<(Metric, u64), HistogramSum>,
 }
 
 impl Columns {
-    /// Empty columns for a run with this time line.
+    /// Creates empty columns for a run with this timeline.
     pub fn over(timeline: &Timeline) -> Self {
         let rows = timeline.rows.iter();
         let longest = rows.map(|row| row.duration_ns).max().unwrap_or(0);
-        let row_ns = longest.max(LEAST_COLUMN_NS);
+        let row_ns = longest.max(COLUMN_NS_MIN);
         let rows_each = timeline
             .end_ns()
-            .div_ceil(row_ns.saturating_mul(MOST_COLUMNS))
+            .div_ceil(row_ns.saturating_mul(COLUMNS_MAX))
             .max(1);
         Self {
             column_ns: row_ns.saturating_mul(rows_each),
@@ -49,18 +47,18 @@ impl Columns {
         }
     }
 
-    /// Adds an interval, if its metric is kept over time.
+    /// Adds an interval. Ignores metrics that are not kept over time.
     pub fn add(&mut self, interval: &IntervalHistogram) {
         let metric = interval.series.metric;
         if !KEPT.contains(&metric) {
             return;
         }
-        while interval.start_ns / self.column_ns >= MOST_HELD {
+        while interval.start_ns / self.column_ns >= KEPT_COLUMNS_MAX {
             self.double();
         }
         let column = interval.start_ns / self.column_ns;
         if column > self.latest {
-            // A log goes on in time: what lies behind is complete.
+            // The log is in order of time, so earlier columns are complete.
             for metric in KEPT {
                 if let Some(complete) = self.sums.get_mut(&(metric, self.latest)) {
                     complete.settle();
@@ -72,7 +70,7 @@ impl Columns {
         sum.add(&interval.histogram);
     }
 
-    /// Makes columns twice as long.
+    /// Doubles the length of the columns.
     fn double(&mut self) {
         self.column_ns = self.column_ns.saturating_mul(2);
         self.latest /= 2;
@@ -82,18 +80,18 @@ impl Columns {
         }
     }
 
-    /// How long a column is, in nanoseconds.
+    /// Length of a column, in nanoseconds.
     pub fn column_ns(&self) -> u64 {
         self.column_ns
     }
 
-    /// The columns of a metric that hold anything, by their number from 0, in order of time.
+    /// Columns of a metric that are not empty, with their index from 0, in order of time.
     pub fn of(&self, metric: Metric) -> impl Iterator<Item = (u64, &HistogramSum)> {
         let sums = self.sums.range((metric, 0)..=(metric, u64::MAX));
         sums.map(|((_, column), sum)| (*column, sum))
     }
 
-    /// Bytes that the packed values take.
+    /// Bytes of the packed values.
     pub fn packed_bytes(&self) -> usize {
         self.sums.values().map(HistogramSum::packed_bytes).sum()
     }
@@ -135,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_whole_rows_and_no_more_than_can_be_seen() {
+    fn columns_are_whole_rows_within_the_limit() {
         for (seconds, column_s) in [
             (1, 1),
             (120, 1),
@@ -150,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn every_interval_is_in_the_column_it_begins_in() {
+    fn intervals_belong_to_the_column_they_start_in() {
         let mut columns = Columns::over(&timeline(300));
         for second in 0..300 {
             columns.add(&interval(Metric::Response, second));
@@ -166,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_goes_on_beyond_the_time_line_is_held_all_the_same() {
+    fn keeps_intervals_beyond_the_timeline() {
         let mut columns = Columns::over(&timeline(2));
         let first = interval(Metric::Lag, 0);
         for second in 0..100_000 {
@@ -176,8 +174,8 @@ mod tests {
             });
         }
         assert_eq!(columns.column_ns(), 512 * SECOND);
-        assert!(columns.of(Metric::Lag).count() as u64 <= MOST_HELD);
-        let held: u64 = columns.of(Metric::Lag).map(|(_, sum)| sum.len()).sum();
-        assert_eq!(held, 100_000);
+        assert!(columns.of(Metric::Lag).count() as u64 <= KEPT_COLUMNS_MAX);
+        let kept: u64 = columns.of(Metric::Lag).map(|(_, sum)| sum.len()).sum();
+        assert_eq!(kept, 100_000);
     }
 }

@@ -1,16 +1,15 @@
-//! The interval log, folded to what a report is made of.
+//! The interval log, folded into what a report needs.
 
 use std::collections::BTreeMap;
 
 use super::{Columns, IntervalHistogram, LagPeaks, Series};
 use crate::{HistogramSum, Timeline};
 
-/// The interval log of a run, folded row by row to what a report is made of.
+/// The interval log of a run, folded row by row into what a report needs.
 ///
-/// Whole histograms are kept of each series, which is exact, and of the run's time no more than can be
-/// shown. So its memory goes by how many series a run has and how differently long requests took, and
-/// not by how long the run lasted. What needs every second reads the log again, row by row
-/// ([`RunDir::intervals`](crate::RunDir::intervals)).
+/// It keeps an exact histogram of each series, and as many columns over time as a chart can show. Its memory therefore
+/// depends on the number of series and the variety of latencies, not on the length of the run. Exports that need every
+/// second read the log again, row by row ([`RunDir::intervals`](crate::RunDir::intervals)).
 #[derive(Debug, Clone)]
 pub struct IntervalFold {
     series: BTreeMap<Series, HistogramSum>,
@@ -19,7 +18,7 @@ pub struct IntervalFold {
 }
 
 impl IntervalFold {
-    /// An empty fold for the log of a run with this time line.
+    /// Creates an empty fold for a run with this timeline.
     pub fn over(timeline: &Timeline) -> Self {
         Self {
             series: BTreeMap::new(),
@@ -28,7 +27,7 @@ impl IntervalFold {
         }
     }
 
-    /// Takes in the next interval of the log.
+    /// Adds the next interval of the log.
     pub fn add(&mut self, interval: &IntervalHistogram) {
         let sum = self.series.entry(interval.series).or_default();
         sum.add(&interval.histogram);
@@ -36,22 +35,22 @@ impl IntervalFold {
         self.lag_peaks.add(interval);
     }
 
-    /// Each series with all that was recorded of it.
+    /// All series with their histograms.
     pub fn series(&self) -> impl Iterator<Item = (Series, &HistogramSum)> {
         self.series.iter().map(|(series, sum)| (*series, sum))
     }
 
-    /// The latencies over time.
+    /// Latencies over time.
     pub fn columns(&self) -> &Columns {
         &self.columns
     }
 
-    /// The longest lags over time.
+    /// Longest lags over time.
     pub fn lag_peaks(&self) -> &LagPeaks {
         &self.lag_peaks
     }
 
-    /// Bytes that the packed values take: nearly all of its memory.
+    /// Bytes of the packed values: nearly all of its memory.
     pub fn packed_bytes(&self) -> usize {
         let series: usize = self.series.values().map(HistogramSum::packed_bytes).sum();
         series + self.columns.packed_bytes()

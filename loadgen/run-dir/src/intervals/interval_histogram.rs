@@ -1,17 +1,17 @@
-//! One interval of one series.
+//! A row of the interval log.
 
 use super::Series;
 use crate::SparseHistogram;
 
-/// One interval of one series.
+/// A row of the interval log: the latencies of one series in one interval.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntervalHistogram {
-    /// Which latency it holds.
+    /// Metric, phase and request.
     pub series: Series,
-    /// When the interval begins.
+    /// Start, in nanoseconds since the start of the run.
     pub start_ns: u64,
-    /// How long it lasts.
+    /// Length, in nanoseconds.
     pub duration_ns: u64,
-    /// The latencies of requests that were done in it, in nanoseconds.
+    /// Latencies of requests that were done in the interval, in nanoseconds.
     pub histogram: SparseHistogram,
 }

@@ -1,13 +1,13 @@
-//! The longest lag over time.
+//! Longest lag over time.
 
 use std::collections::BTreeMap;
 
 use super::{IntervalHistogram, Metric};
 
-/// The most peaks that are held: over an hour of them, one a second.
-const MOST_PEAKS: usize = 4_096;
+/// Most peaks kept: over an hour at one a second.
+const PEAKS_MAX: usize = 4_096;
 
-/// The grain of the log's times, in nanoseconds: no two intervals begin within it.
+/// Resolution of the log's times, in nanoseconds.
 const GRAIN_NS: u64 = 1_000_000;
 
 /// The longest lag of a stretch of time.
@@ -19,7 +19,7 @@ struct Peak {
 }
 
 impl Peak {
-    fn of_both(self, other: Self) -> Self {
+    fn merged(self, other: Self) -> Self {
         Self {
             start_ns: self.start_ns.min(other.start_ns),
             end_ns: self.end_ns.max(other.end_ns),
@@ -30,8 +30,8 @@ impl Peak {
 
 /// The longest lag of each interval, warm-up included.
 ///
-/// Where there are more intervals than are held one by one, those that begin within a stretch of time
-/// share a peak, and the stretch is made twice as long before there are too many again.
+/// Intervals that start within the same stretch of time share a peak. The stretch starts at the log's resolution, and
+/// doubles when there are too many peaks.
 #[derive(Debug, Clone)]
 pub struct LagPeaks {
     stretch_ns: u64,
@@ -48,7 +48,7 @@ impl Default for LagPeaks {
 }
 
 impl LagPeaks {
-    /// Adds an interval, if it is one of lags.
+    /// Adds an interval. Ignores metrics other than lag.
     pub fn add(&mut self, interval: &IntervalHistogram) {
         if interval.series.metric != Metric::Lag || interval.histogram.is_empty() {
             return;
@@ -58,7 +58,7 @@ impl LagPeaks {
             end_ns: interval.start_ns.saturating_add(interval.duration_ns),
             lag_ns: interval.histogram.max(),
         });
-        while self.peaks.len() > MOST_PEAKS {
+        while self.peaks.len() > PEAKS_MAX {
             self.stretch_ns = self.stretch_ns.saturating_mul(2);
             for peak in std::mem::take(&mut self.peaks).into_values() {
                 self.put(peak);
@@ -69,19 +69,18 @@ impl LagPeaks {
     fn put(&mut self, peak: Peak) {
         let stretch = self.peaks.entry(peak.start_ns / self.stretch_ns);
         stretch
-            .and_modify(|known| *known = known.of_both(peak))
+            .and_modify(|known| *known = known.merged(peak))
             .or_insert(peak);
     }
 
-    /// The longest lag of requests that were done from one time until another, to the interval; none
-    /// where there was none.
+    /// Returns the longest lag of the intervals that overlap a stretch of time. `None` if there is none.
     pub fn longest_ns(&self, start_ns: u64, end_ns: u64) -> Option<u64> {
         let within = |peak: &&Peak| peak.end_ns > start_ns && peak.start_ns <= end_ns;
         let peaks = self.peaks.values().filter(within);
         peaks.map(|peak| peak.lag_ns).max()
     }
 
-    /// How many peaks are held.
+    /// Number of peaks kept.
     pub fn count(&self) -> usize {
         self.peaks.len()
     }
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_of_a_stretch_is_found() {
+    fn finds_the_longest_lag_of_a_stretch() {
         let mut peaks = LagPeaks::default();
         for second in 0..10 {
             peaks.add(&lag(second, 0, 10));
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_run_has_no_more_of_them() {
+    fn long_runs_keep_a_bounded_number() {
         let mut peaks = LagPeaks::default();
         let usual = lag(0, 0, 7);
         for second in 0..100_000 {
@@ -135,8 +134,8 @@ mod tests {
             });
         }
         peaks.add(&lag(77_777, 1, 5_000));
-        assert!(peaks.count() <= MOST_PEAKS, "{}", peaks.count());
-        // A stretch is no longer than it must be: half a minute of a day.
+        assert!(peaks.count() <= PEAKS_MAX, "{}", peaks.count());
+        // The stretch is no longer than it must be: half a minute in a run of a day.
         let longest = |start_s, end_s| peaks.longest_ns(start_s * SECOND, end_s * SECOND);
         assert_eq!(longest(77_777, 77_778), Some(5_003));
         assert_eq!(longest(0, 77_740), Some(7));

@@ -1,4 +1,4 @@
-//! An interval log, read back row by row.
+//! Reader of `intervals.hlog`.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Take};
@@ -13,17 +13,16 @@ use super::{IntervalHistogram, Series};
 use crate::RunDirError;
 use crate::histogram::decode;
 
-/// The latest time that a run may come to, in nanoseconds: a year.
-pub(crate) const LATEST_NS: u64 = 366 * 86_400 * 1_000_000_000;
+/// Latest time in a run directory, in nanoseconds since the start of the run: a year.
+pub(crate) const TIME_NS_MAX: u64 = 366 * 86_400 * 1_000_000_000;
 
-/// The longest line that is read, in bytes: several times the longest that is written, which holds a
-/// count for every slot of a histogram.
-const LONGEST_LINE: u64 = 4 << 20;
+/// Longest line that the reader accepts, in bytes: several times the longest line of a full histogram.
+const LINE_BYTES_MAX: u64 = 4 << 20;
 
 /// The intervals of a log in the order in which they were written, one in memory at a time.
 ///
-/// A last line that was cut short, as by a full disk or a machine that stopped, is left out; anything
-/// else that is not a line of an interval log is an error, and the last thing that comes.
+/// Skips a truncated last line, which a full disk or a crash leaves behind. Any other malformed line is an error, and ends
+/// the iteration.
 pub struct Intervals {
     path: PathBuf,
     lines: BufReader<Take<File>>,
@@ -41,10 +40,10 @@ impl std::fmt::Debug for Intervals {
 }
 
 impl Intervals {
-    /// Opens the log at `path`; of a log that is to be read in part, its first `bytes`.
+    /// Opens the log at `path`. Reads no further than `bytes`, if given.
     ///
     /// # Errors
-    /// Where it is not there or can't be read.
+    /// If the file does not exist or can't be read.
     pub fn open(path: &Path, bytes: Option<u64>) -> Result<Self, RunDirError> {
         let file = File::open(path).map_err(|source| RunDirError::Read {
             path: path.to_owned(),
@@ -59,11 +58,11 @@ impl Intervals {
         })
     }
 
-    /// Reads on to the next line that holds an interval.
+    /// Reads the next line that holds an interval.
     fn read(&mut self) -> Result<Option<IntervalHistogram>, RunDirError> {
         loop {
             self.line.clear();
-            let mut lines = (&mut self.lines).take(LONGEST_LINE);
+            let mut lines = (&mut self.lines).take(LINE_BYTES_MAX);
             let read = lines.read_until(b'\n', &mut self.line);
             let bytes = read.map_err(|source| RunDirError::Read {
                 path: self.path.clone(),
@@ -71,7 +70,7 @@ impl Intervals {
             })?;
             let parsed = if self.line.last() == Some(&b'\n') {
                 parse(&self.line, &mut self.inflated)
-            } else if (bytes as u64) < LONGEST_LINE {
+            } else if (bytes as u64) < LINE_BYTES_MAX {
                 return Ok(None);
             } else {
                 Err("a line is longer than any interval".to_owned())
@@ -100,7 +99,7 @@ impl Iterator for Intervals {
     }
 }
 
-/// Parses a line with its end; none of a comment or a heading.
+/// Parses a line with its line feed. `None` for a comment or a heading.
 fn parse(line: &[u8], inflated: &mut Vec<u8>) -> Result<Option<IntervalHistogram>, String> {
     let interval = match IntervalLogIterator::new(line).next() {
         None => return Ok(None),
@@ -122,11 +121,11 @@ fn parse(line: &[u8], inflated: &mut Vec<u8>) -> Result<Option<IntervalHistogram
     }))
 }
 
-/// The nanoseconds of a time of the log, which has a grain of a millisecond and comes through a
+/// Converts a time of the log to nanoseconds. The log has a resolution of milliseconds, and its parser goes through a
 /// floating-point number.
 fn milliseconds_in_ns(time: Duration) -> Result<u64, String> {
     let ns = ((time.as_secs_f64() * 1_000.0).round() as u64).checked_mul(1_000_000);
-    ns.filter(|ns| *ns <= LATEST_NS).ok_or_else(|| {
+    ns.filter(|ns| *ns <= TIME_NS_MAX).ok_or_else(|| {
         let seconds = time.as_secs();
         format!("a time of {seconds} s is more than a year")
     })
@@ -143,11 +142,11 @@ mod tests {
     use crate::intervals::IntervalLog;
     use crate::{IntervalFold, Metric, Timeline};
 
-    /// A log of an interval a second, and its length in bytes after each.
+    /// Writes a log of one interval a second. Returns its length in bytes after each.
     fn log_of(values: &[u64]) -> (tempfile::TempDir, PathBuf, Vec<u64>) {
-        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("intervals.hlog");
-        let mut log = IntervalLog::create(&path, SystemTime::now()).expect("it can be written");
+        let mut log = IntervalLog::create(&path, SystemTime::now()).unwrap();
         let mut lengths = Vec::new();
         for (second, value) in values.iter().enumerate() {
             let mut interval = latency_histogram::<u32>();
@@ -159,8 +158,8 @@ mod tests {
             };
             let start = Duration::from_secs(second as u64);
             let appended = log.append(series, start, Duration::from_secs(1), &interval);
-            appended.expect("it can be written");
-            lengths.push(log.flush().expect("it can be written"));
+            appended.unwrap();
+            lengths.push(log.flush().unwrap());
         }
         (directory, path, lengths)
     }
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_read_back_in_order() {
+    fn reads_intervals_in_order() {
         let (_directory, path, _) = log_of(&[1_000, 2_000_000, LATENCY_NS_MAX]);
         let intervals = read(&path, None).unwrap();
         let starts: Vec<u64> = intervals.iter().map(|interval| interval.start_ns).collect();
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_cut_short_is_left_out() {
+    fn skips_a_truncated_last_line() {
         let (_directory, path, _) = log_of(&[1_000, 2_000]);
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
@@ -192,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_read_as_far_as_it_is_wanted() {
+    fn reads_no_further_than_asked() {
         let (_directory, path, lengths) = log_of(&[1_000, 2_000, 3_000]);
         for (count, bytes) in lengths.into_iter().enumerate() {
             assert_eq!(read(&path, Some(bytes)).unwrap().len(), count + 1);
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_beyond_a_year_is_refused() {
+    fn refuses_times_beyond_a_year() {
         let (_directory, path, _) = log_of(&[1_000]);
         let text = std::fs::read_to_string(&path).unwrap();
         for time in ["31622400.000", "18446744073709551.000"] {
@@ -214,20 +213,20 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_refused() {
+    fn refuses_an_endless_line() {
         let (_directory, path, _) = log_of(&[1_000]);
         let mut bytes = std::fs::read(&path).unwrap();
-        bytes.resize(bytes.len() + LONGEST_LINE as usize, b'x');
+        bytes.resize(bytes.len() + LINE_BYTES_MAX as usize, b'x');
         std::fs::write(&path, &bytes).unwrap();
-        let told = read(&path, None).unwrap_err().to_string();
-        assert!(told.contains("longer than any interval"), "{told}");
-        // One that is only cut short may be of any log.
+        let error = read(&path, None).unwrap_err().to_string();
+        assert!(error.contains("longer than any interval"), "{error}");
+        // One byte less, and it may be a truncated line of a valid log.
         bytes.pop();
         std::fs::write(&path, &bytes).unwrap();
         assert_eq!(read(&path, None).unwrap().len(), 1);
     }
 
-    /// How a log is mangled: how far into it, and what is put there in place of one byte.
+    /// Damage to a log: positions, and the bytes that replace the byte there.
     fn damage() -> impl Strategy<Value = Vec<(prop::sample::Index, Vec<u8>)>> {
         let piece = prop_oneof![
             Just(Vec::new()),
@@ -239,7 +238,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_mangled_log_is_read_or_refused(damage in damage()) {
+        fn damaged_logs_never_panic(damage in damage()) {
             let (_directory, path, _) = log_of(&[1_000, 2_000_000, LATENCY_NS_MAX]);
             let mut bytes = std::fs::read(&path).unwrap();
             for (place, piece) in damage {
@@ -249,7 +248,7 @@ mod tests {
             std::fs::write(&path, &bytes).unwrap();
             let mut fold = IntervalFold::over(&Timeline::default());
             for interval in Intervals::open(&path, None).unwrap().map_while(Result::ok) {
-                prop_assert!(interval.start_ns <= LATEST_NS && interval.duration_ns <= LATEST_NS);
+                prop_assert!(interval.start_ns <= TIME_NS_MAX && interval.duration_ns <= TIME_NS_MAX);
                 fold.add(&interval);
             }
             for (_, sum) in fold.series() {
@@ -259,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_log_is_refused_once() {
+    fn ends_at_the_first_malformed_line() {
         let (_directory, path, _) = log_of(&[1_000]);
         let mut bytes = std::fs::read(&path).unwrap();
         bytes.extend_from_slice(b"Tag=response.p0.r0,0.000,1.000,0.1,!!!!\n");

@@ -1,37 +1,34 @@
-//! What is measured of a request, and the name it has in an interval log.
+//! Metrics of a request, and the tags of an interval log.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A duration that is recorded for every request, in nanoseconds.
-///
-/// They are differences of five stamps: intended, taken, sent, first byte, done.
+/// A duration recorded for every request, in nanoseconds: the difference of two of the stamps intended, taken, sent, first
+/// byte and done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// `done - intended`: what a user feels.
+    /// Response time, `done - intended`: what a user experiences.
     Response,
-    /// `done - sent`: what the service took once it was asked.
+    /// Service time, `done - sent`.
     Service,
-    /// `first byte - sent`: the part of service time before the answer began.
+    /// Time to first byte, `first byte - sent`: the part of the service time before the response started.
     FirstByte,
-    /// `sent - intended - blocked`: the generator's own lateness.
+    /// Lag, `sent - intended - blocked`: delay caused by the generator.
     Lag,
-    /// How long the arrival waited for an idle user. Recorded only where it happened.
+    /// Time that the arrival waited for an idle user. Recorded only for arrivals that waited.
     Blocked,
-    /// `done - intended - lag`: what the response time would be without the generator's own
-    /// lateness.
+    /// Response time without lag, `done - intended - lag`.
     Unlagged,
-    /// How long the end of the answer lay in the socket before the generator read it: its own
-    /// lateness once more, and part of no other metric. Recorded only where the kernel tells when
-    /// bytes arrive.
+    /// Delay between the kernel's receipt of the last byte and the generator's read: also caused by the generator, and
+    /// part of no other metric. Recorded only with kernel timestamps.
     ReadLag,
 }
 
 impl Metric {
-    /// Every metric, in the order of the discriminants.
+    /// All metrics, in the order of their discriminants.
     pub const ALL: [Metric; 7] = [
         Metric::Response,
         Metric::Service,
@@ -42,7 +39,7 @@ impl Metric {
         Metric::ReadLag,
     ];
 
-    /// The word for it in files.
+    /// Name of the metric in files.
     pub fn name(self) -> &'static str {
         match self {
             Metric::Response => "response",
@@ -62,13 +59,12 @@ impl fmt::Display for Metric {
     }
 }
 
-/// One line of histograms in an interval log: a metric of one request in one phase.
+/// A metric of one request in one phase.
 ///
-/// Its text form is the log's tag, `response.p1.r0`; phases and requests are indices into the
-/// manifest.
+/// Its text form is the tag in an interval log: `response.p1.r0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Series {
-    /// What was measured.
+    /// Metric.
     pub metric: Metric,
     /// Index into [`Manifest::phases`](crate::Manifest::phases).
     pub phase: usize,
@@ -86,7 +82,7 @@ impl FromStr for Series {
     type Err = String;
 
     fn from_str(tag: &str) -> Result<Self, Self::Err> {
-        let wrong = || format!("`{tag}` is no tag of the form metric.pN.rN");
+        let wrong = || format!("tag `{tag}` does not have the form metric.pN.rN");
         let mut parts = tag.split('.');
         let (Some(metric), Some(phase), Some(request), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -114,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_reads_back() {
+    fn tags_survive_parsing() {
         for metric in Metric::ALL {
             let series = Series {
                 metric,
@@ -126,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_tag_is_refused() {
+    fn refuses_foreign_tags() {
         for tag in [
             "",
             "response",

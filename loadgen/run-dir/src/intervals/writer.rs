@@ -1,4 +1,4 @@
-//! `intervals.hlog`: an HdrHistogram interval log that its own tools read.
+//! Writer of `intervals.hlog`, an interval log that HdrHistogram's tools read.
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, Write};
@@ -13,10 +13,10 @@ use super::{IntervalHistogram, Series};
 use crate::RunDirError;
 use crate::histogram::latency_histogram;
 
-/// Appends interval histograms to a log.
+/// Writer of an interval log.
 ///
-/// The times of the log are seconds since its base time, the start of the run; values are
-/// nanoseconds, in the histograms and in the log's own column of maxima.
+/// Times in the log are seconds since the base time, which is the start of the run. Values are nanoseconds, also in the
+/// column of maxima.
 pub struct IntervalLog {
     path: PathBuf,
     file: BufWriter<File>,
@@ -32,7 +32,7 @@ impl std::fmt::Debug for IntervalLog {
 }
 
 impl IntervalLog {
-    /// Creates the log at `path`, for a run that begins at `base`.
+    /// Creates the log at `path`, for a run that starts at `base`.
     pub fn create(path: &Path, base: SystemTime) -> Result<Self, RunDirError> {
         let write = |source| RunDirError::Write {
             path: path.to_owned(),
@@ -58,7 +58,7 @@ impl IntervalLog {
         Ok(log)
     }
 
-    /// Appends one histogram, of the interval that starts at `start` and lasts `duration`.
+    /// Appends the histogram of an interval that starts at `start` and lasts `duration`.
     pub fn append<C: hdrhistogram::Counter>(
         &mut self,
         series: Series,
@@ -67,7 +67,7 @@ impl IntervalLog {
         histogram: &Histogram<C>,
     ) -> Result<(), RunDirError> {
         let tag = series.to_string();
-        // The writer borrows what it writes to; without headers, beginning anew writes nothing.
+        // A new writer for each row, because it borrows the file. Without headers, it writes nothing by itself.
         let written = IntervalLogWriterBuilder::new()
             .begin_log_with(&mut self.file, &mut self.serializer)
             .and_then(|mut writer| {
@@ -81,7 +81,7 @@ impl IntervalLog {
         })
     }
 
-    /// Appends an interval as it was read, or made of several.
+    /// Appends an interval that was read from a log, or merged from several.
     pub fn append_interval(&mut self, interval: &IntervalHistogram) -> Result<(), RunDirError> {
         let mut whole = latency_histogram::<u64>();
         interval.histogram.add_to(&mut whole);
@@ -90,7 +90,7 @@ impl IntervalLog {
         self.append(interval.series, start, duration, &whole)
     }
 
-    /// Writes out what is buffered, and returns how many bytes the log has then.
+    /// Flushes the buffer and returns the length of the log, in bytes.
     pub fn flush(&mut self) -> Result<u64, RunDirError> {
         let flushed = self.file.flush();
         flushed
@@ -129,13 +129,13 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_as_long_as_it_says() {
+    fn flush_returns_the_length_of_the_log() {
         let (_directory, path, bytes) = log_of(&[1_000, 2_000_000, LATENCY_NS_MAX]);
         assert_eq!(std::fs::metadata(&path).unwrap().len(), bytes);
     }
 
     #[test]
-    fn an_interval_is_written_as_it_was_read() {
+    fn copies_a_log_row_by_row() {
         let (directory, path, _) = log_of(&[1_000, 2_000_000, LATENCY_NS_MAX]);
         let again = directory.path().join("again.hlog");
         let mut log = IntervalLog::create(&again, SystemTime::now()).unwrap();

@@ -1,4 +1,4 @@
-//! A run of an hour is read in the memory of a run of a quarter.
+//! Memory of long runs.
 
 use tenfold_run_dir::latency_histogram;
 use tenfold_run_dir::timeline::{Row, Timeline};
@@ -6,16 +6,16 @@ use tenfold_run_dir::{IntervalFold, IntervalHistogram, Metric, Series, SparseHis
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Requests of the scenario.
+/// Number of requests in the scenario.
 const REQUESTS: usize = 6;
 
-/// Different seconds of each series: the rest are the same again.
-const DIFFERENT: usize = 40;
+/// Distinct seconds of each series, which repeat.
+const DISTINCT: usize = 40;
 
-/// Answers a second of each request.
-const ANSWERS: u64 = 150;
+/// Responses per second and request.
+const RESPONSES: u64 = 150;
 
-/// Returns numbers from 0 to 1, the same for the same seed.
+/// Returns a generator of numbers from 0 to 1, determined by its seed.
 fn uniform(seed: u64) -> impl FnMut() -> f64 {
     let mut state = seed;
     move || {
@@ -28,8 +28,8 @@ fn uniform(seed: u64) -> impl FnMut() -> f64 {
     }
 }
 
-/// Some seconds of a series: latencies that are log-normal around a median of the metric's own.
-fn some_seconds(metric: Metric, request: usize) -> Vec<SparseHistogram> {
+/// Returns the distinct seconds of a series: log-normal latencies, with a median that depends on metric and request.
+fn distinct_seconds(metric: Metric, request: usize) -> Vec<SparseHistogram> {
     let median = match metric {
         Metric::Lag | Metric::ReadLag => 40_000.0,
         _ => 900_000.0 * (1 + request) as f64,
@@ -37,7 +37,7 @@ fn some_seconds(metric: Metric, request: usize) -> Vec<SparseHistogram> {
     let mut uniform = uniform(1 + 10 * request as u64 + metric as u64);
     let mut second = || {
         let mut whole = latency_histogram::<u32>();
-        for _ in 0..ANSWERS {
+        for _ in 0..RESPONSES {
             // Box and Muller's transform (Annals of Mathematical Statistics 29, 1958).
             let radius = (-2.0 * uniform().max(f64::MIN_POSITIVE).ln()).sqrt();
             let normal = radius * (std::f64::consts::TAU * uniform()).cos();
@@ -45,7 +45,7 @@ fn some_seconds(metric: Metric, request: usize) -> Vec<SparseHistogram> {
         }
         SparseHistogram::of(&whole)
     };
-    (0..DIFFERENT).map(|_| second()).collect()
+    (0..DISTINCT).map(|_| second()).collect()
 }
 
 struct Folded {
@@ -54,7 +54,7 @@ struct Folded {
     responses: u64,
 }
 
-/// Folds a run of so many seconds, of which the first half minute is warm-up.
+/// Folds a run of `seconds` seconds, half a minute of which is warm-up.
 fn folded(seconds: u64, of: &[(Metric, usize, Vec<SparseHistogram>)]) -> Folded {
     let rows = (0..seconds).map(|second| Row {
         start_ns: second * SECOND,
@@ -66,7 +66,7 @@ fn folded(seconds: u64, of: &[(Metric, usize, Vec<SparseHistogram>)]) -> Folded 
     };
     let mut fold = IntervalFold::over(&timeline);
     for second in 0..seconds {
-        for (metric, request, different) in of {
+        for (metric, request, distinct) in of {
             fold.add(&IntervalHistogram {
                 series: Series {
                     metric: *metric,
@@ -75,7 +75,7 @@ fn folded(seconds: u64, of: &[(Metric, usize, Vec<SparseHistogram>)]) -> Folded 
                 },
                 start_ns: second * SECOND,
                 duration_ns: SECOND,
-                histogram: different[second as usize % DIFFERENT].clone(),
+                histogram: distinct[second as usize % DISTINCT].clone(),
             });
         }
     }
@@ -91,23 +91,23 @@ fn folded(seconds: u64, of: &[(Metric, usize, Vec<SparseHistogram>)]) -> Folded 
 }
 
 #[test]
-fn an_hour_takes_no_more_than_a_quarter_of_one() {
+fn hour_takes_at_most_twice_a_quarter() {
     let series: Vec<_> = Metric::ALL
         .into_iter()
         .flat_map(|metric| (0..REQUESTS).map(move |request| (metric, request)))
-        .map(|(metric, request)| (metric, request, some_seconds(metric, request)))
+        .map(|(metric, request)| (metric, request, distinct_seconds(metric, request)))
         .collect();
     let (quarter, hour) = (folded(900, &series), folded(3_600, &series));
     assert_eq!(hour.fold.series().count(), 2 * series.len());
-    assert_eq!(hour.responses, 3_600 * ANSWERS * REQUESTS as u64);
+    assert_eq!(hour.responses, 3_600 * RESPONSES * REQUESTS as u64);
     let counted = hour.fold.series().filter(|(series, _)| series.phase == 1);
     let of_response = counted.filter(|(series, _)| series.metric == Metric::Response);
     let values: u64 = of_response.map(|(_, sum)| sum.len()).sum();
-    assert_eq!(values, 3_570 * ANSWERS * REQUESTS as u64);
+    assert_eq!(values, 3_570 * RESPONSES * REQUESTS as u64);
 
     assert_eq!((quarter.columns, hour.columns), (113, 120));
     assert!(hour.fold.lag_peaks().count() <= 4_096);
-    // A column of the hour is four times as long, and holds more of the values that there can be.
+    // A column of the hour is four times as long, so it holds more distinct values.
     let (quarter, hour) = (quarter.fold.packed_bytes(), hour.fold.packed_bytes());
     assert!(hour < 10 << 20, "{hour} bytes");
     assert!(hour <= 2 * quarter, "{hour} of {quarter}");

@@ -1,3 +1,3 @@
-//! Integration tests of the run directory: one binary, a module a subject.
+//! Integration tests of the run directory, one module per subject.
 
 mod hour;

@@ -102,13 +102,13 @@ mod tests {
 
     #[test]
     fn empty_histogram_has_no_figures() {
-        let latency = Latency::of(&tenfold_run_dir::interval_log::histogram());
+        let latency = Latency::of(&tenfold_run_dir::latency_histogram());
         assert_eq!(latency, Latency::default());
     }
 
     #[test]
     fn small_samples_have_no_high_percentiles() {
-        let mut histogram = tenfold_run_dir::interval_log::histogram();
+        let mut histogram = tenfold_run_dir::latency_histogram();
         for value in 1..=500_u64 {
             histogram.record(value).unwrap();
         }

@@ -42,7 +42,7 @@ pub(super) fn counts(runs: &[Run], one_target: bool) -> Counts {
             .zip(other.durations.as_ref())
             .map(|(sum, durations)| sum.and(durations));
         if let (Some(with), Some(durations)) = (&mut merged.connections, &merged.durations) {
-            with.spread(durations);
+            with.summarise(durations);
         }
         merged.traffic = merged
             .traffic

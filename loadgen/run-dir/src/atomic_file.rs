@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all.
+//! Atomic writes.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -8,47 +8,42 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{Access, access};
 
-/// The most links that are followed from one name, as many as Linux follows.
-const MOST_LINKS: usize = 40;
+/// Most symbolic links to follow, as in Linux.
+const LINKS_MAX: usize = 40;
 
-/// Writes a file whole: beside its place first, then moved there, so that no reader, no crash and no
-/// full disk leaves half of it.
+/// Writes a file atomically: to a temporary file in the same directory, which then replaces the target. Neither a crash nor
+/// a full disk leaves half a file.
 ///
-/// A symbolic link stays one, and what it leads to is replaced. What is no regular file (a device, a
-/// FIFO, an open file below `/dev/fd`) can't be replaced, and is written to as it is; a FIFO waits for
-/// its reader.
+/// A symbolic link is kept, and its target replaced. Anything but a regular file (a device, a FIFO, an open file below
+/// `/dev/fd`) is written in place. A FIFO waits for its reader.
 ///
 /// # Errors
-/// Where the directory is not there or can't be written into, or the disk is full. What was written
-/// beside its place is taken away again.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_whole_with(path, |file| file.write_all(bytes))
+/// If the directory does not exist or is not writable, or the disk is full. The temporary file is removed then.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_atomic_with(path, |file| file.write_all(bytes))
 }
 
-/// Does what [`write_whole`] does for a file that is written piece by piece, since it is too long to be
-/// held.
+/// Does what [`write_atomic`] does, for a file that is too long for memory: `write` writes it piece by piece.
 ///
 /// # Errors
-/// As for [`write_whole`]; and where `write` fails.
-pub fn write_whole_with(
+/// As for [`write_atomic`], and if `write` fails.
+pub fn write_atomic_with(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    // Some file systems tell of a full disk only where they are waited for.
+    // Some file systems report a full disk only when synced.
     put(path, write, File::sync_all)
 }
 
-/// Does what [`write_whole`] does without waiting for the disk: no reader and no process that is killed
-/// leaves half of the file, and a machine that stops may.
+/// Does what [`write_atomic`] does, without a sync: a crash of the process leaves no half file, but one of the machine may.
 ///
 /// # Errors
-/// As for [`write_whole`], but for those that only the disk could tell.
-pub(crate) fn write_whole_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// As for [`write_atomic`], except for those that only a sync reports.
+pub(crate) fn write_atomic_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     put(path, |file| file.write_all(bytes), |_| Ok(()))
 }
 
-/// Writes a file beside its place, and moves it there once `settle` has seen to it; writes to what can't
-/// be replaced.
+/// Writes a temporary file, calls `settle` on it, and moves it into place. Writes in place what can't be replaced.
 fn put(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
@@ -60,81 +55,80 @@ fn put(
         file.flush()?;
         Ok(file)
     };
-    let path = match Place::of(path)? {
-        Place::Open => {
+    let path = match Method::of(path)? {
+        Method::InPlace => {
             let file = OpenOptions::new().append(true).open(path)?;
             return write_to(file).map(drop);
         }
-        Place::Replaced(path) => path,
+        Method::Replace(path) => path,
     };
     let (partial, file) = create_beside(&path)?;
     let written = write_to(file)
         .and_then(|file| settle(file.get_ref()))
         .and_then(|()| fs::rename(&partial, &path));
     if written.is_err() {
-        // What was wrong with the file is told; that it stays is not worth more words.
+        // The first error matters more than a temporary file that stays.
         let _ = fs::remove_file(&partial);
     }
     written
 }
 
-/// Tells whether [`write_whole`] could write to `path` now, and leaves what is there as it is.
+/// Checks that [`write_atomic`] could write to `path` now. Changes nothing.
 ///
 /// # Errors
-/// Why not.
+/// If it could not.
 pub fn check_writable(path: &Path) -> io::Result<()> {
-    match Place::of(path)? {
-        Place::Open => access(path, Access::WRITE_OK).map_err(Error::from),
-        Place::Replaced(path) => {
-            // Permissions alone don't tell of a file system that is mounted to be read only.
+    match Method::of(path)? {
+        Method::InPlace => access(path, Access::WRITE_OK).map_err(Error::from),
+        Method::Replace(path) => {
+            // Permissions don't show that a file system is mounted read-only.
             let (partial, _) = create_beside(&path)?;
             fs::remove_file(&partial)
         }
     }
 }
 
-/// Tells whether a file is written to as it is rather than replaced.
+/// Returns whether a file is written in place rather than replaced.
 ///
 /// # Errors
-/// Where it can't be told, as where links lead round in a circle.
+/// If the file can't be inspected, for example because its symbolic links form a loop.
 pub fn is_written_in_place(path: &Path) -> io::Result<bool> {
-    Ok(matches!(Place::of(path)?, Place::Open))
+    Ok(matches!(Method::of(path)?, Method::InPlace))
 }
 
-/// How a name is written to.
-enum Place {
-    /// As it is.
-    Open,
-    /// By moving a file to here.
-    Replaced(PathBuf),
+/// The way to write to a path.
+enum Method {
+    /// Write in place.
+    InPlace,
+    /// Move a temporary file to this path.
+    Replace(PathBuf),
 }
 
-impl Place {
+impl Method {
     fn of(path: &Path) -> io::Result<Self> {
         match fs::metadata(path) {
             Ok(about) if about.is_dir() => return Err(ErrorKind::IsADirectory.into()),
-            Ok(about) if !about.is_file() => return Ok(Self::Open),
+            Ok(about) if !about.is_file() => return Ok(Self::InPlace),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
         let mut path = path.to_owned();
-        for _ in 0..MOST_LINKS {
+        for _ in 0..LINKS_MAX {
             if is_descriptor(&path) {
-                return Ok(Self::Open);
+                return Ok(Self::InPlace);
             }
             match fs::read_link(&path) {
-                // What it leads to may be told from where it lies.
+                // The target may be relative to the link.
                 Ok(target) => path = path.parent().unwrap_or(Path::new("")).join(target),
-                Err(_) => return Ok(Self::Replaced(path)),
+                Err(_) => return Ok(Self::Replace(path)),
             }
         }
-        Err(Error::other("it is a link that leads round in a circle"))
+        Err(Error::other("its symbolic links form a loop"))
     }
 }
 
-/// Whether a name stands for a file that a process has open: whoever opened it goes on writing to it,
-/// so that it must not be replaced.
+/// Returns whether a path stands for an open file. Whoever opened it goes on writing to it, so it must not be replaced.
 fn is_descriptor(path: &Path) -> bool {
     let is = |folder: &Path| {
         folder.ends_with("fd") && (folder.starts_with("/proc") || folder.starts_with("/dev"))
@@ -142,23 +136,23 @@ fn is_descriptor(path: &Path) -> bool {
     path.parent().is_some_and(is)
 }
 
-/// Makes a new file beside `path`, under a name that nothing has: a file or a link that lies there
-/// already belongs to somebody else.
+/// Creates a temporary file in the directory of `path`, under an unused name: an existing file or link belongs to someone
+/// else.
 fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
-    static MADE: AtomicU64 = AtomicU64::new(0);
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
     let create = |name: OsString| -> io::Result<(PathBuf, File)> {
         let partial = path.with_file_name(name);
         let file = File::create_new(&partial)?;
         Ok((partial, file))
     };
     loop {
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let suffix = format!(".{}-{number}.partial", std::process::id());
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
         name.push(&suffix);
         let created = match create(name) {
-            // A name that has room by itself may have none for more.
+            // A name of full length leaves no room for a suffix.
             Err(error) if error.kind() == ErrorKind::InvalidFilename => create(suffix.into()),
             created => created,
         };
@@ -178,28 +172,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_and_nothing_is_left_beside_it() {
+    fn replaces_a_file_and_leaves_nothing_behind() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.csv");
         check_writable(&path).unwrap();
         assert!(!path.exists());
-        write_whole(&path, b"one").unwrap();
+        write_atomic(&path, b"one").unwrap();
         check_writable(&path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"one");
-        write_whole(&path, b"two").unwrap();
+        write_atomic(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
-        write_whole_unsynced(&path, b"three").unwrap();
+        write_atomic_unsynced(&path, b"three").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"three");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn what_lies_beside_it_is_left_alone() {
+    fn leaves_other_files_alone() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: String| directory.path().join(name);
         fs::write(at("victim".to_owned()), "kept").unwrap();
         fs::write(at("a.csv.partial".to_owned()), "kept").unwrap();
-        // A process before may have had this one's number.
+        // An earlier process may have had the same id.
         let id = std::process::id();
         let taken: Vec<PathBuf> = (0..2_000)
             .map(|number| at(format!(".a.csv.{id}-{number}.partial")))
@@ -209,7 +203,7 @@ mod tests {
         }
         let path = at("a.csv".to_owned());
         check_writable(&path).unwrap();
-        write_whole(&path, b"one").unwrap();
+        write_atomic(&path, b"one").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"one");
         for name in ["victim", "a.csv.partial"] {
             assert_eq!(fs::read_to_string(at(name.to_owned())).unwrap(), "kept");
@@ -220,12 +214,12 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_no_room_for_more_is_written_too() {
+    fn writes_names_of_full_length() {
         let directory = tempfile::tempdir().unwrap();
         for length in [230, 250, 255] {
             let path = directory.path().join("x".repeat(length));
             check_writable(&path).unwrap();
-            write_whole(&path, b"one").unwrap();
+            write_atomic(&path, b"one").unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"one");
         }
         assert!(check_writable(&directory.path().join("x".repeat(256))).is_err());
@@ -233,23 +227,23 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_moved_into_place_is_taken_away() {
+    fn removes_the_temporary_file_on_failure() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("in-the-way");
         fs::create_dir_all(path.join("full")).unwrap();
         assert!(check_writable(&path).is_err());
-        assert!(write_whole(&path, b"one").is_err());
+        assert!(write_atomic(&path, b"one").is_err());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn a_place_that_can_not_be_is_told() {
+    fn reports_paths_that_can_not_be_written() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("file"), "").unwrap();
         for name in ["missing/a.csv", "file/a.csv", "."] {
             let path = directory.path().join(name);
             assert!(check_writable(&path).is_err(), "{name}");
-            assert!(write_whole(&path, b"one").is_err(), "{name}");
+            assert!(write_atomic(&path, b"one").is_err(), "{name}");
         }
         let round = directory.path().join("round");
         symlink("round", &round).unwrap();
@@ -257,18 +251,18 @@ mod tests {
     }
 
     #[test]
-    fn links_stay_links() {
+    fn keeps_symbolic_links() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         fs::create_dir(at("there")).unwrap();
         fs::write(at("there/old"), "old").unwrap();
-        // One to a file, one to nothing yet, and one to a link.
+        // A link to a file, one to a missing file, and one to a link.
         symlink("there/old", at("a")).unwrap();
         symlink("there/new", at("b")).unwrap();
         symlink(at("b"), at("c")).unwrap();
         for (link, file) in [("a", "there/old"), ("b", "there/new"), ("c", "there/new")] {
             check_writable(&at(link)).unwrap();
-            write_whole(&at(link), link.as_bytes()).unwrap();
+            write_atomic(&at(link), link.as_bytes()).unwrap();
             assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink());
             assert!(!fs::symlink_metadata(at(file)).unwrap().is_symlink());
             assert_eq!(fs::read_to_string(at(file)).unwrap(), link);
@@ -277,32 +271,32 @@ mod tests {
     }
 
     #[test]
-    fn a_fifo_is_written_to_as_it_is() {
+    fn writes_a_fifo_in_place() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("fifo");
         mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         let link = directory.path().join("link");
         symlink("fifo", &link).unwrap();
-        // Nobody reads yet, and nothing waits for a reader.
+        // There is no reader yet, and the check must not wait for one.
         check_writable(&link).unwrap();
         assert!(is_written_in_place(&link).unwrap());
         let of_reader = path.clone();
         let reader = std::thread::spawn(move || fs::read(of_reader).unwrap());
-        write_whole(&link, b"through").unwrap();
+        write_atomic(&link, b"through").unwrap();
         assert_eq!(reader.join().unwrap(), b"through");
         assert!(fs::metadata(&path).unwrap().file_type().is_fifo());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
     }
 
     #[test]
-    fn a_device_stays_one() {
+    fn writes_a_device_in_place() {
         let directory = tempfile::tempdir().unwrap();
         let link = directory.path().join("nothing");
         symlink("/dev/null", &link).unwrap();
         for path in [link.as_path(), Path::new("/dev/null")] {
             check_writable(path).unwrap();
             assert!(is_written_in_place(path).unwrap());
-            write_whole(path, b"gone").unwrap();
+            write_atomic(path, b"gone").unwrap();
             assert!(
                 fs::metadata("/dev/null")
                     .unwrap()
@@ -314,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_somebody_has_open_is_added_to() {
+    fn appends_to_an_open_file() {
         use std::os::fd::AsRawFd;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("open");
@@ -322,16 +316,16 @@ mod tests {
         file.write_all(b"before ").unwrap();
         let descriptor = PathBuf::from(format!("/dev/fd/{}", file.as_raw_fd()));
         check_writable(&descriptor).unwrap();
-        write_whole(&descriptor, b"after").unwrap();
+        write_atomic(&descriptor, b"after").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "before after");
     }
 
     #[test]
-    fn what_fails_half_way_leaves_the_old_file_alone() {
+    fn failed_write_keeps_the_old_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.csv");
-        write_whole(&path, b"one").unwrap();
-        let failed = write_whole_with(&path, |file| {
+        write_atomic(&path, b"one").unwrap();
+        let failed = write_atomic_with(&path, |file| {
             file.write_all(b"half")?;
             Err(Error::other("the log ends here"))
         });

@@ -8,8 +8,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 /// Kills a process group once standard input closes.
 const KILL_GROUP: &str = r#"read -r _; kill -s KILL -- "-$1""#;
 
-/// A shell script whose standard input closes when this program ends, however it ends: what the script does after
-/// that is the clean-up.
+/// A shell script whose standard input closes when this program ends, even if it is killed. The rest of the script is the
+/// clean-up.
 ///
 /// The shell has a process group of its own, so that Ctrl-C, which a terminal sends to the whole foreground group,
 /// does not end it first. Dropping the guard closes the input as well, and waits for the script to end.

@@ -1,14 +1,15 @@
-//! Where programs are.
+//! Search for programs.
 
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-/// Finds a program on `PATH`, then in `/usr/sbin` and `/sbin`.
+/// Finds a program on `PATH`, then in the directories of system daemons, which are not on every `PATH`.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .filter(|directory| directory.is_absolute())
+        .chain(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from))
         .map(|directory| directory.join(name))
         .find(|path| is_program(path))
 }

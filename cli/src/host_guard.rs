@@ -106,7 +106,7 @@ pub(crate) fn clear(
         target: target.at(addresses.next().unwrap_or_default()),
         admin: admin
             .zip(addresses.next())
-            .map(|(admin, addresses)| admin.at(addresses)),
+            .map(|(admin, addresses)| admin.with_addresses(addresses)),
     })
 }
 

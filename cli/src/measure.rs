@@ -97,7 +97,7 @@ pub(crate) fn measure(
 
 /// The target's count of the requests that have reached it; none where it does not count.
 fn counter(admin: &AdminListener) -> Option<u64> {
-    Metrics::scrape(&admin.below("/metrics"))
+    Metrics::scrape(&admin.join("/metrics"))
         .ok()?
         .counter_sum(COUNTER)
 }

@@ -9,7 +9,7 @@ pub use prost::Message;
 /// A profile.
 #[derive(Clone, PartialEq, Message)]
 pub struct Profile {
-    /// What the values of each sample mean, in order.
+    /// Kinds of the values of each sample, in order.
     #[prost(message, repeated, tag = "1")]
     pub sample_type: Vec<ValueType>,
     /// The samples.
@@ -36,12 +36,12 @@ pub struct Profile {
     /// Kind and unit of [`Profile::period`].
     #[prost(message, optional, tag = "11")]
     pub period_type: Option<ValueType>,
-    /// Distance between two samples.
+    /// Number of units between two samples.
     #[prost(int64, tag = "12")]
     pub period: i64,
 }
 
-/// What a value means.
+/// Kind and unit of a value.
 #[derive(Clone, Copy, PartialEq, Message)]
 pub struct ValueType {
     /// Its kind, such as `cpu`.

@@ -127,5 +127,5 @@ fn ask(endpoint: &Endpoint, reading: &mut Reading) {
 }
 
 fn scrape(admin: &AdminListener) -> Option<Metrics> {
-    Metrics::scrape(&admin.below("/metrics")).ok()
+    Metrics::scrape(&admin.join("/metrics")).ok()
 }

@@ -1,7 +1,6 @@
-//! Whether this machine is fit for what Tenfold does with it.
+//! Checks of this machine: is it fit to run Tenfold?
 
 use std::fmt;
-use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -11,16 +10,17 @@ mod component;
 pub use check::{Check, Standing};
 pub use component::Component;
 
-/// What is known of this machine.
+/// Findings about this machine.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Doctor {
-    /// The machine and its limits.
+    /// Checks of the machine and its limits.
     pub checks: Vec<Check>,
-    /// The real components that the stages are made of.
+    /// External programs that stages and tests start.
     pub components: Vec<Component>,
 }
 
-/// Looks at this machine, and for what the tests and later stages need beside these components. Changes nothing.
+/// Inspects this machine, and searches for the programs that tests and later stages need besides `components`. Changes
+/// nothing.
 pub fn doctor(components: Vec<Component>) -> Doctor {
     Doctor {
         checks: check::all(),
@@ -29,7 +29,7 @@ pub fn doctor(components: Vec<Component>) -> Doctor {
 }
 
 impl Doctor {
-    /// The Debian packages that are missing, without repetition.
+    /// Debian packages that are missing, sorted, each once.
     pub fn missing_packages(&self) -> Vec<&'static str> {
         let mut packages: Vec<_> = self
             .components
@@ -88,35 +88,14 @@ impl fmt::Display for Doctor {
     }
 }
 
-/// Finds a program on `PATH`, or where Debian puts daemons, which is not on everyone's.
-fn find_program(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let daemons = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
-    std::env::split_paths(&path)
-        .filter(|directory| directory.is_absolute())
-        .chain(daemons)
-        .map(|directory| directory.join(program))
-        .find(is_executable)
-}
-
-fn is_executable(candidate: &PathBuf) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(candidate)
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]
-    fn programs_are_found() {
-        assert!(find_program("sh").is_some_and(|path| path.is_absolute()));
-        assert_eq!(find_program("no-such-program-anywhere"), None);
-    }
-
-    #[test]
-    fn what_is_missing_is_named_with_its_package() {
+    fn names_the_packages_of_missing_programs() {
         let component = |program, package, found: bool| Component {
             program,
             package: Some(package),
@@ -149,9 +128,30 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_looked_at() {
+    fn prints_every_check_of_this_machine() {
         let doctor = doctor(Vec::new());
-        assert!(doctor.checks.iter().all(|check| !check.value.is_empty()));
-        assert!(!doctor.to_string().is_empty());
+        let names: Vec<&str> = doctor.checks.iter().map(|check| check.name).collect();
+        assert_eq!(
+            names,
+            [
+                "cores",
+                "memory",
+                "load average",
+                "open files",
+                "cgroups",
+                "perf_event_paranoid",
+                "timer slack"
+            ]
+        );
+        let text = doctor.to_string();
+        for check in &doctor.checks {
+            let line = format!("{:<20} {}\n", check.name, check.value);
+            assert!(text.contains(&line), "{line} in {text}");
+            let is_poor = check.standing == Standing::Poor;
+            assert_eq!(check.advice.is_some(), is_poor, "{check:?}");
+        }
+        let cores: usize = doctor.checks[0].value.parse().unwrap();
+        assert_eq!(cores, crate::host::cores());
+        assert!(text.contains("nats-server"), "{text}");
     }
 }

@@ -1,68 +1,68 @@
-//! What can go wrong with a probe.
+//! Errors of a probe.
 
 use std::time::Duration;
 
-/// Something that could not be captured.
+/// An error while capturing.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// The address can't be asked.
-    #[error("could not ask {url}: {reason}")]
+    /// The URL is invalid, or names no host that can be connected to.
+    #[error("could not connect to {url}: {reason}")]
     Address {
-        /// What was asked.
+        /// URL of the request.
         url: String,
-        /// What is wrong with it.
+        /// Cause of the failure.
         reason: String,
     },
-    /// No answer came, or not all of it.
+    /// There was no response, or only part of it.
     #[error("could not read {url}: {reason}; is its admin listener up?")]
     Unreachable {
-        /// What was asked.
+        /// URL of the request.
         url: String,
-        /// Why it failed.
+        /// Cause of the failure.
         reason: String,
     },
-    /// The answer did not come in time.
-    #[error("{url} did not answer within {} s", .after.as_secs_f64())]
+    /// The response did not complete in time.
+    #[error("{url} did not respond within {} s", .after.as_secs_f64())]
     Timeout {
-        /// What was asked.
+        /// URL of the request.
         url: String,
-        /// How long was waited.
+        /// Timeout.
         after: Duration,
     },
-    /// The answer was a refusal.
-    #[error("{url} answered {status}{}", if .body.is_empty() { String::new() } else { format!(": {}", .body) })]
+    /// The status was not 200.
+    #[error("{url} responded with status {status}{}", if .body.is_empty() { String::new() } else { format!(": {}", .body) })]
     Status {
-        /// What was asked.
+        /// URL of the request.
         url: String,
-        /// The status.
+        /// Status.
         status: u16,
-        /// The first line of what came with it.
+        /// First line of the body.
         body: String,
     },
-    /// The answer was longer than anything that should be there.
-    #[error("{url} answered more than {limit} bytes, which is more than is read")]
+    /// The response was too long.
+    #[error("{url} responded with more than {limit} bytes, the most that is read")]
     TooLong {
-        /// What was asked.
+        /// URL of the request.
         url: String,
-        /// How much is read.
+        /// Longest accepted response, in bytes.
         limit: u64,
     },
-    /// The answer is no Prometheus text.
-    #[error("{url} is not prometheus text: line {line}: {reason}")]
+    /// The response is not Prometheus text.
+    #[error("{url} is not Prometheus text: line {line}: {reason}")]
     NotMetrics {
-        /// What was asked.
+        /// URL of the request.
         url: String,
-        /// The line, from 1.
+        /// Line number, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// Cause of the failure.
         reason: String,
     },
-    /// The answer is no gzipped `profile.proto`.
+    /// The response is not a gzipped `profile.proto`.
     #[error("{source_name} is not a gzipped profile.proto: {reason}")]
     NotProfile {
-        /// What was asked, or read.
+        /// URL or file.
         source_name: String,
-        /// What is wrong with it.
+        /// Cause of the failure.
         reason: String,
     },
 }

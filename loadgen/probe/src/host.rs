@@ -1,4 +1,4 @@
-//! The machine that this process runs on.
+//! Description of this machine.
 
 use std::fs;
 
@@ -6,14 +6,14 @@ use tenfold_run_dir::manifest::Host;
 
 use crate::{limits, procfs};
 
-/// Describes this machine; what the system does not tell is `unknown` or 0.
+/// Describes this machine. A value that the system does not report is `unknown` or 0.
 pub fn describe() -> Host {
     let kernel = rustix::system::uname();
     Host {
         cores: cores(),
         cpu: read("/proc/cpuinfo")
             .and_then(|text| procfs::cpu_model(&text))
-            // Some architectures leave the name out; what they are is better than nothing.
+            // Some architectures omit the model name; their own name is better than nothing.
             .unwrap_or_else(|| format!("unknown {}", kernel.machine().to_string_lossy())),
         kernel: format!(
             "{} {}",
@@ -28,17 +28,17 @@ pub fn describe() -> Host {
     }
 }
 
-/// Processors that this process may use, as its affinity and its cgroup's quota allow.
+/// Returns the number of cores that this process may use, given its affinity and the quota of its cgroup.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Main memory; none where the system does not tell.
+/// Returns the size of main memory, in bytes. `None` if the system does not report it.
 pub(crate) fn memory_bytes() -> Option<u64> {
     procfs::memory_bytes(&read("/proc/meminfo")?, "MemTotal")
 }
 
-/// Reads a small text file of the system; none where it is not there.
+/// Reads a small system file. `None` if it can't be read.
 pub(crate) fn read(path: &str) -> Option<String> {
     fs::read(path)
         .ok()
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_described() {
+    fn describes_this_machine() {
         let host = describe();
         assert!(host.cores >= 1);
         assert!(!host.cpu.is_empty());

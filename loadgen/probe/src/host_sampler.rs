@@ -1,4 +1,4 @@
-//! Sampling the machine and the target's process while load runs.
+//! Samples of the machine and of the target's process while load runs.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -12,30 +12,29 @@ use tenfold_run_dir::host_timeline::HostSample;
 use crate::procfs::CpuTicks;
 use crate::{AdminListener, http, metrics, procfs};
 
-/// How often a sample is taken.
+/// Time between two samples.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How long a scrape may take: it must not put off the next sample.
+/// Timeout of a scrape, short enough not to delay the next sample.
 const SCRAPE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Samples kept: a day's worth. A longer run keeps its first day.
+/// Most samples kept: those of the first day.
 const SAMPLES_MAX: usize = 86_400;
 
-/// The process to sample beside the machine.
+/// The process to sample besides the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// None: the machine alone.
+    /// No process.
     Unknown,
-    /// A process on this machine, by its id.
+    /// A process on this machine, by process id.
     Process(u32),
-    /// Whatever answers at this address with `process_cpu_seconds_total` and
-    /// `process_resident_memory_bytes`, the names that Prometheus' client libraries use.
+    /// The process that reports `process_cpu_seconds_total` and `process_resident_memory_bytes` at this listener. The names
+    /// are those of the Prometheus client libraries.
     Metrics(AdminListener),
 }
 
 impl Target {
-    /// Chooses the process where its id is known, for that is cheaper and disturbs nobody; else the
-    /// metrics; else none.
+    /// Prefers the process id, which is cheaper and does not disturb the target, to the metrics.
     pub fn of(pid: Option<u32>, admin: Option<&AdminListener>) -> Self {
         match (pid, admin) {
             (Some(pid), _) if cfg!(target_os = "linux") => Self::Process(pid),
@@ -45,15 +44,14 @@ impl Target {
     }
 }
 
-/// Samples the machine and a target once a second, on a thread of its own.
+/// Samples the machine and a target once per second, on a separate thread.
 ///
-/// A sample of the machine and a local process is two reads of `/proc` on files held open. With the
-/// waking up it took 130 us of CPU time in a debug build on a busy 2-core virtual machine, a
-/// hundredth of a per cent of a core; 20 us of it are the reads, which the test
-/// `sampling_costs_next_to_nothing` holds under a millisecond. A sample over `/metrics` costs what
-/// the target takes to answer one request.
+/// A sample of the machine and a local process is two reads of `/proc`, from files that stay open. Wake-up included, it took
+/// 130 µs of CPU time in a debug build on a busy virtual machine with 2 cores, or 0.013% of a core. The reads take 20 µs of
+/// it; the test `a_sample_takes_less_than_a_millisecond` sets their limit. A sample from `/metrics` costs the target one
+/// request.
 ///
-/// CPU times come in clock ticks, usually of 10 ms, which is 1% of a core in a sample of a second.
+/// The unit of CPU times is the clock tick, usually 10 ms. That is 1% of a core in one second.
 #[derive(Debug)]
 pub struct HostSampler {
     stop: Sender<()>,
@@ -61,12 +59,12 @@ pub struct HostSampler {
 }
 
 impl HostSampler {
-    /// Begins to sample; times are counted from `start`, the start of the run.
+    /// Starts to sample. Times count from `start`, the start of the run.
     ///
-    /// It can be started ahead of the run: a stretch that ends before `start` is left out. The one
-    /// that `start` falls into is kept whole, so the first sample may reach back a little further.
+    /// The sampler can be started before the run. Intervals that end before `start` are dropped. The interval that contains
+    /// `start` is kept whole, so the first sample may start earlier.
     ///
-    /// Where the system grants no thread, nothing is sampled: a run is worth more than its samples.
+    /// If the system refuses a thread, there are no samples: the run matters more.
     pub fn start(target: Target, start: Instant) -> Self {
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::Builder::new()
@@ -86,13 +84,13 @@ impl HostSampler {
                     if next.at > start && timeline.samples.len() < SAMPLES_MAX {
                         timeline
                             .samples
-                            .push(sample(&last, &next, start, source.ticks_a_second));
+                            .push(sample(&last, &next, start, source.ticks_per_second));
                     }
                     if ended {
                         return timeline;
                     }
                     last = next;
-                    // After a pause of the whole machine, one long sample rather than a burst.
+                    // After a pause of the machine, take one long sample rather than a burst.
                     while due <= last.at {
                         due += PERIOD;
                     }
@@ -102,7 +100,7 @@ impl HostSampler {
         Self { stop, thread }
     }
 
-    /// Takes a last sample, of the stretch that has begun, and returns them all.
+    /// Takes a last sample, of the interval in progress, and returns all samples.
     pub fn stop(mut self) -> HostTimeline {
         let _ = self.stop.send(());
         self.thread
@@ -116,29 +114,29 @@ impl Drop for HostSampler {
     fn drop(&mut self) {
         let _ = self.stop.send(());
         if let Some(thread) = self.thread.take() {
-            // At most one scrape away.
+            // Waits for one scrape at most.
             let _ = thread.join();
         }
     }
 }
 
-/// Where readings come from.
+/// Source of readings.
 struct Source {
     machine: Option<File>,
     target: TargetSource,
-    ticks_a_second: f64,
+    ticks_per_second: f64,
     text: String,
 }
 
 enum TargetSource {
     Unknown,
-    // Held open, it goes on to mean this process: it can't be read once that has ended, even where
-    // its id has been given to another.
+    // Stays open, so that it refers to this process even if the system reuses its id. Reads fail once the process has
+    // ended.
     Process(File),
     Metrics { client: ureq::Agent, url: String },
 }
 
-/// What was read at one moment.
+/// Values at one moment.
 struct Reading {
     at: Instant,
     machine: Option<CpuTicks>,
@@ -159,7 +157,7 @@ impl Source {
                     url: listener.url().to_owned(),
                 },
             },
-            ticks_a_second: rustix::param::clock_ticks_per_second() as f64,
+            ticks_per_second: rustix::param::clock_ticks_per_second() as f64,
             text: String::new(),
         }
     }
@@ -184,9 +182,9 @@ impl Source {
             TargetSource::Unknown => (None, None),
             TargetSource::Process(file) => {
                 let stat = reread(file, &mut self.text).and_then(procfs::process_stat);
-                let ns_a_tick = 1e9 / self.ticks_a_second;
+                let ns_per_tick = 1e9 / self.ticks_per_second;
                 (
-                    stat.map(|stat| (stat.cpu_ticks as f64 * ns_a_tick) as u64),
+                    stat.map(|stat| (stat.cpu_ticks as f64 * ns_per_tick) as u64),
                     stat.map(|stat| stat.resident_pages * rustix::param::page_size() as u64),
                 )
             }
@@ -205,7 +203,7 @@ impl Source {
     }
 }
 
-/// Reads a file of `/proc` anew.
+/// Reads a file of `/proc` again from its start.
 fn reread<'a>(file: &mut File, text: &'a mut String) -> Option<&'a str> {
     text.clear();
     file.rewind().ok()?;
@@ -213,20 +211,20 @@ fn reread<'a>(file: &mut File, text: &'a mut String) -> Option<&'a str> {
     Some(text)
 }
 
-fn sample(last: &Reading, next: &Reading, start: Instant, ticks_a_second: f64) -> HostSample {
+fn sample(last: &Reading, next: &Reading, start: Instant, ticks_per_second: f64) -> HostSample {
     let duration = next.at.duration_since(last.at);
     let cores = |ticks: fn(&CpuTicks) -> u64| {
         let (last, next) = (last.machine.as_ref()?, next.machine.as_ref()?);
-        // The counters of a machine that was moved have been seen to step back.
+        // Counters can step back when a virtual machine migrates.
         let ticks = ticks(next).saturating_sub(ticks(last));
-        Some(ticks as f64 / ticks_a_second / duration.as_secs_f64().max(1e-9))
+        Some(ticks as f64 / ticks_per_second / duration.as_secs_f64().max(1e-9))
     };
     HostSample {
         at_ns: nanoseconds(next.at.saturating_duration_since(start)),
         duration_ns: nanoseconds(duration),
         host_cores_used: cores(|ticks| ticks.used),
         host_cores_stolen: cores(|ticks| ticks.stolen),
-        // A counter that steps back is another process's: the target was restarted.
+        // A counter that steps back belongs to a new process: the target was restarted.
         target_cpu_ns: last
             .target_cpu_ns
             .zip(next.target_cpu_ns)
@@ -244,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_is_seen_at_work() {
+    fn samples_cpu_and_memory_of_this_process() {
         let start = Instant::now();
         let sampler = HostSampler::start(Target::Process(std::process::id()), start);
         let mut spins = 0_u64;
@@ -258,7 +256,7 @@ mod tests {
             .iter()
             .map(|sample| sample.target_cpu_ns.unwrap())
             .sum();
-        // On a busy machine the loop gets less than a core; other tests may add to it.
+        // The loop gets less than a core on a busy machine, and other tests add to it.
         assert!(cpu_ns > 200_000_000, "{cpu_ns}");
         for sample in &timeline.samples {
             assert!(sample.target_memory_bytes.unwrap() > 100_000);
@@ -276,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_ends_tells_nothing_more() {
+    fn ended_process_has_no_values() {
         let mut child = std::process::Command::new("sleep")
             .arg("60")
             .spawn()
@@ -291,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_is_not_there_leaves_the_machine() {
+    fn samples_the_machine_without_a_target() {
         for target in [
             Target::Unknown,
             Target::Process(u32::MAX),
@@ -306,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn the_process_is_preferred() {
+    fn prefers_process_to_metrics() {
         assert_eq!(Target::of(Some(1), Some(&"a".into())), Target::Process(1));
         assert_eq!(
             Target::of(None, Some(&"a".into())),
@@ -316,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn sampling_costs_next_to_nothing() {
+    fn a_sample_takes_less_than_a_millisecond() {
         let mut source = Source::open(Target::Process(std::process::id()));
         let cpu = || {
             let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);

@@ -1,4 +1,4 @@
-//! Asking a target's admin listener.
+//! Requests to a target's admin listener.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,39 +11,38 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use crate::{AdminListener, ProbeError};
 
-/// An answer with status 200.
+/// A response with status 200.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-/// Makes a client of one admin listener that gives up after `timeout`, connection and body included.
+/// Creates a client for one admin listener. `timeout` covers connection and body.
 pub(crate) fn client(listener: &AdminListener, timeout: Duration) -> Agent {
     let config = Agent::config_builder()
         .timeout_global(Some(timeout))
         .http_status_as_error(false)
-        // What a proxy would answer is not what the target says of itself.
+        // A proxy, or another host, would not report about the target. Other hosts are not allowed, either.
         .proxy(None)
-        // Nor is what another host says, which nobody has allowed to be asked.
         .max_redirects(0)
         .user_agent(concat!("tenfold/", env!("CARGO_PKG_VERSION")))
         .build();
-    match listener.settled() {
+    match listener.addresses() {
         None => config.into(),
         Some(addresses) => Agent::with_parts(
             config,
             DefaultConnector::default(),
-            Settled(addresses.to_vec()),
+            FixedResolver(addresses.to_vec()),
         ),
     }
 }
 
-/// Answers with the addresses that have been settled, whatever is asked for.
+/// Resolves every host to the same addresses.
 #[derive(Debug)]
-struct Settled(Vec<SocketAddr>);
+struct FixedResolver(Vec<SocketAddr>);
 
-impl Resolver for Settled {
+impl Resolver for FixedResolver {
     fn resolve(
         &self,
         _uri: &Uri,
@@ -51,7 +50,7 @@ impl Resolver for Settled {
         _timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let mut found = self.empty();
-        // It has room for 16.
+        // The list has room for 16.
         for address in self.0.iter().take(16) {
             found.push(*address);
         }
@@ -62,17 +61,17 @@ impl Resolver for Settled {
     }
 }
 
-/// Gets a document of at most `limit` bytes.
+/// Fetches a document of at most `limit` bytes.
 pub(crate) fn get(
     client: &Agent,
     url: &str,
     timeout: Duration,
     limit: u64,
-) -> Result<Answer, ProbeError> {
+) -> Result<Response, ProbeError> {
     let failed = |error| failure(url, timeout, limit, error);
-    let mut answer = client.get(url).call().map_err(failed)?;
-    let body = answer.body_mut().with_config().limit(limit).read_to_vec();
-    let status = answer.status();
+    let mut response = client.get(url).call().map_err(failed)?;
+    let body = response.body_mut().with_config().limit(limit).read_to_vec();
+    let status = response.status();
     if status != 200 {
         let body = String::from_utf8_lossy(body.as_deref().unwrap_or_default()).into_owned();
         return Err(ProbeError::Status {
@@ -82,11 +81,11 @@ pub(crate) fn get(
         });
     }
     let body = body.map_err(failed)?;
-    let headers = answer.into_parts().0.headers;
-    Ok(Answer { headers, body })
+    let headers = response.into_parts().0.headers;
+    Ok(Response { headers, body })
 }
 
-/// Returns the address of `path` below `base`, which may leave out `http://`.
+/// Appends `path` to the URL `base`, which may omit `http://`.
 pub(crate) fn join(base: &str, path: &str) -> String {
     let base = base.trim().trim_end_matches('/');
     if base.contains("://") {
@@ -117,7 +116,7 @@ fn failure(url: &str, timeout: Duration, limit: u64, error: ureq::Error) -> Prob
         }
         error if url.starts_with("https:") => ProbeError::Address {
             url,
-            reason: format!("{error}; only plain http is spoken to an admin listener"),
+            reason: format!("{error}; an admin listener must use plain http"),
         },
         error => ProbeError::Unreachable {
             url,
@@ -131,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_may_leave_out_its_scheme() {
+    fn scheme_may_be_omitted() {
         assert_eq!(
             join("127.0.0.1:80", "/metrics"),
             "http://127.0.0.1:80/metrics"

@@ -1,11 +1,10 @@
-//! What is captured from a target while load runs: profiles, metrics, host counters.
+//! Captures profiles, metrics and host counters from a target while load runs.
 //!
-//! Whatever is captured comes over public conventions, so that it works for any service:
-//! Prometheus text at `/metrics` ([`Metrics`]), a gzipped `profile.proto` at Go's path
-//! `/debug/pprof/profile` ([`profile`]); and from `/proc` where the target runs on this machine
-//! ([`HostSampler`]). Where a system or a target does not tell something, it is absent, never zero.
+//! The sources are public conventions, so that any service can be probed: Prometheus text at `/metrics` ([`Metrics`]), and a
+//! gzipped `profile.proto` at Go's path `/debug/pprof/profile` ([`profile`]). If the target runs on this machine, `/proc` is
+//! a source too ([`HostSampler`]). A value that a source does not report is `None`, never zero.
 //!
-//! All calls block; from async code, use a blocking thread.
+//! All calls block. Call them from async code on a blocking thread.
 
 mod admin_listener;
 pub mod doctor;

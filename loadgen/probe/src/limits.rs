@@ -1,9 +1,8 @@
-//! What the system lets a process have.
+//! Limits of the system.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the limit on open files as far as it goes without privileges, and returns it before and
-/// after. Where the system refuses, both are the same.
+/// Raises the limit on open files as far as possible without privileges. Returns the limits before and after.
 ///
 /// Each connection is an open file, and the usual limit of 1,024 is too low for a generator.
 pub fn raise_open_files() -> (u64, u64) {
@@ -21,11 +20,11 @@ pub fn raise_open_files() -> (u64, u64) {
     (before, open_files().0)
 }
 
-/// Connections that can be opened to one address of one target without a search: half of the local
-/// ports. None where the system does not tell.
+/// Returns the number of connections to one address that find a local port quickly: half of the port range. `None` if the
+/// system does not report the range.
 ///
-/// Linux hands out every second port first; once those are gone, it looks through all of them for
-/// each further connection, which takes the better part of a millisecond of the opener's time.
+/// Linux assigns every second port first. After that, it searches all of them for each connection, which takes the caller
+/// almost a millisecond.
 pub fn connections_to_one_address() -> Option<u64> {
     port_range(&std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?)
         .map(|(first, last)| (last + 1 - first) / 2)
@@ -37,7 +36,7 @@ fn port_range(text: &str) -> Option<(u64, u64)> {
     (first <= last).then_some((first, last))
 }
 
-/// The limit on open files in force, and how far it may be raised; unlimited is the largest number.
+/// Returns the limit on open files, and how far it can be raised. [`u64::MAX`] stands for no limit.
 pub(crate) fn open_files() -> (u64, u64) {
     let limit = getrlimit(Resource::Nofile);
     (
@@ -51,14 +50,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_range_is_read() {
+    fn parses_a_port_range() {
         assert_eq!(port_range("32768\t60999\n"), Some((32_768, 60_999)));
         assert_eq!(port_range("60999 32768"), None);
         assert_eq!(port_range("all"), None);
     }
 
     #[test]
-    fn the_limit_never_falls() {
+    fn raising_never_lowers_the_limit() {
         let (before, after) = raise_open_files();
         assert!(after >= before);
         assert_eq!(raise_open_files(), (after, after));

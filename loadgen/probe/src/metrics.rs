@@ -1,14 +1,14 @@
-//! Prometheus text: what a target says of itself at `/metrics`.
+//! Metrics that a target reports at `/metrics`, as Prometheus text.
 
 use std::time::Duration;
 
 use crate::{AdminListener, ProbeError, http};
 
-/// How long a scrape may take.
+/// Timeout of a scrape.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest document that is read.
-const LIMIT: u64 = 16 * 1024 * 1024;
+/// Longest document that is read, in bytes.
+const BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The metrics of one scrape.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,29 +19,29 @@ pub struct Metrics {
 /// One line of a scrape: a name, its labels and its value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// The metric's name, such as `http_server_requests_total`.
+    /// Name of the metric, such as `http_server_requests_total`.
     pub name: String,
-    /// Its labels in their order, unescaped.
+    /// Labels in order, unescaped.
     pub labels: Vec<(String, String)>,
-    /// Its value.
+    /// Value.
     pub value: f64,
 }
 
 impl Metrics {
-    /// Reads the metrics at a listener's URL; where it has no path, at its `/metrics`.
+    /// Reads the metrics at a listener's URL, or at `/metrics` if the URL has no path.
     ///
     /// # Errors
     ///
-    /// Where nothing answers within 5 s, the answer is not 200, or it is not Prometheus text.
+    /// If there is no response within 5 s, its status is not 200, or it is not Prometheus text.
     pub fn scrape(listener: &AdminListener) -> Result<Self, ProbeError> {
         let client = http::client(listener, TIMEOUT);
         scrape(&client, listener.url(), TIMEOUT)
     }
 
-    /// Parses Prometheus text (format 0.0.4; what OpenMetrics adds to a line is skipped).
+    /// Parses Prometheus text, format 0.0.4. Skips what OpenMetrics adds to a line. `source` names the text in errors.
     ///
-    /// `source` names it in errors. A line that is none fails the whole, as it does in Prometheus:
-    /// a page of HTML is no empty set of metrics.
+    /// # Errors
+    /// If a line is malformed, as in Prometheus. A page of HTML is not an empty set of metrics.
     pub fn parse(source: &str, text: &str) -> Result<Self, ProbeError> {
         let mut samples = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -58,18 +58,17 @@ impl Metrics {
         Ok(Self { samples })
     }
 
-    /// The samples, in the document's order.
+    /// Samples, in the order of the document.
     pub fn samples(&self) -> &[Sample] {
         &self.samples
     }
 
-    /// Adds up the values of every sample of that name, over all labels; none where there is no
-    /// such sample.
+    /// Returns the sum of all samples of a name, over all labels. `None` if there is no such sample.
     pub fn sum(&self, name: &str) -> Option<f64> {
         self.sum_where(name, |_| true)
     }
 
-    /// Adds up the values of the samples of that name which `keep` accepts.
+    /// Returns the sum of the samples of a name that `keep` accepts. `None` if there is no such sample.
     pub fn sum_where(&self, name: &str, keep: impl Fn(&Sample) -> bool) -> Option<f64> {
         self.samples
             .iter()
@@ -78,8 +77,9 @@ impl Metrics {
             .reduce(|sum, value| sum + value)
     }
 
-    /// Adds up a counter over all labels, as a whole number; none where it is absent or is not one
-    /// (exact up to 2^53, as the values travel as doubles).
+    /// Returns the sum of a counter over all labels, as an integer. `None` if it is absent, negative or not finite.
+    ///
+    /// Exact up to 2^53, because the text format has floating-point values.
     pub fn counter_sum(&self, name: &str) -> Option<u64> {
         let sum = self.sum(name)?;
         (sum.is_finite() && sum >= 0.0).then_some(sum.round() as u64)
@@ -87,7 +87,7 @@ impl Metrics {
 }
 
 impl Sample {
-    /// The value of a label; none where the sample lacks it.
+    /// Returns the value of a label. `None` if the sample does not have it.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.labels
             .iter()
@@ -96,15 +96,15 @@ impl Sample {
     }
 }
 
-/// Scrapes with a client at hand, which keeps its connection.
+/// Reads the metrics with an existing client, which keeps its connection.
 pub(crate) fn scrape(
     client: &ureq::Agent,
     url: &str,
     timeout: Duration,
 ) -> Result<Metrics, ProbeError> {
     let url = metrics_url(url);
-    let answer = http::get(client, &url, timeout, LIMIT)?;
-    Metrics::parse(&url, &String::from_utf8_lossy(&answer.body))
+    let response = http::get(client, &url, timeout, BYTES_MAX)?;
+    Metrics::parse(&url, &String::from_utf8_lossy(&response.body))
 }
 
 fn metrics_url(url: &str) -> String {
@@ -120,10 +120,10 @@ fn metrics_url(url: &str) -> String {
 fn parse_sample(line: &str) -> Result<Sample, String> {
     let end = line
         .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
-        .ok_or("a metric without a value")?;
+        .ok_or("the metric has no value")?;
     let (name, rest) = line.split_at(end);
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err("no metric's name at its start".into());
+        return Err("it does not start with the name of a metric".into());
     }
     let rest = rest.trim_start();
     let (labels, rest) = match rest.strip_prefix('{') {
@@ -137,7 +137,7 @@ fn parse_sample(line: &str) -> Result<Sample, String> {
     Ok(Sample {
         name: name.to_owned(),
         labels,
-        // `+Inf`, `-Inf` and `NaN` are read by this too.
+        // Accepts `+Inf`, `-Inf` and `NaN` too.
         value: value
             .parse()
             .map_err(|_| format!("`{}` is not a number", value.escape_debug()))?,
@@ -146,7 +146,7 @@ fn parse_sample(line: &str) -> Result<Sample, String> {
 
 type Labels = Vec<(String, String)>;
 
-/// Parses labels after their opening brace; returns them and what follows the closing one.
+/// Parses labels after the opening brace. Returns them, and the rest after the closing brace.
 fn parse_labels(mut rest: &str) -> Result<(Labels, &str), String> {
     let mut labels = Vec::new();
     loop {
@@ -154,23 +154,23 @@ fn parse_labels(mut rest: &str) -> Result<(Labels, &str), String> {
         if let Some(after) = rest.strip_prefix('}') {
             return Ok((labels, after));
         }
-        let (name, after) = rest.split_once('=').ok_or("a label without a value")?;
+        let (name, after) = rest.split_once('=').ok_or("a label has no value")?;
         let quoted = after
             .trim_start()
             .strip_prefix('"')
-            .ok_or("a label's value without quotes")?;
+            .ok_or("the value of a label is not quoted")?;
         let (value, after) = parse_quoted(quoted)?;
         labels.push((name.trim().to_owned(), value));
         rest = after.trim_start();
         rest = match rest.strip_prefix(',') {
             Some(after) => after,
             None if rest.starts_with('}') => rest,
-            None => return Err("labels without an end".into()),
+            None => return Err("the closing brace is missing".into()),
         };
     }
 }
 
-/// Parses a quoted value after its opening quote; returns it and what follows the closing one.
+/// Parses a quoted value after the opening quote. Returns it, and the rest after the closing quote.
 fn parse_quoted(text: &str) -> Result<(String, &str), String> {
     let mut value = String::new();
     let mut chars = text.char_indices();
@@ -180,14 +180,14 @@ fn parse_quoted(text: &str) -> Result<(String, &str), String> {
             '\\' => match chars.next() {
                 Some((_, 'n')) => value.push('\n'),
                 Some((_, escaped @ ('\\' | '"'))) => value.push(escaped),
-                // Prometheus keeps an escape that it does not know as it is.
+                // Prometheus keeps unknown escapes.
                 Some((_, other)) => value.extend(['\\', other]),
                 None => break,
             },
             c => value.push(c),
         }
     }
-    Err("a label's value without a closing quote".into())
+    Err("the closing quote of a label is missing".into())
 }
 
 #[cfg(test)]
@@ -210,7 +210,7 @@ latency_bucket{le=\"0.1\"} 3 # {trace_id=\"x\"} 0.05
 ";
 
     #[test]
-    fn a_scrape_is_read() {
+    fn parses_a_scrape() {
         let metrics = Metrics::parse("here", SCRAPE).unwrap();
         assert_eq!(metrics.counter_sum("http_server_requests_total"), Some(42));
         assert_eq!(metrics.sum("process_cpu_seconds_total"), Some(125.0));
@@ -232,7 +232,7 @@ latency_bucket{le=\"0.1\"} 3 # {trace_id=\"x\"} 0.05
     }
 
     #[test]
-    fn what_is_no_scrape_is_refused_with_its_line() {
+    fn reports_the_line_of_malformed_text() {
         for (text, line) in [
             ("<!doctype html>", 1),
             ("a 1\nb", 2),
@@ -254,7 +254,7 @@ latency_bucket{le=\"0.1\"} 3 # {trace_id=\"x\"} 0.05
     }
 
     #[test]
-    fn an_address_without_a_path_means_its_metrics() {
+    fn default_path_is_metrics() {
         assert_eq!(metrics_url("127.0.0.1:9"), "http://127.0.0.1:9/metrics");
         assert_eq!(metrics_url("http://a/"), "http://a/metrics");
         assert_eq!(
@@ -265,12 +265,12 @@ latency_bucket{le=\"0.1\"} 3 # {trace_id=\"x\"} 0.05
 
     proptest! {
         #[test]
-        fn anything_is_read_or_refused(text in "\\PC*|[a-z{}\",=\\\\ 0-9\n#]{0,60}") {
+        fn any_text_parses_or_fails(text in "\\PC*|[a-z{}\",=\\\\ 0-9\n#]{0,60}") {
             let _ = Metrics::parse("here", &text);
         }
 
         #[test]
-        fn what_is_written_is_read_back(
+        fn parses_what_is_written(
             name in "[a-zA-Z_:][a-zA-Z0-9_:]{0,20}",
             label in "[a-zA-Z_][a-zA-Z0-9_]{0,10}",
             text in "[^\r]{0,20}",

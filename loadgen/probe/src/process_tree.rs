@@ -1,4 +1,4 @@
-//! What a process and its descendants have used: processor time and memory.
+//! CPU time and memory of a process and its descendants.
 //!
 //! Formats: proc_pid_schedstat in the kernel's `sched-stats.rst`, proc_pid_stat(5),
 //! proc_pid_status(5).
@@ -7,44 +7,43 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-/// Processor time at one moment, to be subtracted from that at a later one.
+/// CPU time of a process tree at one moment. The difference of two stamps is the time in between.
 #[derive(Debug, Clone, Default)]
 pub struct CpuStamp {
-    /// What each thread that lives has run, in nanoseconds.
+    /// CPU time of each living thread, in nanoseconds.
     threads: BTreeMap<(u32, u32), u64>,
-    /// User and system time of the processes, threads and children that have ended included, to a clock
-    /// tick.
+    /// User and system time of all processes, including ended threads and children, in whole clock ticks.
     total: Duration,
-    /// How far that may be off.
-    doubt: Duration,
+    /// Rounding error of `total`.
+    error: Duration,
 }
 
-/// Clock ticks by which the difference of two totals of a process may be off: each is the sum of two figures
+/// Largest rounding error of the difference of two totals of a process, in clock ticks: each total is the sum of two figures
 /// that were rounded down.
-const ROUNDED: u32 = 4;
+const ROUNDING_TICKS_MAX: u32 = 4;
 
 impl CpuStamp {
-    /// Reads it for a process and its descendants.
+    /// Reads the CPU time of a process and its descendants.
     pub fn of(root: u32) -> Self {
         let mut stamp = Self::default();
         for process in tree(root) {
-            // What a child that has ended had run is its parent's from then on.
-            stamp.total += cpu_to_a_tick(process, true);
-            stamp.doubt += tick() * ROUNDED;
+            // The time of an ended child counts for its parent.
+            stamp.total += cpu_in_ticks(process);
+            stamp.error += tick() * ROUNDING_TICKS_MAX;
             for thread in numbers_in(&format!("/proc/{process}/task")) {
                 let path = format!("/proc/{process}/task/{thread}/schedstat");
-                let ran = fs::read_to_string(path).ok().as_deref().and_then(ran_ns);
-                stamp.threads.insert((process, thread), ran.unwrap_or(0));
+                let ns = fs::read_to_string(path).ok().as_deref().and_then(thread_ns);
+                stamp.threads.insert((process, thread), ns.unwrap_or(0));
             }
         }
         stamp
     }
 
-    /// Returns the processor time since an earlier stamp.
+    /// Returns the CPU time since an earlier stamp.
     ///
-    /// Exact where no thread has ended since; else to a clock tick, for a thread that ends takes its exact
-    /// figure with it. That goes for threads and children that came and went in between, too, once what they
-    /// ran is more than rounding.
+    /// Exact if no thread has ended in between. Otherwise in whole clock ticks, because the exact figure of a thread is lost
+    /// when it ends. This includes threads and children that started in between, once their time exceeds the rounding
+    /// error.
     pub fn since(&self, earlier: &CpuStamp) -> Duration {
         let total = self.total.saturating_sub(earlier.total);
         if earlier
@@ -54,7 +53,7 @@ impl CpuStamp {
         {
             let sum = |stamp: &CpuStamp| stamp.threads.values().sum::<u64>();
             let exact = Duration::from_nanos(sum(self).saturating_sub(sum(earlier)));
-            if total <= exact + self.doubt.max(earlier.doubt) {
+            if total <= exact + self.error.max(earlier.error) {
                 return exact;
             }
         }
@@ -62,24 +61,24 @@ impl CpuStamp {
     }
 }
 
-/// Returns user and system time of a process and those of its children that it has waited for, to a
-/// clock tick; also of one that has ended and was not waited for.
+/// Returns the CPU time of a process and of the children that it has waited for, in whole clock ticks. The process may have
+/// ended, as long as it was not reaped.
 pub fn whole_cpu(process: u32) -> Duration {
-    cpu_to_a_tick(process, true)
+    cpu_in_ticks(process)
 }
 
-/// The memory of a process and its descendants, over their lives.
+/// Peak memory of a process and its descendants.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryWatch {
     peaks: BTreeMap<u32, u64>,
 }
 
 impl MemoryWatch {
-    /// Looks once; returns what is resident now, in bytes.
+    /// Reads the memory now. Returns the resident memory, in bytes.
     pub fn look(&mut self, root: u32) -> u64 {
         let mut resident = 0;
         for process in tree(root) {
-            // It may have ended just now, and then has no memory to tell of.
+            // The process may have ended just now.
             let Ok(status) = fs::read_to_string(format!("/proc/{process}/status")) else {
                 continue;
             };
@@ -92,13 +91,13 @@ impl MemoryWatch {
         resident
     }
 
-    /// The sum of the processes' peaks of resident memory, in bytes.
+    /// Sum of the peaks of resident memory of all processes, in bytes.
     pub fn peak_bytes(&self) -> u64 {
         self.peaks.values().sum()
     }
 }
 
-/// A process and its descendants.
+/// Returns a process and its descendants.
 fn tree(root: u32) -> Vec<u32> {
     let mut found = vec![root];
     let mut next = 0;
@@ -124,9 +123,9 @@ fn numbers_in(directory: &str) -> Vec<u32> {
         .collect()
 }
 
-fn cpu_to_a_tick(process: u32, with_children: bool) -> Duration {
+fn cpu_in_ticks(process: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    let ticks = stat_ticks(&stat, with_children).unwrap_or(0);
+    let ticks = stat_ticks(&stat).unwrap_or(0);
     Duration::from_secs_f64(ticks as f64 * tick().as_secs_f64())
 }
 
@@ -135,19 +134,18 @@ fn tick() -> Duration {
         / u32::try_from(rustix::param::clock_ticks_per_second().max(1)).unwrap_or(100)
 }
 
-/// Parses what a thread has run from its `schedstat`, in nanoseconds.
-fn ran_ns(schedstat: &str) -> Option<u64> {
+/// Parses the CPU time of a thread from its `schedstat`, in nanoseconds.
+fn thread_ns(schedstat: &str) -> Option<u64> {
     schedstat.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// Parses user and system time from `/proc/PID/stat`, in clock ticks.
-fn stat_ticks(stat: &str, with_children: bool) -> Option<u64> {
-    // The second field is the program's name in parentheses, and may hold anything.
+/// Parses user and system time from `/proc/PID/stat`, children included, in clock ticks.
+fn stat_ticks(stat: &str) -> Option<u64> {
+    // The second field is the name in parentheses, which may contain anything.
     let (_, after_name) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
-    let last = if with_children { 17 } else { 15 };
-    // Numbered from 1 in the manual page, where the first after the name is 3.
-    (14..=last).try_fold(0_u64, |sum, number| {
+    // The manual page numbers fields from 1, and the first after the name is 3.
+    (14..=17).try_fold(0_u64, |sum, number| {
         Some(sum.saturating_add(fields.get(number - 3)?.parse().ok()?))
     })
 }
@@ -170,18 +168,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_texts_of_the_kernel_are_read() {
-        assert_eq!(ran_ns("123456789 42 7\n"), Some(123_456_789));
+    fn parses_files_of_the_kernel() {
+        assert_eq!(thread_ns("123456789 42 7\n"), Some(123_456_789));
         let stat = "4242 (a) R (b)) S 1 4242 4242 0 -1 4194304 900 0 0 0 123 45 6 7 20 0 9 0";
-        assert_eq!(stat_ticks(stat, false), Some(168));
-        assert_eq!(stat_ticks(stat, true), Some(181));
+        assert_eq!(stat_ticks(stat), Some(181));
         let status = "VmPeak:\t  900 kB\nVmHWM:\t    2048 kB\nVmRSS:\t 1024 kB\n";
         assert_eq!(status_bytes(status, "VmHWM"), Some(2 << 20));
         assert_eq!(status_bytes(status, "VmSwap"), None);
     }
 
     #[test]
-    fn work_and_memory_show() {
+    fn measures_work_and_memory() {
         let own = std::process::id();
         let before = CpuStamp::of(own);
         let (started, mut sum) = (Instant::now(), 0_u64);
@@ -195,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_and_went_in_between_counts() {
+    fn counts_children_that_ended_in_between() {
         let own = std::process::id();
         let before = CpuStamp::of(own);
         let burning = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
@@ -212,11 +209,11 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_ended_takes_its_exact_figure_along() {
+    fn ended_thread_makes_the_difference_coarse() {
         let stamp = |threads: &[(u32, u64)], total_ms| CpuStamp {
             threads: threads.iter().map(|(id, ns)| ((1, *id), *ns)).collect(),
             total: Duration::from_millis(total_ms),
-            doubt: Duration::from_millis(40),
+            error: Duration::from_millis(40),
         };
         let earlier = stamp(&[(1, 1_000), (2, 5_000)], 100);
         let exact = stamp(&[(1, 3_000), (2, 9_000), (3, 500)], 110);
@@ -229,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn children_belong_to_the_tree() {
+    fn tree_contains_children() {
         let mut child = std::process::Command::new("sleep")
             .arg("60")
             .spawn()
@@ -242,8 +239,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_is_read_or_refused(text in "\\PC*|[0-9]+ \\(.*\\) [0-9 S]*|VmHWM:[ 0-9kB]*") {
-            let _ = (ran_ns(&text), stat_ticks(&text, true), status_bytes(&text, "VmHWM"));
+        fn any_text_parses_or_fails(text in "\\PC*|[0-9]+ \\(.*\\) [0-9 S]*|VmHWM:[ 0-9kB]*") {
+            let _ = (thread_ns(&text), stat_ticks(&text), status_bytes(&text, "VmHWM"));
         }
     }
 }

@@ -1,22 +1,22 @@
-//! `/proc`, parsed: pure functions over its text.
+//! Parsers of `/proc`: pure functions of its text.
 //!
 //! Formats: proc_stat(5), proc_pid_stat(5), proc_meminfo(5), proc_cpuinfo(5), proc_loadavg(5).
 
 /// The machine's CPU time since it started, in clock ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CpuTicks {
-    /// In use: user, nice, system, interrupts. A guest's time is in user time already.
+    /// Time in use: user, nice, system, interrupts. User time includes that of guests.
     pub(crate) used: u64,
-    /// Wanted by this machine while its host ran another.
+    /// Time that the host gave to other virtual machines.
     pub(crate) stolen: u64,
 }
 
-/// A process, as `/proc/PID/stat` has it.
+/// A process, as in `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProcessStat {
-    /// CPU time, user and system, of all its threads, ended ones too, in clock ticks.
+    /// User and system time of all threads, including ended ones, in clock ticks.
     pub(crate) cpu_ticks: u64,
-    /// Resident memory in pages.
+    /// Resident memory, in pages.
     pub(crate) resident_pages: u64,
 }
 
@@ -41,10 +41,10 @@ pub(crate) fn cpu_ticks(stat: &str) -> Option<CpuTicks> {
 
 /// Parses `/proc/PID/stat`.
 pub(crate) fn process_stat(stat: &str) -> Option<ProcessStat> {
-    // The second field is the program's name in parentheses, and may hold anything.
+    // The second field is the name in parentheses, which may contain anything.
     let (_, after_name) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
-    // Numbered from 1 in the manual page, where the first after the name is 3.
+    // The manual page numbers fields from 1, and the first after the name is 3.
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
     Some(ProcessStat {
         cpu_ticks: field(14)?.saturating_add(field(15)?),
@@ -61,7 +61,7 @@ pub(crate) fn memory_bytes(meminfo: &str, name: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-/// Parses the processor's name from `/proc/cpuinfo`, whatever the architecture calls it.
+/// Parses the model name of the processor from `/proc/cpuinfo`. The key depends on the architecture.
 pub(crate) fn cpu_model(cpuinfo: &str) -> Option<String> {
     [
         "model name",
@@ -81,7 +81,7 @@ pub(crate) fn cpu_model(cpuinfo: &str) -> Option<String> {
     })
 }
 
-/// Parses the load average over one minute from `/proc/loadavg`.
+/// Parses the one-minute load average from `/proc/loadavg`.
 pub(crate) fn load_1m(loadavg: &str) -> Option<f64> {
     loadavg.split_ascii_whitespace().next()?.parse().ok()
 }
@@ -93,14 +93,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_machine_is_read() {
+    fn parses_the_cpu_time_of_the_machine() {
         let stat = "cpu  100 20 30 4000 50 6 7 8 9 10\ncpu0 1 2 3 4\nintr 5\n";
         let expected = CpuTicks {
             used: 100 + 20 + 30 + 6 + 7,
             stolen: 8,
         };
         assert_eq!(cpu_ticks(stat), Some(expected));
-        // A kernel before 2.6.11 knew nothing of steal.
+        // Kernels before 2.6.11 do not report steal.
         assert_eq!(
             cpu_ticks("cpu 1 2 3 4\n"),
             Some(CpuTicks { used: 6, stolen: 0 })
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_read_whatever_its_name() {
+    fn parses_a_process_with_any_name() {
         let stat = "4242 (a) R (b)) S 1 4242 4242 0 -1 4194304 900 0 0 0 123 45 6 7 20 0 9 0 \
                     8888 1000000 2500 18446744073709551615 0 0 0 0 0 0 0";
         let expected = ProcessStat {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_processor_and_load_are_read() {
+    fn parses_memory_processor_and_load() {
         let meminfo = "MemTotal:        4030712 kB\nMemFree:          100 kB\n";
         assert_eq!(memory_bytes(meminfo, "MemTotal"), Some(4_030_712 * 1024));
         assert_eq!(memory_bytes(meminfo, "MemT"), None);
@@ -144,7 +144,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_is_read_or_refused(text in "\\PC*|cpu [0-9 ]*|[0-9]+ \\(.*\\) [0-9 S]*") {
+        fn any_text_parses_or_fails(text in "\\PC*|cpu [0-9 ]*|[0-9]+ \\(.*\\) [0-9 S]*") {
             let _ = (cpu_ticks(&text), process_stat(&text), memory_bytes(&text, "MemTotal"));
             let _ = (cpu_model(&text), load_1m(&text));
         }

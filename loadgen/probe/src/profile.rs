@@ -1,4 +1,4 @@
-//! CPU profiles: capturing, folding, comparing.
+//! CPU profiles: capture, folding, comparison.
 //!
 //! The format is `profile.proto`, which Go's `net/http/pprof` serves and `go tool pprof` reads:
 //! <https://github.com/google/pprof/blob/main/proto/profile.proto>.

@@ -128,7 +128,7 @@ impl Method {
     }
 }
 
-/// Returns whether a path stands for an open file. Whoever opened it goes on writing to it, so it must not be replaced.
+/// Returns whether a path stands for an open file. Its owner keeps writing to it, so it must not be replaced.
 fn is_descriptor(path: &Path) -> bool {
     let is = |folder: &Path| {
         folder.ends_with("fd") && (folder.starts_with("/proc") || folder.starts_with("/dev"))

@@ -12,7 +12,7 @@ pub(crate) use encoding::decode;
 pub use sparse::SparseHistogram;
 pub use sum::HistogramSum;
 
-/// Longest latency that a histogram tells apart: one hour, in nanoseconds. Longer ones count as this.
+/// Longest latency that can be recorded: one hour, in nanoseconds. Longer ones count as this.
 pub const LATENCY_NS_MAX: u64 = 3_600_000_000_000;
 
 /// Significant decimal digits of a latency histogram.

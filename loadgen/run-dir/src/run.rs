@@ -28,7 +28,7 @@ pub struct Run {
     pub latencies: IntervalFold,
     /// Source and completeness of the CPU profile. `None` without a profile.
     pub profile: Option<ProfileInfo>,
-    /// What the flamegraph is drawn from. `None` without a profile.
+    /// Input of the flamegraph. `None` without a profile.
     pub flamegraph: Option<Flamegraph>,
     /// Responses to failed requests, a few of each kind.
     pub samples: Vec<Sample>,

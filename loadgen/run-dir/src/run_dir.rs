@@ -291,7 +291,7 @@ impl RunDir {
         Ok(timeline)
     }
 
-    /// Reads what the flamegraph is drawn from. `None` without a profile.
+    /// Reads the input of the flamegraph. `None` without a profile.
     fn flamegraph(&self) -> Result<Option<Flamegraph>, RunDirError> {
         [STACKS, DRAWING]
             .into_iter()

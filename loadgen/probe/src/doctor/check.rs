@@ -1,31 +1,31 @@
-//! The machine and its limits, one function for each check.
+//! Checks of the machine and its limits, one function each.
 
 use serde::Serialize;
 
 use crate::{host, limits, procfs};
 
-/// One thing looked at.
+/// A property of the machine, and whether it is sufficient.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Check {
-    /// What was looked at.
+    /// Name of the property.
     pub name: &'static str,
-    /// What was found.
+    /// Value found.
     pub value: String,
-    /// Whether it will do.
+    /// Rating of the value.
     pub standing: Standing,
-    /// What to do about it; none where it will do.
+    /// Remedy. `None` unless the rating is [`Standing::Poor`].
     pub advice: Option<String>,
 }
 
-/// Whether what was found will do.
+/// Rating of a property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// It will do.
+    /// Sufficient.
     Good,
-    /// It gets in the way of measuring, or of a stage.
+    /// Impairs measurements, or a stage.
     Poor,
-    /// The system does not tell.
+    /// Not reported by the system.
     Unknown,
 }
 
@@ -72,7 +72,7 @@ fn cores() -> Check {
         1 => Check::poor(
             "cores",
             "1",
-            "generator and service will wait for each other; run the service elsewhere",
+            "generator and service compete for one core; run the service on another machine",
         ),
         cores => Check::good("cores", cores.to_string()),
     }
@@ -91,7 +91,8 @@ fn memory() -> Check {
         mebibytes(available)
     );
     if mebibytes(available) < 512 {
-        let advice = "a machine that swaps measures its disk; free some memory";
+        let advice =
+            "little memory is free, and a machine that swaps measures its disk; free some memory";
         return Check::poor("memory", value, advice);
     }
     Check::good("memory", value)
@@ -103,20 +104,20 @@ fn load() -> Check {
     };
     let value = format!("{load:.2}");
     if load > host::cores() as f64 / 2.0 {
-        let advice = "others are busy here; figures will be noisy until they are done";
+        let advice = "other processes keep this machine busy, so figures are noisy; wait until they are done";
         return Check::poor("load average", value, advice);
     }
     Check::good("load average", value)
 }
 
 fn open_files() -> Check {
-    let (limit, most) = limits::open_files();
+    let (limit, limit_max) = limits::open_files();
     let shown = |limit: u64| match limit {
         u64::MAX => "unlimited".to_owned(),
         limit => limit.to_string(),
     };
-    let value = format!("{}, may be raised to {}", shown(limit), shown(most));
-    if most < 16_384 {
+    let value = format!("{}, may be raised to {}", shown(limit), shown(limit_max));
+    if limit_max < 16_384 {
         let advice = "each connection is an open file; raise the hard limit (`ulimit -Hn`)";
         return Check::poor("open files", value, advice);
     }
@@ -124,7 +125,7 @@ fn open_files() -> Check {
 }
 
 fn cgroups() -> Check {
-    let advice = "boxes can't be given a size; the lab runs them unconfined and says so";
+    let advice = "boxes can't be limited in size; the lab runs them without limits, and says so";
     if let Some(controllers) = host::read("/sys/fs/cgroup/cgroup.controllers") {
         let value = format!("v2 ({})", controllers.trim());
         let has = |name: &str| {
@@ -155,8 +156,8 @@ fn perf_events() -> Check {
         return Check::unknown(name);
     };
     if level > 2 {
-        let advice = "the kernel's profiler is closed to ordinary accounts; \
-                      `sysctl kernel.perf_event_paranoid=2` opens it";
+        let advice = "ordinary accounts can't use the kernel's profiler; \
+                      allow it with `sysctl kernel.perf_event_paranoid=2`";
         return Check::poor(name, level.to_string(), advice);
     }
     Check::good(name, level.to_string())
@@ -166,7 +167,7 @@ fn timer_slack() -> Check {
     let name = "timer slack";
     #[cfg(target_os = "linux")]
     if let Ok(ns) = rustix::thread::current_timer_slack() {
-        // The generator's threads set their own; this is what other programs live with.
+        // The generator's threads set their own. This value applies to other programs.
         return Check::good(name, format!("{} us", ns as f64 / 1e3));
     }
     Check::unknown(name)

@@ -1,27 +1,26 @@
-//! The real components that the stages are made of, and where they are.
+//! External programs that stages and tests start.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
-
-use super::find_program;
+use tenfold_child_process::find_program;
 
 /// A program that a stage or a test starts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Component {
-    /// The program.
+    /// Name of the program.
     pub program: &'static str,
-    /// The Debian package that holds it; none where Debian has none.
+    /// Debian package of the program. `None` if Debian has none.
     pub package: Option<&'static str>,
-    /// What a person types to have it.
+    /// Command that installs the program.
     pub remedy: String,
-    /// What it is needed for.
+    /// Purpose, and the stage that needs the program.
     pub used_for: String,
-    /// Where it is; none where it was not found.
+    /// Path of the program. `None` if it was not found.
     pub path: Option<PathBuf>,
 }
 
-/// The programs that no stage starts yet: name, other names, Debian package, what for.
+/// Programs that no stage starts yet: name, alternative names, Debian package, purpose.
 const OTHERS: &[(&str, &[&str], &str, &str)] = &[
     (
         "nats-server",
@@ -44,7 +43,7 @@ const OTHERS: &[(&str, &[&str], &str, &str)] = &[
     ("go", &[], "golang-go", "go tool pprof, to read profiles"),
 ];
 
-/// Those that no stage starts yet.
+/// Searches for the programs that no stage starts yet.
 pub(super) fn others() -> impl Iterator<Item = Component> {
     OTHERS
         .iter()

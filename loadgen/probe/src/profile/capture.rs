@@ -1,4 +1,4 @@
-//! Capturing a CPU profile from a target.
+//! Capture of a CPU profile from a target.
 
 use std::time::{Duration, Instant};
 
@@ -7,40 +7,37 @@ use tenfold_run_dir::ProfileInfo;
 use super::Profile;
 use crate::{AdminListener, ProbeError, http, metrics};
 
-/// How much longer than the profile an answer may take: symbols are looked up after the last sample.
+/// Extra time for the response, because the target looks up symbols after the last sample.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// How long a scrape of the CPU time may take.
+/// Timeout of a scrape of the CPU time.
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The longest answer that is read.
-const LIMIT: u64 = 64 * 1024 * 1024;
+/// Longest response that is read, in bytes.
+const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// A profile and how it was taken.
+/// A captured profile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Captured {
-    /// How it was taken, and how much of the CPU time it saw.
+    /// Source and completeness.
     pub info: ProfileInfo,
-    /// The profile as it came: a gzipped `profile.proto`.
+    /// The profile as received: a gzipped `profile.proto`.
     pub encoded: Vec<u8>,
     /// The profile, decoded.
     pub profile: Profile,
 }
 
-/// Captures a CPU profile of `seconds` at `hz` from an admin listener; times are
-/// counted from `start`, the start of the run.
+/// Captures a CPU profile from an admin listener, for `seconds` seconds at `hz` samples per CPU second. Times count from
+/// `start`, the start of the run. Blocks for `seconds` and a little longer.
 ///
-/// Any endpoint of Go's kind will do; one that does not know `hz` samples at its own rate, and says
-/// so in the profile. `captured` is counted from the profile. `expected` needs the CPU time that the
-/// process took meanwhile: the header `tenfold-profile-cpu-seconds`, or else the difference of
-/// `process_cpu_seconds_total` at `/metrics` just before and just after, or else it is absent.
+/// Any endpoint that works like Go's will do. If it ignores `hz`, it reports its own rate in the profile.
 ///
-/// Takes `seconds` and a little more, and blocks meanwhile.
+/// `expected` requires the CPU time of the process during the capture. Its source is the header
+/// `tenfold-profile-cpu-seconds`, else the difference of `process_cpu_seconds_total` at `/metrics` before and after.
 ///
 /// # Errors
-///
-/// Where nothing answers, the answer is not 200 (another profile may be under way), takes 20 s
-/// longer than the profile, or is not a gzipped `profile.proto`.
+/// If there is no response within 20 s after the end of the capture, the status is not 200 (another profile may be in
+/// progress), or the response is not a gzipped `profile.proto`.
 pub fn capture(
     admin: &AdminListener,
     seconds: u64,
@@ -48,13 +45,13 @@ pub fn capture(
     start: Instant,
 ) -> Result<Captured, ProbeError> {
     let url = admin
-        .below(&format!("/debug/pprof/profile?seconds={seconds}&hz={hz}"))
+        .join(&format!("/debug/pprof/profile?seconds={seconds}&hz={hz}"))
         .url()
         .to_owned();
     let timeout = Duration::from_secs(seconds).saturating_add(GRACE);
     let client = http::client(admin, timeout);
     let metrics_client = http::client(admin, SCRAPE_TIMEOUT);
-    let metrics_url = admin.below("/metrics");
+    let metrics_url = admin.join("/metrics");
     let cpu_s = || {
         metrics::scrape(&metrics_client, metrics_url.url(), SCRAPE_TIMEOUT)
             .ok()?
@@ -63,10 +60,10 @@ pub fn capture(
 
     let cpu_s_before = cpu_s();
     let began = Instant::now();
-    let answer = http::get(&client, &url, timeout, LIMIT)?;
+    let response = http::get(&client, &url, timeout, BYTES_MAX)?;
     let elapsed = began.elapsed();
     let header = |name: &str| -> Option<f64> {
-        let value: f64 = answer
+        let value: f64 = response
             .headers
             .get(name)?
             .to_str()
@@ -77,7 +74,7 @@ pub fn capture(
         (value.is_finite() && value >= 0.0).then_some(value)
     };
 
-    let profile = Profile::decode(&url, &answer.body)?;
+    let profile = Profile::decode(&url, &response.body)?;
     let hz = header("tenfold-profile-hz")
         .filter(|hz| *hz > 0.0)
         .or(profile.hz)
@@ -95,7 +92,7 @@ pub fn capture(
             expected: cpu_s.map(|cpu_s| cpu_s * hz),
             cpu_s,
         },
-        encoded: answer.body,
+        encoded: response.body,
         profile,
     })
 }

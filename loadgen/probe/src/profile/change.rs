@@ -1,23 +1,24 @@
-//! The functions whose share of the CPU time changed most.
+//! Functions whose CPU time changed most.
 
 use std::collections::BTreeMap;
 
 use super::{Profile, top};
 
-/// How much of two profiles a function is.
+/// Samples of a function in two profiles.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FunctionChange {
-    /// Its name.
+    /// Name of the function.
     pub name: String,
-    /// Samples in which it was running itself, in the earlier profile.
+    /// Samples in the function itself, in the earlier profile.
     pub before: u64,
-    /// The same in the later.
+    /// Samples in the function itself, in the later profile.
     pub after: u64,
 }
 
-/// Returns the `n` functions of which the samples differ most between two profiles of the same length,
-/// rate and traffic; among equals by name. A function that is in one of them only counts with 0 in the
-/// other; one that did not change is left out.
+/// Returns the `n` functions whose samples changed most, those that changed equally by name. Omits functions that did not
+/// change.
+///
+/// The profiles must have the same length, rate and traffic. A function that is missing in one has 0 samples there.
 pub fn changes(earlier: &Profile, later: &Profile, n: usize) -> Vec<FunctionChange> {
     let mut functions: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for function in top(earlier, usize::MAX) {
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_change_comes_first_and_what_stays_is_left_out() {
+    fn sorts_by_change_and_omits_unchanged() {
         let before = profile(&[
             (&["main", "read"], 50),
             (&["main", "hash"], 10),
@@ -76,19 +77,19 @@ mod tests {
             (&["main", "hash"], 40),
             (&["main", "new"], 7),
         ]);
-        let told: Vec<(String, u64, u64)> = changes(&before, &after, 10)
+        let changed: Vec<(String, u64, u64)> = changes(&before, &after, 10)
             .into_iter()
             .map(|change| (change.name, change.before, change.after))
             .collect();
         assert_eq!(
-            told,
+            changed,
             [
                 ("hash".to_owned(), 10, 40),
                 ("new".to_owned(), 0, 7),
                 ("gone".to_owned(), 5, 0)
             ]
         );
-        // A function counts where it runs itself, however it was called, and equals come by name.
+        // A function counts only if it is the leaf. Equal changes are sorted by name.
         let called = profile(&[
             (&["main", "b"], 5),
             (&["main", "a"], 5),

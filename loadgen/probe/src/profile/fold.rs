@@ -1,4 +1,4 @@
-//! A profile, folded: each stack once, with how often it was seen.
+//! A profile, folded: each distinct stack with its number of samples.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
@@ -9,37 +9,40 @@ use tenfold_run_dir::FoldedStacks;
 
 use crate::ProbeError;
 
-/// The longest profile that is unpacked.
-const LIMIT: u64 = 256 * 1024 * 1024;
+/// Largest profile that is decompressed, in bytes.
+const BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// A CPU profile, folded.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Profile {
-    /// The names of the functions that [`Stack::frames`] refers to, demangled.
+    /// Names of the functions that [`Stack::frames`] refers to, demangled.
     pub functions: Vec<String>,
-    /// Every distinct stack, in an order that depends on nothing but the names.
+    /// All distinct stacks, sorted by the names of their functions.
     pub stacks: Vec<Stack>,
-    /// How long was sampled, in nanoseconds; none where the profile does not say.
+    /// Length of the capture, in nanoseconds. `None` if the profile does not state it.
     pub duration_ns: Option<u64>,
-    /// Samples a CPU second; none where the profile does not say.
+    /// Samples per CPU second. `None` if the profile does not state it.
     pub hz: Option<f64>,
 }
 
-/// A stack and how often it was seen.
+/// A stack and its number of samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stack {
-    /// Indices of its functions, root first.
+    /// Indices of the functions, root first.
     pub frames: Vec<u32>,
-    /// Samples of it.
+    /// Number of samples.
     pub samples: u64,
 }
 
 impl Profile {
-    /// Decodes a gzipped `profile.proto`; `source` names it in errors.
+    /// Decodes a gzipped `profile.proto`. `source` names it in errors.
     ///
-    /// Nothing is left out or merged but equal stacks: inlined functions are frames of their own, a
-    /// frame without a name stands as its library in brackets, and a stack that could not be walked
-    /// as `[unknown]`.
+    /// Only equal stacks are merged. Inlined functions get frames of their own. A frame without a name gets the name of its
+    /// library in brackets, and an empty stack becomes `[unknown]`.
+    ///
+    /// # Errors
+    /// If the bytes are not a gzipped `profile.proto`, decompress to more than 256 MiB, or have no values that count or time
+    /// samples.
     pub fn decode(source: &str, encoded: &[u8]) -> Result<Self, ProbeError> {
         let malformed = |reason: String| ProbeError::NotProfile {
             source_name: source.to_owned(),
@@ -50,25 +53,27 @@ impl Profile {
         }
         let mut bytes = Vec::new();
         MultiGzDecoder::new(encoded)
-            .take(LIMIT + 1)
+            .take(BYTES_MAX + 1)
             .read_to_end(&mut bytes)
             .map_err(|error| malformed(error.to_string()))?;
-        if bytes.len() as u64 > LIMIT {
-            return Err(malformed(format!("it unpacks to more than {LIMIT} bytes")));
+        if bytes.len() as u64 > BYTES_MAX {
+            return Err(malformed(format!(
+                "it decompresses to more than {BYTES_MAX} bytes"
+            )));
         }
         let profile = proto::Profile::decode(bytes.as_slice())
             .map_err(|error| malformed(error.to_string()))?;
         fold(&profile).map_err(malformed)
     }
 
-    /// Samples in the profile.
+    /// Number of samples in the profile.
     pub fn samples(&self) -> u64 {
         self.stacks
             .iter()
             .fold(0, |sum, stack| sum.saturating_add(stack.samples))
     }
 
-    /// The stacks by the names of their functions, for the run directory.
+    /// The stacks with the names of their functions, for the run directory.
     pub fn folded(&self) -> FoldedStacks {
         let mut folded = FoldedStacks::default();
         for stack in &self.stacks {
@@ -77,7 +82,7 @@ impl Profile {
         folded
     }
 
-    /// The names of a stack's functions, root first.
+    /// Names of the functions of a stack, root first.
     pub fn names<'a>(&'a self, stack: &'a Stack) -> impl Iterator<Item = &'a str> {
         stack
             .frames
@@ -94,11 +99,11 @@ fn fold(profile: &proto::Profile) -> Result<Profile, String> {
             .map_or("", String::as_str)
     };
     if profile.sample_type.is_empty() {
-        return Err("it does not say what its samples count".into());
+        return Err("it does not state what its samples count".into());
     }
     let counter = Counter::of(profile, &text)?;
 
-    // Locations with few frames are shared by many samples, so each is named once.
+    // Many samples share a location, so each is resolved once.
     let mut names = Names::default();
     let functions: HashMap<u64, u32> = profile
         .function
@@ -118,7 +123,7 @@ fn fold(profile: &proto::Profile) -> Result<Profile, String> {
         .collect();
     let mut locations: HashMap<u64, Vec<u32>> = HashMap::with_capacity(profile.location.len());
     for location in &profile.location {
-        // Outermost first, as stacks are here.
+        // Outermost first, in the order of stacks.
         let mut frames: Vec<u32> = location
             .line
             .iter()
@@ -175,10 +180,10 @@ fn fold(profile: &proto::Profile) -> Result<Profile, String> {
     })
 }
 
-/// Which value of a sample counts samples, and how.
+/// The value of a sample that counts samples, and its unit.
 struct Counter {
     value: usize,
-    // CPU nanoseconds that one sample stands for, where the value is CPU time.
+    /// CPU time of one sample in nanoseconds, if the value is CPU time; else 1.
     divisor: u64,
     hz: Option<f64>,
 }
@@ -225,12 +230,12 @@ impl Counter {
     fn samples(&self, sample: &proto::Sample) -> u64 {
         let value = sample.value.get(self.value).copied().unwrap_or(0);
         let value = u64::try_from(value).unwrap_or(0);
-        // To the nearest: a sample's CPU time is its count times the period, give or take rounding.
+        // Rounded, because CPU time is the count times the period, with rounding errors.
         value.saturating_add(self.divisor / 2) / self.divisor
     }
 }
 
-/// Names, each with an index.
+/// Names with their indices.
 #[derive(Default)]
 struct Names {
     names: Vec<String>,
@@ -242,7 +247,7 @@ impl Names {
         if let Some(index) = self.indices.get(name) {
             return *index;
         }
-        // A profile of 256 MiB can't hold as many as would not fit.
+        // A profile of 256 MiB can't contain more names than fit.
         let index = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         self.names.push(name.to_owned());
         self.indices.insert(name.to_owned(), index);
@@ -250,13 +255,13 @@ impl Names {
     }
 }
 
-/// Demangles a Rust symbol and takes off its hash, so that instances of one function are one.
+/// Demangles a Rust symbol and removes its hash, which merges the instances of a function.
 fn demangle(name: &str) -> String {
     if name.is_empty() {
         return "[unknown]".into();
     }
     let name = format!("{:#}", rustc_demangle::demangle(name));
-    // A name that the target demangled may have kept its hash.
+    // If the target demangled the name, it may have kept the hash.
     let hash_at = name
         .len()
         .checked_sub(19)
@@ -273,7 +278,7 @@ fn demangle(name: &str) -> String {
     }
 }
 
-/// What stands for a frame without a name: the file it is in.
+/// Names a frame without a name after its file.
 fn unnamed(file: Option<&str>) -> String {
     let name = file.map(|file| file.rsplit('/').next().unwrap_or(file));
     match name {
@@ -292,7 +297,7 @@ mod tests {
 
     use super::*;
 
-    /// Packs a profile as a target does.
+    /// Encodes a profile as a target does.
     fn encode(profile: &proto::Profile) -> Vec<u8> {
         gzip(&profile.encode_to_vec())
     }
@@ -303,8 +308,8 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// A profile at 100 Hz with known stacks: `main` calls `work`, into which `inner` is inlined,
-    /// and a library without names.
+    /// Returns a profile at 100 Hz with known stacks: `main` calls `work`, which inlines `inner`, and a library without
+    /// names.
     fn by_hand() -> proto::Profile {
         let strings = [
             "",
@@ -381,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_by_hand_is_folded() {
+    fn folds_a_known_profile() {
         let profile = Profile::decode("here", &encode(&by_hand())).unwrap();
         let expected = [
             ("[unknown]", 1),
@@ -403,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_that_are_only_timed_are_counted_by_the_period() {
+    fn counts_timed_samples_by_the_period() {
         let mut timed = by_hand();
         timed.sample_type.remove(0);
         for sample in &mut timed.sample {
@@ -419,14 +424,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_profile_is_refused() {
+    fn refuses_other_bytes() {
         let whole = encode(&by_hand());
         let html = b"<html>not found</html>";
         for (bytes, reason) in [
             (&html[..], "not gzip"),
             (&[][..], "not gzip"),
             (&gzip(html)[..], ""),
-            (&gzip(b"")[..], "does not say"),
+            (&gzip(b"")[..], "does not state"),
             (&whole[..whole.len() / 2], ""),
         ] {
             let error = Profile::decode("here", bytes).unwrap_err().to_string();
@@ -439,18 +444,21 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_bomb_is_refused() {
+    fn refuses_a_decompression_bomb() {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         let megabyte = vec![0_u8; 1 << 20];
-        for _ in 0..=LIMIT >> 20 {
+        for _ in 0..=BYTES_MAX >> 20 {
             encoder.write_all(&megabyte).unwrap();
         }
         let error = Profile::decode("here", &encoder.finish().unwrap()).unwrap_err();
-        assert!(error.to_string().contains("unpacks to more"), "{error}");
+        assert!(
+            error.to_string().contains("decompresses to more"),
+            "{error}"
+        );
     }
 
     #[test]
-    fn names_are_demangled() {
+    fn demangles_names() {
         for (mangled, name) in [
             ("_ZN4core3ptr4read17h0123456789abcdefE", "core::ptr::read"),
             ("_RNvCs1234_7mycrate3foo", "mycrate::foo"),
@@ -467,13 +475,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_is_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn any_bytes_decode_or_fail(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let _ = Profile::decode("here", &bytes);
             let _ = Profile::decode("here", &gzip(&bytes));
         }
 
         #[test]
-        fn a_damaged_profile_is_decoded_or_refused(at in any::<prop::sample::Index>(), byte: u8) {
+        fn damaged_profile_decodes_or_fails(at in any::<prop::sample::Index>(), byte: u8) {
             let mut bytes = by_hand().encode_to_vec();
             let at = at.index(bytes.len());
             bytes[at] = byte;

@@ -1,27 +1,26 @@
-//! The functions that take the most CPU time.
+//! Functions with the most CPU time.
 
 use super::Profile;
 
-/// A function's share of a profile.
+/// Samples of a function.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct TopFunction {
-    /// Its name.
+    /// Name of the function.
     pub name: String,
-    /// Samples in which it was running itself.
+    /// Samples in the function itself.
     pub self_samples: u64,
-    /// Samples in which it was on the stack, however often: recursion counts once.
+    /// Samples with the function on the stack. Recursion counts once.
     pub total_samples: u64,
 }
 
-/// Returns the `n` functions that ran the most themselves; among equals those with the greater
-/// total come first, then by name.
+/// Returns the `n` functions with the most samples of their own, sorted by these, then by total, then by name.
 pub fn top(profile: &Profile, n: usize) -> Vec<TopFunction> {
-    let mut itself = vec![0_u64; profile.functions.len()];
+    let mut own = vec![0_u64; profile.functions.len()];
     let mut total = vec![0_u64; profile.functions.len()];
     let mut seen = Vec::new();
     for stack in &profile.stacks {
         if let Some(leaf) = stack.frames.last() {
-            let samples = &mut itself[*leaf as usize];
+            let samples = &mut own[*leaf as usize];
             *samples = samples.saturating_add(stack.samples);
         }
         seen.clone_from(&stack.frames);
@@ -36,8 +35,8 @@ pub fn top(profile: &Profile, n: usize) -> Vec<TopFunction> {
         .filter(|function| total[*function] > 0)
         .collect();
     functions.sort_by(|a, b| {
-        (itself[*b], total[*b])
-            .cmp(&(itself[*a], total[*a]))
+        (own[*b], total[*b])
+            .cmp(&(own[*a], total[*a]))
             .then_with(|| profile.functions[*a].cmp(&profile.functions[*b]))
     });
     functions
@@ -45,7 +44,7 @@ pub fn top(profile: &Profile, n: usize) -> Vec<TopFunction> {
         .take(n)
         .map(|function| TopFunction {
             name: profile.functions[function].clone(),
-            self_samples: itself[function],
+            self_samples: own[function],
             total_samples: total[function],
         })
         .collect()

@@ -1,8 +1,8 @@
-//! What the probe makes of admin listeners of every kind, over real sockets.
+//! The probe against admin listeners of every kind, over real sockets.
 
 #![expect(
     clippy::unwrap_used,
-    reason = "the lint knows tests, but not what they share"
+    reason = "the lint exempts tests, but not their shared functions"
 )]
 
 use std::io::{BufRead, BufReader, Write};
@@ -15,14 +15,14 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tenfold_probe::{AdminListener, HostSampler, Metrics, ProbeError, Target, profile};
 
-/// Serves every connection with `answer`, which gets the request's path, until the test ends.
-fn serve(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> SocketAddr {
+/// Serves every connection with `respond`, which gets the path of the request, until the test ends.
+fn serve(respond: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let answer = Arc::new(answer);
+    let respond = Arc::new(respond);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let answer = answer.clone();
+            let respond = respond.clone();
             std::thread::spawn(move || {
                 let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
                 let Some(Ok(request)) = lines.next() else {
@@ -35,7 +35,7 @@ fn serve(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Socke
                 }
                 let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
                 let mut stream = stream;
-                answer(&path, &mut stream);
+                respond(&path, &mut stream);
             });
         }
     });
@@ -57,8 +57,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A profile, byte by byte after the encoding's specification rather than by the code under test:
-/// one function `f`, 7 samples, of 10 ms.
+/// Returns a profile of one function `f` with 7 samples of 10 ms, encoded by hand rather than by the code under test.
 fn tiny_profile() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut field = |number: u8, content: &[u8]| {
@@ -77,35 +76,35 @@ fn tiny_profile() -> Vec<u8> {
     gzip(&bytes)
 }
 
-fn at(url: impl ToString) -> AdminListener {
+fn listener(url: impl ToString) -> AdminListener {
     AdminListener::from(url.to_string().as_str())
 }
 
 #[test]
-fn a_settled_listener_is_asked_at_its_addresses_by_its_name() {
+fn connects_to_fixed_addresses_by_name() {
     let admin = serve(|path, stream| {
         assert_eq!(path, "/admin/metrics");
         respond(stream, "200 OK", "", b"a_total 3\n");
     });
     // `.invalid` never resolves (RFC 6761).
-    let listener = at("http://a.invalid/admin").at(vec![admin]);
-    let metrics = Metrics::scrape(&listener.below("/metrics")).unwrap();
+    let admin = listener("http://a.invalid/admin").with_addresses(vec![admin]);
+    let metrics = Metrics::scrape(&admin.join("/metrics")).unwrap();
     assert_eq!(metrics.counter_sum("a_total"), Some(3));
 }
 
 #[test]
-fn no_redirect_leads_elsewhere() {
+fn does_not_follow_redirects() {
     let other = serve(|_, stream| respond(stream, "200 OK", "", b"a_total 3\n"));
     let headers = format!("location: http://{other}/metrics\r\n");
     let admin = serve(move |_, stream| respond(stream, "302 Found", &headers, b""));
-    match Metrics::scrape(&at(admin)) {
+    match Metrics::scrape(&listener(admin)) {
         Err(ProbeError::Status { status: 302, .. }) => {}
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn metrics_are_scraped() {
+fn scrapes_metrics() {
     let admin = serve(|path, stream| {
         assert_eq!(path, "/metrics");
         respond(
@@ -115,14 +114,14 @@ fn metrics_are_scraped() {
             b"a_total{x=\"1\"} 1\na_total{x=\"2\"} 2\n",
         );
     });
-    let metrics = Metrics::scrape(&at(format!("http://{admin}"))).unwrap();
+    let metrics = Metrics::scrape(&listener(format!("http://{admin}"))).unwrap();
     assert_eq!(metrics.counter_sum("a_total"), Some(3));
 }
 
 #[test]
-fn refusals_are_told_apart() {
+fn distinguishes_kinds_of_failure() {
     let absent = serve(|_, stream| respond(stream, "404 Not Found", "", b"no such page\nat all"));
-    match Metrics::scrape(&at(absent.to_string())) {
+    match Metrics::scrape(&listener(absent.to_string())) {
         Err(ProbeError::Status {
             status: 404, body, ..
         }) => assert_eq!(body, "no such page"),
@@ -130,7 +129,7 @@ fn refusals_are_told_apart() {
     }
 
     let page = serve(|_, stream| respond(stream, "200 OK", "", b"<html></html>"));
-    let error = Metrics::scrape(&at(page.to_string())).unwrap_err();
+    let error = Metrics::scrape(&listener(page.to_string())).unwrap_err();
     assert!(
         matches!(error, ProbeError::NotMetrics { line: 1, .. }),
         "{error}"
@@ -139,7 +138,7 @@ fn refusals_are_told_apart() {
     let garbage = serve(|_, stream| {
         let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n");
     });
-    let error = Metrics::scrape(&at(garbage.to_string())).unwrap_err();
+    let error = Metrics::scrape(&listener(garbage.to_string())).unwrap_err();
     assert!(
         matches!(
             error,
@@ -151,7 +150,7 @@ fn refusals_are_told_apart() {
     let cut = serve(|_, stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\na 1\n");
     });
-    let error = Metrics::scrape(&at(cut.to_string())).unwrap_err();
+    let error = Metrics::scrape(&listener(cut.to_string())).unwrap_err();
     assert!(matches!(error, ProbeError::Unreachable { .. }), "{error:?}");
 
     // Bound and dropped, so that nothing listens there.
@@ -159,20 +158,20 @@ fn refusals_are_told_apart() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let error = Metrics::scrape(&at(down.to_string())).unwrap_err();
+    let error = Metrics::scrape(&listener(down.to_string())).unwrap_err();
     assert!(matches!(error, ProbeError::Unreachable { .. }), "{error:?}");
     assert!(error.to_string().contains(&down.to_string()), "{error}");
 
-    let error = Metrics::scrape(&at("https://127.0.0.1:1/metrics")).unwrap_err();
+    let error = Metrics::scrape(&listener("https://127.0.0.1:1/metrics")).unwrap_err();
     assert!(error.to_string().contains("plain http"), "{error}");
-    assert!(Metrics::scrape(&at("http://a b/")).is_err());
-    assert!(Metrics::scrape(&at("")).is_err());
+    assert!(Metrics::scrape(&listener("http://a b/")).is_err());
+    assert!(Metrics::scrape(&listener("")).is_err());
 }
 
 #[test]
-fn a_listener_that_hangs_is_given_up() {
+fn scrape_of_a_hung_listener_times_out() {
     let hung = serve(|_, stream| {
-        // A byte now and then must not keep the probe waiting either.
+        // A slow stream of bytes must not keep the probe waiting either.
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n");
         for _ in 0..100 {
             let _ = stream.write_all(b"#");
@@ -180,7 +179,7 @@ fn a_listener_that_hangs_is_given_up() {
         }
     });
     let began = Instant::now();
-    let error = Metrics::scrape(&at(hung.to_string())).unwrap_err();
+    let error = Metrics::scrape(&listener(hung.to_string())).unwrap_err();
     assert!(matches!(error, ProbeError::Timeout { .. }), "{error:?}");
     assert!(
         began.elapsed() < Duration::from_secs(7),
@@ -190,9 +189,9 @@ fn a_listener_that_hangs_is_given_up() {
 }
 
 #[test]
-fn a_listener_that_hangs_does_not_keep_the_sampler() {
+fn hung_listener_does_not_delay_the_sampler() {
     let hung = serve(|_, _| std::thread::sleep(Duration::from_secs(10)));
-    let sampler = HostSampler::start(Target::Metrics(at(hung)), Instant::now());
+    let sampler = HostSampler::start(Target::Metrics(listener(hung)), Instant::now());
     let began = Instant::now();
     let timeline = sampler.stop();
     assert!(
@@ -204,7 +203,7 @@ fn a_listener_that_hangs_does_not_keep_the_sampler() {
 }
 
 #[test]
-fn a_remote_target_is_sampled_through_its_metrics() {
+fn samples_a_remote_target_through_its_metrics() {
     let scrapes = AtomicU64::new(0);
     let admin = serve(move |_, stream| {
         let second = scrapes.fetch_add(1, Ordering::Relaxed);
@@ -214,7 +213,7 @@ fn a_remote_target_is_sampled_through_its_metrics() {
         );
         respond(stream, "200 OK", "", body.as_bytes());
     });
-    let sampler = HostSampler::start(Target::Metrics(at(admin)), Instant::now());
+    let sampler = HostSampler::start(Target::Metrics(listener(admin)), Instant::now());
     std::thread::sleep(Duration::from_millis(100));
     let timeline = sampler.stop();
     assert_eq!(timeline.samples.len(), 1);
@@ -223,7 +222,7 @@ fn a_remote_target_is_sampled_through_its_metrics() {
 }
 
 #[test]
-fn a_profile_is_captured_with_what_was_expected() {
+fn captures_a_profile_and_its_expected_samples() {
     let start = Instant::now();
     std::thread::sleep(Duration::from_millis(20));
     let admin = serve(|path, stream| match path {
@@ -235,7 +234,7 @@ fn a_profile_is_captured_with_what_was_expected() {
         ),
         _ => respond(stream, "404 Not Found", "", b""),
     });
-    let captured = profile::capture(&at(format!("http://{admin}/")), 1, 99, start).unwrap();
+    let captured = profile::capture(&listener(format!("http://{admin}/")), 1, 99, start).unwrap();
     assert_eq!(captured.info.captured, 7);
     assert_eq!(captured.info.hz, 99.0);
     assert_eq!(captured.info.cpu_s, Some(0.125));
@@ -247,7 +246,7 @@ fn a_profile_is_captured_with_what_was_expected() {
 }
 
 #[test]
-fn a_stranger_s_profile_is_captured_with_what_its_metrics_tell() {
+fn captures_a_foreign_profile_with_its_metrics() {
     let scrapes = AtomicU64::new(0);
     let admin = serve(move |path, stream| {
         if path == "/metrics" {
@@ -258,8 +257,8 @@ fn a_stranger_s_profile_is_captured_with_what_its_metrics_tell() {
             respond(stream, "200 OK", "", &tiny_profile());
         }
     });
-    let captured = profile::capture(&at(admin.to_string()), 1, 99, Instant::now()).unwrap();
-    // It samples at its own rate, which the profile tells.
+    let captured = profile::capture(&listener(admin.to_string()), 1, 99, Instant::now()).unwrap();
+    // The target samples at its own rate, which is in the profile.
     assert_eq!(captured.info.hz, 100.0);
     assert_eq!(captured.info.cpu_s, Some(0.5));
     assert_eq!(captured.info.expected, Some(50.0));
@@ -268,28 +267,33 @@ fn a_stranger_s_profile_is_captured_with_what_its_metrics_tell() {
         "/metrics" => respond(stream, "404 Not Found", "", b""),
         _ => respond(stream, "200 OK", "", &tiny_profile()),
     });
-    let captured = profile::capture(&at(silent.to_string()), 1, 99, Instant::now()).unwrap();
+    let captured = profile::capture(&listener(silent.to_string()), 1, 99, Instant::now()).unwrap();
     assert_eq!(captured.info.cpu_s, None);
     assert_eq!(captured.info.expected, None);
 }
 
 #[test]
-fn what_is_no_profile_is_refused() {
+fn refuses_other_responses() {
     let busy = serve(|_, stream| {
-        respond(stream, "409 Conflict", "", b"another profile is under way");
+        respond(
+            stream,
+            "409 Conflict",
+            "",
+            b"another profile is in progress",
+        );
     });
-    let error = profile::capture(&at(busy.to_string()), 1, 99, Instant::now()).unwrap_err();
+    let error = profile::capture(&listener(busy.to_string()), 1, 99, Instant::now()).unwrap_err();
     assert!(
         matches!(error, ProbeError::Status { status: 409, .. }),
         "{error:?}"
     );
-    assert!(error.to_string().contains("under way"), "{error}");
+    assert!(error.to_string().contains("in progress"), "{error}");
 
     let page = serve(|_, stream| respond(stream, "200 OK", "", b"<html></html>"));
-    let error = profile::capture(&at(page.to_string()), 1, 99, Instant::now()).unwrap_err();
+    let error = profile::capture(&listener(page.to_string()), 1, 99, Instant::now()).unwrap_err();
     assert!(error.to_string().contains("not gzip"), "{error}");
 
     let other = serve(|_, stream| respond(stream, "200 OK", "", &gzip(b"<html></html>")));
-    let error = profile::capture(&at(other.to_string()), 1, 99, Instant::now()).unwrap_err();
+    let error = profile::capture(&listener(other.to_string()), 1, 99, Instant::now()).unwrap_err();
     assert!(matches!(error, ProbeError::NotProfile { .. }), "{error:?}");
 }

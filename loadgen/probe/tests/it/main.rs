@@ -1,3 +1,3 @@
-//! Integration tests of the probe: one binary, a module a subject.
+//! Integration tests of the probe, one module per subject.
 
 mod admin_listener;

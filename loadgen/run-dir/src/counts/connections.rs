@@ -43,9 +43,9 @@ pub struct Tls {
     pub cipher: String,
     /// Server name that was sent, and verified against the certificate.
     pub server_name: String,
-    /// Whether the generator verified the target's certificate.
+    /// `true` if the generator verified the target's certificate.
     pub verified: bool,
-    /// Whether the generator presented a client certificate.
+    /// `true` if the generator presented a client certificate.
     pub client_certificate: bool,
     /// Full handshakes.
     pub full_handshakes: u64,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DurationSummary;
 
-/// Longest duration that is told apart: one hour, in nanoseconds. Longer ones count as this.
+/// Longest duration that can be recorded: one hour, in nanoseconds. Longer ones count as this.
 const DURATION_NS_MAX: u64 = 3_600_000_000_000;
 
 /// Creates an empty histogram of durations, in nanoseconds and exact to 1%.

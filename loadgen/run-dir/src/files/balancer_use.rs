@@ -22,7 +22,7 @@ pub struct ServerUse {
     pub list: String,
     /// Name of its box.
     pub name: String,
-    /// Whether requests are balanced one by one. If not, connections are.
+    /// `true` if requests are balanced one by one, `false` if connections are.
     pub takes_requests: bool,
     /// Requests or connections sent to it.
     pub sent: u64,

@@ -1,4 +1,4 @@
-//! What a flamegraph is drawn from.
+//! Input of a flamegraph.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use super::FoldedStacks;
 use crate::RunDirError;
 
-/// What a flamegraph is drawn from.
+/// Input of a flamegraph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flamegraph {
     /// The stacks of a profile.

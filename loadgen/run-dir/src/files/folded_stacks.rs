@@ -14,8 +14,8 @@ pub struct FoldedStacks(BTreeMap<Vec<String>, u64>);
 impl FoldedStacks {
     /// Adds samples of a stack, given as the names of its functions, root first.
     ///
-    /// Names are changed where the text form needs it: `;` becomes `,`, control characters become spaces, and a name
-    /// that is blank becomes `[unknown]`. A stack without frames or samples is ignored.
+    /// Changes names that the text form can't hold: `;` becomes `,`, a control character becomes a space, and a blank name
+    /// becomes `[unknown]`. Ignores a stack without frames or samples.
     pub fn add<'a>(&mut self, frames: impl IntoIterator<Item = &'a str>, samples: u64) {
         let frames: Vec<String> = frames.into_iter().map(frame_name).collect();
         if !frames.is_empty() && samples > 0 {

@@ -50,7 +50,7 @@ pub struct Manifest {
     pub rules: Vec<String>,
     /// Machine of the generator.
     pub host: Host,
-    /// Whether the service ran on the same machine. `None` if it is not known.
+    /// `true` if the service ran on the same machine. `None` if it is not known.
     pub shared_host: Option<bool>,
     /// Runs that were merged into this one, in order. Empty for a run of one generator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -119,7 +119,7 @@ pub struct PhaseInfo {
     pub start_ns: u64,
     /// Length, in nanoseconds.
     pub duration_ns: u64,
-    /// Whether its requests are sent but not counted.
+    /// `true` if its requests are sent but not counted.
     pub warm_up: bool,
 }
 

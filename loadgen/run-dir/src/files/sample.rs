@@ -11,7 +11,7 @@ pub struct Sample {
     pub failure: String,
     /// Name of the check or capture that failed. `None` for other failures.
     pub check: Option<String>,
-    /// Difference between what was expected and what was found.
+    /// Reason for the failure: the expected value, and the actual one.
     pub reason: String,
     /// End of the response, in nanoseconds since the start of the run.
     pub at_ns: u64,

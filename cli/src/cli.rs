@@ -8,7 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tenfold_lab::RoleAllowance;
-use tenfold_reports::export::Export;
+use tenfold_reports::run::formats::RunExport;
 use tenfold_scenarios::Rate;
 
 use crate::cache_arguments::CacheArguments;
@@ -179,7 +179,7 @@ pub(crate) struct RunArguments {
     /// markdown, hgrm, hlog, openmetrics, k6
     #[arg(long, value_name = "KIND[=FILE]", value_parser = export, value_delimiter = ',',
         env = "TENFOLD_EXPORT")]
-    pub(crate) export: Vec<Export>,
+    pub(crate) export: Vec<RunExport>,
     /// Write a line now and then rather than draw a dashboard
     #[arg(long, env = "TENFOLD_NO_LIVE", value_parser = BoolishValueParser::new())]
     pub(crate) no_live: bool,
@@ -239,7 +239,7 @@ pub(crate) struct ReportArguments {
     /// markdown, hgrm, hlog, openmetrics, k6
     #[arg(long, value_name = "KIND[=FILE]", value_parser = export, value_delimiter = ',',
         env = "TENFOLD_EXPORT")]
-    pub(crate) export: Vec<Export>,
+    pub(crate) export: Vec<RunExport>,
 }
 
 /// Merge the runs of several generators that sent one scenario at one time into one run directory, as
@@ -261,7 +261,7 @@ pub(crate) struct MergeArguments {
     /// markdown, hgrm, hlog, openmetrics, k6
     #[arg(long, value_name = "KIND[=FILE]", value_parser = export, value_delimiter = ',',
         env = "TENFOLD_EXPORT")]
-    pub(crate) export: Vec<Export>,
+    pub(crate) export: Vec<RunExport>,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,8 @@ use std::fs::OpenOptions;
 use std::io::Write;
 
 use tenfold_analysis::Summary;
-use tenfold_reports::export::Export;
+use tenfold_reports::run::digest;
+use tenfold_reports::run::formats::{RunExport, RunResults};
 use tenfold_run_dir::Run;
 
 use crate::exit::Misuse;
@@ -15,7 +16,7 @@ const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 /// Checks, before anything is sent, that every export has a place to go, and that one document at
 /// most goes to standard output. `json` is whether the summary goes there.
-pub(crate) fn check(exports: &[Export], json: bool) -> anyhow::Result<()> {
+pub(crate) fn check(exports: &[RunExport], json: bool) -> anyhow::Result<()> {
     let mut to_out = exports
         .iter()
         .filter(|export| export.is_to_standard_output());
@@ -32,20 +33,20 @@ pub(crate) fn check(exports: &[Export], json: bool) -> anyhow::Result<()> {
             .into());
         }
     }
-    exports.iter().try_for_each(Export::check)?;
+    exports.iter().try_for_each(RunExport::check)?;
     Ok(())
 }
 
 /// Whether an export has standard output for itself.
-pub(crate) fn take_output(exports: &[Export]) -> bool {
-    exports.iter().any(Export::is_to_standard_output)
+pub(crate) fn take_output(exports: &[RunExport]) -> bool {
+    exports.iter().any(RunExport::is_to_standard_output)
 }
 
 /// Writes every export, those after one that failed too; the first error is returned.
-pub(crate) fn write(exports: &[Export], run: &Run, summary: &Summary) -> anyhow::Result<()> {
+pub(crate) fn write(exports: &[RunExport], run: &Run, summary: &Summary) -> anyhow::Result<()> {
     let mut first = None;
     for export in exports {
-        match export.write(run, summary) {
+        match export.write(&RunResults { run, summary }) {
             Ok(_) if export.is_to_standard_output() => {}
             Ok(files) => {
                 let Some((named, beside)) = files.split_first() else {
@@ -68,7 +69,7 @@ pub(crate) fn write(exports: &[Export], run: &Run, summary: &Summary) -> anyhow:
 ///
 /// A file that can't be written is told and is no failure: the run is what was asked for.
 pub(crate) fn step_summary(summary: &Summary) {
-    to_step_summary(&tenfold_reports::markdown::render(summary));
+    to_step_summary(&digest(summary).markdown());
 }
 
 /// Does what [`step_summary`] does, with a text that is Markdown already.

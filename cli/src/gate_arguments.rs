@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use tenfold_reports::gate::Export;
+use tenfold_reports::gate::formats::GateExport;
 use tenfold_scenarios::Rate;
 
 use crate::connect_arguments::ConnectArguments;
@@ -141,7 +141,7 @@ pub(crate) struct GateArguments {
     /// Repeatable; kinds: html, json, junit, markdown, github, text
     #[arg(long, value_name = "KIND[=FILE]", value_parser = gate_export, value_delimiter = ',',
         env = "TENFOLD_GATE_EXPORT")]
-    pub(crate) export: Vec<Export>,
+    pub(crate) export: Vec<GateExport>,
     /// A link to the report for a pull request's summary to show
     #[arg(long, value_name = "URL", env = "TENFOLD_REPORT_URL")]
     pub(crate) report_url: Option<String>,

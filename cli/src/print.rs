@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use anyhow::Context as _;
 use serde::Serialize;
 use tenfold_analysis::Summary;
-use tenfold_reports::terminal;
+use tenfold_reports::run::digest;
 
 /// Writes text to standard output. A reader that has gone away is no error.
 pub(crate) fn out(text: &str) -> anyhow::Result<()> {
@@ -27,10 +27,10 @@ pub(crate) fn json(document: &impl Serialize) -> anyhow::Result<()> {
 /// Writes a summary for people: to standard output, or to standard error where that is taken.
 pub(crate) fn summary(summary: &Summary, is_taken: bool) -> anyhow::Result<()> {
     if is_taken {
-        note(terminal::render(summary, false).trim_end());
+        note(digest(summary).terminal(false).trim_end());
         return Ok(());
     }
-    out(&terminal::render(summary, colour()))
+    out(&digest(summary).terminal(colour()))
 }
 
 /// Writes a line to standard error.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tenfold_reports::export::{Export, ExportError};
+use tenfold_reports::export::ExportError;
+use tenfold_reports::gate::formats::GateExport;
+use tenfold_reports::run::formats::RunExport;
 use tenfold_scenarios::{Rate, parse_duration};
 
 /// Reads a rate such as `500/s` or `40k/s`.
@@ -17,12 +19,12 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads an export such as `csv=times.csv` or `junit`.
-pub(crate) fn export(text: &str) -> Result<Export, String> {
+pub(crate) fn export(text: &str) -> Result<RunExport, String> {
     text.parse().map_err(|error: ExportError| error.to_string())
 }
 
 /// Reads an export of a gate, such as `junit=gate.xml` or `markdown`.
-pub(crate) fn gate_export(text: &str) -> Result<tenfold_reports::gate::Export, String> {
+pub(crate) fn gate_export(text: &str) -> Result<GateExport, String> {
     text.parse().map_err(|error: ExportError| error.to_string())
 }
 

@@ -1,4 +1,4 @@
-//! Writes reports of made-up runs and gates into a directory, to look at:
+//! Writes reports of synthetic runs and gates into a directory:
 //! `cargo run -p tenfold-reports --example made_up_report -- DIRECTORY`.
 
 use std::path::{Path, PathBuf};
@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use tenfold_analysis::gate::GateOutcome;
 use tenfold_analysis::synthetic::{MadeUp, MadeUpGate};
 use tenfold_analysis::{compare, summarise};
-use tenfold_reports::{gate, html, terminal};
+use tenfold_reports::comparison::comparison;
+use tenfold_reports::document::Document;
+use tenfold_reports::{gate, run};
 use tenfold_run_dir::Flamegraph;
 
 fn main() -> std::io::Result<()> {
@@ -45,26 +47,25 @@ fn main() -> std::io::Result<()> {
         let mut run = made_up.play();
         run.flamegraph = Flamegraph::read(&directory.join("stacks.folded")).ok();
         let summary = summarise(&run);
-        std::fs::write(
-            directory.join(format!("{name}.html")),
-            html::render(&run, &summary),
-        )?;
-        std::fs::write(
-            directory.join(format!("{name}.txt")),
-            terminal::render(&summary, false),
-        )?;
+        let (page, digest) = (run::page(&run, &summary), run::digest(&summary));
+        write(&directory, name, &page, &digest)?;
         played.push(run);
     }
-    let comparison = compare(&played);
-    std::fs::write(
-        directory.join("comparison.html"),
-        html::render_comparison(&comparison),
-    )?;
-    std::fs::write(
-        directory.join("comparison.txt"),
-        terminal::render_comparison(&comparison),
-    )?;
+    let comparison = comparison(&compare(&played));
+    write(&directory, "comparison", &comparison, &comparison)?;
     gates(&directory)
+}
+
+fn write(directory: &Path, name: &str, page: &Document, digest: &Document) -> std::io::Result<()> {
+    let files = [
+        ("html", page.html()),
+        ("txt", digest.terminal(false)),
+        ("md", digest.markdown()),
+    ];
+    for (extension, text) in files {
+        std::fs::write(directory.join(format!("{name}.{extension}")), text)?;
+    }
+    Ok(())
 }
 
 fn gates(directory: &Path) -> std::io::Result<()> {
@@ -102,22 +103,11 @@ fn gates(directory: &Path) -> std::io::Result<()> {
             ..made_up.play()
         };
         let beside = gate::Beside::default();
-        for (file, text) in [
-            (
-                format!("gate-{name}.html"),
-                gate::html::render(&outcome, &beside),
-            ),
-            (
-                format!("gate-{name}.txt"),
-                gate::terminal::render(&outcome, false),
-            ),
-            (
-                format!("gate-{name}.md"),
-                gate::markdown::render(&outcome, &beside),
-            ),
-        ] {
-            std::fs::write(directory.join(file), text)?;
-        }
+        let (page, digest) = (
+            gate::page(&outcome, &beside),
+            gate::digest(&outcome, &beside),
+        );
+        write(directory, &format!("gate-{name}"), &page, &digest)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The charts of a report, as SVG that follows the page's colours.
+//! The charts of a report, as SVG in the colours of the page.
 
 mod axis;
 mod curves;

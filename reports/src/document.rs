@@ -1,65 +1,305 @@
-//! A page of tables and curves in the style of the reports, for figures that are of no single run.
+//! The model of a report: a verdict, its reasons, and sections of blocks, independent of the medium.
 //!
-//! The benchmark of the generator is one: [`Document::html`] makes a file with no outside address,
-//! [`Document::markdown`] the same tables for a terminal and a repository.
+//! A subject ([`crate::run`], [`crate::comparison`], [`crate::gate`], [`crate::history`]) turns analysis results
+//! into a [`Document`]. [`Document::html`], [`Document::terminal`] and [`Document::markdown`] render it.
 
-mod html;
-mod markdown;
+use maud::Markup;
 
-/// A page.
+use crate::chart::Ink;
+use crate::chart::forest::Bar;
+
+/// A report.
 #[derive(Debug, Clone, Default)]
 pub struct Document {
-    /// Its title.
+    /// Kind, subject and time of the report: the line above the title of a page, and the title of its tab.
+    pub origin: Vec<String>,
+    /// Labels beside the origin, such as `ended early`.
+    pub tags: Vec<String>,
+    /// The scenario that was measured; empty for a report without a verdict.
+    pub subject: String,
+    /// Target, seed and size of the measurement; continues the subject in the first line of a terminal.
+    pub about: String,
+    /// The verdict. `None` for a report that judges nothing.
+    pub verdict: Option<Verdict>,
+    /// The title: with a verdict, its sentence.
     pub title: String,
-    /// What it says first, in a sentence or two.
+    /// One or two introductory sentences.
     pub lead: String,
-    /// Its sections, in order.
+    /// Reasons for the verdict.
+    pub reasons: Vec<String>,
+    /// The figures that the verdict rests on.
+    pub opening: Vec<Block>,
+    /// The recommended next step; may be empty.
+    pub next: String,
+    /// The objectives and their outcomes.
+    pub closing: Vec<Block>,
+    /// The evidence, in order.
     pub sections: Vec<Section>,
+    /// Address of the full report, for readers of the Markdown.
+    pub report: Option<String>,
 }
 
-/// A part of a page with a heading that can be linked to.
+/// A verdict in a word or two.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// Good or bad news.
+    pub tone: Tone,
+    /// The verdict as a page shows it: `Objectives met`.
+    pub badge: String,
+    /// The verdict as the last line of a terminal begins: `measurement valid, slo met`.
+    pub status: String,
+}
+
+/// Good or bad news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Good news.
+    Good,
+    /// Neither good nor bad.
+    Caution,
+    /// Bad news.
+    Bad,
+}
+
+/// A part of a report, with a heading that can be linked to.
 #[derive(Debug, Clone, Default)]
 pub struct Section {
-    /// What it is linked by; unique on its page.
+    /// Anchor of the heading; unique in its document.
     pub id: String,
-    /// Its heading.
+    /// Heading.
     pub title: String,
-    /// What it says first; empty for nothing.
+    /// Introductory sentence; may be empty.
     pub lead: String,
-    /// What it holds, in order.
+    /// Content, in order.
     pub blocks: Vec<Block>,
 }
 
-/// A part of a section.
+impl Section {
+    /// Returns a section with these blocks.
+    pub(crate) fn new(id: &str, title: &str, lead: impl Into<String>, blocks: Vec<Block>) -> Self {
+        Self {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            lead: lead.into(),
+            blocks,
+        }
+    }
+}
+
+/// A part of a section. Text between backticks is code, except in tables.
 #[derive(Debug, Clone)]
 pub enum Block {
     /// A paragraph.
     Text(String),
+    /// A paragraph in small print.
+    Note(String),
+    /// A heading below that of the section.
+    Heading(String),
+    /// A list.
+    List(Vec<String>),
+    /// Preformatted text.
+    Code(Code),
+    /// Names with values.
+    Facts(Vec<Fact>),
+    /// The most important figures.
+    Numbers(Vec<Number>),
+    /// Objectives with their outcomes.
+    Judgements(Vec<Judgement>),
+    /// A bottleneck with its evidence.
+    Finding(Finding),
+    /// A sampled response. Absent from Markdown, which is made to be published: a body may hold private data.
+    Sample(Sample),
     /// A table.
     Table(Table),
-    /// Curves over two logarithmic axes.
+    /// Effects with their intervals.
+    Forest(Forest),
+    /// A chart. Only a page shows it.
+    Chart(Chart),
+    /// Curves over two logarithmic axes. Only a page shows them.
     Curves(Curves),
+    /// Blocks that a page folds away under a title.
+    Details(String, Vec<Block>),
+    /// Ready-made HTML. Only a page shows it.
+    Markup(Markup),
 }
 
-/// A table, whose first column names its rows.
+/// Preformatted text.
+#[derive(Debug, Clone)]
+pub struct Code {
+    /// The text.
+    pub text: String,
+    /// The kind of text.
+    pub kind: CodeKind,
+}
+
+/// The kind of a preformatted text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeKind {
+    /// A command to copy, wrapped.
+    Command,
+    /// A file, which scrolls if it is long.
+    File,
+    /// Output of a process; a terminal shows its last lines.
+    Output,
+}
+
+/// A name with a value.
+#[derive(Debug, Clone, Default)]
+pub struct Fact {
+    /// Name.
+    pub name: String,
+    /// Value.
+    pub text: String,
+    /// Colour of the value on a terminal. `None` for the default colour.
+    pub tone: Option<Tone>,
+    /// Further lines.
+    pub more: Vec<String>,
+}
+
+impl Fact {
+    /// Returns a name with a value in the default colour.
+    pub(crate) fn new(name: &str, text: impl Into<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            text: text.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the colour of the value on a terminal.
+    pub(crate) fn toned(self, tone: Option<Tone>) -> Self {
+        Self { tone, ..self }
+    }
+}
+
+/// A figure in large print.
+#[derive(Debug, Clone)]
+pub struct Number {
+    /// Name.
+    pub name: &'static str,
+    /// Value with its unit.
+    pub value: String,
+    /// Interval or share of the value.
+    pub note: String,
+    /// Set off as bad news.
+    pub is_bad: bool,
+}
+
+/// An objective or a metric with its outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// Good or bad news.
+    pub tone: Tone,
+    /// The outcome as a sign: `✓`.
+    pub sign: &'static str,
+    /// The outcome as a word: `met`.
+    pub word: &'static str,
+    /// The objective or the metric.
+    pub name: String,
+    /// The measured value, or the reason for the outcome.
+    pub reason: String,
+}
+
+/// A bottleneck with its evidence.
+#[derive(Debug, Clone, Default)]
+pub struct Finding {
+    /// Title.
+    pub title: String,
+    /// Confidence in the finding; may be empty.
+    pub tag: String,
+    /// Evidence.
+    pub evidence: Vec<String>,
+    /// Recommended action.
+    pub advice: String,
+}
+
+/// A sampled response.
+#[derive(Debug, Clone, Default)]
+pub struct Sample {
+    /// The request, and how it failed.
+    pub title: String,
+    /// The reason for the failure.
+    pub reason: String,
+    /// Time since the start of the run.
+    pub at: String,
+    /// Headers and body. `None` if there was no response.
+    pub response: Option<(Vec<(String, String)>, String)>,
+    /// Size of the whole body.
+    pub size: String,
+}
+
+/// A table. The first column names the rows.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
-    /// The names of its columns.
+    /// Names of the columns.
     pub head: Vec<String>,
-    /// Its rows, each as long as the head.
+    /// Rows, each as long as the head.
     pub rows: Vec<Vec<String>>,
 }
 
-/// Curves over two logarithmic axes. At most six are told apart by their colours.
+impl Table {
+    /// Returns a table with these columns and rows.
+    pub(crate) fn new(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Self {
+        Self {
+            head: head.iter().map(|cell| (*cell).to_owned()).collect(),
+            rows: rows.into_iter().collect(),
+        }
+    }
+}
+
+/// A table of effects, each drawn with its interval and limits.
+#[derive(Debug, Clone)]
+pub struct Forest {
+    /// Names of the columns after name and verdict. A page draws effects after the first.
+    pub head: Vec<&'static str>,
+    /// Rows.
+    pub rows: Vec<ForestRow>,
+}
+
+/// An effect with its outcome.
+#[derive(Debug, Clone)]
+pub struct ForestRow {
+    /// Name, outcome and reason.
+    pub judgement: Judgement,
+    /// Cells, as many as the head has columns.
+    pub cells: Vec<String>,
+    /// The drawing. `None` without an effect.
+    pub(crate) bar: Option<Bar>,
+}
+
+/// A chart with its legend and the table behind it.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    /// The drawing as SVG. `None` if there is too little to draw.
+    pub(crate) svg: Option<String>,
+    /// Colours and names of the lines.
+    pub(crate) legend: Vec<(Ink, String)>,
+    /// The figures as a table.
+    pub(crate) data: Table,
+}
+
+impl Chart {
+    /// Returns a block with a chart.
+    pub(crate) fn block(svg: Option<String>, legend: &[(Ink, &str)], data: Table) -> Block {
+        let legend = legend.iter().map(|(ink, name)| (*ink, (*name).to_owned()));
+        Block::Chart(Self {
+            svg,
+            legend: legend.collect(),
+            data,
+        })
+    }
+}
+
+/// Curves over two logarithmic axes. Colours distinguish at most six.
 #[derive(Debug, Clone, Default)]
 pub struct Curves {
-    /// Part of its ids; unique on its page.
+    /// Part of the ids of the chart; unique in its document.
     pub id: String,
-    /// What it is.
+    /// Title.
     pub title: String,
-    /// What the horizontal axis shows, with its unit.
+    /// Name of the horizontal axis, with its unit.
     pub x: String,
-    /// What the vertical axis shows, with its unit.
+    /// Name of the vertical axis, with its unit.
     pub y: String,
     /// The curves.
     pub curves: Vec<Curve>,
@@ -68,10 +308,22 @@ pub struct Curves {
 /// One curve.
 #[derive(Debug, Clone, Default)]
 pub struct Curve {
-    /// What it shows.
+    /// Name in the legend.
     pub name: String,
-    /// Its points from left to right; those that are not above nought are left out.
+    /// Points from left to right. Points that are not above 0 are left out.
     pub points: Vec<(f64, f64)>,
+}
+
+/// Capitalises the first letter of a sentence, unless it belongs to an identifier.
+pub(crate) fn capitalised(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    if first.contains(['_', ':']) {
+        return text.to_owned();
+    }
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(characters).collect()
+    })
 }
 
 #[cfg(test)]
@@ -79,13 +331,10 @@ mod tests {
     use super::*;
 
     fn document() -> Document {
-        let table = Table {
-            head: vec!["peer".to_owned(), "µs".to_owned()],
-            rows: vec![
-                vec!["a|b".to_owned(), "6.60".to_owned()],
-                vec!["<wrk>".to_owned(), "13.2".to_owned()],
-            ],
-        };
+        let table = Table::new(
+            &["peer", "µs"],
+            [["a|b", "6.60"], ["<wrk>", "13.2"]].map(|row| row.map(str::to_owned).to_vec()),
+        );
         let curve = Curve {
             name: "tenfold".to_owned(),
             points: vec![(100.0, 50.0), (0.0, 1.0), (1_000.0, 20.0), (90_000.0, 4.0)],
@@ -100,26 +349,32 @@ mod tests {
         Document {
             title: "Title".to_owned(),
             lead: "Lead.".to_owned(),
-            sections: vec![Section {
-                id: "first".to_owned(),
-                title: "First".to_owned(),
-                lead: String::new(),
-                blocks: vec![
-                    Block::Text("Text.".to_owned()),
+            sections: vec![Section::new(
+                "first",
+                "First",
+                "",
+                vec![
+                    Block::Text("Text of `a_b` and c_d.".to_owned()),
                     Block::Table(table),
                     Block::Curves(curves),
                 ],
-            }],
+            )],
+            ..Document::default()
         }
     }
 
     #[test]
-    fn markdown_reads_well() {
+    fn renders_markdown() {
         insta::assert_snapshot!(document().markdown());
     }
 
     #[test]
-    fn html_is_escaped_and_whole() {
+    fn renders_terminal() {
+        insta::assert_snapshot!(document().terminal(false));
+    }
+
+    #[test]
+    fn html_is_escaped_and_complete() {
         let page = document().html();
         assert!(
             page.contains("&lt;wrk&gt;") && !page.contains("<wrk>"),
@@ -129,6 +384,7 @@ mod tests {
             page.contains("10,000") && page.contains("requests/s"),
             "{page}"
         );
+        assert!(page.contains("<code>a_b</code>"), "{page}");
         assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
         assert!(
             !page.contains("src=") && !page.contains("<script"),
@@ -137,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn curves_without_a_point_are_told() {
+    fn reports_curves_without_points() {
         let mut document = document();
         let Some(Block::Curves(curves)) = document.sections[0].blocks.last_mut() else {
             panic!("the last block is the curves");

@@ -1,137 +1,112 @@
-//! What a finished run can be written as: the one place that knows every format.
+//! Writes results in the formats of other tools.
+//!
+//! A subject, [`crate::run::formats`] or [`crate::gate::formats`], registers its formats in a list. To add a format,
+//! add a file with a [`Format`] and a line in that list.
+
+pub mod json;
+pub(crate) mod junit;
 
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use tenfold_analysis::{Distribution, Scope, Summary, distributions, intervals_by_scope, seconds};
-use tenfold_run_dir::{
-    IntervalHistogram, Metric, Run, RunDir, check_writable, is_written_in_place, write_atomic,
-    write_atomic_with,
-};
+use tenfold_run_dir::{check_writable, is_written_in_place, write_atomic, write_atomic_with};
 
-use crate::{csv, hgrm, hlog, json, junit, k6_summary, markdown, openmetrics};
+/// A kind of results that can be exported: a run, or a gate.
+pub trait Subject: Copy + fmt::Debug + PartialEq + 'static {
+    /// The results.
+    type Results<'a>;
 
-/// A format that a run can be written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// The summary, as `summary.json` has it.
-    Json,
-    /// The time line, a row a second.
-    Csv,
-    /// A row a request.
-    CsvRequests,
-    /// A test case for each objective.
-    Junit,
-    /// Verdict, objectives, latencies and failures in Markdown.
-    Markdown,
-    /// Distributions by percentile: response time in the file that is named, each metric of each kind
-    /// of request beside it.
-    Hgrm,
-    /// An interval log for HdrHistogram's tools, by metric and kind.
-    Hlog,
-    /// OpenMetrics 1.0.
-    OpenMetrics,
-    /// k6's `--summary-export`.
-    K6,
+    /// All formats, in the order of the help.
+    const FORMATS: &'static [Format<Self>];
+
+    /// If set, `FORMAT=-` writes to standard output.
+    const USES_STANDARD_OUTPUT: bool;
+
+    /// Returns the directory of the results, for exports without a file.
+    fn directory<'a>(results: &'a Self::Results<'a>) -> &'a Path;
 }
 
-impl Format {
-    /// Every format, in the order of the help.
-    pub const ALL: [Format; 9] = [
-        Format::Json,
-        Format::Csv,
-        Format::CsvRequests,
-        Format::Junit,
-        Format::Markdown,
-        Format::Hgrm,
-        Format::Hlog,
-        Format::OpenMetrics,
-        Format::K6,
-    ];
+/// A format of a subject.
+pub struct Format<S: Subject> {
+    /// Name on the command line.
+    pub name: &'static str,
+    /// File in the directory of the results, unless the user names another.
+    pub default_file: &'static str,
+    /// Renders results for the file of this path.
+    pub(crate) render: for<'a> fn(&'a S::Results<'a>, &Path) -> io::Result<Rendered<'a>>,
+}
 
-    /// The word for it on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Format::Json => "json",
-            Format::Csv => "csv",
-            Format::CsvRequests => "csv-requests",
-            Format::Junit => "junit",
-            Format::Markdown => "markdown",
-            Format::Hgrm => "hgrm",
-            Format::Hlog => "hlog",
-            Format::OpenMetrics => "openmetrics",
-            Format::K6 => "k6",
-        }
-    }
+/// The content of an export.
+pub(crate) enum Rendered<'a> {
+    /// Files with their content. The first is the one that the user named.
+    Files(Vec<(PathBuf, Vec<u8>)>),
+    /// Writes a single file row by row, because it is too long for memory.
+    Rows(Box<WriteRows<'a>>),
+}
 
-    /// The file that it is written to in the run directory, unless another is named.
-    pub fn default_file(self) -> &'static str {
-        match self {
-            Format::Json => "summary.json",
-            Format::Csv => "timeline.csv",
-            Format::CsvRequests => "requests.csv",
-            Format::Junit => "junit.xml",
-            Format::Markdown => "summary.md",
-            Format::Hgrm => "response.hgrm",
-            Format::Hlog => "latencies.hlog",
-            Format::OpenMetrics => "openmetrics.txt",
-            Format::K6 => "k6-summary.json",
-        }
+type WriteRows<'a> = dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a;
+
+impl Rendered<'_> {
+    /// Returns a single file.
+    pub(crate) fn file(path: &Path, text: String) -> Self {
+        Self::Files(vec![(path.to_owned(), text.into_bytes())])
     }
 }
 
-impl fmt::Display for Format {
+impl<S: Subject> PartialEq for Format<S> {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl<S: Subject> fmt::Debug for Format<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.debug_tuple("Format").field(&self.name).finish()
     }
 }
 
-impl FromStr for Format {
-    type Err = ExportError;
-
-    fn from_str(name: &str) -> Result<Self, ExportError> {
-        let names = Format::ALL.map(Format::name);
-        Format::ALL
-            .into_iter()
-            .find(|format| format.name() == name)
-            .ok_or_else(|| ExportError::Unknown {
-                name: name.to_owned(),
-                hint: match tenfold_scenarios::nearest(name, names) {
-                    Some(nearest) => format!("did you mean `{nearest}`?"),
-                    None => format!("there are {}", names.join(", ")),
-                },
-            })
+impl<S: Subject> fmt::Display for Format<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
     }
 }
 
-/// One file to write: a format, and where to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Export {
+/// A format with its destination.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Export<S: Subject> {
     /// The format.
-    pub format: Format,
-    /// The file, `-` for standard output; none for the format's own name in the run directory.
+    pub format: &'static Format<S>,
+    /// The file; `-` is standard output. `None` for the default file in the directory of the results.
     pub file: Option<PathBuf>,
 }
 
-/// The names by which people call standard output.
+/// Names of standard output.
 const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
-/// Reads `csv`, `csv=FILE` or `csv=-`.
-impl FromStr for Export {
+/// Parses `csv`, `csv=FILE` or `csv=-`.
+impl<S: Subject> FromStr for Export<S> {
     type Err = ExportError;
 
     fn from_str(text: &str) -> Result<Self, ExportError> {
         let (name, file) = match text.split_once('=') {
-            Some((name, file)) => (name, Some(file)),
-            None => (text, None),
+            Some((name, file)) => (name.trim(), Some(file)),
+            None => (text.trim(), None),
         };
-        let format: Format = name.trim().parse()?;
+        let names = || S::FORMATS.iter().map(|format| format.name);
+        let found = S::FORMATS.iter().find(|format| format.name == name);
+        let format = found.ok_or_else(|| ExportError::Unknown {
+            name: name.to_owned(),
+            hint: match tenfold_scenarios::nearest(name, names()) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("choose one of {}", names().collect::<Vec<_>>().join(", ")),
+            },
+        })?;
         match file {
             Some("") => Err(ExportError::NoFile {
-                format: format.name(),
-                default_file: format.default_file(),
+                format: format.name,
+                default_file: format.default_file,
             }),
             file => Ok(Self {
                 format,
@@ -141,7 +116,7 @@ impl FromStr for Export {
     }
 }
 
-impl fmt::Display for Export {
+impl<S: Subject> fmt::Display for Export<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.file {
             Some(file) => write!(f, "{}={}", self.format, file.display()),
@@ -150,104 +125,131 @@ impl fmt::Display for Export {
     }
 }
 
-/// Why a run or a gate could not be written in a format.
+/// An error while parsing, checking or writing an export.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// There is no such format.
+    /// No format has this name.
     #[error("there is no export `{name}`; {hint}")]
     Unknown {
-        /// What was asked for.
+        /// The name.
         name: String,
-        /// What was probably meant.
+        /// The nearest name, or all names.
         hint: String,
     },
-    /// An equals sign is followed by nothing.
+    /// Nothing follows the equals sign.
     #[error(
         "the export `{format}=` names no file; write {format}=FILE, or {format} alone for \
-         {default_file} in the run directory"
+         {default_file} in the directory of the results"
     )]
     NoFile {
         /// The format's name.
         format: &'static str,
-        /// The file that it has by itself.
+        /// The default file of the format.
         default_file: &'static str,
     },
-    /// A file can't be written where it was asked for, as can be told before there is anything to write.
+    /// The file is not writable. Reported before the measurement.
     #[error("could not export {export}: {reason}")]
     Place {
-        /// What was asked for, as `csv=x.csv`.
+        /// The export, as `csv=x.csv`.
         export: String,
-        /// What is in the way, and what to do.
+        /// The obstacle and its remedy.
         reason: String,
     },
-    /// A file could not be written.
+    /// Writing the file failed.
     #[error("could not write {path} ({format}): {source}")]
     Write {
         /// The file.
         path: PathBuf,
         /// The format's name.
         format: &'static str,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
-impl Export {
-    /// Whether it goes to standard output.
-    pub fn is_to_standard_output(&self) -> bool {
-        let is = |file: &PathBuf| STANDARD_OUTPUT.iter().any(|name| file == Path::new(name));
-        self.file.as_ref().is_some_and(is)
+impl<S: Subject> Export<S> {
+    /// Returns an export to the default file of a format.
+    pub fn new(format: &'static Format<S>) -> Self {
+        Self { format, file: None }
     }
 
-    /// Checks that the file could be written, before an hour's run is spent on it.
+    /// Returns whether the export goes to standard output.
+    pub fn is_to_standard_output(&self) -> bool {
+        let is = |file: &PathBuf| STANDARD_OUTPUT.iter().any(|name| file == Path::new(name));
+        S::USES_STANDARD_OUTPUT && self.file.as_ref().is_some_and(is)
+    }
+
+    /// Checks that the file is writable, before time is spent on a measurement.
     ///
-    /// A file that does not exist yet is made beside its place for a moment, and taken away again.
+    /// Creates a file for a moment if there is none yet.
     ///
     /// # Errors
-    /// Where its directory is not there or can't be written into, or a directory has its name.
+    /// If the directory does not exist or is not writable, or if the path is a directory.
     pub fn check(&self) -> Result<(), ExportError> {
-        match self.is_to_standard_output() {
-            true => Ok(()),
-            false => check_place(self.file.as_deref(), self, self.format.default_file()),
+        let Some(file) = self.file.as_ref().filter(|_| !self.is_to_standard_output()) else {
+            return Ok(());
+        };
+        let failed = |reason: String| ExportError::Place {
+            export: self.to_string(),
+            reason,
+        };
+        if file.is_dir() {
+            let example = file.join(self.format.default_file);
+            return Err(failed(format!(
+                "{} is a directory; name a file, such as {}",
+                file.display(),
+                example.display()
+            )));
+        }
+        match file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => Err(failed(
+                format!("{} is no directory; create it first", parent.display()),
+            )),
+            _ => check_writable(file)
+                .map_err(|error| failed(format!("{error}; name a file that can be written"))),
         }
     }
 
-    /// Writes a run in this format, whole or not at all, and returns the files written.
+    /// Writes results atomically, and returns the files written.
     ///
-    /// What is no regular file, such as a FIFO, is written to as it is, and gets the file that was
-    /// named alone, without what a format has to say in others beside it. Formats that hold every
-    /// second read the interval log once more from the run's own directory.
+    /// A file that is not regular, such as a FIFO, is written in place, without the further files that a
+    /// format has. Formats that hold every second read the interval log again from the run directory.
     ///
     /// # Errors
-    /// Where a file can't be written, or the interval log can't be read.
-    pub fn write(&self, run: &Run, summary: &Summary) -> Result<Vec<PathBuf>, ExportError> {
+    /// If a file is not writable, or the interval log is not readable.
+    pub fn write<'a>(&self, results: &'a S::Results<'a>) -> Result<Vec<PathBuf>, ExportError> {
         self.check()?;
         let path = match &self.file {
             Some(file) => file.clone(),
-            None => run.path.join(self.format.default_file()),
+            None => S::directory(results).join(self.format.default_file),
         };
-        let failed = |path: &Path, source| ExportError::Write {
-            path: path.to_owned(),
-            format: self.format.name(),
-            source,
-        };
-        let rendered =
-            render(self.format, run, summary, &path).map_err(|source| failed(&path, source))?;
-        let mut files = match rendered {
-            Rendered::Whole(files) => files,
-            Rendered::RowByRow(write) => {
+        self.write_to(&path, results)
+            .map_err(|(path, source)| ExportError::Write {
+                path,
+                format: self.format.name,
+                source,
+            })
+    }
+
+    fn write_to<'a>(
+        &self,
+        path: &Path,
+        results: &'a S::Results<'a>,
+    ) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+        let failed = |source| (path.to_owned(), source);
+        let mut files = match (self.format.render)(results, path).map_err(failed)? {
+            Rendered::Files(files) => files,
+            Rendered::Rows(write) => {
                 match self.is_to_standard_output() {
                     true => to_standard_output(write),
-                    false => write_atomic_with(&path, |file| write(file)),
+                    false => write_atomic_with(path, |file| write(file)),
                 }
-                .map_err(|source| failed(&path, source))?;
-                return Ok(vec![path]);
+                .map_err(failed)?;
+                return Ok(vec![path.to_owned()]);
             }
         };
-        if self.is_to_standard_output()
-            || is_written_in_place(&path).map_err(|source| failed(&path, source))?
-        {
-            files.retain(|(other, _)| *other == path);
+        if self.is_to_standard_output() || is_written_in_place(path).map_err(failed)? {
+            files.retain(|(other, _)| other == path);
         }
         let mut written = Vec::with_capacity(files.len());
         for (path, bytes) in files {
@@ -255,210 +257,18 @@ impl Export {
                 true => to_standard_output(|out| out.write_all(&bytes)),
                 false => write_atomic(&path, &bytes),
             }
-            .map_err(|source| failed(&path, source))?;
+            .map_err(|source| (path.clone(), source))?;
             written.push(path);
         }
         Ok(written)
     }
 }
 
-/// Checks that a file could be written where it was asked for.
-pub(crate) fn check_place(
-    file: Option<&Path>,
-    export: &impl fmt::Display,
-    default_file: &str,
-) -> Result<(), ExportError> {
-    let Some(file) = file else {
-        return Ok(());
-    };
-    let place = |reason: String| ExportError::Place {
-        export: export.to_string(),
-        reason,
-    };
-    if file.is_dir() {
-        let example = file.join(default_file);
-        return Err(place(format!(
-            "{} is a directory; name a file, such as {}",
-            file.display(),
-            example.display()
-        )));
-    }
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => Err(place(format!(
-            "{} is no directory; create it first",
-            parent.display()
-        ))),
-        _ => check_writable(file)
-            .map_err(|error| place(format!("{error}; name a file that can be written"))),
-    }
-}
-
-/// Writes to standard output. A reader that has gone away is no error.
+/// Writes to standard output. A closed pipe is not an error.
 fn to_standard_output(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
-    }
-}
-
-/// What a run is written as.
-enum Rendered<'a> {
-    /// Files and what is in them.
-    Whole(Vec<(PathBuf, Vec<u8>)>),
-    /// How to write one file that holds every second, and so is too long to be held.
-    RowByRow(Box<WriteRows<'a>>),
-}
-
-type WriteRows<'a> = dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a;
-
-/// Renders a run for `path`; the first file is the one that was named.
-fn render<'a>(
-    format: Format,
-    run: &'a Run,
-    summary: &'a Summary,
-    path: &Path,
-) -> io::Result<Rendered<'a>> {
-    let one = |bytes: Vec<u8>| vec![(path.to_owned(), bytes)];
-    let other = io::Error::other::<::csv::Error>;
-    Ok(Rendered::Whole(match format {
-        Format::Csv => {
-            return Ok(Rendered::RowByRow(Box::new(|file| {
-                csv::timeline(seconds(run, intervals(run)?), file)
-            })));
-        }
-        Format::Hlog => {
-            return Ok(Rendered::RowByRow(Box::new(|mut file| {
-                let by_scope = intervals_by_scope(run, &Scope::KINDS, intervals(run)?);
-                hlog::write(by_scope, &summary.started_at, &mut file)
-            })));
-        }
-        Format::Json => one(json::render(summary)?.into_bytes()),
-        Format::CsvRequests => one(csv::requests(summary).map_err(other)?.into_bytes()),
-        Format::Junit => one(junit::render(summary)?.into_bytes()),
-        Format::Markdown => one(markdown::render(summary).into_bytes()),
-        Format::Hgrm => histograms(run, path),
-        Format::OpenMetrics => {
-            let requests: Vec<Scope> = (0..summary.requests.len()).map(Scope::Request).collect();
-            one(openmetrics::render(summary, &distributions(run, &requests)).into_bytes())
-        }
-        Format::K6 => one(k6_summary::render(run, summary)?.into_bytes()),
-    }))
-}
-
-/// The interval log of a run, read from its directory once more, row by row.
-fn intervals(run: &Run) -> io::Result<impl Iterator<Item = io::Result<IntervalHistogram>>> {
-    let intervals = RunDir::open(&run.path).intervals(&run.counts);
-    let intervals = intervals.map_err(io::Error::other)?;
-    Ok(intervals.map(|interval| interval.map_err(io::Error::other)))
-}
-
-/// The response time of all requests at `path`, and each metric of each kind beside it:
-/// `response-reads.hgrm`, or `NAME-response-reads.hgrm` beside a file of another name.
-fn histograms(run: &Run, path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let prefix = match stem.as_ref() {
-        "response" => String::new(),
-        stem => format!("{stem}-"),
-    };
-    let extension = path.extension().map_or_else(
-        || "hgrm".to_owned(),
-        |extension| extension.to_string_lossy().into_owned(),
-    );
-    let mut files: Vec<_> = distributions(run, &Scope::KINDS)
-        .iter()
-        .map(|distribution| {
-            let place = match (distribution.metric, distribution.scope) {
-                (Metric::Response, Scope::All) => path.to_owned(),
-                (metric, scope) => {
-                    path.with_file_name(format!("{prefix}{metric}-{}.{extension}", scope.name()))
-                }
-            };
-            (place, hgrm::render(distribution).into_bytes())
-        })
-        .collect();
-    // The one that was asked for comes first, and is there also where nothing was answered: somebody
-    // may wait for it, and what an earlier run left there is not of this one.
-    files.sort_by_key(|(place, _)| place != path);
-    if files.first().is_none_or(|(place, _)| place != path) {
-        let nothing = Distribution::empty(Metric::Response, Scope::All);
-        files.insert(0, (path.to_owned(), hgrm::render(&nothing).into_bytes()));
-    }
-    files
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_written_reads_back() {
-        for format in Format::ALL {
-            for file in [None, Some(PathBuf::from("a dir/x=y.txt"))] {
-                let export = Export { format, file };
-                assert_eq!(export.to_string().parse::<Export>().unwrap(), export);
-            }
-        }
-    }
-
-    #[test]
-    fn standard_output_has_several_names() {
-        for text in ["csv=-", "csv=/dev/stdout", "csv=/proc/self/fd/1"] {
-            let export: Export = text.parse().unwrap();
-            assert!(export.is_to_standard_output(), "{text}");
-            export.check().unwrap();
-        }
-        for text in ["csv", "csv=x-", "csv=/dev/stderr"] {
-            let export: Export = text.parse().unwrap();
-            assert!(!export.is_to_standard_output(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_wrong_name_is_told_the_nearest() {
-        let told = |text: &str| text.parse::<Export>().unwrap_err().to_string();
-        assert_eq!(
-            told("juint=x.xml"),
-            "there is no export `juint`; did you mean `junit`?"
-        );
-        assert!(told("parquet").ends_with("hlog, openmetrics, k6"));
-        assert!(told("csv=").contains("csv=FILE"));
-    }
-
-    #[test]
-    fn a_place_that_is_not_there_is_told_beforehand() {
-        let export: Export = "csv=no/such/place/x.csv".parse().unwrap();
-        let told = export.check().unwrap_err().to_string();
-        assert_eq!(
-            told,
-            "could not export csv=no/such/place/x.csv: no/such/place is no directory; create it first"
-        );
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("file"), "").unwrap();
-        let told = |name: &str| {
-            let export = Export {
-                format: Format::Junit,
-                file: Some(directory.path().join(name)),
-            };
-            export.check().err().map(|error| error.to_string())
-        };
-        let directory_told = told("").unwrap();
-        assert!(
-            directory_told.contains("is a directory") && directory_told.contains("junit.xml"),
-            "{directory_told}"
-        );
-        let below_a_file = told("file/x.xml").unwrap();
-        assert!(
-            below_a_file.contains("file is no directory"),
-            "{below_a_file}"
-        );
-        // No file system has room for such a name.
-        let unwritable = told(&"x".repeat(300)).unwrap();
-        assert!(
-            unwritable.contains("name a file that can be written"),
-            "{unwritable}"
-        );
-        assert_eq!((told("file"), told("new")), (None, None));
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 }

@@ -1,14 +1,43 @@
-//! What came of a gate, in a module for each format.
+//! The report of a gate.
 
 mod beside;
-mod export;
+mod cause;
+mod comparison;
+mod digest;
 pub(crate) mod figures;
-pub mod github;
-pub mod html;
-pub mod json;
-pub mod junit;
-pub mod markdown;
-pub mod terminal;
+pub mod formats;
+mod head;
+mod rounds;
+mod settings;
+
+use tenfold_analysis::gate::GateOutcome;
+
+use crate::document::{Block, Document, Section};
 
 pub use beside::{Beside, GateFlamegraphs};
-pub use export::{Export, Format};
+pub use digest::digest;
+
+/// Returns the whole report of a gate: the effects, their rounds, profiles of both builds, and the settings.
+pub fn page(outcome: &GateOutcome, beside: &Beside) -> Document {
+    let sections = [
+        Some(Section {
+            blocks: vec![Block::Markup(cause::cause(outcome, beside))],
+            ..Section::default()
+        }),
+        Some(rounds::rounds(outcome)),
+        comparison::answers(outcome),
+        comparison::memory(outcome),
+        settings::calibration(outcome),
+        Some(settings::settings(outcome)),
+    ];
+    let mut head = head::head(outcome);
+    if let Some(decision) = &outcome.decision {
+        head.opening.push(Block::Note(head::legend(decision)));
+    }
+    head.opening.extend(head::notes(outcome));
+    head.reasons.extend(outcome.remarks.iter().cloned());
+    Document {
+        sections: sections.into_iter().flatten().collect(),
+        ..head
+    }
+}

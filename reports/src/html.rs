@@ -1,51 +1,275 @@
-//! `report.html`: one file with no outside address, readable with scripts off.
+//! Renders a document as one HTML file with no external resources, readable with scripts off.
 
-mod comparison;
 pub(crate) mod figures;
-mod first_screen;
 pub(crate) mod flames;
-mod latencies;
-mod manifest;
-mod over_time;
-pub(crate) mod page;
-pub(crate) mod prose;
-mod requests;
-mod samples;
+mod page;
+mod prose;
 
-use maud::{Markup, html};
-use tenfold_analysis::{Summary, charts};
-use tenfold_run_dir::Run;
+use maud::{Markup, PreEscaped, html};
 
-pub(crate) use comparison::comparison_rows;
-pub use comparison::render_comparison;
+use crate::chart::forest::{self, Bar, Scale};
+use crate::chart::{self, Description, Ink};
+use crate::document::{
+    Block, Chart, Code, CodeKind, Curves, Document, Fact, Finding, Forest, Judgement, Number,
+    Sample, Section, Table, Tone, capitalised,
+};
+use figures::{figure, section, table};
+use prose::{prose, sentence, unbroken};
 
-/// Renders the report of one run.
-///
-/// The page holds no script and loads nothing; every text from the scenario or the service is
-/// escaped.
-pub fn render(run: &Run, summary: &Summary) -> String {
-    let charts = charts(run);
-    let body: Markup = html! {
-        (first_screen::first_screen(run, summary))
-        main id="evidence" {
-            (first_screen::findings(summary))
-            (latencies::by_percentile(summary, &charts))
-            (over_time::heat_map(&charts))
-            (over_time::rates(summary, &charts))
-            (over_time::latency(summary, &charts))
-            (latencies::reads_and_writes(summary, &charts))
-            (requests::requests(summary))
-            (samples::checks(summary))
-            (samples::journeys(summary))
-            (samples::samples(summary))
-            (over_time::in_flight(summary, &charts))
-            (over_time::cores(summary, &charts))
-            (requests::hot_keys(summary))
-            (flames::flamegraph(run))
-            (manifest::books(summary))
-            (manifest::manifest(run, summary))
+/// Colours of curves, in their order.
+const INKS: [Ink; 6] = [
+    Ink::Response,
+    Ink::Service,
+    Ink::Lag,
+    Ink::Writes,
+    Ink::Offered,
+    Ink::Lost,
+];
+
+impl Document {
+    /// Renders the document as a page of HTML.
+    ///
+    /// The page holds no script and loads nothing; all text is escaped.
+    pub fn html(&self) -> String {
+        let body = html! {
+            (header(self))
+            main id="evidence" { @for part in &self.sections { (section_of(part)) } }
+        };
+        let title = match self.origin.as_slice() {
+            [] => self.title.clone(),
+            origin => origin.join(" · "),
+        };
+        page::page(&title, &body)
+    }
+}
+
+fn header(document: &Document) -> Markup {
+    let tone = document.verdict.as_ref().map(|verdict| verdict.tone);
+    html! {
+        header class=(tone.map_or("plain", class)) {
+            p.origin {
+                span.brand { "Tenfold" }
+                @for part in &document.origin { span { (part) } }
+                @for tag in &document.tags { span.tag { (tag) } }
+            }
+            @if let Some(verdict) = &document.verdict {
+                p.badge { span.sign aria-hidden="true" { (sign(verdict.tone)) } " " (verdict.badge) }
+            }
+            h1 { (document.title) }
+            @if !document.lead.is_empty() { p.lead { (prose(&document.lead)) } }
+            @if !document.reasons.is_empty() {
+                ul.reasons { @for reason in &document.reasons { li { (sentence(reason)) } } }
+            }
+            (blocks(&document.opening))
+            @if !document.next.is_empty() {
+                div.next {
+                    h2 { "What to do next" }
+                    p { (prose(&document.next)) }
+                }
+            }
+            (blocks(&document.closing))
         }
+    }
+}
+
+fn class(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Good => "good",
+        Tone::Caution => "caution",
+        Tone::Bad => "bad",
+    }
+}
+
+fn sign(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Good => "✓",
+        Tone::Caution => "!",
+        Tone::Bad => "✗",
+    }
+}
+
+fn section_of(part: &Section) -> Markup {
+    let content = blocks(&part.blocks);
+    if part.id.is_empty() {
+        return content;
+    }
+    section(&part.id, &part.title, &part.lead, &content)
+}
+
+fn blocks(blocks: &[Block]) -> Markup {
+    html! { @for each in blocks { (block(each)) } }
+}
+
+fn block(block: &Block) -> Markup {
+    html! {
+        @match block {
+            Block::Text(text) => p { (prose(text)) },
+            Block::Note(text) => p.note { (prose(text)) },
+            Block::Heading(text) => h3 { (prose(text)) },
+            Block::List(items) => ul { @for item in items { li { (sentence(item)) } } },
+            Block::Code(code) => (code_block(code)),
+            Block::Facts(facts) => (facts_of(facts)),
+            Block::Numbers(numbers) => (tiles(numbers)),
+            Block::Judgements(judgements) => (rules(judgements)),
+            Block::Finding(finding) => (article(finding)),
+            Block::Sample(sample) => (response(sample)),
+            Block::Table(data) => (table(data)),
+            Block::Forest(forest) => (effects(forest)),
+            Block::Chart(Chart { svg, legend, data }) => (figure(svg.as_deref(), legend, data)),
+            Block::Curves(curves) => (curves_of(curves)),
+            Block::Details(title, inner) => details { summary { (title) } (blocks(inner)) },
+            Block::Markup(markup) => (markup),
+        }
+    }
+}
+
+fn code_block(code: &Code) -> Markup {
+    html! {
+        @match code.kind {
+            CodeKind::Command => pre.command tabindex="0" { code { (code.text) } },
+            CodeKind::File => pre.scenario tabindex="0" { code { (code.text) } },
+            CodeKind::Output => pre { (code.text) },
+        }
+    }
+}
+
+fn facts_of(facts: &[Fact]) -> Markup {
+    html! {
+        dl.manifest {
+            @for fact in facts {
+                dt { (fact.name) }
+                dd {
+                    (prose(&fact.text))
+                    @for line in &fact.more { br; (prose(line)) }
+                }
+            }
+        }
+    }
+}
+
+fn tiles(numbers: &[Number]) -> Markup {
+    html! {
+        dl.numbers {
+            @for number in numbers {
+                div class=[number.is_bad.then_some("lossy")] {
+                    dt { (number.name) }
+                    dd { (number.value) }
+                    dd.note { (number.note) }
+                }
+            }
+        }
+    }
+}
+
+fn rules(judgements: &[Judgement]) -> Markup {
+    html! {
+        ul.rules aria-label="Objectives" {
+            @for judgement in judgements {
+                li class=(class(judgement.tone)) {
+                    span.outcome { span aria-hidden="true" { (judgement.sign) } " " (judgement.word) }
+                    code { (judgement.name) }
+                    span.why { (judgement.reason) }
+                }
+            }
+        }
+    }
+}
+
+fn article(finding: &Finding) -> Markup {
+    html! {
+        article.finding {
+            h3 {
+                (prose(&finding.title))
+                @if !finding.tag.is_empty() { " " span.tag { (finding.tag) } }
+            }
+            ul { @for evidence in &finding.evidence { li { (prose(&capitalised(evidence))) } } }
+            @if !finding.advice.is_empty() { p.advice { (prose(&finding.advice)) } }
+        }
+    }
+}
+
+fn response(sample: &Sample) -> Markup {
+    html! {
+        details {
+            summary { (sample.title) }
+            p { (sample.reason) ", at " (sample.at) " of the run." }
+            @if let Some((headers, body)) = &sample.response {
+                pre { @for (name, value) in headers { (name) ": " (value) "\n" } "\n" (body) }
+                p.note { "The whole body has " (sample.size) "." }
+            }
+        }
+    }
+}
+
+fn effects(forest: &Forest) -> Markup {
+    let bars: Vec<Bar> = forest.rows.iter().filter_map(|row| row.bar).collect();
+    let scale = Scale::of(&bars);
+    let (first, others) = forest.head.split_first().unzip();
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Effects" {
+            table.effects {
+                thead {
+                    tr {
+                        th scope="col" { "metric" }
+                        th scope="col" { "verdict" }
+                        @if let Some(first) = first { th scope="col" { (first) } }
+                        th scope="col" { "better ← → worse" }
+                        @for cell in others.unwrap_or_default() { th scope="col" { (cell) } }
+                    }
+                }
+                tbody {
+                    @for (index, row) in forest.rows.iter().enumerate() {
+                        @let judgement = &row.judgement;
+                        tr class=(class(judgement.tone)) {
+                            th scope="row" { (judgement.name) }
+                            td.outcome { span aria-hidden="true" { (judgement.sign) } " " (judgement.word) }
+                            @if let Some(cell) = row.cells.first() { td { strong { (cell) } } }
+                            td.drawing {
+                                @if let (Some(bar), Some(scale)) = (row.bar, scale) {
+                                    @let class = bar.tolerance.map_or("informs", |_| class(judgement.tone));
+                                    (PreEscaped(forest::bar(&bar, class, scale, &format!("effect-{index}"), &judgement.name)))
+                                }
+                            }
+                            @for cell in row.cells.iter().skip(1) { td { (unbroken(cell)) } }
+                        }
+                    }
+                    @if let Some(scale) = scale {
+                        tr.ruler aria-hidden="true" {
+                            td {} td {} td {}
+                            td.drawing { (PreEscaped(forest::ruler(scale))) }
+                            @for _ in others.unwrap_or_default() { td {} }
+                        }
+                    }
+                }
+            }
+        }
+        ul.why {
+            @for row in &forest.rows {
+                li { strong { (row.judgement.name) } ": " (prose(&row.judgement.reason)) }
+            }
+        }
+    }
+}
+
+fn curves_of(curves: &Curves) -> Markup {
+    let inked: Vec<_> = curves.curves.iter().zip(INKS.into_iter().cycle()).collect();
+    let legend: Vec<(Ink, String)> = inked
+        .iter()
+        .map(|(curve, ink)| (*ink, curve.name.clone()))
+        .collect();
+    let lines: Vec<(&[(f64, f64)], Ink)> = inked
+        .iter()
+        .map(|(curve, ink)| (curve.points.as_slice(), *ink))
+        .collect();
+    let description = Description {
+        id: curves.id.clone(),
+        title: curves.title.clone(),
+        text: format!("{} by {}, both logarithmic", curves.y, curves.x),
     };
-    let title = format!("{} · {}", summary.scenario, summary.started_at);
-    page::page(&title, &body)
+    let svg = chart::curves(&description, &curves.x, &curves.y, &lines);
+    html! {
+        h3 { (curves.title) }
+        p.lead { (curves.y) }
+        (figure(svg.as_deref(), &legend, &Table::default()))
+    }
 }

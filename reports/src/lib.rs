@@ -1,31 +1,20 @@
-//! HTML, terminal, JSON and what else a run is exported as: formats what analysis returns, and computes no statistic of its own.
+//! Reports and exports of results. Formats the results of analysis; computes no statistics.
 //!
-//! - [`html::render`] makes `report.html`: one file with no outside address, readable with scripts off.
-//! - [`terminal::render`] makes what a person reads when a run has ended.
-//! - [`json::render`] makes `summary.json`.
-//! - [`export`] writes files for other tools; there is a module for each format.
-//! - [`gate`] writes what came of a gate, and [`history`] a history of gates and runs; there is a module
-//!   for each format.
-//! - [`document::Document`] is a page of tables and curves that is of no single run.
-//!
-//! [`html`] and [`terminal`] have a `render_comparison` for several runs side by side.
+//! - [`document::Document`] is the model of a report. [`document::Document::html`] renders it as a page without
+//!   external resources, [`document::Document::terminal`] as text, [`document::Document::markdown`] as Markdown.
+//! - [`run`], [`comparison`], [`gate`] and [`history`] are the subjects of reports. A `page` has charts and
+//!   all tables; a `digest` is for a terminal or a pull request.
+//! - [`export`] writes files for other tools. [`run::formats`] and [`gate::formats`] list the formats.
 
 mod chart;
-mod connections;
-pub mod csv;
+pub mod comparison;
 pub mod document;
 pub mod export;
 mod flamegraph;
 pub mod gate;
-pub mod hgrm;
 pub mod history;
-pub mod hlog;
-pub mod html;
-pub mod json;
-pub mod junit;
-pub mod k6_summary;
-pub mod markdown;
-pub mod openmetrics;
-mod sentence;
+mod html;
+mod markdown;
+pub mod run;
 mod shell;
-pub mod terminal;
+mod terminal;

@@ -1,178 +1,133 @@
-//! Markdown: what a pull request's page shows of a run.
+//! Renders a document as Markdown: for a pull request, a repository or a terminal.
+
+mod escape;
+mod table;
 
 use std::fmt::Write as _;
 
-use tenfold_analysis::{Latency, Summary, words};
+use crate::document::{Block, Document, Fact, Forest, Judgement, Section, Tone, capitalised};
+use escape::{address, fenced, plain, prose};
 
-use crate::sentence::{self, Tone};
+impl Document {
+    /// Renders the document as Markdown. Charts, whose figures are in tables, and samples are left out.
+    pub fn markdown(&self) -> String {
+        let mut parts = vec![heading(self), prose(&self.lead), list(&self.reasons)];
+        parts.extend(self.closing.iter().chain(&self.opening).map(block));
+        parts.extend(self.sections.iter().flat_map(section));
+        if !self.next.is_empty() {
+            parts.push(format!("**Next:** {}", prose(&self.next)));
+        }
+        let about = [&self.about].into_iter().chain(&self.tags);
+        let about = about.filter(|text| !text.is_empty());
+        let about: Vec<String> = about
+            .map(|text| format!("{}.", plain(&capitalised(text))))
+            .collect();
+        parts.push(about.join(" "));
+        if let Some(report) = &self.report {
+            parts.push(format!("[Full report](<{}>)", address(report)));
+        }
+        parts.retain(|part| !part.is_empty());
+        parts.join("\n\n") + "\n"
+    }
+}
 
-/// Renders the verdict, the objectives, the latencies with reads and writes apart, and the failures.
-pub fn render(summary: &Summary) -> String {
-    let (tone, headline) = sentence::headline(summary);
-    let sign = match tone {
+fn heading(document: &Document) -> String {
+    let title = plain(&document.title);
+    let Some(verdict) = &document.verdict else {
+        return format!("# {title}");
+    };
+    let sign = match verdict.tone {
         Tone::Good => "✅",
         Tone::Caution => "⚠️",
         Tone::Bad => "❌",
     };
-    let mut out = format!(
-        "## {sign} {}: {headline}\n\n{}\n\n",
-        plain(&summary.scenario),
-        plain(&sentence::sentence(summary))
-    );
-    for reason in &summary.verdict.reasons {
-        let _ = writeln!(out, "- {}", plain(reason));
+    let (subject, badge) = (plain(&document.subject), plain(&verdict.badge));
+    format!("## {sign} {subject}: {badge}\n\n{title}")
+}
+
+fn section(section: &Section) -> Vec<String> {
+    let title = format!("## {}", plain(&section.title));
+    let blocks = section.blocks.iter().map(block);
+    [title, prose(&section.lead)]
+        .into_iter()
+        .chain(blocks)
+        .collect()
+}
+
+fn block(block: &Block) -> String {
+    match block {
+        Block::Text(text) | Block::Note(text) => prose(text),
+        Block::Heading(text) => format!("### {}", plain(text)),
+        Block::List(items) => list(items),
+        Block::Code(code) => fenced(&code.text),
+        Block::Facts(facts) => lines(facts.iter().map(fact)),
+        Block::Numbers(numbers) => lines(numbers.iter().map(|number| {
+            format!(
+                "- {}: {} {}",
+                number.name,
+                plain(&number.value),
+                plain(&number.note)
+            )
+        })),
+        Block::Judgements(judgements) => judged(judgements),
+        Block::Finding(finding) => {
+            let parts = [
+                format!("**{}**", plain(&finding.title)),
+                list(&finding.evidence),
+                prose(&finding.advice),
+            ];
+            parts.join("\n\n")
+        }
+        Block::Table(table) => table::render(&table.head, &table.rows),
+        Block::Forest(forest) => effects(forest),
+        Block::Details(title, inner) => {
+            let blocks = inner.iter().map(self::block);
+            let parts = [format!("### {}", plain(title))].into_iter().chain(blocks);
+            parts.collect::<Vec<_>>().join("\n\n")
+        }
+        Block::Sample(_) | Block::Chart(_) | Block::Curves(_) | Block::Markup(_) => String::new(),
     }
-    if !summary.verdict.reasons.is_empty() {
-        out.push('\n');
-    }
-    rates(&mut out, summary);
-    rules(&mut out, summary);
-    latencies(&mut out, summary);
-    failures(&mut out, summary);
-    if !summary.next.is_empty() {
-        let _ = writeln!(out, "**Next:** {}", plain(&summary.next));
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn list(items: &[String]) -> String {
+    lines(items.iter().map(|item| format!("- {}", prose(item))))
+}
+
+fn fact(fact: &Fact) -> String {
+    let mut out = format!("- {}: {}", plain(&fact.name), prose(&fact.text));
+    for line in &fact.more {
+        let _ = write!(out, "\n  - {}", prose(line));
     }
     out
 }
 
-fn rates(out: &mut String, summary: &Summary) {
-    let (rates, arrivals) = (&summary.rate_per_s, &summary.arrivals);
-    let share = rates
-        .share
-        .map_or_else(String::new, |share| format!(" ({})", words::percent(share)));
-    let _ = writeln!(
-        out,
-        "{} offered, {} achieved{share} over {} s: {} sent{}, {} completed, {} failed, {} \
-         dropped. \
-         Seed {}, against {}.\n",
-        words::rate(rates.offered),
-        words::rate(rates.achieved),
-        words::significant(summary.counted_s),
-        words::count(arrivals.sent),
-        sentence::not_written(arrivals),
-        words::count(arrivals.completed),
-        words::count(arrivals.failed),
-        words::count(arrivals.dropped),
-        summary.seed,
-        code(&summary.target)
-    );
-    if !summary.merged_from.is_empty() {
-        let _ = writeln!(
-            out,
-            "Merged from the runs of {} generators.\n",
-            summary.merged_from.len()
-        );
-    }
+fn judged(judgements: &[Judgement]) -> String {
+    let head = ["outcome", "objective", "measured"].map(str::to_owned);
+    let rows = judgements.iter().map(|own| {
+        let outcome = format!("{} {}", own.sign, own.word);
+        vec![outcome, own.name.clone(), own.reason.clone()]
+    });
+    table::render(&head, &rows.collect::<Vec<_>>())
 }
 
-fn rules(out: &mut String, summary: &Summary) {
-    if summary.rules.is_empty() {
-        return;
-    }
-    out.push_str("| | objective | measured |\n|---|---|---|\n");
-    for rule in &summary.rules {
-        let (sign, word) = sentence::outcome(rule.met);
-        let why = rule.why.strip_prefix("not judged: ").unwrap_or(&rule.why);
-        let _ = writeln!(
-            out,
-            "| {sign} {word} | {} | {} |",
-            code(&rule.text),
-            plain(why)
-        );
-    }
-    out.push('\n');
-}
-
-fn latencies(out: &mut String, summary: &Summary) {
-    let rows = [
-        ("response, reads", &summary.reads.latency_ns.response),
-        ("response, writes", &summary.writes.latency_ns.response),
-        ("response, all", &summary.latency_ns.response),
-        (
-            "response without lag, all",
-            &summary.latency_ns.response_without_lag,
-        ),
-        ("service, reads", &summary.reads.latency_ns.service),
-        ("service, writes", &summary.writes.latency_ns.service),
-        ("lag of the generator", &summary.latency_ns.lag),
-    ];
-    out.push_str("| latency | n | p50 | p90 | p95 | p99 | p99.9 | max |\n");
-    out.push_str("|---|--:|--:|--:|--:|--:|--:|--:|\n");
-    for (name, latency) in rows.into_iter().filter(|(_, latency)| latency.count > 0) {
-        let _ = writeln!(
-            out,
-            "| {name} | {} | {} |",
-            words::count(latency.count),
-            figures(latency).join(" | ")
-        );
-    }
-    out.push_str("\nA dash stands where there are too few samples to tell.\n\n");
-}
-
-fn figures(latency: &Latency) -> [String; 6] {
-    [
-        latency.p50,
-        latency.p90,
-        latency.p95,
-        latency.p99,
-        latency.p999,
-        latency.max,
-    ]
-    .map(words::maybe_duration)
-}
-
-fn failures(out: &mut String, summary: &Summary) {
-    if summary.failures.is_empty() {
-        return;
-    }
-    out.push_str("| failures | request | count |\n|---|---|--:|\n");
-    for request in &summary.requests {
-        for (class, count) in &request.failures {
-            let _ = writeln!(
-                out,
-                "| {} | {} | {} |",
-                plain(class),
-                plain(&request.name),
-                words::count(*count)
-            );
-        }
-    }
-    out.push('\n');
-}
-
-/// A text that stays text: in one line, with nothing in it that Markdown or HTML takes for its own.
-pub(crate) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => plain.push_str("&lt;"),
-            '&' => plain.push_str("&amp;"),
-            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '@' => {
-                plain.extend(['\\', c]);
-            }
-            c if c.is_control() => plain.push(' '),
-            c => plain.push(c),
-        }
-    }
-    plain
-}
-
-/// A text in the fixed font; a bar is escaped there too, for it would end a table's cell.
-pub(crate) fn code(text: &str) -> String {
-    let line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let line = line.replace('|', "\\|");
-    let longest = line
-        .split(|c| c != '`')
-        .map(str::len)
-        .max()
-        .unwrap_or_default();
-    let fence = "`".repeat(longest + 1);
-    if longest > 0 {
-        format!("{fence} {line} {fence}")
-    } else {
-        format!("{fence}{line}{fence}")
-    }
+fn effects(forest: &Forest) -> String {
+    let head = ["metric", "verdict"]
+        .into_iter()
+        .chain(forest.head.iter().copied());
+    let head: Vec<String> = head.map(str::to_owned).collect();
+    let rows = forest.rows.iter().map(|row| {
+        let own = &row.judgement;
+        let start = [own.name.clone(), format!("{} {}", own.sign, own.word)].into_iter();
+        start.chain(row.cells.iter().cloned()).collect()
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    let reasons = forest.rows.iter().map(|row| {
+        let own = &row.judgement;
+        format!("- {}: {}", plain(&own.name), prose(&own.reason))
+    });
+    format!("{}\n\n{}", table::render(&head, &rows), lines(reasons))
 }

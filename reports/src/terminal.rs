@@ -1,254 +1,188 @@
-//! What a person reads on a terminal when a run has ended; the verdict comes last.
+//! Renders a document as text for a terminal. The verdict comes last.
 
-mod comparison;
-pub(crate) mod paint;
-mod samples;
-pub(crate) mod table;
+mod paint;
+mod table;
 
 use std::fmt::Write as _;
 
-use tenfold_analysis::{Latency, Summary, words};
-
-pub use comparison::render_comparison;
+use crate::document::{Block, Code, CodeKind, Document, Fact, Judgement, Sample, Tone};
 use paint::{Paint, Shade};
-use table::Table;
 
-use crate::connections;
-use crate::sentence::{self, Tone};
+/// Lines shown of the output of a process.
+const OUTPUT_LINES_MAX: usize = 10;
 
-/// Renders a summary as text, with ANSI colours where asked for.
-pub fn render(summary: &Summary, color: bool) -> String {
-    let paint = Paint { color };
-    let mut out = String::new();
-    let _ = writeln!(
-        out,
-        "{} against {}, seed {}, {} s counted",
-        paint.with(Shade::Bold, &clean(&summary.scenario)),
-        clean(&summary.target),
-        summary.seed,
-        words::significant(summary.counted_s)
-    );
-    if !summary.merged_from.is_empty() {
-        let paths: Vec<String> = summary.merged_from.iter().map(|p| clean(&p.path)).collect();
-        let _ = writeln!(
-            out,
-            "merged from the runs of {} generators: {}",
-            paths.len(),
-            paths.join(", ")
-        );
-    }
-    arrivals(&mut out, summary, paint);
-    latencies(&mut out, summary);
-    failures(&mut out, summary, paint);
-    samples::checks(&mut out, summary, paint);
-    samples::journeys(&mut out, summary, paint);
-    samples::samples(&mut out, summary);
-    generator(&mut out, summary, paint);
-    rules(&mut out, summary, paint);
-    verdict(&mut out, summary, paint);
-    out
-}
+/// Characters shown of a sampled body.
+const BODY_CHARS_MAX: usize = 200;
 
-fn arrivals(out: &mut String, summary: &Summary, paint: Paint) {
-    let arrivals = &summary.arrivals;
-    let rates = &summary.rate_per_s;
-    let dropped = match arrivals.dropped {
-        0 => String::new(),
-        dropped => paint.with(Shade::Red, &format!(", {} dropped", words::count(dropped))),
-    };
-    let _ = writeln!(
-        out,
-        "\n  requests   n = {} sent{}, {} completed, {} failed{dropped}",
-        words::count(arrivals.sent),
-        sentence::not_written(arrivals),
-        words::count(arrivals.completed),
-        words::count(arrivals.failed)
-    );
-    let _ = writeln!(
-        out,
-        "  rate       {} offered, {} achieved{}",
-        words::rate(rates.offered),
-        words::rate(rates.achieved),
-        rates
-            .share
-            .map_or_else(String::new, |share| format!(" ({})", words::percent(share)))
-    );
-}
-
-fn latencies(out: &mut String, summary: &Summary) {
-    let mut table = Table::new(&[
-        "latency",
-        "n",
-        "p50",
-        "p90",
-        "p95",
-        "p99",
-        "p99.9",
-        "max",
-        "p99, 95% interval",
-    ]);
-    let mut row = |name: &str, latency: &Latency| {
-        let interval = latency.interval_95.p99.map_or_else(
-            || "–".to_owned(),
-            |[low, high]| format!("{} to {}", words::duration(low), words::duration(high)),
-        );
-        let figures = [
-            latency.p50,
-            latency.p90,
-            latency.p95,
-            latency.p99,
-            latency.p999,
-            latency.max,
-        ];
-        let cells = [clean(name), words::count(latency.count)]
-            .into_iter()
-            .chain(figures.map(words::maybe_duration))
-            .chain([interval]);
-        table.row(cells.collect());
-    };
-    row("response", &summary.latency_ns.response);
-    if summary.latency_ns.response_without_lag.count > 0 {
-        row("without lag", &summary.latency_ns.response_without_lag);
-    }
-    row("service", &summary.latency_ns.service);
-    for (name, group) in [("reads", &summary.reads), ("writes", &summary.writes)] {
-        if group.arrivals.planned > 0 {
-            row(name, &group.latency_ns.response);
+impl Document {
+    /// Renders the document as text, with ANSI colours if `color` is set. Charts are left out.
+    pub fn terminal(&self, color: bool) -> String {
+        let paint = Paint { color };
+        let mut out = String::new();
+        if !self.subject.is_empty() {
+            let subject = paint.with(Shade::Bold, &clean(&self.subject));
+            let _ = writeln!(out, "{subject} {}", clean(&self.about));
         }
-    }
-    if summary.latency_ns.blocked.count > 0 {
-        row("blocked", &summary.latency_ns.blocked);
-    }
-    row("lag", &summary.latency_ns.lag);
-    if summary.requests.len() > 1 {
-        for request in summary
-            .requests
-            .iter()
-            .filter(|request| request.arrivals.planned > 0)
-        {
-            row(&format!("  {}", request.name), &request.latency_ns.response);
+        blocks(&mut out, &self.opening, paint);
+        for section in &self.sections {
+            let title = paint.with(Shade::Bold, &clean(&section.title));
+            let _ = writeln!(out, "\n  {title}");
+            if !section.lead.is_empty() {
+                let _ = writeln!(out, "  {}", clean(&section.lead));
+            }
+            blocks(&mut out, &section.blocks, paint);
         }
-    }
-    out.push('\n');
-    out.push_str(&table.render());
-}
-
-fn failures(out: &mut String, summary: &Summary, paint: Paint) {
-    if summary.failures.is_empty() {
-        return;
-    }
-    let classes: Vec<String> = summary
-        .failures
-        .iter()
-        .map(|(class, count)| format!("{} {}", clean(class), words::count(*count)))
-        .collect();
-    let _ = writeln!(
-        out,
-        "\n  failures   {}",
-        paint.with(Shade::Red, &classes.join(", "))
-    );
-    let told = summary
-        .connections
-        .iter()
-        .flat_map(|with| &with.first_errors);
-    for (class, words) in told.filter(|(class, _)| summary.failures.contains_key(*class)) {
-        let _ = writeln!(out, "             {}: {}", clean(class), clean(words));
-    }
-}
-
-fn generator(out: &mut String, summary: &Summary, paint: Paint) {
-    let generator = &summary.generator;
-    let _ = write!(
-        out,
-        "\n  generator  {} µs of processor a request, {} processors, {} connections",
-        generator
-            .cpu_us_per_request
-            .map_or_else(|| "–".to_owned(), words::significant),
-        words::significant(generator.cores_used),
-        words::count(generator.connections)
-    );
-    if let Some(quantum) = generator.quantum_ns {
-        let _ = write!(out, ", shortest sleep {}", words::duration(quantum));
-    }
-    out.push('\n');
-    if let Some(with) = &summary.connections
-        && !connections::is_plain(with)
-    {
-        let verified = with.tls.as_ref().is_none_or(|tls| tls.verified);
-        let spoken = clean(&connections::spoken(with));
-        let spoken = if verified {
-            spoken
-        } else {
-            paint.with(Shade::Yellow, &spoken)
-        };
-        let _ = writeln!(out, "  spoken     {spoken}");
-    }
-    if let Some(target) = &summary.target_usage {
-        let _ = writeln!(
-            out,
-            "  service    {} µs of processor a request, {} processors ({} at most)",
-            target
-                .cpu_us_per_request
-                .map_or_else(|| "–".to_owned(), words::significant),
-            words::significant(target.cores_used),
-            words::significant(target.peak_cores_used)
-        );
+        blocks(&mut out, &self.closing, paint);
+        out.push('\n');
+        for reason in &self.reasons {
+            let _ = writeln!(out, "  because {}", clean(reason));
+        }
+        if !self.next.is_empty() {
+            let _ = writeln!(out, "  next: {}", clean(&self.next));
+        }
+        for tag in &self.tags {
+            let _ = writeln!(out, "  {}", clean(tag));
+        }
+        match (&self.verdict, self.lead.as_str()) {
+            (Some(verdict), _) => {
+                let status = paint.with(shade(verdict.tone), &clean(&verdict.status));
+                let _ = writeln!(out, "{status}: {}", clean(&self.title));
+            }
+            (None, "") => {
+                let _ = writeln!(out, "{}", clean(&self.title));
+            }
+            (None, lead) => {
+                let _ = writeln!(out, "{}: {}", clean(&self.title), clean(lead));
+            }
+        }
+        out
     }
 }
 
-fn rules(out: &mut String, summary: &Summary, paint: Paint) {
-    if summary.rules.is_empty() {
-        return;
-    }
-    out.push('\n');
-    for rule in &summary.rules {
-        let (sign, word) = sentence::outcome(rule.met);
-        let shade = match rule.met {
-            Some(true) => Shade::Green,
-            Some(false) => Shade::Red,
-            None => Shade::Yellow,
-        };
-        let why = rule.why.strip_prefix("not judged: ").unwrap_or(&rule.why);
-        let _ = writeln!(
-            out,
-            "  {} {}   {}",
-            paint.with(shade, &format!("{sign} {word:<10}")),
-            clean(&rule.text),
-            paint.with(Shade::Dim, &clean(why))
-        );
-    }
-}
-
-fn verdict(out: &mut String, summary: &Summary, paint: Paint) {
-    out.push('\n');
-    for reason in &summary.verdict.reasons {
-        let _ = writeln!(out, "  because {}", clean(reason));
-    }
-    if !summary.next.is_empty() {
-        let _ = writeln!(out, "  next: {}", clean(&summary.next));
-    }
-    let (tone, _) = sentence::headline(summary);
-    let shade = match tone {
+fn shade(tone: Tone) -> Shade {
+    match tone {
         Tone::Good => Shade::Green,
         Tone::Caution => Shade::Yellow,
         Tone::Bad => Shade::Red,
-    };
-    let words = format!(
-        "measurement {}, slo {}",
-        sentence::measurement(summary.verdict.measurement),
-        sentence::slo(summary.verdict.slo)
-    );
-    let _ = writeln!(
-        out,
-        "{}: {}",
-        paint.with(shade, &words),
-        sentence::sentence(summary)
-    );
+    }
 }
 
-/// Takes control characters out of what comes from a scenario or a service, which could otherwise
-/// move the cursor or change colours.
-pub(crate) fn clean(text: &str) -> String {
+/// Writes blocks, a blank line before each. Notes that follow each other are one paragraph.
+fn blocks(out: &mut String, blocks: &[Block], paint: Paint) {
+    let mut follows_note = false;
+    for each in blocks {
+        let text = block(each, paint);
+        if text.is_empty() {
+            continue;
+        }
+        let is_note = matches!(each, Block::Note(_));
+        if !(out.is_empty() || is_note && follows_note) {
+            out.push('\n');
+        }
+        out.push_str(&text);
+        follows_note = is_note;
+    }
+}
+
+fn block(block: &Block, paint: Paint) -> String {
+    let line = |text: &str| format!("  {text}\n");
+    match block {
+        Block::Text(text) => line(&clean(text)),
+        Block::Note(text) => line(&paint.with(Shade::Dim, &clean(text))),
+        Block::Heading(text) => line(&paint.with(Shade::Bold, &clean(text))),
+        Block::List(items) => items.iter().map(|item| line(&clean(item))).collect(),
+        Block::Code(code) => output(code),
+        Block::Facts(facts) => facts.iter().map(|fact| labelled(fact, paint)).collect(),
+        Block::Numbers(numbers) => {
+            let numbers = numbers.iter();
+            numbers
+                .map(|number| line(&format!("{} {} {}", number.name, number.value, number.note)))
+                .collect()
+        }
+        Block::Judgements(judgements) => judgements.iter().map(|own| judged(own, paint)).collect(),
+        Block::Finding(finding) => {
+            let mut out = line(&paint.with(Shade::Bold, &clean(&finding.title)));
+            for text in finding.evidence.iter().chain([&finding.advice]) {
+                let _ = writeln!(out, "    {}", clean(text));
+            }
+            out
+        }
+        Block::Sample(sample) => response(sample, paint),
+        Block::Table(table) => table::render(&table.head, &table.rows),
+        Block::Forest(forest) => {
+            let head = ["metric"].into_iter().chain(forest.head.iter().copied());
+            let head: Vec<String> = head.map(str::to_owned).collect();
+            let rows = forest.rows.iter().map(|row| {
+                let name = [row.judgement.name.clone()].into_iter();
+                name.chain(row.cells.iter().cloned()).collect()
+            });
+            let mut out = table::render(&head, &rows.collect::<Vec<_>>());
+            out.push('\n');
+            let judgements = forest.rows.iter().map(|row| judged(&row.judgement, paint));
+            out.extend(judgements);
+            out
+        }
+        Block::Details(title, inner) => {
+            let mut out = line(&paint.with(Shade::Bold, &clean(title)));
+            blocks(&mut out, inner, paint);
+            out
+        }
+        Block::Chart(_) | Block::Curves(_) | Block::Markup(_) => String::new(),
+    }
+}
+
+fn output(code: &Code) -> String {
+    let lines: Vec<&str> = code.text.lines().collect();
+    let from = match code.kind {
+        CodeKind::Output => lines.len().saturating_sub(OUTPUT_LINES_MAX),
+        CodeKind::Command | CodeKind::File => 0,
+    };
+    lines
+        .iter()
+        .skip(from)
+        .map(|line| format!("    {}\n", clean(line)))
+        .collect()
+}
+
+fn labelled(fact: &Fact, paint: Paint) -> String {
+    let text = clean(&fact.text);
+    let text = fact.tone.map_or_else(
+        || text.clone(),
+        |tone| paint.with(shade(tone), text.as_str()),
+    );
+    let mut out = format!("  {:<10} {text}\n", clean(&fact.name));
+    for line in &fact.more {
+        let _ = writeln!(out, "             {}", clean(line));
+    }
+    out
+}
+
+fn judged(judgement: &Judgement, paint: Paint) -> String {
+    let outcome = format!("{} {:<10}", judgement.sign, judgement.word);
+    format!(
+        "  {} {}   {}\n",
+        paint.with(shade(judgement.tone), &outcome),
+        clean(&judgement.name),
+        paint.with(Shade::Dim, &clean(&judgement.reason))
+    )
+}
+
+fn response(sample: &Sample, paint: Paint) -> String {
+    let mut more = vec![sample.reason.clone()];
+    if let Some((_, body)) = &sample.response
+        && !body.trim().is_empty()
+    {
+        more.push(body.chars().take(BODY_CHARS_MAX).collect());
+    }
+    let fact = Fact {
+        more,
+        ..Fact::new("sample", &sample.title)
+    };
+    labelled(&fact, paint)
+}
+
+/// Replaces control characters, with which a scenario or a service could move the cursor or change colours.
+fn clean(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

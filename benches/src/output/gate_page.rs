@@ -35,6 +35,7 @@ pub(super) fn page(figures: &Figures) -> Document {
         title: "How often a gate is wrong".to_owned(),
         lead: lead(figures),
         sections,
+        ..Document::default()
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) fn page(record: &Record) -> Document {
         title: "The generator beside its peers".to_owned(),
         lead: lead(record),
         sections,
+        ..Document::default()
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) fn page(figures: &StagesFigures) -> Document {
         title: "What each stage carries".to_owned(),
         lead: lead(figures),
         sections,
+        ..Document::default()
     }
 }
 

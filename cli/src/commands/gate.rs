@@ -8,8 +8,10 @@ use tenfold_analysis::history::{HistoryEntry, trends};
 use tenfold_analysis::stats::ChangePointSettings;
 use tenfold_gate::{CalibrationFile, Endpoint, Options, Recipe, Step, Subject};
 use tenfold_loadgen::{DialOptions, Target};
-use tenfold_reports::gate::{Beside, Export, Format};
-use tenfold_reports::{gate as reports, history};
+use tenfold_reports::export::{Export, json};
+use tenfold_reports::gate::formats::{GateResults, HTML, JSON};
+use tenfold_reports::gate::{Beside, digest};
+use tenfold_reports::history::{self, History};
 use tenfold_scenarios::{Overrides, Scenario};
 
 use crate::commands::run::default_path;
@@ -195,21 +197,27 @@ fn endpoint(
 fn write(outcome: &GateOutcome, directory: &Path, arguments: &GateArguments) -> anyhow::Result<()> {
     let mut beside = Beside::read(directory, outcome);
     beside.report = arguments.report_url.clone();
-    for format in [Format::Json, Format::Html] {
-        Export { format, file: None }.write(outcome, &beside, directory)?;
+    let results = GateResults {
+        outcome,
+        beside: &beside,
+        directory,
+    };
+    for format in [&JSON, &HTML] {
+        Export::new(format).write(&results)?;
     }
     for export in &arguments.export {
-        export.write(outcome, &beside, directory)?;
+        export.write(&results)?;
     }
-    exports::to_step_summary(&reports::markdown::render(outcome, &beside));
+    let digest = digest(outcome, &beside);
+    exports::to_step_summary(&digest.markdown());
     if arguments.json {
         print::json(outcome)?;
     } else {
-        print::out(&reports::terminal::render(outcome, print::colour()))?;
+        print::out(&digest.terminal(print::colour()))?;
     }
     print::note(&format!(
         "report: {}",
-        directory.join(Format::Html.default_file()).display()
+        directory.join(HTML.default_file).display()
     ));
     Ok(())
 }
@@ -219,16 +227,16 @@ fn show(file: &Path, arguments: &GateArguments) -> anyhow::Result<Exit> {
     let parsed = history::read(file)?;
     let trends = trends(&parsed.entries, &ChangePointSettings::default());
     if arguments.json {
-        print::out(&history::json::render(&trends, &parsed.problems)?)?;
+        print::out(&json::render(&History {
+            history: &trends,
+            problems: &parsed.problems,
+        })?)?;
     } else {
-        print::out(&history::terminal::render(
-            &trends,
-            &parsed.problems,
-            print::colour(),
-        ))?;
+        let digest = history::digest(&trends, &parsed.problems);
+        print::out(&digest.terminal(print::colour()))?;
     }
     let report = file.with_extension("html");
-    let page = history::html::render(&trends, &parsed.problems);
+    let page = history::page(&trends, &parsed.problems).html();
     tenfold_run_dir::write_atomic(&report, page.as_bytes())
         .with_context(|| format!("could not write {}", report.display()))?;
     print::note(&format!("report: {}", report.display()));

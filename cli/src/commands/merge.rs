@@ -37,7 +37,7 @@ pub(crate) fn merge(arguments: &MergeArguments) -> anyhow::Result<Exit> {
     let run = run_dir.write_merged(merged, &parts, merge_intervals(logs), base)?;
     let summary = summarise(&run);
     run_dir.write_json("summary.json", &summary)?;
-    let html = tenfold_reports::html::render(&run, &summary);
+    let html = tenfold_reports::run::page(&run, &summary).html();
     run_dir.write_bytes("report.html", html.as_bytes())?;
     if arguments.json {
         print::json(&summary)?;

@@ -31,7 +31,7 @@ pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
 
 fn report_one(run: &Run, arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let summary = summarise(run);
-    let html = tenfold_reports::html::render(run, &summary);
+    let html = tenfold_reports::run::page(run, &summary).html();
     let out = match &arguments.out {
         Some(out) => write(out, &html)?,
         None => {
@@ -55,7 +55,8 @@ fn report_one(run: &Run, arguments: &ReportArguments) -> anyhow::Result<Exit> {
 
 fn report_several(runs: &[Run], arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let comparison = compare(runs);
-    let html = tenfold_reports::html::render_comparison(&comparison);
+    let document = tenfold_reports::comparison::comparison(&comparison);
+    let html = document.html();
     let out = arguments
         .out
         .clone()
@@ -64,8 +65,7 @@ fn report_several(runs: &[Run], arguments: &ReportArguments) -> anyhow::Result<E
     if arguments.json {
         print::json(&comparison.summaries)?;
     } else {
-        let text = tenfold_reports::terminal::render_comparison(&comparison);
-        print::out(&text)?;
+        print::out(&document.terminal(print::colour()))?;
     }
     print::note(&format!("report: {}", out.display()));
     Ok(Exit::Met)

@@ -135,7 +135,7 @@ fn run_into(
     run_dir.write_json("summary.json", &summary)?;
     run_dir.write_bytes(
         "report.html",
-        tenfold_reports::html::render(&run, &summary).as_bytes(),
+        tenfold_reports::run::page(&run, &summary).html().as_bytes(),
     )?;
     if arguments.json {
         print::json(&summary)?;

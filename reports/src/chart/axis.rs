@@ -5,16 +5,16 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use tenfold_analysis::words;
 
-/// An axis: its range, and its ticks with their labels.
+/// An axis.
 #[derive(Debug, Clone)]
 pub(crate) struct Axis {
-    /// What it shows, with its unit.
+    /// Name, with the unit.
     pub(crate) name: String,
-    /// The range's lower end.
+    /// Lower end of the range.
     pub(crate) low: f64,
-    /// The range's upper end.
+    /// Upper end of the range.
     pub(crate) high: f64,
-    /// Where its ticks are, and what they say.
+    /// Ticks: position and label.
     pub(crate) ticks: Vec<(f64, String)>,
 }
 
@@ -51,8 +51,8 @@ impl ValueFormatter<f64> for Axis {
 }
 
 impl Axis {
-    /// An axis of seconds since the start of the run.
-    pub(crate) fn time(low: f64, high: f64, most_ticks: usize) -> Self {
+    /// Returns an axis of seconds since the start of the run.
+    pub(crate) fn time(low: f64, high: f64, ticks_max: usize) -> Self {
         let high = if high > low { high } else { low + 1.0 };
         let steps = [
             0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0,
@@ -61,60 +61,64 @@ impl Axis {
         let step = steps
             .into_iter()
             .chain(more)
-            .find(|step| (high - low) / step <= most_ticks as f64)
+            .find(|step| (high - low) / step <= ticks_max as f64)
             .unwrap_or(604_800.0);
         Self {
             name: "time since the start".to_owned(),
             low,
             high,
             ticks: multiples(low, high, step)
-                .map(|at| (at, say_time(at, step)))
+                .map(|at| (at, format_time(at, step)))
                 .collect(),
         }
     }
 
-    /// An axis from nought to a number, with round ticks.
-    pub(crate) fn count(name: &str, most: f64, most_ticks: usize, say: fn(f64) -> String) -> Self {
-        let most = if most > 0.0 { most * 1.06 } else { 1.0 };
-        let magnitude = 10_f64.powf((most / most_ticks as f64).log10().floor());
+    /// Returns an axis from 0 to a number, with round ticks.
+    pub(crate) fn count(name: &str, max: f64, ticks_max: usize, format: fn(f64) -> String) -> Self {
+        let max = if max > 0.0 { max * 1.06 } else { 1.0 };
+        let magnitude = 10_f64.powf((max / ticks_max as f64).log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0]
             .into_iter()
             .map(|factor| factor * magnitude)
-            .find(|step| most / step <= most_ticks as f64)
-            .unwrap_or(most);
+            .find(|step| max / step <= ticks_max as f64)
+            .unwrap_or(max);
         Self {
             name: name.to_owned(),
             low: 0.0,
-            high: most,
-            ticks: multiples(0.0, most, step).map(|at| (at, say(at))).collect(),
+            high: max,
+            ticks: multiples(0.0, max, step)
+                .map(|at| (at, format(at)))
+                .collect(),
         }
     }
 
-    /// An axis around two numbers, with round ticks; it need not begin at nought.
+    /// Returns an axis around two numbers, with round ticks. It need not include 0.
     pub(crate) fn between(
         name: &str,
         low: f64,
         high: f64,
-        most_ticks: usize,
-        say: impl Fn(f64) -> String,
+        ticks_max: usize,
+        format: impl Fn(f64) -> String,
     ) -> Self {
-        // Values that are all the same stand in the middle.
+        // Equal values lie in the middle.
         let span = (high - low).max(high.abs() * 1e-3).max(1e-9);
         let middle = (low + high) / 2.0;
         let (low, high) = (middle - 0.58 * span, middle + 0.58 * span);
-        let step = round_step((high - low) / most_ticks as f64);
+        let step = round_step((high - low) / ticks_max as f64);
         Self {
             name: name.to_owned(),
             low,
             high,
-            ticks: multiples(low, high, step).map(|at| (at, say(at))).collect(),
+            ticks: multiples(low, high, step)
+                .map(|at| (at, format(at)))
+                .collect(),
         }
     }
 
-    /// An axis of things that are numbered from 1.
-    pub(crate) fn numbered(name: &str, count: usize, most_ticks: usize) -> Self {
+    /// Returns an axis of ordinals from 1.
+    pub(crate) fn numbered(name: &str, count: usize, ticks_max: usize) -> Self {
         let high = count.max(1) as f64 + 0.5;
-        let step = round_step(high / most_ticks as f64).max(1.0);
+        let step = round_step(high / ticks_max as f64).max(1.0);
         Self {
             name: name.to_owned(),
             low: 0.5,
@@ -125,7 +129,7 @@ impl Axis {
         }
     }
 
-    /// A logarithmic axis of latency. Positions are common logarithms of nanoseconds.
+    /// Returns a logarithmic axis of latency. Positions are common logarithms of nanoseconds.
     pub(crate) fn latency(low_ns: f64, high_ns: f64) -> Self {
         let (low, high) = (low_ns.max(1.0).log10(), high_ns.max(1.0).log10());
         let (low, high) = (low - 0.05, high.max(low + 0.5) + 0.05);
@@ -139,7 +143,7 @@ impl Axis {
         }
     }
 
-    /// A logarithmic axis of any figure above nought. Positions are common logarithms.
+    /// Returns a logarithmic axis of positive figures. Positions are common logarithms.
     pub(crate) fn logarithmic(name: &str, (low, high): (f64, f64)) -> Self {
         let (low, high) = (low - 0.05, high.max(low + 0.5) + 0.05);
         let ticks = log_ticks(low, high).map(|at| (at, round_number(10_f64.powf(at))));
@@ -151,8 +155,8 @@ impl Axis {
         }
     }
 
-    /// An axis of percentiles, each tenfold step towards 100% as wide as the one before. Positions
-    /// are common logarithms of `1 / (1 - quantile)`.
+    /// Returns an axis of percentiles. Each tenfold step towards 100% has the same width. Positions are common
+    /// logarithms of `1 / (1 - quantile)`.
     pub(crate) fn percentiles(farthest: f64, narrow: bool) -> Self {
         let named = [
             (0.0, "0"),
@@ -180,24 +184,24 @@ impl Axis {
     }
 }
 
-/// The least of 1, 2 and 5 times a power of ten that is no less than this.
-fn round_step(least: f64) -> f64 {
-    let magnitude = 10_f64.powf(least.log10().floor());
+/// Returns the smallest of 1, 2 and 5 times a power of ten that is at least `min`.
+fn round_step(min: f64) -> f64 {
+    let magnitude = 10_f64.powf(min.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * magnitude);
     steps
         .into_iter()
-        .find(|step| *step >= least)
+        .find(|step| *step >= min)
         .unwrap_or(10.0 * magnitude)
 }
 
-/// Where a quantile stands on an axis of percentiles.
+/// Returns the position of a quantile on an axis of percentiles.
 pub(crate) fn percentile_position(quantile: f64) -> f64 {
     -(1.0 - quantile).max(1e-12).log10()
 }
 
-/// The common logarithms of round figures within a range of them.
+/// Yields the common logarithms of round figures within a range of logarithms.
 fn log_ticks(low: f64, high: f64) -> impl Iterator<Item = f64> {
-    // A decade may be all there is; then its halves and fifths are ticks, too.
+    // A range of one or two decades also has ticks between them.
     let factors: &[f64] = match high - low {
         span if span < 1.3 => &[1.0, 2.0, 3.0, 5.0],
         span if span < 2.4 => &[1.0, 3.0],
@@ -218,7 +222,7 @@ fn multiples(low: f64, high: f64, step: f64) -> impl Iterator<Item = f64> {
     (first..=last).map(move |k| k as f64 * step)
 }
 
-fn say_time(at_s: f64, step: f64) -> String {
+fn format_time(at_s: f64, step: f64) -> String {
     match step {
         step if step >= 3_600.0 => format!("{:.0} h", at_s / 3_600.0),
         step if step >= 60.0 => format!("{:.0} min", at_s / 60.0),
@@ -227,15 +231,15 @@ fn say_time(at_s: f64, step: f64) -> String {
     }
 }
 
-/// Says a round duration without the noughts behind its point.
+/// Formats a round duration without trailing zeros.
 fn round_duration(ns: f64) -> String {
-    let said = words::duration_of(ns);
-    said.split_once(' ').map_or(said.clone(), |(number, unit)| {
+    let text = words::duration_of(ns);
+    text.split_once(' ').map_or(text.clone(), |(number, unit)| {
         format!("{} {unit}", trimmed(number))
     })
 }
 
-/// Says a round number without the noughts behind its point.
+/// Formats a round number without trailing zeros.
 pub(crate) fn round_number(number: f64) -> String {
     trimmed(&words::significant(number)).to_owned()
 }
@@ -253,23 +257,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_axis_between_two_numbers_has_round_ticks() {
+    fn axis_between_numbers_has_round_ticks() {
         let axis = Axis::between("", 81_000.0, 86_000.0, 5, |at| format!("{at}"));
-        let ticks: Vec<&str> = axis.ticks.iter().map(|(_, said)| said.as_str()).collect();
+        let ticks: Vec<&str> = axis.ticks.iter().map(|(_, label)| label.as_str()).collect();
         assert_eq!(ticks, ["82000", "84000", "86000"]);
         assert!(axis.low < 81_000.0 && axis.high > 86_000.0);
-        // A single value has room, too.
+        // A single value has a range, too.
         let axis = Axis::between("", 0.0, 0.0, 5, |at| format!("{at}"));
         assert!(axis.low < axis.high && !axis.ticks.is_empty());
     }
 
     #[test]
-    fn what_is_numbered_has_whole_ticks() {
-        let said = |count, most| -> Vec<String> {
-            let axis = Axis::numbered("round", count, most);
-            axis.ticks.into_iter().map(|(_, said)| said).collect()
+    fn ordinals_have_whole_ticks() {
+        let labels = |count, ticks_max| -> Vec<String> {
+            let axis = Axis::numbered("round", count, ticks_max);
+            axis.ticks.into_iter().map(|(_, label)| label).collect()
         };
-        assert_eq!(said(3, 12), ["1", "2", "3"]);
-        assert_eq!(said(40, 4), ["20", "40"]);
+        assert_eq!(labels(3, 12), ["1", "2", "3"]);
+        assert_eq!(labels(40, 4), ["20", "40"]);
     }
 }

@@ -6,7 +6,7 @@ use crate::chart::axis::Axis;
 use crate::chart::line::line;
 use crate::chart::plot::{Description, Ink, plot};
 
-/// Draws curves over two logarithmic axes, a dot at each point. Nothing where no curve has a point.
+/// Draws curves over two logarithmic axes, with a dot at each point. `None` without points.
 pub(crate) fn curves(
     description: &Description,
     x_name: &str,
@@ -41,7 +41,7 @@ pub(crate) fn curves(
                 line(plane, *ink, 2, points.iter().copied().map(Some))?;
                 let dots = points
                     .iter()
-                    .map(|at| Circle::new(*at, 4, ink.stand_in().filled()));
+                    .map(|at| Circle::new(*at, 4, ink.placeholder().filled()));
                 plane.draw_series(dots)?;
             }
             Ok(())

@@ -1,4 +1,4 @@
-//! Effects with their intervals and limits, a small drawing for each line of a table.
+//! Effects with their intervals and limits: a drawing for each row of a table.
 
 use std::fmt::Write as _;
 
@@ -12,23 +12,21 @@ const SIZE: (f64, f64) = (180.0, 30.0);
 /// Space on either side.
 const MARGIN: f64 = 12.0;
 
-/// An interval that reaches beyond so many times the limit ends in an arrow.
-const MOST_LIMITS: f64 = 4.0;
+/// Multiple of the limit at which the scale ends. A longer interval ends in an arrow.
+const LIMITS_MAX: f64 = 4.0;
 
-/// An effect to draw. Effects and limits are ratios less one.
+/// An effect to draw. Effects and limits are ratios minus 1.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bar {
     pub(crate) value: f64,
     pub(crate) interval: Option<(f64, f64)>,
-    /// What the upper end must stay below to pass; none of what is not gated.
+    /// The upper end passes below this limit. `None` for an effect that is not gated.
     pub(crate) tolerance: Option<f64>,
-    /// What the value must be above to fail.
+    /// The value fails above this limit. `None` for an effect that is not gated.
     pub(crate) fail_above: Option<f64>,
-    /// The page's class for the colour: `good`, `caution` or `bad`.
-    pub(crate) class: &'static str,
 }
 
-/// What all drawings of a table share: the logarithms of the ratios at both ends.
+/// The scale of all drawings of a table: the logarithms of the ratios at both ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scale {
     low: f64,
@@ -36,7 +34,7 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// Makes room for all bars and their limits; none where there is nothing to draw.
+    /// Returns a scale for all bars and their limits. `None` without finite effects.
     pub(crate) fn of(bars: &[Bar]) -> Option<Self> {
         let limits = bars.iter().flat_map(|bar| [bar.tolerance, bar.fail_above]);
         let limit = limits.flatten().map(f64::ln_1p).max_by(f64::total_cmp);
@@ -50,12 +48,12 @@ impl Scale {
         let limit = limit.unwrap_or_else(|| high.abs().max(low.abs()));
         let limit = limit.max(0.001);
         Some(Self {
-            low: low.min(-limit * 0.5).max(-limit * MOST_LIMITS),
-            high: high.max(limit * 1.25).min(limit * MOST_LIMITS),
+            low: low.min(-limit * 0.5).max(-limit * LIMITS_MAX),
+            high: high.max(limit * 1.25).min(limit * LIMITS_MAX),
         })
     }
 
-    /// Where a ratio less one stands, in pixels, at most at either end.
+    /// Returns the position of a ratio minus 1 in pixels, clamped to the ends.
     fn place(self, ratio: f64) -> f64 {
         let at = ratio.max(-0.999_999).ln_1p().clamp(self.low, self.high);
         MARGIN + (at - self.low) / (self.high - self.low) * (SIZE.0 - 2.0 * MARGIN)
@@ -66,12 +64,14 @@ impl Scale {
     }
 }
 
-/// Draws one effect: its interval as a line, its estimate as a dot, no effect as a line, the tolerance
-/// dashed and what fails it solid.
-pub(crate) fn bar(bar: &Bar, scale: Scale, id: &str, name: &str) -> String {
+/// Draws an effect: its interval as a whisker, its estimate as a dot, and lines for no effect, the tolerance
+/// (dashed) and the limit of failure (solid).
+///
+/// `class` is the page's class for the colour: `good`, `caution` or `bad`.
+pub(crate) fn bar(bar: &Bar, class: &str, scale: Scale, id: &str, name: &str) -> String {
     let (width, height) = SIZE;
     let middle = height / 2.0;
-    let said = bar.interval.map_or_else(String::new, |(low, high)| {
+    let interval = bar.interval.map_or_else(String::new, |(low, high)| {
         format!(
             ", interval {} to {}",
             words::change(low),
@@ -79,9 +79,8 @@ pub(crate) fn bar(bar: &Bar, scale: Scale, id: &str, name: &str) -> String {
         )
     });
     let mut svg = format!(
-        "<svg class=\"forest {}\" width=\"{width}\" height=\"{height}\" role=\"img\" \
-         aria-labelledby=\"{id}-t\"><title id=\"{id}-t\">{} {}{said}</title>",
-        bar.class,
+        "<svg class=\"forest {class}\" width=\"{width}\" height=\"{height}\" role=\"img\" \
+         aria-labelledby=\"{id}-t\"><title id=\"{id}-t\">{} {}{interval}</title>",
         escape(name),
         words::change(bar.value)
     );
@@ -157,7 +156,7 @@ pub(crate) fn ruler(scale: Scale) -> String {
     svg
 }
 
-/// Round ratios less one within the scale, at most six.
+/// Returns round ratios minus 1 within the scale, at most six.
 fn ticks(scale: Scale) -> Vec<(f64, String)> {
     let (low, high) = (scale.low.exp_m1(), scale.high.exp_m1());
     let steps = [
@@ -194,16 +193,15 @@ mod tests {
             interval: Some((low, high)),
             tolerance: Some(0.05),
             fail_above: Some(0.05),
-            class: "good",
         }
     }
 
     #[test]
-    fn what_reaches_beyond_ends_in_an_arrow() {
+    fn long_intervals_end_in_arrows() {
         let (near, far) = (bar_of(0.01, -0.01, 0.03), bar_of(0.3, -0.2, 2.0));
         let scale = Scale::of(&[near, far]).unwrap();
-        assert!(!bar(&near, scale, "a", "cpu").contains("beyond"));
-        let drawn = bar(&far, scale, "b", "<cpu>");
+        assert!(!bar(&near, "good", scale, "a", "cpu").contains("beyond"));
+        let drawn = bar(&far, "good", scale, "b", "<cpu>");
         assert_eq!(drawn.matches("beyond").count(), 2, "{drawn}");
         assert!(
             !drawn.contains("<circle") && drawn.contains("&lt;cpu&gt; +30.0%"),

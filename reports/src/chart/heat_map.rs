@@ -1,4 +1,4 @@
-//! How many responses took how long, over time.
+//! Heat map of response time over time.
 
 use plotters::prelude::*;
 use tenfold_analysis::{Charts, words};
@@ -7,7 +7,7 @@ use crate::chart::axis::Axis;
 use crate::chart::line::shade_warm_up;
 use crate::chart::plot::{Description, Ink, plot};
 
-/// Draws the heat map; nothing where nothing was answered.
+/// Draws the heat map. `None` without responses.
 pub(crate) fn heat_map(charts: &Charts) -> Option<String> {
     let map = &charts.heat_map;
     let (low, high) = (*map.bounds_ns.first()?, *map.bounds_ns.last()?);
@@ -41,9 +41,9 @@ pub(crate) fn heat_map(charts: &Charts) -> Option<String> {
                             (start, map.bounds_ns[row].log10()),
                             (start + map.column_s, map.bounds_ns[row + 1].log10()),
                         ];
-                        // Few among many must still be seen: they are what a tail is made of.
+                        // A few responses among many must stay visible: they are the tail.
                         let weight = (*count as f64).ln_1p() / (map.count_max as f64).ln_1p();
-                        let ink = Ink::Heat.stand_in().mix(0.14 + 0.86 * weight);
+                        let ink = Ink::Heat.placeholder().mix(0.14 + 0.86 * weight);
                         Rectangle::new(corners, ink.filled())
                     })
             });

@@ -1,4 +1,4 @@
-//! How much of the load went to the most popular keys, measured and in theory.
+//! Share of the load on the most popular keys, measured and in theory.
 
 use plotters::prelude::*;
 use tenfold_analysis::{HotKeys, words};
@@ -7,8 +7,7 @@ use crate::chart::axis::Axis;
 use crate::chart::line::line;
 use crate::chart::plot::{Description, Ink, plot};
 
-/// Draws the shares of the most popular keys: bars measured, with their intervals, and a line in
-/// theory. Nothing where there are no shares.
+/// Draws the shares of the most popular keys: bars as measured, a line in theory. `None` without shares.
 pub(crate) fn hot_keys(keys: &HotKeys, id: String) -> Option<String> {
     if keys.shares.is_empty() {
         return None;
@@ -41,7 +40,7 @@ pub(crate) fn hot_keys(keys: &HotKeys, id: String) -> Option<String> {
                 (place as f64 - 0.28, 0.0),
                 (place as f64 + 0.28, share.measured),
             ];
-            Rectangle::new(corners, Ink::Reads.stand_in().mix(0.75).filled())
+            Rectangle::new(corners, Ink::Reads.placeholder().mix(0.75).filled())
         }))?;
         let theory = keys.shares.iter().enumerate();
         let theory = theory.map(|(place, share)| share.theory.map(|share| (place as f64, share)));

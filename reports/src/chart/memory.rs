@@ -1,4 +1,4 @@
-//! The resident memory of both builds over a gate.
+//! Resident memory of both builds.
 
 use tenfold_analysis::gate::{MemorySample, MemoryUse, Pair};
 
@@ -6,7 +6,7 @@ use crate::chart::axis::Axis;
 use crate::chart::line::line;
 use crate::chart::plot::{Description, Ink, Size, plot};
 
-/// Draws the resident memory of both builds over time, broken at each start. Nothing where none was read.
+/// Draws the resident memory of both builds over time. Lines break at each restart. `None` without readings.
 pub(crate) fn memory(description: &Description, memory: &Pair<MemoryUse>) -> Option<String> {
     let all = || {
         memory

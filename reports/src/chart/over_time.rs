@@ -9,18 +9,18 @@ use crate::chart::plot::{Description, DrawError, Ink, Plane, Size, plot};
 /// Draws offered and achieved rate.
 pub(crate) fn rates(charts: &Charts) -> Option<String> {
     let rates = &charts.rates;
-    let most = most(rates.offered.iter().chain(&rates.achieved))?;
+    let max = max(rates.offered.iter().chain(&rates.achieved))?;
     let description = Description {
         id: "rates".to_owned(),
         title: "Offered and achieved rate over time".to_owned(),
-        text: format!("The offered rate reached {}.", words::rate(most)),
+        text: format!("The offered rate reached {}.", words::rate(max)),
     };
     let at = |values: &[f64]| pairs(&rates.at_s, values);
     Some(plot(
         &description,
-        counted(charts, "requests per second", most),
+        counted(charts, "requests per second", max),
         |plane, _| {
-            shade(plane, charts, (0.0, most * 1.06))?;
+            shade(plane, charts, (0.0, max * 1.06))?;
             between(
                 plane,
                 Ink::Achieved,
@@ -67,7 +67,7 @@ pub(crate) fn latency(charts: &Charts) -> Option<String> {
         id: "latency".to_owned(),
         title: "Response time and lag over time".to_owned(),
         text: "Median and 99th percentile of the response time, and the 99th percentile of the \
-               generator's own lag. Lines break where a stretch has too few requests to tell."
+               generator's own lag. A line breaks if an interval has too few requests."
             .to_owned(),
     };
     let end = end_s(charts);
@@ -99,18 +99,24 @@ pub(crate) fn latency(charts: &Charts) -> Option<String> {
 
 /// Draws requests in flight, and arrivals that wait for a user.
 pub(crate) fn in_flight(charts: &Charts) -> Option<String> {
-    let held = &charts.in_flight;
-    let most = held.in_flight.iter().chain(&held.waiting).copied().max()? as f64;
+    let requests = &charts.in_flight;
+    let max = requests
+        .in_flight
+        .iter()
+        .chain(&requests.waiting)
+        .copied()
+        .max()? as f64;
     let description = Description {
         id: "in-flight".to_owned(),
         title: "Requests in flight over time".to_owned(),
         text: format!(
             "At most {} requests were in flight or waiting.",
-            words::count(most as u64)
+            words::count(max as u64)
         ),
     };
     let at = |values: &[u64]| -> Vec<(f64, f64)> {
-        held.at_s
+        requests
+            .at_s
             .iter()
             .zip(values)
             .map(|(at, value)| (*at, *value as f64))
@@ -118,24 +124,29 @@ pub(crate) fn in_flight(charts: &Charts) -> Option<String> {
     };
     Some(plot(
         &description,
-        counted(charts, "requests", most),
+        counted(charts, "requests", max),
         |plane, _| {
-            shade(plane, charts, (0.0, most.max(0.5) * 1.06))?;
+            shade(plane, charts, (0.0, max.max(0.5) * 1.06))?;
             between(
                 plane,
                 Ink::Service,
                 0.12,
-                &at(&held.in_flight),
-                &grounded(&held.at_s),
+                &at(&requests.in_flight),
+                &grounded(&requests.at_s),
             )?;
             line(
                 plane,
                 Ink::Achieved,
                 2,
-                at(&held.in_flight).into_iter().map(Some),
+                at(&requests.in_flight).into_iter().map(Some),
             )?;
-            if held.waiting.iter().any(|waiting| *waiting > 0) {
-                line(plane, Ink::Lost, 2, at(&held.waiting).into_iter().map(Some))?;
+            if requests.waiting.iter().any(|waiting| *waiting > 0) {
+                line(
+                    plane,
+                    Ink::Lost,
+                    2,
+                    at(&requests.waiting).into_iter().map(Some),
+                )?;
             }
             Ok(())
         },
@@ -148,13 +159,13 @@ pub(crate) fn cores(charts: &Charts) -> Option<String> {
     if cores.at_s.is_empty() && cores.generator_at_s.is_empty() {
         return None;
     }
-    let most = cores.available.max(1) as f64;
+    let max = cores.available.max(1) as f64;
     let description = Description {
         id: "cores".to_owned(),
         title: "Processors in use over time".to_owned(),
         text: format!("The machine has {} processors.", cores.available),
     };
-    let told = |values: &[Option<f64>]| -> Vec<Option<(f64, f64)>> {
+    let points = |values: &[Option<f64>]| -> Vec<Option<(f64, f64)>> {
         cores
             .at_s
             .iter()
@@ -164,10 +175,10 @@ pub(crate) fn cores(charts: &Charts) -> Option<String> {
     };
     Some(plot(
         &description,
-        counted(charts, "processors", most),
+        counted(charts, "processors", max),
         |plane, _| {
-            shade(plane, charts, (0.0, most * 1.06))?;
-            line(plane, Ink::Offered, 2, told(&cores.host))?;
+            shade(plane, charts, (0.0, max * 1.06))?;
+            line(plane, Ink::Offered, 2, points(&cores.host))?;
             line(
                 plane,
                 Ink::Lag,
@@ -176,20 +187,20 @@ pub(crate) fn cores(charts: &Charts) -> Option<String> {
                     .into_iter()
                     .map(Some),
             )?;
-            line(plane, Ink::Achieved, 2, told(&cores.target))
+            line(plane, Ink::Achieved, 2, points(&cores.target))
         },
     ))
 }
 
-fn counted<'a>(charts: &'a Charts, name: &'a str, most: f64) -> impl Fn(Size) -> (Axis, Axis) + 'a {
-    move |size| (time(charts, size), Axis::count(name, most, 5, round_number))
+fn counted<'a>(charts: &'a Charts, name: &'a str, max: f64) -> impl Fn(Size) -> (Axis, Axis) + 'a {
+    move |size| (time(charts, size), Axis::count(name, max, 5, round_number))
 }
 
 fn time(charts: &Charts, size: Size) -> Axis {
     Axis::time(0.0, end_s(charts), if size.narrow { 4 } else { 12 })
 }
 
-/// When the last row of the time line ends.
+/// Returns the end of the last row of the time line.
 fn end_s(charts: &Charts) -> f64 {
     match charts.rates.at_s.as_slice() {
         [.., before, last] => last + (last - before) / 2.0,
@@ -210,6 +221,6 @@ fn grounded(at_s: &[f64]) -> Vec<(f64, f64)> {
     at_s.iter().map(|at| (*at, 0.0)).collect()
 }
 
-fn most<'a>(values: impl Iterator<Item = &'a f64>) -> Option<f64> {
+fn max<'a>(values: impl Iterator<Item = &'a f64>) -> Option<f64> {
     values.copied().max_by(f64::total_cmp)
 }

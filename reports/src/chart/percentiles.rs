@@ -6,8 +6,8 @@ use crate::chart::axis::{Axis, percentile_position};
 use crate::chart::line::{between, line};
 use crate::chart::plot::{Description, Ink, plot};
 
-/// Draws curves of latency by percentile; the space between the first two is filled where asked for.
-/// Nothing where no curve has a point.
+/// Draws curves of latency by percentile. If `fill` is set, fills the space between the first two. `None` without
+/// points.
 pub(crate) fn percentiles(
     description: &Description,
     curves: &[(&PercentileCurve, Ink)],

@@ -1,4 +1,4 @@
-//! A pair of axes to draw on, in two widths, in the colours of the page.
+//! Charts in two widths, in the colours of the page.
 
 use std::fmt::Write as _;
 
@@ -8,25 +8,25 @@ use plotters::prelude::*;
 
 use crate::chart::axis::Axis;
 
-/// What goes wrong while drawing into a string, which is nothing but a lack of room for the axes.
+/// An error while drawing into a string. The only cause is a lack of room for the axes.
 pub(crate) type DrawError = DrawingAreaErrorKind<std::io::Error>;
 
-/// A chart's plane, with ticks where its axes have them.
+/// The plane of a chart.
 pub(crate) type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
 
-/// A chart in words, for those who don't see it.
+/// The description of a chart for screen readers.
 #[derive(Debug, Clone)]
 pub(crate) struct Description {
-    /// Part of the chart's ids; unique on its page.
+    /// Part of the ids of the chart; unique on its page.
     pub(crate) id: String,
-    /// What it is.
+    /// Title.
     pub(crate) title: String,
-    /// What it shows.
+    /// Content.
     pub(crate) text: String,
 }
 
-/// A colour of the page, by its role. Plotters draws in stand-ins, which become custom properties of
-/// the page's style, so that a chart follows the page into the dark.
+/// A colour of the page. Plotters draws in placeholder colours, which are then replaced by custom properties of the
+/// style, because the page has a dark mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ink {
     Text,
@@ -61,17 +61,17 @@ impl Ink {
         (Ink::Shade, "shade", ""),
     ];
 
-    /// The stand-in that plotters draws with.
-    pub(crate) fn stand_in(self) -> RGBColor {
+    /// Returns the placeholder that plotters draws with.
+    pub(crate) fn placeholder(self) -> RGBColor {
         RGBColor(1, 2, self as u8)
     }
 
-    /// The name of its custom property.
+    /// Returns the name of the custom property.
     pub(crate) fn name(self) -> &'static str {
         Self::ALL[self as usize].1
     }
 
-    /// How its lines are dashed, so that colour is not all that tells them apart; empty for solid.
+    /// Returns the dashes of its lines, which distinguish them without colour; empty for solid lines.
     pub(crate) fn dashes(self) -> &'static str {
         Self::ALL[self as usize].2
     }
@@ -82,7 +82,7 @@ impl Ink {
 pub(crate) struct Size {
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Whether it is the one for a phone.
+    /// For a phone.
     pub(crate) narrow: bool,
 }
 
@@ -99,9 +99,9 @@ const SIZES: [Size; 2] = [
     },
 ];
 
-/// Draws a chart twice, wide and narrow; the page shows the one that fits.
+/// Draws a chart twice, wide and narrow. The page shows the variant that fits.
 ///
-/// `draw` puts the data on the plane; what is outside of the axes' ranges is its own to leave out.
+/// `draw` draws the data. It must not draw outside the ranges of the axes.
 pub(crate) fn plot(
     description: &Description,
     axes: impl Fn(Size) -> (Axis, Axis),
@@ -138,12 +138,12 @@ fn plot_one(
     let font = ("sans-serif", if size.narrow { 15 } else { 16 }).into_font();
     plane
         .configure_mesh()
-        .axis_style(Ink::Grid.stand_in())
-        .bold_line_style(Ink::Grid.stand_in())
+        .axis_style(Ink::Grid.placeholder())
+        .bold_line_style(Ink::Grid.placeholder())
         .light_line_style(TRANSPARENT)
-        .x_label_style(font.clone().color(&Ink::Text.stand_in()))
-        .y_label_style(font.clone().color(&Ink::Text.stand_in()))
-        .axis_desc_style(font.color(&Ink::Text.stand_in()))
+        .x_label_style(font.clone().color(&Ink::Text.placeholder()))
+        .y_label_style(font.clone().color(&Ink::Text.placeholder()))
+        .axis_desc_style(font.color(&Ink::Text.placeholder()))
         .x_desc(x.name.as_str())
         .set_all_tick_mark_size(6)
         .draw()?;
@@ -151,7 +151,7 @@ fn plot_one(
     root.present()
 }
 
-/// Puts the page's colours for the stand-ins, and words around the drawing.
+/// Replaces the placeholder colours, and adds the description.
 fn dress(svg: &str, description: &Description, size: Size) -> String {
     let mut dressed = String::with_capacity(svg.len() + 512);
     let kind = if size.narrow { "narrow" } else { "wide" };
@@ -171,18 +171,18 @@ fn dress(svg: &str, description: &Description, size: Size) -> String {
         .and_then(|at| svg[at..].find('>').map(|end| at + end + 1));
     let mut body = svg[body.unwrap_or(0)..].replace(['\n', '\r'], "");
     for (ink, name, dashes) in Ink::ALL {
-        let RGBColor(r, g, b) = ink.stand_in();
-        let stand_in = format!("\"#{r:02X}{g:02X}{b:02X}\"");
+        let RGBColor(r, g, b) = ink.placeholder();
+        let placeholder = format!("\"#{r:02X}{g:02X}{b:02X}\"");
         if !dashes.is_empty() {
-            let stroke = format!("stroke={stand_in}");
+            let stroke = format!("stroke={placeholder}");
             body = body.replace(
                 &stroke,
                 &format!("stroke=\"var(--{name})\" stroke-dasharray=\"{dashes}\""),
             );
         }
-        body = body.replace(&stand_in, &format!("\"var(--{name})\""));
+        body = body.replace(&placeholder, &format!("\"var(--{name})\""));
     }
-    // Plotters asks for a font by name; the page knows better.
+    // The page sets the font.
     dressed.push_str(&body.replace(" font-family=\"sans-serif\"", ""));
     dressed
 }

@@ -1,4 +1,4 @@
-//! A metric over a history, with its levels and where they changed.
+//! A metric over a history, with its levels and changes.
 
 use plotters::prelude::*;
 use tenfold_analysis::history::Trend;
@@ -7,21 +7,21 @@ use crate::chart::axis::Axis;
 use crate::chart::line::line;
 use crate::chart::plot::{Description, Ink, Size, plot};
 
-/// Draws a metric over a history: its values as dots on a line, the median of each stretch as a level,
-/// changes as upright lines. Nothing where there are no values.
+/// Draws a metric over a history: values as dots, the median of each level as a line, and changes as vertical
+/// lines. `None` without values.
 pub(crate) fn trend(
     description: &Description,
     trend: &Trend,
-    say: impl Fn(f64) -> String,
+    format: impl Fn(f64) -> String,
 ) -> Option<String> {
     let values = || trend.points.iter().map(|point| point.value);
     let low = values().min_by(f64::total_cmp)?;
     let high = values().max_by(f64::total_cmp)?;
     let axes = |size: Size| {
-        let most = if size.narrow { 4 } else { 12 };
+        let ticks_max = if size.narrow { 4 } else { 12 };
         (
-            Axis::numbered("entry", trend.points.len(), most),
-            Axis::between("", low, high, 5, &say),
+            Axis::numbered("entry", trend.points.len(), ticks_max),
+            Axis::between("", low, high, 5, &format),
         )
     };
     let place = |index: usize| index as f64 + 1.0;
@@ -42,7 +42,7 @@ pub(crate) fn trend(
         }
         let radius = if size.narrow { 3 } else { 4 };
         let dots = points.iter().map(|at| {
-            let ink = Ink::Response.stand_in().filled();
+            let ink = Ink::Response.placeholder().filled();
             Circle::new(*at, radius, ink)
         });
         plane.draw_series(dots)?;
@@ -50,7 +50,7 @@ pub(crate) fn trend(
     }))
 }
 
-/// The stretches between changes: first index, the index after the last, and the median.
+/// Returns the levels between changes: first index, index after the last, and median.
 fn levels(trend: &Trend) -> Vec<(usize, usize, f64)> {
     let mut levels = Vec::new();
     let mut from = 0;

@@ -1,20 +1,20 @@
-//! What stands beside an outcome: the profiles it names, and the report's address.
+//! The profiles of a gate, and the address of its report.
 
 use std::path::Path;
 
 use tenfold_analysis::gate::GateOutcome;
 use tenfold_run_dir::Flamegraph;
 
-/// What stands beside an outcome.
+/// Content of a report that is not part of the outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Beside {
-    /// Where the report can be read, for those who see the Markdown only.
+    /// Address of the full report, for readers of the Markdown.
     pub report: Option<String>,
-    /// What the flamegraphs that the outcome names are drawn from.
+    /// Profiles that the outcome names.
     pub flamegraphs: GateFlamegraphs,
 }
 
-/// What a gate's flamegraphs are drawn from.
+/// The profiles of a gate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GateFlamegraphs {
     /// The baseline's profile.
@@ -33,7 +33,7 @@ impl Beside {
     pub fn read(directory: &Path, outcome: &GateOutcome) -> Self {
         let read = |name: &Option<String>| {
             let name = Path::new(name.as_deref()?);
-            // The name comes from a file, so it may be anything.
+            // The outcome may come from an untrusted file.
             let is_name = name.file_name() == Some(name.as_os_str());
             is_name.then(|| Flamegraph::read(&directory.join(name)).ok())?
         };

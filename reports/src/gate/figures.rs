@@ -1,20 +1,21 @@
-//! A gate's figures as every format says them.
+//! The figures of a gate, formatted.
 
 use tenfold_analysis::gate::{
-    Answers, Conclusion, Decision, FailureResult, FunctionChange, GateOutcome, GateVerdict,
-    MemoryUse, MetricResult, Pair, Role, Settings, Side,
+    Answers, Attempts, Conclusion, Decision, FailureResult, FunctionChange, GateOutcome,
+    GateVerdict, MemoryUse, MetricResult, Pair, Role, Settings, Side,
 };
 use tenfold_analysis::words;
 
-use crate::sentence::Tone;
+use crate::chart::forest::Bar;
+use crate::document::{Judgement, Tone};
 
-/// What stands where there is nothing to say.
+/// Placeholder for an absent figure.
 pub(crate) const NOTHING: &str = "–";
 
-/// The share of answers without their twin that goes without saying.
-const MOST_UNMATCHED: f64 = 0.02;
+/// The share of unmatched responses that goes without mention.
+const UNMATCHED_SHARE_MAX: f64 = 0.02;
 
-/// Says in a word or two and a tone what the verdict is.
+/// Returns the verdict as a tone and a word or two.
 pub(crate) fn headline(outcome: &GateOutcome) -> (Tone, &'static str) {
     match outcome.verdict {
         Conclusion::Pass if improved(outcome) => (Tone::Good, "Passed, and better"),
@@ -43,26 +44,27 @@ fn improved(outcome: &GateOutcome) -> bool {
     })
 }
 
-/// A line of the table of effects.
-#[derive(Debug, Clone, PartialEq)]
+/// A row of the table of effects.
+#[derive(Debug, Clone)]
 pub(crate) struct Row {
-    pub(crate) name: String,
-    pub(crate) tone: Tone,
-    pub(crate) sign: &'static str,
-    pub(crate) word: &'static str,
+    pub(crate) judgement: Judgement,
+    /// The verdict. `None` if the metric is not gated.
+    pub(crate) verdict: Option<GateVerdict>,
+    /// Better than the baseline.
+    pub(crate) improved: bool,
     pub(crate) baseline: String,
     pub(crate) candidate: String,
     pub(crate) effect: String,
     pub(crate) interval: String,
-    /// What it must stay below, and above what it fails.
+    /// The limit of the effect.
     pub(crate) limit: String,
-    /// The smallest slowdown that would have been seen.
+    /// The smallest detectable slowdown.
     pub(crate) sees: String,
-    /// Why the verdict is what it is, or why it is not gated.
-    pub(crate) reason: String,
+    /// The drawing of the effect. `None` without an effect.
+    pub(crate) bar: Option<Bar>,
 }
 
-/// Sets the table of effects: the metrics in the plan's order, then failures.
+/// Returns the table of effects: the metrics in the plan's order, then failures.
 pub(crate) fn rows(decision: &Decision) -> Vec<Row> {
     let metrics = decision.metrics.iter().map(metric_row);
     metrics
@@ -72,13 +74,23 @@ pub(crate) fn rows(decision: &Decision) -> Vec<Row> {
 
 fn metric_row(result: &MetricResult) -> Row {
     let metric = &result.metric;
-    let (tone, sign, word) = said(metric.role, result.verdict, result.improved);
+    let gated = (metric.role == Role::Gated).then_some(result.verdict);
+    let reason = match &metric.not_gated_because {
+        Some(why) => format!("not gated: {why}"),
+        None => result.reason.clone(),
+    };
+    let judgement = judgement(&metric.name, gated, result.improved, reason);
     let interval = result.effect.and_then(|effect| effect.interval);
+    let bar = result.effect.map(|effect| Bar {
+        value: effect.value,
+        interval: interval.map(|interval| (interval.low, interval.high)),
+        tolerance: gated.and(Some(result.limits.tolerance)),
+        fail_above: gated.and(Some(result.limits.fail_above)),
+    });
     Row {
-        name: metric.name.clone(),
-        tone,
-        sign,
-        word,
+        judgement,
+        verdict: gated,
+        improved: result.improved,
         baseline: of(result.medians, |pair| value(&metric.unit, pair.baseline)),
         candidate: of(result.medians, |pair| value(&metric.unit, pair.candidate)),
         effect: of(result.effect, |effect| words::change(effect.value)),
@@ -91,17 +103,14 @@ fn metric_row(result: &MetricResult) -> Row {
         }),
         limit: limit(result),
         sees: of(result.smallest_detectable, |effect| {
-            // A ratio beyond that says no more than that nothing can be seen.
+            // A larger effect is as good as none.
             if effect < 10.0 {
                 words::percent(effect)
             } else {
                 "nothing".to_owned()
             }
         }),
-        reason: match &metric.not_gated_because {
-            Some(why) => format!("not gated: {why}"),
-            None => result.reason.clone(),
-        },
+        bar,
     }
 }
 
@@ -121,8 +130,8 @@ fn limit(result: &MetricResult) -> String {
 }
 
 fn failure_row(result: &FailureResult) -> Row {
-    let (tone, sign, word) = said(result.rule.role, result.verdict, result.improved);
-    let share = |attempts: tenfold_analysis::gate::Attempts| {
+    let gated = (result.rule.role == Role::Gated).then_some(result.verdict);
+    let share = |attempts: Attempts| {
         format!(
             "{} of {}",
             words::count(attempts.failed),
@@ -131,10 +140,14 @@ fn failure_row(result: &FailureResult) -> Row {
     };
     let [low, high] = result.interval_95;
     Row {
-        name: "failed requests".to_owned(),
-        tone,
-        sign,
-        word,
+        judgement: judgement(
+            "failed requests",
+            gated,
+            result.improved,
+            result.reason.clone(),
+        ),
+        verdict: gated,
+        improved: result.improved,
         baseline: share(result.counts.baseline),
         candidate: share(result.counts.candidate),
         effect: of(result.difference, points),
@@ -142,16 +155,13 @@ fn failure_row(result: &FailureResult) -> Row {
             let (low, high) = (points(low), points(high));
             format!("{} to {high}", low.trim_end_matches(" points"))
         }),
-        limit: match result.rule.role {
-            Role::Gated => points(result.rule.limit),
-            Role::Informs => NOTHING.to_owned(),
-        },
+        limit: of(gated, |_| points(result.rule.limit)),
         sees: NOTHING.to_owned(),
-        reason: result.reason.clone(),
+        bar: None,
     }
 }
 
-/// Says a difference of shares in points of a hundred: `+0.21 points`.
+/// Formats a difference of shares in percentage points: `+0.21 points`.
 fn points(difference: f64) -> String {
     match words::change(difference).strip_suffix('%') {
         Some("0") | None => "0 points".to_owned(),
@@ -159,21 +169,28 @@ fn points(difference: f64) -> String {
     }
 }
 
-fn said(role: Role, verdict: GateVerdict, improved: bool) -> (Tone, &'static str, &'static str) {
-    match (role, verdict) {
-        (Role::Informs, _) => (Tone::Caution, "·", "informs"),
-        (Role::Gated, GateVerdict::Pass) if improved => (Tone::Good, "✓", "better"),
-        (Role::Gated, GateVerdict::Pass) => (Tone::Good, "✓", "pass"),
-        (Role::Gated, GateVerdict::Fail) => (Tone::Bad, "✗", "fail"),
-        (Role::Gated, GateVerdict::Inconclusive) => (Tone::Caution, "?", "not shown"),
+fn judgement(name: &str, gated: Option<GateVerdict>, improved: bool, reason: String) -> Judgement {
+    let (tone, sign, word) = match gated {
+        None => (Tone::Caution, "·", "informs"),
+        Some(GateVerdict::Pass) if improved => (Tone::Good, "✓", "better"),
+        Some(GateVerdict::Pass) => (Tone::Good, "✓", "pass"),
+        Some(GateVerdict::Fail) => (Tone::Bad, "✗", "fail"),
+        Some(GateVerdict::Inconclusive) => (Tone::Caution, "?", "unclear"),
+    };
+    Judgement {
+        tone,
+        sign,
+        word,
+        name: name.to_owned(),
+        reason,
     }
 }
 
-fn of<T>(value: Option<T>, say: impl Fn(T) -> String) -> String {
-    value.map_or_else(|| NOTHING.to_owned(), say)
+fn of<T>(value: Option<T>, format: impl Fn(T) -> String) -> String {
+    value.map_or_else(|| NOTHING.to_owned(), format)
 }
 
-/// Says a value in its unit; times and sizes in the unit that suits them.
+/// Formats a value with its unit, scaled for times and sizes.
 pub(crate) fn value(unit: &str, value: f64) -> String {
     match unit {
         "ns" => words::duration_of(value),
@@ -186,7 +203,7 @@ pub(crate) fn value(unit: &str, value: f64) -> String {
     }
 }
 
-/// What is said beneath the table of effects.
+/// Explains the intervals of the effects. `None` without intervals.
 pub(crate) fn how_intervals_hold(decision: &Decision, settings: &Settings) -> Option<String> {
     let mut metrics = decision.metrics.iter();
     metrics.find(|result| {
@@ -194,17 +211,17 @@ pub(crate) fn how_intervals_hold(decision: &Decision, settings: &Settings) -> Op
             .effect
             .is_some_and(|effect| effect.interval.is_some())
     })?;
-    // A look spends its alpha at each end, and a gate ends at one of them: what they miss adds up.
+    // A look spends its alpha at each end of the interval.
     let missed = 2.0 * settings.alpha;
     Some(format!(
-        "Effects are ratios of candidate to baseline in the same rounds, less one. Each interval \
-         encloses the true effect with a probability of at least {}, whichever look ended the gate.",
+        "An effect is the ratio of candidate to baseline in the same rounds, minus 1. Each interval \
+         contains the true effect with a probability of at least {}, regardless of the look.",
         words::percent(1.0 - missed)
     ))
 }
 
-/// Says what a gate of this many rounds could have seen, of the metrics that were gated.
-pub(crate) fn could_be_seen(decision: &Decision) -> Option<String> {
+/// Returns the smallest detectable slowdown of each gated metric. `None` without gated metrics.
+pub(crate) fn detectable(decision: &Decision) -> Option<String> {
     let gated = decision
         .metrics
         .iter()
@@ -212,19 +229,19 @@ pub(crate) fn could_be_seen(decision: &Decision) -> Option<String> {
     let seen: Vec<String> = gated
         .map(|result| {
             let row = metric_row(result);
-            format!("{} of {}", row.sees, row.name)
+            format!("{} of {}", row.sees, row.judgement.name)
         })
         .collect();
     (!seen.is_empty()).then(|| {
         format!(
-            "The smallest slowdowns that {} rounds tell from none: {}.",
+            "The smallest slowdowns that {} rounds detect: {}.",
             words::count(decision.rounds as u64),
             seen.join(", ")
         )
     })
 }
 
-/// Says what a build is: its label, and its revision where that says more.
+/// Names a build: its label, and its revision unless the label is one.
 pub(crate) fn build(outcome: &GateOutcome, side: Side) -> String {
     let build = outcome.builds.of(side);
     let label = match build.label.as_str() {
@@ -240,54 +257,54 @@ pub(crate) fn build(outcome: &GateOutcome, side: Side) -> String {
     }
 }
 
-/// Says how the answers compare.
+/// Compares the responses of both builds.
 pub(crate) fn answers(answers: &Answers) -> String {
     let compared = format!(
-        "{} pairs of answers compared",
+        "{} pairs of responses compared",
         words::count(answers.compared)
     );
     let differences: Vec<String> = [
         (answers.statuses_differ, "with different statuses"),
-        (answers.bodies_differ, "with different bodies alone"),
+        (answers.bodies_differ, "with different bodies only"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
     .map(|(count, how)| format!("{} {how}", words::count(count)))
     .collect();
-    let told = match (answers.compared, differences.is_empty()) {
-        (0, _) => "no answers were compared".to_owned(),
-        (_, true) => format!("{compared}, all alike"),
+    let text = match (answers.compared, differences.is_empty()) {
+        (0, _) => "no responses were compared".to_owned(),
+        (_, true) => format!("{compared}, all equal"),
         (_, false) => format!("{compared}: {}", differences.join(", ")),
     };
-    // Those that were under way when an epoch ended are always a few.
-    if answers.unmatched as f64 <= MOST_UNMATCHED * answers.compared as f64 {
-        return told;
+    // A few requests are always in flight when an epoch ends.
+    if answers.unmatched as f64 <= UNMATCHED_SHARE_MAX * answers.compared as f64 {
+        return text;
     }
     format!(
-        "{told}; of {} more one build's came too late or not at all",
+        "{text}; {} more have no counterpart from the other build",
         words::count(answers.unmatched)
     )
 }
 
-/// What one processor answers of both builds; none where processor time was not compared.
+/// Returns the capacity of one processor for both builds. `None` if CPU time was not compared.
 pub(crate) fn capacity(outcome: &GateOutcome) -> Option<String> {
     let capacity = outcome.capacity?;
     let rate = |rate: f64| format!("{}/s", words::count(rate.round() as u64));
     Some(format!(
-        "one processor answers up to {}, before {}, by its time alone; waits and locks may give out first",
+        "one processor sustains up to {}, before {}, by CPU time alone; waits and locks may saturate first",
         rate(capacity.candidate),
         rate(capacity.baseline)
     ))
 }
 
-/// Says how the memory of a build went; none where nothing was read.
+/// Describes the memory of a build over time. `None` without readings.
 pub(crate) fn memory(memory: &MemoryUse) -> Option<String> {
     let (first, last) = (memory.first_mib()?, memory.last_mib()?);
     let growth = memory.growth.map(|growth| {
         let interval = growth.interval_95.map_or_else(String::new, |[low, high]| {
             format!(" (95% interval {} to {})", signed(low), signed(high))
         });
-        format!(", {} MiB a minute{interval}", signed(growth.mib_per_min))
+        format!(", {} MiB per minute{interval}", signed(growth.mib_per_min))
     });
     Some(format!(
         "{} to {} MiB, at most {}{}",
@@ -302,7 +319,7 @@ fn signed(number: f64) -> String {
     format!("{number:+.2}").replace('-', "−")
 }
 
-/// Says a function's shares and processor time, baseline then candidate.
+/// Returns shares and CPU time of a function, baseline first.
 pub(crate) fn function(function: &FunctionChange) -> [String; 4] {
     let cpu = |of: fn(&Pair<f64>) -> f64| {
         self::of(function.cpu_us_per_request.as_ref(), |pair| {
@@ -322,16 +339,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_said_in_the_unit_that_suits_them() {
-        let said = [
+    fn scales_values_to_their_unit() {
+        let values = [
             ("ns", 81_400.0),
             ("µs", 1_250.0),
             ("MiB", 41.5),
             ("", 3.0),
             ("B", 2_048.0),
         ];
-        let said = said.map(|(unit, number)| value(unit, number));
-        assert_eq!(said, ["81.4 µs", "1.25 ms", "41.5 MiB", "3.00", "2.00 KiB"]);
+        let formatted = values.map(|(unit, number)| value(unit, number));
+        assert_eq!(
+            formatted,
+            ["81.4 µs", "1.25 ms", "41.5 MiB", "3.00", "2.00 KiB"]
+        );
         assert_eq!(points(0.0021), "+0.21 points");
         assert_eq!(points(0.0), "0 points");
     }

@@ -1,4 +1,4 @@
-//! The file that a history is kept in: a JSON object a line.
+//! The file of a history: a JSON object per line.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tenfold_analysis::history::{HistoryEntry, Parsed, parse};
 
-/// Why a history could not be kept or read.
+/// An error while reading or appending to a history.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The file could not be read.
@@ -14,7 +14,7 @@ pub enum HistoryError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The file could not be appended to.
@@ -24,18 +24,18 @@ pub enum HistoryError {
     Append {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// Appends an entry, and creates the file where there is none.
+/// Appends an entry. Creates the file and its directory if necessary.
 ///
-/// The line goes out in one write to the end of the file, so that several at once do not mix. After a
-/// line that a crash cut short it begins one of its own, and costs no more than that line.
+/// Appends the line in a single write, so concurrent appends do not interleave. After a line that a crash
+/// truncated, starts a new line.
 ///
 /// # Errors
-/// Where the file can't be opened or written.
+/// If the file can't be opened or written.
 pub fn append(path: &Path, entry: &HistoryEntry) -> Result<(), HistoryError> {
     let failed = |source| HistoryError::Append {
         path: path.to_owned(),
@@ -61,17 +61,17 @@ fn write_line(path: &Path, line: &str) -> io::Result<()> {
     };
     let written = file.write(line.as_bytes())?;
     if written < line.len() {
-        // A second write could land behind somebody else's line.
+        // A second write could follow a line of another process.
         return Err(io::Error::other(format!(
-            "only {written} of {} bytes were written; the line is cut short",
+            "only {written} of {} bytes were written; the line is truncated",
             line.len()
         )));
     }
     Ok(())
 }
 
-/// Whether what follows begins a line. An empty file does, and so does what can't be read back, as a
-/// pipe.
+/// Returns whether the file ends with a line break. True for an empty file, and for a pipe, which can't be read
+/// back.
 fn ends_a_line(file: &mut std::fs::File) -> io::Result<bool> {
     if !file.metadata()?.is_file() || file.metadata()?.len() == 0 {
         return Ok(true);
@@ -82,11 +82,10 @@ fn ends_a_line(file: &mut std::fs::File) -> io::Result<bool> {
     Ok(last == [b'\n'])
 }
 
-/// Reads a history. Lines that are none are told in what is returned, and bytes that are no text count as
-/// characters that stand for them.
+/// Reads a history. The result lists invalid lines as problems. Invalid UTF-8 is replaced.
 ///
 /// # Errors
-/// Where the file can't be read.
+/// If the file can't be read.
 pub fn read(path: &Path) -> Result<Parsed, HistoryError> {
     let bytes = std::fs::read(path).map_err(|source| HistoryError::Read {
         path: path.to_owned(),
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_after_a_torn_one_is_whole() {
+    fn starts_a_new_line_after_a_truncated_one() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("history.jsonl");
         append(&path, &entry("one")).unwrap();
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn many_at_once_do_not_mix() {
+    fn concurrent_appends_do_not_interleave() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("history.jsonl");
         append(&path, &entry("first")).unwrap();
@@ -153,19 +152,19 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_reached_is_told() {
+    fn reports_unreachable_files() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("file");
         std::fs::write(&file, "").unwrap();
         let below = file.join("h.jsonl");
-        let told = append(&below, &entry("one")).unwrap_err();
+        let error = append(&below, &entry("one")).unwrap_err();
         let expected = format!("could not append to the history {}", below.display());
-        assert!(told.to_string().starts_with(&expected), "{told}");
+        assert!(error.to_string().starts_with(&expected), "{error}");
         assert!(read(&below).is_err());
     }
 
     #[test]
-    fn the_folder_of_a_history_is_made() {
+    fn creates_the_directory() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("new/h.jsonl");
         append(&path, &entry("one")).unwrap();

@@ -1,11 +1,11 @@
-//! What is said of a history, on a terminal and on a page.
+//! The sentences of a history.
 
 use tenfold_analysis::history::{EntryKind, Trend, TrendChange, Trends};
 use tenfold_analysis::words;
 
 use crate::gate::figures;
 
-/// Says how many changes there are, over how much.
+/// Returns the number of changes and of series.
 pub(super) fn lead(trends: &Trends) -> String {
     let all = trends.trends.len();
     let changes: usize = trends.trends.iter().map(|trend| trend.changes.len()).sum();
@@ -15,23 +15,18 @@ pub(super) fn lead(trends: &Trends) -> String {
         .filter(|trend| trend.too_short.is_some());
     let short = match short.count() {
         0 => String::new(),
-        count if count == all => return "The history is too short to tell a change.".to_owned(),
-        count => format!("; {} are too short to tell", words::count(count as u64)),
+        count if count == all => return "The history is too short to detect a change.".to_owned(),
+        count => format!("; {} are too short", words::count(count as u64)),
     };
     let changed = match changes {
         0 => "No change".to_owned(),
         1 => "1 change".to_owned(),
         several => format!("{} changes", words::count(several as u64)),
     };
-    let series = if all == 1 {
-        "series"
-    } else {
-        "series of values"
-    };
-    format!("{changed} in {} {series}{short}.", words::count(all as u64))
+    format!("{changed} in {} series{short}.", words::count(all as u64))
 }
 
-/// Says what a trend is of.
+/// Names a series.
 pub(super) fn title(trend: &Trend) -> String {
     let kind = match trend.kind {
         EntryKind::Gate => "gates",
@@ -44,27 +39,27 @@ pub(super) fn title(trend: &Trend) -> String {
     format!("{}, {}: {kind}{machine}", trend.scenario, trend.metric)
 }
 
-/// Says a value of a trend.
+/// Formats a value of a series.
 pub(super) fn value(trend: &Trend, value: f64) -> String {
     figures::value(&trend.unit, value)
 }
 
-/// Says at which revision something changed: the one where it is seen, and the last without it.
+/// Returns the revisions around a change: the last before it, and the first with it.
 pub(super) fn revision(change: &TrendChange) -> String {
-    let short = |revision: &String| revision.chars().take(12).collect::<String>();
+    let shortened = |revision: &String| revision.chars().take(12).collect::<String>();
     let at = match &change.revision {
-        Some(revision) => short(revision),
+        Some(revision) => shortened(revision),
         None => change.label.clone(),
     };
     match &change.revision_before {
         Some(before) if Some(before) != change.revision.as_ref() => {
-            format!("{}..{at}", short(before))
+            format!("{}..{at}", shortened(before))
         }
         _ => at,
     }
 }
 
-/// Says a change in a line: figures, probability and place.
+/// Returns the figures, probability and time of a change in a line.
 pub(super) fn change(trend: &Trend, change: &TrendChange) -> String {
     format!(
         "{} (median {} to {}), p = {:.3}, at {}, entry {} of {}, {}",
@@ -79,7 +74,7 @@ pub(super) fn change(trend: &Trend, change: &TrendChange) -> String {
     )
 }
 
-/// Says what else is to be known of a trend: that it is too short, or that values are left out.
+/// Reports a series that is too short, and values that are left out.
 pub(super) fn remarks(trend: &Trend) -> Vec<String> {
     let left_out = match trend.left_out {
         0 => None,

@@ -1,29 +1,25 @@
-//! A chart with its legend, its caption and the table behind it.
+//! Sections, tables, and charts with the table behind them.
 
 use maud::{Markup, PreEscaped, html};
 
 use crate::chart::Ink;
+pub(crate) use crate::document::Table as Data;
+use crate::document::Table;
+use crate::html::prose::prose;
 
-/// A table: its head, and its rows of cells.
-#[derive(Debug, Default)]
-pub(crate) struct Data {
-    pub(crate) head: Vec<String>,
-    pub(crate) rows: Vec<Vec<String>>,
-}
-
-/// Sets a section with a heading that can be linked to.
+/// Renders a section with a heading that can be linked to.
 pub(crate) fn section(id: &str, title: &str, lead: &str, content: &Markup) -> Markup {
     html! {
         section id=(id) aria-labelledby={ (id) "-h" } {
             h2 id={ (id) "-h" } { (title) }
-            @if !lead.is_empty() { p.lead { (lead) } }
+            @if !lead.is_empty() { p.lead { (prose(lead)) } }
             (content)
         }
     }
 }
 
-/// Sets a chart with its legend and the table behind it.
-pub(crate) fn figure(chart: Option<String>, legend: &[(Ink, &str)], data: &Data) -> Markup {
+/// Renders a chart with its legend and the table behind it.
+pub(super) fn figure(chart: Option<&str>, legend: &[(Ink, String)], data: &Table) -> Markup {
     html! {
         figure {
             @if !legend.is_empty() {
@@ -49,8 +45,8 @@ pub(crate) fn figure(chart: Option<String>, legend: &[(Ink, &str)], data: &Data)
     }
 }
 
-/// Sets the table behind a chart, folded away.
-pub(crate) fn data_table(data: &Data) -> Markup {
+/// Renders the table behind a chart, folded away.
+pub(crate) fn data_table(data: &Table) -> Markup {
     html! {
         @if !data.rows.is_empty() {
             details {
@@ -61,8 +57,8 @@ pub(crate) fn data_table(data: &Data) -> Markup {
     }
 }
 
-/// Sets a table that scrolls sideways by itself where it is too wide.
-pub(crate) fn table(data: &Data) -> Markup {
+/// Renders a table that scrolls sideways if it is too wide.
+pub(crate) fn table(data: &Table) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="table" {
             table {
@@ -81,7 +77,7 @@ pub(crate) fn table(data: &Data) -> Markup {
     }
 }
 
-/// Makes a head of the names of its columns.
+/// Returns the names of columns as a table's head.
 pub(crate) fn head(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }

@@ -1,11 +1,11 @@
-//! The page around a report.
+//! The HTML page around a report.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
 
-/// Puts a body on a page of its own.
-pub(crate) fn page(title: &str, body: &Markup) -> String {
+/// Returns a complete page with this body.
+pub(super) fn page(title: &str, body: &Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -13,9 +13,9 @@ pub(crate) fn page(title: &str, body: &Markup) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                // Belt and braces: nothing may be loaded, from anywhere, and no script runs.
+                // Defence in depth: nothing is loaded and no script runs, even if text is not escaped.
                 meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:";
-                // An icon of its own, or a browser would ask a server for one.
+                // Without an icon, a browser requests one from the server.
                 link rel="icon" href="data:,";
                 title { (title) " · Tenfold" }
                 style { (PreEscaped(STYLE)) }

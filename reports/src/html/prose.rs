@@ -1,10 +1,11 @@
-//! Sentences of analysis, set as they are meant.
+//! Sentences with code in them.
 
 use maud::{Markup, html};
 
-/// Sets a sentence: what stands between backticks, and flags with their values, as code that does not
-/// break.
-pub(crate) fn prose(text: &str) -> Markup {
+use crate::document::capitalised;
+
+/// Renders text. Text between backticks, and flags with their values, become code.
+pub(super) fn prose(text: &str) -> Markup {
     html! {
         @for (index, part) in text.split('`').enumerate() {
             @if index % 2 == 1 { code { (part) } } @else { (flags(part)) }
@@ -18,7 +19,7 @@ fn flags(text: &str) -> Markup {
     while let Some(word) = words.next() {
         let is_flag = word.len() > 2 && word.starts_with("--");
         let mut piece = word.to_owned();
-        // A value of a flag has a digit in it; a word of the sentence hasn't.
+        // The value of a flag contains a digit; the next word of a sentence does not.
         if is_flag
             && words
                 .peek()
@@ -37,16 +38,18 @@ fn flags(text: &str) -> Markup {
     }
 }
 
-/// Begins a sentence with a capital.
-pub(crate) fn capitalised(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(characters).collect()
-    })
+/// Renders a sentence with a capital and a full stop.
+pub(super) fn sentence(text: &str) -> Markup {
+    let end = if text.ends_with(['.', '!', '?', ':']) {
+        ""
+    } else {
+        "."
+    };
+    html! { (prose(&capitalised(text))) (end) }
 }
 
 /// Keeps a figure and its unit on one line.
-pub(crate) fn unbroken(figure: &str) -> String {
+pub(super) fn unbroken(figure: &str) -> String {
     figure.replace(' ', "\u{a0}")
 }
 
@@ -55,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_and_names_are_code_and_nothing_is_markup() {
+    fn renders_flags_and_names_as_code() {
         assert_eq!(
             prose("try --rate 500/s for `a <b>` and --release").into_string(),
             "try <code class=\"flag\">--rate 500/s</code> for <code>a &lt;b&gt;</code> and \

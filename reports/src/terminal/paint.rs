@@ -1,14 +1,14 @@
-//! ANSI colours, where they are wanted.
+//! ANSI colours.
 
-/// Colours text, or leaves it as it is.
+/// Colours text if `color` is set.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Paint {
-    pub(crate) color: bool,
+pub(super) struct Paint {
+    pub(super) color: bool,
 }
 
-/// A way to set text off.
+/// An emphasis or a colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shade {
+pub(super) enum Shade {
     Bold,
     Dim,
     Red,
@@ -17,7 +17,7 @@ pub(crate) enum Shade {
 }
 
 impl Paint {
-    pub(crate) fn with(self, shade: Shade, text: &str) -> String {
+    pub(super) fn with(self, shade: Shade, text: &str) -> String {
         if !self.color {
             return text.to_owned();
         }

@@ -1,19 +1,22 @@
-//! The report in a real browser: it loads without a word on the console and asks nobody for anything.
+//! The report in a real browser: it logs nothing on the console and sends no request.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tenfold_analysis::synthetic::MadeUp;
 use tenfold_analysis::{compare, summarise};
-use tenfold_reports::html;
+use tenfold_reports::comparison::comparison;
+use tenfold_reports::run::page;
 use tenfold_run_dir::Flamegraph;
+
+use crate::support::skip;
 
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
-/// Stacks as a foreign service might name them.
+/// Stacks of an untrusted service.
 const FLAMEGRAPH: &str = "main 6\nmain;<script>alert(3)</script> 4\n";
 
-/// A flamegraph as an earlier version stored it, with what somebody might add to the file.
+/// A flamegraph of an earlier version, with malicious additions.
 const FLAMEGRAPH_OF_EARLIER_VERSION: &str = r#"<svg viewBox="0 0 1200 90" onload="alert(1)"><script>alert(2)</script>
     <g><title>all (10 samples, 100%)</title><rect x="0%" y="60" width="100%" height="15"/></g>
     <g><title>&lt;script&gt;alert(3)&lt;/script&gt; (4 samples, 40.00%)</title>
@@ -27,7 +30,7 @@ fn browser() -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Everything on a page that could run or load something, written by somebody hostile.
+/// A run whose names attempt to run scripts and to load resources.
 fn hostile() -> MadeUp {
     let name = "\"><img src=http://192.0.2.1/a onerror=alert(1)><script>alert(2)</script>";
     MadeUp {
@@ -91,15 +94,15 @@ fn visit(browser: &Path, directory: &Path, page: &Path) -> Visit {
     }
 }
 
-/// Addresses that the page itself asked for: those of requests with a page as their initiator.
-fn asked_for(net_log: &str, page: &Path) -> Vec<String> {
+/// Returns the addresses that the page requested, without the browser's own.
+fn requests(net_log: &str, page: &Path) -> Vec<String> {
     let own = format!("file://{}", page.display());
     net_log
         .split("\"url\":\"")
         .skip(1)
         .filter_map(|rest| rest.split('"').next())
         .filter(|url| *url != own && !url.starts_with("data:") && url.contains("://"))
-        // The browser looks for its own news, whatever it shows.
+        // The browser sends requests of its own.
         .filter(|url| !BROWSERS_OWN.iter().any(|host| url.contains(host)))
         .map(str::to_owned)
         .collect()
@@ -113,9 +116,9 @@ const BROWSERS_OWN: [&str; 4] = [
 ];
 
 #[test]
-fn reports_load_in_silence_and_ask_nobody() {
+fn reports_log_nothing_and_request_nothing() {
     let Some(browser) = browser() else {
-        println!("skipped: none of {} is on the PATH", BROWSERS.join(", "));
+        skip(&format!("no browser on the PATH ({})", BROWSERS.join(", ")));
         return;
     };
     let directory = tempfile::tempdir().unwrap();
@@ -129,50 +132,47 @@ fn reports_load_in_silence_and_ask_nobody() {
     hostile.manifest.scenario_text = "</code></pre><script>alert(5)</script>".to_owned();
     hostile.manifest.command = vec!["<img src=http://192.0.2.1/b>".to_owned()];
     let pages = [
-        ("well.html", html::render(&well, &summarise(&well))),
-        ("hostile.html", html::render(&hostile, &summarise(&hostile))),
+        ("well.html", page(&well, &summarise(&well)).html()),
+        ("hostile.html", page(&hostile, &summarise(&hostile)).html()),
         (
             "comparison.html",
-            html::render_comparison(&compare(&[well.clone(), hostile.clone()])),
+            comparison(&compare(&[well.clone(), hostile.clone()])).html(),
         ),
     ];
     for (name, text) in pages {
-        let page = directory.path().join(name);
-        std::fs::write(&page, text).unwrap();
-        let visit = visit(&browser, directory.path(), &page);
+        let file = directory.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        let visit = visit(&browser, directory.path(), &file);
         assert!(
             visit.dom.contains("</html>"),
             "{name} did not load: {}",
             visit.dom
         );
-        assert_eq!(visit.console, "", "{name} had something to say");
-        assert!(visit.net_log.contains(name), "the net log tells of {name}");
+        assert_eq!(visit.console, "", "{name} logs to the console");
+        assert!(visit.net_log.contains(name), "the net log has {name}");
         assert_eq!(
-            asked_for(&visit.net_log, &page),
+            requests(&visit.net_log, &file),
             Vec::<String>::new(),
             "{name}"
         );
         assert!(!visit.dom.contains("<script"), "{name} has a script");
-        assert!(
-            !visit.dom.contains("<img"),
-            "{name} has an image from somewhere"
-        );
+        assert!(!visit.dom.contains("<img"), "{name} has an image");
     }
 }
 
 #[test]
-fn a_page_that_talks_or_asks_is_noticed() {
+fn detects_console_output_and_requests() {
     let Some(browser) = browser() else {
-        println!("skipped: none of {} is on the PATH", BROWSERS.join(", "));
+        skip(&format!("no browser on the PATH ({})", BROWSERS.join(", ")));
         return;
     };
     let directory = tempfile::tempdir().unwrap();
     let page = directory.path().join("talks.html");
-    // Nothing listens on the discard port of this machine.
+    // Nothing listens on the discard port.
     let text =
         "<html><img src='http://127.0.0.1:9/x'><script>console.log('a word')</script></html>";
     std::fs::write(&page, text).unwrap();
     let visit = visit(&browser, directory.path(), &page);
     assert!(visit.console.contains("a word"), "{}", visit.console);
-    assert!(asked_for(&visit.net_log, &page).contains(&"http://127.0.0.1:9/x".to_owned()));
+    assert!(requests(&visit.net_log, &page).contains(&"http://127.0.0.1:9/x".to_owned()));
 }

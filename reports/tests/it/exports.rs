@@ -1,9 +1,8 @@
-//! What a run is exported as, read by parsers that are not Tenfold's where there is one at hand.
+//! The exports of a run, parsed by independent parsers if they are installed.
 
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "helpers of tests are not functions marked as tests, and a test says why it is skipped"
+    reason = "the lint does not recognise helpers of tests"
 )]
 
 use std::path::{Path, PathBuf};
@@ -14,10 +13,13 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use tempfile::TempDir;
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
-use tenfold_analysis::{Summary, seconds, summarise};
-use tenfold_reports::export::{Export, Format};
-use tenfold_reports::{csv, junit, k6_summary, markdown};
+use tenfold_analysis::{Summary, summarise};
+use tenfold_reports::export::{Format, Subject};
+use tenfold_reports::run::digest;
+use tenfold_reports::run::formats::{RunExport, RunResults, RunSubject};
 use tenfold_run_dir::{IntervalFold, IntervalHistogram, Run, RunDir};
+
+use crate::support::skip;
 
 fn small() -> MadeUp {
     MadeUp {
@@ -44,7 +46,7 @@ fn played() -> (Run, Summary) {
     (run, summary)
 }
 
-/// Writes a run's interval log into a directory of its own, for as long as that is kept.
+/// Writes the interval log of a run into a temporary directory.
 fn record(run: &mut Run, log: &[IntervalHistogram]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     run.path = directory.path().to_owned();
@@ -57,7 +59,7 @@ fn record(run: &mut Run, log: &[IntervalHistogram]) -> TempDir {
     directory
 }
 
-/// Names that have all that a format could take for its own.
+/// Names with the special characters of all formats.
 fn hostile() -> MadeUp {
     MadeUp {
         names: ["a|b,\"c\"\n<script>\\", "]]>&\u{1b}[2J", "`x` _y_"]
@@ -67,27 +69,47 @@ fn hostile() -> MadeUp {
     }
 }
 
-fn hostile_summary() -> Summary {
+fn hostile_results() -> (Run, Summary) {
     let mut run = hostile().play();
     run.manifest.scenario = HOSTILE_SCENARIO.to_owned();
-    summarise(&run)
+    let summary = summarise(&run);
+    (run, summary)
 }
 
 const HOSTILE_SCENARIO: &str = "<b>&\"'\u{0}";
 
-fn export(run: &Run, summary: &Summary, format: Format, directory: &Path) -> Vec<PathBuf> {
-    let file = Some(directory.join(format.default_file()));
-    Export { format, file }.write(run, summary).unwrap()
+const FORMATS: &[Format<RunSubject>] = RunSubject::FORMATS;
+
+fn format(name: &str) -> &'static Format<RunSubject> {
+    FORMATS.iter().find(|format| format.name == name).unwrap()
+}
+
+fn export(
+    run: &Run,
+    summary: &Summary,
+    format: &'static Format<RunSubject>,
+    directory: &Path,
+) -> Vec<PathBuf> {
+    let file = Some(directory.join(format.default_file));
+    let export = RunExport { format, file };
+    export.write(&RunResults { run, summary }).unwrap()
+}
+
+/// Exports a run and returns the text of the file.
+fn exported(run: &Run, summary: &Summary, name: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let files = export(run, summary, format(name), directory.path());
+    std::fs::read_to_string(&files[0]).unwrap()
 }
 
 #[test]
-fn every_format_is_written_whole_and_alone() {
+fn writes_every_format_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let (mut run, log) = small().play_with_log();
     let summary = summarise(&run);
     let _recorded = record(&mut run, &log);
-    let mut files: Vec<String> = Format::ALL
-        .into_iter()
+    let mut files: Vec<String> = FORMATS
+        .iter()
         .flat_map(|format| export(&run, &summary, format, directory.path()))
         .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
         .collect();
@@ -109,17 +131,21 @@ fn every_format_is_written_whole_and_alone() {
 }
 
 #[test]
-fn a_distribution_of_nothing_is_written_where_it_was_asked_for() {
+fn empty_distribution_replaces_an_earlier_file() {
     let (mut run, summary) = played();
     run.latencies = IntervalFold::over(&run.timeline);
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("old.hgrm");
     std::fs::write(&file, "of an earlier run").unwrap();
-    let export = Export {
-        format: Format::Hgrm,
+    let export = RunExport {
+        format: format("hgrm"),
         file: Some(file.clone()),
     };
-    let written = export.write(&run, &summary).unwrap();
+    let results = RunResults {
+        run: &run,
+        summary: &summary,
+    };
+    let written = export.write(&results).unwrap();
     assert_eq!(written, std::slice::from_ref(&file));
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.starts_with("       Value     Percentile"), "{text}");
@@ -128,12 +154,11 @@ fn a_distribution_of_nothing_is_written_where_it_was_asked_for() {
 }
 
 #[test]
-fn the_time_line_adds_up_to_the_run() {
-    let (run, log) = small().play_with_log();
+fn time_line_adds_up_to_the_run() {
+    let (mut run, log) = small().play_with_log();
     let summary = summarise(&run);
-    let mut text = Vec::new();
-    csv::timeline(seconds(&run, log.into_iter().map(Ok)), &mut text).unwrap();
-    let text = String::from_utf8(text).unwrap();
+    let _recorded = record(&mut run, &log);
+    let text = exported(&run, &summary, "csv");
     let mut rows = ::csv::Reader::from_reader(text.as_bytes());
     let head = rows.headers().unwrap().clone();
     let column = |name: &str| head.iter().position(|column| column == name).unwrap();
@@ -153,7 +178,7 @@ fn the_time_line_adds_up_to_the_run() {
     assert_eq!(sum("samples"), sum("completed"));
     assert_eq!(&records[0][column("phase")], "warm-up");
     assert_eq!(&records[0][column("counted")], "false");
-    // 400 samples bear a p90 and no p99.
+    // 400 samples are enough for a p90, but not for a p99.
     let (p50, p90) = (column("response_p50_ms"), column("response_p90_ms"));
     let ms = |column: usize| records[3][column].parse::<f64>().unwrap();
     assert!(ms(p50) > 0.1 && ms(p50) < ms(p90), "{:?}", records[3]);
@@ -161,7 +186,7 @@ fn the_time_line_adds_up_to_the_run() {
 }
 
 #[test]
-fn a_log_that_breaks_off_in_the_middle_leaves_no_half_of_an_export() {
+fn truncated_log_leaves_no_partial_export() {
     let (mut run, log) = small().play_with_log();
     let summary = summarise(&run);
     let recorded = record(&mut run, &log);
@@ -170,21 +195,26 @@ fn a_log_that_breaks_off_in_the_middle_leaves_no_half_of_an_export() {
     text.push_str("Tag=response.p1.r0,3.000,1.000,0.1,!!!!\n");
     std::fs::write(&path, text).unwrap();
     let directory = tempfile::tempdir().unwrap();
-    for format in [Format::Csv, Format::Hlog] {
-        let file = Some(directory.path().join(format.default_file()));
-        let told = Export { format, file }.write(&run, &summary).unwrap_err();
+    for format in [format("csv"), format("hlog")] {
+        let file = Some(directory.path().join(format.default_file));
+        let export = RunExport { format, file };
+        let results = RunResults {
+            run: &run,
+            summary: &summary,
+        };
+        let error = export.write(&results).unwrap_err();
         assert!(
-            told.to_string().contains("histogram of response.p1.r0"),
-            "{told}"
+            error.to_string().contains("histogram of response.p1.r0"),
+            "{error}"
         );
     }
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 #[test]
-fn requests_have_a_row_each_whatever_their_names() {
-    let summary = hostile_summary();
-    let text = csv::requests(&summary).unwrap();
+fn quotes_names_of_requests() {
+    let (run, summary) = hostile_results();
+    let text = exported(&run, &summary, "csv-requests");
     let mut rows = ::csv::Reader::from_reader(text.as_bytes());
     let names: Vec<String> = rows
         .records()
@@ -195,20 +225,20 @@ fn requests_have_a_row_each_whatever_their_names() {
 }
 
 #[test]
-fn the_markdown_reads_well() {
+fn renders_markdown() {
     let (_, summary) = played();
-    insta::assert_snapshot!(markdown::render(&summary));
+    insta::assert_snapshot!(digest(&summary).markdown());
 }
 
 #[test]
-fn markdown_keeps_its_tables_whatever_names_say() {
-    let summary = hostile_summary();
-    let text = markdown::render(&summary);
+fn markdown_escapes_names() {
+    let (_, summary) = hostile_results();
+    let text = digest(&summary).markdown();
     assert!(
         !text.contains("<script>") && !text.contains("<b>"),
         "{text}"
     );
-    let failures = text.split("| failures |").nth(1).unwrap();
+    let failures = text.split("| failure ").nth(1).unwrap();
     let rows = failures
         .lines()
         .skip(2)
@@ -219,7 +249,7 @@ fn markdown_keeps_its_tables_whatever_names_say() {
     }
 }
 
-/// Element names with their attributes, in order, as another parser reads them.
+/// Returns the elements in order, with their attributes.
 fn elements(xml: &str) -> Vec<(String, Vec<(String, String)>)> {
     let mut reader = Reader::from_str(xml);
     let mut found = Vec::new();
@@ -247,9 +277,9 @@ fn attribute<'a>(element: &'a (String, Vec<(String, String)>), name: &str) -> &'
 }
 
 #[test]
-fn junit_has_a_case_for_each_rule() {
-    let (_, summary) = played();
-    let elements = elements(&junit::render(&summary).unwrap());
+fn junit_has_a_case_per_objective() {
+    let (run, summary) = played();
+    let elements = elements(&exported(&run, &summary, "junit"));
     let names: Vec<&str> = elements.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
@@ -274,11 +304,12 @@ fn junit_has_a_case_for_each_rule() {
 }
 
 #[test]
-fn an_invalid_measurement_is_an_error_and_judges_nothing() {
+fn invalid_measurement_skips_objectives() {
     let mut made_up = small();
     made_up.freeze_ns = Some((3_000_000_000, 2_000_000_000));
-    let summary = summarise(&made_up.play());
-    let elements = elements(&junit::render(&summary).unwrap());
+    let run = made_up.play();
+    let summary = summarise(&run);
+    let elements = elements(&exported(&run, &summary, "junit"));
     let counts =
         ["tests", "failures", "errors", "skipped"].map(|name| attribute(&elements[1], name));
     assert_eq!(counts, ["4", "0", "1", "3"]);
@@ -286,9 +317,9 @@ fn an_invalid_measurement_is_an_error_and_judges_nothing() {
 }
 
 #[test]
-fn k6_has_its_metrics_under_their_names() {
+fn k6_metrics_have_their_names() {
     let (run, summary) = played();
-    let text = k6_summary::render(&run, &summary).unwrap();
+    let text = exported(&run, &summary, "k6");
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     let at = |path: &str| {
         document
@@ -306,28 +337,28 @@ fn k6_has_its_metrics_under_their_names() {
         assert!(at(&format!("/metrics/http_req_duration/{name}")).is_number());
     }
     let thresholds = "/metrics/http_req_failed/thresholds/errors < 0.1%";
-    assert_eq!(at(thresholds), true, "as in k6, true is missed");
+    assert_eq!(at(thresholds), true, "as in k6, true means missed");
     for name in ["iterations", "dropped_iterations", "vus"] {
         at(&format!("/metrics/{name}"));
     }
 }
 
-/// Where `scripts/setup` installs what reads exports.
+/// The directory of the parsers that `scripts/setup` installs.
 fn readers() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tenfold/tools")
 }
 
-/// The interpreter with the readers that `scripts/setup` installs; none where it is not there.
+/// Returns the interpreter with the parsers that `scripts/setup` installs. `None` if it is not installed.
 fn python() -> Option<PathBuf> {
     let python = readers().join("bin/python3");
     if !python.exists() {
-        eprintln!("skipped: no readers in .tenfold/tools; scripts/setup installs them");
+        skip("no parsers in .tenfold/tools; run scripts/setup");
         return None;
     }
     Some(python)
 }
 
-/// Runs a program, and returns what it printed.
+/// Runs a program and returns its output.
 fn printed(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(
@@ -339,7 +370,7 @@ fn printed(command: &mut Command) -> String {
 }
 
 #[test]
-fn the_reference_readers_read_every_format() {
+fn reference_parsers_accept_every_format() {
     let Some(python) = python() else {
         return;
     };
@@ -349,7 +380,7 @@ fn the_reference_readers_read_every_format() {
         run.manifest.scenario = scenario.to_owned();
         let summary = summarise(&run);
         let _recorded = record(&mut run, &log);
-        for format in Format::ALL {
+        for format in FORMATS {
             export(&run, &summary, format, directory.path());
         }
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers.py");
@@ -374,18 +405,18 @@ fn the_reference_readers_read_every_format() {
 }
 
 #[test]
-fn the_java_tools_read_the_logs() {
+fn java_tools_read_the_logs() {
     let jar = readers().join("usr/share/java/hdrhistogram.jar");
     if !jar.exists() || Command::new("java").arg("-version").output().is_err() {
-        eprintln!("skipped: no java, or no libhdrhistogram-java in .tenfold/tools");
+        skip("no java, or no libhdrhistogram-java in .tenfold/tools");
         return;
     }
     let (mut run, log) = small().play_with_log();
     let summary = summarise(&run);
     let _recorded = record(&mut run, &log);
     let directory = tempfile::tempdir().unwrap();
-    let log = export(&run, &summary, Format::Hlog, directory.path()).remove(0);
-    export(&run, &summary, Format::Hgrm, directory.path());
+    let log = export(&run, &summary, format("hlog"), directory.path()).remove(0);
+    export(&run, &summary, format("hgrm"), directory.path());
     let processed = |tag: Option<&str>| {
         let mut command = Command::new("java");
         command.arg("-cp").arg(&jar);
@@ -407,4 +438,74 @@ fn the_java_tools_read_the_logs() {
         let ours = std::fs::read_to_string(directory.path().join(file)).unwrap();
         assert_eq!(processed(tag), ours, "{file}");
     }
+}
+
+#[test]
+fn exports_round_trip() {
+    for format in FORMATS {
+        for file in [None, Some(PathBuf::from("a dir/x=y.txt"))] {
+            let export = RunExport { format, file };
+            assert_eq!(export.to_string().parse::<RunExport>().unwrap(), export);
+        }
+    }
+}
+
+#[test]
+fn standard_output_has_several_names() {
+    for text in ["csv=-", "csv=/dev/stdout", "csv=/proc/self/fd/1"] {
+        let export: RunExport = text.parse().unwrap();
+        assert!(export.is_to_standard_output(), "{text}");
+        export.check().unwrap();
+    }
+    for text in ["csv", "csv=x-", "csv=/dev/stderr"] {
+        let export: RunExport = text.parse().unwrap();
+        assert!(!export.is_to_standard_output(), "{text}");
+    }
+}
+
+#[test]
+fn suggests_the_nearest_format() {
+    let error = |text: &str| text.parse::<RunExport>().unwrap_err().to_string();
+    assert_eq!(
+        error("juint=x.xml"),
+        "there is no export `juint`; did you mean `junit`?"
+    );
+    assert!(error("parquet").ends_with("hlog, openmetrics, k6"));
+    assert!(error("csv=").contains("csv=FILE"));
+}
+
+#[test]
+fn rejects_unwritable_files() {
+    let export: RunExport = "csv=no/such/place/x.csv".parse().unwrap();
+    assert_eq!(
+        export.check().unwrap_err().to_string(),
+        "could not export csv=no/such/place/x.csv: no/such/place is no directory; create it first"
+    );
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    let error = |name: &str| {
+        let export = RunExport {
+            format: format("junit"),
+            file: Some(directory.path().join(name)),
+        };
+        export.check().err().map(|error| error.to_string())
+    };
+    let is_directory = error("").unwrap();
+    assert!(
+        is_directory.contains("is a directory") && is_directory.contains("junit.xml"),
+        "{is_directory}"
+    );
+    let below_a_file = error("file/x.xml").unwrap();
+    assert!(
+        below_a_file.contains("file is no directory"),
+        "{below_a_file}"
+    );
+    // The name is too long for any file system.
+    let too_long = error(&"x".repeat(300)).unwrap();
+    assert!(
+        too_long.contains("name a file that can be written"),
+        "{too_long}"
+    );
+    assert_eq!((error("file"), error("new")), (None, None));
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
 }

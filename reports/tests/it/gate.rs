@@ -1,8 +1,8 @@
-//! What came of a gate, in every format, as a person and as other tools read it.
+//! The report and the exports of a gate.
 
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests are not functions marked as tests"
+    reason = "the lint does not recognise helpers of tests"
 )]
 
 use quick_xml::Reader;
@@ -12,10 +12,28 @@ use tenfold_analysis::gate::{
     BadDay, Conclusion, GATE_VERSION, GateOutcome, MetricCalibration, Side,
 };
 use tenfold_analysis::synthetic::MadeUpGate;
-use tenfold_reports::gate::{
-    Beside, Export, Format, GateFlamegraphs, github, html, json, junit, markdown, terminal,
-};
+use tenfold_reports::export::{Export, Subject, json};
+use tenfold_reports::gate::formats::{GateExport, GateResults, GateSubject};
+use tenfold_reports::gate::{Beside, GateFlamegraphs, digest, page};
 use tenfold_run_dir::Flamegraph;
+
+/// Renders the short report as text, without colours.
+fn terminal(outcome: &GateOutcome) -> String {
+    digest(outcome, &Beside::default()).terminal(false)
+}
+
+/// Exports an outcome and returns the text of the file.
+fn exported(outcome: &GateOutcome, name: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let export: GateExport = name.parse().unwrap();
+    let results = GateResults {
+        outcome,
+        beside: &Beside::default(),
+        directory: directory.path(),
+    };
+    let files = export.write(&results).unwrap();
+    std::fs::read_to_string(&files[0]).unwrap()
+}
 
 fn slower() -> GateOutcome {
     let made_up = MadeUpGate {
@@ -115,7 +133,7 @@ fn every_kind() -> Vec<GateOutcome> {
     ]
 }
 
-/// An outcome whose names have all that a format could take for its own.
+/// Returns an outcome whose names have the special characters of all formats.
 fn hostile() -> GateOutcome {
     let hostile =
         "</title></style></pre><script>alert(1)</script>\"'><b>|`\u{1b}[2J\r\n::error::x,y:z%";
@@ -192,34 +210,38 @@ fn beside() -> Beside {
 }
 
 #[test]
-fn the_terminal_reads_well() {
-    insta::assert_snapshot!("terminal_slower", terminal::render(&slower(), false));
-    insta::assert_snapshot!("terminal_better", terminal::render(&better(), false));
-    insta::assert_snapshot!("terminal_noisy", terminal::render(&noisy(), false));
-    insta::assert_snapshot!("terminal_died", terminal::render(&died(), false));
-    insta::assert_snapshot!("terminal_differing", terminal::render(&differing(), false));
+fn renders_terminal() {
+    insta::assert_snapshot!("terminal_slower", terminal(&slower()));
+    insta::assert_snapshot!("terminal_better", terminal(&better()));
+    insta::assert_snapshot!("terminal_noisy", terminal(&noisy()));
+    insta::assert_snapshot!("terminal_died", terminal(&died()));
+    insta::assert_snapshot!("terminal_differing", terminal(&differing()));
 }
 
 #[test]
-fn the_markdown_reads_well() {
-    insta::assert_snapshot!("markdown_slower", markdown::render(&slower(), &beside()));
+fn renders_markdown() {
+    insta::assert_snapshot!("markdown_slower", digest(&slower(), &beside()).markdown());
     insta::assert_snapshot!(
         "markdown_leaking",
-        markdown::render(&leaking(), &Beside::default())
+        digest(&leaking(), &Beside::default()).markdown()
     );
 }
 
 #[test]
-fn the_other_texts_read_well() {
-    insta::assert_snapshot!("junit_slower", junit::render(&slower()).unwrap());
-    insta::assert_snapshot!("junit_noisy", junit::render(&noisy()).unwrap());
-    insta::assert_snapshot!("junit_died", junit::render(&died()).unwrap());
-    let annotations = every_kind().iter().map(github::render).collect::<Vec<_>>();
+fn renders_junit_and_annotations() {
+    insta::assert_snapshot!("junit_slower", exported(&slower(), "junit"));
+    insta::assert_snapshot!("junit_noisy", exported(&noisy(), "junit"));
+    insta::assert_snapshot!("junit_died", exported(&died(), "junit"));
+    let annotations = every_kind();
+    let annotations: Vec<String> = annotations
+        .iter()
+        .map(|outcome| exported(outcome, "github"))
+        .collect();
     insta::assert_snapshot!("annotations", annotations.join("\n"));
 }
 
 #[test]
-fn the_verdict_is_the_last_line_of_a_terminal_and_names_the_exit_code_in_json() {
+fn verdict_is_the_last_line_of_a_terminal() {
     for (outcome, conclusion, code) in [
         (MadeUpGate::default().play(), Conclusion::Pass, 0),
         (slower(), Conclusion::Fail, 99),
@@ -235,14 +257,14 @@ fn the_verdict_is_the_last_line_of_a_terminal_and_names_the_exit_code_in_json() 
             "{}",
             outcome.sentence
         );
-        let text = terminal::render(&outcome, false);
+        let text = terminal(&outcome);
         let last = text.lines().last().unwrap();
         assert!(last.ends_with(&outcome.sentence), "{last}");
     }
 }
 
 #[test]
-fn advice_fails_nothing_but_a_gate_that_measures_nothing() {
+fn advisory_gates_fail_only_without_measurement() {
     let advisory = |outcome: GateOutcome| {
         GateOutcome {
             advisory: true,
@@ -253,22 +275,22 @@ fn advice_fails_nothing_but_a_gate_that_measures_nothing() {
     for (outcome, code) in [(slower(), 0), (noisy(), 0), (leaking(), 0), (died(), 107)] {
         assert_eq!(advisory(outcome).exit_code, code);
     }
-    let annotated = github::render(&advisory(slower()));
+    let annotated = exported(&advisory(slower()), "github");
     assert!(!annotated.contains("::error"), "{annotated}");
-    assert!(github::render(&slower()).starts_with("::error title=feed%3A Failed::"));
+    assert!(exported(&slower(), "github").starts_with("::error title=feed%3A Failed::"));
 }
 
-/// Whether two documents are the same, but for the last bit of their numbers.
-fn alike(one: &Value, other: &Value) -> bool {
+/// Returns whether two documents are equal, except for rounding of their numbers.
+fn equal(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| alike(a, b))
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| equal(a, b))
         }
         (Value::Object(one), Value::Object(other)) => {
             one.len() == other.len()
                 && one
                     .iter()
-                    .all(|(key, a)| other.get(key).is_some_and(|b| alike(a, b)))
+                    .all(|(key, a)| other.get(key).is_some_and(|b| equal(a, b)))
         }
         (Value::Number(one), Value::Number(other)) => {
             let (a, b) = (one.as_f64().unwrap(), other.as_f64().unwrap());
@@ -279,24 +301,24 @@ fn alike(one: &Value, other: &Value) -> bool {
 }
 
 #[test]
-fn gate_json_reads_back() {
+fn gate_json_round_trips() {
     for outcome in every_kind().into_iter().chain([hostile()]) {
         let text = json::render(&outcome).unwrap();
         assert!(text.ends_with("}\n"));
         let back: GateOutcome = serde_json::from_str(&text).unwrap();
         let value = |outcome: &GateOutcome| serde_json::to_value(outcome).unwrap();
-        assert!(alike(&value(&back), &value(&outcome)), "{text}");
+        assert!(equal(&value(&back), &value(&outcome)), "{text}");
         assert_eq!(back.version, GATE_VERSION);
     }
-    // What a later tenfold adds, or an earlier one did not know, is no error.
+    // Unknown and missing fields are accepted, for other versions of Tenfold.
     let sparse: GateOutcome =
         serde_json::from_str(r#"{"version": 1, "verdict": "too_noisy", "new": 1}"#).unwrap();
     assert_eq!(sparse.verdict, Conclusion::TooNoisy);
 }
 
 #[test]
-fn the_page_begins_with_the_answer() {
-    let page = html::render(&slower(), &beside());
+fn page_begins_with_the_verdict() {
+    let page = page(&slower(), &beside()).html();
     let body = page.find("<body>").unwrap();
     let order = [
         "Failed",
@@ -307,9 +329,9 @@ fn the_page_begins_with_the_answer() {
         "What appeared",
         "What vanished",
         "Round by round",
-        "The same answers",
+        "Responses",
         "Resident memory over time",
-        "What was asked",
+        "Settings",
         "How to read this",
     ];
     let places: Vec<usize> = order
@@ -324,11 +346,11 @@ fn the_page_begins_with_the_answer() {
 }
 
 #[test]
-fn nothing_is_loaded_and_nothing_runs() {
+fn page_loads_nothing_and_runs_nothing() {
     let mut outcomes = every_kind();
     outcomes.push(hostile());
     for outcome in outcomes {
-        let page = html::render(&outcome, &beside());
+        let page = page(&outcome, &beside()).html();
         for absent in [
             "<script",
             "<img",
@@ -342,7 +364,7 @@ fn nothing_is_loaded_and_nothing_runs() {
         ] {
             assert!(!page.contains(absent), "{absent}: {}", outcome.verdict);
         }
-        assert!(!page.contains("\"#01020"), "a stand-in colour was left");
+        assert!(!page.contains("\"#01020"), "a placeholder colour remains");
         assert!(!page.contains("NaN"), "{}", outcome.verdict);
         let mut ids: Vec<&str> = page
             .split(" id=\"")
@@ -357,8 +379,8 @@ fn nothing_is_loaded_and_nothing_runs() {
 }
 
 #[test]
-fn every_chart_is_described() {
-    let page = html::render(&slower(), &beside());
+fn describes_every_chart() {
+    let page = page(&slower(), &beside()).html();
     let charts = page.matches("<svg class=\"chart").count();
     assert_eq!(charts, 10, "four metrics and memory, wide and narrow");
     assert_eq!(page.matches("<svg class=\"flame\"").count(), 3);
@@ -366,27 +388,28 @@ fn every_chart_is_described() {
 }
 
 #[test]
-fn what_a_scenario_says_stays_text() {
+fn escapes_text_of_the_scenario() {
     let outcome = hostile();
-    let text = terminal::render(&outcome, false);
+    let text = terminal(&outcome);
     assert!(!text.contains('\u{1b}'), "{text}");
-    let text = markdown::render(&outcome, &Beside::default());
-    // Between fences of two backticks nothing is markup; nowhere else may it be.
-    let outside: String = text.split("``").step_by(2).collect();
+    let text = digest(&outcome, &Beside::default()).markdown();
+    // Markdown does not interpret code: text between backticks, and lines of fenced blocks.
+    let prose = text.split("```").step_by(2).collect::<String>();
+    let prose = prose.replace("\\`", "");
+    let outside: String = prose.split('`').step_by(2).collect();
     assert!(
         !outside.contains("<script>") && !text.contains('\u{1b}'),
         "{text}"
     );
-    // Each row of the table of effects has its seven cells.
-    let rows = text
-        .lines()
-        .filter(|line| line.starts_with('|') && line.contains("**"));
-    for row in rows {
+    // Each row of the table of effects has eight cells.
+    let table = text.split("| metric ").nth(1).unwrap();
+    let rows = table.lines().skip(2);
+    for row in rows.take_while(|line| line.starts_with('|')) {
         let bars = row.replace("\\|", "").matches('|').count();
-        assert_eq!(bars, 8, "{row}");
+        assert_eq!(bars, 9, "{row}");
     }
-    // A line of annotations is a command and nothing else.
-    for line in github::render(&outcome).lines() {
+    // Each line of the annotations is a single command.
+    for line in exported(&outcome, "github").lines() {
         let levels = ["::error title=", "::warning title=", "::notice title="];
         assert!(levels.iter().any(|level| line.starts_with(level)), "{line}");
         assert_eq!(
@@ -397,7 +420,7 @@ fn what_a_scenario_says_stays_text() {
     }
 }
 
-/// Counts of `testcase`, `failure`, `error` and `skipped` elements.
+/// Counts the elements `testcase`, `failure`, `error` and `skipped`.
 fn counted(xml: &str) -> [usize; 4] {
     let mut reader = Reader::from_str(xml);
     let mut counts = [0; 4];
@@ -417,8 +440,8 @@ fn counted(xml: &str) -> [usize; 4] {
 }
 
 #[test]
-fn junit_counts_what_it_holds() {
-    // The gate, three gated metrics, and failures.
+fn junit_counts_its_cases() {
+    // The gate, three gated metrics, and the failures.
     for (outcome, counts) in [
         (MadeUpGate::default().play(), [5, 0, 0, 0]),
         (slower(), [5, 1, 0, 0]),
@@ -426,21 +449,21 @@ fn junit_counts_what_it_holds() {
         (differing(), [5, 0, 1, 4]),
         (leaking(), [5, 0, 1, 0]),
     ] {
-        let xml = junit::render(&outcome).unwrap();
+        let xml = exported(&outcome, "junit");
         assert_eq!(counted(&xml), counts, "{xml}");
-        let told = format!(
+        let attributes = format!(
             "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"",
             counts[0], counts[1], counts[2], counts[3]
         );
-        assert_eq!(xml.matches(&told).count(), 2, "{xml}");
+        assert_eq!(xml.matches(&attributes).count(), 2, "{xml}");
     }
-    let [_, _, _, skipped] = counted(&junit::render(&noisy()).unwrap());
+    let [_, _, _, skipped] = counted(&exported(&noisy(), "junit"));
     assert!(skipped >= 2);
-    counted(&junit::render(&hostile()).unwrap());
+    counted(&exported(&hostile(), "junit"));
 }
 
 #[test]
-fn every_format_is_written_whole() {
+fn writes_every_format() {
     let directory = tempfile::tempdir().unwrap();
     let outcome = GateOutcome {
         calibration: Some(tenfold_analysis::gate::Calibration {
@@ -460,18 +483,23 @@ fn every_format_is_written_whole() {
         }),
         ..slower()
     };
-    for format in Format::ALL {
-        let export = Export { format, file: None };
-        let file = export.write(&outcome, &beside(), directory.path()).unwrap();
-        assert_eq!(file, directory.path().join(format.default_file()));
-        assert!(std::fs::metadata(file).unwrap().len() > 100);
+    let beside = beside();
+    let results = GateResults {
+        outcome: &outcome,
+        beside: &beside,
+        directory: directory.path(),
+    };
+    for format in GateSubject::FORMATS {
+        let files = Export::new(format).write(&results).unwrap();
+        assert_eq!(files, [directory.path().join(format.default_file)]);
+        assert!(std::fs::metadata(&files[0]).unwrap().len() > 100);
     }
     let page = std::fs::read_to_string(directory.path().join("report.html")).unwrap();
     assert!(page.contains("The baseline against itself"));
 }
 
 #[test]
-fn flamegraphs_are_read_from_beside_the_outcome_only() {
+fn reads_flamegraphs_of_its_directory_only() {
     let directory = tempfile::tempdir().unwrap();
     let inner = directory.path().join("inner");
     std::fs::create_dir(&inner).unwrap();
@@ -492,7 +520,7 @@ fn flamegraphs_are_read_from_beside_the_outcome_only() {
     assert_eq!((read.baseline, read.difference), (None, None));
 }
 
-/// The blocks of `docs/gate.md`, which a reader would copy.
+/// Returns an example of `docs/gate.md`.
 fn documented(number: usize) -> String {
     let page =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/gate.md")).unwrap();
@@ -501,7 +529,7 @@ fn documented(number: usize) -> String {
 }
 
 #[test]
-fn the_documentation_is_true() {
+fn documentation_matches() {
     let outcome: GateOutcome = serde_json::from_str(&documented(0)).unwrap();
     assert_eq!(outcome.clone().concluded().verdict, outcome.verdict);
     assert_eq!(outcome.clone().concluded().exit_code, outcome.exit_code);
@@ -519,9 +547,31 @@ fn the_documentation_is_true() {
         places.windows(2).all(|pair| pair[0] < pair[1]),
         "{places:?}"
     );
-    // Every field of the outcome is told.
+    // The documentation has every field of the outcome.
     let fields = serde_json::to_value(GateOutcome::default()).unwrap();
     for field in fields.as_object().unwrap().keys() {
         assert!(page.contains(&format!("`{field}`")), "{field}");
     }
+}
+
+#[test]
+fn exports_round_trip() {
+    for format in GateSubject::FORMATS {
+        for file in [None, Some("a dir/x=y.txt".into()), Some("-".into())] {
+            let export = GateExport { format, file };
+            assert!(!export.is_to_standard_output());
+            assert_eq!(export.to_string().parse::<GateExport>().unwrap(), export);
+        }
+    }
+}
+
+#[test]
+fn suggests_the_nearest_format() {
+    let error = |text: &str| text.parse::<GateExport>().unwrap_err().to_string();
+    assert_eq!(
+        error("githb"),
+        "there is no export `githb`; did you mean `github`?"
+    );
+    assert!(error("parquet").ends_with("one of json, html, markdown, junit, github, text"));
+    assert!(error("junit=").contains("junit=FILE"));
 }

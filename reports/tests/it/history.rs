@@ -1,4 +1,4 @@
-//! A history as a person reads it.
+//! The report of a history.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,10 @@ use tenfold_analysis::gate::GateOutcome;
 use tenfold_analysis::history::{HistoryEntry, Parsed, parse, trends};
 use tenfold_analysis::stats::ChangePointSettings;
 use tenfold_analysis::synthetic::MadeUpGate;
-use tenfold_reports::history::{html, json, terminal};
+use tenfold_reports::export::json;
+use tenfold_reports::history::{History, digest, page};
 
-/// Twenty-four gates; from the sixteenth on, a tenth more processor time.
+/// Returns 24 gates. From the 16th on, CPU time is 10% higher.
 fn history() -> String {
     let mut text = String::new();
     for number in 0..24_u64 {
@@ -34,23 +35,27 @@ fn parsed() -> Parsed {
 }
 
 #[test]
-fn a_step_is_shown_with_its_revision() {
+fn reports_a_step_with_its_revision() {
     let parsed = parsed();
     let found = trends(&parsed.entries, &ChangePointSettings::default());
-    let text = terminal::render(&found, &parsed.problems, false);
+    let text = digest(&found, &parsed.problems).terminal(false);
     insta::assert_snapshot!(text);
-    let page = html::render(&found, &parsed.problems);
+    let html = page(&found, &parsed.problems).html();
     assert!(
-        page.contains("000000e..000000f") && page.contains("Line 25 is truncated"),
+        html.contains("000000e..000000f") && html.contains("Line 25 is truncated"),
         "{text}"
     );
     assert_eq!(
-        page.matches("<svg class=\"chart").count(),
+        html.matches("<svg class=\"chart").count(),
         8,
         "four metrics, wide and narrow"
     );
-    assert!(!page.contains("<script") && !page.contains("NaN"));
-    let document = json::render(&found, &parsed.problems).unwrap();
+    assert!(!html.contains("<script") && !html.contains("NaN"));
+    let document = json::render(&History {
+        history: &found,
+        problems: &parsed.problems,
+    })
+    .unwrap();
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
     let cpu = &document["history"]["trends"][0];
     assert_eq!(cpu["metric"], "cpu per request");
@@ -59,27 +64,31 @@ fn a_step_is_shown_with_its_revision() {
 }
 
 #[test]
-fn a_short_history_says_so() {
+fn reports_short_histories() {
     let history = history();
     let few: String = history.split_inclusive('\n').take(4).collect();
     let found = trends(&parse(&few).entries, &ChangePointSettings::default());
-    let text = terminal::render(&found, &[], false);
+    let text = digest(&found, &[]).terminal(false);
     assert!(
-        text.ends_with("The history is too short to tell a change.\n"),
+        text.ends_with("The history is too short to detect a change.\n"),
         "{text}"
     );
-    assert!(text.contains("4 values are too few to tell a change; 10 are needed"));
+    assert!(text.contains("4 values are too few to detect a change; 10 are needed"));
 }
 
 #[test]
-fn an_empty_history_renders() {
+fn renders_an_empty_history() {
     let found = trends(&[], &ChangePointSettings::default());
-    assert!(terminal::render(&found, &[], true).contains("No change in 0 series"));
-    assert!(html::render(&found, &[]).contains("No change"));
+    assert!(
+        digest(&found, &[])
+            .terminal(true)
+            .contains("No change in 0 series")
+    );
+    assert!(page(&found, &[]).html().contains("No change"));
 }
 
 #[test]
-fn what_a_history_says_stays_text() {
+fn escapes_text_of_the_history() {
     let hostile = "<script>alert(1)</script>\u{1b}[2J";
     let mut entry = HistoryEntry::of_gate(&MadeUpGate::default().play());
     entry.scenario = hostile.to_owned();
@@ -95,6 +104,6 @@ fn what_a_history_says_stays_text() {
         })
         .collect::<BTreeMap<_, _>>();
     let found = trends(&[entry], &ChangePointSettings::default());
-    assert!(!terminal::render(&found, &[], false).contains('\u{1b}'));
-    assert!(!html::render(&found, &[]).contains("<script"));
+    assert!(!digest(&found, &[]).terminal(false).contains('\u{1b}'));
+    assert!(!page(&found, &[]).html().contains("<script"));
 }

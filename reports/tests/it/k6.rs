@@ -1,14 +1,14 @@
-//! The summary that k6 writes, beside an example of its shape (k6's `--summary-export`).
+//! The k6 summary, compared with an example of k6's `--summary-export`.
 
 #![expect(
     clippy::unwrap_used,
-    reason = "helpers of tests are not functions marked as tests"
+    reason = "the lint does not recognise helpers of tests"
 )]
 
 use serde_json::Value;
 use tenfold_analysis::summarise;
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
-use tenfold_reports::k6_summary;
+use tenfold_reports::run::formats::{RunExport, RunResults};
 use tenfold_run_dir::Run;
 use tenfold_run_dir::counts::{self, CheckCounts, JourneyCounts};
 use tenfold_run_dir::durations::{self, Durations, RunDurations};
@@ -23,7 +23,7 @@ fn of_ms(values: &[(u64, u64)]) -> Durations {
     Durations::of(&histogram)
 }
 
-/// A run of 400 requests a second with checks of two names, one of which two requests make.
+/// Returns a run with two checks. Two requests share one of them.
 fn played() -> Run {
     let mut run = MadeUp {
         traffic: Traffic {
@@ -62,15 +62,20 @@ fn played() -> Run {
 }
 
 fn rendered(run: &Run) -> Value {
-    let text = k6_summary::render(run, &summarise(run)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("k6.json");
+    let export: RunExport = format!("k6={}", file.display()).parse().unwrap();
+    let summary = &summarise(run);
+    export.write(&RunResults { run, summary }).unwrap();
+    let text = std::fs::read_to_string(file).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
-/// What differs in shape: keys of the example that are not there, and values of another type.
+/// Finds missing keys, and values of different types.
 fn differences(path: &str, example: &Value, ours: &Value, found: &mut Vec<String>) {
     match (example, ours) {
         (Value::Object(example), Value::Object(ours)) => {
-            // What checks and thresholds are called is the scenario's to say.
+            // The scenario names checks and thresholds.
             if path.ends_with("/thresholds") || path.ends_with("/checks") && example.len() == 1 {
                 let (one, other) = (example.values().next(), ours.values().next());
                 return differences(&format!("{path}/*"), one.unwrap(), other.unwrap(), found);
@@ -91,7 +96,7 @@ fn differences(path: &str, example: &Value, ours: &Value, found: &mut Vec<String
 }
 
 #[test]
-fn the_shape_is_that_of_k6_but_for_what_is_not_measured() {
+fn has_the_structure_of_k6() {
     let example: Value = serde_json::from_str(EXAMPLE).unwrap();
     let ours = rendered(&played());
     let mut found = Vec::new();
@@ -104,7 +109,7 @@ fn the_shape_is_that_of_k6_but_for_what_is_not_measured() {
 }
 
 #[test]
-fn checks_of_one_name_are_one_check_under_the_identifier_of_k6() {
+fn merges_checks_of_the_same_name() {
     let example: Value = serde_json::from_str(EXAMPLE).unwrap();
     let ours = rendered(&played());
     let mut check = example
@@ -120,7 +125,7 @@ fn checks_of_one_name_are_one_check_under_the_identifier_of_k6() {
 }
 
 #[test]
-fn a_run_without_checks_has_no_such_metric_as_in_k6() {
+fn omits_metric_without_checks() {
     let mut run = played();
     for counts in run.counts.phases.iter_mut().flatten() {
         counts.checks.clear();
@@ -131,10 +136,10 @@ fn a_run_without_checks_has_no_such_metric_as_in_k6() {
 }
 
 #[test]
-fn a_request_that_found_its_connection_open_was_blocked_for_no_time() {
+fn open_connections_count_as_zero_blocked() {
     let ours = rendered(&played());
     let at = |metric: &str, figure: &str| ours["metrics"][metric][figure].as_f64().unwrap();
-    // 50 of some 3,600.
+    // 50 of about 3,600 requests.
     assert_eq!(at("http_req_blocked", "med"), 0.0);
     assert_eq!(at("http_req_connecting", "p(95)"), 0.0);
     assert!((at("http_req_tls_handshaking", "max") - 2.0).abs() < 0.02);
@@ -143,7 +148,7 @@ fn a_request_that_found_its_connection_open_was_blocked_for_no_time() {
 }
 
 #[test]
-fn an_iteration_is_a_journey_where_there_are_journeys() {
+fn iterations_are_journeys() {
     let mut run = played();
     let summary = summarise(&run);
     let requests = summary.arrivals.completed + summary.arrivals.failed;
@@ -155,7 +160,7 @@ fn an_iteration_is_a_journey_where_there_are_journeys() {
         ..JourneyCounts::default()
     }];
     let ours = rendered(&run);
-    // Those of warm-up don't count.
+    // Journeys of the warm-up are not counted.
     assert_eq!(ours["metrics"]["iterations"]["count"], 200);
     let median = ours["metrics"]["iteration_duration"]["med"]
         .as_f64()
@@ -164,7 +169,7 @@ fn an_iteration_is_a_journey_where_there_are_journeys() {
 }
 
 #[test]
-fn an_older_run_leaves_out_what_it_did_not_measure() {
+fn omits_metrics_of_newer_versions() {
     let mut run = played();
     run.counts.durations = None;
     run.counts.traffic = None;
@@ -176,14 +181,14 @@ fn an_older_run_leaves_out_what_it_did_not_measure() {
 }
 
 #[test]
-fn what_includes_the_warm_up_is_told() {
+fn lists_metrics_of_the_whole_run() {
     let rendered = rendered(&played());
-    let told = rendered["tenfold"]["whole_run"]["metrics"]
+    let listed = rendered["tenfold"]["whole_run"]["metrics"]
         .as_array()
         .unwrap();
     for metric in ["data_sent", "http_req_blocked", "http_req_connecting"] {
-        assert!(told.iter().any(|name| name == metric), "{metric}");
+        assert!(listed.iter().any(|name| name == metric), "{metric}");
         assert!(rendered["metrics"].get(metric).is_some(), "{metric}");
     }
-    assert!(!told.iter().any(|name| name == "http_reqs"));
+    assert!(!listed.iter().any(|name| name == "http_reqs"));
 }

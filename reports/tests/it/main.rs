@@ -1,4 +1,4 @@
-//! Integration tests of reports: one binary, a module a subject.
+//! Integration tests of reports: one binary, a module per subject.
 
 mod browser;
 mod exports;
@@ -7,3 +7,4 @@ mod history;
 mod k6;
 mod page;
 mod samples;
+mod support;

@@ -1,8 +1,10 @@
-//! The report as a text: complete, self-contained, and nothing in it but what belongs there.
+//! The report of a run: complete, self-contained, and escaped.
 
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{Summary, compare, summarise};
-use tenfold_reports::{html, json, terminal};
+use tenfold_reports::comparison::comparison;
+use tenfold_reports::export::json;
+use tenfold_reports::run::{digest, page};
 use tenfold_run_dir::{Flamegraph, FoldedStacks, IntervalFold, Run};
 
 fn small() -> MadeUp {
@@ -21,33 +23,33 @@ fn small() -> MadeUp {
 
 fn rendered(run: &Run) -> (Summary, String) {
     let summary = summarise(run);
-    let page = html::render(run, &summary);
+    let page = page(run, &summary).html();
     (summary, page)
 }
 
 #[test]
-fn the_first_screen_comes_first() {
+fn page_begins_with_the_verdict() {
     let (summary, page) = rendered(&small().play());
     let order = [
         "Objectives met",
         "<h1>",
         "Achieved rate",
         "What to do next",
-        "What stands out",
+        "Findings",
         "Latency by percentile",
         "Response time over time",
         "Offered and achieved rate",
         "Response time and lag",
         "Reads and writes",
-        "Request by request",
+        ">Requests<",
         "Requests in flight",
         "Processors in use",
         "Hot keys",
         "Where the processor",
-        "The books balance",
-        "Run it again",
+        "Consistency checks",
+        "Repeat the run",
     ];
-    // The words of the title and style come before the body.
+    // The title and the style precede the body.
     let body = page.find("<body>").unwrap();
     let places: Vec<usize> = order
         .iter()
@@ -63,7 +65,7 @@ fn the_first_screen_comes_first() {
 }
 
 #[test]
-fn nothing_is_loaded_and_nothing_runs() {
+fn page_loads_nothing_and_runs_nothing() {
     let (_, page) = rendered(&small().play());
     for absent in [
         "<script",
@@ -77,23 +79,23 @@ fn nothing_is_loaded_and_nothing_runs() {
     ] {
         assert!(!page.contains(absent), "{absent}");
     }
-    // The only addresses are words: of the target, and of the profile's source.
+    // The only addresses are text: those of the target and of the profile's source.
     let addresses = page.matches("http").count();
-    let told = page.matches("http://127.0.0.1:").count()
+    let known = page.matches("http://127.0.0.1:").count()
         + page.matches("http-equiv").count()
         + page.matches("http_requests_total").count();
-    assert_eq!(addresses, told);
+    assert_eq!(addresses, known);
 }
 
 #[test]
-fn every_chart_is_described_and_has_its_table() {
+fn describes_every_chart() {
     let (_, page) = rendered(&small().play());
     let charts = page.matches("<svg class=\"chart").count();
     assert_eq!(charts, 16, "eight charts, wide and narrow");
     assert_eq!(page.matches("<desc id=").count(), charts);
     assert_eq!(page.matches("Table of these figures").count(), charts / 2);
-    // Colours are the page's, so that they follow it into the dark.
-    assert!(!page.contains("\"#01020"), "a stand-in colour was left");
+    // The colours are variables of the style, which has a dark mode.
+    assert!(!page.contains("\"#01020"), "a placeholder colour remains");
     assert!(page.contains("stroke=\"var(--response)\""));
 }
 
@@ -112,7 +114,7 @@ fn ids_are_unique() {
 }
 
 #[test]
-fn what_a_scenario_says_stays_text() {
+fn escapes_text_of_the_scenario() {
     let hostile = "</title></style></pre><script>alert(1)</script>\"'><b>";
     let mut run = MadeUp {
         names: vec![hostile.to_owned(), hostile.to_owned()],
@@ -140,14 +142,14 @@ fn what_a_scenario_says_stays_text() {
     stacks.add(["main", hostile], 1);
     run.flamegraph = Some(Flamegraph::Stacks(stacks));
     let (_, page) = rendered(&run);
-    let comparison = html::render_comparison(&compare(&[run.clone(), run]));
+    let comparison = comparison(&compare(&[run.clone(), run])).html();
     for page in [page, comparison] {
         assert!(!page.contains("<script") && !page.contains("<b>"));
     }
 }
 
 #[test]
-fn an_empty_run_renders() {
+fn renders_an_empty_run() {
     let mut run = small().play();
     run.timeline.rows.clear();
     run.latencies = IntervalFold::over(&run.timeline);
@@ -159,53 +161,61 @@ fn an_empty_run_renders() {
     let (summary, page) = rendered(&run);
     assert!(page.contains("Invalid measurement") && page.contains("Nothing was measured"));
     assert!(page.contains("No profile was captured"));
-    assert!(terminal::render(&summary, true).contains("measurement invalid"));
-    html::render_comparison(&compare(&[]));
+    assert!(
+        digest(&summary)
+            .terminal(true)
+            .contains("measurement invalid")
+    );
+    comparison(&compare(&[])).html();
 }
 
 #[test]
-fn the_terminal_reads_well() {
+fn renders_terminal() {
     let mut run = MadeUp {
         failing: 0.01,
         ..small()
     }
     .play();
     run.manifest.tool.build = "debug".to_owned();
-    insta::assert_snapshot!(terminal::render(&summarise(&run), false));
+    insta::assert_snapshot!(digest(&summarise(&run)).terminal(false));
 }
 
 #[test]
-fn the_verdict_is_the_last_line() {
-    let text = terminal::render(&summarise(&small().play()), false);
+fn verdict_is_the_last_line() {
+    let text = digest(&summarise(&small().play())).terminal(false);
     assert!(
         text.lines()
             .last()
             .is_some_and(|line| line.starts_with("measurement valid, slo met: "))
     );
     assert!(!text.contains('\u{1b}'));
-    assert!(terminal::render(&summarise(&small().play()), true).contains("\u{1b}[32m"));
+    assert!(
+        digest(&summarise(&small().play()))
+            .terminal(true)
+            .contains("\u{1b}[32m")
+    );
 }
 
 #[test]
-fn control_characters_do_not_reach_the_terminal() {
+fn removes_control_characters() {
     let run = MadeUp {
         names: vec!["a\u{1b}[2Jb".to_owned(), "c".to_owned()],
         ..small()
     }
     .play();
-    assert!(!terminal::render(&summarise(&run), false).contains('\u{1b}'));
+    assert!(!digest(&summarise(&run)).terminal(false).contains('\u{1b}'));
 }
 
 #[test]
-fn runs_stand_side_by_side() {
+fn compares_runs() {
     let runs = [small().play(), MadeUp { seed: 7, ..small() }.play()];
-    let comparison = compare(&runs);
-    let text = terminal::render_comparison(&comparison);
+    let document = comparison(&compare(&runs));
+    let text = document.terminal(false);
     assert!(
-        text.contains("response p99") && text.contains("seed: 42 | 7"),
+        text.contains("response p99") && text.contains("Different settings"),
         "{text}"
     );
-    assert!(html::render_comparison(&comparison).contains("Not the same in all runs"));
+    assert!(document.html().contains("Different settings"));
 }
 
 #[test]

@@ -1,13 +1,13 @@
-//! Checks, journeys and samples, as a person sees them.
+//! Checks, journeys and samples in reports.
 
 use tenfold_analysis::summarise;
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
-use tenfold_reports::{html, terminal};
+use tenfold_reports::run::{digest, page};
 use tenfold_run_dir::Run;
 use tenfold_run_dir::counts::{CheckCounts, JourneyCounts};
 use tenfold_run_dir::sample::Sample;
 
-/// A run whose first request failed a check, and one of whose journeys was cut off.
+/// Returns a run with a failed check, and with a journey that was cut off.
 fn run() -> Run {
     let mut run = MadeUp {
         traffic: Traffic {
@@ -55,21 +55,26 @@ fn run() -> Run {
 }
 
 #[test]
-fn the_terminal_shows_what_failed_and_what_came_back() {
-    let text = terminal::render(&summarise(&run()), false);
+fn terminal_has_checks_journeys_and_samples() {
+    let document = digest(&summarise(&run()));
+    let text = document.terminal(false);
     assert!(
         !text.contains('\u{1b}'),
-        "a service does not write to the terminal as it likes"
+        "control characters reach the terminal"
     );
-    let from = text.find("  failures").unwrap();
+    assert!(
+        !document.markdown().contains("items\":[]"),
+        "a body is published"
+    );
+    let from = text.find("  failure").unwrap();
     let to = text.find("  generator").unwrap();
     insta::assert_snapshot!(&text[from..to]);
 }
 
 #[test]
-fn the_report_shows_them_escaped() {
+fn page_has_checks_journeys_and_samples() {
     let run = run();
-    let page = html::render(&run, &summarise(&run));
+    let page = page(&run, &summarise(&run)).html();
     for text in [
         "<h2 id=\"checks-h\">Checks</h2>",
         "<h2 id=\"journeys-h\">Journeys</h2>",
@@ -83,25 +88,29 @@ fn the_report_shows_them_escaped() {
 }
 
 #[test]
-fn a_finding_names_the_check() {
+fn finding_names_the_check() {
     let summary = summarise(&run());
     let mut evidence = summary
         .findings
         .iter()
         .flat_map(|finding| &finding.evidence);
-    let told = "check \"has items\" of `read post` failed 7 of 1,241 times";
-    assert!(evidence.any(|line| line == told), "{:?}", summary.findings);
+    let expected = "check \"has items\" of `read post` failed 7 of 1,241 times";
+    assert!(
+        evidence.any(|line| line == expected),
+        "{:?}",
+        summary.findings
+    );
 }
 
 #[test]
-fn runs_without_them_show_nothing_of_them() {
+fn omits_empty_sections() {
     let mut run = run();
     run.samples.clear();
     run.counts.journeys.clear();
     for counts in run.counts.phases.iter_mut().flatten() {
         counts.checks.clear();
     }
-    let page = html::render(&run, &summarise(&run));
+    let page = page(&run, &summarise(&run)).html();
     assert!(
         !page.contains("checks-h") && !page.contains("journeys-h") && !page.contains("samples-h")
     );

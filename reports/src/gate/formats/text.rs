@@ -1,0 +1,19 @@
+//! The short report as text, without colours.
+
+use std::io;
+use std::path::Path;
+
+use crate::export::{Format, Rendered};
+use crate::gate::digest;
+use crate::gate::formats::{GateResults, GateSubject};
+
+pub(super) const FORMAT: Format<GateSubject> = Format {
+    name: "text",
+    default_file: "gate.txt",
+    render,
+};
+
+fn render<'a>(results: &'a GateResults<'a>, path: &Path) -> io::Result<Rendered<'a>> {
+    let digest = digest(results.outcome, results.beside);
+    Ok(Rendered::file(path, digest.terminal(false)))
+}

@@ -1,0 +1,56 @@
+//! The report of one run.
+
+mod connections;
+mod digest;
+pub mod formats;
+mod head;
+mod latencies;
+mod manifest;
+mod over_time;
+mod requests;
+mod samples;
+pub(crate) mod verdict;
+
+use tenfold_analysis::{Summary, charts};
+use tenfold_run_dir::Run;
+
+use crate::document::{Block, Document, Section};
+use crate::html::flames;
+
+pub use digest::digest;
+pub(crate) use latencies::interval;
+
+/// Returns the whole report of a run: verdict, charts, tables, profile and manifest.
+pub fn page(run: &Run, summary: &Summary) -> Document {
+    let charts = charts(run);
+    let sections = [
+        head::findings(summary),
+        Some(latencies::by_percentile(summary, &charts)),
+        Some(over_time::heat_map(&charts)),
+        Some(over_time::rates(summary, &charts)),
+        Some(over_time::latency(summary, &charts)),
+        Some(latencies::reads_and_writes(summary, &charts)),
+        Some(requests::requests(summary)),
+        samples::checks(summary),
+        samples::journeys(summary),
+        samples::responses(summary),
+        Some(over_time::in_flight(summary, &charts)),
+        Some(over_time::cores(summary, &charts)),
+        requests::hot_keys(summary),
+        Some(Section {
+            blocks: vec![Block::Markup(flames::flamegraph(run))],
+            ..Section::default()
+        }),
+        Some(manifest::identities(summary)),
+        Some(manifest::manifest(run, summary)),
+    ];
+    let head = head::head(summary);
+    let interrupted = run.counts.interrupted.as_ref();
+    let tags = interrupted.map(|by| format!("ended early: {by}"));
+    Document {
+        opening: vec![head::numbers(summary)],
+        tags: head.tags.iter().cloned().chain(tags).collect(),
+        sections: sections.into_iter().flatten().collect(),
+        ..head
+    }
+}

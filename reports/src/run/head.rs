@@ -1,0 +1,139 @@
+//! The first screen: the verdict, four figures, the next step, and the findings.
+
+use tenfold_analysis::{Confidence, Latency, MeasurementVerdict, Summary, words};
+
+use crate::document::{Block, Document, Finding, Judgement, Number, Section, Verdict};
+use crate::run::verdict;
+
+/// Returns the parts that every report of a run has.
+pub(super) fn head(summary: &Summary) -> Document {
+    let (tone, badge) = verdict::headline(summary);
+    let measurement = verdict::measurement(summary.verdict.measurement);
+    let tags = match summary.merged_from.len() {
+        0 => Vec::new(),
+        generators => vec![format!("merged from {generators} generators")],
+    };
+    Document {
+        origin: vec![summary.scenario.clone(), summary.started_at.clone()],
+        tags,
+        subject: summary.scenario.clone(),
+        about: format!(
+            "against {}, seed {}, {} s counted",
+            summary.target,
+            summary.seed,
+            words::significant(summary.counted_s)
+        ),
+        verdict: Some(Verdict {
+            tone,
+            badge: badge.to_owned(),
+            status: format!(
+                "measurement {measurement}, slo {}",
+                verdict::slo(summary.verdict.slo)
+            ),
+        }),
+        title: verdict::sentence(summary),
+        reasons: summary.verdict.reasons.clone(),
+        next: summary.next.clone(),
+        closing: objectives(summary),
+        ..Document::default()
+    }
+}
+
+fn objectives(summary: &Summary) -> Vec<Block> {
+    if summary.rules.is_empty() {
+        return Vec::new();
+    }
+    let judgements = summary.rules.iter().map(|rule| {
+        let (tone, sign, word) = verdict::outcome(rule.met);
+        let reason = rule.why.strip_prefix("not judged: ").unwrap_or(&rule.why);
+        Judgement {
+            tone,
+            sign,
+            word,
+            name: rule.text.clone(),
+            reason: reason.to_owned(),
+        }
+    });
+    let judgements = Block::Judgements(judgements.collect());
+    match summary.verdict.measurement {
+        MeasurementVerdict::Invalid => {
+            let note = "As measured. An invalid measurement says nothing about the service.";
+            vec![Block::Note(note.to_owned()), judgements]
+        }
+        MeasurementVerdict::Valid | MeasurementVerdict::Suspect => vec![judgements],
+    }
+}
+
+/// Returns the four figures that matter most.
+pub(super) fn numbers(summary: &Summary) -> Block {
+    let rates = &summary.rate_per_s;
+    let response = &summary.latency_ns.response;
+    let lost = summary.arrivals.failed + summary.arrivals.dropped;
+    let share = rates
+        .share
+        .map_or_else(String::new, |share| format!(" ({})", words::percent(share)));
+    let errors = match summary.arrivals.errors() {
+        Some(errors) if lost > 0 => format!(" ({})", words::percent(errors)),
+        _ => String::new(),
+    };
+    let planned = words::count(summary.arrivals.planned);
+    let number = |name, value, note| Number {
+        name,
+        value,
+        note,
+        is_bad: false,
+    };
+    Block::Numbers(vec![
+        number(
+            "Achieved rate",
+            words::rate(rates.achieved),
+            format!("of {} offered{share}", words::rate(rates.offered)),
+        ),
+        number(
+            "Response, median",
+            words::maybe_duration(response.p50),
+            interval(response.interval_95.p50, response),
+        ),
+        number(
+            "Response, p99",
+            words::maybe_duration(response.p99),
+            interval(response.interval_95.p99, response),
+        ),
+        Number {
+            is_bad: lost > 0,
+            ..number(
+                "Failed or dropped",
+                words::count(lost),
+                format!("of {planned} arrivals{errors}"),
+            )
+        },
+    ])
+}
+
+fn interval(interval: Option<[u64; 2]>, latency: &Latency) -> String {
+    // A figure and its unit stay on one line.
+    let duration = |ns| words::duration(ns).replace(' ', "\u{a0}");
+    match interval {
+        Some([low, high]) => format!("95% interval {} to {}", duration(low), duration(high)),
+        None => format!("of {} responses: too few", words::count(latency.count)),
+    }
+}
+
+/// Returns the findings with their evidence. `None` without findings.
+pub(super) fn findings(summary: &Summary) -> Option<Section> {
+    let findings = summary.findings.iter().map(|finding| {
+        let confidence = match finding.confidence {
+            Confidence::High => "high confidence",
+            Confidence::Medium => "medium confidence",
+            Confidence::Low => "low confidence",
+        };
+        Block::Finding(Finding {
+            title: finding.title.clone(),
+            tag: confidence.to_owned(),
+            evidence: finding.evidence.clone(),
+            advice: finding.advice.clone(),
+        })
+    });
+    let blocks: Vec<Block> = findings.collect();
+    (!blocks.is_empty()).then(|| Section::new("findings", "Findings", "", blocks))
+}

@@ -1,7 +1,6 @@
-//! What the pacer and the users of one run share.
+//! State that the pacer, the ticker and the users of one run share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -10,99 +9,97 @@ use tenfold_run_dir::sample::Sample;
 use tenfold_run_dir::{Connections, Counts};
 use tenfold_scenarios::{Arrival, Scenario, Side, Variables};
 
-use crate::agreement_log::AgreementLog;
-use crate::alarm::Alarm;
+use crate::answer::{AgreementLog, EvidenceLog};
 use crate::clock::{Clock, nanoseconds};
-use crate::deadlines::{Deadlines, Place};
-use crate::dispatcher::Dispatcher;
-use crate::evidence_log::EvidenceLog;
 use crate::failure::Failure;
-use crate::quantum::Chosen;
-use crate::recorder::Recorder;
-use crate::target::Address;
-use crate::visitor::Journeys;
+use crate::http::{DeadlineSlot, Deadlines, Endpoint};
+use crate::pace::{Alarm, Dispatcher, Pacer, QuantumRange};
+use crate::record::{Recorder, SharedRecorder};
 
-/// How often deadlines are looked at, at most: the grain of the runtime's own timers.
-const SHORTEST_WATCH: Duration = Duration::from_millis(1);
+/// The shortest interval between checks of the deadlines: the resolution of the runtime's timers.
+const DEADLINE_CHECK_MIN: Duration = Duration::from_millis(1);
 
-/// How often they are looked at, at least.
-const LONGEST_WATCH: Duration = Duration::from_secs(1);
+/// The longest interval between checks of the deadlines.
+const DEADLINE_CHECK_MAX: Duration = Duration::from_secs(1);
 
-/// What the pacer and the users of one run share. All of them run on one thread, so its locks are
-/// never waited for.
+/// State that the pacer, the ticker and the users of one run share. All of them run on one thread, so
+/// its locks are never contended.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) scenario: Scenario,
     /// Where requests go, by side.
-    addresses: Vec<Address>,
+    endpoints: Vec<Endpoint>,
     pub(crate) clock: Clock,
     pub(crate) dispatcher: Dispatcher,
-    /// When each user's request has taken too long.
+    /// When each user's request times out.
     pub(crate) deadlines: Deadlines,
-    /// By side, the variables of each session that was logged in before the first arrival: one
-    /// build's token is of no use to the other.
+    /// The variables of each session logged in before the first arrival, by side: a token of one
+    /// build is not valid for the other.
     sessions: Vec<Vec<Variables>>,
-    /// Variables of nobody, for requests that need none.
-    pub(crate) no_variables: Variables,
-    /// Journeys that are written in code.
-    pub(crate) journeys: Journeys,
-    /// What came of checks and journeys, and samples.
+    /// Variables without values, for requests that need none.
+    no_variables: Variables,
+    /// Counts of checks and journeys, and samples of failures.
     pub(crate) evidence: EvidenceLog,
-    /// Whether two builds give the same answers; none in a run of one.
+    /// Compares the answers of two builds. `None` unless the run is paired.
     pub(crate) agreement: Option<AgreementLog>,
+    /// Users that have sent at least one request.
     pub(crate) users_used: AtomicU64,
-    /// How finely the pacer has woken.
-    pub(crate) quanta: Chosen,
-    /// Lets whoever finds the pacer overdue wake it.
+    /// The range of the pacer's quanta.
+    pub(crate) quanta: QuantumRange,
+    /// Wakes the pacer when it is overdue.
     pub(crate) alarm: Alarm,
-    /// Users of the closed model that are on their way.
+    /// Users of the closed model that are taking journeys.
     pub(crate) walking: AtomicUsize,
-    /// Set once no further request is to be begun.
+    /// Set when no further request is to be sent.
     pub(crate) stop: AtomicBool,
-    recorder: Mutex<Option<Recorder>>,
+    /// The record of the run.
+    pub(crate) recorder: SharedRecorder,
 }
 
 impl Shared {
-    /// `addresses` and `sessions` are by side: one each, or two where the scenario is paired.
+    /// Creates the state of a run. `endpoints` and `sessions` are by side: one each, or two if the
+    /// scenario is paired.
     pub(crate) fn new(
         scenario: Scenario,
-        addresses: Vec<Address>,
+        endpoints: Vec<Endpoint>,
         sessions: Vec<Vec<Variables>>,
         recorder: Recorder,
-        journeys: Journeys,
     ) -> Self {
         Self {
-            journeys,
             no_variables: scenario.variables(),
             evidence: EvidenceLog::new(&scenario),
             agreement: scenario.is_paired().then(|| AgreementLog::new(&scenario)),
             scenario,
-            addresses,
+            endpoints,
             clock: Clock::default(),
             dispatcher: Dispatcher::default(),
             deadlines: Deadlines::default(),
             sessions,
             users_used: AtomicU64::new(0),
-            quanta: Chosen::default(),
+            quanta: QuantumRange::default(),
             alarm: Alarm::default(),
             walking: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
-            recorder: Mutex::new(Some(recorder)),
+            recorder: SharedRecorder::new(recorder),
         }
     }
 
-    fn recorder(&self) -> MutexGuard<'_, Option<Recorder>> {
-        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The pacer of this run.
+    pub(crate) fn pacer(&self) -> Pacer<'_> {
+        Pacer {
+            clock: &self.clock,
+            dispatcher: &self.dispatcher,
+            alarm: &self.alarm,
+            quanta: &self.quanta,
+            recorder: &self.recorder,
+            stop: &self.stop,
+            wait_max_ns: nanoseconds(self.scenario.load.wait),
+        }
     }
 
-    /// Records, unless the record has been closed already.
-    pub(crate) fn record<T>(&self, with: impl FnOnce(&mut Recorder) -> T) -> Option<T> {
-        self.recorder().as_mut().map(with)
-    }
-
-    /// Puts into the counts of the run what the recorder does not count, as it stands now, and returns
-    /// samples of what was not as it should be. `cpu_ns` is the generator's CPU time since the start,
-    /// which was `wall_ns` ago.
+    /// Adds to the counts of the run what the recorder does not count, and returns samples of failures.
+    ///
+    /// `cpu_ns` is the generator's CPU time since the start, which was `wall_ns` ago.
     pub(crate) fn complete(&self, counts: &mut Counts, cpu_ns: u64, wall_ns: u64) -> Vec<Sample> {
         let quanta = self.quanta.range_ns();
         let connections = self.connections();
@@ -122,24 +119,19 @@ impl Shared {
         };
         counts.connections = Some(connections);
         let mut traffic = Traffic::default();
-        for address in &self.addresses {
-            let counted = address.dials.traffic.counted();
+        for target in self.endpoints.iter().map(|endpoint| &endpoint.target) {
+            let counted = target.dials.traffic.counted();
             traffic.sent_bytes += counted.sent_bytes;
             traffic.received_bytes += counted.received_bytes;
             if let Some(durations) = &mut counts.durations {
-                durations.add(&address.dials.state().durations());
+                durations.add(&target.dials.state().durations());
             }
         }
         counts.traffic = Some(traffic);
         self.evidence.put_into(counts)
     }
 
-    /// Closes the record.
-    pub(crate) fn take_recorder(&self) -> Option<Recorder> {
-        self.recorder().take()
-    }
-
-    /// The variables that an arrival's request is rendered with.
+    /// The variables to render an arrival's request with: those of its user's session.
     pub(crate) fn variables_of(&self, arrival: &Arrival) -> &Variables {
         let side = self.scenario.side_of(arrival.draw.request);
         let sessions = &self.sessions[side as usize];
@@ -149,29 +141,31 @@ impl Shared {
             .unwrap_or(&self.no_variables)
     }
 
-    /// Where the requests of a side go.
-    pub(crate) fn address(&self, side: Side) -> &Address {
-        &self.addresses[side as usize]
+    /// The endpoint that the requests of a side go to.
+    pub(crate) fn endpoint(&self, side: Side) -> &Endpoint {
+        &self.endpoints[side as usize]
     }
 
-    /// What talking to the targets came to, both sides together.
-    pub(crate) fn connections(&self) -> Connections {
-        self.addresses
+    /// Statistics of the connections, both sides together.
+    fn connections(&self) -> Connections {
+        self.endpoints
             .iter()
-            .map(Address::connections)
+            .map(Endpoint::connections)
             .reduce(|all, one| all.merged(&one))
             .unwrap_or_default()
     }
 
-    /// Waits for an exchange that was begun at `sent_ns`, for as long as the scenario's timeout lets
-    /// it.
+    /// Awaits an exchange that was sent at `sent_ns`, up to the scenario's timeout.
+    ///
+    /// # Errors
+    /// [`Failure::Timeout`] after that, else the failure of the exchange.
     pub(crate) async fn within_timeout<T>(
         &self,
-        place: Place,
+        slot: DeadlineSlot,
         sent_ns: u64,
         exchange: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let _clear = Clear(self, place);
+        let _clear = ClearDeadline(self, slot);
         let mut exchange = std::pin::pin!(exchange);
         let mut is_set = false;
         std::future::poll_fn(|context| {
@@ -182,8 +176,8 @@ impl Shared {
                 is_set = true;
                 let timeout = nanoseconds(self.scenario.load.timeout);
                 let due_ns = sent_ns.saturating_add(timeout);
-                self.deadlines.set(place, due_ns, context.waker());
-            } else if self.deadlines.has_passed(place) {
+                self.deadlines.set(slot, due_ns, context.waker());
+            } else if self.deadlines.has_passed(slot) {
                 return Poll::Ready(Err(Failure::Timeout));
             }
             Poll::Pending
@@ -191,29 +185,29 @@ impl Shared {
         .await
     }
 
-    /// Wakes those whose requests have taken too long, for ever.
+    /// Wakes users whose requests have timed out. Never returns.
     pub(crate) async fn watch_deadlines(&self) {
         loop {
             let now = self.clock.now();
-            // What is set from now on is due no sooner than the timeout.
+            // Deadlines set from now on are at least the timeout away.
             let wait = match self.deadlines.pass(now) {
                 Some(next_ns) => Duration::from_nanos(next_ns.saturating_sub(now)),
                 None => self.scenario.load.timeout,
             };
-            tokio::time::sleep(wait.clamp(SHORTEST_WATCH, LONGEST_WATCH)).await;
+            tokio::time::sleep(wait.clamp(DEADLINE_CHECK_MIN, DEADLINE_CHECK_MAX)).await;
         }
     }
 
-    /// Tells whether the run is to end.
+    /// Returns true if the run is to end.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 }
 
-/// Takes a user's deadline away when its exchange is over, however it ended.
-struct Clear<'a>(&'a Shared, Place);
+/// Clears a user's deadline when its exchange ends, even if it is cancelled.
+struct ClearDeadline<'a>(&'a Shared, DeadlineSlot);
 
-impl Drop for Clear<'_> {
+impl Drop for ClearDeadline<'_> {
     fn drop(&mut self) {
         self.0.deadlines.clear(self.1);
     }

@@ -1,0 +1,18 @@
+//! Verdicts on answers: captures, checks, samples of failures, and agreement between two builds.
+
+mod agreement_log;
+mod capture;
+mod change;
+mod check;
+mod evidence_log;
+mod judgement;
+mod mask;
+mod reply;
+
+pub(crate) use agreement_log::AgreementLog;
+pub(crate) use capture::{capture, keep_all, keep_for};
+pub(crate) use change::Change;
+pub(crate) use check::Evidence;
+pub(crate) use evidence_log::{EvidenceLog, JourneyEnd};
+pub(crate) use judgement::{Held, Judgement};
+pub use reply::Reply;

@@ -1,0 +1,309 @@
+//! What becomes of a whole answer: captures, checks, script, and a sample where it fails.
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use tenfold_run_dir::sample::Sample;
+use tenfold_scenarios::{
+    Arrival, NextStep, Rendered, Request, ScriptClock, ScriptOutcome, ScriptResponse, Variables,
+};
+
+use crate::answer::capture::{Captured, capture};
+use crate::answer::change::Change;
+use crate::answer::check::Evidence;
+use crate::answer::evidence_log::{EvidenceLog, SAMPLED_BODY_BYTES};
+use crate::answer::mask::Mask;
+use crate::answer::reply::Reply;
+use crate::clock::steady_ns;
+use crate::failure::Failure;
+use crate::http::Answer;
+use crate::usage::thread_cpu_ns;
+
+/// What the time of scripts is measured by.
+const SCRIPT_CLOCK: ScriptClock = ScriptClock {
+    wall_ns: steady_ns,
+    thread_cpu_ns,
+};
+
+/// The most characters of a reason.
+const MOST_OF_REASON: usize = 300;
+
+/// The variables that a request is made with.
+#[derive(Debug)]
+pub(crate) enum Held<'a> {
+    /// Those of a session, which nobody changes.
+    Shared(&'a Variables),
+    /// Those of a user on a journey.
+    Own(&'a mut Variables),
+}
+
+impl Held<'_> {
+    pub(crate) fn get(&self) -> &Variables {
+        match self {
+            Self::Shared(variables) => variables,
+            Self::Own(variables) => variables,
+        }
+    }
+}
+
+/// What is at hand to judge an answer.
+pub(crate) struct Judgement<'a> {
+    pub(crate) log: &'a EvidenceLog,
+    pub(crate) arrival: &'a Arrival,
+    pub(crate) planned: &'a Request,
+    pub(crate) rendered: &'a Rendered,
+    /// The run's own credentials.
+    pub(crate) credentials: Option<&'a HeaderValue>,
+}
+
+impl Judgement<'_> {
+    /// Runs a script before its request; returns why the request is not to be sent.
+    pub(crate) fn before(&self, variables: &mut Variables, now: u64) -> Result<(), Failure> {
+        let Some(script) = &self.planned.script else {
+            return Ok(());
+        };
+        let outcome = script.before(variables, self.arrival.draw.entropy, SCRIPT_CLOCK);
+        match self.script_failure(&outcome, None, variables, now) {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// Judges a whole answer: takes captures, makes the checks, runs the script, takes samples.
+    ///
+    /// Returns why the request failed, and where its journey is to go on.
+    pub(crate) fn judge(
+        &self,
+        answer: &Answer,
+        held: &mut Held<'_>,
+        service_ns: u64,
+        change: Option<&Change>,
+    ) -> (Option<Failure>, Option<NextStep>) {
+        if !self.planned.expect.accepts(answer.status) {
+            let reason = format!("the status is {}", answer.status);
+            let failure = Failure::UnexpectedStatus;
+            self.sample(
+                failure,
+                None,
+                &reason,
+                Some(answer),
+                held.get(),
+                answer.done_ns,
+            );
+            return (Some(failure), None);
+        }
+        let captured = capture(&self.planned.captures, answer);
+        if let Held::Own(variables) = held {
+            captured.put(variables);
+        }
+        let mut failure = self.check_captures(&captured, answer, held.get());
+        failure = failure.or(self.check(answer, held.get()));
+        if let Some(change) = change {
+            failure = failure.or(self.check_by_code(answer, held.get(), change));
+        }
+        let mut next = None;
+        if let (Some(script), Held::Own(variables)) = (&self.planned.script, held)
+            && script.has_after
+        {
+            let kept = answer.kept.as_ref();
+            let response = ScriptResponse {
+                status: answer.status,
+                headers: kept.map(|kept| kept.headers.clone()).unwrap_or_default(),
+                body: kept.map(|kept| kept.body.clone()).unwrap_or_default(),
+                body_bytes: answer.body_bytes,
+                service_ms: service_ns as f64 / 1e6,
+            };
+            let outcome =
+                script.after(response, variables, self.arrival.draw.entropy, SCRIPT_CLOCK);
+            next = outcome.next;
+            let of_script = self.script_failure(&outcome, Some(answer), variables, answer.done_ns);
+            failure = failure.or(of_script);
+        }
+        (failure, next)
+    }
+
+    /// Counts what was captured and what was missing; returns why the request failed by it.
+    fn check_captures(
+        &self,
+        captured: &Captured<'_>,
+        answer: &Answer,
+        variables: &Variables,
+    ) -> Option<Failure> {
+        let (phase, request) = (self.arrival.phase, self.arrival.draw.request);
+        let mut failure = None;
+        for (capture, fault) in captured.needed() {
+            let name = capture.check_name();
+            self.log.checked(phase, request, &name, fault.is_none());
+            if let Some(reason) = fault {
+                let class = Failure::MissingCapture;
+                let at = answer.done_ns;
+                self.sample(class, Some(&name), &reason, Some(answer), variables, at);
+                failure = Some(class);
+            }
+        }
+        failure
+    }
+
+    fn check(&self, answer: &Answer, variables: &Variables) -> Option<Failure> {
+        if self.planned.checks.is_empty() {
+            return None;
+        }
+        let (phase, request) = (self.arrival.phase, self.arrival.draw.request);
+        let none = HeaderMap::new();
+        let kept = answer.kept.as_ref();
+        let mut evidence = Evidence::new(
+            kept.map_or(&none, |kept| &kept.headers),
+            kept.map_or(&[], |kept| kept.body.as_slice()),
+            answer.body_bytes,
+            kept.and_then(|kept| kept.sha256),
+        );
+        let mut failure = None;
+        for check in &self.planned.checks {
+            let fault = evidence.fault(&check.test);
+            self.log
+                .checked(phase, request, &check.name, fault.is_none());
+            if let Some(reason) = fault {
+                let class = Failure::FailedCheck;
+                let at = answer.done_ns;
+                self.sample(
+                    class,
+                    Some(&check.name),
+                    &reason,
+                    Some(answer),
+                    variables,
+                    at,
+                );
+                failure = Some(class);
+            }
+        }
+        failure
+    }
+
+    /// Makes the checks of a journey in code.
+    fn check_by_code(
+        &self,
+        answer: &Answer,
+        variables: &Variables,
+        change: &Change,
+    ) -> Option<Failure> {
+        if change.checks.is_empty() {
+            return None;
+        }
+        let (phase, request) = (self.arrival.phase, self.arrival.draw.request);
+        let reply = Reply::new(Some(answer), None);
+        let mut failure = None;
+        for (name, test) in &change.checks {
+            let passed = test(&reply);
+            self.log.checked(phase, request, name, passed);
+            if !passed {
+                let reason = "the journey says so";
+                let class = Failure::FailedCheck;
+                self.sample(
+                    class,
+                    Some(name),
+                    reason,
+                    Some(answer),
+                    variables,
+                    answer.done_ns,
+                );
+                failure = Some(class);
+            }
+        }
+        failure
+    }
+
+    /// Counts what a script has checked; returns why the request failed by it.
+    fn script_failure(
+        &self,
+        outcome: &ScriptOutcome,
+        answer: Option<&Answer>,
+        variables: &Variables,
+        at: u64,
+    ) -> Option<Failure> {
+        let (phase, request) = (self.arrival.phase, self.arrival.draw.request);
+        let mut failure = None;
+        for (name, passed) in &outcome.checks {
+            self.log.checked(phase, request, name, *passed);
+            if !passed {
+                let reason = "the script says so";
+                // Where there is no answer yet, nothing is sent.
+                let class = match answer {
+                    Some(_) => Failure::FailedCheck,
+                    None => Failure::Script,
+                };
+                self.sample(class, Some(name), reason, answer, variables, at);
+                failure = Some(class);
+            }
+        }
+        if let Some(error) = &outcome.error {
+            let class = match outcome.timed_out {
+                true => Failure::ScriptTimeout,
+                false => Failure::Script,
+            };
+            self.sample(class, None, error, answer, variables, at);
+            failure = Some(class);
+        }
+        failure
+    }
+
+    /// Hides what is secret in what is kept of an answer.
+    pub(crate) fn mask(&self, answer: Option<&Answer>, variables: &Variables) -> Mask {
+        let mut mask = Mask::default();
+        variables.values().for_each(|value| mask.add(value));
+        let cells = self.planned.cells(&self.arrival.draw, variables);
+        cells.for_each(|value| mask.add(value));
+        for (name, value) in &self.rendered.headers {
+            mask.add_sent(name, value);
+        }
+        if let Some(credentials) = self.credentials {
+            mask.add_sent(&AUTHORIZATION, credentials);
+        }
+        if let Some(answer) = answer {
+            // What this very answer tells is secret before anybody has it.
+            let captured = capture(&self.planned.captures, answer);
+            captured.values().for_each(|value| mask.add(value));
+        }
+        mask
+    }
+
+    fn sample(
+        &self,
+        failure: Failure,
+        check: Option<&str>,
+        reason: &str,
+        answer: Option<&Answer>,
+        variables: &Variables,
+        at_ns: u64,
+    ) {
+        let request = &self.planned.name;
+        if !self.log.wants(request, failure.name(), check) {
+            return;
+        }
+        let mask = self.mask(answer, variables);
+        let kept = answer.and_then(|answer| answer.kept.as_ref());
+        let headers = kept.into_iter().flat_map(|kept| &kept.headers);
+        let body = kept.map_or(&[][..], |kept| &kept.body);
+        let body = String::from_utf8_lossy(&body[..body.len().min(SAMPLED_BODY_BYTES)]);
+        self.log.add(Sample {
+            request: request.clone(),
+            failure: failure.name().to_owned(),
+            check: check.map(str::to_owned),
+            reason: shortened(mask.text(reason)),
+            at_ns,
+            status: answer.map(|answer| answer.status),
+            headers: headers
+                .map(|(name, value)| (name.to_string(), mask.header(name, value)))
+                .collect(),
+            body: mask.text(&body),
+            body_bytes: answer.map_or(0, |answer| answer.body_bytes),
+        });
+    }
+}
+
+/// Shortens what is masked already: what is cut off before would no longer be known for a secret.
+fn shortened(mut text: String) -> String {
+    if let Some((at, _)) = text.char_indices().nth(MOST_OF_REASON) {
+        text.truncate(at);
+        text.push_str("...");
+    }
+    text
+}

@@ -1,0 +1,32 @@
+//! Connections to a target: name resolution, dialing, TLS and the byte streams that result.
+
+mod credentials;
+mod dial;
+mod dial_counts;
+mod dial_options;
+mod http2_handshake;
+mod open_files;
+mod peer_address;
+mod protocol;
+mod reach;
+mod resolve;
+mod resolved_target;
+mod stamped_tcp;
+mod stream;
+mod target;
+mod tls;
+mod traffic;
+
+pub use credentials::{AuthScheme, Credentials, CredentialsError, CredentialsSource};
+pub(crate) use dial::dial;
+pub use dial_options::DialOptions;
+pub(crate) use http2_handshake::shake_hands;
+pub(crate) use open_files::make_room_for;
+pub use protocol::HttpVersion;
+pub(crate) use protocol::Protocol;
+pub use resolve::Resolve;
+pub(crate) use resolved_target::ResolvedTarget;
+pub(crate) use stream::Stream;
+pub use target::Target;
+pub use tls::TlsOptions;
+pub(crate) use tls::explain;

@@ -1,0 +1,209 @@
+//! What opening connections came to.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use rustls::HandshakeKind;
+use tenfold_run_dir::DurationSummary;
+use tenfold_run_dir::durations::{self, Durations, RunDurations};
+
+use crate::clock::nanoseconds;
+use crate::connect::traffic::Traffic;
+use crate::failure::Failure;
+
+/// The longest message that is kept.
+const MOST_CHARACTERS: usize = 400;
+
+/// What opening connections came to: the record of a run's dials.
+#[derive(Debug)]
+pub(crate) struct DialCounts {
+    state: Mutex<State>,
+    /// What the connections carry.
+    pub(crate) traffic: Arc<Traffic>,
+}
+
+/// What was counted.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) opened: u64,
+    pub(crate) failed: u64,
+    pub(crate) users_each: u64,
+    pub(crate) version: String,
+    pub(crate) cipher: String,
+    pub(crate) full: u64,
+    pub(crate) resumed: u64,
+    pub(crate) first_errors: BTreeMap<String, String>,
+    opening: Histogram<u64>,
+    connecting: Histogram<u64>,
+    handshake: Histogram<u64>,
+}
+
+impl Default for DialCounts {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State {
+                opened: 0,
+                failed: 0,
+                users_each: 0,
+                version: String::new(),
+                cipher: String::new(),
+                full: 0,
+                resumed: 0,
+                first_errors: BTreeMap::new(),
+                opening: durations::duration_histogram(),
+                connecting: durations::duration_histogram(),
+                handshake: durations::duration_histogram(),
+            }),
+            traffic: Arc::default(),
+        }
+    }
+}
+
+impl DialCounts {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // Every change to the state is complete before the lock is let go, even by a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets what has been counted so far, but not what was agreed on.
+    pub(crate) fn begin(&self) {
+        self.traffic.begin();
+        let mut state = self.state();
+        let (version, cipher) = (state.version.clone(), state.cipher.clone());
+        *state = State {
+            version,
+            cipher,
+            ..Self::default()
+                .state
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+    }
+
+    /// A connection was opened, in this time.
+    pub(crate) fn opened(&self, took: Duration) {
+        let mut state = self.state();
+        state.opened += 1;
+        state.opening.saturating_record(nanoseconds(took));
+    }
+
+    /// The other side was connected to, in this time.
+    pub(crate) fn connected(&self, took: Duration) {
+        let mut state = self.state();
+        state.connecting.saturating_record(nanoseconds(took));
+    }
+
+    /// Hands were shaken, in this time.
+    pub(crate) fn shook_hands(
+        &self,
+        took: Duration,
+        connection: &rustls::client::ClientConnection,
+    ) {
+        let mut state = self.state();
+        state.handshake.saturating_record(nanoseconds(took));
+        if connection.handshake_kind() == Some(HandshakeKind::Resumed) {
+            state.resumed += 1;
+        } else {
+            state.full += 1;
+        }
+        if state.version.is_empty() {
+            state.version = connection
+                .protocol_version()
+                .and_then(|version| version.as_str())
+                .unwrap_or("TLS")
+                .replace('_', ".");
+            state.cipher = connection
+                .negotiated_cipher_suite()
+                .and_then(|suite| suite.suite().as_str())
+                .unwrap_or("unknown")
+                .replace("TLS13_", "TLS_");
+        }
+    }
+
+    /// A connection could not be opened.
+    pub(crate) fn failed(&self, failure: Failure, words: &str) {
+        self.state().failed += 1;
+        self.broke(failure, words);
+    }
+
+    /// Keeps what the first failure of a class said.
+    pub(crate) fn broke(&self, failure: Failure, words: &str) {
+        let mut state = self.state();
+        if !state.first_errors.contains_key(failure.name()) {
+            let words = words.chars().take(MOST_CHARACTERS).collect();
+            state.first_errors.insert(failure.name().to_owned(), words);
+        }
+    }
+
+    /// So many users share one connection.
+    pub(crate) fn shared_by(&self, users: usize) {
+        let mut state = self.state();
+        state.users_each = state.users_each.max(users as u64);
+    }
+}
+
+impl State {
+    /// How long it took to open connections.
+    pub(crate) fn opening_ns(&self) -> DurationSummary {
+        DurationSummary::of(&self.opening)
+    }
+
+    /// How long it took to connect.
+    pub(crate) fn connecting_ns(&self) -> DurationSummary {
+        DurationSummary::of(&self.connecting)
+    }
+
+    /// How long the handshakes took.
+    pub(crate) fn handshake_ns(&self) -> DurationSummary {
+        DurationSummary::of(&self.handshake)
+    }
+
+    /// All of it, for the run directory.
+    pub(crate) fn durations(&self) -> RunDurations {
+        RunDurations {
+            opening: Durations::of(&self.opening),
+            connecting: Durations::of(&self.connecting),
+            handshake: Durations::of(&self.handshake),
+            ..RunDurations::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_words_of_each_class_are_kept() {
+        let dials = DialCounts::default();
+        dials.failed(Failure::Tls, "one");
+        dials.failed(Failure::Tls, "two");
+        dials.failed(Failure::Connect, &"x".repeat(5_000));
+        let state = dials.state();
+        assert_eq!(state.first_errors["tls"], "one");
+        assert_eq!(state.first_errors["connect"].len(), MOST_CHARACTERS);
+        assert_eq!(state.failed, 3);
+    }
+
+    #[test]
+    fn a_run_begins_with_nothing_counted() {
+        let dials = DialCounts::default();
+        dials.opened(Duration::from_millis(3));
+        dials.connected(Duration::from_millis(1));
+        dials.traffic.sent(7);
+        assert_eq!(dials.traffic.counted().sent_bytes, 7);
+        dials.state().version = "TLSv1.3".to_owned();
+        assert_eq!(dials.state().opening_ns().count, 1);
+        dials.begin();
+        let state = dials.state();
+        assert_eq!(
+            (state.opened, state.opening_ns()),
+            (0, DurationSummary::default())
+        );
+        assert_eq!(state.durations(), RunDurations::default());
+        assert_eq!(dials.traffic.counted().sent_bytes, 0);
+        assert_eq!(state.version, "TLSv1.3");
+    }
+}

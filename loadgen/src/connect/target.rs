@@ -1,0 +1,347 @@
+//! The service that is sent to.
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::atomic::AtomicUsize;
+
+use http::HeaderValue;
+use http::uri::{Authority, Scheme, Uri};
+
+use crate::LoadError;
+use crate::connect::dial_counts::DialCounts;
+use crate::connect::dial_options::{DialOptions, USERS_EACH};
+use crate::connect::peer_address::PeerAddress;
+use crate::connect::protocol::{HttpVersion, Protocol};
+use crate::connect::resolved_target::ResolvedTarget;
+use crate::connect::tls::Tls;
+
+/// The service that is sent to: `http://host:port` or `https://host:port`, with an optional path
+/// that is put before every request's own; or `unix:/path/to/socket`.
+#[derive(Debug, Clone)]
+pub struct Target {
+    url: String,
+    scheme: Scheme,
+    host: String,
+    port: u16,
+    authority: Authority,
+    prefix: String,
+    socket: Option<PathBuf>,
+    options: DialOptions,
+    found: Option<Vec<SocketAddr>>,
+}
+
+impl Target {
+    /// Says how connections to it are opened. Refuses what means nothing for such a target.
+    pub fn with(mut self, options: DialOptions) -> Result<Self, LoadError> {
+        let pointless = |flag: &str, reason: &str| LoadError::Configuration {
+            what: flag.to_owned(),
+            reason: reason.to_owned(),
+        };
+        if let Some(flag) = options.tls.given()
+            && self.scheme != Scheme::HTTPS
+        {
+            return Err(pointless(
+                flag,
+                "it is about TLS, and the target has none; use an https:// target",
+            ));
+        }
+        let shares = options.streams.is_some() || options.connections.is_some();
+        if shares && options.streams.is_some() && options.connections.is_some() {
+            return Err(pointless(
+                "--streams with --connections",
+                "each says how many users share a connection; give one of them",
+            ));
+        }
+        let negotiates = self.scheme == Scheme::HTTPS && options.http == HttpVersion::Negotiated;
+        if shares && !negotiates && options.http != HttpVersion::Http2 {
+            return Err(no_sharing(&options));
+        }
+        if !options.resolve.is_empty() && self.socket.is_some() {
+            return Err(pointless(
+                "--resolve",
+                "the target is a socket in the file system",
+            ));
+        }
+        if let Some(host) = &options.host {
+            self.authority = host
+                .parse()
+                .ok()
+                .filter(|authority: &Authority| !authority.as_str().contains('@'))
+                .ok_or_else(|| {
+                    pointless(
+                        &format!("`{host}` as a host"),
+                        "it is no HOST or HOST:PORT; give another with --host",
+                    )
+                })?;
+        }
+        self.options = options;
+        Ok(self)
+    }
+
+    /// Returns the host, as the URL has it but for an IPv6 address' brackets; `localhost` for a
+    /// socket in the file system.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The socket's path, where the target is one in the file system.
+    pub fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
+    }
+
+    /// Finds the addresses that connections are opened to, without opening one: those that were
+    /// found already, those that were told for the name (`--resolve`), or those that the system
+    /// knows. None at all for a socket in the file system.
+    ///
+    /// May block for as long as the system's resolver does.
+    pub fn resolve(&self) -> Result<Vec<SocketAddr>, LoadError> {
+        if let Some(found) = &self.found {
+            return Ok(found.clone());
+        }
+        if self.socket.is_some() {
+            return Ok(Vec::new());
+        }
+        let told = self
+            .options
+            .resolve
+            .iter()
+            .find_map(|resolve| resolve.of(&self.host, self.port));
+        if let Some(told) = told {
+            let with_port = |address: &std::net::IpAddr| SocketAddr::new(*address, self.port);
+            return Ok(told.iter().map(with_port).collect());
+        }
+        let unknown = |reason: String| LoadError::Unreachable {
+            target: self.url.clone(),
+            reason: format!("{} could not be resolved: {reason}", self.host),
+        };
+        let addresses: Vec<SocketAddr> = (self.host.as_str(), self.port)
+            .to_socket_addrs()
+            .map_err(|error| unknown(error.to_string()))?
+            .collect();
+        if addresses.is_empty() {
+            return Err(unknown("it has no address".to_owned()));
+        }
+        Ok(addresses)
+    }
+
+    /// Settles what the host's name stands for: it is not resolved again, and connections are
+    /// opened to these addresses alone.
+    #[must_use]
+    pub fn at(mut self, addresses: Vec<SocketAddr>) -> Self {
+        self.found = Some(addresses);
+        self
+    }
+
+    /// Finds the target and opens a connection, without a request, to see that somebody is there
+    /// and to agree on TLS and on a version of HTTP.
+    ///
+    /// Takes a second at most for each address, and some more for TLS.
+    pub(crate) async fn reach(&self) -> Result<ResolvedTarget, LoadError> {
+        let places = match &self.socket {
+            Some(path) => vec![PeerAddress::Path(path.clone())],
+            None => self
+                .resolve()?
+                .into_iter()
+                .map(PeerAddress::Socket)
+                .collect(),
+        };
+        let mut address = self.resolved(places)?;
+        address.reach(&self.url, self.wanted()).await?;
+        let options = &self.options;
+        let shares = options.streams.is_some() || options.connections.is_some();
+        if shares && address.protocol == Protocol::Http1 {
+            return Err(no_sharing(options));
+        }
+        Ok(address)
+    }
+
+    /// How the target is talked to at these places, before anything is agreed on.
+    pub(crate) fn resolved(&self, places: Vec<PeerAddress>) -> Result<ResolvedTarget, LoadError> {
+        let options = &self.options;
+        let tls = (self.scheme == Scheme::HTTPS)
+            .then(|| Tls::new(&options.tls, &self.host, options.http))
+            .transpose()?;
+        let host =
+            HeaderValue::from_str(self.authority.as_str()).map_err(|error| LoadError::Target {
+                url: self.url.clone(),
+                reason: error.to_string(),
+            })?;
+        Ok(ResolvedTarget {
+            places,
+            turn: AtomicUsize::new(0),
+            host,
+            prefix: self.prefix.clone(),
+            scheme: self.scheme.clone(),
+            authority: self.authority.clone(),
+            authorization: options
+                .credentials
+                .as_ref()
+                .and_then(|given| given.header()),
+            credentials: options
+                .credentials
+                .as_ref()
+                .map(|given| given.scheme().name()),
+            protocol: self.wanted().unwrap_or(Protocol::Http1),
+            tls,
+            dials: DialCounts::default(),
+        })
+    }
+
+    /// The most users that share one HTTP/2 connection.
+    pub(crate) fn users_per_connection(&self) -> u32 {
+        self.options.streams.unwrap_or(USERS_EACH)
+    }
+
+    /// The most HTTP/2 connections. `None` for as many as the users need.
+    pub(crate) fn connections_max(&self) -> Option<u32> {
+        self.options.connections
+    }
+
+    /// The protocol that was asked for; none where it is negotiated.
+    fn wanted(&self) -> Option<Protocol> {
+        match self.options.http {
+            HttpVersion::Negotiated => None,
+            HttpVersion::Http1 => Some(Protocol::Http1),
+            HttpVersion::Http2 => Some(Protocol::Http2),
+        }
+    }
+}
+
+fn no_sharing(options: &DialOptions) -> LoadError {
+    let flag = if options.streams.is_some() {
+        "--streams"
+    } else {
+        "--connections"
+    };
+    LoadError::Configuration {
+        what: flag.to_owned(),
+        reason: "users share connections with HTTP/2 alone, and the target is spoken to with \
+                 HTTP/1.1, where each user has its own; bound those with --users, or give --http 2"
+            .to_owned(),
+    }
+}
+
+impl FromStr for Target {
+    type Err = LoadError;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        let wrong = |reason: &str| LoadError::Target {
+            url: url.to_owned(),
+            reason: reason.to_owned(),
+        };
+        if let Some((path, prefix)) = socket_of(url).map_err(wrong)? {
+            return Ok(Self {
+                url: url.to_owned(),
+                scheme: Scheme::HTTP,
+                host: "localhost".to_owned(),
+                port: 80,
+                authority: Authority::from_static("localhost"),
+                prefix,
+                socket: Some(path),
+                options: DialOptions::default(),
+                found: None,
+            });
+        }
+        let uri: Uri = url.parse().map_err(|_| wrong("it is no URL"))?;
+        let scheme = uri
+            .scheme()
+            .filter(|scheme| **scheme == Scheme::HTTP || **scheme == Scheme::HTTPS)
+            .ok_or_else(|| wrong("it must begin with http://, https:// or unix:"))?;
+        let authority = uri.authority().ok_or_else(|| wrong("it names no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(wrong(
+                "a user name or password in it would be stored with the run; give them with \
+                 --auth-basic-file",
+            ));
+        }
+        if uri.query().is_some() {
+            return Err(wrong("a query belongs into the scenario's paths"));
+        }
+        let port = match authority.port_u16() {
+            Some(port) => port,
+            None if authority.as_str() != authority.host() => {
+                return Err(wrong("its port is no number from 1 to 65535"));
+            }
+            None if *scheme == Scheme::HTTPS => 443,
+            None => 80,
+        };
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']');
+        if host.is_empty() {
+            return Err(wrong("it names no host"));
+        }
+        Ok(Self {
+            url: url.trim_end_matches('/').to_owned(),
+            scheme: scheme.clone(),
+            host: host.to_owned(),
+            port,
+            authority: authority.clone(),
+            prefix: uri.path().trim_end_matches('/').to_owned(),
+            socket: None,
+            options: DialOptions::default(),
+            found: None,
+        })
+    }
+}
+
+/// The path and the prefix of a URL that is about a socket in the file system: `unix:/path`, or
+/// `http+unix://%2Fpath/prefix`; none for one that is about something else.
+fn socket_of(url: &str) -> Result<Option<(PathBuf, String)>, &'static str> {
+    let (path, prefix) = if let Some(path) = url.strip_prefix("unix:") {
+        let path = match path.strip_prefix("//") {
+            Some(rest) if rest.starts_with('/') => rest,
+            _ => path,
+        };
+        (path.as_bytes().to_vec(), "")
+    } else if let Some(rest) = url.strip_prefix("http+unix://") {
+        let (path, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let path = decode(path).ok_or("its path has a % that is not followed by two digits")?;
+        if prefix.contains(['?', '#']) {
+            return Err("a query belongs into the scenario's paths");
+        }
+        (path, prefix.trim_end_matches('/'))
+    } else {
+        return Ok(None);
+    };
+    if path.is_empty() || path.contains(&0) {
+        return Err("it names no socket; write unix:/path/to/socket");
+    }
+    let path = String::from_utf8(path).map_err(|_| "its path is no UTF-8")?;
+    let allowed = |c: char| c.is_ascii_graphic();
+    if !prefix.chars().all(allowed) {
+        return Err("its path holds a blank or what is no ASCII; write %20 for a blank");
+    }
+    Ok(Some((PathBuf::from(path), prefix.to_owned())))
+}
+
+/// Takes percent-encoding back.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => {
+                let digits = [bytes.next()?, bytes.next()?];
+                if !digits.iter().all(u8::is_ascii_hexdigit) {
+                    return None;
+                }
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            other => other,
+        });
+    }
+    Some(decoded)
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! HTTP exchanges: requests written to connections, answers read from them.
+
+mod answer;
+mod body_framing;
+mod connection;
+mod deadlines;
+mod endpoint;
+mod http1;
+mod http2;
+mod kept;
+mod pool;
+mod request_head;
+mod response_reader;
+
+pub(crate) use answer::Answer;
+pub(crate) use connection::Connection;
+pub(crate) use deadlines::{DeadlineSlot, Deadlines};
+pub(crate) use endpoint::Endpoint;
+pub(crate) use kept::{Keep, Kept};
+pub(crate) use request_head::Outgoing;

@@ -1,0 +1,185 @@
+//! One HTTP/1.1 connection, driven by the user that owns it.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::connect::{Stream, explain};
+use crate::failure::Failure;
+use crate::http::answer::Answer;
+use crate::http::kept::Keep;
+use crate::http::request_head::Outgoing;
+use crate::http::response_reader::{Progress, Response, ResponseReader};
+
+/// Bytes that are read at a time: more than nearly all responses have.
+const READ_BYTES: usize = 32 * 1024;
+
+/// How often a user reads before others get their turn: a long body keeps nobody waiting for long.
+const READS_PER_TURN: usize = 8;
+
+/// The buffers of a thread. No user holds on to them while it waits, so that thousands of users
+/// need no more of them than one, and they stay in the processor's cache.
+struct Scratch {
+    read: Box<[u8]>,
+    write: Vec<u8>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
+        read: vec![0; READ_BYTES].into_boxed_slice(),
+        write: Vec::new(),
+    });
+}
+
+/// An HTTP/1.1 connection that is kept alive between exchanges.
+#[derive(Debug)]
+pub(crate) struct Http1 {
+    stream: Stream,
+    /// What of a request the socket has not taken yet, and how much of that it has since.
+    unwritten: Vec<u8>,
+    written: usize,
+}
+
+impl Http1 {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            unwritten: Vec::new(),
+            written: 0,
+        }
+    }
+
+    /// Whether the other side has left an idle connection open, and silent.
+    ///
+    /// It costs no system call where nothing has happened to the connection.
+    pub(crate) fn is_alive(&mut self, context: &mut Context<'_>) -> bool {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(&mut scratch.read);
+            Pin::new(&mut self.stream)
+                .poll_read(context, &mut buffer)
+                .is_pending()
+        })
+    }
+
+    /// Sends one request and reads the response to the end of its body.
+    ///
+    /// `wanted` says of a status what is to be kept of the response; `now` is asked for the stamps.
+    /// Returns the answer and whether the connection can be used again.
+    pub(crate) async fn exchange(
+        &mut self,
+        outgoing: Outgoing<'_>,
+        wanted: impl Fn(u16) -> Keep,
+        now: impl Fn() -> u64,
+    ) -> Result<(Answer, bool), Failure> {
+        let mut reader = ResponseReader::new(outgoing.method, wanted);
+        let mut first_byte_ns = None;
+        let mut is_written = false;
+        self.unwritten.clear();
+        self.written = 0;
+        let mut outgoing = Some(outgoing);
+        let (response, done_ns) = poll_fn(|context| {
+            if let Some(outgoing) = outgoing.take() {
+                is_written = self.begin(context, outgoing)?;
+            } else if !is_written {
+                is_written = self.go_on(context);
+            }
+            self.poll_response(context, &mut reader, &mut first_byte_ns, &now)
+        })
+        .await?;
+        let answer = Answer {
+            status: response.status,
+            first_byte_ns: first_byte_ns.unwrap_or(done_ns),
+            done_ns,
+            read_lag_ns: self.stream.late_ns(),
+            body_bytes: response.body_bytes,
+            kept: response.kept,
+        };
+        // A service that answers before it has read the request will not read the rest of it.
+        Ok((answer, response.reusable && is_written))
+    }
+
+    /// Writes a request, as far as the socket takes it; returns whether that is all of it.
+    fn begin(
+        &mut self,
+        context: &mut Context<'_>,
+        outgoing: Outgoing<'_>,
+    ) -> Result<bool, Failure> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let bytes = &mut scratch.write;
+            bytes.clear();
+            outgoing.write_http1(bytes)?;
+            outgoing.goes_out();
+            let written = match Pin::new(&mut self.stream).poll_write(context, bytes) {
+                Poll::Ready(Ok(written)) => written,
+                // The service may have answered before it closed: what it said is read, and the
+                // rest of the request stays unwritten.
+                Poll::Pending | Poll::Ready(Err(_)) => 0,
+            };
+            if written == bytes.len() {
+                return Ok(self.flush(context));
+            }
+            self.unwritten.extend_from_slice(&bytes[written..]);
+            Ok(self.go_on(context))
+        })
+    }
+
+    /// Writes what is left of a request; returns whether that is all of it.
+    fn go_on(&mut self, context: &mut Context<'_>) -> bool {
+        while self.written < self.unwritten.len() {
+            let left = &self.unwritten[self.written..];
+            match Pin::new(&mut self.stream).poll_write(context, left) {
+                Poll::Ready(Ok(written)) if written > 0 => self.written += written,
+                _ => return false,
+            }
+        }
+        self.unwritten = Vec::new();
+        self.written = 0;
+        self.flush(context)
+    }
+
+    fn flush(&mut self, context: &mut Context<'_>) -> bool {
+        Pin::new(&mut self.stream).poll_flush(context).is_ready()
+    }
+
+    fn poll_response<Wanted: Fn(u16) -> Keep>(
+        &mut self,
+        context: &mut Context<'_>,
+        reader: &mut ResponseReader<Wanted>,
+        first_byte_ns: &mut Option<u64>,
+        now: &impl Fn() -> u64,
+    ) -> Poll<Result<(Response, u64), Failure>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            for _ in 0..READS_PER_TURN {
+                let mut buffer = ReadBuf::new(&mut scratch.read);
+                let read = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
+                let bytes = match read {
+                    Poll::Pending => return Poll::Pending,
+                    // With TLS 1.3 a service refuses our certificate only now.
+                    Poll::Ready(Err(error)) if explain(&error).is_some() => {
+                        return Poll::Ready(Err(Failure::Tls));
+                    }
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(reader.broken())),
+                    Poll::Ready(Ok(())) => buffer.filled(),
+                };
+                let at = now().saturating_sub(self.stream.late_ns().unwrap_or(0));
+                if bytes.is_empty() {
+                    return Poll::Ready(reader.end().map(|response| (response, at)));
+                }
+                let heads = reader.heads();
+                let progress = reader.take(bytes)?;
+                if reader.heads() > heads {
+                    // The head that begins last is the one that no interim answer follows.
+                    *first_byte_ns = Some(at);
+                }
+                if let Progress::Whole(response) = progress {
+                    return Poll::Ready(Ok((response, at)));
+                }
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+    }
+}

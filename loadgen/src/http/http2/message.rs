@@ -1,0 +1,147 @@
+//! What is sent over HTTP/2, and what an error of a stream means.
+
+use h2::Reason;
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::uri::{Authority, PathAndQuery, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
+
+use crate::failure::Failure;
+use crate::http::request_head::Outgoing;
+
+/// Headers that are about an HTTP/1.1 connection and mustn't be sent over HTTP/2 (RFC 9113, 8.2.2).
+const OF_CONNECTIONS: [HeaderName; 5] = [
+    CONNECTION,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// Makes the head of a request of what a scenario rendered.
+pub(super) fn request(outgoing: &Outgoing<'_>) -> Result<Request<()>, Failure> {
+    let Outgoing {
+        method,
+        endpoint,
+        rendered,
+        ..
+    } = outgoing;
+    let target = &endpoint.target;
+    let mut path = String::with_capacity(target.prefix.len() + rendered.path.len());
+    path.push_str(&target.prefix);
+    path.push_str(&rendered.path);
+    let path = PathAndQuery::from_maybe_shared(bytes::Bytes::from(path))
+        .map_err(|_| Failure::Unsendable)?;
+    let mut request = Request::new(());
+    let headers = request.headers_mut();
+    headers.reserve(rendered.headers.len() + 2);
+    for (name, value) in &rendered.headers {
+        if *name != HOST && *name != CONTENT_LENGTH && !OF_CONNECTIONS.contains(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    if let Some(credentials) = outgoing.credentials() {
+        headers.insert(AUTHORIZATION, credentials.clone());
+    }
+    let host = outgoing.host();
+    let authority = if *host == target.host {
+        target.authority.clone()
+    } else {
+        Authority::try_from(host.as_bytes()).map_err(|_| Failure::Unsendable)?
+    };
+    if outgoing.announces_length() {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(rendered.body.len()));
+    }
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(target.scheme.clone());
+    parts.authority = Some(authority);
+    parts.path_and_query = Some(path);
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| Failure::Unsendable)?;
+    *request.method_mut() = (*method).clone();
+    *request.version_mut() = http::Version::HTTP_2;
+    Ok(request)
+}
+
+/// An exchange that failed.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) failure: Failure,
+    /// Why, in words.
+    pub(super) words: String,
+    /// Whether the service never looked at the request.
+    pub(super) unseen: bool,
+    /// Whether nothing more can be sent over the connection.
+    pub(super) ends_connection: bool,
+}
+
+impl Broken {
+    fn new(failure: Failure, error: &h2::Error) -> Self {
+        Self {
+            failure,
+            words: error.to_string(),
+            unseen: false,
+            ends_connection: !error.is_reset(),
+        }
+    }
+
+    /// The request never left.
+    pub(super) fn unsent(error: &h2::Error) -> Self {
+        if error.is_io() || error.is_go_away() || error.is_reset() {
+            Self {
+                unseen: true,
+                ends_connection: true,
+                ..Self::new(cause(error, Failure::Connection), error)
+            }
+        } else {
+            // The library takes no such request, whichever connection it is offered on.
+            Self {
+                ends_connection: false,
+                ..Self::new(Failure::Unsendable, error)
+            }
+        }
+    }
+
+    /// It failed before the head of the answer was read.
+    ///
+    /// A service that closes the connection in good order names the last request that it looked at
+    /// (GOAWAY): the library fails those after it, and no others, with that reason.
+    pub(super) fn before_head(error: &h2::Error) -> Self {
+        Self {
+            unseen: error.is_go_away()
+                && error.is_remote()
+                && error.reason() == Some(Reason::NO_ERROR),
+            ..Self::new(cause(error, Failure::Connection), error)
+        }
+    }
+
+    /// It failed while the body was read, of which so many bytes had come.
+    pub(super) fn in_body(error: &h2::Error, body_bytes: u64, headers: &HeaderMap) -> Self {
+        let announced: Option<u64> = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let failure = cause(error, Failure::ShortBody);
+        // The library calls a body that ends too soon malformed, and one that is too long too.
+        let short = announced.is_some_and(|announced| body_bytes < announced);
+        let ended = error.is_library() && error.reason() == Some(Reason::PROTOCOL_ERROR);
+        let failure = if short && ended {
+            Failure::ShortBody
+        } else {
+            failure
+        };
+        Self::new(failure, error)
+    }
+}
+
+/// The class of an error: what the other side sent was wrong, TLS failed, or the stream or
+/// connection ended, for which there is `ended`.
+fn cause(error: &h2::Error, ended: Failure) -> Failure {
+    if error.is_library() {
+        Failure::Malformed
+    } else if error
+        .get_io()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidData)
+    {
+        Failure::Tls
+    } else {
+        ended
+    }
+}

@@ -1,0 +1,565 @@
+//! Reads one HTTP/1.1 response from bytes as they come (RFC 9112), without a socket or a clock.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use sha2::{Digest, Sha256};
+
+use crate::failure::Failure;
+use crate::http::body_framing::{BodyFraming, Framed};
+use crate::http::kept::{Keep, Kept};
+
+/// No head of a response may be longer: a service that sends headers without end is stopped here.
+const LONGEST_HEAD: usize = 256 * 1024;
+
+/// Headers that are made room for at first.
+const FEW_HEADERS: usize = 32;
+
+/// The most headers that a response may have.
+const MOST_HEADERS: usize = 1024;
+
+/// A response that was read to its end.
+#[derive(Debug)]
+pub(crate) struct Response {
+    /// Its status.
+    pub(crate) status: u16,
+    /// Length of its body, without its framing.
+    pub(crate) body_bytes: u64,
+    /// What was kept of it, where anything was to be.
+    pub(crate) kept: Option<Kept>,
+    /// Whether the connection may carry another exchange.
+    pub(crate) reusable: bool,
+}
+
+/// How far bytes brought the reader.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// The response goes on.
+    More,
+    /// It is whole.
+    Whole(Response),
+}
+
+/// Reads one response. `Wanted` says, of a status, what is to be kept.
+pub(crate) struct ResponseReader<Wanted> {
+    wanted: Wanted,
+    is_head_request: bool,
+    state: State,
+    /// The head so far, where it came in more than one piece.
+    head: Vec<u8>,
+    /// How much of `head` has been searched for its end.
+    searched: usize,
+    status: u16,
+    body_bytes: u64,
+    keep: Keep,
+    kept: Kept,
+    digest: Option<Sha256>,
+    reusable: bool,
+    heads: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    Head,
+    Body(BodyFraming),
+    Whole,
+}
+
+impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
+    /// A reader for the response to a request of `method`.
+    pub(crate) fn new(method: &Method, wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            is_head_request: *method == Method::HEAD,
+            state: State::Head,
+            head: Vec::new(),
+            searched: 0,
+            status: 0,
+            body_bytes: 0,
+            keep: Keep::default(),
+            kept: Kept::default(),
+            digest: None,
+            reusable: true,
+            heads: 0,
+        }
+    }
+
+    /// How many heads have begun, those of interim responses (1xx) among them; the last is the final
+    /// response's.
+    pub(crate) fn heads(&self) -> u64 {
+        self.heads
+    }
+
+    /// Takes the next bytes of the connection, at least one.
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<Progress, Failure> {
+        let mut rest = bytes;
+        loop {
+            match &mut self.state {
+                State::Head => match self.take_head(rest)? {
+                    Some(after) => rest = &rest[after..],
+                    None => return Ok(Progress::More),
+                },
+                State::Body(framing) => {
+                    let Framed {
+                        taken,
+                        data,
+                        is_end,
+                    } = framing.take(rest)?;
+                    let data = &rest[data];
+                    rest = &rest[taken..];
+                    self.body_bytes += data.len() as u64;
+                    self.keep_body(data);
+                    if is_end {
+                        self.state = State::Whole;
+                    } else if rest.is_empty() {
+                        return Ok(Progress::More);
+                    }
+                }
+                State::Whole => {
+                    // What follows belongs to no request.
+                    self.reusable &= rest.is_empty();
+                    return Ok(Progress::Whole(self.whole()));
+                }
+            }
+        }
+    }
+
+    /// Takes notice that the connection has ended.
+    pub(crate) fn end(&mut self) -> Result<Response, Failure> {
+        self.reusable = false;
+        match &self.state {
+            State::Head => Err(Failure::Connection),
+            State::Body(BodyFraming::UntilClose) | State::Whole => Ok(self.whole()),
+            State::Body(_) => Err(Failure::ShortBody),
+        }
+    }
+
+    /// The failure where the connection breaks at this point.
+    pub(crate) fn broken(&self) -> Failure {
+        match self.state {
+            State::Head => Failure::Connection,
+            State::Body(_) | State::Whole => Failure::ShortBody,
+        }
+    }
+
+    fn whole(&mut self) -> Response {
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.sha256 = self.digest.take().map(|digest| digest.finalize().into());
+        Response {
+            status: self.status,
+            body_bytes: self.body_bytes,
+            kept: (!self.keep.is_nothing()).then_some(kept),
+            reusable: self.reusable,
+        }
+    }
+
+    fn keep_body(&mut self, data: &[u8]) {
+        let room = self.keep.body_limit.saturating_sub(self.kept.body.len());
+        if room > 0 {
+            self.kept
+                .body
+                .extend_from_slice(&data[..room.min(data.len())]);
+        }
+        if let Some(digest) = &mut self.digest {
+            digest.update(data);
+        }
+    }
+
+    /// Takes bytes of a head. Returns how many of them belong to it where it is whole now.
+    fn take_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
+        if self.head.is_empty() {
+            self.heads += u64::from(!bytes.is_empty());
+            // Most heads come in one piece, and are read where they lie.
+            if let Some(length) = self.read_head(bytes)? {
+                return Ok(Some(length));
+            }
+            self.head.extend_from_slice(bytes);
+            self.check_length()?;
+            return Ok(None);
+        }
+        let before = self.head.len();
+        self.head.extend_from_slice(bytes);
+        // A head that comes byte by byte isn't parsed at each of them.
+        let from = self.searched.saturating_sub(3);
+        self.searched = self.head.len();
+        let ends = |window: &[u8]| window.ends_with(b"\n\n") || window.ends_with(b"\n\r\n");
+        let is_whole = (from + 1..=self.head.len()).any(|end| ends(&self.head[..end]));
+        if !is_whole {
+            self.check_length()?;
+            return Ok(None);
+        }
+        let head = std::mem::take(&mut self.head);
+        self.searched = 0;
+        let length = self.read_head(&head)?;
+        self.head = head;
+        match length {
+            Some(length) => {
+                self.head.clear();
+                // The head can't end before the bytes that were just taken.
+                Ok(Some(length.saturating_sub(before)))
+            }
+            None => {
+                self.check_length()?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn check_length(&self) -> Result<(), Failure> {
+        if self.head.len() > LONGEST_HEAD {
+            return Err(Failure::Malformed);
+        }
+        Ok(())
+    }
+
+    /// Reads a head from its first byte; returns its length, or nothing where more of it is to come.
+    fn read_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
+        let mut few = [httparse::EMPTY_HEADER; FEW_HEADERS];
+        let mut response = httparse::Response::new(&mut few);
+        match response.parse(bytes) {
+            Ok(httparse::Status::Partial) => Ok(None),
+            Ok(httparse::Status::Complete(length)) => {
+                self.begin(&response)?;
+                Ok(Some(length))
+            }
+            Err(httparse::Error::TooManyHeaders) => {
+                let mut many = vec![httparse::EMPTY_HEADER; MOST_HEADERS];
+                let mut response = httparse::Response::new(&mut many);
+                match response.parse(bytes) {
+                    Ok(httparse::Status::Partial) => Ok(None),
+                    Ok(httparse::Status::Complete(length)) => {
+                        self.begin(&response)?;
+                        Ok(Some(length))
+                    }
+                    Err(_) => Err(Failure::Malformed),
+                }
+            }
+            Err(_) => Err(Failure::Malformed),
+        }
+    }
+
+    /// Takes in what a head says of itself and of the body that follows.
+    fn begin(&mut self, head: &httparse::Response<'_, '_>) -> Result<(), Failure> {
+        let (Some(status), Some(minor)) = (head.code, head.version) else {
+            return Err(Failure::Malformed);
+        };
+        // A switch of protocols that nobody asked for ends the exchange, as a final response does.
+        if (100..200).contains(&status) && status != 101 {
+            return Ok(());
+        }
+        if !(100..=999).contains(&status) {
+            return Err(Failure::Malformed);
+        }
+        self.status = status;
+        self.keep = (self.wanted)(status);
+        let connection = Connection::of(head.headers);
+        self.reusable = match minor {
+            0 => connection.keep_alive && !connection.close,
+            _ => !connection.close,
+        };
+        if self.keep.headers {
+            self.kept.headers = header_map(head.headers)?;
+        }
+        if self.keep.sha256 {
+            self.digest = Some(Sha256::new());
+        }
+        let has_no_body = self.is_head_request || matches!(status, 101 | 204 | 304);
+        self.state = if has_no_body {
+            State::Whole
+        } else {
+            match BodyFraming::of(head.headers, minor)? {
+                BodyFraming::Length(0) => State::Whole,
+                framing => State::Body(framing),
+            }
+        };
+        self.reusable &= status != 101;
+        if matches!(self.state, State::Body(BodyFraming::UntilClose)) {
+            self.reusable = false;
+        }
+        Ok(())
+    }
+}
+
+/// What the `Connection` headers say.
+#[derive(Debug, Default)]
+struct Connection {
+    close: bool,
+    keep_alive: bool,
+}
+
+impl Connection {
+    fn of(headers: &[httparse::Header<'_>]) -> Self {
+        let mut said = Self::default();
+        for header in headers {
+            if header.name.eq_ignore_ascii_case("connection") {
+                for option in header.value.split(|byte| *byte == b',') {
+                    let option = option.trim_ascii();
+                    said.close |= option.eq_ignore_ascii_case(b"close");
+                    said.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                }
+            }
+        }
+        said
+    }
+}
+
+fn header_map(headers: &[httparse::Header<'_>]) -> Result<HeaderMap, Failure> {
+    let mut map = HeaderMap::with_capacity(headers.len());
+    for header in headers {
+        let name = HeaderName::from_bytes(header.name.as_bytes());
+        let value = HeaderValue::from_bytes(header.value);
+        match (name, value) {
+            (Ok(name), Ok(value)) => {
+                map.append(name, value);
+            }
+            _ => return Err(Failure::Malformed),
+        }
+    }
+    Ok(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ALL: Keep = Keep {
+        headers: true,
+        body_limit: 1 << 20,
+        sha256: true,
+    };
+
+    /// Feeds `bytes` in pieces of the given lengths, in turns, and then ends the connection.
+    fn read(bytes: &[u8], pieces: &[usize]) -> Result<Response, Failure> {
+        let mut reader = ResponseReader::new(&Method::GET, |_| ALL);
+        let mut rest = bytes;
+        let mut lengths = pieces.iter().cycle();
+        while !rest.is_empty() {
+            let length = lengths.next().copied().unwrap_or(1).clamp(1, rest.len());
+            let (piece, after) = rest.split_at(length);
+            if let Progress::Whole(response) = reader.take(piece)? {
+                return Ok(response);
+            }
+            rest = after;
+        }
+        reader.end()
+    }
+
+    fn whole(bytes: &[u8]) -> Response {
+        read(bytes, &[usize::MAX]).unwrap()
+    }
+
+    fn body(response: &Response) -> &str {
+        std::str::from_utf8(&response.kept.as_ref().unwrap().body).unwrap()
+    }
+
+    #[test]
+    fn a_length_ends_the_body() {
+        let response = whole(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nx: y\r\n\r\nhello");
+        assert_eq!((response.status, response.body_bytes), (200, 5));
+        assert!(response.reusable);
+        assert_eq!(response.kept.as_ref().unwrap().headers["x"], "y");
+        assert_eq!(body(&response), "hello");
+        // The SHA-256 of "hello", as `sha256sum` prints it.
+        let sha256 = response.kept.unwrap().sha256.unwrap();
+        assert_eq!(sha256[..4], [0x2c, 0xf2, 0x4d, 0xba]);
+    }
+
+    #[test]
+    fn bytes_beyond_the_response_spoil_the_connection() {
+        let response = whole(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200");
+        assert_eq!(body(&response), "hello");
+        assert!(!response.reusable);
+    }
+
+    #[test]
+    fn interim_responses_are_passed_over() {
+        let response = whole(
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n\
+              HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nok",
+        );
+        assert_eq!((response.status, body(&response)), (201, "ok"));
+    }
+
+    #[test]
+    fn some_responses_have_no_body_whatever_they_announce() {
+        for status in ["204 No Content", "304 Not Modified"] {
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: 10\r\n\r\n");
+            let response = whole(head.as_bytes());
+            assert!(response.reusable && response.body_bytes == 0, "{status}");
+        }
+        let mut reader = ResponseReader::new(&Method::HEAD, |_| Keep::default());
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n";
+        assert!(matches!(reader.take(head), Ok(Progress::Whole(_))));
+    }
+
+    #[test]
+    fn a_switch_of_protocols_ends_the_exchange_and_the_connection() {
+        let response = whole(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\nwhatever");
+        assert_eq!(response.status, 101);
+        assert!(!response.reusable);
+    }
+
+    #[test]
+    fn the_connection_is_kept_as_the_version_and_the_header_say() {
+        for (head, kept) in [
+            ("HTTP/1.1 200 OK\r\n", true),
+            ("HTTP/1.1 200 OK\r\nConnection: close\r\n", false),
+            ("HTTP/1.1 200 OK\r\nConnection: x, Close\r\n", false),
+            ("HTTP/1.0 200 OK\r\n", false),
+            ("HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\n", true),
+        ] {
+            let bytes = format!("{head}content-length: 1\r\n\r\nx");
+            assert_eq!(whole(bytes.as_bytes()).reusable, kept, "{head}");
+        }
+    }
+
+    #[test]
+    fn without_a_length_the_end_of_the_connection_ends_the_body() {
+        let response = whole(b"HTTP/1.1 200 OK\r\n\r\nas long as it lasts");
+        assert_eq!(body(&response), "as long as it lasts");
+        assert!(!response.reusable);
+    }
+
+    #[test]
+    fn what_is_cut_short_is_told_apart_from_what_never_came() {
+        let cut = |bytes: &[u8]| read(bytes, &[usize::MAX]).unwrap_err();
+        assert_eq!(cut(b""), Failure::Connection);
+        assert_eq!(cut(b"HTTP/1.1 200 O"), Failure::Connection);
+        assert_eq!(
+            cut(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell"),
+            Failure::ShortBody
+        );
+        assert_eq!(
+            cut(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"),
+            Failure::ShortBody
+        );
+    }
+
+    #[test]
+    fn what_is_no_response_is_malformed() {
+        for bytes in [
+            &b"SSH-2.0-OpenSSH\r\n"[..],
+            b"HTTP/2.0 200 OK\r\n\r\n",
+            b"HTTP/1.1 99 Low\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\ncontent-length: five\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
+            b"HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
+            b"HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        ] {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            assert_eq!(
+                read(bytes, &[usize::MAX]).unwrap_err(),
+                Failure::Malformed,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn many_headers_are_read_and_too_many_refused() {
+        let head = |count: usize| {
+            let headers: String = (0..count).map(|n| format!("x-{n}: {n}\r\n")).collect();
+            format!("HTTP/1.1 204 No Content\r\n{headers}\r\n")
+        };
+        assert_eq!(whole(head(200).as_bytes()).status, 204);
+        let refused = read(head(5_000).as_bytes(), &[4_096]).unwrap_err();
+        assert_eq!(refused, Failure::Malformed);
+    }
+
+    #[test]
+    fn a_head_without_end_is_stopped() {
+        let mut bytes = b"HTTP/1.1 200 OK\r\nx: ".to_vec();
+        bytes.resize(LONGEST_HEAD + 100, b'a');
+        assert_eq!(read(&bytes, &[1_000]).unwrap_err(), Failure::Malformed);
+    }
+
+    #[test]
+    fn what_is_kept_is_chosen_by_the_status() {
+        let wanted = |status| Keep {
+            body_limit: if status == 500 { 3 } else { 0 },
+            ..Keep::default()
+        };
+        for (status, kept) in [(200, None), (500, Some(b"hel".to_vec()))] {
+            let mut reader = ResponseReader::new(&Method::GET, wanted);
+            let bytes = format!("HTTP/1.1 {status} X\r\ncontent-length: 5\r\n\r\nhello");
+            let Ok(Progress::Whole(response)) = reader.take(bytes.as_bytes()) else {
+                panic!("it is whole");
+            };
+            assert_eq!(response.kept.map(|kept| kept.body), kept);
+        }
+    }
+
+    /// Responses that end by themselves, with the body that each carries.
+    fn framed() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+        let body = proptest::collection::vec(any::<u8>(), 0..300);
+        let chunks = proptest::collection::vec(1_usize..60, 1..20);
+        (body, chunks, any::<bool>(), any::<bool>()).prop_map(|(body, chunks, chunked, interim)| {
+            let mut bytes = Vec::new();
+            if interim {
+                bytes.extend_from_slice(b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n");
+            }
+            bytes.extend_from_slice(b"HTTP/1.1 200 OK\r\nserver: it\r\n");
+            if chunked {
+                bytes.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+                let mut rest = body.as_slice();
+                let mut lengths = chunks.iter().cycle();
+                while let Some(length) = lengths.next().filter(|_| !rest.is_empty()) {
+                    let (chunk, after) = rest.split_at((*length).min(rest.len()));
+                    bytes.extend_from_slice(format!("{:X};note=1\r\n", chunk.len()).as_bytes());
+                    bytes.extend_from_slice(chunk);
+                    bytes.extend_from_slice(b"\r\n");
+                    rest = after;
+                }
+                bytes.extend_from_slice(b"0\r\nx-trailer: 1\r\n\r\n");
+            } else {
+                bytes.extend_from_slice(
+                    format!("content-length: {}\r\n\r\n", body.len()).as_bytes(),
+                );
+                bytes.extend_from_slice(&body);
+            }
+            (bytes, body)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn how_the_bytes_are_cut_changes_nothing(
+            (bytes, body) in framed(),
+            pieces in proptest::collection::vec(1_usize..50, 1..30),
+        ) {
+            let response = read(&bytes, &pieces).unwrap();
+            prop_assert_eq!(response.status, 200);
+            prop_assert_eq!(response.body_bytes, body.len() as u64);
+            prop_assert!(response.reusable);
+            prop_assert_eq!(response.kept.unwrap().body, body);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..600),
+            pieces in proptest::collection::vec(1_usize..50, 1..10),
+        ) {
+            let _ = read(&bytes, &pieces);
+        }
+
+        #[test]
+        fn no_damage_to_a_response_makes_it_panic(
+            (mut bytes, _) in framed(),
+            at in any::<proptest::sample::Index>(),
+            byte in any::<u8>(),
+            pieces in proptest::collection::vec(1_usize..50, 1..10),
+        ) {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let _ = read(&bytes, &pieces);
+        }
+
+        #[test]
+        fn what_is_cut_off_never_completes((bytes, _) in framed(), cut in any::<proptest::sample::Index>()) {
+            let length = cut.index(bytes.len());
+            let cut = read(&bytes[..length], &[usize::MAX]).unwrap_err();
+            prop_assert!(matches!(cut, Failure::Connection | Failure::ShortBody));
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The record of a run: counts, histograms and time line, in memory and on disk.
+
+mod abort_rule;
+mod checkpoint;
+mod figures;
+mod in_flight;
+mod interval_set;
+mod key_tally;
+mod log_writer;
+mod outcome;
+mod progress;
+mod recorder;
+mod request_tally;
+mod shared_recorder;
+mod stamps;
+mod timeline_rows;
+
+pub(crate) use abort_rule::{describe_abort, missed_rule};
+pub(crate) use figures::SharedFigures;
+pub(crate) use log_writer::LogWriter;
+pub(crate) use outcome::Outcome;
+pub use progress::{LatencyTotal, Percentiles, Progress};
+pub(crate) use recorder::{Recorder, Tally};
+pub(crate) use shared_recorder::SharedRecorder;
+pub(crate) use stamps::Stamps;
+pub(crate) use timeline_rows::ROW_NS;

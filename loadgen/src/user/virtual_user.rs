@@ -1,0 +1,254 @@
+//! A virtual user: one connection to each target, one request at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tenfold_scenarios::{Arrival, NextStep, Rendered, Side, Variables};
+
+use crate::answer::{AgreementLog, Change, Held, Judgement, keep_all, keep_for};
+use crate::clock::nanoseconds;
+use crate::failure::Failure;
+use crate::http::{Answer, Connection, DeadlineSlot, Outgoing};
+use crate::pace::Job;
+use crate::record::{Outcome, Stamps};
+use crate::shared::Shared;
+
+/// A virtual user.
+pub(crate) struct User {
+    shared: Arc<Shared>,
+    /// By side. Each is opened when it is first needed: the two sides' take turns in chance order,
+    /// so that in the long run as many are opened to each.
+    connections: [Connection; Side::ALL.len()],
+    rendered: Rendered,
+    /// Where its request's deadline stands.
+    deadline: DeadlineSlot,
+    /// The arrival that is being sent, so that it is accounted for whatever happens to the user.
+    at_work: Option<(Arrival, Stamps)>,
+    used: bool,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// The answer, where one came.
+    pub(crate) answer: Option<Answer>,
+    /// Why it failed; none where it is as the scenario expects.
+    pub(crate) failure: Option<Failure>,
+    /// Where the journey is to go on, where a script has said so.
+    pub(crate) next: Option<NextStep>,
+}
+
+impl User {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            deadline: shared.deadlines.join(),
+            shared,
+            connections: Default::default(),
+            rendered: Rendered::default(),
+            at_work: None,
+            used: false,
+        }
+    }
+
+    /// What the users of the run share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Sends one request and records what came of it.
+    ///
+    /// Its head and body are kept where captures, checks or a script need them, or a sample of a
+    /// failure is wanted. A journey in code may change what is sent.
+    pub(crate) async fn send(
+        &mut self,
+        job: Job,
+        mut held: Held<'_>,
+        change: Option<&Change>,
+    ) -> Sent {
+        let Job {
+            arrival,
+            blocked_ns,
+        } = job;
+        let shared = Arc::clone(&self.shared);
+        let planned = &shared.scenario.requests[arrival.draw.request];
+        let mut prepared = Ok(());
+        if let (Some(_), Held::Own(variables)) = (&planned.script, &mut held) {
+            prepared =
+                judgement(&shared, &arrival, &self.rendered).before(variables, shared.clock.now());
+        }
+        let prepared = prepared.and_then(|()| {
+            planned
+                .render(&arrival.draw, held.get(), &mut self.rendered)
+                .map_err(|_| Failure::MissingVariable)
+        });
+        if let Some(change) = change {
+            change.apply(&mut self.rendered);
+        }
+        let sent = shared.clock.now();
+        let intoutcome = nanoseconds(arrival.intoutcome);
+        let stamps = Stamps {
+            intoutcome,
+            blocked: blocked_ns,
+            sent,
+            first_byte: None,
+            done: sent,
+            read_lag: None,
+        };
+        self.at_work = Some((arrival, stamps));
+        shared
+            .recorder
+            .with(|recorder| recorder.sent(&arrival, &stamps));
+        let is_written = AtomicBool::new(false);
+        let answer = match prepared {
+            Ok(()) => {
+                self.exchange(&arrival, sent, change.is_some(), &is_written)
+                    .await
+            }
+            Err(failure) => Err(failure),
+        };
+        let mut next = None;
+        let (stamps, outcome) = match &answer {
+            Ok(answer) => {
+                let stamps = Stamps {
+                    first_byte: Some(answer.first_byte_ns),
+                    // The kernel's clock may be set while a request is under way.
+                    done: answer.done_ns.max(sent),
+                    read_lag: answer.read_lag_ns,
+                    ..stamps
+                };
+                let mut failure = None;
+                // A plain answer that is as expected has nothing to be judged by.
+                if planned.needs_judgement()
+                    || change.is_some()
+                    || !planned.expect.accepts(answer.status)
+                {
+                    let judgement = judgement(&shared, &arrival, &self.rendered);
+                    (failure, next) = judgement.judge(answer, &mut held, stamps.service(), change);
+                }
+                let outcome = Outcome {
+                    status: Some(answer.status),
+                    body_bytes: answer.body_bytes,
+                    failure,
+                    is_written: true,
+                };
+                (stamps, outcome)
+            }
+            Err(failure) => {
+                let outcome = Outcome {
+                    status: None,
+                    body_bytes: 0,
+                    failure: Some(*failure),
+                    is_written: is_written.load(Ordering::Relaxed),
+                };
+                let done = shared.clock.now();
+                (Stamps { done, ..stamps }, outcome)
+            }
+        };
+        self.at_work = None;
+        shared.alarm.check(stamps.done);
+        shared
+            .recorder
+            .with(|recorder| recorder.done(&arrival, &stamps, outcome));
+        if shared.agreement.is_some() {
+            self.compare(&arrival, answer.as_ref().ok(), held.get());
+        }
+        Sent {
+            answer: answer.ok(),
+            failure: outcome.failure,
+            next,
+        }
+    }
+
+    async fn exchange(
+        &mut self,
+        arrival: &Arrival,
+        sent_ns: u64,
+        whole: bool,
+        is_written: &AtomicBool,
+    ) -> Result<Answer, Failure> {
+        let Self {
+            shared,
+            connections,
+            rendered,
+            used,
+            deadline,
+            ..
+        } = self;
+        if !*used {
+            *used = true;
+            shared.users_used.fetch_add(1, Ordering::Relaxed);
+        }
+        let planned = &shared.scenario.requests[arrival.draw.request];
+        let side = shared.scenario.side_of(arrival.draw.request);
+        let outgoing = Outgoing {
+            method: &planned.method,
+            endpoint: shared.endpoint(side),
+            rendered,
+            is_written,
+        };
+        let keep = match whole {
+            true => keep_all(planned),
+            false => keep_for(planned),
+        };
+        let keep = match &shared.agreement {
+            Some(log) if AgreementLog::compares(&arrival.draw) => log.keep(keep),
+            _ => keep,
+        };
+        let wanted = |status| match planned.expect.accepts(status) {
+            true => keep,
+            false => shared.evidence.keep_for_sample(&planned.name, keep),
+        };
+        let now = || shared.clock.now();
+        let exchange = connections[side as usize].exchange(outgoing, wanted, now);
+        shared.within_timeout(*deadline, sent_ns, exchange).await
+    }
+
+    /// Compares an answer with that of the other build, where it is of the sample that is.
+    fn compare(&self, arrival: &Arrival, answer: Option<&Answer>, variables: &Variables) {
+        let (scenario, draw) = (&self.shared.scenario, &arrival.draw);
+        let Some(log) = &self.shared.agreement else {
+            return;
+        };
+        if AgreementLog::compares(draw) {
+            let request = scenario.request_of(draw.request);
+            let side = scenario.side_of(draw.request);
+            log.answered((request, side), draw, answer, |answer| {
+                judgement(&self.shared, arrival, &self.rendered).mask(Some(answer), variables)
+            });
+        }
+    }
+}
+
+fn judgement<'a>(
+    shared: &'a Shared,
+    arrival: &'a Arrival,
+    rendered: &'a Rendered,
+) -> Judgement<'a> {
+    Judgement {
+        log: &shared.evidence,
+        planned: &shared.scenario.requests[arrival.draw.request],
+        arrival,
+        rendered,
+        credentials: {
+            let side = shared.scenario.side_of(arrival.draw.request);
+            shared.endpoint(side).target.authorization.as_ref()
+        },
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        if let Some((arrival, stamps)) = self.at_work.take() {
+            let done = self.shared.clock.now();
+            let outcome = Outcome {
+                status: None,
+                body_bytes: 0,
+                failure: Some(Failure::LostUser),
+                is_written: true,
+            };
+            self.shared.recorder.with(|recorder| {
+                recorder.done(&arrival, &Stamps { done, ..stamps }, outcome);
+            });
+        }
+    }
+}

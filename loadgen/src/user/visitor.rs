@@ -1,0 +1,313 @@
+//! Journeys written in Rust, for what outgrows TOML and scripts.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use tenfold_scenarios::{JourneyWalk, Step, is_framing};
+
+use crate::answer::{Change, JourneyEnd, Reply};
+use crate::clock::nanoseconds;
+use crate::user::visit::Visit;
+
+/// What a journey in code returns; `?` hands a [`Stop`] on.
+pub type JourneyResult = Result<(), Stop>;
+
+/// A journey written in Rust, as Goose has its transactions; [`journey!`](crate::journey!) makes one
+/// of an `async fn`.
+pub type JourneyFunction = Arc<
+    dyn for<'r, 'v> Fn(
+            &'r mut Visitor<'v>,
+        ) -> Pin<Box<dyn Future<Output = JourneyResult> + Send + 'r>>
+        + Send
+        + Sync,
+>;
+
+/// Makes a [`JourneyFunction`] of an `async fn(&mut Visitor<'_>) -> JourneyResult`.
+#[macro_export]
+macro_rules! journey {
+    ($function:path) => {{
+        fn boxed<'r>(
+            visitor: &'r mut $crate::Visitor<'_>,
+        ) -> std::pin::Pin<
+            std::boxed::Box<dyn std::future::Future<Output = $crate::JourneyResult> + Send + 'r>,
+        > {
+            std::boxed::Box::pin($function(visitor))
+        }
+        std::sync::Arc::new(boxed) as $crate::JourneyFunction
+    }};
+}
+
+/// Journeys written in Rust, by name. A scenario takes one up with
+/// `[[journeys]] name = "..."` and `in_code = true`; weight and pace stand there too.
+#[derive(Clone, Default)]
+pub struct Journeys {
+    by_name: Vec<(String, JourneyFunction)>,
+}
+
+/// A virtual user in the hands of a journey in code.
+///
+/// Whatever it sends is rendered, stamped, judged and recorded as the scenario's own requests are.
+pub struct Visitor<'a> {
+    pub(crate) visit: Visit<'a>,
+    pub(crate) walk: JourneyWalk<'a>,
+    pub(crate) number: u64,
+}
+
+/// A request that is about to be sent; `.await` sends it.
+#[must_use = "a call is sent when it is awaited"]
+pub struct Call<'r, 'v> {
+    visitor: &'r mut Visitor<'v>,
+    request: Option<String>,
+    method: &'static str,
+    change: Change,
+    /// What can't be sent as it was asked for.
+    mistake: Option<String>,
+}
+
+/// Why a journey in code is to end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// The run is over.
+    #[error("the run is over")]
+    Over,
+    /// A request failed, and the scenario has `on_failure = "end"`.
+    #[error("a request failed")]
+    Failed,
+    /// The journey asks for what the scenario has not, or for what can't be sent.
+    #[error("{0}")]
+    Mistake(String),
+}
+
+impl Journeys {
+    /// Registers a journey under the name that the scenario knows it by; the last of one name holds.
+    pub fn register(mut self, name: &str, function: JourneyFunction) -> Self {
+        self.by_name.retain(|(known, _)| known != name);
+        self.by_name.push((name.to_owned(), function));
+        self
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&JourneyFunction> {
+        let found = self.by_name.iter().find(|(known, _)| known == name);
+        found.map(|(_, function)| function)
+    }
+}
+
+impl<'v> Visitor<'v> {
+    /// Begins a request of the scenario, by name: templates, captures and checks are its own.
+    pub fn request(&mut self, name: &str) -> Call<'_, 'v> {
+        self.call("", Some(name), None)
+    }
+
+    /// Begins a GET of a path. Without [`Call::named`] it is recorded as the scenario's request
+    /// called `GET`; the other methods go by their names too.
+    pub fn get(&mut self, path: &str) -> Call<'_, 'v> {
+        self.call("GET", None, Some(path))
+    }
+
+    /// Begins a POST to a path.
+    pub fn post(&mut self, path: &str) -> Call<'_, 'v> {
+        self.call("POST", None, Some(path))
+    }
+
+    /// Begins a PUT to a path.
+    pub fn put(&mut self, path: &str) -> Call<'_, 'v> {
+        self.call("PUT", None, Some(path))
+    }
+
+    /// Begins a DELETE of a path.
+    pub fn delete(&mut self, path: &str) -> Call<'_, 'v> {
+        self.call("DELETE", None, Some(path))
+    }
+
+    /// The user's number, from 0.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The value of a variable of the scenario, where it is set.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let index = self.visit.user.shared().scenario.variable(name)?;
+        self.visit.variables.get(index)
+    }
+
+    /// Sets a variable of the scenario.
+    ///
+    /// # Errors
+    /// Fails where the scenario has no such variable.
+    pub fn set(&mut self, name: &str, value: &str) -> JourneyResult {
+        let index = self.visit.user.shared().scenario.variable(name);
+        let index = index.ok_or_else(|| {
+            Stop::Mistake(format!(
+                "the scenario has no variable `{name}`; capture it, or name it under [variables]"
+            ))
+        })?;
+        self.visit.variables.set(index, value.to_owned());
+        Ok(())
+    }
+
+    /// Thinks: the next request is intended when the time is over.
+    ///
+    /// # Errors
+    /// Fails where the run is over before.
+    pub async fn think(&mut self, time: Duration) -> JourneyResult {
+        self.visit.ready = self.visit.ready.saturating_add(nanoseconds(time));
+        match self.visit.wait(self.visit.ready).await {
+            true => Ok(()),
+            false => Err(Stop::Over),
+        }
+    }
+
+    fn call(
+        &mut self,
+        method: &'static str,
+        request: Option<&str>,
+        path: Option<&str>,
+    ) -> Call<'_, 'v> {
+        Call {
+            visitor: self,
+            request: request.map(str::to_owned),
+            method,
+            change: Change {
+                path: path.map(str::to_owned),
+                ..Change::default()
+            },
+            mistake: None,
+        }
+    }
+
+    async fn send(
+        &mut self,
+        request: Option<String>,
+        method: &'static str,
+        change: Change,
+    ) -> Result<Reply, Stop> {
+        let shared = Arc::clone(self.visit.user.shared());
+        let name = request.as_deref().unwrap_or(method);
+        let requests = &shared.scenario.requests;
+        let index = requests.iter().position(|request| request.name == name);
+        let index = index.ok_or_else(|| {
+            Stop::Mistake(format!(
+                "the scenario has no request `{name}` to record the call as"
+            ))
+        })?;
+        if !method.is_empty() && requests[index].method.as_str() != method {
+            return Err(Stop::Mistake(format!(
+                "the scenario's request `{name}` is a {}, not a {method}",
+                requests[index].method
+            )));
+        }
+        let step = Step {
+            draw: self.walk.draw(index),
+            think: Duration::ZERO,
+            first: false,
+        };
+        let ready = self.visit.ready;
+        if !self.visit.wait(ready).await {
+            return Err(Stop::Over);
+        }
+        let job = self.visit.plan(&shared, &step, ready).ok_or(Stop::Over)?;
+        let sent = self.visit.exchange(job, Some(&change)).await;
+        let reply = Reply::new(sent.answer.as_ref(), sent.failure);
+        match self.visit.last.failed && self.visit.journey.ends_on_failure {
+            true => Err(Stop::Failed),
+            false => Ok(reply),
+        }
+    }
+}
+
+impl Call<'_, '_> {
+    /// Records it as a request of the scenario, whose kind, expected statuses and checks hold.
+    pub fn named(mut self, request: &str) -> Self {
+        self.request = Some(request.to_owned());
+        self
+    }
+
+    /// Adds a header, in place of the request's own of that name.
+    ///
+    /// Where no header may hold the value, or the header says where the message ends and is for the
+    /// generator to write (`content-length`, `transfer-encoding`, `connection`, `upgrade`), nothing
+    /// is sent, and `.await` returns [`Stop::Mistake`].
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        let mistake = match HeaderValue::from_str(value) {
+            _ if is_framing(&name) => Some(format!(
+                "header `{name}` is not for a journey to set; leave it out: the generator writes it \
+                 to suit the body"
+            )),
+            Err(_) => Some(format!(
+                "header `{name}` can't hold its value, which has a control character; encode it"
+            )),
+            Ok(value) => {
+                self.change.headers.push((name, value));
+                None
+            }
+        };
+        self.mistake = self.mistake.or(mistake);
+        self
+    }
+
+    /// Gives it a body in place of the request's own.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.change.body = Some(body.into());
+        self
+    }
+
+    /// Checks the answer: where `test` says no, the request fails as `failed_check`, by this name.
+    pub fn check(
+        mut self,
+        name: &str,
+        test: impl Fn(&Reply) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.change.checks.push((name.to_owned(), Box::new(test)));
+        self
+    }
+}
+
+impl<'r, 'v: 'r> IntoFuture for Call<'r, 'v> {
+    type Output = Result<Reply, Stop>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'r>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self {
+            visitor,
+            request,
+            method,
+            change,
+            mistake,
+        } = self;
+        Box::pin(async move {
+            match mistake {
+                Some(mistake) => Err(Stop::Mistake(mistake)),
+                None => visitor.send(request, method, change).await,
+            }
+        })
+    }
+}
+
+impl From<Stop> for JourneyEnd {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Over => Self::Unfinished,
+            Stop::Failed => Self::Failed,
+            Stop::Mistake(reason) => Self::CutOff(reason),
+        }
+    }
+}
+
+impl fmt::Debug for Journeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.by_name.iter().map(|(name, _)| name);
+        f.debug_list().entries(names).finish()
+    }
+}
+
+impl fmt::Debug for Visitor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visitor")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,17 +1,16 @@
-//! The one clock of a run.
+//! The clock of a run.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// Nanoseconds since the start of the run, monotonic. It reads zero until it is started.
+/// Nanoseconds since the start of the run, monotonic. Reads zero before the start.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     start: OnceLock<Instant>,
 }
 
 impl Clock {
-    /// Starts the clock: from `start` on, which may lie ahead, it counts. A second start changes
-    /// nothing.
+    /// Sets the start, which may be in the future. Later calls have no effect.
     pub(crate) fn start_at(&self, start: Instant) {
         let _ = self.start.set(start);
     }
@@ -23,7 +22,7 @@ impl Clock {
             .map_or(0, |start| nanoseconds(start.elapsed()))
     }
 
-    /// How long to wait until the clock counts.
+    /// Time until the start; zero if it has passed or is not set.
     pub(crate) fn until_start(&self) -> Duration {
         self.start.get().map_or(Duration::ZERO, |start| {
             start.saturating_duration_since(Instant::now())
@@ -31,13 +30,13 @@ impl Clock {
     }
 }
 
-/// The time since this was first asked for, in nanoseconds, monotonic.
+/// Nanoseconds since the first call, monotonic.
 pub(crate) fn steady_ns() -> u64 {
     static BEGAN: OnceLock<Instant> = OnceLock::new();
     nanoseconds(BEGAN.get_or_init(Instant::now).elapsed())
 }
 
-/// A duration in nanoseconds, at most 584 years of them.
+/// A duration in nanoseconds, saturating at 584 years.
 pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -47,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_reads_zero_until_its_start() {
+    fn reads_zero_before_start() {
         let clock = Clock::default();
         assert_eq!(clock.now(), 0);
         clock.start_at(Instant::now() + Duration::from_secs(60));

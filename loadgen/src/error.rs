@@ -1,40 +1,40 @@
-//! Why load could not be sent.
+//! Errors of a run.
 
 use tenfold_run_dir::RunDirError;
 
-/// Why load could not be sent.
+/// Why a run could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The target is not something that can be sent to.
+    /// The URL of the target is not usable.
     #[error("could not use `{url}` as a target: {reason}")]
     Target {
-        /// What was given.
+        /// The URL.
         url: String,
-        /// What is wrong with it.
+        /// Why it is not usable.
         reason: String,
     },
-    /// What was asked for can't be done: a file that can't be read, or flags that don't go together.
+    /// The configuration is not usable: a file can't be read, or options contradict each other.
     #[error("could not use {what}: {reason}")]
     Configuration {
-        /// What was given.
+        /// The option or file.
         what: String,
-        /// What is wrong with it, and what to do.
+        /// Why it is not usable, and what to do.
         reason: String,
     },
-    /// Somebody is there, but no protocol could be agreed on.
+    /// The target accepts connections, but no protocol could be agreed on.
     #[error("could not agree on {what} with {target}: {reason}")]
     Disagreed {
         /// TLS, or a version of HTTP.
         what: &'static str,
-        /// What was tried.
+        /// The target.
         target: String,
         /// Why it failed, and what to do.
         reason: String,
     },
-    /// Nobody answers there.
+    /// The target does not accept connections.
     #[error("could not reach {target}: {reason}; is the service running?")]
     Unreachable {
-        /// What was tried.
+        /// The target.
         target: String,
         /// Why it failed.
         reason: String,
@@ -49,25 +49,25 @@ pub enum LoadError {
         /// Why it failed.
         reason: String,
     },
-    /// The scenario has a journey in code that this program has not.
+    /// The scenario declares a journey in code that is not registered.
     #[error(
-        "could not run the journey \"{journey}\": it is written in code, and this program has none \
-         of that name; give it steps, or run it by the program that registers it"
+        "could not run the journey \"{journey}\": it is written in code, and this program registers \
+         none of that name; give it steps, or use the program that registers it"
     )]
     NoSuchJourney {
         /// The journey's name.
         journey: String,
     },
-    /// The run was told to end before its first arrival.
+    /// The run was interrupted before its first arrival.
     #[error("interrupted before the first arrival; nothing was measured")]
     Interrupted,
     /// Goose could not start the users.
     #[error("could not start the users: {0}")]
     Users(String),
-    /// The machine refused something that a run needs.
+    /// The system refused a resource.
     #[error("could not {action}: {source}; see `tenfold doctor`")]
     System {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
         /// Why it failed.
         source: std::io::Error,

@@ -1,38 +1,38 @@
-//! The ways in which a request fails, each with its name.
+//! Classes of failed requests.
 
 use std::fmt;
 
-/// Why a request that was taken up did not complete.
+/// Why a request did not complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
     /// No connection could be opened: refused, unreachable, or out of file descriptors.
     Connect,
-    /// A connection was opened, but no TLS agreed on: a certificate that is not trusted, on either
-    /// side, or nothing in common.
+    /// The TLS handshake failed: a certificate was not trusted, on either side, or no version or cipher
+    /// is in common.
     Tls,
     /// The answer was not complete within the scenario's timeout.
     Timeout,
     /// The connection was closed or reset before the head of the answer was read.
     Connection,
-    /// The connection ended before the body was as long as announced.
+    /// The connection ended before the announced end of the body.
     ShortBody,
-    /// What came back is not HTTP.
+    /// The response is not valid HTTP.
     Malformed,
-    /// The answer is whole, but its status is not one that the scenario expects.
+    /// The answer is complete, but the scenario does not expect its status.
     UnexpectedStatus,
-    /// The answer is whole and its status expected, but a check failed.
+    /// The answer is complete and its status expected, but a check failed.
     FailedCheck,
-    /// The answer is whole and its status expected, but a value that was to be captured is not in it.
+    /// The answer is complete and its status expected, but a value to capture is missing.
     MissingCapture,
-    /// The script of the request broke off by itself.
+    /// The script of the request failed.
     Script,
     /// The script of the request took too long.
     ScriptTimeout,
-    /// A template needs a variable that no answer has given.
+    /// A template needs a variable that is not set.
     MissingVariable,
-    /// What the scenario makes of its templates is no HTTP request.
+    /// The rendered request is not valid HTTP.
     Unsendable,
-    /// The user that had it stopped unexpectedly: a defect of the generator.
+    /// The user that sent it stopped unexpectedly: a defect of the generator.
     LostUser,
 }
 
@@ -55,7 +55,7 @@ impl Failure {
         Failure::LostUser,
     ];
 
-    /// The word for it in files.
+    /// Its name in files.
     pub fn name(self) -> &'static str {
         match self {
             Failure::Connect => "connect",

@@ -1,14 +1,27 @@
-//! Sends the schedule of a scenario and records what came back.
+//! The load generator: sends the schedule of a scenario and records the answers.
 //!
-//! [`run`] is all there is to call; [`run_with`] takes journeys that are written in Rust ([`Visitor`]).
-//! Inside, one thread carries a runtime of its own: the pacer takes
-//! every arrival up at its intended time and the dispatcher hands it to an idle virtual user (a
-//! Goose user that owns one keep-alive connection), which sends it and records five stamps. Answers
-//! are checked here, where they are whole; what the latencies mean is for analysis to judge, which
-//! reads the run directory alone.
+//! Call [`run`], or [`run_with`] for journeys written in Rust ([`Visitor`]). A run uses one thread with
+//! its own runtime. The pacer takes up every arrival at its intended time. The dispatcher hands it to
+//! an idle virtual user, a Goose user with one keep-alive connection, which sends the request and
+//! records five stamps. Answers are checked here; latencies are judged by the analysis, which reads
+//! only the run directory.
 //!
-//! A paired run ([`Options::candidate`]) sends one scenario to two builds of a service in turns, by
-//! the same users, so that whatever else changes on the machine falls on both alike.
+//! A paired run ([`Options::candidate`]) alternates one scenario between two builds of a service, with
+//! the same users, so that other changes on the machine affect both equally.
+//!
+//! Each room imports only rooms below it:
+//!
+//! | room | content |
+//! |---|---|
+//! | `run` | one run, from the first connection to the last record |
+//! | `user` | virtual users and their journeys |
+//! | `shared` | state that pacer, ticker and users share |
+//! | `pace` | when arrivals are sent, and by which user |
+//! | `record` | counts, histograms and time line |
+//! | `answer` | captures, checks, samples, agreement of two builds |
+//! | `http` | exchanges over HTTP/1.1 and HTTP/2 |
+//! | `connect` | resolution, dialing, TLS, byte streams |
+//! | `clock`, `usage`, `failure`, `error` | values that all rooms use |
 
 mod answer;
 mod clock;

@@ -26,7 +26,7 @@ use ticker::tick;
 /// Time between the end of preparation and the first possible arrival.
 const LEAD: Duration = Duration::from_millis(20);
 
-/// How long an interrupted run waits for requests in flight.
+/// Time that an interrupted run waits for requests in flight.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// Files that a run opens besides its users' connections.
@@ -45,9 +45,9 @@ pub type Interrupt = watch::Receiver<bool>;
 
 /// The inputs of a run.
 pub struct Options<'a> {
-    /// What to send.
+    /// The scenario to send.
     pub scenario: Scenario,
-    /// Where to send it. In a paired run, the baseline.
+    /// The service to send it to. In a paired run, the baseline.
     pub target: Target,
     /// The second build of a paired run, which compares two builds of a service. Requires a paired
     /// scenario ([`Scenario::paired`]); otherwise `None`.
@@ -58,7 +58,7 @@ pub struct Options<'a> {
     pub interrupt: Interrupt,
     /// Called once, after the sessions are logged in and before the first arrival. It may block.
     pub on_ready: Box<dyn FnOnce() + 'a>,
-    /// Called once, with the instant at which the run's clock reads zero.
+    /// Called once, with the instant at which the run's clock starts.
     pub on_start: Box<dyn FnOnce(Instant) + 'a>,
     /// Called once a second.
     pub on_progress: Box<dyn FnMut(&Progress) + 'a>,
@@ -81,14 +81,14 @@ pub struct Recording {
     pub counts: Counts,
     /// The run, second by second.
     pub timeline: Timeline,
-    /// Whether both builds of a paired run gave the same answers. `None` unless the run is paired.
+    /// Comparison of the answers of both builds of a paired run. `None` unless the run is paired.
     pub agreement: Option<Agreement>,
 }
 
 /// Sends the scenario's schedule to the target and records the answers.
 ///
-/// Blocks for as long as the scenario lasts. Each arrival is sent at its intended time whatever the
-/// service does (open model), or when its user has finished thinking (closed model).
+/// Blocks for as long as the scenario lasts. Each arrival is sent at its intended time regardless of
+/// the service (open model), or when its user has finished thinking (closed model).
 ///
 /// The target's address is used as it is. The caller must decide whether that address may be put
 /// under load, before the call and for exactly the addresses that are used
@@ -133,8 +133,8 @@ pub fn run_with(options: Options<'_>, journeys: Journeys) -> Result<Recording, L
 fn check_pairing(options: &Options<'_>) -> Result<(), LoadError> {
     let reason = match (options.scenario.is_paired(), &options.candidate) {
         (true, Some(_)) | (false, None) => return Ok(()),
-        (true, None) => "it is paired, for two builds; give a candidate beside the target",
-        (false, Some(_)) => "there are two targets, and it is not paired; pair it first",
+        (true, None) => "it is paired, for two builds; give a candidate besides the target",
+        (false, Some(_)) => "there are two targets, but it is not paired; pair it first",
     };
     Err(LoadError::Configuration {
         what: format!("the scenario `{}`", options.scenario.name),
@@ -199,7 +199,7 @@ async fn run_on_this_thread(
         sessions = log_in_all(&scenario, &endpoints) => sessions?,
         () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
     };
-    endpoints.iter().for_each(Endpoint::begin);
+    endpoints.iter().for_each(Endpoint::reset);
     on_ready();
 
     let log = run_dir.interval_log(SystemTime::now() + LEAD)?;

@@ -27,7 +27,7 @@ const DEADLINE_CHECK_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) scenario: Scenario,
-    /// Where requests go, by side.
+    /// The endpoints of requests, by side.
     endpoints: Vec<Endpoint>,
     pub(crate) clock: Clock,
     pub(crate) dispatcher: Dispatcher,
@@ -128,7 +128,7 @@ impl Shared {
             }
         }
         counts.traffic = Some(traffic);
-        self.evidence.put_into(counts)
+        self.evidence.add_to(counts)
     }
 
     /// The variables to render an arrival's request with: those of its user's session.

@@ -1,8 +1,8 @@
-//! What this process has used of the machine.
+//! CPU time and memory of this process.
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// User and system CPU time of this process, all threads, in nanoseconds.
+/// User and system CPU time of all threads of this process, in nanoseconds.
 pub(crate) fn process_cpu_ns() -> u64 {
     read(ClockId::ProcessCPUTime)
 }
@@ -18,7 +18,7 @@ fn read(clock: ClockId) -> u64 {
         + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
-/// Peak resident memory of this process in bytes; 0 where the system does not tell.
+/// Peak resident memory of this process, in bytes; 0 if the system does not report it.
 pub(crate) fn peak_memory_bytes() -> u64 {
     std::fs::read_to_string("/proc/self/status")
         .ok()
@@ -48,7 +48,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_process_has_memory() {
+    fn reports_peak_memory() {
         assert!(peak_memory_bytes() > 1_000_000);
     }
 }

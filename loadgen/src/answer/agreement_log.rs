@@ -1,4 +1,4 @@
-//! Whether the two builds of a paired run give the same answers.
+//! Comparison of the answers of two builds in a paired run.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,53 +12,53 @@ use crate::answer::evidence_log::{SAMPLED_BODY_BYTES, SHOWN_BODY_BYTES};
 use crate::answer::mask::Mask;
 use crate::http::{Answer, Keep};
 
-/// All of the first so many pairs are compared: a build that answers wrongly is found at once.
+/// The number of pairs at the start that are all compared, to detect a broken build at once.
 const FIRST_PAIRS: u64 = 200;
 
-/// Of the pairs after those, one in so many is.
-const ONE_IN: u64 = 50;
+/// The share of later pairs that are compared, as one in this many.
+const SAMPLE_ONE_IN: u64 = 50;
 
-/// The most answers that wait for the other side's: what keeps memory bounded where one side has
-/// stopped to answer.
-const MOST_WAITING: usize = 256;
+/// The most answers that wait for the other side's. Bounds memory if one side stops answering.
+const WAITING_MAX: usize = 256;
 
-/// Differences that are kept of a run at most.
-const MOST_DIFFERENCES: usize = 20;
+/// The most differences that are kept.
+const DIFFERENCES_MAX: usize = 20;
 
-/// Compares a sample of answers. All users run on one thread, so that its lock is never waited for;
-/// requests that are not of the sample don't touch it.
+/// Compares a sample of answers. All users run on one thread, so its lock is never contended;
+/// requests outside the sample don't take it.
 #[derive(Debug)]
 pub(crate) struct AgreementLog {
     state: Mutex<State>,
-    /// By request before pairing, whether bodies are compared too: what is made twice has two names.
+    /// True if bodies are compared, by request before pairing. Only bodies of reads are compared,
+    /// because writes that create an object answer with different names.
     with_bodies: Vec<bool>,
 }
 
 #[derive(Debug)]
 struct State {
     agreement: Agreement,
-    /// By pair, the answer that came first.
+    /// The first answer of each incomplete pair.
     waiting: BTreeMap<Pair, (Side, Option<Kept>)>,
 }
 
-/// What both requests of a pair have in common, and no others.
+/// Identifies a pair: what its two requests share and no others do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Pair {
     turn: u64,
     entropy: u64,
 }
 
-/// What is compared of an answer, and what may be shown of it.
+/// The parts of an answer to compare and to show.
 #[derive(Debug)]
 struct Kept {
     status: u16,
     body_bytes: u64,
     sha256: Option<[u8; 32]>,
-    /// None once there are samples enough.
+    /// `None` once enough samples are kept.
     shown: Option<Unmasked>,
 }
 
-/// What may be shown of an answer, once it is masked.
+/// The parts of an answer to show after masking.
 #[derive(Debug)]
 struct Unmasked {
     headers: http::HeaderMap,
@@ -67,7 +67,7 @@ struct Unmasked {
 }
 
 impl AgreementLog {
-    /// The log of a paired scenario.
+    /// Creates the log of a paired scenario.
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let requests =
             scenario
@@ -103,13 +103,13 @@ impl AgreementLog {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the answers to a pair are compared, which is the same for both of it.
+    /// Returns true if the answers to a pair are compared; the same for both of its requests.
     pub(crate) fn compares(draw: &Draw) -> bool {
-        draw.turn < FIRST_PAIRS || draw.turn.is_multiple_of(ONE_IN)
+        draw.turn < FIRST_PAIRS || draw.turn.is_multiple_of(SAMPLE_ONE_IN)
     }
 
-    /// What is to be kept of an answer that is compared, beside what is kept already. It is the same
-    /// for both of a pair but at the very last sample.
+    /// Adds to `keep` the parts of an answer that a comparison needs. They are the same for both answers of
+    /// a pair, except at the last sample.
     pub(crate) fn keep(&self, keep: Keep) -> Keep {
         if self.state().is_full() {
             return Keep {
@@ -124,8 +124,8 @@ impl AgreementLog {
         }
     }
 
-    /// Takes notice of what one side answered to a request, by its index before pairing; none where
-    /// no answer came. `mask` hides what is secret in it.
+    /// Adds the answer of one side to a request, by its index before pairing. `answer` is `None` if none
+    /// arrived. `mask` hides its secrets.
     pub(crate) fn answered(
         &self,
         (request, side): (usize, Side),
@@ -141,24 +141,24 @@ impl AgreementLog {
             entropy: draw.entropy,
         };
         match state.waiting.remove(&pair) {
-            Some((other, waited)) if other != side => {
+            Some((other, first)) if other != side => {
                 let (baseline, candidate) = match side {
-                    Side::Baseline => (kept, waited),
-                    Side::Candidate => (waited, kept),
+                    Side::Baseline => (kept, first),
+                    Side::Candidate => (first, kept),
                 };
                 let with_bodies = self.with_bodies.get(request) == Some(&true);
                 state.compare(request, with_bodies, baseline, candidate);
             }
             Some(_) | None => {
                 state.waiting.insert(pair, (side, kept));
-                if state.waiting.len() > MOST_WAITING && state.waiting.pop_first().is_some() {
+                if state.waiting.len() > WAITING_MAX && state.waiting.pop_first().is_some() {
                     state.agreement.unmatched += 1;
                 }
             }
         }
     }
 
-    /// What was found.
+    /// The result of the comparison.
     pub(crate) fn finish(&self) -> Agreement {
         let mut state = self.state();
         state.agreement.unmatched += state.waiting.len() as u64;
@@ -169,7 +169,7 @@ impl AgreementLog {
 
 impl State {
     fn is_full(&self) -> bool {
-        self.agreement.differences.len() >= MOST_DIFFERENCES
+        self.agreement.differences.len() >= DIFFERENCES_MAX
     }
 
     fn compare(
@@ -199,8 +199,8 @@ impl State {
         }
         let name = &counts.name;
         let differences = &mut self.agreement.differences;
-        let of_this = differences.iter().filter(|known| known.request == *name);
-        if !is_full && of_this.count() < SAMPLES_OF_KIND_MAX {
+        let of_request = differences.iter().filter(|known| known.request == *name);
+        if !is_full && of_request.count() < SAMPLES_OF_A_KIND {
             differences.push(Difference {
                 request: name.clone(),
                 baseline: baseline.shown(),
@@ -254,7 +254,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::http::Kept as KeptOfAnswer;
+    use crate::http::Kept as KeptParts;
 
     fn scenario() -> Scenario {
         let text = "version = 1\nname = \"x\"\n[[phases]]\nkind = \"constant\"\nname = \"p\"\n\
@@ -282,10 +282,10 @@ mod tests {
             done_ns: 0,
             read_lag_ns: None,
             body_bytes: body.len() as u64,
-            kept: Some(KeptOfAnswer {
+            kept: Some(KeptParts {
                 body: body.as_bytes().to_vec(),
                 sha256: Some(sha256),
-                ..KeptOfAnswer::default()
+                ..KeptParts::default()
             }),
         }
     }
@@ -299,13 +299,13 @@ mod tests {
     }
 
     #[test]
-    fn the_first_pairs_and_then_one_in_fifty_are_compared() {
+    fn compares_first_pairs_then_one_in_fifty() {
         let compared = (0..1_000).filter(|turn| AgreementLog::compares(&draw(*turn)));
         assert_eq!(compared.count(), 200 + 800 / 50);
     }
 
     #[test]
-    fn of_writes_the_statuses_alone_are_compared() {
+    fn compares_only_statuses_of_writes() {
         let log = AgreementLog::new(&scenario());
         let put = |turn, side, answer: &Answer| {
             log.answered((1, side), &draw(turn), Some(answer), |_| Mask::default());
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn differences_are_counted_and_a_few_are_shown_masked() {
+    fn counts_differences_and_masks_samples() {
         let log = AgreementLog::new(&scenario());
         let same = answer(200, "a");
         for turn in 0..10 {
@@ -358,12 +358,12 @@ mod tests {
     }
 
     #[test]
-    fn a_side_that_never_answers_costs_no_more_than_a_bound() {
+    fn bounds_memory_if_one_side_never_answers() {
         let log = AgreementLog::new(&scenario());
         for turn in 0..1_000 {
             take(&log, Side::Baseline, turn, Some(&answer(200, "a")));
         }
-        assert_eq!(log.state().waiting.len(), MOST_WAITING);
+        assert_eq!(log.state().waiting.len(), WAITING_MAX);
         assert_eq!(log.finish().unmatched, 1_000);
     }
 }

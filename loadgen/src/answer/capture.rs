@@ -1,4 +1,4 @@
-//! Takes variables out of an answer.
+//! Captures: variables set from an answer.
 
 use http::HeaderMap;
 use http::header::SET_COOKIE;
@@ -7,10 +7,10 @@ use tenfold_scenarios::{Capture, CaptureSource, Needs, Request, Variables};
 
 use crate::http::{Answer, Keep, Kept};
 
-/// Bytes of a body that a journey in code is given.
-const WHOLE_BODY_BYTES: usize = 1024 * 1024;
+/// Bytes of a body that a journey written in Rust can see.
+const CODE_BODY_BYTES: usize = 1024 * 1024;
 
-/// What of an answer a request needs for its captures, checks and script.
+/// The parts of an answer that a request's captures, checks and script need.
 pub(crate) fn keep_for(request: &Request) -> Keep {
     let Needs {
         headers,
@@ -24,24 +24,24 @@ pub(crate) fn keep_for(request: &Request) -> Keep {
     }
 }
 
-/// What of an answer a journey in code is given.
+/// The parts of an answer that a journey written in Rust can see.
 pub(crate) fn keep_all(request: &Request) -> Keep {
     Keep {
         headers: true,
-        body_limit: WHOLE_BODY_BYTES,
+        body_limit: CODE_BODY_BYTES,
         ..keep_for(request)
     }
 }
 
-/// What the captures of a request found in an answer.
+/// The values that the captures of a request found in an answer.
 #[derive(Debug)]
 pub(crate) struct Captured<'a> {
     found: Vec<(&'a Capture, Option<String>)>,
-    /// Whether the body is longer than what is looked at.
+    /// True if the body is longer than its kept part.
     is_cut: bool,
 }
 
-/// Looks for whatever `captures` name in an answer. Nothing is looked for where none of it was kept.
+/// Searches an answer for the values that `captures` name. Finds nothing if the answer was not kept.
 pub(crate) fn capture<'a>(captures: &'a [Capture], answer: &Answer) -> Captured<'a> {
     let Some(Kept { headers, body, .. }) = &answer.kept else {
         return Captured {
@@ -49,7 +49,7 @@ pub(crate) fn capture<'a>(captures: &'a [Capture], answer: &Answer) -> Captured<
             is_cut: false,
         };
     };
-    // Several captures of one body parse it once.
+    // Parse the body once for all captures.
     let mut document: Option<Option<Value>> = None;
     let found = captures.iter().map(|capture| {
         let value = match &capture.source {
@@ -72,9 +72,9 @@ pub(crate) fn capture<'a>(captures: &'a [Capture], answer: &Answer) -> Captured<
 }
 
 impl<'a> Captured<'a> {
-    /// Sets the variables that were found, and takes away the values of those that were not, so that
-    /// what an earlier answer told is not taken for what this one did.
-    pub(crate) fn put(&self, variables: &mut Variables) {
+    /// Sets the variables that were found and clears the others, so that a value of an earlier answer
+    /// is not mistaken for one of this.
+    pub(crate) fn store(&self, variables: &mut Variables) {
         for (capture, value) in &self.found {
             match value {
                 Some(value) => variables.set(capture.variable, value.clone()),
@@ -83,10 +83,10 @@ impl<'a> Captured<'a> {
         }
     }
 
-    /// Every capture that the answer can't do without, and why it failed where it did.
-    pub(crate) fn needed(&self) -> impl Iterator<Item = (&'a Capture, Option<String>)> + '_ {
-        let needed = self.found.iter().filter(|(capture, _)| !capture.optional);
-        needed.map(|(capture, value)| {
+    /// Every capture that is not optional, with the reason if it failed.
+    pub(crate) fn required(&self) -> impl Iterator<Item = (&'a Capture, Option<String>)> + '_ {
+        let required = self.found.iter().filter(|(capture, _)| !capture.optional);
+        required.map(|(capture, value)| {
             let fault = value.is_none().then(|| self.fault(&capture.source));
             (*capture, fault)
         })
@@ -100,7 +100,7 @@ impl<'a> Captured<'a> {
     fn fault(&self, source: &CaptureSource) -> String {
         let cut = match source {
             CaptureSource::JsonPointer(_) if self.is_cut => {
-                ": its body is longer than what captures look at"
+                ": its body is longer than captures can read"
             }
             _ => "",
         };
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_and_does_not_keep_the_rest_away() {
+    fn missing_capture_keeps_the_others() {
         let scenario = Scenario::parse(
             "version = 1\nname = \"x\"\n[[phases]]\nkind = \"constant\"\nname = \"p\"\n\
              rate = \"1/s\"\nduration = \"1s\"\n[[requests]]\nname = \"r\"\nkind = \"read\"\n\
@@ -167,8 +167,8 @@ mod tests {
             with(Some(kept), body_bytes)
         };
         let faults = |captured: &Captured<'_>| -> Vec<String> {
-            let needed = captured.needed();
-            needed
+            let required = captured.required();
+            required
                 .map(|(capture, fault)| format!("{}: {}", capture.name, fault.unwrap_or_default()))
                 .collect()
         };
@@ -176,9 +176,9 @@ mod tests {
         let ids = ["a", "b", "c", "d"].map(|name| scenario.variable(name).unwrap());
         ids.iter()
             .for_each(|id| variables.set(*id, "old".to_owned()));
-        let told = answer(r#"{"d":2}"#, 7);
-        let captured = capture(captures, &told);
-        captured.put(&mut variables);
+        let found = answer(r#"{"d":2}"#, 7);
+        let captured = capture(captures, &found);
+        captured.store(&mut variables);
         assert_eq!(
             ids.map(|id| variables.get(id)),
             [None, None, None, Some("2")]
@@ -193,13 +193,13 @@ mod tests {
         );
         let cut = answer("{", 9);
         let captured = capture(captures, &cut);
-        assert!(faults(&captured)[0].ends_with("longer than what captures look at"));
+        assert!(faults(&captured)[0].ends_with("longer than captures can read"));
         let none = with(None, 0);
-        assert_eq!(capture(captures, &none).needed().count(), 0);
+        assert_eq!(capture(captures, &none).required().count(), 0);
     }
 
     #[test]
-    fn a_cookie_is_found_among_several() {
+    fn finds_cookie_among_several() {
         let mut headers = HeaderMap::new();
         headers.append(SET_COOKIE, "theme=dark; Path=/".parse().unwrap());
         headers.append(

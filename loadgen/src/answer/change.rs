@@ -5,20 +5,24 @@ use tenfold_scenarios::Rendered;
 
 use crate::answer::reply::Reply;
 
-/// A check that a call makes of its answer.
-type Test = Box<dyn Fn(&Reply) -> bool + Send + Sync>;
+/// A check of an answer, written in Rust.
+type CodeCheck = Box<dyn Fn(&Reply) -> bool + Send + Sync>;
 
-/// How a call differs from the request of the scenario that it is recorded as.
+/// The differences between a call and the scenario's request that it is recorded as.
 #[derive(Default)]
 pub(crate) struct Change {
+    /// Replaces the path.
     pub(crate) path: Option<String>,
+    /// Replace or add headers.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Replaces the body.
     pub(crate) body: Option<Vec<u8>>,
-    pub(crate) checks: Vec<(String, Test)>,
+    /// Additional checks, with their names.
+    pub(crate) checks: Vec<(String, CodeCheck)>,
 }
 
 impl Change {
-    /// Puts the changes into what the scenario has rendered.
+    /// Applies the changes to a rendered request.
     pub(crate) fn apply(&self, rendered: &mut Rendered) {
         if let Some(path) = &self.path {
             rendered.path.clone_from(path);

@@ -1,23 +1,23 @@
-//! Judges an answer by the checks of its request.
+//! Checks of an answer.
 
 use http::HeaderMap;
 use serde_json::Value;
 use tenfold_scenarios::{CheckTest, Expected};
 use tenfold_secret::masked_value;
 
-/// What checks look at.
+/// The parts of an answer that checks read.
 #[derive(Debug)]
-pub(crate) struct Evidence<'a> {
+pub(crate) struct AnswerView<'a> {
     headers: &'a HeaderMap,
     body: &'a [u8],
     body_bytes: u64,
     sha256: Option<[u8; 32]>,
-    /// The body as JSON, once a check has asked for it.
+    /// The body parsed as JSON, once a check needs it.
     json: Option<Result<Value, String>>,
 }
 
-impl<'a> Evidence<'a> {
-    /// What checks look at: `body` is what was kept of a body of `body_bytes`.
+impl<'a> AnswerView<'a> {
+    /// `body` is the kept part of a body of `body_bytes`.
     pub(crate) fn new(
         headers: &'a HeaderMap,
         body: &'a [u8],
@@ -33,7 +33,7 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Says why a check fails; nothing where it passes.
+    /// The reason why a check fails. `None` if it passes.
     pub(crate) fn fault(&mut self, test: &CheckTest) -> Option<String> {
         match test {
             CheckTest::Header(name, expected) => {
@@ -57,8 +57,11 @@ impl<'a> Evidence<'a> {
                     .windows(text.len())
                     .any(|window| window == text.as_bytes());
                 (!found).then(|| match self.is_cut() {
-                    true => format!("its first {} bytes do not hold the text", self.body.len()),
-                    false => "the body does not hold the text".to_owned(),
+                    true => format!(
+                        "its first {} bytes do not contain the text",
+                        self.body.len()
+                    ),
+                    false => "the body does not contain the text".to_owned(),
                 })
             }
             CheckTest::BodyBytes { min, max } => {
@@ -84,22 +87,22 @@ impl<'a> Evidence<'a> {
         self.json.get_or_insert_with(|| {
             if is_cut {
                 return Err(format!(
-                    "the body is longer than the {} bytes that are looked at",
+                    "the body is longer than the {} bytes that checks can read",
                     body.len()
                 ));
             }
-            serde_json::from_slice(body).map_err(|_| "the body is no JSON".to_owned())
+            serde_json::from_slice(body).map_err(|_| "the body is not JSON".to_owned())
         })
     }
 }
 
-/// Says what is wrong with the value of a header or at a JSON Pointer; nothing where it is as
-/// expected. What may be a secret is masked.
+/// The reason why the value of a header or at a JSON Pointer is not as expected. `None` if it is.
+/// Possible secrets are masked.
 fn fault_of(place: &str, value: Option<&Value>, expected: &Expected) -> Option<String> {
     let Some(value) = value else {
         return match expected {
             Expected::Exists(false) => None,
-            _ => Some("is not there".to_owned()),
+            _ => Some("is missing".to_owned()),
         };
     };
     let passes = match expected {
@@ -117,7 +120,7 @@ fn fault_of(place: &str, value: Option<&Value>, expected: &Expected) -> Option<S
     (!passes).then(|| format!("is {}", masked_value(place, value)))
 }
 
-/// Whole and other numbers are compared by value: 1 is 1.0. A header's text may be a number too.
+/// Compares values. Numbers are compared by value: 1 equals 1.0, and a header's text may be a number.
 fn equal(value: &Value, wanted: &Value) -> bool {
     if wanted.is_number() {
         return match (value.as_i64(), wanted.as_i64()) {
@@ -146,7 +149,7 @@ mod tests {
 
     const BODY: &str = r#"{"id":7,"name":"ann","tags":["a","b"],"ratio":0.5,"none":null}"#;
 
-    /// What the checks of a request, as TOML, find wrong with a fixed answer.
+    /// The faults that checks, in TOML, find in a fixed answer.
     fn faults(checks: &str) -> Vec<Option<String>> {
         let text = format!(
             "version = 1\nname = \"x\"\n[[phases]]\nkind = \"constant\"\nname = \"p\"\n\
@@ -158,7 +161,7 @@ mod tests {
         headers.insert("content-type", "application/json".parse().unwrap());
         headers.insert("age", "12".parse().unwrap());
         let sum = [0xab; 32];
-        let mut evidence = Evidence::new(&headers, BODY.as_bytes(), BODY.len() as u64, Some(sum));
+        let mut evidence = AnswerView::new(&headers, BODY.as_bytes(), BODY.len() as u64, Some(sum));
         let checks = &scenario.requests[0].checks;
         checks
             .iter()
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn checks_that_hold_find_nothing() {
+    fn passing_checks_find_no_fault() {
         let checks = format!(
             r#"
             {{ header = "content-type", contains = "json" }},
@@ -196,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn checks_that_fail_say_what_was_found() {
+    fn failing_checks_name_the_value_found() {
         let checks = format!(
             r#"
             {{ header = "content-type", contains = "html" }},
@@ -212,25 +215,25 @@ mod tests {
             "#,
             "cd".repeat(32)
         );
-        let said: Vec<String> = faults(&checks)
+        let reasons: Vec<String> = faults(&checks)
             .into_iter()
-            .map(|fault| fault.expect("each of them fails"))
+            .map(|fault| fault.expect("each check fails"))
             .collect();
-        insta::assert_snapshot!(said.join("\n"));
+        insta::assert_snapshot!(reasons.join("\n"));
     }
 
     #[test]
-    fn what_fails_by_a_secret_does_not_tell_it() {
+    fn faults_mask_secrets() {
         let mut headers = HeaderMap::new();
         headers.insert("x-api-key", "SECK1".parse().unwrap());
         headers.insert("location", "/a?token=SECK2&b=1".parse().unwrap());
         let body = br#"{"access_token":"SECK3","pin":1234,"user":{"password":"SECK4","id":1}}"#;
-        let mut evidence = Evidence::new(&headers, body, body.len() as u64, None);
+        let mut evidence = AnswerView::new(&headers, body, body.len() as u64, None);
         let mut fault = |test: CheckTest| evidence.fault(&test).unwrap();
         let wanted = || Expected::Equals(Value::from("x"));
         let header = |name: &str| CheckTest::Header(name.parse().unwrap(), wanted());
         let json = |pointer: &str| CheckTest::Json(pointer.to_owned(), wanted());
-        let said = [
+        let reasons = [
             fault(header("x-api-key")),
             fault(header("location")),
             fault(json("/access_token")),
@@ -239,7 +242,7 @@ mod tests {
             fault(json("/user/id")),
         ];
         assert_eq!(
-            said,
+            reasons,
             [
                 "header x-api-key is ***",
                 "header location is \"/a?token=***&b=1\"",
@@ -252,15 +255,15 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_was_cut_is_no_evidence() {
+    fn truncated_or_invalid_json_fails() {
         let headers = HeaderMap::new();
-        let mut evidence = Evidence::new(&headers, b"{}", 3, None);
+        let mut evidence = AnswerView::new(&headers, b"{}", 3, None);
         let test = CheckTest::Json(String::new(), Expected::Exists(true));
         assert!(evidence.fault(&test).unwrap().contains("longer"));
-        let mut evidence = Evidence::new(&headers, b"<html>", 6, None);
+        let mut evidence = AnswerView::new(&headers, b"<html>", 6, None);
         assert_eq!(
             evidence.fault(&test).as_deref(),
-            Some("the body is no JSON")
+            Some("the body is not JSON")
         );
     }
 }

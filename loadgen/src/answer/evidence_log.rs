@@ -1,4 +1,4 @@
-//! What came of checks and journeys, and samples of what was not as it should be.
+//! Counts of checks and journeys, and samples of failures.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,30 +12,31 @@ use crate::http::Keep;
 /// Bytes of a body that a sample shows.
 pub(crate) const SHOWN_BODY_BYTES: usize = 2048;
 
-/// Bytes of a body that are kept for a sample: a secret that begins in what is shown is hidden whole.
+/// Bytes of a body that are kept for a sample: more than it shows, so that a secret at the cut is
+/// masked as a whole.
 pub(crate) const SAMPLED_BODY_BYTES: usize = 16 * 1024;
 
-/// Names of checks that scripts make, for each request.
-const MOST_SCRIPT_CHECKS: usize = 32;
+/// The most names of checks for each request, which bounds those that scripts make.
+const CHECK_NAMES_MAX: usize = 32;
 
-/// The name under which the checks beyond that are counted.
+/// The name under which further checks are counted.
 const OTHER_CHECKS: &str = "(other checks)";
 
-/// How a journey came to its end.
+/// The end of a journey.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum JourneyEnd {
-    /// With its last step, or where a script ended it.
+    /// At its last step, or by a script.
     Completed,
-    /// With a request that failed.
+    /// At a failed request.
     Failed,
-    /// It had to be cut off, for this reason.
+    /// Cut off, for this reason.
     CutOff(String),
-    /// With the run.
+    /// At the end of the run.
     Unfinished,
 }
 
-/// What came of checks and journeys, and samples. All users run on one thread, so that its lock is
-/// never waited for; plain requests don't touch it.
+/// Counts of checks and journeys, and samples of failures. All users run on one thread, so its lock
+/// is never contended; plain requests don't take it.
 #[derive(Debug)]
 pub(crate) struct EvidenceLog {
     state: Mutex<State>,
@@ -78,12 +79,12 @@ impl EvidenceLog {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a check that passed or failed.
+    /// Counts a check.
     pub(crate) fn checked(&self, phase: usize, request: usize, name: &str, passed: bool) {
         let mut state = self.state();
         let checks = &mut state.checks[phase][request];
         if !checks.contains_key(name) {
-            let name = if checks.len() < MOST_SCRIPT_CHECKS {
+            let name = if checks.len() < CHECK_NAMES_MAX {
                 name
             } else {
                 OTHER_CHECKS
@@ -97,17 +98,17 @@ impl EvidenceLog {
         }
     }
 
-    /// Counts a journey that has begun.
+    /// Counts a journey that begins.
     pub(crate) fn begun(&self, journey: &str) {
         self.with_journey(journey, |counts| counts.begun += 1);
     }
 
-    /// Counts a journey that has ended.
+    /// Counts a journey that ended.
     pub(crate) fn ended(&self, journey: &str, end: JourneyEnd) {
         self.with_journey(journey, |counts| match end {
             JourneyEnd::Completed => counts.completed += 1,
             JourneyEnd::Failed => counts.failed += 1,
-            // What is left of those begun when the run ends.
+            // Computed from the others when the run ends.
             JourneyEnd::Unfinished => {}
             JourneyEnd::CutOff(reason) => {
                 counts.cut_off += 1;
@@ -123,8 +124,7 @@ impl EvidenceLog {
         }
     }
 
-    /// What is to be kept of an answer so that a sample can be taken, beside what is kept already;
-    /// nothing more where there are samples enough.
+    /// Adds to `keep` the parts of an answer that a sample needs, unless there are enough samples.
     pub(crate) fn keep_for_sample(&self, request: &str, keep: Keep) -> Keep {
         if !self.wants(request, "unexpected_status", None) {
             return keep;
@@ -136,7 +136,7 @@ impl EvidenceLog {
         }
     }
 
-    /// Whether another sample of a kind is wanted.
+    /// Returns true if another sample of this kind is wanted.
     pub(crate) fn wants(&self, request: &str, failure: &str, check: Option<&str>) -> bool {
         let state = self.state();
         let same = |sample: &&Sample| {
@@ -148,15 +148,15 @@ impl EvidenceLog {
             && state.samples.iter().filter(same).count() < SAMPLES_OF_KIND_MAX
     }
 
-    /// Adds a sample, whose body is masked already; it is cut to what is shown.
+    /// Adds a sample with a masked body, truncating the body.
     pub(crate) fn add(&self, mut sample: Sample) {
         let shown = sample.body.floor_char_boundary(SHOWN_BODY_BYTES);
         sample.body.truncate(shown);
         self.state().samples.push(sample);
     }
 
-    /// Puts what was counted so far into the counts of the run, and returns the samples.
-    pub(crate) fn put_into(&self, counts: &mut Counts) -> Vec<Sample> {
+    /// Adds the counts so far to those of the run, and returns the samples.
+    pub(crate) fn add_to(&self, counts: &mut Counts) -> Vec<Sample> {
         let state = self.state();
         for (cells, phase) in counts.phases.iter_mut().zip(&state.checks) {
             for (cell, checks) in cells.iter_mut().zip(phase) {

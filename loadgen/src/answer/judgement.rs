@@ -1,4 +1,4 @@
-//! What becomes of a whole answer: captures, checks, script, and a sample where it fails.
+//! Judgement of a complete answer: captures, checks, script, and samples of failures.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
@@ -9,7 +9,7 @@ use tenfold_scenarios::{
 
 use crate::answer::capture::{Captured, capture};
 use crate::answer::change::Change;
-use crate::answer::check::Evidence;
+use crate::answer::check::AnswerView;
 use crate::answer::evidence_log::{EvidenceLog, SAMPLED_BODY_BYTES};
 use crate::answer::mask::Mask;
 use crate::answer::reply::Reply;
@@ -18,25 +18,25 @@ use crate::failure::Failure;
 use crate::http::Answer;
 use crate::usage::thread_cpu_ns;
 
-/// What the time of scripts is measured by.
+/// The clocks that limit scripts.
 const SCRIPT_CLOCK: ScriptClock = ScriptClock {
     wall_ns: steady_ns,
     thread_cpu_ns,
 };
 
-/// The most characters of a reason.
-const MOST_OF_REASON: usize = 300;
+/// The longest reason of a sample, in characters.
+const REASON_CHARS_MAX: usize = 300;
 
-/// The variables that a request is made with.
+/// The variables to render a request with.
 #[derive(Debug)]
-pub(crate) enum Held<'a> {
-    /// Those of a session, which nobody changes.
+pub(crate) enum HeldVariables<'a> {
+    /// Those of a session, read-only.
     Shared(&'a Variables),
     /// Those of a user on a journey.
     Own(&'a mut Variables),
 }
 
-impl Held<'_> {
+impl HeldVariables<'_> {
     pub(crate) fn get(&self) -> &Variables {
         match self {
             Self::Shared(variables) => variables,
@@ -45,7 +45,7 @@ impl Held<'_> {
     }
 }
 
-/// What is at hand to judge an answer.
+/// The context for judging an answer.
 pub(crate) struct Judgement<'a> {
     pub(crate) log: &'a EvidenceLog,
     pub(crate) arrival: &'a Arrival,
@@ -56,8 +56,11 @@ pub(crate) struct Judgement<'a> {
 }
 
 impl Judgement<'_> {
-    /// Runs a script before its request; returns why the request is not to be sent.
-    pub(crate) fn before(&self, variables: &mut Variables, now: u64) -> Result<(), Failure> {
+    /// Runs the part of a script that precedes its request.
+    ///
+    /// # Errors
+    /// If the script fails; the request is not sent then.
+    pub(crate) fn run_before(&self, variables: &mut Variables, now: u64) -> Result<(), Failure> {
         let Some(script) = &self.planned.script else {
             return Ok(());
         };
@@ -68,13 +71,13 @@ impl Judgement<'_> {
         }
     }
 
-    /// Judges a whole answer: takes captures, makes the checks, runs the script, takes samples.
+    /// Judges a complete answer: stores captures, makes the checks, runs the script, takes samples.
     ///
-    /// Returns why the request failed, and where its journey is to go on.
+    /// Returns why the request failed, or `None`, and the step that a script chose next, if any.
     pub(crate) fn judge(
         &self,
         answer: &Answer,
-        held: &mut Held<'_>,
+        held: &mut HeldVariables<'_>,
         service_ns: u64,
         change: Option<&Change>,
     ) -> (Option<Failure>, Option<NextStep>) {
@@ -92,8 +95,8 @@ impl Judgement<'_> {
             return (Some(failure), None);
         }
         let captured = capture(&self.planned.captures, answer);
-        if let Held::Own(variables) = held {
-            captured.put(variables);
+        if let HeldVariables::Own(variables) = held {
+            captured.store(variables);
         }
         let mut failure = self.check_captures(&captured, answer, held.get());
         failure = failure.or(self.check(answer, held.get()));
@@ -101,7 +104,7 @@ impl Judgement<'_> {
             failure = failure.or(self.check_by_code(answer, held.get(), change));
         }
         let mut next = None;
-        if let (Some(script), Held::Own(variables)) = (&self.planned.script, held)
+        if let (Some(script), HeldVariables::Own(variables)) = (&self.planned.script, held)
             && script.has_after
         {
             let kept = answer.kept.as_ref();
@@ -121,7 +124,7 @@ impl Judgement<'_> {
         (failure, next)
     }
 
-    /// Counts what was captured and what was missing; returns why the request failed by it.
+    /// Counts captures. Returns [`Failure::MissingCapture`] if a required one is missing.
     fn check_captures(
         &self,
         captured: &Captured<'_>,
@@ -130,7 +133,7 @@ impl Judgement<'_> {
     ) -> Option<Failure> {
         let (phase, request) = (self.arrival.phase, self.arrival.draw.request);
         let mut failure = None;
-        for (capture, fault) in captured.needed() {
+        for (capture, fault) in captured.required() {
             let name = capture.check_name();
             self.log.checked(phase, request, &name, fault.is_none());
             if let Some(reason) = fault {
@@ -150,7 +153,7 @@ impl Judgement<'_> {
         let (phase, request) = (self.arrival.phase, self.arrival.draw.request);
         let none = HeaderMap::new();
         let kept = answer.kept.as_ref();
-        let mut evidence = Evidence::new(
+        let mut evidence = AnswerView::new(
             kept.map_or(&none, |kept| &kept.headers),
             kept.map_or(&[], |kept| kept.body.as_slice()),
             answer.body_bytes,
@@ -178,7 +181,7 @@ impl Judgement<'_> {
         failure
     }
 
-    /// Makes the checks of a journey in code.
+    /// Makes the checks of a journey written in Rust.
     fn check_by_code(
         &self,
         answer: &Answer,
@@ -195,7 +198,7 @@ impl Judgement<'_> {
             let passed = test(&reply);
             self.log.checked(phase, request, name, passed);
             if !passed {
-                let reason = "the journey says so";
+                let reason = "the journey's check returned false";
                 let class = Failure::FailedCheck;
                 self.sample(
                     class,
@@ -211,7 +214,7 @@ impl Judgement<'_> {
         failure
     }
 
-    /// Counts what a script has checked; returns why the request failed by it.
+    /// Counts the checks of a script. Returns why the request failed, if the script or a check did.
     fn script_failure(
         &self,
         outcome: &ScriptOutcome,
@@ -224,8 +227,8 @@ impl Judgement<'_> {
         for (name, passed) in &outcome.checks {
             self.log.checked(phase, request, name, *passed);
             if !passed {
-                let reason = "the script says so";
-                // Where there is no answer yet, nothing is sent.
+                let reason = "the script's check returned false";
+                // Without an answer the request was not sent.
                 let class = match answer {
                     Some(_) => Failure::FailedCheck,
                     None => Failure::Script,
@@ -245,7 +248,7 @@ impl Judgement<'_> {
         failure
     }
 
-    /// Hides what is secret in what is kept of an answer.
+    /// The mask for the secrets of a request and its answer.
     pub(crate) fn mask(&self, answer: Option<&Answer>, variables: &Variables) -> Mask {
         let mut mask = Mask::default();
         variables.values().for_each(|value| mask.add(value));
@@ -258,7 +261,7 @@ impl Judgement<'_> {
             mask.add_sent(&AUTHORIZATION, credentials);
         }
         if let Some(answer) = answer {
-            // What this very answer tells is secret before anybody has it.
+            // Values captured from this answer may be secrets.
             let captured = capture(&self.planned.captures, answer);
             captured.values().for_each(|value| mask.add(value));
         }
@@ -299,9 +302,9 @@ impl Judgement<'_> {
     }
 }
 
-/// Shortens what is masked already: what is cut off before would no longer be known for a secret.
+/// Truncates a masked text. Masking comes first: a truncated secret would not be recognized.
 fn shortened(mut text: String) -> String {
-    if let Some((at, _)) = text.char_indices().nth(MOST_OF_REASON) {
+    if let Some((at, _)) = text.char_indices().nth(REASON_CHARS_MAX) {
         text.truncate(at);
         text.push_str("...");
     }

@@ -1,4 +1,4 @@
-//! Hides what is secret in what is kept of an answer.
+//! Masks secrets in the kept parts of an answer.
 
 use std::borrow::Cow;
 
@@ -9,26 +9,27 @@ use http::{HeaderName, HeaderValue};
 use tenfold_secret::{MASK, is_secret, masked_header, masked_text};
 use zeroize::Zeroizing;
 
-/// Shorter values hide too little, and would be found in too many places.
-const SHORTEST: usize = 4;
+/// The shortest value that is masked: shorter ones would match too often.
+const SECRET_CHARS_MIN: usize = 4;
 
-/// Hides what is secret: known values wherever they stand, and whatever has a telling name or looks.
+/// Masks known values everywhere, and values whose name or format suggests a secret.
 #[derive(Debug, Default)]
 pub(crate) struct Mask {
-    /// Longest first, so that no part of one is left where another is hidden in it.
+    /// Longest first, so that masking a shorter one leaves no part of a longer one.
     secrets: Vec<String>,
 }
 
 impl Mask {
-    /// Adds a value that is to be hidden wherever it stands.
+    /// Adds a value to mask everywhere.
     pub(crate) fn add(&mut self, secret: &str) {
         let mut put = |secret: &str| {
-            if secret.len() >= SHORTEST && !self.secrets.iter().any(|known| known == secret) {
+            if secret.len() >= SECRET_CHARS_MIN && !self.secrets.iter().any(|known| known == secret)
+            {
                 self.secrets.push(secret.to_owned());
             }
         };
         put(secret);
-        // JSON and queries may write it another way.
+        // JSON and queries encode it differently.
         if let Ok(escaped) = serde_json::to_string(secret) {
             put(escaped.trim_matches('"'));
         }
@@ -37,13 +38,13 @@ impl Mask {
             .sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
-    /// Adds the credentials that a header of a request carried, where it is one that does.
+    /// Adds the credentials in a request header, if the header contains any.
     pub(crate) fn add_sent(&mut self, name: &HeaderName, value: &HeaderValue) {
         let value = String::from_utf8_lossy(value.as_bytes());
         if !is_secret(name.as_str(), &value) {
             return;
         }
-        // A scheme and its token, or pairs of a cookie.
+        // Either a scheme with a token, or the pairs of a cookie.
         for part in value.split([' ', ';', ',']) {
             self.add(part.split_once('=').map_or(part, |(_, value)| value));
             if name != COOKIE {
@@ -58,7 +59,7 @@ impl Mask {
         }
     }
 
-    /// Adds the password of basic authentication, and it with the name of the user (RFC 7617).
+    /// Adds the password of basic authentication, alone and with the user name (RFC 7617).
     fn add_basic(&mut self, token: &str) {
         let Ok(decoded) = STANDARD.decode(token).map(Zeroizing::new) else {
             return;
@@ -70,19 +71,19 @@ impl Mask {
         }
     }
 
-    /// Returns the value of a header, hidden where it has to be.
+    /// Returns the masked value of a header.
     pub(crate) fn header(&self, name: &HeaderName, value: &HeaderValue) -> String {
         let value = String::from_utf8_lossy(value.as_bytes());
-        self.known(masked_header(name.as_str(), &value))
+        self.mask_known(masked_header(name.as_str(), &value))
             .into_owned()
     }
 
-    /// Returns a text with all secrets hidden.
+    /// Returns a text with all secrets masked.
     pub(crate) fn text(&self, text: &str) -> String {
-        self.known(masked_text(text)).into_owned()
+        self.mask_known(masked_text(text)).into_owned()
     }
 
-    fn known<'a>(&self, mut text: Cow<'a, str>) -> Cow<'a, str> {
+    fn mask_known<'a>(&self, mut text: Cow<'a, str>) -> Cow<'a, str> {
         for secret in &self.secrets {
             if text.contains(secret.as_str()) {
                 text = text.replace(secret.as_str(), MASK).into();
@@ -92,7 +93,7 @@ impl Mask {
     }
 }
 
-/// Encodes all but the unreserved characters of RFC 3986, 2.3.
+/// Percent-encodes all but the unreserved characters of RFC 3986, section 2.3.
 fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_hidden_by_value_by_name_and_by_header() {
+    fn masks_by_value_name_and_header() {
         let mut mask = Mask::default();
         mask.add("abcdef");
         mask.add("a\"quoted");
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_password_of_basic_authentication_is_hidden_in_every_form() {
+    fn masks_every_form_of_basic_password() {
         let mut mask = Mask::default();
         // `ann:SEC:P1/x`
         let value = HeaderValue::from_static("Basic YW5uOlNFQzpQMS94");
@@ -161,7 +162,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 
         #[test]
-        fn no_secret_is_left_in_any_text(before in "\\PC{0,20}", secret in "[a-z0-9\"\\\\]{4,12}", after in "[\\PC\"]{0,20}") {
+        fn masks_secret_in_any_text(before in "\\PC{0,20}", secret in "[a-z0-9\"\\\\]{4,12}", after in "[\\PC\"]{0,20}") {
             let mut mask = Mask::default();
             mask.add(&secret);
             let masked = mask.text(&format!("{before}{secret}{after}"));

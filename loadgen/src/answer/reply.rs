@@ -1,22 +1,22 @@
-//! The answer as a journey written in Rust sees it.
+//! An answer, as a journey written in Rust sees it.
 
 use http::HeaderMap;
 
 use crate::failure::Failure;
 use crate::http::Answer;
 
-/// An answer, or the want of one.
+/// The answer to a call, or its failure.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// Its status; 0 where no answer came.
+    /// Its status; 0 without an answer.
     pub status: u16,
     /// Its headers.
     pub headers: HeaderMap,
     /// The first MiB of its body.
     pub body: Vec<u8>,
-    /// How long the whole body is.
+    /// Length of the whole body.
     pub body_bytes: u64,
-    /// Why the request failed; none where it is as the scenario expects and all checks passed.
+    /// Why the request failed. `None` if the answer is as the scenario expects and all checks passed.
     pub failure: Option<Failure>,
 }
 
@@ -41,7 +41,8 @@ impl Reply {
         }
     }
 
-    /// The value at a JSON Pointer (RFC 6901) in the body; none where there is none, or no JSON.
+    /// The value at a JSON Pointer (RFC 6901) in the body. `None` if it is missing or the body is not
+    /// JSON.
     pub fn json(&self, pointer: &str) -> Option<serde_json::Value> {
         let mut document: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
         document.pointer_mut(pointer).map(serde_json::Value::take)

@@ -1,4 +1,4 @@
-//! What the target is told of who is sending: basic and bearer authentication.
+//! Credentials for basic and bearer authentication.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,31 +8,31 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-/// The largest secret: what a server takes as one header is less.
-const MOST_BYTES: usize = 16 * 1024;
+/// The largest secret. Servers accept smaller headers than this.
+const SECRET_BYTES_MAX: usize = 16 * 1024;
 
-/// A text that is neither printed nor stored, and is wiped from memory when it is dropped.
+/// A text that is never printed or stored, and wiped from memory when dropped.
 #[derive(Clone)]
 struct Secret(Zeroizing<String>);
 
 impl fmt::Debug for Secret {
-    /// Leaves the text out.
+    /// Omits the text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
     }
 }
 
-/// How somebody shows who they are.
+/// An authentication scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthScheme {
-    /// A user's name and password, `user:password` (RFC 7617).
+    /// User name and password, `user:password` (RFC 7617).
     Basic,
     /// A token (RFC 6750).
     Bearer,
 }
 
 impl AuthScheme {
-    /// The word for it in files.
+    /// Its name in files.
     pub fn name(self) -> &'static str {
         match self {
             AuthScheme::Basic => "basic",
@@ -41,8 +41,7 @@ impl AuthScheme {
     }
 }
 
-/// Credentials that every request carries in its `authorization` header, unless the scenario gives
-/// it one of its own.
+/// Credentials for the `authorization` header of every request for which the scenario sets none.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     scheme: AuthScheme,
@@ -59,7 +58,10 @@ pub struct CredentialsError {
 }
 
 impl Credentials {
-    /// Reads them from a file, which holds the secret alone; a line break at its end does not count.
+    /// Reads them from a file that contains only the secret. A final line break is ignored.
+    ///
+    /// # Errors
+    /// If the file can't be read or is larger than 16 KiB, or as for [`Credentials::new`].
     pub fn read(scheme: AuthScheme, path: &Path) -> Result<Self, CredentialsError> {
         let from = || path.display().to_string();
         let wrong = |reason: String| CredentialsError {
@@ -70,17 +72,21 @@ impl Credentials {
         let size = std::fs::metadata(path)
             .map_err(|error| wrong(error.to_string()))?
             .len();
-        if size > MOST_BYTES as u64 {
-            return Err(wrong(format!("it holds {size} bytes")));
+        if size > SECRET_BYTES_MAX as u64 {
+            return Err(wrong(format!("it is {size} bytes long")));
         }
         let bytes = Zeroizing::new(std::fs::read(path).map_err(|error| wrong(error.to_string()))?);
-        let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is no text".to_owned()))?;
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_| wrong("it is not valid UTF-8".to_owned()))?;
         let text = text.strip_suffix('\n').unwrap_or(text);
         let text = text.strip_suffix('\r').unwrap_or(text);
         Self::new(scheme, text, &from())
     }
 
-    /// Takes them from a text; `from` says where it comes from, in words for an error.
+    /// Creates them from a text. `from` names its source in errors.
+    ///
+    /// # Errors
+    /// If the text is empty, too long, or malformed for the scheme.
     pub fn new(scheme: AuthScheme, text: &str, from: &str) -> Result<Self, CredentialsError> {
         let wrong = |reason: &str| CredentialsError {
             scheme,
@@ -90,16 +96,16 @@ impl Credentials {
         if text.is_empty() {
             return Err(wrong("it is empty"));
         }
-        if text.len() > MOST_BYTES {
+        if text.len() > SECRET_BYTES_MAX {
             return Err(wrong("it is too long for a header"));
         }
         match scheme {
             AuthScheme::Basic if text.chars().any(char::is_control) => {
-                return Err(wrong("it holds a line break or a control character"));
+                return Err(wrong("it contains a line break or a control character"));
             }
             AuthScheme::Basic if !text.contains(':') => return Err(wrong("it has no colon")),
             AuthScheme::Bearer if !text.bytes().all(|byte| byte.is_ascii_graphic()) => {
-                return Err(wrong("it holds a blank, or what is no ASCII"));
+                return Err(wrong("it contains a blank or a non-ASCII character"));
             }
             AuthScheme::Basic | AuthScheme::Bearer => {}
         }
@@ -109,12 +115,12 @@ impl Credentials {
         })
     }
 
-    /// Which kind they are.
+    /// Their scheme.
     pub fn scheme(&self) -> AuthScheme {
         self.scheme
     }
 
-    /// The value of the `authorization` header, marked so that nobody prints it.
+    /// The value of the `authorization` header, marked as sensitive. `None` if it is not valid.
     pub(crate) fn header(&self) -> Option<HeaderValue> {
         let text = match self.scheme {
             AuthScheme::Basic => {
@@ -128,25 +134,28 @@ impl Credentials {
     }
 }
 
-/// What credentials look like.
+/// The expected format, for errors.
 fn wanted(scheme: AuthScheme) -> &'static str {
     match scheme {
-        AuthScheme::Basic => "it must hold `user:password`",
-        AuthScheme::Bearer => "it must hold the token alone",
+        AuthScheme::Basic => "it must contain `user:password`",
+        AuthScheme::Bearer => "it must contain only the token",
     }
 }
 
-/// Where credentials are taken from.
+/// A source of credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CredentialsSource {
-    /// A file that holds the secret alone.
+    /// A file that contains only the secret.
     File(AuthScheme, PathBuf),
     /// An environment variable, by its name.
     Environment(AuthScheme, &'static str),
 }
 
 impl CredentialsSource {
-    /// Takes the credentials from there.
+    /// Reads the credentials.
+    ///
+    /// # Errors
+    /// If the source is missing, or as for [`Credentials::new`].
     pub fn read(&self) -> Result<Credentials, CredentialsError> {
         match self {
             Self::File(scheme, path) => Credentials::read(*scheme, path),
@@ -157,8 +166,8 @@ impl CredentialsSource {
                     from: from.clone(),
                     reason: match error {
                         std::env::VarError::NotPresent => "it is not set".to_owned(),
-                        // Its own message would show the value.
-                        std::env::VarError::NotUnicode(_) => "it is no text".to_owned(),
+                        // The error's own message would reveal the value.
+                        std::env::VarError::NotUnicode(_) => "it is not valid UTF-8".to_owned(),
                     },
                 })?;
                 Credentials::new(*scheme, &Zeroizing::new(text), &from)
@@ -175,7 +184,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_refused_or_makes_a_header(
+        fn accepted_text_makes_a_header(
             text in "\\PC{0,40}|[a-z]{1,9}:[\\x00-\\x7f]{0,9}",
         ) {
             for scheme in [AuthScheme::Basic, AuthScheme::Bearer] {
@@ -187,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_headers_are_those_of_the_standards() {
+    fn headers_match_the_rfc_examples() {
         // The examples of RFC 7617 and RFC 6750.
         let basic = Credentials::new(AuthScheme::Basic, "Aladdin:open sesame", "a test").unwrap();
         assert_eq!(
@@ -199,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_not_printed() {
+    fn debug_and_errors_hide_the_secret() {
         let credentials = Credentials::new(AuthScheme::Bearer, "hunter2", "a test").unwrap();
         assert!(!format!("{credentials:?}").contains("hunter2"));
         assert!(!format!("{:?}", credentials.header()).contains("hunter2"));
@@ -210,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_may_end_with_a_line_break() {
+    fn ignores_final_line_break() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("token");
         std::fs::write(&path, "abc\r\n").unwrap();
@@ -219,26 +228,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_file_is_told() {
+    fn errors_name_file_and_reason() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("password");
-        let told = || {
+        let message = || {
             let error = Credentials::read(AuthScheme::Basic, &path).unwrap_err();
             error
                 .to_string()
                 .replace(&path.display().to_string(), "FILE")
         };
-        let missing = told();
+        let missing = message();
         assert!(missing.contains("No such file"), "{missing}");
         std::fs::write(&path, "no colon").unwrap();
         assert_eq!(
-            told(),
-            "could not take basic credentials from FILE: it has no colon; it must hold \
+            message(),
+            "could not take basic credentials from FILE: it has no colon; it must contain \
              `user:password`"
         );
         std::fs::write(&path, "").unwrap();
-        assert!(told().contains("it is empty"));
-        std::fs::write(&path, vec![b'a'; MOST_BYTES + 1]).unwrap();
-        assert!(told().contains("it holds 16385 bytes"));
+        assert!(message().contains("it is empty"));
+        std::fs::write(&path, vec![b'a'; SECRET_BYTES_MAX + 1]).unwrap();
+        assert!(message().contains("it is 16385 bytes long"));
     }
 }

@@ -1,4 +1,4 @@
-//! Opens a connection to the target.
+//! Opens connections to a target.
 
 use std::io;
 use std::time::Instant;
@@ -9,111 +9,118 @@ use crate::connect::peer_address::PeerAddress;
 use crate::connect::protocol::Protocol;
 use crate::connect::resolved_target::ResolvedTarget;
 use crate::connect::stamped_tcp::StampedTcp;
-use crate::connect::stream::{Kind, Stream};
+use crate::connect::stream::{Stream, Transport};
 use crate::connect::tls::explain;
 use crate::failure::Failure;
 
-/// A connection that was opened.
+/// An open connection.
 #[derive(Debug)]
-pub(crate) struct Dialled {
-    /// What is read and written.
+pub(crate) struct DialedStream {
+    /// Its byte stream.
     pub(crate) stream: Stream,
-    /// What it carries.
+    /// The protocol to speak on it.
     pub(crate) protocol: Protocol,
 }
 
-/// Opens a connection to the target, TLS included where it is spoken, and counts it.
+/// Opens a connection to the target, including TLS, and counts it.
 ///
-/// Takes the target's addresses in turns. What went wrong is kept in the address's record of dials,
-/// where the first of its kind is told.
-pub(crate) async fn dial(address: &ResolvedTarget) -> Result<Dialled, Failure> {
+/// Uses the target's addresses round robin.
+///
+/// # Errors
+/// If the connection can't be opened. The first error of each class is kept in the target's counts.
+pub(crate) async fn dial(target: &ResolvedTarget) -> Result<DialedStream, Failure> {
     let begun = Instant::now();
-    let place = address.next_place();
-    match open(address, place).await {
+    let address = target.next_address();
+    match open(target, address).await {
         Ok(dialled) => {
-            address.dials.opened(begun.elapsed());
+            target.dials.opened(begun.elapsed());
             Ok(dialled)
         }
-        Err(DialError { failure, words }) => {
-            address.dials.failed(failure, &format!("{place}: {words}"));
+        Err(DialError { failure, reason }) => {
+            target
+                .dials
+                .failed(failure, &format!("{address}: {reason}"));
             Err(failure)
         }
     }
 }
 
-/// A connection that could not be opened.
+/// Why a connection could not be opened.
 #[derive(Debug)]
 pub(crate) struct DialError {
-    /// The class of it.
+    /// Its class.
     pub(crate) failure: Failure,
-    /// Why, in words.
-    pub(crate) words: String,
+    /// The reason, for messages.
+    pub(crate) reason: String,
 }
 
-/// Opens a connection to one place, TLS included where it is spoken.
+/// Opens a connection to one address, including TLS.
+///
+/// # Errors
+/// If connecting or the TLS handshake fails.
 pub(crate) async fn open(
     address: &ResolvedTarget,
     place: &PeerAddress,
-) -> Result<Dialled, DialError> {
-    let dials = &address.dials;
+) -> Result<DialedStream, DialError> {
+    let dials = &target.dials;
     let stream = |kind| Stream::new(kind, &dials.traffic);
     let begun = Instant::now();
-    let tcp = match place {
-        PeerAddress::Socket(socket) => TcpStream::connect(socket).await.map_err(unconnected)?,
-        PeerAddress::Path(path) => {
-            let socket = UnixStream::connect(path).await.map_err(unconnected)?;
+    let tcp = match address {
+        PeerAddress::Tcp(socket) => TcpStream::connect(socket).await.map_err(connect_error)?,
+        PeerAddress::Unix(path) => {
+            let socket = UnixStream::connect(path).await.map_err(connect_error)?;
             dials.connected(begun.elapsed());
-            return Ok(Dialled {
-                stream: stream(Kind::Unix(socket)),
-                protocol: address.protocol,
+            return Ok(DialedStream {
+                stream: stream(Transport::Unix(socket)),
+                protocol: target.protocol,
             });
         }
     };
     dials.connected(begun.elapsed());
-    tcp.set_nodelay(true).map_err(unconnected)?;
-    let Some(tls) = &address.tls else {
-        return Ok(Dialled {
-            stream: stream(Kind::Tcp(StampedTcp::new(tcp))),
-            protocol: address.protocol,
+    tcp.set_nodelay(true).map_err(connect_error)?;
+    let Some(tls) = &target.tls else {
+        return Ok(DialedStream {
+            stream: stream(Transport::Tcp(StampedTcp::new(tcp))),
+            protocol: target.protocol,
         });
     };
     let begun = Instant::now();
     let (encrypted, protocol) = tls.shake_hands(tcp).await.map_err(|error| {
-        let mut words = explain(&error).unwrap_or_else(|| {
-            format!("the service ended the connection in the middle of the handshake ({error})")
+        let mut reason = explain(&error).unwrap_or_else(|| {
+            format!("the service closed the connection during the handshake ({error})")
         });
-        if tls.owes_certificate() && !words.contains("--cert") {
-            words.push_str(
-                "; it had asked for a client certificate: give one with --cert FILE --key FILE",
+        if tls.lacks_client_certificate() && !reason.contains("--cert") {
+            reason.push_str(
+                "; it asked for a client certificate: give one with --cert FILE --key FILE",
             );
         }
         DialError {
             failure: Failure::Tls,
-            words,
+            reason,
         }
     })?;
     dials.shook_hands(begun.elapsed(), encrypted.get_ref().1);
-    Ok(Dialled {
-        stream: stream(Kind::Tls(Box::new(encrypted))),
+    Ok(DialedStream {
+        stream: stream(Transport::Tls(Box::new(encrypted))),
         protocol,
     })
 }
 
-fn unconnected(error: io::Error) -> DialError {
+fn connect_error(error: io::Error) -> DialError {
     let advice = match error
         .raw_os_error()
         .map(rustix::io::Errno::from_raw_os_error)
     {
         Some(rustix::io::Errno::MFILE) => {
-            "; raise the limit of open files with `ulimit -n`, or ask for fewer users"
+            "; raise the limit of open files with `ulimit -n`, or use fewer users"
         }
         Some(rustix::io::Errno::ADDRNOTAVAIL) => {
-            "; no local port is left: widen net.ipv4.ip_local_port_range, or ask for fewer users"
+            "; no local port is left: widen net.ipv4.ip_local_port_range, or use fewer users"
         }
         _ => "",
     };
     DialError {
         failure: Failure::Connect,
-        words: format!("{error}{advice}"),
+        reason: format!("{error}{advice}"),
     }
 }

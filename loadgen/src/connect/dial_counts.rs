@@ -1,4 +1,4 @@
-//! What opening connections came to.
+//! Statistics of the connections that a run opens.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,18 +13,18 @@ use crate::clock::nanoseconds;
 use crate::connect::traffic::Traffic;
 use crate::failure::Failure;
 
-/// The longest message that is kept.
-const MOST_CHARACTERS: usize = 400;
+/// The longest error message that is kept, in characters.
+const MESSAGE_CHARS_MAX: usize = 400;
 
-/// What opening connections came to: the record of a run's dials.
+/// Statistics of the connections that a run opens.
 #[derive(Debug)]
 pub(crate) struct DialCounts {
     state: Mutex<State>,
-    /// What the connections carry.
+    /// Bytes sent and received over them.
     pub(crate) traffic: Arc<Traffic>,
 }
 
-/// What was counted.
+/// The counts.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) opened: u64,
@@ -63,13 +63,13 @@ impl Default for DialCounts {
 
 impl DialCounts {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        // Every change to the state is complete before the lock is let go, even by a panic.
+        // Changes are complete before the lock is released, even by a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets what has been counted so far, but not what was agreed on.
-    pub(crate) fn begin(&self) {
-        self.traffic.begin();
+    /// Resets the counts, but keeps the negotiated TLS version and cipher.
+    pub(crate) fn reset(&self) {
+        self.traffic.reset();
         let mut state = self.state();
         let (version, cipher) = (state.version.clone(), state.cipher.clone());
         *state = State {
@@ -82,20 +82,20 @@ impl DialCounts {
         };
     }
 
-    /// A connection was opened, in this time.
+    /// Counts a connection and the time it took to open, including TLS.
     pub(crate) fn opened(&self, took: Duration) {
         let mut state = self.state();
         state.opened += 1;
         state.opening.saturating_record(nanoseconds(took));
     }
 
-    /// The other side was connected to, in this time.
+    /// Records the time it took to connect, without TLS.
     pub(crate) fn connected(&self, took: Duration) {
         let mut state = self.state();
         state.connecting.saturating_record(nanoseconds(took));
     }
 
-    /// Hands were shaken, in this time.
+    /// Counts a TLS handshake and the time it took.
     pub(crate) fn shook_hands(
         &self,
         took: Duration,
@@ -122,22 +122,22 @@ impl DialCounts {
         }
     }
 
-    /// A connection could not be opened.
-    pub(crate) fn failed(&self, failure: Failure, words: &str) {
+    /// Counts a connection that could not be opened.
+    pub(crate) fn failed(&self, failure: Failure, reason: &str) {
         self.state().failed += 1;
-        self.broke(failure, words);
+        self.keep_error(failure, reason);
     }
 
-    /// Keeps what the first failure of a class said.
-    pub(crate) fn broke(&self, failure: Failure, words: &str) {
+    /// Keeps the reason of the first failure of each class.
+    pub(crate) fn keep_error(&self, failure: Failure, reason: &str) {
         let mut state = self.state();
         if !state.first_errors.contains_key(failure.name()) {
-            let words = words.chars().take(MOST_CHARACTERS).collect();
-            state.first_errors.insert(failure.name().to_owned(), words);
+            let reason = reason.chars().take(MESSAGE_CHARS_MAX).collect();
+            state.first_errors.insert(failure.name().to_owned(), reason);
         }
     }
 
-    /// So many users share one connection.
+    /// Records that `users` users share one connection.
     pub(crate) fn shared_by(&self, users: usize) {
         let mut state = self.state();
         state.users_each = state.users_each.max(users as u64);
@@ -145,22 +145,22 @@ impl DialCounts {
 }
 
 impl State {
-    /// How long it took to open connections.
-    pub(crate) fn opening_ns(&self) -> DurationSummary {
-        DurationSummary::of(&self.opening)
+    /// Time to open connections, including TLS.
+    pub(crate) fn opening_ns(&self) -> Spread {
+        Spread::of(&self.opening)
     }
 
-    /// How long it took to connect.
-    pub(crate) fn connecting_ns(&self) -> DurationSummary {
-        DurationSummary::of(&self.connecting)
+    /// Time to connect, without TLS.
+    pub(crate) fn connecting_ns(&self) -> Spread {
+        Spread::of(&self.connecting)
     }
 
-    /// How long the handshakes took.
-    pub(crate) fn handshake_ns(&self) -> DurationSummary {
-        DurationSummary::of(&self.handshake)
+    /// Duration of TLS handshakes.
+    pub(crate) fn handshake_ns(&self) -> Spread {
+        Spread::of(&self.handshake)
     }
 
-    /// All of it, for the run directory.
+    /// All durations, for the run directory.
     pub(crate) fn durations(&self) -> RunDurations {
         RunDurations {
             opening: Durations::of(&self.opening),
@@ -176,19 +176,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_words_of_each_class_are_kept() {
+    fn keeps_first_error_of_each_class() {
         let dials = DialCounts::default();
         dials.failed(Failure::Tls, "one");
         dials.failed(Failure::Tls, "two");
         dials.failed(Failure::Connect, &"x".repeat(5_000));
         let state = dials.state();
         assert_eq!(state.first_errors["tls"], "one");
-        assert_eq!(state.first_errors["connect"].len(), MOST_CHARACTERS);
+        assert_eq!(state.first_errors["connect"].len(), MESSAGE_CHARS_MAX);
         assert_eq!(state.failed, 3);
     }
 
     #[test]
-    fn a_run_begins_with_nothing_counted() {
+    fn reset_keeps_only_negotiated_tls() {
         let dials = DialCounts::default();
         dials.opened(Duration::from_millis(3));
         dials.connected(Duration::from_millis(1));
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(dials.traffic.counted().sent_bytes, 7);
         dials.state().version = "TLSv1.3".to_owned();
         assert_eq!(dials.state().opening_ns().count, 1);
-        dials.begin();
+        dials.reset();
         let state = dials.state();
         assert_eq!(
             (state.opened, state.opening_ns()),

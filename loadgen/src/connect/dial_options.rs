@@ -1,31 +1,31 @@
-//! How connections to a target are opened.
+//! Options for connections to a target.
 
 use crate::connect::credentials::Credentials;
 use crate::connect::protocol::HttpVersion;
 use crate::connect::resolve::Resolve;
 use crate::connect::tls::TlsOptions;
 
-/// Users that share an HTTP/2 connection where nobody says otherwise: the number of streams that
-/// RFC 9113 advises servers to allow at least.
-pub(crate) const USERS_EACH: u32 = 100;
+/// Default number of users that share an HTTP/2 connection: the least number of concurrent streams
+/// that RFC 9113 recommends servers to allow.
+pub(crate) const USERS_PER_CONNECTION: u32 = 100;
 
-/// How connections to a target are opened.
+/// Options for connections to a target.
 #[derive(Debug, Clone, Default)]
 pub struct DialOptions {
     /// The version of HTTP.
     pub http: HttpVersion,
-    /// Whom to trust and what to show.
+    /// TLS: trusted certificates, client certificate, server name.
     pub tls: TlsOptions,
-    /// Names whose addresses are told rather than looked up.
+    /// Addresses to use instead of name resolution.
     pub resolve: Vec<Resolve>,
-    /// What the `Host` header says, rather than the target's own host.
+    /// Value of the `Host` header. `None` for the target's host.
     pub host: Option<String>,
-    /// The most users that share an HTTP/2 connection, 1 or more; 100 where it is not given. Fewer
-    /// where the service allows fewer streams at a time.
+    /// The most users that share an HTTP/2 connection, 1 or more. `None` for 100. Fewer users share
+    /// it if the service allows fewer concurrent streams.
     pub streams: Option<u32>,
-    /// The most HTTP/2 connections; users are spread evenly over them, however many share each.
-    /// None for as many as `streams` asks for.
+    /// The most HTTP/2 connections. Users are spread evenly over them, without a limit per
+    /// connection. `None` for as many connections as `streams` requires.
     pub connections: Option<u32>,
-    /// What the target is told of who is sending.
+    /// Credentials to send with each request.
     pub credentials: Option<Credentials>,
 }

@@ -1,18 +1,18 @@
-//! The table of open files, grown before a run rather than during it.
+//! The process's table of open files, grown before a run.
 
 use std::os::fd::AsFd;
 
-/// Makes room in the process's table of open files for `count` of them, as far as its limit allows.
+/// Grows the table of open files to `count` entries, as far as the limit allows.
 ///
-/// Linux doubles the table when it is full, and in a process of several threads waits for a grace
-/// period of the kernel each time: 5 to 20 ms in which the generator would stand still, just when a
-/// service that stalls makes it open connection after connection. The table never shrinks.
+/// Linux doubles the table when it is full. In a process with several threads each growth waits for
+/// an RCU grace period: 5 to 20 ms in which the generator would be stalled, just when a stalling
+/// service makes it open many connections. The table never shrinks.
 pub(crate) fn make_room_for(count: u32) {
     let mut highest = i32::try_from(count).unwrap_or(i32::MAX);
     let Ok(any) = std::fs::File::open("/dev/null") else {
         return;
     };
-    // A descriptor with a high number makes the table that long; it is closed at once.
+    // A descriptor with a high number grows the table to that length. It is closed at once.
     while highest > 0 && rustix::io::fcntl_dupfd_cloexec(any.as_fd(), highest).is_err() {
         highest /= 2;
     }
@@ -24,7 +24,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_table_has_room_and_nothing_is_left_open() {
+    fn grows_table_without_leaking_descriptors() {
         make_room_for(5_000);
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let size = status

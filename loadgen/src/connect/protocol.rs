@@ -1,28 +1,28 @@
 //! HTTP versions: the one asked for and the one that a connection speaks.
 
-/// Which version of HTTP is spoken.
+/// The HTTP version to speak.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum HttpVersion {
-    /// With TLS what the service prefers of HTTP/2 and HTTP/1.1; without TLS HTTP/1.1.
+    /// With TLS, HTTP/2 or HTTP/1.1, as the service prefers. Without TLS, HTTP/1.1.
     #[default]
     Negotiated,
     /// HTTP/1.1.
     Http1,
-    /// HTTP/2; without TLS from the first byte on (prior knowledge).
+    /// HTTP/2; without TLS, with prior knowledge.
     Http2,
 }
 
-/// Which protocol a connection carries.
+/// The protocol that a connection speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// HTTP/1.1: one exchange at a time.
     Http1,
-    /// HTTP/2: many at a time.
+    /// HTTP/2: concurrent exchanges.
     Http2,
 }
 
 impl Protocol {
-    /// How people write it.
+    /// Its name, as in `HTTP/1.1`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Protocol::Http1 => "HTTP/1.1",

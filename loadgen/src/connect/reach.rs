@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
 use crate::LoadError;
-use crate::connect::dial::{DialError, Dialled, open};
+use crate::connect::dial::{DialError, DialedStream, open};
 use crate::connect::http2_handshake::shake_hands;
 use crate::connect::peer_address::PeerAddress;
 use crate::connect::protocol::Protocol;
@@ -15,23 +15,25 @@ use crate::connect::stream::Stream;
 use crate::connect::tls::explain;
 use crate::failure::Failure;
 
-/// How long a target may take to accept the first connection.
-const REACH_WITHIN: Duration = Duration::from_secs(1);
+/// Time limit for the first connection to each address.
+const CONNECT_MAX: Duration = Duration::from_secs(1);
 
-/// How long it may take to agree on TLS and on HTTP/2.
-const AGREE_WITHIN: Duration = Duration::from_secs(5);
+/// Time limit for agreeing on TLS and on HTTP/2.
+const AGREE_MAX: Duration = Duration::from_secs(5);
 
-/// How long a service is given to refuse us for want of a client certificate that it asked for:
-/// with TLS 1.3 it does so only after the handshake.
-const REFUSE_WITHIN: Duration = Duration::from_secs(1);
+/// Time limit for a service to reject our client certificate, or the lack of one: with TLS 1.3
+/// it does so only after the handshake.
+const REJECT_MAX: Duration = Duration::from_secs(1);
 
 impl ResolvedTarget {
-    /// Opens a connection to each place, without a request, and keeps those places where somebody
-    /// is there; settles which protocol is spoken.
+    /// Connects once to each address, without a request, keeps the addresses that accept, and settles
+    /// the protocol.
     ///
-    /// Of a name with addresses of both IP versions only those of one are kept, whichever comes
-    /// first and answers: they are mostly two ways to the same machines. `target` is its name in
-    /// errors.
+    /// If a name has addresses of both IP versions, only the version that first accepts is kept: both
+    /// usually lead to the same machines. `target` names it in errors.
+    ///
+    /// # Errors
+    /// If no address accepts, or no protocol can be agreed on.
     pub(crate) async fn reach(
         &mut self,
         target: &str,
@@ -39,30 +41,30 @@ impl ResolvedTarget {
     ) -> Result<(), LoadError> {
         let mut last = DialError {
             failure: Failure::Connect,
-            words: "it has no address".to_owned(),
+            reason: "it has no address".to_owned(),
         };
         let mut reached: Vec<PeerAddress> = Vec::new();
-        for place in std::mem::take(&mut self.places) {
+        for address in std::mem::take(&mut self.addresses) {
             if reached
                 .first()
-                .is_some_and(|first| is_v4(first) != is_v4(&place))
+                .is_some_and(|first| is_v4(first) != is_v4(&address))
             {
                 continue;
             }
-            match self.try_out(&place, wanted).await {
+            match self.probe(&address, wanted).await {
                 Ok(protocol) => {
                     if reached.is_empty() {
                         self.protocol = protocol;
                         if let Some(tls) = &mut self.tls {
-                            tls.settle(protocol);
+                            tls.restrict_to(protocol);
                         }
                     }
-                    reached.push(place);
+                    reached.push(address);
                 }
-                Err(refused) => {
+                Err(error) => {
                     last = DialError {
-                        words: format!("{place}: {}", refused.words),
-                        ..refused
+                        reason: format!("{address}: {}", error.reason),
+                        ..error
                     };
                 }
             }
@@ -72,44 +74,44 @@ impl ResolvedTarget {
                 Failure::Tls => LoadError::Disagreed {
                     what: "TLS",
                     target: target.to_owned(),
-                    reason: last.words,
+                    reason: last.reason,
                 },
                 Failure::Malformed => LoadError::Disagreed {
                     what: "HTTP/2",
                     target: target.to_owned(),
-                    reason: last.words,
+                    reason: last.reason,
                 },
                 _ => LoadError::Unreachable {
                     target: target.to_owned(),
-                    reason: last.words,
+                    reason: last.reason,
                 },
             });
         }
-        self.places = reached;
+        self.addresses = reached;
         Ok(())
     }
 
-    /// Opens one connection and closes it; returns the protocol that was agreed on.
-    async fn try_out(
+    /// Opens a connection and closes it. Returns the protocol that was agreed on.
+    async fn probe(
         &self,
         place: &PeerAddress,
         wanted: Option<Protocol>,
     ) -> Result<Protocol, DialError> {
         let within = if self.tls.is_some() {
-            REACH_WITHIN + AGREE_WITHIN
+            CONNECT_MAX + AGREE_MAX
         } else {
-            REACH_WITHIN
+            CONNECT_MAX
         };
-        let Dialled { stream, protocol } = tokio::time::timeout(within, open(self, place))
+        let DialedStream { stream, protocol } = tokio::time::timeout(within, open(self, address))
             .await
             .map_err(|_| DialError {
-            failure: Failure::Connect,
-            words: format!("no answer within {within:?}"),
-        })??;
+                failure: Failure::Connect,
+                reason: format!("no answer within {within:?}"),
+            })??;
         if wanted == Some(Protocol::Http2) && protocol == Protocol::Http1 {
             return Err(DialError {
                 failure: Failure::Tls,
-                words: "the service offers no HTTP/2; leave `--http 2` out".to_owned(),
+                reason: "the service does not offer HTTP/2; omit `--http 2`".to_owned(),
             });
         }
         match protocol {
@@ -120,23 +122,23 @@ impl ResolvedTarget {
     }
 
     async fn try_http2(&self, stream: Stream) -> Result<(), DialError> {
-        let agreed = tokio::time::timeout(AGREE_WITHIN, shake_hands(stream)).await;
-        let (failure, words) = match agreed {
+        let agreed = tokio::time::timeout(AGREE_MAX, shake_hands(stream)).await;
+        let (failure, reason) = match agreed {
             Ok(Ok(_)) => return Ok(()),
-            Ok(Err(broken)) => broken,
+            Ok(Err(error)) => error,
             Err(_elapsed) => {
-                let words = format!("no settings within {AGREE_WITHIN:?}");
-                (Failure::Malformed, words)
+                let reason = format!("no settings within {AGREE_MAX:?}");
+                (Failure::Malformed, reason)
             }
         };
-        // With TLS 1.3 a service refuses our certificate, or the want of one, only now; what it says
-        // may be lost where it closes the connection at once.
+        // With TLS 1.3 a service rejects our certificate, or the lack of one, only now. Its alert may
+        // be lost if it closes the connection at once.
         if failure != Failure::Malformed
-            && let Some(words) = self.blamed_on_certificate(&words)
+            && let Some(reason) = self.certificate_reason(&reason)
         {
             return Err(DialError {
                 failure: Failure::Tls,
-                words,
+                reason,
             });
         }
         Err(DialError {
@@ -144,50 +146,51 @@ impl ResolvedTarget {
                 Failure::Tls => Failure::Tls,
                 _ => Failure::Malformed,
             },
-            words: format!(
-                "what came back is not HTTP/2 ({words}); speak HTTP/1.1 with `--http 1.1`"
+            reason: format!(
+                "the response is not HTTP/2 ({reason}); use HTTP/1.1 with `--http 1.1`"
             ),
         })
     }
 
-    /// Waits for a refusal where the service asked for a certificate that we don't have.
+    /// Waits for a rejection if the service asked for a client certificate.
     async fn try_certificate(&self, mut stream: Stream) -> Result<(), DialError> {
-        let shown_or_owed = self
+        let was_asked = self
             .tls
             .as_ref()
-            .is_some_and(|tls| tls.owes_certificate() || tls.shows_certificate());
-        if !shown_or_owed {
+            .is_some_and(|tls| tls.lacks_client_certificate() || tls.sent_client_certificate());
+        if !was_asked {
             return Ok(());
         }
-        let read = tokio::time::timeout(REFUSE_WITHIN, stream.read_u8()).await;
+        let read = tokio::time::timeout(REJECT_MAX, stream.read_u8()).await;
         let Ok(Err(error)) = read else {
             return Ok(());
         };
-        let words = explain(&error).or_else(|| self.blamed_on_certificate(&error.to_string()));
-        match words {
-            Some(words) => Err(DialError {
+        let reason = explain(&error).or_else(|| self.certificate_reason(&error.to_string()));
+        match reason {
+            Some(reason) => Err(DialError {
                 failure: Failure::Tls,
-                words,
+                reason,
             }),
             None => Ok(()),
         }
     }
 
-    /// What is to be said where a certificate was asked for, and the service went away after that.
-    fn blamed_on_certificate(&self, words: &str) -> Option<String> {
+    /// The reason to report if the service asked for a client certificate and then closed the
+    /// connection. `None` if it did not ask.
+    fn certificate_reason(&self, error: &str) -> Option<String> {
         let tls = self.tls.as_ref()?;
-        if tls.owes_certificate() {
+        if tls.lacks_client_certificate() {
             return Some(
-                "the service wants a client certificate; give one with --cert FILE --key FILE"
+                "the service requires a client certificate; give one with --cert FILE --key FILE"
                     .to_owned(),
             );
         }
-        tls.shows_certificate().then(|| {
-            format!("the service refused the client certificate ({words}); see --cert and --key")
+        tls.sent_client_certificate().then(|| {
+            format!("the service rejected the client certificate ({error}); see --cert and --key")
         })
     }
 }
 
 fn is_v4(place: &PeerAddress) -> bool {
-    matches!(place, PeerAddress::Socket(SocketAddr::V4(_)))
+    matches!(place, PeerAddress::Tcp(SocketAddr::V4(_)))
 }

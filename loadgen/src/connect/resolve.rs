@@ -1,11 +1,11 @@
-//! Addresses that are told rather than looked up.
+//! Addresses that replace name resolution.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// Where a name and port are found, told rather than looked up: `HOST:PORT:ADDRESS[,ADDRESS]...`,
-/// as curl has it.
+/// Addresses to use for a host and port instead of name resolution: `HOST:PORT:ADDRESS[,ADDRESS]...`,
+/// as in curl.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolve {
     host: String,
@@ -14,7 +14,7 @@ pub struct Resolve {
 }
 
 impl Resolve {
-    /// The addresses, where this is about the host and port.
+    /// The addresses for a host and port. `None` if this is for another.
     pub(crate) fn of(&self, host: &str, port: u16) -> Option<&[IpAddr]> {
         (self.host.eq_ignore_ascii_case(host) && self.port == port).then_some(&self.addresses)
     }
@@ -33,13 +33,13 @@ impl FromStr for Resolve {
             return Err(wrong("it needs a host, a port and an address"));
         };
         if host.is_empty() || host.contains(|c: char| c.is_control() || "[]/@ ".contains(c)) {
-            return Err(wrong("the host is no name"));
+            return Err(wrong("the host is not a name"));
         }
         let port = port
             .parse()
             .ok()
             .filter(|port| *port != 0)
-            .ok_or_else(|| wrong("the port is no number from 1 to 65535"))?;
+            .ok_or_else(|| wrong("the port is not a number from 1 to 65535"))?;
         let addresses: Result<Vec<IpAddr>, String> = addresses
             .split(',')
             .map(|address| {
@@ -48,7 +48,7 @@ impl FromStr for Resolve {
                     .and_then(|rest| rest.strip_suffix(']'))
                     .unwrap_or(address);
                 bare.parse()
-                    .map_err(|_| wrong(&format!("`{address}` is no IP address")))
+                    .map_err(|_| wrong(&format!("`{address}` is not an IP address")))
             })
             .collect();
         Ok(Self {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_about_one_host_and_port() {
+    fn applies_to_one_host_and_port() {
         let resolve: Resolve = "a.test:443:127.0.0.1,[::1]".parse().unwrap();
         assert_eq!(resolve.of("A.test", 443).unwrap().len(), 2);
         assert_eq!(resolve.of("a.test", 80), None);
@@ -88,20 +88,20 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_address_may_stand_without_brackets() {
+    fn accepts_ipv6_without_brackets() {
         let resolve: Resolve = "a.test:80:::1".parse().unwrap();
         assert_eq!(resolve.to_string(), "a.test:80:[::1]");
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn errors_name_the_reason() {
         for (text, reason) in [
             ("a.test:80", "it needs a host, a port and an address"),
-            (":80:127.0.0.1", "the host is no name"),
-            ("a.test:0:127.0.0.1", "the port is no number"),
-            ("a.test:x:127.0.0.1", "the port is no number"),
-            ("a.test:80:b.test", "`b.test` is no IP address"),
-            ("a.test:80:127.0.0.1,", "`` is no IP address"),
+            (":80:127.0.0.1", "the host is not a name"),
+            ("a.test:0:127.0.0.1", "the port is not a number"),
+            ("a.test:x:127.0.0.1", "the port is not a number"),
+            ("a.test:80:b.test", "`b.test` is not an IP address"),
+            ("a.test:80:127.0.0.1,", "`` is not an IP address"),
         ] {
             let error = text.parse::<Resolve>().unwrap_err();
             assert!(error.starts_with(reason), "{text}: {error}");
@@ -110,12 +110,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in "\\PC{0,60}") {
+        fn parsing_never_panics(text in "\\PC{0,60}") {
             let _ = text.parse::<Resolve>();
         }
 
         #[test]
-        fn what_is_written_reads_back(
+        fn display_parses_back(
             host in "[a-z][a-z0-9.-]{0,20}",
             port in 1_u16..,
             addresses in prop::collection::vec(any::<IpAddr>(), 1..4),

@@ -1,4 +1,4 @@
-//! Where a target was found, and how it is talked to.
+//! A target with its addresses and everything that a connection needs.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,51 +11,51 @@ use crate::connect::peer_address::PeerAddress;
 use crate::connect::protocol::Protocol;
 use crate::connect::tls::Tls;
 
-/// Where a target was found, and how it is talked to.
+/// A target with its addresses and everything that a connection needs.
 #[derive(Debug)]
 pub(crate) struct ResolvedTarget {
-    /// What connections are opened to, in turns.
-    pub(crate) places: Vec<PeerAddress>,
-    /// How many connections were begun.
-    pub(crate) turn: AtomicUsize,
-    /// What the `Host` header says.
+    /// The addresses, used round robin.
+    pub(crate) addresses: Vec<PeerAddress>,
+    /// Connections begun, which selects the next address.
+    pub(crate) dials_begun: AtomicUsize,
+    /// The `Host` header.
     pub(crate) host: HeaderValue,
-    /// What stands before every path.
+    /// A prefix for every path.
     pub(crate) prefix: String,
     /// `http` or `https`.
     pub(crate) scheme: Scheme,
-    /// What the `Host` header says, as HTTP/2 has it.
+    /// The `:authority` pseudo-header of HTTP/2.
     pub(crate) authority: Authority,
-    /// The `authorization` header of requests that have none of their own.
+    /// The `authorization` header for requests without their own.
     pub(crate) authorization: Option<HeaderValue>,
-    /// `basic` or `bearer`, where there is such a header.
+    /// `basic` or `bearer`. `None` without credentials.
     pub(crate) credentials: Option<&'static str>,
-    /// What connections carry.
+    /// The protocol of its connections.
     pub(crate) protocol: Protocol,
-    /// TLS, where it is spoken.
+    /// TLS. `None` for plain connections.
     pub(crate) tls: Option<Tls>,
-    /// What opening connections came to.
+    /// Statistics of its connections.
     pub(crate) dials: DialCounts,
 }
 
 impl ResolvedTarget {
-    /// The place whose turn it is.
-    pub(crate) fn next_place(&self) -> &PeerAddress {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        &self.places[turn % self.places.len()]
+    /// The next address to connect to.
+    pub(crate) fn next_address(&self) -> &PeerAddress {
+        let index = self.dials_begun.fetch_add(1, Ordering::Relaxed);
+        &self.addresses[index % self.addresses.len()]
     }
 
-    /// Begins to count: what was opened so far was no part of the run.
-    pub(crate) fn begin(&self) {
-        self.dials.begin();
+    /// Resets the counts: connections opened before the run are not part of it.
+    pub(crate) fn reset_counts(&self) {
+        self.dials.reset();
     }
 
-    /// What talking to the target came to so far.
+    /// Statistics of its connections so far.
     pub(crate) fn connections(&self) -> Connections {
         let dials = self.dials.state();
         Connections {
             protocol: self.protocol.name().to_owned(),
-            addresses: self.places.iter().map(ToString::to_string).collect(),
+            addresses: self.addresses.iter().map(ToString::to_string).collect(),
             opened: dials.opened,
             failed: dials.failed,
             opening_ns: dials.opening_ns(),
@@ -69,7 +69,7 @@ impl ResolvedTarget {
                 cipher: dials.cipher.clone(),
                 server_name: tls.server_name(),
                 verified: tls.verified,
-                client_certificate: tls.shows_certificate(),
+                client_certificate: tls.sent_client_certificate(),
                 full_handshakes: dials.full,
                 resumed_handshakes: dials.resumed,
                 handshake_ns: dials.handshake_ns(),

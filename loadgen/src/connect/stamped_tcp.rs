@@ -1,8 +1,8 @@
-//! TCP that tells when what it reads had arrived.
+//! A TCP stream with receive timestamps.
 //!
-//! Between the moment at which an answer arrives and the moment at which the generator reads it
-//! lies the generator's own delay, which is no part of the service's time. Linux notes when each
-//! segment arrives (`SO_TIMESTAMPNS`), and tells on reading.
+//! The delay between an answer's arrival and the moment the generator reads it belongs to the
+//! generator, not to the service. Linux records the arrival of each segment (`SO_TIMESTAMPNS`) and
+//! reports it on reading.
 
 use std::cell::RefCell;
 use std::io::{self, IoSliceMut};
@@ -17,43 +17,46 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 thread_local! {
-    /// Room for what the kernel says beside the bytes.
+    /// Buffer for the kernel's timestamps.
     static ANCILLARY: RefCell<Vec<u8>> = RefCell::new(nix::cmsg_space!(TimeSpec));
 }
 
-/// A TCP stream that tells when what it reads had arrived.
+/// A TCP stream that reports the delay between arrival and reading.
 #[derive(Debug)]
 pub(crate) struct StampedTcp {
     stream: TcpStream,
-    late_ns: Option<u64>,
+    read_lag_ns: Option<u64>,
 }
 
 impl StampedTcp {
-    /// Asks the kernel to note when bytes arrive. Where it can't, and in the first moments after the
-    /// first socket of all asks, they count as arrived when they are read.
+    /// Enables receive timestamps. If the kernel has none, as for a moment after the system's first
+    /// socket enables them, bytes count as arrived when they are read.
     pub(crate) fn new(stream: TcpStream) -> Self {
         let _ = setsockopt(&stream.as_fd(), sockopt::ReceiveTimestampns, &true);
         Self {
             stream,
-            late_ns: None,
+            read_lag_ns: None,
         }
     }
 
-    /// How long the last of the bytes that were read last had lain there, in nanoseconds; none
-    /// where the kernel did not tell.
-    pub(crate) fn late_ns(&self) -> Option<u64> {
-        self.late_ns
+    /// Delay between arrival and reading of the last byte that was read, in nanoseconds. `None`
+    /// without a kernel timestamp.
+    pub(crate) fn read_lag_ns(&self) -> Option<u64> {
+        self.read_lag_ns
     }
 
-    /// Reads, without waiting, into `buffer`.
+    /// Reads into `buffer` without waiting.
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Self { stream, late_ns } = self;
+        let Self {
+            stream,
+            read_lag_ns,
+        } = self;
         ANCILLARY.with_borrow_mut(|ancillary| {
             stream.try_io(Interest::READABLE, || {
                 let mut into = [IoSliceMut::new(buffer)];
                 let fd = stream.as_raw_fd();
                 let read = recvmsg::<()>(fd, &mut into, Some(ancillary), MsgFlags::empty())?;
-                *late_ns = read.cmsgs()?.find_map(|message| match message {
+                *read_lag_ns = read.cmsgs()?.find_map(|message| match message {
                     ControlMessageOwned::ScmTimestampns(arrived) => Some(since(arrived)),
                     _ => None,
                 });
@@ -63,7 +66,7 @@ impl StampedTcp {
     }
 }
 
-/// The time since `arrived`, which is of the same clock as the kernel's notes.
+/// Nanoseconds since `arrived`, a kernel timestamp (`CLOCK_REALTIME`).
 fn since(arrived: TimeSpec) -> u64 {
     let now = clock_gettime(ClockId::Realtime);
     let now_ns = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
@@ -86,7 +89,7 @@ impl AsyncRead for StampedTcp {
                 Ok(read) => {
                     buffer.advance(read);
                     if read > 0 && read < size {
-                        // There is no more for now: the next look need not ask the kernel.
+                        // The socket is drained: clear its readiness, to save a system call.
                         let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
                         let _ = this.stream.try_io(Interest::READABLE, nothing);
                     }
@@ -126,33 +129,33 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn bytes_that_lay_there_are_told_from_fresh_ones() {
+    async fn read_lag_is_delay_since_arrival() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stream, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
         let mut stream = StampedTcp::new(stream.unwrap());
         let (mut other, _) = accepted.unwrap();
-        // The kernel begins to note arrivals a little after the first socket asks for it.
+        // Timestamps begin a moment after the first socket enables them.
         tokio::time::sleep(Duration::from_millis(100)).await;
         other.write_all(b"hello").await.unwrap();
         tokio::time::sleep(Duration::from_millis(60)).await;
         let mut bytes = [0; 16];
         let read = AsyncReadExt::read(&mut stream, &mut bytes).await;
         assert_eq!(read.unwrap(), 5);
-        let lain = stream.late_ns().unwrap();
-        assert!(lain >= 50_000_000, "{lain}");
+        let waited = stream.read_lag_ns().unwrap();
+        assert!(waited >= 50_000_000, "{waited}");
         let fresh = async {
             tokio::time::sleep(Duration::from_millis(60)).await;
             other.write_all(b"again").await.unwrap();
         };
         let (read, ()) = tokio::join!(AsyncReadExt::read(&mut stream, &mut bytes), fresh);
         assert_eq!((read.unwrap(), &bytes[..5]), (5, &b"again"[..]));
-        let fresh = stream.late_ns().unwrap();
-        assert!(fresh < lain, "{fresh}");
+        let fresh = stream.read_lag_ns().unwrap();
+        assert!(fresh < waited, "{fresh}");
     }
 
     #[tokio::test]
-    async fn the_end_of_the_other_side_is_seen() {
+    async fn reads_to_end_after_peer_closes() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stream, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());

@@ -1,4 +1,4 @@
-//! A byte stream to the target, whatever it runs over.
+//! A byte stream to the target, over any transport.
 
 use std::io;
 use std::pin::Pin;
@@ -12,38 +12,38 @@ use tokio_rustls::client::TlsStream;
 use crate::connect::stamped_tcp::StampedTcp;
 use crate::connect::traffic::Traffic;
 
-/// A byte stream to the target, whose bytes are counted.
+/// A byte stream to the target that counts its bytes.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    kind: Kind,
+    transport: Transport,
     traffic: Arc<Traffic>,
 }
 
-/// What a stream runs over.
+/// The transport of a stream.
 #[derive(Debug)]
-pub(crate) enum Kind {
-    /// TCP, in the clear.
+pub(crate) enum Transport {
+    /// Plain TCP.
     Tcp(StampedTcp),
-    /// A socket in the file system.
+    /// A Unix domain socket.
     Unix(UnixStream),
-    /// TLS over TCP. Boxed: its buffers would make every plain stream as large.
+    /// TLS over TCP. Boxed, so that its buffers don't enlarge every plain stream.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
-    pub(crate) fn new(kind: Kind, traffic: &Arc<Traffic>) -> Self {
+    pub(crate) fn new(transport: Transport, traffic: &Arc<Traffic>) -> Self {
         Self {
-            kind,
+            transport,
             traffic: Arc::clone(traffic),
         }
     }
 
-    /// How long the last of the bytes that were read last had lain there, in nanoseconds; none where
-    /// nobody tells: what TLS gives may have been read before, with other bytes.
-    pub(crate) fn late_ns(&self) -> Option<u64> {
-        match &self.kind {
-            Kind::Tcp(stream) => stream.late_ns(),
-            Kind::Unix(_) | Kind::Tls(_) => None,
+    /// Delay between arrival and reading of the last byte that was read, in nanoseconds. `None` without
+    /// a kernel timestamp, and for TLS, which may have read the bytes earlier.
+    pub(crate) fn read_lag_ns(&self) -> Option<u64> {
+        match &self.transport {
+            Transport::Tcp(stream) => stream.read_lag_ns(),
+            Transport::Unix(_) | Transport::Tls(_) => None,
         }
     }
 }
@@ -54,12 +54,12 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { kind, traffic } = self.get_mut();
+        let Self { transport, traffic } = self.get_mut();
         let before = buffer.filled().len();
-        let read = match kind {
-            Kind::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
-            Kind::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
-            Kind::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        let read = match transport {
+            Transport::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Transport::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+            Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         };
         if read.is_ready() {
             traffic.received(buffer.filled().len() - before);
@@ -74,11 +74,11 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Self { kind, traffic } = self.get_mut();
-        let written = match kind {
-            Kind::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-            Kind::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
-            Kind::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        let Self { transport, traffic } = self.get_mut();
+        let written = match transport {
+            Transport::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Transport::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
+            Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         };
         if let Poll::Ready(Ok(written)) = written {
             traffic.sent(written);
@@ -91,11 +91,11 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let Self { kind, traffic } = self.get_mut();
-        let written = match kind {
-            Kind::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Kind::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Kind::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        let Self { transport, traffic } = self.get_mut();
+        let written = match transport {
+            Transport::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Transport::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
         };
         if let Poll::Ready(Ok(written)) = written {
             traffic.sent(written);
@@ -104,26 +104,26 @@ impl AsyncWrite for Stream {
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.kind {
-            Kind::Tcp(stream) => stream.is_write_vectored(),
-            Kind::Unix(stream) => stream.is_write_vectored(),
-            Kind::Tls(stream) => stream.is_write_vectored(),
+        match &self.transport {
+            Transport::Tcp(stream) => stream.is_write_vectored(),
+            Transport::Unix(stream) => stream.is_write_vectored(),
+            Transport::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().kind {
-            Kind::Tcp(stream) => Pin::new(stream).poll_flush(context),
-            Kind::Unix(stream) => Pin::new(stream).poll_flush(context),
-            Kind::Tls(stream) => Pin::new(stream).poll_flush(context),
+        match &mut self.get_mut().transport {
+            Transport::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Transport::Unix(stream) => Pin::new(stream).poll_flush(context),
+            Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().kind {
-            Kind::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-            Kind::Unix(stream) => Pin::new(stream).poll_shutdown(context),
-            Kind::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        match &mut self.get_mut().transport {
+            Transport::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Transport::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

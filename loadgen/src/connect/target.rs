@@ -1,4 +1,4 @@
-//! The service that is sent to.
+//! The service under load.
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -11,14 +11,14 @@ use http::uri::{Authority, Scheme, Uri};
 
 use crate::LoadError;
 use crate::connect::dial_counts::DialCounts;
-use crate::connect::dial_options::{DialOptions, USERS_EACH};
+use crate::connect::dial_options::{DialOptions, USERS_PER_CONNECTION};
 use crate::connect::peer_address::PeerAddress;
 use crate::connect::protocol::{HttpVersion, Protocol};
 use crate::connect::resolved_target::ResolvedTarget;
 use crate::connect::tls::Tls;
 
-/// The service that is sent to: `http://host:port` or `https://host:port`, with an optional path
-/// that is put before every request's own; or `unix:/path/to/socket`.
+/// The service under load: `http://host:port` or `https://host:port`, with an optional prefix for every
+/// path; or `unix:/path/to/socket`.
 #[derive(Debug, Clone)]
 pub struct Target {
     url: String,
@@ -29,29 +29,32 @@ pub struct Target {
     prefix: String,
     socket: Option<PathBuf>,
     options: DialOptions,
-    found: Option<Vec<SocketAddr>>,
+    pinned: Option<Vec<SocketAddr>>,
 }
 
 impl Target {
-    /// Says how connections to it are opened. Refuses what means nothing for such a target.
+    /// Sets the options for its connections.
+    ///
+    /// # Errors
+    /// If an option does not apply to this target or contradicts another.
     pub fn with(mut self, options: DialOptions) -> Result<Self, LoadError> {
-        let pointless = |flag: &str, reason: &str| LoadError::Configuration {
+        let unusable = |flag: &str, reason: &str| LoadError::Configuration {
             what: flag.to_owned(),
             reason: reason.to_owned(),
         };
-        if let Some(flag) = options.tls.given()
+        if let Some(flag) = options.tls.first_flag()
             && self.scheme != Scheme::HTTPS
         {
-            return Err(pointless(
+            return Err(unusable(
                 flag,
-                "it is about TLS, and the target has none; use an https:// target",
+                "it configures TLS, which the target does not use; use an https:// target",
             ));
         }
         let shares = options.streams.is_some() || options.connections.is_some();
         if shares && options.streams.is_some() && options.connections.is_some() {
-            return Err(pointless(
+            return Err(unusable(
                 "--streams with --connections",
-                "each says how many users share a connection; give one of them",
+                "each sets how many users share a connection; give one of them",
             ));
         }
         let negotiates = self.scheme == Scheme::HTTPS && options.http == HttpVersion::Negotiated;
@@ -59,10 +62,7 @@ impl Target {
             return Err(no_sharing(&options));
         }
         if !options.resolve.is_empty() && self.socket.is_some() {
-            return Err(pointless(
-                "--resolve",
-                "the target is a socket in the file system",
-            ));
+            return Err(unusable("--resolve", "the target is a Unix domain socket"));
         }
         if let Some(host) = &options.host {
             self.authority = host
@@ -70,9 +70,9 @@ impl Target {
                 .ok()
                 .filter(|authority: &Authority| !authority.as_str().contains('@'))
                 .ok_or_else(|| {
-                    pointless(
+                    unusable(
                         &format!("`{host}` as a host"),
-                        "it is no HOST or HOST:PORT; give another with --host",
+                        "it is not HOST or HOST:PORT; give another with --host",
                     )
                 })?;
         }
@@ -80,37 +80,40 @@ impl Target {
         Ok(self)
     }
 
-    /// Returns the host, as the URL has it but for an IPv6 address' brackets; `localhost` for a
-    /// socket in the file system.
+    /// The host in the URL, without the brackets of an IPv6 address; `localhost` for a Unix domain
+    /// socket.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The socket's path, where the target is one in the file system.
+    /// The path of a Unix domain socket. `None` for other targets.
     pub fn socket(&self) -> Option<&Path> {
         self.socket.as_deref()
     }
 
-    /// Finds the addresses that connections are opened to, without opening one: those that were
-    /// found already, those that were told for the name (`--resolve`), or those that the system
-    /// knows. None at all for a socket in the file system.
+    /// Resolves the addresses to connect to, without opening a connection: the pinned ones, those
+    /// given for the name (`--resolve`), or those of the system's resolver. Empty for a Unix domain
+    /// socket.
     ///
     /// May block for as long as the system's resolver does.
+    ///
+    /// # Errors
+    /// If the host can't be resolved.
     pub fn resolve(&self) -> Result<Vec<SocketAddr>, LoadError> {
-        if let Some(found) = &self.found {
-            return Ok(found.clone());
+        if let Some(pinned) = &self.pinned {
+            return Ok(pinned.clone());
         }
         if self.socket.is_some() {
             return Ok(Vec::new());
         }
-        let told = self
+        let given = self
             .options
             .resolve
             .iter()
             .find_map(|resolve| resolve.of(&self.host, self.port));
-        if let Some(told) = told {
+        if let Some(given) = given {
             let with_port = |address: &std::net::IpAddr| SocketAddr::new(*address, self.port);
-            return Ok(told.iter().map(with_port).collect());
+            return Ok(given.iter().map(with_port).collect());
         }
         let unknown = |reason: String| LoadError::Unreachable {
             target: self.url.clone(),
@@ -126,39 +129,44 @@ impl Target {
         Ok(addresses)
     }
 
-    /// Settles what the host's name stands for: it is not resolved again, and connections are
-    /// opened to these addresses alone.
+    /// Pins the host to these addresses: it is not resolved again, and connections are opened only to
+    /// them.
     #[must_use]
     pub fn at(mut self, addresses: Vec<SocketAddr>) -> Self {
-        self.found = Some(addresses);
+        self.pinned = Some(addresses);
         self
     }
 
-    /// Finds the target and opens a connection, without a request, to see that somebody is there
-    /// and to agree on TLS and on a version of HTTP.
+    /// Resolves the target and connects once to each address, without a request, to agree on TLS and
+    /// an HTTP version.
     ///
-    /// Takes a second at most for each address, and some more for TLS.
+    /// Takes at most a second for each address, and 5 s more with TLS.
+    ///
+    /// # Errors
+    /// If no address accepts, or no protocol can be agreed on.
     pub(crate) async fn reach(&self) -> Result<ResolvedTarget, LoadError> {
-        let places = match &self.socket {
-            Some(path) => vec![PeerAddress::Path(path.clone())],
-            None => self
-                .resolve()?
-                .into_iter()
-                .map(PeerAddress::Socket)
-                .collect(),
+        let addresses = match &self.socket {
+            Some(path) => vec![PeerAddress::Unix(path.clone())],
+            None => self.resolve()?.into_iter().map(PeerAddress::Tcp).collect(),
         };
-        let mut address = self.resolved(places)?;
-        address.reach(&self.url, self.wanted()).await?;
+        let mut target = self.resolved(addresses)?;
+        target.reach(&self.url, self.wanted()).await?;
         let options = &self.options;
         let shares = options.streams.is_some() || options.connections.is_some();
-        if shares && address.protocol == Protocol::Http1 {
+        if shares && target.protocol == Protocol::Http1 {
             return Err(no_sharing(options));
         }
-        Ok(address)
+        Ok(target)
     }
 
-    /// How the target is talked to at these places, before anything is agreed on.
-    pub(crate) fn resolved(&self, places: Vec<PeerAddress>) -> Result<ResolvedTarget, LoadError> {
+    /// The target at these addresses, before a protocol is agreed on.
+    ///
+    /// # Errors
+    /// If the TLS files can't be used.
+    pub(crate) fn resolved(
+        &self,
+        addresses: Vec<PeerAddress>,
+    ) -> Result<ResolvedTarget, LoadError> {
         let options = &self.options;
         let tls = (self.scheme == Scheme::HTTPS)
             .then(|| Tls::new(&options.tls, &self.host, options.http))
@@ -169,8 +177,8 @@ impl Target {
                 reason: error.to_string(),
             })?;
         Ok(ResolvedTarget {
-            places,
-            turn: AtomicUsize::new(0),
+            addresses,
+            dials_begun: AtomicUsize::new(0),
             host,
             prefix: self.prefix.clone(),
             scheme: self.scheme.clone(),
@@ -191,7 +199,7 @@ impl Target {
 
     /// The most users that share one HTTP/2 connection.
     pub(crate) fn users_per_connection(&self) -> u32 {
-        self.options.streams.unwrap_or(USERS_EACH)
+        self.options.streams.unwrap_or(USERS_PER_CONNECTION)
     }
 
     /// The most HTTP/2 connections. `None` for as many as the users need.
@@ -199,7 +207,7 @@ impl Target {
         self.options.connections
     }
 
-    /// The protocol that was asked for; none where it is negotiated.
+    /// The protocol that the options set. `None` if it is negotiated.
     fn wanted(&self) -> Option<Protocol> {
         match self.options.http {
             HttpVersion::Negotiated => None,
@@ -217,9 +225,10 @@ fn no_sharing(options: &DialOptions) -> LoadError {
     };
     LoadError::Configuration {
         what: flag.to_owned(),
-        reason: "users share connections with HTTP/2 alone, and the target is spoken to with \
-                 HTTP/1.1, where each user has its own; bound those with --users, or give --http 2"
-            .to_owned(),
+        reason:
+            "only HTTP/2 shares connections, and the target speaks HTTP/1.1, where each user has \
+                 its own; limit those with --users, or give --http 2"
+                .to_owned(),
     }
 }
 
@@ -241,15 +250,15 @@ impl FromStr for Target {
                 prefix,
                 socket: Some(path),
                 options: DialOptions::default(),
-                found: None,
+                pinned: None,
             });
         }
-        let uri: Uri = url.parse().map_err(|_| wrong("it is no URL"))?;
+        let uri: Uri = url.parse().map_err(|_| wrong("it is not a URL"))?;
         let scheme = uri
             .scheme()
             .filter(|scheme| **scheme == Scheme::HTTP || **scheme == Scheme::HTTPS)
             .ok_or_else(|| wrong("it must begin with http://, https:// or unix:"))?;
-        let authority = uri.authority().ok_or_else(|| wrong("it names no host"))?;
+        let authority = uri.authority().ok_or_else(|| wrong("it has no host"))?;
         if authority.as_str().contains('@') {
             return Err(wrong(
                 "a user name or password in it would be stored with the run; give them with \
@@ -257,12 +266,12 @@ impl FromStr for Target {
             ));
         }
         if uri.query().is_some() {
-            return Err(wrong("a query belongs into the scenario's paths"));
+            return Err(wrong("a query belongs in the scenario's paths"));
         }
         let port = match authority.port_u16() {
             Some(port) => port,
             None if authority.as_str() != authority.host() => {
-                return Err(wrong("its port is no number from 1 to 65535"));
+                return Err(wrong("its port is not a number from 1 to 65535"));
             }
             None if *scheme == Scheme::HTTPS => 443,
             None => 80,
@@ -272,7 +281,7 @@ impl FromStr for Target {
             .trim_start_matches('[')
             .trim_end_matches(']');
         if host.is_empty() {
-            return Err(wrong("it names no host"));
+            return Err(wrong("it has no host"));
         }
         Ok(Self {
             url: url.trim_end_matches('/').to_owned(),
@@ -283,13 +292,13 @@ impl FromStr for Target {
             prefix: uri.path().trim_end_matches('/').to_owned(),
             socket: None,
             options: DialOptions::default(),
-            found: None,
+            pinned: None,
         })
     }
 }
 
-/// The path and the prefix of a URL that is about a socket in the file system: `unix:/path`, or
-/// `http+unix://%2Fpath/prefix`; none for one that is about something else.
+/// The socket path and path prefix of a URL for a Unix domain socket: `unix:/path` or
+/// `http+unix://%2Fpath/prefix`. `None` for other URLs.
 fn socket_of(url: &str) -> Result<Option<(PathBuf, String)>, &'static str> {
     let (path, prefix) = if let Some(path) = url.strip_prefix("unix:") {
         let path = match path.strip_prefix("//") {
@@ -299,26 +308,26 @@ fn socket_of(url: &str) -> Result<Option<(PathBuf, String)>, &'static str> {
         (path.as_bytes().to_vec(), "")
     } else if let Some(rest) = url.strip_prefix("http+unix://") {
         let (path, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let path = decode(path).ok_or("its path has a % that is not followed by two digits")?;
+        let path = decode(path).ok_or("its path has a % without two hexadecimal digits")?;
         if prefix.contains(['?', '#']) {
-            return Err("a query belongs into the scenario's paths");
+            return Err("a query belongs in the scenario's paths");
         }
         (path, prefix.trim_end_matches('/'))
     } else {
         return Ok(None);
     };
     if path.is_empty() || path.contains(&0) {
-        return Err("it names no socket; write unix:/path/to/socket");
+        return Err("it has no socket path; write unix:/path/to/socket");
     }
-    let path = String::from_utf8(path).map_err(|_| "its path is no UTF-8")?;
+    let path = String::from_utf8(path).map_err(|_| "its path is not UTF-8")?;
     let allowed = |c: char| c.is_ascii_graphic();
     if !prefix.chars().all(allowed) {
-        return Err("its path holds a blank or what is no ASCII; write %20 for a blank");
+        return Err("its path contains a blank or a non-ASCII character; write %20 for a blank");
     }
     Ok(Some((PathBuf::from(path), prefix.to_owned())))
 }
 
-/// Takes percent-encoding back.
+/// Decodes percent-encoding. `None` if it is malformed.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! TLS: what is trusted, what is shown, and what was agreed on.
+//! TLS: trusted certificates, client certificate and negotiation.
 
 mod explanation;
 mod trust;
@@ -23,29 +23,28 @@ use crate::connect::protocol::{HttpVersion, Protocol};
 pub(crate) use explanation::explain;
 use trust::TrustAll;
 
-/// What ALPN calls HTTP/2 and HTTP/1.1.
+/// The ALPN identifiers of HTTP/2 and HTTP/1.1.
 const ALPN_HTTP2: &[u8] = b"h2";
 const ALPN_HTTP1: &[u8] = b"http/1.1";
 
-/// Whom to trust and what to show.
+/// TLS options.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsOptions {
-    /// Certificates in PEM that are trusted, rather than those of the system.
+    /// Trusted certificates, in PEM, instead of the system's.
     pub ca: Option<PathBuf>,
-    /// Whether any certificate is taken, unverified.
+    /// Accepts any certificate, unverified.
     pub insecure: bool,
-    /// A certificate of our own with its chain, in PEM, for a target that asks for one.
+    /// Client certificate with its chain, in PEM, for a target that requests one.
     pub certificate: Option<PathBuf>,
-    /// Its key, in PEM.
+    /// Key of the client certificate, in PEM.
     pub key: Option<PathBuf>,
-    /// The name to ask for (SNI) and to look for in the target's certificate, rather than the
-    /// target's host.
+    /// Server name to send (SNI) and to verify, instead of the target's host.
     pub server_name: Option<String>,
 }
 
 impl TlsOptions {
-    /// The first flag that was given, for a target without TLS.
-    pub(crate) fn given(&self) -> Option<&'static str> {
+    /// The first option that is set, as a flag. `None` if none is set.
+    pub(crate) fn first_flag(&self) -> Option<&'static str> {
         let flags = [
             (self.ca.is_some(), "--ca"),
             (self.insecure, "--insecure"),
@@ -55,24 +54,27 @@ impl TlsOptions {
         ];
         flags
             .iter()
-            .find(|(given, _)| *given)
+            .find(|(is_set, _)| *is_set)
             .map(|(_, flag)| *flag)
     }
 }
 
-/// How TLS is spoken with one target.
+/// TLS for one target.
 #[derive(Debug)]
 pub(crate) struct Tls {
     config: Arc<ClientConfig>,
     server_name: ServerName<'static>,
-    /// Whether the certificate is verified.
+    /// True if the target's certificate is verified.
     pub(crate) verified: bool,
-    own: Arc<OwnCertificate>,
+    client_certificate: Arc<ClientCertificate>,
 }
 
 impl Tls {
-    /// Reads the files and makes ready; the sessions of all connections are kept in one place, so
-    /// that later ones can take them up again.
+    /// Reads the certificate files. All connections share one session cache, so that later ones can
+    /// resume.
+    ///
+    /// # Errors
+    /// If a file or the server name can't be used, or no certificate is trusted.
     pub(crate) fn new(
         options: &TlsOptions,
         host: &str,
@@ -86,7 +88,7 @@ impl Tls {
                     .to_owned(),
             })?;
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let own = Arc::new(OwnCertificate::read(options, &provider)?);
+        let client_certificate = Arc::new(ClientCertificate::read(options, &provider)?);
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| LoadError::Configuration {
@@ -107,18 +109,18 @@ impl Tls {
                 })?;
             builder.with_webpki_verifier(verifier)
         };
-        let resolver: Arc<dyn ResolvesClientCert> = own.clone();
+        let resolver: Arc<dyn ResolvesClientCert> = client_certificate.clone();
         let mut config = builder.with_client_cert_resolver(resolver);
         config.alpn_protocols = alpn(http);
         Ok(Self {
             config: Arc::new(config),
             server_name,
             verified: !options.insecure,
-            own,
+            client_certificate,
         })
     }
 
-    /// Shakes hands over an open connection; returns the stream and the protocol that it carries.
+    /// Performs the handshake on an open connection. Returns the stream and its protocol.
     pub(crate) async fn shake_hands(
         &self,
         stream: TcpStream,
@@ -133,9 +135,8 @@ impl Tls {
         Ok((stream, protocol))
     }
 
-    /// Offers nothing but the protocol that was agreed on once, so that a service of several
-    /// machines can't answer some connections in one and some in the other.
-    pub(crate) fn settle(&mut self, protocol: Protocol) {
+    /// Offers only one protocol from now on, so that a service of several machines can't mix two.
+    pub(crate) fn restrict_to(&mut self, protocol: Protocol) {
         let mut config = ClientConfig::clone(&self.config);
         config.alpn_protocols = alpn(match protocol {
             Protocol::Http1 => HttpVersion::Http1,
@@ -144,23 +145,25 @@ impl Tls {
         self.config = Arc::new(config);
     }
 
-    /// The name that is asked for.
+    /// The server name (SNI).
     pub(crate) fn server_name(&self) -> String {
         self.server_name.to_str().into_owned()
     }
 
-    /// Whether a certificate of our own was asked for and there is none to show.
-    pub(crate) fn owes_certificate(&self) -> bool {
-        self.own.key.is_none() && self.own.asked.load(Ordering::Relaxed)
+    /// Returns true if the target requested a client certificate that we don't have.
+    pub(crate) fn lacks_client_certificate(&self) -> bool {
+        self.client_certificate.key.is_none()
+            && self.client_certificate.asked.load(Ordering::Relaxed)
     }
 
-    /// Whether a certificate of our own was asked for and shown.
-    pub(crate) fn shows_certificate(&self) -> bool {
-        self.own.key.is_some() && self.own.asked.load(Ordering::Relaxed)
+    /// Returns true if the target requested our client certificate.
+    pub(crate) fn sent_client_certificate(&self) -> bool {
+        self.client_certificate.key.is_some()
+            && self.client_certificate.asked.load(Ordering::Relaxed)
     }
 }
 
-/// What is offered, the preferred first.
+/// The protocols to offer, preferred first.
 fn alpn(http: HttpVersion) -> Vec<Vec<u8>> {
     match http {
         HttpVersion::Negotiated => vec![ALPN_HTTP2.to_vec(), ALPN_HTTP1.to_vec()],
@@ -169,14 +172,14 @@ fn alpn(http: HttpVersion) -> Vec<Vec<u8>> {
     }
 }
 
-/// A certificate of our own, where there is one, and whether the target asked for it.
+/// An optional client certificate, and whether the target requested one.
 #[derive(Debug)]
-struct OwnCertificate {
+struct ClientCertificate {
     key: Option<Arc<CertifiedKey>>,
     asked: AtomicBool,
 }
 
-impl OwnCertificate {
+impl ClientCertificate {
     fn read(options: &TlsOptions, provider: &CryptoProvider) -> Result<Self, LoadError> {
         let (certificate, key) = match (&options.certificate, &options.key) {
             (None, None) => {
@@ -186,24 +189,24 @@ impl OwnCertificate {
                 });
             }
             (Some(certificate), Some(key)) => (certificate, key),
-            (Some(_), None) => return Err(alone("--cert", "--key")),
-            (None, Some(_)) => return Err(alone("--key", "--cert")),
+            (Some(_), None) => return Err(missing_half("--cert", "--key")),
+            (None, Some(_)) => return Err(missing_half("--key", "--cert")),
         };
         let chain = certificates(certificate, "the certificate")?;
-        let wrong = |reason: String| LoadError::Configuration {
+        let unusable = |reason: String| LoadError::Configuration {
             what: format!("the key {}", key.display()),
             reason,
         };
         let private = PrivateKeyDer::from_pem_file(key).map_err(|error| match error {
-            rustls::pki_types::pem::Error::NoItemsFound => wrong(
-                "it holds no private key in PEM that is not encrypted; decrypt it with `openssl \
-                 pkey -in FILE -out PLAIN`"
+            rustls::pki_types::pem::Error::NoItemsFound => unusable(
+                "it contains no unencrypted private key in PEM; decrypt it with `openssl pkey -in \
+                 FILE -out PLAIN`"
                     .to_owned(),
             ),
-            other => wrong(pem_reason(&other)),
+            other => unusable(pem_reason(&other)),
         })?;
         let key = CertifiedKey::from_der(chain, private, provider).map_err(|error| {
-            wrong(match error {
+            unusable(match error {
                 rustls::Error::InconsistentKeys(_) => {
                     format!("it does not belong to {}", certificate.display())
                 }
@@ -217,7 +220,7 @@ impl OwnCertificate {
     }
 }
 
-impl ResolvesClientCert for OwnCertificate {
+impl ResolvesClientCert for ClientCertificate {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.asked.store(true, Ordering::Relaxed);
         self.key.clone()
@@ -228,14 +231,16 @@ impl ResolvesClientCert for OwnCertificate {
     }
 }
 
-fn alone(given: &str, missing: &str) -> LoadError {
+fn missing_half(given: &str, missing: &str) -> LoadError {
     LoadError::Configuration {
         what: given.to_owned(),
-        reason: format!("a certificate and its key belong together; give {missing} FILE too"),
+        reason: format!(
+            "a certificate needs its key, and a key its certificate; give {missing} FILE too"
+        ),
     }
 }
 
-/// The certificates that are trusted: those of the file, or else of the system.
+/// The trusted certificates: those of the file, or the system's.
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, LoadError> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = ca {
@@ -257,7 +262,7 @@ fn roots(ca: Option<&Path>) -> Result<RootCertStore, LoadError> {
             .first()
             .map_or_else(String::new, |error| format!(" ({error})"));
         return Err(LoadError::Configuration {
-            what: "the certificates that the system trusts".to_owned(),
+            what: "the system's trusted certificates".to_owned(),
             reason: format!(
                 "there are none{why}; install ca-certificates, or give --ca FILE or --insecure"
             ),
@@ -277,16 +282,16 @@ fn certificates(path: &Path, what: &str) -> Result<Vec<CertificateDer<'static>>,
     let certificates = certificates.map_err(|error| wrong(pem_reason(&error)))?;
     if certificates.is_empty() {
         return Err(wrong(
-            "it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)".to_owned(),
+            "it contains no certificate in PEM (-----BEGIN CERTIFICATE-----)".to_owned(),
         ));
     }
     Ok(certificates)
 }
 
-/// What is wrong with a file in PEM, without what it holds.
+/// The reason a PEM file can't be used, without its content.
 fn pem_reason(error: &rustls::pki_types::pem::Error) -> String {
     match error {
         rustls::pki_types::pem::Error::Io(error) => error.to_string(),
-        _ => "it is no valid PEM".to_owned(),
+        _ => "it is not valid PEM".to_owned(),
     }
 }

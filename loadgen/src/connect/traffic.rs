@@ -1,10 +1,10 @@
-//! The bytes that a run writes and reads.
+//! Bytes sent and received by a run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tenfold_run_dir::counts::Traffic as Counted;
 
-/// The bytes that were written to all connections of a run and read from them.
+/// Bytes written to and read from all connections of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
     sent_bytes: AtomicU64,
@@ -12,22 +12,24 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
+    /// Counts bytes written.
     pub(crate) fn sent(&self, bytes: usize) {
         self.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// Counts bytes read.
     pub(crate) fn received(&self, bytes: usize) {
         self.received_bytes
             .fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Forgets what has been counted so far.
-    pub(crate) fn begin(&self) {
+    /// Resets the counts.
+    pub(crate) fn reset(&self) {
         self.sent_bytes.store(0, Ordering::Relaxed);
         self.received_bytes.store(0, Ordering::Relaxed);
     }
 
-    /// What has been counted.
+    /// The counts so far.
     pub(crate) fn counted(&self) -> Counted {
         Counted {
             sent_bytes: self.sent_bytes.load(Ordering::Relaxed),

@@ -1,55 +1,58 @@
-//! How the end of a body is known (RFC 9112, section 6.3).
+//! Framing of a body, which determines its end (RFC 9112, section 6.3).
 
 use std::ops::Range;
 
 use crate::failure::Failure;
 
-/// The longest line that says how long a chunk is, with its extensions, and all trailers together.
-const LONGEST_LINES: usize = 64 * 1024;
+/// The most bytes between the data of two chunks, and of all trailers together.
+const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// How the end of a body is known, and how much of it is still to come.
+/// The framing of a body, and how much of it is left.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BodyFraming {
-    /// So many bytes are left.
+    /// The number of bytes left.
     Length(u64),
-    /// It comes in chunks.
+    /// Chunked transfer coding.
     Chunked(Chunked),
-    /// It ends with the connection.
+    /// The body ends with the connection.
     UntilClose,
 }
 
-/// What was found in some bytes of a body.
+/// The part of some bytes that belongs to a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Framed {
-    /// How many of the bytes were taken; there may be more to find in the others.
+    /// The number of bytes consumed; the rest may contain more of the body.
     pub(crate) taken: usize,
-    /// Which of them are the body's own.
+    /// Which of them are body data.
     pub(crate) data: Range<usize>,
-    /// Whether the body ends with them.
+    /// True if the body ends after them.
     pub(crate) is_end: bool,
 }
 
 impl BodyFraming {
-    /// What the headers of a response of HTTP/1.`minor` say.
+    /// The framing that the headers of an HTTP/1.`minor` response specify.
+    ///
+    /// # Errors
+    /// [`Failure::Malformed`] if they are invalid or contradict each other.
     pub(crate) fn of(headers: &[httparse::Header<'_>], minor: u8) -> Result<Self, Failure> {
         let mut length = None;
         let mut last_coding: Option<&[u8]> = None;
         for header in headers {
             if header.name.eq_ignore_ascii_case("content-length") {
-                for said in header.value.split(|byte| *byte == b',') {
-                    let said = content_length(said.trim_ascii())?;
-                    // Said twice, it must be the same.
-                    if length.is_some_and(|before| before != said) {
+                for length_text in header.value.split(|byte| *byte == b',') {
+                    let given = content_length(length_text.trim_ascii())?;
+                    // Repeated lengths must agree.
+                    if length.is_some_and(|before| before != given) {
                         return Err(Failure::Malformed);
                     }
-                    length = Some(said);
+                    length = Some(given);
                 }
             } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
                 last_coding = header.value.rsplit(|byte| *byte == b',').next();
             }
         }
         match (last_coding, length) {
-            // HTTP/1.0 knows no transfer codings: where such a body ends is anybody's guess.
+            // HTTP/1.0 has no transfer codings, so the end of such a body is unknown.
             (Some(_), _) if minor == 0 => Err(Failure::Malformed),
             (Some(coding), _) if coding.trim_ascii().eq_ignore_ascii_case(b"chunked") => {
                 Ok(Self::Chunked(Chunked::default()))
@@ -59,7 +62,10 @@ impl BodyFraming {
         }
     }
 
-    /// Finds what of the body is in `bytes`.
+    /// Finds the part of `bytes` that belongs to the body.
+    ///
+    /// # Errors
+    /// [`Failure::Malformed`] if chunks are invalid.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<Framed, Failure> {
         match self {
             Self::Length(left) => {
@@ -92,7 +98,7 @@ fn content_length(digits: &[u8]) -> Result<u64, Failure> {
         .ok_or(Failure::Malformed)
 }
 
-/// A body in chunks (RFC 9112, section 7.1).
+/// State of a chunked body (RFC 9112, section 7.1).
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chunked {
     part: Part,
@@ -102,13 +108,13 @@ pub(crate) struct Chunked {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
-    /// The digits of a chunk's size: their value, and how many there were.
+    /// The digits of a chunk's size: their value and count.
     Size(u64, u8),
     /// An extension, until the end of its line.
     Extension(u64),
     /// The line feed after a chunk's size.
     SizeEnd(u64),
-    /// So many bytes of a chunk.
+    /// The number of bytes left of a chunk.
     Data(u64),
     /// The carriage return after a chunk's data.
     DataReturn,
@@ -120,7 +126,7 @@ enum Part {
     Trailer,
     /// The line feed of a trailer's line.
     TrailerEnd,
-    /// The last line feed of all.
+    /// The final line feed.
     LastEnd,
 }
 
@@ -131,7 +137,7 @@ impl Default for Part {
 }
 
 impl Chunked {
-    /// Finds the next stretch of data, or the end.
+    /// Finds the next range of data, or the end.
     fn take(&mut self, bytes: &[u8]) -> Result<Framed, Failure> {
         let mut taken = 0;
         while let Some(byte) = bytes.get(taken) {
@@ -151,7 +157,7 @@ impl Chunked {
             }
             taken += 1;
             self.line_bytes += 1;
-            if self.line_bytes > LONGEST_LINES {
+            if self.line_bytes > LINE_BYTES_MAX {
                 return Err(Failure::Malformed);
             }
             if self.step(*byte)? {
@@ -169,7 +175,7 @@ impl Chunked {
         })
     }
 
-    /// Takes a byte that is no data; returns whether the body ends with it.
+    /// Consumes a byte that is not data. Returns whether the body ends with it.
     fn step(&mut self, byte: u8) -> Result<bool, Failure> {
         self.part = match (&self.part, byte) {
             (Part::Size(size, digits), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') if *digits < 16 => {
@@ -179,7 +185,7 @@ impl Chunked {
             (Part::Size(size, 1..), b'\r') => Part::SizeEnd(*size),
             (Part::Size(size, 1..), b';' | b' ' | b'\t') => Part::Extension(*size),
             (Part::Extension(size), b'\r') => Part::SizeEnd(*size),
-            // A line feed alone is where two readers of one message part ways.
+            // A bare line feed is rejected: parsers disagree on it (request smuggling).
             (Part::Extension(size), 1..=9 | 11..=255) => Part::Extension(*size),
             (Part::SizeEnd(0), b'\n') => Part::TrailerStart,
             (Part::SizeEnd(size), b'\n') => Part::Data(*size),
@@ -212,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_win_over_a_length() {
+    fn chunked_overrides_content_length() {
         let both = [
             ("content-length", "5"),
             ("Transfer-Encoding", "gzip, chunked"),
@@ -223,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_may_be_repeated_but_not_contradicted() {
+    fn rejects_contradicting_lengths() {
         let same = [("content-length", "5"), ("content-length", "5, 5")];
         assert_eq!(framing(&same, 1), Ok(BodyFraming::Length(5)));
         for wrong in ["5, 6", "", "+5", "5 5", "99999999999999999999"] {
@@ -247,14 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_put_together() {
+    fn joins_chunks() {
         let bytes = b"3\r\nhel\r\n2;x=\"y\"\r\nlo\r\n000\r\na: b\r\nc: d\r\n\r\nrest";
         assert_eq!(chunked(bytes), Ok((b"hello".to_vec(), 4)));
         assert_eq!(chunked(b"0\r\n\r\n"), Ok((Vec::new(), 0)));
     }
 
     #[test]
-    fn chunks_that_are_none_are_malformed() {
+    fn rejects_malformed_chunks() {
         for bytes in [
             &b"\r\n"[..],
             b"-1\r\n",
@@ -268,11 +274,11 @@ mod tests {
     }
 
     #[test]
-    fn lines_without_end_are_stopped() {
+    fn rejects_endless_lines() {
         let mut bytes = b"1;".to_vec();
-        bytes.resize(LONGEST_LINES + 10, b'x');
+        bytes.resize(LINE_BYTES_MAX + 10, b'x');
         assert_eq!(chunked(&bytes), Err(Failure::Malformed));
-        let trailers = "a: b\r\n".repeat(LONGEST_LINES);
+        let trailers = "a: b\r\n".repeat(LINE_BYTES_MAX);
         let bytes = format!("0\r\n{trailers}\r\n");
         assert_eq!(chunked(bytes.as_bytes()), Err(Failure::Malformed));
     }

@@ -1,4 +1,4 @@
-//! A user's connection, or its share of one: an exchange at a time, kept alive between them.
+//! A user's connection, or its share of an HTTP/2 connection: one exchange at a time, kept alive.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -11,33 +11,37 @@ use crate::http::http2::Http2;
 use crate::http::kept::Keep;
 use crate::http::request_head::Outgoing;
 
-/// A user's connection, or its share of one; none until it is first used.
+/// A user's connection, or its share of an HTTP/2 connection. `None` until first used.
 #[derive(Debug, Default)]
 pub(crate) enum Connection {
     #[default]
     None,
+    /// A connection of its own.
     Http1(Http1),
+    /// A share of a connection.
     Http2(Http2),
 }
 
 impl Connection {
-    /// Sends one request and reads its answer to the end of the body; opens the connection first
-    /// where there is none, or where the other side has closed it since the last exchange.
+    /// Sends one request and reads the complete answer. Opens the connection first if there is none,
+    /// or if the service has closed it since the last exchange.
     ///
-    /// `wanted` says of a status what is to be kept of the answer, `now` is called for the stamps.
-    /// After a failure, and where the future is dropped half-way, a connection of HTTP/1.1 is
-    /// closed, and one of HTTP/2 loses the stream alone. A request is written once: where it may
-    /// have reached the other side, it is not sent again.
+    /// `wanted` maps a status to the parts of the answer to keep. `now` is called for the stamps.
+    /// A request is written once: if it may have reached the service, it is not sent again.
+    ///
+    /// # Errors
+    /// The failure of the exchange. After a failure, or if the future is dropped, an HTTP/1.1
+    /// connection is closed; an HTTP/2 connection only resets the stream.
     pub(crate) async fn exchange(
         &mut self,
         outgoing: Outgoing<'_>,
         wanted: impl Fn(u16) -> Keep,
         now: impl Fn() -> u64,
     ) -> Result<Answer, Failure> {
-        // It is owned meanwhile, so that a future dropped half-way closes it.
+        // Owned by the future, so that dropping it closes the connection.
         let mut http1 = match std::mem::take(self) {
             Self::Http2(http2) => {
-                // Boxed, so that users of HTTP/1.1 don't carry room for it.
+                // Boxed, so that HTTP/1.1 users don't reserve memory for it.
                 return Box::pin(self.exchange_http2(http2, outgoing, wanted, now)).await;
             }
             Self::None if outgoing.endpoint.target.protocol == Protocol::Http2 => {
@@ -70,12 +74,12 @@ impl Connection {
     }
 }
 
-/// Opens a connection. Boxed, for a handshake is large and rare.
-async fn open(address: &ResolvedTarget) -> Result<Http1, Failure> {
-    Ok(Http1::new(Box::pin(dial(address)).await?.stream))
+/// Opens a connection. Boxed, because a handshake is large and rare.
+async fn open(target: &ResolvedTarget) -> Result<Http1, Failure> {
+    Ok(Http1::new(Box::pin(dial(target)).await?.stream))
 }
 
-/// The connection, where the other side has left it open.
+/// The connection, or `None` if the service has closed it.
 async fn alive(mut http1: Http1) -> Option<Http1> {
     let alive = poll_fn(|context| Poll::Ready(http1.is_alive(context))).await;
     alive.then_some(http1)

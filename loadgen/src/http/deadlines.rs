@@ -1,19 +1,19 @@
-//! When a request has taken too long.
+//! Deadlines of requests.
 //!
-//! Every request of a run may take equally long, so deadlines come in the order in which they were
-//! set: a list in that order, with a place for each user, costs next to nothing where a timer for
-//! each request would cost a good part of the request itself.
+//! All requests of a run have the same timeout, so deadlines pass in the order in which they are set.
+//! A linked list in that order, with a slot for each user, costs next to nothing; a timer per request
+//! would cost a good part of the request itself.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// The deadlines of the requests that are under way, one at most for each user.
+/// The deadlines of the requests in flight, at most one for each user.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
     list: Mutex<List>,
 }
 
-/// A user's place among the deadlines.
+/// A user's slot among the deadlines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DeadlineSlot(usize);
 
@@ -44,28 +44,28 @@ enum State {
 
 impl Deadlines {
     fn list(&self) -> MutexGuard<'_, List> {
-        // Every change to the list is complete before the lock is let go.
+        // Changes are complete before the lock is released.
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a place for one more user.
+    /// Adds a slot for one more user.
     pub(crate) fn join(&self) -> DeadlineSlot {
         let mut list = self.list();
         list.nodes.push(Node::default());
         DeadlineSlot(list.nodes.len() - 1)
     }
 
-    /// Sets a user's deadline, which must not lie before one that was set earlier; `waker` is woken
-    /// when it passes.
-    pub(crate) fn set(&self, place: DeadlineSlot, due_ns: u64, waker: &Waker) {
+    /// Sets a user's deadline, which must not be before one set earlier. `waker` is woken when it
+    /// passes.
+    pub(crate) fn set(&self, slot: DeadlineSlot, due_ns: u64, waker: &Waker) {
         let mut list = self.list();
-        list.unlink(place.0);
-        let last = list.last.replace(place.0);
+        list.unlink(slot.0);
+        let last = list.last.replace(slot.0);
         match last {
-            Some(last) => list.nodes[last].after = Some(place.0),
-            None => list.first = Some(place.0),
+            Some(last) => list.nodes[last].after = Some(slot.0),
+            None => list.first = Some(slot.0),
         }
-        let node = &mut list.nodes[place.0];
+        let node = &mut list.nodes[slot.0];
         node.state = State::Set { due_ns };
         node.before = last;
         match &mut node.waker {
@@ -74,19 +74,20 @@ impl Deadlines {
         }
     }
 
-    /// Takes a user's deadline away.
-    pub(crate) fn clear(&self, place: DeadlineSlot) {
+    /// Clears a user's deadline.
+    pub(crate) fn clear(&self, slot: DeadlineSlot) {
         let mut list = self.list();
-        list.unlink(place.0);
-        list.nodes[place.0].state = State::Unset;
+        list.unlink(slot.0);
+        list.nodes[slot.0].state = State::Unset;
     }
 
-    /// Whether a user's deadline has passed.
-    pub(crate) fn has_passed(&self, place: DeadlineSlot) -> bool {
-        self.list().nodes[place.0].state == State::Passed
+    /// Returns true if a user's deadline has passed.
+    pub(crate) fn has_passed(&self, slot: DeadlineSlot) -> bool {
+        self.list().nodes[slot.0].state == State::Passed
     }
 
-    /// Wakes every user whose deadline has passed by `now`; returns the first deadline after that.
+    /// Wakes every user whose deadline has passed by `now_ns`. Returns the next deadline, or `None` if
+    /// there is none.
     pub(crate) fn pass(&self, now_ns: u64) -> Option<u64> {
         let mut list = self.list();
         while let Some(first) = list.first {
@@ -106,7 +107,7 @@ impl Deadlines {
 }
 
 impl List {
-    /// Takes a node out of the list, if it is in it.
+    /// Removes a node from the list, if it is in the list.
     fn unlink(&mut self, node: usize) {
         if !matches!(self.nodes[node].state, State::Set { .. }) {
             return;
@@ -131,41 +132,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_that_are_due_pass_in_order_and_no_others() {
+    fn passes_due_deadlines_in_order() {
         let deadlines = Deadlines::default();
-        let places: Vec<DeadlineSlot> = (0..4).map(|_| deadlines.join()).collect();
-        for (place, due_ns) in places.iter().zip([10, 20, 20, 30]) {
-            deadlines.set(*place, due_ns, Waker::noop());
+        let slots: Vec<DeadlineSlot> = (0..4).map(|_| deadlines.join()).collect();
+        for (slot, due_ns) in slots.iter().zip([10, 20, 20, 30]) {
+            deadlines.set(*slot, due_ns, Waker::noop());
         }
-        deadlines.clear(places[1]);
+        deadlines.clear(slots[1]);
         assert_eq!(deadlines.pass(20), Some(30));
-        let passed: Vec<bool> = places.iter().map(|p| deadlines.has_passed(*p)).collect();
+        let passed: Vec<bool> = slots.iter().map(|p| deadlines.has_passed(*p)).collect();
         assert_eq!(passed, [true, false, true, false]);
-        deadlines.set(places[0], 40, Waker::noop());
-        assert!(!deadlines.has_passed(places[0]));
+        deadlines.set(slots[0], 40, Waker::noop());
+        assert!(!deadlines.has_passed(slots[0]));
         assert_eq!(deadlines.pass(30), Some(40));
         assert_eq!(deadlines.pass(40), None);
     }
 
     proptest! {
-        /// Against the plainest of models: a deadline for each user.
+        /// Compares with a simple model: a table with a deadline for each user.
         #[test]
-        fn it_does_what_a_table_would(
+        fn matches_a_table_of_deadlines(
             steps in proptest::collection::vec((0_usize..6, 0_u8..3, 0_u64..5), 1..200),
         ) {
             let deadlines = Deadlines::default();
-            let places: Vec<DeadlineSlot> = (0..6).map(|_| deadlines.join()).collect();
+            let slots: Vec<DeadlineSlot> = (0..6).map(|_| deadlines.join()).collect();
             let mut model: Vec<(Option<u64>, bool)> = vec![(None, false); 6];
             let mut now = 0;
             for (user, what, by) in steps {
                 now += by;
                 match what {
                     0 => {
-                        deadlines.set(places[user], now + 10, Waker::noop());
+                        deadlines.set(slots[user], now + 10, Waker::noop());
                         model[user] = (Some(now + 10), false);
                     }
                     1 => {
-                        deadlines.clear(places[user]);
+                        deadlines.clear(slots[user]);
                         model[user] = (None, false);
                     }
                     _ => {
@@ -178,8 +179,8 @@ mod tests {
                         prop_assert_eq!(next, model.iter().filter_map(|(due, _)| *due).min());
                     }
                 }
-                for (place, (_, passed)) in places.iter().zip(&model) {
-                    prop_assert_eq!(deadlines.has_passed(*place), *passed);
+                for (slot, (_, passed)) in slots.iter().zip(&model) {
+                    prop_assert_eq!(deadlines.has_passed(*slot), *passed);
                 }
             }
         }

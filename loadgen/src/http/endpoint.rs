@@ -9,7 +9,7 @@ use crate::http::pool::Pool;
 /// A resolved target, with the pool of its HTTP/2 connections.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    /// Where and how to connect.
+    /// Addresses and options for connecting.
     pub(crate) target: ResolvedTarget,
     /// The HTTP/2 connections; stays empty with HTTP/1.1.
     pub(crate) pool: Pool,
@@ -27,10 +27,10 @@ impl Endpoint {
         })
     }
 
-    /// Starts counting: drops the connections and counts from before the run.
-    pub(crate) fn begin(&self) {
+    /// Drops the connections and counts from before the run.
+    pub(crate) fn reset(&self) {
         self.pool.clear();
-        self.target.begin();
+        self.target.reset_counts();
     }
 
     /// The protocol's name, as in `HTTP/1.1`.

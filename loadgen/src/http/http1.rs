@@ -14,14 +14,14 @@ use crate::http::kept::Keep;
 use crate::http::request_head::Outgoing;
 use crate::http::response_reader::{Progress, Response, ResponseReader};
 
-/// Bytes that are read at a time: more than nearly all responses have.
+/// Size of the read buffer: larger than nearly all responses.
 const READ_BYTES: usize = 32 * 1024;
 
-/// How often a user reads before others get their turn: a long body keeps nobody waiting for long.
-const READS_PER_TURN: usize = 8;
+/// Reads before a user yields, so that a long body doesn't delay the others.
+const READS_PER_POLL: usize = 8;
 
-/// The buffers of a thread. No user holds on to them while it waits, so that thousands of users
-/// need no more of them than one, and they stay in the processor's cache.
+/// The buffers of a thread. No user holds them while it waits, so thousands of users share one set,
+/// which stays in the CPU cache.
 struct Scratch {
     read: Box<[u8]>,
     write: Vec<u8>,
@@ -38,8 +38,9 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct Http1 {
     stream: Stream,
-    /// What of a request the socket has not taken yet, and how much of that it has since.
+    /// The part of a request that the socket did not accept at first.
     unwritten: Vec<u8>,
+    /// Bytes of `unwritten` that have been written since.
     written: usize,
 }
 
@@ -52,9 +53,9 @@ impl Http1 {
         }
     }
 
-    /// Whether the other side has left an idle connection open, and silent.
+    /// Returns true if the service has left an idle connection open and sent nothing.
     ///
-    /// It costs no system call where nothing has happened to the connection.
+    /// Costs no system call if nothing has happened to the connection.
     pub(crate) fn is_alive(&mut self, context: &mut Context<'_>) -> bool {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(&mut scratch.read);
@@ -64,10 +65,10 @@ impl Http1 {
         })
     }
 
-    /// Sends one request and reads the response to the end of its body.
+    /// Sends one request and reads the complete response. Returns the answer and whether the
+    /// connection can be used again.
     ///
-    /// `wanted` says of a status what is to be kept of the response; `now` is asked for the stamps.
-    /// Returns the answer and whether the connection can be used again.
+    /// `wanted` maps a status to the parts of the response to keep. `now` is called for the stamps.
     pub(crate) async fn exchange(
         &mut self,
         outgoing: Outgoing<'_>,
@@ -84,7 +85,7 @@ impl Http1 {
             if let Some(outgoing) = outgoing.take() {
                 is_written = self.begin(context, outgoing)?;
             } else if !is_written {
-                is_written = self.go_on(context);
+                is_written = self.write_rest(context);
             }
             self.poll_response(context, &mut reader, &mut first_byte_ns, &now)
         })
@@ -93,15 +94,15 @@ impl Http1 {
             status: response.status,
             first_byte_ns: first_byte_ns.unwrap_or(done_ns),
             done_ns,
-            read_lag_ns: self.stream.late_ns(),
+            read_lag_ns: self.stream.read_lag_ns(),
             body_bytes: response.body_bytes,
             kept: response.kept,
         };
-        // A service that answers before it has read the request will not read the rest of it.
+        // A service that answers before it has read the whole request won't read the rest.
         Ok((answer, response.reusable && is_written))
     }
 
-    /// Writes a request, as far as the socket takes it; returns whether that is all of it.
+    /// Writes as much of a request as the socket accepts. Returns whether all of it is written.
     fn begin(
         &mut self,
         context: &mut Context<'_>,
@@ -111,23 +112,22 @@ impl Http1 {
             let bytes = &mut scratch.write;
             bytes.clear();
             outgoing.write_http1(bytes)?;
-            outgoing.goes_out();
+            outgoing.mark_written();
             let written = match Pin::new(&mut self.stream).poll_write(context, bytes) {
                 Poll::Ready(Ok(written)) => written,
-                // The service may have answered before it closed: what it said is read, and the
-                // rest of the request stays unwritten.
+                // The service may have answered before it closed, so its answer is still read.
                 Poll::Pending | Poll::Ready(Err(_)) => 0,
             };
             if written == bytes.len() {
                 return Ok(self.flush(context));
             }
             self.unwritten.extend_from_slice(&bytes[written..]);
-            Ok(self.go_on(context))
+            Ok(self.write_rest(context))
         })
     }
 
-    /// Writes what is left of a request; returns whether that is all of it.
-    fn go_on(&mut self, context: &mut Context<'_>) -> bool {
+    /// Writes more of the rest of a request. Returns whether all of it is written.
+    fn write_rest(&mut self, context: &mut Context<'_>) -> bool {
         while self.written < self.unwritten.len() {
             let left = &self.unwritten[self.written..];
             match Pin::new(&mut self.stream).poll_write(context, left) {
@@ -152,26 +152,26 @@ impl Http1 {
         now: &impl Fn() -> u64,
     ) -> Poll<Result<(Response, u64), Failure>> {
         SCRATCH.with_borrow_mut(|scratch| {
-            for _ in 0..READS_PER_TURN {
+            for _ in 0..READS_PER_POLL {
                 let mut buffer = ReadBuf::new(&mut scratch.read);
                 let read = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
                 let bytes = match read {
                     Poll::Pending => return Poll::Pending,
-                    // With TLS 1.3 a service refuses our certificate only now.
+                    // With TLS 1.3 a service rejects our certificate only now.
                     Poll::Ready(Err(error)) if explain(&error).is_some() => {
                         return Poll::Ready(Err(Failure::Tls));
                     }
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(reader.broken())),
                     Poll::Ready(Ok(())) => buffer.filled(),
                 };
-                let at = now().saturating_sub(self.stream.late_ns().unwrap_or(0));
+                let at = now().saturating_sub(self.stream.read_lag_ns().unwrap_or(0));
                 if bytes.is_empty() {
                     return Poll::Ready(reader.end().map(|response| (response, at)));
                 }
                 let heads = reader.heads();
-                let progress = reader.take(bytes)?;
+                let progress = reader.read(bytes)?;
                 if reader.heads() > heads {
-                    // The head that begins last is the one that no interim answer follows.
+                    // The last head to begin is that of the final response.
                     *first_byte_ns = Some(at);
                 }
                 if let Progress::Whole(response) = progress {

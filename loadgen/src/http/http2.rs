@@ -1,4 +1,4 @@
-//! HTTP/2: exchanges of many users over one connection.
+//! HTTP/2: exchanges of many users over shared connections.
 
 mod message;
 
@@ -12,27 +12,30 @@ use http::Request;
 use crate::failure::Failure;
 use crate::http::answer::Answer;
 use crate::http::endpoint::Endpoint;
-use crate::http::kept::{Keep, Keeping};
-use crate::http::pool::{Line, Seat};
+use crate::http::kept::{Keep, KeptBuilder};
+use crate::http::pool::{Membership, SharedConnection};
 use crate::http::request_head::Outgoing;
-use message::{Broken, request};
+use message::{ExchangeError, request};
 
-/// How often a request is sent, at most, where the service says that it never looked at it.
-const MOST_ATTEMPTS: usize = 3;
+/// The most attempts at a request that the service reports as unprocessed.
+const ATTEMPTS_MAX: usize = 3;
 
-/// A user's share of an HTTP/2 connection; none until it is first used.
+/// A user's share of an HTTP/2 connection. Empty until first used.
 #[derive(Debug, Default)]
 pub(crate) struct Http2 {
-    seat: Option<Seat>,
+    membership: Option<Membership>,
 }
 
 impl Http2 {
-    /// Sends one request and reads its answer to the end of the body; opens a connection first
-    /// where none has room for one more user.
+    /// Sends one request and reads the complete answer. Opens a connection first if none has room for
+    /// one more user.
     ///
-    /// A future dropped half-way, by a timeout, resets its stream and leaves the connection to the
-    /// others. A request is sent again only where the service, as it closed the connection in good
-    /// order, has said that it never looked at it.
+    /// Dropping the future, as a timeout does, resets its stream and leaves the connection open. A
+    /// request is sent again only if the service reports it as unprocessed when it closes the
+    /// connection gracefully.
+    ///
+    /// # Errors
+    /// The failure of the exchange.
     pub(crate) async fn exchange(
         &mut self,
         outgoing: Outgoing<'_>,
@@ -41,76 +44,81 @@ impl Http2 {
     ) -> Result<Answer, Failure> {
         let endpoint = outgoing.endpoint;
         let mut failure = Failure::Connection;
-        for _ in 0..MOST_ATTEMPTS {
-            let mut seat = self.take_seat(endpoint).await?;
+        for _ in 0..ATTEMPTS_MAX {
+            let mut membership = self.take_membership(endpoint).await?;
             let head = request(&outgoing)?;
             let body = Bytes::copy_from_slice(&outgoing.rendered.body);
-            let line = Arc::clone(&seat.line);
-            let sender = seat.sender(&endpoint.target).await?;
-            let waiting = Waiting { line: Some(&line) };
-            outgoing.goes_out();
-            let done = exchange(sender, &line, head, body, &wanted, &now).await;
-            waiting.over();
-            let broken = match done {
+            let connection = Arc::clone(&membership.connection);
+            let sender = membership.sender(&endpoint.target).await?;
+            let pending = Pending {
+                connection: Some(&connection),
+            };
+            outgoing.mark_written();
+            let done = exchange(sender, &connection, head, body, &wanted, &now).await;
+            pending.complete();
+            let error = match done {
                 Ok(answer) => {
-                    self.seat = Some(seat);
+                    self.membership = Some(membership);
                     return Ok(answer);
                 }
-                Err(broken) => broken,
+                Err(error) => error,
             };
-            if broken.ends_connection {
-                line.end();
+            if error.ends_connection {
+                connection.end();
             } else {
-                self.seat = Some(seat);
+                self.membership = Some(membership);
             }
-            if !broken.unseen {
-                endpoint.target.dials.broke(broken.failure, &broken.words);
-                return Err(broken.failure);
+            if !error.is_unprocessed {
+                endpoint
+                    .target
+                    .dials
+                    .keep_error(error.failure, &error.reason);
+                return Err(error.failure);
             }
-            failure = broken.failure;
+            failure = error.failure;
         }
         Err(failure)
     }
 
-    /// The seat that the user has, or another where its connection has ended or is crowded.
-    async fn take_seat(&mut self, endpoint: &Endpoint) -> Result<Seat, Failure> {
+    /// The user's membership, or another if its connection has ended or is crowded.
+    async fn take_membership(&mut self, endpoint: &Endpoint) -> Result<Membership, Failure> {
         let pool = &endpoint.pool;
-        if let Some(seat) = self.seat.take()
-            && !seat.line.is_ended()
-            && !pool.is_crowded(&seat.line)
+        if let Some(membership) = self.membership.take()
+            && !membership.connection.is_ended()
+            && !pool.is_crowded(&membership.connection)
         {
-            return Ok(seat);
+            return Ok(membership);
         }
-        let mut seat = pool.join();
-        for _ in 0..MOST_ATTEMPTS {
-            seat.sender(&endpoint.target).await?;
-            // Only once it is open is it known how many streams the service allows.
-            if !pool.is_crowded(&seat.line) {
+        let mut membership = pool.join();
+        for _ in 0..ATTEMPTS_MAX {
+            membership.sender(&endpoint.target).await?;
+            // The service reports how many streams it allows only once the connection is open.
+            if !pool.is_crowded(&membership.connection) {
                 break;
             }
-            drop(seat);
-            seat = pool.join();
+            drop(membership);
+            membership = pool.join();
         }
-        Ok(seat)
+        Ok(membership)
     }
 }
 
-/// Counts a request that was given up unanswered against its connection.
-struct Waiting<'a> {
-    line: Option<&'a Line>,
+/// A request in flight. If it is dropped without an answer, that counts against its connection.
+struct Pending<'a> {
+    connection: Option<&'a SharedConnection>,
 }
 
-impl Waiting<'_> {
-    /// The request has come to an end of its own.
-    fn over(mut self) {
-        self.line = None;
+impl Pending<'_> {
+    /// Marks the request as ended by an answer or an error.
+    fn complete(mut self) {
+        self.connection = None;
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        if let Some(line) = self.line {
-            line.went_unanswered();
+        if let Some(connection) = self.connection {
+            connection.timed_out();
         }
     }
 }
@@ -118,49 +126,50 @@ impl Drop for Waiting<'_> {
 /// One exchange on a stream of its own.
 async fn exchange(
     sender: &mut SendRequest<Bytes>,
-    line: &Line,
+    connection: &SharedConnection,
     head: Request<()>,
     body: Bytes,
     wanted: impl Fn(u16) -> Keep,
     now: impl Fn() -> u64,
-) -> Result<Answer, Broken> {
+) -> Result<Answer, ExchangeError> {
     poll_fn(|context| sender.poll_ready(context))
         .await
-        .map_err(|error| Broken::unsent(&error))?;
+        .map_err(|error| ExchangeError::unsent(&error))?;
     let (response, mut upload) = sender
         .send_request(head, body.is_empty())
-        .map_err(|error| Broken::unsent(&error))?;
+        .map_err(|error| ExchangeError::unsent(&error))?;
     if !body.is_empty() {
         upload
             .send_data(body, true)
-            .map_err(|error| Broken::before_head(&error))?;
+            .map_err(|error| ExchangeError::before_head(&error))?;
     }
     let response = response
         .await
-        .map_err(|error| Broken::before_head(&error))?;
+        .map_err(|error| ExchangeError::before_head(&error))?;
     let first_byte_ns = now();
-    line.answered();
+    connection.answered();
     let status = response.status().as_u16();
     let (parts, mut download) = response.into_parts();
     let mut body_bytes = 0_u64;
-    let mut keeping = Keeping::new(wanted(status));
+    let mut kept = KeptBuilder::new(wanted(status));
     while let Some(data) = poll_fn(|context| download.poll_data(context)).await {
-        let data = data.map_err(|error| Broken::in_body(&error, body_bytes, &parts.headers))?;
+        let data =
+            data.map_err(|error| ExchangeError::in_body(&error, body_bytes, &parts.headers))?;
         body_bytes += data.len() as u64;
-        keeping.take(&data);
-        // Room for as much again; it can only fail where the stream has ended, which shows next.
+        kept.add(&data);
+        // Reopens the window. Fails only if the stream has ended, which the next read reports.
         let _ = download.flow_control().release_capacity(data.len());
     }
     // A stream may end with trailers rather than with data.
     poll_fn(|context| download.poll_trailers(context))
         .await
-        .map_err(|error| Broken::in_body(&error, body_bytes, &parts.headers))?;
+        .map_err(|error| ExchangeError::in_body(&error, body_bytes, &parts.headers))?;
     Ok(Answer {
         status,
         first_byte_ns,
         done_ns: now(),
         read_lag_ns: None,
         body_bytes,
-        kept: keeping.end(parts.headers),
+        kept: kept.build(parts.headers),
     })
 }

@@ -1,45 +1,45 @@
-//! What is kept of an answer as it comes.
+//! The parts of an answer that are kept.
 
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
-/// What of a response is kept beside its status and size. The body is read to its end in any case.
+/// The parts of an answer to keep besides its status and size. The body is always read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Keep {
-    /// Its headers.
+    /// Keeps its headers.
     pub(crate) headers: bool,
-    /// So many bytes of its body, from the first.
+    /// The number of bytes of its body to keep, from the start.
     pub(crate) body_limit: usize,
-    /// The SHA-256 of its whole body.
+    /// Computes the SHA-256 of its whole body.
     pub(crate) sha256: bool,
 }
 
 impl Keep {
-    /// Whether anything is kept at all.
+    /// Returns true if nothing is to be kept.
     pub(crate) fn is_nothing(self) -> bool {
         self == Self::default()
     }
 }
 
-/// What was kept of a response.
+/// The kept parts of an answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Kept {
-    /// Its headers, where they were asked for.
+    /// Its headers; empty unless requested.
     pub(crate) headers: HeaderMap,
-    /// The beginning of its body.
+    /// The start of its body.
     pub(crate) body: Vec<u8>,
-    /// The SHA-256 of its whole body, where it was asked for.
+    /// The SHA-256 of its whole body. `None` unless requested.
     pub(crate) sha256: Option<[u8; 32]>,
 }
 
-/// Keeps of an answer what is wanted of it.
-pub(crate) struct Keeping {
+/// Collects the parts of an answer to keep, as its body arrives.
+pub(crate) struct KeptBuilder {
     keep: Keep,
     body: Vec<u8>,
     digest: Option<Sha256>,
 }
 
-impl Keeping {
+impl KeptBuilder {
     pub(crate) fn new(keep: Keep) -> Self {
         Self {
             keep,
@@ -48,8 +48,8 @@ impl Keeping {
         }
     }
 
-    /// Takes the next bytes of the body.
-    pub(crate) fn take(&mut self, data: &[u8]) {
+    /// Adds the next bytes of the body.
+    pub(crate) fn add(&mut self, data: &[u8]) {
         let room = self.keep.body_limit.saturating_sub(self.body.len());
         self.body.extend_from_slice(&data[..room.min(data.len())]);
         if let Some(digest) = &mut self.digest {
@@ -57,8 +57,8 @@ impl Keeping {
         }
     }
 
-    /// What was kept, where anything was to be.
-    pub(crate) fn end(self, headers: HeaderMap) -> Option<Kept> {
+    /// The kept parts. `None` if nothing was to be kept.
+    pub(crate) fn build(self, headers: HeaderMap) -> Option<Kept> {
         (!self.keep.is_nothing()).then(|| Kept {
             headers: if self.keep.headers {
                 headers

@@ -1,4 +1,4 @@
-//! The HTTP/2 connections of a run, and which users share which.
+//! The pool of HTTP/2 connections that users share.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,127 +10,138 @@ use tokio::sync::OnceCell;
 use crate::connect::{Protocol, ResolvedTarget, dial, shake_hands};
 use crate::failure::Failure;
 
-/// How many requests in a row are given up before their connection is.
-const MOST_UNANSWERED: usize = 3;
+/// Consecutive timeouts after which a connection is given up.
+const UNANSWERED_MAX: usize = 3;
 
-/// The HTTP/2 connections of a run.
+/// The pool of HTTP/2 connections to one target.
 ///
-/// A user joins a connection when it first sends, and keeps its seat until the connection ends. As
-/// a user has one request on its way at a time, there are never more streams than users.
+/// A user joins a connection when it first sends and stays until that connection ends. Each user has
+/// one request in flight at a time, so there are never more streams than users.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    lines: Mutex<Vec<Arc<Line>>>,
-    users_each: usize,
-    most: Option<usize>,
+    connections: Mutex<Vec<Arc<SharedConnection>>>,
+    users_per_connection: usize,
+    connections_max: Option<usize>,
 }
 
 impl Pool {
-    /// A pool whose connections are shared by `users_each` users, or of `most` connections that are
-    /// shared by all of them.
-    pub(crate) fn new(users_each: u32, most: Option<u32>) -> Self {
+    /// Creates a pool in which `users_per_connection` users share a connection, or, with
+    /// `connections_max`, all users share that many.
+    pub(crate) fn new(users_per_connection: u32, connections_max: Option<u32>) -> Self {
         let count = |n: u32| usize::try_from(n.max(1)).unwrap_or(usize::MAX);
         Self {
-            lines: Mutex::default(),
-            users_each: count(users_each),
-            most: most.map(count),
+            connections: Mutex::default(),
+            users_per_connection: count(users_per_connection),
+            connections_max: connections_max.map(count),
         }
     }
 
-    fn lines(&self) -> MutexGuard<'_, Vec<Arc<Line>>> {
-        // Every change to the list is complete before the lock is let go, even by a panic.
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn connections(&self) -> MutexGuard<'_, Vec<Arc<SharedConnection>>> {
+        // Changes are complete before the lock is released, even by a panic.
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets all connections; those that nobody has a seat on are closed.
+    /// Empties the pool. Connections without members are closed.
     pub(crate) fn clear(&self) {
-        self.lines().clear();
+        self.connections().clear();
     }
 
-    /// Takes a seat for a user: on the newest connection that has room, or else on a new one. Where
-    /// the number of connections is bounded, they fill evenly.
-    pub(crate) fn join(&self) -> Seat {
-        let mut lines = self.lines();
-        lines.retain(|line| !line.is_ended());
-        let found = match self.most {
-            Some(most) if lines.len() < most => None,
-            Some(_) => lines.iter().min_by_key(|line| line.members()),
-            None => lines
+    /// Adds a user to the newest connection with room, or to a new one. If the number of connections
+    /// is limited, they fill evenly.
+    pub(crate) fn join(&self) -> Membership {
+        let mut connections = self.connections();
+        connections.retain(|connection| !connection.is_ended());
+        let found = match self.connections_max {
+            Some(max) if connections.len() < max => None,
+            Some(_) => connections
                 .iter()
-                .rev()
-                .find(|line| line.members() < line.room(self.users_each)),
+                .min_by_key(|connection| connection.members()),
+            None => connections.iter().rev().find(|connection| {
+                connection.members() < connection.room(self.users_per_connection)
+            }),
         };
-        let line = found.map(Arc::clone).unwrap_or_else(|| {
-            let line = Arc::new(Line::default());
-            lines.push(Arc::clone(&line));
-            line
+        let connection = found.map(Arc::clone).unwrap_or_else(|| {
+            let connection = Arc::new(SharedConnection::default());
+            connections.push(Arc::clone(&connection));
+            connection
         });
-        line.members.fetch_add(1, Ordering::Relaxed);
-        Seat { line, sender: None }
+        connection.members.fetch_add(1, Ordering::Relaxed);
+        Membership {
+            connection,
+            sender: None,
+        }
     }
 
-    /// Tells whether more users share a connection than the service allows streams at a time.
-    pub(crate) fn is_crowded(&self, line: &Line) -> bool {
-        self.most.is_none() && line.members() > line.room(self.users_each)
+    /// Returns true if more users share a connection than the service allows concurrent streams.
+    pub(crate) fn is_crowded(&self, connection: &SharedConnection) -> bool {
+        self.connections_max.is_none()
+            && connection.members() > connection.room(self.users_per_connection)
     }
 }
 
 /// A connection that users share.
 #[derive(Debug, Default)]
-pub(crate) struct Line {
+pub(crate) struct SharedConnection {
     sender: OnceCell<SendRequest<Bytes>>,
     members: AtomicUsize,
-    /// Requests given up unanswered since the last answer.
+    /// Requests that timed out since the last answer.
     unanswered: AtomicUsize,
     ended: Arc<AtomicBool>,
 }
 
-impl Line {
+impl SharedConnection {
     fn members(&self) -> usize {
         self.members.load(Ordering::Relaxed)
     }
 
-    /// How many users may share it: as the service says, once it has.
-    fn room(&self, users_each: usize) -> usize {
+    /// The number of users that may share it: `users_per_connection`, or fewer if the service allows fewer
+    /// streams.
+    fn room(&self, users_per_connection: usize) -> usize {
         let allowed = self
             .sender
             .get()
             .map_or(usize::MAX, SendRequest::current_max_send_streams);
-        users_each.min(allowed.max(1))
+        users_per_connection.min(allowed.max(1))
     }
 
     pub(crate) fn is_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
     }
 
-    /// Sends nothing more over it; what is on its way may still be answered.
+    /// Sends no further request on it. Requests in flight may still be answered.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
     }
 
-    /// An answer has come.
+    /// Notes an answer.
     pub(crate) fn answered(&self) {
         self.unanswered.store(0, Ordering::Relaxed);
     }
 
-    /// A request was given up. After a few, and no answer to any other in between, the connection is
-    /// taken to be dead, as one of HTTP/1.1 is after every timeout.
-    pub(crate) fn went_unanswered(&self) {
+    /// Notes a timeout. After a few in a row the connection is considered dead, as an HTTP/1.1
+    /// connection is after every timeout.
+    pub(crate) fn timed_out(&self) {
         let unanswered = self.unanswered.fetch_add(1, Ordering::Relaxed) + 1;
-        if unanswered >= self.members().min(MOST_UNANSWERED) {
+        if unanswered >= self.members().min(UNANSWERED_MAX) {
             self.end();
         }
     }
 }
 
-/// A user's share of a connection.
+/// A user's membership of a connection.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    pub(crate) line: Arc<Line>,
+pub(crate) struct Membership {
+    pub(crate) connection: Arc<SharedConnection>,
     sender: Option<SendRequest<Bytes>>,
 }
 
-impl Seat {
-    /// What sends; opens the connection where nobody has done so, or waits for the user who does.
+impl Membership {
+    /// The sending half. Opens the connection if no member has, or waits for the member that does.
+    ///
+    /// # Errors
+    /// If the connection can't be opened.
     pub(crate) async fn sender(
         &mut self,
         target: &ResolvedTarget,
@@ -138,12 +149,12 @@ impl Seat {
         let sender = match self.sender.take() {
             Some(sender) => sender,
             None => {
-                let line = &self.line;
-                let opened = line
+                let connection = &self.connection;
+                let opened = connection
                     .sender
-                    .get_or_try_init(|| open(target, Arc::clone(&line.ended)))
+                    .get_or_try_init(|| open(target, Arc::clone(&connection.ended)))
                     .await?;
-                target.dials.shared_by(line.members());
+                target.dials.shared_by(connection.members());
                 opened.clone()
             }
         };
@@ -151,33 +162,33 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Membership {
     fn drop(&mut self) {
-        self.line.members.fetch_sub(1, Ordering::Relaxed);
+        self.connection.members.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Opens a connection, and sets a task to read and write it for as long as it lasts.
+/// Opens a connection, and spawns a task that drives it until it ends.
 async fn open(
     target: &ResolvedTarget,
     ended: Arc<AtomicBool>,
 ) -> Result<SendRequest<Bytes>, Failure> {
     let dialled = dial(target).await?;
     if dialled.protocol != Protocol::Http2 {
-        target.dials.broke(
+        target.dials.keep_error(
             Failure::Tls,
-            "the service did not agree on HTTP/2 for this connection as it had for the first",
+            "the service did not agree to HTTP/2 on this connection as it did on the first",
         );
         return Err(Failure::Tls);
     }
     let (sender, connection) = shake_hands(dialled.stream)
         .await
-        .map_err(|(failure, words)| {
-            target.dials.broke(failure, &words);
+        .map_err(|(failure, reason)| {
+            target.dials.keep_error(failure, &reason);
             failure
         })?;
     tokio::spawn(async move {
-        // How it ended is told to everybody who has a stream on it.
+        // Every open stream reports how it ended.
         let _ = connection.await;
         ended.store(true, Ordering::Relaxed);
     });

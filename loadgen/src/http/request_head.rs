@@ -1,4 +1,4 @@
-//! Writes a request as HTTP/1.1 has it (RFC 9112).
+//! Requests ready to send, and their HTTP/1.1 form (RFC 9112).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,28 +9,29 @@ use tenfold_scenarios::Rendered;
 use crate::failure::Failure;
 use crate::http::endpoint::Endpoint;
 
-/// A request that is ready to be sent: what a scenario rendered, and where it goes.
+/// A request that is ready to send: rendered, with its destination.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outgoing<'a> {
     /// Its method.
     pub(crate) method: &'a Method,
-    /// Where it goes.
+    /// Its destination.
     pub(crate) endpoint: &'a Endpoint,
     /// Path, headers and body.
     pub(crate) rendered: &'a Rendered,
-    /// Set once a connection has it: it may have reached the service from then on.
+    /// Set when a connection takes it: from then on it may have reached the service.
     pub(crate) is_written: &'a AtomicBool,
 }
 
 impl Outgoing<'_> {
-    /// A connection is about to take it.
-    pub(crate) fn goes_out(&self) {
+    /// Notes that a connection is about to send it.
+    pub(crate) fn mark_written(&self) {
         self.is_written.store(true, Ordering::Relaxed);
     }
 
-    /// Appends the request to `out`, from its first byte to the last of its body.
+    /// Appends the request, including its body, to `out`.
     ///
-    /// Fails where the path holds what would end it: nothing has been appended then.
+    /// # Errors
+    /// [`Failure::Unsendable`] if the path is not valid. Nothing is appended then.
     pub(crate) fn write_http1(&self, out: &mut Vec<u8>) -> Result<(), Failure> {
         let Self {
             method,
@@ -39,8 +40,8 @@ impl Outgoing<'_> {
             ..
         } = self;
         let path = rendered.path.as_bytes();
-        let ends_it = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
-        if path.first() != Some(&b'/') || path.iter().any(ends_it) {
+        let is_invalid = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
+        if path.first() != Some(&b'/') || path.iter().any(is_invalid) {
             return Err(Failure::Unsendable);
         }
         let mut put = |bytes: &[u8]| out.extend_from_slice(bytes);
@@ -74,7 +75,7 @@ impl Outgoing<'_> {
         Ok(())
     }
 
-    /// The scenario's own `Host` where it has one, else the target's.
+    /// The scenario's `Host` header, or else the target's.
     pub(crate) fn host(&self) -> &HeaderValue {
         let own = self.rendered.headers.iter().rev();
         own.into_iter()
@@ -82,15 +83,15 @@ impl Outgoing<'_> {
             .map_or(&self.endpoint.target.host, |(_, value)| value)
     }
 
-    /// The credentials of the run, unless the scenario has its own for this request.
+    /// The credentials of the run. `None` if the scenario sets its own for this request.
     pub(crate) fn credentials(&self) -> Option<&HeaderValue> {
         let credentials = self.endpoint.target.authorization.as_ref()?;
         let mut own = self.rendered.headers.iter();
         (!own.any(|(name, _)| *name == AUTHORIZATION)).then_some(credentials)
     }
 
-    /// A request whose method gives its body a meaning says how long it is even where it is empty
-    /// (RFC 9110, section 8.6).
+    /// Returns true if `content-length` is to be sent. A method that defines a meaning for a body requires it even if
+    /// the body is empty (RFC 9110, section 8.6).
     pub(crate) fn announces_length(&self) -> bool {
         !self.rendered.body.is_empty()
             || matches!(*self.method, Method::POST | Method::PUT | Method::PATCH)
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_is_its_line_and_headers() {
+    fn writes_request_line_and_headers() {
         assert_eq!(
             written("path = \"/p\"\nheaders = { accept = \"x\" }", "/api"),
             "GET /api/p HTTP/1.1\r\nhost: a:80\r\naccept: x\r\n\r\n"
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_says_how_long_it_is() {
+    fn writes_content_length_for_bodies() {
         assert_eq!(
             written("path = \"/p\"\nmethod = \"POST\"\nbody = \"hello\"", ""),
             "POST /p HTTP/1.1\r\nhost: a:80\r\ncontent-length: 5\r\n\r\nhello"
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scenario_may_name_another_host() {
+    fn scenario_host_overrides_target() {
         assert_eq!(
             written("path = \"/p\"\nheaders = { host = \"b\" }", ""),
             "GET /p HTTP/1.1\r\nhost: b\r\n\r\n"
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_give_way_to_those_of_the_scenario() {
+    fn scenario_authorization_overrides_credentials() {
         let credentials = Credentials::new(AuthScheme::Bearer, "t0", "a test").unwrap();
         assert_eq!(
             written_with("path = \"/p\"", "", Some(&credentials)),
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_written_in_full() {
+    fn writes_decimal_numbers() {
         for number in [0, 7, 10, 1_000, usize::MAX] {
             assert_eq!(decimal(number, &mut [0; 20]), number.to_string().as_bytes());
         }

@@ -1,4 +1,4 @@
-//! Reads one HTTP/1.1 response from bytes as they come (RFC 9112), without a socket or a clock.
+//! Incremental parser for one HTTP/1.1 response (RFC 9112), without a socket or a clock.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use sha2::{Digest, Sha256};
@@ -7,45 +7,45 @@ use crate::failure::Failure;
 use crate::http::body_framing::{BodyFraming, Framed};
 use crate::http::kept::{Keep, Kept};
 
-/// No head of a response may be longer: a service that sends headers without end is stopped here.
-const LONGEST_HEAD: usize = 256 * 1024;
+/// The longest head of a response, which bounds memory if headers never end.
+const HEAD_BYTES_MAX: usize = 256 * 1024;
 
-/// Headers that are made room for at first.
-const FEW_HEADERS: usize = 32;
+/// Headers to reserve space for at first.
+const HEADERS_TYPICAL: usize = 32;
 
-/// The most headers that a response may have.
-const MOST_HEADERS: usize = 1024;
+/// The most headers of a response.
+const HEADERS_MAX: usize = 1024;
 
-/// A response that was read to its end.
+/// A complete response.
 #[derive(Debug)]
 pub(crate) struct Response {
     /// Its status.
     pub(crate) status: u16,
-    /// Length of its body, without its framing.
+    /// Length of its body, without framing.
     pub(crate) body_bytes: u64,
-    /// What was kept of it, where anything was to be.
+    /// The kept parts. `None` if nothing was to be kept.
     pub(crate) kept: Option<Kept>,
-    /// Whether the connection may carry another exchange.
+    /// True if the connection can be used again.
     pub(crate) reusable: bool,
 }
 
-/// How far bytes brought the reader.
+/// The result of reading some bytes.
 #[derive(Debug)]
 pub(crate) enum Progress {
-    /// The response goes on.
+    /// The response is incomplete.
     More,
-    /// It is whole.
-    Whole(Response),
+    /// The response is complete.
+    Complete(Response),
 }
 
-/// Reads one response. `Wanted` says, of a status, what is to be kept.
+/// Reads one response. `Wanted` maps a status to the parts to keep.
 pub(crate) struct ResponseReader<Wanted> {
     wanted: Wanted,
     is_head_request: bool,
     state: State,
-    /// The head so far, where it came in more than one piece.
+    /// The head so far, if it arrived in more than one piece.
     head: Vec<u8>,
-    /// How much of `head` has been searched for its end.
+    /// Bytes of `head` that have been searched for its end.
     searched: usize,
     status: u16,
     body_bytes: u64,
@@ -60,11 +60,11 @@ pub(crate) struct ResponseReader<Wanted> {
 enum State {
     Head,
     Body(BodyFraming),
-    Whole,
+    Complete,
 }
 
 impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
-    /// A reader for the response to a request of `method`.
+    /// Creates a reader for the response to a request with `method`.
     pub(crate) fn new(method: &Method, wanted: Wanted) -> Self {
         Self {
             wanted,
@@ -82,18 +82,20 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
         }
     }
 
-    /// How many heads have begun, those of interim responses (1xx) among them; the last is the final
-    /// response's.
+    /// The number of heads begun, including interim responses (1xx). The last is the final response's.
     pub(crate) fn heads(&self) -> u64 {
         self.heads
     }
 
-    /// Takes the next bytes of the connection, at least one.
-    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<Progress, Failure> {
+    /// Reads the next bytes of the connection, at least one.
+    ///
+    /// # Errors
+    /// [`Failure::Malformed`] if they are not an HTTP response.
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<Progress, Failure> {
         let mut rest = bytes;
         loop {
             match &mut self.state {
-                State::Head => match self.take_head(rest)? {
+                State::Head => match self.read_head(rest)? {
                     Some(after) => rest = &rest[after..],
                     None => return Ok(Progress::More),
                 },
@@ -108,39 +110,42 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
                     self.body_bytes += data.len() as u64;
                     self.keep_body(data);
                     if is_end {
-                        self.state = State::Whole;
+                        self.state = State::Complete;
                     } else if rest.is_empty() {
                         return Ok(Progress::More);
                     }
                 }
-                State::Whole => {
-                    // What follows belongs to no request.
+                State::Complete => {
+                    // Extra bytes belong to no request.
                     self.reusable &= rest.is_empty();
-                    return Ok(Progress::Whole(self.whole()));
+                    return Ok(Progress::Complete(self.complete()));
                 }
             }
         }
     }
 
-    /// Takes notice that the connection has ended.
+    /// Notes that the connection has ended. Returns the response if that completes it.
+    ///
+    /// # Errors
+    /// If the response is incomplete.
     pub(crate) fn end(&mut self) -> Result<Response, Failure> {
         self.reusable = false;
         match &self.state {
             State::Head => Err(Failure::Connection),
-            State::Body(BodyFraming::UntilClose) | State::Whole => Ok(self.whole()),
+            State::Body(BodyFraming::UntilClose) | State::Complete => Ok(self.complete()),
             State::Body(_) => Err(Failure::ShortBody),
         }
     }
 
-    /// The failure where the connection breaks at this point.
+    /// The failure to report if the connection breaks now.
     pub(crate) fn broken(&self) -> Failure {
         match self.state {
             State::Head => Failure::Connection,
-            State::Body(_) | State::Whole => Failure::ShortBody,
+            State::Body(_) | State::Complete => Failure::ShortBody,
         }
     }
 
-    fn whole(&mut self) -> Response {
+    fn complete(&mut self) -> Response {
         let mut kept = std::mem::take(&mut self.kept);
         kept.sha256 = self.digest.take().map(|digest| digest.finalize().into());
         Response {
@@ -163,12 +168,12 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
         }
     }
 
-    /// Takes bytes of a head. Returns how many of them belong to it where it is whole now.
-    fn take_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
+    /// Reads bytes of a head. Returns how many of them belong to it, or `None` if it is incomplete.
+    fn read_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
         if self.head.is_empty() {
             self.heads += u64::from(!bytes.is_empty());
-            // Most heads come in one piece, and are read where they lie.
-            if let Some(length) = self.read_head(bytes)? {
+            // Most heads arrive in one piece and are parsed without a copy.
+            if let Some(length) = self.parse_head(bytes)? {
                 return Ok(Some(length));
             }
             self.head.extend_from_slice(bytes);
@@ -177,7 +182,7 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
         }
         let before = self.head.len();
         self.head.extend_from_slice(bytes);
-        // A head that comes byte by byte isn't parsed at each of them.
+        // Search for the end before parsing, so that a head in many pieces is parsed only once.
         let from = self.searched.saturating_sub(3);
         self.searched = self.head.len();
         let ends = |window: &[u8]| window.ends_with(b"\n\n") || window.ends_with(b"\n\r\n");
@@ -188,12 +193,12 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
         }
         let head = std::mem::take(&mut self.head);
         self.searched = 0;
-        let length = self.read_head(&head)?;
+        let length = self.parse_head(&head)?;
         self.head = head;
         match length {
             Some(length) => {
                 self.head.clear();
-                // The head can't end before the bytes that were just taken.
+                // The head can't end before the bytes just added.
                 Ok(Some(length.saturating_sub(before)))
             }
             None => {
@@ -204,29 +209,29 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
     }
 
     fn check_length(&self) -> Result<(), Failure> {
-        if self.head.len() > LONGEST_HEAD {
+        if self.head.len() > HEAD_BYTES_MAX {
             return Err(Failure::Malformed);
         }
         Ok(())
     }
 
-    /// Reads a head from its first byte; returns its length, or nothing where more of it is to come.
-    fn read_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
-        let mut few = [httparse::EMPTY_HEADER; FEW_HEADERS];
+    /// Parses a head. Returns its length, or `None` if it is incomplete.
+    fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
+        let mut few = [httparse::EMPTY_HEADER; HEADERS_TYPICAL];
         let mut response = httparse::Response::new(&mut few);
         match response.parse(bytes) {
             Ok(httparse::Status::Partial) => Ok(None),
             Ok(httparse::Status::Complete(length)) => {
-                self.begin(&response)?;
+                self.apply_head(&response)?;
                 Ok(Some(length))
             }
             Err(httparse::Error::TooManyHeaders) => {
-                let mut many = vec![httparse::EMPTY_HEADER; MOST_HEADERS];
+                let mut many = vec![httparse::EMPTY_HEADER; HEADERS_MAX];
                 let mut response = httparse::Response::new(&mut many);
                 match response.parse(bytes) {
                     Ok(httparse::Status::Partial) => Ok(None),
                     Ok(httparse::Status::Complete(length)) => {
-                        self.begin(&response)?;
+                        self.apply_head(&response)?;
                         Ok(Some(length))
                     }
                     Err(_) => Err(Failure::Malformed),
@@ -236,12 +241,12 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
         }
     }
 
-    /// Takes in what a head says of itself and of the body that follows.
-    fn begin(&mut self, head: &httparse::Response<'_, '_>) -> Result<(), Failure> {
+    /// Applies a parsed head: status, connection, and framing of the body.
+    fn apply_head(&mut self, head: &httparse::Response<'_, '_>) -> Result<(), Failure> {
         let (Some(status), Some(minor)) = (head.code, head.version) else {
             return Err(Failure::Malformed);
         };
-        // A switch of protocols that nobody asked for ends the exchange, as a final response does.
+        // An unsolicited switch of protocols (101) ends the exchange, as a final response does.
         if (100..200).contains(&status) && status != 101 {
             return Ok(());
         }
@@ -263,10 +268,10 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
         }
         let has_no_body = self.is_head_request || matches!(status, 101 | 204 | 304);
         self.state = if has_no_body {
-            State::Whole
+            State::Complete
         } else {
             match BodyFraming::of(head.headers, minor)? {
-                BodyFraming::Length(0) => State::Whole,
+                BodyFraming::Length(0) => State::Complete,
                 framing => State::Body(framing),
             }
         };
@@ -278,7 +283,7 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
     }
 }
 
-/// What the `Connection` headers say.
+/// The options of the `Connection` headers.
 #[derive(Debug, Default)]
 struct Connection {
     close: bool,
@@ -287,17 +292,17 @@ struct Connection {
 
 impl Connection {
     fn of(headers: &[httparse::Header<'_>]) -> Self {
-        let mut said = Self::default();
+        let mut options = Self::default();
         for header in headers {
             if header.name.eq_ignore_ascii_case("connection") {
                 for option in header.value.split(|byte| *byte == b',') {
                     let option = option.trim_ascii();
-                    said.close |= option.eq_ignore_ascii_case(b"close");
-                    said.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                    options.close |= option.eq_ignore_ascii_case(b"close");
+                    options.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
         }
-        said
+        options
     }
 }
 
@@ -328,7 +333,7 @@ mod tests {
         sha256: true,
     };
 
-    /// Feeds `bytes` in pieces of the given lengths, in turns, and then ends the connection.
+    /// Feeds `bytes` in pieces of the given lengths, cyclically, then ends the connection.
     fn read(bytes: &[u8], pieces: &[usize]) -> Result<Response, Failure> {
         let mut reader = ResponseReader::new(&Method::GET, |_| ALL);
         let mut rest = bytes;
@@ -336,7 +341,7 @@ mod tests {
         while !rest.is_empty() {
             let length = lengths.next().copied().unwrap_or(1).clamp(1, rest.len());
             let (piece, after) = rest.split_at(length);
-            if let Progress::Whole(response) = reader.take(piece)? {
+            if let Progress::Complete(response) = reader.read(piece)? {
                 return Ok(response);
             }
             rest = after;
@@ -353,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_ends_the_body() {
+    fn content_length_ends_body() {
         let response = whole(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nx: y\r\n\r\nhello");
         assert_eq!((response.status, response.body_bytes), (200, 5));
         assert!(response.reusable);
@@ -365,14 +370,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_beyond_the_response_spoil_the_connection() {
+    fn extra_bytes_prevent_reuse() {
         let response = whole(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200");
         assert_eq!(body(&response), "hello");
         assert!(!response.reusable);
     }
 
     #[test]
-    fn interim_responses_are_passed_over() {
+    fn skips_interim_responses() {
         let response = whole(
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n\
               HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nok",
@@ -381,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn some_responses_have_no_body_whatever_they_announce() {
+    fn ignores_length_of_bodiless_responses() {
         for status in ["204 No Content", "304 Not Modified"] {
             let head = format!("HTTP/1.1 {status}\r\ncontent-length: 10\r\n\r\n");
             let response = whole(head.as_bytes());
@@ -389,18 +394,18 @@ mod tests {
         }
         let mut reader = ResponseReader::new(&Method::HEAD, |_| Keep::default());
         let head = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n";
-        assert!(matches!(reader.take(head), Ok(Progress::Whole(_))));
+        assert!(matches!(reader.read(head), Ok(Progress::Complete(_))));
     }
 
     #[test]
-    fn a_switch_of_protocols_ends_the_exchange_and_the_connection() {
+    fn protocol_switch_ends_exchange_and_connection() {
         let response = whole(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\nwhatever");
         assert_eq!(response.status, 101);
         assert!(!response.reusable);
     }
 
     #[test]
-    fn the_connection_is_kept_as_the_version_and_the_header_say() {
+    fn reuse_follows_version_and_connection_header() {
         for (head, kept) in [
             ("HTTP/1.1 200 OK\r\n", true),
             ("HTTP/1.1 200 OK\r\nConnection: close\r\n", false),
@@ -414,14 +419,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_length_the_end_of_the_connection_ends_the_body() {
-        let response = whole(b"HTTP/1.1 200 OK\r\n\r\nas long as it lasts");
-        assert_eq!(body(&response), "as long as it lasts");
+    fn connection_end_ends_body_without_length() {
+        let response = whole(b"HTTP/1.1 200 OK\r\n\r\nuntil the end");
+        assert_eq!(body(&response), "until the end");
         assert!(!response.reusable);
     }
 
     #[test]
-    fn what_is_cut_short_is_told_apart_from_what_never_came() {
+    fn distinguishes_short_body_from_missing_head() {
         let cut = |bytes: &[u8]| read(bytes, &[usize::MAX]).unwrap_err();
         assert_eq!(cut(b""), Failure::Connection);
         assert_eq!(cut(b"HTTP/1.1 200 O"), Failure::Connection);
@@ -436,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_response_is_malformed() {
+    fn rejects_malformed_responses() {
         for bytes in [
             &b"SSH-2.0-OpenSSH\r\n"[..],
             b"HTTP/2.0 200 OK\r\n\r\n",
@@ -457,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn many_headers_are_read_and_too_many_refused() {
+    fn reads_many_headers_rejects_too_many() {
         let head = |count: usize| {
             let headers: String = (0..count).map(|n| format!("x-{n}: {n}\r\n")).collect();
             format!("HTTP/1.1 204 No Content\r\n{headers}\r\n")
@@ -468,14 +473,14 @@ mod tests {
     }
 
     #[test]
-    fn a_head_without_end_is_stopped() {
+    fn rejects_endless_head() {
         let mut bytes = b"HTTP/1.1 200 OK\r\nx: ".to_vec();
-        bytes.resize(LONGEST_HEAD + 100, b'a');
+        bytes.resize(HEAD_BYTES_MAX + 100, b'a');
         assert_eq!(read(&bytes, &[1_000]).unwrap_err(), Failure::Malformed);
     }
 
     #[test]
-    fn what_is_kept_is_chosen_by_the_status() {
+    fn status_selects_kept_parts() {
         let wanted = |status| Keep {
             body_limit: if status == 500 { 3 } else { 0 },
             ..Keep::default()
@@ -483,14 +488,14 @@ mod tests {
         for (status, kept) in [(200, None), (500, Some(b"hel".to_vec()))] {
             let mut reader = ResponseReader::new(&Method::GET, wanted);
             let bytes = format!("HTTP/1.1 {status} X\r\ncontent-length: 5\r\n\r\nhello");
-            let Ok(Progress::Whole(response)) = reader.take(bytes.as_bytes()) else {
-                panic!("it is whole");
+            let Ok(Progress::Complete(response)) = reader.read(bytes.as_bytes()) else {
+                panic!("it is complete");
             };
             assert_eq!(response.kept.map(|kept| kept.body), kept);
         }
     }
 
-    /// Responses that end by themselves, with the body that each carries.
+    /// Self-delimiting responses, with their bodies.
     fn framed() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
         let body = proptest::collection::vec(any::<u8>(), 0..300);
         let chunks = proptest::collection::vec(1_usize..60, 1..20);
@@ -524,7 +529,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn how_the_bytes_are_cut_changes_nothing(
+        fn result_is_independent_of_pieces(
             (bytes, body) in framed(),
             pieces in proptest::collection::vec(1_usize..50, 1..30),
         ) {
@@ -536,7 +541,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(
+        fn never_panics_on_any_bytes(
             bytes in proptest::collection::vec(any::<u8>(), 0..600),
             pieces in proptest::collection::vec(1_usize..50, 1..10),
         ) {
@@ -544,7 +549,7 @@ mod tests {
         }
 
         #[test]
-        fn no_damage_to_a_response_makes_it_panic(
+        fn never_panics_on_damaged_response(
             (mut bytes, _) in framed(),
             at in any::<proptest::sample::Index>(),
             byte in any::<u8>(),
@@ -556,7 +561,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_cut_off_never_completes((bytes, _) in framed(), cut in any::<proptest::sample::Index>()) {
+        fn truncated_response_never_completes((bytes, _) in framed(), cut in any::<proptest::sample::Index>()) {
             let length = cut.index(bytes.len());
             let cut = read(&bytes[..length], &[usize::MAX]).unwrap_err();
             prop_assert!(matches!(cut, Failure::Connection | Failure::ShortBody));

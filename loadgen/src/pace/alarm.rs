@@ -1,7 +1,7 @@
-//! Wakes the pacer when its time has come and its timer has not been heard yet.
+//! Wakes the pacer when it is due before its timer event is handled.
 //!
-//! The timer is one event among those of all connections. Where thousands of answers come at once,
-//! it queues behind them; so every user that has finished a request looks at the time as well.
+//! The timer is one event among those of all connections. It queues behind them when thousands of
+//! answers arrive at once, so every user that completes a request checks the time as well.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,12 +10,12 @@ use tokio::sync::Notify;
 /// An alarm for one sleeper.
 #[derive(Debug)]
 pub(crate) struct Alarm {
-    /// When the sleeper is to be woken; never where it isn't asleep.
+    /// When to wake the sleeper; [`NEVER`] if it is awake.
     due_ns: AtomicU64,
     ring: Notify,
 }
 
-/// A time that never comes.
+/// A time that is never reached.
 const NEVER: u64 = u64::MAX;
 
 impl Default for Alarm {
@@ -28,13 +28,13 @@ impl Default for Alarm {
 }
 
 impl Alarm {
-    /// Sets the alarm, and waits until somebody finds that its time has come.
+    /// Sets the alarm and waits until [`Alarm::check`] is called at or after `due_ns`.
     pub(crate) async fn wait_until(&self, due_ns: u64) {
         self.due_ns.store(due_ns, Ordering::Relaxed);
         self.ring.notified().await;
     }
 
-    /// Wakes the sleeper if its time has come.
+    /// Wakes the sleeper if it is due.
     pub(crate) fn check(&self, now_ns: u64) {
         if now_ns >= self.due_ns.load(Ordering::Relaxed) {
             self.due_ns.store(NEVER, Ordering::Relaxed);
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_rings_when_its_time_has_come() {
+    async fn rings_when_due() {
         let alarm = Alarm::default();
         let waiting = alarm.wait_until(100);
         let mut waiting = std::pin::pin!(waiting);

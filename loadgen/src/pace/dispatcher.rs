@@ -1,4 +1,4 @@
-//! Brings arrivals and idle users together.
+//! The dispatcher: assigns arrivals to idle users.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -7,16 +7,16 @@ use std::task::{Context, Poll, Waker};
 
 use tenfold_scenarios::Arrival;
 
-/// The most arrivals that may wait for a user at a time, whatever the time bound: what keeps the
-/// generator's memory bounded against a service that stands still.
-pub(crate) const MOST_WAITING: usize = 1_000_000;
+/// The most arrivals that may wait for a user at a time. Bounds memory against a stalled service, for any
+/// wait time.
+const WAITING_MAX: usize = 1_000_000;
 
-/// An arrival that was taken up, in the hands of a user.
+/// An arrival that is assigned to a user.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Job {
-    /// What to send.
+    /// The arrival to send.
     pub(crate) arrival: Arrival,
-    /// How long it waited for an idle user, in nanoseconds; none where one was idle.
+    /// Time it waited for an idle user, in nanoseconds. `None` if one was idle.
     pub(crate) blocked_ns: Option<u64>,
 }
 
@@ -27,7 +27,7 @@ struct Waiting {
     taken_ns: u64,
 }
 
-/// One user's place: what it is to do next, and how to wake it.
+/// A user's seat: its next job, and its waker.
 #[derive(Debug, Default)]
 struct Seat {
     job: Option<Job>,
@@ -37,20 +37,19 @@ struct Seat {
 #[derive(Debug, Default)]
 struct State {
     seats: Vec<Seat>,
-    /// Idle users. The last to become idle is the first to be taken, so that few connections carry
-    /// a light load and the others are never opened.
+    /// Idle users, as a stack: a light load uses few connections, and the others are never opened.
     idle: Vec<usize>,
     waiting: VecDeque<Waiting>,
-    /// Users that are at work.
+    /// Users that are busy.
     busy: usize,
     /// Users that have left.
-    gone: usize,
+    left: usize,
     closed: bool,
     when_quiet: Option<Waker>,
 }
 
-/// Brings arrivals and idle users together: the earliest arrival goes to the user that was idle for
-/// the shortest time, and waits its turn where there is none.
+/// Assigns arrivals to idle users: the earliest arrival goes to the user that became idle last, or
+/// queues if no user is idle.
 #[derive(Debug, Default)]
 pub(crate) struct Dispatcher {
     state: Mutex<State>,
@@ -58,11 +57,11 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change to the state is complete before the lock is let go, even by a panic.
+        // Changes are complete before the lock is released, even by a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a seat for one more user.
+    /// Adds a seat for one more user. Returns its index.
     pub(crate) fn join(&self) -> usize {
         let mut state = self.state();
         state.seats.push(Seat::default());
@@ -70,22 +69,23 @@ impl Dispatcher {
         state.seats.len() - 1
     }
 
-    /// Users that are idle.
+    /// The number of idle users.
     pub(crate) fn idle(&self) -> usize {
         self.state().idle.len()
     }
 
-    /// Arrivals that wait for a user.
+    /// The number of arrivals that wait for a user.
     pub(crate) fn waiting(&self) -> usize {
         self.state().waiting.len()
     }
 
-    /// Gives an arrival, taken up at `now`, to an idle user or lets it wait for one.
+    /// Assigns an arrival to an idle user, or queues it. `now` is when the pacer took it up.
     ///
-    /// Returns the arrival where too many wait already: it is to be dropped.
+    /// # Errors
+    /// Returns the arrival if the queue is full; the caller drops it.
     pub(crate) fn offer(&self, arrival: Arrival, now: u64) -> Result<(), Arrival> {
         let mut state = self.state();
-        // Those that wait go first.
+        // Queued arrivals go first.
         if state.waiting.is_empty()
             && let Some(user) = state.idle.pop()
         {
@@ -101,7 +101,7 @@ impl Dispatcher {
             }
             return Ok(());
         }
-        if state.waiting.len() >= MOST_WAITING {
+        if state.waiting.len() >= WAITING_MAX {
             return Err(arrival);
         }
         state.waiting.push_back(Waiting {
@@ -111,7 +111,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Takes the first arrival that has waited since `before` or longer, to be dropped.
+    /// Removes the first arrival that has waited since `before` or longer.
     pub(crate) fn take_overdue(&self, before: u64) -> Option<Arrival> {
         let mut state = self.state();
         if state.waiting.front()?.taken_ns > before {
@@ -120,7 +120,7 @@ impl Dispatcher {
         state.waiting.pop_front().map(|waiting| waiting.arrival)
     }
 
-    /// Takes every arrival that waits, to be dropped.
+    /// Removes every waiting arrival.
     pub(crate) fn take_waiting(&self) -> Vec<Arrival> {
         self.state()
             .waiting
@@ -129,9 +129,9 @@ impl Dispatcher {
             .collect()
     }
 
-    /// Waits for the user's next job; none once the dispatcher is closed.
+    /// Waits for the user's next job. Resolves to `None` once the dispatcher is closed.
     ///
-    /// `now` tells the time, for how long an arrival has waited.
+    /// `now` reads the clock, to measure how long an arrival waited.
     pub(crate) fn next_job(
         &self,
         user: usize,
@@ -145,7 +145,7 @@ impl Dispatcher {
         }
     }
 
-    /// Sends every user home once it has finished what it is at.
+    /// Ends every user once its current job is done.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
@@ -160,15 +160,15 @@ impl Dispatcher {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Notes that a user that was not idle has left for good.
+    /// Notes that a busy user has left for good.
     pub(crate) fn leave(&self) {
         let mut state = self.state();
-        state.gone += 1;
+        state.left += 1;
         state.busy -= 1;
         state.wake_if_quiet();
     }
 
-    /// Waits until nothing waits and no user is at work.
+    /// Waits until no arrival waits and no user is busy.
     pub(crate) async fn quiet(&self) {
         std::future::poll_fn(|context| {
             let mut state = self.state();
@@ -184,7 +184,7 @@ impl Dispatcher {
 
 impl State {
     fn is_quiet(&self) -> bool {
-        self.busy == 0 && (self.waiting.is_empty() || self.gone == self.seats.len())
+        self.busy == 0 && (self.waiting.is_empty() || self.left == self.seats.len())
     }
 
     fn wake_if_quiet(&mut self) {
@@ -196,7 +196,7 @@ impl State {
     }
 }
 
-/// Waits for a user's next job.
+/// Future of a user's next job.
 pub(crate) struct NextJob<'a, Now> {
     dispatcher: &'a Dispatcher,
     user: usize,
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_to_become_idle_is_taken_first() {
+    fn assigns_to_last_idle_user() {
         let dispatcher = Dispatcher::default();
         let (a, b) = (dispatcher.join(), dispatcher.join());
         let mut first = dispatcher.next_job(a, || 0);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn arrivals_wait_in_order_and_their_wait_is_told() {
+    fn queues_in_order_and_reports_wait() {
         let dispatcher = Dispatcher::default();
         let user = dispatcher.join();
         for sequence in 0..3 {
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn only_those_that_waited_too_long_are_overdue() {
+    fn takes_only_overdue_arrivals() {
         let dispatcher = Dispatcher::default();
         dispatcher.join();
         dispatcher.offer(arrival(0), 10).unwrap();
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn closing_sends_idle_users_home() {
+    fn close_ends_idle_users() {
         let dispatcher = Dispatcher::default();
         let user = dispatcher.join();
         let mut job = dispatcher.next_job(user, || 0);
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn quiet_comes_when_the_last_user_is_done() {
+    fn quiet_when_last_user_is_idle() {
         let dispatcher = Dispatcher::default();
         let user = dispatcher.join();
         let mut job = dispatcher.next_job(user, || 0);

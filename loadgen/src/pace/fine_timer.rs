@@ -1,4 +1,4 @@
-//! A timer with a grain of microseconds, which tokio's own (a millisecond) has not.
+//! A timer with microsecond resolution; tokio's has a millisecond.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -18,10 +18,13 @@ pub(crate) struct FineTimer {
 }
 
 impl FineTimer {
-    /// Creates the timer; fails where the limit on open files is reached.
+    /// Creates the timer.
+    ///
+    /// # Errors
+    /// If the limit on open files is reached.
     #[expect(
         deprecated,
-        reason = "its unsafe replacement asks for what an owned descriptor guarantees anyway"
+        reason = "its unsafe replacement requires what an owned descriptor guarantees"
     )]
     pub(crate) fn new() -> io::Result<Self> {
         let fd = timerfd_create(
@@ -33,7 +36,10 @@ impl FineTimer {
         })
     }
 
-    /// Sleeps for `duration`; returns at once where it is zero.
+    /// Sleeps for `duration`; returns at once if it is zero.
+    ///
+    /// # Errors
+    /// If the system refuses the timer.
     pub(crate) async fn sleep(&self, duration: Duration) -> io::Result<()> {
         if duration.is_zero() {
             return Ok(());

@@ -16,7 +16,7 @@ use crate::usage::thread_cpu_ns;
 /// The longest sleep, which bounds how late a stop or an overdue arrival is noticed.
 const SLEEP_MAX: Duration = Duration::from_millis(20);
 
-/// What the pacer works with.
+/// The pacer, with the parts of a run that it uses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pacer<'a> {
     /// The clock of the run.
@@ -31,7 +31,7 @@ pub(crate) struct Pacer<'a> {
     pub(crate) recorder: &'a SharedRecorder,
     /// Ends pacing when set.
     pub(crate) stop: &'a AtomicBool,
-    /// How long an arrival may wait for an idle user before it is dropped, in nanoseconds.
+    /// The longest wait of an arrival for an idle user, in nanoseconds. Then it is dropped.
     pub(crate) wait_max_ns: u64,
 }
 
@@ -79,7 +79,7 @@ impl Pacer<'_> {
         Ok(())
     }
 
-    /// Waits until every arrival taken up is answered or dropped.
+    /// Waits until every pending arrival is answered or dropped.
     pub(crate) async fn drain(&self) {
         let mut quiet = std::pin::pin!(self.dispatcher.quiet());
         loop {

@@ -1,80 +1,78 @@
-//! The pacer's quantum: how finely it wakes.
+//! The pacer's quantum: its shortest sleep.
 //!
-//! Going to sleep and waking costs more than sending does, so one wake-up for each arrival is
-//! affordable only where arrivals are rare. Above that, arrivals that fall due within one quantum
-//! are sent together: the later ones on time, the earlier ones late by up to the quantum, which the
-//! lag shows. How cost and lateness trade off was measured: `docs/adr/0007-the-quantum.md`.
+//! A sleep and a wake-up cost more than sending a request, so a wake-up per arrival is affordable only
+//! at low rates. At higher rates, arrivals that are due within one quantum are sent together: the last
+//! on time, the first late by up to the quantum, which the lag shows. The trade-off between cost and
+//! lag was measured: `docs/adr/0007-the-quantum.md`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::nanoseconds;
 
-/// The rate, per second, up to which each arrival has a wake-up of its own.
-const PRECISE_UP_TO: f64 = 4_000.0;
+/// The highest rate, per second, at which each arrival has its own wake-up.
+const PRECISE_RATE_MAX: f64 = 4_000.0;
 
-/// The rate from which a wake-up is shared by so many arrivals that it hardly counts.
-const FRUGAL_FROM: f64 = 20_000.0;
+/// The rate, per second, from which the cost of a wake-up, shared by many arrivals, is negligible.
+const BATCHED_RATE_MIN: f64 = 20_000.0;
 
-/// The quantum at that rate, in nanoseconds, and the longest for as long as the processor is not
-/// scarce.
-const FRUGAL_NS: f64 = 600_000.0;
+/// The quantum at that rate, in nanoseconds; the longest without CPU pressure.
+const QUANTUM_NS_MAX: f64 = 600_000.0;
 
-/// Arrivals that share a wake-up at that rate and above it.
-const SHARED_BY: f64 = FRUGAL_FROM * FRUGAL_NS / 1e9;
+/// Arrivals per wake-up at that rate and above.
+const ARRIVALS_PER_WAKE_UP: f64 = BATCHED_RATE_MIN * QUANTUM_NS_MAX / 1e9;
 
-/// The share of a processor above which the generator is to save on wake-ups, and the one below
-/// which it need no longer.
-const SCARCE: std::ops::Range<f64> = 0.5..0.75;
+/// CPU utilization of the generator's thread: above the end of this range the quantum grows, below its
+/// start it shrinks.
+const CPU_PRESSURE: std::ops::Range<f64> = 0.5..0.75;
 
-/// How much longer the quantum may become where the processor is scarce.
-const MOST_STRETCH: f64 = 4.0;
+/// The largest factor by which CPU pressure lengthens the quantum.
+const STRETCH_MAX: f64 = 4.0;
 
-/// Chooses the shortest sleep, from the rate at which arrivals are intended and the generator's own
-/// use of its processor.
+/// Chooses the quantum from the intended arrival rate and the generator's CPU utilization.
 #[derive(Debug)]
 pub(crate) struct Quantum {
     rate: RateFollower,
     stretch: f64,
-    looked_at_ns: u64,
+    checked_at_ns: u64,
     cpu_ns: u64,
 }
 
-/// How often the use of the processor is looked at.
-const LOOK_EVERY_NS: u64 = 100_000_000;
+/// The interval between measurements of CPU utilization, in nanoseconds.
+const CPU_CHECK_INTERVAL_NS: u64 = 100_000_000;
 
 impl Quantum {
-    /// Starts at a time of the run, with the CPU time that the generator has used by then.
+    /// Starts at `now_ns`, when the generator's thread has used `cpu_ns` of CPU time.
     pub(crate) fn new(now_ns: u64, cpu_ns: u64) -> Self {
         Self {
             rate: RateFollower::default(),
             stretch: 1.0,
-            looked_at_ns: now_ns,
+            checked_at_ns: now_ns,
             cpu_ns,
         }
     }
 
-    /// Notes an arrival's intended time.
+    /// Adds an arrival's intended time to the rate.
     pub(crate) fn note(&mut self, intended_ns: u64) {
         self.rate.note(intended_ns);
     }
 
-    /// Chooses for the sleep that begins now; `cpu_ns` is asked now and then for the CPU time that the
-    /// generator's thread has used.
+    /// Chooses the quantum for a sleep that begins now. `cpu_ns` reads the CPU time of the generator's
+    /// thread; it is called every 100 ms.
     pub(crate) fn choose(&mut self, now_ns: u64, cpu_ns: impl FnOnce() -> u64) -> Duration {
-        let since = now_ns.saturating_sub(self.looked_at_ns);
-        if since >= LOOK_EVERY_NS {
+        let since = now_ns.saturating_sub(self.checked_at_ns);
+        if since >= CPU_CHECK_INTERVAL_NS {
             let cpu_ns = cpu_ns();
             let share = cpu_ns.saturating_sub(self.cpu_ns) as f64 / since as f64;
             self.stretch = stretched(self.stretch, share);
-            (self.looked_at_ns, self.cpu_ns) = (now_ns, cpu_ns);
+            (self.checked_at_ns, self.cpu_ns) = (now_ns, cpu_ns);
         }
         let base_ns = base_ns(self.rate.rate_per_s());
         Duration::from_nanos((base_ns * self.stretch) as u64)
     }
 }
 
-/// The quanta that were chosen so far.
+/// The range of the quanta chosen so far.
 #[derive(Debug)]
 pub(crate) struct QuantumRange {
     shortest_ns: AtomicU64,
@@ -91,53 +89,53 @@ impl Default for QuantumRange {
 }
 
 impl QuantumRange {
-    /// Notes one.
+    /// Adds a quantum.
     pub(crate) fn note(&self, quantum: Duration) {
         let ns = nanoseconds(quantum);
         self.shortest_ns.fetch_min(ns, Ordering::Relaxed);
         self.longest_ns.fetch_max(ns, Ordering::Relaxed);
     }
 
-    /// The shortest and the longest of them, in nanoseconds; none where none was chosen.
+    /// The shortest and the longest, in nanoseconds. `None` before the first.
     pub(crate) fn range_ns(&self) -> Option<(u64, u64)> {
         let shortest = self.shortest_ns.load(Ordering::Relaxed);
         (shortest != u64::MAX).then(|| (shortest, self.longest_ns.load(Ordering::Relaxed)))
     }
 }
 
-/// The quantum at a rate, in nanoseconds, where the processor is not scarce.
+/// The quantum at a rate, in nanoseconds, without CPU pressure.
 fn base_ns(rate_per_s: f64) -> f64 {
-    if rate_per_s <= PRECISE_UP_TO {
+    if rate_per_s <= PRECISE_RATE_MAX {
         return 0.0;
     }
-    if rate_per_s < FRUGAL_FROM {
-        // From the gap between two arrivals, below which it would change nothing.
-        let from_ns = 1e9 / PRECISE_UP_TO;
-        let along = (rate_per_s - PRECISE_UP_TO) / (FRUGAL_FROM - PRECISE_UP_TO);
-        return from_ns + along * (FRUGAL_NS - from_ns);
+    if rate_per_s < BATCHED_RATE_MIN {
+        // A quantum shorter than the gap between two arrivals would have no effect.
+        let from_ns = 1e9 / PRECISE_RATE_MAX;
+        let along = (rate_per_s - PRECISE_RATE_MAX) / (BATCHED_RATE_MIN - PRECISE_RATE_MAX);
+        return from_ns + along * (QUANTUM_NS_MAX - from_ns);
     }
-    SHARED_BY * 1e9 / rate_per_s
+    ARRIVALS_PER_WAKE_UP * 1e9 / rate_per_s
 }
 
 fn stretched(stretch: f64, share: f64) -> f64 {
-    if share > SCARCE.end {
-        (stretch * 1.5).min(MOST_STRETCH)
-    } else if share < SCARCE.start {
+    if share > CPU_PRESSURE.end {
+        (stretch * 1.5).min(STRETCH_MAX)
+    } else if share < CPU_PRESSURE.start {
         (stretch / 1.5).max(1.0)
     } else {
         stretch
     }
 }
 
-/// Follows the rate at which arrivals are intended.
+/// Estimates the intended arrival rate.
 #[derive(Debug, Default)]
 struct RateFollower {
     last: Option<u64>,
     gap_ns: f64,
 }
 
-/// The weight of the newest gap in the mean: some hundred gaps are remembered.
-const NEWEST: f64 = 0.01;
+/// The weight of the newest gap in the moving average, which covers about 100 gaps.
+const NEWEST_WEIGHT: f64 = 0.01;
 
 impl RateFollower {
     fn note(&mut self, intended_ns: u64) {
@@ -146,13 +144,13 @@ impl RateFollower {
             self.gap_ns = if self.gap_ns == 0.0 {
                 gap
             } else {
-                self.gap_ns + NEWEST * (gap - self.gap_ns)
+                self.gap_ns + NEWEST_WEIGHT * (gap - self.gap_ns)
             };
         }
         self.last = Some(intended_ns);
     }
 
-    /// The rate, per second; zero until two arrivals were noted.
+    /// The rate, per second; zero before the second arrival.
     fn rate_per_s(&self) -> f64 {
         if self.gap_ns > 0.0 {
             1e9 / self.gap_ns
@@ -167,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_of_even_arrivals_is_found() {
+    fn estimates_rate_of_even_arrivals() {
         let mut follower = RateFollower::default();
         for arrival in 0..1_000_u64 {
             follower.note(arrival * 50_000);
@@ -176,27 +174,27 @@ mod tests {
     }
 
     #[test]
-    fn every_arrival_is_woken_for_while_they_are_rare() {
-        for rate in [0.0, 1.0, 1_000.0, PRECISE_UP_TO] {
+    fn wakes_for_every_arrival_at_low_rates() {
+        for rate in [0.0, 1.0, 1_000.0, PRECISE_RATE_MAX] {
             assert_eq!(base_ns(rate), 0.0);
         }
     }
 
     #[test]
-    fn wake_ups_per_second_stay_bounded_as_the_rate_grows() {
-        let mut rate = PRECISE_UP_TO + 1.0;
+    fn bounds_wake_ups_at_any_rate() {
+        let mut rate = PRECISE_RATE_MAX + 1.0;
         while rate < 200_000.0 {
-            // The gap before the first arrival that is waited for is slept as well.
+            // The sleep also includes the gap before the next arrival.
             let wake_ups = 1e9 / base_ns(rate).max(1e9 / rate);
-            assert!(wake_ups <= PRECISE_UP_TO * 4.2, "{wake_ups} at {rate}/s");
+            assert!(wake_ups <= PRECISE_RATE_MAX * 4.2, "{wake_ups} at {rate}/s");
             rate *= 1.1;
         }
-        assert!((base_ns(FRUGAL_FROM) - FRUGAL_NS).abs() < 1.0);
-        assert!((base_ns(FRUGAL_FROM - 1e-6) - FRUGAL_NS).abs() < 1.0);
+        assert!((base_ns(BATCHED_RATE_MIN) - QUANTUM_NS_MAX).abs() < 1.0);
+        assert!((base_ns(BATCHED_RATE_MIN - 1e-6) - QUANTUM_NS_MAX).abs() < 1.0);
     }
 
     #[test]
-    fn it_grows_where_the_processor_is_scarce_and_shrinks_back() {
+    fn grows_under_cpu_pressure_and_shrinks_back() {
         let mut quantum = Quantum::new(0, 0);
         for arrival in 0..1_000_u64 {
             quantum.note(arrival * 50_000);
@@ -204,8 +202,8 @@ mod tests {
         let (mut now, mut cpu) = (0, 0);
         let mut run = |share: f64, quantum: &mut Quantum| {
             for _ in 0..20 {
-                now += LOOK_EVERY_NS;
-                cpu += (LOOK_EVERY_NS as f64 * share) as u64;
+                now += CPU_CHECK_INTERVAL_NS;
+                cpu += (CPU_CHECK_INTERVAL_NS as f64 * share) as u64;
                 quantum.choose(now, || cpu);
             }
             quantum.choose(now, || cpu)
@@ -216,13 +214,13 @@ mod tests {
         assert_eq!(
             run(0.6, &mut quantum),
             stretched,
-            "between the two, it stays"
+            "within the range it is unchanged"
         );
         assert_eq!(run(0.2, &mut quantum), plain);
     }
 
     #[test]
-    fn what_was_chosen_is_remembered_as_a_range() {
+    fn range_covers_chosen_quanta() {
         let chosen = QuantumRange::default();
         assert_eq!(chosen.range_ns(), None);
         for micros in [300, 0, 600] {

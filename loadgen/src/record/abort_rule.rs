@@ -1,11 +1,11 @@
-//! Whether a rule is so surely missed that the run can end.
+//! Abort rules: end a run once a rule is certainly missed.
 //!
-//! A rule that aborts is judged once a second over the counted phases so far, and many times in a
-//! run, so chance gets many tries: it aborts only where the whole interval of four standard errors
-//! (one in 30,000 for a single look) lies beyond the limit. For errors and for percentiles that is
-//! Wilson's interval of a share: a 99th percentile is above its limit where more than 1% of the
-//! requests are. Samples are taken as independent, which those of one stall are not; a service that is
-//! slow at first is given time by `after`, or by a warm-up, which is never judged.
+//! An abort rule is judged once a second over the counted phases so far. So many looks invite false
+//! alarms, so a rule aborts only if the whole interval of four standard errors (1 in 30,000 for a
+//! single look) lies beyond its limit. For errors and percentiles that is Wilson's interval of a
+//! proportion: a 99th percentile is above its limit if more than 1% of the requests are. Samples are
+//! assumed to be independent, which those of one stall are not. A slow start is tolerated with `after`,
+//! or with a warm-up, which is never judged.
 
 use std::time::Duration;
 
@@ -18,30 +18,30 @@ use crate::clock::nanoseconds;
 /// Half the width of the intervals, in standard errors.
 const Z: f64 = 4.0;
 
-/// The fewest requests that must have ended before errors are judged.
-const FEWEST_ENDED: u64 = 20;
+/// The fewest ended requests before errors are judged.
+const ENDED_MIN: u64 = 20;
 
-/// The fewest samples of which a mean is judged.
-const FEWEST_FOR_MEAN: u64 = 100;
+/// The fewest samples before a mean is judged.
+const MEAN_SAMPLES_MIN: u64 = 100;
 
-/// The samples that must lie beyond a percentile for it to be judged.
+/// The fewest samples beyond a percentile before it is judged.
 const SAMPLES_BEYOND: f64 = 10.0;
 
-/// What a rule on a latency is judged by.
+/// The data that a rule on a latency is judged by.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Sample {
-    /// What the rule compares, as measured so far, in nanoseconds.
+    /// The statistic that the rule limits, as measured so far, in nanoseconds.
     pub(crate) measured: f64,
-    /// How many values there are.
+    /// The number of values.
     pub(crate) count: u64,
-    /// How many of them are above the rule's limit.
+    /// The number of values above the rule's limit.
     pub(crate) above: u64,
-    /// Their standard deviation, in nanoseconds.
+    /// The standard deviation of the values, in nanoseconds.
     pub(crate) deviation: f64,
 }
 
 impl Sample {
-    /// What the values come to for a rule.
+    /// Summarizes values, in nanoseconds, for a rule.
     pub(crate) fn of(values: &Histogram<u64>, rule: &Rule) -> Self {
         let above = values
             .iter_recorded()
@@ -62,7 +62,7 @@ impl Sample {
     }
 }
 
-/// The latency that a rule which aborts compares; none where it is on something else or never aborts.
+/// The latency that an abort rule limits. `None` for other rules.
 pub(crate) fn latency_of(rule: &Rule) -> Option<tenfold_run_dir::Metric> {
     rule.abort?;
     match rule.metric {
@@ -76,7 +76,7 @@ pub(crate) fn latency_of(rule: &Rule) -> Option<tenfold_run_dir::Metric> {
     }
 }
 
-/// Says whether a rule is about a request.
+/// Returns true if a rule's scope includes a request.
 pub(crate) fn in_scope(scope: Scope, request: usize, kind: Kind) -> bool {
     match scope {
         Scope::All => true,
@@ -85,10 +85,10 @@ pub(crate) fn in_scope(scope: Scope, request: usize, kind: Kind) -> bool {
     }
 }
 
-/// The first rule that is surely missed at `now`.
+/// The first abort rule that is certainly missed at `now`. `None` if there is none.
 ///
-/// `samples` has the latencies of the rules that abort; `ended` tells for a scope how many requests
-/// came to nothing and how many came to an end.
+/// `samples` has the latencies of abort rules, by rule index. `ended` returns, for a scope, how many
+/// requests failed or were dropped, and how many ended.
 pub(crate) fn missed_rule(
     scenario: &Scenario,
     now: Duration,
@@ -105,7 +105,7 @@ pub(crate) fn missed_rule(
             (Metric::Errors, _) => {
                 let (lost, count) = ended(rule.scope);
                 let sure =
-                    count >= FEWEST_ENDED && misses(rule, share_interval(lost, count), rule.limit);
+                    count >= ENDED_MIN && misses(rule, share_interval(lost, count), rule.limit);
                 sure.then(|| (lost as f64 / count as f64, count))?
             }
             (_, Some((_, sample))) => (latency_missed(rule, sample)?, sample.count),
@@ -120,7 +120,7 @@ pub(crate) fn missed_rule(
     })
 }
 
-/// How much of the counted phases is over.
+/// The elapsed part of the counted phases.
 fn counted_until(scenario: &Scenario, now: Duration) -> Duration {
     let counted = scenario.phases.iter().filter(|phase| !phase.warm_up);
     counted
@@ -128,11 +128,12 @@ fn counted_until(scenario: &Scenario, now: Duration) -> Duration {
         .sum()
 }
 
-/// What was measured, where the rule is surely missed.
+/// The measured statistic if the rule is certainly missed, else `None`.
 fn latency_missed(rule: &Rule, sample: &Sample) -> Option<f64> {
     let count = sample.count as f64;
     let sure = match rule.metric {
-        // A quantile is above the limit where a larger share of the values is than lies beyond it.
+        // A quantile is above the limit if a larger share of values is above the limit than should be
+        // beyond the quantile.
         Metric::Quantile(_, quantile) => {
             let beyond = 1.0 - quantile;
             count * beyond >= SAMPLES_BEYOND
@@ -141,9 +142,9 @@ fn latency_missed(rule: &Rule, sample: &Sample) -> Option<f64> {
         Metric::Mean(_) => {
             let reach = Z * sample.deviation / count.sqrt();
             let interval = [sample.measured - reach, sample.measured + reach];
-            sample.count >= FEWEST_FOR_MEAN && misses(rule, interval, rule.limit)
+            sample.count >= MEAN_SAMPLES_MIN && misses(rule, interval, rule.limit)
         }
-        // A maximum only rises: once beyond its limit it stays there.
+        // A maximum only rises: once beyond its limit, it stays there.
         Metric::Max(_) => {
             let bounds = [sample.measured, f64::INFINITY];
             sample.count > 0 && misses(rule, bounds, rule.limit)
@@ -153,7 +154,7 @@ fn latency_missed(rule: &Rule, sample: &Sample) -> Option<f64> {
     sure.then_some(sample.measured)
 }
 
-/// Says whether a whole interval is on the wrong side of a limit.
+/// Returns true if a whole interval is on the wrong side of a limit.
 fn misses(rule: &Rule, [low, high]: [f64; 2], limit: f64) -> bool {
     match rule.comparison {
         Comparison::Less | Comparison::LessOrEqual => low > limit,
@@ -161,7 +162,7 @@ fn misses(rule: &Rule, [low, high]: [f64; 2], limit: f64) -> bool {
     }
 }
 
-/// Wilson's interval of a share, four standard errors to either side.
+/// Wilson's interval of a proportion, four standard errors to either side.
 fn share_interval(hits: u64, count: u64) -> [f64; 2] {
     if count == 0 {
         return [0.0, 1.0];
@@ -174,7 +175,7 @@ fn share_interval(hits: u64, count: u64) -> [f64; 2] {
     [(centre - reach) / scale, (centre + reach) / scale]
 }
 
-/// Says in words which rule ended a run, when, and what had been measured.
+/// Describes which rule ended a run, when, and at which value.
 pub(crate) fn describe_abort(rule: &Rule, aborted: &Aborted) -> String {
     let measured = match rule.metric {
         Metric::Errors | Metric::Rate => format!("{:.3}%", aborted.measured * 100.0),
@@ -224,7 +225,7 @@ mod tests {
         Scenario::parse(&text, Path::new("abort.toml")).unwrap()
     }
 
-    /// Judges a rule at 10 s by so many values of 10 ms and so many of 100 ms.
+    /// Judges a rule at 10 s, with `quick` values of 10 ms and `slow` values of 100 ms.
     fn by_latency(rule: &str, quick: u64, slow: u64) -> Option<Aborted> {
         let scenario = scenario(rule);
         let mut values = latency_histogram();
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quantile_aborts_once_it_is_surely_beyond() {
+    fn quantile_aborts_when_certainly_missed() {
         let rule = "p99 < 50ms, abort";
         // Of 10,000 requests 100 may be slow; the standard error is 10.
         for (slow, aborts) in [(0, false), (100, false), (130, false), (160, true)] {
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mean_and_a_maximum_abort_too() {
+    fn mean_and_maximum_abort() {
         assert!(by_latency("mean < 20ms, abort", 500, 500).is_some());
         assert_eq!(by_latency("mean < 20ms, abort", 890, 110), None);
         assert!(by_latency("max < 50ms, abort", 9_999, 1).is_some());
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_abort_when_enough_requests_have_ended() {
+    fn errors_abort_after_enough_requests() {
         let rule = "errors < 5%, abort";
         assert_eq!(by_errors(rule, 10, 19, 19), None);
         assert!(by_errors(rule, 10, 20, 20).is_some());
@@ -279,16 +280,16 @@ mod tests {
     }
 
     #[test]
-    fn warm_up_does_not_count_as_time() {
+    fn after_excludes_warm_up() {
         let rule = "errors < 5%, abort after 10s";
         assert_eq!(by_errors(rule, 14, 100, 100), None);
         assert!(by_errors(rule, 15, 100, 100).is_some());
     }
 
     #[test]
-    fn chance_aborts_no_run_that_meets_its_rule() {
-        // 200 runs of a minute at 100/s, of a service whose share of errors is just the limit, looked
-        // at each second.
+    fn false_alarms_are_rare_at_the_limit() {
+        // 200 runs of a minute at 100/s against a service with an error rate exactly at the limit, judged
+        // every second.
         let mut state = 1_u64;
         let mut random = || {
             state = state
@@ -314,13 +315,13 @@ mod tests {
     }
 
     #[test]
-    fn the_words_have_rule_time_and_figure() {
+    fn description_has_rule_time_and_value() {
         let scenario = scenario("p99 < 50ms, abort");
         let aborted = by_latency("p99 < 50ms, abort", 9_000, 1_000).unwrap();
-        let words = describe_abort(&scenario.rules[0], &aborted);
+        let text = describe_abort(&scenario.rules[0], &aborted);
         assert!(
-            words.starts_with("aborted by rule `p99 < 50ms, abort` at 10 s: 100."),
-            "{words}"
+            text.starts_with("aborted by rule `p99 < 50ms, abort` at 10 s: 100."),
+            "{text}"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Keeps on disk what a run has come to so far, so that a run that is killed can be reported.
+//! Checkpoints: the state of a run on disk, so that a killed run can be reported.
 
 use tenfold_run_dir::sample::Sample;
 use tenfold_run_dir::timeline::Row;
@@ -6,30 +6,30 @@ use tenfold_run_dir::{Checkpoint, Counts, RunDir, RunDirError, Timeline};
 
 use crate::usage::peak_memory_bytes;
 
-/// What a run has come to at the end of an interval.
+/// The state of a run at the end of an interval.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    /// When.
+    /// The end of the interval, in nanoseconds since the start.
     pub(crate) at_ns: u64,
-    /// What became of every arrival until then.
+    /// Counts of every arrival until then.
     pub(crate) counts: Counts,
-    /// The number of the first row of the time line that may have changed since the last snapshot.
+    /// Index of the first row of the time line that may have changed since the last snapshot.
     pub(crate) first_row: usize,
-    /// That row, and all after it.
+    /// That row and all later ones.
     pub(crate) rows: Vec<Row>,
-    /// What came back where requests failed.
+    /// Samples of failed requests.
     pub(crate) samples: Vec<Sample>,
 }
 
-/// Writes snapshots into a run directory, each in the place of the one before.
+/// Writes snapshots to a run directory, each replacing the one before.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub(crate) struct CheckpointWriter {
     run_dir: RunDir,
     timeline: Timeline,
 }
 
-impl Keeper {
-    /// A keeper that has written nothing.
+impl CheckpointWriter {
+    /// Creates a writer without a time line.
     pub(crate) fn new(run_dir: RunDir) -> Self {
         Self {
             run_dir,
@@ -37,8 +37,11 @@ impl Keeper {
         }
     }
 
-    /// Writes what the run had come to when its interval log was `log_bytes` long.
-    pub(crate) fn keep(&mut self, snapshot: Snapshot, log_bytes: u64) -> Result<(), RunDirError> {
+    /// Writes a snapshot, taken when the interval log was `log_bytes` long.
+    ///
+    /// # Errors
+    /// If a file can't be written.
+    pub(crate) fn write(&mut self, snapshot: Snapshot, log_bytes: u64) -> Result<(), RunDirError> {
         let rows = &mut self.timeline.rows;
         rows.truncate(snapshot.first_row);
         rows.extend(snapshot.rows);
@@ -61,8 +64,8 @@ impl Keeper {
     }
 }
 
-/// Adds the last row to the one before where hardly anything of it had passed: intervals end a little
-/// after the second, and the rate of what happened in that little would be taken for one of a second.
+/// Adds the last row to the one before it if only a fraction of its second had passed: intervals end
+/// slightly after the second, and counts of that fraction would look like those of a second.
 fn join_last_row(rows: &mut Vec<Row>, checkpoint: &Checkpoint) {
     let Some(last) = rows.pop_if(|last| !checkpoint.holds(last)) else {
         return;
@@ -135,21 +138,21 @@ mod tests {
     }
 
     fn written(run_dir: &RunDir) -> (Counts, Timeline) {
-        let read = |name| std::fs::read(run_dir.file(name)).expect("it was written");
+        let read = |name| std::fs::read(run_dir.file(name)).expect("the file exists");
         (
-            serde_json::from_slice(&read("counts.json")).expect("it is JSON"),
-            serde_json::from_slice(&read("timeline.json")).expect("it is JSON"),
+            serde_json::from_slice(&read("counts.json")).expect("the file is JSON"),
+            serde_json::from_slice(&read("timeline.json")).expect("the file is JSON"),
         )
     }
 
     #[test]
-    fn snapshots_make_one_time_line() {
+    fn snapshots_extend_one_time_line() {
         let directory = tempfile::tempdir().unwrap();
         let run_dir = RunDir::open(directory.path());
-        let mut keeper = Keeper::new(run_dir.clone());
+        let mut writer = CheckpointWriter::new(run_dir.clone());
         let first = vec![row(0, 100), row(1, 100), row(2, 1)];
-        keeper
-            .keep(snapshot(2 * SECOND + 300_000, 0, first), 70)
+        writer
+            .write(snapshot(2 * SECOND + 300_000, 0, first), 70)
             .unwrap();
         let (counts, timeline) = written(&run_dir);
         assert_eq!(timeline.rows, [row(0, 100), row(1, 101)]);
@@ -158,7 +161,7 @@ mod tests {
         assert!(counts.interrupted.unwrap().ends_with("up to 2 s"));
 
         let later = vec![row(1, 100), row(2, 90), row(3, 50)];
-        keeper.keep(snapshot(4 * SECOND, 1, later), 140).unwrap();
+        writer.write(snapshot(4 * SECOND, 1, later), 140).unwrap();
         let (_, timeline) = written(&run_dir);
         assert_eq!(
             timeline.rows,
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_done_on_each_side_is_joined_too() {
+    fn joins_counts_of_each_side() {
         let of_both = |second, planned, sent| Row {
             sides: Some(sides(sent)),
             ..row(second, planned)

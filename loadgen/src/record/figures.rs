@@ -1,5 +1,5 @@
-//! What the intervals of a run come to, worked out on the thread that writes them: for whoever
-//! watches, and for rules that end a run early.
+//! Figures of a run so far, computed on the thread that writes the intervals: for progress and for
+//! abort rules.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,23 +12,23 @@ use crate::record::abort_rule;
 use crate::record::abort_rule::Sample;
 use crate::record::progress::{LatencyTotal, Percentiles};
 
-/// The metrics that somebody watches.
-const WATCHED: [Metric; 3] = [Metric::Response, Metric::Service, Metric::Lag];
+/// The metrics shown as progress.
+const SHOWN: [Metric; 3] = [Metric::Response, Metric::Service, Metric::Lag];
 
-/// What the intervals have come to, as of the last that was handed over.
+/// Figures of a run, up to the last interval that was handed over.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Figures {
-    /// How many intervals have been handed over.
+    /// The number of intervals handed over.
     pub(crate) intervals: u64,
-    /// Of the last interval, for each of response, service and lag.
-    pub(crate) last: [Percentiles; WATCHED.len()],
-    /// Since the start.
+    /// Percentiles of the last interval: response, service and lag.
+    pub(crate) last: [Percentiles; SHOWN.len()],
+    /// Latencies since the start.
     pub(crate) totals: Vec<LatencyTotal>,
-    /// Of the counted phases, for each rule on a latency that aborts, by its index.
+    /// Latencies of the counted phases for each abort rule on a latency, with the rule's index.
     pub(crate) samples: Vec<(usize, Sample)>,
 }
 
-/// Figures that one thread works out and another reads.
+/// Figures that one thread computes and another reads.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SharedFigures(Arc<Mutex<Figures>>);
 
@@ -37,32 +37,32 @@ impl SharedFigures {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many intervals the figures are of.
+    /// The number of intervals that the figures include.
     pub(crate) fn intervals(&self) -> u64 {
         self.lock().intervals
     }
 
-    /// The figures as they are now.
+    /// A copy of the current figures.
     pub(crate) fn read(&self) -> Figures {
         self.lock().clone()
     }
 }
 
-/// Works the figures out, interval by interval.
+/// Computes the figures, interval by interval.
 #[derive(Debug)]
 pub(crate) struct FiguresBuilder {
     kinds: Vec<Kind>,
     counted: Vec<bool>,
-    last: [Histogram<u64>; WATCHED.len()],
+    last: [Histogram<u64>; SHOWN.len()],
     totals: Vec<LatencyTotal>,
-    watched: Vec<Watched>,
+    rules: Vec<WatchedRule>,
     intervals: u64,
     shared: SharedFigures,
 }
 
-/// A rule on a latency that aborts, and all values it is about.
+/// An abort rule on a latency, with all values in its scope.
 #[derive(Debug)]
-struct Watched {
+struct WatchedRule {
     index: usize,
     rule: Rule,
     metric: Metric,
@@ -70,21 +70,21 @@ struct Watched {
 }
 
 impl FiguresBuilder {
-    /// An empty digest of a scenario's runs.
+    /// Creates a builder for a run of the scenario.
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        let watched = scenario
+        let rules = scenario
             .rules
             .iter()
             .enumerate()
             .filter_map(|(index, rule)| {
-                Some(Watched {
+                Some(WatchedRule {
                     index,
                     rule: rule.clone(),
                     metric: abort::latency_of(rule)?,
                     values: latency_histogram(),
                 })
             });
-        let totals = WATCHED.into_iter().flat_map(|metric| {
+        let totals = SHOWN.into_iter().flat_map(|metric| {
             [Kind::Read, Kind::Write].map(|kind| LatencyTotal::new(metric, kind))
         });
         Self {
@@ -100,7 +100,7 @@ impl FiguresBuilder {
                 latency_histogram(),
             ],
             totals: totals.collect(),
-            watched: watched.collect(),
+            rules: rules.collect(),
             intervals: 0,
             shared: SharedFigures::default(),
         }
@@ -111,16 +111,16 @@ impl FiguresBuilder {
         self.shared.clone()
     }
 
-    /// Takes one series of an interval in.
+    /// Adds one series of an interval.
     pub(crate) fn add(&mut self, series: Series, values: &Histogram<u32>) {
-        let Some(place) = WATCHED.iter().position(|metric| *metric == series.metric) else {
+        let Some(index) = SHOWN.iter().position(|metric| *metric == series.metric) else {
             return;
         };
         let kind = self.kinds[series.request];
-        let total = &mut self.totals[2 * place + usize::from(kind == Kind::Write)];
+        let total = &mut self.totals[2 * index + usize::from(kind == Kind::Write)];
         let counted = self.counted[series.phase];
-        let mut watched: Vec<&mut Watched> = self
-            .watched
+        let mut rules: Vec<&mut WatchedRule> = self
+            .rules
             .iter_mut()
             .filter(|watched| {
                 let in_scope = abort::in_scope(watched.rule.scope, series.request, kind);
@@ -131,15 +131,15 @@ impl FiguresBuilder {
             let count = u64::from(step.count_at_value());
             let value = values.median_equivalent(step.value_iterated_to());
             total.add(value, count);
-            // The values come from a histogram of the same bounds.
-            self.last[place].saturating_record_n(value, count);
-            for watched in &mut watched {
-                watched.values.saturating_record_n(value, count);
+            // The values come from a histogram with the same bounds.
+            self.last[index].saturating_record_n(value, count);
+            for rule in &mut rules {
+                rule.values.saturating_record_n(value, count);
             }
         }
     }
 
-    /// Ends an interval: what was taken in is told, and the next begins.
+    /// Ends an interval: publishes its figures and begins the next.
     pub(crate) fn end_interval(&mut self) {
         self.intervals += 1;
         let figures = Figures {
@@ -147,7 +147,7 @@ impl FiguresBuilder {
             last: self.last.each_ref().map(Percentiles::of),
             totals: self.totals.clone(),
             samples: self
-                .watched
+                .rules
                 .iter()
                 .map(|watched| (watched.index, Sample::of(&watched.values, &watched.rule)))
                 .collect(),

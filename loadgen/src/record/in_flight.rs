@@ -1,6 +1,6 @@
-//! How many requests are on their way, and the integral of that over time.
+//! The number of requests in flight, and its integral over time.
 
-/// How many requests are on their way, and the integral of that over time, for Little's law.
+/// The number of requests in flight, and its integral over time, for Little's law.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     count: u64,
@@ -9,32 +9,32 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    /// Requests sent and not done.
+    /// Requests in flight.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    /// A request was begun at `at_ns`.
+    /// Adds a request that began at `at_ns`.
     pub(crate) fn begin(&mut self, at_ns: u64) {
         self.advance(at_ns, true);
         self.count += 1;
     }
 
-    /// A request has ended at `at_ns`.
+    /// Removes a request that ended at `at_ns`.
     pub(crate) fn end(&mut self, at_ns: u64) {
         self.advance(at_ns, false);
         self.count = self.count.saturating_sub(1);
     }
 
-    /// The integral up to `now`, in nanosecond-requests.
+    /// The integral up to `now`, in request-nanoseconds.
     pub(crate) fn integral_ns(&self, now: u64) -> u64 {
         let held = now.saturating_sub(self.since_ns);
         self.integral_ns
             .saturating_add(held.saturating_mul(self.count))
     }
 
-    /// `at_ns` may lie a little before what was noted last: an answer counts as there when it
-    /// arrived, not when it was read.
+    /// Advances the integral to `at_ns`, which may be slightly before the last call: an answer counts
+    /// when it arrived, not when it was read.
     fn advance(&mut self, at_ns: u64, begun: bool) {
         match at_ns.checked_sub(self.since_ns) {
             Some(since) => {
@@ -59,11 +59,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_integral_is_the_sum_of_the_times() {
+    fn integral_is_sum_of_durations() {
         let mut in_flight = InFlight::default();
         in_flight.begin(10);
         in_flight.begin(20);
-        // It had ended before the other began, and is read after.
+        // It ended before the other began, but was read after that.
         in_flight.end(15);
         assert_eq!(in_flight.count(), 1);
         in_flight.end(50);

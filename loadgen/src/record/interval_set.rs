@@ -1,4 +1,4 @@
-//! The histograms of one interval.
+//! Histograms of one interval.
 
 use std::time::Duration;
 
@@ -6,11 +6,10 @@ use hdrhistogram::Histogram;
 use tenfold_run_dir::{IntervalLog, LATENCY_NS_MAX, latency_histogram};
 use tenfold_run_dir::{Metric, RunDirError, Series};
 
-/// The histograms of one interval: for each phase and request one of each metric, made when first
-/// needed.
+/// The histograms of one interval: one for each phase, request and metric, created on first use.
 ///
-/// Two sets take turns, one recorded into while the other is written out, so that recording never
-/// waits for the disk and allocates only the first time a series appears.
+/// Two sets alternate: one is recorded to while the other is written, so that recording never waits
+/// for the disk and allocates only when a series first appears.
 #[derive(Debug)]
 pub(crate) struct IntervalSet {
     requests: usize,
@@ -18,12 +17,12 @@ pub(crate) struct IntervalSet {
     touched: Vec<u32>,
     /// When the interval began, in nanoseconds since the start of the run.
     pub(crate) start_ns: u64,
-    /// When it ended.
+    /// When it ended, in nanoseconds since the start of the run.
     pub(crate) end_ns: u64,
 }
 
 impl IntervalSet {
-    /// An empty set for a scenario of so many phases and requests.
+    /// Creates an empty set for a scenario with this many phases and requests.
     pub(crate) fn new(phases: usize, requests: usize) -> Self {
         let series = phases * requests * Metric::ALL.len();
         Self {
@@ -48,7 +47,7 @@ impl IntervalSet {
         }
     }
 
-    /// Records one latency, in nanoseconds; what is longer than an hour counts as an hour.
+    /// Records one latency, in nanoseconds. Latencies above an hour count as an hour.
     pub(crate) fn record(&mut self, series: Series, value_ns: u64) {
         let index = self.index(series);
         let slot = self.series[index].get_or_insert_with(|| Box::new(latency_histogram()));
@@ -58,7 +57,7 @@ impl IntervalSet {
         slot.saturating_record(value_ns.min(LATENCY_NS_MAX));
     }
 
-    /// What was recorded, series by series.
+    /// The recorded histograms, with their series.
     pub(crate) fn recorded(&self) -> impl Iterator<Item = (Series, &Histogram<u32>)> {
         self.touched.iter().filter_map(|index| {
             let index = *index as usize;
@@ -66,7 +65,10 @@ impl IntervalSet {
         })
     }
 
-    /// Appends what was recorded to the log, and empties the set.
+    /// Appends the histograms to the log and empties the set.
+    ///
+    /// # Errors
+    /// If the log can't be written.
     pub(crate) fn write(&mut self, log: &mut IntervalLog) -> Result<(), RunDirError> {
         let start = Duration::from_nanos(self.start_ns);
         let duration = Duration::from_nanos(self.end_ns.saturating_sub(self.start_ns));
@@ -82,15 +84,15 @@ impl IntervalSet {
                 histogram.reset();
             }
         }
-        self.forget_past_phases(&touched);
+        self.free_past_phases(&touched);
         self.touched = touched;
         self.touched.clear();
         written
     }
 
-    /// Gives back the memory of phases before those of this interval, so that a run of many phases
-    /// needs no more of it than a run of one.
-    fn forget_past_phases(&mut self, touched: &[u32]) {
+    /// Frees the histograms of phases before this interval's, so that the number of phases does not
+    /// affect memory.
+    fn free_past_phases(&mut self, touched: &[u32]) {
         if let Some(first) = touched.first() {
             let phase = self.series_at(*first as usize).phase;
             let end = phase * self.requests * Metric::ALL.len();
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_recorded_is_written_once_and_in_its_series() {
+    fn writes_each_series_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("intervals.hlog");
         let mut log = IntervalLog::create(&path, SystemTime::UNIX_EPOCH).unwrap();
@@ -137,7 +139,7 @@ mod tests {
         assert_eq!(seen, [(lag, 2), (service, 1), (service, 1)]);
         assert!(
             set.series[set.index(lag)].is_none(),
-            "a past phase keeps no memory"
+            "past phases are freed"
         );
     }
 }

@@ -1,11 +1,11 @@
-//! How often the popular keys were asked for.
+//! Requests for the popular keys.
 
 use tenfold_run_dir::counts::{KeyCounts, TopCount};
 
-/// The ranks that are counted one by one.
+/// The number of ranks that are counted individually.
 const FIRST_RANKS: usize = 10;
 
-/// How often the popular keys of one key space were asked for.
+/// Counts requests for the popular keys of one key space.
 #[derive(Debug)]
 pub(crate) struct KeyTally {
     requests: u64,
@@ -14,7 +14,7 @@ pub(crate) struct KeyTally {
 }
 
 impl KeyTally {
-    /// A tally for so many keys.
+    /// Creates a tally for `keys` keys.
     pub(crate) fn new(keys: u64) -> Self {
         let tops = std::iter::successors(Some(1_u64), |top| top.checked_mul(10))
             .take_while(|top| *top < keys)
@@ -26,7 +26,7 @@ impl KeyTally {
         }
     }
 
-    /// Counts a request for the key of a rank, from 0.
+    /// Counts a request for the key with this rank, from 0.
     pub(crate) fn add(&mut self, rank: u64) {
         self.requests += 1;
         if let Some(count) = usize::try_from(rank)
@@ -40,7 +40,7 @@ impl KeyTally {
         }
     }
 
-    /// The counts as the run directory has them.
+    /// The counts, for the run directory.
     pub(crate) fn counts(&self) -> KeyCounts {
         KeyCounts {
             requests: self.requests,
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_counts_among_the_most_popular_that_it_is_one_of() {
+    fn counts_key_in_every_top_group() {
         let mut tally = KeyTally::new(250);
         for rank in [0, 0, 9, 10, 249] {
             tally.add(rank);

@@ -1,4 +1,4 @@
-//! Writes interval histograms to disk beside the run, never in its way.
+//! Writes interval histograms to disk, on its own thread.
 
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
@@ -7,30 +7,30 @@ use tenfold_run_dir::IntervalLog;
 use tenfold_run_dir::{RunDir, RunDirError};
 use tenfold_scenarios::Scenario;
 
-use crate::record::checkpoint::{Keeper, Snapshot};
+use crate::record::checkpoint::{CheckpointWriter, Snapshot};
 use crate::record::figures::{FiguresBuilder, SharedFigures};
 use crate::record::interval_set::IntervalSet;
 
-/// How often what the run has come to is kept on disk, at most, in seconds.
-const KEEP_EVERY_S: u64 = 2;
+/// The shortest time between checkpoints, in seconds.
+const CHECKPOINT_INTERVAL_S: u64 = 2;
 
-/// A run is not kept again before it has grown by one part in so many: its time line is written anew each
-/// time, and so takes no more of the disk a second however long a run lasts.
-const KEEP_PARTS: u64 = 720;
+/// The least growth of a run between checkpoints, as one part in this many. Each checkpoint rewrites the
+/// time line, so this bounds the disk throughput in long runs.
+const CHECKPOINT_GROWTH_PARTS: u64 = 720;
 
-/// What the thread is to do.
+/// A job for the thread.
 #[derive(Debug)]
 enum Job {
-    /// Write an interval, and give its set back.
+    /// Write an interval and return its set.
     Write(IntervalSet),
-    /// Keep what the run has come to at the end of the interval that was written last.
-    Keep(Box<Snapshot>),
+    /// Write a checkpoint at the end of the last interval.
+    Checkpoint(Box<Snapshot>),
 }
 
-/// Holds the interval that is being recorded; a thread of its own writes the one before.
+/// Holds the interval that is being recorded, while a thread writes the one before.
 ///
-/// Where the disk is slower than the intervals come, an interval grows longer: nothing is lost, and
-/// no more than two sets are ever held.
+/// If the disk is too slow, an interval grows longer: nothing is lost, and there are never more than
+/// two sets.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
     set: IntervalSet,
@@ -38,14 +38,17 @@ pub(crate) struct LogWriter {
     empty: Receiver<IntervalSet>,
     thread: JoinHandle<Result<(), RunDirError>>,
     figures: SharedFigures,
-    /// When the interval ended that was handed over last.
+    /// The end of the last interval that was handed over.
     handed_over_ns: Option<u64>,
-    /// When what the run has come to is to be kept next, in seconds of the run.
-    keep_at_s: u64,
+    /// When the next checkpoint is due, in seconds of the run.
+    checkpoint_at_s: u64,
 }
 
 impl LogWriter {
-    /// Starts the thread, which writes to `log` and keeps what the run comes to in `run_dir`.
+    /// Starts the thread, which writes intervals to `log` and checkpoints to `run_dir`.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
     pub(crate) fn start(
         mut log: IntervalLog,
         scenario: &Scenario,
@@ -54,12 +57,12 @@ impl LogWriter {
         let (phases, requests) = (scenario.phases.len(), scenario.requests.len());
         let mut builder = FiguresBuilder::new(scenario);
         let figures = builder.shared();
-        let mut keeper = Keeper::new(run_dir.clone());
-        // The one set that is not recorded into, and a snapshot after it.
+        let mut checkpoints = CheckpointWriter::new(run_dir.clone());
+        // Room for the spare set and a snapshot.
         let (jobs, to_do) = sync_channel::<Job>(2);
         let (written, empty) = sync_channel::<IntervalSet>(2);
         let spare = IntervalSet::new(phases, requests);
-        // There is room for it: the channel is new.
+        // Succeeds: the channel is empty.
         let _ = written.try_send(spare);
         let thread = std::thread::Builder::new()
             .name("interval-log".into())
@@ -78,9 +81,9 @@ impl LogWriter {
                                 break;
                             }
                         }
-                        // One that can't be written is no reason to end the run: the one before it
-                        // stands, and a disk that is full is told by the log.
-                        Job::Keep(snapshot) => drop(keeper.keep(*snapshot, log_bytes)),
+                        // A failed checkpoint doesn't end the run: the one before it remains, and a full
+                        // disk also makes the log fail.
+                        Job::Checkpoint(snapshot) => drop(checkpoints.write(*snapshot, log_bytes)),
                     }
                 }
                 log.flush().map(drop)
@@ -92,7 +95,7 @@ impl LogWriter {
             thread,
             figures,
             handed_over_ns: None,
-            keep_at_s: 0,
+            checkpoint_at_s: 0,
         })
     }
 
@@ -106,14 +109,14 @@ impl LogWriter {
         &mut self.set
     }
 
-    /// Ends the interval at `now` and hands it to be written, if the one before has been.
+    /// Ends the interval at `now` and hands it to the thread, if the one before has been written.
     pub(crate) fn end_interval(&mut self, now: u64) {
         match self.empty.try_recv() {
             Ok(mut next) => {
                 self.set.end_ns = now;
                 next.start_ns = now;
                 std::mem::swap(&mut self.set, &mut next);
-                // It fails only where the thread has stopped with an error, which `finish` tells.
+                // Fails only if the thread has stopped with an error, which `finish` returns.
                 let _ = self.jobs.try_send(Job::Write(next));
                 self.handed_over_ns = Some(now);
             }
@@ -121,21 +124,27 @@ impl LogWriter {
         }
     }
 
-    /// Tells whether what the run has come to at `now`, the end of an interval, is to be kept: it is time,
-    /// and the log will hold all that is counted.
-    pub(crate) fn is_to_keep(&self, now: u64) -> bool {
-        self.handed_over_ns == Some(now) && whole_seconds(now) >= self.keep_at_s
+    /// Returns true if a checkpoint is due at `now`, the end of an interval: enough time has passed, and the log
+    /// will contain all that is counted.
+    pub(crate) fn is_checkpoint_due(&self, now: u64) -> bool {
+        self.handed_over_ns == Some(now) && whole_seconds(now) >= self.checkpoint_at_s
     }
 
-    /// Has it kept; returns whether it will be.
-    pub(crate) fn keep(&mut self, snapshot: Snapshot) -> bool {
+    /// Hands a checkpoint to the thread. Returns false if the thread is busy.
+    pub(crate) fn checkpoint(&mut self, snapshot: Snapshot) -> bool {
         let at_s = whole_seconds(snapshot.at_ns);
-        self.keep_at_s = at_s + KEEP_EVERY_S + at_s / KEEP_PARTS;
-        let sent = self.jobs.try_send(Job::Keep(Box::new(snapshot)));
+        self.checkpoint_at_s = at_s + CHECKPOINT_INTERVAL_S + at_s / CHECKPOINT_GROWTH_PARTS;
+        let sent = self.jobs.try_send(Job::Checkpoint(Box::new(snapshot)));
         sent.is_ok()
     }
 
-    /// Writes the last interval, and waits until all is on disk.
+    /// Writes the last interval and waits until everything is on disk.
+    ///
+    /// # Errors
+    /// If the log could not be written.
+    ///
+    /// # Panics
+    /// If the thread panicked.
     pub(crate) fn finish(mut self, now: u64) -> Result<(), RunDirError> {
         self.set.end_ns = now;
         let _ = self.jobs.send(Job::Write(self.set));
@@ -147,7 +156,7 @@ impl LogWriter {
     }
 }
 
-/// Seconds of the run that have passed.
+/// Whole seconds.
 fn whole_seconds(ns: u64) -> u64 {
     ns / 1_000_000_000
 }

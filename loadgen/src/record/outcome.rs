@@ -1,16 +1,16 @@
-//! The end of one request, as the recorder counts it.
+//! The outcome of one request.
 
 use crate::failure::Failure;
 
-/// What an answer was.
+/// The outcome of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// The status, where a head was read.
+    /// The status. `None` if no head was read.
     pub(crate) status: Option<u16>,
-    /// Bytes of body.
+    /// Length of the body.
     pub(crate) body_bytes: u64,
-    /// Why it failed; none where it is what the scenario expects.
+    /// Why it failed. `None` if the answer is as the scenario expects.
     pub(crate) failure: Option<Failure>,
-    /// Whether it was handed to a connection; it may have reached the service from then on.
+    /// True if a connection took it, after which it may have reached the service.
     pub(crate) is_written: bool,
 }

@@ -1,4 +1,4 @@
-//! How a run stands, for somebody who watches.
+//! Progress of a run.
 
 use std::time::Duration;
 
@@ -8,23 +8,24 @@ use tenfold_scenarios::Kind;
 
 use crate::failure::Failure;
 
-/// The samples that must lie beyond a percentile for it to be told.
+/// The fewest samples beyond a percentile before it is reported.
 const SAMPLES_BEYOND: f64 = 10.0;
 
-/// How a run stands, told once a second.
+/// Progress of a run, reported once a second.
 ///
-/// Percentiles are of the last second, all else but the rates is since the start, warm-up included.
+/// Rates and percentiles cover the last second; everything else covers the time since the start, including
+/// warm-up.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
     /// Time since the start.
     pub elapsed: Duration,
     /// Length of all phases.
     pub total: Duration,
-    /// Index of the phase that is under way.
+    /// Index of the current phase.
     pub phase: usize,
-    /// Arrivals due since the last time, per second.
+    /// Arrivals due since the last report, per second.
     pub offered_per_s: f64,
-    /// Requests completed since the last time, per second.
+    /// Requests completed since the last report, per second.
     pub achieved_per_s: f64,
     /// Response times.
     pub response: Percentiles,
@@ -34,13 +35,13 @@ pub struct Progress {
     pub lag: Percentiles,
     /// Arrivals due.
     pub planned: u64,
-    /// Requests that a user took up to send, those that reached no connection included.
+    /// Requests that a user began to send, including those that reached no connection.
     pub sent: u64,
     /// Requests completed.
     pub completed: u64,
     /// Requests failed.
     pub failed: u64,
-    /// Requests failed by class, the classes that there were.
+    /// Requests failed, by class. Only classes that occurred.
     pub failures: Vec<(Failure, u64)>,
     /// Arrivals dropped.
     pub dropped: u64,
@@ -52,10 +53,10 @@ pub struct Progress {
     pub latencies: Vec<LatencyTotal>,
 }
 
-/// Percentiles of some latencies, in nanoseconds; none where fewer than ten samples lie beyond.
+/// Percentiles of latencies, in nanoseconds. Each is `None` if fewer than ten samples lie beyond it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Percentiles {
-    /// How many samples there are.
+    /// The number of samples.
     pub count: u64,
     /// The median.
     pub p50: Option<u64>,
@@ -63,7 +64,7 @@ pub struct Percentiles {
     pub p90: Option<u64>,
     /// The 99th percentile.
     pub p99: Option<u64>,
-    /// The highest, which any sample is.
+    /// The maximum. `None` without samples.
     pub max: Option<u64>,
 }
 
@@ -72,7 +73,7 @@ impl Percentiles {
     pub(crate) fn of(values: &Histogram<u64>) -> Self {
         let at = |quantile: f64| {
             let beyond = values.len() as f64 * (1.0 - quantile);
-            // 1 - 0.9 is a little less than a tenth.
+            // In floating point, 1 - 0.9 is slightly less than 0.1.
             (beyond + 1e-6 >= SAMPLES_BEYOND).then(|| values.value_at_quantile(quantile))
         };
         Self {
@@ -85,21 +86,22 @@ impl Percentiles {
     }
 }
 
-/// The latencies of reads or of writes since the start, in buckets.
+/// Latencies of reads or of writes since the start, in buckets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LatencyTotal {
-    /// What was measured.
+    /// The kind of latency.
     pub metric: Metric,
-    /// Of which requests.
+    /// The kind of requests.
     pub kind: Kind,
-    /// How many are in each bucket of [`BUCKET_BOUNDS_NS`] alone; the last has those above all bounds.
+    /// The number of samples in each bucket of [`BUCKET_BOUNDS_NS`], not cumulative. The last bucket has
+    /// those above all bounds.
     pub buckets: [u64; BUCKET_BOUNDS_NS.len() + 1],
-    /// Their sum, in nanoseconds.
+    /// The sum of all samples, in nanoseconds.
     pub sum_ns: u128,
 }
 
 impl LatencyTotal {
-    /// Nothing yet.
+    /// Creates a total without samples.
     pub(crate) fn new(metric: Metric, kind: Kind) -> Self {
         Self {
             metric,
@@ -109,14 +111,14 @@ impl LatencyTotal {
         }
     }
 
-    /// Adds so many samples of one value.
+    /// Adds `count` samples of one value.
     pub(crate) fn add(&mut self, value_ns: u64, count: u64) {
         let bucket = BUCKET_BOUNDS_NS.partition_point(|bound| *bound < value_ns);
         self.buckets[bucket] += count;
         self.sum_ns += u128::from(value_ns) * u128::from(count);
     }
 
-    /// How many samples there are.
+    /// The number of samples.
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
@@ -129,20 +131,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_percentile_needs_ten_samples_beyond() {
-        let mut values = latency_histogram();
+    fn percentile_needs_ten_samples_beyond() {
+        let mut values = histogram();
         values.record_n(1_000, 100).unwrap();
-        let told = Percentiles::of(&values);
-        assert!(told.p50.is_some() && told.p90.is_some());
-        assert_eq!((told.p99, told.count), (None, 100));
-        assert_eq!(
-            Percentiles::of(&latency_histogram()),
-            Percentiles::default()
-        );
+        let percentiles = Percentiles::of(&values);
+        assert!(percentiles.p50.is_some() && percentiles.p90.is_some());
+        assert_eq!((percentiles.p99, percentiles.count), (None, 100));
+        assert_eq!(Percentiles::of(&histogram()), Percentiles::default());
     }
 
     #[test]
-    fn a_bound_belongs_to_its_bucket() {
+    fn bucket_includes_its_bound() {
         let mut total = LatencyTotal::new(Metric::Response, Kind::Read);
         total.add(100_000, 2);
         total.add(100_001, 3);

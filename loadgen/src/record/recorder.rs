@@ -1,4 +1,4 @@
-//! Records what became of every arrival, without allocating for each.
+//! The recorder: counts every arrival, without an allocation for each.
 
 use hdrhistogram::Histogram;
 use tenfold_run_dir::counts::{Counts, InTime};
@@ -21,12 +21,12 @@ use crate::record::request_tally::RequestTally;
 use crate::record::stamps::Stamps;
 use crate::record::timeline_rows::TimelineRows;
 
-/// What a run has come to so far, for somebody who watches.
+/// Totals of a run so far, for its progress.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     /// Arrivals due, in all phases.
     pub(crate) planned: u64,
-    /// Requests that a user took up to send.
+    /// Requests that a user began to send.
     pub(crate) sent: u64,
     /// Requests answered as expected.
     pub(crate) completed: u64,
@@ -36,17 +36,17 @@ pub(crate) struct Tally {
     pub(crate) dropped: u64,
 }
 
-/// Records what became of every arrival.
+/// Records every arrival and its outcome.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    /// Whether each phase counts.
+    /// True for phases that are not warm-up.
     counted: Vec<bool>,
-    /// Begin and end of each counted phase.
+    /// Start and end of each counted phase.
     spans: Vec<(u64, u64)>,
     in_time: InTime,
     kinds: Vec<Kind>,
     key_spaces: Vec<Option<usize>>,
-    /// By phase, by request.
+    /// By phase, then by request.
     tallies: Vec<Vec<RequestTally>>,
     rows: TimelineRows,
     keys: Vec<KeyTally>,
@@ -54,9 +54,9 @@ pub(crate) struct Recorder {
     in_flight: InFlight,
     service_sum_ns: u64,
     last_done: u64,
-    /// How long answers took from their first byte to their last.
+    /// Time from the first byte of an answer to its last.
     receiving: Histogram<u64>,
-    /// How long journeys took that came to their last step.
+    /// Duration of completed journeys.
     journeys: Histogram<u64>,
     writer: LogWriter,
 }
@@ -105,14 +105,14 @@ impl Recorder {
         }
     }
 
-    /// An arrival became due.
+    /// Records that an arrival is due.
     pub(crate) fn planned(&mut self, arrival: &Arrival) {
         self.tallies[arrival.phase][arrival.draw.request].planned += 1;
         self.tally.planned += 1;
         self.rows.at(nanoseconds(arrival.intended)).planned += 1;
     }
 
-    /// An arrival was given up, because no user was idle for too long.
+    /// Records that an arrival was dropped, because no user was idle for too long.
     pub(crate) fn dropped(&mut self, arrival: &Arrival, now: u64) {
         self.tallies[arrival.phase][arrival.draw.request].dropped += 1;
         self.tally.dropped += 1;
@@ -122,7 +122,7 @@ impl Recorder {
         }
     }
 
-    /// An arrival was sent; of the stamps, those until `sent` are known.
+    /// Records that an arrival was sent. Only the stamps up to `sent` are read.
     pub(crate) fn sent(&mut self, arrival: &Arrival, stamps: &Stamps) {
         let sent = stamps.sent;
         self.tallies[arrival.phase][arrival.draw.request].sent += 1;
@@ -132,14 +132,14 @@ impl Recorder {
             row.sent += 1;
         }
         self.in_flight.begin(sent);
-        let late = stamps.lag();
-        // A request's lag is known once it is sent, and counts even if the answer never comes.
+        let lag = stamps.lag();
+        // The lag counts even if no answer arrives.
         let series = |metric| Series {
             metric,
             phase: arrival.phase,
             request: arrival.draw.request,
         };
-        self.writer.set().record(series(Metric::Lag), late);
+        self.writer.set().record(series(Metric::Lag), lag);
         if let Some(blocked) = stamps.blocked {
             self.writer.set().record(series(Metric::Blocked), blocked);
         }
@@ -150,11 +150,11 @@ impl Recorder {
         }
     }
 
-    /// A request that was sent came to its end.
+    /// Records that a request ended.
     ///
-    /// Latencies are recorded of requests that completed and of those that timed out, which took at
-    /// least as long: leaving those out would flatter the service. Other failures are counted only,
-    /// for a quick refusal would flatter it too.
+    /// Latencies are recorded for completed requests and for timeouts, which took at least that long.
+    /// Omitting timeouts, or including quick failures, would make the service look faster. Other
+    /// failures are only counted.
     pub(crate) fn done(&mut self, arrival: &Arrival, stamps: &Stamps, outcome: Outcome) {
         let request = arrival.draw.request;
         self.tallies[arrival.phase][request].end(&outcome);
@@ -179,7 +179,7 @@ impl Recorder {
                 self.rows.at(stamps.done).failed += 1;
             }
         }
-        self.note_side(request, stamps, outcome);
+        self.count_side(request, stamps, outcome);
         self.in_flight.end(stamps.done);
         self.service_sum_ns = self.service_sum_ns.saturating_add(stamps.service());
         self.last_done = self.last_done.max(stamps.done);
@@ -197,8 +197,8 @@ impl Recorder {
                 set.record(series(Metric::ReadLag), read_lag);
             }
             if let Some(first_byte) = stamps.first_byte {
-                let waited = first_byte.saturating_sub(stamps.sent);
-                set.record(series(Metric::FirstByte), waited);
+                let to_first_byte = first_byte.saturating_sub(stamps.sent);
+                set.record(series(Metric::FirstByte), to_first_byte);
                 if self.counted[arrival.phase] {
                     let received = stamps.done.saturating_sub(first_byte);
                     self.receiving.saturating_record(received);
@@ -207,7 +207,7 @@ impl Recorder {
         }
     }
 
-    /// The row of the side that a request goes to; none where there are not two.
+    /// The row of the side that a request goes to. `None` unless the run is paired.
     fn side_row(&mut self, at_ns: u64, request: usize) -> Option<&mut SideRow> {
         let side = Side::of_index(request, self.kinds.len());
         let sides = self.rows.at(at_ns).sides.as_mut()?;
@@ -217,15 +217,15 @@ impl Recorder {
         })
     }
 
-    /// A journey that was begun in a phase came to its last step, after this time.
+    /// Records the duration of a completed journey that began in `phase`.
     pub(crate) fn journey_completed(&mut self, phase: usize, took_ns: u64) {
         if self.counted[phase] {
             self.journeys.saturating_record(took_ns);
         }
     }
 
-    /// Notes, in a paired run, what a request that is done came to.
-    fn note_side(&mut self, request: usize, stamps: &Stamps, outcome: Outcome) {
+    /// Counts an ended request on its side, in a paired run.
+    fn count_side(&mut self, request: usize, stamps: &Stamps, outcome: Outcome) {
         let Some(row) = self.side_row(stamps.done, request) else {
             return;
         };
@@ -240,16 +240,16 @@ impl Recorder {
     }
 
     fn is_in_time(&self, at_ns: u64) -> bool {
-        // Phases follow one another, so only the last that has begun can last still.
+        // Phases don't overlap, so only the last one begun can contain `at_ns`.
         let begun = self.spans.partition_point(|(start, _)| *start <= at_ns);
         begun
             .checked_sub(1)
             .is_some_and(|last| at_ns < self.spans[last].1)
     }
 
-    /// Ends an interval: hands its histograms to be written and notes how things stand.
+    /// Ends an interval: hands over its histograms and updates the time line.
     ///
-    /// `cpu_ns` is the generator's CPU time since the interval before.
+    /// `cpu_ns` is the generator's CPU time since the previous interval.
     pub(crate) fn end_interval(&mut self, now: u64, phase: usize, waiting: usize, cpu_ns: u64) {
         let in_flight = self.in_flight.count();
         self.rows
@@ -257,30 +257,31 @@ impl Recorder {
         self.writer.end_interval(now);
     }
 
-    /// Has what the run has come to kept on disk, if it is time: called right after an interval has
-    /// ended at `now`. What the recorder does not count is added by `complete`, which is given the
-    /// generator's CPU time so far and returns samples.
-    pub(crate) fn keep(
+    /// Writes a checkpoint if one is due. Called right after an interval has ended at `now`.
+    ///
+    /// `complete` adds what the recorder does not count. It receives the generator's CPU time so far and
+    /// returns samples.
+    pub(crate) fn checkpoint(
         &mut self,
         now: u64,
         complete: impl FnOnce(&mut Counts, u64) -> Vec<Sample>,
     ) {
-        if !self.writer.is_to_keep(now) {
+        if !self.writer.is_checkpoint_due(now) {
             return;
         }
         let mut counts = self.counts(now);
         counts.elapsed_ns = now;
         let samples = complete(&mut counts, self.rows.cpu_ns());
         let (first_row, rows) = self.rows.changed();
-        let kept = self.writer.keep(Snapshot {
+        let is_written = self.writer.checkpoint(Snapshot {
             at_ns: now,
             counts,
             first_row,
             rows: rows.to_vec(),
             samples,
         });
-        if kept {
-            self.rows.kept();
+        if is_written {
+            self.rows.mark_written();
         }
     }
 
@@ -302,8 +303,8 @@ impl Recorder {
             .collect()
     }
 
-    /// How many requests of the counted phases have come to nothing so far (failed or dropped), and
-    /// how many have come to an end.
+    /// The number of requests of the counted phases that failed or were dropped so far, and the number that
+    /// ended.
     pub(crate) fn ended(&self, scope: Scope) -> (u64, u64) {
         let counted = self.tallies.iter().zip(&self.counted);
         let requests = counted
@@ -317,26 +318,29 @@ impl Recorder {
             })
     }
 
-    /// What the run has come to so far.
+    /// Totals so far.
     pub(crate) fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// Requests sent and not done.
+    /// Requests in flight.
     pub(crate) fn in_flight(&self) -> u64 {
         self.in_flight.count()
     }
 
-    /// Ends the record at `now`, and waits until it is on disk.
+    /// Ends the record at `now` and waits until it is on disk.
     ///
     /// `cpu_ns` is the generator's CPU time since the start.
+    ///
+    /// # Errors
+    /// If the interval log can't be written.
     pub(crate) fn finish(self, now: u64, cpu_ns: u64) -> Result<(Counts, Timeline), RunDirError> {
         let counts = self.counts(now);
         self.writer.finish(now)?;
         Ok((counts, self.rows.finish(now, cpu_ns)))
     }
 
-    /// What the run has come to at `now`.
+    /// The counts at `now`.
     fn counts(&self, now: u64) -> Counts {
         let phases = self.tallies.iter();
         Counts {
@@ -389,7 +393,7 @@ mod tests {
     "#;
 
     #[test]
-    fn answers_count_while_the_counted_phases_last() {
+    fn in_time_counts_answers_within_counted_phases() {
         let warm_up = "name = \"warm\"\nkind = \"constant\"\nrate = \"1/s\"\nduration = \"2500ms\"\n\
                        warm_up = true\n[[phases]]\nname = \"all\"";
         let text = SCENARIO.replacen("name = \"all\"", warm_up, 1);
@@ -430,12 +434,12 @@ mod tests {
         };
         assert_eq!(counts.in_time, Some(expected));
         let durations = counts.durations.unwrap();
-        assert_eq!(durations.journeys.count(), 1, "one was begun in warm-up");
+        assert_eq!(durations.journeys.count(), 1, "the other began in warm-up");
         assert_eq!(durations.receiving.count(), 4);
     }
 
     #[test]
-    fn the_rows_of_sides_end_at_whole_seconds_however_late_the_intervals_do() {
+    fn side_rows_end_at_whole_seconds() {
         let scenario = Scenario::parse(SCENARIO, Path::new("rows.toml")).unwrap();
         let scenario = scenario.paired().unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -472,11 +476,7 @@ mod tests {
         recorder.end_interval(2_300_000_000, 0, 0, 0);
         let (_, timeline) = recorder.finish(2_500_000_000, 0).unwrap();
         let rows: Vec<SideRows> = timeline.rows.iter().filter_map(|row| row.sides).collect();
-        assert_eq!(
-            rows.len(),
-            timeline.rows.len(),
-            "also where nothing happened"
-        );
+        assert_eq!(rows.len(), timeline.rows.len(), "also without requests");
         let one = SideRow {
             response_sum_ns: 3_000,
             service_sum_ns: 1_000,

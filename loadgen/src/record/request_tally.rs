@@ -1,4 +1,4 @@
-//! What became of the arrivals of one request in one phase.
+//! Counts of one request in one phase.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use tenfold_run_dir::counts::RequestCounts;
 use crate::failure::Failure;
 use crate::record::outcome::Outcome;
 
-/// What became of the arrivals of one request in one phase, counted without allocating for each.
+/// Counts of one request in one phase, without an allocation for each arrival.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RequestTally {
     pub(crate) planned: u64,
@@ -21,7 +21,7 @@ pub(crate) struct RequestTally {
 }
 
 impl RequestTally {
-    /// Counts a request that was sent and has come to its end.
+    /// Counts a request that ended.
     pub(crate) fn end(&mut self, outcome: &Outcome) {
         self.body_bytes += outcome.body_bytes;
         self.not_written += u64::from(!outcome.is_written);
@@ -37,17 +37,17 @@ impl RequestTally {
         }
     }
 
-    /// How many failed, for whatever reason.
+    /// The number that failed, for any reason.
     pub(crate) fn failed(&self) -> u64 {
         self.failures.iter().sum()
     }
 
-    /// How many failed of one class.
+    /// The number that failed with one class.
     pub(crate) fn failed_by(&self, failure: Failure) -> u64 {
         self.failures[failure as usize]
     }
 
-    /// The counts as the run directory has them; what came of checks is told elsewhere.
+    /// The counts, for the run directory. Those of checks are added elsewhere.
     pub(crate) fn counts(&self) -> RequestCounts {
         let named = |(failure, count): (&Failure, &u64)| (failure.name().to_owned(), *count);
         RequestCounts {
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_ended_adds_up() {
+    fn counts_add_up() {
         let outcome = |status, failure, is_written| Outcome {
             status,
             body_bytes: 5,

@@ -1,48 +1,44 @@
-//! The stamps of one request, from which every latency is a difference.
+//! The stamps of one request. Every latency is a difference of two stamps.
 
-/// When what happened to a request, in nanoseconds since the start of the run.
+/// The stamps of one request, in nanoseconds since the start of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamps {
     /// When it was due.
     pub(crate) intended: u64,
-    /// How long it waited for an idle user; none where one was idle.
+    /// Time it waited for an idle user. `None` if one was idle.
     pub(crate) blocked: Option<u64>,
     /// When a user began to send it.
     pub(crate) sent: u64,
-    /// When the first byte of the answer had arrived; none where none came whole.
+    /// When the first byte of the answer arrived. `None` without a complete answer.
     pub(crate) first_byte: Option<u64>,
-    /// When the last byte of the answer had arrived, or it had failed.
+    /// When the last byte of the answer arrived, or the request failed.
     pub(crate) done: u64,
-    /// How long that byte lay there before it was read; none where nobody tells.
+    /// Delay between that arrival and our read. `None` without a kernel timestamp.
     pub(crate) read_lag: Option<u64>,
 }
 
 impl Stamps {
-    /// `done - intended`: what a user feels.
+    /// `done - intended`: the response time that a user experiences.
     pub(crate) fn response(&self) -> u64 {
         self.done.saturating_sub(self.intended)
     }
 
-    /// `done - sent`.
+    /// `done - sent`: the service time.
     pub(crate) fn service(&self) -> u64 {
         self.done.saturating_sub(self.sent)
     }
 
-    /// `done - intended - lag`: what the response time would be, had the generator been on time.
+    /// `done - intended - lag`: the response time without the generator's lag.
     pub(crate) fn unlagged(&self) -> u64 {
         self.response().saturating_sub(self.lag())
     }
 
     /// `sent - intended - blocked`: the generator's own lateness.
     pub(crate) fn lag(&self) -> u64 {
-        lag(self.intended, self.blocked, self.sent)
+        self.sent
+            .saturating_sub(self.intended)
+            .saturating_sub(self.blocked.unwrap_or(0))
     }
-}
-
-/// How late the generator itself was with a request.
-pub(crate) fn lag(intended: u64, blocked: Option<u64>, sent: u64) -> u64 {
-    sent.saturating_sub(intended)
-        .saturating_sub(blocked.unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -1,26 +1,26 @@
-//! The rows of the time line as they come to be.
+//! The rows of the time line, as they are recorded.
 
 use tenfold_run_dir::timeline::{Row, SideRows, Timeline};
 
-/// The length of a row of the time line.
+/// The duration of a row of the time line.
 pub(crate) const ROW_NS: u64 = 1_000_000_000;
 
-/// The rows of the time line as they come to be.
+/// The rows of the time line, as they are recorded.
 #[derive(Debug, Default)]
 pub(crate) struct TimelineRows {
     rows: Vec<Row>,
-    /// Whether each has what came of both sides.
+    /// True if each row has counts of both sides.
     paired: bool,
-    /// When the interval that is recorded now began.
+    /// When the current interval began.
     interval_start: u64,
-    /// The generator's CPU time in the intervals before.
+    /// The generator's CPU time in all previous intervals.
     cpu_ns: u64,
-    /// The first row that may not be as it was kept last.
+    /// The first row that may have changed since the last checkpoint.
     changed: usize,
 }
 
 impl TimelineRows {
-    /// Begins a time line, of a paired run or another.
+    /// Creates an empty time line.
     pub(crate) fn new(paired: bool) -> Self {
         Self {
             paired,
@@ -28,7 +28,7 @@ impl TimelineRows {
         }
     }
 
-    /// The row that a moment lies in, which comes to be where there is none yet.
+    /// The row that contains a moment, created if missing.
     pub(crate) fn at(&mut self, at_ns: u64) -> &mut Row {
         let index = usize::try_from(at_ns / ROW_NS).unwrap_or(usize::MAX);
         self.changed = self.changed.min(index);
@@ -45,8 +45,8 @@ impl TimelineRows {
         &mut self.rows[index]
     }
 
-    /// Ends an interval: notes how things stand, and shares out the generator's CPU time since the
-    /// interval before.
+    /// Ends an interval: records the current state, and distributes the generator's CPU time since the
+    /// previous interval.
     pub(crate) fn end_interval(
         &mut self,
         now: u64,
@@ -56,8 +56,8 @@ impl TimelineRows {
         cpu_ns: u64,
     ) {
         let since = self.interval_start;
-        // Intervals end a little after the second, or long after it where the generator stood still:
-        // how things stand belongs to the row in which the middle of the interval lies.
+        // Intervals end slightly after the second, or long after it if the generator was stalled. The
+        // state belongs to the row that contains the middle of the interval.
         let row = self.at(since + now.saturating_sub(since) / 2);
         row.in_flight = in_flight;
         row.waiting = waiting as u64;
@@ -72,26 +72,27 @@ impl TimelineRows {
         self.cpu_ns
     }
 
-    /// The rows that may have changed since they were kept, and the index of the first of them.
+    /// The index of the first row that may have changed since the last checkpoint, and the rows from
+    /// there.
     pub(crate) fn changed(&self) -> (usize, &[Row]) {
         let first = self.changed.min(self.rows.len());
         (first, &self.rows[first..])
     }
 
-    /// Notes that the rows are kept as they are now.
-    pub(crate) fn kept(&mut self) {
-        // The last may have been kept as a part of the one before it.
+    /// Notes that the rows are in a checkpoint.
+    pub(crate) fn mark_written(&mut self) {
+        // The checkpoint may have merged the last row into the one before it.
         self.changed = self.rows.len().saturating_sub(2);
     }
 
-    /// Ends the last interval; `cpu_ns` is the generator's CPU time since the start.
+    /// Ends the last interval. `cpu_ns` is the generator's CPU time since the start.
     pub(crate) fn finish(mut self, now: u64, cpu_ns: u64) -> Timeline {
         self.spread_cpu(now, cpu_ns.saturating_sub(self.cpu_ns));
         Timeline { rows: self.rows }
     }
 
-    /// Adds CPU time since the last interval's end to the rows that the time up to `now` lies in, each
-    /// its share; what lies beyond the last row goes to that.
+    /// Distributes CPU time since the last interval over the rows up to `now`, in proportion to time. Time
+    /// beyond the last row is added to the last row.
     fn spread_cpu(&mut self, now: u64, cpu_ns: u64) {
         let since = self.interval_start;
         let Some(last) = self.rows.len().checked_sub(1) else {
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interval_that_ends_just_after_the_second_is_noted_in_the_row_of_that_second() {
+    fn late_interval_counts_in_its_second() {
         let mut rows = TimelineRows::default();
         rows.end_interval(1_000_000_000, 0, 7, 3, 100);
         rows.end_interval(2_000_000_000, 0, 8, 4, 200);
@@ -138,13 +139,13 @@ mod tests {
         for row in &timeline.rows[..2] {
             assert!(
                 row.generator_cpu_ns.abs_diff(1_000_000_000) < 1_000,
-                "a thread that is always busy uses one processor: {row:?}"
+                "a busy thread uses one CPU: {row:?}"
             );
         }
     }
 
     #[test]
-    fn the_processor_time_of_a_late_interval_is_shared_out() {
+    fn late_interval_distributes_cpu_time() {
         let mut rows = TimelineRows::default();
         rows.end_interval(1_300_000_000, 0, 0, 0, 1_300_000_000);
         rows.end_interval(2_000_000_000, 0, 0, 0, 700_000_000);

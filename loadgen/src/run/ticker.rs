@@ -10,10 +10,10 @@ use crate::record::{Progress, ROW_NS, SharedFigures, Tally, missed_rule};
 use crate::shared::Shared;
 use crate::usage::process_cpu_ns;
 
-/// How often to check for the figures of an interval.
+/// The interval between checks for the figures of an interval.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// How often to check before falling back to the figures of the interval before.
+/// The number of checks before the figures of the previous interval are used.
 const POLLS_MAX: u32 = 40;
 
 /// Ends an interval of the record at each whole second of the run.
@@ -61,7 +61,7 @@ pub(crate) async fn tick(shared: Arc<Shared>, mut watch: impl FnMut(&Progress)) 
             };
             before = tally;
             recorder.end_interval(now, phase, waiting, cpu - cpu_before);
-            recorder.keep(now, |counts, cpu_ns| shared.complete(counts, cpu_ns, now));
+            recorder.checkpoint(now, |counts, cpu_ns| shared.complete(counts, cpu_ns, now));
             progress
         })?;
         cpu_before = cpu;

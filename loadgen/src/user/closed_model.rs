@@ -19,7 +19,7 @@ use crate::user::visitor::{Journeys, Visitor};
 /// from using all of the generator's CPU time.
 const IDLE_JOURNEY_MIN: Duration = Duration::from_millis(100);
 
-/// How often to check whether the run is over.
+/// The interval between checks for the end of the run.
 const END_CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Hatches the users at their rate, then waits until the phases are over and the last user has its

@@ -1,4 +1,4 @@
-//! Hatches the virtual users as Goose users.
+//! Hatching of virtual users, by Goose.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,16 +10,20 @@ use goose::goose::{Scenario, Transaction, TransactionFunction};
 
 use crate::LoadError;
 
-/// What a user does from its first moment to its last; it is told its number, from 0.
+/// The whole life of a user. Its argument is the user's number, from 0.
 pub(crate) type Life = dyn Fn(u64) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
-/// Hatches `users` Goose users at `per_second`, each of which lives `life` once; returns only where
-/// Goose gives up. Users whose life is over are held until the runtime is dropped, with which all
-/// of this ends: Goose would begin it anew, and with its own bound on iterations it writes to
-/// standard output, which belongs to the summary.
+/// Hatches `users` Goose users at `per_second`. Each runs `life` once. Never returns `Ok` before the
+/// runtime is dropped.
 ///
-/// Goose supplies the users and the hatching. Its own clock, metrics, throttle and controllers are
-/// off: the schedule, the connection and the record are Tenfold's.
+/// Users whose life has ended stay pending: Goose would start them again, and its limit on iterations
+/// makes it write to standard output, which is reserved for the summary.
+///
+/// Goose supplies users and hatching. Its clock, metrics, throttle and controllers are off: schedule,
+/// connections and records are Tenfold's.
+///
+/// # Errors
+/// If Goose rejects its configuration or ends early.
 pub(crate) async fn hatch(users: u32, per_second: f64, life: Arc<Life>) -> Result<(), LoadError> {
     let failed = |error: goose::GooseError| LoadError::Users(error.to_string());
     let transaction: TransactionFunction = Arc::new(move |user| {
@@ -31,7 +35,7 @@ pub(crate) async fn hatch(users: u32, per_second: f64, life: Arc<Life>) -> Resul
     });
     let attack = GooseAttack::initialize_with_config(configuration(users, per_second))
         .map_err(failed)?
-        // One HTTP client for all, which nobody uses: one each would cost 120 KB and 2 ms.
+        // One HTTP client for all, which stays unused: one per user would cost 120 KB and 2 ms.
         .set_client_builder_without_cookies(GooseClientBuilder::new().without_cookies())
         .map_err(failed)?
         .register_scenario(
@@ -43,7 +47,7 @@ pub(crate) async fn hatch(users: u32, per_second: f64, life: Arc<Life>) -> Resul
 
 fn configuration(users: u32, per_second: f64) -> GooseConfiguration {
     let mut configuration = GooseConfiguration::default();
-    // Goose wants a host, though nothing is ever sent through its own client.
+    // Goose requires a host, although its client never sends anything.
     configuration.host = Some("http://127.0.0.1".to_owned());
     configuration.users = Some(users as usize);
     configuration.increase_rate = Some(per_second.to_string());

@@ -1,16 +1,18 @@
-//! What is sent before the first arrival, and not counted: sessions that log in.
+//! Logins of sessions, sent before the first arrival and not counted.
 
 use std::sync::atomic::AtomicBool;
 
 use tenfold_scenarios::{Draw, Rendered, Scenario, Side, Variables};
 
 use crate::LoadError;
-use crate::answer::{Evidence, capture, keep_for};
+use crate::answer::{AnswerView, capture, keep_for};
 use crate::http::{Connection, Endpoint, Outgoing};
 
-/// Logs the scenario's sessions in on one side, one after the other over one connection.
+/// Logs in the scenario's sessions on one side, one after another over one connection. Returns the
+/// variables that each session captured.
 ///
-/// Returns the variables that each session's answer gave.
+/// # Errors
+/// [`LoadError::SetUp`] if a session can't be logged in.
 pub(crate) async fn log_in(
     scenario: &Scenario,
     endpoint: &Endpoint,
@@ -66,13 +68,13 @@ async fn log_in_one(
         return Err(format!("the answer has status {}", answer.status));
     }
     let captured = capture(&planned.captures, &answer);
-    captured.put(&mut variables);
-    if let Some(fault) = captured.needed().find_map(|(_, fault)| fault) {
+    captured.store(&mut variables);
+    if let Some(fault) = captured.required().find_map(|(_, fault)| fault) {
         return Err(fault);
     }
     if let Some(kept) = &answer.kept {
         let bytes = answer.body_bytes;
-        let mut evidence = Evidence::new(&kept.headers, &kept.body, bytes, kept.sha256);
+        let mut evidence = AnswerView::new(&kept.headers, &kept.body, bytes, kept.sha256);
         for check in &planned.checks {
             if evidence.fault(&check.test).is_some() {
                 return Err(format!("the answer failed the check \"{}\"", check.name));

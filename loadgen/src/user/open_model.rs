@@ -6,7 +6,7 @@ use std::time::Duration;
 use tenfold_scenarios::{LastResponse, Variables};
 
 use crate::LoadError;
-use crate::answer::Held;
+use crate::answer::HeldVariables;
 use crate::clock::nanoseconds;
 use crate::pace::Job;
 use crate::shared::Shared;
@@ -17,7 +17,7 @@ use crate::user::visit::{Visit, record_completed};
 /// Users hatched per second: all at once, because they are idle.
 const HATCH_PER_S: f64 = 1_000_000.0;
 
-/// How long hatching all users may take.
+/// Time limit for hatching all users.
 const HATCH_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Hatches the users and waits until all of them are idle.
@@ -63,9 +63,9 @@ async fn serve(shared: Arc<Shared>) {
         let request = &shared.scenario.requests[job.arrival.draw.request];
         if request.script.is_some() {
             let mut own = variables.clone();
-            user.send(job, Held::Own(&mut own), None).await;
+            user.send(job, HeldVariables::Own(&mut own), None).await;
         } else {
-            user.send(job, Held::Shared(variables), None).await;
+            user.send(job, HeldVariables::Shared(variables), None).await;
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tenfold_scenarios::{Arrival, NextStep, Rendered, Side, Variables};
 
-use crate::answer::{AgreementLog, Change, Held, Judgement, keep_all, keep_for};
+use crate::answer::{AgreementLog, Change, HeldVariables, Judgement, keep_all, keep_for};
 use crate::clock::nanoseconds;
 use crate::failure::Failure;
 use crate::http::{Answer, Connection, DeadlineSlot, Outgoing};
@@ -16,25 +16,26 @@ use crate::shared::Shared;
 /// A virtual user.
 pub(crate) struct User {
     shared: Arc<Shared>,
-    /// By side. Each is opened when it is first needed: the two sides' take turns in chance order,
-    /// so that in the long run as many are opened to each.
+    /// By side, each opened on first use. Sides alternate at random, so in the long run equally many are
+    /// opened to each.
     connections: [Connection; Side::ALL.len()],
     rendered: Rendered,
-    /// Where its request's deadline stands.
+    /// The slot of its request's deadline.
     deadline: DeadlineSlot,
-    /// The arrival that is being sent, so that it is accounted for whatever happens to the user.
-    at_work: Option<(Arrival, Stamps)>,
+    /// The arrival in flight, recorded as lost if the user is dropped.
+    in_flight: Option<(Arrival, Stamps)>,
+    /// True if it has sent a request.
     used: bool,
 }
 
-/// What came of a request.
+/// The result of a request.
 #[derive(Debug)]
 pub(crate) struct Sent {
-    /// The answer, where one came.
+    /// The answer. `None` if none arrived.
     pub(crate) answer: Option<Answer>,
-    /// Why it failed; none where it is as the scenario expects.
+    /// Why it failed. `None` if the answer is as the scenario expects.
     pub(crate) failure: Option<Failure>,
-    /// Where the journey is to go on, where a script has said so.
+    /// The next step of the journey, if a script chose one.
     pub(crate) next: Option<NextStep>,
 }
 
@@ -45,24 +46,24 @@ impl User {
             shared,
             connections: Default::default(),
             rendered: Rendered::default(),
-            at_work: None,
+            in_flight: None,
             used: false,
         }
     }
 
-    /// What the users of the run share.
+    /// The state that the users of the run share.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
-    /// Sends one request and records what came of it.
+    /// Sends one request and records its outcome.
     ///
-    /// Its head and body are kept where captures, checks or a script need them, or a sample of a
-    /// failure is wanted. A journey in code may change what is sent.
+    /// The head and body of the answer are kept if captures, checks or a script need them, or for a sample
+    /// of a failure. A journey written in Rust can change the request.
     pub(crate) async fn send(
         &mut self,
         job: Job,
-        mut held: Held<'_>,
+        mut variables: HeldVariables<'_>,
         change: Option<&Change>,
     ) -> Sent {
         let Job {
@@ -72,13 +73,13 @@ impl User {
         let shared = Arc::clone(&self.shared);
         let planned = &shared.scenario.requests[arrival.draw.request];
         let mut prepared = Ok(());
-        if let (Some(_), Held::Own(variables)) = (&planned.script, &mut held) {
+        if let (Some(_), HeldVariables::Own(own)) = (&planned.script, &mut variables) {
             prepared =
-                judgement(&shared, &arrival, &self.rendered).before(variables, shared.clock.now());
+                judgement(&shared, &arrival, &self.rendered).run_before(own, shared.clock.now());
         }
         let prepared = prepared.and_then(|()| {
             planned
-                .render(&arrival.draw, held.get(), &mut self.rendered)
+                .render(&arrival.draw, variables.get(), &mut self.rendered)
                 .map_err(|_| Failure::MissingVariable)
         });
         if let Some(change) = change {
@@ -94,7 +95,7 @@ impl User {
             done: sent,
             read_lag: None,
         };
-        self.at_work = Some((arrival, stamps));
+        self.in_flight = Some((arrival, stamps));
         shared
             .recorder
             .with(|recorder| recorder.sent(&arrival, &stamps));
@@ -111,19 +112,20 @@ impl User {
             Ok(answer) => {
                 let stamps = Stamps {
                     first_byte: Some(answer.first_byte_ns),
-                    // The kernel's clock may be set while a request is under way.
+                    // The kernel's clock may be adjusted during a request.
                     done: answer.done_ns.max(sent),
                     read_lag: answer.read_lag_ns,
                     ..stamps
                 };
                 let mut failure = None;
-                // A plain answer that is as expected has nothing to be judged by.
+                // A plain request with an expected status needs no judgement.
                 if planned.needs_judgement()
                     || change.is_some()
                     || !planned.expect.accepts(answer.status)
                 {
                     let judgement = judgement(&shared, &arrival, &self.rendered);
-                    (failure, next) = judgement.judge(answer, &mut held, stamps.service(), change);
+                    (failure, next) =
+                        judgement.judge(answer, &mut variables, stamps.service(), change);
                 }
                 let outcome = Outcome {
                     status: Some(answer.status),
@@ -144,13 +146,13 @@ impl User {
                 (Stamps { done, ..stamps }, outcome)
             }
         };
-        self.at_work = None;
+        self.in_flight = None;
         shared.alarm.check(stamps.done);
         shared
             .recorder
             .with(|recorder| recorder.done(&arrival, &stamps, outcome));
         if shared.agreement.is_some() {
-            self.compare(&arrival, answer.as_ref().ok(), held.get());
+            self.compare(&arrival, answer.as_ref().ok(), variables.get());
         }
         Sent {
             answer: answer.ok(),
@@ -163,7 +165,7 @@ impl User {
         &mut self,
         arrival: &Arrival,
         sent_ns: u64,
-        whole: bool,
+        keep_all_parts: bool,
         is_written: &AtomicBool,
     ) -> Result<Answer, Failure> {
         let Self {
@@ -186,7 +188,7 @@ impl User {
             rendered,
             is_written,
         };
-        let keep = match whole {
+        let keep = match keep_all_parts {
             true => keep_all(planned),
             false => keep_for(planned),
         };
@@ -203,7 +205,7 @@ impl User {
         shared.within_timeout(*deadline, sent_ns, exchange).await
     }
 
-    /// Compares an answer with that of the other build, where it is of the sample that is.
+    /// Compares an answer with the other build's, if it is in the sample.
     fn compare(&self, arrival: &Arrival, answer: Option<&Answer>, variables: &Variables) {
         let (scenario, draw) = (&self.shared.scenario, &arrival.draw);
         let Some(log) = &self.shared.agreement else {
@@ -238,7 +240,7 @@ fn judgement<'a>(
 
 impl Drop for User {
     fn drop(&mut self) {
-        if let Some((arrival, stamps)) = self.at_work.take() {
+        if let Some((arrival, stamps)) = self.in_flight.take() {
             let done = self.shared.clock.now();
             let outcome = Outcome {
                 status: None,

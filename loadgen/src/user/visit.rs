@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tenfold_scenarios::{Arrival, Journey, JourneyWalk, LastResponse, NextStep, Step, Variables};
 
-use crate::answer::{Change, Held, JourneyEnd};
+use crate::answer::{Change, HeldVariables, JourneyEnd};
 use crate::clock::nanoseconds;
 use crate::pace::Job;
 use crate::shared::Shared;
@@ -31,9 +31,9 @@ pub(crate) struct Visit<'a> {
     pub(crate) user: &'a mut User,
     pub(crate) variables: &'a mut Variables,
     pub(crate) journey: &'a Journey,
-    pub(crate) last: LastResponse,
-    /// When the next request may be sent: at the last answer, plus think time. Nanoseconds since the
-    /// start.
+    pub(crate) last: LastAnswer,
+    /// When the next request may be sent: the time of the last answer plus think time, in nanoseconds
+    /// since the start.
     pub(crate) ready: u64,
     pub(crate) sequence: &'a mut u64,
 }
@@ -110,7 +110,7 @@ impl Visit<'_> {
 
     /// Sends a request and updates the state of the visit.
     pub(crate) async fn exchange(&mut self, job: Job, change: Option<&Change>) -> Sent {
-        let held = Held::Own(self.variables);
+        let held = HeldVariables::Own(self.variables);
         let sent = self.user.send(job, held, change).await;
         self.ready = self.user.shared().clock.now();
         self.last = LastResponse {

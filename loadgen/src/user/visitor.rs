@@ -1,4 +1,4 @@
-//! Journeys written in Rust, for what outgrows TOML and scripts.
+//! Journeys written in Rust, for logic that exceeds TOML and scripts.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -13,11 +13,11 @@ use crate::answer::{Change, JourneyEnd, Reply};
 use crate::clock::nanoseconds;
 use crate::user::visit::Visit;
 
-/// What a journey in code returns; `?` hands a [`Stop`] on.
+/// The result of a journey written in Rust. Pass a [`Stop`] on with `?`.
 pub type JourneyResult = Result<(), Stop>;
 
-/// A journey written in Rust, as Goose has its transactions; [`journey!`](crate::journey!) makes one
-/// of an `async fn`.
+/// A journey written in Rust, like a Goose transaction. [`journey!`](crate::journey!) makes one from an
+/// `async fn`.
 pub type JourneyFunction = Arc<
     dyn for<'r, 'v> Fn(
             &'r mut Visitor<'v>,
@@ -26,7 +26,7 @@ pub type JourneyFunction = Arc<
         + Sync,
 >;
 
-/// Makes a [`JourneyFunction`] of an `async fn(&mut Visitor<'_>) -> JourneyResult`.
+/// Makes a [`JourneyFunction`] from an `async fn(&mut Visitor<'_>) -> JourneyResult`.
 #[macro_export]
 macro_rules! journey {
     ($function:path) => {{
@@ -41,34 +41,34 @@ macro_rules! journey {
     }};
 }
 
-/// Journeys written in Rust, by name. A scenario takes one up with
-/// `[[journeys]] name = "..."` and `in_code = true`; weight and pace stand there too.
+/// Journeys written in Rust, by name. A scenario declares one with `[[journeys]] name = "..."` and
+/// `in_code = true`, and sets its weight and pace.
 #[derive(Clone, Default)]
 pub struct Journeys {
     by_name: Vec<(String, JourneyFunction)>,
 }
 
-/// A virtual user in the hands of a journey in code.
+/// A virtual user, controlled by a journey written in Rust.
 ///
-/// Whatever it sends is rendered, stamped, judged and recorded as the scenario's own requests are.
+/// Its requests are rendered, stamped, judged and recorded like the scenario's own.
 pub struct Visitor<'a> {
     pub(crate) visit: Visit<'a>,
     pub(crate) walk: JourneyWalk<'a>,
     pub(crate) number: u64,
 }
 
-/// A request that is about to be sent; `.await` sends it.
-#[must_use = "a call is sent when it is awaited"]
+/// A request to send with `.await`.
+#[must_use = "a call is sent only when awaited"]
 pub struct Call<'r, 'v> {
     visitor: &'r mut Visitor<'v>,
     request: Option<String>,
     method: &'static str,
     change: Change,
-    /// What can't be sent as it was asked for.
+    /// Why it can't be sent, if it can't.
     mistake: Option<String>,
 }
 
-/// Why a journey in code is to end.
+/// Why a journey written in Rust ends early.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Stop {
     /// The run is over.
@@ -77,13 +77,13 @@ pub enum Stop {
     /// A request failed, and the scenario has `on_failure = "end"`.
     #[error("a request failed")]
     Failed,
-    /// The journey asks for what the scenario has not, or for what can't be sent.
+    /// The journey uses something that the scenario does not define, or that can't be sent.
     #[error("{0}")]
     Mistake(String),
 }
 
 impl Journeys {
-    /// Registers a journey under the name that the scenario knows it by; the last of one name holds.
+    /// Registers a journey under its name in the scenario. Replaces an earlier one of that name.
     pub fn register(mut self, name: &str, function: JourneyFunction) -> Self {
         self.by_name.retain(|(known, _)| known != name);
         self.by_name.push((name.to_owned(), function));
@@ -97,13 +97,13 @@ impl Journeys {
 }
 
 impl<'v> Visitor<'v> {
-    /// Begins a request of the scenario, by name: templates, captures and checks are its own.
+    /// Begins a request of the scenario, by name, with its templates, captures and checks.
     pub fn request(&mut self, name: &str) -> Call<'_, 'v> {
         self.call("", Some(name), None)
     }
 
-    /// Begins a GET of a path. Without [`Call::named`] it is recorded as the scenario's request
-    /// called `GET`; the other methods go by their names too.
+    /// Begins a GET of a path. Without [`Call::named`] it is recorded as the scenario's request named
+    /// `GET`, and likewise for the other methods.
     pub fn get(&mut self, path: &str) -> Call<'_, 'v> {
         self.call("GET", None, Some(path))
     }
@@ -128,7 +128,7 @@ impl<'v> Visitor<'v> {
         self.number
     }
 
-    /// The value of a variable of the scenario, where it is set.
+    /// The value of a variable of the scenario. `None` if it is not set.
     pub fn variable(&self, name: &str) -> Option<&str> {
         let index = self.visit.user.shared().scenario.variable(name)?;
         self.visit.variables.get(index)
@@ -137,22 +137,22 @@ impl<'v> Visitor<'v> {
     /// Sets a variable of the scenario.
     ///
     /// # Errors
-    /// Fails where the scenario has no such variable.
+    /// [`Stop::Mistake`] if the scenario has no such variable.
     pub fn set(&mut self, name: &str, value: &str) -> JourneyResult {
         let index = self.visit.user.shared().scenario.variable(name);
         let index = index.ok_or_else(|| {
             Stop::Mistake(format!(
-                "the scenario has no variable `{name}`; capture it, or name it under [variables]"
+                "the scenario has no variable `{name}`; capture it, or declare it under [variables]"
             ))
         })?;
         self.visit.variables.set(index, value.to_owned());
         Ok(())
     }
 
-    /// Thinks: the next request is intended when the time is over.
+    /// Thinks: the next request is intended after this time.
     ///
     /// # Errors
-    /// Fails where the run is over before.
+    /// [`Stop::Over`] if the run ends before.
     pub async fn think(&mut self, time: Duration) -> JourneyResult {
         self.visit.ready = self.visit.ready.saturating_add(nanoseconds(time));
         match self.visit.wait(self.visit.ready).await {
@@ -220,25 +220,25 @@ impl<'v> Visitor<'v> {
 }
 
 impl Call<'_, '_> {
-    /// Records it as a request of the scenario, whose kind, expected statuses and checks hold.
+    /// Records it as a request of the scenario, with that request's kind, expected statuses and checks.
     pub fn named(mut self, request: &str) -> Self {
         self.request = Some(request.to_owned());
         self
     }
 
-    /// Adds a header, in place of the request's own of that name.
+    /// Sets a header, replacing the request's own.
     ///
-    /// Where no header may hold the value, or the header says where the message ends and is for the
-    /// generator to write (`content-length`, `transfer-encoding`, `connection`, `upgrade`), nothing
-    /// is sent, and `.await` returns [`Stop::Mistake`].
+    /// The value must be valid, and the header must not be one that the generator writes to frame the
+    /// message (`content-length`, `transfer-encoding`, `connection`, `upgrade`). Otherwise nothing is
+    /// sent and `.await` returns [`Stop::Mistake`].
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         let mistake = match HeaderValue::from_str(value) {
             _ if is_framing(&name) => Some(format!(
-                "header `{name}` is not for a journey to set; leave it out: the generator writes it \
-                 to suit the body"
+                "header `{name}` can't be set by a journey; omit it: the generator writes it to match \
+                 the body"
             )),
             Err(_) => Some(format!(
-                "header `{name}` can't hold its value, which has a control character; encode it"
+                "the value of header `{name}` contains a control character; encode it"
             )),
             Ok(value) => {
                 self.change.headers.push((name, value));
@@ -249,13 +249,14 @@ impl Call<'_, '_> {
         self
     }
 
-    /// Gives it a body in place of the request's own.
+    /// Sets the body, replacing the request's own.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.change.body = Some(body.into());
         self
     }
 
-    /// Checks the answer: where `test` says no, the request fails as `failed_check`, by this name.
+    /// Adds a check of the answer. If `test` returns false, the request fails as `failed_check` under this
+    /// name.
     pub fn check(
         mut self,
         name: &str,

@@ -1,4 +1,4 @@
-//! Tests of how targets are read and found.
+//! Tests for parsing and reaching targets.
 
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ fn read(url: &str) -> Target {
 }
 
 #[test]
-fn a_target_is_an_http_url() {
+fn parses_http_urls() {
     let target = read("http://127.0.0.1:8080/");
     assert_eq!(target.to_string(), "http://127.0.0.1:8080");
     let target = read("http://localhost/api/");
@@ -28,7 +28,7 @@ fn a_target_is_an_http_url() {
 }
 
 #[test]
-fn a_target_may_be_a_socket_in_the_file_system() {
+fn parses_unix_sockets() {
     for (url, path, prefix) in [
         ("unix:/run/a.sock", "/run/a.sock", ""),
         ("unix:///run/a.sock", "/run/a.sock", ""),
@@ -47,7 +47,7 @@ fn a_target_may_be_a_socket_in_the_file_system() {
 }
 
 #[test]
-fn the_host_stands_without_port_and_brackets() {
+fn host_omits_port_and_brackets() {
     for (url, host) in [
         ("http://a.example", "a.example"),
         ("http://a.example:81/x", "a.example"),
@@ -59,12 +59,12 @@ fn the_host_stands_without_port_and_brackets() {
 }
 
 #[test]
-fn a_target_that_was_settled_nowhere_is_not_reached() {
+fn reach_fails_without_addresses() {
     assert!(reach(&read("http://127.0.0.1").at(Vec::new())).is_err());
 }
 
 #[test]
-fn anything_else_is_refused() {
+fn rejects_other_urls() {
     for url in [
         "",
         "localhost:80",
@@ -87,7 +87,7 @@ fn anything_else_is_refused() {
 
 proptest! {
     #[test]
-    fn any_text_is_read_or_refused(text in "(unix:|http\\+unix://|https?://)?\\PC{0,60}") {
+    fn accepted_text_displays_as_a_target(text in "(unix:|http\\+unix://|https?://)?\\PC{0,60}") {
         if let Ok(target) = text.parse::<Target>() {
             prop_assert!(target.to_string().parse::<Target>().is_ok());
         }
@@ -95,7 +95,7 @@ proptest! {
 }
 
 #[test]
-fn nobody_there_is_told_with_the_address() {
+fn unreachable_error_names_address() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -105,7 +105,7 @@ fn nobody_there_is_told_with_the_address() {
 }
 
 #[test]
-fn a_socket_that_is_not_there_is_told_with_its_path() {
+fn missing_socket_error_names_path() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("none.sock");
     let target = read(&format!("unix:{}", path.display()));
@@ -114,7 +114,7 @@ fn a_socket_that_is_not_there_is_told_with_its_path() {
 }
 
 #[test]
-fn an_ipv6_literal_is_reached() {
+fn reaches_ipv6_literal() {
     let Ok(listener) = std::net::TcpListener::bind("[::1]:0") else {
         return;
     };
@@ -123,7 +123,7 @@ fn an_ipv6_literal_is_reached() {
 }
 
 #[test]
-fn addresses_that_are_told_are_not_looked_up() {
+fn resolve_option_replaces_lookup() {
     let options = DialOptions {
         resolve: vec!["made-up.invalid:8080:127.0.0.2,127.0.0.3".parse().unwrap()],
         ..DialOptions::default()
@@ -131,7 +131,7 @@ fn addresses_that_are_told_are_not_looked_up() {
     let target = read("http://made-up.invalid:8080").with(options).unwrap();
     let addresses = ["127.0.0.2:8080", "127.0.0.3:8080"].map(|text| text.parse().unwrap());
     assert_eq!(target.resolve().unwrap(), addresses);
-    // What was looked at once is what is used.
+    // The addresses of the first lookup are used.
     let only = vec![addresses[1]];
     assert_eq!(target.at(only.clone()).resolve().unwrap(), only);
 }

@@ -1,4 +1,4 @@
-//! Trust without question, for `--insecure`.
+//! A verifier that accepts any certificate, for `--insecure`.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
@@ -7,8 +7,8 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-/// Takes any certificate. The handshake's signature is still checked: it costs what it costs a
-/// client that does verify.
+/// Accepts any certificate. The handshake's signature is still verified, so that the cost stays
+/// realistic.
 #[derive(Debug)]
 pub(super) struct TrustAll(WebPkiSupportedAlgorithms);
 

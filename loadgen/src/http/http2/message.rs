@@ -1,4 +1,4 @@
-//! What is sent over HTTP/2, and what an error of a stream means.
+//! HTTP/2 request heads, and the meaning of stream errors.
 
 use h2::Reason;
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use crate::failure::Failure;
 use crate::http::request_head::Outgoing;
 
-/// Headers that are about an HTTP/1.1 connection and mustn't be sent over HTTP/2 (RFC 9113, 8.2.2).
-const OF_CONNECTIONS: [HeaderName; 5] = [
+/// Connection-specific headers, which HTTP/2 forbids (RFC 9113, section 8.2.2).
+const CONNECTION_HEADERS: [HeaderName; 5] = [
     CONNECTION,
     TRANSFER_ENCODING,
     UPGRADE,
@@ -17,7 +17,10 @@ const OF_CONNECTIONS: [HeaderName; 5] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// Makes the head of a request of what a scenario rendered.
+/// Builds the head of a request from a rendered one.
+///
+/// # Errors
+/// [`Failure::Unsendable`] if the path or host is not valid.
 pub(super) fn request(outgoing: &Outgoing<'_>) -> Result<Request<()>, Failure> {
     let Outgoing {
         method,
@@ -35,7 +38,7 @@ pub(super) fn request(outgoing: &Outgoing<'_>) -> Result<Request<()>, Failure> {
     let headers = request.headers_mut();
     headers.reserve(rendered.headers.len() + 2);
     for (name, value) in &rendered.headers {
-        if *name != HOST && *name != CONTENT_LENGTH && !OF_CONNECTIONS.contains(name) {
+        if *name != HOST && *name != CONTENT_LENGTH && !CONNECTION_HEADERS.contains(name) {
             headers.append(name.clone(), value.clone());
         }
     }
@@ -61,38 +64,39 @@ pub(super) fn request(outgoing: &Outgoing<'_>) -> Result<Request<()>, Failure> {
     Ok(request)
 }
 
-/// An exchange that failed.
+/// A failed exchange.
 #[derive(Debug)]
-pub(super) struct Broken {
+pub(super) struct ExchangeError {
+    /// Its class.
     pub(super) failure: Failure,
-    /// Why, in words.
-    pub(super) words: String,
-    /// Whether the service never looked at the request.
-    pub(super) unseen: bool,
-    /// Whether nothing more can be sent over the connection.
+    /// The reason, for messages.
+    pub(super) reason: String,
+    /// True if the service did not process the request.
+    pub(super) is_unprocessed: bool,
+    /// True if the connection can't be used any more.
     pub(super) ends_connection: bool,
 }
 
-impl Broken {
+impl ExchangeError {
     fn new(failure: Failure, error: &h2::Error) -> Self {
         Self {
             failure,
-            words: error.to_string(),
-            unseen: false,
+            reason: error.to_string(),
+            is_unprocessed: false,
             ends_connection: !error.is_reset(),
         }
     }
 
-    /// The request never left.
+    /// The request was not sent.
     pub(super) fn unsent(error: &h2::Error) -> Self {
         if error.is_io() || error.is_go_away() || error.is_reset() {
             Self {
-                unseen: true,
+                is_unprocessed: true,
                 ends_connection: true,
                 ..Self::new(cause(error, Failure::Connection), error)
             }
         } else {
-            // The library takes no such request, whichever connection it is offered on.
+            // The library rejects the request on any connection.
             Self {
                 ends_connection: false,
                 ..Self::new(Failure::Unsendable, error)
@@ -102,24 +106,24 @@ impl Broken {
 
     /// It failed before the head of the answer was read.
     ///
-    /// A service that closes the connection in good order names the last request that it looked at
-    /// (GOAWAY): the library fails those after it, and no others, with that reason.
+    /// A service that closes the connection gracefully names the last request that it processed
+    /// (GOAWAY). The library fails only the requests after that with `NO_ERROR`.
     pub(super) fn before_head(error: &h2::Error) -> Self {
         Self {
-            unseen: error.is_go_away()
+            is_unprocessed: error.is_go_away()
                 && error.is_remote()
                 && error.reason() == Some(Reason::NO_ERROR),
             ..Self::new(cause(error, Failure::Connection), error)
         }
     }
 
-    /// It failed while the body was read, of which so many bytes had come.
+    /// It failed while the body was read, after `body_bytes` bytes.
     pub(super) fn in_body(error: &h2::Error, body_bytes: u64, headers: &HeaderMap) -> Self {
         let announced: Option<u64> = headers
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse().ok());
         let failure = cause(error, Failure::ShortBody);
-        // The library calls a body that ends too soon malformed, and one that is too long too.
+        // The library reports a body that is too short or too long as a protocol error.
         let short = announced.is_some_and(|announced| body_bytes < announced);
         let ended = error.is_library() && error.reason() == Some(Reason::PROTOCOL_ERROR);
         let failure = if short && ended {
@@ -131,8 +135,7 @@ impl Broken {
     }
 }
 
-/// The class of an error: what the other side sent was wrong, TLS failed, or the stream or
-/// connection ended, for which there is `ended`.
+/// The class of an error: malformed data, TLS, or `ended` if the stream or connection ended.
 fn cause(error: &h2::Error, ended: Failure) -> Failure {
     if error.is_library() {
         Failure::Malformed

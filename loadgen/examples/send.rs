@@ -1,4 +1,4 @@
-//! Uses the generator as a library: sends a scenario to a target and prints what came of it.
+//! Uses the generator as a library: sends a scenario to a target and prints the results.
 //!
 //!     cargo run --release -p tenfold-loadgen --example send -- scenarios/steady.toml http://127.0.0.1:8080
 

@@ -1,4 +1,4 @@
-//! A journey in Rust, for what outgrows TOML and scripts:
+//! A journey in Rust, for logic that exceeds TOML and scripts:
 //! `cargo run -p tenfold-loadgen --example shop -- http://127.0.0.1:8080 /tmp/run`.
 
 use std::path::Path;
@@ -9,10 +9,10 @@ use tenfold_run_dir::RunDir;
 use tenfold_scenarios::Scenario;
 use tokio::sync::watch;
 
-/// Logs in, turns pages until there are no more, and orders the dearest item.
+/// Logs in, reads all pages, and orders the most expensive item.
 async fn order(user: &mut Visitor<'_>) -> JourneyResult {
     user.request("log in").await?;
-    let mut dearest = 0;
+    let mut most_expensive = 0;
     let mut page = "1".to_owned();
     while !page.is_empty() {
         let items = user
@@ -21,14 +21,14 @@ async fn order(user: &mut Visitor<'_>) -> JourneyResult {
             .await?;
         for item in 0..2 {
             let id = items.json(&format!("/items/{item}/id"));
-            dearest = dearest.max(id.and_then(|id| id.as_u64()).unwrap_or(0));
+            most_expensive = most_expensive.max(id.and_then(|id| id.as_u64()).unwrap_or(0));
         }
         let next = items.json("/next").unwrap_or_default();
         page = next.as_str().unwrap_or_default().to_owned();
         user.think(Duration::from_millis(5)).await?;
     }
     user.request("order")
-        .body(format!("{{\"item\":{dearest}}}"))
+        .body(format!("{{\"item\":{most_expensive}}}"))
         .await?;
     Ok(())
 }
@@ -36,14 +36,14 @@ async fn order(user: &mut Visitor<'_>) -> JourneyResult {
 /// Runs the scenario beside this file with the journey above.
 ///
 /// # Errors
-/// Fails where the target can't be used, or the run directory can't be written.
+/// If the target can't be used, or the run directory can't be written.
 pub(crate) fn shop(
     target: &str,
     directory: &Path,
 ) -> Result<Recording, Box<dyn std::error::Error>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shop/shop.toml");
     let run_dir = RunDir::create(directory)?;
-    let (_tell, interrupt) = watch::channel(false);
+    let (_sender, interrupt) = watch::channel(false);
     let options = Options {
         scenario: Scenario::read(&path)?,
         target: target.parse()?,
@@ -58,8 +58,8 @@ pub(crate) fn shop(
     Ok(run_with(options, journeys)?)
 }
 
-#[expect(clippy::print_stdout, reason = "an example shows what came of it")]
-#[cfg_attr(test, allow(dead_code, reason = "a test calls what is called here"))]
+#[expect(clippy::print_stdout, reason = "an example prints its results")]
+#[cfg_attr(test, allow(dead_code, reason = "a test calls `shop` instead"))]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(target), Some(directory)) = (arguments.next(), arguments.next()) else {

@@ -1,19 +1,19 @@
-//! A rule that aborts ends the run it is missed in, and no other; what was measured is kept.
+//! Abort rules end exactly the runs that miss them, and the record is kept.
 
 use crate::support;
 
 use std::time::{Duration, Instant};
 
-use support::Ran;
-use support::raw::{RawServer, Then};
+use support::FinishedRun;
+use support::raw::{AfterAnswer, RawServer};
 
 const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 const BAD: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
 
-/// Runs for up to 6 s, of which the first is warm-up, with one rule; `answer` tells by the number of
-/// the request.
-fn run(rule: &str, answer: fn(u64) -> &'static [u8]) -> (Ran, Duration) {
-    let server = RawServer::start(move |number| (answer(number).to_vec(), Then::KeepAlive));
+/// Runs for up to 6 s, including 1 s of warm-up, with one rule. `answer` maps the number of a request to its
+/// answer.
+fn run(rule: &str, answer: fn(u64) -> &'static [u8]) -> (FinishedRun, Duration) {
+    let server = RawServer::start(move |number| (answer(number).to_vec(), AfterAnswer::KeepAlive));
     let scenario = format!(
         r#"
 version = 1
@@ -42,17 +42,17 @@ path = "/"
     );
     let begun = Instant::now();
     let ran = support::run(&scenario, server.address, |_| ());
-    // The identities hold for a run that was cut short too.
+    // The identities also hold for an aborted run.
     let _ = ran.total();
     (ran, begun.elapsed())
 }
 
 #[test]
-fn a_rule_that_is_missed_ends_the_run() {
+fn missed_rule_ends_run() {
     let half = |number| if number % 2 == 0 { GOOD } else { BAD };
     let (ran, took) = run("{ rule = 'errors < 5%', abort = true }", half);
     let counts = &ran.recording.counts;
-    let aborted = counts.aborted.as_ref().expect("it was aborted");
+    let aborted = counts.aborted.as_ref().expect("the run is aborted");
     assert_eq!(aborted.rule, 0);
     assert!((aborted.measured - 0.5).abs() < 0.05, "{aborted:?}");
     assert!(aborted.samples >= 20, "{aborted:?}");
@@ -61,28 +61,28 @@ fn a_rule_that_is_missed_ends_the_run() {
         "the first second is warm-up: {aborted:?}"
     );
     assert!(took < Duration::from_secs(5), "{took:?}");
-    let words = counts.interrupted.as_deref().unwrap();
+    let reason = counts.interrupted.as_deref().unwrap();
     assert!(
-        words.starts_with("aborted by rule `errors < 5%, abort` at "),
-        "{words}"
+        reason.starts_with("aborted by rule `errors < 5%, abort` at "),
+        "{reason}"
     );
 }
 
 #[test]
-fn a_latency_ends_the_run_after_its_time() {
+fn latency_rule_ends_run_after_its_delay() {
     let slow = |_| {
         std::thread::sleep(Duration::from_millis(30));
         GOOD
     };
     let (ran, _) = run("'p90 < 5ms for reads, abort after 2s'", slow);
-    let aborted = ran.recording.counts.aborted.expect("it was aborted");
+    let aborted = ran.recording.counts.aborted.expect("the run is aborted");
     assert!(aborted.at_ns >= 3_000_000_000, "{aborted:?}");
     assert!(aborted.measured > 30e6, "{aborted:?}");
 }
 
 #[test]
-fn a_rule_that_is_met_or_does_not_abort_ends_nothing() {
-    // All answers of the warm-up are bad, and so are two of a hundred after it.
+fn met_or_plain_rule_ends_nothing() {
+    // All answers of the warm-up are bad, then two in a hundred.
     let few = |number| {
         if number < 190 || number % 50 == 0 {
             BAD

@@ -1,5 +1,4 @@
-//! What becomes of a request whose answer lacks what was to be captured, whose script takes too long,
-//! or whose headers can't be sent.
+//! Requests with missing captures, scripts that time out, and headers that can't be sent.
 
 use crate::support;
 
@@ -39,7 +38,7 @@ duration = "300ms"
 "#;
 
 #[test]
-fn a_missing_capture_is_a_failure_by_its_name() {
+fn missing_capture_fails_request() {
     let shop = Shop::start();
     let scenario = format!(
         r#"{OPEN}
@@ -78,7 +77,7 @@ perhaps = {{ from = "header:x-perhaps", optional = true }}
 }
 
 #[test]
-fn what_an_earlier_answer_told_is_gone_where_a_later_one_lacks_it() {
+fn missing_capture_clears_variable() {
     let shop = Shop::start();
     let scenario = format!(
         r#"{CLOSED}
@@ -110,10 +109,10 @@ headers = {{ authorization = "Bearer {{token}}" }}
     assert_eq!(journeys.cut_off, 0, "{journeys:?}");
     assert!(journeys.completed > 0, "{journeys:?}");
     let [_, items, order] = &ran.recording.counts.phases[0][..] else {
-        panic!("three requests were sent");
+        panic!("the scenario has three requests");
     };
     assert_eq!((items.failed, items.completed), (0, items.sent));
-    // One turn of the loop for each order, which lacks its token.
+    // One iteration of the loop for each order, which then lacks its token.
     assert!(items.sent <= order.sent + 1, "{items:?} {order:?}");
     assert_eq!(
         order.failures,
@@ -123,7 +122,7 @@ headers = {{ authorization = "Bearer {{token}}" }}
 }
 
 #[test]
-fn a_script_that_takes_too_long_fails_its_request_by_name() {
+fn slow_script_fails_request() {
     let shop = Shop::start();
     let scenario = format!(
         r#"{OPEN}
@@ -161,7 +160,7 @@ async fn framing(user: &mut Visitor<'_>) -> JourneyResult {
     Ok(())
 }
 
-/// What came of a journey in code that asks for items.
+/// The counts of a run with a journey in code that requests items.
 fn counts_of(journeys: Journeys, shop: &Shop) -> Counts {
     let text = format!(
         r#"{CLOSED}
@@ -175,14 +174,15 @@ kind = "read"
 path = "/items"
 "#
     );
-    let directory = tempfile::tempdir().expect("a directory can be made");
-    let run_dir = RunDir::create(&directory.path().join("run")).expect("so can one in it");
-    let (_tell, interrupt) = tokio::sync::watch::channel(false);
+    let directory = tempfile::tempdir().expect("the directory is created");
+    let run_dir =
+        RunDir::create(&directory.path().join("run")).expect("the run directory is created");
+    let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let options = Options {
-        scenario: Scenario::parse(&text, Path::new("x.toml")).expect("the scenario is one"),
+        scenario: Scenario::parse(&text, Path::new("x.toml")).expect("the scenario is valid"),
         target: format!("http://{}", shop.address)
             .parse()
-            .expect("so is the target"),
+            .expect("the target is valid"),
         candidate: None,
         run_dir: &run_dir,
         interrupt,
@@ -196,13 +196,16 @@ path = "/items"
 }
 
 #[test]
-fn a_journey_in_code_is_told_which_header_can_not_be_sent() {
+fn journey_in_code_rejects_unsendable_headers() {
     let shop = Shop::start();
-    for (function, told) in [
-        (journey!(control), "header `x-name` can't hold its value"),
+    for (function, expected) in [
+        (
+            journey!(control),
+            "the value of header `x-name` contains a control character",
+        ),
         (
             journey!(framing),
-            "header `transfer-encoding` is not for a journey to set",
+            "header `transfer-encoding` can't be set by a journey",
         ),
     ] {
         let counts = counts_of(Journeys::default().register("order", function), &shop);
@@ -212,7 +215,7 @@ fn a_journey_in_code_is_told_which_header_can_not_be_sent() {
             "{journeys:?}"
         );
         let reason = journeys.cut_off_because.as_deref().unwrap_or_default();
-        assert!(reason.contains(told), "{reason}");
+        assert!(reason.contains(expected), "{reason}");
     }
     assert_eq!(shop.count("GET"), 0);
 }

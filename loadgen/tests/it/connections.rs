@@ -1,7 +1,6 @@
-//! TLS, HTTP/2 and sockets in the file system, against servers that are started here and one that
-//! is not of our making.
+//! TLS, HTTP/2 and Unix domain sockets.
 
-#![allow(clippy::unwrap_used, reason = "a helper of tests fails as they do")]
+#![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 use crate::support;
 
@@ -10,26 +9,30 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use support::Ran;
+use support::FinishedRun;
 use support::burst::{ARRIVALS, with_timeout};
 use support::certificates::Issuer;
-use support::secure::{Act, Running, Secure};
+use support::secure::{Action, RunningServer, SecureServer};
 use tenfold_loadgen::{
     AuthScheme, Credentials, DialOptions, HttpVersion, LoadError, Target, TlsOptions,
 };
 use tenfold_run_dir::Connections;
 use tenfold_scenarios::Scenario;
 
-/// The burst, with time enough for handshakes.
+/// The burst, with a timeout that allows for handshakes.
 fn scenario() -> String {
     with_timeout("2s")
 }
 
-fn try_run(target: &str, options: DialOptions) -> Result<Ran, LoadError> {
+fn try_run(target: &str, options: DialOptions) -> Result<FinishedRun, LoadError> {
     try_run_text(&scenario(), target, options)
 }
 
-fn try_run_text(scenario: &str, target: &str, options: DialOptions) -> Result<Ran, LoadError> {
+fn try_run_text(
+    scenario: &str,
+    target: &str,
+    options: DialOptions,
+) -> Result<FinishedRun, LoadError> {
     let scenario = Scenario::parse(scenario, Path::new("test.toml")).unwrap();
     let target: Target = target.parse::<Target>()?.with(options)?;
     support::try_run(scenario, target, |_| ())
@@ -40,7 +43,7 @@ fn completes(target: &str, options: DialOptions) -> Connections {
     let total = ran.total();
     assert_eq!(total.completed, ARRIVALS, "{total:?}");
     assert_eq!(total.body_bytes, ARRIVALS * 5);
-    // Each request has a head of some 40 bytes, compressed or not, and each answer a body of 5.
+    // Each request has a head of about 40 bytes, or less if compressed; each answer has a body of 5.
     let traffic = ran.recording.counts.traffic.unwrap();
     assert!(traffic.sent_bytes > ARRIVALS * 10, "{traffic:?}");
     assert!(traffic.received_bytes > ARRIVALS * 10, "{traffic:?}");
@@ -55,11 +58,11 @@ fn completes(target: &str, options: DialOptions) -> Connections {
     connections
 }
 
-fn refused(target: &str, options: DialOptions) -> String {
+fn error_of(target: &str, options: DialOptions) -> String {
     try_run(target, options).unwrap_err().to_string()
 }
 
-fn https(server: &Running) -> String {
+fn https(server: &RunningServer) -> String {
     format!("https://{}", server.address)
 }
 
@@ -90,28 +93,28 @@ fn prior_knowledge() -> DialOptions {
     }
 }
 
-/// A server of TLS for 127.0.0.1.
-fn secure(issuer: &Issuer) -> Secure {
-    Secure {
+/// A TLS server for 127.0.0.1.
+fn secure(issuer: &Issuer) -> SecureServer {
+    SecureServer {
         certificates: vec![issuer.issue("127.0.0.1").certified()],
-        ..Secure::default()
+        ..SecureServer::default()
     }
 }
 
-fn plain_http2(act: fn(u64) -> Act) -> Running {
-    Secure {
+fn plain_http2(act: fn(u64) -> Action) -> RunningServer {
+    SecureServer {
         http2: true,
         act,
-        ..Secure::default()
+        ..SecureServer::default()
     }
     .start()
 }
 
 #[test]
-fn http_1_1_over_tls_is_told_with_what_was_agreed_on() {
+fn records_tls_negotiation_over_http_1_1() {
     let directory = tempfile::tempdir().unwrap();
     let issuer = Issuer::new();
-    let server = Secure {
+    let server = SecureServer {
         alpn: vec!["http/1.1"],
         ..secure(&issuer)
     }
@@ -134,13 +137,13 @@ fn http_1_1_over_tls_is_told_with_what_was_agreed_on() {
 }
 
 #[test]
-fn sessions_are_taken_up_again() {
+fn resumes_tls_sessions() {
     let directory = tempfile::tempdir().unwrap();
     let issuer = Issuer::new();
     // Every connection ends after one answer.
-    let server = Secure {
+    let server = SecureServer {
         alpn: vec!["http/1.1"],
-        act: |_| Act::AnswerAndEnd,
+        act: |_| Action::AnswerAndEnd,
         ..secure(&issuer)
     }
     .start();
@@ -151,57 +154,57 @@ fn sessions_are_taken_up_again() {
 }
 
 #[test]
-fn a_certificate_of_an_unknown_issuer_is_refused_before_anything_is_sent() {
+fn rejects_unknown_issuer_before_sending() {
     let directory = tempfile::tempdir().unwrap();
     let server = secure(&Issuer::new()).start();
-    let message = refused(&https(&server), trusting(&Issuer::new(), directory.path()));
+    let message = error_of(&https(&server), trusting(&Issuer::new(), directory.path()));
     let address = server.address;
     assert_eq!(
         message,
         format!(
             "could not agree on TLS with https://{address}: {address}: certificate not trusted: \
-             its issuer is not known; give the issuer's certificate with --ca FILE, or go \
-             unverified with --insecure"
+             its issuer is unknown; give the issuer's certificate with --ca FILE, or skip \
+             verification with --insecure"
         )
     );
     assert_eq!(server.seen.requests(), 0);
 }
 
 #[test]
-fn nor_is_one_that_has_expired_or_is_for_another_name() {
+fn rejects_expired_certificate_or_other_name() {
     let directory = tempfile::tempdir().unwrap();
     let issuer = Issuer::new();
-    let expired = Secure {
+    let expired = SecureServer {
         certificates: vec![issuer.issue_expired("127.0.0.1").certified()],
-        ..Secure::default()
+        ..SecureServer::default()
     }
     .start();
-    let message = refused(&https(&expired), trusting(&issuer, directory.path()));
+    let message = error_of(&https(&expired), trusting(&issuer, directory.path()));
     assert!(
         message.contains("certificate not trusted: it has expired"),
         "{message}"
     );
-    let other = Secure {
+    let other = SecureServer {
         certificates: vec![issuer.issue("other.test").certified()],
-        ..Secure::default()
+        ..SecureServer::default()
     }
     .start();
-    let message = refused(&https(&other), trusting(&issuer, directory.path()));
+    let message = error_of(&https(&other), trusting(&issuer, directory.path()));
     assert!(
-        message.contains("it is not for 127.0.0.1, but for other.test; ask"),
+        message.contains("it is not for 127.0.0.1, but for other.test; set"),
         "{message}"
     );
 }
 
 #[test]
-fn going_unverified_is_recorded() {
+fn records_unverified_tls() {
     let server = secure(&Issuer::new()).start();
     let connections = completes(&https(&server), insecure());
     assert!(!connections.tls.unwrap().verified);
 }
 
 #[test]
-fn trust_that_is_lost_during_a_run_is_a_failure_with_a_name() {
+fn untrusted_certificate_during_run_fails_requests() {
     let directory = tempfile::tempdir().unwrap();
     let issuer = Issuer::new();
     // The certificate changes after the first connections, and each ends after one answer.
@@ -209,16 +212,16 @@ fn trust_that_is_lost_during_a_run_is_a_failure_with_a_name() {
     let unknown = Issuer::new().issue("127.0.0.1").certified();
     let mut certificates = vec![trusted; 11];
     certificates.push(unknown);
-    let server = Secure {
+    let server = SecureServer {
         certificates,
         alpn: vec!["http/1.1"],
-        act: |_| Act::AnswerAndEnd,
-        ..Secure::default()
+        act: |_| Action::AnswerAndEnd,
+        ..SecureServer::default()
     }
     .start();
     let ran = try_run(&https(&server), trusting(&issuer, directory.path())).unwrap();
     let total = ran.total();
-    // The first connection of the eleven is the one that sees whether somebody is there.
+    // The first of the eleven connections only tests whether the target is reachable.
     assert_eq!(total.completed, 10, "{total:?}");
     assert_eq!(
         total.failures,
@@ -227,28 +230,28 @@ fn trust_that_is_lost_during_a_run_is_a_failure_with_a_name() {
     let connections = ran.recording.counts.connections.unwrap();
     assert_eq!(connections.failed, ARRIVALS - 10);
     assert_eq!(total.not_written, ARRIVALS - 10);
-    let told = &connections.first_errors["tls"];
-    assert!(told.contains("certificate not trusted: "), "{told}");
+    let reason = &connections.first_errors["tls"];
+    assert!(reason.contains("certificate not trusted: "), "{reason}");
 }
 
 #[test]
-fn the_name_is_asked_for_and_looked_for() {
+fn sends_and_verifies_server_name() {
     let directory = tempfile::tempdir().unwrap();
     let issuer = Issuer::new();
-    let server = Secure {
+    let server = SecureServer {
         certificates: vec![issuer.issue("service.test").certified()],
-        ..Secure::default()
+        ..SecureServer::default()
     }
     .start();
     let port = server.address.port();
-    // By the host of the target, whose address is told.
+    // The host of the target, with its address given.
     let options = DialOptions {
         resolve: vec![format!("service.test:{port}:127.0.0.1").parse().unwrap()],
         ..trusting(&issuer, directory.path())
     };
     let connections = completes(&format!("https://service.test:{port}"), options);
     assert_eq!(connections.tls.unwrap().server_name, "service.test");
-    // By a flag.
+    // A server name given as an option.
     let mut options = trusting(&issuer, directory.path());
     options.tls.server_name = Some("service.test".to_owned());
     options.host = Some("front.test".to_owned());
@@ -261,22 +264,22 @@ fn the_name_is_asked_for_and_looked_for() {
 }
 
 #[test]
-fn a_client_certificate_is_shown_where_it_is_wanted() {
+fn presents_client_certificate_on_request() {
     let directory = tempfile::tempdir().unwrap();
     let (issuer, of_clients) = (Issuer::new(), Issuer::new());
     let (certificate, key) = of_clients.issue("client.test").write(directory.path());
     for alpn in ["h2", "http/1.1"] {
-        let server = Secure {
-            wants: Some(of_clients.roots()),
+        let server = SecureServer {
+            client_roots: Some(of_clients.roots()),
             alpn: vec![alpn],
             ..secure(&issuer)
         }
         .start();
         let without = trusting(&issuer, directory.path());
-        let message = refused(&https(&server), without.clone());
+        let message = error_of(&https(&server), without.clone());
         assert!(
             message.ends_with(
-                "the service wants a client certificate; give one with --cert FILE --key FILE"
+                "the service requires a client certificate; give one with --cert FILE --key FILE"
             ),
             "{alpn}: {message}"
         );
@@ -291,13 +294,13 @@ fn a_client_certificate_is_shown_where_it_is_wanted() {
 }
 
 #[test]
-fn a_client_certificate_that_is_not_trusted_is_told() {
+fn reports_rejected_client_certificate() {
     let directory = tempfile::tempdir().unwrap();
     let issuer = Issuer::new();
     let (certificate, key) = Issuer::new().issue("client.test").write(directory.path());
     for alpn in ["h2", "http/1.1"] {
-        let server = Secure {
-            wants: Some(Issuer::new().roots()),
+        let server = SecureServer {
+            client_roots: Some(Issuer::new().roots()),
             alpn: vec![alpn],
             ..secure(&issuer)
         }
@@ -305,16 +308,16 @@ fn a_client_certificate_that_is_not_trusted_is_told() {
         let mut options = trusting(&issuer, directory.path());
         options.tls.certificate = Some(certificate.clone());
         options.tls.key = Some(key.clone());
-        let message = refused(&https(&server), options);
+        let message = error_of(&https(&server), options);
         assert!(
-            message.contains("the service refused the client certificate"),
+            message.contains("the service rejected the client certificate"),
             "{alpn}: {message}"
         );
     }
 }
 
 #[test]
-fn files_that_are_of_no_use_are_told_with_what_to_do() {
+fn unusable_tls_files_name_a_remedy() {
     let directory = tempfile::tempdir().unwrap();
     let server = secure(&Issuer::new()).start();
     let file = |name: &str, text: &str| {
@@ -322,12 +325,12 @@ fn files_that_are_of_no_use_are_told_with_what_to_do() {
         std::fs::write(&path, text).unwrap();
         Some(path)
     };
-    let told = |tls: TlsOptions| {
+    let error_with = |tls: TlsOptions| {
         let options = DialOptions {
             tls,
             ..DialOptions::default()
         };
-        let message = refused(&https(&server), options);
+        let message = error_of(&https(&server), options);
         message.replace(&format!("{}/", directory.path().display()), "")
     };
     let empty = TlsOptions {
@@ -335,37 +338,38 @@ fn files_that_are_of_no_use_are_told_with_what_to_do() {
         ..TlsOptions::default()
     };
     assert_eq!(
-        told(empty),
-        "could not use the trusted certificates empty.pem: it holds no certificate in PEM \
+        error_with(empty),
+        "could not use the trusted certificates empty.pem: it contains no certificate in PEM \
          (-----BEGIN CERTIFICATE-----)"
     );
     let missing = TlsOptions {
         ca: Some(directory.path().join("none.pem")),
         ..TlsOptions::default()
     };
-    assert!(told(missing).contains("none.pem: No such file"));
+    assert!(error_with(missing).contains("none.pem: No such file"));
     let (certificate, _) = Issuer::new().issue("a.test").write(directory.path());
     let alone = TlsOptions {
         certificate: Some(certificate.clone()),
         ..TlsOptions::default()
     };
     assert_eq!(
-        told(alone),
-        "could not use --cert: a certificate and its key belong together; give --key FILE too"
+        error_with(alone),
+        "could not use --cert: a certificate needs its key, and a key its certificate; give --key \
+         FILE too"
     );
     let no_key = TlsOptions {
         certificate: Some(certificate.clone()),
         key: Some(certificate.clone()),
         ..TlsOptions::default()
     };
-    let message = told(no_key);
+    let message = error_with(no_key);
     assert!(
-        message.contains("it holds no private key in PEM"),
+        message.contains("it contains no unencrypted private key in PEM"),
         "{message}"
     );
     let elsewhere = tempfile::tempdir().unwrap();
     let (_, key) = Issuer::new().issue("b.test").write(elsewhere.path());
-    let message = told(TlsOptions {
+    let message = error_with(TlsOptions {
         certificate: Some(certificate),
         key: Some(key),
         ..TlsOptions::default()
@@ -377,7 +381,7 @@ fn files_that_are_of_no_use_are_told_with_what_to_do() {
 }
 
 #[test]
-fn alpn_picks_http_2_and_flags_force_either() {
+fn alpn_selects_http_2_and_options_force_either() {
     let server = secure(&Issuer::new()).start();
     assert_eq!(completes(&https(&server), insecure()).protocol, "HTTP/2");
     let forced = DialOptions {
@@ -385,7 +389,7 @@ fn alpn_picks_http_2_and_flags_force_either() {
         ..insecure()
     };
     assert_eq!(completes(&https(&server), forced).protocol, "HTTP/1.1");
-    let old = Secure {
+    let old = SecureServer {
         alpn: vec!["http/1.1"],
         ..secure(&Issuer::new())
     }
@@ -394,16 +398,16 @@ fn alpn_picks_http_2_and_flags_force_either() {
         http: HttpVersion::Http2,
         ..insecure()
     };
-    let message = refused(&https(&old), forced);
+    let message = error_of(&https(&old), forced);
     assert!(
-        message.contains("does not speak the HTTP version that was asked for"),
+        message.contains("does not speak the requested HTTP version"),
         "{message}"
     );
     let shared = DialOptions {
         streams: Some(10),
         ..insecure()
     };
-    let message = refused(&https(&old), shared);
+    let message = error_of(&https(&old), shared);
     assert!(
         message.starts_with("could not use --streams: "),
         "{message}"
@@ -411,35 +415,35 @@ fn alpn_picks_http_2_and_flags_force_either() {
 }
 
 #[test]
-fn users_of_http_2_share_a_connection() {
-    let server = plain_http2(|_| Act::AnswerLate(Duration::from_millis(50)));
+fn http_2_users_share_a_connection() {
+    let server = plain_http2(|_| Action::AnswerLate(Duration::from_millis(50)));
     let connections = completes(&format!("http://{}", server.address), prior_knowledge());
     assert_eq!(connections.protocol, "HTTP/2");
     assert_eq!(connections.opened, 1);
     assert!(connections.users_each > 2, "{connections:?}");
-    // One more saw whether somebody is there.
+    // One more connection tested whether the target is reachable.
     assert_eq!(server.seen.connections(), 2);
     assert_eq!(server.seen.requests(), ARRIVALS);
-    assert!(server.seen.most_streams.load(Ordering::SeqCst) > 2);
+    assert!(server.seen.streams_max.load(Ordering::SeqCst) > 2);
 }
 
 #[test]
-fn so_many_share_one_as_is_asked_for() {
-    let server = plain_http2(|_| Act::AnswerLate(Duration::from_millis(100)));
+fn streams_option_limits_sharing() {
+    let server = plain_http2(|_| Action::AnswerLate(Duration::from_millis(100)));
     let options = DialOptions {
         streams: Some(3),
         ..prior_knowledge()
     };
     let connections = completes(&format!("http://{}", server.address), options);
-    // Some 20 users are at work at a time.
+    // About 20 users are busy at a time.
     assert!(connections.opened >= 4, "{connections:?}");
     assert!(connections.users_each <= 3, "{connections:?}");
-    assert!(server.seen.most_streams.load(Ordering::SeqCst) <= 3);
+    assert!(server.seen.streams_max.load(Ordering::SeqCst) <= 3);
 }
 
 #[test]
-fn so_many_connections_are_opened_as_is_asked_for() {
-    let server = plain_http2(|_| Act::AnswerLate(Duration::from_millis(100)));
+fn connections_option_sets_their_number() {
+    let server = plain_http2(|_| Action::AnswerLate(Duration::from_millis(100)));
     let options = DialOptions {
         connections: Some(4),
         ..prior_knowledge()
@@ -449,39 +453,39 @@ fn so_many_connections_are_opened_as_is_asked_for() {
 }
 
 #[test]
-fn the_service_says_how_many_streams_there_may_be() {
-    let server = Secure {
+fn respects_stream_limit_of_service() {
+    let server = SecureServer {
         http2: true,
-        most_streams: 4,
-        act: |_| Act::AnswerLate(Duration::from_millis(100)),
-        ..Secure::default()
+        streams_max: 4,
+        act: |_| Action::AnswerLate(Duration::from_millis(100)),
+        ..SecureServer::default()
     }
     .start();
     let connections = completes(&format!("http://{}", server.address), prior_knowledge());
     assert!(connections.opened >= 3, "{connections:?}");
-    let most = server.seen.most_streams.load(Ordering::SeqCst);
-    assert!(most <= 4, "{most} streams at a time");
+    let most = server.seen.streams_max.load(Ordering::SeqCst);
+    assert!(most <= 4, "{most} concurrent streams");
     assert_eq!(server.seen.requests(), ARRIVALS);
 }
 
 #[test]
-fn a_connection_that_is_closed_in_good_order_costs_no_request() {
-    // Every fifth answer is the last of its connection (GOAWAY).
+fn graceful_close_loses_no_request() {
+    // Every fifth answer is the last on its connection (GOAWAY).
     let server = plain_http2(|number| match number % 5 {
-        4 => Act::AnswerAndEnd,
-        _ => Act::AnswerLate(Duration::from_millis(10)),
+        4 => Action::AnswerAndEnd,
+        _ => Action::AnswerLate(Duration::from_millis(10)),
     });
     let connections = completes(&format!("http://{}", server.address), prior_knowledge());
     assert!(connections.opened > 3, "{connections:?}");
-    assert_eq!(server.seen.requests(), ARRIVALS, "none is sent twice");
+    assert_eq!(server.seen.requests(), ARRIVALS, "no request is sent twice");
 }
 
 #[test]
-fn a_stream_that_is_reset_is_the_failure_of_its_request_alone() {
+fn reset_stream_fails_only_its_request() {
     let server = plain_http2(|number| match number % 4 {
-        1 => Act::Reset,
-        3 => Act::ResetBody,
-        _ => Act::Answer,
+        1 => Action::Reset,
+        3 => Action::ResetBody,
+        _ => Action::Answer,
     });
     let ran = try_run(&format!("http://{}", server.address), prior_knowledge()).unwrap();
     let total = ran.total();
@@ -491,16 +495,16 @@ fn a_stream_that_is_reset_is_the_failure_of_its_request_alone() {
     assert_eq!(total.failures, BTreeMap::from(expected));
     let connections = ran.recording.counts.connections.unwrap();
     assert_eq!(connections.opened, 1, "{connections:?}");
-    assert_eq!(server.seen.requests(), ARRIVALS, "none is sent twice");
+    assert_eq!(server.seen.requests(), ARRIVALS, "no request is sent twice");
 }
 
 #[test]
-fn a_timeout_resets_its_stream_alone() {
+fn timeout_resets_only_its_stream() {
     let server = plain_http2(|number| {
         if number % 4 == 1 {
-            Act::Hang
+            Action::Hang
         } else {
-            Act::Answer
+            Action::Answer
         }
     });
     let scenario = with_timeout("60ms");
@@ -517,24 +521,25 @@ fn a_timeout_resets_its_stream_alone() {
         cancelled >= ARRIVALS / 4 - 1,
         "{cancelled} streams were reset"
     );
-    // The others go on over the same connection; the last timeouts come when nobody sends any more.
+    // The other requests continue on the same connection. The last timeouts occur after all requests are
+    // sent.
     let connections = ran.recording.counts.connections.unwrap();
     assert_eq!(connections.opened, 1, "{connections:?}");
 }
 
 #[test]
-fn a_service_that_does_not_speak_http_2_is_told_so() {
-    let server = Secure::default().start();
-    let message = refused(&format!("http://{}", server.address), prior_knowledge());
+fn reports_service_without_http_2() {
+    let server = SecureServer::default().start();
+    let message = error_of(&format!("http://{}", server.address), prior_knowledge());
     assert!(
         message.starts_with("could not agree on HTTP/2 with http://127.0.0.1:")
-            && message.ends_with("speak HTTP/1.1 with `--http 1.1`"),
+            && message.ends_with("use HTTP/1.1 with `--http 1.1`"),
         "{message}"
     );
 }
 
 #[test]
-fn a_service_that_speaks_no_tls_is_told_so() {
+fn reports_service_without_tls() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -545,22 +550,22 @@ fn a_service_that_speaks_no_tls_is_told_so() {
                 .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }
     });
-    let message = refused(&format!("https://{address}"), insecure());
+    let message = error_of(&format!("https://{address}"), insecure());
     assert!(
-        message.contains("what came back is no TLS; is it an http:// service"),
+        message.contains("the response is not TLS; is it an http:// service"),
         "{message}"
     );
 }
 
 #[test]
-fn a_socket_in_the_file_system_is_as_good_as_a_port() {
+fn unix_socket_works_like_a_port() {
     let directory = tempfile::tempdir().unwrap();
     for (http2, protocol) in [(false, "HTTP/1.1"), (true, "HTTP/2")] {
         let path = directory.path().join(format!("{http2}.sock"));
-        let server = Secure {
+        let server = SecureServer {
             socket: Some(path.clone()),
             http2,
-            ..Secure::default()
+            ..SecureServer::default()
         }
         .start();
         let options = DialOptions {
@@ -583,8 +588,11 @@ fn a_socket_in_the_file_system_is_as_good_as_a_port() {
 }
 
 #[test]
-fn credentials_go_with_every_request() {
-    let (http1, http2) = (Secure::default().start(), plain_http2(|_| Act::Answer));
+fn sends_credentials_with_every_request() {
+    let (http1, http2) = (
+        SecureServer::default().start(),
+        plain_http2(|_| Action::Answer),
+    );
     let basic = Credentials::new(AuthScheme::Basic, "Aladdin:open sesame", "a test").unwrap();
     for (server, http) in [(http1, HttpVersion::Http1), (http2, HttpVersion::Http2)] {
         let options = DialOptions {
@@ -605,15 +613,16 @@ fn credentials_go_with_every_request() {
 }
 
 #[test]
-fn addresses_are_taken_in_turns() {
-    // Two addresses of loopback with one port.
-    let first = Secure {
-        act: |_| Act::AnswerAndEnd,
-        ..Secure::default()
+fn uses_addresses_round_robin() {
+    // Two loopback addresses with the same port.
+    let first = SecureServer {
+        act: |_| Action::AnswerAndEnd,
+        ..SecureServer::default()
     }
     .start();
     let port = first.address.port();
     let Ok(second) = std::net::TcpListener::bind(("127.0.0.2", port)) else {
+        support::skip("the same port on 127.0.0.2");
         return;
     };
     let accepted = std::thread::spawn(move || {
@@ -622,7 +631,7 @@ fn addresses_are_taken_in_turns() {
         while answered < ARRIVALS / 2 {
             let (mut stream, _) = second.accept().unwrap();
             let mut head = [0; 1024];
-            // The one that sees whether somebody is there sends nothing.
+            // The connection that tests whether the target is reachable sends nothing.
             if stream.read(&mut head).unwrap_or(0) > 0 {
                 let answer =
                     b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";

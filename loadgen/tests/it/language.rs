@@ -1,4 +1,4 @@
-//! Journeys, checks, scripts, data and journeys in code, against a real server.
+//! Journeys, checks, scripts, data and journeys in code, against an HTTP server.
 
 use crate::support;
 
@@ -7,7 +7,7 @@ mod shop_example;
 
 use std::path::Path;
 
-use support::raw::{RawServer, Then};
+use support::raw::{AfterAnswer, RawServer};
 use support::shop::Shop;
 use tenfold_loadgen::{AuthScheme, Credentials, DialOptions, Target};
 use tenfold_run_dir::counts::{CheckCounts, RequestCounts};
@@ -20,8 +20,8 @@ fn example(name: &str) -> Scenario {
     Scenario::read(&path).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What became of one request in all phases.
-fn counts(ran: &support::Ran, request: usize) -> RequestCounts {
+/// The counts of one request in all phases.
+fn counts(ran: &support::FinishedRun, request: usize) -> RequestCounts {
     let mut sum = RequestCounts::default();
     for phase in &ran.recording.counts.phases {
         sum.add(&phase[request]);
@@ -30,7 +30,7 @@ fn counts(ran: &support::Ran, request: usize) -> RequestCounts {
 }
 
 #[test]
-fn the_journey_in_toml_turns_all_pages_and_orders() {
+fn toml_journey_reads_all_pages_and_orders() {
     let shop = Shop::start();
     let ran = support::run_scenario(example("journey.toml"), shop.address, |_| ());
     let total = ran.total();
@@ -52,14 +52,14 @@ fn the_journey_in_toml_turns_all_pages_and_orders() {
     assert_eq!(turn_page.checks["has items"], every(&turn_page));
     assert_eq!(log_in.checks["json /name exists"], every(&log_in));
     assert!(ran.samples.is_empty());
-    // The pages came in order, and the tokens of the people in the file were sent.
+    // The last page ends the loop.
     assert_eq!(shop.count("GET /items?page=4"), 0);
-    // A user's journeys begin 200 ms apart: five users in two seconds can't begin more than this.
+    // A user's journeys begin at least 200 ms apart: five users can't begin more in two seconds.
     assert!(journeys.begun <= 5 * 11, "{journeys:?}");
 }
 
 #[test]
-fn the_journey_by_script_goes_where_the_script_says() {
+fn script_chooses_next_step_of_journey() {
     let shop = Shop::start();
     let ran = support::run_scenario(example("script.toml"), shop.address, |_| ());
     let total = ran.total();
@@ -74,7 +74,7 @@ fn the_journey_by_script_goes_where_the_script_says() {
 }
 
 #[test]
-fn the_journey_in_rust_is_recorded_like_any_other() {
+fn rust_journey_is_recorded_like_others() {
     let shop = Shop::start();
     let directory = tempfile::tempdir().unwrap();
     let run = directory.path().join("run");
@@ -93,16 +93,16 @@ fn the_journey_in_rust_is_recorded_like_any_other() {
         log_in.sent + get.sent + order.sent
     );
     let text = std::fs::read_to_string(run.join("intervals.hlog")).unwrap();
-    assert!(!text.is_empty(), "latencies were written");
+    assert!(!text.is_empty(), "latencies are written");
 }
 
 #[test]
-fn a_journey_in_code_that_nobody_registered_is_refused() {
+fn rejects_unregistered_journey_in_code() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shop/shop.toml");
     let directory = tempfile::tempdir().unwrap();
     let run_dir = tenfold_run_dir::RunDir::create(&directory.path().join("run")).unwrap();
-    let (_tell, interrupt) = tokio::sync::watch::channel(false);
-    let refused = tenfold_loadgen::run(tenfold_loadgen::Options {
+    let (_sender, interrupt) = tokio::sync::watch::channel(false);
+    let result = tenfold_loadgen::run(tenfold_loadgen::Options {
         scenario: Scenario::read(&path).unwrap(),
         target: "http://127.0.0.1:1".parse().unwrap(),
         candidate: None,
@@ -112,7 +112,7 @@ fn a_journey_in_code_that_nobody_registered_is_refused() {
         on_start: Box::new(|_| ()),
         on_progress: Box::new(|_| ()),
     });
-    let message = refused.err().unwrap().to_string();
+    let message = result.err().unwrap().to_string();
     assert!(
         message.starts_with("could not run the journey \"order\""),
         "{message}"
@@ -134,7 +134,7 @@ duration = "1s"
 "#;
 
 #[test]
-fn each_arrival_of_an_open_model_goes_through_a_journey() {
+fn open_model_arrivals_take_journeys() {
     let shop = Shop::start();
     let scenario = format!(
         r#"{OPEN}
@@ -158,19 +158,22 @@ path = "/items?page=2"
     let journeys = &ran.recording.counts.journeys[0];
     assert_eq!(journeys.begun, 50);
     assert_eq!(counts(&ran, 0).completed, 50);
-    // The last few are cut by the end of the phase.
+    // The end of the phase cuts off the last few.
     assert!(journeys.completed >= 30, "{journeys:?}");
     assert_eq!(journeys.completed + journeys.unfinished, 50);
     let durations = ran.recording.counts.durations.as_ref().unwrap();
     let took = durations.journeys.summary();
     assert_eq!(took.count, journeys.completed);
-    assert!(took.p50 >= 40_000_000, "it thinks twice: {took:?}");
+    assert!(
+        took.p50 >= 40_000_000,
+        "each journey thinks twice: {took:?}"
+    );
     assert!(counts(&ran, 1).completed >= 2 * journeys.completed);
     assert_eq!(shop.count("GET"), total.sent);
 }
 
 #[test]
-fn a_failed_check_is_a_failure_with_its_name_and_a_few_masked_samples() {
+fn failed_check_counts_and_masks_samples() {
     let shop = Shop::start();
     let scenario = format!(
         r#"{OPEN}
@@ -182,7 +185,7 @@ path = "/login"
 headers = {{ authorization = "Bearer the-credential" }}
 body = '{{"name":"ann-the-secret"}}'
 expect = [201]
-capture = {{ whoever = "json:/name" }}
+capture = {{ user_name = "json:/name" }}
 checks = [
   {{ name = "is bob", json = "/name", equals = "bob" }},
   {{ json = "/token", exists = true }},
@@ -232,10 +235,10 @@ checks = [
 }
 
 #[test]
-fn an_unexpected_status_leaves_a_sample_of_what_came() {
+fn unexpected_status_leaves_samples() {
     let server = RawServer::always(
         b"HTTP/1.1 500 Oops\r\ncontent-length: 12\r\nx-why: disk\r\n\r\nout of space",
-        Then::KeepAlive,
+        AfterAnswer::KeepAlive,
     );
     let scenario = format!("{OPEN}[[requests]]\nname = \"get\"\nkind = \"read\"\npath = \"/\"\n");
     let ran = support::run(&scenario, server.address, |_| ());
@@ -257,12 +260,12 @@ fn an_unexpected_status_leaves_a_sample_of_what_came() {
 }
 
 #[test]
-fn samples_hold_neither_the_credentials_of_the_run_nor_cells_of_data() {
-    // What a service makes of them that says who was there, and with what.
-    let said = "SEC.B1-x, SEC:P1, U0VDOlAx, ann:SECC2, SECC3";
+fn samples_mask_credentials_and_data_cells() {
+    // An answer that echoes credentials and data, in several encodings.
+    let echo = "SEC.B1-x, SEC:P1, U0VDOlAx, ann:SECC2, SECC3";
     let answer = format!(
-        "HTTP/1.1 500 Oops\r\ncontent-length: {}\r\nx-said: {said}\r\n\r\n{said}",
-        said.len()
+        "HTTP/1.1 500 Oops\r\ncontent-length: {}\r\nx-echo: {echo}\r\n\r\n{echo}",
+        echo.len()
     );
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(
@@ -280,7 +283,7 @@ fn samples_hold_neither_the_credentials_of_the_run_nor_cells_of_data() {
         (AuthScheme::Bearer, "SEC.B1-x"),
         (AuthScheme::Basic, "ann:SEC:P1"),
     ] {
-        let server = RawServer::always(answer.as_bytes(), Then::KeepAlive);
+        let server = RawServer::always(answer.as_bytes(), AfterAnswer::KeepAlive);
         let target: Target = format!("http://{}", server.address).parse().unwrap();
         let options = DialOptions {
             credentials: Some(Credentials::new(scheme, secret, "a test").unwrap()),
@@ -298,14 +301,14 @@ fn samples_hold_neither_the_credentials_of_the_run_nor_cells_of_data() {
             assert!(
                 sample
                     .headers
-                    .contains(&("x-said".to_owned(), expected.to_owned()))
+                    .contains(&("x-echo".to_owned(), expected.to_owned()))
             );
         }
     }
 }
 
 #[test]
-fn a_loop_without_end_is_cut_off_and_says_why() {
+fn endless_loop_is_cut_off_with_reason() {
     let shop = Shop::start();
     let scenario = r#"
 version = 1

@@ -1,4 +1,4 @@
-//! Integration tests of the generator: one binary, a module a subject.
+//! Integration tests of the generator: one binary, one module per subject.
 
 mod abort;
 mod captures_and_bounds;

@@ -1,10 +1,6 @@
-//! HTTP/2 over TLS against nginx: a server that is not of our making, on a library that is not.
+//! HTTP/2 over TLS against nginx, an independent server with an independent TLS library.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a helper of tests fails as they do, and what is skipped is told"
-)]
+#![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 use crate::support;
 
@@ -37,7 +33,7 @@ weight = 1
 path = "/page"
 "#;
 
-/// nginx, stopped when it is dropped.
+/// An nginx process, killed on drop.
 struct Nginx(Child);
 
 impl Drop for Nginx {
@@ -47,7 +43,7 @@ impl Drop for Nginx {
     }
 }
 
-/// Starts nginx on a free port; none where it is not installed.
+/// Starts nginx on a free port. `None` if it is not installed.
 fn nginx(directory: &Path, issuer: &Issuer) -> Option<(Nginx, u16)> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -57,7 +53,7 @@ fn nginx(directory: &Path, issuer: &Issuer) -> Option<(Nginx, u16)> {
     let (certificate, key) = issuer.issue("127.0.0.1").write(directory);
     std::fs::write(directory.join("page"), "x".repeat(1024)).unwrap();
     let (root, certificate, key) = (directory.display(), certificate.display(), key.display());
-    // A connection ends after 25 requests, as it does after 1,000 by default.
+    // A connection ends after 25 requests; the default is 1,000.
     let text = format!(
         "daemon off; master_process off; pid {root}/nginx.pid; error_log stderr;\n\
          events {{ worker_connections 256; }}\n\
@@ -88,18 +84,18 @@ fn nginx(directory: &Path, issuer: &Issuer) -> Option<(Nginx, u16)> {
     let nginx = Nginx(child);
     let until = Instant::now() + Duration::from_secs(20);
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < until, "nginx does not listen");
+        assert!(Instant::now() < until, "nginx accepts no connection");
         std::thread::sleep(Duration::from_millis(20));
     }
     Some((nginx, port))
 }
 
 #[test]
-fn nginx_is_spoken_to_in_both_versions() {
+fn both_http_versions_work_with_nginx() {
     let directory = tempfile::tempdir().unwrap();
     let issuer = Issuer::new();
     let Some((_nginx, port)) = nginx(directory.path(), &issuer) else {
-        eprintln!("skipped: no nginx");
+        support::skip("nginx");
         return;
     };
     for (http, protocol) in [
@@ -120,7 +116,7 @@ fn nginx_is_spoken_to_in_both_versions() {
         let total = ran.total();
         let connections = ran.recording.counts.connections.clone().unwrap();
         assert_eq!(connections.protocol, protocol);
-        // A connection that ends takes none of its requests with it.
+        // A connection that ends loses no request.
         assert_eq!(total.failed, 0, "{protocol}: {total:?} {connections:?}");
         assert!(total.completed > 300, "{total:?}");
         assert_eq!(total.body_bytes, 1024 * total.completed);

@@ -1,5 +1,5 @@
-//! Every way in which a server can misbehave has its named outcome; nothing hangs, and no request
-//! is counted twice.
+//! Every misbehavior of a server has a named outcome, without a hang and without a request counted
+//! twice.
 
 mod framing;
 mod lost_connections;
@@ -11,15 +11,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use support::burst::{ARRIVALS, SCENARIO};
-use support::raw::{RawServer, Then};
+use support::raw::{AfterAnswer, RawServer};
 use tenfold_run_dir::Metric;
 use tenfold_run_dir::counts::RequestCounts;
 
-/// The arrivals, the timeout and what the slowest machine adds: whatever takes longer hangs.
-const LONGEST: Duration = Duration::from_secs(5);
+/// The longest run, including the timeout and a slow machine. A run that takes longer hangs.
+const RUN_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// The scenario with one user, so that every request but the first finds a connection, and time
-/// enough to wait for that user.
+/// The scenario with one user, so that every request except the first reuses a connection, and with a
+/// timeout that allows for that.
 fn one_user() -> String {
     SCENARIO
         .replace("users = 50", "users = 1")
@@ -33,7 +33,11 @@ fn outcome(server: &RawServer) -> RequestCounts {
 fn outcome_of(scenario: &str, server: &RawServer) -> RequestCounts {
     let begun = Instant::now();
     let total = support::run(scenario, server.address, |_| ()).total();
-    assert!(begun.elapsed() < LONGEST, "it took {:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < RUN_TIME_MAX,
+        "the run took {:?}",
+        begun.elapsed()
+    );
     assert_eq!(
         (total.planned, total.dropped, total.in_flight),
         (ARRIVALS, 0, 0),
@@ -42,7 +46,7 @@ fn outcome_of(scenario: &str, server: &RawServer) -> RequestCounts {
     total
 }
 
-fn all_failed(server: &RawServer, class: &str) {
+fn assert_all_failed(server: &RawServer, class: &str) {
     let total = outcome(server);
     assert_eq!(
         total.failures,
@@ -50,14 +54,14 @@ fn all_failed(server: &RawServer, class: &str) {
         "{total:?}"
     );
     assert_eq!(total.completed, 0);
-    sent_once(server);
+    assert_sent_once(server);
 }
 
-fn all_complete(server: &RawServer, body_bytes: u64) {
-    all_complete_of(SCENARIO, server, body_bytes);
+fn assert_all_complete(server: &RawServer, body_bytes: u64) {
+    assert_all_complete_of(SCENARIO, server, body_bytes);
 }
 
-fn all_complete_of(scenario: &str, server: &RawServer, body_bytes: u64) {
+fn assert_all_complete_of(scenario: &str, server: &RawServer, body_bytes: u64) {
     let total = outcome_of(scenario, server);
     assert_eq!(
         (total.completed, total.not_written),
@@ -65,10 +69,10 @@ fn all_complete_of(scenario: &str, server: &RawServer, body_bytes: u64) {
         "{total:?}"
     );
     assert_eq!(total.body_bytes, ARRIVALS * body_bytes);
-    sent_once(server);
+    assert_sent_once(server);
 }
 
-fn sent_once(server: &RawServer) {
+fn assert_sent_once(server: &RawServer) {
     assert_eq!(
         server.requests(),
         ARRIVALS,
@@ -77,50 +81,54 @@ fn sent_once(server: &RawServer) {
 }
 
 #[test]
-fn a_whole_answer_completes() {
+fn complete_answer_completes() {
     let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
-    all_complete(&RawServer::always(answer, Then::KeepAlive), 5);
+    assert_all_complete(&RawServer::always(answer, AfterAnswer::KeepAlive), 5);
 }
 
 #[test]
-fn a_redirect_is_not_followed() {
+fn does_not_follow_redirects() {
     for status in [301, 302, 303, 307, 308] {
         let answer =
             format!("HTTP/1.1 {status} Moved\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n");
-        let server = RawServer::always(answer.as_bytes(), Then::KeepAlive);
-        all_failed(&server, "unexpected_status");
+        let server = RawServer::always(answer.as_bytes(), AfterAnswer::KeepAlive);
+        assert_all_failed(&server, "unexpected_status");
     }
 }
 
 #[test]
-fn a_redirect_that_is_expected_completes() {
+fn expected_redirect_completes() {
     let answer = b"HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 4\r\n\r\nover";
     let scenario = format!("{SCENARIO}expect = [302]\n");
-    all_complete_of(&scenario, &RawServer::always(answer, Then::KeepAlive), 4);
+    assert_all_complete_of(
+        &scenario,
+        &RawServer::always(answer, AfterAnswer::KeepAlive),
+        4,
+    );
 }
 
 #[test]
-fn an_upgrade_that_nobody_asked_for_is_an_unexpected_status() {
+fn unsolicited_upgrade_is_unexpected_status() {
     let answer = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n";
-    let server = RawServer::always(answer, Then::KeepAlive);
+    let server = RawServer::always(answer, AfterAnswer::KeepAlive);
     let total = outcome(&server);
     assert_eq!(total.statuses, BTreeMap::from([(101, ARRIVALS)]));
     assert_eq!(
         total.failures,
         BTreeMap::from([("unexpected_status".to_owned(), ARRIVALS)])
     );
-    sent_once(&server);
+    assert_sent_once(&server);
     assert_eq!(
         server.connections(),
         ARRIVALS,
-        "what follows a 101 is not HTTP any more"
+        "bytes after a 101 are not HTTP"
     );
 }
 
 #[test]
-fn an_unexpected_status_is_counted_by_its_number() {
+fn counts_unexpected_statuses_by_number() {
     let answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
-    let total = outcome(&RawServer::always(answer, Then::KeepAlive));
+    let total = outcome(&RawServer::always(answer, AfterAnswer::KeepAlive));
     assert_eq!(total.statuses, BTreeMap::from([(503, ARRIVALS)]));
     assert_eq!(
         total.failures,
@@ -129,11 +137,11 @@ fn an_unexpected_status_is_counted_by_its_number() {
 }
 
 #[test]
-fn a_quick_failure_flatters_no_latency() {
+fn failures_add_no_response_times() {
     let answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
     let ran = support::run(
         SCENARIO,
-        RawServer::always(answer, Then::KeepAlive).address,
+        RawServer::always(answer, AfterAnswer::KeepAlive).address,
         |_| (),
     );
     assert_eq!(ran.latency(Metric::Response).len(), 0);
@@ -141,12 +149,12 @@ fn a_quick_failure_flatters_no_latency() {
 }
 
 #[test]
-fn arrivals_wait_for_users_and_are_dropped_when_it_takes_too_long() {
-    // Two users, each held for 2 s by a server that never answers; a wait of 100 ms.
+fn drops_arrivals_that_wait_too_long() {
+    // Two users, each busy for 2 s because the server never answers, and a wait of 100 ms.
     let scenario = SCENARIO
         .replace("users = 50", "users = 2\nwait = \"100ms\"")
         .replace("timeout = \"300ms\"", "timeout = \"2s\"");
-    let server = RawServer::always(b"", Then::Hang);
+    let server = RawServer::always(b"", AfterAnswer::Hang);
     let ran = support::run(&scenario, server.address, |_| ());
     let total = ran.total();
     assert_eq!(
@@ -156,14 +164,14 @@ fn arrivals_wait_for_users_and_are_dropped_when_it_takes_too_long() {
 }
 
 #[test]
-fn the_wait_for_a_user_is_told_apart_from_lag() {
+fn waiting_for_a_user_is_not_lag() {
     // One user and a server that takes 20 ms: 40 arrivals in 200 ms wait for up to 600 ms.
     let scenario = SCENARIO.replace("users = 50", "users = 1");
     let server = RawServer::start(|_| {
         std::thread::sleep(Duration::from_millis(20));
         (
             b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec(),
-            Then::KeepAlive,
+            AfterAnswer::KeepAlive,
         )
     });
     let ran = support::run(&scenario, server.address, |_| ());
@@ -181,13 +189,13 @@ fn the_wait_for_a_user_is_told_apart_from_lag() {
     let lag = ran.latency(Metric::Lag);
     assert!(
         lag.value_at_quantile(0.5) < 100_000_000,
-        "the wait is no lag"
+        "the wait is not lag"
     );
 }
 
 #[test]
-fn an_arrival_at_the_very_start_takes_time() {
-    // The clock starts a little after everything is ready; a trace's first entry is due at zero.
+fn first_arrival_at_zero_has_service_time() {
+    // The clock starts shortly after preparation; the first entry of a trace is due at zero.
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(
         directory.path().join("t.jsonl"),
@@ -209,7 +217,7 @@ path = "{target}"
     let path = directory.path().join("trace.toml");
     std::fs::write(&path, scenario).unwrap();
     let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-    let server = RawServer::always(answer, Then::KeepAlive);
+    let server = RawServer::always(answer, AfterAnswer::KeepAlive);
     let scenario = tenfold_scenarios::Scenario::read(&path).unwrap();
     let ran = support::run_scenario(scenario, server.address, |_| ());
     assert_eq!(ran.total().completed, 1);

@@ -1,9 +1,6 @@
-//! Paired runs: one scenario, two servers, each arrival of one side with its twin on the other.
+//! Paired runs: one scenario, two servers, with every arrival sent to both.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may panic, and so may what it calls"
-)]
+#![expect(clippy::unwrap_used, reason = "test helpers may panic")]
 
 use crate::support;
 
@@ -12,8 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use support::Ran;
-use support::raw::{Act, RawServer, Then};
+use support::FinishedRun;
+use support::raw::{Action, AfterAnswer, RawServer};
 use support::shop::Shop;
 use tenfold_loadgen::{DialOptions, HttpVersion, LoadError, Target};
 use tenfold_run_dir::agreement::Agreement;
@@ -53,15 +50,15 @@ fn target(server: SocketAddr) -> Target {
     format!("http://{server}").parse().unwrap()
 }
 
-fn run(rest: &str, baseline: SocketAddr, candidate: SocketAddr) -> Ran {
+fn run(rest: &str, baseline: SocketAddr, candidate: SocketAddr) -> FinishedRun {
     let scenario = plain(rest).paired().unwrap();
     let candidate = Some(target(candidate));
     support::try_run_paired(scenario, target(baseline), candidate, |_| ())
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What became of all requests of a side.
-fn counts(ran: &Ran, side: Side) -> RequestCounts {
+/// The counts of all requests of a side.
+fn counts(ran: &FinishedRun, side: Side) -> RequestCounts {
     let mut sum = RequestCounts::default();
     for phase in &ran.recording.counts.phases {
         for (index, counts) in phase.iter().enumerate() {
@@ -74,7 +71,7 @@ fn counts(ran: &Ran, side: Side) -> RequestCounts {
 }
 
 /// All values of one metric on a side.
-fn latency(ran: &Ran, side: Side, metric: Metric) -> Histogram<u64> {
+fn latency(ran: &FinishedRun, side: Side, metric: Metric) -> Histogram<u64> {
     let requests = ran.recording.counts.phases[0].len();
     let mut all = latency_histogram();
     for interval in &ran.intervals {
@@ -86,24 +83,27 @@ fn latency(ran: &Ran, side: Side, metric: Metric) -> Histogram<u64> {
     all
 }
 
-fn rows(ran: &Ran) -> SideRows {
+fn rows(ran: &FinishedRun) -> SideRows {
     let mut sum = SideRows::default();
     for row in &ran.recording.timeline.rows {
-        sum.add(&row.sides.expect("each row of a paired run tells the sides"));
+        sum.add(&row.sides.expect("rows of a paired run have sides"));
     }
     sum
 }
 
-fn agreement(ran: &Ran) -> &Agreement {
-    ran.recording.agreement.as_ref().expect("it was paired")
+fn agreement(ran: &FinishedRun) -> &Agreement {
+    ran.recording.agreement.as_ref().expect("the run is paired")
 }
 
 #[test]
-fn both_sides_get_the_same_number_and_a_slow_one_is_slow_by_itself() {
-    let quick = RawServer::always(&ok("hello"), Then::KeepAlive);
+fn slow_side_does_not_slow_the_other() {
+    let quick = RawServer::always(&ok("hello"), AfterAnswer::KeepAlive);
     let slow = RawServer::script(|_| {
-        let wait = Act::Wait(Duration::from_millis(40));
-        (vec![wait, Act::Write(ok("hello"))], Then::KeepAlive)
+        let wait = Action::Wait(Duration::from_millis(40));
+        (
+            vec![wait, Action::Write(ok("hello"))],
+            AfterAnswer::KeepAlive,
+        )
     });
     let ran = run(GET, quick.address, slow.address);
     let total = ran.total();
@@ -116,7 +116,7 @@ fn both_sides_get_the_same_number_and_a_slow_one_is_slow_by_itself() {
         assert!(candidate.min() >= 39_000_000, "{}", candidate.min());
         let median = baseline.value_at_quantile(0.5);
         assert!(median < 20_000_000, "{metric}: {median}");
-        // The time line has the same latencies, to a histogram's grain.
+        // The time line has the same latencies, within the resolution of a histogram.
         let rows = rows(&ran);
         for (row, histogram) in [(rows.baseline, baseline), (rows.candidate, candidate)] {
             assert_eq!((row.sent, row.completed, row.timed()), (250, 250, 250));
@@ -134,35 +134,38 @@ fn both_sides_get_the_same_number_and_a_slow_one_is_slow_by_itself() {
         let done = sides.baseline.completed + sides.candidate.completed;
         assert_eq!(done, row.reads);
     }
-    // Of 250 pairs the first 200 are compared, and number 200.
-    let told = agreement(&ran);
-    assert_eq!((told.total().compared, told.unmatched), (201, 0));
-    assert_eq!(told.total().bodies_differ + told.total().statuses_differ, 0);
+    // Of 250 pairs, the first 200 and number 200 are compared.
+    let agreement = agreement(&ran);
+    assert_eq!((agreement.total().compared, agreement.unmatched), (201, 0));
+    assert_eq!(
+        agreement.total().bodies_differ + agreement.total().statuses_differ,
+        0
+    );
     let connections = ran.recording.counts.connections.clone().unwrap();
     assert_eq!(connections.addresses.len(), 2);
     assert_eq!(connections.opened, quick.connections() + slow.connections());
 }
 
 #[test]
-fn answers_that_differ_are_found_and_shown() {
-    let baseline = RawServer::always(&ok("one"), Then::KeepAlive);
+fn finds_and_shows_differing_answers() {
+    let baseline = RawServer::always(&ok("one"), AfterAnswer::KeepAlive);
     let candidate = RawServer::start(|number| match number % 10 {
         0 => (
             b"HTTP/1.1 404 No\r\ncontent-length: 0\r\nset-cookie: sid=abcdef\r\n\r\n".to_vec(),
-            Then::KeepAlive,
+            AfterAnswer::KeepAlive,
         ),
-        1..=4 => (ok("two"), Then::KeepAlive),
-        _ => (ok("one"), Then::KeepAlive),
+        1..=4 => (ok("two"), AfterAnswer::KeepAlive),
+        _ => (ok("one"), AfterAnswer::KeepAlive),
     });
     let ran = run(GET, baseline.address, candidate.address);
-    let told = agreement(&ran);
-    let get = &told.requests[0];
+    let agreement = agreement(&ran);
+    let get = &agreement.requests[0];
     assert_eq!((get.name.as_str(), get.compared), ("get", 201));
-    // The candidate answers in about the order of the pairs.
+    // The candidate answers roughly in the order of the pairs.
     assert!(get.statuses_differ.abs_diff(20) <= 3, "{get:?}");
     assert!(get.bodies_differ.abs_diff(80) <= 6, "{get:?}");
-    assert_eq!(told.differences.len(), 3, "{told:?}");
-    for difference in &told.differences {
+    assert_eq!(agreement.differences.len(), 3, "{agreement:?}");
+    for difference in &agreement.differences {
         assert_eq!(difference.baseline.body, "one");
         match difference.candidate.status {
             404 => assert!(
@@ -179,11 +182,11 @@ fn answers_that_differ_are_found_and_shown() {
 }
 
 #[test]
-fn a_side_that_dies_fails_alone_and_the_run_goes_on() {
-    let baseline = RawServer::always(&ok("hello"), Then::KeepAlive);
+fn dead_side_fails_alone() {
+    let baseline = RawServer::always(&ok("hello"), AfterAnswer::KeepAlive);
     let candidate = RawServer::start(|number| match number {
-        0..100 => (ok("hello"), Then::KeepAlive),
-        _ => (ok("bye"), Then::Vanish),
+        0..100 => (ok("hello"), AfterAnswer::KeepAlive),
+        _ => (ok("bye"), AfterAnswer::Vanish),
     });
     let ran = run(GET, baseline.address, candidate.address);
     let [baseline, candidate] = Side::ALL.map(|side| counts(&ran, side));
@@ -195,16 +198,16 @@ fn a_side_that_dies_fails_alone_and_the_run_goes_on() {
     assert_eq!(rows.baseline.failed, 0);
     assert_eq!(rows.candidate.failed, candidate.failed);
     assert_eq!(rows.candidate.completed, candidate.completed);
-    let told = agreement(&ran);
+    let agreement = agreement(&ran);
     assert!(
-        told.unmatched > 0 && told.total().compared >= 100,
-        "{told:?}"
+        agreement.unmatched > 0 && agreement.total().compared >= 100,
+        "{agreement:?}"
     );
     assert_eq!(ran.total().in_flight, 0);
 }
 
 #[test]
-fn each_side_has_sessions_of_its_own() {
+fn each_side_has_its_own_sessions() {
     let baseline = Shop::with_tokens("old");
     let candidate = Shop::with_tokens("new");
     let rest = r#"
@@ -246,12 +249,12 @@ expect = [201]
     }
     assert_eq!(
         tokens[0], tokens[1],
-        "the same users, as often on each side"
+        "both sides serve the same users equally often"
     );
 }
 
 #[test]
-fn journeys_go_whole_to_one_side() {
+fn journeys_stay_on_one_side() {
     let (baseline, candidate) = (Shop::start(), Shop::start());
     let rest = r#"
 [[journeys]]
@@ -281,20 +284,20 @@ path = "/items?page={next}"
     let [one, two] = Side::ALL.map(|side| counts(&ran, side));
     assert_eq!(baseline.count("GET"), one.sent);
     assert_eq!(candidate.count("GET"), two.sent);
-    // The last few journeys are cut off by the end of the phase, each at another step.
+    // The end of the phase cuts off the last few journeys, each at a different step.
     assert!(
         one.sent.abs_diff(two.sent) < 20,
         "{} {}",
         one.sent,
         two.sent
     );
-    let told = agreement(&ran);
-    assert_eq!(told.total().bodies_differ, 0, "{told:?}");
-    assert!(told.requests[1].compared > 200, "{told:?}");
+    let agreement = agreement(&ran);
+    assert_eq!(agreement.total().bodies_differ, 0, "{agreement:?}");
+    assert!(agreement.requests[1].compared > 200, "{agreement:?}");
 }
 
-/// What a run is refused with.
-fn refused(scenario: Scenario, baseline: Target, candidate: Option<Target>) -> String {
+/// The error of a run that can't start.
+fn error_of(scenario: Scenario, baseline: Target, candidate: Option<Target>) -> String {
     match support::try_run_paired(scenario, baseline, candidate, |_| ()) {
         Err(error @ (LoadError::Configuration { .. } | LoadError::Unreachable { .. })) => {
             error.to_string()
@@ -304,27 +307,30 @@ fn refused(scenario: Scenario, baseline: Target, candidate: Option<Target>) -> S
 }
 
 #[test]
-fn what_does_not_go_together_is_refused_before_anything_is_sent() {
-    let server = RawServer::always(&ok("hello"), Then::KeepAlive);
+fn rejects_mismatched_targets_before_sending() {
+    let server = RawServer::always(&ok("hello"), AfterAnswer::KeepAlive);
     let here = || target(server.address);
     let paired = || plain(GET).paired().unwrap();
-    let message = refused(paired(), here(), None);
+    let message = error_of(paired(), here(), None);
     assert!(message.contains("give a candidate"), "{message}");
-    let message = refused(plain(GET), here(), Some(here()));
+    let message = error_of(plain(GET), here(), Some(here()));
     assert!(message.contains("it is not paired"), "{message}");
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let gone = nobody.local_addr().unwrap();
-    drop(nobody);
-    let message = refused(paired(), here(), Some(target(gone)));
-    assert!(message.contains(&gone.to_string()), "{message}");
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = unused.local_addr().unwrap();
+    drop(unused);
+    let message = error_of(paired(), here(), Some(target(closed)));
+    assert!(message.contains(&closed.to_string()), "{message}");
     let preface = DialOptions {
         http: HttpVersion::Http2,
         ..DialOptions::default()
     };
     let settings = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00";
-    let http2 = RawServer::always(settings, Then::KeepAlive);
+    let http2 = RawServer::always(settings, AfterAnswer::KeepAlive);
     let candidate = target(http2.address).with(preface).unwrap();
-    let message = refused(paired(), here(), Some(candidate));
-    assert!(message.contains("HTTP/1.1 and it with HTTP/2"), "{message}");
+    let message = error_of(paired(), here(), Some(candidate));
+    assert!(
+        message.contains("HTTP/1.1 and it speaks HTTP/2"),
+        "{message}"
+    );
     assert_eq!(server.requests(), 0);
 }

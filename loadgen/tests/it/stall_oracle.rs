@@ -1,35 +1,35 @@
-//! The stall oracle: a service that stands still, against the closed form of what its users feel.
+//! The stall oracle: response times of a stalling service, compared with their closed form.
 //!
-//! With constant arrivals over a window W and a stall of L within it, the response time at quantile
-//! q is `L - (1 - q) W` where that is positive, and the service time elsewhere. A generator that
-//! omits what it did not get round to sending (coordinated omission) is off by orders of magnitude.
+//! With even arrivals over a window W and a stall of L within it, the response time at quantile q is
+//! `L - (1 - q) W` if that is positive, and else the service time. A generator with coordinated
+//! omission, which skips requests while it waits, is off by orders of magnitude.
 //!
-//! The closed form has everything answered at once when the stall is over. A real server takes time
-//! to write thousands of answers, some 8 us each; the server tells how long it took, and the closed
-//! form is stretched by that.
+//! The closed form assumes that all pending requests are answered at the end of the stall. A real
+//! server takes time to write thousands of answers, about 8 us each. The server reports that time, and
+//! the closed form is stretched by it.
 //!
-//! It scales: a tenth of the window and of the stall give a tenth of each quantile. Poisson arrivals
-//! make a sample of it, whose spread is that of a Poisson count; given the schedule, it is exact
-//! again. Few users turn what was held back into a queue of the generator's: U users that each take
-//! s drain it at U/s, so that the response time of what came at `a` into the stall is
-//! `L - a (1 - rho)` with `rho = rate s / U`, blocked until then and no lag. What would wait longer
-//! than `w` is dropped: `rate (L - w) - U` of them.
+//! The closed form scales: a tenth of the window and of the stall gives a tenth of each quantile.
+//! Poisson arrivals sample it, with the spread of a Poisson count; for a known schedule it is exact.
+//! With few users, arrivals queue in the generator: U users with service time s drain the queue at U/s.
+//! The response time of an arrival at `a` into the stall is then `L - a (1 - rho)` with
+//! `rho = rate s / U`; it is blocked for that time, without lag. Arrivals that would wait longer than
+//! `w` are dropped: `rate (L - w) - U` of them.
 
-#![allow(clippy::print_stdout, reason = "the figures are the point")]
+#![allow(clippy::print_stdout, reason = "the figures are useful in the log")]
 
 use crate::support;
 
 use std::path::Path;
 use std::time::Duration;
 
-use support::Ran;
+use support::FinishedRun;
 use support::stall::StallServer;
 use tenfold_run_dir::Metric;
 use tenfold_scenarios::Scenario;
 
 const SERVICE: Duration = Duration::from_millis(1);
 
-/// A service that stands still once, and who sends to it.
+/// A service that stalls once, and the load on it.
 #[derive(Debug, Clone, Copy)]
 struct Oracle {
     rate: u64,
@@ -41,17 +41,17 @@ struct Oracle {
     stall: Duration,
 }
 
-/// What was measured.
+/// A measured run.
 struct Measured {
-    ran: Ran,
-    /// How long the server took to answer what it held.
+    ran: FinishedRun,
+    /// The time the server took to answer all pending requests.
     drained: Duration,
-    /// When each arrival was due, in seconds.
+    /// The intended time of each arrival, in seconds.
     intended: Vec<f64>,
 }
 
 impl Oracle {
-    /// Two seconds of twenty, with users in plenty.
+    /// A stall of 2 s in 20 s, with plenty of users.
     const LONG: Self = Self {
         rate: 1_000,
         arrivals: "even",
@@ -116,7 +116,7 @@ path = "/"
         };
         println!(
             "{self:?}\n  p90 {:.4} p95 {:.4} p99 {:.4} s, service p50 {:.2} ms, lag p99 {:.2} max {:.2} ms, \
-             the server took {:.1?} to answer what it held",
+             the server took {:.1?} to answer all pending requests",
             measured.seconds(Metric::Response, 0.90),
             measured.seconds(Metric::Response, 0.95),
             measured.seconds(Metric::Response, 0.99),
@@ -134,7 +134,7 @@ path = "/"
         self.stall.as_secs_f64() - (1.0 - quantile) * self.window.as_secs_f64()
     }
 
-    /// The closed form for the arrivals as they were.
+    /// The closed form for a known schedule.
     fn expected_of(self, intended: &[f64], quantile: f64) -> f64 {
         let from = self.stall_from.as_secs_f64();
         let until = from + self.stall.as_secs_f64();
@@ -158,20 +158,20 @@ impl Measured {
         self.ran.latency(metric).value_at_quantile(quantile) as f64 / 1e9
     }
 
-    /// Stretches what the closed form expects by the time that the server took.
+    /// Stretches a value of the closed form by the time that the server took.
     ///
-    /// The newest is answered first, so one that has waited for the share x of the stall is answered
-    /// when the share x of the drain is over.
+    /// The newest request is answered first, so a request that waited for a fraction x of the stall is
+    /// answered after a fraction x of the drain.
     fn stretched(&self, oracle: Oracle, expected: f64) -> f64 {
         expected * (1.0 + self.drained.as_secs_f64() / oracle.stall.as_secs_f64())
     }
 }
 
-/// Holds a measured time against what is expected, within 2% and so many seconds.
-fn holds(what: &str, measured: f64, expected: f64, slack: f64) {
+/// Asserts that a measured time is within 2% and `slack` seconds of the expected one.
+fn assert_close(what: &str, measured: f64, expected: f64, slack: f64) {
     assert!(
         (measured - expected).abs() < expected * 0.02 + slack,
-        "{what} is {measured} s, and {expected} s in theory"
+        "{what} is {measured} s, expected {expected} s"
     );
 }
 
@@ -185,46 +185,46 @@ fn long(rate: u64) {
     for quantile in [0.95, 0.99] {
         let expected = measured.stretched(oracle, oracle.expected(quantile));
         let what = format!("p{}", quantile * 100.0);
-        holds(
+        assert_close(
             &what,
             measured.seconds(Metric::Response, quantile),
             expected,
             0.0,
         );
     }
-    // At q = 0.90 itself the closed form has its kink: one late request in a thousand, of those that
-    // came while the server was still answering what it had held, moves it by milliseconds. So it is
-    // looked at half a per cent before, and before those that came in the drain, all of which may be late.
+    // The closed form has a kink at q = 0.90, where one late request in a thousand, of those that arrived
+    // during the drain, changes it by milliseconds. So check a quantile 0.5% lower, and also below the
+    // requests that arrived during the drain, which may all be late.
     let service = measured.seconds(Metric::Service, 0.5);
     let drain = measured.drained.as_secs_f64() / oracle.window.as_secs_f64();
     let quantile = 0.895 - drain;
-    let before_the_kink = measured.seconds(Metric::Response, quantile);
-    // A neighbour that takes the processor away delays some arrivals by milliseconds; one that was lost or
-    // blamed on the stall is off by hundreds.
+    let below_kink = measured.seconds(Metric::Response, quantile);
+    // CPU contention delays some arrivals by milliseconds. An arrival that is lost or attributed to the
+    // stall is off by hundreds.
     let slack = oracle.stall.as_secs_f64() / 100.0;
     assert!(
-        before_the_kink < service + slack,
-        "p{} is {before_the_kink} s, and {service} s is usual",
+        below_kink < service + slack,
+        "p{} is {below_kink} s, expected {service} s",
         quantile * 100.0
     );
 }
 
 #[test]
-fn the_stall_oracle_holds_at_200() {
+fn stall_oracle_holds_at_200_per_s() {
     long(200);
 }
 
 #[test]
-fn the_stall_oracle_holds_at_1000() {
+fn stall_oracle_holds_at_1000_per_s() {
     long(1_000);
 }
 
 #[test]
-fn the_stall_oracle_holds_at_3000() {
+fn stall_oracle_holds_at_3000_per_s() {
     long(3_000);
 }
 
-/// With a user for every arrival that is held nothing is blocked, whatever the arrivals are like.
+/// With a user for every pending arrival nothing is blocked, for any arrival process.
 fn short(rate: u64, arrivals: &'static str) {
     let oracle = Oracle {
         rate,
@@ -238,30 +238,30 @@ fn short(rate: u64, arrivals: &'static str) {
         let found = measured.seconds(Metric::Response, quantile);
         let what = format!("p{} at {rate}/s, {arrivals}", quantile * 100.0);
         let given = oracle.expected_of(&measured.intended, quantile);
-        holds(&what, found, measured.stretched(oracle, given), 0.010);
-        // What a Poisson count of the arrivals beyond the quantile moves it by, four times.
+        assert_close(&what, found, measured.stretched(oracle, given), 0.010);
+        // Four standard deviations of the Poisson count of arrivals beyond the quantile.
         let spread = match arrivals {
             "even" => 0.0,
             _ => 4.0 * ((1.0 - quantile) * measured.intended.len() as f64).sqrt() / rate as f64,
         };
         let expected = measured.stretched(oracle, oracle.expected(quantile));
-        holds(&what, found, expected, 0.010 + spread);
+        assert_close(&what, found, expected, 0.010 + spread);
     }
 }
 
 #[test]
-fn the_short_stall_oracle_holds_for_even_arrivals() {
+fn short_stall_oracle_holds_for_even_arrivals() {
     short(250, "even");
     short(2_000, "even");
 }
 
 #[test]
-fn the_short_stall_oracle_holds_for_poisson_arrivals() {
+fn short_stall_oracle_holds_for_poisson_arrivals() {
     short(250, "poisson");
     short(2_000, "poisson");
 }
 
-/// Fewer users than arrivals that are held: the others are blocked, and none of it is lag.
+/// With fewer users than pending arrivals, the others are blocked, without lag.
 fn few(users: u64, arrivals: &'static str) {
     let oracle = Oracle {
         users,
@@ -274,11 +274,11 @@ fn few(users: u64, arrivals: &'static str) {
     let free = 1.0 - rate * measured.seconds(Metric::Service, 0.5) / users as f64;
     for quantile in [0.94, 0.96, 0.98] {
         let found = measured.seconds(Metric::Response, quantile);
-        // What was measured holds for the arrivals as they were.
+        // The closed form for the actual schedule.
         let expected = oracle.expected_of(&measured.intended, quantile);
         let waited = (stall - expected) * free;
         let what = format!("p{} with {users} users", quantile * 100.0);
-        holds(&what, found, stall - waited, 0.020);
+        assert_close(&what, found, stall - waited, 0.020);
     }
     let blocked = measured.ran.latency(Metric::Blocked);
     let expected = rate * stall / free - users as f64;
@@ -292,31 +292,31 @@ fn few(users: u64, arrivals: &'static str) {
         "{} blocked of {expected}",
         blocked.len()
     );
-    // Those that waited came evenly from when the last idle user was taken to the end.
-    holds(
-        "the median of those blocked",
+    // Blocked arrivals are spread evenly from the moment the last user became busy to the end.
+    assert_close(
+        "the median blocked time",
         measured.seconds(Metric::Blocked, 0.5),
         (stall - users as f64 * free / rate) / 2.0,
         0.020 + spread / rate / 2.0,
     );
     let lag = measured.seconds(Metric::Lag, 0.99);
-    assert!(lag < 0.025, "waiting for a user is no lag: {lag} s");
+    assert!(lag < 0.025, "waiting for a user is not lag: {lag} s");
 }
 
 #[test]
-fn the_short_stall_oracle_holds_for_ten_users() {
+fn short_stall_oracle_holds_for_ten_users() {
     few(10, "even");
     few(10, "poisson");
 }
 
 #[test]
-fn the_short_stall_oracle_holds_for_a_hundred_users() {
+fn short_stall_oracle_holds_for_hundred_users() {
     few(100, "even");
     few(100, "poisson");
 }
 
 #[test]
-fn the_short_stall_oracle_tells_how_many_are_dropped() {
+fn short_stall_oracle_predicts_drops() {
     for users in [10, 100] {
         let wait = Duration::from_millis(100);
         let oracle = Oracle {

@@ -116,6 +116,10 @@ fn missing_socket_error_names_path() {
 #[test]
 fn reaches_ipv6_literal() {
     let Ok(listener) = std::net::TcpListener::bind("[::1]:0") else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "IPv6 is missing, and tests must not be skipped when CI is set"
+        );
         return;
     };
     let target = read(&format!("http://{}", listener.local_addr().unwrap()));

@@ -1,21 +1,21 @@
-//! Servers that take their time: which part of it is which, and that none takes for ever.
+//! Slow servers: attribution of their delays, and timeouts.
 
 use std::time::Duration;
 
 use tenfold_run_dir::Metric;
 
-use super::{ARRIVALS, SCENARIO, all_failed, outcome_of};
+use super::{ARRIVALS, SCENARIO, assert_all_failed, outcome_of};
 use crate::support;
-use crate::support::raw::{Act, RawServer, Then};
+use crate::support::raw::{Action, AfterAnswer, RawServer};
 
-/// Long beside what a busy machine adds, short beside the timeout.
+/// Long compared with scheduling delays, short compared with the timeout.
 const PAUSE: Duration = Duration::from_millis(120);
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n";
 
-/// The medians of first byte and service time, in seconds.
-fn medians(acts: Vec<Act>) -> (f64, f64) {
-    let server = RawServer::script(move |_| (acts.clone(), Then::KeepAlive));
+/// The medians of the time to the first byte and of the service time, in seconds.
+fn medians(acts: Vec<Action>) -> (f64, f64) {
+    let server = RawServer::script(move |_| (acts.clone(), AfterAnswer::KeepAlive));
     let scenario = SCENARIO.replace("timeout = \"300ms\"", "timeout = \"5s\"");
     let ran = support::run(&scenario, server.address, |_| ());
     assert_eq!(ran.total().completed, ARRIVALS);
@@ -28,20 +28,25 @@ fn medians(acts: Vec<Act>) -> (f64, f64) {
 }
 
 #[test]
-fn a_slow_first_byte_is_told_from_a_slow_body() {
-    let head = || Act::Write(HEAD.to_vec());
-    let body = || Act::Write(b"hello".to_vec());
+fn distinguishes_slow_first_byte_from_slow_body() {
+    let head = || Action::Write(HEAD.to_vec());
+    let body = || Action::Write(b"hello".to_vec());
     let pause = PAUSE.as_secs_f64();
 
-    let (first_byte, service) = medians(vec![Act::Wait(PAUSE), head(), body()]);
+    let (first_byte, service) = medians(vec![Action::Wait(PAUSE), head(), body()]);
     assert!(first_byte >= pause, "{first_byte}");
     assert!(service - first_byte < pause / 2.0, "{first_byte} {service}");
 
-    let (first_byte, service) = medians(vec![head(), Act::Wait(PAUSE), body()]);
+    let (first_byte, service) = medians(vec![head(), Action::Wait(PAUSE), body()]);
     assert!(first_byte < pause / 2.0, "{first_byte}");
     assert!(service >= pause, "{service}");
 
-    let (first_byte, service) = medians(vec![Act::Wait(PAUSE), head(), Act::Wait(PAUSE), body()]);
+    let (first_byte, service) = medians(vec![
+        Action::Wait(PAUSE),
+        head(),
+        Action::Wait(PAUSE),
+        body(),
+    ]);
     assert!(first_byte >= pause, "{first_byte}");
     assert!(
         service - first_byte >= pause * 0.99,
@@ -50,28 +55,28 @@ fn a_slow_first_byte_is_told_from_a_slow_body() {
 }
 
 #[test]
-fn a_slow_head_is_told_from_a_slow_body() {
+fn first_byte_is_start_of_slow_head() {
     let acts = vec![
-        Act::Write(b"HTTP/1.1 200 OK\r\n".to_vec()),
-        Act::Wait(Duration::from_millis(50)),
-        Act::Write(b"content-length: 5\r\n\r\n".to_vec()),
-        Act::Wait(Duration::from_millis(80)),
-        Act::Write(b"hello".to_vec()),
+        Action::Write(b"HTTP/1.1 200 OK\r\n".to_vec()),
+        Action::Wait(Duration::from_millis(50)),
+        Action::Write(b"content-length: 5\r\n\r\n".to_vec()),
+        Action::Wait(Duration::from_millis(80)),
+        Action::Write(b"hello".to_vec()),
     ];
     let (first_byte, service) = medians(acts);
-    assert!(first_byte < 0.04, "the head had begun: {first_byte}");
+    assert!(first_byte < 0.04, "the head began at once: {first_byte}");
     assert!(service >= 0.13, "{service}");
 }
 
 #[test]
-fn a_head_that_follows_an_interim_answer_begins_on_its_own() {
-    // The interim answer comes in two pieces, and the second brings the beginning of the head.
+fn first_byte_is_that_of_final_head() {
+    // The interim answer arrives in two pieces. The second includes the start of the final head.
     let acts = vec![
-        Act::Write(b"HTTP/1.1 103 Early".to_vec()),
-        Act::Wait(PAUSE),
-        Act::Write(b" Hints\r\n\r\nHTTP/1.1 200 OK\r\n".to_vec()),
-        Act::Wait(PAUSE),
-        Act::Write(b"content-length: 5\r\n\r\nhello".to_vec()),
+        Action::Write(b"HTTP/1.1 103 Early".to_vec()),
+        Action::Wait(PAUSE),
+        Action::Write(b" Hints\r\n\r\nHTTP/1.1 200 OK\r\n".to_vec()),
+        Action::Wait(PAUSE),
+        Action::Write(b"content-length: 5\r\n\r\nhello".to_vec()),
     ];
     let (first_byte, service) = medians(acts);
     let pause = PAUSE.as_secs_f64();
@@ -80,27 +85,27 @@ fn a_head_that_follows_an_interim_answer_begins_on_its_own() {
 }
 
 #[test]
-fn an_interim_answer_is_not_the_first_byte() {
-    let hints = Act::Write(b"HTTP/1.1 103 Early Hints\r\n\r\n".to_vec());
-    let answer = Act::Write([HEAD, b"hello"].concat());
-    let (first_byte, service) = medians(vec![hints, Act::Wait(PAUSE), answer]);
+fn interim_answer_is_not_first_byte() {
+    let hints = Action::Write(b"HTTP/1.1 103 Early Hints\r\n\r\n".to_vec());
+    let answer = Action::Write([HEAD, b"hello"].concat());
+    let (first_byte, service) = medians(vec![hints, Action::Wait(PAUSE), answer]);
     let pause = PAUSE.as_secs_f64();
     assert!(first_byte >= pause, "{first_byte}");
     assert!(service - first_byte < pause / 2.0, "{first_byte} {service}");
 }
 
 #[test]
-fn silence_is_a_timeout() {
-    all_failed(&RawServer::always(b"", Then::Hang), "timeout");
+fn silence_times_out() {
+    assert_all_failed(&RawServer::always(b"", AfterAnswer::Hang), "timeout");
     let head_only = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel";
-    all_failed(&RawServer::always(head_only, Then::Hang), "timeout");
+    assert_all_failed(&RawServer::always(head_only, AfterAnswer::Hang), "timeout");
 }
 
 #[test]
-fn a_trickle_is_a_timeout() {
-    // Each byte comes in time, the answer never does.
+fn trickle_times_out() {
+    // Each byte arrives in time, but the answer never ends.
     let pause = Duration::from_millis(20);
-    let most = 1_000_000;
+    let bytes_max = 1_000_000;
     for (head, flood) in [
         (&b"HTTP/1.1 200 OK\r\nx-a: "[..], &b"b"[..]),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n", b"x"),
@@ -112,17 +117,19 @@ fn a_trickle_is_a_timeout() {
         (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
     ] {
         let server = RawServer::script(move |_| {
-            let flood = Act::Flood(flood.to_vec(), pause, most);
-            (vec![Act::Write(head.to_vec()), flood], Then::Close)
+            let flood = Action::Flood(flood.to_vec(), pause, bytes_max);
+            (
+                vec![Action::Write(head.to_vec()), flood],
+                AfterAnswer::Close,
+            )
         });
-        all_failed(&server, "timeout");
+        assert_all_failed(&server, "timeout");
     }
 }
 
 #[test]
-fn a_connection_that_timed_out_is_used_no_more() {
-    // The answer to the first request comes after its timeout; the second must not take it for its
-    // own.
+fn timed_out_connection_is_not_reused() {
+    // The answer to the first request arrives after its timeout. The second must not receive it.
     let scenario = SCENARIO
         .replace("users = 50", "users = 1")
         .replace("timeout = \"300ms\"", "timeout = \"50ms\"")
@@ -131,10 +138,13 @@ fn a_connection_that_timed_out_is_used_no_more() {
     let server = RawServer::script(|number| {
         if number % 2 == 0 {
             let late = b"HTTP/1.1 500 Late\r\ncontent-length: 0\r\n\r\n".to_vec();
-            let wait = Act::Wait(Duration::from_millis(75));
-            (vec![wait, Act::Write(late)], Then::KeepAlive)
+            let wait = Action::Wait(Duration::from_millis(75));
+            (vec![wait, Action::Write(late)], AfterAnswer::KeepAlive)
         } else {
-            (vec![Act::Write([HEAD, b"hello"].concat())], Then::KeepAlive)
+            (
+                vec![Action::Write([HEAD, b"hello"].concat())],
+                AfterAnswer::KeepAlive,
+            )
         }
     });
     let total = outcome_of(&scenario, &server);
@@ -144,8 +154,12 @@ fn a_connection_that_timed_out_is_used_no_more() {
 }
 
 #[test]
-fn a_timeout_counts_with_at_least_its_time() {
-    let ran = support::run(SCENARIO, RawServer::always(b"", Then::Hang).address, |_| ());
+fn timeout_counts_as_response_time() {
+    let ran = support::run(
+        SCENARIO,
+        RawServer::always(b"", AfterAnswer::Hang).address,
+        |_| (),
+    );
     let response = ran.latency(Metric::Response);
     assert_eq!(response.len(), ARRIVALS);
     assert!(response.min() >= 299_000_000, "{} ns", response.min());

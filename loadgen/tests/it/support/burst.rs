@@ -1,6 +1,6 @@
-//! The burst of requests that most tests of connections and answers send.
+//! The burst of requests that most tests send.
 
-/// 40 arrivals in 200 ms, each with a user and a connection of its own if need be.
+/// 40 arrivals in 200 ms, with enough users for one connection each.
 pub(crate) const SCENARIO: &str = r#"
 version = 1
 name = "burst"
@@ -21,7 +21,7 @@ weight = 1
 path = "/"
 "#;
 
-/// How many arrivals there are.
+/// The number of arrivals.
 pub(crate) const ARRIVALS: u64 = 40;
 
 /// The burst with another timeout.

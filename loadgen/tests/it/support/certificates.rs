@@ -1,4 +1,4 @@
-//! Certificates that are made for a test.
+//! Certificates for tests.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use rustls::RootCertStore;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
-/// So that no two have one name.
+/// Makes the names of issuers unique.
 static ISSUERS: AtomicU64 = AtomicU64::new(0);
 
-/// Who issues certificates.
+/// A certificate authority.
 pub(crate) struct Issuer {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
@@ -30,26 +30,26 @@ impl Issuer {
         Self { issuer }
     }
 
-    /// Writes the issuer's own certificate into a directory.
+    /// Writes the issuer's certificate to a directory.
     pub(crate) fn write(&self, directory: &Path) -> PathBuf {
         let path = directory.join("ca.pem");
         std::fs::write(&path, self.issuer.pem()).unwrap();
         path
     }
 
-    /// Those who trust this issuer.
+    /// A root store that trusts this issuer.
     pub(crate) fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
         roots
     }
 
-    /// A certificate for a name or an address.
+    /// Issues a certificate for a name or an address.
     pub(crate) fn issue(&self, name: &str) -> Issued {
         self.issue_with(CertificateParams::new(vec![name.to_owned()]).unwrap())
     }
 
-    /// A certificate that has expired.
+    /// Issues an expired certificate.
     pub(crate) fn issue_expired(&self, name: &str) -> Issued {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2001, 1, 1);
@@ -71,7 +71,7 @@ pub(crate) struct Issued {
 }
 
 impl Issued {
-    /// Writes both into a directory.
+    /// Writes both to a directory.
     pub(crate) fn write(&self, directory: &Path) -> (PathBuf, PathBuf) {
         let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
         std::fs::write(&certificate, self.certificate.pem()).unwrap();
@@ -79,7 +79,7 @@ impl Issued {
         (certificate, key)
     }
 
-    /// Both, for a server.
+    /// Both, in the form that a server needs.
     pub(crate) fn certified(&self) -> Arc<CertifiedKey> {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
         let provider = rustls::crypto::aws_lc_rs::default_provider();

@@ -1,9 +1,9 @@
-//! What the tests of the generator share: a run against a server, and servers to run against.
+//! Support for the tests: runs, and servers to run against.
 
 #![allow(
     dead_code,
     clippy::unwrap_used,
-    reason = "for tests, each of which uses the part that it needs"
+    reason = "test helpers may panic; some are for one test only"
 )]
 
 pub(crate) mod burst;
@@ -23,15 +23,15 @@ use tenfold_run_dir::{Metric, RunDir, latency_histogram};
 use tenfold_scenarios::Scenario;
 use tokio::sync::watch;
 
-/// A run that is over.
+/// A finished run.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct FinishedRun {
     pub(crate) recording: Recording,
     pub(crate) intervals: Vec<tenfold_run_dir::IntervalHistogram>,
     pub(crate) samples: Vec<tenfold_run_dir::sample::Sample>,
 }
 
-impl Ran {
+impl FinishedRun {
     /// All values of one metric.
     pub(crate) fn latency(&self, metric: Metric) -> Histogram<u64> {
         let mut all = latency_histogram();
@@ -45,7 +45,10 @@ impl Ran {
         all
     }
 
-    /// What became of all arrivals; panics where the identities don't hold.
+    /// The counts of all arrivals.
+    ///
+    /// # Panics
+    /// If the identities don't hold.
     pub(crate) fn total(&self) -> RequestCounts {
         let mut total = RequestCounts::default();
         for counts in self.recording.counts.phases.iter().flatten() {
@@ -61,41 +64,58 @@ impl Ran {
     }
 }
 
-/// Runs a scenario against a server; `on_start` is told when the clock reads zero.
-pub(crate) fn run(scenario: &str, server: SocketAddr, on_start: impl FnOnce(Instant)) -> Ran {
+/// Reports that a test is skipped because `what` is missing.
+///
+/// # Panics
+/// If the environment variable `CI` is set: there, nothing may be missing.
+#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
+pub(crate) fn skip(what: &str) {
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{what} is missing, and tests must not be skipped when CI is set"
+    );
+    eprintln!("skipped: {what} is missing");
+}
+
+/// Runs a scenario against a server. `on_start` receives the instant at which the clock reads zero.
+pub(crate) fn run(
+    scenario: &str,
+    server: SocketAddr,
+    on_start: impl FnOnce(Instant),
+) -> FinishedRun {
     let scenario = Scenario::parse(scenario, std::path::Path::new("test.toml")).unwrap();
     run_scenario(scenario, server, on_start)
 }
 
-/// Runs a scenario that has been read already.
+/// Runs a parsed scenario.
 pub(crate) fn run_scenario(
     scenario: Scenario,
     server: SocketAddr,
     on_start: impl FnOnce(Instant),
-) -> Ran {
+) -> FinishedRun {
     let target = format!("http://{server}").parse().unwrap();
     try_run(scenario, target, on_start).unwrap()
 }
 
-/// Runs a scenario against a target, which may be of no use.
+/// Runs a scenario against a target, which may be unusable.
 pub(crate) fn try_run(
     scenario: Scenario,
     target: Target,
     on_start: impl FnOnce(Instant),
-) -> Result<Ran, LoadError> {
+) -> Result<FinishedRun, LoadError> {
     try_run_paired(scenario, target, None, on_start)
 }
 
-/// Runs a scenario against a target and, where there is one, a candidate beside it.
+/// Runs a scenario against a target and an optional candidate.
 pub(crate) fn try_run_paired(
     scenario: Scenario,
     target: Target,
     candidate: Option<Target>,
     on_start: impl FnOnce(Instant),
-) -> Result<Ran, LoadError> {
+) -> Result<FinishedRun, LoadError> {
     let directory = tempfile::tempdir().unwrap();
     let run_dir = RunDir::create(&directory.path().join("run")).unwrap();
-    let (_tell, interrupt) = watch::channel(false);
+    let (_sender, interrupt) = watch::channel(false);
     let recording = tenfold_loadgen::run(Options {
         scenario,
         target,
@@ -113,7 +133,7 @@ pub(crate) fn try_run_paired(
         true => serde_json::from_slice(&std::fs::read(samples).unwrap()).unwrap(),
         false => Vec::new(),
     };
-    Ok(Ran {
+    Ok(FinishedRun {
         recording,
         intervals,
         samples,

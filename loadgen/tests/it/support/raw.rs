@@ -1,4 +1,4 @@
-//! A server that writes whatever bytes a test wants, to see what the generator makes of them.
+//! A server that answers with arbitrary bytes.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What to do after an answer has been written.
+/// The action after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum AfterAnswer {
     /// Read the next request.
     KeepAlive,
     /// Close the connection.
@@ -17,28 +17,27 @@ pub(crate) enum Then {
     Reset,
     /// Neither answer nor close.
     Hang,
-    /// Close the connection and listen no more: whoever comes later is refused.
+    /// Close the connection and stop listening: later connections are refused.
     Vanish,
 }
 
-/// How an answer goes out.
+/// A step of an answer.
 #[derive(Debug, Clone)]
-pub(crate) enum Act {
+pub(crate) enum Action {
     /// Write these bytes at once.
     Write(Vec<u8>),
-    /// Write these bytes one by one, each in a packet of its own.
+    /// Write these bytes one by one, each in its own packet.
     Dribble(Vec<u8>),
     /// Wait.
     Wait(Duration),
-    /// Write these bytes again and again, with a pause, until the other side has gone or so many
-    /// bytes are out.
+    /// Write these bytes repeatedly, with a pause, until the peer closes or this many bytes are written.
     Flood(Vec<u8>, Duration, u64),
 }
 
-/// What a server does for one request.
-pub(crate) type Script = (Vec<Act>, Then);
+/// The steps for one request, and the action after them.
+pub(crate) type Script = (Vec<Action>, AfterAnswer);
 
-/// A server of raw bytes.
+/// A server that answers with arbitrary bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct RawServer {
     pub(crate) address: SocketAddr,
@@ -53,21 +52,23 @@ struct Tallies {
 }
 
 impl RawServer {
-    /// Starts a server that answers the n-th request, from 0, with what `answer` gives for it.
-    pub(crate) fn start(answer: impl Fn(u64) -> (Vec<u8>, Then) + Send + Sync + 'static) -> Self {
+    /// Starts a server that answers the n-th request, from 0, with `answer(n)`.
+    pub(crate) fn start(
+        answer: impl Fn(u64) -> (Vec<u8>, AfterAnswer) + Send + Sync + 'static,
+    ) -> Self {
         Self::script(move |number| {
             let (bytes, then) = answer(number);
-            (vec![Act::Write(bytes)], then)
+            (vec![Action::Write(bytes)], then)
         })
     }
 
-    /// Starts a server that answers every request with the same.
-    pub(crate) fn always(bytes: &[u8], then: Then) -> Self {
+    /// Starts a server that answers every request with the same bytes.
+    pub(crate) fn always(bytes: &[u8], then: AfterAnswer) -> Self {
         let bytes = bytes.to_vec();
         Self::start(move |_| (bytes.clone(), then))
     }
 
-    /// Starts a server that does for the n-th request, from 0, what `answer` says.
+    /// Starts a server that performs `answer(n)` for the n-th request, from 0.
     pub(crate) fn script(answer: impl Fn(u64) -> Script + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -80,8 +81,8 @@ impl RawServer {
                 let (answer, tallies) = (Arc::clone(&answer), Arc::clone(&of_server));
                 let listener = Arc::clone(&listener);
                 std::thread::spawn(move || {
-                    if serve(&stream, &*answer, &tallies) == Some(Then::Vanish) {
-                        // The thread that accepts is woken by it, with an error.
+                    if serve(&stream, &*answer, &tallies) == Some(AfterAnswer::Vanish) {
+                        // Wakes the accepting thread with an error.
                         let _ = rustix::net::shutdown(&*listener, rustix::net::Shutdown::Both);
                     }
                 });
@@ -90,24 +91,28 @@ impl RawServer {
         Self { address, tallies }
     }
 
-    /// Requests whose head has been read.
+    /// Requests with a head that was read.
     pub(crate) fn requests(&self) -> u64 {
         self.tallies.requests.load(Ordering::SeqCst)
     }
 
-    /// Connections on which a request has been read.
+    /// Connections with at least one request.
     pub(crate) fn connections(&self) -> u64 {
         self.tallies.connections.load(Ordering::SeqCst)
     }
 
-    /// Bytes of floods that the other side, or the buffers on the way to it, took.
+    /// Bytes of floods that were written.
     pub(crate) fn flooded(&self) -> u64 {
         self.tallies.flooded.load(Ordering::SeqCst)
     }
 }
 
-/// Serves a connection; returns how it ended, where this side ended it.
-fn serve(stream: &TcpStream, answer: &dyn Fn(u64) -> Script, tallies: &Tallies) -> Option<Then> {
+/// Serves a connection. Returns the action that ended it, or `None` if the peer closed it.
+fn serve(
+    stream: &TcpStream,
+    answer: &dyn Fn(u64) -> Script,
+    tallies: &Tallies,
+) -> Option<AfterAnswer> {
     stream.set_nodelay(true).ok()?;
     let mut reader = BufReader::new(stream);
     let mut is_new = true;
@@ -120,32 +125,32 @@ fn serve(stream: &TcpStream, answer: &dyn Fn(u64) -> Script, tallies: &Tallies) 
             perform(stream, act, tallies).ok()?;
         }
         match then {
-            Then::KeepAlive => {}
-            Then::Hang => std::thread::sleep(Duration::from_secs(60)),
-            Then::Reset => {
+            AfterAnswer::KeepAlive => {}
+            AfterAnswer::Hang => std::thread::sleep(Duration::from_secs(60)),
+            AfterAnswer::Reset => {
                 let at_once = Some(Duration::ZERO);
                 rustix::net::sockopt::set_socket_linger(stream, at_once).ok()?;
                 return Some(then);
             }
-            Then::Close | Then::Vanish => return Some(then),
+            AfterAnswer::Close | AfterAnswer::Vanish => return Some(then),
         }
     }
     None
 }
 
-fn perform(mut stream: &TcpStream, act: Act, tallies: &Tallies) -> std::io::Result<()> {
+fn perform(mut stream: &TcpStream, act: Action, tallies: &Tallies) -> std::io::Result<()> {
     match act {
-        Act::Write(bytes) => stream.write_all(&bytes),
-        Act::Dribble(bytes) => bytes.iter().try_for_each(|byte| {
+        Action::Write(bytes) => stream.write_all(&bytes),
+        Action::Dribble(bytes) => bytes.iter().try_for_each(|byte| {
             std::thread::yield_now();
             stream.write_all(&[*byte])
         }),
-        Act::Wait(time) => {
+        Action::Wait(time) => {
             std::thread::sleep(time);
             Ok(())
         }
-        Act::Flood(bytes, pause, most) => {
-            // Whoever doesn't read blocks the flood, and must not block the test.
+        Action::Flood(bytes, pause, most) => {
+            // A peer that doesn't read must not block the test.
             stream.set_write_timeout(Some(Duration::from_secs(2)))?;
             let mut written = 0;
             while written < most {
@@ -163,7 +168,7 @@ fn perform(mut stream: &TcpStream, act: Act, tallies: &Tallies) -> std::io::Resu
     }
 }
 
-/// Reads a request's head; the tests send no bodies.
+/// Reads a request's head. The tests send no bodies.
 fn read_head(reader: &mut impl BufRead) -> bool {
     let mut line = String::new();
     loop {

@@ -1,4 +1,4 @@
-//! A server of TLS, HTTP/1.1 and HTTP/2 that does as a test wants, and notes what it saw.
+//! A configurable server for TLS, HTTP/1.1 and HTTP/2 that records its requests.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -14,31 +14,31 @@ use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
-/// What to do with a request.
+/// The action for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum Action {
     /// Answer with `hello`.
     Answer,
     /// Answer with `hello` after a while.
     AnswerLate(Duration),
-    /// Answer, and take no more requests over the connection.
+    /// Answer, and accept no more requests on the connection.
     AnswerAndEnd,
     /// Reset the stream before the head of an answer.
     Reset,
-    /// Announce a body and reset the stream in the middle of it.
+    /// Announce a body and reset the stream before its end.
     ResetBody,
-    /// Say nothing.
+    /// Never answer.
     Hang,
 }
 
-/// What a server saw.
+/// The requests and connections of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) connections: AtomicU64,
     pub(crate) requests: AtomicU64,
     pub(crate) cancelled: AtomicU64,
-    /// The most streams that were open at a time over one connection.
-    pub(crate) most_streams: AtomicU64,
+    /// The most concurrent streams on one connection.
+    pub(crate) streams_max: AtomicU64,
     pub(crate) names: Mutex<Vec<String>>,
     pub(crate) authorizations: Mutex<Vec<String>>,
     pub(crate) authorities: Mutex<Vec<String>>,
@@ -55,52 +55,52 @@ impl Seen {
     }
 }
 
-/// How a server is to be.
-pub(crate) struct Secure {
-    /// Certificates in the order of connections; the last is for all that follow. None: no TLS.
+/// The configuration of a server.
+pub(crate) struct SecureServer {
+    /// Certificates in the order of connections; the last is for all others. Empty: no TLS.
     pub(crate) certificates: Vec<Arc<CertifiedKey>>,
-    /// Whose certificates clients must have.
-    pub(crate) wants: Option<RootCertStore>,
-    /// What it offers.
+    /// Issuers of client certificates, if it requires those.
+    pub(crate) client_roots: Option<RootCertStore>,
+    /// The protocols that it offers by ALPN.
     pub(crate) alpn: Vec<&'static str>,
-    /// What it speaks without ALPN.
+    /// Speaks HTTP/2 without ALPN.
     pub(crate) http2: bool,
-    /// Streams that it allows at a time.
-    pub(crate) most_streams: u32,
-    /// A socket in the file system, rather than a port.
+    /// The most concurrent streams that it allows.
+    pub(crate) streams_max: u32,
+    /// Listens on this Unix domain socket instead of a port.
     pub(crate) socket: Option<PathBuf>,
-    /// What to do with the n-th request, from 0.
-    pub(crate) act: fn(u64) -> Act,
+    /// The action for the n-th request, from 0.
+    pub(crate) act: fn(u64) -> Action,
 }
 
-impl Default for Secure {
+impl Default for SecureServer {
     fn default() -> Self {
         Self {
             certificates: Vec::new(),
-            wants: None,
+            client_roots: None,
             alpn: vec!["h2", "http/1.1"],
             http2: false,
-            most_streams: 250,
+            streams_max: 250,
             socket: None,
-            act: |_| Act::Answer,
+            act: |_| Action::Answer,
         }
     }
 }
 
 /// A server that runs until the test's process ends.
 #[derive(Debug, Clone)]
-pub(crate) struct Running {
+pub(crate) struct RunningServer {
     pub(crate) address: SocketAddr,
     pub(crate) seen: Arc<Seen>,
 }
 
-impl Secure {
-    pub(crate) fn start(self) -> Running {
+impl SecureServer {
+    pub(crate) fn start(self) -> RunningServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Seen::default());
-        let running = Running {
+        let running = RunningServer {
             address,
             seen: Arc::clone(&seen),
         };
@@ -109,7 +109,7 @@ impl Secure {
             listener.set_nonblocking(true).unwrap();
             listener
         });
-        // One configuration for all connections, so that sessions can be taken up again.
+        // One configuration for all connections, so that sessions can be resumed.
         let acceptors: Vec<TlsAcceptor> = self
             .certificates
             .iter()
@@ -125,14 +125,14 @@ impl Secure {
                         Some(listener) => {
                             let listener = tokio::net::UnixListener::from_std(listener).unwrap();
                             while let Ok((stream, _)) = listener.accept().await {
-                                self.take(stream, &acceptors, &seen);
+                                self.serve(stream, &acceptors, &seen);
                             }
                         }
                         None => {
                             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                             while let Ok((stream, _)) = listener.accept().await {
                                 stream.set_nodelay(true).unwrap();
-                                self.take(stream, &acceptors, &seen);
+                                self.serve(stream, &acceptors, &seen);
                             }
                         }
                     }
@@ -141,13 +141,13 @@ impl Secure {
         running
     }
 
-    fn take<S>(&self, stream: S, acceptors: &[TlsAcceptor], seen: &Arc<Seen>)
+    fn serve<S>(&self, stream: S, acceptors: &[TlsAcceptor], seen: &Arc<Seen>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let number = seen.connections.fetch_add(1, Ordering::SeqCst);
         let seen = Arc::clone(seen);
-        let (act, most_streams, http2) = (self.act, self.most_streams, self.http2);
+        let (act, streams_max, http2) = (self.act, self.streams_max, self.http2);
         let acceptor = usize::try_from(number)
             .ok()
             .and_then(|number| acceptors.get(number))
@@ -155,7 +155,7 @@ impl Secure {
         let Some(acceptor) = acceptor.cloned() else {
             tokio::spawn(async move {
                 if http2 {
-                    serve_http2(stream, act, most_streams, seen).await;
+                    serve_http2(stream, act, streams_max, seen).await;
                 } else {
                     serve_http1(stream, act, seen).await;
                 }
@@ -171,7 +171,7 @@ impl Secure {
                 seen.client_certificates.fetch_add(1, Ordering::SeqCst);
             }
             if session.alpn_protocol() == Some(b"h2") {
-                serve_http2(stream, act, most_streams, seen).await;
+                serve_http2(stream, act, streams_max, seen).await;
             } else {
                 serve_http1(stream, act, seen).await;
             }
@@ -183,7 +183,7 @@ impl Secure {
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .unwrap();
-        let builder = match &self.wants {
+        let builder = match &self.client_roots {
             None => builder.with_no_client_auth(),
             Some(roots) => builder.with_client_cert_verifier(
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots.clone()), provider)
@@ -191,7 +191,7 @@ impl Secure {
                     .unwrap(),
             ),
         };
-        let mut config = builder.with_cert_resolver(Arc::new(Show {
+        let mut config = builder.with_cert_resolver(Arc::new(CertificateResolver {
             certificate: Arc::clone(certificate),
             seen: Arc::clone(seen),
         }));
@@ -204,14 +204,14 @@ impl Secure {
     }
 }
 
-/// Shows one certificate, and notes the name that was asked for.
+/// Presents one certificate and records the requested server name.
 #[derive(Debug)]
-struct Show {
+struct CertificateResolver {
     certificate: Arc<CertifiedKey>,
     seen: Arc<Seen>,
 }
 
-impl ResolvesServerCert for Show {
+impl ResolvesServerCert for CertificateResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().unwrap_or("").to_owned();
         self.seen.names.lock().unwrap().push(name);
@@ -219,7 +219,7 @@ impl ResolvesServerCert for Show {
     }
 }
 
-fn note(seen: &Seen, headers: &HeaderMap, authority: &str) {
+fn record(seen: &Seen, headers: &HeaderMap, authority: &str) {
     if let Some(value) = headers.get("authorization") {
         let value = value.to_str().unwrap().to_owned();
         seen.authorizations.lock().unwrap().push(value);
@@ -227,12 +227,12 @@ fn note(seen: &Seen, headers: &HeaderMap, authority: &str) {
     seen.authorities.lock().unwrap().push(authority.to_owned());
 }
 
-async fn serve_http2<S>(stream: S, act: fn(u64) -> Act, most_streams: u32, seen: Arc<Seen>)
+async fn serve_http2<S>(stream: S, act: fn(u64) -> Action, streams_max: u32, seen: Arc<Seen>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let Ok(mut connection) = h2::server::Builder::new()
-        .max_concurrent_streams(most_streams)
+        .max_concurrent_streams(streams_max)
         .handshake::<_, bytes::Bytes>(stream)
         .await
     else {
@@ -242,16 +242,16 @@ where
     while let Some(Ok((request, mut respond))) = connection.accept().await {
         let number = seen.requests.fetch_add(1, Ordering::SeqCst);
         let authority = request.uri().authority().map_or("", |a| a.as_str());
-        note(&seen, request.headers(), authority);
+        record(&seen, request.headers(), authority);
         let now = open.fetch_add(1, Ordering::SeqCst) + 1;
-        seen.most_streams.fetch_max(now, Ordering::SeqCst);
+        seen.streams_max.fetch_max(now, Ordering::SeqCst);
         let act = act(number);
-        if act == Act::AnswerAndEnd {
+        if act == Action::AnswerAndEnd {
             connection.graceful_shutdown();
         }
         let (seen, open) = (Arc::clone(&seen), Arc::clone(&open));
         tokio::spawn(async move {
-            // The whole request is read, as a server does.
+            // Read the whole request, as servers do.
             let mut body = request.into_body();
             while let Some(Ok(data)) = body.data().await {
                 let _ = body.flow_control().release_capacity(data.len());
@@ -263,19 +263,19 @@ where
                     .unwrap()
             };
             match act {
-                Act::Reset => respond.send_reset(Reason::INTERNAL_ERROR),
-                Act::ResetBody => {
+                Action::Reset => respond.send_reset(Reason::INTERNAL_ERROR),
+                Action::ResetBody => {
                     let mut send = respond.send_response(head(500), false).unwrap();
                     let _ = send.send_data("hello".into(), false);
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     send.send_reset(Reason::INTERNAL_ERROR);
                 }
-                Act::Hang => {
+                Action::Hang => {
                     let _ = std::future::poll_fn(|context| respond.poll_reset(context)).await;
                     seen.cancelled.fetch_add(1, Ordering::SeqCst);
                 }
-                Act::Answer | Act::AnswerAndEnd | Act::AnswerLate(_) => {
-                    if let Act::AnswerLate(time) = act {
+                Action::Answer | Action::AnswerAndEnd | Action::AnswerLate(_) => {
+                    if let Action::AnswerLate(time) = act {
                         tokio::time::sleep(time).await;
                     }
                     if let Ok(mut send) = respond.send_response(head(5), false) {
@@ -288,7 +288,7 @@ where
     }
 }
 
-async fn serve_http1<S>(mut stream: S, act: fn(u64) -> Act, seen: Arc<Seen>)
+async fn serve_http1<S>(mut stream: S, act: fn(u64) -> Action, seen: Arc<Seen>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -311,20 +311,20 @@ where
         }
         let host = headers["host"].to_str().unwrap().to_owned();
         let number = seen.requests.fetch_add(1, Ordering::SeqCst);
-        note(&seen, &headers, &host);
+        record(&seen, &headers, &host);
         let act = act(number);
-        if act == Act::Hang {
+        if act == Action::Hang {
             std::future::pending::<()>().await;
         }
         let answer = match act {
-            Act::AnswerAndEnd => "content-length: 5\r\nconnection: close\r\n\r\nhello",
+            Action::AnswerAndEnd => "content-length: 5\r\nconnection: close\r\n\r\nhello",
             _ => "content-length: 5\r\n\r\nhello",
         };
         let answer = format!("HTTP/1.1 200 OK\r\n{answer}");
         if stream.write_all(answer.as_bytes()).await.is_err() || stream.flush().await.is_err() {
             return;
         }
-        if act == Act::AnswerAndEnd {
+        if act == Action::AnswerAndEnd {
             let _ = stream.shutdown().await;
             return;
         }

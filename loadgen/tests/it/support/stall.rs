@@ -1,5 +1,5 @@
-//! The server of the stall oracle: it answers in a fixed time with unlimited parallelism, but
-//! stands still for a while, and then answers all that it held.
+//! The server of the stall oracle: answers in a fixed time with unlimited parallelism, stalls once, and
+//! then answers all pending requests.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -9,22 +9,22 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, epoll};
 
-/// How many held requests are answered at a time, so that those that come meanwhile get their turn.
-const ANSWERED_AT_A_TIME: usize = 16;
+/// Pending requests that are answered per iteration, so that new requests are not delayed.
+const ANSWERS_PER_TURN: usize = 16;
 
-/// How long to wait for something to happen, at most.
-const LONGEST_WAIT: Duration = Duration::from_millis(5);
+/// The longest wait for an event.
+const WAIT_MAX: Duration = Duration::from_millis(5);
 
-/// The event of the listener; those of connections are their index.
+/// The event of the listener. Events of connections are their index.
 const LISTENER: u64 = u64::MAX;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-/// A server that stands still once.
+/// A server that stalls once.
 ///
-/// It is one loop over `epoll`, with times exact to microseconds and one write an answer: what it
-/// costs to let thousands go at once is the error of the oracle. It speaks just enough HTTP for
-/// requests that fit one packet and have no body.
+/// It is one loop over `epoll`, accurate to microseconds, with one write per answer: the time to answer
+/// thousands of requests is the error of the oracle. It supports only requests without a body that fit
+/// in one packet.
 #[derive(Debug, Clone)]
 pub(crate) struct StallServer {
     pub(crate) address: SocketAddr,
@@ -33,7 +33,7 @@ pub(crate) struct StallServer {
 }
 
 impl StallServer {
-    /// Starts a server that answers in `service_time`, on a thread of its own.
+    /// Starts a server that answers in `service_time`, on its own thread.
     pub(crate) fn start(service_time: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -52,12 +52,12 @@ impl StallServer {
         server
     }
 
-    /// How long it took to write the answers to all that was held.
+    /// The time it took to answer all pending requests after the stall.
     pub(crate) fn drained_in(&self) -> Duration {
         *self.drained.get().expect("the stall is over")
     }
 
-    /// Stands still from `from` for `length`.
+    /// Stalls from `from` for `length`.
     pub(crate) fn stall(&self, from: Instant, length: Duration) {
         self.stall.set((from, from + length)).unwrap();
     }
@@ -74,7 +74,7 @@ fn serve(
     epoll::add(&events, listener, listen, epoll::EventFlags::IN).unwrap();
     let mut connections: Vec<TcpStream> = Vec::new();
     let mut due: VecDeque<(Instant, usize)> = VecDeque::new();
-    let mut held: Vec<usize> = Vec::new();
+    let mut pending: Vec<usize> = Vec::new();
     let mut ready = Vec::with_capacity(64);
     loop {
         let now = Instant::now();
@@ -82,12 +82,12 @@ fn serve(
             .get()
             .is_some_and(|(from, until)| (*from..*until).contains(&now));
         let next = match (due.front(), stall.get()) {
-            _ if !held.is_empty() && !stalled => now,
+            _ if !pending.is_empty() && !stalled => now,
             (Some((next, _)), _) => *next,
             (None, Some((_, until))) if stalled => *until,
-            (None, _) => now + LONGEST_WAIT,
+            (None, _) => now + WAIT_MAX,
         };
-        let wait = next.saturating_duration_since(now).min(LONGEST_WAIT);
+        let wait = next.saturating_duration_since(now).min(WAIT_MAX);
         let wait = Timespec {
             tv_sec: 0,
             tv_nsec: wait.subsec_nanos().into(),
@@ -113,14 +113,14 @@ fn serve(
                 continue;
             }
             let index = usize::try_from(index).unwrap();
-            if !request_came(&connections[index]) {
-                // What a client that has gone leaves behind makes no more events.
+            if !has_request(&connections[index]) {
+                // A closed connection produces no more events.
                 let _ = epoll::delete(&events, &connections[index]);
             } else if stall
                 .get()
                 .is_some_and(|(from, until)| (*from..*until).contains(&now))
             {
-                held.push(index);
+                pending.push(index);
             } else {
                 due.push_back((now + service_time, index));
             }
@@ -130,20 +130,21 @@ fn serve(
             answer(&connections[index]);
         }
         if let Some((_, until)) = stall.get().filter(|(_, until)| now >= *until) {
-            // The newest first.
-            let from = held.len().saturating_sub(ANSWERED_AT_A_TIME);
-            held.drain(from..)
+            // Newest first.
+            let from = pending.len().saturating_sub(ANSWERS_PER_TURN);
+            pending
+                .drain(from..)
                 .rev()
                 .for_each(|index| answer(&connections[index]));
-            if held.is_empty() {
-                // Only the first time counts.
+            if pending.is_empty() {
+                // Later calls have no effect.
                 let _ = drained.set(until.elapsed());
             }
         }
     }
 }
 
-fn request_came(mut stream: &TcpStream) -> bool {
+fn has_request(mut stream: &TcpStream) -> bool {
     let mut head = [0; 1024];
     match stream.read(&mut head) {
         Ok(read) => head[..read].ends_with(b"\r\n\r\n"),
@@ -152,6 +153,6 @@ fn request_came(mut stream: &TcpStream) -> bool {
 }
 
 fn answer(mut stream: &TcpStream) {
-    // A client that has gone away takes no answer, and there is room for one so short.
+    // Fails only if the client has closed; an answer this short always fits the buffer.
     let _ = stream.write(ANSWER);
 }

@@ -156,8 +156,8 @@ fn flags_that_are_of_no_use_are_bad_configuration() {
     let place = Workplace::new();
     place.write("empty", "");
     for (arguments, told) in [
-        (vec!["--ca", "ca.pem"], "--ca: it is about TLS"),
-        (vec!["--insecure"], "--insecure: it is about TLS"),
+        (vec!["--ca", "ca.pem"], "--ca: it configures TLS"),
+        (vec!["--insecure"], "--insecure: it configures TLS"),
         (vec!["--streams", "5"], "give --http 2"),
         (vec!["--http", "3"], "1.1"),
         (vec!["--http", "2", "--streams", "0"], "0"),

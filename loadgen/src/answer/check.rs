@@ -98,7 +98,7 @@ impl<'a> AnswerView<'a> {
 
 /// The reason why the value of a header or at a JSON Pointer is not as expected. `None` if it is.
 /// Possible secrets are masked.
-fn fault_of(place: &str, value: Option<&Value>, expected: &Expected) -> Option<String> {
+fn fault_of(name: &str, value: Option<&Value>, expected: &Expected) -> Option<String> {
     let Some(value) = value else {
         return match expected {
             Expected::Exists(false) => None,
@@ -117,7 +117,7 @@ fn fault_of(place: &str, value: Option<&Value>, expected: &Expected) -> Option<S
             number(value).is_some_and(|number| (*min..=*max).contains(&number))
         }
     };
-    (!passes).then(|| format!("is {}", masked_value(place, value)))
+    (!passes).then(|| format!("is {}", masked_value(name, value)))
 }
 
 /// Compares values. Numbers are compared by value: 1 equals 1.0, and a header's text may be a number.

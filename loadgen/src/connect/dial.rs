@@ -32,9 +32,9 @@ pub(crate) async fn dial(target: &ResolvedTarget) -> Result<DialedStream, Failur
     let begun = Instant::now();
     let address = target.next_address();
     match open(target, address).await {
-        Ok(dialled) => {
+        Ok(dialed) => {
             target.dials.opened(begun.elapsed());
-            Ok(dialled)
+            Ok(dialed)
         }
         Err(DialError { failure, reason }) => {
             target
@@ -59,11 +59,11 @@ pub(crate) struct DialError {
 /// # Errors
 /// If connecting or the TLS handshake fails.
 pub(crate) async fn open(
-    address: &ResolvedTarget,
-    place: &PeerAddress,
+    target: &ResolvedTarget,
+    address: &PeerAddress,
 ) -> Result<DialedStream, DialError> {
     let dials = &target.dials;
-    let stream = |kind| Stream::new(kind, &dials.traffic);
+    let stream = |transport| Stream::new(transport, &dials.traffic);
     let begun = Instant::now();
     let tcp = match address {
         PeerAddress::Tcp(socket) => TcpStream::connect(socket).await.map_err(connect_error)?,

@@ -94,7 +94,7 @@ impl ResolvedTarget {
     /// Opens a connection and closes it. Returns the protocol that was agreed on.
     async fn probe(
         &self,
-        place: &PeerAddress,
+        address: &PeerAddress,
         wanted: Option<Protocol>,
     ) -> Result<Protocol, DialError> {
         let within = if self.tls.is_some() {
@@ -191,6 +191,6 @@ impl ResolvedTarget {
     }
 }
 
-fn is_v4(place: &PeerAddress) -> bool {
-    matches!(place, PeerAddress::Tcp(SocketAddr::V4(_)))
+fn is_v4(address: &PeerAddress) -> bool {
+    matches!(address, PeerAddress::Tcp(SocketAddr::V4(_)))
 }

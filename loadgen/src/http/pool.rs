@@ -173,15 +173,15 @@ async fn open(
     target: &ResolvedTarget,
     ended: Arc<AtomicBool>,
 ) -> Result<SendRequest<Bytes>, Failure> {
-    let dialled = dial(target).await?;
-    if dialled.protocol != Protocol::Http2 {
+    let dialed = dial(target).await?;
+    if dialed.protocol != Protocol::Http2 {
         target.dials.keep_error(
             Failure::Tls,
             "the service did not agree to HTTP/2 on this connection as it did on the first",
         );
         return Err(Failure::Tls);
     }
-    let (sender, connection) = shake_hands(dialled.stream)
+    let (sender, connection) = shake_hands(dialed.stream)
         .await
         .map_err(|(failure, reason)| {
             target.dials.keep_error(failure, &reason);

@@ -192,9 +192,9 @@ fn long(rate: u64) {
             0.0,
         );
     }
-    // The closed form has a kink at q = 0.90, where one late request in a thousand, of those that arrived
-    // during the drain, changes it by milliseconds. So check a quantile 0.5% lower, and also below the
-    // requests that arrived during the drain, which may all be late.
+    // The closed form has a kink at q = 0.90: one late request in a thousand changes it by milliseconds.
+    // Requests that arrive during the drain may all be late. So check a quantile that is lower by 0.5%
+    // and by their share.
     let service = measured.seconds(Metric::Service, 0.5);
     let drain = measured.drained.as_secs_f64() / oracle.window.as_secs_f64();
     let quantile = 0.895 - drain;

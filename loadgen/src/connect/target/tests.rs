@@ -141,17 +141,17 @@ fn resolve_option_replaces_lookup() {
 }
 
 #[test]
-fn those_of_several_addresses_are_kept_that_answer() {
+fn keeps_only_addresses_that_accept() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let addresses = ["127.0.0.1", "127.0.0.9"].map(|ip| SocketAddr::new(ip.parse().unwrap(), port));
     let target = read(&format!("http://made-up.invalid:{port}")).at(addresses.to_vec());
-    let address = reach(&target).unwrap();
-    assert_eq!(address.places, [PeerAddress::Socket(addresses[0])]);
+    let resolved = reach(&target).unwrap();
+    assert_eq!(resolved.addresses, [PeerAddress::Tcp(addresses[0])]);
 }
 
 #[test]
-fn flags_that_mean_nothing_for_a_target_are_refused() {
+fn rejects_options_that_do_not_apply() {
     let insecure = DialOptions {
         tls: TlsOptions {
             insecure: true,
@@ -159,26 +159,27 @@ fn flags_that_mean_nothing_for_a_target_are_refused() {
         },
         ..DialOptions::default()
     };
-    let told =
+    let message =
         |target: &str, options: DialOptions| read(target).with(options).unwrap_err().to_string();
     assert_eq!(
-        told("http://127.0.0.1", insecure),
-        "could not use --insecure: it is about TLS, and the target has none; use an https:// target"
+        message("http://127.0.0.1", insecure),
+        "could not use --insecure: it configures TLS, which the target does not use; use an \
+         https:// target"
     );
     let streams = DialOptions {
         streams: Some(10),
         ..DialOptions::default()
     };
-    let message = told("http://127.0.0.1", streams.clone());
+    let streams_error = message("http://127.0.0.1", streams.clone());
     assert!(
-        message.starts_with("could not use --streams: "),
-        "{message}"
+        streams_error.starts_with("could not use --streams: "),
+        "{streams_error}"
     );
     assert!(read("https://127.0.0.1").with(streams).is_ok());
     let host = DialOptions {
         host: Some("a b".to_owned()),
         ..DialOptions::default()
     };
-    let message = told("http://127.0.0.1", host);
-    assert!(message.contains("`a b` as a host"), "{message}");
+    let host_error = message("http://127.0.0.1", host);
+    assert!(host_error.contains("`a b` as a host"), "{host_error}");
 }

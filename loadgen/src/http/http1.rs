@@ -174,7 +174,7 @@ impl Http1 {
                     // The last head to begin is that of the final response.
                     *first_byte_ns = Some(at);
                 }
-                if let Progress::Whole(response) = progress {
+                if let Progress::Complete(response) = progress {
                     return Poll::Ready(Ok((response, at)));
                 }
             }

@@ -80,8 +80,8 @@ impl FiguresBuilder {
                 Some(WatchedRule {
                     index,
                     rule: rule.clone(),
-                    metric: abort::latency_of(rule)?,
-                    values: latency_histogram(),
+                    metric: abort_rule::latency_of(rule)?,
+                    values: histogram(),
                 })
             });
         let totals = SHOWN.into_iter().flat_map(|metric| {
@@ -123,7 +123,7 @@ impl FiguresBuilder {
             .rules
             .iter_mut()
             .filter(|watched| {
-                let in_scope = abort::in_scope(watched.rule.scope, series.request, kind);
+                let in_scope = abort_rule::in_scope(watched.rule.scope, series.request, kind);
                 counted && watched.metric == series.metric && in_scope
             })
             .collect();

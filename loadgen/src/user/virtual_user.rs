@@ -86,9 +86,9 @@ impl User {
             change.apply(&mut self.rendered);
         }
         let sent = shared.clock.now();
-        let intoutcome = nanoseconds(arrival.intoutcome);
+        let intended = nanoseconds(arrival.intended);
         let stamps = Stamps {
-            intoutcome,
+            intended,
             blocked: blocked_ns,
             sent,
             first_byte: None,

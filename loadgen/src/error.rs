@@ -40,7 +40,7 @@ pub enum LoadError {
         reason: String,
     },
     /// A session could not be logged in before the first arrival.
-    #[error("could not log session {session} in with the request \"{request}\": {reason}")]
+    #[error("could not log in session {session} with the request \"{request}\": {reason}")]
     SetUp {
         /// The session's number.
         session: u64,

@@ -16,7 +16,7 @@ use crate::http::request_head::Outgoing;
 pub(crate) enum Connection {
     #[default]
     None,
-    /// A connection of its own.
+    /// Its own connection.
     Http1(Http1),
     /// A share of a connection.
     Http2(Http2),

@@ -123,7 +123,7 @@ impl Drop for Pending<'_> {
     }
 }
 
-/// One exchange on a stream of its own.
+/// One exchange on its own stream.
 async fn exchange(
     sender: &mut SendRequest<Bytes>,
     connection: &SharedConnection,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tenfold_scenarios::{LastResponse, Variables};
+use tenfold_scenarios::LastResponse;
 
 use crate::LoadError;
 use crate::answer::JourneyEnd;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenfold_scenarios::{LastResponse, Variables};
+use tenfold_scenarios::LastResponse;
 
 use crate::LoadError;
 use crate::answer::HeldVariables;

@@ -31,7 +31,7 @@ pub(crate) struct Visit<'a> {
     pub(crate) user: &'a mut User,
     pub(crate) variables: &'a mut Variables,
     pub(crate) journey: &'a Journey,
-    pub(crate) last: LastAnswer,
+    pub(crate) last: LastResponse,
     /// When the next request may be sent: the time of the last answer plus think time, in nanoseconds
     /// since the start.
     pub(crate) ready: u64,
@@ -68,7 +68,7 @@ impl Visit<'_> {
         intended < end && sleep_until(shared, intended).await
     }
 
-    /// Plans a step as an arrival of its own.
+    /// Plans a step as a new arrival. `None` if no phase contains it.
     pub(crate) fn plan(&mut self, shared: &Shared, step: &Step, intended: u64) -> Option<Job> {
         let intended = Duration::from_nanos(intended);
         let arrival = Arrival {

@@ -200,7 +200,7 @@ impl State {
         let name = &counts.name;
         let differences = &mut self.agreement.differences;
         let of_request = differences.iter().filter(|known| known.request == *name);
-        if !is_full && of_request.count() < SAMPLES_OF_A_KIND {
+        if !is_full && of_request.count() < SAMPLES_OF_KIND_MAX {
             differences.push(Difference {
                 request: name.clone(),
                 baseline: baseline.shown(),

@@ -146,18 +146,18 @@ impl DialCounts {
 
 impl State {
     /// Time to open connections, including TLS.
-    pub(crate) fn opening_ns(&self) -> Spread {
-        Spread::of(&self.opening)
+    pub(crate) fn opening_ns(&self) -> DurationSummary {
+        DurationSummary::of(&self.opening)
     }
 
     /// Time to connect, without TLS.
-    pub(crate) fn connecting_ns(&self) -> Spread {
-        Spread::of(&self.connecting)
+    pub(crate) fn connecting_ns(&self) -> DurationSummary {
+        DurationSummary::of(&self.connecting)
     }
 
     /// Duration of TLS handshakes.
-    pub(crate) fn handshake_ns(&self) -> Spread {
-        Spread::of(&self.handshake)
+    pub(crate) fn handshake_ns(&self) -> DurationSummary {
+        DurationSummary::of(&self.handshake)
     }
 
     /// All durations, for the run directory.

@@ -81,7 +81,7 @@ impl FiguresBuilder {
                     index,
                     rule: rule.clone(),
                     metric: abort_rule::latency_of(rule)?,
-                    values: histogram(),
+                    values: latency_histogram(),
                 })
             });
         let totals = SHOWN.into_iter().flat_map(|metric| {

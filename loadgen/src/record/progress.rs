@@ -132,12 +132,15 @@ mod tests {
 
     #[test]
     fn percentile_needs_ten_samples_beyond() {
-        let mut values = histogram();
+        let mut values = latency_histogram();
         values.record_n(1_000, 100).unwrap();
         let percentiles = Percentiles::of(&values);
         assert!(percentiles.p50.is_some() && percentiles.p90.is_some());
         assert_eq!((percentiles.p99, percentiles.count), (None, 100));
-        assert_eq!(Percentiles::of(&histogram()), Percentiles::default());
+        assert_eq!(
+            Percentiles::of(&latency_histogram()),
+            Percentiles::default()
+        );
     }
 
     #[test]

@@ -12,10 +12,12 @@ pub mod photo;
 mod problem;
 mod secret;
 pub mod serve;
+#[cfg(test)]
+mod skip;
 pub mod store;
 mod telemetry;
 mod token;
 
 pub use api::paths;
 pub use config::{Config, TlsFiles};
-pub use serve::{EdgeError, ServeError, Server, start, start_with};
+pub use serve::{ServeError, Server, TlsError, start, start_with};

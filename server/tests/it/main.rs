@@ -1,5 +1,7 @@
-//! Integration tests of the reference service: one binary, a module a subject.
+//! Integration tests of the reference service: one binary, one module per subject.
 
+#[cfg(feature = "sqlite")]
+mod crash;
 mod hostile;
 mod life_cycle;
 mod logs;
@@ -8,6 +10,8 @@ mod photos;
 #[cfg(feature = "sqlite")]
 mod restart;
 mod routes;
+#[path = "../../src/skip.rs"]
+mod skip;
 mod support;
 mod telemetry;
 #[cfg(feature = "tls")]

@@ -1,7 +1,6 @@
 use super::*;
 use crate::store::contract::{self, new_post, new_user};
 
-mod crash;
 mod full;
 mod plans;
 
@@ -10,7 +9,7 @@ async fn open(path: &Path) -> Arc<SqliteStore> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keeps_the_contract() {
+async fn satisfies_contract() {
     let dir = tempfile::tempdir().unwrap();
     let number = std::sync::atomic::AtomicU32::new(0);
     contract::is_kept(async || {
@@ -22,12 +21,12 @@ async fn keeps_the_contract() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_writes_share_one_commit() {
+async fn queued_writes_share_one_commit() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir.path().join("store.sqlite")).await;
     let user = store.create_user(new_user("writer")).await.unwrap();
     let before = store.write_stats();
-    // Holds the writer until all are waiting, so that the count is exact.
+    // Blocks the writer until all writes are queued, so that the count is exact.
     let (release, held) = std::sync::mpsc::channel::<()>();
     let hold = store.writer.alone(move |_| {
         held.recv().unwrap();
@@ -62,7 +61,7 @@ async fn many_writes_share_one_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_undoes_only_itself() {
+async fn failed_write_undoes_only_itself() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir.path().join("store.sqlite")).await;
     let writes: Vec<_> = (0..100)
@@ -90,7 +89,7 @@ async fn a_failure_undoes_only_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_queue_is_unavailable_and_every_accepted_write_is_answered() {
+async fn full_queue_rejects_without_losing_writes() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir.path().join("store.sqlite")).await;
     let user = store.create_user(new_user("writer")).await.unwrap();
@@ -106,20 +105,20 @@ async fn a_full_queue_is_unavailable_and_every_accepted_write_is_answered() {
                 tokio::spawn(async move { store.create_post(new_post(user.id, "x")).await })
             })
             .collect();
-        // The refused are answered while the writer still stands.
+        // Rejections arrive while the writer is still blocked.
         while writes.iter().filter(|write| write.is_finished()).count() < 900 {
             tokio::task::yield_now().await;
         }
         release.send(()).unwrap();
-        let (mut stored, mut refused) = (0, 0);
+        let (mut stored, mut rejected) = (0, 0);
         for write in writes {
             match write.await.unwrap() {
                 Ok(_) => stored += 1,
-                Err(StoreError::Unavailable(_)) => refused += 1,
+                Err(StoreError::Unavailable(_)) => rejected += 1,
                 Err(error) => panic!("{error}"),
             }
         }
-        assert!(refused >= 900, "{refused}");
+        assert!(rejected >= 900, "{rejected}");
         assert_eq!(store.user(user.id).await.unwrap().posts, stored);
     };
     let (held, ()) = tokio::join!(hold, overload);
@@ -128,7 +127,7 @@ async fn a_full_queue_is_unavailable_and_every_accepted_write_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queued_writes_are_finished_before_closing() {
+async fn close_finishes_queued_writes() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.sqlite");
     let store = open(&path).await;
@@ -149,7 +148,7 @@ async fn queued_writes_are_finished_before_closing() {
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_told_so() {
+async fn open_rejects_other_files() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("notes.txt");
     std::fs::write(
@@ -172,7 +171,7 @@ async fn what_is_no_database_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_newer_schema_is_refused() {
+async fn open_rejects_newer_schema() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.sqlite");
     open(&path).await.close().await;

@@ -1,11 +1,11 @@
-//! A full database and a full disk: nothing is acknowledged that is not stored, and once there is
-//! room again, the store works again.
+//! Full databases and disks: every acknowledged write is stored, and the store recovers once there is
+//! space.
 
 use std::process::Command;
 
 use super::*;
 
-/// Writes posts until one is refused, and answers with those acknowledged.
+/// Writes posts until one is rejected, and returns the acknowledged ones.
 async fn fill(store: &Arc<SqliteStore>, author: UserId) -> Vec<Post> {
     let mut stored = Vec::new();
     loop {
@@ -31,7 +31,7 @@ async fn fill(store: &Arc<SqliteStore>, author: UserId) -> Vec<Post> {
     }
 }
 
-/// Exactly the acknowledged posts are there, and nothing else.
+/// Asserts that the store contains exactly the acknowledged posts.
 async fn holds(store: &SqliteStore, author: UserId, stored: &[Post]) {
     for post in stored {
         assert_eq!(store.post(post.id).await.unwrap(), *post);
@@ -62,7 +62,7 @@ async fn limit_pages(store: &SqliteStore, pages: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_database_refuses_and_recovers() {
+async fn recovers_from_full_database() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.sqlite");
     let store = open(&path).await;
@@ -71,7 +71,7 @@ async fn a_full_database_refuses_and_recovers() {
     let mut stored = fill(&store, author).await;
     assert!(stored.len() > 100, "{}", stored.len());
     holds(&store, author, &stored).await;
-    // Reads go on, and so do writes that need no room.
+    // Reads still work, and so do writes that need no space.
     store.ping().await.unwrap();
     assert_eq!(
         store.delete_post(author, stored.pop().unwrap().id).await,
@@ -89,11 +89,11 @@ async fn a_full_database_refuses_and_recovers() {
     holds(&*open(&path).await, author, &stored).await;
 }
 
-/// A file system of its own, in memory; unmounted in the end.
+/// In-memory file system, unmounted when dropped.
 struct Tmpfs(tempfile::TempDir);
 
 impl Tmpfs {
-    /// `None` where mounting is not allowed.
+    /// Mounts the file system. `None` if not permitted.
     fn mount(mebibytes: u32) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
@@ -116,9 +116,9 @@ impl Drop for Tmpfs {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_refuses_and_recovers() {
+async fn recovers_from_full_disk() {
     let Some(disk) = Tmpfs::mount(8) else {
-        println!("skipped: mounting a small file system is not allowed");
+        crate::skip::skip("not permitted to mount a small file system");
         return;
     };
     let path = disk.0.path().join("store.sqlite");
@@ -129,7 +129,7 @@ async fn a_full_disk_refuses_and_recovers() {
     let mut stored = fill(&store, author).await;
     assert!(stored.len() > 100, "{}", stored.len());
     holds(&store, author, &stored).await;
-    // Trying on stores what still fits, and nothing is lost.
+    // Further writes fill the remaining space, and none is lost.
     stored.extend(fill(&store, author).await);
     holds(&store, author, &stored).await;
     std::fs::remove_file(&ballast).unwrap();
@@ -148,7 +148,7 @@ async fn a_full_disk_refuses_and_recovers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_set_that_does_not_fit_leaves_nothing() {
+async fn oversized_data_set_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir.path().join("store.sqlite")).await;
     limit_pages(&store, 40).await;

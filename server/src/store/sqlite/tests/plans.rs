@@ -1,8 +1,8 @@
-//! Every query goes by an index.
+//! Query plans: every query uses an index.
 
 use super::*;
 
-/// Asks SQLite how it would run each statement, and refuses scans and sorts of what is not bounded by a page.
+/// Rejects scans, and sorts of more than a page.
 #[tokio::test]
 async fn no_query_scans() {
     let dir = tempfile::tempdir().unwrap();
@@ -21,7 +21,7 @@ async fn no_query_scans() {
         reads::PHOTO,
         reads::FOLLOWEES,
         reads::NEWEST_BEAT,
-        writes::FORGET_SESSIONS,
+        writes::DELETE_EXPIRED_SESSIONS,
         writes::AUTHOR,
         writes::COUNT_POST,
         writes::UPDATE_POST,
@@ -32,7 +32,7 @@ async fn no_query_scans() {
         writes::COUNT_FOLLOWING,
         writes::COUNT_FOLLOWERS,
         writes::HAS_PHOTO,
-        writes::FORGET_BEATS,
+        writes::DELETE_OLD_BEATS,
     ];
     for statement in statements {
         let mut explained = connection
@@ -45,7 +45,7 @@ async fn no_query_scans() {
             .collect();
         println!("{statement}\n    {}", plan.join("\n    "));
         for step in &plan {
-            // The feed sorts the numbers of at most a page from each followee.
+            // The feed sorts at most a page of identifiers per followee.
             let sorts = step.contains("TEMP B-TREE") && statement != reads::FEED;
             let scans = step.starts_with("SCAN") && step != "SCAN page";
             assert!(!scans && !sorts, "{statement}: {step}");

@@ -1,0 +1,92 @@
+//! Process that `crash.rs` kills while it writes to a store or loads a data set.
+//!
+//! Usage: `tenfold-crash-child write|load SQLITE_FILE`. Prints a line per acknowledged write, or `loaded`
+//! once the data set is loaded.
+
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+use std::io::Write;
+use std::sync::Arc;
+
+use tenfold_server::data_set::DataSet;
+use tenfold_server::model::{NewPost, NewUser, PostEdit, Timestamp};
+use tenfold_server::store::{Store, resolve};
+
+const WRITERS: u32 = 8;
+
+#[tokio::main(worker_threads = 2)]
+async fn main() {
+    let [_, action, path] = std::env::args().collect::<Vec<_>>().try_into().unwrap();
+    let store = resolve(&format!("sqlite:{path}")).await.unwrap();
+    match action.as_str() {
+        "write" => write(store).await,
+        "load" => load(store).await,
+        _ => panic!("unknown action `{action}`"),
+    }
+}
+
+/// Writes with several concurrent tasks, and prints a line per acknowledged write.
+async fn write(store: Arc<dyn Store>) {
+    let author = match store.credentials("writer").await {
+        Ok(credentials) => credentials.user,
+        Err(_) => {
+            let writer = NewUser {
+                handle: "writer".to_owned(),
+                password_hash: "$argon2id$of-writer".to_owned(),
+                created_at: Timestamp(0),
+            };
+            store.create_user(writer).await.unwrap().id
+        }
+    };
+    let tasks = (0..WRITERS).map(|_| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            for number in 0_u64.. {
+                let new = NewPost {
+                    author,
+                    content: format!("{number} {}", "x".repeat(1_000)),
+                    html: String::new(),
+                    created_at: Timestamp(0),
+                };
+                let post = store.create_post(new).await.unwrap();
+                acknowledge(&format!("created {} {number}", post.id));
+                if number % 3 == 0 {
+                    let changed = PostEdit {
+                        content: format!("changed {number}"),
+                        html: String::new(),
+                        updated_at: Timestamp(number as i64),
+                    };
+                    store.update_post(author, post.id, changed).await.unwrap();
+                    acknowledge(&format!("changed {} {number}", post.id));
+                }
+                if number % 7 == 0 {
+                    store.delete_post(author, post.id).await.unwrap();
+                    acknowledge(&format!("deleted {} {number}", post.id));
+                }
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+}
+
+/// Loads the data set of `crash.rs`.
+async fn load(store: Arc<dyn Store>) {
+    let data_set = DataSet {
+        posts: 5_000,
+        users: 1_000,
+        ..DataSet::default()
+    };
+    let content = data_set.content("$argon2id$".to_owned(), str::to_owned);
+    store.load(Arc::new(content.unwrap())).await.unwrap();
+    acknowledge("loaded");
+}
+
+/// Prints a line with a single write call, which a pipe keeps whole up to 4 KB.
+fn acknowledge(line: &str) {
+    std::io::stdout()
+        .lock()
+        .write_all(format!("{line}\n").as_bytes())
+        .unwrap();
+}

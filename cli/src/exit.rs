@@ -11,7 +11,7 @@ use tenfold_record::{FormatError, LogError, RecordError};
 use tenfold_reports::export::ExportError;
 use tenfold_run_dir::{Counts, RunDirError};
 use tenfold_scenarios::ScenarioError;
-use tenfold_server::{EdgeError, ServeError};
+use tenfold_server::{ServeError, TlsError};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,8 +108,8 @@ fn code_of(error: &anyhow::Error) -> u8 {
         }
         if let Some(error) = cause.downcast_ref::<ServeError>() {
             return match error {
-                ServeError::Edge(EdgeError::Setup(_)) => TARGET_FAILED,
-                ServeError::Edge(_) => BAD_CONFIGURATION,
+                ServeError::Tls(TlsError::Setup(_)) => TARGET_FAILED,
+                ServeError::Tls(_) => BAD_CONFIGURATION,
                 _ => TARGET_FAILED,
             };
         }

@@ -1,4 +1,4 @@
-//! The HTTP interface: routes, what they take and what they answer.
+//! HTTP API: routes and handlers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::{MethodRouter, get, post, put};
 use tokio::sync::Semaphore;
 
-use self::answer::Timing;
+use self::response::Timing;
 use crate::config::Config;
 use crate::files::Files;
 use crate::password::Passwords;
@@ -15,7 +15,6 @@ use crate::problem::Problem;
 use crate::store::Store;
 use crate::telemetry::StoreWaits;
 
-mod answer;
 pub(crate) mod asset;
 mod extract;
 mod feed;
@@ -24,27 +23,28 @@ mod health;
 mod openapi;
 mod photo;
 mod post;
+mod response;
 mod session;
 mod user;
 mod view;
 
-/// How many photos are processed at once: each holds its pixels, up to about 100 MB.
-const PHOTOS_PROCESSED: usize = 2;
-/// How many photos are received or processed at once: each holds its body.
-const PHOTOS_INSIDE: usize = 16;
+/// Maximum number of photos processed at once: each holds its pixels, up to about 100 MB.
+const PHOTOS_PROCESSED_MAX: usize = 2;
+/// Maximum number of photos received or processed at once: each holds its body.
+const PHOTOS_ADMITTED_MAX: usize = 16;
 
-/// What the handlers share.
+/// Shared state of the handlers.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) store_waits: Arc<StoreWaits>,
     pub(crate) files: Arc<dyn Files>,
-    /// Whether static assets are read from there too.
+    /// Serves static assets from the file store too.
     pub(crate) assets_in_files: bool,
-    assets: asset::Found,
+    assets: asset::AssetCache,
     pub(crate) passwords: Passwords,
     pub(crate) photos_processed: Arc<Semaphore>,
-    pub(crate) photos_inside: Semaphore,
+    pub(crate) photos_admitted: Semaphore,
     pub(crate) session_ttl: Duration,
     pub(crate) body_limit: usize,
     pub(crate) photo_limit: usize,
@@ -52,7 +52,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Puts together what the handlers share.
+    /// Creates the state.
     pub(crate) fn new(
         config: &Config,
         store: Arc<dyn Store>,
@@ -64,10 +64,10 @@ impl App {
             store_waits: Arc::clone(store_waits),
             files,
             assets_in_files: config.assets_in_files,
-            assets: asset::Found::default(),
+            assets: asset::AssetCache::default(),
             passwords: Passwords::new(),
-            photos_processed: Arc::new(Semaphore::new(PHOTOS_PROCESSED)),
-            photos_inside: Semaphore::new(PHOTOS_INSIDE),
+            photos_processed: Arc::new(Semaphore::new(PHOTOS_PROCESSED_MAX)),
+            photos_admitted: Semaphore::new(PHOTOS_ADMITTED_MAX),
             session_ttl: config.session_ttl,
             body_limit: config.body_limit,
             photo_limit: config.photo_limit,
@@ -75,16 +75,16 @@ impl App {
         }
     }
 
-    /// Times what an answer waits for the store.
+    /// Starts to time a request's waits for the store.
     fn timing(&self) -> Timing<'_> {
         Timing::new(&self.store_waits)
     }
 }
 
-/// The state of the router.
+/// State of the router.
 type Shared = Arc<App>;
 
-/// Each path with what its methods do. A `GET` also answers `HEAD`.
+/// Returns each path with its methods. `GET` also serves `HEAD`.
 fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
     vec![
         ("/v1/users", post(user::sign_up)),
@@ -113,7 +113,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
     ]
 }
 
-/// The paths of all routes, with their placeholders.
+/// Returns the paths of all routes, with their placeholders.
 pub fn paths() -> impl Iterator<Item = &'static str> {
     routes().into_iter().map(|(path, _)| path)
 }
@@ -128,9 +128,9 @@ pub(crate) fn router(app: Shared) -> Router {
         .method_not_allowed_fallback(async || {
             Problem::new(
                 http::StatusCode::METHOD_NOT_ALLOWED,
-                "this resource does not have that method; `Allow` lists those it has",
+                "method not allowed; see the header `Allow`",
             )
         })
-        .fallback(async || Problem::not_found("there is no such resource; see /openapi.json"))
+        .fallback(async || Problem::not_found("resource not found; see /openapi.json"))
         .with_state(app)
 }

@@ -1,4 +1,4 @@
-//! What the service is started with.
+//! Configuration of the service.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,62 +8,61 @@ use std::time::Duration;
 use crate::data_set::DataSet;
 use crate::store::CacheOptions;
 
-/// What the service is started with.
+/// Configuration of the service.
 #[derive(Clone)]
 pub struct Config {
-    /// Where to listen; port 0 takes a free one.
+    /// Address to listen on; port 0 picks a free port.
     pub listen: SocketAddr,
-    /// A socket in the file system to listen on too, in the clear: for whoever is on the same machine.
+    /// Additional Unix socket to listen on, without TLS, for clients on the same machine.
     pub listen_unix: Option<PathBuf>,
-    /// The certificate to speak TLS with on `listen`; plain HTTP where there is none.
+    /// Certificate for TLS on `listen`. `None` serves plain HTTP.
     pub tls: Option<TlsFiles>,
-    /// Where to listen for plain HTTP whose every request is sent on to `listen`, over TLS.
+    /// Address for plain HTTP that redirects every request to `listen`, over TLS.
     pub redirect_listen: Option<SocketAddr>,
-    /// Where to listen for `/metrics` and `/debug/pprof`; loopback is wise, since anyone who
-    /// reaches it sees what the process does.
+    /// Address for `/metrics` and `/debug/pprof`. Prefer loopback: anyone who can connect sees what
+    /// the process does.
     pub admin: Option<SocketAddr>,
-    /// The store, as [`crate::store::resolve`] takes it.
+    /// URL of the store; see [`crate::store::resolve`].
     pub store_url: String,
-    /// The cache that processes share, as [`crate::cache::resolve`] takes it. Without one nothing is
-    /// cached.
+    /// URL of the cache that processes share; see [`crate::cache::resolve`]. `None` disables caching.
     pub cache_url: Option<String>,
-    /// How the cache is run.
+    /// Cache options.
     pub cache: CacheOptions,
-    /// Replicas of the store to read from, as [`crate::store::resolve_replica`] takes them.
+    /// URLs of the store's read replicas; see [`crate::store::resolve_replica`].
     pub replica_urls: Vec<String>,
-    /// How far behind a replica that is read may be.
+    /// Maximum lag of a replica that serves reads.
     pub replica_lag_max: Duration,
-    /// Where the users' files are, as [`crate::files::resolve`] takes it.
+    /// URL of the users' files; see [`crate::files::resolve`].
     pub files_url: String,
-    /// Whether static assets are put where the files are when the service starts, and read from there.
+    /// Copies static assets to the file store at startup and serves them from there.
     pub assets_in_files: bool,
-    /// The data to have before the first request is answered.
+    /// Data set to load before the first request is served.
     pub data_set: Option<DataSet>,
-    /// How long a session lasts.
+    /// Lifetime of a session.
     pub session_ttl: Duration,
-    /// The largest JSON body, in bytes.
+    /// Maximum size of a JSON body, in bytes.
     pub body_limit: usize,
-    /// The largest photo, in bytes.
+    /// Maximum size of a photo, in bytes.
     pub photo_limit: usize,
-    /// How long a body may take to arrive.
+    /// Maximum time for a body to arrive.
     pub body_timeout: Duration,
-    /// How long a connection may take to send a request's head, idle time included.
+    /// Maximum time between requests on a connection, including the arrival of the next request's head.
     pub idle_timeout: Duration,
-    /// How long to wait at the end for requests in flight.
+    /// Maximum time to wait for requests in flight at shutdown.
     pub shutdown_grace: Duration,
 }
 
 /// A certificate and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate and then those between it and its root, in PEM.
+    /// The certificate, followed by its intermediate certificates, in PEM.
     pub certificate: PathBuf,
-    /// The certificate's key, in PEM and not encrypted.
+    /// The private key, in unencrypted PEM.
     pub key: PathBuf,
 }
 
 impl Config {
-    /// Configures a service on free loopback ports, without a data set, with usual limits.
+    /// Creates a configuration with free loopback ports, no data set and default limits.
     pub fn new(store_url: impl Into<String>, files_url: impl Into<String>) -> Self {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {
@@ -91,7 +90,7 @@ impl Config {
 }
 
 impl fmt::Debug for Config {
-    /// Leaves out all of the URLs of stores and cache but their schemes: they may hold passwords.
+    /// Omits URLs of stores and cache except for their schemes: they may hold passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fn scheme(url: &str) -> &str {
             url.split(':').next().unwrap_or_default()
@@ -116,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_are_not_printed() {
+    fn debug_omits_passwords() {
         let mut config = Config::new("mysql://root:hunter2@localhost/db", "file:files");
         config.cache_url = Some("redis://:hunter2@localhost".to_owned());
         config.replica_urls = vec!["mysql://root:hunter2@localhost/db".to_owned()];

@@ -1,4 +1,4 @@
-//! What the service stores: users, posts, follows, sessions and photos.
+//! Data model: users, posts, follows, sessions and photos.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,23 +7,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
 
-/// The longest content of a post, in bytes.
+/// Maximum length of a post's content, in bytes.
 pub const CONTENT_BYTES_MAX: usize = 1_024;
-/// The longest rendered HTML of a post, in bytes: what a MySQL `TEXT` column holds.
+/// Maximum length of a post's rendered HTML, in bytes: the capacity of a MySQL `TEXT` column.
 pub const HTML_BYTES_MAX: usize = 65_535;
-/// The longest handle, in bytes.
+/// Maximum length of a handle, in bytes.
 pub const HANDLE_BYTES_MAX: usize = 32;
-/// The longest password hash, media type, entity tag or file key, in bytes.
+/// Maximum length of a password hash, media type, entity tag or file key, in bytes.
 pub const NAME_BYTES_MAX: usize = 255;
-/// The most posts in one page.
+/// Maximum number of posts in a page.
 pub const PAGE_POSTS_MAX: u32 = 100;
 
-/// The number of a user, from 1.
+/// Identifier of a user, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UserId(pub i64);
 
-/// The number of a post, from 1. A later post has a higher number.
+/// Identifier of a post, from 1. Later posts have higher numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PostId(pub i64);
@@ -40,58 +40,58 @@ impl fmt::Display for PostId {
     }
 }
 
-/// A moment, in milliseconds since 1970-01-01T00:00:00Z.
+/// Point in time, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
 impl From<SystemTime> for Timestamp {
-    /// Rounds down to the millisecond; a time before 1970 becomes 0.
+    /// Rounds down to the millisecond. Times before 1970 become 0.
     fn from(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
 
-/// A user, as others see them.
+/// Public profile of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    /// The number.
+    /// Identifier.
     pub id: UserId,
-    /// The unique name.
+    /// Unique name.
     pub handle: String,
-    /// When the user signed up.
+    /// Time of sign-up.
     pub created_at: Timestamp,
-    /// How many users follow this one.
+    /// Number of users who follow this one.
     pub followers: u64,
-    /// How many users this one follows.
+    /// Number of users this one follows.
     pub following: u64,
-    /// How many posts this user has.
+    /// Number of posts.
     pub posts: u64,
 }
 
-/// A user who signs up.
+/// User to sign up.
 #[derive(Clone, Debug)]
 pub struct NewUser {
-    /// The unique name: 1 to 32 of `a-z`, `0-9` and `_`.
+    /// Unique name: 1 to 32 characters of `a-z`, `0-9` and `_`.
     pub handle: String,
-    /// The password's hash as a PHC string.
+    /// Password hash as a PHC string.
     pub password_hash: String,
-    /// When the user signs up.
+    /// Time of sign-up.
     pub created_at: Timestamp,
 }
 
-/// What is needed to check a password.
+/// User and password hash for a log-in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// Whose password it is.
+    /// The user.
     pub user: UserId,
-    /// The password's hash as a PHC string.
+    /// Password hash as a PHC string.
     pub password_hash: String,
 }
 
 impl fmt::Debug for Credentials {
-    /// Leaves the hash out.
+    /// Omits the hash.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
             .field("user", &self.user)
@@ -99,102 +99,102 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The SHA-256 of a session token. The token itself is never stored.
+/// SHA-256 of a session token. The token itself is never stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TokenDigest(pub [u8; 32]);
 
 impl fmt::Debug for TokenDigest {
-    /// Leaves the digest out.
+    /// Omits the digest.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenDigest(..)")
     }
 }
 
-/// A session to begin.
+/// Session to create.
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    /// The digest of its token.
+    /// Digest of the session's token.
     pub token: TokenDigest,
-    /// Who logged in.
+    /// The user who logged in.
     pub user: UserId,
-    /// When the session begins.
+    /// Start of the session.
     pub created_at: Timestamp,
-    /// When the session ends by itself.
+    /// Expiry of the session.
     pub expires_at: Timestamp,
 }
 
-/// A session that has begun.
+/// Session that has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveSession {
-    /// Who is logged in.
+    /// The logged-in user.
     pub user: UserId,
-    /// When the session ends by itself.
+    /// Expiry of the session.
     pub expires_at: Timestamp,
 }
 
-/// A post with its author's handle.
+/// Post with its author's handle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Post {
-    /// The number.
+    /// Identifier.
     pub id: PostId,
-    /// Who wrote it.
+    /// The author.
     pub author: UserId,
-    /// The author's unique name.
+    /// The author's handle.
     pub author_handle: String,
-    /// The Markdown, at most 1,024 bytes.
+    /// Markdown, at most 1,024 bytes.
     pub content: String,
-    /// The content rendered and sanitised.
+    /// The content as sanitised HTML.
     pub html: String,
-    /// When it was written.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When it was last changed; equals `created_at` until then.
+    /// Time of the last edit; equals `created_at` until the first.
     pub updated_at: Timestamp,
-    /// Whether it has a photo.
+    /// True if the post has a photo.
     pub has_photo: bool,
 }
 
-/// A post to write.
+/// Post to create.
 #[derive(Clone, Debug)]
 pub struct NewPost {
-    /// Who writes it.
+    /// The author.
     pub author: UserId,
-    /// The Markdown, at most 1,024 bytes.
+    /// Markdown, at most 1,024 bytes.
     pub content: String,
-    /// The content rendered and sanitised.
+    /// The content as sanitised HTML.
     pub html: String,
-    /// When it is written.
+    /// Time of creation.
     pub created_at: Timestamp,
 }
 
-/// A change of a post.
+/// Edit of a post.
 #[derive(Clone, Debug)]
 pub struct PostEdit {
-    /// The new Markdown, at most 1,024 bytes.
+    /// New Markdown, at most 1,024 bytes.
     pub content: String,
-    /// The content rendered and sanitised.
+    /// The content as sanitised HTML.
     pub html: String,
-    /// When it is changed.
+    /// Time of the edit.
     pub updated_at: Timestamp,
 }
 
-/// The photo of a post: what the database knows; the bytes are files.
+/// Record of a post's photo. The bytes are in the file store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Photo {
-    /// The post it belongs to.
+    /// The post.
     pub post: PostId,
-    /// The media type, such as `image/jpeg`.
+    /// Media type, such as `image/jpeg`.
     pub media_type: String,
-    /// The size of the file, in bytes.
+    /// Size of the file, in bytes.
     pub bytes: u64,
-    /// The key under which the file is kept.
+    /// Key of the file.
     pub file_key: String,
-    /// The entity tag of the file.
+    /// Entity tag of the file.
     pub etag: String,
-    /// When it was put.
+    /// Time of the upload.
     pub created_at: Timestamp,
 }
 
-/// A page of a list of posts, newest first.
+/// Page of a list of posts, newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
     before: Option<PostId>,
@@ -202,8 +202,8 @@ pub struct Page {
 }
 
 impl Page {
-    /// The page of at most `limit` posts (1 to [`PAGE_POSTS_MAX`], brought into that range) older
-    /// than `before`, or the newest ones.
+    /// Creates a page of at most `limit` posts, clamped to 1 to [`PAGE_POSTS_MAX`], older than
+    /// `before`, or of the newest posts if `before` is `None`.
     #[must_use]
     pub fn new(before: Option<PostId>, limit: u32) -> Self {
         Self {
@@ -212,13 +212,13 @@ impl Page {
         }
     }
 
-    /// The post that the page ends before.
+    /// Returns the post that the page's posts are older than.
     #[must_use]
     pub fn before(self) -> Option<PostId> {
         self.before
     }
 
-    /// The most posts it holds.
+    /// Returns the maximum number of posts in the page.
     #[must_use]
     pub fn limit(self) -> u32 {
         self.limit
@@ -226,10 +226,10 @@ impl Page {
 }
 
 impl NewUser {
-    /// Refuses a handle or hash that no backend may store.
+    /// Validates the handle and the hash.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`].
+    /// [`StoreError::Invalid`] if either is empty or too long, or the handle has other characters.
     pub fn check(&self) -> Result<(), StoreError> {
         let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
         if self.handle.is_empty()
@@ -237,7 +237,7 @@ impl NewUser {
             || !self.handle.bytes().all(allowed)
         {
             return Err(StoreError::Invalid(format!(
-                "a handle is 1 to {HANDLE_BYTES_MAX} characters of a-z, 0-9 and _"
+                "a handle must be 1 to {HANDLE_BYTES_MAX} characters of a-z, 0-9 and _"
             )));
         }
         check_len("a password hash", &self.password_hash, 1, NAME_BYTES_MAX)
@@ -245,37 +245,37 @@ impl NewUser {
 }
 
 impl NewPost {
-    /// Refuses content or HTML that is empty or too long.
+    /// Validates the lengths of content and HTML.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`].
+    /// [`StoreError::Invalid`] if the content is empty or either is too long.
     pub fn check(&self) -> Result<(), StoreError> {
         check_content(&self.content, &self.html)
     }
 }
 
 impl PostEdit {
-    /// Refuses content or HTML that is empty or too long.
+    /// Validates the lengths of content and HTML.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`].
+    /// [`StoreError::Invalid`] if the content is empty or either is too long.
     pub fn check(&self) -> Result<(), StoreError> {
         check_content(&self.content, &self.html)
     }
 }
 
 impl Photo {
-    /// Refuses a name that is empty or too long and a size beyond 2^63.
+    /// Validates the lengths of the strings and the size.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`].
+    /// [`StoreError::Invalid`] if a string is empty or too long, or the size exceeds `i64`.
     pub fn check(&self) -> Result<(), StoreError> {
         check_len("a media type", &self.media_type, 1, NAME_BYTES_MAX)?;
         check_len("a file key", &self.file_key, 1, NAME_BYTES_MAX)?;
         check_len("an entity tag", &self.etag, 1, NAME_BYTES_MAX)?;
         if i64::try_from(self.bytes).is_err() {
             return Err(StoreError::Invalid(format!(
-                "a photo of {} bytes",
+                "a photo of {} bytes is too large",
                 self.bytes
             )));
         }
@@ -288,12 +288,12 @@ fn check_content(content: &str, html: &str) -> Result<(), StoreError> {
     check_len("the HTML of a post", html, 0, HTML_BYTES_MAX)
 }
 
-fn check_len(what: &str, text: &str, min: usize, max: usize) -> Result<(), StoreError> {
+fn check_len(name: &str, text: &str, min: usize, max: usize) -> Result<(), StoreError> {
     if (min..=max).contains(&text.len()) {
         return Ok(());
     }
     Err(StoreError::Invalid(format!(
-        "{what} is {min} to {max} bytes, not {}",
+        "{name} must be {min} to {max} bytes long, not {}",
         text.len()
     )))
 }
@@ -303,7 +303,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn handles_are_checked() {
+    fn validates_handles() {
         let user = |handle: &str| NewUser {
             handle: handle.to_owned(),
             password_hash: "$argon2id$".to_owned(),
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn content_is_at_most_1024_bytes_not_characters() {
+    fn limits_content_in_bytes() {
         let post = |content: String| NewPost {
             author: UserId(1),
             content,
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_not_printed() {
+    fn debug_omits_secrets() {
         let credentials = Credentials {
             user: UserId(1),
             password_hash: "secret".to_owned(),

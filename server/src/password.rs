@@ -1,4 +1,4 @@
-//! Passwords: hashed with Argon2id, away from the async threads, a few at a time.
+//! Password hashing with Argon2id, off the async threads and with bounded concurrency.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -11,29 +11,29 @@ use tokio::sync::Semaphore;
 
 use crate::secret::Secret;
 
-/// How many may wait for their turn for each that is hashed. At 20 to 30 ms each the last one
-/// waits for about a second, which is as long as a person does.
-const WAITING_PER_SLOT: usize = 32;
+/// Maximum queue length per running hash. At 20 to 30 ms a hash, the last in the queue waits for
+/// about a second.
+const QUEUE_PER_SLOT_MAX: usize = 32;
 
-/// Why a password was not hashed or checked.
+/// Failure to hash or verify a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PasswordError {
-    /// Too many wait already.
-    #[error("too many log-ins at once")]
+    /// The queue is full.
+    #[error("too many log-ins at once; try again later")]
     Busy,
     /// The hash function failed.
     #[error("could not hash a password: {0}")]
     Hash(String),
 }
 
-/// Hashes a password as a PHC string, with the defaults of the `argon2` crate: Argon2id with
-/// 19 MiB, two passes and one lane, which is what OWASP recommends.
+/// Hashes a password as a PHC string, with the defaults of the `argon2` crate, which OWASP
+/// recommends: Argon2id with 19 MiB, two passes and one lane.
 ///
-/// This takes tens of milliseconds: not for an async thread.
+/// This takes tens of milliseconds; do not call it on an async thread.
 ///
 /// # Errors
-/// [`PasswordError::Hash`] where there is no memory or randomness.
+/// [`PasswordError::Hash`] if memory or randomness is unavailable.
 pub fn hash(password: &str) -> Result<String, PasswordError> {
     Argon2::default()
         .hash_password(password.as_bytes())
@@ -41,26 +41,26 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
         .map_err(|error| PasswordError::Hash(error.to_string()))
 }
 
-/// Hashes and checks passwords, at most one for each core at once, with a bounded queue.
+/// Hashes and verifies passwords with one task per core and a bounded queue.
 #[derive(Debug)]
 pub(crate) struct Passwords {
     slots: Arc<Semaphore>,
-    inside: AtomicUsize,
-    inside_max: usize,
+    admitted: AtomicUsize,
+    admitted_max: usize,
 }
 
 impl Passwords {
-    /// Allows as many at once as there are cores.
+    /// Creates a slot per core.
     pub(crate) fn new() -> Self {
         let slots = thread::available_parallelism().map_or(1, usize::from);
-        Self::with_bounds(slots, slots * (1 + WAITING_PER_SLOT))
+        Self::with_bounds(slots, slots * (1 + QUEUE_PER_SLOT_MAX))
     }
 
-    fn with_bounds(slots: usize, inside_max: usize) -> Self {
+    fn with_bounds(slots: usize, admitted_max: usize) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(slots)),
-            inside: AtomicUsize::new(0),
-            inside_max,
+            admitted: AtomicUsize::new(0),
+            admitted_max,
         }
     }
 
@@ -69,8 +69,8 @@ impl Passwords {
         self.run(move || hash(password.reveal())).await?
     }
 
-    /// Checks a password against a hash. Without a hash (no such user) this takes as long and
-    /// answers no, so that the time does not tell which handles exist.
+    /// Verifies a password against a hash. Without a hash (unknown user) it takes as long and returns
+    /// false, so that the response time does not reveal which handles exist.
     pub(crate) async fn verify(
         &self,
         password: Secret,
@@ -78,7 +78,7 @@ impl Passwords {
     ) -> Result<bool, PasswordError> {
         self.run(move || {
             let known = hash.is_some();
-            let hash = hash.as_deref().unwrap_or(&NOBODYS_HASH);
+            let hash = hash.as_deref().unwrap_or(&UNKNOWN_USER_HASH);
             verify(password.reveal(), hash) && known
         })
         .await
@@ -88,10 +88,10 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let _inside = Inside::enter(&self.inside, self.inside_max)?;
+        let _admission = Admission::acquire(&self.admitted, self.admitted_max)?;
         let slot = self.slots.clone().acquire_owned().await;
         let slot = slot.map_err(|_| PasswordError::Busy)?;
-        // The slot goes along: the work goes on where the client goes away.
+        // The task owns the slot, because it continues after the client disconnects.
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(slot);
@@ -110,23 +110,23 @@ fn verify(password: &str, hash: &str) -> bool {
     })
 }
 
-static NOBODYS_HASH: LazyLock<String> = LazyLock::new(|| hash("nobody's").unwrap_or_default());
+static UNKNOWN_USER_HASH: LazyLock<String> = LazyLock::new(|| hash("nobody's").unwrap_or_default());
 
-/// One of those who hash or wait.
-struct Inside<'a>(&'a AtomicUsize);
+/// Place among the running and queued tasks.
+struct Admission<'a>(&'a AtomicUsize);
 
-impl<'a> Inside<'a> {
-    fn enter(count: &'a AtomicUsize, max: usize) -> Result<Self, PasswordError> {
-        let inside = Self(count);
+impl<'a> Admission<'a> {
+    fn acquire(count: &'a AtomicUsize, max: usize) -> Result<Self, PasswordError> {
+        let admission = Self(count);
         if count.fetch_add(1, Ordering::Relaxed) < max {
-            Ok(inside)
+            Ok(admission)
         } else {
             Err(PasswordError::Busy)
         }
     }
 }
 
-impl Drop for Inside<'_> {
+impl Drop for Admission<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn passwords_are_checked() {
+    async fn verifies_passwords() {
         let passwords = Passwords::new();
         let hash = passwords.hash(Secret::new("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
@@ -150,12 +150,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn two_hashes_of_a_password_differ() {
+    async fn hashes_are_salted() {
         assert_ne!(hash("same").unwrap(), hash("same").unwrap());
     }
 
     #[tokio::test]
-    async fn too_many_at_once_are_turned_away() {
+    async fn rejects_when_queue_is_full() {
         let passwords = Passwords::with_bounds(1, 2);
         let one = || passwords.verify(Secret::new("x"), None);
         let (a, b, c) = tokio::join!(one(), one(), one());

@@ -1,4 +1,4 @@
-//! Errors as the client sees them: RFC 9457 problem documents.
+//! Error responses: problem documents as of RFC 9457.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::store::StoreError;
 /// The media type of a problem document.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
-/// How long a client is asked to wait before it tries again, in seconds.
+/// Value of `Retry-After`, in seconds.
 const RETRY_AFTER_S: &str = "1";
 
 /// An error response.
@@ -24,22 +24,22 @@ pub(crate) struct Problem {
     header: Option<(HeaderName, HeaderValue)>,
 }
 
-/// The body of an error response.
+/// Body of an error response.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemDocument<'a> {
-    /// Always `about:blank`: the status says what kind of problem it is.
+    /// Always `about:blank`: the status identifies the kind of problem.
     r#type: &'static str,
-    /// The status in words.
+    /// Reason phrase of the status.
     title: &'a str,
-    /// The HTTP status.
+    /// HTTP status.
     status: u16,
-    /// What was wrong with this request, and what would be right.
+    /// Problem with this request, and how to correct it.
     detail: &'a str,
 }
 
 impl Problem {
-    /// Makes a problem of a status and what a person should know.
+    /// Creates a problem with a status and a detail for people.
     pub(crate) fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
@@ -48,7 +48,7 @@ impl Problem {
         }
     }
 
-    /// 400: the request could not be understood.
+    /// 400: the request is malformed.
     pub(crate) fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
@@ -61,12 +61,12 @@ impl Problem {
         }
     }
 
-    /// 403: understood, but not for this user.
+    /// 403: valid, but not allowed for this user.
     pub(crate) fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, detail)
     }
 
-    /// 404: no such thing.
+    /// 404: the resource does not exist.
     pub(crate) fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
@@ -75,29 +75,29 @@ impl Problem {
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body has more than {limit} bytes"),
+            format!("the body exceeds {limit} bytes"),
         )
     }
 
-    /// 415: the body is of a media type that is not read here.
+    /// 415: the media type of the body is not supported.
     pub(crate) fn unsupported(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
     }
 
-    /// 422: well-formed, but not acceptable.
+    /// 422: well-formed, but not valid.
     pub(crate) fn unprocessable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
-    /// 500: something here is broken. The cause belongs in the log, not in the answer.
+    /// 500: internal failure. The cause belongs in the log, not in the response.
     pub(crate) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "the service could not do this; its log says why",
+            "internal error; see the log of the service",
         )
     }
 
-    /// 503: try again later.
+    /// 503: temporarily unavailable; retry later.
     pub(crate) fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             header: Some((RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S))),
@@ -105,7 +105,7 @@ impl Problem {
         }
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
@@ -114,20 +114,20 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotFound => Self::not_found("there is no such thing"),
+            StoreError::NotFound => Self::not_found("not found"),
             StoreError::Conflict(why) => Self::new(StatusCode::CONFLICT, why),
-            StoreError::Forbidden => Self::forbidden("only its author may change a post"),
+            StoreError::Forbidden => Self::forbidden("only the author may edit a post"),
             StoreError::Invalid(why) => Self::unprocessable(why),
             error @ StoreError::Full(_) => {
-                tracing::warn!(%error, "nothing was stored");
+                tracing::warn!(%error, "store is full");
                 Self::unavailable("the store is full; nothing was stored")
             }
             error @ StoreError::Unavailable(_) => {
-                tracing::warn!(%error, "the store does not answer");
-                Self::unavailable("the store does not answer in time")
+                tracing::warn!(%error, "store is unavailable");
+                Self::unavailable("the store did not respond in time")
             }
             error => {
-                tracing::error!(%error, "the store failed");
+                tracing::error!(%error, "store failed");
                 Self::internal()
             }
         }
@@ -137,13 +137,13 @@ impl From<StoreError> for Problem {
 impl From<FilesError> for Problem {
     fn from(error: FilesError) -> Self {
         match error {
-            FilesError::NotFound => Self::not_found("there is no such file"),
+            FilesError::NotFound => Self::not_found("file not found"),
             FilesError::Full => {
-                tracing::warn!("the disk is full; nothing was stored");
+                tracing::warn!("file store is full");
                 Self::unavailable("the disk is full; nothing was stored")
             }
             error => {
-                tracing::error!(%error, "the files failed");
+                tracing::error!(%error, "file store failed");
                 Self::internal()
             }
         }
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn store_errors_get_their_status() {
+    fn maps_store_errors_to_statuses() {
         for (error, status) in [
             (StoreError::NotFound, 404),
             (StoreError::Conflict("taken".to_owned()), 409),
@@ -191,9 +191,9 @@ mod tests {
     }
 
     #[test]
-    fn unavailable_says_when_to_try_again() {
-        let of_the_store = StoreError::Unavailable("failover".to_owned());
-        for problem in [Problem::unavailable("busy"), of_the_store.into()] {
+    fn unavailable_has_retry_after() {
+        let from_store = StoreError::Unavailable("failover".to_owned());
+        for problem in [Problem::unavailable("busy"), from_store.into()] {
             let response = problem.into_response();
             assert_eq!(response.status(), 503);
             assert_eq!(response.headers()[RETRY_AFTER], RETRY_AFTER_S);

@@ -1,10 +1,10 @@
-//! Text that must not be printed.
+//! Text that is never printed.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// A password as the client sent it.
+/// Password as sent by the client.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String, format = Password)]
@@ -17,14 +17,14 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself.
+    /// Returns the text.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 }
 
 impl fmt::Debug for Secret {
-    /// Leaves the text out.
+    /// Omits the text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
     }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_not_printed() {
+    fn debug_omits_secret() {
         assert!(!format!("{:?}", Secret::new("hunter2")).contains("hunter2"));
     }
 }

@@ -1,4 +1,4 @@
-//! The running service: opens what it needs, listens, and stops in good order.
+//! Lifecycle of the service: opens its backends, listens, and shuts down in order.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,99 +20,101 @@ use crate::store::{CacheOptions, CachedStore, SplitOptions, SplitStore, Store, S
 use crate::telemetry::{self, Requests};
 use crate::{data_set, markdown, password};
 
-mod door;
-mod edge;
+mod acceptor;
 mod head_timer;
 mod listener;
 mod redirect;
 #[cfg(feature = "tls")]
 mod tls;
+mod transport;
 
-use door::SocketFile;
-pub use edge::EdgeError;
-use edge::{Edge, Plain, Tls};
+use acceptor::SocketFile;
 use listener::Listener;
+pub use transport::TlsError;
+use transport::{Plain, Tls, Transport};
 
-/// How many connections may wait to be accepted. The kernel lowers it to `net.core.somaxconn`,
-/// which is 4,096 by default: what thousands of clients open during a stall is not refused.
+/// Length of the accept queue. The kernel caps it at `net.core.somaxconn`, 4,096 by default, so that
+/// the connections thousands of clients open during a stall are not refused.
 const BACKLOG: u32 = 65_535;
 
-/// A running service.
+/// Running service.
 #[derive(Debug)]
 #[must_use = "the service stops when this is dropped"]
 pub struct Server {
-    /// Where it listens.
+    /// Address of the main listener.
     pub address: SocketAddr,
-    /// Where it listens for `/metrics` and `/debug/pprof`.
+    /// Address of the admin listener: `/metrics` and `/debug/pprof`.
     pub admin_address: Option<SocketAddr>,
-    /// Where it listens for plain HTTP that is sent on to TLS.
+    /// Address of the plain-HTTP listener that redirects to TLS.
     pub redirect_address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     stop_admin: watch::Sender<bool>,
     main: JoinHandle<()>,
-    /// What else lets requests in.
-    beside: Vec<JoinHandle<()>>,
+    /// Tasks of the Unix-socket and redirect listeners.
+    secondary: Vec<JoinHandle<()>>,
     admin: Option<JoinHandle<()>>,
     store: Arc<dyn Store>,
 }
 
-/// Why the service could not be started.
+/// Failure to start or run the service.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// An address could not be listened on.
-    #[error("could not listen on {address}: {source}; choose another port or stop who holds it")]
+    /// Listening on an address failed.
+    #[error(
+        "could not listen on {address}: {source}; choose another port or stop the process that uses it"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What went wrong.
+        /// The cause.
         source: io::Error,
     },
-    /// A socket in the file system could not be listened on.
+    /// Listening on a Unix socket failed.
     #[error(
-        "could not listen on the socket {path}: {source}; choose another path or stop who listens there",
+        "could not listen on the socket {path}: {source}; choose another path or stop the process that uses it",
         path = .path.display()
     )]
     ListenUnix {
-        /// The socket.
+        /// Path of the socket.
         path: PathBuf,
-        /// What went wrong.
+        /// The cause.
         source: io::Error,
     },
-    /// TLS can't be spoken.
+    /// TLS could not be set up.
     #[error(transparent)]
-    Edge(#[from] EdgeError),
+    Tls(#[from] TlsError),
     /// The store failed.
     #[error("could not open the store: {0}")]
     Store(#[from] StoreError),
-    /// The cache could not be used as it was named.
+    /// The cache could not be set up.
     #[error("could not use the cache: {0}")]
     Cache(#[from] CacheError),
-    /// The place of the users' files failed.
+    /// The file store failed.
     #[error(transparent)]
     Files(#[from] FilesError),
     /// The data set's password could not be hashed.
     #[error(transparent)]
     Password(#[from] password::PasswordError),
-    /// Two routes can't be told apart.
-    #[error("could not tell the routes apart: {0}")]
+    /// Two routes conflict.
+    #[error("conflicting routes: {0}")]
     Routes(String),
-    /// A task of the service ended before its time.
-    #[error("the service ended before its time: {0}")]
+    /// A task of the service stopped unexpectedly.
+    #[error("the service stopped unexpectedly: {0}")]
     Ended(String),
 }
 
-/// Starts the service: opens the store and the files, loads the data set, listens. It answers
-/// requests from the moment this returns.
+/// Starts the service: opens the store and the file store, loads the data set, and listens. The service
+/// accepts requests when this returns.
 ///
 /// # Errors
-/// [`ServeError`] says what could not be had.
+/// Returns the first [`ServeError`] met.
 pub async fn start(config: Config) -> Result<Server, ServeError> {
     let store = compose(&config).await?;
     start_with(config, store).await
 }
 
-/// Puts together what the service reads from and writes to: the store, its replicas, a cache in front.
+/// Composes the store, its replicas and the cache in front of it.
 async fn compose(config: &Config) -> Result<Arc<dyn Store>, ServeError> {
     let cache = config.cache_url.as_deref().map(crate::cache::resolve);
     let cache = cache.transpose()?;
@@ -139,7 +141,7 @@ async fn compose(config: &Config) -> Result<Arc<dyn Store>, ServeError> {
     Ok(store)
 }
 
-/// Starts the service on a store that is open already; the URL in `config` is not looked at.
+/// Starts the service on an open store, ignoring the URL in `config`.
 ///
 /// # Errors
 /// As [`start`].
@@ -147,9 +149,9 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     raise_file_limit();
     let tls = config.tls.as_ref().map(Tls::read).transpose()?;
     if tls.is_none() && config.redirect_listen.is_some() {
-        return Err(EdgeError::NothingToRedirectTo.into());
+        return Err(TlsError::RedirectWithoutTls.into());
     }
-    // Bound first: that a port is taken is best known before a data set has been loaded.
+    // Bound first, so that a conflict is reported before a data set is loaded.
     let listener = bind(config.listen)?;
     let socket = match config.listen_unix.as_deref() {
         Some(path) => Some(bind_unix(path).await?),
@@ -165,7 +167,7 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
         let hash = password::hash(data_set::PASSWORD)?;
         let content = data_set.content(hash, markdown::render)?;
         let loaded = store.load(content.into()).await?;
-        tracing::info!(?loaded, "the data set is there");
+        tracing::info!(?loaded, "data set loaded");
     }
     let requests = Requests::new(api::paths())
         .map_err(|error| ServeError::Routes(error.to_string()))
@@ -180,13 +182,20 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     let (stop_admin, admin_stopped) = watch::channel(false);
 
     let address = address_of(&listener, config.listen)?;
-    let mut beside = Vec::new();
+    let mut secondary = Vec::new();
     let mut redirect_address = None;
     if let (Some(listener), Some(listen)) = (redirect_listener, config.redirect_listen) {
         redirect_address = Some(address_of(&listener, listen)?);
         let router = redirect::router(address.port());
-        let edge = Plain::default();
-        beside.push(run(&config, listener, edge, router, None, stopped.clone()));
+        let transport = Plain::default();
+        secondary.push(run(
+            &config,
+            listener,
+            transport,
+            router,
+            None,
+            stopped.clone(),
+        ));
     }
     let mut admin = None;
     let mut admin_address = None;
@@ -194,17 +203,24 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
         telemetry::prime_profiler();
         admin_address = Some(address_of(&listener, listen)?);
         let router = telemetry::admin::router(requests.clone(), store.clone());
-        let edge = Plain::default();
-        admin = Some(run(&config, listener, edge, router, None, admin_stopped));
+        let transport = Plain::default();
+        admin = Some(run(
+            &config,
+            listener,
+            transport,
+            router,
+            None,
+            admin_stopped,
+        ));
     }
     let (router, requests) = (api::router(app), Some(requests));
     if let Some(socket) = socket {
         let (router, requests) = (router.clone(), requests.clone());
-        let edge = Plain::default();
-        beside.push(run(
+        let transport = Plain::default();
+        secondary.push(run(
             &config,
             socket,
-            edge,
+            transport,
             router,
             requests,
             stopped.clone(),
@@ -228,24 +244,24 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
         stop,
         stop_admin,
         main,
-        beside,
+        secondary,
         admin,
         store,
     })
 }
 
-/// Serves the connections of a listener, in a task of its own.
-fn run<E: Edge>(
+/// Spawns a task that serves the connections of a listener.
+fn run<T: Transport>(
     config: &Config,
-    listener: E::Door,
-    edge: E,
+    acceptor: T::Acceptor,
+    transport: T,
     router: Router,
     requests: Option<Arc<Requests>>,
     stopped: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
     let listener = Listener {
-        listener,
-        edge,
+        acceptor,
+        transport,
         router,
         requests,
         idle_timeout: config.idle_timeout,
@@ -262,12 +278,12 @@ fn address_of(listener: &TcpListener, listen: SocketAddr) -> Result<SocketAddr, 
 }
 
 impl Server {
-    /// Serves until `stop` is ready, then stops accepting, finishes what is in flight (for
-    /// at most the configured grace), and closes the store. The second listener lives until the
-    /// first is done, so that the last figures can be read.
+    /// Serves until `stop` is ready. Then stops accepting, finishes requests in flight for at most the
+    /// configured grace period, and closes the store. The admin listener stops last, so that the final
+    /// metrics can be read.
     ///
     /// # Errors
-    /// [`ServeError::Ended`] where the service ended by itself.
+    /// [`ServeError::Ended`] if the service stopped before `stop`.
     pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let early = tokio::select! {
             () = stop => None,
@@ -282,13 +298,13 @@ impl Server {
                 .await
                 .map_err(|error| ServeError::Ended(error.to_string())),
         };
-        for one in &mut self.beside {
-            // They were told to stop together with the first.
-            let _ = one.await;
+        for task in &mut self.secondary {
+            // Stopped by the same signal as the main listener.
+            let _ = task.await;
         }
         self.stop_admin.send_replace(true);
         if let Some(admin) = &mut self.admin {
-            // A profile may be under way; nobody waits for it.
+            // A profile may be in progress; shutdown does not wait for it.
             admin.abort();
         }
         self.store.close().await;
@@ -296,7 +312,7 @@ impl Server {
     }
 }
 
-/// Listens, with a long queue and without Nagle's delay.
+/// Listens, with a long accept queue.
 fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     let listen = || {
         let socket = if address.is_ipv4() {
@@ -304,7 +320,7 @@ fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
         } else {
             TcpSocket::new_v6()
         }?;
-        // A restart must not wait for the connections of the process before it.
+        // A restart must not wait for connections of the previous process.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
@@ -321,7 +337,7 @@ async fn bind_unix(path: &Path) -> Result<SocketFile, ServeError> {
         })
 }
 
-/// Allows as many open files as the system lets this process have.
+/// Raises the limit of open files to the hard limit.
 fn raise_file_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
@@ -332,6 +348,6 @@ fn raise_file_limit() {
         maximum,
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, ?current, "the limit of open files stays as it was");
+        tracing::warn!(%error, ?current, "could not raise the limit of open files");
     }
 }

@@ -1,10 +1,11 @@
-//! What the service tells about itself: metrics and profiles, on a listener of their own.
+//! Metrics and profiles of the service, on a separate listener.
 
 pub(crate) mod admin;
 mod cpu_profile;
 mod exposition;
 mod histogram;
 mod process;
+mod prometheus_text;
 mod requests;
 mod store_waits;
 

@@ -1,4 +1,4 @@
-//! Session tokens: 256 random bits that only the client keeps.
+//! Session tokens: 256 random bits, stored by the client alone.
 
 use std::fmt;
 
@@ -8,42 +8,42 @@ use sha2::{Digest, Sha256};
 
 use crate::model::TokenDigest;
 
-/// How long a token is as text.
+/// Length of a token as text.
 const TOKEN_CHARS: usize = 43;
 
-/// A new session token.
+/// New session token.
 pub(crate) struct Token(String);
 
 impl Token {
-    /// Draws a token from the operating system's random numbers.
+    /// Generates a token from the operating system's random number generator.
     ///
     /// # Errors
-    /// Whatever the operating system said.
+    /// Fails if the generator does.
     pub(crate) fn generate() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// The text to send to the client, and nowhere else.
+    /// Returns the text to send to the client, and to nobody else.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What is stored.
+    /// Returns the digest to store.
     pub(crate) fn digest(&self) -> TokenDigest {
         sha256(&self.0)
     }
 }
 
 impl fmt::Debug for Token {
-    /// Leaves the token out.
+    /// Omits the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(..)")
     }
 }
 
-/// Digests what a client sent, or nothing where that can't be a token.
+/// Digests a token sent by a client. `None` if it has another format.
 pub(crate) fn digest(text: &str) -> Option<TokenDigest> {
     let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
     (text.len() == TOKEN_CHARS && text.bytes().all(allowed)).then(|| sha256(text))
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_differ_and_are_recognised() {
+    fn tokens_are_random_and_recognised() {
         let (one, two) = (Token::generate().unwrap(), Token::generate().unwrap());
         assert_ne!(one.reveal(), two.reveal());
         assert_eq!(digest(one.reveal()), Some(one.digest()));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_is_sha_256() {
+    fn digest_is_sha_256() {
         // FIPS 180-2, appendix B.1.
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         let hex: String = sha256("abc").0.iter().map(|b| format!("{b:02x}")).collect();
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_not_printed() {
+    fn debug_omits_token() {
         let token = Token::generate().unwrap();
         assert!(!format!("{token:?}").contains(token.reveal()));
     }

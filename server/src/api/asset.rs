@@ -13,17 +13,17 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
-use super::answer::Answer;
+use super::response::HandlerResult;
 use super::{App, Shared};
 use crate::files::{FileKey, Files, FilesError};
 use crate::problem::{Problem, ProblemDocument};
 
-/// When the assets were last changed. A constant, so that all servers say the same; whoever
-/// changes an asset changes this. The entity tag follows by itself.
-const CHANGED: &str = "Mon, 23 Nov 2026 00:00:00 GMT";
-/// How long a copy may be used without asking.
+/// Date of the last change of any asset. A constant, so that all servers agree: update it with the
+/// assets. The entity tags are computed.
+const MODIFIED: &str = "Mon, 23 Nov 2026 00:00:00 GMT";
+/// Caches may serve a copy for an hour without revalidation.
 const CACHE: &str = "public, max-age=3600";
-/// The pages load what is their own, and nothing else.
+/// Pages may load resources of this site only.
 const POLICY: &str = "default-src 'self'";
 
 struct Asset {
@@ -33,7 +33,7 @@ struct Asset {
     etag: HeaderValue,
 }
 
-/// How many there are.
+/// Number of assets.
 const COUNT: usize = 4;
 
 static ASSETS: LazyLock<[Asset; COUNT]> = LazyLock::new(|| {
@@ -70,18 +70,18 @@ fn asset(name: &'static str, media_type: &'static str, content: &'static [u8]) -
     }
 }
 
-/// A strong entity tag: half of the content's SHA-256.
+/// Computes a strong entity tag: half of the content's SHA-256.
 pub(super) fn etag(content: &[u8]) -> HeaderValue {
     let digest = Sha256::digest(content);
     let hex = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
     let tag = format!("\"{}\"", hex.collect::<String>());
-    // Hexadecimal digits in quotes are always a header value.
+    // Hexadecimal digits in quotes are always a valid header value.
     HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// Whether the client's copy is still good, by RFC 9110, sections 13.1.2 and 13.1.3: a list of
-/// entity tags is compared weakly and overrules the date, which is compared as it was given.
-pub(super) fn is_fresh(headers: &HeaderMap, etag: &str, changed: Option<&str>) -> bool {
+/// Returns true if the client's copy is fresh by RFC 9110, sections 13.1.2 and 13.1.3. Entity tags are
+/// compared weakly and take precedence over the date, which must match exactly.
+pub(super) fn is_fresh(headers: &HeaderMap, etag: &str, modified: Option<&str>) -> bool {
     if headers.contains_key(IF_NONE_MATCH) {
         return headers
             .get_all(IF_NONE_MATCH)
@@ -92,17 +92,17 @@ pub(super) fn is_fresh(headers: &HeaderMap, etag: &str, changed: Option<&str>) -
             .any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag);
     }
     let since = headers.get(IF_MODIFIED_SINCE);
-    since.is_some() && since.and_then(|since| since.to_str().ok()) == changed
+    since.is_some() && since.and_then(|since| since.to_str().ok()) == modified
 }
 
-/// Serves an asset.
+/// Returns a static asset.
 #[utoipa::path(
     get, path = "/static/{path}", tag = "assets",
-    params(("path" = String, Path, description = "The name of the asset")),
+    params(("path" = String, Path, description = "Name of the asset")),
     responses(
         (status = 200, description = "The asset", content_type = "application/octet-stream"),
-        (status = 304, description = "The copy is still good"),
-        (status = 404, description = "No such asset", body = ProblemDocument,
+        (status = 304, description = "The client's copy is fresh"),
+        (status = 404, description = "Asset not found", body = ProblemDocument,
             content_type = "application/problem+json"),
     )
 )]
@@ -110,31 +110,31 @@ pub(super) async fn read(
     State(app): State<Shared>,
     params: Result<RawPathParams, RawPathParamsRejection>,
     headers: HeaderMap,
-) -> Answer {
-    // A path that is no UTF-8 names nothing; axum's own answer would be no problem document.
-    let (number, asset) = params
+) -> HandlerResult {
+    // A path that is not UTF-8 matches no asset. Axum's own rejection is not a problem document.
+    let (index, asset) = params
         .ok()
         .and_then(|params| {
             let (_, name) = params.iter().next()?;
-            let mut numbered = ASSETS.iter().enumerate();
-            numbered.find(|(_, asset)| asset.name == name)
+            let mut assets = ASSETS.iter().enumerate();
+            assets.find(|(_, asset)| asset.name == name)
         })
-        .ok_or_else(|| Problem::not_found("there is no such asset"))?;
+        .ok_or_else(|| Problem::not_found("asset not found"))?;
     let fresh = is_fresh(
         &headers,
         asset.etag.to_str().unwrap_or_default(),
-        Some(CHANGED),
+        Some(MODIFIED),
     );
     let mut response = if fresh {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        Response::new(Body::from(content(number, asset, &app).await))
+        Response::new(Body::from(content(index, asset, &app).await))
     };
     let headers = response.headers_mut();
     headers.insert(ETAG, asset.etag.clone());
-    headers.insert(LAST_MODIFIED, HeaderValue::from_static(CHANGED));
+    headers.insert(LAST_MODIFIED, HeaderValue::from_static(MODIFIED));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(CACHE));
     if !fresh {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
@@ -144,7 +144,8 @@ pub(super) async fn read(
     Ok(response)
 }
 
-/// Puts the assets where files are, each under its entity tag: servers of two versions are no matter to each other.
+/// Copies the assets to the file store. The entity tag is part of each key, so that servers of
+/// different versions do not interfere.
 pub(crate) async fn publish(files: &dyn Files) -> Result<(), FilesError> {
     for asset in ASSETS.iter() {
         let content = Bytes::from_static(asset.content);
@@ -153,19 +154,19 @@ pub(crate) async fn publish(files: &dyn Files) -> Result<(), FilesError> {
     Ok(())
 }
 
-/// What was found where files are. It is kept: the key has the entity tag in it, so that another content has another key.
+/// Assets read from the file store. They never expire: the key contains the entity tag.
 #[derive(Debug, Default)]
-pub(super) struct Found([OnceLock<Bytes>; COUNT]);
+pub(super) struct AssetCache([OnceLock<Bytes>; COUNT]);
 
-/// The content of an asset: from where files are, where assets are there too. One that can't be had is taken from the
-/// binary.
-async fn content(number: usize, asset: &Asset, app: &App) -> Bytes {
+/// Returns the content of an asset, from the file store if assets are served from there. Falls back to
+/// the embedded copy.
+async fn content(index: usize, asset: &Asset, app: &App) -> Bytes {
     let embedded = Bytes::from_static(asset.content);
     if !app.assets_in_files {
         return embedded;
     }
-    let kept = &app.assets.0[number];
-    if let Some(content) = kept.get() {
+    let cached = &app.assets.0[index];
+    if let Some(content) = cached.get() {
         return content.clone();
     }
     let found = match key(asset) {
@@ -173,16 +174,16 @@ async fn content(number: usize, asset: &Asset, app: &App) -> Bytes {
         Err(error) => Err(error),
     };
     match found {
-        Ok(content) if *content == *asset.content => kept.get_or_init(|| content).clone(),
+        Ok(content) if *content == *asset.content => cached.get_or_init(|| content).clone(),
         Ok(_) => {
             tracing::warn!(
                 asset = asset.name,
-                "an asset is not what it was where files are"
+                "the file store has another version of an asset"
             );
             embedded
         }
         Err(error) => {
-            tracing::warn!(%error, asset = asset.name, "an asset was not found where files are");
+            tracing::warn!(%error, asset = asset.name, "could not read an asset from the file store");
             embedded
         }
     }
@@ -199,11 +200,11 @@ mod tests {
 
     fn fresh(name: http::HeaderName, value: &'static str) -> bool {
         let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
-        is_fresh(&headers, "\"abc\"", Some(CHANGED))
+        is_fresh(&headers, "\"abc\"", Some(MODIFIED))
     }
 
     #[tokio::test]
-    async fn what_was_published_is_read_once_and_nothing_else_is_served() {
+    async fn caches_published_assets_and_rejects_others() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("file:{}", folder.path().display());
         let files = crate::files::resolve(&url).unwrap();
@@ -211,32 +212,32 @@ mod tests {
         config.assets_in_files = true;
         let store = std::sync::Arc::new(crate::store::MemoryStore::default());
         let app = App::new(&config, store, files.clone(), &std::sync::Arc::default());
-        let (number, asset) = (0, &ASSETS[0]);
-        let is_kept = || app.assets.0[number].get().is_some();
-        // Neither is nothing kept, nor what somebody else put there.
-        assert_eq!(*content(number, asset, &app).await, *asset.content);
+        let (index, asset) = (0, &ASSETS[0]);
+        let is_cached = || app.assets.0[index].get().is_some();
+        // Neither a missing asset nor another content is cached.
+        assert_eq!(*content(index, asset, &app).await, *asset.content);
         let other = Bytes::from_static(b"other");
         files.put(&key(asset).unwrap(), other).await.unwrap();
-        assert_eq!(*content(number, asset, &app).await, *asset.content);
-        assert!(!is_kept());
-        // What is kept came from there.
+        assert_eq!(*content(index, asset, &app).await, *asset.content);
+        assert!(!is_cached());
+        // A published one is.
         publish(&*files).await.unwrap();
-        assert_eq!(*content(number, asset, &app).await, *asset.content);
-        assert!(is_kept());
+        assert_eq!(*content(index, asset, &app).await, *asset.content);
+        assert!(is_cached());
     }
 
     #[test]
-    fn a_copy_is_fresh_by_tag_or_date() {
-        assert!(!is_fresh(&HeaderMap::new(), "\"abc\"", Some(CHANGED)));
+    fn copy_is_fresh_by_tag_or_date() {
+        assert!(!is_fresh(&HeaderMap::new(), "\"abc\"", Some(MODIFIED)));
         for good in ["\"abc\"", "W/\"abc\"", "*", "\"x\", \"abc\""] {
             assert!(fresh(IF_NONE_MATCH, good), "{good}");
         }
         assert!(!fresh(IF_NONE_MATCH, "\"x\""));
-        assert!(fresh(IF_MODIFIED_SINCE, CHANGED));
+        assert!(fresh(IF_MODIFIED_SINCE, MODIFIED));
         assert!(!fresh(IF_MODIFIED_SINCE, "Thu, 01 Jan 1970 00:00:00 GMT"));
         let mut both = HeaderMap::new();
         both.insert(IF_NONE_MATCH, HeaderValue::from_static("\"x\""));
-        both.insert(IF_MODIFIED_SINCE, HeaderValue::from_static(CHANGED));
-        assert!(!is_fresh(&both, "\"abc\"", Some(CHANGED)));
+        both.insert(IF_MODIFIED_SINCE, HeaderValue::from_static(MODIFIED));
+        assert!(!is_fresh(&both, "\"abc\"", Some(MODIFIED)));
     }
 }

@@ -1,4 +1,4 @@
-//! What is taken from a request: numbers, pages, sessions and bodies.
+//! Extractors: identifiers, pages, sessions and bodies.
 
 use std::time::SystemTime;
 
@@ -17,12 +17,12 @@ use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::token;
 
-/// The posts of a page where the client does not say.
+/// Default number of posts in a page.
 const PAGE_POSTS: u32 = 10;
-/// The name of the session's cookie.
+/// Name of the session cookie.
 pub(super) const SESSION_COOKIE: &str = "session";
 
-/// The number in the path. What is no number from 1 names nothing: 404.
+/// Identifier in the path. Anything but an integer from 1 is rejected with 404.
 #[derive(Debug)]
 pub(super) struct Id(pub(super) i64);
 
@@ -30,20 +30,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let nothing = || Problem::not_found("there is no such thing; numbers go from 1");
+        let not_found = || Problem::not_found("not found; identifiers are integers from 1");
         let params = RawPathParams::from_request_parts(parts, state)
             .await
-            .map_err(|_| nothing())?;
-        let (_, text) = params.iter().next().ok_or_else(nothing)?;
+            .map_err(|_| not_found())?;
+        let (_, text) = params.iter().next().ok_or_else(not_found)?;
         let digits = text.bytes().all(|c| c.is_ascii_digit()) && !text.starts_with('0');
         match text.parse() {
             Ok(id) if digits => Ok(Self(id)),
-            _ => Err(nothing()),
+            _ => Err(not_found()),
         }
     }
 }
 
-/// The page in the query: `limit`, and `before` or, meaning the same, `cursor`.
+/// Page in the query: `limit`, and `before` or its synonym `cursor`.
 #[derive(Debug)]
 pub(super) struct Paging(pub(super) Page);
 
@@ -64,7 +64,7 @@ fn page(query: &str) -> Result<Page, Problem> {
                 Ok(id) if id >= 1 => before = Some(PostId(id)),
                 _ => {
                     return Err(Problem::bad_request(format!(
-                        "`{name}` is the number of a post"
+                        "`{name}` must be the identifier of a post"
                     )));
                 }
             },
@@ -72,23 +72,23 @@ fn page(query: &str) -> Result<Page, Problem> {
                 Ok(count) if (1..=PAGE_POSTS_MAX).contains(&count) => limit = count,
                 _ => {
                     return Err(Problem::bad_request(format!(
-                        "`limit` is 1 to {PAGE_POSTS_MAX}"
+                        "`limit` must be 1 to {PAGE_POSTS_MAX}"
                     )));
                 }
             },
-            // Others may be meant for somebody on the way.
+            // Other parameters may be meant for a proxy.
             _ => {}
         }
     }
     Ok(Page::new(before, limit))
 }
 
-/// The session that a request belongs to, by bearer token or cookie.
+/// Session of a request, by bearer token or cookie.
 #[derive(Debug)]
 pub(super) struct Session {
-    /// Who is logged in.
+    /// The logged-in user.
     pub(super) user: UserId,
-    /// The digest of the token.
+    /// Digest of the token.
     pub(super) token: TokenDigest,
 }
 
@@ -106,13 +106,13 @@ impl FromRequestParts<Shared> for Session {
                 }
             },
         };
-        // The cookie is `SameSite=Strict`; this is for browsers that do not know that.
+        // The cookie is `SameSite=Strict`; this protects users of browsers that ignore it.
         if from_cookie && !parts.method.is_safe() && is_foreign(&parts.headers) {
             return Err(Problem::forbidden("the request comes from another site"));
         }
         let invalid = || {
             let challenge = "Bearer error=\"invalid_token\"";
-            Problem::unauthorized("the session is unknown or has ended", challenge)
+            Problem::unauthorized("the session is unknown or has expired", challenge)
         };
         let token = token::digest(text).ok_or_else(invalid)?;
         match app.store.session(&token, now()).await {
@@ -135,7 +135,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     token.map(Some).ok_or_else(|| {
-        Problem::unauthorized("`Authorization` is not `Bearer` and a token", "Bearer")
+        Problem::unauthorized("`Authorization` must be `Bearer` and a token", "Bearer")
     })
 }
 
@@ -155,12 +155,12 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     site.is_some_and(|site| site == "cross-site" || site == "same-site")
 }
 
-/// The present moment.
+/// Returns the current time.
 pub(super) fn now() -> Timestamp {
     SystemTime::now().into()
 }
 
-/// A JSON body.
+/// JSON body.
 #[derive(Debug)]
 pub(super) struct Json<T>(pub(super) T);
 
@@ -175,26 +175,26 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
             ));
         }
         let body = read(request, app.body_limit, app).await?;
-        // serde takes a list for an object whose fields come in that order; /openapi.json does not.
+        // serde accepts an array for an object with fields in that order; /openapi.json does not.
         if body.trim_ascii_start().first() == Some(&b'[') {
             return Err(Problem::unprocessable(
-                "the JSON is a list; this resource takes an object, see /openapi.json",
+                "the JSON is an array instead of an object; see /openapi.json",
             ));
         }
         serde_json::from_slice(&body).map(Self).map_err(|error| {
-            // The place is told, not the text around it: that may be a password.
+            // The message locates the error without quoting the text, which may contain a password.
             let place = format!("line {}, column {}", error.line(), error.column());
             match error.classify() {
                 Category::Data => Problem::unprocessable(format!(
-                    "the JSON is not what this resource takes, see /openapi.json: {place}"
+                    "the JSON does not match the schema in /openapi.json: {place}"
                 )),
-                _ => Problem::bad_request(format!("the body is not JSON: {place}")),
+                _ => Problem::bad_request(format!("the body is not valid JSON: {place}")),
             }
         })
     }
 }
 
-/// The media type of the body without its parameters.
+/// Returns the media type of the body, without parameters.
 pub(super) fn content_type(headers: &HeaderMap) -> &str {
     headers
         .get(CONTENT_TYPE)
@@ -219,7 +219,7 @@ pub(super) async fn read(
     match tokio::time::timeout(app.body_timeout, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_large(limit)),
-        Ok(Err(_)) => Err(Problem::bad_request("the body broke off")),
+        Ok(Err(_)) => Err(Problem::bad_request("the body ended early")),
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "the body took too long to arrive",
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_read_from_the_query() {
+    fn parses_page_from_query() {
         let read = |query| page(query).map(|page| (page.before().map(|id| id.0), page.limit()));
         assert_eq!(read("").unwrap(), (None, PAGE_POSTS));
         assert_eq!(read("limit=3&before=7").unwrap(), (Some(7), 3));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_is_found_in_header_or_cookie() {
+    fn finds_token_in_header_or_cookie() {
         let mut headers = HeaderMap::new();
         assert!(bearer(&headers).unwrap().is_none());
         headers.insert(COOKIE, HeaderValue::from_static("a=b; session=abc; c=d"));

@@ -1,19 +1,19 @@
-//! The feed: what those whom one follows have written.
+//! Feed: the posts of followed users.
 
 use axum::extract::State;
 use http::StatusCode;
 
 use super::Shared;
-use super::answer::Answer;
 use super::extract::{Paging, Session};
+use super::response::HandlerResult;
 use super::view::PageView;
 use crate::problem::ProblemDocument;
 
-/// Shows the posts of all whom one follows, newest first.
+/// Returns the posts of all followed users, newest first.
 #[utoipa::path(
     get, path = "/v1/feed", tag = "feed",
     params(
-        ("cursor" = Option<i64>, Query, description = "The `next` of the page before"),
+        ("cursor" = Option<i64>, Query, description = "Value of `next` in the previous page"),
         ("limit" = Option<u32>, Query, description = "1 to 100, 10 by default"),
     ),
     security(("bearer" = []), ("cookie" = [])),
@@ -29,10 +29,10 @@ pub(super) async fn read(
     State(app): State<Shared>,
     session: Session,
     Paging(page): Paging,
-) -> Answer {
+) -> HandlerResult {
     let mut timing = app.timing();
     let posts = app.store.shared_feed(session.user, page);
     let posts = timing.store(posts).await?;
-    let body = posts.body(|posts| PageView::written(posts, page.limit()))?;
-    Ok(timing.written(StatusCode::OK, body))
+    let body = posts.body(|posts| PageView::json(posts, page.limit()))?;
+    Ok(timing.json_bytes(StatusCode::OK, body))
 }

@@ -1,4 +1,4 @@
-//! The description of the interface for machines.
+//! OpenAPI document of the API.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use http::header::CONTENT_TYPE;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::answer::Answer;
+use super::response::HandlerResult;
 use super::{asset, feed, following, health, photo, post, session, user};
 use crate::problem::Problem;
 
@@ -34,7 +34,7 @@ use crate::problem::Problem;
 )]
 struct Document;
 
-/// The ways to show a session.
+/// Security schemes: ways to send a session token.
 struct Sessions;
 
 impl Modify for Sessions {
@@ -53,12 +53,12 @@ static JSON: LazyLock<Option<Bytes>> = LazyLock::new(|| {
         .map(Bytes::from)
 });
 
-/// Serves this document.
+/// Returns this document.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "openapi",
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"))
 )]
-pub(super) async fn document() -> Answer {
+pub(super) async fn document() -> HandlerResult {
     let json = JSON.clone().ok_or_else(Problem::internal)?;
     let mut response = Response::new(Body::from(json));
     let media_type = HeaderValue::from_static("application/json");

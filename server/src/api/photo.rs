@@ -1,4 +1,4 @@
-//! The photo of a post and its thumbnail.
+//! Photo of a post and its thumbnail.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -8,22 +8,22 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::answer::Answer;
 use super::asset::{etag, is_fresh};
 use super::extract::{self, Id, Session, now};
+use super::response::HandlerResult;
 use super::{App, Shared};
 use crate::files::{FileKey, FilesError};
 use crate::model::{Photo, PostId};
 use crate::photo::{PhotoFormat, thumbnail as make_thumbnail};
 use crate::problem::{Problem, ProblemDocument};
 
-/// A copy may be used, but only after asking: the photo of a post may be changed.
+/// Caches must revalidate each copy: the photo of a post may change.
 const CACHE: &str = "no-cache";
 
-/// Gives a post of one's own its photo, in place of the one it had.
+/// Sets the photo of one's own post, replacing any previous one.
 #[utoipa::path(
     put, path = "/v1/posts/{id}/photo", tag = "photos",
-    params(("id" = i64, Path, description = "The number of the post")),
+    params(("id" = i64, Path, description = "Identifier of the post")),
     request_body(content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png")),
         description = "A JPEG or PNG of at most 5 MB and 24 million pixels"),
     security(("bearer" = []), ("cookie" = [])),
@@ -42,36 +42,36 @@ pub(super) async fn write(
     Id(id): Id,
     session: Session,
     request: Request,
-) -> Answer {
+) -> HandlerResult {
     let format = PhotoFormat::from_media_type(extract::content_type(request.headers()))
-        .ok_or_else(|| Problem::unsupported("a photo is `image/jpeg` or `image/png`"))?;
+        .ok_or_else(|| Problem::unsupported("send `image/jpeg` or `image/png`"))?;
     let mut timing = app.timing();
-    // Asked before the body is read: five megabytes for nothing are many.
+    // Checked before the body is read, to spare five megabytes of a request that fails.
     let post = timing.store(app.store.post(PostId(id))).await?;
     if post.author != session.user {
-        return Err(Problem::forbidden("only its author may change a post"));
+        return Err(Problem::forbidden("only the author may edit a post"));
     }
-    let busy = || Problem::unavailable("too many photos at once");
-    let _inside = app.photos_inside.try_acquire().map_err(|_| busy())?;
+    let busy = || Problem::unavailable("too many photos at once; try again later");
+    let _admission = app.photos_admitted.try_acquire().map_err(|_| busy())?;
     let photo = extract::read(request, app.photo_limit, &app).await?;
     let slot = app.photos_processed.clone().acquire_owned().await;
     let slot = slot.map_err(|_| busy())?;
     let work = {
         let photo = photo.clone();
-        // The slot goes along: the work goes on where the client goes away.
+        // The task owns the slot, because it continues after the client disconnects.
         tokio::task::spawn_blocking(move || {
             let done = (make_thumbnail(&photo, format), etag(&photo));
             drop(slot);
             done
         })
     };
-    let (small, etag) = work.await.map_err(|error| {
-        tracing::error!(%error, "a photo was not processed");
+    let (thumbnail, etag) = work.await.map_err(|error| {
+        tracing::error!(%error, "could not process a photo");
         Problem::internal()
     })?;
-    let small = small.map_err(|error| Problem::unprocessable(error.to_string()))?;
+    let thumbnail = thumbnail.map_err(|error| Problem::unprocessable(error.to_string()))?;
 
-    let (full_key, small_key) = keys(id)?;
+    let (full_key, thumbnail_key) = keys(id)?;
     let record = Photo {
         post: post.id,
         media_type: format.media_type().to_owned(),
@@ -82,20 +82,20 @@ pub(super) async fn write(
     };
     let stored = async {
         app.files.put(&full_key, photo).await?;
-        app.files.put(&small_key, small).await?;
+        app.files.put(&thumbnail_key, thumbnail).await?;
         let put = app.store.put_photo(session.user, record.clone());
         Ok::<_, Problem>(timing.store(put).await?)
     };
     match stored.await {
-        Ok(before) => {
-            if let Some(before) = before {
-                forget(&app, &before).await;
+        Ok(previous) => {
+            if let Some(previous) = previous {
+                delete_files(&app, &previous).await;
             }
         }
-        // Whether the record was stored is not known for sure then: better a file too many.
+        // The record may have been stored: rather leave an unused file behind than delete a used one.
         Err(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => return Err(problem),
         Err(problem) => {
-            forget(&app, &record).await;
+            delete_files(&app, &record).await;
             return Err(problem);
         }
     }
@@ -107,42 +107,50 @@ pub(super) async fn write(
     Ok(response)
 }
 
-/// Shows the photo of a post.
+/// Returns the photo of a post.
 #[utoipa::path(
     get, path = "/v1/posts/{id}/photo", tag = "photos",
-    params(("id" = i64, Path, description = "The number of the post")),
+    params(("id" = i64, Path, description = "Identifier of the post")),
     responses(
         (status = 200, description = "The photo",
             content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"))),
-        (status = 304, description = "The copy is still good"),
+        (status = 304, description = "The client's copy is fresh"),
         (status = 404, description = "No photo", body = ProblemDocument,
             content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn read(State(app): State<Shared>, Id(id): Id, headers: HeaderMap) -> Answer {
+pub(super) async fn read(
+    State(app): State<Shared>,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> HandlerResult {
     serve(&app, id, &headers, false).await
 }
 
-/// Shows the thumbnail of a post's photo, at most 256 pixels a side.
+/// Returns the thumbnail of a post's photo, at most 256 pixels a side.
 #[utoipa::path(
     get, path = "/v1/posts/{id}/thumbnail", tag = "photos",
-    params(("id" = i64, Path, description = "The number of the post")),
+    params(("id" = i64, Path, description = "Identifier of the post")),
     responses(
         (status = 200, description = "The thumbnail",
             content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"))),
-        (status = 304, description = "The copy is still good"),
+        (status = 304, description = "The client's copy is fresh"),
         (status = 404, description = "No photo", body = ProblemDocument,
             content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn thumbnail(State(app): State<Shared>, Id(id): Id, headers: HeaderMap) -> Answer {
+pub(super) async fn thumbnail(
+    State(app): State<Shared>,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> HandlerResult {
     serve(&app, id, &headers, true).await
 }
 
-async fn serve(app: &App, id: i64, headers: &HeaderMap, small: bool) -> Answer {
+async fn serve(app: &App, id: i64, headers: &HeaderMap, is_thumbnail: bool) -> HandlerResult {
     let mut timing = app.timing();
     let photo = timing.store(app.store.photo(PostId(id))).await?;
-    // The thumbnail follows from the photo, so one tag serves for both: they have two addresses.
+    // The photo determines the thumbnail, so both share a tag; their URLs differ.
     let fresh = headers.contains_key(IF_NONE_MATCH) && is_fresh(headers, &photo.etag, None);
     let mut response = if fresh {
         let mut response = Response::new(Body::empty());
@@ -150,7 +158,11 @@ async fn serve(app: &App, id: i64, headers: &HeaderMap, small: bool) -> Answer {
         response
     } else {
         let key = FileKey::new(photo.file_key)?;
-        let key = if small { small_key(&key)? } else { key };
+        let key = if is_thumbnail {
+            thumbnail_key(&key)?
+        } else {
+            key
+        };
         let content: Bytes = app.files.get(&key).await?;
         Response::new(Body::from(content))
     };
@@ -166,30 +178,30 @@ async fn serve(app: &App, id: i64, headers: &HeaderMap, small: bool) -> Answer {
     Ok(response)
 }
 
-/// Deletes the files of a photo that nothing points to any more.
-pub(super) async fn forget(app: &App, photo: &Photo) {
+/// Deletes the files of a photo whose record is gone.
+pub(super) async fn delete_files(app: &App, photo: &Photo) {
     let Ok(full) = FileKey::new(photo.file_key.clone()) else {
         return;
     };
-    for key in [small_key(&full), Ok(full)].into_iter().flatten() {
+    for key in [thumbnail_key(&full), Ok(full)].into_iter().flatten() {
         if let Err(error) = app.files.delete(&key).await {
-            tracing::warn!(%error, "a file that is not needed any more stays");
+            tracing::warn!(%error, "could not delete an unused file");
         }
     }
 }
 
-/// New keys for a photo and its thumbnail: never used before, so that nobody reads half of one
-/// photo and half of another.
+/// Generates keys for a photo and its thumbnail. They are never reused, so that no reader gets parts of
+/// two photos.
 fn keys(post: i64) -> Result<(FileKey, FileKey), Problem> {
     let number = getrandom::u64().map_err(|error| {
-        tracing::error!(%error, "there is no randomness for a file's name");
+        tracing::error!(%error, "could not generate a random file name");
         Problem::internal()
     })?;
     let full = FileKey::new(format!("photos/{:03}/{post}-{number:016x}", post % 1_000))?;
-    let small = small_key(&full)?;
-    Ok((full, small))
+    let thumbnail = thumbnail_key(&full)?;
+    Ok((full, thumbnail))
 }
 
-fn small_key(full: &FileKey) -> Result<FileKey, FilesError> {
+fn thumbnail_key(full: &FileKey) -> Result<FileKey, FilesError> {
     FileKey::new(format!("{}-thumbnail", full.as_str()))
 }

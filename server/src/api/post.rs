@@ -1,4 +1,4 @@
-//! Writing, reading, changing and deleting a post.
+//! Creating, reading, editing and deleting posts.
 
 use axum::extract::State;
 use http::StatusCode;
@@ -6,15 +6,15 @@ use http::header::LOCATION;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::answer::Answer;
 use super::extract::{Id, Json, Session, now};
+use super::response::HandlerResult;
 use super::view::PostView;
 use super::{Shared, photo};
 use crate::markdown;
 use crate::model::{CONTENT_BYTES_MAX, NewPost, PostEdit, PostId};
 use crate::problem::{Problem, ProblemDocument};
 
-/// What a post says.
+/// Content of a post.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PostContent)]
@@ -24,13 +24,13 @@ pub(super) struct PostContent {
 }
 
 impl PostContent {
-    /// Checks the content, and renders it.
-    fn rendered(self) -> Result<(String, String), Problem> {
+    /// Validates and renders the content.
+    fn render(self) -> Result<(String, String), Problem> {
         let bytes = self.content.len();
         if bytes > CONTENT_BYTES_MAX || self.content.trim().is_empty() {
             return Err(Problem::unprocessable(format!(
-                "the content of a post is 1 to {CONTENT_BYTES_MAX} bytes and not only white \
-                 space; this has {bytes}"
+                "the content of a post must be 1 to {CONTENT_BYTES_MAX} bytes and not only white \
+                 space; this one has {bytes}"
             )));
         }
         let html = markdown::render(&self.content);
@@ -38,12 +38,12 @@ impl PostContent {
     }
 }
 
-/// Writes a post.
+/// Creates a post.
 #[utoipa::path(
     post, path = "/v1/posts", tag = "posts", request_body = PostContent,
     security(("bearer" = []), ("cookie" = [])),
     responses(
-        (status = 201, description = "Written", body = PostView<'static>),
+        (status = 201, description = "Created", body = PostView<'static>),
         (status = 401, description = "Not logged in", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
@@ -54,8 +54,8 @@ pub(super) async fn create(
     State(app): State<Shared>,
     session: Session,
     Json(content): Json<PostContent>,
-) -> Answer {
-    let (content, html) = content.rendered()?;
+) -> HandlerResult {
+    let (content, html) = content.render()?;
     let new = NewPost {
         author: session.user,
         content,
@@ -72,33 +72,33 @@ pub(super) async fn create(
     Ok(response)
 }
 
-/// Shows a post.
+/// Returns a post.
 #[utoipa::path(
     get, path = "/v1/posts/{id}", tag = "posts",
-    params(("id" = i64, Path, description = "The number of the post")),
+    params(("id" = i64, Path, description = "Identifier of the post")),
     responses(
         (status = 200, description = "The post", body = PostView<'static>),
-        (status = 404, description = "No such post", body = ProblemDocument,
+        (status = 404, description = "Post not found", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
             content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn read(State(app): State<Shared>, Id(id): Id) -> Answer {
+pub(super) async fn read(State(app): State<Shared>, Id(id): Id) -> HandlerResult {
     let mut timing = app.timing();
     let post = timing.store(app.store.shared_post(PostId(id))).await?;
-    let body = PostView::written(&post)?;
-    Ok(timing.written(StatusCode::OK, body))
+    let body = PostView::json(&post)?;
+    Ok(timing.json_bytes(StatusCode::OK, body))
 }
 
-/// Changes a post of one's own.
+/// Edits one's own post.
 #[utoipa::path(
     put, path = "/v1/posts/{id}", tag = "posts", request_body = PostContent,
-    params(("id" = i64, Path, description = "The number of the post")),
+    params(("id" = i64, Path, description = "Identifier of the post")),
     security(("bearer" = []), ("cookie" = [])),
     responses(
-        (status = 200, description = "Changed", body = PostView<'static>),
-        (status = 403, description = "Somebody else's", body = ProblemDocument,
+        (status = 200, description = "Edited", body = PostView<'static>),
+        (status = 403, description = "The post of another user", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
             content_type = "application/problem+json"),
@@ -109,8 +109,8 @@ pub(super) async fn update(
     Id(id): Id,
     session: Session,
     Json(content): Json<PostContent>,
-) -> Answer {
-    let (content, html) = content.rendered()?;
+) -> HandlerResult {
+    let (content, html) = content.render()?;
     let edit = PostEdit {
         content,
         html,
@@ -122,24 +122,28 @@ pub(super) async fn update(
     timing.json(StatusCode::OK, &PostView::from(&post))
 }
 
-/// Deletes a post of one's own, and its photo.
+/// Deletes one's own post and its photo.
 #[utoipa::path(
     delete, path = "/v1/posts/{id}", tag = "posts",
-    params(("id" = i64, Path, description = "The number of the post")),
+    params(("id" = i64, Path, description = "Identifier of the post")),
     security(("bearer" = []), ("cookie" = [])),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 403, description = "Somebody else's", body = ProblemDocument,
+        (status = 403, description = "The post of another user", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
             content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn delete(State(app): State<Shared>, Id(id): Id, session: Session) -> Answer {
+pub(super) async fn delete(
+    State(app): State<Shared>,
+    Id(id): Id,
+    session: Session,
+) -> HandlerResult {
     let mut timing = app.timing();
     let deleted = app.store.delete_post(session.user, PostId(id));
     if let Some(photo) = timing.store(deleted).await? {
-        photo::forget(&app, &photo).await;
+        photo::delete_files(&app, &photo).await;
     }
     Ok(timing.no_content())
 }

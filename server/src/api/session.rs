@@ -6,8 +6,8 @@ use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 
 use super::Shared;
-use super::answer::Answer;
 use super::extract::{Json, SESSION_COOKIE, Session, now};
+use super::response::HandlerResult;
 use super::user::{Login, PASSWORD_BYTES_MAX, is_handle};
 use super::view::SessionView;
 use crate::model::{NewSession, Timestamp};
@@ -19,7 +19,7 @@ use crate::token::Token;
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "sessions", request_body = Login,
     responses(
-        (status = 201, description = "Logged in; the cookie `session` holds the token too",
+        (status = 201, description = "Logged in; the cookie `session` contains the token too",
             body = SessionView<'static>),
         (status = 401, description = "Wrong handle or password", body = ProblemDocument,
             content_type = "application/problem+json"),
@@ -27,7 +27,7 @@ use crate::token::Token;
             content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn log_in(State(app): State<Shared>, Json(login): Json<Login>) -> Answer {
+pub(super) async fn log_in(State(app): State<Shared>, Json(login): Json<Login>) -> HandlerResult {
     let wrong = || Problem::unauthorized("the handle or the password is wrong", "Bearer");
     if !is_handle(&login.handle) || login.password.reveal().len() > PASSWORD_BYTES_MAX {
         return Err(wrong());
@@ -45,7 +45,7 @@ pub(super) async fn log_in(State(app): State<Shared>, Json(login): Json<Login>) 
     let user = user.filter(|_| right).ok_or_else(wrong)?;
 
     let token = Token::generate().map_err(|error| {
-        tracing::error!(%error, "there is no randomness for a token");
+        tracing::error!(%error, "could not generate a session token");
         Problem::internal()
     })?;
     let created_at = now();
@@ -82,7 +82,7 @@ pub(super) async fn log_in(State(app): State<Shared>, Json(login): Json<Login>) 
             content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn log_out(State(app): State<Shared>, session: Session) -> Answer {
+pub(super) async fn log_out(State(app): State<Shared>, session: Session) -> HandlerResult {
     let mut timing = app.timing();
     timing
         .store(app.store.delete_session(&session.token))
@@ -92,7 +92,7 @@ pub(super) async fn log_out(State(app): State<Shared>, session: Session) -> Answ
     Ok(response)
 }
 
-/// Sets the cookie. It is not `Secure`: there is no TLS on one box; a later stage terminates it.
+/// Sets the cookie. It is not `Secure`: the single box has no TLS; later stages terminate it.
 fn set_cookie(response: &mut Response, token: &str, age_s: u64) {
     let cookie =
         format!("{SESSION_COOKIE}={token}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Strict");

@@ -1,4 +1,4 @@
-//! Signing up, and looking at a user.
+//! Signing up and reading users.
 
 use axum::extract::State;
 use http::StatusCode;
@@ -7,36 +7,36 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::answer::{Answer, written};
 use super::extract::{Id, Json, Paging, now};
+use super::response::{HandlerResult, to_json};
 use super::view::{PageView, UserPageView, UserView};
 use crate::model::{HANDLE_BYTES_MAX, NewUser, UserId};
 use crate::password::PasswordError;
 use crate::problem::{Problem, ProblemDocument};
 use crate::secret::Secret;
 
-/// The shortest password, in bytes.
+/// Minimum length of a password, in bytes.
 const PASSWORD_BYTES_MIN: usize = 8;
-/// The longest password, in bytes: hashing more would only cost time.
+/// Maximum length of a password, in bytes: a longer one would only cost time to hash.
 pub(super) const PASSWORD_BYTES_MAX: usize = 256;
 
-/// Who signs up or logs in.
+/// Credentials of a user.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Login)]
 pub(super) struct Login {
-    /// The unique name: 1 to 32 characters of a-z, 0-9 and _.
+    /// Unique name: 1 to 32 characters of a-z, 0-9 and _.
     pub(super) handle: String,
-    /// The password: 8 to 256 bytes.
+    /// Password: 8 to 256 bytes.
     pub(super) password: Secret,
 }
 
 impl From<PasswordError> for Problem {
     fn from(error: PasswordError) -> Self {
         match error {
-            PasswordError::Busy => Self::unavailable("too many log-ins at once"),
+            PasswordError::Busy => Self::unavailable(error.to_string()),
             error => {
-                tracing::error!(%error, "a password was not hashed");
+                tracing::error!(%error, "could not hash a password");
                 Self::internal()
             }
         }
@@ -54,16 +54,16 @@ impl From<PasswordError> for Problem {
             content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn sign_up(State(app): State<Shared>, Json(login): Json<Login>) -> Answer {
+pub(super) async fn sign_up(State(app): State<Shared>, Json(login): Json<Login>) -> HandlerResult {
     let bytes = login.password.reveal().len();
     if !(PASSWORD_BYTES_MIN..=PASSWORD_BYTES_MAX).contains(&bytes) {
         return Err(Problem::unprocessable(format!(
-            "a password has {PASSWORD_BYTES_MIN} to {PASSWORD_BYTES_MAX} bytes, not {bytes}"
+            "a password must be {PASSWORD_BYTES_MIN} to {PASSWORD_BYTES_MAX} bytes long, not {bytes}"
         )));
     }
     let mut new = NewUser {
         handle: login.handle,
-        // Stands in until the handle is known to be good: hashing costs much.
+        // A placeholder until the handle is validated: hashing is expensive.
         password_hash: "-".to_owned(),
         created_at: now(),
     };
@@ -79,36 +79,40 @@ pub(super) async fn sign_up(State(app): State<Shared>, Json(login): Json<Login>)
     Ok(response)
 }
 
-/// Shows a user with recent posts.
+/// Returns a user with recent posts.
 #[utoipa::path(
     get, path = "/v1/users/{id}", tag = "users",
     params(
-        ("id" = i64, Path, description = "The number of the user"),
-        ("before" = Option<i64>, Query, description = "Posts older than this one"),
+        ("id" = i64, Path, description = "Identifier of the user"),
+        ("before" = Option<i64>, Query, description = "Returns posts older than this one"),
         ("limit" = Option<u32>, Query, description = "1 to 100, 10 by default"),
     ),
     responses(
         (status = 200, description = "The user", body = UserPageView<'static>),
-        (status = 404, description = "No such user", body = ProblemDocument,
+        (status = 404, description = "User not found", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
             content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn read(State(app): State<Shared>, Id(id): Id, Paging(page): Paging) -> Answer {
+pub(super) async fn read(
+    State(app): State<Shared>,
+    Id(id): Id,
+    Paging(page): Paging,
+) -> HandlerResult {
     let mut timing = app.timing();
     let user = timing.store(app.store.shared_user(UserId(id))).await?;
     let posts = app.store.shared_posts_by(user.id, page);
     let posts = timing.store(posts).await?;
     let body = posts.body_with(&user, || {
-        let user = user.body(|user| written(&UserView::from(user)))?;
-        let page = written(&PageView::new(&posts, page.limit()))?;
-        Ok::<_, Problem>(UserPageView::written(&user, &page))
+        let user = user.body(|user| to_json(&UserView::from(user)))?;
+        let page = to_json(&PageView::new(&posts, page.limit()))?;
+        Ok::<_, Problem>(UserPageView::join(&user, &page))
     })?;
-    Ok(timing.written(StatusCode::OK, body))
+    Ok(timing.json_bytes(StatusCode::OK, body))
 }
 
-/// Whether a handle could be anybody's.
+/// Returns true if the length of a handle is valid.
 pub(super) fn is_handle(handle: &str) -> bool {
     (1..=HANDLE_BYTES_MAX).contains(&handle.len())
 }

@@ -1,97 +1,97 @@
-//! What the interface shows of the model.
+//! JSON representation of the model.
 
 use axum::body::Bytes;
 use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answer::written;
+use super::response::to_json;
 use crate::model::{Post, Timestamp, User};
 use crate::problem::Problem;
 use crate::store::{PostList, Shared};
 
-/// A post.
+/// Post.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Post)]
 pub(super) struct PostView<'a> {
-    /// The number.
+    /// Identifier.
     id: i64,
-    /// Who wrote it.
+    /// Author.
     author: AuthorView<'a>,
-    /// The Markdown.
+    /// Markdown.
     content: &'a str,
-    /// The Markdown rendered and sanitised.
+    /// Content as sanitised HTML.
     html: &'a str,
-    /// When it was written, in milliseconds since 1970.
+    /// Time of creation, in milliseconds since 1970.
     created_at: i64,
-    /// When it was last changed, in milliseconds since 1970.
+    /// Time of the last edit, in milliseconds since 1970.
     updated_at: i64,
-    /// Whether it has a photo, at `photo` and `thumbnail` below it.
+    /// True if the post has a photo; see its `photo` and `thumbnail`.
     has_photo: bool,
 }
 
-/// The author of a post.
+/// Author of a post.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Author)]
 pub(super) struct AuthorView<'a> {
-    /// The number.
+    /// Identifier.
     id: i64,
-    /// The unique name.
+    /// Unique name.
     handle: &'a str,
 }
 
-/// A user.
+/// User.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = User)]
 pub(super) struct UserView<'a> {
-    /// The number.
+    /// Identifier.
     id: i64,
-    /// The unique name.
+    /// Unique name.
     handle: &'a str,
-    /// When the user signed up, in milliseconds since 1970.
+    /// Time of sign-up, in milliseconds since 1970.
     created_at: i64,
-    /// How many follow this user.
+    /// Number of followers.
     followers: u64,
-    /// How many this user follows.
+    /// Number of followed users.
     following: u64,
-    /// How many posts this user has.
+    /// Number of posts.
     post_count: u64,
 }
 
-/// A user with recent posts.
+/// User with recent posts.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = UserWithPosts)]
 pub(super) struct UserPageView<'a> {
-    /// The user.
+    /// User.
     user: UserView<'a>,
-    /// A page of posts.
+    /// Page of posts.
     page: PageView<'a>,
 }
 
-/// A page of posts, newest first.
+/// Page of posts, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Page)]
 pub(super) struct PageView<'a> {
-    /// The posts.
+    /// Posts.
     posts: Vec<PostView<'a>>,
-    /// Where the next page begins, or null where this one was not full.
+    /// Cursor of the next page; null if this page is not full.
     next: Option<i64>,
 }
 
-/// A session.
+/// Session.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Session)]
 pub(super) struct SessionView<'a> {
-    /// The bearer token.
+    /// Bearer token.
     #[schema(format = Password)]
     pub(super) token: &'a str,
-    /// Whose session it is.
+    /// Identifier of the user.
     pub(super) user_id: i64,
-    /// When it ends, in milliseconds since 1970.
+    /// Expiry, in milliseconds since 1970.
     pub(super) expires_at: i64,
 }
 
-/// How the service is.
+/// State of the service.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Health)]
 pub(super) struct HealthView {
@@ -100,8 +100,8 @@ pub(super) struct HealthView {
 }
 
 impl UserPageView<'_> {
-    /// Puts the page together of a [`UserView`] and a [`PageView`] that are JSON already.
-    pub(super) fn written(user: &[u8], page: &[u8]) -> Bytes {
+    /// Joins a [`UserView`] and a [`PageView`] that are already JSON.
+    pub(super) fn join(user: &[u8], page: &[u8]) -> Bytes {
         [b"{\"user\":", user, b",\"page\":", page, b"}"]
             .concat()
             .into()
@@ -109,14 +109,14 @@ impl UserPageView<'_> {
 }
 
 impl PostView<'_> {
-    /// The post as JSON, made once for all who share it.
-    pub(super) fn written(post: &Shared<Post>) -> Result<Bytes, Problem> {
-        post.body(|post| written(&PostView::from(post)))
+    /// Returns the post as JSON, serialised once for all readers.
+    pub(super) fn json(post: &Shared<Post>) -> Result<Bytes, Problem> {
+        post.body(|post| to_json(&PostView::from(post)))
     }
 }
 
 impl<'a> PageView<'a> {
-    /// Shows a page that could have had `limit` posts.
+    /// Creates a page of at most `limit` posts.
     pub(super) fn new(posts: &'a PostList, limit: u32) -> Self {
         Self {
             next: next(posts, limit),
@@ -124,16 +124,16 @@ impl<'a> PageView<'a> {
         }
     }
 
-    /// The same page put together of posts that are JSON already: for a page that often changes, while
-    /// most of its posts stay.
-    pub(super) fn written(posts: &PostList, limit: u32) -> Result<Bytes, Problem> {
-        let bodies = posts.iter().map(|post| PostView::written(post));
+    /// Returns the page as JSON, joined from posts that are already JSON. For pages that change often, while
+    /// most of their posts do not.
+    pub(super) fn json(posts: &PostList, limit: u32) -> Result<Bytes, Problem> {
+        let bodies = posts.iter().map(|post| PostView::json(post));
         let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
         let bytes: usize = bodies.iter().map(|body| body.len() + 1).sum();
         let mut page = BytesMut::with_capacity(bytes + 64);
         page.put_slice(b"{\"posts\":[");
-        for (place, body) in bodies.iter().enumerate() {
-            if place > 0 {
+        for (index, body) in bodies.iter().enumerate() {
+            if index > 0 {
                 page.put_u8(b',');
             }
             page.put_slice(body);
@@ -148,7 +148,7 @@ impl<'a> PageView<'a> {
     }
 }
 
-/// Where the page after this one begins, where this one is full.
+/// Returns the cursor of the next page. `None` if this page is not full.
 fn next(posts: &PostList, limit: u32) -> Option<i64> {
     let full = posts.len() >= limit as usize;
     posts.last().filter(|_| full).map(|post| post.id.0)
@@ -194,7 +194,7 @@ mod tests {
     use crate::model::{PostId, UserId};
 
     #[test]
-    fn a_page_put_together_is_the_page_written_at_once() {
+    fn joined_user_page_equals_serialised_page() {
         let user = User {
             id: UserId(7),
             handle: "somebody".to_owned(),
@@ -217,7 +217,7 @@ mod tests {
             user: (&user).into(),
             page: PageView::new(&posts, 1),
         };
-        let parts = UserPageView::written(
+        let parts = UserPageView::join(
             &serde_json::to_vec(&UserView::from(&user)).unwrap(),
             &serde_json::to_vec(&PageView::new(&posts, 1)).unwrap(),
         );
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_written_posts_is_the_page_written_at_once() {
+    fn joined_page_equals_serialised_page() {
         let post = |id| Post {
             id: PostId(id),
             author: UserId(1),
@@ -239,7 +239,7 @@ mod tests {
         for (ids, limit) in [(0..0, 1), (0..1, 1), (0..3, 3), (0..3, 4)] {
             let posts = PostList::new(ids.rev().map(post).collect());
             for _ in 0..2 {
-                let page = PageView::written(&posts, limit).unwrap();
+                let page = PageView::json(&posts, limit).unwrap();
                 let whole = serde_json::to_vec(&PageView::new(&posts, limit)).unwrap();
                 assert_eq!(page, whole);
             }

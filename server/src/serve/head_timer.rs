@@ -1,4 +1,4 @@
-//! The timer by which a connection waits for the head of its next request.
+//! Timeout for the head of the next request on a connection.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,27 +7,27 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 
-/// A timer of the runtime.
-type Kept = Pin<Box<tokio::time::Sleep>>;
+/// Timer of the runtime.
+type TokioSleep = Pin<Box<tokio::time::Sleep>>;
 
-/// The timer of one connection, which is kept from request to request.
+/// Timer of one connection, reused from request to request.
 ///
-/// For each request hyper takes a timer and drops it once the head has come, which enters it with the runtime, under a lock,
-/// and takes it back. One that is entered is put off without.
+/// hyper creates a timer for each request and drops it when the head has arrived. Each time, the runtime
+/// registers and removes the timer under a lock. Resetting a registered timer to a later time is free.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HeadTimer {
-    kept: Arc<Mutex<Option<Kept>>>,
+    idle: Arc<Mutex<Option<TokioSleep>>>,
 }
 
-/// A wait, which gives the timer back when it is over.
+/// Wait that returns its timer when dropped.
 struct Wait {
     timer: HeadTimer,
-    sleep: Option<Kept>,
+    sleep: Option<TokioSleep>,
 }
 
 impl HeadTimer {
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<TokioSleep>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -37,8 +37,8 @@ impl Timer for HeadTimer {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        let kept = self.slot().take();
-        let sleep = match kept {
+        let idle = self.slot().take();
+        let sleep = match idle {
             Some(mut sleep) => {
                 sleep.as_mut().reset(deadline.into());
                 sleep
@@ -76,21 +76,21 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_timer_that_is_kept_waits_for_the_new_moment() {
+    async fn reused_timer_waits_for_new_deadline() {
         let timer = HeadTimer::default();
         let (short, long) = (Duration::from_millis(20), Duration::from_millis(80));
         let mut first = timer.sleep(short);
-        // Entered, and not over yet.
+        // Registered, and not expired.
         assert!(futures_util::poll!(&mut first).is_pending());
         drop(first);
-        let kept = |timer: &HeadTimer| timer.slot().as_ref().map(|sleep| &raw const **sleep);
-        let before = kept(&timer);
+        let idle = |timer: &HeadTimer| timer.slot().as_ref().map(|sleep| &raw const **sleep);
+        let before = idle(&timer);
         assert!(before.is_some());
         let began = Instant::now();
         timer.sleep(long).await;
         assert!(began.elapsed() >= long);
-        assert_eq!(kept(&timer), before);
-        // And for an earlier one, and one that is past.
+        assert_eq!(idle(&timer), before);
+        // Also for an earlier deadline, and one in the past.
         let began = Instant::now();
         let mut again = timer.sleep(10 * long);
         assert!(futures_util::poll!(&mut again).is_pending());

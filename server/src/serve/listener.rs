@@ -1,4 +1,4 @@
-//! A listener and its connections.
+//! Listener and its connections.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,29 +16,28 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::watch;
 use tower_service::Service;
 
-use super::door::Door;
-use super::edge::Edge;
+use super::acceptor::Acceptor;
 use super::head_timer::HeadTimer;
+use super::transport::Transport;
 use crate::telemetry::Requests;
 
-/// How long to wait after a connection could not be accepted, which mostly means that there are
-/// too many.
+/// Pause after a failure to accept a connection, which is mostly due to too many of them.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// A listener with what answers its requests.
-pub(super) struct Listener<E: Edge> {
-    pub(super) listener: E::Door,
-    pub(super) edge: E,
+/// Listener with the router for its requests.
+pub(super) struct Listener<T: Transport> {
+    pub(super) acceptor: T::Acceptor,
+    pub(super) transport: T,
     pub(super) router: Router,
-    /// Where its requests are counted.
+    /// Counters of its requests.
     pub(super) requests: Option<Arc<Requests>>,
     pub(super) idle_timeout: Duration,
     pub(super) shutdown_grace: Duration,
 }
 
-impl<E: Edge> Listener<E> {
-    /// Accepts connections until told to stop (or until nobody can tell any more), then finishes
-    /// what is in flight.
+impl<T: Transport> Listener<T> {
+    /// Accepts connections until `stopped` is true or its sender is dropped, then finishes requests in
+    /// flight.
     pub(super) async fn run(self, mut stopped: watch::Receiver<bool>) {
         let mut http = http1::Builder::new();
         http.header_read_timeout(self.idle_timeout);
@@ -51,53 +50,59 @@ impl<E: Edge> Listener<E> {
             let stream = match accepted {
                 Ok(stream) => stream,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    tracing::warn!(%error, "could not accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
             let (router, requests) = (self.router.clone(), self.requests.clone());
             let service =
-                service_fn(move |request| answer::<E>(router.clone(), requests.clone(), request));
-            let (edge, mut http, watcher) = (self.edge.clone(), http.clone(), graceful.watcher());
+                service_fn(move |request| respond::<T>(router.clone(), requests.clone(), request));
+            let (transport, mut http, watcher) =
+                (self.transport.clone(), http.clone(), graceful.watcher());
             http.timer(HeadTimer::default());
             let mut stopped = stopped.clone();
             tokio::spawn(async move {
                 let opened = tokio::select! {
                     biased;
-                    opened = edge.open(ticket, stream) => opened,
-                    // Whoever has not got as far as asking is not answered.
+                    opened = transport.open(ticket, stream) => opened,
+                    // A connection without a request is closed at shutdown.
                     _ = stopped.wait_for(|stopped| *stopped) => return,
                 };
                 let stream = match opened {
                     Ok(stream) => stream,
                     Err(error) => {
-                        tracing::debug!(%error, "a connection could not be opened");
+                        tracing::debug!(%error, "could not open a connection");
                         return;
                     }
                 };
                 let connection = http.serve_connection(TokioIo::new(stream), service);
                 if let Err(error) = watcher.watch(connection).await {
-                    tracing::debug!(%error, "a connection broke");
+                    tracing::debug!(%error, "connection failed");
                 }
             });
         }
-        drop(self.listener);
+        drop(self.acceptor);
         let finished = tokio::time::timeout(self.shutdown_grace, graceful.shutdown()).await;
         if finished.is_err() {
-            tracing::warn!("stopped with requests in flight, which took longer than the grace");
+            tracing::warn!("stopped with requests in flight: they exceeded the grace period");
         }
     }
 
-    /// Accepts a connection once it may be opened.
-    async fn accept(&self) -> (E::Ticket, std::io::Result<<E::Door as Door>::Stream>) {
-        let ticket = self.edge.admit().await;
-        (ticket, self.listener.accept().await)
+    /// Accepts a connection once the transport permits another.
+    async fn accept(
+        &self,
+    ) -> (
+        T::Ticket,
+        std::io::Result<<T::Acceptor as Acceptor>::Stream>,
+    ) {
+        let ticket = self.transport.admit().await;
+        (ticket, self.acceptor.accept().await)
     }
 }
 
-/// Counts and answers a request. This runs for each one: it formats nothing.
-async fn answer<E: Edge>(
+/// Counts and answers a request. Runs for each request, so it formats nothing.
+async fn respond<T: Transport>(
     mut router: Router,
     requests: Option<Arc<Requests>>,
     request: Request<Incoming>,
@@ -117,9 +122,9 @@ async fn answer<E: Edge>(
         }
     });
     let mut response = router.call(request).await?;
-    E::mark(&mut response);
+    T::mark(&mut response);
     if let Some(in_flight) = in_flight {
-        in_flight.answer(response.status());
+        in_flight.complete(response.status());
     }
     Ok(response)
 }

@@ -1,4 +1,4 @@
-//! Sends plain HTTP on to TLS.
+//! Redirection from plain HTTP to TLS.
 
 use std::net::Ipv6Addr;
 
@@ -11,31 +11,31 @@ use http::{HeaderValue, StatusCode};
 
 use crate::problem::Problem;
 
-/// The port that a URL with `https` means where it names none.
+/// Default port of `https`.
 const HTTPS_PORT: u16 = 443;
 
-/// Answers every request with the same URL over TLS, on `port`. The method stays (308), so that a
-/// client does not turn what it wrote into a read.
+/// Redirects every request to the same URL over TLS, on `port`. Status 308 preserves the method, so that
+/// clients do not turn writes into reads.
 pub(super) fn router(port: u16) -> Router {
     Router::new().fallback(
         async move |request: Request| match location(&request, port) {
             Some(location) => {
                 (StatusCode::PERMANENT_REDIRECT, [(LOCATION, location)]).into_response()
             }
-            None => refusal(),
+            None => rejection(),
         },
     )
 }
 
-fn refusal() -> Response {
-    Problem::bad_request("plain HTTP is sent on to TLS, for which one valid `Host` is needed")
+fn rejection() -> Response {
+    Problem::bad_request("cannot redirect to TLS without exactly one valid `Host` header")
         .into_response()
 }
 
-/// The URL to go to; none where the request does not say, in valid form, for which host it is.
+/// Returns the URL to redirect to. `None` if the request has no single valid host.
 fn location(request: &Request, port: u16) -> Option<HeaderValue> {
     let uri = request.uri();
-    // A request that names a whole URL means that, whatever its `Host` says (RFC 9112, 3.2.2).
+    // An absolute URL takes precedence over `Host` (RFC 9112, 3.2.2).
     let host = match uri.authority() {
         Some(authority) => host(authority.as_str())?,
         None => {
@@ -47,7 +47,7 @@ fn location(request: &Request, port: u16) -> Option<HeaderValue> {
         }
     };
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    // `*` and the like would become part of the host.
+    // `*` would become part of the host.
     if !path.starts_with('/') {
         return None;
     }
@@ -59,8 +59,8 @@ fn location(request: &Request, port: u16) -> Option<HeaderValue> {
     HeaderValue::try_from(url).ok()
 }
 
-/// The host of a `Host`, without its port: a name or an address, and nothing that would make a URL
-/// lead elsewhere.
+/// Returns the host of a `Host` header without its port: a name or an address, without characters that
+/// could make a URL point to another host.
 fn host(text: &str) -> Option<String> {
     let authority: Authority = text.parse().ok()?;
     let host = authority.host();
@@ -92,12 +92,12 @@ mod tests {
         request.body(Body::empty()).unwrap()
     }
 
-    fn led_to(target: &str, host: Option<&str>, port: u16) -> Option<String> {
+    fn redirected(target: &str, host: Option<&str>, port: u16) -> Option<String> {
         location(&request(target, host), port).map(|location| location.to_str().unwrap().to_owned())
     }
 
     #[test]
-    fn the_same_url_over_tls() {
+    fn redirects_to_same_url() {
         for (target, host, port, expected) in [
             ("/", "example.org", 443, "https://example.org/"),
             (
@@ -108,7 +108,7 @@ mod tests {
             ),
             ("/a", "127.0.0.1:8080", 8443, "https://127.0.0.1:8443/a"),
             ("/a", "[::1]:80", 8443, "https://[::1]:8443/a"),
-            // What looks like a host in the path stays in the path.
+            // A host in the path stays in the path.
             (
                 "//evil.example/",
                 "a.example",
@@ -122,12 +122,15 @@ mod tests {
                 "https://b.example/x",
             ),
         ] {
-            assert_eq!(led_to(target, Some(host), port).as_deref(), Some(expected));
+            assert_eq!(
+                redirected(target, Some(host), port).as_deref(),
+                Some(expected)
+            );
         }
     }
 
     #[test]
-    fn what_is_no_host_is_refused() {
+    fn rejects_invalid_hosts() {
         for host in [
             "",
             " ",
@@ -148,10 +151,10 @@ mod tests {
             "a,b",
             "a.example:80:80",
         ] {
-            assert_eq!(led_to("/", Some(host), 443), None, "{host:?}");
+            assert_eq!(redirected("/", Some(host), 443), None, "{host:?}");
         }
-        assert_eq!(led_to("/", None, 443), None);
-        assert_eq!(led_to("*", Some("a.example"), 443), None);
+        assert_eq!(redirected("/", None, 443), None);
+        assert_eq!(redirected("*", Some("a.example"), 443), None);
         let mut twice = request("/", Some("a.example"));
         twice
             .headers_mut()
@@ -161,7 +164,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_host_leads_elsewhere(name in "\\PC{0,20}", path in "/[!-~&&[^#]]{0,20}") {
+        fn never_redirects_to_other_host(name in "\\PC{0,20}", path in "/[!-~&&[^#]]{0,20}") {
             let Ok(value) = HeaderValue::try_from(name.as_str()) else { return Ok(()) };
             let Ok(uri) = path.parse::<http::Uri>() else { return Ok(()) };
             let mut request = request("/", None);

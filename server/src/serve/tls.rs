@@ -1,4 +1,4 @@
-//! TLS at the edge.
+//! TLS termination.
 
 use std::io;
 use std::path::Path;
@@ -18,17 +18,17 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
-use super::edge::{Edge, EdgeError};
+use super::transport::{TlsError, Transport};
 use crate::config::TlsFiles;
 
-/// How long a handshake may take: two round trips and some milliseconds of both processors.
-const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
-/// How many handshakes may be under way, each of which holds some 20 KB. What comes beyond waits in
-/// the kernel's queue.
+/// Timeout of a handshake: two round trips and some milliseconds of CPU at each end.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Maximum number of concurrent handshakes, each of which takes some 20 KB. Further connections wait in
+/// the kernel's accept queue.
 const HANDSHAKES_MAX: usize = 2_048;
-/// The service speaks HTTP/1.1.
+/// Supported protocol: HTTP/1.1.
 const ALPN: &[u8] = b"http/1.1";
-/// For a year, ask this host over TLS alone (RFC 6797).
+/// Clients use TLS for this host for a year (RFC 6797).
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// TLS 1.2 and 1.3 with one certificate.
@@ -42,11 +42,11 @@ impl Tls {
     /// Reads the certificate and its key.
     ///
     /// # Errors
-    /// [`EdgeError::File`] says which file is not what it should be.
-    pub(super) fn read(files: &TlsFiles) -> Result<Self, EdgeError> {
+    /// [`TlsError::File`] if a file is missing or invalid.
+    pub(super) fn read(files: &TlsFiles) -> Result<Self, TlsError> {
         let chain = chain(&files.certificate)?;
         let key = key(&files.key)?;
-        let setup = |error: rustls::Error| EdgeError::Setup(error.to_string());
+        let setup = |error: rustls::Error| TlsError::Setup(error.to_string());
         let mut config =
             ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
                 .with_safe_default_protocol_versions()
@@ -54,20 +54,19 @@ impl Tls {
                 .with_no_client_auth()
                 .with_single_cert(chain, key)
                 .map_err(|error| match error {
-                    rustls::Error::InconsistentKeys(_) => EdgeError::File {
-                        what: KEY,
+                    rustls::Error::InconsistentKeys(_) => TlsError::File {
+                        role: KEY,
                         path: files.key.clone(),
-                        why: format!("it does not belong to {}", files.certificate.display()),
+                        reason: format!("it does not belong to {}", files.certificate.display()),
                     },
-                    other => EdgeError::File {
-                        what: CERTIFICATE,
+                    other => TlsError::File {
+                        role: CERTIFICATE,
                         path: files.certificate.clone(),
-                        why: other.to_string(),
+                        reason: other.to_string(),
                     },
                 })?;
         config.alpn_protocols = vec![ALPN.to_vec()];
-        // The client keeps what is needed to take a session up again, so that a thousand clients cost
-        // no memory here.
+        // Clients store the state for session resumption, so that it takes no memory here.
         config.ticketer = Ticketer::new().map_err(setup)?;
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),
@@ -76,10 +75,10 @@ impl Tls {
     }
 }
 
-impl Edge for Tls {
-    type Door = TcpListener;
+impl Transport for Tls {
+    type Acceptor = TcpListener;
     type Stream = TlsStream<TcpStream>;
-    /// None only where the semaphore was closed, which nobody does.
+    /// `None` if the semaphore is closed, which never happens.
     type Ticket = Option<OwnedSemaphorePermit>;
 
     async fn admit(&self) -> Self::Ticket {
@@ -87,7 +86,7 @@ impl Edge for Tls {
     }
 
     async fn open(&self, ticket: Self::Ticket, stream: TcpStream) -> io::Result<Self::Stream> {
-        let opened = timeout(HANDSHAKE_TIME, self.acceptor.accept(stream)).await;
+        let opened = timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)).await;
         drop(ticket);
         opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
@@ -102,29 +101,29 @@ impl Edge for Tls {
 const CERTIFICATE: &str = "the certificate";
 const KEY: &str = "the key";
 
-fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, EdgeError> {
-    let wrong = |why: String| EdgeError::File {
-        what: CERTIFICATE,
+fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let wrong = |reason: String| TlsError::File {
+        role: CERTIFICATE,
         path: path.to_owned(),
-        why,
+        reason,
     };
     let chain = CertificateDer::pem_file_iter(path)
         .and_then(|certificates| certificates.collect::<Result<Vec<_>, _>>())
         .map_err(|error| wrong(pem_reason(&error)))?;
     if chain.is_empty() {
         return Err(wrong(
-            "it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)".to_owned(),
+            "it contains no certificate in PEM (-----BEGIN CERTIFICATE-----)".to_owned(),
         ));
     }
     Ok(chain)
 }
 
-fn key(path: &Path) -> Result<PrivateKeyDer<'static>, EdgeError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| EdgeError::File {
-        what: KEY,
+fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| TlsError::File {
+        role: KEY,
         path: path.to_owned(),
-        why: match error {
-            pem::Error::NoItemsFound => "it holds no private key in PEM that is not encrypted; \
+        reason: match error {
+            pem::Error::NoItemsFound => "it contains no unencrypted private key in PEM; \
                                          decrypt it with `openssl pkey -in FILE -out PLAIN`"
                 .to_owned(),
             other => pem_reason(&other),
@@ -132,11 +131,11 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, EdgeError> {
     })
 }
 
-/// What is wrong with a file in PEM, without what it holds.
+/// Describes an error in a PEM file, without its contents.
 fn pem_reason(error: &pem::Error) -> String {
     match error {
         pem::Error::Io(error) => error.to_string(),
-        _ => "it is no valid PEM".to_owned(),
+        _ => "it is not valid PEM".to_owned(),
     }
 }
 
@@ -146,7 +145,7 @@ mod tests {
     use rcgen::{CertifiedKey, generate_simple_self_signed};
 
     #[tokio::test]
-    async fn handshakes_beyond_the_bound_wait() {
+    async fn handshakes_above_maximum_wait() {
         let folder = tempfile::tempdir().unwrap();
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -170,7 +169,7 @@ mod tests {
             async move { tls.open(ticket, accepted).await.map(drop) }
         });
         let next = timeout(Duration::from_millis(100), tls.admit()).await;
-        assert!(next.is_err(), "a second handshake is admitted");
+        assert!(next.is_err(), "a second handshake was admitted");
         drop(silent);
         assert!(opening.await.unwrap().is_err());
         assert!(tls.admit().await.is_some());

@@ -1,4 +1,4 @@
-//! The routes of the second listener: `/metrics` and `/debug/pprof`.
+//! Routes of the admin listener: `/metrics` and `/debug/pprof`.
 
 use std::sync::Arc;
 
@@ -11,47 +11,46 @@ use http::{HeaderValue, StatusCode};
 
 use super::cpu_profile::{self, ProfileError};
 use super::exposition;
+use super::prometheus_text::MEDIA_TYPE;
 use super::requests::Requests;
 use crate::problem::Problem;
 use crate::store::Store;
 
-/// How long a profile takes where the client does not say, as in Go.
+/// Default duration of a profile, as in Go.
 const SECONDS: u32 = 30;
-/// The longest profile.
+/// Maximum duration of a profile.
 const SECONDS_MAX: u32 = 600;
-/// How often the stack is looked at where the client does not say: off the beat of what happens a
-/// hundred times a second.
+/// Default sampling rate. Not a divisor of 100, to avoid lockstep with periodic work.
 const HZ: u32 = 99;
-/// The most often: beyond this the profiler would mostly see itself.
+/// Maximum sampling rate: above it, the profiler mostly samples itself.
 const HZ_MAX: u32 = 1_000;
 
-/// What the routes share.
+/// Shared state of the routes.
 #[derive(Clone, Debug)]
 struct Admin {
     requests: Arc<Requests>,
     store: Arc<dyn Store>,
 }
 
-/// Builds the router of the second listener.
+/// Builds the router of the admin listener.
 pub(crate) fn router(requests: Arc<Requests>, store: Arc<dyn Store>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/debug/pprof/profile", get(profile))
         .route("/debug/pprof/cmdline", get(cmdline))
         .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "only GET is possible here")
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "only GET is supported")
         })
-        .fallback(async || Problem::not_found("there are /metrics and /debug/pprof here"))
+        .fallback(async || Problem::not_found("not found; try /metrics or /debug/pprof/profile"))
         .with_state(Admin { requests, store })
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
     let text = exposition::exposition(&admin.requests, &*admin.store);
-    ([(CONTENT_TYPE, exposition::MEDIA_TYPE)], text).into_response()
+    ([(CONTENT_TYPE, MEDIA_TYPE)], text).into_response()
 }
 
-/// The command line, its arguments divided by zero bytes, as Go gives it. Passwords in URLs are
-/// left out.
+/// Returns the command line, its arguments separated by NUL as in Go, without passwords in URLs.
 async fn cmdline() -> Response {
     let arguments: Vec<String> = std::env::args_os()
         .map(|argument| without_password(&argument.to_string_lossy()))
@@ -82,7 +81,7 @@ async fn profile(RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let captured = captured.map_err(|error| match error {
         ProfileError::Busy => Problem::new(StatusCode::CONFLICT, error.to_string()),
         error => {
-            tracing::error!(%error, "no profile");
+            tracing::error!(%error, "could not capture a profile");
             Problem::internal()
         }
     })?;
@@ -101,7 +100,7 @@ async fn profile(RawQuery(query): RawQuery) -> Result<Response, Problem> {
     Ok(response)
 }
 
-/// A number from 1 to `max` in the query.
+/// Parses a number from 1 to `max` in the query.
 fn number(query: &str, name: &str, default: u32, max: u32) -> Result<u32, Problem> {
     let value = query
         .split('&')
@@ -110,7 +109,7 @@ fn number(query: &str, name: &str, default: u32, max: u32) -> Result<u32, Proble
     match value.map(|(_, value)| value.parse()) {
         None => Ok(default),
         Some(Ok(number)) if (1..=max).contains(&number) => Ok(number),
-        Some(_) => Err(Problem::bad_request(format!("`{name}` is 1 to {max}"))),
+        Some(_) => Err(Problem::bad_request(format!("`{name}` must be 1 to {max}"))),
     }
 }
 
@@ -119,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_bounded() {
+    fn query_numbers_are_bounded() {
         assert_eq!(number("", "seconds", 30, 600).unwrap(), 30);
         assert_eq!(number("hz=7&seconds=2", "seconds", 30, 600).unwrap(), 2);
         for bad in ["seconds=0", "seconds=601", "seconds=x", "seconds=-1"] {
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_a_url_is_left_out() {
+    fn cmdline_omits_passwords() {
         for (argument, shown) in [
             (
                 "mysql://root:hun@ter2@db:3306/t",

@@ -1,4 +1,4 @@
-//! Profiles of the CPU time of this process, as Go's `/debug/pprof/profile` gives them.
+//! CPU profiles of this process, compatible with Go's `/debug/pprof/profile`.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -15,59 +15,58 @@ use tenfold_profile_proto::{Function, Label, Line, Location, Message, Profile, S
 
 use super::process;
 
-/// How far the thread that writes a profile steps back behind the others (on Linux, a thread has a priority of
-/// its own): to about a tenth of a processor that is wanted by all.
+/// Nice value of the thread that encodes a profile: about a tenth of a contended core. On Linux, each
+/// thread has its own.
 const NICE: i32 = 10;
 
-/// A profile of a stretch of time.
+/// Captured profile.
 #[derive(Debug)]
 pub(crate) struct CpuProfile {
-    /// The gzipped `profile.proto`.
+    /// Gzipped `profile.proto`.
     pub(crate) gzipped: Vec<u8>,
-    /// How many samples were captured.
+    /// Number of captured samples.
     pub(crate) samples: u64,
-    /// The CPU time that the process took meanwhile; this times `hz` is how many samples there
-    /// should be.
+    /// CPU time of the process during the capture; times `hz`, the expected number of samples.
     pub(crate) cpu_time: Duration,
 }
 
-/// Why there is no profile.
+/// Failure to capture a profile.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProfileError {
-    /// Another profile is being taken, of which there can be one at a time.
-    #[error("another profile is being taken; try again when it is done")]
+    /// Another capture is in progress; only one can run at a time.
+    #[error("another profile is in progress; try again when it is done")]
     Busy,
     /// The profiler failed.
-    #[error("could not take a profile: {0}")]
+    #[error("could not capture a profile: {0}")]
     Profiler(#[from] pprof::Error),
-    /// Packing it failed.
-    #[error("could not pack the profile: {0}")]
+    /// Compression failed.
+    #[error("could not compress the profile: {0}")]
     Pack(#[from] io::Error),
-    /// There is no thread for it.
-    #[error("could not take a profile: {0}")]
+    /// The thread could not be started.
+    #[error("could not capture a profile: {0}")]
     Thread(io::Error),
-    /// It was given up.
-    #[error("could not take a profile: the work was cancelled")]
+    /// The task was cancelled.
+    #[error("could not capture a profile: the task was cancelled")]
     Cancelled,
 }
 
-/// Takes a profile, `hz` times per second of CPU time, for so long.
+/// Captures a profile for `seconds`, with `hz` samples per second of CPU time.
 pub(crate) async fn capture(seconds: u32, hz: i32) -> Result<CpuProfile, ProfileError> {
-    let turn = Turn::take().ok_or(ProfileError::Busy)?;
-    // Starting walks and names its own stack first: no work for an async thread either.
+    let lock = ProfilerLock::acquire().ok_or(ProfileError::Busy)?;
+    // Starting unwinds and symbolises its own stack first, which would block an async thread.
     let starting = tokio::task::spawn_blocking(move || ProfilerGuard::new(hz));
     let guard = starting.await.map_err(|_| ProfileError::Cancelled)??;
     let began = SystemTime::now();
     let cpu_before = process::cpu_time();
     tokio::time::sleep(Duration::from_secs(seconds.into())).await;
     let cpu_time = process::cpu_time().saturating_sub(cpu_before);
-    // Finding the names of functions reads debug information: no work for an async thread, nor for one that
-    // takes the processor from those that answer while somebody measures them.
-    let (tell, told) = tokio::sync::oneshot::channel();
+    // Symbolising reads debug information. It needs a thread of low priority, so that it does not
+    // take CPU from the service while it is measured.
+    let (sender, receiver) = tokio::sync::oneshot::channel();
     let work = move || {
         let unnamed = guard.report().build_unresolved()?;
         drop(guard);
-        drop(turn);
+        drop(lock);
         let _ = setpriority_process(None, NICE);
         let mut data = HashMap::new();
         for (frames, count) in unnamed.data {
@@ -84,28 +83,30 @@ pub(crate) async fn capture(seconds: u32, hz: i32) -> Result<CpuProfile, Profile
             .map(|count| count.unsigned_abs() as u64);
         Ok(CpuProfile {
             samples: samples.sum(),
-            gzipped: pack(&profile)?,
+            gzipped: compress(&profile)?,
             cpu_time,
         })
     };
     std::thread::Builder::new()
         .name("profile".to_owned())
         .spawn(move || {
-            let _ = tell.send(work());
+            let _ = sender.send(work());
         })
         .map_err(ProfileError::Thread)?;
-    told.await.unwrap_or(Err(ProfileError::Cancelled))
+    receiver.await.unwrap_or(Err(ProfileError::Cancelled))
 }
 
-/// Makes the profiler ready, once, while the process does nothing else.
+/// Prepares the profiler, once, while the process is idle.
 ///
-/// The unwinder builds its tables at the first sample, inside the signal handler, where it must not
-/// allocate if the thread that was interrupted was allocating itself. So the first sample is taken
-/// here, of a loop that does arithmetic.
+/// The unwinder builds its tables at the first sample, in the signal handler. There, it must not
+/// allocate if the interrupted thread was allocating. So this takes the first sample, in a loop of
+/// pure arithmetic.
 pub(crate) fn prime() {
     static PRIMED: Once = Once::new();
     PRIMED.call_once(|| {
-        let Some(_turn) = Turn::take() else { return };
+        let Some(_lock) = ProfilerLock::acquire() else {
+            return;
+        };
         let Ok(_guard) = ProfilerGuard::new(1_000) else {
             return;
         };
@@ -121,60 +122,60 @@ pub(crate) fn prime() {
     });
 }
 
-static TAKEN: AtomicBool = AtomicBool::new(false);
+static LOCKED: AtomicBool = AtomicBool::new(false);
 
-/// The right to take a profile: signals and timer belong to the whole process.
-struct Turn;
+/// Exclusive use of the profiler: its signal and timer belong to the whole process.
+struct ProfilerLock;
 
-impl Turn {
-    fn take() -> Option<Self> {
-        let taken = TAKEN.swap(true, Ordering::AcqRel);
-        (!taken).then_some(Self)
+impl ProfilerLock {
+    fn acquire() -> Option<Self> {
+        let locked = LOCKED.swap(true, Ordering::AcqRel);
+        (!locked).then_some(Self)
     }
 }
 
-impl Drop for Turn {
+impl Drop for ProfilerLock {
     fn drop(&mut self) {
-        TAKEN.store(false, Ordering::Release);
+        LOCKED.store(false, Ordering::Release);
     }
 }
 
-fn pack(profile: &Profile) -> io::Result<Vec<u8>> {
+fn compress(profile: &Profile) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&profile.encode_to_vec())?;
     encoder.finish()
 }
 
-/// The numbers of things, in the order they were first met.
+/// String table: the index of each string, and the strings by index.
 #[derive(Default)]
 struct Strings(HashMap<String, i64>, Vec<String>);
 
 impl Strings {
-    fn number(&mut self, text: &str) -> i64 {
-        if let Some(number) = self.0.get(text) {
-            return *number;
+    fn index(&mut self, text: &str) -> i64 {
+        if let Some(index) = self.0.get(text) {
+            return *index;
         }
-        let number = self.1.len() as i64;
-        self.0.insert(text.to_owned(), number);
+        let index = self.1.len() as i64;
+        self.0.insert(text.to_owned(), index);
         self.1.push(text.to_owned());
-        number
+        index
     }
 }
 
 fn profile(report: &Report, began: SystemTime, hz: i32) -> Profile {
     let period_ns = 1_000_000_000 / i64::from(hz.max(1));
     let mut strings = Strings::default();
-    strings.number("");
+    strings.index("");
     let mut value_type = |name, unit| ValueType {
-        r#type: strings.number(name),
-        unit: strings.number(unit),
+        r#type: strings.index(name),
+        unit: strings.index(unit),
     };
     let sample_type = vec![
         value_type("samples", "count"),
         value_type("cpu", "nanoseconds"),
     ];
     let period_type = Some(value_type("cpu", "nanoseconds"));
-    let thread = strings.number("thread");
+    let thread = strings.index("thread");
 
     let mut functions: Vec<Function> = Vec::new();
     let mut function_ids = HashMap::new();
@@ -187,8 +188,8 @@ fn profile(report: &Report, began: SystemTime, hz: i32) -> Profile {
             let mut lines = Vec::with_capacity(frame.len());
             for symbol in frame {
                 let names = (symbol.name(), symbol.filename().into_owned());
-                let system_name = strings.number(&symbol.sys_name());
-                let (name, filename) = (strings.number(&names.0), strings.number(&names.1));
+                let system_name = strings.index(&symbol.sys_name());
+                let (name, filename) = (strings.index(&names.0), strings.index(&names.1));
                 let id = *function_ids.entry((name, filename)).or_insert_with(|| {
                     let id = functions.len() as u64 + 1;
                     functions.push(Function {
@@ -223,7 +224,7 @@ fn profile(report: &Report, began: SystemTime, hz: i32) -> Profile {
             value: vec![count as i64, count as i64 * period_ns],
             label: vec![Label {
                 key: thread,
-                str: strings.number(&stack.thread_name_or_id()),
+                str: strings.index(&stack.thread_name_or_id()),
             }],
         });
     }

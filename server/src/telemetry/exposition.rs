@@ -1,152 +1,143 @@
-//! The metrics as text, in the format of Prometheus.
-
-use std::fmt::Write;
+//! Metrics of the service, in the Prometheus text format.
 
 use super::histogram::BOUNDS;
 use super::process;
+use super::prometheus_text::Kind::{Counter, Gauge, Histogram, Summary};
+use super::prometheus_text::{Kind, PrometheusText};
 use super::requests::Requests;
 use crate::store::{BATCH_SIZE_BOUNDS, CacheStats, LayerStats, ReplicaStats, Store, WriteStats};
 
-/// The media type of the text.
-pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
 /// Writes all metrics.
-pub(crate) fn exposition(requests: &Requests, behind: &dyn Store) -> String {
-    let mut text = Text(String::with_capacity(16 * 1_024));
-    text.metric(
+pub(crate) fn exposition(requests: &Requests, store: &dyn Store) -> String {
+    let mut text = PrometheusText::with_capacity(16 * 1_024);
+    text.value(
         "http_server_requests_total",
-        "counter",
-        "Requests whose head was read by the main listener or the socket beside it, each once, on arrival.",
+        Counter,
+        "Requests on the main listener and its Unix socket, counted when their head was read.",
         requests.arrived(),
     );
-    text.metric(
+    text.value(
         "http_server_requests_abandoned_total",
-        "counter",
-        "Requests whose client went away before they were answered.",
+        Counter,
+        "Requests whose client disconnected before the response.",
         requests.abandoned(),
     );
-    text.metric(
+    text.value(
         "http_server_requests_in_flight",
-        "gauge",
-        "Requests that have arrived and are not answered yet.",
+        Gauge,
+        "Requests without a response yet.",
         requests.in_flight(),
     );
     durations(&mut text, requests);
     waits(&mut text, requests);
-    store(&mut text, &behind.write_stats());
-    if let Some(stats) = behind.cache_stats() {
+    writes(&mut text, &store.write_stats());
+    if let Some(stats) = store.cache_stats() {
         cache(&mut text, &stats);
     }
-    let replicas = behind.replica_stats();
+    let replicas = store.replica_stats();
     if !replicas.is_empty() {
-        replication(&mut text, &replicas, behind.primary_reads());
+        replication(&mut text, &replicas, store.primary_reads());
     }
-    text.metric(
+    text.value(
         "process_cpu_seconds_total",
-        "counter",
+        Counter,
         "CPU time of this process.",
         process::cpu_time().as_secs_f64(),
     );
     if let Some(bytes) = process::resident_bytes() {
         let help = "Resident memory of this process.";
-        text.metric("process_resident_memory_bytes", "gauge", help, bytes);
+        text.value("process_resident_memory_bytes", Gauge, help, bytes);
     }
     if let Some(fds) = process::open_fds() {
         let help = "Open file descriptors of this process.";
-        text.metric("process_open_fds", "gauge", help, fds);
+        text.value("process_open_fds", Gauge, help, fds);
     }
-    text.0
+    text.finish()
 }
 
-fn durations(text: &mut Text, requests: &Requests) {
+fn durations(text: &mut PrometheusText, requests: &Requests) {
     let name = "http_server_request_duration_seconds";
-    text.head(
+    text.metric(
         name,
-        "histogram",
-        "Time from a request's head to its answer, without sending the answer. Status 0 is any \
-         other status.",
+        Histogram,
+        "Time from a request's head to its response, without sending it. Status 0 stands for all \
+         statuses not listed.",
     );
-    for answered in requests.answered() {
-        let labels = format!(
-            "method=\"{}\",route=\"{}\",status=\"{}\"",
-            answered.method, answered.route, answered.status
+    for completed in requests.completed() {
+        let labels: [(&str, &dyn std::fmt::Display); 3] = [
+            ("method", &completed.method),
+            ("route", &completed.route),
+            ("status", &completed.status),
+        ];
+        let counts = completed.durations.cumulative;
+        let bounds = BOUNDS.iter().map(|(bound, _)| bound);
+        let sum_s = completed.durations.sum_ns as f64 / 1e9;
+        text.histogram(
+            name,
+            &labels,
+            bounds.zip(counts),
+            sum_s,
+            counts[BOUNDS.len()],
         );
-        let counts = answered.durations.cumulative;
-        for ((bound, _), count) in BOUNDS.iter().zip(counts) {
-            text.line(format_args!(
-                "{name}_bucket{{{labels},le=\"{bound}\"}} {count}"
-            ));
-        }
-        let total = counts[BOUNDS.len()];
-        let sum_s = answered.durations.sum_ns as f64 / 1e9;
-        text.line(format_args!(
-            "{name}_bucket{{{labels},le=\"+Inf\"}} {total}"
-        ));
-        text.line(format_args!("{name}_sum{{{labels}}} {sum_s}"));
-        text.line(format_args!("{name}_count{{{labels}}} {total}"));
     }
 }
 
-fn waits(text: &mut Text, requests: &Requests) {
+fn waits(text: &mut PrometheusText, requests: &Requests) {
     let name = "component_wait_seconds";
     let (count, sum) = requests.store_waits().total();
-    text.head(name, "summary", "Time that answers waited for a component.");
-    text.line(format_args!(
-        "{name}_sum{{component=\"store\"}} {}",
-        sum.as_secs_f64()
-    ));
-    text.line(format_args!("{name}_count{{component=\"store\"}} {count}"));
+    text.metric(name, Summary, "Time that requests waited for a component.");
+    text.sum_and_count(name, &[("component", &"store")], sum.as_secs_f64(), count);
 }
 
-fn store(text: &mut Text, writes: &WriteStats) {
-    text.metric(
+fn writes(text: &mut PrometheusText, stats: &WriteStats) {
+    text.value(
         "store_write_queue_depth",
-        "gauge",
-        "Writes that wait for the store's writer.",
-        writes.queued,
+        Gauge,
+        "Writes in the queue of the store's writer.",
+        stats.queued,
     );
-    text.metric(
+    text.value(
         "store_commits_total",
-        "counter",
-        "Transactions committed, each with one sync of the disk.",
-        writes.commits,
+        Counter,
+        "Committed transactions, each with one disk sync.",
+        stats.commits,
     );
     let name = "store_write_batch_size";
-    text.head(name, "histogram", "Writes that shared a transaction.");
+    text.metric(name, Histogram, "Writes per transaction.");
     let mut total = 0;
-    for (bound, count) in BATCH_SIZE_BOUNDS.iter().zip(writes.batch_sizes) {
+    let cumulative = stats.batch_sizes.map(|count| {
         total += count;
-        text.line(format_args!("{name}_bucket{{le=\"{bound}\"}} {total}"));
-    }
-    total += writes.batch_sizes[BATCH_SIZE_BOUNDS.len()];
-    text.line(format_args!("{name}_bucket{{le=\"+Inf\"}} {total}"));
-    text.line(format_args!("{name}_sum {}", writes.writes));
-    text.line(format_args!("{name}_count {total}"));
+        total
+    });
+    let buckets = BATCH_SIZE_BOUNDS.iter().zip(cumulative);
+    text.histogram(name, &[], buckets, stats.writes, total);
 }
 
-fn cache(text: &mut Text, stats: &CacheStats) {
-    type Counter = (&'static str, &'static str, fn(&LayerStats) -> u64);
-    let counters: [Counter; 8] = [
+fn cache(text: &mut PrometheusText, stats: &CacheStats) {
+    type Figure = (&'static str, &'static str, fn(&LayerStats) -> u64);
+    let counters: [Figure; 8] = [
         (
             "hits",
-            "Reads that found what they sought, or that it does not exist.",
+            "Reads answered from the cache, including that a value does not exist.",
             |layer| layer.hits,
         ),
-        ("misses", "Reads that did not.", |layer| layer.misses),
-        ("fills", "Values put into the cache.", |layer| layer.fills),
+        ("misses", "Reads not answered from the cache.", |layer| {
+            layer.misses
+        }),
+        ("fills", "Values added to the cache.", |layer| layer.fills),
         (
             "invalidations",
-            "Values taken out since something changed.",
+            "Values removed because of a change.",
             |layer| layer.invalidations,
         ),
         (
             "amendments",
-            "Values of the process that a change was put into.",
+            "Values of the local cache updated by a change.",
             |layer| layer.amendments,
         ),
         (
             "refreshes",
-            "Values loaded anew before they expired.",
+            "Values reloaded before they expired.",
             |layer| layer.refreshes,
         ),
         (
@@ -156,150 +147,123 @@ fn cache(text: &mut Text, stats: &CacheStats) {
         ),
         (
             "evictions",
-            "Values that went for want of room; the shared cache counts its own.",
+            "Values evicted for lack of space; the shared cache counts its own.",
             |layer| layer.evictions,
         ),
     ];
-    for (what, help, count) in counters {
-        let name = format!("tenfold_cache_{what}_total");
-        text.head(&name, "counter", help);
+    for (counter, help, count) in counters {
+        let name = format!("tenfold_cache_{counter}_total");
+        text.metric(&name, Counter, help);
         for (layer, stats) in [("local", &stats.local), ("shared", &stats.shared)] {
-            let count = count(stats);
-            text.line(format_args!("{name}{{layer=\"{layer}\"}} {count}"));
+            text.sample(&name, &[("layer", &layer)], count(stats));
         }
     }
     for (name, kind, help, value) in [
         (
             "tenfold_cache_local_bytes",
-            "gauge",
-            "What the in-process layer holds.",
+            Gauge,
+            "Size of the local cache.",
             stats.local_bytes,
         ),
         (
             "tenfold_cache_loads_total",
-            "counter",
-            "Reads that asked the store.",
+            Counter,
+            "Reads from the store.",
             stats.loads,
         ),
         (
             "tenfold_cache_loads_refused_total",
-            "counter",
-            "Reads refused since too many asked the store already.",
+            Counter,
+            "Reads rejected because too many reads from the store were in progress.",
             stats.loads_refused,
         ),
         (
             "tenfold_cache_coalesced_total",
-            "counter",
-            "Reads that waited for the load of another read of this process.",
+            Counter,
+            "Reads that shared another read's load in the same process.",
             stats.coalesced,
         ),
         (
             "tenfold_cache_lease_waits_total",
-            "counter",
+            Counter,
             "Reads that waited for another process to load.",
             stats.lease_waits,
         ),
         (
             "tenfold_cache_lease_timeouts_total",
-            "counter",
-            "Reads that waited for another process in vain.",
+            Counter,
+            "Reads that stopped waiting for another process to load.",
             stats.lease_timeouts,
         ),
         (
             "tenfold_cache_owed_keys",
-            "gauge",
-            "Changes that the shared cache could not be told of yet.",
-            stats.owed,
+            Gauge,
+            "Invalidations that the shared cache has not received yet.",
+            stats.pending_invalidations,
         ),
         (
             "tenfold_cache_write_behind_queued",
-            "gauge",
-            "Edits that were answered and are not stored yet.",
+            Gauge,
+            "Acknowledged edits not stored yet.",
             stats.behind_queued,
         ),
         (
             "tenfold_cache_write_behind_stored_total",
-            "counter",
-            "Edits that were stored after they had been answered.",
+            Counter,
+            "Edits stored after they were acknowledged.",
             stats.behind_stored,
         ),
         (
             "tenfold_cache_write_behind_lost_total",
-            "counter",
-            "Edits that were answered and will never be stored.",
+            Counter,
+            "Acknowledged edits that will never be stored.",
             stats.behind_lost,
         ),
     ] {
-        text.metric(name, kind, help, value);
+        text.value(name, kind, help, value);
     }
 }
 
-fn replication(text: &mut Text, replicas: &[ReplicaStats], primary_reads: u64) {
+fn replication(text: &mut PrometheusText, replicas: &[ReplicaStats], primary_reads: u64) {
     let name = "tenfold_replica_lag_seconds";
-    let help = "How far a replica is behind at most. Absent where that is not known.";
-    text.head(name, "gauge", help);
+    let help = "Maximum replication lag. Absent if unknown.";
+    text.metric(name, Gauge, help);
     for (number, replica) in (1..).zip(replicas) {
         if let Some(lag) = replica.lag {
-            let lag_s = lag.as_secs_f64();
-            text.line(format_args!("{name}{{replica=\"{number}\"}} {lag_s}"));
+            text.sample(name, &[("replica", &number)], lag.as_secs_f64());
         }
     }
-    type Figure = (
-        &'static str,
-        &'static str,
-        &'static str,
-        fn(&ReplicaStats) -> u64,
-    );
+    type Figure = (&'static str, Kind, &'static str, fn(&ReplicaStats) -> u64);
     let figures: [Figure; 3] = [
         (
             "tenfold_replica_in_use",
-            "gauge",
-            "Whether a replica is read: 1 or 0.",
+            Gauge,
+            "1 if the replica serves reads, else 0.",
             |replica| u64::from(replica.in_use),
         ),
         (
             "tenfold_replica_reads_total",
-            "counter",
-            "Reads that a replica answered.",
+            Counter,
+            "Reads served by a replica.",
             |replica| replica.reads,
         ),
         (
             "tenfold_replica_errors_total",
-            "counter",
-            "Reads that a replica failed or did not answer in time.",
+            Counter,
+            "Reads that failed or timed out on a replica.",
             |replica| replica.errors,
         ),
     ];
     for (name, kind, help, figure) in figures {
-        text.head(name, kind, help);
+        text.metric(name, kind, help);
         for (number, replica) in (1..).zip(replicas) {
-            let value = figure(replica);
-            text.line(format_args!("{name}{{replica=\"{number}\"}} {value}"));
+            text.sample(name, &[("replica", &number)], figure(replica));
         }
     }
-    text.metric(
+    text.value(
         "tenfold_primary_reads_total",
-        "counter",
-        "Reads that the primary was asked for beside its replicas.",
+        Counter,
+        "Reads served by the primary while it has replicas.",
         primary_reads,
     );
-}
-
-struct Text(String);
-
-impl Text {
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
-        self.line(format_args!("# HELP {name} {help}"));
-        self.line(format_args!("# TYPE {name} {kind}"));
-    }
-
-    fn metric(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
-        self.head(name, kind, help);
-        self.line(format_args!("{name} {value}"));
-    }
-
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        // Writing to a string does not fail.
-        let _ = writeln!(self.0, "{line}");
-    }
 }

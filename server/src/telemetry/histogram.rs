@@ -1,9 +1,9 @@
-//! A histogram of durations that costs two additions to record.
+//! Histogram of durations with two atomic additions per record.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The upper bounds of the buckets, in seconds, as Prometheus writes them, and in microseconds.
+/// Upper bounds of the buckets, in seconds as Prometheus writes them, and in microseconds.
 pub(crate) const BOUNDS: [(&str, u64); 16] = [
     ("0.0001", 100),
     ("0.00025", 250),
@@ -23,20 +23,20 @@ pub(crate) const BOUNDS: [(&str, u64); 16] = [
     ("10", 10_000_000),
 ];
 
-/// Counts of durations by bucket.
+/// Histogram of durations.
 #[derive(Debug, Default)]
 pub(crate) struct Histogram {
-    /// Not cumulative; the last holds what is beyond the last bound.
+    /// Not cumulative. The last counts durations above the last bound.
     buckets: [AtomicU64; BOUNDS.len() + 1],
     sum_ns: AtomicU64,
 }
 
-/// A histogram at one moment.
+/// State of a histogram at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Snapshot {
-    /// How many were at most each bound, and how many in all.
+    /// Number of durations at or below each bound, then of all.
     pub(crate) cumulative: [u64; BOUNDS.len() + 1],
-    /// The sum, in nanoseconds.
+    /// Sum, in nanoseconds.
     pub(crate) sum_ns: u64,
 }
 
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_falls_into_the_bucket_of_its_bound() {
+    fn bounds_are_inclusive() {
         let histogram = Histogram::default();
         for us in [100, 101, 10_000_000, 10_000_001] {
             histogram.record(Duration::from_micros(us));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bounds_say_the_same_twice() {
+    fn text_bounds_equal_microseconds() {
         for (text, us) in BOUNDS {
             let seconds: f64 = text.parse().unwrap();
             assert_eq!((seconds * 1e6).round() as u64, us);

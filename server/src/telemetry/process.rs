@@ -1,11 +1,11 @@
-//! What the operating system knows about this process.
+//! Resource usage of this process, from the operating system.
 
 use std::fs;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The CPU time of all threads so far.
+/// Returns the CPU time of all threads so far.
 pub(crate) fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(
@@ -14,16 +14,16 @@ pub(crate) fn cpu_time() -> Duration {
     )
 }
 
-/// The resident memory in bytes, where `/proc` tells.
+/// Returns the resident memory in bytes. `None` without `/proc`.
 pub(crate) fn resident_bytes() -> Option<u64> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
 }
 
-/// How many file descriptors are open, where `/proc` tells.
+/// Returns the number of open file descriptors. `None` without `/proc`.
 pub(crate) fn open_fds() -> Option<usize> {
-    // Reading the folder opens one.
+    // Reading the directory opens one.
     Some(
         fs::read_dir("/proc/self/fd")
             .ok()?

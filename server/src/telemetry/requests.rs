@@ -1,4 +1,4 @@
-//! The requests of the main listener: counted when they arrive, timed when they are answered.
+//! Requests of the main listener: counted on arrival, timed until the response.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,26 +9,26 @@ use http::{Method, StatusCode};
 use super::histogram::{Histogram, Snapshot};
 use super::store_waits::StoreWaits;
 
-/// The methods that are told apart; the last stands for all others.
+/// Methods with their own label; the last stands for all others.
 const METHODS: [&str; 8] = [
     "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "OTHER",
 ];
-/// The statuses that are told apart; the last stands for all others.
+/// Statuses with their own label; the last stands for all others.
 const STATUSES: [u16; 20] = [
     200, 201, 204, 206, 301, 304, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503,
     0,
 ];
-/// The label of a request that no route takes.
+/// Label of a request without a matching route.
 const UNMATCHED: &str = "unmatched";
 
 /// Counters of the requests of one listener.
 ///
-/// A label costs nothing per request: the histogram of each route, method and status is found by
-/// three small numbers and made the first time it is needed.
+/// Labels cost nothing per request: route, method and status are small integers that index the
+/// histograms. Each histogram is created on first use.
 #[derive(Debug)]
 pub(crate) struct Requests {
     arrived: AtomicU64,
-    answered: AtomicU64,
+    completed: AtomicU64,
     abandoned: AtomicU64,
     store_waits: Arc<StoreWaits>,
     paths: matchit::Router<usize>,
@@ -36,34 +36,34 @@ pub(crate) struct Requests {
     histograms: Vec<OnceLock<Box<Histogram>>>,
 }
 
-/// The answered requests of one route, method and status.
+/// Completed requests with the same route, method and status.
 #[derive(Debug)]
-pub(crate) struct Answered {
-    /// The path with its placeholders.
+pub(crate) struct CompletedRequests {
+    /// Path with its placeholders.
     pub(crate) route: &'static str,
-    /// The method.
+    /// Method.
     pub(crate) method: &'static str,
-    /// The HTTP status; 0 stands for any that is not told apart.
+    /// HTTP status; 0 stands for all statuses without their own label.
     pub(crate) status: u16,
-    /// The durations.
+    /// Durations.
     pub(crate) durations: Snapshot,
 }
 
-/// A request between its arrival and its answer.
+/// Request between its arrival and its response.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     requests: Arc<Requests>,
     route: usize,
     method: usize,
     arrived: Instant,
-    answered: bool,
+    completed: bool,
 }
 
 impl Requests {
-    /// Prepares to count the requests of these routes.
+    /// Creates counters for the requests of these routes.
     ///
     /// # Errors
-    /// Names the route that can't be told from another.
+    /// Fails if a route conflicts with another.
     pub(crate) fn new(
         paths: impl IntoIterator<Item = &'static str>,
     ) -> Result<Self, matchit::InsertError> {
@@ -77,7 +77,7 @@ impl Requests {
         let cells = routes.len() * METHODS.len() * STATUSES.len();
         Ok(Self {
             arrived: AtomicU64::new(0),
-            answered: AtomicU64::new(0),
+            completed: AtomicU64::new(0),
             abandoned: AtomicU64::new(0),
             store_waits: Arc::default(),
             paths: router,
@@ -86,7 +86,7 @@ impl Requests {
         })
     }
 
-    /// Counts a request whose head has been read.
+    /// Counts a request whose head was read.
     pub(crate) fn arrive(self: &Arc<Self>, method: &Method, path: &str) -> InFlight {
         self.arrived.fetch_add(1, Ordering::Relaxed);
         InFlight {
@@ -97,38 +97,38 @@ impl Requests {
             method: position(&METHODS, method.as_str()),
             requests: self.clone(),
             arrived: Instant::now(),
-            answered: false,
+            completed: false,
         }
     }
 
-    /// How many have arrived.
+    /// Returns the number of requests that arrived.
     pub(crate) fn arrived(&self) -> u64 {
         self.arrived.load(Ordering::Relaxed)
     }
 
-    /// How many went away before they were answered.
+    /// Returns the number of requests whose client disconnected before the response.
     pub(crate) fn abandoned(&self) -> u64 {
         self.abandoned.load(Ordering::Relaxed)
     }
 
-    /// How long answers have waited for the store.
+    /// Returns the time that requests waited for the store.
     pub(crate) fn store_waits(&self) -> &Arc<StoreWaits> {
         &self.store_waits
     }
 
-    /// How many are in the works.
+    /// Returns the number of requests without a response yet.
     pub(crate) fn in_flight(&self) -> u64 {
-        let done = self.answered.load(Ordering::Relaxed) + self.abandoned();
+        let done = self.completed.load(Ordering::Relaxed) + self.abandoned();
         self.arrived().saturating_sub(done)
     }
 
-    /// The answered requests.
-    pub(crate) fn answered(&self) -> impl Iterator<Item = Answered> {
+    /// Returns the completed requests by route, method and status.
+    pub(crate) fn completed(&self) -> impl Iterator<Item = CompletedRequests> {
         let cells = self.histograms.iter().enumerate();
         cells.filter_map(|(cell, histogram)| {
             let (rest, status) = (cell / STATUSES.len(), cell % STATUSES.len());
             let (route, method) = (rest / METHODS.len(), rest % METHODS.len());
-            Some(Answered {
+            Some(CompletedRequests {
                 route: self.routes[route],
                 method: METHODS[method],
                 status: STATUSES[status],
@@ -139,26 +139,26 @@ impl Requests {
 }
 
 impl InFlight {
-    /// Records the answer.
-    pub(crate) fn answer(mut self, status: StatusCode) {
-        self.answered = true;
+    /// Records the response.
+    pub(crate) fn complete(mut self, status: StatusCode) {
+        self.completed = true;
         let status = position(&STATUSES, status.as_u16());
         let cell = (self.route * METHODS.len() + self.method) * STATUSES.len() + status;
         let histogram = self.requests.histograms[cell].get_or_init(Box::default);
         histogram.record(self.arrived.elapsed());
-        self.requests.answered.fetch_add(1, Ordering::Relaxed);
+        self.requests.completed.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if !self.answered {
+        if !self.completed {
             self.requests.abandoned.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-/// Where a value stands in a list whose last one stands for all others.
+/// Returns the index of a value in a list whose last element stands for all others.
 fn position<T: PartialEq>(list: &[T], value: T) -> usize {
     let last = list.len() - 1;
     list.iter().position(|one| *one == value).unwrap_or(last)
@@ -169,19 +169,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_request_is_counted_once() {
+    fn counts_each_request_once() {
         let requests = Arc::new(Requests::new(["/v1/posts/{id}", "/static/{*path}"]).unwrap());
         let one = requests.arrive(&Method::GET, "/v1/posts/7");
         let two = requests.arrive(&Method::GET, "/v1/posts/8");
         let three = requests.arrive(&Method::TRACE, "/nowhere");
         assert_eq!((requests.arrived(), requests.in_flight()), (3, 3));
-        one.answer(StatusCode::OK);
-        three.answer(StatusCode::IM_A_TEAPOT);
+        one.complete(StatusCode::OK);
+        three.complete(StatusCode::IM_A_TEAPOT);
         drop(two);
         assert_eq!((requests.arrived(), requests.in_flight()), (3, 0));
         assert_eq!(requests.abandoned(), 1);
-        let answered: Vec<_> = requests
-            .answered()
+        let completed: Vec<_> = requests
+            .completed()
             .map(|one| {
                 (
                     one.route,
@@ -195,6 +195,6 @@ mod tests {
             ("/v1/posts/{id}", "GET", 200, 1),
             ("unmatched", "OTHER", 0, 1),
         ];
-        assert_eq!(answered, expected);
+        assert_eq!(completed, expected);
     }
 }

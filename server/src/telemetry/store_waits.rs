@@ -1,30 +1,27 @@
-//! How long answers waited for the store.
+//! Time that requests wait for the store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How many answers waited for the store, and how long altogether.
+/// Number of requests that waited for the store, and their total wait.
 #[derive(Debug, Default)]
 pub(crate) struct StoreWaits {
-    answers: AtomicU64,
+    count: AtomicU64,
     ns: AtomicU64,
 }
 
 impl StoreWaits {
-    /// Adds what one answer waited.
+    /// Adds the wait of one request.
     pub(crate) fn add(&self, wait: Duration) {
         let ns = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
         self.ns.fetch_add(ns, Ordering::Relaxed);
-        self.answers.fetch_add(1, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many waited, and how long altogether.
+    /// Returns the number of waits and their sum.
     pub(crate) fn total(&self) -> (u64, Duration) {
-        let answers = self.answers.load(Ordering::Relaxed);
-        (
-            answers,
-            Duration::from_nanos(self.ns.load(Ordering::Relaxed)),
-        )
+        let count = self.count.load(Ordering::Relaxed);
+        (count, Duration::from_nanos(self.ns.load(Ordering::Relaxed)))
     }
 }
 

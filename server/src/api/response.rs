@@ -1,4 +1,4 @@
-//! Successful answers.
+//! Successful responses.
 
 use std::time::{Duration, Instant};
 
@@ -13,13 +13,13 @@ use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::telemetry::StoreWaits;
 
-/// What a handler answers.
-pub(super) type Answer = Result<Response, Problem>;
+/// Result of a handler.
+pub(super) type HandlerResult = Result<Response, Problem>;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Adds up the time that a request spends in the store.
+/// Sum of a request's waits for the store.
 #[derive(Debug)]
 pub(super) struct Timing<'a> {
     waits: &'a StoreWaits,
@@ -27,7 +27,7 @@ pub(super) struct Timing<'a> {
 }
 
 impl<'a> Timing<'a> {
-    /// Of an answer that has not waited yet; in the end its wait is added to these.
+    /// Creates a sum of zero. It is added to `waits` when the response is built.
     pub(super) fn new(waits: &'a StoreWaits) -> Self {
         Self {
             waits,
@@ -35,7 +35,7 @@ impl<'a> Timing<'a> {
         }
     }
 
-    /// Waits for the store and counts the wait.
+    /// Awaits a call to the store and adds its duration.
     pub(super) async fn store<T>(
         &mut self,
         call: impl Future<Output = Result<T, StoreError>>,
@@ -46,19 +46,19 @@ impl<'a> Timing<'a> {
         done
     }
 
-    /// Answers with JSON.
-    pub(super) fn json(&self, status: StatusCode, value: &impl Serialize) -> Answer {
-        Ok(self.written(status, written(value)?))
+    /// Builds a response from a value, as JSON.
+    pub(super) fn json(&self, status: StatusCode, value: &impl Serialize) -> HandlerResult {
+        Ok(self.json_bytes(status, to_json(value)?))
     }
 
-    /// Answers with JSON that has been written already.
-    pub(super) fn written(&self, status: StatusCode, body: Bytes) -> Response {
+    /// Builds a response from serialised JSON.
+    pub(super) fn json_bytes(&self, status: StatusCode, body: Bytes) -> Response {
         let mut response = self.response(status, Body::from(body));
         response.headers_mut().insert(CONTENT_TYPE, JSON);
         response
     }
 
-    /// Answers without a body.
+    /// Builds a response without a body.
     pub(super) fn no_content(&self) -> Response {
         self.response(StatusCode::NO_CONTENT, Body::empty())
     }
@@ -76,18 +76,18 @@ impl<'a> Timing<'a> {
     }
 }
 
-/// Writes JSON.
-pub(super) fn written(value: &impl Serialize) -> Result<Bytes, Problem> {
+/// Serialises a value as JSON.
+pub(super) fn to_json(value: &impl Serialize) -> Result<Bytes, Problem> {
     let body = serde_json::to_vec(value).map_err(|error| {
-        tracing::error!(%error, "an answer could not be written as JSON");
+        tracing::error!(%error, "could not serialise a response");
         Problem::internal()
     })?;
     Ok(body.into())
 }
 
-/// `db;dur=` in milliseconds, to the microsecond.
+/// Formats `db;dur=` in milliseconds, to the microsecond.
 ///
-/// This runs for each answer, so it does without the machinery of formatting.
+/// Runs for each response, so it avoids the cost of `format!`.
 fn server_timing(store: Duration) -> Option<HeaderValue> {
     let us = u64::try_from(store.as_micros()).unwrap_or(u64::MAX);
     let digit = |value: u64| b'0' + (value % 10) as u8;

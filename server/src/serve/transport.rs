@@ -1,5 +1,5 @@
-//! What stands between an accepted connection and HTTP: nothing, or TLS. The one place that knows
-//! whether TLS was compiled in.
+//! Layer between an accepted connection and HTTP: none or TLS. Only this file depends on the `tls`
+//! feature.
 
 use std::io;
 use std::marker::PhantomData;
@@ -10,32 +10,32 @@ use tokio::io::{AsyncRead, AsyncWrite};
 #[cfg(not(feature = "tls"))]
 use tokio::net::{TcpListener, TcpStream};
 
-use super::door::Door;
+use super::acceptor::Acceptor;
 
 #[cfg(feature = "tls")]
 pub(super) use super::tls::Tls;
 
-/// What makes of an accepted connection one that carries HTTP. Each connection is served by code that
-/// is made for its edge, so that plain HTTP pays nothing for the existence of TLS.
-pub(super) trait Edge: Clone + Send + Sync + 'static {
-    /// Where its connections are accepted.
-    type Door: Door;
-    /// What HTTP is spoken over.
+/// Turns an accepted connection into a stream for HTTP. Connection code is generic over the
+/// transport, so that plain HTTP does not pay for TLS.
+pub(super) trait Transport: Clone + Send + Sync + 'static {
+    /// Source of the connections.
+    type Acceptor: Acceptor;
+    /// Stream for HTTP.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-    /// The right to open one connection.
+    /// Permit to open one connection.
     type Ticket: Send + 'static;
 
-    /// Waits until one more connection may be opened.
+    /// Waits for a permit to open another connection.
     fn admit(&self) -> impl Future<Output = Self::Ticket> + Send;
 
-    /// Opens a connection, within a bounded time.
+    /// Opens a connection within bounded time.
     fn open(
         &self,
         ticket: Self::Ticket,
-        stream: <Self::Door as Door>::Stream,
+        stream: <Self::Acceptor as Acceptor>::Stream,
     ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
-    /// Adds what an answer over this edge says beside its own.
+    /// Adds the response headers that this transport needs.
     fn mark(response: &mut Response);
 }
 
@@ -55,46 +55,46 @@ impl<D> Clone for Plain<D> {
     }
 }
 
-impl<D: Door> Edge for Plain<D> {
-    type Door = D;
-    type Stream = D::Stream;
+impl<A: Acceptor> Transport for Plain<A> {
+    type Acceptor = A;
+    type Stream = A::Stream;
     type Ticket = ();
 
     async fn admit(&self) {}
 
-    async fn open(&self, (): (), stream: D::Stream) -> io::Result<D::Stream> {
+    async fn open(&self, (): (), stream: A::Stream) -> io::Result<A::Stream> {
         Ok(stream)
     }
 
     fn mark(_: &mut Response) {}
 }
 
-/// Why the service can't speak TLS.
+/// Failure to set up TLS.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum EdgeError {
-    /// TLS was left out when the program was built.
+pub enum TlsError {
+    /// The program was built without TLS.
     #[error("tenfold was compiled without the `tls` feature")]
     NotCompiled,
     /// A file could not be used.
-    #[error("could not use {} {path}: {why}", .what, path = .path.display())]
+    #[error("could not use {role} {path}: {reason}", path = .path.display())]
     File {
-        /// What the file should hold.
-        what: &'static str,
+        /// Role of the file.
+        role: &'static str,
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        why: String,
+        /// The cause.
+        reason: String,
     },
-    /// The redirection has nowhere to lead.
-    #[error("a listener that redirects to TLS needs TLS; give a certificate and its key")]
-    NothingToRedirectTo,
-    /// TLS itself could not be set up.
+    /// The redirect listener has no TLS listener to redirect to.
+    #[error("a listener that redirects to TLS needs TLS; set a certificate and its key")]
+    RedirectWithoutTls,
+    /// The TLS library failed.
     #[error("could not set up TLS: {0}")]
     Setup(String),
 }
 
-/// TLS that was not compiled in: there is none of this.
+/// Uninhabited stand-in for TLS.
 #[cfg(not(feature = "tls"))]
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Tls {}
@@ -103,14 +103,14 @@ pub(super) enum Tls {}
 impl Tls {
     /// # Errors
     /// Always.
-    pub(super) fn read(_: &crate::config::TlsFiles) -> Result<Self, EdgeError> {
-        Err(EdgeError::NotCompiled)
+    pub(super) fn read(_: &crate::config::TlsFiles) -> Result<Self, TlsError> {
+        Err(TlsError::NotCompiled)
     }
 }
 
 #[cfg(not(feature = "tls"))]
-impl Edge for Tls {
-    type Door = TcpListener;
+impl Transport for Tls {
+    type Acceptor = TcpListener;
     type Stream = TcpStream;
     type Ticket = ();
 

@@ -1,4 +1,4 @@
-//! Where connections are accepted: a TCP port, or a socket in the file system.
+//! Sources of connections: a TCP port or a Unix socket.
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -9,52 +9,52 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::time::timeout;
 
-/// Where connections are accepted.
-pub(super) trait Door: Send + Sync + 'static {
-    /// A connection as it is accepted.
+/// Source of connections.
+pub(super) trait Acceptor: Send + Sync + 'static {
+    /// Accepted connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// Waits for a connection.
     fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }
 
-impl Door for TcpListener {
+impl Acceptor for TcpListener {
     type Stream = TcpStream;
 
     async fn accept(&self) -> io::Result<TcpStream> {
         let (stream, _) = TcpListener::accept(self).await?;
-        // Without Nagle's delay; where that fails the connection is gone already.
+        // Disables Nagle's algorithm. Fails only if the connection is already closed.
         let _ = stream.set_nodelay(true);
         Ok(stream)
     }
 }
 
-/// A socket in the file system, which goes with it.
+/// Unix socket that deletes its file when dropped.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     listener: UnixListener,
     path: PathBuf,
-    /// What tells the file from another that has come to its place.
+    /// Device and inode of the file, to recognise a replacement.
     file: Option<(u64, u64)>,
 }
 
-/// How long whoever may be listening there already is asked.
+/// Maximum time to check whether another process listens on an existing socket.
 const PROBE_TIME: Duration = Duration::from_secs(1);
 
 impl SocketFile {
-    /// Listens, in place of a socket that a process has left behind that is no more.
+    /// Listens, replacing a socket that a dead process left behind.
     ///
     /// # Errors
-    /// Where somebody listens there, something else is there, or none can be made.
+    /// Fails if another process listens there, the file is not a socket, or binding fails.
     pub(super) async fn bind(path: &Path) -> io::Result<Self> {
         if let Ok(found) = std::fs::symlink_metadata(path) {
             if !found.file_type().is_socket() {
-                let other = "something else than a socket is there";
+                let other = "the file is not a socket";
                 return Err(io::Error::new(io::ErrorKind::AlreadyExists, other));
             }
-            let answer = timeout(PROBE_TIME, UnixStream::connect(path)).await;
+            let connected = timeout(PROBE_TIME, UnixStream::connect(path)).await;
             let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-            if answer.is_ok_and(|answer| answer.as_ref().is_err_and(refused)) {
+            if connected.is_ok_and(|connected| connected.as_ref().is_err_and(refused)) {
                 std::fs::remove_file(path)?;
             }
         }
@@ -72,7 +72,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     Some((found.dev(), found.ino()))
 }
 
-impl Door for SocketFile {
+impl Acceptor for SocketFile {
     type Stream = UnixStream;
 
     async fn accept(&self) -> io::Result<UnixStream> {
@@ -82,7 +82,7 @@ impl Door for SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Another's that stands there now is theirs.
+        // A replacement belongs to another process.
         if self.file.is_some() && identity(&self.path) == self.file {
             let _ = std::fs::remove_file(&self.path);
         }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_socket_goes_with_who_listens_and_one_that_was_left_behind_is_replaced() {
+    async fn socket_file_is_deleted_and_stale_one_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("app.sock");
         let first = SocketFile::bind(&path).await.unwrap();
@@ -102,11 +102,11 @@ mod tests {
         assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
         drop(first);
         assert!(!path.exists());
-        // As a process that was killed leaves it.
+        // A killed process leaves its socket behind.
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         let second = SocketFile::bind(&path).await.unwrap();
-        // Somebody has moved in meanwhile.
+        // Another process replaces the socket.
         std::fs::rename(&path, folder.path().join("away.sock")).unwrap();
         let third = SocketFile::bind(&path).await.unwrap();
         drop(second);
@@ -115,7 +115,7 @@ mod tests {
         assert!(!path.exists());
         std::fs::write(&path, "something else").unwrap();
         let other = SocketFile::bind(&path).await.unwrap_err();
-        assert!(other.to_string().contains("else than a socket"), "{other}");
+        assert!(other.to_string().contains("not a socket"), "{other}");
         assert_eq!(std::fs::read(&path).unwrap(), b"something else");
     }
 }

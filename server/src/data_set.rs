@@ -1,4 +1,4 @@
-//! The data a fresh service starts with: users, posts and who follows whom, made from a seed.
+//! Data set of a fresh service: users, posts and follows, generated from a seed.
 
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
@@ -13,32 +13,32 @@ mod prose;
 use power_law::PowerLaw;
 use prose::Prose;
 
-/// The password of every user of a data set.
+/// Password of every user of a data set.
 pub const PASSWORD: &str = "tenfold";
 
-/// Goes up whenever the same seed begins to give other data.
+/// Version of the generator: incremented when the same seed generates other data.
 const FORMAT: u32 = 1;
-/// 2025-01-01T00:00:00Z: when the users of a data set signed up.
+/// Sign-up time of the users: 2025-01-01T00:00:00Z.
 const SIGNED_UP_MS: i64 = 1_735_689_600_000;
-/// Posts are spread evenly over the year that follows.
+/// Period over which posts are spread evenly: the following year.
 const POSTING_SPAN_MS: i64 = 365 * 86_400_000;
-/// The largest data set, in users or posts: ids must fit 32 bits while the graph is made.
+/// Maximum number of users or posts. Identifiers must fit 32 bits while the graph is generated.
 const SIZE_MAX: u64 = 100_000_000;
 
-/// Which data to make. The same values always give the same data.
+/// Parameters of a data set. The same values always generate the same data.
 ///
-/// Users are `user1` to `userN` with the numbers 1 to N, posts have the numbers 1 to M. Low
-/// numbers are popular: both followers and posts fall to users by a power law.
+/// Users are `user1` to `userN` with identifiers 1 to N. Posts have identifiers 1 to M. Low identifiers
+/// are popular: followers and posts are distributed by a power law.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataSet {
-    /// Where the randomness starts.
+    /// Seed of the random numbers.
     pub seed: u64,
-    /// How many users.
+    /// Number of users.
     pub users: u64,
-    /// How many posts, about 1 KB each.
+    /// Number of posts, about 1 KB each.
     pub posts: u64,
-    /// How many others a user follows, on average.
+    /// Mean number of users that a user follows.
     pub follows_per_user: u64,
 }
 
@@ -53,21 +53,21 @@ impl Default for DataSet {
     }
 }
 
-/// What loading did.
+/// Result of loading a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loaded {
-    /// How many users there are.
+    /// Number of users.
     pub users: u64,
-    /// How many posts there are.
+    /// Number of posts.
     pub posts: u64,
-    /// How many follows there are.
+    /// Number of follows.
     pub follows: u64,
-    /// Whether the data set was there already.
+    /// True if the data set was already in the store.
     pub reused: bool,
 }
 
 impl DataSet {
-    /// Names the data: two data sets with the same fingerprint are the same.
+    /// Identifies the data: data sets with equal fingerprints are equal.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let Self {
@@ -81,12 +81,14 @@ impl DataSet {
         )
     }
 
-    /// Makes the data set ready to be loaded. `password_hash` is the hash of [`PASSWORD`], shared
-    /// by all users since hashing ten thousand would take minutes; `render` turns Markdown into
-    /// sanitised HTML, block by block: it must render two blocks as it renders each alone.
+    /// Prepares the data set for loading.
+    ///
+    /// `password_hash` is the hash of [`PASSWORD`], shared by all users: hashing ten thousand would take
+    /// minutes. `render` turns Markdown into sanitised HTML. It must render a block independently of the
+    /// blocks around it.
     ///
     /// # Errors
-    /// `Invalid` where there are posts but no users, or too many of either.
+    /// `Invalid` if there are posts without users, too many of either, or the hash is invalid.
     pub fn content(
         &self,
         password_hash: String,
@@ -94,19 +96,19 @@ impl DataSet {
     ) -> Result<Content, StoreError> {
         if self.users > SIZE_MAX || self.posts > SIZE_MAX {
             return Err(StoreError::Invalid(format!(
-                "a data set of {} users and {} posts; {SIZE_MAX} of each at most",
+                "the data set has {} users and {} posts; the maximum is {SIZE_MAX} each",
                 self.users, self.posts
             )));
         }
         if self.users == 0 && self.posts > 0 {
             return Err(StoreError::Invalid(format!(
-                "a data set of {} posts needs a user to write them",
+                "the data set has {} posts but no users",
                 self.posts
             )));
         }
         if password_hash.is_empty() || password_hash.len() > NAME_BYTES_MAX {
             return Err(StoreError::Invalid(format!(
-                "a password hash is 1 to {NAME_BYTES_MAX} bytes, not {}",
+                "a password hash must be 1 to {NAME_BYTES_MAX} bytes long, not {}",
                 password_hash.len()
             )));
         }
@@ -119,7 +121,7 @@ impl DataSet {
         })
     }
 
-    /// The author of each post in turn.
+    /// Returns the author of each post, in order.
     fn authors(&self) -> Vec<u32> {
         let mut rng = stream(self.seed, Stream::Authors);
         let law = PowerLaw::new(self.users);
@@ -127,7 +129,7 @@ impl DataSet {
     }
 }
 
-/// A data set ready to be loaded.
+/// Data set prepared for loading.
 #[derive(Debug)]
 pub struct Content {
     data_set: DataSet,
@@ -138,19 +140,19 @@ pub struct Content {
 }
 
 impl Content {
-    /// Which data it is.
+    /// Returns the parameters.
     #[must_use]
     pub fn data_set(&self) -> &DataSet {
         &self.data_set
     }
 
-    /// The hash of the password that all users share.
+    /// Returns the hash of the password that all users share.
     #[must_use]
     pub fn password_hash(&self) -> &str {
         &self.password_hash
     }
 
-    /// What loading it answers.
+    /// Returns the result of loading this data set.
     #[must_use]
     pub fn loaded(&self, reused: bool) -> Loaded {
         Loaded {
@@ -161,13 +163,13 @@ impl Content {
         }
     }
 
-    /// When the users signed up and followed each other.
+    /// Returns the time at which users signed up and followed each other.
     #[must_use]
     pub fn signed_up(&self) -> Timestamp {
         Timestamp(SIGNED_UP_MS)
     }
 
-    /// The users by number, with their counts.
+    /// Returns the users in order of identifier, with their counts.
     pub fn users(&self) -> impl Iterator<Item = User> {
         let slots = self.data_set.users as usize + 1;
         let (mut followers, mut following, mut posts) =
@@ -189,14 +191,14 @@ impl Content {
         })
     }
 
-    /// Who follows whom: follower and followee, in that order, ascending, each pair once.
+    /// Returns the follows as pairs of follower and followee, in ascending order without duplicates.
     pub fn follows(&self) -> impl Iterator<Item = (UserId, UserId)> {
         self.follows
             .iter()
             .map(|&(follower, followee)| (UserId(follower.into()), UserId(followee.into())))
     }
 
-    /// The posts by number.
+    /// Returns the posts in order of identifier.
     pub fn posts(&self) -> impl Iterator<Item = Post> {
         let mut rng = stream(self.data_set.seed, Stream::Prose);
         let gap_ms = POSTING_SPAN_MS / (self.authors.len() as i64).max(1);
@@ -224,8 +226,7 @@ fn handle(user: u64) -> String {
     format!("user{user}")
 }
 
-/// The independent streams of randomness, so that asking for more of one leaves the others as
-/// they were.
+/// Independent streams of random numbers: drawing more from one leaves the others unchanged.
 #[derive(Clone, Copy)]
 enum Stream {
     Authors = 1,
@@ -263,10 +264,10 @@ mod tests {
             .collect()
     }
 
-    /// The digest stands here so that a new version of a library can not change the data unseen:
-    /// when it must change, `FORMAT` goes up.
+    /// The fixed digest detects a library update that changes the data. If the data must change, increment
+    /// `FORMAT`.
     #[test]
-    fn the_same_seed_gives_the_same_data() {
+    fn same_seed_generates_same_data() {
         let small = DataSet {
             users: 1_000,
             posts: 2_000,
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_agree_with_what_is_counted() {
+    fn counts_match_data() {
         let data_set = DataSet {
             users: 200,
             posts: 1_000,
@@ -309,8 +310,8 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_made_is_refused() {
-        let refused = |users, posts| {
+    fn rejects_impossible_sizes() {
+        let rejected = |users, posts| {
             let data_set = DataSet {
                 users,
                 posts,
@@ -318,10 +319,10 @@ mod tests {
             };
             data_set.content("hash".to_owned(), str::to_owned).is_err()
         };
-        assert!(refused(0, 1));
-        assert!(refused(SIZE_MAX + 1, 0));
-        assert!(refused(1, SIZE_MAX + 1));
-        assert!(!refused(0, 0));
-        assert!(!refused(1, 10));
+        assert!(rejected(0, 1));
+        assert!(rejected(SIZE_MAX + 1, 0));
+        assert!(rejected(1, SIZE_MAX + 1));
+        assert!(!rejected(0, 0));
+        assert!(!rejected(1, 10));
     }
 }

@@ -1,4 +1,4 @@
-//! The users' files, behind one trait: a folder, or an object store.
+//! File store: a trait with a backend for a local folder and one for S3.
 
 use std::fmt;
 use std::io;
@@ -16,34 +16,34 @@ mod s3;
 pub use local::LocalFiles;
 pub use resolver::resolve;
 
-/// A place for files under keys.
+/// Key-value store of files.
 ///
-/// A file that was put is durable once the call returns, and is never seen half written.
+/// A stored file is durable when the call returns. Readers never see a partially written file.
 #[async_trait]
 pub trait Files: Send + Sync + fmt::Debug + 'static {
-    /// Stores a file, in place of the one that was there.
+    /// Stores a file, replacing any previous one.
     async fn put(&self, key: &FileKey, content: Bytes) -> Result<(), FilesError>;
 
     /// Reads a file.
     async fn get(&self, key: &FileKey) -> Result<Bytes, FilesError>;
 
-    /// Deletes a file. Deleting one that does not exist is no error.
+    /// Deletes a file. Succeeds if it does not exist.
     async fn delete(&self, key: &FileKey) -> Result<(), FilesError>;
 }
 
-/// The name of a file: segments of `a-z`, `0-9`, `-`, `_` and `.` divided by `/`, none of which
-/// begins with a dot, so that no key leads out of its place.
+/// Key of a file: segments of `a-z`, `0-9`, `-`, `_` and `.` separated by `/`. No segment begins with a
+/// dot, so that no key leads out of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileKey(String);
 
-/// The longest key, in bytes.
+/// Maximum length of a key, in bytes.
 const KEY_BYTES_MAX: usize = 200;
 
 impl FileKey {
-    /// Checks a key.
+    /// Validates a key.
     ///
     /// # Errors
-    /// [`FilesError::InvalidKey`].
+    /// [`FilesError::InvalidKey`] if the key is malformed or too long.
     pub fn new(key: impl Into<String>) -> Result<Self, FilesError> {
         let key = key.into();
         let allowed =
@@ -58,37 +58,45 @@ impl FileKey {
         }
     }
 
-    /// The key as text.
+    /// Returns the key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Why a file could not be stored or read.
+/// Failure to store or read a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FilesError {
-    /// There is no file under this key.
-    #[error("there is no such file")]
+    /// The file does not exist.
+    #[error("file not found")]
     NotFound,
     /// The disk is full; nothing was stored.
-    #[error("no room to store the file")]
+    #[error("disk full")]
     Full,
-    /// The place can't be used as it was named.
+    /// The URL of the store is invalid.
     #[error("{0}")]
     InvalidUrl(String),
-    /// Not a key.
-    #[error("`{0}` is not the key of a file; use a-z, 0-9, `-`, `_`, `.` and `/`")]
+    /// The key is invalid.
+    #[error("invalid file key `{0}`; use a-z, 0-9, `-`, `_`, `.` and `/`")]
     InvalidKey(String),
-    /// Anything else.
+    /// A folder could not be opened.
+    #[error("could not open the folder {path}: {source}")]
+    Folder {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Any other failure.
     #[error("could not {action} the file `{key}`: {source}")]
     Io {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
-        /// On which file.
+        /// The key.
         key: String,
-        /// What went wrong.
+        /// The cause.
         source: io::Error,
     },
 }
@@ -98,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_stay_in_their_place() {
+    fn keys_cannot_escape() {
         for good in ["a", "photos/1-ab.jpg", "a/b/c"] {
             assert!(FileKey::new(good).is_ok(), "{good}");
         }

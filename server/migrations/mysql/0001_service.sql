@@ -1,13 +1,13 @@
--- Each statement may run again: a change of the schema can not be undone when it is cut short.
+-- Each statement may run again: MySQL cannot roll back an interrupted schema change.
 
--- What is known about the store itself, such as which data set it holds.
+-- Metadata of the store, such as the fingerprint of its data set.
 CREATE TABLE IF NOT EXISTS meta (
     name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY,
     value VARCHAR(255) NOT NULL
 ) ENGINE = InnoDB, CHARACTER SET utf8mb4, COLLATE utf8mb4_bin;
 
--- The counts are kept here, since counting the followers of a popular user costs a read of each.
--- Handles are bytes, since text that ends in spaces compares as if it did not.
+-- Denormalised counters: counting the followers of a popular user would read each of them.
+-- Handles are binary, because text comparison ignores trailing spaces.
 CREATE TABLE IF NOT EXISTS users (
     id BIGINT AUTO_INCREMENT PRIMARY KEY,
     handle VARBINARY(32) NOT NULL,
@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     token BINARY(32) PRIMARY KEY,
     user_id BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
-    -- Finds the sessions to forget.
+    -- Finds expired sessions.
     KEY sessions_expires_at (expires_at),
     CONSTRAINT sessions_user FOREIGN KEY (user_id) REFERENCES users (id)
 ) ENGINE = InnoDB;
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS posts (
     has_photo BOOLEAN NOT NULL DEFAULT FALSE,
     content VARCHAR(1024) NOT NULL,
     html TEXT NOT NULL,
-    -- Ends in the primary key, so it gives the newest posts of an author in order.
+    -- Includes the primary key, so it returns the newest posts of an author in order.
     KEY posts_author_id (author_id),
     CONSTRAINT posts_author FOREIGN KEY (author_id) REFERENCES users (id)
 ) ENGINE = InnoDB, CHARACTER SET utf8mb4, COLLATE utf8mb4_bin;

@@ -1,8 +1,8 @@
--- The newest beat of each process, by which it knows how far a replica is behind.
+-- Newest heartbeat of each process, to measure the lag of replicas.
 CREATE TABLE IF NOT EXISTS heartbeat (
     origin BIGINT PRIMARY KEY,
     number BIGINT NOT NULL,
     beaten_at BIGINT NOT NULL,
-    -- Finds the beats to forget.
+    -- Finds old heartbeats.
     KEY heartbeat_beaten_at (beaten_at)
 ) ENGINE = InnoDB;

@@ -1,10 +1,10 @@
--- What is known about the store itself, such as which data set it holds.
+-- Metadata of the store, such as the fingerprint of its data set.
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The counts are kept here, since counting the followers of a popular user costs a read of each.
+-- Denormalised counters: counting the followers of a popular user would read each of them.
 CREATE TABLE users (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     handle TEXT NOT NULL UNIQUE,
@@ -21,10 +21,10 @@ CREATE TABLE sessions (
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Finds the sessions to forget.
+-- Finds expired sessions.
 CREATE INDEX sessions_expires_at ON sessions (expires_at);
 
--- AUTOINCREMENT, since the number of a deleted post must not come back: cursors go by it.
+-- AUTOINCREMENT, because cursors rely on identifiers never being reused.
 CREATE TABLE posts (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     author_id INTEGER NOT NULL REFERENCES users (id),
@@ -35,7 +35,7 @@ CREATE TABLE posts (
     html TEXT NOT NULL
 ) STRICT;
 
--- Ends in the row's id, so it gives the newest posts of an author in order.
+-- Includes the rowid, so it returns the newest posts of an author in order.
 CREATE INDEX posts_author_id ON posts (author_id);
 
 CREATE TABLE follows (

@@ -1,4 +1,4 @@
-//! What every cache promises, as a suite that each passes.
+//! Contract of [`Cache`], as a suite for every backend.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,24 +9,24 @@ use super::Cache;
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// Runs the suite on a cache that is empty and large enough to forget nothing of it.
+/// Runs the suite on an empty cache, large enough to evict nothing.
 pub(crate) async fn is_kept(cache: Arc<dyn Cache>) {
-    what_is_set_is_read(&*cache).await;
-    every_byte_comes_back(&*cache).await;
-    several_are_read_in_order(&*cache).await;
-    what_is_deleted_is_gone(&*cache).await;
-    values_end(&*cache).await;
-    one_alone_sets_what_is_absent(&cache).await;
-    a_value_goes_where_the_expected_is(&*cache).await;
-    one_alone_replaces(&cache).await;
-    a_lease_that_is_gone_is_not_honoured(&*cache).await;
+    set_value_is_read(&*cache).await;
+    values_survive_unchanged(&*cache).await;
+    many_are_read_in_order(&*cache).await;
+    deleted_value_is_gone(&*cache).await;
+    values_expire(&*cache).await;
+    one_caller_sets_absent_key(&cache).await;
+    replace_requires_expected_value(&*cache).await;
+    one_caller_replaces(&cache).await;
+    deleted_lease_is_rejected(&*cache).await;
 }
 
 fn bytes(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
 }
 
-async fn what_is_set_is_read(cache: &dyn Cache) {
+async fn set_value_is_read(cache: &dyn Cache) {
     assert_eq!(cache.get(b"a").await, Ok(None));
     cache.set(b"a", bytes("one"), LONG).await.unwrap();
     assert_eq!(cache.get(b"a").await, Ok(Some(bytes("one"))));
@@ -34,7 +34,7 @@ async fn what_is_set_is_read(cache: &dyn Cache) {
     assert_eq!(cache.get(b"a").await, Ok(Some(bytes("two"))));
 }
 
-async fn every_byte_comes_back(cache: &dyn Cache) {
+async fn values_survive_unchanged(cache: &dyn Cache) {
     let all: Bytes = (0..=255_u8).cycle().take(70_000).collect();
     for (key, value) in [(&all[..300], all.clone()), (b"empty", Bytes::new())] {
         cache.set(key, value.clone(), LONG).await.unwrap();
@@ -42,7 +42,7 @@ async fn every_byte_comes_back(cache: &dyn Cache) {
     }
 }
 
-async fn several_are_read_in_order(cache: &dyn Cache) {
+async fn many_are_read_in_order(cache: &dyn Cache) {
     let pairs = [(bytes("m1"), bytes("1")), (bytes("m2"), bytes("2"))];
     cache.set_many(&pairs, LONG).await.unwrap();
     let keys = [bytes("m2"), bytes("absent"), bytes("m1"), bytes("m2")];
@@ -52,7 +52,7 @@ async fn several_are_read_in_order(cache: &dyn Cache) {
     cache.set_many(&[], LONG).await.unwrap();
 }
 
-async fn what_is_deleted_is_gone(cache: &dyn Cache) {
+async fn deleted_value_is_gone(cache: &dyn Cache) {
     for key in [b"d1", b"d2"] {
         cache.set(key, bytes("x"), LONG).await.unwrap();
     }
@@ -63,7 +63,7 @@ async fn what_is_deleted_is_gone(cache: &dyn Cache) {
     assert_eq!(cache.get_many(&keys).await, Ok(vec![None, None, None]));
 }
 
-async fn values_end(cache: &dyn Cache) {
+async fn values_expire(cache: &dyn Cache) {
     let begun = Instant::now();
     let short = Duration::from_millis(300);
     let pairs = [(bytes("e1"), bytes("x"))];
@@ -72,12 +72,12 @@ async fn values_end(cache: &dyn Cache) {
     assert!(cache.set_if_absent(b"e3", bytes("x"), short).await.unwrap());
     cache.set(b"e4", bytes("x"), LONG).await.unwrap();
     assert!(cache.replace(b"e4", b"x", bytes("y"), short).await.unwrap());
-    // Setting again sets the time to live again.
+    // Setting a key again resets its time to live.
     cache.set(b"e5", bytes("x"), short).await.unwrap();
     cache.set(b"e5", bytes("y"), LONG).await.unwrap();
     let keys = ["e1", "e2", "e3", "e4", "e5"].map(bytes);
     let read = cache.get_many(&keys).await.unwrap();
-    // On a machine that stood still meanwhile they may have ended.
+    // On a stalled machine, they may have expired.
     if begun.elapsed() < short {
         assert!(read.iter().all(Option::is_some), "{read:?}");
     }
@@ -88,7 +88,7 @@ async fn values_end(cache: &dyn Cache) {
     assert!(cache.set_if_absent(b"e3", bytes("z"), LONG).await.unwrap());
 }
 
-async fn one_alone_sets_what_is_absent(cache: &Arc<dyn Cache>) {
+async fn one_caller_sets_absent_key(cache: &Arc<dyn Cache>) {
     let tries: Vec<_> = (0..16)
         .map(|number: u8| {
             let cache = Arc::clone(cache);
@@ -111,7 +111,7 @@ async fn one_alone_sets_what_is_absent(cache: &Arc<dyn Cache>) {
     assert_eq!(value, winners);
 }
 
-async fn a_value_goes_where_the_expected_is(cache: &dyn Cache) {
+async fn replace_requires_expected_value(cache: &dyn Cache) {
     assert!(
         !cache
             .replace(b"r", b"old", bytes("new"), LONG)
@@ -136,7 +136,7 @@ async fn a_value_goes_where_the_expected_is(cache: &dyn Cache) {
     assert_eq!(cache.get(b"r").await, Ok(Some(bytes("new"))));
 }
 
-async fn one_alone_replaces(cache: &Arc<dyn Cache>) {
+async fn one_caller_replaces(cache: &Arc<dyn Cache>) {
     cache.set(b"version", bytes("0"), LONG).await.unwrap();
     let tries: Vec<_> = (1..=16)
         .map(|number: u8| {
@@ -154,7 +154,7 @@ async fn one_alone_replaces(cache: &Arc<dyn Cache>) {
     assert_eq!(replaced, 1);
 }
 
-async fn a_lease_that_is_gone_is_not_honoured(cache: &dyn Cache) {
+async fn deleted_lease_is_rejected(cache: &dyn Cache) {
     assert!(
         cache
             .set_if_absent(b"l", bytes("lease 1"), LONG)

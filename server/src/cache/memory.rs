@@ -1,4 +1,4 @@
-//! The cache of one process: a bounded map. For one box, for tests, and as the oracle of the contract suite.
+//! Cache in the memory of one process: for a single box, for tests, and as the reference of the contract.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use super::{Cache, CacheError, ttl_ms};
 
-/// What an entry costs beside its key and value, in bytes.
+/// Overhead of an entry, in bytes.
 const ENTRY_BYTES: usize = 128;
 
-/// A cache in memory that holds at most a given number of bytes; the oldest entries go first.
+/// In-memory cache with a maximum size. Evicts the oldest entries first.
 #[derive(Debug)]
 pub struct MemoryCache {
     entries: Mutex<Entries>,
@@ -22,22 +22,22 @@ pub struct MemoryCache {
 #[derive(Debug, Default)]
 struct Entries {
     map: HashMap<Bytes, Entry>,
-    /// Each key in the order in which it was set, with the number of that setting. A key that was
-    /// set again or deleted leaves a place behind, which counts until it is passed over.
+    /// Keys in the order in which they were set, with the number of the write. A key that was set again
+    /// or deleted leaves a stale element behind, which is skipped later.
     order: VecDeque<(Bytes, u64)>,
-    settings: u64,
+    writes: u64,
     bytes: usize,
 }
 
 #[derive(Debug)]
 struct Entry {
     value: Bytes,
-    ends: Instant,
-    setting: u64,
+    expires: Instant,
+    write: u64,
 }
 
 impl MemoryCache {
-    /// Makes an empty cache of at most `bytes_max` bytes, keys and overhead included.
+    /// Creates an empty cache of at most `bytes_max` bytes, including keys and overhead.
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl MemoryCache {
 }
 
 impl Default for MemoryCache {
-    /// A cache of 64 MiB.
+    /// Creates a cache of 64 MiB.
     fn default() -> Self {
         Self::new(64 << 20)
     }
@@ -61,41 +61,37 @@ impl Default for MemoryCache {
 impl Entries {
     fn get(&self, key: &[u8]) -> Option<&Bytes> {
         let entry = self.map.get(key)?;
-        (entry.ends > Instant::now()).then_some(&entry.value)
+        (entry.expires > Instant::now()).then_some(&entry.value)
     }
 
     fn set(&mut self, key: &[u8], value: Bytes, ttl: Duration, bytes_max: usize) {
         self.remove(key);
-        self.settings += 1;
+        self.writes += 1;
         let key = Bytes::copy_from_slice(key);
         self.bytes += size(&key, &value);
-        self.order.push_back((key.clone(), self.settings));
+        self.order.push_back((key.clone(), self.writes));
         let entry = Entry {
             value,
-            ends: Instant::now() + Duration::from_millis(ttl_ms(ttl)),
-            setting: self.settings,
+            expires: Instant::now() + Duration::from_millis(ttl_ms(ttl)),
+            write: self.writes,
         };
         self.map.insert(key, entry);
-        // Places that were left behind are passed over here too, so that they stay few.
+        // Stale elements are removed here too, to bound their number.
         while self.bytes > bytes_max || self.order.len() > 2 * self.map.len() + 16 {
-            let Some((key, setting)) = self.order.pop_front() else {
+            let Some((key, write)) = self.order.pop_front() else {
                 return;
             };
-            if self
-                .map
-                .get(&key)
-                .is_none_or(|entry| entry.setting != setting)
-            {
+            if self.map.get(&key).is_none_or(|entry| entry.write != write) {
                 continue;
             }
-            let ended = self
+            let expired = self
                 .map
                 .get(&key)
-                .is_some_and(|entry| entry.ends <= Instant::now());
-            if self.bytes > bytes_max || ended {
+                .is_some_and(|entry| entry.expires <= Instant::now());
+            if self.bytes > bytes_max || expired {
                 self.remove(&key);
             } else {
-                self.order.push_back((key, setting));
+                self.order.push_back((key, write));
             }
         }
     }
@@ -157,11 +153,11 @@ impl Cache for MemoryCache {
         ttl: Duration,
     ) -> Result<bool, CacheError> {
         let mut entries = self.entries();
-        let there = entries.get(key).is_some_and(|found| found == expected);
-        if there {
+        let matches = entries.get(key).is_some_and(|found| found == expected);
+        if matches {
             entries.set(key, value, ttl, self.bytes_max);
         }
-        Ok(there)
+        Ok(matches)
     }
 
     async fn delete_many(&self, keys: &[Bytes]) -> Result<(), CacheError> {
@@ -183,12 +179,12 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     #[tokio::test]
-    async fn keeps_the_contract() {
+    async fn satisfies_contract() {
         contract::is_kept(Arc::new(MemoryCache::default())).await;
     }
 
     #[tokio::test]
-    async fn it_is_bounded_and_the_oldest_go_first() {
+    async fn evicts_oldest_entries_above_maximum() {
         let cache = MemoryCache::new(100_000);
         for number in 0..1_000_u32 {
             let key = number.to_be_bytes();
@@ -207,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn setting_one_key_often_takes_no_more_room() {
+    async fn rewriting_key_takes_no_space() {
         let cache = MemoryCache::new(1 << 20);
         for number in 0..10_000_u32 {
             let value = Bytes::copy_from_slice(&number.to_be_bytes());
@@ -223,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_too_large_is_not_kept() {
+    async fn oversized_value_is_not_cached() {
         let cache = MemoryCache::new(1_000);
         cache
             .set(b"key", vec![7; 2_000].into(), LONG)

@@ -1,4 +1,4 @@
-//! The cache in a Redis server, over one connection that all calls share.
+//! Cache in a Redis server, over one multiplexed connection.
 
 use std::fmt;
 use std::path::Path;
@@ -20,32 +20,32 @@ use super::{Cache, CacheError, ttl_ms};
 #[cfg(test)]
 pub(crate) mod test_server;
 
-/// How long a call may take. Redis answers in well under a millisecond, so that one which takes so long
-/// is of less use than the store.
-const CALL_TIME: Duration = Duration::from_millis(100);
-/// How long connecting may take, TLS and log-in included.
-const CONNECT_TIME: Duration = Duration::from_millis(500);
-/// The most commands that wait to be sent; a call beyond waits for its turn, within its time.
-const COMMANDS_WAITING: usize = 1_024;
-/// Sets a key where it holds what is expected. Redis runs a script as one step.
+/// Timeout of a call. Redis usually responds in well under a millisecond; beyond this, the store is the
+/// better source.
+const CALL_TIMEOUT: Duration = Duration::from_millis(100);
+/// Timeout of a connection attempt, including TLS and authentication.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// Maximum length of the send queue. Further calls wait for a slot within their timeout.
+const COMMANDS_QUEUED_MAX: usize = 1_024;
+/// Compare-and-set. Redis runs a script atomically.
 const REPLACE: &str = "\
     if redis.call('GET', KEYS[1]) == ARGV[1] then \
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end return 0";
 
-/// A cache in a Redis server.
+/// Cache in a Redis server.
 ///
-/// The connection is made when it is first needed and again after it broke. A call that is not answered
-/// within 100 ms fails, and the connection with it.
+/// Connects on first use and after a failure. A call without a response within 100 ms fails and closes the
+/// connection.
 pub(super) struct RedisCache {
     client: Client,
-    /// Where the server is, without user and password.
+    /// Host and port of the server, without credentials.
     address: String,
     connection: RwLock<Option<MultiplexedConnection>>,
     connecting: Mutex<()>,
 }
 
 impl fmt::Debug for RedisCache {
-    /// Leaves out the password that the client knows.
+    /// Omits the password in the client.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisCache")
             .field("address", &self.address)
@@ -54,16 +54,16 @@ impl fmt::Debug for RedisCache {
 }
 
 impl RedisCache {
-    /// Prepares to connect to a server. It need not be there yet.
+    /// Prepares a connection. The server need not be running yet.
     ///
     /// # Errors
-    /// `Invalid` where the URL or the file of certificates that it names is not understood.
+    /// `Invalid` if the URL, or the certificate file that it names, is invalid.
     pub(super) fn open(url: &str) -> Result<Self, CacheError> {
         let (url, authority) = split_authority(url);
-        // The crate's own message may repeat the URL, and so the password.
+        // The crate's own message may contain the URL, and so the password.
         let invalid = || {
             CacheError::Invalid(
-                "not the URL of a Redis; use `redis://user:password@host:port/number`, or \
+                "invalid URL of a Redis server; use `redis://user:password@host:port/number`, or \
                  `rediss://` and `?ca=FILE` for TLS"
                     .to_owned(),
             )
@@ -75,7 +75,7 @@ impl RedisCache {
             _ => return Err(invalid()),
         };
         let client = if encrypted {
-            // Fails where somebody has chosen already, which is as good.
+            // Fails if a provider is already installed, which is fine.
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
             let certificates = TlsCertificates {
                 client_tls: None,
@@ -94,75 +94,75 @@ impl RedisCache {
     }
 
     async fn connection(&self) -> Result<MultiplexedConnection, CacheError> {
-        if let Some(connection) = self.present() {
+        if let Some(connection) = self.current() {
             return Ok(connection);
         }
-        // One connects, and the others wait for as long as a call may take.
-        let connecting = timeout(CALL_TIME, self.connecting.lock()).await;
-        let _connecting = connecting.map_err(|_| self.silent("connection", CALL_TIME))?;
-        if let Some(connection) = self.present() {
+        // One task connects; the others wait for at most the timeout of a call.
+        let connecting = timeout(CALL_TIMEOUT, self.connecting.lock()).await;
+        let _connecting = connecting.map_err(|_| self.timed_out("connection", CALL_TIMEOUT))?;
+        if let Some(connection) = self.current() {
             return Ok(connection);
         }
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIME))
-            .set_response_timeout(Some(CALL_TIME))
-            .set_pipeline_buffer_size(COMMANDS_WAITING);
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(CALL_TIMEOUT))
+            .set_pipeline_buffer_size(COMMANDS_QUEUED_MAX);
         let connect = self
             .client
             .get_multiplexed_async_connection_with_config(&config);
-        let connection = timeout(CONNECT_TIME, connect)
+        let connection = timeout(CONNECT_TIMEOUT, connect)
             .await
-            .map_err(|_| self.silent("connection", CONNECT_TIME))?
+            .map_err(|_| self.timed_out("connection", CONNECT_TIMEOUT))?
             .map_err(|error| self.failed(&error))?;
-        self.put(Some(connection.clone()));
+        self.set_current(Some(connection.clone()));
         Ok(connection)
     }
 
     async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, CacheError> {
         let mut connection = self.connection().await?;
-        self.answered(timeout(CALL_TIME, command.query_async(&mut connection)).await)
+        self.checked(timeout(CALL_TIMEOUT, command.query_async(&mut connection)).await)
     }
 
-    /// Takes up an answer, and lets go of a connection that gave none.
-    fn answered<T, E>(&self, answer: Result<Result<T, RedisError>, E>) -> Result<T, CacheError> {
-        match answer {
+    /// Converts a result; drops the connection if it is unusable.
+    fn checked<T, E>(&self, result: Result<Result<T, RedisError>, E>) -> Result<T, CacheError> {
+        match result {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
                 if error.is_unrecoverable_error() || error.is_timeout() || error.is_io_error() {
-                    self.put(None);
+                    self.set_current(None);
                 }
                 Err(self.failed(&error))
             }
             Err(_) => {
-                self.put(None);
-                Err(self.silent("answer", CALL_TIME))
+                self.set_current(None);
+                Err(self.timed_out("response", CALL_TIMEOUT))
             }
         }
     }
 
-    fn present(&self) -> Option<MultiplexedConnection> {
+    fn current(&self) -> Option<MultiplexedConnection> {
         self.connection
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    fn put(&self, connection: Option<MultiplexedConnection>) {
+    fn set_current(&self, connection: Option<MultiplexedConnection>) {
         *self
             .connection
             .write()
             .unwrap_or_else(PoisonError::into_inner) = connection;
     }
 
-    fn silent(&self, what: &str, time: Duration) -> CacheError {
-        let ms = time.as_millis();
-        CacheError::Unavailable(format!("no {what} from {} within {ms} ms", self.address))
+    fn timed_out(&self, awaited: &str, limit: Duration) -> CacheError {
+        let ms = limit.as_millis();
+        CacheError::Unavailable(format!("no {awaited} from {} within {ms} ms", self.address))
     }
 
     fn failed(&self, error: &RedisError) -> CacheError {
-        // The kind and the code say what went wrong and never hold an argument.
-        let what = error.code().unwrap_or_else(|| error.category());
-        let text = format!("{what} at {}", self.address);
+        // Kind and code describe the failure and never contain an argument of the call.
+        let kind = error.code().unwrap_or_else(|| error.category());
+        let text = format!("{kind} at {}", self.address);
         match error.kind() {
             ErrorKind::Io => {
                 CacheError::Unavailable(format!("{text}: {error}; is redis-server running?"))
@@ -170,13 +170,13 @@ impl RedisCache {
             ErrorKind::AuthenticationFailed => {
                 CacheError::Unavailable(format!("{text}: the user or the password is wrong"))
             }
-            // Loading, read-only, out of memory, no log-in: the server's state, not the call's fault.
+            // Loading, read-only, out of memory, not authenticated: states of the server, not faults of the call.
             _ => CacheError::Unavailable(text),
         }
     }
 }
 
-/// Takes `ca=FILE` out of the query of a URL.
+/// Extracts `ca=FILE` from the query of a URL.
 fn split_authority(url: &str) -> (String, Option<String>) {
     let Some((base, query)) = url.split_once('?') else {
         return (url.to_owned(), None);
@@ -249,7 +249,7 @@ impl Cache for RedisCache {
             set.arg("PX").arg(ttl_ms(ttl)).ignore();
         }
         let mut connection = self.connection().await?;
-        self.answered(timeout(CALL_TIME, pipeline.query_async(&mut connection)).await)
+        self.checked(timeout(CALL_TIMEOUT, pipeline.query_async(&mut connection)).await)
     }
 
     async fn set_if_absent(
@@ -282,7 +282,7 @@ impl Cache for RedisCache {
             return Ok(());
         }
         let mut command = Cmd::new();
-        // Frees the memory on another thread, where that is much.
+        // Frees memory on another thread, if there is much of it.
         command.arg("UNLINK");
         for key in keys {
             command.arg(&key[..]);
@@ -303,7 +303,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn keeps_the_contract() {
+    async fn satisfies_contract() {
         let Some(server) = RedisServer::start().await else {
             return;
         };
@@ -312,14 +312,14 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn keeps_the_contract_over_tls() {
+    async fn satisfies_contract_over_tls() {
         let Some(server) = RedisServer::start_with_tls().await else {
             return;
         };
         contract::is_kept(Arc::new(RedisCache::open(&server.url()).unwrap())).await;
-        // Whom nobody trusted is not talked to.
-        let (stranger, _) = split_authority(&server.url());
-        let refused = RedisCache::open(&stranger).unwrap().get(b"key").await;
+        // An untrusted server is rejected.
+        let (untrusted, _) = split_authority(&server.url());
+        let refused = RedisCache::open(&untrusted).unwrap().get(b"key").await;
         assert!(
             matches!(refused, Err(CacheError::Unavailable(_))),
             "{refused:?}"
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_server_that_comes_back_is_used_again() {
+    async fn reconnects_to_restarted_server() {
         let Some(mut server) = RedisServer::start().await else {
             return;
         };
@@ -339,19 +339,19 @@ mod tests {
         server.kill();
         let dead = cache.get(b"key").await;
         assert!(matches!(dead, Err(CacheError::Unavailable(_))), "{dead:?}");
-        server.start_again().await;
+        server.restart().await;
         let begun = Instant::now();
         while cache.get(b"key").await != Ok(None) {
             assert!(
                 begun.elapsed() < Duration::from_secs(30),
-                "it was not found again"
+                "the cache did not reconnect"
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_server_that_stands_still_is_not_waited_for() {
+    async fn stalled_server_times_out() {
         let Some(server) = RedisServer::start().await else {
             return;
         };
@@ -364,7 +364,7 @@ mod tests {
             matches!(silent, Err(CacheError::Unavailable(_))),
             "{silent:?}"
         );
-        assert!(begun.elapsed() >= CALL_TIME);
+        assert!(begun.elapsed() >= CALL_TIMEOUT);
         assert!(
             begun.elapsed() < Duration::from_secs(5),
             "{:?}",
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn the_password_is_never_told() {
+    async fn never_prints_password() {
         let Some(server) = RedisServer::start().await else {
             return;
         };
@@ -402,15 +402,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_is_not_there_is_unavailable() {
+    async fn missing_server_is_unavailable() {
         let cache = RedisCache::open("redis://127.0.0.1:9").unwrap();
         let error = cache.get(b"key").await.unwrap_err();
-        let told = matches!(&error, CacheError::Unavailable(why) if why.contains("127.0.0.1:9"));
-        assert!(told, "{error}");
+        let named = matches!(&error, CacheError::Unavailable(why) if why.contains("127.0.0.1:9"));
+        assert!(named, "{error}");
     }
 
     #[test]
-    fn the_authority_is_taken_out_of_the_url() {
+    fn extracts_authority_from_url() {
         let split = |url| {
             let (url, authority) = split_authority(url);
             (url, authority.unwrap_or_default())

@@ -1,23 +1,23 @@
-//! Chooses the cache by URL: the one place that knows what was compiled in.
+//! Resolver: opens the cache of a URL. Only this file depends on features.
 
 use std::sync::Arc;
 
 use super::{Cache, CacheError, MemoryCache};
 
 /// Opens the cache at a URL: `memory:`, `redis://user:password@host:port/number`, or `rediss://…` for
-/// TLS, whose `?ca=FILE` names the certificates to trust. A Redis that is not there yet is no error: it
-/// is used once it answers.
+/// TLS. There, `?ca=FILE` names the trusted certificates. Redis need not be running yet: it is used once it
+/// responds.
 ///
 /// # Errors
-/// `Invalid` where the URL is not understood or the backend was not compiled in. The password never
-/// appears in a message.
+/// `Invalid` if the URL is invalid or its backend was not compiled in. Messages never contain the
+/// password.
 pub fn resolve(url: &str) -> Result<Arc<dyn Cache>, CacheError> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(MemoryCache::default())),
         Some(("redis" | "rediss", _)) => redis(url),
-        // Whatever else it is may hold a password.
+        // Other URLs may contain a password.
         _ => Err(CacheError::Invalid(
-            "not the URL of a cache; use `redis://user:password@host:port` or `memory:`".to_owned(),
+            "invalid URL of a cache; use `redis://user:password@host:port` or `memory:`".to_owned(),
         )),
     }
 }
@@ -25,7 +25,7 @@ pub fn resolve(url: &str) -> Result<Arc<dyn Cache>, CacheError> {
 #[cfg(feature = "redis")]
 fn redis(url: &str) -> Result<Arc<dyn Cache>, CacheError> {
     let redis = super::redis::RedisCache::open(url)?;
-    Ok(Arc::new(super::GuardedCache::new(Arc::new(redis))))
+    Ok(Arc::new(super::CircuitBreaker::new(Arc::new(redis))))
 }
 
 #[cfg(not(feature = "redis"))]
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_a_cache_is_refused_without_its_password() {
+    fn rejects_invalid_url_without_printing_password() {
         for url in [
             "",
             "memory",
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     #[cfg(not(feature = "redis"))]
-    fn what_was_not_compiled_in_is_named() {
+    fn names_missing_feature() {
         let error = resolve("redis://127.0.0.1").unwrap_err();
         assert!(error.to_string().contains("without the `redis` feature"));
     }

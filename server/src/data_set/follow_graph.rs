@@ -1,14 +1,14 @@
-//! Who follows whom in a data set.
+//! Follow graph of a data set.
 
 use rand::RngExt;
 
 use super::power_law::PowerLaw;
 use super::{Stream, stream};
 
-/// Pairs of follower and followee, ascending, each once, nobody following themselves.
+/// Returns pairs of follower and followee in ascending order, without duplicates or self-follows.
 ///
-/// A user follows 1 to `2 * mean - 1` others (`mean` on average, all but one where there are too few);
-/// who is followed falls by a [`PowerLaw`].
+/// A user follows 1 to `2 * mean - 1` others: `mean` on average, or everybody else in a small data set.
+/// Followees are drawn from a [`PowerLaw`].
 pub(super) fn follows(seed: u64, users: u64, mean: u64) -> Vec<(u32, u32)> {
     let others = users.saturating_sub(1);
     if others == 0 || mean == 0 {
@@ -21,8 +21,8 @@ pub(super) fn follows(seed: u64, users: u64, mean: u64) -> Vec<(u32, u32)> {
     for follower in 1..=users as u32 {
         let wanted = rng.random_range(1..=2 * mean - 1).min(others) as usize;
         chosen.clear();
-        // The popular ones soon have been chosen already; drawing again a bounded number of times
-        // and then taking the next that is free keeps this quick where few are left.
+        // Popular users are soon chosen. Redrawing a bounded number of times and then taking the next
+        // free user keeps this fast when few are left.
         while chosen.len() < wanted {
             let mut followee = law.draw(&mut rng);
             let mut tries = 0;
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pairs_are_ascending_distinct_and_never_to_oneself() {
+    fn pairs_are_ascending_distinct_and_not_reflexive() {
         for (users, mean) in [(1, 20), (2, 20), (5, 20), (300, 20), (1_000, 1)] {
             let follows = follows(42, users, mean);
             assert!(follows.is_sorted_by(|a, b| a < b), "{users} {mean}");
@@ -62,10 +62,10 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_is_kept_and_the_tail_is_heavy() {
+    fn mean_and_tail_match_law() {
         let follows = follows(42, 10_000, 20);
         let mean = follows.len() as f64 / 10_000.0;
-        // Out-degree is uniform on 1..=39, sd 11.3: the mean of 10,000 has an error of 0.113.
+        // The out-degree is uniform on 1..=39 with sd 11.3: the mean of 10,000 has an error of 0.113.
         assert!((mean - 20.0).abs() < 4.0 * 0.113, "{mean}");
         let mut followers = vec![0_u32; 10_001];
         for (_, followee) in follows {
@@ -74,8 +74,8 @@ mod tests {
         followers.sort_unstable_by_key(|count| std::cmp::Reverse(*count));
         let total: u32 = followers.iter().sum();
         let top: u32 = followers[..100].iter().sum();
-        // The integral of the law gives the first 1% of ranks (101^(1/3) - 1) / (10,001^(1/3) - 1)
-        // = 17.8% of the draws; choosing each at most once takes a little from the very top.
+        // By the integral of the law, the first 1% of ranks get (101^(1/3) - 1) / (10,001^(1/3) - 1)
+        // = 17.8% of the draws. Choosing each at most once takes a little from the very top.
         let share = f64::from(top) / f64::from(total);
         assert!((0.15..0.19).contains(&share), "{share}");
         assert!(followers[0] > 1_500, "{}", followers[0]);

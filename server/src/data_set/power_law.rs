@@ -1,15 +1,14 @@
-//! Ranks with a heavy tail.
+//! Random ranks with a heavy tail.
 
 use rand::{Rng, RngExt};
 
-/// Draws ranks 1 to n, where rank r comes up about as often as r^(-2/3).
+/// Draws ranks 1 to n, rank r with a probability proportional to r^(-2/3).
 ///
-/// When links fall to ranks like this, the number of links of a node has a power-law tail with the
-/// exponent 1 + 3/2 = 2.5 (if popularity falls as r^-s, the exponent is 1 + 1/s), in the middle of
-/// the 2 to 3 found in social networks (Newman, "Power laws, Pareto distributions and Zipf's law",
-/// 2005, section 3).
+/// If links are distributed by such ranks, the number of links per node has a power-law tail. If
+/// popularity falls as r^-s, its exponent is 1 + 1/s, here 1 + 3/2 = 2.5. Social networks have 2 to 3
+/// (Newman, "Power laws, Pareto distributions and Zipf's law", 2005, section 3).
 ///
-/// Drawn by inverting the integral of x^(-2/3), which is a cube root.
+/// Drawn by inverting the integral of x^(-2/3), a cube root.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PowerLaw {
     ranks: u32,
@@ -17,7 +16,7 @@ pub(super) struct PowerLaw {
 }
 
 impl PowerLaw {
-    /// The law over 1 to `ranks`, which must be below 2^32.
+    /// Creates the law over 1 to `ranks`, which must be below 2^32.
     pub(super) fn new(ranks: u64) -> Self {
         Self {
             ranks: u32::try_from(ranks).unwrap_or(u32::MAX),
@@ -38,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frequencies_follow_the_law() {
+    fn frequencies_match_law() {
         let ranks = 1_000_u32;
         let law = PowerLaw::new(u64::from(ranks));
         let mut rng = Pcg64Mcg::new(7);
@@ -49,8 +48,8 @@ mod tests {
         }
         assert_eq!(counts[0], 0);
         let span = f64::from(ranks + 1).cbrt() - 1.0;
-        // Chi-square against the exact probabilities; with 999 degrees of freedom the 99.9%
-        // point is 999 + 3.09 * sqrt(2 * 999), about 1,143 (normal approximation with correction).
+        // Chi-square against the exact probabilities. With 999 degrees of freedom, the 99.9% point is
+        // about 1,143: 999 + 3.09 * sqrt(2 * 999), by a normal approximation with correction.
         let chi_square: f64 = (1..=ranks)
             .map(|rank| {
                 let p = (f64::from(rank + 1).cbrt() - f64::from(rank).cbrt()) / span;
@@ -62,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn one_rank_is_always_that_rank() {
+    fn single_rank_is_always_drawn() {
         let law = PowerLaw::new(1);
         let mut rng = Pcg64Mcg::new(7);
         assert!((0..1_000).all(|_| law.draw(&mut rng) == 1));

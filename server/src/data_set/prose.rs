@@ -1,17 +1,17 @@
-//! The words of a data set: Markdown posts with their HTML.
+//! Text of a data set: Markdown posts with their HTML.
 
 use rand::{Rng, RngExt};
 
 use super::{Stream, stream};
 use crate::model::CONTENT_BYTES_MAX;
 
-/// How many blocks there are to choose from.
+/// Number of blocks to choose from.
 const BLOCKS: usize = 2_048;
-/// The share of blocks of each kind, in 1/16.
+/// Share of paragraphs among the blocks, in 1/16.
 const PARAGRAPHS: u32 = 10;
-/// How often another block is tried when one does not fit.
-const TRIES: u32 = 6;
-/// Stands where the number of the post goes.
+/// Maximum number of blocks that may not fit before a post is complete.
+const TRIES_MAX: u32 = 6;
+/// Placeholder for the number of the post.
 const NUMBER: &str = "0000000000";
 
 const WORDS: &[&str] = &[
@@ -107,8 +107,8 @@ const WORDS: &[&str] = &[
     "yesterday",
 ];
 
-/// Blocks of Markdown, each rendered once. A post is a choice of them, so that a hundred thousand
-/// posts cost no more rendering than two thousand blocks.
+/// Blocks of Markdown, each rendered once. Posts combine blocks, so that a hundred thousand posts take no
+/// more rendering than two thousand blocks.
 #[derive(Debug)]
 pub(super) struct Prose {
     title: Block,
@@ -136,16 +136,16 @@ impl Prose {
         }
     }
 
-    /// The Markdown of a post, about 1 KB and no more than a post may have, and its HTML.
+    /// Returns the Markdown of a post, about 1 KB and within the limit, and its HTML.
     pub(super) fn post(&self, number: u64, rng: &mut impl Rng) -> (String, String) {
         let digits = format!("{number:010}");
         let mut markdown = self.title.markdown.replacen(NUMBER, &digits, 1);
         let mut html = self.title.html.replace(NUMBER, &digits);
         let mut after_list = false;
         let mut tries = 0;
-        while tries < TRIES {
+        while tries < TRIES_MAX {
             let block = &self.blocks[rng.random_range(0..BLOCKS as u32) as usize];
-            // Two lists in a row would be one list to Markdown.
+            // Markdown would merge two adjacent lists.
             let fits = markdown.len() + 2 + block.markdown.len() <= CONTENT_BYTES_MAX;
             if !fits || (block.is_list && after_list) {
                 tries += 1;
@@ -160,7 +160,7 @@ impl Prose {
     }
 }
 
-/// One block of Markdown, and whether it is a list.
+/// Generates a block of Markdown; true if it is a list.
 fn block(rng: &mut impl Rng) -> (String, bool) {
     match rng.random_range(0..16) {
         kind if kind < PARAGRAPHS => (paragraph(rng), false),
@@ -210,9 +210,9 @@ mod tests {
     use super::*;
     use crate::markdown;
 
-    /// Blocks rendered alone and put together must be what rendering the whole gives.
+    /// Joining rendered blocks must equal rendering the joined blocks.
     #[test]
-    fn a_post_is_rendered_as_its_blocks_are() {
+    fn joined_blocks_equal_rendered_post() {
         let prose = Prose::new(42, markdown::render);
         let mut rng = Pcg64Mcg::new(1);
         for number in 1..=500 {
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn posts_have_about_a_kilobyte_and_no_more() {
+    fn posts_have_about_one_kilobyte() {
         let prose = Prose::new(42, |markdown| markdown.to_owned());
         let mut rng = Pcg64Mcg::new(1);
         let sizes: Vec<usize> = (1..=2_000)

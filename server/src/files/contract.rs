@@ -1,4 +1,4 @@
-//! What every place for files promises, as a suite that each passes.
+//! Contract of [`Files`], as a suite for every backend.
 
 use std::sync::Arc;
 
@@ -10,24 +10,24 @@ fn key(text: &str) -> FileKey {
     FileKey::new(text).unwrap()
 }
 
-/// Runs the suite on a place that is empty.
+/// Runs the suite on an empty store.
 pub(crate) async fn holds(files: Arc<dyn Files>) {
-    what_is_put_is_read(&*files).await;
-    the_last_to_be_put_stays(&*files).await;
-    what_is_deleted_is_gone(&*files).await;
-    every_byte_comes_back(&*files).await;
-    keys_are_apart(&*files).await;
-    readers_see_one_whole_file(files).await;
+    stored_file_is_read(&*files).await;
+    last_put_wins(&*files).await;
+    deleted_file_is_gone(&*files).await;
+    content_survives_unchanged(&*files).await;
+    keys_are_independent(&*files).await;
+    readers_see_whole_files(files).await;
 }
 
-async fn what_is_put_is_read(files: &dyn Files) {
+async fn stored_file_is_read(files: &dyn Files) {
     let key = key("photos/12/a.jpg");
     assert!(matches!(files.get(&key).await, Err(FilesError::NotFound)));
     files.put(&key, Bytes::from_static(b"one")).await.unwrap();
     assert_eq!(files.get(&key).await.unwrap(), "one");
 }
 
-async fn the_last_to_be_put_stays(files: &dyn Files) {
+async fn last_put_wins(files: &dyn Files) {
     let key = key("photos/12/a.jpg");
     files
         .put(&key, Bytes::from_static(b"a longer one"))
@@ -37,14 +37,14 @@ async fn the_last_to_be_put_stays(files: &dyn Files) {
     assert_eq!(files.get(&key).await.unwrap(), "two");
 }
 
-async fn what_is_deleted_is_gone(files: &dyn Files) {
+async fn deleted_file_is_gone(files: &dyn Files) {
     let key = key("photos/12/a.jpg");
     files.delete(&key).await.unwrap();
     files.delete(&key).await.unwrap();
     assert!(matches!(files.get(&key).await, Err(FilesError::NotFound)));
 }
 
-async fn every_byte_comes_back(files: &dyn Files) {
+async fn content_survives_unchanged(files: &dyn Files) {
     let all: Bytes = (0..=255_u8).cycle().take(3 << 20).collect();
     for (name, content) in [("empty", Bytes::new()), ("large", all)] {
         files.put(&key(name), content.clone()).await.unwrap();
@@ -52,7 +52,7 @@ async fn every_byte_comes_back(files: &dyn Files) {
     }
 }
 
-async fn keys_are_apart(files: &dyn Files) {
+async fn keys_are_independent(files: &dyn Files) {
     for name in ["a/b", "a/b-c", "a.b", "a_b/c"] {
         files.put(&key(name), Bytes::from(name)).await.unwrap();
     }
@@ -62,7 +62,7 @@ async fn keys_are_apart(files: &dyn Files) {
     }
 }
 
-async fn readers_see_one_whole_file(files: Arc<dyn Files>) {
+async fn readers_see_whole_files(files: Arc<dyn Files>) {
     const LENGTH: usize = 200_000;
     let key = key("hot");
     let of = |byte: u8| Bytes::from(vec![byte; LENGTH]);

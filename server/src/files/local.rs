@@ -1,4 +1,4 @@
-//! Files in a folder of this machine.
+//! File store in a local folder.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,10 +11,10 @@ use bytes::Bytes;
 
 use super::{FileKey, Files, FilesError};
 
-/// How the name of a file that is being written begins. No key begins with a dot.
+/// Prefix of files being written. No key begins with a dot.
 const TEMPORARY: &str = ".writing-";
 
-/// A folder of files.
+/// Folder of files.
 #[derive(Debug)]
 pub struct LocalFiles {
     root: Arc<Path>,
@@ -22,15 +22,14 @@ pub struct LocalFiles {
 }
 
 impl LocalFiles {
-    /// Opens a folder, creating it where it is missing, and removes what an earlier process left
-    /// half written. One process at a time may use it.
+    /// Opens a folder, creating it if it is missing, and deletes partially written files of an earlier
+    /// process. Only one process may use a folder at a time.
     ///
     /// # Errors
-    /// [`FilesError::Io`] where the folder can't be created or read.
+    /// [`FilesError::Folder`] if the folder cannot be created or read.
     pub fn open(root: &Path) -> Result<Self, FilesError> {
-        let failed = |source| FilesError::Io {
-            action: "open the folder of",
-            key: root.display().to_string(),
+        let failed = |source| FilesError::Folder {
+            path: root.to_owned(),
             source,
         };
         fs::create_dir_all(root).map_err(failed)?;
@@ -82,8 +81,8 @@ impl Files for LocalFiles {
     }
 }
 
-/// Writes beside the target, syncs, renames, and syncs the folders, so that after a power cut
-/// there is the whole file or none.
+/// Writes to a temporary file, syncs, renames, and syncs the folders. After a power failure the file is
+/// whole or absent.
 fn write(root: &Path, temporary: &Path, target: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = File::create_new(temporary)?;
     file.write_all(content)?;
@@ -108,7 +107,7 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, FilesError> {
     let done = tokio::task::spawn_blocking(work).await;
-    let result = done.unwrap_or_else(|_| Err(io::Error::other("the work was cancelled")));
+    let result = done.unwrap_or_else(|_| Err(io::Error::other("the task was cancelled")));
     result.map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => FilesError::NotFound,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FilesError::Full,
@@ -125,14 +124,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_folder_keeps_the_contract() {
+    async fn satisfies_contract() {
         let folder = tempfile::tempdir().unwrap();
         let files = LocalFiles::open(folder.path()).unwrap();
         crate::files::contract::holds(Arc::new(files)).await;
     }
 
     #[tokio::test]
-    async fn a_half_written_file_is_cleared_away_at_the_next_start() {
+    async fn open_deletes_partial_files() {
         let folder = tempfile::tempdir().unwrap();
         let left = folder.path().join(format!("{TEMPORARY}7"));
         fs::write(&left, "half").unwrap();

@@ -1,14 +1,14 @@
-//! Chooses where the files are by URL: the one place that knows what was compiled in.
+//! Resolver: opens the file store of a URL. Only this file depends on features.
 
 use std::sync::Arc;
 
 use super::{Files, FilesError, LocalFiles};
 
-/// Opens the files at a URL: `file:FOLDER`, or `s3://BUCKET?endpoint=URL`.
+/// Opens the file store at a URL: `file:FOLDER` or `s3://BUCKET?endpoint=URL`.
 ///
 /// # Errors
-/// [`FilesError::InvalidUrl`] where the URL is not understood or the backend was not compiled in, otherwise
-/// whatever opening the place met.
+/// [`FilesError::InvalidUrl`] if the URL is invalid or its backend was not compiled in; otherwise the
+/// error of the backend.
 pub fn resolve(url: &str) -> Result<Arc<dyn Files>, FilesError> {
     match url.split_once(':') {
         Some(("file", folder)) if !folder.is_empty() => {
@@ -16,7 +16,7 @@ pub fn resolve(url: &str) -> Result<Arc<dyn Files>, FilesError> {
         }
         Some(("s3", _)) => s3(url),
         _ => Err(FilesError::InvalidUrl(
-            "not the URL of a place for files; use `file:FOLDER` or `s3://BUCKET?endpoint=URL`"
+            "invalid URL of a file store; use `file:FOLDER` or `s3://BUCKET?endpoint=URL`"
                 .to_owned(),
         )),
     }

@@ -1,4 +1,4 @@
-//! Files in an object store that speaks S3.
+//! File store in an S3 bucket.
 
 use std::io;
 use std::time::Duration;
@@ -11,61 +11,59 @@ use object_store::{ClientOptions, ObjectStoreExt as _, PutPayload, RetryConfig};
 
 use super::{FileKey, Files, FilesError};
 
-/// How long one call may take, tries included.
-const CALL_TIME: Duration = Duration::from_secs(10);
+/// Timeout of a call, including retries.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a call is tried again that failed for a reason that may pass. All of them may be done twice.
-const RETRIES: usize = 2;
+/// Maximum number of retries after a transient failure. All calls are idempotent.
+const RETRIES_MAX: usize = 2;
 
-/// Where the files are, as `s3://BUCKET?endpoint=URL` says it.
+/// Parsed URL of a bucket: `s3://BUCKET?endpoint=URL`.
 #[derive(Debug, PartialEq, Eq)]
-struct Place {
+struct BucketUrl {
     bucket: String,
-    /// Where the service is; none for AWS' own.
+    /// URL of the service. `None` for AWS.
     endpoint: Option<String>,
     region: String,
-    /// How the service is to encrypt what it stores.
+    /// Server-side encryption to request.
     encryption: String,
 }
 
-/// A bucket of an object store.
+/// Bucket of an object store.
 #[derive(Debug)]
 pub(super) struct S3Files {
     bucket: AmazonS3,
 }
 
 impl S3Files {
-    /// Opens the bucket of a URL. Nothing is sent.
+    /// Opens the bucket of a URL, without connecting.
     ///
-    /// The credentials come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`), so that they
-    /// stand on no command line.
+    /// The credentials come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`) to keep them
+    /// off the command line.
     ///
     /// # Errors
-    /// [`FilesError::InvalidUrl`] where the URL or the credentials can't be used.
+    /// [`FilesError::InvalidUrl`] if the URL or the credentials are invalid.
     pub(super) fn open(url: &str) -> Result<Self, FilesError> {
-        let place = Place::of(url)?;
+        let url = BucketUrl::parse(url)?;
         let read = |name: &'static str| {
-            std::env::var(name).map_err(|_| {
-                FilesError::InvalidUrl(format!("files in S3 need {name} in the environment"))
-            })
+            std::env::var(name).map_err(|_| FilesError::InvalidUrl(format!("set {name} to use S3")))
         };
         let (id, secret) = (read("AWS_ACCESS_KEY_ID")?, read("AWS_SECRET_ACCESS_KEY")?);
-        Self::with(&place, id, secret)
+        Self::new(&url, id, secret)
     }
 
-    fn with(place: &Place, id: String, secret: String) -> Result<Self, FilesError> {
+    fn new(url: &BucketUrl, id: String, secret: String) -> Result<Self, FilesError> {
         let mut builder = AmazonS3Builder::new()
-            .with_bucket_name(&place.bucket)
-            .with_region(&place.region)
+            .with_bucket_name(&url.bucket)
+            .with_region(&url.region)
             .with_access_key_id(id)
             .with_secret_access_key(secret)
-            .with_client_options(ClientOptions::new().with_timeout(CALL_TIME))
+            .with_client_options(ClientOptions::new().with_timeout(CALL_TIMEOUT))
             .with_retry(RetryConfig {
-                max_retries: RETRIES,
-                retry_timeout: CALL_TIME,
+                max_retries: RETRIES_MAX,
+                retry_timeout: CALL_TIMEOUT,
                 ..RetryConfig::default()
             });
-        if let Some(endpoint) = &place.endpoint {
+        if let Some(endpoint) = &url.endpoint {
             builder = builder
                 .with_endpoint(endpoint)
                 .with_allow_http(endpoint.starts_with("http://"));
@@ -74,30 +72,30 @@ impl S3Files {
             .parse()
             .map_err(|error: object_store::Error| FilesError::InvalidUrl(error.to_string()))?;
         let bucket = builder
-            .with_config(encryption, &place.encryption)
+            .with_config(encryption, &url.encryption)
             .build()
             .map_err(|error| FilesError::InvalidUrl(error.to_string()))?;
         Ok(Self { bucket })
     }
 }
 
-impl Place {
-    fn of(url: &str) -> Result<Self, FilesError> {
-        let refused = |why: &str| {
+impl BucketUrl {
+    fn parse(text: &str) -> Result<Self, FilesError> {
+        let invalid = |reason: &str| {
             FilesError::InvalidUrl(format!(
-                "{why}; write s3://BUCKET?endpoint=http://127.0.0.1:9000, with region=... and \
-                 encryption=... where they are not us-east-1 and AES256"
+                "{reason}; use s3://BUCKET?endpoint=http://127.0.0.1:9000, with region=... and \
+                 encryption=... unless they are us-east-1 and AES256"
             ))
         };
-        let rest = url
+        let rest = text
             .strip_prefix("s3://")
-            .ok_or_else(|| refused("not the URL of a bucket"))?;
+            .ok_or_else(|| invalid("not the URL of a bucket"))?;
         let (bucket, query) = rest.split_once('?').unwrap_or((rest, ""));
         let is_bucket = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-.".contains(&c);
         if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(is_bucket) {
-            return Err(refused("not the name of a bucket"));
+            return Err(invalid("invalid bucket name"));
         }
-        let mut place = Self {
+        let mut url = Self {
             bucket: bucket.to_owned(),
             endpoint: None,
             region: "us-east-1".to_owned(),
@@ -106,16 +104,16 @@ impl Place {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("endpoint", value)) if value.contains("://") => {
-                    place.endpoint = Some(value.to_owned());
+                    url.endpoint = Some(value.to_owned());
                 }
-                Some(("region", value)) if !value.is_empty() => value.clone_into(&mut place.region),
+                Some(("region", value)) if !value.is_empty() => value.clone_into(&mut url.region),
                 Some(("encryption", value)) if !value.is_empty() => {
-                    value.clone_into(&mut place.encryption);
+                    value.clone_into(&mut url.encryption);
                 }
-                _ => return Err(refused("not a setting of a bucket")),
+                _ => return Err(invalid("unknown or empty parameter")),
             }
         }
-        Ok(place)
+        Ok(url)
     }
 }
 
@@ -170,13 +168,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_says_where_the_bucket_is() {
-        let place =
-            Place::of("s3://tenfold-files?endpoint=http://127.0.0.1:9000&region=eu-1").unwrap();
-        assert_eq!(place.bucket, "tenfold-files");
-        assert_eq!(place.endpoint.as_deref(), Some("http://127.0.0.1:9000"));
+    fn parses_bucket_url() {
+        let url = BucketUrl::parse("s3://tenfold-files?endpoint=http://127.0.0.1:9000&region=eu-1")
+            .unwrap();
+        assert_eq!(url.bucket, "tenfold-files");
+        assert_eq!(url.endpoint.as_deref(), Some("http://127.0.0.1:9000"));
         assert_eq!(
-            (place.region.as_str(), place.encryption.as_str()),
+            (url.region.as_str(), url.encryption.as_str()),
             ("eu-1", "AES256")
         );
         for bad in [
@@ -187,19 +185,19 @@ mod tests {
             "s3://abc?endpoint=here",
             "file:x",
         ] {
-            assert!(Place::of(bad).is_err(), "{bad}");
+            assert!(BucketUrl::parse(bad).is_err(), "{bad}");
         }
     }
 
-    /// A server that speaks S3, with an empty bucket; killed when dropped.
+    /// S3 server with an empty bucket; killed when dropped.
     struct S3Server {
         child: Child,
-        place: Place,
+        url: BucketUrl,
         _folder: tempfile::TempDir,
     }
 
     impl S3Server {
-        /// `None`, having said so, where there is no such server.
+        /// Starts the server. `None` if it is not installed, which skips the test.
         fn start() -> Option<Self> {
             let folder = tempfile::tempdir().unwrap();
             std::fs::create_dir(folder.path().join("tenfold-files")).unwrap();
@@ -217,12 +215,12 @@ mod tests {
                 .stderr(Stdio::null())
                 .spawn();
             let Ok(child) = started else {
-                println!("skipped: no s3s-fs");
+                crate::skip::skip("no s3s-fs");
                 return None;
             };
-            let own = Self {
+            let server = Self {
                 child,
-                place: place(port),
+                url: bucket_url(port),
                 _folder: folder,
             };
             let deadline = Instant::now() + Duration::from_secs(20);
@@ -230,7 +228,7 @@ mod tests {
                 assert!(Instant::now() < deadline, "s3s-fs did not listen");
                 std::thread::sleep(Duration::from_millis(20));
             }
-            Some(own)
+            Some(server)
         }
     }
 
@@ -241,41 +239,44 @@ mod tests {
         }
     }
 
-    fn place(port: u16) -> Place {
-        Place::of(&format!(
+    fn bucket_url(port: u16) -> BucketUrl {
+        BucketUrl::parse(&format!(
             "s3://tenfold-files?endpoint=http://127.0.0.1:{port}"
         ))
         .unwrap()
     }
 
-    fn files(place: &Place, secret: &str) -> S3Files {
-        S3Files::with(place, "id".to_owned(), secret.to_owned()).unwrap()
+    fn files(url: &BucketUrl, secret: &str) -> S3Files {
+        S3Files::new(url, "id".to_owned(), secret.to_owned()).unwrap()
     }
 
     #[tokio::test]
-    async fn a_bucket_keeps_the_contract() {
+    async fn satisfies_contract() {
         let Some(server) = S3Server::start() else {
             return;
         };
-        let own = Arc::new(files(&server.place, "secret"));
-        crate::files::contract::holds(own).await;
+        let s3 = Arc::new(files(&server.url, "secret"));
+        crate::files::contract::holds(s3).await;
 
-        // Whoever does not know the secret reads nothing, and learns nothing of what is there.
+        // A wrong secret reads nothing, not even whether the file exists.
         let key = FileKey::new("a.b").unwrap();
-        let error = files(&server.place, "guessed").get(&key).await.unwrap_err();
+        let error = files(&server.url, "guessed").get(&key).await.unwrap_err();
         assert!(matches!(error, FilesError::Io { .. }), "{error}");
         assert!(!error.to_string().contains("guessed"), "{error}");
     }
 
     #[tokio::test]
-    async fn a_server_that_is_gone_is_told() {
+    async fn reports_unreachable_server() {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
             .unwrap()
             .port();
         let key = FileKey::new("a").unwrap();
-        let error = files(&place(port), "secret").get(&key).await.unwrap_err();
+        let error = files(&bucket_url(port), "secret")
+            .get(&key)
+            .await
+            .unwrap_err();
         assert!(
             error.to_string().starts_with("could not read the file `a`"),
             "{error}"
@@ -283,26 +284,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_stored_is_to_be_encrypted() {
+    async fn requests_encryption() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let asked = std::thread::spawn(move || {
+        let request = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut head = Vec::new();
             let mut byte = [0];
             while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
                 head.extend(byte);
             }
-            let answer = b"HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 0\r\n\r\n";
-            stream.write_all(answer).unwrap();
+            let response = b"HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(response).unwrap();
             String::from_utf8(head).unwrap().to_ascii_lowercase()
         });
         let key = FileKey::new("a").unwrap();
-        files(&place(port), "secret")
+        files(&bucket_url(port), "secret")
             .put(&key, Bytes::new())
             .await
             .unwrap();
-        let head = asked.join().unwrap();
+        let head = request.join().unwrap();
         assert!(
             head.contains("x-amz-server-side-encryption: aes256"),
             "{head}"
@@ -312,8 +313,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_refused_or_a_place(text in "(s3://)?[a-zA-Z0-9.?&=:/-]{0,40}") {
-            let _ = Place::of(&text);
+        fn parsing_never_panics(text in "(s3://)?[a-zA-Z0-9.?&=:/-]{0,40}") {
+            let _ = BucketUrl::parse(&text);
         }
     }
 }

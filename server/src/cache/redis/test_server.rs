@@ -1,4 +1,4 @@
-//! A private Redis server for a test.
+//! Redis server for a test.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::cache::Cache;
 
 pub(crate) const PASSWORD: &str = "s3cret-redis";
 
-/// A server with its own directory and a free port on loopback; killed when dropped.
+/// Server with its own directory and a free loopback port; killed when dropped.
 pub(crate) struct RedisServer {
     dir: tempfile::TempDir,
     port: u16,
@@ -19,24 +19,24 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server and waits until it answers. `None`, having said so, where there is none.
+    /// Starts a server and waits until it responds. `None` if it is not installed, which skips the test.
     pub(crate) async fn start() -> Option<Self> {
         Self::begin(false).await
     }
 
-    /// As [`start`](Self::start), with TLS alone and a certificate of its own making.
+    /// Like [`start`](Self::start), with TLS only and a self-signed certificate.
     pub(crate) async fn start_with_tls() -> Option<Self> {
         Self::begin(true).await
     }
 
     async fn begin(encrypted: bool) -> Option<Self> {
         let Some(program) = program("redis-server") else {
-            println!("skipped: no redis-server");
+            crate::skip::skip("no redis-server");
             return None;
         };
         let dir = tempfile::tempdir().unwrap();
         if encrypted && !make_certificate(dir.path()) {
-            println!("skipped: no openssl");
+            crate::skip::skip("no openssl");
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0")
@@ -55,7 +55,7 @@ impl RedisServer {
         Some(server)
     }
 
-    /// Its URL, with the password.
+    /// Returns the URL, including the password.
     pub(crate) fn url(&self) -> String {
         let (scheme, query) = if self.encrypted {
             let file = self.dir.path().join("certificate.pem");
@@ -71,14 +71,14 @@ impl RedisServer {
         let _ = self.child.wait();
     }
 
-    /// Starts it again after it was killed. It has forgotten everything.
-    pub(crate) async fn start_again(&mut self) {
+    /// Restarts the server after it was killed, without its data.
+    pub(crate) async fn restart(&mut self) {
         let program = program("redis-server").unwrap();
         self.child = spawn(&program, self.dir.path(), self.port, self.encrypted);
         self.wait().await;
     }
 
-    /// Lets it stand still, its connections open.
+    /// Suspends the process, keeping its connections open.
     pub(crate) fn pause(&self) {
         let paused = Command::new("kill")
             .arg("-STOP")
@@ -89,14 +89,14 @@ impl RedisServer {
 
     async fn wait(&self) {
         for _ in 0..600 {
-            let asked = RedisCache::open(&self.url()).unwrap().get(b"-").await;
-            if asked.is_ok() {
+            let response = RedisCache::open(&self.url()).unwrap().get(b"-").await;
+            if response.is_ok() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-        panic!("redis-server did not answer within 30 s:\n{log}");
+        panic!("redis-server did not respond within 30 s:\n{log}");
     }
 }
 
@@ -141,7 +141,7 @@ fn spawn(program: &Path, dir: &Path, port: u16, encrypted: bool) -> Child {
         .unwrap()
 }
 
-/// Makes a certificate for 127.0.0.1 that vouches for itself.
+/// Creates a self-signed certificate for 127.0.0.1.
 fn make_certificate(dir: &Path) -> bool {
     let made = Command::new("openssl")
         .args([

@@ -1,4 +1,4 @@
-//! A cache that is left alone for a while once it has stopped answering: a circuit breaker.
+//! Circuit breaker: a cache that fails is not called for a while.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,24 +9,24 @@ use bytes::Bytes;
 
 use super::{Cache, CacheError};
 
-/// How many failures in a row are a cache that has stopped answering.
-const FAILURES: u32 = 3;
-/// How long it is left alone at first.
-const REST_MIN: Duration = Duration::from_millis(100);
-/// How long it is left alone at most: so long is the cache unused once it answers again.
-const REST_MAX: Duration = Duration::from_secs(2);
+/// Consecutive failures that open the circuit.
+const FAILURES_MAX: u32 = 3;
+/// Initial pause.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// Maximum pause, and so the maximum time that a recovered cache is unused.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// A cache over another that is not asked while it does not answer.
+/// Wrapper that does not call a failing cache.
 ///
-/// After three failures in a row each call is answered with [`CacheError::Resting`] at once, without
-/// asking. When the rest is over (100 ms, doubled up to 2 s) one call goes through: where it succeeds
-/// the cache is in use again, otherwise it rests longer. So a dead cache costs one waiting call a rest,
-/// and nothing to all others.
+/// After three consecutive failures the circuit is open: calls fail at once with
+/// [`CacheError::CircuitOpen`]. After a pause (100 ms, doubling up to 2 s) one call is a probe. If it
+/// succeeds, the circuit closes; otherwise the next pause begins. So a dead cache delays one call a pause
+/// and no others.
 #[derive(Debug)]
-pub struct GuardedCache {
+pub struct CircuitBreaker {
     inner: Arc<dyn Cache>,
-    /// When the rest ends, in nanoseconds since `origin`; 0 where the cache is in use.
-    rests_until_ns: AtomicU64,
+    /// End of the pause, in nanoseconds since `origin`; 0 if the circuit is closed.
+    open_until_ns: AtomicU64,
     origin: Instant,
     state: Mutex<State>,
 }
@@ -34,20 +34,20 @@ pub struct GuardedCache {
 #[derive(Debug)]
 struct State {
     failures: u32,
-    rest: Duration,
+    pause: Duration,
 }
 
-impl GuardedCache {
-    /// Guards a cache.
+impl CircuitBreaker {
+    /// Wraps a cache.
     #[must_use]
     pub fn new(inner: Arc<dyn Cache>) -> Self {
         Self {
             inner,
-            rests_until_ns: AtomicU64::new(0),
+            open_until_ns: AtomicU64::new(0),
             origin: Instant::now(),
             state: Mutex::new(State {
                 failures: 0,
-                rest: REST_MIN,
+                pause: PAUSE_MIN,
             }),
         }
     }
@@ -59,33 +59,33 @@ impl GuardedCache {
         let probing = self.admit()?;
         let outcome = call.await;
         match &outcome {
-            Ok(_) | Err(CacheError::Invalid(_) | CacheError::Refused(_)) => self.succeeded(),
+            Ok(_) | Err(CacheError::Invalid(_) | CacheError::Rejected(_)) => self.succeeded(),
             Err(error) => self.failed(probing, error),
         }
         outcome
     }
 
-    /// Lets a call through, or one alone where a rest is over; says whether it is that.
+    /// Admits a call; returns true if it is a probe.
     fn admit(&self) -> Result<bool, CacheError> {
-        let until = self.rests_until_ns.load(Ordering::Acquire);
+        let until = self.open_until_ns.load(Ordering::Acquire);
         if until == 0 {
             return Ok(false);
         }
         let now = self.now_ns();
         if now < until {
-            return Err(CacheError::Resting);
+            return Err(CacheError::CircuitOpen);
         }
-        // The others rest on while this one tries. Should it be given up, the next tries after it.
-        let next = now.saturating_add(ns(self.state().rest)).max(1);
-        self.rests_until_ns
+        // Other calls wait for another pause. If this probe is cancelled, the next follows after it.
+        let next = now.saturating_add(ns(self.state().pause)).max(1);
+        self.open_until_ns
             .compare_exchange(until, next, Ordering::AcqRel, Ordering::Acquire)
             .map(|_| true)
-            .map_err(|_| CacheError::Resting)
+            .map_err(|_| CacheError::CircuitOpen)
     }
 
     fn succeeded(&self) {
-        // Most calls succeed after one that did: they take no lock.
-        if self.rests_until_ns.load(Ordering::Acquire) == 0 {
+        // Most calls succeed while the circuit is closed: they take no lock.
+        if self.open_until_ns.load(Ordering::Acquire) == 0 {
             if let Ok(mut state) = self.state.try_lock() {
                 state.failures = 0;
             }
@@ -93,24 +93,24 @@ impl GuardedCache {
         }
         let mut state = self.state();
         state.failures = 0;
-        state.rest = REST_MIN;
-        self.rests_until_ns.store(0, Ordering::Release);
-        tracing::info!("the cache answers again");
+        state.pause = PAUSE_MIN;
+        self.open_until_ns.store(0, Ordering::Release);
+        tracing::info!("the cache responds again");
     }
 
     fn failed(&self, probing: bool, error: &CacheError) {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
         if probing {
-            state.rest = (state.rest * 2).min(REST_MAX);
-        } else if state.failures < FAILURES || self.rests_until_ns.load(Ordering::Acquire) != 0 {
-            // Many calls may have been under way when the rest began: they say nothing new.
+            state.pause = (state.pause * 2).min(PAUSE_MAX);
+        } else if state.failures < FAILURES_MAX || self.open_until_ns.load(Ordering::Acquire) != 0 {
+            // The failures of calls that were in flight when the circuit opened carry no news.
             return;
         } else {
-            tracing::warn!(%error, "the cache does not answer: going without it");
+            tracing::warn!(%error, "the cache does not respond; continuing without it");
         }
-        let until = self.now_ns().saturating_add(ns(state.rest)).max(1);
-        self.rests_until_ns.store(until, Ordering::Release);
+        let until = self.now_ns().saturating_add(ns(state.pause)).max(1);
+        self.open_until_ns.store(until, Ordering::Release);
     }
 
     fn now_ns(&self) -> u64 {
@@ -127,7 +127,7 @@ fn ns(duration: Duration) -> u64 {
 }
 
 #[async_trait]
-impl Cache for GuardedCache {
+impl Cache for CircuitBreaker {
     async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, CacheError> {
         self.call(self.inner.get(key)).await
     }
@@ -176,13 +176,13 @@ pub(super) mod tests {
     use super::*;
     use crate::cache::{MemoryCache, contract};
 
-    /// A cache that can be cut off and whose next deletion can be held up, and counts how often it was asked.
+    /// Cache that counts calls, and that can be disconnected or delay its next deletion.
     #[derive(Debug, Default)]
     pub(crate) struct CutOff {
         inner: MemoryCache,
         pub(crate) cut: AtomicBool,
         pub(crate) calls: AtomicU64,
-        /// How long the next deletion takes before it takes effect, in milliseconds.
+        /// Delay of the next deletion before it takes effect, in milliseconds.
         hold_ms: AtomicU64,
     }
 
@@ -191,7 +191,7 @@ pub(super) mod tests {
             self.hold_ms.store(hold_ms, Ordering::SeqCst);
         }
 
-        /// Whether the deletion that was to be held up has begun.
+        /// Returns true if the delayed deletion has started.
         pub(crate) fn holds(&self) -> bool {
             self.hold_ms.load(Ordering::SeqCst) == 0
         }
@@ -200,7 +200,7 @@ pub(super) mod tests {
             self.cut.store(cut, Ordering::SeqCst);
         }
 
-        fn asked(&self) -> Result<&MemoryCache, CacheError> {
+        fn call(&self) -> Result<&MemoryCache, CacheError> {
             self.calls.fetch_add(1, Ordering::SeqCst);
             if self.cut.load(Ordering::SeqCst) {
                 Err(CacheError::Unavailable("cut off".to_owned()))
@@ -213,15 +213,15 @@ pub(super) mod tests {
     #[async_trait]
     impl Cache for CutOff {
         async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, CacheError> {
-            self.asked()?.get(key).await
+            self.call()?.get(key).await
         }
 
         async fn get_many(&self, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, CacheError> {
-            self.asked()?.get_many(keys).await
+            self.call()?.get_many(keys).await
         }
 
         async fn set(&self, key: &[u8], value: Bytes, ttl: Duration) -> Result<(), CacheError> {
-            self.asked()?.set(key, value, ttl).await
+            self.call()?.set(key, value, ttl).await
         }
 
         async fn set_many(
@@ -229,7 +229,7 @@ pub(super) mod tests {
             pairs: &[(Bytes, Bytes)],
             ttl: Duration,
         ) -> Result<(), CacheError> {
-            self.asked()?.set_many(pairs, ttl).await
+            self.call()?.set_many(pairs, ttl).await
         }
 
         async fn set_if_absent(
@@ -238,7 +238,7 @@ pub(super) mod tests {
             value: Bytes,
             ttl: Duration,
         ) -> Result<bool, CacheError> {
-            self.asked()?.set_if_absent(key, value, ttl).await
+            self.call()?.set_if_absent(key, value, ttl).await
         }
 
         async fn replace(
@@ -248,7 +248,7 @@ pub(super) mod tests {
             value: Bytes,
             ttl: Duration,
         ) -> Result<bool, CacheError> {
-            self.asked()?.replace(key, expected, value, ttl).await
+            self.call()?.replace(key, expected, value, ttl).await
         }
 
         async fn delete_many(&self, keys: &[Bytes]) -> Result<(), CacheError> {
@@ -256,68 +256,68 @@ pub(super) mod tests {
             if hold_ms > 0 {
                 tokio::time::sleep(Duration::from_millis(hold_ms)).await;
             }
-            self.asked()?.delete_many(keys).await
+            self.call()?.delete_many(keys).await
         }
     }
 
     #[tokio::test]
-    async fn keeps_the_contract() {
+    async fn satisfies_contract() {
         let inner = Arc::new(MemoryCache::default());
-        contract::is_kept(Arc::new(GuardedCache::new(inner))).await;
+        contract::is_kept(Arc::new(CircuitBreaker::new(inner))).await;
     }
 
     #[tokio::test]
-    async fn a_dead_cache_is_hardly_asked_and_found_again() {
+    async fn dead_cache_is_probed_until_it_recovers() {
         let inner = Arc::new(CutOff::default());
-        let guarded = GuardedCache::new(inner.clone());
+        let breaker = CircuitBreaker::new(inner.clone());
         inner.cut(true);
-        for _ in 0..FAILURES {
-            let failed = guarded.get(b"key").await;
+        for _ in 0..FAILURES_MAX {
+            let failed = breaker.get(b"key").await;
             assert!(
                 matches!(failed, Err(CacheError::Unavailable(_))),
                 "{failed:?}"
             );
         }
         let begun = Instant::now();
-        let mut resting = 0_u64;
+        let mut rejected = 0_u64;
         while begun.elapsed() < Duration::from_millis(700) {
-            resting += u64::from(guarded.get(b"key").await == Err(CacheError::Resting));
+            rejected += u64::from(breaker.get(b"key").await == Err(CacheError::CircuitOpen));
             tokio::time::sleep(Duration::from_micros(500)).await;
         }
-        // After 100, 200 and 400 ms at the earliest; never more, however late this thread runs.
-        let asked = inner.calls.load(Ordering::SeqCst) - u64::from(FAILURES);
-        assert!((1..=4).contains(&asked), "{asked}");
-        assert!(resting > asked, "{resting}");
+        // Probes after 100, 200 and 400 ms at the earliest; never more, however late this thread runs.
+        let probes = inner.calls.load(Ordering::SeqCst) - u64::from(FAILURES_MAX);
+        assert!((1..=4).contains(&probes), "{probes}");
+        assert!(rejected > probes, "{rejected}");
         inner.cut(false);
         let begun = Instant::now();
-        while guarded.get(b"key").await.is_err() {
-            assert!(begun.elapsed() < 2 * REST_MAX, "it was not found again");
+        while breaker.get(b"key").await.is_err() {
+            assert!(begun.elapsed() < 2 * PAUSE_MAX, "the circuit stayed open");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        assert_eq!(guarded.get(b"key").await, Ok(None));
+        assert_eq!(breaker.get(b"key").await, Ok(None));
     }
 
     #[tokio::test]
-    async fn a_failure_now_and_then_is_no_reason_to_rest() {
+    async fn occasional_failures_keep_circuit_closed() {
         let inner = Arc::new(CutOff::default());
-        let guarded = GuardedCache::new(inner.clone());
+        let breaker = CircuitBreaker::new(inner.clone());
         for round in 0..20 {
             inner.cut(round % 3 != 2);
-            let answer = guarded.get(b"key").await;
-            assert_ne!(answer, Err(CacheError::Resting), "{round}");
+            let result = breaker.get(b"key").await;
+            assert_ne!(result, Err(CacheError::CircuitOpen), "{round}");
         }
     }
 
     #[tokio::test]
-    async fn calls_that_fail_together_make_one_short_rest() {
+    async fn concurrent_failures_open_circuit_once() {
         let inner = Arc::new(CutOff::default());
-        let guarded = GuardedCache::new(inner);
+        let breaker = CircuitBreaker::new(inner);
         let lost = CacheError::Unavailable("lost".to_owned());
         for _ in 0..100 {
-            guarded.failed(false, &lost);
+            breaker.failed(false, &lost);
         }
-        assert_eq!(guarded.state().rest, REST_MIN);
-        guarded.failed(true, &lost);
-        assert_eq!(guarded.state().rest, 2 * REST_MIN);
+        assert_eq!(breaker.state().pause, PAUSE_MIN);
+        breaker.failed(true, &lost);
+        assert_eq!(breaker.state().pause, 2 * PAUSE_MIN);
     }
 }

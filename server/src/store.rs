@@ -1,4 +1,4 @@
-//! The relational data, behind one trait with a backend for each database.
+//! Relational store: a trait with a backend for each database.
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,42 +35,41 @@ pub use shared::Shared;
 pub use split::{ReplicaStats, SplitOptions, SplitStore};
 pub use write_stats::{BATCH_SIZE_BOUNDS, WriteStats};
 
-/// A relational store.
+/// Relational store.
 ///
-/// A write that was answered with `Ok` is durable: it survives the end of the process at any
-/// moment and, where the backend is a database, the loss of power. A write that was answered with
-/// an error other than [`StoreError::Unavailable`] was not stored; after `Unavailable` it may or
-/// may not have been.
+/// A write that returned `Ok` is durable: it survives a crash of the process and, with a database as the
+/// backend, a power failure. A write that failed was not stored. The exception is
+/// [`StoreError::Unavailable`], after which it may or may not be stored.
 #[async_trait]
 pub trait Store: Send + Sync + fmt::Debug + 'static {
-    /// Adds a user. `Conflict` where the handle is taken.
+    /// Creates a user. `Conflict` if the handle is taken.
     async fn create_user(&self, new: NewUser) -> Result<User, StoreError>;
 
-    /// Finds what is needed to check the password of the user with this handle.
+    /// Returns the password hash of the user with this handle.
     async fn credentials(&self, handle: &str) -> Result<Credentials, StoreError>;
 
-    /// Finds a user.
+    /// Returns a user.
     async fn user(&self, id: UserId) -> Result<User, StoreError>;
 
-    /// Begins a session and forgets a few that have expired. `NotFound` where the user is unknown,
-    /// `Conflict` where the token is in use.
+    /// Creates a session, and deletes a few expired ones. `NotFound` if the user is unknown, `Conflict` if
+    /// the token is in use.
     async fn create_session(&self, new: NewSession) -> Result<(), StoreError>;
 
-    /// Finds whose session it is. `NotFound` where the token is unknown or has expired by `now`.
+    /// Returns the session of a token. `NotFound` if the token is unknown or expired by `now`.
     async fn session(&self, token: &TokenDigest, now: Timestamp)
     -> Result<LiveSession, StoreError>;
 
-    /// Ends a session. Ending one that does not exist is no error.
+    /// Deletes a session. Succeeds if it does not exist.
     async fn delete_session(&self, token: &TokenDigest) -> Result<(), StoreError>;
 
-    /// Adds a post, whose number is higher than that of each earlier one. `NotFound` where the
-    /// author is unknown.
+    /// Creates a post. Its identifier is higher than those of all earlier posts. `NotFound` if the author is
+    /// unknown.
     async fn create_post(&self, new: NewPost) -> Result<Post, StoreError>;
 
-    /// Finds a post.
+    /// Returns a post.
     async fn post(&self, id: PostId) -> Result<Post, StoreError>;
 
-    /// Changes a post. `Forbidden` where `author` did not write it.
+    /// Edits a post. `Forbidden` if `author` is not its author.
     async fn update_post(
         &self,
         author: UserId,
@@ -78,15 +77,15 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         edit: PostEdit,
     ) -> Result<Post, StoreError>;
 
-    /// Deletes a post and returns the photo that went with it, so that its files can go too.
-    /// `Forbidden` where `author` did not write it. The number is not used again.
+    /// Deletes a post and returns its photo, so that the caller can delete the files. `Forbidden` if
+    /// `author` is not its author. The identifier is never reused.
     async fn delete_post(&self, author: UserId, id: PostId) -> Result<Option<Photo>, StoreError>;
 
-    /// Lists the posts of a user, newest first. `NotFound` where the user is unknown.
+    /// Returns posts of a user, newest first. `NotFound` if the user is unknown.
     async fn posts_by(&self, author: UserId, page: Page) -> Result<Vec<Post>, StoreError>;
 
-    /// Makes one user follow another, and says whether they did not yet; doing so twice is the same as
-    /// once. `NotFound` where either is unknown, `Invalid` where they are the same.
+    /// Makes one user follow another. Returns true if this is new. `NotFound` if either is unknown, `Invalid`
+    /// if they are the same.
     async fn follow(
         &self,
         follower: UserId,
@@ -94,57 +93,54 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         at: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Makes one user follow another no longer, and says whether they did until now.
+    /// Makes one user unfollow another. Returns true if they followed before.
     async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<bool, StoreError>;
 
-    /// Lists whom a user follows, by number, at most `limit` of them. Nobody for an unknown user.
+    /// Returns the users that a user follows, by identifier, at most `limit`. Empty for an unknown user.
     async fn followees(&self, user: UserId, limit: u32) -> Result<Vec<UserId>, StoreError>;
 
-    /// Lists the posts of all whom a user follows, newest first. `NotFound` where the user is
-    /// unknown.
+    /// Returns posts of all followed users, newest first. `NotFound` if the user is unknown.
     async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError>;
 
-    /// Gives a post its photo and returns the one it had before, so that its files can go.
-    /// `NotFound` where the post is unknown, `Forbidden` where `author` did not write it.
+    /// Sets the photo of a post and returns the previous one, so that the caller can delete its files.
+    /// `NotFound` if the post is unknown, `Forbidden` if `author` is not its author.
     async fn put_photo(&self, author: UserId, photo: Photo) -> Result<Option<Photo>, StoreError>;
 
-    /// Finds the photo of a post.
+    /// Returns the photo of a post.
     async fn photo(&self, post: PostId) -> Result<Photo, StoreError>;
 
-    /// Loads a data set into an empty store, or finds it there already. A load that was cut short
-    /// is begun again. `Conflict` where the store holds anything else.
+    /// Loads a data set into an empty store, or reuses it if already loaded. Restarts an interrupted load.
+    /// `Conflict` if the store contains other data.
     async fn load(&self, content: Arc<Content>) -> Result<Loaded, StoreError>;
 
-    /// Checks that reads are answered.
+    /// Checks that the store serves reads.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// Finishes the writes that are queued and lets go of the database. Later calls are answered
-    /// with `Unavailable`.
+    /// Finishes queued writes and closes the database. Later calls fail with `Unavailable`.
     async fn close(&self);
 
-    /// What has been written so far.
+    /// Returns statistics of writes.
     fn write_stats(&self) -> WriteStats;
 
-    /// Writes down that `origin`, a number that a process draws for itself, has come to beat
-    /// `number`, and forgets the beats of origins that have been silent for a day. A replica that shows
-    /// a beat shows all that was written before it.
+    /// Records heartbeat `number` of `origin`, a random identifier of a process, and deletes the heartbeats of
+    /// origins that were silent for a day. A replica that shows a heartbeat shows all earlier writes.
     async fn beat(&self, origin: i64, number: i64, at: Timestamp) -> Result<(), StoreError>;
 
-    /// Finds the newest beat of an origin that is visible here.
+    /// Returns the newest visible heartbeat of an origin.
     async fn newest_beat(&self, origin: i64) -> Result<Option<i64>, StoreError>;
 
-    /// As [`post`](Self::post), shared with other readers where the store keeps it in memory.
+    /// Like [`post`](Self::post), but shared with other readers if the store caches it.
     async fn shared_post(&self, id: PostId) -> Result<Arc<Shared<Post>>, StoreError> {
         self.post(id).await.map(Shared::new)
     }
 
-    /// As [`user`](Self::user), shared with other readers where the store keeps it in memory.
+    /// Like [`user`](Self::user), but shared with other readers if the store caches it.
     async fn shared_user(&self, id: UserId) -> Result<Arc<Shared<User>>, StoreError> {
         self.user(id).await.map(Shared::new)
     }
 
-    /// As [`posts_by`](Self::posts_by), shared with other readers of the same page where the store
-    /// keeps it in memory.
+    /// Like [`posts_by`](Self::posts_by), but shared with other readers of the same page if the store caches
+    /// it.
     async fn shared_posts_by(
         &self,
         author: UserId,
@@ -154,8 +150,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         Ok(Shared::new(PostList::new(posts)))
     }
 
-    /// As [`feed`](Self::feed), shared with other readers of the same page where the store keeps it
-    /// in memory.
+    /// Like [`feed`](Self::feed), but shared with other readers of the same page if the store caches it.
     async fn shared_feed(
         &self,
         user: UserId,
@@ -165,64 +160,64 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         Ok(Shared::new(PostList::new(posts)))
     }
 
-    /// What the cache in front of the store has done, where there is one.
+    /// Returns statistics of the cache. `None` without one.
     fn cache_stats(&self) -> Option<CacheStats> {
         None
     }
 
-    /// How the replicas behind the store are doing, where there are any.
+    /// Returns the state of each replica. Empty without replicas.
     fn replica_stats(&self) -> Vec<ReplicaStats> {
         Vec::new()
     }
 
-    /// How many reads the primary was asked for where there are replicas.
+    /// Returns the number of reads served by the primary. 0 without replicas.
     fn primary_reads(&self) -> u64 {
         0
     }
 }
 
-/// How long the beats of a silent origin are kept, in milliseconds.
-const BEATS_KEPT_MS: i64 = 24 * 3_600 * 1_000;
+/// Retention of the heartbeats of a silent origin, in milliseconds.
+const BEAT_RETENTION_MS: i64 = 24 * 3_600 * 1_000;
 
-/// Why a store did not do what was asked.
+/// Failure of a store call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The thing asked for does not exist.
+    /// The record does not exist.
     #[error("not found")]
     NotFound,
-    /// Something else is in the way: a handle that is taken, a store with other data.
+    /// The call conflicts with existing data: a taken handle, or another data set.
     #[error("{0}")]
     Conflict(String),
-    /// The thing belongs to somebody else.
-    #[error("not the author's")]
+    /// The record belongs to another user.
+    #[error("not the author's own")]
     Forbidden,
-    /// The input can not be stored by anyone.
+    /// The input is not valid for any backend.
     #[error("{0}")]
     Invalid(String),
     /// The disk or the database is full; nothing was stored.
-    #[error("no room to store it: {0}")]
+    #[error("the store is full: {0}")]
     Full(String),
-    /// The store can not answer now: its queue is full, its connection lost, its time over.
+    /// The store cannot respond now: full queue, lost connection, or timeout.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// A failure of the store itself.
+    /// Internal failure of the store.
     #[error("{0}")]
     Other(String),
 }
 
-/// The refusal to load a data set beside other data.
+/// Error for loading a data set into a store with other data.
 fn other_data(present: Option<&str>, wanted: &str) -> StoreError {
     StoreError::Conflict(format!(
-        "could not load the data set ({wanted}): the store holds {}; \
+        "could not load the data set ({wanted}): the store contains {}; \
          use an empty store or the same data set",
         present.map_or_else(
-            || "data of its own".to_owned(),
-            |present| format!("another ({present})")
+            || "other data".to_owned(),
+            |present| format!("another one ({present})")
         )
     ))
 }
 
 fn follows_themselves() -> StoreError {
-    StoreError::Invalid("nobody follows themselves".to_owned())
+    StoreError::Invalid("users cannot follow themselves".to_owned())
 }

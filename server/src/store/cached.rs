@@ -1,22 +1,22 @@
-//! A cache in front of a store: a layer in this process, a layer that processes share, and the store.
+//! Two-level cache in front of a store: a local layer in this process, and a layer shared by processes.
 //!
-//! # What is promised
-//! - After a write was answered, no read in the same process is answered with what was before.
-//! - In other processes it may be for [`CacheOptions::staleness`] more, which is how long the layer in a
-//!   process keeps what it has read.
-//! - Where the shared cache could not be told of a change, other processes may be served the old value
-//!   until it can, and for [`CacheOptions::shared_ttl`] at most.
+//! # Guarantees
+//! - After a write returns, no read in the same process returns the previous value.
+//! - Reads in other processes may return it for [`CacheOptions::staleness`] more, the lifetime of values in
+//!   their local layers.
+//! - If the shared cache could not be invalidated, other processes may read the old value until it can, and
+//!   for [`CacheOptions::shared_ttl`] at most.
 //!
-//! # How
-//! A value gets into the shared cache by a lease: whoever finds nothing puts a token of its own there,
-//! loads from the store, and replaces the token by the value, in one step and only where the token still
-//! is. A write deletes the key after the store has it and before it is answered, and so the token of
-//! each load that may have seen what was before ("leases" in Nishtala et al., Scaling Memcache at
-//! Facebook, NSDI 2013, section 3.2.1). The same token lets one process load while the others wait. In a
-//! process, forgetting a key detaches the loads under way in the same manner (see `front`).
+//! # Design
+//! A value enters the shared cache under a lease. A reader that misses sets a unique token, loads from the
+//! store, and replaces the token by the value, atomically and only if the token is still there. A write
+//! deletes the key between its commit and its return. This also deletes the token of each load that may have
+//! read the old value ("leases" in Nishtala et al., Scaling Memcache at Facebook, NSDI 2013, section 3.2.1).
+//! The token also lets one process load while the others wait. Within a process, invalidation detaches loads
+//! in progress in the same manner (see `local_layer`).
 //!
-//! A write's change of the caches is carried out by a task of its own: that a client has gone leaves
-//! nothing stale behind.
+//! Each write updates the caches in a separate task, so that a client that disconnects leaves nothing stale
+//! behind.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,14 +25,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-use self::behind::Behind;
 use self::changes::Changes;
 use self::counters::Counters;
 use self::entry::{Entry, Value};
-use self::front::Front;
 use self::key::Key;
-use self::leases::Leases;
-use self::owed::Owed;
+use self::lease_tokens::LeaseTokens;
+use self::local_layer::LocalLayer;
+use self::pending_invalidations::PendingInvalidations;
+use self::write_behind::WriteBehind;
 use super::{PostList, ReplicaStats, Shared, Store, StoreError, WriteStats};
 use crate::cache::Cache;
 use crate::data_set::{Content, Loaded};
@@ -41,29 +41,29 @@ use crate::model::{
     Timestamp, TokenDigest, User, UserId,
 };
 
-mod behind;
 mod changes;
 mod counters;
 mod entry;
-mod front;
 mod key;
-mod leases;
+mod lease_tokens;
 mod loading;
+mod local_layer;
 mod options;
-mod owed;
 mod pages;
+mod pending_invalidations;
+mod write_behind;
 mod writes;
 
 pub use counters::{CacheStats, LayerStats};
 pub use options::{CacheContent, CacheOptions, UpdatePolicy};
 
-/// Whose feeds are cached: of those who follow no more than this. For others the list that a feed's
-/// validity is judged by would be too long.
+/// Maximum number of followees of a user whose feed is cached. The list that validates a feed would
+/// otherwise be too long.
 const FOLLOWEES_MAX: u32 = 1_000;
-/// The most background refreshes of the shared cache at once.
+/// Maximum number of concurrent background refreshes of the shared cache.
 const REFRESHES_MAX: usize = 16;
 
-/// A store with a cache in front of it.
+/// Store with a cache in front.
 pub struct CachedStore {
     core: Arc<Core>,
 }
@@ -78,17 +78,17 @@ impl fmt::Debug for CachedStore {
     }
 }
 
-/// What the tasks of a [`CachedStore`] share.
+/// Shared state of a [`CachedStore`] and its tasks.
 struct Core {
     store: Arc<dyn Store>,
     cache: Arc<dyn Cache>,
     options: CacheOptions,
     counters: Arc<Counters>,
-    front: Front,
+    local: LocalLayer,
     changes: Changes,
-    owed: Owed,
-    leases: Leases,
-    behind: Behind,
+    pending: PendingInvalidations,
+    leases: LeaseTokens,
+    behind: WriteBehind,
     loading: Semaphore,
     load_waiting: Semaphore,
     refreshing: Arc<Semaphore>,
@@ -96,21 +96,21 @@ struct Core {
 }
 
 impl CachedStore {
-    /// Puts a cache in front of a store. Needs a runtime, since it works in the background too.
+    /// Wraps a store. Spawns background tasks, so it needs a runtime.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, cache: Arc<dyn Cache>, options: CacheOptions) -> Self {
         let counters = Arc::<Counters>::default();
-        let front = Front::new(
+        let local = LocalLayer::new(
             options.memory_bytes,
             options.staleness,
             Arc::clone(&counters),
         );
         let core = Arc::new(Core {
-            front,
+            local,
             changes: Changes::default(),
-            leases: Leases::new(),
-            owed: Owed::new(options.shared_ttl, options.settling),
-            behind: Behind::default(),
+            leases: LeaseTokens::new(),
+            pending: PendingInvalidations::new(options.shared_ttl, options.settling),
+            behind: WriteBehind::default(),
             loading: Semaphore::new(options.loads_max),
             load_waiting: Semaphore::new(2 * options.loads_max),
             refreshing: Arc::new(Semaphore::new(REFRESHES_MAX)),
@@ -120,51 +120,51 @@ impl CachedStore {
             options,
             counters,
         });
-        owed::pay_in_background(&core);
+        pending_invalidations::retry_in_background(&core);
         if core.options.policy == UpdatePolicy::WriteBehind {
-            behind::flush_in_background(&core);
+            write_behind::flush_in_background(&core);
         }
         Self { core }
     }
 
-    /// Reads through the layers; joins the same read where it is under way.
+    /// Reads through the layers. Joins a load of the same key in progress.
     async fn read(&self, key: Key) -> Result<Arc<Entry>, StoreError> {
         let core = &self.core;
         core.open()?;
-        if let Some((entry, ages)) = core.front.get(&key) {
+        if let Some((entry, expires_soon)) = core.local.get(&key) {
             core.counters.local.hits.add(1);
-            if ages && core.options.policy == UpdatePolicy::RefreshAhead {
+            if expires_soon && core.options.policy == UpdatePolicy::RefreshAhead {
                 self.refresh(key);
             }
             return Ok(entry);
         }
         core.counters.local.misses.add(1);
-        let (mut waiter, begun) = core.front.load(key)?;
+        let (mut waiter, begun) = core.local.load(key)?;
         match begun {
-            Some(begun) => core.carry_out(key, begun),
+            Some(begun) => core.spawn_load(key, begun),
             None => core.counters.coalesced.add(1),
         }
-        let cut_short = || StoreError::Unavailable("a read was cut short".to_owned());
+        let cancelled = || StoreError::Unavailable("a read was cancelled".to_owned());
         let outcome = waiter.wait_for(Option::is_some).await;
-        let outcome = outcome.map_err(|_| cut_short())?;
-        outcome.clone().unwrap_or_else(|| Err(cut_short()))
+        let outcome = outcome.map_err(|_| cancelled())?;
+        outcome.clone().unwrap_or_else(|| Err(cancelled()))
     }
 
-    /// Loads anew what is about to expire, unless that is under way.
+    /// Reloads a value that is about to expire, unless that is in progress.
     fn refresh(&self, key: Key) {
-        if let Ok((_, Some(begun))) = self.core.front.load(key) {
+        if let Ok((_, Some(begun))) = self.core.local.load(key) {
             self.core.counters.local.refreshes.add(1);
-            self.core.carry_out(key, begun);
+            self.core.spawn_load(key, begun);
         }
     }
 
-    /// Reads from the store what is not cached.
-    async fn pass<T>(
+    /// Reads from the store, bypassing the cache.
+    async fn bypass<T>(
         &self,
         read: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         self.core.open()?;
-        let _turn = self.core.turn().await?;
+        let _permit = self.core.load_permit().await?;
         read.await
     }
 
@@ -176,7 +176,7 @@ impl CachedStore {
 impl Core {
     fn open(&self) -> Result<(), StoreError> {
         if self.closed.load(Ordering::Relaxed) {
-            Err(StoreError::Unavailable("it was closed".to_owned()))
+            Err(StoreError::Unavailable("it is closed".to_owned()))
         } else {
             Ok(())
         }
@@ -190,7 +190,7 @@ impl Store for CachedStore {
     }
 
     async fn credentials(&self, handle: &str) -> Result<Credentials, StoreError> {
-        self.pass(self.core.store.credentials(handle)).await
+        self.bypass(self.core.store.credentials(handle)).await
     }
 
     async fn user(&self, id: UserId) -> Result<User, StoreError> {
@@ -207,7 +207,7 @@ impl Store for CachedStore {
         now: Timestamp,
     ) -> Result<LiveSession, StoreError> {
         if !self.objects() {
-            return self.pass(self.core.store.session(token, now)).await;
+            return self.bypass(self.core.store.session(token, now)).await;
         }
         match self.read(Key::Session(*token)).await?.value {
             Value::Session(session) if session.expires_at > now => Ok(session),
@@ -264,7 +264,7 @@ impl Store for CachedStore {
     }
 
     async fn followees(&self, user: UserId, limit: u32) -> Result<Vec<UserId>, StoreError> {
-        self.pass(self.core.store.followees(user, limit)).await
+        self.bypass(self.core.store.followees(user, limit)).await
     }
 
     async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
@@ -278,7 +278,7 @@ impl Store for CachedStore {
 
     async fn photo(&self, post: PostId) -> Result<Photo, StoreError> {
         if !self.objects() {
-            return self.pass(self.core.store.photo(post)).await;
+            return self.bypass(self.core.store.photo(post)).await;
         }
         match &self.read(Key::Photo(post)).await?.value {
             Value::Photo(photo) => Ok(Photo::clone(photo)),
@@ -288,7 +288,7 @@ impl Store for CachedStore {
 
     async fn load(&self, content: Arc<Content>) -> Result<Loaded, StoreError> {
         let loaded = self.core.store.load(content).await;
-        self.core.front.forget_all();
+        self.core.local.clear();
         loaded
     }
 
@@ -299,7 +299,7 @@ impl Store for CachedStore {
 
     async fn close(&self) {
         if !self.core.closed.swap(true, Ordering::SeqCst) {
-            behind::flush_at_the_end(&self.core).await;
+            write_behind::flush_before_close(&self.core).await;
         }
         self.core.store.close().await;
     }
@@ -322,7 +322,7 @@ impl Store for CachedStore {
 
     async fn shared_user(&self, id: UserId) -> Result<Arc<Shared<User>>, StoreError> {
         if !self.objects() {
-            return self.pass(self.core.store.shared_user(id)).await;
+            return self.bypass(self.core.store.shared_user(id)).await;
         }
         match &self.read(Key::User(id)).await?.value {
             Value::User(user) => Ok(Arc::clone(user)),
@@ -338,7 +338,7 @@ impl Store for CachedStore {
         if let Some(cached) = self.page(page, |limit| Key::Posts(author, limit)).await {
             return cached;
         }
-        let mut posts = self.pass(self.core.store.posts_by(author, page)).await?;
+        let mut posts = self.bypass(self.core.store.posts_by(author, page)).await?;
         self.core.behind.apply_to(&mut posts);
         Ok(Shared::new(PostList::new(posts)))
     }
@@ -351,7 +351,7 @@ impl Store for CachedStore {
         if let Some(cached) = self.page(page, |limit| Key::Feed(user, limit)).await {
             return cached;
         }
-        let mut posts = self.pass(self.core.store.feed(user, page)).await?;
+        let mut posts = self.bypass(self.core.store.feed(user, page)).await?;
         self.core.behind.apply_to(&mut posts);
         Ok(Shared::new(PostList::new(posts)))
     }
@@ -359,8 +359,8 @@ impl Store for CachedStore {
     fn cache_stats(&self) -> Option<CacheStats> {
         let core = &self.core;
         Some(CacheStats {
-            local_bytes: core.front.bytes(),
-            owed: core.owed.len(),
+            local_bytes: core.local.bytes(),
+            pending_invalidations: core.pending.len(),
             behind_queued: core.behind.len(),
             ..core.counters.stats()
         })
@@ -378,7 +378,7 @@ impl Store for CachedStore {
 impl CachedStore {
     async fn read_post(&self, id: PostId) -> Result<Arc<Shared<Post>>, StoreError> {
         if !self.objects() {
-            let mut post = self.pass(self.core.store.post(id)).await?;
+            let mut post = self.bypass(self.core.store.post(id)).await?;
             self.core.behind.apply_to(std::slice::from_mut(&mut post));
             return Ok(Shared::new(post));
         }

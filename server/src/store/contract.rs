@@ -1,4 +1,4 @@
-//! What every backend promises, one function for each promise.
+//! Contract of [`Store`], one function per guarantee.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use crate::model::{
     TokenDigest, User, UserId,
 };
 
-/// Checks every promise, each on a fresh store from `open`.
+/// Checks every guarantee, each on a fresh store from `open`.
 pub(crate) async fn is_kept(open: impl AsyncFn() -> Arc<dyn Store>) {
     handles_are_unique(&*open().await).await;
-    bad_input_is_refused(&*open().await).await;
+    bad_input_is_rejected(&*open().await).await;
     sessions_end(&*open().await).await;
-    expired_sessions_are_forgotten(&*open().await).await;
+    expired_sessions_are_deleted(&*open().await).await;
     posts_are_read_as_written(&*open().await).await;
-    only_the_author_changes_a_post(&*open().await).await;
-    numbers_of_posts_do_not_come_back(&*open().await).await;
+    only_author_edits_post(&*open().await).await;
+    post_ids_are_not_reused(&*open().await).await;
     lists_are_paged_newest_first(&*open().await).await;
     following_is_idempotent(&*open().await).await;
-    feeds_join_the_followed(&*open().await).await;
-    feeds_join_however_many_are_followed(&*open().await).await;
+    feeds_join_followed_users(&*open().await).await;
+    feeds_join_many_followed_users(&*open().await).await;
     followees_are_listed(&*open().await).await;
-    shared_reads_are_the_same(&*open().await).await;
-    photos_come_and_go_with_posts(&*open().await).await;
-    the_newest_beat_is_read(&*open().await).await;
+    shared_reads_equal_plain_reads(&*open().await).await;
+    photos_follow_their_posts(&*open().await).await;
+    newest_beat_is_read(&*open().await).await;
     data_sets_are_loaded_once(&*open().await).await;
-    other_data_is_not_mixed(&*open().await).await;
-    writes_at_once_all_count(open().await).await;
-    a_closed_store_is_unavailable(&*open().await).await;
+    data_sets_are_not_mixed(&*open().await).await;
+    concurrent_writes_all_count(open().await).await;
+    closed_store_is_unavailable(&*open().await).await;
     for seed in 0..4 {
         agrees_with_memory(&*open().await, seed).await;
     }
@@ -77,7 +77,7 @@ fn edit(content: &str) -> PostEdit {
     }
 }
 
-/// A data set small enough for tests, with HTML that needs no library.
+/// Data set small enough for tests, with HTML that needs no renderer.
 pub(crate) fn small_content(seed: u64) -> Arc<Content> {
     let data_set = DataSet {
         seed,
@@ -135,38 +135,38 @@ async fn handles_are_unique(store: &dyn Store) {
     store.ping().await.unwrap();
 }
 
-async fn bad_input_is_refused(store: &dyn Store) {
+async fn bad_input_is_rejected(store: &dyn Store) {
     let (first, _) = two_users(store).await;
-    let refused = |result: Result<(), StoreError>| {
+    let rejected = |result: Result<(), StoreError>| {
         assert!(matches!(result, Err(StoreError::Invalid(_))), "{result:?}");
     };
-    refused(store.create_user(new_user("Not A Handle")).await.map(drop));
-    refused(
+    rejected(store.create_user(new_user("Not A Handle")).await.map(drop));
+    rejected(
         store
             .create_post(new_post(first.id, &"x".repeat(1_025)))
             .await
             .map(drop),
     );
-    refused(store.create_post(new_post(first.id, "")).await.map(drop));
+    rejected(store.create_post(new_post(first.id, "")).await.map(drop));
     let post = store
         .create_post(new_post(first.id, &"x".repeat(1_024)))
         .await
         .unwrap();
-    refused(
+    rejected(
         store
             .update_post(first.id, post.id, edit(""))
             .await
             .map(drop),
     );
-    refused(store.follow(first.id, first.id, NOW).await.map(drop));
-    refused(
+    rejected(store.follow(first.id, first.id, NOW).await.map(drop));
+    rejected(
         store
             .put_photo(first.id, photo(post.id, ""))
             .await
             .map(drop),
     );
-    let nobody = store.create_post(new_post(UserId(99), "from nobody")).await;
-    assert_eq!(nobody, Err(StoreError::NotFound));
+    let unknown = store.create_post(new_post(UserId(99), "from nobody")).await;
+    assert_eq!(unknown, Err(StoreError::NotFound));
 }
 
 async fn sessions_end(store: &dyn Store) {
@@ -186,7 +186,7 @@ async fn sessions_end(store: &dyn Store) {
         user: first.id,
         expires_at: Timestamp(NOW.0 + 1_000),
     };
-    // Twice, for a store that remembers.
+    // Twice, for stores that cache.
     for now in [0, 0, 999] {
         let now = Timestamp(NOW.0 + now);
         assert_eq!(store.session(&token, now).await, Ok(live));
@@ -196,13 +196,13 @@ async fn sessions_end(store: &dyn Store) {
     store.delete_session(&token).await.unwrap();
     store.delete_session(&token).await.unwrap();
     assert_eq!(store.session(&token, NOW).await, Err(StoreError::NotFound));
-    let nobody = store.create_session(session(UserId(99))).await;
-    assert_eq!(nobody, Err(StoreError::NotFound));
+    let unknown = store.create_session(session(UserId(99))).await;
+    assert_eq!(unknown, Err(StoreError::NotFound));
 }
 
-async fn expired_sessions_are_forgotten(store: &dyn Store) {
+async fn expired_sessions_are_deleted(store: &dyn Store) {
     let (first, _) = two_users(store).await;
-    // The same tokens would be in use if the expired sessions had stayed.
+    // If expired sessions stayed, their tokens would still be in use.
     for round in 0..3_i64 {
         for number in 0..10_u8 {
             let begins = NOW.0 + round * 1_000 + i64::from(number);
@@ -246,12 +246,12 @@ async fn posts_are_read_as_written(store: &dyn Store) {
     );
     assert_eq!(store.post(created.id).await.unwrap(), updated);
     assert_eq!(store.post(PostId(99)).await, Err(StoreError::NotFound));
-    // The same again changes nothing and is no error.
+    // An identical edit succeeds and changes nothing.
     let again = store.update_post(first.id, created.id, edit("other")).await;
     assert_eq!(again, Ok(updated));
 }
 
-async fn only_the_author_changes_a_post(store: &dyn Store) {
+async fn only_author_edits_post(store: &dyn Store) {
     let (first, second) = two_users(store).await;
     let post = store.create_post(new_post(first.id, "mine")).await.unwrap();
     let changed = store.update_post(second.id, post.id, edit("theirs")).await;
@@ -263,18 +263,18 @@ async fn only_the_author_changes_a_post(store: &dyn Store) {
     let with_photo = store.put_photo(second.id, photo(post.id, "a")).await;
     assert_eq!(with_photo, Err(StoreError::Forbidden));
     assert_eq!(store.post(post.id).await.unwrap(), post);
-    let nowhere = PostId(99);
-    let changed = store.update_post(first.id, nowhere, edit("x")).await;
+    let unknown = PostId(99);
+    let changed = store.update_post(first.id, unknown, edit("x")).await;
     assert_eq!(changed, Err(StoreError::NotFound));
     assert_eq!(
-        store.delete_post(first.id, nowhere).await,
+        store.delete_post(first.id, unknown).await,
         Err(StoreError::NotFound)
     );
-    let with_photo = store.put_photo(first.id, photo(nowhere, "a")).await;
+    let with_photo = store.put_photo(first.id, photo(unknown, "a")).await;
     assert_eq!(with_photo, Err(StoreError::NotFound));
 }
 
-async fn numbers_of_posts_do_not_come_back(store: &dyn Store) {
+async fn post_ids_are_not_reused(store: &dyn Store) {
     let (first, _) = two_users(store).await;
     let before = store.create_post(new_post(first.id, "one")).await.unwrap();
     assert_eq!(store.delete_post(first.id, before.id).await, Ok(None));
@@ -313,7 +313,7 @@ async fn lists_are_paged_newest_first(store: &dyn Store) {
         seen.extend(ids(&page));
     }
     assert_eq!(seen, mine);
-    // Limits are brought into their range.
+    // Limits are clamped.
     assert_eq!(
         store
             .posts_by(first.id, Page::new(None, 0))
@@ -330,10 +330,10 @@ async fn lists_are_paged_newest_first(store: &dyn Store) {
             .len(),
         20
     );
-    let nobody = store.posts_by(UserId(99), Page::new(None, 7)).await;
-    assert_eq!(nobody, Err(StoreError::NotFound));
-    let nobody = store.feed(UserId(99), Page::new(None, 7)).await;
-    assert_eq!(nobody, Err(StoreError::NotFound));
+    let unknown = store.posts_by(UserId(99), Page::new(None, 7)).await;
+    assert_eq!(unknown, Err(StoreError::NotFound));
+    let unknown = store.feed(UserId(99), Page::new(None, 7)).await;
+    assert_eq!(unknown, Err(StoreError::NotFound));
     assert_eq!(
         store.feed(first.id, Page::new(None, 7)).await,
         Ok(Vec::new())
@@ -350,25 +350,25 @@ async fn following_is_idempotent(store: &dyn Store) {
         assert_eq!(store.user(second.id).await.unwrap().followers, 1);
     }
     for round in 0..2 {
-        let was = store.unfollow(first.id, second.id).await.unwrap();
-        assert_eq!(was, round == 0);
+        let followed = store.unfollow(first.id, second.id).await.unwrap();
+        assert_eq!(followed, round == 0);
         assert_eq!(store.user(first.id).await.unwrap().following, 0);
         assert_eq!(store.user(second.id).await.unwrap().followers, 0);
     }
-    let nobody = UserId(99);
+    let unknown = UserId(99);
     assert_eq!(
-        store.follow(first.id, nobody, NOW).await,
+        store.follow(first.id, unknown, NOW).await,
         Err(StoreError::NotFound)
     );
     assert_eq!(
-        store.follow(nobody, first.id, NOW).await,
+        store.follow(unknown, first.id, NOW).await,
         Err(StoreError::NotFound)
     );
-    assert_eq!(store.unfollow(first.id, nobody).await, Ok(false));
+    assert_eq!(store.unfollow(first.id, unknown).await, Ok(false));
     assert_eq!(store.user(first.id).await.unwrap(), first);
 }
 
-async fn feeds_join_the_followed(store: &dyn Store) {
+async fn feeds_join_followed_users(store: &dyn Store) {
     let (reader, first) = two_users(store).await;
     let second = store.create_user(new_user("other")).await.unwrap();
     let stranger = store.create_user(new_user("stranger")).await.unwrap();
@@ -396,10 +396,10 @@ async fn feeds_join_the_followed(store: &dyn Store) {
     assert_eq!(page.len(), 6);
 }
 
-async fn feeds_join_however_many_are_followed(store: &dyn Store) {
+async fn feeds_join_many_followed_users(store: &dyn Store) {
     let (reader, _) = two_users(store).await;
     let mut expected = Vec::new();
-    // Written in turns, so that no number of a post tells its author.
+    // Authors alternate, so that identifiers do not reveal them.
     let mut authors = Vec::new();
     for number in 0..40 {
         let author = new_user(&format!("author{number}"));
@@ -423,7 +423,7 @@ async fn feeds_join_however_many_are_followed(store: &dyn Store) {
                 let page = store.feed(reader.id, Page::new(last, limit)).await.unwrap();
                 let more = page.len() == limit as usize;
                 pages.extend(page);
-                // The first pages are enough where there are many.
+                // If there are many pages, the first ones are enough.
                 if !more || pages.len() > 20 {
                     break;
                 }
@@ -453,7 +453,7 @@ async fn followees_are_listed(store: &dyn Store) {
     assert_eq!(store.followees(reader.id, 2).await, Ok(vec![second.id]));
 }
 
-async fn shared_reads_are_the_same(store: &dyn Store) {
+async fn shared_reads_equal_plain_reads(store: &dyn Store) {
     let (reader, author) = two_users(store).await;
     store.follow(reader.id, author.id, NOW).await.unwrap();
     for number in 0..25 {
@@ -479,14 +479,14 @@ async fn shared_reads_are_the_same(store: &dyn Store) {
             assert_eq!(posts, store.feed(reader.id, page).await.unwrap());
         }
     }
-    let nobody = store.shared_user(UserId(99)).await.map(drop);
-    assert_eq!(nobody, Err(StoreError::NotFound));
-    let nothing = store.shared_post(PostId(99)).await.map(drop);
-    assert_eq!(nothing, Err(StoreError::NotFound));
+    let unknown = store.shared_user(UserId(99)).await.map(drop);
+    assert_eq!(unknown, Err(StoreError::NotFound));
+    let unknown = store.shared_post(PostId(99)).await.map(drop);
+    assert_eq!(unknown, Err(StoreError::NotFound));
 }
 
-async fn the_newest_beat_is_read(store: &dyn Store) {
-    // By the clock, since a store may write beats of its own meanwhile, and each forgets those that are old.
+async fn newest_beat_is_read(store: &dyn Store) {
+    // Uses the clock: the store may write heartbeats too, and each write deletes old ones.
     let since = std::time::UNIX_EPOCH.elapsed().unwrap();
     let now = Timestamp(i64::try_from(since.as_millis()).unwrap());
     assert_eq!(store.newest_beat(7).await, Ok(None));
@@ -496,13 +496,13 @@ async fn the_newest_beat_is_read(store: &dyn Store) {
         assert_eq!(store.newest_beat(7).await, Ok(Some(number)));
     }
     assert_eq!(store.newest_beat(i64::MIN).await, Ok(Some(-3)));
-    let later = Timestamp(now.0 + super::BEATS_KEPT_MS + 1);
+    let later = Timestamp(now.0 + super::BEAT_RETENTION_MS + 1);
     store.beat(8, 1, later).await.unwrap();
     assert_eq!(store.newest_beat(7).await, Ok(None));
     assert_eq!(store.newest_beat(8).await, Ok(Some(1)));
 }
 
-async fn photos_come_and_go_with_posts(store: &dyn Store) {
+async fn photos_follow_their_posts(store: &dyn Store) {
     let (first, _) = two_users(store).await;
     let post = store.create_post(new_post(first.id, "look")).await.unwrap();
     assert_eq!(store.photo(post.id).await, Err(StoreError::NotFound));
@@ -515,7 +515,7 @@ async fn photos_come_and_go_with_posts(store: &dyn Store) {
     let replaced = store.put_photo(first.id, photo(post.id, "b")).await;
     assert_eq!(replaced, Ok(Some(photo(post.id, "a"))));
     assert_eq!(store.photo(post.id).await, Ok(photo(post.id, "b")));
-    // An edit leaves the photo.
+    // An edit keeps the photo.
     assert!(
         store
             .update_post(first.id, post.id, edit("x"))
@@ -566,7 +566,7 @@ async fn data_sets_are_loaded_once(store: &dyn Store) {
     }
     let again = store.load(Arc::clone(&content)).await.unwrap();
     assert!(again.reused);
-    // It is reused with what has been written since, and numbers go on after the last.
+    // It is reused with later writes, and identifiers continue after the last.
     let post = store
         .create_post(new_post(UserId(1), "since"))
         .await
@@ -581,7 +581,7 @@ async fn data_sets_are_loaded_once(store: &dyn Store) {
     assert!(matches!(other, Err(StoreError::Conflict(_))), "{other:?}");
 }
 
-async fn other_data_is_not_mixed(store: &dyn Store) {
+async fn data_sets_are_not_mixed(store: &dyn Store) {
     let user = store.create_user(new_user("someone")).await.unwrap();
     let loaded = store.load(small_content(42)).await;
     assert!(matches!(loaded, Err(StoreError::Conflict(_))), "{loaded:?}");
@@ -592,7 +592,7 @@ async fn other_data_is_not_mixed(store: &dyn Store) {
     );
 }
 
-async fn writes_at_once_all_count(store: Arc<dyn Store>) {
+async fn concurrent_writes_all_count(store: Arc<dyn Store>) {
     let (first, second) = two_users(&*store).await;
     let writes = (0..24).map(|number| {
         let store = Arc::clone(&store);
@@ -602,7 +602,7 @@ async fn writes_at_once_all_count(store: Arc<dyn Store>) {
             (second.id, first.id)
         };
         tokio::spawn(async move {
-            // Follows in both directions at once: the order of locks must not matter.
+            // Concurrent follows in both directions: the order of locks must not matter.
             store.follow(author, other, NOW).await.unwrap();
             let post = store
                 .create_post(new_post(author, &number.to_string()))
@@ -628,7 +628,7 @@ async fn writes_at_once_all_count(store: Arc<dyn Store>) {
     assert_eq!(stats.queued, 0);
 }
 
-async fn a_closed_store_is_unavailable(store: &dyn Store) {
+async fn closed_store_is_unavailable(store: &dyn Store) {
     let (first, _) = two_users(store).await;
     store.close().await;
     store.close().await;
@@ -649,7 +649,7 @@ async fn a_closed_store_is_unavailable(store: &dyn Store) {
     unavailable(store.ping().await);
 }
 
-/// Does the same random things to the store and to a store in memory and compares the answers.
+/// Makes the same random calls to the store and to a memory store, and compares the results.
 async fn agrees_with_memory(store: &dyn Store, seed: u64) {
     let oracle = MemoryStore::default();
     for handle in ["u1", "u2", "u3", "u4", "u5"] {
@@ -658,7 +658,7 @@ async fn agrees_with_memory(store: &dyn Store, seed: u64) {
     }
     let mut rng = Pcg64Mcg::new(u128::from(seed));
     for step in 0..400 {
-        // One more than there are, so that some do not exist.
+        // One more than exist, so that some are unknown.
         let (user, other) = (
             UserId(rng.random_range(1..=6)),
             UserId(rng.random_range(1..=6)),

@@ -1,4 +1,4 @@
-//! The store that forgets: everything in memory. For tests, and as the oracle of the contract suite.
+//! In-memory store, for tests and as the reference of the contract suite.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -13,7 +13,7 @@ use crate::model::{
     Timestamp, TokenDigest, User, UserId,
 };
 
-/// A store in memory.
+/// In-memory store.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     tables: RwLock<Tables>,
@@ -57,7 +57,7 @@ impl MemoryStore {
 }
 
 fn closed() -> StoreError {
-    StoreError::Unavailable("it was closed".to_owned())
+    StoreError::Unavailable("it is closed".to_owned())
 }
 
 impl Tables {
@@ -68,7 +68,7 @@ impl Tables {
             .ok_or(StoreError::NotFound)
     }
 
-    /// The post, where `author` wrote it.
+    /// Returns the post if `author` wrote it.
     fn own_post(&mut self, author: UserId, id: PostId) -> Result<&mut Post, StoreError> {
         let post = self.posts.get_mut(&id).ok_or(StoreError::NotFound)?;
         if post.author == author {
@@ -364,13 +364,15 @@ impl Store for MemoryStore {
     }
 
     async fn beat(&self, origin: i64, number: i64, at: Timestamp) -> Result<(), StoreError> {
-        // Not counted: nobody asked for it to be written.
+        // Not counted: heartbeats are not requested by clients.
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         if tables.closed {
             return Err(closed());
         }
-        let kept = Timestamp(at.0 - super::BEATS_KEPT_MS);
-        tables.beats.retain(|_, (_, beaten_at)| *beaten_at > kept);
+        let retained = Timestamp(at.0 - super::BEAT_RETENTION_MS);
+        tables
+            .beats
+            .retain(|_, (_, beaten_at)| *beaten_at > retained);
         tables.beats.insert(origin, (number, at));
         Ok(())
     }
@@ -387,7 +389,7 @@ mod tests {
     use crate::store::contract;
 
     #[tokio::test]
-    async fn keeps_the_contract() {
+    async fn satisfies_contract() {
         contract::is_kept(async || Arc::new(MemoryStore::default()) as Arc<dyn Store>).await;
     }
 }

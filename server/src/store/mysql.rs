@@ -1,4 +1,4 @@
-//! The store in a MySQL or MariaDB server, over a pool of connections.
+//! Store in a MySQL or MariaDB server, over a pool of connections.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use mysql_async::{Conn, Opts, Pool, Transaction, TxOpts};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
+use self::backoff::Backoff;
 use self::failure::Failure;
-use self::lease::{CONNECT_TIME, Lease, within};
-use self::patience::Patience;
+use self::lease::{CONNECT_TIMEOUT, Lease, within};
 use super::write_stats::WriteCounters;
 use super::{Store, StoreError, WriteStats};
 use crate::data_set::{Content, Loaded};
@@ -21,41 +21,41 @@ use crate::model::{
     Timestamp, TokenDigest, User, UserId,
 };
 
+mod backoff;
 mod failure;
 mod lease;
 mod load;
 mod options;
-mod patience;
 mod reads;
 mod schema;
 mod writes;
 
-/// The most connections in use. A server of few cores does no more with more of them. Up to as many
-/// may be idle beside them, where calls were tried again on connections of their own.
+/// Maximum number of connections in use: more do not help a server with few cores. As many more may be
+/// idle, after calls were retried on separate connections.
 const CONNECTIONS_MAX: usize = 32;
-/// The most calls at once, those that wait for a connection included.
+/// Maximum number of concurrent calls, including those that wait for a connection.
 const CALLS_MAX: usize = 1_024;
-/// How long a call may take, waiting for a connection included.
-const CALL_TIME: Duration = Duration::from_secs(10);
-/// How long one try of a read may take once it has a connection. A server that is half dead takes
-/// connections and answers none.
-const READ_TIME: Duration = Duration::from_secs(2);
-/// How long a transaction may take to begin, which waits for nothing that others do.
-const BEGIN_TIME: Duration = Duration::from_secs(2);
-/// How often loading a data set is tried where the server is lost, and the pause before it is tried
-/// again.
-const LOAD_TRIES: u32 = 5;
+/// Timeout of a call, including the wait for a connection.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout of one attempt of a read, once it has a connection. A hung server may accept connections
+/// without responding.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// Timeout of beginning a transaction, which waits for no other.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Maximum number of attempts to load a data set.
+const LOAD_ATTEMPTS_MAX: u32 = 5;
+/// Pause between attempts to load a data set.
 const LOAD_PAUSE: Duration = Duration::from_secs(1);
 
-/// A store in a MySQL or MariaDB server.
+/// Store in a MySQL or MariaDB server.
 pub(super) struct MysqlStore {
     pool: Pool,
-    /// How connections are made outside of the pool.
+    /// Options of connections outside the pool.
     opts: Opts,
-    /// A place for each connection in use, so that what is waited for is told apart: a place, then
-    /// the server.
-    places: Semaphore,
-    /// Where the server is, without user and password.
+    /// A permit per connection in use, so that waits for a permit and waits for the server have separate
+    /// limits.
+    slots: Semaphore,
+    /// Host and port of the server, without credentials.
     address: String,
     calls: Semaphore,
     writing: Semaphore,
@@ -63,7 +63,7 @@ pub(super) struct MysqlStore {
 }
 
 impl fmt::Debug for MysqlStore {
-    /// Leaves out the password that the pool knows.
+    /// Omits the password in the pool.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MysqlStore")
             .field("address", &self.address)
@@ -71,43 +71,43 @@ impl fmt::Debug for MysqlStore {
     }
 }
 
-/// Answers `$query`, which may use the connection `$connection`; where the server is lost, again on
-/// another connection, while there is patience left.
+/// Runs `$query` on the connection `$connection`. If the server is lost, retries on another connection while
+/// the backoff permits.
 macro_rules! read {
     ($store:expr, $connection:ident => $query:expr) => {{
         let store: &MysqlStore = $store;
-        let tries = async {
-            let mut patience = Patience::new();
+        let attempts = async {
+            let mut backoff = Backoff::new();
             let mut fresh = false;
             loop {
                 let outcome: Result<_, Failure> = async {
                     let mut lease = store.lease(fresh).await?;
                     let $connection: &mut Conn = &mut lease;
-                    let answer = within(READ_TIME, "a read", async { $query }).await;
-                    lease.settle(&answer).await;
-                    answer
+                    let result = within(READ_TIMEOUT, "a read", async { $query }).await;
+                    lease.settle(&result).await;
+                    result
                 }
                 .await;
                 match outcome {
-                    Err(failure) if patience.again_after(&failure).await => fresh = true,
+                    Err(failure) if backoff.wait_after(&failure).await => fresh = true,
                     outcome => break outcome,
                 }
             }
         };
-        store.call(tries).await
+        store.call(attempts).await
     }};
 }
 
-/// Runs `$work`, which may use the transaction `$tx` and `?`, and commits. Tries again where it is
-/// certain that nothing was committed: upon deadlocks, and where the server was lost before the
-/// commit was sent. What became of a commit whose answer is lost nobody knows; it is not tried again.
+/// Runs `$work`, which may use the transaction `$tx` and `?`, and commits. Retries only if nothing was
+/// committed for certain: after deadlocks, and if the server was lost before the commit was sent. A commit
+/// with a lost response has an unknown outcome and is not retried.
 macro_rules! write {
     ($store:expr, $tx:ident => $work:expr) => {{
         let store: &MysqlStore = $store;
         let _writing = store.writing.try_acquire();
         store.counters.batch(1);
-        let tries = async {
-            let mut patience = Patience::new();
+        let attempts = async {
+            let mut backoff = Backoff::new();
             let mut fresh = false;
             loop {
                 let outcome: Result<_, Failure> = async {
@@ -125,30 +125,30 @@ macro_rules! write {
                 }
                 .await;
                 match outcome {
-                    Err(failure) if patience.again_after(&failure).await => {
-                        fresh |= failure.is_of_the_connection();
+                    Err(failure) if backoff.wait_after(&failure).await => {
+                        fresh |= failure.is_connection_failure();
                     }
                     outcome => break outcome,
                 }
             }
         };
-        store.call(tries).await
+        store.call(attempts).await
     }};
 }
 
 impl MysqlStore {
-    /// Prepares to connect to a server, which need not be there yet. As it is, it is a replica to read
-    /// from, whose schema comes from its primary.
+    /// Prepares connections to a server, which need not be running yet. On its own, this is a read replica,
+    /// whose schema is replicated from its primary.
     ///
     /// # Errors
-    /// `Invalid` where the URL is not understood.
+    /// `Invalid` if the URL is invalid.
     pub(super) fn replica(url: &str) -> Result<Self, StoreError> {
         let opts = options::options(url)?;
         let address = format!("{}:{}", opts.ip_or_hostname(), opts.tcp_port());
         Ok(Self {
             pool: Pool::new(opts.clone()),
             opts,
-            places: Semaphore::new(CONNECTIONS_MAX),
+            slots: Semaphore::new(CONNECTIONS_MAX),
             address,
             calls: Semaphore::new(CALLS_MAX),
             writing: Semaphore::new(CALLS_MAX),
@@ -156,10 +156,10 @@ impl MysqlStore {
         })
     }
 
-    /// Connects and creates the schema where it is missing. The database must exist.
+    /// Connects and creates the schema if it is missing. The database must exist.
     ///
     /// # Errors
-    /// `Invalid` where the URL is not understood, `Unavailable` where the server is not there.
+    /// `Invalid` if the URL is invalid, `Unavailable` if the server does not respond.
     pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
         let store = Self::replica(url)?;
         let migrated = store
@@ -173,30 +173,30 @@ impl MysqlStore {
         match migrated {
             Ok(()) => Ok(store),
             Err(error) => {
-                let what = format!("could not open the database at {}", store.address);
+                let context = format!("could not open the database at {}", store.address);
                 Err(match error {
                     StoreError::Unavailable(why) => {
-                        StoreError::Unavailable(format!("{what}: {why}; is the server running?"))
+                        StoreError::Unavailable(format!("{context}: {why}; is the server running?"))
                     }
-                    StoreError::Full(why) => StoreError::Full(format!("{what}: {why}")),
-                    other => StoreError::Other(format!("{what}: {other}")),
+                    StoreError::Full(why) => StoreError::Full(format!("{context}: {why}")),
+                    other => StoreError::Other(format!("{context}: {other}")),
                 })
             }
         }
     }
 
-    /// Runs a call within its time and the limit of calls.
+    /// Runs a call within its timeout and the limit of concurrent calls.
     async fn call<T>(
         &self,
         call: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, StoreError> {
         let _permit = self.permit()?;
-        match timeout(CALL_TIME, call).await {
+        match timeout(CALL_TIMEOUT, call).await {
             Ok(outcome) => outcome.map_err(StoreError::from),
             Err(_) => Err(StoreError::Unavailable(format!(
-                "no answer from {} within {} s",
+                "no response from {} within {} s",
                 self.address,
-                CALL_TIME.as_secs()
+                CALL_TIMEOUT.as_secs()
             ))),
         }
     }
@@ -204,18 +204,18 @@ impl MysqlStore {
     fn permit(&self) -> Result<SemaphorePermit<'_>, StoreError> {
         self.calls.try_acquire().map_err(|_| {
             StoreError::Unavailable(if self.calls.is_closed() {
-                "it was closed".to_owned()
+                "it is closed".to_owned()
             } else {
-                format!("{CALLS_MAX} calls wait for {}", self.address)
+                format!("too many calls: {CALLS_MAX} wait for {}", self.address)
             })
         })
     }
 
-    /// Takes a connection: of the pool, or a `fresh` one, since after a failover those that are idle
-    /// in the pool may lead to the wrong server.
+    /// Acquires a connection, from the pool or a `fresh` one. After a failover, idle connections in the pool
+    /// may lead to the wrong server.
     async fn lease(&self, fresh: bool) -> Result<Lease<'_>, Failure> {
-        let place = self
-            .places
+        let slot = self
+            .slots
             .acquire()
             .await
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
@@ -226,15 +226,15 @@ impl MysqlStore {
                 self.pool.get_conn().await?
             })
         };
-        let connection = within(CONNECT_TIME, "connecting", connecting).await?;
-        Ok(Lease::new(connection, fresh, place))
+        let connection = within(CONNECT_TIMEOUT, "connecting", connecting).await?;
+        Ok(Lease::new(connection, fresh, slot))
     }
 }
 
-/// Begins a transaction, at the isolation level of the session (see `options`).
+/// Begins a transaction at the isolation level of the session (see `options`).
 async fn begin(connection: &mut Conn) -> Result<Transaction<'_>, Failure> {
     let begun = async { Ok(connection.start_transaction(TxOpts::default()).await?) };
-    within(BEGIN_TIME, "beginning a transaction", begun).await
+    within(BEGIN_TIMEOUT, "beginning a transaction", begun).await
 }
 
 #[async_trait]
@@ -330,25 +330,25 @@ impl Store for MysqlStore {
     }
 
     async fn load(&self, content: Arc<Content>) -> Result<Loaded, StoreError> {
-        // Not within the time of a call: a big data set takes minutes.
+        // Without the timeout of a call: a large data set takes minutes.
         let _permit = self.permit()?;
-        let mut tries = 1;
+        let mut attempts = 1;
         loop {
             let outcome = async {
-                let mut lease = self.lease(tries > 1).await?;
+                let mut lease = self.lease(attempts > 1).await?;
                 let loaded = load::load(&mut lease, &content).await;
-                // Its settings must not go back into the pool.
+                // Its session settings must not return to the pool.
                 lease.close().await;
                 loaded
             }
             .await;
             match outcome {
-                // What was loaded by then is found again, whether or not its commit was answered.
+                // Committed rows are found again, whether or not their commit was acknowledged.
                 Err(failure)
-                    if tries < LOAD_TRIES
-                        && (failure.is_of_the_connection() || failure.is_undone()) =>
+                    if attempts < LOAD_ATTEMPTS_MAX
+                        && (failure.is_connection_failure() || failure.is_rolled_back()) =>
                 {
-                    tries += 1;
+                    attempts += 1;
                     sleep(LOAD_PAUSE).await;
                 }
                 outcome => return Ok(outcome?),
@@ -362,12 +362,12 @@ impl Store for MysqlStore {
 
     async fn close(&self) {
         self.calls.close();
-        // Waits for the connections that are in use, whose calls take no longer than their time.
-        let _ = timeout(CALL_TIME, self.pool.clone().disconnect()).await;
+        // Waits for the connections in use, which return within the timeout of a call.
+        let _ = timeout(CALL_TIMEOUT, self.pool.clone().disconnect()).await;
     }
 
     async fn beat(&self, origin: i64, number: i64, at: Timestamp) -> Result<(), StoreError> {
-        // Not counted: nobody asked for it to be written. A beat may be written twice.
+        // Not counted as a write, since no client requested it. Writing it twice is harmless.
         read!(self, connection => writes::beat(connection, origin, number, at).await)
     }
 

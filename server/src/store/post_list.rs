@@ -1,4 +1,4 @@
-//! Posts in a list, each shared by itself.
+//! List of posts, each shared separately.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -6,46 +6,46 @@ use std::sync::Arc;
 use super::Shared;
 use crate::model::{Post, UserId};
 
-/// Posts, newest first. Each is shared by itself, so that lists that have a post in common have it, and the
-/// body that was made of it, once.
+/// Posts, newest first. Each is shared separately, so that lists with a post in common share it and its
+/// serialised body.
 #[derive(Clone, Debug, Default)]
 pub struct PostList(Vec<Arc<Shared<Post>>>);
 
 impl PostList {
-    /// Shares each of these posts, which are in order.
+    /// Creates a list of posts that are in order.
     #[must_use]
     pub fn new(posts: Vec<Post>) -> Self {
         Self(posts.into_iter().map(Shared::new).collect())
     }
 
-    /// The posts by themselves, copied where others share them.
+    /// Returns the posts, cloning those that are shared elsewhere.
     #[must_use]
     pub fn into_posts(self) -> Vec<Post> {
         self.0.into_iter().map(Shared::into_value).collect()
     }
 
-    /// The newest posts, at most `count`.
+    /// Returns the newest posts, at most `count`.
     #[must_use]
     pub fn newest(&self, count: usize) -> Self {
         Self(self.0.iter().take(count).cloned().collect())
     }
 
-    /// The posts of others than this user.
+    /// Returns the posts of all other users.
     #[must_use]
     pub fn without(&self, author: UserId) -> Self {
         let others = self.0.iter().filter(|post| post.author != author);
         Self(others.cloned().collect())
     }
 
-    /// This list with other posts where their numbers put them, and of that the newest, at most `count`. A
-    /// post that is here already stays as it is.
+    /// Returns the newest posts of this list and `others`, at most `count`. A post in both is taken from
+    /// this list.
     #[must_use]
     pub fn with(&self, others: &[Arc<Shared<Post>>], count: usize) -> Self {
         let mut all = self.0.clone();
         for other in others {
-            let place = all.partition_point(|post| post.id > other.id);
-            if all.get(place).is_none_or(|post| post.id != other.id) {
-                all.insert(place, Arc::clone(other));
+            let index = all.partition_point(|post| post.id > other.id);
+            if all.get(index).is_none_or(|post| post.id != other.id) {
+                all.insert(index, Arc::clone(other));
             }
             all.truncate(count);
         }
@@ -82,9 +82,9 @@ mod tests {
     }
 
     proptest! {
-        /// What comes later lands where a list that was put in order at once has it.
+        /// Adding posts one by one equals sorting them together.
         #[test]
-        fn posts_land_where_their_numbers_put_them(
+        fn merged_posts_are_ordered(
             first in proptest::collection::btree_set(0_i64..40, 0..12),
             then in proptest::collection::vec(0_i64..40, 0..12),
             count in 1_usize..15,
@@ -95,7 +95,7 @@ mod tests {
             let joined = list.with(&others, count);
             let mut expected = here;
             expected.extend(then.iter().map(|id| post(*id, "other")));
-            // Stable: of two with a number, the one that was here.
+            // The sort is stable: of two posts with one identifier, the list's own stays.
             expected.sort_by_key(|post| -post.id.0);
             expected.dedup_by_key(|post| post.id);
             expected.truncate(count);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_post_is_shared_by_the_lists_that_have_it() {
+    fn lists_share_common_posts() {
         let one = Shared::new(post(7, "one"));
         let lists = [5, 9].map(|id| PostList::new(vec![post(id, "")]).with(&[Arc::clone(&one)], 2));
         assert!(Arc::ptr_eq(&lists[0][0], &lists[1][1]));

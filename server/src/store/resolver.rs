@@ -1,40 +1,40 @@
-//! Chooses the backend by URL: the one place that knows which were compiled in.
+//! Resolver: opens the store of a URL. Only this file depends on features.
 
 use std::sync::Arc;
 
 use super::{MemoryStore, Store, StoreError};
 
-/// Opens the store at a URL: `sqlite:PATH`, `mysql://user:password@host:port/database` or
-/// `memory:`, creating the schema where it is missing.
+/// Opens the store at a URL: `sqlite:PATH`, `mysql://user:password@host:port/database` or `memory:`.
+/// Creates the schema if it is missing.
 ///
 /// # Errors
-/// `Invalid` where the URL is not understood or the backend was not compiled in, otherwise
-/// whatever opening the store met. The password never appears in a message.
+/// `Invalid` if the URL is invalid or its backend was not compiled in; otherwise the error of the
+/// backend. Messages never contain the password.
 pub async fn resolve(url: &str) -> Result<Arc<dyn Store>, StoreError> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(MemoryStore::default())),
         Some(("sqlite", path)) if !path.is_empty() => sqlite(path).await,
         Some(("mysql", _)) => mysql(url).await,
-        // Whatever else it is may hold a password.
+        // Other URLs may contain a password.
         _ => Err(StoreError::Invalid(
-            "not the URL of a store; use `sqlite:PATH`, \
+            "invalid URL of a store; use `sqlite:PATH`, \
              `mysql://user:password@host:port/database` or `memory:`"
                 .to_owned(),
         )),
     }
 }
 
-/// Prepares to read from the replica at a URL: `mysql://user:password@host:port/database`, which may be
-/// the address of a balancer before several. It need not be there yet.
+/// Prepares reads from the replica at a URL: `mysql://user:password@host:port/database`, which may be a
+/// load balancer in front of several. It need not be running yet.
 ///
 /// # Errors
-/// `Invalid` where the URL is not understood or the backend was not compiled in. The password never
-/// appears in a message.
+/// `Invalid` if the URL is invalid or its backend was not compiled in. Messages never contain the
+/// password.
 pub fn resolve_replica(url: &str) -> Result<Arc<dyn Store>, StoreError> {
     match url.split_once(':') {
         Some(("mysql", _)) => mysql_replica(url),
         _ => Err(StoreError::Invalid(
-            "not the URL of a replica; use `mysql://user:password@host:port/database`".to_owned(),
+            "invalid URL of a replica; use `mysql://user:password@host:port/database`".to_owned(),
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! A value that many readers share, with the answer that was written for the first of them.
+//! Value shared by many readers, with its serialised body.
 
 use std::any::Any;
 use std::ops::Deref;
@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
-/// A value that many readers share. It keeps the body that one reader made of it for the others, so that
-/// a popular value is turned into JSON once, not once a request.
+/// Value shared by many readers. Caches the body that the first reader serialised, so that a popular value
+/// is serialised once instead of once a request.
 #[derive(Debug)]
 pub struct Shared<T> {
     value: T,
@@ -15,7 +15,7 @@ pub struct Shared<T> {
     joined: Mutex<Option<Joined>>,
 }
 
-/// A body that was made of this value and another, and that other.
+/// Body of this value joined with another value.
 #[derive(Debug)]
 struct Joined {
     with: Arc<dyn Any + Send + Sync>,
@@ -33,25 +33,24 @@ impl<T> Shared<T> {
         })
     }
 
-    /// The body that was made of the value, or that `make` makes of it now. All callers make the same
-    /// of one type of value.
+    /// Returns the cached body, or serialises it with `make`. All callers must pass an equivalent `make`.
     ///
     /// # Errors
-    /// Whatever `make` says.
+    /// The error of `make`.
     pub fn body<E>(&self, make: impl FnOnce(&T) -> Result<Bytes, E>) -> Result<Bytes, E> {
         if let Some(body) = self.body.get() {
             return Ok(body.clone());
         }
         let body = make(&self.value)?;
-        // Where another was faster, its body is the same.
+        // If another reader was faster, its body is the same.
         Ok(self.body.get_or_init(|| body).clone())
     }
 
-    /// As [`body`](Self::body), of this value and another together. The last body is kept, and is good
-    /// for as long as it is asked for with the same other.
+    /// Like [`body`](Self::body), for this value joined with another. Caches the last body, for calls with
+    /// the same other value.
     ///
     /// # Errors
-    /// Whatever `make` says.
+    /// The error of `make`.
     pub fn body_with<U, E>(
         &self,
         other: &Arc<Shared<U>>,
@@ -60,7 +59,7 @@ impl<T> Shared<T> {
     where
         U: Send + Sync + 'static,
     {
-        // Held, so that nothing else can come to be at its address.
+        // Kept alive, so that no other value can get its address.
         let with: Arc<dyn Any + Send + Sync> = other.clone();
         let joined = || self.joined.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*joined()
@@ -78,7 +77,7 @@ impl<T> Shared<T> {
 }
 
 impl<T: Clone> Shared<T> {
-    /// The value by itself, copied where others share it.
+    /// Returns the value, cloning it if it is shared.
     #[must_use]
     pub fn into_value(shared: Arc<Self>) -> T {
         match Arc::try_unwrap(shared) {
@@ -101,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_of_two_values_is_made_once_for_both() {
+    fn joined_body_is_made_once() {
         let (posts, user, other) = (Shared::new(1), Shared::new("a"), Shared::new("a"));
         let make = |text| move || Ok::<_, &str>(Bytes::from_static(text));
         assert_eq!(posts.body_with(&user, make(b"first")).unwrap(), "first");
@@ -109,20 +108,20 @@ mod tests {
             posts.body_with(&user, || Err("made again")).unwrap(),
             "first"
         );
-        // Another value that looks the same is another value.
+        // An equal value is still another value.
         assert_eq!(posts.body_with(&other, || Err("no")), Err("no"));
         assert_eq!(posts.body_with(&other, make(b"second")).unwrap(), "second");
         assert_eq!(posts.body_with(&user, make(b"third")).unwrap(), "third");
     }
 
     #[test]
-    fn a_body_is_made_once() {
+    fn body_is_made_once() {
         let shared = Shared::new(7);
         let failed = shared.body(|_| Err("no"));
         assert_eq!(failed, Err("no"));
         let made = shared.body(|value| Ok::<_, ()>(Bytes::from(value.to_string())));
         assert_eq!(made.unwrap(), "7");
-        let kept = shared.body(|_| Err("made again"));
-        assert_eq!(kept.unwrap(), "7");
+        let cached = shared.body(|_| Err("made again"));
+        assert_eq!(cached.unwrap(), "7");
     }
 }

@@ -1,20 +1,20 @@
-//! Writes to a primary, reads from replicas that are known to be close behind it.
+//! Read-write splitting: writes go to a primary, reads to replicas known to lag little.
 //!
-//! # How far a replica is behind
-//! Every 100 ms a process writes a numbered beat of its own to the primary and notes when, by its own
-//! clock. A replica that shows the beat shows everything that was committed before it was begun. So a
-//! replica's lag is the age of the newest own beat it shows, and nobody's clocks need agree. Where one
-//! address stands for several replicas, the worst of the last answers counts.
+//! # Replication lag
+//! Every 100 ms a process writes a numbered heartbeat to the primary and records the time by its own clock. A
+//! replica that shows a heartbeat shows everything committed before it was started. So the lag of a replica
+//! is the age of this process's newest heartbeat on it, and no clocks need to agree. If an address stands for
+//! several replicas, the worst recent response counts.
 //!
-//! # What is promised
-//! - A replica that is dead, unknown or more than [`SplitOptions::lag_max`] behind is not read.
-//! - What this process has written is read from the primary until the replica shows it.
-//! - Over processes that is so while they share a cache that answers: each leaves a mark there for what it
-//!   has written ("remote markers" in Nishtala et al., Scaling Memcache at Facebook, NSDI 2013, section
-//!   4.2). Without one, what another process has written is read at most `lag_max` late.
-//! - Sessions and credentials are read from the primary alone, so that a log-out holds at once, and what
-//!   a replica does not find is sought at the primary.
-//! - A feed is read as the replica has it, so that a post of somebody else is in it at most `lag_max` late.
+//! # Guarantees
+//! - A replica that is dead, unknown or lags more than [`SplitOptions::lag_max`] serves no reads.
+//! - Writes of this process are read from the primary until the replica shows them.
+//! - The same holds across processes while they share a working cache: each sets a marker there for its
+//!   writes ("remote markers" in Nishtala et al., Scaling Memcache at Facebook, NSDI 2013, section 4.2).
+//!   Otherwise, a write of another process is visible after `lag_max` at the latest.
+//! - Sessions and credentials are read from the primary only, so that a log-out takes effect at once. What
+//!   a replica does not find is read from the primary.
+//! - Feeds are read as the replica has them, so that another user's post appears at most `lag_max` late.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -44,23 +44,23 @@ mod replica;
 
 pub use replica::ReplicaStats;
 
-/// How many beats are remembered: a minute of them. A replica further behind is not read anyway.
-const BEATS: usize = 600;
-/// How long a beat or a look for one may take.
-const BEAT_TIME: Duration = Duration::from_secs(1);
+/// Number of recorded heartbeats: one minute's worth. A replica that lags more is not read anyway.
+const BEATS_MAX: usize = 600;
+/// Timeout of writing or reading a heartbeat.
+const BEAT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How a [`SplitStore`] is run.
+/// Options of a [`SplitStore`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SplitOptions {
-    /// How far behind a replica that is read may be.
+    /// Maximum lag of a replica that serves reads.
     pub lag_max: Duration,
-    /// How often a beat is written, and looked for on each replica.
+    /// Interval between heartbeats, and between lag measurements of each replica.
     pub beat: Duration,
-    /// How long a replica may take to answer before the primary is asked.
+    /// Timeout of a read from a replica, after which the primary serves it.
     pub read_time: Duration,
-    /// The most reads that the primary is asked for at once.
+    /// Maximum number of concurrent reads from the primary.
     pub primary_reads_max: usize,
-    /// What the marks in the shared cache begin with. Two databases must not share one.
+    /// Prefix of the markers in the shared cache. Must differ between databases.
     pub namespace: String,
 }
 
@@ -76,7 +76,7 @@ impl Default for SplitOptions {
     }
 }
 
-/// A primary that is written, and replicas that are read.
+/// Primary for writes, with replicas for reads.
 pub struct SplitStore {
     core: Arc<Core>,
 }
@@ -96,7 +96,7 @@ struct Core {
     replicas: Vec<Replica>,
     cache: Option<Arc<dyn Cache>>,
     options: SplitOptions,
-    /// Whose beats are ours.
+    /// Origin of this process's heartbeats.
     origin: i64,
     beats: Mutex<VecDeque<(i64, Instant)>>,
     recent: Recent,
@@ -107,8 +107,8 @@ struct Core {
 }
 
 impl SplitStore {
-    /// Puts replicas beside a primary; `cache` is what the processes share their marks in. Needs a
-    /// runtime, since it works in the background too.
+    /// Adds replicas to a primary. Processes share markers in `cache`. Spawns background tasks, so it needs a
+    /// runtime.
     #[must_use]
     pub fn new(
         primary: Arc<dyn Store>,
@@ -131,16 +131,16 @@ impl SplitStore {
             primary,
             options,
         });
-        at_each_beat(&core, |core| Box::pin(async move { core.beat().await }));
+        every_beat(&core, |core| Box::pin(async move { core.beat().await }));
         for number in 0..core.replicas.len() {
-            at_each_beat(&core, move |core| {
-                Box::pin(async move { core.look(number).await })
+            every_beat(&core, move |core| {
+                Box::pin(async move { core.measure_lag(number).await })
             });
         }
         Self { core }
     }
 
-    /// Reads from a replica that shows what the marks stand for, or else from the primary.
+    /// Reads from a replica that shows the marked writes, or else from the primary.
     async fn read<T, R>(
         &self,
         marks: &[Mark],
@@ -152,25 +152,26 @@ impl SplitStore {
         let core = &self.core;
         if let Some(replica) = core.choose(marks).await {
             match timeout(core.options.read_time, read(replica.store())).await {
-                // What is not there may not be there yet.
+                // The record may not be replicated yet.
                 Ok(Err(StoreError::NotFound)) => {}
                 Ok(Err(error @ StoreError::Invalid(_))) => return Err(error),
                 Ok(Ok(found)) => {
-                    replica.answered();
+                    replica.succeeded();
                     return Ok(found);
                 }
                 Ok(Err(_)) | Err(_) => replica.failed(),
             }
         }
-        let turn = core.primary_reads.try_acquire();
-        let _turn = turn
-            .map_err(|_| StoreError::Unavailable("too many reads are at the primary".to_owned()))?;
+        let permit = core.primary_reads.try_acquire();
+        let _permit = permit.map_err(|_| {
+            StoreError::Unavailable("too many concurrent reads from the primary".to_owned())
+        })?;
         core.primary_read_count.fetch_add(1, Ordering::Relaxed);
         read(Arc::clone(&core.primary)).await
     }
 
-    /// Writes to the primary, in a task of its own, so that the marks are left whether or not somebody
-    /// still waits for the answer. `marks` says what was written, going by what came of it.
+    /// Writes to the primary, in a separate task, so that the markers are set even if the caller is cancelled.
+    /// `marks` returns the markers, given the result.
     async fn write<T: Send + 'static>(
         &self,
         write: impl Future<Output = Result<T, StoreError>> + Send + 'static,
@@ -179,7 +180,7 @@ impl SplitStore {
         let core = Arc::clone(&self.core);
         let task = tokio::spawn(async move {
             let written = write.await;
-            // After `Unavailable` it may have been written.
+            // After `Unavailable`, the write may be stored.
             if matches!(written, Ok(_) | Err(StoreError::Unavailable(_))) {
                 let marks = marks(written.as_ref().ok());
                 core.mark(&marks).await;
@@ -188,7 +189,7 @@ impl SplitStore {
         });
         task.await.unwrap_or_else(|error| {
             Err(StoreError::Unavailable(format!(
-                "a write was cut short: {error}"
+                "a write was cancelled: {error}"
             )))
         })
     }
@@ -200,9 +201,9 @@ impl SplitStore {
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Does something at each beat for as long as the store is in use.
-fn at_each_beat(core: &Arc<Core>, work: impl Fn(Arc<Core>) -> Work + Send + 'static) {
-    let pause = core.options.beat;
+/// Spawns a task that runs at each heartbeat while the store is in use.
+fn every_beat(core: &Arc<Core>, work: impl Fn(Arc<Core>) -> Work + Send + 'static) {
+    let interval = core.options.beat;
     let core = Arc::downgrade(core);
     tokio::spawn(async move {
         while let Some(core) = core.upgrade() {
@@ -210,45 +211,45 @@ fn at_each_beat(core: &Arc<Core>, work: impl Fn(Arc<Core>) -> Work + Send + 'sta
                 return;
             }
             work(core).await;
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(interval).await;
         }
     });
 }
 
 impl Core {
-    /// Writes a beat to the primary.
+    /// Writes a heartbeat to the primary.
     async fn beat(&self) {
         let begun = Instant::now();
         let number = self.beats().back().map_or(1, |(number, _)| number + 1);
         let now = Timestamp::from(SystemTime::now());
         let beat = self.primary.beat(self.origin, number, now);
-        // One that failed may have been written all the same: its number is not used again, and what it
-        // would show is what a beat shows that was begun then.
-        let _ = timeout(BEAT_TIME, beat).await;
+        // A failed heartbeat may still be stored. Its number is not reused, and its meaning is that of any
+        // heartbeat started at this time.
+        let _ = timeout(BEAT_TIMEOUT, beat).await;
         let mut beats = self.beats();
-        if beats.len() == BEATS {
+        if beats.len() == BEATS_MAX {
             beats.pop_front();
         }
         beats.push_back((number, begun));
     }
 
-    /// Looks for the newest beat that a replica shows.
-    async fn look(&self, number: usize) {
+    /// Measures the lag of a replica by its newest heartbeat.
+    async fn measure_lag(&self, number: usize) {
         let replica = &self.replicas[number];
-        let asked = Instant::now();
+        let started = Instant::now();
         let store = replica.store();
-        let shown = match timeout(BEAT_TIME, store.newest_beat(self.origin)).await {
+        let shown = match timeout(BEAT_TIMEOUT, store.newest_beat(self.origin)).await {
             Ok(Ok(Some(shown))) => {
                 let beats = self.beats();
-                let at = beats.binary_search_by_key(&shown, |(number, _)| *number);
-                at.ok().map(|at| beats[at].1)
+                let index = beats.binary_search_by_key(&shown, |(number, _)| *number);
+                index.ok().map(|index| beats[index].1)
             }
             _ => None,
         };
-        replica.looked(asked, shown);
+        replica.measured(started, shown);
     }
 
-    /// Chooses a replica that shows all that the marks stand for, each in its turn.
+    /// Chooses a replica that shows the marked writes, round-robin.
     async fn choose(&self, marks: &[Mark]) -> Option<&Replica> {
         let now = Instant::now();
         let written = self.recent.newest(marks, now);
@@ -264,7 +265,7 @@ impl Core {
             })?;
         if let Some(cache) = &self.cache {
             let keys: Vec<Bytes> = marks.iter().map(|mark| self.shared(*mark)).collect();
-            // Without a cache that answers, what others have written may be read late.
+            // Without a working cache, writes of other processes may be read late.
             if let Ok(found) = cache.get_many(&keys).await
                 && found.iter().any(Option::is_some)
             {
@@ -274,7 +275,7 @@ impl Core {
         Some(chosen)
     }
 
-    /// Remembers what was written, here and for the other processes.
+    /// Records writes, here and for other processes.
     async fn mark(&self, marks: &[Mark]) {
         self.recent.add(marks, Instant::now());
         if let Some(cache) = &self.cache {
@@ -283,11 +284,10 @@ impl Core {
                 .iter()
                 .map(|mark| (self.shared(*mark), one.clone()))
                 .collect();
-            // A replica that is read then shows all that is older than its lag may be; what reading and
-            // answering takes comes on top.
+            // After this time, replicas in use show the write; the margin covers the duration of a read.
             let ttl = self.options.lag_max + self.options.read_time;
             if let Err(error) = cache.set_many(&pairs, ttl).await {
-                tracing::debug!(%error, "other processes do not know what was written");
+                tracing::debug!(%error, "could not mark writes for other processes");
             }
         }
     }
@@ -432,8 +432,8 @@ impl Store for SplitStore {
 
     async fn load(&self, content: Arc<Content>) -> Result<Loaded, StoreError> {
         let loaded = self.core.primary.load(content).await;
-        // All of it at once is what no replica may show yet.
-        self.core.recent.everything(Instant::now());
+        // No replica may show the data set yet.
+        self.core.recent.add_everything(Instant::now());
         loaded
     }
 

@@ -1,4 +1,4 @@
-//! The store in a SQLite file: one thread writes, many threads read.
+//! Store in a SQLite file: one thread writes, many threads read.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ mod schema;
 mod writer;
 mod writes;
 
-/// A store in a SQLite file, with a write-ahead log that is synced before a write is answered.
+/// Store in a SQLite file, with a write-ahead log that is synced before a write returns.
 #[derive(Debug)]
 pub(super) struct SqliteStore {
     readers: Readers,
@@ -30,11 +30,11 @@ pub(super) struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file, creating it and its schema where they are missing.
+    /// Opens the file, creating it and its schema if they are missing.
     ///
     /// # Errors
-    /// `Full` where there is no room, `Unavailable` where it can not be opened or is locked, `Other`
-    /// where it is not a database or was written by a newer version.
+    /// `Full` if the disk is full, `Unavailable` if the file is locked or cannot be opened, `Other` if it is
+    /// not a database or has a newer schema.
     pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
         let path = path.to_owned();
         let opened = tokio::task::spawn_blocking(move || {
@@ -45,7 +45,7 @@ impl SqliteStore {
             })
         });
         opened.await.map_err(|error| {
-            StoreError::Unavailable(format!("opening the database was cut short: {error}"))
+            StoreError::Unavailable(format!("opening the database was cancelled: {error}"))
         })?
     }
 }

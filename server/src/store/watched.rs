@@ -1,4 +1,4 @@
-//! A store for tests: counts reads, dawdles, fails, and passes its writes on to a replica when told to.
+//! Store for tests that counts reads, delays, fails, and replicates writes on demand.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -17,16 +17,16 @@ use crate::model::{
 
 type Replay = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A store that is watched.
+/// Instrumented store.
 pub(super) struct Watched {
     inner: Arc<dyn Store>,
-    /// Has what was written here up to the last [`catch_up`](Self::catch_up).
+    /// Contains all writes up to the last [`catch_up`](Self::catch_up).
     pub(super) replica: Arc<MemoryStore>,
     log: Mutex<VecDeque<Replay>>,
     reads: AtomicU64,
-    /// How long a read takes after it has seen what it saw, in milliseconds.
+    /// Delay between a read and its return, in milliseconds.
     delay_ms: AtomicU64,
-    /// How long a write takes before and after it is stored, in milliseconds.
+    /// Delays before and after an edit is stored, in milliseconds.
     write_delays_ms: [AtomicU64; 2],
     failing: AtomicBool,
 }
@@ -38,14 +38,14 @@ impl std::fmt::Debug for Watched {
 }
 
 impl Default for Watched {
-    /// Watches a store in memory.
+    /// Wraps a memory store.
     fn default() -> Self {
         Self::over(Arc::new(MemoryStore::default()))
     }
 }
 
 impl Watched {
-    /// Watches a store.
+    /// Wraps a store.
     pub(super) fn over(inner: Arc<dyn Store>) -> Self {
         Self {
             inner,
@@ -58,30 +58,30 @@ impl Watched {
         }
     }
 
-    /// How many reads there were, pings and beats not counted.
+    /// Returns the number of reads, without pings and heartbeats.
     pub(super) fn reads(&self) -> u64 {
         self.reads.load(Ordering::SeqCst)
     }
 
-    /// Lets each read take so long from when it has seen what it saw.
+    /// Delays each read after it has read its value.
     pub(super) fn delay(&self, delay: Duration) {
         self.delay_ms
             .store(delay.as_millis() as u64, Ordering::SeqCst);
     }
 
-    /// Lets each edit of a post that begins from now on take so long before and after it is stored.
+    /// Delays each edit of a post that starts from now on, before and after it is stored.
     pub(super) fn delay_edits(&self, before: Duration, after: Duration) {
         for (delay_ms, delay) in self.write_delays_ms.iter().zip([before, after]) {
             delay_ms.store(delay.as_millis() as u64, Ordering::SeqCst);
         }
     }
 
-    /// Lets each call fail, or no more.
+    /// Starts or stops failing all calls.
     pub(super) fn fail(&self, failing: bool) {
         self.failing.store(failing, Ordering::SeqCst);
     }
 
-    /// Passes what has been written on to the replica.
+    /// Replicates all writes so far.
     pub(super) async fn catch_up(&self) {
         loop {
             let next = self.log.lock().unwrap().pop_front();
@@ -92,9 +92,9 @@ impl Watched {
         }
     }
 
-    fn up(&self) -> Result<(), StoreError> {
+    fn check_up(&self) -> Result<(), StoreError> {
         if self.failing.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable("told to fail".to_owned()));
+            return Err(StoreError::Unavailable("planted failure".to_owned()));
         }
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Watched {
         read: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        self.up()?;
+        self.check_up()?;
         let seen = read.await;
         let delay_ms = self.delay_ms.load(Ordering::SeqCst);
         if delay_ms > 0 {
@@ -113,12 +113,12 @@ impl Watched {
         seen
     }
 
-    /// Notes what the replica is to do too.
+    /// Queues a write for the replica.
     fn log<R: Future<Output: Send> + Send>(
         &self,
         write: impl FnOnce(Arc<MemoryStore>) -> R + Send + 'static,
     ) -> Result<(), StoreError> {
-        self.up()?;
+        self.check_up()?;
         let replica = Arc::clone(&self.replica);
         self.log.lock().unwrap().push_back(Box::pin(async move {
             write(replica).await;
@@ -244,7 +244,7 @@ impl Store for Watched {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.up()?;
+        self.check_up()?;
         self.inner.ping().await
     }
 
@@ -262,7 +262,7 @@ impl Store for Watched {
     }
 
     async fn newest_beat(&self, origin: i64) -> Result<Option<i64>, StoreError> {
-        self.up()?;
+        self.check_up()?;
         self.inner.newest_beat(origin).await
     }
 }

@@ -1,21 +1,21 @@
-//! Counters of what a store has written.
+//! Write statistics of a store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The upper bounds of the batch-size buckets; one more bucket holds what is larger.
+/// Upper bounds of the batch-size buckets. A further bucket counts larger batches.
 pub const BATCH_SIZE_BOUNDS: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
-/// What a store has written since it was opened.
+/// Write statistics since the store was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriteStats {
-    /// Writes that were taken up, whatever became of them.
+    /// Writes started, regardless of their outcome.
     pub writes: u64,
-    /// Transactions that were committed, each with one sync of the disk.
+    /// Committed transactions, each with one disk sync.
     pub commits: u64,
-    /// Writes that wait at this moment.
+    /// Writes in the queue now.
     pub queued: u64,
-    /// How many batches had at most so many writes, by [`BATCH_SIZE_BOUNDS`] (not cumulative);
-    /// the last counts the larger ones.
+    /// Number of batches by size, with bounds [`BATCH_SIZE_BOUNDS`]. Not cumulative; the last counts larger
+    /// batches.
     pub batch_sizes: [u64; BATCH_SIZE_BOUNDS.len() + 1],
 }
 
@@ -28,19 +28,19 @@ pub(crate) struct WriteCounters {
 }
 
 impl WriteCounters {
-    /// Counts a batch that was taken up.
+    /// Counts a started batch.
     pub(crate) fn batch(&self, writes: u64) {
         let bucket = BATCH_SIZE_BOUNDS.partition_point(|bound| *bound < writes);
         self.batch_sizes[bucket].fetch_add(1, Ordering::Relaxed);
         self.writes.fetch_add(writes, Ordering::Relaxed);
     }
 
-    /// Counts a transaction that was committed.
+    /// Counts a committed transaction.
     pub(crate) fn commit(&self) {
         self.commits.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Reads the counters, with the present length of the queue.
+    /// Returns the statistics, given the length of the queue.
     pub(crate) fn snapshot(&self, queued: u64) -> WriteStats {
         WriteStats {
             writes: self.writes.load(Ordering::Relaxed),
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn batches_fall_into_the_bucket_of_their_bound() {
+    fn bounds_are_inclusive() {
         let counters = WriteCounters::default();
         for size in [1, 2, 3, 4, 256, 257] {
             counters.batch(size);

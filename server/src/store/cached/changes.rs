@@ -1,4 +1,4 @@
-//! What this process has changed of late: what the feeds that it keeps are checked against.
+//! Recent changes by this process, against which cached feeds are validated.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,35 +8,35 @@ use std::time::Instant;
 use crate::model::{Post, UserId};
 use crate::store::Shared;
 
-/// How many changes are remembered. At 400 writes/s that is 20 s; a feed that was last read before the
-/// oldest is taken to have changed.
-const REMEMBERED: usize = 8_192;
-/// How much the posts may take that are remembered with the changes, with their bodies, in bytes: some two
-/// thousand posts of 1 KB.
-const POST_BYTES_REMEMBERED: usize = 16 << 20;
+/// Length of the log of changes: 20 s at 400 writes/s. A feed last validated before the oldest entry counts
+/// as changed.
+const CHANGES_MAX: usize = 8_192;
+/// Maximum size of the posts in the log, including their bodies, in bytes: about two thousand posts of
+/// 1 KB.
+const POST_BYTES_MAX: usize = 16 << 20;
 
-/// Something that changes feeds.
+/// Change that affects feeds.
 #[derive(Clone, Debug)]
 pub(super) enum Change {
-    /// This post came. Its writing began then.
+    /// This post was created. The write started at this time.
     Created(Arc<Shared<Post>>, Instant),
-    /// A post of this user came, went or became another.
+    /// A post of this user was created, deleted or edited.
     PostOf(UserId),
-    /// This user follows others than before.
+    /// The followees of this user changed.
     FollowedBy(UserId),
     /// The first user follows the second.
     Followed(UserId, UserId),
-    /// The first user follows the second no longer.
+    /// The first user unfollowed the second.
     Unfollowed(UserId, UserId),
 }
 
 impl Change {
-    /// Whether what became of a feed can't be told from the change.
+    /// Returns true if the change does not say how it affects a feed.
     fn is_vague(&self) -> bool {
         matches!(self, Self::PostOf(_) | Self::FollowedBy(_))
     }
 
-    /// Whether it is of those whom a user follows.
+    /// Returns true if the change concerns the followees of a user.
     fn is_of_follower(&self, user: UserId) -> bool {
         let (Self::FollowedBy(by) | Self::Followed(by, _) | Self::Unfollowed(by, _)) = self else {
             return false;
@@ -45,18 +45,18 @@ impl Change {
     }
 }
 
-/// What has come to a feed.
+/// Changes to a feed since it was last validated.
 #[derive(Debug)]
-pub(super) enum News {
-    /// Nothing up to this change.
-    Nothing(u64),
-    /// These changes in their order, and nothing else up to a change of this number.
+pub(super) enum Delta {
+    /// No changes up to this number.
+    Unchanged(u64),
+    /// These changes in order, and no others up to this number.
     Changes(Vec<Change>, u64),
-    /// What only the store can tell.
+    /// Unknown: the feed must be reloaded.
     Unknown,
 }
 
-/// The changes, numbered from 1.
+/// Log of changes, numbered from 1.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     newest: AtomicU64,
@@ -67,13 +67,13 @@ pub(super) struct Changes {
 struct Log {
     /// The last changes.
     last: VecDeque<Change>,
-    /// The numbers of those with posts that are remembered, and what they take in bytes.
+    /// Numbers and sizes, in bytes, of the changes with posts.
     posts: VecDeque<(u64, usize)>,
     post_bytes: usize,
 }
 
 impl Changes {
-    /// The number of the newest change.
+    /// Returns the number of the newest change.
     pub(super) fn newest(&self) -> u64 {
         self.newest.load(Ordering::Acquire)
     }
@@ -82,9 +82,9 @@ impl Changes {
         self.push(&mut self.log(), change);
     }
 
-    /// Adds that a post came, whose writing began after change `since`. Where another post of its author
-    /// changed meanwhile it may have been this one, which is known to some before its author has an answer:
-    /// then that is what is remembered.
+    /// Logs a created post, whose write started after change `since`. If another post of its author changed in
+    /// the meantime, that may have been this one: others may see it before its author has a response. Then the
+    /// log records an unspecific change.
     pub(super) fn add_created(&self, post: &Arc<Shared<Post>>, began: Instant, since: u64) {
         let mut log = self.log();
         let change = if self.post_changed(&log.last, post.author, since) {
@@ -95,12 +95,12 @@ impl Changes {
         self.push(&mut log, change);
     }
 
-    /// Adds that a user follows another, or no longer, which began to be written after change `since`. Where
-    /// something else was written of whom they follow meanwhile, nobody knows which was last.
+    /// Logs a follow or unfollow, whose write started after change `since`. If the followees changed otherwise
+    /// in the meantime, the order of the writes is unknown.
     pub(super) fn add_follow(&self, follower: UserId, followee: UserId, now: bool, since: u64) {
         let mut log = self.log();
-        let meanwhile = self.any(&log.last, since, |change| change.is_of_follower(follower));
-        let change = match (meanwhile, now) {
+        let concurrent = self.any(&log.last, since, |change| change.is_of_follower(follower));
+        let change = match (concurrent, now) {
             (true, _) => Change::FollowedBy(follower),
             (false, true) => Change::Followed(follower, followee),
             (false, false) => Change::Unfollowed(follower, followee),
@@ -108,32 +108,32 @@ impl Changes {
         self.push(&mut log, change);
     }
 
-    /// Whether a post of this user may have gone or become another after change `since`.
+    /// Returns true if a post of this user may have been deleted or edited after change `since`.
     pub(super) fn post_changed_since(&self, author: UserId, since: u64) -> bool {
         self.newest() != since && self.post_changed(&self.log().last, author, since)
     }
 
-    /// What has come after number `since` to a feed of what `concerns` it.
-    pub(super) fn news(&self, since: u64, concerns: impl Fn(&Change) -> bool) -> News {
+    /// Returns the changes after number `since` for which `concerns` is true.
+    pub(super) fn delta(&self, since: u64, concerns: impl Fn(&Change) -> bool) -> Delta {
         if self.newest() == since {
-            return News::Nothing(since);
+            return Delta::Unchanged(since);
         }
         let log = self.log();
         let (last, newest) = (&log.last, self.newest());
-        let Some(known) = Self::place(last, newest, since) else {
-            return News::Unknown;
+        let Some(known) = Self::index_after(last, newest, since) else {
+            return Delta::Unknown;
         };
         let mut changes = Vec::new();
         for change in last.range(known..).filter(|change| concerns(change)) {
             if change.is_vague() {
-                return News::Unknown;
+                return Delta::Unknown;
             }
             changes.push(change.clone());
         }
         if changes.is_empty() {
-            return News::Nothing(newest);
+            return Delta::Unchanged(newest);
         }
-        News::Changes(changes, newest)
+        Delta::Changes(changes, newest)
     }
 
     fn post_changed(&self, last: &VecDeque<Change>, author: UserId, since: u64) -> bool {
@@ -141,19 +141,20 @@ impl Changes {
         self.any(last, since, of_author)
     }
 
-    /// Whether any of the changes after number `since` is so; true where they are not remembered.
-    fn any(&self, last: &VecDeque<Change>, since: u64, so: impl Fn(&Change) -> bool) -> bool {
-        Self::place(last, self.newest(), since).is_none_or(|known| last.range(known..).any(so))
+    /// Returns true if `matches` is true for any change after number `since`, or they are no longer logged.
+    fn any(&self, last: &VecDeque<Change>, since: u64, matches: impl Fn(&Change) -> bool) -> bool {
+        Self::index_after(last, self.newest(), since)
+            .is_none_or(|known| last.range(known..).any(matches))
     }
 
-    /// Where the changes after number `since` begin, unless they are forgotten.
-    fn place(last: &VecDeque<Change>, newest: u64, since: u64) -> Option<usize> {
+    /// Returns the index of the first change after number `since`. `None` if no longer logged.
+    fn index_after(last: &VecDeque<Change>, newest: u64, since: u64) -> Option<usize> {
         let new = usize::try_from(newest.saturating_sub(since)).ok()?;
         last.len().checked_sub(new)
     }
 
     fn push(&self, log: &mut Log, change: Change) {
-        // Under the lock, so that numbers and places agree.
+        // Under the lock, so that numbers and indices agree.
         let number = self.newest.fetch_add(1, Ordering::Release) + 1;
         if let Change::Created(post, _) = &change {
             let bytes = 3 * (post.content.len() + post.html.len()) + 512;
@@ -161,19 +162,19 @@ impl Changes {
             log.post_bytes += bytes;
         }
         log.last.push_back(change);
-        // Letting go of a post leaves that there was one.
-        while log.post_bytes > POST_BYTES_REMEMBERED
+        // Dropping a post keeps the fact that there was one.
+        while log.post_bytes > POST_BYTES_MAX
             && let Some((oldest, bytes)) = log.posts.pop_front()
         {
             log.post_bytes -= bytes;
-            if let Some(place) = Self::place(&log.last, number, oldest - 1)
-                && let Some(old) = log.last.get_mut(place)
+            if let Some(index) = Self::index_after(&log.last, number, oldest - 1)
+                && let Some(old) = log.last.get_mut(index)
                 && let Change::Created(post, _) = old
             {
                 *old = Change::PostOf(post.author);
             }
         }
-        if log.last.len() > REMEMBERED
+        if log.last.len() > CHANGES_MAX
             && let Some(Change::Created(..)) = log.last.pop_front()
             && let Some((_, bytes)) = log.posts.pop_front()
         {
@@ -199,7 +200,7 @@ mod tests {
         }
     }
 
-    /// Of the longest HTML, in bytes.
+    /// Maximum length of HTML, in bytes.
     const LONG: usize = 65_535;
 
     fn post(id: i64, author: i64) -> Arc<Shared<Post>> {
@@ -223,16 +224,16 @@ mod tests {
         })
     }
 
-    fn nothing(news: News) -> Option<u64> {
-        match news {
-            News::Nothing(newest) => Some(newest),
+    fn nothing(delta: Delta) -> Option<u64> {
+        match delta {
+            Delta::Unchanged(newest) => Some(newest),
             _ => None,
         }
     }
 
-    fn posts(news: News) -> Option<(Vec<i64>, u64)> {
-        match news {
-            News::Changes(changes, newest) => {
+    fn posts(delta: Delta) -> Option<(Vec<i64>, u64)> {
+        match delta {
+            Delta::Changes(changes, newest) => {
                 let posts = changes.iter().map(|change| match change {
                     Change::Created(post, _) => post.id.0,
                     other => panic!("{other:?}"),
@@ -244,33 +245,33 @@ mod tests {
     }
 
     #[test]
-    fn only_what_came_since_counts() {
+    fn earlier_changes_do_not_count() {
         let changes = Changes::default();
-        assert_eq!(nothing(changes.news(0, by(1))), Some(0));
+        assert_eq!(nothing(changes.delta(0, by(1))), Some(0));
         changes.add(Change::PostOf(UserId(1)));
         changes.add(Change::PostOf(UserId(2)));
-        assert!(matches!(changes.news(0, by(1)), News::Unknown));
-        assert_eq!(nothing(changes.news(1, by(1))), Some(2));
-        assert_eq!(nothing(changes.news(0, by(3))), Some(2));
+        assert!(matches!(changes.delta(0, by(1)), Delta::Unknown));
+        assert_eq!(nothing(changes.delta(1, by(1))), Some(2));
+        assert_eq!(nothing(changes.delta(0, by(3))), Some(2));
     }
 
     #[test]
-    fn posts_that_came_are_told() {
+    fn reports_created_posts() {
         let changes = Changes::default();
         let began = Instant::now();
         for (id, author) in [(1, 1), (2, 2), (3, 1)] {
             changes.add_created(&post(id, author), began, changes.newest());
         }
-        assert_eq!(posts(changes.news(0, by(1))), Some((vec![1, 3], 3)));
-        assert_eq!(posts(changes.news(2, by(1))), Some((vec![3], 3)));
-        assert_eq!(nothing(changes.news(0, by(3))), Some(3));
+        assert_eq!(posts(changes.delta(0, by(1))), Some((vec![1, 3], 3)));
+        assert_eq!(posts(changes.delta(2, by(1))), Some((vec![3], 3)));
+        assert_eq!(nothing(changes.delta(0, by(3))), Some(3));
         changes.add(Change::PostOf(UserId(2)));
-        assert!(matches!(changes.news(0, by(2)), News::Unknown));
-        assert_eq!(posts(changes.news(0, by(1))), Some((vec![1, 3], 4)));
+        assert!(matches!(changes.delta(0, by(2)), Delta::Unknown));
+        assert_eq!(posts(changes.delta(0, by(1))), Some((vec![1, 3], 4)));
     }
 
     #[test]
-    fn a_post_that_may_have_changed_before_it_was_told_is_not_told() {
+    fn post_with_concurrent_change_is_not_reported() {
         let changes = Changes::default();
         assert!(!changes.post_changed_since(UserId(1), 0));
         changes.add(Change::PostOf(UserId(1)));
@@ -278,66 +279,66 @@ mod tests {
         assert!(!changes.post_changed_since(UserId(1), 1));
         assert!(!changes.post_changed_since(UserId(2), 0));
         changes.add_created(&post(1, 1), Instant::now(), 0);
-        assert!(matches!(changes.news(1, by(1)), News::Unknown));
+        assert!(matches!(changes.delta(1, by(1)), Delta::Unknown));
         changes.add_created(&post(2, 1), Instant::now(), 2);
-        assert_eq!(posts(changes.news(2, by(1))), Some((vec![2], 3)));
+        assert_eq!(posts(changes.delta(2, by(1))), Some((vec![2], 3)));
     }
 
     #[test]
-    fn of_two_that_were_written_at_once_nobody_knows_which_was_last() {
+    fn concurrent_follows_have_unknown_order() {
         let changes = Changes::default();
         let [one, two, other] = [1, 2, 3].map(UserId);
-        let of_one = |since| changes.news(since, |change| change.is_of_follower(one));
+        let of_one = |since| changes.delta(since, |change| change.is_of_follower(one));
         changes.add_follow(one, two, true, 0);
         changes.add_follow(other, two, true, 0);
         changes.add_follow(one, two, false, 1);
-        let News::Changes(known, 3) = of_one(0) else {
+        let Delta::Changes(known, 3) = of_one(0) else {
             panic!("{:?}", of_one(0));
         };
         assert!(matches!(
             known[..],
             [Change::Followed(..), Change::Unfollowed(..)]
         ));
-        // It began before the last was known.
+        // This write started before the previous one was logged.
         changes.add_follow(one, two, true, 2);
-        assert!(matches!(of_one(3), News::Unknown));
+        assert!(matches!(of_one(3), Delta::Unknown));
         changes.add_follow(one, two, true, 4);
-        assert!(matches!(of_one(4), News::Changes(..)));
+        assert!(matches!(of_one(4), Delta::Changes(..)));
     }
 
     #[test]
-    fn what_is_forgotten_counts_as_changed() {
+    fn dropped_changes_count_as_changed() {
         let changes = Changes::default();
-        for _ in 0..REMEMBERED {
+        for _ in 0..CHANGES_MAX {
             changes.add(Change::FollowedBy(UserId(1)));
         }
-        let all = REMEMBERED as u64;
-        assert_eq!(nothing(changes.news(0, |_| false)), Some(all));
+        let all = CHANGES_MAX as u64;
+        assert_eq!(nothing(changes.delta(0, |_| false)), Some(all));
         changes.add(Change::FollowedBy(UserId(1)));
-        assert!(matches!(changes.news(0, |_| false), News::Unknown));
-        assert_eq!(nothing(changes.news(1, |_| false)), Some(all + 1));
+        assert!(matches!(changes.delta(0, |_| false), Delta::Unknown));
+        assert_eq!(nothing(changes.delta(1, |_| false)), Some(all + 1));
         assert!(changes.post_changed_since(UserId(7), 0));
     }
 
     #[test]
-    fn the_posts_of_old_changes_are_let_go() {
+    fn drops_posts_of_old_changes() {
         let changes = Changes::default();
         let first = long_post(1, 1);
         let add = |post: &Arc<Shared<Post>>| {
             changes.add_created(post, Instant::now(), changes.newest());
         };
         add(&first);
-        let room = POST_BYTES_REMEMBERED / (3 * LONG + 512);
+        let room = POST_BYTES_MAX / (3 * LONG + 512);
         for id in 2..=room as i64 {
             add(&long_post(id, 2));
         }
-        assert!(posts(changes.news(0, by(1))).is_some());
+        assert!(posts(changes.delta(0, by(1))).is_some());
         add(&long_post(0, 2));
         assert_eq!(Arc::strong_count(&first), 1);
-        assert!(matches!(changes.news(0, by(1)), News::Unknown));
-        assert!(posts(changes.news(1, by(2))).is_some());
-        // Those that are forgotten with their changes take no room either.
-        for _ in 0..REMEMBERED {
+        assert!(matches!(changes.delta(0, by(1)), Delta::Unknown));
+        assert!(posts(changes.delta(1, by(2))).is_some());
+        // Posts dropped together with their changes take no space either.
+        for _ in 0..CHANGES_MAX {
             changes.add(Change::FollowedBy(UserId(1)));
         }
         let log = changes.log();

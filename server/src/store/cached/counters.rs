@@ -1,8 +1,8 @@
-//! What a cache counts.
+//! Cache counters.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A count that many tasks add to.
+/// Counter shared by many tasks.
 #[derive(Debug, Default)]
 pub(super) struct Count(AtomicU64);
 
@@ -16,7 +16,7 @@ impl Count {
     }
 }
 
-/// The counters of both layers.
+/// Counters of both layers.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) local: Layer,
@@ -30,7 +30,7 @@ pub(super) struct Counters {
     pub(super) behind_lost: Count,
 }
 
-/// The counters of one layer.
+/// Counters of one layer.
 #[derive(Debug, Default)]
 pub(super) struct Layer {
     pub(super) hits: Count,
@@ -43,53 +43,53 @@ pub(super) struct Layer {
     pub(super) evictions: Count,
 }
 
-/// What one layer of the cache has done so far.
+/// Statistics of one layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LayerStats {
-    /// Reads that found what they sought, or that it does not exist.
+    /// Reads answered from this layer, including that a value does not exist.
     pub hits: u64,
-    /// Reads that did not.
+    /// Reads not answered from this layer.
     pub misses: u64,
-    /// Values that were put in.
+    /// Values added.
     pub fills: u64,
-    /// Values that were taken out since something changed.
+    /// Values removed because of a change.
     pub invalidations: u64,
-    /// Values that a change was put into; always 0 for the shared cache.
+    /// Values updated by a change; always 0 for the shared layer.
     pub amendments: u64,
-    /// Values that were loaded anew before they expired.
+    /// Values reloaded before they expired.
     pub refreshes: u64,
-    /// Calls that failed or could not be made; never in the in-process layer.
+    /// Calls that failed or could not be made; always 0 for the local layer.
     pub errors: u64,
-    /// Values that went for want of room; for the shared cache, which knows by itself, 0.
+    /// Values evicted for lack of space; always 0 for the shared layer, which counts its own.
     pub evictions: u64,
 }
 
-/// What a cache has done so far.
+/// Statistics of a cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStats {
-    /// The layer in this process.
+    /// Layer in this process.
     pub local: LayerStats,
-    /// The layer that processes share.
+    /// Layer shared by processes.
     pub shared: LayerStats,
-    /// What the in-process layer holds, in bytes.
+    /// Size of the local layer, in bytes.
     pub local_bytes: u64,
-    /// Reads that asked the store.
+    /// Reads from the store.
     pub loads: u64,
-    /// Reads that were refused since too many asked the store already.
+    /// Reads rejected because too many reads from the store were in progress.
     pub loads_refused: u64,
-    /// Reads that waited for the answer that another read of this process had asked for.
+    /// Reads that shared another read's load in this process.
     pub coalesced: u64,
     /// Reads that waited for another process to load.
     pub lease_waits: u64,
-    /// Of these, those that asked the store themselves at last.
+    /// Reads among these that timed out and read from the store.
     pub lease_timeouts: u64,
-    /// Changes that the shared cache could not be told of yet.
-    pub owed: u64,
-    /// Edits that were answered and are not stored yet.
+    /// Invalidations that the shared cache has not received yet.
+    pub pending_invalidations: u64,
+    /// Acknowledged edits not stored yet.
     pub behind_queued: u64,
-    /// Edits that were stored after they had been answered.
+    /// Edits stored after they were acknowledged.
     pub behind_stored: u64,
-    /// Edits that were answered and will never be stored.
+    /// Acknowledged edits that will never be stored.
     pub behind_lost: u64,
 }
 

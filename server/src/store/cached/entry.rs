@@ -1,4 +1,4 @@
-//! What is cached: values in memory, and the envelopes they travel in.
+//! Cached values, and their encoding in the shared cache.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,10 +12,10 @@ use super::key::Key;
 use crate::model::{LiveSession, Photo, Post, User, UserId};
 use crate::store::{PostList, Shared};
 
-/// A cached value. Cloning it copies no text.
+/// Cached value. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
-    /// It does not exist.
+    /// The record does not exist.
     Absent,
     Post(Arc<Shared<Post>>),
     User(Arc<Shared<User>>),
@@ -23,26 +23,26 @@ pub(super) enum Value {
     Session(LiveSession),
     Followees(Arc<[UserId]>),
     Posts(Arc<Shared<PostList>>),
-    /// A feed, and whom it is of where that could be told.
+    /// Feed, with the followees it was read for, if they are few enough.
     Feed(Arc<Shared<PostList>>, Option<Arc<[UserId]>>),
 }
 
-/// A value in the in-process layer.
+/// Value in the local layer.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) value: Value,
-    /// When its load began: what was changed before this is in it.
+    /// Start of its load. The value contains all changes before it.
     pub(super) begun: Instant,
-    /// Of a feed: the newest change that it is known to be valid after.
+    /// For a feed: number of the newest change against which it was validated.
     pub(super) checked: AtomicU64,
 }
 
 impl Value {
-    /// What it takes in memory, in bytes, with the body that is made of it.
+    /// Returns the size in memory, in bytes, including the serialised body.
     pub(super) fn weight(&self) -> usize {
         let text =
             |post: &Post| post.content.len() + post.html.len() + post.author_handle.len() + 128;
-        // Each post of a list may have a body of its own, beside the list's.
+        // Each post of a list may have a serialised body, in addition to that of the list.
         let list = |posts: &PostList| posts.iter().map(|post| 3 * text(post)).sum::<usize>();
         96 + match self {
             Self::Absent | Self::Session(_) => 64,
@@ -51,7 +51,7 @@ impl Value {
             Self::Photo(_) => 512,
             Self::Followees(ids) => 8 * ids.len(),
             Self::Posts(posts) => list(posts),
-            // Posts and the list of the followed are shared at best.
+            // An upper bound: posts and followees may be shared.
             Self::Feed(posts, of) => list(posts) + of.as_ref().map_or(0, |of| 8 * of.len()),
         }
     }
@@ -92,14 +92,14 @@ const VALUE: u8 = b'=';
 const LOADING: u8 = b'?';
 const WRITING: u8 = b'!';
 
-/// What the shared cache holds under a key.
+/// Content of a key in the shared cache.
 #[derive(Debug)]
 pub(super) enum Envelope {
-    /// A value, and when it expires by the clock of whoever put it there.
+    /// Value with its expiry, by the clock of the process that set it.
     Value(Value, SystemTime),
-    /// Somebody loads the value: it is worth waiting for.
+    /// A process is loading the value: worth waiting for.
     Loading,
-    /// Somebody changes the value, or it can't be read here: only the store knows.
+    /// A process is writing the value, or the encoding is unknown: read from the store.
     Unknown,
 }
 
@@ -118,7 +118,7 @@ impl Envelope {
         read().unwrap_or(Self::Unknown)
     }
 
-    /// Seals a value that lives for `ttl`. `None` for what does not go into a shared cache.
+    /// Encodes a value that lives for `ttl`. `None` if it must not be shared.
     pub(super) fn seal(value: &Value, ttl: Duration) -> Option<Bytes> {
         if matches!(value, Value::Absent) {
             return Some(Bytes::from_static(&[ABSENT]));
@@ -136,12 +136,12 @@ impl Envelope {
         Some(bytes.freeze())
     }
 
-    /// A lease for whoever loads. No two are the same.
+    /// Encodes a lease for loading. Each is unique.
     pub(super) fn loading(lease: u128) -> Bytes {
         Self::lease(LOADING, lease)
     }
 
-    /// A lease for whoever writes. No two are the same.
+    /// Encodes a lease for writing. Each is unique.
     pub(super) fn writing(lease: u128) -> Bytes {
         Self::lease(WRITING, lease)
     }
@@ -160,7 +160,7 @@ mod tests {
     use crate::model::{PostId, Timestamp};
 
     #[test]
-    fn values_come_back_from_their_envelopes() {
+    fn values_survive_encoding() {
         let session = Value::Session(LiveSession {
             user: UserId(7),
             expires_at: Timestamp(9),
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_value_is_no_value() {
+    fn other_bytes_are_not_values() {
         let key = Key::Post(PostId(1));
         assert!(matches!(
             Envelope::read(&key, &Envelope::loading(1)),

@@ -1,30 +1,30 @@
-//! What is cached under which key.
+//! Cache keys.
 
 use bytes::Bytes;
 
 use crate::model::{PostId, TokenDigest, UserId};
 
-/// How many posts the first page of a list may have to be cached. What is asked for is rounded up to one
-/// of these: a page of each is all that has to be forgotten when the list changes.
+/// Lengths of cached first pages. A requested length is rounded up to one of these, so that a change of the
+/// list has to invalidate two pages only.
 pub(super) const PAGES: [u32; 2] = [10, 20];
 
-/// What something is cached under.
+/// Key of a cached value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     Post(PostId),
     User(UserId),
     Photo(PostId),
     Session(TokenDigest),
-    /// Whom a user follows: what the validity of a feed is judged by.
+    /// Followees of a user, which validate a feed.
     Followees(UserId),
-    /// The newest posts of a user, at most so many.
+    /// Newest posts of a user, at most this many.
     Posts(UserId, u32),
-    /// The newest posts of all whom a user follows, at most so many. Never in the shared cache.
+    /// Newest posts of all followed users, at most this many. Never in the shared cache.
     Feed(UserId, u32),
 }
 
 impl Key {
-    /// The key in the shared cache.
+    /// Returns the key in the shared cache.
     pub(super) fn shared(&self, namespace: &str) -> Bytes {
         let text = match self {
             Self::Post(id) => format!("{namespace}:post:{id}"),
@@ -42,7 +42,7 @@ impl Key {
         text.into()
     }
 
-    /// Both pages of a user's posts.
+    /// Returns the keys of both pages of a user's posts.
     pub(super) fn pages_of(author: UserId) -> [Self; 2] {
         PAGES.map(|limit| Self::Posts(author, limit))
     }

@@ -1,5 +1,4 @@
-//! How a value is loaded that this process does not have: from the shared cache, or under a lease from the
-//! store.
+//! Loading of values missing in the local layer: from the shared cache, or from the store under a lease.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -9,16 +8,18 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::{sleep, timeout};
 
 use super::entry::{Entry, Envelope, Value};
-use super::front::Begun;
 use super::key::Key;
+use super::local_layer::LoadTask;
 use super::{Core, FOLLOWEES_MAX, UpdatePolicy};
 use crate::model::{Page, Timestamp, UserId};
 use crate::store::{PostList, Shared, StoreError};
 
-/// How long the first wait for another process is; the next ones are twice as long each.
-const POLL: Duration = Duration::from_millis(2);
+/// Initial interval for polling another process's load. It doubles each time.
+const POLL_MIN: Duration = Duration::from_millis(2);
+/// Maximum interval.
+const POLL_MAX: Duration = Duration::from_millis(20);
 
-/// A value and what is known of when it was read.
+/// Loaded value, with the start of its load and the newest change at that time.
 pub(super) struct Found {
     pub(super) value: Value,
     begun: Instant,
@@ -26,8 +27,8 @@ pub(super) struct Found {
 }
 
 impl Core {
-    /// Carries out a load in a task of its own: those who wait may go away, one after the other.
-    pub(super) fn carry_out(self: &Arc<Self>, key: Key, begun: Begun) {
+    /// Executes a load in a separate task: any of its waiters may be cancelled.
+    pub(super) fn spawn_load(self: &Arc<Self>, key: Key, begun: LoadTask) {
         let core = Arc::clone(self);
         tokio::spawn(async move {
             let found = core.entry(key).await;
@@ -38,16 +39,16 @@ impl Core {
                     checked: found.checked.into(),
                 })
             });
-            core.front.finish(begun, outcome);
+            core.local.finish(begun, outcome);
         });
     }
 
-    /// Finds a value behind the in-process layer.
+    /// Loads a value from the next layers.
     pub(super) async fn entry(self: &Arc<Self>, key: Key) -> Result<Found, StoreError> {
         let begun = Instant::now();
         let checked = self.changes.newest();
         let mut value = match key {
-            // Never shared: whom it concerns that something was written only its own process can tell.
+            // Never shared: only this process knows which of its writes affect a feed.
             Key::Feed(user, limit) => self.feed(user, limit).await?,
             _ => self.find(&key).await?,
         };
@@ -64,7 +65,7 @@ impl Core {
             return Ok(Value::Absent);
         };
         let known = (of.len() < FOLLOWEES_MAX as usize).then_some(of);
-        let _turn = self.turn().await?;
+        let _permit = self.load_permit().await?;
         match self.store.feed(user, Page::new(None, limit)).await {
             Ok(posts) => Ok(Value::Feed(Shared::new(PostList::new(posts)), known)),
             Err(StoreError::NotFound) => Ok(Value::Absent),
@@ -72,14 +73,14 @@ impl Core {
         }
     }
 
-    /// Finds a value in the shared cache or the store.
+    /// Loads a value from the shared cache or the store.
     async fn find(self: &Arc<Self>, key: &Key) -> Result<Value, StoreError> {
         let shared = key.shared(&self.options.namespace);
-        // What the shared cache could not be told of, it may have wrong.
-        if self.owed.covers(&shared) {
-            return self.ask_store(key).await;
+        // The shared cache may be stale for keys with pending invalidations.
+        if self.pending.covers(&shared) {
+            return self.read_store(key).await;
         }
-        let (mut waited, mut poll) = (Duration::ZERO, POLL);
+        let (mut waited, mut poll) = (Duration::ZERO, POLL_MIN);
         loop {
             match self.cache.get(&shared).await {
                 Ok(Some(bytes)) => match Envelope::read(key, &bytes) {
@@ -96,7 +97,7 @@ impl Core {
                     let ttl = self.options.lease;
                     match self.cache.set_if_absent(&shared, lease.clone(), ttl).await {
                         Ok(true) => return self.fill(key, &shared, &lease).await,
-                        // Somebody was faster.
+                        // Another process was faster.
                         Ok(false) => {}
                         Err(_) => {
                             self.counters.shared.errors.add(1);
@@ -118,21 +119,21 @@ impl Core {
             }
             sleep(poll).await;
             waited += poll;
-            poll = (poll * 2).min(Duration::from_millis(20));
+            poll = (poll * 2).min(POLL_MAX);
         }
         self.counters.shared.misses.add(1);
-        self.ask_store(key).await
+        self.read_store(key).await
     }
 
-    /// Loads a value under a lease, and puts it where the lease still is.
+    /// Loads a value under a lease, and sets it if the lease is still there.
     async fn fill(&self, key: &Key, shared: &[u8], lease: &[u8]) -> Result<Value, StoreError> {
         self.counters.shared.misses.add(1);
-        let loaded = self.ask_store(key).await;
+        let loaded = self.read_store(key).await;
         let sealed = loaded.as_ref().ok().and_then(|value| {
             let ttl = self.ttl(value);
             Some((Envelope::seal(value, ttl)?, ttl))
         });
-        // A load that failed gives the lease back, so that the next need not wait for it to end.
+        // A failed load releases the lease, so that the next need not wait for its expiry.
         let (bytes, ttl) = sealed.unwrap_or((Bytes::from_static(b"x"), Duration::ZERO));
         match self.cache.replace(shared, lease, bytes, ttl).await {
             Ok(true) if loaded.is_ok() => self.counters.shared.fills.add(1),
@@ -142,7 +143,7 @@ impl Core {
         loaded
     }
 
-    /// How long the shared cache keeps a value.
+    /// Returns the time to live of a value in the shared cache.
     pub(super) fn ttl(&self, value: &Value) -> Duration {
         match value {
             Value::Absent => self.options.absent_ttl,
@@ -150,8 +151,8 @@ impl Core {
         }
     }
 
-    /// Under refresh-ahead, loads anew what the shared cache is about to lose. `bytes` is what it holds:
-    /// what was loaded goes where that still is.
+    /// Under refresh-ahead, reloads a value that expires soon in the shared cache. `bytes` is its current
+    /// encoding: it is only replaced if it is still there.
     fn refresh_shared(self: &Arc<Self>, key: &Key, shared: &Bytes, bytes: Bytes, ends: SystemTime) {
         let left = ends.duration_since(SystemTime::now()).unwrap_or_default();
         if self.options.policy != UpdatePolicy::RefreshAhead
@@ -160,21 +161,21 @@ impl Core {
         {
             return;
         }
-        let Ok(turn) = Arc::clone(&self.refreshing).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.refreshing).try_acquire_owned() else {
             return;
         };
         let (core, key) = (Arc::clone(self), *key);
         let mark = Bytes::from([&shared[..], b":refresh"].concat());
         let shared = shared.clone();
         tokio::spawn(async move {
-            let _turn = turn;
+            let _permit = permit;
             let one = Bytes::from_static(b"1");
-            // One over all processes.
-            let mine = core.cache.set_if_absent(&mark, one, core.options.lease);
-            if mine.await != Ok(true) {
+            // Only one process refreshes a key.
+            let acquired = core.cache.set_if_absent(&mark, one, core.options.lease);
+            if acquired.await != Ok(true) {
                 return;
             }
-            let Ok(value) = core.ask_store(&key).await else {
+            let Ok(value) = core.read_store(&key).await else {
                 return;
             };
             let ttl = core.ttl(&value);
@@ -183,20 +184,20 @@ impl Core {
             {
                 core.counters.shared.refreshes.add(1);
             }
-            // Where this fails, the mark ends by itself.
+            // If this fails, the mark expires.
             let _ = core.cache.delete_many(&[mark]).await;
         });
     }
 
-    /// Asks the store for what a key stands for.
-    async fn ask_store(&self, key: &Key) -> Result<Value, StoreError> {
-        let _turn = self.turn().await?;
+    /// Reads the value of a key from the store.
+    async fn read_store(&self, key: &Key) -> Result<Value, StoreError> {
+        let _permit = self.load_permit().await?;
         let store = &self.store;
         let read = match *key {
             Key::Post(id) => store.post(id).await.map(Shared::new).map(Value::Post),
             Key::User(id) => store.user(id).await.map(Shared::new).map(Value::User),
             Key::Photo(id) => store.photo(id).await.map(Arc::new).map(Value::Photo),
-            // Whether it has ended is judged when it is used.
+            // The expiry is checked on use.
             Key::Session(token) => store
                 .session(&token, Timestamp(i64::MIN))
                 .await
@@ -220,24 +221,24 @@ impl Core {
         }
     }
 
-    /// Waits for the turn to ask the store.
-    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {
-        if let Ok(turn) = self.loading.try_acquire() {
+    /// Waits for a permit to read from the store.
+    pub(super) async fn load_permit(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        if let Ok(permit) = self.loading.try_acquire() {
             self.counters.loads.add(1);
-            return Ok(turn);
+            return Ok(permit);
         }
-        let refused = |why: &str| {
+        let rejected = |reason: &str| {
             self.counters.loads_refused.add(1);
-            StoreError::Unavailable(why.to_owned())
+            StoreError::Unavailable(reason.to_owned())
         };
         let waiting = self.load_waiting.try_acquire();
-        let _waiting = waiting.map_err(|_| refused("too many reads wait for the store"))?;
+        let _waiting = waiting.map_err(|_| rejected("too many reads are queued"))?;
         match timeout(self.options.load_wait, self.loading.acquire()).await {
-            Ok(Ok(turn)) => {
+            Ok(Ok(permit)) => {
                 self.counters.loads.add(1);
-                Ok(turn)
+                Ok(permit)
             }
-            _ => Err(refused("the store did not get round to a read in time")),
+            _ => Err(rejected("a read timed out in the queue")),
         }
     }
 }

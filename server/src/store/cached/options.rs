@@ -1,14 +1,14 @@
-//! How a cache in front of the store is run.
+//! Options of a cache in front of a store.
 
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What is cached.
+/// Kinds of values to cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CacheContent {
-    /// Single things by their number: posts, users, photos, sessions.
+    /// Single records by identifier: posts, users, photos, sessions.
     Objects,
-    /// The results of queries: the first page of a user's posts, and of a feed.
+    /// Query results: the first pages of a user's posts and of a feed.
     Queries,
     /// Both.
     #[default]
@@ -25,56 +25,55 @@ impl CacheContent {
     }
 }
 
-/// When the cache learns of what changes.
+/// Policy for updating the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UpdatePolicy {
-    /// A read that finds nothing fills the cache; a write deletes from it.
+    /// A read that misses fills the cache; a write invalidates it.
     #[default]
     CacheAside,
-    /// As cache-aside, and a write puts what it made into the cache, so that the next read finds it.
+    /// Like cache-aside, but a write fills the cache with its result.
     WriteThrough,
-    /// As cache-aside, but that an edit of a post is answered before it is stored: it is lost where the
-    /// process dies before the next flush.
+    /// Like cache-aside, but an edit of a post is acknowledged before it is stored. It is lost if the process
+    /// dies before the next flush.
     WriteBehind,
-    /// As cache-aside, and what is read shortly before it expires is loaded anew in the background.
+    /// Like cache-aside, but a value read shortly before it expires is reloaded in the background.
     RefreshAhead,
 }
 
-/// How a [`CachedStore`](super::CachedStore) is run.
+/// Options of a [`CachedStore`](super::CachedStore).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheOptions {
-    /// What is cached.
+    /// Kinds of values to cache.
     pub content: CacheContent,
-    /// When the cache learns of what changes.
+    /// Policy for updating the cache.
     pub policy: UpdatePolicy,
-    /// How long the in-process layer serves what it has read: what another process has changed since
-    /// is served for so long at most. Zero does without that layer.
+    /// Lifetime of values in the local layer, and so the maximum staleness of another process's writes. Zero
+    /// disables the layer.
     pub staleness: Duration,
-    /// The most that the in-process layer holds, in bytes. Zero does without it.
+    /// Maximum size of the local layer, in bytes. Zero disables it.
     pub memory_bytes: u64,
-    /// How long the shared cache keeps a value. Where a process that changed something could not tell the
-    /// shared cache, others may be served the old value for so long at most.
+    /// Time to live of values in the shared cache. If an invalidation could not be delivered, other processes
+    /// may read the old value for this long.
     pub shared_ttl: Duration,
-    /// How long after a write a load may still meet what was before: longer than a replica that is read
-    /// may be behind.
+    /// Time after a write during which a load may still read the old value. Must exceed the maximum replica lag.
     pub settling: Duration,
-    /// How long the shared cache remembers that something does not exist.
+    /// Time to live of the fact that a record does not exist, in the shared cache.
     pub absent_ttl: Duration,
-    /// How long whoever loads a value for all others may take before another may.
+    /// Lifetime of a lease. After it, another process may load the value.
     pub lease: Duration,
-    /// How long a read waits for the value that another process loads before it asks the store itself.
+    /// Maximum wait for another process's load before a read goes to the store.
     pub lease_wait: Duration,
-    /// The most reads that ask the store at once; twice as many may wait for their turn.
+    /// Maximum number of concurrent reads from the store. Twice as many may queue.
     pub loads_max: usize,
-    /// How long a read waits for its turn to ask the store.
+    /// Maximum time in the queue for reads from the store.
     pub load_wait: Duration,
-    /// How often edits that were answered before they were stored are stored.
+    /// Interval between flushes of acknowledged edits.
     pub flush_interval: Duration,
-    /// How long an edit is kept that the store does not take for the moment.
+    /// Maximum time to retry an edit while the store is unavailable.
     pub flush_patience: Duration,
-    /// The most posts with such edits; an edit beyond is stored before it is answered.
+    /// Maximum number of posts with queued edits. Further edits are stored before they are acknowledged.
     pub flush_posts_max: usize,
-    /// What all keys in the shared cache begin with. Two databases must not share one.
+    /// Prefix of all keys in the shared cache. Must differ between databases.
     pub namespace: String,
 }
 
@@ -109,7 +108,7 @@ impl FromStr for CacheContent {
             "queries" => Ok(Self::Queries),
             "both" => Ok(Self::Both),
             _ => Err(format!(
-                "`{text}` is not cached; use objects, queries or both"
+                "`{text}` is not a kind of cached values; use objects, queries or both"
             )),
         }
     }
@@ -137,12 +136,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_loses_writes_is_not_the_default() {
+    fn default_policy_loses_no_writes() {
         assert_eq!(CacheOptions::default().policy, UpdatePolicy::CacheAside);
     }
 
     #[test]
-    fn names_are_read() {
+    fn parses_names() {
         assert_eq!("both".parse(), Ok(CacheContent::Both));
         assert_eq!("write-through".parse(), Ok(UpdatePolicy::WriteThrough));
         assert!("everything".parse::<CacheContent>().is_err());

@@ -1,20 +1,20 @@
-//! The first page of a list of posts, and what has come to it since it was read.
+//! First pages of lists of posts, and their update by later changes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::changes::{Change, News};
+use super::changes::{Change, Delta};
 use super::entry::{Entry, Value};
 use super::key::{Key, PAGES};
 use super::{CachedStore, FOLLOWEES_MAX};
 use crate::model::{Page, UserId};
 use crate::store::{PostList, Shared, StoreError};
 
-/// The most people that a feed takes up one by one. Beyond, one query is less work.
+/// Maximum number of new followees merged into a feed one by one. For more, one query is cheaper.
 const FOLLOWED_MAX: usize = 4;
 
 impl CachedStore {
-    /// The first page of a list, of at least `limit` posts where there are so many.
+    /// Returns the first page of a list. `None` if pages like this one are not cached.
     pub(super) async fn page(
         &self,
         page: Page,
@@ -34,29 +34,28 @@ impl CachedStore {
             Ok(_) => return Some(Err(StoreError::NotFound)),
             Err(error) => return Some(Err(error)),
         };
-        // A page that was not full at a higher limit is the same page at this one, but its body would
-        // say otherwise where it is full at this one.
+        // A page that is not full at a higher limit has the same posts at this one. But its body would be wrong if
+        // it is full at this one.
         if rounded == limit {
             return Some(Ok(posts));
         }
         Some(Ok(Shared::new(posts.newest(limit as usize))))
     }
 
-    /// Reads a feed and puts into it what this process has written since; reads it again where that can't be
-    /// told.
+    /// Reads a feed and applies later changes by this process. Reloads it if that is not possible.
     async fn read_feed(&self, user: UserId, limit: u32) -> Result<Value, StoreError> {
         let core = &self.core;
         let key = Key::Feed(user, limit);
-        let asked = core.changes.newest();
-        // The second time it is seldom one from before this read began.
+        let started = core.changes.newest();
+        // A reloaded entry is rarely older than the start of this read.
         for _ in 0..4 {
             let entry = self.read(key).await?;
             let Value::Feed(_, of) = &entry.value else {
                 return Ok(entry.value.clone());
             };
             let checked = entry.checked.load(Ordering::Relaxed);
-            // What changed while this read was under way need not be in it.
-            if checked >= asked {
+            // Changes made during this read need not be visible.
+            if checked >= started {
                 return Ok(entry.value.clone());
             }
             let may_be_of = |author: &UserId| {
@@ -70,35 +69,35 @@ impl CachedStore {
                 Change::PostOf(author) => may_be_of(author),
                 Change::Created(post, _) => may_be_of(&post.author),
             };
-            match core.changes.news(checked, concerns) {
-                News::Nothing(newest) => {
+            match core.changes.delta(checked, concerns) {
+                Delta::Unchanged(newest) => {
                     entry.checked.fetch_max(newest, Ordering::Relaxed);
                     return Ok(entry.value.clone());
                 }
-                News::Changes(changes, newest) => {
+                Delta::Changes(changes, newest) => {
                     if let Some(feed) = self.with(&entry, &changes, limit).await {
                         let amended = Arc::new(Entry {
                             checked: newest.into(),
                             ..feed
                         });
-                        core.front.replace(&key, &entry, Arc::clone(&amended));
+                        core.local.replace(&key, &entry, Arc::clone(&amended));
                         return Ok(amended.value.clone());
                     }
                 }
-                News::Unknown => {}
+                Delta::Unknown => {}
             }
-            core.front.forget_entry(&key, &entry);
+            core.local.invalidate_entry(&key, &entry);
         }
         Ok(core.entry(key).await?.value)
     }
 
-    /// A feed with what has changed in it since, where that can be told.
+    /// Applies changes to a feed. `None` if that is not possible.
     async fn with(&self, feed: &Entry, changes: &[Change], limit: u32) -> Option<Entry> {
         let max = limit as usize;
         let Value::Feed(posts, Some(of)) = &feed.value else {
             return None;
         };
-        // What another process did to what is added is shown for as long as may be, no longer.
+        // The result expires with its oldest part: other processes may have changed any of them.
         let mut begun = feed.begun;
         let (mut posts, mut of) = (PostList::clone(posts), of.to_vec());
         let followed = |change: &&Change| matches!(change, Change::Followed(..));
@@ -107,37 +106,36 @@ impl CachedStore {
         }
         for change in changes {
             match change {
-                // Of somebody who was followed no longer by then.
+                // Its author was no longer followed.
                 Change::Created(post, _) if of.binary_search(&post.author).is_err() => {}
                 Change::Created(post, began) => {
                     posts = posts.with(std::slice::from_ref(post), max);
                     begun = begun.min(*began);
                 }
                 Change::Followed(_, followee) => {
-                    // Of what they have written, the newest are all that a feed so long may show.
+                    // A feed of this length shows at most the newest posts of one user.
                     let Ok(page) = self.read(Key::Posts(*followee, limit)).await else {
                         return None;
                     };
                     let Value::Posts(theirs) = &page.value else {
                         return None;
                     };
-                    // Also where they are known to be followed: whom one follows and what they wrote were
-                    // not read at one moment.
+                    // Also if they were already followed: followees and posts were not read at the same moment.
                     posts = posts.with(theirs, max);
                     begun = begun.min(page.begun);
-                    if let Err(place) = of.binary_search(followee) {
-                        of.insert(place, *followee);
+                    if let Err(index) = of.binary_search(followee) {
+                        of.insert(index, *followee);
                     }
                     if of.len() >= FOLLOWEES_MAX as usize {
                         return None;
                     }
                 }
                 Change::Unfollowed(_, followee) => {
-                    if let Ok(place) = of.binary_search(followee) {
-                        of.remove(place);
+                    if let Ok(index) = of.binary_search(followee) {
+                        of.remove(index);
                     }
                     let others = posts.without(*followee);
-                    // What comes in their place is not known, unless there is nothing.
+                    // Posts that would move up are unknown, unless the feed was not full.
                     if others.len() < posts.len() && posts.len() >= max {
                         return None;
                     }

@@ -11,8 +11,8 @@ use crate::store::contract::{self, new_post, new_user};
 use crate::store::watched::Watched;
 use crate::store::{MemoryStore, Store};
 
-mod amended;
-mod dead;
+mod local_updates;
+mod outage;
 mod policies;
 mod races;
 #[cfg(all(feature = "redis", feature = "mysql"))]
@@ -20,10 +20,10 @@ mod real;
 mod stampede;
 
 const NOW: Timestamp = Timestamp(1_750_000_000_000);
-/// Longer than any test takes: whatever is read afresh is so for another reason.
+/// Exceeds the duration of any test, so that nothing expires.
 const LONG: Duration = Duration::from_secs(600);
 
-/// Options under which nothing expires during a test.
+/// Options with which nothing expires during a test.
 fn lasting() -> CacheOptions {
     CacheOptions {
         staleness: LONG,
@@ -40,7 +40,7 @@ fn with(policy: UpdatePolicy) -> CacheOptions {
     }
 }
 
-/// A store that is watched, with a cache in front, and a user with a post.
+/// Instrumented store behind a cache, and a user with a post.
 struct Scene {
     store: Arc<Watched>,
     cache: Arc<dyn Cache>,
@@ -61,7 +61,7 @@ impl Scene {
         }
     }
 
-    /// A process of its own.
+    /// Creates another process.
     fn process(&self, options: CacheOptions) -> Arc<CachedStore> {
         let store: Arc<dyn Store> = self.store.clone();
         Arc::new(CachedStore::new(store, self.cache.clone(), options))
@@ -89,11 +89,11 @@ fn session(user: UserId, token: u8) -> NewSession {
     }
 }
 
-/// Waits until something is so.
-async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+/// Waits until a condition holds.
+async fn until(awaited: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
-    while !so().await {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+    while !holds().await {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{awaited}");
         sleep(Duration::from_millis(2)).await;
     }
 }
@@ -106,7 +106,7 @@ const POLICIES: [UpdatePolicy; 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keeps_the_contract_under_each_policy() {
+async fn satisfies_contract_under_each_policy() {
     for policy in POLICIES {
         contract::is_kept(async || {
             let store = Arc::new(MemoryStore::default());
@@ -118,7 +118,7 @@ async fn keeps_the_contract_under_each_policy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keeps_the_contract_whatever_is_cached() {
+async fn satisfies_contract_with_each_content() {
     for content in [CacheContent::Objects, CacheContent::Queries] {
         for (staleness, policy) in [
             (LONG, UpdatePolicy::WriteBehind),
@@ -139,9 +139,9 @@ async fn keeps_the_contract_whatever_is_cached() {
     }
 }
 
-/// A cache that has room for nothing forgets at once, and a layer of a few kilobytes soon.
+/// The shared cache evicts at once, the local layer of a few kilobytes soon.
 #[tokio::test(flavor = "multi_thread")]
-async fn keeps_the_contract_where_everything_is_forgotten() {
+async fn satisfies_contract_with_constant_evictions() {
     contract::is_kept(async || {
         let options = CacheOptions {
             memory_bytes: 4_096,
@@ -155,7 +155,7 @@ async fn keeps_the_contract_where_everything_is_forgotten() {
 }
 
 #[tokio::test]
-async fn what_was_read_is_not_asked_for_again() {
+async fn cached_values_are_not_read_again() {
     let scene = Scene::new().await;
     let process = scene.process(lasting());
     let token = TokenDigest([1; 32]);
@@ -178,7 +178,7 @@ async fn what_was_read_is_not_asked_for_again() {
         assert_eq!(process.photo(scene.post).await, Err(StoreError::NotFound));
         assert_eq!(process.post(PostId(99)).await, Err(StoreError::NotFound));
     }
-    // A feed asks for the followed too.
+    // A feed reads the followees too.
     assert_eq!(scene.store.reads(), 8);
     let stats = process.cache_stats().unwrap();
     assert_eq!((stats.local.hits, stats.local.misses), (14, 7));
@@ -186,7 +186,7 @@ async fn what_was_read_is_not_asked_for_again() {
     assert_eq!((stats.local.fills, stats.shared.fills), (7, 7));
     assert_eq!((stats.loads, stats.shared.errors), (8, 0));
     assert!(stats.local_bytes > 1_000);
-    // Another process finds it in the shared cache, all but the feed.
+    // Another process finds all but the feed in the shared cache.
     let other = scene.process(lasting());
     other.post(scene.post).await.unwrap();
     other.user(scene.author).await.unwrap();
@@ -201,7 +201,7 @@ async fn what_was_read_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn an_expired_session_is_not_served() {
+async fn expired_session_is_not_served() {
     let scene = Scene::new().await;
     let process = scene.process(lasting());
     process
@@ -218,9 +218,9 @@ async fn an_expired_session_is_not_served() {
     assert_eq!(scene.store.reads(), 1);
 }
 
-/// Everything that changes a read, each followed by the read in the same process.
+/// Every write that changes a read, each followed by that read in the same process.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_process_never_serves_what_was_before() {
+async fn process_reads_its_own_writes() {
     for policy in POLICIES {
         let scene = Scene::new().await;
         let process = scene.process(with(policy));
@@ -268,7 +268,7 @@ async fn the_same_process_never_serves_what_was_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_process_serves_what_was_before_for_the_staleness_at_most() {
+async fn other_process_is_stale_for_at_most_staleness() {
     let staleness = Duration::from_millis(400);
     for policy in POLICIES {
         let scene = Scene::new().await;
@@ -294,7 +294,7 @@ async fn another_process_serves_what_was_before_for_the_staleness_at_most() {
             if text == "second" && ended {
                 break;
             }
-            // A read that began later than that after the change must not show what was before.
+            // A read that started after this time must not return the old values.
             assert!(begun - done < staleness, "{policy:?}: {text} {ended}");
             sleep(Duration::from_millis(5)).await;
         }
@@ -302,7 +302,7 @@ async fn another_process_serves_what_was_before_for_the_staleness_at_most() {
 }
 
 #[tokio::test]
-async fn the_same_page_is_one_body() {
+async fn same_page_shares_one_body() {
     let scene = Scene::new().await;
     let process = scene.process(lasting());
     let made = AtomicU64::new(0);
@@ -318,7 +318,7 @@ async fn the_same_page_is_one_body() {
         assert_eq!(body.unwrap(), "1");
     }
     assert_eq!(made.load(Ordering::Relaxed), 1);
-    // A page of another limit has a body of its own: where the next begins is part of it.
+    // A page with another limit has another body: its cursor differs.
     let page = process
         .shared_posts_by(scene.author, Page::new(None, 1))
         .await
@@ -327,9 +327,9 @@ async fn the_same_page_is_one_body() {
     assert_eq!(scene.store.reads(), 1);
 }
 
-/// Whom they follow is not kept, so that any post may be one of theirs.
+/// Their followees are not cached, so that any post may belong to the feed.
 #[tokio::test]
-async fn who_follows_very_many_has_a_feed_that_is_right() {
+async fn feed_of_many_followees_is_correct() {
     let scene = Scene::new().await;
     let process = scene.process(lasting());
     let reader = process.create_user(new_user("reader")).await.unwrap().id;

@@ -1,7 +1,7 @@
-//! Writes: to the store, and then out of the caches or into them.
+//! Writes: to the store first, then to the caches.
 //!
-//! Each runs in a task of its own, so that the caches learn of what was stored whether or not somebody
-//! still waits for the answer. An outcome that is not known (`Unavailable`) counts as a change.
+//! Each runs in a separate task, so that the caches are updated even if the caller was cancelled. An unknown
+//! outcome (`Unavailable`) counts as a change.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::behind::edited;
 use super::changes::Change;
 use super::entry::{Entry, Envelope, Value};
 use super::key::Key;
+use super::write_behind::edited;
 use super::{Core, UpdatePolicy};
 use crate::model::{
     LiveSession, NewPost, NewSession, NewUser, Photo, Post, PostEdit, PostId, Timestamp,
@@ -22,8 +22,8 @@ use crate::store::{Shared, StoreError};
 
 type Written<T> = Result<T, StoreError>;
 
-/// Runs a write to its end, whoever waits for it.
-async fn to_the_end<T: Send + 'static>(
+/// Runs a write to completion, even if the caller is cancelled.
+async fn run_detached<T: Send + 'static>(
     core: &Core,
     write: impl Future<Output = Written<T>> + Send + 'static,
 ) -> Written<T> {
@@ -31,12 +31,12 @@ async fn to_the_end<T: Send + 'static>(
     match tokio::spawn(write).await {
         Ok(written) => written,
         Err(error) => Err(StoreError::Unavailable(format!(
-            "a write was cut short: {error}"
+            "a write was cancelled: {error}"
         ))),
     }
 }
 
-/// Whether a write that ended so may have changed something.
+/// Returns true if a write with this outcome may have changed something.
 fn may_have_changed<T>(written: &Written<T>) -> bool {
     !matches!(
         written,
@@ -49,32 +49,32 @@ fn may_have_changed<T>(written: &Written<T>) -> bool {
 }
 
 impl Core {
-    /// Takes keys out of both layers: the shared one first, so that nobody here fills the other from
-    /// it afterwards.
-    async fn forget(&self, keys: &[Key]) {
+    /// Invalidates keys in both layers: the shared one first, so that no load fills the local one from it
+    /// afterwards.
+    async fn invalidate(&self, keys: &[Key]) {
         let shared: Vec<Bytes> = keys
             .iter()
             .filter(|key| !matches!(key, Key::Feed(..)))
             .map(|key| key.shared(&self.options.namespace))
             .collect();
-        self.forget_shared(&shared).await;
+        self.invalidate_shared(&shared).await;
         for key in keys {
-            self.front.forget(key);
+            self.local.invalidate(key);
         }
     }
 
-    async fn forget_shared(&self, keys: &[Bytes]) {
+    async fn invalidate_shared(&self, keys: &[Bytes]) {
         match self.cache.delete_many(keys).await {
             Ok(()) => self.counters.shared.invalidations.add(keys.len() as u64),
             Err(_) => {
                 self.counters.shared.errors.add(1);
-                self.owed.add(keys);
+                self.pending.add(keys);
             }
         }
     }
 
-    /// Whether writes put what they made into the cache.
-    fn puts(&self) -> bool {
+    /// Returns true if writes fill the cache.
+    fn fills_on_write(&self) -> bool {
         let policy = self.options.policy;
         self.options.content.objects()
             && matches!(
@@ -83,36 +83,36 @@ impl Core {
             )
     }
 
-    /// Marks a key as being written. Replaces a lease to load it, which is not honoured then.
-    async fn begin_put(&self, key: &Key) -> Option<Put> {
-        if !self.puts() {
+    /// Marks a key as being written. Replaces any lease to load it, which is void then.
+    async fn begin_put(&self, key: &Key) -> Option<WriteMark> {
+        if !self.fills_on_write() {
             return None;
         }
         let shared = key.shared(&self.options.namespace);
         let lease = Envelope::writing(self.leases.next());
         let set = self.cache.set(&shared, lease.clone(), self.options.lease);
         set.await.ok()?;
-        Some(Put { key: shared, lease })
+        Some(WriteMark { key: shared, lease })
     }
 
-    /// Puts a value where the mark of this write still is. Where another write has put its own mark since,
-    /// nobody can tell which was last: the key goes.
-    async fn end_put(&self, put: Put, value: &Value) {
+    /// Sets a value if the mark of this write is still there. If another write has replaced it, their order is
+    /// unknown, and the key is deleted.
+    async fn end_put(&self, put: WriteMark, value: &Value) {
         let ttl = self.ttl(value);
-        let put_in = match Envelope::seal(value, ttl) {
+        let replaced = match Envelope::seal(value, ttl) {
             Some(sealed) => self.cache.replace(&put.key, &put.lease, sealed, ttl).await,
             None => Ok(false),
         };
-        if put_in == Ok(true) {
+        if replaced == Ok(true) {
             self.counters.shared.fills.add(1);
         } else {
-            self.forget_shared(&[put.key]).await;
+            self.invalidate_shared(&[put.key]).await;
         }
     }
 
-    /// Puts a value that is new: where somebody has put something meanwhile, that is newer.
+    /// Sets a value that was just created. An existing value is newer, and stays.
     async fn put_new(&self, key: &Key, value: &Value) {
-        if !self.puts() {
+        if !self.fills_on_write() {
             return;
         }
         let ttl = self.ttl(value);
@@ -126,34 +126,35 @@ impl Core {
     }
 }
 
-/// A key that is being written.
-struct Put {
+/// Mark on a key that is being written.
+struct WriteMark {
     key: Bytes,
     lease: Bytes,
 }
 
-/// A post is another than it was: itself and all pages that it may be on.
+/// Invalidates an edited post and all pages that may contain it.
 pub(super) async fn post_changed(core: &Core, author: UserId, id: PostId) {
-    forget_of(core, author, &[Key::Post(id)]).await;
+    invalidate_posts_of(core, author, &[Key::Post(id)]).await;
 }
 
-/// Forgets the pages that a post of this user may be on, and what else there is of it.
+/// Invalidates the pages that may contain a post of this user, and the keys `also`.
 ///
-/// The change is noted before and after. Before, so that a page that is being amended (see `post_created`) is not,
-/// or is forgotten afterwards; after, so that a feed that has meanwhile taken posts from a page that was not
-/// forgotten yet (see `pages`) is read anew.
-async fn forget_of(core: &Core, author: UserId, also: &[Key]) {
+/// The change is logged before and after. Before, to stop or undo a concurrent amendment of a page (see
+/// `post_created`). After, so that a feed that took posts from a page not yet invalidated (see `pages`) is
+/// reloaded.
+async fn invalidate_posts_of(core: &Core, author: UserId, also: &[Key]) {
     core.changes.add(Change::PostOf(author));
-    core.forget(&[also, &Key::pages_of(author)].concat()).await;
+    core.invalidate(&[also, &Key::pages_of(author)].concat())
+        .await;
     core.changes.add(Change::PostOf(author));
 }
 
-/// What was so when something began to be written.
+/// State at the start of a write.
 struct Before<const N: usize> {
     began: Instant,
-    /// The newest change.
+    /// Number of the newest change.
     change: u64,
-    /// The users of whom it counts something, and the load that what was known of them here came from.
+    /// Users whose counters change, with the start of the load of their local values.
     counted: [(UserId, Option<Instant>); N],
 }
 
@@ -162,23 +163,23 @@ impl<const N: usize> Before<N> {
         Self {
             began: Instant::now(),
             change: core.changes.newest(),
-            counted: counted.map(|user| (user, core.front.begun(&Key::User(user)))),
+            counted: counted.map(|user| (user, core.local.begun(&Key::User(user)))),
         }
     }
 }
 
-/// Counts something of a user, after the shared cache has forgotten them: in what this process knows, where
-/// it has known it since before the writing began. What was read since may be with it or without. A count that
-/// would be below nothing, as when two writes are told the other way round, is read anew.
+/// Updates a counter of a user in the local layer, after the shared cache was invalidated. Applies only to a
+/// value loaded before the write started: a later one may already contain the change. If `count` returns
+/// `None`, as for a counter below zero after writes logged in reverse order, the user is reloaded.
 fn count(
     core: &Core,
     counted: (UserId, Option<Instant>),
     count: impl FnOnce(&mut User) -> Option<()>,
 ) {
-    let (user, known) = counted;
-    core.front
+    let (user, loaded) = counted;
+    core.local
         .amend(&Key::User(user), |entry| match &entry.value {
-            Value::User(user) if known == Some(entry.begun) => {
+            Value::User(user) if loaded == Some(entry.begun) => {
                 let mut user = User::clone(user);
                 count(&mut user)?;
                 Some(Entry {
@@ -191,37 +192,35 @@ fn count(
         });
 }
 
-/// A post came: the process adds it to what it knows, since it knows all that there is to add. Others have
-/// to read anew.
+/// Adds a created post to the local layer, whose values it completes. Other processes have to reload.
 async fn post_created(core: &Core, post: &Arc<Shared<Post>>, before: &Before<1>) {
     let (author, since) = (post.author, before.change);
     let user = Key::User(author);
     let pages = Key::pages_of(author);
     let key = Key::Post(post.id);
     let put = core.begin_put(&key).await;
-    // That there is no such post may be known.
+    // The absence of this post may be cached.
     let keys = [user, pages[0], pages[1], key].map(|key| key.shared(&core.options.namespace));
     let keys = if put.is_some() { &keys[..3] } else { &keys };
-    core.forget_shared(keys).await;
+    core.invalidate_shared(keys).await;
     match put {
-        // Who changes it notes that first, and then takes away what is here.
+        // A concurrent edit logs its change first, then deletes this value.
         Some(put) if !core.changes.post_changed_since(author, since) => {
             core.end_put(put, &Value::Post(Arc::clone(post))).await;
         }
-        Some(put) => core.forget_shared(&[put.key]).await,
+        Some(put) => core.invalidate_shared(&[put.key]).await,
         None => {}
     }
-    core.front.forget(&key);
+    core.local.invalidate(&key);
     for page in &pages {
-        core.front.amend(page, |entry| match (&entry.value, page) {
+        core.local.amend(page, |entry| match (&entry.value, page) {
             (Value::Posts(posts), Key::Posts(_, limit))
                 if !core.changes.post_changed_since(author, since) =>
             {
                 let posts = posts.with(std::slice::from_ref(post), *limit as usize);
                 Some(Entry {
                     value: Value::Posts(Shared::new(posts)),
-                    // What another process did to this post meanwhile is shown for as long as may be, no
-                    // longer.
+                    // Another process may have edited this post since it was created: the page expires with it.
                     begun: entry.begun.min(before.began),
                     checked: AtomicU64::new(0),
                 })
@@ -241,17 +240,17 @@ pub(super) async fn create_user(at: &Arc<Core>, new: NewUser) -> Written<User> {
     let write = async move {
         let written = core.store.create_user(new).await;
         if let Ok(user) = &written {
-            // That there is no such user may be known.
+            // The absence of this user may be cached.
             let [short, long] = Key::pages_of(user.id);
             let keys = [Key::User(user.id), Key::Followees(user.id), short, long];
-            core.forget(&keys).await;
+            core.invalidate(&keys).await;
             core.changes.add(Change::FollowedBy(user.id));
             let value = Value::User(Shared::new(user.clone()));
             core.put_new(&Key::User(user.id), &value).await;
         }
         written
     };
-    to_the_end(at, write).await
+    run_detached(at, write).await
 }
 
 pub(super) async fn create_session(at: &Arc<Core>, new: NewSession) -> Written<()> {
@@ -264,14 +263,14 @@ pub(super) async fn create_session(at: &Arc<Core>, new: NewSession) -> Written<(
         };
         let written = core.store.create_session(new).await;
         if may_have_changed(&written) {
-            core.forget(&[key]).await;
+            core.invalidate(&[key]).await;
         }
         if written.is_ok() {
             core.put_new(&key, &Value::Session(session)).await;
         }
         written
     };
-    to_the_end(at, write).await
+    run_detached(at, write).await
 }
 
 pub(super) async fn delete_session(at: &Arc<Core>, token: TokenDigest) -> Written<()> {
@@ -279,11 +278,11 @@ pub(super) async fn delete_session(at: &Arc<Core>, token: TokenDigest) -> Writte
     let write = async move {
         let written = core.store.delete_session(&token).await;
         if may_have_changed(&written) {
-            core.forget(&[Key::Session(token)]).await;
+            core.invalidate(&[Key::Session(token)]).await;
         }
         written
     };
-    to_the_end(at, write).await
+    run_detached(at, write).await
 }
 
 pub(super) async fn create_post(at: &Arc<Core>, new: NewPost) -> Written<Post> {
@@ -296,11 +295,11 @@ pub(super) async fn create_post(at: &Arc<Core>, new: NewPost) -> Written<Post> {
             let post = Shared::new(post.clone());
             post_created(&core, &post, &before).await;
         } else if may_have_changed(&written) {
-            forget_of(&core, author, &[Key::User(author)]).await;
+            invalidate_posts_of(&core, author, &[Key::User(author)]).await;
         }
         written
     };
-    to_the_end(at, write).await
+    run_detached(at, write).await
 }
 
 pub(super) async fn update_post(
@@ -315,7 +314,7 @@ pub(super) async fn update_post(
         let written = core.store.update_post(author, id, edit).await;
         match (&written, put) {
             (Ok(post), Some(put)) => {
-                post_put(&core, put, post).await;
+                post_replaced(&core, put, post).await;
             }
             (_, Some(_)) => post_changed(&core, author, id).await,
             (written, None) if may_have_changed(written) => post_changed(&core, author, id).await,
@@ -323,10 +322,10 @@ pub(super) async fn update_post(
         }
         written
     };
-    to_the_end(at, write).await
+    run_detached(at, write).await
 }
 
-/// Answers an edit that is to be stored later; stores it now where too many wait already.
+/// Acknowledges an edit that is stored later. Stores it now if the queue is full.
 pub(super) async fn update_post_behind(
     at: &Arc<Core>,
     author: UserId,
@@ -345,21 +344,21 @@ pub(super) async fn update_post_behind(
         let mut post = Post::clone(&post);
         edited(&mut post, &edit);
         match core.begin_put(&Key::Post(post.id)).await {
-            Some(put) => post_put(&core, put, &post).await,
+            Some(put) => post_replaced(&core, put, &post).await,
             None => post_changed(&core, author, post.id).await,
         }
         Ok(post)
     };
-    to_the_end(at, write).await
+    run_detached(at, write).await
 }
 
-/// A post is another than it was, and goes into the shared cache as it is now.
-async fn post_put(core: &Core, put: Put, post: &Post) {
+/// Sets an edited post in the shared cache and invalidates the pages that may contain it.
+async fn post_replaced(core: &Core, put: WriteMark, post: &Post) {
     core.changes.add(Change::PostOf(post.author));
     core.end_put(put, &Value::Post(Shared::new(post.clone())))
         .await;
-    core.front.forget(&Key::Post(post.id));
-    forget_of(core, post.author, &[]).await;
+    core.local.invalidate(&Key::Post(post.id));
+    invalidate_posts_of(core, post.author, &[]).await;
 }
 
 pub(super) async fn delete_post(
@@ -369,24 +368,24 @@ pub(super) async fn delete_post(
 ) -> Written<Option<Photo>> {
     let core = Arc::clone(at);
     let write = async move {
-        let edit = core.behind.drop_edit(id);
+        let edit = core.behind.remove_edit(id);
         let written = core.store.delete_post(author, id).await;
         if let (Err(_), Some(edit)) = (&written, edit) {
-            core.behind.put_back(id, edit);
+            core.behind.restore(id, edit);
         }
         if may_have_changed(&written) {
             let also = [Key::Photo(id), Key::User(author), Key::Post(id)];
-            forget_of(&core, author, &also).await;
+            invalidate_posts_of(&core, author, &also).await;
         }
         if written.is_ok() {
             core.put_new(&Key::Post(id), &Value::Absent).await;
         }
         written
     };
-    to_the_end(at, write).await
+    run_detached(at, write).await
 }
 
-/// Follows since `since`, or no more.
+/// Follows at time `since`, or unfollows if it is `None`.
 pub(super) async fn follow(
     at: &Arc<Core>,
     follower: UserId,
@@ -404,7 +403,7 @@ pub(super) async fn follow(
         let keys = [users[0], users[1], Key::Followees(follower)];
         match written {
             Ok(changed) => {
-                core.forget_shared(&keys.map(|key| key.shared(&core.options.namespace)))
+                core.invalidate_shared(&keys.map(|key| key.shared(&core.options.namespace)))
                     .await;
                 if changed {
                     let now = |count: &mut u64| {
@@ -417,21 +416,21 @@ pub(super) async fn follow(
                     count(&core, before.counted[0], |user| now(&mut user.following));
                     count(&core, before.counted[1], |user| now(&mut user.followers));
                 } else {
-                    // Somebody else has written the same, of which this process knows nothing.
-                    users.iter().for_each(|user| core.front.forget(user));
+                    // Another process wrote the same, so local counters may be stale.
+                    users.iter().for_each(|user| core.local.invalidate(user));
                 }
                 core.changes
                     .add_follow(follower, followee, since.is_some(), before.change);
             }
             Err(_) if may_have_changed(&written) => {
                 core.changes.add(Change::FollowedBy(follower));
-                core.forget(&keys).await;
+                core.invalidate(&keys).await;
             }
             Err(_) => {}
         }
         written
     };
-    to_the_end(at, write).await
+    run_detached(at, write).await
 }
 
 pub(super) async fn put_photo(
@@ -449,10 +448,10 @@ pub(super) async fn put_photo(
         match put {
             Some(put) if written.is_ok() => {
                 core.end_put(put, &value).await;
-                core.front.forget(&key);
+                core.local.invalidate(&key);
             }
-            Some(_) => core.forget(&[key]).await,
-            None if may_have_changed(&written) => core.forget(&[key]).await,
+            Some(_) => core.invalidate(&[key]).await,
+            None if may_have_changed(&written) => core.invalidate(&[key]).await,
             None => {}
         }
         if may_have_changed(&written) {
@@ -460,5 +459,5 @@ pub(super) async fn put_photo(
         }
         written
     };
-    to_the_end(at, write).await
+    run_detached(at, write).await
 }

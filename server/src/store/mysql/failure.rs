@@ -1,4 +1,4 @@
-//! What a failure of MySQL means to the caller.
+//! Failures of MySQL, and their mapping to store errors.
 
 use std::io;
 use std::time::Duration;
@@ -7,17 +7,16 @@ use mysql_async::{DriverError, Error, IoError, ServerError};
 
 use crate::store::StoreError;
 
-/// Why a try did not succeed.
+/// Failure of one attempt.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The service's own reason; trying again is of no use.
+    /// An error of the store itself. Retrying is useless.
     Store(StoreError),
-    /// The driver's or server's reason. Nothing was committed.
+    /// An error of the driver or the server. Nothing was committed.
     Driver(Error),
-    /// What took longer than it may. Nothing was committed.
+    /// A timeout of this action. Nothing was committed.
     Slow(&'static str, Duration),
-    /// The answer to a commit was lost, or leaves open what became of it: the transaction may have
-    /// been committed or not.
+    /// The outcome of a commit is unknown: its response was lost or inconclusive.
     Uncertain(Error),
 }
 
@@ -34,51 +33,50 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
-    /// What the failure of a commit means. One answer says for certain that the transaction was
-    /// undone; with Galera a commit gets it where another server's transaction was certified first.
+    /// Classifies a failed commit. Only a deadlock error proves that the transaction was rolled back. With
+    /// Galera, a commit gets it if another server's transaction was certified first.
     pub(super) fn of_commit(error: Error) -> Self {
-        if is_undone(&error) {
+        if is_rolled_back(&error) {
             Self::Driver(error)
         } else {
             Self::Uncertain(error)
         }
     }
 
-    /// Whether the server undid the transaction for the sake of another and asks to try again.
-    pub(super) fn is_undone(&self) -> bool {
-        matches!(self, Self::Driver(error) if is_undone(error))
+    /// Returns true if the server rolled the transaction back in favour of another.
+    pub(super) fn is_rolled_back(&self) -> bool {
+        matches!(self, Self::Driver(error) if is_rolled_back(error))
     }
 
-    /// Whether the key is there already.
-    pub(super) fn is_taken(&self) -> bool {
+    /// Returns true if the key exists.
+    pub(super) fn is_duplicate_key(&self) -> bool {
         matches!(
             self,
             Self::Driver(Error::Server(ServerError { code: 1062, .. }))
         )
     }
 
-    /// Whether it may pass by itself within seconds, as a failover does, and nothing was committed: so
-    /// the same may be tried again, on another connection.
-    pub(super) fn is_passing(&self) -> bool {
-        self.is_of_the_connection() && !matches!(self, Self::Uncertain(_))
+    /// Returns true if the failure may pass within seconds, as a failover does, and nothing was committed:
+    /// the same may be retried on another connection.
+    pub(super) fn is_retryable(&self) -> bool {
+        self.is_connection_failure() && !matches!(self, Self::Uncertain(_))
     }
 
-    /// Whether the connection or the server behind it is to be doubted, so that another connection
-    /// may fare better.
-    pub(super) fn is_of_the_connection(&self) -> bool {
+    /// Returns true if the connection or its server may be at fault, so that another connection may succeed.
+    pub(super) fn is_connection_failure(&self) -> bool {
         match self {
             Self::Store(_) => false,
             Self::Slow(..) | Self::Uncertain(_) => true,
-            Self::Driver(Error::Io(error)) => !is_distrust(error),
+            Self::Driver(Error::Io(error)) => !is_tls_failure(error),
             Self::Driver(Error::Driver(error)) => matches!(
                 error,
                 DriverError::ConnectionClosed | DriverError::PacketOutOfOrder
             ),
             Self::Driver(Error::Server(ServerError { code, .. })) => matches!(
                 code,
-                // Too many connections; a Galera node that does not, or not yet, belong to the part
-                // of the cluster that decides; shutting down; a lock, or with Galera another node's
-                // writes, waited for too long; read-only, as a standby is; connection killed.
+                // Too many connections; Galera node outside the primary component; shutting down; lock
+                // wait timeout (with Galera, also for writes of other nodes); read-only, as a standby
+                // is; connection killed.
                 1040 | 1047 | 1053 | 1205 | 1290 | 1836 | 1927
             ),
             Self::Driver(_) => false,
@@ -88,22 +86,22 @@ impl Failure {
 
 #[cfg(test)]
 impl Failure {
-    /// What a server answers with this number.
+    /// Creates the failure for a server error code.
     pub(super) fn server(code: u16) -> Self {
         Self::Driver(Error::Server(ServerError {
             code,
-            message: "told".to_owned(),
+            message: "planted".to_owned(),
             state: "HY000".to_owned(),
         }))
     }
 }
 
-fn is_undone(error: &Error) -> bool {
+fn is_rolled_back(error: &Error) -> bool {
     matches!(error, Error::Server(ServerError { code: 1213, .. }))
 }
 
-/// Whether one side does not trust the other or does not speak its TLS: that does not pass.
-fn is_distrust(error: &IoError) -> bool {
+/// Returns true if TLS failed, for example because of an untrusted certificate. Retrying is useless.
+fn is_tls_failure(error: &IoError) -> bool {
     match error {
         IoError::Io(error) => error.kind() == io::ErrorKind::InvalidData,
         IoError::Tls(_) => true,
@@ -115,37 +113,37 @@ impl From<Failure> for StoreError {
         match failure {
             Failure::Store(error) => error,
             Failure::Driver(error) => failed(&error),
-            Failure::Slow(what, limit) => {
-                StoreError::Unavailable(format!("mysql: {what} took longer than {limit:?}"))
+            Failure::Slow(action, limit) => {
+                StoreError::Unavailable(format!("mysql: {action} took longer than {limit:?}"))
             }
             Failure::Uncertain(error) => StoreError::Unavailable(format!(
-                "mysql: it is not known whether this was stored: {error}"
+                "mysql: unknown whether this was committed: {error}"
             )),
         }
     }
 }
 
-/// Translates a failure. The numbers are those of MySQL's and MariaDB's error references.
+/// Converts an error. The codes are from the MySQL and MariaDB references.
 fn failed(error: &Error) -> StoreError {
     match error {
         Error::Server(ServerError { code, message, .. }) => {
             let text = format!("mysql: {message} ({code})");
             match code {
-                // The only references are to users and posts.
+                // Foreign keys refer to users and posts only.
                 1216 | 1452 => StoreError::NotFound,
                 1062 => StoreError::Conflict("it exists already".to_owned()),
                 // The disk or the table is full; 28 is ENOSPC from the storage engine.
                 3 | 1021 | 1041 | 1114 => StoreError::Full(text),
                 1026 | 1030 if message.contains("28") => StoreError::Full(text),
-                // Too many connections, a Galera node that is not ready, shutting down, killed,
-                // limits, lock wait, deadlock, read-only, statement timeout.
+                // Too many connections, Galera node not ready, shutting down, killed, limits, lock wait,
+                // deadlock, read-only, statement timeout.
                 1040 | 1047 | 1053 | 1203 | 1205 | 1213 | 1226 | 1290 | 1317 | 1792 | 1836
                 | 1927 | 1969 | 3024 => StoreError::Unavailable(text),
                 _ => StoreError::Other(text),
             }
         }
-        Error::Io(error) if is_distrust(error) => StoreError::Other(format!(
-            "mysql: no TLS that can be trusted ({error}); check `ssl_ca` and the URL's host"
+        Error::Io(error) if is_tls_failure(error) => StoreError::Other(format!(
+            "mysql: could not establish trusted TLS ({error}); check `ssl_ca` and the host of the URL"
         )),
         Error::Io(error) => StoreError::Unavailable(format!("mysql: {error}")),
         Error::Driver(
@@ -162,29 +160,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_passes_is_unavailable() {
+    fn retryable_failures_are_unavailable() {
         for code in [1040, 1047, 1053, 1205, 1213, 1290, 1836, 1927] {
             let failure = Failure::server(code);
-            assert!(failure.is_passing() || failure.is_undone(), "{code}");
+            assert!(failure.is_retryable() || failure.is_rolled_back(), "{code}");
             let error = StoreError::from(failure);
             assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
         }
     }
 
     #[test]
-    fn only_an_undone_commit_is_certain() {
+    fn only_rolled_back_commit_is_certain() {
         for code in [1021, 1047, 1053, 1180, 1205, 1927] {
             let Failure::Driver(error) = Failure::server(code) else {
-                unreachable!("that is what it makes");
+                unreachable!("`server` creates driver errors");
             };
             let failure = Failure::of_commit(error);
-            assert!(!failure.is_passing() && !failure.is_undone(), "{code}");
+            assert!(
+                !failure.is_retryable() && !failure.is_rolled_back(),
+                "{code}"
+            );
             let error = StoreError::from(failure);
             assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
         }
         let Failure::Driver(error) = Failure::server(1213) else {
-            unreachable!("that is what it makes");
+            unreachable!("`server` creates driver errors");
         };
-        assert!(Failure::of_commit(error).is_undone());
+        assert!(Failure::of_commit(error).is_rolled_back());
     }
 }

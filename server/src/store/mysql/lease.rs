@@ -1,4 +1,4 @@
-//! A connection for the time of one try.
+//! Connection for the duration of one attempt.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -9,40 +9,38 @@ use tokio::time::timeout;
 
 use super::failure::Failure;
 
-/// How long making a connection may take: five round trips, and with TLS some milliseconds of the
-/// server's processor, which many may want at once.
-pub(super) const CONNECT_TIME: Duration = Duration::from_millis(1_500);
+/// Timeout of connecting: five round trips, and with TLS some milliseconds of CPU on the server, which many
+/// clients may need at once.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// A connection with one of the places that bound how many are in use. (What it prints of itself
-/// would hold the password, so it prints nothing.)
+/// Connection with its slot. No `Debug`, because it would print the password.
 pub(super) struct Lease<'a> {
     connection: Conn,
-    /// Whether it was made outside of the pool, which does not take it in.
+    /// True if connected outside the pool, which then does not take it back.
     fresh: bool,
-    _place: SemaphorePermit<'a>,
+    _slot: SemaphorePermit<'a>,
 }
 
 impl<'a> Lease<'a> {
-    pub(super) fn new(connection: Conn, fresh: bool, place: SemaphorePermit<'a>) -> Self {
+    pub(super) fn new(connection: Conn, fresh: bool, slot: SemaphorePermit<'a>) -> Self {
         Self {
             connection,
             fresh,
-            _place: place,
+            _slot: slot,
         }
     }
 
-    /// Gives the connection back, or closes it where the outcome of a try throws doubt on it.
+    /// Returns the connection to the pool, or closes it if the outcome casts doubt on it.
     pub(super) async fn settle<T>(self, outcome: &Result<T, Failure>) {
-        if self.fresh || outcome.as_ref().is_err_and(Failure::is_of_the_connection) {
+        if self.fresh || outcome.as_ref().is_err_and(Failure::is_connection_failure) {
             self.close().await;
         }
     }
 
-    /// Closes the connection, whatever state it is in. The server undoes a transaction that was
-    /// under way.
+    /// Closes the connection in any state. The server rolls back an open transaction.
     pub(super) async fn close(self) {
-        // It counts as closed from the first poll on, and a farewell that can't be sent at once is
-        // not waited for: the server may be gone.
+        // The first poll marks it as closed. If the quit command cannot be sent at once, it is not waited
+        // for: the server may be gone.
         let _ = timeout(Duration::ZERO, self.connection.disconnect()).await;
     }
 }
@@ -61,14 +59,14 @@ impl DerefMut for Lease<'_> {
     }
 }
 
-/// Waits for no longer than `limit`; `what` is what an answer is waited for to.
+/// Runs `work` with a timeout. `action` names it in the failure.
 pub(super) async fn within<T>(
     limit: Duration,
-    what: &'static str,
+    action: &'static str,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     match timeout(limit, work).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Failure::Slow(what, limit)),
+        Err(_) => Err(Failure::Slow(action, limit)),
     }
 }

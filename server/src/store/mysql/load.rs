@@ -1,8 +1,8 @@
-//! Loads a data set in transactions of some thousand rows, each of which notes how many rows are
-//! there: a load that was cut short is taken up where it ended.
+//! Loading of a data set in transactions of some thousand rows. Each records the number of rows so far, so
+//! that an interrupted load resumes.
 //!
-//! One transaction for everything would be simpler, but Galera sends a transaction to the other
-//! servers in one piece, which holds the whole cluster up while it is applied.
+//! A single transaction would be simpler. But Galera sends a transaction to the other servers in one piece
+//! and blocks the whole cluster while applying it.
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Transaction, TxOpts, Value};
@@ -11,38 +11,39 @@ use super::failure::Failure;
 use crate::data_set::{Content, Loaded};
 use crate::store::{StoreError, other_data};
 
-/// Rows in one statement: some 600 KB of posts, far below the 16 MB a server takes.
-const POSTS_AT_ONCE: usize = 250;
-const ROWS_AT_ONCE: usize = 1_000;
-/// Statements in one transaction.
+/// Posts per statement: some 600 KB, far below the 16 MB a server accepts.
+const POSTS_PER_STATEMENT: usize = 250;
+/// Other rows per statement.
+const ROWS_PER_STATEMENT: usize = 1_000;
+/// Statements with posts per transaction.
 const POST_STATEMENTS: usize = 8;
+/// Statements with other rows per transaction.
 const ROW_STATEMENTS: usize = 4;
-/// How long a process waits for another that loads, in seconds.
-const LOCK_TIME_S: u32 = 900;
+/// Maximum wait for another process that loads, in seconds.
+const LOCK_TIMEOUT_S: u32 = 900;
 
-/// Has the server count what it plans by.
+/// Updates the statistics of the query planner.
 const COUNT_ROWS: &str = "ANALYZE TABLE users, follows, posts";
 
-/// The data set that is there, in whole.
+/// Key of the fingerprint of a complete data set.
 const WHOLE: &str = "data_set";
-/// The data set that is being loaded, after the number of rows that are there.
+/// Key of an incomplete data set: the number of rows so far, and the fingerprint.
 const PART: &str = "data_set_part";
 
-/// Loads over a connection whose settings are not fit for anything else afterwards.
+/// Loads over a connection. Its session settings make it unfit for other uses afterwards.
 ///
-/// One process at a time loads; another waits and finds the data set there. The lock is the server's
-/// and ends with the connection; the servers of a cluster do not share it, so processes that load at
-/// once have to do so over one of them.
+/// One process loads; others wait and then reuse the data set. The lock belongs to one server and ends with
+/// the connection. The servers of a cluster do not share it, so concurrent loads must go to the same server.
 pub(super) async fn load(connection: &mut Conn, content: &Content) -> Result<Loaded, Failure> {
-    // What is inserted refers to what was inserted before.
+    // Rows only refer to rows inserted before.
     connection
         .query_drop("SET SESSION foreign_key_checks = 0")
         .await?;
-    // A name has at most 64 characters, as a database's own may have.
+    // A lock name has at most 64 characters, as many as the name of a database.
     let lock = "SELECT GET_LOCK(CONCAT('tenfold.load.', MD5(DATABASE())), ?)";
-    let locked: Option<(Option<i64>,)> = connection.exec_first(lock, (LOCK_TIME_S,)).await?;
+    let locked: Option<(Option<i64>,)> = connection.exec_first(lock, (LOCK_TIMEOUT_S,)).await?;
     if locked != Some((Some(1),)) {
-        let why = format!("another process has been loading a data set for {LOCK_TIME_S} s");
+        let why = format!("another process is still loading a data set after {LOCK_TIMEOUT_S} s");
         return Err(StoreError::Unavailable(why).into());
     }
     let wanted = content.data_set().fingerprint();
@@ -56,21 +57,21 @@ pub(super) async fn load(connection: &mut Conn, content: &Content) -> Result<Loa
         done,
     };
     match insert(&mut progress, content).await {
-        // Somebody has written to the part of a data set that was there.
-        Err(failure) if failure.is_taken() => return Err(other_data(None, &wanted).into()),
+        // An unrelated write changed the incomplete data set.
+        Err(failure) if failure.is_duplicate_key() => return Err(other_data(None, &wanted).into()),
         inserted => inserted?,
     }
-    // The server counts by itself only after a while, and one that is stopped before holds tables for as good as empty
-    // from then on.
+    // The server updates its statistics after a while only. If stopped before, it plans as if the tables
+    // were nearly empty.
     let counted = progress.connection.query_drop(COUNT_ROWS).await;
     if let Err(error) = counted {
-        tracing::warn!(%error, "the server may plan by the figures of an empty database");
+        tracing::warn!(%error, "could not update the planner's statistics; queries may be slow");
     }
     progress.finish().await?;
     Ok(content.loaded(false))
 }
 
-/// Finds how many of the rows are there, `None` where all of them are.
+/// Returns the number of rows already loaded. `None` if the data set is complete.
 async fn begin(connection: &mut Conn, wanted: &str) -> Result<Option<u64>, Failure> {
     let mut tx = connection.start_transaction(TxOpts::default()).await?;
     let whole = meta(&mut tx, WHOLE).await?;
@@ -126,7 +127,7 @@ async fn insert(progress: &mut Progress<'_>, content: &Content) -> Result<(), Fa
     });
     let into = "users (id, handle, password_hash, created_at, followers, following, posts)";
     progress
-        .insert(into, ROWS_AT_ONCE, ROW_STATEMENTS, users)
+        .insert(into, ROWS_PER_STATEMENT, ROW_STATEMENTS, users)
         .await?;
     let at = Value::from(content.signed_up().0);
     let follows = content
@@ -134,7 +135,7 @@ async fn insert(progress: &mut Progress<'_>, content: &Content) -> Result<(), Fa
         .map(|(follower, followee)| [follower.0.into(), followee.0.into(), at.clone()]);
     let into = "follows (follower_id, followee_id, created_at)";
     progress
-        .insert(into, ROWS_AT_ONCE, ROW_STATEMENTS, follows)
+        .insert(into, ROWS_PER_STATEMENT, ROW_STATEMENTS, follows)
         .await?;
     let posts = content.posts().map(|post| {
         [
@@ -148,17 +149,17 @@ async fn insert(progress: &mut Progress<'_>, content: &Content) -> Result<(), Fa
     });
     let into = "posts (id, author_id, created_at, updated_at, content, html)";
     progress
-        .insert(into, POSTS_AT_ONCE, POST_STATEMENTS, posts)
+        .insert(into, POSTS_PER_STATEMENT, POST_STATEMENTS, posts)
         .await
 }
 
-/// How far a load has come. The rows of a data set are always the same, in the same order.
+/// Progress of a load. The rows of a data set always come in the same order.
 struct Progress<'a> {
     connection: &'a mut Conn,
     wanted: &'a str,
-    /// How many of the rows to come are there already.
+    /// Number of rows still to skip, because they are loaded.
     skip: u64,
-    /// How many rows are there.
+    /// Number of loaded rows.
     done: u64,
 }
 
@@ -166,7 +167,7 @@ impl Progress<'_> {
     async fn insert<const COLUMNS: usize>(
         &mut self,
         into: &str,
-        at_once: usize,
+        per_statement: usize,
         statements: usize,
         rows: impl Iterator<Item = [Value; COLUMNS]>,
     ) -> Result<(), Failure> {
@@ -182,13 +183,13 @@ impl Progress<'_> {
             let mut tx = self.connection.start_transaction(TxOpts::default()).await?;
             let mut inserted = 0;
             for _ in 0..statements {
-                let values: Vec<Value> = rows.by_ref().take(at_once).flatten().collect();
+                let values: Vec<Value> = rows.by_ref().take(per_statement).flatten().collect();
                 let count = values.len() / COLUMNS;
                 if count == 0 {
                     break;
                 }
-                let places = vec![row.as_str(); count].join(",");
-                tx.exec_drop(format!("INSERT INTO {into} VALUES {places}"), values)
+                let placeholders = vec![row.as_str(); count].join(",");
+                tx.exec_drop(format!("INSERT INTO {into} VALUES {placeholders}"), values)
                     .await?;
                 inserted += count as u64;
             }
@@ -206,7 +207,7 @@ impl Progress<'_> {
         }
     }
 
-    /// Notes that everything is there.
+    /// Marks the data set as complete.
     async fn finish(self) -> Result<(), Failure> {
         self.connection
             .exec_drop(

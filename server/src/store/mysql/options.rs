@@ -1,4 +1,4 @@
-//! What the driver is told: the URL, and what is the same for every server.
+//! Options of the driver: from the URL, and common to all servers.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use rustls::pki_types::pem::PemObject;
 use super::CONNECTIONS_MAX;
 use crate::store::StoreError;
 
-/// How long a connection that nobody uses is kept. One that is closed as soon as it is idle costs the
-/// next call five round trips, and a TLS handshake.
-const IDLE_TIME: Duration = Duration::from_secs(60);
-/// After how long without a byte the kernel asks whether the other side is still there.
+/// Time after which an idle connection is closed. Closing at once would cost the next call five round trips
+/// and a TLS handshake.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Idle time after which the kernel sends a keepalive probe.
 const KEEPALIVE: Duration = Duration::from_secs(10);
-/// The parameter that names the certificates to trust; the driver does not know it.
+/// URL parameter with the trusted certificates. It is ours, not the driver's.
 const SSL_CA: &str = "ssl_ca";
-/// The driver's own parameters about TLS, each of which would weaken or contradict `ssl_ca`.
+/// TLS parameters of the driver. Each would weaken or contradict `ssl_ca`.
 const DRIVER_TLS: [&str; 4] = [
     "require_ssl",
     "verify_ca",
@@ -27,38 +27,37 @@ const DRIVER_TLS: [&str; 4] = [
     "built_in_roots",
 ];
 
-/// Reads a URL. With `ssl_ca=FILE` (percent-encoded) among its parameters the server has to speak TLS
-/// and to show a certificate for the URL's host that one of the file's certificates vouches for; no
-/// others are trusted.
+/// Parses a URL. With `ssl_ca=FILE` (percent-encoded), the server must use TLS and present a certificate for
+/// the URL's host, issued by one of the file's certificates. No others are trusted.
 ///
 /// # Errors
-/// `Invalid` where the URL is not understood or the file holds no certificate.
+/// `Invalid` if the URL is invalid or the file contains no certificate.
 pub(super) fn options(url: &str) -> Result<Opts, StoreError> {
-    let (url, ca) = take_ca(url)?;
+    let (url, ca) = split_ca(url)?;
     let opts = Opts::from_url(&url).map_err(|error| {
-        // A `?` in a password makes the rest of it look like parameters.
+        // After a `?` in a password, the rest of the password looks like parameters.
         let hides_password = url
             .split_once('?')
             .is_some_and(|(_, query)| query.contains('@'));
         let why = if hides_password {
-            "percent-encode what is no letter or digit in the password".to_owned()
+            "percent-encode all characters of the password except letters and digits".to_owned()
         } else {
             error.to_string()
         };
         StoreError::Invalid(format!(
-            "not a MySQL URL ({why}); use mysql://user:password@host:port/database"
+            "invalid MySQL URL ({why}); use mysql://user:password@host:port/database"
         ))
     })?;
     let ssl = ca
         .map(|path| verified_by(&path, opts.ip_or_hostname()))
         .transpose()?;
     let constraints = PoolConstraints::new(1, CONNECTIONS_MAX)
-        .ok_or_else(|| StoreError::Other("the pool's limits contradict".to_owned()))?;
+        .ok_or_else(|| StoreError::Other("invalid limits of the connection pool".to_owned()))?;
     let pool_opts = PoolOpts::default()
         .with_constraints(constraints)
-        .with_inactive_connection_ttl(IDLE_TIME)
-        // Nothing here changes a session, so resetting it would only cost a round trip and all
-        // prepared statements.
+        .with_inactive_connection_ttl(IDLE_TIMEOUT)
+        // No session state changes, so a reset would only cost a round trip and the prepared
+        // statements.
         .with_reset_connection(false);
     let mut builder = OptsBuilder::from_opts(opts)
         .pool_opts(pool_opts)
@@ -66,8 +65,8 @@ pub(super) fn options(url: &str) -> Result<Opts, StoreError> {
         .prefer_socket(false)
         .tcp_keepalive(Some(KEEPALIVE))
         .setup(vec![
-            // Each statement sees what is committed by then: no query here relies on two statements seeing
-            // the same, and locks that cover gaps would only make writers wait.
+            // Each statement sees all earlier commits. No query needs a consistent view across
+            // statements, and gap locks would only delay writers.
             "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
             "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
              SESSION innodb_lock_wait_timeout = 10"
@@ -79,8 +78,8 @@ pub(super) fn options(url: &str) -> Result<Opts, StoreError> {
     Ok(builder.into())
 }
 
-/// Takes `ssl_ca` out of a URL's parameters.
-fn take_ca(url: &str) -> Result<(Cow<'_, str>, Option<String>), StoreError> {
+/// Extracts `ssl_ca` from the parameters of a URL.
+fn split_ca(url: &str) -> Result<(Cow<'_, str>, Option<String>), StoreError> {
     let Some((base, query)) = url.split_once('?') else {
         return Ok((url.into(), None));
     };
@@ -90,7 +89,7 @@ fn take_ca(url: &str) -> Result<(Cow<'_, str>, Option<String>), StoreError> {
         [] => return Ok((url.into(), None)),
         [pair] => pair.split_once('=').map_or("", |(_, path)| path),
         _ => {
-            let twice = format!("`{SSL_CA}` stands twice in the URL of the store");
+            let twice = format!("`{SSL_CA}` appears twice in the URL of the store");
             return Err(StoreError::Invalid(twice));
         }
     };
@@ -100,7 +99,7 @@ fn take_ca(url: &str) -> Result<(Cow<'_, str>, Option<String>), StoreError> {
         .find(|name| DRIVER_TLS.contains(name))
     {
         return Err(StoreError::Invalid(format!(
-            "`{SSL_CA}` requires TLS and verifies the server already; leave `{other}` out"
+            "`{SSL_CA}` already requires TLS and verifies the server; remove `{other}`"
         )));
     }
     let path = percent_decode_str(path)
@@ -120,33 +119,33 @@ fn take_ca(url: &str) -> Result<(Cow<'_, str>, Option<String>), StoreError> {
     Ok((url, Some(path.into_owned())))
 }
 
-/// The name of a parameter.
+/// Returns the name of a parameter.
 fn name(pair: &str) -> &str {
     pair.split('=').next().unwrap_or_default()
 }
 
-/// TLS that trusts the certificates of one file alone.
+/// Returns TLS options that trust only the certificates of a file.
 fn verified_by(path: &str, host: &str) -> Result<SslOpts, StoreError> {
     let wrong = |why: String| {
         StoreError::Invalid(format!(
-            "could not read the certificates to trust from {path} (`{SSL_CA}`): {why}"
+            "could not read the trusted certificates from {path} (`{SSL_CA}`): {why}"
         ))
     };
     let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
     let certificates = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| wrong("it is no valid PEM".to_owned()))?;
+        .map_err(|_| wrong("it is not valid PEM".to_owned()))?;
     if certificates.is_empty() {
         return Err(wrong(
-            "it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)".to_owned(),
+            "it contains no certificate in PEM (-----BEGIN CERTIFICATE-----)".to_owned(),
         ));
     }
-    // The driver takes the process's provider. Where there is one already, it stays.
+    // The driver uses the default provider of the process. An existing one stays.
     let _ = aws_lc_rs::default_provider().install_default();
     let mut ssl = SslOpts::default()
         .with_root_certs(vec![pem.into()])
         .with_disable_built_in_roots(true);
-    // The driver would look for the brackets of an IPv6 address in the certificate.
+    // The driver would compare the certificate with the bracketed form of an IPv6 address.
     if let Some(bare) = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
@@ -161,9 +160,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_driver_does_not_see_ssl_ca() {
-        let taken = |url: &str| {
-            let (url, ca) = take_ca(url).unwrap();
+    fn driver_does_not_see_ssl_ca() {
+        let split = |url: &str| {
+            let (url, ca) = split_ca(url).unwrap();
             (url.into_owned(), ca)
         };
         for (url, left, ca) in [
@@ -184,12 +183,12 @@ mod tests {
                 Some("x"),
             ),
         ] {
-            assert_eq!(taken(url), (left.to_owned(), ca.map(str::to_owned)));
+            assert_eq!(split(url), (left.to_owned(), ca.map(str::to_owned)));
         }
     }
 
     #[test]
-    fn a_password_that_is_not_encoded_is_not_told() {
+    fn error_omits_unencoded_password() {
         for url in ["mysql://u:1?hunter2@h/d", "mysql://u:1?a=b&hunter2@h/d"] {
             let error = options(url).unwrap_err().to_string();
             assert!(error.contains("percent-encode"), "{error}");
@@ -198,10 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_verified_is_refused_without_the_password() {
+    fn rejects_unverifiable_tls_without_printing_password() {
         let empty = tempfile::NamedTempFile::new().unwrap();
         let empty = format!("ssl_ca={}", empty.path().display());
-        for (query, told) in [
+        for (query, expected) in [
             ("ssl_ca", "names no file"),
             ("ssl_ca=", "names no file"),
             ("ssl_ca=%FF", "names no file"),
@@ -213,7 +212,7 @@ mod tests {
             let error = options(&format!("mysql://u:hunter2@h/d?{query}")).unwrap_err();
             assert!(matches!(error, StoreError::Invalid(_)), "{error:?}");
             let error = error.to_string();
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(expected), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
     }

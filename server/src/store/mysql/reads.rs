@@ -1,4 +1,4 @@
-//! The queries that read. Each goes by an index; a test asks the server for the plan of every one.
+//! Read queries. Each uses an index; a test checks all query plans.
 
 use std::sync::LazyLock;
 
@@ -11,18 +11,19 @@ use crate::model::{
 };
 use crate::store::StoreError;
 
-/// How many of the newest posts, of whomever, a feed looks at first for each post that it shows. In tests there are few.
-const FIRST_LOOK: i64 = if cfg!(test) { 1 } else { 100 };
+/// Number of the newest posts, by any author, that a feed searches first, per requested post. Small in
+/// tests.
+const FIRST_SEARCH: i64 = if cfg!(test) { 1 } else { 100 };
 
-/// How many authors the statements of a feed have room for. In tests there are few.
+/// Numbers of authors for which there is a feed statement. Small in tests.
 const AUTHORS: [usize; 3] = if cfg!(test) {
     [1, 4, 16]
 } else {
     [16, 64, 256]
 };
 
-/// By how much more it looks at where those were not enough: the looks in vain add a fifteenth of the last.
-const WIDER: i64 = 16;
+/// Factor by which each further search is larger. All but the last add up to a fifteenth of it.
+const SEARCH_GROWTH: i64 = 16;
 
 pub(super) const CREDENTIALS: &str = "SELECT id, password_hash FROM users WHERE handle = ?";
 pub(super) const USER: &str =
@@ -40,23 +41,23 @@ pub(super) const POSTS_BY: &str = "\
     SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
     FROM posts p JOIN users u ON u.id = p.author_id \
     WHERE p.author_id = ? AND p.id < ? ORDER BY p.id DESC LIMIT ?";
-/// Whom one follows, each with the number of the newest post of all.
+/// The followees of a user, each with the identifier of the newest post of all.
 pub(super) const FOLLOWED: &str =
     "SELECT followee_id, (SELECT MAX(id) FROM posts) FROM follows WHERE follower_id = ? LIMIT ?";
-/// The feed of one who follows more than fit into [`FEEDS_OF`]: goes through all that each of them ever wrote.
+/// Feed of a user with more followees than fit into [`FEEDS_OF`]. Scans all their posts in the index.
 pub(super) static FEED: LazyLock<String> = LazyLock::new(|| {
     feed_of(
         "follows f JOIN posts n FORCE INDEX (posts_author_id) ON n.author_id = f.followee_id \
          WHERE f.follower_id = ?",
     )
 });
-/// The feed of so many authors: goes through what each of them wrote from a number on, which a join can't be made to do.
-/// Where there are fewer the last stands in for the rest, so that a server has few statements to keep.
+/// Feeds by number of authors. They scan the authors' posts from an identifier on, which a join cannot do.
+/// Fewer authors are padded with the last, to keep the number of prepared statements small.
 pub(super) static FEEDS_OF: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
     AUTHORS.map(|authors| {
-        let places = vec!["?"; authors].join(",");
+        let placeholders = vec!["?"; authors].join(",");
         let statement = feed_of(&format!(
-            "posts n FORCE INDEX (posts_author_id) WHERE n.author_id IN ({places})"
+            "posts n FORCE INDEX (posts_author_id) WHERE n.author_id IN ({placeholders})"
         ));
         (authors, statement)
     })
@@ -64,10 +65,11 @@ pub(super) static FEEDS_OF: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
 pub(super) const PHOTO: &str = "\
     SELECT post_id, media_type, bytes, file_key, etag, created_at FROM photos WHERE post_id = ?";
 
-/// Finds the numbers of a page in the index alone, and the contents last. All that is found from a number on is put in
-/// order for it, which for the popular is much: so it is asked for what is newest first (see [`feed`]).
+/// Builds a feed query. It finds the identifiers of a page in the index alone and reads the contents last.
+/// All identifiers in the range are sorted, which is expensive for popular authors: so callers search the
+/// newest first (see [`feed`]).
 ///
-/// It is run as it stands: a server that holds a table for smaller than it is would begin with that, or read it whole.
+/// The plan is fixed. Otherwise, a server with outdated statistics may start with the wrong table, or scan it.
 fn feed_of(posts: &str) -> String {
     format!(
         "SELECT STRAIGHT_JOIN p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
@@ -149,9 +151,10 @@ pub(super) async fn feed(
     user: UserId,
     page: Page,
 ) -> Result<Vec<Post>, Failure> {
-    let [.., (most, _)] = &*FEEDS_OF;
-    let followed: Vec<(i64, Option<i64>)> = connection.exec(FOLLOWED, (user.0, most + 1)).await?;
-    // Where nobody has posted, or nobody is followed, there is nothing to look for.
+    let [.., (authors_max, _)] = &*FEEDS_OF;
+    let followed: Vec<(i64, Option<i64>)> =
+        connection.exec(FOLLOWED, (user.0, authors_max + 1)).await?;
+    // Without posts or followees, the feed is empty.
     let Some(&(last, Some(newest))) = followed.last() else {
         return page_of(connection, Vec::new(), user).await;
     };
@@ -168,9 +171,9 @@ pub(super) async fn feed(
         Some(PostId(before)) => (before, before.min(newest.saturating_add(1))),
         None => (i64::MAX, newest.saturating_add(1)),
     };
-    let mut looked_at = FIRST_LOOK * i64::from(page.limit());
+    let mut searched = FIRST_SEARCH * i64::from(page.limit());
     loop {
-        let from = top.saturating_sub(looked_at);
+        let from = top.saturating_sub(searched);
         let bounds = [before, from, i64::from(page.limit())];
         let parameters = authors
             .iter()
@@ -181,7 +184,7 @@ pub(super) async fn feed(
         if rows.len() == page.limit() as usize || from <= 1 {
             return page_of(connection, rows, user).await;
         }
-        looked_at = looked_at.saturating_mul(WIDER);
+        searched = searched.saturating_mul(SEARCH_GROWTH);
     }
 }
 
@@ -222,7 +225,7 @@ async fn page_of(
     user: UserId,
 ) -> Result<Vec<Post>, Failure> {
     if rows.is_empty() {
-        // None, since there is no such user?
+        // Distinguishes an empty list from an unknown user.
         let _: (i64,) = one(connection, USER_EXISTS, (user.0,)).await?;
     }
     Ok(rows.into_iter().map(|row| row.0).collect())

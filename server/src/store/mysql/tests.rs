@@ -15,7 +15,7 @@ pub(in crate::store) mod server;
 use server::MariaDb;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keeps_the_contract() {
+async fn satisfies_contract() {
     let Some(server) = MariaDb::start().await else {
         return;
     };
@@ -29,7 +29,7 @@ async fn keeps_the_contract() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn processes_that_start_at_once_share_one_data_set() {
+async fn concurrent_starts_share_one_data_set() {
     let Some(server) = MariaDb::start().await else {
         return;
     };
@@ -53,7 +53,7 @@ async fn processes_that_start_at_once_share_one_data_set() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_password_is_never_told() {
+async fn never_prints_password() {
     let Some(server) = MariaDb::start().await else {
         return;
     };
@@ -84,12 +84,12 @@ async fn the_password_is_never_told() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_unavailable() {
+async fn missing_server_is_unavailable() {
     let error = MysqlStore::open("mysql://u:p@127.0.0.1:9/db")
         .await
         .unwrap_err();
-    let told = matches!(&error, StoreError::Unavailable(why) if why.contains("127.0.0.1:9"));
-    assert!(told, "{error}");
+    let named = matches!(&error, StoreError::Unavailable(why) if why.contains("127.0.0.1:9"));
+    assert!(named, "{error}");
     let error = MysqlStore::open("mysql://").await.unwrap_err();
     assert!(matches!(
         error,

@@ -1,7 +1,7 @@
-//! The statements that write. Each function runs in a transaction of its own.
+//! Write statements. Each function runs in a separate transaction.
 //!
-//! Rows are locked in one order, users by number and before what refers to them, so that
-//! transactions seldom wait for each other in a circle.
+//! Rows are locked in a fixed order, users by identifier and before the rows that refer to them, so that
+//! deadlocks are rare.
 
 use mysql_async::Transaction;
 use mysql_async::prelude::Queryable;
@@ -11,10 +11,10 @@ use super::reads;
 use crate::model::{
     NewPost, NewSession, NewUser, Photo, Post, PostEdit, PostId, Timestamp, User, UserId,
 };
-use crate::store::{BEATS_KEPT_MS, StoreError};
+use crate::store::{BEAT_RETENTION_MS, StoreError};
 
-/// How many expired sessions go when one begins: more than come, so that they do not pile up.
-pub(super) const FORGET_SESSIONS: &str =
+/// Deletes a few expired sessions whenever one is created: more than one, so that they do not accumulate.
+pub(super) const DELETE_EXPIRED_SESSIONS: &str =
     "DELETE FROM sessions WHERE expires_at <= ? ORDER BY expires_at LIMIT 4";
 pub(super) const DELETE_SESSION: &str = "DELETE FROM sessions WHERE token = ?";
 pub(super) const LOCK_POST: &str = "SELECT author_id FROM posts WHERE id = ? FOR UPDATE";
@@ -29,7 +29,7 @@ pub(super) const DELETE_PHOTO: &str = "DELETE FROM photos WHERE post_id = ?";
 pub(super) const UNFOLLOW: &str = "DELETE FROM follows WHERE follower_id = ? AND followee_id = ?";
 pub(super) const COUNT_FOLLOWING: &str = "UPDATE users SET following = following + ? WHERE id = ?";
 pub(super) const COUNT_FOLLOWERS: &str = "UPDATE users SET followers = followers + ? WHERE id = ?";
-pub(super) const FORGET_BEATS: &str = "DELETE FROM heartbeat WHERE beaten_at <= ? LIMIT 8";
+pub(super) const DELETE_OLD_BEATS: &str = "DELETE FROM heartbeat WHERE beaten_at <= ? LIMIT 8";
 const BEAT: &str = "REPLACE INTO heartbeat (origin, number, beaten_at) VALUES (?, ?, ?)";
 pub(super) const HAS_PHOTO: &str = "UPDATE posts SET has_photo = TRUE WHERE id = ?";
 
@@ -43,7 +43,7 @@ pub(super) async fn create_user(tx: &mut Transaction<'_>, new: &NewUser) -> Atte
         )
         .await
         .map_err(Failure::from);
-    if inserted.as_ref().is_err_and(Failure::is_taken) {
+    if inserted.as_ref().is_err_and(Failure::is_duplicate_key) {
         let taken = format!("the handle `{}` is taken", new.handle);
         return Err(Failure::Store(StoreError::Conflict(taken)));
     }
@@ -59,7 +59,8 @@ pub(super) async fn create_user(tx: &mut Transaction<'_>, new: &NewUser) -> Atte
 }
 
 pub(super) async fn create_session(tx: &mut Transaction<'_>, new: &NewSession) -> Attempt<()> {
-    tx.exec_drop(FORGET_SESSIONS, (new.created_at.0,)).await?;
+    tx.exec_drop(DELETE_EXPIRED_SESSIONS, (new.created_at.0,))
+        .await?;
     let inserted = tx
         .exec_drop(
             "INSERT INTO sessions (token, user_id, expires_at) VALUES (?, ?, ?)",
@@ -67,7 +68,7 @@ pub(super) async fn create_session(tx: &mut Transaction<'_>, new: &NewSession) -
         )
         .await
         .map_err(Failure::from);
-    if inserted.as_ref().is_err_and(Failure::is_taken) {
+    if inserted.as_ref().is_err_and(Failure::is_duplicate_key) {
         return Err(Failure::Store(StoreError::Conflict(
             "the token is in use".to_owned(),
         )));
@@ -109,7 +110,7 @@ pub(super) async fn update_post(
     id: PostId,
     edit: &PostEdit,
 ) -> Attempt<Post> {
-    only_by(tx, author, id).await?;
+    require_author(tx, author, id).await?;
     let parameters = (&edit.content, &edit.html, edit.updated_at.0, id.0);
     tx.exec_drop(UPDATE_POST, parameters).await?;
     reads::post(tx, id).await
@@ -120,7 +121,7 @@ pub(super) async fn delete_post(
     author: UserId,
     id: PostId,
 ) -> Attempt<Option<Photo>> {
-    only_by(tx, author, id).await?;
+    require_author(tx, author, id).await?;
     let photo = reads::photo(tx, id).await?;
     tx.exec_drop(DELETE_PHOTO, (id.0,)).await?;
     tx.exec_drop(DELETE_POST, (id.0,)).await?;
@@ -145,7 +146,7 @@ pub(super) async fn follow(
         )
         .await
         .map_err(Failure::from);
-    if inserted.as_ref().is_err_and(Failure::is_taken) {
+    if inserted.as_ref().is_err_and(Failure::is_duplicate_key) {
         return Ok(false);
     }
     inserted?;
@@ -172,7 +173,7 @@ pub(super) async fn put_photo(
     author: UserId,
     photo: &Photo,
 ) -> Attempt<Option<Photo>> {
-    only_by(tx, author, photo.post).await?;
+    require_author(tx, author, photo.post).await?;
     let before = reads::photo(tx, photo.post).await?;
     tx.exec_drop(
         "REPLACE INTO photos (post_id, media_type, bytes, file_key, etag, created_at) \
@@ -200,14 +201,14 @@ pub(super) async fn beat(
     at: Timestamp,
 ) -> Attempt<()> {
     if number <= 1 {
-        let kept = at.0 - BEATS_KEPT_MS;
-        connection.exec_drop(FORGET_BEATS, (kept,)).await?;
+        let retained = at.0 - BEAT_RETENTION_MS;
+        connection.exec_drop(DELETE_OLD_BEATS, (retained,)).await?;
     }
     Ok(connection.exec_drop(BEAT, (origin, number, at.0)).await?)
 }
 
-/// Locks the post, and refuses where `author` did not write it.
-async fn only_by(tx: &mut Transaction<'_>, author: UserId, id: PostId) -> Attempt<()> {
+/// Locks the post, and fails unless `author` wrote it.
+async fn require_author(tx: &mut Transaction<'_>, author: UserId, id: PostId) -> Attempt<()> {
     let found: Option<(i64,)> = tx.exec_first(LOCK_POST, (id.0,)).await?;
     let (found,) = found.ok_or(StoreError::NotFound)?;
     if found == author.0 {

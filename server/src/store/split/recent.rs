@@ -1,4 +1,4 @@
-//! What was written lately, and so may not be on a replica yet.
+//! Recent writes, which replicas may not show yet.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,24 +8,24 @@ use bytes::Bytes;
 
 use crate::model::{PostId, UserId};
 
-/// The most writes that are remembered one by one. Beyond, everything counts as written lately.
+/// Maximum number of tracked writes. Above it, everything counts as recently written.
 const MARKS_MAX: usize = 65_536;
 
-/// Something that was written, as far as reads go.
+/// Part of the data changed by a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Mark {
     /// A post or its photo.
     Post(PostId),
-    /// A user, with what is counted of them.
+    /// A user, including counters.
     User(UserId),
     /// The list of a user's posts.
     PostsOf(UserId),
-    /// Whom a user follows.
+    /// The followees of a user.
     FollowedBy(UserId),
 }
 
 impl Mark {
-    /// What following, or following no more, writes.
+    /// Returns the marks of a follow or unfollow.
     pub(super) fn of_follow(follower: UserId, followee: UserId) -> Vec<Self> {
         vec![
             Self::User(follower),
@@ -34,22 +34,22 @@ impl Mark {
         ]
     }
 
-    /// The key in the shared cache.
+    /// Returns the key in the shared cache.
     pub(super) fn shared(self, namespace: &str) -> Bytes {
-        let (what, number) = match self {
+        let (kind, number) = match self {
             Self::Post(id) => ("post", id.0),
             Self::User(id) => ("user", id.0),
             Self::PostsOf(id) => ("posts", id.0),
             Self::FollowedBy(id) => ("followees", id.0),
         };
-        Bytes::from(format!("{namespace}:recent:{what}:{number}"))
+        Bytes::from(format!("{namespace}:recent:{kind}:{number}"))
     }
 }
 
-/// The writes of this process that are younger than a replica that is read may be behind.
+/// Writes of this process younger than the maximum lag.
 #[derive(Debug)]
 pub(super) struct Recent {
-    kept: Duration,
+    retention: Duration,
     state: Mutex<State>,
 }
 
@@ -57,22 +57,22 @@ pub(super) struct Recent {
 struct State {
     written: HashMap<Mark, Instant>,
     order: VecDeque<(Mark, Instant)>,
-    /// When everything counts as written.
+    /// Time at which everything counts as written.
     everything: Option<Instant>,
 }
 
 impl Recent {
-    pub(super) fn new(kept: Duration) -> Self {
+    pub(super) fn new(retention: Duration) -> Self {
         Self {
-            kept,
+            retention,
             state: Mutex::default(),
         }
     }
 
-    /// Remembers that something was written by `now`.
+    /// Records that the marked data was written by `now`.
     pub(super) fn add(&self, marks: &[Mark], now: Instant) {
         let mut state = self.state();
-        self.forget_old(&mut state, now);
+        self.drop_old(&mut state, now);
         if state.order.len() + marks.len() > MARKS_MAX {
             state.written.clear();
             state.order.clear();
@@ -85,23 +85,22 @@ impl Recent {
         }
     }
 
-    /// Remembers that everything was written by `now`.
-    pub(super) fn everything(&self, now: Instant) {
+    /// Records that everything was written by `now`.
+    pub(super) fn add_everything(&self, now: Instant) {
         self.state().everything = Some(now);
     }
 
-    /// When the newest of the marks was written, where that is not so long ago that every replica that
-    /// is read shows it.
+    /// Returns the time of the newest marked write. `None` if every replica in use shows it.
     pub(super) fn newest(&self, marks: &[Mark], now: Instant) -> Option<Instant> {
         let state = self.state();
         let written = marks.iter().filter_map(|mark| state.written.get(mark));
         let newest = written.copied().chain(state.everything).max()?;
-        (now.saturating_duration_since(newest) <= self.kept).then_some(newest)
+        (now.saturating_duration_since(newest) <= self.retention).then_some(newest)
     }
 
-    fn forget_old(&self, state: &mut State, now: Instant) {
+    fn drop_old(&self, state: &mut State, now: Instant) {
         while let Some((mark, at)) = state.order.front().copied() {
-            if now.saturating_duration_since(at) <= self.kept {
+            if now.saturating_duration_since(at) <= self.retention {
                 return;
             }
             state.order.pop_front();
@@ -120,15 +119,15 @@ impl Recent {
 mod tests {
     use super::*;
 
-    const KEPT: Duration = Duration::from_secs(1);
+    const RETENTION: Duration = Duration::from_secs(1);
 
     fn mark(number: i64) -> Mark {
         Mark::Post(PostId(number))
     }
 
     #[test]
-    fn the_newest_write_counts_for_as_long_as_it_matters() {
-        let recent = Recent::new(KEPT);
+    fn newest_write_counts_until_replicated() {
+        let recent = Recent::new(RETENTION);
         let begun = Instant::now();
         let at = |ms| begun + Duration::from_millis(ms);
         recent.add(&[mark(1), mark(2)], at(0));
@@ -140,13 +139,13 @@ mod tests {
         assert_eq!(recent.newest(&[mark(1)], at(1_400)), Some(at(500)));
         recent.add(&[mark(4)], at(1_400));
         assert_eq!(recent.state().written.len(), 2);
-        recent.everything(at(1_450));
+        recent.add_everything(at(1_450));
         assert_eq!(recent.newest(&[mark(9)], at(1_460)), Some(at(1_450)));
     }
 
     #[test]
-    fn too_many_writes_are_everything() {
-        let recent = Recent::new(KEPT);
+    fn too_many_writes_cover_everything() {
+        let recent = Recent::new(RETENTION);
         let now = Instant::now();
         for number in 0..=MARKS_MAX as i64 {
             recent.add(&[mark(number)], now);

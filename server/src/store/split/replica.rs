@@ -1,4 +1,4 @@
-//! One replica, or several behind one address: how far behind it is.
+//! Lag of a replica, or of several behind one address.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,35 +8,35 @@ use std::time::{Duration, Instant};
 
 use crate::store::Store;
 
-/// The worst of so many looks counts, since each may have met another replica behind a balancer.
-const LOOKS: usize = 8;
+/// Number of measurements of which the worst counts: each may reach another replica behind a balancer.
+const MEASUREMENTS: usize = 8;
 
-/// How a replica is doing.
+/// State of a replica.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReplicaStats {
-    /// How far it is behind at most; `None` where that is not known, as when it is dead.
+    /// Maximum lag. `None` if unknown, for example if the replica is dead.
     pub lag: Option<Duration>,
-    /// Whether it is read.
+    /// True if the replica serves reads.
     pub in_use: bool,
-    /// Reads that it answered.
+    /// Reads served.
     pub reads: u64,
-    /// Reads that it failed, or did not answer in time.
+    /// Reads that failed or timed out.
     pub errors: u64,
 }
 
-/// A replica.
+/// Replica.
 pub(super) struct Replica {
     store: Arc<dyn Store>,
-    looks: Mutex<Looks>,
+    measurements: Mutex<Measurements>,
     reads: AtomicU64,
     errors: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct Looks {
-    /// How old what was shown was when it was asked for.
+struct Measurements {
+    /// Ages of the shown heartbeats.
     lags: VecDeque<Duration>,
-    /// When it was last asked, where it answered.
+    /// Start of the last measurement, if it succeeded.
     last: Option<Instant>,
 }
 
@@ -50,7 +50,7 @@ impl Replica {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
-            looks: Mutex::default(),
+            measurements: Mutex::default(),
             reads: AtomicU64::new(0),
             errors: AtomicU64::new(0),
         }
@@ -60,38 +60,39 @@ impl Replica {
         Arc::clone(&self.store)
     }
 
-    /// Notes that it was asked at `asked`, and showed a beat begun at `shown` if any.
-    pub(super) fn looked(&self, asked: Instant, shown: Option<Instant>) {
-        let mut looks = self.looks();
-        looks.last = shown.map(|_| asked);
+    /// Records a measurement started at `started`, and the start of the heartbeat it found, if any.
+    pub(super) fn measured(&self, started: Instant, shown: Option<Instant>) {
+        let mut measurements = self.measurements();
+        measurements.last = shown.map(|_| started);
         match shown {
             Some(shown) => {
-                if looks.lags.len() == LOOKS {
-                    looks.lags.pop_front();
+                if measurements.lags.len() == MEASUREMENTS {
+                    measurements.lags.pop_front();
                 }
-                looks.lags.push_back(asked.saturating_duration_since(shown));
+                let lag = started.saturating_duration_since(shown);
+                measurements.lags.push_back(lag);
             }
-            None => looks.lags.clear(),
+            None => measurements.lags.clear(),
         }
     }
 
-    /// Up to when it shows everything that was written, as far as is known.
+    /// Returns the time up to which the replica is known to show all writes.
     pub(super) fn shows(&self, now: Instant) -> Option<Instant> {
-        let looks = self.looks();
-        let worst = *looks.lags.iter().max()?;
-        looks.last?.min(now).checked_sub(worst)
+        let measurements = self.measurements();
+        let worst = *measurements.lags.iter().max()?;
+        measurements.last?.min(now).checked_sub(worst)
     }
 
-    pub(super) fn answered(&self) {
+    pub(super) fn succeeded(&self) {
         self.reads.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes that a read failed: it is not read until it has been looked at again.
+    /// Records a failed read. The replica is not used until the next measurement.
     pub(super) fn failed(&self) {
         self.errors.fetch_add(1, Ordering::Relaxed);
-        let mut looks = self.looks();
-        looks.last = None;
-        looks.lags.clear();
+        let mut measurements = self.measurements();
+        measurements.last = None;
+        measurements.lags.clear();
     }
 
     pub(super) fn stats(&self, lag_max: Duration) -> ReplicaStats {
@@ -105,8 +106,10 @@ impl Replica {
         }
     }
 
-    fn looks(&self) -> MutexGuard<'_, Looks> {
-        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    fn measurements(&self) -> MutexGuard<'_, Measurements> {
+        self.measurements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -116,24 +119,24 @@ mod tests {
     use crate::store::MemoryStore;
 
     #[test]
-    fn the_worst_of_the_last_looks_counts() {
+    fn worst_recent_measurement_counts() {
         let replica = Replica::new(Arc::new(MemoryStore::default()));
         let begun = Instant::now();
         let at = |ms| begun + Duration::from_millis(ms);
         assert_eq!(replica.shows(at(0)), None);
-        replica.looked(at(1_000), Some(at(900)));
+        replica.measured(at(1_000), Some(at(900)));
         assert_eq!(replica.shows(at(5_000)), Some(at(900)));
-        // Another behind the same address is far behind.
-        replica.looked(at(1_100), Some(at(100)));
+        // Another replica behind the same address lags more.
+        replica.measured(at(1_100), Some(at(100)));
         assert_eq!(replica.shows(at(1_100)), Some(at(100)));
-        for look in 0..LOOKS as u64 {
-            assert_eq!(replica.shows(at(9_000)), Some(at(100 + 100 * look)));
-            replica.looked(at(1_200 + 100 * look), Some(at(1_100 + 100 * look)));
+        for number in 0..MEASUREMENTS as u64 {
+            assert_eq!(replica.shows(at(9_000)), Some(at(100 + 100 * number)));
+            replica.measured(at(1_200 + 100 * number), Some(at(1_100 + 100 * number)));
         }
         assert_eq!(replica.shows(at(9_000)), Some(at(1_800)));
-        replica.looked(at(3_000), None);
+        replica.measured(at(3_000), None);
         assert_eq!(replica.shows(at(9_000)), None);
-        replica.looked(at(3_100), Some(at(3_000)));
+        replica.measured(at(3_100), Some(at(3_000)));
         assert!(replica.shows(at(9_000)).is_some());
         replica.failed();
         assert_eq!(replica.shows(at(9_000)), None);

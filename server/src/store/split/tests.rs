@@ -17,10 +17,10 @@ fn options(lag_max: Duration) -> SplitOptions {
     }
 }
 
-/// Long enough for a machine that stands still now and then.
+/// Tolerates stalls of the test machine.
 const PATIENT: Duration = Duration::from_secs(20);
 
-/// A primary with one replica that catches up when it is told to.
+/// Primary with a replica that catches up on demand.
 struct Scene {
     primary: Arc<Watched>,
     cache: Option<Arc<dyn Cache>>,
@@ -34,7 +34,7 @@ impl Scene {
         }
     }
 
-    /// A process of its own.
+    /// Creates another process.
     fn process(&self, lag_max: Duration) -> SplitStore {
         let replica: Arc<dyn Store> = self.primary.replica.clone();
         let primary: Arc<dyn Store> = self.primary.clone();
@@ -54,15 +54,15 @@ fn stats(store: &dyn Store) -> ReplicaStats {
     store.replica_stats()[0]
 }
 
-async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+async fn until(awaited: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
-    while !so().await {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+    while !holds().await {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{awaited}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
-/// Waits until the replica has caught up and is known to have.
+/// Waits until the replica has caught up, and the store knows.
 async fn caught_up(scene: &Scene, store: &dyn Store) {
     let least = Instant::now();
     until("the replica is in use", async || {
@@ -74,10 +74,10 @@ async fn caught_up(scene: &Scene, store: &dyn Store) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keeps_the_contract() {
+async fn satisfies_contract() {
     for cached in [false, true] {
         contract::is_kept(async || {
-            // A replica that shows everything at once.
+            // The replica shows every write at once.
             let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
             let cache = cached.then(|| Arc::new(MemoryCache::default()) as Arc<dyn Cache>);
             let replicas = vec![store.clone(), store.clone()];
@@ -90,7 +90,7 @@ async fn keeps_the_contract() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keeps_the_contract_under_a_cache() {
+async fn satisfies_contract_under_cache() {
     contract::is_kept(async || {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let cache: Arc<dyn Cache> = Arc::new(MemoryCache::default());
@@ -102,9 +102,9 @@ async fn keeps_the_contract_under_a_cache() {
     .await;
 }
 
-/// A replica that never shows a beat is as good as none.
+/// A replica that never shows a heartbeat is not used.
 #[tokio::test(flavor = "multi_thread")]
-async fn keeps_the_contract_beside_a_replica_that_is_not_read() {
+async fn satisfies_contract_with_unusable_replica() {
     contract::is_kept(async || {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let other: Arc<dyn Store> = Arc::new(MemoryStore::default());
@@ -115,7 +115,7 @@ async fn keeps_the_contract_beside_a_replica_that_is_not_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reads_go_to_the_replica_once_it_is_known() {
+async fn replica_is_read_once_lag_is_known() {
     let scene = Scene::new();
     let author = scene
         .primary
@@ -129,7 +129,7 @@ async fn reads_go_to_the_replica_once_it_is_known() {
         .await
         .unwrap();
     let store = scene.process(PATIENT);
-    // Not known yet, so not read.
+    // Its lag is unknown, so it is not read.
     assert_eq!(store.post(post.id).await.unwrap(), post);
     assert_eq!((scene.primary.reads(), store.primary_reads()), (1, 1));
     caught_up(&scene, &store).await;
@@ -143,14 +143,14 @@ async fn reads_go_to_the_replica_once_it_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_reads_what_one_wrote() {
+async fn process_reads_its_own_writes() {
     let scene = Scene::new();
     let store = scene.process(PATIENT);
     let author = store.create_user(new_user("author")).await.unwrap().id;
     let reader = store.create_user(new_user("reader")).await.unwrap().id;
     let post = store.create_post(new_post(author, "first")).await.unwrap();
     caught_up(&scene, &store).await;
-    // From here on the replica stands still.
+    // From here on, the replica does not advance.
     let page = Page::new(None, 10);
     let new = store.create_post(new_post(author, "second")).await.unwrap();
     let changed = store
@@ -174,7 +174,7 @@ async fn one_reads_what_one_wrote() {
     assert_eq!(store.posts_by(author, page).await.unwrap(), [changed]);
     assert_eq!(store.feed(reader, page).await.unwrap(), []);
     assert_eq!(stats(&store).reads, 0);
-    // And when the replica has caught up it is read again.
+    // Once the replica has caught up, it is read again.
     caught_up(&scene, &store).await;
     let before = scene.primary.reads();
     assert_eq!(store.user(author).await.unwrap().posts, 1);
@@ -182,7 +182,7 @@ async fn one_reads_what_one_wrote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_process_wrote_is_read_from_the_primary_where_a_cache_is_shared() {
+async fn shared_cache_marks_writes_of_other_processes() {
     for shared in [false, true] {
         let mut scene = Scene::new();
         scene.cache = shared.then(|| Arc::new(MemoryCache::default()) as Arc<dyn Cache>);
@@ -190,7 +190,7 @@ async fn what_another_process_wrote_is_read_from_the_primary_where_a_cache_is_sh
         let author = one.create_user(new_user("author")).await.unwrap().id;
         let post = one.create_post(new_post(author, "first")).await.unwrap();
         if shared {
-            // The marks of what was set up.
+            // Without the marks of the set-up.
             scene.cache = Some(Arc::new(MemoryCache::default()));
         }
         let (one, two) = if shared {
@@ -211,11 +211,11 @@ async fn what_another_process_wrote_is_read_from_the_primary_where_a_cache_is_sh
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_on_the_replica_is_sought_at_the_primary() {
+async fn missing_record_is_read_from_primary() {
     let scene = Scene::new();
     let (one, two) = (scene.process(PATIENT), scene.process(PATIENT));
     caught_up(&scene, &two).await;
-    // Two knows nothing of what one writes.
+    // The second process does not know the writes of the first.
     let author = one.create_user(new_user("author")).await.unwrap().id;
     let post = one.create_post(new_post(author, "new")).await.unwrap();
     assert_eq!(two.post(post.id).await.unwrap(), post);
@@ -226,7 +226,7 @@ async fn what_is_not_on_the_replica_is_sought_at_the_primary() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_begins_and_ends_at_once_everywhere() {
+async fn sessions_take_effect_at_once() {
     let scene = Scene::new();
     let (one, two) = (scene.process(PATIENT), scene.process(PATIENT));
     let user = one.create_user(new_user("author")).await.unwrap().id;
@@ -247,7 +247,7 @@ async fn a_session_begins_and_ends_at_once_everywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_that_is_too_far_behind_is_not_read() {
+async fn lagging_replica_is_not_read() {
     let scene = Scene::new();
     let lag_max = Duration::from_millis(400);
     let store = scene.process(lag_max);
@@ -258,12 +258,12 @@ async fn a_replica_that_is_too_far_behind_is_not_read() {
         .unwrap()
         .id;
     caught_up(&scene, &store).await;
-    // It stands still: its lag grows as time passes, as nobody tells but the clock.
-    until("it is too far behind", async || !stats(&store).in_use).await;
+    // The replica does not advance, so its lag grows with time.
+    until("it lags too much", async || !stats(&store).in_use).await;
     let lag = stats(&store).lag.unwrap();
     assert!(lag > lag_max, "{lag:?}");
     let reads = stats(&store).reads;
-    // Past the store that is tested, which so knows nothing of it.
+    // Written directly to the primary, so that the store under test does not know.
     let unseen = edit("unseen");
     scene
         .primary
@@ -274,7 +274,7 @@ async fn a_replica_that_is_too_far_behind_is_not_read() {
     assert_eq!(stats(&store).reads, reads);
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(stats(&store).lag.unwrap() >= lag + Duration::from_millis(50));
-    // It catches up, and is read again.
+    // The replica catches up and is read again.
     until("it is in use", async || {
         scene.primary.catch_up().await;
         stats(&store).in_use
@@ -283,7 +283,7 @@ async fn a_replica_that_is_too_far_behind_is_not_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_replica_is_replaced_by_the_primary() {
+async fn primary_replaces_dead_replica() {
     let primary: Arc<dyn Store> = Arc::new(MemoryStore::default());
     let user = primary.create_user(new_user("author")).await.unwrap();
     let dying = Arc::new(Watched::over(primary.clone()));
@@ -296,14 +296,14 @@ async fn a_dead_replica_is_replaced_by_the_primary() {
     }
     let seen = stats(&store);
     assert!(!seen.in_use && seen.lag.is_none(), "{seen:?}");
-    // It was asked in vain at most as often as it was found alive before.
+    // At most one failed read per successful measurement before.
     assert!(seen.errors <= 2, "{seen:?}");
     dying.fail(false);
     until("it is in use again", async || stats(&store).in_use).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_primary_is_asked_by_so_many_at_once_and_no_more() {
+async fn concurrent_primary_reads_are_bounded() {
     let scene = Scene::new();
     scene.primary.delay(Duration::from_millis(300));
     let replica: Arc<dyn Store> = Arc::new(MemoryStore::default());
@@ -319,14 +319,14 @@ async fn the_primary_is_asked_by_so_many_at_once_and_no_more() {
             tokio::spawn(async move { store.user(UserId(1)).await })
         })
         .collect();
-    let mut refused = 0;
+    let mut rejected = 0;
     for read in reads {
         match read.await.unwrap() {
             Err(StoreError::NotFound) => {}
-            Err(StoreError::Unavailable(_)) => refused += 1,
+            Err(StoreError::Unavailable(_)) => rejected += 1,
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(store.primary_reads() + refused, 10);
-    assert!(refused >= 1, "{refused}");
+    assert_eq!(store.primary_reads() + rejected, 10);
+    assert!(rejected >= 1, "{rejected}");
 }

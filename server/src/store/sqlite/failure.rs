@@ -1,10 +1,10 @@
-//! What a failure of SQLite means to the caller.
+//! Mapping of SQLite errors to store errors.
 
 use rusqlite::{Error, ErrorCode, ffi};
 
 use crate::store::StoreError;
 
-/// Translates a failure.
+/// Converts an error.
 pub(super) fn failed(error: &Error) -> StoreError {
     let Error::SqliteFailure(failure, _) = error else {
         return match error {
@@ -13,12 +13,12 @@ pub(super) fn failed(error: &Error) -> StoreError {
         };
     };
     match (failure.code, failure.extended_code) {
-        // The only references are to users and posts.
+        // Foreign keys refer to users and posts only.
         (_, ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => StoreError::NotFound,
         (_, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => {
             StoreError::Conflict("it exists already".to_owned())
         }
-        // After a sync that failed nobody knows what has reached the disk.
+        // After a failed sync, it is unknown what reached the disk.
         (_, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => {
             StoreError::Unavailable(format!("could not sync: {error}"))
         }
@@ -41,7 +41,7 @@ pub(super) fn failed(error: &Error) -> StoreError {
     }
 }
 
-/// Whether an insert failed since its key is there already.
+/// Returns true if an insert failed because its key exists.
 pub(super) fn is_taken(error: &Error) -> bool {
     matches!(failed(error), StoreError::Conflict(_))
 }

@@ -1,4 +1,4 @@
-//! Loads a data set in one transaction: all of it is there afterwards, or none.
+//! Loading of a data set in a single transaction.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
@@ -13,8 +13,8 @@ pub(super) fn load(connection: &mut Connection, content: &Content) -> Result<Loa
         Found::Same => Ok(content.loaded(true)),
         Found::Other(present) => Err(other_data(present.as_deref(), &wanted)),
         Found::Nothing => {
-            // The log holds the whole data set by now; copying it into the file at once gives the
-            // room back. Where that fails, the next check-point does it.
+            // The log now contains the whole data set. A checkpoint frees its space; if it fails, the next
+            // one does.
             let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
             Ok(content.loaded(false))
         }

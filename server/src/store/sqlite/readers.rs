@@ -1,19 +1,19 @@
-//! The connections that read.
+//! Read connections.
 //!
-//! A point read of a cached page takes a few microseconds, less than it costs to hand it to another
-//! thread and to be woken for the answer. So point reads run where they are called, on the async
-//! thread, and lists, which take longer and may touch a hundred pages, run on blocking threads.
-//! `benches/store_reads.rs` compares the designs; 32 tasks on two cores, 100,000 posts, CPU in
-//! microseconds a read (two rounds), beside 400 writes/s with the CPU of those writes:
+//! A point read of a cached page takes a few microseconds, less than passing it to another thread and
+//! waking up for the result. So point reads run on the calling async thread. Lists take longer and may read
+//! a hundred pages, so they run on blocking threads. `benches/store_reads.rs` compares the designs, with 32
+//! tasks on two cores and 100,000 posts. CPU is in microseconds a read (two rounds), also beside
+//! 400 writes/s and including them:
 //!
-//! | a point read | CPU | beside writes | wait p50 / p99, us |
+//! | design | CPU | beside writes | wait p50 / p99, us |
 //! |---|---|---|---|
 //! | on the async thread | 3.9, 4.3 | 8.3, 8.9 | 3 / 30 |
-//! | two dedicated threads, which take all that wait in one transaction | 5.0, 5.4 | 12.7, 13.1 | 110 / 2,000 |
+//! | two dedicated threads, batching queued reads in one transaction | 5.0, 5.4 | 12.7, 13.1 | 110 / 2,000 |
 //! | `spawn_blocking` | 32, 41 | 70, 81 | 270 / 2,100 |
 //!
-//! What was given up: a read that misses the page cache of the operating system holds its async thread
-//! while the disk answers.
+//! The drawback: a read that misses the page cache of the operating system blocks its async thread until
+//! the disk responds.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -26,24 +26,24 @@ use tokio::sync::Semaphore;
 use super::schema::open_reader;
 use crate::store::StoreError;
 
-/// The connections that read a SQLite file.
+/// Pool of read connections to a SQLite file.
 #[derive(Debug)]
 pub(super) struct Readers {
     connections: Arc<Connections>,
-    /// As many lists run at once as there are connections, less one that is left to point reads.
+    /// Permits for lists: one less than connections, to leave one for point reads.
     lists: Semaphore,
 }
 
 #[derive(Debug)]
 struct Connections {
-    /// `None` once closed.
+    /// Each `None` once closed.
     slots: Box<[Mutex<Option<Connection>>]>,
     next: AtomicUsize,
     closed: AtomicBool,
 }
 
 impl Readers {
-    /// Opens a connection for each core and two more.
+    /// Opens a connection per core, plus two.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let cores = thread::available_parallelism().map_or(2, usize::from);
         let slots = (0..cores + 2)
@@ -59,7 +59,7 @@ impl Readers {
         })
     }
 
-    /// Reads on this thread.
+    /// Reads on the calling thread.
     pub(super) fn point<T>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
@@ -76,10 +76,10 @@ impl Readers {
         let connections = Arc::clone(&self.connections);
         tokio::task::spawn_blocking(move || connections.read(read))
             .await
-            .map_err(|error| StoreError::Unavailable(format!("a read was cut short: {error}")))?
+            .map_err(|error| StoreError::Unavailable(format!("a read was cancelled: {error}")))?
     }
 
-    /// Closes every connection, waiting for the reads that run.
+    /// Closes all connections, after their current reads.
     pub(super) fn close(&self) {
         self.connections.closed.store(true, Ordering::Release);
         self.lists.close();
@@ -100,9 +100,9 @@ impl Connections {
         self.free().as_ref().map_or_else(|| Err(closed()), read)
     }
 
-    /// A connection that nobody uses, or the wait for one.
+    /// Returns a free connection, or waits for one.
     fn free(&self) -> MutexGuard<'_, Option<Connection>> {
-        // Always from the first, so that the fewest connections are used and their caches are warm.
+        // Always starts at the first, to use few connections and keep their caches warm.
         for slot in &self.slots {
             if let Ok(connection) = slot.try_lock() {
                 return connection;
@@ -116,5 +116,5 @@ impl Connections {
 }
 
 fn closed() -> StoreError {
-    StoreError::Unavailable("it was closed".to_owned())
+    StoreError::Unavailable("it is closed".to_owned())
 }

@@ -1,4 +1,4 @@
-//! The queries that read. Each goes by an index; a test asks SQLite for the plan of every one.
+//! Read queries. Each uses an index; a test checks all query plans.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -24,9 +24,8 @@ pub(super) const POSTS_BY: &str = "\
     SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
     FROM posts p JOIN users u ON u.id = p.author_id \
     WHERE p.author_id = ?1 AND p.id < ?2 ORDER BY p.id DESC LIMIT ?3";
-/// Takes at most a page of numbers from each followee through the index, so that what it costs
-/// goes by how many are followed, not by how much they have written; the contents of a page come
-/// last.
+/// Takes at most a page of identifiers per followee from the index, so that the cost depends on the number
+/// of followees and not of their posts. Reads the contents of the page last.
 pub(super) const FEED: &str = "\
     SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
     FROM (SELECT n.id FROM follows f JOIN posts n ON n.id IN \
@@ -166,7 +165,7 @@ fn posts(
         })
         .map_err(|error| failed(&error))?;
     if posts.is_empty() {
-        // None, since there is no such user?
+        // Distinguishes an empty list from an unknown user.
         one(connection, USER_EXISTS, [user.0], |_| Ok(()))?;
     }
     Ok(posts)

@@ -1,4 +1,4 @@
-//! The one thread that writes: as many writes as are waiting share one transaction and one sync.
+//! Writer thread. All queued writes share one transaction and one sync.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use super::failure::failed;
 use crate::store::StoreError;
 use crate::store::write_stats::{WriteCounters, WriteStats};
 
-/// The most writes that wait. At 400 writes/s it is ten seconds of them, which nobody waits for.
+/// Maximum number of queued writes: ten seconds' worth at 400 writes/s.
 const QUEUE_WRITES_MAX: usize = 4_096;
-/// The most writes in one transaction, which bounds how long the first of them waits.
+/// Maximum number of writes in a transaction, which bounds the latency of the first.
 const BATCH_WRITES_MAX: usize = 512;
-/// How many pages the log may have before it is copied into the file: 16 MB.
+/// Size of the log that triggers a checkpoint, in pages: 16 MB.
 const LOG_PAGES_MAX: u64 = 2_048;
 
-/// The writing end of a SQLite file.
+/// Handle of the writer thread of a SQLite file.
 pub(super) struct Writer {
     queue: SyncSender<Job>,
     shared: Arc<Shared>,
@@ -33,18 +33,18 @@ struct Shared {
     log_pages: AtomicU64,
 }
 
-/// Tells a waiting caller what became of its write, given what became of the commit.
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// Sends its result to the caller of a write, given the result of the commit.
+type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-/// A write, given the connection or why there is no transaction to write in.
-type Write = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Answer + Send>;
+/// A write, given the connection, or the error if there is no transaction.
+type Write = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Reply + Send>;
 
 enum Job {
     /// A write that can share a transaction.
     Write(Write),
-    /// Something that needs the connection for itself.
+    /// Work that needs exclusive use of the connection.
     Alone(Box<dyn FnOnce(&mut Connection) + Send>),
-    /// The end: what was queued before is done by now.
+    /// The last job, after all queued work.
     Close(oneshot::Sender<()>),
 }
 
@@ -52,65 +52,65 @@ impl Writer {
     /// Starts the thread.
     pub(super) fn start(mut connection: Connection) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared::default());
-        let seen = Arc::clone(&shared);
-        // In place of SQLite's own check-pointing, which makes the batch that comes upon a full log
-        // wait for the file to be synced.
+        let hook = Arc::clone(&shared);
+        // Replaces SQLite's automatic checkpoints, which delay the batch that finds the log full until the
+        // file is synced.
         connection
             .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
-                seen.log_pages
+                hook.log_pages
                     .store(u64::try_from(pages).unwrap_or(0), Ordering::Relaxed);
                 Ok(())
             }))
             .map_err(|error| failed(&error))?;
         let (queue, jobs) = sync_channel(QUEUE_WRITES_MAX);
-        let of_thread = Arc::clone(&shared);
+        let thread_shared = Arc::clone(&shared);
         thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || run(connection, &jobs, &of_thread))
+            .spawn(move || run(connection, &jobs, &thread_shared))
             .map_err(|error| {
-                StoreError::Other(format!("could not start the thread that writes: {error}"))
+                StoreError::Other(format!("could not start the writer thread: {error}"))
             })?;
         Ok(Self { queue, shared })
     }
 
-    /// Runs a write and answers once it is synced to the disk.
+    /// Runs a write and returns once it is synced to disk.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         self.enqueue(Job::Write(Box::new(move |begun| {
             let result = begun.and_then(|connection| in_savepoint(connection, write));
             Box::new(move |committed| {
-                // A write that failed by itself says so, whatever became of the rest. That the
-                // caller has gone changes nothing.
-                let _ = answer.send(result.and_then(|value| committed.map(|()| value)));
+                // The error of the write takes precedence over that of the commit. Sending fails only if
+                // the caller was cancelled.
+                let _ = sender.send(result.and_then(|value| committed.map(|()| value)));
             })
         })))?;
-        answered.await.unwrap_or_else(|_| Err(stopped()))
+        receiver.await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Runs something that needs the connection for itself.
+    /// Runs work that needs exclusive use of the connection.
     pub(super) async fn alone<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         self.enqueue(Job::Alone(Box::new(move |connection| {
-            let _ = answer.send(work(connection));
+            let _ = sender.send(work(connection));
         })))?;
-        answered.await.unwrap_or_else(|_| Err(stopped()))
+        receiver.await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Waits until what is queued is done and the file is closed.
+    /// Finishes queued work and closes the file.
     pub(super) async fn close(&self) {
-        let (answer, answered) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let queue = self.queue.clone();
         self.shared.queued.fetch_add(1, Ordering::Relaxed);
-        // The queue may be full, and then this waits, which the async threads must not.
-        let sent = tokio::task::spawn_blocking(move || queue.send(Job::Close(answer)).is_ok());
+        // Blocks if the queue is full, so it must not run on an async thread.
+        let sent = tokio::task::spawn_blocking(move || queue.send(Job::Close(sender)).is_ok());
         if sent.await.unwrap_or(false) {
-            let _ = answered.await;
+            let _ = receiver.await;
         } else {
             self.shared.queued.fetch_sub(1, Ordering::Relaxed);
         }
@@ -127,9 +127,9 @@ impl Writer {
         self.queue.try_send(job).map_err(|error| {
             self.shared.queued.fetch_sub(1, Ordering::Relaxed);
             match error {
-                TrySendError::Full(_) => {
-                    StoreError::Unavailable(format!("{QUEUE_WRITES_MAX} writes are waiting"))
-                }
+                TrySendError::Full(_) => StoreError::Unavailable(format!(
+                    "the queue of {QUEUE_WRITES_MAX} writes is full"
+                )),
                 TrySendError::Disconnected(_) => stopped(),
             }
         })
@@ -145,13 +145,13 @@ impl fmt::Debug for Writer {
 }
 
 fn stopped() -> StoreError {
-    StoreError::Unavailable("it was closed".to_owned())
+    StoreError::Unavailable("it is closed".to_owned())
 }
 
 fn run(mut connection: Connection, jobs: &Receiver<Job>, shared: &Shared) {
-    let mut carried = None;
+    let mut next = None;
     let mut batch = Vec::new();
-    while let Some(job) = carried.take().or_else(|| jobs.recv().ok()) {
+    while let Some(job) = next.take().or_else(|| jobs.recv().ok()) {
         match job {
             Job::Write(first) => {
                 batch.push(first);
@@ -159,7 +159,7 @@ fn run(mut connection: Connection, jobs: &Receiver<Job>, shared: &Shared) {
                     match jobs.try_recv() {
                         Ok(Job::Write(write)) => batch.push(write),
                         Ok(other) => {
-                            carried = Some(other);
+                            next = Some(other);
                             break;
                         }
                         Err(_) => break,
@@ -174,48 +174,48 @@ fn run(mut connection: Connection, jobs: &Receiver<Job>, shared: &Shared) {
                 shared.queued.fetch_sub(1, Ordering::Relaxed);
                 work(&mut connection);
             }
-            Job::Close(answer) => {
+            Job::Close(sender) => {
                 shared.queued.fetch_sub(1, Ordering::Relaxed);
-                // Copies the log into the file; where that fails, the next start does it.
+                // Copies the log into the file. If that fails, the next start does it.
                 drop(connection);
-                let _ = answer.send(());
+                let _ = sender.send(());
                 return;
             }
         }
         if shared.log_pages.load(Ordering::Relaxed) > LOG_PAGES_MAX {
-            // Comes after the answers, so that nobody waits for it but the next batch. Where it
-            // fails (a full disk), the log grows and the next batch tries again.
+            // After the replies, so that only the next batch waits. If it fails, as on a full disk, the log
+            // grows and the next batch tries again.
             let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));
             shared.log_pages.store(0, Ordering::Relaxed);
         }
     }
 }
 
-/// Runs writes in one transaction, commits it, and only then answers them.
+/// Runs writes in one transaction, commits it, and then replies to the callers.
 fn write_batch(
     connection: &Connection,
     batch: impl Iterator<Item = Write>,
     counters: &WriteCounters,
 ) {
-    let mut answers: Vec<Answer> = Vec::new();
+    let mut replies: Vec<Reply> = Vec::new();
     for write in batch {
-        // SQLite undoes the whole transaction upon some failures, such as a full disk. What came
-        // before is lost then, and is told so; what comes after has a new transaction.
+        // On some failures, such as a full disk, SQLite rolls the whole transaction back. Earlier writes
+        // of the batch then fail; later ones get a new transaction.
         if connection.is_autocommit() {
-            answer_all(&mut answers, &Err(undone()));
+            reply_all(&mut replies, &Err(rolled_back()));
             if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
                 let failure = failed(&error);
                 write(Err(failure.clone()))(Err(failure));
                 continue;
             }
         }
-        answers.push(write(Ok(connection)));
+        replies.push(write(Ok(connection)));
     }
-    if answers.is_empty() {
+    if replies.is_empty() {
         return;
     }
     if connection.is_autocommit() {
-        answer_all(&mut answers, &Err(undone()));
+        reply_all(&mut replies, &Err(rolled_back()));
         return;
     }
     let committed = connection
@@ -224,23 +224,23 @@ fn write_batch(
     if committed.is_ok() {
         counters.commit();
     } else if !connection.is_autocommit() {
-        // Where even this fails, the next BEGIN does too, and every write is told so.
+        // If this fails too, the next BEGIN fails, and so does every later write.
         let _ = connection.execute_batch("ROLLBACK");
     }
-    answer_all(&mut answers, &committed);
+    reply_all(&mut replies, &committed);
 }
 
-fn answer_all(answers: &mut Vec<Answer>, outcome: &Result<(), StoreError>) {
-    for answer in answers.drain(..) {
-        answer(outcome.clone());
+fn reply_all(replies: &mut Vec<Reply>, outcome: &Result<(), StoreError>) {
+    for reply in replies.drain(..) {
+        reply(outcome.clone());
     }
 }
 
-fn undone() -> StoreError {
-    StoreError::Full("the database undid the transaction".to_owned())
+fn rolled_back() -> StoreError {
+    StoreError::Full("the database rolled the transaction back".to_owned())
 }
 
-/// Runs a write so that its failure undoes only itself.
+/// Runs a write in a savepoint, so that its failure undoes only itself.
 fn in_savepoint<T>(
     connection: &Connection,
     write: impl FnOnce(&Connection) -> Result<T, StoreError>,
@@ -254,7 +254,7 @@ fn in_savepoint<T>(
     run("SAVEPOINT write_of_batch")?;
     let result = write(connection);
     if connection.is_autocommit() {
-        // SQLite has undone the transaction and the savepoint with it.
+        // SQLite rolled back the transaction, including the savepoint.
         return result;
     }
     let ended = match result {
@@ -262,7 +262,7 @@ fn in_savepoint<T>(
         Err(_) => run("ROLLBACK TO write_of_batch").and_then(|_| run("RELEASE write_of_batch")),
     };
     if let Err(error) = ended {
-        // Half a write must not be committed with the others.
+        // A partial write must not be committed with the others.
         let _ = connection.execute_batch("ROLLBACK");
         return Err(error);
     }

@@ -1,4 +1,4 @@
-//! The statements that write. Each function runs in a savepoint of the writer's transaction.
+//! Write statements. Each function runs in a savepoint of the writer's transaction.
 
 use rusqlite::{Connection, OptionalExtension, Params};
 
@@ -8,10 +8,10 @@ use crate::model::{
     NewPost, NewSession, NewUser, Photo, Post, PostEdit, PostId, Timestamp, TokenDigest, User,
     UserId,
 };
-use crate::store::{BEATS_KEPT_MS, StoreError};
+use crate::store::{BEAT_RETENTION_MS, StoreError};
 
-/// How many expired sessions go when one begins: more than come, so that they do not pile up.
-pub(super) const FORGET_SESSIONS: &str = "\
+/// Deletes a few expired sessions whenever one is created: more than one, so that they do not accumulate.
+pub(super) const DELETE_EXPIRED_SESSIONS: &str = "\
     DELETE FROM sessions WHERE token IN \
     (SELECT token FROM sessions WHERE expires_at <= ?1 ORDER BY expires_at LIMIT 4)";
 pub(super) const AUTHOR: &str = "SELECT author_id FROM posts WHERE id = ?1";
@@ -27,7 +27,7 @@ pub(super) const COUNT_FOLLOWING: &str =
     "UPDATE users SET following = following + ?2 WHERE id = ?1";
 pub(super) const COUNT_FOLLOWERS: &str =
     "UPDATE users SET followers = followers + ?2 WHERE id = ?1";
-pub(super) const FORGET_BEATS: &str = "DELETE FROM heartbeat WHERE beaten_at <= ?1";
+pub(super) const DELETE_OLD_BEATS: &str = "DELETE FROM heartbeat WHERE beaten_at <= ?1";
 pub(super) const HAS_PHOTO: &str = "UPDATE posts SET has_photo = 1 WHERE id = ?1";
 
 pub(super) fn create_user(connection: &Connection, new: NewUser) -> Result<User, StoreError> {
@@ -54,7 +54,7 @@ pub(super) fn create_user(connection: &Connection, new: NewUser) -> Result<User,
 }
 
 pub(super) fn create_session(connection: &Connection, new: &NewSession) -> Result<(), StoreError> {
-    execute(connection, FORGET_SESSIONS, [new.created_at.0])?;
+    execute(connection, DELETE_EXPIRED_SESSIONS, [new.created_at.0])?;
     let inserted = connection
         .prepare_cached("INSERT INTO sessions (token, user_id, expires_at) VALUES (?1, ?2, ?3)")
         .and_then(|mut statement| {
@@ -105,7 +105,7 @@ pub(super) fn update_post(
     id: PostId,
     edit: &PostEdit,
 ) -> Result<Post, StoreError> {
-    only_by(connection, author, id)?;
+    require_author(connection, author, id)?;
     let parameters = (id.0, &edit.content, &edit.html, edit.updated_at.0);
     execute(connection, UPDATE_POST, parameters)?;
     reads::post(connection, id)
@@ -116,7 +116,7 @@ pub(super) fn delete_post(
     author: UserId,
     id: PostId,
 ) -> Result<Option<Photo>, StoreError> {
-    only_by(connection, author, id)?;
+    require_author(connection, author, id)?;
     let photo = reads::find_photo(connection, id)?;
     execute(connection, DELETE_PHOTO, [id.0])?;
     execute(connection, DELETE_POST, [id.0])?;
@@ -130,7 +130,7 @@ pub(super) fn follow(
     followee: UserId,
     at: Timestamp,
 ) -> Result<bool, StoreError> {
-    // A reference to nobody fails whatever the conflict clause says.
+    // The conflict clause does not apply to foreign keys: an unknown user fails.
     let inserted = execute(
         connection,
         "INSERT INTO follows (follower_id, followee_id, created_at) VALUES (?1, ?2, ?3) \
@@ -156,7 +156,7 @@ pub(super) fn put_photo(
     author: UserId,
     photo: &Photo,
 ) -> Result<Option<Photo>, StoreError> {
-    only_by(connection, author, photo.post)?;
+    require_author(connection, author, photo.post)?;
     let before = reads::find_photo(connection, photo.post)?;
     execute(
         connection,
@@ -183,7 +183,7 @@ pub(super) fn beat(
     number: i64,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    execute(connection, FORGET_BEATS, [at.0 - BEATS_KEPT_MS])?;
+    execute(connection, DELETE_OLD_BEATS, [at.0 - BEAT_RETENTION_MS])?;
     execute(
         connection,
         "INSERT OR REPLACE INTO heartbeat (origin, number, beaten_at) VALUES (?1, ?2, ?3)",
@@ -192,8 +192,8 @@ pub(super) fn beat(
     .map(drop)
 }
 
-/// Refuses where `author` did not write the post.
-fn only_by(connection: &Connection, author: UserId, id: PostId) -> Result<(), StoreError> {
+/// Fails unless `author` wrote the post.
+fn require_author(connection: &Connection, author: UserId, id: PostId) -> Result<(), StoreError> {
     let found: i64 = connection
         .prepare_cached(AUTHOR)
         .and_then(|mut statement| statement.query_row([id.0], |row| row.get(0)))
@@ -205,7 +205,7 @@ fn only_by(connection: &Connection, author: UserId, id: PostId) -> Result<(), St
     }
 }
 
-/// Counts posts of a user and answers with the handle.
+/// Changes a user's number of posts and returns the handle.
 fn count_post(connection: &Connection, user: UserId, change: i64) -> Result<String, StoreError> {
     connection
         .prepare_cached(COUNT_POST)

@@ -1,4 +1,4 @@
-//! What each update policy promises beside what all do.
+//! Guarantees of each update policy.
 
 use super::*;
 
@@ -14,7 +14,7 @@ async fn stored(scene: &Scene) -> String {
 }
 
 #[tokio::test]
-async fn cache_aside_reads_the_store_once_after_a_write() {
+async fn cache_aside_reads_store_once_after_write() {
     let scene = Scene::new().await;
     let process = scene.process(with(UpdatePolicy::CacheAside));
     process
@@ -28,7 +28,7 @@ async fn cache_aside_reads_the_store_once_after_a_write() {
 }
 
 #[tokio::test]
-async fn write_through_leaves_the_next_read_in_the_cache() {
+async fn write_through_fills_cache() {
     let scene = Scene::new().await;
     let process = scene.process(with(UpdatePolicy::WriteThrough));
     process
@@ -62,13 +62,13 @@ async fn write_through_leaves_the_next_read_in_the_cache() {
         assert!(process.session(&TokenDigest([1; 32]), NOW).await.is_ok());
     }
     assert_eq!(scene.store.reads(), 0);
-    // A new post is there until something changes it, as its photo did.
+    // The cached new post was invalidated when its photo was set.
     assert!(process.post(new.id).await.unwrap().has_photo);
     assert_eq!(scene.store.reads(), 1);
 }
 
 #[tokio::test]
-async fn write_through_stores_before_it_answers() {
+async fn write_through_stores_before_response() {
     let scene = Scene::new().await;
     let process = scene.process(with(UpdatePolicy::WriteThrough));
     process
@@ -90,7 +90,7 @@ async fn write_through_stores_before_it_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn write_behind_answers_before_it_stores_and_stores_soon() {
+async fn write_behind_stores_after_response() {
     let scene = Scene::new().await;
     let process = scene.process(behind(Duration::from_millis(100)));
     let other = scene.process(lasting());
@@ -98,7 +98,7 @@ async fn write_behind_answers_before_it_stores_and_stores_soon() {
         .update_post(scene.author, scene.post, edit("second"))
         .await
         .unwrap();
-    // Everybody reads it, whether or not it is stored.
+    // Everybody reads the edit, stored or not.
     assert_eq!(scene.text(&process).await, "second");
     assert_eq!(scene.text(&other).await, "second");
     until("it is stored", async || stored(&scene).await == "second").await;
@@ -109,9 +109,9 @@ async fn write_behind_answers_before_it_stores_and_stores_soon() {
     .await;
 }
 
-/// The loss window: what was answered since the last flush, and nothing else.
+/// The loss window: edits acknowledged since the last flush, and nothing else.
 #[tokio::test(flavor = "multi_thread")]
-async fn write_behind_loses_what_was_not_flushed_when_the_process_dies() {
+async fn write_behind_loses_unflushed_edits_on_crash() {
     let scene = Scene::new().await;
     let process = scene.process(behind(Duration::from_millis(50)));
     process
@@ -127,14 +127,14 @@ async fn write_behind_loses_what_was_not_flushed_when_the_process_dies() {
         .unwrap();
     assert_eq!(scene.text(&process).await, "lost");
     assert_eq!(process.cache_stats().unwrap().behind_queued, 1);
-    // Not closed: its memory is gone, as when it is killed.
+    // Dropped without closing, as by a crash.
     drop(process);
     sleep(Duration::from_millis(50)).await;
     assert_eq!(stored(&scene).await, "flushed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn write_behind_stores_everything_when_it_is_closed() {
+async fn write_behind_flushes_on_close() {
     let scene = Scene::new().await;
     let process = scene.process(behind(LONG));
     for text in ["second", "third"] {
@@ -146,16 +146,16 @@ async fn write_behind_stores_everything_when_it_is_closed() {
     assert_eq!(stored(&scene).await, "first");
     process.close().await;
     scene.store.catch_up().await;
-    // The store was closed with it; its replica has what it had.
+    // The store was closed too; its replica has the same content.
     let kept = scene.store.replica.post(scene.post).await.unwrap();
     assert_eq!(kept.content, "third");
     let stats = process.cache_stats().unwrap();
-    // The second took the place of the first.
+    // The second edit superseded the first.
     assert_eq!((stats.behind_stored, stats.behind_lost), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn write_behind_is_bounded() {
+async fn write_behind_queue_is_bounded() {
     let scene = Scene::new().await;
     let options = CacheOptions {
         flush_posts_max: 1,
@@ -168,25 +168,25 @@ async fn write_behind_is_bounded() {
         .unwrap()
         .id;
     process
-        .update_post(scene.author, scene.post, edit("waits"))
+        .update_post(scene.author, scene.post, edit("queued"))
         .await
         .unwrap();
     process
-        .update_post(scene.author, other, edit("does not"))
+        .update_post(scene.author, other, edit("stored"))
         .await
         .unwrap();
     process
-        .update_post(scene.author, scene.post, edit("waits again"))
+        .update_post(scene.author, scene.post, edit("queued again"))
         .await
         .unwrap();
-    assert_eq!(scene.store.post(other).await.unwrap().content, "does not");
+    assert_eq!(scene.store.post(other).await.unwrap().content, "stored");
     assert_eq!(stored(&scene).await, "first");
-    assert_eq!(scene.text(&process).await, "waits again");
+    assert_eq!(scene.text(&process).await, "queued again");
     assert_eq!(process.cache_stats().unwrap().behind_queued, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn write_behind_waits_for_the_store_and_counts_what_is_lost() {
+async fn write_behind_retries_and_counts_losses() {
     let scene = Scene::new().await;
     let process = scene.process(CacheOptions {
         flush_patience: Duration::from_millis(400),
@@ -200,7 +200,7 @@ async fn write_behind_waits_for_the_store_and_counts_what_is_lost() {
         .unwrap();
     sleep(Duration::from_millis(60)).await;
     scene.store.fail(false);
-    // On a machine that stood still for so long it may be lost by now, and is counted then.
+    // On a stalled machine, the edit may be lost by now, and counted.
     until("it is stored or counted", async || {
         let stats = process.cache_stats().unwrap();
         stats.behind_stored + stats.behind_lost == 1
@@ -219,15 +219,15 @@ async fn write_behind_waits_for_the_store_and_counts_what_is_lost() {
     })
     .await;
     scene.store.fail(false);
-    // From then on nobody is told what is not so.
-    until("what is stored is served", async || {
+    // From then on, only stored content is served.
+    until("the stored content is served", async || {
         scene.text(&process).await == stored(&scene).await
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edit_that_waits_goes_with_its_post() {
+async fn deleting_post_discards_queued_edit() {
     let scene = Scene::new().await;
     let process = scene.process(behind(LONG));
     process
@@ -235,8 +235,8 @@ async fn an_edit_that_waits_goes_with_its_post() {
         .await
         .unwrap();
     let stranger = process.create_user(new_user("stranger")).await.unwrap().id;
-    let refused = process.delete_post(stranger, scene.post).await;
-    assert_eq!(refused, Err(StoreError::Forbidden));
+    let rejected = process.delete_post(stranger, scene.post).await;
+    assert_eq!(rejected, Err(StoreError::Forbidden));
     assert_eq!(scene.text(&process).await, "second");
     process.delete_post(scene.author, scene.post).await.unwrap();
     assert_eq!(process.post(scene.post).await, Err(StoreError::NotFound));
@@ -246,7 +246,7 @@ async fn an_edit_that_waits_goes_with_its_post() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refresh_ahead_loads_before_the_value_expires() {
+async fn refresh_ahead_loads_before_expiry() {
     let scene = Scene::new().await;
     let process = scene.process(CacheOptions {
         staleness: Duration::from_millis(200),
@@ -260,10 +260,10 @@ async fn refresh_ahead_loads_before_the_value_expires() {
         sleep(Duration::from_millis(1)).await;
     }
     let stats = process.cache_stats().unwrap();
-    // Both layers were refreshed over and over, so hardly a read had to wait.
+    // Both layers were refreshed repeatedly, so hardly any read had to wait.
     assert!(stats.local.refreshes >= 3, "{stats:?}");
     assert!(stats.shared.refreshes >= 1, "{stats:?}");
-    // One load at a time: the store was asked for what was refreshed and what was missed.
+    // One load at a time: the store served the refreshes and the misses.
     assert_eq!(scene.store.reads(), stats.loads);
     assert!(
         stats.loads <= 2 + stats.shared.refreshes + stats.shared.misses,
@@ -273,11 +273,11 @@ async fn refresh_ahead_loads_before_the_value_expires() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_does_not_bring_back_what_was_before() {
+async fn refresh_does_not_restore_old_value() {
     let scene = Scene::new().await;
     let options = CacheOptions {
         staleness: Duration::ZERO,
-        // All of the time to live is its last quarter for a value from a clock that is behind.
+        // A value from a clock that lags is always within the last quarter of its time to live.
         ..with(UpdatePolicy::RefreshAhead)
     };
     let process = scene.process(options);
@@ -288,7 +288,7 @@ async fn a_refresh_does_not_bring_back_what_was_before() {
     scene.store.delay(Duration::from_millis(300));
     let before = scene.store.reads();
     assert_eq!(scene.text(&process).await, "first");
-    until("the refresh has begun", async || {
+    until("the refresh has started", async || {
         scene.store.reads() > before
     })
     .await;
@@ -298,7 +298,7 @@ async fn a_refresh_does_not_bring_back_what_was_before() {
         .await
         .unwrap();
     assert_eq!(scene.text(&process).await, "second");
-    // The refresh, which saw what was before, has ended when its mark has gone.
+    // The refresh, which read the old value, ends by deleting its mark.
     let mark = Bytes::from([&key[..], b":refresh"].concat());
     until("the refresh has ended", async || {
         scene.cache.get(&mark).await == Ok(None)

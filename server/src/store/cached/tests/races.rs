@@ -1,8 +1,8 @@
-//! A fill that meets a change.
+//! Races between loads and writes.
 
 use super::*;
 
-/// Begins a read that has seen what was before a change, and is answered after it.
+/// Starts a read that loads the old value before a write and returns after it.
 async fn slow_read(
     scene: &Scene,
     process: &Arc<CachedStore>,
@@ -11,18 +11,21 @@ async fn slow_read(
     let before = scene.store.reads();
     let (reader, post) = (process.clone(), scene.post);
     let read = tokio::spawn(async move { reader.post(post).await });
-    until("the read has begun", async || scene.store.reads() > before).await;
+    until("the read has started", async || {
+        scene.store.reads() > before
+    })
+    .await;
     scene.store.delay(Duration::ZERO);
     read
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fill_that_began_before_a_change_is_not_kept() {
+async fn load_started_before_write_is_not_cached() {
     for policy in POLICIES {
         let scene = Scene::new().await;
-        // Of this process or another makes no difference to the shared cache.
+        // For the shared cache it does not matter which process loads.
         let (one, two) = (scene.process(with(policy)), scene.process(with(policy)));
-        // Under write-behind an edit reads first, and would wait for the slow read.
+        // Under write-behind, an edit reads the post first, and would wait for the slow read.
         let by = if policy == UpdatePolicy::WriteBehind {
             assert_eq!(scene.text(&two).await, "first");
             scene
@@ -38,12 +41,12 @@ async fn a_fill_that_began_before_a_change_is_not_kept() {
         by.update_post(scene.author, scene.post, edit("second"))
             .await
             .unwrap();
-        // Whoever asks after the change gets what is now, although the slow read still runs.
+        // Later reads get the new value, although the slow read is still running.
         assert!(!slow.is_finished());
         assert_eq!(scene.text(by).await, "second", "{policy:?}");
         let seen = slow.await.unwrap().unwrap().content;
         assert!(["first", "second"].contains(&seen.as_str()));
-        // Nobody keeps what it saw in the shared cache, nor in the process that changed it.
+        // Its value is neither in the shared cache nor in the writing process.
         assert_eq!(scene.text(by).await, "second", "{policy:?}");
         let third = scene.process(lasting());
         assert_eq!(scene.text(&third).await, "second", "{policy:?}");
@@ -51,7 +54,7 @@ async fn a_fill_that_began_before_a_change_is_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_whose_client_has_gone_leaves_nothing_stale() {
+async fn cancelled_write_leaves_nothing_stale() {
     let scene = Scene::new().await;
     let process = scene.process(lasting());
     for round in 0..50 {
@@ -66,7 +69,7 @@ async fn a_change_whose_client_has_gone_leaves_nothing_stale() {
         write.abort();
         let _ = write.await;
         let stored = async || scene.store.post(scene.post).await.unwrap().content;
-        // Either it never began, or it reaches the caches too.
+        // The write either never started or reaches the caches too.
         sleep(Duration::from_millis(2)).await;
         let now = stored().await;
         until("the change reaches the caches", async || {
@@ -76,9 +79,9 @@ async fn a_change_whose_client_has_gone_leaves_nothing_stale() {
     }
 }
 
-/// The client goes away when the store has the edit and the caches do not know of it yet.
+/// The client disconnects after the store has the edit and before the caches do.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_nobody_waits_for_reaches_the_caches() {
+async fn abandoned_write_reaches_caches() {
     for policy in [UpdatePolicy::CacheAside, UpdatePolicy::WriteThrough] {
         let scene = Scene::new().await;
         let process = scene.process(with(policy));
@@ -95,7 +98,7 @@ async fn a_change_that_nobody_waits_for_reaches_the_caches() {
         .await;
         write.abort();
         let _ = write.await;
-        until("the process knows", async || {
+        until("the process has the edit", async || {
             scene.text(&process).await == "second"
         })
         .await;
@@ -103,9 +106,9 @@ async fn a_change_that_nobody_waits_for_reaches_the_caches() {
     }
 }
 
-/// The one that begins first is stored last: neither knows, so neither may leave its value.
+/// The write that starts first is stored last. Neither process knows, so neither may cache its value.
 #[tokio::test(flavor = "multi_thread")]
-async fn writers_that_overtake_each_other_leave_what_the_store_has() {
+async fn overtaking_writes_leave_stored_value() {
     let scene = Scene::new().await;
     let options = with(UpdatePolicy::WriteThrough);
     let (one, two) = (scene.process(options.clone()), scene.process(options));
@@ -115,11 +118,11 @@ async fn writers_that_overtake_each_other_leave_what_the_store_has() {
     let (writer, author, post) = (one.clone(), scene.author, scene.post);
     let slow = tokio::spawn(async move { writer.update_post(author, post, edit("slow")).await });
     let key = Key::Post(post).shared("tenfold");
-    until("it has begun", async || {
+    until("the slow write has started", async || {
         scene.cache.get(&key).await.unwrap().is_some()
     })
     .await;
-    // The mark is there, and the delay has been looked at once the store was asked.
+    // The mark is set. Wait until the store has read the delay, too.
     sleep(Duration::from_millis(50)).await;
     scene.store.delay_edits(Duration::ZERO, Duration::ZERO);
     two.update_post(author, post, edit("fast")).await.unwrap();
@@ -130,9 +133,9 @@ async fn writers_that_overtake_each_other_leave_what_the_store_has() {
     }
 }
 
-/// Two writers of one post under write-through: what stays in the cache is what stays in the store.
+/// Two writers of one post under write-through: cache and store end with the same value.
 #[tokio::test(flavor = "multi_thread")]
-async fn writers_at_once_leave_what_the_store_has() {
+async fn concurrent_writes_leave_stored_value() {
     let scene = Scene::new().await;
     let options = with(UpdatePolicy::WriteThrough);
     let processes = [scene.process(options.clone()), scene.process(options)];
@@ -158,25 +161,24 @@ async fn writers_at_once_leave_what_the_store_has() {
     }
 }
 
-/// Readers and a writer of one post, in two processes: no reader ever sees time go back past what was
-/// answered in its own process.
+/// Readers and a writer of one post: no reader sees a value older than an acknowledged write.
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_never_see_what_was_before_an_answer() {
+async fn readers_never_see_value_before_acknowledged_write() {
     for policy in POLICIES {
         let scene = Scene::new().await;
         let process = scene.process(with(policy));
-        let answered = Arc::new(AtomicU64::new(0));
+        let acknowledged = Arc::new(AtomicU64::new(0));
         process
             .update_post(scene.author, scene.post, edit("0"))
             .await
             .unwrap();
         let readers: Vec<_> = (0..4)
             .map(|_| {
-                let (process, answered) = (process.clone(), Arc::clone(&answered));
+                let (process, acknowledged) = (process.clone(), Arc::clone(&acknowledged));
                 let (post, author) = (scene.post, scene.author);
                 tokio::spawn(async move {
                     loop {
-                        let least = answered.load(Ordering::SeqCst);
+                        let least = acknowledged.load(Ordering::SeqCst);
                         let seen = process.post(post).await.unwrap().content;
                         assert!(seen.parse::<u64>().unwrap() >= least, "{policy:?}");
                         let page = process.posts_by(author, Page::new(None, 20)).await.unwrap();
@@ -198,7 +200,7 @@ async fn readers_never_see_what_was_before_an_answer() {
                 .update_post(scene.author, scene.post, change)
                 .await
                 .unwrap();
-            answered.store(number, Ordering::SeqCst);
+            acknowledged.store(number, Ordering::SeqCst);
             if number % 10 == 0 {
                 sleep(Duration::from_millis(1)).await;
             }

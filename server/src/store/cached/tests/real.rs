@@ -1,4 +1,4 @@
-//! Over MariaDB and Redis.
+//! Cached store over MariaDB and Redis.
 
 use std::sync::atomic::AtomicU32;
 
@@ -7,7 +7,7 @@ use crate::cache::RedisServer;
 use crate::store::mysql::tests::server::MariaDb;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keeps_the_contract_over_mariadb_and_redis() {
+async fn satisfies_contract_over_mariadb_and_redis() {
     let (Some(mariadb), Some(redis)) = (MariaDb::start().await, RedisServer::start().await) else {
         return;
     };
@@ -19,7 +19,7 @@ async fn keeps_the_contract_over_mariadb_and_redis() {
                 .await
                 .unwrap();
             let options = CacheOptions {
-                // One for each database.
+                // One per database.
                 namespace: name,
                 ..with(policy)
             };
@@ -30,10 +30,10 @@ async fn keeps_the_contract_over_mariadb_and_redis() {
     }
 }
 
-/// Redis is killed under readers and a writer, and started again empty: nobody sees an error, and the
-/// writer always sees what it wrote.
+/// Redis is killed under readers and a writer, and restarted empty. Nobody sees an error, and the writer
+/// always reads its own writes.
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_may_die_at_any_moment() {
+async fn redis_may_die_at_any_time() {
     let Some(mut redis) = RedisServer::start().await else {
         return;
     };
@@ -61,12 +61,12 @@ async fn redis_may_die_at_any_moment() {
     sleep(Duration::from_millis(300)).await;
     redis.kill();
     sleep(Duration::from_millis(500)).await;
-    let misses = process.cache_stats().unwrap().shared.errors;
-    assert!(misses > 0);
-    redis.start_again().await;
-    let hits = process.cache_stats().unwrap().shared.fills;
+    let errors = process.cache_stats().unwrap().shared.errors;
+    assert!(errors > 0);
+    redis.restart().await;
+    let fills = process.cache_stats().unwrap().shared.fills;
     until("redis is used again", async || {
-        process.cache_stats().unwrap().shared.fills > hits
+        process.cache_stats().unwrap().shared.fills > fills
     })
     .await;
     done.store(true, Ordering::SeqCst);

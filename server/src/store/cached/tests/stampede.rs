@@ -1,8 +1,8 @@
-//! Many readers of one thing that is not cached.
+//! Cache stampedes: many concurrent readers of a value that is not cached.
 
 use super::*;
 
-async fn read_at_once(processes: &[Arc<CachedStore>], post: PostId, readers: usize) {
+async fn read_concurrently(processes: &[Arc<CachedStore>], post: PostId, readers: usize) {
     let reads: Vec<_> = (0..readers)
         .map(|number| {
             let process = processes[number % processes.len()].clone();
@@ -15,11 +15,11 @@ async fn read_at_once(processes: &[Arc<CachedStore>], post: PostId, readers: usi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stampede_in_one_process_is_one_query() {
+async fn stampede_in_one_process_is_one_query() {
     let scene = Scene::new().await;
     scene.store.delay(Duration::from_millis(150));
     let process = scene.process(lasting());
-    read_at_once(std::slice::from_ref(&process), scene.post, 1_000).await;
+    read_concurrently(std::slice::from_ref(&process), scene.post, 1_000).await;
     assert_eq!(scene.store.reads(), 1);
     let stats = process.cache_stats().unwrap();
     assert_eq!(stats.loads, 1);
@@ -27,7 +27,7 @@ async fn a_stampede_in_one_process_is_one_query() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stampede_in_many_processes_is_one_query() {
+async fn stampede_in_many_processes_is_one_query() {
     let scene = Scene::new().await;
     scene.store.delay(Duration::from_millis(150));
     let options = CacheOptions {
@@ -36,7 +36,7 @@ async fn a_stampede_in_many_processes_is_one_query() {
         ..lasting()
     };
     let processes: Vec<_> = (0..8).map(|_| scene.process(options.clone())).collect();
-    read_at_once(&processes, scene.post, 1_000).await;
+    read_concurrently(&processes, scene.post, 1_000).await;
     assert_eq!(scene.store.reads(), 1);
     let waits: u64 = processes
         .iter()
@@ -46,7 +46,7 @@ async fn a_stampede_in_many_processes_is_one_query() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_for_another_process_does_so_within_bounds() {
+async fn wait_for_other_process_is_bounded() {
     let scene = Scene::new().await;
     let options = CacheOptions {
         lease: LONG,
@@ -54,20 +54,20 @@ async fn who_waits_for_another_process_does_so_within_bounds() {
         ..lasting()
     };
     let process = scene.process(options);
-    // Somebody took the lease and died.
+    // A process acquired the lease and died.
     let key = Key::Post(scene.post).shared("tenfold");
     let lease = Envelope::loading(1);
     scene.cache.set(&key, lease.clone(), LONG).await.unwrap();
     assert_eq!(scene.text(&process).await, "first");
     let stats = process.cache_stats().unwrap();
     assert_eq!((stats.lease_waits, stats.lease_timeouts), (1, 1));
-    // What was found without the lease does not go where the lease is.
+    // A value loaded without the lease does not replace it.
     assert_eq!(scene.cache.get(&key).await.unwrap().unwrap(), lease);
     assert_eq!((stats.shared.fills, stats.local.fills), (0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_that_fails_keeps_nobody_waiting() {
+async fn failed_load_releases_lease() {
     let scene = Scene::new().await;
     let options = CacheOptions {
         lease: LONG,
@@ -86,18 +86,18 @@ async fn a_load_that_fails_keeps_nobody_waiting() {
     assert_eq!(scene.text(&one).await, "first");
 }
 
-/// The one that asked first is gone before the answer comes.
+/// The first reader is cancelled before its load completes.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_does_not_depend_on_who_asked() {
+async fn waiters_survive_cancelled_reader() {
     let scene = Scene::new().await;
     scene.store.delay(Duration::from_millis(200));
     let process = scene.process(lasting());
-    let asking = process.clone();
+    let reader = process.clone();
     let post = scene.post;
-    let first = tokio::spawn(async move { asking.post(post).await });
-    until("the first asks", async || scene.store.reads() == 1).await;
-    let waiting = process.clone();
-    let second = tokio::spawn(async move { waiting.post(post).await });
+    let first = tokio::spawn(async move { reader.post(post).await });
+    until("the first reads", async || scene.store.reads() == 1).await;
+    let waiter = process.clone();
+    let second = tokio::spawn(async move { waiter.post(post).await });
     until("the second waits", async || {
         process.cache_stats().unwrap().coalesced == 1
     })
@@ -108,7 +108,7 @@ async fn who_waits_does_not_depend_on_who_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_store_is_asked_by_so_many_at_once_and_no_more() {
+async fn concurrent_store_reads_are_bounded() {
     let scene = Scene::new().await;
     scene.store.delay(Duration::from_millis(300));
     let options = CacheOptions {
@@ -123,19 +123,19 @@ async fn the_store_is_asked_by_so_many_at_once_and_no_more() {
             tokio::spawn(async move { process.user(UserId(id)).await })
         })
         .collect();
-    let mut refused = 0;
+    let mut rejected = 0;
     for read in reads {
         match read.await.unwrap() {
             Ok(_) | Err(StoreError::NotFound) => {}
-            Err(StoreError::Unavailable(_)) => refused += 1,
+            Err(StoreError::Unavailable(_)) => rejected += 1,
             Err(error) => panic!("{error}"),
         }
     }
     let stats = process.cache_stats().unwrap();
-    assert_eq!(stats.loads_refused, refused);
-    assert_eq!(stats.loads + refused, 40);
-    assert!(refused >= 20, "{refused}");
-    // What is cached is still served.
+    assert_eq!(stats.loads_refused, rejected);
+    assert_eq!(stats.loads + rejected, 40);
+    assert!(rejected >= 20, "{rejected}");
+    // Cached values are still served.
     scene.store.delay(Duration::ZERO);
     assert_eq!(scene.text(&process).await, "first");
 }

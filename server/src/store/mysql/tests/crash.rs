@@ -1,5 +1,4 @@
-//! The server is killed while it is written to: all that was acknowledged is there afterwards, and
-//! the store works again without being opened again.
+//! Kills of the server during writes: all acknowledged writes survive, and the store reconnects.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +8,7 @@ use super::*;
 const KILLS: u32 = 4;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn acknowledged_writes_survive_kills_of_the_server() {
+async fn acknowledged_writes_survive_server_kills() {
     let Some(mut server) = MariaDb::start().await else {
         return;
     };
@@ -38,11 +37,11 @@ async fn acknowledged_writes_survive_kills_of_the_server() {
         while stored.lock().unwrap().len() < before + 100 {
             sleep(Duration::from_millis(5)).await;
         }
-        server.kill_and_start().await;
+        server.kill_and_restart().await;
         let posts = stored.lock().unwrap().clone();
         println!("kill {kill}: {} acknowledged", posts.len());
         for post in posts {
-            // Connections of before the kill say so once each.
+            // Each connection from before the kill fails once.
             let mut found = store.post(post.id).await;
             while matches!(found, Err(StoreError::Unavailable(_))) {
                 found = store.post(post.id).await;
@@ -54,10 +53,10 @@ async fn acknowledged_writes_survive_kills_of_the_server() {
     for writer in writers {
         writer.await.unwrap();
     }
-    // Some writes may have been stored without having been acknowledged, none the other way round.
+    // Some writes may be stored without acknowledgement, but not vice versa.
     let posts = store.user(author).await.unwrap().posts;
     assert!(posts >= stored.lock().unwrap().len() as u64);
     server.kill();
-    let gone = store.post(PostId(1)).await;
-    assert!(matches!(gone, Err(StoreError::Unavailable(_))), "{gone:?}");
+    let dead = store.post(PostId(1)).await;
+    assert!(matches!(dead, Err(StoreError::Unavailable(_))), "{dead:?}");
 }

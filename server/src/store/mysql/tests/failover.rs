@@ -1,5 +1,4 @@
-//! The server is lost and found again, as when a balancer sends to another: reads go on, and no write
-//! is done twice.
+//! Loss and return of the server, as in a failover: reads continue, and no write happens twice.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,7 +7,7 @@ use std::time::Instant;
 use super::proxy::{Command, Fate, Proxy, Weather};
 use super::*;
 
-/// A server, a proxy in front of it, and a store that reaches it through the proxy.
+/// Server, a proxy in front of it, and a store connected through the proxy.
 struct Path {
     server: MariaDb,
     proxy: Proxy,
@@ -46,13 +45,13 @@ impl Path {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_whose_commit_was_not_answered_is_not_repeated() {
+async fn commit_without_response_is_not_retried() {
     let Some(path) = path().await else { return };
-    // (What befalls the commit, and whether the post is there.)
+    // (Fate of the commit, and the number of posts stored.)
     for (fate, there) in [
         (Fate::CutAfter, 1),
         (Fate::CutBefore, 0),
-        // What became of it is not said: most of these can't be had of a commit at all.
+        // The outcome is unknown. Most of these errors never result from a commit in practice.
         (Fate::Refused(1047), 0),
         (Fate::Refused(1180), 0),
         (Fate::Refused(1205), 0),
@@ -61,21 +60,21 @@ async fn a_write_whose_commit_was_not_answered_is_not_repeated() {
         path.proxy.befall(Command::Commit, fate, 1);
         let outcome = path.post().await;
         assert!(
-            matches!(&outcome, Err(StoreError::Unavailable(why)) if why.contains("not known")),
+            matches!(&outcome, Err(StoreError::Unavailable(why)) if why.contains("unknown whether")),
             "{fate:?}: {outcome:?}"
         );
         assert_eq!(path.proxy.commits() - commits, 1, "{fate:?}");
         assert_eq!(path.posts().await - posts, there, "{fate:?}");
     }
-    // The store works on.
+    // The store still works.
     path.post().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_was_undone_is_tried_again() {
+async fn rolled_back_commit_is_retried() {
     let Some(path) = path().await else { return };
     let commits = path.proxy.commits();
-    // As Galera does where another server's transaction came first.
+    // As with Galera if another server's transaction was first.
     path.proxy.befall(Command::Commit, Fate::Refused(1213), 2);
     path.post().await.unwrap();
     assert_eq!(path.proxy.commits() - commits, 3);
@@ -84,7 +83,7 @@ async fn a_commit_that_was_undone_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_failed_before_the_commit_is_tried_again() {
+async fn failure_before_commit_is_retried() {
     let Some(path) = path().await else { return };
     let post = path.post().await.unwrap();
     for (number, fate) in [
@@ -103,7 +102,7 @@ async fn what_failed_before_the_commit_is_tried_again() {
         path.post().await.unwrap();
         assert_eq!(path.posts().await, number as u64 + 2, "{fate:?}");
     }
-    // What is wrong with the statement stays wrong: it is sent once.
+    // An invalid statement is not retried.
     path.proxy.befall(Command::Execute, Fate::Refused(1146), 2);
     let outcome = path.store.post(post.id).await;
     assert!(matches!(outcome, Err(StoreError::Other(_))), "{outcome:?}");
@@ -113,13 +112,13 @@ async fn what_failed_before_the_commit_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trying_again_has_an_end() {
+async fn retries_end() {
     let Some(path) = path().await else { return };
     path.proxy.set(Weather::Down);
     let began = Instant::now();
     let read = path.store.user(path.author).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
-    // Three seconds of trying, and what a busy machine adds.
+    // Three seconds of retries, and a margin for a busy machine.
     let took = began.elapsed();
     assert!(took > Duration::from_secs(2), "{took:?}");
     assert!(took < Duration::from_secs(8), "{took:?}");
@@ -134,10 +133,10 @@ async fn trying_again_has_an_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_hang_are_given_up() {
+async fn hung_connections_are_abandoned() {
     let Some(path) = path().await else { return };
     let post = path.post().await.unwrap();
-    // As many connections as there may be, all in the pool.
+    // Fills the pool.
     let reads = (0..200).map(|_| {
         let (store, id) = (Arc::clone(&path.store), post.id);
         tokio::spawn(async move { store.post(id).await })
@@ -150,9 +149,9 @@ async fn connections_that_hang_are_given_up() {
     let (read, write) = tokio::join!(path.store.post(post.id), path.post());
     assert_eq!(read, Ok(post.clone()));
     write.unwrap();
-    // One try that hangs for two seconds, and another that does not.
-    assert!(began.elapsed() < CALL_TIME, "{:?}", began.elapsed());
-    // Those that hang are not given out again and again, and hold no place.
+    // One attempt hangs for two seconds, the next does not.
+    assert!(began.elapsed() < CALL_TIMEOUT, "{:?}", began.elapsed());
+    // The hung connections are not reused and occupy no slot.
     let reads = (0..200).map(|_| {
         let (store, id) = (Arc::clone(&path.store), post.id);
         tokio::spawn(async move { store.post(id).await })
@@ -164,7 +163,7 @@ async fn connections_that_hang_are_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_are_kept() {
+async fn connections_are_reused() {
     let Some(path) = path().await else { return };
     for _ in 0..20 {
         let reads = (0..64).map(|_| {
@@ -180,7 +179,7 @@ async fn connections_are_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reads_outlast_an_outage() {
+async fn reads_survive_outage() {
     let Some(path) = path().await else { return };
     let traffic = Traffic::start(&path.store, path.author);
     traffic.flows(50).await;
@@ -200,35 +199,35 @@ async fn reads_outlast_an_outage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reads_outlast_a_server_that_is_killed_and_back_in_two_seconds() {
+async fn reads_survive_two_second_server_restart() {
     let Some(mut path) = path().await else { return };
     let traffic = Traffic::start(&path.store, path.author);
-    let mut judged = 0;
-    // A busy machine may take longer to start a server; what fails then is not held against the store.
+    let mut valid = 0;
+    // A busy machine may take longer to start a server. Then failures are not the store's fault.
     for _ in 0..10 {
         traffic.flows(100).await;
         let before = traffic.failed();
         let began = Instant::now();
         path.server.kill();
         sleep(Duration::from_millis(1_300)).await;
-        path.server.start_again().await;
+        path.server.restart().await;
         let down = began.elapsed();
-        // The reads that began before have ended by then, one way or the other.
+        // Earlier reads have ended by then.
         traffic.flows(100).await;
         println!("down for {down:?}");
         if down < Duration::from_secs(2) {
-            judged += 1;
+            valid += 1;
             assert_eq!(traffic.failed(), before, "down for {down:?}");
         } else {
-            sleep(CALL_TIME).await;
+            sleep(CALL_TIMEOUT).await;
         }
-        if judged == 3 {
+        if valid == 3 {
             break;
         }
     }
     let (reads, failed, stored) = traffic.stop().await;
     println!(
-        "{judged} kills, {reads} reads, {failed} failed, {} writes",
+        "{valid} kills, {reads} reads, {failed} failed, {} writes",
         stored.len()
     );
     for post in &stored {
@@ -237,7 +236,7 @@ async fn reads_outlast_a_server_that_is_killed_and_back_in_two_seconds() {
     assert!(path.posts().await >= stored.len() as u64);
 }
 
-/// Readers and writers that do not stop for errors.
+/// Readers and writers that continue after errors.
 pub(super) struct Traffic {
     stop: Arc<AtomicBool>,
     reads: Arc<AtomicU64>,
@@ -276,7 +275,7 @@ impl Traffic {
                 while !stop.load(Ordering::Relaxed) {
                     match store.create_post(new_post(author, "kept")).await {
                         Ok(post) => stored.lock().unwrap().push(post),
-                        // What became of it is not known, or there was no server for too long.
+                        // The outcome is unknown, or the server was away for too long.
                         Err(StoreError::Unavailable(_)) => {}
                         Err(error) => panic!("{error:?}"),
                     }
@@ -287,7 +286,7 @@ impl Traffic {
         traffic
     }
 
-    /// Waits for this many more reads and writes.
+    /// Waits for this many further reads and writes.
     pub(super) async fn flows(&self, count: u64) {
         let written = || self.stored.lock().unwrap().len() as u64;
         let (reads, writes) = (self.reads.load(Ordering::Relaxed), written());
@@ -296,12 +295,12 @@ impl Traffic {
         }
     }
 
-    /// How many reads failed.
+    /// Returns the number of failed reads.
     pub(super) fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Stops; says how many reads there were, how many failed, and what was written.
+    /// Stops; returns the number of reads, the number of failed reads, and the stored posts.
     pub(super) async fn stop(self) -> (u64, u64, Vec<Post>) {
         self.stop.store(true, Ordering::Relaxed);
         for task in self.tasks {

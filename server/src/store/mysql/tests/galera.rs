@@ -1,4 +1,4 @@
-//! Galera: what a server of a cluster does differently from one that is alone.
+//! Galera clusters.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,11 +12,11 @@ const PROVIDERS: [&str; 2] = [
     "/usr/lib/galera/libgalera_smm.so",
     "/usr/lib64/galera-4/libgalera_smm.so",
 ];
-/// So that the loss of a member is noticed within a second rather than five.
-const HASTE: &str = "evs.keepalive_period=PT0.1S;evs.inactive_check_period=PT0.1S;\
+/// Detects the loss of a member within one second instead of five.
+const FAST_DETECTION: &str = "evs.keepalive_period=PT0.1S;evs.inactive_check_period=PT0.1S;\
                      evs.suspect_timeout=PT0.5S;evs.inactive_timeout=PT1S";
 
-/// The one server of a cluster, and where other members find it.
+/// Single server of a cluster, with the address for other members.
 struct Node {
     server: MariaDb,
     listens: String,
@@ -24,7 +24,7 @@ struct Node {
 
 async fn node() -> Option<Node> {
     let Some(provider) = PROVIDERS.into_iter().find(|path| Path::new(path).is_file()) else {
-        println!("skipped: no libgalera_smm.so");
+        crate::skip::skip("no libgalera_smm.so");
         return None;
     };
     let listens = format!("127.0.0.1:{}", free_port());
@@ -37,7 +37,7 @@ async fn node() -> Option<Node> {
             "--wsrep-node-address=127.0.0.1".to_owned(),
             format!(
                 "--wsrep-provider-options=gmcast.listen_addr=tcp://{listens};\
-                 gcache.size=16M;{HASTE}"
+                 gcache.size=16M;{FAST_DETECTION}"
             ),
             "--binlog-format=ROW".to_owned(),
             "--innodb-autoinc-lock-mode=2".to_owned(),
@@ -48,15 +48,18 @@ async fn node() -> Option<Node> {
 }
 
 impl Node {
-    /// Starts an arbitrator, which votes and holds no data, and waits until it has joined.
+    /// Starts an arbitrator, which votes but stores no data, and waits until it has joined.
     async fn arbitrator(&self, garbd: &Path) -> Child {
         let arbitrator = Command::new(garbd)
-            // It notes there what it saw of the cluster.
+            // It writes its view of the cluster to this directory.
             .current_dir(self.server.directory())
             .args(["-a", &format!("gcomm://{}", self.listens), "-g", "tenfold"])
             .args([
                 "-o",
-                &format!("gmcast.listen_addr=tcp://127.0.0.1:{};{HASTE}", free_port()),
+                &format!(
+                    "gmcast.listen_addr=tcp://127.0.0.1:{};{FAST_DETECTION}",
+                    free_port()
+                ),
             ])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -76,7 +79,7 @@ impl Node {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keeps_the_contract_on_galera() {
+async fn satisfies_contract_on_galera() {
     let Some(node) = node().await else { return };
     let number = std::sync::atomic::AtomicU32::new(0);
     contract::is_kept(async || {
@@ -87,10 +90,10 @@ async fn keeps_the_contract_on_galera() {
     .await;
 }
 
-/// A server that has lost the majority of its cluster refuses statements and commits, with error 1047
-/// or 1180, until it is part of a majority again.
+/// Without the majority of its cluster, a server refuses statements and commits with error 1047 or 1180, until
+/// it is part of a majority again.
 #[tokio::test(flavor = "multi_thread")]
-async fn reads_outlast_a_server_that_is_not_ready() {
+async fn reads_survive_loss_of_majority() {
     let (Some(garbd), Some(node)) = (arbitrator_program(), node().await) else {
         return;
     };
@@ -104,7 +107,7 @@ async fn reads_outlast_a_server_that_is_not_ready() {
         let mut arbitrator = node.arbitrator(&garbd).await;
         traffic.flows(50).await;
         let before = traffic.failed();
-        // Without the arbitrator the server is one of two.
+        // Without the arbitrator, the server is one of two.
         arbitrator.kill().unwrap();
         arbitrator.wait().unwrap();
         let refused = loop {
@@ -130,7 +133,7 @@ async fn reads_outlast_a_server_that_is_not_ready() {
         }
         let out = began.elapsed();
         traffic.flows(50).await;
-        // A busy machine may take longer; what fails then is not held against the store.
+        // A busy machine may take longer. Then failures are not the store's fault.
         if out < Duration::from_secs(2) {
             assert_eq!(traffic.failed(), before, "out for {out:?}");
         }
@@ -149,7 +152,7 @@ async fn reads_outlast_a_server_that_is_not_ready() {
 fn arbitrator_program() -> Option<PathBuf> {
     let garbd = program("garbd");
     if garbd.is_none() {
-        println!("skipped: no garbd");
+        crate::skip::skip("no garbd");
     }
     garbd
 }

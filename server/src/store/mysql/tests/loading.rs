@@ -1,10 +1,10 @@
-//! Data sets are loaded in pieces, by one process at a time.
+//! Loading of data sets: in several transactions, by one process at a time.
 
 use super::proxy::{Command, Fate, Proxy};
 use super::*;
 use crate::data_set::DataSet;
 
-/// More rows than one transaction takes, of each kind.
+/// Creates a data set with more rows of each kind than fit into one transaction.
 fn content(seed: u64) -> Arc<Content> {
     let data_set = DataSet {
         seed,
@@ -26,7 +26,7 @@ async fn is_whole(store: &MysqlStore, content: &Content) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_that_was_cut_short_is_taken_up_again() {
+async fn interrupted_load_resumes() {
     let Some(server) = MariaDb::start().await else {
         return;
     };
@@ -35,7 +35,7 @@ async fn a_load_that_was_cut_short_is_taken_up_again() {
     let url = proxy.url(&direct, server.address());
     let content = content(42);
     let store = MysqlStore::open(&url).await.unwrap();
-    // Every commit from the third on is lost, those of the tries that follow too.
+    // Loses every commit from the third on, including those of later attempts.
     let loading = async {
         while proxy.commits() < 2 {
             sleep(Duration::from_millis(1)).await;
@@ -50,8 +50,8 @@ async fn a_load_that_was_cut_short_is_taken_up_again() {
     proxy.befall(Command::Commit, Fate::CutBefore, 0);
     let part = server.column("SELECT COUNT(*) FROM cut.users").await;
     let part: u64 = part[0].parse().unwrap();
-    println!("{part} users were there");
-    // It is neither taken for the whole nor mixed with another.
+    println!("{part} users were loaded");
+    // The incomplete data set is neither reused nor mixed with another.
     let other = store.load(self::content(43)).await;
     assert!(
         matches!(&other, Err(StoreError::Conflict(why)) if why.contains("a part of")),
@@ -72,7 +72,7 @@ async fn a_load_that_was_cut_short_is_taken_up_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_outlasts_the_loss_of_its_connection() {
+async fn load_survives_lost_connection() {
     let Some(server) = MariaDb::start().await else {
         return;
     };
@@ -82,7 +82,7 @@ async fn a_load_outlasts_the_loss_of_its_connection() {
         .await
         .unwrap();
     let content = content(42);
-    // Once without and once with the rows having been stored.
+    // The connection is lost before or after the rows are stored.
     for fate in [Fate::CutBefore, Fate::CutAfter] {
         let commits = proxy.commits();
         let loss = async {
@@ -101,7 +101,7 @@ async fn a_load_outlasts_the_loss_of_its_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_written_into_a_part_is_not_overwritten() {
+async fn write_into_incomplete_data_set_is_not_overwritten() {
     let Some(server) = MariaDb::start().await else {
         return;
     };
@@ -119,9 +119,9 @@ async fn what_was_written_into_a_part_is_not_overwritten() {
     assert_eq!(store.user(user.id).await.unwrap(), user);
 }
 
-/// Galera replicates rows by their primary key, and can't delete where there is none.
+/// Galera replicates rows by primary key, and cannot delete rows without one.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_table_has_a_primary_key() {
+async fn every_table_has_primary_key() {
     let Some(server) = MariaDb::start().await else {
         return;
     };

@@ -1,11 +1,11 @@
-//! Every query goes by an index.
+//! Query plans: every query uses an index.
 
 use mysql_async::{Params, Row, Value};
 
 use super::*;
 
-/// Asks the server how it would run each statement, and refuses scans: by what it has counted itself, and where it
-/// holds a table for as good as empty, as it can when it was stopped soon after a data set was loaded.
+/// Rejects scans, both with current statistics and with those of a nearly empty table. A server can have the
+/// latter if it is stopped soon after a data set was loaded.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_query_scans() {
     let Some(mut server) = MariaDb::start().await else {
@@ -13,7 +13,7 @@ async fn no_query_scans() {
     };
     let url = server.database("plans").await;
     let store = MysqlStore::open(&url).await.unwrap();
-    // Enough rows that a scan would not be the better plan.
+    // With fewer rows, a scan would be the better plan.
     let data_set = crate::data_set::DataSet {
         users: 500,
         posts: 4_000,
@@ -23,7 +23,7 @@ async fn no_query_scans() {
         .content("$argon2id$".to_owned(), contract::in_paragraph)
         .unwrap();
     store.load(Arc::new(content)).await.unwrap();
-    // Counted, whenever the server would have done so by itself.
+    // The load updates the statistics.
     let counted = "SELECT CAST(n_rows AS CHAR) FROM mysql.innodb_table_stats \
         WHERE database_name = 'plans' AND table_name IN ('users', 'follows', 'posts') ORDER BY n_rows";
     let counted = server.column(counted).await;
@@ -76,8 +76,8 @@ async fn no_query_scans() {
         (reads::PHOTO, vec![&id]),
         (reads::FOLLOWEES, vec![&id, &limit]),
         (reads::NEWEST_BEAT, vec![&id]),
-        (writes::FORGET_SESSIONS, vec![&id]),
-        (writes::FORGET_BEATS, vec![&id]),
+        (writes::DELETE_EXPIRED_SESSIONS, vec![&id]),
+        (writes::DELETE_OLD_BEATS, vec![&id]),
         (writes::DELETE_SESSION, vec![&token]),
         (writes::LOCK_POST, vec![&id]),
         (writes::LOCK_USERS, vec![&id, &limit]),
@@ -96,14 +96,14 @@ async fn no_query_scans() {
             vec![&id, &big, &id, &limit],
         ),
     ];
-    let believed = ["", "users", "posts", "follows"];
-    let cases = believed
+    let presumed = ["", "users", "posts", "follows"];
+    let cases = presumed
         .iter()
         .flat_map(|empty| statements.iter().map(move |case| (*empty, case)));
     let mut last = "";
     for (empty, (statement, values)) in cases {
         if empty != last {
-            server.start_believing_empty("plans", empty).await;
+            server.restart_presuming_empty("plans", empty).await;
             connection = Conn::from_url(&url).await.unwrap();
             last = empty;
         }
@@ -117,9 +117,9 @@ async fn no_query_scans() {
             let column = |name| step.get::<Option<String>, _>(name).flatten();
             let (table, kind, key) = (column("table"), column("type"), column("key"));
             println!("    {table:?} {kind:?} {key:?} {:?}", column("Extra"));
-            // The page of numbers that the feed makes is read whole.
+            // The feed reads its derived page of identifiers in full.
             if statement == feed_of_several && empty.is_empty() && table.as_deref() == Some("n") {
-                // Author and number: what is older is not gone through.
+                // Uses author and identifier, so that older posts are not scanned.
                 let found = (key.as_deref(), column("key_len"));
                 assert_eq!(found, (Some("posts_author_id"), Some("16".to_owned())));
             }

@@ -1,4 +1,4 @@
-//! A proxy between the store and a server, which does what a failing network or a failing server does.
+//! Proxy between the store and a server that imitates a failing network or server.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,26 +10,26 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How connections fare.
+/// State of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Weather {
     Fair,
-    /// Connections are cut, and new ones too.
+    /// Existing and new connections are cut.
     Down,
 }
 
-/// What befalls a command.
+/// Fate of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// The connection is cut before the server gets it.
+    /// The connection is cut before the server receives the command.
     CutBefore,
-    /// The connection is cut once the server has answered, whose answer is lost.
+    /// The connection is cut after the server has responded; the response is lost.
     CutAfter,
-    /// It is answered with this error and does not reach the server.
+    /// The proxy responds with this error; the server does not receive the command.
     Refused(u16),
 }
 
-/// The commands that something befalls.
+/// Commands that a fate applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
     Commit,
@@ -38,16 +38,16 @@ pub(super) enum Command {
 
 #[derive(Debug)]
 struct State {
-    /// What befalls how many of the next commands of this kind.
+    /// Fate of the next commands of this kind, and their number.
     fate: Mutex<Option<(Command, Fate, u32)>>,
     commits: AtomicU32,
     accepted: AtomicU32,
     weather: watch::Sender<Weather>,
-    /// Connections up to this one are not forwarded any more, and stay open.
+    /// Connections up to this number are no longer forwarded, but stay open.
     stalled: watch::Sender<u32>,
 }
 
-/// A proxy in front of a server.
+/// Proxy in front of a server.
 pub(super) struct Proxy {
     pub(super) address: SocketAddr,
     state: Arc<State>,
@@ -73,7 +73,7 @@ impl Proxy {
         }
     }
 
-    /// The URL of a server's database, through this proxy.
+    /// Returns the URL of a server's database through this proxy.
     pub(super) fn url(&self, direct: &str, server: SocketAddr) -> String {
         direct.replace(&server.to_string(), &self.address.to_string())
     }
@@ -82,23 +82,23 @@ impl Proxy {
         self.state.weather.send_replace(weather);
     }
 
-    /// Lets something befall the next commands.
+    /// Sets the fate of the next commands.
     pub(super) fn befall(&self, command: Command, fate: Fate, count: u32) {
         *self.state.fate.lock().unwrap() = Some((command, fate, count));
     }
 
-    /// Forwards nothing any more over the connections that there are; others are not affected.
+    /// Stops forwarding over all existing connections; later ones are not affected.
     pub(super) fn stall(&self) {
         let connections = self.connections();
         self.state.stalled.send_replace(connections);
     }
 
-    /// How many commits came.
+    /// Returns the number of commits received.
     pub(super) fn commits(&self) -> u32 {
         self.state.commits.load(Ordering::SeqCst)
     }
 
-    /// How many connections came.
+    /// Returns the number of connections accepted.
     pub(super) fn connections(&self) -> u32 {
         self.state.accepted.load(Ordering::SeqCst)
     }
@@ -125,7 +125,7 @@ async fn accept(listener: TcpListener, server: SocketAddr, state: Arc<State>) {
     }
 }
 
-/// Forwards until either side ends, or something befalls.
+/// Forwards until either side ends or a command is cut.
 async fn forward(
     client: TcpStream,
     server: SocketAddr,
@@ -140,7 +140,7 @@ async fn forward(
     let to_client = tokio::sync::Mutex::new(to_client);
     tokio::select! {
         ended = commands(from_client, to_server, &to_client, number, state) => ended,
-        ended = answers(from_server, &to_client, number, state) => ended,
+        ended = responses(from_server, &to_client, number, state) => ended,
     }
 }
 
@@ -159,7 +159,7 @@ async fn commands(
     state: &State,
 ) -> std::io::Result<()> {
     loop {
-        // A packet: its length in three bytes, its number, its content.
+        // Packet: length in three bytes, sequence number, content.
         let mut head = [0; 4];
         from.read_exact(&mut head).await?;
         let length = u32::from_le_bytes([head[0], head[1], head[2], 0]);
@@ -181,7 +181,7 @@ async fn commands(
             }
             Some(Fate::CutBefore) => return Ok(()),
             Some(Fate::CutAfter) => {
-                // Nobody else may pass the answer on; that it is there is known by waiting.
+                // Withholds the response. A pause gives the server time to send it.
                 let _silence = to_client.lock().await;
                 to.write_all(&head).await?;
                 to.write_all(&content).await?;
@@ -190,10 +190,10 @@ async fn commands(
             }
             Some(Fate::Refused(code)) => {
                 let message = b"#08S01refused by the test";
-                let mut answer = vec![message.len() as u8 + 3, 0, 0, 1, 0xff];
-                answer.extend(code.to_le_bytes());
-                answer.extend(message);
-                to_client.lock().await.write_all(&answer).await?;
+                let mut response = vec![message.len() as u8 + 3, 0, 0, 1, 0xff];
+                response.extend(code.to_le_bytes());
+                response.extend(message);
+                to_client.lock().await.write_all(&response).await?;
             }
         }
     }
@@ -209,7 +209,7 @@ fn next_fate(command: Command, state: &State) -> Option<Fate> {
     Some(*befalls)
 }
 
-async fn answers(
+async fn responses(
     mut from: OwnedReadHalf,
     to: &tokio::sync::Mutex<OwnedWriteHalf>,
     number: u32,

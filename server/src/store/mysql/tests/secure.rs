@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::certificates::Issuer;
 use super::*;
 
-/// A server that speaks TLS, with a certificate for a host; and the file that vouches for it.
+/// Starts a server that uses TLS, with a certificate for a host. Returns it with the issuer's file.
 async fn server_for(host: &str) -> Option<(MariaDb, PathBuf)> {
     let issuer = Issuer::new("the server's");
     let server = MariaDb::start_with(|dir| {
@@ -28,10 +28,10 @@ async fn server_for(host: &str) -> Option<(MariaDb, PathBuf)> {
     Some((server, ca))
 }
 
-async fn refusal(url: &str) -> StoreError {
+async fn rejection(url: &str) -> StoreError {
     let error = MysqlStore::open(url).await.unwrap_err();
-    let told = format!("{error} {error:?}");
-    assert!(!told.contains(server::PASSWORD), "{told}");
+    let text = format!("{error} {error:?}");
+    assert!(!text.contains(server::PASSWORD), "{text}");
     error
 }
 
@@ -40,7 +40,7 @@ fn with_ca(url: &str, ca: &Path) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tls_is_spoken_with_the_server_that_is_vouched_for() {
+async fn connects_over_verified_tls() {
     let Some((server, ca)) = server_for("127.0.0.1").await else {
         return;
     };
@@ -59,16 +59,16 @@ async fn tls_is_spoken_with_the_server_that_is_vouched_for() {
     println!("{cipher}");
     assert!(!cipher.is_empty());
     drop(lease);
-    // A connection over TLS is kept for later calls like any other.
+    // A TLS connection is reused like any other.
     let mut connections = std::collections::HashSet::new();
     for _ in 0..20 {
-        // It goes back into the pool a moment after it was given back.
+        // A connection returns to the pool with a short delay.
         sleep(Duration::from_millis(5)).await;
         connections.insert(store.lease(false).await.unwrap().id());
     }
     println!("{connections:?}");
     assert!(connections.len() < 10, "{connections:?}");
-    // An account that does not demand TLS gets it all the same.
+    // An account that does not require TLS uses it too.
     let store = MysqlStore::open(&with_ca(&url.replace("private:", "tenfold:"), &ca))
         .await
         .unwrap();
@@ -80,43 +80,43 @@ async fn tls_is_spoken_with_the_server_that_is_vouched_for() {
     assert!(!cipher.unwrap().1.is_empty());
     drop(lease);
 
-    let without = refusal(&url).await;
+    let without = rejection(&url).await;
     assert!(without.to_string().contains("Access denied"), "{without}");
 
     let other = Issuer::new("another").write(&server.directory().join("other.pem"));
-    let distrusted = refusal(&with_ca(&url, &other)).await;
+    let distrusted = rejection(&with_ca(&url, &other)).await;
     assert!(matches!(distrusted, StoreError::Other(_)), "{distrusted:?}");
     assert!(
         distrusted.to_string().contains("certificate"),
         "{distrusted}"
     );
 
-    // The certificate is for the address; the name that the same server goes by is another host.
+    // The certificate is for the address; the name of the same server is another host.
     let named = url.replace("127.0.0.1", "localhost");
-    let stranger = refusal(&with_ca(&named, &ca)).await;
+    let stranger = rejection(&with_ca(&named, &ca)).await;
     assert!(stranger.to_string().contains("localhost"), "{stranger}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_of_another_host_is_refused() {
+async fn rejects_certificate_of_other_host() {
     let Some((server, ca)) = server_for("db.example").await else {
         return;
     };
     let url = server.database("secure").await;
-    let refused = refusal(&with_ca(&url, &ca)).await;
+    let refused = rejection(&with_ca(&url, &ca)).await;
     assert!(matches!(refused, StoreError::Other(_)), "{refused:?}");
     assert!(refused.to_string().contains("db.example"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_tls_is_refused() {
-    // It makes itself a certificate where it can; this one is told not to.
+async fn rejects_server_without_tls() {
+    // By default, the server would generate a certificate.
     let Some(server) = MariaDb::start_with(|_| vec!["--skip-ssl".to_owned()]).await else {
         return;
     };
     let ca = Issuer::new("nobody's").write(&server.directory().join("ca.pem"));
     let url = server.database("plain").await;
-    let refused = refusal(&with_ca(&url, &ca)).await;
+    let refused = rejection(&with_ca(&url, &ca)).await;
     assert!(refused.to_string().contains("SSL"), "{refused}");
     MysqlStore::open(&url).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! A private MariaDB server for a test.
+//! MariaDB server for a test.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::*;
 
 pub(in crate::store) const PASSWORD: &str = "s3cret-pass";
 
-/// A server with its own data directory and a free port on loopback; killed when dropped.
+/// Server with its own data directory and a free loopback port; killed when dropped.
 pub(in crate::store) struct MariaDb {
     dir: tempfile::TempDir,
     port: u16,
@@ -17,18 +17,18 @@ pub(in crate::store) struct MariaDb {
 }
 
 impl MariaDb {
-    /// Starts a server and waits until it answers. `None`, having said so, where there is none.
+    /// Starts a server and waits until it responds. `None` if it is not installed, which skips the test.
     pub(in crate::store) async fn start() -> Option<Self> {
         Self::start_with(|_| Vec::new()).await
     }
 
-    /// Starts a server with further arguments, for which there is a directory.
+    /// Starts a server with further arguments, created for its directory.
     pub(in crate::store) async fn start_with(
         arguments: impl FnOnce(&Path) -> Vec<String>,
     ) -> Option<Self> {
         let (Some(server), Some(install)) = (program("mariadbd"), program("mariadb-install-db"))
         else {
-            println!("skipped: no mariadbd");
+            crate::skip::skip("no mariadbd");
             return None;
         };
         let dir = tempfile::tempdir().unwrap();
@@ -37,7 +37,7 @@ impl MariaDb {
             .arg("--auth-root-authentication-method=normal")
             .arg("--skip-test-db")
             .arg(format!("--datadir={}", dir.path().join("data").display()))
-            // In the shared one, two of them take each other's temporary tables away.
+            // In a shared directory, two processes delete each other's temporary tables.
             .env("TMPDIR", dir.path())
             .args(user())
             .output()
@@ -71,15 +71,14 @@ impl MariaDb {
         root.query_drop(statement).await.unwrap();
     }
 
-    /// Reads the first column of a statement's answer, as root.
+    /// Returns the first column of a query's result, as root.
     pub(in crate::store) async fn column(&self, query: &str) -> Vec<String> {
         let mut root = Conn::from_url(&self.root()).await.unwrap();
         root.query(query).await.unwrap()
     }
 
-    /// Has it count the rows of a database's tables anew, but for one that it is to hold for as good as empty,
-    /// and start with that.
-    pub(in crate::store) async fn start_believing_empty(&mut self, database: &str, table: &str) {
+    /// Updates the statistics of a database, except that one table counts as nearly empty, and restarts.
+    pub(in crate::store) async fn restart_presuming_empty(&mut self, database: &str, table: &str) {
         self.run(&format!(
             "ANALYZE TABLE {database}.users, {database}.posts, {database}.follows"
         ))
@@ -89,38 +88,38 @@ impl MariaDb {
              WHERE database_name = '{database}' AND table_name = '{table}'"
         ))
         .await;
-        self.kill_and_start().await;
+        self.kill_and_restart().await;
     }
 
-    /// Where it listens.
+    /// Returns the address.
     pub(in crate::store) fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
-    /// Where a test may put its files.
+    /// Returns a directory for files of the test.
     pub(in crate::store) fn directory(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Creates an empty database and answers with its URL.
+    /// Creates an empty database and returns its URL.
     pub(in crate::store) async fn database(&self, name: &str) -> String {
         self.run(&format!("CREATE DATABASE {name}")).await;
         self.url(name)
     }
 
-    /// The URL of a database.
+    /// Returns the URL of a database.
     pub(in crate::store) fn url(&self, name: &str) -> String {
         format!("mysql://tenfold:{PASSWORD}@127.0.0.1:{}/{name}", self.port)
     }
 
-    /// Kills the server as a power cut would, and starts it again.
-    pub(in crate::store) async fn kill_and_start(&mut self) {
+    /// Kills the server, as a power failure would, and restarts it.
+    pub(in crate::store) async fn kill_and_restart(&mut self) {
         self.kill();
-        self.start_again().await;
+        self.restart().await;
     }
 
-    /// Starts a server that was killed.
-    pub(in crate::store) async fn start_again(&mut self) {
+    /// Restarts a killed server.
+    pub(in crate::store) async fn restart(&mut self) {
         let server = program("mariadbd").unwrap();
         self.child = spawn(&server, self.dir.path(), self.port, &self.arguments);
         self.wait().await;
@@ -137,7 +136,7 @@ impl MariaDb {
 
     async fn wait(&mut self) {
         for _ in 0..3_000 {
-            // One of a cluster answers before it is a part of that, but nothing of use.
+            // A cluster member responds before it has joined the cluster, but refuses queries.
             if let Ok(mut root) = Conn::from_url(&self.root()).await
                 && root.query_drop("SELECT 1 FROM mysql.user").await.is_ok()
             {
@@ -146,12 +145,12 @@ impl MariaDb {
             if let Some(status) = self.child.try_wait().unwrap() {
                 let read = |name| std::fs::read_to_string(self.dir.path().join(name));
                 let log = read("log").unwrap_or_default();
-                let words = read("words").unwrap_or_default();
-                panic!("mariadbd ended with {status}:\n{words}\n{log}");
+                let stderr = read("stderr").unwrap_or_default();
+                panic!("mariadbd ended with {status}:\n{stderr}\n{log}");
             }
             sleep(Duration::from_millis(20)).await;
         }
-        panic!("mariadbd did not answer within 60 s");
+        panic!("mariadbd did not respond within 60 s");
     }
 }
 
@@ -172,7 +171,7 @@ fn spawn(server: &Path, dir: &Path, port: u16, arguments: &[String]) -> Child {
         .arg(format!("--datadir={}", dir.join("data").display()))
         .arg(format!("--socket={}", dir.join("socket").display()))
         .arg(format!("--log-error={}", dir.join("log").display()))
-        // In the shared one, a server that starts deletes the temporary tables of the others.
+        // In a shared directory, a starting server deletes the temporary tables of others.
         .arg(format!("--tmpdir={}", dir.display()))
         .arg(format!("--port={port}"))
         .arg("--bind-address=127.0.0.1")
@@ -181,13 +180,13 @@ fn spawn(server: &Path, dir: &Path, port: u16, arguments: &[String]) -> Child {
         .args(arguments)
         .args(user())
         .stdout(Stdio::null())
-        // What it says before it has its log.
-        .stderr(std::fs::File::create(dir.join("words")).unwrap())
+        // Messages from before the log is open.
+        .stderr(std::fs::File::create(dir.join("stderr")).unwrap())
         .spawn()
         .unwrap()
 }
 
-/// MariaDB runs as root only where it is told to.
+/// Returns the option that MariaDB requires to run as root.
 fn user() -> Option<&'static str> {
     let root = Command::new("id")
         .arg("-u")

@@ -1,15 +1,15 @@
-//! A MariaDB primary with a MariaDB replica.
+//! MariaDB primary with a MariaDB replica.
 
 use super::*;
 use crate::store::mysql::tests::server::{MariaDb, PASSWORD};
 
-/// A primary and a replica of it that has an empty database of this name.
+/// Starts a primary and a replica with an empty database of this name.
 async fn pair(database: &str) -> Option<(MariaDb, MariaDb)> {
     let numbered = |number: u32| {
         MariaDb::start_with(move |_| vec![format!("--server-id={number}"), "--log-bin".to_owned()])
     };
     let (primary, replica) = (numbered(1).await?, numbered(2).await?);
-    // Each has made its own user: what is replicated begins after that.
+    // Each has created its own user; replication starts after that.
     let position = primary.column("SELECT @@gtid_binlog_pos").await.concat();
     let port = primary.address().port();
     replica.run("RESET MASTER").await;
@@ -38,7 +38,7 @@ async fn open(primary: &MariaDb, replica: &MariaDb, database: &str) -> SplitStor
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_of_mariadb_is_read_while_it_keeps_up() {
+async fn mariadb_replica_is_read_while_current() {
     let Some((primary, replica)) = pair("split").await else {
         return;
     };
@@ -51,7 +51,7 @@ async fn a_replica_of_mariadb_is_read_while_it_keeps_up() {
         store.update_post(author, post, edit(&text)).await.unwrap();
         assert_eq!(store.post(post).await.unwrap().content, text);
     }
-    // Once it shows all that, it is what is read.
+    // Once the replica shows the writes, it serves the reads.
     let before = stats(&store).reads;
     until("the replica is read", async || {
         assert_eq!(store.post(post).await.unwrap().content, "100");
@@ -59,11 +59,11 @@ async fn a_replica_of_mariadb_is_read_while_it_keeps_up() {
     })
     .await;
 
-    // Its SQL thread stands still.
+    // Stops applying writes.
     replica.run("STOP SLAVE SQL_THREAD").await;
     store.update_post(author, post, edit("new")).await.unwrap();
     assert_eq!(store.post(post).await.unwrap().content, "new");
-    until("it is too far behind", async || {
+    until("it lags too much", async || {
         assert_eq!(store.post(post).await.unwrap().content, "new");
         !stats(&store).in_use
     })
@@ -74,7 +74,7 @@ async fn a_replica_of_mariadb_is_read_while_it_keeps_up() {
     replica.run("START SLAVE SQL_THREAD").await;
     until("it is in use again", async || stats(&store).in_use).await;
 
-    // It is three seconds behind, all the time: the first beats it shows are older than that.
+    // A constant delay of three seconds: the first heartbeats that it shows are older.
     replica
         .run("STOP SLAVE; CHANGE MASTER TO MASTER_DELAY=3; START SLAVE")
         .await;
@@ -93,8 +93,8 @@ async fn a_replica_of_mariadb_is_read_while_it_keeps_up() {
     replica
         .run("STOP SLAVE; CHANGE MASTER TO MASTER_DELAY=0; START SLAVE")
         .await;
-    until("it is in use at last", async || stats(&store).in_use).await;
-    until("it shows what was written", async || {
+    until("it is in use once more", async || stats(&store).in_use).await;
+    until("it shows the writes", async || {
         let before = stats(&store).reads;
         assert_eq!(store.post(post).await.unwrap().content, "delayed");
         stats(&store).reads > before
@@ -103,7 +103,7 @@ async fn a_replica_of_mariadb_is_read_while_it_keeps_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_of_mariadb_may_be_absent_and_may_die() {
+async fn mariadb_replica_may_be_absent_or_die() {
     let Some((primary, mut replica)) = pair("absent").await else {
         return;
     };
@@ -112,7 +112,7 @@ async fn a_replica_of_mariadb_may_be_absent_and_may_die() {
     let user = store.create_user(new_user("author")).await.unwrap();
     assert_eq!(store.user(user.id).await.unwrap(), user);
     assert!(!stats(&store).in_use);
-    replica.kill_and_start().await;
+    replica.kill_and_restart().await;
     until("the replica is in use", async || stats(&store).in_use).await;
     assert_eq!(store.user(user.id).await.unwrap(), user);
     replica.kill();

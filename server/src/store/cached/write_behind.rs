@@ -1,8 +1,8 @@
-//! Write-behind: edits of posts that are answered before they are stored.
+//! Write-behind: edits of posts that are acknowledged before they are stored.
 //!
-//! Only edits: what they answer is known beforehand (the post is there, and whose it is), they may be
-//! stored late and in place of each other, and one that is lost leaves the post as it was. Whatever else
-//! is written hands out a number or counts something, or is a promise of safety as a log-out is.
+//! Limited to edits. Their result is known in advance, they may be stored late or superseded by a later one,
+//! and a lost edit leaves the post as it was. Other writes assign identifiers, change counters, or affect
+//! security, as a log-out does.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,44 +14,44 @@ use super::{Core, writes};
 use crate::model::{Post, PostEdit, PostId, UserId};
 use crate::store::{PostList, Shared, StoreError};
 
-/// The edits that are not stored yet, at most one a post.
+/// Edits not stored yet, at most one per post.
 #[derive(Debug, Default)]
-pub(super) struct Behind {
+pub(super) struct WriteBehind {
     count: AtomicUsize,
     numbers: AtomicU64,
-    edits: Mutex<HashMap<PostId, Waiting>>,
+    edits: Mutex<HashMap<PostId, QueuedEdit>>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Waiting {
+pub(super) struct QueuedEdit {
     author: UserId,
     edit: PostEdit,
     since: Instant,
     number: u64,
 }
 
-impl Behind {
-    /// Takes an edit, in place of the one that waited; false where there is no room.
+impl WriteBehind {
+    /// Queues an edit, replacing the queued one of the same post. Returns false if the queue is full.
     pub(super) fn take(&self, author: UserId, id: PostId, edit: PostEdit, max: usize) -> bool {
         let mut edits = self.edits();
-        let before = edits.get(&id).map(|waiting| waiting.since);
-        if before.is_none() && edits.len() >= max {
+        let previous = edits.get(&id).map(|queued| queued.since);
+        if previous.is_none() && edits.len() >= max {
             return false;
         }
-        let waiting = Waiting {
+        let queued = QueuedEdit {
             author,
             edit,
-            // The store has been behind since the first of them.
-            since: before.unwrap_or_else(Instant::now),
+            // The store has lagged since the first of them.
+            since: previous.unwrap_or_else(Instant::now),
             number: self.numbers.fetch_add(1, Ordering::Relaxed),
         };
-        edits.insert(id, waiting);
+        edits.insert(id, queued);
         self.count.store(edits.len(), Ordering::Release);
         true
     }
 
-    /// Drops the edit of a post that is deleted.
-    pub(super) fn drop_edit(&self, id: PostId) -> Option<Waiting> {
+    /// Removes the edit of a post that is being deleted.
+    pub(super) fn remove_edit(&self, id: PostId) -> Option<QueuedEdit> {
         if self.len() == 0 {
             return None;
         }
@@ -61,47 +61,47 @@ impl Behind {
         dropped
     }
 
-    /// Puts back what was dropped for a deletion that came to nothing.
-    pub(super) fn put_back(&self, id: PostId, waiting: Waiting) {
+    /// Restores a removed edit after the deletion failed.
+    pub(super) fn restore(&self, id: PostId, queued: QueuedEdit) {
         let mut edits = self.edits();
-        edits.entry(id).or_insert(waiting);
+        edits.entry(id).or_insert(queued);
         self.count.store(edits.len(), Ordering::Release);
     }
 
-    /// How many posts have an edit that is not stored.
+    /// Returns the number of posts with a queued edit.
     pub(super) fn len(&self) -> u64 {
         self.count.load(Ordering::Acquire) as u64
     }
 
-    /// Makes posts what their edits made them.
+    /// Applies queued edits to posts.
     pub(super) fn apply_to(&self, posts: &mut [Post]) {
         if self.len() == 0 {
             return;
         }
         let edits = self.edits();
         for post in posts {
-            if let Some(waiting) = edits.get(&post.id) {
-                edited(post, &waiting.edit);
+            if let Some(queued) = edits.get(&post.id) {
+                edited(post, &queued.edit);
             }
         }
     }
 
-    /// As [`apply_to`](Self::apply_to), for whatever was read.
+    /// Like [`apply_to`](Self::apply_to), for a value of any kind.
     pub(super) fn apply(&self, value: &mut Value) {
         if self.len() == 0 {
             return;
         }
-        let concerned = |posts: &[Arc<Shared<Post>>]| {
+        let has_edit = |posts: &[Arc<Shared<Post>>]| {
             let edits = self.edits();
             posts.iter().any(|post| edits.contains_key(&post.id))
         };
         match value {
-            Value::Post(post) if concerned(std::slice::from_ref(post)) => {
+            Value::Post(post) if has_edit(std::slice::from_ref(post)) => {
                 let mut one = Post::clone(post);
                 self.apply_to(std::slice::from_mut(&mut one));
                 *post = Shared::new(one);
             }
-            Value::Posts(posts) | Value::Feed(posts, _) if concerned(posts) => {
+            Value::Posts(posts) | Value::Feed(posts, _) if has_edit(posts) => {
                 let mut all = PostList::clone(posts).into_posts();
                 self.apply_to(&mut all);
                 *posts = Shared::new(PostList::new(all));
@@ -110,40 +110,38 @@ impl Behind {
         }
     }
 
-    fn all(&self) -> Vec<(PostId, Waiting)> {
+    fn all(&self) -> Vec<(PostId, QueuedEdit)> {
         let edits = self.edits();
         edits
             .iter()
-            .map(|(id, waiting)| (*id, waiting.clone()))
+            .map(|(id, queued)| (*id, queued.clone()))
             .collect()
     }
 
-    /// Removes an edit, unless another came in its place; says whether it was there.
+    /// Removes an edit unless it was superseded. Returns true if removed.
     fn remove(&self, id: PostId, number: u64) -> bool {
         let mut edits = self.edits();
-        let there = edits
-            .get(&id)
-            .is_some_and(|waiting| waiting.number == number);
-        if there {
+        let current = edits.get(&id).is_some_and(|queued| queued.number == number);
+        if current {
             edits.remove(&id);
             self.count.store(edits.len(), Ordering::Release);
         }
-        there
+        current
     }
 
-    fn edits(&self) -> MutexGuard<'_, HashMap<PostId, Waiting>> {
+    fn edits(&self) -> MutexGuard<'_, HashMap<PostId, QueuedEdit>> {
         self.edits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Makes a post what an edit makes it.
+/// Applies an edit to a post.
 pub(super) fn edited(post: &mut Post, edit: &PostEdit) {
     post.content.clone_from(&edit.content);
     post.html.clone_from(&edit.html);
     post.updated_at = edit.updated_at;
 }
 
-/// Stores edits at intervals, for as long as the store is in use.
+/// Stores edits periodically, for as long as the store is in use.
 pub(super) fn flush_in_background(core: &Arc<Core>) {
     let interval = core.options.flush_interval;
     let core = Arc::downgrade(core);
@@ -161,35 +159,32 @@ pub(super) fn flush_in_background(core: &Arc<Core>) {
     });
 }
 
-/// Stores all edits before the store is closed. What it does not take then is lost, and counted.
-pub(super) async fn flush_at_the_end(core: &Arc<Core>) {
+/// Stores all edits before the store closes. Edits that fail are lost, and counted.
+pub(super) async fn flush_before_close(core: &Arc<Core>) {
     flush(core, Duration::ZERO).await;
 }
 
-async fn flush(core: &Arc<Core>, patience: Duration) {
-    for (id, waiting) in core.behind.all() {
-        let stored = core
-            .store
-            .update_post(waiting.author, id, waiting.edit)
-            .await;
+async fn flush(core: &Arc<Core>, retry_period: Duration) {
+    for (id, queued) in core.behind.all() {
+        let stored = core.store.update_post(queued.author, id, queued.edit).await;
         match &stored {
             Ok(_) => core.counters.behind_stored.add(1),
-            // It may be taken another time.
+            // The store may accept it later.
             Err(StoreError::Unavailable(_) | StoreError::Full(_))
-                if waiting.since.elapsed() < patience =>
+                if queued.since.elapsed() < retry_period =>
             {
                 continue;
             }
             Err(_) => {}
         }
-        // Not where another came in its place, or the post was deleted: nobody misses it then.
-        if core.behind.remove(id, waiting.number)
+        // A superseded edit, or one of a deleted post, is no loss.
+        if core.behind.remove(id, queued.number)
             && let Err(error) = &stored
         {
             core.counters.behind_lost.add(1);
-            tracing::error!(post = id.0, %error, "an edit that was answered is lost");
+            tracing::error!(post = id.0, %error, "lost an acknowledged edit");
         }
-        // Another process may have read the store in between.
-        writes::post_changed(core, waiting.author, id).await;
+        // Another process may have read the store in the meantime.
+        writes::post_changed(core, queued.author, id).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The layer in this process: values in memory, and the loads that are under way.
+//! Local layer: values in the memory of this process, and loads in progress.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -15,22 +15,22 @@ use super::entry::Entry;
 use super::key::Key;
 use crate::store::StoreError;
 
-/// How many locks the loads under way are spread over.
+/// Number of locks that the loads in progress are spread over.
 const SHARDS: usize = 64;
-/// The most loads under way in one shard: each holds a value or waits for one.
-const LOADS_PER_SHARD: usize = 256;
+/// Maximum number of loads in progress per shard: each holds a value or waits for one.
+const LOADS_PER_SHARD_MAX: usize = 256;
 
-/// What a load came to.
+/// Outcome of a load.
 pub(super) type Outcome = Result<Arc<Entry>, StoreError>;
-/// How one learns what a load came to.
+/// Receiver of the outcome of a load.
 pub(super) type Waiter = watch::Receiver<Option<Outcome>>;
 
-/// The values in memory, and the loads under way.
+/// Values in memory and loads in progress.
 ///
-/// A load that is under way when its key is forgotten goes on for those who wait for it, since they
-/// asked before; but whoever asks from then on begins another, and what the old one finds is not kept.
+/// If a key is invalidated while a load is in progress, the load continues for its current waiters, which
+/// asked before the change. Later readers start another load, and the outcome of the old one is not cached.
 #[derive(Debug)]
-pub(super) struct Front {
+pub(super) struct LocalLayer {
     values: Option<Cache<Key, Arc<Entry>>>,
     staleness: Duration,
     shards: Vec<Mutex<HashMap<Key, Load>>>,
@@ -45,16 +45,16 @@ struct Load {
     outcome: Waiter,
 }
 
-/// A load that has just begun, for whoever carries it out.
+/// Load that was just started, for the task that executes it.
 #[derive(Debug)]
-pub(super) struct Begun {
+pub(super) struct LoadTask {
     key: Key,
     number: u64,
-    tell: watch::Sender<Option<Outcome>>,
+    sender: watch::Sender<Option<Outcome>>,
 }
 
-impl Front {
-    /// Keeps at most `bytes` for at most `staleness` each; nothing where either is zero.
+impl LocalLayer {
+    /// Creates a layer of at most `bytes`, whose values live for `staleness`. Caches nothing if either is zero.
     pub(super) fn new(bytes: u64, staleness: Duration, counters: Arc<Counters>) -> Self {
         let evictions = Arc::clone(&counters);
         let values = (bytes > 0 && !staleness.is_zero()).then(|| {
@@ -81,41 +81,47 @@ impl Front {
         }
     }
 
-    /// The value of a key, where it is known and not older than it may be; and whether it is about
-    /// to be.
+    /// Returns the value of a key, unless it is missing or expired, and true if it expires soon.
     pub(super) fn get(&self, key: &Key) -> Option<(Arc<Entry>, bool)> {
         let entry = self.values.as_ref()?.get(key)?;
         let age = entry.begun.elapsed();
         (age < self.staleness).then(|| (entry, age > self.staleness * 3 / 4))
     }
 
-    /// Joins the load of a key, or begins one.
+    /// Joins the load of a key, or starts one.
     ///
     /// # Errors
-    /// `Unavailable` where too many are under way.
-    pub(super) fn load(&self, key: Key) -> Result<(Waiter, Option<Begun>), StoreError> {
+    /// `Unavailable` if too many are in progress.
+    pub(super) fn load(&self, key: Key) -> Result<(Waiter, Option<LoadTask>), StoreError> {
         let mut shard = self.shard(&key);
         if let Some(load) = shard.get(&key) {
-            // One whose task ended without a word, as when it panicked, is not waited for.
+            // A load whose task ended without an outcome, as by a panic, is replaced.
             if load.outcome.has_changed().is_ok() || load.outcome.borrow().is_some() {
                 return Ok((load.outcome.clone(), None));
             }
         }
-        if shard.len() >= LOADS_PER_SHARD {
+        if shard.len() >= LOADS_PER_SHARD_MAX {
             return Err(StoreError::Unavailable(
-                "too many different things are being read".to_owned(),
+                "too many different records are being read".to_owned(),
             ));
         }
         let number = self.loads.fetch_add(1, Ordering::Relaxed);
-        let (tell, outcome) = watch::channel(None);
+        let (sender, outcome) = watch::channel(None);
         let waiter = outcome.clone();
         shard.insert(key, Load { number, outcome });
-        Ok((waiter, Some(Begun { key, number, tell })))
+        Ok((
+            waiter,
+            Some(LoadTask {
+                key,
+                number,
+                sender,
+            }),
+        ))
     }
 
-    /// Ends a load: keeps what it found unless the key was forgotten meanwhile, and tells those who
-    /// wait.
-    pub(super) fn finish(&self, begun: Begun, outcome: Outcome) {
+    /// Completes a load: caches its outcome unless the key was invalidated in the meantime, and notifies the
+    /// waiters.
+    pub(super) fn finish(&self, begun: LoadTask, outcome: Outcome) {
         {
             let mut shard = self.shard(&begun.key);
             let current = shard
@@ -131,11 +137,11 @@ impl Front {
                 }
             }
         }
-        begun.tell.send_replace(Some(outcome));
+        begun.sender.send_replace(Some(outcome));
     }
 
-    /// Forgets a key: what is read from now on is what the layers behind have now.
-    pub(super) fn forget(&self, key: &Key) {
+    /// Invalidates a key: later reads go to the next layer.
+    pub(super) fn invalidate(&self, key: &Key) {
         let mut shard = self.shard(key);
         shard.remove(key);
         if let Some(values) = &self.values {
@@ -144,8 +150,8 @@ impl Front {
         }
     }
 
-    /// Brings what is known of a key up to date with a change; forgets it where `amend` can't. Loads that are
-    /// under way may have seen the change or not: what they find is not kept.
+    /// Updates the value of a key with a change; invalidates it if `amend` returns `None`. The outcomes of loads
+    /// in progress, which may or may not contain the change, are not cached.
     pub(super) fn amend(&self, key: &Key, amend: impl FnOnce(&Entry) -> Option<Entry>) {
         let mut shard = self.shard(key);
         shard.remove(key);
@@ -162,7 +168,7 @@ impl Front {
         }
     }
 
-    /// Puts an entry in the place of another, where that still is.
+    /// Replaces an entry, if it is still the current one.
     pub(super) fn replace(&self, key: &Key, entry: &Arc<Entry>, by: Arc<Entry>) {
         let _shard = self.shard(key);
         if let Some(values) = &self.values
@@ -175,14 +181,14 @@ impl Front {
         }
     }
 
-    /// When the load of what is known of a key began. No two loads of a key begin at once, so this tells
-    /// whether it is still what that load found, and the amendments since.
+    /// Returns the time at which the load of a key's value started. Two loads of one key never start at once,
+    /// so it identifies the load, regardless of later amendments.
     pub(super) fn begun(&self, key: &Key) -> Option<Instant> {
         Some(self.values.as_ref()?.get(key)?.begun)
     }
 
-    /// Forgets what is known of a key where it is still this.
-    pub(super) fn forget_entry(&self, key: &Key, entry: &Arc<Entry>) {
+    /// Invalidates a key, if this entry is still the current one.
+    pub(super) fn invalidate_entry(&self, key: &Key, entry: &Arc<Entry>) {
         let _shard = self.shard(key);
         if let Some(values) = &self.values
             && values
@@ -194,8 +200,8 @@ impl Front {
         }
     }
 
-    /// Forgets everything.
-    pub(super) fn forget_all(&self) {
+    /// Invalidates everything.
+    pub(super) fn clear(&self) {
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             shard.clear();
@@ -205,7 +211,7 @@ impl Front {
         }
     }
 
-    /// What the values take, in bytes.
+    /// Returns the size of the values, in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.values.as_ref().map_or(0, |values| {
             values.run_pending_tasks();

@@ -1,16 +1,16 @@
-//! A shared cache that does not answer.
+//! Outages of the shared cache.
 
 use super::*;
-use crate::cache::{CutOff, GuardedCache};
+use crate::cache::{CircuitBreaker, CutOff};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keeps_the_contract_without_its_cache() {
+async fn satisfies_contract_during_outage() {
     for policy in POLICIES {
         contract::is_kept(async || {
             let cut = Arc::new(CutOff::default());
             cut.cut(true);
             let store = Arc::new(MemoryStore::default());
-            let cache = Arc::new(GuardedCache::new(cut));
+            let cache = Arc::new(CircuitBreaker::new(cut));
             Arc::new(CachedStore::new(store, cache, with(policy))) as Arc<dyn Store>
         })
         .await;
@@ -18,7 +18,7 @@ async fn keeps_the_contract_without_its_cache() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_cache_is_the_store_with_a_layer_in_the_process() {
+async fn local_layer_works_during_outage() {
     let mut scene = Scene::new().await;
     let cut = Arc::new(CutOff::default());
     cut.cut(true);
@@ -32,10 +32,10 @@ async fn a_dead_cache_is_the_store_with_a_layer_in_the_process() {
     assert_eq!((stats.local.hits, stats.shared.errors), (9, 1));
 }
 
-/// What was written while the cache was cut off is never read from it as it was before, neither by the
-/// process that wrote nor, once it has told the cache, by any other.
+/// After writes during an outage, the writing process never reads the old values. Other processes do not
+/// once the cache is invalidated.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_cache_was_not_told_of_is_told_when_it_answers_again() {
+async fn failed_invalidations_are_retried() {
     let mut scene = Scene::new().await;
     let cut = Arc::new(CutOff::default());
     scene.cache = cut.clone();
@@ -54,13 +54,13 @@ async fn what_the_cache_was_not_told_of_is_told_when_it_answers_again() {
         .await
         .unwrap();
     one.delete_session(&token).await.unwrap();
-    assert!(one.cache_stats().unwrap().owed >= 2);
+    assert!(one.cache_stats().unwrap().pending_invalidations >= 2);
     cut.cut(false);
-    // The cache still has what was before, or was told by now: this process knows better either way.
+    // The cache may still have the old values, but this process does not trust it.
     assert_eq!(scene.text(&one).await, "second");
     assert_eq!(one.session(&token, NOW).await, Err(StoreError::NotFound));
-    until("the cache is told", async || {
-        one.cache_stats().unwrap().owed == 0
+    until("the cache is invalidated", async || {
+        one.cache_stats().unwrap().pending_invalidations == 0
     })
     .await;
     assert_eq!(scene.text(&two).await, "second");
@@ -68,16 +68,16 @@ async fn what_the_cache_was_not_told_of_is_told_when_it_answers_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cache_with_rubbish_in_it_is_the_store() {
+async fn corrupt_values_are_read_from_store() {
     let scene = Scene::new().await;
     let process = scene.process(CacheOptions {
         staleness: Duration::ZERO,
         ..lasting()
     });
     let key = Key::Post(scene.post).shared("tenfold");
-    for rubbish in [&b""[..], b"=", b"=12345678{\"id\":1}", b"\xff\xff"] {
-        let rubbish = Bytes::copy_from_slice(rubbish);
-        scene.cache.set(&key, rubbish, LONG).await.unwrap();
+    for corrupt in [&b""[..], b"=", b"=12345678{\"id\":1}", b"\xff\xff"] {
+        let corrupt = Bytes::copy_from_slice(corrupt);
+        scene.cache.set(&key, corrupt, LONG).await.unwrap();
         assert_eq!(scene.text(&process).await, "first");
     }
 }

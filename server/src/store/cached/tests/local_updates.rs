@@ -1,12 +1,12 @@
-//! What a process adds to what it knows when it writes a post.
+//! Updates of the local layer by writes.
 
 use super::*;
 use crate::cache::CutOff;
 
 const PAGE: [u32; 2] = [10, 20];
 
-/// A scene whose shared cache can be held up, and a reader who follows nobody.
-async fn held_up(policy: UpdatePolicy) -> (Scene, Arc<CutOff>, Arc<CachedStore>, UserId) {
+/// Creates a scene whose shared cache can be delayed, and a reader who follows nobody.
+async fn delayed(policy: UpdatePolicy) -> (Scene, Arc<CutOff>, Arc<CachedStore>, UserId) {
     let cache = Arc::new(CutOff::default());
     let scene = Scene {
         cache: cache.clone(),
@@ -17,7 +17,7 @@ async fn held_up(policy: UpdatePolicy) -> (Scene, Arc<CutOff>, Arc<CachedStore>,
     (scene, cache, process, reader)
 }
 
-/// What a process shows of an author to a reader who follows them.
+/// Returns an author's number of posts, and the pages and feeds that show them to a reader.
 async fn shown(store: &dyn Store, reader: UserId, author: UserId) -> (u64, Vec<Vec<Post>>) {
     let mut lists = Vec::new();
     for limit in PAGE {
@@ -29,7 +29,7 @@ async fn shown(store: &dyn Store, reader: UserId, author: UserId) -> (u64, Vec<V
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_post_that_came_is_shown_without_asking_the_store() {
+async fn created_post_is_shown_without_read() {
     for policy in POLICIES {
         let scene = Scene::new().await;
         let process = scene.process(with(policy));
@@ -54,7 +54,7 @@ async fn a_post_that_came_is_shown_without_asking_the_store() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_followed_is_shown_without_asking_the_store() {
+async fn new_followee_is_shown_without_read() {
     let scene = Scene::new().await;
     let process = scene.process(lasting());
     let reader = process.create_user(new_user("reader")).await.unwrap().id;
@@ -72,15 +72,15 @@ async fn who_is_followed_is_shown_without_asking_the_store() {
         assert_eq!(process.follow(reader, scene.author, NOW).await, Ok(true));
         assert_eq!(process.feed(reader, page).await.unwrap().len(), 13);
         assert_eq!(process.user(scene.author).await.unwrap().followers, 1);
-        // The feed is not full: it has all that there is.
+        // The feed is not full, so it contains all posts.
         assert_eq!(process.unfollow(reader, scene.author).await, Ok(true));
         assert_eq!(process.feed(reader, page).await.unwrap().len(), 6);
         assert_eq!(process.user(scene.author).await.unwrap().followers, 0);
     }
-    // The reader was not known before the first of them.
+    // The reader was not cached before the first of them.
     assert_eq!(process.user(reader).await.unwrap().following, 1);
     assert_eq!(scene.store.reads(), before + 1);
-    // Nobody knows what comes in place of what goes from a feed that is full.
+    // The posts that move up in a full feed are unknown.
     let page = Page::new(None, 10);
     process.follow(reader, scene.author, NOW).await.unwrap();
     assert_eq!(process.feed(reader, page).await.unwrap().len(), 10);
@@ -90,9 +90,9 @@ async fn who_is_followed_is_shown_without_asking_the_store() {
     assert_eq!(stored.len(), 6);
 }
 
-/// That somebody follows already, this process may not know: another has written it.
+/// A process cannot know the follows written by another one.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_process_has_written_already_is_known_once_it_is_written_again() {
+async fn repeated_write_refreshes_local_values() {
     let scene = Scene::new().await;
     let (one, two) = (scene.process(lasting()), scene.process(lasting()));
     let reader = one.create_user(new_user("reader")).await.unwrap().id;
@@ -117,7 +117,7 @@ async fn what_another_process_has_written_already_is_known_once_it_is_written_ag
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_post_of_somebody_who_is_followed_no_longer_is_not_in_the_feed() {
+async fn feed_omits_later_post_of_unfollowed_user() {
     let scene = Scene::new().await;
     let process = scene.process(lasting());
     let reader = process.create_user(new_user("reader")).await.unwrap().id;
@@ -131,16 +131,16 @@ async fn a_post_of_somebody_who_is_followed_no_longer_is_not_in_the_feed() {
     assert_eq!(process.feed(reader, page).await.unwrap()[0], late.unwrap());
 }
 
-/// The page still has the post while the shared cache is being told, and somebody begins to follow.
+/// During the invalidation of the shared cache, the page still contains the post, and a user follows.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_goes_while_somebody_begins_to_follow_is_not_in_the_feed() {
+async fn feed_omits_post_deleted_during_follow() {
     for policy in POLICIES {
-        let (scene, cache, process, reader) = held_up(policy).await;
+        let (scene, cache, process, reader) = delayed(policy).await;
         shown(&*process, reader, scene.author).await;
         cache.hold_next_deletion(300);
         let (writer, author, post) = (process.clone(), scene.author, scene.post);
         let deletion = tokio::spawn(async move { writer.delete_post(author, post).await });
-        until("the cache is being told", async || cache.holds()).await;
+        until("the cache is being invalidated", async || cache.holds()).await;
         process.follow(reader, scene.author, NOW).await.unwrap();
         let page = Page::new(None, 10);
         process.feed(reader, page).await.unwrap();
@@ -150,10 +150,10 @@ async fn what_goes_while_somebody_begins_to_follow_is_not_in_the_feed() {
     }
 }
 
-/// Two that are told the other way round than they were stored.
+/// Two writes whose changes are logged in reverse order.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_count_is_never_below_nothing() {
-    let (scene, cache, process, reader) = held_up(UpdatePolicy::CacheAside).await;
+async fn count_is_never_negative() {
+    let (scene, cache, process, reader) = delayed(UpdatePolicy::CacheAside).await;
     let (author, followers) = (scene.author, async || {
         process.user(scene.author).await.unwrap().followers
     });
@@ -161,7 +161,7 @@ async fn a_count_is_never_below_nothing() {
     cache.hold_next_deletion(300);
     let writer = process.clone();
     let follow = tokio::spawn(async move { writer.follow(reader, author, NOW).await });
-    until("the cache is being told", async || cache.holds()).await;
+    until("the cache is being invalidated", async || cache.holds()).await;
     assert_eq!(process.unfollow(reader, author).await, Ok(true));
     assert!(!follow.is_finished());
     assert_eq!(follow.await.unwrap(), Ok(true));
@@ -170,22 +170,22 @@ async fn a_count_is_never_below_nothing() {
     assert_eq!(process.feed(reader, page).await.unwrap(), []);
 }
 
-/// Somebody has read of it in a feed before its author had an answer.
+/// A reader sees the post in a feed before its author has a response.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_post_that_went_before_its_author_had_an_answer_is_nowhere() {
+async fn post_deleted_during_creation_is_nowhere() {
     for policy in POLICIES {
-        let (scene, cache, process, reader) = held_up(policy).await;
+        let (scene, cache, process, reader) = delayed(policy).await;
         process.follow(reader, scene.author, NOW).await.unwrap();
         shown(&*process, reader, scene.author).await;
         cache.hold_next_deletion(300);
         let (writer, author) = (process.clone(), scene.author);
         let creation =
             tokio::spawn(async move { writer.create_post(new_post(author, "brief")).await });
-        until("the cache is being told", async || cache.holds()).await;
+        until("the cache is being invalidated", async || cache.holds()).await;
         let page = Page::new(None, 10);
         let id = scene.store.posts_by(author, page).await.unwrap()[0].id;
         process.delete_post(author, id).await.unwrap();
-        // Known again, so that there is something that the post could be put into.
+        // Cached again, so that the post could be added to it.
         shown(&*process, reader, author).await;
         assert!(!creation.is_finished(), "{policy:?}");
         assert_eq!(creation.await.unwrap().unwrap().id, id);
@@ -199,7 +199,7 @@ async fn a_post_that_went_before_its_author_had_an_answer_is_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_post_that_came_is_read_anew() {
+async fn edits_and_deletions_reload_pages() {
     let scene = Scene::new().await;
     let process = scene.process(lasting());
     let reader = process.create_user(new_user("reader")).await.unwrap().id;
@@ -225,31 +225,31 @@ async fn what_is_no_post_that_came_is_read_anew() {
     }
 }
 
-/// A count that is being read while a post is written may have it or not: it is not added to.
+/// A count read while a post is written may or may not include it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_count_that_is_being_read_is_not_added_to() {
+async fn count_being_loaded_is_not_updated() {
     let scene = Scene::new().await;
     let process = scene.process(lasting());
     scene.store.delay(Duration::from_millis(200));
     let reads = scene.store.reads();
     let (reader, author) = (process.clone(), scene.author);
     let slow = tokio::spawn(async move { reader.user(author).await.unwrap().posts });
-    until("the read has begun", async || scene.store.reads() > reads).await;
+    until("the read has started", async || scene.store.reads() > reads).await;
     scene.store.delay(Duration::ZERO);
     process
         .create_post(new_post(author, "second"))
         .await
         .unwrap();
     assert_eq!(process.user(author).await.unwrap().posts, 2);
-    // Whoever asked before is answered with what was then, and nobody keeps it.
+    // The earlier reader gets the old count, which is not cached.
     assert_eq!(slow.await.unwrap(), 1);
     assert_eq!(process.user(author).await.unwrap().posts, 2);
 }
 
-/// Posts come, change and go, people follow and unfollow, in two tasks each of four authors, while others
-/// read: at each moment a writer sees what it wrote, and in the end all see what is stored.
+/// Two tasks for each of four authors write, edit and delete posts, follow and unfollow, while others read.
+/// Writers always see their own writes. In the end everybody sees the content of the store.
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_written_at_once_is_shown_as_it_is_stored() {
+async fn concurrent_writes_are_shown_as_stored() {
     for (policy, staleness) in POLICIES
         .map(|policy| (policy, LONG))
         .into_iter()
@@ -298,7 +298,7 @@ async fn whatever_is_written_at_once_is_shown_as_it_is_stored() {
         for reader in readers {
             reader.await.unwrap();
         }
-        until("all is stored", async || {
+        until("everything is stored", async || {
             process.cache_stats().unwrap().behind_queued == 0
         })
         .await;
@@ -322,9 +322,15 @@ async fn write(process: &CachedStore, reader: UserId, author: UserId, task: usiz
             0 => {
                 process.delete_post(author, post.id).await.unwrap();
                 let posts = process.posts_by(author, page).await.unwrap();
-                assert!(posts.iter().all(|one| one.id != post.id), "{text} went");
+                assert!(
+                    posts.iter().all(|one| one.id != post.id),
+                    "{text} is deleted"
+                );
                 let feed = process.feed(reader, page).await.unwrap();
-                assert!(feed.iter().all(|one| one.id != post.id), "{text} went");
+                assert!(
+                    feed.iter().all(|one| one.id != post.id),
+                    "{text} is deleted"
+                );
             }
             1 => {
                 let changed = process

@@ -1,9 +1,9 @@
-//! What a read that the in-process layer of the cache answers costs the server, beside a bare axum
-//! handler that answers the same bytes.
+//! CPU cost of reads from the local layer of the cache, compared with a bare axum handler that returns the
+//! same bytes.
 //!
-//! Two servers, each on a thread of its own, take turns over loopback connections that are kept: the
-//! whole service with a cache in front of a store in memory, and `axum::serve` with one route. What is
-//! compared is the CPU time of their threads.
+//! Two servers, each on its own thread, alternate over persistent loopback connections: the whole service
+//! with a cache in front of a memory store, and `axum::serve` with one route. The comparison is of their
+//! threads' CPU time.
 //!
 //! Run it with `cargo bench -p tenfold-server --bench cached_reads`.
 
@@ -28,60 +28,60 @@ use tenfold_server::store::{CacheOptions, CachedStore, MemoryStore, Store};
 use tenfold_server::{Config, start_with};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Connections that are asked at once.
+/// Number of concurrent connections.
 const CONNECTIONS: usize = 8;
-/// Requests in one turn of a server.
-const TURN: usize = 4_000;
-/// Turns of each server.
-const TURNS: usize = 25;
-/// A session token, which is any text of 43 characters.
+/// Requests per round of a server.
+const ROUND_REQUESTS: usize = 4_000;
+/// Rounds per server.
+const ROUNDS: usize = 25;
+/// Session token: any text of 43 characters.
 const TOKEN: &str = "benchbenchbenchbenchbenchbenchbenchbenchben";
 
-/// A server on a thread of its own.
-struct Served {
+/// Server on its own thread.
+struct ServerThread {
     address: SocketAddr,
-    ask: UnboundedSender<()>,
+    request: UnboundedSender<()>,
     cpu: Receiver<Duration>,
 }
 
-impl Served {
+impl ServerThread {
     fn new(serve: impl AsyncFnOnce() -> SocketAddr + Send + 'static) -> Self {
-        let (ask, asked) = unbounded_channel();
-        let (tell, cpu) = channel();
-        let (tell_address, address) = channel();
+        let (request, requests) = unbounded_channel();
+        let (cpu_sender, cpu) = channel();
+        let (address_sender, address) = channel();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                tell_address.send(serve().await).unwrap();
-                answer(asked, tell).await;
+                address_sender.send(serve().await).unwrap();
+                report_cpu(requests, cpu_sender).await;
             });
         });
         Self {
             address: address.recv().unwrap(),
-            ask,
+            request,
             cpu,
         }
     }
 
-    /// The CPU time of its thread so far.
+    /// Returns the CPU time of the thread so far.
     fn cpu(&self) -> Duration {
-        self.ask.send(()).unwrap();
+        self.request.send(()).unwrap();
         self.cpu.recv().unwrap()
     }
 }
 
-async fn answer(mut asked: UnboundedReceiver<()>, tell: Sender<Duration>) {
-    while asked.recv().await.is_some() {
+async fn report_cpu(mut requests: UnboundedReceiver<()>, sender: Sender<Duration>) {
+    while requests.recv().await.is_some() {
         let time = clock_gettime(ClockId::ThreadCPUTime);
         let cpu = Duration::new(time.tv_sec as u64, time.tv_nsec as u32);
-        tell.send(cpu).unwrap();
+        sender.send(cpu).unwrap();
     }
 }
 
-/// Asks for one thing over and over.
+/// Client that repeats one request.
 struct Client {
     connections: Vec<TcpStream>,
     request: Vec<u8>,
@@ -104,40 +104,40 @@ impl Client {
         }
     }
 
-    /// Asks once; the body that came back.
+    /// Sends one request and returns the response body.
     fn body(&mut self) -> Vec<u8> {
         self.connections[0].write_all(&self.request).unwrap();
-        let mut answer = Vec::new();
+        let mut response = Vec::new();
         loop {
             let read = self.connections[0].read(&mut self.buffer).unwrap();
             assert!(read > 0, "the server closed the connection");
-            answer.extend_from_slice(&self.buffer[..read]);
-            let Some(head) = answer.windows(4).position(|end| end == b"\r\n\r\n") else {
+            response.extend_from_slice(&self.buffer[..read]);
+            let Some(head) = response.windows(4).position(|end| end == b"\r\n\r\n") else {
                 continue;
             };
-            let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
+            let text = String::from_utf8_lossy(&response[..head]).to_ascii_lowercase();
             assert!(text.starts_with("http/1.1 200"), "{text}");
             let (_, length) = text.split_once("content-length: ").unwrap();
             let length: usize = length.lines().next().unwrap().trim().parse().unwrap();
-            if answer.len() == head + 4 + length {
-                return answer.split_off(head + 4);
+            if response.len() == head + 4 + length {
+                return response.split_off(head + 4);
             }
         }
     }
 
-    /// Asks `TURN` times, all connections at once.
-    fn turn(&mut self, body: usize) {
-        for _ in 0..TURN / CONNECTIONS {
+    /// Sends [`ROUND_REQUESTS`], concurrently on all connections.
+    fn round(&mut self, body: usize) {
+        for _ in 0..ROUND_REQUESTS / CONNECTIONS {
             for connection in &mut self.connections {
                 connection.write_all(&self.request).unwrap();
             }
             for number in 0..CONNECTIONS {
-                self.read_answer(number, body);
+                self.read_response(number, body);
             }
         }
     }
 
-    fn read_answer(&mut self, number: usize, body: usize) {
+    fn read_response(&mut self, number: usize, body: usize) {
         let (mut read, mut whole) = (0, usize::MAX);
         while read < whole {
             let connection = &mut self.connections[number];
@@ -187,7 +187,7 @@ async fn cached(files: String) -> SocketAddr {
     };
     store.create_session(session).await.unwrap();
     let options = CacheOptions {
-        // All reads but the first are answered by the in-process layer.
+        // The local layer serves all reads except the first.
         staleness: Duration::from_secs(3_600),
         ..CacheOptions::default()
     };
@@ -201,7 +201,7 @@ async fn cached(files: String) -> SocketAddr {
     address
 }
 
-fn median(mut values: Vec<f64>) -> (f64, f64, f64) {
+fn quartiles(mut values: Vec<f64>) -> (f64, f64, f64) {
     values.sort_unstable_by(f64::total_cmp);
     let at = |quantile: f64| values[(quantile * (values.len() - 1) as f64).round() as usize];
     (at(0.25), at(0.5), at(0.75))
@@ -210,9 +210,9 @@ fn median(mut values: Vec<f64>) -> (f64, f64, f64) {
 fn main() {
     let folder = tempfile::tempdir().unwrap();
     let files = format!("file:{}", folder.path().display());
-    let service = Served::new(async move || cached(files).await);
+    let service = ServerThread::new(async move || cached(files).await);
     for (name, path) in [
-        ("no read at all", "/healthz"),
+        ("no read", "/healthz"),
         ("post", "/v1/posts/12345"),
         ("user with 10 posts", "/v1/users/1"),
         ("feed of 20 posts", "/v1/feed?limit=20"),
@@ -220,36 +220,36 @@ fn main() {
         let mut client = Client::new(service.address, path);
         let body = client.body();
         let expected = Bytes::from(body.clone());
-        let other = Served::new(async move || bare(expected).await);
+        let other = ServerThread::new(async move || bare(expected).await);
         let mut other_client = Client::new(other.address, path);
         assert_eq!(other_client.body(), body, "{name}");
         let (mut cached, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        for turn in 0..=TURNS {
-            let measure = |served: &Served, client: &mut Client| {
-                let begun = served.cpu();
-                client.turn(body.len());
-                (served.cpu() - begun).as_secs_f64() * 1e6 / TURN as f64
+        for round in 0..=ROUNDS {
+            let measure = |server: &ServerThread, client: &mut Client| {
+                let begun = server.cpu();
+                client.round(body.len());
+                (server.cpu() - begun).as_secs_f64() * 1e6 / ROUND_REQUESTS as f64
             };
-            // Each goes first in every other turn.
-            let (ours, theirs) = if turn % 2 == 0 {
+            // The servers take turns in going first.
+            let (ours, theirs) = if round % 2 == 0 {
                 let ours = measure(&service, &mut client);
                 (ours, measure(&other, &mut other_client))
             } else {
                 let theirs = measure(&other, &mut other_client);
                 (measure(&service, &mut client), theirs)
             };
-            // The first warms both up.
-            if turn > 0 {
+            // The first round is warm-up.
+            if round > 0 {
                 cached.push(ours);
                 bare.push(theirs);
                 ratios.push(ours / theirs);
             }
         }
-        let ((_, cached, _), (_, bare, _)) = (median(cached), median(bare));
-        let (low, ratio, high) = median(ratios);
+        let ((_, cached, _), (_, bare, _)) = (quartiles(cached), quartiles(bare));
+        let (low, ratio, high) = quartiles(ratios);
         println!(
             "{name:<20} {:>6} bytes   cached {cached:>6.2} CPU us   bare {bare:>6.2} CPU us   \
-             ratio {ratio:.3} (quartiles {low:.3} to {high:.3}, {TURNS} turns of {TURN})",
+              ratio {ratio:.3} (quartiles {low:.3} to {high:.3}, {ROUNDS} rounds of {ROUND_REQUESTS})",
             body.len(),
         );
     }

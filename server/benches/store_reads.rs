@@ -1,8 +1,8 @@
-//! What a point read of the SQLite store costs, in three designs: on the async thread, on tokio's
-//! blocking threads, and on dedicated threads behind a channel; at rest and beside 400 writes/s.
+//! Cost of a point read of the SQLite store in three designs: on the async thread, on tokio's blocking threads,
+//! and on dedicated threads behind a channel; idle and beside 400 writes/s.
 //!
-//! Run it with `cargo bench -p tenfold-server --bench store_reads`; it also tells how long the default
-//! data set takes to load.
+//! Run it with `cargo bench -p tenfold-server --bench store_reads`. It also prints the time to load the default
+//! data set.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a bench that fails has no figures")]
@@ -40,7 +40,7 @@ enum Design {
 type Request = (i64, oneshot::Sender<usize>);
 
 impl Design {
-    /// Reads a post and answers with its size.
+    /// Reads a post and returns its size.
     async fn read(&self, id: i64) -> usize {
         match self {
             Self::AsyncThread(store) => {
@@ -61,10 +61,10 @@ impl Design {
                 .unwrap()
             }
             Self::DedicatedThreads(threads, next) => {
-                let (answer, answered) = oneshot::channel();
+                let (sender, receiver) = oneshot::channel();
                 let thread = next.fetch_add(1, Ordering::Relaxed) % threads.len();
-                threads[thread].send((id, answer)).unwrap();
-                answered.await.unwrap()
+                threads[thread].send((id, sender)).unwrap();
+                receiver.await.unwrap()
             }
         }
     }
@@ -76,7 +76,7 @@ fn open(path: &Path) -> Connection {
     connection
         .pragma_update(None, "mmap_size", 64_i64 << 30)
         .unwrap();
-    // As the store does: without it each read would be planned anew.
+    // As in the store: without it, SQLite would plan each read again.
     let stable = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
     connection.set_db_config(stable, true).unwrap();
     connection
@@ -93,7 +93,7 @@ fn read(connection: &Connection, id: i64) -> usize {
     post.unwrap()
 }
 
-/// Threads that each take all requests that wait and read them in one transaction.
+/// Starts threads that each read all queued requests in one transaction.
 fn dedicated(path: &Path) -> Design {
     let threads = (0..2).map(|_| {
         let (sender, requests) = sync_channel::<Request>(1_024);
@@ -102,8 +102,8 @@ fn dedicated(path: &Path) -> Design {
             while let Ok(first) = requests.recv() {
                 let mut transaction = Some(connection.unchecked_transaction().unwrap());
                 let mut next = Some(first);
-                while let Some((id, answer)) = next {
-                    let _ = answer.send(read(&connection, id));
+                while let Some((id, sender)) = next {
+                    let _ = sender.send(read(&connection, id));
                     next = requests.try_recv().ok();
                 }
                 drop(transaction.take());
@@ -176,18 +176,18 @@ async fn main() {
     let data_set = DataSet::default();
     let begun = Instant::now();
     let content = Arc::new(data_set.content("$argon2id$".to_owned(), render).unwrap());
-    let made = begun.elapsed();
+    let generated = begun.elapsed();
     let loaded = store.load(Arc::clone(&content)).await.unwrap();
     let took = begun.elapsed();
-    println!("made in {made:.2?}, loaded in {took:.2?}: {loaded:?}");
+    println!("generated in {generated:.2?}, loaded in {took:.2?}: {loaded:?}");
     let bytes: usize = content.posts().map(|post| post.content.len()).sum();
     println!(
-        "{} bytes of content a post on average",
+        "{} bytes of content per post on average",
         bytes / data_set.posts as usize
     );
     let begun = Instant::now();
     assert!(store.load(content).await.unwrap().reused);
-    println!("found again in {:.2?}", begun.elapsed());
+    println!("reused in {:.2?}", begun.elapsed());
 
     let posts = data_set.posts as i64;
     let designs = [
@@ -204,7 +204,7 @@ async fn main() {
     for writes in [false, true] {
         let stop = Arc::new(AtomicBool::new(false));
         let writer = writes.then(|| {
-            println!("beside 400 writes/s (their CPU included):");
+            println!("beside 400 writes/s (including their CPU):");
             tokio::spawn(write_steadily(Arc::clone(&store), Arc::clone(&stop)))
         });
         for _ in 0..2 {

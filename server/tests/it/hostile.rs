@@ -1,4 +1,4 @@
-//! Whatever is sent, the service answers, and never with a 500.
+//! Arbitrary requests never cause a 500.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -28,7 +28,7 @@ fn running() -> &'static (Runtime, Service, String) {
     })
 }
 
-/// Any JSON, often of nearly the right shape.
+/// Generates JSON, often of nearly the right shape.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -68,13 +68,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn any_json_is_answered((method, path) in target(), body in any_json()) {
+    fn survives_any_json((method, path) in target(), body in any_json()) {
         let status = send(method, path, "application/json", body.to_string().into_bytes());
         prop_assert!(status < 500, "{status}");
     }
 
     #[test]
-    fn any_bytes_are_answered(
+    fn survives_any_bytes(
         (method, path) in target(),
         body in prop::collection::vec(any::<u8>(), 0..2_000),
         media_type in prop_oneof!["application/json", "image/png", "image/jpeg", "[!-~]{0,20}"],
@@ -84,7 +84,7 @@ proptest! {
     }
 
     #[test]
-    fn any_content_is_stored_as_it_was_or_refused(content in "(?s).{0,300}") {
+    fn content_is_stored_unchanged_or_rejected(content in "(?s).{0,300}") {
         let (runtime, service, token) = running();
         let post = service.post("/v1/posts", &json!({"content": content})).bearer_auth(token);
         let response = runtime.block_on(async { post.send().await }).unwrap();
@@ -97,22 +97,22 @@ proptest! {
     }
 
     #[test]
-    fn any_path_is_answered(path in "(/[!-~]{0,12}){1,4}", query in "[!-~]{0,20}") {
+    fn survives_any_path(path in "(/[!-~]{0,12}){1,4}", query in "[!-~]{0,20}") {
         let (runtime, service, token) = running();
-        // What a client would not send is sent as it is.
+        // Written to a socket, since an HTTP client would reject some of it.
         let target = format!("{path}?{query}").replace('#', "%23");
         let request = format!(
             "GET {target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
              connection: close\r\n\r\n"
         );
-        let answer = runtime.block_on(async {
+        let response = runtime.block_on(async {
             let mut stream = TcpStream::connect(service.address).await.unwrap();
             stream.write_all(request.as_bytes()).await.unwrap();
-            let mut answer = Vec::new();
-            stream.read_to_end(&mut answer).await.unwrap();
-            String::from_utf8_lossy(&answer).into_owned()
-        });
-        let status: u16 = answer[9..12].parse().unwrap();
-        prop_assert!(status < 500, "{target}: {answer}");
+                let mut response = Vec::new();
+                stream.read_to_end(&mut response).await.unwrap();
+                String::from_utf8_lossy(&response).into_owned()
+            });
+            let status: u16 = response[9..12].parse().unwrap();
+            prop_assert!(status < 500, "{target}: {response}");
     }
 }

@@ -1,4 +1,4 @@
-//! Starting and stopping in good order.
+//! Starting and stopping.
 
 use crate::support;
 
@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
 #[tokio::test]
-async fn what_is_in_flight_is_finished() {
+async fn shutdown_finishes_requests_in_flight() {
     let store = Arc::new(FailingStore::default());
     let mut service = service_with(store.clone(), |_| {}).await;
     let (_, token) = service.user("ada").await;
@@ -43,7 +43,7 @@ async fn what_is_in_flight_is_finished() {
 }
 
 #[tokio::test]
-async fn a_socket_in_the_file_system_is_served_and_counted_and_goes_at_the_end() {
+async fn unix_socket_is_served_counted_and_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.sock");
     let store = Arc::new(FailingStore::default());
@@ -55,12 +55,12 @@ async fn a_socket_in_the_file_system_is_served_and_counted_and_goes_at_the_end()
     let mut stream = UnixStream::connect(&path).await.unwrap();
     let request = b"GET /healthz HTTP/1.1\r\nhost: app\r\nconnection: close\r\n\r\n";
     stream.write_all(request).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     let now = service.metric("http_server_requests_total").await;
     assert!((now - arrived - 1.0).abs() < 0.5, "{arrived} {now}");
-    // Whoever else wants to listen there is told.
+    // A second service cannot listen there.
     let mut config = Config::new("memory:", format!("file:{}", folder.path().display()));
     config.listen_unix = Some(path.clone());
     let error = start(config).await.unwrap_err();
@@ -72,7 +72,7 @@ async fn a_socket_in_the_file_system_is_served_and_counted_and_goes_at_the_end()
 }
 
 #[tokio::test]
-async fn a_request_that_takes_too_long_does_not_hold_the_end_up() {
+async fn shutdown_abandons_requests_after_grace_period() {
     let store = Arc::new(FailingStore::default());
     let grace = Duration::from_millis(200);
     let mut service = service_with(store.clone(), |config| config.shutdown_grace = grace).await;
@@ -92,7 +92,7 @@ async fn a_request_that_takes_too_long_does_not_hold_the_end_up() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_named() {
+async fn error_names_port_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -104,7 +104,7 @@ async fn a_port_that_is_taken_is_named() {
 }
 
 #[tokio::test]
-async fn an_unknown_store_is_refused() {
+async fn rejects_unknown_store_without_printing_password() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::new(
         "oracle://root:hunter2@h/d",
@@ -115,7 +115,7 @@ async fn an_unknown_store_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_comes_is_given_up() {
+async fn missing_body_times_out() {
     let store = Arc::new(FailingStore::default());
     let timeout = Duration::from_millis(200);
     let service = service_with(store, |config| config.body_timeout = timeout).await;
@@ -123,26 +123,26 @@ async fn a_body_that_never_comes_is_given_up() {
     let head = "POST /v1/users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
                 content-length: 100\r\n\r\n{";
     stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 64];
-    let read = stream.read(&mut answer).await.unwrap();
-    assert!(answer[..read].starts_with(b"HTTP/1.1 408"));
+    let mut response = vec![0; 64];
+    let read = stream.read(&mut response).await.unwrap();
+    assert!(response[..read].starts_with(b"HTTP/1.1 408"));
 }
 
 #[tokio::test]
-async fn a_head_that_never_comes_is_given_up() {
+async fn missing_head_times_out() {
     let store = Arc::new(FailingStore::default());
     let timeout = Duration::from_millis(200);
     let service = service_with(store, |config| config.idle_timeout = timeout).await;
     let mut stream = TcpStream::connect(service.address).await.unwrap();
     stream.write_all(b"GET /healthz HTT").await.unwrap();
-    let mut answer = Vec::new();
-    let closed = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer));
+    let mut response = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut response));
     closed.await.unwrap().unwrap();
     assert_eq!(service.metric("http_server_requests_total").await, 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thousands_of_connections_at_once_are_not_refused() {
+async fn accepts_thousands_of_connections_at_once() {
     let service = service().await;
     let mut streams = Vec::new();
     for _ in 0..3_000 {
@@ -153,24 +153,24 @@ async fn thousands_of_connections_at_once_are_not_refused() {
         stream.write_all(request).await.unwrap();
     }
     for stream in &mut streams {
-        let mut answer = [0; 12];
-        stream.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 200");
+        let mut response = [0; 12];
+        stream.read_exact(&mut response).await.unwrap();
+        assert_eq!(&response, b"HTTP/1.1 200");
     }
     assert_eq!(service.metric("http_server_requests_total").await, 3_000.0);
 }
 
 #[tokio::test]
-async fn log_ins_beyond_the_bound_are_turned_away() {
+async fn excess_log_ins_are_rejected() {
     let service = Arc::new(service().await);
     service.user("ada").await;
     let login = serde_json::json!({"handle": "ada", "password": "wrong horse"});
-    let tries: Vec<_> = (0..300)
+    let attempts: Vec<_> = (0..300)
         .map(|_| tokio::spawn(service.post("/v1/sessions", &login).send()))
         .collect();
     let (mut wrong, mut busy) = (0, 0);
-    for one in tries {
-        let response = one.await.unwrap().unwrap();
+    for attempt in attempts {
+        let response = attempt.await.unwrap().unwrap();
         match response.status().as_u16() {
             401 => wrong += 1,
             503 => {
@@ -180,5 +180,5 @@ async fn log_ins_beyond_the_bound_are_turned_away() {
             status => panic!("{status}"),
         }
     }
-    assert!(wrong > 0 && busy > 0, "{wrong} wrong, {busy} turned away");
+    assert!(wrong > 0 && busy > 0, "{wrong} wrong, {busy} rejected");
 }

@@ -1,4 +1,4 @@
-//! The log says nothing that must stay secret, even when all of it is wanted.
+//! Logs never contain secrets, at any level.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -13,18 +13,18 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Keeps every field of every event.
+/// Subscriber that records every field of every event.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<String>>);
+struct Recorded(Arc<Mutex<String>>);
 
-impl Visit for Kept {
+impl Visit for Recorded {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let mut text = self.0.lock().unwrap();
         writeln!(text, "{field}={value:?}").unwrap();
     }
 }
 
-impl Subscriber for Kept {
+impl Subscriber for Recorded {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
@@ -50,9 +50,9 @@ impl Subscriber for Kept {
 }
 
 #[tokio::test]
-async fn no_password_and_no_token_is_logged() {
-    let kept = Kept::default();
-    tracing::subscriber::set_global_default(kept.clone()).unwrap();
+async fn logs_contain_no_password_or_token() {
+    let recorded = Recorded::default();
+    tracing::subscriber::set_global_default(recorded.clone()).unwrap();
     let service = service().await;
     let (_, token) = service.user("ada").await;
     service.post_by(&token, "hello").await;
@@ -66,7 +66,7 @@ async fn no_password_and_no_token_is_logged() {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         );
     assert_eq!(feed.send().await.unwrap().status(), 200);
-    let text = kept.0.lock().unwrap().clone();
+    let text = recorded.0.lock().unwrap().clone();
     assert!(text.contains("4bf92f3577b34da6a3ce929d0e0e4736"), "{text}");
     for secret in [PASSWORD, "wrong horse", &token, "argon2id"] {
         assert!(!text.contains(secret), "{secret}");

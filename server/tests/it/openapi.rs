@@ -1,4 +1,4 @@
-//! The description of the interface says what there is, and there is what it says.
+//! Consistency of the OpenAPI document with the routes.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -11,7 +11,7 @@ use reqwest::header::ALLOW;
 use serde_json::Value;
 use support::{body, service};
 
-/// The methods of each path, by the document.
+/// Returns the methods of each path in the document.
 fn described(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let paths = document["paths"].as_object().unwrap();
     let methods = |item: &Value| {
@@ -25,24 +25,23 @@ fn described(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[tokio::test]
-async fn the_document_and_the_routes_say_the_same() {
+async fn document_matches_routes() {
     let service = service().await;
     let document = body(service.get("/openapi.json").send().await.unwrap()).await;
     assert_eq!(document["openapi"], "3.1.0");
     let described = described(&document);
 
-    // What is served, by the service itself: each path tells its methods when asked for one that
-    // it does not have, and its name when its requests are counted.
+    // A request with an unsupported method reveals the methods of each path.
     let mut served = BTreeMap::new();
     for path in tenfold_server::paths() {
         let example = path.replace("{id}", "1").replace("{*path}", "tenfold.css");
-        let refused = service
+        let rejected = service
             .request(Method::TRACE, &example)
             .send()
             .await
             .unwrap();
-        assert_eq!(refused.status(), 405, "{path}");
-        let methods: BTreeSet<_> = refused.headers()[ALLOW]
+        assert_eq!(rejected.status(), 405, "{path}");
+        let methods: BTreeSet<_> = rejected.headers()[ALLOW]
             .to_str()
             .unwrap()
             .split(',')
@@ -55,7 +54,7 @@ async fn the_document_and_the_routes_say_the_same() {
 }
 
 #[tokio::test]
-async fn references_lead_somewhere() {
+async fn references_resolve() {
     let service = service().await;
     let document = body(service.get("/openapi.json").send().await.unwrap()).await;
     let mut references = Vec::new();

@@ -1,4 +1,4 @@
-//! The service on SQLite: what was acknowledged is there after a restart.
+//! Restart of the service on SQLite.
 
 use serde_json::{Value, json};
 use tenfold_server::data_set::DataSet;
@@ -6,7 +6,7 @@ use tenfold_server::{Config, start};
 use tokio::sync::oneshot;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_is_there_after_a_restart() {
+async fn acknowledged_writes_survive_restart() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("tenfold.db").display());
     let client = reqwest::Client::new();

@@ -1,4 +1,4 @@
-//! What each route answers, when all is well and when it is not.
+//! Responses of each route, including errors.
 
 use crate::support;
 
@@ -14,7 +14,7 @@ use tenfold_server::data_set::DataSet;
 use tenfold_server::store::{MemoryStore, StoreError};
 
 #[tokio::test]
-async fn a_user_signs_up_logs_in_and_out() {
+async fn user_signs_up_logs_in_and_out() {
     let service = service().await;
     let login = json!({"handle": "ada", "password": PASSWORD});
     let response = service.post("/v1/users", &login).send().await.unwrap();
@@ -39,7 +39,7 @@ async fn a_user_signs_up_logs_in_and_out() {
     assert!(cookie.starts_with(&format!("session={token};")));
     assert!(session["expires_at"].as_i64().unwrap() > 1_700_000_000_000);
 
-    // The same session by header and by cookie.
+    // The header and the cookie identify the same session.
     let feed = service.get("/v1/feed").bearer_auth(token);
     assert_eq!(feed.send().await.unwrap().status(), 200);
     let feed = service
@@ -70,7 +70,7 @@ async fn a_user_signs_up_logs_in_and_out() {
 }
 
 #[tokio::test]
-async fn a_wrong_log_in_is_refused_without_telling_why() {
+async fn failed_log_in_does_not_reveal_reason() {
     let service = service().await;
     service.user("ada").await;
     let mut details = Vec::new();
@@ -90,7 +90,7 @@ async fn a_wrong_log_in_is_refused_without_telling_why() {
 }
 
 #[tokio::test]
-async fn a_poor_sign_up_is_refused() {
+async fn rejects_invalid_sign_ups() {
     let service = service().await;
     for (handle, password) in [
         ("ada", "short"),
@@ -111,7 +111,7 @@ async fn a_poor_sign_up_is_refused() {
 }
 
 #[tokio::test]
-async fn routes_that_need_a_session_say_so() {
+async fn protected_routes_require_session() {
     let service = service().await;
     for (method, path) in [
         (Method::POST, "/v1/posts"),
@@ -137,7 +137,7 @@ async fn routes_that_need_a_session_say_so() {
 }
 
 #[tokio::test]
-async fn a_session_ends_by_itself() {
+async fn session_expires() {
     let store = Arc::new(MemoryStore::default());
     let ttl = Duration::from_millis(300);
     let service = service_with(store, |config| config.session_ttl = ttl).await;
@@ -149,7 +149,7 @@ async fn a_session_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn a_cookie_from_another_site_changes_nothing() {
+async fn rejects_cross_site_cookie() {
     let service = service().await;
     let (_, token) = service.user("ada").await;
     let post = |site| {
@@ -164,7 +164,7 @@ async fn a_cookie_from_another_site_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_post_is_written_read_changed_and_deleted() {
+async fn post_is_created_read_edited_and_deleted() {
     let service = service().await;
     let (ada, token) = service.user("ada").await;
     let (_, stranger) = service.user("bob").await;
@@ -200,7 +200,7 @@ async fn a_post_is_written_read_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn content_has_bounds() {
+async fn content_length_is_limited() {
     let service = service().await;
     let (_, token) = service.user("ada").await;
     for (content, status) in [
@@ -218,7 +218,7 @@ async fn content_has_bounds() {
 }
 
 #[tokio::test]
-async fn html_that_would_be_too_long_is_refused() {
+async fn rejects_content_with_oversized_html() {
     let service = service().await;
     let (_, token) = service.user("ada").await;
     let content = format!("[a]: /{}\n\n{}", "x".repeat(500), "[a] ".repeat(128));
@@ -280,7 +280,7 @@ async fn users_follow_and_read_their_feed() {
 }
 
 #[tokio::test]
-async fn a_poor_page_is_refused() {
+async fn rejects_invalid_pages() {
     let service = service().await;
     let (id, token) = service.user("ada").await;
     for query in ["limit=0", "limit=101", "limit=x", "before=x", "cursor=0"] {
@@ -294,7 +294,7 @@ async fn a_poor_page_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_unknown_is_not_found() {
+async fn unknown_resources_are_not_found() {
     let service = service().await;
     for path in [
         "/v1/posts/1",
@@ -324,7 +324,7 @@ async fn what_is_unknown_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_there_is_refused_with_those_that_are() {
+async fn rejected_method_lists_allowed_ones() {
     let service = service().await;
     for (path, allowed) in [
         ("/v1/posts/1", "DELETE,GET,HEAD,PUT"),
@@ -345,7 +345,7 @@ async fn a_method_that_is_not_there_is_refused_with_those_that_are() {
 }
 
 #[tokio::test]
-async fn bodies_are_checked() {
+async fn bodies_are_validated() {
     let service = service().await;
     let (_, token) = service.user("ada").await;
     let send = |media_type: &'static str, text: String| {
@@ -381,7 +381,7 @@ async fn bodies_are_checked() {
     )
     .await;
     problem(send("application/json", "{}".to_owned()).await, 422).await;
-    // A list of the fields is no object, though it could be read as one.
+    // serde would accept an array of the fields, but the schema requires an object.
     problem(send("application/json", " [\"x\"]".to_owned()).await, 422).await;
     problem(
         send("application/json", "{\"content\":\"x\",\"y\":1}".to_owned()).await,
@@ -394,7 +394,7 @@ async fn bodies_are_checked() {
     )
     .await;
 
-    // The same without a length, so that the limit is met while reading.
+    // Without a length, the limit applies while reading.
     let chunks = (0..64).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1_024]));
     let stream = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
     let request = service
@@ -407,7 +407,7 @@ async fn bodies_are_checked() {
 }
 
 #[tokio::test]
-async fn a_password_in_broken_json_is_not_repeated() {
+async fn errors_do_not_repeat_password() {
     let service = service().await;
     for text in [
         "{\"handle\": \"ada\", \"password\": \"hunter2hunter2\", \"x\": 1}",
@@ -426,7 +426,7 @@ async fn a_password_in_broken_json_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_store_in_trouble_is_a_503_and_nothing_is_acknowledged() {
+async fn store_outage_is_a_503() {
     let store = Arc::new(FailingStore::default());
     let service = service_with(store.clone(), |_| {}).await;
     let (id, token) = service.user("ada").await;
@@ -486,7 +486,7 @@ async fn a_store_in_trouble_is_a_503_and_nothing_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_broken_store_is_a_500_that_tells_nothing() {
+async fn store_failure_is_a_500_without_details() {
     let store = Arc::new(FailingStore::default());
     let service = service_with(store.clone(), |_| {}).await;
     store.set(Faults {
@@ -500,7 +500,7 @@ async fn a_broken_store_is_a_500_that_tells_nothing() {
 }
 
 #[tokio::test]
-async fn a_data_set_is_there_from_the_first_request() {
+async fn data_set_is_loaded_before_first_request() {
     let service = service_with(Arc::new(MemoryStore::default()), |config| {
         config.data_set = Some(DataSet {
             users: 20,
@@ -518,7 +518,7 @@ async fn a_data_set_is_there_from_the_first_request() {
 }
 
 #[tokio::test]
-async fn head_is_get_without_the_body() {
+async fn head_equals_get_without_body() {
     let service = service().await;
     let (_, token) = service.user("ada").await;
     service.post_by(&token, "hello").await;
@@ -540,7 +540,7 @@ async fn head_is_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn assets_are_validated() {
+async fn assets_support_conditional_requests() {
     let service = service().await;
     for name in ["tenfold.css", "tenfold.js", "logo.svg", "index.html"] {
         let path = format!("/static/{name}");

@@ -1,7 +1,8 @@
-//! Metrics that count right, and profiles that tools can read.
+//! Metrics and profiles.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+use crate::skip::skip;
 use crate::support;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use support::{problem, service, service_with};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Reads the text format: each sample by its name with labels, each name with a type.
+/// Parses the text format: returns each sample by name and labels. Asserts that each has a type.
 fn parse(text: &str) -> BTreeMap<String, f64> {
     let mut types = BTreeMap::new();
     let mut samples = BTreeMap::new();
@@ -54,7 +55,7 @@ fn parse(text: &str) -> BTreeMap<String, f64> {
 }
 
 #[tokio::test]
-async fn each_request_is_counted_once() {
+async fn counts_each_request_once() {
     let service = service().await;
     let (_, token) = service.user("ada").await;
     service.post_by(&token, "hello").await;
@@ -125,7 +126,7 @@ async fn each_request_is_counted_once() {
 }
 
 #[tokio::test]
-async fn a_request_whose_client_goes_away_is_counted() {
+async fn counts_abandoned_requests() {
     let store = Arc::new(FailingStore::default());
     let service = service_with(store.clone(), |_| {}).await;
     store.set(Faults {
@@ -150,30 +151,30 @@ async fn a_request_whose_client_goes_away_is_counted() {
 }
 
 #[tokio::test]
-async fn pipelined_requests_are_counted_each() {
+async fn counts_pipelined_requests() {
     let service = service().await;
     let mut stream = TcpStream::connect(service.address).await.unwrap();
     let one = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
     let last = "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     let all = one.repeat(99) + last;
     stream.write_all(all.as_bytes()).await.unwrap();
-    let mut answers = String::new();
-    stream.read_to_string(&mut answers).await.unwrap();
-    assert_eq!(answers.matches("HTTP/1.1 200").count(), 100);
+    let mut responses = String::new();
+    stream.read_to_string(&mut responses).await.unwrap();
+    assert_eq!(responses.matches("HTTP/1.1 200").count(), 100);
     assert_eq!(service.metric("http_server_requests_total").await, 100.0);
 }
 
 #[tokio::test]
-async fn the_command_line_is_told() {
+async fn serves_command_line() {
     let service = service().await;
-    let told = service.admin("/debug/pprof/cmdline").send().await.unwrap();
-    let told = told.text().await.unwrap();
-    let first = told.split('\0').next().unwrap();
+    let cmdline = service.admin("/debug/pprof/cmdline").send().await.unwrap();
+    let cmdline = cmdline.text().await.unwrap();
+    let first = cmdline.split('\0').next().unwrap();
     assert_eq!(first, std::env::args().next().unwrap());
 }
 
 #[tokio::test]
-async fn profile_parameters_are_checked() {
+async fn validates_profile_parameters() {
     let service = service().await;
     for query in [
         "seconds=0",
@@ -187,8 +188,7 @@ async fn profile_parameters_are_checked() {
     }
 }
 
-/// Burns CPU under a name that can be found again, without a call to anything else, whatever the
-/// optimisation.
+/// Burns CPU under a recognisable name, without calling other functions at any optimisation level.
 #[inline(never)]
 fn burn_for_the_profile(stop: &AtomicBool) -> u64 {
     let mut number = black_box(1_u64);
@@ -206,7 +206,7 @@ fn burn_for_the_profile(stop: &AtomicBool) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_profile_names_what_burns_the_cpu() {
+async fn profile_names_busy_function() {
     let service = service().await;
     let stop = Arc::new(AtomicBool::new(false));
     let burning = {
@@ -258,7 +258,7 @@ async fn a_profile_names_what_burns_the_cpu() {
         .arg(&file)
         .output();
     let Ok(go) = go else {
-        eprintln!("skipped: no go");
+        skip("no go");
         return;
     };
     let top = String::from_utf8_lossy(&go.stdout);
@@ -267,7 +267,7 @@ async fn a_profile_names_what_burns_the_cpu() {
         "{}",
         String::from_utf8_lossy(&go.stderr)
     );
-    // Flat time, so the leaf itself was seen, not only who called it.
+    // Flat time: the samples are in the function itself, not only in its callers.
     let first = top
         .lines()
         .skip_while(|line| !line.contains("flat%"))
@@ -276,7 +276,7 @@ async fn a_profile_names_what_burns_the_cpu() {
     assert!(first.contains("burn_for_the_profile"), "{top}");
 }
 
-/// The string table of a profile, read by hand: field 6 of the outermost message.
+/// Returns the string table of a profile: field 6 of the outermost message.
 fn strings(mut raw: &[u8]) -> Vec<String> {
     let mut strings = Vec::new();
     while !raw.is_empty() {
@@ -313,7 +313,7 @@ fn varint(raw: &mut &[u8]) -> u64 {
 }
 
 #[tokio::test]
-async fn a_cache_and_replicas_are_counted() {
+async fn counts_cache_and_replicas() {
     use tenfold_server::cache::MemoryCache;
     use tenfold_server::store::{
         CacheOptions, CachedStore, MemoryStore, SplitOptions, SplitStore, Store,
@@ -344,7 +344,7 @@ async fn a_cache_and_replicas_are_counted() {
     }
     let text = service.admin("/metrics").send().await.unwrap();
     let samples = parse(&text.text().await.unwrap());
-    // The session, once, and the post.
+    // One read of the session, and one of the post.
     assert_eq!(samples["tenfold_cache_misses_total{layer=\"local\"}"], 2.0);
     assert_eq!(samples["tenfold_cache_hits_total{layer=\"local\"}"], 4.0);
     assert_eq!(samples["tenfold_cache_misses_total{layer=\"shared\"}"], 2.0);
@@ -352,7 +352,7 @@ async fn a_cache_and_replicas_are_counted() {
     assert_eq!(samples["tenfold_cache_write_behind_lost_total"], 0.0);
     assert!(samples["tenfold_cache_loads_total"] >= 2.0);
     assert!(samples["tenfold_cache_local_bytes"] > 0.0);
-    // The second shows no beat, ever.
+    // The second replica never shows a heartbeat.
     assert_eq!(samples["tenfold_replica_in_use{replica=\"2\"}"], 0.0);
     assert!(!samples.contains_key("tenfold_replica_lag_seconds{replica=\"2\"}"));
     assert!(samples["tenfold_primary_reads_total"] <= 2.0);

@@ -1,4 +1,4 @@
-//! TLS at the edge, as clients meet it.
+//! TLS termination, as seen by clients.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -16,7 +16,7 @@ use support::failing_store::{FailingStore, Faults};
 use support::{Service, service, service_with};
 use tempfile::TempDir;
 use tenfold_server::store::MemoryStore;
-use tenfold_server::{Config, EdgeError, ServeError, TlsFiles, start};
+use tenfold_server::{Config, ServeError, TlsError, TlsFiles, start};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -32,10 +32,10 @@ use tokio_rustls::rustls::{
 
 const HOST: &str = "service.example";
 const HSTS: &str = "strict-transport-security: max-age=31536000\r\n";
-/// Far more than anything here takes, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Exceeds the duration of any step, even on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Files of a certificate, and who trusts it.
+/// Certificate files, and the authority that issued them.
 struct Files {
     directory: TempDir,
     ca: PathBuf,
@@ -91,13 +91,13 @@ async fn over_tls(files: &Files) -> Service {
     .await
 }
 
-/// Sends a request and reads to the end.
+/// Sends a request and returns the whole response.
 async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
-    read.expect("the answer ends").unwrap();
-    String::from_utf8(answer).unwrap()
+    let mut response = Vec::new();
+    let read = timeout(TIMEOUT, stream.read_to_end(&mut response)).await;
+    read.expect("the response ends").unwrap();
+    String::from_utf8(response).unwrap()
 }
 
 fn get(path: &str) -> String {
@@ -105,18 +105,18 @@ fn get(path: &str) -> String {
 }
 
 #[tokio::test]
-async fn answers_over_tls_ask_for_tls_from_now_on() {
+async fn responses_over_tls_have_hsts() {
     let files = files();
     let service = over_tls(&files).await;
     for (path, status) in [("/healthz", "200"), ("/v1/posts/1", "404"), ("/no", "404")] {
-        let answer = exchange(files.connect(service.address).await, &get(path)).await;
+        let response = exchange(files.connect(service.address).await, &get(path)).await;
         assert!(
-            answer.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{answer}"
+            response.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{response}"
         );
-        assert_eq!(answer.matches(HSTS).count(), 1, "{answer}");
+        assert_eq!(response.matches(HSTS).count(), 1, "{response}");
     }
-    // Metrics are plain HTTP, and count what came over TLS.
+    // Metrics use plain HTTP, and count requests over TLS.
     let metrics = service.admin("/metrics").send().await.unwrap();
     assert!(!metrics.headers().contains_key("strict-transport-security"));
     let metrics = metrics.text().await.unwrap();
@@ -124,15 +124,15 @@ async fn answers_over_tls_ask_for_tls_from_now_on() {
 }
 
 #[tokio::test]
-async fn plain_http_does_not_ask_for_tls() {
+async fn plain_http_has_no_hsts() {
     let service = service().await;
-    let answer = service.get("/healthz").send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    assert!(!answer.headers().contains_key("strict-transport-security"));
+    let response = service.get("/healthz").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(!response.headers().contains_key("strict-transport-security"));
 }
 
 #[tokio::test]
-async fn both_versions_and_http_1_are_agreed_on() {
+async fn negotiates_both_versions_and_http_1() {
     let files = files();
     let service = over_tls(&files).await;
     for (version, agreed) in [
@@ -149,7 +149,7 @@ async fn both_versions_and_http_1_are_agreed_on() {
 }
 
 #[tokio::test]
-async fn a_session_is_taken_up_again() {
+async fn resumes_sessions() {
     let files = files();
     let service = over_tls(&files).await;
     let config = files.client(&[&TLS13]);
@@ -157,9 +157,9 @@ async fn a_session_is_taken_up_again() {
     for _ in 0..2 {
         let mut stream = shake_hands(service.address, config.clone()).await.unwrap();
         stream.write_all(get("/healthz").as_bytes()).await.unwrap();
-        // The ticket comes with the answer.
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
+        // The ticket arrives with the response.
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).await.unwrap();
         kinds.push(stream.get_ref().1.handshake_kind());
     }
     assert_eq!(
@@ -169,7 +169,7 @@ async fn a_session_is_taken_up_again() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_trust_the_issuer_does_not_connect() {
+async fn client_without_issuer_does_not_connect() {
     let (files, others) = (files(), files());
     let service = over_tls(&files).await;
     let refused = shake_hands(service.address, others.client(&[&TLS13])).await;
@@ -178,24 +178,24 @@ async fn whoever_does_not_trust_the_issuer_does_not_connect() {
 }
 
 #[tokio::test]
-async fn plain_bytes_on_the_port_of_tls_are_not_answered() {
+async fn plain_bytes_on_tls_port_get_no_response() {
     let files = files();
     let service = over_tls(&files).await;
     for bytes in ["GET / HTTP/1.1\r\nhost: x\r\n\r\n", "\0\0\0\0\0\0\0\0"] {
         let mut stream = TcpStream::connect(service.address).await.unwrap();
         stream.write_all(bytes.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        // It may be reset, since what was sent was not all read.
-        let closed = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+        let mut response = Vec::new();
+        // The connection may be reset, because not all bytes were read.
+        let closed = timeout(TIMEOUT, stream.read_to_end(&mut response)).await;
         let _ = closed.expect("the connection is closed");
-        assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+        assert!(!response.starts_with(b"HTTP"), "{response:?}");
     }
-    let answer = exchange(files.connect(service.address).await, &get("/healthz")).await;
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let response = exchange(files.connect(service.address).await, &get("/healthz")).await;
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
 }
 
 #[tokio::test]
-async fn slow_handshakes_hold_nobody_up_and_end() {
+async fn slow_handshakes_block_nobody_and_time_out() {
     let files = files();
     let service = over_tls(&files).await;
     let mut silent = Vec::new();
@@ -203,16 +203,16 @@ async fn slow_handshakes_hold_nobody_up_and_end() {
         silent.push(TcpStream::connect(service.address).await.unwrap());
     }
     let began = Instant::now();
-    let answer = exchange(files.connect(service.address).await, &get("/healthz")).await;
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    // The silent ones are given five seconds.
+    let response = exchange(files.connect(service.address).await, &get("/healthz")).await;
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    // The silent connections time out after five seconds.
     assert!(
         began.elapsed() < Duration::from_secs(4),
         "{:?}",
         began.elapsed()
     );
     for stream in &mut silent {
-        let read = timeout(PATIENCE, stream.read(&mut [0; 8])).await;
+        let read = timeout(TIMEOUT, stream.read(&mut [0; 8])).await;
         assert_eq!(read.expect("the connection is closed").unwrap(), 0);
     }
     assert!(
@@ -223,7 +223,7 @@ async fn slow_handshakes_hold_nobody_up_and_end() {
 }
 
 #[tokio::test]
-async fn what_is_in_flight_is_finished_and_handshakes_are_not_waited_for() {
+async fn shutdown_finishes_requests_but_not_handshakes() {
     let files = files();
     let store = Arc::new(FailingStore::default());
     let mut service = service_with(store.clone(), |config| {
@@ -244,22 +244,22 @@ async fn what_is_in_flight_is_finished_and_handshakes_are_not_waited_for() {
     let address = service.address;
     let began = Instant::now();
     service.stop();
-    let answer = slow.await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
-    timeout(PATIENCE, service.stopped()).await.unwrap();
+    let response = slow.await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 404 "), "{response}");
+    timeout(TIMEOUT, service.stopped()).await.unwrap();
     assert!(
         began.elapsed() < Duration::from_secs(4),
         "{:?}",
         began.elapsed()
     );
-    // Closed in good order: with TLS' own farewell.
+    // Closed properly, with a TLS close alert.
     assert_eq!(idle.read(&mut [0; 8]).await.unwrap(), 0);
     assert_eq!(silent.read(&mut [0; 8]).await.unwrap(), 0);
     assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]
-async fn plain_http_is_sent_on() {
+async fn plain_http_is_redirected() {
     let files = files();
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config::new("memory:", format!("file:{}", folder.path().display()));
@@ -276,11 +276,14 @@ async fn plain_http_is_sent_on() {
             "{method} /v1/posts?before=7&limit=%20 HTTP/1.1\r\nhost: {HOST}:80\r\n\
              content-length: 0\r\nconnection: close\r\n\r\n"
         );
-        let answer = exchange(TcpStream::connect(redirect).await.unwrap(), &request).await;
-        assert!(answer.starts_with("HTTP/1.1 308 "), "{answer}");
+        let response = exchange(TcpStream::connect(redirect).await.unwrap(), &request).await;
+        assert!(response.starts_with("HTTP/1.1 308 "), "{response}");
         let location = format!("location: https://{HOST}:{port}/v1/posts?before=7&limit=%20\r\n");
-        assert!(answer.contains(&location), "{answer}");
-        assert!(!answer.contains("strict-transport-security"), "{answer}");
+        assert!(response.contains(&location), "{response}");
+        assert!(
+            !response.contains("strict-transport-security"),
+            "{response}"
+        );
     }
     for host in [
         "",
@@ -289,30 +292,33 @@ async fn plain_http_is_sent_on() {
         "host: a\r\nhost: b\r\n",
     ] {
         let request = format!("GET / HTTP/1.1\r\n{host}connection: close\r\n\r\n");
-        let answer = exchange(TcpStream::connect(redirect).await.unwrap(), &request).await;
-        assert!(answer.starts_with("HTTP/1.1 400 "), "{host:?}: {answer}");
-        assert!(!answer.contains("location:"), "{answer}");
+        let response = exchange(TcpStream::connect(redirect).await.unwrap(), &request).await;
+        assert!(
+            response.starts_with("HTTP/1.1 400 "),
+            "{host:?}: {response}"
+        );
+        assert!(!response.contains("location:"), "{response}");
     }
     stop.send(()).unwrap();
-    timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
+    timeout(TIMEOUT, running).await.unwrap().unwrap().unwrap();
     assert!(TcpStream::connect(redirect).await.is_err());
 }
 
-/// Why a service does not start with this certificate and key.
-async fn refusal(certificate: PathBuf, key: PathBuf) -> String {
+/// Returns the error of starting a service with this certificate and key.
+async fn rejection(certificate: PathBuf, key: PathBuf) -> String {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config::new("memory:", format!("file:{}", folder.path().display()));
     config.tls = Some(TlsFiles { certificate, key });
     let error = start(config).await.unwrap_err();
     assert!(
-        matches!(error, ServeError::Edge(EdgeError::File { .. })),
+        matches!(error, ServeError::Tls(TlsError::File { .. })),
         "{error:?}"
     );
     error.to_string()
 }
 
 #[tokio::test]
-async fn files_that_do_not_do_are_named() {
+async fn errors_name_invalid_files() {
     let files = files();
     let at = |name: &str| files.directory.path().join(name);
     let (_, other_key) = Issuer::new("other").issue("other.example", files.directory.path());
@@ -321,63 +327,66 @@ async fn files_that_do_not_do_are_named() {
     let (certificate, key) = (files.tls.certificate.clone(), files.tls.key.clone());
     let name = |path: &PathBuf| path.display().to_string();
 
-    let error = refusal(at("absent.pem"), key.clone()).await;
+    let error = rejection(at("absent.pem"), key.clone()).await;
     assert!(
         error.contains("absent.pem") && error.contains("No such file"),
         "{error}"
     );
-    let error = refusal(certificate.clone(), at("absent.key")).await;
+    let error = rejection(certificate.clone(), at("absent.key")).await;
     assert!(
         error.contains("the key") && error.contains("absent.key"),
         "{error}"
     );
-    let error = refusal(at("empty.pem"), key.clone()).await;
+    let error = rejection(at("empty.pem"), key.clone()).await;
     assert!(
-        error.contains("empty.pem: it holds no certificate in PEM"),
+        error.contains("empty.pem: it contains no certificate in PEM"),
         "{error}"
     );
-    let error = refusal(at("broken.pem"), key.clone()).await;
-    assert!(error.contains("no valid PEM"), "{error}");
-    let error = refusal(certificate.clone(), certificate.clone()).await;
-    assert!(error.contains("no private key in PEM"), "{error}");
-    let error = refusal(certificate.clone(), other_key.clone()).await;
-    let told = format!(
+    let error = rejection(at("broken.pem"), key.clone()).await;
+    assert!(error.contains("not valid PEM"), "{error}");
+    let error = rejection(certificate.clone(), certificate.clone()).await;
+    assert!(
+        error.contains("no unencrypted private key in PEM"),
+        "{error}"
+    );
+    let error = rejection(certificate.clone(), other_key.clone()).await;
+    let expected = format!(
         "could not use the key {}: it does not belong to {}",
         name(&other_key),
         name(&certificate)
     );
-    assert_eq!(error, told);
+    assert_eq!(error, expected);
 }
 
 #[tokio::test]
-async fn a_redirection_needs_tls() {
+async fn redirect_requires_tls() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config::new("memory:", format!("file:{}", folder.path().display()));
     config.redirect_listen = Some(config.listen);
     let error = start(config).await.unwrap_err();
     assert!(matches!(
         error,
-        ServeError::Edge(EdgeError::NothingToRedirectTo)
+        ServeError::Tls(TlsError::RedirectWithoutTls)
     ));
 }
 
 #[tokio::test]
-async fn nothing_older_than_tls_1_2_is_spoken() {
+async fn rejects_versions_before_tls_1_2() {
     let files = files();
     let service = over_tls(&files).await;
-    // The first record of a client that speaks TLS 1.1 at most, without extensions.
+    // First record of a client that supports at most TLS 1.1, without extensions.
     let mut hello = vec![22, 3, 1, 0, 45, 1, 0, 0, 41, 3, 2];
     hello.extend([7; 32]);
     hello.extend([0, 0, 2, 0, 47, 1, 0]);
     let mut stream = TcpStream::connect(service.address).await.unwrap();
     stream.write_all(&hello).await.unwrap();
-    let mut answer = Vec::new();
-    let closed = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    let mut response = Vec::new();
+    let closed = timeout(TIMEOUT, stream.read_to_end(&mut response)).await;
     let _ = closed.expect("the connection is closed");
-    // An alert that ends the handshake: no hello of the server's.
+    // An alert that ends the handshake, instead of a server hello.
     assert_eq!(
-        (answer.first(), answer.get(5)),
+        (response.first(), response.get(5)),
         (Some(&21), Some(&2)),
-        "{answer:?}"
+        "{response:?}"
     );
 }

@@ -1,10 +1,10 @@
-//! Certificates that are made for a test.
+//! Certificates generated for a test.
 
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
-/// Who issues certificates.
+/// Certificate authority.
 pub(crate) struct Issuer {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }

@@ -1,4 +1,4 @@
-//! A store that fails, or dawdles, when told to.
+//! Store that fails or delays on demand.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,21 +11,21 @@ use tenfold_server::model::{
 };
 use tenfold_server::store::{MemoryStore, Store, StoreError, WriteStats};
 
-/// A store in memory with faults.
+/// Memory store with faults.
 #[derive(Debug, Default)]
 pub(crate) struct FailingStore {
     inner: MemoryStore,
     faults: Mutex<Faults>,
 }
 
-/// What goes wrong. Sessions are spared, so that one stays logged in.
+/// Faults to inject. Sessions are exempt, so that users stay logged in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faults {
-    /// The answer to each read.
+    /// Error of each read.
     pub(crate) reads: Option<StoreError>,
-    /// The answer to each write.
+    /// Error of each write.
     pub(crate) writes: Option<StoreError>,
-    /// How long a read of a post takes.
+    /// Duration of reading a post.
     pub(crate) delay: Duration,
 }
 

@@ -1,9 +1,9 @@
-//! A running service to test against.
+//! Service to test against.
 
 #![allow(
     dead_code,
     clippy::unwrap_used,
-    reason = "each test program uses some of it, and a failed step is a failed test"
+    reason = "not every module uses everything, and a failed step is a failed test"
 )]
 
 use std::net::SocketAddr;
@@ -20,10 +20,10 @@ use tokio::task::JoinHandle;
 
 pub(crate) mod failing_store;
 
-/// The password of everybody in these tests.
+/// Password of all users in these tests.
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// A service on a free port, in this process.
+/// Service on a free port in this process.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
@@ -34,12 +34,12 @@ pub(crate) struct Service {
     _folder: TempDir,
 }
 
-/// Starts a service on a store in memory.
+/// Starts a service on a memory store.
 pub(crate) async fn service() -> Service {
     service_with(Arc::new(MemoryStore::default()), |_| {}).await
 }
 
-/// Starts a service on a store, with a changed configuration.
+/// Starts a service on a store, with a modified configuration.
 pub(crate) async fn service_with(
     store: Arc<dyn Store>,
     change: impl FnOnce(&mut Config),
@@ -96,7 +96,7 @@ impl Service {
         self.client.get(format!("http://{}{path}", self.admin))
     }
 
-    /// Signs up and logs in; returns number and token.
+    /// Signs up and logs in; returns identifier and token.
     pub(crate) async fn user(&self, handle: &str) -> (i64, String) {
         let login = json!({"handle": handle, "password": PASSWORD});
         let signed_up = self.post("/v1/users", &login).send().await.unwrap();
@@ -110,7 +110,7 @@ impl Service {
         )
     }
 
-    /// Writes a post; returns its number.
+    /// Creates a post; returns its identifier.
     pub(crate) async fn post_by(&self, token: &str, content: &str) -> i64 {
         let post = self.post("/v1/posts", &json!({"content": content}));
         let post = post.bearer_auth(token).send().await.unwrap();
@@ -118,7 +118,7 @@ impl Service {
         body(post).await["id"].as_i64().unwrap()
     }
 
-    /// The value of a metric without labels.
+    /// Returns the value of a metric without labels.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
         let text = self.admin("/metrics").send().await.unwrap();
         let text = text.text().await.unwrap();
@@ -128,12 +128,12 @@ impl Service {
         line.unwrap().parse().unwrap()
     }
 
-    /// Asks it to stop.
+    /// Starts the shutdown.
     pub(crate) fn stop(&mut self) {
         let _ = self.stop.take().unwrap().send(());
     }
 
-    /// Waits until it has stopped.
+    /// Waits for the shutdown to complete.
     pub(crate) async fn stopped(self) {
         self.task.await.unwrap().unwrap();
     }
@@ -145,12 +145,12 @@ fn json_body(request: RequestBuilder, body: &Value) -> RequestBuilder {
         .body(body.to_string())
 }
 
-/// The body as JSON.
+/// Parses the body as JSON.
 pub(crate) async fn body(response: Response) -> Value {
     serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
 }
 
-/// Asserts that this is a problem document with this status; returns its detail.
+/// Asserts that the response is a problem document with this status; returns its detail.
 #[track_caller]
 pub(crate) fn problem(response: Response, status: u16) -> impl Future<Output = String> {
     assert_eq!(response.status(), status);

@@ -169,10 +169,10 @@ mod tests {
         insta::assert_snapshot!(
             [error("ngnix"), error("iis7"), error("%h"), error("$host"), error("#Fields: date")].join("\n"),
             @r"
-        the log format `ngnix` can't be used: it is no format's name; did you mean `nginx`?
-        the log format `iis7` can't be used: it is no format's name; give an Apache LogFormat, an nginx log_format, or a name: common, combined, combinedio, vhost_common, vhost_combined, nginx, alb, cloudfront, har
-        the log format `%h` can't be used: it tells no time; it needs %t
-        the log format `$host` can't be used: it tells no time; it needs $time_local, $time_iso8601 or $msec
+        the log format `ngnix` can't be used: unknown name; did you mean `nginx`?
+        the log format `iis7` can't be used: unknown name; give an Apache LogFormat, an nginx log_format, or a name: common, combined, combinedio, vhost_common, vhost_combined, nginx, alb, cloudfront, har
+        the log format `%h` can't be used: it has no time; it needs %t
+        the log format `$host` can't be used: it has no time; it needs $time_local, $time_iso8601 or $msec
         the log format `#Fields: date` can't be used: its header names neither date and time nor timestamp; name the fields in order
         "
         );

@@ -74,7 +74,7 @@ impl Default for ModelOptions {
 /// # Errors
 /// Fails if the log has no request or an option is out of range.
 pub fn model(log: &AccessLog, options: &ModelOptions) -> Result<Model, RecordError> {
-    let refuse = |option, value: String, range| {
+    let reject = |option, value: String, range| {
         Err(RecordError::Option {
             option,
             value,
@@ -82,24 +82,24 @@ pub fn model(log: &AccessLog, options: &ModelOptions) -> Result<Model, RecordErr
         })
     };
     if !(1..=1000).contains(&options.steps) {
-        return refuse(
+        return reject(
             "the number of steps",
             options.steps.to_string(),
             "1 to 1000",
         );
     }
     if options.posts == 0 || options.users == 0 {
-        return refuse("the number of posts or users", "0".to_owned(), "at least 1");
+        return reject("the number of posts or users", "0".to_owned(), "at least 1");
     }
     if options.rate.is_some_and(|rate| rate.per_second() <= 0.0) {
-        return refuse("--rate", "0/s".to_owned(), "more than 0/s");
+        return reject("--rate", "0/s".to_owned(), "more than 0/s");
     }
     let allowed = Duration::from_millis(1)..=PHASE_MAX;
     if let Some(duration) = options
         .duration
         .filter(|duration| !allowed.contains(duration))
     {
-        return refuse("--duration", format_duration(duration), "1ms to 30 days");
+        return reject("--duration", format_duration(duration), "1ms to 30 days");
     }
     let requests = log
         .records()

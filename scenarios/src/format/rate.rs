@@ -39,25 +39,25 @@ impl FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let shown = super::fields::clip(text);
         let form = || "write rates as `500/s`, `40k/s` or `300/m`".to_owned();
-        let refuse = |message: String, hint: String| Err(UnitError { message, hint });
+        let reject = |message: String, hint: String| Err(UnitError { message, hint });
         let trimmed = text.trim();
         let Some((amount, unit)) = trimmed.split_once('/') else {
             return match trimmed.parse::<f64>() {
-                Ok(_) => refuse(
+                Ok(_) => reject(
                     format!("`{shown}` is a bare number, not a rate"),
                     format!(
                         "write it with its unit: `{}/s`",
                         super::fields::clip(trimmed)
                     ),
                 ),
-                Err(_) => refuse(format!("`{shown}` is not a rate"), form()),
+                Err(_) => reject(format!("`{shown}` is not a rate"), form()),
             };
         };
         let seconds = match unit.trim() {
             "s" => 1.0,
             "m" | "min" => 60.0,
             "h" => 3600.0,
-            _ => return refuse(format!("`{shown}` is not a rate"), form()),
+            _ => return reject(format!("`{shown}` is not a rate"), form()),
         };
         let amount = amount.trim();
         let (digits, scale) = match amount.strip_suffix(['k', 'K']) {
@@ -73,18 +73,18 @@ impl FromStr for Rate {
                 .bytes()
                 .all(|byte| byte.is_ascii_digit() || byte == b'.')
         {
-            return refuse(format!("`{shown}` is not a rate"), form());
+            return reject(format!("`{shown}` is not a rate"), form());
         }
         match digits
             .parse::<f64>()
             .map(|number| Self::new(number * scale / seconds))
         {
             Ok(Some(rate)) => Ok(rate),
-            Ok(None) => refuse(
+            Ok(None) => reject(
                 format!("`{shown}` is too high"),
                 "the maximum is `100M/s`".to_owned(),
             ),
-            Err(_) => refuse(format!("`{shown}` is not a rate"), form()),
+            Err(_) => reject(format!("`{shown}` is not a rate"), form()),
         }
     }
 }

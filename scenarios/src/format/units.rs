@@ -31,14 +31,14 @@ const UNITS: [(&str, u64); 8] = [
 /// nanoseconds).
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     let trimmed = text.trim();
-    let refuse = |why: String, hint: String| Err(UnitError { message: why, hint });
+    let reject = |why: String, hint: String| Err(UnitError { message: why, hint });
     let shown = super::fields::clip(text);
     let form = || "write durations as `500ms`, `90s` or `1h30m`".to_owned();
     if trimmed.is_empty() {
-        return refuse("the duration is empty".to_owned(), form());
+        return reject("the duration is empty".to_owned(), form());
     }
     if trimmed.parse::<f64>().is_ok() {
-        return refuse(
+        return reject(
             format!("`{shown}` is a bare number, not a duration"),
             format!(
                 "write it with its unit: `{}s`",
@@ -58,13 +58,13 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
             .unwrap_or(after.len());
         let (unit, remaining) = after.split_at(unit_end);
         let Some((_, scale)) = UNITS.iter().find(|(name, _)| *name == unit.trim()) else {
-            return refuse(format!("`{shown}` is not a duration"), form());
+            return reject(format!("`{shown}` is not a duration"), form());
         };
         let part = decimal(number, *scale);
         match part.and_then(|part| nanoseconds.checked_add(part)) {
             Some(sum) if sum <= u128::from(u64::MAX) => nanoseconds = sum,
             _ => {
-                return refuse(format!("`{shown}` is too long"), form());
+                return reject(format!("`{shown}` is too long"), form());
             }
         }
         rest = remaining.trim_start();

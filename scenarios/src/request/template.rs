@@ -422,24 +422,24 @@ mod tests {
 
     #[test]
     fn rejects_unknown_placeholders() {
-        let refused = |text: &str| {
+        let rejected = |text: &str| {
             let error = Template::parse(text, &names()).unwrap_err();
             format!("{}; {}", error.message, error.hint.unwrap_or_default())
         };
         assert_eq!(
-            refused("{kye}"),
+            rejected("{kye}"),
             "unknown placeholder `{kye}`; did you mean `key`?"
         );
         assert_eq!(
-            refused("{tokne}"),
+            rejected("{tokne}"),
             "unknown placeholder `{tokne}`; did you mean `token`?"
         );
         assert_eq!(
-            refused("{users.name}").split(';').next(),
+            rejected("{users.name}").split(';').next(),
             Some("unknown placeholder `{users.name}`")
         );
-        assert!(refused("{text}").contains("{text:1000}"));
-        assert!(refused("{integer:5..1}").contains("{integer:1..6}"));
-        assert!(refused("{key:5}").contains("{key+1}"));
+        assert!(rejected("{text}").contains("{text:1000}"));
+        assert!(rejected("{integer:5..1}").contains("{integer:1..6}"));
+        assert!(rejected("{key:5}").contains("{key+1}"));
     }
 }

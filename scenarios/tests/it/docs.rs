@@ -66,17 +66,29 @@ fn every_block_of_the_page_is_valid() {
     }
 }
 
+/// Returns the text of the README and of all documentation pages.
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+fn pages() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let docs = std::fs::read_dir(root.join("docs")).unwrap();
+    let mut paths: Vec<_> = docs.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    paths.push(root.join("README.md"));
+    let texts = paths.iter().map(std::fs::read_to_string);
+    texts.map(Result::unwrap).collect()
+}
+
 #[test]
-fn abort_rules_of_the_readme_are_valid() {
-    const README: &str = include_str!("../../../README.md");
+fn documented_abort_rules_are_valid() {
+    let pages = pages();
     let line = |start: &str| {
-        let at = README
+        let at = pages
             .find(start)
-            .unwrap_or_else(|| panic!("the README has {start}"));
-        let rule = &README[at + 1..];
+            .unwrap_or_else(|| panic!("no page has {start}"));
+        let rule = &pages[at + 1..];
         rule[..rule.find('`').unwrap()].to_owned()
     };
-    let rules = [line("`'errors < 5%, abort"), line("`{ rule = ")];
+    let rules = [line("`'errors < 5%, abort"), line("`{ rule = \"errors")];
     let text = format!(
         "version = 1\nname = \"x\"\nrules = [{}]\n[[phases]]\nname = \"all\"\nkind = \"constant\"\n\
          rate = \"10/s\"\nduration = \"1s\"\n[[requests]]\nname = \"r\"\nkind = \"read\"\npath = \"/\"",

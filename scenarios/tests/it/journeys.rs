@@ -219,13 +219,13 @@ fn users_get_rows_of_data() {
     assert_eq!(paths(&unique, 2), ["/cyd/Rome"; 4]);
     let random = with("random");
     assert_eq!(paths(&random, 0), paths(&random, 0));
-    let refused = scenario(
+    let rejected = scenario(
         "model = \"closed\"\nusers = 5",
         "[data.people]\nfile = \"people.csv\"\norder = \"unique-per-user\"\n\
          [[journeys]]\nname = \"j\"\nsteps = [\"a\"]",
     );
     assert!(
-        refused
+        rejected
             .unwrap_err()
             .contains("4 rows, fewer than the 5 users")
     );

@@ -146,11 +146,11 @@ fn tempfile() -> std::path::PathBuf {
 
 #[test]
 fn rejects_invalid_overrides() {
-    let refused =
+    let rejected =
         |name: &str, overrides: Overrides| read(name).with(&overrides).unwrap_err().message;
     let none = Overrides::default();
     assert!(
-        refused(
+        rejected(
             "journey",
             Overrides {
                 rate: "5/s".parse().ok(),
@@ -160,7 +160,7 @@ fn rejects_invalid_overrides() {
         .contains("--rate")
     );
     assert!(
-        refused(
+        rejected(
             "uneven",
             Overrides {
                 users: Some(0),
@@ -170,7 +170,7 @@ fn rejects_invalid_overrides() {
         .contains("--users")
     );
     assert!(
-        refused(
+        rejected(
             "uneven",
             Overrides {
                 rate: "0/s".parse().ok(),
@@ -180,7 +180,7 @@ fn rejects_invalid_overrides() {
         .contains("scaled")
     );
     assert!(
-        refused(
+        rejected(
             "uneven",
             Overrides {
                 rate: "90M/s".parse().ok(),
@@ -190,7 +190,7 @@ fn rejects_invalid_overrides() {
         .contains("scaled")
     );
     assert!(
-        refused(
+        rejected(
             "uneven",
             Overrides {
                 duration: Some(Duration::ZERO),
@@ -204,5 +204,5 @@ fn rejects_invalid_overrides() {
         duration: Some(Duration::from_millis(400)),
         ..none
     };
-    assert!(refused("uneven", short).contains("can't be judged"));
+    assert!(rejected("uneven", short).contains("can't be judged"));
 }

@@ -325,12 +325,12 @@ fn rejects_scenarios_that_cannot_be_paired() {
                   phases = [{ name = \"a\", kind = \"users\", duration = \"1s\" }]\n\
                   requests = [{ name = \"r\", kind = \"read\", path = \"/\" }]\n\
                   journeys = [{ name = \"j\", steps = [\"r\"] }]";
-    let refused = parse(closed).paired().unwrap_err();
+    let rejected = parse(closed).paired().unwrap_err();
     assert!(
-        refused.message.contains("a closed model can't"),
-        "{refused}"
+        rejected.message.contains("a closed model can't"),
+        "{rejected}"
     );
-    assert!(refused.hint.unwrap().contains("model = \"open\""));
+    assert!(rejected.hint.unwrap().contains("model = \"open\""));
     let twice = parse(MIX).paired().unwrap().paired().unwrap_err();
     assert!(twice.message.contains("already paired"), "{twice}");
     let plain = parse(MIX);

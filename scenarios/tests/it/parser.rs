@@ -182,7 +182,7 @@ fn parses_durations() {
     assert_eq!(format_duration(Duration::from_micros(1500)), "1.5ms");
     assert_eq!(
         parse_duration("90").unwrap_err().to_string(),
-        "`90` is a bare number, not a duration; write it with its unit, such as `90s`"
+        "`90` is a bare number, not a duration; write it with its unit: `90s`"
     );
 }
 

@@ -138,10 +138,10 @@ fn headers_use_the_latest_value() {
         assert_eq!(sent.1, format!("Bearer {token}"));
     }
     variables.set(0, "bad\r\nvalue".to_owned());
-    let refused = request
+    let rejected = request
         .render(&DRAW, &variables, &mut rendered)
         .unwrap_err();
-    assert!(matches!(refused, RenderError::Header { .. }), "{refused}");
+    assert!(matches!(rejected, RenderError::Header { .. }), "{rejected}");
     // An unknown index is ignored.
     variables.set(99, "nothing".to_owned());
     assert_eq!(variables.get(99), None);

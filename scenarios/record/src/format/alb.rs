@@ -151,12 +151,12 @@ mod tests {
             .join("\n"),
             @r"
         the line is empty
-        `tls` is no type of request, such as http or h2
-        `yesterday:00.186641Z` is no time
-        `OK` is no status
-        `many` is no size
-        one of its quotes is not closed
-        it ends before its request
+        `tls` is not a valid type of request, such as http or h2
+        `yesterday:00.186641Z` is not a valid time
+        `OK` is not a valid status
+        `many` is not a valid size
+        a quote is not closed
+        it ends before the request
         "
         );
         let cut = read(&HTTP.as_bytes()[..HTTP.find("/7.46").unwrap()]).unwrap();

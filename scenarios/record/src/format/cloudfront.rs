@@ -219,9 +219,9 @@ mod tests {
             @r"
         the line is empty
         it has 1 of the 33 tab-separated fields that its header names
-        `2019-12-04 noon` is no time
-        `OK` is no status
-        `many` is no size
+        `2019-12-04 noon` is not a valid time
+        `OK` is not a valid status
+        `many` is not a valid size
         its header names neither date and time nor timestamp
         its header does not name cs-uri-stem
         "

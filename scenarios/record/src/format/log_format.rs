@@ -49,7 +49,7 @@ impl LogFormat {
     pub(super) fn apache(text: &str) -> Result<Self, FormatError> {
         let nickname = NICKNAMES.iter().find(|(name, _)| *name == text);
         let mut format = Self::empty(false);
-        let refuse = |message: &str, hint: &str| FormatError::new(text, message, hint);
+        let reject = |message: &str, hint: &str| FormatError::new(text, message, hint);
         let mut rest = nickname.map_or(text, |(_, format)| format);
         while let Some(first) = rest.chars().next() {
             match first {
@@ -69,7 +69,7 @@ impl LogFormat {
                 }
                 '%' => {
                     rest = format.directive(rest).map_err(|message| {
-                        refuse(
+                        reject(
                             &message,
                             "see LogFormat in the manual of Apache's mod_log_config",
                         )
@@ -107,15 +107,15 @@ impl LogFormat {
         text: &str,
         [time, target, quotes]: [&str; 3],
     ) -> Result<Self, FormatError> {
-        let refuse = |message: &str, hint: &str| Err(FormatError::new(text, message, hint));
+        let reject = |message: &str, hint: &str| Err(FormatError::new(text, message, hint));
         let has = |wanted: &dyn Fn(&Directive) -> bool| {
             self.fields.iter().any(|field| wanted(&field.what))
         };
         if !has(&Directive::is_time) {
-            return refuse("it has no time", time);
+            return reject("it has no time", time);
         }
         if !has(&Directive::is_target) {
-            return refuse("it has no target", target);
+            return reject("it has no target", target);
         }
         let mut before = self.lead.last().copied();
         for field in &mut self.fields {
@@ -127,7 +127,7 @@ impl LogFormat {
             .iter()
             .find(|field| field.what == Directive::RequestLine);
         if request.is_some_and(|field| !field.quoted && field.until.first() == Some(&b' ')) {
-            return refuse("a request line contains blanks", quotes);
+            return reject("a request line contains blanks", quotes);
         }
         Ok(self)
     }
@@ -370,11 +370,11 @@ mod tests {
             .join("\n"),
             @r"
         the line is empty
-        its next field has no end
-        `17/May/2015` is no time
-        its request line has no end
-        `OK` is no status
-        `1k` is no size
+        its next field is not terminated
+        `17/May/2015` is not a valid time
+        its request line is not terminated
+        `OK` is not a valid status
+        `1k` is not a valid size
         "
         );
     }

@@ -11,7 +11,7 @@ use super::log_format::LogFormat;
 /// `$body_bytes_sent`, `$bytes_sent`, `$time_local`, `$time_iso8601` and `$msec` are used; others are
 /// ignored.
 pub(super) fn log_format(text: &str) -> Result<LogFormat, FormatError> {
-    let refuse = |message: &str| {
+    let reject = |message: &str| {
         FormatError::new(
             text,
             message,
@@ -30,18 +30,18 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, FormatError> {
         let (name, after) = match rest[1..].strip_prefix('{') {
             Some(inside) => inside
                 .split_once('}')
-                .ok_or_else(|| refuse("`{` is not closed"))?,
+                .ok_or_else(|| reject("`{` is not closed"))?,
             None => {
                 let end = rest[1..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
                 rest[1..].split_at(end.unwrap_or(rest.len() - 1))
             }
         };
         if name.is_empty() {
-            return Err(refuse("`$` is not followed by a variable"));
+            return Err(reject("`$` is not followed by a variable"));
         }
         format
             .field(variable(name))
-            .map_err(|message| refuse(&message))?;
+            .map_err(|message| reject(&message))?;
         rest = after;
     }
     format.settle(

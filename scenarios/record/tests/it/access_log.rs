@@ -226,7 +226,7 @@ fn detects_aws_logs() {
     insta::assert_snapshot!(start.join("\n"), @r"
     test.log: 4 lines, 0 broken (alb (1) and cloudfront (1), detected)
       2 headers or comments
-      1 out of time order, sorted in
+      1 out of time order, sorted
     time      2018-07-02T22:22:48.364Z to 2019-12-04T21:02:31Z (12478h39m42s)
     methods   GET 2
     ");

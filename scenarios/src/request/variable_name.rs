@@ -24,7 +24,7 @@ pub(super) fn is_variable_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') && name.chars().all(is_name)
 }
 
-/// Rejects an invalid name of a variable; `owner` describes what it names.
+/// Rejects an invalid name of a variable; `owner` is the thing named.
 pub(super) fn check_variable_name(
     name: &str,
     owner: &str,

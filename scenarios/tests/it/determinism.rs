@@ -1,9 +1,6 @@
 //! The same seed gives the same arrivals, to the nanosecond and the byte.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may panic, and so may what it calls"
-)]
+#![expect(clippy::unwrap_used, reason = "a test and its helpers may panic")]
 
 use crate::support;
 

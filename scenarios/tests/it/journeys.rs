@@ -1,9 +1,6 @@
 //! Journeys: loops, conditions, data, and steps chosen by scripts.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may panic, and so may what it calls"
-)]
+#![expect(clippy::unwrap_used, reason = "a test and its helpers may panic")]
 
 use std::path::Path;
 use std::time::Duration;
@@ -338,7 +335,7 @@ fn response(status: u16, mode: &'static str, body: &str) -> ScriptResponse {
     }
 }
 
-/// A clock that stands still.
+/// A clock that never advances.
 const STILL: ScriptClock = ScriptClock {
     wall_ns: || 0,
     thread_cpu_ns: || 0,

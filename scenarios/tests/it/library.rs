@@ -1,9 +1,6 @@
-//! Scenarios of the library: each is valid and does what it says.
+//! Scenarios of the library: each is valid and matches its description.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may panic, and so may what it calls"
-)]
+#![expect(clippy::unwrap_used, reason = "a test and its helpers may panic")]
 
 use std::path::{Path, PathBuf};
 

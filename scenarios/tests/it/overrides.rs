@@ -1,9 +1,6 @@
 //! Overrides from the command line.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may panic, and so may what it calls"
-)]
+#![expect(clippy::unwrap_used, reason = "a test and its helpers may panic")]
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,9 +1,6 @@
 //! Scenarios for two builds at once: pairs of equal arrivals, in fair order.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test may panic, and so may what it calls"
-)]
+#![expect(clippy::unwrap_used, reason = "a test and its helpers may panic")]
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +10,7 @@ use tenfold_scenarios::{
     Arrival, LastResponse, NextStep, Rendered, Scenario, ScriptClock, ScriptResponse, Side, Step,
 };
 
-/// A clock that stands still.
+/// A clock that never advances.
 const STILL: ScriptClock = ScriptClock {
     wall_ns: || 0,
     thread_cpu_ns: || 0,
@@ -116,7 +113,7 @@ fn keeps_times_except_an_odd_last_one() {
         assert_eq!(
             pairs(&paired),
             pairs(&paired),
-            "the seed alone decides what comes"
+            "the seed alone determines the arrivals"
         );
     }
 }

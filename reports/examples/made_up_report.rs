@@ -102,10 +102,10 @@ fn gates(directory: &Path) -> std::io::Result<()> {
             cause: Some(made_up.cause()),
             ..made_up.play()
         };
-        let beside = gate::Beside::default();
+        let attachments = gate::Attachments::default();
         let (page, digest) = (
-            gate::page(&outcome, &beside),
-            gate::digest(&outcome, &beside),
+            gate::page(&outcome, &attachments),
+            gate::digest(&outcome, &attachments),
         );
         write(directory, &format!("gate-{name}"), &page, &digest)?;
     }

@@ -3,8 +3,6 @@
 //! A subject ([`crate::run`], [`crate::comparison`], [`crate::gate`], [`crate::history`]) turns analysis results
 //! into a [`Document`]. [`Document::html`], [`Document::terminal`] and [`Document::markdown`] render it.
 
-use maud::Markup;
-
 use crate::chart::Ink;
 use crate::chart::forest::Bar;
 
@@ -119,8 +117,8 @@ pub enum Block {
     Curves(Curves),
     /// Blocks that a page folds away under a title.
     Details(String, Vec<Block>),
-    /// Ready-made HTML. Only a page shows it.
-    Markup(Markup),
+    /// The name of a file in the directory of the report.
+    File(String),
 }
 
 /// Preformatted text.

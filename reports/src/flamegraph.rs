@@ -1,6 +1,6 @@
 //! Flamegraphs, drawn from the stacks of a profile.
 //!
-//! Text keeps its size on a phone, and names are the only thing that gets into the page.
+//! Text keeps its size on a phone. Of the profile, only names and counts get into the page.
 
 mod drawing;
 mod stacks;
@@ -10,33 +10,37 @@ use std::fmt::Write as _;
 use tenfold_run_dir::Flamegraph;
 
 use crate::chart::escape;
+use crate::document::{Block, Chart, Table};
 
 /// Height of a row of frames, in pixels.
 const ROW: usize = 19;
 
-/// Smallest width of a frame that is kept, as a share of the whole.
+/// Minimum width of a frame, as a share of the whole. Narrower frames are dropped.
 const WIDTH_MIN: f64 = 0.0001;
 
-/// Smallest width of a frame that is drawn.
+/// Minimum width of a frame in the drawing.
 const DRAWN_WIDTH_MIN: f64 = 0.001;
 
-/// Smallest width of a frame that has room for its name.
+/// Minimum width of a frame with a name.
 const NAMED_WIDTH_MIN: f64 = 0.012;
 
-/// Most frames of a flamegraph, so that a report stays readable and small.
+/// Maximum number of frames, to keep the report small.
 const FRAMES_MAX: usize = 20_000;
+
+/// Rows of the table of frames.
+const ROWS_MAX: usize = 40;
 
 /// A function on a stack. Its position and width are shares of the whole.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Frame {
     /// The function's name.
-    pub(crate) name: String,
+    name: String,
     /// Samples and share: `4 samples, 40.00%`.
-    pub(crate) figures: String,
+    figures: String,
     /// Change in percent of all samples. `None` outside a difference.
     change: Option<f64>,
     left: f64,
-    pub(crate) width: f64,
+    width: f64,
     /// Callers below it. 0 for the root.
     depth: usize,
 }
@@ -73,25 +77,34 @@ impl Difference {
     }
 }
 
-/// Draws frames, as wide as the page and in its colours. Each is clipped to its own width. `id` must be unique on the
-/// page.
+/// Returns a block with a drawing of frames, and a table of the widest. `id` must be unique on the page.
+pub(crate) fn flamegraph(frames: &[Frame], id: &str, title: &str) -> Block {
+    let mut widest: Vec<&Frame> = frames.iter().collect();
+    widest.sort_by(|a, b| b.width.total_cmp(&a.width));
+    let rows = widest.iter().take(ROWS_MAX);
+    let rows = rows.map(|frame| vec![frame.name.clone(), frame.figures.clone()]);
+    let table = Table::new(&["function", "samples and share, with its callees"], rows);
+    Chart::block(Some(draw(frames, id, title)), &[], table)
+}
+
+/// Draws frames, as wide as the page and in its colours. Each is clipped to its own width.
 ///
-/// Frames of a difference are red if they grew and blue if they shrank, the deeper the more.
-pub(crate) fn draw(frames: &[Frame], id: &str, title: &str) -> String {
+/// Frames of a difference are red if they grew and blue if they shrank. Larger changes have stronger colours.
+fn draw(frames: &[Frame], id: &str, title: &str) -> String {
     let depth_max = frames.iter().map(|frame| frame.depth).max().unwrap_or(0);
     let mut svg = format!(
         "<svg class=\"flame\" width=\"100%\" height=\"{}\" role=\"img\" \
          aria-labelledby=\"{id}-t {id}-d\"><title id=\"{id}-t\">{}</title>\
          <desc id=\"{id}-d\">Each box is a function; its width is its share of the samples, and it \
-         stands on its caller. The table below names the widest.</desc>",
+         lies on its caller. The table below names the widest.</desc>",
         (depth_max + 1) * ROW,
         escape(title)
     );
-    let most = frames.iter().filter_map(|frame| frame.change.map(f64::abs));
-    let most = most.max_by(f64::total_cmp).unwrap_or(0.0);
+    let change_max = frames.iter().filter_map(|frame| frame.change.map(f64::abs));
+    let change_max = change_max.max_by(f64::total_cmp).unwrap_or(0.0);
     for frame in frames.iter().filter(|frame| frame.width >= DRAWN_WIDTH_MIN) {
         let tone = match frame.change {
-            Some(change) => changed(change, most),
+            Some(change) => changed(change, change_max),
             None => plain(&frame.name),
         };
         let _ = write!(
@@ -121,9 +134,9 @@ fn plain(name: &str) -> String {
     format!("f{}", sum % 5)
 }
 
-/// Returns the tone of a change among changes of at most `most`, in three steps either way.
-fn changed(change: f64, most: f64) -> String {
-    let step = (3.0 * change.abs() / most).ceil().clamp(1.0, 3.0);
+/// Returns the tone of a change among changes of at most `change_max`, in three steps either way.
+fn changed(change: f64, change_max: f64) -> String {
+    let step = (3.0 * change.abs() / change_max).ceil().clamp(1.0, 3.0);
     match change {
         change if change > 0.0 => format!("grew{step}"),
         change if change < 0.0 => format!("shrank{step}"),
@@ -132,7 +145,7 @@ fn changed(change: f64, most: f64) -> String {
 }
 
 impl Frame {
-    /// What pointing at the frame shows: `name (4 samples, 40.00%)`.
+    /// Returns the tooltip: `name (4 samples, 40.00%)`.
     fn title(&self) -> String {
         match self.figures.as_str() {
             "" => self.name.clone(),
@@ -150,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stay_text() {
+    fn escapes_names() {
         let hostile = "</title><script>alert(1)</script>";
         let frames = frames(&stacks(&format!("main;{hostile} 1\n"))).unwrap();
         let drawn = draw(&frames, "flame", "a < b");
@@ -166,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_is_at_the_bottom() {
+    fn root_is_at_the_bottom() {
         let frames = frames(&stacks("main;work 1\n")).unwrap();
         let drawn = draw(&frames, "flame", "CPU flamegraph");
         assert!(drawn.contains("height=\"57\""), "{drawn}");
@@ -179,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_coloured_by_its_changes() {
+    fn colours_a_difference_by_its_changes() {
         let before = stacks("grown 10\nsame 40\nshrunk 34\nshrunk-less 21\n");
         let after = stacks("grown 40\nsame 40\nshrunk 19\nshrunk-less 20\n");
         let difference = Difference::between(Some(&before), Some(&after));

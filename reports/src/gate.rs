@@ -1,6 +1,6 @@
 //! The report of a gate.
 
-mod beside;
+mod attachments;
 mod cause;
 mod comparison;
 mod digest;
@@ -12,18 +12,15 @@ mod settings;
 
 use tenfold_analysis::gate::GateOutcome;
 
-use crate::document::{Block, Document, Section};
+use crate::document::{Block, Document};
 
-pub use beside::{Beside, GateFlamegraphs};
+pub use attachments::{Attachments, GateFlamegraphs};
 pub use digest::digest;
 
 /// Returns the whole report of a gate: the effects, their rounds, profiles of both builds, and the settings.
-pub fn page(outcome: &GateOutcome, beside: &Beside) -> Document {
+pub fn page(outcome: &GateOutcome, attachments: &Attachments) -> Document {
     let sections = [
-        Some(Section {
-            blocks: vec![Block::Markup(cause::cause(outcome, beside))],
-            ..Section::default()
-        }),
+        cause::cause(outcome, attachments),
         Some(rounds::rounds(outcome)),
         comparison::answers(outcome),
         comparison::memory(outcome),

@@ -1,7 +1,6 @@
 //! Renders a document as one HTML file with no external resources, readable with scripts off.
 
-pub(crate) mod figures;
-pub(crate) mod flames;
+mod figures;
 mod page;
 mod prose;
 
@@ -89,11 +88,7 @@ fn sign(tone: Tone) -> &'static str {
 }
 
 fn section_of(part: &Section) -> Markup {
-    let content = blocks(&part.blocks);
-    if part.id.is_empty() {
-        return content;
-    }
-    section(&part.id, &part.title, &part.lead, &content)
+    section(&part.id, &part.title, &part.lead, &blocks(&part.blocks))
 }
 
 fn blocks(blocks: &[Block]) -> Markup {
@@ -118,9 +113,16 @@ fn block(block: &Block) -> Markup {
             Block::Chart(Chart { svg, legend, data }) => (figure(svg.as_deref(), legend, data)),
             Block::Curves(curves) => (curves_of(curves)),
             Block::Details(title, inner) => details { summary { (title) } (blocks(inner)) },
-            Block::Markup(markup) => (markup),
+            Block::File(name) => @if is_in_directory(name) {
+                p.note { a href={ "./" (name) } { (name) } }
+            },
         }
     }
+}
+
+/// Returns whether a name leads to a file in the directory of the page, and nowhere else.
+fn is_in_directory(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['/', '\\', ':', '?', '#', '%']) && name != ".."
 }
 
 fn code_block(code: &Code) -> Markup {

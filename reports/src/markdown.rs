@@ -85,7 +85,8 @@ fn block(block: &Block) -> String {
             let parts = [format!("### {}", plain(title))].into_iter().chain(blocks);
             parts.collect::<Vec<_>>().join("\n\n")
         }
-        Block::Sample(_) | Block::Chart(_) | Block::Curves(_) | Block::Markup(_) => String::new(),
+        Block::File(name) => plain(name),
+        Block::Sample(_) | Block::Chart(_) | Block::Curves(_) => String::new(),
     }
 }
 

@@ -7,6 +7,7 @@ mod head;
 mod latencies;
 mod manifest;
 mod over_time;
+mod profile;
 mod requests;
 mod samples;
 pub(crate) mod verdict;
@@ -14,8 +15,7 @@ pub(crate) mod verdict;
 use tenfold_analysis::{Summary, charts};
 use tenfold_run_dir::Run;
 
-use crate::document::{Block, Document, Section};
-use crate::html::flames;
+use crate::document::Document;
 
 pub use digest::digest;
 pub(crate) use latencies::interval;
@@ -37,10 +37,7 @@ pub fn page(run: &Run, summary: &Summary) -> Document {
         Some(over_time::in_flight(summary, &charts)),
         Some(over_time::cores(summary, &charts)),
         requests::hot_keys(summary),
-        Some(Section {
-            blocks: vec![Block::Markup(flames::flamegraph(run))],
-            ..Section::default()
-        }),
+        Some(profile::profile(run)),
         Some(manifest::identities(summary)),
         Some(manifest::manifest(run, summary)),
     ];

@@ -127,7 +127,8 @@ fn block(block: &Block, paint: Paint) -> String {
             blocks(&mut out, inner, paint);
             out
         }
-        Block::Chart(_) | Block::Curves(_) | Block::Markup(_) => String::new(),
+        Block::File(name) => line(&clean(name)),
+        Block::Chart(_) | Block::Curves(_) => String::new(),
     }
 }
 

@@ -10,7 +10,7 @@ use tenfold_gate::{CalibrationFile, Endpoint, Options, Recipe, Step, Subject};
 use tenfold_loadgen::{DialOptions, Target};
 use tenfold_reports::export::{Export, json};
 use tenfold_reports::gate::formats::{GateResults, HTML, JSON};
-use tenfold_reports::gate::{Beside, digest};
+use tenfold_reports::gate::{Attachments, digest};
 use tenfold_reports::history::{self, History};
 use tenfold_scenarios::{Overrides, Scenario};
 
@@ -195,11 +195,11 @@ fn endpoint(
 
 /// Writes what came out, and prints it.
 fn write(outcome: &GateOutcome, directory: &Path, arguments: &GateArguments) -> anyhow::Result<()> {
-    let mut beside = Beside::read(directory, outcome);
-    beside.report = arguments.report_url.clone();
+    let mut attachments = Attachments::read(directory, outcome);
+    attachments.report = arguments.report_url.clone();
     let results = GateResults {
         outcome,
-        beside: &beside,
+        attachments: &attachments,
         directory,
     };
     for format in [&JSON, &HTML] {
@@ -208,7 +208,7 @@ fn write(outcome: &GateOutcome, directory: &Path, arguments: &GateArguments) -> 
     for export in &arguments.export {
         export.write(&results)?;
     }
-    let digest = digest(outcome, &beside);
+    let digest = digest(outcome, &attachments);
     exports::to_step_summary(&digest.markdown());
     if arguments.json {
         print::json(outcome)?;

@@ -7,13 +7,13 @@ use super::{FRAMES_MAX, Frame};
 
 /// Reads the frames of a flamegraph as inferno draws it: groups of a title and a rectangle.
 ///
-/// Names, positions and widths are all that is read, so nothing else that the file may hold gets into the page. Skips
-/// what it can't read. `None` if there is no frame.
+/// Reads only names, positions and widths, so no other content of the file gets into the page. Skips invalid frames.
+/// `None` without frames.
 pub(super) fn frames(svg: &str) -> Option<Vec<Frame>> {
     let mut reader = Reader::from_str(svg);
     let (mut full_width, mut title, mut in_title) = (None, String::new(), false);
     let mut placed = Vec::new();
-    // A file cut short ends where it ends.
+    // A truncated file yields the frames before its end.
     while let Ok(event) = reader.read_event() {
         match event {
             Event::Eof => break,
@@ -83,7 +83,7 @@ pub(super) fn frames(svg: &str) -> Option<Vec<Frame>> {
     (!frames.is_empty()).then_some(frames)
 }
 
-/// By how many percent of all samples a frame of a difference changed: `+3.20` of `4 samples, 40.00%; +3.20%`.
+/// Parses the change of a frame in percent of all samples: `+3.20` of `4 samples, 40.00%; +3.20%`.
 fn change(figures: &str) -> Option<f64> {
     let (_, change) = figures.rsplit_once("; ")?;
     let change = change.strip_suffix('%')?.parse::<f64>().ok()?;
@@ -107,7 +107,7 @@ mod tests {
         <image href="http://elsewhere.example/x.png"/></svg>"#;
 
     #[test]
-    fn reads_names_positions_and_nothing_else() {
+    fn reads_only_names_and_positions() {
         let frames = frames(DRAWN).unwrap();
         assert_eq!(frames.len(), 2);
         assert_eq!(frames[1].name, "<a as B>::c;");

@@ -1,4 +1,4 @@
-//! Where the frames of stacks are.
+//! Positions of the frames of stacks.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ pub(super) fn frames(stacks: &FoldedStacks) -> Option<Vec<Frame>> {
     place(stacks.collect(), None)
 }
 
-/// Returns the frames of what changed between two profiles: as wide as in `after`, each with the change of the samples
-/// in which it was running itself. `None` if `after` has no samples.
+/// Returns the difference between two profiles: frames as wide as in `after`, each with the change of its own samples.
+/// `None` if `after` has no samples.
 pub(super) fn difference(before: &FoldedStacks, after: &FoldedStacks) -> Option<Vec<Frame>> {
     compared(before, after, |_, after| after)
 }
 
-/// Returns the same as [`difference`], with frames as wide as in `before`: what vanished has a width there.
+/// Like [`difference`], but with frames as wide as in `before`, where vanished functions have a width.
 pub(super) fn difference_reversed(
     before: &FoldedStacks,
     after: &FoldedStacks,
@@ -51,23 +51,22 @@ fn compared(
     place(stacks.collect(), Some(0.0))
 }
 
-/// A stack, as wide as its samples.
+/// A stack with its samples.
 struct Stack<'a> {
     frames: &'a [String],
     samples: u64,
-    /// More samples than before. `None` where nothing is compared.
+    /// Additional samples. `None` without a comparison.
     change: Option<f64>,
 }
 
-/// A frame whose right edge is not known yet.
+/// A frame whose right edge is not yet known.
 struct Open<'a> {
     name: &'a str,
     start: u64,
     change: Option<f64>,
 }
 
-/// Places the frames of stacks, sorted by their frames, beside and above each other. A frame that is not the last of any
-/// stack has the change `unchanged`.
+/// Positions the frames of sorted stacks. A frame that is not the last of any stack has the change `unchanged`.
 fn place(stacks: Vec<Stack<'_>>, unchanged: Option<f64>) -> Option<Vec<Frame>> {
     let total = stacks
         .iter()
@@ -91,7 +90,7 @@ fn place(stacks: Vec<Stack<'_>>, unchanged: Option<f64>) -> Option<Vec<Frame>> {
             let Some(closed) = open.pop() else { break };
             let samples = end - closed.start;
             if share(samples) >= WIDTH_MIN {
-                // To as many digits as are shown: what shows no change is drawn as such.
+                // Rounded as displayed, so that a change of 0.00% has no colour.
                 let change = closed
                     .change
                     .map(|change| (1e4 * change / total as f64).round() / 100.0);
@@ -130,7 +129,7 @@ fn place(stacks: Vec<Stack<'_>>, unchanged: Option<f64>) -> Option<Vec<Frame>> {
     Some(frames)
 }
 
-/// Samples, their share, and the change in percent of all samples: `1,204 samples, 40.00%; +3.20%`.
+/// Formats samples, their share, and the change in percent of all samples: `1,204 samples, 40.00%; +3.20%`.
 fn figures(samples: u64, share: f64, change: Option<f64>) -> String {
     let change = match change {
         None => String::new(),
@@ -155,7 +154,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Name, figures, left edge and width in percent, and depth of each frame.
+    /// Returns name, figures, left edge and width in percent, and depth of each frame.
     fn rows(frames: Option<Vec<Frame>>) -> Vec<String> {
         let frames = frames.unwrap_or_default();
         let row = |frame: &Frame| {
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn callees_stand_on_their_callers() {
+    fn callees_lie_on_their_callers() {
         let frames = frames(&stacks(
             "main 10\nmain;a 20\nmain;a;leaf 30\nmain;b;leaf 1140\n",
         ));
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_changes_by_its_own_samples() {
+    fn change_counts_own_samples() {
         let before = stacks("main;copy 50\nmain;gone 30\nmain;hash 10\nmain;hash;round 10\n");
         let after = stacks("main;copy 10\nmain;hash 60\nmain;hash;round 10\nmain;new 20\n");
         assert_eq!(
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn no_samples_have_no_frames() {
+    fn empty_profile_has_no_frames() {
         let nothing = FoldedStacks::default();
         let some = stacks("main 1\n");
         assert_eq!(frames(&nothing), None);
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_too_narrow_to_see_are_left_out() {
+    fn drops_narrow_frames() {
         let frames = frames(&stacks("main;seldom 1\nmain;work 999999\n")).unwrap();
         let names: Vec<&str> = frames.iter().map(|frame| frame.name.as_str()).collect();
         assert_eq!(names, ["all", "main", "work"]);

@@ -4,14 +4,14 @@ use tenfold_analysis::gate::{Calibration, Cause, GateOutcome, Side};
 use tenfold_analysis::words;
 
 use crate::document::{Block, Document, Fact, Table, Tone};
-use crate::gate::beside::Beside;
+use crate::gate::attachments::Attachments;
 use crate::gate::{figures, head, settings};
 
 /// Functions and waits shown; the page has all of them.
 const CHANGES_MAX: usize = 5;
 
 /// Returns the short report of a gate: verdict, effects, memory, and the functions that changed most.
-pub fn digest(outcome: &GateOutcome, beside: &Beside) -> Document {
+pub fn digest(outcome: &GateOutcome, attachments: &Attachments) -> Document {
     let mut head = head::head(outcome);
     match (&outcome.decision, &outcome.calibration) {
         (None, Some(calibration)) => head.opening.extend(noise(calibration)),
@@ -24,7 +24,7 @@ pub fn digest(outcome: &GateOutcome, beside: &Beside) -> Document {
     let changes = outcome.cause.iter().flat_map(changes);
     head.opening.extend(changes.map(Block::Table));
     Document {
-        report: beside.report.clone(),
+        report: attachments.report.clone(),
         ..head
     }
 }

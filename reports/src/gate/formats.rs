@@ -12,7 +12,7 @@ use std::path::Path;
 use tenfold_analysis::gate::GateOutcome;
 
 use crate::export::{Export, Format, Subject};
-use crate::gate::beside::Beside;
+use crate::gate::attachments::Attachments;
 
 pub use html::FORMAT as HTML;
 pub use json::FORMAT as JSON;
@@ -30,7 +30,7 @@ pub struct GateResults<'a> {
     /// The outcome.
     pub outcome: &'a GateOutcome,
     /// Flamegraphs and address of the report.
-    pub beside: &'a Beside,
+    pub attachments: &'a Attachments,
     /// The directory of the gate.
     pub directory: &'a Path,
 }

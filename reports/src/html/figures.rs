@@ -3,12 +3,11 @@
 use maud::{Markup, PreEscaped, html};
 
 use crate::chart::Ink;
-pub(crate) use crate::document::Table as Data;
 use crate::document::Table;
 use crate::html::prose::prose;
 
 /// Renders a section with a heading that can be linked to.
-pub(crate) fn section(id: &str, title: &str, lead: &str, content: &Markup) -> Markup {
+pub(super) fn section(id: &str, title: &str, lead: &str, content: &Markup) -> Markup {
     html! {
         section id=(id) aria-labelledby={ (id) "-h" } {
             h2 id={ (id) "-h" } { (title) }
@@ -46,7 +45,7 @@ pub(super) fn figure(chart: Option<&str>, legend: &[(Ink, String)], data: &Table
 }
 
 /// Renders the table behind a chart, folded away.
-pub(crate) fn data_table(data: &Table) -> Markup {
+fn data_table(data: &Table) -> Markup {
     html! {
         @if !data.rows.is_empty() {
             details {
@@ -58,7 +57,7 @@ pub(crate) fn data_table(data: &Table) -> Markup {
 }
 
 /// Renders a table that scrolls sideways if it is too wide.
-pub(crate) fn table(data: &Table) -> Markup {
+pub(super) fn table(data: &Table) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="table" {
             table {
@@ -75,9 +74,4 @@ pub(crate) fn table(data: &Table) -> Markup {
             }
         }
     }
-}
-
-/// Returns the names of columns as a table's head.
-pub(crate) fn head(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
 }

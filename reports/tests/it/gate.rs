@@ -14,12 +14,12 @@ use tenfold_analysis::gate::{
 use tenfold_analysis::synthetic::MadeUpGate;
 use tenfold_reports::export::{Export, Subject, json};
 use tenfold_reports::gate::formats::{GateExport, GateResults, GateSubject};
-use tenfold_reports::gate::{Beside, GateFlamegraphs, digest, page};
+use tenfold_reports::gate::{Attachments, GateFlamegraphs, digest, page};
 use tenfold_run_dir::Flamegraph;
 
 /// Renders the short report as text, without colours.
 fn terminal(outcome: &GateOutcome) -> String {
-    digest(outcome, &Beside::default()).terminal(false)
+    digest(outcome, &Attachments::default()).terminal(false)
 }
 
 /// Exports an outcome and returns the text of the file.
@@ -28,7 +28,7 @@ fn exported(outcome: &GateOutcome, name: &str) -> String {
     let export: GateExport = name.parse().unwrap();
     let results = GateResults {
         outcome,
-        beside: &Beside::default(),
+        attachments: &Attachments::default(),
         directory: directory.path(),
     };
     let files = export.write(&results).unwrap();
@@ -193,12 +193,12 @@ fn hostile() -> GateOutcome {
     outcome.concluded()
 }
 
-fn beside() -> Beside {
+fn attachments() -> Attachments {
     let svg = r#"<svg viewBox="0 0 100 90"><script>alert(2)</script>
         <title>feed::rank (391 samples, 19.55%; +8.95%)</title><rect x="0" y="0" width="40"/>
         <title>old (2 samples, 20.00%; -9.00%)</title><rect x="40" y="0" width="20"/></svg>"#;
     let svg = || Some(Flamegraph::Drawing(svg.to_owned()));
-    Beside {
+    Attachments {
         report: Some("https://ci.example/1?a=<b>".to_owned()),
         flamegraphs: GateFlamegraphs {
             baseline: None,
@@ -220,10 +220,13 @@ fn renders_terminal() {
 
 #[test]
 fn renders_markdown() {
-    insta::assert_snapshot!("markdown_slower", digest(&slower(), &beside()).markdown());
+    insta::assert_snapshot!(
+        "markdown_slower",
+        digest(&slower(), &attachments()).markdown()
+    );
     insta::assert_snapshot!(
         "markdown_leaking",
-        digest(&leaking(), &Beside::default()).markdown()
+        digest(&leaking(), &Attachments::default()).markdown()
     );
 }
 
@@ -318,16 +321,16 @@ fn gate_json_round_trips() {
 
 #[test]
 fn page_begins_with_the_verdict() {
-    let page = page(&slower(), &beside()).html();
+    let page = page(&slower(), &attachments()).html();
     let body = page.find("<body>").unwrap();
     let order = [
         "Failed",
         "<h1>",
         "class=\"forest bad\"",
         "What to do next",
-        "What changed inside",
-        "What appeared",
-        "What vanished",
+        "Changes inside",
+        "Appeared",
+        "Vanished",
         "Round by round",
         "Responses",
         "Resident memory over time",
@@ -350,7 +353,7 @@ fn page_loads_nothing_and_runs_nothing() {
     let mut outcomes = every_kind();
     outcomes.push(hostile());
     for outcome in outcomes {
-        let page = page(&outcome, &beside()).html();
+        let page = page(&outcome, &attachments()).html();
         for absent in [
             "<script",
             "<img",
@@ -380,7 +383,7 @@ fn page_loads_nothing_and_runs_nothing() {
 
 #[test]
 fn describes_every_chart() {
-    let page = page(&slower(), &beside()).html();
+    let page = page(&slower(), &attachments()).html();
     let charts = page.matches("<svg class=\"chart").count();
     assert_eq!(charts, 10, "four metrics and memory, wide and narrow");
     assert_eq!(page.matches("<svg class=\"flame\"").count(), 3);
@@ -392,7 +395,7 @@ fn escapes_text_of_the_scenario() {
     let outcome = hostile();
     let text = terminal(&outcome);
     assert!(!text.contains('\u{1b}'), "{text}");
-    let text = digest(&outcome, &Beside::default()).markdown();
+    let text = digest(&outcome, &Attachments::default()).markdown();
     // Markdown does not interpret code: text between backticks, and lines of fenced blocks.
     let prose = text.split("```").step_by(2).collect::<String>();
     let prose = prose.replace("\\`", "");
@@ -483,10 +486,10 @@ fn writes_every_format() {
         }),
         ..slower()
     };
-    let beside = beside();
+    let attachments = attachments();
     let results = GateResults {
         outcome: &outcome,
-        beside: &beside,
+        attachments: &attachments,
         directory: directory.path(),
     };
     for format in GateSubject::FORMATS {
@@ -512,7 +515,7 @@ fn reads_flamegraphs_of_its_directory_only() {
     named.baseline = Some("../outer.svg".to_owned());
     named.difference = Some("missing.svg".to_owned());
     named.difference_reversed = Some("reversed.svg".to_owned());
-    let read = Beside::read(&inner, &outcome).flamegraphs;
+    let read = Attachments::read(&inner, &outcome).flamegraphs;
     let stacks = Flamegraph::Stacks("main 1\n".parse().unwrap());
     assert_eq!(read.candidate, Some(stacks));
     let drawing = Flamegraph::Drawing("<svg/>".to_owned());

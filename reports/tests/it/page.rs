@@ -45,7 +45,7 @@ fn page_begins_with_the_verdict() {
         "Requests in flight",
         "Processors in use",
         "Hot keys",
-        "Where the processor",
+        ">CPU profile<",
         "Consistency checks",
         "Repeat the run",
     ];

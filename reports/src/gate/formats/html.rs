@@ -15,6 +15,6 @@ pub const FORMAT: Format<GateSubject> = Format {
 };
 
 fn render<'a>(results: &'a GateResults<'a>, path: &Path) -> io::Result<Rendered<'a>> {
-    let page = page(results.outcome, results.beside);
+    let page = page(results.outcome, results.attachments);
     Ok(Rendered::file(path, page.html()))
 }

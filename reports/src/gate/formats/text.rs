@@ -14,6 +14,6 @@ pub(super) const FORMAT: Format<GateSubject> = Format {
 };
 
 fn render<'a>(results: &'a GateResults<'a>, path: &Path) -> io::Result<Rendered<'a>> {
-    let digest = digest(results.outcome, results.beside);
+    let digest = digest(results.outcome, results.attachments);
     Ok(Rendered::file(path, digest.terminal(false)))
 }

@@ -7,7 +7,7 @@ use tenfold_run_dir::Flamegraph;
 
 /// Content of a report that is not part of the outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Beside {
+pub struct Attachments {
     /// Address of the full report, for readers of the Markdown.
     pub report: Option<String>,
     /// Profiles that the outcome names.
@@ -27,7 +27,7 @@ pub struct GateFlamegraphs {
     pub difference_reversed: Option<Flamegraph>,
 }
 
-impl Beside {
+impl Attachments {
     /// Reads the files that an outcome names from its directory. Skips a file that can't be read, and a name that leads
     /// out of the directory.
     pub fn read(directory: &Path, outcome: &GateOutcome) -> Self {

@@ -31,7 +31,7 @@ pub(super) fn cause(outcome: &GateOutcome, attachments: &Attachments) -> Option<
     blocks.extend(flamegraphs(cause, attachments));
     Some(Section::new(
         "cause",
-        "Changes inside",
+        "Profiles and waits",
         "Profiles of both builds under the same load, taken after the judged rounds. A share relates to the \
          samples of its own build. CPU per request is absolute: it grows only if a function needs more CPU.",
         blocks,

@@ -14,26 +14,28 @@ pub(super) fn prose(text: &str) -> Markup {
 }
 
 fn flags(text: &str) -> Markup {
-    let mut pieces: Vec<(bool, String)> = Vec::new();
     let mut words = text.split(' ').peekable();
+    let mut pieces: Vec<Markup> = Vec::new();
     while let Some(word) = words.next() {
-        let is_flag = word.len() > 2 && word.starts_with("--");
-        let mut piece = word.to_owned();
-        // The value of a flag contains a digit; the next word of a sentence does not.
-        if is_flag
-            && words
-                .peek()
-                .is_some_and(|next| next.contains(|c: char| c.is_ascii_digit()))
-        {
-            piece.push(' ');
-            piece.push_str(words.next().unwrap_or_default());
+        if word.len() < 3 || !word.starts_with("--") {
+            pieces.push(html! { (word) });
+            continue;
         }
-        pieces.push((is_flag, piece));
+        let mut flag = word.to_owned();
+        // The value of a flag contains a digit; the next word of a sentence does not.
+        let is_value = |next: &&str| next.contains(|c: char| c.is_ascii_digit());
+        if let Some(value) = words.next_if(is_value) {
+            flag.push(' ');
+            flag.push_str(value);
+        }
+        let name = flag.trim_end_matches([',', ';', '.', ':']);
+        let rest = &flag[name.len()..];
+        pieces.push(html! { code.flag { (name) } (rest) });
     }
     html! {
-        @for (index, (is_flag, piece)) in pieces.iter().enumerate() {
+        @for (index, piece) in pieces.iter().enumerate() {
             @if index > 0 { " " }
-            @if *is_flag { code.flag { (piece) } } @else { (piece) }
+            (piece)
         }
     }
 }
@@ -60,9 +62,9 @@ mod tests {
     #[test]
     fn renders_flags_and_names_as_code() {
         assert_eq!(
-            prose("try --rate 500/s for `a <b>` and --release").into_string(),
+            prose("try --rate 500/s for `a <b>` and --release.").into_string(),
             "try <code class=\"flag\">--rate 500/s</code> for <code>a &lt;b&gt;</code> and \
-             <code class=\"flag\">--release</code>"
+             <code class=\"flag\">--release</code>."
         );
         assert_eq!(prose("a < b").into_string(), "a &lt; b");
     }

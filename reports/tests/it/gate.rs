@@ -328,7 +328,7 @@ fn page_begins_with_the_verdict() {
         "<h1>",
         "class=\"forest bad\"",
         "What to do next",
-        "Changes inside",
+        "Profiles and waits",
         "Appeared",
         "Vanished",
         "Round by round",

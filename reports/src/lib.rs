@@ -16,5 +16,4 @@ pub mod history;
 mod html;
 mod markdown;
 pub mod run;
-mod shell;
 mod terminal;

@@ -91,7 +91,7 @@ pub(crate) fn bar(bar: &Bar, class: &str, scale: Scale, id: &str, name: &str) ->
             "<line class=\"{class}\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"0\" y2=\"{height}\"/>"
         );
     };
-    upright("nought", 0.0);
+    upright("zero", 0.0);
     match (bar.tolerance, bar.fail_above) {
         (Some(tolerance), Some(fail)) if tolerance == fail => upright("fails", fail),
         (tolerance, fail) => {

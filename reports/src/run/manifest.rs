@@ -6,7 +6,6 @@ use tenfold_run_dir::{Manifest, Run};
 
 use crate::document::{Block, Code, CodeKind, Fact, Section, Table};
 use crate::run::connections;
-use crate::shell;
 
 /// Returns the identities.
 pub(super) fn identities(summary: &Summary) -> Section {
@@ -38,7 +37,7 @@ pub(super) fn manifest(run: &Run, summary: &Summary) -> Section {
     let manifest = &run.manifest;
     let code = |text: String, kind| Block::Code(Code { text, kind });
     let mut blocks = vec![
-        code(shell::command(&manifest.command), CodeKind::Command),
+        code(command(&manifest.command), CodeKind::Command),
         Block::Facts(facts(run, summary)),
     ];
     let mut table = |title: &str, table: Table| {
@@ -68,6 +67,13 @@ pub(super) fn manifest(run: &Run, summary: &Summary) -> Section {
         "The same seed sends the same requests at the same times.",
         blocks,
     )
+}
+
+/// Quotes a command for a POSIX shell.
+fn command(words: &[String]) -> String {
+    let quoter = shlex::Quoter::new().allow_nul(true);
+    let quoted = quoter.join(words.iter().map(String::as_str));
+    quoted.unwrap_or_else(|_| words.join(" "))
 }
 
 fn facts(run: &Run, summary: &Summary) -> Vec<Fact> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tenfold_lab::{
-    Allowances, Answer, DataSet, End, LabError, LabStatus, Options, Request, Used, ask,
+    Allowances, Answer, DataSetOptions, End, LabError, LabOptions, LabStatus, Request, Used, ask,
 };
 
 use crate::exit::{Ended, Exit, TARGET_FAILED};
@@ -63,12 +63,12 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
 fn up(arguments: &UpArguments) -> anyhow::Result<Exit> {
     let stage = crate::stages::find(&arguments.stage)?;
     let program = std::env::current_exe().context("could not find this program's own file")?;
-    let mut options = Options::new(program, &arguments.place.dir);
+    let mut options = LabOptions::new(program, &arguments.place.dir);
     options.store_url = arguments.store.clone();
     options.network = arguments.network;
     options.counts = arguments.counts.clone();
     options.tuned = arguments.tuned;
-    options.data_set = Some(DataSet {
+    options.data_set = Some(DataSetOptions {
         seed: arguments.data_set.data_seed,
         users: arguments.data_set.data_users,
         posts: arguments.data_set.data_posts,

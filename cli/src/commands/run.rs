@@ -229,7 +229,8 @@ fn destination(
     }
     let stage = crate::stages::find(arguments.stage.as_deref().unwrap_or("single-box"))?;
     let program = std::env::current_exe().context("could not find this program's own file")?;
-    let mut options = tenfold_lab::Options::new(program, Path::new(LAB_DIRECTORY).join(stage.name));
+    let mut options =
+        tenfold_lab::LabOptions::new(program, Path::new(LAB_DIRECTORY).join(stage.name));
     options.store_url = arguments.store.clone();
     if !arguments.boxes.is_empty() {
         options.allowances = Allowances::new(arguments.boxes.clone());
@@ -238,7 +239,7 @@ fn destination(
     let DataSet {
         seed, users, posts, ..
     } = DataSet::default();
-    options.data_set = Some(tenfold_lab::DataSet { seed, users, posts });
+    options.data_set = Some(tenfold_lab::DataSetOptions { seed, users, posts });
     print::note(&format!(
         "starting the reference service at stage {}",
         stage.name

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::program::Program;
+use crate::program::MissingProgram;
 
 /// A stage that could not be brought up, or did not stop as it should.
 #[derive(Debug, thiserror::Error)]
@@ -56,14 +56,8 @@ pub enum LabError {
         source: std::io::Error,
     },
     /// A program that a box is to run is not on this machine.
-    #[error(
-        "could not find {} ({}) on the PATH; install it with `{}`, or look at all of them with `tenfold doctor`",
-        .program.name, .program.purpose, .program.remedy()
-    )]
-    MissingProgram {
-        /// The program.
-        program: Program,
-    },
+    #[error(transparent)]
+    MissingProgram(#[from] MissingProgram),
     /// A path holds characters that settings of the programs would take for something else.
     #[error(
         "{path} can't be a lab's directory at this stage: its path may hold letters, digits and / . _ - + alone"

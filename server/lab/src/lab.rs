@@ -1,22 +1,21 @@
 //! A lab: the boxes of one stage, up on this machine.
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::allowance::Allowances;
 use crate::balancer::{BalancerStatus, RuntimeApi, ServerStatus};
-use crate::cgroup::Groups;
-use crate::control::{self, Answer, Asker, Control, Request};
-use crate::directory_lock::DirectoryLock;
-use crate::guard::Guard;
-use crate::lab_box::Premises;
+use crate::boxes::cgroup::Groups;
+use crate::boxes::guard::Guard;
+use crate::boxes::lab_box::Premises;
+use crate::control::socket::{self, Answer, Asker, Control, Request};
+use crate::control::status::{BoxStatus, EntranceStatus, LabStatus};
+use crate::directory::lock::DirectoryLock;
 use crate::network::Network;
-use crate::role_count::{self, RoleCount};
-use crate::site::Site;
-use crate::stage_plan::{Entrance, StagePlan};
-use crate::status::{BoxStatus, EntranceStatus, LabStatus};
+use crate::network::site::Site;
+use crate::options::LabOptions;
+use crate::options::role_count;
+use crate::stage::stage_plan::{Entrance, StagePlan};
 use crate::{LabBox, LabError, Stage};
 
 /// How often a lab that is up looks after its boxes and for those who ask.
@@ -24,67 +23,6 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// How long what a box serves may take to end while it is drained: longer than service and balancers give a request.
 const DRAINED_WITHIN: Duration = Duration::from_secs(35);
-
-/// How to bring a stage up.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The program that holds the `serve` subcommand.
-    pub program: PathBuf,
-    /// Where data, logs and locks go; made where it is missing.
-    pub directory: PathBuf,
-    /// What each box may use.
-    pub allowances: Allowances,
-    /// How many boxes roles have, in place of the usual two.
-    pub counts: Vec<RoleCount>,
-    /// The data set to load; none for the program's own default.
-    pub data_set: Option<DataSet>,
-    /// The store to use in place of the stage's own, such as `mysql://...`.
-    ///
-    /// It may hold a password, so it travels in the environment (`TENFOLD_STORE`), which other
-    /// accounts can't read.
-    pub store_url: Option<String>,
-    /// Whether boxes have a network of their own, in which only what a stage is made with is let through.
-    pub network: bool,
-    /// Whether the SQL databases are set to make use of their boxes, rather than by their defaults.
-    pub tuned: bool,
-    /// Further arguments for `serve`.
-    pub arguments: Vec<OsString>,
-    /// How long a box may take to become ready.
-    pub ready_timeout: Duration,
-    /// How long a box may take to finish what is in flight and stop.
-    pub stop_timeout: Duration,
-}
-
-impl Options {
-    /// Returns the defaults: no box confined, 30 s to become ready, 15 s to stop.
-    pub fn new(program: impl Into<PathBuf>, directory: impl Into<PathBuf>) -> Self {
-        Self {
-            program: program.into(),
-            directory: directory.into(),
-            allowances: Allowances::unconfined(),
-            counts: Vec::new(),
-            data_set: None,
-            store_url: None,
-            network: false,
-            tuned: false,
-            arguments: Vec::new(),
-            ready_timeout: Duration::from_secs(30),
-            // Beyond the ten seconds in which the service itself ends what is in flight.
-            stop_timeout: Duration::from_secs(15),
-        }
-    }
-}
-
-/// The data set to load: `--data-seed`, `--data-users`, `--data-posts` of `serve`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DataSet {
-    /// Everything in it follows from this.
-    pub seed: u64,
-    /// How many users.
-    pub users: u64,
-    /// How many posts.
-    pub posts: u64,
-}
 
 /// A stage, up on this machine. Dropping it kills its boxes.
 #[derive(Debug)]
@@ -124,7 +62,7 @@ pub enum End {
 /// Where the stage is not built or lacks a box that was given an allowance, the directory is held by
 /// another lab, or a box can't be started, ends by itself or is not ready in time; none is left running
 /// then.
-pub fn up(stage: &'static Stage, options: &Options) -> Result<Lab, LabError> {
+pub fn up(stage: &'static Stage, options: &LabOptions) -> Result<Lab, LabError> {
     up_unless(stage, options, &|| false)
 }
 
@@ -134,7 +72,7 @@ pub fn up(stage: &'static Stage, options: &Options) -> Result<Lab, LabError> {
 /// As [`up`]; [`LabError::Interrupted`] where it did.
 pub fn up_unless(
     stage: &'static Stage,
-    options: &Options,
+    options: &LabOptions,
     is_over: &dyn Fn() -> bool,
 ) -> Result<Lab, LabError> {
     let (plan, roles) = stage.plan()?;
@@ -150,7 +88,7 @@ pub fn up_unless(
         None => (None, None),
     };
     let directories = groups.as_ref().map(Groups::directories).unwrap_or_default();
-    let socket = control::socket_of(&options.directory);
+    let socket = socket::socket_of(&options.directory);
     let guard = std::path::absolute(&socket)
         .and_then(|socket| Guard::start(&socket, &directories, lock.share()?));
     let guard = guard.map_err(|source| LabError::Start {

@@ -15,40 +15,29 @@
 //!
 //! All calls block; from async code, use a blocking thread.
 
-mod allowance;
 mod balancer;
-mod box_plan;
-mod cgroup;
+mod boxes;
 mod component;
 mod control;
-mod directory_lock;
+mod directory;
 mod error;
-mod guard;
 mod identity;
 mod lab;
-mod lab_box;
-mod log_file;
 mod network;
-mod plain_path;
-mod ports;
-mod process_usage;
+mod options;
 mod program;
-mod readiness;
-mod role_count;
-mod secret;
-mod site;
 pub mod stage;
-mod stage_plan;
-mod status;
+mod table;
 
-pub use allowance::{Allowance, Allowances, RoleAllowance};
 pub use balancer::{BalancerStatus, ServerStatus};
-pub use cgroup::Usage;
-pub use control::{Answer, Asker, Request, ask};
+pub use boxes::cgroup::Usage;
+pub use boxes::lab_box::LabBox;
+pub use control::socket::{Answer, Asker, Request, ask};
+pub use control::status::{BoxStatus, EntranceStatus, LabStatus, Used};
 pub use error::LabError;
-pub use lab::{DataSet, End, Lab, Options, up, up_unless};
-pub use lab_box::LabBox;
-pub use program::{PROGRAMS, Program, Source};
-pub use role_count::RoleCount;
+pub use lab::{End, Lab, up, up_unless};
+pub use options::allowance::{Allowance, Allowances, RoleAllowance};
+pub use options::role_count::RoleCount;
+pub use options::{DataSetOptions, LabOptions};
+pub use program::{MissingProgram, PROGRAMS, Program, Source};
 pub use stage::Stage;
-pub use status::{BoxStatus, EntranceStatus, LabStatus, Used};

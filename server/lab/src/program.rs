@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::LabError;
-
 /// A program that a box runs and that is not part of this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Program {
@@ -181,10 +179,9 @@ impl Program {
     /// As [`Program::path`].
     ///
     /// # Errors
-    /// [`LabError::MissingProgram`] where it is nowhere.
-    pub(crate) fn find(&self) -> Result<PathBuf, LabError> {
-        self.path()
-            .ok_or(LabError::MissingProgram { program: *self })
+    /// [`MissingProgram`] if it is nowhere.
+    pub(crate) fn find(&self) -> Result<PathBuf, MissingProgram> {
+        self.path().ok_or(MissingProgram { program: *self })
     }
 
     /// What a person types to have it.
@@ -196,6 +193,17 @@ impl Program {
             }
         }
     }
+}
+
+/// A program that is not on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "could not find {} ({}) on the PATH; install it with `{}`, or look at all of them with `tenfold doctor`",
+    .program.name, .program.purpose, .program.remedy()
+    )]
+pub struct MissingProgram {
+    /// The program.
+    pub program: Program,
 }
 
 #[cfg(test)]
@@ -215,12 +223,5 @@ mod tests {
              haproxy`, or look at all of them with `tenfold doctor`"
         );
         assert!(S3S_FS.remedy().contains("--features binary s3s-fs"));
-    }
-
-    #[test]
-    fn every_program_is_of_a_stage() {
-        for program in PROGRAMS {
-            crate::stage::find(program.since).unwrap();
-        }
     }
 }

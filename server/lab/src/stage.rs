@@ -1,18 +1,19 @@
 //! The stages of the reference service: their names, and what each adds to the one before.
 
 use crate::LabError;
-use crate::lab::Options;
-use crate::site::Site;
-use crate::stage_plan::StagePlan;
+use crate::network::site::Site;
+use crate::options::LabOptions;
+use crate::stage::stage_plan::StagePlan;
 
 mod balanced;
 mod cached;
 mod separated;
 mod single_box;
+pub(crate) mod stage_plan;
 mod tiers;
 
 /// Plans the boxes of a stage.
-pub(crate) type Plan = fn(&Options, &mut Site) -> Result<StagePlan, LabError>;
+pub(crate) type Plan = fn(&LabOptions, &mut Site) -> Result<StagePlan, LabError>;
 
 /// A scaling stage of the reference service.
 #[derive(Debug, Clone, Copy)]
@@ -196,5 +197,12 @@ mod tests {
         let error = later.plan().unwrap_err().to_string();
         assert!(error.contains("not built yet"), "{error}");
         assert!(error.contains("single-box"), "{error}");
+    }
+
+    #[test]
+    fn every_program_belongs_to_a_stage() {
+        for program in crate::PROGRAMS {
+            find(program.since).unwrap();
+        }
     }
 }

@@ -14,14 +14,15 @@ use std::process::{Command, Stdio};
 use super::mariadb::{self, MariaDb, init_file};
 use super::replica;
 use crate::LabError;
-use crate::box_plan::BoxPlan;
+use crate::boxes::box_plan::BoxPlan;
+use crate::boxes::readiness::Listening;
+use crate::directory::plain_path;
+use crate::directory::{private_directory, write_private};
+use crate::identity::secret;
 use crate::identity::{Authority, Identity};
 use crate::network::Flow;
-use crate::plain_path::plain_path;
+use crate::network::site::{Site, port};
 use crate::program;
-use crate::readiness::Listening;
-use crate::secret::{private_directory, secret, write_private};
-use crate::site::{Site, port};
 
 /// What its members call it.
 const NAME: &str = "tenfold";

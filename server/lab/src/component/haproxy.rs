@@ -10,12 +10,12 @@ use super::mariadb::GREETING;
 use super::replica;
 use crate::LabError;
 use crate::balancer::SOCKET;
-use crate::box_plan::{BoxPlan, Stop};
+use crate::boxes::box_plan::{BoxPlan, Stop};
+use crate::boxes::readiness::Listening;
+use crate::directory::plain_path;
+use crate::directory::{private_directory, write_private};
 use crate::identity::{Authority, Identity};
-use crate::plain_path::plain_path;
 use crate::program;
-use crate::readiness::Listening;
-use crate::secret::{private_directory, write_private};
 
 /// One of those that a balancer sends to.
 #[derive(Debug, Clone)]

@@ -6,13 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::LabError;
-use crate::box_plan::BoxPlan;
+use crate::boxes::box_plan::BoxPlan;
+use crate::boxes::readiness::Listening;
 use crate::component::galera::Member;
+use crate::directory::plain_path;
+use crate::directory::{private_directory, write_private};
+use crate::identity::secret;
 use crate::identity::{Authority, Identity};
-use crate::plain_path::plain_path;
 use crate::program;
-use crate::readiness::Listening;
-use crate::secret::{private_directory, secret, write_private};
 
 /// The database of the service.
 const DATABASE: &str = "tenfold";

@@ -8,11 +8,11 @@ use rustix::process::Signal;
 
 use super::haproxy::Server;
 use crate::LabError;
-use crate::box_plan::{BoxPlan, Stop};
-use crate::plain_path::plain_path;
+use crate::boxes::box_plan::{BoxPlan, Stop};
+use crate::boxes::readiness::Listening;
+use crate::directory::plain_path;
+use crate::directory::{private_directory, write_private};
 use crate::program;
-use crate::readiness::Listening;
-use crate::secret::{private_directory, write_private};
 
 /// The path that it answers itself while it is well, whatever is behind it.
 pub(crate) const HEALTH_PATH: &str = "/nginx-health";

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use super::service::FilesPlace;
 use crate::LabError;
-use crate::box_plan::BoxPlan;
+use crate::boxes::box_plan::BoxPlan;
+use crate::boxes::readiness::Listening;
+use crate::directory::private_directory;
+use crate::identity::secret;
+use crate::network::site::{Site, port};
 use crate::program;
-use crate::readiness::Listening;
-use crate::secret::{private_directory, secret};
-use crate::site::{Site, port};
 
 /// The bucket that everything is in.
 const BUCKET: &str = "tenfold";

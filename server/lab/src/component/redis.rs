@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::LabError;
-use crate::box_plan::BoxPlan;
+use crate::boxes::box_plan::BoxPlan;
+use crate::boxes::readiness::Listening;
+use crate::directory::plain_path;
+use crate::directory::{private_directory, write_private};
 use crate::identity::Authority;
-use crate::plain_path::plain_path;
+use crate::identity::secret;
 use crate::program;
-use crate::readiness::Listening;
-use crate::secret::{private_directory, secret, write_private};
 
 /// A cache on a box of its own.
 #[derive(Debug)]

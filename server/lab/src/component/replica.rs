@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::mariadb::{Files, MariaDb, init_file};
 use crate::LabError;
-use crate::box_plan::BoxPlan;
+use crate::boxes::box_plan::BoxPlan;
+use crate::directory::write_private;
 use crate::identity::Authority;
+use crate::identity::secret;
 use crate::program;
-use crate::secret::{secret, write_private};
 
 /// The account that a replica follows by.
 const ACCOUNT: &str = "replica";

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::box_plan::{BoxPlan, Stop};
+use crate::boxes::box_plan::{BoxPlan, Stop};
+use crate::boxes::readiness::Readiness;
 use crate::identity::Identity;
-use crate::lab::Options;
-use crate::readiness::Readiness;
+use crate::options::LabOptions;
 
 /// What a box that runs the service is started with, beside what all of the lab has.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ const NOT_FOR_BOXES: &[&str] = &[
 
 impl Service<'_> {
     /// Plans the box.
-    pub(crate) fn plan(&self, options: &Options) -> BoxPlan {
+    pub(crate) fn plan(&self, options: &LabOptions) -> BoxPlan {
         let ready_file = options.directory.join(format!("{}.ready.json", self.name));
         let mut plan = BoxPlan {
             name: self.name.to_owned(),

@@ -5,9 +5,9 @@ use super::tiers::{Backend, Backends, Tiers};
 use crate::LabError;
 use crate::component::haproxy::Databases;
 use crate::component::{mariadb, object_store};
-use crate::lab::Options;
-use crate::site::{Site, port};
-use crate::stage_plan::StagePlan;
+use crate::network::site::{Site, port};
+use crate::options::LabOptions;
+use crate::stage::stage_plan::StagePlan;
 
 /// What the boxes are for.
 pub(super) const ROLES: &[&str] = &[
@@ -21,7 +21,7 @@ pub(super) const ROLES: &[&str] = &[
 ];
 
 /// Plans the boxes.
-pub(super) fn plan(options: &Options, site: &mut Site) -> Result<StagePlan, LabError> {
+pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, LabError> {
     let directory = &options.directory;
     let mut tiers = Tiers::new(options, site)?;
 

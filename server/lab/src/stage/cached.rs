@@ -7,10 +7,10 @@ use crate::component::mariadb::MariaDb;
 use crate::component::redis::Redis;
 use crate::component::replica::Replica;
 use crate::component::{mariadb, object_store};
-use crate::lab::Options;
 use crate::network::Flow;
-use crate::site::{Site, port};
-use crate::stage_plan::StagePlan;
+use crate::network::site::{Site, port};
+use crate::options::LabOptions;
+use crate::stage::stage_plan::StagePlan;
 
 /// What the boxes are for.
 pub(super) const ROLES: &[&str] = &[
@@ -29,7 +29,7 @@ pub(super) const ROLES: &[&str] = &[
 const REPLICAS: [&str; 2] = ["sql-replica-1", "sql-replica-2"];
 
 /// Plans the boxes.
-pub(super) fn plan(options: &Options, site: &mut Site) -> Result<StagePlan, LabError> {
+pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, LabError> {
     let directory = &options.directory;
     let mut tiers = Tiers::new(options, site)?;
 

@@ -6,16 +6,16 @@ use crate::component::mariadb::{self, MariaDb};
 use crate::component::object_store;
 use crate::component::service::Service;
 use crate::identity::Authority;
-use crate::lab::Options;
 use crate::network::Flow;
-use crate::site::{Site, port};
-use crate::stage_plan::{Entrance, StagePlan};
+use crate::network::site::{Site, port};
+use crate::options::LabOptions;
+use crate::stage::stage_plan::{Entrance, StagePlan};
 
 /// What the boxes are for.
 pub(super) const ROLES: &[&str] = &["web", "sql", "files"];
 
 /// Plans the boxes.
-pub(super) fn plan(options: &Options, site: &mut Site) -> Result<StagePlan, LabError> {
+pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, LabError> {
     let authority = Authority::new(&options.directory)?;
     let sql = MariaDb {
         name: "sql",

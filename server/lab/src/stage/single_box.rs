@@ -2,16 +2,16 @@
 
 use crate::LabError;
 use crate::component::service::Service;
-use crate::lab::Options;
 use crate::network::Flow;
-use crate::site::{Site, port};
-use crate::stage_plan::{Entrance, StagePlan};
+use crate::network::site::{Site, port};
+use crate::options::LabOptions;
+use crate::stage::stage_plan::{Entrance, StagePlan};
 
 /// What the boxes are for.
 pub(super) const ROLES: &[&str] = &["web"];
 
 /// Plans the one box.
-pub(super) fn plan(options: &Options, site: &mut Site) -> Result<StagePlan, LabError> {
+pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, LabError> {
     let web = Service {
         name: "web",
         role: "web",

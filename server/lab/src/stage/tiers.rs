@@ -3,18 +3,18 @@
 use std::net::SocketAddr;
 
 use crate::LabError;
-use crate::box_plan::BoxPlan;
+use crate::boxes::box_plan::BoxPlan;
 use crate::component::galera::{Cluster, Member};
 use crate::component::haproxy::{Edge, Server};
 use crate::component::mariadb::{MariaDb, Tuning};
 use crate::component::nginx::{self, WebServer};
 use crate::component::service::{FilesPlace, Service};
 use crate::identity::Authority;
-use crate::lab::Options;
 use crate::network::Flow;
-use crate::role_count;
-use crate::site::{Site, port};
-use crate::stage_plan::Entrance;
+use crate::network::site::{Site, port};
+use crate::options::LabOptions;
+use crate::options::role_count;
+use crate::stage::stage_plan::Entrance;
 
 /// The zones that boxes are spread over.
 const ZONES: [&str; 2] = ["a", "b"];
@@ -36,7 +36,7 @@ const ARBITRATOR: &str = "arbitrator";
 
 /// What tiers are planned with.
 pub(super) struct Tiers<'a> {
-    pub(super) options: &'a Options,
+    pub(super) options: &'a LabOptions,
     pub(super) site: &'a mut Site,
     pub(super) authority: Authority,
     /// The connections that what was planned so far is made with.
@@ -72,7 +72,7 @@ pub(super) struct Backend {
 }
 
 impl<'a> Tiers<'a> {
-    pub(super) fn new(options: &'a Options, site: &'a mut Site) -> Result<Self, LabError> {
+    pub(super) fn new(options: &'a LabOptions, site: &'a mut Site) -> Result<Self, LabError> {
         Ok(Self {
             authority: Authority::new(&options.directory)?,
             options,
@@ -228,7 +228,7 @@ pub(super) fn zone(index: usize) -> &'static str {
 }
 
 /// How databases use their boxes.
-pub(super) fn tuning(options: &Options) -> Option<Tuning> {
+pub(super) fn tuning(options: &LabOptions) -> Option<Tuning> {
     options.tuned.then(|| Tuning {
         memory_bytes: options.allowances.of("sql").map(|own| own.memory_bytes),
     })
@@ -251,11 +251,11 @@ mod tests {
     fn who_joins_a_cluster_waits_until_it_is_there() {
         for name in ["balanced", "cached"] {
             let directory = tempfile::tempdir().unwrap();
-            let options = Options::new("tenfold", directory.path());
+            let options = LabOptions::new("tenfold", directory.path());
             let (plan, _) = stage::find(name).unwrap().plan().unwrap();
             let plan = match plan(&options, &mut Site::loopback()) {
                 Ok(plan) => plan,
-                Err(missing @ LabError::MissingProgram { .. }) => {
+                Err(missing @ LabError::MissingProgram(_)) => {
                     println!("skipped: {missing}");
                     return;
                 }

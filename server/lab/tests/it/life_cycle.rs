@@ -10,19 +10,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tenfold_lab::{Allowances, DataSet, Lab, LabError, Options, stage, up};
+use tenfold_lab::{Allowances, DataSetOptions, Lab, LabError, LabOptions, stage, up};
 
 /// Stands in for the program: how it behaves stands in the file `mode` in the lab's directory.
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program.sh");
 
-fn options(directory: &Path, mode: &str) -> Options {
+fn options(directory: &Path, mode: &str) -> LabOptions {
     fs::write(directory.join("mode"), mode).unwrap();
-    let mut options = Options::new(PROGRAM, directory);
+    let mut options = LabOptions::new(PROGRAM, directory);
     options.stop_timeout = Duration::from_secs(5);
     options
 }
 
-fn single_box(options: &Options) -> Result<Lab, LabError> {
+fn single_box(options: &LabOptions) -> Result<Lab, LabError> {
     up(stage::find("single-box").unwrap(), options)
 }
 
@@ -47,7 +47,7 @@ fn ends_within(pid: u32, time: Duration) -> bool {
 fn a_box_comes_up_and_stops() {
     let directory = tempfile::tempdir().unwrap();
     let mut options = options(directory.path(), "good");
-    options.data_set = Some(DataSet {
+    options.data_set = Some(DataSetOptions {
         seed: 7,
         users: 10,
         posts: 20,
@@ -149,7 +149,7 @@ fn a_box_that_says_nonsense_is_refused() {
 #[test]
 fn a_program_that_is_not_there_is_named() {
     let directory = tempfile::tempdir().unwrap();
-    let options = Options::new("no/such/program", directory.path());
+    let options = LabOptions::new("no/such/program", directory.path());
     let text = single_box(&options).unwrap_err().to_string();
     assert!(text.contains("no/such/program"), "{text}");
 }
@@ -279,7 +279,7 @@ fn parent_to_be_killed() {
     let Some(directory) = std::env::var_os("LAB_OF_PARENT_TO_BE_KILLED") else {
         return;
     };
-    let lab = single_box(&Options::new(PROGRAM, PathBuf::from(&directory))).unwrap();
+    let lab = single_box(&LabOptions::new(PROGRAM, PathBuf::from(&directory))).unwrap();
     fs::write(
         Path::new(&directory).join("up"),
         lab.boxes()[0].pid().unwrap().to_string(),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::cgroup::Usage;
+use crate::boxes::cgroup::Usage;
 
 /// Returns what the processes of a group have used, and the children that they waited for; none where there
 /// are none.

@@ -11,14 +11,15 @@ use std::time::{Duration, Instant};
 use tenfold_child_process::ProcessGroup;
 
 use crate::LabError;
-use crate::allowance::Allowance;
 use crate::balancer::RuntimeApi;
-use crate::box_plan::{Addresses, BoxPlan, Stop};
-use crate::cgroup::{Group, Groups, Usage};
-use crate::guard::Guard;
-use crate::log_file::{self, OpenError};
-use crate::process_usage;
-use crate::readiness::{LookError, Ready};
+use crate::boxes::addresses::Addresses;
+use crate::boxes::box_plan::{BoxPlan, Stop};
+use crate::boxes::cgroup::{Group, Groups, Usage};
+use crate::boxes::guard::Guard;
+use crate::boxes::log_file::{self, OpenError};
+use crate::boxes::process_usage;
+use crate::boxes::readiness::{LookError, Ready};
+use crate::options::allowance::Allowance;
 
 /// How often a box is looked at while something is awaited of it.
 const POLL: Duration = Duration::from_millis(5);

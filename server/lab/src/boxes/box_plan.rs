@@ -1,14 +1,13 @@
 //! What a box is, before it is started: it can be started again from this.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
 use rustix::process::Signal;
 
+use crate::boxes::readiness::{Listening, Readiness};
 use crate::network;
-use crate::readiness::{Listening, Readiness};
 
 /// What a box is, before it is started.
 #[derive(Debug, Clone)]
@@ -42,15 +41,6 @@ pub(crate) enum Stop {
     Stdin,
     /// It gets a signal, and may end by it.
     Signal(Signal),
-}
-
-/// Where a box is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Addresses {
-    /// Where it serves; none where it does not listen.
-    pub(crate) serving: Option<SocketAddr>,
-    /// Where it offers metrics and profiles; none where it does not.
-    pub(crate) admin: Option<SocketAddr>,
 }
 
 /// Waits for a line, so that whoever starts it can first see to it that it ends with the lab; joins the control

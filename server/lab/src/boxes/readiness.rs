@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::box_plan::Addresses;
+use crate::boxes::addresses::Addresses;
 use crate::network;
 
 /// How long one look may wait for a connection or a greeting.

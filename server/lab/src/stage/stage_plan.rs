@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::box_plan::BoxPlan;
+use crate::boxes::box_plan::BoxPlan;
 use crate::network::Flow;
 
 /// The boxes of a stage.

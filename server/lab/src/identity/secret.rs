@@ -1,11 +1,11 @@
 //! Secrets that a lab makes for its boxes.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
+use std::path::Path;
 
 use crate::LabError;
+use crate::directory::write_private;
 
 /// Random bytes of a secret.
 const BYTES: usize = 32;
@@ -39,36 +39,6 @@ fn random() -> io::Result<String> {
     let mut bytes = [0; BYTES];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Writes a file that this account alone may read, whole or not at all.
-pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), LabError> {
-    write(path, text).map_err(|source| LabError::Directory {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        private_directory(parent)?;
-    }
-    let partial: PathBuf = path.with_added_extension("partial");
-    // One that is left has its own mode.
-    let _ = fs::remove_file(&partial);
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&partial)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(partial, path)
-}
-
-/// Makes a directory that this account alone may read, unless it is there.
-pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 #[cfg(test)]

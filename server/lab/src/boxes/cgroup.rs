@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 pub(crate) use hierarchy::Hierarchy;
 pub use usage::Usage;
 
-use crate::allowance::{Allowance, PERIOD_US};
+use crate::options::allowance::{Allowance, PERIOD_US};
 
 /// How long processes that were killed may take to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(5);

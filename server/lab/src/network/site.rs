@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::LabError;
+use crate::network::ports::Ports;
 use crate::network::{Network, Subnet};
-use crate::ports::Ports;
 
 /// Where who is outside reaches the stage.
 const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::allowance::Allowance;
 use crate::balancer::{self, BalancerStatus};
-use crate::cgroup::Usage;
-use crate::lab_box::LabBox;
+use crate::boxes::cgroup::Usage;
+use crate::boxes::lab_box::LabBox;
+use crate::options::allowance::Allowance;
+use crate::table;
 
 /// A lab and its boxes, at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -122,7 +123,7 @@ impl fmt::Display for LabStatus {
                 own.log.display().to_string(),
             ]
         }));
-        write_table(f, &rows)?;
+        table::write(f, &rows)?;
         if let Some(entrance) = &self.entrance {
             write!(f, "traffic enters at {}", entrance.url)?;
             if let Some(ca) = &entrance.ca {
@@ -203,32 +204,13 @@ impl fmt::Display for Used<'_> {
             }
             rows.push(row);
         }
-        write_table(f, &rows)?;
+        table::write(f, &rows)?;
         balancer::write_table(f, &self.after.balancers)
     }
 }
 
 fn mib(bytes: u64) -> String {
     format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20))
-}
-
-/// Writes rows with columns as wide as their widest cell.
-pub(crate) fn write_table<const N: usize>(
-    f: &mut fmt::Formatter<'_>,
-    rows: &[[String; N]],
-) -> fmt::Result {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    for row in rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            line.push_str(&format!("{cell:<width$}  ", width = width(column)));
-        }
-        writeln!(f, "{}", line.trim_end())?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,258 @@
+//! What a balancer is told and tells while it runs: its runtime API, on a Unix socket in its box's directory.
+//!
+//! A socket in a file is reached from outside of a network namespace, and by this account alone.
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use serde::Deserialize;
+
+use super::status::{BalancerStatus, ServerStatus};
+
+/// The socket's name. It is short, and relative to the box's directory, since the whole of a socket's path may have no
+/// more than some hundred characters.
+pub(crate) const SOCKET: &str = "haproxy.sock";
+
+/// How long a balancer may take to answer.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
+
+/// The longest answer, in bytes: some 10 kB for each of those that it sends to.
+const MOST_ANSWERED: u64 = 4 << 20;
+
+/// How a balancer is reached while it runs.
+pub(crate) struct RuntimeApi<'a> {
+    /// The directory that its socket is in.
+    pub(crate) directory: &'a Path,
+}
+
+impl RuntimeApi<'_> {
+    /// What it counted.
+    pub(crate) fn status(&self, name: &str) -> BalancerStatus {
+        let told = self
+            .ask("show stat json")
+            .and_then(|answer| statistics(&answer));
+        match told {
+            Ok(status) => BalancerStatus {
+                name: name.to_owned(),
+                ..status
+            },
+            Err(error) => BalancerStatus {
+                name: name.to_owned(),
+                silent_because: Some(error.to_string()),
+                ..BalancerStatus::default()
+            },
+        }
+    }
+
+    /// Has it send nothing new to a server.
+    pub(crate) fn drain(&self, server: &ServerStatus) -> io::Result<()> {
+        self.set(server, "drain")
+    }
+
+    /// Has it send to a server again.
+    pub(crate) fn resume(&self, server: &ServerStatus) -> io::Result<()> {
+        self.set(server, "ready")
+    }
+
+    fn set(&self, server: &ServerStatus, state: &str) -> io::Result<()> {
+        let ServerStatus { list, name, .. } = server;
+        let answer = self.ask(&format!("set server {list}/{name} state {state}"))?;
+        // It says nothing where it did what it was told.
+        match answer.trim() {
+            "" => Ok(()),
+            reason => Err(io::Error::other(reason.to_owned())),
+        }
+    }
+
+    fn ask(&self, command: &str) -> io::Result<String> {
+        let directory = rustix::fs::open(
+            self.directory,
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        // By way of the directory's descriptor: its own path may be too long for a socket's.
+        let own = format!("/proc/self/fd/{}/{SOCKET}", directory.as_raw_fd());
+        let mut stream = connect(&own)?;
+        stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
+        stream.set_write_timeout(Some(ANSWERED_WITHIN))?;
+        stream.write_all(format!("{command}\n").as_bytes())?;
+        stream.shutdown(Shutdown::Write)?;
+        let mut answer = String::new();
+        stream.take(MOST_ANSWERED).read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+}
+
+/// Connects to a socket; an error where too many wait there already, for then nobody answers them.
+fn connect(path: &str) -> io::Result<UnixStream> {
+    let socket = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        None,
+    )?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+/// A figure, as HAProxy gives it: what it is of, its name, its value.
+#[derive(Deserialize)]
+struct Figure {
+    #[serde(rename = "objType")]
+    of: String,
+    field: Field,
+    value: Value,
+}
+
+#[derive(Deserialize)]
+struct Field {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Value {
+    value: serde_json::Value,
+}
+
+/// Reads what `show stat json` answers: of each front, list and server, a list of figures (HAProxy's management guide,
+/// section 9.3, "show stat" and "typed output format").
+fn statistics(answer: &str) -> io::Result<BalancerStatus> {
+    let all: Vec<Vec<Figure>> = serde_json::from_str(answer)
+        .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+    let mut status = BalancerStatus::default();
+    for figures in all {
+        let find = |name: &str| figures.iter().find(|figure| figure.field.name == name);
+        let text = |name: &str| {
+            let value = find(name).and_then(|figure| figure.value.value.as_str());
+            value.unwrap_or_default().to_owned()
+        };
+        let number = |name: &str| {
+            let value = find(name).and_then(|figure| figure.value.value.as_u64());
+            value.unwrap_or_default()
+        };
+        match figures.first().map(|figure| figure.of.as_str()) {
+            Some("Frontend") => {
+                status.cache_lookups = status.cache_lookups.saturating_add(number("cache_lookups"));
+                status.cache_hits = status.cache_hits.saturating_add(number("cache_hits"));
+            }
+            Some("Server") => status.servers.push(ServerStatus {
+                list: text("pxname"),
+                name: text("svname"),
+                state: text("status"),
+                takes_requests: text("mode") == "http",
+                now: number("scur"),
+                sent: number("stot"),
+                failed_connections: number("econ"),
+                failed_answers: number("eresp"),
+                retries: number("wretr"),
+                redispatches: number("wredis"),
+                failed_checks: number("chkfail"),
+                times_down: number("chkdown"),
+                down_s: number("downtime"),
+            }),
+            _ => {}
+        }
+    }
+    Ok(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ANSWER: &str = r#"[
+        [
+            {"objType":"Frontend","proxyId":2,"id":0,"field":{"pos":0,"name":"pxname"},"processNum":1,
+             "tags":{"origin":"Key","nature":"Name","scope":"Service"},"value":{"type":"str","value":"public"}},
+            {"objType":"Frontend","proxyId":2,"id":0,"field":{"pos":86,"name":"cache_lookups"},"processNum":1,
+             "tags":{"origin":"Metric","nature":"Counter","scope":"Process"},"value":{"type":"u64","value":9}},
+            {"objType":"Frontend","proxyId":2,"id":0,"field":{"pos":87,"name":"cache_hits"},"processNum":1,
+             "tags":{"origin":"Metric","nature":"Counter","scope":"Process"},"value":{"type":"u64","value":7}}
+        ],
+        [
+            {"objType":"Server","proxyId":3,"id":1,"field":{"pos":0,"name":"pxname"},"processNum":1,
+             "tags":{"origin":"Key","nature":"Name","scope":"Service"},"value":{"type":"str","value":"web"}},
+            {"objType":"Server","proxyId":3,"id":1,"field":{"pos":1,"name":"svname"},"processNum":1,
+             "tags":{"origin":"Key","nature":"Name","scope":"Service"},"value":{"type":"str","value":"web-1"}},
+            {"objType":"Server","proxyId":3,"id":1,"field":{"pos":7,"name":"stot"},"processNum":1,
+             "tags":{"origin":"Metric","nature":"Counter","scope":"Process"},"value":{"type":"u64","value":41}},
+            {"objType":"Server","proxyId":3,"id":1,"field":{"pos":17,"name":"status"},"processNum":1,
+             "tags":{"origin":"Status","nature":"Output","scope":"Service"},"value":{"type":"str","value":"DRAIN"}},
+            {"objType":"Server","proxyId":3,"id":1,"field":{"pos":75,"name":"mode"},"processNum":1,
+             "tags":{"origin":"Config","nature":"Output","scope":"Service"},"value":{"type":"str","value":"http"}}
+        ]
+    ]"#;
+
+    #[test]
+    fn figures_are_found_by_their_names() {
+        let status = statistics(ANSWER).unwrap();
+        assert_eq!((status.cache_lookups, status.cache_hits), (9, 7));
+        let [server] = &status.servers[..] else {
+            panic!("{status:?}")
+        };
+        assert_eq!(
+            (server.list.as_str(), server.name.as_str()),
+            ("web", "web-1")
+        );
+        assert_eq!((server.sent, server.failed_answers), (41, 0));
+        assert!(server.takes_requests && server.is_drained());
+    }
+
+    #[test]
+    fn one_that_is_not_there_says_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let api = RuntimeApi {
+            directory: directory.path(),
+        };
+        let status = api.status("balancer");
+        assert!(status.silent_because.is_some(), "{status:?}");
+        assert_eq!(status.servers, []);
+    }
+
+    #[test]
+    fn a_long_path_is_no_hindrance() {
+        let directory = tempfile::tempdir().unwrap();
+        let deep = directory.path().join("d".repeat(120));
+        std::fs::create_dir(&deep).unwrap();
+        let inside = rustix::fs::open(&deep, OFlags::PATH, Mode::empty()).unwrap();
+        let own = format!("/proc/self/fd/{}/{SOCKET}", inside.as_raw_fd());
+        let listener = std::os::unix::net::UnixListener::bind(own).unwrap();
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut command = String::new();
+            stream.read_to_string(&mut command).unwrap();
+            stream.write_all(b"No such server.\n").unwrap();
+            command
+        });
+        let api = RuntimeApi { directory: &deep };
+        let server = ServerStatus {
+            list: "web".to_owned(),
+            name: "web-9".to_owned(),
+            ..ServerStatus::default()
+        };
+        let error = api.drain(&server).unwrap_err();
+        assert_eq!(error.to_string(), "No such server.");
+        assert_eq!(
+            answering.join().unwrap(),
+            "set server web/web-9 state drain\n"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,200}", cut in 0..ANSWER.len()) {
+            let _ = statistics(&text);
+            prop_assert!(statistics(&ANSWER[..cut]).is_err());
+        }
+    }
+}

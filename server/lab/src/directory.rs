@@ -1,0 +1,8 @@
+//! The directory of a lab, and files in it.
+
+pub(crate) mod lock;
+mod plain_path;
+mod private_file;
+
+pub(crate) use plain_path::plain_path;
+pub(crate) use private_file::{private_directory, write_private};

@@ -8,7 +8,9 @@ mod effects;
 mod end_to_end;
 mod figures;
 mod kind;
+mod page;
 mod planted_build;
+pub(crate) mod planted_server;
 mod proportion;
 mod record;
 mod resampling;
@@ -30,13 +32,14 @@ pub(crate) use figures::{Figures, KindFigures};
 pub(crate) use kind::Kind;
 
 use crate::cli::GateArguments;
-use crate::course::{tell, tenfold};
 use crate::gate::end_to_end::GateJob;
 use crate::gate::record::{GateRun, Header, Mishap, RECORD_VERSION, Record};
 use crate::gate::sizing::Sizing;
-use crate::interrupt::{Interrupt, Interrupted};
 use crate::output;
 use crate::workshop::Workshop;
+use crate::workshop::interrupt::{Interrupt, Interrupted};
+use crate::workshop::progress::report;
+use crate::workshop::tenfold_binary;
 
 /// The budget of a gate of a build beside itself, and of one of processor time.
 const BUDGET: Duration = Duration::from_secs(60);
@@ -60,7 +63,7 @@ pub(crate) fn run(arguments: &GateArguments) -> anyhow::Result<()> {
     let calibration = calibration.transpose()?;
     let known = arguments.from.as_deref().map(Record::read).transpose()?;
     let complete = known.as_ref().is_some_and(is_complete);
-    let tenfold = tenfold(arguments.tenfold.as_ref(), !complete)?;
+    let tenfold = tenfold_binary::find(arguments.tenfold.as_ref(), !complete)?;
     let workshop = Workshop::new(&arguments.cache, tenfold, false, interrupt)?;
     let started = Instant::now();
     let mut record = match known {
@@ -77,16 +80,17 @@ pub(crate) fn run(arguments: &GateArguments) -> anyhow::Result<()> {
         record.add_time(started.elapsed().as_secs_f64())?;
     }
     if gated.is_err() {
-        tell(&format!(
+        report(&format!(
             "{} gates are kept; go on with `scripts/bench gate --from {}`",
             record.runs.len(),
             record.path().display()
         ));
     }
     gated?;
-    tell("resampling");
-    output::gate(&Figures::of(&record, arguments.resampled()), &arguments.out)?;
-    tell(&format!("record: {}", record.path().display()));
+    report("resampling");
+    let figures = Figures::of(&record, arguments.resampled());
+    output::write("gate", &page::page(&figures), &figures, &arguments.out)?;
+    report(&format!("record: {}", record.path().display()));
     Ok(())
 }
 
@@ -102,9 +106,9 @@ fn begin(
         true => (QUICK_BUDGET, QUICK_BUDGET),
         false => (BUDGET, WAIT_BUDGET),
     };
-    tell("measuring what a request of the planted server costs");
+    report("measuring what a request of the planted server costs");
     let sizing = Sizing::measure(workshop, budget, arguments.seed)?;
-    tell(&format!(
+    report(&format!(
         "{} us of processor time a request, {} of it arithmetic; mean response time {} us",
         words::significant(sizing.cpu_us),
         words::percent(sizing.work_share),
@@ -151,7 +155,7 @@ fn gate_all(
         match end_to_end::run(&job, workshop) {
             Ok(outcome) => {
                 mishaps = 0;
-                tell(&format!(
+                report(&format!(
                     "{what}: {} after {:.0} s. {}",
                     outcome.verdict, outcome.elapsed_s, outcome.sentence
                 ));
@@ -164,15 +168,15 @@ fn gate_all(
             Err(error) if error.is::<Interrupted>() => return Err(error),
             Err(error) => {
                 mishaps += 1;
-                let told = format!("{error:#}");
-                tell(&format!("{what}: {told}"));
+                let reason = format!("{error:#}");
+                report(&format!("{what}: {reason}"));
                 record.add_mishap(Mishap {
                     index,
                     kind,
-                    told: told.clone(),
+                    reason: reason.clone(),
                 })?;
                 if mishaps >= MOST_MISHAPS {
-                    bail!("{mishaps} gates one after the other told no outcome: {told}");
+                    bail!("{mishaps} gates one after the other told no outcome: {reason}");
                 }
             }
         }

@@ -3,10 +3,12 @@
 //! One stage after the other comes up with its data set; the rate is doubled until an objective is missed, and then
 //! narrowed down. What the boxes used is read before and after each step.
 
+mod box_use;
 mod che;
 mod climb;
 mod figures;
 mod hit_rate;
+mod page;
 mod stage_lab;
 mod step;
 
@@ -20,11 +22,12 @@ pub(crate) use hit_rate::HitRate;
 pub(crate) use step::{Step, milliseconds};
 
 use crate::cli::StagesArguments;
-use crate::course::{tell, tenfold};
-use crate::interrupt::{Interrupt, Interrupted};
 use crate::output;
 use crate::stages::stage_lab::StageLab;
 use crate::workshop::Workshop;
+use crate::workshop::interrupt::{Interrupt, Interrupted};
+use crate::workshop::progress::report;
+use crate::workshop::tenfold_binary;
 
 /// The stages that are measured, each with whether its databases are set to make use of their boxes.
 const VARIANTS: &[Variant] = &[
@@ -59,7 +62,7 @@ impl Variant {
 /// Measures the stages, prints the table and stores it.
 pub(crate) fn run(arguments: &StagesArguments) -> anyhow::Result<()> {
     let interrupt = Interrupt::catch()?;
-    let tenfold = tenfold(arguments.tenfold.as_ref(), true)?;
+    let tenfold = tenfold_binary::find(arguments.tenfold.as_ref(), true)?;
     let workshop = Workshop::new(&arguments.cache, tenfold, false, interrupt)?;
     let began = jiff::Timestamp::now();
     let mut figures = StagesFigures {
@@ -85,13 +88,13 @@ pub(crate) fn run(arguments: &StagesArguments) -> anyhow::Result<()> {
             Err(error) if error.is::<Interrupted>() => return Err(error),
             Err(error) => {
                 let told = format!("{}: {error:#}", variant.name());
-                tell(&told);
+                report(&told);
                 figures.mishaps.push(told);
             }
         }
     }
     figures.took_s = started.elapsed().as_secs_f64();
-    output::stages(&figures, &arguments.out)
+    output::write("stages", &page::page(&figures), &figures, &arguments.out)
 }
 
 fn measure(
@@ -101,19 +104,19 @@ fn measure(
 ) -> anyhow::Result<StageFigures> {
     let name = variant.name();
     let folder = workshop.folder("stage")?;
-    tell(&format!("{name}: coming up"));
+    report(&format!("{name}: coming up"));
     let mut lab = StageLab::up(variant, arguments.box_cpu, &folder, workshop)?;
     let ready_first_s = lab.ready_s();
     lab.down()?;
     let mut lab = StageLab::up(variant, arguments.box_cpu, &folder, workshop)?;
     let ready_again_s = lab.ready_s();
-    tell(&format!(
+    report(&format!(
         "{name}: up after {ready_first_s:.1} s with its data set, after {ready_again_s:.1} s with what it had"
     ));
     let seconds = Duration::from_secs(arguments.seconds());
     let climb = Climb::of(arguments.first_rate, |rate| {
         let step = Step::take(&mut lab, rate, seconds, workshop)?;
-        tell(&format!("{name}: {}", step.say()));
+        report(&format!("{name}: {}", step.say()));
         Ok(step)
     })?;
     let hit_rate = match (climb.highest(), variant.stage) {
@@ -121,7 +124,7 @@ fn measure(
         (Some(highest), "cached") => {
             let rate = (highest.rate_per_s / 2).max(1);
             let found = HitRate::measure(&mut lab, rate, workshop).context("hit rate")?;
-            tell(&format!("{name}: {}", found.say()));
+            report(&format!("{name}: {}", found.say()));
             Some(found)
         }
         _ => None,

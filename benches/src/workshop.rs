@@ -1,13 +1,18 @@
 //! What every turn needs: a folder, the cache of peers, the processors, the way to be interrupted.
 
+pub(crate) mod child;
+pub(crate) mod interrupt;
+pub(crate) mod progress;
+pub(crate) mod tenfold_binary;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tempfile::TempDir;
 
-use crate::child::Confines;
-use crate::interrupt::Interrupt;
+use crate::workshop::child::Confines;
+use crate::workshop::interrupt::Interrupt;
 
 /// What every turn needs.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tenfold_analysis::gate::GateOutcome;
 
-use crate::child::{Child, Confines};
 use crate::gate::planted_build::PlantedBuild;
-use crate::interrupt::Interrupted;
 use crate::workshop::Workshop;
+use crate::workshop::child::{Child, Confines};
+use crate::workshop::interrupt::Interrupted;
 
 /// What a gate may take beyond its budget: it starts and stops builds, and profiles those that fail.
 const BEYOND: Duration = Duration::from_secs(120);

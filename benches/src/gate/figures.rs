@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use tenfold_analysis::gate::{GateOutcome, GateVerdict, Role};
 use tenfold_analysis::words;
 
-use crate::bar::Bar;
 use crate::gate::effects::{self, MeasuredEffect};
 use crate::gate::kind::Kind;
 use crate::gate::proportion::Proportion;
 use crate::gate::record::{GateRun, Header, Mishap, Record};
 use crate::gate::resampling::{Pool, Resampled, finds};
-use crate::spread::Spread;
+use crate::output::bar::Bar;
+use crate::output::spread::Spread;
 
 /// The most of the unchanged builds that may fail.
 const MOST_ALARMS: f64 = 0.01;

@@ -86,7 +86,8 @@ pub(crate) struct Mishap {
     /// What was planted.
     pub(crate) kind: Kind,
     /// What came of it instead.
-    pub(crate) told: String,
+    #[serde(rename = "told")]
+    pub(crate) reason: String,
 }
 
 /// Gates between a start of the benchmark and an end, or an interruption.
@@ -242,7 +243,7 @@ mod tests {
         Mishap {
             index,
             kind: Kind::Cpu,
-            told: "it told nothing".to_owned(),
+            reason: "it told nothing".to_owned(),
         }
     }
 

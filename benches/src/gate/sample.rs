@@ -100,7 +100,7 @@ pub(crate) fn figures() -> Figures {
     let mishap = Mishap {
         index: 4,
         kind: Kind::Cpu,
-        told: "it told nothing".to_owned(),
+        reason: "it told nothing".to_owned(),
     };
     record
         .add_mishap(mishap)

@@ -9,7 +9,7 @@ use tenfold_analysis::gate::GateOutcome;
 use crate::gate::end_to_end::{self, GateJob};
 use crate::gate::kind::{CPU, Kind, MEAN};
 use crate::gate::planted_build::PlantedBuild;
-use crate::planted_server::steps_of;
+use crate::gate::planted_server::steps_of;
 use crate::workshop::Workshop;
 
 /// The arithmetic of a request of the baseline.

@@ -9,8 +9,8 @@ use serde_json::Value;
 use tenfold_lab::{BoxStatus, LabStatus};
 
 use super::Variant;
-use crate::child::{Child, Confines};
 use crate::workshop::Workshop;
+use crate::workshop::child::{Child, Confines};
 
 /// How long a stage may take to be up, or to stop.
 const PATIENCE: Duration = Duration::from_secs(150);

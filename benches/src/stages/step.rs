@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tenfold_analysis::words;
 
-use super::figures::BoxUse;
+use super::box_use::BoxUse;
 use super::stage_lab::StageLab;
 use crate::workshop::Workshop;
 

@@ -1,0 +1,243 @@
+//! What gates came to, as a page.
+
+use tenfold_analysis::words;
+use tenfold_reports::document::{Block, Document, Section};
+
+use crate::gate::{Figures, Kind, KindFigures, MeasuredEffect};
+use crate::output::page::{BUSY, NONE, bars, cells};
+use crate::output::spread::Spread;
+
+/// Puts what was counted on a page.
+pub(super) fn page(figures: &Figures) -> Document {
+    let mut sections = vec![
+        bars(&figures.bars),
+        real(figures),
+        planted(figures),
+        resampled(figures),
+        gates(figures),
+    ];
+    if !figures.mishaps.is_empty() {
+        let rows = figures.mishaps.iter().map(|mishap| {
+            vec![
+                (mishap.index + 1).to_string(),
+                mishap.kind.name().to_owned(),
+                mishap.reason.clone(),
+            ]
+        });
+        sections.push(Section {
+            id: "mishaps".to_owned(),
+            title: "Gates that told no outcome".to_owned(),
+            lead: "They are in no figure.".to_owned(),
+            blocks: vec![cells(&["gate", "planted", "told"], rows.collect())],
+        });
+    }
+    Document {
+        title: "How often a gate is wrong".to_owned(),
+        lead: lead(figures),
+        sections,
+        ..Document::default()
+    }
+}
+
+fn lead(figures: &Figures) -> String {
+    let (benchmark, host) = (&figures.benchmark, &figures.benchmark.host);
+    let busy = if host.load_1m > BUSY {
+        " The machine was busy with something else when this began."
+    } else {
+        ""
+    };
+    let quick = if benchmark.quick {
+        " A short look: these figures are not to be quoted."
+    } else {
+        ""
+    };
+    let calibrated = if benchmark.calibrated {
+        "with a calibration of this machine"
+    } else {
+        "without a calibration"
+    };
+    format!(
+        "Measured on {} in {:.0} minutes on {} processors ({}, {}, load {:.1} at the start) by {}. Every \
+         gate is one of `tenfold gate` end to end with its default limits, {calibrated}: processes started \
+         anew every few rounds, 1,000 requests/s to both builds together. Gates of all kinds came in an \
+         order shuffled with seed {}. Intervals are 95%.{busy}{quick}",
+        benchmark.started_at,
+        (figures.took_s / 60.0).ceil(),
+        host.cores,
+        host.cpu,
+        host.kernel,
+        host.load_1m,
+        figures.tools.join(" and "),
+        benchmark.seed,
+    )
+}
+
+fn real(figures: &Figures) -> Section {
+    let head = [
+        "planted",
+        "budget",
+        "fail",
+        "found in time",
+        "neither pass nor fail",
+        "verdicts",
+        "seconds to the verdict",
+        "rounds",
+    ];
+    let spread = |spread: Option<Spread>| {
+        spread.map_or_else(|| NONE.to_owned(), |spread| spread.say(words::significant))
+    };
+    let row = |own: &KindFigures| {
+        vec![
+            own.kind.name().to_owned(),
+            format!("{} s", own.budget_s),
+            own.refuted.say(),
+            match own.kind {
+                Kind::Unchanged => NONE.to_owned(),
+                Kind::Cpu | Kind::Wait => own.found.say(),
+            },
+            own.undecided.say(),
+            own.say_verdicts(),
+            spread(own.decided_after_s),
+            spread(own.rounds),
+        ]
+    };
+    let text = "Fail counts every gate that refutes the candidate, for whatever reason. Found: it fails by \
+                a metric that shows what was planted, and its last round ends within the budget. Seconds \
+                and rounds are medians, with the least and the greatest in parentheses.";
+    Section {
+        id: "real".to_owned(),
+        title: "Real gates".to_owned(),
+        lead: String::new(),
+        blocks: vec![
+            cells(&head, figures.kinds.iter().map(row).collect()),
+            Block::Text(text.to_owned()),
+        ],
+    }
+}
+
+fn planted(figures: &Figures) -> Section {
+    let sizing = &figures.benchmark.sizing;
+    let row = |effect: &MeasuredEffect| {
+        vec![
+            effect.kind.name().to_owned(),
+            effect.metric.clone(),
+            effect
+                .planted
+                .map_or_else(|| NONE.to_owned(), words::change),
+            effect.say(),
+            effect.noise.map_or_else(|| NONE.to_owned(), words::percent),
+            words::count(effect.restarts as u64),
+            words::count(effect.rounds as u64),
+        ]
+    };
+    let head = [
+        "planted", "metric", "asked", "measured", "noise", "restarts", "rounds",
+    ];
+    let (cpu, wait) = (sizing.candidate(Kind::Cpu), sizing.candidate(Kind::Wait));
+    Section {
+        id: "planted".to_owned(),
+        title: "What was planted, and what was measured of it".to_owned(),
+        lead: format!(
+            "The server has one thread; a request takes {} steps of arithmetic and a wait of {} µs. That \
+             came to {} µs of processor time, {} of it arithmetic, and a mean response time of {} µs over {} \
+             rounds, from which was reckoned what to add: {} steps for +5% of all processor time, {} µs of \
+             waiting for +10% of mean response time.",
+            words::count(sizing.baseline.steps),
+            words::count(sizing.baseline.wait_us),
+            words::significant(sizing.cpu_us),
+            words::percent(sizing.work_share),
+            words::significant(sizing.response_us),
+            words::count(sizing.rounds as u64),
+            words::count(cpu.steps - sizing.baseline.steps),
+            words::count(wait.wait_us - sizing.baseline.wait_us),
+        ),
+        blocks: vec![
+            cells(&head, figures.effects.iter().map(row).collect()),
+            Block::Text(
+                "Measured is the Hodges-Lehmann estimate over the means of all restarts of all gates, with \
+                 its interval. Noise is the standard deviation of ln(candidate / baseline) from round to \
+                 round."
+                    .to_owned(),
+            ),
+        ],
+    }
+}
+
+fn resampled(figures: &Figures) -> Section {
+    let rows = figures.resampled.iter().map(|own| {
+        vec![
+            own.kind.name().to_owned(),
+            own.failed.say(),
+            match own.kind {
+                Kind::Unchanged => NONE.to_owned(),
+                Kind::Cpu | Kind::Wait => own.found.say(),
+            },
+            own.passed.say(),
+            words::significant(own.mean_rounds),
+        ]
+    });
+    let head = ["added", "fail", "found", "pass", "mean rounds"];
+    Section {
+        id: "resampled".to_owned(),
+        title: "Resampled gates".to_owned(),
+        lead: format!(
+            "From the {} rounds of the build beside itself, {} restarts: whole restarts drawn with \
+             replacement, the two sides of each trading places at random, and judged as the real gates \
+             were.",
+            words::count(figures.pool_rounds as u64),
+            words::count(figures.pool_restarts as u64)
+        ),
+        blocks: vec![
+            cells(&head, rows.collect()),
+            Block::Text(
+                "The intervals are of the resampling alone: another day has other rounds. Gates that were \
+                 hard to decide ran longer and have given more of these rounds than easy ones, so that \
+                 noise is over-represented."
+                    .to_owned(),
+            ),
+        ],
+    }
+}
+
+fn gates(figures: &Figures) -> Section {
+    let rows = figures.gates.iter().map(|gate| {
+        vec![
+            (gate.index + 1).to_string(),
+            gate.kind.name().to_owned(),
+            gate.verdict.replace('_', " "),
+            gate.decided_after_s
+                .map_or_else(|| NONE.to_owned(), |seconds| format!("{seconds:.0} s")),
+            gate.sentence.clone(),
+        ]
+    });
+    let head = ["gate", "planted", "verdict", "after", "what it said"];
+    Section {
+        id: "gates".to_owned(),
+        title: "Every gate".to_owned(),
+        lead: String::new(),
+        blocks: vec![cells(&head, rows.collect())],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::sample;
+
+    #[test]
+    fn misses_and_mishaps_are_told() {
+        let page = page(&sample::figures());
+        let markdown = page.markdown();
+        for told in [
+            "1 of 2, 50.0% (9.45% – 90.5%)",
+            "missed",
+            "1 fail, 1 pass",
+            "+5% CPU",
+            "it told nothing",
+            "6,250 steps",
+        ] {
+            assert!(markdown.contains(told), "{told}: {markdown}");
+        }
+        assert!(page.html().contains("How often a gate is wrong"));
+    }
+}

@@ -1,0 +1,192 @@
+//! The comparison of the generator with its peers, top to bottom.
+
+mod bars;
+mod course;
+mod install;
+mod job;
+mod page;
+mod parts;
+pub(crate) mod peer;
+mod record;
+pub(crate) mod server;
+mod turn;
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use self::course::Course;
+use self::parts::table::Ready;
+use self::parts::{maximum, memory, precision, scale, table};
+use self::peer::{PEERS, Pace, Peer, TENFOLD};
+use self::record::{PeerEntry, RECORD_VERSION, Record, Settings};
+use self::server::{Kind, Server};
+use crate::cli::{GeneratorArguments, Part};
+use crate::output;
+use crate::workshop::interrupt::Interrupt;
+use crate::workshop::progress::report;
+use crate::workshop::{Workshop, tenfold_binary};
+
+/// Compares, prints the table and stores it.
+pub(crate) fn run(arguments: &GeneratorArguments) -> anyhow::Result<()> {
+    let wanted = wanted(&arguments.peers)?;
+    let own = wanted.iter().any(|peer| peer.name() == TENFOLD.name());
+    let tenfold = tenfold_binary::find(arguments.tenfold.as_ref(), own)?;
+    let interrupt = Interrupt::catch()?;
+    // Peers that open a file for each connection do not raise their own limit.
+    tenfold_probe::limits::raise_open_files();
+    let workshop = Workshop::new(&arguments.cache, tenfold, !arguments.no_pin, interrupt)?;
+    let started_at = jiff::Timestamp::now();
+    let started = Instant::now();
+    let (peers, ready) = peers(&wanted, &workshop, !arguments.no_install)?;
+    let mut course = Course {
+        workshop: &workshop,
+        measured: Duration::from_secs(arguments.seconds()),
+        seed: arguments.seed,
+        mishaps: Vec::new(),
+    };
+    let mut record = Record {
+        version: RECORD_VERSION,
+        started_at: format!("{started_at:.0}"),
+        took_s: 0.0,
+        host: tenfold_probe::host::describe(),
+        settings: settings(arguments, &workshop),
+        peers,
+        bars: Vec::new(),
+        tables: Vec::new(),
+        precision: None,
+        maxima: Vec::new(),
+        memory: None,
+        scale: None,
+        mishaps: Vec::new(),
+    };
+    measure(arguments, &mut course, &ready, &mut record)?;
+    record.mishaps = course.mishaps;
+    record.took_s = started.elapsed().as_secs_f64();
+    record.bars = bars::bars(&record);
+    output::write("generator", &page::page(&record), &record, &arguments.out)
+}
+
+fn measure(
+    arguments: &GeneratorArguments,
+    course: &mut Course<'_>,
+    ready: &[Ready],
+    record: &mut Record,
+) -> anyhow::Result<()> {
+    let (connections, rounds) = (arguments.connections, arguments.rounds());
+    let tenfold = ready.iter().find(|(peer, _)| peer.name() == TENFOLD.name());
+    for kind in Kind::ALL {
+        let server = Server::start(kind, course.workshop)?;
+        if arguments.wants(Part::Table) {
+            let rate = arguments.rate;
+            let table = table::measure(course, &server, ready, rate, connections, rounds)?;
+            record.tables.push(table);
+        }
+        let Some((_, tenfold)) = tenfold else {
+            continue;
+        };
+        if arguments.wants(Part::Max) {
+            let halvings = if arguments.quick { 1 } else { 5 };
+            record
+                .maxima
+                .push(maximum::measure(course, &server, tenfold, halvings)?);
+        }
+        if kind != Kind::Nginx {
+            continue;
+        }
+        if arguments.wants(Part::Precision) {
+            let open: Vec<Ready> = ready
+                .iter()
+                .filter(|(peer, _)| peer.pace() == Pace::Open)
+                .cloned()
+                .collect();
+            let precision = precision::measure(course, &server, &open, connections, rounds)?;
+            record.precision = Some(precision);
+        }
+        if arguments.wants(Part::Memory) {
+            let lasts = Duration::from_secs(if arguments.quick { 10 } else { 60 });
+            record.memory = memory::measure(course, &server, tenfold, lasts)?;
+        }
+        if arguments.wants(Part::Scale) {
+            let most = record
+                .maxima
+                .iter()
+                .filter_map(|maximum| maximum.sustained_per_s)
+                .max();
+            let quick = arguments.quick;
+            record.scale = Some(scale::measure(course, &server, ready, most, quick)?);
+        }
+    }
+    Ok(())
+}
+
+fn settings(arguments: &GeneratorArguments, workshop: &Workshop) -> Settings {
+    Settings {
+        rounds: arguments.rounds(),
+        seconds: arguments.seconds(),
+        rate: arguments.rate,
+        connections: arguments.connections,
+        seed: arguments.seed,
+        quick: arguments.quick,
+        pinned: workshop.is_pinned(),
+        servers: Kind::ALL.to_vec(),
+    }
+}
+
+/// Finds the peers that were named; all of them where none was.
+fn wanted(names: &[String]) -> anyhow::Result<Vec<&'static dyn Peer>> {
+    if names.is_empty() {
+        return Ok(PEERS.to_vec());
+    }
+    for name in names {
+        if peer::named(name).is_none() {
+            let known = PEERS.map(Peer::name).join(", ");
+            bail!("there is no peer called {name:?}; there are {known}");
+        }
+    }
+    let named = |peer: &&dyn Peer| names.iter().any(|name| name == peer.name());
+    Ok(PEERS.into_iter().filter(named).collect())
+}
+
+/// Finds or installs the peers; those that can't be had are told with the reason.
+fn peers(
+    wanted: &[&'static dyn Peer],
+    workshop: &Workshop,
+    install: bool,
+) -> anyhow::Result<(Vec<PeerEntry>, Vec<Ready>)> {
+    let (mut entries, mut ready) = (Vec::new(), Vec::new());
+    for peer in wanted {
+        let found = install::find(*peer, workshop, install)?;
+        if let Err(why) = &found {
+            report(&format!("without {}: {why}", peer.name()));
+        }
+        entries.push(PeerEntry {
+            name: peer.name().to_owned(),
+            pace: peer.pace(),
+            note: peer.note().to_owned(),
+            missing: found.as_ref().err().cloned(),
+        });
+        ready.extend(found.ok().map(|program| (*peer, program)));
+    }
+    if ready.is_empty() {
+        bail!("none of the peers could be had");
+    }
+    Ok((entries, ready))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_come_in_the_order_of_the_table() {
+        let named = wanted(&["wrk".to_owned(), "tenfold".to_owned()]).unwrap();
+        assert_eq!(
+            named.iter().map(|peer| peer.name()).collect::<Vec<_>>(),
+            ["tenfold", "wrk"]
+        );
+        assert_eq!(wanted(&[]).unwrap().len(), PEERS.len());
+        let error = wanted(&["wkr".to_owned()]).err().unwrap().to_string();
+        assert!(error.contains("wkr") && error.contains("h2load"), "{error}");
+    }
+}

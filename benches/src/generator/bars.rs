@@ -1,0 +1,288 @@
+//! What is asked, and whether it is met. Printed, never asserted: a noisy machine
+//! proves nothing.
+
+use tenfold_analysis::words;
+
+use crate::generator::parts::maximum::{FIRST, Maximum};
+use crate::generator::parts::memory;
+use crate::generator::parts::precision::LOW_RATE;
+use crate::generator::parts::table::Row;
+use crate::generator::peer::{TENFOLD, WRK2};
+use crate::generator::record::Record;
+use crate::generator::server::Kind;
+use crate::output::bar::Bar;
+use crate::output::page::megabytes;
+
+/// Processor time a request, over wrk2's.
+const COST_OF_WRK2: f64 = 1.0;
+
+/// The share of the rate that both must keep for their cost and lateness to be compared.
+const RATE_KEPT: f64 = 0.98;
+
+/// Why cost and lateness were not compared.
+const NOT_BOTH: &str = "wrk2 or tenfold was not measured, or did not keep the rate here";
+
+/// Lateness, over wrk2's.
+const LATENESS_OF_WRK2: f64 = 0.5;
+
+/// The 99th percentile of lateness at the low rate, in nanoseconds.
+const LAG_P99_NS: f64 = 150_000.0;
+
+/// The rate that one core sustains, per second.
+const SUSTAINED_PER_S: u32 = 90_000;
+
+/// The 99th percentile of lateness at the first rate on the way to the highest, in nanoseconds.
+const LAG_P99_OF_ONE_CORE_NS: f64 = 1_000_000.0;
+
+/// How far the achieved rate may be from the planned one there, as a share.
+const OFF_RATE: f64 = 0.005;
+
+/// The memory of a thousand users, in bytes.
+const MEMORY_BYTES: u64 = 64_000_000;
+
+/// How much memory may grow over a turn and still be called flat, in bytes.
+const GROWTH_BYTES: i64 = 1_000_000;
+
+/// The users that must be able to be idle.
+const IDLE_USERS: u32 = 10_000;
+
+/// Holds what was measured against what is asked.
+pub(crate) fn bars(record: &Record) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    if let Some(table) = record
+        .tables
+        .iter()
+        .find(|table| table.server == Kind::Nginx)
+    {
+        // Where the machine is too slow for the rate, neither cost nor lateness is the generator's.
+        let kept = |row: &&Row| row.rate_per_s.median >= RATE_KEPT * f64::from(table.rate);
+        let (own, bar) = (
+            table.row(TENFOLD.name()).filter(kept),
+            table.row(WRK2.name()).filter(kept),
+        );
+        let cost = own.zip(bar).and_then(|(own, bar)| {
+            let ratio = own.of_wrk2?;
+            let said = format!(
+                "{} times wrk2's: {} against {}",
+                ratio.say(words::significant),
+                micro(own.cpu_us.median),
+                micro(bar.cpu_us.median)
+            );
+            Some((said, ratio.median <= COST_OF_WRK2))
+        });
+        let asked = format!(
+            "processor time a request at {} at most wrk2's",
+            words::rate(f64::from(table.rate))
+        );
+        bars.push(Bar::new(asked, cost, NOT_BOTH));
+        let lateness = own.zip(bar).and_then(|(own, bar)| {
+            let lag = own.lag_p50_ns?.median;
+            // What wrk2 tells beyond the time that the server takes is its own.
+            let wrk2 = (bar.p50_ns?.median - own.service_p50_ns?.median).max(0.0);
+            let said = format!(
+                "{} against {}",
+                words::duration_of(lag),
+                words::duration_of(wrk2)
+            );
+            Some((said, lag <= LATENESS_OF_WRK2 * wrk2))
+        });
+        let asked = "median lateness there at most half of wrk2's (its p50 less the service time)";
+        bars.push(Bar::new(asked.to_owned(), lateness, NOT_BOTH));
+    }
+    if let Some(precision) = &record.precision {
+        let lag = precision
+            .table
+            .row(TENFOLD.name())
+            .and_then(|row| row.lag_p99_ns);
+        let lag = lag.map(|lag| (lag.say(words::duration_of), lag.median < LAG_P99_NS));
+        let (low, most) = (
+            words::rate(f64::from(LOW_RATE)),
+            words::duration_of(LAG_P99_NS),
+        );
+        bars.push(Bar::new(
+            format!("lag p99 at {low} under {most}"),
+            lag,
+            "it was not told",
+        ));
+    }
+    if let Some(best) = fastest(record) {
+        let sustained = best.sustained_per_s.map(|rate| {
+            let said = format!(
+                "{} against {}",
+                words::rate(f64::from(rate)),
+                best.server.name()
+            );
+            (said, rate >= SUSTAINED_PER_S)
+        });
+        let asked = format!(
+            "one core sustains {} against the fastest server",
+            words::rate(f64::from(SUSTAINED_PER_S))
+        );
+        bars.push(Bar::new(
+            asked,
+            sustained,
+            "no rate that was tried was sustained",
+        ));
+    }
+    if let Some(best) = fastest(record) {
+        bars.extend(of_first_rate(best));
+    }
+    if let Some(memory) = &record.memory {
+        let peak = memory.turn.peak_memory_bytes;
+        let asked = format!(
+            "peak memory of {} users under {}",
+            words::count(u64::from(memory::USERS)),
+            megabytes(MEMORY_BYTES as f64)
+        );
+        bars.push(Bar::new(
+            asked,
+            Some((megabytes(peak as f64), peak < MEMORY_BYTES)),
+            "",
+        ));
+        let growth = memory.growth_bytes.map(|growth| {
+            let said = format!(
+                "{} more in the last quarter",
+                megabytes(growth.max(0) as f64)
+            );
+            (said, growth <= GROWTH_BYTES)
+        });
+        bars.push(Bar::new(
+            "memory flat over time".to_owned(),
+            growth,
+            "the turn was too short",
+        ));
+    }
+    if let Some(scale) = &record.scale {
+        let idle = scale
+            .by_idle_users
+            .iter()
+            .find(|turn| turn.users == IDLE_USERS);
+        let idle = idle.map(|turn| {
+            let (failed, opened) = (turn.report.failed.unwrap_or(0), turn.report.connections);
+            let opened = opened.unwrap_or(0);
+            let said = format!(
+                "{} connections, {} failed, {}",
+                words::count(opened),
+                words::count(failed),
+                megabytes(turn.peak_memory_bytes as f64)
+            );
+            (said, failed == 0 && opened >= u64::from(IDLE_USERS))
+        });
+        let asked = format!(
+            "{} users, mostly idle, under the usual limit of files",
+            words::count(u64::from(IDLE_USERS))
+        );
+        bars.push(Bar::new(
+            asked,
+            idle,
+            "they could not be had; see what went wrong",
+        ));
+    }
+    bars
+}
+
+/// The highest rate that was sustained against any server.
+fn fastest(record: &Record) -> Option<&Maximum> {
+    let maxima = record.maxima.iter();
+    maxima.max_by_key(|maximum| maximum.sustained_per_s)
+}
+
+/// Lateness and rate where one core sends at the rate that is tried first.
+fn of_first_rate(best: &Maximum) -> [Bar; 2] {
+    let turn = best
+        .tries
+        .iter()
+        .map(|tried| &tried.turn)
+        .find(|turn| turn.asked_per_s == Some(FIRST));
+    let server = best.server.name();
+    let lag = turn.and_then(|turn| {
+        let lag = turn.report.lag_p99_ns? as f64;
+        let said = format!("{} against {server}", words::duration_of(lag));
+        Some((said, lag < LAG_P99_OF_ONE_CORE_NS))
+    });
+    let achieved = turn.map(|turn| {
+        let off = turn.rate_per_s / f64::from(FIRST) - 1.0;
+        let said = format!("{:+.2}% against {server}", off * 100.0);
+        (said, off.abs() <= OFF_RATE)
+    });
+    let rate = words::rate(f64::from(FIRST));
+    let most = words::duration_of(LAG_P99_OF_ONE_CORE_NS);
+    let else_why = "that rate was not tried";
+    [
+        Bar::new(format!("lag p99 at {rate} under {most}"), lag, else_why),
+        Bar::new(
+            format!(
+                "achieved rate at {rate} within {}% of the planned",
+                OFF_RATE * 100.0
+            ),
+            achieved,
+            else_why,
+        ),
+    ]
+}
+
+/// Says microseconds.
+fn micro(us: f64) -> String {
+    format!("{} µs", words::significant(us))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generator::parts::maximum::Try;
+    use crate::generator::peer::report::PeerReport;
+    use crate::generator::turn::Turn;
+
+    fn maximum(asked_per_s: u32, rate_per_s: f64, lag_p99_ns: Option<u64>) -> Maximum {
+        let turn = Turn {
+            peer: TENFOLD.name().to_owned(),
+            server: Kind::Nginx,
+            asked_per_s: Some(asked_per_s),
+            users: 64,
+            requests: 1_000_000,
+            rate_per_s,
+            cpu_us: 9.0,
+            whole_cpu_us: 9.0,
+            cores: 0.9,
+            server_cores: 0.9,
+            peak_memory_bytes: 1,
+            memory_bytes: Vec::new(),
+            report: PeerReport {
+                lag_p99_ns,
+                ..PeerReport::default()
+            },
+        };
+        Maximum {
+            server: Kind::Nginx,
+            sustained_per_s: Some(asked_per_s),
+            failed_per_s: None,
+            tries: vec![Try {
+                sustained: true,
+                turn,
+            }],
+        }
+    }
+
+    #[test]
+    fn the_first_rate_is_held_against_what_is_asked() {
+        let met = |rate_per_s, lag_p99_ns| {
+            of_first_rate(&maximum(FIRST, rate_per_s, lag_p99_ns)).map(|bar| bar.met)
+        };
+        assert_eq!(met(39_990.0, Some(999_999)), [Some(true), Some(true)]);
+        assert_eq!(met(39_700.0, Some(1_000_000)), [Some(false), Some(false)]);
+        assert_eq!(met(40_300.0, None), [None, Some(false)]);
+        let other = of_first_rate(&maximum(20_000, 20_000.0, Some(1)));
+        assert_eq!(other.map(|bar| bar.met), [None, None]);
+    }
+
+    #[test]
+    fn what_is_asked_of_it_is_said() {
+        let [lag, achieved] = of_first_rate(&maximum(FIRST, 39_990.0, Some(250_000)));
+        assert_eq!(lag.asked, "lag p99 at 40,000/s under 1.00 ms");
+        assert_eq!(
+            achieved.asked,
+            "achieved rate at 40,000/s within 0.5% of the planned"
+        );
+        assert_eq!(achieved.measured, "-0.02% against nginx");
+    }
+}

@@ -1,0 +1,137 @@
+//! Gets the peers from the registries of packages; each into the cache but for Debian's.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tenfold_child_process::{find_program, is_program};
+
+use crate::generator::peer::{Peer, Source};
+use crate::workshop::Workshop;
+use crate::workshop::child::{Child, Confines};
+use crate::workshop::interrupt::Interrupted;
+
+/// How long an installation may take: some are built from source.
+const PATIENCE: Duration = Duration::from_secs(45 * 60);
+
+/// A peer's program, or why it can't be had.
+pub(crate) type Found = Result<PathBuf, String>;
+
+/// Finds a peer's program, and installs it where it is not there and `install` allows that.
+pub(crate) fn find(
+    peer: &dyn Peer,
+    workshop: &Workshop,
+    install: bool,
+) -> Result<Found, Interrupted> {
+    let name = peer.name();
+    let own = workshop.cache().join(name);
+    let own_program = match peer.source() {
+        Source::Workspace => return Ok(Ok(workshop.tenfold().to_owned())),
+        Source::Itself => return Ok(std::env::current_exe().map_err(|error| error.to_string())),
+        Source::Path => {
+            let why = "not installed: no registry has it; put it on PATH".to_owned();
+            return Ok(find_program(name).ok_or(why));
+        }
+        Source::Debian(_) => None,
+        Source::Crate(_) | Source::PyPi(_) => Some(own.join("bin").join(name)),
+        Source::Npm(_) => Some(own.join("node_modules/.bin").join(name)),
+    };
+    let look = || match &own_program {
+        Some(program) => is_program(program).then(|| program.clone()),
+        None => find_program(name),
+    };
+    if let Some(program) = look() {
+        return Ok(Ok(program));
+    }
+    if !install {
+        return Ok(Err("not installed, and not to be installed".to_owned()));
+    }
+    for command in commands(peer.source(), &own) {
+        if let Err(why) = carry_out(name, &command, workshop)? {
+            return Ok(Err(format!("could not be installed: {why}")));
+        }
+    }
+    Ok(look().ok_or_else(|| "was installed, and yet is not there".to_owned()))
+}
+
+fn commands(source: Source, own: &Path) -> Vec<Command> {
+    let command = |program: &str, words: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(words);
+        command
+    };
+    match source {
+        Source::Workspace | Source::Itself | Source::Path => Vec::new(),
+        Source::Debian(package) => {
+            let as_root: &[&str] = if rustix::process::geteuid().is_root() {
+                &[]
+            } else {
+                &["sudo", "-n"]
+            };
+            let apt = |words: &[&str]| {
+                let words = [
+                    as_root,
+                    &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"],
+                    words,
+                ];
+                let words = words.concat();
+                command(words[0], &words[1..])
+            };
+            vec![
+                apt(&["update", "-qq"]),
+                apt(&["install", "-y", "-qq", "--no-install-recommends", package]),
+            ]
+        }
+        Source::Crate(package) => {
+            let mut cargo = command("cargo", &["install", "--locked", package, "--root"]);
+            // One that was interrupted goes on where it was.
+            cargo.arg(own).arg("--target-dir").arg(own.join("build"));
+            vec![cargo]
+        }
+        Source::PyPi(package) => {
+            let mut environment = command("python3", &["-m", "venv"]);
+            environment.arg(own);
+            let mut pip = Command::new(own.join("bin/pip"));
+            pip.args(["install", "--quiet", package]);
+            vec![environment, pip]
+        }
+        Source::Npm(package) => {
+            let mut npm = command("npm", &["install", "--no-audit", "--no-fund", "--prefix"]);
+            npm.arg(own).arg(package);
+            vec![npm]
+        }
+    }
+}
+
+fn carry_out(
+    name: &str,
+    command: &Command,
+    workshop: &Workshop,
+) -> Result<Result<(), String>, Interrupted> {
+    let program = command.get_program();
+    if program
+        .to_str()
+        .is_none_or(|name| find_program(name).is_none())
+        && !is_program(program.as_ref())
+    {
+        return Ok(Err(format!("there is no {}", program.display())));
+    }
+    let name = format!("install-{name}");
+    let started = Child::start(&name, command, &Confines::default(), workshop.cache());
+    let mut child = match started {
+        Ok(child) => child,
+        Err(error) => return Ok(Err(format!("{error:#}"))),
+    };
+    if !child.wait(PATIENCE, workshop.interrupt())? {
+        return Ok(Err(format!(
+            "it took more than {} minutes",
+            PATIENCE.as_secs() / 60
+        )));
+    }
+    let status = child.end();
+    Ok(if status.success() {
+        Ok(())
+    } else {
+        Err(format!("{} ({status})", child.last_words()))
+    })
+}

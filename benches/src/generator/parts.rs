@@ -1,0 +1,8 @@
+//! The parts of the comparison, each a measurement by itself.
+
+pub(crate) mod idle_users;
+pub(crate) mod maximum;
+pub(crate) mod memory;
+pub(crate) mod precision;
+pub(crate) mod scale;
+pub(crate) mod table;

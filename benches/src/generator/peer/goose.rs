@@ -1,0 +1,46 @@
+//! Goose's own path: `user.get()`, as fast as it goes.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::generator::job::Job;
+use crate::generator::peer::goose_users::Measured;
+use crate::generator::peer::report::PeerReport;
+use crate::generator::peer::{Pace, Peer, Source, command};
+
+/// Goose's own path: `user.get()`, as fast as it goes.
+pub(super) struct Goose;
+
+impl Peer for Goose {
+    fn name(&self) -> &'static str {
+        "goose"
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::FlatOut
+    }
+
+    fn source(&self) -> Source {
+        Source::Itself
+    }
+
+    fn note(&self) -> &'static str {
+        "goose 0.19, `user.get()` and its body read; its clock stops at the first byte"
+    }
+
+    fn command(&self, program: &Path, job: &Job) -> anyhow::Result<Command> {
+        let (users, seconds, url) = (job.connections, job.lasts.as_secs(), &job.target);
+        let line = format!("goose-users --users {users} --seconds {seconds} --url {url}");
+        Ok(command(program, &line))
+    }
+
+    fn read(&self, output: &str) -> Option<PeerReport> {
+        let measured: Measured = serde_json::from_str(output.lines().last()?).ok()?;
+        Some(PeerReport {
+            p50_ns: measured.p50_us.checked_mul(1_000),
+            p99_ns: measured.p99_us.checked_mul(1_000),
+            failed: Some(measured.failed),
+            ..PeerReport::default()
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! h2load of nghttp2, with HTTP/1.1.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::generator::job::Job;
+use crate::generator::peer::report::{PeerReport, after};
+use crate::generator::peer::{Pace, Peer, Source, command};
+
+/// h2load of nghttp2, with HTTP/1.1.
+pub(super) struct H2load;
+
+impl Peer for H2load {
+    fn name(&self) -> &'static str {
+        "h2load"
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::Throttled
+    }
+
+    fn source(&self) -> Source {
+        Source::Debian("nghttp2-client")
+    }
+
+    fn note(&self) -> &'static str {
+        "HTTP/1.1, --rps for each connection; it tells no percentiles"
+    }
+
+    fn command(&self, program: &Path, job: &Job) -> anyhow::Result<Command> {
+        let (connections, seconds, rate) =
+            (job.connections, job.lasts.as_secs(), job.rate_of_each());
+        let url = job.url();
+        let line = format!("--h1 -t 1 -c {connections} -D {seconds} --rps {rate} {url}");
+        Ok(command(program, &line))
+    }
+
+    fn read(&self, output: &str) -> Option<PeerReport> {
+        let requests = after(output, "requests:")?;
+        let count = |name: &str| -> Option<u64> {
+            let part = requests
+                .split(',')
+                .find(|part| part.trim_end().ends_with(name))?;
+            part.split_whitespace().next()?.parse().ok()
+        };
+        // Requests that did not succeed are failed; those without an answer are errored among them.
+        Some(PeerReport {
+            failed: count("failed"),
+            ..PeerReport::default()
+        })
+    }
+}

@@ -1,0 +1,31 @@
+//! The bare handler, as a process of its own.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+
+use crate::generator::server::PATIENCE;
+use crate::generator::server::bare_handler::Listening;
+use crate::workshop::Workshop;
+use crate::workshop::child::Child;
+
+/// What it is, in a sentence.
+pub(super) const DESCRIPTION: &str = "a bare axum handler, one thread: 1 KB from memory for every \
+    GET, 201 without a body for a POST; it counts requests itself";
+
+/// Starts it; returns it with its address and that of its count.
+pub(super) fn start(workshop: &Workshop) -> anyhow::Result<(Child, SocketAddr, SocketAddr)> {
+    let own = std::env::current_exe().context("could not find this program")?;
+    let folder = workshop.folder("axum")?;
+    let mut command = Command::new(own);
+    command.arg("bare-handler");
+    let child = Child::start("axum", &command, workshop.server_confines(), &folder)?;
+    workshop.interrupt().wait(PATIENCE, || {
+        child.output().ends_with('\n') || child.has_ended()
+    })?;
+    match serde_json::from_str::<Listening>(&child.output()) {
+        Ok(listening) => Ok((child, listening.address, listening.status)),
+        Err(_) => bail!("could not start the bare handler: {}", child.last_words()),
+    }
+}

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tenfold_lab::{
-    Allowances, Answer, DataSetOptions, End, LabError, LabOptions, LabStatus, Request, Used, ask,
+    Allowances, Answer, DataSetOptions, End, LabError, LabOptions, LabStatus, Request,
+    UsageBetween, ask,
 };
 
 use crate::exit::{Ended, Exit, TARGET_FAILED};
@@ -36,7 +37,7 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
             }
             std::thread::sleep(SHOWN);
             let after = status(directory)?;
-            let used = Used {
+            let used = UsageBetween {
                 before: &before,
                 after: &after,
             };
@@ -97,8 +98,8 @@ fn up(arguments: &UpArguments) -> anyhow::Result<Exit> {
         .map(|own| own.name().to_owned())
         .collect();
     let stopped = lab.stop();
-    if let End::Asked(asker) = end {
-        asker.answer(&match &stopped {
+    if let End::Requested(responder) = end {
+        responder.answer(&match &stopped {
             Ok(()) => Answer::Done(names),
             Err(error) => Answer::Refused(error.to_string()),
         });

@@ -158,7 +158,7 @@ fn boxes_are_killed_revived_and_taken_down() {
     for told in [
         "stage single-box",
         web["address"].as_str().unwrap(),
-        "held back",
+        "throttled",
     ] {
         assert!(status.stdout.contains(told), "{}", status.stdout);
     }
@@ -174,11 +174,11 @@ fn boxes_are_killed_revived_and_taken_down() {
     // At the address that it had.
     assert!(answers(&web));
     let error = place.run(&["lab", "revive", "web"]).expect(107);
-    assert_eq!(error.stderr, "error: web is up already\n");
+    assert_eq!(error.stderr, "error: web is already up\n");
     let error = place.run(&["lab", "kill", "wbe"]).expect(104);
     assert_eq!(
         error.stderr,
-        "error: there is no box or zone `wbe`; there are web\n"
+        "error: there is no box or zone `wbe`; this lab has web\n"
     );
 
     let down = place.run(&["lab", "down"]).expect(0);

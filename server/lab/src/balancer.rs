@@ -1,4 +1,4 @@
-//! The balancer while it runs: its runtime API, and what it counted.
+//! A running balancer: its runtime API and its counters.
 
 mod runtime_api;
 mod status;

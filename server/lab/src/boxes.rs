@@ -1,4 +1,4 @@
-//! A box: a child process with its allowance, its addresses and its log.
+//! Boxes: child processes with an allowance, addresses and a log.
 
 pub(crate) mod addresses;
 pub(crate) mod box_plan;

@@ -1,4 +1,4 @@
-//! What stages are made of: a file for each kind of box.
+//! The components of stages: one file for each kind of box.
 
 pub(crate) mod galera;
 pub(crate) mod haproxy;

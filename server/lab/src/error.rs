@@ -1,4 +1,4 @@
-//! What can go wrong with a lab.
+//! Errors of a lab.
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -6,90 +6,88 @@ use std::time::Duration;
 
 use crate::program::MissingProgram;
 
-/// A stage that could not be brought up, or did not stop as it should.
+/// An error that prevents a stage from coming up, running or stopping cleanly.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
-    /// There is no stage of that name.
+    /// No stage has this name.
     #[error("there is no stage `{name}`; {advice}")]
     UnknownStage {
-        /// The name asked for.
+        /// Name that was given.
         name: String,
-        /// The nearest name, or all of them.
+        /// The nearest name, or all names.
         advice: String,
     },
-    /// The stage is known, but nothing brings it up yet.
-    #[error("stage `{name}` is not built yet; the stages that are: {built}")]
+    /// The stage is planned, but not built yet.
+    #[error("stage `{name}` is not built yet; available stages: {built}")]
     NotBuilt {
-        /// The stage.
+        /// Name of the stage.
         name: &'static str,
-        /// The stages that can be brought up.
+        /// Stages that can be brought up.
         built: String,
     },
-    /// A box is given an allowance that the stage does not have.
+    /// An allowance names a role that the stage does not have.
     #[error("stage `{stage}` has no box `{role}`; its boxes are {roles}")]
     UnknownRole {
-        /// What it would be for.
+        /// Role that was given.
         role: String,
-        /// The stage.
+        /// Name of the stage.
         stage: &'static str,
-        /// What its boxes are for.
+        /// Roles of the stage.
         roles: String,
     },
-    /// A role is to have several boxes, and can't.
-    #[error(
-        "stage `{stage}` has one box `{role}` or none; its roles that can have several: {countable}"
-    )]
+    /// A count names a role that can't have several boxes.
+    #[error("stage `{stage}` can't have several `{role}` boxes; roles that can: {countable}")]
     Uncountable {
-        /// The role.
+        /// Role that was given.
         role: String,
-        /// The stage.
+        /// Name of the stage.
         stage: &'static str,
-        /// The roles of which there can be several.
+        /// Roles that can have several boxes.
         countable: String,
     },
-    /// A box could not be held to its allowance.
-    #[error("could not hold the {name} box to its allowance: {source}")]
+    /// The allowance of a box could not be enforced.
+    #[error("could not confine the {name} box to its allowance: {source}")]
     Confine {
-        /// The box.
+        /// Name of the box.
         name: String,
-        /// Why it failed.
+        /// Underlying error.
         source: std::io::Error,
     },
     /// A program that a box is to run is not on this machine.
     #[error(transparent)]
     MissingProgram(#[from] MissingProgram),
-    /// A path holds characters that settings of the programs would take for something else.
+    /// A path contains characters that have a meaning in configuration files.
     #[error(
-        "{path} can't be a lab's directory at this stage: its path may hold letters, digits and / . _ - + alone"
+        "could not use {path} as the lab's directory: at this stage its path may contain only letters, digits and / . _ - +"
     )]
     UnplainPath {
         /// The path.
         path: PathBuf,
     },
-    /// A network could not be made.
-    #[error("could not make a network for the lab: {reason}")]
+    /// The private network could not be created.
+    #[error("could not create the lab's network: {reason}")]
     Network {
-        /// What went wrong.
+        /// Reason of the failure.
         reason: String,
     },
-    /// A box could not be given a certificate.
-    #[error("could not make a certificate: {reason}")]
+    /// A certificate could not be issued.
+    #[error("could not issue a certificate: {reason}")]
     Certificate {
-        /// What went wrong.
+        /// Reason of the failure.
         reason: String,
     },
     /// No port is free.
     #[error("could not find a free port on loopback: {source}")]
     NoPort {
-        /// Why it failed.
+        /// Underlying error.
         source: std::io::Error,
     },
-    /// There is no box or zone of that name.
-    #[error("there is no box or zone `{name}`; there are {there}")]
+    /// No box or zone has this name.
+    #[error("there is no box or zone `{name}`; this lab has {there}")]
     UnknownBox {
-        /// The name asked for.
+        /// Name that was given.
         name: String,
-        /// Those that there are.
+        /// Names of the boxes and zones.
         there: String,
     },
     /// No lab is up in the directory.
@@ -98,126 +96,126 @@ pub enum LabError {
         /// The directory.
         directory: PathBuf,
     },
-    /// A lab was asked something and did not answer.
+    /// A lab did not answer a request.
     #[error("the lab in {directory} did not answer: {reason}")]
     NoAnswer {
         /// The directory.
         directory: PathBuf,
-        /// What went wrong.
+        /// Reason of the failure.
         reason: String,
     },
-    /// Somebody did not wait for the boxes to be ready; none is left running.
+    /// The caller gave up before the boxes were ready. No box is left running.
     #[error("interrupted before every box was ready")]
     Interrupted,
-    /// A lab refused what it was asked.
+    /// The lab refused a request.
     #[error("{0}")]
     Refused(String),
-    /// The lab's directory, or a file in it, could not be made or read.
+    /// The lab's directory, or a file in it, could not be created or read.
     #[error("could not prepare {path}: {source}")]
     Directory {
-        /// The directory or file.
+        /// Directory or file.
         path: PathBuf,
-        /// Why it failed.
+        /// Underlying error.
         source: std::io::Error,
     },
     /// Another lab holds the directory.
     #[error(
-        "{directory} is held by another lab{}; wait for it, stop it, or choose another directory",
-        .pid.map_or_else(String::new, |pid| format!(", of process {pid}"))
+        "{directory} is held by another lab{}; stop that lab, or choose another directory with --dir",
+        .pid.map_or_else(String::new, |pid| format!(", process {pid}"))
     )]
     InUse {
         /// The directory.
         directory: PathBuf,
-        /// The process that holds it; none where it did not say.
+        /// Process of the lab that holds it. `None` if unknown.
         pid: Option<u32>,
     },
-    /// A box that an earlier lab left behind in this directory has not ended.
+    /// A box of an earlier lab in this directory is still running.
     #[error(
-        "an earlier {name} box{} still runs in this directory after {} s; its log is {log}",
+        "the {name} box of an earlier lab{} is still running after {} s; stop it, or choose another directory; its log is {log}",
         .pid.map_or_else(String::new, |pid| format!(", process {pid},")),
         .after.as_secs_f64()
     )]
     LeftBehind {
-        /// The box.
+        /// Name of the box.
         name: String,
-        /// Its process; none where it did not say.
+        /// Its process. `None` if unknown.
         pid: Option<u32>,
-        /// How long was waited for it.
+        /// Time waited for it to exit.
         after: Duration,
-        /// Its log.
+        /// Path of its log.
         log: PathBuf,
     },
-    /// A box's program could not be started.
-    #[error("could not start the {name} box, {program}: {source}")]
+    /// The program of a box could not be started.
+    #[error("could not start {program} for the {name} box: {source}")]
     Start {
-        /// The box.
+        /// Name of the box.
         name: String,
         /// The program.
         program: PathBuf,
-        /// Why it failed.
+        /// Underlying error.
         source: std::io::Error,
     },
-    /// A box ended by itself.
-    #[error("the {name} box ended by itself ({status}); {}", tail_of(.log, .tail))]
+    /// A box exited unexpectedly.
+    #[error("the {name} box exited unexpectedly ({status}); {}", tail_of(.log, .tail))]
     Exited {
-        /// The box.
+        /// Name of the box.
         name: String,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// Its log.
+        /// Path of its log.
         log: PathBuf,
-        /// The log's last lines.
+        /// Last lines of its log.
         tail: String,
     },
-    /// A box needed more memory than it may have, and the kernel killed it.
+    /// A box exceeded its memory allowance, and the kernel killed it.
     #[error(
-        "the {name} box needed more than its {} MiB of memory and was killed by the kernel; give it more \
+        "the {name} box exceeded its {} MiB of memory and was killed by the kernel; give it more \
          with --box; {}",
         .memory_bytes / (1 << 20),
         tail_of(.log, .tail)
     )]
     OutOfMemory {
-        /// The box.
+        /// Name of the box.
         name: String,
-        /// The memory that it may have.
+        /// Memory allowance, in bytes.
         memory_bytes: u64,
-        /// Its log.
+        /// Path of its log.
         log: PathBuf,
-        /// The log's last lines.
+        /// Last lines of its log.
         tail: String,
     },
-    /// A box was not ready in time; it has been killed.
+    /// A box was not ready in time and was killed.
     #[error("the {name} box was not ready within {} s; {}", .after.as_secs_f64(), tail_of(.log, .tail))]
     NotReady {
-        /// The box.
+        /// Name of the box.
         name: String,
-        /// How long was waited.
+        /// Time limit.
         after: Duration,
-        /// Its log.
+        /// Path of its log.
         log: PathBuf,
-        /// The log's last lines.
+        /// Last lines of its log.
         tail: String,
     },
-    /// A box said that it was ready in a way that can't be read.
-    #[error("the {name} box wrote {path}, which is not what says that it is ready: {reason}")]
+    /// The ready file of a box is malformed.
+    #[error("could not read the ready file {path} of the {name} box: {reason}")]
     ReadyFile {
-        /// The box.
+        /// Name of the box.
         name: String,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Reason of the failure.
         reason: String,
     },
-    /// A box did not stop when asked; it has been killed.
+    /// A box did not stop in time and was killed.
     #[error("the {name} box did not stop within {} s and was killed; {}", .after.as_secs_f64(), tail_of(.log, .tail))]
     Killed {
-        /// The box.
+        /// Name of the box.
         name: String,
-        /// How long was waited.
+        /// Time limit.
         after: Duration,
-        /// Its log.
+        /// Path of its log.
         log: PathBuf,
-        /// The log's last lines.
+        /// Last lines of its log.
         tail: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Who the boxes are: their certificates, and their secrets.
+//! Certificates and secrets of the boxes.
 
 mod authority;
 mod secret;

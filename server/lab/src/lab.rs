@@ -1,4 +1,4 @@
-//! A lab: the boxes of one stage, up on this machine.
+//! A lab: the boxes of one stage, running on this machine.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use crate::balancer::{BalancerStatus, RuntimeApi, ServerStatus};
 use crate::boxes::cgroup::Groups;
 use crate::boxes::guard::Guard;
 use crate::boxes::lab_box::Premises;
-use crate::control::socket::{self, Answer, Asker, Control, Request};
+use crate::control::socket::{self, Answer, ControlSocket, Request, Responder};
 use crate::control::status::{BoxStatus, EntranceStatus, LabStatus};
 use crate::directory::lock::DirectoryLock;
 use crate::network::Network;
@@ -18,66 +18,67 @@ use crate::options::role_count;
 use crate::stage::stage_plan::{Entrance, StagePlan};
 use crate::{LabBox, LabError, Stage};
 
-/// How often a lab that is up looks after its boxes and for those who ask.
-const LOOK: Duration = Duration::from_millis(20);
+/// Interval at which a running lab checks its boxes and its control socket.
+const POLL: Duration = Duration::from_millis(20);
 
-/// How long what a box serves may take to end while it is drained: longer than service and balancers give a request.
-const DRAINED_WITHIN: Duration = Duration::from_secs(35);
+/// Maximum time that a drain may take. Longer than the request timeouts of the service and the balancers.
+const DRAIN_MAX: Duration = Duration::from_secs(35);
 
-/// A stage, up on this machine. Dropping it kills its boxes.
+/// A stage, running on this machine. Dropping it kills its boxes.
 #[derive(Debug)]
 pub struct Lab {
     stage: &'static Stage,
     directory: PathBuf,
-    // In the order of their start.
+    // In start order.
     boxes: Vec<LabBox>,
     entrance: Entrance,
     ready_timeout: Duration,
     stop_timeout: Duration,
     groups: Option<Groups>,
     unconfined_because: Option<String>,
-    control: Option<Control>,
-    // Dropped when no box is left in it, and before the guard.
+    control: Option<ControlSocket>,
+    // Dropped once no box is left in it, and before the guard.
     network: Option<Network>,
     guard: Guard,
-    // Dropped last, when no box is left that uses the directory.
+    // Dropped last, once no box uses the directory.
     _lock: DirectoryLock,
 }
 
-/// Why a lab that was tended is to stop.
+/// Reason why [`Lab::tend`] returned.
 #[derive(Debug)]
 pub enum End {
-    /// Whoever tended it wants it to.
-    Wanted,
-    /// Somebody asked for it, and waits to hear that it has.
-    Asked(Asker),
+    /// The caller asked the lab to stop.
+    Stopped,
+    /// Another process asked the lab to stop and waits for confirmation.
+    Requested(Responder),
 }
 
 /// Brings a stage up and returns once every box is ready.
 ///
-/// Where boxes are to be confined and can't be, they are not, and the lab says so.
+/// If this machine does not allow control groups, the boxes run unconfined;
+/// [`Lab::unconfined_because`] returns the reason.
 ///
 /// # Errors
 ///
-/// Where the stage is not built or lacks a box that was given an allowance, the directory is held by
-/// another lab, or a box can't be started, ends by itself or is not ready in time; none is left running
-/// then.
+/// Returns an error if the stage is not built, lacks a box that was given an allowance, or another lab
+/// holds the directory, and if a box fails to start, exits early or is not ready in time. No box is
+/// left running after an error.
 pub fn up(stage: &'static Stage, options: &LabOptions) -> Result<Lab, LabError> {
     up_unless(stage, options, &|| false)
 }
 
-/// As [`up`], unless `is_over` becomes true first.
+/// Like [`up`], but gives up when `is_over` becomes true.
 ///
 /// # Errors
-/// As [`up`]; [`LabError::Interrupted`] where it did.
+/// The errors of [`up`], and [`LabError::Interrupted`] if `is_over` became true.
 pub fn up_unless(
     stage: &'static Stage,
     options: &LabOptions,
     is_over: &dyn Fn() -> bool,
 ) -> Result<Lab, LabError> {
     let (plan, roles) = stage.plan()?;
-    options.allowances.suit(stage.name, roles)?;
-    role_count::suit(&options.counts, stage.name, stage.countable)?;
+    options.allowances.check(stage.name, roles)?;
+    role_count::check(&options.counts, stage.name, stage.countable)?;
     let lock = DirectoryLock::take(&options.directory)?;
     let wanted = roles
         .iter()
@@ -88,7 +89,7 @@ pub fn up_unless(
         None => (None, None),
     };
     let directories = groups.as_ref().map(Groups::directories).unwrap_or_default();
-    let socket = socket::socket_of(&options.directory);
+    let socket = socket::path_in(&options.directory);
     let guard = std::path::absolute(&socket)
         .and_then(|socket| Guard::start(&socket, &directories, lock.share()?));
     let guard = guard.map_err(|source| LabError::Start {
@@ -142,7 +143,7 @@ pub fn up_unless(
             own.settle(&mut premises)?;
         }
     }
-    // Not before all of them are ready: a data set is loaded into a database that is up by then.
+    // Confined only once all are ready: loading the data set needs a database at full speed.
     for own in &mut lab.boxes {
         own.hold(&mut lab.guard)?;
     }
@@ -155,12 +156,12 @@ impl Lab {
         self.stage
     }
 
-    /// Its boxes, in the order of their start.
+    /// The boxes, in start order.
     pub fn boxes(&self) -> &[LabBox] {
         &self.boxes
     }
 
-    /// Where traffic enters; none where the box that it enters by does not listen.
+    /// Address of the entrance. `None` if the entrance box does not listen.
     pub fn address(&self) -> Option<SocketAddr> {
         self.boxes
             .iter()
@@ -168,36 +169,35 @@ impl Lab {
             .and_then(LabBox::address)
     }
 
-    /// The certificate of the authority that vouches for whom one meets where traffic enters; none where HTTP is
-    /// spoken there in the clear.
+    /// CA certificate that signed the entrance's certificate. `None` if the entrance serves plain HTTP.
     pub fn ca(&self) -> Option<&Path> {
         self.entrance.ca.as_deref()
     }
 
-    /// Where who speaks HTTP in the clear is sent on from; none where that is what is spoken.
+    /// Address that redirects plain HTTP to HTTPS. `None` if the entrance serves plain HTTP.
     pub fn redirect_address(&self) -> Option<SocketAddr> {
         self.entrance.redirect
     }
 
-    /// The box whose metrics and profiles stand for the service; none where several run it, of which one alone has
-    /// counted a part of what was sent.
+    /// The box whose metrics and profiles represent the service. `None` if several boxes run it, since
+    /// each counts only its share of the requests.
     pub fn service(&self) -> Option<&LabBox> {
-        let mut those = self.boxes.iter().filter(|own| own.is_service());
-        let first = those.next()?;
-        those.next().is_none().then_some(first)
+        let mut matching = self.boxes.iter().filter(|own| own.is_service());
+        let first = matching.next()?;
+        matching.next().is_none().then_some(first)
     }
 
-    /// Where the metrics and profiles of [`Lab::service`] are.
+    /// Address of the metrics and profiles of [`Lab::service`].
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.service().and_then(LabBox::admin_address)
     }
 
-    /// Why its boxes are not confined, where they were to be.
+    /// Reason why the boxes are not confined. `None` if they are, or if no allowance was requested.
     pub fn unconfined_because(&self) -> Option<&str> {
         self.unconfined_because.as_deref()
     }
 
-    /// How its boxes are.
+    /// Status of the lab and its boxes.
     pub fn status(&self) -> LabStatus {
         LabStatus {
             stage: self.stage.name.to_owned(),
@@ -216,19 +216,19 @@ impl Lab {
         }
     }
 
-    /// Returns an error, with the log's last lines, where a box has ended by itself.
+    /// Returns an error, with the log's last lines, if a box has exited unexpectedly.
     pub fn check(&mut self) -> Result<(), LabError> {
         let guard = &mut self.guard;
         self.boxes.iter_mut().try_for_each(|own| own.check(guard))
     }
 
-    /// Kills a box, or every box of a zone, as a loss of power would. Returns their names.
+    /// Kills a box, or every box of a zone, as a power failure would. Returns their names.
     ///
     /// # Errors
-    /// Where there is none of that name that is up.
+    /// Returns an error if no running box has this name.
     pub fn kill(&mut self, name: &str) -> Result<Vec<String>, LabError> {
         let chosen = self.chosen(name)?;
-        let up: Vec<usize> = self.those(&chosen, LabBox::is_up);
+        let up: Vec<usize> = self.matching(&chosen, LabBox::is_up);
         if up.is_empty() {
             return Err(LabError::Refused(format!("{name} is not up")));
         }
@@ -240,12 +240,12 @@ impl Lab {
         Ok(self.names(&up))
     }
 
-    /// Has the balancers send no more requests to a box, or to the boxes of a zone that they send requests to one by one.
-    /// Returns their names once they serve nothing more: they can be killed then and no request is lost.
+    /// Drains a box, or every box of a zone that balancers send single requests to: the balancers send it
+    /// no new requests. Returns the names once nothing is in flight; killing them then loses no request.
     ///
     /// # Errors
-    /// Where there is none of that name that a balancer sends requests to, it is the last that is well, a balancer does
-    /// not do as it is told, a box still serves something after a while, or `is_over` becomes true first.
+    /// Returns an error if no balancer sends requests to the box, it is the last healthy server, a balancer
+    /// refuses, requests are still in flight after 35 s, or `is_over` becomes true first.
     pub fn drain(
         &mut self,
         name: &str,
@@ -253,41 +253,41 @@ impl Lab {
     ) -> Result<Vec<String>, LabError> {
         let chosen = self.chosen(name)?;
         let names = self.names(&chosen);
-        let is_meant =
+        let is_chosen =
             |server: &ServerStatus| server.takes_requests && names.contains(&server.name);
-        let told = self.told()?;
-        for (status, _) in &told {
-            for server in status.servers.iter().filter(|server| is_meant(server)) {
+        let balancers = self.answering_balancers()?;
+        for (status, _) in &balancers {
+            for server in status.servers.iter().filter(|server| is_chosen(server)) {
                 let mut others = status.servers.iter();
                 if !others.any(|other| {
-                    other.list == server.list && !is_meant(other) && other.is_sent_requests()
+                    other.list == server.list && !is_chosen(other) && other.is_sent_requests()
                 }) {
                     return Err(LabError::Refused(format!(
-                        "{name} is the last that {} sends to: without it every request would fail",
+                        "could not drain {name}: it is the last healthy server of {}, so every request would fail",
                         status.name
                     )));
                 }
             }
         }
         let mut drained = Vec::new();
-        for (status, api) in &told {
-            for server in status.servers.iter().filter(|server| is_meant(server)) {
+        for (status, api) in &balancers {
+            for server in status.servers.iter().filter(|server| is_chosen(server)) {
                 api.drain(server)
-                    .map_err(|error| untold(&status.name, &error.to_string()))?;
+                    .map_err(|error| refused_by(&status.name, &error.to_string()))?;
                 drained.push(server.name.clone());
             }
         }
         if drained.is_empty() {
             return Err(LabError::Refused(format!(
-                "{name} can't be drained: no balancer that is up sends it requests one by one"
+                "could not drain {name}: no running balancer sends it requests"
             )));
         }
-        let deadline = Instant::now() + DRAINED_WITHIN;
+        let deadline = Instant::now() + DRAIN_MAX;
         loop {
-            // One that does not answer may be sending still.
-            let serving = self.told().map(|told| {
-                let servers = told.iter().flat_map(|(status, _)| &status.servers);
-                let meant = servers.filter(|server| is_meant(server));
+            // A balancer that does not answer may still be sending.
+            let serving = self.answering_balancers().map(|balancers| {
+                let servers = balancers.iter().flat_map(|(status, _)| &status.servers);
+                let meant = servers.filter(|server| is_chosen(server));
                 meant.map(|server| server.now).sum::<u64>()
             });
             match serving {
@@ -295,45 +295,45 @@ impl Lab {
                 _ if is_over() => return Err(LabError::Interrupted),
                 serving if Instant::now() > deadline => {
                     return Err(LabError::Refused(format!(
-                        "{name} is sent nothing new, but {} after {} s; revive has it sent to again",
+                        "{name} gets no new requests, but {} after {} s; undo the drain with `revive`",
                         match serving {
-                            Ok(serving) => format!("has {serving} requests still"),
+                            Ok(serving) => format!("still has {serving} requests in flight"),
                             Err(error) => error.to_string(),
                         },
-                        DRAINED_WITHIN.as_secs()
+                        DRAIN_MAX.as_secs()
                     )));
                 }
-                // They answer at length, and have better things to do.
-                _ => std::thread::sleep(5 * LOOK),
+                // A status answer is long; do not keep the balancer busy with it.
+                _ => std::thread::sleep(5 * POLL),
             }
         }
     }
 
-    /// Starts a box again, or every box of a zone that is not up, at the addresses that they had, and has balancers
-    /// send to what was drained. Returns their names.
+    /// Restarts a box, or every stopped box of a zone, at its previous addresses, and has the balancers
+    /// send requests to drained boxes again. Returns their names.
     ///
     /// # Errors
-    /// Where there is none of that name that is not up or was drained, or one does not come up: others are not started
-    /// then; or a balancer does not do as it is told.
+    /// Returns an error if the boxes are up and not drained, a box fails to start (the rest are not
+    /// started then), or a balancer refuses.
     pub fn revive(&mut self, name: &str) -> Result<Vec<String>, LabError> {
         let chosen = self.chosen(name)?;
-        let down: Vec<usize> = self.those(&chosen, |own| !own.is_up());
+        let down: Vec<usize> = self.matching(&chosen, |own| !own.is_up());
         let (boxes, mut premises) = self.parts(&|| false);
         for index in &down {
             if let Some(own) = boxes.get_mut(*index) {
                 own.revive(&mut premises)?;
             }
         }
-        // Not before it is up: one that is not would be sent to until it is noticed.
+        // Only once it is up: until a health check fails, the balancer would send requests to it.
         let (chosen, mut names) = (self.names(&chosen), self.names(&down));
-        for (status, api) in self.told()? {
+        for (status, api) in self.answering_balancers()? {
             for server in &status.servers {
                 let (name, is_up_again) = (&server.name, names.contains(&server.name));
-                // One that was drained and killed does not show the first any more while it is thought lost.
-                let is_meant = is_up_again || (chosen.contains(name) && server.is_drained());
-                if server.takes_requests && is_meant {
+                // A box that was drained and then killed shows as down, not as drained.
+                let is_chosen = is_up_again || (chosen.contains(name) && server.is_drained());
+                if server.takes_requests && is_chosen {
                     api.resume(server)
-                        .map_err(|error| untold(&status.name, &error.to_string()))?;
+                        .map_err(|error| refused_by(&status.name, &error.to_string()))?;
                     if !is_up_again {
                         names.push(name.clone());
                     }
@@ -341,50 +341,50 @@ impl Lab {
             }
         }
         match names.is_empty() {
-            true => Err(LabError::Refused(format!("{name} is up already"))),
+            true => Err(LabError::Refused(format!("{name} is already up"))),
             false => Ok(names),
         }
     }
 
-    /// Listens for those who ask, whom [`Lab::tend`] answers.
+    /// Opens the control socket, whose requests [`Lab::tend`] answers.
     ///
     /// # Errors
-    /// Where no socket can be had in the directory.
+    /// Returns an error if the socket can't be created in the directory.
     pub fn listen(&mut self) -> Result<(), LabError> {
-        self.control = Some(Control::listen(&self.directory)?);
+        self.control = Some(ControlSocket::listen(&self.directory)?);
         Ok(())
     }
 
-    /// Looks after the lab until `is_over` or somebody asks for its end: answers those who ask, and tells
-    /// of each box that ends by itself.
-    pub fn tend(&mut self, is_over: impl Fn() -> bool, mut tell: impl FnMut(&LabError)) -> End {
+    /// Watches the lab until `is_over` is true or another process asks it to stop. Answers requests on the
+    /// control socket and calls `report` for each box that exits unexpectedly.
+    pub fn tend(&mut self, is_over: impl Fn() -> bool, mut report: impl FnMut(&LabError)) -> End {
         loop {
             if is_over() {
-                return End::Wanted;
+                return End::Stopped;
             }
             for own in &mut self.boxes {
                 if own.pid().is_some()
                     && let Err(error) = own.check(&mut self.guard)
                 {
-                    tell(&error);
+                    report(&error);
                 }
             }
-            let asked = self.control.as_ref().and_then(Control::asked);
-            let Some((request, asker)) = asked else {
-                std::thread::sleep(LOOK);
+            let request = self.control.as_ref().and_then(ControlSocket::next_request);
+            let Some((request, responder)) = request else {
+                std::thread::sleep(POLL);
                 continue;
             };
             let done = match &request {
-                Request::Down => return End::Asked(asker),
+                Request::Down => return End::Requested(responder),
                 Request::Status => {
-                    asker.answer(&Answer::Status(Box::new(self.status())));
+                    responder.answer(&Answer::Status(Box::new(self.status())));
                     continue;
                 }
                 Request::Kill { name } => self.kill(name),
                 Request::Drain { name } => self.drain(name, &is_over),
                 Request::Revive { name } => self.revive(name),
             };
-            asker.answer(&match done {
+            responder.answer(&match done {
                 Ok(names) => Answer::Done(names),
                 Err(LabError::UnknownBox { name, there }) => Answer::Unknown { name, there },
                 Err(error) => Answer::Refused(error.to_string()),
@@ -392,13 +392,12 @@ impl Lab {
         }
     }
 
-    /// Stops the boxes, last started first: each finishes what is in flight and is killed where it
-    /// does not end in time.
+    /// Stops the boxes in reverse start order. Each finishes its requests in flight, and is killed if it
+    /// does not exit in time.
     ///
     /// # Errors
     ///
-    /// Where a box had to be killed or ended with a failure: the first such one. None is left
-    /// running either way.
+    /// Returns the first error if a box had to be killed or failed. No box is left running in any case.
     pub fn stop(mut self) -> Result<(), LabError> {
         let mut outcome = Ok(());
         while let Some(mut last) = self.boxes.pop() {
@@ -407,7 +406,7 @@ impl Lab {
         outcome
     }
 
-    /// What the balancers that are up counted, and how they are told things.
+    /// Status and runtime API of each running balancer.
     fn balancers(&self) -> impl Iterator<Item = (BalancerStatus, RuntimeApi<'_>)> {
         let up = self.boxes.iter().filter(|own| own.is_up());
         up.filter_map(|own| {
@@ -416,18 +415,18 @@ impl Lab {
         })
     }
 
-    /// As [`Lab::balancers`]; an error where one does not answer.
-    fn told(&self) -> Result<Vec<(BalancerStatus, RuntimeApi<'_>)>, LabError> {
-        let told = self
+    /// Like [`Lab::balancers`], but an error if a balancer does not answer.
+    fn answering_balancers(&self) -> Result<Vec<(BalancerStatus, RuntimeApi<'_>)>, LabError> {
+        let balancers = self
             .balancers()
             .map(|(status, api)| match &status.silent_because {
-                Some(reason) => Err(untold(&status.name, reason)),
+                Some(reason) => Err(refused_by(&status.name, reason)),
                 None => Ok((status, api)),
             });
-        told.collect()
+        balancers.collect()
     }
 
-    fn those(&self, chosen: &[usize], is: impl Fn(&LabBox) -> bool) -> Vec<usize> {
+    fn matching(&self, chosen: &[usize], is: impl Fn(&LabBox) -> bool) -> Vec<usize> {
         let of = |index: &&usize| self.boxes.get(**index).is_some_and(&is);
         chosen.iter().filter(of).copied().collect()
     }
@@ -448,7 +447,7 @@ impl Lab {
         names.map(|own| own.name().to_owned()).collect()
     }
 
-    /// The boxes of this name or zone.
+    /// Indices of the boxes with this name or in this zone.
     fn chosen(&self, name: &str) -> Result<Vec<usize>, LabError> {
         let is_it = |own: &LabBox| {
             own.name() == name
@@ -477,8 +476,10 @@ impl Lab {
     }
 }
 
-fn untold(balancer: &str, reason: &str) -> LabError {
-    LabError::Refused(format!("{balancer} did not do as it was told: {reason}"))
+fn refused_by(balancer: &str, reason: &str) -> LabError {
+    LabError::Refused(format!(
+        "balancer {balancer} did not carry out the command: {reason}"
+    ))
 }
 
 impl Drop for Lab {

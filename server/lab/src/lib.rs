@@ -1,17 +1,17 @@
 //! Brings a stage of the reference service up on this machine.
 //!
-//! A stage is a row of the [`stage`] table and a file that plans its boxes; a [`LabBox`] is a
-//! child process with its allowance, its addresses and its log. [`up`] starts them in order and returns
-//! once all of them are ready; [`Lab::tend`] looks after them and answers what [`ask`] asks from another
-//! process; [`Lab::stop`] stops them in the reverse order; dropping a [`Lab`] kills them.
+//! A stage is a row of the [`stage`] table and a file that plans its boxes. A [`LabBox`] is a child
+//! process with its allowance, its addresses and its log. [`up`] starts the boxes in order and returns
+//! once all of them are ready. [`Lab::tend`] watches them and answers requests that other processes
+//! send with [`ask`]. [`Lab::stop`] stops them in reverse order; dropping a [`Lab`] kills them.
 //!
-//! What holds:
+//! Guarantees:
 //!
-//! - a box dies with the process that started it, even where that is killed with `kill -9`: it
-//!   stops when its standard input, a pipe held here, closes, and a guard kills what is left at once;
-//! - a box is the leader of a process group, so that Ctrl-C at a terminal does not reach it;
-//! - a box uses no more than its [`Allowance`], where this machine lets control groups be made;
-//! - a directory holds one lab at a time.
+//! - A box dies with the process that started it, even after `kill -9`: it stops when its standard
+//!   input, a pipe held by the lab, closes, and a guard kills at once any box that is left.
+//! - A box leads its own process group, so that Ctrl-C at a terminal does not reach it.
+//! - A box uses no more than its [`Allowance`] if this machine allows control groups.
+//! - A directory holds one lab at a time.
 //!
 //! All calls block; from async code, use a blocking thread.
 
@@ -26,14 +26,16 @@ mod lab;
 mod network;
 mod options;
 mod program;
+#[cfg(test)]
+mod skip;
 pub mod stage;
 mod table;
 
 pub use balancer::{BalancerStatus, ServerStatus};
 pub use boxes::cgroup::Usage;
 pub use boxes::lab_box::LabBox;
-pub use control::socket::{Answer, Asker, Request, ask};
-pub use control::status::{BoxStatus, EntranceStatus, LabStatus, Used};
+pub use control::socket::{Answer, Request, Responder, ask};
+pub use control::status::{BoxStatus, EntranceStatus, LabStatus, UsageBetween};
 pub use error::LabError;
 pub use lab::{End, Lab, up, up_unless};
 pub use options::allowance::{Allowance, Allowances, RoleAllowance};

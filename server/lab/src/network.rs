@@ -1,4 +1,4 @@
-//! Where boxes listen, and which of them can reach each other.
+//! Addresses of boxes, and the network between them.
 
 mod ports;
 mod private_network;

@@ -1,4 +1,4 @@
-//! What the caller of the lab chooses: where it runs, and what each box may use.
+//! Options of a lab: its directory, and the resources of its boxes.
 
 pub(crate) mod allowance;
 pub(crate) mod role_count;
@@ -10,38 +10,38 @@ use std::time::Duration;
 use self::allowance::Allowances;
 use self::role_count::RoleCount;
 
-/// How to bring a stage up.
+/// Options to bring a stage up.
 #[derive(Debug, Clone)]
 pub struct LabOptions {
-    /// The program that holds the `serve` subcommand.
+    /// Program that provides the `serve` subcommand.
     pub program: PathBuf,
-    /// Where data, logs and locks go; made where it is missing.
+    /// Directory for data, logs and locks; created if missing.
     pub directory: PathBuf,
-    /// What each box may use.
+    /// CPU and memory of each box.
     pub allowances: Allowances,
-    /// How many boxes roles have, in place of the usual two.
+    /// Number of boxes of a role, overriding the default.
     pub counts: Vec<RoleCount>,
-    /// The data set to load; none for the program's own default.
+    /// Data set to load. `None` for the default of `serve`.
     pub data_set: Option<DataSetOptions>,
-    /// The store to use in place of the stage's own, such as `mysql://...`.
+    /// Store that replaces the stage's own, such as `mysql://...`.
     ///
-    /// It may hold a password, so it travels in the environment (`TENFOLD_STORE`), which other
-    /// accounts can't read.
+    /// May hold a password, so it is passed in the environment (`TENFOLD_STORE`), which other accounts
+    /// can't read.
     pub store_url: Option<String>,
-    /// Whether boxes have a network of their own, in which only what a stage is made with is let through.
+    /// True to put the boxes in a private network that allows only the connections of the stage.
     pub network: bool,
-    /// Whether the SQL databases are set to make use of their boxes, rather than by their defaults.
+    /// True to tune the SQL databases to the size of their boxes.
     pub tuned: bool,
-    /// Further arguments for `serve`.
+    /// Further arguments of `serve`.
     pub arguments: Vec<OsString>,
-    /// How long a box may take to become ready.
+    /// Time limit for a box to become ready.
     pub ready_timeout: Duration,
-    /// How long a box may take to finish what is in flight and stop.
+    /// Time limit for a box to finish its requests in flight and exit.
     pub stop_timeout: Duration,
 }
 
 impl LabOptions {
-    /// Returns the defaults: no box confined, 30 s to become ready, 15 s to stop.
+    /// Returns the defaults: unconfined boxes, 30 s to become ready, 15 s to stop.
     pub fn new(program: impl Into<PathBuf>, directory: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
@@ -54,19 +54,19 @@ impl LabOptions {
             tuned: false,
             arguments: Vec::new(),
             ready_timeout: Duration::from_secs(30),
-            // Beyond the ten seconds in which the service itself ends what is in flight.
+            // More than the 10 s that the service itself allows for requests in flight.
             stop_timeout: Duration::from_secs(15),
         }
     }
 }
 
-/// The data set to load: `--data-seed`, `--data-users`, `--data-posts` of `serve`.
+/// Data set to load: `--data-seed`, `--data-users` and `--data-posts` of `serve`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DataSetOptions {
-    /// Everything in it follows from this.
+    /// Seed that determines the whole data set.
     pub seed: u64,
-    /// How many users.
+    /// Number of users.
     pub users: u64,
-    /// How many posts.
+    /// Number of posts.
     pub posts: u64,
 }

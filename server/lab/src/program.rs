@@ -1,26 +1,26 @@
-//! The real programs that boxes run: where they are found, and what they come in.
+//! Third-party programs that boxes run, and how to install them.
 
 use std::path::PathBuf;
 
-/// A program that a box runs and that is not part of this one.
+/// A third-party program that a box runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Program {
-    /// Its name on the `PATH`.
+    /// Name of the executable.
     pub name: &'static str,
-    /// What it is there for.
+    /// Purpose of the program, in a few words.
     pub purpose: &'static str,
-    /// How it is had.
+    /// Source to install it from.
     pub source: Source,
-    /// The stages that need it, by name, and all after them.
+    /// Name of the first stage that needs it; all later stages need it too.
     pub since: &'static str,
 }
 
-/// How a program is had.
+/// Source to install a program from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// In a package of Debian's.
+    /// From a Debian package.
     Debian(&'static str),
-    /// Built from crates.io: the crate, its version, the feature that has the program.
+    /// From crates.io: crate, version, and the feature that builds the program.
     Crate(&'static str, &'static str, &'static str),
 }
 
@@ -32,10 +32,10 @@ pub(crate) const MARIADBD: Program = Program {
     since: "separated",
 };
 
-/// What makes MariaDB's data directory.
+/// Creates MariaDB's data directory.
 pub(crate) const MARIADB_INSTALL_DB: Program = Program {
     name: "mariadb-install-db",
-    purpose: "the SQL database's first tables",
+    purpose: "initial tables of the SQL database",
     source: Source::Debian("mariadb-server"),
     since: "separated",
 };
@@ -43,7 +43,7 @@ pub(crate) const MARIADB_INSTALL_DB: Program = Program {
 /// An object store that keeps its objects in a folder.
 pub(crate) const S3S_FS: Program = Program {
     name: "s3s-fs",
-    purpose: "object store that speaks S3",
+    purpose: "S3 object store",
     source: Source::Crate("s3s-fs", "0.14.1", "binary"),
     since: "separated",
 };
@@ -56,7 +56,7 @@ pub(crate) const HAPROXY: Program = Program {
     since: "balanced",
 };
 
-/// The web servers before the application servers.
+/// The web server in front of the application servers.
 pub(crate) const NGINX: Program = Program {
     name: "nginx",
     purpose: "web server",
@@ -64,7 +64,7 @@ pub(crate) const NGINX: Program = Program {
     since: "balanced",
 };
 
-/// The third voice where two databases agree on who is the primary.
+/// The third vote in a cluster of two databases.
 pub(crate) const GARBD: Program = Program {
     name: "garbd",
     purpose: "arbitrator of the SQL cluster",
@@ -72,31 +72,31 @@ pub(crate) const GARBD: Program = Program {
     since: "balanced",
 };
 
-/// What asks a replica how far behind it is.
+/// MariaDB's client, which reads a replica's lag.
 pub(crate) const MARIADB: Program = Program {
     name: "mariadb",
-    purpose: "the balancer's check of SQL replicas",
+    purpose: "lag check of SQL replicas",
     source: Source::Debian("mariadb-client"),
     since: "cached",
 };
 
-/// What asks a database whether it answers.
+/// Checks whether a database answers.
 pub(crate) const MARIADB_ADMIN: Program = Program {
     name: "mariadb-admin",
-    purpose: "the SQL cluster's first state",
+    purpose: "initial state of the SQL cluster",
     source: Source::Debian("mariadb-client"),
     since: "balanced",
 };
 
-/// What joins databases to a cluster; a library that MariaDB loads.
+/// Replication library that MariaDB loads.
 pub(crate) const GALERA: Program = Program {
     name: "libgalera_smm.so",
-    purpose: "the SQL databases' cluster",
+    purpose: "replication of the SQL cluster",
     source: Source::Debian("galera-4"),
     since: "balanced",
 };
 
-/// What a database that was away for long is filled from.
+/// Copies the data to a member that has missed too many writes.
 pub(crate) const MARIADB_BACKUP: Program = Program {
     name: "mariabackup",
     purpose: "state transfer within the SQL cluster",
@@ -104,7 +104,7 @@ pub(crate) const MARIADB_BACKUP: Program = Program {
     since: "balanced",
 };
 
-/// What [`MARIADB_BACKUP`] is sent over.
+/// Transport for [`MARIADB_BACKUP`].
 pub(crate) const SOCAT: Program = Program {
     name: "socat",
     purpose: "state transfer within the SQL cluster",
@@ -120,7 +120,7 @@ pub(crate) const REDIS: Program = Program {
     since: "cached",
 };
 
-/// Where Debian and others keep servers, and libraries that those load.
+/// Directories outside the `PATH` where distributions keep servers and libraries.
 const OUTSIDE_PATH: &[&str] = &[
     "/usr/sbin",
     "/usr/local/sbin",
@@ -130,23 +130,23 @@ const OUTSIDE_PATH: &[&str] = &[
     "/usr/lib64/galera",
 ];
 
-/// What makes network namespaces and links.
+/// Creates network namespaces and links.
 pub(crate) const IP: Program = Program {
     name: "ip",
-    purpose: "a network of the lab's own, with --network",
+    purpose: "private network of a lab, with --network",
     source: Source::Debian("iproute2"),
     since: "single-box",
 };
 
-/// What makes the rules of the router there.
+/// Sets the rules of the router.
 pub(crate) const NFT: Program = Program {
     name: "nft",
-    purpose: "what is let through there",
+    purpose: "rules of the private network",
     source: Source::Debian("nftables"),
     since: "single-box",
 };
 
-/// Every program, in the order of the stages.
+/// All programs, in the order of the stages.
 pub const PROGRAMS: &[Program] = &[
     MARIADBD,
     MARIADB_INSTALL_DB,
@@ -165,7 +165,7 @@ pub const PROGRAMS: &[Program] = &[
 ];
 
 impl Program {
-    /// Returns where it is: the first of its name on the `PATH`, or where such things are kept.
+    /// Returns the path of the executable: the first on the `PATH`, or in the default directories for servers.
     pub fn path(&self) -> Option<PathBuf> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let cargo = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo/bin"));
@@ -176,15 +176,15 @@ impl Program {
             .find(|program| program.is_file())
     }
 
-    /// As [`Program::path`].
+    /// Like [`Program::path`].
     ///
     /// # Errors
-    /// [`MissingProgram`] if it is nowhere.
+    /// Returns [`MissingProgram`] if the program is not found.
     pub(crate) fn find(&self) -> Result<PathBuf, MissingProgram> {
         self.path().ok_or(MissingProgram { program: *self })
     }
 
-    /// What a person types to have it.
+    /// Returns the command that installs it.
     pub fn remedy(&self) -> String {
         match self.source {
             Source::Debian(package) => format!("apt-get install {package}"),
@@ -198,7 +198,7 @@ impl Program {
 /// A program that is not on this machine.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "could not find {} ({}) on the PATH; install it with `{}`, or look at all of them with `tenfold doctor`",
+    "could not find {} ({}) on the PATH; install it with `{}`, or list all programs with `tenfold doctor`",
     .program.name, .program.purpose, .program.remedy()
     )]
 pub struct MissingProgram {
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_program_says_how_it_is_had() {
+    fn names_install_command_of_missing_program() {
         let none = Program {
             name: "no-such-program",
             ..HAPROXY
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(
             error,
             "could not find no-such-program (load balancer) on the PATH; install it with `apt-get install \
-             haproxy`, or look at all of them with `tenfold doctor`"
+             haproxy`, or list all programs with `tenfold doctor`"
         );
         assert!(S3S_FS.remedy().contains("--features binary s3s-fs"));
     }

@@ -1,4 +1,4 @@
-//! The stages of the reference service: their names, and what each adds to the one before.
+//! The stages of the reference service, and what each adds to the previous one.
 
 use crate::LabError;
 use crate::network::site::Site;
@@ -18,30 +18,30 @@ pub(crate) type Plan = fn(&LabOptions, &mut Site) -> Result<StagePlan, LabError>
 /// A scaling stage of the reference service.
 #[derive(Debug, Clone, Copy)]
 pub struct Stage {
-    /// Its name on the command line.
+    /// Name on the command line.
     pub name: &'static str,
-    /// What it is, in a sentence.
+    /// Description in one sentence.
     pub description: &'static str,
-    /// The users it is meant for.
+    /// Number of users it is meant for.
     pub users: &'static str,
-    /// What it adds to the stage before.
+    /// Components that it adds to the previous stage.
     pub adds: &'static [&'static str],
-    /// The Cargo features that the program must be compiled with.
+    /// Cargo features that the program must be compiled with.
     pub features: &'static [&'static str],
-    /// What its boxes are for; none where it is not built yet.
+    /// Roles of its boxes. Empty if the stage is not built yet.
     pub roles: &'static [&'static str],
-    /// Those of its roles that can have several boxes.
+    /// Roles that can have several boxes.
     pub countable: &'static [&'static str],
     plan: Option<Plan>,
 }
 
 impl Stage {
-    /// Tells whether the stage can be brought up.
+    /// Returns whether the stage can be brought up.
     pub fn is_built(&self) -> bool {
         self.plan.is_some()
     }
 
-    /// Returns what plans the stage's boxes, and what they are for; an error where it is not built yet.
+    /// Returns the planning function and the roles of the stage, or an error if it is not built yet.
     pub(crate) fn plan(&self) -> Result<(Plan, &'static [&'static str]), LabError> {
         let plan = self.plan.ok_or_else(|| LabError::NotBuilt {
             name: self.name,
@@ -51,7 +51,7 @@ impl Stage {
     }
 }
 
-/// Every stage, each the one before plus what its bottleneck calls for.
+/// All stages, in order. Each removes the bottleneck of the previous one.
 pub const STAGES: &[Stage] = &[
     Stage {
         name: "single-box",
@@ -96,7 +96,7 @@ pub const STAGES: &[Stage] = &[
     },
     Stage {
         name: "cached",
-        description: "what is read often is read from memory",
+        description: "frequent reads are served from memory",
         users: "Users+++",
         adds: &[
             "memory cache for hot content and for sessions",
@@ -124,7 +124,7 @@ pub const STAGES: &[Stage] = &[
     },
     Stage {
         name: "partitioned",
-        description: "data split over many databases, slow work moved to queues",
+        description: "data split across databases, slow work moved to queues",
         users: "Users+++++",
         adds: &[
             "federation and sharding",
@@ -140,7 +140,10 @@ pub const STAGES: &[Stage] = &[
     },
 ];
 
-/// Finds a stage by its name; an unknown one is an error that shows the nearest.
+/// Finds a stage by name.
+///
+/// # Errors
+/// Returns an error that suggests the nearest name if no stage has this one.
 pub fn find(name: &str) -> Result<&'static Stage, LabError> {
     let asked = name.trim().to_ascii_lowercase().replace(['_', ' '], "-");
     if let Some(stage) = STAGES.iter().find(|stage| stage.name == asked) {
@@ -151,8 +154,8 @@ pub fn find(name: &str) -> Result<&'static Stage, LabError> {
         .map(|stage| (strsim::jaro_winkler(stage.name, &asked), stage.name))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let advice = match nearest {
-        // Below this, what is near is near by chance ("box" is no "balanced").
-        Some((likeness, nearest)) if likeness >= 0.75 => format!("did you mean `{nearest}`?"),
+        // A lower similarity is a coincidence: "box" would match "balanced".
+        Some((similarity, nearest)) if similarity >= 0.75 => format!("did you mean `{nearest}`?"),
         _ => format!("the stages are {}", names(|_| true)),
     };
     Err(LabError::UnknownStage {
@@ -175,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_stage_is_found_by_its_name() {
+    fn finds_every_stage_by_name() {
         for stage in STAGES {
             assert_eq!(find(stage.name).unwrap().name, stage.name);
         }
@@ -183,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_stage_shows_the_nearest() {
+    fn suggests_nearest_stage() {
         let error = find("single").unwrap_err().to_string();
         assert!(error.contains("did you mean `single-box`"), "{error}");
         let error = find("zzz").unwrap_err().to_string();
@@ -192,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_stage_says_that_it_is_not_built() {
+    fn refuses_stage_that_is_not_built() {
         let later = STAGES.iter().find(|stage| !stage.is_built()).unwrap();
         let error = later.plan().unwrap_err().to_string();
         assert!(error.contains("not built yet"), "{error}");

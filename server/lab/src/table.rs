@@ -1,8 +1,8 @@
-//! Tables of text.
+//! Text tables.
 
 use std::fmt;
 
-/// Writes rows with columns as wide as their widest cell.
+/// Writes rows, each column as wide as its widest cell.
 pub(crate) fn write<const N: usize>(
     f: &mut fmt::Formatter<'_>,
     rows: &[[String; N]],

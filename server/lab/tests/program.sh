@@ -1,6 +1,6 @@
 #!/bin/sh
-# Stands in for `tenfold serve` in the tests of a box's life. How it behaves stands in the file `mode`
-# in the lab's directory.
+# Replaces `tenfold serve` in the tests of a box's life cycle. The file `mode` in the lab's directory selects
+# its behaviour.
 printf '%s\n' "$@" >"/dev/fd/2"
 while [ $# -gt 0 ]; do
     case "$1" in

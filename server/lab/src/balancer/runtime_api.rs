@@ -1,6 +1,6 @@
-//! What a balancer is told and tells while it runs: its runtime API, on a Unix socket in its box's directory.
+//! HAProxy's runtime API: reads counters and changes server states, over a Unix socket in the box's directory.
 //!
-//! A socket in a file is reached from outside of a network namespace, and by this account alone.
+//! A socket file can be reached from outside the box's network namespace, and by this account only.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
@@ -15,29 +15,29 @@ use serde::Deserialize;
 
 use super::status::{BalancerStatus, ServerStatus};
 
-/// The socket's name. It is short, and relative to the box's directory, since the whole of a socket's path may have no
-/// more than some hundred characters.
+/// Name of the socket. Short, and relative to the box's directory: the path of a Unix socket may have
+/// only about 100 characters.
 pub(crate) const SOCKET: &str = "haproxy.sock";
 
-/// How long a balancer may take to answer.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
+/// Time limit for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The longest answer, in bytes: some 10 kB for each of those that it sends to.
-const MOST_ANSWERED: u64 = 4 << 20;
+/// Maximum length of an answer, in bytes. HAProxy writes about 10 kB for each server.
+const ANSWER_BYTES_MAX: u64 = 4 << 20;
 
-/// How a balancer is reached while it runs.
+/// Client of a balancer's runtime API.
 pub(crate) struct RuntimeApi<'a> {
-    /// The directory that its socket is in.
+    /// Directory that contains the socket.
     pub(crate) directory: &'a Path,
 }
 
 impl RuntimeApi<'_> {
-    /// What it counted.
+    /// Returns the balancer's counters.
     pub(crate) fn status(&self, name: &str) -> BalancerStatus {
-        let told = self
+        let status = self
             .ask("show stat json")
-            .and_then(|answer| statistics(&answer));
-        match told {
+            .and_then(|answer| parse_statistics(&answer));
+        match status {
             Ok(status) => BalancerStatus {
                 name: name.to_owned(),
                 ..status
@@ -50,12 +50,12 @@ impl RuntimeApi<'_> {
         }
     }
 
-    /// Has it send nothing new to a server.
+    /// Stops new requests to a server.
     pub(crate) fn drain(&self, server: &ServerStatus) -> io::Result<()> {
         self.set(server, "drain")
     }
 
-    /// Has it send to a server again.
+    /// Resumes requests to a server.
     pub(crate) fn resume(&self, server: &ServerStatus) -> io::Result<()> {
         self.set(server, "ready")
     }
@@ -63,7 +63,7 @@ impl RuntimeApi<'_> {
     fn set(&self, server: &ServerStatus, state: &str) -> io::Result<()> {
         let ServerStatus { list, name, .. } = server;
         let answer = self.ask(&format!("set server {list}/{name} state {state}"))?;
-        // It says nothing where it did what it was told.
+        // HAProxy answers a successful command with an empty line.
         match answer.trim() {
             "" => Ok(()),
             reason => Err(io::Error::other(reason.to_owned())),
@@ -76,20 +76,20 @@ impl RuntimeApi<'_> {
             OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
             Mode::empty(),
         )?;
-        // By way of the directory's descriptor: its own path may be too long for a socket's.
+        // Through the directory's descriptor: its own path may be too long for a socket address.
         let own = format!("/proc/self/fd/{}/{SOCKET}", directory.as_raw_fd());
         let mut stream = connect(&own)?;
-        stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
-        stream.set_write_timeout(Some(ANSWERED_WITHIN))?;
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         stream.write_all(format!("{command}\n").as_bytes())?;
         stream.shutdown(Shutdown::Write)?;
         let mut answer = String::new();
-        stream.take(MOST_ANSWERED).read_to_string(&mut answer)?;
+        stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
         Ok(answer)
     }
 }
 
-/// Connects to a socket; an error where too many wait there already, for then nobody answers them.
+/// Connects without blocking, so that a full backlog is an error and not a wait without end.
 fn connect(path: &str) -> io::Result<UnixStream> {
     let socket = rustix::net::socket_with(
         AddressFamily::UNIX,
@@ -103,9 +103,9 @@ fn connect(path: &str) -> io::Result<UnixStream> {
     Ok(stream)
 }
 
-/// A figure, as HAProxy gives it: what it is of, its name, its value.
+/// A statistic of HAProxy: the object it belongs to, its name and its value.
 #[derive(Deserialize)]
-struct Figure {
+struct Statistic {
     #[serde(rename = "objType")]
     of: String,
     field: Field,
@@ -122,23 +122,27 @@ struct Value {
     value: serde_json::Value,
 }
 
-/// Reads what `show stat json` answers: of each front, list and server, a list of figures (HAProxy's management guide,
-/// section 9.3, "show stat" and "typed output format").
-fn statistics(answer: &str) -> io::Result<BalancerStatus> {
-    let all: Vec<Vec<Figure>> = serde_json::from_str(answer)
+/// Parses the answer to `show stat json`: a list of statistics for each frontend, backend and server (HAProxy's
+/// management guide, section 9.3, "show stat" and "typed output format").
+fn parse_statistics(answer: &str) -> io::Result<BalancerStatus> {
+    let all: Vec<Vec<Statistic>> = serde_json::from_str(answer)
         .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
     let mut status = BalancerStatus::default();
-    for figures in all {
-        let find = |name: &str| figures.iter().find(|figure| figure.field.name == name);
+    for statistics in all {
+        let find = |name: &str| {
+            statistics
+                .iter()
+                .find(|statistic| statistic.field.name == name)
+        };
         let text = |name: &str| {
-            let value = find(name).and_then(|figure| figure.value.value.as_str());
+            let value = find(name).and_then(|statistic| statistic.value.value.as_str());
             value.unwrap_or_default().to_owned()
         };
         let number = |name: &str| {
-            let value = find(name).and_then(|figure| figure.value.value.as_u64());
+            let value = find(name).and_then(|statistic| statistic.value.value.as_u64());
             value.unwrap_or_default()
         };
-        match figures.first().map(|figure| figure.of.as_str()) {
+        match statistics.first().map(|statistic| statistic.of.as_str()) {
             Some("Frontend") => {
                 status.cache_lookups = status.cache_lookups.saturating_add(number("cache_lookups"));
                 status.cache_hits = status.cache_hits.saturating_add(number("cache_hits"));
@@ -194,8 +198,8 @@ mod tests {
     ]"#;
 
     #[test]
-    fn figures_are_found_by_their_names() {
-        let status = statistics(ANSWER).unwrap();
+    fn reads_statistics_by_name() {
+        let status = parse_statistics(ANSWER).unwrap();
         assert_eq!((status.cache_lookups, status.cache_hits), (9, 7));
         let [server] = &status.servers[..] else {
             panic!("{status:?}")
@@ -209,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_not_there_says_nothing() {
+    fn reports_missing_balancer() {
         let directory = tempfile::tempdir().unwrap();
         let api = RuntimeApi {
             directory: directory.path(),
@@ -220,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_path_is_no_hindrance() {
+    fn connects_through_long_directory_path() {
         let directory = tempfile::tempdir().unwrap();
         let deep = directory.path().join("d".repeat(120));
         std::fs::create_dir(&deep).unwrap();
@@ -250,9 +254,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in ".{0,200}", cut in 0..ANSWER.len()) {
-            let _ = statistics(&text);
-            prop_assert!(statistics(&ANSWER[..cut]).is_err());
+        fn reads_or_refuses_any_text(text in ".{0,200}", cut in 0..ANSWER.len()) {
+            let _ = parse_statistics(&text);
+            prop_assert!(parse_statistics(&ANSWER[..cut]).is_err());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a balancer counted, and how that is shown.
+//! Counters of a balancer, and the table that shows them.
 
 use std::fmt;
 
@@ -6,72 +6,72 @@ use serde::{Deserialize, Serialize};
 
 use crate::table;
 
-/// What a balancer counted since it was started.
+/// Counters of a balancer since its start.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BalancerStatus {
-    /// Its box.
+    /// Name of its box.
     pub name: String,
-    /// Why it could not be asked, where it could not.
+    /// Reason why the balancer did not answer. `None` if it did.
     pub silent_because: Option<String>,
-    /// Those that it sends to.
+    /// Servers that it sends requests to.
     pub servers: Vec<ServerStatus>,
-    /// Answers that it looked for in its own cache.
+    /// Lookups in its own cache.
     pub cache_lookups: u64,
-    /// Those that it found there.
+    /// Lookups that found an entry.
     pub cache_hits: u64,
 }
 
-/// What a balancer counted of one that it sends to.
+/// Counters of one server of a balancer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerStatus {
-    /// The list of servers that it is in, such as `web`.
+    /// Backend that the server belongs to, such as `web`.
     pub list: String,
-    /// The box.
+    /// Name of the server's box.
     pub name: String,
-    /// What the balancer thinks of it: `UP`, `DOWN`, `DRAIN`, `MAINT`, on the way between them `UP 1/2`.
+    /// State by the health checks: `UP`, `DOWN`, `DRAIN`, `MAINT`, or `UP 1/2` in between.
     pub state: String,
-    /// Whether it is sent requests, each by itself, rather than connections that may be kept.
+    /// True if the balancer sends it single requests, not whole connections.
     pub takes_requests: bool,
-    /// Requests, or connections, that it is serving now.
+    /// Requests or connections in flight.
     pub now: u64,
-    /// Requests, or connections, that it was sent.
+    /// Requests or connections sent so far.
     pub sent: u64,
-    /// Connections to it that failed.
+    /// Failed connections.
     pub failed_connections: u64,
-    /// Answers of it that failed.
+    /// Failed responses.
     pub failed_answers: u64,
-    /// How often what did not reach it was tried again.
+    /// Retries against the same server.
     pub retries: u64,
-    /// How often what did not reach it was sent to another.
+    /// Retries that went to another server.
     pub redispatches: u64,
-    /// Health checks that failed while it was thought well.
+    /// Failed health checks while the server was up.
     pub failed_checks: u64,
-    /// How often it was thought lost.
+    /// Number of times that it went down.
     pub times_down: u64,
-    /// How long it was thought lost, in seconds.
+    /// Total downtime, in seconds.
     pub down_s: u64,
 }
 
 impl ServerStatus {
-    /// Whether it is well, and sent what comes.
+    /// Returns whether the server is healthy and gets new requests.
     pub(crate) fn is_sent_requests(&self) -> bool {
         self.state.starts_with("UP") || self.state == "no check"
     }
 
-    /// Whether the balancer was told to send it nothing new.
+    /// Returns whether the server is drained.
     pub(crate) fn is_drained(&self) -> bool {
         self.state.starts_with("DRAIN")
     }
 }
 
-/// What balancers counted, as a table.
+/// Writes a table of the balancers' counters. Writes nothing without balancers.
 pub(crate) fn write_table(f: &mut fmt::Formatter<'_>, balancers: &[BalancerStatus]) -> fmt::Result {
     if balancers.is_empty() {
         return Ok(());
     }
     let mut rows = vec![
         [
-            "balancer", "sends to", "state", "now", "sent", "failed", "retried", "lost",
+            "balancer", "server", "state", "now", "sent", "failed", "retried", "down",
         ]
         .map(str::to_owned),
     ];
@@ -98,7 +98,7 @@ pub(crate) fn write_table(f: &mut fmt::Formatter<'_>, balancers: &[BalancerStatu
     table::write(f, &rows)?;
     for own in balancers {
         if let Some(reason) = &own.silent_because {
-            writeln!(f, "{} does not tell what it sent: {reason}", own.name)?;
+            writeln!(f, "{} did not report its counters: {reason}", own.name)?;
         }
     }
     Ok(())

@@ -1,12 +1,12 @@
-//! Where a box listens.
+//! Addresses of a box.
 
 use std::net::SocketAddr;
 
-/// Where a box is.
+/// Addresses of a box.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Addresses {
-    /// Where it serves; none where it does not listen.
+    /// Address of its service. `None` if it does not listen.
     pub(crate) serving: Option<SocketAddr>,
-    /// Where it offers metrics and profiles; none where it does not.
+    /// Address of its metrics and profiles. `None` if it has none.
     pub(crate) admin: Option<SocketAddr>,
 }

@@ -1,4 +1,4 @@
-//! What a box is, before it is started: it can be started again from this.
+//! The plan of a box, from which it can be started any number of times.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,44 +9,44 @@ use rustix::process::Signal;
 use crate::boxes::readiness::{Listening, Readiness};
 use crate::network;
 
-/// What a box is, before it is started.
+/// The plan of a box.
 #[derive(Debug, Clone)]
 pub(crate) struct BoxPlan {
-    /// Its name, unique in the lab: the role, with a number where there are several.
+    /// Name, unique in the lab: the role, with a number if there are several.
     pub(crate) name: String,
-    /// What it is for: boxes of a role have the same allowance.
+    /// Role. All boxes of a role have the same allowance.
     pub(crate) role: &'static str,
-    /// The zone that it is in; none where the stage has no zones, or it is in none.
+    /// Zone. `None` if the stage has no zones or the box belongs to none.
     pub(crate) zone: Option<&'static str>,
-    /// The program.
+    /// Program to run.
     pub(crate) program: PathBuf,
-    /// Its arguments.
+    /// Arguments of the program.
     pub(crate) arguments: Vec<OsString>,
-    /// Variables of its environment; none takes one away that this process has.
+    /// Environment variables to set, or to remove if `None`.
     pub(crate) environment: Vec<(OsString, Option<OsString>)>,
-    /// The network namespace that it runs in; none for this machine's own.
+    /// Network namespace to run in. `None` for that of this machine.
     pub(crate) namespace: Option<String>,
-    /// How it tells that it is ready.
+    /// Readiness check.
     pub(crate) readiness: Readiness,
-    /// How it is asked to stop.
+    /// Request to stop.
     pub(crate) stop: Stop,
-    /// The directory of a balancer that it works in, and that its runtime API's socket is in; none for all other boxes.
+    /// Working directory of a balancer, which holds its runtime API's socket. `None` for all other boxes.
     pub(crate) balancer: Option<PathBuf>,
 }
 
-/// How a box is asked to stop.
+/// Request to stop a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// Its standard input is closed.
+    /// Closing its standard input.
     Stdin,
-    /// It gets a signal, and may end by it.
+    /// Sending it a signal, which may terminate it.
     Signal(Signal),
 }
 
-/// Waits for a line, so that whoever starts it can first see to it that it ends with the lab; joins the control
-/// groups whose entrances come first, up to `--`; and becomes the program.
+/// Reads a line, so that the guard knows the process before it does anything; joins the control groups
+/// whose `cgroup.procs` files come first, up to `--`; and executes the program.
 ///
-/// A process that joins by itself is in them from its first instruction.
+/// Joining before `exec` accounts for the program from its first instruction.
 const JOIN: &str = r#"
 read -r _ || exit 70
 while [ "$1" != -- ]; do
@@ -58,7 +58,7 @@ exec "$@"
 "#;
 
 impl BoxPlan {
-    /// A program that is no part of this one: it listens, and stops upon `SIGTERM`.
+    /// Plans a third-party program that listens on an address and stops on `SIGTERM`.
     pub(crate) fn program(
         name: impl Into<String>,
         role: &'static str,
@@ -79,7 +79,7 @@ impl BoxPlan {
         }
     }
 
-    /// Has these arguments beside those that it has.
+    /// Appends arguments.
     pub(crate) fn with<A: Into<OsString>>(
         mut self,
         arguments: impl IntoIterator<Item = A>,
@@ -88,7 +88,7 @@ impl BoxPlan {
         self
     }
 
-    /// The command that starts it, in these control groups, once it is given a line.
+    /// Returns the command that starts the box in these control groups once it reads a line.
     pub(crate) fn command(&self, entrances: impl Iterator<Item = PathBuf>) -> Command {
         let mut command = Command::new("sh");
         command.args(["-c", JOIN, "sh"]).args(entrances).arg("--");

@@ -1,8 +1,7 @@
-//! Control groups: what holds a box to its allowance, and counts what it uses.
+//! Control groups: enforce the allowance of a box and measure its usage.
 //!
-//! Both versions of the kernel's interface are spoken, whichever has the controllers. A lab makes one group
-//! of its own, below the one that it runs in or beside it, and in that one group for each box; no other is
-//! written to.
+//! Supports both versions of the kernel interface. A lab creates one group, below or beside the group that
+//! this process is in, and in it one group for each box. It writes to no other group.
 
 mod hierarchy;
 mod usage;
@@ -19,23 +18,23 @@ pub use usage::Usage;
 
 use crate::options::allowance::{Allowance, PERIOD_US};
 
-/// How long processes that were killed may take to be gone.
-const GONE_WITHIN: Duration = Duration::from_secs(5);
+/// Time limit for killed processes to disappear.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The labs of this process that have had groups.
-static MADE: AtomicU32 = AtomicU32::new(0);
+/// Number of group names that this process has tried.
+static NAMES_TRIED: AtomicU32 = AtomicU32::new(0);
 
-/// Names that are tried for the group of a lab.
-const MOST_NAMES: u32 = 1_000;
+/// Maximum number of names to try for the group of a lab.
+const NAMES_MAX: u32 = 1_000;
 
-/// The groups of a lab. Dropping it removes what is empty.
+/// The group of a lab. Dropping it removes it if it is empty.
 #[derive(Debug)]
 pub(crate) struct Groups {
     hierarchy: Hierarchy,
     name: String,
 }
 
-/// The group of a box. Dropping it kills what is in it and removes it.
+/// The group of a box. Dropping it kills its processes and removes it.
 #[derive(Debug)]
 pub(crate) struct Group {
     hierarchy: Hierarchy,
@@ -43,25 +42,26 @@ pub(crate) struct Group {
 }
 
 impl Groups {
-    /// Makes the group of a lab, and tries one in it.
+    /// Creates the group of a lab, and tests that limits work.
     ///
     /// # Errors
-    /// Where this account may make none, or they don't hold what they should, in words that say what to do.
+    /// Returns the reason, and advice if there is any, if this account may not create groups or the limits
+    /// have no effect.
     pub(crate) fn make() -> Result<Self, String> {
         let groups = Self {
             hierarchy: Hierarchy::find()?,
             name: String::new(),
         };
         let groups = groups.named()?;
-        groups.try_out().map_err(|error| {
-            format!("a control group does not hold what is put into it: {error}")
-        })?;
+        groups
+            .test_limits()
+            .map_err(|error| format!("could not run a process in a control group: {error}"))?;
         Ok(groups)
     }
 
-    /// Takes the first name that nobody has: a process in another namespace may have this one's number.
+    /// Takes the first free name: a process in another PID namespace may have the same number.
     fn named(mut self) -> Result<Self, String> {
-        for _ in 0..MOST_NAMES {
+        for _ in 0..NAMES_MAX {
             self.name = format!(
                 "tenfold-lab-{}-{}",
                 std::process::id(),
@@ -82,24 +82,24 @@ impl Groups {
             }
             if error.kind() != io::ErrorKind::AlreadyExists {
                 return Err(format!(
-                    "could not make the control group {}: {error}; {}",
+                    "could not create the control group {}: {error}; {}",
                     directory.display(),
                     self.hierarchy.advice()
                 ));
             }
         }
-        Err("every name for a control group was taken".to_owned())
+        Err("could not create a control group: every name is taken".to_owned())
     }
 
-    /// Bounds a group and has a process join it: what a box does, before there is one.
-    fn try_out(&self) -> io::Result<()> {
+    /// Limits a trial group and lets a process join it, as for a box.
+    fn test_limits(&self) -> io::Result<()> {
         if let Hierarchy::V2 { parent } = &self.hierarchy {
             let own = parent.join(&self.name).join("cgroup.subtree_control");
             fs::write(own, "+cpu +memory")?;
         }
         let group = self.group("trial")?;
-        group.bound_memory(Allowance::default())?;
-        group.bound_cpu(Allowance::default())?;
+        group.limit_memory(Allowance::default())?;
+        group.limit_cpu(Allowance::default())?;
         let joined = Command::new("sh")
             .args(["-c", r#"for own; do echo $$ >"$own" || exit 1; done"#, "sh"])
             .args(group.entrances())
@@ -115,7 +115,7 @@ impl Groups {
         }
     }
 
-    /// The directories of the lab's group, one in each hierarchy.
+    /// Returns the directories of the lab's group, one in each hierarchy.
     pub(crate) fn directories(&self) -> Vec<PathBuf> {
         let parents = self.hierarchy.parents();
         parents
@@ -124,7 +124,7 @@ impl Groups {
             .collect()
     }
 
-    /// Makes the group of a box.
+    /// Creates the group of a box.
     pub(crate) fn group(&self, name: &str) -> io::Result<Group> {
         let directories = self.directories();
         let directories: Vec<_> = directories.iter().map(|own| own.join(name)).collect();
@@ -147,16 +147,16 @@ impl Drop for Groups {
 }
 
 impl Group {
-    /// The files that a process writes its number to, to be in it.
+    /// Returns the files to which a process writes its ID to join the group.
     pub(crate) fn entrances(&self) -> impl Iterator<Item = PathBuf> {
         self.directories.iter().map(|own| own.join("cgroup.procs"))
     }
 
-    /// Bounds the memory of what is in it.
-    pub(crate) fn bound_memory(&self, allowance: Allowance) -> io::Result<()> {
+    /// Limits the memory of the group.
+    pub(crate) fn limit_memory(&self, allowance: Allowance) -> io::Result<()> {
         let bytes = allowance.memory_bytes.to_string();
         let (file, swap, most_swap) = match self.hierarchy {
-            // With swap, in version 1; in version 2, of swap alone.
+            // Version 1 limits the sum of memory and swap, version 2 swap alone.
             Hierarchy::V1 { .. } => (
                 "memory.limit_in_bytes",
                 "memory.memsw.limit_in_bytes",
@@ -165,15 +165,15 @@ impl Group {
             Hierarchy::V2 { .. } => ("memory.max", "memory.swap.max", "0"),
         };
         self.write(file, &bytes)?;
-        // A kernel that does not count swap has no such file.
+        // Kernels without swap accounting have no such file.
         match self.write(swap, most_swap) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Bounds the processor time of what is in it.
-    pub(crate) fn bound_cpu(&self, allowance: Allowance) -> io::Result<()> {
+    /// Limits the CPU of the group.
+    pub(crate) fn limit_cpu(&self, allowance: Allowance) -> io::Result<()> {
         let quota = allowance.quota_us();
         match self.hierarchy {
             Hierarchy::V1 { .. } => {
@@ -184,15 +184,15 @@ impl Group {
         }
     }
 
-    /// Takes the bound on processor time away.
-    pub(crate) fn unbound_cpu(&self) -> io::Result<()> {
+    /// Removes the CPU limit.
+    pub(crate) fn remove_cpu_limit(&self) -> io::Result<()> {
         match self.hierarchy {
             Hierarchy::V1 { .. } => self.write("cpu.cfs_quota_us", "-1"),
             Hierarchy::V2 { .. } => self.write("cpu.max", "max"),
         }
     }
 
-    /// What it has used so far, and how often it was held back.
+    /// Returns the CPU and memory used so far, and how often the group was throttled.
     pub(crate) fn usage(&self) -> Usage {
         let read = |file: &str| {
             let files = self.directories.iter().map(|own| own.join(file));
@@ -206,9 +206,9 @@ impl Group {
         }
     }
 
-    /// Kills every process in it, also those that began others meanwhile.
+    /// Kills every process in the group, including those forked in the meantime.
     pub(crate) fn kill(&self) {
-        let deadline = Instant::now() + GONE_WITHIN;
+        let deadline = Instant::now() + KILL_TIMEOUT;
         loop {
             let members = self.members();
             if members.is_empty() || Instant::now() > deadline {
@@ -216,7 +216,7 @@ impl Group {
             }
             for pid in members {
                 if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-                    // It may have ended by itself.
+                    // It may have exited already.
                     let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
                 }
             }
@@ -239,13 +239,16 @@ impl Group {
         members
     }
 
-    /// Writes to a file of it, in the hierarchy that has such a file.
+    /// Writes to a file of the group, in the hierarchy that has it.
     fn write(&self, file: &str, value: &str) -> io::Result<()> {
         let mut files = self.directories.iter().map(|own| own.join(file));
         let file = files.find(|file| file.exists()).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::NotFound, format!("there is no {file}"))
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("the control group has no {file}"),
+            )
         })?;
-        // It is there, and never to be made.
+        // The kernel provides the file; never create it.
         fs::OpenOptions::new()
             .write(true)
             .open(&file)
@@ -257,9 +260,9 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
-        let deadline = Instant::now() + GONE_WITHIN;
+        let deadline = Instant::now() + KILL_TIMEOUT;
         for directory in &self.directories {
-            // What was killed is in it until it has been waited for.
+            // A killed process stays in the group until it has been reaped.
             while fs::remove_dir(directory).is_err()
                 && directory.exists()
                 && Instant::now() < deadline
@@ -270,7 +273,7 @@ impl Drop for Group {
     }
 }
 
-/// Makes the directory of a box, in the lab's own, or takes the one that it had before.
+/// Creates the directory of a box's group, or reuses the one it had before.
 fn make(directory: &Path) -> io::Result<()> {
     match fs::create_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -295,27 +298,27 @@ mod tests {
         }
     }
 
-    /// Groups, or why this machine has none: then the test is skipped.
+    /// Returns groups. `None` if this machine does not allow them: the test is skipped, or fails in CI.
     fn groups() -> Option<Groups> {
         match Groups::make() {
             Ok(groups) => Some(groups),
             Err(reason) => {
-                eprintln!("skipped: {reason}");
+                crate::skip::skip(&reason);
                 None
             }
         }
     }
 
     #[test]
-    fn a_group_holds_what_is_in_it_to_its_allowance() {
+    fn throttles_and_kills_processes_of_group() {
         let Some(groups) = groups() else { return };
         let group = groups.group("busy").unwrap();
         let allowance = Allowance {
             cpu: 0.2,
             ..Allowance::default()
         };
-        group.bound_memory(allowance).unwrap();
-        group.bound_cpu(allowance).unwrap();
+        group.limit_memory(allowance).unwrap();
+        group.limit_cpu(allowance).unwrap();
         let busy = Command::new("sh")
             .args(["-c", "while :; do :; done"])
             .stdin(Stdio::null())
@@ -328,12 +331,12 @@ mod tests {
         std::thread::sleep(Duration::from_secs(1));
         let (after, took) = (group.usage(), began.elapsed());
         let used = (after.cpu - before.cpu).as_secs_f64() / took.as_secs_f64();
-        // What it may use, and a period or two at both ends.
+        // The quota, and up to two periods at the ends.
         assert!(used < 0.24, "{used}");
         assert!(after.throttled > before.throttled, "{after:?}");
         assert!(after.periods_throttled > before.periods_throttled);
 
-        group.unbound_cpu().unwrap();
+        group.remove_cpu_limit().unwrap();
         let directories = group.directories.clone();
         let waiter = std::thread::spawn(move || busy.0.wait().unwrap());
         drop(group);

@@ -18,7 +18,7 @@ use crate::boxes::cgroup::{Group, Groups, Usage};
 use crate::boxes::guard::Guard;
 use crate::boxes::log_file::{self, OpenError};
 use crate::boxes::process_usage;
-use crate::boxes::readiness::{LookError, Ready};
+use crate::boxes::readiness::{ProbeError, Ready};
 use crate::options::allowance::Allowance;
 
 /// How often a box is looked at while something is awaited of it.
@@ -105,7 +105,7 @@ impl LabBox {
 
     /// Holds it to its processor time from now on; kills it where that can't be.
     pub(crate) fn hold(&mut self, guard: &mut Guard) -> Result<(), LabError> {
-        let outcome = self.bound_cpu();
+        let outcome = self.limit_cpu();
         if outcome.is_err() {
             self.reap(guard);
         }
@@ -204,20 +204,20 @@ impl LabBox {
             return Ok(None);
         };
         let made = groups.group(&self.plan.name).and_then(|group| {
-            group.bound_memory(allowance)?;
+            group.limit_memory(allowance)?;
             Ok(group)
         });
         made.map(Some).map_err(|source| self.unconfinable(source))
     }
 
-    fn bound_cpu(&self) -> Result<(), LabError> {
+    fn limit_cpu(&self) -> Result<(), LabError> {
         let group = self
             .process
             .as_ref()
             .and_then(|process| process.group.as_ref());
         match (group, self.allowance) {
             (Some(group), Some(allowance)) => group
-                .bound_cpu(allowance)
+                .limit_cpu(allowance)
                 .map_err(|source| self.unconfinable(source)),
             _ => Ok(()),
         }
@@ -245,7 +245,7 @@ impl LabBox {
         self.plan.stop == Stop::Stdin
     }
 
-    /// How it is told things while it runs, where it is a balancer.
+    /// How it is greeting_bytes things while it runs, where it is a balancer.
     pub(crate) fn runtime_api(&self) -> Option<RuntimeApi<'_>> {
         let directory = self.plan.balancer.as_deref()?;
         Some(RuntimeApi { directory })
@@ -340,7 +340,7 @@ impl LabBox {
             .as_ref()
             .and_then(|process| process.group.as_ref())
         {
-            let _ = group.unbound_cpu();
+            let _ = group.remove_cpu_limit();
         }
         let deadline = Instant::now() + timeout;
         while !self.has_exited() {
@@ -410,13 +410,13 @@ impl LabBox {
         let namespace = self.plan.namespace.as_deref();
         self.plan
             .readiness
-            .look(namespace)
+            .probe(namespace)
             .map_err(|error| match error {
-                LookError::Unreadable(source) => LabError::Directory {
+                ProbeError::Unreadable(source) => LabError::Directory {
                     path: self.plan.readiness.marker().unwrap_or(&self.log).to_owned(),
                     source,
                 },
-                LookError::Garbled(reason) => LabError::ReadyFile {
+                ProbeError::Malformed(reason) => LabError::ReadyFile {
                     name: self.plan.name.clone(),
                     path: self.plan.readiness.marker().unwrap_or(&self.log).to_owned(),
                     reason,

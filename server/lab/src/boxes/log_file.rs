@@ -1,4 +1,4 @@
-//! The log of a box: what it writes to standard error.
+//! The log of a box: its standard output and standard error.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use tenfold_child_process::log_tail;
 
-/// Lines shown of a log, counted from its end.
+/// Number of lines shown from the end of a log.
 const TAIL_LINES: usize = 12;
 
-/// Why a log could not be opened.
+/// Error when opening a log.
 #[derive(Debug)]
 pub(crate) enum OpenError {
-    /// The process that writes to it still runs.
+    /// Another process still writes to it.
     Held,
-    /// The file could not be made.
+    /// The file could not be created.
     Io(std::io::Error),
 }
 
@@ -24,17 +24,17 @@ impl From<std::io::Error> for OpenError {
     }
 }
 
-/// Opens and empties a log, once no process holds it any more.
+/// Opens and truncates a log once no other process holds it.
 ///
 /// The lock belongs to the open file, which the box inherits, so it is held for as long as the box
-/// lives, even where its lab has died. A box takes a moment to notice that, hence the waiting.
-pub(crate) fn open(path: &Path, patience: Duration) -> Result<File, OpenError> {
+/// lives, even if its lab has died. An orphaned box takes a moment to exit; `timeout` limits the wait.
+pub(crate) fn open(path: &Path, timeout: Duration) -> Result<File, OpenError> {
     let file = File::options()
         .create(true)
         .append(true)
         .read(true)
         .open(path)?;
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + timeout;
     loop {
         match file.try_lock() {
             Ok(()) => break,
@@ -49,7 +49,7 @@ pub(crate) fn open(path: &Path, patience: Duration) -> Result<File, OpenError> {
     Ok(file)
 }
 
-/// Returns the log's last lines, fit for a terminal. Empty if there are none or the log can't be read.
+/// Returns the last lines of a log without control characters. Empty if there are none or the log can't be read.
 pub(crate) fn tail(path: &Path) -> String {
     log_tail(path, TAIL_LINES)
 }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_has_one_holder() {
+    fn log_has_one_holder() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("box.log");
         let held = open(&path, Duration::ZERO).unwrap();

@@ -1,15 +1,15 @@
-//! What processes have used, where no control group counts it.
+//! CPU and memory used by the processes of a group, for boxes without a control group.
 
 use std::fs;
 use std::time::Duration;
 
 use crate::boxes::cgroup::Usage;
 
-/// Returns what the processes of a group have used, and the children that they waited for; none where there
-/// are none.
+/// Returns the usage of the processes of a process group and of the children they have reaped. `None` if
+/// the group has no live process.
 ///
-/// Processor time is in clock ticks (of 10 ms on most systems), as `/proc/PID/stat` has it (proc(5)); memory is
-/// each process' proportional share (`Pss`) where that can be read, else what it holds in memory.
+/// CPU time is counted in clock ticks, usually 10 ms, from `/proc/PID/stat` (proc(5)). Memory is the
+/// proportional set size if readable, otherwise the resident set size.
 pub(crate) fn of_group(group: u32) -> Option<Usage> {
     let mut usage = Usage::default();
     let mut found = false;
@@ -21,7 +21,7 @@ pub(crate) fn of_group(group: u32) -> Option<Usage> {
         let Some(stat) = Stat::of(pid).filter(|stat| stat.group == group) else {
             continue;
         };
-        // One that has ended and was not waited for has used what it has, and is no process any more.
+        // A zombie has used CPU, but no longer counts as a live process.
         found |= !stat.has_ended;
         usage.cpu += stat.cpu;
         usage.memory_bytes += memory_bytes(pid).unwrap_or(stat.resident_bytes);
@@ -41,10 +41,10 @@ impl Stat {
         Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// Reads a line of `/proc/PID/stat`. The name, in parentheses, may hold anything.
+    /// Parses a line of `/proc/PID/stat`. The name, in parentheses, may contain any character.
     fn parse(line: &str) -> Option<Self> {
         let (_, rest) = line.rsplit_once(')')?;
-        // The first of these is the third field, the state.
+        // `fields[0]` is field 3, the state.
         let fields: Vec<&str> = rest.split_whitespace().collect();
         let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
         let ticks = field(14)? + field(15)? + field(16)? + field(17)?;
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_read_whatever_the_process_is_called() {
+    fn reads_stat_with_any_process_name() {
         let line = "42 (a) b (c)) S 1 77 77 0 -1 4194304 10 0 0 0 200 100 50 50 20 0 3 0 900 1000000 25 18446744073709551615";
         let stat = Stat::parse(line).unwrap();
         assert_eq!(stat.group, 77);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_all_of_its_processes() {
+    fn sums_all_processes_of_group() {
         let mut child = Command::new("sh")
             .args(["-c", "(while :; do :; done) & while :; do :; done"])
             .process_group(0)
@@ -105,7 +105,7 @@ mod tests {
         child.wait().unwrap();
         assert!(used.cpu > Duration::from_millis(300), "{used:?}");
         assert!(used.memory_bytes > 100_000, "{used:?}");
-        // Whoever adopted its child takes a moment to wait for it.
+        // The process that adopted the child takes a moment to reap it.
         let deadline = Instant::now() + Duration::from_secs(10);
         while of_group(child.id()).is_some() {
             assert!(Instant::now() < deadline);

@@ -1,4 +1,4 @@
-//! How a box tells that it is ready.
+//! Readiness of a box.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read as _};
@@ -11,49 +11,49 @@ use serde::Deserialize;
 use crate::boxes::addresses::Addresses;
 use crate::network;
 
-/// How long one look may wait for a connection or a greeting.
-const LOOK: Duration = Duration::from_millis(250);
+/// Time limit for one connection attempt or greeting.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How a box tells that it is ready.
+/// Readiness check of a box.
 #[derive(Debug, Clone)]
 pub(crate) enum Readiness {
-    /// It moves a JSON document to this place, with its addresses and its process id.
+    /// The box writes its addresses and process ID to this JSON file.
     File(PathBuf),
-    /// It listens.
+    /// The box accepts connections.
     Listening(Listening),
 }
 
-/// Where a box listens once it is ready.
+/// Conditions under which a listening box is ready.
 #[derive(Debug, Clone)]
 pub(crate) struct Listening {
-    /// Where it serves.
+    /// Address of its service.
     pub(crate) serving: SocketAddr,
-    /// Where it offers metrics; none where it does not.
+    /// Address of its metrics. `None` if it has none.
     pub(crate) admin: Option<SocketAddr>,
-    /// What it says, among other things, to one who connects; none where it waits to be spoken to.
+    /// Text that the server's greeting contains. `None` if the client speaks first.
     pub(crate) greeting: Option<&'static str>,
-    /// A file that is there once it is ready, beside that.
+    /// File that also has to exist.
     pub(crate) marker: Option<PathBuf>,
 }
 
-/// What a box that is ready tells of itself.
+/// Addresses and process of a box that is ready.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ready {
     pub(crate) addresses: Addresses,
-    /// Its process, where it gave itself another number than that of the child.
+    /// Its process ID, if it is not that of the child.
     pub(crate) pid: Option<u32>,
 }
 
-/// Why a box could not be looked at.
+/// Error when probing a box.
 #[derive(Debug)]
-pub(crate) enum LookError {
-    /// Its marker can't be read.
+pub(crate) enum ProbeError {
+    /// Its file can't be read.
     Unreadable(io::Error),
-    /// Its marker is not what it should be.
-    Garbled(String),
+    /// Its file is malformed.
+    Malformed(String),
 }
 
-/// As a box writes it.
+/// The JSON document that a box writes.
 #[derive(Debug, Deserialize)]
 struct Document {
     address: Option<SocketAddr>,
@@ -62,7 +62,7 @@ struct Document {
 }
 
 impl Readiness {
-    /// The file that tells it, to be removed before the box starts.
+    /// Returns the file that marks the box as ready, to be removed before it starts.
     pub(crate) fn marker(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
@@ -70,9 +70,8 @@ impl Readiness {
         }
     }
 
-    /// Returns what a box, in a network namespace where it has one, tells of itself; none where it is not ready
-    /// yet.
-    pub(crate) fn look(&self, namespace: Option<&str>) -> Result<Option<Ready>, LookError> {
+    /// Probes the box, inside its network namespace if it has one. `None` if it is not ready yet.
+    pub(crate) fn probe(&self, namespace: Option<&str>) -> Result<Option<Ready>, ProbeError> {
         let listening = match self {
             Self::File(path) => return document(path),
             Self::Listening(listening) => listening,
@@ -84,7 +83,7 @@ impl Readiness {
         let answers = match namespace {
             None => listening.answers(),
             Some(namespace) => network::within(namespace, || Ok(listening.answers()))
-                .map_err(LookError::Unreadable)?,
+                .map_err(ProbeError::Unreadable)?,
         };
         if !answers {
             return Ok(None);
@@ -100,7 +99,7 @@ impl Readiness {
 }
 
 impl Listening {
-    /// At an address, without a greeting.
+    /// Ready once it accepts connections at an address.
     pub(crate) fn at(serving: SocketAddr) -> Self {
         Self {
             serving,
@@ -111,31 +110,32 @@ impl Listening {
     }
 
     fn answers(&self) -> bool {
-        let Ok(mut stream) = TcpStream::connect_timeout(&self.serving, LOOK) else {
+        let Ok(mut stream) = TcpStream::connect_timeout(&self.serving, PROBE_TIMEOUT) else {
             return false;
         };
         let Some(greeting) = self.greeting else {
             return true;
         };
-        if stream.set_read_timeout(Some(LOOK)).is_err() {
+        if stream.set_read_timeout(Some(PROBE_TIMEOUT)).is_err() {
             return false;
         }
-        let mut told = [0; 256];
-        let count = stream.read(&mut told).unwrap_or(0);
-        let told = told.get(..count).unwrap_or_default();
-        told.windows(greeting.len())
+        let mut bytes = [0; 256];
+        let count = stream.read(&mut bytes).unwrap_or(0);
+        let bytes = bytes.get(..count).unwrap_or_default();
+        bytes
+            .windows(greeting.len())
             .any(|part| part == greeting.as_bytes())
     }
 }
 
-fn document(path: &Path) -> Result<Option<Ready>, LookError> {
+fn document(path: &Path) -> Result<Option<Ready>, ProbeError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(LookError::Unreadable(error)),
+        Err(error) => return Err(ProbeError::Unreadable(error)),
     };
     let document: Document =
-        serde_json::from_slice(&bytes).map_err(|error| LookError::Garbled(error.to_string()))?;
+        serde_json::from_slice(&bytes).map_err(|error| ProbeError::Malformed(error.to_string()))?;
     Ok(Some(Ready {
         addresses: Addresses {
             serving: document.address,
@@ -153,20 +153,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_listens_is_ready_once_it_greets_and_is_marked() {
+    fn is_ready_once_greeted_and_marked() {
         let directory = tempfile::tempdir().unwrap();
         let marker = directory.path().join("ready");
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut listening = Listening::at(listener.local_addr().unwrap());
         listening.marker = Some(marker.clone());
         assert_eq!(
-            Readiness::Listening(listening.clone()).look(None).unwrap(),
+            Readiness::Listening(listening.clone()).probe(None).unwrap(),
             None
         );
         fs::write(&marker, "").unwrap();
-        let ready = Readiness::Listening(listening.clone()).look(None).unwrap();
+        let ready = Readiness::Listening(listening.clone()).probe(None).unwrap();
         assert_eq!(ready.unwrap().addresses.serving, Some(listening.serving));
-        // One that greets otherwise is another.
+        // A different greeting means a different server.
         listening.greeting = Some("MariaDB");
         let greets = std::thread::spawn(move || {
             let _ = listener.accept();
@@ -180,16 +180,16 @@ mod tests {
             }
         });
         assert_eq!(
-            Readiness::Listening(listening.clone()).look(None).unwrap(),
+            Readiness::Listening(listening.clone()).probe(None).unwrap(),
             None
         );
         assert!(
             Readiness::Listening(listening.clone())
-                .look(None)
+                .probe(None)
                 .unwrap()
                 .is_some()
         );
         greets.join().unwrap();
-        assert_eq!(Readiness::Listening(listening).look(None).unwrap(), None);
+        assert_eq!(Readiness::Listening(listening).probe(None).unwrap(), None);
     }
 }

@@ -1,7 +1,7 @@
-//! A cluster of databases by Galera: a write is acknowledged once every member has it, and the majority goes on when
-//! one is lost. Who is the primary is for them to agree on, and for nothing here.
+//! A Galera cluster: a write is acknowledged once every member has it, and the cluster survives the loss of a
+//! minority. The members elect the primary themselves; nothing here decides it.
 //!
-//! Two members with an arbitrator, which has a voice and no data, are three voices.
+//! Two members and an arbitrator, which votes but stores no data, make three votes.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -24,20 +24,20 @@ use crate::network::Flow;
 use crate::network::site::{Site, port};
 use crate::program;
 
-/// What its members call it.
+/// Name of the cluster.
 const NAME: &str = "tenfold";
 
-/// When a member that is silent is suspected, when it is left out, and how long the others then take to agree: shorter
-/// than the defaults (5, 15 and 7.5 s), which are for networks that lose packets.
-const PATIENCE: &str = "evs.keepalive_period=PT0.5S;evs.inactive_check_period=PT0.5S;\
+/// Timeouts to suspect a silent member, to evict it and to agree on new members: shorter than the defaults (5, 15
+/// and 7.5 s), which suit networks that lose packets.
+const TIMEOUTS: &str = "evs.keepalive_period=PT0.5S;evs.inactive_check_period=PT0.5S;\
     evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S;evs.install_timeout=PT4S";
 
-/// The account that a state transfer reads with.
+/// Account for state transfers.
 const TRANSFER_ACCOUNT: &str = "transfer";
 
-/// Makes the data where there is none: each member's from one first state, of which the cluster knows how far it is, so
-/// that a new member is sent what was written since and not everything. One that did not stop in good order asks its
-/// own data how far it came. Then becomes the server, the first of a cluster once where it was told to be.
+/// Creates the data if there is none: every member starts from the same initial state, whose position the cluster
+/// knows, so that a new member needs only the writes since. A member that crashed recovers its position from its own
+/// data. Then becomes the server, and bootstraps the cluster if it was chosen to.
 const START: &str = r#"
 set -e
 install=$1 server=$2 admin=$3 first_settings=$4 settings=$5 own=$6 seed=$7
@@ -48,11 +48,11 @@ if [ ! -d "$data" ]; then
         rm -rf "$seed.partial"
         "$install" --defaults-file="$first_settings" --datadir="$seed.partial" --skip-test-db \
             --auth-root-authentication-method=socket
-        # Of a cluster of its own: who joins it would take what is left of it for the cluster once it has stopped.
+        # A separate cluster name: a member could otherwise join this temporary cluster.
         "$server" --defaults-file="$settings" --datadir="$seed.partial" --skip-networking \
             --wsrep-cluster-name=seed --wsrep-cluster-address=gcomm:// --wsrep-new-cluster "$@" &
         first=$!
-        # It answers once it has run its statements.
+        # It answers once the initial statements have run.
         until "$admin" --no-defaults --socket="$own/sql.sock" ping >/dev/null 2>&1; do
             kill -0 "$first" || exit 1
             sleep 0.1
@@ -84,7 +84,7 @@ rm -f "$own/synced"
 exec "$server" --defaults-file="$settings" "$@"
 "#;
 
-/// Tells by a file that the member has all that the others have.
+/// Creates a file once the member is in sync.
 const NOTIFY: &str = r#"#!/bin/sh
 while [ $# -gt 0 ]; do
     if [ "$1" = --status ]; then status=$2; fi
@@ -99,7 +99,7 @@ esac
 #[derive(Debug)]
 pub(crate) struct Cluster {
     directory: PathBuf,
-    /// Where each member is spoken to by the others.
+    /// Addresses of the members for replication.
     members: Vec<SocketAddr>,
     arbitrator: SocketAddr,
 }
@@ -108,20 +108,20 @@ pub(crate) struct Cluster {
 #[derive(Debug)]
 pub(crate) struct Member<'a> {
     pub(crate) cluster: &'a Cluster,
-    /// Which of them it is.
+    /// Index in `cluster.members`.
     pub(crate) index: usize,
-    /// Its zone.
+    /// Zone of the box.
     pub(crate) zone: &'static str,
-    /// Where it is sent the writes that it missed.
+    /// Address to receive missed writes (incremental state transfer).
     pub(crate) missed: SocketAddr,
-    /// Where it is sent everything.
+    /// Address to receive all data (full state transfer).
     pub(crate) transfer: SocketAddr,
-    /// Whether replicas follow it.
+    /// True if replicas follow this member.
     pub(crate) is_followed: bool,
 }
 
 impl Cluster {
-    /// A cluster of boxes of these names and an arbitrator's.
+    /// Plans a cluster with these members and an arbitrator.
     pub(crate) fn new(
         directory: &Path,
         members: &[&str],
@@ -138,15 +138,15 @@ impl Cluster {
         })
     }
 
-    /// Chooses who begins the cluster, the one that has come furthest, and has it do so when it starts.
+    /// Chooses the member with the latest writes to bootstrap the cluster, and marks it.
     ///
-    /// One that did not stop in good order is asked by what it wrote; that takes a second or so.
+    /// The position of a crashed member has to be recovered from its data, which takes about a second.
     pub(crate) fn choose_first(&self, names: &[&str]) -> Result<usize, LabError> {
         let positions = names.iter().map(|name| self.position(name));
         let positions: Vec<i64> = positions.collect();
         let mut first = 0;
         for (index, position) in positions.iter().enumerate() {
-            // Of two that came as far, the one that is usually the primary.
+            // With equal positions, prefer the usual primary.
             if *position > positions.get(first).copied().unwrap_or(i64::MIN) {
                 first = index;
             }
@@ -162,13 +162,13 @@ impl Cluster {
         Ok(first)
     }
 
-    /// How many writes a member has seen; less than none where it has no data.
+    /// Returns the number of writes that a member has seen; negative if it has no data.
     fn position(&self, name: &str) -> i64 {
         let own = self.directory.join(name);
         let Ok(state) = fs::read_to_string(own.join("data/grastate.dat")) else {
             return -2;
         };
-        match seqno_of(&state) {
+        match parse_seqno(&state) {
             Some(seqno) if seqno >= 0 => seqno,
             _ => self.recovered(&own).unwrap_or(-1),
         }
@@ -186,11 +186,11 @@ impl Cluster {
             .stderr(Stdio::null())
             .status();
         ended.ok()?;
-        recovered_in(&fs::read_to_string(log).ok()?)
+        parse_recovered_position(&fs::read_to_string(log).ok()?)
     }
 
-    /// The connections that its members and the arbitrator open to each other; `sent_to` is where
-    /// members are sent what they lack.
+    /// Returns the connections between the members and the arbitrator. `sent_to` are the members' addresses for
+    /// state transfers.
     pub(crate) fn flows(
         &self,
         names: &[&str],
@@ -243,13 +243,29 @@ impl Cluster {
 }
 
 impl Member<'_> {
-    /// The arguments of the shell that starts it, and the file that tells that it has what the others have.
-    pub(super) fn start(
+    /// Plans the box of a member.
+    pub(crate) fn plan(
+        &self,
+        own: &MariaDb<'_>,
+        authority: &Authority,
+    ) -> Result<BoxPlan, LabError> {
+        let files = own.write(authority, "")?;
+        let (start, marker) = self.start(own, &files)?;
+        let mut listening = Listening::at(own.listen);
+        listening.greeting = Some(mariadb::GREETING);
+        listening.marker = Some(marker);
+        let mut plan = BoxPlan::program(own.name, own.role, "sh".into(), listening).with(start);
+        plan.zone = Some(self.zone);
+        Ok(plan)
+    }
+
+    /// Returns the arguments of the shell that starts it, and the file that exists once it is in sync.
+    fn start(
         &self,
         own: &MariaDb<'_>,
         files: &mariadb::Files,
     ) -> Result<(Vec<OsString>, PathBuf), LabError> {
-        // Needed when it has missed too much; better known of now.
+        // Needed for a full state transfer later; report a missing program now.
         program::MARIADB_BACKUP.find()?;
         program::SOCAT.find()?;
         let notify = files.own.join("notify.sh");
@@ -329,9 +345,9 @@ impl Member<'_> {
              wsrep-sst-auth={TRANSFER_ACCOUNT}:{transfer_password}\n\
              wsrep-sst-receive-address={}\n\
              wsrep-notify-cmd={}\n\
-             # One is written to at a time: numbers need not be kept apart.\n\
+             # Only one member gets writes at a time, so the ID ranges need not differ.\n\
              wsrep-auto-increment-control=OFF\n\
-             # While they agree anew, what is there can be read.\n\
+             # Allow reads while the members elect a new primary.\n\
              wsrep-dirty-reads=ON\n\
              wsrep-provider-options=\"gmcast.listen_addr=ssl://{listen};ist.recv_addr={};gcache.size=128M;{}\"\n",
             library.display(),
@@ -350,7 +366,7 @@ impl Member<'_> {
 
 fn provider_options(identity: &Identity) -> String {
     format!(
-        "socket.ssl_key={};socket.ssl_cert={};socket.ssl_ca={};{PATIENCE}",
+        "socket.ssl_key={};socket.ssl_cert={};socket.ssl_ca={};{TIMEOUTS}",
         identity.key.display(),
         identity.certificate.display(),
         identity.ca.display()
@@ -363,14 +379,14 @@ fn option(name: &str, path: &Path) -> OsString {
     argument
 }
 
-/// The number of writes that a `grastate.dat` tells of; -1 where the member did not stop in good order.
-fn seqno_of(state: &str) -> Option<i64> {
+/// Parses the position in a `grastate.dat`; -1 after a crash.
+fn parse_seqno(state: &str) -> Option<i64> {
     let line = state.lines().find_map(|line| line.strip_prefix("seqno:"))?;
     line.trim().parse().ok()
 }
 
-/// The number of writes that a log of `--wsrep-recover` tells of.
-fn recovered_in(log: &str) -> Option<i64> {
+/// Parses the position in the log of `--wsrep-recover`.
+fn parse_recovered_position(log: &str) -> Option<i64> {
     let position = log
         .lines()
         .rev()
@@ -384,34 +400,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_far_a_member_came_is_read() {
+    fn reads_position_of_member() {
         let state = "# GALERA saved state\nversion: 2.1\nuuid:    5f1c\nseqno:   42\nsafe_to_bootstrap: 1\n";
-        assert_eq!(seqno_of(state), Some(42));
-        assert_eq!(seqno_of("seqno:   -1\n"), Some(-1));
-        assert_eq!(seqno_of("seqno: x\n"), None);
+        assert_eq!(parse_seqno(state), Some(42));
+        assert_eq!(parse_seqno("seqno:   -1\n"), Some(-1));
+        assert_eq!(parse_seqno("seqno: x\n"), None);
         let log = "1 [Note] Starting\n2 [Note] WSREP: Recovered position: a93c9e56-e91e-11f1-9d87-1a066e703fd2:17\n";
-        assert_eq!(recovered_in(log), Some(17));
-        assert_eq!(recovered_in("nothing"), None);
+        assert_eq!(parse_recovered_position(log), Some(17));
+        assert_eq!(parse_recovered_position("nothing"), None);
     }
 
     #[test]
-    fn who_came_furthest_begins() {
+    fn chooses_member_with_latest_writes() {
         let directory = tempfile::tempdir().unwrap();
         let names = ["sql-1", "sql-2"];
         let mut site = Site::loopback();
         let cluster = Cluster::new(directory.path(), &names, "arbitrator", &mut site).unwrap();
-        // Nobody has anything.
+        // No member has data.
         assert_eq!(cluster.choose_first(&names).unwrap(), 0);
-        let came = |name: &str, seqno: &str| {
+        let set_position = |name: &str, seqno: &str| {
             let data = directory.path().join(name).join("data");
             fs::create_dir_all(&data).unwrap();
             fs::write(data.join("grastate.dat"), format!("seqno: {seqno}\n")).unwrap();
         };
-        came("sql-2", "7");
+        set_position("sql-2", "7");
         assert_eq!(cluster.choose_first(&names).unwrap(), 1);
         assert!(directory.path().join("sql-2/first").exists());
         assert!(!directory.path().join("sql-1/first").exists());
-        came("sql-1", "7");
+        set_position("sql-1", "7");
         assert_eq!(cluster.choose_first(&names).unwrap(), 0);
         assert!(!directory.path().join("sql-2/first").exists());
     }

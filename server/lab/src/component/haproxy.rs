@@ -1,4 +1,4 @@
-//! A box that runs HAProxy: where traffic enters, and before the databases.
+//! HAProxy boxes: the load balancer at the entrance, and the one in front of the databases.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -17,59 +17,59 @@ use crate::directory::{private_directory, write_private};
 use crate::identity::{Authority, Identity};
 use crate::program;
 
-/// One of those that a balancer sends to.
+/// A server behind a balancer.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
-    /// The box.
+    /// Name of the server's box.
     pub(crate) name: String,
-    /// Where it serves.
+    /// Address of its service.
     pub(crate) address: SocketAddr,
 }
 
-/// The balancer where traffic enters.
+/// The load balancer at the entrance.
 #[derive(Debug)]
 pub(crate) struct Edge<'a> {
-    /// The name of the box.
+    /// Name of the box.
     pub(crate) name: &'a str,
-    /// What it is for.
+    /// Role of the box.
     pub(crate) role: &'static str,
-    /// Where TLS is spoken.
+    /// Address of HTTPS.
     pub(crate) listen: SocketAddr,
-    /// Where HTTP is spoken in the clear, to send who comes on.
+    /// Address of plain HTTP, which redirects to HTTPS.
     pub(crate) redirect: SocketAddr,
-    /// Where its statistics are, for people and for Prometheus.
+    /// Address of its statistics, as HTML and for Prometheus.
     pub(crate) statistics: SocketAddr,
-    /// Who it is.
+    /// Its certificate.
     pub(crate) identity: &'a Identity,
-    /// Those that it sends to.
+    /// Web servers behind it.
     pub(crate) servers: &'a [Server],
-    /// The path that they answer while they are well.
+    /// Path of the web servers' health check.
     pub(crate) health_path: &'a str,
 }
 
-/// The balancer before databases, of which one at a time is sent to.
+/// The balancer in front of the databases. It sends all connections to one database at a time.
 pub(crate) struct Databases<'a> {
-    /// The name of the box.
+    /// Name of the box.
     pub(crate) name: &'a str,
-    /// What it is for.
+    /// Role of the box.
     pub(crate) role: &'static str,
-    /// Where it serves.
+    /// Address of its service.
     pub(crate) listen: SocketAddr,
-    /// Where its statistics are.
+    /// Address of its statistics.
     pub(crate) statistics: SocketAddr,
-    /// Those that it sends to, the usual first.
+    /// Databases behind it, the preferred primary first.
     pub(crate) servers: &'a [Server],
-    /// Replicas, which are all sent to that are fit; none where there are none.
+    /// Replicas, of which all healthy ones are used. `None` if the stage has none.
     pub(crate) replicas: Option<Replicas<'a>>,
 }
 
 /// Replicas of a database, behind the same balancer.
 pub(crate) struct Replicas<'a> {
-    /// Where they are reached.
+    /// Address of their service.
     pub(crate) listen: SocketAddr,
-    /// Those that it sends to.
+    /// Replicas behind it.
     pub(crate) servers: &'a [Server],
-    /// Whose certificates the check trusts.
+    /// Authority whose certificates the lag check trusts.
     pub(crate) authority: &'a Authority,
 }
 
@@ -105,8 +105,8 @@ frontend in-the-clear
 backend web
     balance leastconn
     option httpchk GET {health}
-    # What has not reached a server may be sent to another, and so may a read that one died over: it changes
-    # nothing. A write that one died over may have been done.
+    # Retry what has not reached a server, and also a read whose server failed: it changes nothing.
+    # A write may have been carried out before the failure.
     retry-on conn-failure empty-response
     http-request disable-l7-retry unless {{ method GET HEAD }}
     default-server check inter 500ms fall 2 rise 2 observe layer4 error-limit 3 on-error mark-down slowstart 2s
@@ -146,7 +146,7 @@ listen sql
     option tcp-check
     tcp-check connect
     tcp-check expect rstring {GREETING}
-    # Whoever was sent to last is sent to until it fails: one that comes back does not take over.
+    # Stay with the current server until it fails: a server that recovers does not take over.
     stick-table type ip size 1
     stick on dst
     default-server check inter 500ms fall 2 rise 2 observe layer4 error-limit 3 on-error mark-down on-marked-down shutdown-sessions
@@ -178,7 +178,7 @@ listen sql-replicas
     balance leastconn
     timeout client 1h
     timeout server 1h
-    # How far behind one is, it is asked; that takes a process, so not often: the service measures by itself.
+    # The lag check starts a process, so it runs rarely; the service measures the lag itself.
     option external-check
     external-check path "/usr/sbin:/usr/bin:/sbin:/bin"
     external-check command {check}
@@ -199,13 +199,13 @@ listen sql-replicas
             self.listen,
             self.statistics,
         )?;
-        // Its clients are kept for hours: there is nothing to wait for.
+        // Clients stay connected for hours: do not wait for them.
         plan.stop = Stop::Signal(Signal::TERM);
         Ok(plan)
     }
 }
 
-/// What both have: limits, time limits, statistics.
+/// Settings that both balancers share: limits, timeouts, statistics.
 fn common(statistics: SocketAddr) -> String {
     format!(
         r#"global
@@ -263,7 +263,7 @@ fn plan(
     let mut plan = BoxPlan::program(name, role, program, listening)
         .with(["-db", "-f"])
         .with([file]);
-    // Ends what is in flight first.
+    // Finishes the requests in flight first.
     plan.stop = Stop::Signal(Signal::USR1);
     plan.balancer = Some(own);
     Ok(plan)

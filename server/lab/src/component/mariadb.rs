@@ -1,4 +1,4 @@
-//! A box that runs MariaDB: its own port, socket and data, TLS for all who come, tables encrypted where they lie.
+//! MariaDB boxes: each with its own port, socket and data, TLS for all clients, and encrypted tables.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -8,29 +8,28 @@ use std::path::{Path, PathBuf};
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
 use crate::boxes::readiness::Listening;
-use crate::component::galera::Member;
 use crate::directory::plain_path;
 use crate::directory::{private_directory, write_private};
 use crate::identity::secret;
 use crate::identity::{Authority, Identity};
 use crate::program;
 
-/// The database of the service.
+/// Database of the service.
 const DATABASE: &str = "tenfold";
 
-/// The account of the service, which has that database and no other.
+/// Account of the service, limited to its database.
 const ACCOUNT: &str = "tenfold";
 
-/// What the service does with its database, its own changes of the schema included.
+/// Privileges that the service needs, including changes of its schema.
 const PRIVILEGES: &str = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES";
 
-/// The size of InnoDB's cache of pages, where nobody says otherwise: MariaDB's own default.
+/// Default size of InnoDB's buffer pool, the same as MariaDB's own.
 const BUFFER_POOL: &str = "128M";
 
-/// What MariaDB's servers say first, somewhere in their greeting.
+/// Text that the greeting of every MariaDB server contains.
 pub(crate) const GREETING: &str = "MariaDB";
 
-/// Makes the data where there is none, then becomes the server. What was cut short is begun again.
+/// Creates the data if there is none, then becomes the server. An interrupted creation starts over.
 const START: &str = r#"
 set -e
 install=$1 server=$2 settings=$3 data=$4
@@ -47,31 +46,31 @@ exec "$server" --defaults-file="$settings" "$@"
 /// A database on a box of its own.
 #[derive(Debug)]
 pub(crate) struct MariaDb<'a> {
-    /// The name of the box.
+    /// Name of the box.
     pub(crate) name: &'a str,
-    /// What it is for.
+    /// Role of the box.
     pub(crate) role: &'static str,
-    /// Where it serves.
+    /// Address of its service.
     pub(crate) listen: SocketAddr,
-    /// Where it is reached beside that, as by way of a balancer: its certificate says so.
+    /// Further address for its certificate, such as that of a balancer in front of it.
     pub(crate) known_as: Option<IpAddr>,
-    /// The lab's directory.
+    /// Directory of the lab.
     pub(crate) directory: &'a Path,
-    /// How it uses its box; none for MariaDB's own defaults.
+    /// Tuning for the size of the box. `None` for MariaDB's defaults.
     pub(crate) tuning: Option<Tuning>,
 }
 
-/// What is set where somebody asks for a database that makes use of its box.
+/// Settings that make use of the whole box.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tuning {
-    /// The memory of the box, in bytes; none where that is not bounded.
+    /// Memory of the box, in bytes. `None` if unlimited.
     pub(crate) memory_bytes: Option<u64>,
 }
 
 impl Tuning {
-    /// The lines of its settings. None of them makes a write less durable.
+    /// Returns lines of the configuration. They leave durability unchanged.
     fn settings(self) -> String {
-        // Half of the box: connections, dictionaries and the log's buffer take from the rest.
+        // Half of the box: connections, dictionaries and the log buffer need the rest.
         let pool = self.memory_bytes.map_or(1 << 30, |bytes| bytes / 2);
         format!(
             "innodb-buffer-pool-size={pool}\n\
@@ -88,27 +87,27 @@ impl Tuning {
     }
 }
 
-/// What its files are, once written.
+/// Paths of the files written for a database.
 #[derive(Debug)]
 pub(crate) struct Files {
-    /// The box's own directory.
+    /// Directory of the box.
     pub(crate) own: PathBuf,
-    /// Its settings.
+    /// Configuration file.
     pub(crate) settings: PathBuf,
-    /// The statements that make what the service needs.
+    /// SQL that creates the service's database and account.
     pub(crate) accounts: PathBuf,
-    /// Who it is.
+    /// Its certificate.
     pub(crate) identity: Identity,
 }
 
 impl MariaDb<'_> {
-    /// Plans a database that stands alone.
+    /// Plans a standalone database.
     pub(crate) fn plan(&self, authority: &Authority) -> Result<BoxPlan, LabError> {
         let files = self.write(authority, "")?;
         self.alone(&files, init_file(&files.accounts))
     }
 
-    /// Plans a server of its own data, with a further argument.
+    /// Plans a server with its own data, and one more argument.
     pub(super) fn alone(&self, files: &Files, argument: OsString) -> Result<BoxPlan, LabError> {
         let (install, server) = (
             program::MARIADB_INSTALL_DB.find()?,
@@ -128,23 +127,7 @@ impl MariaDb<'_> {
         Ok(plan)
     }
 
-    /// Plans a member of a cluster.
-    pub(crate) fn plan_member(
-        &self,
-        authority: &Authority,
-        member: &Member<'_>,
-    ) -> Result<BoxPlan, LabError> {
-        let files = self.write(authority, "")?;
-        let (start, marker) = member.start(self, &files)?;
-        let mut listening = Listening::at(self.listen);
-        listening.greeting = Some(GREETING);
-        listening.marker = Some(marker);
-        let mut plan = BoxPlan::program(self.name, self.role, "sh".into(), listening).with(start);
-        plan.zone = Some(member.zone);
-        Ok(plan)
-    }
-
-    /// Writes its settings, with these lines beside the usual, and what they speak of.
+    /// Writes the configuration, with `more` lines appended, and the files it refers to.
     pub(super) fn write(&self, authority: &Authority, more: &str) -> Result<Files, LabError> {
         let own = plain_path(self.directory)?.join(self.name);
         for path in [&own, &own.join("tmp")] {
@@ -163,7 +146,7 @@ impl MariaDb<'_> {
         let settings = own.join("my.cnf");
         let keys = self.keys()?;
         let text = settings_of(&own, self.listen, &keys, &identity);
-        // The last of two lines that say different things is what holds.
+        // The last of several lines for the same setting wins.
         let tuning = self.tuning.map(Tuning::settings).unwrap_or_default();
         write_private(&settings, &format!("{text}{tuning}{more}"))?;
         Ok(Files {
@@ -174,7 +157,7 @@ impl MariaDb<'_> {
         })
     }
 
-    /// The file of the key that tables are encrypted with: lost, so are they.
+    /// Writes the key that encrypts the tables. Without it they can't be read.
     fn keys(&self) -> Result<PathBuf, LabError> {
         let key = secret(self.directory, "sql-encryption")?;
         let keys = plain_path(self.directory)?.join("secrets/sql-encryption.keys");
@@ -183,14 +166,14 @@ impl MariaDb<'_> {
     }
 }
 
-/// The argument that has a server run statements, one a line, when it starts.
+/// Returns the argument that runs SQL, one statement a line, at start-up.
 pub(crate) fn init_file(path: &Path) -> OsString {
     let mut argument = OsString::from("--init-file=");
     argument.push(path);
     argument
 }
 
-/// The URL by which the service has its database, at an address that answers as the database does.
+/// Returns the service's database URL, for the address of a database or of a balancer in front of it.
 pub(crate) fn url(
     address: SocketAddr,
     directory: &Path,
@@ -204,12 +187,12 @@ pub(crate) fn url(
     ))
 }
 
-/// The password of the service's account.
+/// Returns the password of the service's account.
 fn password(directory: &Path) -> Result<String, LabError> {
     secret(directory, "sql-password")
 }
 
-/// The statements, one a line, that are run when it starts: what is there already stays.
+/// Returns the SQL that runs at start-up, one statement a line. It leaves existing objects alone.
 fn accounts_sql(password: &str) -> String {
     format!(
         "CREATE DATABASE IF NOT EXISTS {DATABASE};\n\
@@ -220,7 +203,7 @@ fn accounts_sql(password: &str) -> String {
 
 fn settings_of(own: &Path, listen: SocketAddr, keys: &Path, identity: &Identity) -> String {
     let mut text = String::from("[mysqld]\n");
-    // As root it runs only where it is told to.
+    // MariaDB refuses to run as root without this setting.
     if rustix::process::geteuid().is_root() {
         text.push_str("user=root\n");
     }

@@ -1,4 +1,4 @@
-//! A box that runs nginx: a web server before the application servers of all zones.
+//! nginx boxes: web servers in front of the application servers of all zones.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -14,21 +14,21 @@ use crate::directory::plain_path;
 use crate::directory::{private_directory, write_private};
 use crate::program;
 
-/// The path that it answers itself while it is well, whatever is behind it.
+/// Path of the health check, which succeeds even if no application server is up.
 pub(crate) const HEALTH_PATH: &str = "/nginx-health";
 
 /// A web server.
 #[derive(Debug)]
 pub(crate) struct WebServer<'a> {
-    /// The name of the box.
+    /// Name of the box.
     pub(crate) name: &'a str,
-    /// What it is for.
+    /// Role of the box.
     pub(crate) role: &'static str,
-    /// Its zone.
+    /// Zone of the box.
     pub(crate) zone: &'static str,
-    /// Where it serves.
+    /// Address of its service.
     pub(crate) listen: SocketAddr,
-    /// The application servers.
+    /// Application servers behind it.
     pub(crate) servers: &'a [Server],
 }
 
@@ -50,13 +50,13 @@ impl WebServer<'_> {
             .with([own])
             .with(["-c".into(), file]);
         plan.zone = Some(self.zone);
-        // Ends what is in flight first.
+        // Finishes the requests in flight first.
         plan.stop = Stop::Signal(Signal::QUIT);
         Ok(plan)
     }
 
     fn settings(&self, own: &Path) -> String {
-        // Else its workers would be of an account that can't write here.
+        // Otherwise the workers would run under an account that can't write here.
         let user = match rustix::process::geteuid().is_root() {
             true => "user root;\n",
             false => "",
@@ -109,7 +109,7 @@ http {{
             proxy_set_header Host $http_host;
             proxy_connect_timeout 1s;
             proxy_read_timeout 15s;
-            # A read that a server died over is sent to another; a write only where it has reached none.
+            # A read whose server failed goes to another; a write only if it has not been sent.
             proxy_next_upstream error timeout;
             proxy_next_upstream_tries 2;
             client_max_body_size 6m;

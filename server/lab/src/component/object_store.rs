@@ -1,9 +1,9 @@
-//! A box that keeps files and speaks S3: a bucket is a folder.
+//! Object store boxes: S3 over a folder for each bucket.
 
 use std::fs;
 use std::path::Path;
 
-use super::service::FilesPlace;
+use super::service::FileStore;
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
 use crate::boxes::readiness::Listening;
@@ -12,19 +12,19 @@ use crate::identity::secret;
 use crate::network::site::{Site, port};
 use crate::program;
 
-/// The bucket that everything is in.
+/// Bucket for all objects.
 const BUCKET: &str = "tenfold";
 
-/// The account; its secret is the lab's own.
+/// Access key; its secret is specific to the lab.
 const ACCESS_KEY_ID: &str = "tenfold";
 
-/// Plans the box; returns with it what opens it.
+/// Plans the box, and returns its address and credentials.
 pub(crate) fn plan(
     name: &str,
     role: &'static str,
     directory: &Path,
     site: &mut Site,
-) -> Result<(BoxPlan, FilesPlace), LabError> {
+) -> Result<(BoxPlan, FileStore), LabError> {
     let program = program::S3S_FS.find()?;
     let listen = site.private(name, port::S3)?;
     let root = directory.join(name);
@@ -35,7 +35,7 @@ pub(crate) fn plan(
             path: bucket,
             source,
         })?;
-    let place = FilesPlace {
+    let file_store = FileStore {
         address: listen,
         url: format!("s3://{BUCKET}?endpoint=http://{listen}"),
         access_key_id: ACCESS_KEY_ID.to_owned(),
@@ -45,8 +45,8 @@ pub(crate) fn plan(
         .with(["--host", &listen.ip().to_string()])
         .with(["--port", &listen.port().to_string()])
         .with(["--access-key", ACCESS_KEY_ID])
-        // It takes it from nowhere else; who may read the command lines of this account's processes has it.
-        .with(["--secret-key", &place.secret_access_key])
+        // It accepts the secret only here, where processes of this account can read it.
+        .with(["--secret-key", &file_store.secret_access_key])
         .with([root]);
-    Ok((plan, place))
+    Ok((plan, file_store))
 }

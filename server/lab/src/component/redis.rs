@@ -1,4 +1,4 @@
-//! A box that runs Redis: a cache that forgets what is read least, and that speaks TLS to who knows its password.
+//! Redis boxes: an LRU cache behind TLS and a password.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,21 +15,21 @@ use crate::program;
 /// A cache on a box of its own.
 #[derive(Debug)]
 pub(crate) struct Redis<'a> {
-    /// The name of the box.
+    /// Name of the box.
     pub(crate) name: &'a str,
-    /// What it is for.
+    /// Role of the box.
     pub(crate) role: &'static str,
-    /// Where it serves.
+    /// Address of its service.
     pub(crate) listen: SocketAddr,
-    /// The memory of its box, in bytes; none where that is not bounded.
+    /// Memory of the box, in bytes. `None` if unlimited.
     pub(crate) memory_bytes: Option<u64>,
 }
 
-/// What it holds at most where its box is not bounded, in bytes.
+/// Maximum memory in an unlimited box, in bytes.
 const MEMORY_BYTES: u64 = 256 << 20;
 
 impl Redis<'_> {
-    /// Plans the box; returns with it the URL by which it is reached.
+    /// Plans the box, and returns its URL.
     pub(crate) fn plan(
         &self,
         directory: &Path,
@@ -43,7 +43,7 @@ impl Redis<'_> {
         })?;
         let identity = authority.issue(self.name, &[self.listen.ip()])?;
         let password = secret(directory, "cache-password")?;
-        // What is stored takes room beside itself: fragments, and the buffers of who reads it.
+        // The other half is for fragmentation and client buffers.
         let memory_bytes = self.memory_bytes.map_or(MEMORY_BYTES, |bytes| bytes / 2);
         let settings = own.join("redis.conf");
         write_private(

@@ -1,4 +1,4 @@
-//! A replica of the SQL database: it follows the primary, whoever that is, and takes no writes.
+//! Replicas of the SQL database: read-only, they follow the current primary.
 
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
@@ -13,21 +13,21 @@ use crate::identity::Authority;
 use crate::identity::secret;
 use crate::program;
 
-/// The account that a replica follows by.
+/// Account for replication.
 const ACCOUNT: &str = "replica";
 
-/// The account that asks a replica how far behind it is.
+/// Account for the lag check.
 const MONITOR: &str = "monitor";
 
-/// What the primary's servers need, to be followed: a log of what was written that is the same on each, so that a
-/// replica of one that is lost goes on with the other.
+/// Settings of a primary with replicas: binary logs with the same transaction IDs on each server, so that a
+/// replica of a lost server can continue from another.
 pub(crate) const FOLLOWED: &str = "server-id=1\n\
     log-bin=binlog\n\
     log-slave-updates=ON\n\
     wsrep-gtid-mode=ON\n\
     wsrep-gtid-domain-id=1\n";
 
-/// The statements, one a line, that make the accounts: they are the primary's, and come to the replicas with all else.
+/// Returns SQL, one statement a line, that creates the accounts on the primary. Replication copies them to the replicas.
 pub(crate) fn accounts_sql(directory: &Path) -> Result<String, LabError> {
     Ok(format!(
         "CREATE USER IF NOT EXISTS {ACCOUNT}@'%' IDENTIFIED BY '{}' REQUIRE SSL;\n\
@@ -42,18 +42,18 @@ pub(crate) fn accounts_sql(directory: &Path) -> Result<String, LabError> {
 /// A replica, before it is started.
 #[derive(Debug)]
 pub(crate) struct Replica<'a> {
-    /// The database that it is.
+    /// Its database server.
     pub(crate) own: MariaDb<'a>,
-    /// Its number among all servers, from 1.
+    /// Number among all servers, from 1.
     pub(crate) number: u32,
-    /// Its zone.
+    /// Zone of the box.
     pub(crate) zone: &'static str,
-    /// Where the primary answers.
+    /// Address of the primary, or of the balancer in front of it.
     pub(crate) primary: SocketAddr,
 }
 
 impl Replica<'_> {
-    /// Plans the box. It begins with nothing and is sent everything from the first statement on.
+    /// Plans the box. It starts empty and replicates from the first statement.
     pub(crate) fn plan(&self, authority: &Authority) -> Result<BoxPlan, LabError> {
         let more = format!(
             "server-id={}\n\
@@ -71,7 +71,7 @@ impl Replica<'_> {
         Ok(plan)
     }
 
-    /// The file of the statements that have it follow the primary.
+    /// Writes the SQL that starts replication.
     fn follow(&self, files: &Files) -> Result<PathBuf, LabError> {
         let path = files.own.join("follow.sql");
         let text = format!(
@@ -89,12 +89,12 @@ impl Replica<'_> {
     }
 }
 
-/// What asks a replica whether it is fit to be read: not further behind than this, in seconds.
-const LAG_MOST_S: u32 = 2;
+/// Maximum lag of a replica that serves reads, in seconds.
+const LAG_MAX_S: u32 = 2;
 
-/// The command by which a balancer checks a replica, with its address in the environment as HAProxy gives it.
+/// Writes HAProxy's health check of replicas, which gets the server's address from the environment.
 ///
-/// One that has lost the primary does not know how far behind it is, and is not read.
+/// The lag of a replica without a connection to the primary is unknown, so the check fails.
 pub(crate) fn check(
     own: &Path,
     directory: &Path,
@@ -119,7 +119,7 @@ pub(crate) fn check(
              --execute='SHOW SLAVE STATUS\\G') || exit 1\n\
              lag=$(printf '%s\\n' \"$status\" | sed -n 's/^ *Seconds_Behind_Master: //p')\n\
              case $lag in '' | *[!0-9]*) exit 1 ;; esac\n\
-             [ \"$lag\" -le {LAG_MOST_S} ]\n",
+             [ \"$lag\" -le {LAG_MAX_S} ]\n",
             client = client.display(),
             account = account.display(),
         ),

@@ -1,4 +1,4 @@
-//! A box that runs the reference service.
+//! Boxes of the reference service.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -9,48 +9,48 @@ use crate::boxes::readiness::Readiness;
 use crate::identity::Identity;
 use crate::options::LabOptions;
 
-/// What a box that runs the service is started with, beside what all of the lab has.
+/// A box of the service, and its settings beside those of the whole lab.
 #[derive(Debug)]
 pub(crate) struct Service<'a> {
-    /// The name of the box.
+    /// Name of the box.
     pub(crate) name: &'a str,
-    /// What it is for.
+    /// Role of the box.
     pub(crate) role: &'static str,
-    /// The stage that it is part of.
+    /// Stage that it belongs to.
     pub(crate) stage: &'static str,
-    /// Where it serves.
+    /// Address of its service.
     pub(crate) listen: SocketAddr,
-    /// Where it offers metrics and profiles.
+    /// Address of its metrics and profiles.
     pub(crate) admin: SocketAddr,
-    /// The store; none for a database beside it. It may hold a password.
+    /// URL of the store, which may contain a password. `None` for a local database.
     pub(crate) store_url: Option<String>,
-    /// Where files are; none for a folder beside it.
-    pub(crate) files: Option<&'a FilesPlace>,
-    /// The cache that web servers share; none where there is none. It holds a password.
+    /// Store of files. `None` for a local folder.
+    pub(crate) files: Option<&'a FileStore>,
+    /// URL of the shared cache, which contains a password. `None` if the stage has none.
     pub(crate) cache_url: Option<String>,
-    /// Where replicas of the store answer; none where there are none. It holds a password.
+    /// URL of the store's replicas, which contains a password. `None` if the stage has none.
     pub(crate) replica_url: Option<String>,
-    /// Who it is, where it speaks TLS.
+    /// Its certificate, if it serves HTTPS.
     pub(crate) identity: Option<&'a Identity>,
-    /// Where it speaks HTTP in the clear to send who comes on to where it doesn't.
+    /// Address of plain HTTP that redirects to HTTPS.
     pub(crate) redirect: Option<SocketAddr>,
 }
 
-/// Where files are, and what opens the place.
+/// Address and credentials of the object store.
 #[derive(Debug)]
-pub(crate) struct FilesPlace {
-    /// Where it is.
+pub(crate) struct FileStore {
+    /// Address of the box.
     pub(crate) address: SocketAddr,
-    /// As `--files` takes it.
+    /// URL for `--files`.
     pub(crate) url: String,
-    /// The account.
+    /// Access key.
     pub(crate) access_key_id: String,
-    /// Its secret.
+    /// Secret of the access key.
     pub(crate) secret_access_key: String,
 }
 
-/// What a person has set for `serve` is not for a box, whose port and store are chosen.
-const NOT_FOR_BOXES: &[&str] = &[
+/// Variables to remove from the environment of boxes: the lab chooses these settings.
+const REMOVED_VARIABLES: &[&str] = &[
     "TENFOLD_PORT",
     "TENFOLD_STORE",
     "TENFOLD_FILES",
@@ -73,7 +73,7 @@ impl Service<'_> {
             zone: None,
             program: options.program.clone(),
             arguments: Vec::new(),
-            environment: NOT_FOR_BOXES
+            environment: REMOVED_VARIABLES
                 .iter()
                 .map(|name| ((*name).into(), None))
                 .collect(),
@@ -123,9 +123,9 @@ impl Service<'_> {
             set("TENFOLD_STORE", url);
         }
         if let Some(url) = &self.cache_url {
-            set("TENFOLD_CACHE", url);
+            // The replicas of a store given by the user are unknown.
         }
-        // Those of a store that somebody else has named are not known.
+        // The replicas of a store given by the user are unknown.
         if let Some(url) = self
             .replica_url
             .as_ref()

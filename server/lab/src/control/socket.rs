@@ -1,6 +1,6 @@
-//! How a lab that is up is asked things from outside: a socket in its directory.
+//! The control socket of a running lab: a Unix socket in its directory.
 //!
-//! A question is a line of JSON, and so is its answer.
+//! A request is one line of JSON, and so is its answer.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
@@ -13,72 +13,72 @@ use serde::{Deserialize, Serialize};
 use crate::LabError;
 use crate::control::status::LabStatus;
 
-/// How long one who asks may take to do so.
-const ASKED_WITHIN: Duration = Duration::from_secs(1);
+/// Time limit for reading a request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long an answer may take: a box that is started again has to become ready.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
+/// Time limit for an answer. A box that is restarted has to become ready first.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The longest question, in bytes.
-const MOST_ASKED: usize = 4_096;
+/// Maximum length of a request, in bytes.
+const REQUEST_BYTES_MAX: usize = 4_096;
 
-/// The longest answer, in bytes.
-const MOST_ANSWERED: u64 = 1 << 20;
+/// Maximum length of an answer, in bytes.
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
-/// What a lab can be asked.
+/// A request to a running lab.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
-    /// How its boxes are.
+    /// Return the status of the lab and its boxes.
     Status,
-    /// To stop.
+    /// Stop the lab.
     Down,
-    /// To kill a box, or every box of a zone.
+    /// Kill a box, or every box of a zone.
     Kill {
-        /// The box or the zone.
+        /// Name of the box or zone.
         name: String,
     },
-    /// To have balancers send no more requests to a box, or to those of a zone, and to wait until it has ended what it has.
+    /// Drain a box, or the boxes of a zone: balancers send it no new requests. Answered once nothing is in flight.
     Drain {
-        /// The box or the zone.
+        /// Name of the box or zone.
         name: String,
     },
-    /// To start what was killed again, and send to what was drained.
+    /// Restart killed boxes, and send requests to drained ones again.
     Revive {
-        /// The box or the zone.
+        /// Name of the box or zone.
         name: String,
     },
 }
 
-/// What a lab answers.
+/// The answer of a lab.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", content = "told", rename_all = "snake_case")]
 pub enum Answer {
-    /// How its boxes are.
+    /// Status of the lab and its boxes.
     Status(Box<LabStatus>),
-    /// It did what it was asked; the names of the boxes that this concerned.
+    /// The request was carried out; names of the boxes affected.
     Done(Vec<String>),
-    /// It did not, and why.
+    /// The request was refused; the reason.
     Refused(String),
-    /// It has no box or zone of that name.
+    /// No box or zone has this name.
     Unknown {
-        /// The name asked for.
+        /// Name that was given.
         name: String,
-        /// Those that there are.
+        /// Names of the boxes and zones.
         there: String,
     },
 }
 
-/// Asks the lab in a directory.
+/// Sends a request to the lab in a directory and returns its answer.
 ///
 /// # Errors
-/// Where none is up there, it does not answer, or it refuses.
+/// Returns an error if no lab is up there, it does not answer in time, or it refuses.
 pub fn ask(directory: &Path, request: &Request) -> Result<Answer, LabError> {
     let failed = |reason: String| LabError::NoAnswer {
         directory: directory.to_owned(),
         reason,
     };
-    let stream = match UnixStream::connect(socket_of(directory)) {
+    let stream = match UnixStream::connect(path_in(directory)) {
         Ok(stream) => stream,
         Err(error)
             if matches!(
@@ -101,39 +101,41 @@ pub fn ask(directory: &Path, request: &Request) -> Result<Answer, LabError> {
 }
 
 fn exchange(mut stream: UnixStream, request: &Request) -> io::Result<String> {
-    stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
-    let question = serde_json::to_string(request).map_err(io::Error::other)?;
-    stream.write_all(format!("{question}\n").as_bytes())?;
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    let line = serde_json::to_string(request).map_err(io::Error::other)?;
+    stream.write_all(format!("{line}\n").as_bytes())?;
     let mut answer = String::new();
-    BufReader::new(stream.take(MOST_ANSWERED)).read_line(&mut answer)?;
+    BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut answer)?;
     match answer.is_empty() {
-        true => Err(io::Error::other("it ended without a word")),
+        true => Err(io::Error::other(
+            "it closed the connection without an answer",
+        )),
         false => Ok(answer),
     }
 }
 
-/// The socket of a lab in a directory.
-pub(crate) fn socket_of(directory: &Path) -> PathBuf {
+/// Returns the path of the control socket of a lab's directory.
+pub(crate) fn path_in(directory: &Path) -> PathBuf {
     directory.join("lab.sock")
 }
 
-/// Where a lab is asked.
+/// The control socket, on the lab's side.
 #[derive(Debug)]
-pub(crate) struct Control {
+pub(crate) struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
 }
 
-/// Somebody who has asked and waits for the answer.
+/// A connection that waits for the answer to its request.
 #[derive(Debug)]
-pub struct Asker {
+pub struct Responder {
     stream: UnixStream,
 }
 
-impl Control {
-    /// Listens, in place of a lab that has died: whoever calls holds the directory's lock.
+impl ControlSocket {
+    /// Opens the socket, replacing that of a lab that died. The caller holds the directory's lock.
     pub(crate) fn listen(directory: &Path) -> Result<Self, LabError> {
-        let path = socket_of(directory);
+        let path = path_in(directory);
         let failed = |source: io::Error| LabError::Directory {
             source: match source.kind() {
                 ErrorKind::InvalidInput => {
@@ -152,38 +154,40 @@ impl Control {
         Ok(Self { listener, path })
     }
 
-    /// Returns the next question, where one was asked. What is none is answered here.
-    pub(crate) fn asked(&self) -> Option<(Request, Asker)> {
+    /// Returns the next request, if there is one. A malformed request is answered with its error.
+    pub(crate) fn next_request(&self) -> Option<(Request, Responder)> {
         let (stream, _) = self.listener.accept().ok()?;
-        let asker = Asker { stream };
-        match asker.question() {
-            // Whoever no longer waits did not mean it.
-            Ok(_) if asker.has_gone() => None,
-            Ok(request) => Some((request, asker)),
+        let responder = Responder { stream };
+        match responder.read_request() {
+            // A client that closed the connection no longer wants it done.
+            Ok(_) if responder.is_closed() => None,
+            Ok(request) => Some((request, responder)),
             Err(error) => {
-                asker.answer(&Answer::Refused(format!("not a question: {error}")));
+                responder.answer(&Answer::Refused(format!(
+                    "could not read the request: {error}"
+                )));
                 None
             }
         }
     }
 }
 
-impl Drop for Control {
+impl Drop for ControlSocket {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
     }
 }
 
-impl Asker {
-    fn question(&self) -> io::Result<Request> {
+impl Responder {
+    fn read_request(&self) -> io::Result<Request> {
         self.stream.set_nonblocking(false)?;
-        self.stream.set_write_timeout(Some(ASKED_WITHIN))?;
-        let deadline = Instant::now() + ASKED_WITHIN;
+        self.stream.set_write_timeout(Some(REQUEST_TIMEOUT))?;
+        let deadline = Instant::now() + REQUEST_TIMEOUT;
         let mut line = Vec::new();
         let mut bytes = [0; 512];
-        while !line.ends_with(b"\n") && line.len() < MOST_ASKED {
+        while !line.ends_with(b"\n") && line.len() < REQUEST_BYTES_MAX {
             let left = deadline.saturating_duration_since(Instant::now());
-            // None would be for ever.
+            // A zero timeout would mean no limit.
             let left = left.max(Duration::from_millis(1));
             self.stream.set_read_timeout(Some(left))?;
             match (&self.stream).read(&mut bytes)? {
@@ -197,14 +201,14 @@ impl Asker {
         serde_json::from_slice(&line).map_err(io::Error::other)
     }
 
-    fn has_gone(&self) -> bool {
+    fn is_closed(&self) -> bool {
         let looked = self.stream.set_nonblocking(true);
         let end = looked.and_then(|()| (&self.stream).read(&mut [0]));
         let _ = self.stream.set_nonblocking(false);
         !end.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
-    /// Answers. One who no longer waits for it misses it.
+    /// Sends the answer. A client that has closed the connection is ignored.
     pub fn answer(mut self, answer: &Answer) {
         if let Ok(mut line) = serde_json::to_string(answer) {
             line.push('\n');
@@ -220,26 +224,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_question_is_asked_and_answered() {
+    fn answers_requests_until_closed() {
         let directory = tempfile::tempdir().unwrap();
         let error = ask(directory.path(), &Request::Status).unwrap_err();
         assert!(matches!(error, LabError::NotUp { .. }), "{error}");
-        let control = Control::listen(directory.path()).unwrap();
-        assert!(control.asked().is_none());
+        let control = ControlSocket::listen(directory.path()).unwrap();
+        assert!(control.next_request().is_none());
         let answering = std::thread::spawn(move || {
             for answer in [
                 Answer::Done(vec!["web".to_owned()]),
                 Answer::Refused("no".to_owned()),
             ] {
-                let (request, asker) = loop {
-                    match control.asked() {
-                        Some(asked) => break asked,
+                let (request, responder) = loop {
+                    match control.next_request() {
+                        Some(next) => break next,
                         None => std::thread::sleep(Duration::from_millis(2)),
                     }
                 };
                 let name = "web".to_owned();
                 assert_eq!(request, Request::Kill { name });
-                asker.answer(&answer);
+                responder.answer(&answer);
             }
         });
         let request = Request::Kill {
@@ -250,7 +254,7 @@ mod tests {
         let error = ask(directory.path(), &request).unwrap_err();
         assert!(matches!(error, LabError::Refused(_)), "{error}");
         answering.join().unwrap();
-        // Nobody listens any more.
+        // The socket is closed by now.
         let error = ask(directory.path(), &request).unwrap_err();
         assert!(matches!(error, LabError::NotUp { .. }), "{error}");
     }
@@ -258,12 +262,12 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn any_bytes_are_refused_or_a_question(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn refuses_arbitrary_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let (mut theirs, ours) = UnixStream::pair().unwrap();
             theirs.write_all(&bytes).unwrap();
             theirs.shutdown(std::net::Shutdown::Write).unwrap();
-            let asker = Asker { stream: ours };
-            prop_assert!(asker.question().is_err());
+            let responder = Responder { stream: ours };
+            prop_assert!(responder.read_request().is_err());
         }
     }
 }

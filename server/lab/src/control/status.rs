@@ -1,4 +1,4 @@
-//! What a lab says of its boxes.
+//! Status of a lab and its boxes.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,59 +12,59 @@ use crate::boxes::lab_box::LabBox;
 use crate::options::allowance::Allowance;
 use crate::table;
 
-/// A lab and its boxes, at one moment.
+/// A lab and its boxes at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabStatus {
-    /// The stage that is up.
+    /// Stage that is up.
     pub stage: String,
-    /// The process that holds it.
+    /// Process that runs the lab.
     pub pid: u32,
-    /// Why its boxes are not confined, where they were to be.
+    /// Reason why the boxes are not confined. `None` if they are, or if no allowance was requested.
     pub unconfined_because: Option<String>,
-    /// Where traffic enters; none where the box that it enters by does not listen.
+    /// Entrance of the stage. `None` if the entrance box does not listen.
     pub entrance: Option<EntranceStatus>,
-    /// Its boxes, in the order of their start.
+    /// Its boxes, in start order.
     pub boxes: Vec<BoxStatus>,
-    /// What its balancers counted, in the order of their start.
+    /// Counters of its balancers, in start order.
     #[serde(default)]
     pub balancers: Vec<BalancerStatus>,
 }
 
-/// Where traffic enters a lab.
+/// The entrance of a lab: the address that clients connect to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EntranceStatus {
-    /// Where, as `https://127.0.0.1:4001`.
+    /// URL, such as `https://127.0.0.1:4001`.
     pub url: String,
-    /// The certificate of the authority that vouches for it; none where HTTP is spoken in the clear.
+    /// CA certificate that signed the entrance's certificate. `None` for plain HTTP.
     pub ca: Option<PathBuf>,
-    /// Where HTTP in the clear is sent on from.
+    /// Address that redirects plain HTTP to `url`.
     pub redirect: Option<SocketAddr>,
 }
 
-/// A box, at one moment.
+/// A box at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BoxStatus {
-    /// Its name, unique in the lab.
+    /// Name, unique in the lab.
     pub name: String,
-    /// What it is for.
+    /// Role, such as `web`.
     pub role: String,
-    /// The zone that it is in.
+    /// Zone, if the stage has zones.
     pub zone: Option<String>,
-    /// `up`, or how it ended.
+    /// `up`, or the exit status.
     pub state: String,
-    /// Where it serves.
+    /// Address of its service.
     pub address: Option<SocketAddr>,
-    /// Where it offers metrics and profiles.
+    /// Address of its metrics and profiles.
     pub admin: Option<SocketAddr>,
-    /// What it may use; none where it is not confined.
+    /// CPU and memory allowance. `None` if not confined.
     pub allowance: Option<Allowance>,
-    /// Its process; none where it is not up.
+    /// Process ID. `None` if not up.
     pub pid: Option<u32>,
-    /// The file that it writes its log to.
+    /// Path of its log.
     pub log: PathBuf,
-    /// How long it has been up, in seconds.
+    /// Time since its start, in seconds.
     pub up_for_s: Option<f64>,
-    /// What it has used since; none where it is not confined or not up.
+    /// CPU and memory used since its start. `None` if not up.
     pub usage: Option<Usage>,
 }
 
@@ -92,7 +92,7 @@ impl BoxStatus {
 }
 
 impl fmt::Display for LabStatus {
-    /// A table of the boxes: where they are and what they may use.
+    /// Writes a table of the boxes with their addresses and allowances.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let mut rows = vec![
@@ -125,9 +125,9 @@ impl fmt::Display for LabStatus {
         }));
         table::write(f, &rows)?;
         if let Some(entrance) = &self.entrance {
-            write!(f, "traffic enters at {}", entrance.url)?;
+            write!(f, "entrance: {}", entrance.url)?;
             if let Some(ca) = &entrance.ca {
-                write!(f, ", vouched for by {}", ca.display())?;
+                write!(f, " (CA certificate: {})", ca.display())?;
             }
             writeln!(f)?;
         }
@@ -138,18 +138,18 @@ impl fmt::Display for LabStatus {
     }
 }
 
-/// What the boxes of a lab used between two moments.
+/// CPU and memory that the boxes of a lab used between two moments.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Used<'a> {
-    /// At the first.
+pub struct UsageBetween<'a> {
+    /// Status at the first moment.
     pub before: &'a LabStatus,
-    /// At the second.
+    /// Status at the second moment.
     pub after: &'a LabStatus,
 }
 
-impl fmt::Display for Used<'_> {
-    /// A table: processors used, the share of periods in which the box was held back, memory; and one of what
-    /// balancers counted since they were started.
+impl fmt::Display for UsageBetween<'_> {
+    /// Writes a table of CPU used, share of periods throttled, and memory; then one of the balancers'
+    /// counters since their start.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rows = vec![
             [
@@ -157,7 +157,7 @@ impl fmt::Display for Used<'_> {
                 "state",
                 "CPU used",
                 "of",
-                "held back",
+                "throttled",
                 "memory",
                 "of",
             ]
@@ -193,12 +193,12 @@ impl fmt::Display for Used<'_> {
                     let used = usage.cpu.saturating_sub(earlier.cpu).as_secs_f64() / (to - from);
                     row[2] = format!("{used:.3}");
                     let periods = usage.periods.saturating_sub(earlier.periods);
-                    let held = usage
+                    let throttled = usage
                         .periods_throttled
                         .saturating_sub(earlier.periods_throttled);
                     row[4] = match periods {
                         0 => "0%".to_owned(),
-                        periods => format!("{:.0}%", held as f64 * 100.0 / periods as f64),
+                        periods => format!("{:.0}%", throttled as f64 * 100.0 / periods as f64),
                     };
                 }
             }
@@ -253,14 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn the_boxes_are_a_table() {
+    fn shows_boxes_as_table() {
         let mut own = status(0, 1.0);
-        let told = own.to_string();
+        let text = own.to_string();
         assert_eq!(
-            told,
+            text,
             "box  zone  state  address         admin  allowance         pid  log\n\
              web  -     up     127.0.0.1:4001  -      0.2 CPU, 512 MiB  42   lab/web.log\n\
-             traffic enters at https://127.0.0.1:4001, vouched for by lab/tls/ca.pem\n"
+             entrance: https://127.0.0.1:4001 (CA certificate: lab/tls/ca.pem)\n"
         );
         own.unconfined_because = Some("no control groups are mounted".to_owned());
         assert!(
@@ -270,21 +270,21 @@ mod tests {
     }
 
     #[test]
-    fn what_was_used_is_of_the_time_between() {
+    fn shows_usage_between_two_moments() {
         let (before, after) = (status(1_000, 10.0), status(1_400, 12.0));
-        let used = Used {
+        let used = UsageBetween {
             before: &before,
             after: &after,
         };
         assert_eq!(
             used.to_string(),
-            "box  state  CPU used  of   held back  memory  of\n\
+            "box  state  CPU used  of   throttled  memory  of\n\
              web  up     0.200     0.2  25%        40 MiB  512 MiB\n"
         );
-        // One that was started anew meanwhile has no time between.
+        // A box that restarted in between has no difference to show.
         let mut again = after.clone();
         again.boxes[0].pid = Some(43);
-        let used = Used {
+        let used = UsageBetween {
             before: &before,
             after: &again,
         };

@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 
 use crate::LabError;
 
-/// How long the guard of a lab that was killed may take to be done.
-const PATIENCE: Duration = Duration::from_secs(7);
+/// Time limit for the guard of a killed lab to clean up.
+const GUARD_TIMEOUT: Duration = Duration::from_secs(7);
 
-/// Holds a directory for one lab, until it is dropped or the process dies.
+/// Exclusive lock on a directory, until it is dropped or the process dies.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
     file: File,
 }
 
 impl DirectoryLock {
-    /// Makes the directory, for this account alone, and takes it.
+    /// Creates the directory, readable by this account only, and locks it.
     pub(crate) fn take(directory: &Path) -> Result<Self, LabError> {
         let path = directory.join("lab.lock");
         let failed = |source| LabError::Directory {
@@ -40,17 +40,17 @@ impl DirectoryLock {
             .write(true)
             .open(&path)
             .map_err(failed)?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + GUARD_TIMEOUT;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) => {
                     let mut holder = String::new();
-                    // Where the holder has not yet said who it is, the refusal does without.
+                    // The holder may not have written its process ID yet.
                     let _ = file.seek(SeekFrom::Start(0));
                     let _ = (&file).take(32).read_to_string(&mut holder);
                     let pid: Option<u32> = holder.trim().parse().ok();
-                    // One that was killed has left its guard, which will be done in a moment.
+                    // The guard of a killed lab still holds the lock until it has cleaned up.
                     let has_died = pid.is_some_and(|pid| !is_running(pid));
                     if !has_died || Instant::now() > deadline {
                         return Err(LabError::InUse {
@@ -70,21 +70,21 @@ impl DirectoryLock {
         Ok(Self { file })
     }
 
-    /// The lock once more, for another process to hold: it is held until both let go.
+    /// Returns another handle to the lock, for a child process. The lock is held until both are closed.
     pub(crate) fn share(&self) -> std::io::Result<File> {
         self.file.try_clone()
     }
 }
 
 fn is_running(pid: u32) -> bool {
-    // One that has ended and was not waited for is there no more than in name.
+    // A zombie counts as gone.
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or(" Z").starts_with(" Z"))
 }
 
 impl Drop for DirectoryLock {
     fn drop(&mut self) {
-        // The file stays, as removing it would let two labs lock two files of one name.
+        // Keep the file: with a new file of the same name, two labs could each hold a lock.
         let _ = self.file.set_len(0);
     }
 }

@@ -1,10 +1,10 @@
-//! Paths that mean the same wherever they are written.
+//! Paths without characters that need quoting.
 
 use std::path::{Path, PathBuf};
 
 use crate::LabError;
 
-/// The absolute path, where it is of letters that mean nothing in settings, URLs and scripts.
+/// Returns the absolute path if no character has a meaning in configuration files, URLs or scripts.
 pub(crate) fn plain_path(path: &Path) -> Result<PathBuf, LabError> {
     let failed = |source| LabError::Directory {
         path: path.to_owned(),
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_settings_would_take_for_something_else_is_refused() {
+    fn refuses_path_that_needs_quoting() {
         assert!(plain_path(Path::new("a/b-c_d.e")).unwrap().is_absolute());
         for path in [
             "with space",

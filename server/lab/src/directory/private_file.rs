@@ -1,4 +1,4 @@
-//! Files and directories that this account alone may read.
+//! Files and directories that only this account can read.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::LabError;
 
-/// Writes a file that this account alone may read, whole or not at all.
+/// Writes a file that only this account can read, atomically.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), LabError> {
     write(path, text).map_err(|source| LabError::Directory {
         path: path.to_owned(),
@@ -20,7 +20,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         private_directory(parent)?;
     }
     let partial: PathBuf = path.with_added_extension("partial");
-    // One that is left has its own mode.
+    // A leftover file would keep its own mode.
     let _ = fs::remove_file(&partial);
     let mut file = File::options()
         .write(true)
@@ -32,7 +32,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     fs::rename(partial, path)
 }
 
-/// Makes a directory that this account alone may read, unless it is there.
+/// Creates a directory that only this account can read, if it is missing.
 pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

@@ -1,4 +1,4 @@
-//! Who the boxes are: certificates, from an authority that lives as long as the lab.
+//! Certificates of the boxes, issued by an authority that lives as long as the lab.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -13,31 +13,31 @@ use crate::LabError;
 use crate::directory::plain_path;
 use crate::directory::write_private;
 
-/// How long certificates are good for; a lab makes them anew each time that it comes up.
-const GOOD_FOR: Duration = Duration::from_secs(90 * 86_400);
+/// Validity of the certificates. Each start of a lab issues new ones.
+const VALIDITY: Duration = Duration::from_secs(90 * 86_400);
 
-/// Clocks may differ by so much.
-const LEEWAY: Duration = Duration::from_secs(86_400);
+/// Tolerance for clocks that are behind.
+const CLOCK_SKEW: Duration = Duration::from_secs(86_400);
 
-/// An authority that certifies the boxes of one lab. Its key is kept in memory alone.
+/// Certificate authority of one lab. Its key never leaves memory.
 pub(crate) struct Authority {
     directory: PathBuf,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
-/// A certificate with its key, as files in PEM.
+/// Paths of a box's certificate and key, as PEM files.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
-    /// The authority's certificate, which vouches for this one.
+    /// Certificate of the authority that issued this one.
     pub(crate) ca: PathBuf,
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
-    /// Certificate and key in one file, as HAProxy takes them.
+    /// Certificate and key in one file, as HAProxy expects them.
     pub(crate) both: PathBuf,
 }
 
 impl Authority {
-    /// Makes one that writes below a lab's directory.
+    /// Creates an authority that writes below a lab's directory.
     pub(crate) fn new(directory: &Path) -> Result<Self, LabError> {
         let directory = plain_path(directory)?.join("tls");
         let mut params = params(Vec::new(), "Tenfold lab")?;
@@ -45,31 +45,33 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = KeyPair::generate()
             .and_then(|key| CertifiedIssuer::self_signed(params, key))
-            .map_err(refused)?;
+            .map_err(certificate_error)?;
         let authority = Self { directory, issuer };
         write_private(&authority.certificate(), &authority.issuer.pem())?;
         Ok(authority)
     }
 
-    /// Where its own certificate is: who trusts it trusts the boxes.
+    /// Returns the path of its own certificate, which clients trust.
     pub(crate) fn certificate(&self) -> PathBuf {
         self.directory.join("ca.pem")
     }
 
-    /// Certifies a box under its name and the addresses that it is reached at.
+    /// Issues a certificate for a box's name and addresses.
     pub(crate) fn issue(&self, name: &str, addresses: &[IpAddr]) -> Result<Identity, LabError> {
         let mut names = vec![name.to_owned(), "localhost".to_owned()];
         names.extend(addresses.iter().map(IpAddr::to_string));
         names.dedup();
         let mut params = params(names, name)?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        // Peers of a cluster are each other's clients.
+        // Members of a cluster connect to each other as clients.
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,
         ];
-        let key = KeyPair::generate().map_err(refused)?;
-        let certificate = params.signed_by(&key, &self.issuer).map_err(refused)?;
+        let key = KeyPair::generate().map_err(certificate_error)?;
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .map_err(certificate_error)?;
         let identity = Identity {
             ca: self.certificate(),
             certificate: self.directory.join(format!("{name}.pem")),
@@ -85,17 +87,17 @@ impl Authority {
 }
 
 fn params(names: Vec<String>, common_name: &str) -> Result<CertificateParams, LabError> {
-    let mut params = CertificateParams::new(names).map_err(refused)?;
+    let mut params = CertificateParams::new(names).map_err(certificate_error)?;
     params
         .distinguished_name
         .push(DnType::CommonName, common_name);
     let now = SystemTime::now();
-    params.not_before = (now - LEEWAY).into();
-    params.not_after = (now + GOOD_FOR).into();
+    params.not_before = (now - CLOCK_SKEW).into();
+    params.not_after = (now + VALIDITY).into();
     Ok(params)
 }
 
-fn refused(error: rcgen::Error) -> LabError {
+fn certificate_error(error: rcgen::Error) -> LabError {
     LabError::Certificate {
         reason: error.to_string(),
     }

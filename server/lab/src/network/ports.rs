@@ -1,17 +1,17 @@
-//! Free ports that a box can have again after it was killed.
+//! Free ports on loopback that a box keeps when it restarts.
 
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
-/// Ports below this are known services', or need a right.
-const FIRST: u16 = 10_000;
+/// First port that may be used: lower ones belong to known services.
+const PORT_MIN: u16 = 10_000;
 
-/// So many ports are enough for a lab.
-const ENOUGH: u16 = 1_000;
+/// Number of ports that suffices for a lab.
+const PORTS_ENOUGH: u16 = 1_000;
 
-/// Gives out ports on loopback that nobody listens on, outside the range from which the system takes those
-/// of outgoing connections: a generator with thousands of those would soon have the port of a killed box.
+/// Allocates free ports on loopback, outside the range of outgoing connections: with thousands of
+/// outgoing connections, the port of a killed box would soon be in use.
 #[derive(Debug)]
 pub(crate) struct Ports {
     first: u16,
@@ -20,7 +20,7 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// Begins at a place that follows from the process, so that two labs seldom try the same.
+    /// Starts at an offset derived from the process ID, so that two labs rarely try the same ports.
     pub(crate) fn new() -> Self {
         let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
         let range = range.unwrap_or_default();
@@ -36,16 +36,16 @@ impl Ports {
         }
     }
 
-    /// Returns a port of an address that could be listened on a moment ago.
+    /// Returns a port of an address that was free a moment ago.
     ///
     /// # Errors
-    /// Where there is none left.
+    /// Returns an error if no port is free.
     pub(crate) fn take(&mut self, address: IpAddr) -> io::Result<SocketAddr> {
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for _ in self.first..self.end {
             let port = self.next;
             self.next = if port + 1 >= self.end {
-                FIRST
+                PORT_MIN
             } else {
                 port + 1
             };
@@ -59,14 +59,14 @@ impl Ports {
     }
 }
 
-/// A range of ports outside the system's own, below it or above; where that is nearly all there is, within it.
+/// Returns a port range below or above the ephemeral range, or within it if it covers nearly all ports.
 fn outside(from: u16, to: u16) -> (u16, u16) {
-    if from >= FIRST + ENOUGH {
-        (FIRST, from)
-    } else if to < u16::MAX - ENOUGH {
+    if from >= PORT_MIN + PORTS_ENOUGH {
+        (PORT_MIN, from)
+    } else if to < u16::MAX - PORTS_ENOUGH {
         (to + 1, u16::MAX)
     } else {
-        (FIRST, 60_000)
+        (PORT_MIN, 60_000)
     }
 }
 
@@ -77,14 +77,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_are_outside_the_range_of_outgoing_connections() {
-        assert_eq!(outside(32_768, 60_999), (FIRST, 32_768));
+    fn avoids_ephemeral_port_range() {
+        assert_eq!(outside(32_768, 60_999), (PORT_MIN, 32_768));
         assert_eq!(outside(1_024, 60_999), (61_000, u16::MAX));
-        assert_eq!(outside(1_024, u16::MAX), (FIRST, 60_000));
+        assert_eq!(outside(1_024, u16::MAX), (PORT_MIN, 60_000));
     }
 
     #[test]
-    fn ports_are_free_and_no_two_are_the_same() {
+    fn allocates_distinct_free_ports() {
         let mut ports = Ports::new();
         let taken: Vec<_> = (0..20)
             .map(|_| ports.take(Ipv4Addr::LOCALHOST.into()).unwrap())

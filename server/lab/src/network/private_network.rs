@@ -1,13 +1,13 @@
-//! A network of a lab's own: each box in a network namespace, behind a router that lets through what is listed and
-//! refuses the rest.
+//! A private network for a lab: each box in a network namespace, behind a router that allows only the listed
+//! connections.
 //!
 //! ```text
-//! this machine -- outside [ router ] -- a public subnet:  what is reached from outside
-//!                                    -- a private subnet: what is not
+//! this machine -- outside [ router ] -- public subnet:  reachable from outside
+//!                                    -- private subnet: reachable from boxes only
 //! ```
 //!
-//! Boxes are reached through the router alone, also by each other, so that its rules hold between any two of them. All
-//! of it goes with its namespaces: nothing of this machine's own network is changed but for one link and one route.
+//! All traffic passes the router, also between boxes, so that its rules always apply. Removing the namespaces
+//! removes everything; in this machine's own network the lab adds only one link and one route.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,43 +24,43 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::LabError;
 use crate::program;
 
-/// Boxes that a subnet of 256 addresses has room for, with four for each link.
-const BOXES_MOST: usize = 63;
+/// Maximum number of boxes: four addresses for each link, in a subnet of 256.
+const BOXES_MAX: usize = 63;
 
-/// The second numbers of the addresses that are tried, 10.N.0.0/16: seldom used by others.
-const NUMBERS: std::ops::Range<u8> = 77..127;
+/// Second octets to try for the network 10.N.0.0/16; rarely used by others.
+const NETWORKS: std::ops::Range<u8> = 77..127;
 
-/// The third number of the addresses of the link to this machine.
-const OUTSIDE: u8 = 255;
+/// Third octet of the link to this machine.
+const LINK_OCTET: u8 = 255;
 
-/// The labs of this process that have had a network.
-static MADE: AtomicU32 = AtomicU32::new(0);
+/// Number of networks that this process has planned.
+static NETWORKS_PLANNED: AtomicU32 = AtomicU32::new(0);
 
-/// Where a box is.
+/// Subnet of a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subnet {
-    /// Reached from outside, at the ports that are listed.
+    /// Reachable from outside, at the listed ports.
     Public,
-    /// Not.
+    /// Reachable from other boxes only.
     Private,
 }
 
-/// A connection that a stage is made with: all others are refused.
+/// An allowed connection. The router rejects all others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Flow {
-    /// The box that opens it; none for whoever is outside.
+    /// Box that opens it. `None` for clients outside.
     pub(crate) from: Option<String>,
-    /// What it is opened to.
+    /// Address that it is opened to.
     pub(crate) to: SocketAddr,
 }
 
 impl Flow {
-    /// From whoever is outside.
+    /// Allows clients outside to connect to an address.
     pub(crate) fn from_outside(to: SocketAddr) -> Self {
         Self { from: None, to }
     }
 
-    /// From a box.
+    /// Allows a box to connect to an address.
     pub(crate) fn between(from: &str, to: SocketAddr) -> Self {
         Self {
             from: Some(from.to_owned()),
@@ -74,38 +74,38 @@ impl Flow {
 pub(crate) struct Network {
     ip: PathBuf,
     nft: PathBuf,
-    /// What its namespaces' names begin with, and the link's.
+    /// Prefix of the names of its namespaces, and name of the link.
     name: String,
-    /// Its addresses are 10.N.x.x.
+    /// Second octet of its addresses, 10.N.x.x.
     number: u8,
-    boxes: BTreeMap<String, Place>,
+    boxes: BTreeMap<String, Slot>,
     is_made: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Slot {
     subnet: Subnet,
     index: usize,
 }
 
 impl Network {
-    /// Chooses its addresses. Makes nothing yet.
+    /// Chooses a network that is not in use. Creates nothing yet.
     ///
     /// # Errors
-    /// Where what makes it is not on this machine, or all addresses are in use.
+    /// Returns an error if `ip` or `nft` is missing, or every network is in use.
     pub(crate) fn plan() -> Result<Self, LabError> {
         let (ip, nft) = (program::IP.find()?, program::NFT.find()?);
         let used = output(Command::new(&ip).args(["-4", "-o", "route", "show", "table", "all"]))?;
         let is_used = |number: &u8| used.contains(&format!("10.{number}."));
-        let number = NUMBERS
+        let number = NETWORKS
             .into_iter()
             .find(|number| !is_used(number))
-            .ok_or_else(|| failed("every address from 10.77.0.0 to 10.126.0.0 is in use"))?;
-        // No longer than a link's name may be.
+            .ok_or_else(|| failed("every network from 10.77.0.0 to 10.126.0.0 is in use"))?;
+        // At most 15 bytes, the limit for a link's name.
         let name = format!(
             "tfl{}-{}",
             std::process::id(),
-            MADE.fetch_add(1, Ordering::Relaxed)
+            NETWORKS_PLANNED.fetch_add(1, Ordering::Relaxed)
         );
         Ok(Self {
             ip,
@@ -117,7 +117,7 @@ impl Network {
         })
     }
 
-    /// The address of a box, which is given one when it is first asked for.
+    /// Returns the address of a box, and allocates it on the first call.
     pub(crate) fn address(
         &mut self,
         name: &str,
@@ -125,37 +125,37 @@ impl Network {
         port: u16,
     ) -> Result<SocketAddr, LabError> {
         let index = self.boxes.len();
-        if index >= BOXES_MOST {
-            return Err(failed("a network has room for 63 boxes"));
+        if index >= BOXES_MAX {
+            return Err(failed("the stage has more than 63 boxes"));
         }
-        let place = *self
+        let slot = *self
             .boxes
             .entry(name.to_owned())
-            .or_insert(Place { subnet, index });
-        Ok(SocketAddr::new(self.own(place), port))
+            .or_insert(Slot { subnet, index });
+        Ok(SocketAddr::new(self.own(slot), port))
     }
 
-    fn own(&self, place: Place) -> IpAddr {
-        self.at(place, 2)
+    fn own(&self, slot: Slot) -> IpAddr {
+        self.at(slot, 2)
     }
 
-    fn at(&self, place: Place, offset: usize) -> IpAddr {
-        let subnet = match place.subnet {
+    fn at(&self, slot: Slot, offset: usize) -> IpAddr {
+        let subnet = match slot.subnet {
             Subnet::Public => 0,
             Subnet::Private => 1,
         };
-        let last = u8::try_from(4 * place.index + offset).unwrap_or(u8::MAX);
+        let last = u8::try_from(4 * slot.index + offset).unwrap_or(u8::MAX);
         Ipv4Addr::new(10, self.number, subnet, last).into()
     }
 
-    /// The namespace of a box; none where it has no address.
+    /// Returns the namespace of a box. `None` if it has no address.
     pub(crate) fn namespace(&self, name: &str) -> Option<String> {
         self.boxes
             .contains_key(name)
             .then(|| format!("{}-{name}", self.name))
     }
 
-    /// All of its namespaces.
+    /// Returns all of its namespaces.
     pub(crate) fn namespaces(&self) -> Vec<String> {
         let boxes = self.boxes.keys().filter_map(|name| self.namespace(name));
         boxes.chain([self.router()]).collect()
@@ -165,31 +165,35 @@ impl Network {
         format!("{}-router", self.name)
     }
 
-    /// Makes it, with its rules, before any box is in it.
+    /// Creates the network with its rules, before any box starts.
     ///
     /// # Errors
-    /// Where this account may not, or the kernel lacks a part.
+    /// Returns an error if this account may not do so, or the kernel lacks a feature.
     pub(crate) fn make(&mut self, flows: &[Flow]) -> Result<(), LabError> {
         self.is_made = true;
         let batch = |namespace: Option<&str>, text: &str| {
             let mut command = Command::new(&self.ip);
             command.args(namespace.iter().flat_map(|namespace| ["-n", namespace]));
-            feed(command.args(["-batch", "-"]), text)
+            run_with_input(command.args(["-batch", "-"]), text)
         };
         batch(None, &self.links())?;
         batch(Some(&self.router()), &self.links_of_router())?;
-        for (name, place) in &self.boxes {
+        for (name, slot) in &self.boxes {
             let namespace = format!("{}-{name}", self.name);
-            batch(Some(&namespace), &self.links_of(*place))?;
+            batch(Some(&namespace), &self.links_of(*slot))?;
         }
         batch(None, &self.route())?;
-        // Namespaces have settings of their own; in a new one nothing is forwarded.
+        // A new namespace starts with forwarding off.
         within(&self.router(), || {
             fs::write("/proc/sys/net/ipv4/ip_forward", "1")
         })
-        .map_err(|error| failed(&format!("could not have its router forward: {error}")))?;
+        .map_err(|error| {
+            failed(&format!(
+                "could not enable forwarding in the router: {error}"
+            ))
+        })?;
         let router = self.router();
-        feed(
+        run_with_input(
             Command::new(&self.ip)
                 .args(["netns", "exec", &router])
                 .arg(&self.nft)
@@ -198,69 +202,69 @@ impl Network {
         )
     }
 
-    /// What `ip -batch` makes in this machine's own network: namespaces, and the links that lead into them.
+    /// Input of `ip -batch` for this machine's network: namespaces, and the links into them.
     fn links(&self) -> String {
         let (router, number, link) = (self.router(), self.number, &self.name);
         let mut text = String::new();
         for namespace in self.namespaces() {
             let _ = writeln!(text, "netns add {namespace}");
         }
-        for (name, place) in &self.boxes {
+        for (name, slot) in &self.boxes {
             let _ = writeln!(
                 text,
                 "link add box{} netns {router} type veth peer name eth0 netns {}-{name}",
-                place.index, self.name
+                slot.index, self.name
             );
         }
         let _ = write!(
             text,
             "link add {link} type veth peer name outside netns {router}\n\
-             addr add 10.{number}.{OUTSIDE}.1/30 dev {link}\n\
+             addr add 10.{number}.{LINK_OCTET}.1/30 dev {link}\n\
              link set {link} up\n"
         );
         text
     }
 
-    /// What it makes in the router.
+    /// Input of `ip -batch` for the router.
     fn links_of_router(&self) -> String {
         let mut text = format!(
             "link set lo up\n\
-             addr add 10.{}.{OUTSIDE}.2/30 dev outside\n\
+             addr add 10.{}.{LINK_OCTET}.2/30 dev outside\n\
              link set outside up\n",
             self.number
         );
-        for place in self.boxes.values() {
-            let link = format!("box{}", place.index);
+        for slot in self.boxes.values() {
+            let link = format!("box{}", slot.index);
             let _ = write!(
                 text,
                 "addr add {}/30 dev {link}\nlink set {link} up\n",
-                self.at(*place, 1)
+                self.at(*slot, 1)
             );
         }
         text
     }
 
-    /// What it makes in a box.
-    fn links_of(&self, place: Place) -> String {
+    /// Input of `ip -batch` for a box.
+    fn links_of(&self, slot: Slot) -> String {
         format!(
             "link set lo up\n\
              addr add {}/30 dev eth0\n\
              link set eth0 up\n\
              route add default via {}\n",
-            self.own(place),
-            self.at(place, 1)
+            self.own(slot),
+            self.at(slot, 1)
         )
     }
 
-    /// What it makes here once the router is there.
+    /// Input of `ip -batch` for this machine once the router exists.
     ///
-    /// The private subnet has a route too: that it is not reached is for the rules to see to.
+    /// Covers the private subnet as well: the router's rules keep it private.
     fn route(&self) -> String {
         let number = self.number;
-        format!("route add 10.{number}.0.0/23 via 10.{number}.{OUTSIDE}.2\n")
+        format!("route add 10.{number}.0.0/23 via 10.{number}.{LINK_OCTET}.2\n")
     }
 
-    /// What `nft -f` makes the router's rules from.
+    /// Input of `nft -f` for the router.
     fn rules(&self, flows: &[Flow]) -> String {
         let mut text = String::from(
             "table inet tenfold {\n\
@@ -273,7 +277,7 @@ impl Network {
             let from = match &flow.from {
                 None => "iifname \"outside\"".to_owned(),
                 Some(name) => match self.boxes.get(name) {
-                    Some(place) => format!("ip saddr {}", self.own(*place)),
+                    Some(slot) => format!("ip saddr {}", self.own(*slot)),
                     None => continue,
                 },
             };
@@ -302,12 +306,12 @@ impl Drop for Network {
     }
 }
 
-/// Where a namespace of a name is.
+/// Returns the file of a namespace.
 pub(crate) fn path_of(namespace: &str) -> PathBuf {
     Path::new("/run/netns").join(namespace)
 }
 
-/// Does something within a namespace, on a thread that ends with it.
+/// Runs a closure inside a namespace, on a thread of its own.
 pub(crate) fn within<T: Send>(
     namespace: &str,
     work: impl FnOnce() -> std::io::Result<T> + Send,
@@ -340,8 +344,8 @@ fn output(command: &mut Command) -> Result<String, LabError> {
     }
 }
 
-/// Runs a command with a text as its standard input.
-fn feed(command: &mut Command, text: &str) -> Result<(), LabError> {
+/// Runs a command with `text` as its standard input.
+fn run_with_input(command: &mut Command, text: &str) -> Result<(), LabError> {
     let mut run = || -> std::io::Result<std::process::Output> {
         let mut child = command
             .stdin(Stdio::piped())
@@ -349,7 +353,7 @@ fn feed(command: &mut Command, text: &str) -> Result<(), LabError> {
             .stderr(Stdio::piped())
             .spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
-            // One that refuses what it reads may end before it has read all of it.
+            // On an error the command may exit before it has read everything.
             let _ = stdin.write_all(text.as_bytes());
         }
         child.wait_with_output()
@@ -358,7 +362,7 @@ fn feed(command: &mut Command, text: &str) -> Result<(), LabError> {
     match output.status.success() {
         true => Ok(()),
         false => Err(failed(&format!(
-            "{}; it takes root, or the right to administer networks",
+            "{}; run as root, or with the capability CAP_NET_ADMIN",
             String::from_utf8_lossy(&output.stderr).trim()
         ))),
     }
@@ -380,26 +384,26 @@ mod tests {
     }
 
     #[test]
-    fn boxes_have_addresses_of_their_own() {
+    fn allocates_one_address_per_box() {
         let mut network = network();
         let web = network.address("web", Subnet::Public, 443).unwrap();
         let sql = network.address("sql", Subnet::Private, 3306).unwrap();
         assert_eq!(web.to_string(), "10.77.0.2:443");
         assert_eq!(sql.to_string(), "10.77.1.6:3306");
-        // Where it was first said to be.
+        // The first call decides the subnet.
         let admin = network.address("web", Subnet::Private, 9100).unwrap();
         assert_eq!(admin.to_string(), "10.77.0.2:9100");
-        for index in 2..BOXES_MOST {
+        for index in 2..BOXES_MAX {
             network
                 .address(&format!("box-{index}"), Subnet::Private, 1)
                 .unwrap();
         }
         assert!(network.address("one-more", Subnet::Private, 1).is_err());
-        assert_eq!(network.namespaces().len(), BOXES_MOST + 1);
+        assert_eq!(network.namespaces().len(), BOXES_MAX + 1);
     }
 
     #[test]
-    fn only_what_is_listed_is_let_through() {
+    fn rules_allow_only_listed_flows() {
         let mut network = network();
         let web = network.address("web", Subnet::Public, 443).unwrap();
         let sql = network.address("sql", Subnet::Private, 3306).unwrap();

@@ -1,5 +1,4 @@
-//! Where the boxes of a lab listen: ports on this machine's loopback, or addresses of their own in a network that
-//! the lab makes.
+//! Addresses of the boxes of a lab: ports on loopback, or one address for each box in a private network.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -7,13 +6,13 @@ use crate::LabError;
 use crate::network::ports::Ports;
 use crate::network::{Network, Subnet};
 
-/// Where who is outside reaches the stage.
+/// Loopback address for clients outside the stage.
 const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// Where boxes reach each other: all of 127.0.0.0/8 is this machine, and this address is nobody's default.
+/// Loopback address between boxes: within 127.0.0.0/8, but not the default of any client.
 const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 1, 1));
 
-/// The ports that each kind of box has where it has an address of its own.
+/// Ports of each kind of box in a private network.
 pub(crate) mod port {
     pub(crate) const HTTP: u16 = 80;
     pub(crate) const HTTPS: u16 = 443;
@@ -28,22 +27,22 @@ pub(crate) mod port {
     pub(crate) const GALERA_TRANSFER: u16 = 4_444;
 }
 
-/// Gives the boxes of a lab their addresses.
+/// Allocates the addresses of the boxes of a lab.
 #[derive(Debug)]
 pub(crate) enum Site {
-    /// All have one machine's loopback, and ports that are free there.
+    /// All boxes share loopback and get free ports.
     Loopback(Ports),
-    /// Each has an address of its own, and the ports that are usual.
+    /// Each box has its own address and the usual ports.
     Network(Network),
 }
 
 impl Site {
-    /// Loopback.
+    /// Allocates on loopback.
     pub(crate) fn loopback() -> Self {
         Self::Loopback(Ports::new())
     }
 
-    /// An address of a box that is reached from outside. A box that has one is in the public subnet.
+    /// Allocates an address that is reachable from outside. The box joins the public subnet.
     pub(crate) fn public(&mut self, name: &str, port: u16) -> Result<SocketAddr, LabError> {
         match self {
             Self::Loopback(ports) => take(ports, PUBLIC),
@@ -51,7 +50,7 @@ impl Site {
         }
     }
 
-    /// An address of a box that other boxes reach, those that may.
+    /// Allocates an address that is reachable from other boxes.
     pub(crate) fn private(&mut self, name: &str, port: u16) -> Result<SocketAddr, LabError> {
         match self {
             Self::Loopback(ports) => take(ports, PRIVATE),

@@ -1,4 +1,4 @@
-//! How much of this machine a box may use.
+//! CPU and memory allowances of boxes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,30 +8,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::LabError;
 
-/// What a box may use of processors and memory.
+/// CPU and memory allowance of a box.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Allowance {
-    /// Processors: 0.2 is a fifth of one.
+    /// Number of CPUs; 0.2 is a fifth of one.
     pub cpu: f64,
-    /// Memory, in bytes.
+    /// Memory in bytes.
     pub memory_bytes: u64,
 }
 
-/// The least a box may be given of a processor: the kernel grants no less than 1 ms a period, and periods
-/// are [`PERIOD_US`] long.
+/// Minimum number of CPUs: the kernel grants at least 1 ms in a period of [`PERIOD_US`].
 pub(crate) const CPU_MIN: f64 = 0.1;
 
-/// The period in which a box's processor time is counted, in microseconds: short, so that a box that has
-/// used its share up waits for milliseconds and not for the kernel's usual tenth of a second.
+/// Scheduling period in microseconds. Short, so that a throttled box waits for milliseconds, not for the
+/// kernel's default of 100 ms.
 pub(crate) const PERIOD_US: u64 = 10_000;
 
-/// The least memory that a box may be given, in bytes.
+/// Minimum memory of a box, in bytes.
 pub(crate) const MEMORY_MIN_BYTES: u64 = 16 * MIB;
 
 const MIB: u64 = 1 << 20;
 
 impl Default for Allowance {
-    /// A fifth of a processor and 512 MiB.
+    /// Returns 0.2 CPUs and 512 MiB.
     fn default() -> Self {
         Self {
             cpu: 0.2,
@@ -41,7 +40,7 @@ impl Default for Allowance {
 }
 
 impl Allowance {
-    /// The processor time of a period, in microseconds.
+    /// Returns the CPU time in each period, in microseconds.
     pub(crate) fn quota_us(&self) -> u64 {
         (self.cpu * PERIOD_US as f64).round() as u64
     }
@@ -53,15 +52,15 @@ impl fmt::Display for Allowance {
     }
 }
 
-/// What one role's boxes are given in place of the usual: `ROLE=CPU[,MEMORY]`, as `web=0.4` or
+/// Allowance for the boxes of one role, overriding the default: `ROLE=CPU[,MEMORY]`, such as `web=0.4` or
 /// `sql=1,1GiB`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoleAllowance {
-    /// What the boxes are for.
+    /// Role of the boxes.
     pub role: String,
-    /// Processors.
+    /// Number of CPUs.
     pub cpu: f64,
-    /// Memory in bytes; none for the usual.
+    /// Memory in bytes. `None` for the default.
     pub memory_bytes: Option<u64>,
 }
 
@@ -69,20 +68,20 @@ impl FromStr for RoleAllowance {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let shown = || "write ROLE=CPU[,MEMORY], as web=0.4 or sql=1,1GiB".to_owned();
-        let (role, sizes) = text.split_once('=').ok_or_else(shown)?;
+        let usage = || "write ROLE=CPU[,MEMORY], for example web=0.4 or sql=1,1GiB".to_owned();
+        let (role, sizes) = text.split_once('=').ok_or_else(usage)?;
         let role = role.trim();
         if role.is_empty() {
-            return Err(shown());
+            return Err(usage());
         }
         let (cpu, memory) = match sizes.split_once(',') {
             Some((cpu, memory)) => (cpu, Some(memory)),
             None => (sizes, None),
         };
-        let cpu: f64 = cpu.trim().parse().map_err(|_| shown())?;
+        let cpu: f64 = cpu.trim().parse().map_err(|_| usage())?;
         if !(CPU_MIN..=1_024.0).contains(&cpu) {
             return Err(format!(
-                "a box needs between {CPU_MIN} and 1024 processors, not {cpu}"
+                "a box needs between {CPU_MIN} and 1024 CPUs, not {cpu}"
             ));
         }
         Ok(Self {
@@ -97,14 +96,14 @@ impl fmt::Display for RoleAllowance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.role, self.cpu)?;
         match self.memory_bytes {
-            // Bounds are whole bytes; megabytes of six places say each of them.
+            // Six decimals of a megabyte are exact to the byte.
             Some(bytes) => write!(f, ",{}MB", bytes as f64 / 1e6),
             None => Ok(()),
         }
     }
 }
 
-/// Reads `512MiB` or `1.5GiB`; `MB` and `GB` are powers of ten.
+/// Parses `512MiB` or `1.5GiB`. `MB` and `GB` are powers of ten.
 fn memory_bytes(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let unit_at = text
@@ -127,14 +126,14 @@ fn memory_bytes(text: &str) -> Result<u64, String> {
         .parse()
         .map_err(|_| format!("could not read `{text}` as memory; write 512MiB or 1GiB"))?;
     let bytes = (number * factor).round();
-    // A tebibyte: beyond what a box of this kind can mean.
+    // More than a tebibyte is surely a mistake.
     if !(MEMORY_MIN_BYTES as f64..=(1_u64 << 40) as f64).contains(&bytes) {
         return Err(format!("a box needs between 16MiB and 1024GiB, not {text}"));
     }
     Ok(bytes as u64)
 }
 
-/// What the boxes of a stage are given.
+/// Allowances of all boxes of a stage.
 #[derive(Debug, Clone, Default)]
 pub struct Allowances {
     unconfined: bool,
@@ -142,7 +141,7 @@ pub struct Allowances {
 }
 
 impl Allowances {
-    /// Gives each box the usual, but those that are named.
+    /// Gives each box the default, except for the given roles.
     #[must_use]
     pub fn new(named: Vec<RoleAllowance>) -> Self {
         let by_role = named.into_iter().map(|own| (own.role.clone(), own));
@@ -161,22 +160,22 @@ impl Allowances {
         }
     }
 
-    /// What a box of this role is given; none where it is not confined.
+    /// Returns the allowance of a role's boxes. `None` if boxes are not confined.
     #[must_use]
     pub fn of(&self, role: &str) -> Option<Allowance> {
         if self.unconfined {
             return None;
         }
-        let usual = Allowance::default();
+        let default = Allowance::default();
         let own = self.by_role.get(role);
-        Some(own.map_or(usual, |own| Allowance {
+        Some(own.map_or(default, |own| Allowance {
             cpu: own.cpu,
-            memory_bytes: own.memory_bytes.unwrap_or(usual.memory_bytes),
+            memory_bytes: own.memory_bytes.unwrap_or(default.memory_bytes),
         }))
     }
 
-    /// Refuses a role that the stage does not have.
-    pub(crate) fn suit(&self, stage: &'static str, roles: &[&str]) -> Result<(), LabError> {
+    /// Returns an error if an allowance names a role that the stage does not have.
+    pub(crate) fn check(&self, stage: &'static str, roles: &[&str]) -> Result<(), LabError> {
         match self
             .by_role
             .keys()
@@ -199,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_is_given_what_is_written() {
+    fn reads_role_allowance() {
         let given: RoleAllowance = "web=0.4".parse().unwrap();
         assert_eq!(
             (given.role.as_str(), given.cpu, given.memory_bytes),
@@ -212,8 +211,8 @@ mod tests {
         assert_eq!(allowances.of("web"), Some(Allowance::default()));
         assert_eq!(allowances.of("sql").unwrap().to_string(), "1 CPU, 1536 MiB");
         assert_eq!(Allowances::unconfined().of("web"), None);
-        assert!(allowances.suit("separated", &["web", "sql"]).is_ok());
-        let error = allowances.suit("single-box", &["web"]).unwrap_err();
+        assert!(allowances.check("separated", &["web", "sql"]).is_ok());
+        let error = allowances.check("single-box", &["web"]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "stage `single-box` has no box `sql`; its boxes are web"
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_is_refused() {
+    fn refuses_malformed_allowances() {
         for bad in [
             "",
             "web",
@@ -247,7 +246,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_refused_or_within_bounds(text in "(web=)?[0-9.a-zA-Z,= -]{0,16}") {
+        fn accepts_only_allowances_within_bounds(text in "(web=)?[0-9.a-zA-Z,= -]{0,16}") {
             if let Ok(given) = text.parse::<RoleAllowance>() {
                 prop_assert_eq!(given.to_string().parse(), Ok(given.clone()));
                 prop_assert!(given.cpu >= CPU_MIN);

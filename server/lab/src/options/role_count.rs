@@ -1,19 +1,19 @@
-//! How many boxes a role has.
+//! Number of boxes of a role.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::LabError;
 
-/// The most boxes of a role.
-const MOST: usize = 16;
+/// Maximum number of boxes of a role.
+const BOXES_MAX: usize = 16;
 
-/// How many boxes a role is given in place of the usual: `ROLE=N`, as `app=4`.
+/// Number of boxes of a role, overriding the default: `ROLE=N`, such as `app=4`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleCount {
-    /// What the boxes are for.
+    /// Role of the boxes.
     pub role: String,
-    /// How many.
+    /// Number of boxes.
     pub count: usize,
 }
 
@@ -21,11 +21,11 @@ impl FromStr for RoleCount {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let shown = || format!("write ROLE=N, as app=4, with a number from 1 to {MOST}");
-        let (role, count) = text.split_once('=').ok_or_else(shown)?;
-        let (role, count) = (role.trim(), count.trim().parse().map_err(|_| shown())?);
-        match role.is_empty() || !(1..=MOST).contains(&count) {
-            true => Err(shown()),
+        let usage = || format!("write ROLE=N, for example app=4, with N from 1 to {BOXES_MAX}");
+        let (role, count) = text.split_once('=').ok_or_else(usage)?;
+        let (role, count) = (role.trim(), count.trim().parse().map_err(|_| usage())?);
+        match role.is_empty() || !(1..=BOXES_MAX).contains(&count) {
+            true => Err(usage()),
             false => Ok(Self {
                 role: role.to_owned(),
                 count,
@@ -40,8 +40,8 @@ impl fmt::Display for RoleCount {
     }
 }
 
-/// Returns an error where a role is counted that the stage has one of, or none.
-pub(crate) fn suit(
+/// Returns an error if the stage does not allow several boxes of a given role.
+pub(crate) fn check(
     counts: &[RoleCount],
     stage: &'static str,
     countable: &[&str],
@@ -62,10 +62,10 @@ pub(crate) fn suit(
     }
 }
 
-/// How many boxes a role has: the last that was said.
-pub(crate) fn of(counts: &[RoleCount], role: &str, usual: usize) -> usize {
+/// Returns the number of boxes of a role. The last count given for it wins.
+pub(crate) fn of(counts: &[RoleCount], role: &str, default: usize) -> usize {
     let said = counts.iter().rev().find(|count| count.role == role);
-    said.map_or(usual, |count| count.count)
+    said.map_or(default, |count| count.count)
 }
 
 #[cfg(test)]
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_of_boxes_is_read() {
+    fn reads_role_count() {
         let four: RoleCount = "app=4".parse().unwrap();
         assert_eq!((four.role.as_str(), four.count), ("app", 4));
         assert_eq!(four.to_string(), "app=4");
@@ -85,11 +85,8 @@ mod tests {
         let counts = ["app=4", "web=1", "app=3"].map(|text| text.parse().unwrap());
         assert_eq!(of(&counts, "app", 2), 3);
         assert_eq!(of(&counts, "cache", 1), 1);
-        assert!(suit(&counts, "balanced", &["app", "web"]).is_ok());
-        let error = suit(&counts, "separated", &[]).unwrap_err().to_string();
-        assert!(
-            error.contains("its roles that can have several: none"),
-            "{error}"
-        );
+        assert!(check(&counts, "balanced", &["app", "web"]).is_ok());
+        let error = check(&counts, "separated", &[]).unwrap_err().to_string();
+        assert!(error.contains("roles that can: none"), "{error}");
     }
 }

@@ -1,5 +1,5 @@
-//! The stage `balanced`: a balancer, web and application servers in two zones, and a database that survives the
-//! loss of one.
+//! Stage `balanced`: a load balancer, web and application servers in two zones, and a database cluster that
+//! survives the loss of one member.
 
 use super::tiers::{Backend, Backends, Tiers};
 use crate::LabError;
@@ -9,7 +9,7 @@ use crate::network::site::{Site, port};
 use crate::options::LabOptions;
 use crate::stage::stage_plan::StagePlan;
 
-/// What the boxes are for.
+/// Roles of its boxes.
 pub(super) const ROLES: &[&str] = &[
     "balancer",
     "web",
@@ -36,7 +36,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         replicas: None,
     };
     tiers.sends_to("sql-balancer", &databases.servers);
-    let (files, files_place) = object_store::plan("files", "files", directory, tiers.site)?;
+    let (files, file_store) = object_store::plan("files", "files", directory, tiers.site)?;
 
     let backends = Backends {
         store: Backend {
@@ -45,7 +45,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         },
         cache: None,
         replicas: None,
-        files: &files_place,
+        files: &file_store,
     };
     let (mut apps, app_servers) = tiers.applications("balanced", &backends)?;
     let (webs, web_servers) = tiers.web_servers(&app_servers)?;

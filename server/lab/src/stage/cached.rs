@@ -1,4 +1,4 @@
-//! The stage `cached`: what is read often is read from memory, and what is not from replicas.
+//! Stage `cached`: frequent reads come from memory, the others from replicas.
 
 use super::tiers::{Backend, Backends, Tiers, server, tuning, zone};
 use crate::LabError;
@@ -12,7 +12,7 @@ use crate::network::site::{Site, port};
 use crate::options::LabOptions;
 use crate::stage::stage_plan::StagePlan;
 
-/// What the boxes are for.
+/// Roles of its boxes.
 pub(super) const ROLES: &[&str] = &[
     "balancer",
     "web",
@@ -25,7 +25,7 @@ pub(super) const ROLES: &[&str] = &[
     "files",
 ];
 
-/// The replicas, one in each zone.
+/// Replicas, one in each zone.
 const REPLICAS: [&str; 2] = ["sql-replica-1", "sql-replica-2"];
 
 /// Plans the boxes.
@@ -80,7 +80,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     };
     let cache_address = cache.listen;
     let (cache, cache_url) = cache.plan(directory, &tiers.authority)?;
-    let (files, files_place) = object_store::plan("files", "files", directory, tiers.site)?;
+    let (files, file_store) = object_store::plan("files", "files", directory, tiers.site)?;
 
     let backends = Backends {
         store: Backend {
@@ -95,7 +95,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
             url: mariadb::url(replicas_listen, directory, &tiers.authority)?,
             address: replicas_listen,
         }),
-        files: &files_place,
+        files: &file_store,
     };
     let (mut apps, app_servers) = tiers.applications("cached", &backends)?;
     let (webs, web_servers) = tiers.web_servers(&app_servers)?;

@@ -1,4 +1,4 @@
-//! The stage `separated`: database and files on boxes of their own, in a private network; TLS at the edge.
+//! Stage `separated`: database and files on their own boxes in a private network; HTTPS at the entrance.
 
 use super::tiers;
 use crate::LabError;
@@ -11,7 +11,7 @@ use crate::network::site::{Site, port};
 use crate::options::LabOptions;
 use crate::stage::stage_plan::{Entrance, StagePlan};
 
-/// What the boxes are for.
+/// Roles of its boxes.
 pub(super) const ROLES: &[&str] = &["web", "sql", "files"];
 
 /// Plans the boxes.
@@ -28,7 +28,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let sql_address = sql.listen;
     let store_url = mariadb::url(sql.listen, &options.directory, &authority)?;
     let sql = sql.plan(&authority)?;
-    let (files, files_place) = object_store::plan("files", "files", &options.directory, site)?;
+    let (files, file_store) = object_store::plan("files", "files", &options.directory, site)?;
     let (listen, redirect) = (
         site.public("web", port::HTTPS)?,
         site.public("web", port::HTTP)?,
@@ -41,7 +41,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         listen,
         admin: site.private("web", port::ADMIN)?,
         store_url: Some(store_url),
-        files: Some(&files_place),
+        files: Some(&file_store),
         cache_url: None,
         replica_url: None,
         identity: Some(&identity),
@@ -51,7 +51,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         Flow::from_outside(listen),
         Flow::from_outside(redirect),
         Flow::between("web", sql_address),
-        Flow::between("web", files_place.address),
+        Flow::between("web", file_store.address),
     ];
     Ok(StagePlan {
         flows,

@@ -1,4 +1,4 @@
-//! The stage `single-box`: one process that serves HTTP, with its database and files beside it.
+//! Stage `single-box`: one process serves HTTP, with its database and files beside it.
 
 use crate::LabError;
 use crate::component::service::Service;
@@ -7,7 +7,7 @@ use crate::network::site::{Site, port};
 use crate::options::LabOptions;
 use crate::stage::stage_plan::{Entrance, StagePlan};
 
-/// What the boxes are for.
+/// Roles of its boxes.
 pub(super) const ROLES: &[&str] = &["web"];
 
 /// Plans the one box.

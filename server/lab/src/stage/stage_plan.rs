@@ -1,4 +1,4 @@
-//! What a stage is made of, before it is started.
+//! The plan of a stage.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,24 +6,24 @@ use std::path::PathBuf;
 use crate::boxes::box_plan::BoxPlan;
 use crate::network::Flow;
 
-/// The boxes of a stage.
+/// The plan of a stage: its boxes and the connections between them.
 #[derive(Debug)]
 pub(crate) struct StagePlan {
-    /// What is started together, once all that comes before is ready.
+    /// Boxes that start together, once all boxes of the previous wave are ready.
     pub(crate) waves: Vec<Vec<BoxPlan>>,
-    /// Where traffic enters.
+    /// Entrance of the stage.
     pub(crate) entrance: Entrance,
-    /// The connections that it is made with: where the lab has a network of its own, all others are refused.
+    /// Connections that the stage needs. A private network rejects all others.
     pub(crate) flows: Vec<Flow>,
 }
 
-/// Where traffic enters a stage.
+/// The entrance of a stage: the box that clients connect to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Entrance {
-    /// The box.
+    /// Name of the box.
     pub(crate) name: String,
-    /// The certificate of the authority that vouches for it; none where it speaks HTTP in the clear.
+    /// CA certificate that signed its certificate. `None` for plain HTTP.
     pub(crate) ca: Option<PathBuf>,
-    /// Where who speaks HTTP in the clear is told to come by TLS.
+    /// Address that redirects plain HTTP to HTTPS.
     pub(crate) redirect: Option<SocketAddr>,
 }

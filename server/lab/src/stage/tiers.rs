@@ -1,4 +1,4 @@
-//! The tiers that the stages from `balanced` on are made of, over two zones.
+//! Tiers that the stages from `balanced` on share, across two zones.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use crate::component::galera::{Cluster, Member};
 use crate::component::haproxy::{Edge, Server};
 use crate::component::mariadb::{MariaDb, Tuning};
 use crate::component::nginx::{self, WebServer};
-use crate::component::service::{FilesPlace, Service};
+use crate::component::service::{FileStore, Service};
 use crate::identity::Authority;
 use crate::network::Flow;
 use crate::network::site::{Site, port};
@@ -16,58 +16,58 @@ use crate::options::LabOptions;
 use crate::options::role_count;
 use crate::stage::stage_plan::Entrance;
 
-/// The zones that boxes are spread over.
+/// Zones of the boxes.
 const ZONES: [&str; 2] = ["a", "b"];
 
-/// Where the third voice of the databases is: in neither, so that either can be lost.
+/// Zone of the arbitrator, outside both others, so that either can be lost.
 const THIRD_ZONE: &str = "c";
 
-/// The roles that can have several boxes, over the zones in turn.
+/// Roles that can have several boxes, assigned to the zones in turn.
 pub(super) const COUNTABLE: &[&str] = &["app", "web"];
 
-/// The boxes of such a role, where nobody says otherwise.
-const USUAL: usize = 2;
+/// Default number of boxes of such a role.
+const BOXES_DEFAULT: usize = 2;
 
-/// The databases.
+/// Databases of the cluster.
 const DATABASES: [&str; 2] = ["sql-1", "sql-2"];
 
-/// The third voice.
+/// Arbitrator of the cluster.
 const ARBITRATOR: &str = "arbitrator";
 
-/// What tiers are planned with.
+/// Builder of the tiers of a stage.
 pub(super) struct Tiers<'a> {
     pub(super) options: &'a LabOptions,
     pub(super) site: &'a mut Site,
     pub(super) authority: Authority,
-    /// The connections that what was planned so far is made with.
+    /// Connections between the boxes planned so far.
     pub(super) flows: Vec<Flow>,
 }
 
-/// The databases that agree on who is the primary.
+/// The database cluster.
 pub(super) struct Databases {
-    /// The one that begins.
+    /// Member that bootstraps the cluster.
     pub(super) first: BoxPlan,
-    /// Those that join it, the third voice among them: not before it is ready.
+    /// Members that join once the first is ready, including the arbitrator.
     pub(super) others: Vec<BoxPlan>,
-    /// All of them, the usual primary first.
+    /// All databases, the preferred primary first.
     pub(super) servers: Vec<Server>,
 }
 
-/// What application servers use.
+/// Backends of the application servers.
 #[derive(Debug, Clone)]
 pub(super) struct Backends<'a> {
     pub(super) store: Backend,
     pub(super) cache: Option<Backend>,
     pub(super) replicas: Option<Backend>,
-    pub(super) files: &'a FilesPlace,
+    pub(super) files: &'a FileStore,
 }
 
-/// Something that application servers use.
+/// A backend of the application servers.
 #[derive(Debug, Clone)]
 pub(super) struct Backend {
-    /// As `serve` takes it. It may hold a password.
+    /// URL for `serve`, which may contain a password.
     pub(super) url: String,
-    /// Where it is.
+    /// Address of the backend.
     pub(super) address: SocketAddr,
 }
 
@@ -81,7 +81,7 @@ impl<'a> Tiers<'a> {
         })
     }
 
-    /// Two databases and an arbitrator, reached by way of a balancer.
+    /// Plans two databases and an arbitrator, behind a balancer.
     pub(super) fn databases(
         &mut self,
         balancer: SocketAddr,
@@ -110,7 +110,7 @@ impl<'a> Tiers<'a> {
                 is_followed,
             };
             sent_to.extend([member.missed, member.transfer]);
-            plans.push(sql.plan_member(&self.authority, &member)?);
+            plans.push(member.plan(&sql, &self.authority)?);
             servers.push(server(name, sql.listen));
         }
         self.flows
@@ -126,7 +126,7 @@ impl<'a> Tiers<'a> {
         })
     }
 
-    /// Application servers: the first loads the data set, and the others find it.
+    /// Plans application servers. The first one loads the data set.
     pub(super) fn applications(
         &mut self,
         stage: &'static str,
@@ -134,7 +134,7 @@ impl<'a> Tiers<'a> {
     ) -> Result<(Vec<BoxPlan>, Vec<Server>), LabError> {
         let mut plans = Vec::new();
         let mut servers = Vec::new();
-        for index in 0..role_count::of(&self.options.counts, "app", USUAL) {
+        for index in 0..role_count::of(&self.options.counts, "app", BOXES_DEFAULT) {
             let name = format!("app-{}", index + 1);
             let app = Service {
                 name: &name,
@@ -163,14 +163,14 @@ impl<'a> Tiers<'a> {
         Ok((plans, servers))
     }
 
-    /// Web servers before them.
+    /// Plans web servers in front of the application servers.
     pub(super) fn web_servers(
         &mut self,
         applications: &[Server],
     ) -> Result<(Vec<BoxPlan>, Vec<Server>), LabError> {
         let mut plans = Vec::new();
         let mut servers = Vec::new();
-        for index in 0..role_count::of(&self.options.counts, "web", USUAL) {
+        for index in 0..role_count::of(&self.options.counts, "web", BOXES_DEFAULT) {
             let name = format!("web-{}", index + 1);
             let web = WebServer {
                 name: &name,
@@ -186,7 +186,7 @@ impl<'a> Tiers<'a> {
         Ok((plans, servers))
     }
 
-    /// The balancer where traffic enters.
+    /// Plans the load balancer at the entrance.
     pub(super) fn balancer(
         &mut self,
         web_servers: &[Server],
@@ -215,19 +215,19 @@ impl<'a> Tiers<'a> {
         Ok((edge.plan(&self.options.directory)?, entrance))
     }
 
-    /// A box opens connections to these.
+    /// Allows a box to connect to these servers.
     pub(super) fn sends_to(&mut self, from: &str, servers: &[Server]) {
         let to = servers.iter().map(|server| server.address);
         self.flows.extend(to.map(|to| Flow::between(from, to)));
     }
 }
 
-/// The zone of the box of a number, from 0.
+/// Returns the zone of the box with this index.
 pub(super) fn zone(index: usize) -> &'static str {
     ZONES[index % ZONES.len()]
 }
 
-/// How databases use their boxes.
+/// Returns the tuning of databases. `None` for MariaDB's defaults.
 pub(super) fn tuning(options: &LabOptions) -> Option<Tuning> {
     options.tuned.then(|| Tuning {
         memory_bytes: options.allowances.of("sql").map(|own| own.memory_bytes),
@@ -246,9 +246,9 @@ mod tests {
     use super::*;
     use crate::stage;
 
-    /// Who joins while there is no cluster yet makes up one that is not.
+    /// A member that joins before the cluster exists would form a cluster of its own.
     #[test]
-    fn who_joins_a_cluster_waits_until_it_is_there() {
+    fn members_join_after_cluster_exists() {
         for name in ["balanced", "cached"] {
             let directory = tempfile::tempdir().unwrap();
             let options = LabOptions::new("tenfold", directory.path());
@@ -256,7 +256,7 @@ mod tests {
             let plan = match plan(&options, &mut Site::loopback()) {
                 Ok(plan) => plan,
                 Err(missing @ LabError::MissingProgram(_)) => {
-                    println!("skipped: {missing}");
+                    crate::skip::skip(&missing);
                     return;
                 }
                 Err(error) => panic!("{error}"),

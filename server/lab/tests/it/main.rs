@@ -1,3 +1,3 @@
-//! Integration tests of the lab: one binary, a module a subject.
+//! Integration tests of the lab: one binary with a module for each subject.
 
 mod life_cycle;

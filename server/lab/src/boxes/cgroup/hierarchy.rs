@@ -1,43 +1,43 @@
-//! Where control groups can be made.
+//! Control group hierarchies, and the group below which a lab creates its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where a lab can make its group.
+/// A hierarchy in which a lab can create its group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Hierarchy {
-    /// Version 1: a tree for each controller, some of which may be one.
+    /// Version 1: a tree for each controller, or for several.
     V1 {
-        /// The groups that this process is in, of the controllers `cpu`, `cpuacct` and `memory`.
+        /// Groups of this process for the controllers `cpu`, `cpuacct` and `memory`.
         parents: Vec<PathBuf>,
     },
-    /// Version 2: one tree for all.
+    /// Version 2: one tree for all controllers.
     V2 {
-        /// The nearest group around this process that hands both controllers down.
+        /// Nearest ancestor group that delegates both controllers.
         parent: PathBuf,
     },
 }
 
-/// What who may make no groups can do where there is version 2.
+/// Advice if this account may not create groups in version 2.
 const V2_ADVICE: &str =
     "run as root, or in a scope of your own (`systemd-run --user --scope -p Delegate=yes ...`)";
 
-/// A mount of a tree of groups.
+/// A mount of a control group tree.
 #[derive(Debug, PartialEq, Eq)]
 struct Mount {
-    /// Which part of the tree is mounted.
+    /// Root of the mounted part of the tree.
     root: PathBuf,
-    /// Where.
+    /// Mount point.
     point: PathBuf,
-    /// The controllers; none for version 2.
+    /// Its controllers. `None` for version 2.
     controllers: Option<Vec<String>>,
 }
 
 impl Hierarchy {
-    /// Finds where this process can make groups.
+    /// Finds a hierarchy in which this process can create groups.
     ///
     /// # Errors
-    /// Where it can't, in words.
+    /// Returns the reason if there is none, with advice.
     pub(crate) fn find() -> Result<Self, String> {
         let read = |path: &str| {
             fs::read_to_string(path).map_err(|error| format!("could not read {path}: {error}"))
@@ -50,7 +50,7 @@ impl Hierarchy {
                 let is_there = |mount: &&Mount| mount.controllers.is_none() && has_both(mount);
                 match mounts.iter().find(is_there) {
                     Some(_) => format!(
-                        "no control group around this process hands cpu and memory down to groups of \
+                        "no control group around this process delegates cpu and memory to groups of \
                          this account; {V2_ADVICE}"
                     ),
                     None => "no control groups with both the cpu and the memory controller are mounted"
@@ -59,7 +59,7 @@ impl Hierarchy {
             })
     }
 
-    /// What who may make no groups can do.
+    /// Returns advice for an account that may not create groups.
     pub(crate) fn advice(&self) -> &'static str {
         match self {
             Self::V1 { .. } => "run as root",
@@ -67,7 +67,7 @@ impl Hierarchy {
         }
     }
 
-    /// The groups in which that of a lab is made.
+    /// Returns the groups below which the lab's group is created.
     pub(crate) fn parents(&self) -> Vec<PathBuf> {
         match self {
             Self::V1 { parents } => parents.clone(),
@@ -76,7 +76,7 @@ impl Hierarchy {
     }
 }
 
-/// Reads `/proc/self/mountinfo`.
+/// Parses `/proc/self/mountinfo`.
 fn mounts(text: &str) -> Vec<Mount> {
     let read = |line: &str| {
         let (before, after) = line.split_once(" - ")?;
@@ -99,8 +99,8 @@ fn mounts(text: &str) -> Vec<Mount> {
     text.lines().filter_map(read).collect()
 }
 
-/// The group of a controller that this process is in, by `/proc/self/cgroup`; of version 2 where no
-/// controller is named.
+/// Returns the group of this process for a controller, from `/proc/self/cgroup`. Without a controller,
+/// returns the group of version 2.
 fn own_group(text: &str, controller: Option<&str>) -> Option<PathBuf> {
     text.lines().find_map(|line| {
         let (_, rest) = line.split_once(':')?;
@@ -113,7 +113,7 @@ fn own_group(text: &str, controller: Option<&str>) -> Option<PathBuf> {
     })
 }
 
-/// Where a group is seen in a mount.
+/// Returns the directory of a group in a mount.
 fn directory(mount: &Mount, group: &Path) -> PathBuf {
     let below = group
         .strip_prefix(&mount.root)
@@ -145,12 +145,12 @@ fn v1(mounts: &[Mount], own: &str) -> Option<Hierarchy> {
     Some(Hierarchy::V1 { parents })
 }
 
-/// The nearest group around this process that hands both controllers down already: a group with processes
-/// in it can't, and one that does not yet is not ours to change.
+/// Finds the nearest ancestor group that already delegates both controllers: a group that contains processes
+/// can't delegate, and other groups are not ours to change.
 fn v2(mounts: &[Mount], own: &str) -> Option<Hierarchy> {
     let mount = mounts.iter().find(|mount| mount.controllers.is_none())?;
     let group = directory(mount, &own_group(own, None)?);
-    let hands_down = |group: &&Path| {
+    let delegates = |group: &&Path| {
         let control = fs::read_to_string(group.join("cgroup.subtree_control"));
         let control = control.unwrap_or_default();
         let has = |wanted: &str| control.split_whitespace().any(|own| own == wanted);
@@ -159,18 +159,18 @@ fn v2(mounts: &[Mount], own: &str) -> Option<Hierarchy> {
     let around = group
         .ancestors()
         .take_while(|group| group.starts_with(&mount.point));
-    let parent = around.into_iter().find(hands_down)?.to_owned();
+    let parent = around.into_iter().find(delegates)?.to_owned();
     Some(Hierarchy::V2 { parent })
 }
 
-/// Whether a tree of version 2 has both controllers.
+/// Returns whether a version 2 tree has both controllers.
 fn has_both(mount: &Mount) -> bool {
     let all = fs::read_to_string(mount.point.join("cgroup.controllers")).unwrap_or_default();
     let has = |wanted: &str| all.split_whitespace().any(|own| own == wanted);
     has("cpu") && has("memory")
 }
 
-/// Whether this account may make no directory here.
+/// Returns whether this account may not create directories here.
 fn is_read_only(directory: &Path) -> bool {
     use rustix::fs::{Access, access};
     access(directory, Access::WRITE_OK | Access::EXEC_OK).is_err()
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mounts_of_both_versions_are_read() {
+    fn reads_mounts_of_both_versions() {
         let text = "\
 22 1 0:20 / /proc rw - proc proc rw
 30 25 0:26 / /sys/fs/cgroup/cpu,cpuacct rw shared:11 - cgroup cgroup rw,cpu,cpuacct
@@ -213,7 +213,7 @@ a line that is none
     }
 
     #[test]
-    fn version_2_takes_the_nearest_group_that_hands_its_controllers_down() {
+    fn takes_nearest_group_that_delegates_controllers() {
         let tree = tempfile::tempdir().unwrap();
         let control = |below: &str, controllers: &str| {
             let group = tree.path().join(below);
@@ -233,7 +233,7 @@ a line that is none
         let own = "0::/user.slice/user-7.slice/session-1.scope\n";
         let found = v2(&[mount(None)], own);
         assert_eq!(found, Some(Hierarchy::V2 { parent: slice }));
-        // A tree whose controllers are those of version 1 hands none down.
+        // With all controllers in version 1, the version 2 tree delegates none.
         control("", "");
         assert_eq!(v2(&[mount(None)], "0::/\n"), None);
         let v1_mount = mount(Some(vec!["cpu".to_owned()]));

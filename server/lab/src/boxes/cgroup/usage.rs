@@ -1,23 +1,23 @@
-//! What a group has used, as the kernel counts it.
+//! CPU and memory usage of a control group.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a group has used so far.
+/// CPU and memory usage of a box.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Processor time.
+    /// CPU time used.
     pub cpu: Duration,
-    /// How long its threads were held back, all added up.
+    /// Total time that its threads were throttled.
     pub throttled: Duration,
-    /// Periods in which it ran.
+    /// Number of scheduling periods in which it was runnable.
     pub periods: u64,
-    /// Those of them in which it was held back.
+    /// Number of those periods in which it was throttled.
     pub periods_throttled: u64,
-    /// Memory now, in bytes, without files that the kernel may drop at any moment.
+    /// Current memory in bytes, without reclaimable file cache.
     pub memory_bytes: u64,
-    /// Processes that the kernel killed since there was no more.
+    /// Number of its processes that the kernel killed for lack of memory.
     pub killed_for_memory: u64,
 }
 
@@ -51,12 +51,12 @@ impl Usage {
     }
 }
 
-/// A number that is all of a file; 0 where there is none.
+/// Parses a file that holds one number; 0 if it is missing.
 fn number(text: Option<&str>) -> u64 {
     text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
-/// The number after a name at the start of a line; 0 where there is none.
+/// Parses the number after a name at the start of a line; 0 if it is missing.
 fn field(text: Option<&str>, name: &str) -> u64 {
     let mut lines = text.unwrap_or_default().lines();
     let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_versions_are_read() {
+    fn reads_both_versions() {
         let v1 = |file: &str| {
             let text = match file {
                 "cpu.stat" => "nr_periods 120\nnr_throttled 30\nthrottled_time 250000000\n",

@@ -1,8 +1,8 @@
-//! How often a gate is wrong, on the machine that this runs on: the course of its measurement.
+//! Benchmark `gate`: measures how often a gate is wrong on this machine.
 //!
-//! Gates are run end to end, of a build beside itself and beside builds that are slower by a known cause,
-//! in an order that the seed shuffles, so that the machine's moods fall on all alike. Their rounds are
-//! kept, and thousands of gates more are resampled from those of the build beside itself.
+//! Runs gates end to end, of a build against itself and against builds with a planted slowdown, in an order
+//! shuffled with the seed, so that changes of the machine affect all kinds equally. Their rounds are
+//! recorded, and thousands of further gates are resampled from those of the build against itself.
 
 mod effects;
 mod end_to_end;
@@ -41,19 +41,19 @@ use crate::workshop::interrupt::{Interrupt, Interrupted};
 use crate::workshop::progress::report;
 use crate::workshop::tenfold_binary;
 
-/// The budget of a gate of a build beside itself, and of one of processor time.
+/// Budget of a gate of a build against itself, and of one with planted CPU time.
 const BUDGET: Duration = Duration::from_secs(60);
 
-/// The budget of a gate of a wait.
+/// Budget of a gate with a planted wait.
 const WAIT_BUDGET: Duration = Duration::from_secs(120);
 
-/// The budget of every gate of a short look.
+/// Budget of every gate of a quick check.
 const QUICK_BUDGET: Duration = Duration::from_secs(40);
 
-/// Gates without an outcome one after the other, after which there is no use in going on.
-const MOST_MISHAPS: usize = 3;
+/// Number of consecutive gates without an outcome after which the benchmark stops.
+const FAILURES_MAX: usize = 3;
 
-/// Gates, resamples, prints the table and stores it.
+/// Runs the benchmark, prints its page and writes its files.
 pub(crate) fn run(arguments: &GateArguments) -> anyhow::Result<()> {
     let interrupt = Interrupt::catch()?;
     let calibration = arguments.calibration.as_deref().map(|file| {
@@ -72,7 +72,12 @@ pub(crate) fn run(arguments: &GateArguments) -> anyhow::Result<()> {
     };
     if record.header.calibrated != calibration.is_some() && !complete {
         bail!(
-            "the gates so far did not have the same calibration; go on with or without it as they did"
+            "the recorded gates ran {} a calibration; continue in the same way",
+            if record.header.calibrated {
+                "with"
+            } else {
+                "without"
+            }
         );
     }
     let gated = gate_all(&mut record, calibration.as_deref(), &workshop);
@@ -81,7 +86,7 @@ pub(crate) fn run(arguments: &GateArguments) -> anyhow::Result<()> {
     }
     if gated.is_err() {
         report(&format!(
-            "{} gates are kept; go on with `scripts/bench gate --from {}`",
+            "{} gates are recorded; continue with `scripts/bench gate --from {}`",
             record.runs.len(),
             record.path().display()
         ));
@@ -94,7 +99,7 @@ pub(crate) fn run(arguments: &GateArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sizes what is planted, and begins a record.
+/// Measures the cost of a request, and starts a record.
 fn begin(
     arguments: &GateArguments,
     calibrated: bool,
@@ -106,10 +111,10 @@ fn begin(
         true => (QUICK_BUDGET, QUICK_BUDGET),
         false => (BUDGET, WAIT_BUDGET),
     };
-    report("measuring what a request of the planted server costs");
+    report("measuring the cost of a request of the planted server");
     let sizing = Sizing::measure(workshop, budget, arguments.seed)?;
     report(&format!(
-        "{} us of processor time a request, {} of it arithmetic; mean response time {} us",
+        "{} us of CPU time per request, {} of it arithmetic; mean response time {} us",
         words::significant(sizing.cpu_us),
         words::percent(sizing.work_share),
         words::significant(sizing.response_us)
@@ -131,7 +136,7 @@ fn begin(
     Record::begin(&workshop.cache().join(name), header)
 }
 
-/// Runs the gates that are left.
+/// Runs the remaining gates.
 fn gate_all(
     record: &mut Record,
     calibration: Option<&Path>,
@@ -175,8 +180,8 @@ fn gate_all(
                     kind,
                     reason: reason.clone(),
                 })?;
-                if mishaps >= MOST_MISHAPS {
-                    bail!("{mishaps} gates one after the other told no outcome: {reason}");
+                if mishaps >= FAILURES_MAX {
+                    bail!("{mishaps} consecutive gates had no outcome: {reason}");
                 }
             }
         }
@@ -184,7 +189,7 @@ fn gate_all(
     Ok(())
 }
 
-/// The gates in the order in which they are run: it follows from the seed.
+/// Returns the order of the gates, which depends only on the header.
 fn order(header: &Header) -> Vec<Kind> {
     let of = |kind| {
         let number = match kind {
@@ -207,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_order_follows_from_the_seed() {
+    fn order_depends_on_seed() {
         let mut header = sample::header();
         header.gates = 40;
         header.detections = 20;
@@ -221,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_complete_when_every_gate_is_over() {
+    fn record_is_complete_after_last_gate() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("gate.jsonl");
         let mut record = Record::begin(&path, sample::header()).unwrap();

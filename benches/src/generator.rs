@@ -1,7 +1,7 @@
-//! The comparison of the generator with its peers, top to bottom.
+//! Benchmark `generator`: compares the generator with its peers.
 
-mod bars;
-mod course;
+mod comparison;
+mod goals;
 mod install;
 mod job;
 mod page;
@@ -15,31 +15,31 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use self::course::Course;
+use self::comparison::Comparison;
 use self::parts::table::Ready;
 use self::parts::{maximum, memory, precision, scale, table};
 use self::peer::{PEERS, Pace, Peer, TENFOLD};
 use self::record::{PeerEntry, RECORD_VERSION, Record, Settings};
-use self::server::{Kind, Server};
+use self::server::{Server, ServerKind};
 use crate::cli::{GeneratorArguments, Part};
 use crate::output;
 use crate::workshop::interrupt::Interrupt;
 use crate::workshop::progress::report;
 use crate::workshop::{Workshop, tenfold_binary};
 
-/// Compares, prints the table and stores it.
+/// Runs the comparison, prints its page and writes its files.
 pub(crate) fn run(arguments: &GeneratorArguments) -> anyhow::Result<()> {
     let wanted = wanted(&arguments.peers)?;
     let own = wanted.iter().any(|peer| peer.name() == TENFOLD.name());
     let tenfold = tenfold_binary::find(arguments.tenfold.as_ref(), own)?;
     let interrupt = Interrupt::catch()?;
-    // Peers that open a file for each connection do not raise their own limit.
+    // Some peers open a file for each connection and do not raise their own limit.
     tenfold_probe::limits::raise_open_files();
     let workshop = Workshop::new(&arguments.cache, tenfold, !arguments.no_pin, interrupt)?;
     let started_at = jiff::Timestamp::now();
     let started = Instant::now();
     let (peers, ready) = peers(&wanted, &workshop, !arguments.no_install)?;
-    let mut course = Course {
+    let mut comparison = Comparison {
         workshop: &workshop,
         measured: Duration::from_secs(arguments.seconds()),
         seed: arguments.seed,
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &GeneratorArguments) -> anyhow::Result<()> {
         host: tenfold_probe::host::describe(),
         settings: settings(arguments, &workshop),
         peers,
-        bars: Vec::new(),
+        goals: Vec::new(),
         tables: Vec::new(),
         precision: None,
         maxima: Vec::new(),
@@ -60,26 +60,26 @@ pub(crate) fn run(arguments: &GeneratorArguments) -> anyhow::Result<()> {
         scale: None,
         mishaps: Vec::new(),
     };
-    measure(arguments, &mut course, &ready, &mut record)?;
-    record.mishaps = course.mishaps;
+    measure(arguments, &mut comparison, &ready, &mut record)?;
+    record.mishaps = comparison.mishaps;
     record.took_s = started.elapsed().as_secs_f64();
-    record.bars = bars::bars(&record);
+    record.goals = goals::goals(&record);
     output::write("generator", &page::page(&record), &record, &arguments.out)
 }
 
 fn measure(
     arguments: &GeneratorArguments,
-    course: &mut Course<'_>,
+    comparison: &mut Comparison<'_>,
     ready: &[Ready],
     record: &mut Record,
 ) -> anyhow::Result<()> {
     let (connections, rounds) = (arguments.connections, arguments.rounds());
     let tenfold = ready.iter().find(|(peer, _)| peer.name() == TENFOLD.name());
-    for kind in Kind::ALL {
-        let server = Server::start(kind, course.workshop)?;
+    for kind in ServerKind::ALL {
+        let server = Server::start(kind, comparison.workshop)?;
         if arguments.wants(Part::Table) {
             let rate = arguments.rate;
-            let table = table::measure(course, &server, ready, rate, connections, rounds)?;
+            let table = table::measure(comparison, &server, ready, rate, connections, rounds)?;
             record.tables.push(table);
         }
         let Some((_, tenfold)) = tenfold else {
@@ -89,9 +89,9 @@ fn measure(
             let halvings = if arguments.quick { 1 } else { 5 };
             record
                 .maxima
-                .push(maximum::measure(course, &server, tenfold, halvings)?);
+                .push(maximum::measure(comparison, &server, tenfold, halvings)?);
         }
-        if kind != Kind::Nginx {
+        if kind != ServerKind::Nginx {
             continue;
         }
         if arguments.wants(Part::Precision) {
@@ -100,12 +100,12 @@ fn measure(
                 .filter(|(peer, _)| peer.pace() == Pace::Open)
                 .cloned()
                 .collect();
-            let precision = precision::measure(course, &server, &open, connections, rounds)?;
+            let precision = precision::measure(comparison, &server, &open, connections, rounds)?;
             record.precision = Some(precision);
         }
         if arguments.wants(Part::Memory) {
             let lasts = Duration::from_secs(if arguments.quick { 10 } else { 60 });
-            record.memory = memory::measure(course, &server, tenfold, lasts)?;
+            record.memory = memory::measure(comparison, &server, tenfold, lasts)?;
         }
         if arguments.wants(Part::Scale) {
             let most = record
@@ -114,7 +114,7 @@ fn measure(
                 .filter_map(|maximum| maximum.sustained_per_s)
                 .max();
             let quick = arguments.quick;
-            record.scale = Some(scale::measure(course, &server, ready, most, quick)?);
+            record.scale = Some(scale::measure(comparison, &server, ready, most, quick)?);
         }
     }
     Ok(())
@@ -129,11 +129,11 @@ fn settings(arguments: &GeneratorArguments, workshop: &Workshop) -> Settings {
         seed: arguments.seed,
         quick: arguments.quick,
         pinned: workshop.is_pinned(),
-        servers: Kind::ALL.to_vec(),
+        servers: ServerKind::ALL.to_vec(),
     }
 }
 
-/// Finds the peers that were named; all of them where none was.
+/// Returns the peers with these names, or all peers if there are none.
 fn wanted(names: &[String]) -> anyhow::Result<Vec<&'static dyn Peer>> {
     if names.is_empty() {
         return Ok(PEERS.to_vec());
@@ -141,14 +141,14 @@ fn wanted(names: &[String]) -> anyhow::Result<Vec<&'static dyn Peer>> {
     for name in names {
         if peer::named(name).is_none() {
             let known = PEERS.map(Peer::name).join(", ");
-            bail!("there is no peer called {name:?}; there are {known}");
+            bail!("there is no peer {name:?}; the peers are {known}");
         }
     }
     let named = |peer: &&dyn Peer| names.iter().any(|name| name == peer.name());
     Ok(PEERS.into_iter().filter(named).collect())
 }
 
-/// Finds or installs the peers; those that can't be had are told with the reason.
+/// Finds or installs the peers, and reports those that are missing.
 fn peers(
     wanted: &[&'static dyn Peer],
     workshop: &Workshop,
@@ -169,7 +169,7 @@ fn peers(
         ready.extend(found.ok().map(|program| (*peer, program)));
     }
     if ready.is_empty() {
-        bail!("none of the peers could be had");
+        bail!("could not find or install any peer");
     }
     Ok((entries, ready))
 }
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn peers_come_in_the_order_of_the_table() {
+    fn selects_peers_in_table_order() {
         let named = wanted(&["wrk".to_owned(), "tenfold".to_owned()]).unwrap();
         assert_eq!(
             named.iter().map(|peer| peer.name()).collect::<Vec<_>>(),

@@ -1,8 +1,8 @@
-//! Sets the generator beside its peers: the same server, turns in shuffled order, one table. And counts
-//! how often a gate is wrong: identical builds that fail, planted slowdowns that don't.
+//! Benchmarks: compares the generator with its peers, measures the error rates of a gate, and finds the
+//! capacity of each stage.
 //!
-//! `scripts/bench generator` and `scripts/bench gate` build and start it. Hidden commands are processes of
-//! their own: the bare handler that is sent to, the users of Goose's own path, and the planted server.
+//! `scripts/bench generator`, `scripts/bench gate` and `scripts/bench stages` build and start it. Hidden
+//! commands run as separate processes: the bare handler, the users of Goose, and the planted server.
 
 mod cli;
 mod gate;

@@ -1,6 +1,6 @@
-//! Prints what was found, and stores it in three files.
+//! Output of a benchmark: a page on standard output, and three files.
 
-pub(crate) mod bar;
+pub(crate) mod goal;
 pub(crate) mod page;
 pub(crate) mod spread;
 
@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tenfold_reports::document::Document;
 
-/// Writes `NAME.json`, `NAME.md` and `NAME.html` into a folder, and prints the second.
+/// Prints a page as Markdown, and writes `NAME.json`, `NAME.md` and `NAME.html` into a directory.
 pub(crate) fn write(
     name: &str,
     page: &Document,
@@ -20,21 +20,21 @@ pub(crate) fn write(
     folder: &Path,
 ) -> anyhow::Result<()> {
     let (markdown, json) = (page.markdown(), serde_json::to_string_pretty(found)? + "\n");
-    // Printed first: a disk that is full is no reason to lose what took an hour.
+    // Print first: a full disk should not lose an hour of measurements.
     let mut out = std::io::stdout().lock();
     let printed = out
         .write_all(markdown.as_bytes())
         .and_then(|()| out.flush());
     fs::create_dir_all(folder)
-        .with_context(|| format!("could not make the folder {}", folder.display()))?;
+        .with_context(|| format!("could not create the directory {}", folder.display()))?;
     let files = [("json", json), ("md", markdown), ("html", page.html())];
     for (extension, text) in files {
         let path = folder.join(format!("{name}.{extension}"));
         fs::write(&path, text).with_context(|| format!("could not write {}", path.display()))?;
     }
     match printed {
-        // Whoever read it has read enough.
+        // The reader, such as `head`, has closed the pipe.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        printed => printed.context("could not print"),
+        printed => printed.context("could not write to standard output"),
     }
 }

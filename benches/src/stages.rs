@@ -1,7 +1,7 @@
-//! What each stage of the reference service carries in boxes of one size: the course of its measurement.
+//! Benchmark `stages`: finds the rate that each stage of the reference service sustains in boxes of one size.
 //!
-//! One stage after the other comes up with its data set; the rate is doubled until an objective is missed, and then
-//! narrowed down. What the boxes used is read before and after each step.
+//! Each stage comes up with its data set. The rate is doubled until an objective is missed, then bisected. The
+//! usage of the boxes is read before and after each step.
 
 mod box_use;
 mod che;
@@ -29,7 +29,7 @@ use crate::workshop::interrupt::{Interrupt, Interrupted};
 use crate::workshop::progress::report;
 use crate::workshop::tenfold_binary;
 
-/// The stages that are measured, each with whether its databases are set to make use of their boxes.
+/// Stages to measure, each with or without tuned databases.
 const VARIANTS: &[Variant] = &[
     Variant::of("single-box", false),
     Variant::of("separated", false),
@@ -38,7 +38,7 @@ const VARIANTS: &[Variant] = &[
     Variant::of("cached", false),
 ];
 
-/// A stage, and how its databases are set.
+/// A stage, with or without tuned databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Variant {
     pub(crate) stage: &'static str,
@@ -50,7 +50,7 @@ impl Variant {
         Self { stage, tuned }
     }
 
-    /// As a person reads it.
+    /// Returns the name for people.
     pub(crate) fn name(self) -> String {
         match self.tuned {
             true => format!("{}, tuned", self.stage),
@@ -59,7 +59,7 @@ impl Variant {
     }
 }
 
-/// Measures the stages, prints the table and stores it.
+/// Runs the benchmark, prints its page and writes its files.
 pub(crate) fn run(arguments: &StagesArguments) -> anyhow::Result<()> {
     let interrupt = Interrupt::catch()?;
     let tenfold = tenfold_binary::find(arguments.tenfold.as_ref(), true)?;
@@ -104,27 +104,27 @@ fn measure(
 ) -> anyhow::Result<StageFigures> {
     let name = variant.name();
     let folder = workshop.folder("stage")?;
-    report(&format!("{name}: coming up"));
+    report(&format!("{name}: starting"));
     let mut lab = StageLab::up(variant, arguments.box_cpu, &folder, workshop)?;
     let ready_first_s = lab.ready_s();
     lab.down()?;
     let mut lab = StageLab::up(variant, arguments.box_cpu, &folder, workshop)?;
     let ready_again_s = lab.ready_s();
     report(&format!(
-        "{name}: up after {ready_first_s:.1} s with its data set, after {ready_again_s:.1} s with what it had"
+        "{name}: up after {ready_first_s:.1} s with loading its data set, after {ready_again_s:.1} s with existing data"
     ));
     let seconds = Duration::from_secs(arguments.seconds());
     let climb = Climb::of(arguments.first_rate, |rate| {
         let step = Step::take(&mut lab, rate, seconds, workshop)?;
-        report(&format!("{name}: {}", step.say()));
+        report(&format!("{name}: {}", step.describe()));
         Ok(step)
     })?;
     let hit_rate = match (climb.highest(), variant.stage) {
-        // At half of what it carries, so that what is seen is the cache and not a lack of time.
+        // At half the sustained rate, so that the caches are the only limit.
         (Some(highest), "cached") => {
             let rate = (highest.rate_per_s / 2).max(1);
             let found = HitRate::measure(&mut lab, rate, workshop).context("hit rate")?;
-            report(&format!("{name}: {}", found.say()));
+            report(&format!("{name}: {}", found.describe()));
             Some(found)
         }
         _ => None,

@@ -1,4 +1,4 @@
-//! What every turn needs: a folder, the cache of peers, the processors, the way to be interrupted.
+//! Environment of all turns: directories, scenarios, CPUs and the interrupt.
 
 pub(crate) mod child;
 pub(crate) mod interrupt;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::workshop::child::Confines;
 use crate::workshop::interrupt::Interrupt;
 
-/// What every turn needs.
+/// Environment of all turns.
 #[derive(Debug)]
 pub(crate) struct Workshop {
     interrupt: Interrupt,
@@ -26,7 +26,7 @@ pub(crate) struct Workshop {
     server: Confines,
 }
 
-/// The scenarios that Tenfold is given.
+/// Paths of the scenarios for Tenfold.
 #[derive(Debug)]
 struct Scenarios {
     full_job: PathBuf,
@@ -41,17 +41,16 @@ const HIT_RATE: &str = include_str!("../scenarios/hit-rate.toml");
 const PLANTED: &str = include_str!("../scenarios/gate.toml");
 
 impl Workshop {
-    /// Makes a workshop; `cache` keeps the peers from one benchmark to the next.
+    /// Creates the environment. `cache` keeps the installed peers.
     ///
-    /// Where there are two processors or more and `pinned` is asked for, the generator has the first
-    /// and the server the second.
+    /// With `pinned` and at least two CPUs, the generator runs on the first and the server on the second.
     pub(crate) fn new(
         cache: &Path,
         tenfold: PathBuf,
         pinned: bool,
         interrupt: Interrupt,
     ) -> anyhow::Result<Self> {
-        let make = || format!("could not make a folder in {}", cache.display());
+        let make = || format!("could not create a directory in {}", cache.display());
         fs::create_dir_all(cache).with_context(make)?;
         let cache = cache.canonicalize().with_context(make)?;
         let scratch = tempfile::Builder::new()
@@ -84,60 +83,60 @@ impl Workshop {
         })
     }
 
-    /// The way to be interrupted.
+    /// Returns the interrupt.
     pub(crate) fn interrupt(&self) -> &Interrupt {
         &self.interrupt
     }
 
-    /// Where peers are kept.
+    /// Returns the directory of the installed peers.
     pub(crate) fn cache(&self) -> &Path {
         &self.cache
     }
 
-    /// The binary of Tenfold.
+    /// Returns the binary of Tenfold.
     pub(crate) fn tenfold(&self) -> &Path {
         &self.tenfold
     }
 
-    /// The scenario of the full job.
+    /// Returns the scenario of the full job.
     pub(crate) fn full_job(&self) -> &Path {
         &self.scenarios.full_job
     }
 
-    /// The scenario of the planted server.
+    /// Returns the scenario for the planted server.
     pub(crate) fn planted_scenario(&self) -> &Path {
         &self.scenarios.planted
     }
 
-    /// The scenario that stages are measured with.
+    /// Returns the scenario for stages.
     pub(crate) fn stages_scenario(&self) -> &Path {
         &self.scenarios.stages
     }
 
-    /// The scenario that caches are measured with.
+    /// Returns the scenario for cache hit rates.
     pub(crate) fn hit_rate_scenario(&self) -> &Path {
         &self.scenarios.hit_rate
     }
 
-    /// What a generator runs within.
+    /// Returns the limits of the generator's process.
     pub(crate) fn generator_confines(&self) -> &Confines {
         &self.generator
     }
 
-    /// What a server runs within.
+    /// Returns the limits of the server's process.
     pub(crate) fn server_confines(&self) -> &Confines {
         &self.server
     }
 
-    /// Whether generator and server have a processor each.
+    /// Returns whether generator and server have one CPU each.
     pub(crate) fn is_pinned(&self) -> bool {
         self.generator.processor.is_some()
     }
 
-    /// Makes an empty folder; it goes when the workshop does.
+    /// Creates an empty directory, which is deleted with the environment.
     pub(crate) fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
         let folder = self.scratch.path().join(name);
-        let make = || format!("could not make an empty folder at {}", folder.display());
+        let make = || format!("could not create the directory {}", folder.display());
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(make)?;
         }

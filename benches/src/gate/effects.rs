@@ -1,4 +1,4 @@
-//! By how much the builds were measured to differ, over all gates of a kind.
+//! Measured differences between the builds, over all gates of a kind.
 
 use serde::{Deserialize, Serialize};
 use tenfold_analysis::gate::RoundRecord;
@@ -8,31 +8,31 @@ use tenfold_analysis::words;
 use crate::gate::kind::{CPU, Kind, MEAN, P90};
 use crate::gate::record::Record;
 
-/// The probability with which each end of an interval errs.
+/// Probability that the true value is below (or above) an interval.
 const TAIL: f64 = 0.025;
 
-/// By how much a metric was measured to differ, over all gates of a kind.
+/// Measured difference of a metric, over all gates of a kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct MeasuredEffect {
-    /// What was planted.
+    /// Planted slowdown.
     pub(crate) kind: Kind,
-    /// The metric.
+    /// Name of the metric.
     pub(crate) metric: String,
-    /// What was planted in this metric, as a ratio less one; none where it follows from something else.
+    /// Planted change of this metric, as a ratio minus one. `None` if it is only a consequence.
     pub(crate) planted: Option<f64>,
-    /// What was measured: the Hodges-Lehmann estimate of the restarts' means, as a ratio less one.
+    /// Measured change: the Hodges-Lehmann estimate over the means of restarts, as a ratio minus one.
     pub(crate) value: f64,
-    /// Its 95% interval; none of a few restarts.
+    /// Its 95% interval. `None` with too few restarts.
     pub(crate) interval: Option<Interval>,
-    /// How `ln(candidate / baseline)` scatters from round to round, as a standard deviation.
+    /// Standard deviation of `ln(candidate / baseline)` between rounds.
     pub(crate) noise: Option<f64>,
-    /// Restarts behind it.
+    /// Number of restarts.
     pub(crate) restarts: usize,
-    /// Rounds behind it.
+    /// Number of rounds.
     pub(crate) rounds: usize,
 }
 
-/// Tells by how much the builds were measured to differ.
+/// Returns the measured differences of each kind and metric.
 pub(crate) fn measured(record: &Record) -> Vec<MeasuredEffect> {
     let kinds = Kind::ALL.into_iter();
     kinds
@@ -63,7 +63,7 @@ fn measure(record: &Record, kind: Kind, metric: &str) -> Option<MeasuredEffect> 
         .collect();
     let estimate = WalshAverages::of(&means)?.estimate(TAIL);
     let all: Vec<f64> = restarts.concat();
-    // What is shifted scatters as what is not, but that each gate may be shifted by something else.
+    // A planted change shifts the values but not their spread, unless it differs between gates.
     Some(MeasuredEffect {
         kind,
         metric: metric.to_owned(),
@@ -82,8 +82,8 @@ fn measure(record: &Record, kind: Kind, metric: &str) -> Option<MeasuredEffect> 
 }
 
 impl MeasuredEffect {
-    /// Says it with its interval: `+5.03% (+4.81% to +5.24%)`.
-    pub(crate) fn say(&self) -> String {
+    /// Formats the value with its interval: `+5.03% (+4.81% to +5.24%)`.
+    pub(crate) fn describe(&self) -> String {
         let value = words::change(self.value);
         match self.interval {
             None => value,
@@ -102,7 +102,7 @@ mod tests {
     use crate::gate::sample::{header, rounds, run};
 
     #[test]
-    fn what_was_planted_is_measured() {
+    fn measures_planted_slowdown() {
         let directory = tempfile::tempdir().unwrap();
         let mut record = Record::begin(&directory.path().join("gate.jsonl"), header()).unwrap();
         for index in 0..5 {

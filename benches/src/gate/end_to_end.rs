@@ -1,4 +1,4 @@
-//! One gate, end to end: the released command, real processes, real restarts.
+//! One gate, end to end: the released command, with real processes and restarts.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,51 +12,55 @@ use crate::workshop::Workshop;
 use crate::workshop::child::{Child, Confines};
 use crate::workshop::interrupt::Interrupted;
 
-/// What a gate may take beyond its budget: it starts and stops builds, and profiles those that fail.
-const BEYOND: Duration = Duration::from_secs(120);
+/// Time limit beyond the budget, for starting, stopping and profiling builds.
+const OVERTIME_MAX: Duration = Duration::from_secs(120);
 
-/// How long an interrupted gate may take to stop what it has started.
-const TO_STOP: Duration = Duration::from_secs(15);
+/// Time limit for an interrupted gate to stop its processes.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What one gate is to be.
+/// The job of one gate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GateJob<'a> {
-    /// The build that is known.
+    /// Baseline build.
     pub(crate) baseline: PlantedBuild,
-    /// The build that is judged.
+    /// Candidate build.
     pub(crate) candidate: PlantedBuild,
-    /// The time for its rounds.
+    /// Budget for its rounds.
     pub(crate) budget: Duration,
-    /// The seed of its requests.
+    /// Seed of its requests.
     pub(crate) seed: u64,
-    /// A calibration of this machine; none to gate without one.
+    /// Calibration of this machine. `None` to run without one.
     pub(crate) calibration: Option<&'a Path>,
 }
 
-/// Runs one gate and returns what came of it, whatever that is.
+/// Runs one gate and returns its outcome, which may be any verdict.
 ///
 /// # Errors
-/// Where it wrote no outcome, with its last words.
+/// Returns an error with the last line of its log if it wrote no outcome.
 pub(crate) fn run(job: &GateJob<'_>, workshop: &Workshop) -> anyhow::Result<GateOutcome> {
     let folder = workshop.folder("gate")?;
     let command = command(job, workshop, &folder)?;
     let mut child = Child::start("tenfold-gate", &command, &Confines::default(), &folder)?;
-    let ended = match child.wait(job.budget + BEYOND, workshop.interrupt()) {
+    let ended = match child.wait(job.budget + OVERTIME_MAX, workshop.interrupt()) {
         Ok(ended) => ended,
         Err(interrupted) => {
-            child.stop(TO_STOP);
+            child.stop(STOP_TIMEOUT);
             return Err(interrupted.into());
         }
     };
     if !ended {
-        child.stop(TO_STOP);
-        bail!("it did not end within {:?} of its budget", BEYOND);
+        child.stop(STOP_TIMEOUT);
+        bail!("the gate did not end within {OVERTIME_MAX:?} after its budget");
     }
     let status = child.end();
-    let outcome: GateOutcome = serde_json::from_str(&child.output())
-        .with_context(|| format!("it told no outcome ({status}): {}", child.last_words()))?;
+    let outcome: GateOutcome = serde_json::from_str(&child.output()).with_context(|| {
+        format!(
+            "could not read its outcome ({status}): {}",
+            child.last_words()
+        )
+    })?;
     if outcome.verdict == tenfold_analysis::gate::Conclusion::Interrupted {
-        // A signal that went to both: it is not the gate's.
+        // The signal interrupted both processes.
         workshop.interrupt().check()?;
         return Err(Interrupted.into());
     }
@@ -64,9 +68,9 @@ pub(crate) fn run(job: &GateJob<'_>, workshop: &Workshop) -> anyhow::Result<Gate
 }
 
 fn command(job: &GateJob<'_>, workshop: &Workshop, folder: &Path) -> anyhow::Result<Command> {
-    let program = std::env::current_exe().context("could not find this program")?;
+    let program = std::env::current_exe().context("could not find the path of this program")?;
     let mut command = Command::new(workshop.tenfold());
-    // What is set for other gates is not for these.
+    // Settings in the environment are meant for other gates.
     for (name, _) in std::env::vars_os() {
         let is_own = |name: &str| name.starts_with("TENFOLD_") || name == "GITHUB_STEP_SUMMARY";
         if name.to_str().is_some_and(is_own) {

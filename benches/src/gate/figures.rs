@@ -1,4 +1,4 @@
-//! What the gates came to: everything that is stored, and nothing that is not in it is shown.
+//! Results of the gate benchmark. They are stored as JSON, and the page shows nothing else.
 
 use std::collections::BTreeMap;
 
@@ -11,95 +11,96 @@ use crate::gate::kind::Kind;
 use crate::gate::proportion::Proportion;
 use crate::gate::record::{GateRun, Header, Mishap, Record};
 use crate::gate::resampling::{Pool, Resampled, finds};
-use crate::output::bar::Bar;
+use crate::output::goal::Goal;
 use crate::output::spread::Spread;
 
-/// The most of the unchanged builds that may fail.
-const MOST_ALARMS: f64 = 0.01;
+/// Maximum share of unchanged builds that may fail.
+const FALSE_ALARMS_MAX: f64 = 0.01;
 
-/// The least of the planted slowdowns that must be found.
-const LEAST_FOUND: f64 = 0.95;
+/// Minimum share of planted slowdowns that must be found.
+const FOUND_MIN: f64 = 0.95;
 
-/// The exit code that refutes a change.
+/// Exit code of a failed gate.
 const REFUTED: u8 = 99;
 
-/// What the gates came to.
+/// Results of the gate benchmark.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Figures {
-    /// How they were done, and on what.
+    /// Settings and machine.
     pub(crate) benchmark: Header,
-    /// How long it took, in seconds.
+    /// Duration, in seconds.
     pub(crate) took_s: f64,
-    /// The versions of Tenfold that gated.
+    /// Versions of Tenfold that ran the gates.
     pub(crate) tools: Vec<String>,
-    /// What is asked of the gate, and whether it is met.
-    pub(crate) bars: Vec<Bar>,
-    /// What the gates of each kind came to.
+    /// Goals, and whether they were met.
+    #[serde(rename = "bars")]
+    pub(crate) goals: Vec<Goal>,
+    /// Results of the gates of each kind.
     pub(crate) kinds: Vec<KindFigures>,
-    /// What was measured of what was planted.
+    /// Measured effects of the planted slowdowns.
     pub(crate) effects: Vec<MeasuredEffect>,
-    /// Rounds that gates are resampled from.
+    /// Number of rounds to resample from.
     pub(crate) pool_rounds: usize,
-    /// Restarts that those rounds are of.
+    /// Number of restarts in those rounds.
     pub(crate) pool_restarts: usize,
-    /// What resampled gates came to.
+    /// Results of the resampled gates.
     pub(crate) resampled: Vec<Resampled>,
-    /// Every gate, in order.
+    /// All gates, in order.
     pub(crate) gates: Vec<GateFigures>,
-    /// Gates that told no outcome.
+    /// Gates without an outcome.
     pub(crate) mishaps: Vec<Mishap>,
 }
 
-/// What the gates of one kind came to.
+/// Results of the gates of one kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct KindFigures {
-    /// What was planted.
+    /// Planted slowdown.
     pub(crate) kind: Kind,
-    /// The time that each had for its rounds, in seconds.
+    /// Budget of each gate, in seconds.
     pub(crate) budget_s: u64,
-    /// Gates that refuted the candidate, whatever for.
+    /// Gates that failed, for any reason.
     pub(crate) refuted: Proportion,
-    /// Gates that failed by a metric that shows what was planted, within the budget.
+    /// Gates that failed within the budget by a metric that shows the planted slowdown.
     pub(crate) found: Proportion,
-    /// Gates that neither passed nor refuted.
+    /// Gates that neither passed nor failed.
     pub(crate) undecided: Proportion,
-    /// Gates by their verdict.
+    /// Number of gates by verdict.
     pub(crate) verdicts: BTreeMap<String, usize>,
-    /// When the last round ended, in seconds since the gate began; none without rounds.
+    /// Time of the end of the last round, in seconds since the gate's start. `None` without rounds.
     pub(crate) decided_after_s: Option<Spread>,
-    /// Rounds until the verdict.
+    /// Number of rounds until the verdict.
     pub(crate) rounds: Option<Spread>,
 }
 
 /// One gate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct GateFigures {
-    /// Its place in the order, from 0.
+    /// Position in the order, from 0.
     pub(crate) index: usize,
-    /// What was planted.
+    /// Planted slowdown.
     pub(crate) kind: Kind,
-    /// When it began, RFC 3339 in UTC.
+    /// Start time, RFC 3339 in UTC.
     pub(crate) started_at: String,
-    /// The verdict in a word.
+    /// Verdict as a word.
     pub(crate) verdict: String,
-    /// The exit code.
+    /// Exit code.
     pub(crate) exit_code: u8,
-    /// The verdict in a sentence.
+    /// Verdict as a sentence.
     pub(crate) sentence: String,
-    /// Rounds until then.
+    /// Number of rounds.
     pub(crate) rounds: usize,
-    /// When the last of them ended, in seconds since the gate began; none without rounds.
+    /// Time of the end of the last round, in seconds since the gate's start. `None` without rounds.
     pub(crate) decided_after_s: Option<f64>,
-    /// How long the gate took, profiles included, in seconds.
+    /// Duration including profiles, in seconds.
     pub(crate) elapsed_s: f64,
-    /// The metrics that failed.
+    /// Names of the metrics that failed.
     pub(crate) failing: Vec<String>,
-    /// The estimated effect of each metric, as a ratio less one.
+    /// Estimated effect on each metric, as a ratio minus one.
     pub(crate) effects: BTreeMap<String, f64>,
 }
 
 impl Figures {
-    /// Reckons up a record; so many gates of each kind are resampled from it.
+    /// Computes the results of a record, with `resampled` more gates of each kind.
     pub(crate) fn of(record: &Record, resampled: u32) -> Self {
         let outcomes = record.of(Kind::Unchanged).map(|run| &run.outcome);
         let pool = Pool::of(outcomes);
@@ -116,7 +117,7 @@ impl Figures {
             benchmark: record.header.clone(),
             took_s: record.took_s,
             tools,
-            bars: Vec::new(),
+            goals: Vec::new(),
             kinds: Kind::ALL.map(|kind| KindFigures::of(kind, record)).to_vec(),
             effects: effects::measured(record),
             pool_rounds: pool.as_ref().map_or(0, Pool::rounds),
@@ -130,7 +131,7 @@ impl Figures {
             gates,
             mishaps: record.mishaps.clone(),
         };
-        figures.bars = bars(&figures);
+        figures.goals = goals(&figures);
         figures
     }
 }
@@ -161,8 +162,8 @@ impl KindFigures {
         }
     }
 
-    /// Says how many gates came to which verdict: `38 pass, 2 inconclusive`.
-    pub(crate) fn say_verdicts(&self) -> String {
+    /// Formats the number of gates by verdict: `38 pass, 2 inconclusive`.
+    pub(crate) fn describe_verdicts(&self) -> String {
         let mut verdicts: Vec<_> = self.verdicts.iter().collect();
         verdicts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let said = verdicts
@@ -201,7 +202,7 @@ impl GateFigures {
     }
 }
 
-/// Whether a gate found what was planted, in its time.
+/// Returns whether a gate found the planted slowdown within its budget.
 fn found(outcome: &GateOutcome, kind: Kind, budget_s: u64) -> bool {
     outcome.exit_code == REFUTED
         && outcome
@@ -211,7 +212,7 @@ fn found(outcome: &GateOutcome, kind: Kind, budget_s: u64) -> bool {
         && decided_after_s(outcome).is_some_and(|seconds| seconds <= budget_s as f64)
 }
 
-/// When the last round ended: what comes after is profiling and the report.
+/// Returns the end of the last round. Profiling and the report come later.
 fn decided_after_s(outcome: &GateOutcome) -> Option<f64> {
     outcome
         .rounds
@@ -219,17 +220,17 @@ fn decided_after_s(outcome: &GateOutcome) -> Option<f64> {
         .map(|round| round.at_s + round.seconds)
 }
 
-/// Holds what was counted against what is asked.
-fn bars(figures: &Figures) -> Vec<Bar> {
-    let nothing = "no gate told an outcome";
-    let mut bars: Vec<Bar> = Kind::ALL
+/// Compares the results with the goals.
+fn goals(figures: &Figures) -> Vec<Goal> {
+    let nothing = "no gate had an outcome";
+    let mut goals: Vec<Goal> = Kind::ALL
         .into_iter()
         .zip(&figures.kinds)
         .map(|(kind, own)| match kind {
             Kind::Unchanged => at_most(
                 format!(
-                    "false alarms: real gates of a build beside itself that fail, at most {}",
-                    words::percent(MOST_ALARMS)
+                    "false alarms: real gates of a build against itself that fail, at most {}",
+                    words::percent(FALSE_ALARMS_MAX)
                 ),
                 own.refuted,
                 nothing,
@@ -239,7 +240,7 @@ fn bars(figures: &Figures) -> Vec<Bar> {
                     "{} found within {} s in at least {} of real gates",
                     kind.name(),
                     own.budget_s,
-                    words::percent(LEAST_FOUND)
+                    words::percent(FOUND_MIN)
                 ),
                 own.found,
                 nothing,
@@ -251,11 +252,11 @@ fn bars(figures: &Figures) -> Vec<Bar> {
             "gates resampled from {} recorded rounds",
             words::count(figures.pool_rounds as u64)
         );
-        bars.push(match own.kind {
+        goals.push(match own.kind {
             Kind::Unchanged => at_most(
                 format!(
                     "false alarms of {of}, at most {}",
-                    words::percent(MOST_ALARMS)
+                    words::percent(FALSE_ALARMS_MAX)
                 ),
                 own.failed,
                 nothing,
@@ -264,28 +265,28 @@ fn bars(figures: &Figures) -> Vec<Bar> {
                 format!(
                     "{} found in at least {} of {of}",
                     kind.name(),
-                    words::percent(LEAST_FOUND)
+                    words::percent(FOUND_MIN)
                 ),
                 own.found,
                 nothing,
             ),
         });
     }
-    bars
+    goals
 }
 
-fn at_most(asked: String, counted: Proportion, nothing: &str) -> Bar {
+fn at_most(asked: String, counted: Proportion, nothing: &str) -> Goal {
     let measured = counted
         .share
-        .map(|share| (counted.say(), share <= MOST_ALARMS));
-    Bar::new(asked, measured, nothing)
+        .map(|share| (counted.describe(), share <= FALSE_ALARMS_MAX));
+    Goal::new(asked, measured, nothing)
 }
 
-fn at_least(asked: String, counted: Proportion, nothing: &str) -> Bar {
+fn at_least(asked: String, counted: Proportion, nothing: &str) -> Goal {
     let measured = counted
         .share
-        .map(|share| (counted.say(), share >= LEAST_FOUND));
-    Bar::new(asked, measured, nothing)
+        .map(|share| (counted.describe(), share >= FOUND_MIN));
+    Goal::new(asked, measured, nothing)
 }
 
 #[cfg(test)]
@@ -305,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_met_is_told_apart_from_what_is_not() {
+    fn meets_goals_with_correct_gates() {
         let (_directory, record) = record(&[
             (Kind::Unchanged, &[]),
             (Kind::Unchanged, &[]),
@@ -313,37 +314,37 @@ mod tests {
             (Kind::Wait, &[(MEAN, 0.1), (P90, 0.1)]),
         ]);
         let figures = Figures::of(&record, 100);
-        assert_eq!(figures.bars.len(), 6);
-        let missed: Vec<&Bar> = figures
-            .bars
+        assert_eq!(figures.goals.len(), 6);
+        let missed: Vec<&Goal> = figures
+            .goals
             .iter()
-            .filter(|bar| bar.met != Some(true))
+            .filter(|goal| goal.met != Some(true))
             .collect();
         assert!(missed.is_empty(), "{missed:?}");
-        assert_eq!(figures.kinds[0].say_verdicts(), "2 pass");
+        assert_eq!(figures.kinds[0].describe_verdicts(), "2 pass");
         assert_eq!(figures.gates[2].failing, [CPU]);
         let json = serde_json::to_string(&figures).unwrap();
         let back: Figures = serde_json::from_str(&json).unwrap();
-        assert_eq!(back.bars, figures.bars);
+        assert_eq!(back.goals, figures.goals);
     }
 
     #[test]
-    fn a_false_alarm_and_a_miss_are_told_as_such() {
+    fn misses_goals_with_wrong_gates() {
         let (_directory, record) = record(&[
             (Kind::Unchanged, &[(CPU, 0.3)]),
             (Kind::Cpu, &[]),
-            // Failed, but for another reason than what was planted.
+            // A failure for another reason than the planted slowdown.
             (Kind::Wait, &[(CPU, 0.3)]),
         ]);
         let figures = Figures::of(&record, 10);
-        let outcomes: Vec<&str> = figures.bars[..3].iter().map(Bar::outcome).collect();
+        let outcomes: Vec<&str> = figures.goals[..3].iter().map(Goal::outcome).collect();
         assert_eq!(outcomes, ["missed", "missed", "missed"]);
         assert_eq!(figures.kinds[2].refuted.hits, 1);
         assert_eq!(figures.kinds[2].found.hits, 0);
     }
 
     #[test]
-    fn what_is_found_too_late_is_not_found() {
+    fn ignores_detection_after_budget() {
         let (_directory, record) = record(&[(Kind::Cpu, &[(CPU, 0.05)])]);
         let outcome = &record.runs[0].outcome;
         // The last of 16 rounds ends after 4 + 15 x 1.25 + 1 seconds.
@@ -353,10 +354,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_claimed_of_nothing() {
+    fn claims_nothing_without_gates() {
         let (_directory, record) = record(&[]);
         let figures = Figures::of(&record, 10);
         assert!(figures.resampled.is_empty());
-        assert!(figures.bars.iter().all(|bar| bar.met.is_none()));
+        assert!(figures.goals.iter().all(|goal| goal.met.is_none()));
     }
 }

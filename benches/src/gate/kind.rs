@@ -1,31 +1,31 @@
-//! What a gate of the benchmark is of: a build beside itself, or beside one that is slower by a known cause.
+//! Kinds of gates: a build against itself, or against one with a planted slowdown.
 
 use serde::{Deserialize, Serialize};
 
-/// The mean processor time of a request, as the gate names it.
+/// Name of the metric for mean CPU time per request.
 pub(crate) const CPU: &str = "CPU per request";
-/// The mean response time, as the gate names it.
+/// Name of the metric for mean response time.
 pub(crate) const MEAN: &str = "mean response time";
-/// The 90th percentile of response time, as the gate names it.
+/// Name of the metric for the 90th percentile of response time.
 pub(crate) const P90: &str = "p90 response time";
 
-/// What is planted in the candidate.
+/// Slowdown planted in the candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
-    /// Nothing: both are the same build.
+    /// None: both are the same build.
     Unchanged,
-    /// Processor time.
+    /// More CPU time.
     Cpu,
-    /// A wait without any.
+    /// A longer wait that uses no CPU time.
     Wait,
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub(crate) const ALL: [Kind; 3] = [Kind::Unchanged, Kind::Cpu, Kind::Wait];
 
-    /// Its name in a table.
+    /// Returns the name for a table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Unchanged => "nothing (A/A)",
@@ -34,7 +34,7 @@ impl Kind {
         }
     }
 
-    /// What is planted, as a ratio less one.
+    /// Returns the planted change, as a ratio minus one.
     pub(crate) fn planted(self) -> f64 {
         match self {
             Self::Unchanged => 0.0,
@@ -43,7 +43,7 @@ impl Kind {
         }
     }
 
-    /// The metrics that show it; any of them fails a candidate for the right reason.
+    /// Returns the metrics that show it. A gate that fails by any of them has found it.
     pub(crate) fn metrics(self) -> &'static [&'static str] {
         match self {
             Self::Unchanged => &[],

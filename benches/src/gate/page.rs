@@ -1,16 +1,16 @@
-//! What gates came to, as a page.
+//! The page of the gate benchmark.
 
 use tenfold_analysis::words;
 use tenfold_reports::document::{Block, Document, Section};
 
 use crate::gate::{Figures, Kind, KindFigures, MeasuredEffect};
-use crate::output::page::{BUSY, NONE, bars, cells};
+use crate::output::page::{BUSY, NONE, cells, goals};
 use crate::output::spread::Spread;
 
-/// Puts what was counted on a page.
+/// Returns the page of the results.
 pub(super) fn page(figures: &Figures) -> Document {
     let mut sections = vec![
-        bars(&figures.bars),
+        goals(&figures.goals),
         real(figures),
         planted(figures),
         resampled(figures),
@@ -26,8 +26,8 @@ pub(super) fn page(figures: &Figures) -> Document {
         });
         sections.push(Section {
             id: "mishaps".to_owned(),
-            title: "Gates that told no outcome".to_owned(),
-            lead: "They are in no figure.".to_owned(),
+            title: "Gates without an outcome".to_owned(),
+            lead: "They are not part of any figure.".to_owned(),
             blocks: vec![cells(&["gate", "planted", "told"], rows.collect())],
         });
     }
@@ -42,12 +42,12 @@ pub(super) fn page(figures: &Figures) -> Document {
 fn lead(figures: &Figures) -> String {
     let (benchmark, host) = (&figures.benchmark, &figures.benchmark.host);
     let busy = if host.load_1m > BUSY {
-        " The machine was busy with something else when this began."
+        " The machine was already busy at the start."
     } else {
         ""
     };
     let quick = if benchmark.quick {
-        " A short look: these figures are not to be quoted."
+        " Quick check: do not quote these figures."
     } else {
         ""
     };
@@ -57,9 +57,9 @@ fn lead(figures: &Figures) -> String {
         "without a calibration"
     };
     format!(
-        "Measured on {} in {:.0} minutes on {} processors ({}, {}, load {:.1} at the start) by {}. Every \
-         gate is one of `tenfold gate` end to end with its default limits, {calibrated}: processes started \
-         anew every few rounds, 1,000 requests/s to both builds together. Gates of all kinds came in an \
+        "Measured on {} in {:.0} minutes on {} CPUs ({}, {}, load {:.1} at the start) by {}. Every \
+         gate is a complete `tenfold gate` with its default limits, {calibrated}: processes restart \
+         every few rounds, and both builds share 1,000 requests/s. Gates of all kinds ran in an \
          order shuffled with seed {}. Intervals are 95%.{busy}{quick}",
         benchmark.started_at,
         (figures.took_s / 60.0).ceil(),
@@ -84,26 +84,29 @@ fn real(figures: &Figures) -> Section {
         "rounds",
     ];
     let spread = |spread: Option<Spread>| {
-        spread.map_or_else(|| NONE.to_owned(), |spread| spread.say(words::significant))
+        spread.map_or_else(
+            || NONE.to_owned(),
+            |spread| spread.describe(words::significant),
+        )
     };
     let row = |own: &KindFigures| {
         vec![
             own.kind.name().to_owned(),
             format!("{} s", own.budget_s),
-            own.refuted.say(),
+            own.refuted.describe(),
             match own.kind {
                 Kind::Unchanged => NONE.to_owned(),
-                Kind::Cpu | Kind::Wait => own.found.say(),
+                Kind::Cpu | Kind::Wait => own.found.describe(),
             },
-            own.undecided.say(),
-            own.say_verdicts(),
+            own.undecided.describe(),
+            own.describe_verdicts(),
             spread(own.decided_after_s),
             spread(own.rounds),
         ]
     };
-    let text = "Fail counts every gate that refutes the candidate, for whatever reason. Found: it fails by \
-                a metric that shows what was planted, and its last round ends within the budget. Seconds \
-                and rounds are medians, with the least and the greatest in parentheses.";
+    let text = "Fail counts gates that failed, for any reason. Found: the gate failed by a metric that shows \
+                the planted slowdown, and its last round ended within the budget. Seconds and rounds \
+                are medians, with the range in parentheses.";
     Section {
         id: "real".to_owned(),
         title: "Real gates".to_owned(),
@@ -124,7 +127,7 @@ fn planted(figures: &Figures) -> Section {
             effect
                 .planted
                 .map_or_else(|| NONE.to_owned(), words::change),
-            effect.say(),
+            effect.describe(),
             effect.noise.map_or_else(|| NONE.to_owned(), words::percent),
             words::count(effect.restarts as u64),
             words::count(effect.rounds as u64),
@@ -136,12 +139,12 @@ fn planted(figures: &Figures) -> Section {
     let (cpu, wait) = (sizing.candidate(Kind::Cpu), sizing.candidate(Kind::Wait));
     Section {
         id: "planted".to_owned(),
-        title: "What was planted, and what was measured of it".to_owned(),
+        title: "Planted and measured slowdowns".to_owned(),
         lead: format!(
             "The server has one thread; a request takes {} steps of arithmetic and a wait of {} µs. That \
-             came to {} µs of processor time, {} of it arithmetic, and a mean response time of {} µs over {} \
-             rounds, from which was reckoned what to add: {} steps for +5% of all processor time, {} µs of \
-             waiting for +10% of mean response time.",
+             is {} µs of CPU time, {} of it arithmetic, and a mean response time of {} µs over {} \
+             rounds. To plant +5% of all CPU time takes {} more steps; to plant +10% of mean response time, \
+             {} µs more of waiting.",
             words::count(sizing.baseline.steps),
             words::count(sizing.baseline.wait_us),
             words::significant(sizing.cpu_us),
@@ -167,32 +170,32 @@ fn resampled(figures: &Figures) -> Section {
     let rows = figures.resampled.iter().map(|own| {
         vec![
             own.kind.name().to_owned(),
-            own.failed.say(),
+            own.failed.describe(),
             match own.kind {
                 Kind::Unchanged => NONE.to_owned(),
-                Kind::Cpu | Kind::Wait => own.found.say(),
+                Kind::Cpu | Kind::Wait => own.found.describe(),
             },
-            own.passed.say(),
+            own.passed.describe(),
             words::significant(own.mean_rounds),
         ]
     });
-    let head = ["added", "fail", "found", "pass", "mean rounds"];
+    let head = ["planted", "fail", "found", "pass", "mean rounds"];
     Section {
         id: "resampled".to_owned(),
         title: "Resampled gates".to_owned(),
         lead: format!(
-            "From the {} rounds of the build beside itself, {} restarts: whole restarts drawn with \
-             replacement, the two sides of each trading places at random, and judged as the real gates \
-             were.",
+            "From the {} rounds of the build against itself, {} restarts: whole restarts are drawn with \
+             replacement, their two sides are swapped at random, and the rounds are judged like those of \
+             real gates.",
             words::count(figures.pool_rounds as u64),
             words::count(figures.pool_restarts as u64)
         ),
         blocks: vec![
             cells(&head, rows.collect()),
             Block::Text(
-                "The intervals are of the resampling alone: another day has other rounds. Gates that were \
-                 hard to decide ran longer and have given more of these rounds than easy ones, so that \
-                 noise is over-represented."
+                "The intervals cover the resampling only: another day has other rounds. Gates with a \
+                 difficult decision ran longer and contributed more rounds than easy ones, so noise \
+                 is over-represented."
                     .to_owned(),
             ),
         ],
@@ -210,10 +213,10 @@ fn gates(figures: &Figures) -> Section {
             gate.sentence.clone(),
         ]
     });
-    let head = ["gate", "planted", "verdict", "after", "what it said"];
+    let head = ["gate", "planted", "verdict", "after", "sentence"];
     Section {
         id: "gates".to_owned(),
-        title: "Every gate".to_owned(),
+        title: "All gates".to_owned(),
         lead: String::new(),
         blocks: vec![cells(&head, rows.collect())],
     }
@@ -225,7 +228,7 @@ mod tests {
     use crate::gate::sample;
 
     #[test]
-    fn misses_and_mishaps_are_told() {
+    fn page_shows_misses_and_failed_gates() {
         let page = page(&sample::figures());
         let markdown = page.markdown();
         for told in [
@@ -233,7 +236,7 @@ mod tests {
             "missed",
             "1 fail, 1 pass",
             "+5% CPU",
-            "it told nothing",
+            "no outcome was written",
             "6,250 steps",
         ] {
             assert!(markdown.contains(told), "{told}: {markdown}");

@@ -1,4 +1,4 @@
-//! A build of the planted server, as a command.
+//! A build of the planted server.
 
 use std::path::Path;
 
@@ -7,26 +7,26 @@ use serde::{Deserialize, Serialize};
 /// A build of the planted server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlantedBuild {
-    /// Steps of arithmetic that a request takes.
+    /// Steps of arithmetic in each request.
     pub(crate) steps: u64,
-    /// How long a request waits, in microseconds.
+    /// Wait of each request, in microseconds.
     pub(crate) wait_us: u64,
 }
 
 impl PlantedBuild {
-    /// The command that starts it, for `tenfold gate`; `program` is this one.
+    /// Returns the command that starts it, for `tenfold gate`. `program` is this program.
     pub(crate) fn command(&self, program: &Path) -> String {
         format!(
             "exec {} planted --port {{port}} --work {} --wait-us {}",
-            quoted(&program.display().to_string()),
+            quote(&program.display().to_string()),
             self.steps,
             self.wait_us
         )
     }
 }
 
-/// A word of a shell's command that means itself.
-fn quoted(word: &str) -> String {
+/// Quotes a word for the shell.
+fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_build_is_a_command() {
+    fn builds_quoted_command() {
         let build = PlantedBuild {
             steps: 1_000,
             wait_us: 5_000,

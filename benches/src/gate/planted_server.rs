@@ -1,4 +1,4 @@
-//! A server of which it is known what a request costs: arithmetic on its one thread, and a wait.
+//! A server with a known cost of each request: arithmetic on its one thread, and a wait.
 
 use std::hint::black_box;
 use std::net::Ipv4Addr;
@@ -14,10 +14,10 @@ use tokio::net::TcpListener;
 
 use crate::cli::PlantedArguments;
 
-/// Steps that the speed of this machine is told from.
-const TRIAL_STEPS: u64 = 20_000_000;
+/// Number of steps to measure the speed of this machine.
+const STEPS_MEASURED: u64 = 20_000_000;
 
-/// What every request costs.
+/// Cost of each request.
 #[derive(Debug, Clone, Copy)]
 struct Cost {
     steps: u64,
@@ -41,7 +41,7 @@ async fn listen(port: u16, cost: Cost) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("could not listen on 127.0.0.1:{port}"))?;
     let listener = listener.tap_io(|stream| {
-        // A stream that refuses is slower, not wrong.
+        // Without this option the stream is slower, but still correct.
         let _ = stream.set_nodelay(true);
     });
     let routes = Router::new()
@@ -50,24 +50,24 @@ async fn listen(port: u16, cost: Cost) -> anyhow::Result<()> {
     Ok(axum::serve(listener, routes).await?)
 }
 
-/// Works, waits, and answers with what depends on the path alone: builds that differ in their cost
-/// answer alike.
+/// Works, waits, and responds. The response depends on the path only, so builds with different costs
+/// give the same responses.
 ///
-/// The wait ends with the tick of a millisecond after it is over. Requests come at any moment between
-/// two ticks, so that the mean wait is the one asked for and half a tick, and a part of a tick that is
-/// added to one is added to the other.
+/// The wait ends at the next tick of a millisecond timer. Requests arrive at any time between two ticks,
+/// so the mean wait is the requested one plus half a tick, and a longer request adds exactly its
+/// difference to the mean.
 async fn answer(State(cost): State<Cost>, Path(id): Path<u64>) -> String {
     work(cost.steps);
     tokio::time::sleep(cost.wait).await;
     format!("item {id}: {:016x}\n", mixed(id))
 }
 
-/// Does so many steps of arithmetic, each of which needs the one before.
+/// Runs steps of arithmetic, each of which depends on the previous one.
 fn work(steps: u64) -> u64 {
     black_box((0..black_box(steps)).fold(1, |state, step| mixed(state ^ step)))
 }
 
-/// A step of SplitMix64.
+/// One step of SplitMix64.
 fn mixed(state: u64) -> u64 {
     let state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -75,15 +75,15 @@ fn mixed(state: u64) -> u64 {
     state ^ (state >> 31)
 }
 
-/// Returns how many steps take so long on this machine as it is now.
+/// Returns the number of steps that take this time on this machine at present.
 pub(crate) fn steps_of(time: Duration) -> u64 {
     let before = thread_time();
-    work(TRIAL_STEPS);
+    work(STEPS_MEASURED);
     let took = thread_time().saturating_sub(before).as_secs_f64();
-    (TRIAL_STEPS as f64 * time.as_secs_f64() / took.max(1e-9)).round() as u64
+    (STEPS_MEASURED as f64 * time.as_secs_f64() / took.max(1e-9)).round() as u64
 }
 
-/// Processor time of this thread.
+/// Returns the CPU time of this thread.
 fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn twice_the_time_is_twice_the_steps() {
+    fn steps_are_proportional_to_time() {
         let (one, two) = (
             steps_of(Duration::from_micros(300)),
             steps_of(Duration::from_micros(600)),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_it_costs_does_not_show_in_the_answer() {
+    async fn response_is_independent_of_cost() {
         let of = |steps, wait_us| {
             let wait = Duration::from_micros(wait_us);
             answer(State(Cost { steps, wait }), Path(7))

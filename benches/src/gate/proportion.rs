@@ -1,41 +1,41 @@
-//! A share of gates, with the interval that their number allows.
+//! A proportion of gates, with its confidence interval.
 
 use serde::{Deserialize, Serialize};
 use tenfold_analysis::stats::wilson_interval;
 use tenfold_analysis::words;
 
-/// A share of gates, with the interval that their number allows.
+/// A proportion of gates, with its confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Proportion {
-    /// Those that are meant.
+    /// Number of hits.
     pub(crate) hits: u64,
-    /// All of them.
+    /// Number of gates.
     pub(crate) count: u64,
-    /// The share; none of nothing.
+    /// Proportion of hits. `None` without gates.
     pub(crate) share: Option<f64>,
-    /// Its 95% interval, Wilson's.
+    /// Its 95% interval (Wilson).
     pub(crate) interval_95: [f64; 2],
 }
 
 impl Proportion {
-    /// Counts those of some gates that are meant.
-    pub(crate) fn of<T>(all: impl IntoIterator<Item = T>, is_meant: impl Fn(T) -> bool) -> Self {
+    /// Counts the items for which `is_hit` is true.
+    pub(crate) fn of<T>(all: impl IntoIterator<Item = T>, is_hit: impl Fn(T) -> bool) -> Self {
         let (mut hits, mut count) = (0, 0);
         for one in all {
             count += 1;
-            hits += u64::from(is_meant(one));
+            hits += u64::from(is_hit(one));
         }
         Self::new(hits, count)
     }
 
-    /// A share of a number.
+    /// Creates a proportion from counts.
     pub(crate) fn new(hits: u64, count: u64) -> Self {
         let [low, high] = wilson_interval(hits, count);
         Self {
             hits,
             count,
             share: (count > 0).then(|| hits as f64 / count as f64),
-            // The ends are exact there, but for what is lost in reckoning.
+            // The interval ends exactly at 0 or 1 there, up to rounding errors.
             interval_95: [
                 if hits == 0 { 0.0 } else { low },
                 if hits == count { 1.0 } else { high },
@@ -43,8 +43,8 @@ impl Proportion {
         }
     }
 
-    /// Says it: `1 of 40, 2.50% (0.44% – 12.9%)`.
-    pub(crate) fn say(&self) -> String {
+    /// Formats the proportion: `1 of 40, 2.50% (0.44% – 12.9%)`.
+    pub(crate) fn describe(&self) -> String {
         let [low, high] = self.interval_95.map(words::percent);
         match self.share {
             None => "none of none".to_owned(),
@@ -63,13 +63,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_has_the_published_interval() {
+    fn interval_matches_published_table() {
         // Newcombe (1998), table I, method 3: 1 of 29.
         let share = Proportion::of(0..29, |number| number == 7);
-        assert_eq!(share.say(), "1 of 29, 3.45% (0.611% – 17.2%)");
-        assert_eq!(Proportion::new(0, 0).say(), "none of none");
+        assert_eq!(share.describe(), "1 of 29, 3.45% (0.611% – 17.2%)");
+        assert_eq!(Proportion::new(0, 0).describe(), "none of none");
         assert_eq!(Proportion::new(0, 400).interval_95[0], 0.0);
         assert_eq!(Proportion::new(400, 400).interval_95[1], 1.0);
-        assert_eq!(Proportion::new(0, 40).say(), "0 of 40, 0% (0% – 8.76%)");
+        assert_eq!(
+            Proportion::new(0, 40).describe(),
+            "0 of 40, 0% (0% – 8.76%)"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! The gates so far, in a file of lines: each is appended as soon as it is over, so that a benchmark that
-//! was interrupted goes on where it was.
+//! The record of all gates so far, a file of JSON lines. Each gate is appended as soon as it is done, so that an
+//! interrupted benchmark can continue.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -13,38 +13,38 @@ use tenfold_run_dir::manifest::Host;
 use crate::gate::kind::Kind;
 use crate::gate::sizing::Sizing;
 
-/// The version of this shape.
+/// Version of the record's format.
 pub(crate) const RECORD_VERSION: u32 = 1;
 
-/// What all gates of a benchmark share.
+/// Settings that all gates of a benchmark share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Header {
-    /// Version of this shape.
+    /// Version of the format.
     pub(crate) version: u32,
-    /// When it began, RFC 3339 in UTC.
+    /// Start time, RFC 3339 in UTC.
     pub(crate) started_at: String,
-    /// The machine that it runs on.
+    /// Machine that it runs on.
     pub(crate) host: Host,
-    /// The seed of the order of gates, and of their requests.
+    /// Seed of the order of gates and of their requests.
     pub(crate) seed: u64,
-    /// Gates of the build beside itself.
+    /// Number of gates of the build against itself.
     pub(crate) gates: u32,
-    /// Gates of each planted slowdown.
+    /// Number of gates of each planted slowdown.
     pub(crate) detections: u32,
-    /// The budget of gates of nothing and of processor time, in seconds.
+    /// Budget of gates without slowdown or with planted CPU time, in seconds.
     pub(crate) budget_s: u64,
-    /// The budget of gates of a wait, in seconds.
+    /// Budget of gates with a planted wait, in seconds.
     pub(crate) wait_budget_s: u64,
-    /// Whether the gates had a calibration of this machine.
+    /// True if the gates used a calibration of this machine.
     pub(crate) calibrated: bool,
-    /// Whether it is but a short look.
+    /// True for a quick check.
     pub(crate) quick: bool,
-    /// What is planted.
+    /// Planted slowdowns.
     pub(crate) sizing: Sizing,
 }
 
 impl Header {
-    /// The budget of a gate of this kind, in seconds.
+    /// Returns the budget of a gate of this kind, in seconds.
     pub(crate) fn budget_s(&self, kind: Kind) -> u64 {
         match kind {
             Kind::Unchanged | Kind::Cpu => self.budget_s,
@@ -56,63 +56,63 @@ impl Header {
 /// One gate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct GateRun {
-    /// Its place in the order, from 0.
+    /// Position in the order, from 0.
     pub(crate) index: usize,
-    /// What was planted.
+    /// Planted slowdown.
     pub(crate) kind: Kind,
-    /// What came of it, rounds and all.
+    /// Outcome, including all rounds.
     pub(crate) outcome: GateOutcome,
 }
 
-/// A line of the file.
+/// A line of the record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "line", rename_all = "snake_case")]
 enum Line {
-    /// What all gates share; the first.
+    /// Shared settings; the first line.
     Benchmark(Box<Header>),
     /// A gate.
     Gate(Box<GateRun>),
-    /// A gate that told no outcome.
+    /// A gate without an outcome.
     Mishap(Mishap),
-    /// The end of a stretch of gates.
+    /// The end of a session of the benchmark.
     Stretch(Stretch),
 }
 
-/// A gate that told no outcome. It is run again where the benchmark goes on.
+/// A gate without an outcome. It runs again when the benchmark continues.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Mishap {
-    /// Its place in the order, from 0.
+    /// Position in the order, from 0.
     pub(crate) index: usize,
-    /// What was planted.
+    /// Planted slowdown.
     pub(crate) kind: Kind,
-    /// What came of it instead.
+    /// Reason of the failure.
     #[serde(rename = "told")]
     pub(crate) reason: String,
 }
 
-/// Gates between a start of the benchmark and an end, or an interruption.
+/// A session: from a start of the benchmark to its end or interruption.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Stretch {
-    /// How long it was, in seconds.
+    /// Duration, in seconds.
     took_s: f64,
 }
 
-/// The gates so far.
+/// The record of all gates so far.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     path: PathBuf,
-    /// What all gates share.
+    /// Shared settings.
     pub(crate) header: Header,
-    /// The gates that told an outcome.
+    /// Gates with an outcome.
     pub(crate) runs: Vec<GateRun>,
-    /// Those that did not.
+    /// Gates without one.
     pub(crate) mishaps: Vec<Mishap>,
-    /// How long the benchmark took so far, in seconds.
+    /// Duration of the benchmark so far, in seconds.
     pub(crate) took_s: f64,
 }
 
 impl Record {
-    /// Begins a record in a new file.
+    /// Starts a record in a new file.
     pub(crate) fn begin(path: &Path, header: Header) -> anyhow::Result<Self> {
         let record = Self {
             path: path.to_owned(),
@@ -121,12 +121,12 @@ impl Record {
             mishaps: Vec::new(),
             took_s: 0.0,
         };
-        File::create_new(path).with_context(|| format!("could not make {}", path.display()))?;
+        File::create_new(path).with_context(|| format!("could not create {}", path.display()))?;
         record.append(&Line::Benchmark(Box::new(record.header.clone())))?;
         Ok(record)
     }
 
-    /// Reads a record. A last line that breaks off, as when the power fails, is cut off.
+    /// Reads a record. An incomplete last line, as after a power failure, is removed.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let read = || format!("could not read {}", path.display());
         let text = fs::read_to_string(path).with_context(read)?;
@@ -136,7 +136,7 @@ impl Record {
         let header = match lines.next() {
             Some(Line::Benchmark(header)) if header.version == RECORD_VERSION => *header,
             _ => bail!(
-                "{} is no record of gates that this version of the benchmark has written; begin anew \
+                "{} is not a record of this version of the gate benchmark; start a new one \
                  without --from",
                 path.display()
             ),
@@ -144,7 +144,7 @@ impl Record {
         if whole.len() < text.len() {
             let file = OpenOptions::new().write(true).open(path);
             file.and_then(|file| file.set_len(whole.len() as u64))
-                .with_context(|| format!("could not mend {}", path.display()))?;
+                .with_context(|| format!("could not repair {}", path.display()))?;
         }
         let mut record = Self {
             path: path.to_owned(),
@@ -154,55 +154,55 @@ impl Record {
             took_s: 0.0,
         };
         for line in lines {
-            record.take_in(line);
+            record.insert(line);
         }
         Ok(record)
     }
 
-    /// Keeps a gate that is over.
+    /// Appends a gate with its outcome.
     pub(crate) fn add(&mut self, mut run: GateRun) -> anyhow::Result<()> {
-        // What no figure here is made of, and most of the bytes.
+        // No figure here uses these parts, which are most of the size.
         run.outcome.cause = None;
         run.outcome.memory = None;
         run.outcome.answers = None;
         let line = Line::Gate(Box::new(run));
         self.append(&line)?;
-        self.take_in(line);
+        self.insert(line);
         Ok(())
     }
 
-    /// Keeps that a gate told no outcome.
+    /// Appends a gate without an outcome.
     pub(crate) fn add_mishap(&mut self, mishap: Mishap) -> anyhow::Result<()> {
         let line = Line::Mishap(mishap);
         self.append(&line)?;
-        self.take_in(line);
+        self.insert(line);
         Ok(())
     }
 
-    /// Keeps how long this start of the benchmark took.
+    /// Appends the duration of this session.
     pub(crate) fn add_time(&mut self, took_s: f64) -> anyhow::Result<()> {
         let line = Line::Stretch(Stretch { took_s });
         self.append(&line)?;
-        self.take_in(line);
+        self.insert(line);
         Ok(())
     }
 
-    /// Where it is kept.
+    /// Returns the path of the record.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether a gate of the order is over.
+    /// Returns whether a gate of the order is done.
     pub(crate) fn has(&self, index: usize) -> bool {
         self.runs.iter().any(|run| run.index == index)
     }
 
-    /// The gates of one kind.
+    /// Returns the gates of one kind.
     pub(crate) fn of(&self, kind: Kind) -> impl Iterator<Item = &GateRun> {
         self.runs.iter().filter(move |run| run.kind == kind)
     }
 
-    fn take_in(&mut self, line: Line) {
+    fn insert(&mut self, line: Line) {
         match line {
             Line::Benchmark(_) => {}
             Line::Gate(run) => {
@@ -243,12 +243,12 @@ mod tests {
         Mishap {
             index,
             kind: Kind::Cpu,
-            reason: "it told nothing".to_owned(),
+            reason: "no outcome was written".to_owned(),
         }
     }
 
     #[test]
-    fn a_record_is_read_as_it_was_written() {
+    fn reads_record_as_written() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("gate.jsonl");
         let mut record = Record::begin(&path, header()).unwrap();
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(again.runs, record.runs);
         assert_eq!((again.mishaps.len(), again.took_s), (2, 12.5));
         assert!(again.has(0) && !again.has(1));
-        // The second time it told an outcome.
+        // The second attempt has an outcome.
         again.add(run(1)).unwrap();
         again.add_time(2.5).unwrap();
         let third = Record::read(&path).unwrap();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_breaks_off_is_left_out_and_gone_on_after() {
+    fn continues_after_truncated_line() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("gate.jsonl");
         let mut record = Record::begin(&path, header()).unwrap();
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_refused() {
+    fn refuses_malformed_record() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("gate.jsonl");
         let record = Record::begin(&path, header()).unwrap();

@@ -1,4 +1,4 @@
-//! Thousands of gates in virtual time, of rounds that were real.
+//! Resampling: thousands of simulated gates from real rounds.
 
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -9,33 +9,33 @@ use tenfold_analysis::gate::{Decision, GateOutcome, GateVerdict, Next, Pair, Pla
 use crate::gate::kind::Kind;
 use crate::gate::proportion::Proportion;
 
-/// Rounds between two restarts: what is alike in them stays together.
+/// Rounds between two restarts. They stay together, since a restart affects all of them.
 type Epoch = Vec<Round>;
 
-/// What is drawn from: rounds of a build beside itself, and how they were judged.
+/// Rounds of a build against itself, and the plans by which they were judged.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     epochs: Vec<Epoch>,
     plans: Vec<Plan>,
 }
 
-/// What resampled gates of one kind came to.
+/// Results of the resampled gates of one kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Resampled {
-    /// What was added to the candidate.
+    /// Slowdown added to the candidate.
     pub(crate) kind: Kind,
     /// Gates that failed.
     pub(crate) failed: Proportion,
-    /// Gates that failed by a metric that shows what was added.
+    /// Gates that failed by a metric that shows the slowdown.
     pub(crate) found: Proportion,
     /// Gates that passed.
     pub(crate) passed: Proportion,
-    /// The mean number of rounds until the verdict.
+    /// Mean number of rounds until the verdict.
     pub(crate) mean_rounds: f64,
 }
 
 impl Pool {
-    /// Gathers the rounds of gates of a build beside itself; none where there is nothing to draw.
+    /// Collects the rounds of gates of a build against itself. `None` without rounds.
     pub(crate) fn of<'a>(outcomes: impl IntoIterator<Item = &'a GateOutcome>) -> Option<Self> {
         let mut pool = Self {
             epochs: Vec::new(),
@@ -55,19 +55,18 @@ impl Pool {
         (!pool.epochs.is_empty() && !pool.plans.is_empty()).then_some(pool)
     }
 
-    /// Restarts that there were.
+    /// Returns the number of restarts.
     pub(crate) fn epochs(&self) -> usize {
         self.epochs.len()
     }
 
-    /// Rounds that there were.
+    /// Returns the number of rounds.
     pub(crate) fn rounds(&self) -> usize {
         self.epochs.iter().map(Vec::len).sum()
     }
 
-    /// Plays so many gates. Each is judged by the plan of one of the real ones, over epochs drawn with
-    /// replacement, the builds of each trading places or not, and the candidate made greater by what is
-    /// planted in a gate of this kind.
+    /// Simulates gates. Each uses the plan of a real gate and epochs drawn with replacement. The builds of each
+    /// epoch are swapped at random, and the candidate is made slower by the slowdown of this kind.
     pub(crate) fn resample(&self, kind: Kind, gates: u32, seed: u64) -> Resampled {
         let mut random = Pcg64Mcg::seed_from_u64(seed);
         let decisions: Vec<_> = (0..gates)
@@ -96,7 +95,7 @@ impl Pool {
             while rounds.len() < until {
                 if left.is_empty() {
                     left = self.draw(kind, random)?;
-                    // Taken from its end.
+                    // Popped from the end.
                     left.reverse();
                 }
                 rounds.extend(left.pop());
@@ -110,13 +109,13 @@ impl Pool {
         Some(
             epoch
                 .iter()
-                .map(|round| altered(round, swapped, kind))
+                .map(|round| alter(round, swapped, kind))
                 .collect(),
         )
     }
 }
 
-/// Tells whether a decision fails a candidate by a metric that shows what was planted.
+/// Returns whether a decision fails the candidate by a metric that shows the slowdown.
 pub(crate) fn finds(decision: &Decision, kind: Kind) -> bool {
     decision.verdict == GateVerdict::Fail
         && decision.metrics.iter().any(|result| {
@@ -125,31 +124,31 @@ pub(crate) fn finds(decision: &Decision, kind: Kind) -> bool {
         })
 }
 
-/// A round with its builds in each other's place, and the candidate slower.
-fn altered(round: &Round, swapped: bool, kind: Kind) -> Round {
+/// Returns a round with its builds swapped if `swapped`, and the candidate slower.
+fn alter(round: &Round, swapped: bool, kind: Kind) -> Round {
     let mut round = round.clone();
     for (name, pair) in &mut round.metrics {
         if swapped {
-            *pair = traded(*pair);
+            *pair = swap(*pair);
         }
         if kind.metrics().contains(&name.as_str()) {
             pair.candidate *= 1.0 + kind.planted();
         }
     }
     if swapped {
-        round.failures = round.failures.map(traded);
+        round.failures = round.failures.map(swap);
     }
     round
 }
 
-fn traded<T>(pair: Pair<T>) -> Pair<T> {
+fn swap<T>(pair: Pair<T>) -> Pair<T> {
     Pair {
         baseline: pair.candidate,
         candidate: pair.baseline,
     }
 }
 
-/// The plan that a gate was judged by; none of one that was not.
+/// Returns the plan that a gate was judged by. `None` if it was not judged.
 fn plan_of(outcome: &GateOutcome) -> Option<Plan> {
     let decision = outcome.decision.as_ref()?;
     let metrics = decision.metrics.iter().map(|result| result.metric.clone());
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn rounds_between_restarts_stay_together() {
+    fn keeps_rounds_between_restarts_together() {
         let pool = pool(0.02, &[]);
         assert_eq!((pool.rounds(), pool.epochs()), (320, 320 / EPOCH));
         assert!(pool.epochs.iter().all(|epoch| epoch.len() == EPOCH));
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn unchanged_builds_hardly_ever_fail_and_what_is_planted_is_found() {
+    fn passes_unchanged_builds_and_finds_slowdowns() {
         let pool = pool(0.02, &[]);
         let unchanged = pool.resample(Kind::Unchanged, 400, 1);
         assert!(unchanged.failed.hits <= 4, "{unchanged:?}");
@@ -192,14 +191,14 @@ mod tests {
         }
     }
 
-    /// The figure must show a gate that cries wolf: builds that differ by restart, each time anew.
+    /// The figure must reveal a gate with false alarms: here, each restart favours one of the builds.
     #[test]
-    fn a_machine_that_favours_one_start_over_another_is_seen() {
+    fn reveals_false_alarms_of_restart_effects() {
         let mut outcomes = Vec::new();
         for seed in 0..20 {
             let mut all = Vec::new();
             for epoch in 0..4 {
-                // As much slower as faster, in logarithms.
+                // Symmetric in logarithms.
                 let shift: f64 = if (seed + epoch) % 2 == 0 {
                     0.2
                 } else {
@@ -212,25 +211,25 @@ mod tests {
         }
         let pool = Pool::of(&outcomes).unwrap();
         let unchanged = pool.resample(Kind::Unchanged, 400, 1);
-        // Four restarts that all favour the baseline come once in 16 times, at the first look.
+        // Four restarts that all favour the baseline occur once in 16 times, at the first decision.
         assert!(unchanged.failed.share.unwrap() > 0.03, "{unchanged:?}");
     }
 
-    /// A lasting difference between both sides is no effect of the candidate's: which is which is tossed.
+    /// A constant difference between the sides must not look like an effect: sides are assigned at random.
     #[test]
-    fn sides_trade_places() {
+    fn swaps_sides_and_slows_candidate() {
         let always = rounds(EPOCH, 0.0, &[(CPU, 0.1)], 1);
         let round = always[0].round();
-        let traded = altered(&round, true, Kind::Unchanged);
-        assert_eq!(traded.metrics[CPU].baseline, round.metrics[CPU].candidate);
-        let slower = altered(&round, false, Kind::Wait);
+        let swap = alter(&round, true, Kind::Unchanged);
+        assert_eq!(swap.metrics[CPU].baseline, round.metrics[CPU].candidate);
+        let slower = alter(&round, false, Kind::Wait);
         assert_eq!(slower.metrics[CPU], round.metrics[CPU]);
         let ratio = slower.metrics[MEAN].candidate / round.metrics[MEAN].candidate;
         assert!((ratio - 1.1).abs() < 1e-12);
     }
 
     #[test]
-    fn the_same_seed_draws_the_same() {
+    fn same_seed_gives_same_gates() {
         let pool = pool(0.03, &[]);
         let once = pool.resample(Kind::Cpu, 50, 9);
         assert_eq!(once, pool.resample(Kind::Cpu, 50, 9));

@@ -1,4 +1,4 @@
-//! Made-up rounds for tests.
+//! Synthetic rounds for tests.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
@@ -12,11 +12,11 @@ use crate::gate::planted_build::PlantedBuild;
 use crate::gate::record::{GateRun, Header, Mishap, RECORD_VERSION, Record};
 use crate::gate::sizing::Sizing;
 
-/// Rounds of an epoch.
+/// Rounds in an epoch.
 pub(crate) const EPOCH: usize = 4;
 
-/// Rounds of a build beside one that is slower by what is planted, `ln(candidate / baseline)` uniform
-/// about that by `noise` as a standard deviation.
+/// Returns rounds of a build against one with a planted slowdown. `ln(candidate / baseline)` is uniform around it
+/// with a standard deviation of `noise`.
 pub(crate) fn rounds(
     number: usize,
     noise: f64,
@@ -31,7 +31,7 @@ pub(crate) fn rounds(
                 + shift.map_or(0.0, |(_, effect)| effect.ln_1p());
             let pair = Pair {
                 baseline: 400.0,
-                // With so few digits it is read from JSON as it was written.
+                // With few digits it survives a round trip through JSON.
                 candidate: (400_000.0 * d.exp()).round() / 1_000.0,
             };
             (name.to_owned(), pair)
@@ -54,7 +54,7 @@ pub(crate) fn rounds(
     (0..number).map(&mut round).collect()
 }
 
-/// The settings that the command gates with where none are given.
+/// Returns the default settings of the command.
 pub(crate) fn settings() -> Settings {
     Settings {
         fail_above: Some(0.025),
@@ -62,7 +62,7 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
-/// A gate that was judged after these rounds.
+/// Returns a gate that was judged after these rounds.
 pub(crate) fn run(index: usize, kind: Kind, rounds: Vec<RoundRecord>) -> GateRun {
     let metrics = [CPU, MEAN, P90].map(|name| Metric::gated(name, "us"));
     let plan = Plan::new(settings(), metrics.to_vec(), None).expect("the plan holds");
@@ -80,7 +80,7 @@ pub(crate) fn run(index: usize, kind: Kind, rounds: Vec<RoundRecord>) -> GateRun
     }
 }
 
-/// What a few gates came to: two of nothing, of which one failed, and two that found what was planted.
+/// Returns results of a few gates: two of unchanged builds, one of which failed, and two that found the slowdown.
 pub(crate) fn figures() -> Figures {
     let directory = tempfile::tempdir().expect("a folder can be made");
     let path = directory.path().join("gate.jsonl");
@@ -100,7 +100,7 @@ pub(crate) fn figures() -> Figures {
     let mishap = Mishap {
         index: 4,
         kind: Kind::Cpu,
-        reason: "it told nothing".to_owned(),
+        reason: "no outcome was written".to_owned(),
     };
     record
         .add_mishap(mishap)
@@ -108,7 +108,7 @@ pub(crate) fn figures() -> Figures {
     Figures::of(&record, 50)
 }
 
-/// The header of a benchmark of a few gates.
+/// Returns the header of a benchmark of a few gates.
 pub(crate) fn header() -> Header {
     let baseline = PlantedBuild {
         steps: 100_000,

@@ -1,4 +1,4 @@
-//! How much to plant: what a request costs here is measured first.
+//! Size of the planted slowdowns, from the measured cost of a request.
 
 use std::time::Duration;
 
@@ -12,38 +12,38 @@ use crate::gate::planted_build::PlantedBuild;
 use crate::gate::planted_server::steps_of;
 use crate::workshop::Workshop;
 
-/// The arithmetic of a request of the baseline.
+/// Arithmetic in a request of the baseline.
 const WORK: Duration = Duration::from_micros(350);
 
-/// The wait of a request of the baseline: long enough for its tenth to be half a millisecond.
+/// Wait in a request of the baseline. A tenth of it is half a millisecond.
 const WAIT: Duration = Duration::from_millis(5);
 
-/// How much more arithmetic the candidate has from which the cost of a step is told.
+/// Additional arithmetic of the candidate that measures the cost of a step, as a ratio.
 const MORE_WORK: f64 = 0.5;
 
-/// The shares of the whole cost that the arithmetic may be of; beyond them it was not measured.
+/// Plausible shares of the arithmetic in the whole cost. Outside of them, the measurement failed.
 const WORK_SHARE: std::ops::RangeInclusive<f64> = 0.2..=1.1;
 
-/// The most that a request may take, as a factor of its wait; beyond it the server can't keep up.
-const MOST_RESPONSE: f64 = 2.0;
+/// Maximum response time as a factor of the wait. Above it, the server is overloaded.
+const RESPONSE_MAX: f64 = 2.0;
 
-/// What a request of the baseline costs, and the builds that cost more by what is planted.
+/// Cost of a request of the baseline, and the builds with planted slowdowns.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sizing {
-    /// The build that is known.
+    /// Baseline build.
     pub(crate) baseline: PlantedBuild,
-    /// Processor time of its request, all of the server's, in microseconds.
+    /// CPU time of the server per request, in microseconds.
     pub(crate) cpu_us: f64,
-    /// The share of that which the arithmetic is.
+    /// Share of the arithmetic in it.
     pub(crate) work_share: f64,
-    /// Its mean response time in microseconds.
+    /// Mean response time, in microseconds.
     pub(crate) response_us: f64,
-    /// Rounds that this was measured in.
+    /// Number of rounds of the measurement.
     pub(crate) rounds: usize,
 }
 
 impl Sizing {
-    /// Measures what a request costs: a build beside one with half as much arithmetic again.
+    /// Measures the cost of a request with a candidate that has half as much arithmetic again.
     pub(crate) fn measure(
         workshop: &Workshop,
         budget: Duration,
@@ -65,11 +65,11 @@ impl Sizing {
             calibration: None,
         };
         let outcome = end_to_end::run(&job, workshop)
-            .context("could not measure what a request of the planted server costs")?;
+            .context("could not measure the cost of a request of the planted server")?;
         Self::of(baseline, &outcome)
     }
 
-    /// Tells the sizes from a gate whose candidate had half as much arithmetic again.
+    /// Computes the sizes from a gate whose candidate had half as much arithmetic again.
     fn of(baseline: PlantedBuild, outcome: &GateOutcome) -> anyhow::Result<Self> {
         let results = outcome
             .decision
@@ -82,21 +82,21 @@ impl Sizing {
         let (Some((cpu_us, effect)), Some((response_us, _))) = (measured(CPU), measured(MEAN))
         else {
             bail!(
-                "could not tell what a request of the planted server costs: {}",
+                "could not measure the cost of a request of the planted server: {}",
                 outcome.sentence
             );
         };
         let work_share = effect.value / MORE_WORK;
         if !WORK_SHARE.contains(&work_share) {
             bail!(
-                "half as much arithmetic again was measured as {:.1}% more processor time; the machine is \
+                "50% more arithmetic was measured as {:.1}% more CPU time; the machine is \
                  too busy to plant anything on it",
                 effect.value * 100.0
             );
         }
-        if response_us > MOST_RESPONSE * baseline.wait_us as f64 {
+        if response_us > RESPONSE_MAX * baseline.wait_us as f64 {
             bail!(
-                "a request that waits {} us was answered after {response_us:.0} us; the machine is too busy \
+                "a request with a wait of {} us took {response_us:.0} us; the machine is too busy \
                  to plant anything on it",
                 baseline.wait_us
             );
@@ -110,7 +110,7 @@ impl Sizing {
         })
     }
 
-    /// The build that is judged in a gate of this kind.
+    /// Returns the candidate of a gate of this kind.
     pub(crate) fn candidate(&self, kind: Kind) -> PlantedBuild {
         let baseline = self.baseline;
         match kind {
@@ -134,7 +134,7 @@ mod tests {
     use crate::gate::sample::{rounds, run};
 
     #[test]
-    fn what_is_planted_is_a_share_of_the_whole() {
+    fn plants_share_of_whole_cost() {
         let sizing = Sizing {
             baseline: PlantedBuild {
                 steps: 100_000,
@@ -146,7 +146,7 @@ mod tests {
             rounds: 16,
         };
         assert_eq!(sizing.candidate(Kind::Unchanged), sizing.baseline);
-        // 5% of the whole is 6.25% of four fifths of it.
+        // 5% of the whole is 6.25% of four fifths.
         assert_eq!(sizing.candidate(Kind::Cpu).steps, 106_250);
         assert_eq!(sizing.candidate(Kind::Cpu).wait_us, 5_000);
         assert_eq!(sizing.candidate(Kind::Wait).wait_us, 5_600);
@@ -154,19 +154,19 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_planted_on_a_machine_that_is_too_busy() {
+    fn refuses_busy_machine() {
         let baseline = PlantedBuild {
             steps: 100_000,
             wait_us: 100,
         };
-        // Both take 400 us of processor time, and as long to be answered.
+        // Both take 400 us of CPU time, and have a response time of 400 us.
         let alike = run(0, Kind::Unchanged, rounds(16, 0.001, &[], 1)).outcome;
         let error = Sizing::of(baseline, &alike).unwrap_err().to_string();
         assert!(error.contains("too busy"), "{error}");
         let dearer = rounds(16, 0.001, &[(CPU, 0.4)], 1);
         let dearer = run(0, Kind::Unchanged, dearer).outcome;
         let error = Sizing::of(baseline, &dearer).unwrap_err().to_string();
-        assert!(error.contains("answered after 400 us"), "{error}");
+        assert!(error.contains("took 400 us"), "{error}");
         let patient = PlantedBuild {
             wait_us: 300,
             ..baseline
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_planted_where_nothing_was_measured() {
+    fn refuses_missing_measurement() {
         let baseline = PlantedBuild {
             steps: 1,
             wait_us: 1,

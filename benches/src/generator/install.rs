@@ -1,4 +1,4 @@
-//! Gets the peers from the registries of packages; each into the cache but for Debian's.
+//! Installs the peers from package registries: Debian packages system-wide, all others into the cache.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,13 +11,13 @@ use crate::workshop::Workshop;
 use crate::workshop::child::{Child, Confines};
 use crate::workshop::interrupt::Interrupted;
 
-/// How long an installation may take: some are built from source.
-const PATIENCE: Duration = Duration::from_secs(45 * 60);
+/// Time limit for an installation; some peers are built from source.
+const INSTALL_TIMEOUT: Duration = Duration::from_secs(45 * 60);
 
-/// A peer's program, or why it can't be had.
+/// Path of a peer's program, or the reason why it is missing.
 pub(crate) type Found = Result<PathBuf, String>;
 
-/// Finds a peer's program, and installs it where it is not there and `install` allows that.
+/// Finds a peer's program; installs it if it is missing and `install` is true.
 pub(crate) fn find(
     peer: &dyn Peer,
     workshop: &Workshop,
@@ -29,7 +29,7 @@ pub(crate) fn find(
         Source::Workspace => return Ok(Ok(workshop.tenfold().to_owned())),
         Source::Itself => return Ok(std::env::current_exe().map_err(|error| error.to_string())),
         Source::Path => {
-            let why = "not installed: no registry has it; put it on PATH".to_owned();
+            let why = "not installed, and in no registry; put it on the PATH".to_owned();
             return Ok(find_program(name).ok_or(why));
         }
         Source::Debian(_) => None,
@@ -44,14 +44,14 @@ pub(crate) fn find(
         return Ok(Ok(program));
     }
     if !install {
-        return Ok(Err("not installed, and not to be installed".to_owned()));
+        return Ok(Err("not installed; run without --no-install".to_owned()));
     }
     for command in commands(peer.source(), &own) {
-        if let Err(why) = carry_out(name, &command, workshop)? {
-            return Ok(Err(format!("could not be installed: {why}")));
+        if let Err(why) = run_command(name, &command, workshop)? {
+            return Ok(Err(format!("could not install it: {why}")));
         }
     }
-    Ok(look().ok_or_else(|| "was installed, and yet is not there".to_owned()))
+    Ok(look().ok_or_else(|| "not found after the installation".to_owned()))
 }
 
 fn commands(source: Source, own: &Path) -> Vec<Command> {
@@ -84,7 +84,7 @@ fn commands(source: Source, own: &Path) -> Vec<Command> {
         }
         Source::Crate(package) => {
             let mut cargo = command("cargo", &["install", "--locked", package, "--root"]);
-            // One that was interrupted goes on where it was.
+            // A fixed target directory lets an interrupted build continue.
             cargo.arg(own).arg("--target-dir").arg(own.join("build"));
             vec![cargo]
         }
@@ -103,7 +103,7 @@ fn commands(source: Source, own: &Path) -> Vec<Command> {
     }
 }
 
-fn carry_out(
+fn run_command(
     name: &str,
     command: &Command,
     workshop: &Workshop,
@@ -114,7 +114,7 @@ fn carry_out(
         .is_none_or(|name| find_program(name).is_none())
         && !is_program(program.as_ref())
     {
-        return Ok(Err(format!("there is no {}", program.display())));
+        return Ok(Err(format!("{} is missing", program.display())));
     }
     let name = format!("install-{name}");
     let started = Child::start(&name, command, &Confines::default(), workshop.cache());
@@ -124,7 +124,7 @@ fn carry_out(
     };
     if !child.wait(PATIENCE, workshop.interrupt())? {
         return Ok(Err(format!(
-            "it took more than {} minutes",
+            "timed out after {} minutes",
             PATIENCE.as_secs() / 60
         )));
     }

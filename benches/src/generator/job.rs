@@ -1,36 +1,35 @@
-//! What a peer is asked to do.
+//! The job of a peer.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The path that a peer without keys of its own reads, over and over.
+/// Path to read for peers without keys of their own.
 pub(crate) const PATH: &str = "/v1/posts/1";
 
-/// What a peer is asked to do in one turn.
+/// The job of a peer in one turn.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
-    /// The server's URL, without a path.
+    /// URL of the server, without a path.
     pub(crate) target: String,
-    /// Requests per second; none where users set the pace by thinking.
+    /// Requests per second. `None` if the users' think time sets the pace.
     pub(crate) rate: Option<u32>,
-    /// Connections, or users.
+    /// Number of connections or users.
     pub(crate) connections: u32,
-    /// How long to send, from the peer's own start to its end: whole seconds, for most peers know
-    /// no others.
+    /// Time to send, from the peer's start to its end. Whole seconds, since most peers accept nothing else.
     pub(crate) lasts: Duration,
-    /// A folder of this turn alone.
+    /// Directory for this turn.
     pub(crate) folder: PathBuf,
-    /// The scenario, for peers that take one.
+    /// Scenario, for peers that use one.
     pub(crate) scenario: PathBuf,
 }
 
 impl Job {
-    /// The URL that is read.
+    /// Returns the URL to read.
     pub(crate) fn url(&self) -> String {
         format!("{}{PATH}", self.target)
     }
 
-    /// Each connection's share of the rate; as much as it can take where there is no rate.
+    /// Returns the rate of each connection; unlimited if there is no rate.
     pub(crate) fn rate_of_each(&self) -> f64 {
         self.rate.map_or(f64::from(u32::MAX), f64::from) / f64::from(self.connections.max(1))
     }

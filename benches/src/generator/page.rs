@@ -1,4 +1,4 @@
-//! What was found, as a page.
+//! The page of the comparison.
 
 use tenfold_analysis::words;
 use tenfold_reports::document::{Block, Curve, Curves, Document, Section};
@@ -10,12 +10,12 @@ use crate::generator::parts::scale::{self, Scale};
 use crate::generator::parts::table::{Row, Table};
 use crate::generator::record::Record;
 use crate::generator::turn::Turn;
-use crate::output::page::{BUSY, NONE, bars, cells, megabytes};
+use crate::output::page::{BUSY, NONE, cells, goals, megabytes};
 use crate::output::spread::Spread;
 
-/// Puts what was found on a page.
+/// Returns the page of a record.
 pub(super) fn page(record: &Record) -> Document {
-    let mut sections = vec![bars(&record.bars)];
+    let mut sections = vec![goals(&record.goals)];
     sections.extend(record.tables.iter().map(|table| {
         let name = table.server.name();
         let mut section = table_of(table, &format!("table-{name}"));
@@ -26,7 +26,7 @@ pub(super) fn page(record: &Record) -> Document {
     sections.extend(record.precision.as_ref().map(|precision| {
         let mut section = table_of(&precision.table, "precision");
         section.title = format!("Precision at {}", per_s(precision.table.rate));
-        section.lead = "The peers of the open model, against nginx.".to_owned();
+        section.lead = "Open-model peers, against nginx.".to_owned();
         section
     }));
     if !record.maxima.is_empty() {
@@ -43,13 +43,13 @@ pub(super) fn page(record: &Record) -> Document {
             .collect();
         sections.push(Section {
             id: "mishaps".to_owned(),
-            title: "What went wrong".to_owned(),
-            lead: "Turns that came to nothing; they are not in the figures.".to_owned(),
+            title: "Failed turns".to_owned(),
+            lead: "They are not part of any figure.".to_owned(),
             blocks: vec![cells(&["turn"], rows)],
         });
     }
     Document {
-        title: "The generator beside its peers".to_owned(),
+        title: "The generator and its peers".to_owned(),
         lead: lead(record),
         sections,
         ..Document::default()
@@ -59,24 +59,24 @@ pub(super) fn page(record: &Record) -> Document {
 fn lead(record: &Record) -> String {
     let (settings, host) = (&record.settings, &record.host);
     let where_it_ran = if settings.pinned {
-        "Generator and server had a processor each"
+        "Generator and server had one CPU each"
     } else {
-        "Generator and server shared the processors"
+        "Generator and server shared all CPUs"
     };
     let busy = if host.load_1m > BUSY {
-        " The machine was busy with something else when this began, so the figures are too high."
+        " The machine was already busy at the start, so the figures are too high."
     } else {
         ""
     };
     let quick = if settings.quick {
-        " A short look: these figures are not to be quoted."
+        " Quick check: do not quote these figures."
     } else {
         ""
     };
     format!(
-        "Measured on {} in {:.0} minutes on {} processors ({}, {}, load {:.1} at the start). \
+        "Measured on {} in {:.0} minutes on {} CPUs ({}, {}, load {:.1} at the start). \
          {where_it_ran}. {}, turns of {} s in an order shuffled with seed {}; medians, with the \
-         least and the greatest round in parentheses.{busy}{quick}",
+         minimum and maximum of the rounds in parentheses.{busy}{quick}",
         record.started_at,
         (record.took_s / 60.0).ceil(),
         host.cores,
@@ -108,10 +108,10 @@ fn table_of(table: &Table, id: &str) -> Section {
         "memory",
         "failed",
     ];
-    let text = "CPU µs is user and system time of the whole process tree in the measured stretch, over \
-                the requests that the server counted in it; `whole µs` takes the peer's start and end in. \
-                `of wrk2` compares round by round. p50 and p99 are what the peer tells: of the open model \
-                from the time at which a request was due, of the closed from when it was sent.";
+    let text = "CPU µs is user and system time of the whole process tree in the measured time, divided by \
+                the server's count of requests; `whole µs` includes the peer's start and exit. \
+                `of wrk2` compares within each round. p50 and p99 are reported by the peer: open-model peers \
+                measure from the intended time, closed-model peers from the send time.";
     Section {
         id: id.to_owned(),
         blocks: vec![
@@ -123,16 +123,18 @@ fn table_of(table: &Table, id: &str) -> Section {
 }
 
 fn cells_of(row: &Row) -> Vec<String> {
-    let maybe = |spread: Option<Spread>, say: fn(f64) -> String| {
-        spread.map_or_else(|| NONE.to_owned(), |spread| say(spread.median))
+    let maybe = |spread: Option<Spread>, describe: fn(f64) -> String| {
+        spread.map_or_else(|| NONE.to_owned(), |spread| describe(spread.median))
     };
     vec![
         row.peer.clone(),
         row.pace.name().to_owned(),
         words::rate(row.rate_per_s.median),
-        row.cpu_us.say(words::significant),
-        row.of_wrk2
-            .map_or_else(|| NONE.to_owned(), |ratio| ratio.say(words::significant)),
+        row.cpu_us.describe(words::significant),
+        row.of_wrk2.map_or_else(
+            || NONE.to_owned(),
+            |ratio| ratio.describe(words::significant),
+        ),
         words::significant(row.whole_cpu_us.median),
         maybe(row.p50_ns, words::duration_of),
         maybe(row.p99_ns, words::duration_of),
@@ -144,9 +146,9 @@ fn cells_of(row: &Row) -> Vec<String> {
 }
 
 fn maxima(maxima: &[Maximum]) -> Section {
-    let tries = maxima
+    let attempts = maxima
         .iter()
-        .flat_map(|maximum| &maximum.tries)
+        .flat_map(|maximum| &maximum.attempts)
         .map(|each| {
             let turn = &each.turn;
             let mut row = vec![
@@ -185,18 +187,18 @@ fn maxima(maxima: &[Maximum]) -> Section {
                 format!("{name}: {} sustained, {} not", per_s(low), per_s(high))
             }
             (Some(low), None) => format!("{name}: {} sustained, the highest tried", per_s(low)),
-            (None, _) => format!("{name}: no rate that was tried was sustained"),
+            (None, _) => format!("{name}: no tried rate was sustained"),
         }
     });
     Section {
         id: "maximum".to_owned(),
-        title: "The most that one core sends".to_owned(),
+        title: "Maximum rate of one core".to_owned(),
         lead: format!("{}.", said.collect::<Vec<_>>().join("; ")),
         blocks: vec![
-            cells(&head, tries.collect()),
+            cells(&head, attempts.collect()),
             Block::Text(
-                "Sustained: 99% of the rate and more, nothing dropped or failed, and a measurement that \
-                 is not invalid. Where the server's cores come to 1, it was the server that gave out."
+                "Sustained: at least 99% of the rate, nothing dropped or failed, and a measurement that \
+                 is not invalid. If the server's cores reach 1, the server saturated first."
                     .to_owned(),
             ),
         ],
@@ -228,7 +230,7 @@ fn memory_of(memory: &Memory) -> Section {
 
 fn scale_of(scale: &Scale) -> Section {
     let shared = per_s(scale::SHARED_RATE);
-    let idle = per_s(idle_users::TOGETHER_PER_S);
+    let idle = per_s(idle_users::RATE);
     let by_users = [
         (format!("tenfold, {shared} in all"), &scale.by_users),
         (
@@ -268,17 +270,17 @@ fn scale_of(scale: &Scale) -> Section {
             .map(|(name, turns)| curve(name, turns, x, cost))
             .collect()
     };
-    let (cost_y, lag_y) = ("processor time a request, µs", "lag, µs");
+    let (cost_y, lag_y) = ("CPU time per request, µs", "lag, µs");
     let cost_by_users = all(&by_users, &users);
     let cost_by_rate = all(&by_rate, &rate);
     Section {
         id: "scale".to_owned(),
         title: "Cost by users and by rate".to_owned(),
         lead: format!(
-            "Users in an open model share {shared}, and the few that are needed carry it; idle users \
-             have a connection each, send {idle} together and think in between, and begin under a \
-             limit of {} open files. Rates come over {} connections.",
-            words::count(scale::USUAL_OPEN_FILES),
+            "Users of the open model share {shared}; only as many as needed send. Idle users \
+             have a connection each, send {idle} together and think in between, and start under a \
+             limit of {} open files. Rates use {} connections.",
+            words::count(scale::OPEN_FILES_DEFAULT),
             scale::CONNECTIONS
         ),
         blocks: vec![
@@ -300,7 +302,9 @@ fn scale_of(scale: &Scale) -> Section {
                 lag_y,
                 lags,
             ),
-            turns(&by_rate, "rate asked", &|turn| maybe_rate(turn.asked_per_s)),
+            turns(&by_rate, "planned rate", &|turn| {
+                maybe_rate(turn.asked_per_s)
+            }),
         ],
     }
 }
@@ -312,12 +316,12 @@ fn curve(name: &str, turns: &[Turn], x: impl Fn(&Turn) -> f64, y: impl Fn(&Turn)
     }
 }
 
-fn turns(series: &[(String, &Vec<Turn>)], name: &str, say: &dyn Fn(&Turn) -> String) -> Block {
+fn turns(series: &[(String, &Vec<Turn>)], name: &str, describe: &dyn Fn(&Turn) -> String) -> Block {
     let rows = series.iter().flat_map(|(name, turns)| {
         turns.iter().map(move |turn| {
             let mut row = vec![
                 name.clone(),
-                say(turn),
+                describe(turn),
                 words::rate(turn.rate_per_s),
                 words::significant(turn.cpu_us),
             ];
@@ -362,10 +366,10 @@ fn peers(record: &Record) -> Section {
     });
     Section {
         id: "peers".to_owned(),
-        title: "The peers".to_owned(),
-        lead: "An open pace sends at planned times; a closed one waits for the server.".to_owned(),
+        title: "Peers".to_owned(),
+        lead: "An open pace sends at planned times; a closed one waits for responses.".to_owned(),
         blocks: vec![cells(
-            &["peer", "pace", "had", "how it was used"],
+            &["peer", "pace", "status", "settings"],
             rows.collect(),
         )],
     }

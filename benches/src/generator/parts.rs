@@ -1,4 +1,4 @@
-//! The parts of the comparison, each a measurement by itself.
+//! Parts of the comparison, each of which can run alone.
 
 pub(crate) mod idle_users;
 pub(crate) mod maximum;

@@ -1,4 +1,4 @@
-//! The peers: how each is got, started and understood. One file each.
+//! Peers: how to install each of them, run it and parse its output. One file for each.
 
 mod ab;
 mod autocannon;
@@ -22,20 +22,20 @@ use serde::{Deserialize, Serialize};
 use crate::generator::job::Job;
 use crate::generator::peer::report::PeerReport;
 
-/// Who sets a peer's pace.
+/// What sets the pace of a peer's requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Pace {
-    /// The plan: requests have times at which they are due, whatever the server does.
+    /// The plan: requests are sent at their intended times, regardless of the server.
     Open,
-    /// The server, with a brake on each connection that holds it to the rate.
+    /// The server's responses, throttled on each connection to the rate.
     Throttled,
-    /// The server alone: as fast as it goes.
+    /// The server's responses alone, at maximum speed.
     FlatOut,
 }
 
 impl Pace {
-    /// What to call it in a table.
+    /// Returns the name for a table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Pace::Open => "open",
@@ -45,54 +45,54 @@ impl Pace {
     }
 }
 
-/// Where a peer comes from.
+/// Source of a peer's program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// This workspace's own generator.
+    /// This workspace's generator.
     Workspace,
-    /// This program itself.
+    /// This program.
     Itself,
-    /// A package of Debian.
+    /// A Debian package.
     Debian(&'static str),
-    /// A crate that is built into the cache.
+    /// A crate, installed into the cache.
     Crate(&'static str),
-    /// A package of PyPI in an environment of its own.
+    /// A PyPI package, in its own environment.
     PyPi(&'static str),
-    /// A package of npm in a folder of its own.
+    /// An npm package, in its own directory.
     Npm(&'static str),
-    /// No registry: only where it is on `PATH`.
+    /// No registry; it has to be on the `PATH`.
     Path,
 }
 
 /// A load generator.
 pub(crate) trait Peer: Sync {
-    /// Its name, which is its program's.
+    /// Returns its name, which is also that of its program.
     fn name(&self) -> &'static str;
 
-    /// Who sets its pace.
+    /// Returns what sets its pace.
     fn pace(&self) -> Pace;
 
-    /// Where it comes from.
+    /// Returns the source of its program.
     fn source(&self) -> Source;
 
-    /// What a reader must know of how it was used; empty for nothing.
+    /// Returns the settings that a reader has to know. Empty if there are none.
     fn note(&self) -> &'static str {
         ""
     }
 
-    /// How long after its first request it is measured.
+    /// Returns the time from its first request to the measured time.
     fn lead(&self) -> Duration {
         Duration::from_millis(1_500)
     }
 
-    /// The command for a job. It may write files into the job's folder.
+    /// Returns the command for a job. It may write files into the job's directory.
     fn command(&self, program: &Path, job: &Job) -> anyhow::Result<Command>;
 
-    /// Understands what it wrote to standard output; none where that is not what it writes.
+    /// Parses its standard output. `None` if the format is unexpected.
     fn read(&self, output: &str) -> Option<PeerReport>;
 }
 
-/// Every peer, in the order of the table.
+/// All peers, in the order of the table.
 pub(crate) const PEERS: [&dyn Peer; 10] = [
     &tenfold::Tenfold,
     &wrk2::Wrk2,
@@ -106,18 +106,18 @@ pub(crate) const PEERS: [&dyn Peer; 10] = [
     &locust::Locust,
 ];
 
-/// The generator itself.
+/// The generator under test.
 pub(crate) const TENFOLD: &dyn Peer = PEERS[0];
 
-/// The peer of the open model whose cost is the bar.
+/// The open-model peer that sets the goal for cost and lag.
 pub(crate) const WRK2: &dyn Peer = PEERS[1];
 
-/// Finds a peer by its name.
+/// Returns the peer with this name.
 pub(crate) fn named(name: &str) -> Option<&'static dyn Peer> {
     PEERS.into_iter().find(|peer| peer.name() == name)
 }
 
-/// A command with the words of a line, parted at blanks.
+/// Returns a command with the space-separated arguments of a line.
 fn command(program: &Path, line: &str) -> Command {
     let mut command = Command::new(program);
     command.args(line.split_ascii_whitespace());
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_each_peer_wrote_is_understood() {
+    fn parses_output_of_every_peer() {
         let read = |name: &str, output: &str| named(name).unwrap().read(output);
         let all = [
             ("wrk", include_str!("../../samples/wrk.txt")),
@@ -146,24 +146,25 @@ mod tests {
             ("tenfold", include_str!("../../samples/tenfold.json")),
         ];
         let lines = all.map(|(name, output)| {
-            let report = read(name, output).unwrap_or_else(|| panic!("{name} was not understood"));
+            let report = read(name, output).unwrap_or_else(|| panic!("{name}: unexpected format"));
             format!("{name}: {}", serde_json::to_string(&report).unwrap())
         });
         insta::assert_snapshot!(lines.join("\n"));
     }
 
     #[test]
-    fn the_bar_is_wrk2() {
+    fn registry_starts_with_tenfold_and_wrk2() {
         assert_eq!((TENFOLD.name(), WRK2.name()), ("tenfold", "wrk2"));
     }
 
     proptest! {
         #[test]
-        fn anything_is_understood_or_not(
+        fn parses_or_refuses_any_output(
             output in "\\PC*|(Latency Distribution|  50%| 99% in|[{}\":,0-9. ]|ms|\n){0,40}",
         ) {
             for peer in PEERS {
-                let _ = peer.read(&output);
+                let is_read = peer.read(&output).is_some();
+                prop_assert!(!is_read || !output.trim().is_empty(), "{}", peer.name());
             }
         }
     }

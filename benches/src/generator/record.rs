@@ -1,4 +1,4 @@
-//! What the benchmark found: everything that is stored, and nothing that is not in it is shown.
+//! The record of a comparison. It is stored as JSON, and the page shows nothing else.
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::manifest::Host;
@@ -8,73 +8,74 @@ use crate::generator::parts::memory::Memory;
 use crate::generator::parts::precision::Precision;
 use crate::generator::parts::scale::Scale;
 use crate::generator::parts::table::Table;
-use crate::generator::server::Kind;
-use crate::output::bar::Bar;
+use crate::generator::server::ServerKind;
+use crate::output::goal::Goal;
 
-/// The version of this shape.
+/// Version of the record's format.
 pub(crate) const RECORD_VERSION: u32 = 1;
 
-/// What the benchmark found.
+/// The record of a comparison.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
-    /// Version of this shape.
+    /// Version of the format.
     pub(crate) version: u32,
-    /// When it began, RFC 3339 in UTC.
+    /// Start time, RFC 3339 in UTC.
     pub(crate) started_at: String,
-    /// How long it took, in seconds.
+    /// Duration, in seconds.
     pub(crate) took_s: f64,
-    /// The machine that it ran on.
+    /// Machine that it ran on.
     pub(crate) host: Host,
-    /// How it was done.
+    /// Settings of the comparison.
     pub(crate) settings: Settings,
-    /// The peers that were asked for.
+    /// Peers that were requested.
     pub(crate) peers: Vec<PeerEntry>,
-    /// What is asked of the generator, and whether it is met.
-    pub(crate) bars: Vec<Bar>,
-    /// Every peer at the same rate; a table for each server.
+    /// Goals of the generator, and whether they were met.
+    #[serde(rename = "bars")]
+    pub(crate) goals: Vec<Goal>,
+    /// Every peer at the same rate; one table for each server.
     pub(crate) tables: Vec<Table>,
-    /// Lateness at a low rate; none where it was not measured.
+    /// Lag at a low rate. `None` if not measured.
     pub(crate) precision: Option<Precision>,
-    /// The highest rate that one core sustains, server by server.
+    /// Highest rate that one core sustains, for each server.
     pub(crate) maxima: Vec<Maximum>,
-    /// Memory over time; none where it was not measured.
+    /// Memory over time. `None` if not measured.
     pub(crate) memory: Option<Memory>,
-    /// Cost by users and by rate; none where it was not measured.
+    /// Cost by users and by rate. `None` if not measured.
     pub(crate) scale: Option<Scale>,
-    /// What went wrong without ending it.
+    /// Turns that failed, with the reason.
     pub(crate) mishaps: Vec<String>,
 }
 
-/// How it was done.
+/// Settings of a comparison.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Settings {
-    /// Rounds of the table.
+    /// Rounds of each table.
     pub(crate) rounds: u32,
-    /// How long each turn was measured, in seconds.
+    /// Measured time of each turn, in seconds.
     pub(crate) seconds: u64,
     /// Requests per second in the table.
     pub(crate) rate: u32,
     /// Connections in the table.
     pub(crate) connections: u32,
-    /// The seed of the order of turns.
+    /// Seed of the order of turns.
     pub(crate) seed: u64,
-    /// Whether it was but a short look.
+    /// True for a quick check.
     pub(crate) quick: bool,
-    /// Whether generator and server had a processor each.
+    /// True if generator and server had one CPU each.
     pub(crate) pinned: bool,
-    /// The servers.
-    pub(crate) servers: Vec<Kind>,
+    /// Kinds of servers.
+    pub(crate) servers: Vec<ServerKind>,
 }
 
-/// A peer that was asked for.
+/// A peer that was requested.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PeerEntry {
-    /// Its name.
+    /// Name of the peer.
     pub(crate) name: String,
-    /// Who sets its pace.
+    /// Pace of the peer.
     pub(crate) pace: crate::generator::peer::Pace,
-    /// What a reader must know of how it was used.
+    /// Settings that a reader has to know.
     pub(crate) note: String,
-    /// Why it could not be had; none where it could.
+    /// Reason why it is missing. `None` if it was measured.
     pub(crate) missing: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What is sent to: the same for every peer, on loopback, with its own count of requests.
+//! Servers under load: the same for every peer, on loopback, each with its own request counter.
 
 mod bare;
 pub(crate) mod bare_handler;
@@ -14,60 +14,60 @@ use serde::{Deserialize, Serialize};
 use crate::workshop::Workshop;
 use crate::workshop::child::Child;
 
-/// The size of each response's body, in bytes.
+/// Size of each response body, in bytes.
 pub(crate) const BODY_BYTES: usize = 1024;
 
-/// How long a server may take to begin, and to tell its count.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time limit for a server to start, and to answer a status request.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub(crate) enum ServerKind {
     /// nginx with a file of 1 KB.
     Nginx,
     /// A bare axum handler.
     Axum,
 }
 
-impl Kind {
-    /// Both kinds.
-    pub(crate) const ALL: [Kind; 2] = [Kind::Nginx, Kind::Axum];
+impl ServerKind {
+    /// All kinds.
+    pub(crate) const ALL: [ServerKind; 2] = [ServerKind::Nginx, ServerKind::Axum];
 
-    /// Its name in a table.
+    /// Returns the name for a table.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Kind::Nginx => "nginx",
-            Kind::Axum => "axum",
+            ServerKind::Nginx => "nginx",
+            ServerKind::Axum => "axum",
         }
     }
 
-    /// What it is, in a sentence.
+    /// Returns a description in one sentence.
     pub(crate) fn description(self) -> &'static str {
         match self {
-            Kind::Nginx => nginx::DESCRIPTION,
-            Kind::Axum => bare::DESCRIPTION,
+            ServerKind::Nginx => nginx::DESCRIPTION,
+            ServerKind::Axum => bare::DESCRIPTION,
         }
     }
 }
 
-/// A server that runs. Dropping it stops it.
+/// A running server. Dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct Server {
-    kind: Kind,
+    kind: ServerKind,
     child: Child,
     address: SocketAddr,
     status: SocketAddr,
-    /// Requests for the count itself, which are in the count.
+    /// Number of status requests, which the server counts too.
     asked: std::cell::Cell<u64>,
 }
 
 impl Server {
     /// Starts a server and returns once it answers.
-    pub(crate) fn start(kind: Kind, workshop: &Workshop) -> anyhow::Result<Self> {
+    pub(crate) fn start(kind: ServerKind, workshop: &Workshop) -> anyhow::Result<Self> {
         let (child, address, status) = match kind {
-            Kind::Nginx => nginx::start(workshop)?,
-            Kind::Axum => bare::start(workshop)?,
+            ServerKind::Nginx => nginx::start(workshop)?,
+            ServerKind::Axum => bare::start(workshop)?,
         };
         Ok(Self {
             kind,
@@ -78,50 +78,54 @@ impl Server {
         })
     }
 
-    /// Which kind it is.
-    pub(crate) fn kind(&self) -> Kind {
+    /// Returns the kind of server.
+    pub(crate) fn kind(&self) -> ServerKind {
         self.kind
     }
 
-    /// Its process.
+    /// Returns the process ID.
     pub(crate) fn pid(&self) -> u32 {
         self.child.pid()
     }
 
-    /// Its URL, without a path.
+    /// Returns the URL, without a path.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Asks it how many requests it has taken so far, those of this function left out.
+    /// Returns the number of requests so far, without those of this function.
     pub(crate) fn requests(&self) -> anyhow::Result<u64> {
         if self.child.has_ended() {
             bail!(
-                "{} ended by itself: {}",
+                "{} exited unexpectedly: {}",
                 self.kind.name(),
                 self.child.last_words()
             );
         }
         let answer = get(self.status, "/status")
-            .with_context(|| format!("could not read the count of {}", self.kind.name()))?;
+            .with_context(|| format!("could not read the request count of {}", self.kind.name()))?;
         let count = match self.kind {
-            Kind::Nginx => {
+            ServerKind::Nginx => {
                 self.asked.set(self.asked.get() + 1);
                 nginx::count(&answer).map(|count| count.saturating_sub(self.asked.get()))
             }
-            Kind::Axum => answer.trim().parse().ok(),
+            ServerKind::Axum => answer.trim().parse().ok(),
         };
-        count.with_context(|| format!("{} told no count of requests", self.kind.name()))
+        count.with_context(|| format!("could not parse the request count of {}", self.kind.name()))
     }
 }
 
-/// Finds a port of the loopback address that is free now.
+/// Returns a free port on loopback.
 fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("found no free port")?;
-    Ok(listener.local_addr().context("found no free port")?.port())
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("could not find a free port")?;
+    Ok(listener
+        .local_addr()
+        .context("could not find a free port")?
+        .port())
 }
 
-/// Gets a small page, and returns its body.
+/// Fetches a small page and returns its body.
 fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;

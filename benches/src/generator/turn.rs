@@ -1,4 +1,4 @@
-//! One turn of one peer at one server, measured from outside.
+//! One turn of one peer against one server, measured from outside.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,81 +9,80 @@ use serde::{Deserialize, Serialize};
 use crate::generator::job::Job;
 use crate::generator::peer::Peer;
 use crate::generator::peer::report::PeerReport;
-use crate::generator::server::{Kind, Server};
+use crate::generator::server::{Server, ServerKind};
 use crate::workshop::Workshop;
 use crate::workshop::child::{Child, Confines};
 use tenfold_probe::process_tree::{CpuStamp, MemoryWatch, whole_cpu};
 
-/// How long a peer may take to send its first request.
-const TO_BEGIN: Duration = Duration::from_secs(40);
+/// Time limit for the first request.
+const START_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// How long a peer may take to end once its time is up.
-const TO_END: Duration = Duration::from_secs(30);
+/// Time limit for the exit after the job's time.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Time that a peer sends for beyond the stretch that is measured.
+/// Time that the peer sends beyond the measured time.
 const SPARE: Duration = Duration::from_millis(1_500);
 
-/// How often memory is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Interval of memory readings.
+const MEMORY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often memory is looked at while a peer comes to its end. The kernel tells the peak so far and
-/// nothing once a process has ended: no more is missed than what grew within this time of the end.
-const LOOK_AT_END_EVERY: Duration = Duration::from_millis(5);
+/// Interval of memory readings while a peer exits. The kernel keeps no peak of a process that has ended, so
+/// only growth within this time before the exit is missed.
+const MEMORY_INTERVAL_AT_EXIT: Duration = Duration::from_millis(5);
 
-/// How many looks at memory are kept in between.
-const LOOKS_A_SAMPLE: usize = 10;
+/// Number of memory readings for each stored sample.
+const READINGS_PER_SAMPLE: usize = 10;
 
-/// What a turn is to be.
+/// The plan of a turn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan<'a> {
-    /// Requests per second; none where users set the pace by thinking.
+    /// Requests per second. `None` if the users' think time sets the pace.
     pub(crate) rate: Option<u32>,
-    /// Connections, or users.
+    /// Number of connections or users.
     pub(crate) connections: u32,
-    /// How long it is measured.
+    /// Measured time.
     pub(crate) measured: Duration,
-    /// The scenario, for Tenfold.
+    /// Scenario, for Tenfold.
     pub(crate) scenario: &'a Path,
-    /// How long after its first request it is measured at the earliest.
+    /// Minimum time from the first request to the measured time.
     pub(crate) lead: Duration,
-    /// The limit on open files that it begins with; none for this process's.
+    /// Limit on open files at the start. `None` for that of this process.
     pub(crate) open_files: Option<u64>,
 }
 
-/// What came of a turn.
+/// The result of a turn.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Turn {
-    /// The peer's name.
+    /// Name of the peer.
     pub(crate) peer: String,
-    /// What it sent to.
-    pub(crate) server: Kind,
-    /// The rate that it was asked for; none where it was asked for none.
+    /// ServerKind of the server.
+    pub(crate) server: ServerKind,
+    /// Planned rate. `None` without one.
     pub(crate) asked_per_s: Option<u32>,
-    /// Its connections, or its users.
+    /// Number of connections or users.
     pub(crate) users: u32,
-    /// Requests in the measured stretch, as the server counted them.
+    /// Requests in the measured time, counted by the server.
     pub(crate) requests: u64,
-    /// Requests per second in the measured stretch, as the server counted them.
+    /// Requests per second in the measured time, counted by the server.
     pub(crate) rate_per_s: f64,
-    /// User and system time of the peer's processes a request, in the measured stretch, in
-    /// microseconds.
+    /// User and system time of the peer's processes per request in the measured time, in microseconds.
     pub(crate) cpu_us: f64,
-    /// The same over the peer's whole life, its start and its report included.
+    /// The same over the peer's lifetime, including its start and its report.
     pub(crate) whole_cpu_us: f64,
-    /// Processors that the peer had in use in the measured stretch.
+    /// CPUs used by the peer in the measured time.
     pub(crate) cores: f64,
-    /// Processors that the server had in use in the measured stretch.
+    /// CPUs used by the server in the measured time.
     pub(crate) server_cores: f64,
-    /// The peak of the peer's resident memory over its whole life, its report included, in bytes.
+    /// Peak resident memory over the peer's lifetime, including its report, in bytes.
     pub(crate) peak_memory_bytes: u64,
-    /// Resident memory about once a second while it sent, in bytes.
+    /// Resident memory, in bytes, about once a second while it sent.
     pub(crate) memory_bytes: Vec<u64>,
-    /// The figures that the peer itself reported.
+    /// Figures that the peer itself reported.
     #[serde(rename = "told")]
     pub(crate) report: PeerReport,
 }
 
-/// One moment of a turn.
+/// Counters at one moment of a turn.
 struct Moment {
     at: Instant,
     requests: u64,
@@ -102,7 +101,7 @@ impl Moment {
     }
 }
 
-/// Lets a peer have its turn.
+/// Runs one turn of a peer.
 pub(crate) fn take(
     peer: &dyn Peer,
     program: &Path,
@@ -129,7 +128,7 @@ pub(crate) fn take(
     let command = peer.command(program, &job)?;
     let mut child = Child::start(name, &command, &confines, &job.folder)?;
     let mut failed = None;
-    let began = interrupt.wait(TO_BEGIN, || match server.requests() {
+    let began = interrupt.wait(START_TIMEOUT, || match server.requests() {
         Ok(count) => count > before || child.has_ended(),
         Err(error) => {
             failed = Some(error);
@@ -141,7 +140,7 @@ pub(crate) fn take(
     }
     if !began {
         bail!(
-            "{name} sent nothing within {TO_BEGIN:?}: {}",
+            "{name} sent nothing within {START_TIMEOUT:?}: {}",
             child.last_words()
         );
     }
@@ -152,23 +151,27 @@ pub(crate) fn take(
     memory.watch_for(plan.measured, &child, workshop)?;
     let last = Moment::now(&child, server)?;
     if child.has_ended() {
-        bail!("{name} ended before its time: {}", child.last_words());
+        bail!("{name} exited too early: {}", child.last_words());
     }
-    let deadline = Instant::now() + TO_END;
+    let deadline = Instant::now() + EXIT_TIMEOUT;
     while !child.has_ended() {
         if Instant::now() > deadline {
-            bail!("{name} did not end within {TO_END:?} of its time");
+            bail!("{name} did not exit within {EXIT_TIMEOUT:?} after its time");
         }
-        // What it makes of its results is a part of the peak, and not of the samples over time.
+        // Memory for the final report counts for the peak, but not for the samples over time.
         memory.watch.look(child.pid());
-        interrupt.wait(LOOK_AT_END_EVERY, || child.has_ended())?;
+        interrupt.wait(MEMORY_INTERVAL_AT_EXIT, || child.has_ended())?;
     }
     let whole = whole_cpu(child.pid());
     let all_requests = server.requests()?.saturating_sub(before);
     child.end();
     let report = peer.read(&child.output());
-    let report =
-        report.with_context(|| format!("{name} wrote no result: {}", child.last_words()))?;
+    let report = report.with_context(|| {
+        format!(
+            "could not read the result of {name}: {}",
+            child.last_words()
+        )
+    })?;
 
     let requests = last.requests.saturating_sub(first.requests);
     let wall = last.at.duration_since(first.at).as_secs_f64();
@@ -191,7 +194,7 @@ pub(crate) fn take(
     })
 }
 
-/// Memory over a turn.
+/// Memory readings of a turn.
 #[derive(Debug, Default)]
 struct Memory {
     watch: MemoryWatch,
@@ -202,13 +205,13 @@ struct Memory {
 impl Memory {
     fn look(&mut self, child: &Child) {
         let resident = self.watch.look(child.pid());
-        if self.looks.is_multiple_of(LOOKS_A_SAMPLE) && resident > 0 {
+        if self.looks.is_multiple_of(READINGS_PER_SAMPLE) && resident > 0 {
             self.samples.push(resident);
         }
         self.looks += 1;
     }
 
-    /// Looks now and then until `time` has passed or the child has ended.
+    /// Reads the memory at intervals until `time` has passed or the child has ended.
     fn watch_for(
         &mut self,
         time: Duration,
@@ -222,8 +225,10 @@ impl Memory {
                 break;
             }
             self.look(child);
-            // Whether it has ended is looked at between, not all along: the peer needs its processor.
-            workshop.interrupt().wait(left.min(LOOK_EVERY), || false)?;
+            // Check for the exit only between readings: the peer needs its CPU.
+            workshop
+                .interrupt()
+                .wait(left.min(MEMORY_INTERVAL), || false)?;
         }
         Ok(())
     }
@@ -239,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_are_whole() {
+    fn rounds_up_to_whole_seconds() {
         assert_eq!(
             whole_seconds(Duration::from_millis(2_001)),
             Duration::from_secs(3)

@@ -1,34 +1,34 @@
-//! What all pages share.
+//! Sections and formats that several pages share.
 
 use tenfold_analysis::words;
 use tenfold_reports::document::{Block, Section, Table as Cells};
 
-use crate::output::bar::Bar;
+use crate::output::goal::Goal;
 
-/// What stands where there is no figure.
+/// Placeholder for a missing figure.
 pub(crate) const NONE: &str = "–";
 
-/// The load average above which a machine has something else to do.
+/// Load average above which a machine counts as busy.
 pub(crate) const BUSY: f64 = 0.7;
 
-/// What is asked, and whether it is met.
-pub(crate) fn bars(bars: &[Bar]) -> Section {
-    let rows = bars.iter().map(|bar| {
+/// Returns the section of goals.
+pub(crate) fn goals(goals: &[Goal]) -> Section {
+    let rows = goals.iter().map(|goal| {
         vec![
-            bar.asked.clone(),
-            bar.measured.clone(),
-            bar.outcome().to_owned(),
+            goal.asked.clone(),
+            goal.measured.clone(),
+            goal.outcome().to_owned(),
         ]
     });
     Section {
-        id: "bars".to_owned(),
-        title: "What is asked, and whether it is met".to_owned(),
+        id: "goals".to_owned(),
+        title: "Goals".to_owned(),
         lead: String::new(),
         blocks: vec![cells(&["asked", "measured", "outcome"], rows.collect())],
     }
 }
 
-/// A table of text.
+/// Returns a table of text.
 pub(crate) fn cells(head: &[&str], rows: Vec<Vec<String>>) -> Block {
     Block::Table(Cells {
         head: head.iter().map(|name| (*name).to_owned()).collect(),
@@ -36,7 +36,7 @@ pub(crate) fn cells(head: &[&str], rows: Vec<Vec<String>>) -> Block {
     })
 }
 
-/// Says bytes in millions, as the bar counts them.
+/// Formats bytes as megabytes.
 pub(crate) fn megabytes(bytes: f64) -> String {
     format!("{} MB", words::significant(bytes / 1e6))
 }

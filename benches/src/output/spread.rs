@@ -1,22 +1,22 @@
-//! What a figure came to over the rounds.
+//! Median and range of a figure over several rounds.
 
 use serde::{Deserialize, Serialize};
 
-/// The median of some rounds' figures, with the least and the greatest.
+/// Median and range of a figure over several rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spread {
-    /// The median.
+    /// Median.
     pub(crate) median: f64,
-    /// The least.
+    /// Minimum.
     pub(crate) least: f64,
-    /// The greatest.
+    /// Maximum.
     pub(crate) greatest: f64,
-    /// How many rounds there were.
+    /// Number of rounds.
     pub(crate) rounds: usize,
 }
 
 impl Spread {
-    /// Sums up the figures of some rounds; none where there are none.
+    /// Summarizes figures, ignoring those that are not finite. `None` if there are none.
     pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = figures
             .into_iter()
@@ -34,16 +34,16 @@ impl Spread {
         })
     }
 
-    /// Says it with its extremes where there are several rounds: `6.60 (6.40 – 7.10)`.
-    pub(crate) fn say(&self, say: impl Fn(f64) -> String) -> String {
+    /// Formats the median, with the range if there are several rounds: `6.60 (6.40 – 7.10)`.
+    pub(crate) fn describe(&self, describe: impl Fn(f64) -> String) -> String {
         if self.rounds < 2 {
-            return say(self.median);
+            return describe(self.median);
         }
         format!(
             "{} ({} – {})",
-            say(self.median),
-            say(self.least),
-            say(self.greatest)
+            describe(self.median),
+            describe(self.least),
+            describe(self.greatest)
         )
     }
 }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_in_the_middle() {
+    fn median_ignores_order_and_nan() {
         let spread = Spread::of([3.0, 1.0, 2.0, f64::NAN]).unwrap();
         assert_eq!(
             (spread.least, spread.median, spread.greatest),
@@ -61,6 +61,6 @@ mod tests {
         );
         assert_eq!(Spread::of([1.0, 2.0]).unwrap().median, 1.5);
         assert_eq!(Spread::of([]), None);
-        assert_eq!(spread.say(|f| f.to_string()), "2 (1 – 3)");
+        assert_eq!(spread.describe(|f| f.to_string()), "2 (1 – 3)");
     }
 }

@@ -3,25 +3,25 @@
 use serde::Serialize;
 use tenfold_lab::BoxStatus;
 
-/// What a box used over a step.
+/// CPU and memory that a box used over a step.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct BoxUse {
     pub(crate) name: String,
     pub(crate) role: String,
-    /// Processor time over the requests that were answered, in microseconds.
+    /// CPU time per response, in microseconds.
     pub(crate) cpu_us_a_request: f64,
-    /// The share of the periods' time that it had a processor: 0.2 is a fifth of one.
+    /// CPUs used on average over its periods; 0.2 is a fifth of one.
     pub(crate) used: f64,
-    /// The share of the periods in which it ran that it was held back in.
+    /// Share of its periods in which it was throttled.
     pub(crate) held_back: f64,
     pub(crate) memory_bytes: u64,
 }
 
-/// The length of a period, in seconds, by which boxes are held to their share.
+/// Length of a scheduling period of a box, in seconds.
 const PERIOD_S: f64 = 0.010;
 
 impl BoxUse {
-    /// What boxes used between two looks, for so many requests.
+    /// Returns the usage of boxes between two moments, for a number of requests.
     pub(crate) fn between(before: &[BoxStatus], after: &[BoxStatus], requests: f64) -> Vec<Self> {
         let used = after.iter().filter_map(|own| {
             let earlier = before.iter().find(|other| other.name == own.name)?.usage?;

@@ -1,22 +1,21 @@
-//! How often a cache has what is asked for, by theory.
+//! Theoretical hit rate of a cache.
 
-/// How long what was put in stays, and how much there is room for.
+/// Model of a cache: expiry time and capacity.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct CacheModel {
-    /// How long a thing is kept once it was put in, in seconds; it is not kept longer for being asked for.
+    /// Expiry time of an entry, in seconds. A hit does not extend it.
     pub(crate) ttl_s: f64,
-    /// How many things there is room for, the least recently used going first.
+    /// Capacity in entries; the least recently used entry is evicted.
     pub(crate) room: f64,
 }
 
-/// The share of requests that a cache has the answer to, where things are asked for independently at these rates
-/// (1/s).
+/// Returns the theoretical hit rate of a cache, for independent requests to items at these rates (1/s).
 ///
-/// A thing is in a cache that keeps the most recently used if it was asked for within the characteristic time T, where
-/// the sum over all things of 1 - exp(-rate T) is the room (Che, Tung and Wang, "Hierarchical Web caching systems", IEEE
-/// JSAC 20(7), 2002), so that it is found there with the probability 1 - exp(-rate T). Where things expire before they
-/// would be displaced, a thing is found with the probability rate ttl / (1 + rate ttl), the share of requests in a
-/// renewal that come after the one that put it in (Jung, Berger and Balakrishnan, INFOCOM 2003).
+/// An LRU cache contains an item if it was requested within the characteristic time T, which makes the sum over all
+/// items of 1 - exp(-rate T) equal to the capacity (Che, Tung and Wang, "Hierarchical Web caching systems", IEEE JSAC
+/// 20(7), 2002). The hit probability of an item is then 1 - exp(-rate T). If items expire before their eviction, the hit
+/// probability is rate ttl / (1 + rate ttl): in each renewal cycle, all requests but the first are hits (Jung, Berger and
+/// Balakrishnan, INFOCOM 2003).
 pub(crate) fn hit_rate(rates: &[f64], model: CacheModel) -> f64 {
     let all: f64 = rates.iter().sum();
     if all <= 0.0 {
@@ -33,7 +32,7 @@ pub(crate) fn hit_rate(rates: &[f64], model: CacheModel) -> f64 {
     hits.sum::<f64>() / all
 }
 
-/// The time within which a thing must be asked for again to be there still; none where there is room for all.
+/// Returns the time within which an item has to be requested again to stay. `None` if all items fit.
 fn characteristic_time(rates: &[f64], room: f64) -> Option<f64> {
     let asked_for = rates.iter().filter(|rate| **rate > 0.0).count() as f64;
     if room >= asked_for {
@@ -54,7 +53,7 @@ fn characteristic_time(rates: &[f64], room: f64) -> Option<f64> {
     Some(high)
 }
 
-/// The rates of things by a Zipfian popularity, which add up to `all`.
+/// Returns item rates with Zipfian popularity and the sum `all`.
 pub(crate) fn zipfian(count: usize, exponent: f64, all: f64) -> Vec<f64> {
     let weights: Vec<f64> = (1..=count)
         .map(|rank| (rank as f64).powf(-exponent))
@@ -74,7 +73,7 @@ mod tests {
     const FOREVER: f64 = f64::INFINITY;
 
     #[test]
-    fn where_all_are_alike_it_is_the_share_that_there_is_room_for() {
+    fn equal_rates_hit_by_share_of_capacity() {
         let rates = vec![1.0; 1_000];
         let model = CacheModel {
             ttl_s: FOREVER,
@@ -84,8 +83,8 @@ mod tests {
     }
 
     #[test]
-    fn where_all_have_room_it_is_the_share_that_has_not_expired() {
-        // One thing, once a second, kept for a second: every other request.
+    fn without_eviction_hits_depend_on_expiry() {
+        // One item, once a second, kept for a second: every other request hits.
         let model = CacheModel {
             ttl_s: 1.0,
             room: 10.0,
@@ -95,7 +94,7 @@ mod tests {
         assert_eq!(hit_rate(&[], model), 0.0);
     }
 
-    /// A cache that keeps the most recently used, simulated.
+    /// Simulates an LRU cache.
     fn simulated(rates: &[f64], room: usize, requests: usize) -> f64 {
         let mut rng = Pcg64Mcg::seed_from_u64(7);
         let which = WeightedIndex::new(rates).unwrap();
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn theory_and_a_simulated_cache_agree() {
+    fn theory_matches_simulated_lru_cache() {
         let rates = zipfian(10_000, 0.99, 1.0);
         for room in [100, 1_000] {
             let model = CacheModel {
@@ -131,9 +130,9 @@ mod tests {
         }
     }
 
-    /// A cache that keeps things for a time, simulated.
+    /// Simulates a cache with expiry.
     #[test]
-    fn theory_and_a_simulated_expiry_agree() {
+    fn theory_matches_simulated_expiry() {
         let rates = zipfian(10_000, 0.99, 100.0);
         let model = CacheModel {
             ttl_s: 30.0,

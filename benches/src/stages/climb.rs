@@ -1,25 +1,25 @@
-//! The search for the highest rate that a stage carries.
+//! Search for the highest rate that a stage sustains.
 
 use serde::Serialize;
 
 use super::step::Step;
 
-/// The rate is narrowed down to this share of itself.
-const NARROW: f64 = 0.13;
+/// Relative width at which the search ends.
+const WIDTH: f64 = 0.13;
 
-/// Steps that are taken at most, whatever they show.
-const STEPS_MOST: usize = 14;
+/// Maximum number of steps.
+const STEPS_MAX: usize = 14;
 
-/// The steps of a search, in the order in which they were taken.
+/// Steps of a search, in order.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Climb {
     pub(crate) steps: Vec<Step>,
 }
 
 impl Climb {
-    /// Doubles the rate until a step fails, then halves the distance to the last that held.
+    /// Doubles the rate until a step fails, then bisects.
     ///
-    /// One that fails is tried once more, for a machine that others share has bad moments.
+    /// A failed step is repeated once, since a shared machine has bad moments.
     pub(crate) fn of(
         first: u32,
         mut take: impl FnMut(u32) -> anyhow::Result<Step>,
@@ -28,7 +28,7 @@ impl Climb {
         let (mut held, mut failed): (Option<u32>, Option<u32>) = (None, None);
         let mut rate = first.max(1);
         let mut is_again = false;
-        while steps.len() < STEPS_MOST {
+        while steps.len() < STEPS_MAX {
             let step = take(rate)?;
             let holds = step.holds;
             steps.push(step);
@@ -46,7 +46,7 @@ impl Climb {
                 (None, Some(failed)) if failed <= 1 => break,
                 (None, Some(failed)) => failed / 2,
                 (Some(held), Some(failed)) => {
-                    if f64::from(failed - held) <= NARROW * f64::from(held) {
+                    if f64::from(failed - held) <= WIDTH * f64::from(held) {
                         break;
                     }
                     held + (failed - held) / 2
@@ -57,13 +57,13 @@ impl Climb {
         Ok(Self { steps })
     }
 
-    /// The highest step that held.
+    /// Returns the highest step that was sustained.
     pub(crate) fn highest(&self) -> Option<&Step> {
         let held = self.steps.iter().filter(|step| step.holds);
         held.max_by_key(|step| step.rate_per_s)
     }
 
-    /// The lowest rate that failed, of those above the highest that held.
+    /// Returns the lowest failed rate above the highest sustained one.
     pub(crate) fn failed_at(&self) -> Option<u32> {
         let highest = self.highest().map_or(0, |step| step.rate_per_s);
         let failed = self.steps.iter().filter(|step| !step.holds);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_rate_that_holds_is_found() {
+    fn finds_highest_sustained_rate() {
         for (first, capacity) in [(25, 700), (25, 25), (100, 30), (25, 1_600)] {
             let climb = climb(first, capacity);
             let found = climb.highest().unwrap().rate_per_s;
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_moment_is_not_the_end() {
+    fn repeats_failed_step_once() {
         let mut bad = 2;
         let climb = Climb::of(25, |rate| {
             bad -= 1;
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_carries_nothing_ends() {
+    fn stops_without_sustained_rate() {
         let climb = climb(25, 0);
         assert!(climb.highest().is_none());
         assert_eq!(climb.failed_at(), Some(1));

@@ -1,4 +1,4 @@
-//! How often the caches of a stage had what was asked for, beside what theory gives.
+//! Hit rates of a stage's caches, compared with theory.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -12,51 +12,51 @@ use super::che::{CacheModel, hit_rate, zipfian};
 use super::stage_lab::StageLab;
 use crate::workshop::Workshop;
 
-/// How long the rate is sent, of which the first part lets the caches settle.
+/// Total time to send, including the time for the caches to settle.
 const DURATION: Duration = Duration::from_secs(55);
 
-/// The share of that which lets the caches settle: longer than the shared cache keeps anything.
+/// Share of `DURATION` for the caches to settle: longer than the expiry time of the shared cache.
 const SETTLING: f64 = 35.0 / 55.0;
 
-/// The posts of the scenario, and their popularity.
+/// Number of posts in the scenario, and the exponent of their popularity.
 const POSTS: usize = 100_000;
 const EXPONENT: f64 = 0.99;
 
-/// How long each layer keeps a thing, by the service's defaults, in seconds.
+/// Default expiry time of each cache layer, in seconds.
 const LOCAL_TTL_S: f64 = 1.0;
 const SHARED_TTL_S: f64 = 30.0;
 
-/// The memory that each layer may use by its defaults, in bytes: that of a process, and half of a box of 512 MiB.
+/// Default capacity of each cache layer, in bytes: of a process, and half of a box of 512 MiB.
 const LOCAL_BYTES: f64 = 64.0 * 1024.0 * 1024.0;
 const SHARED_BYTES: f64 = 256.0 * 1024.0 * 1024.0;
 
-/// What a post takes there, in bytes: a kilobyte of content, as much again and half of it as HTML, and what a map adds.
+/// Size of a cached post, in bytes: 1 KB of content, 1.5 KB of HTML, and the overhead of the map.
 const POST_BYTES: f64 = 3_000.0;
 
-/// How often the caches had what was asked for.
+/// Hit rates of the caches of a stage.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct HitRate {
     /// Reads of posts per second, over all processes.
     pub(crate) rate_per_s: u32,
-    /// Processes, each with a layer of its own.
+    /// Number of processes, each with its own local cache.
     pub(crate) processes: usize,
-    /// Reads that were counted.
+    /// Number of reads counted.
     pub(crate) reads: f64,
-    /// The share that the layers in the processes had, and what theory gives.
-    pub(crate) local: Beside,
-    /// The share that either layer had: the store was asked for the rest.
-    pub(crate) either: Beside,
+    /// Hit rate of the local caches.
+    pub(crate) local: RateAndTheory,
+    /// Hit rate of both layers together. All other reads go to the store.
+    pub(crate) either: RateAndTheory,
 }
 
-/// What was measured, beside what theory gives.
+/// A measured hit rate and its theoretical value.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(crate) struct Beside {
+pub(crate) struct RateAndTheory {
     pub(crate) measured: f64,
     pub(crate) theory: f64,
 }
 
 impl HitRate {
-    /// Sends reads of posts alone and counts what the caches had, once they have settled.
+    /// Sends reads of posts only, and counts cache hits once the caches have settled.
     pub(crate) fn measure(
         lab: &mut StageLab<'_>,
         rate: u32,
@@ -72,7 +72,7 @@ impl HitRate {
         let scenario = workshop.hit_rate_scenario();
         let (settled, ended) = std::thread::scope(|scope| -> anyhow::Result<_> {
             let sending = scope.spawn(|| lab.send(scenario, rate, DURATION));
-            // It begins within a moment, and the counters are read well within the part that is counted.
+            // Sending starts at once, and both readings are well within it.
             let settling = DURATION.mul_f64(SETTLING);
             let settled = match workshop
                 .interrupt()
@@ -83,7 +83,7 @@ impl HitRate {
             };
             let sent = sending
                 .join()
-                .map_err(|_| anyhow::anyhow!("the thread that sent panicked"))?;
+                .map_err(|_| anyhow::anyhow!("the sending thread panicked"))?;
             sent?;
             Ok((settled?, counts(&admins)?))
         })?;
@@ -102,20 +102,20 @@ impl HitRate {
             rate_per_s: rate,
             processes,
             reads: lookups,
-            local: Beside {
+            local: RateAndTheory {
                 measured: share(local_hits),
                 theory: hit_rate(&each, model(LOCAL_TTL_S, LOCAL_BYTES)),
             },
-            either: Beside {
+            either: RateAndTheory {
                 measured: share(local_hits + of(|counts| counts.shared_hits)),
                 theory: hit_rate(&rates, model(SHARED_TTL_S, SHARED_BYTES)),
             },
         })
     }
 
-    /// As a person reads it.
-    pub(crate) fn say(&self) -> String {
-        let say = |own: &Beside| {
+    /// Returns a summary for people.
+    pub(crate) fn describe(&self) -> String {
+        let describe = |own: &RateAndTheory| {
             format!(
                 "{} (theory: {})",
                 words::percent(own.measured),
@@ -123,10 +123,10 @@ impl HitRate {
             )
         };
         format!(
-            "{} reads/s: the processes had {}, either layer {}",
+            "{} reads/s: hit rate of local caches {}, of both layers {}",
             self.rate_per_s,
-            say(&self.local),
-            say(&self.either)
+            describe(&self.local),
+            describe(&self.either)
         )
     }
 }

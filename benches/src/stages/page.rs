@@ -1,4 +1,4 @@
-//! What the stages came to, as a page.
+//! The page of the stage benchmark.
 
 use tenfold_analysis::words;
 use tenfold_reports::document::{Block, Document, Section};
@@ -6,7 +6,7 @@ use tenfold_reports::document::{Block, Document, Section};
 use crate::output::page::{BUSY, NONE, cells};
 use crate::stages::{StageFigures, StagesFigures, Step, milliseconds};
 
-/// Puts what was measured on a page.
+/// Returns the page of the results.
 pub(super) fn page(figures: &StagesFigures) -> Document {
     let mut sections = vec![capacity(figures), boxes(figures), caches(figures)];
     sections.push(steps(figures));
@@ -14,13 +14,13 @@ pub(super) fn page(figures: &StagesFigures) -> Document {
         let told = figures.mishaps.iter().map(|told| vec![told.clone()]);
         sections.push(Section {
             id: "mishaps".to_owned(),
-            title: "Stages that could not be measured".to_owned(),
+            title: "Failed stages".to_owned(),
             lead: String::new(),
             blocks: vec![cells(&["told"], told.collect())],
         });
     }
     Document {
-        title: "What each stage carries".to_owned(),
+        title: "Capacity of each stage".to_owned(),
         lead: lead(figures),
         sections,
         ..Document::default()
@@ -30,20 +30,20 @@ pub(super) fn page(figures: &StagesFigures) -> Document {
 fn lead(figures: &StagesFigures) -> String {
     let (benchmark, host) = (&figures.benchmark, &figures.benchmark.host);
     let busy = if host.load_1m > BUSY {
-        " The machine was busy with something else when this began."
+        " The machine was already busy at the start."
     } else {
         ""
     };
     let quick = if benchmark.quick {
-        " A short look: these figures are not to be quoted."
+        " Quick check: do not quote these figures."
     } else {
         ""
     };
     format!(
-        "Measured on {} in {:.0} minutes on {} processors ({}, {}, load {:.1} at the start). Every box has {} of a \
-         processor and 512 MiB; generator and boxes share the machine. A stage carries a rate where the 95th \
-         percentile of reads is below 250 ms, fewer than 0.5% of requests fail and 98% of the rate is achieved, over \
-         {} s after a warm-up: 100 reads a write, Zipfian keys, 100,000 posts.{busy}{quick}",
+        "Measured on {} in {:.0} minutes on {} CPUs ({}, {}, load {:.1} at the start). Every box has {} CPUs and \
+         512 MiB; generator and boxes share the machine. A stage sustains a rate if the 95th percentile of reads is \
+         below 250 ms, fewer than 0.5% of requests fail and 98% of the rate is achieved, over {} s after a \
+         warm-up: 100 reads for each write, Zipfian keys, 100,000 posts.{busy}{quick}",
         benchmark.started_at,
         (figures.took_s / 60.0).ceil(),
         host.cores,
@@ -59,30 +59,31 @@ fn capacity(figures: &StagesFigures) -> Section {
     let head = [
         "stage",
         "boxes",
-        "carries",
-        "and not",
+        "sustains",
+        "not",
         "p50",
         "p99",
         "failed",
-        "CPU a request",
-        "up after",
-        "up again after",
+        "CPU per request",
+        "first start",
+        "restart",
     ];
     let row = |own: &StageFigures| {
         let highest = own.climb.highest();
-        let say = |say: &dyn Fn(&Step) -> String| highest.map_or_else(|| NONE.to_owned(), say);
+        let describe =
+            |describe: &dyn Fn(&Step) -> String| highest.map_or_else(|| NONE.to_owned(), describe);
         vec![
             own.name(),
-            say(&|step| step.boxes.len().to_string()),
-            say(&|step| format!("{}/s", step.rate_per_s)),
+            describe(&|step| step.boxes.len().to_string()),
+            describe(&|step| format!("{}/s", step.rate_per_s)),
             match own.climb.failed_at() {
                 Some(rate) => format!("{rate}/s"),
                 None => NONE.to_owned(),
             },
-            say(&|step| milliseconds(step.p50_ms)),
-            say(&|step| milliseconds(step.p99_ms)),
-            say(&|step| words::percent(step.failed)),
-            say(&|step| {
+            describe(&|step| milliseconds(step.p50_ms)),
+            describe(&|step| milliseconds(step.p99_ms)),
+            describe(&|step| words::percent(step.failed)),
+            describe(&|step| {
                 let all = step.boxes.iter().map(|own| own.cpu_us_a_request);
                 format!("{} us", words::significant(all.sum()))
             }),
@@ -97,8 +98,8 @@ fn capacity(figures: &StagesFigures) -> Section {
         blocks: vec![
             cells(&head, figures.stages.iter().map(row).collect()),
             Block::Text(
-                "Percentiles, failures and processor time are those of the rate that it carries. The first time up \
-                 includes loading the data set; the second finds it there."
+                "Percentiles, failures and CPU time are those at the sustained rate. The first start includes \
+                 loading the data set."
                     .to_owned(),
             ),
         ],
@@ -109,9 +110,9 @@ fn boxes(figures: &StagesFigures) -> Section {
     let head = [
         "stage",
         "box",
-        "CPU a request",
+        "CPU per request",
         "CPU used",
-        "held back",
+        "throttled",
         "memory",
     ];
     let rows = figures.stages.iter().flat_map(|own| {
@@ -129,13 +130,14 @@ fn boxes(figures: &StagesFigures) -> Section {
     });
     Section {
         id: "boxes".to_owned(),
-        title: "What the boxes used, at the rate that the stage carries".to_owned(),
+        title: "CPU and memory of the boxes at the sustained rate".to_owned(),
         lead: String::new(),
         blocks: vec![
             cells(&head, rows.collect()),
             Block::Text(
-                "The box that is held back most is what gives out first. CPU used is the share of a processor while \
-                 the box ran; held back is the share of the 10 ms periods in which it had used its share up."
+                "The box that is throttled most saturates first: it is the bottleneck. CPU used is in CPUs, on \
+                 average over the periods in which the box ran; throttled is the share of these 10 ms periods in \
+                 which it had used up its quota."
                     .to_owned(),
             ),
         ],
@@ -159,21 +161,21 @@ fn caches(figures: &StagesFigures) -> Section {
         "stage",
         "reads of posts",
         "counted",
-        "in the processes",
-        "by theory",
-        "in either layer",
-        "by theory",
+        "local hits",
+        "theory",
+        "hits in either layer",
+        "theory",
     ];
     Section {
         id: "caches".to_owned(),
-        title: "How often the caches had it".to_owned(),
+        title: "Cache hit rates".to_owned(),
         lead: String::new(),
         blocks: vec![
             cells(&head, rows.collect()),
             Block::Text(
-                "Reads of 100,000 posts by a Zipfian popularity of exponent 0.99, once what is cached has been there \
-                 for longer than it is kept. Theory: Che's approximation where room is what runs out, and the \
-                 renewal of things that expire (1 s in a process, 30 s in Redis) where it is not."
+                "Reads of 100,000 posts with a Zipfian popularity of exponent 0.99, once the caches have settled. \
+                 Theory: Che's approximation if capacity is the limit, otherwise the renewal of entries that \
+                 expire (after 1 s in a process, after 30 s in Redis)."
                     .to_owned(),
             ),
         ],
@@ -200,9 +202,8 @@ fn steps(figures: &StagesFigures) -> Section {
     ];
     Section {
         id: "steps".to_owned(),
-        title: "Every step".to_owned(),
-        lead: "In the order in which they were taken; one that did not hold was taken once more."
-            .to_owned(),
+        title: "All steps".to_owned(),
+        lead: "In order; a failed step was repeated once.".to_owned(),
         blocks: vec![cells(&head, rows.collect())],
     }
 }

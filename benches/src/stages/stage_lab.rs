@@ -1,4 +1,4 @@
-//! A stage that is up for the benchmark.
+//! A lab that runs one stage during the benchmark.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,10 +12,10 @@ use super::Variant;
 use crate::workshop::Workshop;
 use crate::workshop::child::{Child, Confines};
 
-/// How long a stage may take to be up, or to stop.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// Time limit for a stage to come up or to stop.
+const TIMEOUT: Duration = Duration::from_secs(150);
 
-/// A stage that is up in the background; taken down when dropped.
+/// A stage that runs in the background. Dropping it stops it.
 pub(crate) struct StageLab<'a> {
     workshop: &'a Workshop,
     folder: PathBuf,
@@ -26,7 +26,7 @@ pub(crate) struct StageLab<'a> {
 }
 
 impl<'a> StageLab<'a> {
-    /// Brings a stage up in a folder, whose data it uses where there is some.
+    /// Brings a stage up in a directory, and uses existing data there.
     pub(crate) fn up(
         variant: Variant,
         box_cpu: f64,
@@ -58,26 +58,26 @@ impl<'a> StageLab<'a> {
         own.ready_s = began.elapsed().as_secs_f64();
         let status = status(&told)?;
         if let Some(reason) = status.unconfined_because {
-            bail!("boxes can't be confined here, so none has a size: {reason}");
+            bail!("could not confine the boxes, so none has a size: {reason}");
         }
-        let entrance = status.entrance.context("it has no entrance")?;
+        let entrance = status.entrance.context("the lab has no entrance")?;
         own.url = entrance.url;
         own.ca = entrance.ca.map(|ca| ca.to_string_lossy().into_owned());
         Ok(own)
     }
 
-    /// How long it took to be up, in seconds.
+    /// Returns the time that it took to come up, in seconds.
     pub(crate) fn ready_s(&self) -> f64 {
         self.ready_s
     }
 
-    /// What its boxes have used.
+    /// Returns the status of its boxes.
     pub(crate) fn boxes(&self) -> anyhow::Result<Vec<BoxStatus>> {
         let told = self.tenfold("status", &["lab", "status", "--json"], PATIENCE)?;
         Ok(status(&told)?.boxes)
     }
 
-    /// Sends a scenario to it; returns the summary.
+    /// Sends a scenario to it and returns the summary.
     pub(crate) fn send(
         &self,
         scenario: &Path,
@@ -96,16 +96,16 @@ impl<'a> StageLab<'a> {
         serde_json::from_str(&told).context("could not read the summary")
     }
 
-    /// Takes it down; its data stays.
+    /// Stops it. Its data stays.
     pub(crate) fn down(&mut self) -> anyhow::Result<()> {
         self.is_up = false;
         self.tenfold("down", &["lab", "down"], PATIENCE).map(|_| ())
     }
 
-    /// Runs Tenfold and returns what it wrote to standard output.
+    /// Runs Tenfold and returns its standard output.
     ///
     /// # Errors
-    /// Where it wrote none, with its last words.
+    /// Returns an error with the last line of its log if there is no output.
     fn tenfold(&self, name: &str, arguments: &[&str], within: Duration) -> anyhow::Result<String> {
         let mut command = Command::new(self.workshop.tenfold());
         for (name, _) in std::env::vars_os() {
@@ -117,7 +117,7 @@ impl<'a> StageLab<'a> {
             }
         }
         command.current_dir(&self.folder).args(arguments);
-        // A lab in the background outlives the command that brought it up, in a group of its own.
+        // A detached lab is in its own process group, so it outlives this command.
         let mut child = Child::start(name, &command, &Confines::default(), &self.folder)?;
         let ended = child.wait(within, self.workshop.interrupt())?;
         if !ended {
@@ -129,7 +129,7 @@ impl<'a> StageLab<'a> {
         }
         let status = child.end();
         let told = child.output();
-        // A run that missed an objective has a summary all the same.
+        // A run that missed an objective still prints a summary.
         if told.is_empty() && name != "down" {
             bail!(
                 "`tenfold {name}` ended with {status}: {}",
@@ -141,14 +141,14 @@ impl<'a> StageLab<'a> {
 }
 
 fn status(told: &str) -> anyhow::Result<LabStatus> {
-    serde_json::from_str(told).context("could not read its status")
+    serde_json::from_str(text).context("could not read the lab's status")
 }
 
 impl Drop for StageLab<'_> {
     fn drop(&mut self) {
         if self.is_up {
             let mut down = Command::new(self.workshop.tenfold());
-            // Whatever went wrong before has been told.
+            // An earlier error has been reported already.
             let _ = down
                 .current_dir(&self.folder)
                 .args(["lab", "down"])

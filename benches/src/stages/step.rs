@@ -1,4 +1,4 @@
-//! One rate, sent to a stage.
+//! One step of the search: one rate, sent to a stage.
 
 use std::time::Duration;
 
@@ -11,29 +11,29 @@ use super::box_use::BoxUse;
 use super::stage_lab::StageLab;
 use crate::workshop::Workshop;
 
-/// What came of one rate.
+/// The result of one rate.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Step {
-    /// Requests per second that were planned.
+    /// Planned requests per second.
     pub(crate) rate_per_s: u32,
-    /// Whether every objective was met.
+    /// True if every objective was met.
     pub(crate) holds: bool,
-    /// `valid`, `suspect` or `invalid`.
+    /// Verdict of the measurement: `valid`, `suspect` or `invalid`.
     pub(crate) measurement: String,
-    /// Requests per second that were answered as they should be.
+    /// Successful requests per second.
     pub(crate) achieved_per_s: f64,
-    /// Response times, in milliseconds; none where the requests are too few for it.
+    /// Median response time, in milliseconds. `None` with too few requests.
     pub(crate) p50_ms: Option<f64>,
-    /// The same.
+    /// 99th percentile of response time, in milliseconds. `None` with too few requests.
     pub(crate) p99_ms: Option<f64>,
-    /// The share of requests that failed or were dropped.
+    /// Share of requests that failed or were dropped.
     pub(crate) failed: f64,
-    /// What the boxes used for it, the warm-up included.
+    /// Usage of the boxes, including the warm-up.
     pub(crate) boxes: Vec<BoxUse>,
 }
 
 impl Step {
-    /// Sends a rate for a time, and reads what the boxes used.
+    /// Sends a rate for a time, and reads the usage of the boxes.
     pub(crate) fn take(
         lab: &mut StageLab<'_>,
         rate: u32,
@@ -56,7 +56,7 @@ impl Step {
         let text = |pointer: &str| summary.pointer(pointer).and_then(Value::as_str);
         let planned = figure("/arrivals/planned")?.max(1.0);
         let completed = figure("/arrivals/completed")?;
-        // What the boxes did for the warm-up they did for these too.
+        // The usage of the boxes includes the warm-up, so its requests count too.
         let all = completed + figure("/warm_up/completed").unwrap_or(0.0);
         Ok(Self {
             rate_per_s: rate,
@@ -71,12 +71,16 @@ impl Step {
         })
     }
 
-    /// As a person reads it.
-    pub(crate) fn say(&self) -> String {
+    /// Returns a summary for people.
+    pub(crate) fn describe(&self) -> String {
         format!(
             "{}/s {}: p50 {}, p99 {}, {} failed",
             self.rate_per_s,
-            if self.holds { "holds" } else { "does not hold" },
+            if self.holds {
+                "sustained"
+            } else {
+                "not sustained"
+            },
             milliseconds(self.p50_ms),
             milliseconds(self.p99_ms),
             words::percent(self.failed),
@@ -105,7 +109,7 @@ impl Step {
     }
 }
 
-/// A time, as a person reads it.
+/// Formats a time in milliseconds.
 pub(crate) fn milliseconds(time: Option<f64>) -> String {
     time.map_or_else(
         || "–".to_owned(),

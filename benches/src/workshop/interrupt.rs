@@ -1,4 +1,4 @@
-//! Ctrl-C and kill: whatever is under way stops, and every process that was started with it.
+//! Interrupts by Ctrl-C or a signal, which stop all started processes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,36 +6,36 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-/// How often a wait looks up.
-const GLANCE: Duration = Duration::from_millis(10);
+/// Interval at which a wait checks its condition.
+const POLL: Duration = Duration::from_millis(10);
 
-/// The benchmark was told to stop.
+/// Error: the benchmark was interrupted.
 #[derive(Debug)]
 pub(crate) struct Interrupted;
 
 impl std::fmt::Display for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("interrupted; what it had started was stopped")
+        f.write_str("interrupted; all started processes were stopped")
     }
 }
 
 impl std::error::Error for Interrupted {}
 
-/// Whether the benchmark was told to stop.
+/// A flag that an interrupt sets.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Catches SIGINT, SIGTERM and SIGHUP from now on.
+    /// Handles SIGINT, SIGTERM and SIGHUP from now on.
     pub(crate) fn catch() -> anyhow::Result<Self> {
         let interrupt = Self::default();
         let told = Arc::clone(&interrupt.0);
         ctrlc::set_handler(move || told.store(true, Ordering::Relaxed))
-            .context("could not catch Ctrl-C")?;
+            .context("could not handle Ctrl-C")?;
         Ok(interrupt)
     }
 
-    /// Returns an error once the benchmark was told to stop.
+    /// Returns an error once the benchmark was interrupted.
     pub(crate) fn check(&self) -> Result<(), Interrupted> {
         if self.0.load(Ordering::Relaxed) {
             return Err(Interrupted);
@@ -43,13 +43,13 @@ impl Interrupt {
         Ok(())
     }
 
-    /// Waits until `done` says so, at most for `most`; returns whether it did.
+    /// Waits until `done` returns true, for `timeout` at most. Returns whether it did.
     pub(crate) fn wait(
         &self,
-        most: Duration,
+        timeout: Duration,
         mut done: impl FnMut() -> bool,
     ) -> Result<bool, Interrupted> {
-        let deadline = Instant::now() + most;
+        let deadline = Instant::now() + timeout;
         loop {
             self.check()?;
             if done() {
@@ -59,7 +59,7 @@ impl Interrupt {
             if left.is_zero() {
                 return Ok(false);
             }
-            std::thread::sleep(left.min(GLANCE));
+            std::thread::sleep(left.min(POLL));
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Lines that say how far the benchmark has come, on standard error.
+//! Progress messages on standard error.
 
 use std::io::Write as _;
 
-/// Tells how far it has come.
+/// Prints a progress message.
 pub(crate) fn report(line: &str) {
-    // Who has closed it does not want to know.
+    // Nobody reads a closed stream.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -5,51 +5,52 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::generator::course::Course;
+use crate::generator::comparison::Comparison;
 use crate::generator::peer::TENFOLD;
-use crate::generator::server::{Kind, Server};
+use crate::generator::server::{Server, ServerKind};
 use crate::generator::turn::{self, Plan, Turn};
 
-/// The first rate that is tried, per second.
-pub(crate) const FIRST: u32 = 40_000;
+/// First rate to try, in requests per second.
+pub(crate) const RATE_FIRST: u32 = 40_000;
 
-/// What a rate is raised by for as long as it is sustained.
-const RAISE: f64 = 1.3;
+/// Factor that raises the rate while it is sustained.
+const RAISE_FACTOR: f64 = 1.3;
 
-/// No rate beyond this is tried, per second.
-const MOST: u32 = 1_000_000;
+/// Maximum rate to try, in requests per second.
+const RATE_MAX: u32 = 1_000_000;
 
-/// The share of the rate that must be achieved.
-const SUSTAINED: f64 = 0.99;
+/// Minimum share of the rate that must be achieved.
+const ACHIEVED_MIN: f64 = 0.99;
 
-/// The connections that the rate comes over.
+/// Number of connections.
 const CONNECTIONS: u32 = 64;
 
 /// The highest rate that one core sustains against one server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Maximum {
-    /// The server.
-    pub(crate) server: Kind,
-    /// The highest rate that was sustained, per second; none where even the first was not.
+    /// ServerKind of the server.
+    pub(crate) server: ServerKind,
+    /// Highest sustained rate, per second. `None` if no rate was sustained.
     pub(crate) sustained_per_s: Option<u32>,
-    /// The lowest rate that was not sustained, per second; none where all were.
+    /// Lowest rate that was not sustained, per second. `None` if all were.
     pub(crate) failed_per_s: Option<u32>,
-    /// Every rate that was tried.
-    pub(crate) tries: Vec<Try>,
+    /// Rates that were tried.
+    #[serde(rename = "tries")]
+    pub(crate) attempts: Vec<Attempt>,
 }
 
 /// A rate that was tried.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Try {
-    /// Whether it was sustained.
+pub(crate) struct Attempt {
+    /// True if the rate was sustained.
     pub(crate) sustained: bool,
-    /// What came of it.
+    /// Result of the turn.
     pub(crate) turn: Turn,
 }
 
-/// Raises the rate until it is not sustained, and halves the distance `halvings` times.
+/// Raises the rate until it is not sustained, then bisects `halvings` times.
 pub(crate) fn measure(
-    course: &mut Course<'_>,
+    comparison: &mut Comparison<'_>,
     server: &Server,
     tenfold: &Path,
     halvings: u32,
@@ -58,7 +59,7 @@ pub(crate) fn measure(
         server: server.kind(),
         sustained_per_s: None,
         failed_per_s: None,
-        tries: Vec::new(),
+        attempts: Vec::new(),
     };
     let mut halved = 0;
     while let Some(rate) = next(found.sustained_per_s, found.failed_per_s) {
@@ -71,14 +72,14 @@ pub(crate) fn measure(
         let plan = Plan {
             rate: Some(rate),
             connections: CONNECTIONS,
-            measured: course.measured,
-            scenario: course.workshop.full_job(),
+            measured: comparison.measured,
+            scenario: comparison.workshop.full_job(),
             lead: Duration::ZERO,
             open_files: None,
         };
         let what = format!("tenfold at {}, up to {rate}/s", server.kind().name());
-        let taken = turn::take(TENFOLD, tenfold, server, &plan, course.workshop);
-        let Some(turn) = course.note(&what, taken)? else {
+        let taken = turn::take(TENFOLD, tenfold, server, &plan, comparison.workshop);
+        let Some(turn) = comparison.note(&what, taken)? else {
             break;
         };
         let sustained = is_sustained(&turn, rate);
@@ -87,18 +88,18 @@ pub(crate) fn measure(
         } else {
             found.failed_per_s = Some(rate);
         }
-        found.tries.push(Try { sustained, turn });
+        found.attempts.push(Attempt { sustained, turn });
     }
     Ok(found)
 }
 
-/// The rate to try next; none where there is none worth a try.
+/// Returns the next rate to try. `None` at the end of the search.
 fn next(sustained: Option<u32>, failed: Option<u32>) -> Option<u32> {
     match (sustained, failed) {
-        (None, None) => Some(FIRST),
+        (None, None) => Some(RATE_FIRST),
         (None, Some(high)) => (high > 1_000).then_some(high / 2),
         (Some(low), None) => {
-            let raised = (f64::from(low) * RAISE) as u32;
+            let raised = (f64::from(low) * RAISE_FACTOR) as u32;
             (raised <= MOST).then_some(raised)
         }
         (Some(low), Some(high)) => {
@@ -108,11 +109,11 @@ fn next(sustained: Option<u32>, failed: Option<u32>) -> Option<u32> {
     }
 }
 
-/// Tells whether a rate was kept: nearly all of it was sent, nothing was dropped or failed, and the
-/// generator does not itself call its measurement invalid.
+/// Returns whether a rate was sustained: nearly all of it was achieved, nothing was dropped or failed, and
+/// the generator does not report an invalid measurement.
 fn is_sustained(turn: &Turn, rate: u32) -> bool {
     let report = &turn.report;
-    turn.rate_per_s >= SUSTAINED * f64::from(rate)
+    turn.rate_per_s >= ACHIEVED_MIN * f64::from(rate)
         && report.dropped.unwrap_or(0) == 0
         && report.failed.unwrap_or(0) == 0
         && report.measurement.as_deref() != Some("invalid")
@@ -123,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_close_in_on_the_one_that_holds() {
+    fn search_converges_to_sustained_rate() {
         let holds = 93_700;
         let (mut low, mut high) = (None, None);
         for _ in 0..20 {
@@ -135,8 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn rates_fall_where_the_first_is_too_much() {
-        assert_eq!(next(None, Some(FIRST)), Some(FIRST / 2));
+    fn search_halves_failed_first_rate() {
+        assert_eq!(next(None, Some(RATE_FIRST)), Some(RATE_FIRST / 2));
         assert_eq!(next(None, Some(1_000)), None);
         assert_eq!(next(Some(MOST), None), None);
     }

@@ -5,30 +5,30 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::generator::course::Course;
+use crate::generator::comparison::Comparison;
 use crate::generator::peer::TENFOLD;
 use crate::generator::server::Server;
 use crate::generator::turn::{self, Plan, Turn};
 
-/// How many users there are.
+/// Number of users.
 pub(crate) const USERS: u32 = 1_000;
 
-/// How fast they send together, per second.
+/// Total rate, in requests per second.
 pub(crate) const RATE: u32 = 20_000;
 
 /// Memory of many users over time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Memory {
-    /// What came of the turn.
+    /// Result of the turn.
     pub(crate) turn: Turn,
-    /// How much more was resident in the last quarter of the samples than in the second, in bytes;
-    /// none where there are too few samples.
+    /// Growth of resident memory from the second to the last quarter of the samples, in bytes. `None` with
+    /// fewer than four samples.
     pub(crate) growth_bytes: Option<i64>,
 }
 
-/// Lets a thousand users send for a while.
+/// Runs a thousand users for a while.
 pub(crate) fn measure(
-    course: &mut Course<'_>,
+    comparison: &mut Comparison<'_>,
     server: &Server,
     tenfold: &Path,
     lasts: Duration,
@@ -37,20 +37,20 @@ pub(crate) fn measure(
         rate: Some(RATE),
         connections: USERS,
         measured: lasts,
-        scenario: course.workshop.full_job(),
+        scenario: comparison.workshop.full_job(),
         lead: Duration::ZERO,
         open_files: None,
     };
     let what = format!("tenfold with {USERS} users for {} s", lasts.as_secs());
-    let taken = turn::take(TENFOLD, tenfold, server, &plan, course.workshop);
-    Ok(course.note(&what, taken)?.map(|turn| Memory {
+    let taken = turn::take(TENFOLD, tenfold, server, &plan, comparison.workshop);
+    Ok(comparison.note(&what, taken)?.map(|turn| Memory {
         growth_bytes: growth(&turn.memory_bytes),
         turn,
     }))
 }
 
-/// The means of quarters are compared: the first holds the start, and single samples are noisy. What the
-/// report takes in the end is in the peak.
+/// Compares the means of quarters: the first quarter contains the start-up, and single samples are noisy. The
+/// memory of the final report is only part of the peak.
 fn growth(samples: &[u64]) -> Option<i64> {
     let quarter = samples.len() / 4;
     if quarter == 0 {
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn growth_is_told_from_a_start() {
+    fn growth_ignores_start_up() {
         assert_eq!(growth(&[1, 9, 10, 10, 10, 10, 10, 10]), Some(0));
         assert_eq!(growth(&[0, 0, 10, 20, 30, 40, 50, 60]), Some(40));
         assert_eq!(growth(&[1, 2]), None);

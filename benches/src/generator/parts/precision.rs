@@ -1,30 +1,30 @@
-//! Lateness where the rate is low.
+//! Lag at a low rate.
 
 use serde::{Deserialize, Serialize};
 
-use crate::generator::course::Course;
+use crate::generator::comparison::Comparison;
 use crate::generator::parts::table::{self, Ready, Table};
 use crate::generator::server::Server;
 
-/// The rate that counts as low, per second.
+/// The low rate, in requests per second.
 pub(crate) const LOW_RATE: u32 = 1_000;
 
-/// Lateness where the rate is low.
+/// Lag at a low rate.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Precision {
-    /// The peers of the open model at that rate.
+    /// Open-model peers at that rate.
     pub(crate) table: Table,
 }
 
-/// Measures the peers of the open model at the low rate.
+/// Measures the open-model peers at the low rate.
 pub(crate) fn measure(
-    course: &mut Course<'_>,
+    comparison: &mut Comparison<'_>,
     server: &Server,
     open: &[Ready],
     connections: u32,
     rounds: u32,
 ) -> anyhow::Result<Precision> {
     Ok(Precision {
-        table: table::measure(course, server, open, LOW_RATE, connections, rounds)?,
+        table: table::measure(comparison, server, open, LOW_RATE, connections, rounds)?,
     })
 }

@@ -1,4 +1,4 @@
-//! Every peer at the same rate against the same server, in turns.
+//! Every peer at the same rate against the same server, in alternating turns.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,69 +9,69 @@ use rand::seq::SliceRandom as _;
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 
-use crate::generator::course::Course;
+use crate::generator::comparison::Comparison;
 use crate::generator::peer::{Pace, Peer, WRK2};
-use crate::generator::server::{Kind, Server};
+use crate::generator::server::{Server, ServerKind};
 use crate::generator::turn::{self, Plan, Turn};
 use crate::output::spread::Spread;
 
-/// A peer that can be run.
+/// An installed peer and its program.
 pub(crate) type Ready = (&'static dyn Peer, PathBuf);
 
 /// Every peer at the same rate against one server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Table {
-    /// The server.
-    pub(crate) server: Kind,
-    /// Requests per second that were asked for.
+    /// ServerKind of the server.
+    pub(crate) server: ServerKind,
+    /// Planned rate, in requests per second.
     pub(crate) rate: u32,
-    /// The peers, in the order of the registry.
+    /// Summary of each peer, in the order of the registry.
     pub(crate) rows: Vec<Row>,
-    /// Every turn, in the order in which they were taken; none for one that failed.
+    /// Turns of each round, in the order in which they ran, without those that failed.
     pub(crate) rounds: Vec<Vec<Turn>>,
 }
 
-/// What a peer came to.
+/// Summary of a peer over all rounds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Row {
-    /// The peer's name.
+    /// Name of the peer.
     pub(crate) peer: String,
-    /// Who sets its pace.
+    /// Pace of the peer.
     pub(crate) pace: Pace,
-    /// Requests per second, as the server counted them.
+    /// Requests per second, counted by the server.
     pub(crate) rate_per_s: Spread,
-    /// Processor time a request, in microseconds.
+    /// CPU time per request, in microseconds.
     pub(crate) cpu_us: Spread,
-    /// The same over the peer's whole life.
+    /// The same over the peer's lifetime.
     pub(crate) whole_cpu_us: Spread,
-    /// Processor time a request over that of wrk2 in the same round; none without wrk2.
+    /// CPU time per request as a factor of wrk2's in the same round. `None` without wrk2.
     pub(crate) of_wrk2: Option<Spread>,
-    /// The median latency that it tells, in nanoseconds.
+    /// Reported median latency, in nanoseconds.
     pub(crate) p50_ns: Option<Spread>,
-    /// The 99th percentile that it tells, in nanoseconds.
+    /// Reported 99th percentile of latency, in nanoseconds.
     pub(crate) p99_ns: Option<Spread>,
-    /// The median of its own lateness that it tells, in nanoseconds.
+    /// Reported median lag, in nanoseconds.
     pub(crate) lag_p50_ns: Option<Spread>,
-    /// The 99th percentile of its own lateness that it tells, in nanoseconds.
+    /// Reported 99th percentile of lag, in nanoseconds.
     pub(crate) lag_p99_ns: Option<Spread>,
-    /// The median service time that it tells, in nanoseconds.
+    /// Reported median service time, in nanoseconds.
     pub(crate) service_p50_ns: Option<Spread>,
-    /// Peak memory in bytes.
+    /// Peak memory, in bytes.
     pub(crate) peak_memory_bytes: Spread,
     /// Requests that failed or were dropped, over all rounds.
     pub(crate) failed: u64,
 }
 
-/// Lets every peer have a turn in each round, in an order that the seed shuffles anew.
+/// Runs one turn of every peer in each round, in an order shuffled with the seed.
 pub(crate) fn measure(
-    course: &mut Course<'_>,
+    comparison: &mut Comparison<'_>,
     server: &Server,
     ready: &[Ready],
     rate: u32,
     connections: u32,
     rounds: u32,
 ) -> anyhow::Result<Table> {
-    let mut random = Pcg64Mcg::seed_from_u64(course.seed);
+    let mut random = Pcg64Mcg::seed_from_u64(comparison.seed);
     let mut table = Table {
         server: server.kind(),
         rate,
@@ -86,8 +86,8 @@ pub(crate) fn measure(
             let plan = Plan {
                 rate: Some(rate),
                 connections,
-                measured: course.measured,
-                scenario: course.workshop.full_job(),
+                measured: comparison.measured,
+                scenario: comparison.workshop.full_job(),
                 lead: Duration::ZERO,
                 open_files: None,
             };
@@ -96,8 +96,8 @@ pub(crate) fn measure(
                 peer.name(),
                 server.kind().name()
             );
-            let taken = turn::take(*peer, program, server, &plan, course.workshop);
-            turns.extend(course.note(&what, taken)?);
+            let taken = turn::take(*peer, program, server, &plan, comparison.workshop);
+            turns.extend(comparison.note(&what, taken)?);
         }
         table.rounds.push(turns);
     }
@@ -119,7 +119,7 @@ fn row(peer: &dyn Peer, rounds: &[Vec<Turn>]) -> Option<Row> {
     let reported = |of: fn(&Turn) -> Option<u64>| {
         Spread::of(turns().filter_map(|turn| of(turn).map(|ns| ns as f64)))
     };
-    // Rounds are compared with themselves, for the machine is not the same in all of them.
+    // Compare within a round: the machine's speed changes between rounds.
     let ratios = by_round.iter().filter_map(|(round, turn)| {
         let bar = of(&rounds[*round], WRK2.name())?;
         Some(turn.cpu_us / bar.cpu_us)
@@ -152,7 +152,7 @@ fn of<'a>(turns: &'a [Turn], peer: &str) -> Option<&'a Turn> {
 }
 
 impl Table {
-    /// Finds a peer's row.
+    /// Returns the row of a peer.
     pub(crate) fn row(&self, peer: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.peer == peer)
     }

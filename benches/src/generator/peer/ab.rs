@@ -1,17 +1,17 @@
-//! Apache's ab: as fast as it goes.
+//! Apache's ab, at maximum speed.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::generator::job::Job;
-use crate::generator::peer::report::{PeerReport, after, nanoseconds};
+use crate::generator::peer::report::{PeerReport, line_after, nanoseconds};
 use crate::generator::peer::{Pace, Peer, Source, command};
 
-/// Apache's ab: as fast as it goes.
+/// Apache's ab, at maximum speed.
 pub(super) struct Ab;
 
-/// More requests than it can send: its time is to end it.
-const ENOUGH: u32 = 50_000_000;
+/// More requests than it can send: the time limit ends it.
+const REQUESTS_MAX: u32 = 50_000_000;
 
 impl Peer for Ab {
     fn name(&self) -> &'static str {
@@ -33,17 +33,17 @@ impl Peer for Ab {
     fn command(&self, program: &Path, job: &Job) -> anyhow::Result<Command> {
         let (connections, seconds) = (job.connections, job.lasts.as_secs());
         let line = format!(
-            "-q -k -c {connections} -t {seconds} -n {ENOUGH} {}",
+            "-q -k -c {connections} -t {seconds} -n {REQUESTS_MAX} {}",
             job.url()
         );
         Ok(command(program, &line))
     }
 
     fn read(&self, output: &str) -> Option<PeerReport> {
-        let count = |name: &str| after(output, name).and_then(|n| n.parse::<u64>().ok());
+        let count = |name: &str| line_after(output, name).and_then(|n| n.parse::<u64>().ok());
         let failed = count("Failed requests:")?;
         let ms = |name: &str| {
-            let figure = after(output, name)?.split_whitespace().next()?;
+            let figure = line_after(output, name)?.split_whitespace().next()?;
             nanoseconds(figure.parse().ok()?, 1e6)
         };
         Some(PeerReport {

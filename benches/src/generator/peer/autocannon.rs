@@ -20,7 +20,7 @@ struct Report {
     non2xx: u64,
 }
 
-/// In milliseconds.
+/// Percentiles in milliseconds.
 #[derive(Debug, Deserialize)]
 struct Latency {
     p50: f64,
@@ -47,7 +47,7 @@ impl Peer for Autocannon {
 
     fn command(&self, program: &Path, job: &Job) -> anyhow::Result<Command> {
         let (connections, seconds) = (job.connections, job.lasts.as_secs());
-        let rate = job.rate.context("autocannon is used with a rate")?;
+        let rate = job.rate.context("autocannon needs a rate")?;
         let line = format!(
             "--json -c {connections} -d {seconds} -R {rate} {}",
             job.url()

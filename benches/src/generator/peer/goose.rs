@@ -1,4 +1,4 @@
-//! Goose's own path: `user.get()`, as fast as it goes.
+//! Goose's own client, `user.get()`, at maximum speed.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use crate::generator::peer::goose_users::Measured;
 use crate::generator::peer::report::PeerReport;
 use crate::generator::peer::{Pace, Peer, Source, command};
 
-/// Goose's own path: `user.get()`, as fast as it goes.
+/// Goose's own client, `user.get()`, at maximum speed.
 pub(super) struct Goose;
 
 impl Peer for Goose {
@@ -25,7 +25,7 @@ impl Peer for Goose {
     }
 
     fn note(&self) -> &'static str {
-        "goose 0.19, `user.get()` and its body read; its clock stops at the first byte"
+        "goose 0.19, `user.get()` and reading its body; its time ends at the first byte"
     }
 
     fn command(&self, program: &Path, job: &Job) -> anyhow::Result<Command> {

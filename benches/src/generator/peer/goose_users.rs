@@ -1,4 +1,4 @@
-//! Goose's own path: users who each call `user.get()` and read what comes back.
+//! Goose's own client: users who call `user.get()` and read the response.
 
 use std::io::Write as _;
 
@@ -10,18 +10,18 @@ use serde::{Deserialize, Serialize};
 use crate::cli::GooseUsersArguments;
 use crate::generator::job::PATH;
 
-/// What Goose measured.
+/// Figures reported by Goose.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Measured {
-    /// The median of its response times, in microseconds.
+    /// Median response time, in microseconds.
     pub(crate) p50_us: u64,
-    /// The 99th percentile of its response times, in microseconds.
+    /// 99th percentile of response time, in microseconds.
     pub(crate) p99_us: u64,
-    /// Requests that it counts as failed.
+    /// Failed requests.
     pub(crate) failed: u64,
 }
 
-/// Sends for the time given, and prints what Goose measured as one line of JSON.
+/// Sends for the given time, and prints Goose's figures as one line of JSON.
 pub(crate) fn run(arguments: &GooseUsersArguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -62,7 +62,7 @@ async fn attack(arguments: &GooseUsersArguments) -> Result<Measured, GooseError>
 }
 
 async fn read(user: &mut GooseUser) -> TransactionResult {
-    // A failed request is counted by Goose itself.
+    // Goose itself counts failed requests.
     if let Ok(response) = user.get(PATH).await?.response {
         let _ = response.bytes().await;
     }

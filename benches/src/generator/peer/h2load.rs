@@ -1,13 +1,13 @@
-//! h2load of nghttp2, with HTTP/1.1.
+//! h2load from nghttp2, with HTTP/1.1.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::generator::job::Job;
-use crate::generator::peer::report::{PeerReport, after};
+use crate::generator::peer::report::{PeerReport, line_after};
 use crate::generator::peer::{Pace, Peer, Source, command};
 
-/// h2load of nghttp2, with HTTP/1.1.
+/// h2load from nghttp2, with HTTP/1.1.
 pub(super) struct H2load;
 
 impl Peer for H2load {
@@ -24,7 +24,7 @@ impl Peer for H2load {
     }
 
     fn note(&self) -> &'static str {
-        "HTTP/1.1, --rps for each connection; it tells no percentiles"
+        "HTTP/1.1, --rps for each connection; it reports no percentiles"
     }
 
     fn command(&self, program: &Path, job: &Job) -> anyhow::Result<Command> {
@@ -36,14 +36,14 @@ impl Peer for H2load {
     }
 
     fn read(&self, output: &str) -> Option<PeerReport> {
-        let requests = after(output, "requests:")?;
+        let requests = line_after(output, "requests:")?;
         let count = |name: &str| -> Option<u64> {
             let part = requests
                 .split(',')
                 .find(|part| part.trim_end().ends_with(name))?;
             part.split_whitespace().next()?.parse().ok()
         };
-        // Requests that did not succeed are failed; those without an answer are errored among them.
+        // "failed" includes the requests without a response, which it also counts as "errored".
         Some(PeerReport {
             failed: count("failed"),
             ..PeerReport::default()

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::generator::job::Job;
-use crate::generator::peer::report::{PeerReport, after, duration_ns};
+use crate::generator::peer::report::{PeerReport, duration_ns, line_after};
 use crate::generator::peer::{Pace, Peer, Source, command};
 
 /// hey.
@@ -36,19 +36,19 @@ impl Peer for Hey {
     }
 
     fn read(&self, output: &str) -> Option<PeerReport> {
-        after(output, "Requests/sec:")?;
-        let percentile = |name: &str| after(output, name).and_then(duration_ns);
+        line_after(output, "Requests/sec:")?;
+        let percentile = |name: &str| line_after(output, name).and_then(duration_ns);
         Some(PeerReport {
             p50_ns: percentile("50% in"),
             p99_ns: percentile("99% in"),
-            failed: Some(unexpected(output)),
+            failed: Some(count_failures(output)),
             ..PeerReport::default()
         })
     }
 }
 
-/// Counts the answers whose status is not of the two hundreds, and the errors.
-fn unexpected(output: &str) -> u64 {
+/// Counts errors, and responses with a status other than 2xx.
+fn count_failures(output: &str) -> u64 {
     let lines = output.lines().filter_map(|line| {
         let (key, rest) = line.trim().strip_prefix('[')?.split_once(']')?;
         Some((key, rest.trim()))
@@ -56,7 +56,7 @@ fn unexpected(output: &str) -> u64 {
     let counts = lines.map(|(key, rest)| match rest.strip_suffix("responses") {
         Some(_) if key.starts_with('2') => 0,
         Some(count) => count.trim().parse().unwrap_or(0),
-        // Errors come as `[count] message`; the bars of the histogram as `[count] |■■`.
+        // Errors are printed as `[count] message`, histogram bars as `[count] |■■`.
         None if rest.starts_with('|') => 0,
         None => key.parse().unwrap_or(0),
     });
@@ -68,10 +68,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statuses_and_errors_are_failures_and_bars_are_not() {
+    fn counts_statuses_and_errors_but_not_histogram() {
         let output = "Response time histogram:\n  0.000 [1]\t|\n  0.007 [38]\t|■■\n\n\
                       Status code distribution:\n  [200]\t100 responses\n  [404]\t7 responses\n\n\
                       Error distribution:\n  [3]\tGet \"http://127.0.0.1\": EOF\n";
-        assert_eq!(unexpected(output), 10);
+        assert_eq!(count_failures(output), 10);
     }
 }

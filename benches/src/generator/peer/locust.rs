@@ -1,4 +1,4 @@
-//! Locust, on Python, with its faster user.
+//! Locust, on Python, with its faster HTTP client.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,13 +13,13 @@ use crate::generator::job::{Job, PATH};
 use crate::generator::peer::report::{PeerReport, nanoseconds};
 use crate::generator::peer::{Pace, Peer, Source, command};
 
-/// Locust, on Python, with its faster user.
+/// Locust, on Python, with its faster HTTP client.
 pub(super) struct Locust;
 
 #[derive(Debug, Deserialize)]
 struct Entry {
     num_failures: u64,
-    /// How often each response time was seen, by milliseconds.
+    /// Number of requests by response time in milliseconds.
     response_times: BTreeMap<String, u64>,
 }
 
@@ -81,7 +81,7 @@ impl Peer for Locust {
     }
 }
 
-/// The sample quantile of values with their counts, as Locust reckons it.
+/// Returns the sample quantile of values with counts, computed as in Locust.
 fn quantile(times: &BTreeMap<u64, u64>, quantile: f64) -> Option<u64> {
     let all = times
         .values()
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quantile_is_a_rank() {
+    fn quantile_is_a_rank() {
         let times = BTreeMap::from([(1, 50), (2, 49), (9, 1)]);
         assert_eq!(quantile(&times, 0.5), Some(1));
         assert_eq!(quantile(&times, 0.99), Some(2));

@@ -1,4 +1,4 @@
-//! oha: the open model, corrected for what it could not send in time.
+//! oha: open model, corrected for coordinated omission.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::generator::job::Job;
 use crate::generator::peer::report::{PeerReport, nanoseconds};
 use crate::generator::peer::{Pace, Peer, Source, command};
 
-/// oha: the open model, corrected for what it could not send in time.
+/// oha: open model, corrected for coordinated omission.
 pub(super) struct Oha;
 
 #[derive(Debug, Deserialize)]
@@ -21,15 +21,15 @@ struct Report {
     errors: std::collections::BTreeMap<String, u64>,
 }
 
-/// In seconds.
+/// Percentiles in seconds.
 #[derive(Debug, Deserialize)]
 struct Percentiles {
     p50: Option<f64>,
     p99: Option<f64>,
 }
 
-/// What oha calls the requests that were under way when its time was up.
-const CUT_SHORT: &str = "aborted due to deadline";
+/// Error that oha reports for requests in flight at the end.
+const ABORTED: &str = "aborted due to deadline";
 
 impl Peer for Oha {
     fn name(&self) -> &'static str {
@@ -50,7 +50,7 @@ impl Peer for Oha {
 
     fn command(&self, program: &Path, job: &Job) -> anyhow::Result<Command> {
         let (connections, seconds) = (job.connections, job.lasts.as_secs());
-        let rate = job.rate.context("oha is used with a rate")?;
+        let rate = job.rate.context("oha needs a rate")?;
         let line = format!(
             "--no-tui --output-format json --latency-correction -c {connections} -q {rate} \
              -z {seconds}s {}",
@@ -62,10 +62,7 @@ impl Peer for Oha {
     fn read(&self, output: &str) -> Option<PeerReport> {
         let report: Report = serde_json::from_str(output).ok()?;
         let ns = |seconds: Option<f64>| seconds.and_then(|seconds| nanoseconds(seconds, 1e9));
-        let failed = report
-            .errors
-            .iter()
-            .filter(|(error, _)| *error != CUT_SHORT);
+        let failed = report.errors.iter().filter(|(error, _)| *error != ABORTED);
         Some(PeerReport {
             p50_ns: ns(report.percentiles.p50),
             p99_ns: ns(report.percentiles.p99),

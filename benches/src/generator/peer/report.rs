@@ -1,31 +1,31 @@
-//! What a peer says of itself when it has ended.
+//! Figures that a peer reports at its end.
 
 use serde::{Deserialize, Serialize};
 
-/// What a peer says of itself when it has ended; none where it does not say.
+/// Figures that a peer reports at its end. `None` for figures that it does not report.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PeerReport {
-    /// The median of its latencies, in nanoseconds.
+    /// Median latency, in nanoseconds.
     pub(crate) p50_ns: Option<u64>,
-    /// The 99th percentile of its latencies, in nanoseconds.
+    /// 99th percentile of latency, in nanoseconds.
     pub(crate) p99_ns: Option<u64>,
-    /// The median of its own lateness, in nanoseconds.
+    /// Median lag, in nanoseconds.
     pub(crate) lag_p50_ns: Option<u64>,
-    /// The 99th percentile of its own lateness, in nanoseconds.
+    /// 99th percentile of lag, in nanoseconds.
     pub(crate) lag_p99_ns: Option<u64>,
-    /// The median of the service time, from sent to done, in nanoseconds.
+    /// Median service time, in nanoseconds.
     pub(crate) service_p50_ns: Option<u64>,
-    /// Requests that failed.
+    /// Failed requests.
     pub(crate) failed: Option<u64>,
-    /// Requests that it should have sent, and did not.
+    /// Planned requests that were never sent.
     pub(crate) dropped: Option<u64>,
-    /// Whether it thinks its own measurement holds: `valid`, `suspect` or `invalid`.
+    /// Its own verdict: `valid`, `suspect` or `invalid`.
     pub(crate) measurement: Option<String>,
-    /// Connections that it opened.
+    /// Connections opened.
     pub(crate) connections: Option<u64>,
 }
 
-/// Reads a duration as tools print it, such as `1.98ms`, `419us` or `2.00s`, in nanoseconds.
+/// Parses a duration such as `1.98ms`, `419us` or `2.00s` into nanoseconds.
 pub(crate) fn duration_ns(text: &str) -> Option<u64> {
     let text = text.trim();
     let unit = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
@@ -42,16 +42,16 @@ pub(crate) fn duration_ns(text: &str) -> Option<u64> {
     nanoseconds(number.parse::<f64>().ok()?, factor)
 }
 
-/// Turns a figure into nanoseconds, of which a unit has so many.
+/// Converts a figure to nanoseconds; `factor` is the unit's length in nanoseconds.
 pub(crate) fn nanoseconds(figure: f64, factor: f64) -> Option<u64> {
     let ns = (figure * factor).round();
     (ns >= 0.0 && ns < u64::MAX as f64).then_some(ns as u64)
 }
 
-/// Finds the line that begins so, after blanks, and returns the rest of it.
-pub(crate) fn after<'a>(text: &'a str, beginning: &str) -> Option<&'a str> {
+/// Returns the rest of the first line that starts with `prefix` after optional blanks.
+pub(crate) fn line_after<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     text.lines()
-        .find_map(|line| line.trim_start().strip_prefix(beginning))
+        .find_map(|line| line.trim_start().strip_prefix(prefix))
         .map(str::trim)
 }
 
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_of_every_unit_are_read() {
+    fn reads_durations_of_every_unit() {
         let texts = ["847ns", "419us", "1.98ms", "2.00s", "0.0101 secs", "1.5m"];
         let read = texts.map(duration_ns);
         let expected = [
@@ -82,8 +82,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_is_read_or_refused(text in "\\PC*|[0-9.]{0,30}(ns|us|ms|s|m|h)") {
-            let _ = (duration_ns(&text), after(&text, "50%"));
+        fn reads_or_refuses_any_text(text in "\\PC*|[0-9.]{0,30}(ns|us|ms|s|m|h)") {
+            let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
+            prop_assert!(duration_ns(&text).is_none() || has_digit);
+            let rest = line_after(&text, "50%");
+            prop_assert!(rest.is_none_or(|rest| text.contains(rest)));
         }
     }
 }

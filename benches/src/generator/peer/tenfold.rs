@@ -1,4 +1,4 @@
-//! Tenfold's generator, at the full job.
+//! Tenfold's generator, with the full job.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,10 +9,10 @@ use crate::generator::job::Job;
 use crate::generator::peer::report::PeerReport;
 use crate::generator::peer::{Pace, Peer, Source};
 
-/// Tenfold's generator, at the full job.
+/// Tenfold's generator, with the full job.
 pub(super) struct Tenfold;
 
-/// The part of the summary that is wanted here.
+/// The parts of the summary that are used here.
 #[derive(Debug, Deserialize)]
 struct Summary {
     verdict: Verdict,
@@ -70,7 +70,7 @@ impl Peer for Tenfold {
 
     fn command(&self, program: &Path, job: &Job) -> anyhow::Result<Command> {
         let mut command = Command::new(program);
-        // The scenario's warm-up is a second.
+        // The scenario's warm-up takes one second.
         let counted = job.lasts.as_secs().saturating_sub(1).max(1);
         command
             .arg("run")

@@ -1,13 +1,13 @@
-//! wrk: as fast as it goes.
+//! wrk, at maximum speed.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::generator::job::Job;
-use crate::generator::peer::report::{PeerReport, after, duration_ns};
+use crate::generator::peer::report::{PeerReport, duration_ns, line_after};
 use crate::generator::peer::{Pace, Peer, Source, command};
 
-/// wrk: as fast as it goes.
+/// wrk, at maximum speed.
 pub(super) struct Wrk;
 
 impl Peer for Wrk {
@@ -30,20 +30,20 @@ impl Peer for Wrk {
     }
 
     fn read(&self, output: &str) -> Option<PeerReport> {
-        after(output, "Requests/sec:")?;
+        line_after(output, "Requests/sec:")?;
         Some(PeerReport {
-            p50_ns: after(output, "50%").and_then(duration_ns),
-            p99_ns: after(output, "99%").and_then(duration_ns),
+            p50_ns: line_after(output, "50%").and_then(duration_ns),
+            p99_ns: line_after(output, "99%").and_then(duration_ns),
             failed: Some(failed(output)),
             ..PeerReport::default()
         })
     }
 }
 
-/// Adds up the failures that wrk and wrk2 print lines for only where there are some.
+/// Adds up failures. wrk and wrk2 print each kind only if it occurred.
 pub(super) fn failed(output: &str) -> u64 {
-    let statuses = after(output, "Non-2xx or 3xx responses:").and_then(|n| n.parse().ok());
-    let sockets = after(output, "Socket errors:").unwrap_or_default();
+    let statuses = line_after(output, "Non-2xx or 3xx responses:").and_then(|n| n.parse().ok());
+    let sockets = line_after(output, "Socket errors:").unwrap_or_default();
     let sockets = sockets
         .split(',')
         .filter_map(|each| each.split_whitespace().nth(1));

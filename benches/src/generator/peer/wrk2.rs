@@ -1,4 +1,4 @@
-//! wrk2: the open model, paced by timers of a millisecond.
+//! wrk2: open model, paced by millisecond timers.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::generator::job::Job;
-use crate::generator::peer::report::{PeerReport, after, duration_ns};
+use crate::generator::peer::report::{PeerReport, duration_ns, line_after};
 use crate::generator::peer::wrk::failed;
 use crate::generator::peer::{Pace, Peer, Source, command};
 
-/// wrk2: the open model, paced by timers of a millisecond.
+/// wrk2: open model, paced by millisecond timers.
 pub(super) struct Wrk2;
 
 impl Peer for Wrk2 {
@@ -28,7 +28,7 @@ impl Peer for Wrk2 {
     }
 
     fn note(&self) -> &'static str {
-        "measured after the ten seconds in which it calibrates itself"
+        "measured after its ten-second calibration"
     }
 
     fn lead(&self) -> Duration {
@@ -44,10 +44,10 @@ impl Peer for Wrk2 {
     }
 
     fn read(&self, output: &str) -> Option<PeerReport> {
-        after(output, "Requests/sec:")?;
+        line_after(output, "Requests/sec:")?;
         Some(PeerReport {
-            p50_ns: after(output, "50.000%").and_then(duration_ns),
-            p99_ns: after(output, "99.000%").and_then(duration_ns),
+            p50_ns: line_after(output, "50.000%").and_then(duration_ns),
+            p99_ns: line_after(output, "99.000%").and_then(duration_ns),
             failed: Some(failed(output)),
             ..PeerReport::default()
         })

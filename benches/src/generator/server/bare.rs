@@ -1,4 +1,4 @@
-//! The bare handler, as a process of its own.
+//! The bare handler, as a separate process.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -10,13 +10,13 @@ use crate::generator::server::bare_handler::Listening;
 use crate::workshop::Workshop;
 use crate::workshop::child::Child;
 
-/// What it is, in a sentence.
+/// Description in one sentence.
 pub(super) const DESCRIPTION: &str = "a bare axum handler, one thread: 1 KB from memory for every \
     GET, 201 without a body for a POST; it counts requests itself";
 
-/// Starts it; returns it with its address and that of its count.
+/// Starts the server. Returns its process, its address and that of its status page.
 pub(super) fn start(workshop: &Workshop) -> anyhow::Result<(Child, SocketAddr, SocketAddr)> {
-    let own = std::env::current_exe().context("could not find this program")?;
+    let own = std::env::current_exe().context("could not find the path of this program")?;
     let folder = workshop.folder("axum")?;
     let mut command = Command::new(own);
     command.arg("bare-handler");

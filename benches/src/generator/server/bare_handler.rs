@@ -1,4 +1,4 @@
-//! A bare axum handler that answers with 1 KB: about the fastest server there is.
+//! A bare axum handler with 1 KB responses: about as fast as a server can be.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use tokio::net::TcpListener;
 
 use crate::generator::server::BODY_BYTES;
 
-/// Where the handler listens; it tells so in one line of JSON.
+/// Addresses of the handler, printed as one line of JSON.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Listening {
-    /// Where it answers.
+    /// Address of the service.
     pub(crate) address: SocketAddr,
-    /// Where it tells how many requests it has answered, at `/status`.
+    /// Address of the request count, at `/status`.
     pub(crate) status: SocketAddr,
 }
 
@@ -34,7 +34,7 @@ struct Shared {
 pub(crate) fn serve() -> anyhow::Result<()> {
     tenfold_probe::limits::raise_open_files();
     std::thread::spawn(|| {
-        // Whoever started it holds the other end, until it is done or dead.
+        // The pipe closes once the benchmark ends, normally or not.
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         std::process::exit(0);
     });
@@ -55,9 +55,9 @@ async fn listen() -> anyhow::Result<()> {
         address: requests.local_addr()?,
         status: status.local_addr()?,
     };
-    tell(&listening).context("could not tell where it listens")?;
+    announce(&listening).context("could not print the addresses")?;
     let requests = requests.tap_io(|stream| {
-        // A stream that refuses is slower, not wrong.
+        // Without this option the stream is slower, but still correct.
         let _ = stream.set_nodelay(true);
     });
     let answers = Router::new()
@@ -71,7 +71,7 @@ async fn listen() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(listening: &Listening) -> anyhow::Result<()> {
+fn announce(listening: &Listening) -> anyhow::Result<()> {
     use std::io::Write as _;
     let mut line = serde_json::to_string(listening)?;
     line.push('\n');
@@ -82,7 +82,7 @@ fn tell(listening: &Listening) -> anyhow::Result<()> {
 async fn answer(
     State(shared): State<Arc<Shared>>,
     method: Method,
-    // Read to its end, or the connection could not be used again.
+    // An unread body would prevent reuse of the connection.
     _body: Bytes,
 ) -> (StatusCode, Bytes) {
     shared.count.fetch_add(1, Ordering::Relaxed);

@@ -65,7 +65,7 @@ impl Groups {
             self.name = format!(
                 "tenfold-lab-{}-{}",
                 std::process::id(),
-                MADE.fetch_add(1, Ordering::Relaxed)
+                NAMES_TRIED.fetch_add(1, Ordering::Relaxed)
             );
             let mut made = Vec::new();
             let directories = self.directories();

@@ -123,7 +123,7 @@ impl Service<'_> {
             set("TENFOLD_STORE", url);
         }
         if let Some(url) = &self.cache_url {
-            // The replicas of a store given by the user are unknown.
+            set("TENFOLD_CACHE", url);
         }
         // The replicas of a store given by the user are unknown.
         if let Some(url) = self

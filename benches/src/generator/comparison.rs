@@ -1,4 +1,4 @@
-//! What the parts of the comparison share.
+//! Settings and failures that all parts of the comparison share.
 
 use std::time::Duration;
 
@@ -7,18 +7,20 @@ use crate::workshop::Workshop;
 use crate::workshop::interrupt::Interrupted;
 use crate::workshop::progress::report;
 
-/// What the parts of the comparison share.
+/// Settings and failures that all parts of the comparison share.
 #[derive(Debug)]
-pub(crate) struct Course<'a> {
+pub(crate) struct Comparison<'a> {
     pub(crate) workshop: &'a Workshop,
     pub(crate) measured: Duration,
     pub(crate) seed: u64,
     pub(super) mishaps: Vec<String>,
 }
 
-impl Course<'_> {
-    /// Tells what came of a turn. One that failed is noted, and the comparison goes on; an
-    /// interruption ends it.
+impl Comparison<'_> {
+    /// Reports the result of a turn. Records a failed turn so that the comparison continues.
+    ///
+    /// # Errors
+    /// Returns an error if the benchmark was interrupted.
     pub(crate) fn note(
         &mut self,
         what: &str,

@@ -1,60 +1,59 @@
-//! What is asked, and whether it is met. Printed, never asserted: a noisy machine
-//! proves nothing.
+//! Goals of the generator.
 
 use tenfold_analysis::words;
 
-use crate::generator::parts::maximum::{FIRST, Maximum};
+use crate::generator::parts::maximum::{Maximum, RATE_FIRST};
 use crate::generator::parts::memory;
 use crate::generator::parts::precision::LOW_RATE;
 use crate::generator::parts::table::Row;
 use crate::generator::peer::{TENFOLD, WRK2};
 use crate::generator::record::Record;
-use crate::generator::server::Kind;
-use crate::output::bar::Bar;
+use crate::generator::server::ServerKind;
+use crate::output::goal::Goal;
 use crate::output::page::megabytes;
 
-/// Processor time a request, over wrk2's.
+/// Maximum CPU time per request, as a factor of wrk2's.
 const COST_OF_WRK2: f64 = 1.0;
 
-/// The share of the rate that both must keep for their cost and lateness to be compared.
+/// Minimum share of the rate that both must achieve for a comparison of cost and lag.
 const RATE_KEPT: f64 = 0.98;
 
-/// Why cost and lateness were not compared.
-const NOT_BOTH: &str = "wrk2 or tenfold was not measured, or did not keep the rate here";
+/// Reason why cost and lag are not compared.
+const NOT_COMPARED: &str = "wrk2 or tenfold was not measured, or did not achieve the rate";
 
-/// Lateness, over wrk2's.
-const LATENESS_OF_WRK2: f64 = 0.5;
+/// Maximum lag, as a factor of wrk2's.
+const LAG_OF_WRK2: f64 = 0.5;
 
-/// The 99th percentile of lateness at the low rate, in nanoseconds.
+/// Maximum 99th percentile of lag at the low rate, in nanoseconds.
 const LAG_P99_NS: f64 = 150_000.0;
 
-/// The rate that one core sustains, per second.
+/// Rate that one core must sustain, in requests per second.
 const SUSTAINED_PER_S: u32 = 90_000;
 
-/// The 99th percentile of lateness at the first rate on the way to the highest, in nanoseconds.
+/// Maximum 99th percentile of lag at the first rate of the search, in nanoseconds.
 const LAG_P99_OF_ONE_CORE_NS: f64 = 1_000_000.0;
 
-/// How far the achieved rate may be from the planned one there, as a share.
+/// Maximum deviation of the achieved rate from the planned one, as a share.
 const OFF_RATE: f64 = 0.005;
 
-/// The memory of a thousand users, in bytes.
+/// Maximum memory of a thousand users, in bytes.
 const MEMORY_BYTES: u64 = 64_000_000;
 
-/// How much memory may grow over a turn and still be called flat, in bytes.
+/// Maximum growth of memory over a turn that still counts as flat, in bytes.
 const GROWTH_BYTES: i64 = 1_000_000;
 
-/// The users that must be able to be idle.
+/// Number of idle users that must work.
 const IDLE_USERS: u32 = 10_000;
 
-/// Holds what was measured against what is asked.
-pub(crate) fn bars(record: &Record) -> Vec<Bar> {
-    let mut bars = Vec::new();
+/// Compares the measurements with the goals.
+pub(crate) fn goals(record: &Record) -> Vec<Goal> {
+    let mut goals = Vec::new();
     if let Some(table) = record
         .tables
         .iter()
-        .find(|table| table.server == Kind::Nginx)
+        .find(|table| table.server == ServerKind::Nginx)
     {
-        // Where the machine is too slow for the rate, neither cost nor lateness is the generator's.
+        // On a machine too slow for the rate, neither cost nor lag is the generator's own.
         let kept = |row: &&Row| row.rate_per_s.median >= RATE_KEPT * f64::from(table.rate);
         let (own, bar) = (
             table.row(TENFOLD.name()).filter(kept),
@@ -63,46 +62,46 @@ pub(crate) fn bars(record: &Record) -> Vec<Bar> {
         let cost = own.zip(bar).and_then(|(own, bar)| {
             let ratio = own.of_wrk2?;
             let said = format!(
-                "{} times wrk2's: {} against {}",
-                ratio.say(words::significant),
+                "{} times wrk2's: {} and {}",
+                ratio.describe(words::significant),
                 micro(own.cpu_us.median),
                 micro(bar.cpu_us.median)
             );
             Some((said, ratio.median <= COST_OF_WRK2))
         });
         let asked = format!(
-            "processor time a request at {} at most wrk2's",
+            "CPU time per request at {} at most wrk2's",
             words::rate(f64::from(table.rate))
         );
-        bars.push(Bar::new(asked, cost, NOT_BOTH));
+        goals.push(Goal::new(asked, cost, NOT_COMPARED));
         let lateness = own.zip(bar).and_then(|(own, bar)| {
             let lag = own.lag_p50_ns?.median;
-            // What wrk2 tells beyond the time that the server takes is its own.
+            // wrk2's latency minus the service time is its own lag.
             let wrk2 = (bar.p50_ns?.median - own.service_p50_ns?.median).max(0.0);
             let said = format!(
                 "{} against {}",
                 words::duration_of(lag),
                 words::duration_of(wrk2)
             );
-            Some((said, lag <= LATENESS_OF_WRK2 * wrk2))
+            Some((said, lag <= LAG_OF_WRK2 * wrk2))
         });
-        let asked = "median lateness there at most half of wrk2's (its p50 less the service time)";
-        bars.push(Bar::new(asked.to_owned(), lateness, NOT_BOTH));
+        let asked = "median lag there at most half of wrk2's (its p50 minus the service time)";
+        goals.push(Goal::new(asked.to_owned(), lateness, NOT_COMPARED));
     }
     if let Some(precision) = &record.precision {
         let lag = precision
             .table
             .row(TENFOLD.name())
             .and_then(|row| row.lag_p99_ns);
-        let lag = lag.map(|lag| (lag.say(words::duration_of), lag.median < LAG_P99_NS));
+        let lag = lag.map(|lag| (lag.describe(words::duration_of), lag.median < LAG_P99_NS));
         let (low, most) = (
             words::rate(f64::from(LOW_RATE)),
             words::duration_of(LAG_P99_NS),
         );
-        bars.push(Bar::new(
+        goals.push(Goal::new(
             format!("lag p99 at {low} under {most}"),
             lag,
-            "it was not told",
+            "not measured",
         ));
     }
     if let Some(best) = fastest(record) {
@@ -118,14 +117,10 @@ pub(crate) fn bars(record: &Record) -> Vec<Bar> {
             "one core sustains {} against the fastest server",
             words::rate(f64::from(SUSTAINED_PER_S))
         );
-        bars.push(Bar::new(
-            asked,
-            sustained,
-            "no rate that was tried was sustained",
-        ));
+        goals.push(Goal::new(asked, sustained, "no tried rate was sustained"));
     }
     if let Some(best) = fastest(record) {
-        bars.extend(of_first_rate(best));
+        goals.extend(of_first_rate(best));
     }
     if let Some(memory) = &record.memory {
         let peak = memory.turn.peak_memory_bytes;
@@ -134,19 +129,19 @@ pub(crate) fn bars(record: &Record) -> Vec<Bar> {
             words::count(u64::from(memory::USERS)),
             megabytes(MEMORY_BYTES as f64)
         );
-        bars.push(Bar::new(
+        goals.push(Goal::new(
             asked,
             Some((megabytes(peak as f64), peak < MEMORY_BYTES)),
             "",
         ));
         let growth = memory.growth_bytes.map(|growth| {
             let said = format!(
-                "{} more in the last quarter",
+                "{} growth in the last quarter",
                 megabytes(growth.max(0) as f64)
             );
             (said, growth <= GROWTH_BYTES)
         });
-        bars.push(Bar::new(
+        goals.push(Goal::new(
             "memory flat over time".to_owned(),
             growth,
             "the turn was too short",
@@ -169,31 +164,27 @@ pub(crate) fn bars(record: &Record) -> Vec<Bar> {
             (said, failed == 0 && opened >= u64::from(IDLE_USERS))
         });
         let asked = format!(
-            "{} users, mostly idle, under the usual limit of files",
+            "{} mostly idle users under the default limit of open files",
             words::count(u64::from(IDLE_USERS))
         );
-        bars.push(Bar::new(
-            asked,
-            idle,
-            "they could not be had; see what went wrong",
-        ));
+        goals.push(Goal::new(asked, idle, "not measured; see the failed turns"));
     }
-    bars
+    goals
 }
 
-/// The highest rate that was sustained against any server.
+/// Returns the highest rate sustained against any server.
 fn fastest(record: &Record) -> Option<&Maximum> {
     let maxima = record.maxima.iter();
     maxima.max_by_key(|maximum| maximum.sustained_per_s)
 }
 
-/// Lateness and rate where one core sends at the rate that is tried first.
-fn of_first_rate(best: &Maximum) -> [Bar; 2] {
+/// Goals for lag and achieved rate of one core at the first rate of the search.
+fn of_first_rate(best: &Maximum) -> [Goal; 2] {
     let turn = best
-        .tries
+        .attempts
         .iter()
         .map(|tried| &tried.turn)
-        .find(|turn| turn.asked_per_s == Some(FIRST));
+        .find(|turn| turn.asked_per_s == Some(RATE_FIRST));
     let server = best.server.name();
     let lag = turn.and_then(|turn| {
         let lag = turn.report.lag_p99_ns? as f64;
@@ -201,27 +192,27 @@ fn of_first_rate(best: &Maximum) -> [Bar; 2] {
         Some((said, lag < LAG_P99_OF_ONE_CORE_NS))
     });
     let achieved = turn.map(|turn| {
-        let off = turn.rate_per_s / f64::from(FIRST) - 1.0;
+        let off = turn.rate_per_s / f64::from(RATE_FIRST) - 1.0;
         let said = format!("{:+.2}% against {server}", off * 100.0);
         (said, off.abs() <= OFF_RATE)
     });
-    let rate = words::rate(f64::from(FIRST));
+    let rate = words::rate(f64::from(RATE_FIRST));
     let most = words::duration_of(LAG_P99_OF_ONE_CORE_NS);
-    let else_why = "that rate was not tried";
+    let reason = "that rate was not tried";
     [
-        Bar::new(format!("lag p99 at {rate} under {most}"), lag, else_why),
-        Bar::new(
+        Goal::new(format!("lag p99 at {rate} under {most}"), lag, reason),
+        Goal::new(
             format!(
                 "achieved rate at {rate} within {}% of the planned",
                 OFF_RATE * 100.0
             ),
             achieved,
-            else_why,
+            reason,
         ),
     ]
 }
 
-/// Says microseconds.
+/// Formats microseconds.
 fn micro(us: f64) -> String {
     format!("{} µs", words::significant(us))
 }
@@ -229,14 +220,14 @@ fn micro(us: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generator::parts::maximum::Try;
+    use crate::generator::parts::maximum::Attempt;
     use crate::generator::peer::report::PeerReport;
     use crate::generator::turn::Turn;
 
     fn maximum(asked_per_s: u32, rate_per_s: f64, lag_p99_ns: Option<u64>) -> Maximum {
         let turn = Turn {
             peer: TENFOLD.name().to_owned(),
-            server: Kind::Nginx,
+            server: ServerKind::Nginx,
             asked_per_s: Some(asked_per_s),
             users: 64,
             requests: 1_000_000,
@@ -253,10 +244,10 @@ mod tests {
             },
         };
         Maximum {
-            server: Kind::Nginx,
+            server: ServerKind::Nginx,
             sustained_per_s: Some(asked_per_s),
             failed_per_s: None,
-            tries: vec![Try {
+            attempts: vec![Attempt {
                 sustained: true,
                 turn,
             }],
@@ -264,20 +255,20 @@ mod tests {
     }
 
     #[test]
-    fn the_first_rate_is_held_against_what_is_asked() {
+    fn judges_lag_and_rate_at_first_rate() {
         let met = |rate_per_s, lag_p99_ns| {
-            of_first_rate(&maximum(FIRST, rate_per_s, lag_p99_ns)).map(|bar| bar.met)
+            of_first_rate(&maximum(RATE_FIRST, rate_per_s, lag_p99_ns)).map(|goal| goal.met)
         };
         assert_eq!(met(39_990.0, Some(999_999)), [Some(true), Some(true)]);
         assert_eq!(met(39_700.0, Some(1_000_000)), [Some(false), Some(false)]);
         assert_eq!(met(40_300.0, None), [None, Some(false)]);
         let other = of_first_rate(&maximum(20_000, 20_000.0, Some(1)));
-        assert_eq!(other.map(|bar| bar.met), [None, None]);
+        assert_eq!(other.map(|goal| goal.met), [None, None]);
     }
 
     #[test]
-    fn what_is_asked_of_it_is_said() {
-        let [lag, achieved] = of_first_rate(&maximum(FIRST, 39_990.0, Some(250_000)));
+    fn describes_goals_at_first_rate() {
+        let [lag, achieved] = of_first_rate(&maximum(RATE_FIRST, 39_990.0, Some(250_000)));
         assert_eq!(lag.asked, "lag p99 at 40,000/s under 1.00 ms");
         assert_eq!(
             achieved.asked,

@@ -1,22 +1,21 @@
-//! What is asked, and whether it is met. Printed, never asserted: a noisy machine
-//! proves nothing.
+//! A goal of a benchmark. Goals are printed, never asserted: a noisy machine proves nothing.
 
 use serde::{Deserialize, Serialize};
 
-/// Something that is asked.
+/// A goal, and whether it was met.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Bar {
-    /// What is asked.
+pub(crate) struct Goal {
+    /// The goal in words.
     pub(crate) asked: String,
-    /// What was measured.
+    /// The measured value, or why there is none.
     pub(crate) measured: String,
-    /// Whether it is met; none where it could not be told.
+    /// Whether the goal was met. `None` without a measured value.
     pub(crate) met: Option<bool>,
 }
 
-impl Bar {
-    /// Makes one; `else_why` says why nothing was measured.
-    pub(crate) fn new(asked: String, measured: Option<(String, bool)>, else_why: &str) -> Self {
+impl Goal {
+    /// Creates a goal. Without a measured value, `reason` explains why.
+    pub(crate) fn new(asked: String, measured: Option<(String, bool)>, reason: &str) -> Self {
         match measured {
             Some((measured, met)) => Self {
                 asked,
@@ -25,18 +24,18 @@ impl Bar {
             },
             None => Self {
                 asked,
-                measured: else_why.to_owned(),
+                measured: reason.to_owned(),
                 met: None,
             },
         }
     }
 
-    /// Says whether it is met.
+    /// Returns the outcome as a word.
     pub(crate) fn outcome(&self) -> &'static str {
         match self.met {
             Some(true) => "met",
             Some(false) => "missed",
-            None => "not told",
+            None => "unknown",
         }
     }
 }

@@ -222,7 +222,7 @@ fn decided_after_s(outcome: &GateOutcome) -> Option<f64> {
 
 /// Compares the results with the goals.
 fn goals(figures: &Figures) -> Vec<Goal> {
-    let nothing = "no gate had an outcome";
+    let reason = "no gate had an outcome";
     let mut goals: Vec<Goal> = Kind::ALL
         .into_iter()
         .zip(&figures.kinds)
@@ -233,7 +233,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
                     words::percent(FALSE_ALARMS_MAX)
                 ),
                 own.refuted,
-                nothing,
+                reason,
             ),
             Kind::Cpu | Kind::Wait => at_least(
                 format!(
@@ -243,7 +243,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
                     words::percent(FOUND_MIN)
                 ),
                 own.found,
-                nothing,
+                reason,
             ),
         })
         .collect();
@@ -259,7 +259,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
                     words::percent(FALSE_ALARMS_MAX)
                 ),
                 own.failed,
-                nothing,
+                reason,
             ),
             kind => at_least(
                 format!(
@@ -268,25 +268,25 @@ fn goals(figures: &Figures) -> Vec<Goal> {
                     words::percent(FOUND_MIN)
                 ),
                 own.found,
-                nothing,
+                reason,
             ),
         });
     }
     goals
 }
 
-fn at_most(asked: String, counted: Proportion, nothing: &str) -> Goal {
+fn at_most(goal: String, counted: Proportion, reason: &str) -> Goal {
     let measured = counted
         .share
         .map(|share| (counted.describe(), share <= FALSE_ALARMS_MAX));
-    Goal::new(asked, measured, nothing)
+    Goal::new(goal, measured, reason)
 }
 
-fn at_least(asked: String, counted: Proportion, nothing: &str) -> Goal {
+fn at_least(goal: String, counted: Proportion, reason: &str) -> Goal {
     let measured = counted
         .share
         .map(|share| (counted.describe(), share >= FOUND_MIN));
-    Goal::new(asked, measured, nothing)
+    Goal::new(goal, measured, reason)
 }
 
 #[cfg(test)]

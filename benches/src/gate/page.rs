@@ -28,7 +28,7 @@ pub(super) fn page(figures: &Figures) -> Document {
             id: "mishaps".to_owned(),
             title: "Gates without an outcome".to_owned(),
             lead: "They are not part of any figure.".to_owned(),
-            blocks: vec![cells(&["gate", "planted", "told"], rows.collect())],
+            blocks: vec![cells(&["gate", "planted", "reason"], rows.collect())],
         });
     }
     Document {
@@ -134,7 +134,7 @@ fn planted(figures: &Figures) -> Section {
         ]
     };
     let head = [
-        "planted", "metric", "asked", "measured", "noise", "restarts", "rounds",
+        "planted", "metric", "planned", "measured", "noise", "restarts", "rounds",
     ];
     let (cpu, wait) = (sizing.candidate(Kind::Cpu), sizing.candidate(Kind::Wait));
     Section {
@@ -231,15 +231,15 @@ mod tests {
     fn page_shows_misses_and_failed_gates() {
         let page = page(&sample::figures());
         let markdown = page.markdown();
-        for told in [
+        for expected in [
             "1 of 2, 50.0% (9.45% – 90.5%)",
             "missed",
             "1 fail, 1 pass",
             "+5% CPU",
             "no outcome was written",
-            "6,250 steps",
+            "6,250 more steps",
         ] {
-            assert!(markdown.contains(told), "{told}: {markdown}");
+            assert!(markdown.contains(expected), "{expected}: {markdown}");
         }
         assert!(page.html().contains("How often a gate is wrong"));
     }

@@ -69,11 +69,11 @@ pub(crate) fn goals(record: &Record) -> Vec<Goal> {
             );
             Some((said, ratio.median <= COST_OF_WRK2))
         });
-        let asked = format!(
+        let goal = format!(
             "CPU time per request at {} at most wrk2's",
             words::rate(f64::from(table.rate))
         );
-        goals.push(Goal::new(asked, cost, NOT_COMPARED));
+        goals.push(Goal::new(goal, cost, NOT_COMPARED));
         let lateness = own.zip(bar).and_then(|(own, bar)| {
             let lag = own.lag_p50_ns?.median;
             // wrk2's latency minus the service time is its own lag.
@@ -85,8 +85,8 @@ pub(crate) fn goals(record: &Record) -> Vec<Goal> {
             );
             Some((said, lag <= LAG_OF_WRK2 * wrk2))
         });
-        let asked = "median lag there at most half of wrk2's (its p50 minus the service time)";
-        goals.push(Goal::new(asked.to_owned(), lateness, NOT_COMPARED));
+        let goal = "median lag there at most half of wrk2's (its p50 minus the service time)";
+        goals.push(Goal::new(goal.to_owned(), lateness, NOT_COMPARED));
     }
     if let Some(precision) = &record.precision {
         let lag = precision
@@ -113,24 +113,24 @@ pub(crate) fn goals(record: &Record) -> Vec<Goal> {
             );
             (said, rate >= SUSTAINED_PER_S)
         });
-        let asked = format!(
+        let goal = format!(
             "one core sustains {} against the fastest server",
             words::rate(f64::from(SUSTAINED_PER_S))
         );
-        goals.push(Goal::new(asked, sustained, "no tried rate was sustained"));
+        goals.push(Goal::new(goal, sustained, "no tried rate was sustained"));
     }
     if let Some(best) = fastest(record) {
         goals.extend(of_first_rate(best));
     }
     if let Some(memory) = &record.memory {
         let peak = memory.turn.peak_memory_bytes;
-        let asked = format!(
+        let goal = format!(
             "peak memory of {} users under {}",
             words::count(u64::from(memory::USERS)),
             megabytes(MEMORY_BYTES as f64)
         );
         goals.push(Goal::new(
-            asked,
+            goal,
             Some((megabytes(peak as f64), peak < MEMORY_BYTES)),
             "",
         ));
@@ -163,11 +163,11 @@ pub(crate) fn goals(record: &Record) -> Vec<Goal> {
             );
             (said, failed == 0 && opened >= u64::from(IDLE_USERS))
         });
-        let asked = format!(
+        let goal = format!(
             "{} mostly idle users under the default limit of open files",
             words::count(u64::from(IDLE_USERS))
         );
-        goals.push(Goal::new(asked, idle, "not measured; see the failed turns"));
+        goals.push(Goal::new(goal, idle, "not measured; see the failed turns"));
     }
     goals
 }

@@ -122,10 +122,10 @@ fn run_command(
         Ok(child) => child,
         Err(error) => return Ok(Err(format!("{error:#}"))),
     };
-    if !child.wait(PATIENCE, workshop.interrupt())? {
+    if !child.wait(INSTALL_TIMEOUT, workshop.interrupt())? {
         return Ok(Err(format!(
             "timed out after {} minutes",
-            PATIENCE.as_secs() / 60
+            INSTALL_TIMEOUT.as_secs() / 60
         )));
     }
     let status = child.end();

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::generator::job::Job;
 use crate::generator::peer::report::PeerReport;
 
-/// What sets the pace of a peer's requests.
+/// Pace of a peer's requests, and what sets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Pace {

@@ -9,7 +9,7 @@ pub(crate) struct Goal {
     pub(crate) asked: String,
     /// The measured value, or why there is none.
     pub(crate) measured: String,
-    /// Whether the goal was met. `None` without a measured value.
+    /// True if the goal was met. `None` without a measured value.
     pub(crate) met: Option<bool>,
 }
 

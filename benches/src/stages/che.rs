@@ -34,8 +34,8 @@ pub(crate) fn hit_rate(rates: &[f64], model: CacheModel) -> f64 {
 
 /// Returns the time within which an item has to be requested again to stay. `None` if all items fit.
 fn characteristic_time(rates: &[f64], room: f64) -> Option<f64> {
-    let asked_for = rates.iter().filter(|rate| **rate > 0.0).count() as f64;
-    if room >= asked_for {
+    let requested = rates.iter().filter(|rate| **rate > 0.0).count() as f64;
+    if room >= requested {
         return None;
     }
     let held = |time: f64| -> f64 { rates.iter().map(|rate| 1.0 - (-rate * time).exp()).sum() };
@@ -102,14 +102,14 @@ mod tests {
         let mut order = std::collections::BTreeMap::new();
         let mut hits = 0;
         for now in 1..=2 * requests {
-            let asked = which.sample(&mut rng);
-            let before = last[asked];
+            let item = which.sample(&mut rng);
+            let before = last[item];
             let was_there = before > 0 && order.remove(&before).is_some();
             if now > requests && was_there {
                 hits += 1;
             }
-            last[asked] = now;
-            order.insert(now, asked);
+            last[item] = now;
+            order.insert(now, item);
             if order.len() > room {
                 order.pop_first();
             }
@@ -144,10 +144,10 @@ mod tests {
         let (mut hits, mut counted) = (0, 0);
         for number in 0..400_000 {
             let now = f64::from(number) / 100.0;
-            let asked = which.sample(&mut rng);
-            let is_there = ends[asked] > now;
+            let item = which.sample(&mut rng);
+            let is_there = ends[item] > now;
             if !is_there {
-                ends[asked] = now + model.ttl_s;
+                ends[item] = now + model.ttl_s;
             }
             if now > 60.0 {
                 counted += 1;

@@ -11,12 +11,12 @@ pub(super) fn page(figures: &StagesFigures) -> Document {
     let mut sections = vec![capacity(figures), boxes(figures), caches(figures)];
     sections.push(steps(figures));
     if !figures.mishaps.is_empty() {
-        let told = figures.mishaps.iter().map(|told| vec![told.clone()]);
+        let reasons = figures.mishaps.iter().map(|reason| vec![reason.clone()]);
         sections.push(Section {
             id: "mishaps".to_owned(),
             title: "Failed stages".to_owned(),
             lead: String::new(),
-            blocks: vec![cells(&["told"], told.collect())],
+            blocks: vec![cells(&["reason"], reasons.collect())],
         });
     }
     Document {

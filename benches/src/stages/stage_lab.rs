@@ -54,9 +54,9 @@ impl<'a> StageLab<'a> {
             arguments.extend(["--box", own]);
         }
         let began = Instant::now();
-        let told = own.tenfold("up", &arguments, PATIENCE)?;
+        let output = own.tenfold("up", &arguments, TIMEOUT)?;
         own.ready_s = began.elapsed().as_secs_f64();
-        let status = status(&told)?;
+        let status = status(&output)?;
         if let Some(reason) = status.unconfined_because {
             bail!("could not confine the boxes, so none has a size: {reason}");
         }
@@ -73,8 +73,8 @@ impl<'a> StageLab<'a> {
 
     /// Returns the status of its boxes.
     pub(crate) fn boxes(&self) -> anyhow::Result<Vec<BoxStatus>> {
-        let told = self.tenfold("status", &["lab", "status", "--json"], PATIENCE)?;
-        Ok(status(&told)?.boxes)
+        let output = self.tenfold("status", &["lab", "status", "--json"], TIMEOUT)?;
+        Ok(status(&output)?.boxes)
     }
 
     /// Sends a scenario to it and returns the summary.
@@ -92,14 +92,14 @@ impl<'a> StageLab<'a> {
         if let Some(ca) = &self.ca {
             arguments.extend(["--ca", ca]);
         }
-        let told = self.tenfold("run", &arguments, duration + PATIENCE)?;
-        serde_json::from_str(&told).context("could not read the summary")
+        let output = self.tenfold("run", &arguments, duration + TIMEOUT)?;
+        serde_json::from_str(&output).context("could not read the summary")
     }
 
     /// Stops it. Its data stays.
     pub(crate) fn down(&mut self) -> anyhow::Result<()> {
         self.is_up = false;
-        self.tenfold("down", &["lab", "down"], PATIENCE).map(|_| ())
+        self.tenfold("down", &["lab", "down"], TIMEOUT).map(|_| ())
     }
 
     /// Runs Tenfold and returns its standard output.
@@ -128,20 +128,20 @@ impl<'a> StageLab<'a> {
             );
         }
         let status = child.end();
-        let told = child.output();
+        let output = child.output();
         // A run that missed an objective still prints a summary.
-        if told.is_empty() && name != "down" {
+        if output.is_empty() && name != "down" {
             bail!(
                 "`tenfold {name}` ended with {status}: {}",
                 child.last_words()
             );
         }
-        Ok(told)
+        Ok(output)
     }
 }
 
-fn status(told: &str) -> anyhow::Result<LabStatus> {
-    serde_json::from_str(text).context("could not read the lab's status")
+fn status(output: &str) -> anyhow::Result<LabStatus> {
+    serde_json::from_str(output).context("could not read the lab's status")
 }
 
 impl Drop for StageLab<'_> {

@@ -1,4 +1,4 @@
-//! A process that the benchmark starts, and that never outlives it.
+//! Child processes of the benchmark, which never outlive it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,15 +10,15 @@ use tenfold_child_process::{ProcessGroup, Signal, find_program, killed_with_pare
 
 use crate::workshop::interrupt::{Interrupt, Interrupted};
 
-/// The most that is read of what a process wrote, in bytes.
-const MOST_READ: u64 = 16 << 20;
+/// Maximum length of a process's output to read, in bytes.
+const OUTPUT_BYTES_MAX: u64 = 16 << 20;
 
-/// What a command runs within.
+/// Limits of a command.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Confines {
-    /// The processor that it is held to; none for any.
+    /// CPU to run on. `None` for any.
     pub(crate) processor: Option<usize>,
-    /// The limit on open files that it begins with, as a shell gives it; none for this process's.
+    /// Limit on open files at the start. `None` for that of this process.
     pub(crate) open_files: Option<u64>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts a command; what it writes goes to `NAME.out` and `NAME.err` in `directory`.
+    /// Starts a command with its output in `NAME.out` and `NAME.err` in `directory`.
     ///
     /// Its standard input is a pipe that closes when the child is dropped or this process dies.
     pub(crate) fn start(
@@ -84,7 +84,7 @@ impl Child {
         self.group.id()
     }
 
-    /// Tells whether it has ended, without letting go of its process id.
+    /// Returns whether it has exited, without reaping it.
     pub(crate) fn has_ended(&self) -> bool {
         self.group.has_exited()
     }
@@ -94,7 +94,7 @@ impl Child {
         interrupt.wait(most, || self.has_ended())
     }
 
-    /// Asks it to end, gives it time to stop what it has started itself, and kills what is left.
+    /// Asks it to exit, waits for it to stop its own children, and kills the rest of the group.
     pub(crate) fn stop(&mut self, within: Duration) {
         self.group.signal_leader(Signal::TERM);
         // Whoever interrupted the benchmark has no say in this wait, for it is short.
@@ -102,17 +102,17 @@ impl Child {
         self.end();
     }
 
-    /// Kills what is left of its group and returns how it ended.
+    /// Kills the rest of its group and returns its exit status.
     pub(crate) fn end(&mut self) -> ExitStatus {
         self.group.kill()
     }
 
-    /// What it wrote to standard output so far.
+    /// Returns its standard output so far.
     pub(crate) fn output(&self) -> String {
         read(&self.output)
     }
 
-    /// What it wrote to standard error so far.
+    /// Returns its standard error so far.
     pub(crate) fn errors(&self) -> String {
         read(&self.errors)
     }
@@ -124,7 +124,7 @@ impl Child {
             .iter()
             .filter_map(|text| text.lines().rev().find(|line| !line.trim().is_empty()));
         let line = lines.next().map(str::trim);
-        // Messages are stored, and where things lay on this machine is nobody's business.
+        // Messages are stored, so remove paths of this machine.
         let folder = self
             .output
             .parent()
@@ -145,8 +145,8 @@ fn read(path: &Path) -> String {
     use std::io::Read as _;
     let mut bytes = Vec::new();
     if let Ok(file) = File::open(path) {
-        // What can't be read is as good as not written: it is only looked at.
-        let _ = file.take(MOST_READ).read_to_end(&mut bytes);
+        // Unreadable output counts as empty.
+        let _ = file.take(OUTPUT_BYTES_MAX).read_to_end(&mut bytes);
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_writes_is_kept() {
+    fn keeps_output() {
         let directory = tempfile::tempdir().unwrap();
         let command = shell("echo out; echo err >&2; exit 3");
         let mut child =
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn its_children_die_with_it() {
+    fn kills_children_with_it() {
         let directory = tempfile::tempdir().unwrap();
         let command = shell("sleep 300 & echo $!; wait");
         let child =
@@ -191,14 +191,14 @@ mod tests {
         let grandchild = format!("/proc/{}/stat", child.output().trim());
         drop(child);
         let gone = interrupt.wait(Duration::from_secs(20), || {
-            // A process that nobody has waited for yet is dead all the same.
+            // A zombie counts as dead.
             std::fs::read_to_string(&grandchild).map_or(true, |stat| stat.contains(") Z "))
         });
         assert!(gone.unwrap());
     }
 
     #[test]
-    fn confines_hold() {
+    fn enforces_limits() {
         let directory = tempfile::tempdir().unwrap();
         let confines = Confines {
             processor: Some(0),

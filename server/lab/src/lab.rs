@@ -287,8 +287,8 @@ impl Lab {
             // A balancer that does not answer may still be sending.
             let serving = self.answering_balancers().map(|balancers| {
                 let servers = balancers.iter().flat_map(|(status, _)| &status.servers);
-                let meant = servers.filter(|server| is_chosen(server));
-                meant.map(|server| server.now).sum::<u64>()
+                let chosen = servers.filter(|server| is_chosen(server));
+                chosen.map(|server| server.now).sum::<u64>()
             });
             match serving {
                 Ok(0) => return Ok(drained),

@@ -100,7 +100,7 @@ fn next(sustained: Option<u32>, failed: Option<u32>) -> Option<u32> {
         (None, Some(high)) => (high > 1_000).then_some(high / 2),
         (Some(low), None) => {
             let raised = (f64::from(low) * RAISE_FACTOR) as u32;
-            (raised <= MOST).then_some(raised)
+            (raised <= RATE_MAX).then_some(raised)
         }
         (Some(low), Some(high)) => {
             let middle = low.midpoint(high) / 500 * 500;
@@ -139,6 +139,6 @@ mod tests {
     fn search_halves_failed_first_rate() {
         assert_eq!(next(None, Some(RATE_FIRST)), Some(RATE_FIRST / 2));
         assert_eq!(next(None, Some(1_000)), None);
-        assert_eq!(next(Some(MOST), None), None);
+        assert_eq!(next(Some(RATE_MAX), None), None);
     }
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
-use crate::generator::server::PATIENCE;
+use crate::generator::server::TIMEOUT;
 use crate::generator::server::bare_handler::Listening;
 use crate::workshop::Workshop;
 use crate::workshop::child::Child;
@@ -21,7 +21,7 @@ pub(super) fn start(workshop: &Workshop) -> anyhow::Result<(Child, SocketAddr, S
     let mut command = Command::new(own);
     command.arg("bare-handler");
     let child = Child::start("axum", &command, workshop.server_confines(), &folder)?;
-    workshop.interrupt().wait(PATIENCE, || {
+    workshop.interrupt().wait(TIMEOUT, || {
         child.output().ends_with('\n') || child.has_ended()
     })?;
     match serde_json::from_str::<Listening>(&child.output()) {

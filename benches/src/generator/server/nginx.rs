@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 use tenfold_child_process::find_program;
 
-use crate::generator::server::{BODY_BYTES, PATIENCE, free_port, get};
+use crate::generator::server::{BODY_BYTES, TIMEOUT, free_port, get};
 use crate::workshop::Workshop;
 use crate::workshop::child::Child;
 
@@ -45,7 +45,7 @@ pub(super) fn start(workshop: &Workshop) -> anyhow::Result<(Child, SocketAddr, S
         let [address, status] =
             [port, status].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let mut answers = false;
-        workshop.interrupt().wait(PATIENCE, || {
+        workshop.interrupt().wait(TIMEOUT, || {
             answers = get(address, "/v1/posts/1").is_ok_and(|body| body.len() == BODY_BYTES);
             answers || child.has_ended()
         })?;

@@ -1,4 +1,4 @@
-//! A box: a process with its allowance, its addresses and its log.
+//! A box of the lab: a child process with its allowance, addresses and log.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
@@ -21,23 +21,23 @@ use crate::boxes::process_usage;
 use crate::boxes::readiness::{ProbeError, Ready};
 use crate::options::allowance::Allowance;
 
-/// How often a box is looked at while something is awaited of it.
+/// Interval at which a box is checked during a wait.
 const POLL: Duration = Duration::from_millis(5);
 
-/// How long a box of a lab that died may take to end.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Time limit for a box of an earlier lab to exit.
+const ORPHAN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What boxes are started with.
+/// Resources of the lab that boxes share.
 pub(crate) struct Premises<'a> {
-    /// Where their logs go.
+    /// Directory for logs and PID files.
     pub(crate) directory: &'a Path,
-    /// What confines them; none where nothing does.
+    /// Control groups of the lab. `None` if boxes are not confined.
     pub(crate) groups: Option<&'a Groups>,
-    /// What ends them with the lab.
+    /// Process that kills the boxes if the lab dies.
     pub(crate) guard: &'a mut Guard,
-    /// How long one may take to become ready.
+    /// Time limit for a box to become ready.
     pub(crate) ready_timeout: Duration,
-    /// Whether nobody waits for it any more.
+    /// Returns true once the caller has given up.
     pub(crate) is_over: &'a dyn Fn() -> bool,
 }
 
@@ -49,11 +49,11 @@ pub struct LabBox {
     addresses: Addresses,
     log: PathBuf,
     process: Option<Process>,
-    /// How it ended, where it is not up.
+    /// Exit status, if it is not up.
     ended: Option<ExitStatus>,
-    /// Whether it was killed on purpose.
+    /// True if it was killed on purpose.
     was_killed: bool,
-    /// Whether the kernel killed it, or a part of it, for want of memory.
+    /// True if the kernel killed one of its processes for lack of memory.
     was_short_of_memory: bool,
 }
 
@@ -62,7 +62,7 @@ pub struct LabBox {
 struct Process {
     child: ProcessGroup,
     stdin: Option<ChildStdin>,
-    /// The number that it gave itself, else that of the child.
+    /// Process ID from the ready file, otherwise that of the child.
     pid: u32,
     since: Instant,
     // Dropped last, when the child is gone.
@@ -70,11 +70,11 @@ struct Process {
 }
 
 impl LabBox {
-    /// Starts a box, which is of use once [`LabBox::settle`] has returned.
+    /// Starts a box, which is ready once [`LabBox::settle`] has returned.
     ///
-    /// It gets a process group of its own, a pipe as standard input that closes when this process dies, and
-    /// `NAME.log` in the lab's directory as its standard error. Its memory is bounded from the beginning,
-    /// its processor time once [`LabBox::hold`] is called: how it starts is not what is measured.
+    /// The box gets its own process group, a pipe as standard input that closes when this process dies, and
+    /// `NAME.log` in the lab's directory as standard output and standard error. Its memory is limited from the
+    /// start, its CPU only once [`LabBox::hold`] is called: a slow start would say nothing about the service.
     pub(crate) fn begin(
         plan: BoxPlan,
         allowance: Option<Allowance>,
@@ -94,7 +94,7 @@ impl LabBox {
         Ok(own)
     }
 
-    /// Returns once it is ready; kills it where it does not become so.
+    /// Waits until the box is ready; kills it if it fails.
     pub(crate) fn settle(&mut self, premises: &mut Premises<'_>) -> Result<(), LabError> {
         let outcome = self.await_ready(premises);
         if outcome.is_err() {
@@ -103,7 +103,7 @@ impl LabBox {
         outcome
     }
 
-    /// Holds it to its processor time from now on; kills it where that can't be.
+    /// Limits its CPU from now on; kills it if that fails.
     pub(crate) fn hold(&mut self, guard: &mut Guard) -> Result<(), LabError> {
         let outcome = self.limit_cpu();
         if outcome.is_err() {
@@ -112,7 +112,7 @@ impl LabBox {
         outcome
     }
 
-    /// Starts a box again that is not up, at the addresses that it had.
+    /// Restarts a box that is not up, at its previous addresses.
     pub(crate) fn revive(&mut self, premises: &mut Premises<'_>) -> Result<(), LabError> {
         if self.is_up() {
             return Ok(());
@@ -130,13 +130,13 @@ impl LabBox {
             let path = path.to_owned();
             move |source| LabError::Directory { path, source }
         };
-        let log_file = log_file::open(&self.log, PATIENCE).map_err(|error| match error {
+        let log_file = log_file::open(&self.log, ORPHAN_TIMEOUT).map_err(|error| match error {
             OpenError::Held => LabError::LeftBehind {
                 name: name.clone(),
                 pid: fs::read_to_string(&pid_file)
                     .ok()
                     .and_then(|pid| pid.trim().parse().ok()),
-                after: PATIENCE,
+                after: ORPHAN_TIMEOUT,
                 log: self.log.clone(),
             },
             OpenError::Io(source) => prepare(&self.log)(source),
@@ -149,7 +149,7 @@ impl LabBox {
                 _ => {}
             }
         }
-        // The shell that starts it would tell so too, but as the end of the box.
+        // Otherwise the shell would report it, as an unexpected exit of the box.
         let program = &self.plan.program;
         if program.components().count() > 1 && !program.exists() {
             return Err(LabError::Start {
@@ -198,7 +198,7 @@ impl LabBox {
         outcome
     }
 
-    /// Makes the box's control group, with its memory bounded.
+    /// Creates the control group of the box, with a memory limit.
     fn confine(&self, groups: Option<&Groups>) -> Result<Option<Group>, LabError> {
         let (Some(groups), Some(allowance)) = (groups, self.allowance) else {
             return Ok(None);
@@ -230,66 +230,66 @@ impl LabBox {
         }
     }
 
-    /// Its name, unique in the lab.
+    /// Name, unique in the lab.
     pub fn name(&self) -> &str {
         &self.plan.name
     }
 
-    /// What the box is for.
+    /// Role of the box.
     pub fn role(&self) -> &'static str {
         self.plan.role
     }
 
-    /// Whether it runs the reference service, rather than something that this uses.
+    /// Returns whether it runs the reference service, as opposed to a backend of it.
     pub fn is_service(&self) -> bool {
         self.plan.stop == Stop::Stdin
     }
 
-    /// How it is greeting_bytes things while it runs, where it is a balancer.
+    /// Returns the runtime API of a balancer. `None` for other boxes.
     pub(crate) fn runtime_api(&self) -> Option<RuntimeApi<'_>> {
         let directory = self.plan.balancer.as_deref()?;
         Some(RuntimeApi { directory })
     }
 
-    /// The zone that it is in; none where the stage has no zones.
+    /// Zone of the box. `None` if it belongs to none.
     pub fn zone(&self) -> Option<&'static str> {
         self.plan.zone
     }
 
-    /// What it may use; none where it is not confined.
+    /// Allowance. `None` if not confined.
     pub fn allowance(&self) -> Option<Allowance> {
         self.allowance
     }
 
-    /// Its process; none where it is not up.
+    /// Process ID. `None` if not up.
     pub fn pid(&self) -> Option<u32> {
         self.process.as_ref().map(|process| process.pid)
     }
 
-    /// How long it has been up; none where it is not.
+    /// Time since its start. `None` if not up.
     pub fn up_for(&self) -> Option<Duration> {
         self.process.as_ref().map(|process| process.since.elapsed())
     }
 
-    /// How it ended, where it has and was waited for.
+    /// Exit status, once it has exited and been reaped.
     pub fn ended(&self) -> Option<ExitStatus> {
         self.ended
     }
 
-    /// Where it serves; none where it does not listen.
+    /// Address of its service. `None` if it does not listen.
     pub fn address(&self) -> Option<SocketAddr> {
         self.addresses.serving
     }
 
-    /// Where it offers metrics and profiles; none where it does not.
+    /// Address of its metrics and profiles. `None` if it has none.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.addresses.admin
     }
 
-    /// What it has used since it was started; none where it is not up.
+    /// CPU and memory used since its start. `None` if not up.
     ///
-    /// Of a box that is not confined, its processes are asked: what those used that have ended since is known
-    /// only where their parent waited for them.
+    /// For a box without a control group this is the sum over its live processes and the children that
+    /// they have reaped.
     pub fn usage(&self) -> Option<Usage> {
         let process = self.process.as_ref()?;
         match &process.group {
@@ -298,22 +298,22 @@ impl LabBox {
         }
     }
 
-    /// The file that it writes its log to.
+    /// Path of its log.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Returns the log's last lines; empty where there are none.
+    /// Returns the last lines of its log. Empty if there are none.
     pub fn log_tail(&self) -> String {
         log_file::tail(&self.log)
     }
 
-    /// Whether its process runs.
+    /// Returns whether its process is running.
     pub fn is_up(&self) -> bool {
         self.process.is_some() && !self.has_exited()
     }
 
-    /// Returns an error, with the log's last lines, where the box has ended by itself.
+    /// Returns an error with the log's last lines if the box has exited unexpectedly.
     pub(crate) fn check(&mut self, guard: &mut Guard) -> Result<(), LabError> {
         if self.is_up() || self.was_killed {
             return Ok(());
@@ -322,8 +322,8 @@ impl LabBox {
         Err(self.exited(status))
     }
 
-    /// Asks the box to stop, as its plan says, and waits; kills it where it does not end in time. One that was
-    /// killed on purpose has not failed.
+    /// Asks the box to stop and waits; kills it if it does not exit in time. A box that was killed on purpose
+    /// counts as stopped.
     pub(crate) fn stop(&mut self, timeout: Duration, guard: &mut Guard) -> Result<(), LabError> {
         if !self.is_up() {
             return self.check(guard);
@@ -334,7 +334,7 @@ impl LabBox {
                 Stop::Signal(signal) => process.child.signal_leader(signal),
             }
         }
-        // What it has to finish is not what is measured, and need not take five times as long.
+        // Lift the CPU limit: requests in flight should not take five times as long to finish.
         if let Some(group) = self
             .process
             .as_ref()
@@ -360,7 +360,7 @@ impl LabBox {
             Stop::Stdin => None,
             Stop::Signal(signal) => Some(signal.as_raw()),
         };
-        // A program that does not catch the signal ends by it; one that does may say so in its exit code.
+        // Without a handler the signal terminates the program; with one, the exit code may be 128 + the signal.
         let is_asked = asked.is_some_and(|asked| {
             status.signal() == Some(asked) || status.code() == Some(128 + asked)
         });
@@ -371,7 +371,7 @@ impl LabBox {
         }
     }
 
-    /// Kills it, as a loss of power would.
+    /// Kills it, as a power failure would.
     pub(crate) fn kill(&mut self, guard: &mut Guard) {
         self.was_killed |= self.is_up();
         self.reap(guard);
@@ -405,7 +405,7 @@ impl LabBox {
         }
     }
 
-    /// What it tells of itself; none where it is not ready.
+    /// Probes whether it is ready. `None` if it is not.
     fn readiness(&self) -> Result<Option<Ready>, LabError> {
         let namespace = self.plan.namespace.as_deref();
         self.plan

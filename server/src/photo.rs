@@ -115,14 +115,12 @@ struct Picture {
 }
 
 fn decode_jpeg(photo: &[u8]) -> Result<Picture, PhotoError> {
+    // The decoder's own limits fail like malformed input, so the size is checked below.
     let options = DecoderOptions::default()
         .set_strict_mode(false)
-        .set_max_width(SIDE_PX_MAX)
-        .set_max_height(SIDE_PX_MAX);
-    let failed = |error| match error {
-        DecodeErrors::LargeDimensions(_) => PhotoError::TooManyPixels,
-        _ => PhotoError::Malformed,
-    };
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX);
+    let failed = |_: DecodeErrors| PhotoError::Malformed;
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(photo), options);
     decoder.decode_headers().map_err(failed)?;
     let (width, height) = decoder.dimensions().ok_or(PhotoError::Malformed)?;
@@ -130,7 +128,7 @@ fn decode_jpeg(photo: &[u8]) -> Result<Picture, PhotoError> {
         Some(ColorSpace::Luma) => (1, ColorSpace::Luma),
         _ => (3, ColorSpace::RGB),
     };
-    if width * height * channels > DECODED_BYTES_MAX {
+    if width.max(height) > SIDE_PX_MAX || width * height * channels > DECODED_BYTES_MAX {
         return Err(PhotoError::TooManyPixels);
     }
     decoder.set_options(options.jpeg_set_out_colorspace(colors));

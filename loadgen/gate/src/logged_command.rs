@@ -15,8 +15,8 @@ pub(crate) const POLL: Duration = Duration::from_millis(10);
 /// Longest wait for a command to end once it was asked to.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// A shell command in a process group of its own, and the log of its output. Dropping it kills the group, and so does
-/// the end of this program, however that comes.
+/// A shell command in a process group of its own, and the log of its output. Dropping it kills the group, and so
+/// does the end of this program, even if it is killed.
 #[derive(Debug)]
 pub(crate) struct LoggedCommand {
     group: ProcessGroup,
@@ -59,7 +59,7 @@ impl LoggedCommand {
         log_tail(&self.log, lines)
     }
 
-    /// How the command ended. `None` while it runs. Kills what it left behind.
+    /// Exit status of the command. `None` while it runs. Kills the processes it left behind.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.group.has_exited().then(|| self.group.kill())
     }
@@ -71,7 +71,7 @@ impl LoggedCommand {
         }
     }
 
-    /// Asks the command to stop, waits for it, and kills what has not ended in time.
+    /// Asks the command to stop, waits for it, and kills processes that have not ended in time.
     pub(crate) fn stop(mut self) {
         self.ask_to_stop();
         self.group.wait_exited(STOP_WAIT_MAX);

@@ -1,5 +1,6 @@
 //! `counts.json`: the outcome of every arrival, in whole numbers.
 
+mod arrival_counts;
 mod checkpoint;
 pub mod connections;
 mod duration_summary;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use connections::Connections;
 use durations::RunDurations;
 
+pub use arrival_counts::ArrivalCounts;
 pub use checkpoint::Checkpoint;
 pub use duration_summary::DurationSummary;
 pub use journey_counts::JourneyCounts;

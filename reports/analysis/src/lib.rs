@@ -34,7 +34,6 @@ pub use latency::scope_intervals::{ScopeInterval, intervals_by_scope};
 pub use latency::second::{Second, seconds};
 pub use merge::{MergeError, merge, merge_intervals};
 pub use summarise::summarise;
-pub use summary::arrivals::Arrivals;
 pub use summary::finding::{Confidence, Finding};
 pub use summary::generator::Generator;
 pub use summary::hot_keys::{HotKeys, TopShare};

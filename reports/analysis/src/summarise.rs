@@ -1,12 +1,13 @@
 //! Summarises a run: figures, objectives, verdict and findings.
 
-use tenfold_run_dir::counts::RequestCounts;
+use std::collections::BTreeMap;
+
+use tenfold_run_dir::counts::{ArrivalCounts, RequestCounts};
 use tenfold_run_dir::{Metric, Run};
 
 use crate::findings::{findings, next_step};
 use crate::latency::counted_latencies::CountedLatencies;
 use crate::latency::percentiles::{Latencies, Latency};
-use crate::summary::arrivals::{Arrivals, named_statuses};
 use crate::summary::generator::Generator;
 use crate::summary::hot_keys::hot_keys;
 use crate::summary::identities::identities;
@@ -24,7 +25,7 @@ pub fn summarise(run: &Run) -> Summary {
     let counted = CountedLatencies::of(run);
     let by_request = counts_by_request(run, true);
     let all = total(&by_request, |_| true);
-    let arrivals = Arrivals::from(&all);
+    let arrivals = ArrivalCounts::from(&all);
     let group = |kind: &str| {
         let is_kind = |request: usize| {
             run.manifest
@@ -32,7 +33,7 @@ pub fn summarise(run: &Run) -> Summary {
                 .get(request)
                 .is_some_and(|request| request.kind == kind)
         };
-        let arrivals = Arrivals::from(&total(&by_request, is_kind));
+        let arrivals = ArrivalCounts::from(&total(&by_request, is_kind));
         let [reads, writes] = answered_in_time(run, &window);
         let completed = if kind == "read" { reads } else { writes };
         Group {
@@ -52,7 +53,7 @@ pub fn summarise(run: &Run) -> Summary {
                 name: request.name.clone(),
                 kind: request.kind.clone(),
                 method: request.method.clone(),
-                arrivals: Arrivals::from(&counts),
+                arrivals: ArrivalCounts::from(&counts),
                 latency_ns: latencies(&counted, |other| other == index),
                 statuses: named_statuses(&counts.statuses),
                 failures: counts.failures,
@@ -75,7 +76,7 @@ pub fn summarise(run: &Run) -> Summary {
         verdict: Verdict::default(),
         rate_per_s: Rates::new(arrivals.planned, completed, window.seconds()),
         arrivals,
-        warm_up: Arrivals::from(&total(&counts_by_request(run, false), |_| true)),
+        warm_up: ArrivalCounts::from(&total(&counts_by_request(run, false), |_| true)),
         latency_ns: latencies(&counted, |_| true),
         failures: all.failures,
         reads: group("read"),
@@ -112,6 +113,14 @@ fn answered_in_time(run: &Run, window: &Window) -> [f64; 2] {
             window.sum(run, |row| row.writes),
         ],
     }
+}
+
+/// Converts status codes to strings, the key type of JSON objects.
+fn named_statuses(statuses: &BTreeMap<u16, u64>) -> BTreeMap<String, u64> {
+    statuses
+        .iter()
+        .map(|(status, count)| (status.to_string(), *count))
+        .collect()
 }
 
 /// Sums the counts of each request over the counted phases, or over warm-up.

@@ -1,6 +1,5 @@
 //! `summary.json`: the figures, verdict and findings of a run. Its format is a public contract.
 
-pub(crate) mod arrivals;
 pub(crate) mod finding;
 pub(crate) mod generator;
 pub(crate) mod hot_keys;
@@ -16,12 +15,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Connections;
-use tenfold_run_dir::counts::JourneyCounts;
+use tenfold_run_dir::counts::{ArrivalCounts, JourneyCounts};
 use tenfold_run_dir::manifest::Part;
 use tenfold_run_dir::sample::Sample;
 
 use crate::latency::percentiles::Latencies;
-use crate::summary::arrivals::Arrivals;
 use crate::summary::finding::Finding;
 use crate::summary::generator::Generator;
 use crate::summary::hot_keys::HotKeys;
@@ -62,9 +60,9 @@ pub struct Summary {
     /// Validity of the measurement, and whether the objectives are met.
     pub verdict: Verdict,
     /// Arrivals by outcome.
-    pub arrivals: Arrivals,
+    pub arrivals: ArrivalCounts,
     /// Arrivals of warm-up by outcome; no other field counts them.
-    pub warm_up: Arrivals,
+    pub warm_up: ArrivalCounts,
     /// Offered and achieved rate.
     pub rate_per_s: Rates,
     /// Latencies of all requests.

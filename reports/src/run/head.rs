@@ -72,7 +72,7 @@ pub(super) fn numbers(summary: &Summary) -> Block {
     let share = rates
         .share
         .map_or_else(String::new, |share| format!(" ({})", words::percent(share)));
-    let errors = match summary.arrivals.errors() {
+    let errors = match summary.arrivals.error_rate() {
         Some(errors) if lost > 0 => format!(" ({})", words::percent(errors)),
         _ => String::new(),
     };

@@ -1,6 +1,7 @@
 //! The verdict of a run, in words.
 
-use tenfold_analysis::{Arrivals, MeasurementVerdict, SloVerdict, Summary, words};
+use tenfold_analysis::{MeasurementVerdict, SloVerdict, Summary, words};
+use tenfold_run_dir::counts::ArrivalCounts;
 
 use crate::document::Tone;
 
@@ -20,7 +21,7 @@ pub(crate) fn headline(summary: &Summary) -> (Tone, &'static str) {
 }
 
 /// Describes the requests that never reached a connection; empty if all did.
-pub(crate) fn not_written(arrivals: &Arrivals) -> String {
+pub(crate) fn not_written(arrivals: &ArrivalCounts) -> String {
     match arrivals.not_written {
         0 => String::new(),
         some => format!(" ({} of them reached no connection)", words::count(some)),

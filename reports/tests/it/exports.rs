@@ -170,8 +170,9 @@ fn time_line_adds_up_to_the_run() {
             .map(|record| record[column(name)].parse::<u64>());
         cells.map(Result::unwrap).sum()
     };
-    let all =
-        |of: fn(&tenfold_analysis::Arrivals) -> u64| of(&summary.arrivals) + of(&summary.warm_up);
+    let all = |of: fn(&tenfold_run_dir::counts::ArrivalCounts) -> u64| {
+        of(&summary.arrivals) + of(&summary.warm_up)
+    };
     assert_eq!(sum("offered"), all(|arrivals| arrivals.planned));
     assert_eq!(sum("completed"), all(|arrivals| arrivals.completed));
     assert_eq!(sum("failed"), all(|arrivals| arrivals.failed));

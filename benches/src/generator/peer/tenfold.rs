@@ -16,7 +16,7 @@ pub(super) struct Tenfold;
 #[derive(Debug, Deserialize)]
 struct Summary {
     verdict: Verdict,
-    arrivals: Arrivals,
+    arrivals: ArrivalCounts,
     latency_ns: Latencies,
     generator: Generator,
 }
@@ -27,7 +27,7 @@ struct Verdict {
 }
 
 #[derive(Debug, Deserialize)]
-struct Arrivals {
+struct ArrivalCounts {
     failed: u64,
     dropped: u64,
 }

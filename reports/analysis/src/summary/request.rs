@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tenfold_run_dir::counts::CheckCounts;
+use tenfold_run_dir::counts::{ArrivalCounts, CheckCounts};
 
 use crate::latency::percentiles::Latencies;
-use crate::summary::arrivals::Arrivals;
 use crate::summary::rates::Rates;
 
 /// Figures of all reads or all writes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// Arrivals by outcome.
-    pub arrivals: Arrivals,
+    pub arrivals: ArrivalCounts,
     /// Offered and achieved rate.
     pub rate_per_s: Rates,
     /// Latencies.
@@ -30,7 +29,7 @@ pub struct RequestSummary {
     /// HTTP method.
     pub method: String,
     /// Arrivals by outcome.
-    pub arrivals: Arrivals,
+    pub arrivals: ArrivalCounts,
     /// Latencies.
     pub latency_ns: Latencies,
     /// Responses by status.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tenfold_run_dir::Run;
-use tenfold_run_dir::counts::Aborted;
+use tenfold_run_dir::counts::{Aborted, ArrivalCounts};
 use tenfold_scenarios::{Kind, Latency, Metric, Rule, Scenario, Scope};
 
 use crate::format;
@@ -11,7 +11,6 @@ use crate::latency::counted_latencies::CountedLatencies;
 use crate::stats::order_statistic::{OrderStatistics, SAMPLES_BEYOND, samples_beyond};
 use crate::stats::proportion::wilson_interval;
 use crate::summary::Summary;
-use crate::summary::arrivals::Arrivals;
 use crate::summary::rule_result::RuleResult;
 
 /// Judges every objective of a run.
@@ -149,7 +148,7 @@ fn in_scope(run: &Run, scope: Scope, request: usize) -> bool {
     }
 }
 
-fn arrivals(summary: &Summary, scope: Scope) -> Arrivals {
+fn arrivals(summary: &Summary, scope: Scope) -> ArrivalCounts {
     match scope {
         Scope::All => summary.arrivals.clone(),
         Scope::Kind(Kind::Read) => summary.reads.arrivals.clone(),
@@ -162,11 +161,11 @@ fn arrivals(summary: &Summary, scope: Scope) -> Arrivals {
     }
 }
 
-fn errors(arrivals: &Arrivals) -> Measured {
+fn errors(arrivals: &ArrivalCounts) -> Measured {
     let lost = arrivals.failed + arrivals.dropped;
     let count = lost + arrivals.completed;
     Measured {
-        value: arrivals.errors(),
+        value: arrivals.error_rate(),
         interval: (count > 0).then(|| wilson_interval(lost, count)),
         count,
         unit: "fraction",

@@ -1,5 +1,4 @@
-//! How `tenfold run` connects, as a person meets it: credentials that nobody else sees, sockets, and
-//! flags that don't go together.
+//! Connections of `tenfold run`: credentials, sockets, and flags that contradict each other.
 
 #![allow(clippy::unwrap_used, reason = "a helper of tests fails as they do")]
 
@@ -13,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use support::{Workplace, light_scenario, read_json};
 
-/// Answers every request, and notes the lines of its head.
+/// Responds to every request, and records the lines of its head.
 fn serve(stream: impl Read + Write, lines: &Mutex<Vec<String>>) {
     let mut stream = BufReader::new(stream);
     loop {
@@ -45,7 +44,7 @@ fn service() -> (String, Arc<Mutex<Vec<String>>>) {
     (url, lines)
 }
 
-/// Every file below a directory, with what is in it.
+/// Returns every file below a directory, with its contents.
 fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -66,7 +65,7 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 }
 
 #[test]
-fn credentials_reach_the_service_and_nothing_else() {
+fn credentials_reach_only_the_service() {
     const TOKEN: &str = "tok3n-that-nobody-may-see";
     const PASSWORD: &str = "alice:pa55-that-nobody-may-see";
     const ENCODED: &str = "YWxpY2U6cGE1NS10aGF0LW5vYm9keS1tYXktc2Vl";
@@ -121,7 +120,7 @@ fn credentials_reach_the_service_and_nothing_else() {
 }
 
 #[test]
-fn a_socket_in_the_file_system_is_a_target() {
+fn runs_against_unix_socket() {
     let place = Workplace::new();
     place.write("light.toml", &light_scenario("50/s", "1s"));
     let listener = UnixListener::bind(place.path("app.sock")).unwrap();
@@ -152,7 +151,7 @@ fn a_socket_in_the_file_system_is_a_target() {
 }
 
 #[test]
-fn flags_that_are_of_no_use_are_bad_configuration() {
+fn rejects_inapplicable_connection_flags() {
     let place = Workplace::new();
     place.write("empty", "");
     for (arguments, told) in [
@@ -170,7 +169,7 @@ fn flags_that_are_of_no_use_are_bad_configuration() {
         (vec!["--auth-basic-file", "empty"], "it is empty"),
         (
             vec!["--auth-basic-file", "empty", "--auth-bearer-file", "empty"],
-            "take one of them away",
+            "remove one of them",
         ),
     ] {
         let mut all = vec![
@@ -193,7 +192,7 @@ fn flags_that_are_of_no_use_are_bad_configuration() {
 }
 
 #[test]
-fn tls_files_that_are_of_no_use_are_bad_configuration() {
+fn rejects_unusable_tls_files() {
     let place = Workplace::new();
     for (arguments, told) in [
         (vec!["--ca", "none.pem"], "none.pem: No such file"),

@@ -1,11 +1,11 @@
-//! What `tenfold run`, `report` and `merge` write beside the report.
+//! Exports of `tenfold run`, `report` and `merge`.
 
 use crate::support;
 
 use support::{Workplace, light_scenario, read_json};
 
 #[test]
-fn runs_are_exported_merged_and_told_what_is_wrong() {
+fn exports_and_merges_runs_and_rejects_bad_ones() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     place.write("light.toml", &light_scenario("100/s", "2s"));
@@ -29,8 +29,8 @@ fn runs_are_exported_merged_and_told_what_is_wrong() {
     );
     assert!(place.path("1/timeline.csv").exists() && place.path("j.xml").exists());
 
-    // They began some two seconds apart and last two, so whether they can be merged is the clock's to
-    // say; that they are the same twice over is not.
+    // The runs start about two seconds apart and last two, so they overlap only sometimes. A run merged with
+    // itself is always an error.
     let twice = place.run(&["merge", "1", "1", "--out", "m"]).expect(104);
     assert!(
         twice.stderr.contains("they are the same run"),
@@ -57,7 +57,7 @@ fn runs_are_exported_merged_and_told_what_is_wrong() {
 }
 
 #[test]
-fn generators_at_once_merge_into_one_run() {
+fn merges_concurrent_generators_into_one_run() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     place.write("light.toml", &light_scenario("100/s", "6s"));

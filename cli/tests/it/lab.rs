@@ -1,4 +1,4 @@
-//! `tenfold lab`: a stage comes up in boxes, is looked at, killed in part, taken down, and leaves nothing.
+//! `tenfold lab`: start a stage, show it, kill its boxes, and stop it without leaving anything behind.
 
 #![allow(clippy::unwrap_used, reason = "a helper of tests fails as they do")]
 
@@ -11,18 +11,18 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::Workplace;
+use support::{Workplace, skip};
 
 const SMALL: [&str; 4] = ["--data-users", "20", "--data-posts", "50"];
 
-/// A lab that was begun and not yet ended; killed when dropped.
+/// Running lab. Killed when dropped.
 struct Up {
     child: Child,
     status: Value,
 }
 
 impl Up {
-    /// Brings one up, and returns once it told its boxes.
+    /// Starts a lab, and returns once it has printed its boxes.
     fn of(place: &Workplace, arguments: &[&str]) -> Self {
         let child = place
             .tenfold(&["lab", "up", "--json"])
@@ -65,7 +65,7 @@ fn pid(web: &Value) -> u32 {
 }
 
 fn is_there(pid: u32) -> bool {
-    // One that has ended and was not waited for is there no more than in name.
+    // A zombie has exited.
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or(" Z").starts_with(" Z"))
 }
@@ -94,7 +94,7 @@ fn answers(web: &Value) -> bool {
     ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
-/// The control groups that a process is in, and that are a lab's.
+/// Returns the control groups of a lab that a process is in.
 fn groups_of(pid: u32) -> Vec<PathBuf> {
     let own = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
     let paths = own.lines().filter_map(|line| line.splitn(3, ':').nth(2));
@@ -139,7 +139,7 @@ fn files_of(directory: &Path) -> Vec<String> {
 }
 
 #[test]
-fn boxes_are_killed_revived_and_taken_down() {
+fn kills_revives_and_stops_boxes() {
     let place = Workplace::new();
     let mut lab = Up::of(&place, &["--box", "web=0.4,256MiB"]);
     let web = lab.web().clone();
@@ -151,7 +151,7 @@ fn boxes_are_killed_revived_and_taken_down() {
         assert!(!groups.is_empty());
     } else {
         let reason = lab.status["unconfined_because"].as_str().unwrap();
-        println!("skipped, as far as bounds go: {reason}");
+        skip(&format!("limits of boxes: {reason}"));
     }
 
     let status = place.run(&["lab", "status"]).expect(0);
@@ -171,7 +171,7 @@ fn boxes_are_killed_revived_and_taken_down() {
     assert!(status["boxes"][0]["pid"].is_null());
 
     place.run(&["lab", "revive", "web"]).expect(0);
-    // At the address that it had.
+    // It has its former address.
     assert!(answers(&web));
     let error = place.run(&["lab", "revive", "web"]).expect(107);
     assert_eq!(error.stderr, "error: web is already up\n");
@@ -194,12 +194,12 @@ fn boxes_are_killed_revived_and_taken_down() {
 }
 
 #[test]
-fn a_lab_that_is_killed_leaves_nothing_behind() {
+fn killed_lab_leaves_nothing_behind() {
     leaves_nothing_behind(&[]);
 }
 
 #[test]
-fn nor_does_one_that_confines_no_box() {
+fn killed_unconfined_lab_leaves_nothing_behind() {
     leaves_nothing_behind(&["--unconfined"]);
 }
 
@@ -209,7 +209,7 @@ fn leaves_nothing_behind(arguments: &[&str]) {
     let web = lab.web().clone();
     let groups = groups_of(pid(&web));
     assert_eq!(groups.is_empty(), !is_confined(&web));
-    // It can't stop of its own accord: the guard has to kill it.
+    // A stopped process can't exit by itself, so the guard has to kill it.
     let raw = i32::try_from(pid(&web)).unwrap();
     let stopped = rustix::process::Pid::from_raw(raw).unwrap();
     rustix::process::kill_process(stopped, rustix::process::Signal::STOP).unwrap();
@@ -221,7 +221,7 @@ fn leaves_nothing_behind(arguments: &[&str]) {
     }
     let socket = place.path(".tenfold/lab/lab.sock");
     assert!(within_seconds(|| !socket.exists()));
-    // And the next one has the directory.
+    // The directory is free for the next lab.
     let mut next = Up::of(&place, &[]);
     assert!(answers(next.web()));
     let own = rustix::process::Pid::from_raw(i32::try_from(next.child.id()).unwrap()).unwrap();
@@ -230,7 +230,7 @@ fn leaves_nothing_behind(arguments: &[&str]) {
     assert!(!is_there(pid(next.web())));
 }
 
-/// Takes the lab of a place down.
+/// Stops the lab of a working directory.
 struct Down<'a>(&'a Workplace);
 
 impl Drop for Down<'_> {
@@ -240,7 +240,7 @@ impl Drop for Down<'_> {
 }
 
 #[test]
-fn a_lab_in_the_background_is_up_when_the_command_returns() {
+fn detached_lab_is_up_when_command_returns() {
     let place = Workplace::new();
     let _down = Down(&place);
     let arguments = ["lab", "up", "--detach", "--json", "--unconfined"];
@@ -248,7 +248,7 @@ fn a_lab_in_the_background_is_up_when_the_command_returns() {
     let status: Value = serde_json::from_str(&up.stdout).unwrap();
     let web = &status["boxes"][0];
     assert!(answers(web) && !is_confined(web));
-    // A directory holds one lab, and the second says so at once.
+    // A directory belongs to one lab; a second one fails immediately.
     let second = place
         .run(&[&arguments[..], &SMALL[..]].concat())
         .expect(107);
@@ -262,7 +262,7 @@ fn a_lab_in_the_background_is_up_when_the_command_returns() {
 }
 
 #[test]
-fn what_means_nothing_is_refused() {
+fn rejects_invalid_lab_flags() {
     let place = Workplace::new();
     for (arguments, told) in [
         (

@@ -1,4 +1,4 @@
-//! Integration tests of the `tenfold` binary: one binary, a module a subject.
+//! Integration tests of the `tenfold` binary, with a module for each subject.
 
 mod ci_files;
 mod connections;
@@ -8,6 +8,7 @@ mod export_places;
 mod exports;
 mod frozen_generator;
 mod gate;
+mod help;
 mod killed;
 mod lab;
 mod live;

@@ -1,4 +1,4 @@
-//! The stages beyond one box, on the real parts that they are made of.
+//! Stages with several boxes, on real components.
 
 #![allow(
     clippy::unwrap_used,

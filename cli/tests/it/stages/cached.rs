@@ -1,4 +1,4 @@
-//! The stage `cached`, on the real parts: what is read comes from memory and replicas, and is never wrong.
+//! Stage `cached` on real components: reads come from memory and replicas, and are never too old.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::load::{Load, lost};
 use super::stage::{Somebody, Stage, lacks};
 
-/// What the stage is made of.
+/// Programs of the stage.
 const PROGRAMS: &[&str] = &[
     "mariadbd",
     "mariadb",
@@ -21,11 +21,11 @@ const PROGRAMS: &[&str] = &[
     "socat",
 ];
 
-/// How long another process may serve what was changed, by the stage's defaults.
+/// Longest time that another process may serve an old value, by the defaults of the stage.
 const STALENESS: Duration = Duration::from_secs(1);
 
 impl Stage {
-    /// A figure of the application servers, added up.
+    /// Returns a metric, summed over the application servers.
     async fn figure(&self, name: &str) -> f64 {
         let mut sum = 0.0;
         for own in ["app-1", "app-2"] {
@@ -49,14 +49,14 @@ async fn edit(somebody: &Somebody, post: u64, content: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_read_comes_from_memory_and_is_never_older_than_promised() {
+async fn cached_reads_stay_within_staleness_bound() {
     if lacks(PROGRAMS) {
         return;
     }
     let stage = Stage::up("cached", &[]);
     let somebody = Somebody::new(&stage, "somebody").await;
 
-    // Replicas are followed, and fit.
+    // Replicas follow the primary, and can be read.
     let deadline = Instant::now() + Duration::from_secs(20);
     while stage.figure("tenfold_replica_in_use{replica=\"1\"}").await < 2.0 {
         assert!(Instant::now() < deadline, "the replicas do not follow");
@@ -70,7 +70,7 @@ async fn what_is_read_comes_from_memory_and_is_never_older_than_promised() {
         .await;
     assert!(from_replicas >= 50.0, "{from_replicas}");
 
-    // What is read again comes from memory.
+    // Repeated reads come from memory.
     let loads = stage.figure("tenfold_cache_loads_total").await;
     for post in 1..100 {
         assert!(somebody.content(post).await.unwrap().is_some());
@@ -86,7 +86,7 @@ async fn what_is_read_comes_from_memory_and_is_never_older_than_promised() {
     println!("{local} hits in the processes, {shared} in Redis");
     assert!(local + shared >= 90.0);
 
-    // What is changed is seen, by everybody within the time that is promised.
+    // Every server shows a change within the staleness bound.
     let post = somebody.post("as it was").await.unwrap();
     for number in 0..10 {
         let content = format!("edit {number}");
@@ -100,7 +100,7 @@ async fn what_is_read_comes_from_memory_and_is_never_older_than_promised() {
         }
     }
 
-    // The cache is lost: nothing is, and nothing is wrong.
+    // The loss of the cache loses no data, and causes no errors.
     let load = Load::begin(&stage).await;
     sleep(Duration::from_secs(1)).await;
     for part in ["cache", "sql-replica-1", "zone-a"] {
@@ -130,7 +130,7 @@ async fn what_is_read_comes_from_memory_and_is_never_older_than_promised() {
 }
 
 #[test]
-fn the_status_of_boxes_that_are_not_confined_has_figures() {
+fn status_shows_use_of_unconfined_boxes() {
     if lacks(PROGRAMS) {
         return;
     }

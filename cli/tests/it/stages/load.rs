@@ -1,4 +1,4 @@
-//! Readers and writers of a stage, who note what was acknowledged and what failed.
+//! Readers and writers of a stage, which record acknowledged and failed requests.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,26 +9,26 @@ use tokio::task::JoinHandle;
 
 use super::stage::{Somebody, Stage};
 
-/// How often each reader reads.
+/// Interval between the reads of a reader.
 const READ_EVERY: Duration = Duration::from_millis(40);
 
-/// How often each writer writes.
+/// Interval between the writes of a writer.
 const WRITE_EVERY: Duration = Duration::from_millis(100);
 
 const READERS: u64 = 8;
 const WRITERS: u64 = 3;
 
-/// What came of one request.
+/// Result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) began: Instant,
     pub(crate) ended: Instant,
     pub(crate) is_write: bool,
-    /// Why it failed, where it did.
+    /// Error of a failed request.
     pub(crate) failure: Option<String>,
 }
 
-/// Readers and writers at work.
+/// Running readers and writers.
 pub(crate) struct Load {
     shared: Arc<Shared>,
     tasks: Vec<JoinHandle<()>>,
@@ -43,7 +43,7 @@ struct Shared {
 }
 
 impl Load {
-    /// Begins: some 230 requests a second, of which 30 write.
+    /// Starts about 230 requests a second, 30 of them writes.
     pub(crate) async fn begin(stage: &Stage) -> Self {
         let shared = Arc::<Shared>::default();
         let mut tasks = Vec::new();
@@ -58,7 +58,7 @@ impl Load {
         Self { shared, tasks }
     }
 
-    /// What came of those that began within a time.
+    /// Returns the results of requests that started within a time.
     pub(crate) fn outcomes(&self, from: Instant, until: Instant) -> Vec<Outcome> {
         let outcomes = self.shared.outcomes.lock().unwrap();
         outcomes
@@ -68,12 +68,12 @@ impl Load {
             .collect()
     }
 
-    /// How long after a moment the first write that began after it was acknowledged.
+    /// Returns the time from `since` to the first acknowledgement of a later write.
     pub(crate) async fn writes_again(&self, from: Instant, patience: Duration) -> Option<Duration> {
         self.again(from, patience, true).await
     }
 
-    /// How long after a moment the first read that began after it was answered.
+    /// Returns the time from `since` to the first response of a later read.
     pub(crate) async fn reads_again(&self, from: Instant, patience: Duration) -> Option<Duration> {
         self.again(from, patience, false).await
     }
@@ -94,7 +94,7 @@ impl Load {
         None
     }
 
-    /// Ends; returns what was acknowledged.
+    /// Stops, and returns the acknowledged posts.
     pub(crate) async fn end(self) -> BTreeMap<u64, String> {
         self.shared.is_over.store(true, Ordering::Relaxed);
         for task in self.tasks {
@@ -105,7 +105,7 @@ impl Load {
     }
 }
 
-/// Reads every acknowledged post; returns those that are not as they were written.
+/// Reads every acknowledged post, and returns those that differ from what was written.
 pub(crate) async fn lost(
     somebody: &Somebody,
     acknowledged: &BTreeMap<u64, String>,

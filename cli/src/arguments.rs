@@ -68,9 +68,9 @@ pub(crate) enum Command {
     Report(ReportArguments),
     /// Merge the runs of several generators into one
     ///
-    /// The generators must have sent the same scenario at the same time. The merged run is exact, as if one
-    /// generator had sent everything: counts are added, histograms are added slot by slot. Its measurement
-    /// is as good as that of the worst part.
+    /// The generators must have sent the same scenario at the same time. The merged run equals that of a
+    /// single generator: counts are added, and histograms are added slot by slot. Its measurement is as good
+    /// as that of the worst part.
     Merge(MergeArguments),
     /// Compare two builds of a service under the same load: pass, fail or inconclusive
     ///

@@ -21,7 +21,7 @@ use crate::{interrupt, library, stages};
 /// Directory of the reference service's data, with one subdirectory for each stage.
 const LAB_DIRECTORY: &str = ".tenfold";
 
-/// Target that stands for any stage when connection flags are checked.
+/// Target that represents any stage when connection flags are checked.
 const STAGE_URL: &str = "http://127.0.0.1";
 
 /// Runs a scenario, or previews it.
@@ -136,7 +136,7 @@ fn run_into(
 /// The service under test.
 struct Service {
     endpoint: Endpoint,
-    /// Lab that runs it. `None` if somebody else started it.
+    /// Lab that runs it. `None` if it runs already.
     lab: Option<Lab>,
 }
 

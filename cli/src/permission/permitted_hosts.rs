@@ -15,7 +15,7 @@ use crate::exit::UsageError;
 #[derive(Debug)]
 pub(super) struct PermittedHosts {
     path: PathBuf,
-    /// Contents of the file, including comments that somebody added.
+    /// Contents of the file, including comments added by hand.
     text: String,
     hosts: Vec<String>,
 }

@@ -66,9 +66,9 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 
 #[test]
 fn credentials_reach_only_the_service() {
-    const TOKEN: &str = "tok3n-that-nobody-may-see";
-    const PASSWORD: &str = "alice:pa55-that-nobody-may-see";
-    const ENCODED: &str = "YWxpY2U6cGE1NS10aGF0LW5vYm9keS1tYXktc2Vl";
+    const TOKEN: &str = "tok3n-that-must-stay-secret";
+    const PASSWORD: &str = "alice:pa55-that-must-stay-secret";
+    const ENCODED: &str = "YWxpY2U6cGE1NS10aGF0LW11c3Qtc3RheS1zZWNyZXQ=";
     let place = Workplace::new();
     place.write("light.toml", &light_scenario("50/s", "1s"));
     let secret = place.write("password", &format!("{PASSWORD}\n"));
@@ -108,11 +108,11 @@ fn credentials_reach_only_the_service() {
     }
     let written = files(&place.path("."));
     assert!(written.len() > 8, "{written:?}");
-    let said = outputs
+    let printed = outputs
         .iter()
         .flat_map(|output| [output.stdout.clone(), output.stderr.clone()])
         .map(|bytes| ("an output".to_owned(), bytes));
-    for (name, bytes) in written.into_iter().chain(said) {
+    for (name, bytes) in written.into_iter().chain(printed) {
         for secret in [TOKEN, PASSWORD, ENCODED, "pa55"] {
             assert!(!holds(&bytes, secret), "{name} holds {secret}");
         }
@@ -154,7 +154,7 @@ fn runs_against_unix_socket() {
 fn rejects_inapplicable_connection_flags() {
     let place = Workplace::new();
     place.write("empty", "");
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (vec!["--ca", "ca.pem"], "--ca: it configures TLS"),
         (vec!["--insecure"], "--insecure: it configures TLS"),
         (vec!["--streams", "5"], "give --http 2"),
@@ -183,7 +183,7 @@ fn rejects_inapplicable_connection_flags() {
         all.extend(&arguments);
         let ended = place.run(&all).expect(104);
         assert!(
-            ended.stderr.contains(told),
+            ended.stderr.contains(expected),
             "{arguments:?}:\n{}",
             ended.stderr
         );
@@ -194,7 +194,7 @@ fn rejects_inapplicable_connection_flags() {
 #[test]
 fn rejects_unusable_tls_files() {
     let place = Workplace::new();
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (vec!["--ca", "none.pem"], "none.pem: No such file"),
         (vec!["--insecure", "--cert", "a.pem"], "give --key FILE too"),
     ] {
@@ -209,7 +209,7 @@ fn rejects_unusable_tls_files() {
         all.extend(&arguments);
         let ended = place.run(&all).expect(104);
         assert!(
-            ended.stderr.contains(told),
+            ended.stderr.contains(expected),
             "{arguments:?}:\n{}",
             ended.stderr
         );

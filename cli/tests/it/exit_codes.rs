@@ -60,7 +60,7 @@ fn abort_by_late_generator_is_invalid() {
     std::thread::sleep(Duration::from_secs(3));
     kill_process(pid, Signal::STOP).expect("it runs");
     std::thread::sleep(Duration::from_secs(3));
-    kill_process(pid, Signal::CONT).expect("it stands still");
+    kill_process(pid, Signal::CONT).expect("it is stopped");
     let ended = Ended::of(generator.wait_with_output().expect("it ends")).expect(120);
     assert!(ended.stderr.contains("aborted by rule"), "{}", ended.stderr);
     let counts = read_json(&place.path("run/counts.json"));

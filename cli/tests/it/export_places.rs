@@ -68,7 +68,7 @@ fn exports_to_files_links_pipes_and_stdout() {
     assert!(ended.stdout.lines().count() >= 2, "{}", ended.stdout);
     assert!(!ended.stdout.contains("measurement"), "{}", ended.stdout);
 
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (
             vec!["report", "run", "--json", "--export", "csv=-"],
             "--json",
@@ -84,7 +84,7 @@ fn exports_to_files_links_pipes_and_stdout() {
             "{}",
             ended.stderr
         );
-        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
         assert_eq!(ended.stdout, "");
     }
 
@@ -111,7 +111,7 @@ fn rejects_unwritable_export_before_sending() {
     std::fs::create_dir(place.path("directory")).unwrap();
     symlink("round", place.path("round")).unwrap();
     let long = "x".repeat(300);
-    for (name, told) in [
+    for (name, expected) in [
         ("missing/k6.json", "create it first"),
         ("file/k6.json", "is no directory"),
         ("directory", "is a directory"),
@@ -131,7 +131,7 @@ fn rejects_unwritable_export_before_sending() {
             &export,
         ];
         let ended = place.run(&run).expect(104);
-        assert!(ended.stderr.contains(told), "{name}: {}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{name}: {}", ended.stderr);
         assert!(!place.path("run").exists(), "{name}");
     }
     assert_eq!(std::fs::read(place.path("file")).unwrap(), b"");

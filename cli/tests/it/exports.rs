@@ -22,10 +22,10 @@ fn exports_and_merges_runs_and_rejects_bad_ones() {
                 .unwrap()
         })
         .collect();
-    let told = String::from_utf8(children.remove(0).stderr).unwrap();
+    let stderr = String::from_utf8(children.remove(0).stderr).unwrap();
     assert!(
-        told.contains("note: could not append the summary to"),
-        "a page that can't be written is no failure:\n{told}"
+        stderr.contains("note: could not append the summary to"),
+        "a summary that can't be written is not an error:\n{stderr}"
     );
     assert!(place.path("1/timeline.csv").exists() && place.path("j.xml").exists());
 
@@ -39,7 +39,7 @@ fn exports_and_merges_runs_and_rejects_bad_ones() {
     );
     assert!(!place.path("m").exists());
 
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (vec!["report", "1", "--export", "juint"], "junit"),
         (
             vec!["report", "1", "--export", "csv=no/x.csv"],
@@ -49,7 +49,7 @@ fn exports_and_merges_runs_and_rejects_bad_ones() {
     ] {
         let ended = place.run(&arguments).expect(104);
         assert!(
-            ended.stderr.contains(told),
+            ended.stderr.contains(expected),
             "{arguments:?}: {}",
             ended.stderr
         );

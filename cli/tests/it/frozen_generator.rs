@@ -38,14 +38,14 @@ impl Frozen {
         std::thread::sleep(Duration::from_secs(5));
         kill_process(pid, Signal::STOP).expect("it runs");
         std::thread::sleep(Duration::from_secs(2));
-        kill_process(pid, Signal::CONT).expect("it stands still");
+        kill_process(pid, Signal::CONT).expect("it is stopped");
         let ended = Ended::of(generator.wait_with_output().expect("it ends")).expect(120);
         assert!(ended.stdout.contains("invalid"), "{}", ended.stdout);
 
         let summary = read_json(&place.path("run/summary.json"));
         let ns = |pointer: &str| {
             let value = summary.pointer(pointer).and_then(|value| value.as_f64());
-            value.expect("it is told")
+            value.expect("it is reported")
         };
         let verdict = &summary["verdict"];
         assert_eq!(verdict["measurement"], "invalid");

@@ -71,7 +71,7 @@ fn reports_run_of_killed_generator() {
     let bytes = std::fs::read(&log).expect("it was written");
     let counts = read_json(&counts);
     let counted = counts["checkpoint"]["log_bytes"].as_u64();
-    let counted = usize::try_from(counted.expect("it is told")).expect("it fits");
+    let counted = usize::try_from(counted.expect("it is reported")).expect("it fits");
     assert!(bytes.len() > counted, "{} of {counted}", bytes.len());
     std::fs::write(&log, &bytes[..counted * 2 / 3]).expect("it can be written");
     let ended = place.run(&["report", "run", "--json"]).expect(0);

@@ -64,7 +64,7 @@ fn pid(web: &Value) -> u32 {
     web["pid"].as_u64().unwrap().try_into().unwrap()
 }
 
-fn is_there(pid: u32) -> bool {
+fn is_running(pid: u32) -> bool {
     // A zombie has exited.
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or(" Z").starts_with(" Z"))
@@ -155,16 +155,16 @@ fn kills_revives_and_stops_boxes() {
     }
 
     let status = place.run(&["lab", "status"]).expect(0);
-    for told in [
+    for expected in [
         "stage single-box",
         web["address"].as_str().unwrap(),
         "throttled",
     ] {
-        assert!(status.stdout.contains(told), "{}", status.stdout);
+        assert!(status.stdout.contains(expected), "{}", status.stdout);
     }
     let killed = place.run(&["lab", "kill", "web"]).expect(0);
     assert_eq!(killed.stderr, "web: killed\n");
-    assert!(!is_there(pid(&web)) && !answers(&web));
+    assert!(!is_running(pid(&web)) && !answers(&web));
     let status = place.run(&["lab", "status", "--json"]).expect(0);
     let status: Value = serde_json::from_str(&status.stdout).unwrap();
     assert_eq!(status["boxes"][0]["state"], "signal: 9 (SIGKILL)");
@@ -215,7 +215,7 @@ fn leaves_nothing_behind(arguments: &[&str]) {
     rustix::process::kill_process(stopped, rustix::process::Signal::STOP).unwrap();
     lab.child.kill().unwrap();
     lab.child.wait().unwrap();
-    assert!(within_seconds(|| !is_there(pid(&web))));
+    assert!(within_seconds(|| !is_running(pid(&web))));
     for group in groups {
         assert!(within_seconds(|| !group.exists()), "{}", group.display());
     }
@@ -227,7 +227,7 @@ fn leaves_nothing_behind(arguments: &[&str]) {
     let own = rustix::process::Pid::from_raw(i32::try_from(next.child.id()).unwrap()).unwrap();
     rustix::process::kill_process(own, rustix::process::Signal::INT).unwrap();
     assert!(next.child.wait().unwrap().success());
-    assert!(!is_there(pid(next.web())));
+    assert!(!is_running(pid(next.web())));
 }
 
 /// Stops the lab of a working directory.
@@ -258,13 +258,13 @@ fn detached_lab_is_up_when_command_returns() {
         second.stderr
     );
     place.run(&["lab", "down"]).expect(0);
-    assert!(within_seconds(|| !is_there(pid(web))));
+    assert!(within_seconds(|| !is_running(pid(web))));
 }
 
 #[test]
 fn rejects_invalid_lab_flags() {
     let place = Workplace::new();
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (
             &["--box", "sql=1"][..],
             "stage `single-box` has no box `sql`; its boxes are web",
@@ -279,6 +279,6 @@ fn rejects_invalid_lab_flags() {
         let error = place
             .run(&[&["lab", "up"][..], arguments].concat())
             .expect(104);
-        assert!(error.stderr.contains(told), "{}", error.stderr);
+        assert!(error.stderr.contains(expected), "{}", error.stderr);
     }
 }

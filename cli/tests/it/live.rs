@@ -36,7 +36,7 @@ fn serves_metrics_during_run() {
         line.clear();
         assert!(
             stderr.read_line(&mut line).unwrap() > 0,
-            "no address was told"
+            "no address was printed"
         );
         if let Some(address) = line.trim().strip_prefix("metrics: ") {
             break address.to_owned();
@@ -54,7 +54,7 @@ fn serves_metrics_during_run() {
     let count = |name: &str| metrics.counter_sum(name).unwrap();
     let sent = count("tenfold_requests_sent_total");
     let done = count("tenfold_requests_completed_total") + count("tenfold_requests_failed_total");
-    // An arrival taken up at this moment is neither sent nor waiting.
+    // An arrival taken up at this moment is not counted as sent or waiting yet.
     let planned = count("tenfold_arrivals_planned_total");
     assert!(planned >= sent + count("tenfold_arrivals_dropped_total"));
     assert_eq!(sent, done + count("tenfold_requests_in_flight"));

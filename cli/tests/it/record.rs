@@ -27,14 +27,14 @@ fn reads_whole_real_log() {
         .run(&["record", LOG, "--out", "site.toml", "--force"])
         .expect(0)
         .stdout;
-    for told in [
+    for expected in [
         "GET 9952",
         "HEAD 42",
         "POST 5",
         "OPTIONS 1",
         "807   8.07%  /favicon.ico",
     ] {
-        assert!(text.contains(told), "{told} is missing:\n{text}");
+        assert!(text.contains(expected), "{expected} is missing:\n{text}");
     }
 }
 
@@ -123,9 +123,9 @@ fn overwrites_only_with_force() {
 fn rejects_files_that_are_no_log() {
     let place = Workplace::new();
     place.write("notes.txt", "this is\nno log\n");
-    for (log, told) in [("notes.txt", "notes.txt"), ("nowhere.log", "nowhere.log")] {
+    for (log, expected) in [("notes.txt", "notes.txt"), ("nowhere.log", "nowhere.log")] {
         let ended = place.run(&["record", log]).expect(104);
-        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     }
 }
 
@@ -145,14 +145,14 @@ fn replays_har_file_without_its_secrets() {
     let place = Workplace::new();
     place.write("visit.har", HAR);
     let ended = place.run(&["record", "visit.har"]).expect(0);
-    for told in [
+    for expected in [
         "4 entries, 0 broken (har, detected)",
         "b.example (1)",
         "body password (1), header cookie (1)",
     ] {
         assert!(
-            ended.stdout.contains(told),
-            "{told} is missing:\n{}",
+            ended.stdout.contains(expected),
+            "{expected} is missing:\n{}",
             ended.stdout
         );
     }
@@ -179,7 +179,7 @@ fn replays_har_file_without_its_secrets() {
 fn rejects_mismatched_format_and_host() {
     let place = Workplace::new();
     place.write("visit.har", HAR);
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (vec!["record", LOG, "--format", "ngnix"], "`nginx`"),
         (vec!["record", LOG, "--format", "alb"], "--format"),
         (vec!["record", LOG, "--host", "a.example"], "HAR"),
@@ -191,7 +191,7 @@ fn rejects_mismatched_format_and_host() {
     ] {
         let ended = place.run(&arguments).expect(104);
         assert!(
-            ended.stderr.contains(told),
+            ended.stderr.contains(expected),
             "{arguments:?}:\n{}",
             ended.stderr
         );

@@ -59,7 +59,7 @@ fn check_rejects_what_run_rejects() {
         .arg(place.path("people.csv"))
         .status();
     assert!(made.unwrap().success());
-    for (scenario, target, told) in [
+    for (scenario, target, expected) in [
         ("uneven", "ftp://127.0.0.1", "it must begin with http://"),
         ("uneven", "http://user:pass@127.0.0.1", "--auth-basic-file"),
         ("uneven", "http://127.0.0.1:99999", "port"),
@@ -68,10 +68,14 @@ fn check_rejects_what_run_rejects() {
         let ended = place
             .run(&["run", scenario, "--check", "--target", target])
             .expect(104);
-        assert!(ended.stderr.contains(told), "{target}:\n{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(expected),
+            "{target}:\n{}",
+            ended.stderr
+        );
     }
     let permission = ["--target", "http://198.51.100.7", "--i-may-test-this-host"];
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&permission[..2], "--i-may-test-this-host"),
         (&["--target", "http://[2001:db8::1]:81"], "2001:db8::1"),
         (
@@ -88,7 +92,11 @@ fn check_rejects_what_run_rejects() {
         let ended = place
             .run(&[&["run", "uneven", "--check"], arguments].concat())
             .expect(104);
-        assert!(ended.stderr.contains(told), "{told}:\n{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(expected),
+            "{expected}:\n{}",
+            ended.stderr
+        );
     }
     // With permission it is checked, and the permission is not remembered.
     let granted = [
@@ -107,7 +115,7 @@ fn rejects_wrong_flags_and_files() {
     let place = Workplace::new();
     let misspelt = light_scenario("1/s", "1s").replace("[[phases]]", "[[phasse]]");
     place.write("broken.toml", &misspelt);
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (vec!["run", "nowhere.toml"], "nowhere.toml"),
         (vec!["run", "stedy"], "steady"),
         (vec!["run", "broken.toml"], "phases"),
@@ -121,7 +129,7 @@ fn rejects_wrong_flags_and_files() {
     ] {
         let ended = place.run(&arguments).expect(104);
         assert!(
-            ended.stderr.contains(told),
+            ended.stderr.contains(expected),
             "{arguments:?}:\n{}",
             ended.stderr
         );
@@ -138,8 +146,8 @@ fn public_target_needs_permission_before_sending() {
         let ended = place
             .run(&["run", "steady", "--target", target, "--out", "run"])
             .expect(104);
-        for told in ["attack", "--i-may-test-this-host", "hosts.toml"] {
-            assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        for expected in ["attack", "--i-may-test-this-host", "hosts.toml"] {
+            assert!(ended.stderr.contains(expected), "{}", ended.stderr);
         }
     }
     for (admin, permitted) in [

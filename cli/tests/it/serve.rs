@@ -158,9 +158,9 @@ fn logs_failures_at_requested_level() {
         }
         drop(service);
         let log = std::fs::read_to_string(place.path("serve.log")).unwrap();
-        let told = log.lines().filter(|line| line.contains("WARN"));
-        let told: Vec<_> = told.filter(|line| line.contains("the cache")).collect();
-        assert_eq!(told.len(), usize::from(is_logged), "{log}");
+        let warnings = log.lines().filter(|line| line.contains("WARN"));
+        let warnings: Vec<_> = warnings.filter(|line| line.contains("the cache")).collect();
+        assert_eq!(warnings.len(), usize::from(is_logged), "{log}");
         assert!(!log.contains("SECQ1"), "{log}");
     }
 }
@@ -187,10 +187,10 @@ fn tls_needs_both_files_and_the_feature() {
     let refused =
         place.run(&[&["serve", "--empty", "--listen", "127.0.0.1:0"][..], &files].concat());
     assert_eq!(refused.code, Some(104), "{}", refused.stderr);
-    let told = if cfg!(feature = "tls") {
+    let expected = if cfg!(feature = "tls") {
         "could not use the certificate cert.pem"
     } else {
         "tenfold was compiled without the `tls` feature"
     };
-    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
 }

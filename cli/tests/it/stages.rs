@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a helper of tests fails as they do, and tells what they see"
+    reason = "helpers may panic and print like the tests that call them"
 )]
 
 mod balanced;

@@ -38,16 +38,6 @@ pub enum GateError {
         /// Command.
         command: String,
     },
-    /// The two can't be compared with each other.
-    #[error("could not compare {baseline} with {candidate}: {reason}")]
-    Unlike {
-        /// The baseline.
-        baseline: String,
-        /// The candidate.
-        candidate: String,
-        /// Reason.
-        reason: String,
-    },
     /// A build command failed.
     #[error("could not build {subject}: `{command}` {reason}\n{log}")]
     NotBuilt {

@@ -57,7 +57,7 @@ impl Subject {
     /// revision.
     ///
     /// # Errors
-    /// Fails if the text is none of these.
+    /// Fails if the text fits neither form, or names nothing that exists.
     pub fn find(text: &str, directory: &Path) -> Result<Self, GateError> {
         let text = text.trim();
         if text.contains(PORT) {

@@ -27,7 +27,7 @@ pub struct Measurement<'a> {
     pub candidate: Option<Target>,
     /// Captures during the run.
     pub probe: Probe,
-    /// Lab that runs the service. `None` for a service that somebody else started.
+    /// Lab that runs the service. `None` for a service that runs already.
     pub lab: Option<&'a Lab>,
     /// Command and overrides that started the run.
     pub invocation: Invocation,
@@ -204,7 +204,7 @@ fn write_profile(
             Ok(None)
         }
         Ok(Err(error)) => Ok(Some(error)),
-        // The thread panicked, and has said why.
+        // The thread panicked, which has printed a message.
         Err(_) => Ok(None),
     }
 }

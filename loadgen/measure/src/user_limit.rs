@@ -20,7 +20,7 @@ pub struct Fitted {
 /// Raises the limit on open files, and lowers the scenario's users to what files and ports allow.
 ///
 /// # Errors
-/// Fails if the users do not fit and `requested` says that somebody asked for this number.
+/// Fails if the users do not fit, and `requested` says that the number was given explicitly.
 pub fn fit_users(scenario: Scenario, requested: bool) -> Result<Fitted, MeasureError> {
     let (_, files) = raise_open_files();
     let ports = connections_to_one_address().unwrap_or(u64::MAX);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn lowers_users_nobody_asked_for() {
+    fn lowers_default_number_of_users() {
         let fitted = fit(scenario(), false, 40, "a limit".to_owned()).unwrap();
         assert_eq!(fitted.scenario.load.users, 40);
         let note = fitted.note.unwrap();

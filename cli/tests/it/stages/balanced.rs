@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::load::{Load, Outcome, lost};
-use super::stage::{Somebody, Stage, lacks};
+use super::stage::{Stage, User, lacks};
 
 /// Programs of the stage.
 const PROGRAMS: &[&str] = &[
@@ -50,8 +50,8 @@ async fn a_web_server_is_drained(stage: &Stage, load: &Load) {
     assert_eq!(sent_to(stage, "web-1").sent, drained.sent);
     stage.lab(&["kill", "web-1"]);
     sleep(Duration::from_secs(1)).await;
-    let told = stage.place.run(&["lab", "revive", "web-1"]);
-    assert!(told.expect(0).stderr.contains("web-1: up again"));
+    let revived = stage.place.run(&["lab", "revive", "web-1"]);
+    assert!(revived.expect(0).stderr.contains("web-1: up again"));
     let deadline = Instant::now() + Duration::from_secs(10);
     while sent_to(stage, "web-1").sent <= drained.sent {
         assert!(Instant::now() < deadline, "it is sent nothing again");
@@ -78,7 +78,7 @@ fn sent_to(stage: &Stage, name: &str) -> Sent {
     let balancers = status["balancers"].as_array().unwrap();
     let servers = balancers.iter().flat_map(|own| own["servers"].as_array());
     let server = servers.flatten().find(|server| server["name"] == name);
-    let server = server.unwrap_or_else(|| panic!("nobody sends to {name}: {status:#}"));
+    let server = server.unwrap_or_else(|| panic!("no balancer sends to {name}: {status:#}"));
     Sent {
         state: server["state"].as_str().unwrap().to_owned(),
         sent: server["sent"].as_u64().unwrap(),
@@ -91,7 +91,7 @@ async fn loses_no_acknowledged_write_with_a_box() {
         return;
     }
     let stage = Stage::up("balanced", &[]);
-    let reader = Somebody::new(&stage, "checker").await;
+    let reader = User::new(&stage, "checker").await;
     let load = Load::begin(&stage).await;
     sleep(Duration::from_secs(2)).await;
 

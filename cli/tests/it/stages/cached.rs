@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::load::{Load, lost};
-use super::stage::{Somebody, Stage, lacks};
+use super::stage::{Stage, User, lacks};
 
 /// Programs of the stage.
 const PROGRAMS: &[&str] = &[
@@ -43,8 +43,8 @@ impl Stage {
     }
 }
 
-async fn edit(somebody: &Somebody, post: u64, content: &str) {
-    let (status, body) = somebody.edit(post, content).await.unwrap();
+async fn edit(user: &User, post: u64, content: &str) {
+    let (status, body) = user.edit(post, content).await.unwrap();
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
 }
 
@@ -54,7 +54,7 @@ async fn cached_reads_stay_within_staleness_bound() {
         return;
     }
     let stage = Stage::up("cached", &[]);
-    let somebody = Somebody::new(&stage, "somebody").await;
+    let user = User::new(&stage, "user").await;
 
     // Replicas follow the primary, and can be read.
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -63,7 +63,7 @@ async fn cached_reads_stay_within_staleness_bound() {
         sleep(Duration::from_millis(200)).await;
     }
     for post in 1..100 {
-        assert!(somebody.content(post).await.unwrap().is_some());
+        assert!(user.content(post).await.unwrap().is_some());
     }
     let from_replicas = stage
         .figure("tenfold_replica_reads_total{replica=\"1\"}")
@@ -73,7 +73,7 @@ async fn cached_reads_stay_within_staleness_bound() {
     // Repeated reads come from memory.
     let loads = stage.figure("tenfold_cache_loads_total").await;
     for post in 1..100 {
-        assert!(somebody.content(post).await.unwrap().is_some());
+        assert!(user.content(post).await.unwrap().is_some());
     }
     let more = stage.figure("tenfold_cache_loads_total").await - loads;
     assert!(more <= 5.0, "{more} of 99 posts were loaded again");
@@ -87,14 +87,14 @@ async fn cached_reads_stay_within_staleness_bound() {
     assert!(local + shared >= 90.0);
 
     // Every server shows a change within the staleness bound.
-    let post = somebody.post("as it was").await.unwrap();
+    let post = user.post("as it was").await.unwrap();
     for number in 0..10 {
         let content = format!("edit {number}");
-        edit(&somebody, post, &content).await;
+        edit(&user, post, &content).await;
         sleep(STALENESS + Duration::from_millis(300)).await;
         for _ in 0..4 {
             assert_eq!(
-                somebody.content(post).await.unwrap().as_deref(),
+                user.content(post).await.unwrap().as_deref(),
                 Some(content.as_str())
             );
         }
@@ -126,7 +126,7 @@ async fn cached_reads_stay_within_staleness_bound() {
     }
     let acknowledged = load.end().await;
     assert!(acknowledged.len() > 100);
-    assert_eq!(lost(&somebody, &acknowledged).await, []);
+    assert_eq!(lost(&user, &acknowledged).await, []);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use super::stage::{Somebody, Stage};
+use super::stage::{Stage, User};
 
 /// Interval between the reads of a reader.
 const READ_EVERY: Duration = Duration::from_millis(40);
@@ -48,12 +48,12 @@ impl Load {
         let shared = Arc::<Shared>::default();
         let mut tasks = Vec::new();
         for index in 0..READERS {
-            let somebody = Somebody::new(stage, &format!("reader_{index}")).await;
-            tasks.push(tokio::spawn(read(somebody, index, shared.clone())));
+            let user = User::new(stage, &format!("reader_{index}")).await;
+            tasks.push(tokio::spawn(read(user, index, shared.clone())));
         }
         for index in 0..WRITERS {
-            let somebody = Somebody::new(stage, &format!("writer_{index}")).await;
-            tasks.push(tokio::spawn(write(somebody, shared.clone())));
+            let user = User::new(stage, &format!("writer_{index}")).await;
+            tasks.push(tokio::spawn(write(user, shared.clone())));
         }
         Self { shared, tasks }
     }
@@ -105,14 +105,14 @@ impl Load {
     }
 }
 
-/// Reads every acknowledged post, and returns those that differ from what was written.
+/// Reads every acknowledged post, and returns the posts with different content.
 pub(crate) async fn lost(
-    somebody: &Somebody,
+    user: &User,
     acknowledged: &BTreeMap<u64, String>,
 ) -> Vec<(u64, Option<String>)> {
     let mut lost = Vec::new();
     for (post, content) in acknowledged {
-        let found = somebody.content(*post).await.unwrap();
+        let found = user.content(*post).await.unwrap();
         if found.as_ref() != Some(content) {
             lost.push((*post, found));
         }
@@ -120,7 +120,7 @@ pub(crate) async fn lost(
     lost
 }
 
-async fn read(somebody: Somebody, index: u64, shared: Arc<Shared>) {
+async fn read(user: User, index: u64, shared: Arc<Shared>) {
     let mut ticks = tokio::time::interval(READ_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut number = index;
@@ -131,7 +131,7 @@ async fn read(somebody: Somebody, index: u64, shared: Arc<Shared>) {
             .wrapping_add(1);
         let post = 1 + (number >> 33) % 200;
         let began = Instant::now();
-        let failure = match somebody.content(post).await {
+        let failure = match user.content(post).await {
             Ok(Some(_)) => None,
             Ok(None) => Some(format!("post {post} is not there")),
             Err(error) => Some(error),
@@ -140,14 +140,14 @@ async fn read(somebody: Somebody, index: u64, shared: Arc<Shared>) {
     }
 }
 
-async fn write(somebody: Somebody, shared: Arc<Shared>) {
+async fn write(user: User, shared: Arc<Shared>) {
     let mut ticks = tokio::time::interval(WRITE_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while !shared.is_over.load(Ordering::Relaxed) {
         ticks.tick().await;
         let content = format!("post {}", shared.number.fetch_add(1, Ordering::Relaxed));
         let began = Instant::now();
-        let failure = match somebody.post(&content).await {
+        let failure = match user.post(&content).await {
             Ok(post) => {
                 let mut acknowledged = shared.acknowledged.lock().unwrap();
                 let earlier = acknowledged.insert(post, content);

@@ -23,10 +23,10 @@ fn is_refused_to(pid: u64, address: &str) -> bool {
         .arg(format!("exec 3<>/dev/tcp/{host}/{port}"))
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert!(
-        ended.status.success() || told.contains("Connection refused"),
-        "{address}: {told}"
+        ended.status.success() || stderr.contains("Connection refused"),
+        "{address}: {stderr}"
     );
     !ended.status.success()
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::stage::{Somebody, Stage, lacks};
+use super::stage::{Stage, User, lacks};
 
 /// Text that occurs nowhere else.
 const CONTENT: &str = "a post of which every byte is to be sealed: 8d1f3c";
@@ -65,9 +65,9 @@ async fn data_and_files_have_separate_boxes() {
     assert!(stranger.get(stage.url("/healthz")).send().await.is_err());
 
     // The photo is in the bucket.
-    let somebody = Somebody::new(&stage, "somebody").await;
-    let post = somebody.post(CONTENT).await.unwrap();
-    assert_eq!(somebody.photo(post, "image/png", PHOTO.to_vec()).await, 204);
+    let user = User::new(&stage, "user").await;
+    let post = user.post(CONTENT).await.unwrap();
+    assert_eq!(user.photo(post, "image/png", PHOTO.to_vec()).await, 204);
     let bucket = files_below(&stage.file("files/tenfold"));
     assert!(
         bucket
@@ -80,23 +80,24 @@ async fn data_and_files_have_separate_boxes() {
     let asset = asset.expect("no asset in the bucket");
     let logo = std::fs::read(asset).unwrap();
     std::fs::write(asset, b"<svg/>").unwrap();
-    let served = somebody.get("/static/logo.svg").await.unwrap();
-    assert_eq!(served, (200, logo.clone()), "what was put in its place");
+    let served = user.get("/static/logo.svg").await.unwrap();
+    assert_eq!(
+        served,
+        (200, logo.clone()),
+        "the service still serves its own asset"
+    );
     std::fs::write(asset, &logo).unwrap();
-    let served = somebody.get("/static/logo.svg").await.unwrap();
+    let served = user.get("/static/logo.svg").await.unwrap();
     assert_eq!(served, (200, logo));
-    let photo = somebody.get(&format!("/v1/posts/{post}/photo")).await;
+    let photo = user.get(&format!("/v1/posts/{post}/photo")).await;
     assert_eq!(photo.unwrap(), (200, PHOTO.to_vec()));
 
     // The database has all data after a restart.
     stage.lab(&["kill", "sql"]);
-    let lost = somebody.content(post).await.unwrap_err();
+    let lost = user.content(post).await.unwrap_err();
     assert!(lost.starts_with("503"), "{lost}");
     stage.lab(&["revive", "sql"]);
-    assert_eq!(
-        somebody.content(post).await.unwrap().as_deref(),
-        Some(CONTENT)
-    );
+    assert_eq!(user.content(post).await.unwrap().as_deref(), Some(CONTENT));
 
     // It stops cleanly, and no file contains the text unencrypted.
     stage.down();

@@ -110,13 +110,13 @@ impl Drop for Stage {
 }
 
 /// User who has signed up and logged in.
-pub(crate) struct Somebody {
+pub(crate) struct User {
     client: reqwest::Client,
     url: String,
     token: String,
 }
 
-impl Somebody {
+impl User {
     pub(crate) async fn new(stage: &Stage, handle: &str) -> Self {
         let client = stage.client();
         let login = json!({"handle": handle, "password": "correct horse"}).to_string();

@@ -41,7 +41,7 @@ impl Workplace {
         command
             .args(arguments)
             .current_dir(self.directory.path())
-            // Tests must not use hosts that somebody has permitted.
+            // Tests must not use the permissions of the person who runs them.
             .env("XDG_CONFIG_HOME", self.path("configuration"))
             .stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TENFOLD_")) {

@@ -452,12 +452,12 @@ fn compares_two_running_services() {
     );
     assert_eq!(outcome.builds.candidate.starts, 0);
 
-    let nobody = Endpoint {
+    let unreachable = Endpoint {
         target: "http://127.0.0.1:1".parse().unwrap(),
         admin: None,
         pid: None,
     };
-    let outcome = trial(nobody).gate().unwrap();
+    let outcome = trial(unreachable).gate().unwrap();
     assert!(
         matches!(
             outcome.bad_days[0],

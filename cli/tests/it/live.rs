@@ -54,15 +54,17 @@ fn serves_metrics_during_run() {
     let count = |name: &str| metrics.counter_sum(name).unwrap();
     let sent = count("tenfold_requests_sent_total");
     let done = count("tenfold_requests_completed_total") + count("tenfold_requests_failed_total");
-    // An arrival taken up at this moment is not counted as sent or waiting yet.
+    // Arrivals that are being taken up are not counted as sent yet.
     let planned = count("tenfold_arrivals_planned_total");
     assert!(planned >= sent + count("tenfold_arrivals_dropped_total"));
     assert_eq!(sent, done + count("tenfold_requests_in_flight"));
     let lags = count("tenfold_lag_seconds_count");
     assert!((1..=sent).contains(&lags), "{lags} of {sent}");
-    // The run does not wait for an open connection to its metrics.
+    // Drains standard error, so that the run never blocks on a full pipe.
     std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-    assert!(running.wait().unwrap().code().is_some());
+    // A run this short may be invalid on a busy machine.
+    let code = running.wait().unwrap().code();
+    assert!(matches!(code, Some(0 | 120)), "{code:?}");
 }
 
 #[test]

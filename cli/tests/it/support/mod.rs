@@ -3,6 +3,7 @@
 #![allow(
     dead_code,
     clippy::unwrap_used,
+    clippy::print_stdout,
     reason = "test support, of which each test uses a part"
 )]
 

@@ -1,4 +1,4 @@
-//! One file for each subcommand.
+//! Subcommands, a file for each.
 
 pub(crate) mod doctor;
 pub(crate) mod gate;

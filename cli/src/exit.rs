@@ -1,4 +1,4 @@
-//! Exit codes, and how an error is told.
+//! Exit codes and error messages.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -7,36 +7,37 @@ use tenfold_analysis::{MeasurementVerdict, MergeError, SloVerdict, Summary};
 use tenfold_gate::GateError;
 use tenfold_lab::LabError;
 use tenfold_loadgen::{CredentialsError, LoadError};
+use tenfold_measure::MeasureError;
 use tenfold_record::{FormatError, LogError, RecordError};
 use tenfold_reports::export::ExportError;
 use tenfold_run_dir::{Counts, RunDirError};
 use tenfold_scenarios::ScenarioError;
 use tenfold_server::{ServeError, TlsError};
 
-/// How a command ended.
+/// Result of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// It did what it was asked to.
+    /// The command succeeded, and every objective was met.
     Met,
-    /// An SLO was missed.
+    /// An objective was missed, or a rule aborted the run.
     SloMissed,
-    /// It was interrupted.
+    /// The command was interrupted.
     Interrupted,
     /// The measurement can't be trusted.
     Invalid,
-    /// No objective was missed, but one could not be judged.
+    /// No objective was missed, but at least one could not be judged.
     Inconclusive,
-    /// Something else went wrong, and was told.
+    /// Something else failed.
     Failed,
-    /// What a gate's verdict says.
+    /// Exit code of a gate's verdict.
     Code(u8),
 }
 
 impl Exit {
-    /// How a run ended whose summary this is.
+    /// Returns the exit of a run.
     ///
-    /// What an invalid measurement says of the service counts for nothing, also where a rule has ended
-    /// the run for it. An objective that could not be judged has not been met.
+    /// An invalid measurement says nothing about the service, even if a rule aborted the run. An objective
+    /// that could not be judged was not met.
     pub(crate) fn of(summary: &Summary, counts: &Counts) -> Self {
         if counts.interrupted.is_some() && counts.aborted.is_none() {
             return Exit::Interrupted;
@@ -63,26 +64,26 @@ impl Exit {
     }
 }
 
-/// The exit code for bad configuration.
+/// Exit code for bad configuration.
 const BAD_CONFIGURATION: u8 = 104;
 
-/// The exit code for a target that could not be reached, or a component that failed.
+/// Exit code for a target that could not be reached, or a component that failed.
 pub(crate) const TARGET_FAILED: u8 = 107;
 
-/// Tells an error on standard error, and finds the exit code for it.
+/// Prints an error on standard error, and returns its exit code.
 pub(crate) fn exit_code_of(done: anyhow::Result<Exit>) -> ExitCode {
     let code = match done {
         Ok(exit) => exit.code(),
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {}", told(&error));
+            let _ = writeln!(std::io::stderr(), "error: {}", message(&error));
             code_of(&error)
         }
     };
     ExitCode::from(code)
 }
 
-/// The error and its causes in one line; a message that quotes its cause is not followed by it.
-fn told(error: &anyhow::Error) -> String {
+/// Joins an error and its causes into one line. A cause that the line already quotes is left out.
+fn message(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if line.is_empty() {
@@ -102,7 +103,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
             || cause.is::<RecordError>()
             || cause.is::<MergeError>()
             || cause.is::<CredentialsError>()
-            || cause.is::<Misuse>()
+            || cause.is::<UsageError>()
         {
             return BAD_CONFIGURATION;
         }
@@ -125,6 +126,9 @@ fn code_of(error: &anyhow::Error) -> u8 {
         if let Some(error) = cause.downcast_ref::<LoadError>() {
             return code_of_load(error);
         }
+        if let Some(error) = cause.downcast_ref::<MeasureError>() {
+            return code_of_measure(error);
+        }
         if let Some(error) = cause.downcast_ref::<GateError>() {
             return code_of_gate(error);
         }
@@ -140,8 +144,8 @@ fn code_of(error: &anyhow::Error) -> u8 {
                 _ => TARGET_FAILED,
             };
         }
-        if let Some(ended) = cause.downcast_ref::<Ended>() {
-            return ended.code;
+        if let Some(child) = cause.downcast_ref::<ChildFailed>() {
+            return child.code;
         }
     }
     Exit::Failed.code()
@@ -156,6 +160,15 @@ fn code_of_load(error: &LoadError) -> u8 {
         LoadError::Unreachable { .. } | LoadError::Disagreed { .. } | LoadError::SetUp { .. } => {
             TARGET_FAILED
         }
+        _ => Exit::Failed.code(),
+    }
+}
+
+fn code_of_measure(error: &MeasureError) -> u8 {
+    match error {
+        MeasureError::TooManyUsers { .. } | MeasureError::Scenario(_) => BAD_CONFIGURATION,
+        MeasureError::Load(error) => code_of_load(error),
+        MeasureError::RunDir(RunDirError::NotEmpty { .. }) => BAD_CONFIGURATION,
         _ => Exit::Failed.code(),
     }
 }
@@ -176,27 +189,27 @@ fn code_of_gate(error: &GateError) -> u8 {
             TARGET_FAILED
         }
         GateError::Load(error) => code_of_load(error),
+        GateError::Measure(error) => code_of_measure(error),
         _ => Exit::Failed.code(),
     }
 }
 
-/// A process of this program's own that ended, with what it told.
+/// A child process of this program that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("{told}")]
-pub(crate) struct Ended {
-    /// Its exit code.
+#[error("{message}")]
+pub(crate) struct ChildFailed {
+    /// Exit code of this process.
     pub(crate) code: u8,
-    /// The last it told.
-    pub(crate) told: String,
+    /// Error message of the child.
+    pub(crate) message: String,
 }
 
-/// Flags that don't go together, or a value that means nothing.
+/// Flags that contradict each other, or a value without meaning.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Misuse(pub(crate) String);
+pub(crate) struct UsageError(pub(crate) String);
 
-/// Tells what clap has to say: help and versions as they are, errors with the exit code for bad
-/// configuration.
+/// Prints clap's message. Errors exit with the code for bad configuration, help and version with 0.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     if error.use_stderr() {
@@ -211,14 +224,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_is_told_once() {
+    fn message_quotes_each_cause_once() {
         let cause = std::io::Error::other("no space left");
         let error = anyhow::Error::new(RunDirError::Write {
             path: "run".into(),
             source: cause,
         });
-        assert_eq!(told(&error), "could not write run: no space left");
+        assert_eq!(message(&error), "could not write run: no space left");
         let error = anyhow::anyhow!("connection refused").context("could not reach it");
-        assert_eq!(told(&error), "could not reach it: connection refused");
+        assert_eq!(message(&error), "could not reach it: connection refused");
     }
 }

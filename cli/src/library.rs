@@ -1,12 +1,12 @@
-//! The scenario library, which the binary carries.
+//! The scenario library, which is compiled into the binary.
 
 use std::path::Path;
 
 use tenfold_scenarios::Scenario;
 
-use crate::exit::Misuse;
+use crate::exit::UsageError;
 
-/// Each scenario of the library: its name and its text.
+/// Name and text of each scenario of the library.
 const LIBRARY: [(&str, &str); 7] = [
     ("uneven", include_str!("../../scenarios/uneven.toml")),
     ("steady", include_str!("../../scenarios/steady.toml")),
@@ -26,7 +26,7 @@ const LIBRARY: [(&str, &str); 7] = [
     ("journey", include_str!("../../scenarios/journey.toml")),
 ];
 
-/// Reads the scenario of a file, or the one of the library where there is no such file.
+/// Reads the scenario from the file `name`, or from the library if there is no such file.
 pub(crate) fn find(name: &str) -> anyhow::Result<Scenario> {
     let path = Path::new(name);
     if path.exists() {
@@ -34,8 +34,9 @@ pub(crate) fn find(name: &str) -> anyhow::Result<Scenario> {
     }
     let Some((known, text)) = LIBRARY.iter().find(|(known, _)| *known == name) else {
         let names = LIBRARY.map(|(name, _)| name).join(", ");
-        return Err(Misuse(format!(
-            "there is no file `{name}`, and no scenario of that name in the library: {names}"
+        return Err(UsageError(format!(
+            "could not find the scenario `{name}`: there is no such file, and the library has only \
+             {names}"
         ))
         .into());
     };

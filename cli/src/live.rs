@@ -1,6 +1,5 @@
-//! How a run stands while it runs: a dashboard on a terminal, a line every few seconds where there is
-//! none, and metrics for whoever scrapes them. All of it on standard error, all of it drawn beside
-//! the generator's thread.
+//! Live view of a run: a dashboard on a terminal, otherwise a line every few seconds, and metrics for
+//! Prometheus. Everything goes to standard error, from threads other than the generator's.
 
 mod dashboard;
 mod exposition;
@@ -14,14 +13,14 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 
 use tenfold_loadgen::Progress;
+use tenfold_measure::Observer;
 
 use lines::Lines;
 use metrics_server::MetricsServer;
 pub(crate) use plan::Plan;
 use screen::Screen;
-pub(crate) use screen::restore as restore_terminal;
 
-/// Shows how a run stands.
+/// Live view of a run.
 pub(crate) struct Live {
     view: View,
     metrics: Option<MetricsServer>,
@@ -33,10 +32,10 @@ enum View {
 }
 
 impl Live {
-    /// Begins to show a run; as lines where `plain` is set or a dashboard would be in the way.
+    /// Starts to show a run: as lines if `plain` is set, or if the environment does not suit a dashboard.
     ///
     /// # Errors
-    /// Fails where the metrics can't be served at `metrics`.
+    /// Fails if metrics can't be served at `metrics`.
     pub(crate) fn new(
         plan: Plan,
         plain: bool,
@@ -47,7 +46,7 @@ impl Live {
             .map(|address| MetricsServer::start(address, &plan.scenario, phases.clone()))
             .transpose()?;
         let on_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
-        let screen = (!plain && on_terminal && suits_a_dashboard(|name| std::env::var_os(name)))
+        let screen = (!plain && on_terminal && suits_dashboard(|name| std::env::var_os(name)))
             .then(|| Screen::start(plan));
         let view = match screen {
             // A terminal that can't be drawn on gets lines.
@@ -56,9 +55,10 @@ impl Live {
         };
         Ok(Self { view, metrics })
     }
+}
 
-    /// Shows how the run stands now.
-    pub(crate) fn show(&mut self, progress: &Progress) {
+impl Observer for Live {
+    fn on_progress(&mut self, progress: &Progress) {
         match &mut self.view {
             View::Screen(screen) => screen.show(progress),
             View::Lines(lines) => lines.show(progress),
@@ -68,17 +68,16 @@ impl Live {
         }
     }
 
-    /// Takes the dashboard away.
-    pub(crate) fn finish(&mut self) {
+    fn on_end(&mut self) {
         if let View::Screen(screen) = &mut self.view {
             screen.finish();
         }
     }
 }
 
-/// Says whether the environment leaves room for a dashboard: it is in colour, moves the cursor, and
-/// would fill the log of a CI job.
-fn suits_a_dashboard(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+/// Returns whether the environment suits a dashboard, which uses colour, moves the cursor, and would fill
+/// the log of a CI job.
+fn suits_dashboard(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let set = |name| variable(name).filter(|value| !value.is_empty());
     let moves = set("TERM").is_some_and(|term| term != "dumb");
     moves && set("NO_COLOR").is_none() && set("CI").is_none()
@@ -89,9 +88,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_can_ask_for_lines() {
+    fn environment_can_turn_dashboard_off() {
         let suits = |set: &[(&str, &str)]| {
-            suits_a_dashboard(|name| {
+            suits_dashboard(|name| {
                 let found = set.iter().find(|(known, _)| *known == name);
                 found.map(|(_, value)| OsString::from(value))
             })

@@ -1,32 +1,29 @@
-//! The one binary: it parses, calls, prints and exits.
+//! The `tenfold` binary: parses the command line, calls a library, prints the result, and exits.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `arguments` | the command line: a file for each subcommand, `groups/` of flags that several share |
+//! | `commands` | a file for each subcommand |
+//! | `live` | the view of a run in progress: dashboard, lines, `/metrics` |
+//! | `permission` | which hosts load may be sent to |
+//! | `output` | standard output, standard error, exports, the log of a service |
 
-mod cache_arguments;
-mod cli;
+mod arguments;
 mod commands;
-mod connect_arguments;
-mod data_set_arguments;
 mod exit;
-mod exports;
-mod gate_arguments;
-mod host_guard;
 mod interrupt;
-mod lab_arguments;
 mod library;
 mod live;
-mod log;
-mod manifest;
-mod measure;
-mod permitted_hosts;
-mod print;
+mod output;
+mod permission;
 mod stages;
-mod values;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command};
+use crate::arguments::{Cli, Command};
 use crate::exit::exit_code_of;
 
-/// The system's own took a fifth of the service's time where a cache has filled the heap with small things.
+/// With a full cache, the system allocator takes a fifth of the service's CPU time (ADR 19).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -2,7 +2,7 @@
 
 use tenfold_lab::stage::Stage;
 
-use crate::exit::Misuse;
+use crate::exit::UsageError;
 
 /// The stages by Cargo feature, and whether this binary has them.
 const COMPILED: &[(&str, bool)] = &[
@@ -20,7 +20,7 @@ pub(crate) fn find(name: &str) -> anyhow::Result<&'static Stage> {
     let stage = tenfold_lab::stage::find(name)?;
     match missing_feature(stage, COMPILED) {
         None => Ok(stage),
-        Some(feature) => Err(Misuse(format!(
+        Some(feature) => Err(UsageError(format!(
             "this binary was compiled without stage `{}`; build one with every stage by \
              `cargo build --release --features all-stages`, or with this one by `--features {feature}`",
             stage.name

@@ -3,11 +3,11 @@
 use tenfold_lab::{PROGRAMS, Program, Source};
 use tenfold_probe::Component;
 
-use crate::cli::DoctorArguments;
+use crate::arguments::doctor::DoctorArguments;
 use crate::exit::Exit;
-use crate::print;
+use crate::output::print;
 
-/// Tells what this machine has and lacks.
+/// Prints what this machine has and lacks.
 pub(crate) fn doctor(arguments: &DoctorArguments) -> anyhow::Result<Exit> {
     let doctor = tenfold_probe::doctor(PROGRAMS.iter().map(component).collect());
     if arguments.json {

@@ -1,4 +1,4 @@
-//! `tenfold lab`: bring a stage up on this machine, look at it, kill a part of it, take it down.
+//! `tenfold lab`: run a stage on this machine, show it, kill and restart its boxes, stop it.
 
 use std::fs::{self, File};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -13,29 +13,30 @@ use tenfold_lab::{
     UsageBetween, ask,
 };
 
-use crate::exit::{Ended, Exit, TARGET_FAILED};
-use crate::lab_arguments::{LabArguments, LabCommand, UpArguments};
-use crate::{interrupt, print};
+use crate::arguments::lab::{LabArguments, LabCommand, UpArguments};
+use crate::exit::{ChildFailed, Exit, TARGET_FAILED};
+use crate::output::print;
+use crate::{interrupt, stages};
 
-/// The time over which the use of boxes is shown.
-const SHOWN: Duration = Duration::from_secs(1);
+/// Time over which `lab status` measures the use of the boxes.
+const SAMPLE: Duration = Duration::from_secs(1);
 
-/// How long a lab in the background may take to be up: each of its boxes has half of that.
+/// Time limit for a lab in the background to be up. Each box may take half of it.
 const UP_WITHIN: Duration = Duration::from_secs(60);
 
-/// Does what is asked with a lab.
+/// Runs a subcommand of `tenfold lab`.
 pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
     match &arguments.command {
-        LabCommand::Up(arguments) if arguments.detach => detached(arguments),
+        LabCommand::Up(arguments) if arguments.detach => up_in_background(arguments),
         LabCommand::Up(arguments) => up(arguments),
         LabCommand::Status(arguments) => {
-            let directory = &arguments.place.dir;
+            let directory = &arguments.directory.dir;
             let before = status(directory)?;
             if arguments.json {
                 print::json(&before)?;
                 return Ok(Exit::Met);
             }
-            std::thread::sleep(SHOWN);
+            std::thread::sleep(SAMPLE);
             let after = status(directory)?;
             let used = UsageBetween {
                 before: &before,
@@ -44,41 +45,35 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
             print::out(&format!("stage {}\n{after}\n{used}", after.stage))?;
             Ok(Exit::Met)
         }
-        LabCommand::Down(arguments) => done(&arguments.dir, &Request::Down, "stopped"),
+        LabCommand::Down(arguments) => request(&arguments.dir, &Request::Down, "stopped"),
         LabCommand::Kill(arguments) => {
             let name = arguments.name.clone();
-            done(&arguments.place.dir, &Request::Kill { name }, "killed")
+            request(&arguments.directory.dir, &Request::Kill { name }, "killed")
         }
         LabCommand::Drain(arguments) => {
             let name = arguments.name.clone();
-            done(&arguments.place.dir, &Request::Drain { name }, "drained")
+            request(
+                &arguments.directory.dir,
+                &Request::Drain { name },
+                "drained",
+            )
         }
         LabCommand::Revive(arguments) => {
             let name = arguments.name.clone();
-            done(&arguments.place.dir, &Request::Revive { name }, "up again")
+            request(
+                &arguments.directory.dir,
+                &Request::Revive { name },
+                "up again",
+            )
         }
     }
 }
 
-/// Brings a stage up and looks after it until it is to end.
+/// Starts a stage, and supervises it until it is to stop.
 fn up(arguments: &UpArguments) -> anyhow::Result<Exit> {
-    let stage = crate::stages::find(&arguments.stage)?;
-    let program = std::env::current_exe().context("could not find this program's own file")?;
-    let mut options = LabOptions::new(program, &arguments.place.dir);
-    options.store_url = arguments.store.clone();
-    options.network = arguments.network;
-    options.counts = arguments.counts.clone();
-    options.tuned = arguments.tuned;
-    options.data_set = Some(DataSetOptions {
-        seed: arguments.data_set.data_seed,
-        users: arguments.data_set.data_users,
-        posts: arguments.data_set.data_posts,
-    });
-    options.allowances = match arguments.unconfined {
-        true => Allowances::unconfined(),
-        false => Allowances::new(arguments.boxes.clone()),
-    };
-    // Boxes inherit it, and balancers have two connections for each of their clients.
+    let stage = stages::find(&arguments.stage)?;
+    let options = options(arguments)?;
+    // Boxes inherit this limit, and balancers have two connections for each of their clients.
     tenfold_probe::limits::raise_open_files();
     let interrupt = interrupt::catch()?;
     let began = Instant::now();
@@ -87,7 +82,7 @@ fn up(arguments: &UpArguments) -> anyhow::Result<Exit> {
     lab.listen()?;
     show(&lab.status(), arguments)?;
     print::note(&format!(
-        "{} is up after {:.1} s; Ctrl-C or `tenfold lab down` stops it",
+        "{} is up after {:.1} s; stop it with Ctrl-C or `tenfold lab down`",
         stage.name,
         began.elapsed().as_secs_f64()
     ));
@@ -108,6 +103,26 @@ fn up(arguments: &UpArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Met)
 }
 
+fn options(arguments: &UpArguments) -> anyhow::Result<LabOptions> {
+    let program = std::env::current_exe().context("could not find this program's own file")?;
+    let mut options = LabOptions::new(program, &arguments.directory.dir);
+    let boxes = &arguments.boxes;
+    options.store_url = arguments.store.url.clone();
+    options.network = boxes.network;
+    options.counts = boxes.counts.clone();
+    options.tuned = boxes.tuned;
+    options.data_set = Some(DataSetOptions {
+        seed: arguments.data_set.seed,
+        users: arguments.data_set.users,
+        posts: arguments.data_set.posts,
+    });
+    options.allowances = match boxes.unconfined {
+        true => Allowances::unconfined(),
+        false => Allowances::new(boxes.limits.clone()),
+    };
+    Ok(options)
+}
+
 fn show(status: &LabStatus, arguments: &UpArguments) -> anyhow::Result<()> {
     match arguments.json {
         true => print::json(status),
@@ -115,24 +130,24 @@ fn show(status: &LabStatus, arguments: &UpArguments) -> anyhow::Result<()> {
     }
 }
 
-/// Has another process of this program bring the stage up, and returns once it has.
-fn detached(arguments: &UpArguments) -> anyhow::Result<Exit> {
-    let directory = &arguments.place.dir;
-    // As a lab makes it: its data and logs are for this account alone.
+/// Starts a lab in a background process, and returns once it is up.
+fn up_in_background(arguments: &UpArguments) -> anyhow::Result<Exit> {
+    let directory = &arguments.directory.dir;
+    // The lab creates it with the same mode, because its data and logs are private.
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(directory)
         .with_context(|| format!("could not create {}", directory.display()))?;
-    let log = directory.join("lab.log");
-    let written = || format!("could not write {}", log.display());
-    // One that is up writes to it still.
+    let path = directory.join("lab.log");
+    let writing = || format!("could not write {}", path.display());
+    // A lab that is still up keeps writing to this log.
     let file = File::options()
         .create(true)
         .append(true)
-        .open(&log)
-        .with_context(written)?;
-    let from = file.metadata().with_context(written)?.len();
+        .open(&path)
+        .with_context(writing)?;
+    let from = file.metadata().with_context(writing)?.len();
     let interrupt = interrupt::catch()?;
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let own = std::env::args_os().skip(1);
@@ -142,30 +157,30 @@ fn detached(arguments: &UpArguments) -> anyhow::Result<Exit> {
         .env_remove("TENFOLD_JSON")
         .process_group(0)
         .stdin(Stdio::null())
-        .stdout(file.try_clone().with_context(written)?)
+        .stdout(file.try_clone().with_context(writing)?)
         .stderr(file)
         .spawn()
         .context("could not start a lab in the background")?;
-    let told = Told { log: &log, from };
-    let status = await_up(&mut child, directory, &told, &|| *interrupt.borrow())?;
+    let log = ChildLog { path: &path, from };
+    let status = await_up(&mut child, directory, &log, &|| *interrupt.borrow())?;
     show(&status, arguments)?;
     print::note(&format!(
-        "{} is up; `tenfold lab down --dir {}` stops it",
+        "{} is up; stop it with `tenfold lab down --dir {}`",
         status.stage,
         directory.display()
     ));
     Ok(Exit::Met)
 }
 
-/// What a lab in the background told, in a log that others before it wrote to.
-struct Told<'a> {
-    log: &'a Path,
+/// Output of a lab in the background, in a log that earlier labs may have written to.
+struct ChildLog<'a> {
+    path: &'a Path,
     from: u64,
 }
 
-impl Told<'_> {
+impl ChildLog<'_> {
     fn text(&self) -> String {
-        let bytes = fs::read(self.log).unwrap_or_default();
+        let bytes = fs::read(self.path).unwrap_or_default();
         let own = usize::try_from(self.from)
             .ok()
             .and_then(|from| bytes.get(from..));
@@ -177,22 +192,22 @@ impl Told<'_> {
 fn await_up(
     child: &mut Child,
     directory: &Path,
-    told: &Told<'_>,
+    log: &ChildLog<'_>,
     is_over: &dyn Fn() -> bool,
 ) -> anyhow::Result<LabStatus> {
     let deadline = Instant::now() + UP_WITHIN;
     loop {
-        if let Some(status) = child.try_wait().context("could not look at the lab")? {
-            // One that has ended is not up, whatever it ended with.
+        if let Some(status) = child.try_wait().context("could not wait for the lab")? {
+            // A lab that exits is not up, even with exit code 0.
             let code = status.code().and_then(|code| u8::try_from(code).ok());
             let code = code.filter(|code| *code != 0).unwrap_or(TARGET_FAILED);
-            let told = match told.text() {
-                text if text.is_empty() => format!("the lab ended ({status})"),
+            let message = match log.text() {
+                text if text.is_empty() => format!("the lab exited ({status})"),
                 text => text,
             };
-            return Err(Ended { code, told }.into());
+            return Err(ChildFailed { code, message }.into());
         }
-        // It listens once its boxes are up.
+        // The lab answers once its boxes are up.
         if let Ok(status) = status(directory)
             && status.pid == child.id()
         {
@@ -200,17 +215,17 @@ fn await_up(
         }
         let interrupted = is_over();
         if interrupted || Instant::now() > deadline {
-            // Its guard ends what it has begun.
+            // The guard of the lab ends the boxes that were started.
             let _ = child.kill();
             let _ = child.wait();
             return Err(match interrupted {
                 true => LabError::Interrupted.into(),
-                false => Ended {
+                false => ChildFailed {
                     code: TARGET_FAILED,
-                    told: format!(
-                        "the lab was not up within {} s; its log is {}",
+                    message: format!(
+                        "the lab was not up within {} s; see its log {}",
                         UP_WITHIN.as_secs(),
-                        told.log.display()
+                        log.path.display()
                     ),
                 }
                 .into(),
@@ -223,21 +238,22 @@ fn await_up(
 fn status(directory: &Path) -> Result<LabStatus, LabError> {
     match ask(directory, &Request::Status)? {
         Answer::Status(status) => Ok(*status),
-        other => Err(unlooked_for(directory, &other)),
+        other => Err(unexpected(directory, &other)),
     }
 }
 
-fn done(directory: &Path, request: &Request, word: &str) -> anyhow::Result<Exit> {
+/// Sends a request to a lab, and prints the names of the boxes with the result.
+fn request(directory: &Path, request: &Request, result: &str) -> anyhow::Result<Exit> {
     match ask(directory, request)? {
-        Answer::Done(names) => print::note(&format!("{}: {word}", names.join(", "))),
-        other => return Err(unlooked_for(directory, &other).into()),
+        Answer::Done(names) => print::note(&format!("{}: {result}", names.join(", "))),
+        other => return Err(unexpected(directory, &other).into()),
     }
     Ok(Exit::Met)
 }
 
-fn unlooked_for(directory: &Path, answer: &Answer) -> LabError {
+fn unexpected(directory: &Path, answer: &Answer) -> LabError {
     LabError::NoAnswer {
         directory: directory.to_owned(),
-        reason: format!("{answer:?} answers something else"),
+        reason: format!("unexpected answer {answer:?}"),
     }
 }

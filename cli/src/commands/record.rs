@@ -1,4 +1,4 @@
-//! `tenfold record`: turn an access log or a HAR file into a trace to replay, or a fitted scenario.
+//! `tenfold record`: turn an access log or a HAR file into a trace to replay, or into a fitted scenario.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
@@ -11,11 +11,11 @@ use tenfold_record::{
 };
 use tenfold_run_dir::write_atomic_with;
 
-use crate::cli::RecordArguments;
-use crate::exit::{Exit, Misuse};
-use crate::print;
+use crate::arguments::record::RecordArguments;
+use crate::exit::{Exit, UsageError};
+use crate::output::print;
 
-/// What was found and written, for `--json`.
+/// Result, for `--json`.
 #[derive(Serialize)]
 struct Recorded {
     log: LogSummary,
@@ -23,12 +23,17 @@ struct Recorded {
     written: Vec<PathBuf>,
 }
 
-/// Reads the log and writes what was asked for.
+/// Reads the log, and writes a trace or a fitted scenario.
 pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
-    let format = arguments.format.as_deref().map(Format::parse).transpose()?;
+    let format = arguments
+        .input
+        .format
+        .as_deref()
+        .map(Format::parse)
+        .transpose()?;
     let options = ReadOptions {
         format,
-        host: arguments.host.clone(),
+        host: arguments.input.host.clone(),
         ..ReadOptions::default()
     };
     let log = if arguments.log.as_os_str() == "-" {
@@ -37,21 +42,22 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
     } else {
         AccessLog::read(&arguments.log, &options)?
     };
-    if arguments.host.is_some() && log.archive.is_none() {
-        return Err(Misuse(format!(
-            "--host chooses among the hosts of a HAR file, and {} is none ({}); leave it out",
+    if arguments.input.host.is_some() && log.archive.is_none() {
+        return Err(UsageError(format!(
+            "--host applies only to HAR files, and {} is not one ({}); leave --host out",
             log.origin, log.format
         ))
         .into());
     }
     let out = arguments
+        .output
         .out
         .clone()
         .unwrap_or_else(|| default_path(&arguments.log));
     let name = out.file_stem().map_or("recorded".into(), |stem| {
         stem.to_string_lossy().into_owned()
     });
-    let (fit, written) = if arguments.model {
+    let (fit, written) = if arguments.scenario.model {
         refuse_overwriting(arguments, &[&out])?;
         let model = model(
             &log,
@@ -73,7 +79,7 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
         let trace = trace(
             &log,
             &TraceOptions {
-                speed: arguments.speed,
+                speed: arguments.scenario.speed,
                 name,
                 file,
             },
@@ -83,7 +89,7 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
         (None, vec![out, trace_path])
     };
     let log = log.summary();
-    if arguments.json {
+    if arguments.output.json {
         print::json(&Recorded { log, fit, written })?;
         return Ok(Exit::Met);
     }
@@ -92,8 +98,8 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
         print::out(&format!("\n{fit}"))?;
     }
     let scenario = written[0].display();
-    let next = if arguments.model {
-        format!("\nwrote {scenario}; play it with: tenfold run {scenario}\n")
+    let next = if arguments.scenario.model {
+        format!("\nwrote {scenario}; run it with: tenfold run {scenario}\n")
     } else {
         let trace = written[1].display();
         format!(
@@ -112,9 +118,12 @@ fn write(
 }
 
 fn refuse_overwriting(arguments: &RecordArguments, paths: &[&Path]) -> anyhow::Result<()> {
-    match paths.iter().find(|path| path.exists() && !arguments.force) {
-        Some(path) => Err(Misuse(format!(
-            "{} exists; choose another with --out, or overwrite it with --force",
+    match paths
+        .iter()
+        .find(|path| path.exists() && !arguments.output.force)
+    {
+        Some(path) => Err(UsageError(format!(
+            "{} already exists; choose another file with --out, or overwrite it with --force",
             path.display()
         ))
         .into()),
@@ -122,7 +131,7 @@ fn refuse_overwriting(arguments: &RecordArguments, paths: &[&Path]) -> anyhow::R
     }
 }
 
-/// The log's name without `.gz`, `.log` and `.har`, as a scenario in the working directory.
+/// Returns the name of the log without `.gz`, `.log` and `.har`, as a scenario in the working directory.
 fn default_path(log: &Path) -> PathBuf {
     let name = log
         .file_name()
@@ -131,7 +140,7 @@ fn default_path(log: &Path) -> PathBuf {
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let name = [".log", ".har"]
         .iter()
-        .find_map(|ending| name.strip_suffix(ending))
+        .find_map(|suffix| name.strip_suffix(suffix))
         .unwrap_or(name);
     let name = if name.is_empty() || name == "-" {
         "recorded"

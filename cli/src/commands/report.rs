@@ -1,78 +1,58 @@
 //! `tenfold report`: render one run, or compare several.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::Context as _;
-use tenfold_analysis::{compare, summarise};
-use tenfold_run_dir::{Run, RunDir, write_atomic};
+use tenfold_analysis::compare;
+use tenfold_run_dir::{Run, RunDir};
 
-use crate::cli::ReportArguments;
-use crate::exit::{Exit, Misuse};
-use crate::{exports, print};
+use crate::arguments::report::ReportArguments;
+use crate::exit::{Exit, UsageError};
+use crate::output::run_report::{RunReport, write_html};
+use crate::output::{exports, print};
 
-/// Renders from run directories alone.
+/// Renders run directories.
 pub(crate) fn report(arguments: &ReportArguments) -> anyhow::Result<Exit> {
-    exports::check(&arguments.export, arguments.json)?;
+    let output = &arguments.output;
+    exports::check(&output.export, output.json)?;
     let runs: Vec<Run> = arguments
         .runs
         .iter()
         .map(|path| RunDir::open(path).read())
         .collect::<Result<_, _>>()?;
     match runs.as_slice() {
-        [run] => report_one(run, arguments),
-        [_, _, ..] if !arguments.export.is_empty() => Err(Misuse(
-            "--export writes one run; name one, or make one of several generators' with tenfold merge"
-                .to_owned(),
-        )
-        .into()),
-        several => report_several(several, arguments),
-    }
-}
-
-fn report_one(run: &Run, arguments: &ReportArguments) -> anyhow::Result<Exit> {
-    let summary = summarise(run);
-    let html = tenfold_reports::run::page(run, &summary).html();
-    let out = match &arguments.out {
-        Some(out) => write(out, &html)?,
-        None => {
-            let run_dir = RunDir::open(&run.path);
-            run_dir.write_json("summary.json", &summary)?;
-            run_dir.write_bytes("report.html", html.as_bytes())?;
-            run_dir.file("report.html")
+        [run] => {
+            let report = RunReport {
+                html: arguments.out.as_deref(),
+                json: output.json,
+                exports: &output.export,
+            };
+            report.publish(run)?;
         }
-    };
-    if arguments.json {
-        print::json(&summary)?;
-    } else {
-        print::summary(&summary, exports::take_output(&arguments.export))?;
+        [_, _, ..] if !output.export.is_empty() => {
+            return Err(UsageError(
+                "--export writes a single run; give one run, or merge the runs of several generators \
+                 with `tenfold merge`"
+                    .to_owned(),
+            )
+            .into());
+        }
+        several => report_comparison(several, arguments)?,
     }
-    print::note(&format!("report: {}", out.display()));
-    exports::step_summary(&summary);
-    exports::write(&arguments.export, run, &summary)?;
-    // It rendered what it was asked to, whatever the run came to.
+    // Rendering succeeds for any verdict of the run.
     Ok(Exit::Met)
 }
 
-fn report_several(runs: &[Run], arguments: &ReportArguments) -> anyhow::Result<Exit> {
+fn report_comparison(runs: &[Run], arguments: &ReportArguments) -> anyhow::Result<()> {
     let comparison = compare(runs);
+    let default = Path::new("comparison.html");
+    let path = arguments.out.as_deref().unwrap_or(default);
     let document = tenfold_reports::comparison::comparison(&comparison);
-    let html = document.html();
-    let out = arguments
-        .out
-        .clone()
-        .unwrap_or_else(|| PathBuf::from("comparison.html"));
-    let out = write(&out, &html)?;
-    if arguments.json {
+    write_html(path, &document.html())?;
+    if arguments.output.json {
         print::json(&comparison.summaries)?;
     } else {
         print::out(&document.terminal(print::colour()))?;
     }
-    print::note(&format!("report: {}", out.display()));
-    Ok(Exit::Met)
-}
-
-fn write(path: &Path, html: &str) -> anyhow::Result<PathBuf> {
-    write_atomic(path, html.as_bytes())
-        .with_context(|| format!("could not write {}", path.display()))?;
-    Ok(path.to_owned())
+    print::note(&format!("report: {}", path.display()));
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! `tenfold serve`: run the reference server.
+//! `tenfold serve`: run the reference service.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -8,11 +8,12 @@ use tenfold_server::data_set::DataSet;
 use tenfold_server::{Config, Server, TlsFiles, start};
 use tokio::sync::watch;
 
-use crate::cli::ServeArguments;
-use crate::exit::{Exit, Misuse};
-use crate::{interrupt, log, print};
+use crate::arguments::serve::ServeArguments;
+use crate::exit::{Exit, UsageError};
+use crate::output::{log, print};
+use crate::{interrupt, stages};
 
-/// What is told to whoever waits for the server.
+/// Contents of the ready file.
 #[derive(Serialize)]
 struct Ready {
     address: SocketAddr,
@@ -22,14 +23,14 @@ struct Ready {
 
 /// Serves until interrupted.
 pub(crate) fn serve(arguments: &ServeArguments) -> anyhow::Result<Exit> {
-    let stage = crate::stages::find(&arguments.stage)?;
+    let stage = stages::find(&arguments.stage)?;
     if !stage.is_built() {
-        return Err(Misuse(format!("stage `{}` is not built yet", stage.name)).into());
+        return Err(UsageError(format!("stage `{}` is not implemented yet", stage.name)).into());
     }
-    log::to_stderr(arguments.log);
+    log::to_stderr(arguments.process.log);
     tenfold_probe::limits::raise_open_files();
     let mut stop = interrupt::catch()?;
-    let stdin = arguments.stop_with_stdin.then(stdin_ended);
+    let stdin = arguments.process.stop_with_stdin.then(stdin_closed);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -41,7 +42,7 @@ pub(crate) fn serve(arguments: &ServeArguments) -> anyhow::Result<Exit> {
             .run_until(async move {
                 tokio::select! {
                     _ = stop.wait_for(|now| *now) => {}
-                    () = ended(stdin) => {}
+                    () = closed(stdin) => {}
                 }
             })
             .await?;
@@ -51,50 +52,53 @@ pub(crate) fn serve(arguments: &ServeArguments) -> anyhow::Result<Exit> {
 }
 
 fn config(arguments: &ServeArguments) -> anyhow::Result<Config> {
-    std::fs::create_dir_all(&arguments.data)
-        .with_context(|| format!("could not create {}", arguments.data.display()))?;
+    let directory = &arguments.data.directory;
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("could not create {}", directory.display()))?;
     let store_url = arguments
         .store
+        .url
         .clone()
-        .unwrap_or_else(|| format!("sqlite:{}", arguments.data.join("tenfold.db").display()));
+        .unwrap_or_else(|| format!("sqlite:{}", directory.join("tenfold.db").display()));
     let files_url = arguments
+        .data
         .files
         .clone()
-        .unwrap_or_else(|| format!("file:{}", arguments.data.join("files").display()));
+        .unwrap_or_else(|| format!("file:{}", directory.join("files").display()));
     let mut config = Config::new(store_url, files_url);
-    config.listen = match arguments.port {
+    config.listen = match arguments.listen.port {
         Some(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-        None => arguments.listen,
+        None => arguments.listen.address,
     };
-    if let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
+    if let (Some(certificate), Some(key)) = (&arguments.tls.tls_cert, &arguments.tls.tls_key) {
         config.tls = Some(TlsFiles {
             certificate: certificate.clone(),
             key: key.clone(),
         });
     }
-    config.listen_unix.clone_from(&arguments.listen_unix);
-    config.redirect_listen = arguments.redirect_listen;
-    config.admin = Some(arguments.admin);
-    // An object store is there for static content too.
+    config.listen_unix.clone_from(&arguments.listen.unix);
+    config.redirect_listen = arguments.tls.redirect_listen;
+    config.admin = Some(arguments.listen.admin);
+    // An object store serves static content too.
     config.assets_in_files = config.files_url.starts_with("s3:");
-    arguments.caching.apply(&mut config);
+    arguments.cache.apply(&mut config);
     if !arguments.empty {
         config.data_set = Some(DataSet {
-            seed: arguments.data_set.data_seed,
-            users: arguments.data_set.data_users,
-            posts: arguments.data_set.data_posts,
+            seed: arguments.data_set.seed,
+            users: arguments.data_set.users,
+            posts: arguments.data_set.posts,
             ..DataSet::default()
         });
     }
     Ok(config)
 }
 
-/// Tells where the server is, on standard error and in the file that somebody waits for.
+/// Reports the addresses of the server on standard error and in the ready file.
 fn announce(arguments: &ServeArguments, server: &Server) -> anyhow::Result<()> {
     let (address, admin) = (server.address, server.admin_address);
-    let scheme = arguments.tls_cert.as_ref().map_or("http", |_| "https");
+    let scheme = arguments.tls.tls_cert.as_ref().map_or("http", |_| "https");
     print::note(&format!("serving on {scheme}://{address}"));
-    if let Some(path) = &arguments.listen_unix {
+    if let Some(path) = &arguments.listen.unix {
         print::note(&format!("serving on unix:{}", path.display()));
     }
     if let Some(redirect) = server.redirect_address {
@@ -103,7 +107,7 @@ fn announce(arguments: &ServeArguments, server: &Server) -> anyhow::Result<()> {
     if let Some(admin) = admin {
         print::note(&format!("metrics and profiles on http://{admin}"));
     }
-    let Some(path) = arguments.ready_file.as_deref() else {
+    let Some(path) = arguments.process.ready_file.as_deref() else {
         return Ok(());
     };
     let ready = serde_json::to_vec(&Ready {
@@ -117,21 +121,21 @@ fn announce(arguments: &ServeArguments, server: &Server) -> anyhow::Result<()> {
         .with_context(|| format!("could not write {}", path.display()))
 }
 
-/// Becomes true when standard input ends.
-fn stdin_ended() -> watch::Receiver<bool> {
-    let (tell, told) = watch::channel(false);
-    // A thread that blocks: it ends with the process.
+/// Returns a channel that becomes `true` when standard input closes.
+fn stdin_closed() -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    // The thread blocks, and ends with the process.
     std::thread::spawn(move || {
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
-        let _ = tell.send(true);
+        let _ = sender.send(true);
     });
-    told
+    receiver
 }
 
-async fn ended(stdin: Option<watch::Receiver<bool>>) {
+async fn closed(stdin: Option<watch::Receiver<bool>>) {
     match stdin {
         Some(mut stdin) => {
-            let _ = stdin.wait_for(|ended| *ended).await;
+            let _ = stdin.wait_for(|closed| *closed).await;
         }
         None => std::future::pending().await,
     }

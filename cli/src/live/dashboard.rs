@@ -1,4 +1,4 @@
-//! What a run looks like while it runs, on whatever room there is.
+//! Dashboard of a run, for terminals of any size.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -14,26 +14,26 @@ use tenfold_loadgen::{Percentiles, Progress};
 
 use super::plan::Plan;
 
-/// How far back the chart of latencies goes.
-const BACK_S: f64 = 180.0;
+/// Longest time span of the latency chart, in seconds.
+const SPAN_S_MAX: f64 = 180.0;
 
-/// The least that the chart spans.
-const LEAST_S: f64 = 30.0;
+/// Shortest time span of the latency chart, in seconds.
+const SPAN_S_MIN: f64 = 30.0;
 
-/// Where there is less room than this, numbers stand below each other and there is no chart.
+/// Columns and rows of the smallest terminal with a chart. On a smaller one, all numbers are in one column.
 const WIDE: (u16, u16) = (72, 20);
 
-/// Eighths of a column's height.
+/// Bars of one to eight eighths of a row.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 const DIM: Style = Style::new().fg(Color::DarkGray);
 const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 const MEDIAN: Style = Style::new().fg(Color::Cyan);
 const TAIL: Style = Style::new().fg(Color::Yellow);
-const WRONG: Style = Style::new().fg(Color::Red);
-const HERE: Style = Style::new().fg(Color::Green);
+const ALARM: Style = Style::new().fg(Color::Red);
+const CURRENT: Style = Style::new().fg(Color::Green);
 
-/// A second of the chart: when, and latencies in seconds.
+/// A second of the latency chart. Latencies are in seconds.
 #[derive(Debug, Clone, Copy)]
 struct Point {
     at_s: f64,
@@ -41,30 +41,30 @@ struct Point {
     p99: Option<f64>,
 }
 
-/// What a run looks like while it runs.
+/// Dashboard of a run.
 #[derive(Debug)]
 pub(crate) struct Dashboard {
     plan: Plan,
     now: Progress,
-    told: Option<Instant>,
+    updated: Option<Instant>,
     past: VecDeque<Point>,
     is_stopping: bool,
 }
 
 impl Dashboard {
-    /// A run that has not begun.
+    /// Creates the dashboard of a run that has not started.
     pub(crate) fn new(plan: Plan) -> Self {
         Self {
             plan,
             now: Progress::default(),
-            told: None,
+            updated: None,
             past: VecDeque::new(),
             is_stopping: false,
         }
     }
 
-    /// Notes how the run stands.
-    pub(crate) fn tell(&mut self, progress: Progress) {
+    /// Updates the progress of the run.
+    pub(crate) fn update(&mut self, progress: Progress) {
         let at_s = progress.elapsed.as_secs_f64();
         let seconds = |ns: Option<u64>| ns.map(|ns| ns as f64 / 1e9);
         self.past.push_back(Point {
@@ -75,27 +75,29 @@ impl Dashboard {
         while self
             .past
             .front()
-            .is_some_and(|point| point.at_s < at_s - BACK_S)
+            .is_some_and(|point| point.at_s < at_s - SPAN_S_MAX)
         {
             self.past.pop_front();
         }
         self.now = progress;
-        self.told = Some(Instant::now());
+        self.updated = Some(Instant::now());
     }
 
-    /// Notes that the run was asked to end.
-    pub(crate) fn stop(&mut self) {
+    /// Shows from now on that the run is stopping.
+    pub(crate) fn set_stopping(&mut self) {
         self.is_stopping = true;
     }
 
-    /// Draws it.
+    /// Draws the dashboard.
     pub(crate) fn draw(&self, frame: &mut Frame) {
-        let since = self.told.map_or(Duration::ZERO, |told| told.elapsed());
+        let since = self
+            .updated
+            .map_or(Duration::ZERO, |updated| updated.elapsed());
         self.draw_at(frame, self.now.elapsed + since.min(Duration::from_secs(5)));
     }
 
     fn draw_at(&self, frame: &mut Frame, elapsed: Duration) {
-        let elapsed = match self.told {
+        let elapsed = match self.updated {
             Some(_) => elapsed,
             None => Duration::ZERO,
         };
@@ -188,11 +190,11 @@ impl Dashboard {
         ])
     }
 
-    /// The counts, with so many classes of failures: the most frequent.
-    fn counts(&self, most: usize) -> Vec<Line<'_>> {
+    /// Returns the counts, with the `classes_max` most frequent classes of failures.
+    fn counts(&self, classes_max: usize) -> Vec<Line<'_>> {
         let now = &self.now;
         let alarming = |label: &'static str, count: u64| {
-            let style = if count > 0 { WRONG } else { Style::new() };
+            let style = if count > 0 { ALARM } else { Style::new() };
             vec![
                 Span::styled(label, DIM),
                 Span::styled(words::count(count), style),
@@ -219,9 +221,9 @@ impl Dashboard {
         ];
         let mut classes = now.failures.clone();
         classes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        for (class, count) in classes.iter().take(most) {
+        for (class, count) in classes.iter().take(classes_max) {
             let text = format!("  {class} {}", words::count(*count));
-            lines.push(Line::styled(text, WRONG));
+            lines.push(Line::styled(text, ALARM));
         }
         lines
     }
@@ -263,8 +265,8 @@ impl Dashboard {
             .past
             .back()
             .map_or(0.0, |point| point.at_s)
-            .max(LEAST_S);
-        let from = (until - BACK_S).max(0.0);
+            .max(SPAN_S_MIN);
+        let from = (until - SPAN_S_MAX).max(0.0);
         let line = |points, style| {
             Dataset::default()
                 .marker(Marker::Braille)
@@ -272,7 +274,7 @@ impl Dashboard {
                 .style(style)
                 .data(points)
         };
-        let said = |seconds: f64| words::duration_of(seconds * 1e9);
+        let label = |seconds: f64| words::duration_of(seconds * 1e9);
         let axis = Axis::default().style(DIM);
         let chart = Chart::new(vec![line(&p50, MEDIAN), line(&p99, TAIL)])
             .block(block)
@@ -284,27 +286,27 @@ impl Dashboard {
             )
             .y_axis(
                 axis.bounds([0.0, top])
-                    .labels(["0".to_owned(), said(top / 2.0), said(top)]),
+                    .labels(["0".to_owned(), label(top / 2.0), label(top)]),
             );
         frame.render_widget(chart, area);
     }
 
-    /// The planned rate, column by column, with what is over lit up, and the phases below.
+    /// Draws the planned rate as a bar chart, with the elapsed part highlighted, and the phases below it.
     fn planned(&self, frame: &mut Frame, area: Rect, elapsed: Duration) {
         let [bars, phases] =
             Layout::vertical([Constraint::Min(1), Constraint::Length(1)]).areas(area);
         let columns = usize::from(bars.width);
         let heights = self.plan.columns(columns);
         let highest = heights.iter().copied().fold(0.0, f64::max);
-        let over = elapsed.as_secs_f64() / self.plan.total.as_secs_f64().max(1e-9);
-        let here = ((over * columns as f64) as usize).min(columns.saturating_sub(1));
+        let done = elapsed.as_secs_f64() / self.plan.total.as_secs_f64().max(1e-9);
+        let here = ((done * columns as f64) as usize).min(columns.saturating_sub(1));
         let rows = usize::from(bars.height);
         for row in 0..rows {
             let line: Vec<Span<'_>> = heights
                 .iter()
                 .enumerate()
                 .map(|(column, height)| {
-                    // A closed model plans no rate: a line shows where it is.
+                    // A closed model has no planned rate; a flat line shows the progress.
                     let share = if highest > 0.0 {
                         height / highest
                     } else {
@@ -318,7 +320,7 @@ impl Dashboard {
                     };
                     let style = match column.cmp(&here) {
                         std::cmp::Ordering::Less => MEDIAN,
-                        std::cmp::Ordering::Equal => HERE,
+                        std::cmp::Ordering::Equal => CURRENT,
                         std::cmp::Ordering::Greater => DIM,
                     };
                     Span::styled(bar.to_string(), style)
@@ -334,7 +336,7 @@ impl Dashboard {
         frame.render_widget(self.phases(elapsed), phases);
     }
 
-    /// The phase that is under way and those after it.
+    /// Returns the current phase and those after it.
     fn phases(&self, elapsed: Duration) -> Line<'_> {
         let mut end = Duration::ZERO;
         let mut spans = Vec::new();
@@ -346,7 +348,7 @@ impl Dashboard {
             let left = end.saturating_sub(elapsed).min(phase.duration);
             let counted = if phase.warm_up { ", not counted" } else { "" };
             if spans.is_empty() {
-                spans.push(Span::styled(format!("▶ {}", phase.name), HERE));
+                spans.push(Span::styled(format!("▶ {}", phase.name), CURRENT));
                 spans.push(Span::raw(format!(" {} s left{counted}", left.as_secs())));
             } else {
                 let text = format!("  then {} {} s", phase.name, phase.duration.as_secs());
@@ -358,16 +360,13 @@ impl Dashboard {
 
     fn keys(&self) -> Line<'static> {
         match self.is_stopping {
-            false => Line::styled("q stops it and keeps what was measured", DIM),
-            true => Line::styled(
-                "stopping; q again ends it at once, and keeps nothing",
-                WRONG,
-            ),
+            false => Line::styled("q stops the run and keeps the measurements", DIM),
+            true => Line::styled("stopping; q again aborts and keeps nothing", ALARM),
         }
     }
 }
 
-/// Shortens a text to so many characters.
+/// Shortens a text to at most `room` characters.
 fn clip(text: &str, room: usize) -> String {
     if text.chars().count() <= room {
         return text.to_owned();
@@ -424,11 +423,11 @@ mod tests {
         }
     }
 
-    fn half_way() -> Dashboard {
+    fn halfway() -> Dashboard {
         let mut dashboard = Dashboard::new(plan());
         for second in 1..=45_u64 {
             let swell = 200_000 + 4_000 * (second % 15) * (second % 15);
-            dashboard.tell(Progress {
+            dashboard.update(Progress {
                 elapsed: Duration::from_secs(second),
                 total: Duration::from_secs(120),
                 phase: 1,
@@ -465,37 +464,37 @@ mod tests {
     }
 
     #[test]
-    fn it_fills_a_terminal_of_80_by_24() {
-        insta::assert_snapshot!(drawn(&half_way(), 80, 24));
+    fn fills_terminal_of_80_by_24() {
+        insta::assert_snapshot!(drawn(&halfway(), 80, 24));
     }
 
     #[test]
-    fn it_fills_a_large_terminal() {
-        insta::assert_snapshot!(drawn(&half_way(), 120, 40));
+    fn fills_large_terminal() {
+        insta::assert_snapshot!(drawn(&halfway(), 120, 40));
     }
 
     #[test]
-    fn it_does_with_a_narrow_one() {
-        insta::assert_snapshot!(drawn(&half_way(), 40, 12));
+    fn fits_narrow_terminal() {
+        insta::assert_snapshot!(drawn(&halfway(), 40, 12));
     }
 
     #[test]
-    fn it_is_there_before_anything_is_measured() {
+    fn shows_plan_before_first_measurement() {
         insta::assert_snapshot!(drawn(&Dashboard::new(plan()), 80, 24));
     }
 
     #[test]
-    fn it_says_that_it_stops() {
-        let mut dashboard = half_way();
-        dashboard.stop();
+    fn shows_that_run_is_stopping() {
+        let mut dashboard = halfway();
+        dashboard.set_stopping();
         assert!(drawn(&dashboard, 80, 24).contains("stopping; q again"));
     }
 
     #[test]
-    fn no_room_is_too_small() {
+    fn draws_on_terminals_of_any_size() {
         let mut closed = plan();
         closed.curve = vec![0.0; 480];
-        for dashboard in [half_way(), Dashboard::new(closed)] {
+        for dashboard in [halfway(), Dashboard::new(closed)] {
             for width in 1..100 {
                 for height in (1..30).step_by(3) {
                     drawn(&dashboard, width, height);
@@ -505,10 +504,10 @@ mod tests {
     }
 
     #[test]
-    fn the_past_is_bounded() {
+    fn bounds_the_history_of_the_chart() {
         let mut dashboard = Dashboard::new(plan());
         for second in 0..10_000 {
-            dashboard.tell(Progress {
+            dashboard.update(Progress {
                 elapsed: Duration::from_secs(second),
                 ..Progress::default()
             });

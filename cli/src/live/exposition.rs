@@ -1,11 +1,11 @@
-//! How a run stands in Prometheus' text format, by its rules for names and units.
+//! Progress of a run in the Prometheus text format.
 
 use std::fmt::Write as _;
 
 use tenfold_loadgen::{Failure, LatencyTotal, Progress};
 use tenfold_run_dir::{BUCKET_BOUNDS_NS, Metric};
 
-/// Renders how a run stands; everything is zero before its first second is over.
+/// Renders the progress of a run. Everything is zero until its first second is over.
 pub(crate) fn render(progress: &Progress, scenario: &str, phases: &[String]) -> String {
     let mut out = String::with_capacity(16 * 1024);
     let mut one = |name: &str, kind: &str, help: &str, value: f64| {
@@ -15,37 +15,37 @@ pub(crate) fn render(progress: &Progress, scenario: &str, phases: &[String]) -> 
     one(
         "tenfold_arrivals_planned_total",
         "counter",
-        "Arrivals that were due.",
+        "Arrivals due so far.",
         progress.planned as f64,
     );
     one(
         "tenfold_arrivals_dropped_total",
         "counter",
-        "Arrivals never sent, because every user was busy for too long.",
+        "Arrivals never sent, because every user was busy.",
         progress.dropped as f64,
     );
     one(
         "tenfold_requests_sent_total",
         "counter",
-        "Requests that a user took up to send, those that reached no connection included.",
+        "Requests sent, including those that found no connection.",
         progress.sent as f64,
     );
     one(
         "tenfold_requests_completed_total",
         "counter",
-        "Requests answered as expected, to the end of the body.",
+        "Requests with an expected and complete response.",
         progress.completed as f64,
     );
     one(
         "tenfold_requests_in_flight",
         "gauge",
-        "Requests sent and not done.",
+        "Requests sent and not finished.",
         progress.in_flight as f64,
     );
     one(
         "tenfold_arrivals_waiting",
         "gauge",
-        "Arrivals that wait for an idle user.",
+        "Arrivals waiting for an idle user.",
         progress.waiting as f64,
     );
     one(
@@ -62,14 +62,14 @@ pub(crate) fn render(progress: &Progress, scenario: &str, phases: &[String]) -> 
     );
     failures(&mut out, progress);
     let name = "tenfold_run_info";
-    head(&mut out, name, "gauge", "What is run.");
+    head(&mut out, name, "gauge", "Scenario of the run.");
     let _ = writeln!(out, "{name}{{scenario=\"{}\"}} 1", escaped(scenario));
     let name = "tenfold_phase";
     head(
         &mut out,
         name,
         "gauge",
-        "1 for the phase that is under way.",
+        "1 for the current phase, otherwise 0.",
     );
     for (index, phase) in phases.iter().enumerate() {
         let _ = writeln!(
@@ -90,9 +90,12 @@ fn head(out: &mut String, name: &str, kind: &str, help: &str) {
 fn failures(out: &mut String, progress: &Progress) {
     let name = "tenfold_requests_failed_total";
     head(out, name, "counter", "Requests failed, by class.");
-    // Every class from the beginning on, so that its first failure is seen as an increase.
+    // Every class exists from the start, so that its first failure shows as an increase.
     for failure in Failure::ALL {
-        let found = progress.failures.iter().find(|(of, _)| *of == failure);
+        let found = progress
+            .failures
+            .iter()
+            .find(|(class, _)| *class == failure);
         let count = found.map_or(0, |(_, count)| *count);
         let _ = writeln!(out, "{name}{{class=\"{failure}\"}} {count}");
     }
@@ -103,17 +106,17 @@ fn latencies(out: &mut String, totals: &[LatencyTotal]) {
         (
             Metric::Response,
             "tenfold_response_time_seconds",
-            "From the intended time to the last byte: what a user feels.",
+            "Time from the intended start to the last byte, as a user experiences it.",
         ),
         (
             Metric::Service,
             "tenfold_service_time_seconds",
-            "From sending to the last byte.",
+            "Time from sending to the last byte.",
         ),
         (
             Metric::Lag,
             "tenfold_lag_seconds",
-            "The generator's own lateness.",
+            "Lateness of the generator itself.",
         ),
     ] {
         head(out, name, "histogram", help);
@@ -137,7 +140,7 @@ fn latencies(out: &mut String, totals: &[LatencyTotal]) {
     }
 }
 
-/// A label's value, escaped.
+/// Escapes the value of a label.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\")
         .replace('"', "\\\"")
@@ -178,12 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back() {
+    fn rendered_metrics_parse_again() {
         let phases = ["warm-up".to_owned(), "a \"quoted\\\nname".to_owned()];
         let text = render(&progress(), "uneven", &phases);
-        // The classes that nothing failed by are not what this is about.
-        let told = |line: &&str| !(line.contains("{class=") && line.ends_with(" 0"));
-        let shown: Vec<&str> = text.lines().filter(told).collect();
+        // Classes without failures are left out of the snapshot.
+        let is_shown = |line: &&str| !(line.contains("{class=") && line.ends_with(" 0"));
+        let shown: Vec<&str> = text.lines().filter(is_shown).collect();
         insta::assert_snapshot!(shown.join("\n"));
         let metrics = Metrics::parse("test", &text).unwrap();
         assert_eq!(metrics.counter_sum("tenfold_requests_sent_total"), Some(99));
@@ -191,10 +194,10 @@ mod tests {
             metrics.counter_sum("tenfold_requests_failed_total"),
             Some(3)
         );
-        let under_way = metrics.sum_where("tenfold_phase", |sample| {
+        let current = metrics.sum_where("tenfold_phase", |sample| {
             sample.label("phase") == Some("a \"quoted\\\nname")
         });
-        assert_eq!(under_way, Some(1.0));
+        assert_eq!(current, Some(1.0));
         let bucket = metrics.sum_where("tenfold_response_time_seconds_bucket", |sample| {
             sample.label("le") == Some("0.001")
         });

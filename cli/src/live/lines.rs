@@ -1,4 +1,4 @@
-//! A line every few seconds, for logs and for terminals that can do no more.
+//! A line every few seconds, for logs and simple terminals.
 
 use std::io::Write;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 use tenfold_analysis::words;
 use tenfold_loadgen::Progress;
 
-/// How often a line is written.
-const EVERY: Duration = Duration::from_secs(5);
+/// Time between two lines.
+const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Writes a line every few seconds.
+/// Writer of progress lines.
 pub(crate) struct Lines {
     phases: Vec<String>,
     next: Duration,
 }
 
 impl Lines {
-    /// Begins with a run of these phases.
+    /// Creates a writer for a run with these phases.
     pub(crate) fn new(phases: Vec<String>) -> Self {
         Self {
             phases,
@@ -24,12 +24,12 @@ impl Lines {
         }
     }
 
-    /// Writes how the run stands now, if it is time.
+    /// Writes the progress of the run if a line is due.
     pub(crate) fn show(&mut self, progress: &Progress) {
         if progress.elapsed < self.next {
             return;
         }
-        self.next = progress.elapsed + EVERY - Duration::from_millis(500);
+        self.next = progress.elapsed + INTERVAL - Duration::from_millis(500);
         let phase = self.phases.get(progress.phase).map_or("", String::as_str);
         let _ = writeln!(std::io::stderr(), "{}", line(progress, phase));
     }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_tells_what_is_wrong_only_when_it_is() {
+    fn line_shows_dropped_and_waiting_only_if_any() {
         let mut calm = Progress::default();
         calm.response.p50 = Some(1_250_000);
         let text = line(&calm, "steady");

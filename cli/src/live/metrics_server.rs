@@ -1,4 +1,4 @@
-//! Serves how a run stands to Prometheus, on a thread of its own.
+//! Serves the progress of a run to Prometheus, on a thread of its own.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,20 +14,20 @@ use tenfold_loadgen::Progress;
 use tokio::sync::oneshot;
 
 use super::exposition;
-use crate::exit::Misuse;
-use crate::print;
+use crate::exit::UsageError;
+use crate::output::print;
 
-/// Prometheus' text format.
+/// Content type of the Prometheus text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Serves `/metrics` until it is dropped.
+/// Server of `/metrics`. Dropping it stops the server.
 pub(crate) struct MetricsServer {
-    told: Arc<Told>,
+    shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Told {
+struct Shared {
     scenario: String,
     phases: Vec<String>,
     progress: Mutex<Progress>,
@@ -37,28 +37,28 @@ impl MetricsServer {
     /// Starts to serve at an address.
     ///
     /// # Errors
-    /// Fails where nobody may listen there.
+    /// Fails if the address can't be bound.
     pub(crate) fn start(
         address: SocketAddr,
         scenario: &str,
         phases: Vec<String>,
     ) -> anyhow::Result<Self> {
         let could_not = |error: std::io::Error| {
-            Misuse(format!(
-                "could not serve metrics at {address}: {error}; give another address with \
+            UsageError(format!(
+                "could not serve metrics at {address}: {error}; choose another address with \
                  --metrics-listen"
             ))
         };
         let listener = std::net::TcpListener::bind(address).map_err(could_not)?;
         listener.set_nonblocking(true).map_err(could_not)?;
         let address = listener.local_addr().map_err(could_not)?;
-        let told = Arc::new(Told {
+        let shared = Arc::new(Shared {
             scenario: scenario.to_owned(),
             phases,
             progress: Mutex::default(),
         });
         let (stop, stopped) = oneshot::channel();
-        let of_thread = Arc::clone(&told);
+        let shared_with_thread = Arc::clone(&shared);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -66,23 +66,23 @@ impl MetricsServer {
         let thread = std::thread::Builder::new()
             .name("metrics".into())
             .spawn(move || {
-                // A run is not ended because nobody can watch it any more.
-                let _ = runtime.block_on(serve(listener, of_thread, stopped));
+                // The run continues even if it can no longer be watched.
+                let _ = runtime.block_on(serve(listener, shared_with_thread, stopped));
             })
             .map_err(could_not)?;
         print::note(&format!("metrics: http://{address}/metrics"));
         Ok(Self {
-            told,
+            shared,
             stop: Some(stop),
             thread: Some(thread),
         })
     }
 
-    /// Serves this from now on.
+    /// Serves this progress from now on.
     pub(crate) fn update(&self, progress: &Progress) {
-        let told = &self.told.progress;
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.clone_from(progress);
+        let served = &self.shared.progress;
+        let mut served = served.lock().unwrap_or_else(PoisonError::into_inner);
+        served.clone_from(progress);
     }
 }
 
@@ -97,27 +97,27 @@ impl Drop for MetricsServer {
 
 async fn serve(
     listener: std::net::TcpListener,
-    told: Arc<Told>,
+    shared: Arc<Shared>,
     stopped: oneshot::Receiver<()>,
 ) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let router = Router::new()
         .route("/metrics", get(metrics))
         .fallback(|| async { (StatusCode::NOT_FOUND, "see /metrics\n") })
-        .with_state(told);
-    // Connections that are kept alive are not waited for.
+        .with_state(shared);
+    // Does not wait for keep-alive connections.
     tokio::select! {
         served = axum::serve(listener, router).into_future() => served,
         _ = stopped => Ok(()),
     }
 }
 
-async fn metrics(State(told): State<Arc<Told>>) -> impl IntoResponse {
-    let progress = told
+async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    let progress = shared
         .progress
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    let text = exposition::render(&progress, &told.scenario, &told.phases);
+    let text = exposition::render(&progress, &shared.scenario, &shared.phases);
     ([(CONTENT_TYPE, TEXT)], text)
 }

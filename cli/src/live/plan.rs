@@ -1,54 +1,54 @@
-//! What a run is going to do, for whoever watches it.
+//! Plan of a run, for the live view.
 
 use std::time::Duration;
 
 use tenfold_scenarios::Scenario;
 
-/// Stretches of equal length whose planned rates are known: more than a terminal has columns.
-const STRETCHES: u32 = 480;
+/// Intervals of equal length for which the plan has a rate. More than a terminal has columns.
+const INTERVALS: u32 = 480;
 
-/// What a run is going to do.
+/// Plan of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// The scenario's name.
+    /// Name of the scenario.
     pub(crate) scenario: String,
-    /// Where it is sent.
+    /// Target of the load.
     pub(crate) target: String,
-    /// Its phases.
+    /// Phases, in order.
     pub(crate) phases: Vec<PlannedPhase>,
-    /// How long they last together.
+    /// Length of all phases.
     pub(crate) total: Duration,
-    /// Mean planned rates, per second, in stretches of equal length; all zero for a closed model.
+    /// Mean planned rates per second, in intervals of equal length. All zero in a closed model.
     pub(crate) curve: Vec<f64>,
 }
 
-/// A phase to come.
+/// A planned phase.
 #[derive(Debug, Clone)]
 pub(crate) struct PlannedPhase {
-    /// Its name.
+    /// Name of the phase.
     pub(crate) name: String,
-    /// How long it lasts.
+    /// Length of the phase.
     pub(crate) duration: Duration,
-    /// Whether it is sent but not counted.
+    /// `true` if the phase is sent, but not counted.
     pub(crate) warm_up: bool,
 }
 
 impl Plan {
-    /// What a scenario is going to send to a target.
+    /// Plans the run of a scenario against a target.
     pub(crate) fn of(scenario: &Scenario, target: &str) -> Self {
         let total = scenario.duration();
         let before = |time: Duration| -> f64 {
-            let begun = scenario.phases.iter();
-            begun
+            let phases = scenario.phases.iter();
+            phases
                 .take_while(|phase| phase.start < time)
                 .map(|phase| phase.expected_before(time - phase.start))
                 .sum()
         };
-        let stretch = total / STRETCHES;
-        let expected: Vec<f64> = (0..=STRETCHES)
-            .map(|index| before(stretch * index))
+        let interval = total / INTERVALS;
+        let expected: Vec<f64> = (0..=INTERVALS)
+            .map(|index| before(interval * index))
             .collect();
-        let seconds = stretch.as_secs_f64().max(f64::MIN_POSITIVE);
+        let seconds = interval.as_secs_f64().max(f64::MIN_POSITIVE);
         Self {
             scenario: scenario.name.clone(),
             target: target.to_owned(),
@@ -69,19 +69,20 @@ impl Plan {
         }
     }
 
-    /// The names of the phases.
+    /// Returns the names of the phases.
     pub(crate) fn phase_names(&self) -> Vec<String> {
         self.phases.iter().map(|phase| phase.name.clone()).collect()
     }
 
-    /// The highest planned rate in each of so many columns.
+    /// Returns the highest planned rate in each of `columns` columns.
     pub(crate) fn columns(&self, columns: usize) -> Vec<f64> {
-        let of = self.curve.len();
+        let intervals = self.curve.len();
         (0..columns)
             .map(|column| {
-                let from = column * of / columns;
-                let to = ((column + 1) * of / columns).clamp(from + 1, of.max(from + 1));
-                let rates = self.curve.get(from..to.min(of)).unwrap_or_default();
+                let from = column * intervals / columns;
+                let to =
+                    ((column + 1) * intervals / columns).clamp(from + 1, intervals.max(from + 1));
+                let rates = self.curve.get(from..to.min(intervals)).unwrap_or_default();
                 rates.iter().copied().fold(0.0, f64::max)
             })
             .collect()
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_curve_is_that_of_the_phases() {
+    fn curve_follows_the_phases() {
         let scenario = Scenario::parse(
             r#"
             version = 1

@@ -1,4 +1,4 @@
-//! The terminal that the dashboard is drawn on, by a thread of its own.
+//! Terminal with the dashboard, drawn by a thread of its own.
 
 use std::io::{Stderr, stderr};
 use std::sync::Once;
@@ -21,17 +21,17 @@ use super::dashboard::Dashboard;
 use super::plan::Plan;
 use crate::interrupt;
 
-/// How often keys are looked for.
-const LOOK: Duration = Duration::from_millis(50);
+/// Time to wait for a key.
+const KEY_WAIT: Duration = Duration::from_millis(50);
 
-/// How often the clock moves on where nothing else happens.
-const REDRAW: Duration = Duration::from_millis(250);
+/// Longest time between two frames, which moves the clock forward.
+const FRAME_MAX: Duration = Duration::from_millis(250);
 
-/// Messages that may wait to be drawn; whatever comes while there are more is not drawn.
-const MESSAGES: usize = 8;
+/// Messages that may wait to be drawn. Further ones are discarded.
+const QUEUE_MAX: usize = 8;
 
-/// Whether the terminal has to be restored.
-static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+/// `true` while the terminal has to be restored.
+static NEEDS_RESTORE: AtomicBool = AtomicBool::new(false);
 
 /// A terminal with a dashboard on it.
 pub(crate) struct Screen {
@@ -40,18 +40,19 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal and begins to draw.
+    /// Switches the terminal to the dashboard, and starts to draw.
     ///
     /// # Errors
-    /// Fails where the terminal can't be drawn on; it is as it was then.
+    /// Fails if the terminal can't be drawn on. It is then restored.
     pub(crate) fn start(plan: Plan) -> std::io::Result<Self> {
         restore_on_panic();
-        IS_TAKEN.store(true, Ordering::SeqCst);
-        let terminal = take().inspect_err(|_| restore())?;
-        let (messages, told) = sync_channel(MESSAGES);
+        interrupt::before_abort(restore);
+        NEEDS_RESTORE.store(true, Ordering::SeqCst);
+        let terminal = open_terminal().inspect_err(|_| restore())?;
+        let (messages, receiver) = sync_channel(QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name("live".into())
-            .spawn(move || watch(terminal, Dashboard::new(plan), &told))
+            .spawn(move || draw(terminal, Dashboard::new(plan), &receiver))
             .inspect_err(|_| restore())?;
         Ok(Self {
             messages: Some(messages),
@@ -59,7 +60,7 @@ impl Screen {
         })
     }
 
-    /// Draws how the run stands now.
+    /// Draws the progress of the run.
     pub(crate) fn show(&self, progress: &Progress) {
         if let Some(messages) = &self.messages {
             // The generator never waits for a terminal.
@@ -67,7 +68,7 @@ impl Screen {
         }
     }
 
-    /// Gives the terminal back.
+    /// Stops drawing and restores the terminal.
     pub(crate) fn finish(&mut self) {
         drop(self.messages.take());
         if let Some(thread) = self.thread.take() {
@@ -83,79 +84,79 @@ impl Drop for Screen {
     }
 }
 
-fn take() -> std::io::Result<Terminal<CrosstermBackend<Stderr>>> {
+fn open_terminal() -> std::io::Result<Terminal<CrosstermBackend<Stderr>>> {
     enable_raw_mode()?;
     execute!(stderr(), EnterAlternateScreen)?;
     Terminal::new(CrosstermBackend::new(stderr()))
 }
 
-/// Gives the terminal back, if it was taken; from any thread, any number of times.
-pub(crate) fn restore() {
-    if IS_TAKEN.swap(false, Ordering::SeqCst) {
-        // Whoever can't be told can't be helped either.
+/// Restores the terminal if necessary. Can be called from any thread, any number of times.
+fn restore() {
+    if NEEDS_RESTORE.swap(false, Ordering::SeqCst) {
+        // Nothing can be done if the terminal does not respond.
         let _ = execute!(stderr(), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
 }
 
-/// Sees to it that the message of a panic can be read.
+/// Restores the terminal before the message of a panic is printed.
 fn restore_on_panic() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let before = std::panic::take_hook();
+        let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             restore();
-            before(panic);
+            previous(panic);
         }));
     });
 }
 
-/// Draws what it is told, and passes keys on, until nobody tells any more.
-fn watch(
+/// Draws progress and handles keys until the channel closes.
+fn draw(
     mut terminal: Terminal<CrosstermBackend<Stderr>>,
     mut dashboard: Dashboard,
-    told: &Receiver<Progress>,
+    receiver: &Receiver<Progress>,
 ) {
     let mut drawn: Option<Instant> = None;
     loop {
         let mut changed = false;
         loop {
-            match told.try_recv() {
-                Ok(progress) => dashboard.tell(progress),
+            match receiver.try_recv() {
+                Ok(progress) => dashboard.update(progress),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return,
             }
             changed = true;
         }
-        if changed || drawn.is_none_or(|at| at.elapsed() >= REDRAW) {
-            // A panic elsewhere has given the terminal back.
-            if !IS_TAKEN.load(Ordering::SeqCst)
+        if changed || drawn.is_none_or(|at| at.elapsed() >= FRAME_MAX) {
+            // A panic on another thread has restored the terminal.
+            if !NEEDS_RESTORE.load(Ordering::SeqCst)
                 || terminal.draw(|frame| dashboard.draw(frame)).is_err()
             {
                 return;
             }
             drawn = Some(Instant::now());
         }
-        match event::poll(LOOK) {
+        match event::poll(KEY_WAIT) {
             Ok(true) => match event::read() {
-                Ok(event) if asks_to_stop(&event) => {
-                    dashboard.stop();
+                Ok(event) if is_stop(&event) => {
+                    dashboard.set_stopping();
                     drawn = None;
-                    interrupt::ask();
+                    interrupt::request();
                 }
                 Ok(Event::Resize(..)) => drawn = None,
                 Ok(_) => {}
                 Err(_) => return,
             },
             Ok(false) => {}
-            // Without keys it can still be drawn.
-            Err(_) => std::thread::sleep(LOOK),
+            // The dashboard can still be drawn without keys.
+            Err(_) => std::thread::sleep(KEY_WAIT),
         }
     }
 }
 
-/// In raw mode Ctrl-C is a key like any other.
-fn asks_to_stop(event: &Event) -> bool {
+/// Returns whether an event stops the run: `q`, or Ctrl-C, which is an ordinary key in raw mode.
+fn is_stop(event: &Event) -> bool {
     let Event::Key(key) = event else { return false };
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     key.kind == KeyEventKind::Press

@@ -1,16 +1,16 @@
-//! The files of `scripts/ci/`, executed: every shell line that they hold, in order, by the shell and the
-//! rules of the service that would run them, in a clone of a tiny repository.
+//! Executes the files of `scripts/ci/`: every shell line, in order, with the shell and the rules of the CI
+//! service, in a clone of a tiny repository.
 //!
-//! `tenfold` on the PATH is the binary under test, so that the lines that install it find it there, as on a
-//! runner that has it, and `cargo` is one that fails whoever calls it. Steps that are not executed stand
-//! in [`NOT_EXECUTED`] with the reason; a step that is neither executed nor in there fails the test, and so
-//! does one in there that no file has. What differs from a stranger's pipeline is the values of the
-//! variables, which each test gives: a service and a scenario of its own, and a small budget.
+//! `tenfold` on the PATH is the binary under test, as on a runner that has it installed, and `cargo` is a
+//! program that always fails. Steps that are not executed are listed in [`NOT_EXECUTED`] with a reason. A step
+//! that is neither executed nor listed fails the test, and so does a listed step that no file contains. Only the
+//! values of variables differ from a real pipeline: each test sets its own service and scenario, and a small
+//! budget.
 
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "helpers of tests are not functions marked as tests, and a test says what it leaves out"
+    reason = "these lints exempt only functions marked as tests; a test prints the steps that it does not execute"
 )]
 
 use crate::support;
@@ -23,7 +23,7 @@ use std::process::{Command, Output, Stdio};
 use saphyr::{LoadableYamlNode, Yaml};
 use support::{Workplace, light_scenario, read_json};
 
-/// The steps that are not executed, by file and name, and why.
+/// Steps that are not executed: file, name and reason.
 const NOT_EXECUTED: [(&str, &str, &str); 3] = [
     (
         "github-workflow.yml",
@@ -42,32 +42,30 @@ const NOT_EXECUTED: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// What the gates may take: enough rounds for a look, whatever it says, on a machine that restarts services
-/// slowly because it is busy.
+/// Budget of the gates: enough rounds for a decision on a busy machine that restarts services slowly.
 const BUDGET: &str = "75s";
 
-/// Starts the reference service, whose directory is gone when the test's is.
+/// Starts the reference service, whose data directory is removed with that of the test.
 const START: &str = "#!/usr/bin/env bash\n\
                      exec tenfold serve --empty --listen \"127.0.0.1:$1\" --admin 127.0.0.1:0 \
                      --data \"$(mktemp -d)\"\n";
 
-/// What can come of two builds that are the same. It may be a false alarm in one of a hundred; that is no
-/// fault of these files.
+/// Verdicts of two identical builds. One gate in a hundred is a false alarm, which is no fault of these files.
 const OF_THE_SAME: [&str; 4] = ["pass", "inconclusive", "too_noisy", "fail"];
 
-/// A tiny repository cloned, with a change on a branch, as a runner has it.
+/// Clone of a tiny repository with a change on a branch, as on a runner.
 struct Clone {
     place: Workplace,
     repository: PathBuf,
 }
 
 impl Clone {
-    /// Makes one whose change leaves the service as it is.
+    /// Creates a clone whose change does not affect the service.
     fn new() -> Self {
         Self::with_change(START)
     }
 
-    /// Makes one whose change is to start the service so.
+    /// Creates a clone whose change replaces the start script by `start`.
     fn with_change(start: &str) -> Self {
         let place = Workplace::new();
         let fake = place.path("bin");
@@ -114,7 +112,7 @@ impl Clone {
         );
     }
 
-    /// A command in the clone, with what every runner gives, and nothing of this machine's settings.
+    /// Returns a command in the clone, with the variables of a runner and without the settings of this machine.
     fn command(&self, program: &str, variables: &[(String, String)]) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars() {
@@ -137,7 +135,7 @@ impl Clone {
             .envs(["AUTHOR", "COMMITTER"].iter().flat_map(|who| {
                 [
                     (format!("GIT_{who}_NAME"), "Somebody"),
-                    (format!("GIT_{who}_EMAIL"), "somebody@example.org"),
+                    (format!("GIT_{who}_EMAIL"), "author@example.org"),
                 ]
             }))
             .envs(variables.iter().map(|(name, value)| (name, value)))
@@ -145,7 +143,7 @@ impl Clone {
         command
     }
 
-    /// Runs a script as `shell: bash` does: GitHub documents these options, GitLab sets the same.
+    /// Runs a script like `shell: bash`. GitHub documents these options, and GitLab sets the same.
     fn bash(&self, script: &str, variables: &[(String, String)]) -> Output {
         let file = self.place.write("step.sh", script);
         self.command("bash", variables)
@@ -200,8 +198,8 @@ fn at<'a>(yaml: &'a Yaml<'a>, path: &[&str]) -> &'a Yaml<'a> {
     })
 }
 
-/// The pairs of a mapping of texts; a value that YAML takes for anything else fails, for the services do
-/// not agree on what it would become.
+/// Returns the pairs of a mapping of strings. Any other value fails the test, because CI services convert it in
+/// different ways.
 fn texts(yaml: Option<&Yaml<'_>>) -> Vec<(String, String)> {
     let mapping = yaml.and_then(Yaml::as_mapping);
     let pairs = mapping.into_iter().flatten();
@@ -212,11 +210,11 @@ fn texts(yaml: Option<&Yaml<'_>>) -> Vec<(String, String)> {
 
 fn text(yaml: &Yaml<'_>) -> String {
     yaml.as_str()
-        .unwrap_or_else(|| panic!("{yaml:?} is no text"))
+        .unwrap_or_else(|| panic!("{yaml:?} is not a string"))
         .to_owned()
 }
 
-/// A step of a workflow or a composite action.
+/// Step of a workflow or a composite action.
 #[derive(Debug)]
 struct Step {
     name: String,
@@ -226,7 +224,7 @@ struct Step {
     run: Option<String>,
 }
 
-/// Reads steps; each that runs something does so in bash.
+/// Reads steps, and checks that they run in bash.
 fn steps(yaml: &Yaml<'_>, shell: Option<&str>) -> Vec<Step> {
     let one = |step: &Yaml<'_>| {
         let maybe = |key: &str| step.as_mapping_get(key).map(text);
@@ -248,7 +246,7 @@ fn steps(yaml: &Yaml<'_>, shell: Option<&str>) -> Vec<Step> {
     yaml.as_sequence().unwrap().iter().map(one).collect()
 }
 
-/// Puts values for `${{ ... }}`; one without a value fails the test.
+/// Replaces `${{ ... }}` by values. A missing value fails the test.
 fn substituted(text: &str, values: &BTreeMap<String, String>) -> String {
     let mut parts = text.split("${{");
     let mut whole = parts.next().unwrap_or_default().to_owned();
@@ -261,11 +259,11 @@ fn substituted(text: &str, values: &BTreeMap<String, String>) -> String {
     whole
 }
 
-/// What came of a step: its name, exit code and standard output.
+/// Result of a step: name, exit code and standard output.
 type Ended = (String, i32, String);
 
-/// Runs steps as a runner does: in order, after a failure only those that always run, each with its
-/// outputs for those after it.
+/// Runs steps like a runner: in order, and after a failure only those with `always()`. Outputs of a step are
+/// available to later ones.
 fn run_steps(
     clone: &Clone,
     file: &str,
@@ -280,21 +278,23 @@ fn run_steps(
             .iter()
             .find(|(of, name, _)| *of == file && *name == step.name);
         if let Some((_, name, why)) = why_not {
-            eprintln!("skipped: {file}, \"{name}\": {why}");
+            eprintln!("not executed: {file}, \"{name}\": {why}");
             continue;
         }
         let failed = ended.iter().any(|(_, code, _)| *code != 0);
         match step.condition.as_deref() {
             None if failed => continue,
             None | Some("always()") => {}
-            Some(other) => panic!(
-                "{}: `if: {other}` is nothing that this test knows",
-                step.name
-            ),
+            Some(other) => panic!("{}: this test does not support `if: {other}`", step.name),
         }
         let script = step.run.as_deref();
-        let script = script.unwrap_or_else(|| panic!("{} is neither run nor left out", step.name));
-        // GitHub's advice against injection, held to: expressions go through the environment.
+        let script = script.unwrap_or_else(|| {
+            panic!(
+                "{} is neither executed nor listed in NOT_EXECUTED",
+                step.name
+            )
+        });
+        // GitHub's advice against script injection: expressions go through the environment.
         assert!(
             !script.contains("${{"),
             "{}: an expression in a script",
@@ -338,7 +338,7 @@ fn run_steps(
     ended
 }
 
-/// The variables that a stranger sets, as this test does.
+/// Variables that every user of the file has to set.
 fn settings() -> Vec<(String, String)> {
     [
         ("GATE_SCENARIO", "light.toml"),
@@ -351,7 +351,7 @@ fn settings() -> Vec<(String, String)> {
     .to_vec()
 }
 
-/// A file's variables with this test's in place of those that a stranger sets.
+/// Returns the variables of a file, with values of this test for those that users set.
 fn replaced(
     of_file: Vec<(String, String)>,
     values: &BTreeMap<String, String>,
@@ -399,7 +399,7 @@ fn assert_all_went_well(ended: &[Ended]) {
 }
 
 #[test]
-fn the_workflow_of_github_gates_a_change() {
+fn github_workflow_gates_a_change() {
     let clone = Clone::new();
     let ended = workflow(&clone, "true");
     assert_all_went_well(&ended);
@@ -424,9 +424,9 @@ fn the_workflow_of_github_gates_a_change() {
 }
 
 #[test]
-fn the_workflow_of_github_is_red_and_still_tells_where_a_change_does_not_start() {
+fn github_workflow_fails_and_reports_unstartable_build() {
     let clone = Clone::with_change("#!/bin/sh\necho 'no such option' >&2\nexit 3\n");
-    // Advice, too: a gate that measures nothing must not go unnoticed.
+    // Even an advisory gate fails if it measures nothing.
     let ended = workflow(&clone, "true");
     let code = |name: &str| {
         ended
@@ -442,7 +442,7 @@ fn the_workflow_of_github_is_red_and_still_tells_where_a_change_does_not_start()
 }
 
 #[test]
-fn the_composite_action_gates_a_change() {
+fn composite_action_gates_a_change() {
     let clone = Clone::new();
     let text = text_of("action.yml");
     let yaml = parsed(&text);
@@ -474,37 +474,41 @@ fn the_composite_action_gates_a_change() {
     let ended = run_steps(&clone, "action.yml", &steps, &[], values);
     assert_all_went_well(&ended);
     assert_eq!(ended.len(), steps.len());
-    let told = std::fs::read_to_string(clone.place.path("outputs")).unwrap();
-    assert_eq!(told, format!("verdict={}\n", clone.verdict()));
+    let outputs = std::fs::read_to_string(clone.place.path("outputs")).unwrap();
+    assert_eq!(outputs, format!("verdict={}\n", clone.verdict()));
     assert!(OF_THE_SAME.contains(&clone.verdict().as_str()));
 }
 
 #[test]
-fn the_action_says_how_to_install_where_nothing_is() {
+fn action_explains_installation_if_tenfold_is_missing() {
     let clone = Clone::new();
     std::fs::remove_file(clone.place.path("bin").join("tenfold")).unwrap();
     let text = text_of("action.yml");
     let yaml = parsed(&text);
     let steps = steps(at(&yaml, &["runs", "steps"]), None);
     let script = steps[0].run.as_deref().unwrap();
-    let empty = [("GATE_INSTALL".to_owned(), String::new())];
+    // A `tenfold` that this machine has installed must not be found.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let paths = std::env::split_paths(&path).filter(|folder| !folder.join("tenfold").exists());
+    let paths = std::iter::once(clone.place.path("bin")).chain(paths);
+    let path = std::env::join_paths(paths).unwrap().into_string().unwrap();
+    let path = ("PATH".to_owned(), path);
+    let empty = [("GATE_INSTALL".to_owned(), String::new()), path.clone()];
     let ended = clone.bash(script, &empty);
-    let is_installed_here = ended.status.success();
-    if is_installed_here {
-        eprintln!("skipped: a tenfold of this machine's is on the PATH");
-        return;
-    }
     assert!(errors(&ended).contains("::error title=tenfold is not installed::"));
-    // What is given is run: here, the cargo that fails.
-    let given = [(
-        "GATE_INSTALL".to_owned(),
-        "cargo install tenfold".to_owned(),
-    )];
+    // The given command runs: here, the cargo that fails.
+    let given = [
+        (
+            "GATE_INSTALL".to_owned(),
+            "cargo install tenfold".to_owned(),
+        ),
+        path,
+    ];
     assert_eq!(clone.bash(script, &given).status.code(), Some(70));
 }
 
 #[test]
-fn the_job_of_gitlab_gates_a_change() {
+fn gitlab_job_gates_a_change() {
     let clone = Clone::new();
     let text = text_of("gitlab-ci.yml");
     let yaml = parsed(&text);
@@ -517,7 +521,7 @@ fn the_job_of_gitlab_gates_a_change() {
             .map(self::text)
             .collect()
     };
-    // GitLab runs both in one shell, one line after the other.
+    // GitLab runs both in one shell, line by line.
     let script = [lines("before_script"), lines("script")]
         .concat()
         .join("\n");
@@ -541,7 +545,7 @@ fn the_job_of_gitlab_gates_a_change() {
 }
 
 #[test]
-fn what_is_left_out_exists() {
+fn steps_left_out_exist() {
     for (file, name, _) in NOT_EXECUTED {
         let text = text_of(file);
         let yaml = parsed(&text);

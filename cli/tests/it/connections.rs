@@ -1,5 +1,4 @@
-//! How `tenfold run` connects, as a person meets it: credentials that nobody else sees, sockets, and
-//! flags that don't go together.
+//! Connections of `tenfold run`: credentials, sockets, and flags that contradict each other.
 
 #![allow(clippy::unwrap_used, reason = "a helper of tests fails as they do")]
 
@@ -13,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use support::{Workplace, light_scenario, read_json};
 
-/// Answers every request, and notes the lines of its head.
+/// Responds to every request, and records the lines of its head.
 fn serve(stream: impl Read + Write, lines: &Mutex<Vec<String>>) {
     let mut stream = BufReader::new(stream);
     loop {
@@ -45,7 +44,7 @@ fn service() -> (String, Arc<Mutex<Vec<String>>>) {
     (url, lines)
 }
 
-/// Every file below a directory, with what is in it.
+/// Returns every file below a directory, with its contents.
 fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -66,10 +65,10 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 }
 
 #[test]
-fn credentials_reach_the_service_and_nothing_else() {
-    const TOKEN: &str = "tok3n-that-nobody-may-see";
-    const PASSWORD: &str = "alice:pa55-that-nobody-may-see";
-    const ENCODED: &str = "YWxpY2U6cGE1NS10aGF0LW5vYm9keS1tYXktc2Vl";
+fn credentials_reach_only_the_service() {
+    const TOKEN: &str = "tok3n-that-must-stay-secret";
+    const PASSWORD: &str = "alice:pa55-that-must-stay-secret";
+    const ENCODED: &str = "YWxpY2U6cGE1NS10aGF0LW11c3Qtc3RheS1zZWNyZXQ=";
     let place = Workplace::new();
     place.write("light.toml", &light_scenario("50/s", "1s"));
     let secret = place.write("password", &format!("{PASSWORD}\n"));
@@ -109,11 +108,11 @@ fn credentials_reach_the_service_and_nothing_else() {
     }
     let written = files(&place.path("."));
     assert!(written.len() > 8, "{written:?}");
-    let said = outputs
+    let printed = outputs
         .iter()
         .flat_map(|output| [output.stdout.clone(), output.stderr.clone()])
         .map(|bytes| ("an output".to_owned(), bytes));
-    for (name, bytes) in written.into_iter().chain(said) {
+    for (name, bytes) in written.into_iter().chain(printed) {
         for secret in [TOKEN, PASSWORD, ENCODED, "pa55"] {
             assert!(!holds(&bytes, secret), "{name} holds {secret}");
         }
@@ -121,7 +120,7 @@ fn credentials_reach_the_service_and_nothing_else() {
 }
 
 #[test]
-fn a_socket_in_the_file_system_is_a_target() {
+fn runs_against_unix_socket() {
     let place = Workplace::new();
     place.write("light.toml", &light_scenario("50/s", "1s"));
     let listener = UnixListener::bind(place.path("app.sock")).unwrap();
@@ -152,10 +151,10 @@ fn a_socket_in_the_file_system_is_a_target() {
 }
 
 #[test]
-fn flags_that_are_of_no_use_are_bad_configuration() {
+fn rejects_inapplicable_connection_flags() {
     let place = Workplace::new();
     place.write("empty", "");
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (vec!["--ca", "ca.pem"], "--ca: it configures TLS"),
         (vec!["--insecure"], "--insecure: it configures TLS"),
         (vec!["--streams", "5"], "give --http 2"),
@@ -170,7 +169,7 @@ fn flags_that_are_of_no_use_are_bad_configuration() {
         (vec!["--auth-basic-file", "empty"], "it is empty"),
         (
             vec!["--auth-basic-file", "empty", "--auth-bearer-file", "empty"],
-            "take one of them away",
+            "remove one of them",
         ),
     ] {
         let mut all = vec![
@@ -184,7 +183,7 @@ fn flags_that_are_of_no_use_are_bad_configuration() {
         all.extend(&arguments);
         let ended = place.run(&all).expect(104);
         assert!(
-            ended.stderr.contains(told),
+            ended.stderr.contains(expected),
             "{arguments:?}:\n{}",
             ended.stderr
         );
@@ -193,9 +192,9 @@ fn flags_that_are_of_no_use_are_bad_configuration() {
 }
 
 #[test]
-fn tls_files_that_are_of_no_use_are_bad_configuration() {
+fn rejects_unusable_tls_files() {
     let place = Workplace::new();
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (vec!["--ca", "none.pem"], "none.pem: No such file"),
         (vec!["--insecure", "--cert", "a.pem"], "give --key FILE too"),
     ] {
@@ -210,7 +209,7 @@ fn tls_files_that_are_of_no_use_are_bad_configuration() {
         all.extend(&arguments);
         let ended = place.run(&all).expect(104);
         assert!(
-            ended.stderr.contains(told),
+            ended.stderr.contains(expected),
             "{arguments:?}:\n{}",
             ended.stderr
         );

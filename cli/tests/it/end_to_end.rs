@@ -1,4 +1,4 @@
-//! The main job, end to end: the default scenario against the reference service.
+//! Default scenario against the reference service, from end to end.
 
 use crate::support;
 
@@ -13,7 +13,7 @@ fn count(summary: &Value, pointer: &str) -> f64 {
 }
 
 #[test]
-fn the_default_scenario_runs_and_reports() {
+fn runs_and_reports_default_scenario() {
     let place = Workplace::new();
     let ended = place
         .run(&[
@@ -62,7 +62,7 @@ fn the_default_scenario_runs_and_reports() {
     }
     let profile = read_json(&place.path("run/profile/profile.json"));
     assert!(count(&profile, "/captured") > 0.0 && count(&profile, "/expected") > 0.0);
-    // The report is rendered again from the directory alone.
+    // The report can be rendered again from the directory alone.
     std::fs::remove_file(place.path("run/report.html")).unwrap();
     place.run(&["report", "run"]).expect(0);
     assert!(place.path("run/report.html").exists());

@@ -1,4 +1,4 @@
-//! Exit codes of runs in which several things happened at once.
+//! Exit codes of runs with several results at once.
 
 use crate::support;
 
@@ -8,8 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use support::{Ended, Workplace, light_scenario, read_json};
 
-/// A scenario of which one request is answered, and the other never as expected: of how long that takes,
-/// nothing is known.
+/// Scenario with a request that succeeds and one that always fails, so that the latter has no response times.
 fn half_answered(rules: &str) -> String {
     let missing =
         "[[requests]]\nname = \"missing\"\nkind = \"read\"\nweight = 1\npath = \"/nowhere\"\n";
@@ -17,7 +16,7 @@ fn half_answered(rules: &str) -> String {
 }
 
 #[test]
-fn an_objective_that_could_not_be_judged_has_its_own_exit_code() {
+fn unjudged_objective_exits_121() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     place.write("light.toml", &half_answered("p90 < 10s for \"missing\""));
@@ -32,7 +31,7 @@ fn an_objective_that_could_not_be_judged_has_its_own_exit_code() {
 }
 
 #[test]
-fn a_missed_objective_outweighs_one_that_could_not_be_judged() {
+fn missed_objective_outweighs_unjudged_one() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     let rules = "errors < 1%', 'p90 < 10s for \"missing\"";
@@ -44,7 +43,7 @@ fn a_missed_objective_outweighs_one_that_could_not_be_judged() {
 }
 
 #[test]
-fn a_rule_that_ends_a_run_for_the_generators_own_lateness_blames_nobody() {
+fn abort_by_late_generator_is_invalid() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     let rule = "p90 < 300ms, abort after 1s";
@@ -61,7 +60,7 @@ fn a_rule_that_ends_a_run_for_the_generators_own_lateness_blames_nobody() {
     std::thread::sleep(Duration::from_secs(3));
     kill_process(pid, Signal::STOP).expect("it runs");
     std::thread::sleep(Duration::from_secs(3));
-    kill_process(pid, Signal::CONT).expect("it stands still");
+    kill_process(pid, Signal::CONT).expect("it is stopped");
     let ended = Ended::of(generator.wait_with_output().expect("it ends")).expect(120);
     assert!(ended.stderr.contains("aborted by rule"), "{}", ended.stderr);
     let counts = read_json(&place.path("run/counts.json"));

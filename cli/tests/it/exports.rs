@@ -1,11 +1,11 @@
-//! What `tenfold run`, `report` and `merge` write beside the report.
+//! Exports of `tenfold run`, `report` and `merge`.
 
 use crate::support;
 
 use support::{Workplace, light_scenario, read_json};
 
 #[test]
-fn runs_are_exported_merged_and_told_what_is_wrong() {
+fn exports_and_merges_runs_and_rejects_bad_ones() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     place.write("light.toml", &light_scenario("100/s", "2s"));
@@ -22,15 +22,15 @@ fn runs_are_exported_merged_and_told_what_is_wrong() {
                 .unwrap()
         })
         .collect();
-    let told = String::from_utf8(children.remove(0).stderr).unwrap();
+    let stderr = String::from_utf8(children.remove(0).stderr).unwrap();
     assert!(
-        told.contains("note: could not append the summary to"),
-        "a page that can't be written is no failure:\n{told}"
+        stderr.contains("note: could not append the summary to"),
+        "a summary that can't be written is not an error:\n{stderr}"
     );
     assert!(place.path("1/timeline.csv").exists() && place.path("j.xml").exists());
 
-    // They began some two seconds apart and last two, so whether they can be merged is the clock's to
-    // say; that they are the same twice over is not.
+    // The runs start about two seconds apart and last two, so they overlap only sometimes. A run merged with
+    // itself is always an error.
     let twice = place.run(&["merge", "1", "1", "--out", "m"]).expect(104);
     assert!(
         twice.stderr.contains("they are the same run"),
@@ -39,7 +39,7 @@ fn runs_are_exported_merged_and_told_what_is_wrong() {
     );
     assert!(!place.path("m").exists());
 
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (vec!["report", "1", "--export", "juint"], "junit"),
         (
             vec!["report", "1", "--export", "csv=no/x.csv"],
@@ -49,7 +49,7 @@ fn runs_are_exported_merged_and_told_what_is_wrong() {
     ] {
         let ended = place.run(&arguments).expect(104);
         assert!(
-            ended.stderr.contains(told),
+            ended.stderr.contains(expected),
             "{arguments:?}: {}",
             ended.stderr
         );
@@ -57,7 +57,7 @@ fn runs_are_exported_merged_and_told_what_is_wrong() {
 }
 
 #[test]
-fn generators_at_once_merge_into_one_run() {
+fn merges_concurrent_generators_into_one_run() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     place.write("light.toml", &light_scenario("100/s", "6s"));

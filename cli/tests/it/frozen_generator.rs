@@ -1,5 +1,5 @@
-//! The second oracle: the generator is frozen, not the service. The lag must show it, the
-//! measurement is invalid, and the service is not blamed.
+//! Oracle of a frozen generator: the lag must show it, the measurement must be invalid, and the service must not
+//! be blamed.
 
 use crate::support;
 
@@ -8,11 +8,11 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use support::{Ended, Workplace, light_scenario, read_json};
 
-/// A generator that is frozen for 2 s of the 10 s that it sends.
+/// Generator that is frozen for 2 s of the 10 s of a run.
 struct Frozen {
     rate: u32,
     arrivals: &'static str,
-    /// As many as the scenario gives where none is named.
+    /// Number of users. `None` for the scenario's own.
     users: Option<u32>,
 }
 
@@ -38,26 +38,26 @@ impl Frozen {
         std::thread::sleep(Duration::from_secs(5));
         kill_process(pid, Signal::STOP).expect("it runs");
         std::thread::sleep(Duration::from_secs(2));
-        kill_process(pid, Signal::CONT).expect("it stands still");
+        kill_process(pid, Signal::CONT).expect("it is stopped");
         let ended = Ended::of(generator.wait_with_output().expect("it ends")).expect(120);
         assert!(ended.stdout.contains("invalid"), "{}", ended.stdout);
 
         let summary = read_json(&place.path("run/summary.json"));
         let ns = |pointer: &str| {
             let value = summary.pointer(pointer).and_then(|value| value.as_f64());
-            value.expect("it is told")
+            value.expect("it is reported")
         };
         let verdict = &summary["verdict"];
         assert_eq!(verdict["measurement"], "invalid");
         let reasons = verdict["reasons"].to_string();
         assert!(reasons.contains("lag"), "{reasons}");
-        // A fifth of the arrivals were due while the generator stood still.
+        // A fifth of the arrivals were due while the generator was frozen.
         assert!(ns("/latency_ns/lag/p99") > 1.5e9, "{summary:#}");
         assert!(
             ns("/latency_ns/service/p99") < 0.3e9,
             "the service is blamed: {summary:#}"
         );
-        // No arrival is omitted: even ones are as many as planned, others within four deviations.
+        // No arrival is omitted: even arrivals match the plan, random ones are within four standard deviations.
         let mean = f64::from(rate) * 10.0;
         let slack = match self.arrivals {
             "even" => 0.0,
@@ -69,7 +69,7 @@ impl Frozen {
 }
 
 #[test]
-fn a_frozen_generator_is_told_from_a_frozen_service() {
+fn distinguishes_frozen_generator_from_frozen_service() {
     Frozen {
         rate: 200,
         arrivals: "even",
@@ -79,7 +79,7 @@ fn a_frozen_generator_is_told_from_a_frozen_service() {
 }
 
 #[test]
-fn a_frozen_generator_is_told_for_poisson_arrivals_of_few_users() {
+fn detects_frozen_generator_with_poisson_arrivals() {
     Frozen {
         rate: 100,
         arrivals: "poisson",
@@ -89,7 +89,7 @@ fn a_frozen_generator_is_told_for_poisson_arrivals_of_few_users() {
 }
 
 #[test]
-fn a_frozen_generator_is_told_at_a_thousand_a_second() {
+fn detects_frozen_generator_at_1000_per_second() {
     Frozen {
         rate: 1_000,
         arrivals: "poisson",

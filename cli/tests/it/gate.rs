@@ -1,11 +1,11 @@
-//! `tenfold gate` through the binary: what it refuses, prints, writes and exits with.
+//! `tenfold gate`: rejected flags, outputs and exit codes.
 
 use crate::support;
 
-#[path = "../../../loadgen/gate/tests/it/support/planted.rs"]
+#[path = "../../../loadgen/gate/examples/planted/service.rs"]
 #[allow(
     dead_code,
-    reason = "shared with the tests of gates, which use more of it"
+    reason = "shared with the tests of the gate, which use more of it"
 )]
 mod planted;
 
@@ -14,16 +14,10 @@ use std::time::{Duration, Instant};
 use planted::Planted;
 use support::{Workplace, light_scenario, read_json};
 
-#[test]
-#[ignore = "the build that the other tests start"]
-fn planted_server() {
-    Planted::serve_from_environment();
-}
-
 fn planted(change: impl FnOnce(&mut Planted)) -> String {
     let mut planted = Planted::default();
     change(&mut planted);
-    planted.command()
+    planted.command("planted_build")
 }
 
 fn workplace() -> Workplace {
@@ -33,7 +27,7 @@ fn workplace() -> Workplace {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_with_a_way_out() {
+fn rejects_invalid_flags_with_advice() {
     let workplace = workplace();
     let command = "app --port {port}";
     let cases: &[(&[&str], &str)] = &[
@@ -141,7 +135,7 @@ fn what_makes_no_sense_is_refused_with_a_way_out() {
         );
         assert_eq!(ended.stdout, "", "{arguments:?}");
     }
-    // A directory is something that can be compared, once somebody says how it is started.
+    // A directory can be compared only with a start command.
     std::fs::create_dir(workplace.path("sources")).unwrap();
     let directory = [
         "gate",
@@ -156,7 +150,7 @@ fn what_makes_no_sense_is_refused_with_a_way_out() {
 }
 
 #[test]
-fn a_build_that_does_not_start_exits_107_and_leaves_its_outcome_everywhere() {
+fn unstartable_build_exits_107_and_writes_all_outputs() {
     let workplace = workplace();
     let summary = workplace.write("summary.md", "");
     let mut command = workplace.tenfold(&[
@@ -181,7 +175,7 @@ fn a_build_that_does_not_start_exits_107_and_leaves_its_outcome_everywhere() {
             .output()
             .unwrap(),
     );
-    // Advice does not hide that nothing is measured any more.
+    // --advisory does not hide that nothing was measured.
     let ended = ended.expect(107);
     let outcome = ended.json();
     assert_eq!(outcome["verdict"], "did_not_start");
@@ -201,7 +195,7 @@ fn a_build_that_does_not_start_exits_107_and_leaves_its_outcome_everywhere() {
         .run(&["gate", "--history", "history.jsonl"])
         .expect(0);
     assert!(shown.stderr.contains("history.html"), "{}", shown.stderr);
-    // The same directory again would mix two gates.
+    // A second gate in the same directory would mix their files.
     let again = [
         "gate",
         "light.toml",
@@ -217,7 +211,7 @@ fn a_build_that_does_not_start_exits_107_and_leaves_its_outcome_everywhere() {
 }
 
 #[test]
-fn answers_that_differ_exit_99_but_as_advice() {
+fn different_responses_exit_99_unless_advisory() {
     let workplace = workplace();
     let (unchanged, created) = (planted(|_| {}), planted(|planted| planted.status = 201));
     let gate = [
@@ -241,7 +235,7 @@ fn answers_that_differ_exit_99_but_as_advice() {
 }
 
 #[test]
-fn where_nothing_is_answered_120_is_the_end() {
+fn exits_120_if_no_request_completes() {
     let workplace = workplace();
     let failing = planted(|planted| planted.status = 404);
     let gate = [
@@ -262,7 +256,7 @@ fn where_nothing_is_answered_120_is_the_end() {
 }
 
 #[test]
-fn a_build_beside_itself_passes_with_room_and_cannot_be_judged_without() {
+fn identical_builds_pass_only_with_enough_tolerance() {
     let workplace = workplace();
     let build = |work| {
         planted(|planted| {
@@ -289,7 +283,7 @@ fn a_build_beside_itself_passes_with_room_and_cannot_be_judged_without() {
         ];
         workplace.run(&[&gate[..], more].concat())
     };
-    // A slowdown to nearly twice is all that this one is for, so that noise does not matter.
+    // This gate only finds a slowdown by 90%, so that noise does not matter.
     let wide = [
         "--min-effect",
         "90%",
@@ -300,7 +294,7 @@ fn a_build_beside_itself_passes_with_room_and_cannot_be_judged_without() {
     ];
     let ended = gate(&build(10_000), "same", &wide).expect(0);
     assert_eq!(ended.json()["verdict"], "pass");
-    // One of a hundredth is more than so few rounds see.
+    // So few rounds can't exclude a slowdown of 0.1%.
     let narrow = [
         "--min-effect",
         "0.1%",
@@ -317,7 +311,7 @@ fn a_build_beside_itself_passes_with_room_and_cannot_be_judged_without() {
     );
 }
 
-/// The processes that were started with this mark in their environment.
+/// Returns the number of processes with this mark in their environment.
 fn marked(mark: &str) -> usize {
     let sought = format!("PLANTED_MARK={mark}");
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -343,11 +337,11 @@ fn within_seconds(mut is: impl FnMut() -> bool) -> bool {
 }
 
 #[test]
-fn a_gate_that_is_killed_takes_its_builds_along() {
+fn killed_gate_leaves_no_builds() {
     let workplace = workplace();
     let mark = format!("killed-{}", std::process::id());
     let build = planted(|planted| planted.mark = mark.clone());
-    // Not the shell itself, so that its own end would not be enough.
+    // The build is a child of the shell, so killing only the shell would not be enough.
     let child = build.replace("exec ", "");
     let command = format!("{child}; true");
     let gate = [
@@ -361,7 +355,7 @@ fn a_gate_that_is_killed_takes_its_builds_along() {
     let log = std::fs::File::create(workplace.path("log")).unwrap();
     let mut gate = workplace.tenfold(&gate).stderr(log).spawn().unwrap();
     let up = within_seconds(|| marked(&mark) == 2);
-    // As an impatient machine does.
+    // SIGKILL leaves the gate no time to clean up.
     gate.kill().unwrap();
     gate.wait().unwrap();
     assert!(

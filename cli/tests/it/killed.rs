@@ -1,4 +1,4 @@
-//! A run whose generator is killed can be reported all the same.
+//! Report of a run whose generator was killed.
 
 use crate::support;
 
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use support::{Workplace, light_scenario, read_json};
 
-/// How many seconds of the run are to be on disk before the generator is killed.
+/// Seconds of the run that are on disk before the generator is killed.
 const RECORDED_NS: u64 = 3_000_000_000;
 
 fn holds<'a>(summary: &'a Value, name: &str) -> &'a Value {
@@ -21,7 +21,7 @@ fn holds<'a>(summary: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
-fn what_was_recorded_of_a_run_that_was_killed_is_reported() {
+fn reports_run_of_killed_generator() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     place.write("light.toml", &light_scenario("200/s", "120s"));
@@ -42,7 +42,7 @@ fn what_was_recorded_of_a_run_that_was_killed_is_reported() {
         assert!(Instant::now() < deadline, "nothing was kept in time");
         std::thread::sleep(Duration::from_millis(20));
     }
-    // The log goes on until the next time that the rest is kept.
+    // The log continues beyond the last checkpoint.
     std::thread::sleep(Duration::from_millis(1_300));
     generator.kill().expect("it runs");
     generator.wait().expect("it was killed");
@@ -66,12 +66,12 @@ fn what_was_recorded_of_a_run_that_was_killed_is_reported() {
         assert_eq!(holds(&summary, name), true, "{name}: {summary:#}");
     }
 
-    // A machine that stops may lose the end of a log that was not on disk yet.
+    // A machine failure may lose the end of the log.
     let log = place.path("run/intervals.hlog");
     let bytes = std::fs::read(&log).expect("it was written");
     let counts = read_json(&counts);
     let counted = counts["checkpoint"]["log_bytes"].as_u64();
-    let counted = usize::try_from(counted.expect("it is told")).expect("it fits");
+    let counted = usize::try_from(counted.expect("it is reported")).expect("it fits");
     assert!(bytes.len() > counted, "{} of {counted}", bytes.len());
     std::fs::write(&log, &bytes[..counted * 2 / 3]).expect("it can be written");
     let ended = place.run(&["report", "run", "--json"]).expect(0);

@@ -1,4 +1,4 @@
-//! `tenfold lab`: a stage comes up in boxes, is looked at, killed in part, taken down, and leaves nothing.
+//! `tenfold lab`: start a stage, show it, kill its boxes, and stop it without leaving anything behind.
 
 #![allow(clippy::unwrap_used, reason = "a helper of tests fails as they do")]
 
@@ -11,18 +11,18 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::Workplace;
+use support::{Workplace, skip};
 
 const SMALL: [&str; 4] = ["--data-users", "20", "--data-posts", "50"];
 
-/// A lab that was begun and not yet ended; killed when dropped.
+/// Running lab. Killed when dropped.
 struct Up {
     child: Child,
     status: Value,
 }
 
 impl Up {
-    /// Brings one up, and returns once it told its boxes.
+    /// Starts a lab, and returns once it has printed its boxes.
     fn of(place: &Workplace, arguments: &[&str]) -> Self {
         let child = place
             .tenfold(&["lab", "up", "--json"])
@@ -64,8 +64,8 @@ fn pid(web: &Value) -> u32 {
     web["pid"].as_u64().unwrap().try_into().unwrap()
 }
 
-fn is_there(pid: u32) -> bool {
-    // One that has ended and was not waited for is there no more than in name.
+fn is_running(pid: u32) -> bool {
+    // A zombie has exited.
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or(" Z").starts_with(" Z"))
 }
@@ -94,7 +94,7 @@ fn answers(web: &Value) -> bool {
     ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
-/// The control groups that a process is in, and that are a lab's.
+/// Returns the control groups of a lab that a process is in.
 fn groups_of(pid: u32) -> Vec<PathBuf> {
     let own = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
     let paths = own.lines().filter_map(|line| line.splitn(3, ':').nth(2));
@@ -139,7 +139,7 @@ fn files_of(directory: &Path) -> Vec<String> {
 }
 
 #[test]
-fn boxes_are_killed_revived_and_taken_down() {
+fn kills_revives_and_stops_boxes() {
     let place = Workplace::new();
     let mut lab = Up::of(&place, &["--box", "web=0.4,256MiB"]);
     let web = lab.web().clone();
@@ -148,30 +148,30 @@ fn boxes_are_killed_revived_and_taken_down() {
     if is_confined(&web) {
         assert_eq!(web["allowance"]["cpu"], 0.4);
         assert_eq!(web["allowance"]["memory_bytes"], 256 << 20);
-        assert!(!groups.is_empty());
+        assert!(groups.iter().all(|group| group.is_dir()) && !groups.is_empty());
     } else {
         let reason = lab.status["unconfined_because"].as_str().unwrap();
-        println!("skipped, as far as bounds go: {reason}");
+        skip(&format!("limits of boxes: {reason}"));
     }
 
     let status = place.run(&["lab", "status"]).expect(0);
-    for told in [
+    for expected in [
         "stage single-box",
         web["address"].as_str().unwrap(),
         "throttled",
     ] {
-        assert!(status.stdout.contains(told), "{}", status.stdout);
+        assert!(status.stdout.contains(expected), "{}", status.stdout);
     }
     let killed = place.run(&["lab", "kill", "web"]).expect(0);
     assert_eq!(killed.stderr, "web: killed\n");
-    assert!(!is_there(pid(&web)) && !answers(&web));
+    assert!(!is_running(pid(&web)) && !answers(&web));
     let status = place.run(&["lab", "status", "--json"]).expect(0);
     let status: Value = serde_json::from_str(&status.stdout).unwrap();
     assert_eq!(status["boxes"][0]["state"], "signal: 9 (SIGKILL)");
     assert!(status["boxes"][0]["pid"].is_null());
 
     place.run(&["lab", "revive", "web"]).expect(0);
-    // At the address that it had.
+    // It has its former address.
     assert!(answers(&web));
     let error = place.run(&["lab", "revive", "web"]).expect(107);
     assert_eq!(error.stderr, "error: web is already up\n");
@@ -194,12 +194,12 @@ fn boxes_are_killed_revived_and_taken_down() {
 }
 
 #[test]
-fn a_lab_that_is_killed_leaves_nothing_behind() {
+fn killed_lab_leaves_nothing_behind() {
     leaves_nothing_behind(&[]);
 }
 
 #[test]
-fn nor_does_one_that_confines_no_box() {
+fn killed_unconfined_lab_leaves_nothing_behind() {
     leaves_nothing_behind(&["--unconfined"]);
 }
 
@@ -209,28 +209,28 @@ fn leaves_nothing_behind(arguments: &[&str]) {
     let web = lab.web().clone();
     let groups = groups_of(pid(&web));
     assert_eq!(groups.is_empty(), !is_confined(&web));
-    // It can't stop of its own accord: the guard has to kill it.
+    // A stopped process can't exit by itself, so the guard has to kill it.
     let raw = i32::try_from(pid(&web)).unwrap();
     let stopped = rustix::process::Pid::from_raw(raw).unwrap();
     rustix::process::kill_process(stopped, rustix::process::Signal::STOP).unwrap();
     lab.child.kill().unwrap();
     lab.child.wait().unwrap();
-    assert!(within_seconds(|| !is_there(pid(&web))));
+    assert!(within_seconds(|| !is_running(pid(&web))));
     for group in groups {
         assert!(within_seconds(|| !group.exists()), "{}", group.display());
     }
     let socket = place.path(".tenfold/lab/lab.sock");
     assert!(within_seconds(|| !socket.exists()));
-    // And the next one has the directory.
+    // The directory is free for the next lab.
     let mut next = Up::of(&place, &[]);
     assert!(answers(next.web()));
     let own = rustix::process::Pid::from_raw(i32::try_from(next.child.id()).unwrap()).unwrap();
     rustix::process::kill_process(own, rustix::process::Signal::INT).unwrap();
     assert!(next.child.wait().unwrap().success());
-    assert!(!is_there(pid(next.web())));
+    assert!(!is_running(pid(next.web())));
 }
 
-/// Takes the lab of a place down.
+/// Stops the lab of a working directory.
 struct Down<'a>(&'a Workplace);
 
 impl Drop for Down<'_> {
@@ -240,7 +240,7 @@ impl Drop for Down<'_> {
 }
 
 #[test]
-fn a_lab_in_the_background_is_up_when_the_command_returns() {
+fn detached_lab_is_up_when_command_returns() {
     let place = Workplace::new();
     let _down = Down(&place);
     let arguments = ["lab", "up", "--detach", "--json", "--unconfined"];
@@ -248,7 +248,7 @@ fn a_lab_in_the_background_is_up_when_the_command_returns() {
     let status: Value = serde_json::from_str(&up.stdout).unwrap();
     let web = &status["boxes"][0];
     assert!(answers(web) && !is_confined(web));
-    // A directory holds one lab, and the second says so at once.
+    // A directory belongs to one lab; a second one fails immediately.
     let second = place
         .run(&[&arguments[..], &SMALL[..]].concat())
         .expect(107);
@@ -258,13 +258,13 @@ fn a_lab_in_the_background_is_up_when_the_command_returns() {
         second.stderr
     );
     place.run(&["lab", "down"]).expect(0);
-    assert!(within_seconds(|| !is_there(pid(web))));
+    assert!(within_seconds(|| !is_running(pid(web))));
 }
 
 #[test]
-fn what_means_nothing_is_refused() {
+fn rejects_invalid_lab_flags() {
     let place = Workplace::new();
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (
             &["--box", "sql=1"][..],
             "stage `single-box` has no box `sql`; its boxes are web",
@@ -279,6 +279,6 @@ fn what_means_nothing_is_refused() {
         let error = place
             .run(&[&["lab", "up"][..], arguments].concat())
             .expect(104);
-        assert!(error.stderr.contains(told), "{}", error.stderr);
+        assert!(error.stderr.contains(expected), "{}", error.stderr);
     }
 }

@@ -1,4 +1,4 @@
-//! A run that is watched: the dashboard on a real terminal, metrics while it runs, rules that end it.
+//! Live view of a run: dashboard on a terminal, metrics, and rules that abort it.
 
 use crate::support;
 
@@ -6,11 +6,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{Ended, Workplace, light_scenario, read_json};
+use support::{Ended, Workplace, light_scenario, read_json, skip};
 use tenfold_probe::Metrics;
 
 #[test]
-fn metrics_can_be_scraped_while_it_runs() {
+fn serves_metrics_during_run() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     place.write("light.toml", &light_scenario("200/s", "6s"));
@@ -36,7 +36,7 @@ fn metrics_can_be_scraped_while_it_runs() {
         line.clear();
         assert!(
             stderr.read_line(&mut line).unwrap() > 0,
-            "no address was told"
+            "no address was printed"
         );
         if let Some(address) = line.trim().strip_prefix("metrics: ") {
             break address.to_owned();
@@ -54,19 +54,21 @@ fn metrics_can_be_scraped_while_it_runs() {
     let count = |name: &str| metrics.counter_sum(name).unwrap();
     let sent = count("tenfold_requests_sent_total");
     let done = count("tenfold_requests_completed_total") + count("tenfold_requests_failed_total");
-    // What was taken up this very moment is neither sent nor waiting.
+    // Arrivals that are being taken up are not counted as sent yet.
     let planned = count("tenfold_arrivals_planned_total");
     assert!(planned >= sent + count("tenfold_arrivals_dropped_total"));
     assert_eq!(sent, done + count("tenfold_requests_in_flight"));
     let lags = count("tenfold_lag_seconds_count");
     assert!((1..=sent).contains(&lags), "{lags} of {sent}");
-    // Whoever reads on is no longer needed, and must not be waited for.
+    // Drains standard error, so that the run never blocks on a full pipe.
     std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-    assert!(running.wait().unwrap().code().is_some());
+    // A run this short may be invalid on a busy machine.
+    let code = running.wait().unwrap().code();
+    assert!(matches!(code, Some(0 | 120)), "{code:?}");
 }
 
 #[test]
-fn an_address_that_is_taken_is_told_before_anything_is_sent() {
+fn rejects_metrics_address_in_use_before_sending() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     place.write("light.toml", &light_scenario("200/s", "6s"));
@@ -92,7 +94,7 @@ fn an_address_that_is_taken_is_told_before_anything_is_sent() {
 }
 
 #[test]
-fn a_rule_that_aborts_ends_with_99_and_keeps_what_was_measured() {
+fn aborting_rule_exits_99_and_keeps_measurements() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     let scenario = light_scenario("200/s", "60s").replace(
@@ -134,17 +136,17 @@ fn a_rule_that_aborts_ends_with_99_and_keeps_what_was_measured() {
     assert!(report.contains("ended early: aborted by rule"));
 }
 
-/// Runs on a pseudo-terminal of `script`, with what is typed after a while; none where there is no
-/// `script`.
-fn on_a_terminal(typed: &str, variables: &[(&str, &str)], arguments: &str) -> Option<Ended> {
+/// Runs on a pseudo-terminal of `script`, and types `typed` after a few seconds. `None` without `script`.
+fn run_on_terminal(typed: &str, variables: &[(&str, &str)], arguments: &str) -> Option<Ended> {
     if Command::new("script").arg("--version").output().is_err() {
+        skip("no `script`");
         return None;
     }
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     place.write("light.toml", &light_scenario("200/s", "8s"));
-    // `exec`, since an interrupt from the terminal reaches a waiting shell too, and some then end with a
-    // status of their own.
+    // With `exec`, because an interrupt from the terminal also reaches a waiting shell, which may then exit with
+    // a status of its own.
     let command = format!(
         "stty rows 24 cols 80; exec {} run light.toml --target {} --out run {arguments}",
         env!("CARGO_BIN_EXE_tenfold"),
@@ -162,7 +164,7 @@ fn on_a_terminal(typed: &str, variables: &[(&str, &str)], arguments: &str) -> Op
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("script runs");
+        .expect("script starts");
     let mut stdin = running.stdin.take().expect("it is piped");
     std::thread::sleep(Duration::from_secs(4));
     stdin.write_all(typed.as_bytes()).expect("it still reads");
@@ -177,10 +179,9 @@ const LEAVE: &str = "\u{1b}[?1049l";
 const SHOW_CURSOR: &str = "\u{1b}[?25h";
 
 #[test]
-fn q_and_ctrl_c_stop_a_run_on_a_terminal_and_give_it_back() {
+fn stop_keys_end_run_and_restore_terminal() {
     for key in ["q", "\u{3}"] {
-        let Some(ended) = on_a_terminal(key, &[], "") else {
-            println!("skipped: no `script`");
+        let Some(ended) = run_on_terminal(key, &[], "") else {
             return;
         };
         let ended = ended.expect(105);
@@ -198,9 +199,8 @@ fn q_and_ctrl_c_stop_a_run_on_a_terminal_and_give_it_back() {
 }
 
 #[test]
-fn the_second_key_ends_it_at_once_and_gives_the_terminal_back_too() {
-    let Some(ended) = on_a_terminal("qq", &[], "") else {
-        println!("skipped: no `script`");
+fn second_stop_key_aborts_and_restores_terminal() {
+    let Some(ended) = run_on_terminal("qq", &[], "") else {
         return;
     };
     let ended = ended.expect(105);
@@ -212,15 +212,14 @@ fn the_second_key_ends_it_at_once_and_gives_the_terminal_back_too() {
 }
 
 #[test]
-fn who_wants_lines_gets_lines() {
+fn environment_or_flag_turns_dashboard_off() {
     for (variables, arguments) in [
         (&[("NO_COLOR", "1")][..], ""),
         (&[("CI", "true")], ""),
         (&[("TERM", "dumb")], ""),
         (&[], "--no-live"),
     ] {
-        let Some(ended) = on_a_terminal("\u{3}", variables, arguments) else {
-            println!("skipped: no `script`");
+        let Some(ended) = run_on_terminal("\u{3}", variables, arguments) else {
             return;
         };
         let ended = ended.expect(105);

@@ -1,5 +1,6 @@
-//! Integration tests of the `tenfold` binary: one binary, a module a subject.
+//! Integration tests of the `tenfold` binary, with a module for each subject.
 
+mod architecture;
 mod ci_files;
 mod connections;
 mod end_to_end;
@@ -8,6 +9,7 @@ mod export_places;
 mod exports;
 mod frozen_generator;
 mod gate;
+mod help;
 mod killed;
 mod lab;
 mod live;

@@ -1,17 +1,17 @@
-//! `tenfold record` on the real log: what it reports, and that both its outputs run.
+//! `tenfold record` on a real log: its report, and runs of both its outputs.
 
 use crate::support;
 
 use support::{Workplace, read_json};
 
-/// 10,000 lines of a real web site's access log.
+/// Access log of a real web site, with 10,000 lines.
 const LOG: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../scenarios/record/tests/data/apache_access.log.gz"
 );
 
 #[test]
-fn the_real_log_is_read_whole() {
+fn reads_whole_real_log() {
     let place = Workplace::new();
     let recorded = place
         .run(&["record", LOG, "--out", "site.toml", "--json"])
@@ -27,19 +27,19 @@ fn the_real_log_is_read_whole() {
         .run(&["record", LOG, "--out", "site.toml", "--force"])
         .expect(0)
         .stdout;
-    for told in [
+    for expected in [
         "GET 9952",
         "HEAD 42",
         "POST 5",
         "OPTIONS 1",
         "807   8.07%  /favicon.ico",
     ] {
-        assert!(text.contains(told), "{told} is missing:\n{text}");
+        assert!(text.contains(expected), "{expected} is missing:\n{text}");
     }
 }
 
 #[test]
-fn the_trace_replays() {
+fn replays_recorded_trace() {
     let place = Workplace::new();
     place
         .run(&["record", LOG, "--out", "site.toml", "--speed", "40000"])
@@ -73,7 +73,7 @@ fn the_trace_replays() {
 }
 
 #[test]
-fn the_model_plays_on_the_reference_service() {
+fn fitted_model_runs_on_reference_service() {
     let place = Workplace::new();
     place
         .run(&["record", LOG, "--model", "--out", "site.toml"])
@@ -106,7 +106,7 @@ fn the_model_plays_on_the_reference_service() {
 }
 
 #[test]
-fn nothing_is_overwritten_unasked() {
+fn overwrites_only_with_force() {
     let place = Workplace::new();
     place.write("site.toml", "mine");
     let ended = place
@@ -120,16 +120,16 @@ fn nothing_is_overwritten_unasked() {
 }
 
 #[test]
-fn what_is_no_log_is_told() {
+fn rejects_files_that_are_no_log() {
     let place = Workplace::new();
     place.write("notes.txt", "this is\nno log\n");
-    for (log, told) in [("notes.txt", "notes.txt"), ("nowhere.log", "nowhere.log")] {
+    for (log, expected) in [("notes.txt", "notes.txt"), ("nowhere.log", "nowhere.log")] {
         let ended = place.run(&["record", log]).expect(104);
-        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     }
 }
 
-/// A HAR file of two reads and a write that holds a secret.
+/// HAR file of two reads, and a write that contains a secret.
 const HAR: &str = r#"{"log":{"version":"1.2","creator":{"name":"t","version":"1"},"entries":[
 {"startedDateTime":"2024-03-01T10:00:00.000Z","time":1,"request":{"method":"GET","url":"https://a.example/healthz",
  "headers":[{"name":"accept","value":"*/*"},{"name":"cookie","value":"s=s3cret"}]},"response":{"status":200}},
@@ -141,18 +141,18 @@ const HAR: &str = r#"{"log":{"version":"1.2","creator":{"name":"t","version":"1"
  "headers":[{"name":"accept","value":"*/*"}]},"response":{"status":200}}]}}"#;
 
 #[test]
-fn a_har_file_replays_without_its_secrets() {
+fn replays_har_file_without_its_secrets() {
     let place = Workplace::new();
     place.write("visit.har", HAR);
     let ended = place.run(&["record", "visit.har"]).expect(0);
-    for told in [
+    for expected in [
         "4 entries, 0 broken (har, detected)",
         "b.example (1)",
         "body password (1), header cookie (1)",
     ] {
         assert!(
-            ended.stdout.contains(told),
-            "{told} is missing:\n{}",
+            ended.stdout.contains(expected),
+            "{expected} is missing:\n{}",
             ended.stdout
         );
     }
@@ -171,15 +171,15 @@ fn a_har_file_replays_without_its_secrets() {
             .map(|request| request[field].as_u64().unwrap())
             .sum()
     };
-    // The log-in is refused, for its password is masked: an answer that the scenario accepts.
+    // The service rejects the log-in, whose password is masked. The scenario accepts that response.
     assert_eq!((sent("sent"), sent("completed")), (3, 3), "{counts:#}");
 }
 
 #[test]
-fn formats_and_hosts_that_do_not_fit_are_bad_configuration() {
+fn rejects_mismatched_format_and_host() {
     let place = Workplace::new();
     place.write("visit.har", HAR);
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (vec!["record", LOG, "--format", "ngnix"], "`nginx`"),
         (vec!["record", LOG, "--format", "alb"], "--format"),
         (vec!["record", LOG, "--host", "a.example"], "HAR"),
@@ -191,7 +191,7 @@ fn formats_and_hosts_that_do_not_fit_are_bad_configuration() {
     ] {
         let ended = place.run(&arguments).expect(104);
         assert!(
-            ended.stderr.contains(told),
+            ended.stderr.contains(expected),
             "{arguments:?}:\n{}",
             ended.stderr
         );

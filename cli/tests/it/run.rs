@@ -1,4 +1,4 @@
-//! `tenfold run` as a person meets it: wrong flags, dead targets, Ctrl-C.
+//! `tenfold run`: wrong flags, dead targets, Ctrl-C.
 
 use crate::support;
 
@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use support::{Ended, Workplace, light_scenario, read_json};
 
 #[test]
-fn a_dead_target_is_told_with_its_address_in_a_second() {
+fn reports_dead_target_within_a_second() {
     let place = Workplace::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -27,12 +27,12 @@ fn a_dead_target_is_told_with_its_address_in_a_second() {
     assert!(ended.stderr.contains(&address), "{}", ended.stderr);
     assert!(
         !place.path("run").exists(),
-        "a run that sent nothing leaves nothing"
+        "a run that sent nothing leaves no directory"
     );
 }
 
 #[test]
-fn a_check_sends_nothing_and_writes_nothing() {
+fn check_sends_and_writes_nothing() {
     let place = Workplace::new();
     let ended = place.run(&["run", "uneven", "--check"]).expect(0);
     for word in ["read post", "create post", "warm-up"] {
@@ -50,7 +50,7 @@ fn a_check_sends_nothing_and_writes_nothing() {
 }
 
 #[test]
-fn a_check_refuses_what_a_run_would() {
+fn check_rejects_what_run_rejects() {
     let place = Workplace::new();
     let data = "\n[data.people]\nfile = \"people.csv\"\n";
     let scenario = light_scenario("1/s", "1s") + data;
@@ -59,7 +59,7 @@ fn a_check_refuses_what_a_run_would() {
         .arg(place.path("people.csv"))
         .status();
     assert!(made.unwrap().success());
-    for (scenario, target, told) in [
+    for (scenario, target, expected) in [
         ("uneven", "ftp://127.0.0.1", "it must begin with http://"),
         ("uneven", "http://user:pass@127.0.0.1", "--auth-basic-file"),
         ("uneven", "http://127.0.0.1:99999", "port"),
@@ -68,10 +68,14 @@ fn a_check_refuses_what_a_run_would() {
         let ended = place
             .run(&["run", scenario, "--check", "--target", target])
             .expect(104);
-        assert!(ended.stderr.contains(told), "{target}:\n{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(expected),
+            "{target}:\n{}",
+            ended.stderr
+        );
     }
     let permission = ["--target", "http://198.51.100.7", "--i-may-test-this-host"];
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (&permission[..2], "--i-may-test-this-host"),
         (&["--target", "http://[2001:db8::1]:81"], "2001:db8::1"),
         (
@@ -88,9 +92,13 @@ fn a_check_refuses_what_a_run_would() {
         let ended = place
             .run(&[&["run", "uneven", "--check"], arguments].concat())
             .expect(104);
-        assert!(ended.stderr.contains(told), "{told}:\n{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(expected),
+            "{expected}:\n{}",
+            ended.stderr
+        );
     }
-    // With the permission it is checked, and nothing is kept of it.
+    // With permission it is checked, and the permission is not remembered.
     let granted = [
         &["run", "uneven", "--check"],
         &permission[..],
@@ -103,11 +111,11 @@ fn a_check_refuses_what_a_run_would() {
 }
 
 #[test]
-fn wrong_flags_and_files_are_bad_configuration() {
+fn rejects_wrong_flags_and_files() {
     let place = Workplace::new();
     let misspelt = light_scenario("1/s", "1s").replace("[[phases]]", "[[phasse]]");
     place.write("broken.toml", &misspelt);
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (vec!["run", "nowhere.toml"], "nowhere.toml"),
         (vec!["run", "stedy"], "steady"),
         (vec!["run", "broken.toml"], "phases"),
@@ -121,7 +129,7 @@ fn wrong_flags_and_files_are_bad_configuration() {
     ] {
         let ended = place.run(&arguments).expect(104);
         assert!(
-            ended.stderr.contains(told),
+            ended.stderr.contains(expected),
             "{arguments:?}:\n{}",
             ended.stderr
         );
@@ -130,16 +138,16 @@ fn wrong_flags_and_files_are_bad_configuration() {
 }
 
 #[test]
-fn a_public_target_needs_permission_before_anything_is_sent() {
+fn public_target_needs_permission_before_sending() {
     let place = Workplace::new();
-    // RFC 5737 and RFC 3849 keep these addresses for documentation. They need no resolver, and a
-    // command that is refused opens no connection. Permission is never given here.
+    // RFC 5737 and RFC 3849 reserve these addresses for documentation. They need no resolver, and a rejected
+    // command opens no connection. This test never gives permission.
     for target in ["http://198.51.100.7", "http://[2001:db8::7]:8080"] {
         let ended = place
             .run(&["run", "steady", "--target", target, "--out", "run"])
             .expect(104);
-        for told in ["attack", "--i-may-test-this-host", "hosts.toml"] {
-            assert!(ended.stderr.contains(told), "{}", ended.stderr);
+        for expected in ["attack", "--i-may-test-this-host", "hosts.toml"] {
+            assert!(ended.stderr.contains(expected), "{}", ended.stderr);
         }
     }
     for (admin, permitted) in [
@@ -169,7 +177,7 @@ fn a_public_target_needs_permission_before_anything_is_sent() {
 }
 
 #[test]
-fn no_run_overwrites_another() {
+fn never_overwrites_another_run() {
     let place = Workplace::new();
     std::fs::create_dir(place.path("run")).unwrap();
     place.write("run/kept", "precious");
@@ -183,7 +191,7 @@ fn no_run_overwrites_another() {
 }
 
 #[test]
-fn an_interrupt_keeps_what_was_measured() {
+fn interrupt_keeps_measurements() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     place.write("light.toml", &light_scenario("200/s", "60s"));
@@ -222,9 +230,9 @@ fn an_interrupt_keeps_what_was_measured() {
 }
 
 #[test]
-fn an_interrupt_before_the_first_arrival_leaves_nothing() {
+fn interrupt_before_first_arrival_leaves_no_files() {
     let place = Workplace::new();
-    // It accepts connections, and never answers the first log-in.
+    // It accepts connections, but never responds to the first log-in.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let target = format!("http://{}", listener.local_addr().unwrap());
     let running = place
@@ -244,7 +252,7 @@ fn an_interrupt_before_the_first_arrival_leaves_nothing() {
 }
 
 #[test]
-fn a_missed_objective_has_its_own_exit_code() {
+fn missed_objective_exits_99() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     let scenario = light_scenario("200/s", "2s").replace("errors < 1%", "mean < 1ns");
@@ -257,7 +265,7 @@ fn a_missed_objective_has_its_own_exit_code() {
 }
 
 #[test]
-fn a_closed_model_runs_its_journeys() {
+fn runs_journeys_of_closed_model() {
     let place = Workplace::new();
     let run = [
         "run", "journey", "-d", "6s", "-u", "10", "--json", "--out", "run",
@@ -283,7 +291,7 @@ fn a_closed_model_runs_its_journeys() {
 }
 
 #[test]
-fn the_doctor_tells_of_this_machine() {
+fn doctor_describes_this_machine() {
     let place = Workplace::new();
     let ended = place.run(&["doctor"]).expect(0);
     assert!(ended.stdout.contains("mariadbd"), "{}", ended.stdout);

@@ -1,4 +1,4 @@
-//! `tenfold serve`: what it acknowledged survives `kill -9`, and it stops as asked.
+//! `tenfold serve`: acknowledged writes survive `kill -9`, and SIGTERM stops it.
 
 #![allow(clippy::unwrap_used, reason = "a helper of tests fails as they do")]
 
@@ -15,10 +15,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use support::Workplace;
 
-/// Kills in the crash test.
+/// Number of kills in the crash test.
 const CRASHES: u32 = 20;
 
-/// Sends one request over a connection of its own; none where the service is gone meanwhile.
+/// Sends one request over a new connection. `None` if the service dies before it responds.
 fn send(
     address: SocketAddr,
     method: &str,
@@ -52,7 +52,7 @@ fn send(
                 .map(str::to_owned)
         })
         .map_or(Some(0), |length| length.trim().parse().ok())?;
-    // An answer that was cut off acknowledges nothing.
+    // An incomplete response acknowledges nothing.
     if body.len() != length {
         return None;
     }
@@ -69,7 +69,7 @@ fn log_in(address: SocketAddr) -> String {
 }
 
 #[test]
-fn an_acknowledged_write_survives_kill_9() {
+fn acknowledged_writes_survive_sigkill() {
     let place = Workplace::new();
     let acknowledged: Arc<Mutex<HashMap<i64, String>>> = Arc::default();
     for crash in 0..CRASHES {
@@ -96,7 +96,7 @@ fn an_acknowledged_write_survives_kill_9() {
                 })
             })
             .collect();
-        // A different moment each time, from the first write on.
+        // A different time in each round, from the first write on.
         std::thread::sleep(Duration::from_millis(u64::from(20 + 37 * crash % 200)));
         service.child.kill().unwrap();
         service.child.wait().unwrap();
@@ -134,7 +134,7 @@ fn an_acknowledged_write_survives_kill_9() {
 }
 
 #[test]
-fn a_termination_is_graceful() {
+fn exits_0_on_sigterm() {
     let place = Workplace::new();
     let mut service = place.serve(&["--empty"]);
     kill_process(Pid::from_child(&service.child), Signal::TERM).unwrap();
@@ -143,14 +143,14 @@ fn a_termination_is_graceful() {
 
 #[cfg(all(feature = "sqlite", feature = "redis"))]
 #[test]
-fn what_goes_wrong_is_logged_as_far_as_asked_for() {
+fn logs_failures_at_requested_level() {
     for (level, is_logged) in [("warn", true), ("error", false)] {
         let place = Workplace::new();
-        // It takes connections and answers none.
+        // It accepts connections, but never responds.
         let dumb = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let cache = format!("redis://user:SECQ1@{}", dumb.local_addr().unwrap());
         let service = place.serve(&["--empty", "--cache", &cache, "--log", level]);
-        // The service works all the same.
+        // The service works without its cache.
         log_in(service.address);
         for _ in 0..3 {
             let answer = send(service.address, "GET", "/v1/posts/1", None, None);
@@ -158,15 +158,15 @@ fn what_goes_wrong_is_logged_as_far_as_asked_for() {
         }
         drop(service);
         let log = std::fs::read_to_string(place.path("serve.log")).unwrap();
-        let told = log.lines().filter(|line| line.contains("WARN"));
-        let told: Vec<_> = told.filter(|line| line.contains("the cache")).collect();
-        assert_eq!(told.len(), usize::from(is_logged), "{log}");
+        let warnings = log.lines().filter(|line| line.contains("WARN"));
+        let warnings: Vec<_> = warnings.filter(|line| line.contains("the cache")).collect();
+        assert_eq!(warnings.len(), usize::from(is_logged), "{log}");
         assert!(!log.contains("SECQ1"), "{log}");
     }
 }
 
 #[test]
-fn a_port_in_use_is_told() {
+fn rejects_port_in_use() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     let listen = service.address.to_string();
@@ -176,7 +176,7 @@ fn a_port_in_use_is_told() {
 }
 
 #[test]
-fn tls_needs_both_files_and_a_program_that_speaks_it() {
+fn tls_needs_both_files_and_the_feature() {
     let place = Workplace::new();
     let alone = place.run(&["serve", "--empty", "--tls-cert", "cert.pem"]);
     assert_eq!(alone.code, Some(104), "{}", alone.stderr);
@@ -187,10 +187,10 @@ fn tls_needs_both_files_and_a_program_that_speaks_it() {
     let refused =
         place.run(&[&["serve", "--empty", "--listen", "127.0.0.1:0"][..], &files].concat());
     assert_eq!(refused.code, Some(104), "{}", refused.stderr);
-    let told = if cfg!(feature = "tls") {
+    let expected = if cfg!(feature = "tls") {
         "could not use the certificate cert.pem"
     } else {
         "tenfold was compiled without the `tls` feature"
     };
-    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
 }

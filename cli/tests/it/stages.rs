@@ -1,10 +1,10 @@
-//! The stages beyond one box, on the real parts that they are made of.
+//! Stages with several boxes, on real components.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a helper of tests fails as they do, and tells what they see"
+    reason = "helpers may panic and print like the tests that call them"
 )]
 
 mod balanced;

@@ -1,4 +1,4 @@
-//! What a calibration found, kept from one gate to the next.
+//! Result of a calibration, stored for later gates.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,46 +9,46 @@ use tenfold_scenarios::{Rate, Scenario};
 
 use crate::GateError;
 
-/// The version of the file's shape.
+/// Version of the file format.
 const VERSION: u32 = 1;
 
-/// Rates further apart than this factor are not of the same load.
-const SAME_RATE: f64 = 1.25;
+/// Largest ratio of two rates that count as the same load.
+const RATE_RATIO_MAX: f64 = 1.25;
 
-/// What of a gate its calibration has to have in common with it, beside scenario, rate and machine.
+/// Settings that a gate and its calibration must share, besides scenario, rate and machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Held {
-    /// The length of a round.
+pub(crate) struct SharedSettings {
+    /// Length of a round.
     pub(crate) round: Duration,
-    /// Rounds from one restart to the next.
+    /// Rounds between restarts.
     pub(crate) rounds_per_epoch: usize,
-    /// The time for all of them.
+    /// Time for all rounds and restarts.
     pub(crate) budget: Duration,
-    /// The slowdown that the gate is for, as a ratio less one.
+    /// Smallest slowdown to find, as a fraction: 0.05 for 5%.
     pub(crate) min_effect: f64,
 }
 
-/// What a calibration found, and what it holds for.
+/// Result of a calibration, and the settings it applies to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CalibrationFile {
-    /// The version of this shape.
+    /// Version of the file format.
     pub version: u32,
-    /// The machine it was made on.
+    /// Machine that was calibrated.
     pub machine: String,
-    /// The scenario's name.
+    /// Name of the scenario.
     pub scenario: String,
     /// Requests per second, of both builds together.
     pub rate_per_s: f64,
-    /// The length of a round, in seconds.
+    /// Length of a round, in seconds.
     pub round_s: f64,
-    /// Rounds from one restart to the next.
+    /// Rounds between restarts.
     pub rounds_per_epoch: usize,
-    /// The budget that it took, in seconds.
+    /// Budget of the calibration, in seconds.
     pub budget_s: f64,
-    /// The slowdown that it was for, as a ratio less one.
+    /// Smallest slowdown to find, as a fraction.
     pub min_effect: f64,
-    /// What it found.
+    /// Result of the calibration.
     pub calibration: Calibration,
 }
 
@@ -57,7 +57,7 @@ impl CalibrationFile {
         machine: String,
         scenario: &Scenario,
         rate: Rate,
-        held: Held,
+        shared: SharedSettings,
         calibration: Calibration,
     ) -> Self {
         Self {
@@ -65,18 +65,18 @@ impl CalibrationFile {
             machine,
             scenario: scenario.name.clone(),
             rate_per_s: rate.per_second(),
-            round_s: held.round.as_secs_f64(),
-            rounds_per_epoch: held.rounds_per_epoch,
-            budget_s: held.budget.as_secs_f64(),
-            min_effect: held.min_effect,
+            round_s: shared.round.as_secs_f64(),
+            rounds_per_epoch: shared.rounds_per_epoch,
+            budget_s: shared.budget.as_secs_f64(),
+            min_effect: shared.min_effect,
             calibration,
         }
     }
 
-    /// Reads one from a file; none where there is no such file.
+    /// Reads a calibration. `None` if the file does not exist.
     ///
     /// # Errors
-    /// Where it can't be read, or is no calibration of this version.
+    /// Fails if the file can't be read, or is not a calibration of this version.
     pub fn read(path: &Path) -> Result<Option<Self>, GateError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
@@ -95,15 +95,18 @@ impl CalibrationFile {
         };
         let file: Self = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
         if file.version != VERSION {
-            return Err(refuse(format!("it has version {}", file.version)));
+            return Err(refuse(format!(
+                "its version is {}, not {VERSION}",
+                file.version
+            )));
         }
         Ok(Some(file))
     }
 
-    /// Writes it, in place of an older one.
+    /// Writes the calibration, replacing an older one.
     ///
     /// # Errors
-    /// Where it can't be written.
+    /// Fails if the file can't be written.
     pub fn write(&self, path: &Path) -> Result<(), GateError> {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(|source| GateError::System {
@@ -120,51 +123,56 @@ impl CalibrationFile {
         })
     }
 
-    /// Says why it does not hold for a gate, where it doesn't.
-    pub(crate) fn objection(
+    /// Returns the reason why the calibration does not apply to a gate. `None` if it applies.
+    pub(crate) fn mismatch(
         &self,
         machine: &str,
         scenario: &Scenario,
         rate: Rate,
-        held: Held,
+        shared: SharedSettings,
     ) -> Option<String> {
         if self.machine != machine {
             return Some(format!(
-                "it was made on {}, and this is {machine}",
+                "it was made on {}, but this machine is {machine}",
                 self.machine
             ));
         }
         if self.scenario != scenario.name {
-            return Some(format!("it is of scenario {}", self.scenario));
+            return Some(format!("it is for scenario {}", self.scenario));
         }
-        // Which metrics can be gated was told for these.
-        let other = [
-            ("rounds of", self.round_s, held.round.as_secs_f64(), "s"),
+        // They decide which metrics can be gated.
+        let settings = [
+            ("rounds of", self.round_s, shared.round.as_secs_f64(), "s"),
             (
                 "restarts every",
                 self.rounds_per_epoch as f64,
-                held.rounds_per_epoch as f64,
+                shared.rounds_per_epoch as f64,
                 "rounds",
             ),
-            ("a budget of", self.budget_s, held.budget.as_secs_f64(), "s"),
+            (
+                "a budget of",
+                self.budget_s,
+                shared.budget.as_secs_f64(),
+                "s",
+            ),
             (
                 "a --min-effect of",
                 self.min_effect * 100.0,
-                held.min_effect * 100.0,
+                shared.min_effect * 100.0,
                 "%",
             ),
         ];
-        for (what, own, asked, unit) in other {
-            if (own - asked).abs() > 1e-9 {
+        for (what, own, requested, unit) in settings {
+            if (own - requested).abs() > 1e-9 {
                 return Some(format!(
-                    "it is for {what} {own} {unit}, and this gate has {asked} {unit}"
+                    "it is for {what} {own} {unit}, but this gate has {requested} {unit}"
                 ));
             }
         }
         let ratio = self.rate_per_s / rate.per_second();
-        (!(1.0 / SAME_RATE..=SAME_RATE).contains(&ratio)).then(|| {
+        (!(1.0 / RATE_RATIO_MAX..=RATE_RATIO_MAX).contains(&ratio)).then(|| {
             format!(
-                "it is of {:.0}/s, and this gate sends {:.0}/s",
+                "it is for {:.0}/s, but this gate sends {:.0}/s",
                 self.rate_per_s,
                 rate.per_second()
             )

@@ -1,138 +1,131 @@
-//! Why a gate could not be run.
+//! Errors of a gate.
 
 use std::path::PathBuf;
 
 use tenfold_analysis::gate::PlanError;
 use tenfold_loadgen::LoadError;
+use tenfold_measure::MeasureError;
 use tenfold_probe::ProbeError;
 use tenfold_run_dir::RunDirError;
 use tenfold_scenarios::ScenarioError;
 use thiserror::Error;
 
-/// Why a gate could not be run. What a build does wrong is no error but a verdict.
+/// Reason why a gate could not be run. A fault of a build is a verdict, not an error.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GateError {
-    /// A text names nothing that can be compared.
+    /// The text names nothing that can be compared.
     #[error(
-        "could not tell what `{text}` is; give a command with {{port}} in it, a git revision of this \
-         repository, a directory with the sources, or the URL of a service that is up"
+        "could not find the build `{text}`; give a command that contains {{port}}, a git revision of this \
+         repository, a directory with sources, or the URL of a running service"
     )]
     NoSubject {
-        /// The text.
+        /// Text given as a build.
         text: String,
     },
-    /// A revision or a directory is to be started, and nobody said how.
+    /// The command that starts a revision or a directory is missing.
     #[error(
-        "could not start {subject}: nobody said how; give --start with the command that does, such as \
+        "could not start {subject} without a command; give one with --start, such as \
          --start 'target/release/app --port {{port}}'"
     )]
     NoStart {
-        /// What is to be started.
+        /// Build to start.
         subject: String,
     },
-    /// `{port}` is missing from the start command.
-    #[error("could not use `{command}` to start a build: it has no {{port}} in it")]
+    /// The start command lacks `{port}`.
+    #[error("could not use `{command}` to start a build: it does not contain {{port}}")]
     NoPort {
-        /// The command.
+        /// Command.
         command: String,
     },
-    /// The two can't be compared with each other.
-    #[error("could not compare {baseline} with {candidate}: {reason}")]
-    Unlike {
-        /// The baseline.
-        baseline: String,
-        /// The candidate.
-        candidate: String,
-        /// Why.
-        reason: String,
-    },
-    /// A build could not be made.
+    /// A build command failed.
     #[error("could not build {subject}: `{command}` {reason}\n{log}")]
     NotBuilt {
-        /// What was to be built.
+        /// Subject of the build.
         subject: String,
-        /// With which command.
+        /// Build command.
         command: String,
-        /// What became of that, as `ended with exit code 1`.
+        /// Result of the command, such as `ended with exit code 1`.
         reason: String,
-        /// The last lines of its output.
+        /// Last lines of its output.
         log: String,
     },
-    /// A build did not start.
+    /// A build did not become ready.
     #[error("could not start `{command}`: {reason}\n{log}")]
     NotStarted {
-        /// The command.
+        /// Command.
         command: String,
-        /// Why.
+        /// Reason.
         reason: String,
-        /// The last lines of its output.
+        /// Last lines of its output.
         log: String,
     },
-    /// Git refused.
+    /// Git failed.
     #[error("could not {action}: {reason}")]
     Git {
-        /// What was tried.
+        /// Attempted action.
         action: String,
-        /// What git said.
+        /// Error message of git.
         reason: String,
     },
-    /// The time is too short for a single decision.
+    /// The budget is too short for a decision.
     #[error(
-        "could not gate within {budget_s:.0} s: restarts and warm-up leave room for {rounds} rounds, and \
-         {least} are needed to tell anything; give a longer --budget"
+        "could not gate within {budget_s:.0} s: restarts and warm-up leave room for {rounds} rounds, but \
+         {least} are needed for a decision; give a longer --budget"
     )]
     TooShort {
-        /// The budget, in seconds.
+        /// Budget, in seconds.
         budget_s: f64,
-        /// The rounds there is room for.
+        /// Rounds within the budget.
         rounds: usize,
-        /// The rounds it takes.
+        /// Rounds needed.
         least: usize,
     },
-    /// A calibration could not be used.
-    #[error("could not use the calibration at {path}: {reason}; make one with --calibrate")]
+    /// The calibration file can't be used.
+    #[error("could not use the calibration {path}: {reason}; create a new one with --calibrate")]
     Calibration {
-        /// Its file.
+        /// Calibration file.
         path: PathBuf,
-        /// Why not.
+        /// Reason.
         reason: String,
     },
     /// The scenario has no rate.
     #[error(
-        "could not gate with scenario {scenario}: it has no rate of its own; use one of the open model, or \
-         give --rate"
+        "could not gate with scenario {scenario}: it has no rate; use a scenario of the open model, or give \
+         --rate"
     )]
     NoRate {
-        /// The scenario's name.
+        /// Name of the scenario.
         scenario: String,
     },
-    /// The directory has something in it.
-    #[error("could not keep a gate at {path}: it is not empty; give another with --out")]
+    /// The output directory is not empty.
+    #[error(
+        "could not write the gate to {path}: the directory is not empty; choose another with --out"
+    )]
     NotEmpty {
-        /// The directory.
+        /// Directory.
         path: PathBuf,
     },
-    /// There is no profile of a build.
+    /// A build could not be profiled.
     #[error("could not profile both builds: {reason}")]
     NoProfile {
-        /// Why.
+        /// Reason.
         reason: String,
     },
-    /// It was interrupted.
-    #[error("interrupted before anything was decided")]
+    /// The gate was interrupted.
+    #[error("interrupted before a decision")]
     Interrupted,
-    /// The system refused.
+    /// A system call failed.
     #[error("could not {action} {what}: {source}")]
     System {
-        /// What was tried.
+        /// Attempted action.
         action: &'static str,
-        /// On what.
+        /// Object of the action.
         what: String,
-        /// Why it failed.
+        /// Cause.
         source: std::io::Error,
     },
-    /// The plan can't hold what is asked.
+    /// The settings allow no valid plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// The load could not be sent.
@@ -141,10 +134,13 @@ pub enum GateError {
     /// The scenario can't be used.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
-    /// The record could not be written or read.
+    /// A run directory could not be written or read.
     #[error(transparent)]
     RunDir(#[from] RunDirError),
-    /// Something could not be captured.
+    /// A run could not be measured.
+    #[error(transparent)]
+    Measure(#[from] MeasureError),
+    /// The probe failed.
     #[error(transparent)]
     Probe(#[from] ProbeError),
 }

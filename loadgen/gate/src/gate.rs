@@ -1,4 +1,4 @@
-//! The course of a gate: builds made, epochs run, rounds judged, until it is known or time is up.
+//! Course of a gate: build, run epochs, and judge their rounds until a decision or the end of the budget.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,34 +12,34 @@ use tenfold_run_dir::agreement::Agreement;
 use tenfold_scenarios::{Rate, Scenario};
 
 use crate::GateError;
-use crate::answers;
-use crate::calibration_file::{CalibrationFile, Held};
-use crate::cause;
-use crate::epoch::{self, Course, Epoch, Setting};
-use crate::memory;
+use crate::calibration_file::{CalibrationFile, SharedSettings};
 use crate::options::{Options, Step};
-use crate::prepared::{Prepared, Workshop};
-use crate::rounds;
-use crate::timetable::looks;
+use crate::rounds::epoch::{self, Course, Epoch, Setting};
+use crate::rounds::{cause, round};
+use crate::subject::{Prepared, Workshop};
 
-/// Rounds of the baseline against itself that come first: they show which answers it does not repeat
-/// itself, and how long a restart takes.
+/// Rounds that compare the baseline with itself at the start. They show which responses vary by
+/// themselves, and how long a restart takes.
 const CHECK_ROUNDS: usize = 2;
 
-/// What an epoch may take longer than the one before it, as a factor, to be begun still.
+/// Allowance for an epoch that takes longer than the longest before it, as a factor.
 const SLACK: f64 = 1.1;
 
+mod answers;
 mod description;
 mod judging;
+mod memory;
+mod timetable;
 
 use description::{Start, described, machine, not_built};
+use timetable::looks;
 
-/// Compares two builds, and says whether the second is slower.
+/// Compares two builds, and decides whether the second is slower.
 ///
-/// Blocks until it is known or the budget is spent. What a build does wrong is part of the outcome.
+/// Blocks until there is a decision or the budget is spent. Faults of a build are part of the outcome.
 ///
 /// # Errors
-/// Where what is asked makes no sense, a build can't be made, or the load can't be sent or recorded.
+/// Fails if the options are invalid, or the load can't be sent or recorded.
 pub fn gate(options: Options<'_>) -> Result<GateOutcome, GateError> {
     match Gate::begin(options)? {
         Begun::Ready(gate) => gate.compare(),
@@ -47,13 +47,12 @@ pub fn gate(options: Options<'_>) -> Result<GateOutcome, GateError> {
     }
 }
 
-/// Sets the baseline beside itself for the whole budget, to learn how noisy each metric is here.
+/// Compares the baseline with itself for the whole budget, to measure the noise of each metric.
 ///
-/// Returns the outcome, whose calibration is what was learnt, and the same as it is kept in a file; that
-/// only where nothing came in between.
+/// Returns the outcome and, if nothing went wrong, the calibration file to store.
 ///
 /// # Errors
-/// As for [`gate`].
+/// Fails for the same reasons as [`gate`].
 pub fn calibration(
     options: Options<'_>,
 ) -> Result<(GateOutcome, Option<CalibrationFile>), GateError> {
@@ -63,25 +62,26 @@ pub fn calibration(
     }
 }
 
-/// A gate that was begun.
+/// Result of building both subjects.
 enum Begun<'a> {
-    /// Both builds are there.
+    /// Both subjects are built.
     Ready(Box<Gate<'a>>),
-    /// One of them could not be made: that is the outcome.
+    /// A build failed, which is the outcome.
     NotBuilt(Box<GateOutcome>),
 }
 
-/// A gate under way.
+/// A gate in progress.
 struct Gate<'a> {
     options: Options<'a>,
     start: Start,
     rate: Rate,
     prepared: Pair<Prepared>,
-    /// When the first epoch began: the budget counts from here.
-    measuring: Instant,
+    /// Start of the first epoch, from which the budget counts.
+    measuring_since: Instant,
+    /// Number of the next epoch.
     number: u32,
-    /// What the baseline answered itself.
-    of_itself: Option<Agreement>,
+    /// Agreement of the baseline with itself.
+    self_agreement: Option<Agreement>,
     epochs: Vec<Epoch>,
     plan: Option<Plan>,
     bad_days: Vec<BadDay>,
@@ -136,9 +136,9 @@ impl<'a> Gate<'a> {
             start,
             rate,
             prepared,
-            measuring: Instant::now(),
+            measuring_since: Instant::now(),
             number: 0,
-            of_itself: None,
+            self_agreement: None,
             epochs: Vec::new(),
             plan: None,
             bad_days: Vec::new(),
@@ -152,7 +152,7 @@ impl<'a> Gate<'a> {
         if self.check()? {
             decision = self.rounds(false)?;
         }
-        self.judge_the_rest(decision.as_ref());
+        self.judge_beside_metrics(decision.as_ref());
         let only_leaked = |day: &BadDay| matches!(day, BadDay::Leaked { .. });
         let failed = self.bad_days.iter().all(only_leaked)
             && decision
@@ -175,9 +175,9 @@ impl<'a> Gate<'a> {
         if self.check()? {
             self.rounds(true)?;
         }
-        // It answers as itself, and leaks as itself.
-        self.judge_the_answered();
-        self.judge_the_generator(None);
+        // Responses and memory of one build need no comparison.
+        self.judge_completion();
+        self.judge_generator(None);
         if !self.bad_days.is_empty() {
             return Ok((self.outcome(None).concluded(), None));
         }
@@ -203,7 +203,7 @@ impl<'a> Gate<'a> {
             machine(),
             &self.options.scenario,
             self.rate,
-            self.held(),
+            self.shared_settings(),
             calibration.clone(),
         );
         let mut outcome = self.outcome(None);
@@ -211,7 +211,7 @@ impl<'a> Gate<'a> {
         Ok((outcome.concluded(), Some(file)))
     }
 
-    /// What is only to inform is not told as gated, however quiet it is.
+    /// Marks metrics that only inform as not gated, however little noise they have.
     fn only_gated(&self, mut metrics: Vec<MetricCalibration>) -> Vec<MetricCalibration> {
         let planned = self.plan.iter().flat_map(Plan::metrics);
         for (own, metric) in metrics.iter_mut().zip(planned) {
@@ -224,7 +224,7 @@ impl<'a> Gate<'a> {
         metrics
     }
 
-    /// Sets the baseline beside itself for a moment; false where that shows that nothing can be measured.
+    /// Compares the baseline with itself for a few rounds. Returns `false` if nothing can be measured.
     fn check(&mut self) -> Result<bool, GateError> {
         (self.options.on_step)(&Step::Check);
         let Some(mut epoch) = self.epoch(CHECK_ROUNDS, true)? else {
@@ -234,18 +234,18 @@ impl<'a> Gate<'a> {
             self.bad_days.push(of_baseline(trouble));
             return Ok(false);
         }
-        self.of_itself = epoch.agreement.take();
+        self.self_agreement = epoch.agreement.take();
         let answered = |round: &RoundRecord| {
             let both = round.failures.unwrap_or_default();
             both.baseline.sent > both.baseline.failed || both.candidate.sent > both.candidate.failed
         };
         if !epoch.rounds.iter().any(answered) {
             self.bad_days.push(BadDay::NothingMeasured {
-                reason: "the baseline beside itself completed no request".to_owned(),
+                reason: "the baseline completed no request when compared with itself".to_owned(),
             });
             return Ok(false);
         }
-        // It took as long as any epoch but for its rounds.
+        // Any epoch takes as long, apart from its number of rounds.
         let rounds = self.options.rounds_per_epoch as f64 - CHECK_ROUNDS as f64;
         let length = epoch.took.as_secs_f64() + rounds * self.options.round.as_secs_f64();
         let length = Duration::from_secs_f64(length.max(0.0));
@@ -258,8 +258,9 @@ impl<'a> Gate<'a> {
         Ok(true)
     }
 
-    /// Runs epochs until the rounds tell, or time is up; `all` goes on to the end whatever they tell.
-    fn rounds(&mut self, all: bool) -> Result<Option<Decision>, GateError> {
+    /// Runs epochs until there is a decision, or the budget is spent. With `calibrating`, the baseline is
+    /// compared with itself until the budget is spent.
+    fn rounds(&mut self, calibrating: bool) -> Result<Option<Decision>, GateError> {
         let mut longest = Duration::ZERO;
         loop {
             let so_far = self.records().count();
@@ -268,7 +269,7 @@ impl<'a> Gate<'a> {
                 rounds: so_far,
                 of: planned,
             });
-            let Some(epoch) = self.epoch(self.options.rounds_per_epoch, all)? else {
+            let Some(epoch) = self.epoch(self.options.rounds_per_epoch, calibrating)? else {
                 return Ok(None);
             };
             longest = longest.max(epoch.took);
@@ -276,13 +277,13 @@ impl<'a> Gate<'a> {
                 && let Some(readings) = epoch.readings.last()
             {
                 let requests = self.rate.per_second() * self.options.round.as_secs_f64() / 2.0;
-                self.remarks.extend(rounds::not_compared(readings));
-                self.plan = Some(self.plan_of(rounds::metrics(readings, requests))?);
+                self.remarks.extend(round::not_compared(readings));
+                self.plan = Some(self.plan_of(round::metrics(readings, requests))?);
             }
             let trouble = epoch.trouble.clone();
             self.epochs.push(epoch);
             if let Some(trouble) = trouble {
-                self.bad_days.push(match all {
+                self.bad_days.push(match calibrating {
                     true => of_baseline(trouble),
                     false => trouble,
                 });
@@ -290,9 +291,9 @@ impl<'a> Gate<'a> {
             }
             let differ = self
                 .answers()
-                .is_some_and(|all| answers::differ(&all).is_some());
-            if differ && !all {
-                // No round to come changes that, and it is told with the rest.
+                .is_some_and(|answers| answers::differ(&answers).is_some());
+            if differ && !calibrating {
+                // Further rounds do not change that. The difference is reported with the outcome.
                 return Ok(None);
             }
             let rounds: Vec<_> = self.records().map(RoundRecord::round).collect();
@@ -300,7 +301,7 @@ impl<'a> Gate<'a> {
                 return Ok(None);
             };
             let last = plan.looks().last().map_or(0, |look| look.rounds);
-            if all {
+            if calibrating {
                 if rounds.len() >= last || self.left() < longest.mul_f64(SLACK) {
                     return Ok(None);
                 }
@@ -310,8 +311,8 @@ impl<'a> Gate<'a> {
                 Next::Stop(decision) => return Ok(Some(*decision)),
                 Next::Continue { .. } if self.left() < longest.mul_f64(SLACK) => {
                     self.remarks.push(format!(
-                        "The budget ended after {} of {last} planned rounds: restarts took longer than \
-                         the first did.",
+                        "The budget ended after {} of {last} planned rounds, because restarts took longer \
+                         than the first.",
                         rounds.len()
                     ));
                     return Ok(Some(decide(&rounds, plan)));
@@ -321,8 +322,9 @@ impl<'a> Gate<'a> {
         }
     }
 
-    /// Runs one epoch; none where it was interrupted, which is noted.
-    fn epoch(&mut self, rounds: usize, of_itself: bool) -> Result<Option<Epoch>, GateError> {
+    /// Runs one epoch, with the baseline on both sides if `with_itself`. Returns `None` and records a bad day
+    /// if the epoch is interrupted.
+    fn epoch(&mut self, rounds: usize, with_itself: bool) -> Result<Option<Epoch>, GateError> {
         let course = Course {
             number: self.number,
             rounds,
@@ -333,7 +335,7 @@ impl<'a> Gate<'a> {
         self.number += 1;
         let prepared = Pair {
             baseline: &self.prepared.baseline,
-            candidate: match of_itself {
+            candidate: match with_itself {
                 true => &self.prepared.baseline,
                 false => &self.prepared.candidate,
             },
@@ -354,7 +356,6 @@ impl<'a> Gate<'a> {
     fn setting(&self) -> Setting<'_> {
         Setting {
             scenario: &self.options.scenario,
-            describe: self.options.describe,
             dial: &self.options.dial,
             directory: &self.options.directory,
             began: self.start.instant,
@@ -362,16 +363,18 @@ impl<'a> Gate<'a> {
         }
     }
 
-    /// The time that is left for epochs.
+    /// Returns the time left for epochs.
     fn left(&self) -> Duration {
-        self.options.budget.saturating_sub(self.measuring.elapsed())
+        self.options
+            .budget
+            .saturating_sub(self.measuring_since.elapsed())
     }
 
     fn records(&self) -> impl Iterator<Item = &RoundRecord> {
         self.epochs.iter().flat_map(|epoch| &epoch.rounds)
     }
 
-    /// Plans what is judged, once it is seen what both builds tell.
+    /// Plans the decision for the metrics that both builds report.
     fn plan_of(&mut self, metrics: Vec<Metric>) -> Result<Plan, GateError> {
         let last = self.options.settings.looks.last().copied().unwrap_or(0);
         let plan = Plan::new(
@@ -387,7 +390,8 @@ impl<'a> Gate<'a> {
             return Ok(plan);
         };
         let scenario = &self.options.scenario;
-        if let Some(reason) = file.objection(&machine(), scenario, self.rate, self.held()) {
+        if let Some(reason) = file.mismatch(&machine(), scenario, self.rate, self.shared_settings())
+        {
             self.remarks
                 .push(format!("The calibration was not used: {reason}."));
             self.options.calibration = None;
@@ -396,9 +400,9 @@ impl<'a> Gate<'a> {
         Ok(calibrated(&plan, &file.calibration.metrics))
     }
 
-    /// What a calibration has to have in common with this gate.
-    fn held(&self) -> Held {
-        Held {
+    /// Returns the settings that a calibration must share with this gate.
+    fn shared_settings(&self) -> SharedSettings {
+        SharedSettings {
             round: self.options.round,
             rounds_per_epoch: self.options.rounds_per_epoch,
             budget: self.options.budget,
@@ -419,7 +423,7 @@ impl<'a> Gate<'a> {
             .epochs
             .iter()
             .filter_map(|epoch| epoch.agreement.as_ref());
-        answers::together(agreements, self.of_itself.as_ref())
+        answers::combine(agreements, self.self_agreement.as_ref())
     }
 
     fn memory(&self) -> Option<Pair<tenfold_analysis::gate::MemoryUse>> {
@@ -431,12 +435,12 @@ impl<'a> Gate<'a> {
         };
         let (baseline, candidate) = (of(Side::Baseline), of(Side::Candidate));
         (!baseline.is_empty() && !candidate.is_empty()).then(|| Pair {
-            baseline: memory::used(baseline),
-            candidate: memory::used(candidate),
+            baseline: memory::describe(baseline),
+            candidate: memory::describe(candidate),
         })
     }
 
-    /// Profiles both builds, apart from the rounds; none where neither can be, which is noted.
+    /// Profiles both builds in an epoch of its own. Returns `None` and adds a remark if that fails.
     fn profile(&mut self) -> Option<tenfold_analysis::gate::Cause> {
         (self.options.on_step)(&Step::Profile);
         let course = Course {
@@ -456,7 +460,7 @@ impl<'a> Gate<'a> {
             Ok(cause) => Some(cause),
             Err(error) => {
                 self.remarks
-                    .push(format!("No cause was looked for: {error}."));
+                    .push(format!("No cause was determined: {error}."));
                 None
             }
         }
@@ -465,7 +469,7 @@ impl<'a> Gate<'a> {
     fn outcome(mut self, decision: Option<Decision>) -> GateOutcome {
         if self.options.calibration.is_none() && decision.is_some() {
             self.remarks.push(
-                "This machine was not calibrated: `tenfold gate --calibrate` finds what it can tell."
+                "This machine was not calibrated; run `tenfold gate --calibrate` to measure its sensitivity."
                     .to_owned(),
             );
         }
@@ -485,7 +489,7 @@ impl<'a> Gate<'a> {
         GateOutcome {
             answers: self.answers(),
             memory: self.memory(),
-            capacity: decision.as_ref().and_then(rounds::capacity),
+            capacity: decision.as_ref().and_then(round::capacity),
             rounds: self.records().cloned().collect(),
             bad_days: self.bad_days,
             remarks: self.remarks,
@@ -495,7 +499,7 @@ impl<'a> Gate<'a> {
     }
 }
 
-/// What went wrong with the baseline beside itself went wrong with the baseline.
+/// Attributes a fault during the comparison of the baseline with itself to the baseline.
 fn of_baseline(trouble: BadDay) -> BadDay {
     match trouble {
         BadDay::DidNotStart {
@@ -520,7 +524,7 @@ fn of_baseline(trouble: BadDay) -> BadDay {
     }
 }
 
-/// The mean rate of the counted phases.
+/// Returns the mean rate of the counted phases.
 fn mean_rate(scenario: &Scenario) -> Result<Rate, GateError> {
     let counted = || scenario.phases.iter().filter(|phase| !phase.warm_up);
     let arrivals: f64 = counted()
@@ -533,7 +537,7 @@ fn mean_rate(scenario: &Scenario) -> Result<Rate, GateError> {
     })
 }
 
-/// Makes the directory; refuses one that has something in it.
+/// Creates the directory. Fails if it is not empty.
 fn create(directory: &Path) -> Result<(), GateError> {
     let failed = |source| GateError::System {
         action: "write",

@@ -1,33 +1,28 @@
-//! Compares two builds of a service under the same load, and says whether the second is slower.
+//! Compares two builds of a service under the same load, and decides whether the second is slower.
 //!
-//! [`gate`] is all there is to call, and [`calibration`] before the first. Both builds are up at once;
-//! the generator sends every arrival's request to one and its twin to the other, in random order; both are
-//! started anew every few rounds. What the rounds show is for [`tenfold_analysis::gate`] to say, which
-//! this crate asks after each epoch; what a build does wrong apart from being slow is told as a bad day.
+//! Call [`gate`] to compare two builds, and [`calibration`] once before to measure the sensitivity of the
+//! machine. Both builds run at the same time. The generator sends the request of each arrival to one build
+//! and its twin to the other, in random order. Both builds are restarted every few rounds. After each epoch
+//! [`tenfold_analysis::gate`] decides on the rounds so far. Faults other than a slowdown, such as a crash, are
+//! reported as a [`BadDay`](tenfold_analysis::gate::BadDay).
+//!
+//! | module | contents |
+//! |---|---|
+//! | `gate` | the course of a gate, and its judgement of responses, memory and noise |
+//! | `rounds` | epochs, the measurement of their rounds, and profiles of both builds |
+//! | `subject` | the builds: named by the user, built, and started as child processes |
+//! | `options` | options and progress of a gate |
+//! | `calibration_file` | the result of a calibration, stored for later gates |
 
-mod answers;
 mod calibration_file;
-mod cause;
-mod endpoint;
-mod epoch;
 mod error;
 mod gate;
-mod instance;
-mod launch;
-mod logged_command;
-mod memory;
-mod meter;
 mod options;
-mod prepared;
-mod revision;
 mod rounds;
 mod subject;
-mod timetable;
 
 pub use calibration_file::CalibrationFile;
-pub use endpoint::Endpoint;
 pub use error::GateError;
 pub use gate::{calibration, gate};
 pub use options::{Options, Step};
-pub use prepared::Recipe;
-pub use subject::Subject;
+pub use subject::{Recipe, Subject};

@@ -1,59 +1,53 @@
-//! What a gate is asked, and what it tells meanwhile.
+//! Options and progress of a gate.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tenfold_analysis::gate::{Pair, Settings, Side};
 use tenfold_loadgen::{DialOptions, Interrupt};
-use tenfold_run_dir::Manifest;
+use tenfold_measure::Endpoint;
 use tenfold_scenarios::Scenario;
 
 use crate::calibration_file::CalibrationFile;
-use crate::endpoint::Endpoint;
-use crate::prepared::Recipe;
-use crate::subject::Subject;
+use crate::subject::{Recipe, Subject};
 
-/// What to compare, and how.
+/// Options of a gate.
 pub struct Options<'a> {
-    /// The traffic. Its phases give their mean rate; its rules are not judged.
+    /// Traffic. The gate uses the mean rate of its phases, and ignores its rules.
     pub scenario: Scenario,
-    /// The build that is known.
+    /// Build to compare with.
     pub baseline: Subject,
-    /// The build that is judged.
+    /// Build to judge.
     pub candidate: Subject,
-    /// Where those that are URLs answer.
+    /// Endpoints of the subjects that are URLs.
     pub endpoints: Pair<Option<Endpoint>>,
-    /// How the others are built and started.
+    /// Commands that build and start the other subjects.
     pub recipe: Recipe,
-    /// How connections to those are opened.
+    /// Connection options for builds that the gate starts.
     pub dial: DialOptions,
-    /// The directory that commands are run in, and whose repository revisions are of.
+    /// Directory that commands run in, within the repository of the revisions.
     pub working: PathBuf,
-    /// Where the epochs are kept: an empty directory, or one to be made.
+    /// Output directory. Must be empty or missing.
     pub directory: PathBuf,
-    /// What the gate is asked to hold. Its looks are planned anew from the budget.
+    /// Error rates and limits. The gate replaces its looks by those that fit into the budget.
     pub settings: Settings,
-    /// The time for all epochs, builds and profiles apart.
+    /// Time for all epochs, without building and profiling.
     pub budget: Duration,
-    /// The length of a round, in whole seconds.
+    /// Length of a round, in whole seconds.
     pub round: Duration,
-    /// Rounds from one restart to the next.
+    /// Rounds between restarts.
     pub rounds_per_epoch: usize,
-    /// What is sent before the first round of an epoch, in whole seconds.
+    /// Length of the warm-up of each epoch, in whole seconds.
     pub warm_up: Duration,
-    /// How much faster than the other's a build's memory may grow, in MiB a minute.
+    /// Largest growth of a build's memory beyond that of the other, in MiB per minute.
     pub leak_limit_mib_per_min: f64,
-    /// What an earlier calibration found, where there is one.
+    /// Result of an earlier calibration, if any.
     pub calibration: Option<CalibrationFile>,
-    /// Whether the verdict is not to fail anything.
+    /// `true` if a failed verdict does not fail the command.
     pub advisory: bool,
-    /// The version of this program, with its revision where that is known.
-    pub tool: String,
-    /// Becomes true when the gate is to end early.
+    /// Becomes `true` when the gate is to end early.
     pub interrupt: Interrupt,
-    /// Describes the run of an epoch for its directory.
-    pub describe: &'a dyn Fn(&Scenario, &str) -> Manifest,
-    /// Called with what is done next.
+    /// Called before each step.
     pub on_step: &'a mut dyn FnMut(&Step),
 }
 
@@ -76,20 +70,20 @@ impl std::fmt::Debug for Options<'_> {
     }
 }
 
-/// What a gate does next.
+/// Step of a gate that is about to start.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// It makes a build.
+    /// Build a subject.
     Build(Side, String),
-    /// It sets the baseline beside itself for a moment.
+    /// Compare the baseline with itself.
     Check,
-    /// It measures an epoch.
+    /// Measure an epoch.
     Measure {
         /// Rounds so far.
         rounds: usize,
-        /// Rounds that the budget has room for; none while that is not known.
+        /// Rounds that fit into the budget. `None` until it is known.
         of: Option<usize>,
     },
-    /// It profiles both builds.
+    /// Profile both builds.
     Profile,
 }

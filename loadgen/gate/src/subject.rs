@@ -1,4 +1,10 @@
-//! What is compared: a command, a revision, a directory or a service that is already up.
+//! Builds to compare: named as a command, a revision, a directory or a URL, then built and started.
+
+mod instance;
+mod launch;
+mod logged_command;
+mod prepared;
+mod revision;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,47 +12,52 @@ use std::process::Command;
 
 use crate::GateError;
 
-/// Where a port goes in a command.
+pub(crate) use instance::Instance;
+pub(crate) use launch::Slot;
+pub use prepared::Recipe;
+pub(crate) use prepared::{Prepared, Workshop};
+
+/// Placeholder of the port in a command.
 pub(crate) const PORT: &str = "{port}";
 
-/// Where the port of the metrics and profiles goes in a command.
+/// Placeholder of the port for metrics and profiles in a command.
 pub(crate) const ADMIN_PORT: &str = "{admin_port}";
 
-/// Where a word goes that tells the two that are up at once apart, `a` or `b`, as for their data: builds
-/// take turns with it, so that no difference between the two is taken for one between the builds.
+/// Placeholder of a name that distinguishes the two running builds, `a` or `b`, for example in a data directory.
+/// Builds alternate between the two, so that no difference between the slots looks like one between the builds.
 pub(crate) const SLOT: &str = "{slot}";
 
-/// One of the two builds that are compared, as the user names it.
+/// Build to compare, as named by the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// A shell command that starts the build on the port in place of `{port}`.
+    /// Shell command that starts the build on the port that replaces `{port}`.
     Command(String),
-    /// A git revision, by its full name, that is built in a work tree of its own.
+    /// Git revision, built in a work tree of its own.
     Revision {
-        /// As the user wrote it.
+        /// Name given by the user.
         name: String,
-        /// The commit, in 40 hexadecimal digits.
+        /// Commit, as 40 hexadecimal digits.
         commit: String,
     },
-    /// A directory that holds the sources as they are, changes that are not committed included.
+    /// Directory with sources, including uncommitted changes.
     Directory {
-        /// As the user wrote it.
+        /// Name given by the user.
         name: String,
-        /// Where it is.
+        /// Path of the directory.
         path: PathBuf,
     },
-    /// The URL of a service that is up, and stays so.
+    /// URL of a service that keeps running.
     Url(String),
 }
 
 impl Subject {
-    /// Tells what a text names; revisions are those of the repository around `directory`.
+    /// Finds the build that a text names. Paths and revisions are relative to `directory`.
     ///
-    /// A URL has `://`, a command has `{port}`; what is left is a directory where there is one, else a
+    /// A command contains `{port}`, and a URL `://`. Any other text is a directory if it exists, otherwise a
     /// revision.
     ///
     /// # Errors
-    /// Where it is none of the four, with what each looks like.
+    /// Fails if the text fits neither form, or names nothing that exists.
     pub fn find(text: &str, directory: &Path) -> Result<Self, GateError> {
         let text = text.trim();
         if text.contains(PORT) {
@@ -73,8 +84,8 @@ impl Subject {
         }
     }
 
-    /// The commit that it is built of, where that is known: of a directory, the one that is checked out in
-    /// it, with `-dirty` where its files are not as that has them.
+    /// Returns the commit of the build. `None` for commands and URLs. For a directory, this is the commit that
+    /// is checked out, with `-dirty` if files have changed.
     pub(crate) fn revision(&self) -> Option<String> {
         match self {
             Self::Revision { commit, .. } => Some(commit.clone()),
@@ -112,9 +123,9 @@ impl fmt::Display for Subject {
     }
 }
 
-/// The commit that a name stands for; none where there is no repository or no such name.
+/// Returns the commit of a name. `None` without a repository or such a name.
 fn commit(name: &str, directory: &Path) -> Option<String> {
-    // What begins with a dash would be an option.
+    // Git would read a leading dash as an option.
     if name.is_empty() || name.starts_with('-') {
         return None;
     }
@@ -136,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_form_is_told() {
+    fn recognises_each_form() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("next")).unwrap();
         let find = |text| Subject::find(text, directory.path());
@@ -166,7 +177,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_is_told_or_refused(text in "\\PC{0,20}") {
+        fn accepts_or_refuses_any_text(text in "\\PC{0,20}") {
             let directory = tempfile::tempdir()?;
             let _ = Subject::find(&text, directory.path());
         }

@@ -1,13 +1,13 @@
-//! The stage `balanced`, on the real parts: what is lost when a part of it is.
+//! Stage `balanced` on real components: effects of the loss of a box.
 
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
 use super::load::{Load, Outcome, lost};
-use super::stage::{Somebody, Stage, lacks};
+use super::stage::{Stage, User, lacks};
 
-/// What the stage is made of.
+/// Programs of the stage.
 const PROGRAMS: &[&str] = &[
     "mariadbd",
     "mariabackup",
@@ -18,10 +18,10 @@ const PROGRAMS: &[&str] = &[
     "socat",
 ];
 
-/// How long writes may be refused after a loss.
+/// Longest time without acknowledged writes after a loss.
 const WRITES_WITHIN: Duration = Duration::from_secs(15);
 
-/// How long reads may be: until the balancers have noticed.
+/// Longest time without reads after a loss: until the balancers notice it.
 const READS_WITHIN: Duration = Duration::from_secs(3);
 
 fn failures(outcomes: &[Outcome]) -> Vec<&Outcome> {
@@ -29,7 +29,7 @@ fn failures(outcomes: &[Outcome]) -> Vec<&Outcome> {
     outcomes.iter().filter(failed).collect()
 }
 
-/// Takes a web server away and back so that nobody notices.
+/// Drains, kills and revives a web server without losing a request.
 async fn a_web_server_is_drained(stage: &Stage, load: &Load) {
     for (part, why) in [
         ("sql-1", "no balancer that is up sends it requests"),
@@ -50,8 +50,8 @@ async fn a_web_server_is_drained(stage: &Stage, load: &Load) {
     assert_eq!(sent_to(stage, "web-1").sent, drained.sent);
     stage.lab(&["kill", "web-1"]);
     sleep(Duration::from_secs(1)).await;
-    let told = stage.place.run(&["lab", "revive", "web-1"]);
-    assert!(told.expect(0).stderr.contains("web-1: up again"));
+    let revived = stage.place.run(&["lab", "revive", "web-1"]);
+    assert!(revived.expect(0).stderr.contains("web-1: up again"));
     let deadline = Instant::now() + Duration::from_secs(10);
     while sent_to(stage, "web-1").sent <= drained.sent {
         assert!(Instant::now() < deadline, "it is sent nothing again");
@@ -72,13 +72,13 @@ struct Sent {
     sent: u64,
 }
 
-/// What the balancer where traffic enters counted of a server.
+/// Returns what the entry balancer counted for a server.
 fn sent_to(stage: &Stage, name: &str) -> Sent {
     let status = stage.place.run(&["lab", "status", "--json"]).json();
     let balancers = status["balancers"].as_array().unwrap();
     let servers = balancers.iter().flat_map(|own| own["servers"].as_array());
     let server = servers.flatten().find(|server| server["name"] == name);
-    let server = server.unwrap_or_else(|| panic!("nobody sends to {name}: {status:#}"));
+    let server = server.unwrap_or_else(|| panic!("no balancer sends to {name}: {status:#}"));
     Sent {
         state: server["state"].as_str().unwrap().to_owned(),
         sent: server["sent"].as_u64().unwrap(),
@@ -86,18 +86,18 @@ fn sent_to(stage: &Stage, name: &str) -> Sent {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn parts_are_lost_and_no_acknowledged_write_is() {
+async fn loses_no_acknowledged_write_with_a_box() {
     if lacks(PROGRAMS) {
         return;
     }
     let stage = Stage::up("balanced", &[]);
-    let reader = Somebody::new(&stage, "checker").await;
+    let reader = User::new(&stage, "checker").await;
     let load = Load::begin(&stage).await;
     sleep(Duration::from_secs(2)).await;
 
     a_web_server_is_drained(&stage, &load).await;
 
-    // A web server: what it held is answered by the other.
+    // A web server is lost; the other one takes over.
     let killed = Instant::now();
     stage.lab(&["kill", "web-1"]);
     sleep(Duration::from_secs(3)).await;
@@ -108,7 +108,7 @@ async fn parts_are_lost_and_no_acknowledged_write_is() {
         failed.len(),
         outcomes.len()
     );
-    // Fewer than 0.5% of one second's: none of the reads, and a write only where it was on its way.
+    // Less than 0.5% of a second's requests fail: no reads, and only writes in flight.
     assert!(
         failed.iter().filter(|outcome| !outcome.is_write).count() == 0,
         "{failed:#?}"
@@ -131,7 +131,7 @@ async fn parts_are_lost_and_no_acknowledged_write_is() {
             "no writes within {WRITES_WITHIN:?} without {part}"
         );
         sleep(Duration::from_secs(2)).await;
-        // All is well again, while a part is away.
+        // The service works again without the lost box.
         let now = Instant::now();
         let outcomes = load.outcomes(now - Duration::from_secs(1), now);
         let failed = failures(&outcomes);

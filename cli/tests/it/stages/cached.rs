@@ -1,4 +1,4 @@
-//! The stage `cached`, on the real parts: what is read comes from memory and replicas, and is never wrong.
+//! Stage `cached` on real components: reads come from memory and replicas, and are never too old.
 
 use std::time::{Duration, Instant};
 
@@ -6,9 +6,9 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::load::{Load, lost};
-use super::stage::{Somebody, Stage, lacks};
+use super::stage::{Stage, User, lacks};
 
-/// What the stage is made of.
+/// Programs of the stage.
 const PROGRAMS: &[&str] = &[
     "mariadbd",
     "mariadb",
@@ -21,11 +21,11 @@ const PROGRAMS: &[&str] = &[
     "socat",
 ];
 
-/// How long another process may serve what was changed, by the stage's defaults.
+/// Longest time that another process may serve an old value, by the defaults of the stage.
 const STALENESS: Duration = Duration::from_secs(1);
 
 impl Stage {
-    /// A figure of the application servers, added up.
+    /// Returns a metric, summed over the application servers.
     async fn figure(&self, name: &str) -> f64 {
         let mut sum = 0.0;
         for own in ["app-1", "app-2"] {
@@ -43,37 +43,37 @@ impl Stage {
     }
 }
 
-async fn edit(somebody: &Somebody, post: u64, content: &str) {
-    let (status, body) = somebody.edit(post, content).await.unwrap();
+async fn edit(user: &User, post: u64, content: &str) {
+    let (status, body) = user.edit(post, content).await.unwrap();
     assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_read_comes_from_memory_and_is_never_older_than_promised() {
+async fn cached_reads_stay_within_staleness_bound() {
     if lacks(PROGRAMS) {
         return;
     }
     let stage = Stage::up("cached", &[]);
-    let somebody = Somebody::new(&stage, "somebody").await;
+    let user = User::new(&stage, "user").await;
 
-    // Replicas are followed, and fit.
+    // Replicas follow the primary, and can be read.
     let deadline = Instant::now() + Duration::from_secs(20);
     while stage.figure("tenfold_replica_in_use{replica=\"1\"}").await < 2.0 {
         assert!(Instant::now() < deadline, "the replicas do not follow");
         sleep(Duration::from_millis(200)).await;
     }
     for post in 1..100 {
-        assert!(somebody.content(post).await.unwrap().is_some());
+        assert!(user.content(post).await.unwrap().is_some());
     }
     let from_replicas = stage
         .figure("tenfold_replica_reads_total{replica=\"1\"}")
         .await;
     assert!(from_replicas >= 50.0, "{from_replicas}");
 
-    // What is read again comes from memory.
+    // Repeated reads come from memory.
     let loads = stage.figure("tenfold_cache_loads_total").await;
     for post in 1..100 {
-        assert!(somebody.content(post).await.unwrap().is_some());
+        assert!(user.content(post).await.unwrap().is_some());
     }
     let more = stage.figure("tenfold_cache_loads_total").await - loads;
     assert!(more <= 5.0, "{more} of 99 posts were loaded again");
@@ -86,21 +86,21 @@ async fn what_is_read_comes_from_memory_and_is_never_older_than_promised() {
     println!("{local} hits in the processes, {shared} in Redis");
     assert!(local + shared >= 90.0);
 
-    // What is changed is seen, by everybody within the time that is promised.
-    let post = somebody.post("as it was").await.unwrap();
+    // Every server shows a change within the staleness bound.
+    let post = user.post("as it was").await.unwrap();
     for number in 0..10 {
         let content = format!("edit {number}");
-        edit(&somebody, post, &content).await;
+        edit(&user, post, &content).await;
         sleep(STALENESS + Duration::from_millis(300)).await;
         for _ in 0..4 {
             assert_eq!(
-                somebody.content(post).await.unwrap().as_deref(),
+                user.content(post).await.unwrap().as_deref(),
                 Some(content.as_str())
             );
         }
     }
 
-    // The cache is lost: nothing is, and nothing is wrong.
+    // The loss of the cache loses no data, and causes no errors.
     let load = Load::begin(&stage).await;
     sleep(Duration::from_secs(1)).await;
     for part in ["cache", "sql-replica-1", "zone-a"] {
@@ -126,11 +126,11 @@ async fn what_is_read_comes_from_memory_and_is_never_older_than_promised() {
     }
     let acknowledged = load.end().await;
     assert!(acknowledged.len() > 100);
-    assert_eq!(lost(&somebody, &acknowledged).await, []);
+    assert_eq!(lost(&user, &acknowledged).await, []);
 }
 
 #[test]
-fn the_status_of_boxes_that_are_not_confined_has_figures() {
+fn status_shows_use_of_unconfined_boxes() {
     if lacks(PROGRAMS) {
         return;
     }

@@ -1,4 +1,4 @@
-//! Readers and writers of a stage, who note what was acknowledged and what failed.
+//! Readers and writers of a stage, which record acknowledged and failed requests.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,28 +7,28 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use super::stage::{Somebody, Stage};
+use super::stage::{Stage, User};
 
-/// How often each reader reads.
+/// Interval between the reads of a reader.
 const READ_EVERY: Duration = Duration::from_millis(40);
 
-/// How often each writer writes.
+/// Interval between the writes of a writer.
 const WRITE_EVERY: Duration = Duration::from_millis(100);
 
 const READERS: u64 = 8;
 const WRITERS: u64 = 3;
 
-/// What came of one request.
+/// Result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) began: Instant,
     pub(crate) ended: Instant,
     pub(crate) is_write: bool,
-    /// Why it failed, where it did.
+    /// Error of a failed request.
     pub(crate) failure: Option<String>,
 }
 
-/// Readers and writers at work.
+/// Running readers and writers.
 pub(crate) struct Load {
     shared: Arc<Shared>,
     tasks: Vec<JoinHandle<()>>,
@@ -43,22 +43,22 @@ struct Shared {
 }
 
 impl Load {
-    /// Begins: some 230 requests a second, of which 30 write.
+    /// Starts about 230 requests a second, 30 of them writes.
     pub(crate) async fn begin(stage: &Stage) -> Self {
         let shared = Arc::<Shared>::default();
         let mut tasks = Vec::new();
         for index in 0..READERS {
-            let somebody = Somebody::new(stage, &format!("reader_{index}")).await;
-            tasks.push(tokio::spawn(read(somebody, index, shared.clone())));
+            let user = User::new(stage, &format!("reader_{index}")).await;
+            tasks.push(tokio::spawn(read(user, index, shared.clone())));
         }
         for index in 0..WRITERS {
-            let somebody = Somebody::new(stage, &format!("writer_{index}")).await;
-            tasks.push(tokio::spawn(write(somebody, shared.clone())));
+            let user = User::new(stage, &format!("writer_{index}")).await;
+            tasks.push(tokio::spawn(write(user, shared.clone())));
         }
         Self { shared, tasks }
     }
 
-    /// What came of those that began within a time.
+    /// Returns the results of requests that started within a time.
     pub(crate) fn outcomes(&self, from: Instant, until: Instant) -> Vec<Outcome> {
         let outcomes = self.shared.outcomes.lock().unwrap();
         outcomes
@@ -68,12 +68,12 @@ impl Load {
             .collect()
     }
 
-    /// How long after a moment the first write that began after it was acknowledged.
+    /// Returns the time from `since` to the first acknowledgement of a later write.
     pub(crate) async fn writes_again(&self, from: Instant, patience: Duration) -> Option<Duration> {
         self.again(from, patience, true).await
     }
 
-    /// How long after a moment the first read that began after it was answered.
+    /// Returns the time from `since` to the first response of a later read.
     pub(crate) async fn reads_again(&self, from: Instant, patience: Duration) -> Option<Duration> {
         self.again(from, patience, false).await
     }
@@ -94,7 +94,7 @@ impl Load {
         None
     }
 
-    /// Ends; returns what was acknowledged.
+    /// Stops, and returns the acknowledged posts.
     pub(crate) async fn end(self) -> BTreeMap<u64, String> {
         self.shared.is_over.store(true, Ordering::Relaxed);
         for task in self.tasks {
@@ -105,14 +105,14 @@ impl Load {
     }
 }
 
-/// Reads every acknowledged post; returns those that are not as they were written.
+/// Reads every acknowledged post, and returns the posts with different content.
 pub(crate) async fn lost(
-    somebody: &Somebody,
+    user: &User,
     acknowledged: &BTreeMap<u64, String>,
 ) -> Vec<(u64, Option<String>)> {
     let mut lost = Vec::new();
     for (post, content) in acknowledged {
-        let found = somebody.content(*post).await.unwrap();
+        let found = user.content(*post).await.unwrap();
         if found.as_ref() != Some(content) {
             lost.push((*post, found));
         }
@@ -120,7 +120,7 @@ pub(crate) async fn lost(
     lost
 }
 
-async fn read(somebody: Somebody, index: u64, shared: Arc<Shared>) {
+async fn read(user: User, index: u64, shared: Arc<Shared>) {
     let mut ticks = tokio::time::interval(READ_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut number = index;
@@ -131,7 +131,7 @@ async fn read(somebody: Somebody, index: u64, shared: Arc<Shared>) {
             .wrapping_add(1);
         let post = 1 + (number >> 33) % 200;
         let began = Instant::now();
-        let failure = match somebody.content(post).await {
+        let failure = match user.content(post).await {
             Ok(Some(_)) => None,
             Ok(None) => Some(format!("post {post} is not there")),
             Err(error) => Some(error),
@@ -140,14 +140,14 @@ async fn read(somebody: Somebody, index: u64, shared: Arc<Shared>) {
     }
 }
 
-async fn write(somebody: Somebody, shared: Arc<Shared>) {
+async fn write(user: User, shared: Arc<Shared>) {
     let mut ticks = tokio::time::interval(WRITE_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while !shared.is_over.load(Ordering::Relaxed) {
         ticks.tick().await;
         let content = format!("post {}", shared.number.fetch_add(1, Ordering::Relaxed));
         let began = Instant::now();
-        let failure = match somebody.post(&content).await {
+        let failure = match user.post(&content).await {
             Ok(post) => {
                 let mut acknowledged = shared.acknowledged.lock().unwrap();
                 let earlier = acknowledged.insert(post, content);

@@ -1,19 +1,20 @@
-//! A lab with a network of its own: what is not listed is refused.
+//! Lab with a network of its own, which refuses unlisted connections.
 
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
 use super::stage::{Stage, lacks};
+use crate::support::skip;
 
-/// Whether a connection is refused, at once and in so many words.
+/// Returns whether a connection is refused immediately.
 fn is_refused(address: &str) -> bool {
     let address: SocketAddr = address.parse().unwrap();
     TcpStream::connect_timeout(&address, Duration::from_secs(3))
         .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
-/// Whether a connection from the namespace of a process is refused.
+/// Returns whether a connection from the namespace of a process is refused.
 fn is_refused_to(pid: u64, address: &str) -> bool {
     let (host, port) = address.rsplit_once(':').unwrap();
     let ended = Command::new("nsenter")
@@ -22,19 +23,19 @@ fn is_refused_to(pid: u64, address: &str) -> bool {
         .arg(format!("exec 3<>/dev/tcp/{host}/{port}"))
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert!(
-        ended.status.success() || told.contains("Connection refused"),
-        "{address}: {told}"
+        ended.status.success() || stderr.contains("Connection refused"),
+        "{address}: {stderr}"
     );
     !ended.status.success()
 }
 
-fn may_not() -> bool {
+fn lacks_namespaces() -> bool {
     let made = Command::new("unshare").args(["--net", "true"]).output();
     let may = made.is_ok_and(|ended| ended.status.success());
     if !may {
-        println!("skipped: no network namespaces can be made");
+        skip("no network namespaces can be created");
     }
     !may
 }
@@ -49,8 +50,8 @@ fn namespaces() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn each_path_that_is_not_listed_is_refused() {
-    if lacks(&["mariadbd", "s3s-fs", "ip", "nft"]) || may_not() {
+async fn network_refuses_unlisted_connections() {
+    if lacks(&["mariadbd", "s3s-fs", "ip", "nft"]) || lacks_namespaces() {
         return;
     }
     let before = namespaces();
@@ -58,7 +59,7 @@ async fn each_path_that_is_not_listed_is_refused() {
     let address = |name: &str, what: &str| stage.own(name)[what].as_str().unwrap().to_owned();
     let pid = |name: &str| stage.own(name)["pid"].as_u64().unwrap();
 
-    // What is listed: 443 and 80 from outside, and the web server to what it needs.
+    // Listed: 443 and 80 from outside, and the web server to its dependencies.
     assert!(
         stage.url("").starts_with("https://10."),
         "{}",
@@ -73,7 +74,7 @@ async fn each_path_that_is_not_listed_is_refused() {
         assert!(!is_refused_to(pid("web"), &address(component, "address")));
     }
 
-    // From outside: the database, the files, the web server's metrics.
+    // Refused from outside: the database, the files, the web server's metrics.
     for hidden in [
         address("sql", "address"),
         address("files", "address"),
@@ -81,7 +82,7 @@ async fn each_path_that_is_not_listed_is_refused() {
     ] {
         assert!(is_refused(&hidden), "{hidden} is reached from outside");
     }
-    // Between components, and back.
+    // Refused between components.
     for (from, to) in [
         ("sql", address("files", "address")),
         ("files", address("sql", "address")),
@@ -90,7 +91,7 @@ async fn each_path_that_is_not_listed_is_refused() {
     ] {
         assert!(is_refused_to(pid(from), &to), "{from} reaches {to}");
     }
-    // Out: to this machine, which listens, and from the web server too.
+    // Refused from boxes, including the web server, to this machine.
     let outside = redirect
         .rsplit_once('.')
         .unwrap()

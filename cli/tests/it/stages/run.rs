@@ -1,10 +1,10 @@
-//! A run that brings its stage up.
+//! Run that starts its stage.
 
 use super::stage::{lacks, summary};
 use crate::support::{Workplace, read_json};
 
 #[test]
-fn a_run_starts_the_stage_and_speaks_tls_to_it() {
+fn run_starts_stage_and_uses_tls() {
     if lacks(&[
         "mariadbd",
         "mariabackup",
@@ -49,7 +49,7 @@ path = "/v1/posts/1"
             summary["target"]
         );
         assert_eq!(summary["arrivals"]["failed"], 0);
-        // Whoever counts at the service counts all of it, or is not asked.
+        // The service counts every request, unless its counter is not scraped.
         assert_ne!(summary["verdict"]["measurement"], "invalid", "{summary:#}");
         let boxes = read_json(&place.path(stage).join("boxes.json"));
         assert!(boxes.as_array().unwrap().len() >= 3, "{boxes:#}");

@@ -1,13 +1,13 @@
-//! The stage `separated`, on the real parts: MariaDB by TLS and encrypted, files in an object store, TLS at the edge.
+//! Stage `separated` on real components: encrypted MariaDB over TLS, files in an object store, TLS at the edge.
 
 use std::path::{Path, PathBuf};
 
-use super::stage::{Somebody, Stage, lacks};
+use super::stage::{Stage, User, lacks};
 
-/// What nobody else would write.
+/// Text that occurs nowhere else.
 const CONTENT: &str = "a post of which every byte is to be sealed: 8d1f3c";
 
-/// The smallest PNG, of one pixel.
+/// Smallest PNG, of one pixel.
 const PHOTO: &[u8] = include_bytes!("pixel.png");
 
 fn files_below(directory: &Path) -> Vec<PathBuf> {
@@ -32,7 +32,7 @@ fn holds(path: &Path, text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn data_and_files_are_on_boxes_of_their_own() {
+async fn data_and_files_have_separate_boxes() {
     if lacks(&["mariadbd", "s3s-fs"]) {
         return;
     }
@@ -41,7 +41,7 @@ async fn data_and_files_are_on_boxes_of_their_own() {
     let names: Vec<_> = boxes.map(|own| own["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["sql", "files", "web"]);
 
-    // TLS at the edge: told to stay, and sent on from where it is not spoken.
+    // TLS at the edge: HSTS, and a redirect from plain HTTP.
     let client = stage.client();
     let answer = client.get(stage.url("/v1/posts/1")).send().await.unwrap();
     assert_eq!(answer.status(), 200);
@@ -60,14 +60,14 @@ async fn data_and_files_are_on_boxes_of_their_own() {
         plain.headers()["location"].to_str().unwrap(),
         stage.url("/v1/posts/1?page=2")
     );
-    // Who does not know the authority does not get that far.
+    // A client that does not trust the CA can't connect.
     let stranger = reqwest::Client::new();
     assert!(stranger.get(stage.url("/healthz")).send().await.is_err());
 
-    // A photo is in the bucket.
-    let somebody = Somebody::new(&stage, "somebody").await;
-    let post = somebody.post(CONTENT).await.unwrap();
-    assert_eq!(somebody.photo(post, "image/png", PHOTO.to_vec()).await, 204);
+    // The photo is in the bucket.
+    let user = User::new(&stage, "user").await;
+    let post = user.post(CONTENT).await.unwrap();
+    assert_eq!(user.photo(post, "image/png", PHOTO.to_vec()).await, 204);
     let bucket = files_below(&stage.file("files/tenfold"));
     assert!(
         bucket
@@ -75,30 +75,31 @@ async fn data_and_files_are_on_boxes_of_their_own() {
             .any(|path| std::fs::read(path).unwrap() == PHOTO),
         "{bucket:?}"
     );
-    // So are static assets, and only what was put there is served.
+    // Static assets are in the bucket too, and nothing else is served.
     let asset = bucket.iter().find(|path| path.ends_with("logo.svg"));
     let asset = asset.expect("no asset in the bucket");
     let logo = std::fs::read(asset).unwrap();
     std::fs::write(asset, b"<svg/>").unwrap();
-    let served = somebody.get("/static/logo.svg").await.unwrap();
-    assert_eq!(served, (200, logo.clone()), "what was put in its place");
+    let served = user.get("/static/logo.svg").await.unwrap();
+    assert_eq!(
+        served,
+        (200, logo.clone()),
+        "the service still serves its own asset"
+    );
     std::fs::write(asset, &logo).unwrap();
-    let served = somebody.get("/static/logo.svg").await.unwrap();
+    let served = user.get("/static/logo.svg").await.unwrap();
     assert_eq!(served, (200, logo));
-    let photo = somebody.get(&format!("/v1/posts/{post}/photo")).await;
+    let photo = user.get(&format!("/v1/posts/{post}/photo")).await;
     assert_eq!(photo.unwrap(), (200, PHOTO.to_vec()));
 
-    // The database can be lost, and has everything when it is back.
+    // The database has all data after a restart.
     stage.lab(&["kill", "sql"]);
-    let lost = somebody.content(post).await.unwrap_err();
+    let lost = user.content(post).await.unwrap_err();
     assert!(lost.starts_with("503"), "{lost}");
     stage.lab(&["revive", "sql"]);
-    assert_eq!(
-        somebody.content(post).await.unwrap().as_deref(),
-        Some(CONTENT)
-    );
+    assert_eq!(user.content(post).await.unwrap().as_deref(), Some(CONTENT));
 
-    // It stops in good order, and nothing of what was written lies there to be read.
+    // It stops cleanly, and no file contains the text unencrypted.
     stage.down();
     let data = files_below(&stage.file("sql/data"));
     assert!(data.iter().any(|path| path.ends_with("tenfold/posts.ibd")));

@@ -1,19 +1,19 @@
-//! A stage that is up for a test, and clients of it.
+//! Running stage for a test, and its clients.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Workplace, read_json};
+use crate::support::{Workplace, read_json, skip};
 
-/// A stage, up in the background; taken down when dropped.
+/// Stage that runs in the background. Stopped when dropped.
 pub(crate) struct Stage {
     pub(crate) place: Workplace,
     pub(crate) status: Value,
 }
 
-/// The programs without which a stage can't be had here; the test says so and is over.
+/// Returns whether one of the programs is missing, and skips the test then.
 pub(crate) fn lacks(programs: &[&str]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let cargo = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo/bin"));
@@ -23,7 +23,7 @@ pub(crate) fn lacks(programs: &[&str]) -> bool {
         .collect();
     for program in programs {
         if !places.iter().any(|place| place.join(program).is_file()) {
-            println!("skipped: no {program}");
+            skip(&format!("no {program}"));
             return true;
         }
     }
@@ -31,7 +31,7 @@ pub(crate) fn lacks(programs: &[&str]) -> bool {
 }
 
 impl Stage {
-    /// Brings one up, unconfined, with a small data set.
+    /// Starts a stage without limits, with a small data set.
     pub(crate) fn up(name: &str, arguments: &[&str]) -> Self {
         let mut own = Self {
             place: Workplace::new(),
@@ -41,7 +41,7 @@ impl Stage {
         own
     }
 
-    /// Brings it up with the data that it has.
+    /// Restarts the stage with its existing data.
     pub(crate) fn again(&mut self, name: &str, arguments: &[&str]) {
         let mut all = vec![
             "lab",
@@ -76,18 +76,18 @@ impl Stage {
             .unwrap_or_else(|| panic!("no box {name}"))
     }
 
-    /// A file in the lab's directory.
+    /// Returns the path of a file in the lab's directory.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.place.path(".tenfold/lab").join(name)
     }
 
-    /// Where traffic enters.
+    /// Returns the URL of the entrance.
     pub(crate) fn url(&self, path: &str) -> String {
         let entrance = &self.status["entrance"];
         format!("{}{path}", entrance["url"].as_str().unwrap())
     }
 
-    /// One who trusts the lab's authority and nobody else.
+    /// Returns a client that trusts only the CA of the lab.
     pub(crate) fn client(&self) -> reqwest::Client {
         let ca = std::fs::read(self.file("tls/ca.pem")).unwrap();
         let ca = reqwest::Certificate::from_pem(&ca).unwrap();
@@ -109,14 +109,14 @@ impl Drop for Stage {
     }
 }
 
-/// Somebody who has signed up and logged in.
-pub(crate) struct Somebody {
+/// User who has signed up and logged in.
+pub(crate) struct User {
     client: reqwest::Client,
     url: String,
     token: String,
 }
 
-impl Somebody {
+impl User {
     pub(crate) async fn new(stage: &Stage, handle: &str) -> Self {
         let client = stage.client();
         let login = json!({"handle": handle, "password": "correct horse"}).to_string();
@@ -143,7 +143,7 @@ impl Somebody {
         unreachable!()
     }
 
-    /// Writes a post; its number where it was acknowledged, else what came instead.
+    /// Writes a post. Returns its number, or the error if it was not acknowledged.
     pub(crate) async fn post(&self, content: &str) -> Result<u64, String> {
         let answer = self
             .client
@@ -163,7 +163,7 @@ impl Somebody {
         post["id"].as_u64().ok_or(text)
     }
 
-    /// Changes a post.
+    /// Edits a post.
     pub(crate) async fn edit(&self, post: u64, content: &str) -> Result<(u16, Vec<u8>), String> {
         let answer = self
             .client
@@ -179,7 +179,7 @@ impl Somebody {
         Ok((status, body.to_vec()))
     }
 
-    /// Gives a post a photo.
+    /// Adds a photo to a post.
     pub(crate) async fn photo(&self, post: u64, media_type: &str, bytes: Vec<u8>) -> u16 {
         let answer = self
             .client
@@ -193,7 +193,7 @@ impl Somebody {
         answer.status().as_u16()
     }
 
-    /// Reads a path; the status and the body.
+    /// Reads a path. Returns status and body.
     pub(crate) async fn get(&self, path: &str) -> Result<(u16, Vec<u8>), String> {
         let answer = self
             .client
@@ -206,7 +206,7 @@ impl Somebody {
         Ok((status, body.to_vec()))
     }
 
-    /// The content of a post; none where there is none.
+    /// Returns the content of a post. `None` if it does not exist.
     pub(crate) async fn content(&self, post: u64) -> Result<Option<String>, String> {
         match self.get(&format!("/v1/posts/{post}")).await? {
             (200, body) => {
@@ -220,7 +220,7 @@ impl Somebody {
     }
 }
 
-/// What a run wrote.
+/// Returns the summary of a run.
 pub(crate) fn summary(place: &Workplace, run: &str) -> Value {
     read_json(&place.path(run).join("summary.json"))
 }

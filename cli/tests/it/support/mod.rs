@@ -1,9 +1,10 @@
-//! What the tests of the binary share: running it, and a service to run it against.
+//! Shared by tests of the binary: running it, and a service to run it against.
 
 #![allow(
     dead_code,
     clippy::unwrap_used,
-    reason = "for tests, each of which uses the part that it needs"
+    clippy::print_stdout,
+    reason = "test support, of which each test uses a part"
 )]
 
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// A working directory of a test's own, with the binary to run in it.
+/// Working directory of a test, in which it runs the binary.
 pub(crate) struct Workplace {
     directory: tempfile::TempDir,
 }
@@ -35,13 +36,13 @@ impl Workplace {
         path
     }
 
-    /// The binary, about to run here with none of the caller's settings.
+    /// Returns a command that runs the binary here, without the settings of the environment.
     pub(crate) fn tenfold(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tenfold"));
         command
             .args(arguments)
             .current_dir(self.directory.path())
-            // What a person has allowed is no business of a test's.
+            // Tests must not use the permissions of the person who runs them.
             .env("XDG_CONFIG_HOME", self.path("configuration"))
             .stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TENFOLD_")) {
@@ -50,7 +51,7 @@ impl Workplace {
         command
     }
 
-    /// Runs the binary to its end.
+    /// Runs the binary until it exits.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         Ended::of(self.tenfold(arguments).output().unwrap())
     }
@@ -96,7 +97,7 @@ impl Workplace {
     }
 }
 
-/// A service that runs; killed when dropped.
+/// Running service. Killed when dropped.
 pub(crate) struct Service {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
@@ -120,7 +121,7 @@ impl Drop for Service {
     }
 }
 
-/// A run of the binary that has ended.
+/// Result of the binary.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -136,7 +137,10 @@ impl Ended {
         }
     }
 
-    /// Panics with all that was written where the exit code is another.
+    /// Checks the exit code.
+    ///
+    /// # Panics
+    /// Panics with the whole output if the exit code differs.
     pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(
             self.code,
@@ -155,12 +159,22 @@ impl Ended {
     }
 }
 
+/// Reports that a test is skipped because this machine lacks something.
+///
+/// # Panics
+/// Panics if the environment variable `CI` is set: CI runs every test.
+pub(crate) fn skip(reason: &str) {
+    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    assert!(!is_ci, "tests must not be skipped in CI: {reason}");
+    println!("skipped: {reason}");
+}
+
 /// Reads a JSON document.
 pub(crate) fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// A scenario that reads the health of any service of ours.
+/// Returns a scenario that reads `/healthz` of the reference service.
 pub(crate) fn light_scenario(rate: &str, duration: &str) -> String {
     format!(
         r#"

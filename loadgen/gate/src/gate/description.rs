@@ -1,4 +1,4 @@
-//! What of a gate is known beside its rounds: when it began, of what, on what machine.
+//! Description of a gate: its start, builds, settings and machine.
 
 use std::time::Instant;
 
@@ -8,14 +8,14 @@ use tenfold_secret::masked_text;
 use crate::GateError;
 use crate::options::Options;
 
-/// When a gate began.
+/// Start of a gate.
 pub(super) struct Start {
-    /// RFC 3339 in UTC.
+    /// Time in RFC 3339, UTC.
     pub(super) at: String,
     pub(super) instant: Instant,
 }
 
-/// What of an outcome is known before anything was measured.
+/// Returns an outcome with everything that is known before anything is measured.
 pub(super) fn described(
     options: &Options<'_>,
     start: &Start,
@@ -36,7 +36,7 @@ pub(super) fn described(
         }
     };
     GateOutcome {
-        tool: options.tool.clone(),
+        tool: tenfold_measure::tool(),
         started_at: start.at.clone(),
         elapsed_s: start.instant.elapsed().as_secs_f64(),
         scenario: options.scenario.name.clone(),
@@ -52,13 +52,13 @@ pub(super) fn described(
     }
 }
 
-/// The processors, as an outcome and a calibration name them.
+/// Returns the machine's processors, as outcomes and calibrations name them.
 pub(super) fn machine() -> String {
     let host = tenfold_probe::host::describe();
     format!("{} x {}", host.cores, host.cpu)
 }
 
-/// A build that could not be made is one that did not start; all else is an error still.
+/// Turns a failed build into a bad day; any other error stays an error.
 pub(super) fn not_built(side: Side, error: GateError) -> Result<BadDay, GateError> {
     match error {
         GateError::NotBuilt {

@@ -1,5 +1,4 @@
-//! Gates from end to end, of builds with planted faults: each fault has its verdict, and an unchanged build
-//! never fails.
+//! Gates of builds with planted faults: each fault leads to its verdict, and an unchanged build does not fail.
 
 use crate::support;
 
@@ -10,30 +9,25 @@ use std::time::{Duration, Instant};
 use support::planted::Planted;
 use support::{Trial, marked};
 use tenfold_analysis::gate::{BadDay, Conclusion, GateOutcome, GateVerdict, Pair, Side};
-use tenfold_gate::{Endpoint, GateError, Step, Subject};
-
-#[test]
-#[ignore = "the build that the other tests start"]
-fn planted_server() {
-    Planted::serve_from_environment();
-}
+use tenfold_gate::{GateError, Step, Subject};
+use tenfold_measure::Endpoint;
 
 fn planted(change: impl FnOnce(&mut Planted)) -> String {
     let mut planted = Planted::default();
     change(&mut planted);
-    planted.command()
+    planted.command("planted")
 }
 
 fn unchanged() -> String {
     planted(|_| {})
 }
 
-fn told(outcome: &GateOutcome) -> String {
+fn verdict_of(outcome: &GateOutcome) -> String {
     format!("{:?}: {}", outcome.verdict, outcome.sentence)
 }
 
 #[test]
-fn an_unchanged_build_does_not_fail() {
+fn unchanged_build_does_not_fail() {
     let mut trial = Trial::of(unchanged(), unchanged());
     trial.rounds_per_epoch = 8;
     trial.budget = Duration::from_secs(26);
@@ -43,7 +37,7 @@ fn an_unchanged_build_does_not_fail() {
         Conclusion::Inconclusive,
         Conclusion::TooNoisy,
     ];
-    assert!(may.contains(&outcome.verdict), "{}", told(&outcome));
+    assert!(may.contains(&outcome.verdict), "{}", verdict_of(&outcome));
     let decision = outcome.decision.unwrap();
     assert_eq!(decision.rounds, outcome.rounds.len());
     assert_eq!(decision.rounds % 8, 0);
@@ -74,19 +68,25 @@ fn an_unchanged_build_does_not_fail() {
 }
 
 #[test]
-fn a_slow_build_fails_by_name() {
+fn slow_build_fails_by_name() {
     let build = |work, wait_us| {
         planted(|planted| {
             planted.work = work;
             planted.wait = Duration::from_micros(wait_us);
         })
     };
-    let mut trial = Trial::of(build(10_000, 1_500), build(90_000, 3_500));
+    // Large effects over 18 rounds: enough power even on a busy machine.
+    let mut trial = Trial::of(build(10_000, 1_000), build(90_000, 8_000));
     trial.alpha = 0.05;
     trial.rounds_per_epoch = 9;
-    trial.budget = Duration::from_secs(18);
+    trial.budget = Duration::from_secs(32);
     let outcome = trial.gate().unwrap();
-    assert_eq!(outcome.verdict, Conclusion::Fail, "{}", told(&outcome));
+    assert_eq!(
+        outcome.verdict,
+        Conclusion::Fail,
+        "{}",
+        verdict_of(&outcome)
+    );
     assert_eq!(outcome.exit_code, 99);
     let metrics = &outcome.decision.as_ref().unwrap().metrics;
     let of = |name: &&str| metrics.iter().find(|result| result.metric.name == *name);
@@ -100,7 +100,7 @@ fn a_slow_build_fails_by_name() {
     let mut failed = 0;
     for result in planted {
         let name = result.metric.name.as_str();
-        // The gate is over once one fails; so few rounds need not show the others too, but show none of them well.
+        // The gate ends once one metric fails. The others may be undecided after so few rounds, but can't pass.
         let effect = result.effect.as_ref().unwrap().value;
         assert!(effect > 0.5, "{name}: {effect}");
         assert_ne!(result.verdict, GateVerdict::Pass, "{name}");
@@ -110,7 +110,7 @@ fn a_slow_build_fails_by_name() {
         }
     }
     assert!(failed > 0, "{}", outcome.sentence);
-    // It has metrics, and no profiles.
+    // The build serves metrics, but no profiles.
     let remarks = outcome.remarks.join("\n");
     assert!(
         outcome.cause.is_none() && remarks.contains("No cause"),
@@ -119,7 +119,7 @@ fn a_slow_build_fails_by_name() {
 }
 
 #[test]
-fn a_build_that_does_not_start_is_told_with_its_last_words() {
+fn reports_last_lines_of_unstartable_build() {
     let exits = "echo the disk is full >&2; exit 3 # {port}".to_owned();
     let outcome = Trial::of(exits.clone(), unchanged()).gate().unwrap();
     assert_eq!(
@@ -132,7 +132,7 @@ fn a_build_that_does_not_start_is_told_with_its_last_words() {
         last_lines,
     } = &outcome.bad_days[0]
     else {
-        panic!("{}", told(&outcome));
+        panic!("{}", verdict_of(&outcome));
     };
     assert_eq!(
         (*side, last_lines.as_slice()),
@@ -150,7 +150,7 @@ fn a_build_that_does_not_start_is_told_with_its_last_words() {
             }
         ),
         "{}",
-        told(&outcome)
+        verdict_of(&outcome)
     );
 
     let mut trial = Trial::of("echo waiting; sleep 60 # {port}".to_owned(), unchanged());
@@ -165,7 +165,7 @@ fn a_build_that_does_not_start_is_told_with_its_last_words() {
 }
 
 #[test]
-fn a_build_that_cannot_be_made_is_told_with_its_last_words() {
+fn reports_last_lines_of_failed_build_command() {
     let mut trial = Trial::of(unchanged(), String::new());
     let sources = trial.directory.path().to_owned();
     trial.candidate = Subject::find(&sources.display().to_string(), &sources).unwrap();
@@ -177,7 +177,7 @@ fn a_build_that_cannot_be_made_is_told_with_its_last_words() {
         (Conclusion::DidNotStart, 107)
     );
     let BadDay::DidNotStart { side, reason, .. } = &outcome.bad_days[0] else {
-        panic!("{}", told(&outcome));
+        panic!("{}", verdict_of(&outcome));
     };
     assert_eq!(*side, Side::Candidate);
     assert!(reason.ends_with("ended with exit code 101"), "{reason}");
@@ -188,7 +188,7 @@ fn a_build_that_cannot_be_made_is_told_with_its_last_words() {
 }
 
 #[test]
-fn a_build_that_dies_under_load_is_told_with_its_side() {
+fn reports_side_of_build_that_dies() {
     let dying = planted(|planted| planted.die_after = Some(Duration::from_secs(2)));
     let outcome = Trial::of(unchanged(), dying).gate().unwrap();
     assert_eq!(
@@ -202,7 +202,7 @@ fn a_build_that_dies_under_load_is_told_with_its_side() {
         last_lines,
     } = &outcome.bad_days[0]
     else {
-        panic!("{}", told(&outcome));
+        panic!("{}", verdict_of(&outcome));
     };
     assert_eq!((*side, status.as_str()), (Side::Candidate, "exit code 3"));
     assert!(*after_s > 1.0 && *after_s < 10.0, "{after_s}");
@@ -213,7 +213,7 @@ fn a_build_that_dies_under_load_is_told_with_its_side() {
 }
 
 #[test]
-fn answers_that_differ_end_the_gate_but_those_the_baseline_does_not_repeat() {
+fn different_responses_end_the_gate() {
     let created = planted(|planted| planted.status = 201);
     let outcome = Trial::of(unchanged(), created).gate().unwrap();
     assert_eq!(
@@ -234,7 +234,7 @@ fn answers_that_differ_end_the_gate_but_those_the_baseline_does_not_repeat() {
         outcome.verdict,
         Conclusion::AnswersDiffer,
         "{}",
-        told(&outcome)
+        verdict_of(&outcome)
     );
     assert_eq!(
         outcome.answers.unwrap().requests[0].examples[0]
@@ -245,14 +245,14 @@ fn answers_that_differ_end_the_gate_but_those_the_baseline_does_not_repeat() {
 }
 
 #[test]
-fn a_leak_is_told_and_what_the_baseline_does_not_repeat_is_no_difference() {
-    let telling_time = |leak_bytes| {
+fn detects_leak_and_ignores_varying_bodies() {
+    let with_time = |leak_bytes| {
         planted(|planted| {
             planted.body = "time".to_owned();
             planted.leak_bytes = leak_bytes;
         })
     };
-    let mut trial = Trial::of(telling_time(0), telling_time(8_192));
+    let mut trial = Trial::of(with_time(0), with_time(8_192));
     trial.rounds_per_epoch = 14;
     trial.budget = Duration::from_secs(24);
     let outcome = trial.gate().unwrap();
@@ -260,7 +260,7 @@ fn a_leak_is_told_and_what_the_baseline_does_not_repeat_is_no_difference() {
         matches!(outcome.bad_days[0], BadDay::Leaked { side: Side::Candidate, mib_per_min, .. }
             if mib_per_min > 40.0),
         "{}",
-        told(&outcome)
+        verdict_of(&outcome)
     );
     let answers = outcome.answers.unwrap();
     assert_eq!(answers.bodies_differ, 0);
@@ -268,7 +268,7 @@ fn a_leak_is_told_and_what_the_baseline_does_not_repeat_is_no_difference() {
 }
 
 #[test]
-fn where_every_request_fails_on_both_nothing_passes() {
+fn failing_baseline_measures_nothing() {
     let failing = planted(|planted| planted.status = 404);
     let outcome = Trial::of(failing.clone(), failing).gate().unwrap();
     assert_eq!(
@@ -283,7 +283,7 @@ fn where_every_request_fails_on_both_nothing_passes() {
 }
 
 #[test]
-fn a_budget_too_short_for_a_decision_is_refused() {
+fn rejects_budget_too_short_for_a_decision() {
     let mut trial = Trial::of(unchanged(), unchanged());
     trial.budget = Duration::from_secs(5);
     let error = trial.gate().unwrap_err();
@@ -292,7 +292,7 @@ fn a_budget_too_short_for_a_decision_is_refused() {
 }
 
 #[test]
-fn an_interrupted_gate_ends_at_once_and_leaves_nobody_behind() {
+fn interrupted_gate_stops_all_builds() {
     let mark = format!("interrupted-{}", std::process::id());
     let marked_build = planted(|planted| planted.mark = mark.clone());
     let mut trial = Trial::of(marked_build.clone(), marked_build);
@@ -301,7 +301,7 @@ fn an_interrupted_gate_ends_at_once_and_leaves_nobody_behind() {
     let measuring = std::sync::mpsc::channel();
     trial.on_step = Box::new(move |step| {
         if matches!(step, Step::Measure { .. }) {
-            // It may have ended meanwhile.
+            // The receiver may be gone already.
             let _ = measuring.0.send(());
         }
     });
@@ -329,7 +329,7 @@ fn an_interrupted_gate_ends_at_once_and_leaves_nobody_behind() {
 }
 
 #[test]
-fn a_build_for_ever_is_ended_by_an_interrupt_and_by_its_limit() {
+fn endless_build_stops_at_interrupt_and_limit() {
     let sources = tempfile::tempdir().unwrap();
     let trial = || {
         let mut trial = Trial::of(unchanged(), unchanged());
@@ -342,8 +342,8 @@ fn a_build_for_ever_is_ended_by_an_interrupt_and_by_its_limit() {
         trial
     };
     let mut interrupted = trial();
-    let (interrupt, told) = tokio::sync::watch::channel(false);
-    interrupted.interrupt = told;
+    let (interrupt, receiver) = tokio::sync::watch::channel(false);
+    interrupted.interrupt = receiver;
     let asking = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(300));
         interrupt.send_replace(true);
@@ -358,9 +358,9 @@ fn a_build_for_ever_is_ended_by_an_interrupt_and_by_its_limit() {
     limited.recipe.build_within = Duration::from_millis(300);
     let outcome = limited.gate().unwrap();
     assert_eq!(outcome.verdict, Conclusion::DidNotStart);
-    let told = &outcome.sentence;
-    assert!(told.contains("baseline"), "{told}");
-    assert!(told.contains("did not end within 300ms"), "{told}");
+    let sentence = &outcome.sentence;
+    assert!(sentence.contains("baseline"), "{sentence}");
+    assert!(sentence.contains("did not end within 300ms"), "{sentence}");
     assert_eq!(outcome.bad_days[0].last_lines(), ["compiling"]);
 }
 
@@ -376,7 +376,7 @@ fn git(directory: &Path, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn revisions_are_built_in_work_trees_that_are_gone_afterwards() {
+fn builds_revisions_in_temporary_work_trees() {
     let mut trial = Trial::of(unchanged(), unchanged());
     let repository = trial.working();
     std::fs::create_dir(&repository).unwrap();
@@ -386,7 +386,7 @@ fn revisions_are_built_in_work_trees_that_are_gone_afterwards() {
         git(&repository, &["add", "body"]);
         git(&repository, &["commit", "--quiet", "-m", body]);
     }
-    // What is not committed is of no revision.
+    // Uncommitted changes belong to no revision.
     std::fs::write(repository.join("body"), "third").unwrap();
     let start = planted(|planted| planted.body = "BODY".to_owned());
     trial.recipe.build = Some("cp body built".to_owned());
@@ -406,7 +406,7 @@ fn revisions_are_built_in_work_trees_that_are_gone_afterwards() {
         outcome.verdict,
         Conclusion::AnswersDiffer,
         "{}",
-        told(&outcome)
+        verdict_of(&outcome)
     );
     assert_eq!(outcome.builds.candidate.revision, Some(commit));
     let example = outcome.answers.unwrap().requests[0].examples[0].clone();
@@ -417,7 +417,7 @@ fn revisions_are_built_in_work_trees_that_are_gone_afterwards() {
 }
 
 #[test]
-fn two_services_that_are_up_are_compared() {
+fn compares_two_running_services() {
     let endpoint = |body: &str| {
         let planted = Planted {
             body: body.to_owned(),
@@ -448,16 +448,16 @@ fn two_services_that_are_up_are_compared() {
         outcome.verdict,
         Conclusion::AnswersDiffer,
         "{}",
-        told(&outcome)
+        verdict_of(&outcome)
     );
     assert_eq!(outcome.builds.candidate.starts, 0);
 
-    let nobody = Endpoint {
+    let unreachable = Endpoint {
         target: "http://127.0.0.1:1".parse().unwrap(),
         admin: None,
         pid: None,
     };
-    let outcome = trial(nobody).gate().unwrap();
+    let outcome = trial(unreachable).gate().unwrap();
     assert!(
         matches!(
             outcome.bad_days[0],
@@ -467,12 +467,12 @@ fn two_services_that_are_up_are_compared() {
             }
         ),
         "{}",
-        told(&outcome)
+        verdict_of(&outcome)
     );
 }
 
 #[test]
-fn a_calibration_says_what_can_be_gated() {
+fn calibration_decides_which_metrics_are_gated() {
     let mut trial = Trial::of(unchanged(), unchanged());
     trial.rounds_per_epoch = 14;
     trial.budget = Duration::from_secs(24);
@@ -490,11 +490,16 @@ fn a_calibration_says_what_can_be_gated() {
         "{}",
         outcome.sentence
     );
-    // It never is.
+    // p99 is never gated.
     assert!(!calibration.metrics[5].gated);
 
     let dying = planted(|planted| planted.die_after = Some(Duration::from_secs(1)));
     let (outcome, file) = Trial::of(dying, unchanged()).calibration().unwrap();
-    assert_eq!(outcome.verdict, Conclusion::Died, "{}", told(&outcome));
+    assert_eq!(
+        outcome.verdict,
+        Conclusion::Died,
+        "{}",
+        verdict_of(&outcome)
+    );
     assert!(file.is_none());
 }

@@ -1,4 +1,4 @@
-//! Integration tests of the gate: one binary, a module a subject.
+//! Integration tests of the gate.
 
 mod gate;
 mod support;

@@ -1,15 +1,19 @@
-//! What the tests of gates share: builds with planted faults, and gates of a few seconds.
+//! Shared by tests of the gate: builds with planted faults, and gates of a few seconds.
 
-#[allow(dead_code, reason = "each binary of tests uses the part that it needs")]
+#[path = "../../../examples/planted/service.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the example and the tests of the binary"
+)]
 pub(crate) mod planted;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tenfold_analysis::gate::{GateOutcome, Pair, Settings};
-use tenfold_gate::{CalibrationFile, Endpoint, GateError, Options, Recipe, Step, Subject};
+use tenfold_gate::{CalibrationFile, GateError, Options, Recipe, Step, Subject};
 use tenfold_loadgen::{DialOptions, Interrupt};
-use tenfold_run_dir::Manifest;
+use tenfold_measure::Endpoint;
 use tenfold_scenarios::Scenario;
 
 const SCENARIO: &str = r#"
@@ -30,7 +34,7 @@ weight = 1
 path = "/item"
 "#;
 
-/// A gate about to be run, in a directory of its own.
+/// Gate to run, in a directory of its own.
 pub(crate) struct Trial {
     pub(crate) directory: tempfile::TempDir,
     pub(crate) baseline: Subject,
@@ -45,10 +49,10 @@ pub(crate) struct Trial {
 }
 
 impl Trial {
-    /// A gate of two commands, that takes some seconds and seldom errs.
+    /// Creates a gate of two commands that takes a few seconds, with a small error rate.
     pub(crate) fn of(baseline: String, candidate: String) -> Self {
         let directory = tempfile::tempdir().expect("there is room for a directory");
-        // Nobody interrupts where nobody can.
+        // Without a sender, nothing interrupts the gate.
         let (_, interrupt) = tokio::sync::watch::channel(false);
         Self {
             directory,
@@ -74,12 +78,12 @@ impl Trial {
         self.directory.path().join("working")
     }
 
-    /// Runs it.
+    /// Runs the gate.
     pub(crate) fn gate(&mut self) -> Result<GateOutcome, GateError> {
         self.with(tenfold_gate::gate)
     }
 
-    /// Calibrates by it.
+    /// Runs the calibration.
     pub(crate) fn calibration(
         &mut self,
     ) -> Result<(GateOutcome, Option<CalibrationFile>), GateError> {
@@ -113,39 +117,13 @@ impl Trial {
             leak_limit_mib_per_min: 8.0,
             calibration: None,
             advisory: false,
-            tool: "test".to_owned(),
             interrupt: self.interrupt.clone(),
-            describe: &manifest,
             on_step: &mut *self.on_step,
         })
     }
 }
 
-fn manifest(scenario: &Scenario, target: &str) -> Manifest {
-    let described = serde_json::json!({
-        "version": 1,
-        "tool": {"version": "test", "git_revision": null, "build": "debug"},
-        "scenario": scenario.name,
-        "scenario_text": scenario.text,
-        "seed": scenario.seed,
-        "model": "open",
-        "overrides": {},
-        "command": [],
-        "started_at": "2026-01-01T00:00:00Z",
-        "target": target,
-        "stage": null,
-        "users": scenario.load.users,
-        "phases": [],
-        "requests": [],
-        "key_spaces": [],
-        "rules": [],
-        "host": tenfold_probe::host::describe(),
-        "shared_host": true,
-    });
-    serde_json::from_value(described).expect("it is a manifest")
-}
-
-/// The processes that were started with this mark in their environment, by number.
+/// Returns the IDs of the processes with this mark in their environment.
 pub(crate) fn marked(mark: &str) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());

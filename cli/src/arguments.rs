@@ -1,0 +1,87 @@
+//! The command line. Every flag has an environment variable; a flag takes precedence over it.
+
+pub(crate) mod doctor;
+pub(crate) mod gate;
+mod groups;
+pub(crate) mod lab;
+pub(crate) mod merge;
+pub(crate) mod record;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod serve;
+mod values;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use doctor::DoctorArguments;
+use gate::GateArguments;
+use lab::LabArguments;
+use merge::MergeArguments;
+use record::RecordArguments;
+use report::ReportArguments;
+use run::RunArguments;
+use serve::ServeArguments;
+
+/// Load-test and profile a service: how far does it scale, what breaks first, and did the fix work?
+#[derive(Debug, Parser)]
+#[command(
+    name = "tenfold",
+    version,
+    max_term_width = 100,
+    subcommand_help_heading = "Commands",
+    after_help = "Every flag can also be set by its environment variable; a flag takes precedence.\n\
+    Durations are written as 500ms, 90s or 1h30m, rates as 500/s or 40k/s."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads the command line and the environment.
+    ///
+    /// A flag overrides an environment variable that contradicts it; two contradicting flags are an error.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches()?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        if let (Command::Run(run), Some(given)) =
+            (&mut cli.command, matches.subcommand_matches("run"))
+        {
+            run.resolve_conflicts(given)
+                .map_err(|message| conflict(&message))?;
+        }
+        Ok(cli)
+    }
+}
+
+fn conflict(message: &str) -> clap::Error {
+    Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message)
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send the traffic of a scenario to a service, and report the results
+    Run(Box<RunArguments>),
+    /// Turn an access log or a HAR file into a trace to replay, or into a fitted scenario
+    Record(RecordArguments),
+    /// Render the report of one run, or compare several runs
+    Report(ReportArguments),
+    /// Merge the runs of several generators into one
+    ///
+    /// The generators must have sent the same scenario at the same time. The merged run equals that of a
+    /// single generator: counts are added, and histograms are added slot by slot. Its measurement is as good
+    /// as that of the worst part.
+    Merge(MergeArguments),
+    /// Compare two builds of a service under the same load: pass, fail or inconclusive
+    ///
+    /// Both builds run at the same time and are restarted every few rounds. Each request goes to one build
+    /// and its twin to the other, in random order. A build is a command that contains {port}, a git
+    /// revision, a directory with sources, or the URL of a running service.
+    Gate(Box<GateArguments>),
+    /// Run the reference service
+    Serve(Box<ServeArguments>),
+    /// Run a whole stage of the reference service on this machine, each box with limited CPU and memory
+    Lab(LabArguments),
+    /// Check this machine: cores, limits, and installed components
+    Doctor(DoctorArguments),
+}

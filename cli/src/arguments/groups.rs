@@ -1,0 +1,9 @@
+//! Groups of flags that several subcommands share.
+
+pub(super) mod cache;
+pub(super) mod connections;
+pub(super) mod data_set;
+pub(super) mod host_permission;
+pub(super) mod load;
+pub(super) mod output;
+pub(super) mod store;

@@ -1,0 +1,34 @@
+//! Load to send: changes to a scenario.
+
+use clap::Args;
+use tenfold_scenarios::{Overrides, Rate};
+
+use crate::arguments::values::rate;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Load")]
+pub(crate) struct LoadArguments {
+    /// Mean rate over the counted phases, such as 500/s; in a gate, of both builds together [default: the
+    /// scenario's]
+    #[arg(long, value_name = "RATE", value_parser = rate, env = "TENFOLD_RATE")]
+    rate: Option<Rate>,
+    /// Highest number of virtual users [default: the scenario's]
+    #[arg(short, long, value_name = "USERS", visible_alias = "vus", env = "TENFOLD_USERS",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    users: Option<u32>,
+    /// Seed of all randomness [default: the scenario's]
+    #[arg(long, value_name = "N", env = "TENFOLD_SEED")]
+    seed: Option<u64>,
+}
+
+impl LoadArguments {
+    /// Returns what the flags change in the scenario.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
+            rate: self.rate,
+            users: self.users,
+            seed: self.seed,
+            duration: None,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Flags of `tenfold lab` and its subcommands.
+
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, Subcommand};
+use tenfold_lab::{RoleAllowance, RoleCount};
+
+use super::groups::data_set::DataSetArguments;
+use super::groups::store::StoreArguments;
+
+/// Default directory of a lab, below the working directory.
+const DIRECTORY: &str = ".tenfold/lab";
+
+#[derive(Debug, Args)]
+pub(crate) struct LabArguments {
+    #[command(subcommand)]
+    pub(crate) command: LabCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LabCommand {
+    /// Start a stage and keep it running until Ctrl-C or `tenfold lab down`
+    Up(UpArguments),
+    /// Show the state of the boxes, and their use of CPU and memory over one second
+    Status(StatusArguments),
+    /// Stop all boxes and the lab itself
+    Down(DirectoryArguments),
+    /// Kill a box, or all boxes of a zone, as a power failure would
+    Kill(NamedArguments),
+    /// Take a web server, or those of a zone, out of the balancers, and wait until it is idle: it can then
+    /// be killed without losing a request
+    Drain(NamedArguments),
+    /// Restart a killed box, or all of a zone, at its former addresses; return drained servers to the
+    /// balancers
+    Revive(NamedArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DirectoryArguments {
+    /// Directory of the lab
+    #[arg(long, value_name = "DIR", default_value = DIRECTORY, env = "TENFOLD_LAB")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "If control groups can't be created, boxes have no limits, and the lab says so.\n\
+    Exit codes: 0 stopped on request; 104 bad configuration; 105 interrupted before every box was ready; \
+    107 a box did not start, or failed"
+)]
+pub(crate) struct UpArguments {
+    /// Stage to start
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "single-box",
+        env = "TENFOLD_STAGE"
+    )]
+    pub(crate) stage: String,
+    #[command(flatten)]
+    pub(crate) directory: DirectoryArguments,
+    /// Return once every box is ready, and leave the lab running in the background
+    #[arg(short, long, env = "TENFOLD_DETACH", value_parser = BoolishValueParser::new())]
+    pub(crate) detach: bool,
+    /// Print the boxes as JSON
+    #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) boxes: BoxArguments,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+    #[command(flatten)]
+    pub(crate) data_set: DataSetArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Boxes")]
+pub(crate) struct BoxArguments {
+    /// Limits of the boxes of a role, such as web=0.4 or sql=1,1GiB [default: 0.2 CPU and 512 MiB].
+    /// Repeatable
+    #[arg(
+        long = "box",
+        value_name = "ROLE=CPU[,MEMORY]",
+        env = "TENFOLD_BOX",
+        value_delimiter = ';'
+    )]
+    pub(crate) limits: Vec<RoleAllowance>,
+    /// Number of boxes of a role, spread over two zones, such as app=4 [default: 2]. Repeatable
+    #[arg(
+        long = "count",
+        value_name = "ROLE=N",
+        env = "TENFOLD_COUNT",
+        value_delimiter = ';'
+    )]
+    pub(crate) counts: Vec<RoleCount>,
+    /// Limit no box, even if --box is given
+    #[arg(long, env = "TENFOLD_UNCONFINED", value_parser = BoolishValueParser::new())]
+    pub(crate) unconfined: bool,
+    /// Give each box a network namespace, and allow only the connections of the stage; requires root
+    #[arg(long, env = "TENFOLD_NETWORK", value_parser = BoolishValueParser::new())]
+    pub(crate) network: bool,
+    /// Tune the SQL databases to the size of their boxes: caches of half the memory, a thread pool
+    #[arg(long, env = "TENFOLD_TUNED", value_parser = BoolishValueParser::new())]
+    pub(crate) tuned: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    #[command(flatten)]
+    pub(crate) directory: DirectoryArguments,
+    /// Print JSON, with what each box has used since it was started
+    #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NamedArguments {
+    /// Name of a box, or of a zone, such as zone-a
+    #[arg(value_name = "BOX|ZONE")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) directory: DirectoryArguments,
+}

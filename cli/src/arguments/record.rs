@@ -1,0 +1,62 @@
+//! Flags of `tenfold record`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArguments {
+    /// Access log or HAR file, plain or gzipped; `-` for standard input
+    #[arg(env = "TENFOLD_LOG")]
+    pub(crate) log: PathBuf,
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    #[command(flatten)]
+    pub(crate) scenario: ScenarioArguments,
+    #[command(flatten)]
+    pub(crate) output: RecordOutputArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub(crate) struct InputArguments {
+    /// Format of the log: common, combined, nginx, alb, cloudfront or har; or an Apache LogFormat or nginx
+    /// log_format [default: detected]
+    #[arg(long, value_name = "FORMAT", env = "TENFOLD_FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Use only requests to this host of a HAR file [default: the most frequent host]
+    #[arg(long, value_name = "HOST", env = "TENFOLD_HOST")]
+    pub(crate) host: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Scenario")]
+pub(crate) struct ScenarioArguments {
+    /// Fit a scenario (rate curve, mix, key popularity) instead of writing a trace
+    #[arg(long, env = "TENFOLD_MODEL", value_parser = BoolishValueParser::new())]
+    pub(crate) model: bool,
+    /// Replay speed, as a multiple of the recorded speed
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 1.0,
+        env = "TENFOLD_SPEED",
+        conflicts_with = "model"
+    )]
+    pub(crate) speed: f64,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct RecordOutputArguments {
+    /// Scenario file to write; its trace is written beside it [default: the name of LOG with .toml]
+    #[arg(long, value_name = "FILE", env = "TENFOLD_RECORD_OUT")]
+    pub(crate) out: Option<PathBuf>,
+    /// Overwrite existing files
+    #[arg(long, env = "TENFOLD_FORCE", value_parser = BoolishValueParser::new())]
+    pub(crate) force: bool,
+    /// Print the result as a single JSON document on standard output
+    #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
+    pub(crate) json: bool,
+}

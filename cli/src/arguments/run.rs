@@ -1,0 +1,178 @@
+//! Flags of `tenfold run`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
+use tenfold_lab::RoleAllowance;
+use tenfold_scenarios::Overrides;
+
+use super::groups::connections::ConnectionArguments;
+use super::groups::host_permission::HostPermissionArguments;
+use super::groups::load::LoadArguments;
+use super::groups::output::OutputArguments;
+use super::groups::store::StoreArguments;
+use super::values::duration;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 every objective was met; 99 an objective was missed; 104 bad configuration; \
+    105 interrupted; 107 the target could not be reached, or a component failed; \
+    120 the measurement is invalid; 121 an objective could not be judged"
+)]
+pub(crate) struct RunArguments {
+    /// Scenario file, or a scenario of the library: uneven, steady, spike, flash-crowd, write-heavy,
+    /// ten-million-users or journey
+    #[arg(default_value = "uneven", env = "TENFOLD_SCENARIO")]
+    pub(crate) scenario: String,
+    /// Print a preview of the scenario, and send nothing
+    #[arg(long, env = "TENFOLD_CHECK", value_parser = BoolishValueParser::new())]
+    pub(crate) check: bool,
+    /// Total length of the counted phases, such as 60s [default: the scenario's]
+    #[arg(short, long, help_heading = "Load", value_name = "TIME", value_parser = duration,
+        env = "TENFOLD_DURATION")]
+    duration: Option<Duration>,
+    #[command(flatten)]
+    load: LoadArguments,
+    #[command(flatten)]
+    pub(crate) target: TargetArguments,
+    #[command(flatten)]
+    pub(crate) permission: HostPermissionArguments,
+    #[command(flatten)]
+    pub(crate) stage: StageArguments,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+    #[command(flatten)]
+    pub(crate) connections: ConnectionArguments,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+    /// Run directory to write [default: runs/TIME-SCENARIO]
+    #[arg(long, help_heading = "Output", value_name = "DIR", env = "TENFOLD_OUT")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) live: LiveArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Target")]
+pub(crate) struct TargetArguments {
+    /// URL of the service to test, such as http://127.0.0.1:8080, https://... or unix:/run/app.sock
+    /// [default: the reference service, see --stage]
+    #[arg(
+        long = "target",
+        value_name = "URL",
+        env = "TENFOLD_TARGET",
+        conflicts_with = "stage"
+    )]
+    pub(crate) url: Option<String>,
+    /// URL of the target's listener with /metrics and /debug/pprof [default: none]
+    #[arg(long, value_name = "URL", env = "TENFOLD_ADMIN")]
+    pub(crate) admin: Option<String>,
+    /// Take no CPU profile of the target
+    #[arg(long, env = "TENFOLD_NO_PROFILE", value_parser = BoolishValueParser::new())]
+    pub(crate) no_profile: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reference service")]
+pub(crate) struct StageArguments {
+    /// Stage of the reference service to start and test [default: single-box]
+    #[arg(
+        long = "stage",
+        id = "stage",
+        value_name = "NAME",
+        env = "TENFOLD_STAGE"
+    )]
+    pub(crate) name: Option<String>,
+    /// Limit the boxes of a role, such as web=0.4 or sql=1,1GiB, and all other boxes to 0.2 CPU and
+    /// 512 MiB [default: no limits]. Repeatable
+    #[arg(
+        long = "box",
+        value_name = "ROLE=CPU[,MEMORY]",
+        env = "TENFOLD_BOX",
+        value_delimiter = ';'
+    )]
+    pub(crate) boxes: Vec<RoleAllowance>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Live view")]
+pub(crate) struct LiveArguments {
+    /// Print a line every few seconds instead of a dashboard
+    #[arg(long, env = "TENFOLD_NO_LIVE", value_parser = BoolishValueParser::new())]
+    pub(crate) no_live: bool,
+    /// Serve the progress of the run to Prometheus at /metrics of this address, such as 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS", env = "TENFOLD_METRICS_LISTEN")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+}
+
+impl RunArguments {
+    /// Returns what the flags change in the scenario.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
+            duration: self.duration,
+            ..self.load.overrides()
+        }
+    }
+
+    /// Returns the command that repeats the run, without the flags of [`RunArguments::overrides`].
+    pub(crate) fn command(&self) -> Vec<String> {
+        let mut command = ["tenfold", "run", &self.scenario]
+            .map(str::to_owned)
+            .to_vec();
+        let mut flag = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                command.push(name.to_owned());
+                // Switches have no value.
+                command.extend(Some(value).filter(|value| !value.is_empty()));
+            }
+        };
+        flag("--target", self.target.url.clone());
+        for (name, value) in self.connections.written() {
+            flag(name, Some(value));
+        }
+        flag("--admin", self.target.admin.clone());
+        flag("--stage", self.stage.name.clone());
+        for own in &self.stage.boxes {
+            flag("--box", Some(own.to_string()));
+        }
+        command
+    }
+
+    /// Drops an environment variable that a flag contradicts: a target and a stage exclude each other.
+    ///
+    /// # Errors
+    /// Fails with a message if two flags, or two variables, contradict each other.
+    pub(super) fn resolve_conflicts(&mut self, given: &ArgMatches) -> Result<(), String> {
+        let by_flag = |name| given.value_source(name) == Some(ValueSource::CommandLine);
+        if by_flag("url") && by_flag("boxes") {
+            return Err(
+                "--target names a running service, but --box limits boxes of the reference service; \
+                 give only one of them"
+                    .to_owned(),
+            );
+        }
+        if self.target.url.is_none() || self.stage.name.is_none() {
+            return Ok(());
+        }
+        match (by_flag("url"), by_flag("stage")) {
+            (false, true) => {
+                self.target.url = None;
+                self.target.admin = None;
+                Ok(())
+            }
+            (true, false) => {
+                self.stage.name = None;
+                Ok(())
+            }
+            (true, true) | (false, false) => Err(
+                "--target names a running service, but --stage starts the reference service; give \
+                 only one of them"
+                    .to_owned(),
+            ),
+        }
+    }
+}

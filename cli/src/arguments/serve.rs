@@ -1,0 +1,135 @@
+//! Flags of `tenfold serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+use super::groups::cache::CacheArguments;
+use super::groups::data_set::DataSetArguments;
+use super::groups::store::StoreArguments;
+use crate::output::log::LogLevel;
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Stage to serve
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "single-box",
+        env = "TENFOLD_STAGE"
+    )]
+    pub(crate) stage: String,
+    #[command(flatten)]
+    pub(crate) listen: ListenArguments,
+    #[command(flatten)]
+    pub(crate) tls: ServeTlsArguments,
+    #[command(flatten)]
+    pub(crate) data: DataArguments,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+    #[command(flatten)]
+    pub(crate) data_set: DataSetArguments,
+    /// Serve an empty store instead of loading the data set
+    #[arg(long, help_heading = "Data set", env = "TENFOLD_EMPTY",
+        value_parser = BoolishValueParser::new())]
+    pub(crate) empty: bool,
+    #[command(flatten)]
+    pub(crate) cache: CacheArguments,
+    #[command(flatten)]
+    pub(crate) process: ProcessArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Listeners")]
+pub(crate) struct ListenArguments {
+    /// Address to listen on
+    #[arg(
+        long = "listen",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080",
+        env = "TENFOLD_LISTEN",
+        conflicts_with = "port"
+    )]
+    pub(crate) address: SocketAddr,
+    /// Port to listen on, on the loopback address
+    #[arg(long, value_name = "N", env = "TENFOLD_PORT")]
+    pub(crate) port: Option<u16>,
+    /// Unix socket to listen on in addition, without TLS, for a balancer or generator on this machine
+    #[arg(long = "listen-unix", value_name = "PATH", env = "TENFOLD_LISTEN_UNIX")]
+    pub(crate) unix: Option<PathBuf>,
+    /// Address to listen on for /metrics and /debug/pprof
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8081",
+        env = "TENFOLD_ADMIN"
+    )]
+    pub(crate) admin: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct ServeTlsArguments {
+    /// Serve TLS with this certificate and its intermediate certificates, in PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TENFOLD_TLS_CERT",
+        requires = "tls_key"
+    )]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, in PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TENFOLD_TLS_KEY",
+        requires = "tls_cert"
+    )]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Address on which plain HTTP requests are redirected to HTTPS
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "TENFOLD_REDIRECT_LISTEN",
+        requires = "tls_cert"
+    )]
+    pub(crate) redirect_listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Storage")]
+pub(crate) struct DataArguments {
+    /// Directory of the SQLite database and of the users' files
+    #[arg(
+        long = "data",
+        value_name = "DIR",
+        default_value = ".tenfold/single-box",
+        env = "TENFOLD_DATA"
+    )]
+    pub(crate) directory: PathBuf,
+    /// Storage of the users' files: file:FOLDER, or s3://BUCKET?endpoint=URL with credentials in AWS's
+    /// usual variables [default: a folder in --data]
+    #[arg(long, value_name = "URL", env = "TENFOLD_FILES")]
+    pub(crate) files: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Process")]
+pub(crate) struct ProcessArguments {
+    /// JSON file to write the addresses into once the service is ready
+    #[arg(long, value_name = "FILE", env = "TENFOLD_READY_FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+    /// Log level of standard error, which shows at most ten similar lines a second
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "info",
+        env = "TENFOLD_LOG"
+    )]
+    pub(crate) log: LogLevel,
+    /// Stop when standard input closes
+    #[arg(long, env = "TENFOLD_STOP_WITH_STDIN", value_parser = BoolishValueParser::new())]
+    pub(crate) stop_with_stdin: bool,
+}

@@ -1,0 +1,6 @@
+//! Everything that the binary writes: standard output, standard error, exports, and the log of a service.
+
+pub(crate) mod exports;
+pub(crate) mod log;
+pub(crate) mod print;
+pub(crate) mod run_report;

@@ -1,0 +1,4 @@
+//! Which hosts load may be sent to.
+
+pub(crate) mod host_guard;
+mod permitted_hosts;

@@ -1,0 +1,94 @@
+//! Wording of `--help` and of the most frequent error messages, for review in one place.
+
+use std::fmt::Write as _;
+
+use crate::support::{Workplace, light_scenario};
+
+/// Every subcommand.
+const SUBCOMMANDS: [&[&str]; 15] = [
+    &[],
+    &["run"],
+    &["record"],
+    &["report"],
+    &["merge"],
+    &["gate"],
+    &["serve"],
+    &["lab"],
+    &["lab", "up"],
+    &["lab", "status"],
+    &["lab", "down"],
+    &["lab", "kill"],
+    &["lab", "drain"],
+    &["lab", "revive"],
+    &["doctor"],
+];
+
+#[test]
+fn help_of_every_subcommand() {
+    let workplace = Workplace::new();
+    for subcommand in SUBCOMMANDS {
+        let ended = workplace.run(&[subcommand, &["--help"]].concat()).expect(0);
+        let name = ["tenfold", &subcommand.join("-")].join("-");
+        insta::assert_snapshot!(name.trim_end_matches('-'), ended.stdout);
+    }
+}
+
+/// Frequent mistakes, and the exit code of each.
+const MISTAKES: &[(i32, &[&str])] = &[
+    (104, &["run", "no-such-scenario"]),
+    (104, &["run", "--rate", "500"]),
+    (104, &["run", "--duration", "60"]),
+    (104, &["run", "--rte", "500/s"]),
+    (104, &["run", "broken.toml", "--check"]),
+    (
+        107,
+        &["run", "light.toml", "--target", "http://127.0.0.1:1"],
+    ),
+    (104, &["run", "light.toml", "--target", "ftp://localhost"]),
+    (
+        104,
+        &["run", "light.toml", "--target", "http://198.51.100.7"],
+    ),
+    (
+        104,
+        &[
+            "run",
+            "light.toml",
+            "--target",
+            "http://127.0.0.1:1",
+            "--stage",
+            "single-box",
+        ],
+    ),
+    (104, &["run", "--stage", "simple-box"]),
+    (104, &["run", "--export", "pdf"]),
+    (104, &["run", "--export", "csv=missing/times.csv"]),
+    (104, &["run", "--json", "--export", "junit=-"]),
+    (1, &["report", "no-such-run"]),
+    (104, &["gate"]),
+    (104, &["gate", "--baseline", "no-such-build", "--calibrate"]),
+    (104, &["gate", "--candidate", "app --port {port}"]),
+    (104, &["record", "light.toml"]),
+    (107, &["lab", "status"]),
+];
+
+#[test]
+fn messages_of_frequent_mistakes() {
+    let workplace = Workplace::new();
+    workplace.write("light.toml", &light_scenario("200/s", "1s"));
+    let broken = light_scenario("200/s", "1s").replace("kind = \"constant\"", "kind = \"constnt\"");
+    workplace.write("broken.toml", &broken);
+    let mut messages = String::new();
+    for (code, arguments) in MISTAKES {
+        let ended = workplace.run(arguments).expect(*code);
+        assert_eq!(ended.stdout, "", "{arguments:?}");
+        let command = arguments.join(" ");
+        let folder = workplace.path("").display().to_string();
+        let stderr = ended.stderr.replace(&folder, "FOLDER/");
+        let _ = writeln!(
+            messages,
+            "$ tenfold {command}\n{stderr}[exit code {code}]\n"
+        );
+    }
+    insta::assert_snapshot!(messages.trim_end());
+}

@@ -1,0 +1,31 @@
+//! A run as a whole: the generator's load, the probe's captures, the lab's boxes, and every file of the run
+//! directory.
+//!
+//! A caller describes a [`Measurement`] and calls [`Measurement::record`]. Both `tenfold run` and the gate
+//! do so; neither writes into a run directory itself before the run has ended.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `measurement` | the course of a run |
+//! | `manifest` | `manifest.json`: scenario, machine, tool and invocation |
+//! | `stage_use` | `boxes.json` and `balancers.json`: resources that the stage used during the run |
+//! | `cpu_profile` | `profile/`: time and settings of the CPU profile |
+//! | `endpoint` | addresses and process of a service under test |
+//! | `user_limit` | number of users that files and ports of this machine allow |
+//! | `run_path` | the default directory of a run |
+
+mod cpu_profile;
+mod endpoint;
+mod error;
+mod manifest;
+mod measurement;
+mod run_path;
+mod stage_use;
+mod user_limit;
+
+pub use endpoint::Endpoint;
+pub use error::MeasureError;
+pub use manifest::{Invocation, tool};
+pub use measurement::{Measured, Measurement, Observer, Probe};
+pub use run_path::default_path;
+pub use user_limit::{Fitted, fit_users};

@@ -1,0 +1,274 @@
+//! The course of a run, from its manifest to its last file.
+
+use std::cell::RefCell;
+use std::time::Instant;
+
+use tenfold_lab::Lab;
+use tenfold_loadgen::{Interrupt, Progress, Recording, Target};
+use tenfold_probe::{AdminListener, HostSampler, Metrics, ProbeError};
+use tenfold_run_dir::counts::ServerCounter;
+use tenfold_run_dir::{HostTimeline, Manifest, RunDir};
+use tenfold_scenarios::Scenario;
+
+use crate::cpu_profile::{Profiling, Window};
+use crate::manifest::{self, Invocation};
+use crate::{Endpoint, MeasureError, stage_use};
+
+/// Counter of a service's requests, checked against the generator's own count.
+const COUNTER: &str = "http_server_requests_total";
+
+/// One run: traffic, target, and captures.
+pub struct Measurement<'a> {
+    /// Traffic to send. Paired if there is a candidate.
+    pub scenario: Scenario,
+    /// Service under test. In a paired run, the baseline.
+    pub endpoint: Endpoint,
+    /// The second build of a paired run.
+    pub candidate: Option<Target>,
+    /// Captures during the run.
+    pub probe: Probe,
+    /// Lab that runs the service. `None` for a service that runs already.
+    pub lab: Option<&'a Lab>,
+    /// Command and overrides that started the run.
+    pub invocation: Invocation,
+    /// Becomes `true` when the run is to end early.
+    pub interrupt: Interrupt,
+    /// Follows the run.
+    pub observer: &'a mut dyn Observer,
+}
+
+/// Captures from the target during a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// Nothing.
+    Off,
+    /// Host counters, the target's own request counter, and a CPU profile.
+    Full,
+    /// As [`Probe::Full`], without the CPU profile.
+    NoProfile,
+}
+
+/// Follows a run. Every method does nothing by default.
+pub trait Observer {
+    /// Called once, with the instant at which the clock of the run reads zero.
+    fn on_start(&mut self, _start: Instant) {}
+
+    /// Called once a second.
+    fn on_progress(&mut self, _progress: &Progress) {}
+
+    /// Called once no more load is sent, before the last files are written.
+    fn on_end(&mut self) {}
+}
+
+/// A measured run, whose files are all written.
+#[derive(Debug)]
+pub struct Measured {
+    /// Counts and time line of the generator.
+    pub recording: Recording,
+    /// Reason why the CPU profile is missing. `None` if it was taken, or not requested.
+    pub no_profile: Option<ProbeError>,
+}
+
+impl Measurement<'_> {
+    /// Runs the scenario and writes every file of the run into `run_dir`.
+    ///
+    /// Blocks for as long as the scenario lasts. The caller decides whether load may be sent to the
+    /// endpoint.
+    ///
+    /// # Errors
+    /// Fails if the load can't be sent, or a file can't be written. `run_dir` is removed if nothing was
+    /// recorded until then; otherwise it holds the last checkpoint and can be reported.
+    pub fn record(self, run_dir: &RunDir) -> Result<Measured, MeasureError> {
+        self.record_into(run_dir)
+            .inspect_err(|_| discard_unrecorded(run_dir))
+    }
+
+    fn record_into(self, run_dir: &RunDir) -> Result<Measured, MeasureError> {
+        run_dir.write_manifest(&self.manifest())?;
+        let lab = self.lab;
+        let before = lab.map(Lab::status);
+        let loaded = self.load(run_dir);
+        if let (Some(before), Some(lab)) = (before, lab)
+            && is_recorded(run_dir)
+        {
+            stage_use::write(run_dir, &before, &lab.status())?;
+        }
+        let Loaded {
+            recording,
+            host,
+            profiling,
+        } = loaded?;
+        if let Some(host) = &host {
+            run_dir.write_host(host)?;
+        }
+        let no_profile = match profiling {
+            // The profile of a run that was interrupted is left to end by itself.
+            Some(profiling)
+                if recording.counts.interrupted.is_none() || profiling.is_finished() =>
+            {
+                write_profile(run_dir, profiling)?
+            }
+            _ => None,
+        };
+        Ok(Measured {
+            recording,
+            no_profile,
+        })
+    }
+
+    fn manifest(&self) -> Manifest {
+        let target = self.endpoint.target.to_string();
+        let mut manifest = manifest::describe(&self.scenario, target, &self.invocation);
+        manifest.shared_host = self.endpoint.is_local();
+        if let Some(lab) = self.lab {
+            stage_use::describe(lab, &mut manifest);
+        }
+        manifest
+    }
+
+    /// Sends the load, and writes counts and time line.
+    fn load(self, run_dir: &RunDir) -> Result<Loaded, MeasureError> {
+        let Endpoint { target, admin, pid } = self.endpoint;
+        let admin = admin.as_ref().filter(|_| self.probe != Probe::Off);
+        let window = match self.probe {
+            Probe::Full => Window::of(&self.scenario),
+            Probe::Off | Probe::NoProfile => None,
+        };
+        let observer = RefCell::new(self.observer);
+        let mut requests_before = None;
+        let mut sampler = None;
+        let mut profiling = None;
+        let recording = tenfold_loadgen::run(tenfold_loadgen::Options {
+            scenario: self.scenario,
+            target,
+            candidate: self.candidate,
+            run_dir,
+            interrupt: self.interrupt,
+            on_ready: Box::new(|| requests_before = admin.and_then(request_count)),
+            on_start: Box::new(|start| {
+                if self.probe != Probe::Off {
+                    let sampled = tenfold_probe::Target::of(pid, admin);
+                    sampler = Some(HostSampler::start(sampled, start));
+                }
+                if let (Some(admin), Some(window)) = (admin, window) {
+                    profiling = Some(window.profile(admin.clone(), start));
+                }
+                observer.borrow_mut().on_start(start);
+            }),
+            on_progress: Box::new(|progress| observer.borrow_mut().on_progress(progress)),
+        });
+        observer.borrow_mut().on_end();
+        let host = sampler.map(HostSampler::stop);
+        let mut recording = recording?;
+        recording.counts.server_counter =
+            requests_before
+                .zip(admin.and_then(request_count))
+                .map(|(before, after)| ServerCounter {
+                    name: COUNTER.to_owned(),
+                    before,
+                    after,
+                });
+        run_dir.write_counts(&recording.counts)?;
+        run_dir.write_timeline(&recording.timeline)?;
+        Ok(Loaded {
+            recording,
+            host,
+            profiling,
+        })
+    }
+}
+
+/// Results that are available once no more load is sent.
+struct Loaded {
+    recording: Recording,
+    host: Option<HostTimeline>,
+    profiling: Option<Profiling>,
+}
+
+/// Returns the target's count of the requests that reached it. `None` if it does not count them.
+fn request_count(admin: &AdminListener) -> Option<u64> {
+    Metrics::scrape(&admin.join("/metrics"))
+        .ok()?
+        .counter_sum(COUNTER)
+}
+
+/// Writes the CPU profile; returns the reason if there is none.
+fn write_profile(
+    run_dir: &RunDir,
+    profiling: Profiling,
+) -> Result<Option<ProbeError>, MeasureError> {
+    match profiling.join() {
+        Ok(Ok(captured)) => {
+            let stacks = captured.profile.folded();
+            run_dir.write_profile(&captured.info, &captured.encoded, &stacks)?;
+            Ok(None)
+        }
+        Ok(Err(error)) => Ok(Some(error)),
+        // The thread panicked, which has printed a message.
+        Err(_) => Ok(None),
+    }
+}
+
+/// Returns whether the run has counts, of its end or of a checkpoint.
+fn is_recorded(run_dir: &RunDir) -> bool {
+    run_dir.file("counts.json").exists()
+}
+
+/// Removes the directory of a run that recorded nothing. Files that can't be removed stay.
+fn discard_unrecorded(run_dir: &RunDir) {
+    if is_recorded(run_dir) {
+        return;
+    }
+    for name in ["manifest.json", "intervals.hlog"] {
+        let _ = std::fs::remove_file(run_dir.file(name));
+    }
+    let _ = std::fs::remove_dir(run_dir.path());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    struct Ignore;
+
+    impl Observer for Ignore {}
+
+    #[test]
+    fn removes_directory_of_run_without_requests() {
+        let text = r#"
+            version = 1
+            name = "unreachable"
+            phases = [{ name = "a", kind = "constant", rate = "10/s", duration = "1s" }]
+            requests = [{ name = "read", kind = "read", weight = 1, path = "/" }]
+        "#;
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("run");
+        let run_dir = RunDir::create(&directory).unwrap();
+        let (_interrupt, interrupted) = tokio::sync::watch::channel(false);
+        let measurement = Measurement {
+            scenario: Scenario::parse(text, Path::new("unreachable.toml")).unwrap(),
+            endpoint: Endpoint {
+                target: "http://127.0.0.1:1".parse().unwrap(),
+                admin: None,
+                pid: None,
+            },
+            candidate: None,
+            probe: Probe::Full,
+            lab: None,
+            invocation: Invocation::default(),
+            interrupt: interrupted,
+            observer: &mut Ignore,
+        };
+        let error = measurement.record(&run_dir).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                MeasureError::Load(tenfold_loadgen::LoadError::Unreachable { .. })
+            ),
+            "{error}"
+        );
+        assert!(!directory.exists());
+    }
+}

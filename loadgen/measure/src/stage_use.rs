@@ -1,0 +1,100 @@
+//! Resources that a stage used during a run: `boxes.json` and `balancers.json`.
+
+use tenfold_lab::{BalancerStatus, Lab, LabBox, LabStatus, ServerStatus};
+use tenfold_run_dir::balancer_use::{BalancerUse, ServerUse};
+use tenfold_run_dir::box_use::BoxUse;
+use tenfold_run_dir::manifest::BoxInfo;
+use tenfold_run_dir::{Manifest, RunDir, RunDirError};
+
+/// Adds a lab's stage and boxes to a manifest; the box whose process is sampled comes first.
+pub(crate) fn describe(lab: &Lab, manifest: &mut Manifest) {
+    let sampled = lab.service().map(LabBox::name);
+    let mut boxes: Vec<&LabBox> = lab.boxes().iter().collect();
+    boxes.sort_by_key(|own| Some(own.name()) != sampled);
+    manifest.stage = Some(lab.stage().name.to_owned());
+    manifest.boxes = boxes.into_iter().map(box_info).collect();
+    manifest.unconfined_because = lab.unconfined_because().map(str::to_owned);
+}
+
+fn box_info(own: &LabBox) -> BoxInfo {
+    let allowance = own.allowance();
+    BoxInfo {
+        name: own.name().to_owned(),
+        cpu: allowance.map(|allowance| allowance.cpu),
+        memory_bytes: allowance.map(|allowance| allowance.memory_bytes),
+    }
+}
+
+/// Writes what boxes and balancers used between two states of a lab.
+pub(crate) fn write(
+    run_dir: &RunDir,
+    before: &LabStatus,
+    after: &LabStatus,
+) -> Result<(), RunDirError> {
+    run_dir.write_boxes(&box_uses(before, after))?;
+    run_dir.write_balancers(&balancer_uses(before, after))
+}
+
+/// Boxes that were restarted in between are left out.
+fn box_uses(before: &LabStatus, after: &LabStatus) -> Vec<BoxUse> {
+    let used = after.boxes.iter().filter_map(|own| {
+        let earlier = before
+            .boxes
+            .iter()
+            .find(|other| other.name == own.name && other.pid == own.pid)?;
+        let (from, to) = (earlier.usage?, own.usage?);
+        let periods = to.periods.saturating_sub(from.periods);
+        let throttled = to.periods_throttled.saturating_sub(from.periods_throttled);
+        Some(BoxUse {
+            name: own.name.clone(),
+            over_s: own.up_for_s? - earlier.up_for_s?,
+            cpu_s: to.cpu.saturating_sub(from.cpu).as_secs_f64(),
+            held_back: own
+                .allowance
+                .map(|_| throttled as f64 / periods.max(1) as f64),
+            memory_bytes: to.memory_bytes,
+        })
+    });
+    used.collect()
+}
+
+/// Balancers that were restarted in between, or reported nothing, are left out.
+fn balancer_uses(before: &LabStatus, after: &LabStatus) -> Vec<BalancerUse> {
+    let pid = |status: &LabStatus, name: &str| {
+        let own = status.boxes.iter().find(|own| own.name == name);
+        own.and_then(|own| own.pid)
+    };
+    let used = after.balancers.iter().filter_map(|to| {
+        let mut earlier = before.balancers.iter();
+        let from = earlier.find(|other| {
+            other.name == to.name && pid(before, &other.name) == pid(after, &to.name)
+        })?;
+        (from.silent_because.is_none() && to.silent_because.is_none())
+            .then(|| balancer_use(from, to))
+    });
+    used.collect()
+}
+
+fn balancer_use(from: &BalancerStatus, to: &BalancerStatus) -> BalancerUse {
+    let servers = to.servers.iter().filter_map(|to| {
+        let mut earlier = from.servers.iter();
+        let from = earlier.find(|other| other.list == to.list && other.name == to.name)?;
+        let since = |count: fn(&ServerStatus) -> u64| count(to).saturating_sub(count(from));
+        Some(ServerUse {
+            list: to.list.clone(),
+            name: to.name.clone(),
+            takes_requests: to.takes_requests,
+            sent: since(|server| server.sent),
+            failed: since(|server| server.failed_connections + server.failed_answers),
+            retried: since(|server| server.retries + server.redispatches),
+            times_down: since(|server| server.times_down),
+            down_s: since(|server| server.down_s),
+        })
+    });
+    BalancerUse {
+        name: to.name.clone(),
+        servers: servers.collect(),
+        cache_lookups: to.cache_lookups.saturating_sub(from.cache_lookups),
+        cache_hits: to.cache_hits.saturating_sub(from.cache_hits),
+    }
+}

@@ -25,7 +25,7 @@ use anyhow::{Context as _, bail};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_pcg::Pcg64Mcg;
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 
 pub(crate) use effects::MeasuredEffect;
 pub(crate) use figures::{Figures, KindFigures};
@@ -115,9 +115,9 @@ fn begin(
     let sizing = Sizing::measure(workshop, budget, arguments.seed)?;
     report(&format!(
         "{} us of CPU time per request, {} of it arithmetic; mean response time {} us",
-        words::significant(sizing.cpu_us),
-        words::percent(sizing.work_share),
-        words::significant(sizing.response_us)
+        format::significant(sizing.cpu_us),
+        format::percent(sizing.work_share),
+        format::significant(sizing.response_us)
     ));
     let header = Header {
         version: RECORD_VERSION,

@@ -1,6 +1,6 @@
 //! The report of several runs side by side.
 
-use tenfold_analysis::{Comparison, Summary, words};
+use tenfold_analysis::{Comparison, Summary, format};
 
 use crate::document::{Block, Document, Section, Table};
 use crate::run::{interval, verdict};
@@ -67,44 +67,44 @@ fn figures(comparison: &Comparison) -> Vec<Vec<String>> {
             verdict::measurement(s.verdict.measurement).to_owned()
         }),
         ("objectives", |s| verdict::slo(s.verdict.slo).to_owned()),
-        ("offered rate", |s| words::rate(s.rate_per_s.offered)),
-        ("achieved rate", |s| words::rate(s.rate_per_s.achieved)),
-        ("completed", |s| words::count(s.arrivals.completed)),
-        ("failed", |s| words::count(s.arrivals.failed)),
-        ("dropped", |s| words::count(s.arrivals.dropped)),
+        ("offered rate", |s| format::rate(s.rate_per_s.offered)),
+        ("achieved rate", |s| format::rate(s.rate_per_s.achieved)),
+        ("completed", |s| format::count(s.arrivals.completed)),
+        ("failed", |s| format::count(s.arrivals.failed)),
+        ("dropped", |s| format::count(s.arrivals.dropped)),
         ("response p50", |s| {
-            words::maybe_duration(s.latency_ns.response.p50)
+            format::maybe_duration(s.latency_ns.response.p50)
         }),
         ("response p90", |s| {
-            words::maybe_duration(s.latency_ns.response.p90)
+            format::maybe_duration(s.latency_ns.response.p90)
         }),
         ("response p99", |s| {
-            words::maybe_duration(s.latency_ns.response.p99)
+            format::maybe_duration(s.latency_ns.response.p99)
         }),
         ("response p99, 95% interval", |s| {
             interval(s.latency_ns.response.interval_95.p99)
         }),
         ("response p99.9", |s| {
-            words::maybe_duration(s.latency_ns.response.p999)
+            format::maybe_duration(s.latency_ns.response.p999)
         }),
         ("service p50", |s| {
-            words::maybe_duration(s.latency_ns.service.p50)
+            format::maybe_duration(s.latency_ns.service.p50)
         }),
         ("service p99", |s| {
-            words::maybe_duration(s.latency_ns.service.p99)
+            format::maybe_duration(s.latency_ns.service.p99)
         }),
         ("read p99", |s| {
-            words::maybe_duration(s.reads.latency_ns.response.p99)
+            format::maybe_duration(s.reads.latency_ns.response.p99)
         }),
         ("write p99", |s| {
-            words::maybe_duration(s.writes.latency_ns.response.p99)
+            format::maybe_duration(s.writes.latency_ns.response.p99)
         }),
         ("service CPU, µs per request", |s| {
             let usage = s
                 .target_usage
                 .as_ref()
                 .and_then(|usage| usage.cpu_us_per_request);
-            usage.map_or_else(|| "–".to_owned(), words::significant)
+            usage.map_or_else(|| "–".to_owned(), format::significant)
         }),
     ];
     let rows = figures.into_iter().map(|(name, of)| {

@@ -4,8 +4,8 @@ mod file;
 mod sentence;
 
 use serde::Serialize;
+use tenfold_analysis::format;
 use tenfold_analysis::history::{Problem, Trend, Trends};
-use tenfold_analysis::words;
 
 use crate::chart::{self, Description, Ink};
 use crate::document::{Block, Chart, Document, Judgement, Section, Table, Tone, capitalised};
@@ -56,7 +56,7 @@ pub fn page(trends: &Trends, problems: &[Problem]) -> Document {
             "A change is a step in the level of a series (E-divisive with means). A series without changes \
              shows one with a probability of at most {}. A machine that is busy for days shows changes that \
              the software did not cause.",
-            words::percent(trends.settings.significance)
+            format::percent(trends.settings.significance)
         ),
         sections,
         ..Document::default()
@@ -70,7 +70,7 @@ pub fn digest(trends: &Trends, problems: &[Problem]) -> Document {
         let last = trend
             .changes
             .last()
-            .map(|change| words::change(change.change));
+            .map(|change| format::change(change.change));
         vec![
             sentence::title(trend),
             trend.points.len().to_string(),
@@ -135,7 +135,7 @@ fn changes(trends: &Trends) -> Table {
         trend.changes.iter().map(move |change| {
             vec![
                 sentence::title(trend),
-                words::change(change.change),
+                format::change(change.change),
                 sentence::value(trend, change.before),
                 sentence::value(trend, change.after),
                 format!("{:.3}", change.p_value),
@@ -157,20 +157,20 @@ fn series(index: usize, trend: &Trend) -> Section {
         title: sentence::title(trend),
         text: format!(
             "{} values in order of time, with the median of each level; {} changes.",
-            words::count(trend.points.len() as u64),
+            format::count(trend.points.len() as u64),
             trend.changes.len()
         ),
     };
     let rows = trend.points.iter().enumerate().map(|(index, point)| {
         let interval = point.effect.and_then(|effect| effect.interval);
-        let ends = interval.map(|interval| [interval.low, interval.high].map(words::change));
+        let ends = interval.map(|interval| [interval.low, interval.high].map(format::change));
         vec![
             (index + 1).to_string(),
             point.at.clone(),
             point.label.clone(),
             or_nothing(point.revision.clone()),
             format(point.value),
-            or_nothing(point.effect.map(|effect| words::change(effect.value))),
+            or_nothing(point.effect.map(|effect| format::change(effect.value))),
             or_nothing(ends.map(|ends| ends.join(" to "))),
         ]
     });

@@ -1,9 +1,9 @@
 //! Measured differences between the builds, over all gates of a kind.
 
 use serde::{Deserialize, Serialize};
+use tenfold_analysis::format;
 use tenfold_analysis::gate::RoundRecord;
 use tenfold_analysis::stats::{Interval, WalshAverages, qn_scale};
-use tenfold_analysis::words;
 
 use crate::gate::kind::{CPU, Kind, MEAN, P90};
 use crate::gate::record::Record;
@@ -84,13 +84,13 @@ fn measure(record: &Record, kind: Kind, metric: &str) -> Option<MeasuredEffect> 
 impl MeasuredEffect {
     /// Formats the value with its interval: `+5.03% (+4.81% to +5.24%)`.
     pub(crate) fn describe(&self) -> String {
-        let value = words::change(self.value);
+        let value = format::change(self.value);
         match self.interval {
             None => value,
             Some(interval) => format!(
                 "{value} ({} to {})",
-                words::change(interval.low),
-                words::change(interval.high)
+                format::change(interval.low),
+                format::change(interval.high)
             ),
         }
     }

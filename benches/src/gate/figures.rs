@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tenfold_analysis::format;
 use tenfold_analysis::gate::{GateOutcome, GateVerdict, Role};
-use tenfold_analysis::words;
 
 use crate::gate::effects::{self, MeasuredEffect};
 use crate::gate::kind::Kind;
@@ -230,7 +230,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
             Kind::Unchanged => at_most(
                 format!(
                     "false alarms: real gates of a build against itself that fail, at most {}",
-                    words::percent(FALSE_ALARMS_MAX)
+                    format::percent(FALSE_ALARMS_MAX)
                 ),
                 own.refuted,
                 reason,
@@ -240,7 +240,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
                     "{} found within {} s in at least {} of real gates",
                     kind.name(),
                     own.budget_s,
-                    words::percent(FOUND_MIN)
+                    format::percent(FOUND_MIN)
                 ),
                 own.found,
                 reason,
@@ -250,13 +250,13 @@ fn goals(figures: &Figures) -> Vec<Goal> {
     for own in &figures.resampled {
         let of = format!(
             "gates resampled from {} recorded rounds",
-            words::count(figures.pool_rounds as u64)
+            format::count(figures.pool_rounds as u64)
         );
         goals.push(match own.kind {
             Kind::Unchanged => at_most(
                 format!(
                     "false alarms of {of}, at most {}",
-                    words::percent(FALSE_ALARMS_MAX)
+                    format::percent(FALSE_ALARMS_MAX)
                 ),
                 own.failed,
                 reason,
@@ -265,7 +265,7 @@ fn goals(figures: &Figures) -> Vec<Goal> {
                 format!(
                     "{} found in at least {} of {of}",
                     kind.name(),
-                    words::percent(FOUND_MIN)
+                    format::percent(FOUND_MIN)
                 ),
                 own.found,
                 reason,

@@ -1,6 +1,6 @@
 //! The page of the gate benchmark.
 
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 use tenfold_reports::document::{Block, Document, Section};
 
 use crate::gate::{Figures, Kind, KindFigures, MeasuredEffect};
@@ -86,7 +86,7 @@ fn real(figures: &Figures) -> Section {
     let spread = |spread: Option<Spread>| {
         spread.map_or_else(
             || NONE.to_owned(),
-            |spread| spread.describe(words::significant),
+            |spread| spread.describe(format::significant),
         )
     };
     let row = |own: &KindFigures| {
@@ -126,11 +126,13 @@ fn planted(figures: &Figures) -> Section {
             effect.metric.clone(),
             effect
                 .planted
-                .map_or_else(|| NONE.to_owned(), words::change),
+                .map_or_else(|| NONE.to_owned(), format::change),
             effect.describe(),
-            effect.noise.map_or_else(|| NONE.to_owned(), words::percent),
-            words::count(effect.restarts as u64),
-            words::count(effect.rounds as u64),
+            effect
+                .noise
+                .map_or_else(|| NONE.to_owned(), format::percent),
+            format::count(effect.restarts as u64),
+            format::count(effect.rounds as u64),
         ]
     };
     let head = [
@@ -145,14 +147,14 @@ fn planted(figures: &Figures) -> Section {
              is {} µs of CPU time, {} of it arithmetic, and a mean response time of {} µs over {} \
              rounds. To plant +5% of all CPU time takes {} more steps; to plant +10% of mean response time, \
              {} µs more of waiting.",
-            words::count(sizing.baseline.steps),
-            words::count(sizing.baseline.wait_us),
-            words::significant(sizing.cpu_us),
-            words::percent(sizing.work_share),
-            words::significant(sizing.response_us),
-            words::count(sizing.rounds as u64),
-            words::count(cpu.steps - sizing.baseline.steps),
-            words::count(wait.wait_us - sizing.baseline.wait_us),
+            format::count(sizing.baseline.steps),
+            format::count(sizing.baseline.wait_us),
+            format::significant(sizing.cpu_us),
+            format::percent(sizing.work_share),
+            format::significant(sizing.response_us),
+            format::count(sizing.rounds as u64),
+            format::count(cpu.steps - sizing.baseline.steps),
+            format::count(wait.wait_us - sizing.baseline.wait_us),
         ),
         blocks: vec![
             cells(&head, figures.effects.iter().map(row).collect()),
@@ -176,7 +178,7 @@ fn resampled(figures: &Figures) -> Section {
                 Kind::Cpu | Kind::Wait => own.found.describe(),
             },
             own.passed.describe(),
-            words::significant(own.mean_rounds),
+            format::significant(own.mean_rounds),
         ]
     });
     let head = ["planted", "fail", "found", "pass", "mean rounds"];
@@ -187,8 +189,8 @@ fn resampled(figures: &Figures) -> Section {
             "From the {} rounds of the build against itself, {} restarts: whole restarts are drawn with \
              replacement, their two sides are swapped at random, and the rounds are judged like those of \
              real gates.",
-            words::count(figures.pool_rounds as u64),
-            words::count(figures.pool_restarts as u64)
+            format::count(figures.pool_rounds as u64),
+            format::count(figures.pool_restarts as u64)
         ),
         blocks: vec![
             cells(&head, rows.collect()),

@@ -1,8 +1,8 @@
 //! A proportion of gates, with its confidence interval.
 
 use serde::{Deserialize, Serialize};
+use tenfold_analysis::format;
 use tenfold_analysis::stats::wilson_interval;
-use tenfold_analysis::words;
 
 /// A proportion of gates, with its confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -45,14 +45,14 @@ impl Proportion {
 
     /// Formats the proportion: `1 of 40, 2.50% (0.44% – 12.9%)`.
     pub(crate) fn describe(&self) -> String {
-        let [low, high] = self.interval_95.map(words::percent);
+        let [low, high] = self.interval_95.map(format::percent);
         match self.share {
             None => "none of none".to_owned(),
             Some(share) => format!(
                 "{} of {}, {} ({low} – {high})",
-                words::count(self.hits),
-                words::count(self.count),
-                words::percent(share)
+                format::count(self.hits),
+                format::count(self.count),
+                format::percent(share)
             ),
         }
     }

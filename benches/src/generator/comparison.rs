@@ -29,7 +29,7 @@ impl Comparison<'_> {
         match turn {
             Ok(turn) => {
                 let lag = turn.report.lag_p99_ns.map_or_else(String::new, |ns| {
-                    format!(", lag p99 {}", tenfold_analysis::words::duration(ns))
+                    format!(", lag p99 {}", tenfold_analysis::format::duration(ns))
                 });
                 report(&format!(
                     "{what}: {:.0}/s, {:.2} µs a request{lag}",

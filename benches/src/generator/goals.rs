@@ -1,6 +1,6 @@
 //! Goals of the generator.
 
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 
 use crate::generator::parts::maximum::{Maximum, RATE_FIRST};
 use crate::generator::parts::memory;
@@ -63,7 +63,7 @@ pub(crate) fn goals(record: &Record) -> Vec<Goal> {
             let ratio = own.of_wrk2?;
             let said = format!(
                 "{} times wrk2's: {} and {}",
-                ratio.describe(words::significant),
+                ratio.describe(format::significant),
                 micro(own.cpu_us.median),
                 micro(bar.cpu_us.median)
             );
@@ -71,7 +71,7 @@ pub(crate) fn goals(record: &Record) -> Vec<Goal> {
         });
         let goal = format!(
             "CPU time per request at {} at most wrk2's",
-            words::rate(f64::from(table.rate))
+            format::rate(f64::from(table.rate))
         );
         goals.push(Goal::new(goal, cost, NOT_COMPARED));
         let lateness = own.zip(bar).and_then(|(own, bar)| {
@@ -80,8 +80,8 @@ pub(crate) fn goals(record: &Record) -> Vec<Goal> {
             let wrk2 = (bar.p50_ns?.median - own.service_p50_ns?.median).max(0.0);
             let said = format!(
                 "{} against {}",
-                words::duration_of(lag),
-                words::duration_of(wrk2)
+                format::duration_of(lag),
+                format::duration_of(wrk2)
             );
             Some((said, lag <= LAG_OF_WRK2 * wrk2))
         });
@@ -93,10 +93,10 @@ pub(crate) fn goals(record: &Record) -> Vec<Goal> {
             .table
             .row(TENFOLD.name())
             .and_then(|row| row.lag_p99_ns);
-        let lag = lag.map(|lag| (lag.describe(words::duration_of), lag.median < LAG_P99_NS));
+        let lag = lag.map(|lag| (lag.describe(format::duration_of), lag.median < LAG_P99_NS));
         let (low, most) = (
-            words::rate(f64::from(LOW_RATE)),
-            words::duration_of(LAG_P99_NS),
+            format::rate(f64::from(LOW_RATE)),
+            format::duration_of(LAG_P99_NS),
         );
         goals.push(Goal::new(
             format!("lag p99 at {low} under {most}"),
@@ -108,14 +108,14 @@ pub(crate) fn goals(record: &Record) -> Vec<Goal> {
         let sustained = best.sustained_per_s.map(|rate| {
             let said = format!(
                 "{} against {}",
-                words::rate(f64::from(rate)),
+                format::rate(f64::from(rate)),
                 best.server.name()
             );
             (said, rate >= SUSTAINED_PER_S)
         });
         let goal = format!(
             "one core sustains {} against the fastest server",
-            words::rate(f64::from(SUSTAINED_PER_S))
+            format::rate(f64::from(SUSTAINED_PER_S))
         );
         goals.push(Goal::new(goal, sustained, "no tried rate was sustained"));
     }
@@ -126,7 +126,7 @@ pub(crate) fn goals(record: &Record) -> Vec<Goal> {
         let peak = memory.turn.peak_memory_bytes;
         let goal = format!(
             "peak memory of {} users under {}",
-            words::count(u64::from(memory::USERS)),
+            format::count(u64::from(memory::USERS)),
             megabytes(MEMORY_BYTES as f64)
         );
         goals.push(Goal::new(
@@ -157,15 +157,15 @@ pub(crate) fn goals(record: &Record) -> Vec<Goal> {
             let opened = opened.unwrap_or(0);
             let said = format!(
                 "{} connections, {} failed, {}",
-                words::count(opened),
-                words::count(failed),
+                format::count(opened),
+                format::count(failed),
                 megabytes(turn.peak_memory_bytes as f64)
             );
             (said, failed == 0 && opened >= u64::from(IDLE_USERS))
         });
         let goal = format!(
             "{} mostly idle users under the default limit of open files",
-            words::count(u64::from(IDLE_USERS))
+            format::count(u64::from(IDLE_USERS))
         );
         goals.push(Goal::new(goal, idle, "not measured; see the failed turns"));
     }
@@ -188,7 +188,7 @@ fn of_first_rate(best: &Maximum) -> [Goal; 2] {
     let server = best.server.name();
     let lag = turn.and_then(|turn| {
         let lag = turn.report.lag_p99_ns? as f64;
-        let said = format!("{} against {server}", words::duration_of(lag));
+        let said = format!("{} against {server}", format::duration_of(lag));
         Some((said, lag < LAG_P99_OF_ONE_CORE_NS))
     });
     let achieved = turn.map(|turn| {
@@ -196,8 +196,8 @@ fn of_first_rate(best: &Maximum) -> [Goal; 2] {
         let said = format!("{:+.2}% against {server}", off * 100.0);
         (said, off.abs() <= OFF_RATE)
     });
-    let rate = words::rate(f64::from(RATE_FIRST));
-    let most = words::duration_of(LAG_P99_OF_ONE_CORE_NS);
+    let rate = format::rate(f64::from(RATE_FIRST));
+    let most = format::duration_of(LAG_P99_OF_ONE_CORE_NS);
     let reason = "that rate was not tried";
     [
         Goal::new(format!("lag p99 at {rate} under {most}"), lag, reason),
@@ -214,7 +214,7 @@ fn of_first_rate(best: &Maximum) -> [Goal; 2] {
 
 /// Formats microseconds.
 fn micro(us: f64) -> String {
-    format!("{} µs", words::significant(us))
+    format!("{} µs", format::significant(us))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The page of the comparison.
 
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 use tenfold_reports::document::{Block, Curve, Curves, Document, Section};
 
 use crate::generator::parts::idle_users;
@@ -129,19 +129,19 @@ fn cells_of(row: &Row) -> Vec<String> {
     vec![
         row.peer.clone(),
         row.pace.name().to_owned(),
-        words::rate(row.rate_per_s.median),
-        row.cpu_us.describe(words::significant),
+        format::rate(row.rate_per_s.median),
+        row.cpu_us.describe(format::significant),
         row.of_wrk2.map_or_else(
             || NONE.to_owned(),
-            |ratio| ratio.describe(words::significant),
+            |ratio| ratio.describe(format::significant),
         ),
-        words::significant(row.whole_cpu_us.median),
-        maybe(row.p50_ns, words::duration_of),
-        maybe(row.p99_ns, words::duration_of),
-        maybe(row.lag_p50_ns, words::duration_of),
-        maybe(row.lag_p99_ns, words::duration_of),
+        format::significant(row.whole_cpu_us.median),
+        maybe(row.p50_ns, format::duration_of),
+        maybe(row.p99_ns, format::duration_of),
+        maybe(row.lag_p50_ns, format::duration_of),
+        maybe(row.lag_p99_ns, format::duration_of),
         megabytes(row.peak_memory_bytes.median),
-        words::count(row.failed),
+        format::count(row.failed),
     ]
 }
 
@@ -153,10 +153,10 @@ fn maxima(maxima: &[Maximum]) -> Section {
             let turn = &each.turn;
             let mut row = vec![
                 format!("{} at {}", turn.server.name(), maybe_rate(turn.asked_per_s)),
-                words::rate(turn.rate_per_s),
-                words::significant(turn.cpu_us),
-                words::significant(turn.cores),
-                words::significant(turn.server_cores),
+                format::rate(turn.rate_per_s),
+                format::significant(turn.cpu_us),
+                format::significant(turn.cores),
+                format::significant(turn.server_cores),
             ];
             row.extend(latencies(turn));
             row.push(
@@ -217,7 +217,7 @@ fn memory_of(memory: &Memory) -> Section {
         id: "memory".to_owned(),
         title: format!(
             "Memory of {} users at {}",
-            words::count(u64::from(memory::USERS)),
+            format::count(u64::from(memory::USERS)),
             per_s(memory::RATE)
         ),
         lead: format!(
@@ -280,13 +280,13 @@ fn scale_of(scale: &Scale) -> Section {
             "Users of the open model share {shared}; only as many as needed send. Idle users \
              have a connection each, send {idle} together and think in between, and start under a \
              limit of {} open files. Rates use {} connections.",
-            words::count(scale::OPEN_FILES_DEFAULT),
+            format::count(scale::OPEN_FILES_DEFAULT),
             scale::CONNECTIONS
         ),
         blocks: vec![
             curves("by-users", "Cost by users", "users", cost_y, cost_by_users),
             turns(&by_users, "users", &|turn| {
-                words::count(u64::from(turn.users))
+                format::count(u64::from(turn.users))
             }),
             curves(
                 "by-rate",
@@ -322,15 +322,15 @@ fn turns(series: &[(String, &Vec<Turn>)], name: &str, describe: &dyn Fn(&Turn) -
             let mut row = vec![
                 name.clone(),
                 describe(turn),
-                words::rate(turn.rate_per_s),
-                words::significant(turn.cpu_us),
+                format::rate(turn.rate_per_s),
+                format::significant(turn.cpu_us),
             ];
             row.extend(latencies(turn));
             row.push(megabytes(turn.peak_memory_bytes as f64));
             row.push(
                 turn.report
                     .connections
-                    .map_or_else(|| NONE.to_owned(), words::count),
+                    .map_or_else(|| NONE.to_owned(), format::count),
             );
             row
         })
@@ -381,11 +381,11 @@ fn latencies(turn: &Turn) -> [String; 3] {
         turn.report.p99_ns,
         turn.report.lag_p99_ns,
     ]
-    .map(words::maybe_duration)
+    .map(format::maybe_duration)
 }
 
 fn per_s(rate: u32) -> String {
-    words::rate(f64::from(rate))
+    format::rate(f64::from(rate))
 }
 
 fn maybe_rate(rate: Option<u32>) -> String {

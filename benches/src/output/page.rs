@@ -1,6 +1,6 @@
 //! Sections and formats that several pages share.
 
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 use tenfold_reports::document::{Block, Section, Table as Cells};
 
 use crate::output::goal::Goal;
@@ -38,5 +38,5 @@ pub(crate) fn cells(head: &[&str], rows: Vec<Vec<String>>) -> Block {
 
 /// Formats bytes as megabytes.
 pub(crate) fn megabytes(bytes: f64) -> String {
-    format!("{} MB", words::significant(bytes / 1e6))
+    format!("{} MB", format::significant(bytes / 1e6))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Serialize;
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 
 use super::che::{CacheModel, hit_rate, zipfian};
 use super::stage_lab::StageLab;
@@ -118,8 +118,8 @@ impl HitRate {
         let describe = |own: &RateAndTheory| {
             format!(
                 "{} (theory: {})",
-                words::percent(own.measured),
-                words::percent(own.theory)
+                format::percent(own.measured),
+                format::percent(own.theory)
             )
         };
         format!(

@@ -1,6 +1,6 @@
 //! The page of the stage benchmark.
 
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 use tenfold_reports::document::{Block, Document, Section};
 
 use crate::output::page::{BUSY, NONE, cells};
@@ -82,10 +82,10 @@ fn capacity(figures: &StagesFigures) -> Section {
             },
             describe(&|step| milliseconds(step.p50_ms)),
             describe(&|step| milliseconds(step.p99_ms)),
-            describe(&|step| words::percent(step.failed)),
+            describe(&|step| format::percent(step.failed)),
             describe(&|step| {
                 let all = step.boxes.iter().map(|own| own.cpu_us_a_request);
-                format!("{} us", words::significant(all.sum()))
+                format!("{} us", format::significant(all.sum()))
             }),
             format!("{:.1} s", own.ready_first_s),
             format!("{:.1} s", own.ready_again_s),
@@ -121,9 +121,9 @@ fn boxes(figures: &StagesFigures) -> Section {
             vec![
                 own.name(),
                 used.name.clone(),
-                format!("{} us", words::significant(used.cpu_us_a_request)),
+                format!("{} us", format::significant(used.cpu_us_a_request)),
                 format!("{:.3}", used.used),
-                words::percent(used.held_back),
+                format::percent(used.held_back),
                 format!("{:.0} MiB", used.memory_bytes as f64 / f64::from(1 << 20)),
             ]
         })
@@ -151,10 +151,10 @@ fn caches(figures: &StagesFigures) -> Section {
             own.name(),
             format!("{}/s", found.rate_per_s),
             format!("{:.0}", found.reads),
-            words::percent(found.local.measured),
-            words::percent(found.local.theory),
-            words::percent(found.either.measured),
-            words::percent(found.either.theory),
+            format::percent(found.local.measured),
+            format::percent(found.local.theory),
+            format::percent(found.either.measured),
+            format::percent(found.either.theory),
         ])
     });
     let head = [
@@ -193,7 +193,7 @@ fn steps(figures: &StagesFigures) -> Section {
                 format!("{:.0}/s", step.achieved_per_s),
                 milliseconds(step.p50_ms),
                 milliseconds(step.p99_ms),
-                words::percent(step.failed),
+                format::percent(step.failed),
             ]
         })
     });

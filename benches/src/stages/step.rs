@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::Value;
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 
 use super::box_use::BoxUse;
 use super::stage_lab::StageLab;
@@ -83,7 +83,7 @@ impl Step {
             },
             milliseconds(self.p50_ms),
             milliseconds(self.p99_ms),
-            words::percent(self.failed),
+            format::percent(self.failed),
         )
     }
 
@@ -113,6 +113,6 @@ impl Step {
 pub(crate) fn milliseconds(time: Option<f64>) -> String {
     time.map_or_else(
         || "–".to_owned(),
-        |time| format!("{} ms", words::significant(time)),
+        |time| format!("{} ms", format::significant(time)),
     )
 }

@@ -9,7 +9,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Block, Borders, Chart, Dataset, GraphType, Paragraph};
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 use tenfold_loadgen::{Percentiles, Progress};
 
 use super::plan::Plan;
@@ -197,12 +197,12 @@ impl Dashboard {
             let style = if count > 0 { ALARM } else { Style::new() };
             vec![
                 Span::styled(label, DIM),
-                Span::styled(words::count(count), style),
+                Span::styled(format::count(count), style),
             ]
         };
         let mut open = vec![
             Span::styled("in flight  ", DIM),
-            Span::raw(words::count(now.in_flight)),
+            Span::raw(format::count(now.in_flight)),
         ];
         open.extend(alarming("  waiting ", now.waiting));
         let mut lost = alarming("failed     ", now.failed);
@@ -210,11 +210,11 @@ impl Dashboard {
         let mut lines = vec![
             Line::from(vec![
                 Span::styled("offered    ", DIM),
-                Span::raw(words::rate(now.offered_per_s)),
+                Span::raw(format::rate(now.offered_per_s)),
             ]),
             Line::from(vec![
                 Span::styled("achieved   ", DIM),
-                Span::raw(words::rate(now.achieved_per_s)),
+                Span::raw(format::rate(now.achieved_per_s)),
             ]),
             Line::from(open),
             Line::from(lost),
@@ -222,7 +222,7 @@ impl Dashboard {
         let mut classes = now.failures.clone();
         classes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         for (class, count) in classes.iter().take(classes_max) {
-            let text = format!("  {class} {}", words::count(*count));
+            let text = format!("  {class} {}", format::count(*count));
             lines.push(Line::styled(text, ALARM));
         }
         lines
@@ -231,7 +231,7 @@ impl Dashboard {
     fn latencies(&self) -> Vec<Line<'_>> {
         let head = format!("{:8}{:>9}{:>9}{:>9}", "", "p50", "p90", "p99");
         let row = |name: &'static str, of: &Percentiles| {
-            let cell = |ns| format!("{:>9}", words::maybe_duration(ns));
+            let cell = |ns| format!("{:>9}", format::maybe_duration(ns));
             Line::from(vec![
                 Span::styled(format!("{name:8}"), DIM),
                 Span::styled(cell(of.p50), MEDIAN),
@@ -274,7 +274,7 @@ impl Dashboard {
                 .style(style)
                 .data(points)
         };
-        let label = |seconds: f64| words::duration_of(seconds * 1e9);
+        let label = |seconds: f64| format::duration_of(seconds * 1e9);
         let axis = Axis::default().style(DIM);
         let chart = Chart::new(vec![line(&p50, MEDIAN), line(&p99, TAIL)])
             .block(block)

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 use tenfold_loadgen::Progress;
 
 /// Time between two lines.
@@ -41,12 +41,12 @@ fn line(progress: &Progress, phase: &str) -> String {
         "{:>3}/{} s  {phase}  offered {}  achieved {}  p50 {}  p99 {}  failed {}  lag p99 {}",
         progress.elapsed.as_secs(),
         progress.total.as_secs(),
-        words::rate(progress.offered_per_s),
-        words::rate(progress.achieved_per_s),
-        words::maybe_duration(progress.response.p50),
-        words::maybe_duration(progress.response.p99),
+        format::rate(progress.offered_per_s),
+        format::rate(progress.achieved_per_s),
+        format::maybe_duration(progress.response.p50),
+        format::maybe_duration(progress.response.p99),
         progress.failed,
-        words::maybe_duration(progress.lag.p99),
+        format::maybe_duration(progress.lag.p99),
     );
     if progress.dropped > 0 {
         let _ = write!(line, "  dropped {}", progress.dropped);

@@ -82,7 +82,10 @@ fn crates_depend_on_what_the_architecture_allows() {
         .iter()
         .map(|member| (member.name.clone(), dependencies(member)))
         .collect();
-    assert_eq!(actual, allowed, "left: Cargo.toml files; right: the table in ARCHITECTURE.md");
+    assert_eq!(
+        actual, allowed,
+        "left: Cargo.toml files; right: the table in ARCHITECTURE.md"
+    );
 }
 
 /// The folders of a crate that import one another: `use crate::ROOM` in a file of another room.
@@ -102,7 +105,10 @@ fn imports(src: &Path) -> Graph {
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let inside = path.strip_prefix(src).unwrap();
                 let first = Path::new(inside.iter().next().unwrap());
-                rooms.insert(path.clone(), first.file_stem().unwrap().to_str().unwrap().to_owned());
+                rooms.insert(
+                    path.clone(),
+                    first.file_stem().unwrap().to_str().unwrap().to_owned(),
+                );
             }
         }
     }
@@ -112,7 +118,10 @@ fn imports(src: &Path) -> Graph {
         let text = std::fs::read_to_string(path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
         let uses = graph.entry(room.clone()).or_default();
-        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+        for line in code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+        {
             for rest in line.split("crate::").skip(1) {
                 let name: String = rest
                     .chars()
@@ -129,7 +138,12 @@ fn imports(src: &Path) -> Graph {
 
 /// A cycle of `graph`, if it has one.
 fn cycle(graph: &Graph) -> Option<Vec<String>> {
-    fn visit(graph: &Graph, node: &str, path: &mut Vec<String>, done: &mut BTreeSet<String>) -> bool {
+    fn visit(
+        graph: &Graph,
+        node: &str,
+        path: &mut Vec<String>,
+        done: &mut BTreeSet<String>,
+    ) -> bool {
         if let Some(at) = path.iter().position(|seen| seen == node) {
             path.drain(..at);
             return true;
@@ -174,7 +188,10 @@ fn finds_a_cycle() {
             .map(|(from, to)| ((*from).to_owned(), own(to)))
             .collect()
     };
-    assert_eq!(cycle(&graph(&[("a", &["b"]), ("b", &["c"]), ("c", &[])])), None);
+    assert_eq!(
+        cycle(&graph(&[("a", &["b"]), ("b", &["c"]), ("c", &[])])),
+        None
+    );
     let found = cycle(&graph(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])]));
     assert_eq!(found, Some(vec!["b".to_owned(), "c".to_owned()]));
 }

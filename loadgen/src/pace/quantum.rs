@@ -3,7 +3,7 @@
 //! A sleep and a wake-up cost more than sending a request, so a wake-up per arrival is affordable only
 //! at low rates. At higher rates, arrivals that are due within one quantum are sent together: the last
 //! on time, the first late by up to the quantum, which the lag shows. The trade-off between cost and
-//! lag was measured: `docs/adr/0007-the-quantum.md`.
+//! lag was measured: `docs/adr/0007-choose-the-pacing-quantum-from-the-rate.md`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -25,7 +25,6 @@ pub use charts::{
     RatesOverTime, charts,
 };
 pub use comparison::{Comparison, Difference, compare};
-pub use format as words;
 pub use latency::distribution::{Distribution, PercentileStep, distributions};
 pub use latency::exchange_times::{ExchangeTimes, exchange_times};
 pub use latency::percentiles::{Latencies, Latency, PercentileIntervals};

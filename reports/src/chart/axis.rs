@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 
 /// An axis.
 #[derive(Debug, Clone)]
@@ -124,7 +124,7 @@ impl Axis {
             low: 0.5,
             high,
             ticks: multiples(0.5, high, step)
-                .map(|at| (at, words::count(at as u64)))
+                .map(|at| (at, format::count(at as u64)))
                 .collect(),
         }
     }
@@ -233,7 +233,7 @@ fn format_time(at_s: f64, step: f64) -> String {
 
 /// Formats a round duration without trailing zeros.
 fn round_duration(ns: f64) -> String {
-    let text = words::duration_of(ns);
+    let text = format::duration_of(ns);
     text.split_once(' ').map_or(text.clone(), |(number, unit)| {
         format!("{} {unit}", trimmed(number))
     })
@@ -241,7 +241,7 @@ fn round_duration(ns: f64) -> String {
 
 /// Formats a round number without trailing zeros.
 pub(crate) fn round_number(number: f64) -> String {
-    trimmed(&words::significant(number)).to_owned()
+    trimmed(&format::significant(number)).to_owned()
 }
 
 fn trimmed(number: &str) -> &str {

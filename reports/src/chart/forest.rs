@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 
 use crate::chart::plot::escape;
 
@@ -74,15 +74,15 @@ pub(crate) fn bar(bar: &Bar, class: &str, scale: Scale, id: &str, name: &str) ->
     let interval = bar.interval.map_or_else(String::new, |(low, high)| {
         format!(
             ", interval {} to {}",
-            words::change(low),
-            words::change(high)
+            format::change(low),
+            format::change(high)
         )
     });
     let mut svg = format!(
         "<svg class=\"forest {class}\" width=\"{width}\" height=\"{height}\" role=\"img\" \
          aria-labelledby=\"{id}-t\"><title id=\"{id}-t\">{} {}{interval}</title>",
         escape(name),
-        words::change(bar.value)
+        format::change(bar.value)
     );
     let mut upright = |class: &str, ratio: f64| {
         let x = scale.place(ratio);

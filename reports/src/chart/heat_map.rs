@@ -1,7 +1,7 @@
 //! Heat map of response time over time.
 
 use plotters::prelude::*;
-use tenfold_analysis::{Charts, words};
+use tenfold_analysis::{Charts, format};
 
 use crate::chart::axis::Axis;
 use crate::chart::line::shade_warm_up;
@@ -18,8 +18,8 @@ pub(crate) fn heat_map(charts: &Charts) -> Option<String> {
         text: format!(
             "Each column is {} s of the run, each row a range of response time; the stronger its colour, \
              the more responses, up to {}.",
-            words::significant(map.column_s),
-            words::count(map.count_max)
+            format::significant(map.column_s),
+            format::count(map.count_max)
         ),
     };
     Some(plot(

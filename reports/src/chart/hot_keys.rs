@@ -1,7 +1,7 @@
 //! Share of the load on the most popular keys, measured and in theory.
 
 use plotters::prelude::*;
-use tenfold_analysis::{HotKeys, words};
+use tenfold_analysis::{HotKeys, format};
 
 use crate::chart::axis::Axis;
 use crate::chart::line::line;
@@ -52,6 +52,6 @@ fn short_count(number: u64) -> String {
     match number {
         n if n >= 1_000_000 && n.is_multiple_of(1_000_000) => format!("{}M", n / 1_000_000),
         n if n >= 1_000 && n.is_multiple_of(1_000) => format!("{}k", n / 1_000),
-        n => words::count(n),
+        n => format::count(n),
     }
 }

@@ -1,6 +1,6 @@
 //! Charts over the time of the run.
 
-use tenfold_analysis::{Charts, words};
+use tenfold_analysis::{Charts, format};
 
 use crate::chart::axis::{Axis, round_number};
 use crate::chart::line::{between, line, shade_warm_up};
@@ -13,7 +13,7 @@ pub(crate) fn rates(charts: &Charts) -> Option<String> {
     let description = Description {
         id: "rates".to_owned(),
         title: "Offered and achieved rate over time".to_owned(),
-        text: format!("The offered rate reached {}.", words::rate(max)),
+        text: format!("The offered rate reached {}.", format::rate(max)),
     };
     let at = |values: &[f64]| pairs(&rates.at_s, values);
     Some(plot(
@@ -111,7 +111,7 @@ pub(crate) fn in_flight(charts: &Charts) -> Option<String> {
         title: "Requests in flight over time".to_owned(),
         text: format!(
             "At most {} requests were in flight or waiting.",
-            words::count(max as u64)
+            format::count(max as u64)
         ),
     };
     let at = |values: &[u64]| -> Vec<(f64, f64)> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 use tenfold_run_dir::FoldedStacks;
 
 use super::{FRAMES_MAX, Frame, WIDTH_MIN};
@@ -142,7 +142,7 @@ fn figures(samples: u64, share: f64, change: Option<f64>) -> String {
 fn counted(samples: u64) -> String {
     match samples {
         1 => "1 sample".to_owned(),
-        samples => format!("{} samples", words::count(samples)),
+        samples => format!("{} samples", format::count(samples)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Profiles and waits of both builds.
 
+use tenfold_analysis::format;
 use tenfold_analysis::gate::{Cause, GateOutcome, Pair, ProfileCount, Side};
-use tenfold_analysis::words;
 use tenfold_run_dir::Flamegraph;
 
 use crate::document::{Block, Section, Table, capitalised};
@@ -42,8 +42,8 @@ fn functions(cause: &Cause) -> Table {
     let rows = cause.functions.iter().map(|function| {
         let samples = format!(
             "{} and {}",
-            words::count(function.samples.baseline),
-            words::count(function.samples.candidate)
+            format::count(function.samples.baseline),
+            format::count(function.samples.candidate)
         );
         let name = [function.name.clone()].into_iter();
         let figures = figures::function(function);
@@ -64,9 +64,9 @@ fn captured(profiles: &Pair<ProfileCount>) -> String {
     let sides = Side::ALL.map(|side| {
         let count = profiles.of(side);
         let expected = count.expected.map_or_else(String::new, |expected| {
-            format!(" / {} expected", words::count(expected.round() as u64))
+            format!(" / {} expected", format::count(expected.round() as u64))
         });
-        format!("{side} {}{expected}", words::count(count.captured))
+        format!("{side} {}{expected}", format::count(count.captured))
     });
     format!("Samples captured: {}.", sides.join(", "))
 }
@@ -79,8 +79,8 @@ fn waits(cause: &Cause) -> Table {
             figures::value("µs", wait.us_per_request.candidate),
             format!(
                 "{} and {}",
-                words::count(wait.count.baseline),
-                words::count(wait.count.candidate)
+                format::count(wait.count.baseline),
+                format::count(wait.count.candidate)
             ),
         ]
     });

@@ -1,7 +1,7 @@
 //! Responses and memory of both builds.
 
+use tenfold_analysis::format;
 use tenfold_analysis::gate::{AnswerSeen, GateOutcome, RequestAnswers, Side};
-use tenfold_analysis::words;
 
 use crate::chart::{self, Description, Ink};
 use crate::document::{Block, Chart, Fact, Section, Table, capitalised};
@@ -17,7 +17,7 @@ pub(super) fn answers(outcome: &GateOutcome) -> Option<Section> {
             request.bodies_differ,
         ];
         let name = [request.request.clone()];
-        name.into_iter().chain(counts.map(words::count)).collect()
+        name.into_iter().chain(counts.map(format::count)).collect()
     });
     let head = ["request", "compared", "statuses differ", "bodies differ"];
     let mut blocks = vec![Block::Table(Table::new(&head, rows))];
@@ -50,7 +50,7 @@ fn response(answer: &AnswerSeen) -> String {
         .status
         .map_or_else(|| "no response".to_owned(), |status| status.to_string());
     if let Some(bytes) = answer.bytes {
-        text.push_str(&format!(", {}", words::bytes(bytes)));
+        text.push_str(&format!(", {}", format::bytes(bytes)));
     }
     if !answer.excerpt.is_empty() {
         text.push_str(&format!(": `{}`", answer.excerpt));

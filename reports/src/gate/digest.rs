@@ -1,7 +1,7 @@
 //! The short report of a gate, for a terminal and for a pull request.
 
+use tenfold_analysis::format;
 use tenfold_analysis::gate::{Calibration, Cause, GateOutcome, Side};
-use tenfold_analysis::words;
 
 use crate::document::{Block, Document, Fact, Table, Tone};
 use crate::gate::attachments::Attachments;
@@ -48,9 +48,9 @@ fn facts(outcome: &GateOutcome) -> Vec<Fact> {
             format!(
                 "{}: {} statuses and {} bodies of {}",
                 request.request,
-                words::count(request.statuses_differ),
-                words::count(request.bodies_differ),
-                words::count(request.compared)
+                format::count(request.statuses_differ),
+                format::count(request.bodies_differ),
+                format::count(request.compared)
             )
         });
         Fact {

@@ -1,10 +1,10 @@
 //! The figures of a gate, formatted.
 
+use tenfold_analysis::format;
 use tenfold_analysis::gate::{
     Answers, Attempts, Conclusion, Decision, FailureResult, FunctionChange, GateOutcome,
     GateVerdict, MemoryUse, MetricResult, Pair, Role, Settings, Side,
 };
-use tenfold_analysis::words;
 
 use crate::chart::forest::Bar;
 use crate::document::{Judgement, Tone};
@@ -93,19 +93,19 @@ fn metric_row(result: &MetricResult) -> Row {
         improved: result.improved,
         baseline: of(result.medians, |pair| value(&metric.unit, pair.baseline)),
         candidate: of(result.medians, |pair| value(&metric.unit, pair.candidate)),
-        effect: of(result.effect, |effect| words::change(effect.value)),
+        effect: of(result.effect, |effect| format::change(effect.value)),
         interval: of(interval, |interval| {
             format!(
                 "{} to {}",
-                words::change(interval.low),
-                words::change(interval.high)
+                format::change(interval.low),
+                format::change(interval.high)
             )
         }),
         limit: limit(result),
         sees: of(result.smallest_detectable, |effect| {
             // A larger effect is as good as none.
             if effect < 10.0 {
-                words::percent(effect)
+                format::percent(effect)
             } else {
                 "nothing".to_owned()
             }
@@ -120,12 +120,12 @@ fn limit(result: &MetricResult) -> String {
         return NOTHING.to_owned();
     }
     if limits.tolerance == limits.fail_above {
-        return words::percent(limits.tolerance);
+        return format::percent(limits.tolerance);
     }
     format!(
         "{}, fails above {}",
-        words::percent(limits.tolerance),
-        words::percent(limits.fail_above)
+        format::percent(limits.tolerance),
+        format::percent(limits.fail_above)
     )
 }
 
@@ -134,8 +134,8 @@ fn failure_row(result: &FailureResult) -> Row {
     let share = |attempts: Attempts| {
         format!(
             "{} of {}",
-            words::count(attempts.failed),
-            words::count(attempts.sent)
+            format::count(attempts.failed),
+            format::count(attempts.sent)
         )
     };
     let [low, high] = result.interval_95;
@@ -163,7 +163,7 @@ fn failure_row(result: &FailureResult) -> Row {
 
 /// Formats a difference of shares in percentage points: `+0.21 points`.
 fn points(difference: f64) -> String {
-    match words::change(difference).strip_suffix('%') {
+    match format::change(difference).strip_suffix('%') {
         Some("0") | None => "0 points".to_owned(),
         Some(number) => format!("{number} points"),
     }
@@ -193,13 +193,13 @@ fn of<T>(value: Option<T>, format: impl Fn(T) -> String) -> String {
 /// Formats a value with its unit, scaled for times and sizes.
 pub(crate) fn value(unit: &str, value: f64) -> String {
     match unit {
-        "ns" => words::duration_of(value),
-        "µs" | "us" => words::duration_of(value * 1e3),
-        "ms" => words::duration_of(value * 1e6),
-        "s" => words::duration_of(value * 1e9),
-        "B" | "bytes" => words::bytes(value.max(0.0) as u64),
-        "" => words::significant(value),
-        unit => format!("{} {unit}", words::significant(value)),
+        "ns" => format::duration_of(value),
+        "µs" | "us" => format::duration_of(value * 1e3),
+        "ms" => format::duration_of(value * 1e6),
+        "s" => format::duration_of(value * 1e9),
+        "B" | "bytes" => format::bytes(value.max(0.0) as u64),
+        "" => format::significant(value),
+        unit => format!("{} {unit}", format::significant(value)),
     }
 }
 
@@ -216,7 +216,7 @@ pub(crate) fn how_intervals_hold(decision: &Decision, settings: &Settings) -> Op
     Some(format!(
         "An effect is the ratio of candidate to baseline in the same rounds, minus 1. Each interval \
          contains the true effect with a probability of at least {}, regardless of the look.",
-        words::percent(1.0 - missed)
+        format::percent(1.0 - missed)
     ))
 }
 
@@ -235,7 +235,7 @@ pub(crate) fn detectable(decision: &Decision) -> Option<String> {
     (!seen.is_empty()).then(|| {
         format!(
             "The smallest slowdowns that {} rounds detect: {}.",
-            words::count(decision.rounds as u64),
+            format::count(decision.rounds as u64),
             seen.join(", ")
         )
     })
@@ -261,7 +261,7 @@ pub(crate) fn build(outcome: &GateOutcome, side: Side) -> String {
 pub(crate) fn answers(answers: &Answers) -> String {
     let compared = format!(
         "{} pairs of responses compared",
-        words::count(answers.compared)
+        format::count(answers.compared)
     );
     let differences: Vec<String> = [
         (answers.statuses_differ, "with different statuses"),
@@ -269,7 +269,7 @@ pub(crate) fn answers(answers: &Answers) -> String {
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
-    .map(|(count, how)| format!("{} {how}", words::count(count)))
+    .map(|(count, how)| format!("{} {how}", format::count(count)))
     .collect();
     let text = match (answers.compared, differences.is_empty()) {
         (0, _) => "no responses were compared".to_owned(),
@@ -282,14 +282,14 @@ pub(crate) fn answers(answers: &Answers) -> String {
     }
     format!(
         "{text}; {} more have no counterpart from the other build",
-        words::count(answers.unmatched)
+        format::count(answers.unmatched)
     )
 }
 
 /// Returns the capacity of one processor for both builds. `None` if CPU time was not compared.
 pub(crate) fn capacity(outcome: &GateOutcome) -> Option<String> {
     let capacity = outcome.capacity?;
-    let rate = |rate: f64| format!("{}/s", words::count(rate.round() as u64));
+    let rate = |rate: f64| format!("{}/s", format::count(rate.round() as u64));
     Some(format!(
         "one processor sustains up to {}, before {}, by CPU time alone; waits and locks may saturate first",
         rate(capacity.candidate),
@@ -308,9 +308,9 @@ pub(crate) fn memory(memory: &MemoryUse) -> Option<String> {
     });
     Some(format!(
         "{} to {} MiB, at most {}{}",
-        words::significant(first),
-        words::significant(last),
-        words::significant(memory.peak_mib()?),
+        format::significant(first),
+        format::significant(last),
+        format::significant(memory.peak_mib()?),
         growth.unwrap_or_default()
     ))
 }
@@ -327,8 +327,8 @@ pub(crate) fn function(function: &FunctionChange) -> [String; 4] {
         })
     };
     [
-        words::percent(function.share.baseline),
-        words::percent(function.share.candidate),
+        format::percent(function.share.baseline),
+        format::percent(function.share.candidate),
         cpu(|pair| pair.baseline),
         cpu(|pair| pair.candidate),
     ]

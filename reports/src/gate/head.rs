@@ -1,7 +1,7 @@
 //! The first screen: the verdict, the effects, and the next step.
 
+use tenfold_analysis::format;
 use tenfold_analysis::gate::{Decision, GateOutcome, Role, Side};
-use tenfold_analysis::words;
 
 use crate::document::{Block, Code, CodeKind, Document, Forest, ForestRow, Verdict, capitalised};
 use crate::gate::figures;
@@ -58,8 +58,8 @@ pub(super) fn head(outcome: &GateOutcome) -> Document {
 pub(super) fn rounds(outcome: &GateOutcome) -> String {
     format!(
         "{} rounds in {} s",
-        words::count(outcome.rounds.len() as u64),
-        words::significant(outcome.elapsed_s)
+        format::count(outcome.rounds.len() as u64),
+        format::significant(outcome.elapsed_s)
     )
 }
 

@@ -1,7 +1,7 @@
 //! The rounds, metric by metric.
 
+use tenfold_analysis::format;
 use tenfold_analysis::gate::{GateOutcome, MetricResult, Pair, RoundRecord};
-use tenfold_analysis::words;
 
 use crate::chart::{self, Description, Ink};
 use crate::document::{Block, Chart, Section, Table};
@@ -46,8 +46,8 @@ fn metric(index: usize, result: &MetricResult, rounds: &[RoundRecord]) -> Block 
         title: format!("{} by round", metric.name),
         text: format!(
             "Hollow dots are the baseline, filled dots the candidate. {} of {} rounds have a value.",
-            words::count(pairs.iter().flatten().count() as u64),
-            words::count(rounds.len() as u64)
+            format::count(pairs.iter().flatten().count() as u64),
+            format::count(rounds.len() as u64)
         ),
     };
     let each = rounds.iter().zip(&pairs).enumerate();
@@ -56,12 +56,12 @@ fn metric(index: usize, result: &MetricResult, rounds: &[RoundRecord]) -> Block 
         let ratio = pair.log_ratio(metric.floor);
         Some(vec![
             (index + 1).to_string(),
-            words::significant(round.at_s),
+            format::significant(round.at_s),
             format(pair.baseline),
             format(pair.candidate),
             ratio.map_or_else(
                 || figures::NOTHING.to_owned(),
-                |ratio| words::change(ratio.exp_m1()),
+                |ratio| format::change(ratio.exp_m1()),
             ),
         ])
     });

@@ -1,7 +1,7 @@
 //! Settings and calibration of a gate.
 
+use tenfold_analysis::format;
 use tenfold_analysis::gate::{Calibration, GateOutcome, MetricCalibration, Side};
-use tenfold_analysis::words;
 
 use crate::document::{Block, Fact, Section, Table};
 use crate::gate::figures::{self, NOTHING};
@@ -12,7 +12,7 @@ pub(super) fn calibration(outcome: &GateOutcome) -> Option<Section> {
     let lead = format!(
         "{} rounds of two copies of the baseline, measured {}, determine the noise of each metric. A metric is \
          not gated if the budget of rounds can't detect a slowdown in it, or if it differs from itself.",
-        words::count(calibration.rounds as u64),
+        format::count(calibration.rounds as u64),
         calibration.at
     );
     let blocks = vec![Block::Table(noise(calibration))];
@@ -46,14 +46,14 @@ fn calibrated(metric: &MetricCalibration) -> Vec<String> {
     vec![
         metric.name.clone(),
         if metric.gated { "yes" } else { "no" }.to_owned(),
-        or_nothing(metric.noise.map(words::percent)),
-        or_nothing(metric.bias.map(|bias| words::change(bias.value))),
+        or_nothing(metric.noise.map(format::percent)),
+        or_nothing(metric.bias.map(|bias| format::change(bias.value))),
         or_nothing(interval.map(|interval| {
-            let (low, high) = (words::change(interval.low), words::change(interval.high));
+            let (low, high) = (format::change(interval.low), format::change(interval.high));
             format!("{low} to {high}")
         })),
-        or_nothing(metric.smallest_detectable.map(words::percent)),
-        or_nothing(rounds.map(|rounds| words::count(rounds as u64))),
+        or_nothing(metric.smallest_detectable.map(format::percent)),
+        or_nothing(rounds.map(|rounds| format::count(rounds as u64))),
         metric.reason.clone().unwrap_or_default(),
     ]
 }
@@ -68,7 +68,7 @@ pub(super) fn settings(outcome: &GateOutcome) -> Section {
         looks.push_str(&format!(
             "; judged after {}, at a level of {}",
             decision.look.rounds,
-            words::percent(decision.look.alpha)
+            format::percent(decision.look.alpha)
         ));
     }
     let builds = Side::ALL.map(|side| Fact::new(&side.to_string(), build(outcome, side)));
@@ -76,33 +76,33 @@ pub(super) fn settings(outcome: &GateOutcome) -> Section {
         ("Seed", outcome.seed.to_string()),
         ("Machine", outcome.machine.clone()),
         ("Tool", outcome.tool.clone()),
-        ("Minimum effect", words::percent(limits.min_effect)),
+        ("Minimum effect", format::percent(limits.min_effect)),
         (
             "Pass limit",
             format!(
                 "{}, for the upper end of the interval",
-                words::percent(limits.tolerance)
+                format::percent(limits.tolerance)
             ),
         ),
         (
             "Fail limit",
             format!(
                 "{}, for the estimate of a certain slowdown",
-                words::percent(limits.fail_above)
+                format::percent(limits.fail_above)
             ),
         ),
         (
             "False alarms",
             format!(
                 "at most {} over all metrics and looks",
-                words::percent(settings.alpha)
+                format::percent(settings.alpha)
             ),
         ),
         (
             "Power",
             format!(
                 "{} for the detectable slowdowns in the table",
-                words::percent(settings.power)
+                format::percent(settings.power)
             ),
         ),
         ("Looks", looks),

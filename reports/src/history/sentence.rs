@@ -1,7 +1,7 @@
 //! The sentences of a history.
 
+use tenfold_analysis::format;
 use tenfold_analysis::history::{EntryKind, Trend, TrendChange, Trends};
-use tenfold_analysis::words;
 
 use crate::gate::figures;
 
@@ -16,14 +16,14 @@ pub(super) fn lead(trends: &Trends) -> String {
     let short = match short.count() {
         0 => String::new(),
         count if count == all => return "The history is too short to detect a change.".to_owned(),
-        count => format!("; {} are too short", words::count(count as u64)),
+        count => format!("; {} are too short", format::count(count as u64)),
     };
     let changed = match changes {
         0 => "No change".to_owned(),
         1 => "1 change".to_owned(),
-        several => format!("{} changes", words::count(several as u64)),
+        several => format!("{} changes", format::count(several as u64)),
     };
-    format!("{changed} in {} series{short}.", words::count(all as u64))
+    format!("{changed} in {} series{short}.", format::count(all as u64))
 }
 
 /// Names a series.
@@ -63,7 +63,7 @@ pub(super) fn revision(change: &TrendChange) -> String {
 pub(super) fn change(trend: &Trend, change: &TrendChange) -> String {
     format!(
         "{} (median {} to {}), p = {:.3}, at {}, entry {} of {}, {}",
-        words::change(change.change),
+        format::change(change.change),
         value(trend, change.before),
         value(trend, change.after),
         change.p_value,
@@ -81,7 +81,7 @@ pub(super) fn remarks(trend: &Trend) -> Vec<String> {
         1 => Some("1 value that is not above 0 is left out".to_owned()),
         several => Some(format!(
             "{} values that are not above 0 are left out",
-            words::count(several as u64)
+            format::count(several as u64)
         )),
     };
     trend.too_short.iter().cloned().chain(left_out).collect()

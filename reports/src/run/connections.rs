@@ -1,6 +1,6 @@
 //! The connections of a run, in sentences.
 
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 use tenfold_run_dir::Connections;
 use tenfold_run_dir::DurationSummary;
 
@@ -34,23 +34,23 @@ pub(super) fn protocol(connections: &Connections) -> String {
 /// Describes the number of connections, and the time to open them.
 pub(super) fn opened(connections: &Connections) -> String {
     let spread = &connections.opening_ns;
-    let mut text = format!("{} opened", words::count(connections.opened));
+    let mut text = format!("{} opened", format::count(connections.opened));
     if connections.users_each > 1 {
         text.push_str(&format!(
             ", shared by up to {} users each",
-            words::count(connections.users_each)
+            format::count(connections.users_each)
         ));
     }
     if spread.count > 0 {
         // Merged runs have no median.
         let median = match spread.p50 {
             0 => String::new(),
-            p50 => format!("{} at the median and ", words::duration(p50)),
+            p50 => format!("{} at the median and ", format::duration(p50)),
         };
         text.push_str(&format!(
             ", in {median}{} at most. The requests that wait for a connection have \
              this in their service time",
-            words::duration(spread.max)
+            format::duration(spread.max)
         ));
     }
     if connections.connecting_ns.count > 0 {
@@ -62,15 +62,15 @@ pub(super) fn opened(connections: &Connections) -> String {
     if let Some(tls) = &connections.tls {
         text.push_str(&format!(
             "; {} full TLS handshakes and {} resumed, {}",
-            words::count(tls.full_handshakes),
-            words::count(tls.resumed_handshakes),
+            format::count(tls.full_handshakes),
+            format::count(tls.resumed_handshakes),
             typical(&tls.handshake_ns)
         ));
     }
     if connections.failed > 0 {
         text.push_str(&format!(
             "; {} could not be opened",
-            words::count(connections.failed)
+            format::count(connections.failed)
         ));
     }
     text
@@ -79,8 +79,8 @@ pub(super) fn opened(connections: &Connections) -> String {
 /// Formats the median, or the maximum for merged runs, which have no median.
 fn typical(spread: &DurationSummary) -> String {
     match spread.p50 {
-        0 => format!("{} at most", words::duration(spread.max)),
-        p50 => format!("{} at the median", words::duration(p50)),
+        0 => format!("{} at most", format::duration(spread.max)),
+        p50 => format!("{} at the median", format::duration(p50)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The short report of a run, for a terminal and for a pull request.
 
-use tenfold_analysis::{Latency, Summary, words};
+use tenfold_analysis::{Latency, Summary, format};
 
 use crate::document::{Block, Document, Fact, Table, Tone};
 use crate::run::{connections, head, latencies, samples, verdict};
@@ -36,22 +36,22 @@ fn requests(summary: &Summary) -> Vec<Fact> {
     let (arrivals, rates) = (&summary.arrivals, &summary.rate_per_s);
     let dropped = match arrivals.dropped {
         0 => String::new(),
-        dropped => format!(", {} dropped", words::count(dropped)),
+        dropped => format!(", {} dropped", format::count(dropped)),
     };
     let sent = format!(
         "n = {} sent{}, {} completed, {} failed{dropped}",
-        words::count(arrivals.sent),
+        format::count(arrivals.sent),
         verdict::not_written(arrivals),
-        words::count(arrivals.completed),
-        words::count(arrivals.failed)
+        format::count(arrivals.completed),
+        format::count(arrivals.failed)
     );
-    let share = rates
-        .share
-        .map_or_else(String::new, |share| format!(" ({})", words::percent(share)));
+    let share = rates.share.map_or_else(String::new, |share| {
+        format!(" ({})", format::percent(share))
+    });
     let rate = format!(
         "{} offered, {} achieved{share}",
-        words::rate(rates.offered),
-        words::rate(rates.achieved)
+        format::rate(rates.offered),
+        format::rate(rates.achieved)
     );
     let mut facts = vec![
         Fact::new("requests", sent).toned((arrivals.dropped > 0).then_some(Tone::Bad)),
@@ -94,7 +94,7 @@ fn failures(summary: &Summary) -> Vec<Block> {
     let rows = summary.requests.iter().flat_map(|request| {
         let failures = request.failures.iter();
         failures
-            .map(|(class, count)| vec![class.clone(), request.name.clone(), words::count(*count)])
+            .map(|(class, count)| vec![class.clone(), request.name.clone(), format::count(*count)])
     });
     let errors = summary
         .connections
@@ -115,17 +115,17 @@ fn failures(summary: &Summary) -> Vec<Block> {
 
 fn processors(summary: &Summary) -> Vec<Fact> {
     let generator = &summary.generator;
-    let cost = |cost: Option<f64>| cost.map_or_else(|| "–".to_owned(), words::significant);
+    let cost = |cost: Option<f64>| cost.map_or_else(|| "–".to_owned(), format::significant);
     let sleep = generator.quantum_ns.map_or_else(String::new, |quantum| {
-        format!(", shortest sleep {}", words::duration(quantum))
+        format!(", shortest sleep {}", format::duration(quantum))
     });
     let mut facts = vec![Fact::new(
         "generator",
         format!(
             "{} µs of CPU per request, {} processors, {} connections{sleep}",
             cost(generator.cpu_us_per_request),
-            words::significant(generator.cores_used),
-            words::count(generator.connections)
+            format::significant(generator.cores_used),
+            format::count(generator.connections)
         ),
     )];
     if let Some(connections) = &summary.connections
@@ -142,8 +142,8 @@ fn processors(summary: &Summary) -> Vec<Fact> {
             format!(
                 "{} µs of CPU per request, {} processors ({} at most)",
                 cost(target.cpu_us_per_request),
-                words::significant(target.cores_used),
-                words::significant(target.peak_cores_used)
+                format::significant(target.cores_used),
+                format::significant(target.peak_cores_used)
             ),
         ));
     }

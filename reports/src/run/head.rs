@@ -1,6 +1,6 @@
 //! The first screen: the verdict, four figures, the next step, and the findings.
 
-use tenfold_analysis::{Confidence, Latency, MeasurementVerdict, Summary, words};
+use tenfold_analysis::{Confidence, Latency, MeasurementVerdict, Summary, format};
 
 use crate::document::{Block, Document, Finding, Judgement, Number, Section, Verdict};
 use crate::run::verdict;
@@ -21,7 +21,7 @@ pub(super) fn head(summary: &Summary) -> Document {
             "against {}, seed {}, {} s counted",
             summary.target,
             summary.seed,
-            words::significant(summary.counted_s)
+            format::significant(summary.counted_s)
         ),
         verdict: Some(Verdict {
             tone,
@@ -69,14 +69,14 @@ pub(super) fn numbers(summary: &Summary) -> Block {
     let rates = &summary.rate_per_s;
     let response = &summary.latency_ns.response;
     let lost = summary.arrivals.failed + summary.arrivals.dropped;
-    let share = rates
-        .share
-        .map_or_else(String::new, |share| format!(" ({})", words::percent(share)));
+    let share = rates.share.map_or_else(String::new, |share| {
+        format!(" ({})", format::percent(share))
+    });
     let errors = match summary.arrivals.error_rate() {
-        Some(errors) if lost > 0 => format!(" ({})", words::percent(errors)),
+        Some(errors) if lost > 0 => format!(" ({})", format::percent(errors)),
         _ => String::new(),
     };
-    let planned = words::count(summary.arrivals.planned);
+    let planned = format::count(summary.arrivals.planned);
     let number = |name, value, note| Number {
         name,
         value,
@@ -86,24 +86,24 @@ pub(super) fn numbers(summary: &Summary) -> Block {
     Block::Numbers(vec![
         number(
             "Achieved rate",
-            words::rate(rates.achieved),
-            format!("of {} offered{share}", words::rate(rates.offered)),
+            format::rate(rates.achieved),
+            format!("of {} offered{share}", format::rate(rates.offered)),
         ),
         number(
             "Response, median",
-            words::maybe_duration(response.p50),
+            format::maybe_duration(response.p50),
             interval(response.interval_95.p50, response),
         ),
         number(
             "Response, p99",
-            words::maybe_duration(response.p99),
+            format::maybe_duration(response.p99),
             interval(response.interval_95.p99, response),
         ),
         Number {
             is_bad: lost > 0,
             ..number(
                 "Failed or dropped",
-                words::count(lost),
+                format::count(lost),
                 format!("of {planned} arrivals{errors}"),
             )
         },
@@ -112,10 +112,10 @@ pub(super) fn numbers(summary: &Summary) -> Block {
 
 fn interval(interval: Option<[u64; 2]>, latency: &Latency) -> String {
     // A figure and its unit stay on one line.
-    let duration = |ns| words::duration(ns).replace(' ', "\u{a0}");
+    let duration = |ns| format::duration(ns).replace(' ', "\u{a0}");
     match interval {
         Some([low, high]) => format!("95% interval {} to {}", duration(low), duration(high)),
-        None => format!("of {} responses: too few", words::count(latency.count)),
+        None => format!("of {} responses: too few", format::count(latency.count)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Latency by percentile.
 
-use tenfold_analysis::{Charts, Latency, PercentileCurve, Summary, words};
+use tenfold_analysis::{Charts, Latency, PercentileCurve, Summary, format};
 
 use crate::chart::{Description, Ink, percentiles};
 use crate::document::{Block, Chart, Section, Table};
@@ -14,12 +14,12 @@ pub(super) fn by_percentile(summary: &Summary, charts: &Charts) -> Section {
         title: "Latency by percentile".to_owned(),
         text: format!(
             "Response time at p99 is {}, {}service time {}.",
-            words::maybe_duration(latencies.response.p99),
+            format::maybe_duration(latencies.response.p99),
             unlagged.map_or_else(String::new, |ns| format!(
                 "without the generator's lag {}, ",
-                words::duration(ns)
+                format::duration(ns)
             )),
-            words::maybe_duration(latencies.service.p99)
+            format::maybe_duration(latencies.service.p99)
         ),
     };
     let lines = [
@@ -104,8 +104,8 @@ fn gap(summary: &Summary) -> String {
     if let (Some(response), Some(unlagged)) = (response.p99, unlagged.p99) {
         gap.push_str(&format!(
             " At p99 the response time is {}; without the generator's lag it would be {}.",
-            words::duration(response),
-            words::duration(unlagged)
+            format::duration(response),
+            format::duration(unlagged)
         ));
     }
     gap
@@ -118,8 +118,8 @@ pub(super) fn reads_and_writes(summary: &Summary, charts: &Charts) -> Section {
         title: "Response time of reads and writes by percentile".to_owned(),
         text: format!(
             "At p99, reads took {} and writes {}.",
-            words::maybe_duration(summary.reads.latency_ns.response.p99),
-            words::maybe_duration(summary.writes.latency_ns.response.p99)
+            format::maybe_duration(summary.reads.latency_ns.response.p99),
+            format::maybe_duration(summary.writes.latency_ns.response.p99)
         ),
     };
     let groups = [("reads", &summary.reads), ("writes", &summary.writes)];
@@ -134,8 +134,8 @@ pub(super) fn reads_and_writes(summary: &Summary, charts: &Charts) -> Section {
         let rates = [group.rate_per_s.offered, group.rate_per_s.achieved];
         [(*name).to_owned()]
             .into_iter()
-            .chain(counts.map(words::count))
-            .chain(rates.map(words::rate))
+            .chain(counts.map(format::count))
+            .chain(rates.map(format::rate))
             .collect()
     });
     let head = [
@@ -183,9 +183,9 @@ pub(super) fn table<'a>(
             latency.p999,
             latency.max,
         ];
-        [name.to_owned(), words::count(latency.count)]
+        [name.to_owned(), format::count(latency.count)]
             .into_iter()
-            .chain(figures.map(words::maybe_duration))
+            .chain(figures.map(format::maybe_duration))
             .chain([interval(latency.interval_95.p99)])
             .collect()
     });
@@ -208,7 +208,7 @@ pub(super) fn table<'a>(
 pub(crate) fn interval(interval: Option<[u64; 2]>) -> String {
     interval.map_or_else(
         || "–".to_owned(),
-        |[low, high]| format!("{} – {}", words::duration(low), words::duration(high)),
+        |[low, high]| format!("{} – {}", format::duration(low), format::duration(high)),
     )
 }
 
@@ -236,7 +236,7 @@ fn curve_table(curves: &[(&str, &PercentileCurve)]) -> Table {
             .map(|(percentile, values)| {
                 [percentile]
                     .into_iter()
-                    .chain(values.into_iter().map(words::maybe_duration))
+                    .chain(values.into_iter().map(format::maybe_duration))
                     .collect()
             })
             .collect(),

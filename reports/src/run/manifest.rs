@@ -1,6 +1,6 @@
 //! The identities, the manifest, and the command to repeat the run.
 
-use tenfold_analysis::{Summary, words};
+use tenfold_analysis::{Summary, format};
 use tenfold_run_dir::balancer_use::BalancerUse;
 use tenfold_run_dir::{Manifest, Run};
 
@@ -92,7 +92,7 @@ fn facts(run: &Run, summary: &Summary) -> Vec<Fact> {
             format!(
                 "{}, up to {} users",
                 manifest.model,
-                words::count(u64::from(manifest.users))
+                format::count(u64::from(manifest.users))
             ),
         ),
         Fact::new("Seed", manifest.seed.to_string()),
@@ -119,9 +119,9 @@ fn facts(run: &Run, summary: &Summary) -> Vec<Fact> {
                 host.cores,
                 host.cpu,
                 host.kernel,
-                words::bytes(host.memory_bytes),
-                words::count(host.open_files),
-                words::significant(host.load_1m)
+                format::bytes(host.memory_bytes),
+                format::count(host.open_files),
+                format::significant(host.load_1m)
             ),
         ),
         Fact::new(
@@ -141,23 +141,23 @@ fn facts(run: &Run, summary: &Summary) -> Vec<Fact> {
             "Generator",
             format!(
                 "{} connections, {} of memory at most, shortest sleep {}",
-                words::count(generator.connections),
-                words::bytes(generator.peak_memory_bytes),
-                words::maybe_duration(generator.quantum_ns)
+                format::count(generator.connections),
+                format::bytes(generator.peak_memory_bytes),
+                format::maybe_duration(generator.quantum_ns)
             ),
         ),
         Fact::new(
             "Warm-up",
             format!(
                 "{} requests sent, not counted",
-                words::count(summary.warm_up.sent)
+                format::count(summary.warm_up.sent)
             ),
         ),
         Fact::new(
             "Set-up",
             format!(
                 "{} requests before the first arrival",
-                words::count(run.counts.set_up_requests)
+                format::count(run.counts.set_up_requests)
             ),
         ),
     ]);
@@ -184,8 +184,8 @@ fn boxes(manifest: &Manifest) -> String {
             (Some(cpu), Some(memory)) => format!(
                 "{}: {} CPU, {}",
                 own.name,
-                words::significant(cpu),
-                words::bytes(memory)
+                format::significant(cpu),
+                format::bytes(memory)
             ),
             _ => format!("{}: not confined", own.name),
         });
@@ -204,14 +204,15 @@ fn boxes_used(run: &Run, summary: &Summary) -> Table {
         let allowed = info.and_then(|info| info.cpu);
         vec![
             own.name.clone(),
-            words::significant(own.cores_used()),
-            allowed.map_or_else(|| "–".to_owned(), words::significant),
+            format::significant(own.cores_used()),
+            allowed.map_or_else(|| "–".to_owned(), format::significant),
             match answered {
                 0 => "–".to_owned(),
-                answered => words::duration((own.cpu_s * 1e9 / answered as f64) as u64),
+                answered => format::duration((own.cpu_s * 1e9 / answered as f64) as u64),
             },
-            own.held_back.map_or_else(|| "–".to_owned(), words::percent),
-            words::bytes(own.memory_bytes),
+            own.held_back
+                .map_or_else(|| "–".to_owned(), format::percent),
+            format::bytes(own.memory_bytes),
         ]
     });
     let head = [
@@ -238,13 +239,13 @@ fn balanced(run: &Run) -> Table {
             vec![
                 own.name.clone(),
                 server.name.clone(),
-                format!("{} {unit}", words::count(server.sent)),
+                format!("{} {unit}", format::count(server.sent)),
                 match all {
                     0 => "–".to_owned(),
-                    all => words::percent(server.sent as f64 / all as f64),
+                    all => format::percent(server.sent as f64 / all as f64),
                 },
-                words::count(server.failed),
-                words::count(server.retried),
+                format::count(server.failed),
+                format::count(server.retried),
                 match (server.times_down, server.down_s) {
                     (0, 0) => "–".to_owned(),
                     (0, s) => format!("{s} s"),
@@ -267,8 +268,8 @@ fn cache_hits(run: &Run) -> Option<String> {
     (lookups > 0).then(|| {
         format!(
             "The caches of the balancers served {} of {} static assets.",
-            words::count(hits),
-            words::count(lookups)
+            format::count(hits),
+            format::count(lookups)
         )
     })
 }
@@ -280,8 +281,8 @@ fn generators(summary: &Summary) -> Table {
             part.seed.to_string(),
             part.started_at.clone(),
             format!("{} × {}", part.host.cores, part.host.cpu),
-            words::count(part.sent),
-            words::maybe_duration(part.lag_p99_ns),
+            format::count(part.sent),
+            format::maybe_duration(part.lag_p99_ns),
             part.measurement.clone(),
         ]
     });
@@ -302,8 +303,8 @@ fn phases(run: &Run) -> Table {
         vec![
             phase.name.clone(),
             phase.kind.clone(),
-            format!("{} s", words::significant(phase.start_ns as f64 / 1e9)),
-            format!("{} s", words::significant(phase.duration_ns as f64 / 1e9)),
+            format!("{} s", format::significant(phase.start_ns as f64 / 1e9)),
+            format!("{} s", format::significant(phase.duration_ns as f64 / 1e9)),
             if phase.warm_up { "no: warm-up" } else { "yes" }.to_owned(),
         ]
     });

@@ -1,6 +1,6 @@
 //! Charts over the time of the run.
 
-use tenfold_analysis::{Charts, Summary, words};
+use tenfold_analysis::{Charts, Summary, format};
 
 use crate::chart::{self, Ink};
 use crate::document::{Chart, Section, Table};
@@ -13,7 +13,7 @@ pub(super) fn heat_map(charts: &Charts) -> Section {
         ends.map_or_else(
             || "–".to_owned(),
             |(low, high)| {
-                let (low, high) = (words::duration_of(*low), words::duration_of(*high));
+                let (low, high) = (format::duration_of(*low), format::duration_of(*high));
                 format!("{low} – {high}")
             },
         )
@@ -23,7 +23,7 @@ pub(super) fn heat_map(charts: &Charts) -> Section {
         let fullest = filled().max_by_key(|(_, count)| **count);
         vec![
             seconds(column as f64 * map.column_s),
-            words::count(counts.iter().sum()),
+            format::count(counts.iter().sum()),
             range(filled().map(|(row, _)| row).next()),
             range(fullest.map(|(row, _)| row)),
             range(filled().map(|(row, _)| row).next_back()),
@@ -55,13 +55,13 @@ pub(super) fn rates(summary: &Summary, charts: &Charts) -> Section {
         ("writes", &rates.writes),
         ("failed or dropped", &rates.lost),
     ];
-    let rate = |rate: Option<&f64>| rate.map_or_else(String::new, |rate| words::rate(*rate));
+    let rate = |rate: Option<&f64>| rate.map_or_else(String::new, |rate| format::rate(*rate));
     let lead = format!(
         "{} offered and {} achieved over the {} s of the counted phases. Where the lines part, the service \
          falls behind or catches up. The shaded warm-up is not counted.{}",
-        words::rate(summary.rate_per_s.offered),
-        words::rate(summary.rate_per_s.achieved),
-        words::significant(summary.counted_s),
+        format::rate(summary.rate_per_s.offered),
+        format::rate(summary.rate_per_s.achieved),
+        format::significant(summary.counted_s),
         resolution(rates.bin_s)
     );
     section(
@@ -91,8 +91,8 @@ pub(super) fn latency(summary: &Summary, charts: &Charts) -> Section {
     let lead = format!(
         "Lag is the generator's own lateness, not the service's. Over the run it was {} at p99. Up to {}, \
          response times describe the service.{}",
-        words::maybe_duration(summary.generator.lag_p99_ns),
-        words::duration(summary.generator.lag_bound_ns),
+        format::maybe_duration(summary.generator.lag_p99_ns),
+        format::duration(summary.generator.lag_bound_ns),
         resolution(latency.bin_s)
     );
     let legend = [
@@ -107,7 +107,7 @@ pub(super) fn latency(summary: &Summary, charts: &Charts) -> Section {
         chart::latency(charts),
         &legend,
         timed(&latency.at_s, &columns, |column, index| {
-            words::maybe_duration(column.get(index).copied().flatten())
+            format::maybe_duration(column.get(index).copied().flatten())
         }),
     )
 }
@@ -123,10 +123,10 @@ pub(super) fn in_flight(summary: &Summary, charts: &Charts) -> Section {
         ("in flight", &requests.in_flight),
         ("waiting", &requests.waiting),
     ];
-    let count = |count: Option<&u64>| count.map_or_else(String::new, |count| words::count(*count));
+    let count = |count: Option<&u64>| count.map_or_else(String::new, |count| format::count(*count));
     let lead = format!(
         "At the end of each interval. Up to {} users had a connection.",
-        words::count(summary.generator.users_used)
+        format::count(summary.generator.users_used)
     );
     section(
         "in-flight",
@@ -143,20 +143,20 @@ pub(super) fn in_flight(summary: &Summary, charts: &Charts) -> Section {
 /// Returns the processors in use.
 pub(super) fn cores(summary: &Summary, charts: &Charts) -> Section {
     let cores = &charts.cores;
-    let value = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), words::significant);
+    let value = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), format::significant);
     let columns = [("service", &cores.target), ("whole machine", &cores.host)];
     let generator = &summary.generator;
     let mut lead = format!(
         "The generator took {} µs of CPU per request and {} processors in all.",
         value(generator.cpu_us_per_request),
-        words::significant(generator.cores_used)
+        format::significant(generator.cores_used)
     );
     if let Some(target) = &summary.target_usage {
         lead.push_str(&format!(
             " The service took {} µs per request and {} processors, {} in its busiest second.",
             value(target.cpu_us_per_request),
-            words::significant(target.cores_used),
-            words::significant(target.peak_cores_used)
+            format::significant(target.cores_used),
+            format::significant(target.peak_cores_used)
         ));
     }
     let mut legend = vec![(Ink::Lag, "generator")];
@@ -194,7 +194,7 @@ fn resolution(interval_s: f64) -> String {
     if interval_s < 1.5 {
         return String::new();
     }
-    format!(" Each point covers {} s.", words::significant(interval_s))
+    format!(" Each point covers {} s.", format::significant(interval_s))
 }
 
 /// Returns a row for each time, with the cells of each column at that index.
@@ -209,5 +209,5 @@ fn timed<C>(at_s: &[f64], columns: &[(&str, &C)], cell: impl Fn(&C, usize) -> St
 }
 
 fn seconds(at_s: f64) -> String {
-    format!("{} s", words::significant(at_s))
+    format!("{} s", format::significant(at_s))
 }

@@ -1,6 +1,6 @@
 //! The CPU profile of the service.
 
-use tenfold_analysis::words;
+use tenfold_analysis::format;
 use tenfold_run_dir::{ProfileInfo, Run};
 
 use crate::document::{Block, Section};
@@ -28,22 +28,22 @@ pub(super) fn profile(run: &Run) -> Section {
 
 /// Describes the samples of a profile: their number, their time, and their source.
 fn samples(profile: &ProfileInfo) -> String {
-    let captured = words::count(profile.captured);
+    let captured = format::count(profile.captured);
     let captured = match profile.expected {
         Some(expected) => format!(
             "{captured} / {} samples captured / expected",
-            words::count(expected.round() as u64)
+            format::count(expected.round() as u64)
         ),
         None => format!("{captured} samples captured; the expected number is unknown"),
     };
     let cpu = profile.cpu_s.map_or_else(String::new, |cpu| {
-        format!(" ({} s of CPU)", words::significant(cpu))
+        format!(" ({} s of CPU)", format::significant(cpu))
     });
     format!(
         "{captured}, at {} Hz for {}{cpu} from second {}. Source: `{}`.",
-        words::significant(profile.hz),
-        words::duration(profile.duration_ns),
-        words::significant(profile.start_ns as f64 / 1e9),
+        format::significant(profile.hz),
+        format::duration(profile.duration_ns),
+        format::significant(profile.start_ns as f64 / 1e9),
         profile.source
     )
 }

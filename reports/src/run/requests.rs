@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tenfold_analysis::{HotKeys, Summary, words};
+use tenfold_analysis::{HotKeys, Summary, format};
 
 use crate::chart::{self, Ink};
 use crate::document::{Block, Chart, Section, Table};
@@ -27,11 +27,11 @@ pub(super) fn requests(summary: &Summary) -> Section {
         let kind = format!("{} {}", request.method, request.kind);
         [request.name.clone(), kind]
             .into_iter()
-            .chain(numbers.map(words::count))
+            .chain(numbers.map(format::count))
             .chain([
                 listed(&request.statuses),
                 listed(&request.failures),
-                words::bytes(request.body_bytes),
+                format::bytes(request.body_bytes),
             ])
             .collect()
     });
@@ -73,7 +73,7 @@ pub(super) fn requests(summary: &Summary) -> Section {
 fn listed(counts: &BTreeMap<String, u64>) -> String {
     let counts = counts
         .iter()
-        .map(|(name, count)| format!("{name} × {}", words::count(*count)));
+        .map(|(name, count)| format!("{name} × {}", format::count(*count)));
     match counts.collect::<Vec<_>>().join(", ") {
         listed if listed.is_empty() => "–".to_owned(),
         listed => listed,
@@ -89,8 +89,8 @@ pub(super) fn hot_keys(summary: &Summary) -> Option<Section> {
             Block::Heading(format!("{}: {}", keys.key_space, keys.popularity)),
             Block::Note(format!(
                 "{} requests for {} keys.",
-                words::count(keys.requests),
-                words::count(keys.keys)
+                format::count(keys.requests),
+                format::count(keys.keys)
             )),
             // An id is markup, so it never contains text of the scenario.
             Chart::block(
@@ -107,12 +107,12 @@ pub(super) fn hot_keys(summary: &Summary) -> Option<Section> {
 
 fn shares(keys: &HotKeys) -> Table {
     let rows = keys.shares.iter().map(|share| {
-        let [low, high] = share.interval_95.map(words::percent);
+        let [low, high] = share.interval_95.map(format::percent);
         vec![
-            words::count(share.top),
-            words::percent(share.measured),
+            format::count(share.top),
+            format::percent(share.measured),
             format!("{low} – {high}"),
-            share.theory.map_or_else(|| "–".to_owned(), words::percent),
+            share.theory.map_or_else(|| "–".to_owned(), format::percent),
         ]
     });
     Table::new(

@@ -1,6 +1,6 @@
 //! Checks, journeys, and samples of failed responses.
 
-use tenfold_analysis::{Summary, words};
+use tenfold_analysis::{Summary, format};
 use tenfold_run_dir::counts::CheckCounts;
 
 use crate::document::{Block, Fact, Sample, Section, Table, Tone};
@@ -19,8 +19,8 @@ pub(super) fn checks(summary: &Summary) -> Option<Section> {
         vec![
             check.to_owned(),
             request.to_owned(),
-            words::count(counts.passed),
-            words::count(counts.failed),
+            format::count(counts.passed),
+            format::count(counts.failed),
         ]
     });
     let table = Table::new(&["check", "request", "passed", "failed"], rows);
@@ -43,14 +43,14 @@ pub(super) fn check_facts(summary: &Summary) -> Option<Vec<Fact>> {
         .map(|(check, request, counts)| {
             format!(
                 "{request}: {check} failed {} of {} times",
-                words::count(counts.failed),
-                words::count(counts.failed + counts.passed)
+                format::count(counts.failed),
+                format::count(counts.failed + counts.passed)
             )
         });
     let text = format!(
         "{} passed, {} failed",
-        words::count(passed),
-        words::count(failed)
+        format::count(passed),
+        format::count(failed)
     );
     Some(vec![Fact {
         more: more.collect(),
@@ -70,7 +70,7 @@ pub(super) fn journeys(summary: &Summary) -> Option<Section> {
         ];
         let reason = journey.cut_off_because.clone();
         std::iter::once(journey.name.clone())
-            .chain(numbers.map(words::count))
+            .chain(numbers.map(format::count))
             .chain([reason.unwrap_or_else(|| "–".to_owned())])
             .collect()
     });
@@ -101,11 +101,11 @@ pub(super) fn journey_facts(summary: &Summary) -> Option<Vec<Fact>> {
         let mut text = format!(
             "{}: {} started, {} completed",
             journey.name,
-            words::count(journey.begun),
-            words::count(journey.completed)
+            format::count(journey.begun),
+            format::count(journey.completed)
         );
         for (count, outcome) in outcomes.into_iter().filter(|(count, _)| *count > 0) {
-            text.push_str(&format!(", {} {outcome}", words::count(count)));
+            text.push_str(&format!(", {} {outcome}", format::count(count)));
         }
         let reason = journey.cut_off_because.iter();
         Fact {
@@ -127,11 +127,11 @@ pub(super) fn samples(summary: &Summary) -> impl Iterator<Item = Sample> {
         Sample {
             title: format!("{}: {}{check}{status}", sample.request, sample.failure),
             reason: sample.reason.clone(),
-            at: words::duration(sample.at_ns),
+            at: format::duration(sample.at_ns),
             response: sample
                 .status
                 .map(|_| (sample.headers.clone(), sample.body.clone())),
-            size: words::bytes(sample.body_bytes),
+            size: format::bytes(sample.body_bytes),
         }
     })
 }

@@ -1,6 +1,6 @@
 //! The verdict of a run, in words.
 
-use tenfold_analysis::{MeasurementVerdict, SloVerdict, Summary, words};
+use tenfold_analysis::{MeasurementVerdict, SloVerdict, Summary, format};
 use tenfold_run_dir::counts::ArrivalCounts;
 
 use crate::document::Tone;
@@ -24,7 +24,7 @@ pub(crate) fn headline(summary: &Summary) -> (Tone, &'static str) {
 pub(crate) fn not_written(arrivals: &ArrivalCounts) -> String {
     match arrivals.not_written {
         0 => String::new(),
-        some => format!(" ({} of them reached no connection)", words::count(some)),
+        some => format!(" ({} of them reached no connection)", format::count(some)),
     }
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn sentence(summary: &Summary) -> String {
         .filter(|rule| rule.met == Some(false))
         .count();
     let of = summary.rules.len();
-    let at = format!("at {}", words::rate(summary.rate_per_s.offered));
+    let at = format!("at {}", format::rate(summary.rate_per_s.offered));
     match (summary.verdict.measurement, summary.verdict.slo) {
         (MeasurementVerdict::Invalid, _) => {
             "These figures do not describe the service. Do not quote them.".to_owned()

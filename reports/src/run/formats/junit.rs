@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use tenfold_analysis::{MeasurementVerdict, RuleResult, Summary, words};
+use tenfold_analysis::{MeasurementVerdict, RuleResult, Summary, format};
 
 use crate::export::junit::{self, Case, Outcome, Suite};
 use crate::export::{Format, Rendered};
@@ -82,8 +82,8 @@ fn objective(summary: &Summary, rule: &RuleResult) -> Case {
 
 fn limit(rule: &RuleResult) -> String {
     match (rule.limit, rule.unit.as_str()) {
-        (Some(ns), "ns") => words::duration_of(ns),
-        (Some(fraction), _) => words::percent(fraction),
+        (Some(ns), "ns") => format::duration_of(ns),
+        (Some(fraction), _) => format::percent(fraction),
         (None, _) => "–".to_owned(),
     }
 }

@@ -3,8 +3,7 @@
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{NAME_BYTES_MAX, Post, PostId, Timestamp, User, UserId};
-use crate::store::StoreError;
+use crate::model::{InvalidInput, NAME_BYTES_MAX, Post, PostId, Timestamp, User, UserId};
 
 mod follow_graph;
 mod power_law;
@@ -93,21 +92,21 @@ impl DataSet {
         &self,
         password_hash: String,
         render: fn(&str) -> String,
-    ) -> Result<Content, StoreError> {
+    ) -> Result<Content, InvalidInput> {
         if self.users > SIZE_MAX || self.posts > SIZE_MAX {
-            return Err(StoreError::Invalid(format!(
+            return Err(InvalidInput(format!(
                 "the data set has {} users and {} posts; the maximum is {SIZE_MAX} each",
                 self.users, self.posts
             )));
         }
         if self.users == 0 && self.posts > 0 {
-            return Err(StoreError::Invalid(format!(
+            return Err(InvalidInput(format!(
                 "the data set has {} posts but no users",
                 self.posts
             )));
         }
         if password_hash.is_empty() || password_hash.len() > NAME_BYTES_MAX {
-            return Err(StoreError::Invalid(format!(
+            return Err(InvalidInput(format!(
                 "a password hash must be 1 to {NAME_BYTES_MAX} bytes long, not {}",
                 password_hash.len()
             )));

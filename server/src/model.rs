@@ -4,9 +4,6 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-
-use crate::store::StoreError;
-
 /// Maximum length of a post's content, in bytes.
 pub const CONTENT_BYTES_MAX: usize = 1_024;
 /// Maximum length of a post's rendered HTML, in bytes: the capacity of a MySQL `TEXT` column.
@@ -17,6 +14,11 @@ pub const HANDLE_BYTES_MAX: usize = 32;
 pub const NAME_BYTES_MAX: usize = 255;
 /// Maximum number of posts in a page.
 pub const PAGE_POSTS_MAX: u32 = 100;
+
+/// Input that no store accepts, with the reason.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidInput(pub String);
 
 /// Identifier of a user, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -229,14 +231,14 @@ impl NewUser {
     /// Validates the handle and the hash.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] if either is empty or too long, or the handle has other characters.
-    pub fn check(&self) -> Result<(), StoreError> {
+    /// [`InvalidInput`] if either is empty or too long, or the handle has other characters.
+    pub fn check(&self) -> Result<(), InvalidInput> {
         let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
         if self.handle.is_empty()
             || self.handle.len() > HANDLE_BYTES_MAX
             || !self.handle.bytes().all(allowed)
         {
-            return Err(StoreError::Invalid(format!(
+            return Err(InvalidInput(format!(
                 "a handle must be 1 to {HANDLE_BYTES_MAX} characters of a-z, 0-9 and _"
             )));
         }
@@ -248,8 +250,8 @@ impl NewPost {
     /// Validates the lengths of content and HTML.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] if the content is empty or either is too long.
-    pub fn check(&self) -> Result<(), StoreError> {
+    /// [`InvalidInput`] if the content is empty or either is too long.
+    pub fn check(&self) -> Result<(), InvalidInput> {
         check_content(&self.content, &self.html)
     }
 }
@@ -258,8 +260,8 @@ impl PostEdit {
     /// Validates the lengths of content and HTML.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] if the content is empty or either is too long.
-    pub fn check(&self) -> Result<(), StoreError> {
+    /// [`InvalidInput`] if the content is empty or either is too long.
+    pub fn check(&self) -> Result<(), InvalidInput> {
         check_content(&self.content, &self.html)
     }
 }
@@ -268,13 +270,13 @@ impl Photo {
     /// Validates the lengths of the strings and the size.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] if a string is empty or too long, or the size exceeds `i64`.
-    pub fn check(&self) -> Result<(), StoreError> {
+    /// [`InvalidInput`] if a string is empty or too long, or the size exceeds `i64`.
+    pub fn check(&self) -> Result<(), InvalidInput> {
         check_len("a media type", &self.media_type, 1, NAME_BYTES_MAX)?;
         check_len("a file key", &self.file_key, 1, NAME_BYTES_MAX)?;
         check_len("an entity tag", &self.etag, 1, NAME_BYTES_MAX)?;
         if i64::try_from(self.bytes).is_err() {
-            return Err(StoreError::Invalid(format!(
+            return Err(InvalidInput(format!(
                 "a photo of {} bytes is too large",
                 self.bytes
             )));
@@ -283,16 +285,16 @@ impl Photo {
     }
 }
 
-fn check_content(content: &str, html: &str) -> Result<(), StoreError> {
+fn check_content(content: &str, html: &str) -> Result<(), InvalidInput> {
     check_len("the content of a post", content, 1, CONTENT_BYTES_MAX)?;
     check_len("the HTML of a post", html, 0, HTML_BYTES_MAX)
 }
 
-fn check_len(name: &str, text: &str, min: usize, max: usize) -> Result<(), StoreError> {
+fn check_len(name: &str, text: &str, min: usize, max: usize) -> Result<(), InvalidInput> {
     if (min..=max).contains(&text.len()) {
         return Ok(());
     }
-    Err(StoreError::Invalid(format!(
+    Err(InvalidInput(format!(
         "{name} must be {min} to {max} bytes long, not {}",
         text.len()
     )))
@@ -313,10 +315,7 @@ mod tests {
             assert!(user(good).check().is_ok(), "{good}");
         }
         for bad in ["", "A", "a b", "ü", "a-b", "a\0", &"x".repeat(33)] {
-            assert!(
-                matches!(user(bad).check(), Err(StoreError::Invalid(_))),
-                "{bad}"
-            );
+            assert!(matches!(user(bad).check(), Err(InvalidInput(_))), "{bad}");
         }
     }
 

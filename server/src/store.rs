@@ -7,8 +7,8 @@ use async_trait::async_trait;
 
 use crate::data_set::{Content, Loaded};
 use crate::model::{
-    Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
-    Timestamp, TokenDigest, User, UserId,
+    Credentials, InvalidInput, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post,
+    PostEdit, PostId, Timestamp, TokenDigest, User, UserId,
 };
 
 mod cached;
@@ -204,6 +204,12 @@ pub enum StoreError {
     /// Internal failure of the store.
     #[error("{0}")]
     Other(String),
+}
+
+impl From<InvalidInput> for StoreError {
+    fn from(InvalidInput(reason): InvalidInput) -> Self {
+        Self::Invalid(reason)
+    }
 }
 
 /// Error for loading a data set into a store with other data.

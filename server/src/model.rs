@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
 /// Maximum length of a post's content, in bytes.
 pub const CONTENT_BYTES_MAX: usize = 1_024;
 /// Maximum length of a post's rendered HTML, in bytes: the capacity of a MySQL `TEXT` column.

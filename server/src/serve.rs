@@ -165,7 +165,9 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     }
     if let Some(data_set) = &config.data_set {
         let hash = password::hash(data_set::PASSWORD)?;
-        let content = data_set.content(hash, markdown::render)?;
+        let content = data_set
+            .content(hash, markdown::render)
+            .map_err(StoreError::from)?;
         let loaded = store.load(content.into()).await?;
         tracing::info!(?loaded, "data set loaded");
     }

@@ -67,7 +67,7 @@ pub(super) async fn sign_up(State(app): State<Shared>, Json(login): Json<Login>)
         password_hash: "-".to_owned(),
         created_at: now(),
     };
-    new.check()?;
+    new.check().map_err(crate::store::StoreError::from)?;
     new.password_hash = app.passwords.hash(login.password).await?;
     let mut timing = app.timing();
     let user = timing.store(app.store.create_user(new)).await?;

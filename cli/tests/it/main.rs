@@ -3,6 +3,7 @@
 mod architecture;
 mod ci_files;
 mod connections;
+mod docs_links;
 mod end_to_end;
 mod exit_codes;
 mod export_places;

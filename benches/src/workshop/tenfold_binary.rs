@@ -19,8 +19,8 @@ pub(crate) fn find(given: Option<&PathBuf>, needed: bool) -> anyhow::Result<Path
     };
     if needed && !is_program(&path) {
         bail!(
-            "could not find a program at {}; build it with `cargo build --release -p tenfold`, or pass \
-             --tenfold",
+            "could not find a program at {}; build it with `cargo build --profile dist -p tenfold --features \
+             all-stages`, or pass --tenfold",
             path.display()
         );
     }

@@ -14,6 +14,8 @@ pub(crate) fn describe(lab: &Lab, manifest: &mut Manifest) {
     manifest.stage = Some(lab.stage().name.to_owned());
     manifest.boxes = boxes.into_iter().map(box_info).collect();
     manifest.unconfined_because = lab.unconfined_because().map(str::to_owned);
+    // Boxes with a network of their own have addresses that are not loopback, but run on this machine.
+    manifest.shared_host = Some(true);
 }
 
 fn box_info(own: &LabBox) -> BoxInfo {

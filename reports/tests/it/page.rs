@@ -215,6 +215,11 @@ fn compares_runs() {
         text.contains("response p99") && text.contains("Different settings"),
         "{text}"
     );
+    let seeds = text
+        .lines()
+        .find(|line| line.trim_start().starts_with("seed"));
+    let seeds: Vec<&str> = seeds.unwrap().split_whitespace().collect();
+    assert_eq!(seeds, ["seed", "42", "7"]);
     assert!(document.html().contains("Different settings"));
 }
 

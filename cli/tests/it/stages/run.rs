@@ -62,7 +62,7 @@ path = "/v1/posts/1"
             let asked = summary["arrivals"]["sent"].as_u64().unwrap();
             assert!(sent >= asked && sent <= asked + 20, "{sent} of {asked}");
             let report = std::fs::read_to_string(place.path(stage).join("report.html")).unwrap();
-            assert!(report.contains("Where the balancers sent it"));
+            assert!(report.contains("Distribution by the balancers"));
         }
     }
 }

@@ -16,5 +16,10 @@ mod live;
 mod record;
 mod run;
 mod serve;
+#[cfg(all(
+    feature = "stage-separated",
+    feature = "stage-balanced",
+    feature = "stage-cached"
+))]
 mod stages;
 mod support;

@@ -173,7 +173,7 @@ mod tests {
         assert!(!read().add("a.example").unwrap());
         assert_eq!(read().hosts(), ["a.example", "2001:db8::1"]);
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("# Hosts beyond"), "{text}");
+        assert!(text.starts_with("# Hosts outside"), "{text}");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

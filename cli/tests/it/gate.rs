@@ -146,7 +146,11 @@ fn rejects_invalid_flags_with_advice() {
         "sources",
     ];
     let ended = workplace.run(&directory).expect(104);
-    assert!(ended.stderr.contains("with --start"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("give one with --start"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]

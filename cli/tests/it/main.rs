@@ -17,5 +17,10 @@ mod live;
 mod record;
 mod run;
 mod serve;
+#[cfg(all(
+    feature = "stage-separated",
+    feature = "stage-balanced",
+    feature = "stage-cached"
+))]
 mod stages;
 mod support;

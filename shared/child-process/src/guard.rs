@@ -56,7 +56,8 @@ impl Guard {
     /// Writes a line to the script's standard input. Does nothing if the script has ended.
     pub fn send(&mut self, line: &str) {
         if let Some(input) = &mut self.input {
-            let _ = writeln!(input, "{line}");
+            // A single write: a caller that is killed leaves no half line, which the script would not read.
+            let _ = input.write_all(format!("{line}\n").as_bytes());
         }
     }
 

@@ -32,8 +32,8 @@ fn failures(outcomes: &[Outcome]) -> Vec<&Outcome> {
 /// Drains, kills and revives a web server without losing a request.
 async fn a_web_server_is_drained(stage: &Stage, load: &Load) {
     for (part, why) in [
-        ("sql-1", "no balancer that is up sends it requests"),
-        ("app-1", "no balancer that is up sends it requests"),
+        ("sql-1", "no running balancer sends it requests"),
+        ("app-1", "no running balancer sends it requests"),
         ("web-9", "web-1"),
     ] {
         let refused = stage.place.run(&["lab", "drain", part]);

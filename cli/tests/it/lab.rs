@@ -271,7 +271,7 @@ fn rejects_invalid_lab_flags() {
         ),
         (
             &["--box", "web=0.01"][..],
-            "a box needs between 0.1 and 1024 processors",
+            "a box needs between 0.1 and 1024 CPUs",
         ),
         (&["--box", "web"][..], "write ROLE=CPU[,MEMORY]"),
         (&["--stage", "autoscaled"][..], "not built yet"),

@@ -2,6 +2,8 @@
 //!
 //! The allowed dependencies are read from the table in ARCHITECTURE.md, so that the page stays true.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

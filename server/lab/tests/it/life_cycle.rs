@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tenfold_lab::{Allowances, DataSetOptions, Lab, LabError, LabOptions, stage, up};
@@ -273,20 +273,11 @@ fn refuses_stage_that_is_not_built() {
     assert!(matches!(error, LabError::NotBuilt { .. }), "{error}");
 }
 
-/// Helper process of the next test, which kills it.
-#[test]
-#[ignore = "run by box_dies_with_killed_parent"]
-fn parent_to_be_killed() {
-    let Some(directory) = std::env::var_os("LAB_OF_PARENT_TO_BE_KILLED") else {
-        return;
-    };
-    let lab = single_box(&LabOptions::new(PROGRAM, PathBuf::from(&directory))).unwrap();
-    fs::write(
-        Path::new(&directory).join("up"),
-        lab.boxes()[0].pid().unwrap().to_string(),
-    )
-    .unwrap();
-    std::thread::sleep(Duration::from_secs(60));
+/// Returns the path of the example `lab_parent`, which is compiled with the tests.
+fn lab_parent() -> PathBuf {
+    let test_binary = std::env::current_exe().unwrap();
+    let profile = test_binary.ancestors().nth(2).unwrap();
+    profile.join("examples/lab_parent")
 }
 
 #[test]
@@ -294,10 +285,9 @@ fn box_dies_with_killed_parent() {
     let directory = tempfile::tempdir().unwrap();
     // Keeps running when its standard input closes.
     fs::write(directory.path().join("mode"), "stuck").unwrap();
-    let mut parent = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "life_cycle::parent_to_be_killed"])
-        .env("LAB_OF_PARENT_TO_BE_KILLED", directory.path())
-        .stdout(Stdio::null())
+    let mut parent = Command::new(lab_parent())
+        .arg(PROGRAM)
+        .arg(directory.path())
         .spawn()
         .unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);

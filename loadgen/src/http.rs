@@ -5,6 +5,8 @@ mod body_framing;
 mod connection;
 mod deadlines;
 mod endpoint;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http1;
 mod http2;
 mod kept;

@@ -36,6 +36,9 @@ mod shared;
 mod usage;
 mod user;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use crate::http::fuzzing;
 pub use answer::Reply;
 pub use connect::{
     AuthScheme, Credentials, CredentialsError, CredentialsSource, DialOptions, HttpVersion,

@@ -41,6 +41,9 @@ pub use random::harmonic::harmonic;
 pub use random::stream::{Stream, stream};
 pub use request::capture::{Capture, CaptureSource};
 pub use request::check::{Check, CheckTest, Expected, Needs};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use request::data_file::fuzzing;
 pub use request::data_file::{DataFile, RowOrder};
 pub use request::draw::Draw;
 pub use request::expect::Expect;

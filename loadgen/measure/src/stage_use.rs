@@ -87,8 +87,8 @@ fn balancer_use(from: &BalancerStatus, to: &BalancerStatus) -> BalancerUse {
             name: to.name.clone(),
             takes_requests: to.takes_requests,
             sent: since(|server| server.sent),
-            failed: since(|server| server.failed_connections + server.failed_answers),
-            retried: since(|server| server.retries + server.redispatches),
+            failed: since(ServerStatus::failed),
+            retried: since(ServerStatus::retried),
             times_down: since(|server| server.times_down),
             down_s: since(|server| server.down_s),
         })

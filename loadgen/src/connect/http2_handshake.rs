@@ -6,8 +6,8 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::connect::stream::Stream;
 use crate::failure::Failure;
 
 /// Flow-control windows of a stream and of a connection. Large enough not to throttle a service on
@@ -26,9 +26,9 @@ const RESET_STREAMS_MAX: usize = 1_024;
 ///
 /// # Errors
 /// The class and the reason of the failure.
-pub(crate) async fn shake_hands(
-    stream: Stream,
-) -> Result<(SendRequest<Bytes>, Connection<Stream, Bytes>), (Failure, String)> {
+pub(crate) async fn shake_hands<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: T,
+) -> Result<(SendRequest<Bytes>, Connection<T, Bytes>), (Failure, String)> {
     let describe = |error: h2::Error| {
         let failure = match error.get_io() {
             Some(error) if error.kind() == std::io::ErrorKind::InvalidData => Failure::Tls,

@@ -173,3 +173,29 @@ async fn exchange(
         kept: kept.build(parts.headers),
     })
 }
+
+/// Makes one exchange on a new connection over any byte stream.
+#[cfg(fuzzing)]
+pub(super) async fn exchange_over<T>(
+    stream: T,
+    head: Request<()>,
+    body: Bytes,
+    keep: Keep,
+) -> Result<Answer, Failure>
+where
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let (mut sender, connection) = crate::connect::shake_hands(stream)
+        .await
+        .map_err(|(failure, _)| failure)?;
+    let shared = SharedConnection::default();
+    let mut exchange = std::pin::pin!(exchange(&mut sender, &shared, head, body, |_| keep, || 0));
+    let done = tokio::select! {
+        // In order, so that an input always has the same result.
+        biased;
+        done = &mut exchange => done,
+        // The task that drives a connection may end before the exchange, which then has to end as well.
+        _ = connection => exchange.await,
+    };
+    done.map_err(|error| error.failure)
+}

@@ -322,6 +322,42 @@ fn finished(columns: Vec<String>, cells: Cells) -> Result<(Vec<String>, Cells), 
     Ok((columns, cells))
 }
 
+/// Entry points for the fuzz targets in `fuzz/`, which read data without a file.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use super::*;
+
+    /// Reads a CSV file.
+    ///
+    /// # Errors
+    /// The mistake, with its line; 0 for the whole file.
+    pub fn read_csv(bytes: &[u8]) -> Result<DataFile, (u64, String)> {
+        data_file(from_csv(bytes))
+    }
+
+    /// Reads a JSON Lines file.
+    ///
+    /// # Errors
+    /// As for [`read_csv`].
+    pub fn read_json_lines(bytes: &[u8]) -> Result<DataFile, (u64, String)> {
+        data_file(from_json_lines(bytes))
+    }
+
+    fn data_file(table: Result<(Vec<String>, Cells), Mistake>) -> Result<DataFile, (u64, String)> {
+        let (columns, cells) = table.map_err(|mistake| (mistake.line, mistake.message))?;
+        Ok(DataFile {
+            name: "data".to_owned(),
+            file: PathBuf::new(),
+            order: RowOrder::Sequential,
+            rows: (cells.ends.len() / columns.len()) as u64,
+            columns,
+            first_variable: 0,
+            cells: Arc::new(cells),
+            seed: 0,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

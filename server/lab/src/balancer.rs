@@ -1,5 +1,7 @@
 //! A running balancer: its runtime API and its counters.
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod runtime_api;
 mod status;
 

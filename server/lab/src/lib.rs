@@ -31,6 +31,9 @@ mod skip;
 pub mod stage;
 mod table;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use balancer::fuzzing;
 pub use balancer::{BalancerStatus, ServerStatus};
 pub use boxes::cgroup::Usage;
 pub use boxes::lab_box::LabBox;

@@ -1,5 +1,6 @@
 //! A profile, folded: each distinct stack with its number of samples.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
@@ -11,6 +12,13 @@ use crate::ProbeError;
 
 /// Largest profile that is decompressed, in bytes.
 const BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Most frames of a stack. Go keeps 128, and JFR 64 unless configured otherwise.
+const STACK_FRAMES_MAX: usize = 16 * 1024;
+
+/// Most memory for all distinct stacks with their names, in bytes. A location stands for any number of frames, so that a
+/// profile of a few kilobytes could exceed all memory.
+const STACKS_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// A CPU profile, folded.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,8 +49,8 @@ impl Profile {
     /// library in brackets, and an empty stack becomes `[unknown]`.
     ///
     /// # Errors
-    /// If the bytes are not a gzipped `profile.proto`, decompress to more than 256 MiB, or have no values that count or time
-    /// samples.
+    /// If the bytes are not a gzipped `profile.proto`, decompress to more than 256 MiB, have too many frames, or have no
+    /// values that count or time samples.
     pub fn decode(source: &str, encoded: &[u8]) -> Result<Self, ProbeError> {
         let malformed = |reason: String| ProbeError::NotProfile {
             source_name: source.to_owned(),
@@ -138,6 +146,7 @@ fn fold(profile: &proto::Profile) -> Result<Profile, String> {
     let unknown = names.index("[unknown]");
 
     let mut stacks: HashMap<Vec<u32>, u64> = HashMap::new();
+    let mut bytes_left = STACKS_BYTES_MAX;
     for sample in &profile.sample {
         let samples = counter.samples(sample);
         if samples == 0 {
@@ -149,12 +158,27 @@ fn fold(profile: &proto::Profile) -> Result<Profile, String> {
                 Some(location) => frames.extend(location),
                 None => frames.push(unknown),
             }
+            if frames.len() > STACK_FRAMES_MAX {
+                return Err(format!("a stack has more than {STACK_FRAMES_MAX} frames"));
+            }
         }
         if frames.is_empty() {
             frames.push(unknown);
         }
-        let total = stacks.entry(frames).or_default();
-        *total = total.saturating_add(samples);
+        match stacks.entry(frames) {
+            Entry::Occupied(mut known) => {
+                let total = known.get_mut();
+                *total = total.saturating_add(samples);
+            }
+            Entry::Vacant(new) => {
+                let frames = new.key().iter();
+                let bytes = frames.map(|frame| names.bytes_of(*frame));
+                bytes_left = bytes_left
+                    .checked_sub(bytes.sum())
+                    .ok_or_else(|| format!("its stacks take more than {STACKS_BYTES_MAX} bytes"))?;
+                new.insert(samples);
+            }
+        }
     }
 
     let functions = names.names;
@@ -252,6 +276,11 @@ impl Names {
         self.names.push(name.to_owned());
         self.indices.insert(name.to_owned(), index);
         index
+    }
+
+    /// Memory of a copy of a name, in bytes.
+    fn bytes_of(&self, index: u32) -> usize {
+        size_of::<String>() + self.names[index as usize].len()
     }
 }
 
@@ -455,6 +484,32 @@ mod tests {
             error.to_string().contains("decompresses to more"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn refuses_too_many_frames() {
+        let deep = |lines: usize, locations: usize, samples: i64| {
+            let mut profile = by_hand();
+            let line = profile.location[0].line[0];
+            profile.location[0].line = vec![line; lines];
+            // Each stack ends in other locations, so that all are distinct.
+            profile.sample = (0..samples)
+                .map(|sample| {
+                    let ends = (0..13).map(|bit| 2 + u64::from(sample >> bit & 1 == 1));
+                    proto::Sample {
+                        location_id: ends.chain(vec![1; locations]).collect(),
+                        value: vec![1, 10_000_000],
+                        label: Vec::new(),
+                    }
+                })
+                .collect();
+            Profile::decode("here", &encode(&profile))
+        };
+        assert!(deep(100, 100, 1).is_ok());
+        let error = deep(10_000, 10_000, 1).unwrap_err().to_string();
+        assert!(error.contains("a stack has more than"), "{error}");
+        let error = deep(16_000, 1, 1_300).unwrap_err().to_string();
+        assert!(error.contains("its stacks take more than"), "{error}");
     }
 
     #[test]

@@ -148,8 +148,8 @@ impl LogSummary {
             count: *count,
             share: share(*count, requests),
         });
-        // Both are in range, because they were parsed as times.
-        let time = |at_us: i64| Timestamp::from_microsecond(at_us).unwrap_or(Timestamp::UNIX_EPOCH);
+        // Both were parsed as times. A separate fraction of a second may exceed the latest one.
+        let time = |at_us: i64| Timestamp::from_microsecond(at_us).unwrap_or(Timestamp::MAX);
         Self {
             origin: log.origin.clone(),
             format: log.format.clone(),

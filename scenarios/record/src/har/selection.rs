@@ -85,6 +85,10 @@ impl Selection {
             self.not_http += 1;
             return Ok(());
         };
+        // The host is shown, and a control character must not reach a terminal.
+        if host.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            return Err(invalid(host.as_bytes(), "host"));
+        }
         let host = self.hosts.intern(&host);
         if self.tallies.len() == host as usize {
             self.tallies.push(Tally::default());

@@ -276,6 +276,19 @@ fn fits_a_model() {
     assert_eq!(fitted.fit.mix.content, 50);
 }
 
+#[test]
+fn rejects_hosts_with_control_characters() {
+    let at = "2024-03-01T10:00:00Z";
+    let log = read(&archive(vec![
+        entry(at, "GET", "https://a.example/", &[], None),
+        entry(at, "GET", "https://a\u{1b}[2J.example/", &[], None),
+    ]));
+    assert_eq!(log.broken, 1);
+    let reason = &log.first_broken[0].reason;
+    assert!(reason.ends_with("is not a valid host"), "{reason}");
+    assert!(!log.summary().to_string().contains('\u{1b}'));
+}
+
 proptest! {
     #[test]
     fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

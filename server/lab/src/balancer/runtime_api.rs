@@ -124,7 +124,7 @@ struct Value {
 
 /// Parses the answer to `show stat json`: a list of statistics for each frontend, backend and server (HAProxy's
 /// management guide, section 9.3, "show stat" and "typed output format").
-fn parse_statistics(answer: &str) -> io::Result<BalancerStatus> {
+pub(super) fn parse_statistics(answer: &str) -> io::Result<BalancerStatus> {
     let all: Vec<Vec<Statistic>> = serde_json::from_str(answer)
         .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
     let mut status = BalancerStatus::default();

@@ -53,6 +53,16 @@ pub struct ServerStatus {
 }
 
 impl ServerStatus {
+    /// Returns the number of failed connections and responses.
+    pub fn failed(&self) -> u64 {
+        self.failed_connections.saturating_add(self.failed_answers)
+    }
+
+    /// Returns the number of retries, against the same server and others.
+    pub fn retried(&self) -> u64 {
+        self.retries.saturating_add(self.redispatches)
+    }
+
     /// Returns whether the server is healthy and gets new requests.
     pub(crate) fn is_sent_requests(&self) -> bool {
         self.state.starts_with("UP") || self.state == "no check"
@@ -83,8 +93,8 @@ pub(crate) fn write_table(f: &mut fmt::Formatter<'_>, balancers: &[BalancerStatu
                 server.state.clone(),
                 server.now.to_string(),
                 server.sent.to_string(),
-                (server.failed_connections + server.failed_answers).to_string(),
-                (server.retries + server.redispatches).to_string(),
+                server.failed().to_string(),
+                server.retried().to_string(),
                 match (server.times_down, server.down_s) {
                     (0, 0) => "-".to_owned(),
                     (0, s) => format!("{s} s"),
@@ -102,4 +112,35 @@ pub(crate) fn write_table(f: &mut fmt::Formatter<'_>, balancers: &[BalancerStatu
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Table(BalancerStatus);
+
+    impl fmt::Display for Table {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write_table(f, std::slice::from_ref(&self.0))
+        }
+    }
+
+    #[test]
+    fn shows_counters_of_any_size() {
+        let server = ServerStatus {
+            name: "web-1".to_owned(),
+            failed_connections: u64::MAX,
+            failed_answers: 1,
+            retries: 2,
+            redispatches: u64::MAX,
+            ..ServerStatus::default()
+        };
+        let balancer = BalancerStatus {
+            servers: vec![server],
+            ..BalancerStatus::default()
+        };
+        let table = Table(balancer).to_string();
+        assert_eq!(table.matches(&u64::MAX.to_string()).count(), 2, "{table}");
+    }
 }

@@ -1,0 +1,112 @@
+//! Entry points for the fuzz targets in `fuzz/`, which read answers without a socket.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request};
+use tokio::io::{AsyncWriteExt, copy, duplex, sink, split};
+
+use crate::failure::Failure;
+use crate::http::http2;
+use crate::http::kept::{Keep, Kept};
+use crate::http::response_reader::{Progress, Response, ResponseReader};
+
+/// Number of body bytes that are kept.
+pub const BODY_LIMIT: usize = 1 << 20;
+
+/// Capacity of the in-memory stream, in each direction.
+const STREAM_BYTES: usize = 1 << 20;
+
+/// Turns that the client gets to act on the settings before the peer sends the rest.
+const TURNS: usize = 16;
+
+const KEEP: Keep = Keep {
+    headers: true,
+    body_limit: BODY_LIMIT,
+    sha256: true,
+};
+
+/// An answer, as the generator read it.
+#[derive(Debug, PartialEq)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Length of its body, without framing.
+    pub body_bytes: u64,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The start of its body.
+    pub body: Vec<u8>,
+    /// The SHA-256 of its whole body.
+    pub sha256: Option<[u8; 32]>,
+    /// True if the connection can be used again. Always true over HTTP/2.
+    pub is_reusable: bool,
+}
+
+impl Answer {
+    fn new(status: u16, body_bytes: u64, kept: Option<Kept>, is_reusable: bool) -> Self {
+        let kept = kept.unwrap_or_default();
+        Self {
+            status,
+            body_bytes,
+            headers: kept.headers,
+            body: kept.body,
+            sha256: kept.sha256,
+            is_reusable,
+        }
+    }
+}
+
+/// Reads an HTTP/1.1 answer that arrives in pieces of `piece_bytes` bytes, and then the end of the connection.
+///
+/// # Errors
+/// The failure that the generator counts.
+pub fn read_http1(method: &Method, bytes: &[u8], piece_bytes: usize) -> Result<Answer, Failure> {
+    let mut reader = ResponseReader::new(method, |_| KEEP);
+    let answer = |response: Response| {
+        Answer::new(
+            response.status,
+            response.body_bytes,
+            response.kept,
+            response.reusable,
+        )
+    };
+    for piece in bytes.chunks(piece_bytes.max(1)) {
+        if let Progress::Complete(response) = reader.read(piece)? {
+            return Ok(answer(response));
+        }
+    }
+    reader.end().map(answer)
+}
+
+/// Makes one HTTP/2 exchange with a peer that sends `first`, then `rest` after the client had time to send its
+/// request, and then the end of the connection.
+///
+/// # Errors
+/// The failure that the generator counts.
+pub fn read_http2(
+    method: &Method,
+    body: &'static [u8],
+    first: &[u8],
+    rest: &[u8],
+) -> Result<Answer, Failure> {
+    let (ours, theirs) = duplex(STREAM_BYTES);
+    let mut request = Request::new(());
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = http::Uri::from_static("http://a.example/path");
+    *request.version_mut() = http::Version::HTTP_2;
+    let exchange = http2::exchange_over(ours, request, Bytes::from_static(body), KEEP);
+    let peer = async move {
+        let (mut from_client, mut to_client) = split(theirs);
+        let _ = to_client.write_all(first).await;
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+        }
+        let _ = to_client.write_all(rest).await;
+        let _ = to_client.shutdown().await;
+        let _ = copy(&mut from_client, &mut sink()).await;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime without drivers needs no resource");
+    let (done, ()) = runtime.block_on(async { tokio::join!(exchange, peer) });
+    done.map(|answer| Answer::new(answer.status, answer.body_bytes, answer.kept, true))
+}

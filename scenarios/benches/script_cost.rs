@@ -1,4 +1,4 @@
-//! Cost of a script per request: `cargo bench -p tenfold-scenarios --bench script_cost`.
+//! Cost of a script per request: `cargo bench --profile dist -p tenfold-scenarios --bench script_cost`.
 //!
 //! Calls `before` and `after` of several scripts many times, with a JSON response of 1 KB, and prints
 //! the time per call in the best of many rounds. Other load on the machine can only add to it.

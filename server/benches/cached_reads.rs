@@ -5,7 +5,7 @@
 //! with a cache in front of a memory store, and `axum::serve` with one route. The comparison is of their
 //! threads' CPU time.
 //!
-//! Run it with `cargo bench -p tenfold-server --bench cached_reads`.
+//! Run it with `cargo bench --profile dist -p tenfold-server --bench cached_reads`.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a bench that fails has no figures")]

@@ -1,7 +1,7 @@
 //! Cost of a point read of the SQLite store in three designs: on the async thread, on tokio's blocking threads,
 //! and on dedicated threads behind a channel; idle and beside 400 writes/s.
 //!
-//! Run it with `cargo bench -p tenfold-server --bench store_reads`. It also prints the time to load the default
+//! Run it with `cargo bench --profile dist -p tenfold-server --bench store_reads`. It also prints the time to load the default
 //! data set.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]

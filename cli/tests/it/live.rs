@@ -54,7 +54,7 @@ fn serves_metrics_during_run() {
     let count = |name: &str| metrics.counter_sum(name).unwrap();
     let sent = count("tenfold_requests_sent_total");
     let done = count("tenfold_requests_completed_total") + count("tenfold_requests_failed_total");
-    // Arrivals that are being taken up are not counted as sent yet.
+    // An arrival that a user is about to send does not count as sent yet.
     let planned = count("tenfold_arrivals_planned_total");
     assert!(planned >= sent + count("tenfold_arrivals_dropped_total"));
     assert_eq!(sent, done + count("tenfold_requests_in_flight"));

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use tenfold_fuzz::{check_log, check_replay};
 use tenfold_record::{Format, ReadOptions};
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 14] = [
     "common",
     "combined",
     "combinedio",
@@ -17,6 +17,12 @@ const NAMES: [&str; 8] = [
     "nginx",
     "alb",
     "cloudfront",
+    "iis",
+    "caddy",
+    "traefik",
+    "envoy",
+    "envoy-json",
+    "json",
 ];
 
 static FORMATS: LazyLock<Vec<Option<Format>>> = LazyLock::new(|| {

@@ -13,9 +13,6 @@ use crate::{assert_printable, temporary_file};
 /// Capacity of the buffer that splits a log into pieces.
 const PIECE_BYTES: usize = 7;
 
-/// Longest target that a trace keeps, in bytes.
-const TARGET_BYTES_MAX: usize = 60_000;
-
 /// Longest method that a log may have, in bytes.
 const METHOD_BYTES_MAX: usize = 32;
 
@@ -49,10 +46,12 @@ pub fn check_log(bytes: &[u8], options: &ReadOptions) -> Option<AccessLog> {
     assert_eq!(summary, pieces.summary());
 
     if let Some(archive) = &log.archive {
-        let left_out = archive.of_other_hosts + archive.not_http;
+        let left_out = archive.of_other_hosts + archive.not_http + archive.upgrades;
         assert!(records.len() as u64 + log.broken + left_out <= log.lines);
     } else {
-        assert_eq!(records.len() as u64 + log.broken + log.headers, log.lines);
+        let others = log.host.as_ref().map_or(0, |host| host.of_others);
+        let left_out = log.broken + log.headers + log.messages + log.parts + log.clock_outliers;
+        assert_eq!(records.len() as u64 + left_out + others, log.lines);
     }
     let kept = log.first_broken.len();
     assert_eq!(kept as u64, log.broken.min(options.broken_kept as u64));
@@ -60,6 +59,11 @@ pub fn check_log(bytes: &[u8], options: &ReadOptions) -> Option<AccessLog> {
     records.iter().for_each(check_record);
     let requests = records.iter().filter(|record| record.request.is_some());
     assert_eq!(summary.reads + summary.writes, requests.count() as u64);
+    let reasons = log.reasons_without_request.iter();
+    assert_eq!(
+        reasons.map(|(_, count)| count).sum::<u64>(),
+        log.without_request
+    );
     assert!(summary.first <= summary.last);
     if is_printable {
         assert_printable(&summary.to_string());
@@ -86,8 +90,12 @@ fn check_record(record: &Record<'_>) {
     let method = http::Method::from_bytes(request.method.as_bytes());
     assert!(method.is_ok(), "{record:?}");
     let is_valid = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
-    assert!(!request.target.is_empty(), "{record:?}");
+    assert!(request.target.starts_with('/'), "{record:?}");
     assert!(request.target.bytes().all(is_valid), "{record:?}");
+    // What is recorded can be sent over any version of HTTP.
+    let parsed = request.target.parse::<http::uri::PathAndQuery>();
+    assert_eq!(parsed.expect("a valid target").as_str(), request.target);
+    assert_ne!(request.method, "CONNECT");
 }
 
 /// Makes a trace and a model of a log, and checks that both scenarios can be read, and that the trace replays the
@@ -106,12 +114,7 @@ pub fn check_replay(log: &AccessLog) {
         let scenario = Scenario::parse(&made.toml, &temporary_file("trace.toml"));
         let scenario = scenario.unwrap_or_else(|error| panic!("{error}\n{}", made.toml));
         let mut replayed = 0;
-        let records = log.records().filter_map(|record| record.request);
-        let mut recorded = records.filter(|request| {
-            let is_origin = request.target.starts_with('/') && request.method != "CONNECT";
-            let is_asterisk = request.target == "*" && request.method == "OPTIONS";
-            (is_origin || is_asterisk) && request.target.len() <= TARGET_BYTES_MAX
-        });
+        let mut recorded = log.records().filter_map(|record| record.request);
         for arrival in scenario.schedule() {
             replayed += 1;
             let request = recorded.next().expect("a request that is not in the log");

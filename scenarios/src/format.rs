@@ -1,5 +1,6 @@
 //! Reading of a scenario's TOML: fields and their types, units, and errors with line and column.
 
+pub(crate) mod byte_order_mark;
 pub(crate) mod error;
 pub(crate) mod fields;
 pub(crate) mod nearest;

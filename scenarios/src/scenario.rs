@@ -7,6 +7,7 @@ use std::time::Duration;
 use rand::Rng;
 use toml::de::DeTable;
 
+use crate::format::byte_order_mark;
 use crate::format::error::ScenarioError;
 use crate::format::fields::Document;
 use crate::journey::Journey;
@@ -92,7 +93,7 @@ impl Scenario {
             return Err(ScenarioError::whole(path, "a scenario has at most 4 MiB"));
         }
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        Self::parse(&text, path)
+        Self::parse(byte_order_mark::strip(&text), path)
     }
 
     /// Reads a scenario from a text; `origin` is the path for messages and for relative paths.

@@ -7,9 +7,9 @@ use clap::builder::BoolishValueParser;
 
 #[derive(Debug, Args)]
 pub(crate) struct RecordArguments {
-    /// Access log or HAR file, plain or gzipped; `-` for standard input
-    #[arg(env = "TENFOLD_LOG")]
-    pub(crate) log: PathBuf,
+    /// Access logs or HAR files, plain or gzipped; `-` for standard input. Several are one log, in the order of time
+    #[arg(value_name = "LOG", env = "TENFOLD_LOG", required = true, num_args = 1..)]
+    pub(crate) logs: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) input: InputArguments,
     #[command(flatten)]
@@ -21,11 +21,12 @@ pub(crate) struct RecordArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 pub(crate) struct InputArguments {
-    /// Format of the log: common, combined, nginx, alb, cloudfront or har; or an Apache LogFormat or nginx
-    /// log_format [default: detected]
+    /// Format of the log: a name (common, combined, nginx, alb, cloudfront, w3c, iis, caddy, traefik, envoy, json,
+    /// har), an Apache LogFormat or nginx log_format, or the fields of JSON Lines (json:time=ts,path=uri)
+    /// [default: detected]
     #[arg(long, value_name = "FORMAT", env = "TENFOLD_FORMAT")]
     pub(crate) format: Option<String>,
-    /// Use only requests to this host of a HAR file [default: the most frequent host]
+    /// Use only requests to this host, or with `-` those without one [default: the most frequent host]
     #[arg(long, value_name = "HOST", env = "TENFOLD_HOST")]
     pub(crate) host: Option<String>,
 }

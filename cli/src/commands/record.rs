@@ -1,13 +1,15 @@
-//! `tenfold record`: turn an access log or a HAR file into a trace to replay, or into a fitted scenario.
+//! `tenfold record`: turn access logs or HAR files into a trace to replay, or into a fitted scenario.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{BufReader, BufWriter, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::Serialize;
 use tenfold_record::{
-    AccessLog, FitReport, Format, LogSummary, ModelOptions, ReadOptions, TraceOptions, model, trace,
+    AccessLog, FitReport, Format, LogReader, LogSummary, ModelOptions, ReadOptions, TraceOptions,
+    model, trace,
 };
 use tenfold_run_dir::write_atomic_with;
 
@@ -23,7 +25,10 @@ struct Recorded {
     written: Vec<PathBuf>,
 }
 
-/// Reads the log, and writes a trace or a fitted scenario.
+/// Stands for standard input among the logs.
+const STANDARD_INPUT: &str = "-";
+
+/// Reads the logs, and writes a trace or a fitted scenario.
 pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
     let format = arguments
         .input
@@ -36,57 +41,50 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
         host: arguments.input.host.clone(),
         ..ReadOptions::default()
     };
-    let log = if arguments.log.as_os_str() == "-" {
-        let input = BufReader::new(std::io::stdin().lock());
-        AccessLog::read_from(input, "standard input", &options)?
-    } else {
-        AccessLog::read(&arguments.log, &options)?
-    };
-    if arguments.input.host.is_some() && log.archive.is_none() {
-        return Err(UsageError(format!(
-            "--host applies only to HAR files, and {} is not one ({}); leave --host out",
-            log.origin, log.format
-        ))
-        .into());
-    }
     let out = arguments
         .output
         .out
         .clone()
-        .unwrap_or_else(|| default_path(&arguments.log));
+        .unwrap_or_else(|| default_path(arguments.logs.first()));
+    let trace_path = (!arguments.scenario.model).then(|| out.with_extension("trace.jsonl"));
+    for path in [Some(&out), trace_path.as_ref()].into_iter().flatten() {
+        refuse_input(arguments, path)?;
+        refuse_overwriting(arguments, path)?;
+    }
+    let log = read(&arguments.logs, &options)?;
     let name = out.file_stem().map_or("recorded".into(), |stem| {
         stem.to_string_lossy().into_owned()
     });
-    let (fit, written) = if arguments.scenario.model {
-        refuse_overwriting(arguments, &[&out])?;
-        let model = model(
-            &log,
-            &ModelOptions {
-                name,
-                ..ModelOptions::default()
-            },
-        )?;
-        write(&out, |file| file.write_all(model.toml.as_bytes()))?;
-        (Some(model.fit), vec![out])
-    } else {
-        let trace_path = out.with_extension("trace.jsonl");
-        refuse_overwriting(arguments, &[&out, &trace_path])?;
-        let file = trace_path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let trace = trace(
-            &log,
-            &TraceOptions {
-                speed: arguments.scenario.speed,
-                name,
-                file,
-            },
-        )?;
-        write(&trace_path, |file| trace.write_trace(file))?;
-        write(&out, |file| file.write_all(trace.toml.as_bytes()))?;
-        (None, vec![out, trace_path])
+    let (fit, written) = match trace_path {
+        None => {
+            let model = model(
+                &log,
+                &ModelOptions {
+                    name,
+                    ..ModelOptions::default()
+                },
+            )?;
+            write(&out, |file| file.write_all(model.toml.as_bytes()))?;
+            (Some(model.fit), vec![out])
+        }
+        Some(trace_path) => {
+            let file = trace_path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let trace = trace(
+                &log,
+                &TraceOptions {
+                    speed: arguments.scenario.speed,
+                    name,
+                    file,
+                },
+            )?;
+            write(&trace_path, |file| trace.write_trace(file))?;
+            write(&out, |file| file.write_all(trace.toml.as_bytes()))?;
+            (None, vec![out, trace_path])
+        }
     };
     let log = log.summary();
     if arguments.output.json {
@@ -110,6 +108,24 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Met)
 }
 
+fn read(logs: &[PathBuf], options: &ReadOptions) -> anyhow::Result<AccessLog> {
+    let mut reader = LogReader::new(options);
+    let mut has_read_input = false;
+    for path in logs {
+        if path.as_os_str() != STANDARD_INPUT {
+            reader.add_file(path)?;
+        } else if has_read_input {
+            return Err(
+                UsageError("`-` is given twice; standard input is read once".to_owned()).into(),
+            );
+        } else {
+            has_read_input = true;
+            reader.add(BufReader::new(std::io::stdin().lock()), "standard input")?;
+        }
+    }
+    Ok(reader.finish()?)
+}
+
 fn write(
     path: &Path,
     with: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
@@ -117,24 +133,44 @@ fn write(
     write_atomic_with(path, with).with_context(|| format!("could not write {}", path.display()))
 }
 
-fn refuse_overwriting(arguments: &RecordArguments, paths: &[&Path]) -> anyhow::Result<()> {
-    match paths
-        .iter()
-        .find(|path| path.exists() && !arguments.output.force)
-    {
-        Some(path) => Err(UsageError(format!(
+/// Fails if a file to write is one of the logs, by whatever name, even with `--force`.
+fn refuse_input(arguments: &RecordArguments, path: &Path) -> anyhow::Result<()> {
+    let Ok(written) = std::fs::metadata(path) else {
+        return Ok(());
+    };
+    let is_same = |input: &Metadata| (input.dev(), input.ino()) == (written.dev(), written.ino());
+    for log in &arguments.logs {
+        let input = match log.as_os_str() == STANDARD_INPUT {
+            true => std::fs::metadata("/dev/stdin"),
+            false => std::fs::metadata(log),
+        };
+        if written.is_file() && input.is_ok_and(|input| is_same(&input)) {
+            return Err(UsageError(format!(
+                "{} is the log itself ({}), which is never overwritten; choose another file with --out",
+                path.display(),
+                log.display()
+            ))
+            .into());
+        }
+    }
+    Ok(())
+}
+
+fn refuse_overwriting(arguments: &RecordArguments, path: &Path) -> anyhow::Result<()> {
+    if path.exists() && !arguments.output.force {
+        return Err(UsageError(format!(
             "{} already exists; choose another file with --out, or overwrite it with --force",
             path.display()
         ))
-        .into()),
-        None => Ok(()),
+        .into());
     }
+    Ok(())
 }
 
 /// Returns the name of the log without `.gz`, `.log` and `.har`, as a scenario in the working directory.
-fn default_path(log: &Path) -> PathBuf {
+fn default_path(log: Option<&PathBuf>) -> PathBuf {
     let name = log
-        .file_name()
+        .and_then(|log| log.file_name())
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
@@ -142,7 +178,7 @@ fn default_path(log: &Path) -> PathBuf {
         .iter()
         .find_map(|suffix| name.strip_suffix(suffix))
         .unwrap_or(name);
-    let name = if name.is_empty() || name == "-" {
+    let name = if name.is_empty() || name == STANDARD_INPUT {
         "recorded"
     } else {
         name

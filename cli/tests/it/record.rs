@@ -182,7 +182,10 @@ fn rejects_mismatched_format_and_host() {
     for (arguments, expected) in [
         (vec!["record", LOG, "--format", "ngnix"], "`nginx`"),
         (vec!["record", LOG, "--format", "alb"], "--format"),
-        (vec!["record", LOG, "--host", "a.example"], "HAR"),
+        (
+            vec!["record", LOG, "--host", "a.example"],
+            "does not name the host",
+        ),
         (
             vec!["record", "visit.har", "--host", "c.example"],
             "a.example (3)",
@@ -196,4 +199,174 @@ fn rejects_mismatched_format_and_host() {
             ended.stderr
         );
     }
+}
+
+#[test]
+fn records_several_files_as_one_log() {
+    let place = Workplace::new();
+    let line = |second: u32, target: &str| {
+        format!("h - - [17/May/2024:10:05:{second:02} +0000] \"GET {target} HTTP/1.1\" 200 1\n")
+    };
+    place.write("access.log", &line(9, "/new"));
+    place.write("access.log.1", &line(1, "/old"));
+    let ended = place
+        .run(&["record", "access.log", "access.log.1"])
+        .expect(0);
+    assert!(
+        ended
+            .stdout
+            .starts_with("access.log and access.log.1: 2 lines, 0 broken"),
+        "{}",
+        ended.stdout
+    );
+    let trace = std::fs::read_to_string(place.path("access.trace.jsonl")).unwrap();
+    assert_eq!(
+        trace,
+        "{\"at_ms\":0,\"request\":\"GET\",\"target\":\"/old\"}\n\
+         {\"at_ms\":8000,\"request\":\"GET\",\"target\":\"/new\"}\n"
+    );
+    place.run(&["run", "access.toml", "--check"]).expect(0);
+}
+
+#[test]
+fn never_overwrites_the_log() {
+    let place = Workplace::new();
+    let log = "h - - [17/May/2024:10:05:03 +0000] \"GET /a HTTP/1.1\" 200 1\n";
+    for name in ["a.log", "b.log", "site.trace.jsonl"] {
+        place.write(name, log);
+    }
+    std::fs::create_dir(place.path("d")).unwrap();
+    std::os::unix::fs::symlink("a.log", place.path("link.log")).unwrap();
+    std::fs::hard_link(place.path("a.log"), place.path("hard.log")).unwrap();
+    for arguments in [
+        vec!["a.log", "--out", "a.log"],
+        vec!["a.log", "--out", "./d/../a.log"],
+        vec!["a.log", "--out", "link.log"],
+        vec!["link.log", "--out", "a.log"],
+        vec!["a.log", "--out", "hard.log"],
+        vec!["a.log", "b.log", "--out", "b.log"],
+        vec!["site.trace.jsonl", "--out", "site.toml"],
+        vec!["a.log", "--model", "--out", "a.log"],
+    ] {
+        let mut command = vec!["record", "--force"];
+        command.extend(&arguments);
+        let ended = place.run(&command).expect(104);
+        let shown = &ended.stderr;
+        assert!(
+            shown.contains("is the log itself"),
+            "{arguments:?}:\n{shown}"
+        );
+        for name in ["a.log", "b.log", "site.trace.jsonl"] {
+            let kept = std::fs::read_to_string(place.path(name)).unwrap();
+            assert_eq!(kept, log, "{arguments:?}: {name}");
+        }
+    }
+    place
+        .run(&[
+            "record",
+            "site.trace.jsonl",
+            "--model",
+            "--out",
+            "site.toml",
+        ])
+        .expect(0);
+}
+
+#[test]
+fn uses_one_virtual_host() {
+    let place = Workplace::new();
+    let line =
+        |host: &str, target: &str| format!("{host} 1715940303.000 \"GET {target} HTTP/1.1\" 200\n");
+    let log = [
+        line("a.example", "/1"),
+        line("B.example:443", "/2"),
+        line("a.example", "/3"),
+    ];
+    place.write("access.log", &log.concat());
+    let format = "$http_host $msec \"$request\" $status";
+    let ended = place
+        .run(&["record", "access.log", "--format", format])
+        .expect(0);
+    for expected in [
+        "host      a.example",
+        "1 to other hosts, left out (choose one with --host): b.example (1)",
+    ] {
+        assert!(
+            ended.stdout.contains(expected),
+            "{expected} is missing:\n{}",
+            ended.stdout
+        );
+    }
+    let host = [
+        "record",
+        "access.log",
+        "--format",
+        format,
+        "--force",
+        "--host",
+        "B.example",
+    ];
+    place.run(&host).expect(0);
+    let trace = std::fs::read_to_string(place.path("access.trace.jsonl")).unwrap();
+    assert!(trace.contains("/2") && !trace.contains("/1"), "{trace}");
+    let unknown = [
+        "record",
+        "access.log",
+        "--format",
+        format,
+        "--force",
+        "--host",
+        "c.example",
+    ];
+    let ended = place.run(&unknown).expect(104);
+    assert!(
+        ended.stderr.contains("a.example (2), b.example (1)"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn names_compressions_that_are_not_read() {
+    let place = Workplace::new();
+    std::fs::write(place.path("a.log.bz2"), b"BZh91AY&SY\x12\x34\xff\xfe\0").unwrap();
+    let ended = place.run(&["record", "a.log.bz2"]).expect(104);
+    assert_eq!(
+        ended.stderr,
+        "error: a.log.bz2 is compressed with bzip2; decompress it first: bzip2 -dc a.log.bz2 | tenfold record -\n"
+    );
+}
+
+#[test]
+fn sends_all_that_it_writes() {
+    let place = Workplace::new();
+    let lines = [
+        "OPTIONS * HTTP/1.0",
+        "OPTIONS / RTSP/1.0",
+        "t3 12.1.2",
+        "CONNECT s.example:443 HTTP/1.1",
+        "GET /healthz HTTP/1.1",
+        "GET /<a>#`b` HTTP/1.1",
+        "GET wss://s.example/live HTTP/1.1",
+        "GET nonsense HTTP/1.1",
+    ];
+    let log: String = lines
+        .iter()
+        .map(|request| format!("h - - [17/May/2024:10:05:03 +0000] \"{request}\" 200 1\n"))
+        .collect();
+    place.write("access.log", &log);
+    place.run(&["record", "access.log"]).expect(0);
+    let service = place.serve(&["--empty"]);
+    let url = service.url();
+    place.run(&["run", "access.toml", "--target", &url, "--out", "run"]);
+    let counts = read_json(&place.path("run/counts.json"));
+    let phases = counts["phases"].as_array().unwrap();
+    let requests = phases.iter().flat_map(|phase| phase.as_array().unwrap());
+    let total = |field: &str| -> u64 {
+        requests
+            .clone()
+            .map(|request| request[field].as_u64().unwrap())
+            .sum()
+    };
+    assert_eq!((total("sent"), total("completed")), (2, 2), "{counts:#}");
 }

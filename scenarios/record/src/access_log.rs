@@ -1,53 +1,72 @@
 //! Access logs of web servers and HAR files, read into requests.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::BufRead;
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
-
+pub(crate) mod clock_outlier;
+mod entry;
+pub(crate) mod host_choice;
 mod line_reader;
+pub(crate) mod log_reader;
 mod summary;
 
 pub(crate) use summary::kind_of;
 pub use summary::{HotKey, LogSummary, Share};
 
-use crate::format::Lines;
 use crate::format::log_time::Grain;
-use crate::format::read_line::{Layout, ReadLine};
-use crate::har;
 use crate::har::archive::HttpArchive;
+use crate::input::ReadOptions;
 use crate::input::broken_line::BrokenLine;
 use crate::input::interner::Interner;
 use crate::input::log_error::LogError;
-use crate::input::name_tally::NameTally;
-use crate::input::{REQUESTS_MAX, ReadOptions};
-use line_reader::{LineReader, Next};
+use clock_outlier::ClockOutlier;
+use entry::{Entry, NONE, Sent};
+use host_choice::HostChoice;
+use log_reader::LogReader;
 
 /// Requests of an access log in time order, and counts of lines that could not be used.
 #[derive(Debug, Clone)]
 pub struct AccessLog {
-    /// Name of the log in messages: its file name without the folder.
+    /// Name of the log in messages: its file names without the folders.
     pub origin: String,
     /// Layout of its lines: a name, or the format as given.
     pub format: String,
     /// True if the format was detected instead of given.
     pub detected: bool,
+    /// Files and their number of lines, in the order of their first request. Empty for a single file.
+    pub files: Vec<(String, u64)>,
     /// Number of lines, including broken ones and headers; for a HAR file, of entries.
     pub lines: u64,
     /// Number of header lines, which begin with `#` and hold no request.
     pub headers: u64,
+    /// Number of lines in JSON that are not about a request.
+    pub messages: u64,
+    /// Number of parts of lines that a container runtime split, without the last ones.
+    pub parts: u64,
     /// Number of lines that could not be read.
     pub broken: u64,
     /// The first broken lines, at most [`ReadOptions::broken_kept`].
     pub first_broken: Vec<BrokenLine>,
     /// Number of lines that were read although they end within an unused field, such as the user agent.
     pub cut_short: u64,
-    /// Number of lines that are earlier than a line before them. They are sorted into place.
+    /// Number of lines that are earlier than a line before them in their file. They are sorted into place.
     pub out_of_order: u64,
-    /// Number of lines for connections without a request (`"-"`, or bytes that are not HTTP). They have
-    /// a time and a status, but no method and no target.
+    /// Number of lines left out because their time is far from that of all others.
+    pub clock_outliers: u64,
+    /// The first of them, at most [`ReadOptions::broken_kept`].
+    pub first_clock_outliers: Vec<ClockOutlier>,
+    /// Number of lines without a request that can be sent, such as `"-"`, CONNECT, or bytes that are not HTTP. They
+    /// have a time and a status, but no method and no target.
     pub without_request: u64,
+    /// The same by reason; reasons without a line are absent.
+    pub reasons_without_request: Vec<(&'static str, u64)>,
+    /// Number of lines that are dated by the logged time of their end minus the logged duration.
+    pub dated_by_duration: u64,
+    /// True if the log's whole seconds were made finer: the lines of each second are spread evenly over it.
+    pub spread: bool,
+    /// Host whose requests are used; `None` if the log does not name hosts, and for HAR files (see
+    /// [`HttpArchive::host`]).
+    pub host: Option<HostChoice>,
     /// Resolution of the log's times.
     pub grain: Grain,
     /// Secrets masked in targets, as location and name with a count. For a HAR file see
@@ -58,6 +77,7 @@ pub struct AccessLog {
     entries: Vec<Entry>,
     methods: Interner,
     targets: Interner,
+    hosts: Interner,
     /// One per entry of a HAR file; empty for other logs.
     sent: Vec<Sent>,
     header_sets: Vec<Vec<(String, String)>>,
@@ -67,9 +87,9 @@ pub struct AccessLog {
 /// One line of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// Time of the request, in microseconds since 1970 (UTC).
+    /// Time at which the request arrived, in microseconds since 1970 (UTC).
     pub at_us: i64,
-    /// Method and target; `None` for a connection without a request.
+    /// Method and target; `None` without a request that can be sent.
     pub request: Option<RecordedRequest<'a>>,
     /// Status of the response; `None` if not logged.
     pub status: Option<u16>,
@@ -82,8 +102,7 @@ pub struct Record<'a> {
 pub struct RecordedRequest<'a> {
     /// Method.
     pub method: &'a str,
-    /// Target, in origin form if possible. Bytes that a request line must not contain are
-    /// percent-encoded.
+    /// Target in origin form. Bytes that a target must not contain are percent-encoded.
     pub target: &'a str,
     /// Number of the target, from 0; equal targets have the same number.
     pub target_id: usize,
@@ -95,32 +114,6 @@ pub struct RecordedRequest<'a> {
     pub body: Option<&'a str>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    at_us: i64,
-    bytes: u64,
-    /// `NONE` without a request.
-    target: u32,
-    method: u16,
-    /// 0 if not logged.
-    status: u16,
-}
-
-/// Further data of an entry of a HAR file.
-#[derive(Debug, Clone, Copy)]
-struct Sent {
-    headers: u32,
-    /// `NONE` without a body.
-    body: u32,
-}
-
-const NONE: u32 = u32::MAX;
-/// Bytes examined to detect a HAR file.
-const DETECTION_BYTES: u64 = 512;
-const TARGET_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// HTTP has about 40 registered methods; scanners invent more.
-const METHODS_MAX: usize = 200;
-
 impl AccessLog {
     /// Reads a file, plain or gzipped, regardless of its extension.
     ///
@@ -128,16 +121,9 @@ impl AccessLog {
     /// Fails if the file can't be read, has no readable line, or has more than 10 million lines or 256
     /// MiB of different targets.
     pub fn read(path: &Path, options: &ReadOptions) -> Result<Self, LogError> {
-        let failed = |source| LogError::Open {
-            path: path.to_owned(),
-            source,
-        };
-        let file = File::open(path).map_err(failed)?;
-        let name = path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy();
-        Self::read_from(BufReader::with_capacity(256 * 1024, file), &name, options)
+        let mut reader = LogReader::new(options);
+        reader.add_file(path)?;
+        reader.finish()
     }
 
     /// Reads lines from a source in one pass. Detects gzip by its first two bytes.
@@ -147,32 +133,13 @@ impl AccessLog {
     /// # Errors
     /// As [`AccessLog::read`].
     pub fn read_from(
-        mut source: impl BufRead,
+        source: impl BufRead,
         origin: &str,
         options: &ReadOptions,
     ) -> Result<Self, LogError> {
-        let failed = |source| LogError::Read {
-            origin: origin.to_owned(),
-            line: 0,
-            source,
-        };
-        let (magic, source) = peek(&mut source, 2).map_err(failed)?;
-        let mut source: Box<dyn BufRead + '_> = match magic == [0x1f, 0x8b] {
-            true => Box::new(BufReader::new(MultiGzDecoder::new(source))),
-            false => Box::new(source),
-        };
-        let (start, whole) = peek(&mut source, DETECTION_BYTES).map_err(failed)?;
-        let mut log = Self::empty(origin);
-        let is_har = match &options.format {
-            Some(format) => format.is_har(),
-            None => har::is_har(&start) || is_named_har(origin),
-        };
-        log.detected = options.format.is_none();
-        match is_har {
-            true => log.fill_from_har(whole, options)?,
-            false => log.fill(whole, options)?,
-        }
-        Ok(log)
+        let mut reader = LogReader::new(options);
+        reader.add(source, origin)?;
+        reader.finish()
     }
 
     /// Returns the lines in time order; lines with equal times keep the order of the file.
@@ -202,7 +169,7 @@ impl AccessLog {
         }
     }
 
-    /// Returns the number of different targets.
+    /// Returns the number of different targets, including those of other hosts.
     pub fn distinct_targets(&self) -> usize {
         self.targets.len()
     }
@@ -212,194 +179,57 @@ impl AccessLog {
         LogSummary::of(self)
     }
 
-    fn empty(origin: &str) -> Self {
+    /// Returns the lines that are not sent, as reason and count.
+    pub(crate) fn left_out(&self) -> Vec<(String, u64)> {
+        let mut left_out = vec![("could not be read".to_owned(), self.broken)];
+        let without_request = self.reasons_without_request.iter();
+        left_out.extend(
+            without_request
+                .map(|(reason, count)| (format!("have no request to send: {reason}"), *count)),
+        );
+        left_out.push((
+            "have a time far from that of all others".to_owned(),
+            self.clock_outliers,
+        ));
+        left_out.push((
+            "are requests to other hosts".to_owned(),
+            self.host.as_ref().map_or(0, |host| host.of_others),
+        ));
+        left_out.retain(|(_, count)| *count > 0);
+        left_out
+    }
+
+    fn empty() -> Self {
         Self {
-            origin: origin.to_owned(),
+            origin: String::new(),
             format: String::new(),
             detected: false,
+            files: Vec::new(),
             lines: 0,
             headers: 0,
+            messages: 0,
+            parts: 0,
             broken: 0,
             first_broken: Vec::new(),
             cut_short: 0,
             out_of_order: 0,
+            clock_outliers: 0,
+            first_clock_outliers: Vec::new(),
             without_request: 0,
+            reasons_without_request: Vec::new(),
+            dated_by_duration: 0,
+            spread: false,
+            host: None,
             grain: Grain::Second,
             masked: Vec::new(),
             archive: None,
             entries: Vec::new(),
             methods: Interner::default(),
             targets: Interner::default(),
+            hosts: Interner::default(),
             sent: Vec::new(),
             header_sets: Vec::new(),
             bodies: Interner::default(),
         }
     }
-
-    fn fill(&mut self, source: impl BufRead, options: &ReadOptions) -> Result<(), LogError> {
-        let mut reader = LineReader::new(source);
-        let mut lines = Lines::new(options.format.as_ref());
-        let mut latest = i64::MIN;
-        let mut layouts = [0_u64; Layout::DETECTED.len()];
-        let mut masked = NameTally::default();
-        loop {
-            let next = reader.next_line().map_err(|source| LogError::Read {
-                origin: self.origin.clone(),
-                line: self.lines + 1,
-                source,
-            })?;
-            let (line, read) = match next {
-                Next::End => break,
-                Next::Line(line) => {
-                    self.lines += 1;
-                    (line, lines.read(line))
-                }
-                Next::TooLong(start) => {
-                    self.lines += 1;
-                    (start, Err(line_reader::too_long()))
-                }
-            };
-            let read = match read {
-                Ok(Some(read)) => read,
-                Ok(None) => {
-                    self.headers += 1;
-                    continue;
-                }
-                Err(reason) => {
-                    self.broken += 1;
-                    if self.first_broken.len() < options.broken_kept {
-                        self.first_broken
-                            .push(BrokenLine::new(self.lines, reason, line));
-                    }
-                    continue;
-                }
-            };
-            let named = Layout::DETECTED
-                .iter()
-                .position(|named| *named == read.layout);
-            if let Some(named) = named {
-                layouts[named] += 1;
-            }
-            self.out_of_order += u64::from(read.at_us < latest);
-            latest = latest.max(read.at_us);
-            self.add(&read)?;
-            if let Some(request) = read.request {
-                masked.count_all(request.masked);
-            }
-        }
-        self.masked = masked.ranked();
-        if self.lines == 0 {
-            return Err(LogError::Empty {
-                origin: self.origin.clone(),
-            });
-        }
-        if self.entries.is_empty() {
-            return Err(LogError::AllBroken {
-                origin: self.origin.clone(),
-                lines: self.lines,
-                first: self
-                    .first_broken
-                    .first()
-                    .map(ToString::to_string)
-                    .unwrap_or_default(),
-            });
-        }
-        let found: Vec<(Layout, u64)> = std::iter::zip(Layout::DETECTED, layouts)
-            .filter(|(_, count)| *count > 0)
-            .collect();
-        self.format = match (&options.format, found.as_slice()) {
-            (Some(format), _) => {
-                // A directive that spans several lines is shown on one.
-                let words: Vec<&str> = format.text().split_whitespace().collect();
-                words.join(" ")
-            }
-            (None, [(layout, _)]) => layout.name().to_owned(),
-            (None, several) => several
-                .iter()
-                .map(|(layout, count)| format!("{} ({count})", layout.name()))
-                .collect::<Vec<_>>()
-                .join(" and "),
-        };
-        if self.out_of_order > 0 {
-            self.entries.sort_by_key(|entry| entry.at_us);
-        }
-        Ok(())
-    }
-
-    /// Copies the requests of one host from a HAR file.
-    fn fill_from_har(
-        &mut self,
-        source: impl BufRead,
-        options: &ReadOptions,
-    ) -> Result<(), LogError> {
-        let har = har::read(source, &self.origin, options)?;
-        self.format = "har".to_owned();
-        (self.lines, self.broken) = (har.entries, har.broken);
-        self.out_of_order = har.out_of_order;
-        self.first_broken = har.first_broken;
-        for request in &har.requests {
-            self.add(&request.line)?;
-            self.sent.push(Sent {
-                headers: request.headers,
-                body: request.body.unwrap_or(NONE),
-            });
-        }
-        // Browsers record fractions of a second, even if all of them are zero.
-        self.grain = Grain::Finer;
-        self.archive = Some(har.archive);
-        (self.header_sets, self.bodies) = (har.header_sets, har.bodies);
-        Ok(())
-    }
-
-    fn add(&mut self, read: &ReadLine) -> Result<(), LogError> {
-        let full = |what: &'static str| LogError::TooLarge {
-            origin: self.origin.clone(),
-            line: self.lines,
-            what,
-        };
-        if self.entries.len() == REQUESTS_MAX {
-            return Err(full("10 million requests"));
-        }
-        if self.targets.bytes() > TARGET_BYTES_MAX {
-            return Err(full("256 MiB of different targets"));
-        }
-        if read.at_us % 1_000_000 != 0 {
-            self.grain = Grain::Finer;
-        }
-        self.cut_short += u64::from(read.cut_short);
-        let request = read.request.as_ref().and_then(|request| {
-            let method = self.methods.intern_bounded(&request.method, METHODS_MAX)?;
-            Some((
-                u16::try_from(method).ok()?,
-                self.targets.intern(&request.target),
-            ))
-        });
-        self.without_request += u64::from(request.is_none());
-        let (method, target) = request.unwrap_or((0, NONE));
-        self.entries.push(Entry {
-            at_us: read.at_us,
-            bytes: read.bytes,
-            target,
-            method,
-            status: read.status.unwrap_or(0),
-        });
-        Ok(())
-    }
-}
-
-/// Returns whether the name is that of a HAR file, so that an invalid one is reported as such.
-fn is_named_har(origin: &str) -> bool {
-    let name = origin.to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    name.ends_with(".har")
-}
-
-/// Reads `length` bytes ahead. Returns them and a source that yields them again.
-fn peek<R: BufRead>(
-    source: &mut R,
-    length: u64,
-) -> std::io::Result<(Vec<u8>, impl BufRead + use<'_, R>)> {
-    let mut start = Vec::new();
-    source.by_ref().take(length).read_to_end(&mut start)?;
-    Ok((start.clone(), Cursor::new(start).chain(source)))
 }

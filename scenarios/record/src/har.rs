@@ -6,7 +6,6 @@ use serde::de::DeserializeSeed;
 use serde_json::error::Category;
 
 use crate::format::read_line::ReadLine;
-use crate::input::ReadOptions;
 use crate::input::broken_line::BrokenLine;
 use crate::input::interner::Interner;
 use crate::input::log_error::LogError;
@@ -16,20 +15,23 @@ mod body;
 mod document;
 mod entry;
 mod headers;
-mod selection;
+mod origin;
+pub(crate) mod selection;
 mod tally;
 
 use archive::HttpArchive;
 use document::Document;
 use selection::Selection;
 
-/// Contents of a HAR file.
+/// Contents of one or several HAR files.
 pub(crate) struct Har {
     /// Requests of one host, in time order.
     pub(crate) requests: Vec<HarRequest>,
     pub(crate) header_sets: Vec<Vec<(String, String)>>,
     pub(crate) bodies: Interner,
     pub(crate) entries: u64,
+    /// Files with their number of entries.
+    pub(crate) files: Vec<(String, u64)>,
     pub(crate) broken: u64,
     pub(crate) first_broken: Vec<BrokenLine>,
     pub(crate) out_of_order: u64,
@@ -43,32 +45,39 @@ pub(crate) struct HarRequest {
     pub(crate) headers: u32,
     /// Index into the bodies.
     pub(crate) body: Option<u32>,
+    /// Index into the files.
+    pub(crate) file: usize,
+    /// Number of the entry in its file, from 1.
+    pub(crate) entry: u64,
     host: u32,
 }
 
 /// Maximum size of a file in bytes; browsers export less.
 const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
-/// Returns whether a text starts like a HAR file: an object whose first name is `log`.
+/// Returns whether a text starts like a HAR file: an object whose first name is `log`, which is an object too. In a
+/// line of Docker's `json-file`, it is text.
 pub(crate) fn is_har(start: &[u8]) -> bool {
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
-    let after = |text: &[u8], c: u8| {
-        let text = text.trim_ascii_start();
-        text.strip_prefix(&[c]).map(<[u8]>::to_vec)
-    };
-    after(start, b'{').is_some_and(|inside| inside.trim_ascii_start().starts_with(b"\"log\""))
+    let mut rest = start;
+    for token in [b"{".as_slice(), b"\"log\"", b":", b"{"] {
+        match rest.trim_ascii_start().strip_prefix(token) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    true
 }
 
 /// Reads a HAR file entry by entry. Responses are skipped and take no memory.
 pub(crate) fn read(
+    selection: &mut Selection,
     source: impl BufRead,
     origin: &str,
-    options: &ReadOptions,
-) -> Result<Har, LogError> {
+) -> Result<(), LogError> {
     let mut source = source.take(FILE_BYTES_MAX);
     let mut start = Vec::new();
-    let mark = source.by_ref().take(3).read_to_end(&mut start);
-    mark.map_err(|source| LogError::Read {
+    let first = source.by_ref().take(1).read_to_end(&mut start);
+    first.map_err(|source| LogError::Read {
         origin: origin.to_owned(),
         line: 0,
         source,
@@ -78,14 +87,11 @@ pub(crate) fn read(
             origin: origin.to_owned(),
         });
     }
-    if start == b"\xef\xbb\xbf" {
-        start.clear();
-    }
-    let mut selection = Selection::new(options);
+    selection.start_file(origin);
     // The parser reads single bytes, so the buffer has to be the outermost reader.
     let reader = BufReader::with_capacity(64 * 1024, start.as_slice().chain(&mut source));
     let mut json = serde_json::Deserializer::from_reader(reader);
-    let parsed = Document(&mut selection)
+    let parsed = Document(selection)
         .deserialize(&mut json)
         .and_then(|()| json.end());
     drop(json);
@@ -104,8 +110,7 @@ pub(crate) fn read(
             origin: origin.to_owned(),
             reason: error.to_string(),
         },
-    })?;
-    selection.finish(origin, options)
+    })
 }
 
 #[cfg(test)]
@@ -115,8 +120,15 @@ mod tests {
     #[test]
     fn detects_har_files_by_their_start() {
         assert!(is_har(br#"{"log":{"version":"1.2""#));
-        assert!(is_har(b"\xef\xbb\xbf\r\n{\n  \"log\": {"));
-        for other in [r#"{"logs":1}"#, r#"{"time":"x"}"#, "", "{", "h - - ["] {
+        assert!(is_har(b"\r\n{\n  \"log\": {"));
+        for other in [
+            r#"{"logs":1}"#,
+            r#"{"log":"GET /\n","stream":"stdout"}"#,
+            r#"{"time":"x"}"#,
+            "",
+            "{",
+            "h - - [",
+        ] {
             assert!(!is_har(other.as_bytes()), "{other}");
         }
     }

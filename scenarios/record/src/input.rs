@@ -3,17 +3,18 @@
 use crate::format::Format;
 
 pub(crate) mod broken_line;
+pub(crate) mod compression;
 pub(crate) mod interner;
 pub(crate) mod log_error;
 pub(crate) mod name_tally;
+pub(crate) mod source;
 
 /// Options for reading a log.
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
-    /// Format; if `None`, HAR files are detected by their start, and Common, Combined, ALB and
-    /// CloudFront line by line.
+    /// Format; if `None`, HAR files are detected by their start, and other formats line by line.
     pub format: Option<Format>,
-    /// Host whose requests are read from a HAR file; the most frequent one if `None`.
+    /// Host whose requests are read; the most frequent one if `None`. `-` stands for requests without a host.
     pub host: Option<String>,
     /// Number of broken lines to keep for the report.
     pub broken_kept: usize,

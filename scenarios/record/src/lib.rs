@@ -14,6 +14,9 @@ mod model;
 mod toml_text;
 mod trace;
 
+pub use access_log::clock_outlier::ClockOutlier;
+pub use access_log::host_choice::HostChoice;
+pub use access_log::log_reader::LogReader;
 pub use access_log::{AccessLog, HotKey, LogSummary, Record, RecordedRequest, Share};
 pub use error::RecordError;
 pub use format::Format;

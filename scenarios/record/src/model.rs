@@ -114,14 +114,11 @@ pub fn model(log: &AccessLog, options: &ModelOptions) -> Result<Model, RecordErr
         content[request.target_id] += u64::from(class != Class::Write && !class.is_asset());
     }
     if mix.total() == 0 {
-        let lines = log.lines - log.broken - log.headers;
-        return Err(RecordError::NoRequest {
-            origin: log.origin.clone(),
-            lines,
-        });
+        return Err(RecordError::no_request(log));
     }
     let fit = FitReport {
         origin: log.origin.clone(),
+        left_out: log.left_out(),
         rate: rate_fit(requests.map(|(at_us, _)| at_us), log.grain, options.steps),
         mix,
         content: zipf_fit(&content, options.replicates, options.seed),

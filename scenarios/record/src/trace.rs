@@ -33,11 +33,8 @@ pub struct TraceScenario<'a> {
     pub toml: String,
     /// Number of requests in the trace.
     pub requests: u64,
-    /// Number of lines without a request, which are left out.
+    /// Number of lines without a request that can be sent, which are left out.
     pub without_request: u64,
-    /// Number of requests that can't be sent to an origin server, which are left out: CONNECT, and
-    /// targets without a leading slash.
-    pub unsendable: u64,
     /// Duration of the replay.
     pub duration: Duration,
     log: &'a AccessLog,
@@ -46,8 +43,6 @@ pub struct TraceScenario<'a> {
 
 /// Maximum duration of a phase.
 pub(crate) const PHASE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Maximum length of a target in bytes, so that it fits a line of a trace and a URI.
-const TARGET_BYTES_MAX: usize = 60_000;
 
 impl TraceScenario<'_> {
     /// Writes the trace file: JSON lines `{"at_ms":0,"request":"GET","target":"/"}` in time order, with
@@ -116,11 +111,7 @@ pub fn trace<'a>(
         last_us = at_us;
     }
     if requests == 0 {
-        let lines = log.lines - log.broken - log.headers;
-        return Err(RecordError::NoRequest {
-            origin: log.origin.clone(),
-            lines,
-        });
+        return Err(RecordError::no_request(log));
     }
     // A trace phase ends just after its last request.
     let recorded = Duration::from_micros(last_us.unsigned_abs());
@@ -138,11 +129,6 @@ pub fn trace<'a>(
         toml: String::new(),
         requests,
         without_request: log.without_request,
-        unsendable: log
-            .records()
-            .filter_map(|record| record.request)
-            .filter(|request| !is_sendable(request))
-            .count() as u64,
         duration: Duration::from_secs_f64(seconds),
         log,
         classes: RequestClasses::of(replayed(log).map(|(_, request)| request)),
@@ -154,7 +140,7 @@ pub fn trace<'a>(
 /// Returns the requests to send, with their time since the first one in microseconds.
 fn replayed(log: &AccessLog) -> impl Iterator<Item = (i64, RecordedRequest<'_>)> {
     let mut rest = log.records().filter_map(|record| {
-        let request = record.request.filter(is_sendable)?;
+        let request = record.request?;
         Some((record.at_us, request))
     });
     let mut start_us = None;
@@ -178,13 +164,6 @@ fn replayed(log: &AccessLog) -> impl Iterator<Item = (i64, RecordedRequest<'_>)>
     })
 }
 
-/// Returns whether a request can be sent to an origin server.
-fn is_sendable(request: &RecordedRequest<'_>) -> bool {
-    let origin_form = request.target.starts_with('/') && request.method != "CONNECT";
-    let asterisk_form = request.target == "*" && request.method == "OPTIONS";
-    (origin_form || asterisk_form) && request.target.len() <= TARGET_BYTES_MAX
-}
-
 fn toml(log: &AccessLog, options: &TraceOptions, trace: &TraceScenario<'_>) -> String {
     let lines = match log.archive {
         Some(_) => "entries",
@@ -198,16 +177,19 @@ fn toml(log: &AccessLog, options: &TraceOptions, trace: &TraceScenario<'_>) -> S
         log.lines,
         format_duration(Duration::from_secs(trace.duration.as_secs())),
     ));
-    let left_out = [
-        (log.broken, "could not be read"),
-        (log.without_request, "have no request"),
-        (
-            trace.unsendable,
-            "have a request that can't be sent to an origin server, such as CONNECT",
-        ),
-    ];
-    for (count, why) in left_out.iter().filter(|(count, _)| *count > 0) {
+    for (why, count) in log.left_out() {
         text.push_str(&comment(&format!("Left out: {count} {lines} that {why}.")));
+    }
+    if let Some(host) = &log.host {
+        for line in host.to_string().lines() {
+            text.push_str(&comment(line));
+        }
+        if host.is_named() {
+            text.push_str(&comment(&format!(
+                "Add --host {} to `tenfold run` if the target serves several hosts.",
+                host.host
+            )));
+        }
     }
     if let Some(archive) = &log.archive {
         for line in archive.to_string().lines() {
@@ -226,8 +208,17 @@ fn toml(log: &AccessLog, options: &TraceOptions, trace: &TraceScenario<'_>) -> S
             "The log's times are whole seconds. The requests of one second are spread evenly over \
              it, in the log's order."
         }
+        Grain::Finer if log.spread => {
+            "The log's times are whole seconds. The requests of one second are spread evenly over \
+             it, in the log's order."
+        }
         Grain::Finer => "The log's times have fractions of a second and are kept unchanged.",
     }));
+    if log.dated_by_duration > 0 {
+        text.push_str(&comment(
+            "The log is written at the end of each request. Requests are sent at that time minus their duration.",
+        ));
+    }
     text.push_str("#\n#   tenfold run THIS --target http://...\n\n");
     text.push_str("version = 1\n");
     let _ = writeln!(text, "name = {}", quoted(&options.name));

@@ -8,6 +8,7 @@ use rand::RngExt;
 
 use super::draw::Draw;
 use super::variable_name::is_variable_name;
+use crate::format::byte_order_mark::strip_first_line;
 use crate::format::error::ScenarioError;
 use crate::format::fields::{Value, clip};
 use crate::format::regular_file;
@@ -265,10 +266,11 @@ fn from_json_lines(mut reader: impl BufRead) -> Result<(Vec<String>, Cells), Mis
         if read as u64 > LINE_BYTES_MAX {
             return Err(Mistake::new(line, "a line has at most 1 MiB"));
         }
+        let text = strip_first_line(line, &text);
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let row: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&text)
+        let row: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text)
             .map_err(|error| Mistake::new(line, format!("it is not a JSON object: {error}")))?;
         if columns.is_empty() {
             columns = row.keys().cloned().collect();
@@ -392,6 +394,10 @@ mod tests {
             (set.cell(1, 1), set.cell(1, 2), set.cell(3, 0)),
             ("8", "", "bob")
         );
+        // Editors may write a byte order mark.
+        let (marked, _) = from_csv(format!("\u{feff}{csv}").as_bytes()).unwrap();
+        assert_eq!(marked, set.columns);
+        let json = format!("\u{feff}{json}");
         let (columns, cells) = from_json_lines(json.as_bytes()).unwrap();
         assert_eq!(columns.len(), 3);
         let set = table(columns, cells);

@@ -17,6 +17,7 @@ use rhai::{
 };
 
 use super::variables::Variables;
+use crate::format::byte_order_mark;
 use crate::format::error::ScenarioError;
 use crate::format::fields::{Value, clip};
 use crate::format::nearest::suggestion;
@@ -138,7 +139,7 @@ impl Script {
             }
             let mut source = String::new();
             file.read_to_string(&mut source).map_err(unreadable)?;
-            (source, what)
+            (byte_order_mark::strip(&source).to_owned(), what)
         } else {
             (text.to_owned(), "the script".to_owned())
         };

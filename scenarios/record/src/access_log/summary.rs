@@ -7,8 +7,11 @@ use jiff::Timestamp;
 use tenfold_scenarios::Kind;
 
 use super::AccessLog;
+use super::clock_outlier::ClockOutlier;
+use super::host_choice::HostChoice;
+use super::log_reader::timestamp;
 use crate::har::archive::{HttpArchive, listed};
-use crate::input::broken_line::BrokenLine;
+use crate::input::broken_line::{BrokenLine, printable};
 
 /// Summary of a log.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -21,8 +24,15 @@ pub struct LogSummary {
     pub detected: bool,
     /// Number of lines, including broken ones and headers; for a HAR file, of entries.
     pub lines: u64,
+    /// Files and their number of lines; empty for a single file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<(String, u64)>,
     /// Number of header lines.
     pub headers: u64,
+    /// Number of lines in JSON that are not about a request.
+    pub messages: u64,
+    /// Number of parts of lines that a container runtime split, without the last ones.
+    pub parts: u64,
     /// Number of lines that could not be read.
     pub broken: u64,
     /// The first broken lines.
@@ -31,8 +41,18 @@ pub struct LogSummary {
     pub cut_short: u64,
     /// Number of lines that are earlier than a line before them.
     pub out_of_order: u64,
-    /// Number of lines for connections without a request.
+    /// Number of lines left out because their time is far from that of all others.
+    pub clock_outliers: u64,
+    /// The first of them.
+    pub first_clock_outliers: Vec<ClockOutlier>,
+    /// Number of lines without a request that can be sent.
     pub without_request: u64,
+    /// The same by reason.
+    pub reasons_without_request: Vec<(&'static str, u64)>,
+    /// Number of lines dated by their logged time minus the logged duration.
+    pub dated_by_duration: u64,
+    /// Host whose requests are used; `None` if the log does not name hosts, and for HAR files.
+    pub host: Option<HostChoice>,
     /// Secrets masked in targets, as location and name with a count. For a HAR file see
     /// [`HttpArchive::masked`].
     pub masked: Vec<(String, u64)>,
@@ -142,31 +162,40 @@ impl LogSummary {
                 count: classes[class],
                 share: share(classes[class], read),
             });
+        // The others are of other hosts, or of lines that are left out.
+        targets.retain(|(count, _)| *count > 0);
         targets.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
         let hottest = targets.iter().take(HOTTEST).map(|(count, target)| HotKey {
             target: (*target).to_owned(),
             count: *count,
             share: share(*count, requests),
         });
-        // Both were parsed as times. A separate fraction of a second may exceed the latest one.
-        let time = |at_us: i64| Timestamp::from_microsecond(at_us).unwrap_or(Timestamp::MAX);
+        let (first, last) = (first.min(last), last);
         Self {
             origin: log.origin.clone(),
             format: log.format.clone(),
             detected: log.detected,
             lines: log.lines,
+            files: log.files.clone(),
             headers: log.headers,
+            messages: log.messages,
+            parts: log.parts,
             broken: log.broken,
             first_broken: log.first_broken.clone(),
             cut_short: log.cut_short,
             out_of_order: log.out_of_order,
+            clock_outliers: log.clock_outliers,
+            first_clock_outliers: log.first_clock_outliers.clone(),
             without_request: log.without_request,
+            reasons_without_request: log.reasons_without_request.clone(),
+            dated_by_duration: log.dated_by_duration,
+            host: log.host.clone(),
             masked: log.masked.clone(),
             archive: log.archive.clone(),
             methods,
             statuses: statuses.collect(),
-            first: time(first),
-            last: time(last),
+            first: timestamp(first),
+            last: timestamp(last),
             span_s: last.saturating_sub(first) as f64 / 1e6,
             distinct_targets: targets.len() as u64,
             hottest: hottest.collect(),
@@ -182,7 +211,7 @@ impl fmt::Display for LogSummary {
         writeln!(
             out,
             "{}: {} {}, {} broken ({}{})",
-            self.origin,
+            printable(&self.origin),
             self.lines,
             match self.archive {
                 Some(_) => "entries",
@@ -205,22 +234,43 @@ impl fmt::Display for LogSummary {
         if unquoted > 0 && !self.first_broken.is_empty() {
             writeln!(out, "  and {unquoted} more")?;
         }
+        for (file, lines) in &self.files {
+            writeln!(out, "  {}: {lines}", printable(file))?;
+        }
         let notes = [
             (self.headers, "headers or comments"),
+            (self.messages, "messages in JSON that are not requests"),
+            (self.parts, "parts of longer lines, joined"),
             (self.out_of_order, "out of time order, sorted"),
             (
                 self.cut_short,
                 "cut short after the last field that is needed, read anyway",
             ),
-            (self.without_request, "without a request"),
+            (
+                self.dated_by_duration,
+                "dated by their start: the logged time of the end minus the duration",
+            ),
+            (
+                self.clock_outliers,
+                "with a time far from that of all others, left out:",
+            ),
         ];
         for (count, what) in notes {
             if count > 0 {
                 writeln!(out, "  {count} {what}")?;
             }
         }
+        for outlier in &self.first_clock_outliers {
+            writeln!(out, "    {outlier}")?;
+        }
+        for (reason, count) in &self.reasons_without_request {
+            writeln!(out, "  {count} without a request: {reason}")?;
+        }
         if !self.masked.is_empty() {
             writeln!(out, "  masked secrets: {}", listed(&self.masked))?;
+        }
+        if let Some(host) = &self.host {
+            write!(out, "{host}")?;
         }
         if let Some(archive) = &self.archive {
             write!(out, "{archive}")?;

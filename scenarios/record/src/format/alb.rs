@@ -1,15 +1,19 @@
 //! Access logs of AWS's Application Load Balancer.
 
-use super::field::quoted_end;
+use super::field::{Escape, quoted_end};
 use super::log_time::iso_time;
+use super::not_sent::NotSent;
 use super::read_line::{Layout, ReadLine, invalid, size, status};
 use super::request_line::LoggedRequest;
+use super::time_unit::TimeUnit;
 
 /// Values of a line's first field, the type of request.
 const TYPES: [&[u8]; 6] = [b"http", b"https", b"h2", b"grpcs", b"ws", b"wss"];
 
 // Positions of fields. AWS adds new ones at the end.
 const TIME: usize = 1;
+/// Processing times of request, target and response, in seconds; -1 if there was none.
+const PROCESSING_TIMES: std::ops::RangeInclusive<usize> = 5..=7;
 const ELB_STATUS: usize = 8;
 const SENT_BYTES: usize = 11;
 const REQUEST: usize = 12;
@@ -24,8 +28,8 @@ pub(super) fn is_alb(line: &[u8]) -> bool {
 
 /// Reads a line.
 ///
-/// Its time is `request_creation_time`, when the request arrived. Lines from before 2018 lack it and
-/// use the time of the response.
+/// Its time is `request_creation_time`, when the request arrived. Lines from before 2018 lack it; for them, it is the
+/// time of the response minus the three processing times.
 ///
 /// # Errors
 /// Returns the reason why the line can't be read.
@@ -36,6 +40,7 @@ pub(super) fn read(line: &[u8]) -> Result<ReadLine, String> {
     let mut rest = line;
     let (mut at_us, mut response_status, mut bytes) = (None, None, 0);
     let mut request = None;
+    let (mut took_us, mut created_us, mut is_web_socket) = (0, None, false);
     let mut cut_short = false;
     for position in 0..=REQUEST_CREATION_TIME {
         if rest.is_empty() {
@@ -53,22 +58,38 @@ pub(super) fn read(line: &[u8]) -> Result<ReadLine, String> {
             0 if !TYPES.contains(&field) => {
                 return Err(invalid(field, "type of request, such as http or h2"));
             }
+            0 => is_web_socket = field.starts_with(b"ws"),
+            position if PROCESSING_TIMES.contains(&position) => {
+                let took = TimeUnit::Seconds.duration_us(field);
+                took_us += took
+                    .ok_or_else(|| invalid(field, "processing time"))?
+                    .unwrap_or(0);
+            }
             TIME => at_us = Some(iso_time(field).ok_or_else(|| invalid(field, "time"))?),
             ELB_STATUS => {
                 response_status = status(field).ok_or_else(|| invalid(field, "status"))?
             }
             SENT_BYTES => bytes = size(field).ok_or_else(|| invalid(field, "size"))?,
             REQUEST => request = Some(LoggedRequest::of_line(field)),
-            REQUEST_CREATION_TIME => at_us = iso_time(field).or(at_us),
+            REQUEST_CREATION_TIME => created_us = iso_time(field),
             _ => {}
         }
     }
     let (Some(at_us), Some(request)) = (at_us, request) else {
         return Err("it ends before the request".to_owned());
     };
+    let host = request
+        .as_ref()
+        .ok()
+        .and_then(|request| request.host.clone());
     Ok(ReadLine {
-        at_us,
-        request,
+        at_us: created_us.unwrap_or(at_us),
+        took_us: created_us.is_none().then_some(took_us),
+        host,
+        request: match is_web_socket {
+            true => Err(NotSent::Upgrade),
+            false => request,
+        },
         status: response_status,
         bytes,
         cut_short,
@@ -83,7 +104,8 @@ fn next_field(line: &[u8]) -> Option<(&[u8], &[u8])> {
         let end = end.unwrap_or(line.len());
         return Some((&line[..end], line.get(end + 1..).unwrap_or_default()));
     };
-    let end = quoted_end(inside, b"\" ", false).or_else(|| quoted_end(inside, b"\"", true))?;
+    let end = |until, last| quoted_end(inside, until, last, Escape::Apache);
+    let end = end(b"\" ", false).or_else(|| end(b"\"", true))?;
     Some((&inside[..end], inside.get(end + 2..).unwrap_or_default()))
 }
 
@@ -103,7 +125,8 @@ mod tests {
             assert!(is_alb(line.as_bytes()));
             let line = read(line.as_bytes()).unwrap();
             // `date -u -d 2018-07-02T22:22:48.364Z +%s`
-            assert_eq!(line.at_us, 1_530_570_168_364_000);
+            assert_eq!((line.at_us, line.took_us), (1_530_570_168_364_000, None));
+            assert!(line.host.is_some());
             assert_eq!((line.status, line.bytes), (Some(200), bytes));
             let request = line.request.unwrap();
             assert_eq!(
@@ -112,8 +135,24 @@ mod tests {
             );
         }
         let early = read(EARLY.as_bytes()).unwrap();
-        assert_eq!(early.at_us, 1_470_866_922_945_958);
+        // 0.000, 0.001 and 0.000 seconds.
+        assert_eq!(
+            (early.at_us, early.took_us),
+            (1_470_866_922_945_958, Some(1_000))
+        );
+        assert_eq!(early.host.as_deref(), Some("www.example.com"));
         assert!(!early.cut_short);
+        let failed = EARLY.replace("0.000 0.001 0.000", "-1 0.5 -1");
+        assert_eq!(read(failed.as_bytes()).unwrap().took_us, Some(500_000));
+    }
+
+    #[test]
+    fn leaves_out_web_sockets() {
+        for kind in ["ws", "wss"] {
+            let line = format!("{kind}{}", HTTP.strip_prefix("http").unwrap());
+            let request = read(line.as_bytes()).unwrap().request;
+            assert_eq!(request, Err(NotSent::Upgrade));
+        }
     }
 
     #[test]
@@ -128,7 +167,10 @@ mod tests {
             )
             .replace("200 200 34", "408 - 0");
         let line = read(line.as_bytes()).unwrap();
-        assert_eq!((line.request, line.status), (None, Some(408)));
+        assert_eq!(
+            (line.request, line.status),
+            (Err(NotSent::Missing), Some(408))
+        );
         let agent = HTTP.replace("curl/7.46.0", r#"say \"hi\" "now"#);
         assert_eq!(read(agent.as_bytes()).unwrap().at_us, 1_530_570_168_364_000);
     }
@@ -161,5 +203,6 @@ mod tests {
         );
         let cut = read(&HTTP.as_bytes()[..HTTP.find("/7.46").unwrap()]).unwrap();
         assert_eq!((cut.cut_short, cut.at_us), (true, 1_530_570_180_186_641));
+        assert_eq!(cut.took_us, Some(1_000));
     }
 }

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::directive::Directive;
+use super::directive::{Directive, HostRank, Moment};
 use super::error::FormatError;
-use super::field::{plain_end, quoted_end, unescape};
+use super::field::{Escape, plain_end, quoted_end, unescape};
 use super::read_line::{Layout, LineFields, ReadLine};
+use super::time_unit::TimeUnit;
 
 /// Layout of a line: its fields and their separators.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +14,16 @@ pub(crate) struct LogFormat {
     /// Text before the first field.
     lead: Vec<u8>,
     fields: Vec<Field>,
-    /// True if unquoted fields are escaped too.
-    escapes_all: bool,
+    escape: Escape,
+    /// Moment that the time of a line belongs to.
+    moment: Moment,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Field {
     what: Directive,
+    /// Moment that a time belongs to.
+    moment: Moment,
     quoted: bool,
     /// Separator after this field, or nothing at the end of the line.
     until: Vec<u8>,
@@ -48,7 +52,7 @@ impl LogFormat {
     /// Parses an Apache LogFormat or one of its nicknames.
     pub(super) fn apache(text: &str) -> Result<Self, FormatError> {
         let nickname = NICKNAMES.iter().find(|(name, _)| *name == text);
-        let mut format = Self::empty(false);
+        let mut format = Self::empty(Escape::Apache);
         let reject = |message: &str, hint: &str| FormatError::new(text, message, hint);
         let mut rest = nickname.map_or(text, |(_, format)| format);
         while let Some(first) = rest.chars().next() {
@@ -58,6 +62,7 @@ impl LogFormat {
                     let meant = match escaped {
                         't' => '\t',
                         'n' => '\n',
+                        'r' => '\r',
                         other => other,
                     };
                     format.literal(meant);
@@ -91,17 +96,18 @@ impl LogFormat {
         )
     }
 
-    /// Returns an empty format. Apache escapes quoted fields, nginx all fields.
-    pub(super) fn empty(escapes_all: bool) -> Self {
+    /// Returns an empty format.
+    pub(super) fn empty(escape: Escape) -> Self {
         Self {
             lead: Vec::new(),
             fields: Vec::new(),
-            escapes_all,
+            escape,
+            moment: Moment::Start,
         }
     }
 
-    /// Marks quoted fields and rejects formats that can't be used. The three hints apply to a missing
-    /// time, a missing target, and an unquoted request line.
+    /// Marks quoted fields, decides which time is used, and rejects formats that can't be used. The three hints
+    /// apply to a missing time, a missing target, and an unquoted request line.
     pub(super) fn settle(
         mut self,
         text: &str,
@@ -121,6 +127,17 @@ impl LogFormat {
         for field in &mut self.fields {
             field.quoted = before == Some(b'"') && field.until.first() == Some(&b'"');
             before = field.until.last().copied();
+        }
+        // Of both ends of a request, its start is used.
+        let starts = |field: &Field| field.what.is_time() && field.moment == Moment::Start;
+        if self.fields.iter().any(starts) {
+            for field in &mut self.fields {
+                if field.moment == Moment::End {
+                    field.what = Directive::Ignored;
+                }
+            }
+        } else {
+            self.moment = Moment::End;
         }
         let request = self
             .fields
@@ -156,8 +173,8 @@ impl LogFormat {
                 break;
             };
             read.layout = Layout::Combined;
-            let end = quoted_end(inside, b"\" ", false).or_else(|| quoted_end(inside, b"\"", true));
-            let Some(end) = end else {
+            let end = |until, last| quoted_end(inside, until, last, Escape::Apache);
+            let Some(end) = end(b"\" ", false).or_else(|| end(b"\"", true)) else {
                 read.cut_short = true;
                 break;
             };
@@ -200,6 +217,7 @@ impl LogFormat {
         if brackets {
             self.literal('[');
         }
+        let mut moment = Moment::Start;
         let what = match letter {
             'r' => Directive::RequestLine,
             'm' => Directive::Method,
@@ -207,18 +225,33 @@ impl LogFormat {
             'q' => Directive::Query,
             's' => Directive::Status,
             'b' | 'B' | 'O' => Directive::Bytes,
-            't' => Directive::time(argument),
+            'D' => Directive::Duration(TimeUnit::Microseconds),
+            'T' => Directive::duration(argument)
+                .ok_or_else(|| format!("`%{{{argument}}}T` has an unknown unit"))?,
+            'v' => Directive::Host(HostRank::Server),
+            'V' => Directive::Host(HostRank::Canonical),
+            'i' if argument.eq_ignore_ascii_case("host") => Directive::Host(HostRank::Header),
+            't' => {
+                let (time, of) = Directive::time(argument);
+                moment = of;
+                time
+            }
             _ => Directive::Ignored,
         };
-        self.field(what)?;
+        self.field_of(what, moment)?;
         if brackets {
             self.literal(']');
         }
         Ok(rest)
     }
 
-    /// Adds a field. A field directly after another must be part of the same target.
+    /// Adds a field other than the time of a request's end.
     pub(super) fn field(&mut self, what: Directive) -> Result<(), String> {
+        self.field_of(what, Moment::Start)
+    }
+
+    /// Adds a field. A field directly after another must be part of the same target.
+    pub(super) fn field_of(&mut self, what: Directive, moment: Moment) -> Result<(), String> {
         let Some(last) = self
             .fields
             .last_mut()
@@ -226,6 +259,7 @@ impl LogFormat {
         else {
             self.fields.push(Field {
                 what,
+                moment,
                 quoted: false,
                 until: Vec::new(),
             });
@@ -236,10 +270,16 @@ impl LogFormat {
             (Directive::Target, Directive::Query | Directive::Arguments | Directive::Ignored) => {
                 Directive::Target
             }
+            (
+                Directive::RewrittenTarget,
+                Directive::Query | Directive::Arguments | Directive::Ignored,
+            ) => Directive::RewrittenTarget,
             (Directive::HostedTarget, Directive::Query | Directive::Arguments) => {
                 Directive::HostedTarget
             }
-            (Directive::Host, Directive::Target) => Directive::HostedTarget,
+            (Directive::Host(_), Directive::Target | Directive::RewrittenTarget) => {
+                Directive::HostedTarget
+            }
             _ => {
                 return Err("two fields have no separator between them".to_owned());
             }
@@ -248,14 +288,18 @@ impl LogFormat {
     }
 
     /// Reads the fields of a line, and returns the rest of the line.
-    fn read_start<'a>(&self, line: &'a [u8], whole: bool) -> Result<(ReadLine, &'a [u8]), String> {
+    pub(super) fn read_start<'a>(
+        &self,
+        line: &'a [u8],
+        whole: bool,
+    ) -> Result<(ReadLine, &'a [u8]), String> {
         if line.is_empty() {
             return Err("the line is empty".to_owned());
         }
         let mut rest = line.strip_prefix(self.lead.as_slice()).ok_or_else(|| {
             format!(
                 "it does not start with `{}`",
-                String::from_utf8_lossy(&self.lead)
+                String::from_utf8_lossy(&self.lead).escape_debug()
             )
         })?;
         let mut met = LineFields::default();
@@ -263,16 +307,17 @@ impl LogFormat {
         for (position, field) in self.fields.iter().enumerate() {
             let last = whole && position + 1 == self.fields.len();
             let end = match field.quoted {
-                true => quoted_end(rest, &field.until, last),
+                true => quoted_end(rest, &field.until, last, self.escape),
                 false if !whole && field.until.is_empty() => {
                     Some(plain_end(rest, b" ").unwrap_or(rest.len()))
                 }
                 false => field.plain_end(rest),
             };
             let Some(end) = end else {
-                let needless =
-                    matches!(field.what, Directive::Ignored | Directive::Host) && met.is_complete();
-                if needless && field.quoted && quoted_end(rest, &field.until, false).is_none() {
+                let needless = matches!(field.what, Directive::Ignored | Directive::Host(_))
+                    && met.is_complete();
+                let unclosed = || quoted_end(rest, &field.until, false, self.escape).is_none();
+                if needless && field.quoted && unclosed() {
                     cut_short = true;
                     rest = b"";
                     break;
@@ -281,14 +326,14 @@ impl LogFormat {
             };
             let raw = &rest[..end];
             rest = &rest[end + field.until.len()..];
-            let value = if field.quoted || self.escapes_all {
-                unescape(raw)
+            let value = if field.quoted || self.escape != Escape::Apache {
+                unescape(raw, self.escape)
             } else {
                 Cow::Borrowed(raw)
             };
             met.take(&field.what, value)?;
         }
-        Ok((met.finish(cut_short)?, rest))
+        Ok((met.finish(cut_short, self.moment)?, rest))
     }
 }
 
@@ -331,6 +376,43 @@ mod tests {
         read.request
             .map(|request| format!("{} {}", request.method, request.target))
             .unwrap_or_default()
+    }
+
+    #[test]
+    fn subtracts_durations_from_the_end_of_a_request_only() {
+        let took = |format: &str, line: &str| read(format, line).unwrap().took_us;
+        let line =
+            |duration: &str| format!("[17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" {duration}");
+        // Apache's %t is the time when the request was received.
+        assert_eq!(took("%t \"%r\" %D", &line("6500000")), None);
+        for (format, duration) in [("%D", "6500000"), ("%{ms}T", "6500"), ("%{us}T", "6500000")] {
+            assert_eq!(
+                took(&format!("[%{{end}}t] \"%r\" {format}"), &line(duration)),
+                Some(6_500_000)
+            );
+        }
+        assert_eq!(took("%{end:sec}t %U %T", "1431857103 / 6"), Some(6_000_000));
+        assert_eq!(
+            took("%{end:sec}t %{sec}t %U %T", "1431857109 1431857103 / 6"),
+            None
+        );
+        assert!(read("%{end:sec}t %U %{h}T", "").is_err());
+        assert!(read("%{end:sec}t %U %T", "1431857103 / soon").is_err());
+    }
+
+    #[test]
+    fn prefers_the_header_among_hosts() {
+        let host = |format: &str, line: &str| read(format, line).unwrap().host;
+        let line = "a.example:443 B.example 1431857103 /";
+        assert_eq!(
+            host("%v:%p %{Host}i %{sec}t %U", line).as_deref(),
+            Some("b.example")
+        );
+        assert_eq!(
+            host("%{Host}i:%p %V %{sec}t %U", line).as_deref(),
+            Some("a.example")
+        );
+        assert_eq!(host("%v %{sec}t %U", "- 1431857103 /"), None);
     }
 
     #[test]
@@ -404,10 +486,7 @@ mod tests {
             r#"a.example:80 ::1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-" "-""#;
         assert_eq!(target(read("vhost_combined", vhost)), "GET /");
         assert!(read("vhost_combined", &format!("{vhost} more")).is_err());
-        assert_eq!(
-            target(read("%t %U", "[17/May/2015:10:05:03 +0000] -")),
-            "GET -"
-        );
+        assert_eq!(target(read("%t %U", "[17/May/2015:10:05:03 +0000] -")), "");
     }
 
     #[test]

@@ -96,6 +96,13 @@ pub(crate) fn epoch_seconds(text: &[u8]) -> Option<i64> {
     Some(epoch_time(whole.as_bytes(), 1)?.saturating_add(microseconds(fraction)?))
 }
 
+/// Parses `2015-05-17 10:05:03`, with or without a fraction of the second, as a time in UTC.
+pub(crate) fn civil_time(text: &[u8]) -> Option<i64> {
+    let civil: DateTime = std::str::from_utf8(text).ok()?.parse().ok()?;
+    let at = Offset::UTC.to_timestamp(civil).ok()?;
+    Some(at.as_microsecond())
+}
+
 /// Parses an ISO 8601 time with a zone, such as `2018-07-02T22:23:00.186641Z`, as microseconds since
 /// 1970.
 pub(crate) fn iso_time(text: &[u8]) -> Option<i64> {
@@ -208,6 +215,11 @@ mod tests {
             Some(1_431_857_103_007_000)
         );
         assert_eq!(iso_time(b"2015-05-17T12:05:03"), None);
+        assert_eq!(
+            civil_time(b"2015-05-17 10:05:03.007"),
+            Some(1_431_857_103_007_000)
+        );
+        assert_eq!(civil_time(b"2015-05-17 noon"), None);
         assert_eq!(microseconds("123"), Some(123_000));
         assert_eq!(microseconds("1234567"), Some(123_456));
         assert_eq!(microseconds("x"), None);

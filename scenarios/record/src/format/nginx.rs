@@ -1,15 +1,21 @@
 //! nginx's log_format.
 
-use super::directive::Directive;
+use super::directive::{Directive, HostRank, Moment};
 use super::error::FormatError;
+use super::field::Escape;
 use super::log_format::LogFormat;
+use super::nginx_config::{unescaped, words};
+use super::time_unit::TimeUnit;
+
+/// Start of the whole directive.
+pub(super) const DIRECTIVE: &str = "log_format";
 
 /// Parses an nginx log_format such as `$remote_addr [$time_local] "$request" $status`, as the quoted
 /// text or the whole directive.
 ///
 /// Of the variables, `$request`, `$request_method`, `$request_uri`, `$uri`, `$args`, `$status`,
-/// `$body_bytes_sent`, `$bytes_sent`, `$time_local`, `$time_iso8601` and `$msec` are used; others are
-/// ignored.
+/// `$body_bytes_sent`, `$bytes_sent`, `$time_local`, `$time_iso8601`, `$msec`, `$request_time`, `$host`,
+/// `$http_host` and `$server_name` are used; others are ignored. nginx writes a line at the end of a request.
 pub(super) fn log_format(text: &str) -> Result<LogFormat, FormatError> {
     let reject = |message: &str| {
         FormatError::new(
@@ -18,8 +24,8 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, FormatError> {
             "see log_format in the manual of nginx's ngx_http_log_module",
         )
     };
-    let written = whole_directive(text).unwrap_or_else(|| text.to_owned());
-    let mut format = LogFormat::empty(true);
+    let (written, escape) = layout(text).map_err(|message| reject(&message))?;
+    let mut format = LogFormat::empty(escape);
     let mut rest = written.as_str();
     while let Some(first) = rest.chars().next() {
         if first != '$' {
@@ -40,7 +46,7 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, FormatError> {
             return Err(reject("`$` is not followed by a variable"));
         }
         format
-            .field(variable(name))
+            .field_of(variable(name), Moment::End)
             .map_err(|message| reject(&message))?;
         rest = after;
     }
@@ -58,11 +64,15 @@ fn variable(name: &str) -> Directive {
     match name {
         "request" => Directive::RequestLine,
         "request_method" => Directive::Method,
-        "request_uri" | "uri" | "document_uri" => Directive::Target,
+        "request_uri" => Directive::Target,
+        "uri" | "document_uri" => Directive::RewrittenTarget,
         "args" | "query_string" => Directive::Arguments,
-        "host" | "http_host" | "server_name" => Directive::Host,
+        "http_host" => Directive::Host(HostRank::Header),
+        "host" => Directive::Host(HostRank::Canonical),
+        "server_name" => Directive::Host(HostRank::Server),
         "status" => Directive::Status,
         "body_bytes_sent" | "bytes_sent" => Directive::Bytes,
+        "request_time" => Directive::Duration(TimeUnit::Seconds),
         // The format adds the brackets.
         "time_local" => Directive::CommonTime,
         "time_iso8601" => Directive::PatternTime("%Y-%m-%dT%H:%M:%S%:z".to_owned()),
@@ -71,35 +81,34 @@ fn variable(name: &str) -> Directive {
     }
 }
 
-/// Joins the quoted pieces of `log_format name escape=... 'piece' 'piece';`.
-fn whole_directive(text: &str) -> Option<String> {
-    let mut rest = text.strip_prefix("log_format")?;
-    let quote = rest.find(['\'', '"'])?;
-    rest = &rest[quote..];
-    let mut whole = String::new();
-    while let Some(quote @ ('\'' | '"')) = rest.chars().next() {
-        let mut escaped = false;
-        let mut end = None;
-        for (at, c) in rest.char_indices().skip(1) {
-            match c {
-                _ if escaped => {
-                    if !matches!(c, '\'' | '"' | '\\') {
-                        whole.push('\\');
-                    }
-                    whole.push(c);
-                    escaped = false;
-                }
-                '\\' => escaped = true,
-                c if c == quote => {
-                    end = Some(at + 1);
-                    break;
-                }
-                c => whole.push(c),
-            }
-        }
-        rest = rest[end?..].trim_start();
+/// Returns the text that nginx writes for each line, and its escapes.
+fn layout(text: &str) -> Result<(String, Escape), String> {
+    let is_directive = text
+        .strip_prefix(DIRECTIVE)
+        .is_some_and(|rest| rest.starts_with(char::is_whitespace));
+    if !is_directive && !text.starts_with('\'') {
+        return Ok((unescaped(text), Escape::Nginx));
     }
-    matches!(rest.trim(), "" | ";").then_some(whole)
+    let mut words = words(text)?.into_iter();
+    if is_directive {
+        words.next();
+    }
+    let mut words = words.peekable();
+    // A name contains no variable.
+    if is_directive && words.peek().is_some_and(|name| !name.contains('$')) {
+        words.next();
+    }
+    let escape = match words.peek().and_then(|word| word.strip_prefix("escape=")) {
+        None => Escape::Nginx,
+        Some("default") => Escape::Nginx,
+        Some("json") => Escape::Json,
+        Some("none") => Escape::None,
+        Some(other) => return Err(format!("`escape={other}` is unknown")),
+    };
+    if words.peek().is_some_and(|word| word.starts_with("escape=")) {
+        words.next();
+    }
+    Ok((words.collect(), escape))
 }
 
 #[cfg(test)]
@@ -172,6 +181,64 @@ mod tests {
     }
 
     #[test]
+    fn means_what_nginx_means_by_escapes() {
+        let ltsv = "log_format ltsv 'time:$time_local\\t' 'method:$request_method\\t'\n  'uri:$request_uri\\t' \
+                    'status:$status';";
+        let line = "time:17/May/2015:10:05:03 +0000\tmethod:PUT\turi:/a?b\tstatus:200";
+        assert_eq!(read(ltsv, line), (AT, "PUT /a?b".to_owned()));
+        // \x22 is not an escape in nginx's configuration.
+        let kept = r"log_format a '$msec \x22$request_uri\x22 $status';";
+        assert_eq!(
+            read(kept, r"1431857103.000 \x22/a\x22 200"),
+            (AT, "GET /a".to_owned())
+        );
+        let none = r#"log_format a escape=none '"$request_uri" $msec';"#;
+        assert_eq!(
+            read(none, r#""/a\" 1431857103.000"#),
+            (AT, "GET /a%5C".to_owned())
+        );
+        // Unquoted words, and the pieces alone.
+        assert_eq!(
+            read("log_format a $msec|$request_uri;", "1431857103.000|/a"),
+            (AT, "GET /a".to_owned())
+        );
+        assert_eq!(
+            read("'$msec ' '$request_uri'", "1431857103.000 /a"),
+            (AT, "GET /a".to_owned())
+        );
+        assert_eq!(
+            read(r"$msec\t$request_uri", "1431857103.000\t/a"),
+            (AT, "GET /a".to_owned())
+        );
+    }
+
+    #[test]
+    fn subtracts_the_duration_from_the_end() {
+        let format =
+            log_format("$msec $http_host $server_name $request_uri $request_time").unwrap();
+        let read = format
+            .read(b"1431857103.000 A.example:443 _ / 6.500")
+            .unwrap();
+        assert_eq!((read.at_us, read.took_us), (AT, Some(6_500_000)));
+        assert_eq!(read.host.as_deref(), Some("a.example"));
+        let read = format.read(b"1431857103.000 - b.example / -").unwrap();
+        assert_eq!(
+            (read.took_us, read.host.as_deref()),
+            (None, Some("b.example"))
+        );
+        assert!(format.read(b"1431857103.000 - - / soon").is_err());
+    }
+
+    #[test]
+    fn prefers_the_requested_target() {
+        let format = "$msec $request_uri $uri $args";
+        assert_eq!(
+            read(format, "1431857103.000 /a?b /index.php b"),
+            (AT, "GET /a?b".to_owned())
+        );
+    }
+
+    #[test]
     fn rejects_unusable_formats() {
         for wrong in [
             "$remote_addr",
@@ -181,6 +248,8 @@ mod tests {
             "[$time_local] ${request",
             "[$time_local] $ \"$request\"",
             "log_format main '$time_local",
+            "log_format main escape=xml '$msec $request_uri';",
+            "log_format main '$msec $request_uri'; access_log a main;",
         ] {
             let error = log_format(wrong).unwrap_err().to_string();
             assert!(

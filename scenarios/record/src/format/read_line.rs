@@ -4,15 +4,24 @@ use std::borrow::Cow;
 
 use tenfold_secret::masked_text;
 
-use super::directive::Directive;
-use super::log_time::{common_time, epoch_seconds, epoch_time, microseconds, pattern_time};
+use super::directive::{Directive, HostRank, Moment};
+use super::host;
+use super::log_time::{
+    common_time, epoch_seconds, epoch_time, iso_time, microseconds, pattern_time,
+};
+use super::not_sent::NotSent;
 use super::request_line::LoggedRequest;
 
 /// Contents of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReadLine {
+    /// Logged time, in microseconds since 1970.
     pub(crate) at_us: i64,
-    pub(crate) request: Option<LoggedRequest>,
+    /// Duration of the request in microseconds, if the logged time is that of its end.
+    pub(crate) took_us: Option<u64>,
+    /// Host of the request, if logged.
+    pub(crate) host: Option<String>,
+    pub(crate) request: Result<LoggedRequest, NotSent>,
     pub(crate) status: Option<u16>,
     pub(crate) bytes: u64,
     pub(crate) cut_short: bool,
@@ -26,14 +35,33 @@ pub(crate) enum Layout {
     Combined,
     Alb,
     CloudFront,
+    W3c,
+    Caddy,
+    Traefik,
+    /// Envoy's default, as text.
+    Envoy,
+    /// Envoy's usual names in JSON.
+    EnvoyJson,
+    /// Other JSON with common names.
+    Json,
     /// Given with `--format`.
     Custom,
 }
 
 impl Layout {
     /// Layouts that are detected from the line.
-    pub(crate) const DETECTED: [Self; 4] =
-        [Self::Common, Self::Combined, Self::Alb, Self::CloudFront];
+    pub(crate) const DETECTED: [Self; 10] = [
+        Self::Common,
+        Self::Combined,
+        Self::Alb,
+        Self::CloudFront,
+        Self::W3c,
+        Self::Caddy,
+        Self::Traefik,
+        Self::Envoy,
+        Self::EnvoyJson,
+        Self::Json,
+    ];
 
     /// Returns the name of the layout.
     pub(crate) fn name(self) -> &'static str {
@@ -42,6 +70,12 @@ impl Layout {
             Self::Combined => "combined",
             Self::Alb => "alb",
             Self::CloudFront => "cloudfront",
+            Self::W3c => "w3c",
+            Self::Caddy => "caddy",
+            Self::Traefik => "traefik",
+            Self::Envoy => "envoy",
+            Self::EnvoyJson => "envoy-json",
+            Self::Json => "json",
             Self::Custom => "custom",
         }
     }
@@ -56,6 +90,9 @@ pub(super) struct LineFields<'a> {
     line: Option<Cow<'a, [u8]>>,
     method: Option<Cow<'a, [u8]>>,
     target: Option<Cow<'a, [u8]>>,
+    rewritten: Option<Cow<'a, [u8]>>,
+    host: Option<(HostRank, String)>,
+    took_us: Option<u64>,
     query: Option<Cow<'a, [u8]>>,
     status: Option<u16>,
     bytes: u64,
@@ -69,9 +106,11 @@ impl<'a> LineFields<'a> {
             Directive::RequestLine => self.line = Some(value),
             Directive::Method => self.method = Some(value),
             Directive::Target => self.target = Some(value),
+            Directive::RewrittenTarget => self.rewritten = Some(value),
             Directive::HostedTarget => {
                 // Host names contain no slash.
                 let path = value.iter().position(|byte| *byte == b'/');
+                self.take_host(HostRank::Canonical, &value[..path.unwrap_or(value.len())]);
                 self.target = Some(match (path, value) {
                     (None, _) => Cow::Borrowed(b"/"),
                     (Some(path), Cow::Borrowed(value)) => Cow::Borrowed(&value[path..]),
@@ -86,6 +125,13 @@ impl<'a> LineFields<'a> {
             }
             Directive::Status => self.status = status(&value).ok_or_else(|| wrong("status"))?,
             Directive::Bytes => self.bytes = size(&value).ok_or_else(|| wrong("size"))?,
+            Directive::Duration(unit) => {
+                let took_us = unit.duration_us(&value);
+                self.took_us = took_us.ok_or_else(|| wrong("duration"))?;
+            }
+            Directive::IsoTime => {
+                self.at_us = Some(iso_time(&value).ok_or_else(|| wrong("time"))?);
+            }
             Directive::CommonTime => {
                 self.at_us = Some(common_time(&value).ok_or_else(|| wrong("time"))?);
             }
@@ -103,19 +149,28 @@ impl<'a> LineFields<'a> {
                 let text = String::from_utf8(value.to_vec()).map_err(|_| wrong("time"))?;
                 self.patterns.push((pattern, text));
             }
-            Directive::Host | Directive::Ignored => {}
+            Directive::Host(rank) => self.take_host(*rank, &value),
+            Directive::Ignored => {}
         }
         Ok(())
+    }
+
+    fn take_host(&mut self, rank: HostRank, value: &[u8]) {
+        if self.host.as_ref().is_none_or(|(known, _)| *known < rank)
+            && let Some(name) = host::normalized(value)
+        {
+            self.host = Some((rank, name));
+        }
     }
 
     /// Returns whether all required fields are present.
     pub(super) fn is_complete(&self) -> bool {
         (self.at_us.is_some() || !self.patterns.is_empty())
-            && (self.line.is_some() || self.target.is_some())
+            && (self.line.is_some() || self.target.is_some() || self.rewritten.is_some())
     }
 
-    /// Converts the fields to a line.
-    pub(super) fn finish(self, cut_short: bool) -> Result<ReadLine, String> {
+    /// Converts the fields to a line, whose time belongs to the given moment of the request.
+    pub(super) fn finish(self, cut_short: bool, moment: Moment) -> Result<ReadLine, String> {
         let at_us = match self.at_us {
             Some(at_us) => at_us,
             // A time and its zone may be separate fields, with the fraction of the second between them.
@@ -130,18 +185,29 @@ impl<'a> LineFields<'a> {
                 })?
             }
         };
-        let request = match (self.line, self.target) {
+        let request = match (self.line, self.target.or(self.rewritten)) {
             (Some(line), _) => LoggedRequest::of_line(&line),
             (None, Some(target)) => {
                 let mut whole = target.into_owned();
-                whole.extend_from_slice(self.query.as_deref().unwrap_or_default());
+                // `$request_uri` contains the query already.
+                if !whole.contains(&b'?') {
+                    whole.extend_from_slice(self.query.as_deref().unwrap_or_default());
+                }
                 let method = self.method.as_deref().unwrap_or(b"GET");
                 LoggedRequest::of_parts(method, &whole)
             }
-            (None, None) => None,
+            (None, None) => Err(NotSent::Missing),
+        };
+        let requested_host = || {
+            request
+                .as_ref()
+                .ok()
+                .and_then(|request| request.host.clone())
         };
         Ok(ReadLine {
-            at_us: at_us + self.fraction_us,
+            at_us: at_us.saturating_add(self.fraction_us),
+            took_us: self.took_us.filter(|_| moment == Moment::End),
+            host: self.host.map(|(_, name)| name).or_else(requested_host),
             request,
             status: self.status,
             bytes: self.bytes,

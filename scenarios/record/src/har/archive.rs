@@ -13,10 +13,20 @@ pub struct HttpArchive {
     pub of_other_hosts: u64,
     /// Number of responses from the browser's cache.
     pub from_cache: u64,
-    /// Number of entries that are not HTTP, such as `data:`, `blob:` and `ws:`.
+    /// Number of responses from a service worker of the browser.
+    pub from_service_worker: u64,
+    /// Number of responses with status 304. They are sent without the condition of the browser.
+    pub revalidated: u64,
+    /// Number of entries that are not HTTP, such as `data:` and `blob:`.
     pub not_http: u64,
+    /// Number of switches to another protocol, such as WebSocket.
+    pub upgrades: u64,
+    /// Number of streams of Server-Sent Events.
+    pub event_streams: u64,
     /// Number of requests with a body.
     pub bodies: u64,
+    /// Number of requests whose `content-encoding` is left out, because the file has the decoded body.
+    pub bodies_decoded: u64,
     /// Number of bodies left out because they are longer than 1 MiB.
     pub bodies_too_long: u64,
     /// Number of bodies left out because the file does not contain them as text.
@@ -38,15 +48,35 @@ impl fmt::Display for HttpArchive {
         if self.of_other_hosts > 0 {
             let hosts = listed(&self.other_hosts);
             let count = self.of_other_hosts;
-            writeln!(out, "  {count} to other hosts, left out: {hosts}")?;
+            writeln!(
+                out,
+                "  {count} to other hosts, left out (choose one with --host): {hosts}"
+            )?;
         }
         let notes = [
             (self.from_cache, "served from the browser's cache, left out"),
             (
-                self.not_http,
-                "not over HTTP (data:, blob:, ws: ...), left out",
+                self.from_service_worker,
+                "answered by a service worker of the browser, left out",
+            ),
+            (
+                self.revalidated,
+                "answered with 304 (not modified), sent without the browser's condition",
+            ),
+            (self.not_http, "not over HTTP (data:, blob: ...), left out"),
+            (
+                self.upgrades,
+                "without a request: a switch to WebSocket or another protocol, left out",
+            ),
+            (
+                self.event_streams,
+                "streams of Server-Sent Events, left out",
             ),
             (self.bodies, "with a body"),
+            (
+                self.bodies_decoded,
+                "without their content-encoding, because the file has the decoded body",
+            ),
             (self.bodies_too_long, "bodies longer than 1 MiB, left out"),
             (self.bodies_not_text, "bodies that are not text, left out"),
             (

@@ -51,6 +51,7 @@ impl PostData {
         let params = self.params.unwrap_or_default();
         let text = match self.text.filter(|text| !text.is_empty()) {
             Some(text) if text.len() > BODY_BYTES_MAX => return Body::TooLong,
+            Some(text) if is_destroyed(&text, &mime_type) => return Body::NotText,
             Some(text) => text,
             None if params.is_empty() => return Body::None,
             None if is_form => return form(&params),
@@ -77,6 +78,31 @@ impl PostData {
             Err(_) => Body::Kept(text, found),
         }
     }
+}
+
+/// Types whose text is text. All others are binary, unless their name says otherwise.
+const TEXT_TYPES: [&str; 10] = [
+    "graphql",
+    "html",
+    "javascript",
+    "json",
+    "ndjson",
+    "text/",
+    "urlencoded",
+    "xml",
+    "yaml",
+    "csv",
+];
+
+/// Returns whether a browser has destroyed a body by reading it as text: it has the mark for bytes that are not text,
+/// a control character, or, in a binary type, any character beyond ASCII.
+fn is_destroyed(text: &str, mime_type: &str) -> bool {
+    let is_text = mime_type.is_empty() || TEXT_TYPES.iter().any(|part| mime_type.contains(part));
+    text.chars().any(|c| {
+        c == char::REPLACEMENT_CHARACTER
+            || (c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+            || (!is_text && !c.is_ascii())
+    })
 }
 
 /// Encodes the fields of a form as a request body.
@@ -189,5 +215,34 @@ mod tests {
             "mimeType": "multipart/form-data", "params": [{ "name": "a" }]
         });
         assert_eq!(body(parts), Body::NotText);
+    }
+
+    #[test]
+    fn leaves_out_bodies_that_were_read_as_text() {
+        for (mime_type, text) in [
+            ("application/octet-stream", "\u{fffd}\0\u{fffd}"),
+            ("application/json", "{\"a\":\"\u{fffd}\"}"),
+            ("text/plain", "a\0b"),
+            ("application/x-protobuf", "\n\u{e9}"),
+            (
+                "multipart/form-data; boundary=x",
+                "--x\r\n\r\n\u{89}PNG\r\n--x--",
+            ),
+        ] {
+            let data = serde_json::json!({ "mimeType": mime_type, "text": text });
+            assert_eq!(body(data), Body::NotText, "{mime_type}");
+        }
+        for (mime_type, text) in [
+            ("application/octet-stream", "plain\r\n\ttext"),
+            (
+                "application/vnd.api+json; charset=utf-8",
+                "{\"a\":\"\u{e9}\"}",
+            ),
+            ("text/csv", "a,\u{e9}\n"),
+            ("", "\u{e9}"),
+        ] {
+            let data = serde_json::json!({ "mimeType": mime_type, "text": text });
+            assert_eq!(body(data), kept(text, &[]), "{mime_type}");
+        }
     }
 }

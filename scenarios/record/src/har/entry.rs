@@ -2,24 +2,38 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::body::PostData;
 
 /// One request and its response.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[serde(expecting = "an entry")]
 pub(super) struct Entry {
-    pub(super) started_date_time: Option<String>,
+    pub(super) started_date_time: Option<Value>,
     pub(super) request: Option<Request>,
     pub(super) response: Option<Response>,
-    /// Written by Chrome: `disk` or `memory`.
+    pub(super) cache: Option<Value>,
+    /// Written by Chrome: `disk`, `memory` or `prefetch`.
     #[serde(rename = "_fromCache")]
-    pub(super) from_cache: Option<IgnoredAny>,
+    pub(super) from_cache: Option<Value>,
+    /// Written by Safari: `Network Load`, `Memory Cache`, `Disk Cache` or `Service Worker`.
+    #[serde(rename = "_fetchType")]
+    pub(super) fetch_type: Option<Value>,
+    /// Written by Chrome.
+    #[serde(rename = "_fetchedViaServiceWorker")]
+    pub(super) via_service_worker: Option<Value>,
+    /// Written by Chrome and Safari: `document`, `websocket`, `eventsource` ...
+    #[serde(rename = "_resourceType")]
+    pub(super) resource_type: Option<Value>,
+    /// Written by Chrome and others for a WebSocket.
+    #[serde(rename = "_webSocketMessages")]
+    pub(super) web_socket_messages: Option<IgnoredAny>,
 }
 
 /// The request of an entry.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[serde(expecting = "a request with method and url")]
 pub(super) struct Request {
@@ -44,6 +58,25 @@ pub(super) struct Header {
 pub(super) struct Response {
     pub(super) status: Option<f64>,
     pub(super) body_size: Option<f64>,
+    pub(super) content: Option<Content>,
+    /// Bytes received over the network, written by Chrome and Safari; 0 from a cache.
+    #[serde(rename = "_transferSize")]
+    pub(super) transfer_size: Option<f64>,
+    /// The same, as other tools write it.
+    #[serde(rename = "transferSize")]
+    pub(super) plain_transfer_size: Option<f64>,
+    #[serde(rename = "_fromCache")]
+    pub(super) from_cache: Option<Value>,
+    #[serde(rename = "_fetchedViaServiceWorker")]
+    pub(super) via_service_worker: Option<Value>,
+}
+
+/// The content of a response, whose text is skipped.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[serde(expecting = "the content of a response")]
+pub(super) struct Content {
+    pub(super) mime_type: Option<Value>,
 }
 
 /// Splits an HTTP URL into its host, with the port if it is not the scheme's default, and its target.

@@ -4,14 +4,13 @@ use http::HeaderValue;
 use tenfold_secret::is_secret;
 
 /// Headers that affect the response. Only these are kept, because an unknown header may be a secret.
-const KEPT: [&str; 15] = [
+const KEPT: [&str; 14] = [
     "accept",
     "accept-charset",
     "accept-encoding",
     "accept-language",
     "accept-version",
     "api-version",
-    "content-encoding",
     "content-language",
     "content-type",
     "origin",
@@ -54,6 +53,8 @@ pub(super) enum Fate {
     Masked,
     /// Left out and reported.
     LeftOut,
+    /// `content-encoding`: left out, because the file has the decoded body.
+    Decoded,
     /// Left out without a report.
     Dropped,
 }
@@ -65,6 +66,8 @@ pub(super) fn fate(name: &str, value: &str) -> Fate {
             Ok(_) => Fate::Kept,
             Err(_) => Fate::LeftOut,
         }
+    } else if name == "content-encoding" {
+        Fate::Decoded
     } else if USUAL.contains(&name) || name.starts_with([':']) || name.starts_with("sec-") {
         Fate::Dropped
     } else if is_secret(name, value) {
@@ -88,6 +91,7 @@ mod tests {
         for name in [":authority", "host", "sec-fetch-mode", "content-length"] {
             assert_eq!(fate(name, "v"), Fate::Dropped);
         }
+        assert_eq!(fate("content-encoding", "gzip"), Fate::Decoded);
         assert_eq!(fate("x-tenant", "v"), Fate::LeftOut);
         assert!(KEPT.is_sorted() && USUAL.is_sorted());
     }

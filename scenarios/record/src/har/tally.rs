@@ -48,6 +48,7 @@ impl Tally {
                 }
                 Fate::Masked => self.masked.count(format!("header {name}")),
                 Fate::LeftOut => self.left_out.count(name),
+                Fate::Decoded => self.archive.bodies_decoded += 1,
                 Fate::Dropped => {}
             }
         }

@@ -29,9 +29,47 @@ pub enum LogError {
         /// Name of the log.
         origin: String,
     },
+    /// The file is compressed by a method that is not read.
+    #[error("{origin} is compressed with {name}; decompress it first: {advice}")]
+    Compressed {
+        /// Name of the file.
+        origin: String,
+        /// Method of compression, or of an archive.
+        name: &'static str,
+        /// Command to use.
+        advice: String,
+    },
+    /// The file is in UTF-16.
+    #[error(
+        "{origin} is in UTF-16; convert it first: iconv -f UTF-16 -t UTF-8 FILE | tenfold record -"
+    )]
+    Utf16 {
+        /// Name of the file.
+        origin: String,
+    },
+    /// The file is not text.
+    #[error("{origin} is not text, so it is not a log; give an access log or a HAR file")]
+    NotText {
+        /// Name of the file.
+        origin: String,
+    },
+    /// HAR files and other logs were given together.
+    #[error("{har} is a HAR file and {log} is not; record them one by one")]
+    Mixed {
+        /// Name of a HAR file.
+        har: String,
+        /// Name of another log.
+        log: String,
+    },
+    /// The same file was given twice.
+    #[error("{origin} is given twice, so its requests would be sent twice; give it once")]
+    Twice {
+        /// The file.
+        origin: String,
+    },
     /// No line can be read.
     #[error(
-        "could not read any of the {lines} lines of {origin} ({first}); give its format with --format: common, combined, nginx, alb, cloudfront, har, or the LogFormat or log_format of the server"
+        "could not read any of the {lines} lines of {origin} ({first}); give its format with --format: a name such as common, nginx, w3c or json, the LogFormat or log_format of the server, or the fields of JSON Lines (json:time=...,path=...)"
     )]
     AllBroken {
         /// Name of the log.
@@ -67,7 +105,17 @@ pub enum LogError {
         /// Counts of the entries left out.
         left_out: String,
     },
-    /// The HAR file has no request for the given host.
+    /// No line names its host, but a host was given.
+    #[error(
+        "{origin} does not name the host of its requests ({format}), so --host can't select one; leave --host out, or give a --format that has the host, such as $host or %v"
+    )]
+    Hostless {
+        /// Name of the file.
+        origin: String,
+        /// Format of the log.
+        format: String,
+    },
+    /// The log has no request for the given host.
     #[error("{origin} has no request for host {host}; give one of its hosts with --host: {hosts}")]
     NoHost {
         /// Name of the file.

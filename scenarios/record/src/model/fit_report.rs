@@ -15,6 +15,8 @@ use crate::toml_text::decimals;
 pub struct FitReport {
     /// Name of the log.
     pub origin: String,
+    /// Lines of the log that are not part of the fit, as reason and count.
+    pub left_out: Vec<(String, u64)>,
     /// Rate over time.
     pub rate: RateFit,
     /// Requests by purpose.
@@ -80,6 +82,9 @@ impl fmt::Display for FitReport {
             )?;
         }
         writeln!(out)?;
+        for (why, count) in &self.left_out {
+            writeln!(out, "left out: {count} that {why}")?;
+        }
         let mix = &self.mix;
         writeln!(
             out,

@@ -133,7 +133,6 @@ mod tests {
         assert_eq!(class("GET", "/articles/one?css"), Class::Content);
         assert_eq!(class("GET", "/?flav=rss20"), Class::Listing);
         assert_eq!(class("HEAD", "/articles/"), Class::ContentHead);
-        assert_eq!(class("OPTIONS", "*"), Class::Content);
         assert_eq!(class("PURGE", "/style.css"), Class::Write);
         assert!(ASSETS.is_sorted());
     }

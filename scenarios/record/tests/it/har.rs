@@ -289,6 +289,156 @@ fn rejects_hosts_with_control_characters() {
     assert!(!log.summary().to_string().contains('\u{1b}'));
 }
 
+#[test]
+fn leaves_out_what_the_browser_answered() {
+    let at = "2024-05-17T10:05:03Z";
+    let plain = |path: &str| entry(at, "GET", &format!("https://s.example{path}"), &[], None);
+    let with = |path: &str, change: &dyn Fn(&mut Value)| {
+        let mut changed = plain(path);
+        change(&mut changed);
+        changed
+    };
+    let log = read(&archive(vec![
+        plain("/a"),
+        with("/chrome", &|entry| entry["_fromCache"] = json!("memory")),
+        with("/safari", &|entry| {
+            entry["_fetchType"] = json!("Disk Cache")
+        }),
+        with("/edge", &|entry| {
+            entry["response"]["_transferSize"] = json!(0)
+        }),
+        with("/firefox", &|entry| {
+            entry["cache"] = json!({ "beforeRequest": { "hitCount": 2 } });
+            entry["response"]["bodySize"] = json!(0);
+        }),
+        with("/worker", &|entry| {
+            entry["_fetchedViaServiceWorker"] = json!(true)
+        }),
+        with("/same", &|entry| entry["response"]["status"] = json!(304)),
+        with("/live", &|entry| entry["response"]["status"] = json!(101)),
+        with("/socket", &|entry| {
+            entry["_resourceType"] = json!("websocket")
+        }),
+        with("/events", &|entry| {
+            entry["_resourceType"] = json!("eventsource")
+        }),
+        entry(at, "GET", "wss://s.example/live", &[], None),
+        entry(
+            at,
+            "GET",
+            "https://s.example/live",
+            &[("Upgrade", "websocket")],
+            None,
+        ),
+        entry(at, "CONNECT", "https://s.example/", &[], None),
+        entry(at, "GET", "data:,x", &[], None),
+    ]));
+    let sent: Vec<&str> = log
+        .records()
+        .filter_map(|record| record.request)
+        .map(|request| request.target)
+        .collect();
+    assert_eq!(sent, ["/a", "/same"]);
+    let shown = log.summary().to_string();
+    let notes: Vec<&str> = shown
+        .lines()
+        .take_while(|line| !line.starts_with("time"))
+        .collect();
+    insta::assert_snapshot!(notes.join("\n"), @r"
+    shop.har: 14 entries, 0 broken (har, detected)
+      1 without a request: CONNECT, which only a proxy accepts
+    host      s.example
+      4 served from the browser's cache, left out
+      1 answered by a service worker of the browser, left out
+      1 answered with 304 (not modified), sent without the browser's condition
+      1 not over HTTP (data:, blob: ...), left out
+      4 without a request: a switch to WebSocket or another protocol, left out
+      1 streams of Server-Sent Events, left out
+    ");
+}
+
+#[test]
+fn sends_decoded_bodies_without_their_coding() {
+    let at = "2024-05-17T10:05:03Z";
+    let gzip = [
+        ("content-type", "application/json"),
+        ("Content-Encoding", "gzip"),
+    ];
+    let body = |mime_type: &str, text: &str| Some(json!({ "mimeType": mime_type, "text": text }));
+    let log = read(&archive(vec![
+        entry(
+            at,
+            "POST",
+            "https://s.example/e",
+            &gzip,
+            body("application/json", "{\"n\":1}"),
+        ),
+        entry(
+            at,
+            "POST",
+            "https://s.example/rpc",
+            &[],
+            body("application/octet-stream", "\u{fffd}\0\u{fffd}"),
+        ),
+    ]));
+    let requests: Vec<_> = log.records().filter_map(|record| record.request).collect();
+    assert_eq!(requests[0].body, Some("{\"n\":1}"));
+    assert_eq!(
+        requests[0].headers,
+        [("content-type".to_owned(), "application/json".to_owned())]
+    );
+    assert_eq!(requests[1].body, None);
+    let archive = log.archive.as_ref().unwrap();
+    assert_eq!((archive.bodies_decoded, archive.bodies_not_text), (1, 1));
+    let shown = log.summary().to_string();
+    assert!(
+        shown.contains("1 without their content-encoding"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("1 bodies that are not text, left out"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn says_what_is_wrong_with_a_time() {
+    let request = |at: Value| {
+        let mut changed = entry("", "GET", "https://s.example/a?token=s3cret", &[], None);
+        changed["startedDateTime"] = at;
+        changed
+    };
+    let times = [
+        json!("2024-05-17T10:05:03.497000"),
+        json!("yesterday"),
+        json!(1_715_940_303),
+        Value::Null,
+    ];
+    let mut entries: Vec<Value> = times.into_iter().map(request).collect();
+    let error = read_with(
+        &archive(entries.clone()).to_string(),
+        &ReadOptions::default(),
+    );
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("4 are broken (entry 1: its startedDateTime `2024-05-17T10:05:03.497000` has no time zone"),
+        "{error}"
+    );
+    entries.push(request(json!("2024-05-17T10:05:03+02:00")));
+    let log = read(&archive(entries));
+    let reasons: Vec<&str> = log
+        .first_broken
+        .iter()
+        .map(|broken| broken.reason.as_str())
+        .collect();
+    insta::assert_snapshot!(reasons.join("\n"), @r#"
+    its startedDateTime `2024-05-17T10:05:03.497000` has no time zone; add Z or an offset such as +02:00
+    its startedDateTime `yesterday` is not a time such as 2024-05-17T10:05:03.497Z
+    its startedDateTime `1715940303` is not text such as "2024-05-17T10:05:03.497Z"
+    it has no startedDateTime
+    "#);
+}
+
 proptest! {
     #[test]
     fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

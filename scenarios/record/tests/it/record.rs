@@ -45,10 +45,7 @@ fn trace_replays_the_real_log() {
         ..TraceOptions::default()
     };
     let trace = trace(&log, &options).unwrap();
-    assert_eq!(
-        (trace.requests, trace.without_request, trace.unsendable),
-        (10_000, 0, 0)
-    );
+    assert_eq!((trace.requests, trace.without_request), (10_000, 0));
     let scenario = read_back(&trace, &options, folder.path());
     assert!(scenario.duration().abs_diff(trace.duration) < Duration::from_millis(1));
     assert_eq!(scenario.schedule().count(), 10_000);
@@ -102,25 +99,50 @@ fn spreads_requests_over_their_second() {
 }
 
 #[test]
-fn trace_reports_unsendable_requests() {
+fn trace_reports_lines_that_are_not_sent() {
     let log = log(&[
         r#"h - - [17/May/2015:10:05:03 +0000] "-" 408 -"#,
         r#"h - - [17/May/2015:10:05:03 +0000] "CONNECT a.example:443 HTTP/1.1" 405 -"#,
         r#"h - - [17/May/2015:10:05:03 +0000] "GET nonsense HTTP/1.1" 400 -"#,
         r#"h - - [17/May/2015:10:05:04 +0000] "OPTIONS * HTTP/1.1" 200 -"#,
-        r#"h - - [17/May/2015:10:05:05 +0000] "POST http://a.example/x HTTP/1.1" 200 -"#,
+        r#"h - - [17/May/2015:10:05:05 +0000] "POST /x HTTP/1.1" 200 -"#,
+        r#"h - - [17/May/2015:10:05:05 +0000] "GET /live HTTP/1.1" 101 -"#,
+        r#"h - - [17/May/2015:10:05:05 +0000] "\x16\x03\x01" 400 -"#,
         "broken",
     ]);
     let folder = tempfile::tempdir().unwrap();
     let options = TraceOptions::default();
     let trace = trace(&log, &options).unwrap();
-    assert_eq!(
-        (trace.requests, trace.without_request, trace.unsendable),
-        (2, 1, 2)
-    );
+    assert_eq!((trace.requests, trace.without_request), (1, 6));
     let scenario = read_back(&trace, &options, folder.path());
-    assert_eq!(scenario.schedule().count(), 2);
-    assert!(trace.toml.contains("contains no bodies") && trace.toml.contains("Left out: 2 lines"));
+    assert_eq!(scenario.schedule().count(), 1);
+    let comments: Vec<&str> = trace
+        .toml
+        .lines()
+        .filter(|line| line.contains("Left out") || line.contains("no bodies"))
+        .collect();
+    insta::assert_snapshot!(comments.join("\n"), @r"
+    # Left out: 1 lines that could not be read.
+    # Left out: 1 lines that have no request to send: the connection ended before one.
+    # Left out: 1 lines that have no request to send: not HTTP, such as TLS or RTSP.
+    # Left out: 1 lines that have no request to send: CONNECT, which only a proxy accepts.
+    # Left out: 1 lines that have no request to send: OPTIONS *, which has no path.
+    # Left out: 1 lines that have no request to send: a switch to WebSocket or another protocol.
+    # Left out: 1 lines that have no request to send: a target that is not a path.
+    # A log contains no bodies, so this is sent without one. Add a `body` and `headers` if the target
+    ");
+    let fitted = model(&log, &ModelOptions::default()).unwrap();
+    assert_eq!((fitted.fit.mix.total(), fitted.fit.mix.writes), (1, 1));
+    let shown = fitted.fit.to_string();
+    assert!(
+        shown.contains("left out: 1 that have no request to send: CONNECT"),
+        "{shown}"
+    );
+    assert!(
+        fitted.toml.contains("left out: 1 that could not be read"),
+        "{}",
+        fitted.toml
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::format::byte_order_mark::strip_first_line;
 use crate::format::error::ScenarioError;
 use crate::format::fields::{Fields, clip};
 use crate::format::nearest::suggestion;
@@ -139,13 +140,14 @@ impl TraceReader<'_> {
             if read as u64 > LINE_BYTES_MAX {
                 return Err(wrong("the line is longer than 8 MiB".to_owned()));
             }
+            let line = strip_first_line(number as u64, &line);
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
             if entries.len() == ENTRIES_MAX {
                 return Err(wrong("a trace has at most 10 million requests".to_owned()));
             }
-            let parsed: Line<'_> = serde_json::from_slice(&line)
+            let parsed: Line<'_> = serde_json::from_slice(line)
                 .map_err(|error| wrong(format!("the line is not a recorded request: {error}")))?;
             // A year of milliseconds, so that later calculations don't overflow.
             if !(0.0..=3.2e10).contains(&parsed.at_ms) {

@@ -3,6 +3,7 @@
 
 mod dashboard;
 mod exposition;
+mod keyboard;
 mod lines;
 mod metrics_server;
 mod plan;
@@ -45,7 +46,9 @@ impl Live {
         let metrics = metrics
             .map(|address| MetricsServer::start(address, &plan.scenario, phases.clone()))
             .transpose()?;
-        let on_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+        let on_terminal = std::io::stdout().is_terminal()
+            && std::io::stderr().is_terminal()
+            && !is_in_background();
         let screen = (!plain && on_terminal && suits_dashboard(|name| std::env::var_os(name)))
             .then(|| Screen::start(plan));
         let view = match screen {
@@ -69,10 +72,18 @@ impl Observer for Live {
     }
 
     fn on_end(&mut self) {
-        if let View::Screen(screen) = &mut self.view {
-            screen.finish();
+        match &mut self.view {
+            View::Screen(screen) => screen.finish(),
+            View::Lines(lines) => lines.finish(),
         }
     }
+}
+
+/// Returns whether this process is a background job of its terminal. A dashboard would stop it: only the job in
+/// the foreground may change the mode of a terminal.
+fn is_in_background() -> bool {
+    rustix::termios::tcgetpgrp(std::io::stderr())
+        .is_ok_and(|foreground| foreground != rustix::process::getpgrp())
 }
 
 /// Returns whether the environment suits a dashboard, which uses colour, moves the cursor, and would fill

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::data_set::DataSet;
+use crate::data_set::{DataSet, LoadProgress};
 use crate::store::CacheOptions;
 
 /// Configuration of the service.
@@ -38,6 +39,8 @@ pub struct Config {
     pub assets_in_files: bool,
     /// Data set to load before the first request is served.
     pub data_set: Option<DataSet>,
+    /// Progress of loading the data set.
+    pub load_progress: Arc<LoadProgress>,
     /// Lifetime of a session.
     pub session_ttl: Duration,
     /// Maximum size of a JSON body, in bytes.
@@ -79,6 +82,7 @@ impl Config {
             files_url: files_url.into(),
             assets_in_files: false,
             data_set: None,
+            load_progress: Arc::default(),
             session_ttl: Duration::from_secs(24 * 3_600),
             body_limit: 16 * 1_024,
             photo_limit: 5 * 1_024 * 1_024,

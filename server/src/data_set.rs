@@ -1,14 +1,20 @@
 //! Data set of a fresh service: users, posts and follows, generated from a seed.
 
+use std::sync::Arc;
+
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{InvalidInput, NAME_BYTES_MAX, Post, PostId, Timestamp, User, UserId};
 
 mod follow_graph;
+mod load_progress;
 mod power_law;
 mod prose;
 
+pub use load_progress::{LoadProgress, LoadState, LoadStep};
+
+use load_progress::Counted;
 use power_law::PowerLaw;
 use prose::Prose;
 
@@ -93,6 +99,20 @@ impl DataSet {
         password_hash: String,
         render: fn(&str) -> String,
     ) -> Result<Content, InvalidInput> {
+        self.content_with_progress(password_hash, render, Arc::default())
+    }
+
+    /// Prepares the data set as [`DataSet::content`] does, and shows in `progress` how far that and the loading
+    /// are.
+    ///
+    /// # Errors
+    /// As [`DataSet::content`].
+    pub fn content_with_progress(
+        &self,
+        password_hash: String,
+        render: fn(&str) -> String,
+        progress: Arc<LoadProgress>,
+    ) -> Result<Content, InvalidInput> {
         if self.users > SIZE_MAX || self.posts > SIZE_MAX {
             return Err(InvalidInput(format!(
                 "the data set has {} users and {} posts; the maximum is {SIZE_MAX} each",
@@ -111,12 +131,16 @@ impl DataSet {
                 password_hash.len()
             )));
         }
+        progress.begin(LoadStep::Generating, self.users);
         Ok(Content {
             data_set: self.clone(),
             password_hash,
-            follows: follow_graph::follows(self.seed, self.users, self.follows_per_user),
+            follows: follow_graph::follows(self.seed, self.users, self.follows_per_user, || {
+                progress.count();
+            }),
             authors: self.authors(),
             prose: Prose::new(self.seed, render),
+            progress,
         })
     }
 
@@ -136,6 +160,7 @@ pub struct Content {
     follows: Vec<(u32, u32)>,
     authors: Vec<u32>,
     prose: Prose,
+    progress: Arc<LoadProgress>,
 }
 
 impl Content {
@@ -180,28 +205,34 @@ impl Content {
         for &author in &self.authors {
             posts[author as usize] += 1;
         }
-        (1..slots).map(move |id| User {
+        let users = (1..slots).map(move |id| User {
             id: UserId(id as i64),
             handle: handle(id as u64),
             created_at: Timestamp(SIGNED_UP_MS),
             followers: followers[id],
             following: following[id],
             posts: posts[id],
-        })
+        });
+        let of = self.data_set.users;
+        Counted::new(&self.progress, LoadStep::Users, of, users, None)
     }
 
     /// Returns the follows as pairs of follower and followee, in ascending order without duplicates.
     pub fn follows(&self) -> impl Iterator<Item = (UserId, UserId)> {
-        self.follows
+        let follows = self
+            .follows
             .iter()
-            .map(|&(follower, followee)| (UserId(follower.into()), UserId(followee.into())))
+            .map(|&(follower, followee)| (UserId(follower.into()), UserId(followee.into())));
+        let of = self.follows.len() as u64;
+        Counted::new(&self.progress, LoadStep::Follows, of, follows, None)
     }
 
     /// Returns the posts in order of identifier.
     pub fn posts(&self) -> impl Iterator<Item = Post> {
         let mut rng = stream(self.data_set.seed, Stream::Prose);
         let gap_ms = POSTING_SPAN_MS / (self.authors.len() as i64).max(1);
-        self.authors
+        let posts = self
+            .authors
             .iter()
             .enumerate()
             .map(move |(index, &author)| {
@@ -217,7 +248,9 @@ impl Content {
                     updated_at: created_at,
                     has_photo: false,
                 }
-            })
+            });
+        let (of, next) = (self.data_set.posts, Some(LoadStep::Storing));
+        Counted::new(&self.progress, LoadStep::Posts, of, posts, next)
     }
 }
 

@@ -166,7 +166,7 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     if let Some(data_set) = &config.data_set {
         let hash = password::hash(data_set::PASSWORD)?;
         let content = data_set
-            .content(hash, markdown::render)
+            .content_with_progress(hash, markdown::render, config.load_progress.clone())
             .map_err(StoreError::from)?;
         let loaded = store.load(content.into()).await?;
         tracing::info!(?loaded, "data set loaded");

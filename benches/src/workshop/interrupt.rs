@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use signal_hook::consts::{SIGHUP, SIGTERM};
 
 /// Interval at which a wait checks its condition.
 const POLL: Duration = Duration::from_millis(10);
@@ -32,6 +33,10 @@ impl Interrupt {
         let told = Arc::clone(&interrupt.0);
         ctrlc::set_handler(move || told.store(true, Ordering::Relaxed))
             .context("could not handle Ctrl-C")?;
+        for signal in [SIGTERM, SIGHUP] {
+            signal_hook::flag::register(signal, Arc::clone(&interrupt.0))
+                .context("could not handle SIGTERM and SIGHUP")?;
+        }
         Ok(interrupt)
     }
 

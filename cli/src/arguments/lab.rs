@@ -1,6 +1,7 @@
 //! Flags of `tenfold lab` and its subcommands.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
@@ -8,9 +9,10 @@ use tenfold_lab::{RoleAllowance, RoleCount};
 
 use super::groups::data_set::DataSetArguments;
 use super::groups::store::StoreArguments;
+use super::values::duration;
 
 /// Default directory of a lab, below the working directory.
-const DIRECTORY: &str = ".tenfold/lab";
+pub(crate) const DIRECTORY: &str = ".tenfold/lab";
 
 #[derive(Debug, Args)]
 pub(crate) struct LabArguments {
@@ -22,7 +24,7 @@ pub(crate) struct LabArguments {
 pub(crate) enum LabCommand {
     /// Start a stage and keep it running until Ctrl-C or `tenfold lab down`
     Up(UpArguments),
-    /// Show the state of the boxes, and their use of CPU and memory over one second
+    /// Show the state of the boxes, their use of CPU and memory over one second, and other labs
     Status(StatusArguments),
     /// Stop all boxes and the lab itself
     Down(DirectoryArguments),
@@ -100,6 +102,10 @@ pub(crate) struct BoxArguments {
     /// Give each box a network namespace, and allow only the connections of the stage; requires root
     #[arg(long, env = "TENFOLD_NETWORK", value_parser = BoolishValueParser::new())]
     pub(crate) network: bool,
+    /// Longest time that a box may take without progress, such as rows loaded, until it is ready
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration,
+        env = "TENFOLD_STALL_TIMEOUT")]
+    pub(crate) stall_timeout: Duration,
     /// Tune the SQL databases to the size of their boxes: caches of half the memory, a thread pool
     #[arg(long, env = "TENFOLD_TUNED", value_parser = BoolishValueParser::new())]
     pub(crate) tuned: bool,

@@ -121,6 +121,9 @@ pub(crate) struct ProcessArguments {
     /// JSON file to write the addresses into once the service is ready
     #[arg(long, value_name = "FILE", env = "TENFOLD_READY_FILE")]
     pub(crate) ready_file: Option<PathBuf>,
+    /// JSON file to write the progress of loading the data set into, until the service is ready
+    #[arg(long, value_name = "FILE", env = "TENFOLD_PROGRESS_FILE")]
+    pub(crate) progress_file: Option<PathBuf>,
     /// Log level of standard error, which shows at most ten similar lines a second
     #[arg(
         long,

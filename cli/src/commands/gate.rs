@@ -208,7 +208,10 @@ fn write(outcome: &GateOutcome, directory: &Path, arguments: &GateArguments) -> 
         Export::new(format).write(&results)?;
     }
     for export in &output.export {
-        export.write(&results)?;
+        match export.write(&results) {
+            Err(error) if export.is_to_standard_output() && print::is_unread(&error) => {}
+            written => drop(written?),
+        }
     }
     let digest = digest(outcome, &attachments);
     exports::append_step_summary(&digest.markdown());

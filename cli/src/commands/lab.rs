@@ -1,5 +1,6 @@
 //! `tenfold lab`: run a stage on this machine, show it, kill and restart its boxes, stop it.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -9,42 +10,34 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tenfold_lab::{
-    Allowances, Answer, DataSetOptions, End, LabError, LabOptions, LabStatus, Request,
-    UsageBetween, ask,
+    Allowances, Answer, DataSetOptions, End, FoundLab, LabError, LabOptions, LabStatus, Request,
+    UsageBetween, Watch, ask, ask_watched, labs_in,
 };
 
-use crate::arguments::lab::{LabArguments, LabCommand, UpArguments};
+use crate::arguments::lab::{DIRECTORY, LabArguments, LabCommand, StatusArguments, UpArguments};
 use crate::exit::{ChildFailed, Exit, TARGET_FAILED};
 use crate::output::print;
+use crate::output::start_lines::StartLines;
 use crate::{interrupt, stages};
 
 /// Time over which `lab status` measures the use of the boxes.
 const SAMPLE: Duration = Duration::from_secs(1);
 
-/// Time limit for a lab in the background to be up. Each box may take half of it.
-const UP_WITHIN: Duration = Duration::from_secs(60);
+/// Time limit for a lab in the background to answer. It answers from the start on, and gives up by itself.
+const SILENT_MAX: Duration = Duration::from_secs(60);
+
+/// Interval at which a lab in the background is asked whether it is up.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Becomes the program in its arguments, with SIGHUP ignored, so that it outlives its terminal.
+const OUTLIVE: &str = r#"trap '' HUP; exec "$@""#;
 
 /// Runs a subcommand of `tenfold lab`.
 pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
     match &arguments.command {
         LabCommand::Up(arguments) if arguments.detach => up_in_background(arguments),
         LabCommand::Up(arguments) => up(arguments),
-        LabCommand::Status(arguments) => {
-            let directory = &arguments.directory.dir;
-            let before = status(directory)?;
-            if arguments.json {
-                print::json(&before)?;
-                return Ok(Exit::Met);
-            }
-            std::thread::sleep(SAMPLE);
-            let after = status(directory)?;
-            let used = UsageBetween {
-                before: &before,
-                after: &after,
-            };
-            print::out(&format!("stage {}\n{after}\n{used}", after.stage))?;
-            Ok(Exit::Met)
-        }
+        LabCommand::Status(arguments) => show_status(arguments),
         LabCommand::Down(arguments) => request(&arguments.dir, &Request::Down, "stopped"),
         LabCommand::Kill(arguments) => {
             let name = arguments.name.clone();
@@ -78,8 +71,13 @@ fn up(arguments: &UpArguments) -> anyhow::Result<Exit> {
     let interrupt = interrupt::catch()?;
     let began = Instant::now();
     let is_over = || *interrupt.borrow();
-    let mut lab = tenfold_lab::up_unless(stage, &options, &is_over)?;
-    lab.listen()?;
+    let mut lines = StartLines::new();
+    let mut watch = Watch {
+        is_over: &is_over,
+        on_status: &mut |status| lines.show(status),
+    };
+    let mut lab = tenfold_lab::up_watched(stage, &options, &mut watch)?;
+    drop(lines);
     show(&lab.status(), arguments)?;
     print::note(&format!(
         "{} is up after {:.1} s; stop it with Ctrl-C or `tenfold lab down`",
@@ -107,6 +105,9 @@ fn options(arguments: &UpArguments) -> anyhow::Result<LabOptions> {
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let mut options = LabOptions::new(program, &arguments.directory.dir);
     let boxes = &arguments.boxes;
+    options.command = "tenfold lab up".to_owned();
+    options.listens = true;
+    options.stall_timeout = boxes.stall_timeout;
     options.store_url = arguments.store.url.clone();
     options.network = boxes.network;
     options.counts = boxes.counts.clone();
@@ -151,7 +152,9 @@ fn up_in_background(arguments: &UpArguments) -> anyhow::Result<Exit> {
     let interrupt = interrupt::catch()?;
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let own = std::env::args_os().skip(1);
-    let mut child = Command::new(program)
+    let mut child = Command::new("sh")
+        .args(["-c", OUTLIVE, "sh"])
+        .arg(program)
         .args(own.filter(|argument| argument != "--detach" && argument != "-d"))
         .env_remove("TENFOLD_DETACH")
         .env_remove("TENFOLD_JSON")
@@ -195,7 +198,8 @@ fn await_up(
     log: &ChildLog<'_>,
     is_over: &dyn Fn() -> bool,
 ) -> anyhow::Result<LabStatus> {
-    let deadline = Instant::now() + UP_WITHIN;
+    let mut heard = Instant::now();
+    let mut lines = StartLines::new();
     loop {
         if let Some(status) = child.try_wait().context("could not wait for the lab")? {
             // A lab that exits is not up, even with exit code 0.
@@ -207,14 +211,17 @@ fn await_up(
             };
             return Err(ChildFailed { code, message }.into());
         }
-        // The lab answers once its boxes are up.
         if let Ok(status) = status(directory)
             && status.pid == child.id()
         {
-            return Ok(status);
+            if !status.is_starting {
+                return Ok(status);
+            }
+            heard = Instant::now();
+            lines.show(&status);
         }
         let interrupted = is_over();
-        if interrupted || Instant::now() > deadline {
+        if interrupted || heard.elapsed() > SILENT_MAX {
             // The guard of the lab ends the boxes that were started.
             let _ = child.kill();
             let _ = child.wait();
@@ -223,16 +230,68 @@ fn await_up(
                 false => ChildFailed {
                     code: TARGET_FAILED,
                     message: format!(
-                        "the lab was not up within {} s; see its log {}",
-                        UP_WITHIN.as_secs(),
+                        "the lab did not answer for {} s; see its log {}",
+                        SILENT_MAX.as_secs(),
                         log.path.display()
                     ),
                 }
                 .into(),
             });
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(POLL);
     }
+}
+
+/// Prints the status of a lab, and names others that are up beside the default directory.
+fn show_status(arguments: &StatusArguments) -> anyhow::Result<Exit> {
+    let directory = &arguments.directory.dir;
+    let is_default = directory == Path::new(DIRECTORY);
+    let others = match directory.parent() {
+        Some(folder) if is_default && !arguments.json => labs_in(folder),
+        _ => Vec::new(),
+    };
+    let others: Vec<_> = others
+        .iter()
+        .filter(|own| own.directory != *directory)
+        .collect();
+    let before = match status(directory) {
+        Err(LabError::NotUp { .. }) if !others.is_empty() => {
+            let shown = list(&others);
+            print::out(&format!("no lab is up in {}\n{shown}", directory.display()))?;
+            return Ok(Exit::Met);
+        }
+        before => before?,
+    };
+    if arguments.json {
+        print::json(&before)?;
+        return Ok(Exit::Met);
+    }
+    let mut text = match before.is_starting {
+        true => format!("stage {} is starting\n{before}", before.stage),
+        false => {
+            std::thread::sleep(SAMPLE);
+            let after = status(directory)?;
+            let used = UsageBetween {
+                before: &before,
+                after: &after,
+            };
+            format!("stage {}\n{after}\n{used}", after.stage)
+        }
+    };
+    if !others.is_empty() {
+        let _ = write!(text, "\n{}", list(&others));
+    }
+    print::out(&text)?;
+    Ok(Exit::Met)
+}
+
+/// Lists labs, one a line.
+fn list(labs: &[&FoundLab]) -> String {
+    let mut text = String::from("other labs (see one with --dir):\n");
+    for lab in labs {
+        let _ = writeln!(text, "  {}  {}", lab.directory.display(), lab.holder);
+    }
+    text
 }
 
 fn status(directory: &Path) -> Result<LabStatus, LabError> {
@@ -244,7 +303,8 @@ fn status(directory: &Path) -> Result<LabStatus, LabError> {
 
 /// Sends a request to a lab, and prints the names of the boxes with the result.
 fn request(directory: &Path, request: &Request, result: &str) -> anyhow::Result<Exit> {
-    match ask(directory, request)? {
+    let mut lines = StartLines::new();
+    match ask_watched(directory, request, &mut |boxes| lines.show_boxes(boxes))? {
         Answer::Done(names) => print::note(&format!("{}: {result}", names.join(", "))),
         other => return Err(unexpected(directory, &other).into()),
     }

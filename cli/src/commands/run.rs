@@ -1,9 +1,10 @@
 //! `tenfold run`: send the traffic of a scenario to a service, and report the results.
 
 use std::path::Path;
+use std::sync::mpsc::{self, TryRecvError};
 
 use anyhow::Context as _;
-use tenfold_lab::{Allowances, Lab, LabBox};
+use tenfold_lab::{Allowances, Lab, LabBox, Watch};
 use tenfold_loadgen::{DialOptions, Interrupt, Target, TlsOptions};
 use tenfold_measure::{Endpoint, Invocation, Measurement, Probe};
 use tenfold_run_dir::RunDir;
@@ -14,12 +15,16 @@ use crate::arguments::run::RunArguments;
 use crate::exit::Exit;
 use crate::live::{Live, Plan};
 use crate::output::run_report::RunReport;
+use crate::output::start_lines::StartLines;
 use crate::output::{exports, print};
 use crate::permission::host_guard;
 use crate::{interrupt, library, stages};
 
 /// Directory of the reference service's data, with one subdirectory for each stage.
 const LAB_DIRECTORY: &str = ".tenfold";
+
+/// Directories of a stage beside its first, for runs beside each other: `.tenfold/STAGE-2` and so on.
+const SPARE_DIRECTORIES: u32 = 15;
 
 /// Target that represents any stage when connection flags are checked.
 const STAGE_URL: &str = "http://127.0.0.1";
@@ -48,14 +53,14 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let interrupt = interrupt::catch()?;
     let service = match &arguments.target.url {
         Some(_) => Service::running(arguments, target)?,
-        None => Service::start(arguments, dial)?,
+        None => Service::start(arguments, dial, &interrupt)?,
     };
     let path = arguments
         .out
         .clone()
         .unwrap_or_else(|| tenfold_measure::default_path("runs", &scenario.name));
     let run_dir = RunDir::create(&path)?;
-    let done = run_into(&run_dir, scenario, arguments, &service, interrupt);
+    let done = service.answering(|| run_into(&run_dir, scenario, arguments, &service, interrupt));
     let stopped = service.lab.map_or(Ok(()), Lab::stop);
     let exit = done?;
     stopped?;
@@ -155,12 +160,19 @@ impl Service {
     }
 
     /// Starts a stage of the reference service.
-    fn start(arguments: &RunArguments, dial: DialOptions) -> anyhow::Result<Self> {
+    fn start(
+        arguments: &RunArguments,
+        dial: DialOptions,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Self> {
         let name = arguments.stage.name.as_deref().unwrap_or("single-box");
         let stage = stages::find(name)?;
         let program = std::env::current_exe().context("could not find this program's own file")?;
         let directory = Path::new(LAB_DIRECTORY).join(stage.name);
-        let mut options = tenfold_lab::LabOptions::new(program, directory);
+        let mut options = tenfold_lab::LabOptions::new(program, &directory);
+        options.spares = SPARE_DIRECTORIES;
+        options.command = format!("tenfold run {}", arguments.scenario);
+        options.listens = true;
         options.store_url = arguments.store.url.clone();
         if !arguments.stage.boxes.is_empty() {
             options.allowances = Allowances::new(arguments.stage.boxes.clone());
@@ -174,7 +186,20 @@ impl Service {
             "starting the reference service at stage {}",
             stage.name
         ));
-        let lab = tenfold_lab::up(stage, &options)?;
+        let mut lines = StartLines::new();
+        let mut watch = Watch {
+            is_over: &|| *interrupt.borrow(),
+            on_status: &mut |status| lines.show(status),
+        };
+        let lab = tenfold_lab::up_watched(stage, &options, &mut watch)?;
+        drop(lines);
+        if lab.directory() != directory {
+            print::note(&format!(
+                "note: another lab is up in {}, so this one is in {}",
+                directory.display(),
+                lab.directory().display()
+            ));
+        }
         if let Some(reason) = lab.unconfined_because() {
             print::note(&format!("note: boxes have no limits: {reason}"));
         }
@@ -193,6 +218,23 @@ impl Service {
                 ..endpoint
             },
             lab: Some(lab),
+        })
+    }
+
+    /// Does `work` while `tenfold lab status` can show the lab.
+    fn answering<T>(&self, work: impl FnOnce() -> T) -> T {
+        let Some(lab) = &self.lab else {
+            return work();
+        };
+        std::thread::scope(|scope| {
+            let (running, ended) = mpsc::channel::<()>();
+            scope.spawn(move || {
+                lab.answer(&|| ended.try_recv() == Err(TryRecvError::Disconnected));
+            });
+            let done = work();
+            // A panic drops it as well.
+            drop(running);
+            done
         })
     }
 }

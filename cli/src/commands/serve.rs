@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::arguments::serve::ServeArguments;
 use crate::exit::{Exit, UsageError};
+use crate::output::load_report::LoadReport;
 use crate::output::{log, print};
 use crate::{interrupt, stages};
 
@@ -21,7 +22,7 @@ struct Ready {
     pid: u32,
 }
 
-/// Serves until interrupted.
+/// Serves until interrupted. An interrupt while the data set is loaded ends the load.
 pub(crate) fn serve(arguments: &ServeArguments) -> anyhow::Result<Exit> {
     let stage = stages::find(&arguments.stage)?;
     if !stage.is_built() {
@@ -36,19 +37,26 @@ pub(crate) fn serve(arguments: &ServeArguments) -> anyhow::Result<Exit> {
         .build()
         .context("could not start a runtime")?;
     runtime.block_on(async {
-        let server = start(config(arguments)?).await?;
+        let config = config(arguments)?;
+        let mut stopped = std::pin::pin!(async move {
+            tokio::select! {
+                _ = stop.wait_for(|now| *now) => {}
+                () = closed(stdin) => {}
+            }
+        });
+        let report = LoadReport::start(
+            config.load_progress.clone(),
+            arguments.process.progress_file.as_deref(),
+        );
+        let server = tokio::select! {
+            server = start(config) => server?,
+            () = &mut stopped => return Ok(Exit::Interrupted),
+        };
+        drop(report);
         announce(arguments, &server)?;
-        server
-            .run_until(async move {
-                tokio::select! {
-                    _ = stop.wait_for(|now| *now) => {}
-                    () = closed(stdin) => {}
-                }
-            })
-            .await?;
-        anyhow::Ok(())
-    })?;
-    Ok(Exit::Met)
+        server.run_until(stopped).await?;
+        Ok(Exit::Met)
+    })
 }
 
 fn config(arguments: &ServeArguments) -> anyhow::Result<Config> {

@@ -1,10 +1,11 @@
 //! A line every few seconds, for logs and simple terminals.
 
-use std::io::Write;
 use std::time::Duration;
 
 use tenfold_analysis::format;
 use tenfold_loadgen::Progress;
+
+use crate::output::printer::Printer;
 
 /// Time between two lines.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -13,6 +14,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 pub(crate) struct Lines {
     phases: Vec<String>,
     next: Duration,
+    printer: Printer,
 }
 
 impl Lines {
@@ -21,6 +23,7 @@ impl Lines {
         Self {
             phases,
             next: Duration::ZERO,
+            printer: Printer::start(),
         }
     }
 
@@ -31,7 +34,12 @@ impl Lines {
         }
         self.next = progress.elapsed + INTERVAL - Duration::from_millis(500);
         let phase = self.phases.get(progress.phase).map_or("", String::as_str);
-        let _ = writeln!(std::io::stderr(), "{}", line(progress, phase));
+        self.printer.print(line(progress, phase));
+    }
+
+    /// Writes the lines that wait.
+    pub(crate) fn finish(&mut self) {
+        self.printer.finish();
     }
 }
 

@@ -1,16 +1,17 @@
 //! Terminal with the dashboard, drawn by a thread of its own.
+//!
+//! The terminal may go away, or stop reading: the thread then ends or stays behind, and the run goes on.
 
 use std::io::{Stderr, stderr};
+use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -18,8 +19,10 @@ use ratatui::crossterm::terminal::{
 use tenfold_loadgen::Progress;
 
 use super::dashboard::Dashboard;
+use super::keyboard::{Keyboard, Typed};
 use super::plan::Plan;
 use crate::interrupt;
+use crate::output::worker::Worker;
 
 /// Time to wait for a key.
 const KEY_WAIT: Duration = Duration::from_millis(50);
@@ -36,7 +39,7 @@ static NEEDS_RESTORE: AtomicBool = AtomicBool::new(false);
 /// A terminal with a dashboard on it.
 pub(crate) struct Screen {
     messages: Option<SyncSender<Progress>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Worker>,
 }
 
 impl Screen {
@@ -50,10 +53,11 @@ impl Screen {
         NEEDS_RESTORE.store(true, Ordering::SeqCst);
         let terminal = open_terminal().inspect_err(|_| restore())?;
         let (messages, receiver) = sync_channel(QUEUE_MAX);
-        let thread = std::thread::Builder::new()
-            .name("live".into())
-            .spawn(move || draw(terminal, Dashboard::new(plan), &receiver))
-            .inspect_err(|_| restore())?;
+        let thread = Worker::start("live", move || {
+            draw(terminal, Dashboard::new(plan), &receiver);
+            restore();
+        });
+        let thread = thread.inspect_err(|_| restore())?;
         Ok(Self {
             messages: Some(messages),
             thread: Some(thread),
@@ -68,13 +72,12 @@ impl Screen {
         }
     }
 
-    /// Stops drawing and restores the terminal.
+    /// Stops drawing and restores the terminal. Does not wait for a terminal that nobody reads.
     pub(crate) fn finish(&mut self) {
         drop(self.messages.take());
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+            thread.finish();
         }
-        restore();
     }
 }
 
@@ -111,12 +114,15 @@ fn restore_on_panic() {
     });
 }
 
-/// Draws progress and handles keys until the channel closes.
+/// Draws progress and handles keys until the channel closes or the terminal goes away.
 fn draw(
-    mut terminal: Terminal<CrosstermBackend<Stderr>>,
+    terminal: Terminal<CrosstermBackend<Stderr>>,
     mut dashboard: Dashboard,
     receiver: &Receiver<Progress>,
 ) {
+    // Dropping it panics if the terminal has gone. It would only show the cursor, as `restore` does.
+    let mut terminal = ManuallyDrop::new(terminal);
+    let keyboard = Keyboard::open().ok();
     let mut drawn: Option<Instant> = None;
     loop {
         let mut changed = false;
@@ -137,32 +143,17 @@ fn draw(
             }
             drawn = Some(Instant::now());
         }
-        match event::poll(KEY_WAIT) {
-            Ok(true) => match event::read() {
-                Ok(event) if is_stop(&event) => {
+        match keyboard.as_ref().map(|keyboard| keyboard.wait(KEY_WAIT)) {
+            Some(Typed::Stops(stops)) => {
+                for _ in 0..stops {
                     dashboard.set_stopping();
                     drawn = None;
                     interrupt::request();
                 }
-                Ok(Event::Resize(..)) => drawn = None,
-                Ok(_) => {}
-                Err(_) => return,
-            },
-            Ok(false) => {}
+            }
+            Some(Typed::Gone) => return,
             // The dashboard can still be drawn without keys.
-            Err(_) => std::thread::sleep(KEY_WAIT),
+            None => std::thread::sleep(KEY_WAIT),
         }
     }
-}
-
-/// Returns whether an event stops the run: `q`, or Ctrl-C, which is an ordinary key in raw mode.
-fn is_stop(event: &Event) -> bool {
-    let Event::Key(key) = event else { return false };
-    let control = key.modifiers.contains(KeyModifiers::CONTROL);
-    key.kind == KeyEventKind::Press
-        && match key.code {
-            KeyCode::Char('q') => true,
-            KeyCode::Char('c') => control,
-            _ => false,
-        }
 }

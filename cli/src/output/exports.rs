@@ -60,6 +60,7 @@ pub(crate) fn write(exports: &[RunExport], run: &Run, summary: &Summary) -> anyh
                     others => print::note(&format!("{format}: {named} and {others} beside it")),
                 }
             }
+            Err(error) if export.is_to_standard_output() && print::is_unread(&error) => {}
             Err(error) if first.is_none() => first = Some(error),
             Err(error) => print::note(&format!("error: {error}")),
         }

@@ -11,7 +11,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Workplace, skip};
+use support::{Ended, Workplace, light_scenario, skip};
 
 const SMALL: [&str; 4] = ["--data-users", "20", "--data-posts", "50"];
 
@@ -253,7 +253,10 @@ fn detached_lab_is_up_when_command_returns() {
         .run(&[&arguments[..], &SMALL[..]].concat())
         .expect(107);
     assert!(
-        second.stderr.contains("is held by another lab"),
+        second.stderr.contains("is held by another lab, process ")
+            && second
+                .stderr
+                .contains(", stage single-box, `tenfold lab up`"),
         "{}",
         second.stderr
     );
@@ -281,4 +284,206 @@ fn rejects_invalid_lab_flags() {
             .expect(104);
         assert!(error.stderr.contains(expected), "{}", error.stderr);
     }
+}
+
+/// Lets a process run for a tenth of the time, as a box of 0.1 CPU would, until dropped.
+struct Slowed {
+    stop: Option<std::sync::mpsc::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Slowed {
+    fn new(process: rustix::process::Pid) -> Self {
+        use rustix::process::{Signal, kill_process};
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let mut runs = true;
+            while kill_process(process, if runs { Signal::CONT } else { Signal::STOP }).is_ok() {
+                let time = Duration::from_millis(if runs { 10 } else { 90 });
+                match stopped.recv_timeout(time) {
+                    Err(std::sync::mpsc::RecvTimeoutError::Timeout) => runs = !runs,
+                    _ => break,
+                }
+            }
+            let _ = kill_process(process, Signal::CONT);
+        });
+        Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Slowed {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let _ = self.thread.take().unwrap().join();
+    }
+}
+
+#[test]
+fn slow_box_is_waited_for_while_it_loads() {
+    let place = Workplace::new();
+    let mut up = place
+        .tenfold(&["lab", "up", "--unconfined", "--stall-timeout", "3s"])
+        .args(["--data-users", "1000", "--data-posts", "20000"])
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(place.path("up.log")).unwrap())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    let mut process = None;
+    assert!(within_seconds(|| {
+        let pid = std::fs::read_to_string(place.path(".tenfold/lab/web.pid")).unwrap_or_default();
+        process = pid
+            .trim()
+            .parse()
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        process.is_some()
+    }));
+    let slowed = Slowed::new(process.unwrap());
+    let log = || std::fs::read_to_string(place.path("up.log")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !log().contains("is up after") {
+        assert!(Instant::now() < deadline, "{}", log());
+        assert!(up.try_wait().unwrap().is_none(), "{}", log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(slowed);
+    assert!(
+        began.elapsed() > Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
+    let shown = log();
+    assert!(
+        shown.contains("0 of 1 boxes are up after 2 s: web "),
+        "{shown}"
+    );
+    assert!(
+        shown.contains(" of 20,000 posts") || shown.contains("follows"),
+        "{shown}"
+    );
+    place.run(&["lab", "down"]).expect(0);
+    assert!(up.wait().unwrap().success());
+    let files = files_of(&place.path(".tenfold/lab"));
+    assert!(
+        !files.contains(&"web.progress.json".to_owned()),
+        "{files:?}"
+    );
+}
+
+#[test]
+fn runs_beside_each_other_have_labs_of_their_own() {
+    let place = Workplace::new();
+    place.write("light.toml", &light_scenario("100/s", "120s"));
+    place.write("short.toml", &light_scenario("100/s", "2s"));
+    let mut first = place
+        .tenfold(&["run", "light.toml", "--out", "first"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lock = place.path(".tenfold/single-box/lab.lock");
+    assert!(within_seconds(
+        || std::fs::read_to_string(&lock).is_ok_and(|own| !own.is_empty())
+    ));
+    let short = |out| {
+        let ended = place.run(&["run", "short.toml", "--out", out]);
+        // A run this short may be invalid on a busy machine.
+        assert!(matches!(ended.code, Some(0 | 120)), "{}", ended.stderr);
+        ended.stderr
+    };
+    let note =
+        "note: another lab is up in .tenfold/single-box, so this one is in .tenfold/single-box-2";
+    assert!(short("second").contains(note));
+
+    let status = place.run(&["lab", "status"]).expect(0);
+    let holder = format!(
+        "process {}, stage single-box, `tenfold run light.toml`",
+        first.id()
+    );
+    assert!(
+        status.stdout.contains("no lab is up in .tenfold/lab"),
+        "{}",
+        status.stdout
+    );
+    assert!(
+        status
+            .stdout
+            .contains(&format!(".tenfold/single-box  {holder}")),
+        "{}",
+        status.stdout
+    );
+    assert!(!status.stdout.contains("single-box-2"), "{}", status.stdout);
+    let directory = ["--dir", ".tenfold/single-box"];
+    let status = place
+        .run(&[&["lab", "status", "--json"][..], &directory].concat())
+        .expect(0);
+    let web = status.json()["boxes"][0].clone();
+    assert!(answers(&web));
+    let down = place
+        .run(&[&["lab", "down"][..], &directory].concat())
+        .expect(107);
+    assert!(
+        down.stderr.contains("belongs to `tenfold run light.toml`"),
+        "{}",
+        down.stderr
+    );
+    let down = place.run(&["lab", "down"]).expect(107);
+    assert!(
+        down.stderr
+            .contains(&format!(".tenfold/single-box ({holder})")),
+        "{}",
+        down.stderr
+    );
+
+    let running = rustix::process::Pid::from_child(&first);
+    rustix::process::kill_process(running, rustix::process::Signal::INT).unwrap();
+    assert_eq!(first.wait().unwrap().code(), Some(105));
+    assert!(!is_running(pid(&web)));
+    // The first directory is free again, with the data that was loaded there.
+    assert!(!short("third").contains("so this one is in"));
+    assert!(place.path(".tenfold/single-box/data/tenfold.db").exists());
+    let mut labs = files_of(&place.path(".tenfold"));
+    labs.sort();
+    assert_eq!(labs, ["single-box", "single-box-2"]);
+    for lab in labs {
+        let files = files_of(&place.path(".tenfold").join(&lab));
+        assert!(
+            !files.iter().any(|file| file.ends_with(".sock")),
+            "{files:?}"
+        );
+    }
+}
+
+#[test]
+fn interrupt_ends_run_whose_stage_is_starting() {
+    let place = Workplace::new();
+    let run = place
+        .tenfold(&["run", "uneven", "--out", "run"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let progress = place.path(".tenfold/single-box/web.progress.json");
+    assert!(within_seconds(|| progress.exists()));
+    let running = rustix::process::Pid::from_child(&run);
+    rustix::process::kill_process(running, rustix::process::Signal::INT).unwrap();
+    let ended = Ended::of(run.wait_with_output().unwrap()).expect(105);
+    assert!(
+        ended
+            .stderr
+            .contains("interrupted before every box was ready"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!place.path("run").exists());
+    let status = place.run(&["lab", "status"]).expect(107);
+    assert!(
+        status.stderr.ends_with("start one with `tenfold lab up`\n"),
+        "{}",
+        status.stderr
+    );
 }

@@ -24,3 +24,4 @@ mod serve;
 ))]
 mod stages;
 mod support;
+mod terminal;

@@ -14,3 +14,4 @@ mod network;
 mod run;
 mod separated;
 mod stage;
+mod starting;

@@ -1,5 +1,6 @@
 //! The directory of a lab, and files in it.
 
+pub(crate) mod found_lab;
 pub(crate) mod lock;
 mod plain_path;
 mod private_file;

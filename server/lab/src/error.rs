@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::directory::found_lab::FoundLab;
+use crate::directory::lock::Holder;
 use crate::program::MissingProgram;
 
 /// An error that prevents a stage from coming up, running or stopping cleanly.
@@ -91,10 +93,12 @@ pub enum LabError {
         there: String,
     },
     /// No lab is up in the directory.
-    #[error("no lab is up in {directory}; start one with `tenfold lab up`")]
+    #[error("no lab is up in {directory}; start one with `tenfold lab up`{}", named(.others))]
     NotUp {
         /// The directory.
         directory: PathBuf,
+        /// Labs that are up in the directories beside it.
+        others: Vec<FoundLab>,
     },
     /// A lab did not answer a request.
     #[error("the lab in {directory} did not answer: {reason}")]
@@ -121,13 +125,23 @@ pub enum LabError {
     /// Another lab holds the directory.
     #[error(
         "{directory} is held by another lab{}; stop that lab, or choose another directory with --dir",
-        .pid.map_or_else(String::new, |pid| format!(", process {pid}"))
+        .holder.as_ref().map_or_else(String::new, |holder| format!(", {holder}"))
     )]
     InUse {
         /// The directory.
         directory: PathBuf,
-        /// Process of the lab that holds it. `None` if unknown.
-        pid: Option<u32>,
+        /// Lab that holds it. `None` if unknown.
+        holder: Option<Holder>,
+    },
+    /// Other labs hold the directory and all its spares.
+    #[error("{directory} and its {spares} spare directories are all held by other labs{}; wait until one of them ends", named(.others))]
+    AllInUse {
+        /// The first directory.
+        directory: PathBuf,
+        /// Number of spare directories.
+        spares: u32,
+        /// Labs that are up there.
+        others: Vec<FoundLab>,
     },
     /// A box of an earlier lab in this directory is still running.
     #[error(
@@ -184,13 +198,21 @@ pub enum LabError {
         /// Last lines of its log.
         tail: String,
     },
-    /// A box was not ready in time and was killed.
-    #[error("the {name} box was not ready within {} s; {}", .after.as_secs_f64(), tail_of(.log, .tail))]
+    /// A box did not become ready and was killed.
+    #[error(
+        "the {name} box {waited}{}: {lacking}; {}",
+        .progress.as_deref().map_or_else(String::new, |last| format!(" (at last: {last})")),
+        tail_of(.log, .tail)
+    )]
     NotReady {
         /// Name of the box.
         name: String,
-        /// Time limit.
-        after: Duration,
+        /// What was waited for, and how long, such as "made no progress for 30 s".
+        waited: String,
+        /// Its last progress. `None` if it has shown none.
+        progress: Option<String>,
+        /// What it lacks to be ready.
+        lacking: String,
         /// Path of its log.
         log: PathBuf,
         /// Last lines of its log.
@@ -218,6 +240,18 @@ pub enum LabError {
         /// Last lines of its log.
         tail: String,
     },
+}
+
+/// Names labs that are up elsewhere. Empty if there are none.
+fn named(others: &[FoundLab]) -> String {
+    if others.is_empty() {
+        return String::new();
+    }
+    let named: Vec<String> = others
+        .iter()
+        .map(|other| format!("{} ({})", other.directory.display(), other.holder))
+        .collect();
+    format!("; labs are up in {}", named.join(", "))
 }
 
 fn tail_of(log: &std::path::Path, tail: &str) -> String {

@@ -1,5 +1,6 @@
 //! A lab: the boxes of one stage, running on this machine.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,12 +11,13 @@ use crate::boxes::guard::Guard;
 use crate::boxes::lab_box::Premises;
 use crate::control::socket::{self, Answer, ControlSocket, Request, Responder};
 use crate::control::status::{BoxStatus, EntranceStatus, LabStatus};
-use crate::directory::lock::DirectoryLock;
+use crate::directory::lock::{DirectoryLock, Holder};
 use crate::network::Network;
 use crate::network::site::Site;
 use crate::options::LabOptions;
 use crate::options::role_count;
 use crate::stage::stage_plan::{Entrance, StagePlan};
+use crate::starting::start_watch::StartLimits;
 use crate::{LabBox, LabError, Stage};
 
 /// Interval at which a running lab checks its boxes and its control socket.
@@ -24,24 +26,51 @@ const POLL: Duration = Duration::from_millis(20);
 /// Maximum time that a drain may take. Longer than the request timeouts of the service and the balancers.
 const DRAIN_MAX: Duration = Duration::from_secs(35);
 
+/// Interval at which boxes that start are looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Interval at which a caller hears of boxes that start.
+const SHOW_EVERY: Duration = Duration::from_millis(500);
+
 /// A stage, running on this machine. Dropping it kills its boxes.
 #[derive(Debug)]
 pub struct Lab {
     stage: &'static Stage,
     directory: PathBuf,
+    holder: Holder,
     // In start order.
     boxes: Vec<LabBox>,
+    /// Boxes that are started once the others are ready.
+    planned: VecDeque<PlannedBox>,
     entrance: Entrance,
-    ready_timeout: Duration,
+    limits: StartLimits,
     stop_timeout: Duration,
     groups: Option<Groups>,
     unconfined_because: Option<String>,
     control: Option<ControlSocket>,
+    /// Process that asked the lab to stop before it was up.
+    given_up_for: Option<Responder>,
     // Dropped once no box is left in it, and before the guard.
     network: Option<Network>,
     guard: Guard,
     // Dropped last, once no box uses the directory.
     _lock: DirectoryLock,
+}
+
+/// A box of a lab that comes up, which is not started yet.
+#[derive(Debug)]
+struct PlannedBox {
+    name: String,
+    role: &'static str,
+    zone: Option<&'static str>,
+}
+
+/// Follows boxes that start.
+pub struct Watch<'a> {
+    /// Returns true once the boxes are not needed any more.
+    pub is_over: &'a dyn Fn() -> bool,
+    /// Called about twice a second until all boxes are ready.
+    pub on_status: &'a mut dyn FnMut(&LabStatus),
 }
 
 /// Reason why [`Lab::tend`] returned.
@@ -55,31 +84,41 @@ pub enum End {
 
 /// Brings a stage up and returns once every box is ready.
 ///
-/// If this machine does not allow control groups, the boxes run unconfined;
-/// [`Lab::unconfined_because`] returns the reason.
+/// A box may take as long as it makes progress, up to a limit. If this machine does not allow control groups, the
+/// boxes run unconfined; [`Lab::unconfined_because`] returns the reason.
 ///
 /// # Errors
 ///
-/// Returns an error if the stage is not built, lacks a box that was given an allowance, or another lab
-/// holds the directory, and if a box fails to start, exits early or is not ready in time. No box is
-/// left running after an error.
+/// Returns an error if the stage is not built, lacks a box that was given an allowance, or other labs hold the
+/// directory and its spares, and if a box fails to start, exits early or makes no progress. No box is left running
+/// after an error.
 pub fn up(stage: &'static Stage, options: &LabOptions) -> Result<Lab, LabError> {
-    up_unless(stage, options, &|| false)
+    let mut watch = Watch {
+        is_over: &|| false,
+        on_status: &mut |_| {},
+    };
+    up_watched(stage, options, &mut watch)
 }
 
-/// Like [`up`], but gives up when `is_over` becomes true.
+/// Like [`up`], but shows how far the boxes are, and gives up when the caller or another process asks for it.
 ///
 /// # Errors
-/// The errors of [`up`], and [`LabError::Interrupted`] if `is_over` became true.
-pub fn up_unless(
+/// The errors of [`up`], and [`LabError::Interrupted`] if it gave up.
+pub fn up_watched(
     stage: &'static Stage,
     options: &LabOptions,
-    is_over: &dyn Fn() -> bool,
+    watch: &mut Watch<'_>,
 ) -> Result<Lab, LabError> {
     let (plan, roles) = stage.plan()?;
     options.allowances.check(stage.name, roles)?;
     role_count::check(&options.counts, stage.name, stage.countable)?;
-    let lock = DirectoryLock::take(&options.directory)?;
+    let holder = Holder::of_this_process(stage.name, &options.command);
+    let (directory, lock) =
+        DirectoryLock::take_first_free(&options.directory, options.spares, &holder)?;
+    let options = &LabOptions {
+        directory,
+        ..options.clone()
+    };
     let wanted = roles
         .iter()
         .any(|role| options.allowances.of(role).is_some());
@@ -100,17 +139,26 @@ pub fn up_unless(
     let mut lab = Lab {
         stage,
         directory: options.directory.clone(),
+        holder,
         boxes: Vec::new(),
+        planned: VecDeque::new(),
         entrance: Entrance::default(),
-        ready_timeout: options.ready_timeout,
+        limits: StartLimits {
+            stall: options.stall_timeout,
+            total: options.ready_timeout,
+        },
         stop_timeout: options.stop_timeout,
         groups,
         unconfined_because,
         control: None,
+        given_up_for: None,
         network: None,
         guard,
         _lock: lock,
     };
+    if options.listens {
+        lab.control = Some(ControlSocket::listen(&lab.directory)?);
+    }
     let mut site = match options.network {
         true => Site::Network(Network::plan()?),
         false => Site::loopback(),
@@ -128,20 +176,23 @@ pub fn up_unless(
         network.make(&flows)?;
         lab.network = Some(network);
     }
+    let planned = waves.iter().flatten().map(|plan| PlannedBox {
+        name: plan.name.clone(),
+        role: plan.role,
+        zone: plan.zone,
+    });
+    lab.planned = planned.collect();
     for wave in waves {
-        let first = lab.boxes.len();
         for mut plan in wave {
             let network = lab.network.as_ref();
             plan.namespace = network.and_then(|network| network.namespace(&plan.name));
             let allowance = options.allowances.of(plan.role);
-            let (_, mut premises) = lab.parts(is_over);
+            let (_, mut premises) = lab.parts();
             let begun = LabBox::begin(plan, allowance, &mut premises)?;
+            lab.planned.pop_front();
             lab.boxes.push(begun);
         }
-        let (boxes, mut premises) = lab.parts(is_over);
-        for own in boxes.iter_mut().skip(first) {
-            own.settle(&mut premises)?;
-        }
+        lab.await_ready(None, watch)?;
     }
     // Confined only once all are ready: loading the data set needs a database at full speed.
     for own in &mut lab.boxes {
@@ -154,6 +205,11 @@ impl Lab {
     /// The stage that is up.
     pub fn stage(&self) -> &'static Stage {
         self.stage
+    }
+
+    /// Its directory: that of the options, or a spare one.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The boxes, in start order.
@@ -199,9 +255,14 @@ impl Lab {
 
     /// Status of the lab and its boxes.
     pub fn status(&self) -> LabStatus {
+        let started = self.boxes.iter().map(BoxStatus::of);
+        let planned = self.planned.iter();
+        let planned = planned.map(|own| BoxStatus::planned(&own.name, own.role, own.zone));
         LabStatus {
             stage: self.stage.name.to_owned(),
             pid: std::process::id(),
+            command: self.holder.command.clone(),
+            is_starting: !self.planned.is_empty() || self.boxes.iter().any(LabBox::is_starting),
             unconfined_because: self.unconfined_because.clone(),
             entrance: self.address().map(|address| EntranceStatus {
                 url: match self.entrance.ca {
@@ -211,7 +272,7 @@ impl Lab {
                 ca: self.entrance.ca.clone(),
                 redirect: self.entrance.redirect,
             }),
-            boxes: self.boxes.iter().map(BoxStatus::of).collect(),
+            boxes: started.chain(planned).collect(),
             balancers: self.balancers().map(|(status, _)| status).collect(),
         }
     }
@@ -316,12 +377,29 @@ impl Lab {
     /// Returns an error if the boxes are up and not drained, a box fails to start (the rest are not
     /// started then), or a balancer refuses.
     pub fn revive(&mut self, name: &str) -> Result<Vec<String>, LabError> {
+        let mut watch = Watch {
+            is_over: &|| false,
+            on_status: &mut |_| {},
+        };
+        self.revive_watched(name, &mut watch)
+    }
+
+    /// Like [`Lab::revive`], but shows how far the boxes are.
+    fn revive_watched(
+        &mut self,
+        name: &str,
+        watch: &mut Watch<'_>,
+    ) -> Result<Vec<String>, LabError> {
         let chosen = self.chosen(name)?;
         let down: Vec<usize> = self.matching(&chosen, |own| !own.is_up());
-        let (boxes, mut premises) = self.parts(&|| false);
         for index in &down {
+            let (boxes, mut premises) = self.parts();
             if let Some(own) = boxes.get_mut(*index) {
-                own.revive(&mut premises)?;
+                own.restart(&mut premises)?;
+            }
+            self.await_ready(Some(*index), watch)?;
+            if let Some(own) = self.boxes.get_mut(*index) {
+                own.hold(&mut self.guard)?;
             }
         }
         // Only once it is up: until a health check fails, the balancer would send requests to it.
@@ -344,15 +422,6 @@ impl Lab {
             true => Err(LabError::Refused(format!("{name} is already up"))),
             false => Ok(names),
         }
-    }
-
-    /// Opens the control socket, whose requests [`Lab::tend`] answers.
-    ///
-    /// # Errors
-    /// Returns an error if the socket can't be created in the directory.
-    pub fn listen(&mut self) -> Result<(), LabError> {
-        self.control = Some(ControlSocket::listen(&self.directory)?);
-        Ok(())
     }
 
     /// Watches the lab until `is_over` is true or another process asks it to stop. Answers requests on the
@@ -382,13 +451,87 @@ impl Lab {
                 }
                 Request::Kill { name } => self.kill(name),
                 Request::Drain { name } => self.drain(name, &is_over),
-                Request::Revive { name } => self.revive(name),
+                Request::Revive { name } => {
+                    let mut watch = Watch {
+                        is_over: &is_over,
+                        on_status: &mut |status| responder.show(&status.starting_boxes()),
+                    };
+                    self.revive_watched(name, &mut watch)
+                }
             };
             responder.answer(&match done {
                 Ok(names) => Answer::Done(names),
                 Err(LabError::UnknownBox { name, there }) => Answer::Unknown { name, there },
                 Err(error) => Answer::Refused(error.to_string()),
             });
+        }
+    }
+
+    /// Answers other processes until `is_over` is true, for a lab that belongs to another command: it shows its
+    /// status, and refuses everything else.
+    pub fn answer(&self, is_over: &dyn Fn() -> bool) {
+        while !is_over() {
+            let request = self.control.as_ref().and_then(ControlSocket::next_request);
+            match request {
+                // Rarely: the same process sends the load.
+                None => std::thread::sleep(5 * POLL),
+                Some((Request::Status, responder)) => {
+                    responder.answer(&Answer::Status(Box::new(self.status())));
+                }
+                Some((_, responder)) => responder.answer(&Answer::Refused(format!(
+                    "the lab in {} belongs to `{}` and ends with it; interrupt that with `kill -INT {}`",
+                    self.directory.display(),
+                    self.holder.command,
+                    self.holder.pid
+                ))),
+            }
+        }
+    }
+
+    /// Waits until a box is ready, or all that were started, if `only` is `None`.
+    ///
+    /// # Errors
+    /// Returns an error as soon as one of them has exited or made no progress for too long, and if the caller, or
+    /// another process that stops the lab, gives up.
+    fn await_ready(&mut self, only: Option<usize>, watch: &mut Watch<'_>) -> Result<(), LabError> {
+        let mut shown: Option<Instant> = None;
+        loop {
+            let mut is_ready = true;
+            for (index, own) in self.boxes.iter_mut().enumerate() {
+                // Also those that were ready: what depends on a box that has died would wait in vain.
+                if only.is_none_or(|only| only == index) {
+                    is_ready &= own.look(&mut self.guard)?;
+                }
+            }
+            if is_ready {
+                return Ok(());
+            }
+            self.answer_while_starting(only.is_none());
+            if (watch.is_over)() || self.given_up_for.is_some() {
+                return Err(LabError::Interrupted);
+            }
+            if shown.is_none_or(|shown| shown.elapsed() >= SHOW_EVERY) {
+                (watch.on_status)(&self.status());
+                shown = Some(Instant::now());
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Answers the next request while boxes start. A request to stop is answered once the boxes have ended, and
+    /// only accepted if `can_stop`.
+    fn answer_while_starting(&mut self, can_stop: bool) {
+        let request = self.control.as_ref().and_then(ControlSocket::next_request);
+        match request {
+            None => {}
+            Some((Request::Status, responder)) => {
+                responder.answer(&Answer::Status(Box::new(self.status())));
+            }
+            Some((Request::Down, responder)) if can_stop => self.given_up_for = Some(responder),
+            Some((_, responder)) => responder.answer(&Answer::Refused(format!(
+                "boxes are starting ({}); try again once they are up",
+                self.status().starting_boxes()
+            ))),
         }
     }
 
@@ -431,13 +574,12 @@ impl Lab {
         chosen.iter().filter(of).copied().collect()
     }
 
-    fn parts<'a>(&'a mut self, is_over: &'a dyn Fn() -> bool) -> (&'a mut [LabBox], Premises<'a>) {
+    fn parts(&mut self) -> (&mut [LabBox], Premises<'_>) {
         let premises = Premises {
             directory: &self.directory,
             groups: self.groups.as_ref(),
             guard: &mut self.guard,
-            ready_timeout: self.ready_timeout,
-            is_over,
+            limits: self.limits,
         };
         (&mut self.boxes, premises)
     }
@@ -484,8 +626,12 @@ fn refused_by(balancer: &str, reason: &str) -> LabError {
 
 impl Drop for Lab {
     fn drop(&mut self) {
+        let names = self.boxes.iter().map(|own| own.name().to_owned()).collect();
         while let Some(mut last) = self.boxes.pop() {
             last.kill(&mut self.guard);
+        }
+        if let Some(responder) = self.given_up_for.take() {
+            responder.answer(&Answer::Done(names));
         }
     }
 }

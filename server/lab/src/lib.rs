@@ -2,7 +2,7 @@
 //!
 //! A stage is a row of the [`stage`] table and a file that plans its boxes. A [`LabBox`] is a child
 //! process with its allowance, its addresses and its log. [`up`] starts the boxes in order and returns
-//! once all of them are ready. [`Lab::tend`] watches them and answers requests that other processes
+//! once all of them are ready; a box may take as long as it makes progress. [`Lab::tend`] watches them and answers requests that other processes
 //! send with [`ask`]. [`Lab::stop`] stops them in reverse order; dropping a [`Lab`] kills them.
 //!
 //! Guarantees:
@@ -29,6 +29,7 @@ mod program;
 #[cfg(test)]
 mod skip;
 pub mod stage;
+mod starting;
 mod table;
 
 #[cfg(fuzzing)]
@@ -37,12 +38,15 @@ pub use balancer::fuzzing;
 pub use balancer::{BalancerStatus, ServerStatus};
 pub use boxes::cgroup::Usage;
 pub use boxes::lab_box::LabBox;
-pub use control::socket::{Answer, Request, Responder, ask};
+pub use control::socket::{Answer, Request, Responder, ask, ask_watched};
 pub use control::status::{BoxStatus, EntranceStatus, LabStatus, UsageBetween};
+pub use directory::found_lab::{FoundLab, labs_in};
+pub use directory::lock::Holder;
 pub use error::LabError;
-pub use lab::{End, Lab, up, up_unless};
+pub use lab::{End, Lab, Watch, up, up_watched};
 pub use options::allowance::{Allowance, Allowances, RoleAllowance};
 pub use options::role_count::RoleCount;
 pub use options::{DataSetOptions, LabOptions};
 pub use program::{MissingProgram, PROGRAMS, Program, Source};
 pub use stage::Stage;
+pub use starting::progress::StartProgress;

@@ -17,6 +17,13 @@ pub struct LabOptions {
     pub program: PathBuf,
     /// Directory for data, logs and locks; created if missing.
     pub directory: PathBuf,
+    /// Number of directories to use instead while other labs hold it: `DIRECTORY-2`, `DIRECTORY-3` and so on.
+    pub spares: u32,
+    /// Command that the lab belongs to, shown to those who find the directory held. Contains no secrets.
+    pub command: String,
+    /// True to answer other processes ([`crate::ask`]) from the start on. The caller then has to call
+    /// [`crate::Lab::tend`] or [`crate::Lab::answer`].
+    pub listens: bool,
     /// CPU and memory of each box.
     pub allowances: Allowances,
     /// Number of boxes of a role, overriding the default.
@@ -34,18 +41,24 @@ pub struct LabOptions {
     pub tuned: bool,
     /// Further arguments of `serve`.
     pub arguments: Vec<OsString>,
-    /// Time limit for a box to become ready.
+    /// Longest time that a box may take without progress until it is ready.
+    pub stall_timeout: Duration,
+    /// Time limit for a box to become ready, however much progress it makes.
     pub ready_timeout: Duration,
     /// Time limit for a box to finish its requests in flight and exit.
     pub stop_timeout: Duration,
 }
 
 impl LabOptions {
-    /// Returns the defaults: unconfined boxes, 30 s to become ready, 15 s to stop.
+    /// Returns the defaults: unconfined boxes, no spare directories, 30 s without progress and an hour in all to
+    /// become ready, 15 s to stop.
     pub fn new(program: impl Into<PathBuf>, directory: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
             directory: directory.into(),
+            spares: 0,
+            command: String::new(),
+            listens: false,
             allowances: Allowances::unconfined(),
             counts: Vec::new(),
             data_set: None,
@@ -53,7 +66,9 @@ impl LabOptions {
             network: false,
             tuned: false,
             arguments: Vec::new(),
-            ready_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(30),
+            // A large data set takes its time, and shows how far it is.
+            ready_timeout: Duration::from_secs(3_600),
             // More than the 10 s that the service itself allows for requests in flight.
             stop_timeout: Duration::from_secs(15),
         }

@@ -8,8 +8,13 @@ use super::{Stream, stream};
 /// Returns pairs of follower and followee in ascending order, without duplicates or self-follows.
 ///
 /// A user follows 1 to `2 * mean - 1` others: `mean` on average, or everybody else in a small data set.
-/// Followees are drawn from a [`PowerLaw`].
-pub(super) fn follows(seed: u64, users: u64, mean: u64) -> Vec<(u32, u32)> {
+/// Followees are drawn from a [`PowerLaw`]. Calls `after_user` for each user.
+pub(super) fn follows(
+    seed: u64,
+    users: u64,
+    mean: u64,
+    mut after_user: impl FnMut(),
+) -> Vec<(u32, u32)> {
     let others = users.saturating_sub(1);
     if others == 0 || mean == 0 {
         return Vec::new();
@@ -38,6 +43,7 @@ pub(super) fn follows(seed: u64, users: u64, mean: u64) -> Vec<(u32, u32)> {
         }
         chosen.sort_unstable();
         follows.extend(chosen.iter().map(|&followee| (follower, followee)));
+        after_user();
     }
     follows
 }
@@ -49,7 +55,7 @@ mod tests {
     #[test]
     fn pairs_are_ascending_distinct_and_not_reflexive() {
         for (users, mean) in [(1, 20), (2, 20), (5, 20), (300, 20), (1_000, 1)] {
-            let follows = follows(42, users, mean);
+            let follows = follows(42, users, mean, || {});
             assert!(follows.is_sorted_by(|a, b| a < b), "{users} {mean}");
             assert!(follows.iter().all(|(a, b)| a != b));
             assert!(
@@ -58,12 +64,12 @@ mod tests {
                     .all(|(a, b)| (1..=users).contains(&u64::from(*a.max(b))))
             );
         }
-        assert_eq!(follows(42, 2, 20), [(1, 2), (2, 1)]);
+        assert_eq!(follows(42, 2, 20, || {}), [(1, 2), (2, 1)]);
     }
 
     #[test]
     fn mean_and_tail_match_law() {
-        let follows = follows(42, 10_000, 20);
+        let follows = follows(42, 10_000, 20, || {});
         let mean = follows.len() as f64 / 10_000.0;
         // The out-degree is uniform on 1..=39 with sd 11.3: the mean of 10,000 has an error of 0.113.
         assert!((mean - 20.0).abs() < 4.0 * 0.113, "{mean}");

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 
 use crate::boxes::readiness::{Listening, Readiness};
 use crate::network;
+use crate::starting::progress_source::ProgressSource;
 
 /// The plan of a box.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub(crate) struct BoxPlan {
     pub(crate) namespace: Option<String>,
     /// Readiness check.
     pub(crate) readiness: Readiness,
+    /// Sources of its progress until it is ready.
+    pub(crate) progress: ProgressSource,
     /// Request to stop.
     pub(crate) stop: Stop,
     /// Working directory of a balancer, which holds its runtime API's socket. `None` for all other boxes.
@@ -74,6 +77,7 @@ impl BoxPlan {
             environment: Vec::new(),
             namespace: None,
             readiness: Readiness::Listening(listening),
+            progress: ProgressSource::default(),
             stop: Stop::Signal(Signal::TERM),
             balancer: None,
         }

@@ -18,8 +18,10 @@ use crate::boxes::cgroup::{Group, Groups, Usage};
 use crate::boxes::guard::Guard;
 use crate::boxes::log_file::{self, OpenError};
 use crate::boxes::process_usage;
-use crate::boxes::readiness::{ProbeError, Ready};
+use crate::boxes::readiness::{Lack, Probe, ProbeError};
 use crate::options::allowance::Allowance;
+use crate::starting::progress::StartProgress;
+use crate::starting::start_watch::{Overdue, StartLimits, StartWatch};
 
 /// Interval at which a box is checked during a wait.
 const POLL: Duration = Duration::from_millis(5);
@@ -35,10 +37,8 @@ pub(crate) struct Premises<'a> {
     pub(crate) groups: Option<&'a Groups>,
     /// Process that kills the boxes if the lab dies.
     pub(crate) guard: &'a mut Guard,
-    /// Time limit for a box to become ready.
-    pub(crate) ready_timeout: Duration,
-    /// Returns true once the caller has given up.
-    pub(crate) is_over: &'a dyn Fn() -> bool,
+    /// Time limits for a box to become ready.
+    pub(crate) limits: StartLimits,
 }
 
 /// A box of the lab. Dropping it kills its process.
@@ -49,6 +49,8 @@ pub struct LabBox {
     addresses: Addresses,
     log: PathBuf,
     process: Option<Process>,
+    /// Watch until it is ready. `None` once it is.
+    watch: Option<StartWatch>,
     /// Exit status, if it is not up.
     ended: Option<ExitStatus>,
     /// True if it was killed on purpose.
@@ -70,7 +72,7 @@ struct Process {
 }
 
 impl LabBox {
-    /// Starts a box, which is ready once [`LabBox::settle`] has returned.
+    /// Starts a box, which is ready once [`LabBox::look`] has returned true.
     ///
     /// The box gets its own process group, a pipe as standard input that closes when this process dies, and
     /// `NAME.log` in the lab's directory as standard output and standard error. Its memory is limited from the
@@ -86,6 +88,7 @@ impl LabBox {
             allowance: allowance.filter(|_| premises.groups.is_some()),
             plan,
             process: None,
+            watch: None,
             ended: None,
             was_killed: false,
             was_short_of_memory: false,
@@ -94,11 +97,14 @@ impl LabBox {
         Ok(own)
     }
 
-    /// Waits until the box is ready; kills it if it fails.
-    pub(crate) fn settle(&mut self, premises: &mut Premises<'_>) -> Result<(), LabError> {
-        let outcome = self.await_ready(premises);
+    /// Returns whether the box is ready; kills it if it has failed to become so. Returns at once.
+    ///
+    /// # Errors
+    /// Returns an error if it has exited, has made no progress for too long, or its ready file is malformed.
+    pub(crate) fn look(&mut self, guard: &mut Guard) -> Result<bool, LabError> {
+        let outcome = self.look_for_readiness(guard);
         if outcome.is_err() {
-            self.reap(premises.guard);
+            self.reap(guard);
         }
         outcome
     }
@@ -112,15 +118,13 @@ impl LabBox {
         outcome
     }
 
-    /// Restarts a box that is not up, at its previous addresses.
-    pub(crate) fn revive(&mut self, premises: &mut Premises<'_>) -> Result<(), LabError> {
+    /// Starts a box that is not up again, at its previous addresses.
+    pub(crate) fn restart(&mut self, premises: &mut Premises<'_>) -> Result<(), LabError> {
         if self.is_up() {
             return Ok(());
         }
         self.reap(premises.guard);
-        self.start(premises)?;
-        self.settle(premises)?;
-        self.hold(premises.guard)
+        self.start(premises)
     }
 
     fn start(&mut self, premises: &mut Premises<'_>) -> Result<(), LabError> {
@@ -141,7 +145,8 @@ impl LabBox {
             },
             OpenError::Io(source) => prepare(&self.log)(source),
         })?;
-        if let Some(marker) = self.plan.readiness.marker() {
+        let of_earlier = [self.plan.readiness.marker(), self.plan.progress.file()];
+        for marker in of_earlier.into_iter().flatten() {
             match fs::remove_file(marker) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     return Err(prepare(marker)(error));
@@ -184,6 +189,7 @@ impl LabBox {
         self.ended = None;
         self.was_killed = false;
         self.was_short_of_memory = false;
+        self.watch = Some(StartWatch::new(premises.limits, Instant::now()));
         self.process = Some(Process {
             stdin,
             child,
@@ -308,6 +314,16 @@ impl LabBox {
         log_file::tail(&self.log)
     }
 
+    /// Returns whether it runs, but is not ready yet.
+    pub fn is_starting(&self) -> bool {
+        self.watch.is_some() && self.is_up()
+    }
+
+    /// Progress of its start. `None` if it is ready, or has shown none.
+    pub fn progress(&self) -> Option<&StartProgress> {
+        self.watch.as_ref()?.progress()
+    }
+
     /// Returns whether its process is running.
     pub fn is_up(&self) -> bool {
         self.process.is_some() && !self.has_exited()
@@ -377,51 +393,69 @@ impl LabBox {
         self.reap(guard);
     }
 
-    fn await_ready(&mut self, premises: &mut Premises<'_>) -> Result<(), LabError> {
-        let deadline = Instant::now() + premises.ready_timeout;
-        loop {
-            self.check(premises.guard)?;
-            if let Some(ready) = self.readiness()? {
+    fn look_for_readiness(&mut self, guard: &mut Guard) -> Result<bool, LabError> {
+        self.check(guard)?;
+        let Some(watch) = &mut self.watch else {
+            return Ok(true);
+        };
+        let lack = match Self::probe(&self.plan, &self.log)? {
+            Probe::Ready(ready) => {
                 self.addresses = ready.addresses;
                 if let (Some(process), Some(pid)) = (&mut self.process, ready.pid) {
                     process.pid = pid;
                 }
-                return Ok(());
+                self.watch = None;
+                return Ok(true);
             }
-            if (premises.is_over)() {
-                self.reap(premises.guard);
-                return Err(LabError::Interrupted);
-            }
-            if Instant::now() >= deadline {
-                self.reap(premises.guard);
-                return Err(LabError::NotReady {
-                    name: self.plan.name.clone(),
-                    after: premises.ready_timeout,
-                    log: self.log.clone(),
-                    tail: self.log_tail(),
-                });
-            }
-            std::thread::sleep(POLL);
+            Probe::Lacks(lack) => lack,
+        };
+        let now = Instant::now();
+        watch.look(&self.plan.progress, &self.log, now);
+        match watch.overdue(now) {
+            None => Ok(false),
+            Some(overdue) => Err(self.not_ready(overdue, lack)),
         }
     }
 
-    /// Probes whether it is ready. `None` if it is not.
-    fn readiness(&self) -> Result<Option<Ready>, LabError> {
-        let namespace = self.plan.namespace.as_deref();
-        self.plan
-            .readiness
-            .probe(namespace)
+    /// Probes whether it is ready.
+    fn probe(plan: &BoxPlan, log: &Path) -> Result<Probe, LabError> {
+        let path = || plan.readiness.marker().unwrap_or(log).to_owned();
+        plan.readiness
+            .probe(plan.namespace.as_deref())
             .map_err(|error| match error {
                 ProbeError::Unreadable(source) => LabError::Directory {
-                    path: self.plan.readiness.marker().unwrap_or(&self.log).to_owned(),
+                    path: path(),
                     source,
                 },
                 ProbeError::Malformed(reason) => LabError::ReadyFile {
-                    name: self.plan.name.clone(),
-                    path: self.plan.readiness.marker().unwrap_or(&self.log).to_owned(),
+                    name: plan.name.clone(),
+                    path: path(),
                     reason,
                 },
             })
+    }
+
+    fn not_ready(&self, overdue: Overdue, lack: Lack) -> LabError {
+        let mut lacking = self.plan.readiness.describe(lack);
+        if let Some(pid) = self.pid().filter(|pid| process_usage::is_stopped(*pid)) {
+            lacking =
+                format!("its process {pid} is stopped; continue it with `kill -CONT`; {lacking}");
+        }
+        LabError::NotReady {
+            name: self.plan.name.clone(),
+            waited: match overdue {
+                Overdue::Stalled(time) => {
+                    format!("made no progress for {} s", time.as_secs_f64())
+                }
+                Overdue::TooLong(time) => {
+                    format!("was not ready within {} s", time.as_secs_f64())
+                }
+            },
+            progress: self.progress().map(ToString::to_string),
+            lacking,
+            log: self.log.clone(),
+            tail: self.log_tail(),
+        }
     }
 
     fn exited(&self, status: ExitStatus) -> LabError {

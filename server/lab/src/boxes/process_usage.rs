@@ -29,6 +29,21 @@ pub(crate) fn of_group(group: u32) -> Option<Usage> {
     found.then_some(usage)
 }
 
+/// Returns whether a process was stopped by a signal, as by SIGSTOP, or by a debugger.
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .ok()
+        .and_then(|line| {
+            Some(
+                line.rsplit_once(')')?
+                    .1
+                    .trim_start()
+                    .starts_with(['T', 't']),
+            )
+        })
+        .unwrap_or(false)
+}
+
 struct Stat {
     has_ended: bool,
     group: u32,

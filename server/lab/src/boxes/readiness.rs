@@ -44,6 +44,26 @@ pub(crate) struct Ready {
     pub(crate) pid: Option<u32>,
 }
 
+/// Result of probing a box.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Probe {
+    /// It is ready.
+    Ready(Ready),
+    /// It is not ready yet: what it lacks.
+    Lacks(Lack),
+}
+
+/// What a box lacks to be ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// Its file.
+    File,
+    /// A connection.
+    Connection,
+    /// The greeting on a connection.
+    Greeting,
+}
+
 /// Error when probing a box.
 #[derive(Debug)]
 pub(crate) enum ProbeError {
@@ -70,31 +90,54 @@ impl Readiness {
         }
     }
 
-    /// Probes the box, inside its network namespace if it has one. `None` if it is not ready yet.
-    pub(crate) fn probe(&self, namespace: Option<&str>) -> Result<Option<Ready>, ProbeError> {
+    /// Probes the box, inside its network namespace if it has one.
+    pub(crate) fn probe(&self, namespace: Option<&str>) -> Result<Probe, ProbeError> {
         let listening = match self {
-            Self::File(path) => return document(path),
+            Self::File(path) => {
+                return Ok(match document(path)? {
+                    Some(ready) => Probe::Ready(ready),
+                    None => Probe::Lacks(Lack::File),
+                });
+            }
             Self::Listening(listening) => listening,
         };
         let is_marked = listening.marker.as_deref().is_none_or(Path::exists);
         if !is_marked {
-            return Ok(None);
+            return Ok(Probe::Lacks(Lack::File));
         }
-        let answers = match namespace {
-            None => listening.answers(),
-            Some(namespace) => network::within(namespace, || Ok(listening.answers()))
+        let lack = match namespace {
+            None => listening.lack(),
+            Some(namespace) => network::within(namespace, || Ok(listening.lack()))
                 .map_err(ProbeError::Unreadable)?,
         };
-        if !answers {
-            return Ok(None);
-        }
-        Ok(Some(Ready {
-            addresses: Addresses {
-                serving: Some(listening.serving),
-                admin: listening.admin,
+        Ok(match lack {
+            Some(lack) => Probe::Lacks(lack),
+            None => Probe::Ready(Ready {
+                addresses: Addresses {
+                    serving: Some(listening.serving),
+                    admin: listening.admin,
+                },
+                pid: None,
+            }),
+        })
+    }
+
+    /// Describes what a box lacks to be ready.
+    pub(crate) fn describe(&self, lack: Lack) -> String {
+        match (self, lack) {
+            (Self::Listening(own), Lack::Connection) => {
+                format!("it accepts no connection at {}", own.serving)
+            }
+            (Self::Listening(own), Lack::Greeting) => format!(
+                "it accepts connections at {}, but does not greet as {}",
+                own.serving,
+                own.greeting.unwrap_or("expected")
+            ),
+            (_, _) => match self.marker() {
+                Some(marker) => format!("it has not written {}", marker.display()),
+                None => "it is not ready".to_owned(),
             },
-            pid: None,
-        }))
+        }
     }
 }
 
@@ -109,22 +152,22 @@ impl Listening {
         }
     }
 
-    fn answers(&self) -> bool {
+    /// Connects. Returns what the server lacks, `None` if nothing.
+    fn lack(&self) -> Option<Lack> {
         let Ok(mut stream) = TcpStream::connect_timeout(&self.serving, PROBE_TIMEOUT) else {
-            return false;
+            return Some(Lack::Connection);
         };
-        let Some(greeting) = self.greeting else {
-            return true;
-        };
+        let greeting = self.greeting?;
         if stream.set_read_timeout(Some(PROBE_TIMEOUT)).is_err() {
-            return false;
+            return Some(Lack::Connection);
         }
         let mut bytes = [0; 256];
         let count = stream.read(&mut bytes).unwrap_or(0);
         let bytes = bytes.get(..count).unwrap_or_default();
-        bytes
+        let has_greeted = bytes
             .windows(greeting.len())
-            .any(|part| part == greeting.as_bytes())
+            .any(|part| part == greeting.as_bytes());
+        (!has_greeted).then_some(Lack::Greeting)
     }
 }
 
@@ -159,13 +202,21 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut listening = Listening::at(listener.local_addr().unwrap());
         listening.marker = Some(marker.clone());
-        assert_eq!(
-            Readiness::Listening(listening.clone()).probe(None).unwrap(),
-            None
+        let probe = |listening: &Listening| {
+            let readiness = Readiness::Listening(listening.clone());
+            match readiness.probe(None).unwrap() {
+                Probe::Ready(ready) => Ok(ready.addresses.serving),
+                Probe::Lacks(lack) => Err(readiness.describe(lack)),
+            }
+        };
+        let serving = listening.serving;
+        assert!(
+            probe(&listening)
+                .unwrap_err()
+                .starts_with("it has not written /")
         );
         fs::write(&marker, "").unwrap();
-        let ready = Readiness::Listening(listening.clone()).probe(None).unwrap();
-        assert_eq!(ready.unwrap().addresses.serving, Some(listening.serving));
+        assert_eq!(probe(&listening), Ok(Some(serving)));
         // A different greeting means a different server.
         listening.greeting = Some("MariaDB");
         let greets = std::thread::spawn(move || {
@@ -180,16 +231,14 @@ mod tests {
             }
         });
         assert_eq!(
-            Readiness::Listening(listening.clone()).probe(None).unwrap(),
-            None
+            probe(&listening).unwrap_err(),
+            format!("it accepts connections at {serving}, but does not greet as MariaDB")
         );
-        assert!(
-            Readiness::Listening(listening.clone())
-                .probe(None)
-                .unwrap()
-                .is_some()
-        );
+        assert_eq!(probe(&listening), Ok(Some(serving)));
         greets.join().unwrap();
-        assert_eq!(Readiness::Listening(listening).probe(None).unwrap(), None);
+        assert_eq!(
+            probe(&listening).unwrap_err(),
+            format!("it accepts no connection at {serving}")
+        );
     }
 }

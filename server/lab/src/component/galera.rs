@@ -23,6 +23,8 @@ use crate::identity::{Authority, Identity};
 use crate::network::Flow;
 use crate::network::site::{Site, port};
 use crate::program;
+use crate::starting::progress::StartProgress;
+use crate::starting::progress_source::ProgressSource;
 
 /// Name of the cluster.
 const NAME: &str = "tenfold";
@@ -256,6 +258,10 @@ impl Member<'_> {
         listening.marker = Some(marker);
         let mut plan = BoxPlan::program(own.name, own.role, "sh".into(), listening).with(start);
         plan.zone = Some(self.zone);
+        plan.progress = ProgressSource {
+            of_line: Some(state_transfer),
+            ..mariadb::progress_source(&files.own)
+        };
         Ok(plan)
     }
 
@@ -379,6 +385,19 @@ fn option(name: &str, path: &Path) -> OsString {
     argument
 }
 
+/// Reads the progress of an incremental state transfer, `WSREP: Receiving IST... 12.5% ( 50/400 events) complete.`,
+/// or of a crash recovery.
+fn state_transfer(line: &str) -> Option<StartProgress> {
+    let Some((_, rest)) = line.split_once("Receiving IST") else {
+        return mariadb::recovery(line);
+    };
+    let (_, figures) = rest.split_once('(')?;
+    let (done, rest) = figures.split_once('/')?;
+    let of = rest.split_once([' ', ')'])?.0;
+    let (done, of) = (done.trim().parse().ok()?, of.parse().ok()?);
+    Some(StartProgress::of("receiving").with(done, Some(of), "writes"))
+}
+
 /// Parses the position in a `grastate.dat`; -1 after a crash.
 fn parse_seqno(state: &str) -> Option<i64> {
     let line = state.lines().find_map(|line| line.strip_prefix("seqno:"))?;
@@ -397,6 +416,8 @@ fn parse_recovered_position(log: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -408,6 +429,31 @@ mod tests {
         let log = "1 [Note] Starting\n2 [Note] WSREP: Recovered position: a93c9e56-e91e-11f1-9d87-1a066e703fd2:17\n";
         assert_eq!(parse_recovered_position(log), Some(17));
         assert_eq!(parse_recovered_position("nothing"), None);
+    }
+
+    #[test]
+    fn reads_progress_of_state_transfer() {
+        let shown = |line: &str| state_transfer(line).map(|own| own.to_string());
+        let line = "0 [Note] WSREP: Receiving IST...  12.5% (  50/4000 events) complete.";
+        assert_eq!(shown(line).as_deref(), Some("receiving 50 of 4,000 writes"));
+        let line = "0 [Note] InnoDB: To recover: LSN 47/99; 7 pages";
+        assert_eq!(shown(line).as_deref(), Some("recovering, 7 pages left"));
+        for line in [
+            "WSREP: Receiving IST: 50 writesets, seqnos 1-50",
+            "WSREP: Receiving IST... (x/y events)",
+            "WSREP: Receiving IST... (1/",
+            "",
+        ] {
+            assert_eq!(shown(line), None, "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_harmless(line in ".*", done in any::<u64>()) {
+            let _ = state_transfer(&line);
+            let _ = state_transfer(&format!("Receiving IST{line}({done}/{line}"));
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::directory::{private_directory, write_private};
 use crate::identity::secret;
 use crate::identity::{Authority, Identity};
 use crate::program;
+use crate::starting::progress::StartProgress;
+use crate::starting::progress_source::ProgressSource;
 
 /// Database of the service.
 const DATABASE: &str = "tenfold";
@@ -115,7 +117,7 @@ impl MariaDb<'_> {
         );
         let mut listening = Listening::at(self.listen);
         listening.greeting = Some(GREETING);
-        let plan = BoxPlan::program(self.name, self.role, "sh".into(), listening)
+        let mut plan = BoxPlan::program(self.name, self.role, "sh".into(), listening)
             .with(["-c", START, "sh"])
             .with([
                 install,
@@ -124,6 +126,7 @@ impl MariaDb<'_> {
                 files.own.join("data"),
             ])
             .with([argument]);
+        plan.progress = progress_source(&files.own);
         Ok(plan)
     }
 
@@ -164,6 +167,27 @@ impl MariaDb<'_> {
         write_private(&keys, &format!("1;{key}\n"))?;
         Ok(keys)
     }
+}
+
+/// Returns the sources of a database's progress: the size of its data, and the pages that it recovers after a crash.
+pub(super) fn progress_source(own: &Path) -> ProgressSource {
+    ProgressSource {
+        file: None,
+        data: Some(own.to_owned()),
+        growing: "writing data,",
+        of_line: Some(recovery),
+    }
+}
+
+/// Reads the progress of a crash recovery: `InnoDB: To recover: LSN 47/99; 1234 pages`.
+pub(super) fn recovery(line: &str) -> Option<StartProgress> {
+    let (_, rest) = line.split_once("InnoDB: ")?;
+    let (before, _) = rest.split_once(" pages")?;
+    if !before.contains("recover") {
+        return None;
+    }
+    let pages = before.rsplit(' ').next()?.parse().ok()?;
+    Some(StartProgress::of("recovering,").with(pages, None, "pages left"))
 }
 
 /// Returns the argument that runs SQL, one statement a line, at start-up.
@@ -241,4 +265,40 @@ fn settings_of(own: &Path, listen: SocketAddr, keys: &Path, identity: &Identity)
         own = own.display(),
     );
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reads_progress_of_recovery() {
+        let shown = |line: &str| recovery(line).map(|own| own.to_string());
+        for line in [
+            "2026-11-28 12:00:00 0 [Note] InnoDB: To recover: LSN 4711/9999; 1234 pages",
+            "2026-11-28 12:00:00 0 [Note] InnoDB: Parsed redo log up to LSN=47; to recover: 1234 pages",
+            "2026-11-28 12:00:00 0 [Note] InnoDB: Starting final batch to recover 1234 pages from redo log.",
+        ] {
+            let expected = Some("recovering, 1,234 pages left");
+            assert_eq!(shown(line).as_deref(), expected, "{line}");
+        }
+        for line in [
+            "InnoDB: Buffer pool has 8192 pages",
+            "InnoDB: To recover: pages",
+            "1234 pages",
+            "",
+        ] {
+            assert_eq!(shown(line), None, "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_harmless(line in ".*", pages in any::<u64>()) {
+            let _ = recovery(&line);
+            let _ = recovery(&format!("InnoDB: {line} recover {pages} pages"));
+        }
+    }
 }

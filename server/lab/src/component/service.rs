@@ -8,6 +8,7 @@ use crate::boxes::box_plan::{BoxPlan, Stop};
 use crate::boxes::readiness::Readiness;
 use crate::identity::Identity;
 use crate::options::LabOptions;
+use crate::starting::progress_source::ProgressSource;
 
 /// A box of the service, and its settings beside those of the whole lab.
 #[derive(Debug)]
@@ -66,7 +67,13 @@ const REMOVED_VARIABLES: &[&str] = &[
 impl Service<'_> {
     /// Plans the box.
     pub(crate) fn plan(&self, options: &LabOptions) -> BoxPlan {
-        let ready_file = options.directory.join(format!("{}.ready.json", self.name));
+        let in_directory = |name: &str| options.directory.join(format!("{}.{name}", self.name));
+        let (ready_file, progress_file) =
+            (in_directory("ready.json"), in_directory("progress.json"));
+        let data = match self.name {
+            "web" => options.directory.join("data"),
+            name => options.directory.join(name),
+        };
         let mut plan = BoxPlan {
             name: self.name.to_owned(),
             role: self.role,
@@ -79,6 +86,12 @@ impl Service<'_> {
                 .collect(),
             namespace: None,
             readiness: Readiness::File(ready_file.clone()),
+            progress: ProgressSource {
+                file: Some(progress_file.clone()),
+                data: Some(data.clone()),
+                growing: "writing data,",
+                of_line: None,
+            },
             stop: Stop::Stdin,
             balancer: None,
         };
@@ -108,12 +121,9 @@ impl Service<'_> {
             add("--tls-cert", &identity.certificate);
             add("--tls-key", &identity.key);
         }
-        let data = match self.name {
-            "web" => options.directory.join("data"),
-            name => options.directory.join(name),
-        };
         add("--data", &data);
         add("--ready-file", &ready_file);
+        add("--progress-file", &progress_file);
         plan.arguments.push("--stop-with-stdin".into());
         plan.arguments.extend(options.arguments.iter().cloned());
         let mut set = |name: &str, value: &str| {

@@ -1,6 +1,6 @@
 //! The control socket of a running lab: a Unix socket in its directory.
 //!
-//! A request is one line of JSON, and so is its answer.
+//! A request is one line of JSON, and so is its answer. Lines that show progress may come before the answer.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::LabError;
 use crate::control::status::LabStatus;
+use crate::directory::found_lab::labs_beside;
+use crate::directory::lock::holder_of;
 
 /// Time limit for reading a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Time limit for an answer. A box that is restarted has to become ready first.
+/// Time limit for an answer, or for the next line that shows progress.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Maximum length of a request, in bytes.
@@ -54,6 +56,8 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", content = "told", rename_all = "snake_case")]
 pub enum Answer {
+    /// The request is still carried out: progress. Another answer follows.
+    Progress(String),
     /// Status of the lab and its boxes.
     Status(Box<LabStatus>),
     /// The request was carried out; names of the boxes affected.
@@ -74,6 +78,18 @@ pub enum Answer {
 /// # Errors
 /// Returns an error if no lab is up there, it does not answer in time, or it refuses.
 pub fn ask(directory: &Path, request: &Request) -> Result<Answer, LabError> {
+    ask_watched(directory, request, &mut |_| {})
+}
+
+/// Like [`ask`], but calls `on_progress` while the request is carried out.
+///
+/// # Errors
+/// The errors of [`ask`].
+pub fn ask_watched(
+    directory: &Path,
+    request: &Request,
+    on_progress: &mut dyn FnMut(&str),
+) -> Result<Answer, LabError> {
     let failed = |reason: String| LabError::NoAnswer {
         directory: directory.to_owned(),
         reason,
@@ -86,31 +102,56 @@ pub fn ask(directory: &Path, request: &Request) -> Result<Answer, LabError> {
                 ErrorKind::NotFound | ErrorKind::ConnectionRefused
             ) =>
         {
-            return Err(LabError::NotUp {
-                directory: directory.to_owned(),
-            });
+            return Err(not_up(directory));
         }
         Err(error) => return Err(failed(error.to_string())),
     };
-    let answer = exchange(stream, request).map_err(|error| failed(error.to_string()))?;
-    match serde_json::from_str(&answer).map_err(|error| failed(error.to_string()))? {
+    let answer =
+        exchange(stream, request, on_progress).map_err(|error| failed(error.to_string()))?;
+    match answer {
         Answer::Refused(reason) => Err(LabError::Refused(reason)),
         Answer::Unknown { name, there } => Err(LabError::UnknownBox { name, there }),
         answer => Ok(answer),
     }
 }
 
-fn exchange(mut stream: UnixStream, request: &Request) -> io::Result<String> {
+/// Describes that no lab answers in a directory: it is not up, or has no socket.
+fn not_up(directory: &Path) -> LabError {
+    match holder_of(directory) {
+        Some(holder) => LabError::NoAnswer {
+            directory: directory.to_owned(),
+            reason: format!("{holder} holds it, but does not listen, or not yet"),
+        },
+        None => LabError::NotUp {
+            directory: directory.to_owned(),
+            others: labs_beside(directory),
+        },
+    }
+}
+
+fn exchange(
+    mut stream: UnixStream,
+    request: &Request,
+    on_progress: &mut dyn FnMut(&str),
+) -> io::Result<Answer> {
     stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     let line = serde_json::to_string(request).map_err(io::Error::other)?;
     stream.write_all(format!("{line}\n").as_bytes())?;
-    let mut answer = String::new();
-    BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut answer)?;
-    match answer.is_empty() {
-        true => Err(io::Error::other(
-            "it closed the connection without an answer",
-        )),
-        false => Ok(answer),
+    let mut answers = BufReader::new(stream);
+    loop {
+        let mut answer = String::new();
+        (&mut answers)
+            .take(ANSWER_BYTES_MAX)
+            .read_line(&mut answer)?;
+        if answer.is_empty() {
+            return Err(io::Error::other(
+                "it closed the connection without an answer",
+            ));
+        }
+        match serde_json::from_str(&answer).map_err(io::Error::other)? {
+            Answer::Progress(progress) => on_progress(&progress),
+            answer => return Ok(answer),
+        }
     }
 }
 
@@ -208,6 +249,14 @@ impl Responder {
         !end.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
+    /// Shows progress while the request is carried out.
+    pub(crate) fn show(&self, progress: &str) {
+        if let Ok(mut line) = serde_json::to_string(&Answer::Progress(progress.to_owned())) {
+            line.push('\n');
+            let _ = (&self.stream).write_all(line.as_bytes());
+        }
+    }
+
     /// Sends the answer. A client that has closed the connection is ignored.
     pub fn answer(mut self, answer: &Answer) {
         if let Ok(mut line) = serde_json::to_string(answer) {
@@ -243,14 +292,18 @@ mod tests {
                 };
                 let name = "web".to_owned();
                 assert_eq!(request, Request::Kill { name });
+                responder.show("sql starting");
                 responder.answer(&answer);
             }
         });
         let request = Request::Kill {
             name: "web".to_owned(),
         };
-        let answer = ask(directory.path(), &request).unwrap();
+        let mut shown = Vec::new();
+        let mut show = |progress: &str| shown.push(progress.to_owned());
+        let answer = ask_watched(directory.path(), &request, &mut show).unwrap();
         assert_eq!(answer, Answer::Done(vec!["web".to_owned()]));
+        assert_eq!(shown, ["sql starting"]);
         let error = ask(directory.path(), &request).unwrap_err();
         assert!(matches!(error, LabError::Refused(_)), "{error}");
         answering.join().unwrap();

@@ -10,7 +10,14 @@ use crate::balancer::{self, BalancerStatus};
 use crate::boxes::cgroup::Usage;
 use crate::boxes::lab_box::LabBox;
 use crate::options::allowance::Allowance;
+use crate::starting::progress::StartProgress;
 use crate::table;
+
+/// State of a box that is ready.
+const UP: &str = "up";
+
+/// State of a box that runs and is not ready yet.
+const STARTING: &str = "starting";
 
 /// A lab and its boxes at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +26,12 @@ pub struct LabStatus {
     pub stage: String,
     /// Process that runs the lab.
     pub pid: u32,
+    /// Command of that process, such as `tenfold lab up`. Empty if unknown.
+    #[serde(default)]
+    pub command: String,
+    /// True until every box is ready.
+    #[serde(default)]
+    pub is_starting: bool,
     /// Reason why the boxes are not confined. `None` if they are, or if no allowance was requested.
     pub unconfined_because: Option<String>,
     /// Entrance of the stage. `None` if the entrance box does not listen.
@@ -50,8 +63,11 @@ pub struct BoxStatus {
     pub role: String,
     /// Zone, if the stage has zones.
     pub zone: Option<String>,
-    /// `up`, or the exit status.
+    /// `up`, `starting`, `waiting` for boxes that start before it, or the exit status.
     pub state: String,
+    /// Progress of its start. `None` if it is ready, or has shown none.
+    #[serde(default)]
+    pub progress: Option<StartProgress>,
     /// Address of its service.
     pub address: Option<SocketAddr>,
     /// Address of its metrics and profiles.
@@ -71,7 +87,8 @@ pub struct BoxStatus {
 impl BoxStatus {
     pub(crate) fn of(own: &LabBox) -> Self {
         let state = match own.ended() {
-            _ if own.is_up() => "up".to_owned(),
+            _ if own.is_starting() => STARTING.to_owned(),
+            _ if own.is_up() => UP.to_owned(),
             Some(status) => status.to_string(),
             None => "ended".to_owned(),
         };
@@ -80,6 +97,7 @@ impl BoxStatus {
             role: own.role().to_owned(),
             zone: own.zone().map(str::to_owned),
             state,
+            progress: own.progress().filter(|_| own.is_up()).cloned(),
             address: own.address(),
             admin: own.admin_address(),
             allowance: own.allowance(),
@@ -88,6 +106,46 @@ impl BoxStatus {
             up_for_s: own.up_for().map(|time| time.as_secs_f64()),
             usage: own.usage(),
         }
+    }
+
+    /// Describes a box that is not started yet.
+    pub(crate) fn planned(name: &str, role: &str, zone: Option<&str>) -> Self {
+        Self {
+            name: name.to_owned(),
+            role: role.to_owned(),
+            zone: zone.map(str::to_owned),
+            state: "waiting".to_owned(),
+            progress: None,
+            address: None,
+            admin: None,
+            allowance: None,
+            pid: None,
+            log: PathBuf::new(),
+            up_for_s: None,
+            usage: None,
+        }
+    }
+
+    /// Returns its progress if it has shown any, otherwise its state.
+    fn shown_state(&self) -> String {
+        match &self.progress {
+            Some(progress) => progress.to_string(),
+            None => self.state.clone(),
+        }
+    }
+}
+
+impl LabStatus {
+    /// Names the boxes that start, with their progress: `app-1 loading 42,000 of 100,000 posts; cache starting`.
+    pub fn starting_boxes(&self) -> String {
+        let starting = self.boxes.iter().filter(|own| own.state == STARTING);
+        let named = starting.map(|own| format!("{} {}", own.name, own.shown_state()));
+        named.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Number of boxes that are ready.
+    pub fn ready_boxes(&self) -> usize {
+        self.boxes.iter().filter(|own| own.state == UP).count()
     }
 }
 
@@ -112,7 +170,7 @@ impl fmt::Display for LabStatus {
             [
                 own.name.clone(),
                 or_dash(own.zone.clone()),
-                own.state.clone(),
+                own.shown_state(),
                 or_dash(own.address.map(|address| address.to_string())),
                 or_dash(own.admin.map(|address| address.to_string())),
                 match own.allowance {
@@ -120,7 +178,7 @@ impl fmt::Display for LabStatus {
                     None => "not confined".to_owned(),
                 },
                 or_dash(own.pid.map(|pid| pid.to_string())),
-                own.log.display().to_string(),
+                or_dash(Some(own.log.display().to_string()).filter(|path| !path.is_empty())),
             ]
         }));
         table::write(f, &rows)?;
@@ -171,7 +229,7 @@ impl fmt::Display for UsageBetween<'_> {
                 .find(|other| other.name == own.name);
             let mut row = [
                 own.name.clone(),
-                own.state.clone(),
+                own.shown_state(),
                 "-".to_owned(),
                 "-".to_owned(),
                 "-".to_owned(),
@@ -223,6 +281,8 @@ mod tests {
         LabStatus {
             stage: "single-box".to_owned(),
             pid: 7,
+            command: "tenfold lab up".to_owned(),
+            is_starting: false,
             unconfined_because: None,
             balancers: Vec::new(),
             entrance: Some(EntranceStatus {
@@ -234,7 +294,8 @@ mod tests {
                 name: "web".to_owned(),
                 role: "web".to_owned(),
                 zone: None,
-                state: "up".to_owned(),
+                state: UP.to_owned(),
+                progress: None,
                 address: Some("127.0.0.1:4001".parse().unwrap()),
                 admin: None,
                 allowance: Some(Allowance::default()),
@@ -267,6 +328,34 @@ mod tests {
             own.to_string()
                 .ends_with("not confined: no control groups are mounted\n")
         );
+    }
+
+    #[test]
+    fn shows_progress_of_boxes_that_start() {
+        let mut own = status(0, 1.0);
+        own.is_starting = true;
+        let app = &mut own.boxes[0];
+        STARTING.clone_into(&mut app.state);
+        app.progress = Some(StartProgress::of("loading").with(42_000, Some(100_000), "posts"));
+        own.boxes
+            .push(BoxStatus::planned("balancer", "balancer", None));
+        assert_eq!(own.starting_boxes(), "web loading 42,000 of 100,000 posts");
+        assert_eq!(own.ready_boxes(), 0);
+        let text = own.to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert!(
+            lines[1].starts_with("web       -     loading 42,000 of 100,000 posts  127.0.0.1:4001"),
+            "{text}"
+        );
+        assert!(lines[2].starts_with("balancer  -     waiting  "), "{text}");
+        // A status of an earlier version has no progress.
+        let mut document = serde_json::to_value(&own).unwrap();
+        document["boxes"][0]
+            .as_object_mut()
+            .unwrap()
+            .remove("progress");
+        let read: LabStatus = serde_json::from_value(document).unwrap();
+        assert_eq!(read.boxes[0].progress, None);
     }
 
     #[test]

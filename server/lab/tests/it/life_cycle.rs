@@ -6,31 +6,13 @@
 )]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tenfold_lab::{Allowances, DataSetOptions, Lab, LabError, LabOptions, stage, up};
+use tenfold_lab::{Allowances, DataSetOptions, LabError, LabOptions, stage, up};
 
-/// Replacement for the program. The file `mode` in the lab's directory selects its behaviour.
-const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/program.sh");
-
-fn options(directory: &Path, mode: &str) -> LabOptions {
-    fs::write(directory.join("mode"), mode).unwrap();
-    let mut options = LabOptions::new(PROGRAM, directory);
-    options.stop_timeout = Duration::from_secs(5);
-    options
-}
-
-fn single_box(options: &LabOptions) -> Result<Lab, LabError> {
-    up(stage::find("single-box").unwrap(), options)
-}
-
-fn is_running(pid: u32) -> bool {
-    // A zombie no longer runs.
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or(" Z").starts_with(" Z"))
-}
+use crate::support::{PROGRAM, is_running, options, single_box};
 
 fn ends_within(pid: u32, time: Duration) -> bool {
     let deadline = Instant::now() + time;
@@ -131,9 +113,12 @@ fn reports_early_exit_at_once() {
 fn kills_box_that_is_never_ready() {
     let directory = tempfile::tempdir().unwrap();
     let mut options = options(directory.path(), "never-ready");
-    options.ready_timeout = Duration::from_millis(500);
+    options.stall_timeout = Duration::from_millis(500);
     let text = single_box(&options).unwrap_err().to_string();
-    assert!(text.contains("not ready within 0.5 s"), "{text}");
+    assert!(
+        text.contains("made no progress for 0.5 s: it has not written"),
+        "{text}"
+    );
     assert!(text.contains("mode never-ready"), "{text}");
     let pid = fs::read_to_string(directory.path().join("web.pid")).unwrap();
     assert!(!is_running(pid.trim().parse().unwrap()));

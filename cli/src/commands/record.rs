@@ -132,7 +132,7 @@ fn refuse_overwriting(arguments: &RecordArguments, paths: &[&Path]) -> anyhow::R
 }
 
 /// Returns the name of the log without `.gz`, `.log` and `.har`, as a scenario in the working directory.
-fn default_path(log: &Path) -> PathBuf {
+pub(crate) fn default_path(log: &Path) -> PathBuf {
     let name = log
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())

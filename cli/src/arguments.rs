@@ -3,6 +3,7 @@
 pub(crate) mod doctor;
 pub(crate) mod gate;
 mod groups;
+pub(crate) mod init;
 pub(crate) mod lab;
 pub(crate) mod merge;
 pub(crate) mod record;
@@ -15,6 +16,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use doctor::DoctorArguments;
 use gate::GateArguments;
+use init::InitArguments;
 use lab::LabArguments;
 use merge::MergeArguments;
 use record::RecordArguments;
@@ -62,6 +64,18 @@ fn conflict(message: &str) -> clap::Error {
 pub(crate) enum Command {
     /// Send the traffic of a scenario to a service, and report the results
     Run(Box<RunArguments>),
+    /// Write a first scenario for a service
+    ///
+    /// From a URL: a single request, with rate, phases and objectives explained. From an OpenAPI document, version 3 or 2: a
+    /// request for each operation, with values from its examples and schemas. From an access log or a HAR
+    /// file: what `tenfold record` writes.
+    Init(InitArguments),
+    /// Print the JSON Schema of the scenario format, for editors
+    ///
+    /// An editor with a TOML language server such as Taplo completes and checks scenarios that begin with a
+    /// line `#:schema ./scenario.schema.json`. Write the file with
+    /// `tenfold schema > scenario.schema.json`.
+    Schema,
     /// Turn an access log or a HAR file into a trace to replay, or into a fitted scenario
     Record(RecordArguments),
     /// Render the report of one run, or compare several runs

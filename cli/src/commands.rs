@@ -2,9 +2,11 @@
 
 pub(crate) mod doctor;
 pub(crate) mod gate;
+pub(crate) mod init;
 pub(crate) mod lab;
 pub(crate) mod merge;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod schema;
 pub(crate) mod serve;

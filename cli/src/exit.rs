@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use tenfold_analysis::{MeasurementVerdict, MergeError, SloVerdict, Summary};
 use tenfold_gate::GateError;
+use tenfold_init::InitError;
 use tenfold_lab::LabError;
 use tenfold_loadgen::{CredentialsError, LoadError};
 use tenfold_measure::MeasureError;
@@ -102,6 +103,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
             || cause.is::<FormatError>()
             || cause.is::<RecordError>()
             || cause.is::<MergeError>()
+            || cause.is::<InitError>()
             || cause.is::<CredentialsError>()
             || cause.is::<UsageError>()
         {

@@ -34,6 +34,8 @@ fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Init(arguments) => commands::init::init(&arguments),
+        Command::Schema => commands::schema::schema(),
         Command::Record(arguments) => commands::record::record(&arguments),
         Command::Report(arguments) => commands::report::report(&arguments),
         Command::Merge(arguments) => commands::merge::merge(&arguments),

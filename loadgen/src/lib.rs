@@ -14,6 +14,7 @@
 //! | room | content |
 //! |---|---|
 //! | `run` | one run, from the first connection to the last record |
+//! | `trial` | each request of a scenario once, shown in full |
 //! | `user` | virtual users and their journeys |
 //! | `shared` | state that pacer, ticker and users share |
 //! | `pace` | when arrivals are sent, and by which user |
@@ -33,6 +34,7 @@ mod pace;
 mod record;
 mod run;
 mod shared;
+mod trial;
 mod usage;
 mod user;
 
@@ -48,4 +50,5 @@ pub use error::LoadError;
 pub use failure::Failure;
 pub use record::{LatencyTotal, Percentiles, Progress};
 pub use run::{Interrupt, Options, Recording, run, run_with};
+pub use trial::{Exchange, Finding, LeftOut, Origin, Received, Trial, TrialOptions, fetch, trial};
 pub use user::{Call, JourneyFunction, JourneyResult, Journeys, Stop, Visitor};

@@ -17,7 +17,7 @@ use crate::LoadError;
 use crate::answer::AgreementLog;
 use crate::connect::{Target, make_room_for};
 use crate::http::Endpoint;
-use crate::record::{LogWriter, Progress, Recorder, describe_abort};
+use crate::record::{LogWriter, Progress, Recorder, SharedRecorder, describe_abort};
 use crate::shared::Shared;
 use crate::usage::{peak_memory_bytes, process_cpu_ns};
 use crate::user::{Journeys, hatch_idle, log_in, run_closed_model};
@@ -207,7 +207,7 @@ async fn run_on_this_thread(
         action: "start a thread",
         source,
     })?;
-    let recorder = Recorder::new(&scenario, writer);
+    let recorder = SharedRecorder::new(Recorder::new(&scenario, writer));
     let shared = Arc::new(Shared::new(scenario, endpoints, sessions, recorder));
     if shared.scenario.load.model == Model::Open {
         tokio::select! {
@@ -318,7 +318,7 @@ fn outcome(conducted: Result<Result<(), LoadError>, JoinError>) -> Result<(), Lo
 }
 
 /// Waits until the run is interrupted; forever if no one can interrupt it any more.
-async fn interrupted(interrupt: &mut Interrupt) {
+pub(crate) async fn interrupted(interrupt: &mut Interrupt) {
     if interrupt.wait_for(|now| *now).await.is_err() {
         std::future::pending().await
     }

@@ -14,7 +14,7 @@ use crate::clock::{Clock, nanoseconds};
 use crate::failure::Failure;
 use crate::http::{DeadlineSlot, Deadlines, Endpoint};
 use crate::pace::{Alarm, Dispatcher, Pacer, QuantumRange};
-use crate::record::{Recorder, SharedRecorder};
+use crate::record::SharedRecorder;
 
 /// The shortest interval between checks of the deadlines: the resolution of the runtime's timers.
 const DEADLINE_CHECK_MIN: Duration = Duration::from_millis(1);
@@ -63,7 +63,7 @@ impl Shared {
         scenario: Scenario,
         endpoints: Vec<Endpoint>,
         sessions: Vec<Vec<Variables>>,
-        recorder: Recorder,
+        recorder: SharedRecorder,
     ) -> Self {
         Self {
             no_variables: scenario.variables(),
@@ -80,7 +80,7 @@ impl Shared {
             alarm: Alarm::default(),
             walking: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
-            recorder: SharedRecorder::new(recorder),
+            recorder,
         }
     }
 

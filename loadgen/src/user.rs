@@ -11,4 +11,5 @@ mod visitor;
 pub(crate) use closed_model::run_closed_model;
 pub(crate) use log_in::log_in;
 pub(crate) use open_model::hatch_idle;
+pub(crate) use virtual_user::{Sent, User};
 pub use visitor::{Call, JourneyFunction, JourneyResult, Journeys, Stop, Visitor};

@@ -6,4 +6,5 @@ pub(crate) mod fields;
 pub(crate) mod nearest;
 pub(crate) mod rate;
 pub(crate) mod regular_file;
+pub mod toml_text;
 pub(crate) mod units;

@@ -14,6 +14,8 @@
 //! - `rule`: objectives (SLO)
 //! - `scenario`: the whole, command-line overrides, pairing of two builds
 //! - `schedule`: arrivals in time order, journeys step by step, the preview
+//!
+//! Beside them, `schema` is the JSON Schema of the format.
 
 mod format;
 mod journey;
@@ -24,10 +26,12 @@ mod request;
 mod rule;
 mod scenario;
 mod schedule;
+mod schema;
 
 pub use format::error::ScenarioError;
 pub use format::nearest::nearest;
 pub use format::rate::Rate;
+pub use format::toml_text;
 pub use format::units::{UnitError, format_duration, parse_duration};
 pub use journey::condition::{Condition, LastResponse};
 pub use journey::think::Think;
@@ -59,3 +63,4 @@ pub use schedule::Schedule;
 pub use schedule::arrival::Arrival;
 pub use schedule::journey_walk::{JourneyWalk, Step, WalkError};
 pub use schedule::preview::{KeySpacePreview, PhasePreview, Preview, RequestPreview, preview};
+pub use schema::SCENARIO_SCHEMA;

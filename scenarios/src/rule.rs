@@ -203,6 +203,21 @@ impl Rule {
         Ok(rule)
     }
 
+    /// Returns the rule of a scenario that has none about errors: without it, a run whose requests all
+    /// fail would meet every objective.
+    pub(crate) fn default_errors() -> Self {
+        Self {
+            text: "errors < 1%".to_owned(),
+            metric: Metric::Errors,
+            comparison: Comparison::Less,
+            limit: 0.01,
+            scope: Scope::All,
+            abort: None,
+            line: 0,
+            column: 0,
+        }
+    }
+
     /// Rejects rules that every run, or no run, would meet.
     fn reject_trivial(&self) -> Result<(), String> {
         let fraction = matches!(self.metric, Metric::Errors | Metric::Rate);

@@ -17,6 +17,7 @@ pub(crate) mod arrival;
 pub(crate) mod journey_walk;
 mod mix;
 pub(crate) mod preview;
+mod single;
 
 use arrival::Arrival;
 use journey_walk::JourneyWalk;

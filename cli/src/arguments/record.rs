@@ -1,6 +1,6 @@
 //! Flags of `tenfold record`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -60,4 +60,26 @@ pub(crate) struct RecordOutputArguments {
     /// Print the result as a single JSON document on standard output
     #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
+}
+
+impl RecordArguments {
+    /// Returns the arguments that record a log as a trace, with the defaults of all other flags.
+    pub(crate) fn of_log(log: &Path, out: &Path, force: bool, json: bool) -> Self {
+        Self {
+            logs: vec![log.to_owned()],
+            input: InputArguments {
+                format: None,
+                host: None,
+            },
+            scenario: ScenarioArguments {
+                model: false,
+                speed: 1.0,
+            },
+            output: RecordOutputArguments {
+                out: Some(out.to_owned()),
+                force,
+                json,
+            },
+        }
+    }
 }

@@ -31,6 +31,9 @@ pub(crate) struct RunArguments {
     /// Print a preview of the scenario, and send nothing
     #[arg(long, env = "TENFOLD_CHECK", value_parser = BoolishValueParser::new())]
     pub(crate) check: bool,
+    /// Send each request and journey once, and show what was sent and received
+    #[arg(long, env = "TENFOLD_ONCE", conflicts_with = "check", value_parser = BoolishValueParser::new())]
+    pub(crate) once: bool,
     /// Total length of the counted phases, such as 60s [default: the scenario's]
     #[arg(short, long, help_heading = "Load", value_name = "TIME", value_parser = duration,
         env = "TENFOLD_DURATION")]

@@ -168,7 +168,7 @@ fn refuse_overwriting(arguments: &RecordArguments, path: &Path) -> anyhow::Resul
 }
 
 /// Returns the name of the log without `.gz`, `.log` and `.har`, as a scenario in the working directory.
-fn default_path(log: Option<&PathBuf>) -> PathBuf {
+pub(crate) fn default_path(log: Option<&PathBuf>) -> PathBuf {
     let name = log
         .and_then(|log| log.file_name())
         .map(|name| name.to_string_lossy().into_owned())

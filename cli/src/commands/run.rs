@@ -1,5 +1,7 @@
 //! `tenfold run`: send the traffic of a scenario to a service, and report the results.
 
+mod once;
+
 use std::path::Path;
 use std::sync::mpsc::{self, TryRecvError};
 
@@ -42,14 +44,17 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     if arguments.check {
         return check(arguments, &target, &scenario);
     }
+    if dial.tls.insecure {
+        print::note("note: certificates are not verified (--insecure), so anyone may be answering");
+    }
+    if arguments.once {
+        return once::once(arguments, scenario, dial, target);
+    }
     let fitted = tenfold_measure::fit_users(scenario, overrides.users.is_some())?;
     if let Some(note) = &fitted.note {
         print::note(note);
     }
     let scenario = fitted.scenario;
-    if dial.tls.insecure {
-        print::note("note: certificates are not verified (--insecure), so anyone may be answering");
-    }
     let interrupt = interrupt::catch()?;
     let service = match &arguments.target.url {
         Some(_) => Service::running(arguments, target)?,

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-const SUBCOMMANDS: [&[&str]; 15] = [
+const SUBCOMMANDS: [&[&str]; 17] = [
     &[],
     &["run"],
+    &["init"],
+    &["schema"],
     &["record"],
     &["report"],
     &["merge"],
@@ -69,6 +71,10 @@ const MISTAKES: &[(i32, &[&str])] = &[
     (104, &["gate", "--baseline", "no-such-build", "--calibrate"]),
     (104, &["gate", "--candidate", "app --port {port}"]),
     (104, &["record", "light.toml"]),
+    (104, &["init", "no-such-file.yaml"]),
+    (104, &["init", "localhost:8080"]),
+    (104, &["init", "light.toml"]),
+    (104, &["run", "light.toml", "--once", "--out", "run"]),
     (107, &["lab", "status"]),
 ];
 

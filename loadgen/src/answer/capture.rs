@@ -92,6 +92,12 @@ impl<'a> Captured<'a> {
         })
     }
 
+    /// Every capture, with its value if there is one.
+    pub(crate) fn found(&self) -> impl Iterator<Item = (&'a Capture, Option<&str>)> {
+        let found = self.found.iter();
+        found.map(|(capture, value)| (*capture, value.as_deref()))
+    }
+
     /// The values that were found.
     pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
         self.found.iter().filter_map(|(_, value)| value.as_deref())

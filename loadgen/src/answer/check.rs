@@ -78,6 +78,24 @@ impl<'a> AnswerView<'a> {
         }
     }
 
+    /// The value that a check looks at, with possible secrets masked. `None` if there is none, or the
+    /// check looks at the body as a whole.
+    pub(crate) fn found(&mut self, test: &CheckTest) -> Option<String> {
+        match test {
+            CheckTest::Header(name, _) => {
+                let value = self.headers.get(name)?;
+                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                Some(masked_value(name.as_str(), &Value::String(text)))
+            }
+            CheckTest::Json(pointer, _) => {
+                let value = self.json().as_ref().ok()?.pointer(pointer)?;
+                Some(masked_value(pointer, value))
+            }
+            CheckTest::BodyBytes { .. } => Some(self.body_bytes.to_string()),
+            _ => None,
+        }
+    }
+
     fn is_cut(&self) -> bool {
         self.body_bytes > self.body.len() as u64
     }

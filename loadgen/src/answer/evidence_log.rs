@@ -155,6 +155,17 @@ impl EvidenceLog {
         self.state().samples.push(sample);
     }
 
+    /// Returns the checks of a request and all samples since the last call, and forgets them.
+    pub(crate) fn take(
+        &self,
+        phase: usize,
+        request: usize,
+    ) -> (BTreeMap<String, CheckCounts>, Vec<Sample>) {
+        let mut state = self.state();
+        let checks = std::mem::take(&mut state.checks[phase][request]);
+        (checks, std::mem::take(&mut state.samples))
+    }
+
     /// Adds the counts so far to those of the run, and returns the samples.
     pub(crate) fn add_to(&self, counts: &mut Counts) -> Vec<Sample> {
         let state = self.state();

@@ -15,6 +15,11 @@ impl SharedRecorder {
         Self(Mutex::new(Some(recorder)))
     }
 
+    /// A recorder that is closed from the start: nothing is recorded.
+    pub(crate) fn closed() -> Self {
+        Self(Mutex::new(None))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Recorder>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -56,6 +56,11 @@ impl User {
         &self.shared
     }
 
+    /// The last request, as it was sent.
+    pub(crate) fn rendered(&self) -> &Rendered {
+        &self.rendered
+    }
+
     /// Sends one request and records its outcome.
     ///
     /// The head and body of the answer are kept if captures, checks or a script need them, or for a sample

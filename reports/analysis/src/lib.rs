@@ -37,6 +37,7 @@ pub use summary::finding::{Confidence, Finding};
 pub use summary::generator::Generator;
 pub use summary::hot_keys::{HotKeys, TopShare};
 pub use summary::identities::Identity;
+pub use summary::objective_gaps::{ObjectiveGaps, SlowerAlone};
 pub use summary::rates::Rates;
 pub use summary::request::{Group, RequestSummary};
 pub use summary::rule_result::RuleResult;

@@ -11,13 +11,14 @@ use crate::latency::percentiles::{Latencies, Latency};
 use crate::summary::generator::Generator;
 use crate::summary::hot_keys::hot_keys;
 use crate::summary::identities::identities;
+use crate::summary::objective_gaps::ObjectiveGaps;
 use crate::summary::rates::Rates;
 use crate::summary::request::{Group, RequestSummary};
 use crate::summary::usage::{HostUsage, TargetUsage};
 use crate::summary::verdict::Verdict;
 use crate::summary::window::Window;
 use crate::summary::{SUMMARY_VERSION, Summary};
-use crate::verdict::{judge, judge_rules};
+use crate::verdict::{judge, judge_rules, objective_gaps};
 
 /// Summarises a run.
 pub fn summarise(run: &Run) -> Summary {
@@ -83,6 +84,7 @@ pub fn summarise(run: &Run) -> Summary {
         writes: group("write"),
         requests: requests.collect(),
         rules: Vec::new(),
+        objective_gaps: ObjectiveGaps::default(),
         generator: Generator::of(run, &counted, &window),
         connections: run.counts.connections.clone(),
         host_usage: HostUsage::of(run, &window, target_usage.as_ref()),
@@ -95,6 +97,7 @@ pub fn summarise(run: &Run) -> Summary {
         samples: run.samples.clone(),
     };
     summary.rules = judge_rules(run, &counted, &summary);
+    summary.objective_gaps = objective_gaps(run, &counted, &summary);
     summary.verdict = judge(run, &counted, &summary);
     summary.findings = findings(run, &counted, &window, &summary);
     summary.next = next_step(&summary);

@@ -4,6 +4,7 @@ pub(crate) mod finding;
 pub(crate) mod generator;
 pub(crate) mod hot_keys;
 pub(crate) mod identities;
+pub(crate) mod objective_gaps;
 pub(crate) mod rates;
 pub(crate) mod request;
 pub(crate) mod rule_result;
@@ -24,6 +25,7 @@ use crate::summary::finding::Finding;
 use crate::summary::generator::Generator;
 use crate::summary::hot_keys::HotKeys;
 use crate::summary::identities::Identity;
+use crate::summary::objective_gaps::ObjectiveGaps;
 use crate::summary::rates::Rates;
 use crate::summary::request::{Group, RequestSummary};
 use crate::summary::rule_result::RuleResult;
@@ -77,6 +79,9 @@ pub struct Summary {
     pub requests: Vec<RequestSummary>,
     /// Results of the objectives, in the order of the scenario.
     pub rules: Vec<RuleResult>,
+    /// What the objectives leave open, even if all of them are met.
+    #[serde(default, skip_serializing_if = "ObjectiveGaps::is_empty")]
+    pub objective_gaps: ObjectiveGaps,
     /// Resource usage and lag of the generator.
     pub generator: Generator,
     /// Connections to the target, including warm-up. `None` for a run of an older version.

@@ -1,5 +1,6 @@
 //! Judges a run: the validity of the measurement, and the objectives.
 
+mod gaps;
 mod generator;
 mod host;
 mod objection;
@@ -17,6 +18,7 @@ use crate::verdict::host::{busy_host, noisy_host};
 use crate::verdict::objection::{Objection, invalid, suspect};
 use crate::verdict::parts::{not_together, parts};
 
+pub(crate) use gaps::objective_gaps;
 pub(crate) use parts::seconds_apart;
 pub(crate) use rules::judge_rules;
 

@@ -1,6 +1,6 @@
 //! The verdict of a run, in words.
 
-use tenfold_analysis::{MeasurementVerdict, SloVerdict, Summary, format};
+use tenfold_analysis::{MeasurementVerdict, SloVerdict, SlowerAlone, Summary, format};
 use tenfold_run_dir::counts::ArrivalCounts;
 
 use crate::document::Tone;
@@ -15,6 +15,11 @@ pub(crate) fn headline(summary: &Summary) -> (Tone, &'static str) {
         (MeasurementVerdict::Suspect, SloVerdict::NotJudged) => {
             (Tone::Caution, "Suspect measurement")
         }
+        (MeasurementVerdict::Valid, SloVerdict::Met)
+            if !summary.objective_gaps.slower_alone.is_empty() =>
+        {
+            (Tone::Caution, "Met on the whole")
+        }
         (MeasurementVerdict::Valid, SloVerdict::Met) => (Tone::Good, "Objectives met"),
         (MeasurementVerdict::Valid, SloVerdict::NotJudged) => (Tone::Good, "Valid measurement"),
     }
@@ -28,8 +33,60 @@ pub(crate) fn not_written(arrivals: &ArrivalCounts) -> String {
     }
 }
 
-/// Returns the verdict in a sentence, with its figures.
+/// Returns the verdict in a sentence, with its figures, and what the objectives leave open.
 pub(crate) fn sentence(summary: &Summary) -> String {
+    let mut sentence = outcome_sentence(summary);
+    if summary.verdict.measurement != MeasurementVerdict::Invalid && !summary.rules.is_empty() {
+        sentence.push_str(&slower_alone(&summary.objective_gaps.slower_alone));
+        let sent = summary
+            .requests
+            .iter()
+            .filter(|request| request.arrivals.planned > 0);
+        sentence.push_str(&unlimited(&summary.objective_gaps.unlimited, sent.count()));
+    }
+    sentence
+}
+
+/// Names the requests that are slower than the objective that they meet together with others.
+fn slower_alone(requests: &[SlowerAlone]) -> String {
+    let named = |request: &SlowerAlone| {
+        format!(
+            "\"{}\" alone has {}, beyond `{}`",
+            request.request,
+            format::duration(request.value_ns),
+            request.rule
+        )
+    };
+    match requests {
+        [] => String::new(),
+        [one] => format!(" But {}.", named(one)),
+        [first, other] => format!(" But {}, and {}.", named(first), named(other)),
+        [first, rest @ ..] => {
+            format!(
+                " But {}, and {} others are slower too.",
+                named(first),
+                rest.len()
+            )
+        }
+    }
+}
+
+/// Names the requests whose latency no objective limits; `sent` is the number of all requests.
+fn unlimited(requests: &[String], sent: usize) -> String {
+    match requests {
+        [] => String::new(),
+        all if all.len() == sent => " No objective limits latency.".to_owned(),
+        [one] => format!(" No objective limits the latency of \"{one}\"."),
+        [one, other] => format!(" No objective limits the latency of \"{one}\" and \"{other}\"."),
+        [one, other, rest @ ..] => format!(
+            " No objective limits the latency of \"{one}\", \"{other}\" and {} others.",
+            rest.len()
+        ),
+    }
+}
+
+/// Returns the outcome in a sentence.
+fn outcome_sentence(summary: &Summary) -> String {
     let met = summary
         .rules
         .iter()

@@ -235,3 +235,37 @@ fn json_is_the_summary() {
         serde_json::Value::Null
     );
 }
+
+#[test]
+fn verdict_names_what_the_objectives_leave_open() {
+    let verdict = |rules: &[&str]| {
+        let run = MadeUp {
+            traffic: Traffic {
+                per_second: 300.0,
+                peak_per_second: 300.0,
+                warm_up_s: 1,
+                counted_s: 10,
+                even: true,
+            },
+            workers: None,
+            work_ns: 10_000_000,
+            work_sigma: 0.0,
+            lag_ns: 0,
+            rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
+            ..MadeUp::default()
+        };
+        let summary = summarise(&run.play());
+        let document = digest(&summary);
+        format!("{}: {}", document.verdict.unwrap().badge, document.title)
+    };
+    let verdicts = [
+        verdict(&["p50 < 60ms", "errors < 1%"]),
+        verdict(&["p50 < 20ms", "errors < 1%"]),
+        verdict(&["p50 < 11ms for \"read feed\"", "errors < 1%"]),
+        verdict(&["p50 < 11ms for reads"]),
+        verdict(&["errors < 1%"]),
+        verdict(&["p50 < 9ms for reads"]),
+        verdict(&[]),
+    ];
+    insta::assert_snapshot!(verdicts.join("\n"));
+}

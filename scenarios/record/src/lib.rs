@@ -11,7 +11,6 @@ mod format;
 mod har;
 mod input;
 mod model;
-mod toml_text;
 mod trace;
 
 pub use access_log::clock_outlier::ClockOutlier;

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
+use tenfold_scenarios::toml_text::{comment, decimals, quoted};
 use tenfold_scenarios::{Kind, escape_template, format_duration};
 
 use crate::RecordError;
 use crate::access_log::{AccessLog, RecordedRequest, kind_of};
 use crate::format::log_time::Grain;
-use crate::toml_text::{comment, decimals, quoted};
 
 mod request_class;
 

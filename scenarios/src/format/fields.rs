@@ -147,6 +147,8 @@ impl<'a> Fields<'a> {
 
     /// Rejects fields that were not read so far.
     pub(crate) fn reject_unknown(&self) -> Result<(), ScenarioError> {
+        #[cfg(test)]
+        known_fields::record(&self.span, &self.known);
         let unknown = self
             .table
             .keys()
@@ -162,6 +164,30 @@ impl<'a> Fields<'a> {
         self.document
             .error(span, format!("{} has no field `{}`", self.what, clip(name)))
             .maybe_hint(suggestion(name, self.known.iter().copied()))
+    }
+}
+
+/// Fields that the parser knows, by table, for the comparison with the JSON Schema.
+#[cfg(test)]
+pub(crate) mod known_fields {
+    use std::cell::RefCell;
+    use std::ops::Range;
+
+    /// Position of a table in its document, and the fields that were read from it.
+    pub(crate) type Known = (Range<usize>, Vec<&'static str>);
+
+    thread_local! {
+        static KNOWN: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Records the fields of a table.
+    pub(super) fn record(span: &Range<usize>, known: &[&'static str]) {
+        KNOWN.with_borrow_mut(|all| all.push((span.clone(), known.to_vec())));
+    }
+
+    /// Returns the recorded fields, and forgets them.
+    pub(crate) fn take() -> Vec<Known> {
+        KNOWN.take()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Accepted statuses of a response.
 
+use std::fmt;
+
 use crate::format::error::ScenarioError;
 use crate::format::fields::Value;
 
@@ -16,6 +18,22 @@ impl Default for Expect {
         Self {
             ranges: vec![(200, 299)],
         }
+    }
+}
+
+/// Formats it as in `200, 201` or `2xx`.
+impl fmt::Display for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (first, last)) in self.ranges.iter().enumerate() {
+            if index > 0 {
+                f.write_str(", ")?;
+            }
+            match first == last {
+                true => write!(f, "{first}")?,
+                false => write!(f, "{}xx", first / 100)?,
+            }
+        }
+        Ok(())
     }
 }
 

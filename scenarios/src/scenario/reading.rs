@@ -18,7 +18,7 @@ use crate::request::data_file::DataFile;
 use crate::request::names::{Names, read_declared};
 use crate::request::targets::Targets;
 use crate::request::{Request, RequestContext, captured_names};
-use crate::rule::Rule;
+use crate::rule::{Metric, Rule};
 
 /// Maximum number of requests. Each has its own histograms, which take several megabytes over all
 /// phases.
@@ -214,6 +214,9 @@ pub(super) fn read(
         for rule in bounded(&value)? {
             rules.push(Rule::read(&rule, &request_names)?);
         }
+    }
+    if !rules.iter().any(|rule| rule.metric == Metric::Errors) {
+        rules.push(Rule::default_errors());
     }
 
     let targets = Arc::new(traces.targets);

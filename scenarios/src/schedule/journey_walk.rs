@@ -126,8 +126,23 @@ impl<'a> JourneyWalk<'a> {
         Self::new(scenario, random, Owner::Arrival(sequence), side)
     }
 
+    /// Returns the walk through a single journey, by index; `None` if there is no such journey.
+    pub(super) fn of_journey(scenario: &'a Scenario, journey: usize) -> Option<Self> {
+        let random = stream(scenario.seed, "single journey", journey as u64);
+        let journeys = scenario.journeys.get(journey..=journey)?;
+        Self::through(scenario, random, Owner::User(0), journeys)
+    }
+
     fn new(scenario: &'a Scenario, random: Stream, number: Owner, side: Side) -> Option<Self> {
-        let journeys = scenario.journeys_of(side);
+        Self::through(scenario, random, number, scenario.journeys_of(side))
+    }
+
+    fn through(
+        scenario: &'a Scenario,
+        random: Stream,
+        number: Owner,
+        journeys: &'a [Journey],
+    ) -> Option<Self> {
         Some(Self {
             scenario,
             random,

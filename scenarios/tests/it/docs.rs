@@ -4,10 +4,10 @@ use std::path::Path;
 
 use tenfold_scenarios::Scenario;
 
-const PAGE: &str = include_str!("../../../docs/scenarios.md");
+pub(crate) const PAGE: &str = include_str!("../../../docs/scenarios.md");
 
 /// Returns the TOML blocks of a page, with the line at which each begins.
-fn blocks(page: &str) -> Vec<(usize, String)> {
+pub(crate) fn blocks(page: &str) -> Vec<(usize, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String)> = None;
     for (line, number) in page.lines().zip(1..) {
@@ -25,7 +25,7 @@ fn blocks(page: &str) -> Vec<(usize, String)> {
 }
 
 /// Completes a part of a scenario.
-fn whole(block: &str) -> String {
+pub(crate) fn whole(block: &str) -> String {
     let mut text = String::new();
     if !block.contains("version = ") {
         text.push_str("version = 1\nname = \"docs\"\n");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tenfold_scenarios::{Model, Scenario, preview};
 
-fn library() -> Vec<PathBuf> {
+pub(crate) fn library() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()

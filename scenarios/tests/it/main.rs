@@ -11,4 +11,5 @@ mod pairs;
 mod parser;
 mod popularity;
 mod rendering;
+mod schema;
 mod support;

@@ -310,3 +310,20 @@ fn rejects_more_than_256_requests() {
         .to_string();
     assert!(error.contains("at most 256 requests"), "{error}");
 }
+
+#[test]
+fn scenarios_without_a_rule_on_errors_get_one() {
+    let rules = |rules: &str| {
+        let text = VALID.replacen("rules = ['p99 < 50ms for \"read post\"']", rules, 1);
+        let rules = parse(&text).unwrap().rules.into_iter();
+        rules.map(|rule| rule.text).collect::<Vec<_>>()
+    };
+    assert_eq!(rules(""), ["errors < 1%"]);
+    assert_eq!(
+        rules("rules = ['p99 < 50ms']"),
+        ["p99 < 50ms", "errors < 1%"]
+    );
+    for own in ["errors < 5%", "errors < 100%", "errors < 0.1% for reads"] {
+        assert_eq!(rules(&format!("rules = ['{own}']")), [own]);
+    }
+}

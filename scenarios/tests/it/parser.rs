@@ -13,7 +13,7 @@ fn parse(text: &str) -> Result<Scenario, tenfold_scenarios::ScenarioError> {
     Scenario::parse(text, Path::new("no-such-folder/test.toml"))
 }
 
-const LIBRARY: [&str; 8] = [
+pub(crate) const LIBRARY: [&str; 8] = [
     include_str!("../../uneven.toml"),
     include_str!("../../steady.toml"),
     include_str!("../../spike.toml"),
@@ -25,7 +25,7 @@ const LIBRARY: [&str; 8] = [
 ];
 
 /// Texts inserted by mutations: parts of the format, and boundary values.
-const PIECES: [&str; 32] = [
+pub(crate) const PIECES: [&str; 32] = [
     "0",
     "-1",
     "1e308",

@@ -67,7 +67,7 @@ fn mark_aborted(result: &mut RuleResult, aborted: &Aborted) {
 /// The scenario of a run may no longer be readable, for example because the trace that it replays is gone.
 /// The objective is therefore parsed as part of a minimal scenario that has the same request names and
 /// enough samples for any percentile.
-fn parse(run: &Run, text: &str) -> Result<Rule, String> {
+pub(super) fn parse(run: &Run, text: &str) -> Result<Rule, String> {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut scenario = format!(
         "version = 1\nname = \"rule\"\nrules = [{}]\n\n[[phases]]\nname = \"all\"\n\
@@ -85,9 +85,9 @@ fn parse(run: &Run, text: &str) -> Result<Rule, String> {
             quoted(&request.name)
         ));
     }
-    let mut scenario =
-        Scenario::parse(&scenario, Path::new("rule")).map_err(|error| error.message)?;
-    scenario.rules.pop().ok_or_else(|| "it is empty".to_owned())
+    let scenario = Scenario::parse(&scenario, Path::new("rule")).map_err(|error| error.message)?;
+    let mut rules = scenario.rules.into_iter();
+    rules.next().ok_or_else(|| "it is empty".to_owned())
 }
 
 /// The measured value of an objective.
@@ -134,7 +134,7 @@ fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) 
     }
 }
 
-fn in_scope(run: &Run, scope: Scope, request: usize) -> bool {
+pub(super) fn in_scope(run: &Run, scope: Scope, request: usize) -> bool {
     match scope {
         Scope::All => true,
         Scope::Kind(kind) => {

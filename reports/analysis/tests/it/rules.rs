@@ -153,3 +153,43 @@ fn reports_value_close_to_its_limit() {
         summary.rules[0].why
     );
 }
+
+#[test]
+fn gaps_name_requests_without_latency_objective() {
+    let gaps = |rules: &[&str]| summarise(&played(rules, 0.0)).objective_gaps;
+    let of_one = gaps(&["p50 < 11ms for \"read feed\"", "errors < 5%", "rate > 90%"]);
+    assert_eq!(of_one.unlimited, ["read post", "read user", "create post"]);
+    assert!(of_one.slower_alone.is_empty());
+    let of_reads = gaps(&["p50 < 11ms for reads"]);
+    assert_eq!(of_reads.unlimited, ["create post"]);
+    assert!(gaps(&["p50 < 60ms"]).is_empty());
+    assert_eq!(gaps(&[]).unlimited.len(), 4);
+}
+
+#[test]
+fn gaps_name_requests_that_miss_an_objective_alone() {
+    // Reads take 10 ms, writes 50 ms; one request in a hundred is a write.
+    let summary = summarise(&played(&["p50 < 20ms"], 0.0));
+    assert_eq!(summary.verdict.slo, SloVerdict::Met);
+    let [alone] = summary.objective_gaps.slower_alone.as_slice() else {
+        panic!("{:?}", summary.objective_gaps)
+    };
+    assert_eq!(
+        (alone.request.as_str(), alone.rule.as_str()),
+        ("create post", "p50 < 20ms")
+    );
+    assert!(
+        (45_000_000..=55_000_000).contains(&alone.value_ns),
+        "{alone:?}"
+    );
+    // Too few writes for a p99, and an objective for one request is missed by itself.
+    let summary = summarise(&played(
+        &["p99 < 11ms for reads", "p90 < 60ms for writes"],
+        0.0,
+    ));
+    assert!(
+        summary.objective_gaps.is_empty(),
+        "{:?}",
+        summary.objective_gaps
+    );
+}

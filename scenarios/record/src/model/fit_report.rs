@@ -4,11 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use tenfold_scenarios::format_duration;
+use tenfold_scenarios::toml_text::decimals;
 
 use super::mix::MixFit;
 use super::rate_shape::RateFit;
 use super::zipf_fit::{Fit, ZipfFit};
-use crate::toml_text::decimals;
 
 /// Fitted parameters of a log, and their goodness of fit.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]

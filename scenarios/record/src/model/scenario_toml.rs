@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use tenfold_scenarios::toml_text::{comment, decimals, quoted};
 use tenfold_scenarios::{Rate, format_duration};
 
 use super::ModelOptions;
 use super::fit_report::{FitReport, whole_milliseconds};
 use super::mix::MixFit;
 use super::rate_shape::RateFit;
-use crate::toml_text::{comment, decimals, quoted};
 use crate::trace::PHASE_MAX;
 
 /// Formats the scenario of a fitted log.

@@ -1,12 +1,12 @@
 //! Text for TOML files.
 
 /// Quotes a text as a basic TOML string.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
 /// Formats a text as comment lines, wrapped at about 100 columns.
-pub(crate) fn comment(text: &str) -> String {
+pub fn comment(text: &str) -> String {
     const WIDTH: usize = 98;
     let mut lines = String::new();
     let mut line = String::from("#");
@@ -27,7 +27,7 @@ pub(crate) fn comment(text: &str) -> String {
 }
 
 /// Formats a number in plain decimals with `digits` significant digits.
-pub(crate) fn decimals(number: f64, digits: i32) -> String {
+pub fn decimals(number: f64, digits: i32) -> String {
     if number == 0.0 || !number.is_finite() {
         return "0".to_owned();
     }

@@ -1,0 +1,78 @@
+//! `tenfold run --once`: send each request once, and show what was sent and received.
+
+use tenfold_lab::Lab;
+use tenfold_loadgen::{DialOptions, Exchange, Target, Trial, TrialOptions, trial};
+use tenfold_scenarios::Scenario;
+
+use super::Service;
+use crate::arguments::run::RunArguments;
+use crate::exit::{Exit, TARGET_FAILED, UsageError};
+use crate::interrupt;
+use crate::output::print;
+
+/// Sends each request of a scenario once.
+pub(super) fn once(
+    arguments: &RunArguments,
+    scenario: Scenario,
+    dial: DialOptions,
+    target: Target,
+) -> anyhow::Result<Exit> {
+    if !arguments.output.export.is_empty() || arguments.out.is_some() {
+        return Err(UsageError(
+            "--once measures nothing, so there is no run to write; leave out --out and --export"
+                .to_owned(),
+        )
+        .into());
+    }
+    let interrupt = interrupt::catch()?;
+    let service = match &arguments.target.url {
+        Some(_) => Service::running(arguments, target)?,
+        None => Service::start(arguments, dial)?,
+    };
+    let is_json = arguments.output.json;
+    let mut printed = Ok(());
+    let tried = trial(TrialOptions {
+        scenario,
+        target: service.endpoint.target.clone(),
+        interrupt,
+        on_exchange: Box::new(|exchange: &Exchange| {
+            if !is_json && printed.is_ok() {
+                printed = print::out(&format!("{exchange}\n"));
+            }
+        }),
+    });
+    let stopped = service.lab.map_or(Ok(()), Lab::stop);
+    let tried = tried?;
+    printed?;
+    stopped?;
+    match is_json {
+        true => print::json(&tried)?,
+        false => print::out(&closing(&tried))?,
+    }
+    Ok(if tried.passed() {
+        Exit::Met
+    } else if tried.is_unreachable() {
+        Exit::Code(TARGET_FAILED)
+    } else {
+        Exit::SloMissed
+    })
+}
+
+/// Returns the last lines: what was left out, and how many requests passed.
+fn closing(trial: &Trial) -> String {
+    let mut text = String::new();
+    for left_out in &trial.left_out {
+        text.push_str(&format!(
+            "left out: {}: {}\n",
+            left_out.name, left_out.reason
+        ));
+    }
+    let failed = trial.failed();
+    let sent = trial.exchanges.len();
+    let requests = if sent == 1 { "request" } else { "requests" };
+    text.push_str(&format!(
+        "{sent} {requests}: {} passed, {failed} failed\n",
+        sent - failed
+    ));
+    text
+}

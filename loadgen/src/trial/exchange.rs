@@ -1,0 +1,518 @@
+//! One exchange of a trial: the request, its answer, and the findings of checks and captures.
+
+use std::fmt;
+
+use http::HeaderMap;
+use serde::Serialize;
+use tenfold_scenarios::{Draw, Rendered, Request, Variables};
+use tenfold_secret::{MASK, masked_target};
+
+use super::secrets::{Secrets, Sent};
+use crate::answer::{AnswerView, Mask, SAMPLED_BODY_BYTES, SHOWN_BODY_BYTES, capture};
+use crate::failure::Failure;
+use crate::http::{Answer, Kept};
+use crate::shared::Shared;
+
+/// The longest value of a finding, in characters.
+const VALUE_CHARS_MAX: usize = 200;
+
+/// A request that was tried, and its answer. Secrets are masked, bodies are shortened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Exchange {
+    /// Name of the request.
+    pub request: String,
+    /// What the request was sent for.
+    pub origin: Origin,
+    /// Method.
+    pub method: String,
+    /// URL. `None` if the request could not be built.
+    pub url: Option<String>,
+    /// Headers of the request, except those that the generator adds.
+    pub headers: Vec<(String, String)>,
+    /// Start of the body of the request.
+    pub body: String,
+    /// Length of the body of the request.
+    pub body_bytes: u64,
+    /// The answer. `None` if none arrived.
+    pub answer: Option<Received>,
+    /// Time from sending to the last byte of the answer or the failure, in milliseconds, including the
+    /// time to connect.
+    pub took_ms: f64,
+    /// Results of status, checks and captures.
+    pub findings: Vec<Finding>,
+    /// Failure class. `None` if the answer is as the scenario expects.
+    pub failure: Option<String>,
+    /// Why it failed, unless a finding says so.
+    pub reason: Option<String>,
+}
+
+/// What a request of a trial is sent for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The log-in of a session.
+    Session,
+    /// A request by itself.
+    Request,
+    /// A step of a journey.
+    Journey(String),
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Received {
+    /// Status.
+    pub status: u16,
+    /// Headers, in order.
+    pub headers: Vec<(String, String)>,
+    /// Start of the body; empty if it is not text.
+    pub body: String,
+    /// Length of the body.
+    pub body_bytes: u64,
+    /// True if the body is text.
+    pub is_text: bool,
+}
+
+/// The result of the status, a check or a capture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was looked for.
+    pub name: String,
+    /// True if it is as expected.
+    pub passed: bool,
+    /// The value that was found, if there is one to show.
+    pub value: Option<String>,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+/// What an exchange is described from.
+pub(super) struct Context<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) draw: &'a Draw,
+    pub(super) rendered: &'a Rendered,
+    /// The variables after the answer.
+    pub(super) variables: &'a Variables,
+    pub(super) began_ns: u64,
+}
+
+impl Context<'_> {
+    /// Describes an exchange that is over.
+    pub(super) fn describe(
+        &self,
+        origin: Origin,
+        sent: &crate::user::Sent,
+        secrets: &mut Secrets,
+    ) -> Exchange {
+        let scenario = &self.shared.scenario;
+        let planned = &scenario.requests[self.draw.request];
+        let answer = sent.answer.as_ref();
+        if let Some(answer) = answer {
+            secrets.note(&capture(&planned.captures, answer));
+        }
+        let target = &self
+            .shared
+            .endpoint(scenario.side_of(self.draw.request))
+            .target;
+        let mask = secrets.mask(&Sent {
+            scenario,
+            planned,
+            draw: self.draw,
+            rendered: self.rendered,
+            variables: self.variables,
+            credentials: target.authorization.as_ref(),
+        });
+        let ended = answer.map_or_else(|| self.shared.clock.now(), |answer| answer.done_ns);
+        let is_built = !is_unbuilt(sent.failure, answer.is_some());
+        let (body, _) = text(&self.rendered.body, &mask);
+        let mut headers = Vec::new();
+        if is_built {
+            let own = self.rendered.headers.iter();
+            headers.extend(own.map(|(name, value)| (name.to_string(), mask.header(name, value))));
+            if target.authorization.is_some()
+                && !headers.iter().any(|(name, _)| name == "authorization")
+            {
+                headers.push(("authorization".to_owned(), MASK.to_owned()));
+            }
+        }
+        Exchange {
+            request: planned.name.clone(),
+            origin,
+            method: planned.method.to_string(),
+            url: is_built.then(|| {
+                let path = masked_target(&self.rendered.path, &mut Vec::new()).into_owned();
+                let (scheme, authority) = (&target.scheme, &target.authority);
+                mask.text(&format!("{scheme}://{authority}{}{path}", target.prefix))
+            }),
+            headers,
+            body: if is_built { body } else { String::new() },
+            body_bytes: if is_built {
+                self.rendered.body.len() as u64
+            } else {
+                0
+            },
+            answer: answer.map(|answer| received(answer, &mask)),
+            took_ms: ended.saturating_sub(self.began_ns) as f64 / 1e6,
+            findings: self.findings(planned, answer, &mask, secrets),
+            failure: sent.failure.map(|failure| failure.name().to_owned()),
+            reason: sent.failure.and_then(|failure| self.reason(failure)),
+        }
+    }
+
+    /// Returns the results of status, captures, checks and script, in this order.
+    fn findings(
+        &self,
+        planned: &Request,
+        answer: Option<&Answer>,
+        mask: &Mask,
+        secrets: &Secrets,
+    ) -> Vec<Finding> {
+        // The script's checks are known only from the judgement.
+        let (mut by_name, samples) = self.shared.evidence.take(0, self.draw.request);
+        let mut findings = Vec::new();
+        if let Some(answer) = answer {
+            let passed = planned.expect.accepts(answer.status);
+            findings.push(Finding {
+                name: format!("status {}", planned.expect),
+                passed,
+                value: None,
+                reason: (!passed).then(|| format!("it is {}", answer.status)),
+            });
+            if passed {
+                findings.extend(captures(planned, answer, mask, secrets));
+                findings.extend(checks(planned, answer, mask));
+            }
+        }
+        let named = planned.captures.iter().map(|capture| capture.check_name());
+        let named = named.chain(planned.checks.iter().map(|check| check.name.clone()));
+        for name in named {
+            by_name.remove(&name);
+        }
+        for (name, counts) in by_name {
+            if counts.passed + counts.failed > 0 {
+                let sample = samples
+                    .iter()
+                    .find(|sample| sample.check.as_deref() == Some(name.as_str()));
+                findings.push(Finding {
+                    passed: counts.failed == 0,
+                    value: None,
+                    reason: sample.map(|sample| sample.reason.clone()),
+                    name,
+                });
+            }
+        }
+        let errors = samples.iter().filter(|sample| {
+            sample.check.is_none() && sample.failure.starts_with(Failure::Script.name())
+        });
+        findings.extend(errors.map(|sample| Finding {
+            name: "script".to_owned(),
+            passed: false,
+            value: None,
+            reason: Some(sample.reason.clone()),
+        }));
+        findings
+    }
+
+    /// The reason of a failure without an answer. `None` if the findings name it.
+    fn reason(&self, failure: Failure) -> Option<String> {
+        let scenario = &self.shared.scenario;
+        let planned = &scenario.requests[self.draw.request];
+        match failure {
+            Failure::MissingVariable => {
+                let rendered = planned.render(self.draw, self.variables, &mut Rendered::default());
+                rendered.err().map(|error| error.to_string())
+            }
+            Failure::Timeout => Some(format!(
+                "no complete answer within {}",
+                tenfold_scenarios::format_duration(scenario.load.timeout)
+            )),
+            Failure::Unsendable => {
+                Some("it is not valid HTTP; check its path for blanks and its first `/`".to_owned())
+            }
+            _ => {
+                let side = scenario.side_of(self.draw.request);
+                let connections = self.shared.endpoint(side).connections();
+                connections.first_errors.get(failure.name()).cloned()
+            }
+        }
+    }
+}
+
+/// Returns true if a request failed before it was complete.
+fn is_unbuilt(failure: Option<Failure>, is_answered: bool) -> bool {
+    match failure {
+        Some(Failure::MissingVariable) => true,
+        Some(Failure::Script | Failure::ScriptTimeout) => !is_answered,
+        _ => false,
+    }
+}
+
+fn captures(planned: &Request, answer: &Answer, mask: &Mask, secrets: &Secrets) -> Vec<Finding> {
+    let captured = capture(&planned.captures, answer);
+    let found = captured.found().map(|(capture, value)| Finding {
+        name: format!("capture {} from {}", capture.name, capture.source),
+        passed: value.is_some() || capture.optional,
+        value: value.map(|value| match secrets.holds(capture) {
+            true => MASK.to_owned(),
+            false => shortened(mask.text(value)),
+        }),
+        reason: value.is_none().then(|| "the answer has none".to_owned()),
+    });
+    found.collect()
+}
+
+fn checks(planned: &Request, answer: &Answer, mask: &Mask) -> Vec<Finding> {
+    let empty = Kept::default();
+    let kept = answer.kept.as_ref().unwrap_or(&empty);
+    let mut view = AnswerView::new(&kept.headers, &kept.body, answer.body_bytes, kept.sha256);
+    let found = planned.checks.iter().map(|check| {
+        let reason = view.fault(&check.test);
+        Finding {
+            name: check.name.clone(),
+            passed: reason.is_none(),
+            value: match reason {
+                None => view
+                    .found(&check.test)
+                    .map(|value| shortened(mask.text(&value))),
+                Some(_) => None,
+            },
+            reason: reason.map(|reason| shortened(mask.text(&reason))),
+        }
+    });
+    found.collect()
+}
+
+fn received(answer: &Answer, mask: &Mask) -> Received {
+    let none = HeaderMap::new();
+    let kept = answer.kept.as_ref();
+    let headers = kept.map_or(&none, |kept| &kept.headers);
+    let (body, is_text) = text(kept.map_or(&[], |kept| kept.body.as_slice()), mask);
+    Received {
+        status: answer.status,
+        headers: headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), mask.header(name, value)))
+            .collect(),
+        body,
+        body_bytes: answer.body_bytes,
+        is_text,
+    }
+}
+
+/// Returns the start of a body as masked text, and whether it is text.
+fn text(body: &[u8], mask: &Mask) -> (String, bool) {
+    // More than is shown, so that a secret at the cut is masked as a whole.
+    let start = &body[..body.len().min(SAMPLED_BODY_BYTES)];
+    // The cut may divide a character.
+    let is_text = match std::str::from_utf8(start) {
+        Ok(_) => true,
+        Err(error) => start.len() < body.len() && error.error_len().is_none(),
+    } && !start.contains(&0);
+    if !is_text {
+        return (String::new(), body.is_empty());
+    }
+    let mut text = mask.text(&String::from_utf8_lossy(start));
+    let shown = text.floor_char_boundary(SHOWN_BODY_BYTES);
+    text.truncate(shown);
+    (text, true)
+}
+
+/// Truncates a masked text. Masking comes first: a truncated secret would not be recognized.
+fn shortened(mut text: String) -> String {
+    if let Some((at, _)) = text.char_indices().nth(VALUE_CHARS_MAX) {
+        text.truncate(at);
+        text.push_str("...");
+    }
+    text
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = match &self.origin {
+            Origin::Session => " (log-in of a session)".to_owned(),
+            Origin::Request => String::new(),
+            Origin::Journey(name) => format!(" (journey {name})"),
+        };
+        writeln!(f, "{}{origin}", plain(&self.request))?;
+        match &self.url {
+            Some(url) => writeln!(f, "> {} {}", self.method, plain(url))?,
+            None => writeln!(f, "> {} was not sent", self.method)?,
+        }
+        for (name, value) in &self.headers {
+            writeln!(f, "> {name}: {}", plain(value))?;
+        }
+        body(f, '>', &self.body, self.body_bytes, !self.body.is_empty())?;
+        match &self.answer {
+            None => writeln!(f, "< no answer after {}", milliseconds(self.took_ms))?,
+            Some(answer) => {
+                let status = http::StatusCode::from_u16(answer.status).ok();
+                let reason = status.and_then(|status| status.canonical_reason());
+                writeln!(
+                    f,
+                    "< {}{} in {}, {} bytes",
+                    answer.status,
+                    reason
+                        .map(|reason| format!(" {reason}"))
+                        .unwrap_or_default(),
+                    milliseconds(self.took_ms),
+                    answer.body_bytes
+                )?;
+                for (name, value) in &answer.headers {
+                    writeln!(f, "< {name}: {}", plain(value))?;
+                }
+                body(f, '<', &answer.body, answer.body_bytes, answer.is_text)?;
+            }
+        }
+        for finding in &self.findings {
+            writeln!(f, "{finding}")?;
+        }
+        if let Some(failure) = &self.failure {
+            let reason = self.reason.as_ref();
+            let reason = reason.map(|reason| format!(": {}", plain(reason)));
+            writeln!(f, "✗ failed ({failure}){}", reason.unwrap_or_default())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.passed { "✓ " } else { "✗ " })?;
+        f.write_str(&plain(&self.name))?;
+        match (&self.value, &self.reason) {
+            (Some(value), _) => write!(f, " = {}", plain(value)),
+            (None, Some(reason)) => write!(f, ": {}", plain(reason)),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+fn body(
+    f: &mut fmt::Formatter<'_>,
+    sign: char,
+    text: &str,
+    bytes: u64,
+    is_text: bool,
+) -> fmt::Result {
+    if bytes == 0 {
+        return Ok(());
+    }
+    writeln!(f, "{sign}")?;
+    if !is_text {
+        return writeln!(f, "{sign} ({bytes} bytes that are not text)");
+    }
+    for line in text.lines() {
+        writeln!(f, "{sign} {}", plain(line))?;
+    }
+    // Masking changes the length, so a short difference says nothing.
+    if bytes > SHOWN_BODY_BYTES as u64 && text.len() + 4 > SHOWN_BODY_BYTES {
+        writeln!(f, "{sign} ... ({bytes} bytes in all)")?;
+    }
+    Ok(())
+}
+
+/// Formats a duration in milliseconds with three digits.
+fn milliseconds(ms: f64) -> String {
+    match ms {
+        ms if ms < 10.0 => format!("{ms:.2} ms"),
+        ms if ms < 100.0 => format!("{ms:.1} ms"),
+        _ => format!("{ms:.0} ms"),
+    }
+}
+
+/// Returns a text without control characters, which a terminal would obey.
+fn plain(text: &str) -> String {
+    let shown = |c: char| {
+        if c.is_control() && c != '\t' {
+            '\u{fffd}'
+        } else {
+            c
+        }
+    };
+    text.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange() -> Exchange {
+        Exchange {
+            request: "create post".to_owned(),
+            origin: Origin::Journey("write".to_owned()),
+            method: "POST".to_owned(),
+            url: Some("http://127.0.0.1:8080/v1/posts".to_owned()),
+            headers: vec![("authorization".to_owned(), "***".to_owned())],
+            body: "{\"content\":\"a\"}".to_owned(),
+            body_bytes: 15,
+            answer: Some(Received {
+                status: 201,
+                headers: vec![("location".to_owned(), "/v1/posts/7\u{1b}[2J".to_owned())],
+                body: "{\n  \"id\": 7\n}".to_owned(),
+                body_bytes: 13,
+                is_text: true,
+            }),
+            took_ms: 12.345,
+            findings: vec![
+                Finding {
+                    name: "status 201".to_owned(),
+                    passed: true,
+                    value: None,
+                    reason: None,
+                },
+                Finding {
+                    name: "capture id from JSON value at \"/id\"".to_owned(),
+                    passed: true,
+                    value: Some("7".to_owned()),
+                    reason: None,
+                },
+                Finding {
+                    name: "json /likes exists".to_owned(),
+                    passed: false,
+                    value: None,
+                    reason: Some("the JSON value at \"/likes\" is missing".to_owned()),
+                },
+            ],
+            failure: Some("failed_check".to_owned()),
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn text_shows_request_answer_and_findings() {
+        insta::assert_snapshot!(exchange().to_string(), @r#"
+        create post (journey write)
+        > POST http://127.0.0.1:8080/v1/posts
+        > authorization: ***
+        >
+        > {"content":"a"}
+        < 201 Created in 12.3 ms, 13 bytes
+        < location: /v1/posts/7�[2J
+        <
+        < {
+        <   "id": 7
+        < }
+        ✓ status 201
+        ✓ capture id from JSON value at "/id" = 7
+        ✗ json /likes exists: the JSON value at "/likes" is missing
+        ✗ failed (failed_check)
+        "#);
+    }
+
+    #[test]
+    fn bodies_are_masked_and_shortened() {
+        let mut mask = Mask::default();
+        mask.add("s3cret-value");
+        let long = format!(
+            "{}s3cret-value{}",
+            "a".repeat(SHOWN_BODY_BYTES - 5),
+            "b".repeat(40_000)
+        );
+        let (shown, is_text) = text(long.as_bytes(), &mask);
+        assert!(is_text && shown.len() <= SHOWN_BODY_BYTES);
+        assert!(!shown.contains("s3c"), "{}", &shown[shown.len() - 20..]);
+        assert_eq!(text(b"\x00\x01", &mask), (String::new(), false));
+        assert_eq!(text(b"\xff\xfe", &mask), (String::new(), false));
+        assert_eq!(text(b"", &mask), (String::new(), true));
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tenfold_scenarios::RenderError;
+
 /// Why a request did not complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
@@ -54,6 +56,14 @@ impl Failure {
         Failure::Unsendable,
         Failure::LostUser,
     ];
+
+    /// The class of a request that could not be rendered.
+    pub(crate) fn of_rendering(error: &RenderError) -> Self {
+        match error {
+            RenderError::Missing { .. } => Self::MissingVariable,
+            RenderError::Header { .. } => Self::Unsendable,
+        }
+    }
 
     /// Its name in files.
     pub fn name(self) -> &'static str {

@@ -3,6 +3,7 @@
 mod answer;
 mod body_framing;
 mod connection;
+mod content_coding;
 mod deadlines;
 mod endpoint;
 #[cfg(fuzzing)]
@@ -10,6 +11,7 @@ pub mod fuzzing;
 mod http1;
 mod http2;
 mod kept;
+mod list_element;
 mod pool;
 mod request_head;
 mod response_reader;
@@ -18,5 +20,5 @@ pub(crate) use answer::Answer;
 pub(crate) use connection::Connection;
 pub(crate) use deadlines::{DeadlineSlot, Deadlines};
 pub(crate) use endpoint::Endpoint;
-pub(crate) use kept::{Keep, Kept};
+pub(crate) use kept::{BodyState, Keep, Kept};
 pub(crate) use request_head::Outgoing;

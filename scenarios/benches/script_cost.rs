@@ -73,6 +73,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             status: 200,
             headers: HeaderMap::new(),
             body: body.clone().into_bytes(),
+            is_cut: false,
             body_bytes: body.len() as u64,
             service_ms: 1.0,
         };

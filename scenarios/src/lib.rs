@@ -43,7 +43,8 @@ pub use load::phase::{Burst, Constant, Diurnal, Phase, Ramp, Shape, Spike, Steps
 pub use load::{Load, Model};
 pub use random::harmonic::harmonic;
 pub use random::stream::{Stream, stream};
-pub use request::capture::{Capture, CaptureSource};
+pub use request::body_file::BodyFile;
+pub use request::capture::{Capture, CaptureSource, HtmlSelector, Pattern, ResponseParts};
 pub use request::check::{Check, CheckTest, Expected, Needs};
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -51,6 +52,7 @@ pub use request::data_file::fuzzing;
 pub use request::data_file::{DataFile, RowOrder};
 pub use request::draw::Draw;
 pub use request::expect::Expect;
+pub use request::field_value::{field_value, line_text};
 pub use request::script::{NextStep, Script, ScriptClock, ScriptOutcome, ScriptResponse};
 pub use request::side::Side;
 pub use request::template::escape_template;

@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderName, HeaderValue, Method};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
@@ -13,12 +15,19 @@ use crate::format::fields::{Fields, Value};
 use crate::format::nearest::suggestion;
 use crate::key_space::KeySpace;
 
+mod accept_encoding;
+pub(crate) mod body;
+pub(crate) mod body_file;
 pub(crate) mod capture;
 pub(crate) mod check;
 pub(crate) mod data_file;
 pub(crate) mod draw;
+pub(crate) mod encoding;
 pub(crate) mod expect;
+pub(crate) mod field_value;
+mod multipart;
 pub(crate) mod names;
+pub(crate) mod place;
 pub(crate) mod script;
 pub(crate) mod side;
 pub(crate) mod targets;
@@ -26,11 +35,15 @@ pub(crate) mod template;
 mod variable_name;
 pub(crate) mod variables;
 
+use accept_encoding::asks_for_coding;
+use body::{Body, BodyContext};
+use body_file::BodyFile;
 use capture::Capture;
-use check::{CAPTURED_BODY_BYTES, Check, Needs};
+use check::{Check, Needs, SEARCHED_BODY_BYTES};
 use draw::Draw;
 use expect::Expect;
 use names::Names;
+use place::Place;
 use script::{READ_BODY_BYTES, Script, engine};
 use side::Side;
 use targets::Targets;
@@ -74,6 +87,7 @@ pub struct Request {
     path: Template,
     headers: Vec<(HeaderName, Header)>,
     body: Option<Template>,
+    files: Vec<BodyFile>,
     variable_names: Arc<[String]>,
     targets: Arc<Targets>,
 }
@@ -211,6 +225,12 @@ impl Request {
             Some(value) => value.number(0.0..=1e9)?,
         };
         let method = match fields.optional("method") {
+            None if ["json", "form", "multipart"]
+                .iter()
+                .any(|name| fields.has(name)) =>
+            {
+                Method::POST
+            }
             None => Method::GET,
             Some(value) => value.text()?.parse().map_err(|_| {
                 value
@@ -239,9 +259,14 @@ impl Request {
             }
         };
         let names = context.names.clone();
-        let template = |value: &Value<'_>| {
-            let template = Template::parse(value.text()?, &names)
-                .map_err(|error| value.error(error.message).maybe_hint(error.hint))?;
+        // Without a place, the template is a body without a media type.
+        let template = |value: &Value<'_>, text: &str, place: Option<Place>| {
+            let template = match place {
+                Some(place) => Template::parse(text, &names, place),
+                None => Template::parse_body(text, &names),
+            };
+            let template =
+                template.map_err(|error| value.error(error.message).maybe_hint(error.hint))?;
             if template.uses_key() && key_space.is_none() {
                 return Err(value
                     .error(format!("request `{name}` uses `{{key}}` but has no keys"))
@@ -250,13 +275,14 @@ impl Request {
             Ok(template)
         };
         let path_value = fields.required("path")?;
-        let path = template(&path_value)?;
+        let path = template(&path_value, path_value.text()?, Some(Place::Path))?;
         if !path.starts_with('/') {
             return Err(path_value
                 .error("a path must start with `/`")
                 .hint("give the host with --target"));
         }
         let mut headers = Vec::new();
+        let (mut media_type, mut asks_for_codings) = (None, false);
         if let Some(value) = fields.optional("headers") {
             for (header, _, value) in value.table("the headers of a request")?.entries() {
                 let parsed: HeaderName = header.parse().map_err(|_| {
@@ -270,11 +296,19 @@ impl Request {
                         .error(format!("a scenario can't set `{parsed}`"))
                         .hint("leave it out: the generator sets it"));
                 }
-                let template = template(&value)?;
+                let template = template(&value, value.text()?, Some(Place::Header))?;
+                if parsed == CONTENT_TYPE {
+                    media_type = Some((template.literal_text(), value.clone()));
+                }
+                asks_for_codings |=
+                    parsed == ACCEPT_ENCODING && template.constant().is_none_or(asks_for_coding);
                 let made = match template.constant() {
-                    Some(text) => Header::Constant(HeaderValue::from_str(text).map_err(|_| {
-                        value.error(format!("header `{parsed}` contains a control character"))
-                    })?),
+                    Some(text) => {
+                        let bytes = HeaderValue::from_bytes(text.as_bytes());
+                        Header::Constant(bytes.map_err(|_| {
+                            value.error(format!("header `{parsed}` contains a control character"))
+                        })?)
+                    }
                     None if template.depends_on_variables_only() => {
                         context.variable_headers.push(template.clone());
                         Header::OfVariables(context.variable_headers.len() - 1, template)
@@ -284,10 +318,25 @@ impl Request {
                 headers.push((parsed, made));
             }
         }
-        let body = fields
-            .optional("body")
-            .map(|value| template(&value))
-            .transpose()?;
+        let body = Body::read(
+            &mut fields,
+            &BodyContext {
+                folder: context.folder,
+                media_type: media_type.as_ref().map(|(text, _)| text.as_str()),
+                template: &template,
+            },
+        )?;
+        match (body.content_type, media_type) {
+            (Some(_), Some((_, value))) if body.is_multipart => {
+                return Err(value
+                    .error("the content type of a multipart form can't be set")
+                    .hint("leave it out: it names the boundary of the parts"));
+            }
+            (Some(content_type), None) => {
+                headers.push((CONTENT_TYPE, Header::Constant(content_type)));
+            }
+            _ => {}
+        }
         let expect = match fields.optional("expect") {
             None => Expect::default(),
             Some(value) => Expect::read(&value)?,
@@ -319,7 +368,7 @@ impl Request {
         };
         fields.finish()?;
         let request = Self {
-            needs: needs(&captures, &checks, script.as_ref()),
+            needs: needs(&captures, &checks, script.as_ref(), asks_for_codings),
             name,
             kind,
             weight,
@@ -331,7 +380,8 @@ impl Request {
             key_space,
             path,
             headers,
-            body,
+            body: body.template,
+            files: body.files,
             variable_names: names.variables,
             targets: Arc::default(),
         };
@@ -350,8 +400,9 @@ impl Request {
 
     /// Renders the request for a draw into `out`. The same draw and variables give the same bytes.
     ///
+    /// Encodes each value for the place in which it stands: the path, a header, or a body in a known format.
     /// Percent-encodes bytes that a path must not contain: blanks, control characters, and bytes beyond
-    /// ASCII. Bodies are not changed.
+    /// ASCII.
     ///
     /// # Errors
     /// Fails if a variable is not set, or if a value is not valid in a header. The generator counts
@@ -423,6 +474,11 @@ impl Request {
             .flat_map(move |template| template.cells(draw, variables))
     }
 
+    /// Returns the files that it sends in its body.
+    pub fn files(&self) -> &[BodyFile] {
+        &self.files
+    }
+
     /// Returns whether it needs a captured value, so that it must be sent on behalf of a session.
     pub fn needs_session(&self) -> bool {
         self.templates()
@@ -462,24 +518,30 @@ impl Request {
     }
 }
 
-/// Returns the parts of a response that are needed.
-fn needs(captures: &[Capture], checks: &[Check], script: Option<&Script>) -> Needs {
+/// Returns the parts of a response that are needed. With `decode`, its body is decoded.
+fn needs(captures: &[Capture], checks: &[Check], script: Option<&Script>, decode: bool) -> Needs {
     let for_captures = match captures {
         [] => Needs::default(),
         _ => Needs {
             headers: true,
-            body_bytes: CAPTURED_BODY_BYTES,
-            sha256: false,
+            body_bytes: SEARCHED_BODY_BYTES,
+            ..Needs::default()
         },
     };
     let for_script = match script {
         Some(script) if script.has_after => Needs {
             headers: true,
             body_bytes: READ_BODY_BYTES,
-            sha256: false,
+            ..Needs::default()
         },
         _ => Needs::default(),
     };
     let for_checks = checks.iter().map(Check::needs);
-    for_checks.fold(for_captures.and(for_script), Needs::and)
+    let mut needs = for_checks.fold(for_captures.and(for_script), Needs::and);
+    needs.decode = decode;
+    if decode && needs.sha256 {
+        // A digest of the decoded body needs all of it.
+        needs.body_bytes = needs.body_bytes.max(SEARCHED_BODY_BYTES);
+    }
+    needs
 }

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tenfold_run_dir::Manifest;
-use tenfold_run_dir::manifest::{KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, Tool, VERSION};
-use tenfold_scenarios::{KeySpace, Model, Overrides, Phase, Scenario};
+use tenfold_run_dir::manifest::{
+    FileInfo, KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, Tool, VERSION,
+};
+use tenfold_scenarios::{KeySpace, Model, Overrides, Phase, Request, Scenario};
 use tenfold_secret::masked_scenario;
 
 /// Points within a phase at which a popularity that changes over time is evaluated.
@@ -114,7 +117,27 @@ pub(crate) fn describe(scenario: &Scenario, target: String, invocation: &Invocat
         boxes: Vec::new(),
         unconfined_because: None,
         merged_from: Vec::new(),
+        files: files(scenario),
     }
+}
+
+/// Describes the files that requests send, each once.
+fn files(scenario: &Scenario) -> Vec<FileInfo> {
+    let mut files: Vec<FileInfo> = Vec::new();
+    for file in scenario.requests.iter().flat_map(Request::files) {
+        let path = file.file.display().to_string();
+        if files.iter().any(|known| known.file == path) {
+            continue;
+        }
+        let bytes = file.bytes();
+        let digest = Sha256::digest(&bytes);
+        files.push(FileInfo {
+            file: path,
+            bytes: bytes.len() as u64,
+            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        });
+    }
+    files
 }
 
 /// Names the overrides that are set as the command line does, in its order.
@@ -220,6 +243,31 @@ mod tests {
         let expected = [("duration", "1500000us"), ("users", "7")];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(manifest.overrides, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn files_have_digests() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.bin"), "hello").unwrap();
+        let text = "version = 1\nname = \"x\"\n[[phases]]\nkind = \"constant\"\nname = \"p\"\n\
+                    rate = \"10/s\"\nduration = \"1s\"\n[[requests]]\nname = \"r\"\nkind = \"write\"\n\
+                    path = \"/\"\nmultipart = [{ name = \"a\", file = \"a.bin\" }, { name = \"b\", file = \"a.bin\" }]";
+        let scenario = Scenario::parse(text, &folder.path().join("x.toml")).unwrap();
+        let manifest = describe(
+            &scenario,
+            "http://localhost".to_owned(),
+            &Invocation::default(),
+        );
+        let [file] = manifest.files.as_slice() else {
+            panic!("{:?}", manifest.files)
+        };
+        assert_eq!((file.file.as_str(), file.bytes), ("a.bin", 5));
+        // As `sha256sum` prints it.
+        assert!(
+            file.sha256.starts_with("2cf24dba5fb0a30e"),
+            "{}",
+            file.sha256
+        );
     }
 
     #[test]

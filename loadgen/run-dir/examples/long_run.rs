@@ -172,5 +172,6 @@ fn manifest(seconds: u64) -> Manifest {
         boxes: Vec::new(),
         unconfined_because: None,
         merged_from: Vec::new(),
+        files: Vec::new(),
     }
 }

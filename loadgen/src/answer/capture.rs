@@ -1,11 +1,8 @@
 //! Captures: variables set from an answer.
 
-use http::HeaderMap;
-use http::header::SET_COOKIE;
-use serde_json::Value;
-use tenfold_scenarios::{Capture, CaptureSource, Needs, Request, Variables};
+use tenfold_scenarios::{Capture, CaptureSource, Needs, Request, ResponseParts, Variables};
 
-use crate::http::{Answer, Keep, Kept};
+use crate::http::{Answer, BodyState, Keep};
 
 /// Bytes of a body that a journey written in Rust can see.
 const CODE_BODY_BYTES: usize = 1024 * 1024;
@@ -16,11 +13,13 @@ pub(crate) fn keep_for(request: &Request) -> Keep {
         headers,
         body_bytes,
         sha256,
+        decode,
     } = request.needs;
     Keep {
         headers,
         body_limit: body_bytes,
         sha256,
+        decode,
     }
 }
 
@@ -39,35 +38,45 @@ pub(crate) struct Captured<'a> {
     found: Vec<(&'a Capture, Option<String>)>,
     /// True if the body is longer than its kept part.
     is_cut: bool,
+    /// Why the kept body is not the content. `None` if it is.
+    state: BodyState,
 }
 
-/// Searches an answer for the values that `captures` name. Finds nothing if the answer was not kept.
-pub(crate) fn capture<'a>(captures: &'a [Capture], answer: &Answer) -> Captured<'a> {
-    let Some(Kept { headers, body, .. }) = &answer.kept else {
+/// Searches an answer for the values that `captures` name. Finds nothing if the answer was not kept. `url`
+/// returns the URL that it came from.
+pub(crate) fn capture<'a>(
+    captures: &'a [Capture],
+    answer: &Answer,
+    url: impl Fn() -> String,
+) -> Captured<'a> {
+    let Some(kept) = answer.kept.as_ref().filter(|_| !captures.is_empty()) else {
         return Captured {
             found: Vec::new(),
             is_cut: false,
+            state: BodyState::Content,
         };
     };
-    // Parse the body once for all captures.
-    let mut document: Option<Option<Value>> = None;
-    let found = captures.iter().map(|capture| {
-        let value = match &capture.source {
-            CaptureSource::JsonPointer(pointer) => document
-                .get_or_insert_with(|| serde_json::from_slice(body).ok())
-                .as_ref()
-                .and_then(|document| json(document, pointer)),
-            CaptureSource::Header(name) => {
-                let text = headers.get(name).and_then(|value| value.to_str().ok());
-                text.map(str::to_owned)
-            }
-            CaptureSource::Cookie(name) => cookie(headers, name),
-        };
-        (capture, value)
-    });
+    let uses_url = |capture: &Capture| capture.source == CaptureSource::Url;
+    let url = match captures.iter().any(uses_url) {
+        true => url(),
+        false => String::new(),
+    };
+    let parts = ResponseParts {
+        status: answer.status,
+        url: &url,
+        headers: &kept.headers,
+        body: match &kept.state {
+            BodyState::Undecodable(_) => &[],
+            BodyState::Content | BodyState::Encoded(_) => &kept.body,
+        },
+    };
+    let found = captures
+        .iter()
+        .map(|capture| (capture, capture.find(&parts)));
     Captured {
         found: found.collect(),
-        is_cut: answer.body_bytes > body.len() as u64,
+        is_cut: kept.is_cut,
+        state: kept.state.clone(),
     }
 }
 
@@ -87,7 +96,7 @@ impl<'a> Captured<'a> {
     pub(crate) fn required(&self) -> impl Iterator<Item = (&'a Capture, Option<String>)> + '_ {
         let required = self.found.iter().filter(|(capture, _)| !capture.optional);
         required.map(|(capture, value)| {
-            let fault = value.is_none().then(|| self.fault(&capture.source));
+            let fault = value.is_none().then(|| self.fault(capture));
             (*capture, fault)
         })
     }
@@ -103,31 +112,15 @@ impl<'a> Captured<'a> {
         self.found.iter().filter_map(|(_, value)| value.as_deref())
     }
 
-    fn fault(&self, source: &CaptureSource) -> String {
-        let cut = match source {
-            CaptureSource::JsonPointer(_) if self.is_cut => {
-                ": its body is longer than captures can read"
-            }
-            _ => "",
+    fn fault(&self, capture: &Capture) -> String {
+        let reason = match self.state.reason() {
+            _ if !capture.source.is_in_body() => String::new(),
+            Some(reason) => format!(": {reason}"),
+            None if self.is_cut => ": its body is longer than captures can read".to_owned(),
+            None => String::new(),
         };
-        format!("the answer has no {source}{cut}")
+        format!("the answer has no {capture}{reason}")
     }
-}
-
-fn json(document: &Value, pointer: &str) -> Option<String> {
-    match document.pointer(pointer)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Null => None,
-        other => Some(other.to_string()),
-    }
-}
-
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get_all(SET_COOKIE).iter().find_map(|value| {
-        let pair = value.to_str().ok()?.split(';').next()?;
-        let (key, value) = pair.split_once('=')?;
-        (key.trim() == name).then(|| value.trim().to_owned())
-    })
 }
 
 #[cfg(test)]
@@ -137,14 +130,7 @@ mod tests {
     use tenfold_scenarios::Scenario;
 
     use super::*;
-
-    #[test]
-    fn json_values_become_text() {
-        let document = serde_json::json!({"token":"abc","user":{"id":7},"none":null});
-        assert_eq!(json(&document, "/token").as_deref(), Some("abc"));
-        assert_eq!(json(&document, "/user/id").as_deref(), Some("7"));
-        assert_eq!(json(&document, "/none"), None);
-    }
+    use crate::http::Kept;
 
     #[test]
     fn missing_capture_keeps_the_others() {
@@ -168,6 +154,7 @@ mod tests {
         let answer = |body: &str, body_bytes: u64| {
             let kept = Kept {
                 body: body.as_bytes().to_vec(),
+                is_cut: body_bytes > body.len() as u64,
                 ..Kept::default()
             };
             with(Some(kept), body_bytes)
@@ -183,7 +170,8 @@ mod tests {
         ids.iter()
             .for_each(|id| variables.set(*id, "old".to_owned()));
         let found = answer(r#"{"d":2}"#, 7);
-        let captured = capture(captures, &found);
+        let url = || "http://a.example/".to_owned();
+        let captured = capture(captures, &found, url);
         captured.store(&mut variables);
         assert_eq!(
             ids.map(|id| variables.get(id)),
@@ -198,21 +186,19 @@ mod tests {
             ]
         );
         let cut = answer("{", 9);
-        let captured = capture(captures, &cut);
+        let captured = capture(captures, &cut, url);
         assert!(faults(&captured)[0].ends_with("longer than captures can read"));
-        let none = with(None, 0);
-        assert_eq!(capture(captures, &none).required().count(), 0);
-    }
-
-    #[test]
-    fn finds_cookie_among_several() {
-        let mut headers = HeaderMap::new();
-        headers.append(SET_COOKIE, "theme=dark; Path=/".parse().unwrap());
-        headers.append(
-            SET_COOKIE,
-            "session=s3cret; HttpOnly; Path=/".parse().unwrap(),
+        let mut encoded = answer("x", 1);
+        let kept = encoded.kept.as_mut().unwrap();
+        kept.state = BodyState::Encoded("the body is encoded with gzip".to_owned());
+        assert_eq!(
+            faults(&capture(captures, &encoded, url))[..2],
+            [
+                "a: the answer has no JSON value at \"/a\": the body is encoded with gzip",
+                "b: the answer has no header x-b",
+            ]
         );
-        assert_eq!(cookie(&headers, "session").as_deref(), Some("s3cret"));
-        assert_eq!(cookie(&headers, "sess"), None);
+        let none = with(None, 0);
+        assert_eq!(capture(captures, &none, url).required().count(), 0);
     }
 }

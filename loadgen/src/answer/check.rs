@@ -1,34 +1,27 @@
 //! Checks of an answer.
 
-use http::HeaderMap;
+use http::header::SET_COOKIE;
 use serde_json::Value;
-use tenfold_scenarios::{CheckTest, Expected};
+use tenfold_scenarios::{CheckTest, Expected, field_value, line_text};
 use tenfold_secret::masked_value;
+
+use crate::http::{BodyState, Kept};
 
 /// The parts of an answer that checks read.
 #[derive(Debug)]
 pub(crate) struct AnswerView<'a> {
-    headers: &'a HeaderMap,
-    body: &'a [u8],
+    kept: &'a Kept,
     body_bytes: u64,
-    sha256: Option<[u8; 32]>,
     /// The body parsed as JSON, once a check needs it.
     json: Option<Result<Value, String>>,
 }
 
 impl<'a> AnswerView<'a> {
-    /// `body` is the kept part of a body of `body_bytes`.
-    pub(crate) fn new(
-        headers: &'a HeaderMap,
-        body: &'a [u8],
-        body_bytes: u64,
-        sha256: Option<[u8; 32]>,
-    ) -> Self {
+    /// A view of the kept parts of an answer, whose body had `body_bytes` as it was transferred.
+    pub(crate) fn new(kept: &'a Kept, body_bytes: u64) -> Self {
         Self {
-            headers,
-            body,
+            kept,
             body_bytes,
-            sha256,
             json: None,
         }
     }
@@ -37,11 +30,18 @@ impl<'a> AnswerView<'a> {
     pub(crate) fn fault(&mut self, test: &CheckTest) -> Option<String> {
         match test {
             CheckTest::Header(name, expected) => {
-                let value = self.headers.get(name).map(|value| {
-                    Value::String(String::from_utf8_lossy(value.as_bytes()).into_owned())
-                });
-                fault_of(name.as_str(), value.as_ref(), expected)
-                    .map(|fault| format!("header {name} {fault}"))
+                let headers = &self.kept.headers;
+                let text = |value: &str| Value::String(value.to_owned());
+                let value = field_value(headers, name).map(|value| text(&value));
+                let fault = fault_of(name.as_str(), value.as_ref(), expected)?;
+                // The lines of `set-cookie` are values of their own.
+                let mut lines = headers.get_all(name).iter();
+                let any_line_passes = *name == SET_COOKIE
+                    && lines.any(|line| {
+                        let line = text(&line_text(line));
+                        fault_of(name.as_str(), Some(&line), expected).is_none()
+                    });
+                (!any_line_passes).then(|| format!("header {name} {fault}"))
             }
             CheckTest::Json(pointer, expected) => {
                 let document = match self.json() {
@@ -52,16 +52,16 @@ impl<'a> AnswerView<'a> {
                     .map(|fault| format!("the JSON value at \"{pointer}\" {fault}"))
             }
             CheckTest::BodyContains(text) => {
-                let found = self
-                    .body
+                if let BodyState::Undecodable(reason) = &self.kept.state {
+                    return Some(reason.clone());
+                }
+                let body = &self.kept.body;
+                let found = body
                     .windows(text.len())
                     .any(|window| window == text.as_bytes());
-                (!found).then(|| match self.is_cut() {
-                    true => format!(
-                        "its first {} bytes do not contain the text",
-                        self.body.len()
-                    ),
-                    false => "the body does not contain the text".to_owned(),
+                (!found).then(|| match self.kept.is_cut {
+                    true => format!("its first {} bytes do not contain the text", body.len()),
+                    false => self.with_state("the body does not contain the text".to_owned()),
                 })
             }
             CheckTest::BodyBytes { min, max } => {
@@ -69,10 +69,15 @@ impl<'a> AnswerView<'a> {
                 (!fits).then(|| format!("the body has {} bytes", self.body_bytes))
             }
             CheckTest::Sha256(expected) => {
-                let found = self.sha256.unwrap_or_default();
+                let Some(found) = self.kept.sha256 else {
+                    return Some("the decoded body is too long for its sha256".to_owned());
+                };
                 (found != *expected).then(|| {
                     let digits = found.iter().map(|byte| format!("{byte:02x}"));
-                    format!("the body's sha256 is {}", digits.collect::<String>())
+                    self.with_state(format!(
+                        "the body's sha256 is {}",
+                        digits.collect::<String>()
+                    ))
                 })
             }
         }
@@ -83,9 +88,8 @@ impl<'a> AnswerView<'a> {
     pub(crate) fn found(&mut self, test: &CheckTest) -> Option<String> {
         match test {
             CheckTest::Header(name, _) => {
-                let value = self.headers.get(name)?;
-                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                Some(masked_value(name.as_str(), &Value::String(text)))
+                let text = field_value(&self.kept.headers, name)?;
+                Some(masked_value(name.as_str(), &Value::String(text.into())))
             }
             CheckTest::Json(pointer, _) => {
                 let value = self.json().as_ref().ok()?.pointer(pointer)?;
@@ -96,23 +100,37 @@ impl<'a> AnswerView<'a> {
         }
     }
 
-    fn is_cut(&self) -> bool {
-        self.body_bytes > self.body.len() as u64
+    /// Adds why the body is not the content to a reason, if it is not.
+    fn with_state(&self, reason: String) -> String {
+        match self.kept.state.reason() {
+            Some(state) => format!("{reason}: {state}"),
+            None => reason,
+        }
     }
 
     fn json(&mut self) -> &Result<Value, String> {
-        let (is_cut, body) = (self.is_cut(), self.body);
+        let kept = self.kept;
         self.json.get_or_insert_with(|| {
-            if is_cut {
+            if let BodyState::Undecodable(reason) = &kept.state {
+                return Err(reason.clone());
+            }
+            if kept.is_cut {
                 return Err(format!(
                     "the body is longer than the {} bytes that checks can read",
-                    body.len()
+                    kept.body.len()
                 ));
             }
-            serde_json::from_slice(body).map_err(|_| "the body is not JSON".to_owned())
+            let body = kept.body.strip_prefix(BOM).unwrap_or(&kept.body);
+            serde_json::from_slice(body).map_err(|_| match kept.state.reason() {
+                Some(reason) => format!("the body is not JSON: {reason}"),
+                None => "the body is not JSON".to_owned(),
+            })
         })
     }
 }
+
+/// Byte order mark, which a parser may ignore (RFC 8259, section 8.1).
+const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// The reason why the value of a header or at a JSON Pointer is not as expected. `None` if it is.
 /// Possible secrets are masked.
@@ -141,12 +159,24 @@ fn fault_of(name: &str, value: Option<&Value>, expected: &Expected) -> Option<St
 /// Compares values. Numbers are compared by value: 1 equals 1.0, and a header's text may be a number.
 fn equal(value: &Value, wanted: &Value) -> bool {
     if wanted.is_number() {
-        return match (value.as_i64(), wanted.as_i64()) {
+        return match (whole(value), whole(wanted)) {
             (Some(value), Some(wanted)) => value == wanted,
             _ => number(value) == wanted.as_f64(),
         };
     }
     value == wanted
+}
+
+/// A whole number, exactly.
+fn whole(value: &Value) -> Option<i128> {
+    match value {
+        Value::Number(number) => number
+            .as_i64()
+            .map(i128::from)
+            .or_else(|| number.as_u64().map(i128::from)),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -161,11 +191,20 @@ fn number(value: &Value) -> Option<f64> {
 mod tests {
     use std::path::Path;
 
+    use http::{HeaderMap, HeaderName, HeaderValue};
     use tenfold_scenarios::Scenario;
 
     use super::*;
 
     const BODY: &str = r#"{"id":7,"name":"ann","tags":["a","b"],"ratio":0.5,"none":null}"#;
+
+    fn kept(headers: HeaderMap, body: &[u8]) -> Kept {
+        Kept {
+            headers,
+            body: body.to_vec(),
+            ..Kept::default()
+        }
+    }
 
     /// The faults that checks, in TOML, find in a fixed answer.
     fn faults(checks: &str) -> Vec<Option<String>> {
@@ -178,8 +217,22 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "application/json".parse().unwrap());
         headers.insert("age", "12".parse().unwrap());
-        let sum = [0xab; 32];
-        let mut evidence = AnswerView::new(&headers, BODY.as_bytes(), BODY.len() as u64, Some(sum));
+        for (name, value) in [
+            ("vary", "Accept-Encoding"),
+            ("vary", "Origin"),
+            ("set-cookie", "a=1; Path=/"),
+            ("set-cookie", "sid=2"),
+        ] {
+            headers.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        let kept = Kept {
+            sha256: Some([0xab; 32]),
+            ..kept(headers, BODY.as_bytes())
+        };
+        let mut evidence = AnswerView::new(&kept, BODY.len() as u64);
         let checks = &scenario.requests[0].checks;
         checks
             .iter()
@@ -195,6 +248,10 @@ mod tests {
             {{ header = "Content-Type", equals = "application/json" }},
             {{ header = "x-none", exists = false }},
             {{ header = "age", min = 12, max = 12 }},
+            {{ header = "vary", contains = "Origin" }},
+            {{ header = "vary", equals = "Accept-Encoding, Origin" }},
+            {{ header = "set-cookie", contains = "sid=" }},
+            {{ header = "set-cookie", equals = "sid=2" }},
             {{ json = "/id", equals = 7 }},
             {{ json = "/id", exists = true }},
             {{ json = "/ratio", equals = 0.5 }},
@@ -212,7 +269,7 @@ mod tests {
             "ab".repeat(32)
         );
         let faults = faults(&checks);
-        assert_eq!(faults.len(), 16);
+        assert_eq!(faults.len(), 20);
         assert!(faults.iter().all(Option::is_none), "{faults:?}");
     }
 
@@ -223,6 +280,8 @@ mod tests {
             {{ header = "content-type", contains = "html" }},
             {{ header = "x-none", exists = true }},
             {{ header = "age", max = 11 }},
+            {{ header = "vary", equals = "Origin" }},
+            {{ header = "set-cookie", contains = "b=" }},
             {{ json = "/id", equals = 8 }},
             {{ json = "/id", equals = "7" }},
             {{ json = "/missing", min = 1 }},
@@ -246,7 +305,8 @@ mod tests {
         headers.insert("x-api-key", "SECK1".parse().unwrap());
         headers.insert("location", "/a?token=SECK2&b=1".parse().unwrap());
         let body = br#"{"access_token":"SECK3","pin":1234,"user":{"password":"SECK4","id":1}}"#;
-        let mut evidence = AnswerView::new(&headers, body, body.len() as u64, None);
+        let kept = kept(headers, body);
+        let mut evidence = AnswerView::new(&kept, body.len() as u64);
         let mut fault = |test: CheckTest| evidence.fault(&test).unwrap();
         let wanted = || Expected::Equals(Value::from("x"));
         let header = |name: &str| CheckTest::Header(name.parse().unwrap(), wanted());
@@ -274,14 +334,45 @@ mod tests {
 
     #[test]
     fn truncated_or_invalid_json_fails() {
-        let headers = HeaderMap::new();
-        let mut evidence = AnswerView::new(&headers, b"{}", 3, None);
+        let cut = Kept {
+            is_cut: true,
+            ..kept(HeaderMap::new(), b"{}")
+        };
         let test = CheckTest::Json(String::new(), Expected::Exists(true));
-        assert!(evidence.fault(&test).unwrap().contains("longer"));
-        let mut evidence = AnswerView::new(&headers, b"<html>", 6, None);
+        let fault = AnswerView::new(&cut, 3).fault(&test);
+        assert!(fault.unwrap().contains("longer"));
+        let html = kept(HeaderMap::new(), b"<html>");
         assert_eq!(
-            evidence.fault(&test).as_deref(),
+            AnswerView::new(&html, 6).fault(&test).as_deref(),
             Some("the body is not JSON")
+        );
+    }
+
+    #[test]
+    fn faults_name_the_coding() {
+        let json = CheckTest::Json(String::new(), Expected::Exists(true));
+        let contains = CheckTest::BodyContains("x".to_owned());
+        let encoded = Kept {
+            state: BodyState::Encoded("the body is encoded with br".to_owned()),
+            ..kept(HeaderMap::new(), b"\x0b")
+        };
+        let mut view = AnswerView::new(&encoded, 1);
+        assert_eq!(
+            [view.fault(&json), view.fault(&contains)].map(Option::unwrap),
+            [
+                "the body is not JSON: the body is encoded with br",
+                "the body does not contain the text: the body is encoded with br",
+            ]
+        );
+        // Its bytes are not the content, even if they look like it.
+        let undecodable = Kept {
+            state: BodyState::Undecodable("could not be decoded".to_owned()),
+            ..kept(HeaderMap::new(), b"\"x\"")
+        };
+        let mut view = AnswerView::new(&undecodable, 3);
+        assert_eq!(
+            [view.fault(&json), view.fault(&contains)].map(Option::unwrap),
+            ["could not be decoded", "could not be decoded"]
         );
     }
 }

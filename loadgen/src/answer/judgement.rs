@@ -1,7 +1,7 @@
 //! Judgement of a complete answer: captures, checks, script, and samples of failures.
 
+use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
 use tenfold_run_dir::sample::Sample;
 use tenfold_scenarios::{
     Arrival, NextStep, Rendered, Request, ScriptClock, ScriptOutcome, ScriptResponse, Variables,
@@ -14,8 +14,9 @@ use crate::answer::evidence_log::{EvidenceLog, SAMPLED_BODY_BYTES};
 use crate::answer::mask::Mask;
 use crate::answer::reply::Reply;
 use crate::clock::steady_ns;
+use crate::connect::ResolvedTarget;
 use crate::failure::Failure;
-use crate::http::Answer;
+use crate::http::{Answer, Kept};
 use crate::usage::thread_cpu_ns;
 
 /// The clocks that limit scripts.
@@ -53,6 +54,8 @@ pub(crate) struct Judgement<'a> {
     pub(crate) rendered: &'a Rendered,
     /// The run's own credentials.
     pub(crate) credentials: Option<&'a HeaderValue>,
+    /// The target that the request is sent to.
+    pub(crate) target: &'a ResolvedTarget,
 }
 
 impl Judgement<'_> {
@@ -94,7 +97,7 @@ impl Judgement<'_> {
             );
             return (Some(failure), None);
         }
-        let captured = capture(&self.planned.captures, answer);
+        let captured = self.capture(answer);
         if let HeldVariables::Own(variables) = held {
             captured.store(variables);
         }
@@ -112,6 +115,7 @@ impl Judgement<'_> {
                 status: answer.status,
                 headers: kept.map(|kept| kept.headers.clone()).unwrap_or_default(),
                 body: kept.map(|kept| kept.body.clone()).unwrap_or_default(),
+                is_cut: kept.is_some_and(|kept| kept.is_cut),
                 body_bytes: answer.body_bytes,
                 service_ms: service_ns as f64 / 1e6,
             };
@@ -122,6 +126,12 @@ impl Judgement<'_> {
             failure = failure.or(of_script);
         }
         (failure, next)
+    }
+
+    /// The values that the captures find in an answer.
+    fn capture(&self, answer: &Answer) -> Captured<'_> {
+        let url = || self.target.url(&self.rendered.path);
+        capture(&self.planned.captures, answer, url)
     }
 
     /// Counts captures. Returns [`Failure::MissingCapture`] if a required one is missing.
@@ -151,14 +161,9 @@ impl Judgement<'_> {
             return None;
         }
         let (phase, request) = (self.arrival.phase, self.arrival.draw.request);
-        let none = HeaderMap::new();
-        let kept = answer.kept.as_ref();
-        let mut evidence = AnswerView::new(
-            kept.map_or(&none, |kept| &kept.headers),
-            kept.map_or(&[], |kept| kept.body.as_slice()),
-            answer.body_bytes,
-            kept.and_then(|kept| kept.sha256),
-        );
+        let none = Kept::default();
+        let kept = answer.kept.as_ref().unwrap_or(&none);
+        let mut evidence = AnswerView::new(kept, answer.body_bytes);
         let mut failure = None;
         for check in &self.planned.checks {
             let fault = evidence.fault(&check.test);
@@ -262,7 +267,7 @@ impl Judgement<'_> {
         }
         if let Some(answer) = answer {
             // Values captured from this answer may be secrets.
-            let captured = capture(&self.planned.captures, answer);
+            let captured = self.capture(answer);
             captured.values().for_each(|value| mask.add(value));
         }
         mask

@@ -33,7 +33,10 @@ impl Mask {
         if let Ok(escaped) = serde_json::to_string(secret) {
             put(escaped.trim_matches('"'));
         }
-        put(&encoded(secret));
+        let encoded = encoded(secret);
+        put(&encoded);
+        // Forms have a plus for a blank.
+        put(&encoded.replace("%20", "+"));
         self.secrets
             .sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }

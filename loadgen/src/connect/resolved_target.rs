@@ -45,6 +45,17 @@ impl ResolvedTarget {
         &self.addresses[index % self.addresses.len()]
     }
 
+    /// The URL of a path and query at this target.
+    pub(crate) fn url(&self, path: &str) -> String {
+        let Self {
+            scheme,
+            authority,
+            prefix,
+            ..
+        } = self;
+        format!("{scheme}://{authority}{prefix}{path}")
+    }
+
     /// Resets the counts: connections opened before the run are not part of it.
     pub(crate) fn reset_counts(&self) {
         self.dials.reset();

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::failure::Failure;
+use crate::http::list_element::list_elements;
 
 /// The most bytes between the data of two chunks, and of all trailers together.
 const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -39,8 +40,12 @@ impl BodyFraming {
         let mut last_coding: Option<&[u8]> = None;
         for header in headers {
             if header.name.eq_ignore_ascii_case("content-length") {
-                for length_text in header.value.split(|byte| *byte == b',') {
-                    let given = content_length(length_text.trim_ascii())?;
+                let mut lengths = list_elements(header.value).peekable();
+                if lengths.peek().is_none() {
+                    return Err(Failure::Malformed);
+                }
+                for length_text in lengths {
+                    let given = content_length(length_text)?;
                     // Repeated lengths must agree.
                     if length.is_some_and(|before| before != given) {
                         return Err(Failure::Malformed);
@@ -48,13 +53,14 @@ impl BodyFraming {
                     length = Some(given);
                 }
             } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
-                last_coding = header.value.rsplit(|byte| *byte == b',').next();
+                // All lines are one list, and a line may be empty.
+                last_coding = list_elements(header.value).last().or(last_coding);
             }
         }
         match (last_coding, length) {
             // HTTP/1.0 has no transfer codings, so the end of such a body is unknown.
             (Some(_), _) if minor == 0 => Err(Failure::Malformed),
-            (Some(coding), _) if coding.trim_ascii().eq_ignore_ascii_case(b"chunked") => {
+            (Some(coding), _) if coding.eq_ignore_ascii_case(b"chunked") => {
                 Ok(Self::Chunked(Chunked::default()))
             }
             (Some(_), _) | (None, None) => Ok(Self::UntilClose),
@@ -108,8 +114,8 @@ pub(crate) struct Chunked {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
-    /// The digits of a chunk's size: their value and count.
-    Size(u64, u8),
+    /// The digits of a chunk's size: their value, and whether there is one.
+    Size(u64, bool),
     /// An extension, until the end of its line.
     Extension(u64),
     /// The line feed after a chunk's size.
@@ -132,7 +138,7 @@ enum Part {
 
 impl Default for Part {
     fn default() -> Self {
-        Self::Size(0, 0)
+        Self::Size(0, false)
     }
 }
 
@@ -178,12 +184,13 @@ impl Chunked {
     /// Consumes a byte that is not data. Returns whether the body ends with it.
     fn step(&mut self, byte: u8) -> Result<bool, Failure> {
         self.part = match (&self.part, byte) {
-            (Part::Size(size, digits), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') if *digits < 16 => {
+            // Leading zeros don't count towards the size that can be represented.
+            (Part::Size(size, _), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') if *size >> 60 == 0 => {
                 let digit = char::from(byte).to_digit(16).unwrap_or_default();
-                Part::Size(*size << 4 | u64::from(digit), digits + 1)
+                Part::Size(*size << 4 | u64::from(digit), true)
             }
-            (Part::Size(size, 1..), b'\r') => Part::SizeEnd(*size),
-            (Part::Size(size, 1..), b';' | b' ' | b'\t') => Part::Extension(*size),
+            (Part::Size(size, true), b'\r') => Part::SizeEnd(*size),
+            (Part::Size(size, true), b';' | b' ' | b'\t') => Part::Extension(*size),
             (Part::Extension(size), b'\r') => Part::SizeEnd(*size),
             // A bare line feed is rejected: parsers disagree on it (request smuggling).
             (Part::Extension(size), 1..=9 | 11..=255) => Part::Extension(*size),
@@ -229,10 +236,36 @@ mod tests {
     }
 
     #[test]
+    fn codings_are_one_list_with_empty_elements() {
+        for lines in [
+            &["chunked,"][..],
+            &[", chunked"],
+            &["gzip", "chunked"],
+            &["chunked", ""],
+            &["gzip,\r\n chunked , ,"],
+            &["x;a=\"b,c\", Chunked"],
+        ] {
+            let headers: Vec<_> = lines
+                .iter()
+                .map(|line| ("transfer-encoding", *line))
+                .collect();
+            let framing = framing(&headers, 1);
+            assert!(matches!(framing, Ok(BodyFraming::Chunked(_))), "{lines:?}");
+        }
+        let other = [("transfer-encoding", "x;a=\"b, chunked\"")];
+        assert_eq!(framing(&other, 1), Ok(BodyFraming::UntilClose));
+        // A list without an element is no coding.
+        let none = [("transfer-encoding", ","), ("content-length", "5")];
+        assert_eq!(framing(&none, 1), Ok(BodyFraming::Length(5)));
+    }
+
+    #[test]
     fn rejects_contradicting_lengths() {
         let same = [("content-length", "5"), ("content-length", "5, 5")];
         assert_eq!(framing(&same, 1), Ok(BodyFraming::Length(5)));
-        for wrong in ["5, 6", "", "+5", "5 5", "99999999999999999999"] {
+        let padded = [("content-length", "005,"), ("content-length", "\r\n 5")];
+        assert_eq!(framing(&padded, 1), Ok(BodyFraming::Length(5)));
+        for wrong in ["5, 6", "", ",", "+5", "5 5", "99999999999999999999"] {
             let wrong = [("content-length", wrong)];
             assert_eq!(framing(&wrong, 1), Err(Failure::Malformed), "{wrong:?}");
         }
@@ -257,6 +290,8 @@ mod tests {
         let bytes = b"3\r\nhel\r\n2;x=\"y\"\r\nlo\r\n000\r\na: b\r\nc: d\r\n\r\nrest";
         assert_eq!(chunked(bytes), Ok((b"hello".to_vec(), 4)));
         assert_eq!(chunked(b"0\r\n\r\n"), Ok((Vec::new(), 0)));
+        let zeros = b"00000000000000000000002\r\nab\r\n0\r\n\r\n";
+        assert_eq!(chunked(zeros), Ok((b"ab".to_vec(), 0)));
     }
 
     #[test]

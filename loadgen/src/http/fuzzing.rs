@@ -5,9 +5,9 @@ use http::{HeaderMap, Method, Request};
 use tokio::io::{AsyncWriteExt, copy, duplex, sink, split};
 
 use crate::failure::Failure;
-use crate::http::http2;
 use crate::http::kept::{Keep, Kept};
 use crate::http::response_reader::{Progress, Response, ResponseReader};
+use crate::http::{content_coding, http2};
 
 /// Number of body bytes that are kept.
 pub const BODY_LIMIT: usize = 1 << 20;
@@ -22,6 +22,7 @@ const KEEP: Keep = Keep {
     headers: true,
     body_limit: BODY_LIMIT,
     sha256: true,
+    decode: false,
 };
 
 /// An answer, as the generator read it.
@@ -75,6 +76,15 @@ pub fn read_http1(method: &Method, bytes: &[u8], piece_bytes: usize) -> Result<A
         }
     }
     reader.end().map(answer)
+}
+
+/// Decodes a body in a content coding, of which all bytes are given. Keeps at most `limit` bytes.
+///
+/// # Errors
+/// The reason, if the body is not valid.
+pub fn decode(coding: &str, body: &[u8], limit: usize) -> Result<Vec<u8>, String> {
+    let decoded = content_coding::decode(&[coding.to_owned()], body, false, limit, false);
+    decoded.map(|decoded| decoded.body)
 }
 
 /// Makes one HTTP/2 exchange with a peer that sends `first`, then `rest` after the client had time to send its

@@ -1,11 +1,13 @@
 //! Incremental parser for one HTTP/1.1 response (RFC 9112), without a socket or a clock.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::http::body_framing::{BodyFraming, Framed};
-use crate::http::kept::{Keep, Kept};
+use crate::http::kept::{Keep, Kept, KeptBuilder};
+use crate::http::list_element::list_elements;
 
 /// The longest head of a response, which bounds memory if headers never end.
 const HEAD_BYTES_MAX: usize = 256 * 1024;
@@ -15,6 +17,9 @@ const HEADERS_TYPICAL: usize = 32;
 
 /// The most headers of a response.
 const HEADERS_MAX: usize = 1024;
+
+/// The most bytes of empty lines before a response.
+const EMPTY_LINES_BYTES_MAX: usize = 1024;
 
 /// A complete response.
 #[derive(Debug)]
@@ -47,11 +52,13 @@ pub(crate) struct ResponseReader<Wanted> {
     head: Vec<u8>,
     /// Bytes of `head` that have been searched for its end.
     searched: usize,
+    /// Bytes of empty lines skipped so far.
+    empty_bytes: usize,
     status: u16,
     body_bytes: u64,
-    keep: Keep,
-    kept: Kept,
-    digest: Option<Sha256>,
+    /// Its headers; empty unless they are needed.
+    headers: HeaderMap,
+    kept: KeptBuilder,
     reusable: bool,
     heads: u64,
 }
@@ -72,11 +79,11 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
             state: State::Head,
             head: Vec::new(),
             searched: 0,
+            empty_bytes: 0,
             status: 0,
             body_bytes: 0,
-            keep: Keep::default(),
-            kept: Kept::default(),
-            digest: None,
+            headers: HeaderMap::new(),
+            kept: KeptBuilder::new(Keep::default()),
             reusable: true,
             heads: 0,
         }
@@ -108,7 +115,7 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
                     let data = &rest[data];
                     rest = &rest[taken..];
                     self.body_bytes += data.len() as u64;
-                    self.keep_body(data);
+                    self.kept.add(data);
                     if is_end {
                         self.state = State::Complete;
                     } else if rest.is_empty() {
@@ -146,35 +153,26 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
     }
 
     fn complete(&mut self) -> Response {
-        let mut kept = std::mem::take(&mut self.kept);
-        kept.sha256 = self.digest.take().map(|digest| digest.finalize().into());
+        let kept = std::mem::replace(&mut self.kept, KeptBuilder::new(Keep::default()));
         Response {
             status: self.status,
             body_bytes: self.body_bytes,
-            kept: (!self.keep.is_nothing()).then_some(kept),
+            kept: kept.build(std::mem::take(&mut self.headers)),
             reusable: self.reusable,
-        }
-    }
-
-    fn keep_body(&mut self, data: &[u8]) {
-        let room = self.keep.body_limit.saturating_sub(self.kept.body.len());
-        if room > 0 {
-            self.kept
-                .body
-                .extend_from_slice(&data[..room.min(data.len())]);
-        }
-        if let Some(digest) = &mut self.digest {
-            digest.update(data);
         }
     }
 
     /// Reads bytes of a head. Returns how many of them belong to it, or `None` if it is incomplete.
     fn read_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
         if self.head.is_empty() {
-            self.heads += u64::from(!bytes.is_empty());
+            let (empty, bytes) = self.skip_empty_lines(bytes)?;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            self.heads += 1;
             // Most heads arrive in one piece and are parsed without a copy.
             if let Some(length) = self.parse_head(bytes)? {
-                return Ok(Some(length));
+                return Ok(Some(empty + length));
             }
             self.head.extend_from_slice(bytes);
             self.check_length()?;
@@ -208,6 +206,18 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
         }
     }
 
+    /// Skips empty lines before a head, as RFC 9112, section 2.2, suggests for requests. Returns their bytes
+    /// and the rest.
+    fn skip_empty_lines<'a>(&mut self, bytes: &'a [u8]) -> Result<(usize, &'a [u8]), Failure> {
+        let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let empty = bytes.iter().take_while(|byte| is_end(byte)).count();
+        self.empty_bytes += empty;
+        match self.empty_bytes > EMPTY_LINES_BYTES_MAX {
+            true => Err(Failure::Malformed),
+            false => Ok((empty, &bytes[empty..])),
+        }
+    }
+
     fn check_length(&self) -> Result<(), Failure> {
         if self.head.len() > HEAD_BYTES_MAX {
             return Err(Failure::Malformed);
@@ -219,7 +229,8 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
     fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
         let mut few = [httparse::EMPTY_HEADER; HEADERS_TYPICAL];
         let mut response = httparse::Response::new(&mut few);
-        match response.parse(bytes) {
+        let parser = parser();
+        match parser.parse_response(&mut response, bytes) {
             Ok(httparse::Status::Partial) => Ok(None),
             Ok(httparse::Status::Complete(length)) => {
                 self.apply_head(&response)?;
@@ -228,7 +239,7 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
             Err(httparse::Error::TooManyHeaders) => {
                 let mut many = vec![httparse::EMPTY_HEADER; HEADERS_MAX];
                 let mut response = httparse::Response::new(&mut many);
-                match response.parse(bytes) {
+                match parser.parse_response(&mut response, bytes) {
                     Ok(httparse::Status::Partial) => Ok(None),
                     Ok(httparse::Status::Complete(length)) => {
                         self.apply_head(&response)?;
@@ -254,18 +265,16 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
             return Err(Failure::Malformed);
         }
         self.status = status;
-        self.keep = (self.wanted)(status);
+        let keep = (self.wanted)(status);
         let connection = Connection::of(head.headers);
         self.reusable = match minor {
             0 => connection.keep_alive && !connection.close,
             _ => !connection.close,
         };
-        if self.keep.headers {
-            self.kept.headers = header_map(head.headers)?;
+        if keep.needs_headers() {
+            self.headers = header_map(head.headers)?;
         }
-        if self.keep.sha256 {
-            self.digest = Some(Sha256::new());
-        }
+        self.kept = KeptBuilder::new(keep);
         let has_no_body = self.is_head_request || matches!(status, 101 | 204 | 304);
         self.state = if has_no_body {
             State::Complete
@@ -295,8 +304,7 @@ impl Connection {
         let mut options = Self::default();
         for header in headers {
             if header.name.eq_ignore_ascii_case("connection") {
-                for option in header.value.split(|byte| *byte == b',') {
-                    let option = option.trim_ascii();
+                for option in list_elements(header.value) {
                     options.close |= option.eq_ignore_ascii_case(b"close");
                     options.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
                 }
@@ -306,11 +314,36 @@ impl Connection {
     }
 }
 
+/// The parser of heads. Besides what the grammar allows it accepts what RFC 9112 asks or permits of a client:
+/// folded lines (section 5.2), blanks around the status (section 4), and blanks before a colon, which a proxy
+/// would remove (section 5.1).
+fn parser() -> httparse::ParserConfig {
+    let mut parser = httparse::ParserConfig::default();
+    parser
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_multiple_spaces_in_response_status_delimiters(true)
+        .allow_spaces_after_header_name_in_responses(true);
+    parser
+}
+
+/// The value of a header as one line: each fold becomes a blank (RFC 9112, section 5.2).
+fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
+    if !value.contains(&b'\n') {
+        return value.into();
+    }
+    let lines: Vec<&[u8]> = value
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines.join(&b' ').into()
+}
+
 fn header_map(headers: &[httparse::Header<'_>]) -> Result<HeaderMap, Failure> {
     let mut map = HeaderMap::with_capacity(headers.len());
     for header in headers {
         let name = HeaderName::from_bytes(header.name.as_bytes());
-        let value = HeaderValue::from_bytes(header.value);
+        let value = HeaderValue::from_bytes(&unfolded(header.value));
         match (name, value) {
             (Ok(name), Ok(value)) => {
                 map.append(name, value);
@@ -331,6 +364,7 @@ mod tests {
         headers: true,
         body_limit: 1 << 20,
         sha256: true,
+        decode: false,
     };
 
     /// Feeds `bytes` in pieces of the given lengths, cyclically, then ends the connection.
@@ -402,6 +436,38 @@ mod tests {
         let response = whole(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\nwhatever");
         assert_eq!(response.status, 101);
         assert!(!response.reusable);
+    }
+
+    #[test]
+    fn reads_unusual_heads() {
+        for head in [
+            "HTTP/1.1 200 OK\r\nX-A: b,\r\n c\r\nContent-Length: 2\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nX-A:\r\n\tb, \r\n  \r\n\t c \r\nContent-Length:\r\n 2\r\n\r\n",
+            "HTTP/1.1 200 OK\nX-A: b,\n c\nContent-Length: 2\n\n",
+            "HTTP/1.1 200\r\nX-A:b, c\r\nContent-Length: 2,\r\n\r\n",
+            "\r\n\n\r\nHTTP/1.1 200 OK\r\nX-A: b, c\r\nContent-Length: 2\r\n\r\n",
+            "HTTP/1.1  200  OK\r\nX-A : b, c\r\nContent-Length \t: 2\r\n\r\n",
+        ] {
+            let bytes = format!("{head}ok");
+            for pieces in [&[usize::MAX][..], &[1], &[3, 1]] {
+                let response = read(bytes.as_bytes(), pieces).unwrap();
+                assert_eq!(body(&response), "ok", "{head:?}");
+                assert_eq!(response.kept.unwrap().headers["x-a"], "b, c", "{head:?}");
+                assert!(response.reusable, "{head:?}");
+            }
+        }
+        let chunked =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked,\r\nConnection: ,\r\n close ,\r\n\r\n\
+            2\r\nok\r\n0\r\n\r\n";
+        let response = whole(chunked);
+        assert_eq!(body(&response), "ok");
+        assert!(!response.reusable);
+    }
+
+    #[test]
+    fn rejects_endless_empty_lines() {
+        let bytes = b"\r\n".repeat(EMPTY_LINES_BYTES_MAX);
+        assert_eq!(read(&bytes, &[7]).unwrap_err(), Failure::Malformed);
     }
 
     #[test]
@@ -527,7 +593,40 @@ mod tests {
         })
     }
 
+    /// A line of a header, as it may be written, with its value on one line.
+    fn header_line() -> impl Strategy<Value = (String, String)> {
+        let word = "[!-~]([ -~]{0,8}[!-~])?";
+        let words = proptest::collection::vec(word, 1..4);
+        let blank = "[ \t]{0,2}";
+        let fold = prop_oneof!["\r\n[ \t]{1,2}", "\n[ \t]{1,2}", "[ \t]\r\n[ \t]"];
+        (words, blank, fold, blank).prop_map(|(words, before, fold, after)| {
+            let line = format!("{before}{}{after}", words.join(&fold));
+            (line, words.join(" "))
+        })
+    }
+
     proptest! {
+        #[test]
+        fn reads_folded_heads(
+            lines in proptest::collection::vec(header_line(), 0..8),
+            empty in "(\r\n|\n){0,2}",
+            end in prop_oneof![Just("\r\n"), Just("\n")],
+            pieces in proptest::collection::vec(1_usize..50, 1..30),
+        ) {
+            let mut text = format!("{empty}HTTP/1.1 200 OK{end}");
+            for (index, (line, _)) in lines.iter().enumerate() {
+                text.push_str(&format!("x-{index}:{line}{end}"));
+            }
+            text.push_str(&format!("content-length: 2{end}{end}ok"));
+            let response = read(text.as_bytes(), &pieces).unwrap();
+            prop_assert!(response.reusable);
+            let kept = response.kept.unwrap();
+            prop_assert_eq!(kept.body, b"ok");
+            for (index, (_, value)) in lines.iter().enumerate() {
+                prop_assert_eq!(&kept.headers[format!("x-{index}")], value);
+            }
+        }
+
         #[test]
         fn result_is_independent_of_pieces(
             (bytes, body) in framed(),

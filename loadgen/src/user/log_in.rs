@@ -67,14 +67,14 @@ async fn log_in_one(
     if !planned.expect.accepts(answer.status) {
         return Err(format!("the answer has status {}", answer.status));
     }
-    let captured = capture(&planned.captures, &answer);
+    let url = || endpoint.target.url(&rendered.path);
+    let captured = capture(&planned.captures, &answer, url);
     captured.store(&mut variables);
     if let Some(fault) = captured.required().find_map(|(_, fault)| fault) {
         return Err(fault);
     }
     if let Some(kept) = &answer.kept {
-        let bytes = answer.body_bytes;
-        let mut evidence = AnswerView::new(&kept.headers, &kept.body, bytes, kept.sha256);
+        let mut evidence = AnswerView::new(kept, answer.body_bytes);
         for check in &planned.checks {
             if evidence.fault(&check.test).is_some() {
                 return Err(format!("the answer failed the check \"{}\"", check.name));

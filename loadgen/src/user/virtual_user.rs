@@ -85,7 +85,7 @@ impl User {
         let prepared = prepared.and_then(|()| {
             planned
                 .render(&arrival.draw, variables.get(), &mut self.rendered)
-                .map_err(|_| Failure::MissingVariable)
+                .map_err(|error| Failure::of_rendering(&error))
         });
         if let Some(change) = change {
             change.apply(&mut self.rendered);
@@ -231,15 +231,15 @@ fn judgement<'a>(
     arrival: &'a Arrival,
     rendered: &'a Rendered,
 ) -> Judgement<'a> {
+    let side = shared.scenario.side_of(arrival.draw.request);
+    let target = &shared.endpoint(side).target;
     Judgement {
         log: &shared.evidence,
         planned: &shared.scenario.requests[arrival.draw.request],
         arrival,
         rendered,
-        credentials: {
-            let side = shared.scenario.side_of(arrival.draw.request);
-            shared.endpoint(side).target.authorization.as_ref()
-        },
+        credentials: target.authorization.as_ref(),
+        target,
     }
 }
 

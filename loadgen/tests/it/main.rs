@@ -9,3 +9,4 @@ mod outcomes;
 mod paired;
 mod stall_oracle;
 mod support;
+mod values;

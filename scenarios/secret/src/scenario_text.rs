@@ -62,10 +62,13 @@ impl Found<'_> {
             text.is_some_and(|text| is_secret_location(text, ""))
         };
         let is_expected = names_secret("header") || names_secret("json");
+        // So does a part of a multipart form: `{ name = "password", value = "..." }`.
+        let is_part = names_secret("name");
         for (name, value) in table {
             let name: &str = name.get_ref();
-            let is_secret_value =
-                is_secret(name, "") || (is_expected && matches!(name, "equals" | "contains"));
+            let is_secret_value = is_secret(name, "")
+                || (is_expected && matches!(name, "equals" | "contains"))
+                || (is_part && name == "value");
             self.value(name, value, is_secret_value);
         }
     }
@@ -252,6 +255,9 @@ fn after(response, vars) {
                 format!("body = \"{{\\\"{name}\\\":\\\"{secret}\\\"}}\""),
                 format!("body = '''\n{{\"a\":1,\n\"{name}\": \"{secret}\"}}'''"),
                 format!("headers.x = 'Bearer {secret}'"),
+                format!("form = {{ {name} = [{quote}{secret}{quote}] }}"),
+                format!("json = {{ a = {{ {name} = {quote}{secret}{quote} }} }}"),
+                format!("multipart = [{{ name = '{name}', value = {quote}{secret}{quote} }}]"),
                 format!("a = 1 # {name} = \"{secret}\""),
             ] {
                 let masked = masked_scenario(&text);

@@ -338,6 +338,11 @@ impl<'a> Value<'a> {
         matches!(self.value.get_ref(), DeValue::String(_))
     }
 
+    /// Returns whether the value is a list.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::Array(_))
+    }
+
     /// Returns whether the value is a table.
     pub(crate) fn is_table(&self) -> bool {
         matches!(self.value.get_ref(), DeValue::Table(_))

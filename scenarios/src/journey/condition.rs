@@ -163,9 +163,12 @@ impl Comparison {
         if self == Self::Contains {
             return left.contains(right);
         }
-        let order = match (number(left), number(right)) {
-            (Some(left), Some(right)) => left.partial_cmp(&right),
-            _ => Some(left.cmp(right)),
+        let order = match (whole(left), whole(right)) {
+            (Some(left), Some(right)) => Some(left.cmp(&right)),
+            _ => match (number(left), number(right)) {
+                (Some(left), Some(right)) => left.partial_cmp(&right),
+                _ => Some(left.cmp(right)),
+            },
         };
         match self {
             Self::Equal => order == Some(Equal),
@@ -177,6 +180,11 @@ impl Comparison {
             Self::Contains => false,
         }
     }
+}
+
+/// A whole number, exactly: the numbers of a service are often longer than a floating-point number can hold.
+fn whole(text: &str) -> Option<i128> {
+    text.parse().ok()
 }
 
 fn number(text: &str) -> Option<f64> {
@@ -422,6 +430,8 @@ mod tests {
             "(failed or status >= 200) and token contains \"b\"",
             "false or count",
             "-1 < 0",
+            "'2733382000000000049' != '2733382000000000050'",
+            "'18446744073709551615' < '18446744073709551616'",
         ] {
             assert!(holds(text), "{text}");
         }

@@ -20,20 +20,20 @@ pub struct Check {
 /// Test of a response.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CheckTest {
-    /// Value of a header; the first, if there are several.
+    /// Value of a header: its lines joined by commas (RFC 9110, section 5.3). Of `set-cookie`, any line.
     Header(HeaderName, Expected),
     /// Value at a JSON Pointer (RFC 6901) in the body.
     Json(String, Expected),
     /// Text contained in the body.
     BodyContains(String),
-    /// Range of the body's length in bytes, inclusive.
+    /// Range of the body's length in bytes as transferred, inclusive.
     BodyBytes {
         /// Minimum.
         min: u64,
         /// Maximum.
         max: u64,
     },
-    /// SHA-256 of the whole body.
+    /// SHA-256 of the whole body, decoded if the request asks for a coding.
     Sha256([u8; 32]),
 }
 
@@ -64,19 +64,19 @@ pub struct Needs {
     pub body_bytes: usize,
     /// True if the SHA-256 of the body is needed.
     pub sha256: bool,
+    /// True if the request asks for a content coding, so that a kept body is decoded.
+    pub decode: bool,
 }
 
 /// Maximum number of checks of a request.
 const CHECKS_MAX: usize = 64;
 
-/// Maximum number of body bytes searched. A longer body fails a check that needs all of it.
+/// Maximum number of body bytes searched by checks and captures. A longer body fails a check that needs
+/// all of it.
 pub(crate) const SEARCHED_BODY_BYTES: usize = 1024 * 1024;
 
 /// Body bytes kept for a sample of a failed check.
 const SAMPLED_BODY_BYTES: usize = 16 * 1024;
-
-/// Body bytes searched by captures.
-pub(crate) const CAPTURED_BODY_BYTES: usize = 64 * 1024;
 
 impl Check {
     /// Reads the list of a request's checks.
@@ -200,14 +200,15 @@ impl Check {
                 false => SAMPLED_BODY_BYTES,
             },
             sha256: matches!(self.test, CheckTest::Sha256(_)),
+            decode: false,
         }
     }
 }
 
 impl Needs {
-    /// Returns whether anything is needed.
+    /// Returns whether any part is needed.
     pub fn any(self) -> bool {
-        self != Self::default()
+        self.headers || self.body_bytes > 0 || self.sha256
     }
 
     /// Returns the combined needs.
@@ -216,6 +217,7 @@ impl Needs {
             headers: self.headers || other.headers,
             body_bytes: self.body_bytes.max(other.body_bytes),
             sha256: self.sha256 || other.sha256,
+            decode: self.decode || other.decode,
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Rows of a CSV or JSON Lines file, whose columns become variables.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rand::RngExt;
+use serde_json::value::RawValue;
 
+use super::capture::json_text::value_text;
 use super::draw::Draw;
 use super::variable_name::is_variable_name;
 use crate::format::byte_order_mark::strip_first_line;
@@ -270,7 +273,7 @@ fn from_json_lines(mut reader: impl BufRead) -> Result<(Vec<String>, Cells), Mis
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let row: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text)
+        let row: BTreeMap<String, &RawValue> = serde_json::from_slice(text)
             .map_err(|error| Mistake::new(line, format!("it is not a JSON object: {error}")))?;
         if columns.is_empty() {
             columns = row.keys().cloned().collect();
@@ -286,11 +289,7 @@ fn from_json_lines(mut reader: impl BufRead) -> Result<(Vec<String>, Cells), Mis
             let cell = row
                 .get(column)
                 .ok_or_else(|| Mistake::new(line, format!("`{column}` is missing")))?;
-            match cell {
-                serde_json::Value::String(text) => cells.push(text, line)?,
-                serde_json::Value::Null => cells.push("", line)?,
-                other => cells.push(&other.to_string(), line)?,
-            }
+            cells.push(&value_text(cell).unwrap_or_default(), line)?;
         }
     }
     finished(columns, cells)

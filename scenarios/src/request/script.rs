@@ -4,18 +4,20 @@
 //! `after(response, vars)` after its response is complete. It has access to its arguments only: no
 //! file, network or clock. Each call is bounded.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use rand::{RngExt, SeedableRng};
 use rhai::{
     AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, ImmutableString, Map, Position,
     Scope,
 };
 
+use super::field_value::field_value;
 use super::variables::Variables;
 use crate::format::byte_order_mark;
 use crate::format::error::ScenarioError;
@@ -46,9 +48,11 @@ pub struct ScriptResponse {
     pub status: u16,
     /// Headers.
     pub headers: HeaderMap,
-    /// Body, possibly truncated.
+    /// Body, decoded and possibly cut.
     pub body: Vec<u8>,
-    /// Length of the whole body.
+    /// True if `body` is only the start of the body.
+    pub is_cut: bool,
+    /// Length of the whole body as it was transferred.
     pub body_bytes: u64,
     /// Service time in milliseconds, from sending the request to the last byte of the response.
     pub service_ms: f64,
@@ -356,9 +360,8 @@ pub(crate) fn engine() -> Engine {
         .register_get("json", |response: &mut Response| -> Fallible<Dynamic> {
             if response.0.is_cut() {
                 return Err(format!(
-                    "the body has {} bytes, and `response.json` reads {READ_BODY_BYTES} at max; \
-                     take the value out by `capture`, or check it by `checks`",
-                    response.0.body_bytes
+                    "the body is longer than the {READ_BODY_BYTES} bytes that `response.json` reads; \
+                     take the value out by `capture`, or check it by `checks`"
                 )
                 .into());
             }
@@ -367,11 +370,9 @@ pub(crate) fn engine() -> Engine {
         .register_fn(
             "header",
             |response: &mut Response, name: ImmutableString| -> String {
-                let value = response.0.headers.get(name.as_str());
-                value
-                    .and_then(|value| value.to_str().ok())
-                    .unwrap_or_default()
-                    .to_owned()
+                let name: Option<HeaderName> = name.parse().ok();
+                name.and_then(|name| field_value(&response.0.headers, &name))
+                    .map_or_else(String::new, Cow::into_owned)
             },
         );
     register_replace(&mut engine);
@@ -416,7 +417,7 @@ impl ScriptResponse {
     }
 
     fn is_cut(&self) -> bool {
-        self.body_bytes > self.read().len() as u64
+        self.is_cut || self.body.len() > READ_BODY_BYTES
     }
 }
 

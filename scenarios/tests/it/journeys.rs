@@ -330,6 +330,7 @@ fn response(status: u16, mode: &'static str, body: &str) -> ScriptResponse {
         status,
         headers,
         body: body.as_bytes().to_vec(),
+        is_cut: false,
         body_bytes: body.len() as u64,
         service_ms: 1.5,
     }

@@ -327,3 +327,37 @@ fn scenarios_without_a_rule_on_errors_get_one() {
         assert_eq!(rules(&format!("rules = ['{own}']")), [own]);
     }
 }
+
+#[test]
+fn reports_mistakes_in_bodies_and_captures() {
+    let in_post = |new: &str| with(r#"body = '{"content":"{text:100}"}'"#, new);
+    let capture = |new: &str| in_post(&format!("capture = {{ a = {new} }}"));
+    let messages = [
+        in_post("body = 'a'\njson = '{}'"),
+        in_post("json = '{\"a\":}'"),
+        in_post("json = { a = 2026-11-28 }"),
+        in_post("form = { a = { b = 1 } }"),
+        in_post("form = { a = '{kye}' }"),
+        in_post("multipart = []"),
+        in_post("multipart = [{ name = 'a' }]"),
+        in_post("multipart = [{ name = 'a', value = 'b', file = 'c' }]"),
+        in_post("multipart = [{ name = 'a', file = 'no-such-file' }]"),
+        in_post("multipart = [{ name = 'a', value = 'b', content_type = 'png' }]"),
+        in_post("headers = { content-type = 'a/b' }\nmultipart = [{ name = 'a', value = 'b' }]"),
+        in_post("body = { fiel = 'a' }"),
+        in_post("body = '{text:9|upper}'"),
+        capture("'text:/a'"),
+        capture("{ form = 'json:/a' }"),
+        capture("{ from = 'json:/a', css = 'p' }"),
+        capture("{ from = 'json:/a', attribute = 'id' }"),
+        capture("{ from = 'json:/a', group = 1 }"),
+        capture("{ regex = '(' }"),
+        capture("{ regex = '(?=a)b' }"),
+        capture("{ regex = 'a(b)', group = 2 }"),
+        capture("{ regex = 'a(b)', group = 'id' }"),
+        capture("{ regex = 'a', nth = 0 }"),
+        capture("{ css = 'p[' }"),
+        capture("{ optional = true }"),
+    ];
+    insta::assert_snapshot!(messages.join("\n"));
+}

@@ -275,6 +275,7 @@ fn scripts_continue_on_their_side() {
         status: 200,
         headers: http::HeaderMap::new(),
         body: Vec::new(),
+        is_cut: false,
         body_bytes: 0,
         service_ms: 1.0,
     };

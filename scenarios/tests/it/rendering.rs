@@ -148,7 +148,7 @@ fn headers_use_the_latest_value() {
 }
 
 #[test]
-fn percent_encodes_paths() {
+fn percent_encodes_values_in_paths() {
     let scenario = parse(
         r#"
 [[requests]]
@@ -173,7 +173,7 @@ capture = { word = "header:x-word", other = "cookie:session" }
     scenario.requests[0]
         .render(&DRAW, &variables, &mut rendered)
         .unwrap();
-    assert_eq!(rendered.path, "/search?q=a%20b/%C3%A4%22%20&k=42");
+    assert_eq!(rendered.path, "/search?q=a%20b%2F%C3%A4%22%2520&k=42");
     let sources: Vec<&CaptureSource> = scenario.requests[1]
         .captures
         .iter()
@@ -220,4 +220,153 @@ fn renders_without_allocating() {
     send(2000);
     let measured = allocation_counter::measure(|| send(20_000));
     assert_eq!(measured.count_total, 0);
+}
+
+/// Renders the only request of a scenario with rows of data, one rendering a row.
+fn rendered_rows(request: &str, csv: &str) -> Vec<Rendered> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("people.csv"), csv).unwrap();
+    std::fs::write(folder.path().join("a\"b.png"), b"\x89PNG\r\n--x\0").unwrap();
+    let text = format!(
+        "version = 1\nname = \"x\"\n[[phases]]\nkind = \"constant\"\nname = \"p\"\n\
+         rate = \"10/s\"\nduration = \"1s\"\n[data.people]\nfile = \"people.csv\"\n\
+         [[requests]]\nname = \"r\"\nkind = \"write\"\n{request}"
+    );
+    let scenario = Scenario::parse(&text, &folder.path().join("x.toml"));
+    let scenario = scenario.unwrap_or_else(|error| panic!("{error}"));
+    let rows = scenario.data().next().unwrap().rows;
+    let render = |turn| {
+        let mut rendered = Rendered::default();
+        let draw = Draw { turn, ..DRAW };
+        scenario.requests[0]
+            .render(&draw, &scenario.variables(), &mut rendered)
+            .unwrap();
+        rendered
+    };
+    (0..rows).map(render).collect()
+}
+
+const PEOPLE: &str = "name,n\nAnn,7\n\"O'Neil \"\"Doc\"\" & <Söhne>\n\\\",007\n";
+
+fn body(rendered: &Rendered) -> &str {
+    std::str::from_utf8(&rendered.body).unwrap()
+}
+
+fn content_type(rendered: &Rendered) -> &str {
+    let of_body = |(name, _): &&(HeaderName, http::HeaderValue)| name == "content-type";
+    let found = rendered.headers.iter().find(of_body);
+    found.map_or("", |(_, value)| value.to_str().unwrap())
+}
+
+#[test]
+fn bodies_are_encoded_by_media_type() {
+    for (request, expected) in [
+        (
+            "path = \"/\"\nmethod = \"POST\"\nheaders = { content-type = \"application/json\" }\n\
+             body = '{\"name\":\"{people.name}\",\"n\":{people.n}}'",
+            r#"{"name":"O'Neil \"Doc\" & <Söhne>\n\\","n":"007"}"#,
+        ),
+        (
+            "path = \"/\"\nbody = '{\"name\":\"{people.name}\"}'",
+            r#"{"name":"O'Neil \"Doc\" & <Söhne>\n\\"}"#,
+        ),
+        (
+            "path = \"/\"\nheaders = { content-type = \"application/x-www-form-urlencoded\" }\n\
+             body = 'name={people.name}&b=1 2'",
+            "name=O%27Neil+%22Doc%22+%26+%3CS%C3%B6hne%3E%0A%5C&b=1 2",
+        ),
+        (
+            "path = \"/\"\nheaders = { content-type = \"text/xml; charset=utf-8\" }\n\
+             body = '<a b=\"{people.name}\">{people.name}</a>'",
+            "<a b=\"O&#39;Neil &quot;Doc&quot; &amp; &lt;Söhne&gt;&#10;\\\">\
+             O&#39;Neil &quot;Doc&quot; &amp; &lt;Söhne&gt;\n\\</a>",
+        ),
+        (
+            "path = \"/\"\nheaders = { content-type = \"text/plain\" }\nbody = '{people.name}'",
+            "O'Neil \"Doc\" & <Söhne>\n\\",
+        ),
+        (
+            "path = \"/\"\nheaders = { content-type = \"application/json\" }\n\
+             body = '{\"name\":\"{people.name|url}\",\"raw\":{people.n|raw}}'",
+            r#"{"name":"O%27Neil%20%22Doc%22%20%26%20%3CS%C3%B6hne%3E%0A%5C","raw":007}"#,
+        ),
+    ] {
+        let rows = rendered_rows(request, PEOPLE);
+        assert_eq!(body(&rows[1]), expected, "{request}");
+    }
+}
+
+#[test]
+fn json_tables_become_json() {
+    let rows = rendered_rows(
+        "path = \"/\"\njson = { name = \"{people.name}\", n = \"{people.n|json}\", list = [1, 2.5, true, \
+         { \"a\\\"b\" = \"{{people.n}}\" }] }",
+        PEOPLE,
+    );
+    assert_eq!(content_type(&rows[0]), "application/json");
+    assert_eq!(
+        body(&rows[0]),
+        r#"{"name":"Ann","n":7,"list":[1,2.5,true,{"a\"b":"{people.n}"}]}"#
+    );
+    let document: serde_json::Value = serde_json::from_slice(&rows[1].body).unwrap();
+    assert_eq!(document["name"], "O'Neil \"Doc\" & <Söhne>\n\\");
+    assert_eq!(document["n"], "007");
+}
+
+#[test]
+fn forms_are_encoded() {
+    let rows = rendered_rows(
+        "path = \"/\"\nform = { name = \"{people.name}!\", tags = [\"a b\", 7], \"x[y]\" = true }",
+        PEOPLE,
+    );
+    assert_eq!(content_type(&rows[0]), "application/x-www-form-urlencoded");
+    assert_eq!(body(&rows[0]), "name=Ann%21&tags=a+b&tags=7&x%5By%5D=true");
+    assert!(body(&rows[1]).starts_with("name=O%27Neil+%22Doc%22+%26+%3CS%C3%B6hne%3E%0A%5C%21&"));
+}
+
+#[test]
+fn multipart_forms_hold_values_and_files() {
+    let rows = rendered_rows(
+        "path = \"/\"\nmultipart = [{ name = \"a\\\"b\", value = \"{people.name}\" }, \
+         { name = \"photo\", file = \"a\\\"b.png\" }, \
+         { name = \"n\", file = \"people.csv\", filename = \"{people.n}.csv\", content_type = \"text/x\" }]",
+        PEOPLE,
+    );
+    let media_type = content_type(&rows[1]);
+    let boundary = media_type
+        .strip_prefix("multipart/form-data; boundary=")
+        .unwrap();
+    let text = String::from_utf8_lossy(&rows[1].body).replace(boundary, "BOUNDARY");
+    insta::assert_snapshot!(text.replace("\r\n", "\n").replace('\0', "\\0"));
+    assert!(
+        rows[1]
+            .body
+            .ends_with(format!("\r\n--{boundary}--\r\n").as_bytes())
+    );
+}
+
+#[test]
+fn file_is_the_whole_body() {
+    let rows = rendered_rows(
+        "path = \"/{people.n}\"\nbody = { file = \"a\\\"b.png\" }",
+        PEOPLE,
+    );
+    assert_eq!(rows[0].body, b"\x89PNG\r\n--x\0");
+}
+
+#[test]
+fn bodies_default_to_post_and_set_one_content_type() {
+    let scenario = parse(
+        "[[requests]]\nname = \"a\"\nkind = \"write\"\npath = \"/\"\njson = '[1]'\n\
+         headers = { content-type = \"application/vnd.api+json\" }\n\
+         [[requests]]\nname = \"b\"\nkind = \"write\"\npath = \"/\"\nbody = \"x\"",
+    );
+    assert_eq!(scenario.requests[0].method, Method::POST);
+    assert_eq!(scenario.requests[1].method, Method::GET);
+    let mut rendered = Rendered::default();
+    scenario.requests[0]
+        .render(&DRAW, &scenario.variables(), &mut rendered)
+        .unwrap();
+    assert_eq!(rendered.headers.len(), 1);
+    assert_eq!(content_type(&rendered), "application/vnd.api+json");
 }

@@ -44,6 +44,9 @@ pub struct Manifest {
     pub phases: Vec<PhaseInfo>,
     /// Requests, in the scenario's order.
     pub requests: Vec<RequestInfo>,
+    /// Files that the requests send in their bodies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileInfo>,
     /// Key spaces, in the scenario's order.
     pub key_spaces: Vec<KeySpaceInfo>,
     /// SLO rules, as written.
@@ -55,6 +58,17 @@ pub struct Manifest {
     /// Runs that were merged into this one, in order. Empty for a run of one generator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged_from: Vec<Part>,
+}
+
+/// A file that a request sends in its body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileInfo {
+    /// Path, as written in the scenario.
+    pub file: String,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the contents, in hexadecimal digits.
+    pub sha256: String,
 }
 
 /// A box of the stage that the run started.

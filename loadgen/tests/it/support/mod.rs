@@ -9,6 +9,7 @@
 pub(crate) mod burst;
 pub(crate) mod certificates;
 pub(crate) mod raw;
+pub(crate) mod recording;
 pub(crate) mod secure;
 pub(crate) mod shop;
 pub(crate) mod stall;

@@ -378,6 +378,7 @@ impl MadeUp {
             boxes: Vec::new(),
             unconfined_because: None,
             merged_from: Vec::new(),
+            files: Vec::new(),
         }
     }
 }

@@ -159,6 +159,10 @@ fn code_of_load(error: &LoadError) -> u8 {
         | LoadError::Configuration { .. }
         | LoadError::NoSuchJourney { .. } => BAD_CONFIGURATION,
         LoadError::Interrupted => Exit::Interrupted.code(),
+        // The generator's machine is the cause.
+        LoadError::Shortage { .. } | LoadError::RunDir(RunDirError::Write { .. }) => {
+            Exit::Invalid.code()
+        }
         LoadError::Unreachable { .. } | LoadError::Disagreed { .. } | LoadError::SetUp { .. } => {
             TARGET_FAILED
         }
@@ -171,6 +175,7 @@ fn code_of_measure(error: &MeasureError) -> u8 {
         MeasureError::TooManyUsers { .. } | MeasureError::Scenario(_) => BAD_CONFIGURATION,
         MeasureError::Load(error) => code_of_load(error),
         MeasureError::RunDir(RunDirError::NotEmpty { .. }) => BAD_CONFIGURATION,
+        MeasureError::RunDir(RunDirError::Write { .. }) => Exit::Invalid.code(),
         _ => Exit::Failed.code(),
     }
 }

@@ -39,6 +39,16 @@ pub enum LoadError {
         /// Why it failed.
         reason: String,
     },
+    /// The generator's machine could not open a connection.
+    #[error(
+        "could not open a connection to {target}: {reason}. The generator's machine is the cause, not the service"
+    )]
+    Shortage {
+        /// The target.
+        target: String,
+        /// Why it failed, and what to do.
+        reason: String,
+    },
     /// A session could not be logged in before the first arrival.
     #[error("could not log in session {session} with the request \"{request}\": {reason}")]
     SetUp {
@@ -72,7 +82,10 @@ pub enum LoadError {
         /// Why it failed.
         source: std::io::Error,
     },
-    /// The run directory could not be written.
-    #[error(transparent)]
+    /// The run directory could not be written, so the run ended.
+    #[error(
+        "{0}. The run ended there, and its measurement is invalid: free space, or choose another run directory \
+         with --out"
+    )]
     RunDir(#[from] RunDirError),
 }

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use tenfold_scenarios::RenderError;
+use tenfold_run_dir::Blame;
 
 /// Why a request did not complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
-    /// No connection could be opened: refused, unreachable, or out of file descriptors.
+    /// The service accepted no connection: refused, or unreachable.
     Connect,
     /// The TLS handshake failed: a certificate was not trusted, on either side, or no version or cipher
     /// is in common.
@@ -16,6 +17,9 @@ pub enum Failure {
     Timeout,
     /// The connection was closed or reset before the head of the answer was read.
     Connection,
+    /// The service had closed a kept-alive connection, which was noticed only after the next request was
+    /// written to it.
+    ClosedIdle,
     /// The connection ended before the announced end of the body.
     ShortBody,
     /// The response is not valid HTTP.
@@ -34,17 +38,30 @@ pub enum Failure {
     MissingVariable,
     /// The rendered request is not valid HTTP.
     Unsendable,
+    /// No local port was left for another connection.
+    LocalPorts,
+    /// The limit on open files was reached.
+    OpenFiles,
+    /// The kernel had no memory for another connection.
+    LocalMemory,
+    /// The network of the generator's machine is down, or has no route to the target.
+    LocalNetwork,
+    /// The generator's machine forbids the connection.
+    LocalDenied,
+    /// The answer exceeds a limit of the generator or of its libraries.
+    GeneratorLimit,
     /// The user that sent it stopped unexpectedly: a defect of the generator.
     LostUser,
 }
 
 impl Failure {
     /// Every failure, in the order of the discriminants.
-    pub const ALL: [Failure; 14] = [
+    pub const ALL: [Failure; 21] = [
         Failure::Connect,
         Failure::Tls,
         Failure::Timeout,
         Failure::Connection,
+        Failure::ClosedIdle,
         Failure::ShortBody,
         Failure::Malformed,
         Failure::UnexpectedStatus,
@@ -54,6 +71,12 @@ impl Failure {
         Failure::ScriptTimeout,
         Failure::MissingVariable,
         Failure::Unsendable,
+        Failure::LocalPorts,
+        Failure::OpenFiles,
+        Failure::LocalMemory,
+        Failure::LocalNetwork,
+        Failure::LocalDenied,
+        Failure::GeneratorLimit,
         Failure::LostUser,
     ];
 
@@ -72,6 +95,7 @@ impl Failure {
             Failure::Tls => "tls",
             Failure::Timeout => "timeout",
             Failure::Connection => "connection",
+            Failure::ClosedIdle => "closed_idle",
             Failure::ShortBody => "short_body",
             Failure::Malformed => "malformed",
             Failure::UnexpectedStatus => "unexpected_status",
@@ -81,7 +105,40 @@ impl Failure {
             Failure::ScriptTimeout => "script_timeout",
             Failure::MissingVariable => "missing_variable",
             Failure::Unsendable => "unsendable",
+            Failure::LocalPorts => "local_ports",
+            Failure::OpenFiles => "open_files",
+            Failure::LocalMemory => "local_memory",
+            Failure::LocalNetwork => "local_network",
+            Failure::LocalDenied => "local_denied",
+            Failure::GeneratorLimit => "generator_limit",
             Failure::LostUser => "lost_user",
+        }
+    }
+
+    /// The side that it is blamed on.
+    pub fn blame(self) -> Blame {
+        match self {
+            Failure::Connect
+            | Failure::Tls
+            | Failure::Timeout
+            | Failure::Connection
+            | Failure::ClosedIdle
+            | Failure::ShortBody
+            | Failure::Malformed
+            | Failure::UnexpectedStatus
+            | Failure::FailedCheck
+            | Failure::MissingCapture => Blame::Service,
+            Failure::Script
+            | Failure::ScriptTimeout
+            | Failure::MissingVariable
+            | Failure::Unsendable => Blame::Scenario,
+            Failure::LocalPorts
+            | Failure::OpenFiles
+            | Failure::LocalMemory
+            | Failure::LocalNetwork
+            | Failure::LocalDenied
+            | Failure::GeneratorLimit
+            | Failure::LostUser => Blame::Generator,
         }
     }
 }
@@ -89,5 +146,21 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tenfold_run_dir::counts::{FAILURE_CLASSES, blame};
+
+    use super::*;
+
+    #[test]
+    fn run_directory_blames_the_same_side() {
+        for (index, failure) in Failure::ALL.into_iter().enumerate() {
+            assert_eq!(failure as usize, index, "{failure}");
+            assert_eq!(blame(failure.name()), Some(failure.blame()), "{failure}");
+        }
+        assert_eq!(Failure::ALL.len(), FAILURE_CLASSES.len());
     }
 }

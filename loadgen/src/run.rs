@@ -230,7 +230,8 @@ async fn run_on_this_thread(
         let early = tokio::select! {
             conducted = &mut conduct => Err(conducted),
             () = interrupted(&mut interrupt) => Ok(Early::Interrupted),
-            // Without a missed rule it ends only when the recorder is closed.
+            // Without a missed rule it ends only if nothing more can be recorded, an error that the recorder
+            // returns at its end.
             aborted = &mut ticking => Ok(aborted.map_or(Early::Interrupted, Early::Aborted)),
         };
         match early {

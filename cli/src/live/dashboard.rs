@@ -11,6 +11,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Block, Borders, Chart, Dataset, GraphType, Paragraph};
 use tenfold_analysis::format;
 use tenfold_loadgen::{Percentiles, Progress};
+use tenfold_run_dir::Blame;
 
 use super::plan::Plan;
 
@@ -222,7 +223,12 @@ impl Dashboard {
         let mut classes = now.failures.clone();
         classes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         for (class, count) in classes.iter().take(classes_max) {
-            let text = format!("  {class} {}", format::count(*count));
+            // Each class of the generator is a reason to stop and to raise a limit.
+            let own = match class.blame() {
+                Blame::Generator => " (generator)",
+                Blame::Service | Blame::Scenario => "",
+            };
+            let text = format!("  {class}{own} {}", format::count(*count));
             lines.push(Line::styled(text, ALARM));
         }
         lines

@@ -89,7 +89,12 @@ fn head(out: &mut String, name: &str, kind: &str, help: &str) {
 
 fn failures(out: &mut String, progress: &Progress) {
     let name = "tenfold_requests_failed_total";
-    head(out, name, "counter", "Requests failed, by class.");
+    head(
+        out,
+        name,
+        "counter",
+        "Requests failed, by class and by the side blamed.",
+    );
     // Every class exists from the start, so that its first failure shows as an increase.
     for failure in Failure::ALL {
         let found = progress
@@ -97,7 +102,11 @@ fn failures(out: &mut String, progress: &Progress) {
             .iter()
             .find(|(class, _)| *class == failure);
         let count = found.map_or(0, |(_, count)| *count);
-        let _ = writeln!(out, "{name}{{class=\"{failure}\"}} {count}");
+        let side = failure.blame().name();
+        let _ = writeln!(
+            out,
+            "{name}{{class=\"{failure}\",blame=\"{side}\"}} {count}"
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! Integration tests of the `tenfold` binary, with a module for each subject.
 
 mod architecture;
+mod blame;
 mod ci_files;
 mod connections;
 mod docs_links;

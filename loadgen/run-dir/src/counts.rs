@@ -5,6 +5,7 @@ mod checkpoint;
 pub mod connections;
 mod duration_summary;
 pub mod durations;
+mod failure_class;
 mod journey_counts;
 mod key_counts;
 mod request_counts;
@@ -17,6 +18,7 @@ use durations::RunDurations;
 pub use arrival_counts::ArrivalCounts;
 pub use checkpoint::Checkpoint;
 pub use duration_summary::DurationSummary;
+pub use failure_class::{Blame, FAILURE_CLASSES, blame, blamed_on};
 pub use journey_counts::JourneyCounts;
 pub use key_counts::{KeyCounts, TopCount};
 pub use request_counts::{CheckCounts, RequestCounts};
@@ -48,6 +50,10 @@ pub struct Counts {
     pub server_counter: Option<ServerCounter>,
     /// Resources that the generator used.
     pub generator: GeneratorUsage,
+    /// Shortest time that a dropped arrival had waited, from its intended time. `None` if none was dropped, and in runs
+    /// of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped_after_ns_min: Option<u64>,
     /// Requests by key space, in the manifest's order.
     pub keys: Vec<KeyCounts>,
     /// Requests completed while a counted phase lasted. `None` in runs of earlier versions.

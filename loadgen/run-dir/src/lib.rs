@@ -29,7 +29,7 @@ mod run_dir;
 
 pub use atomic_file::{check_writable, is_written_in_place, write_atomic, write_atomic_with};
 pub use counts::connections::{self, Connections};
-pub use counts::{Checkpoint, Counts, DurationSummary, durations};
+pub use counts::{Blame, Checkpoint, Counts, DurationSummary, durations};
 pub use error::RunDirError;
 pub use files::host_timeline::{self, HostTimeline};
 pub use files::manifest::{self, Manifest};

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::connect::local_shortage::local_shortage;
 use crate::connect::peer_address::PeerAddress;
 use crate::connect::protocol::Protocol;
 use crate::connect::resolved_target::ResolvedTarget;
@@ -64,11 +65,12 @@ pub(crate) async fn open(
 ) -> Result<DialedStream, DialError> {
     let dials = &target.dials;
     let stream = |transport| Stream::new(transport, &dials.traffic);
+    let refused = |error: io::Error| connect_error(&error, address);
     let begun = Instant::now();
     let tcp = match address {
-        PeerAddress::Tcp(socket) => TcpStream::connect(socket).await.map_err(connect_error)?,
+        PeerAddress::Tcp(socket) => TcpStream::connect(socket).await.map_err(refused)?,
         PeerAddress::Unix(path) => {
-            let socket = UnixStream::connect(path).await.map_err(connect_error)?;
+            let socket = UnixStream::connect(path).await.map_err(refused)?;
             dials.connected(begun.elapsed());
             return Ok(DialedStream {
                 stream: stream(Transport::Unix(socket)),
@@ -77,7 +79,7 @@ pub(crate) async fn open(
         }
     };
     dials.connected(begun.elapsed());
-    tcp.set_nodelay(true).map_err(connect_error)?;
+    tcp.set_nodelay(true).map_err(refused)?;
     let Some(tls) = &target.tls else {
         return Ok(DialedStream {
             stream: stream(Transport::Tcp(StampedTcp::new(tcp))),
@@ -86,6 +88,12 @@ pub(crate) async fn open(
     };
     let begun = Instant::now();
     let (encrypted, protocol) = tls.shake_hands(tcp).await.map_err(|error| {
+        if let Some((failure, advice)) = local_shortage(&error, false) {
+            return DialError {
+                failure,
+                reason: format!("{error}; {advice}"),
+            };
+        }
         let mut reason = explain(&error).unwrap_or_else(|| {
             format!("the service closed the connection during the handshake ({error})")
         });
@@ -106,16 +114,18 @@ pub(crate) async fn open(
     })
 }
 
-fn connect_error(error: io::Error) -> DialError {
-    let advice = match error
-        .raw_os_error()
-        .map(rustix::io::Errno::from_raw_os_error)
-    {
-        Some(rustix::io::Errno::MFILE) => {
-            "; raise the limit of open files with `ulimit -n`, or use fewer users"
-        }
-        Some(rustix::io::Errno::ADDRNOTAVAIL) => {
-            "; no local port is left: widen net.ipv4.ip_local_port_range, or use fewer users"
+/// The error of a connection to an address, with what to do about it.
+fn connect_error(error: &io::Error, address: &PeerAddress) -> DialError {
+    let is_unix = matches!(address, PeerAddress::Unix(_));
+    if let Some((failure, advice)) = local_shortage(error, is_unix) {
+        return DialError {
+            failure,
+            reason: format!("{error}; {advice}"),
+        };
+    }
+    let advice = match error.kind() {
+        io::ErrorKind::WouldBlock if is_unix => {
+            "; its queue of new connections is full: the service accepts them too slowly"
         }
         _ => "",
     };

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tenfold_run_dir::Blame;
 use tokio::io::AsyncReadExt;
 
 use crate::LoadError;
@@ -78,6 +79,10 @@ impl ResolvedTarget {
                 },
                 Failure::Malformed => LoadError::Disagreed {
                     what: "HTTP/2",
+                    target: target.to_owned(),
+                    reason: last.reason,
+                },
+                own if own.blame() == Blame::Generator => LoadError::Shortage {
                     target: target.to_owned(),
                     reason: last.reason,
                 },

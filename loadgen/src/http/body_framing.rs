@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::http::list_element::list_elements;
 
 /// The most bytes between the data of two chunks, and of all trailers together.
-const LINE_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// The framing of a body, and how much of it is left.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl BodyFraming {
     /// Finds the part of `bytes` that belongs to the body.
     ///
     /// # Errors
-    /// [`Failure::Malformed`] if chunks are invalid.
+    /// [`Failure::Malformed`] if chunks are invalid, [`Failure::GeneratorLimit`] if lines don't end.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<Framed, Failure> {
         match self {
             Self::Length(left) => {
@@ -164,7 +164,7 @@ impl Chunked {
             taken += 1;
             self.line_bytes += 1;
             if self.line_bytes > LINE_BYTES_MAX {
-                return Err(Failure::Malformed);
+                return Err(Failure::GeneratorLimit);
             }
             if self.step(*byte)? {
                 return Ok(Framed {
@@ -312,9 +312,9 @@ mod tests {
     fn rejects_endless_lines() {
         let mut bytes = b"1;".to_vec();
         bytes.resize(LINE_BYTES_MAX + 10, b'x');
-        assert_eq!(chunked(&bytes), Err(Failure::Malformed));
+        assert_eq!(chunked(&bytes), Err(Failure::GeneratorLimit));
         let trailers = "a: b\r\n".repeat(LINE_BYTES_MAX);
         let bytes = format!("0\r\n{trailers}\r\n");
-        assert_eq!(chunked(bytes.as_bytes()), Err(Failure::Malformed));
+        assert_eq!(chunked(bytes.as_bytes()), Err(Failure::GeneratorLimit));
     }
 }

@@ -10,13 +10,13 @@ use crate::http::kept::{Keep, Kept, KeptBuilder};
 use crate::http::list_element::list_elements;
 
 /// The longest head of a response, which bounds memory if headers never end.
-const HEAD_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const HEAD_BYTES_MAX: usize = 256 * 1024;
 
 /// Headers to reserve space for at first.
 const HEADERS_TYPICAL: usize = 32;
 
 /// The most headers of a response.
-const HEADERS_MAX: usize = 1024;
+pub(crate) const HEADERS_MAX: usize = 1024;
 
 /// The most bytes of empty lines before a response.
 const EMPTY_LINES_BYTES_MAX: usize = 1024;
@@ -97,7 +97,8 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
     /// Reads the next bytes of the connection, at least one.
     ///
     /// # Errors
-    /// [`Failure::Malformed`] if they are not an HTTP response.
+    /// [`Failure::Malformed`] if they are not an HTTP response, [`Failure::GeneratorLimit`] if they exceed what
+    /// is read.
     pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<Progress, Failure> {
         let mut rest = bytes;
         loop {
@@ -220,7 +221,7 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
 
     fn check_length(&self) -> Result<(), Failure> {
         if self.head.len() > HEAD_BYTES_MAX {
-            return Err(Failure::Malformed);
+            return Err(Failure::GeneratorLimit);
         }
         Ok(())
     }
@@ -245,6 +246,7 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
                         self.apply_head(&response)?;
                         Ok(Some(length))
                     }
+                    Err(httparse::Error::TooManyHeaders) => Err(Failure::GeneratorLimit),
                     Err(_) => Err(Failure::Malformed),
                 }
             }
@@ -535,14 +537,14 @@ mod tests {
         };
         assert_eq!(whole(head(200).as_bytes()).status, 204);
         let refused = read(head(5_000).as_bytes(), &[4_096]).unwrap_err();
-        assert_eq!(refused, Failure::Malformed);
+        assert_eq!(refused, Failure::GeneratorLimit);
     }
 
     #[test]
     fn rejects_endless_head() {
         let mut bytes = b"HTTP/1.1 200 OK\r\nx: ".to_vec();
         bytes.resize(HEAD_BYTES_MAX + 100, b'a');
-        assert_eq!(read(&bytes, &[1_000]).unwrap_err(), Failure::Malformed);
+        assert_eq!(read(&bytes, &[1_000]).unwrap_err(), Failure::GeneratorLimit);
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub(crate) struct LogWriter {
     handed_over_ns: Option<u64>,
     /// When the next checkpoint is due, in seconds of the run.
     checkpoint_at_s: u64,
+    /// True once the thread has stopped with an error.
+    is_broken: bool,
 }
 
 impl LogWriter {
@@ -96,6 +98,7 @@ impl LogWriter {
             figures,
             handed_over_ns: None,
             checkpoint_at_s: 0,
+            is_broken: false,
         })
     }
 
@@ -117,11 +120,17 @@ impl LogWriter {
                 next.start_ns = now;
                 std::mem::swap(&mut self.set, &mut next);
                 // Fails only if the thread has stopped with an error, which `finish` returns.
-                let _ = self.jobs.try_send(Job::Write(next));
+                self.is_broken |= self.jobs.try_send(Job::Write(next)).is_err();
                 self.handed_over_ns = Some(now);
             }
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => self.is_broken = true,
         }
+    }
+
+    /// Returns true once the log can't be written, after which nothing more is recorded.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken
     }
 
     /// Returns true if a checkpoint is due at `now`, the end of an interval: enough time has passed, and the log

@@ -54,6 +54,8 @@ pub(crate) struct Recorder {
     in_flight: InFlight,
     service_sum_ns: u64,
     last_done: u64,
+    /// The shortest wait of a dropped arrival.
+    dropped_after_ns_min: Option<u64>,
     /// Time from the first byte of an answer to its last.
     receiving: Histogram<u64>,
     /// Duration of completed journeys.
@@ -99,6 +101,7 @@ impl Recorder {
             in_flight: InFlight::default(),
             service_sum_ns: 0,
             last_done: 0,
+            dropped_after_ns_min: None,
             receiving: durations::duration_histogram(),
             journeys: durations::duration_histogram(),
             writer,
@@ -116,6 +119,9 @@ impl Recorder {
     pub(crate) fn dropped(&mut self, arrival: &Arrival, now: u64) {
         self.tallies[arrival.phase][arrival.draw.request].dropped += 1;
         self.tally.dropped += 1;
+        let waited = now.saturating_sub(nanoseconds(arrival.intended));
+        let least = self.dropped_after_ns_min.get_or_insert(waited);
+        *least = waited.min(*least);
         self.rows.at(now).dropped += 1;
         if let Some(row) = self.side_row(now, arrival.draw.request) {
             row.dropped += 1;
@@ -285,6 +291,11 @@ impl Recorder {
         }
     }
 
+    /// Returns true once the interval log can't be written.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.writer.is_broken()
+    }
+
     /// The figures of the intervals so far.
     pub(crate) fn figures(&self) -> SharedFigures {
         self.writer.figures()
@@ -304,7 +315,7 @@ impl Recorder {
     }
 
     /// The number of requests of the counted phases that failed or were dropped so far, and the number that
-    /// ended.
+    /// ended. Failures that are blamed on the generator are in neither.
     pub(crate) fn ended(&self, scope: Scope) -> (u64, u64) {
         let counted = self.tallies.iter().zip(&self.counted);
         let requests = counted
@@ -313,7 +324,7 @@ impl Recorder {
         requests
             .filter(|(request, (_, kind))| in_scope(scope, *request, **kind))
             .fold((0, 0), |(lost, count), (_, (tally, _))| {
-                let more = tally.failed() + tally.dropped;
+                let more = tally.failed_by_others() + tally.dropped;
                 (lost + more, count + more + tally.completed)
             })
     }
@@ -353,6 +364,7 @@ impl Recorder {
             },
             in_flight_ns: self.in_flight.integral_ns(now),
             service_sum_ns: self.service_sum_ns,
+            dropped_after_ns_min: self.dropped_after_ns_min,
             keys: self.keys.iter().map(KeyTally::counts).collect(),
             in_time: Some(self.in_time),
             durations: Some(RunDurations {

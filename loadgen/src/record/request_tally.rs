@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tenfold_run_dir::Blame;
 use tenfold_run_dir::counts::RequestCounts;
 
 use crate::failure::Failure;
@@ -40,6 +41,15 @@ impl RequestTally {
     /// The number that failed, for any reason.
     pub(crate) fn failed(&self) -> u64 {
         self.failures.iter().sum()
+    }
+
+    /// The number that failed for a reason that is not the generator's.
+    pub(crate) fn failed_by_others(&self) -> u64 {
+        let classes = Failure::ALL.iter().zip(&self.failures);
+        classes
+            .filter(|(failure, _)| failure.blame() != Blame::Generator)
+            .map(|(_, count)| count)
+            .sum()
     }
 
     /// The number that failed with one class.
@@ -101,6 +111,8 @@ mod tests {
         assert_eq!((counts.not_written, counts.body_bytes), (1, 20));
         assert_eq!(counts.statuses, BTreeMap::from([(200, 2), (503, 1)]));
         assert_eq!(tally.failed_by(Failure::Connect), 1);
+        tally.end(&outcome(None, Some(Failure::OpenFiles), false));
+        assert_eq!((tally.failed(), tally.failed_by_others()), (3, 2));
         assert_eq!(counts.failures.len(), 2);
     }
 }

@@ -18,7 +18,8 @@ const POLLS_MAX: u32 = 40;
 
 /// Ends an interval of the record at each whole second of the run.
 ///
-/// Returns the rule that ends the run, or `None` when the recorder is closed.
+/// Returns the rule that ends the run, or `None` when the recorder is closed or can't write its log: load that
+/// isn't recorded is of no use.
 pub(crate) async fn tick(shared: Arc<Shared>, mut watch: impl FnMut(&Progress)) -> Option<Aborted> {
     let shared_figures = shared.recorder.with(|recorder| recorder.figures())?;
     let now = shared.clock.now();
@@ -64,6 +65,9 @@ pub(crate) async fn tick(shared: Arc<Shared>, mut watch: impl FnMut(&Progress)) 
             recorder.checkpoint(now, |counts, cpu_ns| shared.complete(counts, cpu_ns, now));
             progress
         })?;
+        if shared.recorder.with(|recorder| recorder.is_broken())? {
+            return None;
+        }
         cpu_before = cpu;
         since = now;
         // Meanwhile, another thread works out the figures of the interval.

@@ -141,13 +141,13 @@ impl User {
                 (stamps, outcome)
             }
             Err(failure) => {
+                let done = shared.clock.now();
                 let outcome = Outcome {
                     status: None,
                     body_bytes: 0,
-                    failure: Some(*failure),
+                    failure: Some(lost_after(*failure, done.saturating_sub(sent))),
                     is_written: is_written.load(Ordering::Relaxed),
                 };
-                let done = shared.clock.now();
                 (Stamps { done, ..stamps }, outcome)
             }
         };
@@ -223,6 +223,18 @@ impl User {
                 judgement(&self.shared, arrival, &self.rendered).mask(Some(answer), variables)
             });
         }
+    }
+}
+
+/// The longest round trip, in nanoseconds, after which a closed connection is noticed.
+const ROUND_TRIP_NS_MAX: u64 = 500_000_000;
+
+/// The class of a failure that was noticed `after_ns` after the request was sent: a connection that is closed
+/// long after that was not idle.
+fn lost_after(failure: Failure, after_ns: u64) -> Failure {
+    match failure {
+        Failure::ClosedIdle if after_ns > ROUND_TRIP_NS_MAX => Failure::Connection,
+        other => other,
     }
 }
 

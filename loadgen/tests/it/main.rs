@@ -1,12 +1,14 @@
 //! Integration tests of the generator: one binary, one module per subject.
 
 mod abort;
+mod busy_frames;
 mod captures_and_bounds;
 mod connections;
 mod language;
 mod nginx;
 mod outcomes;
 mod paired;
+mod shortages;
 mod stall_oracle;
 mod support;
 mod values;

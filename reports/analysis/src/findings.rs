@@ -3,9 +3,11 @@
 mod box_throttled;
 mod coordinated_omission;
 mod failures;
+mod own_failures;
 mod saturation;
 mod server_down;
 mod stall;
+mod too_few_users;
 mod unconfined;
 
 use tenfold_run_dir::Run;
@@ -29,6 +31,14 @@ pub(crate) fn findings(
         None => (false, None),
     };
     let mut found = Vec::new();
+    found.extend(own_failures::own_failures(summary));
+    found.extend(too_few_users::too_few_users(summary));
+    // Requests that the generator failed to send say nothing about saturation.
+    let (saturated, saturation) =
+        match summary.generator_gave_out() || summary.too_few_users.is_some() {
+            true => (false, None),
+            false => (saturated, saturation),
+        };
     found.extend(saturation.clone().filter(|_| saturated));
     if saturated {
         found.extend(box_throttled::box_throttled(run));

@@ -7,6 +7,7 @@
 
 mod charts;
 mod comparison;
+mod failure_class;
 mod findings;
 pub mod format;
 pub mod gate;
@@ -33,6 +34,7 @@ pub use latency::scope_intervals::{ScopeInterval, intervals_by_scope};
 pub use latency::second::{Second, seconds};
 pub use merge::{MergeError, merge, merge_intervals};
 pub use summarise::summarise;
+pub use summary::failed_by::{FailedBy, OWN_FAILURES_MAX};
 pub use summary::finding::{Confidence, Finding};
 pub use summary::generator::Generator;
 pub use summary::hot_keys::{HotKeys, TopShare};
@@ -41,6 +43,7 @@ pub use summary::objective_gaps::{ObjectiveGaps, SlowerAlone};
 pub use summary::rates::Rates;
 pub use summary::request::{Group, RequestSummary};
 pub use summary::rule_result::RuleResult;
+pub use summary::too_few_users::TooFewUsers;
 pub use summary::usage::{HostUsage, TargetUsage};
 pub use summary::verdict::{MeasurementVerdict, SloVerdict, Verdict};
 pub use summary::{SUMMARY_VERSION, Summary};

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use tenfold_run_dir::counts::{ArrivalCounts, RequestCounts};
-use tenfold_run_dir::{Metric, Run};
+use tenfold_run_dir::counts::{ArrivalCounts, RequestCounts, blamed_on};
+use tenfold_run_dir::{Blame, Metric, Run};
 
 use crate::findings::{findings, next_step};
 use crate::latency::counted_latencies::CountedLatencies;
 use crate::latency::percentiles::{Latencies, Latency};
+use crate::summary::failed_by::FailedBy;
 use crate::summary::generator::Generator;
 use crate::summary::hot_keys::hot_keys;
 use crate::summary::identities::identities;
 use crate::summary::objective_gaps::ObjectiveGaps;
 use crate::summary::rates::Rates;
 use crate::summary::request::{Group, RequestSummary};
+use crate::summary::too_few_users::too_few_users;
 use crate::summary::usage::{HostUsage, TargetUsage};
 use crate::summary::verdict::Verdict;
 use crate::summary::window::Window;
@@ -34,11 +36,17 @@ pub fn summarise(run: &Run) -> Summary {
                 .get(request)
                 .is_some_and(|request| request.kind == kind)
         };
-        let arrivals = ArrivalCounts::from(&total(&by_request, is_kind));
+        let counts = total(&by_request, is_kind);
+        let arrivals = ArrivalCounts::from(&counts);
         let [reads, writes] = answered_in_time(run, &window);
         let completed = if kind == "read" { reads } else { writes };
         Group {
-            rate_per_s: Rates::new(arrivals.planned, completed, window.seconds()),
+            rate_per_s: Rates::new(
+                arrivals.planned,
+                reached(&counts),
+                completed,
+                window.seconds(),
+            ),
             arrivals,
             latency_ns: latencies(&counted, is_kind),
         }
@@ -75,11 +83,13 @@ pub fn summarise(run: &Run) -> Summary {
         merged_from: run.manifest.merged_from.clone(),
         counted_s: window.seconds(),
         verdict: Verdict::default(),
-        rate_per_s: Rates::new(arrivals.planned, completed, window.seconds()),
+        rate_per_s: Rates::new(arrivals.planned, reached(&all), completed, window.seconds()),
         arrivals,
         warm_up: ArrivalCounts::from(&total(&counts_by_request(run, false), |_| true)),
         latency_ns: latencies(&counted, |_| true),
+        failed_by: FailedBy::of(&all.failures),
         failures: all.failures,
+        too_few_users: None,
         reads: group("read"),
         writes: group("write"),
         requests: requests.collect(),
@@ -96,6 +106,7 @@ pub fn summarise(run: &Run) -> Summary {
         journeys: run.counts.journeys.clone(),
         samples: run.samples.clone(),
     };
+    summary.too_few_users = too_few_users(run, &summary);
     summary.rules = judge_rules(run, &counted, &summary);
     summary.objective_gaps = objective_gaps(run, &counted, &summary);
     summary.verdict = judge(run, &counted, &summary);
@@ -116,6 +127,12 @@ fn answered_in_time(run: &Run, window: &Window) -> [f64; 2] {
             window.sum(run, |row| row.writes),
         ],
     }
+}
+
+/// Returns the number of requests that were sent, without those that the generator failed to send.
+fn reached(counts: &RequestCounts) -> u64 {
+    let own = blamed_on(Blame::Generator, &counts.failures);
+    counts.sent.saturating_sub(own)
 }
 
 /// Converts status codes to strings, the key type of JSON objects.

@@ -1,5 +1,6 @@
 //! `summary.json`: the figures, verdict and findings of a run. Its format is a public contract.
 
+pub(crate) mod failed_by;
 pub(crate) mod finding;
 pub(crate) mod generator;
 pub(crate) mod hot_keys;
@@ -8,6 +9,7 @@ pub(crate) mod objective_gaps;
 pub(crate) mod rates;
 pub(crate) mod request;
 pub(crate) mod rule_result;
+pub(crate) mod too_few_users;
 pub(crate) mod usage;
 pub(crate) mod verdict;
 pub(crate) mod window;
@@ -21,6 +23,7 @@ use tenfold_run_dir::manifest::Part;
 use tenfold_run_dir::sample::Sample;
 
 use crate::latency::percentiles::Latencies;
+use crate::summary::failed_by::{FailedBy, OWN_FAILURES_MAX};
 use crate::summary::finding::Finding;
 use crate::summary::generator::Generator;
 use crate::summary::hot_keys::HotKeys;
@@ -29,6 +32,7 @@ use crate::summary::objective_gaps::ObjectiveGaps;
 use crate::summary::rates::Rates;
 use crate::summary::request::{Group, RequestSummary};
 use crate::summary::rule_result::RuleResult;
+use crate::summary::too_few_users::TooFewUsers;
 use crate::summary::usage::{HostUsage, TargetUsage};
 use crate::summary::verdict::Verdict;
 
@@ -71,6 +75,12 @@ pub struct Summary {
     pub latency_ns: Latencies,
     /// Failures by class.
     pub failures: BTreeMap<String, u64>,
+    /// Failures by the side that they are blamed on.
+    #[serde(default)]
+    pub failed_by: FailedBy,
+    /// Users that the offered rate needs. `None` unless arrivals were dropped because there were too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub too_few_users: Option<TooFewUsers>,
     /// Figures of the reads.
     pub reads: Group,
     /// Figures of the writes.
@@ -105,4 +115,17 @@ pub struct Summary {
     /// Responses of failed requests: a few of each kind, with secrets masked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
+}
+
+impl Summary {
+    /// Returns whether the service failed every request that it got. That misses every objective, and also
+    /// counts as a miss if there is none.
+    pub fn has_failed_entirely(&self) -> bool {
+        self.arrivals.completed == 0 && self.failed_by.service > 0
+    }
+
+    /// Returns whether more requests failed because of the generator than a measurement can bear.
+    pub(crate) fn generator_gave_out(&self) -> bool {
+        self.failed_by.generator as f64 > OWN_FAILURES_MAX * self.arrivals.planned as f64
+    }
 }

@@ -4,7 +4,10 @@ mod gaps;
 mod generator;
 mod host;
 mod objection;
+mod outcomes;
+mod own_failures;
 mod parts;
+mod possible;
 mod rules;
 
 use tenfold_run_dir::Run;
@@ -16,14 +19,12 @@ use crate::summary::verdict::{MeasurementVerdict, SloVerdict, Verdict};
 use crate::verdict::generator::{lag, lag_in_the_tail, shortfall};
 use crate::verdict::host::{busy_host, noisy_host};
 use crate::verdict::objection::{Objection, invalid, suspect};
+use crate::verdict::own_failures::{own_failures, scenario_failures, too_few_users};
 use crate::verdict::parts::{not_together, parts};
 
 pub(crate) use gaps::objective_gaps;
 pub(crate) use parts::seconds_apart;
 pub(crate) use rules::judge_rules;
-
-/// Failure classes that are defects of the generator.
-const OWN_FAILURES: [&str; 1] = ["lost_user"];
 
 /// Judges a measurement: collects all objections, the most severe of which decides.
 pub(crate) fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary) -> Verdict {
@@ -37,6 +38,8 @@ pub(crate) fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary) ->
     objections.extend(shortfall(summary));
     objections.extend(lag_in_the_tail(counted));
     objections.extend(own_failures(summary));
+    objections.extend(too_few_users(summary));
+    objections.extend(scenario_failures(summary));
     objections.extend(debug_build(run));
     objections.extend(noisy_host(run, summary));
     objections.extend(busy_host(summary));
@@ -58,6 +61,9 @@ pub(crate) fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary) ->
 }
 
 fn slo(summary: &Summary) -> SloVerdict {
+    if summary.has_failed_entirely() {
+        return SloVerdict::Missed;
+    }
     let mut rules = summary.rules.iter().map(|rule| rule.met);
     if rules.clone().any(|met| met == Some(false)) {
         SloVerdict::Missed
@@ -69,13 +75,14 @@ fn slo(summary: &Summary) -> SloVerdict {
 }
 
 fn nothing_measured(summary: &Summary) -> Option<Objection> {
-    if summary.latency_ns.response.count > 0 {
+    // A failure that is the service's is a result, too.
+    if summary.latency_ns.response.count > 0 || summary.failed_by.service > 0 {
         return None;
     }
     invalid(match summary.arrivals.sent {
         0 => "nothing was measured: no request was sent in a counted phase".to_owned(),
         sent => format!(
-            "nothing was measured: {} requests were sent, without an expected response",
+            "nothing was measured: {} requests were sent, and the service answered none",
             format::count(sent)
         ),
     })
@@ -102,20 +109,6 @@ fn unfinished(run: &Run) -> Option<Objection> {
     let is_merged = !run.manifest.merged_from.is_empty();
     let checkpoint = run.counts.checkpoint.filter(|_| !is_merged)?;
     suspect(checkpoint.description())
-}
-
-fn own_failures(summary: &Summary) -> Option<Objection> {
-    let own: u64 = OWN_FAILURES
-        .iter()
-        .filter_map(|class| summary.failures.get(*class))
-        .sum();
-    if own == 0 {
-        return None;
-    }
-    suspect(format!(
-        "{} requests failed because of a defect of the generator (class lost_user); please report it",
-        format::count(own)
-    ))
 }
 
 fn debug_build(run: &Run) -> Option<Objection> {

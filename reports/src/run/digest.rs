@@ -1,6 +1,8 @@
 //! The short report of a run, for a terminal and for a pull request.
 
 use tenfold_analysis::{Latency, Summary, format};
+use tenfold_run_dir::Blame;
+use tenfold_run_dir::counts::blame;
 
 use crate::document::{Block, Document, Fact, Table, Tone};
 use crate::run::{connections, head, latencies, samples, verdict};
@@ -14,6 +16,7 @@ pub fn digest(summary: &Summary) -> Document {
         Block::Facts(requests(summary)),
         Block::Table(latency(summary)),
     ];
+    opening.extend(censored(summary));
     opening.extend(failures(summary));
     opening.extend(samples::check_facts(summary).map(Block::Facts));
     opening.extend(samples::journey_facts(summary).map(Block::Facts));
@@ -48,8 +51,12 @@ fn requests(summary: &Summary) -> Vec<Fact> {
     let share = rates.share.map_or_else(String::new, |share| {
         format!(" ({})", format::percent(share))
     });
+    let sent_rate = match rates.falls_short() {
+        true => format!(" {} sent,", format::rate(rates.sent)),
+        false => String::new(),
+    };
     let rate = format!(
-        "{} offered, {} achieved{share}",
+        "{} offered,{sent_rate} {} achieved{share}",
         format::rate(rates.offered),
         format::rate(rates.achieved)
     );
@@ -87,14 +94,33 @@ fn latency(summary: &Summary) -> Table {
     latencies::table("latency", rows)
 }
 
+/// Says which rate the latencies belong to, if not all arrivals were sent.
+fn censored(summary: &Summary) -> Option<Block> {
+    let rates = &summary.rate_per_s;
+    rates.falls_short().then(|| {
+        Block::Note(format!(
+            "These latencies are those of the requests that were sent, {} of {} offered.",
+            format::rate(rates.sent),
+            format::rate(rates.offered)
+        ))
+    })
+}
+
 fn failures(summary: &Summary) -> Vec<Block> {
     if summary.failures.is_empty() {
         return Vec::new();
     }
     let rows = summary.requests.iter().flat_map(|request| {
         let failures = request.failures.iter();
-        failures
-            .map(|(class, count)| vec![class.clone(), request.name.clone(), format::count(*count)])
+        failures.map(|(class, count)| {
+            let request = request.name.clone();
+            vec![
+                class.clone(),
+                request,
+                format::count(*count),
+                blamed(class).to_owned(),
+            ]
+        })
     });
     let errors = summary
         .connections
@@ -104,13 +130,18 @@ fn failures(summary: &Summary) -> Vec<Block> {
         .map(|(class, message)| Fact::new(class, message).toned(Some(Tone::Bad)));
     let errors: Vec<Fact> = errors.collect();
     let mut blocks = vec![Block::Table(Table::new(
-        &["failure", "request", "count"],
+        &["failure", "request", "count", "blamed on"],
         rows,
     ))];
     if !errors.is_empty() {
         blocks.push(Block::Facts(errors));
     }
     blocks
+}
+
+/// Returns the side that a failure class is blamed on; a dash for a class of a later version.
+fn blamed(class: &str) -> &'static str {
+    blame(class).map_or("–", Blame::name)
 }
 
 fn processors(summary: &Summary) -> Vec<Fact> {

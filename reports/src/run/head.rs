@@ -77,6 +77,10 @@ pub(super) fn numbers(summary: &Summary) -> Block {
         _ => String::new(),
     };
     let planned = format::count(summary.arrivals.planned);
+    let sent = match rates.falls_short() {
+        true => format!(", {} sent", format::rate(rates.sent)),
+        false => String::new(),
+    };
     let number = |name, value, note| Number {
         name,
         value,
@@ -87,7 +91,7 @@ pub(super) fn numbers(summary: &Summary) -> Block {
         number(
             "Achieved rate",
             format::rate(rates.achieved),
-            format!("of {} offered{share}", format::rate(rates.offered)),
+            format!("of {} offered{share}{sent}", format::rate(rates.offered)),
         ),
         number(
             "Response, median",

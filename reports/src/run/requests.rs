@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use tenfold_analysis::{HotKeys, Summary, format};
+use tenfold_run_dir::Blame;
+use tenfold_run_dir::counts::blame;
 
 use crate::chart::{self, Ink};
 use crate::document::{Block, Chart, Section, Table};
@@ -30,7 +32,7 @@ pub(super) fn requests(summary: &Summary) -> Section {
             .chain(numbers.map(format::count))
             .chain([
                 listed(&request.statuses),
-                listed(&request.failures),
+                listed(&blamed(&request.failures)),
                 format::bytes(request.body_bytes),
             ])
             .collect()
@@ -68,6 +70,15 @@ pub(super) fn requests(summary: &Summary) -> Section {
         "Response times, then outcomes.",
         blocks,
     )
+}
+
+/// Adds to each class the side that it is blamed on, if that is not the service.
+fn blamed(failures: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let named = failures.iter().map(|(class, count)| match blame(class) {
+        None | Some(Blame::Service) => (class.clone(), *count),
+        Some(side) => (format!("{class} (of the {})", side.name()), *count),
+    });
+    named.collect()
 }
 
 fn listed(counts: &BTreeMap<String, u64>) -> String {

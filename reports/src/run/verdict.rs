@@ -98,11 +98,24 @@ fn outcome_sentence(summary: &Summary) -> String {
         .filter(|rule| rule.met == Some(false))
         .count();
     let of = summary.rules.len();
-    let at = format!("at {}", format::rate(summary.rate_per_s.offered));
+    let rates = &summary.rate_per_s;
+    // Nothing is said of a rate at which nothing was sent.
+    let at = match rates.falls_short() {
+        true => format!(
+            "at {} ({} were offered)",
+            format::rate(rates.sent),
+            format::rate(rates.offered)
+        ),
+        false => format!("at {}", format::rate(rates.offered)),
+    };
     match (summary.verdict.measurement, summary.verdict.slo) {
         (MeasurementVerdict::Invalid, _) => {
             "These figures do not describe the service. Do not quote them.".to_owned()
         }
+        (_, SloVerdict::Missed) if summary.has_failed_entirely() => format!(
+            "The service failed all {} requests {at}.",
+            format::count(summary.failed_by.service)
+        ),
         (_, SloVerdict::Missed) if of == 1 => format!("The service missed its objective {at}."),
         (_, SloVerdict::Missed) if missed == of => {
             format!("The service missed all {of} objectives {at}.")
@@ -111,8 +124,12 @@ fn outcome_sentence(summary: &Summary) -> String {
         (_, SloVerdict::Met) if of == 1 => format!("The service met its objective {at}."),
         (_, SloVerdict::Met) if of == 2 => format!("The service met both objectives {at}."),
         (_, SloVerdict::Met) => format!("The service met all {of} objectives {at}."),
-        (_, SloVerdict::NotJudged) if of == 0 => {
-            format!("The measurement is valid {at}; the scenario sets no objectives.")
+        (measurement, SloVerdict::NotJudged) if of == 0 => {
+            let measurement = self::measurement(measurement);
+            format!("The measurement is {measurement} {at}; the scenario sets no objectives.")
+        }
+        (_, SloVerdict::NotJudged) if met == 0 => {
+            format!("None of the {of} objectives could be judged {at}.")
         }
         (_, SloVerdict::NotJudged) => {
             format!(

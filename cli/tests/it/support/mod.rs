@@ -7,6 +7,9 @@
     reason = "test support, of which each test uses a part"
 )]
 
+pub(crate) mod namespace;
+pub(crate) mod raw_service;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -27,8 +27,8 @@ pub struct RequestCounts {
     pub body_bytes: u64,
     /// Responses by status, expected or not.
     pub statuses: BTreeMap<u16, u64>,
-    /// Failures by class: `timeout`, `connect`, `tls`, `connection`, `short_body`, `malformed`, `unexpected_status` and
-    /// others.
+    /// Failures by class. [`FAILURE_CLASSES`](super::FAILURE_CLASSES) has the classes of this version, and the side that
+    /// each is blamed on.
     pub failures: BTreeMap<String, u64>,
     /// Outcomes of checks, by name. Empty in runs of earlier versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -5,6 +5,7 @@ use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENC
 use http::uri::{Authority, PathAndQuery, Uri};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
+use crate::connect::is_library_limit;
 use crate::failure::Failure;
 use crate::http::request_head::Outgoing;
 
@@ -16,6 +17,9 @@ const CONNECTION_HEADERS: [HeaderName; 5] = [
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
 ];
+
+/// How the library describes a connection whose stream ids are used up. It exports no type for it.
+const STREAM_IDS_USED_UP: &str = "stream ID overflowed";
 
 /// Builds the head of a request from a rendered one.
 ///
@@ -89,7 +93,9 @@ impl ExchangeError {
 
     /// The request was not sent.
     pub(super) fn unsent(error: &h2::Error) -> Self {
-        if error.is_io() || error.is_go_away() || error.is_reset() {
+        // The stream ids of a connection are used up after a billion requests; another has new ones.
+        let used_up = error.to_string().ends_with(STREAM_IDS_USED_UP);
+        if error.is_io() || error.is_go_away() || error.is_reset() || used_up {
             Self {
                 is_unprocessed: true,
                 ends_connection: true,
@@ -135,9 +141,11 @@ impl ExchangeError {
     }
 }
 
-/// The class of an error: malformed data, TLS, or `ended` if the stream or connection ended.
+/// The class of an error: a limit of the library, malformed data, TLS, or `ended` if the stream or connection ended.
 fn cause(error: &h2::Error, ended: Failure) -> Failure {
-    if error.is_library() {
+    if is_library_limit(error) {
+        Failure::GeneratorLimit
+    } else if error.is_library() {
         Failure::Malformed
     } else if error
         .get_io()

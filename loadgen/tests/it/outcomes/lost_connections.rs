@@ -38,7 +38,7 @@ fn user_detects_closed_connection() {
         // and counts as lost.
         assert!(total.failed <= ARRIVALS / 4, "{total:?}");
         assert_eq!(
-            total.failures.get("connection").copied().unwrap_or(0),
+            total.failures.get("closed_idle").copied().unwrap_or(0),
             total.failed
         );
         assert_eq!(server.requests(), total.completed);
@@ -102,7 +102,7 @@ fn does_not_resend_requests() {
     assert_eq!(total.completed, ARRIVALS / 2);
     assert_eq!(
         total.failures,
-        BTreeMap::from([("connection".to_owned(), ARRIVALS / 2)])
+        BTreeMap::from([("closed_idle".to_owned(), ARRIVALS / 2)])
     );
     assert_eq!(server.requests(), ARRIVALS);
 }
@@ -116,7 +116,7 @@ fn stopped_server_refuses_connections() {
     let total = outcome_of(&one_user(), &server);
     assert_eq!(total.completed, 10, "{total:?}");
     // On a busy machine a request may be in flight when its connection closes.
-    let in_flight = total.failures.get("connection").copied().unwrap_or(0);
+    let in_flight = total.failures.get("closed_idle").copied().unwrap_or(0);
     assert!(in_flight <= ARRIVALS / 4, "{total:?}");
     assert_eq!(
         total.failures.get("connect"),
@@ -169,8 +169,9 @@ fn random_closes_lose_only_their_requests() {
         let (answered, read) = (answered.load(Ordering::SeqCst), server.requests());
         assert_eq!((total.planned, total.dropped), (200, 0), "{total:?}");
         assert_eq!(total.completed, answered, "{total:?}");
+        let of = |class: &str| total.failures.get(class).copied().unwrap_or(0);
         assert_eq!(
-            total.failures.get("connection").copied().unwrap_or(0),
+            of("connection") + of("closed_idle"),
             total.failed,
             "{total:?}"
         );
@@ -182,4 +183,56 @@ fn random_closes_lose_only_their_requests() {
         );
         assert!(total.completed >= 50, "{total:?}");
     }
+}
+
+/// Closes each connection after its answer, unannounced, to users who send again at once.
+#[test]
+fn connection_closed_before_reuse_has_its_own_class() {
+    let server = RawServer::always(HELLO, AfterAnswer::Close);
+    let scenario = r#"
+version = 1
+name = "at once"
+[load]
+model = "closed"
+users = 4
+timeout = "2s"
+[[phases]]
+name = "steady"
+kind = "users"
+duration = "1s"
+[[journeys]]
+name = "visit"
+pace = "10ms"
+steps = [{ request = "get", repeat = 5 }]
+[[requests]]
+name = "get"
+kind = "read"
+path = "/"
+"#;
+    let total = support::run(scenario, server.address, |_| ()).total();
+    assert_eq!(
+        total.failures.keys().collect::<Vec<_>>(),
+        ["closed_idle"],
+        "{total:?}"
+    );
+}
+
+/// A connection that is closed long after the request was sent was not idle.
+#[test]
+fn late_close_is_no_idle_close() {
+    let server = RawServer::script(|number| match number % 2 {
+        0 => (vec![Action::Write(HELLO.to_vec())], AfterAnswer::KeepAlive),
+        _ => (
+            vec![Action::Wait(Duration::from_millis(700))],
+            AfterAnswer::Close,
+        ),
+    });
+    let scenario = one_user().replace("rate = \"200/s\"", "rate = \"20/s\"");
+    let total = support::run(&scenario, server.address, |_| ()).total();
+    assert_eq!(
+        total.failures,
+        BTreeMap::from([("connection".to_owned(), total.failed)]),
+        "{total:?}"
+    );
+    assert!(total.failed > 0, "{total:?}");
 }

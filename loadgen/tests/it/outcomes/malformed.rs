@@ -62,7 +62,7 @@ fn invalid_chunks_are_malformed() {
 }
 
 #[test]
-fn endless_head_is_malformed() {
+fn endless_head_exceeds_a_limit_of_the_generator() {
     let scenario = SCENARIO
         .replace("rate = \"200/s\"", "rate = \"20/s\"")
         .replace("timeout = \"300ms\"", "timeout = \"10s\"");
@@ -73,7 +73,7 @@ fn endless_head_is_malformed() {
             (vec![Action::Write(head), flood], AfterAnswer::Close)
         });
         let total = support::run(&scenario, server.address, |_| ()).total();
-        assert_eq!(total.failures.get("malformed"), Some(&4), "{total:?}");
+        assert_eq!(total.failures.get("generator_limit"), Some(&4), "{total:?}");
         assert_eq!(server.requests(), 4);
         assert!(
             server.flooded() < 4 * ACCEPTED_BYTES_MAX,
@@ -87,7 +87,7 @@ fn endless_head_is_malformed() {
 }
 
 #[test]
-fn endless_trailers_are_malformed() {
+fn endless_trailers_exceed_a_limit_of_the_generator() {
     let scenario = SCENARIO
         .replace("rate = \"200/s\"", "rate = \"20/s\"")
         .replace("timeout = \"300ms\"", "timeout = \"10s\"");
@@ -98,7 +98,7 @@ fn endless_trailers_are_malformed() {
         (vec![Action::Write(head), flood], AfterAnswer::Close)
     });
     let total = support::run(&scenario, server.address, |_| ()).total();
-    assert_eq!(total.failures.get("malformed"), Some(&4), "{total:?}");
+    assert_eq!(total.failures.get("generator_limit"), Some(&4), "{total:?}");
     assert!(
         server.flooded() < 4 * ACCEPTED_BYTES_MAX,
         "{} bytes",

@@ -8,6 +8,8 @@
 
 pub(crate) mod burst;
 pub(crate) mod certificates;
+pub(crate) mod http2_frames;
+pub(crate) mod network_namespace;
 pub(crate) mod raw;
 pub(crate) mod recording;
 pub(crate) mod secure;

@@ -1,5 +1,9 @@
 //! The most frequent class of failures.
 
+use tenfold_run_dir::Blame;
+use tenfold_run_dir::counts::blame;
+
+use crate::failure_class::describe;
 use crate::format;
 use crate::summary::Summary;
 use crate::summary::finding::{Confidence, Finding};
@@ -7,13 +11,15 @@ use crate::summary::finding::{Confidence, Finding};
 /// Maximum number of failed checks in the evidence.
 const CHECKS_MAX: usize = 5;
 
-/// Reports the most frequent class of failures. `None` without failures.
+/// Reports the most frequent class of failures, without those of the generator. `None` without failures.
 pub(super) fn failures(summary: &Summary) -> Option<Finding> {
-    let (class, count) = summary.failures.iter().max_by_key(|(_, count)| **count)?;
-    let of = summary.arrivals.failed;
-    let mut evidence: Vec<String> = summary
-        .failures
-        .iter()
+    let failures = || {
+        let classes = summary.failures.iter();
+        classes.filter(|(class, _)| blame(class) != Some(Blame::Generator))
+    };
+    let (class, count) = failures().max_by_key(|(_, count)| **count)?;
+    let of = summary.arrivals.failed - summary.failed_by.generator;
+    let mut evidence: Vec<String> = failures()
         .map(|(class, count)| format!("{class}: {}", format::count(*count)))
         .collect();
     let first_error = summary
@@ -71,28 +77,8 @@ pub(super) fn failures(summary: &Summary) -> Option<Finding> {
     })
 }
 
-/// Describes a class of failures. Returns the name of an unknown class.
-fn describe(class: &str) -> &str {
-    match class {
-        "connect" => "refused connections",
-        "tls" => "failed TLS handshakes",
-        "timeout" => "timeouts",
-        "connection" => "connections closed before a response",
-        "short_body" => "truncated bodies",
-        "malformed" => "malformed HTTP responses",
-        "unexpected_status" => "unexpected statuses",
-        "failed_check" => "failed checks",
-        "missing_capture" => "missing captures",
-        "script" => "script errors",
-        "script_timeout" => "script timeouts",
-        "missing_variable" => "missing variables",
-        "unsendable" => "requests that could not be built",
-        "lost_user" => "a defect of the generator",
-        other => other,
-    }
-}
-
-fn advise(class: &str, request: &str) -> String {
+/// Returns what to do about a class of failures of a request.
+pub(super) fn advise(class: &str, request: &str) -> String {
     match class {
         "connect" => {
             "Check that the service still listens, and its limits on connections and open files."
@@ -101,6 +87,12 @@ fn advise(class: &str, request: &str) -> String {
         "tls" => "Read the error in the evidence, and reproduce it with `curl -v` and the same \
              certificates."
             .to_owned(),
+        "closed_idle" => {
+            "The service closes connections without announcing it: its keep-alive timeout is shorter than the \
+             users' pauses, or it closes after each answer. Raise that timeout above the pauses, or let it \
+             send `Connection: close`. If it crashes on a request, its log says so."
+                .to_owned()
+        }
         "timeout" | "connection" | "short_body" => {
             "Read the log of the service at that time; lower --rate until the failures stop, and compare."
                 .to_owned()
@@ -125,6 +117,30 @@ fn advise(class: &str, request: &str) -> String {
         "missing_variable" | "unsendable" => {
             format!("Correct the scenario: find the value that `{request}` needs, and the request that captures it.")
         }
+        "local_ports" => {
+            "Raise the number of local ports: widen net.ipv4.ip_local_port_range, keep connections alive, use \
+             fewer users or a lower --rate, or send from several machines (tenfold merge)."
+                .to_owned()
+        }
+        "open_files" => {
+            "Raise the limit on open files (`ulimit -n`, fs.file-max), or use fewer --users.".to_owned()
+        }
+        "local_memory" => {
+            "Raise net.ipv4.tcp_mem and the memory limit of the generator's control group, or use fewer --users."
+                .to_owned()
+        }
+        "local_network" => {
+            "Bring up the interface, or add the route: `ip route get ADDRESS` shows what is missing.".to_owned()
+        }
+        "local_denied" => {
+            "Change the firewall rule, or the permissions of the socket, that forbids the connection.".to_owned()
+        }
+        "generator_limit" => {
+            "Read the error in the evidence. With HTTP/2, try --http 1.1 or more --connections; otherwise report \
+             the answer that Tenfold can't read."
+                .to_owned()
+        }
+        "lost_user" => "Report it: a virtual user stopped unexpectedly, which is a defect.".to_owned(),
         _ => "Read the log of the service at that time.".to_owned(),
     }
 }

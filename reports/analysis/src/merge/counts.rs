@@ -6,6 +6,10 @@ use tenfold_run_dir::counts::{Counts, GeneratorUsage, InTime, KeyCounts, ServerC
 pub(super) fn counts(runs: &[Run], one_target: bool) -> Counts {
     let mut merged = runs[0].counts.clone();
     for other in runs[1..].iter().map(|run| &run.counts) {
+        merged.dropped_after_ns_min = [dropped_after(&merged), dropped_after(other)]
+            .into_iter()
+            .flatten()
+            .min();
         for (sums, counts) in merged.phases.iter_mut().zip(&other.phases) {
             for (sum, counts) in sums.iter_mut().zip(counts) {
                 sum.add(counts);
@@ -64,6 +68,12 @@ pub(super) fn counts(runs: &[Run], one_target: bool) -> Counts {
         checkpoint.log_bytes = None;
     }
     merged
+}
+
+/// Returns the shortest wait of a dropped arrival: 0 if it was not recorded, `None` if none was dropped.
+fn dropped_after(counts: &Counts) -> Option<u64> {
+    let dropped = counts.phases.iter().flatten().any(|one| one.dropped > 0);
+    counts.dropped_after_ns_min.or(dropped.then_some(0))
 }
 
 /// Combines the readings of two generators of the same counter: the first and the last.

@@ -1,26 +1,16 @@
 //! Invariants of every run.
 
 use serde::{Deserialize, Serialize};
-use tenfold_run_dir::counts::RequestCounts;
-use tenfold_run_dir::{Metric, Run};
+use tenfold_run_dir::counts::{RequestCounts, blame};
+use tenfold_run_dir::{Blame, Metric, Run};
 
 use crate::format;
 
 /// Maximum relative difference between the sides of Little's law.
 const LITTLE_TOLERANCE: f64 = 0.02;
 
-/// Failure classes for which the service may not have counted the request.
-const POSSIBLY_UNCOUNTED: [&str; 9] = [
-    "connect",
-    "tls",
-    "connection",
-    "timeout",
-    "lost_user",
-    "unsendable",
-    "missing_variable",
-    "script",
-    "script_timeout",
-];
+/// Failure classes of the service for which it may not have counted the request.
+const POSSIBLY_UNCOUNTED: [&str; 5] = ["connect", "tls", "connection", "closed_idle", "timeout"];
 
 /// An invariant of every run, including warm-up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,9 +108,12 @@ fn logged(run: &Run, all: &RequestCounts) -> Identity {
 fn server_counter(run: &Run, all: &RequestCounts) -> Option<Identity> {
     let counter = run.counts.server_counter.as_ref()?;
     let counted = counter.after.checked_sub(counter.before);
-    let uncounted: u64 = POSSIBLY_UNCOUNTED
-        .iter()
-        .filter_map(|class| all.failures.get(*class))
+    let possibly_uncounted =
+        |class: &str| POSSIBLY_UNCOUNTED.contains(&class) || blame(class) != Some(Blame::Service);
+    let failures = all.failures.iter();
+    let uncounted: u64 = failures
+        .filter(|(class, _)| possibly_uncounted(class))
+        .map(|(_, count)| count)
         .sum();
     let least = all.sent.saturating_sub(uncounted + all.in_flight);
     // One generator may have sent its set-up requests after another began to count.

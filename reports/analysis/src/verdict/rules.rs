@@ -3,15 +3,17 @@
 use std::path::Path;
 
 use tenfold_run_dir::Run;
-use tenfold_run_dir::counts::{Aborted, ArrivalCounts};
-use tenfold_scenarios::{Kind, Latency, Metric, Rule, Scenario, Scope};
+use tenfold_run_dir::counts::Aborted;
+use tenfold_scenarios::{Comparison, Kind, Latency, Metric, Rule, Scenario, Scope};
 
 use crate::format;
 use crate::latency::counted_latencies::CountedLatencies;
-use crate::stats::order_statistic::{OrderStatistics, SAMPLES_BEYOND, samples_beyond};
+use crate::stats::order_statistic::{OrderStatistics, SAMPLES_BEYOND};
 use crate::stats::proportion::wilson_interval;
 use crate::summary::Summary;
 use crate::summary::rule_result::RuleResult;
+use crate::verdict::outcomes::Outcomes;
+use crate::verdict::possible::{Censored, Possible};
 
 /// Judges every objective of a run.
 pub(crate) fn judge_rules(
@@ -92,45 +94,75 @@ pub(super) fn parse(run: &Run, text: &str) -> Result<Rule, String> {
 
 /// The measured value of an objective.
 struct Measured {
-    value: Option<f64>,
+    /// The bounds of the value. `None` if nothing was measured.
+    possible: Option<Possible>,
     interval: Option<[f64; 2]>,
+    /// Samples or arrivals behind the value, without those of unknown outcome.
     count: u64,
+    /// Arrivals without a known outcome, or without a latency.
+    missing: u64,
     unit: &'static str,
     /// Reason for a missing value.
     missing_because: String,
 }
 
+impl Measured {
+    /// The value to show for an outcome: the bound that it rests on. `None` if there is no outcome.
+    fn value(&self, rule: &Rule, met: Option<bool>) -> Option<f64> {
+        let Possible { low, high } = self.possible?;
+        let rises = matches!(rule.comparison, Comparison::Less | Comparison::LessOrEqual);
+        match met? == rises {
+            true => Some(high),
+            false => Some(low),
+        }
+    }
+}
+
 fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) -> RuleResult {
+    let mut outcomes = outcomes(run, summary, rule.scope);
     let measured = match rule.metric {
-        Metric::Errors => errors(&arrivals(summary, rule.scope)),
-        Metric::Rate => Measured {
-            value: summary.rate_per_s.share,
-            interval: None,
-            count: summary.arrivals.planned,
-            unit: "fraction",
-            missing_because: "nothing was offered".to_owned(),
-        },
+        Metric::Errors => {
+            if summary.too_few_users.is_some() {
+                outcomes = outcomes.without_dropped();
+            }
+            errors(&outcomes)
+        }
+        Metric::Rate => {
+            if summary.too_few_users.is_some() {
+                outcomes = outcomes.without_dropped();
+            }
+            rate(summary, &outcomes)
+        }
         Metric::Quantile(latency, _) | Metric::Mean(latency) | Metric::Max(latency) => {
             let metric = match latency {
                 Latency::Response => tenfold_run_dir::Metric::Response,
                 Latency::Service => tenfold_run_dir::Metric::Service,
             };
             let histogram = counted.histogram(metric, |request| in_scope(run, rule.scope, request));
-            measure_latency(rule.metric, &histogram)
+            let censored = Censored {
+                latencies: &histogram,
+                outcomes,
+                // The wait for a user is no part of the service time.
+                dropped_after_ns: match latency {
+                    Latency::Response => run.counts.dropped_after_ns_min.unwrap_or(0),
+                    Latency::Service => 0,
+                },
+            };
+            measure_latency(rule.metric, &censored)
         }
     };
     let met = measured
-        .value
-        .map(|value| rule.comparison.holds(value, rule.limit));
+        .possible
+        .and_then(|possible| possible.meets(rule.comparison, rule.limit));
     RuleResult {
         text: rule.text.clone(),
         met,
-        measured: measured.value,
+        measured: measured.value(rule, met),
         interval_95: measured.interval,
         limit: Some(rule.limit),
         unit: measured.unit.to_owned(),
         count: measured.count,
-        why: why(rule, &measured),
+        why: why(rule, &measured, met),
     }
 }
 
@@ -148,58 +180,75 @@ pub(super) fn in_scope(run: &Run, scope: Scope, request: usize) -> bool {
     }
 }
 
-fn arrivals(summary: &Summary, scope: Scope) -> ArrivalCounts {
-    match scope {
-        Scope::All => summary.arrivals.clone(),
-        Scope::Kind(Kind::Read) => summary.reads.arrivals.clone(),
-        Scope::Kind(Kind::Write) => summary.writes.arrivals.clone(),
-        Scope::Request(index) => summary
-            .requests
-            .get(index)
-            .map(|request| request.arrivals.clone())
-            .unwrap_or_default(),
-    }
+/// The outcomes of the requests in a scope.
+fn outcomes(run: &Run, summary: &Summary, scope: Scope) -> Outcomes {
+    let requests = summary.requests.iter().enumerate();
+    Outcomes::of(
+        requests
+            .filter(|(index, _)| in_scope(run, scope, *index))
+            .map(|(_, request)| request),
+    )
 }
 
-fn errors(arrivals: &ArrivalCounts) -> Measured {
-    let lost = arrivals.failed + arrivals.dropped;
-    let count = lost + arrivals.completed;
+fn errors(outcomes: &Outcomes) -> Measured {
+    let lost = outcomes.failed + outcomes.dropped;
+    let count = lost + outcomes.completed;
     Measured {
-        value: arrivals.error_rate(),
-        interval: (count > 0).then(|| wilson_interval(lost, count)),
+        possible: Possible::share(lost, count, outcomes.unknown),
+        interval: (count > 0 && outcomes.unknown == 0).then(|| wilson_interval(lost, count)),
         count,
+        missing: outcomes.unknown,
         unit: "fraction",
         missing_because: "no request ended".to_owned(),
     }
 }
 
-fn measure_latency(metric: Metric, histogram: &hdrhistogram::Histogram<u64>) -> Measured {
-    let ordered = OrderStatistics::of(histogram);
-    let count = ordered.count();
+fn rate(summary: &Summary, outcomes: &Outcomes) -> Measured {
+    let unknown = outcomes.unknown as f64 / outcomes.planned.max(1) as f64;
+    Measured {
+        possible: summary.rate_per_s.share.map(|share| Possible {
+            low: share,
+            high: share + unknown,
+        }),
+        interval: None,
+        count: summary.arrivals.planned,
+        missing: outcomes.unknown,
+        unit: "fraction",
+        missing_because: "nothing was offered".to_owned(),
+    }
+}
+
+fn measure_latency(metric: Metric, censored: &Censored<'_>) -> Measured {
+    let count = censored.latencies.len();
     let mut measured = Measured {
-        value: None,
+        possible: None,
         interval: None,
         count,
+        missing: censored.missing(),
         unit: "ns",
         missing_because: "nothing was measured".to_owned(),
     };
     match metric {
-        Metric::Quantile(_, quantile) => match ordered.quantile(quantile) {
-            Some(estimate) => {
-                measured.value = Some(estimate.value as f64);
-                measured.interval = estimate.interval.map(|ends| ends.map(|end| end as f64));
-            }
-            None if count > 0 => {
+        Metric::Quantile(_, quantile) => {
+            let beyond = censored.beyond(quantile);
+            if count > 0 && beyond < SAMPLES_BEYOND {
                 measured.missing_because = format!(
-                    "only {} of {} samples lie beyond the percentile, and {SAMPLES_BEYOND} are needed",
-                    samples_beyond(count, quantile),
-                    format::count(count)
+                    "only {beyond} of {} samples lie beyond the percentile, and {SAMPLES_BEYOND} are needed",
+                    format::count(censored.count()),
                 );
+            } else if count > 0 {
+                measured.possible = censored.quantile(quantile);
+                let exact = measured.possible.is_some_and(Possible::is_exact);
+                let ordered = OrderStatistics::of(censored.latencies);
+                measured.interval = ordered
+                    .quantile(quantile)
+                    .filter(|_| exact && measured.missing == 0)
+                    .and_then(|estimate| estimate.interval)
+                    .map(|ends| ends.map(|end| end as f64));
             }
-            None => {}
-        },
-        Metric::Mean(_) if count > 0 => measured.value = Some(histogram.mean()),
-        Metric::Max(_) if count > 0 => measured.value = Some(histogram.max() as f64),
+        }
+        Metric::Mean(_) => measured.possible = censored.mean(),
+        Metric::Max(_) => measured.possible = censored.max(),
         _ => {}
     }
     measured
@@ -213,20 +262,44 @@ fn counted_noun(unit: &str) -> &'static str {
     }
 }
 
-fn why(rule: &Rule, measured: &Measured) -> String {
-    let Some(value) = measured.value else {
-        return format!("not judged: {}", measured.missing_because);
-    };
+fn why(rule: &Rule, measured: &Measured, met: Option<bool>) -> String {
     let text = |value: f64| match measured.unit {
+        _ if value.is_infinite() => "more than any that was measured".to_owned(),
         "ns" => format::duration_of(value),
         _ => format::percent(value),
     };
-    let mut why = format!(
-        "{} over {} {}",
-        text(value),
-        format::count(measured.count),
-        counted_noun(measured.unit)
-    );
+    let Some(possible) = measured.possible else {
+        return format!("not judged: {}", measured.missing_because);
+    };
+    let noun = counted_noun(measured.unit);
+    let Some(value) = measured.value(rule, met) else {
+        // Without missing arrivals, only timeouts leave a value open.
+        let reason = match measured.missing {
+            0 => "requests timed out, which took longer than was measured".to_owned(),
+            missing => format!(
+                "{} arrivals were not sent or not answered, beside {} {noun}",
+                format::count(missing),
+                format::count(measured.count)
+            ),
+        };
+        return format!(
+            "not judged: anything from {} to {} is possible, because {reason}",
+            text(possible.low),
+            text(possible.high),
+        );
+    };
+    let mut why = match (possible.is_exact(), value == possible.low) {
+        (true, _) => text(value),
+        (false, true) => format!("at least {}", text(value)),
+        (false, false) => format!("at most {}", text(value)),
+    };
+    why.push_str(&format!(" over {} {noun}", format::count(measured.count)));
+    if measured.missing > 0 {
+        why.push_str(&format!(
+            " and {} arrivals that were not sent or not answered",
+            format::count(measured.missing)
+        ));
+    }
     if let Some([low, high]) = measured.interval {
         why.push_str(&format!("; 95% interval {} to {}", text(low), text(high)));
         let is_certain =

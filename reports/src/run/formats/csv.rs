@@ -7,6 +7,8 @@ use std::path::Path;
 
 use ::csv::{Terminator, Writer, WriterBuilder};
 use tenfold_analysis::{Latency, Second, Summary, seconds};
+use tenfold_run_dir::Blame;
+use tenfold_run_dir::counts::blamed_on;
 
 use crate::export::{Format, Rendered};
 use crate::run::formats::{RunResults, RunSubject, intervals};
@@ -124,6 +126,7 @@ fn requests(summary: &Summary) -> Result<String, ::csv::Error> {
         "body_bytes",
         "statuses",
         "failures",
+        "failed_by_generator",
     ]
     .map(str::to_owned)
     .into_iter()
@@ -148,7 +151,11 @@ fn requests(summary: &Summary) -> Result<String, ::csv::Error> {
         ]
         .into_iter()
         .chain(counts.map(|count| count.to_string()))
-        .chain([listed(&request.statuses), listed(&request.failures)])
+        .chain([
+            listed(&request.statuses),
+            listed(&request.failures),
+            blamed_on(Blame::Generator, &request.failures).to_string(),
+        ])
         .chain(
             [
                 &latencies.response,

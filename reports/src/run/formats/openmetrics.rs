@@ -7,7 +7,8 @@ use std::path::Path;
 use tenfold_analysis::{
     Distribution, Latencies, Latency, MeasurementVerdict, Scope, Summary, distributions,
 };
-use tenfold_run_dir::BUCKET_BOUNDS_NS;
+use tenfold_run_dir::counts::blame;
+use tenfold_run_dir::{BUCKET_BOUNDS_NS, Blame};
 
 use crate::export::{Format, Rendered};
 use crate::run::formats::{RunResults, RunSubject};
@@ -76,11 +77,16 @@ fn counters(out: &mut Exposition, summary: &Summary) {
         "tenfold_failures",
         "counter",
         "",
-        "Failed requests by class.",
+        "Failed requests by class, and the side that the class is blamed on.",
     );
     for request in &summary.requests {
         for (class, count) in &request.failures {
-            let labels: [Label<'_>; 2] = [("request", &request.name), ("class", class)];
+            let side = blame(class).map_or("unknown", Blame::name);
+            let labels: [Label<'_>; 3] = [
+                ("request", &request.name),
+                ("class", class),
+                ("blame", &side),
+            ];
             out.sample("tenfold_failures_total", &labels, count);
         }
     }

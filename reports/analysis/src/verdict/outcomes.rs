@@ -1,0 +1,54 @@
+//! Outcomes of the arrivals in the scope of an objective.
+
+use tenfold_run_dir::Blame;
+use tenfold_run_dir::counts::blamed_on;
+
+use crate::summary::request::RequestSummary;
+
+/// Outcomes of the arrivals in the scope of an objective.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Outcomes {
+    /// Due.
+    pub(super) planned: u64,
+    /// Answered as expected.
+    pub(super) completed: u64,
+    /// Failed, and not because of the generator.
+    pub(super) failed: u64,
+    /// Failed by timeout, part of `failed`.
+    pub(super) timed_out: u64,
+    /// Never sent, because every user was busy for too long.
+    pub(super) dropped: u64,
+    /// Without an outcome that is the service's: failed because of the generator, or neither answered nor
+    /// dropped when the run ended.
+    pub(super) unknown: u64,
+}
+
+impl Outcomes {
+    /// Sums the outcomes of requests.
+    pub(super) fn of<'a>(requests: impl Iterator<Item = &'a RequestSummary>) -> Self {
+        let mut sum = Self::default();
+        for request in requests {
+            let arrivals = &request.arrivals;
+            let own = blamed_on(Blame::Generator, &request.failures);
+            let not_sent = arrivals
+                .planned
+                .saturating_sub(arrivals.sent + arrivals.dropped);
+            sum.planned += arrivals.planned;
+            sum.completed += arrivals.completed;
+            sum.failed += arrivals.failed.saturating_sub(own);
+            sum.timed_out += request.failures.get("timeout").copied().unwrap_or(0);
+            sum.dropped += arrivals.dropped;
+            sum.unknown += own + arrivals.in_flight + not_sent;
+        }
+        sum
+    }
+
+    /// Moves dropped arrivals to the unknown ones: with too few users, they say nothing about the service.
+    pub(super) fn without_dropped(self) -> Self {
+        Self {
+            dropped: 0,
+            unknown: self.unknown + self.dropped,
+            ..self
+        }
+    }
+}

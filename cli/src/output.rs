@@ -2,5 +2,6 @@
 
 pub(crate) mod exports;
 pub(crate) mod log;
+pub(crate) mod open;
 pub(crate) mod print;
 pub(crate) mod run_report;

@@ -9,6 +9,7 @@ mod charts;
 mod comparison;
 mod findings;
 pub mod format;
+mod function_times;
 pub mod gate;
 pub mod history;
 mod latency;
@@ -21,10 +22,14 @@ pub mod synthetic;
 mod verdict;
 
 pub use charts::{
-    Charts, Cores, HeatMap, InFlight, LatencyOverTime, PercentileCurve, PercentilePoint, PhaseBand,
-    RatesOverTime, charts,
+    Charts, Cores, FailureKind, FailuresOverTime, HeatMap, InFlight, LatencyOverTime,
+    MetricOverTime, PercentileCurve, PercentilePoint, PhaseBand, RatesOverTime, RequestCharts,
+    charts,
 };
-pub use comparison::{Comparison, Difference, compare};
+pub use comparison::{
+    Comparison, Difference, Direction, Effect, EffectUnit, RunEffects, compare,
+};
+pub use function_times::{FunctionTime, function_times};
 pub use latency::distribution::{Distribution, PercentileStep, distributions};
 pub use latency::exchange_times::{ExchangeTimes, exchange_times};
 pub use latency::percentiles::{Latencies, Latency, PercentileIntervals};
@@ -37,6 +42,7 @@ pub use summary::finding::{Confidence, Finding};
 pub use summary::generator::Generator;
 pub use summary::hot_keys::{HotKeys, TopShare};
 pub use summary::identities::Identity;
+pub use summary::phase::PhaseSummary;
 pub use summary::rates::Rates;
 pub use summary::request::{Group, RequestSummary};
 pub use summary::rule_result::RuleResult;

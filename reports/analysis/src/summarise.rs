@@ -11,6 +11,7 @@ use crate::latency::percentiles::{Latencies, Latency};
 use crate::summary::generator::Generator;
 use crate::summary::hot_keys::hot_keys;
 use crate::summary::identities::identities;
+use crate::summary::phase::phases;
 use crate::summary::rates::Rates;
 use crate::summary::request::{Group, RequestSummary};
 use crate::summary::usage::{HostUsage, TargetUsage};
@@ -82,6 +83,7 @@ pub fn summarise(run: &Run) -> Summary {
         reads: group("read"),
         writes: group("write"),
         requests: requests.collect(),
+        phases: phases(run),
         rules: Vec::new(),
         generator: Generator::of(run, &counted, &window),
         connections: run.counts.connections.clone(),

@@ -4,6 +4,7 @@ pub(crate) mod finding;
 pub(crate) mod generator;
 pub(crate) mod hot_keys;
 pub(crate) mod identities;
+pub(crate) mod phase;
 pub(crate) mod rates;
 pub(crate) mod request;
 pub(crate) mod rule_result;
@@ -24,6 +25,7 @@ use crate::summary::finding::Finding;
 use crate::summary::generator::Generator;
 use crate::summary::hot_keys::HotKeys;
 use crate::summary::identities::Identity;
+use crate::summary::phase::PhaseSummary;
 use crate::summary::rates::Rates;
 use crate::summary::request::{Group, RequestSummary};
 use crate::summary::rule_result::RuleResult;
@@ -75,6 +77,9 @@ pub struct Summary {
     pub writes: Group,
     /// Figures of each request, in the order of the scenario.
     pub requests: Vec<RequestSummary>,
+    /// Figures of each phase, warm-up included, in order. Empty in summaries of older versions.
+    #[serde(default)]
+    pub phases: Vec<PhaseSummary>,
     /// Results of the objectives, in the order of the scenario.
     pub rules: Vec<RuleResult>,
     /// Resource usage and lag of the generator.

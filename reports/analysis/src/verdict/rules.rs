@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tenfold_run_dir::Run;
-use tenfold_run_dir::counts::{Aborted, ArrivalCounts};
+use tenfold_run_dir::counts::{Aborted, ArrivalCounts, RequestCounts};
 use tenfold_scenarios::{Kind, Latency, Metric, Rule, Scenario, Scope};
 
 use crate::format;
@@ -70,10 +70,23 @@ fn mark_aborted(result: &mut RuleResult, aborted: &Aborted) {
 fn parse(run: &Run, text: &str) -> Result<Rule, String> {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut scenario = format!(
-        "version = 1\nname = \"rule\"\nrules = [{}]\n\n[[phases]]\nname = \"all\"\n\
-         kind = \"constant\"\nrate = \"1000000/s\"\nduration = \"10h\"\n",
+        "version = 1\nname = \"rule\"\nrules = [{}]\n",
         quoted(text)
     );
+    let phases = run.manifest.phases.iter();
+    let mut phases: Vec<(&str, bool)> = phases
+        .map(|phase| (phase.name.as_str(), phase.warm_up))
+        .collect();
+    if phases.iter().all(|(_, warm_up)| *warm_up) {
+        phases.push(("all phases", false));
+    }
+    for (name, warm_up) in phases {
+        scenario.push_str(&format!(
+            "\n[[phases]]\nname = {}\nkind = \"constant\"\nrate = \"1000000/s\"\nduration = \"10h\"\n\
+             warm_up = {warm_up}\n",
+            quoted(name)
+        ));
+    }
     for request in &run.manifest.requests {
         let kind = if request.kind == "write" {
             "write"
@@ -102,20 +115,30 @@ struct Measured {
 
 fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) -> RuleResult {
     let measured = match rule.metric {
-        Metric::Errors => errors(&arrivals(summary, rule.scope)),
-        Metric::Rate => Measured {
-            value: summary.rate_per_s.share,
-            interval: None,
-            count: summary.arrivals.planned,
-            unit: "fraction",
-            missing_because: "nothing was offered".to_owned(),
-        },
+        Metric::Errors => errors(&arrivals(run, summary, rule)),
+        Metric::Rate => {
+            let (rates, arrivals) = match rule.phase.and_then(|phase| summary.phases.get(phase)) {
+                Some(phase) => (&phase.rate_per_s, &phase.arrivals),
+                None => (&summary.rate_per_s, &summary.arrivals),
+            };
+            Measured {
+                value: rates.share,
+                interval: None,
+                count: arrivals.planned,
+                unit: "fraction",
+                missing_because: "nothing was offered".to_owned(),
+            }
+        }
         Metric::Quantile(latency, _) | Metric::Mean(latency) | Metric::Max(latency) => {
             let metric = match latency {
                 Latency::Response => tenfold_run_dir::Metric::Response,
                 Latency::Service => tenfold_run_dir::Metric::Service,
             };
-            let histogram = counted.histogram(metric, |request| in_scope(run, rule.scope, request));
+            let keep = |request| in_scope(run, rule.scope, request);
+            let histogram = match rule.phase {
+                Some(phase) => counted.histogram_in(phase, metric, keep),
+                None => counted.histogram(metric, keep),
+            };
             measure_latency(rule.metric, &histogram)
         }
     };
@@ -148,8 +171,19 @@ fn in_scope(run: &Run, scope: Scope, request: usize) -> bool {
     }
 }
 
-fn arrivals(summary: &Summary, scope: Scope) -> ArrivalCounts {
-    match scope {
+fn arrivals(run: &Run, summary: &Summary, rule: &Rule) -> ArrivalCounts {
+    if let Some(phase) = rule.phase {
+        let requests = run.counts.phases.get(phase).into_iter().flatten();
+        let mut sum = RequestCounts::default();
+        for (_, counts) in requests
+            .enumerate()
+            .filter(|(request, _)| in_scope(run, rule.scope, *request))
+        {
+            sum.add(counts);
+        }
+        return ArrivalCounts::from(&sum);
+    }
+    match rule.scope {
         Scope::All => summary.arrivals.clone(),
         Scope::Kind(Kind::Read) => summary.reads.arrivals.clone(),
         Scope::Kind(Kind::Write) => summary.writes.arrivals.clone(),

@@ -2,11 +2,13 @@
 
 mod change_points;
 mod charts;
+mod comparison;
 mod findings;
 mod gate;
 mod merge;
 mod merged_evidence;
 mod oracle;
+mod phases;
 mod rules;
 mod summary;
 mod verdict;

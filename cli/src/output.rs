@@ -3,6 +3,7 @@
 pub(crate) mod exports;
 pub(crate) mod load_report;
 pub(crate) mod log;
+pub(crate) mod open;
 pub(crate) mod print;
 pub(crate) mod printer;
 pub(crate) mod run_report;

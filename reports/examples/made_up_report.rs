@@ -8,6 +8,7 @@ use tenfold_analysis::synthetic::{MadeUp, MadeUpGate};
 use tenfold_analysis::{compare, summarise};
 use tenfold_reports::comparison::comparison;
 use tenfold_reports::document::Document;
+use tenfold_reports::index::{self, Index, IndexedRun};
 use tenfold_reports::{gate, run};
 use tenfold_run_dir::Flamegraph;
 
@@ -34,6 +35,18 @@ fn main() -> std::io::Result<()> {
             },
         ),
         (
+            "steps",
+            MadeUp {
+                steps: vec![500.0, 1_000.0, 2_000.0, 3_000.0, 4_000.0],
+                failing: 0.01,
+                rules: vec![
+                    "p99 < 50ms for \"read post\" in \"day\"".to_owned(),
+                    "errors < 2% in \"day\"".to_owned(),
+                ],
+                ..MadeUp::default()
+            },
+        ),
+        (
             "failing",
             MadeUp {
                 failing: 0.02,
@@ -51,8 +64,20 @@ fn main() -> std::io::Result<()> {
         write(&directory, name, &page, &digest)?;
         played.push(run);
     }
-    let comparison = comparison(&compare(&played));
+    let comparison = comparison(&compare(&played[..3]));
     write(&directory, "comparison", &comparison, &comparison)?;
+    let runs = played.iter().zip(["spike", "stall", "frozen", "overloaded"]);
+    let runs = runs.map(|(run, name)| IndexedRun {
+        path: name.to_owned(),
+        link: Some(format!("./{name}.html")),
+        achieved: run.timeline.rows.iter().map(|row| row.reads as f64).collect(),
+        summary: summarise(run),
+    });
+    let list = index::page(&Index {
+        runs: runs.collect(),
+        unreadable: Vec::new(),
+    });
+    write(&directory, "index", &list, &list)?;
     gates(&directory)
 }
 

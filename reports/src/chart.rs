@@ -11,14 +11,17 @@ mod over_time;
 mod percentiles;
 mod plot;
 mod rounds;
+mod sparkline;
 mod trend;
 
+pub(crate) use axis::percentile_position;
 pub(crate) use curves::curves;
 pub(crate) use heat_map::heat_map;
 pub(crate) use hot_keys::hot_keys;
 pub(crate) use memory::memory;
-pub(crate) use over_time::{cores, in_flight, latency, rates};
+pub(crate) use over_time::{cores, failures, in_flight, latencies, latency, metric, rates};
 pub(crate) use percentiles::percentiles;
 pub(crate) use plot::{Description, Ink, escape};
 pub(crate) use rounds::rounds;
+pub(crate) use sparkline::sparkline;
 pub(crate) use trend::trend;

@@ -1,43 +1,55 @@
 //! The report of several runs side by side.
 
-use tenfold_analysis::{Comparison, Summary, format};
+use tenfold_analysis::{
+    Comparison, Direction, Effect, EffectUnit, RunEffects, Summary, format,
+};
 
-use crate::document::{Block, Document, Section, Table};
-use crate::run::{interval, verdict};
+use crate::chart::forest::Bar;
+use crate::chart::{Description, Ink};
+use crate::document::{Block, Document, Forest, ForestRow, Judgement, Section, Table, Tone};
+use crate::run::{curve_chart, interval, verdict};
 
-/// Returns the figures of several runs side by side, and the differences between their settings.
+/// Inks of the runs, in their order.
+const INKS: [Ink; 6] = [
+    Ink::Response,
+    Ink::Service,
+    Ink::Writes,
+    Ink::Unlagged,
+    Ink::Lag,
+    Ink::Offered,
+];
+
+/// Returns what differs between runs: their settings, their figures with intervals, and their percentile curves.
 pub fn comparison(comparison: &Comparison) -> Document {
-    let table = |first: &str, rows: Vec<Vec<String>>| {
-        let head = [first]
-            .into_iter()
-            .chain(comparison.names.iter().map(String::as_str));
-        Block::Table(Table::new(&head.collect::<Vec<_>>(), rows))
-    };
-    let differences = comparison.differences.iter().map(|difference| {
-        let values = difference.values.iter().cloned();
-        [difference.what.clone()]
-            .into_iter()
-            .chain(values)
-            .collect()
-    });
-    let differences: Vec<Vec<String>> = differences.collect();
-    let figures = vec![table("figure", figures(comparison))];
-    let mut sections = vec![Section::new("figures", "Figures", "", figures)];
-    if !differences.is_empty() {
-        let settings = vec![table("setting", differences)];
-        sections.push(Section::new(
-            "differences",
-            "Different settings",
-            "",
-            settings,
-        ));
-    }
+    let sections = [
+        settings(comparison),
+        effects(comparison),
+        curves(comparison),
+        Some(figures_section(comparison)),
+    ];
     Document {
         origin: vec!["comparison".to_owned()],
-        title: format!("{} runs side by side", comparison.names.len()),
+        title: title(comparison),
         lead: lead(comparison),
-        sections,
+        sections: sections.into_iter().flatten().collect(),
         ..Document::default()
+    }
+}
+
+fn title(comparison: &Comparison) -> String {
+    let ([first, other], [effects]) = (comparison.names.as_slice(), comparison.effects.as_slice())
+    else {
+        return format!("{} runs side by side", comparison.names.len());
+    };
+    let count = |direction| {
+        let effects = effects.effects.iter();
+        effects.filter(|effect| effect.direction == direction).count()
+    };
+    let (better, worse) = (count(Direction::Better), count(Direction::Worse));
+    match (better, worse, effects.intervals) {
+        (_, _, 0) => format!("{other} beside {first}: too short for intervals"),
+        (0, 0, _) => format!("{other} beside {first}: no difference shown"),
+        _ => format!("{other} beside {first}: {better} figures better, {worse} worse"),
     }
 }
 
@@ -55,6 +67,185 @@ fn lead(comparison: &Comparison) -> String {
             questions.join(", ")
         ),
     }
+}
+
+/// Returns a table with a column for each run.
+fn table(comparison: &Comparison, first: &str, rows: Vec<Vec<String>>) -> Block {
+    let names = comparison.names.iter().map(String::as_str);
+    let head: Vec<&str> = [first].into_iter().chain(names).collect();
+    Block::Table(Table::new(&head, rows))
+}
+
+/// Returns the settings that differ. `None` if none does.
+fn settings(comparison: &Comparison) -> Option<Section> {
+    let rows = comparison.differences.iter().map(|difference| {
+        let values = difference.values.iter().cloned();
+        [difference.what.clone()]
+            .into_iter()
+            .chain(values)
+            .collect()
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    (!rows.is_empty()).then(|| {
+        let lead = "A difference in the figures may come from any of these.";
+        let settings = vec![table(comparison, "setting", rows)];
+        Section::new("differences", "Different settings", lead, settings)
+    })
+}
+
+/// Returns the differences of each run from the first, with their intervals. `None` for a single run.
+fn effects(comparison: &Comparison) -> Option<Section> {
+    let first = comparison.names.first()?;
+    let runs = comparison.effects.iter().enumerate();
+    let blocks: Vec<Block> = runs
+        .flat_map(|(index, run)| {
+            [
+                Block::Heading(format!("{} beside {first}", run.name)),
+                forest(index, run),
+                Block::Note(method(run)),
+            ]
+        })
+        .collect();
+    let lead = "A dot is the change from the first run, a whisker its 95% interval. A figure differs if its interval \
+                excludes no change. Each interval holds for its own figure: of twenty, one excludes no change by chance.";
+    (!blocks.is_empty()).then(|| Section::new("effects", "Differences", lead, blocks))
+}
+
+fn forest(index: usize, run: &RunEffects) -> Block {
+    let rows = run.effects.iter().map(|effect| ForestRow {
+        judgement: judgement(effect),
+        cells: vec![
+            effect.change.map_or_else(none, |own| change(effect.unit, own)),
+            effect.interval_95.map_or_else(none, |ends| {
+                ends.map(|end| change(effect.unit, end)).join(" to ")
+            }),
+            value(effect.unit, effect.baseline),
+            value(effect.unit, effect.value),
+        ],
+        // Shares have differences, not ratios, and another scale.
+        bar: effect
+            .change
+            .filter(|_| effect.unit != EffectUnit::Fraction)
+            .map(|change| Bar {
+                value: change,
+                interval: effect.interval_95.map(|[low, high]| (low, high)),
+                tolerance: None,
+                fail_above: None,
+            }),
+    });
+    Block::Forest(Forest {
+        id: format!("effect-{index}"),
+        head: vec!["change", "95% interval", "first run", "this run"],
+        rows: rows.collect(),
+    })
+}
+
+fn judgement(effect: &Effect) -> Judgement {
+    let (tone, sign, word) = match effect.direction {
+        Direction::Better => (Tone::Good, "✓", "better"),
+        Direction::Worse => (Tone::Bad, "✗", "worse"),
+        Direction::NotShown => (Tone::Caution, "≈", "not shown"),
+        Direction::Unknown => (Tone::Caution, "?", "unknown"),
+    };
+    let shown = |own: f64| change(effect.unit, own);
+    let reason = match (effect.change, effect.interval_95) {
+        (Some(own), Some([low, high])) => {
+            format!("{}, interval {} to {}", shown(own), shown(low), shown(high))
+        }
+        (Some(own), None) => format!("{}, without an interval", shown(own)),
+        (None, _) => "a value is missing or has too few samples".to_owned(),
+    };
+    Judgement {
+        tone,
+        sign,
+        word,
+        name: effect.name.clone(),
+        reason,
+    }
+}
+
+/// Explains how the intervals were computed.
+fn method(run: &RunEffects) -> String {
+    if run.intervals == 0 {
+        return "The runs are too short for intervals: they need ten counted seconds.".to_owned();
+    }
+    let pairing = if run.paired {
+        "Both runs planned the same load, so the same intervals are drawn from both."
+    } else {
+        "The runs planned different loads, so each is drawn by itself."
+    };
+    format!(
+        "Moving-block bootstrap over {} intervals of {} s, in blocks of {}: as many as the autocorrelation asks for. \
+         {pairing} The intervals describe these runs; repeated runs differ more.",
+        format::count(run.intervals),
+        format::significant(run.interval_s),
+        format::count(run.block)
+    )
+}
+
+fn none() -> String {
+    "–".to_owned()
+}
+
+/// Formats a change: relative, or in percentage points for a share.
+fn change(unit: EffectUnit, change: f64) -> String {
+    match unit {
+        EffectUnit::Fraction => {
+            let points = change * 100.0;
+            let sign = match points {
+                points if points > 0.0 => "+",
+                points if points < 0.0 => "−",
+                _ => "",
+            };
+            format!("{sign}{} points", format::significant(points.abs()))
+        }
+        _ => format::change(change),
+    }
+}
+
+fn value(unit: EffectUnit, value: Option<f64>) -> String {
+    let Some(value) = value else {
+        return none();
+    };
+    match unit {
+        EffectUnit::Ns => format::duration_of(value),
+        EffectUnit::PerSecond => format::rate(value),
+        EffectUnit::Fraction => format::percent(value),
+        EffectUnit::CpuUs => format!("{} µs", format::significant(value)),
+    }
+}
+
+/// Returns the percentile curves of the runs over each other. `None` without curves.
+fn curves(comparison: &Comparison) -> Option<Section> {
+    let runs = || comparison.curves.iter().zip(&comparison.names).zip(INKS);
+    if runs().len() < 2 {
+        return None;
+    }
+    let curves: Vec<_> = runs().map(|((curve, _), ink)| (curve, ink)).collect();
+    let legend: Vec<_> = runs().map(|((_, name), ink)| (ink, name.as_str())).collect();
+    let named: Vec<_> = runs().map(|((curve, name), _)| (name.as_str(), curve)).collect();
+    let description = Description {
+        id: "percentiles".to_owned(),
+        title: "Response time by percentile".to_owned(),
+        text: format!("{} runs over each other.", named.len()),
+        at: Vec::new(),
+    };
+    let mut lead = "Response time of all requests. A curve ends where fewer than ten samples lie beyond it.".to_owned();
+    if comparison.curves.len() > INKS.len() {
+        lead.push_str(&format!(" Only the first {} runs are drawn.", INKS.len()));
+    }
+    let chart = curve_chart(description, &curves, &legend, &named, false);
+    Some(Section::new(
+        "percentile-curves",
+        "Response time by percentile",
+        lead,
+        vec![chart],
+    ))
+}
+
+fn figures_section(comparison: &Comparison) -> Section {
+    let figures = vec![table(comparison, "figure", figures(comparison))];
+    Section::new("figures", "Figures", "", figures)
 }
 
 /// The name of a figure, and its value for a run.

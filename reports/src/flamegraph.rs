@@ -18,8 +18,8 @@ const ROW: usize = 19;
 /// Minimum width of a frame, as a share of the whole. Narrower frames are dropped.
 const WIDTH_MIN: f64 = 0.0001;
 
-/// Minimum width of a frame in the drawing.
-const DRAWN_WIDTH_MIN: f64 = 0.001;
+/// Minimum width of a frame in the drawing. Zoom makes such frames visible.
+const DRAWN_WIDTH_MIN: f64 = 0.0005;
 
 /// Minimum width of a frame with a name.
 const NAMED_WIDTH_MIN: f64 = 0.012;
@@ -35,8 +35,10 @@ const ROWS_MAX: usize = 40;
 pub(crate) struct Frame {
     /// The function's name.
     name: String,
-    /// Samples and share: `4 samples, 40.00%`.
+    /// Samples and share, with the function's callees: `4 samples, 40.00%`.
     figures: String,
+    /// Share of the function's own samples. `None` if it is not known.
+    own: Option<f64>,
     /// Change in percent of all samples. `None` outside a difference.
     change: Option<f64>,
     left: f64,
@@ -83,7 +85,7 @@ pub(crate) fn flamegraph(frames: &[Frame], id: &str, title: &str) -> Block {
     widest.sort_by(|a, b| b.width.total_cmp(&a.width));
     let rows = widest.iter().take(ROWS_MAX);
     let rows = rows.map(|frame| vec![frame.name.clone(), frame.figures.clone()]);
-    let table = Table::new(&["function", "samples and share, with its callees"], rows);
+    let table = Table::new(&["function on its stack", "samples and share, with its callees"], rows);
     Chart::block(Some(draw(frames, id, title)), &[], table)
 }
 
@@ -145,11 +147,14 @@ fn changed(change: f64, change_max: f64) -> String {
 }
 
 impl Frame {
-    /// Returns the tooltip: `name (4 samples, 40.00%)`.
+    /// Returns the tooltip: `name (4 samples, 40.00%; self 10.00%)`.
     fn title(&self) -> String {
+        let own = self.own.map_or_else(String::new, |share| {
+            format!("; self {:.2}%", share * 100.0)
+        });
         match self.figures.as_str() {
             "" => self.name.clone(),
-            figures => format!("{} ({figures})", self.name),
+            figures => format!("{} ({figures}{own})", self.name),
         }
     }
 }
@@ -173,7 +178,7 @@ mod tests {
             "{drawn}"
         );
         assert!(
-            drawn.contains("<title>main (1 sample, 100.00%)</title>"),
+            drawn.contains("<title>main (1 sample, 100.00%; self 0.00%)</title>"),
             "{drawn}"
         );
     }

@@ -5,11 +5,12 @@ mod page;
 mod prose;
 
 use maud::{Markup, PreEscaped, html};
+use tenfold_analysis::format;
 
 use crate::chart::forest::{self, Bar, Scale};
 use crate::chart::{self, Description, Ink};
 use crate::document::{
-    Block, Chart, Code, CodeKind, Curves, Document, Fact, Finding, Forest, Judgement, Number,
+    Block, Chart, Code, CodeKind, Curves, Document, Fact, Finding, Forest, Judgement, Number, Runs,
     Sample, Section, Table, Tone, capitalised,
 };
 use figures::{figure, section, table};
@@ -28,7 +29,7 @@ const INKS: [Ink; 6] = [
 impl Document {
     /// Renders the document as a page of HTML.
     ///
-    /// The page holds no script and loads nothing; all text is escaped.
+    /// The page loads nothing and is complete without its script; all text is escaped.
     pub fn html(&self) -> String {
         let body = html! {
             (header(self))
@@ -67,9 +68,24 @@ fn header(document: &Document) -> Markup {
                 }
             }
             (blocks(&document.closing))
+            (contents(&document.sections))
         }
     }
 }
+
+/// Renders the list of contents; nothing for a short page.
+fn contents(sections: &[Section]) -> Markup {
+    html! {
+        @if sections.len() >= CONTENTS_MIN {
+            nav.contents aria-label="Contents" {
+                ul { @for part in sections { li { a href={ "#" (part.id) } { (part.title) } } } }
+            }
+        }
+    }
+}
+
+/// Sections from which a page has a list of contents.
+const CONTENTS_MIN: usize = 4;
 
 fn class(tone: Tone) -> &'static str {
     match tone {
@@ -109,6 +125,7 @@ fn block(block: &Block) -> Markup {
             Block::Finding(finding) => (article(finding)),
             Block::Sample(sample) => (response(sample)),
             Block::Table(data) => (table(data)),
+            Block::Runs(list) => (runs(list)),
             Block::Forest(forest) => (effects(forest)),
             Block::Chart(Chart { svg, legend, data }) => (figure(svg.as_deref(), legend, data)),
             Block::Curves(curves) => (curves_of(curves)),
@@ -203,12 +220,43 @@ fn response(sample: &Sample) -> Markup {
     }
 }
 
+fn runs(list: &Runs) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="group" aria-label="Runs" {
+            table.sortable.runs {
+                thead {
+                    tr {
+                        @for cell in &list.head { th scope="col" { (cell) } }
+                        th scope="col" { (list.line) }
+                    }
+                }
+                tbody {
+                    @for (index, row) in list.rows.iter().enumerate() {
+                        @let line = chart::sparkline(&row.values, &format!("line-{index}"), list.line);
+                        tr class=[row.tone.map(class)] {
+                            @for (column, cell) in row.cells.iter().enumerate() {
+                                @match (column, &row.link) {
+                                    (0, Some(link)) => th scope="row" { a href=(link) { (cell) } },
+                                    (0, None) => th scope="row" { (cell) },
+                                    (2, _) => td.outcome { (cell) },
+                                    _ => td { (cell) },
+                                }
+                            }
+                            td.drawing { @if let Some(line) = line { (PreEscaped(line)) } @else { "–" } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn effects(forest: &Forest) -> Markup {
     let bars: Vec<Bar> = forest.rows.iter().filter_map(|row| row.bar).collect();
     let scale = Scale::of(&bars);
     let (first, others) = forest.head.split_first().unzip();
     html! {
-        div.scroll tabindex="0" role="region" aria-label="Effects" {
+        div.scroll tabindex="0" role="group" aria-label="Effects" {
             table.effects {
                 thead {
                     tr {
@@ -229,7 +277,7 @@ fn effects(forest: &Forest) -> Markup {
                             td.drawing {
                                 @if let (Some(bar), Some(scale)) = (row.bar, scale) {
                                     @let class = bar.tolerance.map_or("informs", |_| class(judgement.tone));
-                                    (PreEscaped(forest::bar(&bar, class, scale, &format!("effect-{index}"), &judgement.name)))
+                                    (PreEscaped(forest::bar(&bar, class, scale, &format!("{}-{index}", forest.id), &judgement.name)))
                                 }
                             }
                             @for cell in row.cells.iter().skip(1) { td { (unbroken(cell)) } }
@@ -263,7 +311,26 @@ fn curves_of(curves: &Curves) -> Markup {
         .iter()
         .map(|(curve, ink)| (curve.points.as_slice(), *ink))
         .collect();
+    let mut at: Vec<f64> = curves
+        .curves
+        .iter()
+        .flat_map(|curve| curve.points.iter().filter(|(x, y)| *x > 0.0 && *y > 0.0))
+        .map(|(x, _)| *x)
+        .collect();
+    at.sort_by(f64::total_cmp);
+    at.dedup();
+    let names = curves.curves.iter().map(|curve| curve.name.as_str());
+    let head: Vec<&str> = [curves.x.as_str()].into_iter().chain(names).collect();
+    let rows = at.iter().map(|x| {
+        let values = curves.curves.iter().map(|curve| {
+            let point = curve.points.iter().find(|(other, _)| other == x);
+            point.map_or_else(|| "–".to_owned(), |(_, y)| format::significant(*y))
+        });
+        [format::significant(*x)].into_iter().chain(values).collect()
+    });
+    let table = Table::new(&head, rows);
     let description = Description {
+        at: at.iter().map(|x| x.log10()).collect(),
         id: curves.id.clone(),
         title: curves.title.clone(),
         text: format!("{} by {}, both logarithmic", curves.y, curves.x),
@@ -272,6 +339,6 @@ fn curves_of(curves: &Curves) -> Markup {
     html! {
         h3 { (curves.title) }
         p.lead { (curves.y) }
-        (figure(svg.as_deref(), &legend, &Table::default()))
+        (figure(svg.as_deref(), &legend, &table))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`document::Document`] is the model of a report. [`document::Document::html`] renders it as a page without
 //!   external resources, [`document::Document::terminal`] as text, [`document::Document::markdown`] as Markdown.
-//! - [`run`], [`comparison`], [`gate`] and [`history`] are the subjects of reports. A `page` has charts and
+//! - [`run`], [`comparison`], [`index`], [`gate`] and [`history`] are the subjects of reports. A `page` has charts and
 //!   all tables; a `digest` is for a terminal or a pull request.
 //! - [`export`] writes files for other tools. [`run::formats`] and [`gate::formats`] list the formats.
 
@@ -14,6 +14,7 @@ mod flamegraph;
 pub mod gate;
 pub mod history;
 mod html;
+pub mod index;
 mod markdown;
 pub mod run;
 mod terminal;

@@ -79,6 +79,10 @@ fn block(block: &Block) -> String {
             parts.join("\n\n")
         }
         Block::Table(table) => table::render(&table.head, &table.rows),
+        Block::Runs(runs) => {
+            let table = runs.table();
+            table::render(&table.head, &table.rows)
+        }
         Block::Forest(forest) => effects(forest),
         Block::Details(title, inner) => {
             let blocks = inner.iter().map(self::block);

@@ -2,14 +2,17 @@
 
 mod connections;
 mod digest;
+mod failures;
 pub mod formats;
 mod head;
 mod latencies;
 mod manifest;
 mod over_time;
+mod phases;
 mod profile;
 mod requests;
 mod samples;
+mod target_metrics;
 pub(crate) mod verdict;
 
 use tenfold_analysis::{Summary, charts};
@@ -18,24 +21,27 @@ use tenfold_run_dir::Run;
 use crate::document::Document;
 
 pub use digest::digest;
-pub(crate) use latencies::interval;
+pub(crate) use latencies::{curve_chart, interval};
 
 /// Returns the whole report of a run: verdict, charts, tables, profile and manifest.
 pub fn page(run: &Run, summary: &Summary) -> Document {
     let charts = charts(run);
     let sections = [
         head::findings(summary),
+        phases::phases(summary),
         Some(latencies::by_percentile(summary, &charts)),
         Some(over_time::heat_map(&charts)),
         Some(over_time::rates(summary, &charts)),
         Some(over_time::latency(summary, &charts)),
+        failures::failures(&charts),
         Some(latencies::reads_and_writes(summary, &charts)),
-        Some(requests::requests(summary)),
+        Some(requests::requests(summary, &charts)),
         samples::checks(summary),
         samples::journeys(summary),
         samples::responses(summary),
         Some(over_time::in_flight(summary, &charts)),
         Some(over_time::cores(summary, &charts)),
+        target_metrics::target_metrics(run, &charts),
         requests::hot_keys(summary),
         Some(profile::profile(run)),
         Some(manifest::identities(summary)),

@@ -109,6 +109,10 @@ fn block(block: &Block, paint: Paint) -> String {
         }
         Block::Sample(sample) => response(sample, paint),
         Block::Table(table) => table::render(&table.head, &table.rows),
+        Block::Runs(runs) => {
+            let table = runs.table();
+            table::render(&table.head, &table.rows)
+        }
         Block::Forest(forest) => {
             let head = ["metric"].into_iter().chain(forest.head.iter().copied());
             let head: Vec<String> = head.map(str::to_owned).collect();

@@ -25,6 +25,9 @@ pub struct Rule {
     pub limit: f64,
     /// Requests to which the rule applies.
     pub scope: Scope,
+    /// Phase to which the rule applies, an index into [`Scenario::phases`](crate::Scenario::phases); `None` for all counted
+    /// phases.
+    pub phase: Option<usize>,
     /// Condition for ending the run early; `None` if the rule never does.
     pub abort: Option<Abort>,
     /// Position in the scenario, for later errors.
@@ -80,7 +83,16 @@ pub enum Scope {
     Request(usize),
 }
 
-const FORM: &str = "write rules as `p99 < 50ms for \"read post\"`, `errors < 0.1%` or `rate > 99%`";
+const FORM: &str = "write rules as `p99 < 50ms for \"read post\"`, `errors < 0.1%` or `rate > 99% in \"steady\"`";
+
+/// Names that a rule may refer to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RuleNames<'a> {
+    /// Requests, in their order.
+    pub(crate) requests: &'a [&'a str],
+    /// Phases, in their order.
+    pub(crate) phases: &'a [&'a str],
+}
 
 impl Comparison {
     /// Returns whether a value meets a limit.
@@ -106,8 +118,8 @@ impl fmt::Display for Comparison {
 }
 
 impl Rule {
-    /// Reads a rule; `names` are the names of the requests.
-    pub(crate) fn read(value: &Value<'_>, names: &[&str]) -> Result<Self, ScenarioError> {
+    /// Reads a rule.
+    pub(crate) fn read(value: &Value<'_>, names: RuleNames<'_>) -> Result<Self, ScenarioError> {
         let (value, mut abort) = match value.is_table() {
             true => Abort::of_table(value)?,
             false => (value.clone(), None),
@@ -150,6 +162,17 @@ impl Rule {
                 .error(format!("rule `{}`: {message}", clip(text)))
                 .hint(hint)
         })?;
+        let (scope, phase) = phase_clause(scope, names.requests);
+        let phase = phase
+            .map(|phase| {
+                let known = names.phases.iter().position(|known| *known == phase);
+                known.ok_or_else(|| {
+                    value
+                        .error(format!("the scenario has no phase `{}`", clip(phase)))
+                        .maybe_hint(suggestion(phase, names.phases.iter().copied()))
+                })
+            })
+            .transpose()?;
         let scope = match scope {
             "" => Scope::All,
             scope => match scope.strip_prefix("for").map(str::trim) {
@@ -166,12 +189,18 @@ impl Rule {
                             ),
                         );
                     };
-                    let known = names.iter().position(|known| *known == name);
+                    let known = names.requests.iter().position(|known| *known == name);
                     Scope::Request(known.ok_or_else(|| {
                         value
                             .error(format!("the scenario has no request `{}`", clip(name)))
-                            .maybe_hint(suggestion(name, names.iter().copied()))
+                            .maybe_hint(suggestion(name, names.requests.iter().copied()))
                     })?)
+                }
+                None if scope.split_whitespace().next() == Some("in") => {
+                    return Err(
+                        wrong(format!("`{}` does not name a phase", clip(scope)))
+                            .hint("end a rule with the name of a phase in quotes: `in \"steady\"`"),
+                    );
                 }
                 None => return Err(wrong(format!("a rule can't end with `{}`", clip(scope)))),
             },
@@ -194,6 +223,7 @@ impl Rule {
             comparison,
             limit,
             scope,
+            phase,
             abort,
             line: position.line,
             column: position.column,
@@ -212,6 +242,7 @@ impl Rule {
             comparison: Comparison::Less,
             limit: 0.01,
             scope: Scope::All,
+            phase: None,
             abort: None,
             line: 0,
             column: 0,
@@ -241,6 +272,24 @@ impl fmt::Display for Rule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
     }
+}
+
+/// Splits the end of a rule into the requests and the phase that it names: `for reads in "steady"`.
+///
+/// A request may have any name, even one that looks like a phase clause.
+fn phase_clause<'a>(scope: &'a str, requests: &[&str]) -> (&'a str, Option<&'a str>) {
+    let whole = scope.strip_prefix("for").map(str::trim);
+    let whole = whole.and_then(|name| name.strip_prefix('"')?.strip_suffix('"'));
+    if whole.is_some_and(|name| requests.contains(&name)) {
+        return (scope, None);
+    }
+    let split = || {
+        let (before, phase) = scope.strip_suffix('"')?.rsplit_once('"')?;
+        let before = before.trim_end().strip_suffix("in")?;
+        let is_word = before.is_empty() || before.ends_with(char::is_whitespace);
+        is_word.then(|| (before.trim_end(), Some(phase)))
+    };
+    split().unwrap_or((scope, None))
 }
 
 fn metric(text: &str) -> Option<Metric> {

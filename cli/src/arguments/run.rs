@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 use tenfold_lab::RoleAllowance;
+use tenfold_probe::MetricSelector;
 use tenfold_scenarios::Overrides;
 
 use super::groups::connections::ConnectionArguments;
@@ -74,6 +75,10 @@ pub(crate) struct TargetArguments {
     /// URL of the target's listener with /metrics and /debug/pprof [default: none]
     #[arg(long, value_name = "URL", env = "TENFOLD_ADMIN")]
     pub(crate) admin: Option<String>,
+    /// Metric of the target to show in the report, such as queue_depth or hits_total{path="/"}; besides, those
+    /// that move most with the load are shown. Repeatable
+    #[arg(long = "metric", value_name = "NAME", env = "TENFOLD_METRIC", value_delimiter = ';')]
+    pub(crate) metrics: Vec<MetricSelector>,
     /// Take no CPU profile of the target
     #[arg(long, env = "TENFOLD_NO_PROFILE", value_parser = BoolishValueParser::new())]
     pub(crate) no_profile: bool,
@@ -138,6 +143,9 @@ impl RunArguments {
             flag(name, Some(value));
         }
         flag("--admin", self.target.admin.clone());
+        for metric in &self.target.metrics {
+            flag("--metric", Some(metric.to_string()));
+        }
         flag("--stage", self.stage.name.clone());
         for own in &self.stage.boxes {
             flag("--box", Some(own.to_string()));

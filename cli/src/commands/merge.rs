@@ -41,6 +41,6 @@ pub(crate) fn merge(arguments: &MergeArguments) -> anyhow::Result<Exit> {
         json: output.json,
         exports: &output.export,
     };
-    let summary = report.publish(&run)?;
+    let (summary, _) = report.publish(&run)?;
     Ok(Exit::of(&summary, &run.counts))
 }

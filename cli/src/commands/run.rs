@@ -109,6 +109,7 @@ fn run_into(
             true => Probe::NoProfile,
             false => Probe::Full,
         },
+        metrics: arguments.target.metrics.clone(),
         lab: service.lab.as_ref(),
         invocation: Invocation {
             overrides: arguments.overrides(),
@@ -139,7 +140,7 @@ fn run_into(
     {
         print::note(reason);
     }
-    let summary = report.publish(&run_dir.read()?)?;
+    let (summary, _) = report.publish(&run_dir.read()?)?;
     Ok(Exit::of(&summary, counts))
 }
 

@@ -21,8 +21,8 @@ pub(crate) struct RunReport<'a> {
 }
 
 impl RunReport<'_> {
-    /// Summarises a run and writes its report everywhere.
-    pub(crate) fn publish(&self, run: &Run) -> anyhow::Result<Summary> {
+    /// Summarises a run and writes its report everywhere. Returns the summary and the HTML file.
+    pub(crate) fn publish(&self, run: &Run) -> anyhow::Result<(Summary, PathBuf)> {
         let summary = summarise(run);
         let html = self.write_html(run, &summary)?;
         if self.json {
@@ -33,7 +33,7 @@ impl RunReport<'_> {
         print::note(&format!("report: {}", html.display()));
         exports::append_step_summary(&digest(&summary).markdown());
         exports::write(self.exports, run, &summary)?;
-        Ok(summary)
+        Ok((summary, html))
     }
 
     fn write_html(&self, run: &Run, summary: &Summary) -> anyhow::Result<PathBuf> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tenfold_run_dir::Manifest;
 use tenfold_run_dir::manifest::{
-    FileInfo, KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, Tool, VERSION,
+    FileInfo, KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, StepInfo, Tool, VERSION,
 };
-use tenfold_scenarios::{KeySpace, Model, Overrides, Phase, Request, Scenario};
+use tenfold_scenarios::{KeySpace, Model, Overrides, Phase, Request, Scenario, Shape};
 use tenfold_secret::masked_scenario;
 
 /// Points within a phase at which a popularity that changes over time is evaluated.
@@ -168,7 +168,28 @@ fn phase_info(phase: &Phase) -> PhaseInfo {
         start_ns: nanoseconds(phase.start),
         duration_ns: nanoseconds(phase.duration),
         warm_up: phase.warm_up,
+        steps: steps(phase),
     }
+}
+
+/// Returns the steps of a phase of that kind.
+fn steps(phase: &Phase) -> Vec<StepInfo> {
+    let Shape::Steps(steps) = &phase.shape else {
+        return Vec::new();
+    };
+    let count = steps.rates.len() as f64;
+    let start = |index: usize| {
+        let before = phase.duration.mul_f64(index as f64 / count);
+        nanoseconds(phase.start.saturating_add(before))
+    };
+    let rates = steps.rates.iter().enumerate();
+    rates
+        .map(|(index, rate)| StepInfo {
+            start_ns: start(index),
+            duration_ns: start(index + 1).saturating_sub(start(index)),
+            rate_per_s: rate.per_second(),
+        })
+        .collect()
 }
 
 fn key_space_info(space: &KeySpace, phases: &[Phase]) -> KeySpaceInfo {
@@ -268,6 +289,28 @@ mod tests {
             "{}",
             file.sha256
         );
+    }
+
+    #[test]
+    fn steps_are_contiguous() {
+        let text = r#"
+            version = 1
+            name = "climb"
+            phases = [
+                { name = "warm", kind = "constant", rate = "10/s", duration = "1s", warm_up = true },
+                { name = "climb", kind = "steps", rates = ["10/s", "20/s", "40/s"], duration = "10s" },
+            ]
+            requests = [{ name = "read", kind = "read", weight = 1, path = "/" }]
+        "#;
+        let scenario = Scenario::parse(text, Path::new("climb.toml")).unwrap();
+        let phases: Vec<PhaseInfo> = scenario.phases.iter().map(phase_info).collect();
+        assert!(phases[0].steps.is_empty());
+        let steps = &phases[1].steps;
+        let rates: Vec<f64> = steps.iter().map(|step| step.rate_per_s).collect();
+        assert_eq!(rates, [10.0, 20.0, 40.0]);
+        assert_eq!(steps[0].start_ns, phases[1].start_ns);
+        assert!(steps.windows(2).all(|two| two[0].end_ns() == two[1].start_ns));
+        assert_eq!(steps[2].end_ns(), phases[1].end_ns());
     }
 
     #[test]

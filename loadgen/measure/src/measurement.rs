@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use tenfold_lab::Lab;
 use tenfold_loadgen::{Interrupt, Progress, Recording, Target};
-use tenfold_probe::{AdminListener, HostSampler, Metrics, ProbeError};
+use tenfold_probe::{
+    AdminListener, HostSampler, MetricSelector, Metrics, MetricsSampler, ProbeError,
+};
 use tenfold_run_dir::counts::ServerCounter;
-use tenfold_run_dir::{HostTimeline, Manifest, RunDir};
+use tenfold_run_dir::{HostTimeline, Manifest, RunDir, TargetMetrics};
 use tenfold_scenarios::Scenario;
 
 use crate::cpu_profile::{Profiling, Window};
@@ -27,6 +29,8 @@ pub struct Measurement<'a> {
     pub candidate: Option<Target>,
     /// Captures during the run.
     pub probe: Probe,
+    /// Metrics of the target to record besides the sums of all of its metrics.
+    pub metrics: Vec<MetricSelector>,
     /// Lab that runs the service. `None` for a service that runs already.
     pub lab: Option<&'a Lab>,
     /// Command and overrides that started the run.
@@ -42,7 +46,7 @@ pub struct Measurement<'a> {
 pub enum Probe {
     /// Nothing.
     Off,
-    /// Host counters, the target's own request counter, and a CPU profile.
+    /// Host counters, the target's own metrics and request counter, and a CPU profile.
     Full,
     /// As [`Probe::Full`], without the CPU profile.
     NoProfile,
@@ -96,10 +100,14 @@ impl Measurement<'_> {
         let Loaded {
             recording,
             host,
+            metrics,
             profiling,
         } = loaded?;
         if let Some(host) = &host {
             run_dir.write_host(host)?;
+        }
+        if !metrics.series.is_empty() {
+            run_dir.write_metrics(&metrics)?;
         }
         let no_profile = match profiling {
             // The profile of a run that was interrupted is left to end by itself.
@@ -137,6 +145,8 @@ impl Measurement<'_> {
         let observer = RefCell::new(self.observer);
         let mut requests_before = None;
         let mut sampler = None;
+        let chosen = self.metrics;
+        let mut metrics = None;
         let mut profiling = None;
         let recording = tenfold_loadgen::run(tenfold_loadgen::Options {
             scenario: self.scenario,
@@ -150,6 +160,7 @@ impl Measurement<'_> {
                     let sampled = tenfold_probe::Target::of(pid, admin);
                     sampler = Some(HostSampler::start(sampled, start));
                 }
+                metrics = admin.map(|admin| MetricsSampler::start(admin.clone(), chosen, start));
                 if let (Some(admin), Some(window)) = (admin, window) {
                     profiling = Some(window.profile(admin.clone(), start));
                 }
@@ -159,6 +170,7 @@ impl Measurement<'_> {
         });
         observer.borrow_mut().on_end();
         let host = sampler.map(HostSampler::stop);
+        let metrics = metrics.map(MetricsSampler::stop).unwrap_or_default();
         let mut recording = recording?;
         recording.counts.server_counter =
             requests_before
@@ -173,6 +185,7 @@ impl Measurement<'_> {
         Ok(Loaded {
             recording,
             host,
+            metrics,
             profiling,
         })
     }
@@ -182,6 +195,7 @@ impl Measurement<'_> {
 struct Loaded {
     recording: Recording,
     host: Option<HostTimeline>,
+    metrics: TargetMetrics,
     profiling: Option<Profiling>,
 }
 
@@ -256,6 +270,7 @@ mod tests {
             },
             candidate: None,
             probe: Probe::Full,
+            metrics: Vec::new(),
             lab: None,
             invocation: Invocation::default(),
             interrupt: interrupted,

@@ -1,6 +1,9 @@
 //! Metrics that a target reports at `/metrics`, as Prometheus text.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use tenfold_run_dir::target_metrics::MetricKind;
 
 use crate::{AdminListener, ProbeError, http};
 
@@ -14,6 +17,8 @@ const BYTES_MAX: u64 = 16 * 1024 * 1024;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metrics {
     samples: Vec<Sample>,
+    /// Types of metrics, by name.
+    types: BTreeMap<String, String>,
 }
 
 /// One line of a scrape: a name, its labels and its value.
@@ -44,9 +49,19 @@ impl Metrics {
     /// If a line is malformed, as in Prometheus. A page of HTML is not an empty set of metrics.
     pub fn parse(source: &str, text: &str) -> Result<Self, ProbeError> {
         let mut samples = Vec::new();
+        let mut types = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
+            if let Some(comment) = line.strip_prefix('#') {
+                let mut words = comment.split_ascii_whitespace();
+                if words.next() == Some("TYPE")
+                    && let (Some(name), Some(kind)) = (words.next(), words.next())
+                {
+                    types.insert(name.to_owned(), kind.to_owned());
+                }
+                continue;
+            }
+            if line.is_empty() {
                 continue;
             }
             samples.push(parse_sample(line).map_err(|reason| ProbeError::NotMetrics {
@@ -55,7 +70,25 @@ impl Metrics {
                 reason,
             })?);
         }
-        Ok(Self { samples })
+        Ok(Self { samples, types })
+    }
+
+    /// Returns the kind of the samples of a name: by its type, or else by its suffix.
+    ///
+    /// Sums and counts of histograms and summaries are counters.
+    pub fn kind(&self, name: &str) -> MetricKind {
+        let suffixes = ["_total", "_sum", "_count", "_bucket"];
+        let stem = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix));
+        let own = self.types.get(name).map(String::as_str);
+        let of_stem = stem.and_then(|stem| self.types.get(stem)).map(String::as_str);
+        match (own, of_stem) {
+            (Some("counter"), _) => MetricKind::Counter,
+            (Some("gauge" | "summary"), _) => MetricKind::Gauge,
+            (_, Some("counter" | "histogram" | "summary")) => MetricKind::Counter,
+            (_, Some("gauge")) => MetricKind::Gauge,
+            _ if stem.is_some() => MetricKind::Counter,
+            _ => MetricKind::Gauge,
+        }
     }
 
     /// Samples, in the order of the document.
@@ -117,10 +150,11 @@ fn metrics_url(url: &str) -> String {
     }
 }
 
-fn parse_sample(line: &str) -> Result<Sample, String> {
+/// Parses the name and the labels of a sample. Returns them, and the rest of the line.
+pub(crate) fn parse_name(line: &str) -> Result<(&str, Labels, &str), String> {
     let end = line
         .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
-        .ok_or("the metric has no value")?;
+        .unwrap_or(line.len());
     let (name, rest) = line.split_at(end);
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
         return Err("it does not start with the name of a metric".into());
@@ -130,6 +164,11 @@ fn parse_sample(line: &str) -> Result<Sample, String> {
         Some(rest) => parse_labels(rest)?,
         None => (Vec::new(), rest),
     };
+    Ok((name, labels, rest))
+}
+
+fn parse_sample(line: &str) -> Result<Sample, String> {
+    let (name, labels, rest) = parse_name(line)?;
     let value = rest
         .split_ascii_whitespace()
         .next()
@@ -250,6 +289,24 @@ latency_bucket{le=\"0.1\"} 3 # {trace_id=\"x\"} 0.05
                 }
                 other => panic!("{text}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn kinds_follow_types_then_suffixes() {
+        let text = "# TYPE a counter\n# TYPE b_total gauge\n# TYPE h histogram\n# TYPE o counter\n# TYPE s summary\na 1\n";
+        let metrics = Metrics::parse("here", text).unwrap();
+        for (name, kind) in [
+            ("a", MetricKind::Counter),
+            ("b_total", MetricKind::Gauge),
+            ("h_sum", MetricKind::Counter),
+            ("o_total", MetricKind::Counter),
+            ("s", MetricKind::Gauge),
+            ("s_count", MetricKind::Counter),
+            ("unknown_total", MetricKind::Counter),
+            ("unknown", MetricKind::Gauge),
+        ] {
+            assert_eq!(metrics.kind(name), kind, "{name}");
         }
     }
 

@@ -128,6 +128,7 @@ fn manifest(seconds: u64) -> Manifest {
         start_ns: start_s * SECOND,
         duration_ns: (end_s - start_s) * SECOND,
         warm_up,
+        steps: Vec::new(),
     };
     let warm_up_s = WARM_UP_S.min(seconds);
     let requests = NAMES.iter().enumerate().map(|(index, name)| RequestInfo {

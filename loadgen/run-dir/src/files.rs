@@ -9,8 +9,10 @@ pub mod host_timeline;
 pub mod manifest;
 mod profile_info;
 pub mod sample;
+pub mod target_metrics;
 pub mod timeline;
 
 pub use flamegraph::Flamegraph;
 pub use folded_stacks::FoldedStacks;
 pub use profile_info::ProfileInfo;
+pub use target_metrics::TargetMetrics;

@@ -1,18 +1,23 @@
 //! The interval log, `intervals.hlog`: writer, reader and fold.
 
 mod columns;
+mod counted_columns;
 mod fold;
 mod interval_histogram;
 mod lag_peaks;
 mod reader;
 mod series;
+mod step_sums;
+mod time_columns;
 mod writer;
 
 pub use columns::Columns;
+pub use counted_columns::CountedColumns;
 pub use fold::IntervalFold;
 pub use interval_histogram::IntervalHistogram;
 pub use lag_peaks::LagPeaks;
 pub use reader::Intervals;
 pub(crate) use reader::TIME_NS_MAX;
 pub use series::{Metric, Series};
+pub use step_sums::StepSums;
 pub use writer::IntervalLog;

@@ -11,6 +11,7 @@
 //! | `balancers.json` | the run of a stage, at its end | [`balancer_use::BalancerUse`]: traffic of the load balancers |
 //! | `agreement.json` | the generator, at the end of a paired run | [`Agreement`](agreement::Agreement): whether two builds responded alike |
 //! | `samples.json` | the generator, every few seconds and at the end | [`sample::Sample`]: responses to failed requests |
+//! | `metrics.json` | the probe, at the end | [`TargetMetrics`]: the target's own metrics over time |
 //! | `profile/` | the probe | `cpu.pb.gz`, `stacks.folded` ([`FoldedStacks`]), `profile.json` ([`ProfileInfo`]) |
 //! | `generators/N/host.json` | a merge | CPU and memory of the machine of each generator |
 //! | `summary.json`, `report.html` | the report | the results of analysis |
@@ -22,6 +23,7 @@ mod atomic_file;
 pub mod counts;
 mod error;
 mod files;
+mod find;
 mod histogram;
 mod intervals;
 mod run;
@@ -34,13 +36,16 @@ pub use error::RunDirError;
 pub use files::host_timeline::{self, HostTimeline};
 pub use files::manifest::{self, Manifest};
 pub use files::timeline::{self, Timeline};
+pub use files::target_metrics::{self, TargetMetrics};
 pub use files::{Flamegraph, FoldedStacks, ProfileInfo, agreement, balancer_use, box_use, sample};
+pub use find::find_runs;
 pub use histogram::{
     BUCKET_BOUNDS_NS, HistogramSum, LATENCY_NS_MAX, SIGNIFICANT_DIGITS, SparseHistogram,
     latency_histogram,
 };
 pub use intervals::{
-    Columns, IntervalFold, IntervalHistogram, IntervalLog, Intervals, LagPeaks, Metric, Series,
+    Columns, CountedColumns, IntervalFold, IntervalHistogram, IntervalLog, Intervals, LagPeaks,
+    Metric, Series, StepSums,
 };
 pub use run::Run;
 pub use run_dir::RunDir;

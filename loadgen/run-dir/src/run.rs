@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
 use crate::files::sample::Sample;
-use crate::{Counts, Flamegraph, HostTimeline, IntervalFold, Manifest, ProfileInfo, Timeline};
+use crate::{
+    Counts, Flamegraph, HostTimeline, IntervalFold, Manifest, ProfileInfo, TargetMetrics, Timeline,
+};
 
 /// A run, read back from its directory.
 #[derive(Debug, Clone)]
@@ -30,6 +32,8 @@ pub struct Run {
     pub profile: Option<ProfileInfo>,
     /// Input of the flamegraph. `None` without a profile.
     pub flamegraph: Option<Flamegraph>,
+    /// Metrics that the target reported over time. Empty if it reported none.
+    pub metrics: TargetMetrics,
     /// Responses to failed requests, a few of each kind.
     pub samples: Vec<Sample>,
 }

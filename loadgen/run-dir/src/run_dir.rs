@@ -17,7 +17,7 @@ use crate::files::timeline::Row;
 use crate::intervals::{IntervalLog, TIME_NS_MAX};
 use crate::{
     Counts, Flamegraph, FoldedStacks, HostTimeline, IntervalFold, IntervalHistogram, Intervals,
-    Manifest, ProfileInfo, Run, RunDirError, Timeline,
+    Manifest, ProfileInfo, Run, RunDirError, TargetMetrics, Timeline,
 };
 
 /// Stacks of the profile.
@@ -129,6 +129,11 @@ impl RunDir {
         self.write_json("balancers.json", &balancers)
     }
 
+    /// Writes `metrics.json`.
+    pub fn write_metrics(&self, metrics: &TargetMetrics) -> Result<(), RunDirError> {
+        self.write_json("metrics.json", metrics)
+    }
+
     /// Writes `samples.json`.
     pub fn write_samples(&self, samples: &[Sample]) -> Result<(), RunDirError> {
         self.write_json("samples.json", &samples)
@@ -172,7 +177,7 @@ impl RunDir {
     ) -> Result<Run, RunDirError> {
         self.write_manifest(&run.manifest)?;
         let mut log = self.interval_log(base)?;
-        run.latencies = IntervalFold::over(&run.timeline);
+        run.latencies = IntervalFold::of_run(&run.manifest, &run.timeline);
         for interval in intervals {
             let interval = interval?;
             log.append_interval(&interval)?;
@@ -190,6 +195,9 @@ impl RunDir {
         }
         if !run.samples.is_empty() {
             self.write_samples(&run.samples)?;
+        }
+        if !run.metrics.series.is_empty() {
+            self.write_metrics(&run.metrics)?;
         }
         if let Some(profile) = &run.profile {
             self.write_json("profile/profile.json", profile)?;
@@ -233,6 +241,14 @@ impl RunDir {
         written.map_err(|source| RunDirError::Write { path, source })
     }
 
+    /// Reads the timeline alone.
+    ///
+    /// # Errors
+    /// If counts or timeline can't be read.
+    pub fn read_timeline(&self) -> Result<Timeline, RunDirError> {
+        self.timeline(&self.read_json("counts.json")?)
+    }
+
     /// Reads the run, and folds its interval log.
     pub fn read(&self) -> Result<Run, RunDirError> {
         let manifest: Manifest = self.read_json("manifest.json")?;
@@ -249,7 +265,7 @@ impl RunDir {
         }
         let counts: Counts = self.read_json("counts.json")?;
         let timeline = self.timeline(&counts)?;
-        let mut latencies = IntervalFold::over(&timeline);
+        let mut latencies = IntervalFold::of_run(&manifest, &timeline);
         for interval in self.intervals(&counts)? {
             latencies.add(&interval?);
         }
@@ -263,6 +279,7 @@ impl RunDir {
             balancers: self.read_optional("balancers.json")?.unwrap_or_default(),
             latencies,
             profile: self.read_optional("profile/profile.json")?,
+            metrics: self.read_optional("metrics.json")?.unwrap_or_default(),
             samples: self.read_optional("samples.json")?.unwrap_or_default(),
             flamegraph: self.flamegraph()?,
         })

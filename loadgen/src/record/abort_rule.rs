@@ -87,13 +87,13 @@ pub(crate) fn in_scope(scope: Scope, request: usize, kind: Kind) -> bool {
 
 /// The first abort rule that is certainly missed at `now`. `None` if there is none.
 ///
-/// `samples` has the latencies of abort rules, by rule index. `ended` returns, for a scope, how many
+/// `samples` has the latencies of abort rules, by rule index. `ended` returns, for a rule, how many
 /// requests failed or were dropped, and how many ended.
 pub(crate) fn missed_rule(
     scenario: &Scenario,
     now: Duration,
     samples: &[(usize, Sample)],
-    ended: impl Fn(Scope) -> (u64, u64),
+    ended: impl Fn(&Rule) -> (u64, u64),
 ) -> Option<Aborted> {
     let counted = counted_until(scenario, now);
     scenario.rules.iter().enumerate().find_map(|(index, rule)| {
@@ -103,7 +103,7 @@ pub(crate) fn missed_rule(
         let sample = samples.iter().find(|(of, _)| *of == index);
         let (measured, samples) = match (rule.metric, sample) {
             (Metric::Errors, _) => {
-                let (lost, count) = ended(rule.scope);
+                let (lost, count) = ended(rule);
                 let sure =
                     count >= ENDED_MIN && misses(rule, share_interval(lost, count), rule.limit);
                 sure.then(|| (lost as f64 / count as f64, count))?

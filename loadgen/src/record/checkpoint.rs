@@ -79,6 +79,9 @@ fn join_last_row(rows: &mut Vec<Row>, checkpoint: &Checkpoint) {
             before.failed += last.failed;
             before.dropped += last.dropped;
             before.generator_cpu_ns += last.generator_cpu_ns;
+            for own in &last.failures {
+                before.add_failures(&own.class, own.status, own.count);
+            }
             if let Some(sides) = last.sides {
                 before.sides.get_or_insert_default().add(&sides);
             }

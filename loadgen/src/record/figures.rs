@@ -123,7 +123,9 @@ impl FiguresBuilder {
             .rules
             .iter_mut()
             .filter(|watched| {
-                let in_scope = abort_rule::in_scope(watched.rule.scope, series.request, kind);
+                let rule = &watched.rule;
+                let in_scope = abort_rule::in_scope(rule.scope, series.request, kind)
+                    && rule.phase.is_none_or(|phase| phase == series.phase);
                 counted && watched.metric == series.metric && in_scope
             })
             .collect();

@@ -1,12 +1,14 @@
 //! The recorder: counts every arrival, without an allocation for each.
 
+use std::borrow::Cow;
+
 use hdrhistogram::Histogram;
 use tenfold_run_dir::counts::{Counts, InTime};
 use tenfold_run_dir::durations::{self, Durations, RunDurations};
 use tenfold_run_dir::sample::Sample;
 use tenfold_run_dir::timeline::{SideRow, Timeline};
 use tenfold_run_dir::{Metric, RunDirError, Series};
-use tenfold_scenarios::{Arrival, Kind, Scenario, Scope, Side};
+use tenfold_scenarios::{Arrival, Kind, Rule, Scenario, Side};
 
 use crate::clock::nanoseconds;
 use crate::failure::Failure;
@@ -180,9 +182,11 @@ impl Recorder {
                     }
                 }
             }
-            Some(_) => {
+            Some(failure) => {
                 self.tally.failed += 1;
-                self.rows.at(stamps.done).failed += 1;
+                let row = self.rows.at(stamps.done);
+                row.failed += 1;
+                row.add_failures(&Cow::Borrowed(failure.name()), outcome.status, 1);
             }
         }
         self.count_side(request, stamps, outcome);
@@ -314,15 +318,17 @@ impl Recorder {
             .collect()
     }
 
-    /// The number of requests of the counted phases that failed or were dropped so far, and the number that
+    /// The number of requests of a rule's phases and scope that failed or were dropped so far, and the number that
     /// ended. Failures that are blamed on the generator are in neither.
-    pub(crate) fn ended(&self, scope: Scope) -> (u64, u64) {
-        let counted = self.tallies.iter().zip(&self.counted);
+    pub(crate) fn ended(&self, rule: &Rule) -> (u64, u64) {
+        let counted = self.tallies.iter().zip(&self.counted).enumerate();
         let requests = counted
-            .filter(|(_, counted)| **counted)
-            .flat_map(|(requests, _)| requests.iter().zip(&self.kinds).enumerate());
+            .filter(|(phase, (_, counted))| {
+                **counted && rule.phase.is_none_or(|only| only == *phase)
+            })
+            .flat_map(|(_, (requests, _))| requests.iter().zip(&self.kinds).enumerate());
         requests
-            .filter(|(request, (_, kind))| in_scope(scope, *request, **kind))
+            .filter(|(request, (_, kind))| in_scope(rule.scope, *request, **kind))
             .fold((0, 0), |(lost, count), (_, (tally, _))| {
                 let more = tally.failed_by_others() + tally.dropped;
                 (lost + more, count + more + tally.completed)

@@ -77,7 +77,7 @@ pub(crate) async fn tick(shared: Arc<Shared>, mut watch: impl FnMut(&Progress)) 
         progress.latencies = figures.totals;
         let scenario = &shared.scenario;
         let aborted = shared.recorder.with(|recorder| {
-            let ended = |scope| recorder.ended(scope);
+            let ended = |rule: &_| recorder.ended(rule);
             missed_rule(scenario, elapsed, &figures.samples, ended)
         })?;
         watch(&progress);

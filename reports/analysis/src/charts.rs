@@ -1,14 +1,20 @@
 //! Chart data of a run: series, reduced to the points that a chart can show.
 
+mod failures;
 mod heat_map;
 mod over_time;
 mod percentile_curve;
+mod requests;
+mod target_metrics;
 
 use tenfold_run_dir::{Metric, Run};
 
+pub use failures::{FailureKind, FailuresOverTime};
 pub use heat_map::HeatMap;
 pub use over_time::{Cores, InFlight, LatencyOverTime, RatesOverTime};
 pub use percentile_curve::{PercentileCurve, PercentilePoint};
+pub use requests::RequestCharts;
+pub use target_metrics::MetricOverTime;
 
 use crate::latency::counted_latencies::CountedLatencies;
 
@@ -41,6 +47,12 @@ pub struct Charts {
     pub in_flight: InFlight,
     /// Cores in use over time.
     pub cores: Cores,
+    /// Failures over time, by class and status.
+    pub failures: FailuresOverTime,
+    /// Response time of each request; of the most frequent if there are many.
+    pub requests: Vec<RequestCharts>,
+    /// Metrics of the target over time: the chosen ones, then those that moved most with the load.
+    pub metrics: Vec<MetricOverTime>,
     /// Phases, as bands.
     pub phases: Vec<PhaseBand>,
 }
@@ -82,6 +94,9 @@ pub fn charts(run: &Run) -> Charts {
         latency: LatencyOverTime::of(run, latency_bin_ns(run, bin_ns)),
         in_flight: InFlight::of(run, bin_ns),
         cores: Cores::of(run, bin_ns),
+        failures: FailuresOverTime::of(run, bin_ns),
+        requests: requests::requests(run),
+        metrics: target_metrics::target_metrics(run),
         phases: run
             .manifest
             .phases

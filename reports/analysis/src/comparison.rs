@@ -1,12 +1,23 @@
 //! Comparison of several runs.
 
-use tenfold_run_dir::Run;
+mod differences;
+mod effect;
+mod run_intervals;
 
+use serde::Serialize;
+use tenfold_run_dir::{Metric, Run};
+
+use crate::charts::PercentileCurve;
+use crate::comparison::differences::Side;
+use crate::format;
+use crate::latency::counted_latencies::CountedLatencies;
 use crate::summarise::summarise;
 use crate::summary::Summary;
 
-/// Several runs side by side: their figures and the differences in their conditions.
-#[derive(Debug, Clone, PartialEq)]
+pub use effect::{Direction, Effect, EffectUnit, RunEffects};
+
+/// Several runs side by side: their figures, and the differences in their figures and conditions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
     /// Name of each run: the last component of its directory.
     pub names: Vec<String>,
@@ -14,10 +25,15 @@ pub struct Comparison {
     pub summaries: Vec<Summary>,
     /// Conditions that differ between the runs. With many of them, the figures are not comparable.
     pub differences: Vec<Difference>,
+    /// Differences of each run from the first: one entry less than there are runs.
+    pub effects: Vec<RunEffects>,
+    /// Response time by percentile of each run.
+    #[serde(skip)]
+    pub curves: Vec<PercentileCurve>,
 }
 
 /// A condition that differs between the runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The condition.
     pub what: String,
@@ -35,18 +51,37 @@ pub fn compare(runs: &[Run]) -> Comparison {
             |name| name.to_string_lossy().into_owned(),
         )
     };
+    let names: Vec<String> = runs.iter().map(name).collect();
+    let summaries: Vec<Summary> = runs.iter().map(summarise).collect();
+    let sides = runs.iter().zip(&summaries).zip(&names);
+    let sides: Vec<Side<'_>> = sides
+        .map(|((run, summary), name)| Side { run, summary, name })
+        .collect();
+    let effects = match sides.split_first() {
+        Some((first, others)) => others
+            .iter()
+            .map(|other| differences::differences(*first, *other))
+            .collect(),
+        None => Vec::new(),
+    };
+    let curve = |run: &Run| {
+        let histogram = CountedLatencies::of(run).histogram(Metric::Response, |_| true);
+        PercentileCurve::of(&histogram)
+    };
     Comparison {
-        names: runs.iter().map(name).collect(),
-        summaries: runs.iter().map(summarise).collect(),
-        differences: differences(runs),
+        differences: conditions(runs),
+        curves: runs.iter().map(curve).collect(),
+        effects,
+        summaries,
+        names,
     }
 }
 
 /// Name of a condition, whether it makes a different question, and its value for a run.
 type Condition = (&'static str, bool, fn(&Run) -> String);
 
-fn differences(runs: &[Run]) -> Vec<Difference> {
-    let conditions: [Condition; 14] = [
+fn conditions(runs: &[Run]) -> Vec<Difference> {
+    let conditions: [Condition; 17] = [
         ("scenario", true, |run| run.manifest.scenario.clone()),
         ("scenario text", true, |run| {
             fingerprint(&run.manifest.scenario_text)
@@ -79,6 +114,15 @@ fn differences(runs: &[Run]) -> Vec<Difference> {
         ("stage", false, |run| {
             run.manifest.stage.clone().unwrap_or_else(|| "–".to_owned())
         }),
+        ("limits of the boxes", false, limits),
+        ("resource limits refused", false, |run| {
+            let reason = run.manifest.unconfined_because.clone();
+            reason.unwrap_or_else(|| "no".to_owned())
+        }),
+        ("protocol", false, |run| {
+            let connections = run.counts.connections.as_ref();
+            connections.map_or_else(|| "–".to_owned(), |own| own.protocol.clone())
+        }),
         ("tenfold", false, |run| {
             let tool = &run.manifest.tool;
             let revision = tool.git_revision.as_deref().unwrap_or("no revision");
@@ -86,7 +130,14 @@ fn differences(runs: &[Run]) -> Vec<Difference> {
         }),
         ("machine", false, |run| {
             let host = &run.manifest.host;
-            format!("{} x {}, {}", host.cores, host.cpu, host.kernel)
+            format!(
+                "{} x {}, {}, {}, {} open files",
+                host.cores,
+                host.cpu,
+                format::bytes(host.memory_bytes),
+                host.kernel,
+                format::count(host.open_files)
+            )
         }),
         (
             "generator and service on one machine",
@@ -107,6 +158,20 @@ fn differences(runs: &[Run]) -> Vec<Difference> {
         })
         .filter(|difference| difference.values.windows(2).any(|pair| pair[0] != pair[1]))
         .collect()
+}
+
+/// Formats the limits on CPU and memory of the boxes of a stage.
+fn limits(run: &Run) -> String {
+    let boxes = run.manifest.boxes.iter().map(|own| {
+        let cpu = own.cpu.map_or_else(|| "no CPU limit".to_owned(), |cpu| format!("{cpu} CPU"));
+        let memory = own.memory_bytes.map(format::bytes);
+        let memory = memory.unwrap_or_else(|| "no memory limit".to_owned());
+        format!("{} {cpu}, {memory}", own.name)
+    });
+    match boxes.collect::<Vec<_>>().join("; ") {
+        none if none.is_empty() => "–".to_owned(),
+        limits => limits,
+    }
 }
 
 /// Returns a short fingerprint of a text: FNV-1a over its bytes.

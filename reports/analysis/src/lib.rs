@@ -10,6 +10,7 @@ mod comparison;
 mod failure_class;
 mod findings;
 pub mod format;
+mod function_times;
 pub mod gate;
 pub mod history;
 mod latency;
@@ -22,10 +23,14 @@ pub mod synthetic;
 mod verdict;
 
 pub use charts::{
-    Charts, Cores, HeatMap, InFlight, LatencyOverTime, PercentileCurve, PercentilePoint, PhaseBand,
-    RatesOverTime, charts,
+    Charts, Cores, FailureKind, FailuresOverTime, HeatMap, InFlight, LatencyOverTime,
+    MetricOverTime, PercentileCurve, PercentilePoint, PhaseBand, RatesOverTime, RequestCharts,
+    charts,
 };
-pub use comparison::{Comparison, Difference, compare};
+pub use comparison::{
+    Comparison, Difference, Direction, Effect, EffectUnit, RunEffects, compare,
+};
+pub use function_times::{FunctionTime, function_times};
 pub use latency::distribution::{Distribution, PercentileStep, distributions};
 pub use latency::exchange_times::{ExchangeTimes, exchange_times};
 pub use latency::percentiles::{Latencies, Latency, PercentileIntervals};
@@ -40,6 +45,7 @@ pub use summary::generator::Generator;
 pub use summary::hot_keys::{HotKeys, TopShare};
 pub use summary::identities::Identity;
 pub use summary::objective_gaps::{ObjectiveGaps, SlowerAlone};
+pub use summary::phase::PhaseSummary;
 pub use summary::rates::Rates;
 pub use summary::request::{Group, RequestSummary};
 pub use summary::rule_result::RuleResult;

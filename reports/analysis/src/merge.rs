@@ -8,7 +8,7 @@ mod manifest;
 mod timeline;
 
 use tenfold_run_dir::sample::{SAMPLES_MAX, SAMPLES_OF_KIND_MAX, Sample};
-use tenfold_run_dir::{HostTimeline, IntervalFold, Run};
+use tenfold_run_dir::{HostTimeline, IntervalFold, Run, TargetMetrics};
 
 pub use error::MergeError;
 pub use intervals::merge_intervals;
@@ -54,11 +54,12 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
     });
     let profiled = runs.iter().find(|run| run.profile.is_some());
     let timeline = timeline(runs);
+    let manifest = manifest(runs);
     Ok(Run {
         path: first.path.clone(),
-        manifest: manifest(runs),
         counts: counts(runs, one_target),
-        latencies: IntervalFold::over(&timeline),
+        latencies: IntervalFold::of_run(&manifest, &timeline),
+        manifest,
         timeline,
         host: match with_target_usage.filter(|_| one_target) {
             Some(run) => target_only(&run.host),
@@ -67,6 +68,10 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
         // All generators recorded the same boxes and balancers: adding them would count them twice.
         boxes: Vec::new(),
         balancers: Vec::new(),
+        metrics: match runs.iter().find(|run| !run.metrics.series.is_empty()) {
+            Some(run) if one_target => run.metrics.clone(),
+            _ => TargetMetrics::default(),
+        },
         profile: profiled.and_then(|run| run.profile.clone()),
         flamegraph: profiled.and_then(|run| run.flamegraph.clone()),
         samples: samples(runs),

@@ -4,6 +4,8 @@
 //! a p-value. Each cites its source and states its assumptions.
 
 pub(crate) mod alpha_spending;
+pub(crate) mod block_bootstrap;
+pub(crate) mod block_length;
 pub(crate) mod change_points;
 pub(crate) mod cluster;
 pub(crate) mod fisher;
@@ -21,6 +23,8 @@ pub(crate) mod sign_test;
 pub(crate) mod signed_rank;
 
 pub use alpha_spending::{Look, Split, looks};
+pub use block_bootstrap::{MovingBlocks, bootstrap_interval};
+pub use block_length::block_length;
 pub use change_points::{ChangePoint, ChangePointSettings, change_points};
 pub use hodges_lehmann::{HodgesLehmann, Interval, WalshAverages};
 pub use holm::holm;

@@ -13,6 +13,7 @@ use crate::summary::generator::Generator;
 use crate::summary::hot_keys::hot_keys;
 use crate::summary::identities::identities;
 use crate::summary::objective_gaps::ObjectiveGaps;
+use crate::summary::phase::phases;
 use crate::summary::rates::Rates;
 use crate::summary::request::{Group, RequestSummary};
 use crate::summary::too_few_users::too_few_users;
@@ -93,6 +94,7 @@ pub fn summarise(run: &Run) -> Summary {
         reads: group("read"),
         writes: group("write"),
         requests: requests.collect(),
+        phases: phases(run),
         rules: Vec::new(),
         objective_gaps: ObjectiveGaps::default(),
         generator: Generator::of(run, &counted, &window),

@@ -6,6 +6,7 @@ pub(crate) mod generator;
 pub(crate) mod hot_keys;
 pub(crate) mod identities;
 pub(crate) mod objective_gaps;
+pub(crate) mod phase;
 pub(crate) mod rates;
 pub(crate) mod request;
 pub(crate) mod rule_result;
@@ -29,6 +30,7 @@ use crate::summary::generator::Generator;
 use crate::summary::hot_keys::HotKeys;
 use crate::summary::identities::Identity;
 use crate::summary::objective_gaps::ObjectiveGaps;
+use crate::summary::phase::PhaseSummary;
 use crate::summary::rates::Rates;
 use crate::summary::request::{Group, RequestSummary};
 use crate::summary::rule_result::RuleResult;
@@ -87,6 +89,9 @@ pub struct Summary {
     pub writes: Group,
     /// Figures of each request, in the order of the scenario.
     pub requests: Vec<RequestSummary>,
+    /// Figures of each phase, warm-up included, in order. Empty in summaries of older versions.
+    #[serde(default)]
+    pub phases: Vec<PhaseSummary>,
     /// Results of the objectives, in the order of the scenario.
     pub rules: Vec<RuleResult>,
     /// What the objectives leave open, even if all of them are met.

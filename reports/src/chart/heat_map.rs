@@ -21,6 +21,9 @@ pub(crate) fn heat_map(charts: &Charts) -> Option<String> {
             format::significant(map.column_s),
             format::count(map.count_max)
         ),
+        at: (0..map.columns.len())
+            .map(|column| (column as f64 + 0.5) * map.column_s)
+            .collect(),
     };
     Some(plot(
         &description,

@@ -18,6 +18,7 @@ pub(crate) fn hot_keys(keys: &HotKeys, id: String) -> Option<String> {
         text: "Bars are the measured shares of the most popular 1, 10, 100 and so on; the dashed \
                line is theory."
             .to_owned(),
+        at: (0..keys.shares.len()).map(|place| place as f64).collect(),
     };
     let axes = |_| {
         let ticks = keys.shares.iter().enumerate();

@@ -1,6 +1,6 @@
 //! Charts over the time of the run.
 
-use tenfold_analysis::{Charts, format};
+use tenfold_analysis::{Charts, MetricOverTime, format};
 
 use crate::chart::axis::{Axis, round_number};
 use crate::chart::line::{between, line, shade_warm_up};
@@ -14,6 +14,7 @@ pub(crate) fn rates(charts: &Charts) -> Option<String> {
         id: "rates".to_owned(),
         title: "Offered and achieved rate over time".to_owned(),
         text: format!("The offered rate reached {}.", format::rate(max)),
+        at: rates.at_s.clone(),
     };
     let at = |values: &[f64]| pairs(&rates.at_s, values);
     Some(plot(
@@ -69,6 +70,7 @@ pub(crate) fn latency(charts: &Charts) -> Option<String> {
         text: "Median and 99th percentile of the response time, and the 99th percentile of the \
                generator's own lag. A line breaks if an interval has too few requests."
             .to_owned(),
+        at: latency.at_s.clone(),
     };
     let end = end_s(charts);
     Some(plot(
@@ -113,6 +115,7 @@ pub(crate) fn in_flight(charts: &Charts) -> Option<String> {
             "At most {} requests were in flight or waiting.",
             format::count(max as u64)
         ),
+        at: requests.at_s.clone(),
     };
     let at = |values: &[u64]| -> Vec<(f64, f64)> {
         requests
@@ -164,6 +167,7 @@ pub(crate) fn cores(charts: &Charts) -> Option<String> {
         id: "cores".to_owned(),
         title: "Processors in use over time".to_owned(),
         text: format!("The machine has {} processors.", cores.available),
+        at: cores.at_s.clone(),
     };
     let points = |values: &[Option<f64>]| -> Vec<Option<(f64, f64)>> {
         cores
@@ -188,6 +192,85 @@ pub(crate) fn cores(charts: &Charts) -> Option<String> {
                     .map(Some),
             )?;
             line(plane, Ink::Achieved, 2, points(&cores.target))
+        },
+    ))
+}
+
+/// Draws failures by kind.
+pub(crate) fn failures(charts: &Charts, inks: &[Ink]) -> Option<String> {
+    let failures = &charts.failures;
+    let max = max(failures.kinds.iter().flat_map(|kind| &kind.per_s))?;
+    let description = Description {
+        id: "failures".to_owned(),
+        title: "Failures over time, by class and status".to_owned(),
+        text: format!("Up to {} of one kind.", format::rate(max)),
+        at: failures.at_s.clone(),
+    };
+    Some(plot(
+        &description,
+        counted(charts, "failures per second", max),
+        |plane, _| {
+            shade(plane, charts, (0.0, max * 1.06))?;
+            for (kind, ink) in failures.kinds.iter().zip(inks) {
+                let points = pairs(&failures.at_s, &kind.per_s);
+                line(plane, *ink, 2, points.into_iter().map(Some))?;
+            }
+            Ok(())
+        },
+    ))
+}
+
+/// Draws percentiles of the response time of single requests. Each series has its times, values and ink.
+pub(crate) fn latencies(
+    charts: &Charts,
+    description: &Description,
+    series: &[(&[f64], &[Option<u64>], Ink)],
+) -> Option<String> {
+    let values = || series.iter().flat_map(|(_, values, _)| values.iter().flatten());
+    let (low, high) = (*values().min()? as f64, *values().max()? as f64);
+    Some(plot(
+        description,
+        |size| (time(charts, size), Axis::latency(low, high)),
+        |plane, _| {
+            let range = (plane.y_range().start, plane.y_range().end);
+            shade(plane, charts, range)?;
+            for (at_s, values, ink) in series.iter().rev() {
+                let points = at_s.iter().zip(*values);
+                let points =
+                    points.map(|(at, ns)| ns.map(|ns| (*at, (ns.max(1) as f64).log10())));
+                line(plane, *ink, 2, points)?;
+            }
+            Ok(())
+        },
+    ))
+}
+
+/// Draws a metric of the target. `None` without values.
+pub(crate) fn metric(
+    charts: &Charts,
+    description: &Description,
+    metric: &MetricOverTime,
+) -> Option<String> {
+    let values = || metric.values.iter().flatten().copied();
+    let (low, high) = (
+        values().min_by(f64::total_cmp)?,
+        values().max_by(f64::total_cmp)?,
+    );
+    Some(plot(
+        description,
+        |size| {
+            let y = match low >= 0.0 {
+                true => Axis::count("", high, 4, round_number),
+                false => Axis::between("", low, high, 4, round_number),
+            };
+            (time(charts, size), y)
+        },
+        |plane, _| {
+            let range = (plane.y_range().start, plane.y_range().end);
+            shade(plane, charts, range)?;
+            let points = metric.at_s.iter().zip(&metric.values);
+            let points = points.map(|(at, value)| value.map(|value| (*at, value)));
+            line(plane, Ink::Achieved, 2, points)
         },
     ))
 }

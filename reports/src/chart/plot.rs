@@ -23,6 +23,8 @@ pub(crate) struct Description {
     pub(crate) title: String,
     /// Content.
     pub(crate) text: String,
+    /// Positions on the horizontal axis of the rows of the table behind the chart, at which a page shows their values.
+    pub(crate) at: Vec<f64>,
 }
 
 /// A colour of the page. Plotters draws in placeholder colours, which are then replaced by custom properties of the
@@ -111,21 +113,30 @@ pub(crate) fn plot(
     for size in SIZES {
         let (x, y) = axes(size);
         let mut svg = String::new();
-        let drawn = plot_one(&mut svg, size, &x, &y, &draw);
-        if drawn.is_ok() {
-            both.push_str(&dress(&svg, description, size));
+        let drawn = plot_one(&mut svg, size, (&x, &y), &description.at, &draw);
+        if let Ok(places) = drawn {
+            both.push_str(&dress(&svg, description, size, &places));
         }
     }
     both
 }
 
+/// The plotting area in pixels, and the rows of the table in it.
+#[derive(Debug, Default)]
+struct Places {
+    top: i32,
+    bottom: i32,
+    /// Horizontal position of each row.
+    rows: Vec<i32>,
+}
+
 fn plot_one(
     svg: &mut String,
     size: Size,
-    x: &Axis,
-    y: &Axis,
+    (x, y): (&Axis, &Axis),
+    at: &[f64],
     draw: &impl Fn(&mut Plane<'_, '_>, Size) -> Result<(), DrawError>,
-) -> Result<(), DrawError> {
+) -> Result<Places, DrawError> {
     let root = SVGBackend::with_string(svg, (size.width, size.height)).into_drawing_area();
     let mut plane = ChartBuilder::on(&root)
         .margin_top(10)
@@ -148,21 +159,49 @@ fn plot_one(
         .set_all_tick_mark_size(6)
         .draw()?;
     draw(&mut plane, size)?;
-    root.present()
+    let area = plane.plotting_area();
+    let places = Places {
+        top: area.map_coordinate(&(x.low, y.high)).1,
+        bottom: area.map_coordinate(&(x.low, y.low)).1,
+        rows: at
+            .iter()
+            .map(|at| area.map_coordinate(&(*at, y.low)).0)
+            .collect(),
+    };
+    drop(plane);
+    root.present()?;
+    Ok(places)
 }
 
-/// Replaces the placeholder colours, and adds the description.
-fn dress(svg: &str, description: &Description, size: Size) -> String {
+impl Places {
+    /// Returns the attributes that the page's script reads; empty without rows.
+    fn attributes(&self) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        let rows: Vec<String> = self.rows.iter().map(i32::to_string).collect();
+        format!(
+            " data-at=\"{}\" data-plot=\"{} {}\"",
+            rows.join(" "),
+            self.top,
+            self.bottom
+        )
+    }
+}
+
+/// Replaces the placeholder colours, and adds the description and the places of the rows.
+fn dress(svg: &str, description: &Description, size: Size, places: &Places) -> String {
     let mut dressed = String::with_capacity(svg.len() + 512);
     let kind = if size.narrow { "narrow" } else { "wide" };
     let id = &description.id;
     let _ = write!(
         dressed,
-        "<svg class=\"chart {kind}\" viewBox=\"0 0 {} {}\" role=\"img\" \
+        "<svg class=\"chart {kind}\" viewBox=\"0 0 {} {}\"{} role=\"img\" \
          aria-labelledby=\"{id}-{kind}-t {id}-{kind}-d\"><title id=\"{id}-{kind}-t\">{}</title>\
          <desc id=\"{id}-{kind}-d\">{}</desc>",
         size.width,
         size.height,
+        places.attributes(),
         escape(&description.title),
         escape(&description.text)
     );

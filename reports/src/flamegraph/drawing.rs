@@ -73,6 +73,7 @@ pub(super) fn frames(svg: &str) -> Option<Vec<Frame>> {
         Frame {
             name: name.to_owned(),
             figures: figures.to_owned(),
+            own: None,
             change: change(figures),
             left,
             width,

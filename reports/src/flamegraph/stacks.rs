@@ -63,6 +63,8 @@ struct Stack<'a> {
 struct Open<'a> {
     name: &'a str,
     start: u64,
+    /// Samples of the function itself.
+    own: u64,
     change: Option<f64>,
 }
 
@@ -78,6 +80,7 @@ fn place(stacks: Vec<Stack<'_>>, unchanged: Option<f64>) -> Option<Vec<Frame>> {
     let mut frames = vec![Frame {
         name: "all".to_owned(),
         figures: format!("{}, 100%", counted(total)),
+        own: None,
         change: None,
         left: 0.0,
         width: 1.0,
@@ -97,6 +100,7 @@ fn place(stacks: Vec<Stack<'_>>, unchanged: Option<f64>) -> Option<Vec<Frame>> {
                 frames.push(Frame {
                     name: closed.name.to_owned(),
                     figures: figures(samples, share(samples), change),
+                    own: change.is_none().then(|| share(closed.own)),
                     change,
                     left: share(closed.start),
                     width: share(samples),
@@ -116,9 +120,11 @@ fn place(stacks: Vec<Stack<'_>>, unchanged: Option<f64>) -> Option<Vec<Frame>> {
         open.extend(stack.frames[shared..].iter().map(|name| Open {
             name,
             start: end,
+            own: 0,
             change: unchanged,
         }));
         if let Some(leaf) = open.last_mut() {
+            leaf.own = stack.samples;
             leaf.change = stack.change;
         }
         end = end.saturating_add(stack.samples);

@@ -61,7 +61,16 @@ fn response(answer: &AnswerSeen) -> String {
 /// Returns the memory of both builds over time. `None` without readings.
 pub(super) fn memory(outcome: &GateOutcome) -> Option<Section> {
     let memory = outcome.memory.as_ref()?;
+    let mut samples: Vec<(f64, Side, f64)> = Side::ALL
+        .into_iter()
+        .flat_map(|side| {
+            let samples = memory.of(side).samples.iter();
+            samples.map(move |sample| (sample.at_s, side, sample.mib))
+        })
+        .collect();
+    samples.sort_by(|one, other| one.0.total_cmp(&other.0));
     let description = Description {
+        at: samples.iter().map(|(at_s, ..)| *at_s).collect(),
         id: "memory".to_owned(),
         title: "Resident memory over time".to_owned(),
         text: "The resident memory of both builds. A line breaks at each restart.".to_owned(),
@@ -75,7 +84,22 @@ pub(super) fn memory(outcome: &GateOutcome) -> Option<Section> {
     let chart = Chart::block(
         chart::memory(&description, memory),
         &[(Ink::Reads, "baseline"), (Ink::Response, "candidate")],
-        Table::new(&["build", "resident memory"], rows),
+        Table::new(
+            &["at", "build", "resident memory"],
+            samples.iter().map(|(at_s, side, mib)| {
+                vec![
+                    format!("{} s", format::significant(*at_s)),
+                    side.to_string(),
+                    format!("{mib:.1} MiB"),
+                ]
+            }),
+        ),
     );
-    Some(Section::new("memory-use", "Memory", lead, vec![chart]))
+    let summary = Block::Table(Table::new(&["build", "resident memory"], rows));
+    Some(Section::new(
+        "memory-use",
+        "Memory",
+        lead,
+        vec![chart, summary],
+    ))
 }

@@ -92,6 +92,7 @@ fn effects(decision: &Decision) -> Block {
         bar: row.bar,
     });
     Block::Forest(Forest {
+        id: "effect".to_owned(),
         head: vec![
             "effect",
             "interval",

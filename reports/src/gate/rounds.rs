@@ -41,7 +41,10 @@ fn metric(index: usize, result: &MetricResult, rounds: &[RoundRecord]) -> Block 
         .map(|(index, _)| index)
         .collect();
     let format = |value: f64| figures::value(&metric.unit, value);
+    let measured = pairs.iter().enumerate();
+    let measured = measured.filter(|(_, pair)| pair.is_some());
     let description = Description {
+        at: measured.map(|(round, _)| round as f64 + 1.0).collect(),
         id: format!("rounds-{index}"),
         title: format!("{} by round", metric.name),
         text: format!(

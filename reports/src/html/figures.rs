@@ -58,9 +58,11 @@ fn data_table(data: &Table) -> Markup {
 
 /// Renders a table that scrolls sideways if it is too wide.
 pub(super) fn table(data: &Table) -> Markup {
+    let columns = data.head.iter().filter(|cell| !cell.is_empty());
+    let columns: Vec<&str> = columns.map(String::as_str).collect();
     html! {
-        div.scroll tabindex="0" role="region" aria-label="table" {
-            table {
+        div.scroll tabindex="0" role="group" aria-label={ "Table: " (columns.join(", ")) } {
+            table class=[data.sortable.then_some("sortable")] {
                 thead { tr { @for cell in &data.head { th scope="col" { (cell) } } } }
                 tbody {
                     @for row in &data.rows {

@@ -5,7 +5,7 @@ use tenfold_run_dir::Blame;
 use tenfold_run_dir::counts::blame;
 
 use crate::document::{Block, Document, Fact, Table, Tone};
-use crate::run::{connections, head, latencies, samples, verdict};
+use crate::run::{connections, head, latencies, phases, samples, verdict};
 
 /// Samples shown; the page has all of them.
 const SAMPLES_MAX: usize = 3;
@@ -17,6 +17,7 @@ pub fn digest(summary: &Summary) -> Document {
         Block::Table(latency(summary)),
     ];
     opening.extend(censored(summary));
+    opening.extend(phases::short(summary).map(Block::Table));
     opening.extend(failures(summary));
     opening.extend(samples::check_facts(summary).map(Block::Facts));
     opening.extend(samples::journey_facts(summary).map(Block::Facts));

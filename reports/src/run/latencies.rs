@@ -2,7 +2,7 @@
 
 use tenfold_analysis::{Charts, Latency, PercentileCurve, Summary, format};
 
-use crate::chart::{Description, Ink, percentiles};
+use crate::chart::{Description, Ink, percentile_position, percentiles};
 use crate::document::{Block, Chart, Section, Table};
 
 /// Returns response time, response time without the generator's lag, and service time by percentile.
@@ -12,6 +12,7 @@ pub(super) fn by_percentile(summary: &Summary, charts: &Charts) -> Section {
     let description = Description {
         id: "percentiles".to_owned(),
         title: "Latency by percentile".to_owned(),
+        at: Vec::new(),
         text: format!(
             "Response time at p99 is {}, {}service time {}.",
             format::maybe_duration(latencies.response.p99),
@@ -75,11 +76,7 @@ pub(super) fn by_percentile(summary: &Summary, charts: &Charts) -> Section {
             gap(summary)
         ),
         vec![
-            Chart::block(
-                percentiles(&description, &curves, true),
-                &legend,
-                curve_table(&named),
-            ),
+            curve_chart(description, &curves, &legend, &named, true),
             Block::Table(table("latency", rows)),
         ],
     )
@@ -116,6 +113,7 @@ pub(super) fn reads_and_writes(summary: &Summary, charts: &Charts) -> Section {
     let description = Description {
         id: "kinds".to_owned(),
         title: "Response time of reads and writes by percentile".to_owned(),
+        at: Vec::new(),
         text: format!(
             "At p99, reads took {} and writes {}.",
             format::maybe_duration(summary.reads.latency_ns.response.p99),
@@ -139,7 +137,7 @@ pub(super) fn reads_and_writes(summary: &Summary, charts: &Charts) -> Section {
             .collect()
     });
     let head = [
-        "",
+        "kind",
         "planned",
         "completed",
         "failed",
@@ -155,10 +153,12 @@ pub(super) fn reads_and_writes(summary: &Summary, charts: &Charts) -> Section {
         "Reads and writes",
         "Response times of reads and of writes.",
         vec![
-            Chart::block(
-                percentiles(&description, &curves, false),
+            curve_chart(
+                description,
+                &curves,
                 &[(Ink::Reads, "reads"), (Ink::Writes, "writes")],
-                curve_table(&named),
+                &named,
+                false,
             ),
             Block::Table(table("response time", latencies)),
             Block::Table(Table::new(&head, rates)),
@@ -212,7 +212,21 @@ pub(crate) fn interval(interval: Option<[u64; 2]>) -> String {
     )
 }
 
-fn curve_table(curves: &[(&str, &PercentileCurve)]) -> Table {
+/// Returns a chart of curves by percentile, with the table behind it.
+pub(crate) fn curve_chart(
+    description: Description,
+    curves: &[(&PercentileCurve, Ink)],
+    legend: &[(Ink, &str)],
+    named: &[(&str, &PercentileCurve)],
+    fill: bool,
+) -> Block {
+    let (at, table) = curve_table(named);
+    let description = Description { at, ..description };
+    Chart::block(percentiles(&description, curves, fill), legend, table)
+}
+
+/// Returns a row for each round percentile, and the position of each row on the axis.
+fn curve_table(curves: &[(&str, &PercentileCurve)]) -> (Vec<f64>, Table) {
     let quantiles = [
         0.0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999, 0.99999,
     ];
@@ -222,23 +236,14 @@ fn curve_table(curves: &[(&str, &PercentileCurve)]) -> Table {
             .trim_end_matches('0')
             .trim_end_matches('.')
             .to_owned();
-        let values = curves.iter().map(|(_, curve)| curve.at(quantile));
-        (percentile, values.collect::<Vec<_>>())
+        let values: Vec<_> = curves.iter().map(|(_, curve)| curve.at(quantile)).collect();
+        let is_known = values.iter().any(Option::is_some);
+        let cells = values.into_iter().map(format::maybe_duration);
+        let row: Vec<String> = [percentile].into_iter().chain(cells).collect();
+        is_known.then(|| (percentile_position(quantile), row))
     });
-    Table {
-        head: ["percentile"]
-            .into_iter()
-            .chain(curves.iter().map(|(n, _)| *n))
-            .map(str::to_owned)
-            .collect(),
-        rows: rows
-            .filter(|(_, values)| values.iter().any(Option::is_some))
-            .map(|(percentile, values)| {
-                [percentile]
-                    .into_iter()
-                    .chain(values.into_iter().map(format::maybe_duration))
-                    .collect()
-            })
-            .collect(),
-    }
+    let names = curves.iter().map(|(name, _)| *name);
+    let head: Vec<&str> = ["percentile"].into_iter().chain(names).collect();
+    let (at, rows): (Vec<f64>, Vec<Vec<String>>) = rows.flatten().unzip();
+    (at, Table::new(&head, rows))
 }

@@ -1,9 +1,9 @@
 //! The CPU profile of the service.
 
-use tenfold_analysis::format;
-use tenfold_run_dir::{ProfileInfo, Run};
+use tenfold_analysis::{format, function_times};
+use tenfold_run_dir::{Flamegraph, ProfileInfo, Run};
 
-use crate::document::{Block, Section};
+use crate::document::{Block, Section, Table};
 use crate::flamegraph::{flamegraph, frames};
 
 /// Returns the flamegraph, with the number of its samples.
@@ -22,8 +22,40 @@ pub(super) fn profile(run: &Run) -> Section {
     };
     let samples = run.profile.as_ref().map(samples);
     let samples = samples.map(Block::Note);
-    let blocks = samples.into_iter().chain([chart]).collect();
-    Section::new("flamegraph", "CPU profile", "", blocks)
+    let blocks = samples.into_iter().chain([chart]);
+    let blocks = blocks.chain(functions(run).into_iter().flatten());
+    Section::new("flamegraph", "CPU profile", "", blocks.collect())
+}
+
+/// Functions in the table of self and total time: those with the most samples of their own.
+const FUNCTIONS_MAX: usize = 25;
+
+/// Returns self and total time of the functions. `None` without stacks.
+fn functions(run: &Run) -> Option<[Block; 2]> {
+    let Some(Flamegraph::Stacks(stacks)) = &run.flamegraph else {
+        return None;
+    };
+    let functions = function_times(stacks);
+    let all = stacks.samples();
+    let share = |samples: u64| format::percent(samples as f64 / all.max(1) as f64);
+    let rows = functions.iter().take(FUNCTIONS_MAX).map(|function| {
+        vec![
+            function.name.clone(),
+            share(function.self_samples),
+            format::count(function.self_samples),
+            share(function.total_samples),
+            format::count(function.total_samples),
+        ]
+    });
+    let head = ["function", "self", "samples", "total", "samples in all"];
+    let table = Table::new(&head, rows).sortable();
+    (all > 0).then(|| {
+        let heading = "Self time is spent in a function itself, total time also in its callees";
+        [
+            Block::Heading(heading.to_owned()),
+            Block::Table(table),
+        ]
+    })
 }
 
 /// Describes the samples of a profile: their number, their time, and their source.

@@ -1,13 +1,16 @@
-//! The report in a real browser: it logs nothing on the console and sends no request.
+//! Pages in a real browser: they log nothing, send no request, answer the pointer, and are accessible.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tenfold_analysis::synthetic::MadeUp;
+use tenfold_analysis::gate::GateOutcome;
+use tenfold_analysis::synthetic::{MadeUp, MadeUpGate, Traffic};
 use tenfold_analysis::{compare, summarise};
 use tenfold_reports::comparison::comparison;
+use tenfold_reports::index::{self, Index, IndexedRun};
 use tenfold_reports::run::page;
-use tenfold_run_dir::Flamegraph;
+use tenfold_reports::{gate, run};
+use tenfold_run_dir::{Flamegraph, Run};
 
 use crate::support::skip;
 
@@ -50,6 +53,10 @@ struct Visit {
 }
 
 fn visit(browser: &Path, directory: &Path, page: &Path) -> Visit {
+    visit_with(browser, directory, page, &["--window-size=1280,2000"])
+}
+
+fn visit_with(browser: &Path, directory: &Path, page: &Path, flags: &[&str]) -> Visit {
     let net_log = directory.join("net.json");
     let visited = Command::new(browser)
         .args([
@@ -71,8 +78,8 @@ fn visit(browser: &Path, directory: &Path, page: &Path) -> Visit {
         .args([
             "--enable-logging=stderr",
             "--v=0",
-            "--window-size=1280,2000",
         ])
+        .args(flags)
         .arg(format!(
             "--user-data-dir={}",
             directory.join("profile").display()
@@ -155,7 +162,15 @@ fn reports_log_nothing_and_request_nothing() {
             Vec::<String>::new(),
             "{name}"
         );
-        assert!(!visit.dom.contains("<script"), "{name} has a script");
+        assert_eq!(
+            visit.dom.matches("<script>").count(),
+            1,
+            "{name} has its own script only"
+        );
+        assert!(
+            visit.dom.contains("the left and right arrow keys"),
+            "the policy of {name} stops its script"
+        );
         assert!(!visit.dom.contains("<img"), "{name} has an image");
     }
 }
@@ -175,4 +190,199 @@ fn detects_console_output_and_requests() {
     let visit = visit(&browser, directory.path(), &page);
     assert!(visit.console.contains("a word"), "{}", visit.console);
     assert!(requests(&visit.net_log, &page).contains(&"http://127.0.0.1:9/x".to_owned()));
+}
+
+/// Returns a page without its policy, so that a test can add a script at its end.
+fn with_script(html: &str, script: &str) -> String {
+    let start = html
+        .find("<meta http-equiv=\"Content-Security-Policy\"")
+        .expect("the page has a policy");
+    let end = start + html[start..].find('>').unwrap() + 1;
+    let (before, after) = (&html[..start], &html[end..]);
+    let body = after.rfind("</body>").expect("the page has an end");
+    format!(
+        "{before}{}<script>{script}</script>{}",
+        &after[..body],
+        &after[body..]
+    )
+}
+
+/// Returns the text of the element with the id `result`.
+fn result(dom: &str) -> &str {
+    let start = dom.find("<pre id=\"result\">").expect("the script ended") + 17;
+    let end = start + dom[start..].find("</pre>").unwrap();
+    &dom[start..end]
+}
+
+const SHOW: &str = "const show = (text) => { const pre = document.createElement('pre'); pre.id = 'result'; \
+     pre.textContent = text; document.body.appendChild(pre); };";
+
+/// A run with every kind of section: steps, failures, metrics, a profile.
+fn full() -> Run {
+    let mut run = MadeUp {
+        traffic: Traffic {
+            per_second: 200.0,
+            peak_per_second: 200.0,
+            warm_up_s: 2,
+            counted_s: 24,
+            even: false,
+        },
+        steps: vec![150.0, 300.0, 450.0],
+        failing: 0.02,
+        rules: vec!["p99 < 250ms in \"day\"".to_owned(), "errors < 1%".to_owned()],
+        ..MadeUp::default()
+    }
+    .play();
+    let stacks = "main;serve;read 30\nmain;serve;write 50\nmain;serve;write;sync 15\nmain;idle 5\n";
+    run.flamegraph = Some(Flamegraph::Stacks(stacks.parse().unwrap()));
+    run
+}
+
+/// One page of each kind, by name.
+fn pages() -> Vec<(&'static str, String)> {
+    let (full, other) = (full(), MadeUp::default().play());
+    let summary = summarise(&full);
+    let outcome = MadeUpGate {
+        cpu: 0.09,
+        latency: 0.02,
+        ..MadeUpGate::default()
+    };
+    let outcome = GateOutcome {
+        cause: Some(outcome.cause()),
+        ..outcome.play()
+    };
+    let runs = [&full, &other].map(|run| IndexedRun {
+        path: run.manifest.scenario.clone(),
+        link: Some("./a/report.html".to_owned()),
+        achieved: vec![1.0, 5.0, 3.0],
+        summary: summarise(run),
+    });
+    let list = Index {
+        runs: runs.into(),
+        unreadable: vec!["runs/broken: it is empty".to_owned()],
+    };
+    vec![
+        ("steps", run::page(&full, &summary).html()),
+        ("run", run::page(&other, &summarise(&other)).html()),
+        ("comparison", comparison(&compare(&[other, full])).html()),
+        ("index", index::page(&list).html()),
+        (
+            "gate",
+            gate::page(&outcome, &gate::Attachments::default()).html(),
+        ),
+    ]
+}
+
+#[test]
+fn script_shows_values_zooms_and_sorts() {
+    let Some(browser) = browser() else {
+        skip(&format!("no browser on the PATH ({})", BROWSERS.join(", ")));
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let full = full();
+    let html = run::page(&full, &summarise(&full)).html();
+    let script = r#"
+        const out = [];
+        const figure = document.querySelector('#rates figure');
+        const canvas = figure.querySelector('.canvas');
+        const box = canvas.getBoundingClientRect();
+        canvas.dispatchEvent(new PointerEvent('pointermove', { clientX: box.left + box.width / 2, clientY: box.top + 9 }));
+        out.push('pointer: ' + figure.querySelector('.values').textContent);
+        canvas.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight' }));
+        out.push('key: ' + figure.querySelector('.values').textContent);
+        const unread = [...document.querySelectorAll('figure')].filter((figure) =>
+            figure.querySelector('svg.chart') && !figure.querySelector('.values'));
+        out.push('without values: ' + unread.length);
+        const flame = document.querySelector('svg.flame');
+        const tools = document.querySelector('.tools');
+        const input = tools.querySelector('input');
+        input.value = 'WRITE';
+        input.dispatchEvent(new Event('input'));
+        out.push('search: ' + tools.querySelector('output').textContent);
+        input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
+        const shown = [...flame.children].filter((node) => node.tagName === 'svg' && node.style.display !== 'none');
+        out.push('zoom: ' + shown.map((node) => node.querySelector('title').textContent.split(' ')[0] + ' ' +
+            node.getAttribute('width')).join(', '));
+        tools.querySelector('button').click();
+        out.push('reset: ' + [...flame.children].filter((node) => node.style.display !== 'none').length);
+        const table = document.querySelector('table.sortable');
+        const column = (index) => [...table.tBodies[0].rows].map((row) => row.cells[index].textContent).join(' ');
+        const buttons = table.querySelectorAll('th button');
+        buttons[3].click();
+        out.push('total: ' + column(3) + ' ' + buttons[3].parentNode.getAttribute('aria-sort'));
+        buttons[0].click(); buttons[0].click();
+        out.push('name: ' + column(0));
+        show(out.join('\n'));
+    "#;
+    let file = directory.path().join("script.html");
+    std::fs::write(&file, with_script(&html, &format!("{SHOW}{script}"))).unwrap();
+    let visit = visit(&browser, directory.path(), &file);
+    insta::assert_snapshot!(result(&visit.dom));
+}
+
+#[test]
+fn pages_pass_accessibility_checks() {
+    let axe = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../.tenfold/tools/node_modules/axe-core/axe.min.js");
+    let (Some(browser), Ok(axe)) = (browser(), std::fs::read_to_string(&axe)) else {
+        skip("no browser, or no axe-core in .tenfold/tools; run scripts/setup");
+        return;
+    };
+    // Of the best practices, those about landmarks concern sites rather than reports.
+    let script = r"
+        document.querySelectorAll('details').forEach((details) => { details.open = true; });
+        axe.run(document, { resultTypes: ['violations'] }).then((found) => {
+            const lines = found.violations.flatMap((rule) => rule.nodes.slice(0, 3).map((node) =>
+                `${rule.impact} ${rule.id}: ${node.target} ${node.any.map((check) => check.message)} ${node.html.slice(0, 160)}`));
+            show(`${found.passes.length} rules passed\n` + lines.join('\n'));
+        }, (error) => show('error: ' + error));
+    ";
+    let directory = tempfile::tempdir().unwrap();
+    let views = [
+        ("wide and light", ["--window-size=1280,2000", "--blink-settings=preferredColorScheme=1"]),
+        ("narrow and dark", ["--window-size=500,2000", "--blink-settings=preferredColorScheme=0"]),
+    ];
+    let mut problems = String::new();
+    for (name, html) in pages() {
+        let html = with_script(&html, &format!("{axe}</script><script>{SHOW}{script}"));
+        let file = directory.path().join(format!("{name}.html"));
+        std::fs::write(&file, html).unwrap();
+        for (view, flags) in views {
+            let flags = [flags[0], flags[1], "--virtual-time-budget=100000"];
+            let visit = visit_with(&browser, directory.path(), &file, &flags);
+            let found = result(&visit.dom);
+            let (passed, found) = found.split_once('\n').unwrap_or((found, ""));
+            let passed = passed.split(' ').next().and_then(|count| count.parse::<u32>().ok());
+            assert!(passed.is_some_and(|passed| passed > 15), "{name}: {found}");
+            if !found.is_empty() {
+                problems.push_str(&format!("{name}, {view}:\n{found}\n"));
+            }
+        }
+    }
+    assert_eq!(problems, "");
+}
+
+#[test]
+fn accessibility_checks_find_problems() {
+    let axe = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../.tenfold/tools/node_modules/axe-core/axe.min.js");
+    let (Some(browser), Ok(axe)) = (browser(), std::fs::read_to_string(&axe)) else {
+        skip("no browser, or no axe-core in .tenfold/tools; run scripts/setup");
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("bad.html");
+    let script = "axe.run().then((found) => show(found.violations.map((rule) => rule.id).join(' ')));";
+    let html = format!(
+        "<!DOCTYPE html><html><body><svg role=\"img\"></svg><p style=\"color:#ccc;background:#fff\">faint</p>\
+         <script>{axe}</script><script>{SHOW}{script}</script></body></html>"
+    );
+    std::fs::write(&file, html).unwrap();
+    let flags = ["--virtual-time-budget=100000"];
+    let visit = visit_with(&browser, directory.path(), &file, &flags);
+    let found = result(&visit.dom);
+    for rule in ["color-contrast", "svg-img-alt", "html-has-lang"] {
+        assert!(found.contains(rule), "{rule} in {found}");
+    }
 }

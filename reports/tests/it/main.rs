@@ -4,6 +4,7 @@ mod browser;
 mod exports;
 mod gate;
 mod history;
+mod index;
 mod k6;
 mod page;
 mod samples;

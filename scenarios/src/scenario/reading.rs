@@ -18,7 +18,7 @@ use crate::request::data_file::DataFile;
 use crate::request::names::{Names, read_declared};
 use crate::request::targets::Targets;
 use crate::request::{Request, RequestContext, captured_names};
-use crate::rule::{Metric, Rule};
+use crate::rule::{Metric, Rule, RuleNames};
 
 /// Maximum number of requests. Each has its own histograms, which take several megabytes over all
 /// phases.
@@ -211,8 +211,13 @@ pub(super) fn read(
     }
     let mut rules = Vec::new();
     if let Some(value) = rules_value {
+        let phase_names: Vec<&str> = phases.iter().map(|phase| phase.name.as_str()).collect();
+        let names = RuleNames {
+            requests: &request_names,
+            phases: &phase_names,
+        };
         for rule in bounded(&value)? {
-            rules.push(Rule::read(&rule, &request_names)?);
+            rules.push(Rule::read(&rule, names)?);
         }
     }
     if !rules.iter().any(|rule| rule.metric == Metric::Errors) {

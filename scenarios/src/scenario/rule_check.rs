@@ -36,7 +36,16 @@ impl Scenario {
                 );
             }
         }
-        let (what, expected) = self.expected_samples(rule.scope);
+        if let Some(phase) = rule.phase.map(|phase| &self.phases[phase])
+            && phase.warm_up
+        {
+            return Err(wrong(format!(
+                "can't be judged: phase `{}` is a warm-up, which is not counted",
+                clip(&phase.name)
+            ))
+            .hint("name a counted phase, or leave out `in ...`"));
+        }
+        let (what, expected) = self.expected_samples(rule);
         let Some(expected) = expected else {
             return Ok(());
         };
@@ -67,9 +76,10 @@ impl Scenario {
         }))
     }
 
-    /// Returns a description of the requests in a scope, and their expected number in the counted
+    /// Returns a description of the requests to which a rule applies, and their expected number in its
     /// phases; `None` if the number depends on the run.
-    fn expected_samples(&self, scope: Scope) -> (String, Option<f64>) {
+    fn expected_samples(&self, rule: &Rule) -> (String, Option<f64>) {
+        let scope = rule.scope;
         let in_scope = |index: usize| match scope {
             Scope::All => true,
             Scope::Kind(kind) => self.requests[index].kind == kind,
@@ -98,8 +108,11 @@ impl Scenario {
             true => chosen.map(|(_, request)| request.weight).sum::<f64>() / total,
             false => 0.0,
         };
-        let phases = self.phases.iter().filter(|phase| !phase.warm_up);
-        let samples = phases.map(|phase| match &phase.shape {
+        let phases = self.phases.iter().enumerate();
+        let phases = phases.filter(|(index, phase)| {
+            !phase.warm_up && rule.phase.is_none_or(|phase| phase == *index)
+        });
+        let samples = phases.map(|(_, phase)| match &phase.shape {
             Shape::Trace(trace) => {
                 let sent = &trace.entries[..trace.entries_before(phase.duration)];
                 sent.iter()

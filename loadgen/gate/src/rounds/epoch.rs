@@ -312,6 +312,7 @@ fn measure(
             candidate: Some(endpoints.candidate.target.clone()),
             // The meter reads both builds.
             probe: Probe::Off,
+            metrics: Vec::new(),
             lab: None,
             invocation: Invocation::default(),
             interrupt: stopped,

@@ -135,6 +135,27 @@ pub struct PhaseInfo {
     pub duration_ns: u64,
     /// `true` if its requests are sent but not counted.
     pub warm_up: bool,
+    /// Steps of a phase of kind `steps`, in order. Empty for other phases, and in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepInfo>,
+}
+
+/// A step of a phase: a stretch of one planned rate.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StepInfo {
+    /// Start, in nanoseconds since the start of the run.
+    pub start_ns: u64,
+    /// Length, in nanoseconds.
+    pub duration_ns: u64,
+    /// Planned arrivals per second.
+    pub rate_per_s: f64,
+}
+
+impl StepInfo {
+    /// End, in nanoseconds since the start of the run.
+    pub fn end_ns(&self) -> u64 {
+        self.start_ns.saturating_add(self.duration_ns)
+    }
 }
 
 impl PhaseInfo {

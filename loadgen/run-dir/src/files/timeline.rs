@@ -1,5 +1,7 @@
 //! `timeline.json`: one row per second of the run.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// The run, second by second.
@@ -49,9 +51,47 @@ pub struct Row {
     /// Counts of each side of a paired run. `None` for other runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sides: Option<SideRows>,
+    /// Failures by class and status. Empty in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailureCount>,
+}
+
+/// Most kinds of failures in one row. Further statuses count without their status.
+const FAILURE_KINDS_MAX: usize = 32;
+
+/// Requests that failed in the same way in one interval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureCount {
+    /// Class of the failure: `timeout`.
+    pub class: Cow<'static, str>,
+    /// Status of the answer. `None` without an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Number of requests.
+    pub count: u64,
 }
 
 impl Row {
+    /// Adds failed requests of one class and status. Does not change [`Row::failed`].
+    pub fn add_failures(&mut self, class: &Cow<'static, str>, status: Option<u16>, count: u64) {
+        let status = match self.failures.len() {
+            0..FAILURE_KINDS_MAX => status,
+            _ => status.filter(|status| {
+                let mut known = self.failures.iter();
+                known.any(|known| known.class == *class && known.status == Some(*status))
+            }),
+        };
+        let mut known = self.failures.iter_mut();
+        match known.find(|known| known.class == *class && known.status == status) {
+            Some(known) => known.count += count,
+            None => self.failures.push(FailureCount {
+                class: class.clone(),
+                status,
+                count,
+            }),
+        }
+    }
+
     /// End, in nanoseconds since the start of the run.
     pub fn end_ns(&self) -> u64 {
         self.start_ns.saturating_add(self.duration_ns)
@@ -125,5 +165,42 @@ impl SideRow {
 
     fn mean(&self, sum_ns: u64) -> Option<f64> {
         (self.timed() > 0).then(|| sum_ns as f64 / self.timed() as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_add_up_by_class_and_status() {
+        let mut row = Row::default();
+        let class = Cow::Borrowed("unexpected_status");
+        row.add_failures(&class, Some(503), 2);
+        row.add_failures(&class, Some(500), 1);
+        row.add_failures(&class, Some(503), 1);
+        row.add_failures(&Cow::Borrowed("timeout"), None, 1);
+        let counts: Vec<_> = row
+            .failures
+            .iter()
+            .map(|own| (own.class.as_ref(), own.status, own.count))
+            .collect();
+        let expected = [
+            ("unexpected_status", Some(503), 3),
+            ("unexpected_status", Some(500), 1),
+            ("timeout", None, 1),
+        ];
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn kinds_of_failures_are_bounded() {
+        let mut row = Row::default();
+        for status in 100..999 {
+            row.add_failures(&Cow::Borrowed("unexpected_status"), Some(status), 1);
+        }
+        assert_eq!(row.failures.len(), FAILURE_KINDS_MAX + 1);
+        let all: u64 = row.failures.iter().map(|own| own.count).sum();
+        assert_eq!(all, 899);
     }
 }

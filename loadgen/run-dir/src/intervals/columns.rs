@@ -1,19 +1,8 @@
 //! Latencies over time, in no more columns than a chart can show.
 
-use std::collections::BTreeMap;
-
+use super::time_columns::TimeColumns;
 use super::{IntervalHistogram, Metric};
 use crate::{HistogramSum, Timeline};
-
-/// Most columns chosen for a run.
-const COLUMNS_MAX: u64 = 120;
-
-/// Most columns kept. Intervals may lie beyond the end of the timeline; columns double in length rather than exceed this
-/// number.
-const KEPT_COLUMNS_MAX: u64 = 2 * COLUMNS_MAX;
-
-/// Shortest column, in nanoseconds.
-const COLUMN_NS_MIN: u64 = 1_000_000;
 
 /// Metrics kept over time.
 const KEPT: [Metric; 3] = [Metric::Response, Metric::Service, Metric::Lag];
@@ -24,82 +13,46 @@ const KEPT: [Metric; 3] = [Metric::Response, Metric::Service, Metric::Lag];
 /// number of columns within 120: one row in a run of two minutes, half a minute in a run of an hour.
 #[derive(Debug, Clone)]
 pub struct Columns {
-    column_ns: u64,
-    /// Index of the column that was added to last.
-    latest: u64,
-    sums: BTreeMap<(Metric, u64), HistogramSum>,
+    sums: TimeColumns<Metric>,
 }
 
 impl Columns {
     /// Creates empty columns for a run with this timeline.
     pub fn over(timeline: &Timeline) -> Self {
-        let rows = timeline.rows.iter();
-        let longest = rows.map(|row| row.duration_ns).max().unwrap_or(0);
-        let row_ns = longest.max(COLUMN_NS_MIN);
-        let rows_each = timeline
-            .end_ns()
-            .div_ceil(row_ns.saturating_mul(COLUMNS_MAX))
-            .max(1);
         Self {
-            column_ns: row_ns.saturating_mul(rows_each),
-            latest: 0,
-            sums: BTreeMap::new(),
+            sums: TimeColumns::over(timeline),
         }
     }
 
     /// Adds an interval. Ignores metrics that are not kept over time.
     pub fn add(&mut self, interval: &IntervalHistogram) {
         let metric = interval.series.metric;
-        if !KEPT.contains(&metric) {
-            return;
-        }
-        while interval.start_ns / self.column_ns >= KEPT_COLUMNS_MAX {
-            self.double();
-        }
-        let column = interval.start_ns / self.column_ns;
-        if column > self.latest {
-            // The log is in order of time, so earlier columns are complete.
-            for metric in KEPT {
-                if let Some(complete) = self.sums.get_mut(&(metric, self.latest)) {
-                    complete.settle();
-                }
-            }
-            self.latest = column;
-        }
-        let sum = self.sums.entry((metric, column)).or_default();
-        sum.add(&interval.histogram);
-    }
-
-    /// Doubles the length of the columns.
-    fn double(&mut self) {
-        self.column_ns = self.column_ns.saturating_mul(2);
-        self.latest /= 2;
-        for ((metric, column), sum) in std::mem::take(&mut self.sums) {
-            let of_both = self.sums.entry((metric, column / 2)).or_default();
-            of_both.add_sum(&sum);
+        if KEPT.contains(&metric) {
+            self.sums
+                .add(metric, interval.start_ns, &interval.histogram);
         }
     }
 
     /// Length of a column, in nanoseconds.
     pub fn column_ns(&self) -> u64 {
-        self.column_ns
+        self.sums.column_ns()
     }
 
     /// Columns of a metric that are not empty, with their index from 0, in order of time.
     pub fn of(&self, metric: Metric) -> impl Iterator<Item = (u64, &HistogramSum)> {
-        let sums = self.sums.range((metric, 0)..=(metric, u64::MAX));
-        sums.map(|((_, column), sum)| (*column, sum))
+        self.sums.of(metric)
     }
 
     /// Bytes of the packed values.
     pub fn packed_bytes(&self) -> usize {
-        self.sums.values().map(HistogramSum::packed_bytes).sum()
+        self.sums.packed_bytes()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::intervals::time_columns::KEPT_COLUMNS_MAX;
     use crate::histogram::latency_histogram;
     use crate::timeline::Row;
     use crate::{Series, SparseHistogram};

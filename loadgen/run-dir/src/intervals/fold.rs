@@ -2,28 +2,42 @@
 
 use std::collections::BTreeMap;
 
-use super::{Columns, IntervalHistogram, LagPeaks, Series};
-use crate::{HistogramSum, Timeline};
+use super::{Columns, CountedColumns, IntervalHistogram, LagPeaks, Series, StepSums};
+use crate::{HistogramSum, Manifest, Timeline};
 
 /// The interval log of a run, folded row by row into what a report needs.
 ///
-/// It keeps an exact histogram of each series, and as many columns over time as a chart can show. Its memory therefore
-/// depends on the number of series and the variety of latencies, not on the length of the run. Exports that need every
+/// It keeps an exact histogram of each series and of each step of a phase, and as many columns over time as a chart can
+/// show. Its memory therefore depends on the number of series and steps and the variety of latencies, not on the length of
+/// the run. Exports that need every
 /// second read the log again, row by row ([`RunDir::intervals`](crate::RunDir::intervals)).
 #[derive(Debug, Clone)]
 pub struct IntervalFold {
     series: BTreeMap<Series, HistogramSum>,
     columns: Columns,
+    counted: CountedColumns,
+    steps: StepSums,
     lag_peaks: LagPeaks,
 }
 
 impl IntervalFold {
-    /// Creates an empty fold for a run with this timeline.
+    /// Creates an empty fold for a run with this timeline and no phases.
     pub fn over(timeline: &Timeline) -> Self {
         Self {
             series: BTreeMap::new(),
             columns: Columns::over(timeline),
+            counted: CountedColumns::over(timeline),
+            steps: StepSums::default(),
             lag_peaks: LagPeaks::default(),
+        }
+    }
+
+    /// Creates an empty fold for a run with this manifest and timeline.
+    pub fn of_run(manifest: &Manifest, timeline: &Timeline) -> Self {
+        Self {
+            counted: CountedColumns::of_phases(&manifest.phases, timeline),
+            steps: StepSums::of_phases(&manifest.phases),
+            ..Self::over(timeline)
         }
     }
 
@@ -32,6 +46,8 @@ impl IntervalFold {
         let sum = self.series.entry(interval.series).or_default();
         sum.add(&interval.histogram);
         self.columns.add(interval);
+        self.counted.add(interval);
+        self.steps.add(interval);
         self.lag_peaks.add(interval);
     }
 
@@ -45,6 +61,16 @@ impl IntervalFold {
         &self.columns
     }
 
+    /// Response times of the counted phases over time, by request.
+    pub fn counted_columns(&self) -> &CountedColumns {
+        &self.counted
+    }
+
+    /// Response times of each step of a phase.
+    pub fn steps(&self) -> &StepSums {
+        &self.steps
+    }
+
     /// Longest lags over time.
     pub fn lag_peaks(&self) -> &LagPeaks {
         &self.lag_peaks
@@ -53,7 +79,10 @@ impl IntervalFold {
     /// Bytes of the packed values: nearly all of its memory.
     pub fn packed_bytes(&self) -> usize {
         let series: usize = self.series.values().map(HistogramSum::packed_bytes).sum();
-        series + self.columns.packed_bytes()
+        series
+            + self.columns.packed_bytes()
+            + self.counted.packed_bytes()
+            + self.steps.packed_bytes()
     }
 }
 

@@ -250,11 +250,11 @@ fn rows(run: &Run) -> &[Row] {
 }
 
 /// Groups the rows of the phases into bins of equal width.
-fn bins(run: &Run, bin_ns: u64) -> impl Iterator<Item = &[Row]> {
+pub(super) fn bins(run: &Run, bin_ns: u64) -> impl Iterator<Item = &[Row]> {
     rows(run).chunk_by(move |a, b| a.start_ns / bin_ns == b.start_ns / bin_ns)
 }
 
-fn middle_s(rows: &[Row]) -> f64 {
+pub(super) fn middle_s(rows: &[Row]) -> f64 {
     let start = rows.first().map_or(0, |row| row.start_ns);
     let end = rows.last().map_or(0, Row::end_ns);
     (start as f64 + end as f64) / 2e9

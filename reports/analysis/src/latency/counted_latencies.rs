@@ -26,4 +26,20 @@ impl<'a> CountedLatencies<'a> {
         }
         merged
     }
+
+    /// Merges the histograms of a metric in one phase over the requests that `keep` accepts.
+    pub(crate) fn histogram_in(
+        &self,
+        phase: usize,
+        metric: Metric,
+        keep: impl Fn(usize) -> bool,
+    ) -> Histogram<u64> {
+        let mut merged = tenfold_run_dir::latency_histogram();
+        for (series, sum) in self.run.latencies.series() {
+            if series.metric == metric && series.phase == phase && keep(series.request) {
+                sum.add_to(&mut merged);
+            }
+        }
+        merged
+    }
 }

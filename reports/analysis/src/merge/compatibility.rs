@@ -1,7 +1,7 @@
 //! Conditions for a merge: the same scenario, at the same time, each run named once.
 
-use tenfold_run_dir::Run;
 use tenfold_run_dir::manifest::PhaseInfo;
+use tenfold_run_dir::{Manifest, Run};
 
 use crate::merge::error::MergeError;
 use crate::merge::manifest::parts;
@@ -13,7 +13,7 @@ pub(super) fn mergeable(one: &Run, other: &Run) -> Result<(), MergeError> {
     let same = [
         ("the scenario", a.scenario == b.scenario),
         ("the load model", a.model == b.model),
-        ("the phases or their durations", a.phases == b.phases),
+        ("the phases or their durations", same_phases(a, b)),
         ("the requests", a.requests == b.requests),
         ("the key spaces", a.key_spaces == b.key_spaces),
         ("the objectives", a.rules == b.rules),
@@ -40,6 +40,17 @@ pub(super) fn mergeable(one: &Run, other: &Run) -> Result<(), MergeError> {
         }),
         _ => Ok(()),
     }
+}
+
+/// Returns whether two runs have the same phases. Each generator may have its own share of a step's rate.
+fn same_phases(one: &Manifest, other: &Manifest) -> bool {
+    let without_rates = |manifest: &Manifest| -> Vec<PhaseInfo> {
+        let mut phases = manifest.phases.clone();
+        let steps = phases.iter_mut().flat_map(|phase| &mut phase.steps);
+        steps.for_each(|step| step.rate_per_s = 0.0);
+        phases
+    };
+    without_rates(one) == without_rates(other)
 }
 
 /// Returns the lines of a scenario except for its seed, which precedes the first table.

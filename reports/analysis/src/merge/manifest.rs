@@ -35,6 +35,11 @@ pub(super) fn manifest(runs: &[Run]) -> Manifest {
     if others().any(|other| other.shared_host != merged.shared_host) {
         merged.shared_host = None;
     }
+    for other in others() {
+        let steps = merged.phases.iter_mut().zip(&other.phases);
+        let steps = steps.flat_map(|(sum, own)| sum.steps.iter_mut().zip(&own.steps));
+        steps.for_each(|(sum, own)| sum.rate_per_s += own.rate_per_s);
+    }
     merged.users = runs
         .iter()
         .fold(0_u32, |sum, run| sum.saturating_add(run.manifest.users));

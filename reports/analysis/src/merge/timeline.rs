@@ -31,6 +31,9 @@ fn add_row(sum: &mut Row, row: &Row) {
     sum.in_flight += row.in_flight;
     sum.waiting += row.waiting;
     sum.generator_cpu_ns += row.generator_cpu_ns;
+    for own in &row.failures {
+        sum.add_failures(&own.class, own.status, own.count);
+    }
     if let (Some(sum), Some(sides)) = (&mut sum.sides, &row.sides) {
         sum.add(sides);
     }

@@ -6,8 +6,15 @@ use std::path::PathBuf;
 
 use tenfold_run_dir::counts::{GeneratorUsage, KeyCounts, ServerCounter, TopCount};
 use tenfold_run_dir::host_timeline::HostSample;
-use tenfold_run_dir::manifest::{Host, KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, Tool};
-use tenfold_run_dir::{HostTimeline, IntervalFold, IntervalHistogram, Manifest, ProfileInfo, Run};
+use tenfold_run_dir::manifest::{
+    Host, KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, StepInfo, Tool,
+};
+use tenfold_run_dir::target_metrics::{MetricKind, MetricSeries};
+use tenfold_run_dir::timeline::Row;
+use tenfold_run_dir::{
+    HostTimeline, IntervalFold, IntervalHistogram, Manifest, ProfileInfo, Run, TargetMetrics,
+    Timeline,
+};
 
 use crate::synthetic::recorder::{Event, ROW_NS, Recorder};
 use crate::synthetic::stream::Stream;
@@ -19,6 +26,8 @@ pub struct MadeUp {
     pub seed: u64,
     /// Traffic.
     pub traffic: Traffic,
+    /// Arrivals per second of each step of the counted phase, which replace the spike. Empty for a spike.
+    pub steps: Vec<f64>,
     /// Maximum number of concurrent requests in the service. `None` for no limit.
     pub workers: Option<usize>,
     /// Median work time of a read, in nanoseconds.
@@ -70,6 +79,7 @@ impl Default for MadeUp {
                 counted_s: 55,
                 even: false,
             },
+            steps: Vec::new(),
             workers: Some(2),
             work_ns: 400_000,
             write_factor: 5.0,
@@ -207,6 +217,11 @@ impl MadeUp {
     /// Returns the arrivals per second at a time. The spike lasts a tenth of the run, at two thirds of it.
     fn rate_at(&self, at_s: f64) -> f64 {
         let traffic = &self.traffic;
+        let since = (at_s - traffic.warm_up_s as f64) / traffic.counted_s as f64;
+        let step = (since * self.steps.len() as f64).max(0.0) as usize;
+        if let Some(last) = self.steps.len().checked_sub(1) {
+            return self.steps[step.min(last)];
+        }
         let total = (traffic.warm_up_s + traffic.counted_s) as f64;
         let (middle, width) = (total * 0.6, total * 0.06);
         let height = (-((at_s - middle) / width).powi(2)).exp();
@@ -270,11 +285,13 @@ impl MadeUp {
             }
         });
         let samples: Vec<HostSample> = samples.collect();
-        let mut latencies = IntervalFold::over(&timeline);
+        let manifest = self.manifest();
+        let mut latencies = IntervalFold::of_run(&manifest, &timeline);
         latencies.extend(&intervals);
+        let metrics = metrics(&timeline);
         let run = Run {
             path: PathBuf::from(format!("runs/20260101T000000Z-made-up-{}", self.seed)),
-            manifest: self.manifest(),
+            manifest,
             profile: Some(ProfileInfo {
                 source: "http://127.0.0.1:9100/debug/pprof/profile".to_owned(),
                 start_ns: 20 * ROW_NS,
@@ -291,9 +308,23 @@ impl MadeUp {
             balancers: Vec::new(),
             latencies,
             flamegraph: None,
+            metrics,
             samples: Vec::new(),
         };
         (run, intervals)
+    }
+
+    fn steps(&self, start_ns: u64, duration_ns: u64) -> Vec<StepInfo> {
+        let count = self.steps.len() as u64;
+        let start = |index: u64| start_ns + duration_ns * index / count;
+        let rates = (0..).zip(&self.steps);
+        rates
+            .map(|(index, rate)| StepInfo {
+                start_ns: start(index),
+                duration_ns: start(index + 1) - start(index),
+                rate_per_s: *rate,
+            })
+            .collect()
     }
 
     fn manifest(&self) -> Manifest {
@@ -307,6 +338,7 @@ impl MadeUp {
             start_ns,
             duration_ns,
             warm_up,
+            steps: Vec::new(),
         };
         let last = self.names.len() - 1;
         let requests = self
@@ -351,7 +383,16 @@ impl MadeUp {
             users: 10_000,
             phases: vec![
                 phase("warm-up", 0, warm_up_ns, true),
-                phase("day", warm_up_ns, counted_ns, false),
+                PhaseInfo {
+                    kind: if self.steps.is_empty() {
+                        "spike"
+                    } else {
+                        "steps"
+                    }
+                    .to_owned(),
+                    steps: self.steps(warm_up_ns, counted_ns),
+                    ..phase("day", warm_up_ns, counted_ns, false)
+                },
             ],
             requests: requests.collect(),
             key_spaces: vec![KeySpaceInfo {
@@ -380,6 +421,33 @@ impl MadeUp {
             merged_from: Vec::new(),
             files: Vec::new(),
         }
+    }
+}
+
+/// Returns metrics of the service: two that follow the load, and one that does not.
+fn metrics(timeline: &Timeline) -> TargetMetrics {
+    let rows = || timeline.rows.iter();
+    let series = |name: &str, kind, values: Vec<f64>| MetricSeries {
+        name: name.to_owned(),
+        kind,
+        chosen: false,
+        values: values.into_iter().map(Some).collect(),
+    };
+    let mut total = 0;
+    let requests = rows().map(|row| {
+        total += row.sent;
+        total as f64
+    });
+    let depth = rows().map(|row| row.in_flight as f64);
+    let noise = rows().map(|row| (row.start_ns / ROW_NS * 7 % 5) as f64);
+    TargetMetrics {
+        at_ns: rows().map(Row::end_ns).collect(),
+        series: vec![
+            series("http_requests_total", MetricKind::Counter, requests.collect()),
+            series("queue_depth", MetricKind::Gauge, depth.collect()),
+            series("clock_skew", MetricKind::Gauge, noise.collect()),
+        ],
+        left_out: 0,
     }
 }
 

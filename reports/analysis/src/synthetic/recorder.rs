@@ -1,5 +1,6 @@
 //! Records a synthetic run as the generator records a real one.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
@@ -95,7 +96,11 @@ impl Recorder {
         self.row(event.sent).sent += 1;
         let row = self.row(event.done);
         match (event.failed, event.write) {
-            (true, _) => row.failed += 1,
+            (true, _) => {
+                row.failed += 1;
+                let class = Cow::Borrowed("unexpected_status");
+                row.add_failures(&class, Some(event.status), 1);
+            }
             (false, true) => row.writes += 1,
             (false, false) => row.reads += 1,
         }

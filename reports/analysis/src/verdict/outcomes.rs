@@ -1,9 +1,8 @@
 //! Outcomes of the arrivals in the scope of an objective.
 
 use tenfold_run_dir::Blame;
-use tenfold_run_dir::counts::blamed_on;
+use tenfold_run_dir::counts::{RequestCounts, blamed_on};
 
-use crate::summary::request::RequestSummary;
 
 /// Outcomes of the arrivals in the scope of an objective.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,20 +24,19 @@ pub(super) struct Outcomes {
 
 impl Outcomes {
     /// Sums the outcomes of requests.
-    pub(super) fn of<'a>(requests: impl Iterator<Item = &'a RequestSummary>) -> Self {
+    pub(super) fn of<'a>(requests: impl Iterator<Item = &'a RequestCounts>) -> Self {
         let mut sum = Self::default();
         for request in requests {
-            let arrivals = &request.arrivals;
             let own = blamed_on(Blame::Generator, &request.failures);
-            let not_sent = arrivals
+            let not_sent = request
                 .planned
-                .saturating_sub(arrivals.sent + arrivals.dropped);
-            sum.planned += arrivals.planned;
-            sum.completed += arrivals.completed;
-            sum.failed += arrivals.failed.saturating_sub(own);
+                .saturating_sub(request.sent + request.dropped);
+            sum.planned += request.planned;
+            sum.completed += request.completed;
+            sum.failed += request.failed.saturating_sub(own);
             sum.timed_out += request.failures.get("timeout").copied().unwrap_or(0);
-            sum.dropped += arrivals.dropped;
-            sum.unknown += own + arrivals.in_flight + not_sent;
+            sum.dropped += request.dropped;
+            sum.unknown += own + request.in_flight + not_sent;
         }
         sum
     }

@@ -11,6 +11,7 @@ use crate::latency::counted_latencies::CountedLatencies;
 use crate::stats::order_statistic::{OrderStatistics, SAMPLES_BEYOND};
 use crate::stats::proportion::wilson_interval;
 use crate::summary::Summary;
+use crate::summary::rates::Rates;
 use crate::summary::rule_result::RuleResult;
 use crate::verdict::outcomes::Outcomes;
 use crate::verdict::possible::{Censored, Possible};
@@ -72,10 +73,23 @@ fn mark_aborted(result: &mut RuleResult, aborted: &Aborted) {
 pub(super) fn parse(run: &Run, text: &str) -> Result<Rule, String> {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut scenario = format!(
-        "version = 1\nname = \"rule\"\nrules = [{}]\n\n[[phases]]\nname = \"all\"\n\
-         kind = \"constant\"\nrate = \"1000000/s\"\nduration = \"10h\"\n",
+        "version = 1\nname = \"rule\"\nrules = [{}]\n",
         quoted(text)
     );
+    let phases = run.manifest.phases.iter();
+    let mut phases: Vec<(&str, bool)> = phases
+        .map(|phase| (phase.name.as_str(), phase.warm_up))
+        .collect();
+    if phases.iter().all(|(_, warm_up)| *warm_up) {
+        phases.push(("all phases", false));
+    }
+    for (name, warm_up) in phases {
+        scenario.push_str(&format!(
+            "\n[[phases]]\nname = {}\nkind = \"constant\"\nrate = \"1000000/s\"\nduration = \"10h\"\n\
+             warm_up = {warm_up}\n",
+            quoted(name)
+        ));
+    }
     for request in &run.manifest.requests {
         let kind = if request.kind == "write" {
             "write"
@@ -119,7 +133,7 @@ impl Measured {
 }
 
 fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) -> RuleResult {
-    let mut outcomes = outcomes(run, summary, rule.scope);
+    let mut outcomes = outcomes(run, rule);
     let measured = match rule.metric {
         Metric::Errors => {
             if summary.too_few_users.is_some() {
@@ -131,14 +145,20 @@ fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) 
             if summary.too_few_users.is_some() {
                 outcomes = outcomes.without_dropped();
             }
-            rate(summary, &outcomes)
+            let phase = rule.phase.and_then(|phase| summary.phases.get(phase));
+            let rates = phase.map_or(&summary.rate_per_s, |phase| &phase.rate_per_s);
+            rate(rates, &outcomes)
         }
         Metric::Quantile(latency, _) | Metric::Mean(latency) | Metric::Max(latency) => {
             let metric = match latency {
                 Latency::Response => tenfold_run_dir::Metric::Response,
                 Latency::Service => tenfold_run_dir::Metric::Service,
             };
-            let histogram = counted.histogram(metric, |request| in_scope(run, rule.scope, request));
+            let keep = |request| in_scope(run, rule.scope, request);
+            let histogram = match rule.phase {
+                Some(phase) => counted.histogram_in(phase, metric, keep),
+                None => counted.histogram(metric, keep),
+            };
             let censored = Censored {
                 latencies: &histogram,
                 outcomes,
@@ -180,13 +200,20 @@ pub(super) fn in_scope(run: &Run, scope: Scope, request: usize) -> bool {
     }
 }
 
-/// The outcomes of the requests in a scope.
-fn outcomes(run: &Run, summary: &Summary, scope: Scope) -> Outcomes {
-    let requests = summary.requests.iter().enumerate();
+/// The outcomes of the requests in the phases and the scope of a rule.
+fn outcomes(run: &Run, rule: &Rule) -> Outcomes {
+    let is_in = |phase: usize| match rule.phase {
+        Some(only) => only == phase,
+        None => run.is_counted(phase),
+    };
+    let phases = run.counts.phases.iter().enumerate();
+    let requests = phases
+        .filter(|(phase, _)| is_in(*phase))
+        .flat_map(|(_, requests)| requests.iter().enumerate());
     Outcomes::of(
         requests
-            .filter(|(index, _)| in_scope(run, scope, *index))
-            .map(|(_, request)| request),
+            .filter(|(index, _)| in_scope(run, rule.scope, *index))
+            .map(|(_, counts)| counts),
     )
 }
 
@@ -203,15 +230,15 @@ fn errors(outcomes: &Outcomes) -> Measured {
     }
 }
 
-fn rate(summary: &Summary, outcomes: &Outcomes) -> Measured {
+fn rate(rates: &Rates, outcomes: &Outcomes) -> Measured {
     let unknown = outcomes.unknown as f64 / outcomes.planned.max(1) as f64;
     Measured {
-        possible: summary.rate_per_s.share.map(|share| Possible {
+        possible: rates.share.map(|share| Possible {
             low: share,
             high: share + unknown,
         }),
         interval: None,
-        count: summary.arrivals.planned,
+        count: outcomes.planned,
         missing: outcomes.unknown,
         unit: "fraction",
         missing_because: "nothing was offered".to_owned(),

@@ -3,11 +3,13 @@
 mod blame;
 mod change_points;
 mod charts;
+mod comparison;
 mod findings;
 mod gate;
 mod merge;
 mod merged_evidence;
 mod oracle;
+mod phases;
 mod rules;
 mod summary;
 mod verdict;

@@ -1,0 +1,110 @@
+//! Block length of a block bootstrap.
+
+/// Lags beyond which correlations must be negligible, in standard errors of a correlation.
+const NEGLIGIBLE: f64 = 2.0;
+
+/// Returns the block length that suits the autocorrelation of a series: 1 for independent values, longer the longer values
+/// depend on each other. At most a quarter of the series.
+///
+/// The automatic choice of Politis and White (Econometric Reviews 23, 2004), with the correction of Patton, Politis and White
+/// (Econometric Reviews 28, 2009): it minimises the mean squared error of the estimated variance of the mean, with a flat-top
+/// lag window. Assumes that the series is stationary.
+pub fn block_length(series: &[f64]) -> usize {
+    let n = series.len();
+    let longest = (n / 4).max(1);
+    if n < 8 {
+        return 1;
+    }
+    let count = n as f64;
+    let mean = series.iter().sum::<f64>() / count;
+    let covariance = |lag: usize| -> f64 {
+        let pairs = series.iter().zip(&series[lag..]);
+        pairs.map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>() / count
+    };
+    let variance = covariance(0);
+    if variance <= 0.0 {
+        return 1;
+    }
+    // The first lag after which as many correlations in a row are negligible.
+    let in_a_row = (count.log10().sqrt().ceil() as usize).max(5);
+    let lag_max = (count.sqrt().ceil() as usize + in_a_row).min(n - 1);
+    let bound = NEGLIGIBLE * (count.log10() / count).sqrt();
+    let is_negligible: Vec<bool> = (1..=lag_max)
+        .map(|lag| (covariance(lag) / variance).abs() < bound)
+        .collect();
+    let last = is_negligible
+        .windows(in_a_row.min(lag_max))
+        .position(|lags| lags.iter().all(|negligible| *negligible))
+        .or_else(|| is_negligible.iter().rposition(|negligible| !negligible).map(|lag| lag + 1))
+        .unwrap_or(0);
+    if last == 0 {
+        return 1;
+    }
+    let window = (2 * last).min(lag_max);
+    let (mut spectrum, mut slope) = (variance, 0.0);
+    for lag in 1..=window {
+        let share = lag as f64 / window as f64;
+        let weight = if share <= 0.5 { 1.0 } else { 2.0 * (1.0 - share) };
+        let weighted = 2.0 * weight * covariance(lag);
+        spectrum += weighted;
+        slope += lag as f64 * weighted;
+    }
+    if spectrum <= 0.0 {
+        // Alternating values average out faster than independent ones, whatever the length.
+        return 1;
+    }
+    let length = (1.5 * (slope / spectrum).powi(2) * count).cbrt();
+    (length.ceil() as usize).clamp(1, longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_distr::{Distribution, StandardNormal};
+    use rand_pcg::Pcg64Mcg;
+
+    use super::*;
+
+    /// Returns values of a first-order autoregression.
+    pub(crate) fn autoregression(correlation: f64, count: usize, seed: u64) -> Vec<f64> {
+        let mut last = 0.0;
+        StandardNormal
+            .sample_iter(Pcg64Mcg::seed_from_u64(seed))
+            .map(|step: f64| {
+                last = correlation * last + step;
+                last
+            })
+            .skip(50)
+            .take(count)
+            .collect()
+    }
+
+    #[test]
+    fn matches_closed_form_of_autoregression() {
+        // The slope is 2 r / (1 - r)^2 and the spectrum (1 + r) / (1 - r), in units of the variance. Their ratio is
+        // 2 r / (1 - r^2).
+        for (correlation, n) in [(0.5, 1_000), (0.7, 2_000)] {
+            let ratio: f64 = 2.0 * correlation / (1.0 - correlation * correlation);
+            let expected = (1.5 * ratio * ratio * n as f64).cbrt();
+            let lengths = (0..60).map(|seed| block_length(&autoregression(correlation, n, seed)));
+            let mean = lengths.sum::<usize>() as f64 / 60.0;
+            assert!((mean / expected - 1.0).abs() < 0.3, "{mean}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn independent_values_have_short_blocks() {
+        let lengths = (0..60).map(|seed| block_length(&autoregression(0.0, 400, seed)));
+        let mean = lengths.sum::<usize>() as f64 / 60.0;
+        assert!(mean < 3.0, "{mean}");
+        assert_eq!(block_length(&[3.0; 50]), 1);
+        assert_eq!(block_length(&[1.0, 2.0]), 1);
+        assert_eq!(block_length(&[]), 1);
+    }
+
+    #[test]
+    fn length_is_at_most_a_quarter() {
+        let rising: Vec<f64> = (0..40).map(f64::from).collect();
+        assert_eq!(block_length(&rising), 10);
+    }
+}

@@ -5,6 +5,7 @@ mod body_framing;
 mod connection;
 mod deadlines;
 mod endpoint;
+mod event_stream;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod http1;
@@ -18,5 +19,6 @@ pub(crate) use answer::Answer;
 pub(crate) use connection::Connection;
 pub(crate) use deadlines::{DeadlineSlot, Deadlines};
 pub(crate) use endpoint::Endpoint;
+pub(crate) use event_stream::{Event, EventSink};
 pub(crate) use kept::{Keep, Kept};
 pub(crate) use request_head::Outgoing;

@@ -2,6 +2,7 @@
 
 mod connections;
 mod digest;
+mod event_streams;
 pub mod formats;
 mod head;
 mod latencies;
@@ -31,6 +32,7 @@ pub fn page(run: &Run, summary: &Summary) -> Document {
         Some(over_time::latency(summary, &charts)),
         Some(latencies::reads_and_writes(summary, &charts)),
         Some(requests::requests(summary)),
+        event_streams::event_streams(summary),
         samples::checks(summary),
         samples::journeys(summary),
         samples::responses(summary),

@@ -46,6 +46,7 @@ pub use request::check::{Check, CheckTest, Expected, Needs};
 pub use request::data_file::fuzzing;
 pub use request::data_file::{DataFile, RowOrder};
 pub use request::draw::Draw;
+pub use request::event_stream::EventStream;
 pub use request::expect::Expect;
 pub use request::script::{NextStep, Script, ScriptClock, ScriptOutcome, ScriptResponse};
 pub use request::side::Side;

@@ -17,6 +17,7 @@ pub(crate) mod capture;
 pub(crate) mod check;
 pub(crate) mod data_file;
 pub(crate) mod draw;
+pub(crate) mod event_stream;
 pub(crate) mod expect;
 pub(crate) mod names;
 pub(crate) mod script;
@@ -29,6 +30,7 @@ pub(crate) mod variables;
 use capture::Capture;
 use check::{CAPTURED_BODY_BYTES, Check, Needs};
 use draw::Draw;
+use event_stream::EventStream;
 use expect::Expect;
 use names::Names;
 use script::{READ_BODY_BYTES, Script, engine};
@@ -69,6 +71,8 @@ pub struct Request {
     pub script: Option<Script>,
     /// Parts of a response needed by captures, checks and script.
     pub needs: Needs,
+    /// How its response is read as a stream of events. `None` for a plain response.
+    pub event_stream: Option<Box<EventStream>>,
     /// Index into [`Scenario::key_spaces`](crate::Scenario::key_spaces).
     pub key_space: Option<usize>,
     path: Template,
@@ -292,6 +296,10 @@ impl Request {
             None => Expect::default(),
             Some(value) => Expect::read(&value)?,
         };
+        let event_stream = fields
+            .optional("stream")
+            .map(|value| EventStream::read(&value).map(Box::new))
+            .transpose()?;
         let mut captures = Vec::new();
         if let Some(value) = fields.optional("capture") {
             for (name, _, value) in value.table("the captures of a request")?.entries() {
@@ -328,6 +336,7 @@ impl Request {
             captures,
             checks,
             script,
+            event_stream,
             key_space,
             path,
             headers,

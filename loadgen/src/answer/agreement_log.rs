@@ -121,6 +121,7 @@ impl AgreementLog {
             headers: true,
             body_limit: keep.body_limit.max(SAMPLED_BODY_BYTES),
             sha256: true,
+            events: keep.events,
         }
     }
 

@@ -21,6 +21,7 @@ pub(crate) fn keep_for(request: &Request) -> Keep {
         headers,
         body_limit: body_bytes,
         sha256,
+        events: request.event_stream.is_some(),
     }
 }
 

@@ -22,6 +22,7 @@ const KEEP: Keep = Keep {
     headers: true,
     body_limit: BODY_LIMIT,
     sha256: true,
+    events: false,
 };
 
 /// An answer, as the generator read it.

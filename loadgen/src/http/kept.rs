@@ -12,6 +12,8 @@ pub(crate) struct Keep {
     pub(crate) body_limit: usize,
     /// Computes the SHA-256 of its whole body.
     pub(crate) sha256: bool,
+    /// Reads its body as a stream of events.
+    pub(crate) events: bool,
 }
 
 impl Keep {

@@ -3,6 +3,7 @@
 mod abort;
 mod captures_and_bounds;
 mod connections;
+mod event_streams;
 mod language;
 mod nginx;
 mod outcomes;

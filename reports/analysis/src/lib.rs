@@ -38,7 +38,7 @@ pub use summary::generator::Generator;
 pub use summary::hot_keys::{HotKeys, TopShare};
 pub use summary::identities::Identity;
 pub use summary::rates::Rates;
-pub use summary::request::{Group, RequestSummary};
+pub use summary::request::{EventStreams, Group, RequestSummary};
 pub use summary::rule_result::RuleResult;
 pub use summary::usage::{HostUsage, TargetUsage};
 pub use summary::verdict::{MeasurementVerdict, SloVerdict, Verdict};

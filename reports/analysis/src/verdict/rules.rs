@@ -66,7 +66,7 @@ fn mark_aborted(result: &mut RuleResult, aborted: &Aborted) {
 ///
 /// The scenario of a run may no longer be readable, for example because the trace that it replays is gone.
 /// The objective is therefore parsed as part of a minimal scenario that has the same request names and
-/// enough samples for any percentile.
+/// enough samples for any percentile. Its requests are streams, so that objectives on events apply.
 fn parse(run: &Run, text: &str) -> Result<Rule, String> {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut scenario = format!(
@@ -81,7 +81,8 @@ fn parse(run: &Run, text: &str) -> Result<Rule, String> {
             "read"
         };
         scenario.push_str(&format!(
-            "\n[[requests]]\nname = {}\nkind = \"{kind}\"\nweight = 1\nmethod = \"GET\"\npath = \"/\"\n",
+            "\n[[requests]]\nname = {}\nkind = \"{kind}\"\nweight = 1\nmethod = \"GET\"\npath = \"/\"\n\
+             stream = \"sse\"\n",
             quoted(&request.name)
         ));
     }
@@ -114,6 +115,8 @@ fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) 
             let metric = match latency {
                 Latency::Response => tenfold_run_dir::Metric::Response,
                 Latency::Service => tenfold_run_dir::Metric::Service,
+                Latency::FirstEvent => tenfold_run_dir::Metric::FirstEvent,
+                Latency::EventGap => tenfold_run_dir::Metric::EventGap,
             };
             let histogram = counted.histogram(metric, |request| in_scope(run, rule.scope, request));
             measure_latency(rule.metric, &histogram)

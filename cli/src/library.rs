@@ -7,7 +7,7 @@ use tenfold_scenarios::Scenario;
 use crate::exit::UsageError;
 
 /// Name and text of each scenario of the library.
-const LIBRARY: [(&str, &str); 7] = [
+const LIBRARY: [(&str, &str); 8] = [
     ("uneven", include_str!("../../scenarios/uneven.toml")),
     ("steady", include_str!("../../scenarios/steady.toml")),
     ("spike", include_str!("../../scenarios/spike.toml")),
@@ -24,6 +24,7 @@ const LIBRARY: [(&str, &str); 7] = [
         include_str!("../../scenarios/ten-million-users.toml"),
     ),
     ("journey", include_str!("../../scenarios/journey.toml")),
+    ("live-feed", include_str!("../../scenarios/live-feed.toml")),
 ];
 
 /// Reads the scenario from the file `name`, or from the library if there is no such file.

@@ -30,6 +30,8 @@ pub enum Failure {
     FailedCheck,
     /// The answer is complete and its status expected, but a value to capture is missing.
     MissingCapture,
+    /// The answer is no stream of events, or the service ended the stream too early.
+    EventStream,
     /// The script of the request failed.
     Script,
     /// The script of the request took too long.
@@ -56,7 +58,7 @@ pub enum Failure {
 
 impl Failure {
     /// Every failure, in the order of the discriminants.
-    pub const ALL: [Failure; 21] = [
+    pub const ALL: [Failure; 22] = [
         Failure::Connect,
         Failure::Tls,
         Failure::Timeout,
@@ -67,6 +69,7 @@ impl Failure {
         Failure::UnexpectedStatus,
         Failure::FailedCheck,
         Failure::MissingCapture,
+        Failure::EventStream,
         Failure::Script,
         Failure::ScriptTimeout,
         Failure::MissingVariable,
@@ -101,6 +104,7 @@ impl Failure {
             Failure::UnexpectedStatus => "unexpected_status",
             Failure::FailedCheck => "failed_check",
             Failure::MissingCapture => "missing_capture",
+            Failure::EventStream => "event_stream",
             Failure::Script => "script",
             Failure::ScriptTimeout => "script_timeout",
             Failure::MissingVariable => "missing_variable",

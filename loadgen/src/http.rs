@@ -6,6 +6,7 @@ mod connection;
 mod content_coding;
 mod deadlines;
 mod endpoint;
+mod event_stream;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod http1;
@@ -20,5 +21,6 @@ pub(crate) use answer::Answer;
 pub(crate) use connection::Connection;
 pub(crate) use deadlines::{DeadlineSlot, Deadlines};
 pub(crate) use endpoint::Endpoint;
+pub(crate) use event_stream::{Event, EventSink};
 pub(crate) use kept::{BodyState, Keep, Kept};
 pub(crate) use request_head::Outgoing;

@@ -157,25 +157,32 @@ impl Shared {
 
     /// Awaits an exchange that was sent at `sent_ns`, up to the scenario's timeout.
     ///
+    /// For a stream of events, `heard_ns` is when its bytes last arrived: the timeout bounds its silence, not
+    /// its duration.
+    ///
     /// # Errors
     /// [`Failure::Timeout`] after that, else the failure of the exchange.
     pub(crate) async fn within_timeout<T>(
         &self,
         slot: DeadlineSlot,
         sent_ns: u64,
+        heard_ns: Option<&AtomicU64>,
         exchange: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let _clear = ClearDeadline(self, slot);
         let mut exchange = std::pin::pin!(exchange);
         let mut is_set = false;
+        let mut since_ns = sent_ns;
         std::future::poll_fn(|context| {
             if let Poll::Ready(done) = exchange.as_mut().poll(context) {
                 return Poll::Ready(done);
             }
-            if !is_set {
+            let heard = heard_ns.map_or(since_ns, |heard| heard.load(Ordering::Relaxed));
+            if !is_set || heard > since_ns {
                 is_set = true;
+                since_ns = heard;
                 let timeout = nanoseconds(self.scenario.load.timeout);
-                let due_ns = sent_ns.saturating_add(timeout);
+                let due_ns = since_ns.saturating_add(timeout);
                 self.deadlines.set(slot, due_ns, context.waker());
             } else if self.deadlines.has_passed(slot) {
                 return Poll::Ready(Err(Failure::Timeout));

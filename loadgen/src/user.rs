@@ -1,6 +1,7 @@
 //! Virtual users: their connections, their journeys, and how they are started.
 
 mod closed_model;
+mod event_recorder;
 mod hatch;
 mod log_in;
 mod open_model;

@@ -2,6 +2,7 @@
 
 mod connections;
 mod digest;
+mod event_streams;
 mod failures;
 pub mod formats;
 mod head;
@@ -36,6 +37,7 @@ pub fn page(run: &Run, summary: &Summary) -> Document {
         failures::failures(&charts),
         Some(latencies::reads_and_writes(summary, &charts)),
         Some(requests::requests(summary, &charts)),
+        event_streams::event_streams(summary),
         samples::checks(summary),
         samples::journeys(summary),
         samples::responses(summary),

@@ -51,6 +51,7 @@ pub use request::check::{Check, CheckTest, Expected, Needs};
 pub use request::data_file::fuzzing;
 pub use request::data_file::{DataFile, RowOrder};
 pub use request::draw::Draw;
+pub use request::event_stream::EventStream;
 pub use request::expect::Expect;
 pub use request::field_value::{field_value, line_text};
 pub use request::script::{NextStep, Script, ScriptClock, ScriptOutcome, ScriptResponse};

@@ -23,6 +23,7 @@ pub(crate) mod check;
 pub(crate) mod data_file;
 pub(crate) mod draw;
 pub(crate) mod encoding;
+pub(crate) mod event_stream;
 pub(crate) mod expect;
 pub(crate) mod field_value;
 mod multipart;
@@ -41,6 +42,7 @@ use body_file::BodyFile;
 use capture::Capture;
 use check::{Check, Needs, SEARCHED_BODY_BYTES};
 use draw::Draw;
+use event_stream::EventStream;
 use expect::Expect;
 use names::Names;
 use place::Place;
@@ -82,6 +84,8 @@ pub struct Request {
     pub script: Option<Script>,
     /// Parts of a response needed by captures, checks and script.
     pub needs: Needs,
+    /// How its response is read as a stream of events. `None` for a plain response.
+    pub event_stream: Option<Box<EventStream>>,
     /// Index into [`Scenario::key_spaces`](crate::Scenario::key_spaces).
     pub key_space: Option<usize>,
     path: Template,
@@ -341,6 +345,10 @@ impl Request {
             None => Expect::default(),
             Some(value) => Expect::read(&value)?,
         };
+        let event_stream = fields
+            .optional("stream")
+            .map(|value| EventStream::read(&value).map(Box::new))
+            .transpose()?;
         let mut captures = Vec::new();
         if let Some(value) = fields.optional("capture") {
             for (name, _, value) in value.table("the captures of a request")?.entries() {
@@ -377,6 +385,7 @@ impl Request {
             captures,
             checks,
             script,
+            event_stream,
             key_space,
             path,
             headers,

@@ -57,6 +57,10 @@ pub enum Latency {
     Response,
     /// Service time, from the time of sending.
     Service,
+    /// Time from the intended time of a request to the first event of its stream.
+    FirstEvent,
+    /// Time between two events of a stream.
+    EventGap,
 }
 
 /// Comparison operator of a rule.
@@ -106,6 +110,18 @@ impl Comparison {
     }
 }
 
+impl Metric {
+    /// Returns whether it measures the events of streams.
+    pub(crate) fn is_of_events(self) -> bool {
+        match self {
+            Self::Quantile(latency, _) | Self::Mean(latency) | Self::Max(latency) => {
+                matches!(latency, Latency::FirstEvent | Latency::EventGap)
+            }
+            Self::Errors | Self::Rate => false,
+        }
+    }
+}
+
 impl fmt::Display for Comparison {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -149,6 +165,8 @@ impl Rule {
                 "errors",
                 "rate",
                 "service p99",
+                "p95 first_event",
+                "p99 event_gap",
             ];
             wrong(format!("`{}` is not a metric", clip(left.trim())))
                 .maybe_hint(suggestion(left.trim(), known))
@@ -293,20 +311,26 @@ fn phase_clause<'a>(scope: &'a str, requests: &[&str]) -> (&'a str, Option<&'a s
 }
 
 fn metric(text: &str) -> Option<Metric> {
-    let mut words = text.split_whitespace();
-    let (mut word, mut latency) = (words.next()?, None);
-    for (name, named) in [
-        ("service", Latency::Service),
-        ("response", Latency::Response),
-    ] {
-        if word == name {
-            (word, latency) = (words.next()?, Some(named));
-            break;
+    let mut words = Vec::new();
+    let mut latency = None;
+    for word in text.split_whitespace() {
+        let named = match word {
+            "service" => Latency::Service,
+            "response" => Latency::Response,
+            "first_event" => Latency::FirstEvent,
+            "event_gap" => Latency::EventGap,
+            _ => {
+                words.push(word);
+                continue;
+            }
+        };
+        if latency.replace(named).is_some() {
+            return None;
         }
     }
-    if words.next().is_some() {
+    let [word] = words[..] else {
         return None;
-    }
+    };
     let measured = latency.unwrap_or(Latency::Response);
     match (word, latency) {
         ("errors", None) => return Some(Metric::Errors),

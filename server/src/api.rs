@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{MethodRouter, get, post, put};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use self::response::Timing;
 use crate::config::Config;
@@ -20,6 +20,7 @@ mod extract;
 mod feed;
 mod following;
 mod health;
+mod live_feed;
 mod openapi;
 mod photo;
 mod post;
@@ -49,6 +50,8 @@ pub(crate) struct App {
     pub(crate) body_limit: usize,
     pub(crate) photo_limit: usize,
     pub(crate) body_timeout: Duration,
+    /// Becomes true when the service stops, so that streams end.
+    pub(crate) stopped: watch::Receiver<bool>,
 }
 
 impl App {
@@ -58,6 +61,7 @@ impl App {
         store: Arc<dyn Store>,
         files: Arc<dyn Files>,
         store_waits: &Arc<StoreWaits>,
+        stopped: watch::Receiver<bool>,
     ) -> Self {
         Self {
             store,
@@ -72,6 +76,7 @@ impl App {
             body_limit: config.body_limit,
             photo_limit: config.photo_limit,
             body_timeout: config.body_timeout,
+            stopped,
         }
     }
 
@@ -106,6 +111,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
             put(following::follow).delete(following::unfollow),
         ),
         ("/v1/feed", get(feed::read)),
+        ("/v1/feed/live", get(live_feed::read)),
         ("/static/{*path}", get(asset::read)),
         ("/healthz", get(health::alive)),
         ("/readyz", get(health::ready)),

@@ -174,13 +174,14 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     let requests = Requests::new(api::paths())
         .map_err(|error| ServeError::Routes(error.to_string()))
         .map(Arc::new)?;
+    let (stop, stopped) = watch::channel(false);
     let app = Arc::new(App::new(
         &config,
         store.clone(),
         files,
         requests.store_waits(),
+        stopped.clone(),
     ));
-    let (stop, stopped) = watch::channel(false);
     let (stop_admin, admin_stopped) = watch::channel(false);
 
     let address = address_of(&listener, config.listen)?;

@@ -26,7 +26,7 @@ use super::values::duration;
 )]
 pub(crate) struct RunArguments {
     /// Scenario file, or a scenario of the library: uneven, steady, spike, flash-crowd, write-heavy,
-    /// ten-million-users or journey
+    /// ten-million-users, journey or live-feed
     #[arg(default_value = "uneven", env = "TENFOLD_SCENARIO")]
     pub(crate) scenario: String,
     /// Print a preview of the scenario, and send nothing

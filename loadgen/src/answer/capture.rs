@@ -20,6 +20,7 @@ pub(crate) fn keep_for(request: &Request) -> Keep {
         body_limit: body_bytes,
         sha256,
         decode,
+        events: request.event_stream.is_some(),
     }
 }
 

@@ -23,6 +23,7 @@ const KEEP: Keep = Keep {
     body_limit: BODY_LIMIT,
     sha256: true,
     decode: false,
+    events: false,
 };
 
 /// An answer, as the generator read it.

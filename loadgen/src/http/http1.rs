@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::connect::{Stream, explain, local_shortage};
 use crate::failure::Failure;
 use crate::http::answer::Answer;
+use crate::http::event_stream::EventSink;
 use crate::http::kept::Keep;
 use crate::http::request_head::Outgoing;
 use crate::http::response_reader::{Progress, Response, ResponseReader};
@@ -87,6 +88,7 @@ impl Http1 {
         let mut is_written = false;
         self.unwritten.clear();
         self.written = 0;
+        let (endpoint, events) = (outgoing.endpoint, outgoing.events);
         let mut outgoing = Some(outgoing);
         let done = poll_fn(|context| {
             if let Some(outgoing) = outgoing.take() {
@@ -94,12 +96,17 @@ impl Http1 {
             } else if !is_written {
                 is_written = self.write_rest(context);
             }
-            self.poll_response(context, &mut reader, &mut first_byte_ns, &now)
+            self.poll_response(context, &mut reader, &mut first_byte_ns, events, &now)
         })
         .await;
         let (response, done_ns) = done.map_err(|failure| match failure {
             Failure::Connection if self.is_reused && reader.heads() == 0 => Failure::ClosedIdle,
-            other => other,
+            other => {
+                if let Some(reason) = reader.take_refusal() {
+                    endpoint.target.dials.keep_error(other, &reason);
+                }
+                other
+            }
         })?;
         self.is_reused = true;
         let answer = Answer {
@@ -161,6 +168,7 @@ impl Http1 {
         context: &mut Context<'_>,
         reader: &mut ResponseReader<Wanted>,
         first_byte_ns: &mut Option<u64>,
+        events: Option<&dyn EventSink>,
         now: &impl Fn() -> u64,
     ) -> Poll<Result<(Response, u64), Failure>> {
         SCRATCH.with_borrow_mut(|scratch| {
@@ -168,7 +176,16 @@ impl Http1 {
                 let mut buffer = ReadBuf::new(&mut scratch.read);
                 let read = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
                 let bytes = match read {
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => {
+                        return match events {
+                            Some(events)
+                                if reader.is_event_stream() && events.poll_over(context) =>
+                            {
+                                Poll::Ready(Ok((reader.stop(), now())))
+                            }
+                            _ => Poll::Pending,
+                        };
+                    }
                     // With TLS 1.3 a service rejects our certificate only now.
                     Poll::Ready(Err(error)) if explain(&error).is_some() => {
                         return Poll::Ready(Err(Failure::Tls));
@@ -181,7 +198,11 @@ impl Http1 {
                 };
                 let at = now().saturating_sub(self.stream.read_lag_ns().unwrap_or(0));
                 if bytes.is_empty() {
-                    return Poll::Ready(reader.end().map(|response| (response, at)));
+                    let ended = reader.end();
+                    if let Some(events) = events {
+                        ended_by_service(reader, events)?;
+                    }
+                    return Poll::Ready(ended.map(|response| (response, at)));
                 }
                 let heads = reader.heads();
                 let progress = reader.read(bytes)?;
@@ -189,12 +210,44 @@ impl Http1 {
                     // The last head to begin is that of the final response.
                     *first_byte_ns = Some(at);
                 }
+                if let Some(events) = events {
+                    events.heard(at);
+                    // Events that arrive in one read arrive at one time.
+                    if reader
+                        .take_events()
+                        .iter()
+                        .any(|event| events.receive(event, at))
+                    {
+                        let response = match progress {
+                            Progress::Complete(response) => response,
+                            Progress::More => reader.stop(),
+                        };
+                        return Poll::Ready(Ok((response, at)));
+                    }
+                }
                 if let Progress::Complete(response) = progress {
+                    if let Some(events) = events {
+                        ended_by_service(reader, events)?;
+                    }
                     return Poll::Ready(Ok((response, at)));
                 }
             }
             context.waker().wake_by_ref();
             Poll::Pending
         })
+    }
+}
+
+/// Notes that the service ended a stream of events.
+///
+/// # Errors
+/// [`Failure::EventStream`] if it is incomplete.
+fn ended_by_service<Wanted: Fn(u16) -> Keep>(
+    reader: &mut ResponseReader<Wanted>,
+    events: &dyn EventSink,
+) -> Result<(), Failure> {
+    match reader.is_event_stream() {
+        true => events.ended().map_err(|reason| reader.refuse(reason)),
+        false => Ok(()),
     }
 }

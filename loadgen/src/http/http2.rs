@@ -4,6 +4,7 @@ mod message;
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -12,7 +13,8 @@ use http::Request;
 use crate::failure::Failure;
 use crate::http::answer::Answer;
 use crate::http::endpoint::Endpoint;
-use crate::http::kept::{Keep, KeptBuilder};
+use crate::http::event_stream::{EventReader, EventSink, is_event_stream};
+use crate::http::kept::{Keep, Kept, KeptBuilder};
 use crate::http::pool::{Membership, SharedConnection};
 use crate::http::request_head::Outgoing;
 use message::{ExchangeError, request};
@@ -53,8 +55,9 @@ impl Http2 {
             let pending = Pending {
                 connection: Some(&connection),
             };
+            let events = outgoing.events;
             outgoing.mark_written();
-            let done = exchange(sender, &connection, head, body, &wanted, &now).await;
+            let done = exchange(sender, &connection, (head, body), &wanted, events, &now).await;
             pending.complete();
             let error = match done {
                 Ok(answer) => {
@@ -127,9 +130,9 @@ impl Drop for Pending<'_> {
 async fn exchange(
     sender: &mut SendRequest<Bytes>,
     connection: &SharedConnection,
-    head: Request<()>,
-    body: Bytes,
+    (head, body): (Request<()>, Bytes),
     wanted: impl Fn(u16) -> Keep,
+    events: Option<&dyn EventSink>,
     now: impl Fn() -> u64,
 ) -> Result<Answer, ExchangeError> {
     poll_fn(|context| sender.poll_ready(context))
@@ -151,12 +154,62 @@ async fn exchange(
     let status = response.status().as_u16();
     let (parts, mut download) = response.into_parts();
     let mut body_bytes = 0_u64;
-    let mut kept = KeptBuilder::new(wanted(status));
-    while let Some(data) = poll_fn(|context| download.poll_data(context)).await {
+    let keep = wanted(status);
+    let mut kept = KeptBuilder::new(keep);
+    let mut stream = events
+        .filter(|_| keep.events)
+        .map(|events| Box::new((EventReader::default(), events)));
+    if stream.is_some() {
+        is_event_stream(&parts.headers).map_err(ExchangeError::event_stream)?;
+    }
+    loop {
+        let data = poll_fn(|context| match (download.poll_data(context), &stream) {
+            (Poll::Ready(data), _) => Poll::Ready(Ok(data)),
+            (Poll::Pending, Some(stream)) if stream.1.poll_over(context) => {
+                Poll::Ready(Err(StreamOver))
+            }
+            (Poll::Pending, _) => Poll::Pending,
+        });
+        let data = match data.await {
+            Ok(Some(data)) => data,
+            Ok(None) => break,
+            // Dropping the rest of the answer resets its stream.
+            Err(StreamOver) => {
+                return Ok(answer(
+                    status,
+                    first_byte_ns,
+                    now(),
+                    body_bytes,
+                    kept.build(parts.headers),
+                ));
+            }
+        };
         let data =
             data.map_err(|error| ExchangeError::in_body(&error, body_bytes, &parts.headers))?;
         body_bytes += data.len() as u64;
         kept.add(&data);
+        if let Some(stream) = &mut stream {
+            let (reader, events) = stream.as_mut();
+            let at = now();
+            events.heard(at);
+            let mut is_over = false;
+            reader
+                .read(&data, |event| {
+                    is_over = is_over || events.receive(&event, at)
+                })
+                .map_err(|_| {
+                    ExchangeError::event_stream("an event is longer than 1 MiB".to_owned())
+                })?;
+            if is_over {
+                return Ok(answer(
+                    status,
+                    first_byte_ns,
+                    at,
+                    body_bytes,
+                    kept.build(parts.headers),
+                ));
+            }
+        }
         // Reopens the window. Fails only if the stream has ended, which the next read reports.
         let _ = download.flow_control().release_capacity(data.len());
     }
@@ -164,14 +217,36 @@ async fn exchange(
     poll_fn(|context| download.poll_trailers(context))
         .await
         .map_err(|error| ExchangeError::in_body(&error, body_bytes, &parts.headers))?;
-    Ok(Answer {
+    if let Some(stream) = &stream {
+        stream.1.ended().map_err(ExchangeError::event_stream)?;
+    }
+    Ok(answer(
         status,
         first_byte_ns,
-        done_ns: now(),
+        now(),
+        body_bytes,
+        kept.build(parts.headers),
+    ))
+}
+
+/// The time for a stream of events is over.
+struct StreamOver;
+
+fn answer(
+    status: u16,
+    first_byte_ns: u64,
+    done_ns: u64,
+    body_bytes: u64,
+    kept: Option<Kept>,
+) -> Answer {
+    Answer {
+        status,
+        first_byte_ns,
+        done_ns,
         read_lag_ns: None,
         body_bytes,
-        kept: kept.build(parts.headers),
-    })
+        kept,
+    }
 }
 
 /// Makes one exchange on a new connection over any byte stream.
@@ -189,7 +264,14 @@ where
         .await
         .map_err(|(failure, _)| failure)?;
     let shared = SharedConnection::default();
-    let mut exchange = std::pin::pin!(exchange(&mut sender, &shared, head, body, |_| keep, || 0));
+    let mut exchange = std::pin::pin!(exchange(
+        &mut sender,
+        &shared,
+        (head, body),
+        |_| keep,
+        None,
+        || 0
+    ));
     let done = tokio::select! {
         // In order, so that an input always has the same result.
         biased;

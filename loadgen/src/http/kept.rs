@@ -17,6 +17,8 @@ pub(crate) struct Keep {
     pub(crate) sha256: bool,
     /// Decodes the kept body: the request asked for a content coding.
     pub(crate) decode: bool,
+    /// Reads its body as a stream of events.
+    pub(crate) events: bool,
 }
 
 impl Keep {

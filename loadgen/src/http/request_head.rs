@@ -8,6 +8,7 @@ use tenfold_scenarios::Rendered;
 
 use crate::failure::Failure;
 use crate::http::endpoint::Endpoint;
+use crate::http::event_stream::EventSink;
 
 /// A request that is ready to send: rendered, with its destination.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) rendered: &'a Rendered,
     /// Set when a connection takes it: from then on it may have reached the service.
     pub(crate) is_written: &'a AtomicBool,
+    /// Receiver of its events, if the answer is a stream of them.
+    pub(crate) events: Option<&'a dyn EventSink>,
 }
 
 impl Outgoing<'_> {
@@ -154,6 +157,7 @@ mod tests {
             endpoint: &endpoint,
             rendered: &rendered,
             is_written: &AtomicBool::new(false),
+            events: None,
         };
         let mut out = Vec::new();
         outgoing.write_http1(&mut out).unwrap();

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::failure::Failure;
 use crate::http::body_framing::{BodyFraming, Framed};
+use crate::http::event_stream::{Event, EventReader, is_event_stream};
 use crate::http::kept::{Keep, Kept, KeptBuilder};
 use crate::http::list_element::list_elements;
 
@@ -61,6 +62,17 @@ pub(crate) struct ResponseReader<Wanted> {
     kept: KeptBuilder,
     reusable: bool,
     heads: u64,
+    events: Option<Box<Events>>,
+}
+
+/// The events of a body.
+#[derive(Debug, Default)]
+struct Events {
+    reader: EventReader,
+    /// Those that have not been taken.
+    read: Vec<Event>,
+    /// Why the answer is no stream of events.
+    refusal: Option<String>,
 }
 
 #[derive(Debug)]
@@ -86,6 +98,7 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
             kept: KeptBuilder::new(Keep::default()),
             reusable: true,
             heads: 0,
+            events: None,
         }
     }
 
@@ -117,6 +130,9 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
                     rest = &rest[taken..];
                     self.body_bytes += data.len() as u64;
                     self.kept.add(data);
+                    if let Some(Events { reader, read, .. }) = self.events.as_deref_mut() {
+                        reader.read(data, |event| read.push(event))?;
+                    }
                     if is_end {
                         self.state = State::Complete;
                     } else if rest.is_empty() {
@@ -143,6 +159,36 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
             State::Body(BodyFraming::UntilClose) | State::Complete => Ok(self.complete()),
             State::Body(_) => Err(Failure::ShortBody),
         }
+    }
+
+    /// Returns true if the answer is a stream of events, as far as its head has been read.
+    pub(crate) fn is_event_stream(&self) -> bool {
+        self.events.is_some()
+    }
+
+    /// Takes the events read since the last call.
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        let events = self.events.as_mut();
+        events.map_or_else(Vec::new, |events| std::mem::take(&mut events.read))
+    }
+
+    /// The reason for [`Failure::EventStream`], if that is the failure.
+    pub(crate) fn take_refusal(&mut self) -> Option<String> {
+        self.events.as_mut()?.refusal.take()
+    }
+
+    /// Notes why a stream of events failed. Returns the failure.
+    pub(crate) fn refuse(&mut self, reason: String) -> Failure {
+        if let Some(events) = &mut self.events {
+            events.refusal = Some(reason);
+        }
+        Failure::EventStream
+    }
+
+    /// Ends a stream of events here. Returns the response so far.
+    pub(crate) fn stop(&mut self) -> Response {
+        self.reusable &= matches!(self.state, State::Complete);
+        self.complete()
     }
 
     /// The failure to report if the connection breaks now.
@@ -277,6 +323,13 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
             self.headers = header_map(head.headers)?;
         }
         self.kept = KeptBuilder::new(keep);
+        if keep.events {
+            let events = self.events.insert(Box::default());
+            if let Err(reason) = is_event_stream(&header_map(head.headers)?) {
+                events.refusal = Some(reason);
+                return Err(Failure::EventStream);
+            }
+        }
         let has_no_body = self.is_head_request || matches!(status, 101 | 204 | 304);
         self.state = if has_no_body {
             State::Complete
@@ -367,6 +420,7 @@ mod tests {
         body_limit: 1 << 20,
         sha256: true,
         decode: false,
+        events: false,
     };
 
     /// Feeds `bytes` in pieces of the given lengths, cyclically, then ends the connection.

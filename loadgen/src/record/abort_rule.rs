@@ -70,6 +70,8 @@ pub(crate) fn latency_of(rule: &Rule) -> Option<tenfold_run_dir::Metric> {
             Some(match latency {
                 Latency::Response => tenfold_run_dir::Metric::Response,
                 Latency::Service => tenfold_run_dir::Metric::Service,
+                Latency::FirstEvent => tenfold_run_dir::Metric::FirstEvent,
+                Latency::EventGap => tenfold_run_dir::Metric::EventGap,
             })
         }
         Metric::Errors | Metric::Rate => None,

@@ -113,11 +113,8 @@ impl FiguresBuilder {
 
     /// Adds one series of an interval.
     pub(crate) fn add(&mut self, series: Series, values: &Histogram<u32>) {
-        let Some(index) = SHOWN.iter().position(|metric| *metric == series.metric) else {
-            return;
-        };
+        let shown = SHOWN.iter().position(|metric| *metric == series.metric);
         let kind = self.kinds[series.request];
-        let total = &mut self.totals[2 * index + usize::from(kind == Kind::Write)];
         let counted = self.counted[series.phase];
         let mut rules: Vec<&mut WatchedRule> = self
             .rules
@@ -129,12 +126,17 @@ impl FiguresBuilder {
                 counted && watched.metric == series.metric && in_scope
             })
             .collect();
+        if shown.is_none() && rules.is_empty() {
+            return;
+        }
         for step in values.iter_recorded() {
             let count = u64::from(step.count_at_value());
             let value = values.median_equivalent(step.value_iterated_to());
-            total.add(value, count);
-            // The values come from a histogram with the same bounds.
-            self.last[index].saturating_record_n(value, count);
+            if let Some(index) = shown {
+                self.totals[2 * index + usize::from(kind == Kind::Write)].add(value, count);
+                // The values come from a histogram with the same bounds.
+                self.last[index].saturating_record_n(value, count);
+            }
             for rule in &mut rules {
                 rule.values.saturating_record_n(value, count);
             }

@@ -217,6 +217,18 @@ impl Recorder {
         }
     }
 
+    /// Records an event of a stream, and the time since the intended time or since the event before it.
+    pub(crate) fn event(&mut self, arrival: &Arrival, name: &str, metric: Metric, value_ns: u64) {
+        let request = arrival.draw.request;
+        self.tallies[arrival.phase][request].event(name);
+        let series = Series {
+            metric,
+            phase: arrival.phase,
+            request,
+        };
+        self.writer.set().record(series, value_ns);
+    }
+
     /// The row of the side that a request goes to. `None` unless the run is paired.
     fn side_row(&mut self, at_ns: u64, request: usize) -> Option<&mut SideRow> {
         let side = Side::of_index(request, self.kinds.len());

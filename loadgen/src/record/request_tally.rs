@@ -19,7 +19,15 @@ pub(crate) struct RequestTally {
     body_bytes: u64,
     statuses: Vec<(u16, u64)>,
     failures: [u64; Failure::ALL.len()],
+    /// Events of streams, by name.
+    events: Vec<(Box<str>, u64)>,
 }
+
+/// The most names of events that are counted apart.
+const EVENT_NAMES_MAX: usize = 32;
+
+/// The name under which the others are counted.
+const OTHER_EVENTS: &str = "(other)";
 
 impl RequestTally {
     /// Counts a request that ended.
@@ -35,6 +43,20 @@ impl RequestTally {
         match outcome.failure {
             None => self.completed += 1,
             Some(failure) => self.failures[failure as usize] += 1,
+        }
+    }
+
+    /// Counts an event of a stream.
+    pub(crate) fn event(&mut self, name: &str) {
+        let is_full = self.events.len() >= EVENT_NAMES_MAX;
+        let known = |name: &str| self.events.iter().position(|(known, _)| **known == *name);
+        let name = match known(name) {
+            None if is_full => OTHER_EVENTS,
+            _ => name,
+        };
+        match known(name) {
+            Some(index) => self.events[index].1 += 1,
+            None => self.events.push((name.into(), 1)),
         }
     }
 
@@ -77,6 +99,11 @@ impl RequestTally {
                 .map(named)
                 .collect::<BTreeMap<_, _>>(),
             checks: BTreeMap::new(),
+            events: self
+                .events
+                .iter()
+                .map(|(name, count)| (name.to_string(), *count))
+                .collect(),
         }
     }
 }

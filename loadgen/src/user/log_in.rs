@@ -6,7 +6,7 @@ use tenfold_scenarios::{Draw, Rendered, Scenario, Side, Variables};
 
 use crate::LoadError;
 use crate::answer::{AnswerView, capture, keep_for};
-use crate::http::{Connection, Endpoint, Outgoing};
+use crate::http::{Connection, Endpoint, Keep, Outgoing};
 
 /// Logs in the scenario's sessions on one side, one after another over one connection. Returns the
 /// variables that each session captured.
@@ -57,8 +57,13 @@ async fn log_in_one(
         endpoint,
         rendered: &rendered,
         is_written: &AtomicBool::new(false),
+        events: None,
     };
-    let wanted = |_status| keep_for(planned);
+    let keep = Keep {
+        events: false,
+        ..keep_for(planned)
+    };
+    let wanted = |_status| keep;
     let exchange = connection.exchange(outgoing, wanted, || 0);
     let answer = tokio::time::timeout(scenario.load.timeout, exchange)
         .await

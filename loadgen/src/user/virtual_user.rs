@@ -8,10 +8,11 @@ use tenfold_scenarios::{Arrival, NextStep, Rendered, Side, Variables};
 use crate::answer::{AgreementLog, Change, HeldVariables, Judgement, keep_all, keep_for};
 use crate::clock::nanoseconds;
 use crate::failure::Failure;
-use crate::http::{Answer, Connection, DeadlineSlot, Outgoing};
+use crate::http::{Answer, Connection, DeadlineSlot, EventSink, Keep, Outgoing};
 use crate::pace::Job;
 use crate::record::{Outcome, Stamps};
 use crate::shared::Shared;
+use crate::user::event_recorder::EventRecorder;
 
 /// A virtual user.
 pub(crate) struct User {
@@ -187,11 +188,17 @@ impl User {
         }
         let planned = &shared.scenario.requests[arrival.draw.request];
         let side = shared.scenario.side_of(arrival.draw.request);
+        // Boxed, so that users of plain requests don't reserve memory for it.
+        let events = planned
+            .event_stream
+            .as_ref()
+            .map(|stream| Box::new(EventRecorder::new(shared, arrival, stream, sent_ns)));
         let outgoing = Outgoing {
             method: &planned.method,
             endpoint: shared.endpoint(side),
             rendered,
             is_written,
+            events: events.as_deref().map(|events| events as &dyn EventSink),
         };
         let keep = match keep_all_parts {
             true => keep_all(planned),
@@ -203,11 +210,17 @@ impl User {
         };
         let wanted = |status| match planned.expect.accepts(status) {
             true => keep,
-            false => shared.evidence.keep_for_sample(&planned.name, keep),
+            false => Keep {
+                events: false,
+                ..shared.evidence.keep_for_sample(&planned.name, keep)
+            },
         };
         let now = || shared.clock.now();
         let exchange = connections[side as usize].exchange(outgoing, wanted, now);
-        shared.within_timeout(*deadline, sent_ns, exchange).await
+        let heard_ns = events.as_deref().map(EventRecorder::heard_ns);
+        shared
+            .within_timeout(*deadline, sent_ns, heard_ns, exchange)
+            .await
     }
 
     /// Compares an answer with the other build's, if it is in the sample.

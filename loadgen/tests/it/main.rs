@@ -4,6 +4,7 @@ mod abort;
 mod busy_frames;
 mod captures_and_bounds;
 mod connections;
+mod event_streams;
 mod language;
 mod nginx;
 mod outcomes;

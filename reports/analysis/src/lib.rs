@@ -47,7 +47,7 @@ pub use summary::identities::Identity;
 pub use summary::objective_gaps::{ObjectiveGaps, SlowerAlone};
 pub use summary::phase::PhaseSummary;
 pub use summary::rates::Rates;
-pub use summary::request::{Group, RequestSummary};
+pub use summary::request::{EventStreams, Group, RequestSummary};
 pub use summary::rule_result::RuleResult;
 pub use summary::too_few_users::TooFewUsers;
 pub use summary::usage::{HostUsage, TargetUsage};

@@ -15,7 +15,7 @@ use crate::summary::identities::identities;
 use crate::summary::objective_gaps::ObjectiveGaps;
 use crate::summary::phase::phases;
 use crate::summary::rates::Rates;
-use crate::summary::request::{Group, RequestSummary};
+use crate::summary::request::{EventStreams, Group, RequestSummary};
 use crate::summary::too_few_users::too_few_users;
 use crate::summary::usage::{HostUsage, TargetUsage};
 use crate::summary::verdict::Verdict;
@@ -69,6 +69,11 @@ pub fn summarise(run: &Run) -> Summary {
                 failures: counts.failures,
                 body_bytes: counts.body_bytes,
                 checks: counts.checks,
+                events: (!counts.events.is_empty()).then(|| EventStreams {
+                    first_event_ns: of_request(&counted, Metric::FirstEvent, index),
+                    event_gap_ns: of_request(&counted, Metric::EventGap, index),
+                    by_name: counts.events,
+                }),
             }
         });
     let completed = answered_in_time(run, &window).iter().sum();
@@ -168,6 +173,10 @@ fn total(by_request: &[RequestCounts], keep: impl Fn(usize) -> bool) -> RequestC
         sum.add(counts);
     }
     sum
+}
+
+fn of_request(counted: &CountedLatencies, metric: Metric, request: usize) -> Latency {
+    Latency::of(&counted.histogram(metric, |other| other == request))
 }
 
 fn latencies(counted: &CountedLatencies, keep: impl Fn(usize) -> bool) -> Latencies {

@@ -5,7 +5,7 @@ use tenfold_run_dir::Blame;
 use tenfold_run_dir::counts::blame;
 
 use crate::document::{Block, Document, Fact, Table, Tone};
-use crate::run::{connections, head, latencies, phases, samples, verdict};
+use crate::run::{connections, event_streams, head, latencies, phases, samples, verdict};
 
 /// Samples shown; the page has all of them.
 const SAMPLES_MAX: usize = 3;
@@ -91,6 +91,7 @@ fn latency(summary: &Summary) -> Table {
                 .map(|request| (format!("  {}", request.name), &request.latency_ns.response)),
         );
     }
+    rows.extend(event_streams::rows(summary));
     let rows = rows.iter().map(|(name, latency)| (name.as_str(), *latency));
     latencies::table("latency", rows)
 }

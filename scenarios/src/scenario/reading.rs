@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Scenario, Sessions};
 use crate::format::error::ScenarioError;
-use crate::format::fields::{Document, Fields, Value};
+use crate::format::fields::{Document, Fields, Value, clip};
 use crate::format::nearest::suggestion;
 use crate::journey::Journey;
 use crate::key_space::KeySpace;
@@ -18,7 +18,7 @@ use crate::request::data_file::DataFile;
 use crate::request::names::{Names, read_declared};
 use crate::request::targets::Targets;
 use crate::request::{Request, RequestContext, captured_names};
-use crate::rule::{Metric, Rule, RuleNames};
+use crate::rule::{Metric, Rule, RuleNames, Scope};
 
 /// Maximum number of requests. Each has its own histograms, which take several megabytes over all
 /// phases.
@@ -217,7 +217,16 @@ pub(super) fn read(
             phases: &phase_names,
         };
         for rule in bounded(&value)? {
-            rules.push(Rule::read(&rule, names)?);
+            let read = Rule::read(&rule, names)?;
+            if read.metric.is_of_events() && !streams_in(read.scope, &requests) {
+                return Err(rule
+                    .error(format!(
+                        "rule `{}` applies to no stream of events",
+                        clip(&read.text)
+                    ))
+                    .hint("add stream = \"sse\" to the request"));
+            }
+            rules.push(read);
         }
     }
     if !rules.iter().any(|rule| rule.metric == Metric::Errors) {
@@ -339,10 +348,7 @@ fn read_sessions(value: &Value<'_>, requests: &[Request]) -> Result<Sessions, Sc
         .position(|request| request.name == wanted)
         .ok_or_else(|| {
             login_value
-                .error(format!(
-                    "the scenario has no request `{}`",
-                    crate::format::fields::clip(wanted)
-                ))
+                .error(format!("the scenario has no request `{}`", clip(wanted)))
                 .maybe_hint(suggestion(
                     wanted,
                     requests.iter().map(|request| request.name.as_str()),
@@ -378,4 +384,17 @@ fn bounded<'a>(value: &Value<'a>) -> Result<Vec<Value<'a>>, ScenarioError> {
             "the list has {length} entries, more than {LIST_MAX}"
         ))),
     }
+}
+
+/// Returns whether a scope includes a request whose response is a stream of events.
+fn streams_in(scope: Scope, requests: &[Request]) -> bool {
+    let mut in_scope = requests
+        .iter()
+        .enumerate()
+        .filter(|(index, request)| match scope {
+            Scope::All => true,
+            Scope::Kind(kind) => kind == request.kind,
+            Scope::Request(wanted) => wanted == *index,
+        });
+    in_scope.any(|(_, request)| request.event_stream.is_some())
 }

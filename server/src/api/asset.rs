@@ -211,7 +211,14 @@ mod tests {
         let mut config = crate::Config::new("memory:", url);
         config.assets_in_files = true;
         let store = std::sync::Arc::new(crate::store::MemoryStore::default());
-        let app = App::new(&config, store, files.clone(), &std::sync::Arc::default());
+        let (_stop, stopped) = tokio::sync::watch::channel(false);
+        let app = App::new(
+            &config,
+            store,
+            files.clone(),
+            &std::sync::Arc::default(),
+            stopped,
+        );
         let (index, asset) = (0, &ASSETS[0]);
         let is_cached = || app.assets.0[index].get().is_some();
         // Neither a missing asset nor another content is cached.

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 use super::response::HandlerResult;
-use super::{asset, feed, following, health, photo, post, session, user};
+use super::{asset, feed, following, health, live_feed, photo, post, session, user};
 use crate::problem::Problem;
 
 #[derive(OpenApi)]
@@ -25,7 +25,7 @@ use crate::problem::Problem;
         post::create, post::read, post::update, post::delete,
         photo::write, photo::read, photo::thumbnail,
         following::follow, following::unfollow,
-        feed::read,
+        feed::read, live_feed::read,
         asset::read,
         health::alive, health::ready,
         document,

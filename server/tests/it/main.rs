@@ -4,6 +4,7 @@
 mod crash;
 mod hostile;
 mod life_cycle;
+mod live_feed;
 mod logs;
 mod openapi;
 mod photos;

@@ -31,7 +31,7 @@ impl Blame {
 }
 
 /// Every failure class, and the side that it is blamed on.
-pub const FAILURE_CLASSES: [(&str, Blame); 21] = [
+pub const FAILURE_CLASSES: [(&str, Blame); 22] = [
     ("connect", Blame::Service),
     ("tls", Blame::Service),
     ("timeout", Blame::Service),
@@ -42,6 +42,7 @@ pub const FAILURE_CLASSES: [(&str, Blame); 21] = [
     ("unexpected_status", Blame::Service),
     ("failed_check", Blame::Service),
     ("missing_capture", Blame::Service),
+    ("event_stream", Blame::Service),
     ("script", Blame::Scenario),
     ("script_timeout", Blame::Scenario),
     ("missing_variable", Blame::Scenario),

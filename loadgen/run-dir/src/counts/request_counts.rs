@@ -33,6 +33,9 @@ pub struct RequestCounts {
     /// Outcomes of checks, by name. Empty in runs of earlier versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<String, CheckCounts>,
+    /// Events of streams, by name; beyond 32 names, as `(other)`. Empty without streams.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub events: BTreeMap<String, u64>,
 }
 
 impl RequestCounts {
@@ -51,6 +54,9 @@ impl RequestCounts {
         }
         for (class, count) in &other.failures {
             *self.failures.entry(class.clone()).or_default() += count;
+        }
+        for (name, count) in &other.events {
+            *self.events.entry(name.clone()).or_default() += count;
         }
         for (name, counts) in &other.checks {
             let sum = self.checks.entry(name.clone()).or_default();

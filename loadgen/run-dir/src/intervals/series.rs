@@ -25,11 +25,15 @@ pub enum Metric {
     /// Delay between the kernel's receipt of the last byte and the generator's read: also caused by the generator, and
     /// part of no other metric. Recorded only with kernel timestamps.
     ReadLag,
+    /// Time from the intended time to the first event of a stream. Recorded only for streams.
+    FirstEvent,
+    /// Time between two events of a stream. Recorded only for streams.
+    EventGap,
 }
 
 impl Metric {
     /// All metrics, in the order of their discriminants.
-    pub const ALL: [Metric; 7] = [
+    pub const ALL: [Metric; 9] = [
         Metric::Response,
         Metric::Service,
         Metric::FirstByte,
@@ -37,6 +41,8 @@ impl Metric {
         Metric::Blocked,
         Metric::Unlagged,
         Metric::ReadLag,
+        Metric::FirstEvent,
+        Metric::EventGap,
     ];
 
     /// Name of the metric in files.
@@ -49,6 +55,8 @@ impl Metric {
             Metric::Blocked => "blocked",
             Metric::Unlagged => "response_without_lag",
             Metric::ReadLag => "read_lag",
+            Metric::FirstEvent => "first_event",
+            Metric::EventGap => "event_gap",
         }
     }
 }

@@ -91,6 +91,16 @@ impl ExchangeError {
         }
     }
 
+    /// The answer is no stream of events, or an incomplete one.
+    pub(super) fn event_stream(reason: String) -> Self {
+        Self {
+            failure: Failure::EventStream,
+            reason,
+            is_unprocessed: false,
+            ends_connection: false,
+        }
+    }
+
     /// The request was not sent.
     pub(super) fn unsent(error: &h2::Error) -> Self {
         // The stream ids of a connection are used up after a billion requests; another has new ones.

@@ -29,6 +29,8 @@ pub(crate) enum Action {
     ResetBody,
     /// Never answer.
     Hang,
+    /// Send Server-Sent Events, this far apart, until the stream is reset.
+    Events(Duration),
 }
 
 /// The requests and connections of a server.
@@ -272,6 +274,19 @@ where
                 }
                 Action::Hang => {
                     let _ = std::future::poll_fn(|context| respond.poll_reset(context)).await;
+                    seen.cancelled.fetch_add(1, Ordering::SeqCst);
+                }
+                Action::Events(gap) => {
+                    let head = Response::builder().header("content-type", "text/event-stream");
+                    let head = head.body(()).unwrap();
+                    let mut send = respond.send_response(head, false).unwrap();
+                    for number in 0.. {
+                        tokio::time::sleep(gap).await;
+                        let event = format!("event: tick\ndata: {number}\n\n");
+                        if send.send_data(event.into(), false).is_err() {
+                            break;
+                        }
+                    }
                     seen.cancelled.fetch_add(1, Ordering::SeqCst);
                 }
                 Action::Answer | Action::AnswerAndEnd | Action::AnswerLate(_) => {

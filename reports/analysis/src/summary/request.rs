@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::counts::{ArrivalCounts, CheckCounts};
 
-use crate::latency::percentiles::Latencies;
+use crate::latency::percentiles::{Latencies, Latency};
 use crate::summary::rates::Rates;
 
 /// Figures of all reads or all writes.
@@ -41,4 +41,18 @@ pub struct RequestSummary {
     /// Results of the checks, by name; empty if the request has no checks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<String, CheckCounts>,
+    /// Events of its streams. `None` if none arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventStreams>,
+}
+
+/// Events of the streams of one request.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct EventStreams {
+    /// Time from the intended time of a request to its first event.
+    pub first_event_ns: Latency,
+    /// Time between two events of a stream.
+    pub event_gap_ns: Latency,
+    /// Events by name.
+    pub by_name: BTreeMap<String, u64>,
 }

@@ -41,6 +41,17 @@ impl Outcomes {
         sum
     }
 
+    /// Converts the outcomes of streams to those of their first events, of which `arrived` were recorded. Streams
+    /// that ended or timed out without an event are unknown.
+    pub(super) fn of_streams(self, arrived: u64) -> Self {
+        let ended = self.completed + self.timed_out;
+        Self {
+            timed_out: 0,
+            unknown: self.unknown + ended.saturating_sub(arrived),
+            ..self
+        }
+    }
+
     /// Moves dropped arrivals to the unknown ones: with too few users, they say nothing about the service.
     pub(super) fn without_dropped(self) -> Self {
         Self {

@@ -69,7 +69,7 @@ fn mark_aborted(result: &mut RuleResult, aborted: &Aborted) {
 ///
 /// The scenario of a run may no longer be readable, for example because the trace that it replays is gone.
 /// The objective is therefore parsed as part of a minimal scenario that has the same request names and
-/// enough samples for any percentile.
+/// enough samples for any percentile. Its requests are streams, so that objectives on events apply.
 pub(super) fn parse(run: &Run, text: &str) -> Result<Rule, String> {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut scenario = format!(
@@ -97,7 +97,8 @@ pub(super) fn parse(run: &Run, text: &str) -> Result<Rule, String> {
             "read"
         };
         scenario.push_str(&format!(
-            "\n[[requests]]\nname = {}\nkind = \"{kind}\"\nweight = 1\nmethod = \"GET\"\npath = \"/\"\n",
+            "\n[[requests]]\nname = {}\nkind = \"{kind}\"\nweight = 1\nmethod = \"GET\"\npath = \"/\"\n\
+             stream = \"sse\"\n",
             quoted(&request.name)
         ));
     }
@@ -153,6 +154,8 @@ fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) 
             let metric = match latency {
                 Latency::Response => tenfold_run_dir::Metric::Response,
                 Latency::Service => tenfold_run_dir::Metric::Service,
+                Latency::FirstEvent => tenfold_run_dir::Metric::FirstEvent,
+                Latency::EventGap => tenfold_run_dir::Metric::EventGap,
             };
             let keep = |request| in_scope(run, rule.scope, request);
             let histogram = match rule.phase {
@@ -160,12 +163,19 @@ fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) 
                 None => counted.histogram(metric, keep),
             };
             let censored = Censored {
+                outcomes: match latency {
+                    Latency::Response | Latency::Service => outcomes,
+                    Latency::FirstEvent => outcomes.of_streams(histogram.len()),
+                    // How many events a request would have had is not known.
+                    Latency::EventGap => Outcomes::default(),
+                },
                 latencies: &histogram,
-                outcomes,
                 // The wait for a user is no part of the service time.
                 dropped_after_ns: match latency {
-                    Latency::Response => run.counts.dropped_after_ns_min.unwrap_or(0),
-                    Latency::Service => 0,
+                    Latency::Response | Latency::FirstEvent => {
+                        run.counts.dropped_after_ns_min.unwrap_or(0)
+                    }
+                    Latency::Service | Latency::EventGap => 0,
                 },
             };
             measure_latency(rule.metric, &censored)

@@ -117,5 +117,5 @@ fn examples_are_valid() {
             read += 1;
         }
     }
-    assert_eq!(read, 2);
+    assert_eq!(read, 3);
 }

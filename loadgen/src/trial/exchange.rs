@@ -8,7 +8,7 @@ use tenfold_scenarios::{Draw, Rendered, Request, Variables};
 use tenfold_secret::{MASK, masked_target};
 
 use super::secrets::{Secrets, Sent};
-use crate::answer::{AnswerView, Mask, SAMPLED_BODY_BYTES, SHOWN_BODY_BYTES, capture};
+use crate::answer::{AnswerView, Captured, Mask, SAMPLED_BODY_BYTES, SHOWN_BODY_BYTES, capture};
 use crate::failure::Failure;
 use crate::http::{Answer, Kept};
 use crate::shared::Shared;
@@ -107,13 +107,17 @@ impl Context<'_> {
         let scenario = &self.shared.scenario;
         let planned = &scenario.requests[self.draw.request];
         let answer = sent.answer.as_ref();
-        if let Some(answer) = answer {
-            secrets.note(&capture(&planned.captures, answer));
-        }
         let target = &self
             .shared
             .endpoint(scenario.side_of(self.draw.request))
             .target;
+        let captured = answer.map(|answer| {
+            let url = || target.url(&self.rendered.path);
+            capture(&planned.captures, answer, url)
+        });
+        if let Some(captured) = &captured {
+            secrets.note(captured);
+        }
         let mask = secrets.mask(&Sent {
             scenario,
             planned,
@@ -153,7 +157,7 @@ impl Context<'_> {
             },
             answer: answer.map(|answer| received(answer, &mask)),
             took_ms: ended.saturating_sub(self.began_ns) as f64 / 1e6,
-            findings: self.findings(planned, answer, &mask, secrets),
+            findings: self.findings(planned, answer.zip(captured), &mask, secrets),
             failure: sent.failure.map(|failure| failure.name().to_owned()),
             reason: sent.failure.and_then(|failure| self.reason(failure)),
         }
@@ -163,14 +167,14 @@ impl Context<'_> {
     fn findings(
         &self,
         planned: &Request,
-        answer: Option<&Answer>,
+        answered: Option<(&Answer, Captured<'_>)>,
         mask: &Mask,
         secrets: &Secrets,
     ) -> Vec<Finding> {
         // The script's checks are known only from the judgement.
         let (mut by_name, samples) = self.shared.evidence.take(0, self.draw.request);
         let mut findings = Vec::new();
-        if let Some(answer) = answer {
+        if let Some((answer, captured)) = &answered {
             let passed = planned.expect.accepts(answer.status);
             findings.push(Finding {
                 name: format!("status {}", planned.expect),
@@ -179,7 +183,7 @@ impl Context<'_> {
                 reason: (!passed).then(|| format!("it is {}", answer.status)),
             });
             if passed {
-                findings.extend(captures(planned, answer, mask, secrets));
+                findings.extend(captures(captured, mask, secrets));
                 findings.extend(checks(planned, answer, mask));
             }
         }
@@ -247,8 +251,7 @@ fn is_unbuilt(failure: Option<Failure>, is_answered: bool) -> bool {
     }
 }
 
-fn captures(planned: &Request, answer: &Answer, mask: &Mask, secrets: &Secrets) -> Vec<Finding> {
-    let captured = capture(&planned.captures, answer);
+fn captures(captured: &Captured<'_>, mask: &Mask, secrets: &Secrets) -> Vec<Finding> {
     let found = captured.found().map(|(capture, value)| Finding {
         name: format!("capture {} from {}", capture.name, capture.source),
         passed: value.is_some() || capture.optional,
@@ -264,7 +267,7 @@ fn captures(planned: &Request, answer: &Answer, mask: &Mask, secrets: &Secrets) 
 fn checks(planned: &Request, answer: &Answer, mask: &Mask) -> Vec<Finding> {
     let empty = Kept::default();
     let kept = answer.kept.as_ref().unwrap_or(&empty);
-    let mut view = AnswerView::new(&kept.headers, &kept.body, answer.body_bytes, kept.sha256);
+    let mut view = AnswerView::new(kept, answer.body_bytes);
     let found = planned.checks.iter().map(|check| {
         let reason = view.fault(&check.test);
         Finding {

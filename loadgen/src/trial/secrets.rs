@@ -74,6 +74,9 @@ fn is_secret_capture(capture: &Capture, value: &str) -> bool {
         CaptureSource::JsonPointer(pointer) => is_secret_location(pointer, value),
         CaptureSource::Header(name) => is_secret(name.as_str(), value),
         CaptureSource::Cookie(_) => true,
+        CaptureSource::Body | CaptureSource::Status | CaptureSource::Url | CaptureSource::Html(_) => {
+            is_secret_location(&capture.source.to_string(), value)
+        }
     };
     by_source || is_secret(&capture.name, value)
 }

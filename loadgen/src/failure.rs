@@ -14,10 +14,17 @@ pub enum Failure {
     Timeout,
     /// The connection was closed or reset before the head of the answer was read.
     Connection,
+    /// The service had closed a kept-alive connection, which was noticed only after the next request was
+    /// written to it.
+    ClosedIdle,
     /// The connection ended before the announced end of the body.
     ShortBody,
     /// The response is not valid HTTP.
     Malformed,
+    /// A redirect could not be followed: too many, a loop, or no usable address.
+    Redirect,
+    /// A redirect leads to a host that the generator may not put under load.
+    RedirectRefused,
     /// The answer is complete, but the scenario does not expect its status.
     UnexpectedStatus,
     /// The answer is complete and its status expected, but a check failed.
@@ -38,13 +45,16 @@ pub enum Failure {
 
 impl Failure {
     /// Every failure, in the order of the discriminants.
-    pub const ALL: [Failure; 14] = [
+    pub const ALL: [Failure; 17] = [
         Failure::Connect,
         Failure::Tls,
         Failure::Timeout,
         Failure::Connection,
+        Failure::ClosedIdle,
         Failure::ShortBody,
         Failure::Malformed,
+        Failure::Redirect,
+        Failure::RedirectRefused,
         Failure::UnexpectedStatus,
         Failure::FailedCheck,
         Failure::MissingCapture,
@@ -62,8 +72,11 @@ impl Failure {
             Failure::Tls => "tls",
             Failure::Timeout => "timeout",
             Failure::Connection => "connection",
+            Failure::ClosedIdle => "closed_idle",
             Failure::ShortBody => "short_body",
             Failure::Malformed => "malformed",
+            Failure::Redirect => "redirect",
+            Failure::RedirectRefused => "redirect_refused",
             Failure::UnexpectedStatus => "unexpected_status",
             Failure::FailedCheck => "failed_check",
             Failure::MissingCapture => "missing_capture",

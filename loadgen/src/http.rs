@@ -3,6 +3,7 @@
 mod answer;
 mod body_framing;
 mod connection;
+mod cookie_jar;
 mod deadlines;
 mod endpoint;
 #[cfg(fuzzing)]
@@ -10,13 +11,23 @@ pub mod fuzzing;
 mod http1;
 mod http2;
 mod kept;
+mod origins;
 mod pool;
+mod redirect;
 mod request_head;
 mod response_reader;
+mod trace_context;
+mod traveller;
+mod trip;
 
 pub(crate) use answer::Answer;
 pub(crate) use connection::Connection;
+pub(crate) use cookie_jar::CookieJar;
 pub(crate) use deadlines::{DeadlineSlot, Deadlines};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use kept::{Keep, Kept};
+pub(crate) use origins::Origins;
 pub(crate) use request_head::Outgoing;
+pub(crate) use trace_context::TraceIds;
+pub(crate) use traveller::{Away, Traveller};
+pub(crate) use trip::Trip;

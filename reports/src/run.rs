@@ -10,6 +10,7 @@ mod over_time;
 mod profile;
 mod requests;
 mod samples;
+mod travel;
 pub(crate) mod verdict;
 
 use tenfold_analysis::{Summary, charts};
@@ -31,6 +32,7 @@ pub fn page(run: &Run, summary: &Summary) -> Document {
         Some(over_time::latency(summary, &charts)),
         Some(latencies::reads_and_writes(summary, &charts)),
         Some(requests::requests(summary)),
+        travel::section(summary),
         samples::checks(summary),
         samples::journeys(summary),
         samples::responses(summary),

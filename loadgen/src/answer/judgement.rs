@@ -15,7 +15,7 @@ use crate::answer::mask::Mask;
 use crate::answer::reply::Reply;
 use crate::clock::steady_ns;
 use crate::failure::Failure;
-use crate::http::Answer;
+use crate::http::{Answer, Trip};
 use crate::usage::thread_cpu_ns;
 
 /// The clocks that limit scripts.
@@ -51,6 +51,8 @@ pub(crate) struct Judgement<'a> {
     pub(crate) arrival: &'a Arrival,
     pub(crate) planned: &'a Request,
     pub(crate) rendered: &'a Rendered,
+    /// The way of the request. `None` if it is plain.
+    pub(crate) trip: Option<&'a Trip>,
     /// The run's own credentials.
     pub(crate) credentials: Option<&'a HeaderValue>,
 }
@@ -260,6 +262,9 @@ impl Judgement<'_> {
         if let Some(credentials) = self.credentials {
             mask.add_sent(&AUTHORIZATION, credentials);
         }
+        if let Some(jar) = self.trip.and_then(|trip| trip.jar.as_ref()) {
+            jar.values().iter().for_each(|value| mask.add(value));
+        }
         if let Some(answer) = answer {
             // Values captured from this answer may be secrets.
             let captured = capture(&self.planned.captures, answer);
@@ -298,6 +303,14 @@ impl Judgement<'_> {
                 .collect(),
             body: mask.text(&body),
             body_bytes: answer.map_or(0, |answer| answer.body_bytes),
+            url: self
+                .trip
+                .and_then(|trip| trip.url.as_ref())
+                .map(|url| mask.text(url.as_str())),
+            trace_id: self
+                .trip
+                .and_then(|trip| trip.trace)
+                .map(|trace| trace.id()),
         });
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Http1 {
     unwritten: Vec<u8>,
     /// Bytes of `unwritten` that have been written since.
     written: usize,
+    /// True after its first exchange.
+    is_reused: bool,
 }
 
 impl Http1 {
@@ -50,6 +52,7 @@ impl Http1 {
             stream,
             unwritten: Vec::new(),
             written: 0,
+            is_reused: false,
         }
     }
 
@@ -69,6 +72,10 @@ impl Http1 {
     /// connection can be used again.
     ///
     /// `wanted` maps a status to the parts of the response to keep. `now` is called for the stamps.
+    ///
+    /// # Errors
+    /// The failure of the exchange: [`Failure::ClosedIdle`] if a connection that was used before ends without
+    /// a byte of a response.
     pub(crate) async fn exchange(
         &mut self,
         outgoing: Outgoing<'_>,
@@ -81,7 +88,7 @@ impl Http1 {
         self.unwritten.clear();
         self.written = 0;
         let mut outgoing = Some(outgoing);
-        let (response, done_ns) = poll_fn(|context| {
+        let done = poll_fn(|context| {
             if let Some(outgoing) = outgoing.take() {
                 is_written = self.begin(context, outgoing)?;
             } else if !is_written {
@@ -89,7 +96,12 @@ impl Http1 {
             }
             self.poll_response(context, &mut reader, &mut first_byte_ns, &now)
         })
-        .await?;
+        .await;
+        let (response, done_ns) = done.map_err(|failure| match failure {
+            Failure::Connection if self.is_reused && reader.heads() == 0 => Failure::ClosedIdle,
+            other => other,
+        })?;
+        self.is_reused = true;
         let answer = Answer {
             status: response.status,
             first_byte_ns: first_byte_ns.unwrap_or(done_ns),

@@ -10,6 +10,7 @@ use tenfold_scenarios::{Arrival, Kind, Scenario, Scope, Side};
 
 use crate::clock::nanoseconds;
 use crate::failure::Failure;
+use crate::http::Trip;
 use crate::record::abort_rule::in_scope;
 use crate::record::checkpoint::Snapshot;
 use crate::record::figures::SharedFigures;
@@ -20,6 +21,7 @@ use crate::record::outcome::Outcome;
 use crate::record::request_tally::RequestTally;
 use crate::record::stamps::Stamps;
 use crate::record::timeline_rows::TimelineRows;
+use crate::record::travel_log::{TravelLog, travel_counts};
 
 /// Totals of a run so far, for its progress.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +60,8 @@ pub(crate) struct Recorder {
     receiving: Histogram<u64>,
     /// Duration of completed journeys.
     journeys: Histogram<u64>,
+    /// Redirected and traced requests. `None` while there were none.
+    travel: Option<Box<TravelLog>>,
     writer: LogWriter,
 }
 
@@ -101,6 +105,7 @@ impl Recorder {
             last_done: 0,
             receiving: durations::duration_histogram(),
             journeys: durations::duration_histogram(),
+            travel: None,
             writer,
         }
     }
@@ -204,6 +209,24 @@ impl Recorder {
                     self.receiving.saturating_record(received);
                 }
             }
+        }
+    }
+
+    /// Records the way of a request that is not plain and has ended.
+    pub(crate) fn travelled(
+        &mut self,
+        arrival: &Arrival,
+        stamps: &Stamps,
+        outcome: Outcome,
+        trip: &Trip,
+    ) {
+        let request = arrival.draw.request;
+        self.tallies[arrival.phase][request]
+            .travel
+            .add(&travel_counts(trip));
+        if self.counted[arrival.phase] {
+            let log = self.travel.get_or_insert_default();
+            log.add(request, stamps, outcome, trip);
         }
     }
 
@@ -360,6 +383,11 @@ impl Recorder {
                 journeys: Durations::of(&self.journeys),
                 ..RunDurations::default()
             }),
+            hops: self.travel.as_ref().map_or_else(Vec::new, |log| log.hops()),
+            traces: self
+                .travel
+                .as_ref()
+                .map_or_else(Vec::new, |log| log.traces()),
             ..Counts::default()
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tenfold_run_dir::counts::RequestCounts;
+use tenfold_run_dir::counts::{RequestCounts, TravelCounts};
 
 use crate::failure::Failure;
 use crate::record::outcome::Outcome;
@@ -18,6 +18,8 @@ pub(crate) struct RequestTally {
     body_bytes: u64,
     statuses: Vec<(u16, u64)>,
     failures: [u64; Failure::ALL.len()],
+    /// Counts of requests that are not plain.
+    pub(crate) travel: TravelCounts,
 }
 
 impl RequestTally {
@@ -67,6 +69,7 @@ impl RequestTally {
                 .map(named)
                 .collect::<BTreeMap<_, _>>(),
             checks: BTreeMap::new(),
+            travel: self.travel,
         }
     }
 }

@@ -3,9 +3,12 @@
 mod abort;
 mod captures_and_bounds;
 mod connections;
+mod cookies;
+mod delivery;
 mod language;
 mod nginx;
 mod outcomes;
 mod paired;
+mod redirects;
 mod stall_oracle;
 mod support;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use tenfold_run_dir::counts::{ArrivalCounts, RequestCounts};
-use tenfold_run_dir::{Metric, Run};
+use tenfold_run_dir::durations::Durations;
+use tenfold_run_dir::{DurationSummary, Metric, Run};
 
 use crate::findings::{findings, next_step};
 use crate::latency::counted_latencies::CountedLatencies;
@@ -59,6 +60,8 @@ pub fn summarise(run: &Run) -> Summary {
                 failures: counts.failures,
                 body_bytes: counts.body_bytes,
                 checks: counts.checks,
+                travel: counts.travel,
+                exchanges_ns: exchange_summaries(run, index),
             }
         });
     let completed = answered_in_time(run, &window).iter().sum();
@@ -93,6 +96,7 @@ pub fn summarise(run: &Run) -> Summary {
         next: String::new(),
         journeys: run.counts.journeys.clone(),
         samples: run.samples.clone(),
+        traces: run.counts.traces.clone(),
     };
     summary.rules = judge_rules(run, &counted, &summary);
     summary.verdict = judge(run, &counted, &summary);
@@ -113,6 +117,14 @@ fn answered_in_time(run: &Run, window: &Window) -> [f64; 2] {
             window.sum(run, |row| row.writes),
         ],
     }
+}
+
+/// Summarises the exchanges of the redirected requests of one kind.
+fn exchange_summaries(run: &Run, request: usize) -> Vec<DurationSummary> {
+    let hops = run.counts.hops.iter().find(|hops| hops.request == request);
+    hops.map_or_else(Vec::new, |hops| {
+        hops.exchanges.iter().map(Durations::summary).collect()
+    })
 }
 
 /// Converts status codes to strings, the key type of JSON objects.

@@ -3,7 +3,7 @@
 use tenfold_analysis::{Latency, Summary, format};
 
 use crate::document::{Block, Document, Fact, Table, Tone};
-use crate::run::{connections, head, latencies, samples, verdict};
+use crate::run::{connections, head, latencies, samples, travel, verdict};
 
 /// Samples shown; the page has all of them.
 const SAMPLES_MAX: usize = 3;
@@ -15,6 +15,7 @@ pub fn digest(summary: &Summary) -> Document {
         Block::Table(latency(summary)),
     ];
     opening.extend(failures(summary));
+    opening.extend(travel::facts(summary).map(Block::Facts));
     opening.extend(samples::check_facts(summary).map(Block::Facts));
     opening.extend(samples::journey_facts(summary).map(Block::Facts));
     let shown = samples::samples(summary).take(SAMPLES_MAX);

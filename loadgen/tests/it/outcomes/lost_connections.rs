@@ -38,7 +38,7 @@ fn user_detects_closed_connection() {
         // and counts as lost.
         assert!(total.failed <= ARRIVALS / 4, "{total:?}");
         assert_eq!(
-            total.failures.get("connection").copied().unwrap_or(0),
+            total.failures.get("closed_idle").copied().unwrap_or(0),
             total.failed
         );
         assert_eq!(server.requests(), total.completed);
@@ -102,7 +102,7 @@ fn does_not_resend_requests() {
     assert_eq!(total.completed, ARRIVALS / 2);
     assert_eq!(
         total.failures,
-        BTreeMap::from([("connection".to_owned(), ARRIVALS / 2)])
+        BTreeMap::from([("closed_idle".to_owned(), ARRIVALS / 2)])
     );
     assert_eq!(server.requests(), ARRIVALS);
 }
@@ -116,7 +116,7 @@ fn stopped_server_refuses_connections() {
     let total = outcome_of(&one_user(), &server);
     assert_eq!(total.completed, 10, "{total:?}");
     // On a busy machine a request may be in flight when its connection closes.
-    let in_flight = total.failures.get("connection").copied().unwrap_or(0);
+    let in_flight = total.failures.get("closed_idle").copied().unwrap_or(0);
     assert!(in_flight <= ARRIVALS / 4, "{total:?}");
     assert_eq!(
         total.failures.get("connect"),
@@ -169,8 +169,9 @@ fn random_closes_lose_only_their_requests() {
         let (answered, read) = (answered.load(Ordering::SeqCst), server.requests());
         assert_eq!((total.planned, total.dropped), (200, 0), "{total:?}");
         assert_eq!(total.completed, answered, "{total:?}");
+        let lost = |class: &str| total.failures.get(class).copied().unwrap_or(0);
         assert_eq!(
-            total.failures.get("connection").copied().unwrap_or(0),
+            lost("connection") + lost("closed_idle"),
             total.failed,
             "{total:?}"
         );

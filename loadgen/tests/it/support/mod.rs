@@ -11,6 +11,7 @@ pub(crate) mod certificates;
 pub(crate) mod raw;
 pub(crate) mod secure;
 pub(crate) mod shop;
+pub(crate) mod site;
 pub(crate) mod stall;
 
 use std::net::SocketAddr;

@@ -78,8 +78,11 @@ fn describe(class: &str) -> &str {
         "tls" => "failed TLS handshakes",
         "timeout" => "timeouts",
         "connection" => "connections closed before a response",
+        "closed_idle" => "connections that the service had closed while they were idle",
         "short_body" => "truncated bodies",
         "malformed" => "malformed HTTP responses",
+        "redirect" => "redirects that could not be followed",
+        "redirect_refused" => "redirects to hosts without permission",
         "unexpected_status" => "unexpected statuses",
         "failed_check" => "failed checks",
         "missing_capture" => "missing captures",
@@ -103,6 +106,20 @@ fn advise(class: &str, request: &str) -> String {
             .to_owned(),
         "timeout" | "connection" | "short_body" => {
             "Read the log of the service at that time; lower --rate until the failures stop, and compare."
+                .to_owned()
+        }
+        "closed_idle" => {
+            "The service closes connections without announcing it. Raise its keep-alive timeout, or write \
+             retry = \"idempotent\" under [http] to send such requests again, as most clients do."
+                .to_owned()
+        }
+        "redirect" => format!(
+            "Follow the redirects of `{request}` by hand with `curl -vL`; raise `follow` if there are more \
+             than it allows."
+        ),
+        "redirect_refused" => {
+            "Add --i-may-test-this-host HOST for the host in the evidence if you may test it, or leave out \
+             `follow`."
                 .to_owned()
         }
         "unexpected_status" => format!(

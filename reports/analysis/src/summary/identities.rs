@@ -10,10 +10,11 @@ use crate::format;
 const LITTLE_TOLERANCE: f64 = 0.02;
 
 /// Failure classes for which the service may not have counted the request.
-const POSSIBLY_UNCOUNTED: [&str; 9] = [
+const POSSIBLY_UNCOUNTED: [&str; 10] = [
     "connect",
     "tls",
     "connection",
+    "closed_idle",
     "timeout",
     "lost_user",
     "unsendable",
@@ -122,18 +123,32 @@ fn server_counter(run: &Run, all: &RequestCounts) -> Option<Identity> {
         .iter()
         .filter_map(|class| all.failures.get(*class))
         .sum();
-    let least = all.sent.saturating_sub(uncounted + all.in_flight);
+    let travel = &all.travel;
+    // Redirects within the target are requests of their own; those to other origins may lead to it again.
+    let here = travel.redirects - travel.elsewhere;
+    let least = (all.sent + here).saturating_sub(uncounted + all.in_flight);
+    let again = travel.redirects + travel.retries;
     // One generator may have sent its set-up requests after another began to count.
     let most = match run.manifest.merged_from.as_slice() {
-        [] => all.sent,
-        _ => all.sent + run.counts.set_up_requests,
+        // The redirects of requests in flight are not counted yet.
+        _ if travel.redirects > 0 && all.in_flight > 0 => u64::MAX,
+        [] => all.sent + again,
+        _ => all.sent + again + run.counts.set_up_requests,
+    };
+    let more = match again {
+        0 => String::new(),
+        _ => format!(
+            ", {} redirects and {} retries",
+            format::count(travel.redirects),
+            format::count(travel.retries)
+        ),
     };
     Some(Identity {
         name: "the service counted the sent requests".to_owned(),
         holds: Some(counted.is_some_and(|counted| (least..=most).contains(&counted))),
         figures: match counted {
             Some(counted) => format!(
-                "{} increased by {}, {} sent",
+                "{} increased by {}, {} sent{more}",
                 counter.name,
                 format::count(counted),
                 format::count(all.sent)

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tenfold_run_dir::counts::{ArrivalCounts, CheckCounts};
+use tenfold_run_dir::DurationSummary;
+use tenfold_run_dir::counts::{ArrivalCounts, CheckCounts, TravelCounts};
 
 use crate::latency::percentiles::Latencies;
 use crate::summary::rates::Rates;
@@ -41,4 +42,11 @@ pub struct RequestSummary {
     /// Results of the checks, by name; empty if the request has no checks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<String, CheckCounts>,
+    /// Redirects, retries, connections and traces; absent if its requests were plain.
+    #[serde(default, skip_serializing_if = "TravelCounts::is_empty")]
+    pub travel: TravelCounts,
+    /// Durations of the exchanges of redirected requests: the first, whose response is a redirect, then each
+    /// further one. Empty if no redirect was followed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exchanges_ns: Vec<DurationSummary>,
 }

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use tenfold_scenarios::RenderError;
 use tenfold_run_dir::Blame;
+use tenfold_scenarios::RenderError;
+
+/// The longest round trip, in nanoseconds, after which a closed connection is noticed.
+const ROUND_TRIP_NS_MAX: u64 = 500_000_000;
 
 /// Why a request did not complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +27,10 @@ pub enum Failure {
     ShortBody,
     /// The response is not valid HTTP.
     Malformed,
+    /// A redirect could not be followed: too many, a loop, or no usable address.
+    Redirect,
+    /// A redirect leads to a host that the generator may not put under load.
+    RedirectRefused,
     /// The answer is complete, but the scenario does not expect its status.
     UnexpectedStatus,
     /// The answer is complete and its status expected, but a check failed.
@@ -58,7 +65,7 @@ pub enum Failure {
 
 impl Failure {
     /// Every failure, in the order of the discriminants.
-    pub const ALL: [Failure; 22] = [
+    pub const ALL: [Failure; 24] = [
         Failure::Connect,
         Failure::Tls,
         Failure::Timeout,
@@ -66,6 +73,8 @@ impl Failure {
         Failure::ClosedIdle,
         Failure::ShortBody,
         Failure::Malformed,
+        Failure::Redirect,
+        Failure::RedirectRefused,
         Failure::UnexpectedStatus,
         Failure::FailedCheck,
         Failure::MissingCapture,
@@ -91,6 +100,15 @@ impl Failure {
         }
     }
 
+    /// The class of a failure that was noticed `after_ns` after the request was sent: a connection that is
+    /// closed long after that was not idle.
+    pub(crate) fn noticed_after(self, after_ns: u64) -> Self {
+        match self {
+            Self::ClosedIdle if after_ns > ROUND_TRIP_NS_MAX => Self::Connection,
+            other => other,
+        }
+    }
+
     /// Its name in files.
     pub fn name(self) -> &'static str {
         match self {
@@ -101,6 +119,8 @@ impl Failure {
             Failure::ClosedIdle => "closed_idle",
             Failure::ShortBody => "short_body",
             Failure::Malformed => "malformed",
+            Failure::Redirect => "redirect",
+            Failure::RedirectRefused => "redirect_refused",
             Failure::UnexpectedStatus => "unexpected_status",
             Failure::FailedCheck => "failed_check",
             Failure::MissingCapture => "missing_capture",
@@ -129,10 +149,12 @@ impl Failure {
             | Failure::ClosedIdle
             | Failure::ShortBody
             | Failure::Malformed
+            | Failure::Redirect
             | Failure::UnexpectedStatus
             | Failure::FailedCheck
             | Failure::MissingCapture => Blame::Service,
-            Failure::Script
+            Failure::RedirectRefused
+            | Failure::Script
             | Failure::ScriptTimeout
             | Failure::MissingVariable
             | Failure::Unsendable => Blame::Scenario,

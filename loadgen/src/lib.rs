@@ -43,8 +43,8 @@ mod user;
 pub use crate::http::fuzzing;
 pub use answer::Reply;
 pub use connect::{
-    AuthScheme, Credentials, CredentialsError, CredentialsSource, DialOptions, HttpVersion,
-    Resolve, Target, TlsOptions,
+    AuthScheme, Credentials, CredentialsError, CredentialsSource, DialOptions, HostGuard,
+    HttpVersion, Resolve, Target, TlsOptions,
 };
 pub use error::LoadError;
 pub use failure::Failure;

@@ -14,6 +14,7 @@ mod request_tally;
 mod shared_recorder;
 mod stamps;
 mod timeline_rows;
+mod travel_log;
 
 pub(crate) use abort_rule::{describe_abort, missed_rule};
 pub(crate) use figures::SharedFigures;

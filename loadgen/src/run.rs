@@ -9,16 +9,16 @@ use std::time::{Duration, Instant, SystemTime};
 use tenfold_run_dir::agreement::Agreement;
 use tenfold_run_dir::counts::Aborted;
 use tenfold_run_dir::{Counts, RunDir, Timeline};
-use tenfold_scenarios::{Model, Scenario, Side, Variables};
+use tenfold_scenarios::{Model, Scenario, Side};
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
 use crate::LoadError;
 use crate::answer::AgreementLog;
 use crate::connect::{Target, make_room_for};
-use crate::http::Endpoint;
+use crate::http::{Endpoint, Origins};
 use crate::record::{LogWriter, Progress, Recorder, SharedRecorder, describe_abort};
-use crate::shared::Shared;
+use crate::shared::{Session, Shared};
 use crate::usage::{peak_memory_bytes, process_cpu_ns};
 use crate::user::{Journeys, hatch_idle, log_in, run_closed_model};
 use ticker::tick;
@@ -166,10 +166,11 @@ async fn reach(target: &Target, candidate: Option<&Target>) -> Result<Vec<Endpoi
 async fn log_in_all(
     scenario: &Scenario,
     endpoints: &[Endpoint],
-) -> Result<Vec<Vec<Variables>>, LoadError> {
+    origins: &Origins,
+) -> Result<Vec<Vec<Session>>, LoadError> {
     let mut sessions = Vec::new();
     for (endpoint, side) in endpoints.iter().zip(Side::ALL) {
-        sessions.push(log_in(scenario, endpoint, side).await?);
+        sessions.push(log_in(scenario, endpoint, origins, side).await?);
     }
     Ok(sessions)
 }
@@ -195,11 +196,13 @@ async fn run_on_this_thread(
         endpoints = reach(&target, candidate.as_ref()) => endpoints?,
         () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
     };
+    let origins = Origins::new(&target, &endpoints);
     let sessions = tokio::select! {
-        sessions = log_in_all(&scenario, &endpoints) => sessions?,
+        sessions = log_in_all(&scenario, &endpoints, &origins) => sessions?,
         () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
     };
     endpoints.iter().for_each(Endpoint::reset);
+    origins.reached().iter().for_each(|origin| origin.reset());
     on_ready();
 
     let log = run_dir.interval_log(SystemTime::now() + LEAD)?;
@@ -208,7 +211,9 @@ async fn run_on_this_thread(
         source,
     })?;
     let recorder = SharedRecorder::new(Recorder::new(&scenario, writer));
-    let shared = Arc::new(Shared::new(scenario, endpoints, sessions, recorder));
+    let shared = Arc::new(Shared::new(
+        scenario, endpoints, origins, sessions, recorder,
+    ));
     if shared.scenario.load.model == Model::Open {
         tokio::select! {
             hatched = hatch_idle(&shared) => hatched?,

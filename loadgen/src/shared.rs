@@ -1,5 +1,6 @@
 //! State that the pacer, the ticker and the users of one run share.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tenfold_scenarios::{Arrival, Scenario, Side, Variables};
 use crate::answer::{AgreementLog, EvidenceLog};
 use crate::clock::{Clock, nanoseconds};
 use crate::failure::Failure;
-use crate::http::{DeadlineSlot, Deadlines, Endpoint};
+use crate::http::{CookieJar, DeadlineSlot, Deadlines, Endpoint, Origins, TraceIds};
 use crate::pace::{Alarm, Dispatcher, Pacer, QuantumRange};
 use crate::record::SharedRecorder;
 
@@ -33,9 +34,13 @@ pub(crate) struct Shared {
     pub(crate) dispatcher: Dispatcher,
     /// When each user's request times out.
     pub(crate) deadlines: Deadlines,
-    /// The variables of each session logged in before the first arrival, by side: a token of one
-    /// build is not valid for the other.
-    sessions: Vec<Vec<Variables>>,
+    /// Other origins that redirects lead to.
+    pub(crate) origins: Origins,
+    /// Source of trace ids.
+    pub(crate) traces: TraceIds,
+    /// The sessions logged in before the first arrival, by side: a token of one build is not valid for
+    /// the other.
+    sessions: Vec<Vec<Session>>,
     /// Variables without values, for requests that need none.
     no_variables: Variables,
     /// Counts of checks and journeys, and samples of failures.
@@ -56,13 +61,23 @@ pub(crate) struct Shared {
     pub(crate) recorder: SharedRecorder,
 }
 
+/// A session that was logged in before the first arrival.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// The variables that its login captured.
+    pub(crate) variables: Variables,
+    /// The cookies that its login set. Stays empty unless the scenario keeps cookies.
+    pub(crate) jar: Arc<CookieJar>,
+}
+
 impl Shared {
     /// Creates the state of a run. `endpoints` and `sessions` are by side: one each, or two if the
     /// scenario is paired.
     pub(crate) fn new(
         scenario: Scenario,
         endpoints: Vec<Endpoint>,
-        sessions: Vec<Vec<Variables>>,
+        origins: Origins,
+        sessions: Vec<Vec<Session>>,
         recorder: SharedRecorder,
     ) -> Self {
         Self {
@@ -71,6 +86,8 @@ impl Shared {
             agreement: scenario.is_paired().then(|| AgreementLog::new(&scenario)),
             scenario,
             endpoints,
+            origins,
+            traces: TraceIds::default(),
             clock: Clock::default(),
             dispatcher: Dispatcher::default(),
             deadlines: Deadlines::default(),
@@ -119,7 +136,10 @@ impl Shared {
         };
         counts.connections = Some(connections);
         let mut traffic = Traffic::default();
-        for target in self.endpoints.iter().map(|endpoint| &endpoint.target) {
+        let others = self.origins.reached();
+        let others = others.iter().map(|endpoint| &endpoint.target);
+        let targets = self.endpoints.iter().map(|endpoint| &endpoint.target);
+        for target in targets.chain(others) {
             let counted = target.dials.traffic.counted();
             traffic.sent_bytes += counted.sent_bytes;
             traffic.received_bytes += counted.received_bytes;
@@ -133,12 +153,16 @@ impl Shared {
 
     /// The variables to render an arrival's request with: those of its user's session.
     pub(crate) fn variables_of(&self, arrival: &Arrival) -> &Variables {
+        self.session_of(arrival)
+            .map_or(&self.no_variables, |session| &session.variables)
+    }
+
+    /// The session of an arrival's user. `None` if the scenario has no sessions.
+    pub(crate) fn session_of(&self, arrival: &Arrival) -> Option<&Session> {
         let side = self.scenario.side_of(arrival.draw.request);
         let sessions = &self.sessions[side as usize];
-        let session = arrival.draw.user.checked_rem(sessions.len() as u64);
-        session
-            .and_then(|session| sessions.get(usize::try_from(session).ok()?))
-            .unwrap_or(&self.no_variables)
+        let session = arrival.draw.user.checked_rem(sessions.len() as u64)?;
+        sessions.get(usize::try_from(session).ok()?)
     }
 
     /// The endpoint that the requests of a side go to.
@@ -146,11 +170,14 @@ impl Shared {
         &self.endpoints[side as usize]
     }
 
-    /// Statistics of the connections, both sides together.
+    /// Statistics of the connections: those of both sides, and of other origins.
     fn connections(&self) -> Connections {
+        let others = self.origins.reached();
+        let others = others.iter().map(|endpoint| endpoint.connections());
         self.endpoints
             .iter()
             .map(Endpoint::connections)
+            .chain(others)
             .reduce(|all, one| all.merged(&one))
             .unwrap_or_default()
     }

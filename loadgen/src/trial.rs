@@ -18,7 +18,7 @@ use crate::LoadError;
 use crate::answer::{Change, HeldVariables};
 use crate::connect::Target;
 use crate::failure::Failure;
-use crate::http::Endpoint;
+use crate::http::{Endpoint, Origins};
 use crate::pace::Job;
 use crate::record::SharedRecorder;
 use crate::run::{Interrupt, interrupted};
@@ -132,10 +132,12 @@ async fn try_all(
     let endpoint = Endpoint::reach(target).await?;
     endpoint.reset();
     drop_log_in_script(&mut scenario);
+    let origins = Origins::new(target, std::slice::from_ref(&endpoint));
     let nobody = vec![Vec::new()];
     let shared = Arc::new(Shared::new(
         scenario,
         vec![endpoint],
+        origins,
         nobody,
         SharedRecorder::closed(),
     ));
@@ -239,6 +241,9 @@ impl Trier<'_> {
         let mut variables = shared.scenario.variables();
         let journey = walk.begin(&mut variables);
         variables.inherit(session);
+        if shared.scenario.sessions.is_none() {
+            self.user.begin_journey(None);
+        }
         let mut last = LastResponse::default();
         for _ in 0..JOURNEY_REQUESTS_MAX {
             let draw = match walk.next_step(&variables, last) {
@@ -298,6 +303,7 @@ impl Trier<'_> {
             shared: &shared,
             draw: &draw,
             rendered: self.user.rendered(),
+            trip: self.user.trip(),
             variables,
             began_ns: began,
         };

@@ -1,5 +1,6 @@
 //! Virtual users: their connections, their journeys, and how they are started.
 
+mod browser_state;
 mod closed_model;
 mod event_recorder;
 mod hatch;

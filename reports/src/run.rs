@@ -14,6 +14,7 @@ mod profile;
 mod requests;
 mod samples;
 mod target_metrics;
+mod travel;
 pub(crate) mod verdict;
 
 use tenfold_analysis::{Summary, charts};
@@ -38,6 +39,7 @@ pub fn page(run: &Run, summary: &Summary) -> Document {
         Some(latencies::reads_and_writes(summary, &charts)),
         Some(requests::requests(summary, &charts)),
         event_streams::event_streams(summary),
+        travel::section(summary),
         samples::checks(summary),
         samples::journeys(summary),
         samples::responses(summary),

@@ -57,6 +57,7 @@ pub use request::field_value::{field_value, line_text};
 pub use request::script::{NextStep, Script, ScriptClock, ScriptOutcome, ScriptResponse};
 pub use request::side::Side;
 pub use request::template::escape_template;
+pub use request::transport::{ConnectionUse, Retry, Transport};
 pub use request::variables::Variables;
 pub use request::{Kind, RenderError, Rendered, Request, is_framing};
 pub use rule::{Abort, Comparison, Latency, Metric, Rule, Scope};

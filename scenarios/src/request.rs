@@ -33,6 +33,7 @@ pub(crate) mod script;
 pub(crate) mod side;
 pub(crate) mod targets;
 pub(crate) mod template;
+pub(crate) mod transport;
 mod variable_name;
 pub(crate) mod variables;
 
@@ -50,6 +51,7 @@ use script::{READ_BODY_BYTES, Script, engine};
 use side::Side;
 use targets::Targets;
 use template::Template;
+use transport::Transport;
 use variable_name::check_variable_name;
 use variables::Variables;
 
@@ -88,6 +90,8 @@ pub struct Request {
     pub event_stream: Option<Box<EventStream>>,
     /// Index into [`Scenario::key_spaces`](crate::Scenario::key_spaces).
     pub key_space: Option<usize>,
+    /// Options for sending it.
+    pub transport: Transport,
     path: Template,
     headers: Vec<(HeaderName, Header)>,
     body: Option<Template>,
@@ -193,6 +197,8 @@ pub(crate) struct RequestContext<'a> {
     pub(crate) folder: &'a Path,
     /// Names of all requests.
     pub(crate) requests: Arc<[String]>,
+    /// Options of requests that set none.
+    pub(crate) transport: Transport,
     /// Script interpreter, created by the first script.
     pub(crate) engine: Option<Arc<rhai::Engine>>,
     /// Header templates that depend on captured variables only.
@@ -280,7 +286,9 @@ impl Request {
         };
         let path_value = fields.required("path")?;
         let path = template(&path_value, path_value.text()?, Some(Place::Path))?;
-        if !path.starts_with('/') {
+        // `OPTIONS *` asks about the service as a whole (RFC 9112, section 3.2.4).
+        let is_asterisk = path.constant() == Some("*") && method == Method::OPTIONS;
+        if !path.starts_with('/') && !is_asterisk {
             return Err(path_value
                 .error("a path must start with `/`")
                 .hint("give the host with --target"));
@@ -298,7 +306,13 @@ impl Request {
                 if is_framing(&parsed) {
                     return Err(value
                         .error(format!("a scenario can't set `{parsed}`"))
-                        .hint("leave it out: the generator sets it"));
+                        .hint(match parsed == CONNECTION {
+                            true => {
+                                "write connection = \"close\" in the request or in [http] for a \
+                                 connection per request"
+                            }
+                            false => "leave it out: the generator sets it",
+                        }));
                 }
                 let template = template(&value, value.text()?, Some(Place::Header))?;
                 if parsed == CONTENT_TYPE {
@@ -374,6 +388,7 @@ impl Request {
                 )?)
             }
         };
+        let transport = Transport::read(&mut fields, context.transport)?;
         fields.finish()?;
         let request = Self {
             needs: needs(&captures, &checks, script.as_ref(), asks_for_codings),
@@ -387,6 +402,7 @@ impl Request {
             script,
             event_stream,
             key_space,
+            transport,
             path,
             headers,
             body: body.template,

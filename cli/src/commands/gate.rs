@@ -191,7 +191,7 @@ fn endpoint(
         .filter(|host| *host == target.host())
         .cloned()
         .collect();
-    host_guard::clear(target, admin, &granted).map(Some)
+    host_guard::clear(target, admin, &granted, false).map(Some)
 }
 
 /// Writes the outcome everywhere, and prints it.

@@ -56,8 +56,10 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     }
     let scenario = fitted.scenario;
     let interrupt = interrupt::catch()?;
+    let mut requests = scenario.requests.iter();
+    let follows = requests.any(|request| request.transport.follow > 0);
     let service = match &arguments.target.url {
-        Some(_) => Service::running(arguments, target)?,
+        Some(_) => Service::running(arguments, target, follows)?,
         None => Service::start(arguments, dial, &interrupt)?,
     };
     let path = arguments
@@ -153,11 +155,14 @@ struct Service {
 
 impl Service {
     /// Uses the service at `--target`, if load may be sent there.
-    fn running(arguments: &RunArguments, target: Target) -> anyhow::Result<Self> {
+    ///
+    /// `follows` is true if the scenario follows redirects.
+    fn running(arguments: &RunArguments, target: Target, follows: bool) -> anyhow::Result<Self> {
         let endpoint = host_guard::clear(
             target,
             arguments.target.admin.as_deref(),
             &arguments.permission.hosts,
+            follows,
         )?;
         Ok(Self {
             endpoint,

@@ -6,9 +6,9 @@
 //! addresses that were judged.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use tenfold_loadgen::{DialOptions, Target};
+use tenfold_loadgen::{DialOptions, HostGuard, Target};
 use tenfold_measure::Endpoint;
 use tenfold_probe::AdminListener;
 
@@ -32,6 +32,7 @@ pub(crate) fn clear_loopback(
             .with(dial)?,
         admin.map(|admin| format!("http://{admin}")).as_deref(),
         &[],
+        false,
     )
 }
 
@@ -39,6 +40,7 @@ pub(crate) fn clear_loopback(
 /// addresses. Sends nothing.
 ///
 /// `granted` are the hosts permitted on the command line. Those that needed permission are remembered.
+/// `follows` is true if redirects are followed: the permissions may then name hosts that those lead to.
 ///
 /// # Errors
 /// Refuses hosts that need permission and lack it, permissions that name neither host, and wildcards.
@@ -46,6 +48,7 @@ pub(crate) fn clear(
     target: Target,
     admin: Option<&str>,
     granted: &[String],
+    follows: bool,
 ) -> anyhow::Result<Endpoint> {
     let granted = plain_hosts(granted)?;
     let admin = admin.map(AdminListener::from);
@@ -67,6 +70,7 @@ pub(crate) fn clear(
     if let Some(unrelated) = granted
         .iter()
         .find(|granted| !hosts.iter().any(|host| is_same(&host.name, granted)))
+        .filter(|_| !follows)
     {
         return Err(UsageError(format!(
             "--i-may-test-this-host names {unrelated}, but the host to be tested is {}; give its name \
@@ -81,11 +85,28 @@ pub(crate) fn clear(
     }
     let mut addresses = hosts.into_iter().map(|host| host.addresses);
     Ok(Endpoint {
-        target: target.at(addresses.next().unwrap_or_default()),
+        target: target
+            .at(addresses.next().unwrap_or_default())
+            .guarded_by(redirect_guard(granted, file)),
         admin: admin
             .zip(addresses.next())
             .map(|(admin, addresses)| admin.with_addresses(addresses)),
         pid: None,
+    })
+}
+
+/// The guard of hosts that redirects lead to: they need the same permission as the target.
+fn redirect_guard(granted: Vec<String>, file: Option<PathBuf>) -> HostGuard {
+    HostGuard::new(move |name, addresses| {
+        if granted.iter().any(|granted| is_same(name, granted)) {
+            return Ok(());
+        }
+        let host = Host {
+            name: name.to_owned(),
+            addresses: addresses.to_vec(),
+        };
+        host.admit(&[], file.as_deref())
+            .map_err(|error| error.to_string())
     })
 }
 
@@ -389,6 +410,20 @@ mod tests {
         // A name that resolves to such an address does not bypass the rule.
         let named = host("a.example", &["10.0.0.1", "169.254.169.254"]);
         assert!(named.admit(&[], None).is_err());
+    }
+
+    #[test]
+    fn redirects_need_the_same_permission_as_targets() {
+        let endpoint = |granted: &[&str], follows| {
+            let granted: Vec<String> = granted.iter().map(|host| (*host).to_owned()).collect();
+            let target = "http://127.0.0.1:80".parse().unwrap();
+            clear(target, None, &granted, follows)
+        };
+        assert!(endpoint(&[], true).is_ok());
+        assert!(endpoint(&["other.example"], true).is_ok());
+        // Without redirects, a permission for another host is a mistake.
+        let error = endpoint(&["other.example"], false).unwrap_err().to_string();
+        assert!(error.contains("names other.example"), "{error}");
     }
 
     #[test]

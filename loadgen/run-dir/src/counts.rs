@@ -9,6 +9,8 @@ mod failure_class;
 mod journey_counts;
 mod key_counts;
 mod request_counts;
+mod traced_request;
+mod travel_counts;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,8 @@ pub use failure_class::{Blame, FAILURE_CLASSES, blame, blamed_on};
 pub use journey_counts::JourneyCounts;
 pub use key_counts::{KeyCounts, TopCount};
 pub use request_counts::{CheckCounts, RequestCounts};
+pub use traced_request::{TracedRequest, keep_notable};
+pub use travel_counts::{HopTimes, TravelCounts};
 
 /// The outcome of every arrival, and the cost of sending them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -71,6 +75,12 @@ pub struct Counts {
     /// Outcomes of journeys, in the scenario's order. Empty if the scenario has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub journeys: Vec<JourneyCounts>,
+    /// Durations of the exchanges of redirected requests. Empty if no redirect was followed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<HopTimes>,
+    /// The slowest requests and some failed ones, with their trace ids. Empty if none had a `traceparent`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traces: Vec<TracedRequest>,
 }
 
 /// A rule that ended a run early.

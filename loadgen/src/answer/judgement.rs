@@ -16,7 +16,7 @@ use crate::answer::reply::Reply;
 use crate::clock::steady_ns;
 use crate::connect::ResolvedTarget;
 use crate::failure::Failure;
-use crate::http::{Answer, Kept};
+use crate::http::{Answer, Kept, Trip};
 use crate::usage::thread_cpu_ns;
 
 /// The clocks that limit scripts.
@@ -52,6 +52,8 @@ pub(crate) struct Judgement<'a> {
     pub(crate) arrival: &'a Arrival,
     pub(crate) planned: &'a Request,
     pub(crate) rendered: &'a Rendered,
+    /// The way of the request. `None` if it is plain.
+    pub(crate) trip: Option<&'a Trip>,
     /// The run's own credentials.
     pub(crate) credentials: Option<&'a HeaderValue>,
     /// The target that the request is sent to.
@@ -130,7 +132,11 @@ impl Judgement<'_> {
 
     /// The values that the captures find in an answer.
     fn capture(&self, answer: &Answer) -> Captured<'_> {
-        let url = || self.target.url(&self.rendered.path);
+        // A redirected request was answered by another address.
+        let url = || match self.trip.and_then(|trip| trip.url.as_ref()) {
+            Some(url) => url.to_string(),
+            None => self.target.url(&self.rendered.path),
+        };
         capture(&self.planned.captures, answer, url)
     }
 
@@ -265,6 +271,9 @@ impl Judgement<'_> {
         if let Some(credentials) = self.credentials {
             mask.add_sent(&AUTHORIZATION, credentials);
         }
+        if let Some(jar) = self.trip.and_then(|trip| trip.jar.as_ref()) {
+            jar.values().iter().for_each(|value| mask.add(value));
+        }
         if let Some(answer) = answer {
             // Values captured from this answer may be secrets.
             let captured = self.capture(answer);
@@ -303,6 +312,14 @@ impl Judgement<'_> {
                 .collect(),
             body: mask.text(&body),
             body_bytes: answer.map_or(0, |answer| answer.body_bytes),
+            url: self
+                .trip
+                .and_then(|trip| trip.url.as_ref())
+                .map(|url| mask.text(url.as_str())),
+            trace_id: self
+                .trip
+                .and_then(|trip| trip.trace)
+                .map(|trace| trace.id()),
         });
     }
 }

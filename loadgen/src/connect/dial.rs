@@ -8,6 +8,7 @@ use tokio::net::{TcpStream, UnixStream};
 use crate::connect::local_shortage::local_shortage;
 use crate::connect::peer_address::PeerAddress;
 use crate::connect::protocol::Protocol;
+use crate::connect::race::{ATTEMPT_DELAY, Attempt, race};
 use crate::connect::resolved_target::ResolvedTarget;
 use crate::connect::stamped_tcp::StampedTcp;
 use crate::connect::stream::{Stream, Transport};
@@ -25,23 +26,60 @@ pub(crate) struct DialedStream {
 
 /// Opens a connection to the target, including TLS, and counts it.
 ///
-/// Uses the target's addresses round robin.
+/// Uses the target's addresses round robin. If one fails or does not answer within 250 ms, the next is tried
+/// beside it, and the first that answers is used (RFC 8305).
 ///
 /// # Errors
 /// If the connection can't be opened. The first error of each class is kept in the target's counts.
 pub(crate) async fn dial(target: &ResolvedTarget) -> Result<DialedStream, Failure> {
     let begun = Instant::now();
-    let address = target.next_address();
-    match open(target, address).await {
+    match dial_any(target).await {
         Ok(dialed) => {
             target.dials.opened(begun.elapsed());
             Ok(dialed)
         }
-        Err(DialError { failure, reason }) => {
+        Err((address, DialError { failure, reason })) => {
             target
                 .dials
                 .failed(failure, &format!("{address}: {reason}"));
             Err(failure)
+        }
+    }
+}
+
+async fn dial_any(target: &ResolvedTarget) -> Result<DialedStream, (&PeerAddress, DialError)> {
+    let candidates = target.next_addresses();
+    let address = candidates[0];
+    if candidates.len() == 1 {
+        return open(target, address)
+            .await
+            .map_err(|error| (address, error));
+    }
+    // A list, because a closure held by this future would make it unfit for other threads.
+    let attempts: Vec<Attempt<'_, Connected, DialError>> = candidates
+        .iter()
+        .map(|address| -> Attempt<'_, _, _> { Box::pin(connect(target, address)) })
+        .collect();
+    match race(attempts, ATTEMPT_DELAY).await {
+        Ok((winner, connected)) => {
+            let address = candidates[winner];
+            if winner > 0 {
+                target.dials.fell_back();
+            }
+            secure(target, connected)
+                .await
+                .map_err(|error| (address, error))
+        }
+        Err(errors) => {
+            let others = errors.len().saturating_sub(1);
+            let mut error = errors
+                .into_iter()
+                .next()
+                .unwrap_or_else(DialError::no_address);
+            error
+                .reason
+                .push_str(&format!("; {others} other addresses failed as well"));
+            Err((address, error))
         }
     }
 }
@@ -55,6 +93,23 @@ pub(crate) struct DialError {
     pub(crate) reason: String,
 }
 
+impl DialError {
+    /// The error of a target without an address.
+    pub(crate) fn no_address() -> Self {
+        Self {
+            failure: Failure::Connect,
+            reason: "it has no address".to_owned(),
+        }
+    }
+}
+
+/// A connected socket, before TLS.
+#[derive(Debug)]
+enum Connected {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
 /// Opens a connection to one address, including TLS.
 ///
 /// # Errors
@@ -63,23 +118,40 @@ pub(crate) async fn open(
     target: &ResolvedTarget,
     address: &PeerAddress,
 ) -> Result<DialedStream, DialError> {
-    let dials = &target.dials;
-    let stream = |transport| Stream::new(transport, &dials.traffic);
+    secure(target, connect(target, address).await?).await
+}
+
+/// Connects to one address, without TLS.
+async fn connect(target: &ResolvedTarget, address: &PeerAddress) -> Result<Connected, DialError> {
     let refused = |error: io::Error| connect_error(&error, address);
     let begun = Instant::now();
-    let tcp = match address {
-        PeerAddress::Tcp(socket) => TcpStream::connect(socket).await.map_err(refused)?,
+    let connected = match address {
+        PeerAddress::Tcp(socket) => {
+            let tcp = TcpStream::connect(socket).await.map_err(refused)?;
+            tcp.set_nodelay(true).map_err(refused)?;
+            Connected::Tcp(tcp)
+        }
         PeerAddress::Unix(path) => {
-            let socket = UnixStream::connect(path).await.map_err(refused)?;
-            dials.connected(begun.elapsed());
+            Connected::Unix(UnixStream::connect(path).await.map_err(refused)?)
+        }
+    };
+    target.dials.connected(begun.elapsed());
+    Ok(connected)
+}
+
+/// Makes the TLS handshake on a connected socket, if the target uses TLS.
+async fn secure(target: &ResolvedTarget, connected: Connected) -> Result<DialedStream, DialError> {
+    let dials = &target.dials;
+    let stream = |transport| Stream::new(transport, &dials.traffic);
+    let tcp = match connected {
+        Connected::Tcp(tcp) => tcp,
+        Connected::Unix(socket) => {
             return Ok(DialedStream {
                 stream: stream(Transport::Unix(socket)),
                 protocol: target.protocol,
             });
         }
     };
-    dials.connected(begun.elapsed());
-    tcp.set_nodelay(true).map_err(refused)?;
     let Some(tls) = &target.tls else {
         return Ok(DialedStream {
             stream: stream(Transport::Tcp(StampedTcp::new(tcp))),

@@ -29,6 +29,7 @@ pub(crate) struct DialCounts {
 pub(crate) struct State {
     pub(crate) opened: u64,
     pub(crate) failed: u64,
+    pub(crate) fell_back: u64,
     pub(crate) users_each: u64,
     pub(crate) version: String,
     pub(crate) cipher: String,
@@ -46,6 +47,7 @@ impl Default for DialCounts {
             state: Mutex::new(State {
                 opened: 0,
                 failed: 0,
+                fell_back: 0,
                 users_each: 0,
                 version: String::new(),
                 cipher: String::new(),
@@ -126,6 +128,11 @@ impl DialCounts {
     pub(crate) fn failed(&self, failure: Failure, reason: &str) {
         self.state().failed += 1;
         self.keep_error(failure, reason);
+    }
+
+    /// Counts a connection that used another address, because the one whose turn it was failed or was slow.
+    pub(crate) fn fell_back(&self) {
+        self.state().fell_back += 1;
     }
 
     /// Keeps the reason of the first failure of each class.

@@ -13,6 +13,16 @@ pub(crate) enum PeerAddress {
     Unix(PathBuf),
 }
 
+impl PeerAddress {
+    /// The IP address and port. `None` for a Unix domain socket.
+    pub(crate) fn socket(&self) -> Option<SocketAddr> {
+        match self {
+            PeerAddress::Tcp(socket) => Some(*socket),
+            PeerAddress::Unix(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for PeerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -11,6 +11,7 @@ use crate::connect::dial::{DialError, DialedStream, open};
 use crate::connect::http2_handshake::shake_hands;
 use crate::connect::peer_address::PeerAddress;
 use crate::connect::protocol::Protocol;
+use crate::connect::race::{ATTEMPT_DELAY, Attempt, all, race};
 use crate::connect::resolved_target::ResolvedTarget;
 use crate::connect::stream::Stream;
 use crate::connect::tls::explain;
@@ -27,11 +28,11 @@ const AGREE_MAX: Duration = Duration::from_secs(5);
 const REJECT_MAX: Duration = Duration::from_secs(1);
 
 impl ResolvedTarget {
-    /// Connects once to each address, without a request, keeps the addresses that accept, and settles
-    /// the protocol.
+    /// Connects once to each address, without a request, and settles the protocol.
     ///
-    /// If a name has addresses of both IP versions, only the version that first accepts is kept: both
-    /// usually lead to the same machines. `target` names it in errors.
+    /// If a name has addresses of both IP versions, they race (RFC 8305): connections go round robin to the
+    /// version that first accepts, because both usually lead to the same machines. The other addresses are
+    /// used only if those fail. `target` names it in errors.
     ///
     /// # Errors
     /// If no address accepts, or no protocol can be agreed on.
@@ -40,60 +41,55 @@ impl ResolvedTarget {
         target: &str,
         wanted: Option<Protocol>,
     ) -> Result<(), LoadError> {
-        let mut last = DialError {
-            failure: Failure::Connect,
-            reason: "it has no address".to_owned(),
-        };
-        let mut reached: Vec<PeerAddress> = Vec::new();
-        for address in std::mem::take(&mut self.addresses) {
-            if reached
-                .first()
-                .is_some_and(|first| is_v4(first) != is_v4(&address))
-            {
-                continue;
-            }
-            match self.probe(&address, wanted).await {
-                Ok(protocol) => {
-                    if reached.is_empty() {
-                        self.protocol = protocol;
-                        if let Some(tls) = &mut self.tls {
-                            tls.restrict_to(protocol);
-                        }
-                    }
-                    reached.push(address);
-                }
-                Err(error) => {
-                    last = DialError {
-                        reason: format!("{address}: {}", error.reason),
-                        ..error
-                    };
-                }
-            }
+        let addresses = interleaved(std::mem::take(&mut self.addresses));
+        let probes = addresses
+            .iter()
+            .map(|address| self.attempt(address, wanted))
+            .collect();
+        let (first, protocol) = race(probes, ATTEMPT_DELAY).await.map_err(|errors| {
+            let last = errors.into_iter().next_back();
+            unreachable(target, last.unwrap_or_else(DialError::no_address))
+        })?;
+        self.protocol = protocol;
+        if let Some(tls) = &mut self.tls {
+            tls.restrict_to(protocol);
         }
-        if reached.is_empty() {
-            return Err(match last.failure {
-                Failure::Tls => LoadError::Disagreed {
-                    what: "TLS",
-                    target: target.to_owned(),
-                    reason: last.reason,
-                },
-                Failure::Malformed => LoadError::Disagreed {
-                    what: "HTTP/2",
-                    target: target.to_owned(),
-                    reason: last.reason,
-                },
-                own if own.blame() == Blame::Generator => LoadError::Shortage {
-                    target: target.to_owned(),
-                    reason: last.reason,
-                },
-                _ => LoadError::Unreachable {
-                    target: target.to_owned(),
-                    reason: last.reason,
-                },
-            });
-        }
-        self.addresses = reached;
+        let chosen = is_v4(&addresses[first]);
+        let alike: Vec<&PeerAddress> = addresses
+            .iter()
+            .enumerate()
+            .filter(|(index, address)| *index != first && is_v4(address) == chosen)
+            .map(|(_, address)| address)
+            .collect();
+        let probes = alike
+            .iter()
+            .map(|address| self.attempt(address, wanted))
+            .collect();
+        let probed = all(probes).await;
+        let accepted: Vec<&PeerAddress> = alike
+            .into_iter()
+            .zip(probed)
+            .filter_map(|(address, probed)| probed.is_ok().then_some(address))
+            .collect();
+        let is_used =
+            |address: &PeerAddress| *address == addresses[first] || accepted.contains(&address);
+        let (used, fallbacks) = addresses.iter().cloned().partition(is_used);
+        (self.addresses, self.fallbacks) = (used, fallbacks);
         Ok(())
+    }
+
+    fn attempt<'a>(
+        &'a self,
+        address: &'a PeerAddress,
+        wanted: Option<Protocol>,
+    ) -> Attempt<'a, Protocol, DialError> {
+        Box::pin(async move {
+            let probed = self.probe(address, wanted).await;
+            probed.map_err(|error| DialError {
+                reason: format!("{address}: {}", error.reason),
+                ..error
+            })
+        })
     }
 
     /// Opens a connection and closes it. Returns the protocol that was agreed on.
@@ -196,6 +192,82 @@ impl ResolvedTarget {
     }
 }
 
+/// Why a target can't be put under load.
+fn unreachable(target: &str, error: DialError) -> LoadError {
+    let target = target.to_owned();
+    let reason = error.reason;
+    match error.failure {
+        Failure::Tls => LoadError::Disagreed {
+            what: "TLS",
+            target,
+            reason,
+        },
+        Failure::Malformed => LoadError::Disagreed {
+            what: "HTTP/2",
+            target,
+            reason,
+        },
+        own if own.blame() == Blame::Generator => LoadError::Shortage { target, reason },
+        _ => LoadError::Unreachable { target, reason },
+    }
+}
+
+/// Orders addresses so that the IP versions alternate, beginning with that of the first.
+fn interleaved(addresses: Vec<PeerAddress>) -> Vec<PeerAddress> {
+    let Some(first) = addresses.first().map(is_v4) else {
+        return addresses;
+    };
+    let count = addresses.len();
+    let (alike, others): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| is_v4(address) == first);
+    let (mut alike, mut others) = (alike.into_iter(), others.into_iter());
+    let mut ordered = Vec::with_capacity(count);
+    while ordered.len() < count {
+        ordered.extend(alike.next());
+        ordered.extend(others.next());
+    }
+    ordered
+}
+
 fn is_v4(address: &PeerAddress) -> bool {
     matches!(address, PeerAddress::Tcp(SocketAddr::V4(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ip_versions_alternate() {
+        let order = |addresses: &[&str]| {
+            let addresses = addresses
+                .iter()
+                .map(|address| PeerAddress::Tcp(address.parse().unwrap()))
+                .collect();
+            let ordered = interleaved(addresses);
+            ordered.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            order(&[
+                "[::1]:80",
+                "[::2]:80",
+                "1.0.0.1:80",
+                "1.0.0.2:80",
+                "1.0.0.3:80"
+            ]),
+            [
+                "[::1]:80",
+                "1.0.0.1:80",
+                "[::2]:80",
+                "1.0.0.2:80",
+                "1.0.0.3:80"
+            ]
+        );
+        assert_eq!(
+            order(&["1.0.0.1:80", "1.0.0.2:80"]),
+            ["1.0.0.1:80", "1.0.0.2:80"]
+        );
+        assert!(order(&[]).is_empty());
+    }
 }

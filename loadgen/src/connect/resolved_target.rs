@@ -11,11 +11,19 @@ use crate::connect::peer_address::PeerAddress;
 use crate::connect::protocol::Protocol;
 use crate::connect::tls::Tls;
 
+/// The most addresses that are tried for one connection.
+const CANDIDATES_MAX: usize = 8;
+
 /// A target with its addresses and everything that a connection needs.
 #[derive(Debug)]
 pub(crate) struct ResolvedTarget {
+    /// The host and port in its URL, which are not those of the `Host` header if that is set by an option.
+    pub(crate) dialed: (String, u16),
     /// The addresses, used round robin.
     pub(crate) addresses: Vec<PeerAddress>,
+    /// Addresses to try if those fail or do not answer: those of the other IP version, and those that did not
+    /// accept before the run.
+    pub(crate) fallbacks: Vec<PeerAddress>,
     /// Connections begun, which selects the next address.
     pub(crate) dials_begun: AtomicUsize,
     /// The `Host` header.
@@ -39,10 +47,23 @@ pub(crate) struct ResolvedTarget {
 }
 
 impl ResolvedTarget {
-    /// The next address to connect to.
-    pub(crate) fn next_address(&self) -> &PeerAddress {
-        let index = self.dials_begun.fetch_add(1, Ordering::Relaxed);
-        &self.addresses[index % self.addresses.len()]
+    /// The addresses for the next connection: the one whose turn it is, then those to try if it fails, with
+    /// alternating IP versions.
+    ///
+    /// # Panics
+    /// If the target has no address; [`ResolvedTarget::reach`] makes sure that it has.
+    pub(crate) fn next_addresses(&self) -> Vec<&PeerAddress> {
+        let index = self.dials_begun.fetch_add(1, Ordering::Relaxed) % self.addresses.len();
+        let (before, from) = self.addresses.split_at(index);
+        let mut fallbacks = self.fallbacks.iter();
+        let mut candidates = Vec::with_capacity(1);
+        for address in from.iter().chain(before) {
+            candidates.push(address);
+            candidates.extend(fallbacks.next());
+        }
+        candidates.extend(fallbacks);
+        candidates.truncate(CANDIDATES_MAX);
+        candidates
     }
 
     /// The URL of a path and query at this target.
@@ -69,6 +90,7 @@ impl ResolvedTarget {
             addresses: self.addresses.iter().map(ToString::to_string).collect(),
             opened: dials.opened,
             failed: dials.failed,
+            fell_back: dials.fell_back,
             opening_ns: dials.opening_ns(),
             connecting_ns: dials.connecting_ns(),
             users_each: match self.protocol {

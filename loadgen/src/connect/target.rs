@@ -12,6 +12,7 @@ use http::uri::{Authority, Scheme, Uri};
 use crate::LoadError;
 use crate::connect::dial_counts::DialCounts;
 use crate::connect::dial_options::{DialOptions, USERS_PER_CONNECTION};
+use crate::connect::host_guard::HostGuard;
 use crate::connect::peer_address::PeerAddress;
 use crate::connect::protocol::{HttpVersion, Protocol};
 use crate::connect::resolved_target::ResolvedTarget;
@@ -30,6 +31,7 @@ pub struct Target {
     socket: Option<PathBuf>,
     options: DialOptions,
     pinned: Option<Vec<SocketAddr>>,
+    guard: HostGuard,
 }
 
 impl Target {
@@ -137,6 +139,44 @@ impl Target {
         self
     }
 
+    /// Sets the guard that judges the hosts that redirects lead to. Without one, redirects are followed only
+    /// to the target's own addresses.
+    #[must_use]
+    pub fn guarded_by(mut self, guard: HostGuard) -> Self {
+        self.guard = guard;
+        self
+    }
+
+    /// The guard that judges the hosts that redirects lead to.
+    pub(crate) fn guard(&self) -> &HostGuard {
+        &self.guard
+    }
+
+    /// A target for another origin that a redirect leads to.
+    ///
+    /// It inherits the trusted certificates and the addresses given for names (`--resolve`), but neither
+    /// credentials nor a client certificate.
+    ///
+    /// # Errors
+    /// If the URL is not usable.
+    pub(crate) fn other_origin(&self, url: &str) -> Result<Self, LoadError> {
+        let mut other: Self = url.parse()?;
+        let is_https = other.scheme == Scheme::HTTPS;
+        other.options = DialOptions {
+            http: match self.options.http {
+                HttpVersion::Http1 => HttpVersion::Http1,
+                HttpVersion::Negotiated | HttpVersion::Http2 => HttpVersion::Negotiated,
+            },
+            resolve: self.options.resolve.clone(),
+            ..DialOptions::default()
+        };
+        if is_https {
+            other.options.tls.ca = self.options.tls.ca.clone();
+            other.options.tls.insecure = self.options.tls.insecure;
+        }
+        Ok(other)
+    }
+
     /// Resolves the target and connects once to each address, without a request, to agree on TLS and
     /// an HTTP version.
     ///
@@ -177,7 +217,9 @@ impl Target {
                 reason: error.to_string(),
             })?;
         Ok(ResolvedTarget {
+            dialed: (self.host.clone(), self.port),
             addresses,
+            fallbacks: Vec::new(),
             dials_begun: AtomicUsize::new(0),
             host,
             prefix: self.prefix.clone(),
@@ -251,6 +293,7 @@ impl FromStr for Target {
                 socket: Some(path),
                 options: DialOptions::default(),
                 pinned: None,
+                guard: HostGuard::default(),
             });
         }
         let uri: Uri = url.parse().map_err(|_| wrong("it is not a URL"))?;
@@ -293,6 +336,7 @@ impl FromStr for Target {
             socket: None,
             options: DialOptions::default(),
             pinned: None,
+            guard: HostGuard::default(),
         })
     }
 }

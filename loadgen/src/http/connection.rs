@@ -25,6 +25,14 @@ pub(crate) enum Connection {
 }
 
 impl Connection {
+    /// A connection for one request, which no other user shares. Not open yet.
+    pub(crate) fn alone(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Http1 => Self::None,
+            Protocol::Http2 => Self::Http2(Http2::alone()),
+        }
+    }
+
     /// Sends one request and reads the complete answer. Opens the connection first if there is none,
     /// or if the service has closed it since the last exchange.
     ///

@@ -29,6 +29,13 @@ pub(crate) struct Http2 {
 }
 
 impl Http2 {
+    /// A connection of its own, which no other user shares.
+    pub(crate) fn alone() -> Self {
+        Self {
+            membership: Some(Membership::alone()),
+        }
+    }
+
     /// Sends one request and reads the complete answer. Opens a connection first if none has room for
     /// one more user.
     ///
@@ -51,6 +58,7 @@ impl Http2 {
             let head = request(&outgoing)?;
             let body = Bytes::copy_from_slice(&outgoing.rendered.body);
             let connection = Arc::clone(&membership.connection);
+            let is_reused = connection.has_answered();
             let sender = membership.sender(&endpoint.target).await?;
             let pending = Pending {
                 connection: Some(&connection),
@@ -71,14 +79,15 @@ impl Http2 {
             } else {
                 self.membership = Some(membership);
             }
+            failure = match error.failure {
+                // It ended before the head of the answer, and had carried another.
+                Failure::Connection if is_reused && error.ends_connection => Failure::ClosedIdle,
+                other => other,
+            };
             if !error.is_unprocessed {
-                endpoint
-                    .target
-                    .dials
-                    .keep_error(error.failure, &error.reason);
-                return Err(error.failure);
+                endpoint.target.dials.keep_error(failure, &error.reason);
+                return Err(failure);
             }
-            failure = error.failure;
         }
         Err(failure)
     }

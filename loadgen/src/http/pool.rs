@@ -88,6 +88,7 @@ pub(crate) struct SharedConnection {
     members: AtomicUsize,
     /// Requests that timed out since the last answer.
     unanswered: AtomicUsize,
+    has_answered: AtomicBool,
     ended: Arc<AtomicBool>,
 }
 
@@ -118,6 +119,12 @@ impl SharedConnection {
     /// Notes an answer.
     pub(crate) fn answered(&self) {
         self.unanswered.store(0, Ordering::Relaxed);
+        self.has_answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns true if it has carried an answer.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
     }
 
     /// Notes a timeout. After a few in a row the connection is considered dead, as an HTTP/1.1
@@ -138,6 +145,16 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
+    /// A membership of a new connection that no pool contains: nobody else joins it.
+    pub(crate) fn alone() -> Self {
+        let connection = Arc::new(SharedConnection::default());
+        connection.members.fetch_add(1, Ordering::Relaxed);
+        Self {
+            connection,
+            sender: None,
+        }
+    }
+
     /// The sending half. Opens the connection if no member has, or waits for the member that does.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) method: &'a Method,
     /// Its destination.
     pub(crate) endpoint: &'a Endpoint,
+    /// The text before its path: the path of the target's URL, or empty if the path is complete.
+    pub(crate) prefix: &'a str,
     /// Path, headers and body.
     pub(crate) rendered: &'a Rendered,
     /// Set when a connection takes it: from then on it may have reached the service.
@@ -37,21 +39,14 @@ impl Outgoing<'_> {
     /// [`Failure::Unsendable`] if the path is not valid. Nothing is appended then.
     pub(crate) fn write_http1(&self, out: &mut Vec<u8>) -> Result<(), Failure> {
         let Self {
-            method,
-            endpoint,
-            rendered,
-            ..
+            method, rendered, ..
         } = self;
-        let path = rendered.path.as_bytes();
-        let is_invalid = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
-        if path.first() != Some(&b'/') || path.iter().any(is_invalid) {
-            return Err(Failure::Unsendable);
-        }
+        let prefix = self.prefix()?;
         let mut put = |bytes: &[u8]| out.extend_from_slice(bytes);
         put(method.as_str().as_bytes());
         put(b" ");
-        put(endpoint.target.prefix.as_bytes());
-        put(path);
+        put(prefix.as_bytes());
+        put(rendered.path.as_bytes());
         put(b" HTTP/1.1\r\nhost: ");
         put(self.host().as_bytes());
         put(b"\r\n");
@@ -76,6 +71,20 @@ impl Outgoing<'_> {
         put(b"\r\n");
         put(&rendered.body);
         Ok(())
+    }
+
+    /// The text before the path. Empty for the asterisk form, `OPTIONS *`, which asks about the service as a
+    /// whole (RFC 9112, section 3.2.4).
+    ///
+    /// # Errors
+    /// [`Failure::Unsendable`] if the path is not valid.
+    pub(crate) fn prefix(&self) -> Result<&str, Failure> {
+        let is_invalid = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
+        match self.rendered.path.as_bytes() {
+            path @ [b'/', ..] if !path.iter().any(is_invalid) => Ok(self.prefix),
+            b"*" if *self.method == Method::OPTIONS => Ok(""),
+            _ => Err(Failure::Unsendable),
+        }
     }
 
     /// The scenario's `Host` header, or else the target's.
@@ -155,6 +164,7 @@ mod tests {
         let outgoing = Outgoing {
             method: &planned.method,
             endpoint: &endpoint,
+            prefix: &endpoint.target.prefix,
             rendered: &rendered,
             is_written: &AtomicBool::new(false),
             events: None,
@@ -169,6 +179,14 @@ mod tests {
         assert_eq!(
             written("path = \"/p\"\nheaders = { accept = \"x\" }", "/api"),
             "GET /api/p HTTP/1.1\r\nhost: a:80\r\naccept: x\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn writes_asterisk_form() {
+        assert_eq!(
+            written("path = \"*\"\nmethod = \"OPTIONS\"", "/api"),
+            "OPTIONS * HTTP/1.1\r\nhost: a:80\r\n\r\n"
         );
     }
 

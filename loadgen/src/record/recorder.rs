@@ -12,6 +12,7 @@ use tenfold_scenarios::{Arrival, Kind, Rule, Scenario, Side};
 
 use crate::clock::nanoseconds;
 use crate::failure::Failure;
+use crate::http::Trip;
 use crate::record::abort_rule::in_scope;
 use crate::record::checkpoint::Snapshot;
 use crate::record::figures::SharedFigures;
@@ -22,6 +23,7 @@ use crate::record::outcome::Outcome;
 use crate::record::request_tally::RequestTally;
 use crate::record::stamps::Stamps;
 use crate::record::timeline_rows::TimelineRows;
+use crate::record::travel_log::{TravelLog, travel_counts};
 
 /// Totals of a run so far, for its progress.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +64,8 @@ pub(crate) struct Recorder {
     receiving: Histogram<u64>,
     /// Duration of completed journeys.
     journeys: Histogram<u64>,
+    /// Redirected and traced requests. `None` while there were none.
+    travel: Option<Box<TravelLog>>,
     writer: LogWriter,
 }
 
@@ -106,6 +110,7 @@ impl Recorder {
             dropped_after_ns_min: None,
             receiving: durations::duration_histogram(),
             journeys: durations::duration_histogram(),
+            travel: None,
             writer,
         }
     }
@@ -227,6 +232,24 @@ impl Recorder {
             request,
         };
         self.writer.set().record(series, value_ns);
+    }
+
+    /// Records the way of a request that is not plain and has ended.
+    pub(crate) fn travelled(
+        &mut self,
+        arrival: &Arrival,
+        stamps: &Stamps,
+        outcome: Outcome,
+        trip: &Trip,
+    ) {
+        let request = arrival.draw.request;
+        self.tallies[arrival.phase][request]
+            .travel
+            .add(&travel_counts(trip));
+        if self.counted[arrival.phase] {
+            let log = self.travel.get_or_insert_default();
+            log.add(request, stamps, outcome, trip);
+        }
     }
 
     /// The row of the side that a request goes to. `None` unless the run is paired.
@@ -390,6 +413,11 @@ impl Recorder {
                 journeys: Durations::of(&self.journeys),
                 ..RunDurations::default()
             }),
+            hops: self.travel.as_ref().map_or_else(Vec::new, |log| log.hops()),
+            traces: self
+                .travel
+                .as_ref()
+                .map_or_else(Vec::new, |log| log.traces()),
             ..Counts::default()
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tenfold_run_dir::Blame;
-use tenfold_run_dir::counts::RequestCounts;
+use tenfold_run_dir::counts::{RequestCounts, TravelCounts};
 
 use crate::failure::Failure;
 use crate::record::outcome::Outcome;
@@ -21,6 +21,8 @@ pub(crate) struct RequestTally {
     failures: [u64; Failure::ALL.len()],
     /// Events of streams, by name.
     events: Vec<(Box<str>, u64)>,
+    /// Counts of requests that are not plain.
+    pub(crate) travel: TravelCounts,
 }
 
 /// The most names of events that are counted apart.
@@ -104,6 +106,7 @@ impl RequestTally {
                 .iter()
                 .map(|(name, count)| (name.to_string(), *count))
                 .collect(),
+            travel: self.travel,
         }
     }
 }

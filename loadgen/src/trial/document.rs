@@ -42,8 +42,10 @@ async fn read(target: &Target, path: &str, bytes_max: usize) -> Result<Reply, Lo
     let outgoing = Outgoing {
         method: &Method::GET,
         endpoint: &endpoint,
+        prefix: &endpoint.target.prefix,
         rendered: &rendered,
         is_written: &AtomicBool::new(false),
+        events: None,
     };
     let keep = Keep {
         headers: true,

@@ -10,7 +10,7 @@ use tenfold_secret::{MASK, masked_target};
 use super::secrets::{Secrets, Sent};
 use crate::answer::{AnswerView, Captured, Mask, SAMPLED_BODY_BYTES, SHOWN_BODY_BYTES, capture};
 use crate::failure::Failure;
-use crate::http::{Answer, Kept};
+use crate::http::{Answer, Kept, Trip};
 use crate::shared::Shared;
 
 /// The longest value of a finding, in characters.
@@ -91,6 +91,8 @@ pub(super) struct Context<'a> {
     pub(super) shared: &'a Shared,
     pub(super) draw: &'a Draw,
     pub(super) rendered: &'a Rendered,
+    /// The way of the request. `None` if it is plain.
+    pub(super) trip: Option<&'a Trip>,
     /// The variables after the answer.
     pub(super) variables: &'a Variables,
     pub(super) began_ns: u64,
@@ -112,7 +114,10 @@ impl Context<'_> {
             .endpoint(scenario.side_of(self.draw.request))
             .target;
         let captured = answer.map(|answer| {
-            let url = || target.url(&self.rendered.path);
+            let url = || match self.trip.and_then(|trip| trip.url.as_ref()) {
+                Some(url) => url.to_string(),
+                None => target.url(&self.rendered.path),
+            };
             capture(&planned.captures, answer, url)
         });
         if let Some(captured) = &captured {
@@ -125,6 +130,7 @@ impl Context<'_> {
             rendered: self.rendered,
             variables: self.variables,
             credentials: target.authorization.as_ref(),
+            cookies: self.trip.and_then(|trip| trip.jar.as_deref()),
         });
         let ended = answer.map_or_else(|| self.shared.clock.now(), |answer| answer.done_ns);
         let is_built = !is_unbuilt(sent.failure, answer.is_some());

@@ -8,6 +8,7 @@ use tenfold_scenarios::{Capture, CaptureSource, Draw, Rendered, Request, Scenari
 use tenfold_secret::{is_secret, is_secret_location};
 
 use crate::answer::{Captured, Mask};
+use crate::http::CookieJar;
 
 /// Secrets of a trial. Unlike a sample of a run, which masks every captured value, a trial shows those
 /// that no name or form marks as a secret, because it is read to see what was captured.
@@ -26,6 +27,8 @@ pub(super) struct Sent<'a> {
     pub(super) variables: &'a Variables,
     /// The run's own credentials.
     pub(super) credentials: Option<&'a HeaderValue>,
+    /// The cookies of its user. `None` if they are not kept.
+    pub(super) cookies: Option<&'a CookieJar>,
 }
 
 impl Secrets {
@@ -65,6 +68,9 @@ impl Secrets {
         if let Some(credentials) = sent.credentials {
             mask.add_sent(&AUTHORIZATION, credentials);
         }
+        if let Some(cookies) = sent.cookies {
+            cookies.values().iter().for_each(|value| mask.add(value));
+        }
         mask
     }
 }
@@ -74,9 +80,10 @@ fn is_secret_capture(capture: &Capture, value: &str) -> bool {
         CaptureSource::JsonPointer(pointer) => is_secret_location(pointer, value),
         CaptureSource::Header(name) => is_secret(name.as_str(), value),
         CaptureSource::Cookie(_) => true,
-        CaptureSource::Body | CaptureSource::Status | CaptureSource::Url | CaptureSource::Html(_) => {
-            is_secret_location(&capture.source.to_string(), value)
-        }
+        CaptureSource::Body
+        | CaptureSource::Status
+        | CaptureSource::Url
+        | CaptureSource::Html(_) => is_secret_location(&capture.source.to_string(), value),
     };
     by_source || is_secret(&capture.name, value)
 }

@@ -74,6 +74,7 @@ async fn walk(shared: Arc<Shared>, journeys: &Journeys, number: u64) {
     let mut ready = shared.clock.now();
     loop {
         let journey = walk.begin(&mut variables);
+        user.begin_journey(None);
         shared.evidence.begun(&journey.name);
         let (began, first) = (ready, sequence);
         let mut visit = Visit {

@@ -1,60 +1,81 @@
 //! Logins of sessions, sent before the first arrival and not counted.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tenfold_scenarios::{Draw, Rendered, Scenario, Side, Variables};
+use tenfold_scenarios::{Draw, Rendered, Scenario, Side};
 
 use crate::LoadError;
 use crate::answer::{AnswerView, capture, keep_for};
-use crate::http::{Connection, Endpoint, Keep, Outgoing};
+use crate::http::{Away, Connection, Endpoint, Keep, Origins, Outgoing, TraceIds, Traveller, Trip};
+use crate::shared::Session;
 
 /// Logs in the scenario's sessions on one side, one after another over one connection. Returns the
-/// variables that each session captured.
+/// variables that each session captured, and its cookies.
 ///
 /// # Errors
 /// [`LoadError::SetUp`] if a session can't be logged in.
 pub(crate) async fn log_in(
     scenario: &Scenario,
     endpoint: &Endpoint,
+    origins: &Origins,
     side: Side,
-) -> Result<Vec<Variables>, LoadError> {
+) -> Result<Vec<Session>, LoadError> {
     let Some(sessions) = &scenario.sessions else {
         return Ok(Vec::new());
     };
-    let mut connection = Connection::default();
+    let mut browser = Browser {
+        connection: Connection::default(),
+        away: Away::default(),
+        origins,
+        traces: TraceIds::default(),
+    };
     let mut logged_in = Vec::new();
     for session in 0..sessions.count {
         let Some(draw) = scenario.login_draw(session) else {
             break;
         };
         let draw = scenario.on_side(draw, side);
-        let variables = log_in_one(scenario, endpoint, &mut connection, &draw)
+        let session_state = log_in_one(scenario, endpoint, &mut browser, &draw)
             .await
             .map_err(|reason| LoadError::SetUp {
                 session,
                 request: scenario.requests[draw.request].name.clone(),
                 reason,
             })?;
-        logged_in.push(variables);
+        logged_in.push(session_state);
     }
     Ok(logged_in)
+}
+
+/// What the logins of one side share.
+struct Browser<'a> {
+    connection: Connection,
+    away: Away,
+    origins: &'a Origins,
+    traces: TraceIds,
 }
 
 async fn log_in_one(
     scenario: &Scenario,
     endpoint: &Endpoint,
-    connection: &mut Connection,
+    browser: &mut Browser<'_>,
     draw: &Draw,
-) -> Result<Variables, String> {
+) -> Result<Session, String> {
     let planned = &scenario.requests[draw.request];
-    let mut variables = scenario.variables();
+    let mut session = Session {
+        variables: scenario.variables(),
+        jar: Arc::default(),
+    };
+    let variables = &mut session.variables;
     let mut rendered = Rendered::default();
     planned
-        .render(draw, &variables, &mut rendered)
+        .render(draw, variables, &mut rendered)
         .map_err(|error| error.to_string())?;
     let outgoing = Outgoing {
         method: &planned.method,
         endpoint,
+        prefix: &endpoint.target.prefix,
         rendered: &rendered,
         is_written: &AtomicBool::new(false),
         events: None,
@@ -64,17 +85,38 @@ async fn log_in_one(
         ..keep_for(planned)
     };
     let wanted = |_status| keep;
-    let exchange = connection.exchange(outgoing, wanted, || 0);
+    let traveller = Traveller {
+        transport: planned.transport,
+        expect: &planned.expect,
+        origins: browser.origins,
+        traces: &browser.traces,
+    };
+    let mut trip = Trip {
+        jar: planned.transport.cookies.then(|| Arc::clone(&session.jar)),
+        ..Trip::default()
+    };
+    let (connection, away) = (&mut browser.connection, &mut browser.away);
+    let exchange = traveller.travel(connection, away, outgoing, &mut trip, wanted, || 0);
     let answer = tokio::time::timeout(scenario.load.timeout, exchange)
         .await
         .map_err(|_| format!("no answer within {:?}", scenario.load.timeout))?
-        .map_err(|failure| failure.to_string())?;
+        .map_err(|failure| {
+            let dials = endpoint.target.dials.state();
+            let reason = dials.first_errors.get(failure.name());
+            reason.map_or_else(
+                || failure.to_string(),
+                |reason| format!("{failure}: {reason}"),
+            )
+        })?;
     if !planned.expect.accepts(answer.status) {
         return Err(format!("the answer has status {}", answer.status));
     }
-    let url = || endpoint.target.url(&rendered.path);
+    let url = || match &trip.url {
+        Some(url) => url.to_string(),
+        None => endpoint.target.url(&rendered.path),
+    };
     let captured = capture(&planned.captures, &answer, url);
-    captured.store(&mut variables);
+    captured.store(variables);
     if let Some(fault) = captured.required().find_map(|(_, fault)| fault) {
         return Err(fault);
     }
@@ -86,5 +128,5 @@ async fn log_in_one(
             }
         }
     }
-    Ok(variables)
+    Ok(session)
 }

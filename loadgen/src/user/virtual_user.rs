@@ -1,5 +1,6 @@
 //! A virtual user: one connection to each target, one request at a time.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,10 +9,11 @@ use tenfold_scenarios::{Arrival, NextStep, Rendered, Side, Variables};
 use crate::answer::{AgreementLog, Change, HeldVariables, Judgement, keep_all, keep_for};
 use crate::clock::nanoseconds;
 use crate::failure::Failure;
-use crate::http::{Answer, Connection, DeadlineSlot, EventSink, Keep, Outgoing};
+use crate::http::{Answer, Connection, DeadlineSlot, EventSink, Keep, Outgoing, Traveller, Trip};
 use crate::pace::Job;
 use crate::record::{Outcome, Stamps};
 use crate::shared::Shared;
+use crate::user::browser_state::BrowserState;
 use crate::user::event_recorder::EventRecorder;
 
 /// A virtual user.
@@ -21,6 +23,10 @@ pub(crate) struct User {
     /// opened to each.
     connections: [Connection; Side::ALL.len()],
     rendered: Rendered,
+    /// Cookies, and connections to other origins. `None` while its requests are plain.
+    browser: Option<Box<BrowserState>>,
+    /// The way of the request in flight. `None` if it is plain.
+    trip: Option<Box<Trip>>,
     /// The slot of its request's deadline.
     deadline: DeadlineSlot,
     /// The arrival in flight, recorded as lost if the user is dropped.
@@ -47,6 +53,8 @@ impl User {
             shared,
             connections: Default::default(),
             rendered: Rendered::default(),
+            browser: None,
+            trip: None,
             in_flight: None,
             used: false,
         }
@@ -60,6 +68,25 @@ impl User {
     /// The last request, as it was sent.
     pub(crate) fn rendered(&self) -> &Rendered {
         &self.rendered
+    }
+
+    /// The way of the last request. `None` if it was plain.
+    pub(crate) fn trip(&self) -> Option<&Trip> {
+        self.trip.as_deref()
+    }
+
+    /// Begins a journey: forgets the cookies of the one before. An arrival that begins the journey brings
+    /// those of its user's session.
+    pub(crate) fn begin_journey(&mut self, arrival: Option<&Arrival>) {
+        let session = arrival.and_then(|arrival| self.shared.session_of(arrival));
+        let side = arrival.map_or(Side::Baseline, |arrival| {
+            self.shared.scenario.side_of(arrival.draw.request)
+        });
+        let keeps = |request: &tenfold_scenarios::Request| request.transport.cookies;
+        if self.browser.is_some() || self.shared.scenario.requests.iter().any(keeps) {
+            let browser = self.browser.get_or_insert_default();
+            browser.start_over(side, session.map(|session| &*session.jar));
+        }
     }
 
     /// Sends one request and records its outcome.
@@ -78,10 +105,11 @@ impl User {
         } = job;
         let shared = Arc::clone(&self.shared);
         let planned = &shared.scenario.requests[arrival.draw.request];
+        self.trip = None;
         let mut prepared = Ok(());
         if let (Some(_), HeldVariables::Own(own)) = (&planned.script, &mut variables) {
-            prepared =
-                judgement(&shared, &arrival, &self.rendered).run_before(own, shared.clock.now());
+            prepared = judgement(&shared, &arrival, &self.rendered, None)
+                .run_before(own, shared.clock.now());
         }
         let prepared = prepared.and_then(|()| {
             planned
@@ -129,7 +157,8 @@ impl User {
                     || change.is_some()
                     || !planned.expect.accepts(answer.status)
                 {
-                    let judgement = judgement(&shared, &arrival, &self.rendered);
+                    let trip = self.trip.as_deref();
+                    let judgement = judgement(&shared, &arrival, &self.rendered, trip);
                     (failure, next) =
                         judgement.judge(answer, &mut variables, stamps.service(), change);
                 }
@@ -146,7 +175,7 @@ impl User {
                 let outcome = Outcome {
                     status: None,
                     body_bytes: 0,
-                    failure: Some(lost_after(*failure, done.saturating_sub(sent))),
+                    failure: Some(failure.noticed_after(done.saturating_sub(sent))),
                     is_written: is_written.load(Ordering::Relaxed),
                 };
                 (Stamps { done, ..stamps }, outcome)
@@ -157,6 +186,11 @@ impl User {
         shared
             .recorder
             .with(|recorder| recorder.done(&arrival, &stamps, outcome));
+        if let Some(trip) = &self.trip {
+            shared
+                .recorder
+                .with(|recorder| recorder.travelled(&arrival, &stamps, outcome, trip));
+        }
         if shared.agreement.is_some() {
             self.compare(&arrival, answer.as_ref().ok(), variables.get());
         }
@@ -178,6 +212,8 @@ impl User {
             shared,
             connections,
             rendered,
+            browser,
+            trip,
             used,
             deadline,
             ..
@@ -196,6 +232,7 @@ impl User {
         let outgoing = Outgoing {
             method: &planned.method,
             endpoint: shared.endpoint(side),
+            prefix: &shared.endpoint(side).target.prefix,
             rendered,
             is_written,
             events: events.as_deref().map(|events| events as &dyn EventSink),
@@ -216,8 +253,33 @@ impl User {
             },
         };
         let now = || shared.clock.now();
-        let exchange = connections[side as usize].exchange(outgoing, wanted, now);
         let heard_ns = events.as_deref().map(EventRecorder::heard_ns);
+        let connection = &mut connections[side as usize];
+        if planned.transport.is_plain() {
+            let exchange = connection.exchange(outgoing, wanted, now);
+            return shared
+                .within_timeout(*deadline, sent_ns, heard_ns, exchange)
+                .await;
+        }
+        let browser = browser.get_or_insert_default();
+        let trip = trip.get_or_insert_default();
+        if planned.transport.cookies {
+            // A journey has its own cookies, which began with those of its session.
+            let session = match shared.scenario.journeys.is_empty() {
+                true => shared.session_of(arrival).map(|session| &session.jar),
+                false => None,
+            };
+            trip.jar = Some(Arc::clone(session.unwrap_or_else(|| browser.jar(side))));
+        }
+        let traveller = Traveller {
+            transport: planned.transport,
+            expect: &planned.expect,
+            origins: &shared.origins,
+            traces: &shared.traces,
+        };
+        // Boxed, so that users whose requests are plain don't reserve memory for it.
+        let exchange: Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + '_>> =
+            Box::pin(traveller.travel(connection, &mut browser.away, outgoing, trip, wanted, now));
         shared
             .within_timeout(*deadline, sent_ns, heard_ns, exchange)
             .await
@@ -233,21 +295,10 @@ impl User {
             let request = scenario.request_of(draw.request);
             let side = scenario.side_of(draw.request);
             log.answered((request, side), draw, answer, |answer| {
-                judgement(&self.shared, arrival, &self.rendered).mask(Some(answer), variables)
+                judgement(&self.shared, arrival, &self.rendered, self.trip.as_deref())
+                    .mask(Some(answer), variables)
             });
         }
-    }
-}
-
-/// The longest round trip, in nanoseconds, after which a closed connection is noticed.
-const ROUND_TRIP_NS_MAX: u64 = 500_000_000;
-
-/// The class of a failure that was noticed `after_ns` after the request was sent: a connection that is closed
-/// long after that was not idle.
-fn lost_after(failure: Failure, after_ns: u64) -> Failure {
-    match failure {
-        Failure::ClosedIdle if after_ns > ROUND_TRIP_NS_MAX => Failure::Connection,
-        other => other,
     }
 }
 
@@ -255,6 +306,7 @@ fn judgement<'a>(
     shared: &'a Shared,
     arrival: &'a Arrival,
     rendered: &'a Rendered,
+    trip: Option<&'a Trip>,
 ) -> Judgement<'a> {
     let side = shared.scenario.side_of(arrival.draw.request);
     let target = &shared.endpoint(side).target;
@@ -263,6 +315,7 @@ fn judgement<'a>(
         planned: &shared.scenario.requests[arrival.draw.request],
         arrival,
         rendered,
+        trip,
         credentials: target.authorization.as_ref(),
         target,
     }

@@ -10,6 +10,8 @@ pub(crate) fn describe(class: &str) -> &str {
         "closed_idle" => "kept-alive connections that the service had closed",
         "short_body" => "truncated bodies",
         "malformed" => "malformed HTTP responses",
+        "redirect" => "redirects that could not be followed",
+        "redirect_refused" => "redirects to hosts without permission",
         "unexpected_status" => "unexpected statuses",
         "failed_check" => "failed checks",
         "missing_capture" => "missing captures",

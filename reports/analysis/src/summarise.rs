@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use tenfold_run_dir::counts::{ArrivalCounts, RequestCounts, blamed_on};
-use tenfold_run_dir::{Blame, Metric, Run};
+use tenfold_run_dir::durations::Durations;
+use tenfold_run_dir::{Blame, DurationSummary, Metric, Run};
 
 use crate::findings::{findings, next_step};
 use crate::latency::counted_latencies::CountedLatencies;
@@ -74,6 +75,8 @@ pub fn summarise(run: &Run) -> Summary {
                     event_gap_ns: of_request(&counted, Metric::EventGap, index),
                     by_name: counts.events,
                 }),
+                travel: counts.travel,
+                exchanges_ns: exchange_summaries(run, index),
             }
         });
     let completed = answered_in_time(run, &window).iter().sum();
@@ -112,6 +115,7 @@ pub fn summarise(run: &Run) -> Summary {
         next: String::new(),
         journeys: run.counts.journeys.clone(),
         samples: run.samples.clone(),
+        traces: run.counts.traces.clone(),
     };
     summary.too_few_users = too_few_users(run, &summary);
     summary.rules = judge_rules(run, &counted, &summary);
@@ -140,6 +144,14 @@ fn answered_in_time(run: &Run, window: &Window) -> [f64; 2] {
 fn reached(counts: &RequestCounts) -> u64 {
     let own = blamed_on(Blame::Generator, &counts.failures);
     counts.sent.saturating_sub(own)
+}
+
+/// Summarises the exchanges of the redirected requests of one kind.
+fn exchange_summaries(run: &Run, request: usize) -> Vec<DurationSummary> {
+    let hops = run.counts.hops.iter().find(|hops| hops.request == request);
+    hops.map_or_else(Vec::new, |hops| {
+        hops.exchanges.iter().map(Durations::summary).collect()
+    })
 }
 
 /// Converts status codes to strings, the key type of JSON objects.

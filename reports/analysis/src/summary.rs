@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Connections;
-use tenfold_run_dir::counts::{ArrivalCounts, JourneyCounts};
+use tenfold_run_dir::counts::{ArrivalCounts, JourneyCounts, TracedRequest};
 use tenfold_run_dir::manifest::Part;
 use tenfold_run_dir::sample::Sample;
 
@@ -120,6 +120,9 @@ pub struct Summary {
     /// Responses of failed requests: a few of each kind, with secrets masked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
+    /// The slowest requests and some failed ones, with their trace ids; empty if none had a `traceparent`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traces: Vec<TracedRequest>,
 }
 
 impl Summary {

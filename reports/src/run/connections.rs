@@ -67,6 +67,13 @@ pub(super) fn opened(connections: &Connections) -> String {
             typical(&tls.handshake_ns)
         ));
     }
+    if connections.fell_back > 0 {
+        text.push_str(&format!(
+            "; {} used another address of the target, because the one whose turn it was failed or did not \
+             answer within 250 ms",
+            format::count(connections.fell_back)
+        ));
+    }
     if connections.failed > 0 {
         text.push_str(&format!(
             "; {} could not be opened",

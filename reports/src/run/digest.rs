@@ -5,7 +5,7 @@ use tenfold_run_dir::Blame;
 use tenfold_run_dir::counts::blame;
 
 use crate::document::{Block, Document, Fact, Table, Tone};
-use crate::run::{connections, event_streams, head, latencies, phases, samples, verdict};
+use crate::run::{connections, event_streams, head, latencies, phases, samples, travel, verdict};
 
 /// Samples shown; the page has all of them.
 const SAMPLES_MAX: usize = 3;
@@ -19,6 +19,7 @@ pub fn digest(summary: &Summary) -> Document {
     opening.extend(censored(summary));
     opening.extend(phases::short(summary).map(Block::Table));
     opening.extend(failures(summary));
+    opening.extend(travel::facts(summary).map(Block::Facts));
     opening.extend(samples::check_facts(summary).map(Block::Facts));
     opening.extend(samples::journey_facts(summary).map(Block::Facts));
     let shown = samples::samples(summary).take(SAMPLES_MAX);

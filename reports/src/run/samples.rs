@@ -126,7 +126,18 @@ pub(super) fn samples(summary: &Summary) -> impl Iterator<Item = Sample> {
         let status = status.map_or_else(String::new, |status| format!(", status {status}"));
         Sample {
             title: format!("{}: {}{check}{status}", sample.request, sample.failure),
-            reason: sample.reason.clone(),
+            reason: [
+                sample
+                    .url
+                    .as_ref()
+                    .map(|url| format!("redirected to {url}")),
+                sample.trace_id.as_ref().map(|id| format!("trace {id}")),
+            ]
+            .into_iter()
+            .flatten()
+            .fold(sample.reason.clone(), |reason, more| {
+                format!("{reason}; {more}")
+            }),
             at: format::duration(sample.at_ns),
             response: sample
                 .status

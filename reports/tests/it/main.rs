@@ -9,3 +9,4 @@ mod k6;
 mod page;
 mod samples;
 mod support;
+mod travel;

@@ -49,6 +49,7 @@ fn run() -> Run {
         headers: vec![("set-cookie".to_owned(), "***".to_owned())],
         body: "{\"items\":[],\"html\":\"<script>\u{1b}[31m\"}".to_owned(),
         body_bytes: 37,
+        ..Sample::default()
     };
     run.samples = vec![sample; 4];
     run

@@ -17,6 +17,7 @@ use crate::load::{Load, Model};
 use crate::request::data_file::DataFile;
 use crate::request::names::{Names, read_declared};
 use crate::request::targets::Targets;
+use crate::request::transport::Transport;
 use crate::request::{Request, RequestContext, captured_names};
 use crate::rule::{Metric, Rule, RuleNames, Scope};
 
@@ -69,6 +70,10 @@ pub(super) fn read(
         None => KeySpace::default_users(seed),
         Some(value) => KeySpace::read_users(value.table("the users")?, seed)?,
     };
+    let transport = match fields.optional("http") {
+        None => Transport::default(),
+        Some(value) => Transport::read_defaults(&value)?,
+    };
     let sessions_value = fields.optional("sessions");
     let variables_value = fields.optional("variables");
     let data_value = fields.optional("data");
@@ -110,6 +115,7 @@ pub(super) fn read(
         names,
         folder,
         requests: request_values.iter().map(request_name).collect(),
+        transport,
         variable_headers: Vec::new(),
         engine: None,
     };

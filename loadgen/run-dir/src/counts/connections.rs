@@ -18,6 +18,10 @@ pub struct Connections {
     pub opened: u64,
     /// Failed attempts.
     pub failed: u64,
+    /// Connections to another address than the one whose turn it was, because that one failed or did not answer
+    /// within 250 ms. 0 in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fell_back: u64,
     /// Time until a connection was ready for its first request: TCP, TLS and the first frames of HTTP/2. Part of the
     /// service time of the request that needed the connection.
     pub opening_ns: DurationSummary,
@@ -71,6 +75,7 @@ impl Connections {
         }
         self.opened += other.opened;
         self.failed += other.failed;
+        self.fell_back += other.fell_back;
         self.opening_ns = self.opening_ns.merged(other.opening_ns);
         self.connecting_ns = self.connecting_ns.merged(other.connecting_ns);
         self.users_each = self.users_each.max(other.users_each);
@@ -100,6 +105,10 @@ impl Connections {
             tls.handshake_ns = durations.handshake.summary();
         }
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[cfg(test)]

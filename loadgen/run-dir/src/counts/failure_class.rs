@@ -31,7 +31,7 @@ impl Blame {
 }
 
 /// Every failure class, and the side that it is blamed on.
-pub const FAILURE_CLASSES: [(&str, Blame); 22] = [
+pub const FAILURE_CLASSES: [(&str, Blame); 24] = [
     ("connect", Blame::Service),
     ("tls", Blame::Service),
     ("timeout", Blame::Service),
@@ -39,6 +39,8 @@ pub const FAILURE_CLASSES: [(&str, Blame); 22] = [
     ("closed_idle", Blame::Service),
     ("short_body", Blame::Service),
     ("malformed", Blame::Service),
+    ("redirect", Blame::Service),
+    ("redirect_refused", Blame::Scenario),
     ("unexpected_status", Blame::Service),
     ("failed_check", Blame::Service),
     ("missing_capture", Blame::Service),

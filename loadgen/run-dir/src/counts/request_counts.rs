@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::travel_counts::TravelCounts;
+
 /// Outcomes of the arrivals of one request in one phase.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RequestCounts {
@@ -36,6 +38,9 @@ pub struct RequestCounts {
     /// Events of streams, by name; beyond 32 names, as `(other)`. Empty without streams.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub events: BTreeMap<String, u64>,
+    /// Redirects, retries, connections and traces. All 0 if its requests were plain.
+    #[serde(default, skip_serializing_if = "TravelCounts::is_empty")]
+    pub travel: TravelCounts,
 }
 
 impl RequestCounts {
@@ -48,6 +53,7 @@ impl RequestCounts {
         self.failed += other.failed;
         self.dropped += other.dropped;
         self.in_flight += other.in_flight;
+        self.travel.add(&other.travel);
         self.body_bytes += other.body_bytes;
         for (status, count) in &other.statuses {
             *self.statuses.entry(*status).or_default() += count;

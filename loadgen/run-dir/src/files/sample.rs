@@ -23,6 +23,12 @@ pub struct Sample {
     pub body: String,
     /// Length of the whole body, in bytes.
     pub body_bytes: u64,
+    /// Address that responded, with secrets masked. `None` if the request was not redirected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Trace id of the request, 32 hexadecimal digits. `None` without a `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
 }
 
 /// Most samples of one kind that a run keeps.

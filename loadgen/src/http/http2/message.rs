@@ -33,8 +33,9 @@ pub(super) fn request(outgoing: &Outgoing<'_>) -> Result<Request<()>, Failure> {
         ..
     } = outgoing;
     let target = &endpoint.target;
-    let mut path = String::with_capacity(target.prefix.len() + rendered.path.len());
-    path.push_str(&target.prefix);
+    let prefix = outgoing.prefix()?;
+    let mut path = String::with_capacity(prefix.len() + rendered.path.len());
+    path.push_str(prefix);
     path.push_str(&rendered.path);
     let path = PathAndQuery::from_maybe_shared(bytes::Bytes::from(path))
         .map_err(|_| Failure::Unsendable)?;

@@ -14,6 +14,7 @@ pub(crate) mod raw;
 pub(crate) mod recording;
 pub(crate) mod secure;
 pub(crate) mod shop;
+pub(crate) mod site;
 pub(crate) mod stall;
 
 use std::net::SocketAddr;

@@ -89,12 +89,21 @@ pub(super) fn advise(class: &str, request: &str) -> String {
             .to_owned(),
         "closed_idle" => {
             "The service closes connections without announcing it: its keep-alive timeout is shorter than the \
-             users' pauses, or it closes after each answer. Raise that timeout above the pauses, or let it \
-             send `Connection: close`. If it crashes on a request, its log says so."
+             users' pauses, or it closes after each answer. Raise that timeout above the pauses, let it \
+             send `Connection: close`, or write retry = \"idempotent\" under [http]. If it crashes on a request, its log says so."
                 .to_owned()
         }
         "timeout" | "connection" | "short_body" => {
             "Read the log of the service at that time; lower --rate until the failures stop, and compare."
+                .to_owned()
+        }
+        "redirect" => format!(
+            "Follow the redirects of `{request}` by hand with `curl -vL`; raise `follow` if there are more \
+             than it allows."
+        ),
+        "redirect_refused" => {
+            "Add --i-may-test-this-host HOST for the host in the evidence if you may test it, or leave out \
+             `follow`."
                 .to_owned()
         }
         "unexpected_status" => format!(

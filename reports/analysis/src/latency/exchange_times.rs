@@ -29,7 +29,10 @@ pub fn exchange_times(run: &Run) -> Option<ExchangeTimes> {
         .phases
         .iter()
         .flatten()
-        .map(|counts| counts.sent.saturating_sub(counts.not_written))
+        .map(|counts| {
+            let travel = &counts.travel;
+            counts.sent.saturating_sub(counts.not_written) + travel.redirects + travel.retries
+        })
         .sum();
     let of_each_request = |durations: &Durations| {
         let reused = written.saturating_sub(durations.count());

@@ -1,7 +1,9 @@
 //! Counts of a merged run.
 
 use tenfold_run_dir::Run;
-use tenfold_run_dir::counts::{Counts, GeneratorUsage, InTime, KeyCounts, ServerCounter, Traffic};
+use tenfold_run_dir::counts::{
+    Counts, GeneratorUsage, InTime, KeyCounts, ServerCounter, Traffic, keep_notable,
+};
 
 pub(super) fn counts(runs: &[Run], one_target: bool) -> Counts {
     let mut merged = runs[0].counts.clone();
@@ -37,6 +39,10 @@ pub(super) fn counts(runs: &[Run], one_target: bool) -> Counts {
         for (sum, counts) in merged.journeys.iter_mut().zip(&other.journeys) {
             sum.add(counts);
         }
+        for hops in &other.hops {
+            hops.add_to(&mut merged.hops);
+        }
+        merged.traces.extend_from_slice(&other.traces);
         merged.connections = match (merged.connections, &other.connections) {
             (Some(sum), Some(connections)) => Some(sum.merged(connections)),
             _ => None,
@@ -63,6 +69,7 @@ pub(super) fn counts(runs: &[Run], one_target: bool) -> Counts {
                 writes: one.writes + other.writes,
             });
     }
+    keep_notable(&mut merged.traces);
     if let Some(checkpoint) = &mut merged.checkpoint {
         // The merged log is complete.
         checkpoint.log_bytes = None;

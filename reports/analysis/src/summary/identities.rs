@@ -115,18 +115,32 @@ fn server_counter(run: &Run, all: &RequestCounts) -> Option<Identity> {
         .filter(|(class, _)| possibly_uncounted(class))
         .map(|(_, count)| count)
         .sum();
-    let least = all.sent.saturating_sub(uncounted + all.in_flight);
+    let travel = &all.travel;
+    // Redirects within the target are requests of their own; those to other origins may lead to it again.
+    let here = travel.redirects - travel.elsewhere;
+    let least = (all.sent + here).saturating_sub(uncounted + all.in_flight);
+    let again = travel.redirects + travel.retries;
     // One generator may have sent its set-up requests after another began to count.
     let most = match run.manifest.merged_from.as_slice() {
-        [] => all.sent,
-        _ => all.sent + run.counts.set_up_requests,
+        // The redirects of requests in flight are not counted yet.
+        _ if travel.redirects > 0 && all.in_flight > 0 => u64::MAX,
+        [] => all.sent + again,
+        _ => all.sent + again + run.counts.set_up_requests,
+    };
+    let more = match again {
+        0 => String::new(),
+        _ => format!(
+            ", {} redirects and {} retries",
+            format::count(travel.redirects),
+            format::count(travel.retries)
+        ),
     };
     Some(Identity {
         name: "the service counted the sent requests".to_owned(),
         holds: Some(counted.is_some_and(|counted| (least..=most).contains(&counted))),
         figures: match counted {
             Some(counted) => format!(
-                "{} increased by {}, {} sent",
+                "{} increased by {}, {} sent{more}",
                 counter.name,
                 format::count(counted),
                 format::count(all.sent)

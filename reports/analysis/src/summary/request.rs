@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tenfold_run_dir::counts::{ArrivalCounts, CheckCounts};
+use tenfold_run_dir::DurationSummary;
+use tenfold_run_dir::counts::{ArrivalCounts, CheckCounts, TravelCounts};
 
 use crate::latency::percentiles::{Latencies, Latency};
 use crate::summary::rates::Rates;
@@ -44,6 +45,13 @@ pub struct RequestSummary {
     /// Events of its streams. `None` if none arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<EventStreams>,
+    /// Redirects, retries, connections and traces; absent if its requests were plain.
+    #[serde(default, skip_serializing_if = "TravelCounts::is_empty")]
+    pub travel: TravelCounts,
+    /// Durations of the exchanges of redirected requests: the first, whose response is a redirect, then each
+    /// further one. Empty if no redirect was followed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exchanges_ns: Vec<DurationSummary>,
 }
 
 /// Events of the streams of one request.

@@ -226,6 +226,26 @@ fn broken_identity_is_invalid() {
 }
 
 #[test]
+fn redirects_and_retries_are_requests_for_the_server_counter() {
+    let holds = |counted_more: u64| {
+        let summary = changed(|run| {
+            let travel = &mut run.counts.phases[1][0].travel;
+            (travel.redirects, travel.elsewhere, travel.retries) = (100, 10, 3);
+            run.counts.server_counter.as_mut().unwrap().after += counted_more;
+        });
+        let identity = summary
+            .identities
+            .into_iter()
+            .find(|identity| identity.name == "the service counted the sent requests");
+        identity.unwrap().holds
+    };
+    // At least the 90 redirects to the target; at most all of them, and each first attempt.
+    for (counted_more, expected) in [(89, false), (90, true), (103, true), (104, false)] {
+        assert_eq!(holds(counted_more), Some(expected), "{counted_more}");
+    }
+}
+
+#[test]
 fn failed_request_may_be_missing_from_server_counter() {
     let summary = changed(|run| {
         let cell = &mut run.counts.phases[1][0];

@@ -7,8 +7,8 @@ use std::path::Path;
 use tenfold_analysis::{
     Distribution, Latencies, Latency, MeasurementVerdict, Scope, Summary, distributions,
 };
-use tenfold_run_dir::counts::blame;
-use tenfold_run_dir::{BUCKET_BOUNDS_NS, Blame};
+use tenfold_run_dir::counts::{TravelCounts, blame};
+use tenfold_run_dir::{BUCKET_BOUNDS_NS, Blame, Metric};
 
 use crate::export::{Format, Rendered};
 use crate::run::formats::{RunResults, RunSubject};
@@ -95,6 +95,29 @@ fn counters(out: &mut Exposition, summary: &Summary) {
         for (status, count) in &request.statuses {
             let labels: [Label<'_>; 2] = [("request", &request.name), ("status", status)];
             out.sample("tenfold_responses_total", &labels, count);
+        }
+    }
+    let travels: [(&str, &str, fn(&TravelCounts) -> u64); 2] = [
+        ("tenfold_redirects", "Redirects followed.", |travel| {
+            travel.redirects
+        }),
+        (
+            "tenfold_retries",
+            "Requests sent again, because the service had closed the connection.",
+            |travel| travel.retries,
+        ),
+    ];
+    for (name, help, of) in travels {
+        let requests = || {
+            let requests = summary.requests.iter();
+            requests.filter(|request| of(&request.travel) > 0)
+        };
+        if requests().next().is_some() {
+            out.family(name, "counter", "", help);
+        }
+        for request in requests() {
+            let labels: [Label<'_>; 1] = [("request", &request.name)];
+            out.sample(&format!("{name}_total"), &labels, of(&request.travel));
         }
     }
     out.family(
@@ -229,13 +252,20 @@ fn histograms(out: &mut Exposition, summary: &Summary, distributions: &[Distribu
             let bounds = BUCKET_BOUNDS_NS.map(|bound| seconds(bound as f64));
             let counts = distribution.cumulative(&BUCKET_BOUNDS_NS);
             let all = ("+Inf".to_owned(), distribution.count());
-            for (bound, count) in bounds.into_iter().zip(counts).chain([all]) {
+            let ends = BUCKET_BOUNDS_NS.into_iter().chain([u64::MAX]);
+            let mut start_ns = 0;
+            for ((bound, count), end_ns) in bounds.into_iter().zip(counts).chain([all]).zip(ends) {
+                let exemplar = match metric {
+                    Metric::Response => exemplar(summary, index, start_ns, end_ns),
+                    _ => String::new(),
+                };
+                start_ns = end_ns;
                 let labels: [Label<'_>; 3] = [
                     ("request", &request.name),
                     ("kind", &request.kind),
                     ("le", &bound),
                 ];
-                out.sample(&bucket, &labels, count);
+                out.sample(&bucket, &labels, format!("{count}{exemplar}"));
             }
             let labels: [Label<'_>; 2] = [("request", &request.name), ("kind", &request.kind)];
             out.sample(&format!("{name}_count"), &labels, distribution.count());
@@ -246,6 +276,23 @@ fn histograms(out: &mut Exposition, summary: &Summary, distributions: &[Distribu
             );
         }
     }
+}
+
+/// The trace id of a slow request in a bucket, as an exemplar. Empty if none is known.
+fn exemplar(summary: &Summary, request: usize, start_ns: u64, end_ns: u64) -> String {
+    let mut traces = summary.traces.iter();
+    let found = traces.find(|trace| {
+        trace.request == request
+            && trace.failure.is_none()
+            && (start_ns + 1..=end_ns).contains(&trace.response_ns)
+    });
+    found.map_or_else(String::new, |trace| {
+        let response = seconds(trace.response_ns as f64);
+        format!(
+            " # {{trace_id=\"{}\"}} {response}",
+            escaped(&trace.trace_id)
+        )
+    })
 }
 
 type Label<'a> = (&'a str, &'a dyn Display);

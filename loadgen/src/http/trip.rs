@@ -1,0 +1,31 @@
+//! The way of one request that is not plain: its redirects, retries, connections and trace.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::http::cookie_jar::CookieJar;
+use crate::http::trace_context::TraceContext;
+
+/// The way of one request that is not plain. Kept even if the request fails or times out.
+#[derive(Debug, Default)]
+pub(crate) struct Trip {
+    /// Durations of its complete exchanges, in nanoseconds: several if it was redirected.
+    pub(crate) exchanges_ns: Vec<u64>,
+    /// Redirects followed.
+    pub(crate) redirects: u64,
+    /// Redirects that led to another origin.
+    pub(crate) elsewhere: u64,
+    /// Times that it was sent again, because the service had closed the connection.
+    pub(crate) retries: u64,
+    /// Connections that were opened for it alone.
+    pub(crate) own_connections: u64,
+    /// Cookies that could not be kept.
+    pub(crate) cookies_refused: u64,
+    /// The address of the last answer, if it is not that of the request: it was redirected.
+    pub(crate) url: Option<Url>,
+    /// The trace that it began. `None` without a `traceparent`.
+    pub(crate) trace: Option<TraceContext>,
+    /// The cookies of its user. `None` if cookies are not kept.
+    pub(crate) jar: Option<Arc<CookieJar>>,
+}

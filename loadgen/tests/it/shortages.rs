@@ -75,19 +75,19 @@ fn lack_of_ports_has_a_class() {
 }
 
 #[test]
-fn interface_that_is_down_has_a_class() {
+fn missing_route_has_a_class() {
     in_namespace(|| {
         let server = server();
         let (sender, started) = std::sync::mpsc::channel();
-        let down = std::thread::spawn(move || {
+        let remove = std::thread::spawn(move || {
             started.recv().unwrap();
             std::thread::sleep(Duration::from_millis(500));
-            assert!(ip(&["link", "set", "lo", "down"]));
+            assert!(ip(&["addr", "del", "127.0.0.1/8", "dev", "lo"]));
         });
         let ran = support::run(SCENARIO, server.address, move |_| {
             sender.send(()).unwrap();
         });
-        down.join().unwrap();
+        remove.join().unwrap();
         let total = ran.total();
         // A request that was in flight just then times out.
         let lost = total.failures.get("timeout").copied().unwrap_or(0);
@@ -137,7 +137,7 @@ fn connection_that_a_policy_forbids_has_a_class() {
 fn unreachable_because_of_this_machine_is_no_dead_target() {
     in_namespace(|| {
         let server = server();
-        assert!(ip(&["link", "set", "lo", "down"]));
+        assert!(ip(&["addr", "del", "127.0.0.1/8", "dev", "lo"]));
         let scenario = Scenario::parse(SCENARIO, Path::new("test.toml")).unwrap();
         let target = format!("http://{}", server.address).parse().unwrap();
         let error = support::try_run(scenario, target, |_| ()).unwrap_err();

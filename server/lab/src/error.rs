@@ -199,25 +199,8 @@ pub enum LabError {
         tail: String,
     },
     /// A box did not become ready and was killed.
-    #[error(
-        "the {name} box {waited}{}: {lacking}; {}",
-        .progress.as_deref().map_or_else(String::new, |last| format!(" (at last: {last})")),
-        tail_of(.log, .tail)
-    )]
-    NotReady {
-        /// Name of the box.
-        name: String,
-        /// What was waited for, and how long, such as "made no progress for 30 s".
-        waited: String,
-        /// Its last progress. `None` if it has shown none.
-        progress: Option<String>,
-        /// What it lacks to be ready.
-        lacking: String,
-        /// Path of its log.
-        log: PathBuf,
-        /// Last lines of its log.
-        tail: String,
-    },
+    #[error(transparent)]
+    NotReady(Box<NotReady>),
     /// The ready file of a box is malformed.
     #[error("could not read the ready file {path} of the {name} box: {reason}")]
     ReadyFile {
@@ -240,6 +223,28 @@ pub enum LabError {
         /// Last lines of its log.
         tail: String,
     },
+}
+
+/// A box that did not become ready.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the {name} box {waited}{}: {lacking}; {}",
+    .progress.as_deref().map_or_else(String::new, |last| format!(" (at last: {last})")),
+    tail_of(.log, .tail)
+)]
+pub struct NotReady {
+    /// Name of the box.
+    pub name: String,
+    /// What was waited for, and how long, such as "made no progress for 30 s".
+    pub waited: String,
+    /// Its last progress. `None` if it has shown none.
+    pub progress: Option<String>,
+    /// What it lacks to be ready.
+    pub lacking: String,
+    /// Path of its log.
+    pub log: PathBuf,
+    /// Last lines of its log.
+    pub tail: String,
 }
 
 /// Names labs that are up elsewhere. Empty if there are none.

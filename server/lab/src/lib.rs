@@ -42,7 +42,7 @@ pub use control::socket::{Answer, Request, Responder, ask, ask_watched};
 pub use control::status::{BoxStatus, EntranceStatus, LabStatus, UsageBetween};
 pub use directory::found_lab::{FoundLab, labs_in};
 pub use directory::lock::Holder;
-pub use error::LabError;
+pub use error::{LabError, NotReady};
 pub use lab::{End, Lab, Watch, up, up_watched};
 pub use options::allowance::{Allowance, Allowances, RoleAllowance};
 pub use options::role_count::RoleCount;

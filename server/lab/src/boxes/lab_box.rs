@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use tenfold_child_process::ProcessGroup;
 
-use crate::LabError;
 use crate::balancer::RuntimeApi;
 use crate::boxes::addresses::Addresses;
 use crate::boxes::box_plan::{BoxPlan, Stop};
@@ -22,6 +21,7 @@ use crate::boxes::readiness::{Lack, Probe, ProbeError};
 use crate::options::allowance::Allowance;
 use crate::starting::progress::StartProgress;
 use crate::starting::start_watch::{Overdue, StartLimits, StartWatch};
+use crate::{LabError, NotReady};
 
 /// Interval at which a box is checked during a wait.
 const POLL: Duration = Duration::from_millis(5);
@@ -441,7 +441,7 @@ impl LabBox {
             lacking =
                 format!("its process {pid} is stopped; continue it with `kill -CONT`; {lacking}");
         }
-        LabError::NotReady {
+        LabError::NotReady(Box::new(NotReady {
             name: self.plan.name.clone(),
             waited: match overdue {
                 Overdue::Stalled(time) => {
@@ -455,7 +455,7 @@ impl LabBox {
             lacking,
             log: self.log.clone(),
             tail: self.log_tail(),
-        }
+        }))
     }
 
     fn exited(&self, status: ExitStatus) -> LabError {

@@ -56,10 +56,8 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     }
     let scenario = fitted.scenario;
     let interrupt = interrupt::catch()?;
-    let mut requests = scenario.requests.iter();
-    let follows = requests.any(|request| request.transport.follow > 0);
     let service = match &arguments.target.url {
-        Some(_) => Service::running(arguments, target, follows)?,
+        Some(_) => Service::running(arguments, target, follows_redirects(&scenario))?,
         None => Service::start(arguments, dial, &interrupt)?,
     };
     let path = arguments
@@ -72,6 +70,12 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let exit = done?;
     stopped?;
     Ok(exit)
+}
+
+/// Returns whether a request of the scenario follows redirects.
+fn follows_redirects(scenario: &Scenario) -> bool {
+    let mut requests = scenario.requests.iter();
+    requests.any(|request| request.transport.follow > 0)
 }
 
 /// Prints a preview of the scenario, and sends nothing.

@@ -4,7 +4,7 @@ use tenfold_lab::Lab;
 use tenfold_loadgen::{DialOptions, Exchange, Target, Trial, TrialOptions, trial};
 use tenfold_scenarios::Scenario;
 
-use super::Service;
+use super::{Service, follows_redirects};
 use crate::arguments::run::RunArguments;
 use crate::exit::{Exit, TARGET_FAILED, UsageError};
 use crate::interrupt;
@@ -26,20 +26,22 @@ pub(super) fn once(
     }
     let interrupt = interrupt::catch()?;
     let service = match &arguments.target.url {
-        Some(_) => Service::running(arguments, target)?,
-        None => Service::start(arguments, dial)?,
+        Some(_) => Service::running(arguments, target, follows_redirects(&scenario))?,
+        None => Service::start(arguments, dial, &interrupt)?,
     };
     let is_json = arguments.output.json;
     let mut printed = Ok(());
-    let tried = trial(TrialOptions {
-        scenario,
-        target: service.endpoint.target.clone(),
-        interrupt,
-        on_exchange: Box::new(|exchange: &Exchange| {
-            if !is_json && printed.is_ok() {
-                printed = print::out(&format!("{exchange}\n"));
-            }
-        }),
+    let tried = service.answering(|| {
+        trial(TrialOptions {
+            scenario,
+            target: service.endpoint.target.clone(),
+            interrupt,
+            on_exchange: Box::new(|exchange: &Exchange| {
+                if !is_json && printed.is_ok() {
+                    printed = print::out(&format!("{exchange}\n"));
+                }
+            }),
+        })
     });
     let stopped = service.lab.map_or(Ok(()), Lab::stop);
     let tried = tried?;

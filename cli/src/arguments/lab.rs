@@ -102,7 +102,7 @@ pub(crate) struct BoxArguments {
     /// Give each box a network namespace, and allow only the connections of the stage; requires root
     #[arg(long, env = "TENFOLD_NETWORK", value_parser = BoolishValueParser::new())]
     pub(crate) network: bool,
-    /// Longest time that a box may take without progress, such as rows loaded, until it is ready
+    /// Longest time without progress, such as rows loaded, until a box is ready
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration,
         env = "TENFOLD_STALL_TIMEOUT")]
     pub(crate) stall_timeout: Duration,

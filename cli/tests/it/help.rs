@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-const SUBCOMMANDS: [&[&str]; 15] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 17] = [
     &[],
     &["run"],
     &["record"],
@@ -21,6 +21,8 @@ const SUBCOMMANDS: [&[&str]; 15] = [
     &["lab", "drain"],
     &["lab", "revive"],
     &["doctor"],
+    &["completions"],
+    &["man"],
 ];
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod architecture;
 mod ci_files;
+mod ci_install;
+mod completions;
 mod connections;
 mod docs_links;
 mod end_to_end;
@@ -14,7 +16,10 @@ mod help;
 mod killed;
 mod lab;
 mod live;
+mod man;
+mod publishing;
 mod record;
+mod release_files;
 mod run;
 mod serve;
 #[cfg(all(

@@ -1,10 +1,12 @@
 //! The command line. Every flag has an environment variable; a flag takes precedence over it.
 
+pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod gate;
 mod groups;
 pub(crate) mod init;
 pub(crate) mod lab;
+pub(crate) mod man;
 pub(crate) mod merge;
 pub(crate) mod record;
 pub(crate) mod report;
@@ -14,10 +16,12 @@ mod values;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use completions::CompletionsArguments;
 use doctor::DoctorArguments;
 use gate::GateArguments;
 use init::InitArguments;
 use lab::LabArguments;
+use man::ManArguments;
 use merge::MergeArguments;
 use record::RecordArguments;
 use report::ReportArguments;
@@ -98,4 +102,13 @@ pub(crate) enum Command {
     Lab(LabArguments),
     /// Check this machine: cores, limits, and installed components
     Doctor(DoctorArguments),
+    /// Print the completion script of a shell
+    ///
+    /// Packages of Tenfold install it. Otherwise, for bash:
+    /// tenfold completions bash > ~/.local/share/bash-completion/completions/tenfold
+    Completions(CompletionsArguments),
+    /// Print a manual page, or write the pages of all commands
+    ///
+    /// Packages of Tenfold install them. Otherwise, read one with: tenfold man run | man -l -
+    Man(ManArguments),
 }

@@ -1,9 +1,11 @@
 //! Subcommands, a file for each.
 
+pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod gate;
 pub(crate) mod init;
 pub(crate) mod lab;
+pub(crate) mod man;
 pub(crate) mod merge;
 pub(crate) mod record;
 pub(crate) mod report;

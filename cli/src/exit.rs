@@ -65,6 +65,34 @@ impl Exit {
     }
 }
 
+/// Every exit code and its meaning, for the manual.
+pub(crate) const EXIT_STATUS: [(u8, &str); 8] = [
+    (
+        0,
+        "All objectives met, or none set, and the measurement is not invalid.",
+    ),
+    (
+        1,
+        "Another failure, such as a full disk; the message says which.",
+    ),
+    (99, "An objective was missed, or a gate failed."),
+    (
+        BAD_CONFIGURATION,
+        "Bad configuration: a flag, a scenario, a log.",
+    ),
+    (105, "Interrupted; the measurements up to then are kept."),
+    (
+        TARGET_FAILED,
+        "The target could not be reached, or a component failed.",
+    ),
+    (120, "The measurement is invalid."),
+    (
+        121,
+        "Inconclusive: no objective was missed, but one could not be judged; or a gate showed neither a slowdown \
+         nor its absence.",
+    ),
+];
+
 /// Exit code for bad configuration.
 const BAD_CONFIGURATION: u8 = 104;
 

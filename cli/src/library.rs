@@ -1,31 +1,10 @@
-//! The scenario library, which is compiled into the binary.
+//! Finding a scenario: a file, or one of the library, which is compiled into the binary.
 
 use std::path::Path;
 
-use tenfold_scenarios::Scenario;
+use tenfold_scenarios::{LIBRARY, Scenario};
 
 use crate::exit::UsageError;
-
-/// Name and text of each scenario of the library.
-const LIBRARY: [(&str, &str); 8] = [
-    ("uneven", include_str!("../../scenarios/uneven.toml")),
-    ("steady", include_str!("../../scenarios/steady.toml")),
-    ("spike", include_str!("../../scenarios/spike.toml")),
-    (
-        "flash-crowd",
-        include_str!("../../scenarios/flash-crowd.toml"),
-    ),
-    (
-        "write-heavy",
-        include_str!("../../scenarios/write-heavy.toml"),
-    ),
-    (
-        "ten-million-users",
-        include_str!("../../scenarios/ten-million-users.toml"),
-    ),
-    ("journey", include_str!("../../scenarios/journey.toml")),
-    ("live-feed", include_str!("../../scenarios/live-feed.toml")),
-];
 
 /// Reads the scenario from the file `name`, or from the library if there is no such file.
 pub(crate) fn find(name: &str) -> anyhow::Result<Scenario> {

@@ -43,6 +43,8 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => commands::serve::serve(&arguments),
         Command::Lab(arguments) => commands::lab::lab(&arguments),
         Command::Doctor(arguments) => commands::doctor::doctor(&arguments),
+        Command::Completions(arguments) => commands::completions::completions(&arguments),
+        Command::Man(arguments) => commands::man::man(&arguments),
     };
     exit_code_of(done)
 }

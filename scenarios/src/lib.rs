@@ -14,12 +14,14 @@
 //! - `rule`: objectives (SLO)
 //! - `scenario`: the whole, command-line overrides, pairing of two builds
 //! - `schedule`: arrivals in time order, journeys step by step, the preview
+//! - `library`: scenarios that are compiled in
 //!
 //! Beside them, `schema` is the JSON Schema of the format.
 
 mod format;
 mod journey;
 mod key_space;
+mod library;
 mod load;
 mod random;
 mod request;
@@ -38,6 +40,7 @@ pub use journey::think::Think;
 pub use journey::{Action, Journey, JourneyStep, Turns};
 pub use key_space::KeySpace;
 pub use key_space::popularity::{FlashCrowd, HotSet, Latest, Popularity, Zipfian};
+pub use library::LIBRARY;
 pub use load::arrival_process::ArrivalProcess;
 pub use load::phase::{Burst, Constant, Diurnal, Phase, Ramp, Shape, Spike, Steps, Trace};
 pub use load::{Load, Model};

@@ -10,18 +10,18 @@ use std::path::{Path, PathBuf};
 /// A directed graph by name.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// A crate of the workspace: its name, folder and manifest.
-struct Member {
-    name: String,
-    folder: PathBuf,
-    manifest: toml::Table,
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) manifest: toml::Table,
 }
 
-fn members() -> Vec<Member> {
+pub(crate) fn members() -> Vec<Member> {
     let read = |path: PathBuf| -> toml::Table {
         let text = std::fs::read_to_string(&path).unwrap();
         text.parse()

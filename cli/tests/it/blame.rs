@@ -437,6 +437,34 @@ fn request_that_the_scenario_spoils_is_named_as_such() {
     assert!(reasons.contains("nothing was measured"), "{reasons}");
 }
 
+/// A service that redirects every request to one place.
+fn redirecting(location: &str) -> SocketAddr {
+    let answer =
+        format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
+    RawService {
+        answer: answer.into_bytes(),
+        ..RawService::default()
+    }
+    .start()
+}
+
+#[test]
+fn service_that_redirects_in_a_loop_missed() {
+    let request = "follow = 5";
+    let outcome = Case { request, ..CASE }.run(redirecting("/"), 99);
+    missed(&outcome);
+    outcome.blames("service", "redirect").advises("by hand");
+}
+
+#[test]
+fn redirect_to_host_without_permission_is_refused_and_named() {
+    let request = "follow = 5";
+    let outcome = Case { request, ..CASE }.run(redirecting("http://198.51.100.7/"), 120);
+    outcome.blames("scenario", "redirect_refused");
+    let named = "--i-may-test-this-host 198.51.100.7";
+    assert!(outcome.ended.stdout.contains(named), "{}", outcome.ended.stdout);
+}
+
 /// The table has a row for each failure class, with the side that it is blamed on.
 #[test]
 fn table_names_every_failure_class() {

@@ -2,8 +2,8 @@
 //! service, in a clone of a tiny repository.
 //!
 //! `tenfold` on the PATH is the binary under test, as on a runner that has it installed, and `cargo` is a
-//! program that always fails. Steps that are not executed are listed in [`NOT_EXECUTED`] with a reason. A step
-//! that is neither executed nor listed fails the test, and so does a listed step that no file contains. Only the
+//! program that always fails; `ci_install.rs` tests the installation from a release. Steps that are not executed
+//! are listed in [`NOT_EXECUTED`] with a reason. A step that is neither executed nor listed fails the test, and so does a listed step that no file contains. Only the
 //! values of variables differ from a real pipeline: each test sets its own service and scenario, and a small
 //! budget.
 
@@ -54,14 +54,14 @@ const START: &str = "#!/usr/bin/env bash\n\
 const OF_THE_SAME: [&str; 4] = ["pass", "inconclusive", "too_noisy", "fail"];
 
 /// Clone of a tiny repository with a change on a branch, as on a runner.
-struct Clone {
-    place: Workplace,
+pub(crate) struct Clone {
+    pub(crate) place: Workplace,
     repository: PathBuf,
 }
 
 impl Clone {
     /// Creates a clone whose change does not affect the service.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_change(START)
     }
 
@@ -144,7 +144,7 @@ impl Clone {
     }
 
     /// Runs a script like `shell: bash`. GitHub documents these options, and GitLab sets the same.
-    fn bash(&self, script: &str, variables: &[(String, String)]) -> Output {
+    pub(crate) fn bash(&self, script: &str, variables: &[(String, String)]) -> Output {
         let file = self.place.write("step.sh", script);
         self.command("bash", variables)
             .args(["--noprofile", "--norc", "-eo", "pipefail"])
@@ -165,12 +165,12 @@ impl Clone {
     }
 }
 
-fn executable(path: &Path, text: &str) {
+pub(crate) fn executable(path: &Path, text: &str) {
     std::fs::write(path, text).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn errors(output: &Output) -> String {
+pub(crate) fn errors(output: &Output) -> String {
     format!(
         "{}\n{}",
         String::from_utf8_lossy(&output.stdout),
@@ -178,20 +178,20 @@ fn errors(output: &Output) -> String {
     )
 }
 
-fn text_of(file: &str) -> String {
+pub(crate) fn text_of(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../scripts/ci")
         .join(file);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn parsed(text: &str) -> Yaml<'_> {
+pub(crate) fn parsed(text: &str) -> Yaml<'_> {
     let mut documents = Yaml::load_from_str(text).unwrap();
     assert_eq!(documents.len(), 1);
     documents.remove(0)
 }
 
-fn at<'a>(yaml: &'a Yaml<'a>, path: &[&str]) -> &'a Yaml<'a> {
+pub(crate) fn at<'a>(yaml: &'a Yaml<'a>, path: &[&str]) -> &'a Yaml<'a> {
     path.iter().fold(yaml, |yaml, key| {
         yaml.as_mapping_get(key)
             .unwrap_or_else(|| panic!("no {key} of {path:?}"))
@@ -208,7 +208,7 @@ fn texts(yaml: Option<&Yaml<'_>>) -> Vec<(String, String)> {
         .collect()
 }
 
-fn text(yaml: &Yaml<'_>) -> String {
+pub(crate) fn text(yaml: &Yaml<'_>) -> String {
     yaml.as_str()
         .unwrap_or_else(|| panic!("{yaml:?} is not a string"))
         .to_owned()
@@ -216,16 +216,16 @@ fn text(yaml: &Yaml<'_>) -> String {
 
 /// Step of a workflow or a composite action.
 #[derive(Debug)]
-struct Step {
+pub(crate) struct Step {
     name: String,
     id: Option<String>,
     condition: Option<String>,
     variables: Vec<(String, String)>,
-    run: Option<String>,
+    pub(crate) run: Option<String>,
 }
 
 /// Reads steps, and checks that they run in bash.
-fn steps(yaml: &Yaml<'_>, shell: Option<&str>) -> Vec<Step> {
+pub(crate) fn steps(yaml: &Yaml<'_>, shell: Option<&str>) -> Vec<Step> {
     let one = |step: &Yaml<'_>| {
         let maybe = |key: &str| step.as_mapping_get(key).map(text);
         let run = maybe("run");
@@ -307,6 +307,7 @@ fn run_steps(
         for (name, path) in [
             ("GITHUB_OUTPUT", &outputs),
             ("GITHUB_STEP_SUMMARY", &summary),
+            ("GITHUB_PATH", &clone.place.path("paths")),
         ] {
             all.push((name.to_owned(), path.to_str().unwrap().to_owned()));
         }
@@ -477,34 +478,6 @@ fn composite_action_gates_a_change() {
     let outputs = std::fs::read_to_string(clone.place.path("outputs")).unwrap();
     assert_eq!(outputs, format!("verdict={}\n", clone.verdict()));
     assert!(OF_THE_SAME.contains(&clone.verdict().as_str()));
-}
-
-#[test]
-fn action_explains_installation_if_tenfold_is_missing() {
-    let clone = Clone::new();
-    std::fs::remove_file(clone.place.path("bin").join("tenfold")).unwrap();
-    let text = text_of("action.yml");
-    let yaml = parsed(&text);
-    let steps = steps(at(&yaml, &["runs", "steps"]), None);
-    let script = steps[0].run.as_deref().unwrap();
-    // A `tenfold` that this machine has installed must not be found.
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let paths = std::env::split_paths(&path).filter(|folder| !folder.join("tenfold").exists());
-    let paths = std::iter::once(clone.place.path("bin")).chain(paths);
-    let path = std::env::join_paths(paths).unwrap().into_string().unwrap();
-    let path = ("PATH".to_owned(), path);
-    let empty = [("GATE_INSTALL".to_owned(), String::new()), path.clone()];
-    let ended = clone.bash(script, &empty);
-    assert!(errors(&ended).contains("::error title=tenfold is not installed::"));
-    // The given command runs: here, the cargo that fails.
-    let given = [
-        (
-            "GATE_INSTALL".to_owned(),
-            "cargo install tenfold".to_owned(),
-        ),
-        path,
-    ];
-    assert_eq!(clone.bash(script, &given).status.code(), Some(70));
 }
 
 #[test]

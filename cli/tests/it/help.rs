@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-const SUBCOMMANDS: [&[&str]; 17] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 19] = [
     &[],
     &["run"],
     &["init"],
@@ -23,6 +23,8 @@ const SUBCOMMANDS: [&[&str]; 17] = [
     &["lab", "drain"],
     &["lab", "revive"],
     &["doctor"],
+    &["completions"],
+    &["man"],
 ];
 
 #[test]

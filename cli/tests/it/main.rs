@@ -3,6 +3,8 @@
 mod architecture;
 mod blame;
 mod ci_files;
+mod ci_install;
+mod completions;
 mod connections;
 mod docs_links;
 mod end_to_end;
@@ -16,8 +18,11 @@ mod init;
 mod killed;
 mod lab;
 mod live;
+mod man;
 mod once;
+mod publishing;
 mod record;
+mod release_files;
 mod run;
 mod serve;
 #[cfg(all(

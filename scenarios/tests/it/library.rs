@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tenfold_scenarios::{Model, Scenario, preview};
+use tenfold_scenarios::{LIBRARY, Model, Scenario, preview};
 
 pub(crate) fn library() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -29,7 +29,10 @@ fn read(name: &str) -> Scenario {
 #[test]
 fn all_are_valid_and_have_previews() {
     let files = library();
-    assert_eq!(files.len(), 7, "{files:?}");
+    let names = |file: &PathBuf| file.file_stem().unwrap().to_str().unwrap().to_owned();
+    let mut compiled_in = LIBRARY.map(|(name, _)| name);
+    compiled_in.sort_unstable();
+    assert_eq!(files.iter().map(names).collect::<Vec<_>>(), compiled_in);
     for file in files {
         let scenario = Scenario::read(&file).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(file.file_stem().unwrap().to_str().unwrap(), scenario.name);

@@ -3,7 +3,6 @@
 use tenfold_run_dir::Blame;
 use tenfold_run_dir::counts::{RequestCounts, blamed_on};
 
-
 /// Outcomes of the arrivals in the scope of an objective.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Outcomes {

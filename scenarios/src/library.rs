@@ -1,0 +1,16 @@
+//! The library: scenarios that are compiled in.
+
+/// Name and TOML text of each scenario of the library. A program that has this crate can run them without a file.
+pub const LIBRARY: [(&str, &str); 8] = [
+    ("uneven", include_str!("../uneven.toml")),
+    ("steady", include_str!("../steady.toml")),
+    ("spike", include_str!("../spike.toml")),
+    ("flash-crowd", include_str!("../flash-crowd.toml")),
+    ("write-heavy", include_str!("../write-heavy.toml")),
+    (
+        "ten-million-users",
+        include_str!("../ten-million-users.toml"),
+    ),
+    ("journey", include_str!("../journey.toml")),
+    ("live-feed", include_str!("../live-feed.toml")),
+];

@@ -439,8 +439,7 @@ fn request_that_the_scenario_spoils_is_named_as_such() {
 
 /// A service that redirects every request to one place.
 fn redirecting(location: &str) -> SocketAddr {
-    let answer =
-        format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
+    let answer = format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
     RawService {
         answer: answer.into_bytes(),
         ..RawService::default()
@@ -462,7 +461,11 @@ fn redirect_to_host_without_permission_is_refused_and_named() {
     let outcome = Case { request, ..CASE }.run(redirecting("http://198.51.100.7/"), 120);
     outcome.blames("scenario", "redirect_refused");
     let named = "--i-may-test-this-host 198.51.100.7";
-    assert!(outcome.ended.stdout.contains(named), "{}", outcome.ended.stdout);
+    assert!(
+        outcome.ended.stdout.contains(named),
+        "{}",
+        outcome.ended.stdout
+    );
 }
 
 /// The table has a row for each failure class, with the side that it is blamed on.

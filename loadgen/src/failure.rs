@@ -152,7 +152,8 @@ impl Failure {
             | Failure::Redirect
             | Failure::UnexpectedStatus
             | Failure::FailedCheck
-            | Failure::MissingCapture => Blame::Service,
+            | Failure::MissingCapture
+            | Failure::EventStream => Blame::Service,
             Failure::RedirectRefused
             | Failure::Script
             | Failure::ScriptTimeout

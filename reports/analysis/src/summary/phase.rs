@@ -203,7 +203,7 @@ impl<'a> Period<'a> {
             warm_up: phase.warm_up,
             start_s: self.start_ns as f64 / 1e9,
             duration_s: seconds,
-            rate_per_s: Rates::new(arrivals.planned, completed, seconds),
+            rate_per_s: Rates::new(arrivals.planned, arrivals.sent, completed, seconds),
             arrivals,
             response_ns,
             failures,

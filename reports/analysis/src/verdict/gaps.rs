@@ -1,13 +1,13 @@
 //! What the objectives of a run leave open.
 
 use tenfold_run_dir::Run;
-use tenfold_scenarios::{Latency, Metric, Rule, Scope};
+use tenfold_scenarios::{Metric, Rule, Scope};
 
 use crate::latency::counted_latencies::CountedLatencies;
 use crate::stats::order_statistic::OrderStatistics;
 use crate::summary::Summary;
 use crate::summary::objective_gaps::{ObjectiveGaps, SlowerAlone};
-use crate::verdict::rules::{in_scope, parse};
+use crate::verdict::rules::{in_scope, parse, recorded};
 
 /// Returns what the objectives of a run leave open: requests whose latency none of them limits, and
 /// requests that are slower than the objective that they meet together with others.
@@ -67,11 +67,7 @@ fn slower(run: &Run, counted: &CountedLatencies<'_>, rule: &Rule, request: usize
     if matches!(rule.scope, Scope::Request(_)) || !in_scope(run, rule.scope, request) {
         return None;
     }
-    let metric = match latency {
-        Latency::Response => tenfold_run_dir::Metric::Response,
-        Latency::Service => tenfold_run_dir::Metric::Service,
-    };
-    let histogram = counted.histogram(metric, |other| other == request);
+    let histogram = counted.histogram(recorded(latency), |other| other == request);
     let estimate = OrderStatistics::of(&histogram).quantile(quantile)?;
     let holds = rule.comparison.holds(estimate.value as f64, rule.limit);
     (!holds).then_some(estimate.value)

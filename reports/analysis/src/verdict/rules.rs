@@ -104,6 +104,16 @@ pub(super) fn parse(run: &Run, text: &str) -> Result<Rule, String> {
     rules.next().ok_or_else(|| "it is empty".to_owned())
 }
 
+/// Returns the recorded metric of a latency.
+pub(super) fn recorded(latency: Latency) -> tenfold_run_dir::Metric {
+    match latency {
+        Latency::Response => tenfold_run_dir::Metric::Response,
+        Latency::Service => tenfold_run_dir::Metric::Service,
+        Latency::FirstEvent => tenfold_run_dir::Metric::FirstEvent,
+        Latency::EventGap => tenfold_run_dir::Metric::EventGap,
+    }
+}
+
 /// The measured value of an objective.
 struct Measured {
     /// The bounds of the value. `None` if nothing was measured.
@@ -148,12 +158,7 @@ fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) 
             rate(rates, &outcomes)
         }
         Metric::Quantile(latency, _) | Metric::Mean(latency) | Metric::Max(latency) => {
-            let metric = match latency {
-                Latency::Response => tenfold_run_dir::Metric::Response,
-                Latency::Service => tenfold_run_dir::Metric::Service,
-                Latency::FirstEvent => tenfold_run_dir::Metric::FirstEvent,
-                Latency::EventGap => tenfold_run_dir::Metric::EventGap,
-            };
+            let metric = recorded(latency);
             let keep = |request| in_scope(run, rule.scope, request);
             let histogram = match rule.phase {
                 Some(phase) => counted.histogram_in(phase, metric, keep),

@@ -177,6 +177,7 @@ mod tests {
         body_limit: 1000,
         sha256: true,
         decode: true,
+        events: false,
     };
 
     fn gzip(body: &[u8]) -> Vec<u8> {

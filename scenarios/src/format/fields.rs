@@ -167,30 +167,6 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Fields that the parser knows, by table, for the comparison with the JSON Schema.
-#[cfg(test)]
-pub(crate) mod known_fields {
-    use std::cell::RefCell;
-    use std::ops::Range;
-
-    /// Position of a table in its document, and the fields that were read from it.
-    pub(crate) type Known = (Range<usize>, Vec<&'static str>);
-
-    thread_local! {
-        static KNOWN: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
-    }
-
-    /// Records the fields of a table.
-    pub(super) fn record(span: &Range<usize>, known: &[&'static str]) {
-        KNOWN.with_borrow_mut(|all| all.push((span.clone(), known.to_vec())));
-    }
-
-    /// Returns the recorded fields, and forgets them.
-    pub(crate) fn take() -> Vec<Known> {
-        KNOWN.take()
-    }
-}
-
 impl<'a> Value<'a> {
     pub(crate) fn error(&self, message: impl Into<String>) -> ScenarioError {
         self.document.error(self.value.span(), message)
@@ -400,5 +376,29 @@ fn kind_of(value: &DeValue<'_>) -> &'static str {
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "an array",
         DeValue::Table(_) => "a table",
+    }
+}
+
+/// Fields that the parser knows, by table, for the comparison with the JSON Schema.
+#[cfg(test)]
+pub(crate) mod known_fields {
+    use std::cell::RefCell;
+    use std::ops::Range;
+
+    /// Position of a table in its document, and the fields that were read from it.
+    pub(crate) type Known = (Range<usize>, Vec<&'static str>);
+
+    thread_local! {
+        static KNOWN: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Records the fields of a table.
+    pub(super) fn record(span: &Range<usize>, known: &[&'static str]) {
+        KNOWN.with_borrow_mut(|all| all.push((span.clone(), known.to_vec())));
+    }
+
+    /// Returns the recorded fields, and forgets them.
+    pub(crate) fn take() -> Vec<Known> {
+        KNOWN.take()
     }
 }

@@ -1,5 +1,7 @@
 //! The live feed: posts as Server-Sent Events.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use crate::support;
 
 use std::time::Duration;

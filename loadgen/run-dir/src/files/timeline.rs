@@ -73,6 +73,7 @@ pub struct FailureCount {
 
 impl Row {
     /// Adds failed requests of one class and status. Does not change [`Row::failed`].
+    #[expect(clippy::ptr_arg, reason = "a static class is stored without a copy")]
     pub fn add_failures(&mut self, class: &Cow<'static, str>, status: Option<u16>, count: u64) {
         let status = match self.failures.len() {
             0..FAILURE_KINDS_MAX => status,

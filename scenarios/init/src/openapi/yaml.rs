@@ -163,7 +163,7 @@ mod tests {
         let mut bomb = "a0: &a0 [x]\n".to_owned();
         for level in 1..40 {
             let alias = format!("*a{}", level - 1);
-            let line = vec![alias.as_str(); 9].join(", ");
+            let line = [alias.as_str(); 9].join(", ");
             bomb.push_str(&format!("a{level}: &a{level} [{line}]\n"));
         }
         assert!(parse(&bomb).unwrap_err().contains("too many values"));

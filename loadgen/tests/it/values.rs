@@ -1,5 +1,7 @@
 //! Values that requests send and answers return: encoding, captures, repeated headers, content codings.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::io::Write;
 use std::path::Path;
 

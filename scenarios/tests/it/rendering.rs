@@ -1,5 +1,7 @@
 //! Rendered requests, to the byte.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::path::Path;
 
 use http::{HeaderName, Method};
@@ -223,6 +225,7 @@ fn renders_without_allocating() {
 }
 
 /// Renders the only request of a scenario with rows of data, one rendering a row.
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 fn rendered_rows(request: &str, csv: &str) -> Vec<Rendered> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("people.csv"), csv).unwrap();
@@ -248,10 +251,12 @@ fn rendered_rows(request: &str, csv: &str) -> Vec<Rendered> {
 
 const PEOPLE: &str = "name,n\nAnn,7\n\"O'Neil \"\"Doc\"\" & <Söhne>\n\\\",007\n";
 
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 fn body(rendered: &Rendered) -> &str {
     std::str::from_utf8(&rendered.body).unwrap()
 }
 
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 fn content_type(rendered: &Rendered) -> &str {
     let of_body = |(name, _): &&(HeaderName, http::HeaderValue)| name == "content-type";
     let found = rendered.headers.iter().find(of_body);

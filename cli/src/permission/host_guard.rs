@@ -486,14 +486,15 @@ mod tests {
     #[test]
     fn refuses_permission_for_another_host() {
         let here: Target = "http://127.0.0.1:1".parse().unwrap();
-        let error = clear(here.clone(), None, &["a.example".to_owned()]).unwrap_err();
+        let error = clear(here.clone(), None, &["a.example".to_owned()], false).unwrap_err();
         assert!(error.to_string().contains("is 127.0.0.1"), "{error}");
-        let error = clear(here.clone(), Some("198.51.100.7:9"), &[]).unwrap_err();
+        let error = clear(here.clone(), Some("198.51.100.7:9"), &[], false).unwrap_err();
         assert!(error.to_string().contains("198.51.100.7"), "{error}");
         clear(
             here,
             Some("[::1]:9"),
             &["127.0.0.1".to_owned(), "[::1]".to_owned()],
+            false,
         )
         .unwrap();
     }

@@ -46,7 +46,7 @@ pub(crate) async fn race<'a, T, E>(
                     Poll::Ready(Ok(value)) => return Poll::Ready(Some((index, value))),
                     Poll::Ready(Err(error)) => {
                         errors.push((index, error));
-                        running.swap_remove(at);
+                        drop(running.swap_remove(at));
                         return Poll::Ready(None);
                     }
                     Poll::Pending => {}
@@ -66,28 +66,23 @@ pub(crate) async fn race<'a, T, E>(
 
 /// Makes all attempts at once and waits for all of them. Returns their results in order.
 pub(crate) async fn all<'a, T, E>(attempts: Vec<Attempt<'a, T, E>>) -> Vec<Result<T, E>> {
-    let mut running: Vec<(Attempt<'a, T, E>, Option<Result<T, E>>)> = attempts
-        .into_iter()
-        .map(|attempt| (attempt, None))
-        .collect();
+    let mut results: Vec<Option<Result<T, E>>> = attempts.iter().map(|_| None).collect();
+    let mut attempts = attempts;
     std::future::poll_fn(|context| {
-        for (attempt, result) in &mut running {
+        for (attempt, result) in attempts.iter_mut().zip(&mut results) {
             if result.is_none()
                 && let Poll::Ready(done) = attempt.as_mut().poll(context)
             {
                 *result = Some(done);
             }
         }
-        match running.iter().all(|(_, result)| result.is_some()) {
+        match results.iter().all(Option::is_some) {
             true => Poll::Ready(()),
             false => Poll::Pending,
         }
     })
     .await;
-    running
-        .into_iter()
-        .filter_map(|(_, result)| result)
-        .collect()
+    results.into_iter().flatten().collect()
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ fn counters(out: &mut Exposition, summary: &Summary) {
             out.sample("tenfold_responses_total", &labels, count);
         }
     }
-    let travels: [(&str, &str, fn(&TravelCounts) -> u64); 2] = [
+    let travels: [(&str, &str, CountOf); 2] = [
         ("tenfold_redirects", "Redirects followed.", |travel| {
             travel.redirects
         }),
@@ -185,6 +185,9 @@ fn gauges(out: &mut Exposition, summary: &Summary) {
         );
     }
 }
+
+/// Selects a count of requests that are not plain.
+type CountOf = fn(&TravelCounts) -> u64;
 
 /// Selects a latency.
 type Choose = fn(&Latencies) -> &Latency;

@@ -19,7 +19,7 @@ pub(crate) use curves::curves;
 pub(crate) use heat_map::heat_map;
 pub(crate) use hot_keys::hot_keys;
 pub(crate) use memory::memory;
-pub(crate) use over_time::{cores, failures, in_flight, latencies, latency, metric, rates};
+pub(crate) use over_time::{Line, cores, failures, in_flight, latencies, latency, metric, rates};
 pub(crate) use percentiles::percentiles;
 pub(crate) use plot::{Description, Ink, escape};
 pub(crate) use rounds::rounds;

@@ -241,7 +241,7 @@ pub struct Table {
 
 impl Table {
     /// Returns a table with these columns and rows.
-    pub(crate) fn new(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Self {
+    pub fn new(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Self {
         Self {
             head: head.iter().map(|cell| (*cell).to_owned()).collect(),
             rows: rows.into_iter().collect(),

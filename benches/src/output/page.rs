@@ -30,10 +30,7 @@ pub(crate) fn goals(goals: &[Goal]) -> Section {
 
 /// Returns a table of text.
 pub(crate) fn cells(head: &[&str], rows: Vec<Vec<String>>) -> Block {
-    Block::Table(Cells {
-        head: head.iter().map(|name| (*name).to_owned()).collect(),
-        rows,
-    })
+    Block::Table(Cells::new(head, rows))
 }
 
 /// Formats bytes as megabytes.

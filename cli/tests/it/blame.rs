@@ -1,5 +1,7 @@
 //! Each row of the table in docs/verdicts.md, with its real cause: who is blamed, the verdict, the exit code.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use crate::support;
 
 use std::net::SocketAddr;

@@ -1,5 +1,7 @@
 //! First scenarios: `tenfold init`, `tenfold schema`.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 

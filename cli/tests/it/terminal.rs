@@ -1,5 +1,7 @@
 //! A terminal that goes away or stops reading, and pipes that close, while a command runs.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use crate::support;
 
 use std::fs::File;

@@ -1,5 +1,7 @@
 //! HTTP/2 answers in many frames: valid, however small the frames are.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::path::Path;
 
 use tenfold_loadgen::{DialOptions, HttpVersion, Target};

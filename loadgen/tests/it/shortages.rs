@@ -1,5 +1,7 @@
 //! What the generator's machine runs out of is never blamed on the service.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::path::Path;
 use std::time::Duration;
 

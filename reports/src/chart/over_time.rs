@@ -220,11 +220,14 @@ pub(crate) fn failures(charts: &Charts, inks: &[Ink]) -> Option<String> {
     ))
 }
 
-/// Draws percentiles of the response time of single requests. Each series has its times, values and ink.
+/// A line over time: its times in seconds, its values in nanoseconds, and its ink.
+pub(crate) type Line<'a> = (&'a [f64], &'a [Option<u64>], Ink);
+
+/// Draws percentiles of the response time of single requests.
 pub(crate) fn latencies(
     charts: &Charts,
     description: &Description,
-    series: &[(&[f64], &[Option<u64>], Ink)],
+    series: &[Line<'_>],
 ) -> Option<String> {
     let values = || {
         series

@@ -119,7 +119,7 @@ fn together(charts: &Charts) -> Option<Block> {
         text: "A line breaks if an interval has too few requests.".to_owned(),
         at: longest.at_s.clone(),
     };
-    let lines: Vec<(&[f64], &[Option<u64>], Ink)> = requests
+    let lines: Vec<chart::Line<'_>> = requests
         .iter()
         .zip(INKS)
         .map(|(request, ink)| (request.at_s.as_slice(), request.p99.as_slice(), ink))

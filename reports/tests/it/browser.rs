@@ -1,5 +1,7 @@
 //! Pages in a real browser: they log nothing, send no request, answer the pointer, and are accessible.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,5 +1,7 @@
 //! The index of runs.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::path::Path;
 use std::time::SystemTime;
 

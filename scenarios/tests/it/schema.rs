@@ -1,5 +1,7 @@
 //! The JSON Schema accepts what the parser accepts, and refuses common mistakes.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::path::Path;
 
 use jsonschema::Validator;

@@ -1,5 +1,7 @@
 //! Differences between runs, with their intervals.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{Comparison, Direction, Effect, compare};
 

@@ -38,10 +38,6 @@ pub(crate) struct Response {
 /// The result of reading some bytes.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a box would cost every request an allocation")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made once for each piece of an answer; a box would cost an allocation for each answer"
-)]
 pub(crate) enum Progress {
     /// The response is incomplete.
     More,

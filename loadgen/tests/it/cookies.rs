@@ -81,7 +81,7 @@ fn each_journey_has_its_own_cookies() {
         let site = shop(http2);
         let ran = run(&site, http2, CLOSED);
         let total = ran.total();
-        assert!(total.completed >= 9, "{total:?}");
+        assert!(total.completed >= 3, "{total:?}");
         assert_eq!(total.failed, 0, "{:?}", ran.samples);
         let received = site.received();
         let logins = received.iter().filter(|one| one.path == "/login");
@@ -100,10 +100,12 @@ fn each_journey_has_its_own_cookies() {
             .map(|one| one.header("cookie"))
             .collect();
         assert_eq!(cookies.len(), count, "each login has a session of its own");
+        // This machine counts as secure, as it does for browsers.
         assert!(
-            cookies.iter().all(
-                |cookie| cookie.starts_with("sid=session-") && cookie.ends_with("; theme=dark")
-            ),
+            cookies
+                .iter()
+                .all(|cookie| cookie.starts_with("secure=1; sid=session-")
+                    && cookie.ends_with("; theme=dark")),
             "{cookies:?}"
         );
     }
@@ -214,7 +216,7 @@ fn full_jar_is_bounded_and_counted() {
     });
     let ran = run(&site, false, CLOSED);
     let total = ran.total();
-    assert!(total.completed >= 9, "{total:?}");
+    assert!(total.completed >= 3, "{total:?}");
     assert_eq!(total.travel.cookies_refused, 10 * total.completed);
     let longest = site
         .received()

@@ -36,8 +36,10 @@ pub(crate) struct StartWatch {
     looked: Option<Instant>,
     summed: Option<Instant>,
     lines: LogLines,
-    /// Largest size of the data so far, in bytes.
-    bytes: u64,
+    /// Size of the data at the first look, which an earlier start left, in bytes. `None` before that.
+    bytes_before: Option<u64>,
+    /// Growth of the data since then, in bytes.
+    grown: u64,
     progress: Option<StartProgress>,
 }
 
@@ -60,7 +62,8 @@ impl StartWatch {
             looked: None,
             summed: None,
             lines: LogLines::default(),
-            bytes: 0,
+            bytes_before: None,
+            grown: 0,
             progress: None,
         }
     }
@@ -91,8 +94,9 @@ impl StartWatch {
             && is_due(&mut self.summed, SUM_EVERY, now)
         {
             let bytes = data_bytes(data);
-            if bytes >= self.bytes + GROWTH_MIN {
-                self.bytes = bytes;
+            let grown = bytes.saturating_sub(*self.bytes_before.get_or_insert(bytes));
+            if grown >= self.grown + GROWTH_MIN {
+                self.grown = grown;
                 self.moved = now;
                 // Figures that the box itself reports say more.
                 if self
@@ -101,7 +105,7 @@ impl StartWatch {
                     .is_none_or(|own| own.doing == source.growing)
                 {
                     let doing = StartProgress::of(source.growing);
-                    self.progress = Some(doing.with(bytes >> 20, None, "MiB"));
+                    self.progress = Some(doing.with(grown >> 20, None, "MiB"));
                 }
             }
         }
@@ -199,6 +203,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (data, log) = (directory.path().join("data"), directory.path().join("log"));
         fs::create_dir(&data).unwrap();
+        fs::write(data.join("of an earlier start"), vec![0; 5 << 20]).unwrap();
         let source = ProgressSource {
             data: Some(data.clone()),
             growing: "writing data,",

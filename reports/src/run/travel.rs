@@ -35,9 +35,9 @@ pub(super) fn facts(summary: &Summary) -> Option<Vec<Fact>> {
     }
     if all.own_connections > 0 {
         facts.push(Fact::new(
-            "no keep-alive",
+            "keep-alive",
             format!(
-                "{} connections opened for one request each, as the scenario asks",
+                "off: {} connections opened for one request each, as the scenario asks",
                 format::count(all.own_connections)
             ),
         ));

@@ -71,7 +71,7 @@ impl Capture {
             });
         }
         let mut fields = value.table(format!("the capture `{name}`"))?;
-        let (source, pattern) = source_and_pattern(value, &mut fields)?;
+        let (source, pattern) = source_and_pattern(&name, value, &mut fields)?;
         let nth = fields.optional("nth").map(|value| Nth::read(&value));
         let nth = nth.transpose()?;
         let optional = fields.optional("optional");
@@ -140,6 +140,7 @@ impl fmt::Display for Capture {
 
 /// Reads where the value is: `from`, `css` or `regex`, or a `regex` within one of the others.
 fn source_and_pattern(
+    name: &str,
     value: &Value<'_>,
     fields: &mut Fields<'_>,
 ) -> Result<(CaptureSource, Option<Pattern>), ScenarioError> {
@@ -169,7 +170,9 @@ fn source_and_pattern(
             fields.optional("optional");
             fields.reject_unknown()?;
             return Err(value
-                .error("a capture needs `from`, `css` or `regex`")
+                .error(format!(
+                    "the capture `{name}` needs `from`, `css` or `regex`"
+                ))
                 .hint("write { from = \"json:/token\" }"));
         }
     };

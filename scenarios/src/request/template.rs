@@ -21,7 +21,7 @@ use super::targets::Targets;
 use super::variable_name::{BUILT_IN, is_name};
 use super::variables::Variables;
 use crate::format::fields::clip;
-use crate::format::nearest::suggestion;
+use crate::format::nearest::{nearest, suggestion};
 use crate::random::stream::{Stream, mix_bits};
 use crate::random::words::append_words;
 
@@ -111,11 +111,13 @@ impl Template {
     /// not changed.
     pub(crate) fn parse_body(text: &str, names: &Names) -> Result<Self, TemplateError> {
         let template = Self::parse(text, names, Place::Text)?;
-        match template.json_fault() {
-            None if text.trim_start().starts_with(['{', '[']) => {
-                Self::parse(text, names, Place::Json)
-            }
-            _ => Ok(template),
+        let is_structure = match template.parts().next() {
+            Some(Part::Literal(text)) => text.trim_start().starts_with(['{', '[']),
+            _ => false,
+        };
+        match is_structure && template.json_fault().is_none() {
+            true => Self::parse(text, names, Place::Json),
+            false => Ok(template),
         }
     }
 
@@ -449,12 +451,13 @@ fn piece(inside: &str, names: &Names, surroundings: &Surroundings) -> Result<Pie
         is_given = true;
         let encoding = surroundings.filter(name).map_err(|()| TemplateError {
             message: format!("unknown filter `{}` in `{{{}}}`", clip(name), clip(inside)),
-            hint: suggestion(name, FILTERS).or_else(|| {
-                let known = FILTERS.join("`, `");
-                Some(format!(
-                    "filters are `{known}`; `{{{{{}}}}}` is literal text",
+            hint: Some(match nearest(name, FILTERS) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!(
+                    "known: `{}`; `{{{{{}}}}}` is literal text",
+                    FILTERS.join("`, `"),
                     clip(inside)
-                ))
+                ),
             }),
         })?;
         encodings.extend(encoding);

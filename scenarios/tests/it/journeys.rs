@@ -417,7 +417,7 @@ fn scripts_report_truncated_bodies() {
     let outcome = after("let json = response.json;", response(200, "", &long), STILL);
     let message = outcome.error.unwrap();
     assert!(
-        message.contains("the body has 81922 bytes") && message.contains("`capture`"),
+        message.contains("longer than the 65536 bytes") && message.contains("`capture`"),
         "{message}"
     );
     let outcome = after(code, response(200, "", "short"), STILL);

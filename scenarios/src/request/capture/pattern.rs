@@ -40,7 +40,7 @@ impl Pattern {
                     "`{}` is not a regular expression: {reason}",
                     clip(text)
                 ))
-                .hint("look-around and back-references are not available")
+                .hint("write one such as 'id=(\\d+)'")
         })?;
         let groups = regex.captures_len() - 1;
         let group = match group {

@@ -259,7 +259,7 @@ fn is_unbuilt(failure: Option<Failure>, is_answered: bool) -> bool {
 
 fn captures(captured: &Captured<'_>, mask: &Mask, secrets: &Secrets) -> Vec<Finding> {
     let found = captured.found().map(|(capture, value)| Finding {
-        name: format!("capture {} from {}", capture.name, capture.source),
+        name: format!("capture {} from {}", capture.name, capture),
         passed: value.is_some() || capture.optional,
         value: value.map(|value| match secrets.holds(capture) {
             true => MASK.to_owned(),

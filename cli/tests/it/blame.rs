@@ -140,7 +140,7 @@ fn missed(outcome: &Outcome) {
 
 #[test]
 fn service_that_answers_503_missed() {
-    let rules = ["'errors < 1%'", "'p99 < 1s'", "", "'errors < 5%, abort'"];
+    let rules = ["'errors < 1%'", "'p90 < 1s'", "", "'errors < 5%, abort'"];
     for rules in rules {
         let service = RawService::status("503 Service Unavailable").start();
         let outcome = Case { rules, ..CASE }.run(service, 99);
@@ -183,7 +183,7 @@ fn service_that_hangs_missed() {
     let outcome = Case {
         load: "users = 200\ntimeout = \"500ms\"",
         // The limit is beyond the timeout, so the percentile says nothing.
-        rules: "'p90 < 10s'",
+        rules: "'p90 < 10s', 'errors < 100%'",
         ..CASE
     }
     .run(service.start(), 99);
@@ -200,7 +200,7 @@ fn percentile_among_timeouts_is_not_judged() {
     };
     let outcome = Case {
         load: "users = 400\ntimeout = \"1s\"",
-        rules: "'p90 < 10s'",
+        rules: "'p90 < 10s', 'errors < 100%'",
         ..CASE
     }
     .run(service.start(), 121);

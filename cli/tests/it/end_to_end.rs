@@ -17,7 +17,7 @@ fn runs_and_reports_default_scenario() {
     let place = Workplace::new();
     let ended = place
         .run(&[
-            "run", "uneven", "--rate", "500/s", "-d", "12s", "--out", "run", "--json",
+            "run", "uneven", "--rate", "120/s", "-d", "12s", "--out", "run", "--json",
         ])
         .expect(0);
     let summary = ended.json();

@@ -132,14 +132,18 @@ impl DataSet {
             )));
         }
         progress.begin(LoadStep::Generating, self.users);
+        let follows = follow_graph::follows(self.seed, self.users, self.follows_per_user, || {
+            progress.count();
+        });
+        progress.begin(LoadStep::Composing, 0);
+        let (authors, prose) = (self.authors(), Prose::new(self.seed, render));
+        progress.begin(LoadStep::Waiting, 0);
         Ok(Content {
             data_set: self.clone(),
             password_hash,
-            follows: follow_graph::follows(self.seed, self.users, self.follows_per_user, || {
-                progress.count();
-            }),
-            authors: self.authors(),
-            prose: Prose::new(self.seed, render),
+            follows,
+            authors,
+            prose,
             progress,
         })
     }

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-#![allow(clippy::unwrap_used, reason = "a helper of tests fails as they do")]
-
 use crate::support;
 
 use std::fs::File;

@@ -13,6 +13,8 @@ pub enum LoadStep {
     Waiting,
     /// The follow graph is generated, user by user.
     Generating,
+    /// The texts of posts are prepared.
+    Composing,
     /// Users are written.
     Users,
     /// Follows are written.
@@ -23,9 +25,11 @@ pub enum LoadStep {
     Storing,
 }
 
-const STEPS: [LoadStep; 6] = [
+/// All steps, in the order of their numbers.
+const STEPS: [LoadStep; 7] = [
     LoadStep::Waiting,
     LoadStep::Generating,
+    LoadStep::Composing,
     LoadStep::Users,
     LoadStep::Follows,
     LoadStep::Posts,
@@ -90,6 +94,7 @@ impl LoadState {
         match self.step {
             LoadStep::Waiting => "opening the store",
             LoadStep::Generating => "generating",
+            LoadStep::Composing => "composing texts",
             LoadStep::Users | LoadStep::Follows | LoadStep::Posts => "loading",
             LoadStep::Storing => "storing the data set",
         }
@@ -99,7 +104,7 @@ impl LoadState {
     #[must_use]
     pub fn unit(&self) -> Option<&'static str> {
         match self.step {
-            LoadStep::Waiting | LoadStep::Storing => None,
+            LoadStep::Waiting | LoadStep::Composing | LoadStep::Storing => None,
             LoadStep::Generating | LoadStep::Users => Some("users"),
             LoadStep::Follows => Some("follows"),
             LoadStep::Posts => Some("posts"),

@@ -1,5 +1,7 @@
 //! First scenarios: `tenfold init`, `tenfold schema`.
 
+#![expect(clippy::unwrap_used, reason = "a test and its helpers may panic")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 

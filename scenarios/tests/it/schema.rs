@@ -1,5 +1,7 @@
 //! The JSON Schema accepts what the parser accepts, and refuses common mistakes.
 
+#![expect(clippy::unwrap_used, reason = "a test and its helpers may panic")]
+
 use std::path::Path;
 
 use jsonschema::Validator;

@@ -77,8 +77,10 @@ fn is_document(url: &str) -> bool {
 }
 
 fn not_found(source: &str, error: &std::io::Error) -> String {
-    let is_host =
-        source.contains([':', '.']) && !source.contains('/') || source.starts_with("localhost");
+    let is_file = [".json", ".yaml", ".yml", ".har", ".log", ".gz", ".toml"]
+        .iter()
+        .any(|end| source.ends_with(end));
+    let is_host = !is_file && !source.contains('/') && source.contains([':', '.']);
     match is_host && error.kind() == std::io::ErrorKind::NotFound {
         true => format!(
             "there is no file {source}; if it is a service, write http://{source} or https://{source}"

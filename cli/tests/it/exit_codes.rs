@@ -19,7 +19,9 @@ fn half_answered(rules: &str) -> String {
 fn unjudged_objective_exits_121() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
-    place.write("light.toml", &half_answered("p90 < 10s for \"missing\"', 'errors < 100%"));
+    // The second rule replaces the default one, which this scenario would miss.
+    let rules = "p90 < 10s for \"missing\"', 'errors < 100%";
+    place.write("light.toml", &half_answered(rules));
     let url = service.url();
     let ended = place
         .run(&["run", "light.toml", "--target", &url, "--out", "run"])

@@ -86,6 +86,9 @@ pub struct Finding {
     pub reason: Option<String>,
 }
 
+/// Bytes of a body that the text of an exchange shows.
+const PRINTED_BODY_BYTES: usize = 800;
+
 /// What an exchange is described from.
 pub(super) struct Context<'a> {
     pub(super) shared: &'a Shared,
@@ -410,11 +413,12 @@ fn body(
     if !is_text {
         return writeln!(f, "{sign} ({bytes} bytes that are not text)");
     }
-    for line in text.lines() {
+    let shown = text.floor_char_boundary(PRINTED_BODY_BYTES);
+    for line in text[..shown].lines() {
         writeln!(f, "{sign} {}", plain(line))?;
     }
     // Masking changes the length, so a short difference says nothing.
-    if bytes > SHOWN_BODY_BYTES as u64 && text.len() + 4 > SHOWN_BODY_BYTES {
+    if shown < text.len() || bytes > SAMPLED_BODY_BYTES as u64 {
         writeln!(f, "{sign} ... ({bytes} bytes in all)")?;
     }
     Ok(())

@@ -78,6 +78,9 @@ fn unlimited(requests: &[String], sent: usize) -> String {
         all if all.len() == sent => " No objective limits latency.".to_owned(),
         [one] => format!(" No objective limits the latency of \"{one}\"."),
         [one, other] => format!(" No objective limits the latency of \"{one}\" and \"{other}\"."),
+        [one, other, third] => {
+            format!(" No objective limits the latency of \"{one}\", \"{other}\" and \"{third}\".")
+        }
         [one, other, rest @ ..] => format!(
             " No objective limits the latency of \"{one}\", \"{other}\" and {} others.",
             rest.len()

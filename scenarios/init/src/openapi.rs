@@ -150,10 +150,6 @@ fn limit(requests: &mut Vec<RequestToml>) -> usize {
             }
         }
     }
-    // A comment for each of hundreds of deletes would hide the rest.
-    if surplus > 0 {
-        requests.retain(|request| request.is_sent);
-    }
     surplus
 }
 

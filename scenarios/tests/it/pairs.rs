@@ -313,6 +313,7 @@ fn doubles_requests_and_their_rules() {
         "p99 < 1s",
         "mean < 1s for \"read@baseline\"",
         "mean < 1s for \"read@candidate\"",
+        "errors < 1%",
     ];
     assert_eq!(rules, expected);
 }

@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(name("id", "users", "1"), "users_id");
         assert_eq!(name("id", "", "1"), "id");
         assert_eq!(name("user", "", "ann"), "user_value");
-        assert_eq!(name("2FA-code", "", "1"), "_2fa_code");
+        assert_eq!(name("2FA-code", "", "1"), "_2_fa_code");
         assert_eq!(name("\u{e4}", "", "1"), "value");
         assert_eq!(name("IDToken", "", "1"), "idtoken");
     }

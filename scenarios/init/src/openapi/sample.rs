@@ -197,7 +197,8 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// Returns an object with the required properties, or with all if none is required.
+    /// Returns an object with the properties that are required or have an example, or with all if none
+    /// is required.
     fn object(
         &mut self,
         schema: &'a Value,
@@ -210,7 +211,7 @@ impl<'a> Maker<'a> {
             let is_required = properties.required.contains(&name);
             let is_wanted = match properties.required.is_empty() {
                 true => depth < OPTIONAL_DEPTH_MAX && resolved["deprecated"] != true,
-                false => is_required,
+                false => is_required || example(self.document, resolved).is_some(),
             };
             if !is_wanted || resolved["readOnly"] == true {
                 continue;
@@ -456,9 +457,9 @@ mod tests {
     fn objects_have_required_properties_or_all() {
         let schema = json!({
             "required": ["a"],
-            "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
+            "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}, "c": {"example": 3}},
         });
-        assert_eq!(of(schema), Some(json!({"a": 1})));
+        assert_eq!(of(schema), Some(json!({"a": 1, "c": 3})));
         let schema = json!({"properties": {
             "a": {"type": "integer"},
             "id": {"type": "integer", "readOnly": true},

@@ -66,11 +66,18 @@ fn main() -> std::io::Result<()> {
     }
     let comparison = comparison(&compare(&played[..3]));
     write(&directory, "comparison", &comparison, &comparison)?;
-    let runs = played.iter().zip(["spike", "stall", "frozen", "overloaded"]);
+    let runs = played
+        .iter()
+        .zip(["spike", "stall", "frozen", "overloaded"]);
     let runs = runs.map(|(run, name)| IndexedRun {
         path: name.to_owned(),
         link: Some(format!("./{name}.html")),
-        achieved: run.timeline.rows.iter().map(|row| row.reads as f64).collect(),
+        achieved: run
+            .timeline
+            .rows
+            .iter()
+            .map(|row| row.reads as f64)
+            .collect(),
         summary: summarise(run),
     });
     let list = index::page(&Index {

@@ -1,8 +1,6 @@
 //! The report of several runs side by side.
 
-use tenfold_analysis::{
-    Comparison, Direction, Effect, EffectUnit, RunEffects, Summary, format,
-};
+use tenfold_analysis::{Comparison, Direction, Effect, EffectUnit, RunEffects, Summary, format};
 
 use crate::chart::forest::Bar;
 use crate::chart::{Description, Ink};
@@ -43,7 +41,9 @@ fn title(comparison: &Comparison) -> String {
     };
     let count = |direction| {
         let effects = effects.effects.iter();
-        effects.filter(|effect| effect.direction == direction).count()
+        effects
+            .filter(|effect| effect.direction == direction)
+            .count()
     };
     let (better, worse) = (count(Direction::Better), count(Direction::Worse));
     match (better, worse, effects.intervals) {
@@ -115,7 +115,9 @@ fn forest(index: usize, run: &RunEffects) -> Block {
     let rows = run.effects.iter().map(|effect| ForestRow {
         judgement: judgement(effect),
         cells: vec![
-            effect.change.map_or_else(none, |own| change(effect.unit, own)),
+            effect
+                .change
+                .map_or_else(none, |own| change(effect.unit, own)),
             effect.interval_95.map_or_else(none, |ends| {
                 ends.map(|end| change(effect.unit, end)).join(" to ")
             }),
@@ -222,15 +224,21 @@ fn curves(comparison: &Comparison) -> Option<Section> {
         return None;
     }
     let curves: Vec<_> = runs().map(|((curve, _), ink)| (curve, ink)).collect();
-    let legend: Vec<_> = runs().map(|((_, name), ink)| (ink, name.as_str())).collect();
-    let named: Vec<_> = runs().map(|((curve, name), _)| (name.as_str(), curve)).collect();
+    let legend: Vec<_> = runs()
+        .map(|((_, name), ink)| (ink, name.as_str()))
+        .collect();
+    let named: Vec<_> = runs()
+        .map(|((curve, name), _)| (name.as_str(), curve))
+        .collect();
     let description = Description {
         id: "percentiles".to_owned(),
         title: "Response time by percentile".to_owned(),
         text: format!("{} runs over each other.", named.len()),
         at: Vec::new(),
     };
-    let mut lead = "Response time of all requests. A curve ends where fewer than ten samples lie beyond it.".to_owned();
+    let mut lead =
+        "Response time of all requests. A curve ends where fewer than ten samples lie beyond it."
+            .to_owned();
     if comparison.curves.len() > INKS.len() {
         lead.push_str(&format!(" Only the first {} runs are drawn.", INKS.len()));
     }

@@ -85,7 +85,13 @@ pub(crate) fn flamegraph(frames: &[Frame], id: &str, title: &str) -> Block {
     widest.sort_by(|a, b| b.width.total_cmp(&a.width));
     let rows = widest.iter().take(ROWS_MAX);
     let rows = rows.map(|frame| vec![frame.name.clone(), frame.figures.clone()]);
-    let table = Table::new(&["function on its stack", "samples and share, with its callees"], rows);
+    let table = Table::new(
+        &[
+            "function on its stack",
+            "samples and share, with its callees",
+        ],
+        rows,
+    );
     Chart::block(Some(draw(frames, id, title)), &[], table)
 }
 
@@ -149,9 +155,9 @@ fn changed(change: f64, change_max: f64) -> String {
 impl Frame {
     /// Returns the tooltip: `name (4 samples, 40.00%; self 10.00%)`.
     fn title(&self) -> String {
-        let own = self.own.map_or_else(String::new, |share| {
-            format!("; self {:.2}%", share * 100.0)
-        });
+        let own = self
+            .own
+            .map_or_else(String::new, |share| format!("; self {:.2}%", share * 100.0));
         match self.figures.as_str() {
             "" => self.name.clone(),
             figures => format!("{} ({figures}{own})", self.name),

@@ -153,7 +153,9 @@ fn changes(trends: &Trends) -> Table {
 fn series(index: usize, trend: &Trend) -> Section {
     let format = |value: f64| sentence::value(trend, value);
     let description = Description {
-        at: (0..trend.points.len()).map(|entry| entry as f64 + 1.0).collect(),
+        at: (0..trend.points.len())
+            .map(|entry| entry as f64 + 1.0)
+            .collect(),
         id: format!("trend-{index}"),
         title: sentence::title(trend),
         text: format!(

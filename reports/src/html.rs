@@ -326,7 +326,10 @@ fn curves_of(curves: &Curves) -> Markup {
             let point = curve.points.iter().find(|(other, _)| other == x);
             point.map_or_else(|| "–".to_owned(), |(_, y)| format::significant(*y))
         });
-        [format::significant(*x)].into_iter().chain(values).collect()
+        [format::significant(*x)]
+            .into_iter()
+            .chain(values)
+            .collect()
     });
     let table = Table::new(&head, rows);
     let description = Description {

@@ -164,7 +164,10 @@ fn runs(index: &Index) -> Runs {
                 summary.started_at.clone(),
                 badge.to_owned(),
                 summary.scenario.clone(),
-                summary.stage.clone().unwrap_or_else(|| summary.target.clone()),
+                summary
+                    .stage
+                    .clone()
+                    .unwrap_or_else(|| summary.target.clone()),
                 format!("{} s", format::significant(summary.counted_s)),
                 format::rate(summary.rate_per_s.offered),
                 format::rate(summary.rate_per_s.achieved),

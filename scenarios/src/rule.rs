@@ -83,7 +83,8 @@ pub enum Scope {
     Request(usize),
 }
 
-const FORM: &str = "write rules as `p99 < 50ms for \"read post\"`, `errors < 0.1%` or `rate > 99% in \"steady\"`";
+const FORM: &str =
+    "write rules as `p99 < 50ms for \"read post\"`, `errors < 0.1%` or `rate > 99% in \"steady\"`";
 
 /// Names that a rule may refer to.
 #[derive(Debug, Clone, Copy)]
@@ -197,10 +198,8 @@ impl Rule {
                     })?)
                 }
                 None if scope.split_whitespace().next() == Some("in") => {
-                    return Err(
-                        wrong(format!("`{}` does not name a phase", clip(scope)))
-                            .hint("end a rule with the name of a phase in quotes: `in \"steady\"`"),
-                    );
+                    return Err(wrong(format!("`{}` does not name a phase", clip(scope)))
+                        .hint("end a rule with the name of a phase in quotes: `in \"steady\"`"));
                 }
                 None => return Err(wrong(format!("a rule can't end with `{}`", clip(scope)))),
             },

@@ -17,7 +17,12 @@ pub(crate) struct ReportArguments {
     )]
     pub(crate) runs: Vec<PathBuf>,
     /// Write one page over all runs in and below DIR, with links to their reports
-    #[arg(long, value_name = "DIR", env = "TENFOLD_INDEX", conflicts_with = "runs")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "TENFOLD_INDEX",
+        conflicts_with = "runs"
+    )]
     pub(crate) index: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArguments,

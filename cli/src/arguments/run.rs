@@ -74,7 +74,12 @@ pub(crate) struct TargetArguments {
     pub(crate) admin: Option<String>,
     /// Metric of the target to show in the report, such as queue_depth or hits_total{path="/"}; besides, those
     /// that move most with the load are shown. Repeatable
-    #[arg(long = "metric", value_name = "NAME", env = "TENFOLD_METRIC", value_delimiter = ';')]
+    #[arg(
+        long = "metric",
+        value_name = "NAME",
+        env = "TENFOLD_METRIC",
+        value_delimiter = ';'
+    )]
     pub(crate) metrics: Vec<MetricSelector>,
     /// Take no CPU profile of the target
     #[arg(long, env = "TENFOLD_NO_PROFILE", value_parser = BoolishValueParser::new())]

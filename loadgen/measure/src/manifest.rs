@@ -263,7 +263,11 @@ mod tests {
         let rates: Vec<f64> = steps.iter().map(|step| step.rate_per_s).collect();
         assert_eq!(rates, [10.0, 20.0, 40.0]);
         assert_eq!(steps[0].start_ns, phases[1].start_ns);
-        assert!(steps.windows(2).all(|two| two[0].end_ns() == two[1].start_ns));
+        assert!(
+            steps
+                .windows(2)
+                .all(|two| two[0].end_ns() == two[1].start_ns)
+        );
         assert_eq!(steps[2].end_ns(), phases[1].end_ns());
     }
 

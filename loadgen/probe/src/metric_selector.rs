@@ -79,7 +79,15 @@ mod tests {
 
     #[test]
     fn refuses_other_text() {
-        for text in ["", "a b", "a{b=c}", "a{b=\"c\"", "a{b=\"c\"} 1", "1a", "a>1"] {
+        for text in [
+            "",
+            "a b",
+            "a{b=c}",
+            "a{b=\"c\"",
+            "a{b=\"c\"} 1",
+            "1a",
+            "a>1",
+        ] {
             let error = text.parse::<MetricSelector>().unwrap_err();
             assert!(error.contains("write a name"), "{error}");
         }

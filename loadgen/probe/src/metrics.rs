@@ -80,7 +80,9 @@ impl Metrics {
         let suffixes = ["_total", "_sum", "_count", "_bucket"];
         let stem = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix));
         let own = self.types.get(name).map(String::as_str);
-        let of_stem = stem.and_then(|stem| self.types.get(stem)).map(String::as_str);
+        let of_stem = stem
+            .and_then(|stem| self.types.get(stem))
+            .map(String::as_str);
         match (own, of_stem) {
             (Some("counter"), _) => MetricKind::Counter,
             (Some("gauge" | "summary"), _) => MetricKind::Gauge,

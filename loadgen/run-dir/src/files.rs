@@ -15,4 +15,3 @@ pub mod timeline;
 pub use flamegraph::Flamegraph;
 pub use folded_stacks::FoldedStacks;
 pub use profile_info::ProfileInfo;
-pub use target_metrics::TargetMetrics;

@@ -35,8 +35,8 @@ pub use counts::{Checkpoint, Counts, DurationSummary, durations};
 pub use error::RunDirError;
 pub use files::host_timeline::{self, HostTimeline};
 pub use files::manifest::{self, Manifest};
-pub use files::timeline::{self, Timeline};
 pub use files::target_metrics::{self, TargetMetrics};
+pub use files::timeline::{self, Timeline};
 pub use files::{Flamegraph, FoldedStacks, ProfileInfo, agreement, balancer_use, box_use, sample};
 pub use find::find_runs;
 pub use histogram::{

@@ -163,7 +163,9 @@ fn conditions(runs: &[Run]) -> Vec<Difference> {
 /// Formats the limits on CPU and memory of the boxes of a stage.
 fn limits(run: &Run) -> String {
     let boxes = run.manifest.boxes.iter().map(|own| {
-        let cpu = own.cpu.map_or_else(|| "no CPU limit".to_owned(), |cpu| format!("{cpu} CPU"));
+        let cpu = own
+            .cpu
+            .map_or_else(|| "no CPU limit".to_owned(), |cpu| format!("{cpu} CPU"));
         let memory = own.memory_bytes.map(format::bytes);
         let memory = memory.unwrap_or_else(|| "no memory limit".to_owned());
         format!("{} {cpu}, {memory}", own.name)

@@ -37,9 +37,8 @@ pub fn function_times(stacks: &FoldedStacks) -> Vec<FunctionTime> {
             total_samples,
         })
         .collect();
-    functions.sort_by_key(|function| {
-        std::cmp::Reverse((function.self_samples, function.total_samples))
-    });
+    functions
+        .sort_by_key(|function| std::cmp::Reverse((function.self_samples, function.total_samples)));
     functions
 }
 

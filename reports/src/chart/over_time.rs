@@ -226,7 +226,11 @@ pub(crate) fn latencies(
     description: &Description,
     series: &[(&[f64], &[Option<u64>], Ink)],
 ) -> Option<String> {
-    let values = || series.iter().flat_map(|(_, values, _)| values.iter().flatten());
+    let values = || {
+        series
+            .iter()
+            .flat_map(|(_, values, _)| values.iter().flatten())
+    };
     let (low, high) = (*values().min()? as f64, *values().max()? as f64);
     Some(plot(
         description,
@@ -236,8 +240,7 @@ pub(crate) fn latencies(
             shade(plane, charts, range)?;
             for (at_s, values, ink) in series.iter().rev() {
                 let points = at_s.iter().zip(*values);
-                let points =
-                    points.map(|(at, ns)| ns.map(|ns| (*at, (ns.max(1) as f64).log10())));
+                let points = points.map(|(at, ns)| ns.map(|ns| (*at, (ns.max(1) as f64).log10())));
                 line(plane, *ink, 2, points)?;
             }
             Ok(())

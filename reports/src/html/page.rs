@@ -54,14 +54,25 @@ mod tests {
         let start = page.find("<script>").unwrap() + "<script>".len();
         let end = page.find("</script>").unwrap();
         let hash = STANDARD.encode(Sha256::digest(&page.as_bytes()[start..end]));
-        assert!(page.contains(&format!("script-src &#39;sha256-{hash}&#39;"))
-            || page.contains(&format!("script-src 'sha256-{hash}'")));
+        assert!(
+            page.contains(&format!("script-src &#39;sha256-{hash}&#39;"))
+                || page.contains(&format!("script-src 'sha256-{hash}'"))
+        );
         assert_eq!(page.matches("<script").count(), 1);
     }
 
     #[test]
     fn script_can_not_end_early_or_load() {
-        for absent in ["</", "<!--", "fetch(", "XMLHttpRequest", "import(", "eval(", "innerHTML", "src="] {
+        for absent in [
+            "</",
+            "<!--",
+            "fetch(",
+            "XMLHttpRequest",
+            "import(",
+            "eval(",
+            "innerHTML",
+            "src=",
+        ] {
             assert!(!SCRIPT.contains(absent), "{absent}");
         }
     }

@@ -24,7 +24,10 @@ pub(super) fn failures(charts: &Charts) -> Option<Section> {
     let names = failures.kinds.iter().map(|kind| kind.name.as_str());
     let head: Vec<&str> = ["at"].into_iter().chain(names.clone()).collect();
     let rows = failures.at_s.iter().enumerate().map(|(bin, at)| {
-        let cells = failures.kinds.iter().map(|kind| format::rate(kind.per_s[bin]));
+        let cells = failures
+            .kinds
+            .iter()
+            .map(|kind| format::rate(kind.per_s[bin]));
         let at = format!("{} s", format::significant(*at));
         [at].into_iter().chain(cells).collect()
     });

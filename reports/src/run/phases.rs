@@ -18,31 +18,41 @@ pub(super) fn phases(summary: &Summary) -> Option<Section> {
         );
     }
     let failures = failures(summary);
-    let mut blocks = vec![Block::Table(rates(summary)), Block::Table(latencies(summary))];
+    let mut blocks = vec![
+        Block::Table(rates(summary)),
+        Block::Table(latencies(summary)),
+    ];
     if !failures.rows.is_empty() {
         blocks.push(Block::Table(failures));
     }
-    let title = if has_steps { "Phases and steps" } else { "Phases" };
+    let title = if has_steps {
+        "Phases and steps"
+    } else {
+        "Phases"
+    };
     Some(Section::new("phases", title, lead, blocks))
 }
 
 /// Returns the phases and steps that a short report shows: none for a run of one phase without steps.
 pub(super) fn short(summary: &Summary) -> Option<Table> {
     let counted = summary.phases.iter().filter(|phase| !phase.warm_up);
-    let several = counted.clone().count() > 1 || counted.clone().any(|phase| !phase.steps.is_empty());
-    let rows = periods(summary).filter(|phase| !phase.warm_up).map(|phase| {
-        let response = &phase.response_ns;
-        vec![
-            named(phase),
-            format::rate(phase.rate_per_s.offered),
-            format::rate(phase.rate_per_s.achieved),
-            format::maybe_duration(response.p50),
-            format::maybe_duration(response.p99),
-            interval(response.interval_95.p99),
-            format::count(phase.arrivals.failed + phase.arrivals.dropped),
-            cpu(phase),
-        ]
-    });
+    let several =
+        counted.clone().count() > 1 || counted.clone().any(|phase| !phase.steps.is_empty());
+    let rows = periods(summary)
+        .filter(|phase| !phase.warm_up)
+        .map(|phase| {
+            let response = &phase.response_ns;
+            vec![
+                named(phase),
+                format::rate(phase.rate_per_s.offered),
+                format::rate(phase.rate_per_s.achieved),
+                format::maybe_duration(response.p50),
+                format::maybe_duration(response.p99),
+                interval(response.interval_95.p99),
+                format::count(phase.arrivals.failed + phase.arrivals.dropped),
+                cpu(phase),
+            ]
+        });
     let head = [
         "phase",
         "offered",

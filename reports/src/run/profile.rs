@@ -51,10 +51,7 @@ fn functions(run: &Run) -> Option<[Block; 2]> {
     let table = Table::new(&head, rows).sortable();
     (all > 0).then(|| {
         let heading = "Self time is spent in a function itself, total time also in its callees";
-        [
-            Block::Heading(heading.to_owned()),
-            Block::Table(table),
-        ]
+        [Block::Heading(heading.to_owned()), Block::Table(table)]
     })
 }
 

@@ -93,7 +93,8 @@ fn together(charts: &Charts) -> Option<Block> {
         let cells = requests.iter().map(|request| {
             // Requests may have bins of different widths.
             let bins = request.at_s.iter().zip(&request.p99);
-            let mut within = bins.filter(|(middle, _)| (**middle - at).abs() <= request.bin_s / 2.0);
+            let mut within =
+                bins.filter(|(middle, _)| (**middle - at).abs() <= request.bin_s / 2.0);
             format::maybe_duration(within.next().and_then(|(_, ns)| *ns))
         });
         [seconds(*at)].into_iter().chain(cells).collect()
@@ -144,8 +145,16 @@ fn each(charts: &Charts) -> impl Iterator<Item = Block> {
             at: request.at_s.clone(),
         };
         let lines = [
-            (request.at_s.as_slice(), request.p99.as_slice(), Ink::Response),
-            (request.at_s.as_slice(), request.p50.as_slice(), Ink::Service),
+            (
+                request.at_s.as_slice(),
+                request.p99.as_slice(),
+                Ink::Response,
+            ),
+            (
+                request.at_s.as_slice(),
+                request.p50.as_slice(),
+                Ink::Service,
+            ),
         ];
         let values = request.p50.iter().zip(&request.p99);
         let rows = request.at_s.iter().zip(values).map(|(at, (p50, p99))| {
@@ -157,7 +166,10 @@ fn each(charts: &Charts) -> impl Iterator<Item = Block> {
         });
         let over_time = Chart::block(
             chart::latencies(charts, &description, &lines),
-            &[(Ink::Response, "p99 over time"), (Ink::Service, "median over time")],
+            &[
+                (Ink::Response, "p99 over time"),
+                (Ink::Service, "median over time"),
+            ],
             Table::new(&["at", "p50", "p99"], rows),
         );
         Block::Details(

@@ -38,13 +38,19 @@ pub(super) fn target_metrics(run: &Run, charts: &Charts) -> Option<Section> {
 }
 
 fn of_metric(charts: &Charts, index: usize, metric: &MetricOverTime) -> [Block; 3] {
-    let unit = if metric.per_second { ", per second" } else { "" };
+    let unit = if metric.per_second {
+        ", per second"
+    } else {
+        ""
+    };
     let related = match metric.correlation {
         Some(correlation) => format!(
             "Rank correlation with the achieved rate: {}.",
             signed(correlation)
         ),
-        None => "It was constant, or has too few values for a correlation with the load.".to_owned(),
+        None => {
+            "It was constant, or has too few values for a correlation with the load.".to_owned()
+        }
     };
     let description = Description {
         id: format!("metric-{index}"),

@@ -75,10 +75,7 @@ fn visit_with(browser: &Path, directory: &Path, page: &Path, flags: &[&str]) -> 
             "--disable-extensions",
             "--no-default-browser-check",
         ])
-        .args([
-            "--enable-logging=stderr",
-            "--v=0",
-        ])
+        .args(["--enable-logging=stderr", "--v=0"])
         .args(flags)
         .arg(format!(
             "--user-data-dir={}",
@@ -229,7 +226,10 @@ fn full() -> Run {
         },
         steps: vec![150.0, 300.0, 450.0],
         failing: 0.02,
-        rules: vec!["p99 < 250ms in \"day\"".to_owned(), "errors < 1%".to_owned()],
+        rules: vec![
+            "p99 < 250ms in \"day\"".to_owned(),
+            "errors < 1%".to_owned(),
+        ],
         ..MadeUp::default()
     }
     .play();
@@ -340,8 +340,20 @@ fn pages_pass_accessibility_checks() {
     ";
     let directory = tempfile::tempdir().unwrap();
     let views = [
-        ("wide and light", ["--window-size=1280,2000", "--blink-settings=preferredColorScheme=1"]),
-        ("narrow and dark", ["--window-size=500,2000", "--blink-settings=preferredColorScheme=0"]),
+        (
+            "wide and light",
+            [
+                "--window-size=1280,2000",
+                "--blink-settings=preferredColorScheme=1",
+            ],
+        ),
+        (
+            "narrow and dark",
+            [
+                "--window-size=500,2000",
+                "--blink-settings=preferredColorScheme=0",
+            ],
+        ),
     ];
     let mut problems = String::new();
     for (name, html) in pages() {
@@ -353,7 +365,10 @@ fn pages_pass_accessibility_checks() {
             let visit = visit_with(&browser, directory.path(), &file, &flags);
             let found = result(&visit.dom);
             let (passed, found) = found.split_once('\n').unwrap_or((found, ""));
-            let passed = passed.split(' ').next().and_then(|count| count.parse::<u32>().ok());
+            let passed = passed
+                .split(' ')
+                .next()
+                .and_then(|count| count.parse::<u32>().ok());
             assert!(passed.is_some_and(|passed| passed > 15), "{name}: {found}");
             if !found.is_empty() {
                 problems.push_str(&format!("{name}, {view}:\n{found}\n"));
@@ -373,7 +388,8 @@ fn accessibility_checks_find_problems() {
     };
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("bad.html");
-    let script = "axe.run().then((found) => show(found.violations.map((rule) => rule.id).join(' ')));";
+    let script =
+        "axe.run().then((found) => show(found.violations.map((rule) => rule.id).join(' ')));";
     let html = format!(
         "<!DOCTYPE html><html><body><svg role=\"img\"></svg><p style=\"color:#ccc;background:#fff\">faint</p>\
          <script>{axe}</script><script>{SHOW}{script}</script></body></html>"

@@ -34,7 +34,9 @@ fn write(directory: &Path, seed: u64, started_at: &str, reported: bool) {
         run_dir
             .write_json("summary.json", &summarise(&run))
             .unwrap();
-        run_dir.write_bytes("report.html", b"<p>report</p>").unwrap();
+        run_dir
+            .write_bytes("report.html", b"<p>report</p>")
+            .unwrap();
     }
 }
 
@@ -68,11 +70,17 @@ fn lists_all_runs_with_links() {
         "1 met their objectives, 1 missed one, 0 were not judged."
     );
     let html = document.html();
-    assert!(html.contains("<a href=\"./old%20run/report.html\">old run</a>"), "{html}");
+    assert!(
+        html.contains("<a href=\"./old%20run/report.html\">old run</a>"),
+        "{html}"
+    );
     assert_eq!(html.matches("<svg class=\"spark\"").count(), 2);
     assert!(html.contains("&lt;b&gt;run 1") && !html.contains("<b>run"));
     let text = document.terminal(false);
-    assert!(text.contains("nested/new") && text.contains("Objectives missed"), "{text}");
+    assert!(
+        text.contains("nested/new") && text.contains("Objectives missed"),
+        "{text}"
+    );
     // A page elsewhere has no links, which would lead astray.
     let elsewhere = tempfile::tempdir().unwrap();
     let index = read(root.path(), elsewhere.path()).unwrap();

@@ -52,8 +52,8 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intervals::time_columns::KEPT_COLUMNS_MAX;
     use crate::histogram::latency_histogram;
+    use crate::intervals::time_columns::KEPT_COLUMNS_MAX;
     use crate::timeline::Row;
     use crate::{Series, SparseHistogram};
 

@@ -99,6 +99,9 @@ mod tests {
         add(1, 12 * SECOND - SECOND / 4);
         add(1, 20 * SECOND);
         let count = |phase, step| sums.of(phase, step).map(HistogramSum::len);
-        assert_eq!((count(0, 0), count(1, 0), count(1, 1)), (None, Some(2), Some(2)));
+        assert_eq!(
+            (count(0, 0), count(1, 0), count(1, 1)),
+            (None, Some(2), Some(2))
+        );
     }
 }

@@ -79,7 +79,9 @@ fn over_time(run: &Run, request: usize, name: String, curve: PercentileCurve) ->
         bin.iter().for_each(|(_, own)| own.add_to(&mut sum));
         let ordered = OrderStatistics::of(&sum);
         let quantile = |quantile| Some(ordered.quantile(quantile)?.value);
-        charts.at_s.push((column / each) as f64 * bin_s + bin_s / 2.0);
+        charts
+            .at_s
+            .push((column / each) as f64 * bin_s + bin_s / 2.0);
         charts.p50.push(quantile(0.5));
         charts.p99.push(quantile(0.99));
     }

@@ -110,8 +110,8 @@ impl Figure {
         let difference = baseline
             .zip(value)
             .and_then(|(one, two)| self.difference([one, two]));
-        let interval = difference
-            .and_then(|own| bootstrap_interval(own, &self.replicates, self.correction));
+        let interval =
+            difference.and_then(|own| bootstrap_interval(own, &self.replicates, self.correction));
         let shown = |difference: f64| match self.unit {
             EffectUnit::Fraction => difference,
             _ => difference.exp_m1(),

@@ -94,7 +94,12 @@ impl Latencies {
         let rows = self.sums.chunks(self.bins.max(1));
         let rows: Vec<&[u64]> = rows.collect();
         let of_interval = |pair: &[&[u64]]| {
-            let counts = || pair[1].iter().zip(pair[0]).map(|(after, before)| after - before);
+            let counts = || {
+                pair[1]
+                    .iter()
+                    .zip(pair[0])
+                    .map(|(after, before)| after - before)
+            };
             let all: u64 = counts().sum();
             let above: u64 = counts().skip(first).sum();
             (all > 0).then(|| above as f64 / all as f64)
@@ -202,7 +207,10 @@ impl RunIntervals {
             completed: of_rows(|row| (row.reads + row.writes) as f64),
             lost: of_rows(|row| (row.failed + row.dropped) as f64),
             seconds: of_rows(|row| row.duration_ns as f64 / 1e9),
-            cpu_us: samples().next().is_some().then(|| by_column(&mut samples())),
+            cpu_us: samples()
+                .next()
+                .is_some()
+                .then(|| by_column(&mut samples())),
         })
     }
 }

@@ -107,8 +107,13 @@ mod tests {
     #[test]
     fn blocks_have_the_variance_of_block_means() {
         // Künsch, equation 2.4: the variance of a mean of k independent blocks is that of one block's mean over k.
-        let values: Vec<f64> = (0..60).map(|n| f64::from(n).sin() + f64::from(n % 7)).collect();
-        let of_blocks: Vec<f64> = values.windows(6).map(|b| b.iter().sum::<f64>() / 6.0).collect();
+        let values: Vec<f64> = (0..60)
+            .map(|n| f64::from(n).sin() + f64::from(n % 7))
+            .collect();
+        let of_blocks: Vec<f64> = values
+            .windows(6)
+            .map(|b| b.iter().sum::<f64>() / 6.0)
+            .collect();
         let mut blocks = MovingBlocks::new(values.len(), 6, 9);
         let replicates = means(&values, &mut blocks, 20_000);
         let ratio = variance(&replicates) / (variance(&of_blocks) / 10.0);

@@ -35,7 +35,12 @@ pub fn block_length(series: &[f64]) -> usize {
     let last = is_negligible
         .windows(in_a_row.min(lag_max))
         .position(|lags| lags.iter().all(|negligible| *negligible))
-        .or_else(|| is_negligible.iter().rposition(|negligible| !negligible).map(|lag| lag + 1))
+        .or_else(|| {
+            is_negligible
+                .iter()
+                .rposition(|negligible| !negligible)
+                .map(|lag| lag + 1)
+        })
         .unwrap_or(0);
     if last == 0 {
         return 1;
@@ -44,7 +49,11 @@ pub fn block_length(series: &[f64]) -> usize {
     let (mut spectrum, mut slope) = (variance, 0.0);
     for lag in 1..=window {
         let share = lag as f64 / window as f64;
-        let weight = if share <= 0.5 { 1.0 } else { 2.0 * (1.0 - share) };
+        let weight = if share <= 0.5 {
+            1.0
+        } else {
+            2.0 * (1.0 - share)
+        };
         let weighted = 2.0 * weight * covariance(lag);
         spectrum += weighted;
         slope += lag as f64 * weighted;
@@ -88,7 +97,10 @@ mod tests {
             let expected = (1.5 * ratio * ratio * n as f64).cbrt();
             let lengths = (0..60).map(|seed| block_length(&autoregression(correlation, n, seed)));
             let mean = lengths.sum::<usize>() as f64 / 60.0;
-            assert!((mean / expected - 1.0).abs() < 0.3, "{mean}, not {expected}");
+            assert!(
+                (mean / expected - 1.0).abs() < 0.3,
+                "{mean}, not {expected}"
+            );
         }
     }
 

@@ -57,7 +57,9 @@ pub struct PhaseSummary {
 /// Summarises the phases of a run, in order.
 pub(crate) fn phases(run: &Run) -> Vec<PhaseSummary> {
     let phases = run.manifest.phases.iter().enumerate();
-    phases.map(|(index, phase)| of_phase(run, index, phase)).collect()
+    phases
+        .map(|(index, phase)| of_phase(run, index, phase))
+        .collect()
 }
 
 fn of_phase(run: &Run, index: usize, phase: &PhaseInfo) -> PhaseSummary {
@@ -103,12 +105,7 @@ fn of_step(
     PhaseSummary {
         step: Some(number as u64 + 1),
         planned_per_s: Some(step.rate_per_s),
-        ..period.summary(
-            phase,
-            arrivals,
-            period.failures(),
-            Latency::of(&histogram),
-        )
+        ..period.summary(phase, arrivals, period.failures(), Latency::of(&histogram))
     }
 }
 

@@ -442,7 +442,11 @@ fn metrics(timeline: &Timeline) -> TargetMetrics {
     TargetMetrics {
         at_ns: rows().map(Row::end_ns).collect(),
         series: vec![
-            series("http_requests_total", MetricKind::Counter, requests.collect()),
+            series(
+                "http_requests_total",
+                MetricKind::Counter,
+                requests.collect(),
+            ),
             series("queue_depth", MetricKind::Gauge, depth.collect()),
             series("clock_skew", MetricKind::Gauge, noise.collect()),
         ],

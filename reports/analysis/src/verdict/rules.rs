@@ -69,10 +69,7 @@ fn mark_aborted(result: &mut RuleResult, aborted: &Aborted) {
 /// enough samples for any percentile.
 fn parse(run: &Run, text: &str) -> Result<Rule, String> {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let mut scenario = format!(
-        "version = 1\nname = \"rule\"\nrules = [{}]\n",
-        quoted(text)
-    );
+    let mut scenario = format!("version = 1\nname = \"rule\"\nrules = [{}]\n", quoted(text));
     let phases = run.manifest.phases.iter();
     let mut phases: Vec<(&str, bool)> = phases
         .map(|phase| (phase.name.as_str(), phase.warm_up))

@@ -29,7 +29,10 @@ fn planted_slowdown_is_shown_and_covered() {
     let (fast, slow) = (steady(1, 1_000_000), steady(2, 1_100_000));
     let comparison = compare(&[fast.play(), slow.play()]);
     let run = &comparison.effects[0];
-    assert!(run.paired && run.intervals == 40 && run.block >= 1, "{run:?}");
+    assert!(
+        run.paired && run.intervals == 40 && run.block >= 1,
+        "{run:?}"
+    );
     // Work takes 10% longer.
     for name in ["response p50", "response p90"] {
         let effect = effect(&comparison, name);
@@ -48,7 +51,10 @@ fn planted_slowdown_is_shown_and_covered() {
 fn equal_runs_rarely_differ() {
     let mut shown = 0;
     for seed in 0..12 {
-        let runs = [steady(2 * seed + 10, 1_000_000).play(), steady(2 * seed + 11, 1_000_000).play()];
+        let runs = [
+            steady(2 * seed + 10, 1_000_000).play(),
+            steady(2 * seed + 11, 1_000_000).play(),
+        ];
         let comparison = compare(&runs);
         let direction = effect(&comparison, "response p50").direction;
         shown += u32::from(direction != Direction::NotShown);
@@ -74,7 +80,10 @@ fn run_equals_itself() {
 #[test]
 fn different_loads_are_drawn_by_themselves() {
     let mut other = steady(4, 1_000_000).play();
-    other.manifest.overrides.insert("--rate".to_owned(), "400/s".to_owned());
+    other
+        .manifest
+        .overrides
+        .insert("--rate".to_owned(), "400/s".to_owned());
     let comparison = compare(&[steady(3, 1_000_000).play(), other]);
     assert!(!comparison.effects[0].paired);
     let setting = &comparison.differences[0];

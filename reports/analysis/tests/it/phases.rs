@@ -87,7 +87,11 @@ fn objectives_judge_their_phase_alone() {
     let summary = summarise(&climb(&rules).play());
     let met: Vec<Option<bool>> = summary.rules.iter().map(|rule| rule.met).collect();
     assert_eq!(met, [Some(false), Some(false), Some(true), None]);
-    assert!(summary.rules[3].why.contains("no phase"), "{}", summary.rules[3].why);
+    assert!(
+        summary.rules[3].why.contains("no phase"),
+        "{}",
+        summary.rules[3].why
+    );
     assert_eq!(summary.verdict.slo, SloVerdict::Missed);
     let requests = &summary.requests[0];
     assert_eq!(summary.rules[2].count, requests.arrivals.completed);
@@ -108,9 +112,16 @@ fn failures_over_time_add_up() {
     let failed: u64 = run.timeline.rows.iter().map(|row| row.failed).sum();
     assert_eq!(kind.count, failed);
     let over_time: f64 = kind.per_s.iter().map(|rate| rate * failures.bin_s).sum();
-    let in_phases = run.timeline.rows.iter().filter(|row| row.start_ns < 18_000_000_000);
+    let in_phases = run
+        .timeline
+        .rows
+        .iter()
+        .filter(|row| row.start_ns < 18_000_000_000);
     let in_phases: u64 = in_phases.map(|row| row.failed).sum();
-    assert!((over_time - in_phases as f64).abs() < 1e-6, "{over_time} of {in_phases}");
+    assert!(
+        (over_time - in_phases as f64).abs() < 1e-6,
+        "{over_time} of {in_phases}"
+    );
 }
 
 #[test]
@@ -125,12 +136,21 @@ fn metrics_that_follow_the_load_come_first() {
 fn requests_have_curves_and_lines() {
     let run = MadeUp::default().play();
     let requests = charts(&run).requests;
-    let names: Vec<&str> = requests.iter().map(|request| request.name.as_str()).collect();
-    assert_eq!(names, ["read post", "read feed", "read user", "create post"]);
+    let names: Vec<&str> = requests
+        .iter()
+        .map(|request| request.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["read post", "read feed", "read user", "create post"]
+    );
     let summary = summarise(&run);
     for (request, own) in requests.iter().zip(&summary.requests) {
         assert_eq!(request.curve.count, own.latency_ns.response.count);
         assert!(request.at_s.len() >= 20 && request.p50.iter().any(Option::is_some));
-        assert!(request.at_s.iter().all(|at| *at >= 5.0), "warm-up is not counted");
+        assert!(
+            request.at_s.iter().all(|at| *at >= 5.0),
+            "warm-up is not counted"
+        );
     }
 }

@@ -165,7 +165,7 @@ fn reports_log_nothing_and_request_nothing() {
             "{name} has its own script only"
         );
         assert!(
-            visit.dom.contains("the left and right arrow keys"),
+            visit.dom.contains("aria-label=\"Chart; the left and right arrow keys"),
             "the policy of {name} stops its script"
         );
         assert!(!visit.dom.contains("<img"), "{name} has an image");

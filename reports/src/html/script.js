@@ -40,6 +40,7 @@
       }
       output.textContent = '';
       [...rows[index].cells].forEach((cell, column) => {
+        if (column) output.append(' ');
         const value = make(output, 'span');
         make(value, 'span', head[column] + ' ');
         make(value, 'strong', cell.textContent);
@@ -140,7 +141,7 @@
         }
       }
       const names = new Set(hits.map((hit) => hit.name)).size;
-      if (wanted) status.textContent = names ? `${names} functions match, with ${share.toFixed(2)}% of all samples.` : 'No function matches.';
+      if (wanted) status.textContent = names ? `${names} ${names === 1 ? 'function matches' : 'functions match'}, with ${share.toFixed(2)}% of all samples.` : 'No function matches.';
       return hits;
     };
     input.addEventListener('input', search);

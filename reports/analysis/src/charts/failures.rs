@@ -46,9 +46,14 @@ impl FailuresOverTime {
                 per_s: vec![0.0; rows.len()],
             });
             kind.count += count;
-            kind.per_s[bin] += count as f64;
+            // Requests may also fail after the last phase.
+            if let Some(sum) = kind.per_s.get_mut(bin) {
+                *sum += count as f64;
+            }
         };
-        for (bin, rows) in rows.iter().enumerate() {
+        let counted: usize = rows.iter().map(|rows| rows.len()).sum();
+        let after = &run.timeline.rows[counted..];
+        for (bin, rows) in rows.iter().copied().chain([after]).enumerate() {
             for own in rows.iter().flat_map(|row| &row.failures) {
                 add(named(own), bin, own.count);
             }

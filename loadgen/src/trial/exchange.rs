@@ -33,6 +33,9 @@ pub struct Exchange {
     pub body: String,
     /// Length of the body of the request.
     pub body_bytes: u64,
+    /// Address that the answer came from. `None` if the request was not redirected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirected_to: Option<String>,
     /// The answer. `None` if none arrived.
     pub answer: Option<Received>,
     /// Time from sending to the last byte of the answer or the failure, in milliseconds, including the
@@ -164,6 +167,10 @@ impl Context<'_> {
             } else {
                 0
             },
+            redirected_to: self
+                .trip
+                .and_then(|trip| trip.url.as_ref())
+                .map(|url| mask.text(url.as_str())),
             answer: answer.map(|answer| received(answer, &mask)),
             took_ms: ended.saturating_sub(self.began_ns) as f64 / 1e6,
             findings: self.findings(planned, answer.zip(captured), &mask, secrets),
@@ -354,6 +361,9 @@ impl fmt::Display for Exchange {
             writeln!(f, "> {name}: {}", plain(value))?;
         }
         body(f, '>', &self.body, self.body_bytes, !self.body.is_empty())?;
+        if let Some(url) = &self.redirected_to {
+            writeln!(f, "> redirected to {}", plain(url))?;
+        }
         match &self.answer {
             None => writeln!(f, "< no answer after {}", milliseconds(self.took_ms))?,
             Some(answer) => {
@@ -458,6 +468,7 @@ mod tests {
             headers: vec![("authorization".to_owned(), "***".to_owned())],
             body: "{\"content\":\"a\"}".to_owned(),
             body_bytes: 15,
+            redirected_to: None,
             answer: Some(Received {
                 status: 201,
                 headers: vec![("location".to_owned(), "/v1/posts/7\u{1b}[2J".to_owned())],
@@ -489,6 +500,16 @@ mod tests {
             failure: Some("failed_check".to_owned()),
             reason: None,
         }
+    }
+
+    #[test]
+    fn text_names_the_address_of_a_redirect() {
+        let redirected = Exchange {
+            redirected_to: Some("http://127.0.0.1:8080/v1/posts/7".to_owned()),
+            ..exchange()
+        };
+        let line = "> redirected to http://127.0.0.1:8080/v1/posts/7\n< 201 Created";
+        assert!(redirected.to_string().contains(line), "{redirected}");
     }
 
     #[test]

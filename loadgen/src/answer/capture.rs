@@ -113,7 +113,8 @@ impl<'a> Captured<'a> {
         self.found.iter().filter_map(|(_, value)| value.as_deref())
     }
 
-    fn fault(&self, capture: &Capture) -> String {
+    /// Why a capture found nothing.
+    pub(crate) fn fault(&self, capture: &Capture) -> String {
         let reason = match self.state.reason() {
             _ if !capture.source.is_in_body() => String::new(),
             Some(reason) => format!(": {reason}"),

@@ -275,7 +275,9 @@ fn captures(captured: &Captured<'_>, mask: &Mask, secrets: &Secrets) -> Vec<Find
             true => MASK.to_owned(),
             false => shortened(mask.text(value)),
         }),
-        reason: value.is_none().then(|| "the answer has none".to_owned()),
+        reason: value
+            .is_none()
+            .then(|| shortened(mask.text(&captured.fault(capture)))),
     });
     found.collect()
 }

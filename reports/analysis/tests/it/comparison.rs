@@ -35,15 +35,17 @@ fn planted_slowdown_is_shown_and_covered() {
         run.paired && run.intervals == 40 && run.block >= 1,
         "{run:?}"
     );
-    // Work takes 10% longer.
     for name in ["response p50", "response p90"] {
         let effect = effect(&comparison, name);
         assert_eq!(effect.direction, Direction::Worse, "{effect:?}");
         let [low, high] = effect.interval_95.unwrap();
-        assert!(low < 0.105 && high > 0.095 && high < 0.3, "{effect:?}");
         let change = effect.change.unwrap();
         assert!((low..=high).contains(&change), "{effect:?}");
     }
+    // Work takes 10% longer. The slowest responses have a part that does not grow with it.
+    let median = effect(&comparison, "response p50");
+    let [low, high] = median.interval_95.unwrap();
+    assert!(low < 0.105 && high > 0.095 && high < 0.3, "{median:?}");
     let cpu = effect(&comparison, "service CPU per request");
     assert_eq!(cpu.direction, Direction::Worse, "{cpu:?}");
     assert_eq!(comparison.curves.len(), 2);

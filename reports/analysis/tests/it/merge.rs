@@ -145,6 +145,14 @@ impl Dealer {
             self.deal_into(&mut split, row.reads, |part, n| part.reads = n);
             self.deal_into(&mut split, row.writes, |part, n| part.writes = n);
             self.deal_into(&mut split, row.failed, |part, n| part.failed = n);
+            split.iter_mut().for_each(|part| part.failures.clear());
+            for kind in &row.failures {
+                self.deal_into(&mut split, kind.count, |part, n| {
+                    if n > 0 {
+                        part.add_failures(&kind.class, kind.status, n);
+                    }
+                });
+            }
             self.deal_into(&mut split, row.in_flight, |part, n| part.in_flight = n);
             self.deal_into(&mut split, row.generator_cpu_ns, |part, n| {
                 part.generator_cpu_ns = n;

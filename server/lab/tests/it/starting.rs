@@ -120,27 +120,27 @@ fn lab_answers_while_its_boxes_start() {
     let directory = tempfile::tempdir().unwrap();
     let mut options = options(directory.path(), "half-loaded");
     options.listens = true;
-    let mut text = String::new();
     let error = std::thread::scope(|scope| {
         let asking = scope.spawn(|| {
             started(directory.path());
             let request = |request| ask(directory.path(), &request);
-            loop {
+            let shown = loop {
                 let Ok(Answer::Status(status)) = request(Request::Status) else {
                     panic!("it does not answer");
                 };
                 if status.starting_boxes() == "web loading 3 of 10 rows" {
                     assert!(status.is_starting);
-                    break;
+                    break status.to_string();
                 }
-            }
+            };
             let name = "web".to_owned();
             let refused = request(Request::Kill { name }).unwrap_err().to_string();
             let down = request(Request::Down).unwrap();
-            (refused, down)
+            (shown, refused, down)
         });
-        let error = up_seeing(&options, &mut |status| text = status.to_string()).unwrap_err();
-        let (refused, down) = asking.join().unwrap();
+        let error = single_box(&options).unwrap_err();
+        let (shown, refused, down) = asking.join().unwrap();
+        assert!(shown.contains("web  -     loading 3 of 10 rows"), "{shown}");
         assert!(
             refused.contains("boxes are starting (web loading 3"),
             "{refused}"
@@ -149,7 +149,6 @@ fn lab_answers_while_its_boxes_start() {
         error
     });
     assert!(matches!(error, LabError::Interrupted), "{error}");
-    assert!(text.contains("web  -     loading "), "{text}");
     assert!(!directory.path().join("lab.sock").exists());
 }
 

@@ -170,6 +170,7 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
             .map_err(StoreError::from)?;
         let loaded = store.load(content.into()).await?;
         tracing::info!(?loaded, "data set loaded");
+        config.load_progress.begin(data_set::LoadStep::Starting, 0);
     }
     let requests = Requests::new(api::paths())
         .map_err(|error| ServeError::Routes(error.to_string()))

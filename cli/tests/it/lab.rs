@@ -325,8 +325,8 @@ impl Drop for Slowed {
 fn slow_box_is_waited_for_while_it_loads() {
     let place = Workplace::new();
     let mut up = place
-        .tenfold(&["lab", "up", "--unconfined", "--stall-timeout", "5s"])
-        .args(["--data-users", "1000", "--data-posts", "40000"])
+        .tenfold(&["lab", "up", "--unconfined", "--stall-timeout", "8s"])
+        .args(["--data-users", "1000", "--data-posts", "80000"])
         .stdout(Stdio::null())
         .stderr(std::fs::File::create(place.path("up.log")).unwrap())
         .spawn()
@@ -352,14 +352,14 @@ fn slow_box_is_waited_for_while_it_loads() {
     }
     drop(slowed);
     assert!(
-        began.elapsed() > Duration::from_secs(6),
+        began.elapsed() > Duration::from_secs(9),
         "{:?}",
         began.elapsed()
     );
     let shown = log();
     assert!(shown.contains("0 of 1 boxes are up after "), "{shown}");
     assert!(
-        shown.contains(" of 40,000 posts") || shown.contains("follows"),
+        shown.contains(" of 80,000 posts") || shown.contains("follows"),
         "{shown}"
     );
     place.run(&["lab", "down"]).expect(0);

@@ -23,10 +23,12 @@ pub enum LoadStep {
     Posts,
     /// All rows are written; the store makes them durable.
     Storing,
+    /// The data set is loaded; the service prepares to listen.
+    Starting,
 }
 
 /// All steps, in the order of their numbers.
-const STEPS: [LoadStep; 7] = [
+const STEPS: [LoadStep; 8] = [
     LoadStep::Waiting,
     LoadStep::Generating,
     LoadStep::Composing,
@@ -34,6 +36,7 @@ const STEPS: [LoadStep; 7] = [
     LoadStep::Follows,
     LoadStep::Posts,
     LoadStep::Storing,
+    LoadStep::Starting,
 ];
 
 /// Progress of loading a data set, which other threads can read.
@@ -73,7 +76,7 @@ impl LoadProgress {
     }
 
     /// Begins a step of `of` rows.
-    pub(super) fn begin(&self, step: LoadStep, of: u64) {
+    pub(crate) fn begin(&self, step: LoadStep, of: u64) {
         if let Some(rows) = self.rows.get(step as usize) {
             rows.store(of, Ordering::Relaxed);
         }
@@ -97,6 +100,7 @@ impl LoadState {
             LoadStep::Composing => "composing texts",
             LoadStep::Users | LoadStep::Follows | LoadStep::Posts => "loading",
             LoadStep::Storing => "storing the data set",
+            LoadStep::Starting => "starting to serve",
         }
     }
 
@@ -104,7 +108,10 @@ impl LoadState {
     #[must_use]
     pub fn unit(&self) -> Option<&'static str> {
         match self.step {
-            LoadStep::Waiting | LoadStep::Composing | LoadStep::Storing => None,
+            LoadStep::Waiting
+            | LoadStep::Composing
+            | LoadStep::Storing
+            | LoadStep::Starting => None,
             LoadStep::Generating | LoadStep::Users => Some("users"),
             LoadStep::Follows => Some("follows"),
             LoadStep::Posts => Some("posts"),

@@ -108,10 +108,9 @@ impl LoadState {
     #[must_use]
     pub fn unit(&self) -> Option<&'static str> {
         match self.step {
-            LoadStep::Waiting
-            | LoadStep::Composing
-            | LoadStep::Storing
-            | LoadStep::Starting => None,
+            LoadStep::Waiting | LoadStep::Composing | LoadStep::Storing | LoadStep::Starting => {
+                None
+            }
             LoadStep::Generating | LoadStep::Users => Some("users"),
             LoadStep::Follows => Some("follows"),
             LoadStep::Posts => Some("posts"),

@@ -71,10 +71,7 @@ pub(crate) const EXIT_STATUS: [(u8, &str); 8] = [
         0,
         "All objectives met, or none set, and the measurement is not invalid.",
     ),
-    (
-        1,
-        "Another failure; the message says which.",
-    ),
+    (1, "Another failure; the message says which."),
     (99, "An objective was missed, or a gate failed."),
     (
         BAD_CONFIGURATION,

@@ -121,6 +121,16 @@ impl Metric {
             Self::Errors | Self::Rate => false,
         }
     }
+
+    /// Returns whether it measures the time between events, of which a request may have many.
+    pub(crate) fn is_of_gaps(self) -> bool {
+        matches!(
+            self,
+            Self::Quantile(Latency::EventGap, _)
+                | Self::Mean(Latency::EventGap)
+                | Self::Max(Latency::EventGap)
+        )
+    }
 }
 
 impl fmt::Display for Comparison {

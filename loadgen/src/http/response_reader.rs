@@ -37,7 +37,10 @@ pub(crate) struct Response {
 
 /// The result of reading some bytes.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a box would cost every request an allocation")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would cost every request an allocation"
+)]
 pub(crate) enum Progress {
     /// The response is incomplete.
     More,

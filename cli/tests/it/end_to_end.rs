@@ -41,8 +41,10 @@ fn runs_and_reports_default_scenario() {
             .map(|request| count(request, "/arrivals/planned"))
             .sum()
     };
-    let ratio = of_kind("read") / of_kind("write");
-    assert!((ratio / 100.0 - 1.0).abs() < 0.01, "{ratio} reads a write");
+    // Each block of 101 arrivals has one write; warm-up and end may divide a block.
+    let (reads, writes) = (of_kind("read"), of_kind("write"));
+    let difference = reads - 100.0 * writes;
+    assert!(difference.abs() <= 200.0, "{reads} reads, {writes} writes");
     for identity in summary["identities"].as_array().unwrap() {
         assert_eq!(identity["holds"], true, "{identity:#}");
     }

@@ -72,7 +72,10 @@ pub(crate) const EXIT_STATUS: [(u8, &str); 8] = [
         "All objectives met, or none set, and the measurement is not invalid.",
     ),
     (1, "Another failure; the message says which."),
-    (99, "An objective was missed, or a gate failed."),
+    (
+        99,
+        "An objective was missed, every request failed, or a gate failed.",
+    ),
     (
         BAD_CONFIGURATION,
         "Bad configuration: a flag, a scenario, a log.",
@@ -82,7 +85,10 @@ pub(crate) const EXIT_STATUS: [(u8, &str); 8] = [
         TARGET_FAILED,
         "The target could not be reached, or a component failed.",
     ),
-    (120, "The measurement is invalid."),
+    (
+        120,
+        "The measurement is invalid: the generator, its machine or the disk of the run directory failed.",
+    ),
     (
         121,
         "Inconclusive: no objective was missed, but one could not be judged; or a gate showed neither a slowdown \

@@ -335,7 +335,7 @@ fn page_begins_with_the_verdict() {
         ">Responses</h2>",
         "Resident memory over time",
         ">Settings</h2>",
-        ">How to read this</h2>",
+        "How to read this",
     ];
     let places: Vec<usize> = order
         .iter()

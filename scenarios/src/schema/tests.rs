@@ -23,6 +23,8 @@ phases = [{ name = "all", kind = "users", duration = "1s" }]
 [load]
 model = "closed"
 users = 1
+[http]
+follow = 1
 [[keys]]
 name = "keys"
 count = 1
@@ -35,10 +37,16 @@ keys = "keys"
 checks = [{ body_bytes = { min = 1, max = 2 } }]
 [requests.capture]
 a = { from = "json:/a", optional = true }
+[[requests]]
+name = "file"
+kind = "write"
+method = "POST"
+path = "/file"
+body = { file = "uneven.toml" }
 [[journeys]]
 name = "uniform"
 think = { kind = "uniform", min = "1s", max = "2s" }
-steps = ["one"]
+steps = ["one", "file"]
 "#;
 
 /// Every scenario of the crate, with the path that its files are relative to.

@@ -44,7 +44,10 @@ mod tests {
     #[test]
     fn leaves_blocked_thread_behind() {
         let (sender, receiver) = sync_channel::<()>(0);
-        let blocked = Worker::start("blocked", move || drop(receiver.recv())).unwrap();
+        let blocked = Worker::start("blocked", move || {
+            let _ = receiver.recv();
+        })
+        .unwrap();
         let began = Instant::now();
         blocked.finish();
         assert!(began.elapsed() >= FINISH_MAX);

@@ -9,9 +9,9 @@ use tenfold_analysis::gate::GateOutcome;
 use tenfold_analysis::synthetic::{MadeUp, MadeUpGate, Traffic};
 use tenfold_analysis::{compare, summarise};
 use tenfold_reports::comparison::comparison;
+use tenfold_reports::gate;
 use tenfold_reports::index::{self, Index, IndexedRun};
 use tenfold_reports::run::page;
-use tenfold_reports::{gate, run};
 use tenfold_run_dir::{Flamegraph, Run};
 
 use crate::support::skip;
@@ -266,8 +266,8 @@ fn pages() -> Vec<(&'static str, String)> {
         unreadable: vec!["runs/broken: it is empty".to_owned()],
     };
     vec![
-        ("steps", run::page(&full, &summary).html()),
-        ("run", run::page(&other, &summarise(&other)).html()),
+        ("steps", page(&full, &summary).html()),
+        ("run", page(&other, &summarise(&other)).html()),
         ("comparison", comparison(&compare(&[other, full])).html()),
         ("index", index::page(&list).html()),
         (
@@ -285,7 +285,7 @@ fn script_shows_values_zooms_and_sorts() {
     };
     let directory = tempfile::tempdir().unwrap();
     let full = full();
-    let html = run::page(&full, &summarise(&full)).html();
+    let html = page(&full, &summarise(&full)).html();
     let script = r#"
         const out = [];
         const figure = document.querySelector('#rates figure');

@@ -1,7 +1,6 @@
 //! Redirects, retries, connections per request and traces in reports.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
-#![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{format, summarise};

@@ -198,11 +198,11 @@ impl Http1 {
                 };
                 let at = now().saturating_sub(self.stream.read_lag_ns().unwrap_or(0));
                 if bytes.is_empty() {
-                    let ended = reader.end();
+                    let response = reader.end()?;
                     if let Some(events) = events {
                         ended_by_service(reader, events)?;
                     }
-                    return Poll::Ready(ended.map(|response| (response, at)));
+                    return Poll::Ready(Ok((response, at)));
                 }
                 let heads = reader.heads();
                 let progress = reader.read(bytes)?;

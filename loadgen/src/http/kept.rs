@@ -27,7 +27,7 @@ impl Keep {
         !self.headers && self.body_limit == 0 && !self.sha256
     }
 
-    /// Returns true if headers are kept, or tell how to read what is kept.
+    /// Returns true if headers are kept, or needed to decode the kept body.
     pub(crate) fn needs_headers(self) -> bool {
         self.headers || self.body_limit > 0
     }

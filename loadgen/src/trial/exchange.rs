@@ -79,7 +79,7 @@ pub struct Received {
 /// The result of the status, a check or a capture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked for.
+    /// Name of the check or capture, or the expected status.
     pub name: String,
     /// True if it is as expected.
     pub passed: bool,

@@ -16,7 +16,7 @@ pub enum InitError {
     Version {
         /// Name of the document.
         origin: String,
-        /// What it is, and what to do.
+        /// Its version and the remedy.
         reason: String,
     },
     /// The document has no operation that can be sent.

@@ -1,9 +1,9 @@
-//! What a file contains: an OpenAPI document, a HAR file, or a log.
+//! Kinds of source files: an OpenAPI document, a HAR file, or a log.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// What a file contains, told by its contents.
+/// Kind of a file, detected from its contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceKind {
     /// An OpenAPI document, in JSON or YAML; also one of an unsupported version.
@@ -14,7 +14,7 @@ pub enum SourceKind {
     Log,
 }
 
-/// The keys at the top of a JSON document that tell what it is.
+/// Keys at the top of a JSON document by which its kind is detected.
 #[derive(Deserialize)]
 struct Top {
     openapi: Option<IgnoredAny>,
@@ -22,7 +22,7 @@ struct Top {
 }
 
 impl SourceKind {
-    /// Tells what a text contains.
+    /// Detects the kind of a text.
     pub fn of(text: &[u8]) -> Self {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let first = text.iter().find(|byte| !byte.is_ascii_whitespace());

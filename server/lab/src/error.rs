@@ -235,11 +235,11 @@ pub enum LabError {
 pub struct NotReady {
     /// Name of the box.
     pub name: String,
-    /// What was waited for, and how long, such as "made no progress for 30 s".
+    /// Missed condition and its time limit, such as "made no progress for 30 s".
     pub waited: String,
     /// Its last progress. `None` if it has shown none.
     pub progress: Option<String>,
-    /// What it lacks to be ready.
+    /// Missing condition of readiness.
     pub lacking: String,
     /// Path of its log.
     pub log: PathBuf,

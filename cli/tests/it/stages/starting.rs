@@ -104,7 +104,7 @@ fn names_database_that_dies_while_data_is_loaded() {
 }
 
 #[test]
-fn box_whose_database_stands_still_shows_how_far_it_came() {
+fn waiting_box_shows_its_last_progress_when_database_stalls() {
     if lacks(PROGRAMS) {
         return;
     }

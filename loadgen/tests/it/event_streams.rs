@@ -151,7 +151,7 @@ fn early_end_and_other_answers_fail() {
     // A connection that breaks is a failure of its own.
     let total = run("\"sse\"", &server(2, AfterAnswer::Close)).total();
     assert_eq!(total.failures, [("short_body".to_owned(), 10)].into());
-    let total = run(stream, &self::server(2, AfterAnswer::Close)).total();
+    let total = run(stream, &server(2, AfterAnswer::Close)).total();
     assert_eq!(total.failures, [("short_body".to_owned(), 10)].into());
     // An unexpected status is not read as a stream.
     let busy = b"HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy";

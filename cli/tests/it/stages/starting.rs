@@ -88,7 +88,7 @@ fn names_database_that_dies_while_data_is_loaded() {
     if lacks(PROGRAMS) {
         return;
     }
-    let stage = Starting::new("separated", &["--data-posts", "400000"]);
+    let stage = Starting::new("separated", &["--data-posts", "2000000"]);
     stage.await_loading("web");
     let began = Instant::now();
     kill_process(stage.process_of("sql"), Signal::KILL).unwrap();
@@ -110,7 +110,7 @@ fn waiting_box_shows_its_last_progress_when_database_stalls() {
     }
     let stage = Starting::new(
         "separated",
-        &["--data-posts", "400000", "--stall-timeout", "4s"],
+        &["--data-posts", "2000000", "--stall-timeout", "4s"],
     );
     stage.await_loading("web");
     let status = stage.place.run(&["lab", "status"]).expect(0);
@@ -120,7 +120,7 @@ fn waiting_box_shows_its_last_progress_when_database_stalls() {
         status.stdout
     );
     assert!(
-        status.stdout.contains(" of 400,000 posts"),
+        status.stdout.contains(" of 2,000,000 posts"),
         "{}",
         status.stdout
     );
@@ -131,7 +131,7 @@ fn waiting_box_shows_its_last_progress_when_database_stalls() {
     assert!(
         ended
             .stderr
-            .contains(" of 400,000 posts): it has not written "),
+            .contains(" of 2,000,000 posts): it has not written "),
         "{}",
         ended.stderr
     );

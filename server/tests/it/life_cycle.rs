@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use support::failing_store::{FailingStore, Faults};
-use support::{problem, service, service_with};
+use support::{observed_service, problem, service_with};
 use tenfold_server::{Config, ServeError, start};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -143,7 +143,7 @@ async fn missing_head_times_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accepts_thousands_of_connections_at_once() {
-    let service = service().await;
+    let service = observed_service().await;
     let mut streams = Vec::new();
     for _ in 0..3_000 {
         streams.push(TcpStream::connect(service.address).await.unwrap());
@@ -162,7 +162,7 @@ async fn accepts_thousands_of_connections_at_once() {
 
 #[tokio::test]
 async fn excess_log_ins_are_rejected() {
-    let service = Arc::new(service().await);
+    let service = Arc::new(observed_service().await);
     service.user("ada").await;
     let login = serde_json::json!({"handle": "ada", "password": "wrong horse"});
     let attempts: Vec<_> = (0..300)

@@ -16,7 +16,7 @@ use std::time::Duration;
 use flate2::read::GzDecoder;
 use reqwest::Method;
 use support::failing_store::{FailingStore, Faults};
-use support::{problem, service, service_with};
+use support::{observed_service, problem, service_with};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -56,7 +56,7 @@ fn parse(text: &str) -> BTreeMap<String, f64> {
 
 #[tokio::test]
 async fn counts_each_request_once() {
-    let service = service().await;
+    let service = observed_service().await;
     let (_, token) = service.user("ada").await;
     service.post_by(&token, "hello").await;
     for path in [
@@ -152,7 +152,7 @@ async fn counts_abandoned_requests() {
 
 #[tokio::test]
 async fn counts_pipelined_requests() {
-    let service = service().await;
+    let service = observed_service().await;
     let mut stream = TcpStream::connect(service.address).await.unwrap();
     let one = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
     let last = "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
@@ -166,7 +166,7 @@ async fn counts_pipelined_requests() {
 
 #[tokio::test]
 async fn serves_command_line() {
-    let service = service().await;
+    let service = observed_service().await;
     let cmdline = service.admin("/debug/pprof/cmdline").send().await.unwrap();
     let cmdline = cmdline.text().await.unwrap();
     let first = cmdline.split('\0').next().unwrap();
@@ -175,7 +175,7 @@ async fn serves_command_line() {
 
 #[tokio::test]
 async fn validates_profile_parameters() {
-    let service = service().await;
+    let service = observed_service().await;
     for query in [
         "seconds=0",
         "seconds=9999",
@@ -207,7 +207,7 @@ fn burn_for_the_profile(stop: &AtomicBool) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn profile_names_busy_function() {
-    let service = service().await;
+    let service = observed_service().await;
     let stop = Arc::new(AtomicBool::new(false));
     let burning = {
         let stop = stop.clone();

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use certificates::Issuer;
 use support::failing_store::{FailingStore, Faults};
-use support::{Service, service, service_with};
+use support::{Service, observed_service, service_with};
 use tempfile::TempDir;
 use tenfold_server::store::MemoryStore;
 use tenfold_server::{Config, ServeError, TlsError, TlsFiles, start};
@@ -125,7 +125,7 @@ async fn responses_over_tls_have_hsts() {
 
 #[tokio::test]
 async fn plain_http_has_no_hsts() {
-    let service = service().await;
+    let service = observed_service().await;
     let response = service.get("/healthz").send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert!(!response.headers().contains_key("strict-transport-security"));

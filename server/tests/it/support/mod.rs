@@ -26,7 +26,7 @@ pub(crate) const PASSWORD: &str = "correct horse";
 /// Service on a free port in this process.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
-    pub(crate) admin: SocketAddr,
+    admin: Option<SocketAddr>,
     pub(crate) store: Arc<dyn Store>,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
@@ -34,8 +34,16 @@ pub(crate) struct Service {
     _folder: TempDir,
 }
 
-/// Starts a service on a memory store.
+/// Starts a service on a memory store, without an admin listener: preparing its profiler takes longer than most tests.
 pub(crate) async fn service() -> Service {
+    service_with(Arc::new(MemoryStore::default()), |config| {
+        config.admin = None;
+    })
+    .await
+}
+
+/// Starts a service on a memory store, with an admin listener.
+pub(crate) async fn observed_service() -> Service {
     service_with(Arc::new(MemoryStore::default()), |_| {}).await
 }
 
@@ -51,7 +59,7 @@ pub(crate) async fn service_with(
     );
     change(&mut config);
     let server: Server = start_with(config, store.clone()).await.unwrap();
-    let (address, admin) = (server.address, server.admin_address.unwrap());
+    let (address, admin) = (server.address, server.admin_address);
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(server.run_until(async {
         let _ = stopped.await;
@@ -93,7 +101,8 @@ impl Service {
     }
 
     pub(crate) fn admin(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("http://{}{path}", self.admin))
+        let admin = self.admin.expect("the service has an admin listener");
+        self.client.get(format!("http://{admin}{path}"))
     }
 
     /// Signs up and logs in; returns identifier and token.

@@ -43,6 +43,7 @@ use crate::model::{
 
 mod changes;
 mod counters;
+mod direct_writes;
 mod entry;
 mod key;
 mod lease_tokens;
@@ -235,8 +236,9 @@ impl Store for CachedStore {
     ) -> Result<Post, StoreError> {
         edit.check()?;
         if self.core.options.policy == UpdatePolicy::WriteBehind {
+            let direct_writes = self.core.behind.direct.finished();
             let post = self.read_post(id).await?;
-            return writes::update_post_behind(&self.core, author, post, edit).await;
+            return writes::update_post_behind(&self.core, author, post, direct_writes, edit).await;
         }
         writes::update_post(&self.core, author, id, edit).await
     }
@@ -338,8 +340,9 @@ impl Store for CachedStore {
         if let Some(cached) = self.page(page, |limit| Key::Posts(author, limit)).await {
             return cached;
         }
+        let edits = self.core.behind.read();
         let mut posts = self.bypass(self.core.store.posts_by(author, page)).await?;
-        self.core.behind.apply_to(&mut posts);
+        edits.apply_to(&mut posts);
         Ok(Shared::new(PostList::new(posts)))
     }
 
@@ -351,8 +354,9 @@ impl Store for CachedStore {
         if let Some(cached) = self.page(page, |limit| Key::Feed(user, limit)).await {
             return cached;
         }
+        let edits = self.core.behind.read();
         let mut posts = self.bypass(self.core.store.feed(user, page)).await?;
-        self.core.behind.apply_to(&mut posts);
+        edits.apply_to(&mut posts);
         Ok(Shared::new(PostList::new(posts)))
     }
 
@@ -378,8 +382,9 @@ impl Store for CachedStore {
 impl CachedStore {
     async fn read_post(&self, id: PostId) -> Result<Arc<Shared<Post>>, StoreError> {
         if !self.objects() {
+            let edits = self.core.behind.read();
             let mut post = self.bypass(self.core.store.post(id)).await?;
-            self.core.behind.apply_to(std::slice::from_mut(&mut post));
+            edits.apply_to(std::slice::from_mut(&mut post));
             return Ok(Shared::new(post));
         }
         match &self.read(Key::Post(id)).await?.value {

@@ -26,7 +26,9 @@ pub(super) struct Watched {
     reads: AtomicU64,
     /// Delay between a read and its return, in milliseconds.
     delay_ms: AtomicU64,
-    /// Delays before and after an edit is stored, in milliseconds.
+    /// Number of edits and deletions of posts that have started.
+    changes: AtomicU64,
+    /// Delays before and after an edit or deletion of a post is stored, in milliseconds.
     write_delays_ms: [AtomicU64; 2],
     failing: AtomicBool,
 }
@@ -53,12 +55,13 @@ impl Watched {
             log: Mutex::default(),
             reads: AtomicU64::new(0),
             delay_ms: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
             write_delays_ms: [const { AtomicU64::new(0) }; 2],
             failing: AtomicBool::new(false),
         }
     }
 
-    /// Returns the number of reads, without pings and heartbeats.
+    /// Returns the number of reads that have read their value, without pings and heartbeats.
     pub(super) fn reads(&self) -> u64 {
         self.reads.load(Ordering::SeqCst)
     }
@@ -69,8 +72,13 @@ impl Watched {
             .store(delay.as_millis() as u64, Ordering::SeqCst);
     }
 
-    /// Delays each edit of a post that starts from now on, before and after it is stored.
-    pub(super) fn delay_edits(&self, before: Duration, after: Duration) {
+    /// Returns the number of edits and deletions of posts that have started.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    /// Delays each edit or deletion of a post that starts from now on, before and after it is stored.
+    pub(super) fn delay_changes(&self, before: Duration, after: Duration) {
         for (delay_ms, delay) in self.write_delays_ms.iter().zip([before, after]) {
             delay_ms.store(delay.as_millis() as u64, Ordering::SeqCst);
         }
@@ -103,14 +111,38 @@ impl Watched {
         &self,
         read: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.reads.fetch_add(1, Ordering::SeqCst);
-        self.check_up()?;
-        let seen = read.await;
+        let checked = self.check_up();
+        let seen = match &checked {
+            Ok(()) => read.await,
+            Err(error) => Err(error.clone()),
+        };
         let delay_ms = self.delay_ms.load(Ordering::SeqCst);
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        checked?;
         if delay_ms > 0 {
             tokio::time::sleep(Duration::from_millis(delay_ms)).await;
         }
         seen
+    }
+
+    /// Executes an edit or deletion of a post.
+    async fn change<T>(
+        &self,
+        change: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let [before, after] = self
+            .write_delays_ms
+            .each_ref()
+            .map(|delay_ms| Duration::from_millis(delay_ms.load(Ordering::SeqCst)));
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        if !before.is_zero() {
+            tokio::time::sleep(before).await;
+        }
+        let written = change.await;
+        if !after.is_zero() {
+            tokio::time::sleep(after).await;
+        }
+        written
     }
 
     /// Queues a write for the replica.
@@ -179,25 +211,20 @@ impl Store for Watched {
         id: PostId,
         edit: PostEdit,
     ) -> Result<Post, StoreError> {
-        let [before, after] = self
-            .write_delays_ms
-            .each_ref()
-            .map(|delay_ms| Duration::from_millis(delay_ms.load(Ordering::SeqCst)));
-        if !before.is_zero() {
-            tokio::time::sleep(before).await;
-        }
         let again = edit.clone();
-        self.log(move |replica| async move { replica.update_post(author, id, again).await })?;
-        let written = self.inner.update_post(author, id, edit).await;
-        if !after.is_zero() {
-            tokio::time::sleep(after).await;
-        }
-        written
+        self.change(async {
+            self.log(move |replica| async move { replica.update_post(author, id, again).await })?;
+            self.inner.update_post(author, id, edit).await
+        })
+        .await
     }
 
     async fn delete_post(&self, author: UserId, id: PostId) -> Result<Option<Photo>, StoreError> {
-        self.log(move |replica| async move { replica.delete_post(author, id).await })?;
-        self.inner.delete_post(author, id).await
+        self.change(async {
+            self.log(move |replica| async move { replica.delete_post(author, id).await })?;
+            self.inner.delete_post(author, id).await
+        })
+        .await
     }
 
     async fn posts_by(&self, author: UserId, page: Page) -> Result<Vec<Post>, StoreError> {

@@ -47,12 +47,13 @@ impl Core {
     pub(super) async fn entry(self: &Arc<Self>, key: Key) -> Result<Found, StoreError> {
         let begun = Instant::now();
         let checked = self.changes.newest();
+        let edits = self.behind.read();
         let mut value = match key {
             // Never shared: only this process knows which of its writes affect a feed.
             Key::Feed(user, limit) => self.feed(user, limit).await?,
             _ => self.find(&key).await?,
         };
-        self.behind.apply(&mut value);
+        edits.apply(&mut value);
         Ok(Found {
             value,
             begun,

@@ -14,6 +14,7 @@ use crate::store::{MemoryStore, Store};
 mod local_updates;
 mod outage;
 mod policies;
+mod queued_edits;
 mod races;
 #[cfg(all(feature = "redis", feature = "mysql"))]
 mod real;

@@ -310,6 +310,7 @@ pub(super) async fn update_post(
 ) -> Written<Post> {
     let core = Arc::clone(at);
     let write = async move {
+        let _direct = core.behind.direct.begin(id);
         let put = core.begin_put(&Key::Post(id)).await;
         let written = core.store.update_post(author, id, edit).await;
         match (&written, put) {
@@ -325,11 +326,13 @@ pub(super) async fn update_post(
     run_detached(at, write).await
 }
 
-/// Acknowledges an edit that is stored later. Stores it now if the queue is full.
+/// Acknowledges an edit that is stored later. Stores it now if the queue is full. `direct_writes` is the number
+/// of direct writes that had finished before the post was read.
 pub(super) async fn update_post_behind(
     at: &Arc<Core>,
     author: UserId,
     post: Arc<Shared<Post>>,
+    direct_writes: u64,
     edit: PostEdit,
 ) -> Written<Post> {
     if post.author != author {
@@ -344,8 +347,12 @@ pub(super) async fn update_post_behind(
         let mut post = Post::clone(&post);
         edited(&mut post, &edit);
         match core.begin_put(&Key::Post(post.id)).await {
-            Some(put) => post_replaced(&core, put, &post).await,
-            None => post_changed(&core, author, post.id).await,
+            // A direct write that starts from now on removes the value again. An earlier one may have deleted
+            // the post, or stored its photo, after it was read.
+            Some(put) if !core.behind.direct.may_have_changed(post.id, direct_writes) => {
+                post_replaced(&core, put, &post).await;
+            }
+            _ => post_changed(&core, author, post.id).await,
         }
         Ok(post)
     };
@@ -368,16 +375,14 @@ pub(super) async fn delete_post(
 ) -> Written<Option<Photo>> {
     let core = Arc::clone(at);
     let write = async move {
-        let edit = core.behind.remove_edit(id);
+        let _direct = core.behind.direct.begin(id);
         let written = core.store.delete_post(author, id).await;
-        if let (Err(_), Some(edit)) = (&written, edit) {
-            core.behind.restore(id, edit);
-        }
         if may_have_changed(&written) {
             let also = [Key::Photo(id), Key::User(author), Key::Post(id)];
             invalidate_posts_of(&core, author, &also).await;
         }
         if written.is_ok() {
+            core.behind.discard(id);
             core.put_new(&Key::Post(id), &Value::Absent).await;
         }
         written
@@ -444,6 +449,7 @@ pub(super) async fn put_photo(
         let put = core.begin_put(&key).await;
         let value = Value::Photo(Arc::new(photo.clone()));
         let id = photo.post;
+        let _direct = core.behind.direct.begin(id);
         let written = core.store.put_photo(author, photo).await;
         match put {
             Some(put) if written.is_ok() => {

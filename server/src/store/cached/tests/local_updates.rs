@@ -311,25 +311,27 @@ async fn concurrent_writes_are_shown_as_stored() {
 }
 
 async fn write(process: &CachedStore, reader: UserId, author: UserId, task: usize) {
+    let options = &process.core.options;
     for round in 0..60_usize {
         let text = format!("{task} {round}");
+        let case = format!("{text}, {:?}, {:?}", options.policy, options.staleness);
         let post = process.create_post(new_post(author, &text)).await.unwrap();
         let newest = |posts: &[Post]| posts.iter().any(|one| one.id >= post.id);
         let page = Page::new(None, 20);
         let posts = process.posts_by(author, page).await.unwrap();
-        assert!(newest(&posts), "{text}: its author's page");
+        assert!(newest(&posts), "{case}: its author's page");
         match (round + task) % 5 {
             0 => {
                 process.delete_post(author, post.id).await.unwrap();
                 let posts = process.posts_by(author, page).await.unwrap();
                 assert!(
                     posts.iter().all(|one| one.id != post.id),
-                    "{text} is deleted"
+                    "{case}: a deleted post"
                 );
                 let feed = process.feed(reader, page).await.unwrap();
                 assert!(
                     feed.iter().all(|one| one.id != post.id),
-                    "{text} is deleted"
+                    "{case}: a deleted post"
                 );
             }
             1 => {
@@ -339,7 +341,7 @@ async fn write(process: &CachedStore, reader: UserId, author: UserId, task: usiz
                     .unwrap();
                 let posts = process.posts_by(author, page).await.unwrap();
                 if let Some(shown) = posts.iter().find(|one| one.id == post.id) {
-                    assert_eq!(shown, &changed);
+                    assert_eq!(shown, &changed, "{case}");
                 }
             }
             2 if task >= 4 => {
@@ -348,7 +350,7 @@ async fn write(process: &CachedStore, reader: UserId, author: UserId, task: usiz
             }
             _ => {
                 let feed = process.feed(reader, page).await.unwrap();
-                assert!(task < 4 || newest(&feed), "{text}: the feed");
+                assert!(task < 4 || newest(&feed), "{case}: the feed");
             }
         }
     }

@@ -88,7 +88,7 @@ async fn abandoned_write_reaches_caches() {
         assert_eq!(scene.text(&process).await, "first");
         scene
             .store
-            .delay_edits(Duration::ZERO, Duration::from_millis(200));
+            .delay_changes(Duration::ZERO, Duration::from_millis(200));
         let (writer, author, post) = (process.clone(), scene.author, scene.post);
         let write =
             tokio::spawn(async move { writer.update_post(author, post, edit("second")).await });
@@ -114,7 +114,7 @@ async fn overtaking_writes_leave_stored_value() {
     let (one, two) = (scene.process(options.clone()), scene.process(options));
     scene
         .store
-        .delay_edits(Duration::from_millis(300), Duration::ZERO);
+        .delay_changes(Duration::from_millis(300), Duration::ZERO);
     let (writer, author, post) = (one.clone(), scene.author, scene.post);
     let slow = tokio::spawn(async move { writer.update_post(author, post, edit("slow")).await });
     let key = Key::Post(post).shared("tenfold");
@@ -122,9 +122,11 @@ async fn overtaking_writes_leave_stored_value() {
         scene.cache.get(&key).await.unwrap().is_some()
     })
     .await;
-    // The mark is set. Wait until the store has read the delay, too.
-    sleep(Duration::from_millis(50)).await;
-    scene.store.delay_edits(Duration::ZERO, Duration::ZERO);
+    until("the store has read the delay", async || {
+        scene.store.changes() > 0
+    })
+    .await;
+    scene.store.delay_changes(Duration::ZERO, Duration::ZERO);
     two.update_post(author, post, edit("fast")).await.unwrap();
     slow.await.unwrap().unwrap();
     let stored = scene.store.post(post).await.unwrap().content;

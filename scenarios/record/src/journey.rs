@@ -1,6 +1,6 @@
 //! Journeys: scenarios in which users repeat a recorded visit, each with its own cookies and tokens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::BufRead;
 use std::time::Duration;
@@ -85,11 +85,11 @@ pub fn journey(
         toml: writer.toml(origin, options, &requests),
         requests: requests.len(),
         target: format!("{}://{}", visit.scheme, visit.host),
-        captured: writer
-            .captures
-            .iter()
-            .flat_map(|captures| captures.keys().cloned())
-            .collect(),
+        captured: {
+            let names = writer.captures.iter().flat_map(BTreeMap::keys);
+            let names: BTreeSet<&String> = names.collect();
+            names.into_iter().cloned().collect()
+        },
         to_fill_in: writer.variables.keys().cloned().collect(),
         left_out: visit
             .left_out
@@ -209,7 +209,7 @@ impl<'a> Writer<'a> {
             let _ = writeln!(
                 text,
                 "headers.{} = {}",
-                quoted(name),
+                key(name),
                 quoted(&format!("{scheme}{secret}"))
             );
         }
@@ -288,8 +288,8 @@ impl<'a> Writer<'a> {
                 let fields: Vec<String> = fields
                     .into_iter()
                     .map(|(name, values)| match values.as_slice() {
-                        [value] => format!("{} = {value}", quoted(name)),
-                        values => format!("{} = [{}]", quoted(name), values.join(", ")),
+                        [value] => format!("{} = {value}", key(name)),
+                        values => format!("{} = [{}]", key(name), values.join(", ")),
                     })
                     .collect();
                 format!("form = {{ {} }}\n", fields.join(", "))
@@ -401,6 +401,16 @@ fn think(exchange: &Exchange, end_us: i64) -> Option<Duration> {
     let pause = Duration::from_micros(u64::try_from(pause).ok()?).min(THINK_MAX);
     let tenths = Duration::from_millis(pause.as_millis() as u64 / 100 * 100);
     (tenths >= THINK_MIN).then_some(tenths)
+}
+
+/// Returns a key of TOML, quoted if need be. Unlike a value, it may not be a multi-line string.
+fn key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    match !name.is_empty() && name.chars().all(is_bare) {
+        true => name.to_owned(),
+        // The escapes of JSON are those of TOML, where DEL needs one too.
+        false => Value::from(name).to_string().replace('\u{7f}', "\\u007F"),
+    }
 }
 
 /// Returns the name of a variable: lower-case letters, digits and `_`.

@@ -165,6 +165,13 @@ impl Shared {
         sessions.get(usize::try_from(session).ok()?)
     }
 
+    /// The session of a virtual user in a closed model. `None` if the scenario has no sessions.
+    pub(crate) fn session_of_user(&self, number: u64) -> Option<&Session> {
+        let sessions = &self.sessions[Side::Baseline as usize];
+        let session = number.checked_rem(sessions.len() as u64)?;
+        sessions.get(usize::try_from(session).ok()?)
+    }
+
     /// The endpoint that the requests of a side go to.
     pub(crate) fn endpoint(&self, side: Side) -> &Endpoint {
         &self.endpoints[side as usize]

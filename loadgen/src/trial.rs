@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tenfold_scenarios::{Arrival, Draw, LastResponse, NextStep, Scenario, Variables};
+use tenfold_scenarios::{Arrival, Draw, LastResponse, NextStep, Scenario, Side, Variables};
 
 use crate::LoadError;
 use crate::answer::{Change, HeldVariables};
@@ -242,7 +242,7 @@ impl Trier<'_> {
         let journey = walk.begin(&mut variables);
         variables.inherit(session);
         if shared.scenario.sessions.is_none() {
-            self.user.begin_journey(None);
+            self.user.begin_journey(Side::Baseline, None);
         }
         let mut last = LastResponse::default();
         for _ in 0..JOURNEY_REQUESTS_MAX {

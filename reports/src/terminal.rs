@@ -177,6 +177,8 @@ fn response(sample: &Sample, paint: Paint) -> String {
     if let Some((_, body)) = &sample.response
         && !body.trim().is_empty()
     {
+        // A body is one line here: its own line breaks say nothing.
+        let body = body.split_whitespace().collect::<Vec<_>>().join(" ");
         more.push(body.chars().take(BODY_CHARS_MAX).collect());
     }
     let fact = Fact {

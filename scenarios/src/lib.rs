@@ -47,7 +47,9 @@ pub use load::{Load, Model};
 pub use random::harmonic::harmonic;
 pub use random::stream::{Stream, stream};
 pub use request::body_file::BodyFile;
-pub use request::capture::{Capture, CaptureSource, HtmlSelector, Pattern, ResponseParts};
+pub use request::capture::{
+    Capture, CaptureSource, HtmlSelector, Pattern, ResponseParts, WebForm, WebPage,
+};
 pub use request::check::{Check, CheckTest, Expected, Needs};
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -499,6 +499,11 @@ impl Request {
             .flat_map(move |template| template.cells(draw, variables))
     }
 
+    /// Returns whether the literal text of its path contains a value, which is then no secret.
+    pub fn path_shows(&self, value: &str) -> bool {
+        self.path.literal_text().contains(value)
+    }
+
     /// Returns the files that it sends in its body.
     pub fn files(&self) -> &[BodyFile] {
         &self.files

@@ -37,6 +37,14 @@ pub(crate) struct ScenarioArguments {
     /// Fit a scenario (rate curve, mix, key popularity) instead of writing a trace
     #[arg(long, env = "TENFOLD_MODEL", value_parser = BoolishValueParser::new())]
     pub(crate) model: bool,
+    /// Write the visit of a HAR file as a journey that each user repeats, with cookies, redirects and captured tokens
+    #[arg(
+        long,
+        env = "TENFOLD_JOURNEY",
+        value_parser = BoolishValueParser::new(),
+        conflicts_with_all = ["model", "speed", "format"]
+    )]
+    pub(crate) journey: bool,
     /// Replay speed, as a multiple of the recorded speed
     #[arg(
         long,
@@ -73,6 +81,7 @@ impl RecordArguments {
             },
             scenario: ScenarioArguments {
                 model: false,
+                journey: false,
                 speed: 1.0,
             },
             output: RecordOutputArguments {

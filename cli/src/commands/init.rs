@@ -11,6 +11,7 @@ use tenfold_init::{
     from_openapi,
 };
 use tenfold_loadgen::{DialOptions, Target};
+use tenfold_record::{JourneyScenario, is_har};
 use tenfold_run_dir::write_atomic;
 use tenfold_scenarios::{SCENARIO_SCHEMA, Scenario};
 
@@ -28,6 +29,15 @@ const SCHEMA_FILE: &str = "scenario.schema.json";
 struct Made {
     #[serde(flatten)]
     scenario: FirstScenario,
+    written: Vec<PathBuf>,
+    notes: Vec<String>,
+    next: String,
+}
+
+/// The journey of a HAR file, for `--json`.
+#[derive(Serialize)]
+struct MadeJourney<'a> {
+    journey: &'a JourneyScenario,
     written: Vec<PathBuf>,
     notes: Vec<String>,
     next: String,
@@ -60,6 +70,7 @@ pub(crate) fn init(arguments: &InitArguments) -> anyhow::Result<Exit> {
         SourceKind::Scenario => Err(wrong(format!(
             "{source} is a scenario already; look at it with `tenfold run {source} --check`"
         ))),
+        SourceKind::Log if is_har(&text) || is_named_har(source) => from_har(arguments, path),
         SourceKind::Log => from_log(arguments, path),
     }
 }
@@ -148,6 +159,49 @@ fn from_document(arguments: &InitArguments, document: &Document) -> anyhow::Resu
     };
     let scenario = from_openapi(document, &selection, &files.options())?;
     files.write(arguments, scenario)
+}
+
+/// Returns whether a file is named like a HAR file.
+fn is_named_har(source: &str) -> bool {
+    let name = source.to_ascii_lowercase();
+    name.strip_suffix(".gz").unwrap_or(&name).ends_with(".har")
+}
+
+/// Writes the visit of a HAR file as a journey.
+fn from_har(arguments: &InitArguments, log: &Path) -> anyhow::Result<Exit> {
+    let stem = record::default_path(Some(&log.to_owned()));
+    let stem = stem.file_stem().unwrap_or_default().to_string_lossy();
+    let files = Files::of(arguments, &stem)?;
+    let made = record::visit(log, &files.scenario, None)?;
+    let scenario = format!("#:schema ./{SCHEMA_FILE}\n{}", made.toml);
+    write(&files.scenario, scenario.as_bytes())?;
+    let mut written = vec![files.scenario.clone()];
+    let (schema, notes) = files.write_schema(arguments.output.force)?;
+    written.extend(schema);
+    let next = format!(
+        "tenfold run {} --once --target {}",
+        files.scenario.display(),
+        made.target
+    );
+    if arguments.output.json {
+        print::json(&MadeJourney {
+            journey: &made,
+            written,
+            notes,
+            next,
+        })?;
+        return Ok(Exit::Met);
+    }
+    let files: Vec<String> = written
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let mut text = format!("wrote {}: {}", files.join(" and "), record::describe(&made));
+    for note in notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    print::out(&format!("{text}\nnext, send each request once: {next}\n"))?;
+    Ok(Exit::Met)
 }
 
 /// Records a log as `tenfold record` does, and adds the schema to the scenario.

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::Serialize;
 use tenfold_record::{
-    AccessLog, FitReport, Format, LogReader, LogSummary, ModelOptions, ReadOptions, TraceOptions,
-    model, trace,
+    AccessLog, FitReport, Format, JourneyOptions, JourneyScenario, LogReader, LogSummary,
+    ModelOptions, ReadOptions, TraceOptions, journey, model, trace,
 };
 use tenfold_run_dir::write_atomic_with;
+use tenfold_scenarios::Scenario;
 
 use crate::arguments::record::RecordArguments;
 use crate::exit::{Exit, UsageError};
@@ -30,6 +31,9 @@ const STANDARD_INPUT: &str = "-";
 
 /// Reads the logs, and writes a trace or a fitted scenario.
 pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
+    if arguments.scenario.journey {
+        return record_journey(arguments);
+    }
     let format = arguments
         .input
         .format
@@ -106,6 +110,99 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
     };
     print::out(&next)?;
     Ok(Exit::Met)
+}
+
+/// Reads a HAR file, and writes its visit as a journey.
+fn record_journey(arguments: &RecordArguments) -> anyhow::Result<Exit> {
+    let [log] = arguments.logs.as_slice() else {
+        return Err(UsageError(
+            "--journey makes one journey of one HAR file; give a single file".to_owned(),
+        )
+        .into());
+    };
+    let out = arguments
+        .output
+        .out
+        .clone()
+        .unwrap_or_else(|| default_path(Some(log)));
+    refuse_input(arguments, &out)?;
+    refuse_overwriting(arguments, &out)?;
+    let made = visit(log, &out, arguments.input.host.clone())?;
+    write(&out, |file| file.write_all(made.toml.as_bytes()))?;
+    if arguments.output.json {
+        print::json(&RecordedJourney {
+            journey: &made,
+            written: [&out],
+        })?;
+        return Ok(Exit::Met);
+    }
+    print::out(&describe(&made))?;
+    let scenario = out.display();
+    print::out(&format!(
+        "\nwrote {scenario}; send it once: tenfold run {scenario} --once --target {}\n",
+        made.target
+    ))?;
+    Ok(Exit::Met)
+}
+
+/// Result of a journey, for `--json`.
+#[derive(Serialize)]
+struct RecordedJourney<'a> {
+    journey: &'a JourneyScenario,
+    written: [&'a PathBuf; 1],
+}
+
+/// Makes the journey of a HAR file, for a scenario at `out`.
+pub(crate) fn visit(
+    log: &Path,
+    out: &Path,
+    host: Option<String>,
+) -> anyhow::Result<JourneyScenario> {
+    let name = out
+        .file_stem()
+        .map_or("recorded".into(), |stem| stem.to_string_lossy());
+    let options = JourneyOptions {
+        name: name.into_owned(),
+        host,
+    };
+    if log.as_os_str() == STANDARD_INPUT {
+        return Ok(journey(
+            std::io::stdin().lock(),
+            "standard input",
+            &options,
+        )?);
+    }
+    let file = File::open(log).with_context(|| format!("could not read {}", log.display()))?;
+    let origin = log.file_name().unwrap_or_default().to_string_lossy();
+    let made = journey(BufReader::new(file), &origin, &options)?;
+    // What is written can be run: an error here is a defect of this program.
+    Scenario::parse(&made.toml, out)
+        .context("could not make a valid scenario; please report the file")?;
+    Ok(made)
+}
+
+/// Says what a journey has, and what is left to do.
+pub(crate) fn describe(made: &JourneyScenario) -> String {
+    let mut text = format!(
+        "a journey of {} requests to {}\n",
+        made.requests, made.target
+    );
+    for (reason, count) in &made.left_out {
+        text.push_str(&format!("left out: {count} {reason}\n"));
+    }
+    if !made.captured.is_empty() {
+        text.push_str(&format!(
+            "captured from answers: {}\n",
+            made.captured.join(", ")
+        ));
+    }
+    if !made.to_fill_in.is_empty() {
+        text.push_str(&format!(
+            "fill in under [variables]: {}\n",
+            made.to_fill_in.join(", ")
+        ));
+    }
+    text
 }
 
 fn read(logs: &[PathBuf], options: &ReadOptions) -> anyhow::Result<AccessLog> {

@@ -94,6 +94,8 @@ fn fails_if_a_status_or_check_does() {
         "✗ json /nothing exists: the JSON value at \"/nothing\" is missing",
         "✗ failed (failed_check)",
         "3 requests: 1 passed, 2 failed",
+        "  1 failed with failed_check, first `read post`\n",
+        "  1 failed with unexpected_status, status 201, first `create post`\n",
     ] {
         assert!(
             ended.stdout.contains(text),

@@ -1,6 +1,7 @@
 //! Captures: variables set from an answer.
 
 use tenfold_scenarios::{Capture, CaptureSource, Needs, Request, ResponseParts, Variables};
+use url::Url;
 
 use crate::http::{Answer, BodyState, Keep};
 
@@ -57,7 +58,7 @@ pub(crate) fn capture<'a>(
             state: BodyState::Content,
         };
     };
-    let uses_url = |capture: &Capture| capture.source == CaptureSource::Url;
+    let uses_url = |capture: &Capture| capture.source == CaptureSource::Url || capture.resolve;
     let url = match captures.iter().any(uses_url) {
         true => url(),
         false => String::new(),
@@ -71,14 +72,27 @@ pub(crate) fn capture<'a>(
             BodyState::Content | BodyState::Encoded(_) => &kept.body,
         },
     };
-    let found = captures
-        .iter()
-        .map(|capture| (capture, capture.find(&parts)));
+    let found = captures.iter().map(|capture| {
+        let value = capture.find(&parts);
+        let value = match capture.resolve {
+            true => value.and_then(|link| resolved(&link, parts.url)),
+            false => value,
+        };
+        (capture, value)
+    });
     Captured {
         found: found.collect(),
         is_cut: kept.is_cut,
         state: kept.state.clone(),
     }
+}
+
+/// Resolves a link against the URL of the page that has it (RFC 3986, section 5). Drops its fragment. `None` if it is
+/// not a URL.
+fn resolved(link: &str, page: &str) -> Option<String> {
+    let mut url = Url::parse(page).ok()?.join(link.trim()).ok()?;
+    url.set_fragment(None);
+    Some(url.into())
 }
 
 impl<'a> Captured<'a> {

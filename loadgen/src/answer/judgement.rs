@@ -1,10 +1,11 @@
 //! Judgement of a complete answer: captures, checks, script, and samples of failures.
 
 use http::HeaderValue;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use tenfold_run_dir::sample::Sample;
 use tenfold_scenarios::{
     Arrival, NextStep, Rendered, Request, ScriptClock, ScriptOutcome, ScriptResponse, Variables,
+    WebPage,
 };
 
 use crate::answer::capture::{Captured, capture};
@@ -262,9 +263,11 @@ impl Judgement<'_> {
     /// The mask for the secrets of a request and its answer.
     pub(crate) fn mask(&self, answer: Option<&Answer>, variables: &Variables) -> Mask {
         let mut mask = Mask::default();
-        variables.values().for_each(|value| mask.add(value));
         let cells = self.planned.cells(&self.arrival.draw, variables);
-        cells.for_each(|value| mask.add(value));
+        // A value such as `admin`, which the scenario's own path has, is no secret, and masking it would hide the path.
+        let values = variables.values().chain(cells);
+        let values = values.filter(|value| !self.planned.path_shows(value));
+        values.for_each(|value| mask.add(value));
         for (name, value) in &self.rendered.headers {
             mask.add_sent(name, value);
         }
@@ -300,6 +303,8 @@ impl Judgement<'_> {
         let headers = kept.into_iter().flat_map(|kept| &kept.headers);
         let body = kept.map_or(&[][..], |kept| &kept.body);
         let body = String::from_utf8_lossy(&body[..body.len().min(SAMPLED_BODY_BYTES)]);
+        // The source of a page begins with what nobody reads.
+        let page = kept.and_then(|kept| page_text(kept, &mask));
         self.log.add(Sample {
             request: request.clone(),
             failure: failure.name().to_owned(),
@@ -310,7 +315,7 @@ impl Judgement<'_> {
             headers: headers
                 .map(|(name, value)| (name.to_string(), mask.header(name, value)))
                 .collect(),
-            body: mask.text(&body),
+            body: page.unwrap_or_else(|| mask.text(&body)),
             body_bytes: answer.map_or(0, |answer| answer.body_bytes),
             url: self
                 .trip
@@ -322,6 +327,15 @@ impl Judgement<'_> {
                 .map(|trace| trace.id()),
         });
     }
+}
+
+/// Returns title and text of an HTML page, masked. `None` if the body is not HTML.
+fn page_text(kept: &Kept, mask: &Mask) -> Option<String> {
+    let content_type = kept.headers.get(CONTENT_TYPE)?;
+    let page = WebPage::read(content_type.as_bytes(), &kept.body)?;
+    let title = page.title.map(|title| format!("{title}\n"));
+    let text = format!("{}{}", title.unwrap_or_default(), page.text);
+    Some(mask.text(&text))
 }
 
 /// Truncates a masked text. Masking comes first: a truncated secret would not be recognized.

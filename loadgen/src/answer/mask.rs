@@ -140,7 +140,7 @@ mod tests {
                 &HeaderValue::from_static(value),
             )
         };
-        assert_eq!(header("set-cookie", "a=b"), "***");
+        assert_eq!(header("set-cookie", "a=b; Path=/"), "a=***; Path=/");
         assert_eq!(header("x-auth-token", "a"), "***");
         assert_eq!(
             header("location", "/users/abcdef?sig=y"),

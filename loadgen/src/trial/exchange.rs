@@ -3,14 +3,15 @@
 use std::fmt;
 
 use http::HeaderMap;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use serde::Serialize;
-use tenfold_scenarios::{Draw, Rendered, Request, Variables};
+use tenfold_scenarios::{Draw, Rendered, Request, Variables, WebPage};
 use tenfold_secret::{MASK, masked_target};
 
 use super::secrets::{Secrets, Sent};
 use crate::answer::{AnswerView, Captured, Mask, SAMPLED_BODY_BYTES, SHOWN_BODY_BYTES, capture};
 use crate::failure::Failure;
-use crate::http::{Answer, Kept, Trip};
+use crate::http::{Answer, Kept, Trip, is_redirect};
 use crate::shared::Shared;
 
 /// The longest value of a finding, in characters.
@@ -74,6 +75,9 @@ pub struct Received {
     pub body_bytes: u64,
     /// True if the body is text.
     pub is_text: bool,
+    /// What a person reads of an HTML page: its title, forms and text. `None` if the body is not HTML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
 }
 
 /// The result of the status, a check or a capture.
@@ -196,7 +200,7 @@ impl Context<'_> {
                 name: format!("status {}", planned.expect),
                 passed,
                 value: None,
-                reason: (!passed).then(|| format!("it is {}", answer.status)),
+                reason: (!passed).then(|| self.unexpected(planned, answer, mask)),
             });
             if passed {
                 findings.extend(captures(captured, mask, secrets));
@@ -233,6 +237,35 @@ impl Context<'_> {
         findings
     }
 
+    /// Why a status is not as expected, and what to do if the answer tells.
+    fn unexpected(&self, planned: &Request, answer: &Answer, mask: &Mask) -> String {
+        let status = answer.status;
+        let none = HeaderMap::new();
+        let headers = answer.kept.as_ref().map_or(&none, |kept| &kept.headers);
+        let location = headers.get(LOCATION).filter(|_| is_redirect(status));
+        if let Some(location) = location {
+            let to = shortened(mask.header(&LOCATION, location));
+            return match planned.transport.follow {
+                0 => format!(
+                    "it is {status}, a redirect to {to}; follow it with `follow = 5` under [http], or expect it \
+                     with `expect = [{status}]`"
+                ),
+                _ => format!("it is {status}, a redirect to {to}"),
+            };
+        }
+        if status == 401 {
+            let side = self.shared.scenario.side_of(self.draw.request);
+            let target = &self.shared.endpoint(side).target;
+            let mut own = self.rendered.headers.iter();
+            let is_sent =
+                target.authorization.is_some() || own.any(|(name, _)| *name == AUTHORIZATION);
+            let challenge = headers.get(WWW_AUTHENTICATE);
+            let challenge = challenge.map(|text| String::from_utf8_lossy(text.as_bytes()));
+            return unauthorized(challenge.as_deref(), is_sent);
+        }
+        format!("it is {status}")
+    }
+
     /// The reason of a failure without an answer. `None` if the findings name it.
     fn reason(&self, failure: Failure) -> Option<String> {
         let scenario = &self.shared.scenario;
@@ -246,15 +279,44 @@ impl Context<'_> {
                 "no complete answer within {}",
                 tenfold_scenarios::format_duration(scenario.load.timeout)
             )),
-            Failure::Unsendable => {
-                Some("it is not valid HTTP; check its path for blanks and its first `/`".to_owned())
-            }
+            Failure::Unsendable => Some(unsendable(&self.rendered.path).to_owned()),
             _ => {
                 let side = scenario.side_of(self.draw.request);
                 let connections = self.shared.endpoint(side).connections();
                 connections.first_errors.get(failure.name()).cloned()
             }
         }
+    }
+}
+
+/// Returns what to do about a 401. `challenge` is its `WWW-Authenticate`; `is_sent` is true if the request had credentials.
+fn unauthorized(challenge: Option<&str>, is_sent: bool) -> String {
+    let scheme = challenge.and_then(|text| text.split_whitespace().next());
+    let scheme = scheme.map(plain).filter(|scheme| scheme.len() <= 20);
+    if is_sent {
+        let of = scheme
+            .map(|scheme| format!(" ({scheme})"))
+            .unwrap_or_default();
+        return format!("it is 401; the service refuses the credentials that were sent{of}");
+    }
+    match scheme.as_deref().map(str::to_ascii_lowercase).as_deref() {
+        Some("basic") => "it is 401; give a user and password with --auth-basic-file".to_owned(),
+        Some("bearer") => "it is 401; give a token with --auth-bearer-file".to_owned(),
+        Some(other) => format!("it is 401; the service asks for {other} credentials"),
+        None => "it is 401; give credentials with --auth-basic-file or --auth-bearer-file, or log in first, with \
+                 `cookies = true` under [http]"
+            .to_owned(),
+    }
+}
+
+/// Returns why a request with this path is not valid HTTP. The path itself may be a secret.
+fn unsendable(path: &str) -> &'static str {
+    if path.starts_with("http://") || path.starts_with("https://") {
+        "its path is a URL outside of the target's; only redirects lead to other origins"
+    } else if !path.starts_with('/') {
+        "its path does not begin with `/`; if it is a link from a page, add `resolve = true` to its capture"
+    } else {
+        "it is not valid HTTP; check its path for blanks, and its headers for line ends"
     }
 }
 
@@ -317,7 +379,25 @@ fn received(answer: &Answer, mask: &Mask) -> Received {
         body,
         body_bytes: answer.body_bytes,
         is_text,
+        page: kept.and_then(|kept| page(kept, mask)),
     }
+}
+
+/// Returns the forms and the text of an HTML page, masked.
+fn page(kept: &Kept, mask: &Mask) -> Option<String> {
+    let content_type = kept.headers.get(CONTENT_TYPE)?;
+    let page = WebPage::read(content_type.as_bytes(), &kept.body)?;
+    let mut text = page
+        .title
+        .map(|title| format!("title: {title}\n"))
+        .unwrap_or_default();
+    for form in &page.forms {
+        text.push_str(&format!("form: {form}\n"));
+    }
+    text.push_str(&page.text);
+    let mut text = mask.text(&text);
+    text.truncate(text.floor_char_boundary(SHOWN_BODY_BYTES));
+    Some(text)
 }
 
 /// Returns the start of a body as masked text, and whether it is text.
@@ -384,7 +464,21 @@ impl fmt::Display for Exchange {
                 for (name, value) in &answer.headers {
                     writeln!(f, "< {name}: {}", plain(value))?;
                 }
-                body(f, '<', &answer.body, answer.body_bytes, answer.is_text)?;
+                match &answer.page {
+                    None => body(f, '<', &answer.body, answer.body_bytes, answer.is_text)?,
+                    Some(page) => {
+                        let shown = page.floor_char_boundary(PRINTED_BODY_BYTES);
+                        writeln!(f, "<")?;
+                        for line in page[..shown].lines() {
+                            writeln!(f, "< {}", plain(line))?;
+                        }
+                        let more = if shown < page.len() { "... " } else { "" };
+                        writeln!(
+                            f,
+                            "< {more}(an HTML page; --json has the start of its source)"
+                        )?;
+                    }
+                }
             }
         }
         for finding in &self.findings {
@@ -477,6 +571,7 @@ mod tests {
                 body: "{\n  \"id\": 7\n}".to_owned(),
                 body_bytes: 13,
                 is_text: true,
+                page: None,
             }),
             took_ms: 12.345,
             findings: vec![
@@ -533,6 +628,61 @@ mod tests {
         ✗ json /likes exists: the JSON value at "/likes" is missing
         ✗ failed (failed_check)
         "#);
+    }
+
+    #[test]
+    fn pages_are_shown_as_forms_and_text() {
+        let mut shown = exchange();
+        shown.answer.as_mut().unwrap().page =
+            Some("title: Log in\nform: POST /login\nWelcome".to_owned());
+        insta::assert_snapshot!(shown.to_string().lines().skip(7).take(5).collect::<Vec<_>>().join("\n"), @r"
+        <
+        < title: Log in
+        < form: POST /login
+        < Welcome
+        < (an HTML page; --json has the start of its source)
+        ");
+    }
+
+    #[test]
+    fn pages_are_masked() {
+        let mut mask = Mask::default();
+        mask.add("s3cret-value");
+        let mut kept = Kept::default();
+        kept.headers.insert(
+            CONTENT_TYPE,
+            http::HeaderValue::from_static("text/html; charset=utf-8"),
+        );
+        kept.body = b"<title>T</title><style>p{}</style><p>Hello s3cret-value</p>\
+            <form action=/a><input name=csrf value=abcdef type=hidden></form>"
+            .to_vec();
+        assert_eq!(
+            page(&kept, &mask).unwrap(),
+            "title: T\nform: GET /a with csrf (hidden)\nHello ***"
+        );
+        kept.headers.insert(
+            CONTENT_TYPE,
+            http::HeaderValue::from_static("application/json"),
+        );
+        assert_eq!(page(&kept, &mask), None);
+    }
+
+    #[test]
+    fn unauthorized_names_the_remedy() {
+        let of = |challenge| unauthorized(challenge, false);
+        assert!(of(Some("Basic realm=\"a\"")).ends_with("--auth-basic-file"));
+        assert!(of(Some("bearer")).ends_with("--auth-bearer-file"));
+        assert!(of(Some("Negotiate")).ends_with("asks for negotiate credentials"));
+        assert!(of(None).contains("cookies = true"));
+        assert!(of(Some("")).contains("cookies = true"));
+        assert!(unauthorized(Some("Basic"), true).ends_with("that were sent (Basic)"));
+    }
+
+    #[test]
+    fn unsendable_paths_name_the_remedy() {
+        assert!(unsendable("http://other/x").contains("outside"));
+        assert!(unsendable("login.jsp").contains("resolve = true"));
+        assert!(unsendable("/a b").contains("blanks"));
     }
 
     #[test]

@@ -56,11 +56,15 @@ impl Secrets {
             };
             // The name of a column of data has a dot.
             let is_column = name.contains('.');
+            if is_column && sent.planned.path_shows(value) && !is_secret(name, value) {
+                continue;
+            }
             if is_column || self.variables.contains(&index) || is_secret(name, value) {
                 mask.add(value);
             }
         }
         let cells = sent.planned.cells(sent.draw, sent.variables);
+        let cells = cells.filter(|cell| !sent.planned.path_shows(cell));
         cells.for_each(|cell| mask.add(cell));
         for (name, value) in &sent.rendered.headers {
             mask.add_sent(name, value);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tenfold_scenarios::LastResponse;
+use tenfold_scenarios::{LastResponse, Side};
 
 use crate::LoadError;
 use crate::answer::JourneyEnd;
@@ -74,7 +74,11 @@ async fn walk(shared: Arc<Shared>, journeys: &Journeys, number: u64) {
     let mut ready = shared.clock.now();
     loop {
         let journey = walk.begin(&mut variables);
-        user.begin_journey(None);
+        let session = shared.session_of_user(number);
+        if let Some(session) = session {
+            variables.inherit(&session.variables);
+        }
+        user.begin_journey(Side::Baseline, session);
         shared.evidence.begun(&journey.name);
         let (began, first) = (ready, sequence);
         let mut visit = Visit {

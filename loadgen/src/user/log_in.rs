@@ -72,6 +72,7 @@ async fn log_in_one(
     planned
         .render(draw, variables, &mut rendered)
         .map_err(|error| error.to_string())?;
+    endpoint.target.reduce_path(&mut rendered);
     let outgoing = Outgoing {
         method: &planned.method,
         endpoint,

@@ -84,7 +84,8 @@ async fn take_journey(user: &mut User, job: Job) {
     // The first step is the arrival's own request, which the schedule drew the same way.
     let _ = walk.next_step(&variables, LastResponse::default());
     variables.inherit(shared.variables_of(&job.arrival));
-    user.begin_journey(Some(&job.arrival));
+    let side = shared.scenario.side_of(job.arrival.draw.request);
+    user.begin_journey(side, shared.session_of(&job.arrival));
     shared.evidence.begun(&journey.name);
     let (mut sequence, intended) = (job.arrival.sequence, job.arrival.intended);
     let mut visit = Visit {

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::http::{Answer, Connection, DeadlineSlot, EventSink, Keep, Outgoing, Traveller, Trip};
 use crate::pace::Job;
 use crate::record::{Outcome, Stamps};
-use crate::shared::Shared;
+use crate::shared::{Session, Shared};
 use crate::user::browser_state::BrowserState;
 use crate::user::event_recorder::EventRecorder;
 
@@ -75,13 +75,8 @@ impl User {
         self.trip.as_deref()
     }
 
-    /// Begins a journey: forgets the cookies of the one before. An arrival that begins the journey brings
-    /// those of its user's session.
-    pub(crate) fn begin_journey(&mut self, arrival: Option<&Arrival>) {
-        let session = arrival.and_then(|arrival| self.shared.session_of(arrival));
-        let side = arrival.map_or(Side::Baseline, |arrival| {
-            self.shared.scenario.side_of(arrival.draw.request)
-        });
+    /// Begins a journey: forgets the cookies of the one before, and takes those of its session.
+    pub(crate) fn begin_journey(&mut self, side: Side, session: Option<&Session>) {
         let keeps = |request: &tenfold_scenarios::Request| request.transport.cookies;
         if self.browser.is_some() || self.shared.scenario.requests.iter().any(keeps) {
             let browser = self.browser.get_or_insert_default();
@@ -118,6 +113,10 @@ impl User {
         });
         if let Some(change) = change {
             change.apply(&mut self.rendered);
+        }
+        if !self.rendered.path.starts_with('/') {
+            let side = shared.scenario.side_of(arrival.draw.request);
+            shared.endpoint(side).target.reduce_path(&mut self.rendered);
         }
         let sent = shared.clock.now();
         let intended = nanoseconds(arrival.intended);

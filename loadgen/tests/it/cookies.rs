@@ -225,3 +225,59 @@ fn full_jar_is_bounded_and_counted() {
         .max();
     assert_eq!(longest, Some(50));
 }
+
+#[test]
+fn closed_journeys_have_the_session_of_their_user() {
+    let text = r#"
+version = 1
+name = "sessions"
+[http]
+cookies = true
+[load]
+model = "closed"
+users = 4
+hatch = "1000/s"
+[users]
+count = 2
+[sessions]
+login = "login"
+count = 2
+[[phases]]
+name = "all"
+kind = "users"
+duration = "300ms"
+[[journeys]]
+name = "visit"
+steps = ["page", "page"]
+pace = "50ms"
+[[requests]]
+name = "login"
+kind = "write"
+method = "POST"
+path = "/login/{user}"
+expect = [204]
+[[requests]]
+name = "page"
+kind = "read"
+path = "/page"
+"#;
+    // A session without a captured value: its cookie is enough.
+    let site = Site::start(false, |received| {
+        if let Some(user) = received.path.strip_prefix("/login/") {
+            let cookie = format!("sid=user-{user}; Path=/");
+            return Reply::status(204).with("set-cookie", &cookie);
+        }
+        match received.header("cookie").starts_with("sid=user-") {
+            true => Reply::ok(""),
+            false => Reply::status(401),
+        }
+    });
+    let ran = run(&site, false, text);
+    let total = ran.total();
+    assert_eq!(total.failed, 0, "{:?}", ran.samples);
+    assert!(total.completed >= 20, "{total:?}");
+    let received = site.received();
+    let pages = received.iter().filter(|one| one.path == "/page");
+    let cookies: BTreeSet<_> = pages.map(|one| one.header("cookie").to_owned()).collect();
+    assert_eq!(cookies.len(), 2, "{cookies:?}");
+}

@@ -226,7 +226,7 @@ checks = [
     assert!(
         sample
             .headers
-            .contains(&("set-cookie".to_owned(), "***".to_owned()))
+            .contains(&("set-cookie".to_owned(), "sid=***; HttpOnly".to_owned()))
     );
     let all = format!("{:?}", ran.samples);
     for secret in ["ann-the-secret", "token-of", "the-credential"] {

@@ -8,6 +8,7 @@ mod cookies;
 mod delivery;
 mod event_streams;
 mod language;
+mod links;
 mod nginx;
 mod outcomes;
 mod paired;

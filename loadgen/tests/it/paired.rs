@@ -172,7 +172,7 @@ fn finds_and_shows_differing_answers() {
                 difference
                     .candidate
                     .headers
-                    .contains(&("set-cookie".to_owned(), "***".to_owned()))
+                    .contains(&("set-cookie".to_owned(), "sid=***".to_owned()))
             ),
             _ => assert_eq!(difference.candidate.body, "two"),
         }

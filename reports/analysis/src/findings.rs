@@ -72,7 +72,12 @@ pub(crate) fn next_step(summary: &Summary) -> String {
                 rule.measured_text()
             )
         });
-        return format!("{rule}{}", first.unwrap_or_default());
+        // Failures, not saturation, miss an objective on errors.
+        let of_errors = missed
+            .filter(|rule| rule.text.trim_start().starts_with("errors"))
+            .and_then(|_| failures::failures(summary));
+        let advice = of_errors.map(|finding| finding.advice).or(first);
+        return format!("{rule}{}", advice.unwrap_or_default());
     }
     let first = first.unwrap_or_else(|| "Raise the rate until the service saturates.".to_owned());
     if summary.verdict.measurement == MeasurementVerdict::Suspect {

@@ -54,6 +54,12 @@ pub fn from_address(address: &str, options: &InitOptions) -> Result<FirstScenari
     let mut toml = heading(options, &format!("GET {target}{path}"), &about, &target);
     toml.push_str(&load_and_phases());
     toml.push_str(
+        "# What a browser does by itself. Without these, the first answer counts, even a redirect.\n\
+         # [http]\n\
+         # follow = 5          # follow redirects, at most so many\n\
+         # cookies = true      # keep the cookies of each user\n\n",
+    );
+    toml.push_str(
         "# Requests are mixed in proportion to their weights. This one is a read: it changes nothing.\n\
          [[requests]]\n",
     );

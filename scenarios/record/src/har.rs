@@ -18,6 +18,7 @@ mod headers;
 mod origin;
 pub(crate) mod selection;
 mod tally;
+pub(crate) mod visit;
 
 use archive::HttpArchive;
 use document::Document;
@@ -57,7 +58,7 @@ const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// Returns whether a text starts like a HAR file: an object whose first name is `log`, which is an object too. In a
 /// line of Docker's `json-file`, it is text.
-pub(crate) fn is_har(start: &[u8]) -> bool {
+pub fn is_har(start: &[u8]) -> bool {
     let mut rest = start;
     for token in [b"{".as_slice(), b"\"log\"", b":", b"{"] {
         match rest.trim_ascii_start().strip_prefix(token) {

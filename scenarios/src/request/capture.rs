@@ -15,12 +15,14 @@ mod nth;
 mod pattern;
 mod selector;
 mod source;
+mod web_page;
 
 use json_text::json_text;
 use nth::Nth;
 pub use pattern::Pattern;
 pub use selector::HtmlSelector;
 pub use source::CaptureSource;
+pub use web_page::{WebForm, WebPage};
 
 /// A value captured from a response.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +40,8 @@ pub struct Capture {
     /// True if the value may be absent, which unsets the variable. Otherwise the request fails without
     /// it.
     pub optional: bool,
+    /// True if the value is a link, to be resolved against the URL of the response (RFC 3986, section 5).
+    pub resolve: bool,
 }
 
 /// Parts of a response that captures read.
@@ -68,6 +72,7 @@ impl Capture {
                 pattern: None,
                 nth: None,
                 optional: false,
+                resolve: false,
             });
         }
         let mut fields = value.table(format!("the capture `{name}`"))?;
@@ -75,6 +80,7 @@ impl Capture {
         let nth = fields.optional("nth").map(|value| Nth::read(&value));
         let nth = nth.transpose()?;
         let optional = fields.optional("optional");
+        let resolve = fields.optional("resolve");
         fields.finish()?;
         Ok(Self {
             name,
@@ -83,6 +89,7 @@ impl Capture {
             pattern,
             nth,
             optional: optional.map(|value| value.flag()).transpose()? == Some(true),
+            resolve: resolve.map(|value| value.flag()).transpose()? == Some(true),
         })
     }
 
@@ -168,6 +175,7 @@ fn source_and_pattern(
             // A misspelt field is the likelier mistake.
             fields.optional("nth");
             fields.optional("optional");
+            fields.optional("resolve");
             fields.reject_unknown()?;
             return Err(value
                 .error(format!(

@@ -360,12 +360,15 @@ fn read_sessions(value: &Value<'_>, requests: &[Request]) -> Result<Sessions, Sc
                     requests.iter().map(|request| request.name.as_str()),
                 ))
         })?;
-    if requests[login].captures.is_empty() {
+    // A session is a captured token, or the cookies that the log-in set.
+    if requests[login].captures.is_empty() && !requests[login].transport.cookies {
         return Err(login_value
             .error(format!(
-                "request `{wanted}` captures nothing, so it can't log in a user"
+                "request `{wanted}` captures nothing and keeps no cookies, so it can't log in a user"
             ))
-            .hint("add capture = { token = \"json:/token\" } to it"));
+            .hint(
+                "add capture = { token = \"json:/token\" } to it, or `cookies = true` under [http]",
+            ));
     }
     let count = fields.required("count")?.count(1..=1_000_000)?;
     fields.finish()?;

@@ -6,6 +6,9 @@ use tenfold_scenarios::Scenario;
 
 pub(crate) const PAGE: &str = include_str!("../../../docs/scenarios.md");
 
+/// The page of whole journeys.
+pub(crate) const SERVICES: &str = include_str!("../../../docs/services.md");
+
 /// Returns the TOML blocks of a page, with the line at which each begins.
 pub(crate) fn blocks(page: &str) -> Vec<(usize, String)> {
     let mut blocks = Vec::new();
@@ -54,14 +57,19 @@ pub(crate) fn whole(block: &str) -> String {
 }
 
 #[test]
-fn every_block_of_the_page_is_valid() {
-    let blocks = blocks(PAGE);
-    assert!(blocks.len() >= 10, "{} blocks", blocks.len());
-    // Files are found in the folder of the examples.
-    let origin = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/docs.toml");
-    for (line, block) in blocks {
-        if let Err(error) = Scenario::parse(&whole(&block), &origin) {
-            panic!("docs/scenarios.md, the block at line {line}: {error}");
+fn every_block_of_the_pages_is_valid() {
+    for (page, text, least, examples) in [
+        ("scenarios.md", PAGE, 10, "examples"),
+        ("services.md", SERVICES, 2, "../docs/examples"),
+    ] {
+        let blocks = blocks(text);
+        assert!(blocks.len() >= least, "{page}: {} blocks", blocks.len());
+        // Files are found in the folder of the examples.
+        let origin = Path::new(env!("CARGO_MANIFEST_DIR")).join(examples);
+        for (line, block) in blocks {
+            if let Err(error) = Scenario::parse(&whole(&block), &origin.join("docs.toml")) {
+                panic!("docs/{page}, the block at line {line}: {error}");
+            }
         }
     }
 }
@@ -105,17 +113,19 @@ fn documented_abort_rules_are_valid() {
 
 #[test]
 fn examples_are_valid() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let mut read = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
-            Scenario::read(&path).unwrap_or_else(|error| panic!("{error}"));
-            read += 1;
+    for (folder, expected) in [("examples", 3), ("../docs/examples", 3)] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let mut read = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+            {
+                Scenario::read(&path).unwrap_or_else(|error| panic!("{error}"));
+                read += 1;
+            }
         }
+        assert_eq!(read, expected);
     }
-    assert_eq!(read, 3);
 }

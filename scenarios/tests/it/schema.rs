@@ -35,7 +35,12 @@ fn fault(validator: &Validator, text: &str) -> Option<String> {
 fn accepts_library_and_examples() {
     let validator = validator();
     let mut files = library();
-    for folder in ["examples", "tests/fixture", "../loadgen/examples/shop"] {
+    for folder in [
+        "examples",
+        "tests/fixture",
+        "../loadgen/examples/shop",
+        "../docs/examples",
+    ] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let entries = std::fs::read_dir(folder).unwrap();
         files.extend(entries.map(|entry| entry.unwrap().path()));
@@ -44,7 +49,7 @@ fn accepts_library_and_examples() {
         path.extension()
             .is_some_and(|extension| extension == "toml")
     });
-    assert!(files.len() >= 12, "{files:?}");
+    assert!(files.len() >= 15, "{files:?}");
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         assert_eq!(fault(&validator, &text), None, "{}", file.display());
@@ -54,9 +59,11 @@ fn accepts_library_and_examples() {
 #[test]
 fn accepts_every_block_of_the_documentation() {
     let validator = validator();
-    for (line, block) in docs::blocks(docs::PAGE) {
-        let fault = fault(&validator, &docs::whole(&block));
-        assert_eq!(fault, None, "docs/scenarios.md, the block at line {line}");
+    for page in [docs::PAGE, docs::SERVICES] {
+        for (line, block) in docs::blocks(page) {
+            let fault = fault(&validator, &docs::whole(&block));
+            assert_eq!(fault, None, "the block at line {line}:\n{block}");
+        }
     }
 }
 

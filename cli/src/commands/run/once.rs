@@ -76,5 +76,32 @@ fn closing(trial: &Trial) -> String {
         "{sent} {requests}: {} passed, {failed} failed\n",
         sent - failed
     ));
+    if failed > 1 {
+        text.push_str(&causes(trial));
+    }
     text
+}
+
+/// Returns a line for each cause of failure, the most frequent first, with the request that it failed first.
+fn causes(trial: &Trial) -> String {
+    let mut causes: Vec<(String, usize, &str)> = Vec::new();
+    for exchange in &trial.exchanges {
+        let Some(class) = &exchange.failure else {
+            continue;
+        };
+        let answer = exchange.answer.as_ref();
+        let cause = match answer.filter(|_| class == "unexpected_status") {
+            Some(answer) => format!("{class}, status {}", answer.status),
+            None => class.clone(),
+        };
+        match causes.iter_mut().find(|(known, ..)| *known == cause) {
+            Some((_, count, _)) => *count += 1,
+            None => causes.push((cause, 1, &exchange.request)),
+        }
+    }
+    causes.sort_by_key(|(_, count, _)| std::cmp::Reverse(*count));
+    let line = |(cause, count, first): &(String, usize, &str)| {
+        format!("  {count} failed with {cause}, first `{first}`\n")
+    };
+    causes.iter().map(line).collect()
 }

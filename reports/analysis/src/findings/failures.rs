@@ -7,6 +7,7 @@ use crate::failure_class::describe;
 use crate::format;
 use crate::summary::Summary;
 use crate::summary::finding::{Confidence, Finding};
+use crate::summary::request::RequestSummary;
 
 /// Maximum number of failed checks in the evidence.
 const CHECKS_MAX: usize = 5;
@@ -73,8 +74,40 @@ pub(super) fn failures(summary: &Summary) -> Option<Finding> {
         } else {
             Confidence::Medium
         },
-        advice: advise(class, &worst.name),
+        advice: match class.as_str() {
+            "unexpected_status" => advise_on_status(worst),
+            class => advise(class, &worst.name),
+        },
     })
+}
+
+/// Returns what to do about the most frequent unexpected status of a request.
+fn advise_on_status(request: &RequestSummary) -> String {
+    let unexpected = request
+        .statuses
+        .iter()
+        .filter_map(|(status, count)| Some((status.parse::<u16>().ok()?, *count)))
+        .filter(|(status, _)| !(200..300).contains(status))
+        .max_by_key(|(_, count)| *count);
+    let name = &request.name;
+    match unexpected.map(|(status, _)| status) {
+        Some(status @ (301 | 302 | 303 | 307 | 308)) => format!(
+            "`{name}` is answered with a redirect: follow it with `follow = 5` under [http], or write \
+             expect = [{status}]."
+        ),
+        Some(401) => format!(
+            "`{name}` needs credentials: give them with --auth-basic-file or --auth-bearer-file, or log in first, \
+             in a journey with `cookies = true` under [http]."
+        ),
+        Some(403) => format!(
+            "The service refuses `{name}`: read the sampled response. A form usually needs the hidden token of its \
+             page, captured with `css`, and the cookies of that page (`cookies = true` under [http])."
+        ),
+        Some(429) => format!(
+            "The service limits the rate of `{name}`: lower --rate or --users, or raise its limit for this test."
+        ),
+        _ => advise("unexpected_status", name),
+    }
 }
 
 /// Returns what to do about a class of failures of a request.

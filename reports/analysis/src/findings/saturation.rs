@@ -49,7 +49,9 @@ pub(super) fn saturation(run: &Run, window: &Window, summary: &Summary) -> Optio
     // A wrong response counts as an answer: failures are a separate finding.
     let answered = window.sum(run, |row| row.reads + row.writes + row.failed);
     let planned = summary.arrivals.planned.max(1) as f64;
-    let behind = answered / planned < ANSWERED_MIN;
+    // In a closed model, users wait for their answers: what is unanswered was in flight at the end.
+    let is_closed = is_closed(run);
+    let behind = !is_closed && answered / planned < ANSWERED_MIN;
     let dropped = summary.arrivals.dropped as f64 / planned > DROPPED_MAX;
     let evidence = evidence(run, window, summary, &trend);
     let (saturated, finding) = if generator_late || (generator_full && behind) {
@@ -62,15 +64,33 @@ pub(super) fn saturation(run: &Run, window: &Window, summary: &Summary) -> Optio
             true,
             generator_saturated(summary, generator_full, evidence, confidence),
         )
-    } else if behind || dropped || trend.grows() {
+    } else if behind
+        || dropped
+        || (!is_closed && trend.grows())
+        || (is_closed && is_short_of_cpu(summary))
+    {
         (
             true,
             service_saturated(run, summary, &trend, behind, dropped, evidence),
         )
     } else {
-        (false, unsaturated(summary, evidence))
+        (false, unsaturated(run, summary, evidence))
     };
     Some(Saturation { saturated, finding })
+}
+
+/// Returns whether the service or the host has no CPU to spare.
+fn is_short_of_cpu(summary: &Summary) -> bool {
+    cpu_share(summary).is_some_and(|share| share >= SHORT_OF_CPU)
+        || summary
+            .host_usage
+            .as_ref()
+            .is_some_and(|host| host.cores_used > HOST_FULL * host.cores as f64)
+}
+
+/// Returns whether users set the pace, instead of a rate.
+fn is_closed(run: &Run) -> bool {
+    run.manifest.model == "closed"
 }
 
 fn generator_saturated(
@@ -105,13 +125,19 @@ fn service_saturated(
     dropped: bool,
     evidence: Vec<String>,
 ) -> Finding {
-    let symptoms = [behind, dropped, trend.grows()]
+    let symptoms = [behind, dropped, trend.grows() && !is_closed(run)]
         .into_iter()
         .filter(|symptom| *symptom)
         .count();
     let users_full = summary.generator.users_used >= u64::from(run.manifest.users)
         && summary.latency_ns.blocked.count > 0;
-    let symptom = if behind {
+    let symptom = if is_closed(run) {
+        format!(
+            "The service sustained {} with {} users",
+            format::rate(summary.rate_per_s.achieved),
+            format::count(u64::from(run.manifest.users))
+        )
+    } else if behind {
         format!(
             "The service achieved {} of {} offered",
             format::rate(summary.rate_per_s.achieved),
@@ -178,13 +204,21 @@ fn service_saturated(
             "Lower --rate to find the rate that it sustains, and look at the seconds in which it fell behind.",
         ),
     };
+    let advice = match run.profile {
+        Some(_) => advice.to_owned(),
+        // There is no flamegraph to look at.
+        None => advice.replace(
+            "in the flamegraph",
+            "with a profiler of the service (or give --admin if it offers /debug/pprof)",
+        ),
+    };
     let advice = if users_full {
         format!(
             "{advice} All {} users were busy: raise --users if the service is expected to be that slow.",
             format::count(summary.generator.users_used)
         )
     } else {
-        advice.to_owned()
+        advice
     };
     Finding {
         title: format!("{symptom}{cause}"),
@@ -200,16 +234,20 @@ fn service_saturated(
     }
 }
 
-fn unsaturated(summary: &Summary, evidence: Vec<String>) -> Finding {
+fn unsaturated(run: &Run, summary: &Summary, evidence: Vec<String>) -> Finding {
     let offered = summary.rate_per_s.offered;
+    let more = match is_closed(run) {
+        true => format!(
+            "--users {}, twice as many",
+            u64::from(run.manifest.users) * 2
+        ),
+        false => format!("--rate {:.0}/s, twice this rate", round_rate(offered * 2.0)),
+    };
     Finding {
         title: format!("Nothing saturated at {}", format::rate(offered)),
         evidence,
         confidence: Confidence::High,
-        advice: format!(
-            "Raise the load until something saturates, for example with --rate {:.0}/s, twice this rate.",
-            round_rate(offered * 2.0)
-        ),
+        advice: format!("Raise the load until something saturates, for example with {more}."),
     }
 }
 

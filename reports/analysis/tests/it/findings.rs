@@ -115,11 +115,116 @@ fn failures_name_class_and_request() {
 }
 
 #[test]
+fn advice_on_failures_depends_on_the_status() {
+    for (status, advice) in [
+        (302, "follow = 5"),
+        (401, "--auth-basic-file"),
+        (403, "hidden token"),
+        (429, "limits the rate"),
+        (500, "by hand"),
+    ] {
+        let mut run = MadeUp {
+            failing: 0.03,
+            ..MadeUp::default()
+        }
+        .play();
+        for phase in &mut run.counts.phases {
+            for request in phase.iter_mut() {
+                if let Some(count) = request.statuses.remove(&503) {
+                    request.statuses.insert(status, count);
+                }
+            }
+        }
+        let first = &summarise(&run).findings[0];
+        assert!(first.advice.contains(advice), "{status}: {first:?}");
+    }
+}
+
+#[test]
 fn reports_unsaturated_service() {
     let summary = summarise(&MadeUp::default().play());
     assert_eq!(summary.findings.len(), 1);
     assert!(summary.findings[0].title.starts_with("Nothing saturated"));
     assert!(summary.next.contains("--rate 2600/s"), "{}", summary.next);
+}
+
+/// A run of users that wait for their answers.
+fn closed(mut run: Run) -> Run {
+    run.manifest.model = "closed".to_owned();
+    run.manifest.users = 8;
+    run
+}
+
+#[test]
+fn advises_more_users_in_a_closed_model() {
+    let summary = summarise(&closed(MadeUp::default().play()));
+    assert!(summary.next.contains("--users 16"), "{}", summary.next);
+    assert!(!summary.next.contains("--rate"), "{}", summary.next);
+}
+
+#[test]
+fn requests_in_flight_at_the_end_of_a_closed_run_are_not_saturation() {
+    let mut run = closed(MadeUp::default().play());
+    // Every user waits for an answer when the run ends.
+    let last = run.timeline.rows.last_mut().unwrap();
+    last.reads = last.reads.saturating_sub(last.reads / 2);
+    for row in &mut run.timeline.rows {
+        row.reads -= row.reads / 50;
+    }
+    let open = Run {
+        manifest: tenfold_run_dir::Manifest {
+            model: "open".to_owned(),
+            ..run.manifest.clone()
+        },
+        ..run.clone()
+    };
+    let title = |run: &Run| summarise(run).findings[0].title.clone();
+    assert!(
+        title(&open).starts_with("The service achieved"),
+        "{}",
+        title(&open)
+    );
+    assert!(
+        title(&run).starts_with("Nothing saturated"),
+        "{}",
+        title(&run)
+    );
+}
+
+#[test]
+fn closed_run_on_a_full_host_names_its_cpu() {
+    let mut run = closed(MadeUp::default().play());
+    for sample in &mut run.host.samples {
+        sample.host_cores_used = Some(1.98);
+    }
+    let title = &summarise(&run).findings[0].title;
+    assert!(title.contains("with 8 users, "), "{title}");
+    assert!(
+        title.contains("CPU of the host") || title.contains("other processes"),
+        "{title}"
+    );
+}
+
+#[test]
+fn advises_no_flamegraph_without_a_profile() {
+    let mut run = overloaded();
+    run.profile = None;
+    for finding in with_target_cores(run, 1.9) {
+        assert!(!finding.advice.contains("flamegraph"), "{finding:?}");
+    }
+}
+
+#[test]
+fn missed_objective_on_errors_leads_to_the_failures() {
+    let run = MadeUp {
+        failing: 0.03,
+        rules: vec!["errors < 1%".to_owned()],
+        ..overload()
+    };
+    let summary = summarise(&run.play());
+    let saturated = summary.findings[0].title.starts_with("The service");
+    assert!(saturated, "{:?}", summary.findings);
+    assert!(summary.next.contains("expect"), "{}", summary.next);
 }
 
 #[test]

@@ -39,6 +39,14 @@ pub struct HttpArchive {
     pub headers_left_out: Vec<(String, u64)>,
 }
 
+impl HttpArchive {
+    /// Returns whether requests had cookies or credentials, which a trace does not send.
+    fn needs_session(&self) -> bool {
+        let mut masked = self.masked.iter();
+        masked.any(|(name, _)| matches!(name.as_str(), "header cookie" | "header authorization"))
+    }
+}
+
 /// Number of names shown in a list.
 const SHOWN: usize = 8;
 
@@ -92,6 +100,13 @@ impl fmt::Display for HttpArchive {
         if !self.masked.is_empty() {
             let masked = listed(&self.masked);
             writeln!(out, "  masked secrets: {masked}")?;
+        }
+        if self.needs_session() {
+            writeln!(
+                out,
+                "  the visit had cookies or credentials, and a trace has none: the service may answer with its log-in \
+                 page or an error. To send what a logged-in user sends, make a journey of it (--journey)"
+            )?;
         }
         if !self.headers_left_out.is_empty() {
             let left_out = listed(&self.headers_left_out);

@@ -255,7 +255,7 @@ impl Selection {
 }
 
 /// Parses the time of an entry, as microseconds since 1970.
-fn started(value: Option<&serde_json::Value>) -> Result<i64, String> {
+pub(super) fn started(value: Option<&serde_json::Value>) -> Result<i64, String> {
     let wrong = |text: &str, why: &str| {
         let shown: String = text.chars().take(40).collect();
         format!("its startedDateTime `{}` {why}", shown.escape_debug())

@@ -5,3 +5,4 @@ mod arrivals;
 mod har;
 mod record;
 mod several_files;
+mod visit;

@@ -45,10 +45,8 @@ mod tests {
     fn reduced(target: &str, path: &str, host: Option<&'static str>) -> String {
         let target: Target = target.parse().unwrap();
         let target = target.with(DialOptions::default()).unwrap();
-        let mut rendered = Rendered {
-            path: path.to_owned(),
-            ..Rendered::default()
-        };
+        let mut rendered = Rendered::default();
+        path.clone_into(&mut rendered.path);
         let host = host.map(|host| (HOST, HeaderValue::from_static(host)));
         rendered.headers.extend(host);
         let target = target.resolved(Vec::new()).unwrap();

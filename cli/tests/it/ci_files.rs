@@ -43,7 +43,7 @@ const NOT_EXECUTED: [(&str, &str, &str); 3] = [
 ];
 
 /// Budget of the gates: enough rounds for a decision on a busy machine that restarts services slowly.
-const BUDGET: &str = "45s";
+const BUDGET: &str = "75s";
 
 /// Starts the reference service, whose data directory is removed with that of the test.
 const START: &str = "#!/usr/bin/env bash\n\

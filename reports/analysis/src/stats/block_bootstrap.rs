@@ -157,6 +157,36 @@ mod tests {
         assert_eq!(bootstrap_interval(f64::NAN, &[5.0; 100], 1.0), None);
     }
 
+    #[test]
+    fn interval_ends_are_moved_and_stretched_percentiles() {
+        // Percentiles 2.5 and 97.5 of 0 to 200 are 5 and 195, and their mean is 100.
+        let replicates: Vec<f64> = (0..=200).rev().map(f64::from).collect();
+        let [low, high] = bootstrap_interval(1_000.0, &replicates, 2.0).unwrap();
+        assert!((low - 810.0).abs() < 1e-9, "{low}");
+        assert!((high - 1_190.0).abs() < 1e-9, "{high}");
+        // Of 0 to 99, they lie between two values: 2.475 and 96.525, around a mean of 49.5.
+        let [low, high] = bootstrap_interval(49.5, &replicates[101..], 1.0).unwrap();
+        assert!((low - 2.475).abs() < 1e-9, "{low}");
+        assert!((high - 96.525).abs() < 1e-9, "{high}");
+    }
+
+    #[test]
+    fn spread_is_corrected_by_the_share_of_a_block() {
+        // 1 / sqrt(1 - 19 / 100) = 1 / 0.9; blocks longer than half of the series count as half.
+        for (count, length, exact) in [
+            (100, 19, 1.0 / 0.9),
+            (100, 50, std::f64::consts::SQRT_2),
+            (100, 80, std::f64::consts::SQRT_2),
+            (0, 5, std::f64::consts::SQRT_2),
+        ] {
+            let correction = MovingBlocks::new(count, length, 1).spread_correction();
+            assert!(
+                (correction - exact).abs() < 1e-12,
+                "{count} {length}: {correction}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn blocks_fill_the_series(count in 0_usize..300, length in 0_usize..400, seed: u64) {

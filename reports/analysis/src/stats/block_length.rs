@@ -119,4 +119,54 @@ mod tests {
         let rising: Vec<f64> = (0..40).map(f64::from).collect();
         assert_eq!(block_length(&rising), 10);
     }
+
+    /// Returns a first-order autoregression of uniform values from the generator of Park and Miller
+    /// (Communications of the ACM 31, 1988), so that other programs can repeat it.
+    fn park_miller_autoregression(correlation: f64, count: usize, seed: u64) -> Vec<f64> {
+        let (mut state, mut last) = (seed, 0.0);
+        (0..count)
+            .map(|_| {
+                state = state * 48_271 % 2_147_483_647;
+                last = correlation * last + state as f64 / 2_147_483_647.0 - 0.5;
+                last
+            })
+            .collect()
+    }
+
+    #[test]
+    fn matches_another_implementation() {
+        // Computed from the paper's formulas by another program: 26.87, 21.37, 63.86, 59.49 and 10.91. The fourth series
+        // has no run of negligible correlations.
+        for (correlation, count, seed, length) in [
+            (0.9, 400, 1, 27),
+            (0.9, 400, 3, 22),
+            (0.95, 2_000, 1, 64),
+            (0.95, 1_000, 2, 60),
+            (0.9, 60, 1, 11),
+        ] {
+            let series = park_miller_autoregression(correlation, count, seed);
+            assert_eq!(
+                block_length(&series),
+                length,
+                "{correlation} {count} {seed}"
+            );
+        }
+    }
+
+    #[test]
+    fn matches_hand_computed_alternation() {
+        let alternating = |count: u8| -> Vec<f64> {
+            let signs = (0..count).map(|index| if index % 2 == 0 { 1.0 } else { -1.0 });
+            signs.collect()
+        };
+        // The correlation at lag k is (-1)^k (1 - k / n). Of 8 values, those at lags 1 and 2 exceed the bound of 0.67. With
+        // a window of 4, the spectrum is 1/8 and the slope -5/8: 6.7 values, but at most a quarter of the series.
+        assert_eq!(block_length(&alternating(8)), 2);
+        assert_eq!(block_length(&alternating(7)), 1);
+        // Windows of 9 and 11: 2.9 and 4.4 values.
+        assert_eq!(block_length(&alternating(16)), 3);
+        assert_eq!(block_length(&alternating(26)), 5);
+        // A window of 6 gives a spectrum of -2/15.
+        assert_eq!(block_length(&alternating(10)), 1);
+    }
 }

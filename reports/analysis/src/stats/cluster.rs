@@ -99,4 +99,16 @@ mod tests {
         let clusters = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2];
         assert!((cluster_inflation(&values, &clusters) - 4.0).abs() < 1e-9);
     }
+
+    #[test]
+    fn matches_hand_computed_analysis_of_variance() {
+        // Ranks 0, 1 | 2, 4 | 3, 5: mean squares of 13 / 2 between and 3 / 2 within the clusters.
+        // rho = (13/2 - 3/2) / (13/2 + 3/2) = 5/8.
+        let equal = cluster_inflation(&[1.0, 2.0, 3.0, 5.0, 4.0, 6.0], &[0, 0, 1, 1, 2, 2]);
+        assert!((equal - 1.625).abs() < 1e-12, "{equal}");
+        // Ranks 0 | 1, 2 | 3, 4, 5: mean squares of 15/2 and 5/6; the mean size is (6 - 14/6) / 2 = 11/6.
+        // rho = (15/2 - 5/6) / (15/2 + 5/6 * 5/6) = 48/59, and 1 + 5/6 * 48/59 = 99/59.
+        let unequal = cluster_inflation(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[0, 1, 1, 2, 2, 2]);
+        assert!((unequal - 99.0 / 59.0).abs() < 1e-12, "{unequal}");
+    }
 }

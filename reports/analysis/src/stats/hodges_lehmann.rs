@@ -145,6 +145,16 @@ mod tests {
     }
 
     #[test]
+    fn interval_may_be_a_single_average() {
+        // Walsh averages 1, 2 and 3. W+ is 0 to 3 with equal probability, so each end misses with one half.
+        let interval = averages(&[1.0, 3.0]).estimate(0.5).interval.unwrap();
+        assert_eq!(
+            (interval.low, interval.high, interval.confidence),
+            (2.0, 2.0, 0.0)
+        );
+    }
+
+    #[test]
     fn zeros_and_ties_favour_null_hypothesis() {
         let averages = averages(&[0.0; 20]);
         assert_eq!((averages.p_greater(), averages.p_less()), (1.0, 1.0));

@@ -91,4 +91,22 @@ mod tests {
             assert!((quantile - z).abs() < 1e-9, "{tail}: {quantile}");
         }
     }
+
+    #[test]
+    fn quantile_inverts_tail() {
+        let tails = (1..=300).map(|exponent| 10_f64.powi(-exponent));
+        for tail in tails.chain([0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.49]) {
+            let inverted = upper_tail(upper_quantile(tail));
+            assert!((inverted / tail - 1.0).abs() < 1e-10, "{tail}: {inverted}");
+        }
+        let mirrored = upper_quantile(1.0 - 1e-3) + upper_quantile(1e-3);
+        assert!(mirrored.abs() < 1e-12, "{mirrored}");
+    }
+
+    #[test]
+    fn far_tails_are_finite() {
+        assert_eq!((upper_tail(-40.0), upper_tail(40.0)), (1.0, 0.0));
+        assert_eq!(upper_quantile(0.0), upper_quantile(f64::MIN_POSITIVE));
+        assert!(upper_quantile(0.0).is_finite());
+    }
 }

@@ -246,6 +246,33 @@ mod tests {
     }
 
     #[test]
+    fn tail_may_equal_the_probability_beyond() {
+        // Two tosses of a coin: P(B < 1) = P(B >= 2) = 1 / 4, the tail of a confidence of one half.
+        assert_eq!(interval_ranks(2, 0.5, 0.5), Some((1, 2)));
+    }
+
+    #[test]
+    fn interval_needs_both_ends_in_the_sample() {
+        // All 20 samples lie below the 90th percentile with probability 0.9^20 = 12%.
+        assert_eq!(interval_ranks(20, 0.9, 0.95), None);
+        assert_eq!(interval_ranks(20, 0.1, 0.95), None);
+        for quantile in [0.0, 1.0, -0.5, 1.5, f64::NAN] {
+            assert_eq!(interval_ranks(1000, quantile, 0.95), None, "{quantile}");
+        }
+        assert_eq!(interval_ranks(0, 0.5, 0.95), None);
+    }
+
+    #[test]
+    fn rank_is_the_smallest_with_the_share_at_or_below() {
+        assert_eq!(rank(10, 0.91), 10);
+        assert_eq!(rank(10, 0.9), 9);
+        assert_eq!(rank(3, 0.4), 2);
+        assert_eq!((rank(0, 0.5), rank(5, 0.0), rank(5, 1.0)), (0, 1, 5));
+        // 0.81 times 10,000 is a little more than 8,100 in floating point.
+        assert_eq!(rank(10_000, 0.81), 8_100);
+    }
+
+    #[test]
     fn binomial_weights_match_closed_form() {
         // P(B = k) for n = 4, p = 0.5: 1, 4, 6, 4, 1 sixteenths.
         let weights = BinomialWeights::new(4, 0.5);
@@ -305,7 +332,7 @@ mod tests {
         assert_eq!(ordered.raw_quantile(0.99), Some(990));
         assert_eq!(ordered.raw_quantile(0.999), Some(999));
         assert_eq!(ordered.raw_quantile(1.0), Some(1000));
-        assert_eq!(ordered.at_rank(1), Some(1));
+        assert_eq!((ordered.at_rank(0), ordered.at_rank(1)), (None, Some(1)));
         assert_eq!(ordered.at_rank(1001), None);
     }
 

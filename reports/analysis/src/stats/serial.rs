@@ -115,4 +115,11 @@ mod tests {
         assert_eq!(serial_inflation(&[1.0, 2.0, 3.0]), 1.0);
         assert_eq!(serial_inflation(&[2.0; 30]), 1.0);
     }
+
+    #[test]
+    fn corrects_from_five_values_on() {
+        // A monotonic series of five: (4 / 10 + 1 / 5) / (1 - 3 / 5) = 1.5, capped at 0.9.
+        assert!((serial_inflation(&[1.0, 2.0, 3.0, 4.0, 5.0]) - 19.0).abs() < 1e-9);
+        assert_eq!(serial_inflation(&[1.0, 2.0, 3.0, 4.0]), 1.0);
+    }
 }

@@ -142,6 +142,12 @@ mod tests {
     }
 
     #[test]
+    fn stores_half_of_the_distribution() {
+        // The maximum is 40 * 41 / 2 = 820.
+        assert_eq!(SignedRank::new(40).cumulative.len(), 411);
+    }
+
+    #[test]
     fn no_difference_has_p_value_one() {
         let law = SignedRank::new(0);
         assert_eq!((law.max(), law.at_most(0), law.at_least(0)), (0, 1.0, 1.0));

@@ -84,6 +84,35 @@ mod tests {
         assert!(best_split(&[], 1).is_none());
     }
 
+    #[test]
+    fn matches_hand_computed_distances() {
+        // Mean distances: 12 across, (1 + 4 + 5) / 3 and (2 + 8 + 10) / 3 within; 9 / 6 * (24 - 10).
+        let series = [0.0, 1.0, 5.0, 10.0, 12.0, 20.0];
+        assert!((energy_at(&series, 3) - 21.0).abs() < 1e-12);
+        // 6 across, 2 and 4 within: 4 / 4 * (12 - 6).
+        assert!((energy_at(&[0.0, 2.0, 5.0, 9.0], 2) - 6.0).abs() < 1e-12);
+        // 6 across and 4 within one side; a single value has no distance: 3 / 4 * (12 - 4).
+        assert!((energy_at(&[0.0, 4.0, 4.0, 10.0], 1) - 6.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn both_sides_keep_the_minimum() {
+        let index = |series: &[f64], least| best_split(series, least).map(|split| split.index);
+        assert_eq!(index(&[1.0, 1.0, 6.0, 6.0, 6.0], 2), Some(2));
+        assert_eq!(index(&[1.0, 1.0, 1.0, 6.0, 6.0], 2), Some(3));
+        // The best split of all leaves one value. Of the others, the energies are 2.4 and 0.8.
+        assert_eq!(index(&[1.0, 1.0, 2.0, 2.0, 9.0], 1), Some(4));
+        assert_eq!(index(&[1.0, 1.0, 2.0, 2.0, 9.0], 2), Some(2));
+        assert_eq!(index(&[9.0, 2.0, 2.0, 1.0, 1.0], 2), Some(3));
+        assert_eq!(index(&[1.0, 1.0, 6.0, 6.0], 2), Some(2));
+    }
+
+    #[test]
+    fn first_of_equal_splits_is_best() {
+        // Both splits of 0, 1, 0 have the distance 2 / 3 * (2 * 1 / 2 - 1) = 0.
+        assert_eq!(best_split(&[0.0, 1.0, 0.0], 1).unwrap().index, 1);
+    }
+
     proptest! {
         #[test]
         fn incremental_splits_match_definition(

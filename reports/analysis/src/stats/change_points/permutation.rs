@@ -104,4 +104,21 @@ mod tests {
         let p_value = significant_at(&step, 20, &mut permutations(0.01)).unwrap();
         assert!((p_value - 1e-4).abs() < 1e-12, "{p_value}");
     }
+
+    #[test]
+    fn p_value_equal_to_the_level_is_significant() {
+        // With 19 permutations, the smallest p-value is 1 / 20.
+        let step: Vec<f64> = (0..40)
+            .map(|index| f64::from(u8::from(index >= 20)))
+            .collect();
+        let of = |significance| {
+            let mut permutations = Permutations {
+                number: 19,
+                ..permutations(significance)
+            };
+            significant_at(&step, 20, &mut permutations)
+        };
+        assert!((of(0.05).unwrap() - 0.05).abs() < 1e-12);
+        assert_eq!(of(0.049), None);
+    }
 }

@@ -46,6 +46,7 @@ pub use load::phase::{Burst, Constant, Diurnal, Phase, Ramp, Shape, Spike, Steps
 pub use load::{Load, Model};
 pub use random::harmonic::harmonic;
 pub use random::stream::{Stream, stream};
+pub use request::BUILT_IN_NAMES;
 pub use request::body_file::BodyFile;
 pub use request::capture::{
     Capture, CaptureSource, HtmlSelector, Pattern, ResponseParts, WebForm, WebPage,

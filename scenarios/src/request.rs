@@ -52,6 +52,7 @@ use side::Side;
 use targets::Targets;
 use template::Template;
 use transport::Transport;
+pub use variable_name::BUILT_IN_NAMES;
 use variable_name::check_variable_name;
 use variables::Variables;
 
@@ -489,19 +490,22 @@ impl Request {
         Ok(())
     }
 
-    /// Returns the values from data used for a draw, which may be secrets.
+    /// Returns the values from data used for a draw, which may be secrets, each with the name of its column.
     pub fn cells<'a>(
         &'a self,
         draw: &'a Draw,
         variables: &'a Variables,
-    ) -> impl Iterator<Item = &'a str> {
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.templates()
             .flat_map(move |template| template.cells(draw, variables))
     }
 
-    /// Returns whether the literal text of its path contains a value, which is then no secret.
+    /// Returns whether a value is a word of its path's literal text, such as `admin` of `/admin/login`. Unless its name is
+    /// that of a secret, it is none, and masking it would hide the path.
     pub fn path_shows(&self, value: &str) -> bool {
-        self.path.literal_text().contains(value)
+        let text = self.path.literal_text();
+        text.split(['/', '?', '&', '=', ';'])
+            .any(|word| !word.is_empty() && word == value)
     }
 
     /// Returns the files that it sends in its body.

@@ -165,23 +165,20 @@ pub(crate) fn visit(
         name: name.into_owned(),
         host,
     };
-    if log.as_os_str() == STANDARD_INPUT {
-        return Ok(journey(
-            std::io::stdin().lock(),
-            "standard input",
-            &options,
-        )?);
-    }
-    let file = File::open(log).with_context(|| format!("could not read {}", log.display()))?;
-    let origin = log.file_name().unwrap_or_default().to_string_lossy();
-    let made = journey(BufReader::new(file), &origin, &options)?;
-    // What is written can be run: an error here is a defect of this program.
+    let made = if log.as_os_str() == STANDARD_INPUT {
+        journey(std::io::stdin().lock(), "standard input", &options)?
+    } else {
+        let file = File::open(log).with_context(|| format!("could not read {}", log.display()))?;
+        let origin = log.file_name().unwrap_or_default().to_string_lossy();
+        journey(BufReader::new(file), &origin, &options)?
+    };
+    // An invalid scenario is a defect of this program, so it is not written.
     Scenario::parse(&made.toml, out)
         .context("could not make a valid scenario; please report the file")?;
     Ok(made)
 }
 
-/// Says what a journey has, and what is left to do.
+/// Describes a journey: its requests, its captured values, and the variables to fill in.
 pub(crate) fn describe(made: &JourneyScenario) -> String {
     let mut text = format!(
         "a journey of {} requests to {}\n",

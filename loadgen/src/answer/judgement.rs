@@ -4,9 +4,10 @@ use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use tenfold_run_dir::sample::Sample;
 use tenfold_scenarios::{
-    Arrival, NextStep, Rendered, Request, ScriptClock, ScriptOutcome, ScriptResponse, Variables,
-    WebPage,
+    Arrival, NextStep, Rendered, Request, Scenario, ScriptClock, ScriptOutcome, ScriptResponse,
+    Variables, WebPage,
 };
+use tenfold_secret::is_secret;
 
 use crate::answer::capture::{Captured, capture};
 use crate::answer::change::Change;
@@ -50,6 +51,7 @@ impl HeldVariables<'_> {
 /// The context for judging an answer.
 pub(crate) struct Judgement<'a> {
     pub(crate) log: &'a EvidenceLog,
+    pub(crate) scenario: &'a Scenario,
     pub(crate) arrival: &'a Arrival,
     pub(crate) planned: &'a Request,
     pub(crate) rendered: &'a Rendered,
@@ -263,11 +265,12 @@ impl Judgement<'_> {
     /// The mask for the secrets of a request and its answer.
     pub(crate) fn mask(&self, answer: Option<&Answer>, variables: &Variables) -> Mask {
         let mut mask = Mask::default();
+        let names = (0..).map_while(|index| Some((index, self.scenario.variable_name(index)?)));
+        let held = names.filter_map(|(index, name)| Some((name, variables.get(index)?)));
         let cells = self.planned.cells(&self.arrival.draw, variables);
-        // A value such as `admin`, which the scenario's own path has, is no secret, and masking it would hide the path.
-        let values = variables.values().chain(cells);
-        let values = values.filter(|value| !self.planned.path_shows(value));
-        values.for_each(|value| mask.add(value));
+        held.chain(cells)
+            .filter(|(name, value)| is_secret(name, value) || !self.planned.path_shows(value))
+            .for_each(|(_, value)| mask.add(value));
         for (name, value) in &self.rendered.headers {
             mask.add_sent(name, value);
         }

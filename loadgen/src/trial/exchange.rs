@@ -75,7 +75,7 @@ pub struct Received {
     pub body_bytes: u64,
     /// True if the body is text.
     pub is_text: bool,
-    /// What a person reads of an HTML page: its title, forms and text. `None` if the body is not HTML.
+    /// Title, forms and text of an HTML page. `None` if the body is not HTML.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
 }

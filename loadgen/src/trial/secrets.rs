@@ -64,8 +64,9 @@ impl Secrets {
             }
         }
         let cells = sent.planned.cells(sent.draw, sent.variables);
-        let cells = cells.filter(|cell| !sent.planned.path_shows(cell));
-        cells.for_each(|cell| mask.add(cell));
+        cells
+            .filter(|(name, cell)| is_secret(name, cell) || !sent.planned.path_shows(cell))
+            .for_each(|(_, cell)| mask.add(cell));
         for (name, value) in &sent.rendered.headers {
             mask.add_sent(name, value);
         }

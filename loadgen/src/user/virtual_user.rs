@@ -311,6 +311,7 @@ fn judgement<'a>(
     let target = &shared.endpoint(side).target;
     Judgement {
         log: &shared.evidence,
+        scenario: &shared.scenario,
         planned: &shared.scenario.requests[arrival.draw.request],
         arrival,
         rendered,

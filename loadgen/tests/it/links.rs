@@ -86,13 +86,13 @@ fn requests_links_relative_to_their_page() {
 #[test]
 fn samples_show_what_the_path_shows() {
     let site = Site::start(false, |_| Reply {
-        body: "no admin of s3cretcity at /admin/".to_owned(),
+        body: "no admin of s3cretcity at /admin/door/".to_owned(),
         ..Reply::status(500)
     });
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(
         folder.path().join("people.csv"),
-        "name,city\nadmin,s3cretcity\n",
+        "name,city,password\nadmin,s3cretcity,door\n",
     )
     .unwrap();
     let text = r#"
@@ -108,10 +108,11 @@ file = "people.csv"
 [[requests]]
 name = "read"
 kind = "read"
-path = "/admin/{people.name}?city={people.city}"
+path = "/admin/door/{people.name}?city={people.city}&password={people.password}"
 "#;
     let scenario = Scenario::parse(text, &folder.path().join("test.toml")).unwrap();
     let target: Target = format!("http://{}", site.address).parse().unwrap();
     let ran = support::try_run(scenario, target, |_| ()).unwrap();
-    assert_eq!(ran.samples[0].body, "no admin of *** at /admin/");
+    // The value of a password stays a secret although the path has the word.
+    assert_eq!(ran.samples[0].body, "no admin of *** at /admin/***/");
 }

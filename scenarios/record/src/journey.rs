@@ -8,7 +8,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tenfold_scenarios::toml_text::{comment, quoted};
-use tenfold_scenarios::{escape_template, format_duration};
+use tenfold_scenarios::{BUILT_IN_NAMES, escape_template, format_duration};
 use tenfold_secret::is_secret_pair;
 
 use crate::access_log::kind_of;
@@ -57,6 +57,9 @@ const THINK_MAX: Duration = Duration::from_secs(60);
 
 /// Headers that the generator or a field of the request sets.
 const SET_OTHERWISE: [&str; 3] = ["accept-encoding", "accept-language", "user-agent"];
+
+/// Names of variables with a meaning of their own: in conditions, and in these scenarios.
+const TAKEN_NAMES: [&str; 3] = ["status", "failed", "origin"];
 
 /// Makes a scenario in which each user repeats the visit of a HAR file: with cookies and redirects, and with the values
 /// of forms, addresses and headers captured from the answers that have them.
@@ -196,7 +199,7 @@ impl<'a> Writer<'a> {
                 }
                 _ => escape_template(value),
             };
-            let _ = writeln!(text, "headers.{name} = {}", quoted(&value));
+            let _ = writeln!(text, "headers.{} = {}", key(name), quoted(&value));
         }
         for (name, value) in &exchange.secrets {
             let (scheme, secret) = match value.split_once(' ') {
@@ -430,12 +433,9 @@ fn variable_name(name: &str) -> String {
     if !variable.starts_with(|c: char| c.is_ascii_lowercase()) {
         variable.insert_str(0, "value_");
     }
-    match variable.as_str() {
-        // Names of placeholders.
-        "key" | "user" | "entropy" | "target" | "target_body" | "status" | "failed" => {
-            variable + "_value"
-        }
-        _ => variable,
+    match BUILT_IN_NAMES.contains(&variable.as_str()) || TAKEN_NAMES.contains(&variable.as_str()) {
+        true => variable + "_value",
+        false => variable,
     }
 }
 

@@ -18,7 +18,7 @@ use super::encoding::{Encoding, encode};
 use super::names::Names;
 use super::place::{FILTERS, Place, Surroundings};
 use super::targets::Targets;
-use super::variable_name::{BUILT_IN, is_name};
+use super::variable_name::{BUILT_IN_NAMES, is_name};
 use super::variables::Variables;
 use crate::format::fields::clip;
 use crate::format::nearest::{nearest, suggestion};
@@ -253,18 +253,21 @@ impl Template {
             .collect()
     }
 
-    /// Returns the values from data used for a draw.
+    /// Returns the values from data used for a draw, each with the name of its column.
     pub(crate) fn cells<'a>(
         &'a self,
         draw: &'a Draw,
         variables: &'a Variables,
-    ) -> impl Iterator<Item = &'a str> {
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.parts().filter_map(|part| match part {
             Part::Column {
                 data,
                 column,
                 variable,
-            } => Some(cell(data, *column, *variable, draw, variables)),
+            } => Some((
+                data.columns.get(*column).map_or("", String::as_str),
+                cell(data, *column, *variable, draw, variables),
+            )),
             _ => None,
         })
     }
@@ -436,7 +439,7 @@ fn is_foreign(inside: &str, names: &Names) -> bool {
     let mut filters = words.peekable();
     let is_known_name = || {
         let name = name.split([':', '+']).next().unwrap_or_default();
-        BUILT_IN.contains(&name) || names.variables.iter().any(|variable| variable == name)
+        BUILT_IN_NAMES.contains(&name) || names.variables.iter().any(|variable| variable == name)
     };
     filters.peek().is_some() && !filters.any(|filter| FILTERS.contains(&filter)) && !is_known_name()
 }
@@ -527,7 +530,7 @@ fn part(inside: &str, names: &Names) -> Result<Part, TemplateError> {
             }),
             Some(_) => Err(wrong(&format!("`{{{name}}}`"))),
             None => {
-                let known: Vec<&str> = BUILT_IN
+                let known: Vec<&str> = BUILT_IN_NAMES
                     .into_iter()
                     .chain(names.variables.iter().map(String::as_str))
                     .collect();

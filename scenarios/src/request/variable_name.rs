@@ -4,7 +4,7 @@ use crate::format::error::ScenarioError;
 use crate::format::fields::{Value, clip};
 
 /// Names of built-in placeholders, which are not available to variables.
-pub(crate) const BUILT_IN: [&str; 8] = [
+pub const BUILT_IN_NAMES: [&str; 8] = [
     "key",
     "user",
     "entropy",
@@ -30,13 +30,13 @@ pub(super) fn check_variable_name(
     owner: &str,
     value: &Value<'_>,
 ) -> Result<(), ScenarioError> {
-    if is_variable_name(name) && !BUILT_IN.contains(&name) {
+    if is_variable_name(name) && !BUILT_IN_NAMES.contains(&name) {
         return Ok(());
     }
     Err(value
         .error(format!("`{}` is not a valid name for {owner}", clip(name)))
         .hint(format!(
             "use lower-case letters, digits and `_`, except {}",
-            BUILT_IN.join(", ")
+            BUILT_IN_NAMES.join(", ")
         )))
 }

@@ -49,7 +49,7 @@ pub(super) fn saturation(run: &Run, window: &Window, summary: &Summary) -> Optio
     // A wrong response counts as an answer: failures are a separate finding.
     let answered = window.sum(run, |row| row.reads + row.writes + row.failed);
     let planned = summary.arrivals.planned.max(1) as f64;
-    // In a closed model, users wait for their answers: what is unanswered was in flight at the end.
+    // In a closed model, users wait for their answers: unanswered requests were in flight at the end.
     let is_closed = is_closed(run);
     let behind = !is_closed && answered / planned < ANSWERED_MIN;
     let dropped = summary.arrivals.dropped as f64 / planned > DROPPED_MAX;
@@ -173,43 +173,39 @@ fn service_saturated(
         .as_ref()
         .and_then(|usage| usage.allowed_cores);
     let limited_by_box = allowed.is_some_and(|allowed| left.is_some_and(|left| allowed <= left));
+    let place = match run.profile {
+        Some(_) => "in the flamegraph",
+        None => "with a profiler of the service (or give --admin if it offers /debug/pprof)",
+    };
     let (cause, advice) = match cpu {
         Some(share) if share >= SHORT_OF_CPU && limited_by_box => (
             ", limited by the CPU allowance of its box",
-            "Find the hot functions in the flamegraph, or choose a bigger box (--box).",
+            format!("Find the hot functions {place}, or choose a bigger box (--box)."),
         ),
         Some(share) if share >= SHORT_OF_CPU => (
             ", limited by CPU",
-            "Find the hot functions in the flamegraph, or give the service more cores.",
+            format!("Find the hot functions {place}, or give the service more cores."),
         ),
         _ if host_full && others > OTHERS_MAX => (
             ", on a host that other processes kept busy",
-            "Repeat the run with no other load on the host.",
+            "Repeat the run with no other load on the host.".to_owned(),
         ),
         _ if host_full => (
             ", limited by the CPU of the host that it shares with the generator",
-            "Find the hot functions in the flamegraph, or run generator and service on separate machines.",
+            format!("Find the hot functions {place}, or run generator and service on separate machines."),
         ),
         Some(_) if peak.is_some_and(|peak| ONE_CORE.contains(&peak)) => (
             ", and never used more than one core",
-            "It seems limited to one thread: find that thread's work in the flamegraph, and run it on more \
-             threads.",
+            format!("It seems limited to one thread: find that thread's work {place}, and run it on more \
+             threads."),
         ),
         Some(share) if share <= CPU_TO_SPARE => (
             ", with CPU to spare: it was waiting, not computing",
-            "Find the cause of the wait: a lock, the disk, a connection pool, or a concurrency limit.",
+            "Find the cause of the wait: a lock, the disk, a connection pool, or a concurrency limit.".to_owned(),
         ),
         _ => (
             "",
-            "Lower --rate to find the rate that it sustains, and look at the seconds in which it fell behind.",
-        ),
-    };
-    let advice = match run.profile {
-        Some(_) => advice.to_owned(),
-        // There is no flamegraph to look at.
-        None => advice.replace(
-            "in the flamegraph",
-            "with a profiler of the service (or give --admin if it offers /debug/pprof)",
+            "Lower --rate to find the rate that it sustains, and look at the seconds in which it fell behind.".to_owned(),
         ),
     };
     let advice = if users_full {

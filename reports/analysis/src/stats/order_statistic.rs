@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn rank_is_the_smallest_with_the_share_at_or_below() {
+    fn smallest_rank_covers_share() {
         assert_eq!(rank(10, 0.91), 10);
         assert_eq!(rank(10, 0.9), 9);
         assert_eq!(rank(3, 0.4), 2);

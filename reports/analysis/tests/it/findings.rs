@@ -163,7 +163,7 @@ fn advises_more_users_in_a_closed_model() {
 }
 
 #[test]
-fn requests_in_flight_at_the_end_of_a_closed_run_are_not_saturation() {
+fn closed_run_ends_with_requests_in_flight() {
     let mut run = closed(MadeUp::default().play());
     // Every user waits for an answer when the run ends.
     let last = run.timeline.rows.last_mut().unwrap();

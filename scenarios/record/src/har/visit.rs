@@ -6,6 +6,7 @@ use std::io::{BufRead, Read as _};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
+use url::Url;
 
 use super::entry::{Entry, Header, host_and_target};
 use super::headers::{Fate, fate};
@@ -188,10 +189,12 @@ impl Visit {
         all.retain(|(host, ..)| *host == chosen);
         all.sort_by_key(|(.., exchange)| exchange.at_us);
         let scheme = all.first().map(|(_, scheme, _)| scheme.clone());
-        let exchanges = joined(all.into_iter().map(|(.., exchange)| exchange));
+        let scheme = scheme.unwrap_or_else(|| "http".to_owned());
+        let home = format!("{scheme}://{chosen}");
+        let exchanges = joined(all.into_iter().map(|(.., exchange)| exchange), &home);
         Ok(Self {
             host: chosen,
-            scheme: scheme.unwrap_or_else(|| "http".to_owned()),
+            scheme,
             exchanges,
             left_out,
         })
@@ -277,8 +280,8 @@ fn exchange(entry: Value) -> Result<(String, String, Exchange), &'static str> {
     Ok((host, scheme, exchange))
 }
 
-/// Puts redirects and the requests that followed them together.
-fn joined(exchanges: impl Iterator<Item = Exchange>) -> Vec<Exchange> {
+/// Puts redirects and the requests that followed them together. `home` is the URL of the host.
+fn joined(exchanges: impl Iterator<Item = Exchange>, home: &str) -> Vec<Exchange> {
     let mut joined: Vec<Exchange> = Vec::new();
     // Where the last request of each redirect led to.
     let mut at: Vec<String> = Vec::new();
@@ -289,7 +292,7 @@ fn joined(exchanges: impl Iterator<Item = Exchange>) -> Vec<Exchange> {
             let location = location.and_then(|location| location.to_str().ok());
             matches!(answer.status, 301 | 302 | 303 | 307 | 308)
                 && before.redirects < REDIRECTS_MAX
-                && location.is_some_and(|location| leads_to(location, from, &exchange.target))
+                && location.is_some_and(|location| leads_to(location, home, from, &exchange.target))
         });
         match follows {
             Some(index) => {
@@ -313,18 +316,20 @@ fn joined(exchanges: impl Iterator<Item = Exchange>) -> Vec<Exchange> {
     joined
 }
 
-/// Returns whether a `Location` in the answer to `from` leads to `target`; both are paths with queries.
-fn leads_to(location: &str, from: &str, target: &str) -> bool {
-    let location = location.split('#').next().unwrap_or_default();
-    if let Some((_, path)) = host_and_target(location) {
-        return path == target;
-    }
-    if location.starts_with('/') {
-        return location == target;
-    }
-    let folder = from.split('?').next().unwrap_or_default();
-    let folder = folder.rsplit_once('/').map_or("", |(folder, _)| folder);
-    !location.is_empty() && target == format!("{folder}/{location}")
+/// Returns whether a `Location` in the answer to `from` leads to `target`, both paths with queries at `home`.
+///
+/// The scheme and port may differ: many services redirect from HTTP to HTTPS.
+fn leads_to(location: &str, home: &str, from: &str, target: &str) -> bool {
+    let url = |target: &str| Url::parse(&format!("{home}{target}")).ok();
+    let Some((to, target)) = url(from)
+        .and_then(|from| from.join(location).ok())
+        .zip(url(target))
+    else {
+        return false;
+    };
+    !location.trim().is_empty()
+        && (to.host_str(), to.path(), to.query())
+            == (target.host_str(), target.path(), target.query())
 }
 
 fn header_map(headers: Vec<Header>) -> HeaderMap {
@@ -412,12 +417,23 @@ mod tests {
         for (location, from, target) in [
             ("/admin/", "/login?next=/admin/", "/admin/"),
             ("http://a:8000/admin/#top", "/login", "/admin/"),
+            ("https://a/admin/", "/admin/", "/admin/"),
+            ("//a:8000/x", "/login", "/x"),
             ("index.jsp?x=1", "/a/b/check", "/a/b/index.jsp?x=1"),
+            ("../list", "/a/b/check", "/a/list"),
+            ("?page=2", "/list?page=1", "/list?page=2"),
+            ("/a b", "/", "/a%20b"),
         ] {
-            assert!(leads_to(location, from, target), "{location}");
+            assert!(
+                leads_to(location, "http://a:8000", from, target),
+                "{location}"
+            );
         }
-        for location in ["", "/other", "http://a/x", "x"] {
-            assert!(!leads_to(location, "/login", "/admin/"), "{location}");
+        for location in ["", "/other", "http://a/x", "http://b:8000/admin/", "x"] {
+            assert!(
+                !leads_to(location, "http://a:8000", "/login", "/admin/"),
+                "{location}"
+            );
         }
     }
 

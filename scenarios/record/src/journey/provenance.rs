@@ -1,4 +1,4 @@
-//! Where the value of a request comes from: an earlier answer.
+//! Provenance of a value of a request: the earlier answer that has it.
 
 use std::path::Path;
 

@@ -101,6 +101,43 @@ fn makes_a_journey_of_a_visit() {
 }
 
 #[test]
+fn renames_variables_with_a_meaning_of_their_own() {
+    let names = [
+        "key",
+        "user",
+        "entropy",
+        "text",
+        "hex",
+        "integer",
+        "target",
+        "target_body",
+        "status",
+        "failed",
+        "origin",
+    ];
+    let inputs = names.map(|name| format!("<input name={name} value=made-{name}-12345>"));
+    let page = entry(0, "GET", "/", 200, ("text/html", &inputs.concat()));
+    let mut post = entry(1, "POST", "/", 200, ("text/html", ""));
+    let fields = names.map(|name| json!({ "name": name, "value": format!("made-{name}-12345") }));
+    post["request"]["postData"] =
+        json!({ "mimeType": "application/x-www-form-urlencoded", "params": fields });
+    post["request"]["headers"] = json!([
+        { "name": "Origin", "value": "http://shop.example" },
+        { "name": "X.Version!", "value": "1" },
+    ]);
+    let made = made(&[page, post]);
+    assert_eq!(
+        made.captured,
+        names
+            .map(|name| format!("{name}_value"))
+            .into_iter()
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
 fn rejects_files_without_a_visit() {
     let error = |text: &str| {
         journey(text.as_bytes(), "visit.har", &options())

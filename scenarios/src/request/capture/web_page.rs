@@ -1,4 +1,4 @@
-//! What a person reads of an HTML page.
+//! The readable parts of an HTML page: title, forms and text.
 
 use std::fmt;
 

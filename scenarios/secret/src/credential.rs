@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::MASK;
+use super::run::Run;
 
 /// Authorization schemes, in lower case.
 const SCHEMES: [&str; 4] = ["bearer", "basic", "digest", "negotiate"];
@@ -29,13 +30,14 @@ const JWT_BYTES_MIN: usize = 16;
 /// Masks tokens after a scheme, JSON Web Tokens, and user information before the `@` of a URL.
 pub(super) fn masked_credentials(text: &str) -> Cow<'_, str> {
     let mut found: Vec<Range<usize>> = Vec::new();
+    let mut run = Run::default();
     for (at, _) in text.match_indices(JWT) {
-        let length = length_of(&text[at..], |c| {
+        let end = run.end(text, at, |c| {
             c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=')
         });
         let is_word = !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
-        if is_word && length >= JWT_BYTES_MIN {
-            found.push(at..at + length);
+        if is_word && end - at >= JWT_BYTES_MIN {
+            found.push(at..end);
         }
     }
     for (at, sign) in text.match_indices("://") {
@@ -52,9 +54,10 @@ pub(super) fn masked_credentials(text: &str) -> Cow<'_, str> {
     }
     // ASCII lower case keeps byte positions.
     let lower = text.to_ascii_lowercase();
+    let mut runs = TokenRuns::default();
     for scheme in SCHEMES {
         for (at, _) in lower.match_indices(scheme) {
-            found.extend(token_after(text, at, scheme));
+            found.extend(token_after(text, at, scheme, &mut runs));
         }
     }
     if found.is_empty() {
@@ -75,8 +78,15 @@ pub(super) fn masked_credentials(text: &str) -> Cow<'_, str> {
     masked.into()
 }
 
+/// Runs of characters after a scheme.
+#[derive(Debug, Default)]
+struct TokenRuns {
+    token: Run,
+    prose: Run,
+}
+
 /// Returns the range of the token after a scheme that begins at `at`.
-fn token_after(text: &str, at: usize, scheme: &str) -> Option<Range<usize>> {
+fn token_after(text: &str, at: usize, scheme: &str, runs: &mut TokenRuns) -> Option<Range<usize>> {
     if text[..at].ends_with(|c: char| c.is_ascii_alphanumeric()) {
         return None;
     }
@@ -91,16 +101,16 @@ fn token_after(text: &str, at: usize, scheme: &str) -> Option<Range<usize>> {
     }
     // `token68` of RFC 9110, 11.2, and characters that services use beyond it.
     let token = &rest[blanks..];
-    let length = length_of(token, |c| {
+    let start = at + scheme.len() + blanks;
+    let end = runs.token.end(text, start, |c| {
         c.is_ascii_alphanumeric() || "-._~+/=:%!$*|".contains(c)
     });
-    let word = token[..length].trim_end_matches(['.', ':']);
+    let word = text[start..end].trim_end_matches(['.', ':']);
     // `Digest username="a"` has parameters instead of a token.
     let is_quoted = word.ends_with('=') && token[word.len()..].starts_with(['"', '\\']);
     if scheme == "digest" && (is_quoted || word.trim_end_matches('=').contains('=')) {
         return None;
     }
-    let start = at + scheme.len() + blanks;
     let is_name = NO_TOKENS
         .iter()
         .any(|known| word.trim_end_matches('=').eq_ignore_ascii_case(known));
@@ -109,8 +119,8 @@ fn token_after(text: &str, at: usize, scheme: &str) -> Option<Range<usize>> {
         // These schemes are also words of prose. A token has capitals and digits; the next word of
         // prose does not.
         _ => {
-            word.len() >= 4
-                && word.contains(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '=')
+            let is_prose = |c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '=');
+            word.len() >= 4 && runs.prose.end(text, start, is_prose) < start + word.len()
         }
     };
     (is_told && !is_name).then(|| start..start + word.len())

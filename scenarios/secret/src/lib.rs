@@ -11,6 +11,7 @@ mod markup;
 mod name;
 mod pairs;
 mod quoted;
+mod run;
 mod scenario_text;
 mod several_words;
 mod text;

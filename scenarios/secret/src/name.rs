@@ -65,13 +65,16 @@ const LAST_WORD: &str = "pass";
 const CODE: &str = "code";
 const OF_OAUTH: [&str; 4] = ["clientid", "codeverifier", "granttype", "redirecturi"];
 
+/// Name of an identifier or of a secret.
+const KEY: &str = "key";
+
 /// Minimum length, in bytes, of a `key` that is a secret instead of an identifier.
 const SECRET_KEY_BYTES_MIN: usize = 20;
 
 /// Returns whether a field, header or parameter with this name and value may be a secret.
 pub fn is_secret(name: &str, value: &str) -> bool {
     with_plain_name(name, |name| {
-        has_secret_within(name) || (name == b"key" && value.len() >= SECRET_KEY_BYTES_MIN)
+        has_secret_within(name) || (name == KEY.as_bytes() && value.len() >= SECRET_KEY_BYTES_MIN)
     }) || has_secret_word(name)
 }
 
@@ -83,6 +86,11 @@ pub fn is_secret_pair(name: &str, value: &str) -> bool {
 /// Returns whether the name is that of an authorization code.
 pub(super) fn is_code(name: &str) -> bool {
     with_plain_name(name, |name| name == CODE.as_bytes())
+}
+
+/// Returns whether a value of this name is a secret only if it is long.
+pub(super) fn is_key(name: &str) -> bool {
+    with_plain_name(name, |name| name == KEY.as_bytes())
 }
 
 /// Returns whether the name belongs to an OAuth request.

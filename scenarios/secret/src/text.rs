@@ -7,9 +7,10 @@ use super::MASK;
 use super::credential::masked_credentials;
 use super::markup::masked_markup;
 use super::name::{
-    decoded, is_code, is_count, is_named_by_another, is_of_oauth, is_secret, names_another,
+    decoded, is_code, is_count, is_key, is_named_by_another, is_of_oauth, is_secret, names_another,
 };
 use super::pairs::open_secret_of;
+use super::run::Run;
 use super::several_words::length_with_more;
 
 /// Masks secrets in a text: values of any type under a secret's name, in JSON, forms, queries, headers
@@ -73,6 +74,7 @@ impl Reading {
         // Whether the next value belongs to a name that was itself a value:
         // `{"name":"token","value":"x"}`.
         let mut named_before = false;
+        let mut encoded = Encoded::default();
         // The last such value, whose name may follow it: `{"value":"x","name":"token"}`.
         let mut unnamed: Option<(Range<usize>, &str)> = None;
         while let Some(found) = text[at..].find(['=', ':']) {
@@ -87,8 +89,10 @@ impl Reading {
                 || (named_before && is_named_by_another(&plain));
             let names_another = names_another(&plain);
             let is_unnamed = name.quote.is_some() && is_named_by_another(&plain);
-            let may_hold_pairs = name.quote.is_none() && text[sign..].starts_with('=');
-            if !(is_told || names_another || is_unnamed || may_hold_pairs) {
+            let is_pair = name.quote.is_none() && text[sign..].starts_with('=');
+            let may_hold_pairs = is_pair && encoded.may_be_in_value(text, at);
+            let may_be_key = is_pair && is_key(&plain);
+            if !(is_told || names_another || is_unnamed || may_hold_pairs || may_be_key) {
                 continue;
             }
             let Some(value) = name.value(text, sign, &plain, self.is_code) else {
@@ -136,6 +140,46 @@ impl Reading {
         let is_counted = is_count(name) && content.bytes().all(|byte| byte.is_ascii_digit());
         !is_empty && !is_counted && !is_word(&["true", "false", "null", "none", "nil"])
     }
+}
+
+/// Brackets that may enclose a name and its value.
+const BRACKETS: [(char, char); 3] = [('(', ')'), ('[', ']'), ('{', '}')];
+
+/// Characters that follow a value rather than belong to it.
+const CLOSING: [char; 5] = [';', ',', ')', ']', '}'];
+
+/// Search for an encoded `=` in values. Without one, a value need not be read to its end, which takes quadratic time in
+/// a text such as `a=a=a=a`.
+#[derive(Debug, Default)]
+struct Encoded {
+    word: Run,
+    /// Position of the search: the next sign is not before it.
+    next: usize,
+}
+
+impl Encoded {
+    /// Returns whether the value after a sign, which begins at or after `at`, may have an encoded `=`. `at` must not
+    /// decrease.
+    fn may_be_in_value(&mut self, text: &str, at: usize) -> bool {
+        let is_of_word = |c: char| !(c.is_whitespace() || matches!(c, '&' | '"' | '<' | '>'));
+        let is_apart = |c: char| !is_of_word(c) || matches!(c, '\'' | '\\' | '=');
+        let end = match text[at..].starts_with(is_apart) {
+            // Blanks or a quote precede the value.
+            true => text.len(),
+            false => self.word.end(text, at, is_of_word),
+        };
+        self.next = self.next.max(at);
+        while self.next < end && !is_encoded_sign(&text.as_bytes()[self.next..]) {
+            self.next += 1;
+        }
+        self.next < end
+    }
+}
+
+/// Returns whether a text begins with an encoded `=`.
+fn is_encoded_sign(text: &[u8]) -> bool {
+    text.get(..3)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"%3d"))
 }
 
 /// The name before a sign.
@@ -299,17 +343,17 @@ impl<'a> Name<'a> {
         };
         let mut word = &rest[..rest.find(ends).unwrap_or(rest.len())];
         // A closing bracket or quote that was opened before the name does not belong to the value.
+        let count = |wanted: char| word.matches(wanted).count();
+        let mut brackets = match word.ends_with(CLOSING) {
+            true => BRACKETS.map(|(open, close)| (close, count(open), count(close))),
+            false => return word.len(),
+        };
         while let Some(last) = word.chars().next_back() {
-            let open = match last {
-                ';' | ',' => None,
-                ')' => Some('('),
-                ']' => Some('['),
-                '}' => Some('{'),
+            let bracket = brackets.iter_mut().find(|(close, ..)| *close == last);
+            match bracket {
+                Some((_, opened, closed)) if *opened < *closed => *closed -= 1,
+                None if CLOSING.contains(&last) => {}
                 _ => break,
-            };
-            let count = |wanted: char| word.matches(wanted).count();
-            if open.is_some_and(|open| count(open) >= count(last)) {
-                break;
             }
             word = &word[..word.len() - 1];
         }

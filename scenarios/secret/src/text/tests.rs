@@ -201,6 +201,31 @@ fn masks_unclosed_markup_in_linear_time() {
 const NAMES: &str = "(token|Access-Token|api_key|pin|otp|jwt|csrf|x_csrf|XSRF-TOKEN|auth|x-auth-user|\
     cookie|sessionId|bearer|client_assertion|SAMLResponse|sig|X-Amz-Signature|db_password)";
 
+#[test]
+fn takes_linear_time() {
+    let length = 100_000;
+    for (before, repeated) in [
+        ("", "a="),
+        ("", "a=]"),
+        ("password=", "]"),
+        ("password=", ");"),
+        ("", "-eyJ"),
+        ("", "basic+"),
+        ("", "a:"),
+        ("", "\"a\":"),
+        ("", "<a b=\""),
+        ("", "key=\\"),
+        ("", "://a"),
+    ] {
+        let text = format!("{before}{}", repeated.repeat(length / repeated.len()));
+        let begun = std::time::Instant::now();
+        let _ = masked_text(&text);
+        // Debug builds read some 10 MB a second. In quadratic time, each would take a minute.
+        let took = begun.elapsed();
+        assert!(took.as_secs() < 10, "{before}{repeated}: {took:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 

@@ -1,5 +1,6 @@
 //! The cookies of one user.
 
+use std::cmp::Reverse;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cookie_store::{Cookie, CookieStore};
@@ -48,10 +49,13 @@ impl CookieJar {
     pub(crate) fn header(&self, url: &Url, own: Option<&HeaderValue>) -> Option<HeaderValue> {
         let store = self.store();
         let mut cookies = store.matches(url);
-        // Longer paths first (RFC 6265, section 5.4), then in a fixed order.
-        cookies.sort_by(|one, other| {
-            let key = |cookie: &Cookie<'_>| std::cmp::Reverse(String::from(&cookie.path).len());
-            (key(one), one.name()).cmp(&(key(other), other.name()))
+        // Longer paths first (RFC 6265, section 5.4), then by name. Of cookies with the same name, that of the host
+        // comes before those of its domains.
+        cookies.sort_by_cached_key(|cookie| {
+            let path_bytes = String::from(&cookie.path).len();
+            let domain_bytes = String::from(&cookie.domain).len();
+            let name = cookie.name().to_owned();
+            (Reverse(path_bytes), name, Reverse(domain_bytes))
         });
         let mut header = own.map_or(Vec::new(), |own| own.as_bytes().to_vec());
         let has_own = |name: &str| {
@@ -203,6 +207,24 @@ mod tests {
         assert_eq!(sent(&jar, "http://www.a.test/"), "a=1");
         assert_eq!(sent(&jar, "http://img.a.test/"), "a=1");
         assert_eq!(sent(&jar, "http://other.test/"), "");
+    }
+
+    #[test]
+    fn order_is_fixed() {
+        for _ in 0..20 {
+            let jar = CookieJar::default();
+            let cookies = [
+                "b=1",
+                "a=host",
+                "a=domain; Domain=a.test",
+                "a=long; Path=/x/y",
+            ];
+            set(&jar, "http://www.a.test/x/", &cookies);
+            assert_eq!(
+                sent(&jar, "http://www.a.test/x/y"),
+                "a=long; a=host; a=domain; b=1"
+            );
+        }
     }
 
     #[test]

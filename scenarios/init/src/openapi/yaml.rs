@@ -13,6 +13,9 @@ const DEPTH_MAX: usize = 128;
 /// without bound.
 const ALIASED_MAX: usize = 1_000_000;
 
+/// Number of bytes of a text that count as one value.
+const VALUE_BYTES: usize = 64;
+
 /// A collection under construction.
 struct Open {
     value: Value,
@@ -120,15 +123,18 @@ fn json(scalar: Scalar<'_>) -> Value {
     }
 }
 
-/// Returns the number of values in a value, up to a little more than `most`.
+/// Returns the number of values in a value, up to a little more than `most`. Long texts count as several.
 fn size(value: &Value, most: usize) -> usize {
-    let items: Box<dyn Iterator<Item = &Value>> = match value {
-        Value::Array(items) => Box::new(items.iter()),
-        Value::Object(map) => Box::new(map.values()),
+    let text_size = |text: &str| text.len() / VALUE_BYTES;
+    let items: Box<dyn Iterator<Item = (usize, &Value)>> = match value {
+        Value::Array(items) => Box::new(items.iter().map(|item| (0, item))),
+        Value::Object(map) => Box::new(map.iter().map(|(key, item)| (text_size(key), item))),
+        Value::String(text) => return 1 + text_size(text),
         _ => return 1,
     };
     let mut sum = 1;
-    for item in items {
+    for (key, item) in items {
+        sum += key;
         if sum > most {
             break;
         }
@@ -167,6 +173,13 @@ mod tests {
             bomb.push_str(&format!("a{level}: &a{level} [{line}]\n"));
         }
         assert!(parse(&bomb).unwrap_err().contains("too many values"));
+        let long = "x".repeat(1_000_000);
+        for text in [
+            format!("a: &a {long}\nb: [{}]", "*a, ".repeat(1000)),
+            format!("a: &a [{long}]\nb: [{}]", "*a, ".repeat(1000)),
+        ] {
+            assert!(parse(&text).unwrap_err().contains("too many values"));
+        }
         for deep in [
             "[".repeat(100_000),
             "- ".repeat(100_000),

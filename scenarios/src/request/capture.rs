@@ -107,7 +107,7 @@ impl Capture {
                 CaptureSource::Header(name) if self.nth.is_none() && *name != SET_COOKIE => {
                     field_value(response.headers, name).map(Cow::into_owned)
                 }
-                source => nth.of(values(source, response)),
+                source => read_values(source, response, |values| nth.of_either_end(values)),
             };
         };
         match &self.source {
@@ -116,12 +116,10 @@ impl Capture {
                 let value = field_value(response.headers, name)?;
                 nth.of(pattern.matches(value.as_bytes()))
             }
-            source => {
-                let values: Vec<String> = values(source, response).collect();
-                nth.of(values
-                    .iter()
-                    .flat_map(|value| pattern.matches(value.as_bytes())))
-            }
+            source => read_values(source, response, |values| {
+                let matches = |value: String| pattern.matches(value.as_bytes()).collect::<Vec<_>>();
+                nth.of(values.flat_map(matches))
+            }),
         }
     }
 }
@@ -188,11 +186,12 @@ fn source_and_pattern(
     Ok((source, pattern.transpose()?))
 }
 
-/// Returns all values at a location, in order.
-fn values<'a>(
-    source: &'a CaptureSource,
-    response: &ResponseParts<'a>,
-) -> Box<dyn Iterator<Item = String> + 'a> {
+/// Calls `read` with all values at a location, in order. Values are made as they are read.
+fn read_values<T>(
+    source: &CaptureSource,
+    response: &ResponseParts<'_>,
+    read: impl FnOnce(&mut dyn DoubleEndedIterator<Item = String>) -> T,
+) -> T {
     let ResponseParts {
         status,
         url,
@@ -200,22 +199,22 @@ fn values<'a>(
         body,
     } = *response;
     match source {
-        CaptureSource::JsonPointer(pointer) => Box::new(json_text(body, pointer).into_iter()),
+        CaptureSource::JsonPointer(pointer) => read(&mut json_text(body, pointer).into_iter()),
         CaptureSource::Header(name) => {
             let lines = headers.get_all(name).iter();
-            Box::new(lines.map(|line| line_text(line).into_owned()))
+            read(&mut lines.map(|line| line_text(line).into_owned()))
         }
         CaptureSource::Cookie(name) => {
             let lines = headers.get_all(SET_COOKIE).iter();
-            Box::new(lines.filter_map(|line| cookie(&line_text(line), name)))
+            read(&mut lines.filter_map(|line| cookie(&line_text(line), name)))
         }
         CaptureSource::Body => {
             let text = String::from_utf8_lossy(body).into_owned();
-            Box::new(std::iter::once(text))
+            read(&mut std::iter::once(text))
         }
-        CaptureSource::Status => Box::new(std::iter::once(status.to_string())),
-        CaptureSource::Url => Box::new(std::iter::once(url.to_owned())),
-        CaptureSource::Html(selector) => Box::new(selector.values(body).into_iter()),
+        CaptureSource::Status => read(&mut std::iter::once(status.to_string())),
+        CaptureSource::Url => read(&mut std::iter::once(url.to_owned())),
+        CaptureSource::Html(selector) => selector.read_values(body, read),
     }
 }
 

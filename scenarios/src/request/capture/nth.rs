@@ -28,6 +28,17 @@ impl Nth {
         }
     }
 
+    /// Returns the chosen value, and makes no more values than that takes.
+    pub(super) fn of_either_end(
+        self,
+        values: &mut dyn DoubleEndedIterator<Item = String>,
+    ) -> Option<String> {
+        match self {
+            Self::First(count) => values.nth(count - 1),
+            Self::Last(count) => values.nth_back(count - 1),
+        }
+    }
+
     /// Returns the chosen value.
     pub(super) fn of(self, mut values: impl Iterator<Item = String>) -> Option<String> {
         match self {

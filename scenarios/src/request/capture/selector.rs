@@ -16,6 +16,10 @@ pub struct HtmlSelector {
     attribute: Option<String>,
 }
 
+/// Maximum number of bytes of text that are read of all elements together. Elements within each other repeat
+/// their text, so a deeply nested page would be read as many times as it is deep.
+const TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Maximum length of a selector in bytes.
 const SELECTOR_BYTES_MAX: usize = 1024;
 
@@ -42,10 +46,16 @@ impl HtmlSelector {
         })
     }
 
-    /// Returns the value of each selected element that has one, in the order of the document.
-    pub(super) fn values(&self, body: &[u8]) -> Vec<String> {
+    /// Calls `read` with the value of each selected element that has one, in the order of the document. Values
+    /// are made as they are read.
+    pub(super) fn read_values<T>(
+        &self,
+        body: &[u8],
+        read: impl FnOnce(&mut dyn DoubleEndedIterator<Item = String>) -> T,
+    ) -> T {
         let document = Document::from(String::from_utf8_lossy(body).as_ref());
         let selected = document.select_matcher(&self.matcher);
+        let mut left = TEXT_BYTES_MAX;
         let value = |node: &dom_query::NodeRef<'_>| match &self.attribute {
             // Most attributes of a parsed document are in lower case.
             Some(name) => {
@@ -53,13 +63,15 @@ impl HtmlSelector {
                 let attribute = attribute.or_else(|| node.attr(&name.to_ascii_lowercase()));
                 Some(attribute?.to_string())
             }
+            None if left == 0 => None,
             None => {
                 let text = node.text();
+                left = left.saturating_sub(text.len());
                 let text = text.trim();
                 (!text.is_empty()).then(|| text.to_owned())
             }
         };
-        selected.nodes().iter().filter_map(value).collect()
+        read(&mut selected.nodes().iter().filter_map(value))
     }
 }
 
@@ -85,6 +97,21 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn nested_elements_repeat_a_bounded_text() {
+        let selector = HtmlSelector {
+            text: String::new(),
+            matcher: Matcher::new("i").unwrap(),
+            attribute: None,
+        };
+        let (depth, text) = (2000, "x".repeat(100_000));
+        let page = format!("{}{text}", "<i>".repeat(depth));
+        let first = selector.read_values(page.as_bytes(), |values| values.next());
+        assert_eq!(first.as_deref(), Some(text.as_str()));
+        let count = selector.read_values(page.as_bytes(), |values| values.count());
+        assert_eq!(count, TEXT_BYTES_MAX.div_ceil(text.len()));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
@@ -101,8 +128,8 @@ mod tests {
             };
             // Closes whatever the text before has opened.
             let page = format!("{before}\">--><input id=t0k3n value=\"{value}\">{after}");
-            let found = selector.values(page.as_bytes());
-            prop_assert_eq!(found.first(), Some(&value));
+            let found = selector.read_values(page.as_bytes(), |values| values.next());
+            prop_assert_eq!(found, Some(value));
         }
 
         #[test]
@@ -112,7 +139,7 @@ mod tests {
                 matcher: Matcher::new("p > a:first-child, [href]").unwrap(),
                 attribute: None,
             };
-            let _ = selector.values(&body);
+            selector.read_values(&body, |values| values.count());
         }
     }
 }

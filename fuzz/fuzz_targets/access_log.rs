@@ -38,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
         format: FORMATS[usize::from(*first) % FORMATS.len()].clone(),
         ..ReadOptions::default()
     };
-    if let Some(log) = check_log(log, &options) {
-        check_replay(&log);
+    if let Some(read) = check_log(log, &options) {
+        check_replay(&read, log);
     }
 });

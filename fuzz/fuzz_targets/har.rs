@@ -15,6 +15,6 @@ static OPTIONS: LazyLock<ReadOptions> = LazyLock::new(|| ReadOptions {
 
 fuzz_target!(|data: &[u8]| {
     if let Some(log) = check_log(data, &OPTIONS) {
-        check_replay(&log);
+        check_replay(&log, data);
     }
 });

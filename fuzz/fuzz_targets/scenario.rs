@@ -11,7 +11,7 @@ use tenfold_scenarios::{LastResponse, Rendered, Scenario, preview};
 const STEPS_MAX: usize = 100;
 
 /// Arrivals of a scenario of which a preview is made, which walks the whole schedule.
-const PREVIEW_ARRIVALS_MAX: f64 = 10_000.0;
+const PREVIEW_ARRIVALS_MAX: f64 = 1000.0;
 
 /// Digits of the length of a `{text:N}` or `{hex:N}` that is rendered. 16 MiB are allowed, but take long.
 const LENGTH_DIGITS_MAX: usize = 3;

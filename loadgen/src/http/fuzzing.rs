@@ -1,11 +1,16 @@
 //! Entry points for the fuzz targets in `fuzz/`, which read answers without a socket.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request};
+use http::header::{LOCATION, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use tokio::io::{AsyncWriteExt, copy, duplex, sink, split};
+use url::Url;
 
 use crate::failure::Failure;
+use crate::http::cookie_jar::CookieJar;
+use crate::http::event_stream::{Event, EventReader};
 use crate::http::kept::{Keep, Kept};
+use crate::http::redirect::{host_of, next_request, path_of};
 use crate::http::response_reader::{Progress, Response, ResponseReader};
 use crate::http::{content_coding, http2};
 
@@ -86,6 +91,83 @@ pub fn read_http1(method: &Method, bytes: &[u8], piece_bytes: usize) -> Result<A
 pub fn decode(coding: &str, body: &[u8], limit: usize) -> Result<Vec<u8>, String> {
     let decoded = content_coding::decode(&[coding.to_owned()], body, false, limit, false);
     decoded.map(|decoded| decoded.body)
+}
+
+/// Reads a stream of events that arrives in pieces of `piece_bytes` bytes. Returns the name and the data of each.
+///
+/// # Errors
+/// The failure that the generator counts.
+pub fn read_events(bytes: &[u8], piece_bytes: usize) -> Result<Vec<(String, String)>, Failure> {
+    let mut reader = EventReader::default();
+    let mut events = Vec::new();
+    for piece in bytes.chunks(piece_bytes.max(1)) {
+        let take = |event: Event| events.push((event.name, event.data));
+        reader.read(piece, take)?;
+    }
+    Ok(events)
+}
+
+/// The cookies of one user.
+#[derive(Debug, Default)]
+pub struct Cookies {
+    jar: CookieJar,
+}
+
+impl Cookies {
+    /// Keeps the cookies of an answer with these `set-cookie` lines. Returns the number of cookies that were refused.
+    pub fn keep(&self, url: &Url, lines: &[HeaderValue]) -> u64 {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(SET_COOKIE, line.clone());
+        }
+        self.jar.keep(&headers, url)
+    }
+
+    /// The `cookie` header of a request to `url` that has the header `own` already.
+    pub fn header(&self, url: &Url, own: Option<&HeaderValue>) -> Option<HeaderValue> {
+        self.jar.header(url, own)
+    }
+
+    /// The number of cookies.
+    pub fn count(&self) -> usize {
+        self.jar.values().len()
+    }
+}
+
+/// A request that a redirect leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// Its method.
+    pub method: Method,
+    /// Its address.
+    pub url: Url,
+    /// Its path and query, as they are sent.
+    pub path: String,
+    /// Its `host` header, if the address can be sent.
+    pub host: Option<HeaderValue>,
+    /// True if it has no body, although the redirected request may have had one.
+    pub drops_body: bool,
+}
+
+/// Follows a redirect from `at` to `location`. `None` if the answer has no address.
+///
+/// # Errors
+/// The reason, if the location can't be followed.
+pub fn follow(
+    status: u16,
+    method: &Method,
+    at: &Url,
+    location: &HeaderValue,
+) -> Result<Option<Followed>, String> {
+    let headers = HeaderMap::from_iter([(LOCATION, location.clone())]);
+    let redirect = next_request(status, method, at, &headers)?;
+    Ok(redirect.map(|redirect| Followed {
+        path: path_of(&redirect.url),
+        host: host_of(&redirect.url),
+        method: redirect.method,
+        url: redirect.url,
+        drops_body: redirect.drops_body,
+    }))
 }
 
 /// Makes one HTTP/2 exchange with a peer that sends `first`, then `rest` after the client had time to send its

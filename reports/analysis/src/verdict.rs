@@ -121,3 +121,22 @@ fn debug_build(run: &Run) -> Option<Objection> {
             .to_owned(),
     )
 }
+
+/// A healthy run of a few seconds.
+#[cfg(test)]
+fn brief_run() -> Run {
+    use crate::synthetic::{MadeUp, Traffic};
+
+    let traffic = Traffic {
+        per_second: 100.0,
+        peak_per_second: 100.0,
+        warm_up_s: 1,
+        counted_s: 3,
+        even: false,
+    };
+    MadeUp {
+        traffic,
+        ..MadeUp::default()
+    }
+    .play()
+}

@@ -191,4 +191,80 @@ mod tests {
         };
         assert!((segment.total() - 60.0 * 800.0).abs() < 1e-6);
     }
+
+    #[test]
+    fn rate_and_mass_match_closed_forms() {
+        // A linear rate from 100 to 500 over 10 s, with a wave from 0 to 80 every 4 s that began a second ago.
+        let segment = Segment {
+            seconds: 10.0,
+            from: 100.0,
+            to: 500.0,
+            wave: Some(Wave::new(80.0, 4.0, 1.0)),
+        };
+        // Half the height at the start, all of it a quarter of a period later, and none after three quarters.
+        for (x, rate) in [
+            (0.0, 140.0),
+            (1.0, 220.0),
+            (3.0, 220.0),
+            (5.0, 380.0),
+            (10.0, 540.0),
+        ] {
+            assert!(
+                (segment.rate(x) - rate).abs() < 1e-9,
+                "{x}: {}",
+                segment.rate(x)
+            );
+        }
+        // 40 (x - 4 / TAU (sin(TAU (x + 1) / 4) - 1)) are added to 100 x + 20 x^2.
+        for (x, mass) in [
+            (0.0, 0.0),
+            (1.0, 120.0 + 40.0 + 160.0 / TAU),
+            (2.0, 280.0 + 80.0 + 320.0 / TAU),
+            (4.0, 720.0 + 160.0),
+            (10.0, 3_000.0 + 400.0 + 320.0 / TAU),
+        ] {
+            assert!(
+                (segment.mass(x) - mass).abs() < 1e-9,
+                "{x}: {}",
+                segment.mass(x)
+            );
+        }
+        let straight = Segment::straight(10.0, 100.0, 500.0);
+        assert_eq!((straight.rate(2.5), straight.mass(2.5)), (200.0, 375.0));
+        assert_eq!(straight.total(), 3_000.0);
+    }
+
+    #[test]
+    fn arrivals_of_a_wave_are_exact_to_a_tenth_of_a_nanosecond() {
+        // A wave alone, h (x - p / TAU sin(TAU x / p)) / 2, inverted by bisection.
+        let (height, period) = (100_000.0, 60.0);
+        let segment = Segment {
+            seconds: period,
+            from: 0.0,
+            to: 0.0,
+            wave: Some(Wave::new(height, period, 0.0)),
+        };
+        let exact = |mass: f64| {
+            let (mut low, mut high) = (0.0, period);
+            for _ in 0..100 {
+                let x = 0.5 * (low + high);
+                let of_x = 0.5 * height * (x - period / TAU * libm::sin(TAU * x / period));
+                if of_x < mass { low = x } else { high = x }
+            }
+            low
+        };
+        let mut guess = 0.0;
+        for step in 0..3_000 {
+            let mass = f64::from(step) * 1_000.0 + 0.5;
+            let time = segment.time_of(mass, guess);
+            // Near the start, the rate is so low that rounding errors of the mass weigh more.
+            let allowed = 1e-10 + 1e-9 / segment.rate(time);
+            assert!(
+                (time - exact(mass)).abs() < allowed,
+                "{mass}: {time}, not {}",
+                exact(mass)
+            );
+            guess = time;
+        }
+    }
 }

@@ -262,3 +262,169 @@ impl Phase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::rate::Rate;
+
+    fn rate(per_second: f64) -> Rate {
+        Rate::new(per_second).unwrap()
+    }
+
+    fn phase(seconds: u64, shape: Shape) -> Phase {
+        Phase {
+            name: "a".to_owned(),
+            warm_up: false,
+            profiled: false,
+            start: Duration::from_secs(7),
+            duration: Duration::from_secs(seconds),
+            shape,
+        }
+    }
+
+    fn burst(added_per_second: f64) -> Burst {
+        Burst {
+            added_per_second,
+            at: Duration::from_secs(2),
+            rise: Duration::from_secs(1),
+            hold: Duration::from_secs(3),
+            fall: Duration::from_secs(2),
+        }
+    }
+
+    /// One phase of each shape over 10 s, with its expected arrivals and its peak.
+    fn shapes() -> [(Phase, f64, f64); 5] {
+        let constant = Shape::Constant(Constant { rate: rate(30.0) });
+        let ramp = Shape::Ramp(Ramp {
+            from: rate(10.0),
+            to: rate(50.0),
+        });
+        let steps = Shape::Steps(Steps {
+            rates: [10.0, 40.0, 0.0, 20.0, 5.0].map(rate).to_vec(),
+        });
+        let spike = Shape::Spike(Spike {
+            base: rate(10.0),
+            burst: burst(90.0),
+        });
+        let diurnal = Shape::Diurnal(Diurnal {
+            low: rate(10.0),
+            high: rate(30.0),
+            period: Duration::from_secs(10),
+            spike: None,
+        });
+        // The spike adds 90/s for 1/2 + 3 + 2/2 seconds; a whole swell is on average halfway up.
+        [
+            (phase(10, constant), 300.0, 30.0),
+            (phase(10, ramp), 300.0, 50.0),
+            (phase(10, steps), 150.0, 40.0),
+            (phase(10, spike), 100.0 + 90.0 * 4.5, 100.0),
+            (phase(10, diurnal), 200.0, 30.0),
+        ]
+    }
+
+    #[test]
+    fn arrivals_and_peaks_match_closed_forms() {
+        for (phase, arrivals, peak) in shapes() {
+            assert_eq!(phase.end(), Duration::from_secs(17));
+            let expected = phase.expected_arrivals();
+            assert!((expected - arrivals).abs() < 1e-9, "{phase:?}: {expected}");
+            let highest = phase.peak_rate().unwrap();
+            assert!((highest - peak).abs() < 1e-9, "{phase:?}: {highest}");
+            // None is expected after the end.
+            let later = phase.expected_before(Duration::from_secs(40));
+            assert!((later - arrivals).abs() < 1e-9, "{phase:?}: {later}");
+        }
+        assert_eq!(phase(10, Shape::Users).peak_rate(), None);
+        assert_eq!(phase(10, Shape::Users).expected_arrivals(), 0.0);
+        // Halfway, 2 s of the first step and 2 s of the second, and a second without any.
+        let [_, _, (steps, ..), _, _] = shapes();
+        let before = steps.expected_before(Duration::from_secs(5));
+        assert!((before - 100.0).abs() < 1e-9, "{before}");
+    }
+
+    #[test]
+    fn scale_multiplies_the_rate_alone() {
+        for (mut phase, arrivals, peak) in shapes() {
+            phase.scale(3.0);
+            assert_eq!(phase.duration, Duration::from_secs(10));
+            let expected = phase.expected_arrivals();
+            assert!(
+                (expected - 3.0 * arrivals).abs() < 1e-6,
+                "{phase:?}: {expected}"
+            );
+            let highest = phase.peak_rate().unwrap();
+            assert!((highest - 3.0 * peak).abs() < 1e-6, "{phase:?}: {highest}");
+        }
+    }
+
+    #[test]
+    fn stretch_multiplies_the_duration_alone() {
+        for (mut phase, arrivals, peak) in shapes() {
+            let before: Vec<f64> = (0..=10)
+                .map(|second| phase.expected_before(Duration::from_secs(second)))
+                .collect();
+            phase.stretch(3.0);
+            assert_eq!(phase.duration, Duration::from_secs(30));
+            let expected = phase.expected_arrivals();
+            assert!(
+                (expected - 3.0 * arrivals).abs() < 1e-6,
+                "{phase:?}: {expected}"
+            );
+            let highest = phase.peak_rate().unwrap();
+            assert!((highest - peak).abs() < 1e-6, "{phase:?}: {highest}");
+            for (second, before) in (0..).zip(before) {
+                let stretched = phase.expected_before(Duration::from_secs(3 * second));
+                assert!(
+                    (stretched - 3.0 * before).abs() < 1e-6,
+                    "{phase:?} {second}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn swell_with_a_burst_is_the_sum_of_both() {
+        let mut phase = phase(
+            10,
+            Shape::Diurnal(Diurnal {
+                low: rate(10.0),
+                high: rate(30.0),
+                period: Duration::from_secs(10),
+                spike: Some(burst(100.0)),
+            }),
+        );
+        let near = |actual: f64, exact: f64| {
+            assert!((actual - exact).abs() < 1e-6, "{actual}, not {exact}");
+        };
+        // The swell alone comes to 200; the burst adds 100/s for 4.5 s.
+        near(phase.expected_arrivals(), 650.0);
+        // By the middle: half of the swell, the rise, and two seconds of the hold.
+        near(
+            phase.expected_before(Duration::from_secs(5)),
+            100.0 + 50.0 + 200.0,
+        );
+        // The swell is at its highest while the burst holds; the peak is the highest of a thousand rates.
+        let peak = phase.peak_rate().unwrap();
+        assert!((peak - 130.0).abs() < 1e-4, "{peak}");
+        phase.scale(2.0);
+        near(phase.expected_arrivals(), 1_300.0);
+        phase.stretch(2.0);
+        near(phase.expected_arrivals(), 2_600.0);
+        near(phase.expected_before(Duration::from_secs(10)), 2.0 * 700.0);
+    }
+
+    #[test]
+    fn dip_never_falls_below_zero() {
+        let dip = phase(
+            10,
+            Shape::Spike(Spike {
+                base: rate(10.0),
+                burst: burst(-10.0),
+            }),
+        );
+        // No arrival for 4.5 of 10 s.
+        assert!((dip.expected_arrivals() - 55.0).abs() < 1e-9);
+        assert_eq!(dip.peak_rate(), Some(10.0));
+    }
+}

@@ -35,13 +35,13 @@ pub struct JourneyWalk<'a> {
     scenario: &'a Scenario,
     random: Stream,
     number: Owner,
-    /// Owner of journeys started.
+    /// Number of journeys started.
     begun: u64,
     /// Journeys to choose from.
     journeys: &'a [Journey],
     journey: &'a Journey,
     frames: Vec<Frame<'a>>,
-    /// Owner of requests in this journey so far.
+    /// Number of requests in this journey so far.
     sent: u32,
     user: u64,
     turn: u64,
@@ -92,7 +92,7 @@ const REQUESTS_MAX: u32 = 1_000_000;
 /// Maximum number of moves (skipped steps and loop turns) between two requests. All users share one
 /// thread, so moves without a request delay the others, by a few tenths of a millisecond at most.
 const MOVES_MAX: u32 = 10_000;
-/// Owner of bytes in a condition that take as long to evaluate as one move.
+/// Number of bytes in a condition that take as long to evaluate as one move.
 const MOVE_BYTES: usize = 16;
 
 impl Scenario {
@@ -378,7 +378,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Owner of moves that a condition counts as.
+/// Number of moves that a condition counts as.
 fn cost(condition: &Condition) -> u32 {
     (condition.text.len() / MOVE_BYTES) as u32
 }

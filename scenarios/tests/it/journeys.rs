@@ -151,6 +151,15 @@ fn every_loop_is_bounded() {
     };
     assert_eq!(of(&turns(4_900, "failed")), None);
     assert_eq!(of(&turns(5_100, "failed")), Some(WalkError::Idle));
+    // A step that is skipped, and two moves for each of the turns: the request would be one too many.
+    let exactly = |turns: u32| {
+        format!(
+            r#"[{{ request = "a", if = "failed" }},
+                {{ repeat = {turns}, steps = [{{ request = "a", if = "failed" }}] }}, "b"]"#
+        )
+    };
+    assert_eq!(of(&exactly(4_998)), None);
+    assert_eq!(of(&exactly(4_999)), Some(WalkError::Idle));
     let long = vec!["failed"; 60].join(" or ");
     assert_eq!(of(&turns(200, &long)), None);
     assert_eq!(of(&turns(400, &long)), Some(WalkError::Idle));
@@ -175,6 +184,80 @@ fn scripts_choose_the_next_step() {
     let rest: Vec<usize> = std::iter::from_fn(|| next(&mut walk)).collect();
     assert_eq!(rest, [2, 1, 2, 0]);
     assert!(!walk.jump(7));
+}
+
+/// Returns the requests from a jump to one of them on, each answered with this status, and the error at the end.
+fn jumped(steps: &str, request: usize, status: u16) -> (Vec<usize>, Option<WalkError>) {
+    let scenario = closed(&format!("[[journeys]]\nname = \"j\"\nsteps = {steps}"));
+    let mut walk = scenario.journey_walk(0).unwrap();
+    let mut variables = scenario.variables();
+    walk.begin(&mut variables);
+    assert!(walk.jump(request), "{steps}");
+    let last = LastResponse {
+        status,
+        ..LastResponse::default()
+    };
+    let mut requests = Vec::new();
+    loop {
+        match walk.next_step(&variables, last) {
+            Ok(Some(step)) => requests.push(step.draw.request),
+            Ok(None) => return (requests, None),
+            Err(error) => return (requests, Some(error)),
+        }
+    }
+}
+
+#[test]
+fn jumps_into_branches_and_loops() {
+    let branches = r#"["a", { if = "failed", steps = ["b"], else = ["c", "b"] }, "a"]"#;
+    assert_eq!(jumped(branches, 0, 200).0, [0, 2, 1, 0]);
+    assert_eq!(jumped(branches, 1, 200).0, [1, 0]);
+    assert_eq!(jumped(branches, 2, 200).0, [2, 1, 0]);
+    // A loop begins with its first turn, and takes as many as it may.
+    let range = r#"["a", { repeat = { min = 1, max = 3 }, steps = ["b"] }, "c"]"#;
+    assert_eq!(jumped(range, 1, 200).0, [1, 1, 1, 2]);
+    let conditional = r#"["a", { while = "status == 200", most = 3, steps = ["b"] }, "c"]"#;
+    assert_eq!(jumped(conditional, 1, 404), (vec![1, 2], None));
+    let (requests, error) = jumped(conditional, 1, 200);
+    assert_eq!(requests, [1, 1, 1]);
+    assert!(matches!(error, Some(WalkError::While { most: 3, .. })));
+}
+
+#[test]
+fn journeys_are_chosen_by_weight() {
+    let scenario = closed(
+        "[[journeys]]\nname = \"one\"\nweight = 1\nsteps = [\"a\"]\n\
+         [[journeys]]\nname = \"two\"\nweight = 2\nsteps = [\"b\"]\n\
+         [[journeys]]\nname = \"three\"\nweight = 1\nsteps = [\"c\"]",
+    );
+    let mut walk = scenario.journey_walk(0).unwrap();
+    let mut variables = scenario.variables();
+    let mut counts = [0_u32; 3];
+    for _ in 0..4_000 {
+        walk.begin(&mut variables);
+        let step = walk.next_step(&variables, LastResponse::default());
+        let step = step.unwrap().unwrap();
+        assert!(step.first);
+        counts[step.draw.request] += 1;
+    }
+    // Five standard errors of a quarter are 137, those of a half 158.
+    for (count, expected) in counts.into_iter().zip([1_000, 2_000, 1_000]) {
+        assert!(count.abs_diff(expected) < 160, "{counts:?}");
+    }
+}
+
+#[test]
+fn only_the_first_step_starts_a_journey() {
+    let scenario = closed("[[journeys]]\nname = \"j\"\nsteps = [\"a\", \"b\", \"c\"]");
+    let mut walk = scenario.journey_walk(0).unwrap();
+    let mut variables = scenario.variables();
+    for _ in 0..2 {
+        walk.begin(&mut variables);
+        let mut next = || walk.next_step(&variables, LastResponse::default()).unwrap();
+        let first = [next(), next(), next()].map(|step| step.map(|step| step.first));
+        assert_eq!(first, [Some(true), Some(false), Some(false)]);
+        assert_eq!(next(), None);
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod messages;
 mod overrides;
 mod pairs;
 mod parser;
+mod phase_ends;
 mod phase_rules;
 mod popularity;
 mod rendering;

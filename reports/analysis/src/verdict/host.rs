@@ -38,3 +38,41 @@ pub(super) fn busy_host(summary: &Summary) -> Option<Objection> {
         host.cores
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summarise;
+    use crate::summary::verdict::MeasurementVerdict::Suspect;
+    use crate::verdict::brief_run;
+
+    #[test]
+    fn more_than_a_twentieth_of_the_time_stolen_is_suspect() {
+        let mut run = brief_run();
+        let mut summary = summarise(&run);
+        run.manifest.host.cores = 4;
+        for (stolen, is_suspect) in [(0.0, false), (0.2, false), (0.21, true), (4.0, true)] {
+            let host = summary.host_usage.as_mut().unwrap();
+            host.cores_stolen = Some(stolen);
+            let objection = noisy_host(&run, &summary);
+            assert_eq!(objection.is_some(), is_suspect, "{stolen}");
+            assert!(objection.is_none_or(|objection| objection.grade == Suspect));
+        }
+        summary.host_usage.as_mut().unwrap().cores_stolen = None;
+        assert!(noisy_host(&run, &summary).is_none());
+    }
+
+    #[test]
+    fn more_than_a_quarter_of_the_cores_used_by_others_is_suspect() {
+        let mut summary = summarise(&brief_run());
+        for (used, is_suspect) in [(0.0, false), (2.0, false), (2.01, true), (8.0, true)] {
+            let host = summary.host_usage.as_mut().unwrap();
+            (host.cores, host.cores_used_by_others) = (8, Some(used));
+            let objection = busy_host(&summary);
+            assert_eq!(objection.is_some(), is_suspect, "{used}");
+            assert!(objection.is_none_or(|objection| objection.grade == Suspect));
+        }
+        summary.host_usage.as_mut().unwrap().cores_used_by_others = None;
+        assert!(busy_host(&summary).is_none());
+    }
+}

@@ -60,3 +60,74 @@ impl Outcomes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes() -> Outcomes {
+        let failures = [
+            ("timeout", 5),
+            ("local_ports", 2),
+            ("unexpected_status", 10),
+        ];
+        let one = RequestCounts {
+            planned: 100,
+            sent: 90,
+            completed: 70,
+            failed: 17,
+            dropped: 4,
+            in_flight: 3,
+            failures: failures
+                .map(|(class, count)| (class.to_owned(), count))
+                .into(),
+            ..RequestCounts::default()
+        };
+        let other = RequestCounts {
+            planned: 10,
+            sent: 10,
+            completed: 10,
+            ..RequestCounts::default()
+        };
+        Outcomes::of([one, other].iter())
+    }
+
+    #[test]
+    fn failures_of_the_generator_and_arrivals_without_an_end_are_unknown() {
+        let expected = Outcomes {
+            planned: 110,
+            completed: 80,
+            failed: 15,
+            timed_out: 5,
+            dropped: 4,
+            // Two failures of the generator, three in flight, and six neither sent nor dropped.
+            unknown: 11,
+        };
+        assert_eq!(outcomes(), expected);
+        let arrivals = expected.completed + expected.failed + expected.dropped + expected.unknown;
+        assert_eq!(arrivals, expected.planned);
+    }
+
+    #[test]
+    fn streams_without_an_event_are_unknown() {
+        // 80 streams were answered and 5 timed out; 60 had an event.
+        let expected = Outcomes {
+            timed_out: 0,
+            unknown: 11 + 25,
+            ..outcomes()
+        };
+        assert_eq!(outcomes().of_streams(60), expected);
+        assert_eq!(outcomes().of_streams(85).unknown, 11);
+        assert_eq!(outcomes().of_streams(90).unknown, 11);
+    }
+
+    #[test]
+    fn dropped_arrivals_become_unknown() {
+        let expected = Outcomes {
+            dropped: 0,
+            unknown: 15,
+            ..outcomes()
+        };
+        assert_eq!(outcomes().without_dropped(), expected);
+    }
+}

@@ -224,6 +224,85 @@ mod tests {
     }
 
     #[test]
+    fn known_latencies_have_exact_figures() {
+        let answered = latencies([10 * MS, 30 * MS]);
+        let censored = Censored {
+            latencies: &answered,
+            outcomes: outcomes(0, 0, 0),
+            dropped_after_ns: 500 * MS,
+        };
+        assert_eq!((censored.missing(), censored.count()), (0, 2));
+        for (figure, exact_ms) in [
+            (censored.mean(), 20.0),
+            (censored.max(), 30.0),
+            (censored.quantile(0.5), 10.0),
+            (censored.quantile(1.0), 30.0),
+        ] {
+            let figure = figure.unwrap();
+            assert!(figure.is_exact(), "{figure:?}");
+            assert!(
+                (figure.low / 1e6 / exact_ms - 1.0).abs() < 0.01,
+                "{figure:?}"
+            );
+        }
+        assert!(
+            !Possible {
+                low: 1.0,
+                high: 2.0
+            }
+            .is_exact()
+        );
+    }
+
+    #[test]
+    fn dropped_arrivals_waited_and_unknown_ones_may_have_taken_no_time() {
+        let answered = latencies([10 * MS, 30 * MS]);
+        let censored = Censored {
+            latencies: &answered,
+            outcomes: outcomes(1, 1, 0),
+            dropped_after_ns: 100 * MS,
+        };
+        assert_eq!((censored.missing(), censored.count()), (2, 4));
+        // At best 10, 30, 100 and 0 ms, at worst 10, 30, 100 and 100 ms.
+        let mean = censored.mean().unwrap();
+        assert!((mean.low / 35e6 - 1.0).abs() < 0.01, "{mean:?}");
+        assert!((mean.high / 60e6 - 1.0).abs() < 0.01, "{mean:?}");
+        let max = censored.max().unwrap();
+        assert!((max.low / 100e6 - 1.0).abs() < 0.01, "{max:?}");
+        assert_eq!(max.high, f64::INFINITY);
+        // At best, the median is 10 ms; at worst, it is 30 ms.
+        let median = censored.quantile(0.5).unwrap();
+        assert!((median.low / 10e6 - 1.0).abs() < 0.01, "{median:?}");
+        assert!((median.high / 30e6 - 1.0).abs() < 0.01, "{median:?}");
+        assert_eq!(censored.quantile(0.9).unwrap().high, f64::INFINITY);
+    }
+
+    #[test]
+    fn no_latency_has_no_mean_and_no_maximum() {
+        let none = latencies([]);
+        let censored = Censored {
+            latencies: &none,
+            outcomes: outcomes(5, 5, 0),
+            dropped_after_ns: MS,
+        };
+        assert_eq!((censored.mean(), censored.max()), (None, None));
+    }
+
+    #[test]
+    fn one_timeout_leaves_the_maximum_open() {
+        let answered = latencies([10 * MS, 30 * MS]);
+        let censored = Censored {
+            latencies: &answered,
+            outcomes: outcomes(0, 0, 1),
+            dropped_after_ns: 0,
+        };
+        let max = censored.max().unwrap();
+        assert!((max.low / 30e6 - 1.0).abs() < 0.01, "{max:?}");
+        assert_eq!(max.high, f64::INFINITY);
+        assert!(censored.mean().unwrap().is_exact());
+    }
+
+    #[test]
     fn share_counts_unknown_ones_both_ways() {
         let share = Possible::share(2, 90, 10).unwrap();
         assert_eq!((share.low, share.high), (0.02, 0.12));

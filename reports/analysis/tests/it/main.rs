@@ -12,4 +12,5 @@ mod oracle;
 mod phases;
 mod rules;
 mod summary;
+mod unknown_outcomes;
 mod verdict;

@@ -3,6 +3,7 @@
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{MeasurementVerdict, SloVerdict, Summary, summarise};
 use tenfold_run_dir::counts::InTime;
+use tenfold_run_dir::manifest::Part;
 use tenfold_run_dir::{Checkpoint, IntervalFold, Run};
 
 fn steady() -> MadeUp {
@@ -358,4 +359,88 @@ fn host_busy_with_other_processes_is_suspect() {
         "{:?}",
         summary.verdict
     );
+}
+
+#[test]
+fn run_without_objectives_is_not_judged() {
+    let summary = changed(|run| run.manifest.rules.clear());
+    assert_eq!(summary.verdict.slo, SloVerdict::NotJudged);
+    assert_eq!(summary.verdict.measurement, MeasurementVerdict::Valid);
+}
+
+/// Changes a run so that no request completed, and all failed with this class or were never sent.
+fn without_answers(run: &mut Run, class: Option<&str>) {
+    run.latencies = IntervalFold::over(&run.timeline);
+    run.counts.server_counter = None;
+    for cell in run.counts.phases.iter_mut().flatten() {
+        let planned = cell.planned;
+        *cell = Default::default();
+        if let Some(class) = class {
+            (cell.planned, cell.sent, cell.failed) = (planned, planned, planned);
+            cell.failures.insert(class.to_owned(), planned);
+        }
+    }
+}
+
+#[test]
+fn service_that_fails_every_request_is_a_result() {
+    let failed = |class| changed(|run| without_answers(run, class));
+    let reason = |summary: &Summary| summary.verdict.reasons.join("; ");
+    let by_service = failed(Some("connect"));
+    assert_eq!(by_service.verdict.slo, SloVerdict::Missed);
+    assert!(!reason(&by_service).contains("nothing was measured"));
+    let by_scenario = failed(Some("unsendable"));
+    assert_eq!(by_scenario.verdict.measurement, MeasurementVerdict::Invalid);
+    let sent = tenfold_analysis::format::count(by_scenario.arrivals.sent);
+    let expected =
+        format!("nothing was measured: {sent} requests were sent, and the service answered none");
+    assert!(
+        reason(&by_scenario).contains(&expected),
+        "{}",
+        reason(&by_scenario)
+    );
+    let unsent = reason(&failed(None));
+    assert!(
+        unsent.contains("nothing was measured: no request was sent in a counted phase"),
+        "{unsent}"
+    );
+}
+
+#[test]
+fn parts_of_a_merged_run_carry_its_objections() {
+    let checkpoint = Checkpoint {
+        at_ns: 17_400_000_000,
+        not_sent: 0,
+        log_bytes: None,
+    };
+    let reasons = |is_merged: bool| {
+        let summary = changed(|run| {
+            run.manifest.tool.build = "debug".to_owned();
+            run.counts.checkpoint = Some(checkpoint);
+            if is_merged {
+                run.manifest.merged_from = vec![valid_part(run)];
+            }
+        });
+        summary.verdict.reasons
+    };
+    let [own, of_parts] = [reasons(false), reasons(true)];
+    assert_eq!(own.len(), 2, "{own:?}");
+    assert!(of_parts.is_empty(), "{of_parts:?}");
+}
+
+fn valid_part(run: &Run) -> Part {
+    Part {
+        path: "runs/0".to_owned(),
+        seed: 1,
+        started_at: run.manifest.started_at.clone(),
+        host: run.manifest.host.clone(),
+        tool: run.manifest.tool.clone(),
+        sent: 1,
+        measurement: "valid".to_owned(),
+        reasons: Vec::new(),
+        lag_p99_ns: None,
+        peak_cores_used: None,
+        saturated_seconds: 0,
+        interrupted: None,
+    }
 }

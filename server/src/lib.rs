@@ -5,6 +5,7 @@ pub mod cache;
 pub mod config;
 pub mod data_set;
 pub mod files;
+mod ledger;
 pub mod markdown;
 pub mod model;
 pub mod password;

@@ -9,6 +9,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use tokio::sync::Semaphore;
 
+use crate::ledger::{self, Part};
 use crate::secret::Secret;
 
 /// Maximum queue length per running hash. At 20 to 30 ms a hash, the last in the queue waits for
@@ -89,10 +90,13 @@ impl Passwords {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PasswordError> {
         let _admission = Admission::acquire(&self.admitted, self.admitted_max)?;
-        let slot = self.slots.clone().acquire_owned().await;
+        let slot = {
+            let _span = ledger::enter(Part::Queue);
+            self.slots.clone().acquire_owned().await
+        };
         let slot = slot.map_err(|_| PasswordError::Busy)?;
         // The task owns the slot, because it continues after the client disconnects.
-        let done = tokio::task::spawn_blocking(move || {
+        let done = ledger::blocking(move || {
             let done = work();
             drop(slot);
             done

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::{App, Shared};
+use crate::ledger::{self, Part};
 use crate::model::{PAGE_POSTS_MAX, Page, PostId, Timestamp, TokenDigest, UserId};
 use crate::problem::Problem;
 use crate::store::StoreError;
@@ -215,6 +216,7 @@ pub(super) async fn read(
     if length.is_some_and(|length| length > limit as u64) {
         return Err(Problem::too_large(limit));
     }
+    let _span = ledger::enter(Part::Body);
     let body = Limited::new(request.into_body(), limit).collect();
     match tokio::time::timeout(app.body_timeout, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),

@@ -13,6 +13,7 @@ use super::extract::{self, Id, Session, now};
 use super::response::HandlerResult;
 use super::{App, Shared};
 use crate::files::{FileKey, FilesError};
+use crate::ledger::{self, Part};
 use crate::model::{Photo, PostId};
 use crate::photo::{PhotoFormat, thumbnail as make_thumbnail};
 use crate::problem::{Problem, ProblemDocument};
@@ -54,12 +55,15 @@ pub(super) async fn write(
     let busy = || Problem::unavailable("too many photos at once; try again later");
     let _admission = app.photos_admitted.try_acquire().map_err(|_| busy())?;
     let photo = extract::read(request, app.photo_limit, &app).await?;
-    let slot = app.photos_processed.clone().acquire_owned().await;
+    let slot = {
+        let _span = ledger::enter(Part::Queue);
+        app.photos_processed.clone().acquire_owned().await
+    };
     let slot = slot.map_err(|_| busy())?;
     let work = {
         let photo = photo.clone();
         // The task owns the slot, because it continues after the client disconnects.
-        tokio::task::spawn_blocking(move || {
+        ledger::blocking(move || {
             let done = (make_thumbnail(&photo, format), etag(&photo));
             drop(slot);
             done

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
-use bytes::{BufMut, BytesMut};
-use http::header::{CONTENT_TYPE, HeaderName};
+use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::ledger::{self, Part};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::telemetry::StoreWaits;
@@ -16,7 +16,6 @@ use crate::telemetry::StoreWaits;
 /// Result of a handler.
 pub(super) type HandlerResult = Result<Response, Problem>;
 
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Sum of a request's waits for the store.
@@ -66,9 +65,6 @@ impl<'a> Timing<'a> {
     fn response(&self, status: StatusCode, body: Body) -> Response {
         let mut response = Response::new(body);
         *response.status_mut() = status;
-        if let Some(value) = server_timing(self.store) {
-            response.headers_mut().insert(SERVER_TIMING, value);
-        }
         if !self.store.is_zero() {
             self.waits.add(self.store);
         }
@@ -78,40 +74,10 @@ impl<'a> Timing<'a> {
 
 /// Serialises a value as JSON.
 pub(super) fn to_json(value: &impl Serialize) -> Result<Bytes, Problem> {
+    let _span = ledger::enter(Part::Serialize);
     let body = serde_json::to_vec(value).map_err(|error| {
         tracing::error!(%error, "could not serialise a response");
         Problem::internal()
     })?;
     Ok(body.into())
-}
-
-/// Formats `db;dur=` in milliseconds, to the microsecond.
-///
-/// Runs for each response, so it avoids the cost of `format!`.
-fn server_timing(store: Duration) -> Option<HeaderValue> {
-    let us = u64::try_from(store.as_micros()).unwrap_or(u64::MAX);
-    let digit = |value: u64| b'0' + (value % 10) as u8;
-    let mut text = BytesMut::with_capacity(32);
-    text.put_slice(b"db;dur=");
-    text.put_slice(itoa::Buffer::new().format(us / 1_000).as_bytes());
-    text.put_slice(&[b'.', digit(us / 100), digit(us / 10), digit(us)]);
-    HeaderValue::from_maybe_shared(text.freeze()).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn server_timing_is_in_milliseconds() {
-        for (us, text) in [
-            (0, "db;dur=0.000"),
-            (7, "db;dur=0.007"),
-            (12_034, "db;dur=12.034"),
-            (3_600_000_000, "db;dur=3600000.000"),
-        ] {
-            assert_eq!(server_timing(Duration::from_micros(us)).unwrap(), text);
-        }
-        assert!(server_timing(Duration::MAX).is_some());
-    }
 }

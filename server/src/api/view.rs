@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::response::to_json;
+use crate::ledger::{self, Part};
 use crate::model::{Post, Timestamp, User};
 use crate::problem::Problem;
 use crate::store::{PostList, Shared};
@@ -127,6 +128,7 @@ impl<'a> PageView<'a> {
     /// Returns the page as JSON, joined from posts that are already JSON. For pages that change often, while
     /// most of their posts do not.
     pub(super) fn json(posts: &PostList, limit: u32) -> Result<Bytes, Problem> {
+        let _span = ledger::enter(Part::Serialize);
         let bodies = posts.iter().map(|post| PostView::json(post));
         let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
         let bytes: usize = bodies.iter().map(|body| body.len() + 1).sum();

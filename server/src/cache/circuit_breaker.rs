@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{Cache, CacheError};
+use crate::ledger::{self, Part};
 
 /// Consecutive failures that open the circuit.
 const FAILURES_MAX: u32 = 3;
@@ -57,7 +58,9 @@ impl CircuitBreaker {
         call: impl Future<Output = Result<T, CacheError>>,
     ) -> Result<T, CacheError> {
         let probing = self.admit()?;
+        let span = ledger::enter(Part::Cache);
         let outcome = call.await;
+        drop(span);
         match &outcome {
             Ok(_) | Err(CacheError::Invalid(_) | CacheError::Rejected(_)) => self.succeeded(),
             Err(error) => self.failed(probing, error),

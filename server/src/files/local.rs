@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{FileKey, Files, FilesError};
+use crate::ledger::{self, Part};
 
 /// Prefix of files being written. No key begins with a dot.
 const TEMPORARY: &str = ".writing-";
@@ -106,7 +107,11 @@ async fn blocking<T: Send + 'static>(
     key: &FileKey,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, FilesError> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let timed = move || {
+        let _span = ledger::enter(Part::Files);
+        work()
+    };
+    let done = ledger::blocking(timed).await;
     let result = done.unwrap_or_else(|_| Err(io::Error::other("the task was cancelled")));
     result.map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => FilesError::NotFound,

@@ -10,6 +10,7 @@ use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStoreExt as _, PutPayload, RetryConfig};
 
 use super::{FileKey, Files, FilesError};
+use crate::ledger::{self, Part};
 
 /// Timeout of a call, including retries.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -120,6 +121,7 @@ impl BucketUrl {
 #[async_trait]
 impl Files for S3Files {
     async fn put(&self, key: &FileKey, content: Bytes) -> Result<(), FilesError> {
+        let _span = ledger::enter(Part::Files);
         let content = PutPayload::from_bytes(content);
         let stored = self.bucket.put(&path(key), content).await;
         stored
@@ -128,11 +130,13 @@ impl Files for S3Files {
     }
 
     async fn get(&self, key: &FileKey) -> Result<Bytes, FilesError> {
+        let _span = ledger::enter(Part::Files);
         let read = async { self.bucket.get(&path(key)).await?.bytes().await };
         read.await.map_err(|error| failed("read", key, error))
     }
 
     async fn delete(&self, key: &FileKey) -> Result<(), FilesError> {
+        let _span = ledger::enter(Part::Files);
         match self.bucket.delete(&path(key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed("delete", key, error)),

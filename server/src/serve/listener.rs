@@ -19,6 +19,7 @@ use tower_service::Service;
 use super::acceptor::Acceptor;
 use super::head_timer::HeadTimer;
 use super::transport::Transport;
+use crate::ledger::{self, Lane, WakeClock};
 use crate::telemetry::Requests;
 
 /// Pause after a failure to accept a connection, which is mostly due to too many of them.
@@ -56,13 +57,16 @@ impl<T: Transport> Listener<T> {
                 }
             };
             let (router, requests) = (self.router.clone(), self.requests.clone());
-            let service =
-                service_fn(move |request| respond::<T>(router.clone(), requests.clone(), request));
+            let clock = WakeClock::new();
+            let connection_clock = Arc::clone(&clock);
+            let service = service_fn(move |request| {
+                respond::<T>(router.clone(), requests.clone(), clock.clone(), request)
+            });
             let (transport, mut http, watcher) =
                 (self.transport.clone(), http.clone(), graceful.watcher());
             http.timer(HeadTimer::default());
             let mut stopped = stopped.clone();
-            tokio::spawn(async move {
+            tokio::spawn(connection_clock.watch(async move {
                 let opened = tokio::select! {
                     biased;
                     opened = transport.open(ticket, stream) => opened,
@@ -80,7 +84,7 @@ impl<T: Transport> Listener<T> {
                 if let Err(error) = watcher.watch(connection).await {
                     tracing::debug!(%error, "connection failed");
                 }
-            });
+            }));
         }
         drop(self.acceptor);
         let finished = tokio::time::timeout(self.shutdown_grace, graceful.shutdown()).await;
@@ -101,10 +105,12 @@ impl<T: Transport> Listener<T> {
     }
 }
 
-/// Counts and answers a request. Runs for each request, so it formats nothing.
+/// Counts and answers a request. Runs for each request, so it formats nothing. A request with a sampled trace
+/// context gets its ledger in the response.
 async fn respond<T: Transport>(
     mut router: Router,
     requests: Option<Arc<Requests>>,
+    clock: Arc<WakeClock>,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let in_flight = requests
@@ -121,7 +127,17 @@ async fn respond<T: Transport>(
             Body::new(body)
         }
     });
-    let mut response = router.call(request).await?;
+    let mut response = if ledger::is_sampled(request.headers()) {
+        let (answered, entries) = Lane::new(router.call(request), clock).await;
+        let mut response = answered?;
+        if let Some(timing) = ledger::server_timing(&entries) {
+            let headers = response.headers_mut();
+            headers.insert(ledger::SERVER_TIMING, timing);
+        }
+        response
+    } else {
+        router.call(request).await?
+    };
     T::mark(&mut response);
     if let Some(in_flight) = in_flight {
         in_flight.complete(response.status());

@@ -36,6 +36,7 @@ use self::write_behind::WriteBehind;
 use super::{PostList, ReplicaStats, Shared, Store, StoreError, WriteStats};
 use crate::cache::Cache;
 use crate::data_set::{Content, Loaded};
+use crate::ledger::{self, Part};
 use crate::model::{
     Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
     Timestamp, TokenDigest, User, UserId,
@@ -132,6 +133,7 @@ impl CachedStore {
     async fn read(&self, key: Key) -> Result<Arc<Entry>, StoreError> {
         let core = &self.core;
         core.open()?;
+        let mut span = ledger::enter(Part::Cache);
         if let Some((entry, expires_soon)) = core.local.get(&key) {
             core.counters.local.hits.add(1);
             if expires_soon && core.options.policy == UpdatePolicy::RefreshAhead {
@@ -141,13 +143,20 @@ impl CachedStore {
         }
         core.counters.local.misses.add(1);
         let (mut waiter, begun) = core.local.load(key)?;
-        match begun {
-            Some(begun) => core.spawn_load(key, begun),
-            None => core.counters.coalesced.add(1),
-        }
+        let loading = if let Some(begun) = begun {
+            span.change(Part::Sched);
+            core.spawn_load(key, begun)
+        } else {
+            span.change(Part::Lock);
+            core.counters.coalesced.add(1);
+            None
+        };
         let cancelled = || StoreError::Unavailable("a read was cancelled".to_owned());
         let outcome = waiter.wait_for(Option::is_some).await;
         let outcome = outcome.map_err(|_| cancelled())?;
+        if let Some(entries) = loading.and_then(|mut loading| loading.try_recv().ok()) {
+            ledger::absorb(Part::Sched, &entries);
+        }
         outcome.clone().unwrap_or_else(|| Err(cancelled()))
     }
 

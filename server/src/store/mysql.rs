@@ -16,6 +16,7 @@ use self::lease::{CONNECT_TIMEOUT, Lease, within};
 use super::write_stats::WriteCounters;
 use super::{Store, StoreError, WriteStats};
 use crate::data_set::{Content, Loaded};
+use crate::ledger::{self, Part};
 use crate::model::{
     Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
     Timestamp, TokenDigest, User, UserId,
@@ -82,8 +83,10 @@ macro_rules! read {
             loop {
                 let outcome: Result<_, Failure> = async {
                     let mut lease = store.lease(fresh).await?;
+                    let span = ledger::enter(Part::Sql);
                     let $connection: &mut Conn = &mut lease;
                     let result = within(READ_TIMEOUT, "a read", async { $query }).await;
+                    drop(span);
                     lease.settle(&result).await;
                     result
                 }
@@ -113,8 +116,10 @@ macro_rules! write {
                 let outcome: Result<_, Failure> = async {
                     let mut lease = store.lease(fresh).await?;
                     let written: Result<_, Failure> = async {
+                        let mut span = ledger::enter(Part::Sql);
                         let mut $tx = begin(&mut lease).await?;
                         let value = $work?;
+                        span.change(Part::Commit);
                         $tx.commit().await.map_err(Failure::of_commit)?;
                         store.counters.commit();
                         Ok(value)
@@ -214,6 +219,7 @@ impl MysqlStore {
     /// Acquires a connection, from the pool or a `fresh` one. After a failover, idle connections in the pool
     /// may lead to the wrong server.
     async fn lease(&self, fresh: bool) -> Result<Lease<'_>, Failure> {
+        let _span = ledger::enter(Part::Pool);
         let slot = self
             .slots
             .acquire()

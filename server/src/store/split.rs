@@ -34,6 +34,7 @@ use self::replica::Replica;
 use super::{Store, StoreError, WriteStats};
 use crate::cache::Cache;
 use crate::data_set::{Content, Loaded};
+use crate::ledger;
 use crate::model::{
     Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
     Timestamp, TokenDigest, User, UserId,
@@ -178,7 +179,7 @@ impl SplitStore {
         marks: impl FnOnce(Option<&T>) -> Vec<Mark> + Send + 'static,
     ) -> Result<T, StoreError> {
         let core = Arc::clone(&self.core);
-        let task = tokio::spawn(async move {
+        let task = ledger::task(async move {
             let written = write.await;
             // After `Unavailable`, the write may be stored.
             if matches!(written, Ok(_) | Err(StoreError::Unavailable(_))) {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{SemaphorePermit, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::entry::{Entry, Envelope, Value};
 use super::key::Key;
 use super::local_layer::LoadTask;
 use super::{Core, FOLLOWEES_MAX, UpdatePolicy};
+use crate::ledger::{self, Entries, Lane, Part};
 use crate::model::{Page, Timestamp, UserId};
 use crate::store::{PostList, Shared, StoreError};
 
@@ -27,20 +28,42 @@ pub(super) struct Found {
 }
 
 impl Core {
-    /// Executes a load in a separate task: any of its waiters may be cancelled.
-    pub(super) fn spawn_load(self: &Arc<Self>, key: Key, begun: LoadTask) {
+    /// Executes a load in a separate task: any of its waiters may be cancelled. Returns the ledger of the load,
+    /// which is sent before its outcome. `None` if this task has none.
+    pub(super) fn spawn_load(
+        self: &Arc<Self>,
+        key: Key,
+        begun: LoadTask,
+    ) -> Option<oneshot::Receiver<Entries>> {
         let core = Arc::clone(self);
-        tokio::spawn(async move {
-            let found = core.entry(key).await;
-            let outcome = found.map(|found| {
-                Arc::new(Entry {
-                    value: found.value,
-                    begun: found.begun,
-                    checked: found.checked.into(),
-                })
+        if !ledger::is_recording() {
+            tokio::spawn(async move {
+                let found = core.entry(key).await;
+                core.finish_load(begun, found);
             });
-            core.local.finish(begun, outcome);
+            return None;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let loading = Arc::clone(self);
+        let lane = Lane::of_task(async move { loading.entry(key).await });
+        tokio::spawn(async move {
+            let (found, entries) = lane.await;
+            // Fails only if the caller was cancelled.
+            let _ = sender.send(entries);
+            core.finish_load(begun, found);
         });
+        Some(receiver)
+    }
+
+    fn finish_load(&self, begun: LoadTask, found: Result<Found, StoreError>) {
+        let outcome = found.map(|found| {
+            Arc::new(Entry {
+                value: found.value,
+                begun: found.begun,
+                checked: found.checked.into(),
+            })
+        });
+        self.local.finish(begun, outcome);
     }
 
     /// Loads a value from the next layers.
@@ -118,7 +141,10 @@ impl Core {
                 self.counters.lease_timeouts.add(1);
                 break;
             }
-            sleep(poll).await;
+            {
+                let _span = ledger::enter(Part::Lock);
+                sleep(poll).await;
+            }
             waited += poll;
             poll = (poll * 2).min(POLL_MAX);
         }
@@ -234,6 +260,7 @@ impl Core {
         };
         let waiting = self.load_waiting.try_acquire();
         let _waiting = waiting.map_err(|_| rejected("too many reads are queued"))?;
+        let _span = ledger::enter(Part::Pool);
         match timeout(self.options.load_wait, self.loading.acquire()).await {
             Ok(Ok(permit)) => {
                 self.counters.loads.add(1);

@@ -14,6 +14,7 @@ use super::entry::{Entry, Envelope, Value};
 use super::key::Key;
 use super::write_behind::edited;
 use super::{Core, UpdatePolicy};
+use crate::ledger;
 use crate::model::{
     LiveSession, NewPost, NewSession, NewUser, Photo, Post, PostEdit, PostId, Timestamp,
     TokenDigest, User, UserId,
@@ -28,7 +29,7 @@ async fn run_detached<T: Send + 'static>(
     write: impl Future<Output = Written<T>> + Send + 'static,
 ) -> Written<T> {
     core.open()?;
-    match tokio::spawn(write).await {
+    match ledger::task(write).await {
         Ok(written) => written,
         Err(error) => Err(StoreError::Unavailable(format!(
             "a write was cancelled: {error}"

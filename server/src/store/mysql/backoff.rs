@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::failure::Failure;
+use crate::ledger::{self, Part};
 
 /// Period after its start during which a call may be retried: the time for a load balancer to detect a dead
 /// server and redirect connections. A call that waited this long for a connection is not retried either, so
@@ -40,6 +41,7 @@ impl Backoff {
         let Some(pause) = self.pause_after(failure, self.began.elapsed()) else {
             return false;
         };
+        let _span = ledger::enter(Part::Retry);
         sleep(pause).await;
         true
     }

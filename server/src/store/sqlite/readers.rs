@@ -24,6 +24,7 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::schema::open_reader;
+use crate::ledger::{self, Part};
 use crate::store::StoreError;
 
 /// Pool of read connections to a SQLite file.
@@ -72,9 +73,13 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let _permit = self.lists.acquire().await.map_err(|_| closed())?;
+        let permit = {
+            let _span = ledger::enter(Part::Pool);
+            self.lists.acquire().await
+        };
+        let _permit = permit.map_err(|_| closed())?;
         let connections = Arc::clone(&self.connections);
-        tokio::task::spawn_blocking(move || connections.read(read))
+        ledger::blocking(move || connections.read(read))
             .await
             .map_err(|error| StoreError::Unavailable(format!("a read was cancelled: {error}")))?
     }
@@ -97,7 +102,10 @@ impl Connections {
         if self.closed.load(Ordering::Acquire) {
             return Err(closed());
         }
-        self.free().as_ref().map_or_else(|| Err(closed()), read)
+        let mut span = ledger::enter(Part::Pool);
+        let connection = self.free();
+        span.change(Part::Sql);
+        connection.as_ref().map_or_else(|| Err(closed()), read)
     }
 
     /// Returns a free connection, or waits for one.

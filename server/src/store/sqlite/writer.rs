@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::failure::failed;
+use crate::ledger::{self, Part, Work};
 use crate::store::StoreError;
 use crate::store::write_stats::{WriteCounters, WriteStats};
 
@@ -79,15 +80,23 @@ impl Writer {
         write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, receiver) = oneshot::channel();
+        let _waiting = ledger::enter(Part::Sched);
+        let mut work = Work::begin(Part::Queue);
         self.enqueue(Job::Write(Box::new(move |begun| {
+            work.change(Part::Sql);
             let result = begun.and_then(|connection| in_savepoint(connection, write));
+            work.change(Part::Commit);
             Box::new(move |committed| {
+                work.finish();
                 // The error of the write takes precedence over that of the commit. Sending fails only if
                 // the caller was cancelled.
-                let _ = sender.send(result.and_then(|value| committed.map(|()| value)));
+                let result = result.and_then(|value| committed.map(|()| value));
+                let _ = sender.send((result, work));
             })
         })))?;
-        receiver.await.unwrap_or_else(|_| Err(stopped()))
+        let (result, work) = receiver.await.map_err(|_| stopped())?;
+        work.absorb(Part::Sched);
+        result
     }
 
     /// Runs work that needs exclusive use of the connection.

@@ -20,6 +20,7 @@ mod pool;
 mod redirect;
 mod request_head;
 mod response_reader;
+mod server_timing;
 mod trace_context;
 mod traveller;
 mod trip;

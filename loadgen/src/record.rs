@@ -21,7 +21,7 @@ pub(crate) use figures::SharedFigures;
 pub(crate) use log_writer::LogWriter;
 pub(crate) use outcome::Outcome;
 pub use progress::{LatencyTotal, Percentiles, Progress};
-pub(crate) use recorder::{Recorder, Tally};
+pub(crate) use recorder::{Recorded, Recorder, Tally};
 pub(crate) use shared_recorder::SharedRecorder;
 pub(crate) use stamps::Stamps;
 pub(crate) use timeline_rows::ROW_NS;

@@ -17,7 +17,7 @@ use crate::LoadError;
 use crate::answer::AgreementLog;
 use crate::connect::{Target, make_room_for};
 use crate::http::{Endpoint, Origins};
-use crate::record::{LogWriter, Progress, Recorder, SharedRecorder, describe_abort};
+use crate::record::{LogWriter, Progress, Recorded, Recorder, SharedRecorder, describe_abort};
 use crate::shared::{Session, Shared};
 use crate::usage::{peak_memory_bytes, process_cpu_ns};
 use crate::user::{Journeys, hatch_idle, log_in, run_closed_model};
@@ -264,11 +264,18 @@ async fn run_on_this_thread(
             "the record was closed before the run ended".to_owned(),
         ));
     };
-    let (mut counts, timeline) = recorder.finish(now, cpu_ns)?;
+    let Recorded {
+        mut counts,
+        timeline,
+        server_timing,
+    } = recorder.finish(now, cpu_ns)?;
     let samples = shared.complete(&mut counts, cpu_ns, now);
     counts.generator.peak_memory_bytes = peak_memory_bytes();
     if !samples.is_empty() {
         run_dir.write_samples(&samples)?;
+    }
+    if !server_timing.is_empty() {
+        run_dir.write_server_timing(&server_timing)?;
     }
     let agreement = shared.agreement.as_ref().map(AgreementLog::finish);
     if let Some(agreement) = &agreement {

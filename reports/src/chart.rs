@@ -12,6 +12,7 @@ mod percentiles;
 mod plot;
 mod rounds;
 mod sparkline;
+mod stacked_bars;
 mod trend;
 
 pub(crate) use axis::percentile_position;
@@ -24,4 +25,5 @@ pub(crate) use percentiles::percentiles;
 pub(crate) use plot::{Description, Ink, escape};
 pub(crate) use rounds::rounds;
 pub(crate) use sparkline::sparkline;
+pub(crate) use stacked_bars::{StackedBar, StackedPart, stacked_bars};
 pub(crate) use trend::trend;

@@ -13,6 +13,7 @@ mod phases;
 mod profile;
 mod requests;
 mod samples;
+mod server_time;
 mod target_metrics;
 mod travel;
 pub(crate) mod verdict;
@@ -39,6 +40,7 @@ pub fn page(run: &Run, summary: &Summary) -> Document {
         Some(latencies::reads_and_writes(summary, &charts)),
         Some(requests::requests(summary, &charts)),
         event_streams::event_streams(summary),
+        server_time::section(summary),
         travel::section(summary),
         samples::checks(summary),
         samples::journeys(summary),

@@ -9,6 +9,7 @@ pub mod host_timeline;
 pub mod manifest;
 mod profile_info;
 pub mod sample;
+pub mod server_timing;
 pub mod target_metrics;
 pub mod timeline;
 

@@ -11,6 +11,7 @@
 //! | `balancers.json` | the run of a stage, at its end | [`balancer_use::BalancerUse`]: traffic of the load balancers |
 //! | `agreement.json` | the generator, at the end of a paired run | [`Agreement`](agreement::Agreement): whether two builds responded alike |
 //! | `samples.json` | the generator, every few seconds and at the end | [`sample::Sample`]: responses to failed requests |
+//! | `server_timing.json` | the generator, every few seconds and at the end | [`ServerTiming`]: where sampled requests spent their time in the service |
 //! | `metrics.json` | the probe, at the end | [`TargetMetrics`]: the target's own metrics over time |
 //! | `profile/` | the probe | `cpu.pb.gz`, `stacks.folded` ([`FoldedStacks`]), `profile.json` ([`ProfileInfo`]) |
 //! | `generators/N/host.json` | a merge | CPU and memory of the machine of each generator |
@@ -35,6 +36,7 @@ pub use counts::{Blame, Checkpoint, Counts, DurationSummary, durations};
 pub use error::RunDirError;
 pub use files::host_timeline::{self, HostTimeline};
 pub use files::manifest::{self, Manifest};
+pub use files::server_timing::{self, ServerTiming};
 pub use files::target_metrics::{self, TargetMetrics};
 pub use files::timeline::{self, Timeline};
 pub use files::{Flamegraph, FoldedStacks, ProfileInfo, agreement, balancer_use, box_use, sample};

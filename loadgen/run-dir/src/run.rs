@@ -6,7 +6,8 @@ use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
 use crate::files::sample::Sample;
 use crate::{
-    Counts, Flamegraph, HostTimeline, IntervalFold, Manifest, ProfileInfo, TargetMetrics, Timeline,
+    Counts, Flamegraph, HostTimeline, IntervalFold, Manifest, ProfileInfo, ServerTiming,
+    TargetMetrics, Timeline,
 };
 
 /// A run, read back from its directory.
@@ -36,6 +37,8 @@ pub struct Run {
     pub metrics: TargetMetrics,
     /// Responses to failed requests, a few of each kind.
     pub samples: Vec<Sample>,
+    /// Where sampled requests spent their time. Empty if no request was sampled.
+    pub server_timing: ServerTiming,
 }
 
 impl Run {

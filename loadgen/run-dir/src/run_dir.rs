@@ -17,11 +17,14 @@ use crate::files::timeline::Row;
 use crate::intervals::{IntervalLog, TIME_NS_MAX};
 use crate::{
     Counts, Flamegraph, FoldedStacks, HostTimeline, IntervalFold, IntervalHistogram, Intervals,
-    Manifest, ProfileInfo, Run, RunDirError, TargetMetrics, Timeline,
+    Manifest, ProfileInfo, Run, RunDirError, ServerTiming, TargetMetrics, Timeline,
 };
 
 /// Stacks of the profile.
 const STACKS: &str = "profile/stacks.folded";
+
+/// Times of sampled requests, as the service reported them.
+const SERVER_TIMING: &str = "server_timing.json";
 
 /// Flamegraph in SVG, which earlier versions wrote in place of the stacks.
 const DRAWING: &str = "profile/flamegraph.svg";
@@ -90,8 +93,8 @@ impl RunDir {
         self.write_json("timeline.json", timeline)
     }
 
-    /// Writes the state of a run in progress: `timeline.json`, `samples.json` if there are samples, and `counts.json`. Each
-    /// replaces the previous file atomically.
+    /// Writes the state of a run in progress: `timeline.json`, `samples.json` and `server_timing.json` if there is
+    /// something in them, and `counts.json`. Each replaces the previous file atomically.
     ///
     /// Does not sync to disk, because a service on the same machine may need the disk. The files survive a crash of this
     /// process, but not always one of the machine.
@@ -100,6 +103,7 @@ impl RunDir {
         counts: &Counts,
         timeline: &Timeline,
         samples: &[Sample],
+        server_timing: &ServerTiming,
     ) -> Result<(), RunDirError> {
         let write = |name: &str, text: Vec<u8>| {
             let path = self.file(name);
@@ -109,6 +113,9 @@ impl RunDir {
         write("timeline.json", self.json("timeline.json", timeline)?)?;
         if !samples.is_empty() {
             write("samples.json", self.json("samples.json", &samples)?)?;
+        }
+        if !server_timing.is_empty() {
+            write(SERVER_TIMING, self.json(SERVER_TIMING, server_timing)?)?;
         }
         // Last, so that counts never lack the files that belong to them.
         write("counts.json", self.json("counts.json", counts)?)
@@ -137,6 +144,11 @@ impl RunDir {
     /// Writes `samples.json`.
     pub fn write_samples(&self, samples: &[Sample]) -> Result<(), RunDirError> {
         self.write_json("samples.json", &samples)
+    }
+
+    /// Writes `server_timing.json`.
+    pub fn write_server_timing(&self, timing: &ServerTiming) -> Result<(), RunDirError> {
+        self.write_json(SERVER_TIMING, timing)
     }
 
     /// Writes `agreement.json`.
@@ -195,6 +207,9 @@ impl RunDir {
         }
         if !run.samples.is_empty() {
             self.write_samples(&run.samples)?;
+        }
+        if !run.server_timing.is_empty() {
+            self.write_server_timing(&run.server_timing)?;
         }
         if !run.metrics.series.is_empty() {
             self.write_metrics(&run.metrics)?;
@@ -281,6 +296,7 @@ impl RunDir {
             profile: self.read_optional("profile/profile.json")?,
             metrics: self.read_optional("metrics.json")?.unwrap_or_default(),
             samples: self.read_optional("samples.json")?.unwrap_or_default(),
+            server_timing: self.read_optional(SERVER_TIMING)?.unwrap_or_default(),
             flamegraph: self.flamegraph()?,
         })
     }

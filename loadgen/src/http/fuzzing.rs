@@ -12,7 +12,7 @@ use crate::http::event_stream::{Event, EventReader};
 use crate::http::kept::{Keep, Kept};
 use crate::http::redirect::{host_of, next_request, path_of};
 use crate::http::response_reader::{Progress, Response, ResponseReader};
-use crate::http::{content_coding, http2};
+use crate::http::{content_coding, http2, server_timing};
 
 /// Number of body bytes that are kept.
 pub const BODY_LIMIT: usize = 1 << 20;
@@ -30,6 +30,13 @@ const KEEP: Keep = Keep {
     decode: false,
     events: false,
 };
+
+/// Reads the names and nanoseconds of `Server-Timing` headers. `None` if no metric has a duration.
+pub fn timing(headers: &HeaderMap) -> Option<Vec<(String, u64)>> {
+    let metrics = server_timing::server_timing(headers)?;
+    assert!(metrics.len() <= server_timing::METRICS_MAX);
+    Some(metrics)
+}
 
 /// An answer, as the generator read it.
 #[derive(Debug, PartialEq)]

@@ -20,6 +20,7 @@ use crate::http::redirect::{
     remove_private_headers,
 };
 use crate::http::request_head::Outgoing;
+use crate::http::server_timing::server_timing;
 use crate::http::trace_context::{TRACEPARENT, TraceIds};
 use crate::http::trip::Trip;
 
@@ -80,6 +81,7 @@ impl Traveller<'_> {
             Some(share) if !has(outgoing.rendered, &TRACEPARENT) => Some(self.traces.begin(share)),
             _ => None,
         };
+        let is_sampled = trip.trace.is_some_and(|trace| trace.sampled);
         let has_jar = trip.jar.is_some();
         let keep = |status| {
             if self.follows(status) {
@@ -89,7 +91,7 @@ impl Traveller<'_> {
                 };
             }
             let mut keep = wanted(status);
-            keep.headers |= has_jar;
+            keep.headers |= has_jar || is_sampled;
             keep
         };
         let mut leg = Leg {
@@ -133,6 +135,10 @@ impl Traveller<'_> {
             trip.exchanges_ns.push(answer.done_ns.saturating_sub(begun));
             if trip.redirects > 0 {
                 trip.url.clone_from(&leg.url);
+            }
+            if is_sampled {
+                let kept = answer.kept.as_ref();
+                trip.server_timing = kept.and_then(|kept| server_timing(&kept.headers));
             }
             let Some((url, kept)) = leg.url.as_ref().zip(answer.kept.as_ref()) else {
                 return Ok(answer);

@@ -26,6 +26,9 @@ pub(crate) struct Trip {
     pub(crate) url: Option<Url>,
     /// The trace that it began. `None` without a `traceparent`.
     pub(crate) trace: Option<TraceContext>,
+    /// Names and nanoseconds in the `Server-Timing` of the last answer, if the trace is sampled. `None` without
+    /// that header.
+    pub(crate) server_timing: Option<Vec<(String, u64)>>,
     /// The cookies of its user. `None` if cookies are not kept.
     pub(crate) jar: Option<Arc<CookieJar>>,
 }

@@ -2,7 +2,7 @@
 
 use tenfold_run_dir::sample::Sample;
 use tenfold_run_dir::timeline::Row;
-use tenfold_run_dir::{Checkpoint, Counts, RunDir, RunDirError, Timeline};
+use tenfold_run_dir::{Checkpoint, Counts, RunDir, RunDirError, ServerTiming, Timeline};
 
 use crate::usage::peak_memory_bytes;
 
@@ -19,6 +19,8 @@ pub(crate) struct Snapshot {
     pub(crate) rows: Vec<Row>,
     /// Samples of failed requests.
     pub(crate) samples: Vec<Sample>,
+    /// Times of sampled requests.
+    pub(crate) server_timing: ServerTiming,
 }
 
 /// Writes snapshots to a run directory, each replacing the one before.
@@ -60,7 +62,8 @@ impl CheckpointWriter {
         counts.interrupted = Some(checkpoint.description());
         counts.checkpoint = Some(checkpoint);
         let run_dir = &self.run_dir;
-        run_dir.write_checkpoint(&counts, &self.timeline, &snapshot.samples)
+        let (samples, timing) = (&snapshot.samples, &snapshot.server_timing);
+        run_dir.write_checkpoint(&counts, &self.timeline, samples, timing)
     }
 }
 
@@ -137,6 +140,7 @@ mod tests {
             first_row,
             rows,
             samples: Vec::new(),
+            server_timing: ServerTiming::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use tenfold_run_dir::counts::{Counts, InTime};
 use tenfold_run_dir::durations::{self, Durations, RunDurations};
 use tenfold_run_dir::sample::Sample;
 use tenfold_run_dir::timeline::{SideRow, Timeline};
-use tenfold_run_dir::{Metric, RunDirError, Series};
+use tenfold_run_dir::{Metric, RunDirError, Series, ServerTiming};
 use tenfold_scenarios::{Arrival, Kind, Rule, Scenario, Side};
 
 use crate::clock::nanoseconds;
@@ -38,6 +38,17 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     /// Arrivals dropped.
     pub(crate) dropped: u64,
+}
+
+/// The record of a run that has ended.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// Counts of every arrival.
+    pub(crate) counts: Counts,
+    /// Counts, second by second.
+    pub(crate) timeline: Timeline,
+    /// Times of sampled requests.
+    pub(crate) server_timing: ServerTiming,
 }
 
 /// Records every arrival and its outcome.
@@ -317,6 +328,7 @@ impl Recorder {
         let mut counts = self.counts(now);
         counts.elapsed_ns = now;
         let samples = complete(&mut counts, self.rows.cpu_ns());
+        let server_timing = self.server_timing();
         let (first_row, rows) = self.rows.changed();
         let is_written = self.writer.checkpoint(Snapshot {
             at_ns: now,
@@ -324,6 +336,7 @@ impl Recorder {
             first_row,
             rows: rows.to_vec(),
             samples,
+            server_timing,
         });
         if is_written {
             self.rows.mark_written();
@@ -386,10 +399,21 @@ impl Recorder {
     ///
     /// # Errors
     /// If the interval log can't be written.
-    pub(crate) fn finish(self, now: u64, cpu_ns: u64) -> Result<(Counts, Timeline), RunDirError> {
+    pub(crate) fn finish(self, now: u64, cpu_ns: u64) -> Result<Recorded, RunDirError> {
         let counts = self.counts(now);
+        let server_timing = self.server_timing();
         self.writer.finish(now)?;
-        Ok((counts, self.rows.finish(now, cpu_ns)))
+        Ok(Recorded {
+            counts,
+            timeline: self.rows.finish(now, cpu_ns),
+            server_timing,
+        })
+    }
+
+    /// Times of sampled requests.
+    fn server_timing(&self) -> ServerTiming {
+        let log = self.travel.as_ref();
+        log.map_or_else(ServerTiming::default, |log| log.server_timing().clone())
     }
 
     /// The counts at `now`.
@@ -485,7 +509,7 @@ mod tests {
         }
         recorder.journey_completed(0, 1_000);
         recorder.journey_completed(1, 2_000);
-        let (counts, _) = recorder.finish(13_000_000_000, 0).unwrap();
+        let counts = recorder.finish(13_000_000_000, 0).unwrap().counts;
         let expected = InTime {
             reads: 2,
             writes: 0,
@@ -532,7 +556,7 @@ mod tests {
         end(Side::Baseline, 999_999_999, Some(Failure::Timeout));
         end(Side::Candidate, 1_999_999_999, Some(Failure::Connect));
         recorder.end_interval(2_300_000_000, 0, 0, 0);
-        let (_, timeline) = recorder.finish(2_500_000_000, 0).unwrap();
+        let timeline = recorder.finish(2_500_000_000, 0).unwrap().timeline;
         let rows: Vec<SideRows> = timeline.rows.iter().filter_map(|row| row.sides).collect();
         assert_eq!(rows.len(), timeline.rows.len(), "also without requests");
         let one = SideRow {

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
+use tenfold_run_dir::ServerTiming;
 use tenfold_run_dir::counts::{HopTimes, TracedRequest, TravelCounts, keep_notable};
 use tenfold_run_dir::durations::{self, Durations};
+use tenfold_run_dir::server_timing::SampledRequest;
 
 use crate::http::Trip;
 use crate::record::outcome::Outcome;
@@ -22,6 +24,8 @@ pub(crate) struct TravelLog {
     traces: Vec<TracedRequest>,
     /// Number of traces after the notable ones were last sorted out.
     notable: usize,
+    /// Times of sampled requests in the service.
+    server_timing: ServerTiming,
 }
 
 /// The counts of one request.
@@ -52,6 +56,17 @@ impl TravelLog {
         let Some(trace) = trip.trace else {
             return;
         };
+        // The header of a redirected request covers only its last exchange.
+        if trace.sampled && outcome.failure.is_none() && trip.redirects == 0 {
+            self.server_timing.add(&SampledRequest {
+                request,
+                response_ns: stamps.response(),
+                lag_ns: stamps.lag(),
+                blocked_ns: stamps.blocked.unwrap_or(0),
+                service_ns: stamps.service(),
+                metrics: trip.server_timing.as_deref(),
+            });
+        }
         if self.traces.len() >= self.notable + TRACES_MAX {
             keep_notable(&mut self.traces);
             self.notable = self.traces.len();
@@ -76,6 +91,11 @@ impl TravelLog {
             exchanges: exchanges.iter().map(Durations::of).collect(),
         })
         .collect()
+    }
+
+    /// Times of sampled requests, for the run directory.
+    pub(crate) fn server_timing(&self) -> &ServerTiming {
+        &self.server_timing
     }
 
     /// The slowest requests and some failed ones, for the run directory.

@@ -13,6 +13,7 @@ mod nginx;
 mod outcomes;
 mod paired;
 mod redirects;
+mod server_timing;
 mod shortages;
 mod stall_oracle;
 mod support;

@@ -47,6 +47,7 @@ pub use summary::phase::PhaseSummary;
 pub use summary::rates::Rates;
 pub use summary::request::{EventStreams, Group, RequestSummary};
 pub use summary::rule_result::RuleResult;
+pub use summary::server_time::{PartTime, ServerTime, TimeBand};
 pub use summary::too_few_users::TooFewUsers;
 pub use summary::usage::{HostUsage, TargetUsage};
 pub use summary::verdict::{MeasurementVerdict, SloVerdict, Verdict};

@@ -8,7 +8,7 @@ mod manifest;
 mod timeline;
 
 use tenfold_run_dir::sample::{SAMPLES_MAX, SAMPLES_OF_KIND_MAX, Sample};
-use tenfold_run_dir::{HostTimeline, IntervalFold, Run, TargetMetrics};
+use tenfold_run_dir::{HostTimeline, IntervalFold, Run, ServerTiming, TargetMetrics};
 
 pub use error::MergeError;
 pub use intervals::merge_intervals;
@@ -75,7 +75,17 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
         profile: profiled.and_then(|run| run.profile.clone()),
         flamegraph: profiled.and_then(|run| run.flamegraph.clone()),
         samples: samples(runs),
+        server_timing: server_timing(runs),
     })
+}
+
+/// Adds the times of sampled requests.
+fn server_timing(runs: &[Run]) -> ServerTiming {
+    let mut sum = ServerTiming::default();
+    for run in runs {
+        sum.merge(&run.server_timing);
+    }
+    sum
 }
 
 /// Keeps the first samples of each kind over all generators, as many as a single generator keeps.

@@ -17,6 +17,7 @@ use crate::summary::objective_gaps::ObjectiveGaps;
 use crate::summary::phase::phases;
 use crate::summary::rates::Rates;
 use crate::summary::request::{EventStreams, Group, RequestSummary};
+use crate::summary::server_time::server_times;
 use crate::summary::too_few_users::too_few_users;
 use crate::summary::usage::{HostUsage, TargetUsage};
 use crate::summary::verdict::Verdict;
@@ -116,6 +117,7 @@ pub fn summarise(run: &Run) -> Summary {
         journeys: run.counts.journeys.clone(),
         samples: run.samples.clone(),
         traces: run.counts.traces.clone(),
+        server_time: server_times(run),
     };
     summary.too_few_users = too_few_users(run, &summary);
     summary.rules = judge_rules(run, &counted, &summary);

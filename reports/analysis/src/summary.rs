@@ -10,6 +10,7 @@ pub(crate) mod phase;
 pub(crate) mod rates;
 pub(crate) mod request;
 pub(crate) mod rule_result;
+pub(crate) mod server_time;
 pub(crate) mod too_few_users;
 pub(crate) mod usage;
 pub(crate) mod verdict;
@@ -34,6 +35,7 @@ use crate::summary::phase::PhaseSummary;
 use crate::summary::rates::Rates;
 use crate::summary::request::{Group, RequestSummary};
 use crate::summary::rule_result::RuleResult;
+use crate::summary::server_time::ServerTime;
 use crate::summary::too_few_users::TooFewUsers;
 use crate::summary::usage::{HostUsage, TargetUsage};
 use crate::summary::verdict::Verdict;
@@ -123,6 +125,9 @@ pub struct Summary {
     /// The slowest requests and some failed ones, with their trace ids; empty if none had a `traceparent`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traces: Vec<TracedRequest>,
+    /// Where the time of sampled requests went, by request; empty if none had a sampled `traceparent`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server_time: Vec<ServerTime>,
 }
 
 impl Summary {

@@ -5,7 +5,9 @@ use tenfold_run_dir::Blame;
 use tenfold_run_dir::counts::blame;
 
 use crate::document::{Block, Document, Fact, Table, Tone};
-use crate::run::{connections, event_streams, head, latencies, phases, samples, travel, verdict};
+use crate::run::{
+    connections, event_streams, head, latencies, phases, samples, server_time, travel, verdict,
+};
 
 /// Samples shown; the page has all of them.
 const SAMPLES_MAX: usize = 3;
@@ -18,6 +20,7 @@ pub fn digest(summary: &Summary) -> Document {
     ];
     opening.extend(censored(summary));
     opening.extend(phases::short(summary).map(Block::Table));
+    opening.extend(server_time::short(summary).map(Block::Table));
     opening.extend(failures(summary));
     opening.extend(travel::facts(summary).map(Block::Facts));
     opening.extend(samples::check_facts(summary).map(Block::Facts));

@@ -8,5 +8,6 @@ mod index;
 mod k6;
 mod page;
 mod samples;
+mod server_time;
 mod support;
 mod travel;

@@ -33,6 +33,8 @@ pub(crate) struct FinishedRun {
     pub(crate) recording: Recording,
     pub(crate) intervals: Vec<tenfold_run_dir::IntervalHistogram>,
     pub(crate) samples: Vec<tenfold_run_dir::sample::Sample>,
+    /// `None` without the file.
+    pub(crate) server_timing: Option<tenfold_run_dir::ServerTiming>,
 }
 
 impl FinishedRun {
@@ -137,9 +139,12 @@ pub(crate) fn try_run_paired(
         true => serde_json::from_slice(&std::fs::read(samples).unwrap()).unwrap(),
         false => Vec::new(),
     };
+    let server_timing = std::fs::read(run_dir.file("server_timing.json")).ok();
+    let server_timing = server_timing.map(|bytes| serde_json::from_slice(&bytes).unwrap());
     Ok(FinishedRun {
         recording,
         intervals,
         samples,
+        server_timing,
     })
 }

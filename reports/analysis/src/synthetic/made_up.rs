@@ -12,8 +12,8 @@ use tenfold_run_dir::manifest::{
 use tenfold_run_dir::target_metrics::{MetricKind, MetricSeries};
 use tenfold_run_dir::timeline::Row;
 use tenfold_run_dir::{
-    HostTimeline, IntervalFold, IntervalHistogram, Manifest, ProfileInfo, Run, TargetMetrics,
-    Timeline,
+    HostTimeline, IntervalFold, IntervalHistogram, Manifest, ProfileInfo, Run, ServerTiming,
+    TargetMetrics, Timeline,
 };
 
 use crate::synthetic::recorder::{Event, ROW_NS, Recorder};
@@ -310,6 +310,7 @@ impl MadeUp {
             flamegraph: None,
             metrics,
             samples: Vec::new(),
+            server_timing: ServerTiming::default(),
         };
         (run, intervals)
     }

@@ -7,6 +7,7 @@ mod flamegraph;
 mod folded_stacks;
 pub mod host_timeline;
 pub mod manifest;
+pub mod off_cpu;
 mod profile_info;
 pub mod sample;
 pub mod server_timing;

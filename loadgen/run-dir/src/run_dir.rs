@@ -17,7 +17,7 @@ use crate::files::timeline::Row;
 use crate::intervals::{IntervalLog, TIME_NS_MAX};
 use crate::{
     Counts, Flamegraph, FoldedStacks, HostTimeline, IntervalFold, IntervalHistogram, Intervals,
-    Manifest, ProfileInfo, Run, RunDirError, ServerTiming, TargetMetrics, Timeline,
+    Manifest, OffCpuInfo, ProfileInfo, Run, RunDirError, ServerTiming, TargetMetrics, Timeline,
 };
 
 /// Stacks of the profile.
@@ -25,6 +25,12 @@ const STACKS: &str = "profile/stacks.folded";
 
 /// Times of sampled requests, as the service reported them.
 const SERVER_TIMING: &str = "server_timing.json";
+
+/// Stacks of the waits.
+const WAITS: &str = "profile/off-cpu.folded";
+
+/// Source and sums of the waits.
+const WAITS_INFO: &str = "profile/off-cpu.json";
 
 /// Flamegraph in SVG, which earlier versions wrote in place of the stacks.
 const DRAWING: &str = "profile/flamegraph.svg";
@@ -164,8 +170,46 @@ impl RunDir {
         stacks: &FoldedStacks,
     ) -> Result<(), RunDirError> {
         self.write_bytes("profile/cpu.pb.gz", encoded)?;
+        self.write_stacks(info, stacks)
+    }
+
+    /// Writes a profile that was captured from outside: its stacks, and how it was captured.
+    pub fn write_stacks(
+        &self,
+        info: &ProfileInfo,
+        stacks: &FoldedStacks,
+    ) -> Result<(), RunDirError> {
         self.write_bytes(STACKS, stacks.to_string().as_bytes())?;
         self.write_json("profile/profile.json", info)
+    }
+
+    /// Writes a profile of waits: its stacks, in nanoseconds, and how it was captured.
+    pub fn write_off_cpu(
+        &self,
+        info: &OffCpuInfo,
+        stacks: &FoldedStacks,
+    ) -> Result<(), RunDirError> {
+        self.write_bytes(WAITS, stacks.to_string().as_bytes())?;
+        self.write_json(WAITS_INFO, info)
+    }
+
+    /// Reads the profile of waits. `None` if the run has none.
+    ///
+    /// # Errors
+    /// If a file of it can't be read or is malformed.
+    pub fn off_cpu(&self) -> Result<Option<(OffCpuInfo, FoldedStacks)>, RunDirError> {
+        let Some(info) = self.read_optional(WAITS_INFO)? else {
+            return Ok(None);
+        };
+        let path = self.file(WAITS);
+        let text = fs::read_to_string(&path).map_err(|source| RunDirError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let stacks = text
+            .parse()
+            .map_err(|reason| RunDirError::Malformed { path, reason })?;
+        Ok(Some((info, stacks)))
     }
 
     /// Opens the interval log of the run with these counts. Rows beyond its checkpoint are left out.
@@ -459,6 +503,43 @@ mod tests {
         assert_eq!(run.flamegraph().unwrap(), Some(Flamegraph::Stacks(stacks)));
         run.write_bytes(STACKS, b"main;work").unwrap();
         let refused = run.flamegraph().unwrap_err().to_string();
+        assert!(
+            refused.contains("line 1 does not end in a number"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn reads_back_waits() {
+        use crate::off_cpu::{Idleness, WaitKind, WaitSum, wait_frame};
+
+        let directory = tempfile::tempdir().unwrap();
+        let run = RunDir::open(directory.path());
+        assert_eq!(run.off_cpu().unwrap(), None);
+        let mut stacks = FoldedStacks::default();
+        let leaf = wait_frame(WaitKind::RunQueue, Idleness::Blocked);
+        assert_eq!(leaf, "[blocked: run queue]");
+        stacks.add(["main", leaf.as_str()], 5_000);
+        let info = OffCpuInfo {
+            source: "process 7".to_owned(),
+            start_ns: 0,
+            duration_ns: 10_000,
+            captured: 2,
+            expected: 3,
+            lost: 0,
+            run_queue_ns: None,
+            waits: vec![WaitSum {
+                kind: WaitKind::RunQueue,
+                idleness: Idleness::Blocked,
+                waits: 3,
+                ns: 5_000,
+            }],
+            limits: Vec::new(),
+        };
+        run.write_off_cpu(&info, &stacks).unwrap();
+        assert_eq!(run.off_cpu().unwrap(), Some((info, stacks)));
+        run.write_bytes(WAITS, b"main").unwrap();
+        let refused = run.off_cpu().unwrap_err().to_string();
         assert!(
             refused.contains("line 1 does not end in a number"),
             "{refused}"

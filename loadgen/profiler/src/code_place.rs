@@ -1,0 +1,169 @@
+//! Where code is: the kernel, a file, or memory that a runtime filled.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::elf_image::ElfImage;
+use crate::record::Mapping;
+
+/// Most places of one profile. Code of further ones has no name.
+const PLACES_MAX: usize = 16 * 1024;
+
+/// One instruction: its place, and its address there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Frame {
+    /// The place.
+    pub(crate) place: PlaceId,
+    /// Offset in the file. An address in the kernel and in generated code.
+    pub(crate) address: u64,
+}
+
+/// Index of a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PlaceId(u32);
+
+impl PlaceId {
+    /// The kernel.
+    pub(crate) const KERNEL: Self = Self(0);
+    /// Memory without a known mapping.
+    pub(crate) const UNKNOWN: Self = Self(1);
+}
+
+/// Where code is.
+#[derive(Debug)]
+pub(crate) enum CodePlace {
+    /// The kernel.
+    Kernel,
+    /// Memory without a known mapping.
+    Unknown,
+    /// A file, with its name for people.
+    File(ElfImage, String),
+    /// Memory of a process that a runtime filled with code.
+    Generated(u32),
+    /// A file that can't be read, or memory of the kernel: only its name is known.
+    Named(String),
+}
+
+/// All places of a profile.
+#[derive(Debug)]
+pub(crate) struct CodePlaces {
+    places: Vec<CodePlace>,
+    ids: HashMap<Key, PlaceId>,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Key {
+    /// File by path, and the file system that it is in.
+    File(String, Option<std::path::PathBuf>),
+    Generated(u32),
+    Named(String),
+}
+
+impl Default for CodePlaces {
+    fn default() -> Self {
+        Self {
+            places: vec![CodePlace::Kernel, CodePlace::Unknown],
+            ids: HashMap::new(),
+        }
+    }
+}
+
+impl CodePlaces {
+    /// The place with this id.
+    pub(crate) fn get(&self, id: PlaceId) -> &CodePlace {
+        self.places
+            .get(id.0 as usize)
+            .unwrap_or(&CodePlace::Unknown)
+    }
+
+    /// Whether a runtime filled a place with code.
+    pub(crate) fn is_generated(&self, id: PlaceId) -> bool {
+        matches!(self.get(id), CodePlace::Generated(_))
+    }
+
+    /// The ELF file at a place.
+    pub(crate) fn image(&self, id: PlaceId) -> Option<&ElfImage> {
+        match self.get(id) {
+            CodePlace::File(image, _) => Some(image),
+            _ => None,
+        }
+    }
+
+    /// Returns the place of a mapping of a process, and reads its file on first sight.
+    pub(crate) fn of_mapping(&mut self, pid: u32, mapping: &Mapping) -> PlaceId {
+        let name = mapping.name.as_str();
+        let is_file = name.starts_with('/')
+            && !["//anon", "/memfd:", "/dev/", "/SYSV", "/anon_hugepage"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix));
+        let key = if is_file {
+            // Containers have other files under the same path.
+            let file_system = std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+            Key::File(name.to_owned(), file_system)
+        } else if matches!(name, "[vdso]" | "[vsyscall]" | "[uprobes]") {
+            Key::Named(name.to_owned())
+        } else {
+            Key::Generated(pid)
+        };
+        if let Some(id) = self.ids.get(&key) {
+            return *id;
+        }
+        if self.places.len() >= PLACES_MAX {
+            return PlaceId::UNKNOWN;
+        }
+        let Ok(index) = u32::try_from(self.places.len()) else {
+            return PlaceId::UNKNOWN;
+        };
+        self.places.push(match &key {
+            Key::File(path, _) => file(pid, &(mapping.start..mapping.end), path),
+            Key::Generated(pid) => CodePlace::Generated(*pid),
+            Key::Named(name) => CodePlace::Named(name.clone()),
+        });
+        self.ids.insert(key, PlaceId(index));
+        PlaceId(index)
+    }
+}
+
+fn file(pid: u32, mapped: &Range<u64>, path: &str) -> CodePlace {
+    let base = path.trim_end_matches(" (deleted)");
+    let name = format!("[{}]", base.rsplit('/').next().unwrap_or(base));
+    match ElfImage::open(pid, mapped, path) {
+        Ok(image) => CodePlace::File(image, name),
+        Err(_) => CodePlace::Named(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_files_from_generated_code() {
+        let mut places = CodePlaces::default();
+        let own = std::process::id();
+        let mut place = |name: &str| {
+            let mapping = Mapping {
+                start: 0x1000,
+                end: 0x2000,
+                offset: 0,
+                name: name.to_owned(),
+            };
+            let id = places.of_mapping(own, &mapping);
+            assert_eq!(places.of_mapping(own, &mapping), id);
+            match places.get(id) {
+                CodePlace::Kernel | CodePlace::Unknown => "none".to_owned(),
+                CodePlace::File(_, name) => format!("file {name}"),
+                CodePlace::Generated(pid) => format!("generated by {}", *pid == own),
+                CodePlace::Named(name) => name.clone(),
+            }
+        };
+        let program = std::env::current_exe().unwrap();
+        let file = program.file_name().unwrap().to_str().unwrap();
+        assert_eq!(place(program.to_str().unwrap()), format!("file [{file}]"));
+        assert_eq!(place("/no/such/lib.so (deleted)"), "[lib.so]");
+        assert_eq!(place("[vdso]"), "[vdso]");
+        for name in ["", "//anon", "/memfd:doublemapper (deleted)", "[anon:code]"] {
+            assert_eq!(place(name), "generated by true", "{name}");
+        }
+    }
+}

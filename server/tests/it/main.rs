@@ -3,6 +3,7 @@
 #[cfg(feature = "sqlite")]
 mod crash;
 mod hostile;
+mod ledger;
 mod life_cycle;
 mod live_feed;
 mod logs;

@@ -6,6 +6,7 @@ pub(crate) mod generator;
 pub(crate) mod hot_keys;
 pub(crate) mod identities;
 pub(crate) mod objective_gaps;
+pub(crate) mod period;
 pub(crate) mod phase;
 pub(crate) mod rates;
 pub(crate) mod request;

@@ -3,16 +3,26 @@
 mod box_throttled;
 mod coordinated_omission;
 mod failures;
+mod limit;
+mod load;
+mod load_second;
+mod overload;
+mod overloaded_part;
 mod own_failures;
+mod parallelism;
+mod quiet;
 mod saturation;
 mod server_down;
+mod slow_under_load;
 mod stall;
 mod too_few_users;
 mod unconfined;
+mod waits_by_request;
 
 use tenfold_run_dir::Run;
 
-use crate::findings::saturation::{Saturation, saturation};
+use crate::findings::load::Load;
+use crate::findings::saturation::{Saturated, saturation};
 use crate::latency::counted_latencies::CountedLatencies;
 use crate::summary::Summary;
 use crate::summary::finding::Finding;
@@ -26,28 +36,48 @@ pub(crate) fn findings(
     window: &Window,
     summary: &Summary,
 ) -> Vec<Finding> {
-    let (saturated, saturation) = match saturation(run, window, summary) {
-        Some(Saturation { saturated, finding }) => (saturated, Some(finding)),
-        None => (false, None),
-    };
+    let load = Load::of(run, window);
+    let stall = stall::stalls(run, counted, window);
     let mut found = Vec::new();
     found.extend(own_failures::own_failures(summary));
     found.extend(too_few_users::too_few_users(summary));
     // Requests that the generator failed to send say nothing about saturation.
-    let (saturated, saturation) =
-        match summary.generator_gave_out() || summary.too_few_users.is_some() {
-            true => (false, None),
-            false => (saturated, saturation),
-        };
-    found.extend(saturation.clone().filter(|_| saturated));
-    if saturated {
+    let is_known = !summary.generator_gave_out() && summary.too_few_users.is_none();
+    let saturation = saturation(run, window, &load, summary).filter(|_| is_known);
+    let mut saturated = saturation
+        .as_ref()
+        .map_or(Saturated::Nothing, |own| own.saturated);
+    // A stall also slows the service down. An overload of the whole run needs no times.
+    let mut parts = load.worst_overloads();
+    parts.retain(|part| stall.is_none() || !part.is_slowdown());
+    if saturated == Saturated::Service && load.is_overloaded_throughout() {
+        parts.clear();
+    }
+    let part = overloaded_part::overloaded_part(run, &load, &parts);
+    match part.filter(|_| is_known && saturated != Saturated::Generator) {
+        Some(part) => {
+            saturated = Saturated::Service;
+            found.push(part);
+        }
+        None => {
+            let whole = saturation
+                .as_ref()
+                .filter(|_| saturated != Saturated::Nothing);
+            found.extend(whole.map(|own| own.finding.clone()));
+        }
+    }
+    if saturated != Saturated::Nothing {
         found.extend(box_throttled::box_throttled(run));
     }
     found.extend(server_down::server_down(run));
-    found.extend(stall::stalls(run, counted, window));
+    found.extend(stall);
     found.extend(failures::failures(summary));
+    if is_known && saturated == Saturated::Nothing {
+        found.extend(slow_under_load::slow_under_load(run, &load));
+    }
     // A run with a stall or with failures is not reported as unsaturated.
-    found.extend(saturation.filter(|_| !saturated && found.is_empty()));
+    let unsaturated = saturation.filter(|_| saturated == Saturated::Nothing && found.is_empty());
+    found.extend(unsaturated.map(|own| own.finding));
     found.extend(coordinated_omission::coordinated_omission(summary));
     found.extend(unconfined::unconfined(run));
     found

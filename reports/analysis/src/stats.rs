@@ -21,6 +21,7 @@ pub(crate) mod ranks;
 pub(crate) mod serial;
 pub(crate) mod sign_test;
 pub(crate) mod signed_rank;
+pub(crate) mod student;
 
 pub use alpha_spending::{Look, Split, looks};
 pub use block_bootstrap::{MovingBlocks, bootstrap_interval};

@@ -3,6 +3,9 @@
 use tenfold_run_dir::Run;
 use tenfold_run_dir::timeline::Row;
 
+use crate::findings::limit::{CpuUse, Limit, hot_functions};
+use crate::findings::load::Load;
+use crate::findings::parallelism::{parallelism, unknown_parallelism};
 use crate::format;
 use crate::summary::Summary;
 use crate::summary::finding::{Confidence, Finding};
@@ -14,31 +17,32 @@ const ANSWERED_MIN: f64 = 0.99;
 /// Dropped share of the arrivals above which the run counts as saturated.
 const DROPPED_MAX: f64 = 0.001;
 
-/// Share of its available cores from which the service is short of CPU.
-const SHORT_OF_CPU: f64 = 0.85;
-
-/// Share of its available cores up to which the service has CPU to spare.
-const CPU_TO_SPARE: f64 = 0.60;
+/// The side that saturated first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Saturated {
+    /// Neither.
+    Nothing,
+    /// The generator.
+    Generator,
+    /// The service.
+    Service,
+}
 
 /// The finding on saturation.
 pub(super) struct Saturation {
-    /// True if the generator or the service saturated.
-    pub(super) saturated: bool,
+    /// The side that saturated first.
+    pub(super) saturated: Saturated,
     /// The finding.
     pub(super) finding: Finding,
 }
 
-/// Share of the cores of a host from which it has none to spare.
-const HOST_FULL: f64 = 0.93;
-
-/// Cores in use by other processes above which they are the likely cause.
-const OTHERS_MAX: f64 = 0.5;
-
-/// Cores in use that suggest a single busy thread.
-const ONE_CORE: std::ops::RangeInclusive<f64> = 0.90..=1.10;
-
 /// Reports whether the generator or the service saturated, with the evidence. `None` if nothing was sent.
-pub(super) fn saturation(run: &Run, window: &Window, summary: &Summary) -> Option<Saturation> {
+pub(super) fn saturation(
+    run: &Run,
+    window: &Window,
+    load: &Load,
+    summary: &Summary,
+) -> Option<Saturation> {
     if summary.arrivals.sent == 0 {
         return None;
     }
@@ -61,31 +65,22 @@ pub(super) fn saturation(run: &Run, window: &Window, summary: &Summary) -> Optio
             Confidence::Medium
         };
         (
-            true,
+            Saturated::Generator,
             generator_saturated(summary, generator_full, evidence, confidence),
         )
     } else if behind
         || dropped
         || (!is_closed && trend.grows())
-        || (is_closed && is_short_of_cpu(summary))
+        || (is_closed && CpuUse::of_summary(run, summary).is_short())
     {
         (
-            true,
-            service_saturated(run, summary, &trend, behind, dropped, evidence),
+            Saturated::Service,
+            service_saturated(run, load, summary, &trend, behind, dropped, evidence),
         )
     } else {
-        (false, unsaturated(run, summary, evidence))
+        (Saturated::Nothing, unsaturated(run, summary, evidence))
     };
     Some(Saturation { saturated, finding })
-}
-
-/// Returns whether the service or the host has no CPU to spare.
-fn is_short_of_cpu(summary: &Summary) -> bool {
-    cpu_share(summary).is_some_and(|share| share >= SHORT_OF_CPU)
-        || summary
-            .host_usage
-            .as_ref()
-            .is_some_and(|host| host.cores_used > HOST_FULL * host.cores as f64)
 }
 
 /// Returns whether users set the pace, instead of a rate.
@@ -119,11 +114,12 @@ fn generator_saturated(
 
 fn service_saturated(
     run: &Run,
+    load: &Load,
     summary: &Summary,
     trend: &InFlightTrend,
     behind: bool,
     dropped: bool,
-    evidence: Vec<String>,
+    mut evidence: Vec<String>,
 ) -> Finding {
     let symptoms = [behind, dropped, trend.grows() && !is_closed(run)]
         .into_iter()
@@ -153,61 +149,37 @@ fn service_saturated(
     } else {
         "The service fell behind: its queue grew".to_owned()
     };
-    let cpu = cpu_share(summary);
-    let host = summary.host_usage.as_ref();
-    let host_full = run.manifest.shared_host != Some(false)
-        && host.is_some_and(|host| host.cores_used > HOST_FULL * host.cores as f64);
-    let others = host
-        .and_then(|host| host.cores_used_by_others)
-        .unwrap_or(0.0);
     // A generator near its lag bound may have made the service look slow.
     let nearly_late =
         summary.generator.lag_p99_ns.unwrap_or(0) > summary.generator.lag_bound_ns / 2;
-    let peak = summary
-        .target_usage
-        .as_ref()
-        .map(|usage| usage.peak_cores_used);
-    let left = cores_left(summary);
-    let allowed = summary
-        .target_usage
-        .as_ref()
-        .and_then(|usage| usage.allowed_cores);
-    let limited_by_box = allowed.is_some_and(|allowed| left.is_some_and(|left| allowed <= left));
-    let place = match run.profile {
-        Some(_) => "in the flamegraph",
-        None => "with a profiler of the service (or give --admin if it offers /debug/pprof)",
-    };
-    let (cause, advice) = match cpu {
-        Some(share) if share >= SHORT_OF_CPU && limited_by_box => (
-            ", limited by the CPU allowance of its box",
-            format!("Find the hot functions {place}, or choose a bigger box (--box)."),
-        ),
-        Some(share) if share >= SHORT_OF_CPU => (
-            ", limited by CPU",
-            format!("Find the hot functions {place}, or give the service more cores."),
-        ),
-        _ if host_full && others > OTHERS_MAX => (
-            ", on a host that other processes kept busy",
-            "Repeat the run with no other load on the host.".to_owned(),
-        ),
-        _ if host_full => (
-            ", limited by the CPU of the host that it shares with the generator",
-            format!("Find the hot functions {place}, or run generator and service on separate machines."),
-        ),
-        Some(_) if peak.is_some_and(|peak| ONE_CORE.contains(&peak)) => (
-            ", and never used more than one core",
-            format!("It seems limited to one thread: find that thread's work {place}, and run it on more \
-             threads."),
-        ),
-        Some(share) if share <= CPU_TO_SPARE => (
-            ", with CPU to spare: it was waiting, not computing",
-            "Find the cause of the wait: a lock, the disk, a connection pool, or a concurrency limit.".to_owned(),
-        ),
-        _ => (
-            "",
-            "Lower --rate to find the rate that it sustains, and look at the seconds in which it fell behind.".to_owned(),
-        ),
-    };
+    let cpu = CpuUse::of_summary(run, summary);
+    let limit = cpu.limit();
+    let (mut clause, mut advice) = (limit.clause().to_owned(), limit.advice(hot_functions(run)));
+    if limit.allows_waiting() && !is_closed(run) {
+        let busy = busy_seconds(load);
+        match parallelism(run, &load.seconds, &busy) {
+            Some(parallelism) => {
+                let number = parallelism.text();
+                clause = match limit {
+                    Limit::Waiting => {
+                        format!(", with CPU to spare: it serves about {number} requests at a time")
+                    }
+                    _ => format!("{clause}: it serves about {number} requests at a time"),
+                };
+                evidence.push(parallelism.evidence("requests"));
+                advice = format!(
+                    "Look for a pool, a set of workers or a lock that lets {number} requests through at a time: enlarge it, \
+                     or shorten the work in it. Until then, it answers at most about {}.",
+                    format::rate(parallelism.rate)
+                );
+            }
+            None if limit == Limit::Waiting => {
+                let shortest = summary.latency_ns.service.min.unwrap_or(0);
+                evidence.extend(unknown_parallelism(run, &load.seconds, &busy, shortest));
+            }
+            None => {}
+        }
+    }
     let advice = if users_full {
         format!(
             "{advice} All {} users were busy: raise --users if the service is expected to be that slow.",
@@ -217,11 +189,11 @@ fn service_saturated(
         advice
     };
     Finding {
-        title: format!("{symptom}{cause}"),
+        title: format!("{symptom}{clause}"),
         evidence,
         confidence: if nearly_late {
             Confidence::Low
-        } else if symptoms > 1 && cpu.is_some() {
+        } else if symptoms > 1 && cpu.is_known() {
             Confidence::High
         } else {
             Confidence::Medium
@@ -255,18 +227,18 @@ fn round_rate(per_second: f64) -> f64 {
     (per_second / magnitude).round().max(1.0) * magnitude
 }
 
-/// Returns the share of its available cores that the service used in its busiest second. `None` if the
-/// service did not report its usage.
-fn cpu_share(summary: &Summary) -> Option<f64> {
-    let target = summary.target_usage.as_ref()?;
-    let allowed = target.allowed_cores.unwrap_or(f64::INFINITY);
-    Some(target.peak_cores_used / cores_left(summary)?.min(allowed))
-}
-
-/// Returns the cores of the host that the generator did not use.
-fn cores_left(summary: &Summary) -> Option<f64> {
-    let host = summary.host_usage.as_ref()?;
-    Some((host.cores as f64 - summary.generator.cores_used).max(0.1))
+/// Returns the seconds in which the service was busy without a break: of its overloads, or else all counted ones
+/// but the first.
+fn busy_seconds(load: &Load) -> Vec<usize> {
+    if !load.overloads.is_empty() {
+        return load
+            .overloads
+            .iter()
+            .flat_map(|own| own.busy.clone())
+            .collect();
+    }
+    let counted = (0..load.seconds.len()).filter(|at| load.seconds[*at].counted);
+    counted.skip(1).collect()
 }
 
 fn evidence(run: &Run, window: &Window, summary: &Summary, trend: &InFlightTrend) -> Vec<String> {

@@ -36,6 +36,12 @@ pub struct MadeUp {
     pub write_factor: f64,
     /// Sigma of the log-normal distribution of work times; 0 for constant times.
     pub work_sigma: f64,
+    /// Share of the work time that needs CPU; the rest waits.
+    pub cpu_share: f64,
+    /// A request by its index, and its work time as a multiple of that of a read. `None` if no request is slow.
+    pub slow_request: Option<(usize, f64)>,
+    /// Requests by their indices that share a pool of their own, and its size. `None` without such a pool.
+    pub pool: Option<(Vec<usize>, usize)>,
     /// Stall of the service: start and duration, in nanoseconds.
     pub stall_ns: Option<(u64, u64)>,
     /// Freeze of the generator: start and duration, in nanoseconds.
@@ -84,6 +90,9 @@ impl Default for MadeUp {
             work_ns: 400_000,
             write_factor: 5.0,
             work_sigma: 0.45,
+            cpu_share: 0.8,
+            slow_request: None,
+            pool: None,
             stall_ns: None,
             freeze_ns: None,
             lag_ns: 80_000,
@@ -141,8 +150,10 @@ impl MadeUp {
         let mut keys = KeyCounts::default();
         let mut tops =
             [1_u64, 10, 100, 1_000, 10_000, 100_000].map(|top| TopCount { top, requests: 0 });
-        let mut free: BinaryHeap<Reverse<u64>> =
-            (0..self.workers.unwrap_or(0)).map(|_| Reverse(0)).collect();
+        let idle =
+            |size: usize| -> BinaryHeap<Reverse<u64>> { (0..size).map(|_| Reverse(0)).collect() };
+        let mut workers = idle(self.workers.unwrap_or(0));
+        let mut pool = idle(self.pool.as_ref().map_or(0, |(_, size)| *size));
         let mut work_by_second = BTreeMap::<u64, u64>::new();
         let mut intended = 0.0_f64;
         let mut number = 0_u64;
@@ -170,7 +181,16 @@ impl MadeUp {
                 self.freeze_ns,
                 at + (self.lag_ns as f64 * random.exponential()) as u64,
             );
-            let factor = if write { self.write_factor } else { 1.0 };
+            let factor = match self.slow_request {
+                Some((slow, factor)) if slow == request => factor,
+                _ if write => self.write_factor,
+                _ => 1.0,
+            };
+            let is_pooled = self
+                .pool
+                .as_ref()
+                .is_some_and(|(of, _)| of.contains(&request));
+            let free = if is_pooled { &mut pool } else { &mut workers };
             let spread = if self.work_sigma > 0.0 {
                 random.log_normal(self.work_sigma)
             } else {
@@ -274,7 +294,7 @@ impl MadeUp {
         counts.keys = vec![keys];
         let samples = timeline.rows.iter().map(|row| {
             let work = *work.get(&(row.start_ns / ROW_NS)).unwrap_or(&0);
-            let target_cpu_ns = work * 8 / 10;
+            let target_cpu_ns = (work as f64 * self.cpu_share) as u64;
             HostSample {
                 at_ns: row.start_ns + ROW_NS,
                 duration_ns: ROW_NS,

@@ -9,6 +9,7 @@ mod gate;
 mod merge;
 mod merged_evidence;
 mod oracle;
+mod overload;
 mod phases;
 mod rules;
 mod summary;

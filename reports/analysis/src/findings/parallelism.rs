@@ -130,11 +130,8 @@ pub(super) fn parallelism_of(
 
 /// Returns the seconds at low load: the lightest that there are enough of. `None` if there are none.
 fn low_load(seconds: &[LoadSecond], busy: &[usize], rate: f64) -> Option<Vec<usize>> {
-    let after_busy: BTreeSet<usize> = busy
-        .iter()
-        .map(|at| at + 1)
-        .chain(busy.iter().copied())
-        .collect();
+    // The two seconds after a backlog still answer requests that have waited.
+    let near_busy: BTreeSet<usize> = busy.iter().flat_map(|at| *at..=at + 2).collect();
     let light = |most: f64, counted: bool| -> Option<Vec<usize>> {
         let found: Vec<usize> = (0..seconds.len())
             .filter(|at| {
@@ -142,7 +139,7 @@ fn low_load(seconds: &[LoadSecond], busy: &[usize], rate: f64) -> Option<Vec<usi
                 second.counted == counted
                     && second.planned > 0
                     && second.is_balanced()
-                    && !after_busy.contains(at)
+                    && !near_busy.contains(at)
                     && second.offered() <= most * rate
             })
             .collect();
@@ -221,32 +218,18 @@ impl Parallelism {
     }
 }
 
-/// Returns what the shortest service time says without seconds at low load. `None` without busy seconds.
-pub(super) fn unknown_parallelism(
-    run: &Run,
-    seconds: &[LoadSecond],
-    busy: &[usize],
-    shortest_ns: u64,
-) -> Option<String> {
-    if busy.is_empty() {
-        return None;
-    }
-    let rate = mean(busy.iter().map(|at| seconds[*at].achieved()));
+/// Says why the number of requests at a time is unknown without seconds at low load, and how to find it. `None` without
+/// busy seconds.
+///
+/// The shortest service time would not do: requests may have queued from the first second on.
+pub(super) fn unknown_parallelism(seconds: &[LoadSecond], busy: &[usize]) -> Option<String> {
     let offered = mean(busy.iter().map(|at| seconds[*at].offered()));
-    let shortest_s = (shortest_ns as f64 / 1e9 - connect_s(run)).max(0.0) * (1.0 - OUTSIDE);
-    let at_least = (rate * shortest_s * (1.0 - ROUNDING)).ceil();
-    let unknown = format!(
-        "is unknown, because the run has no seconds at low load: repeat it at a tenth of the rate (--rate {}/s)",
-        format::significant(offered / 10.0).replace(',', "")
-    );
-    Some(match at_least > 1.0 {
-        true => format!(
-            "at least {} requests are served at a time ({} times the shortest service time, {}); the exact number {unknown}",
-            format::count(at_least as u64),
-            format::rate(rate),
-            format::duration(shortest_ns)
-        ),
-        false => format!("how many requests are served at a time {unknown}"),
+    (!busy.is_empty()).then(|| {
+        format!(
+            "how many requests are served at a time is unknown, because the run has no seconds at low load: repeat it \
+             at a tenth of the rate (--rate {}/s)",
+            format::significant(offered / 10.0).replace(',', "")
+        )
     })
 }
 

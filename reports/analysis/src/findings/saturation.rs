@@ -174,8 +174,7 @@ fn service_saturated(
                 );
             }
             None if limit == Limit::Waiting => {
-                let shortest = summary.latency_ns.service.min.unwrap_or(0);
-                evidence.extend(unknown_parallelism(run, &load.seconds, &busy, shortest));
+                evidence.extend(unknown_parallelism(&load.seconds, &busy));
             }
             None => {}
         }

@@ -171,13 +171,14 @@ fn pool_of_one_request_is_distinguished_from_the_others() {
 
 #[test]
 fn parallelism_is_within_its_interval() {
-    for (workers, sigma, even) in [
-        (1, 0.0, true),
-        (2, 0.0, true),
-        (2, 0.0, false),
-        (5, 0.0, false),
-        (16, 0.0, false),
-        (4, 0.5, false),
+    for (workers, sigma, even, widest) in [
+        (1, 0.0, true, 1.6),
+        (2, 0.0, true, 1.6),
+        (2, 0.0, false, 1.6),
+        (5, 0.0, false, 1.6),
+        (16, 0.0, false, 1.6),
+        // Few answers of varied length make a wide interval.
+        (4, 0.5, false, 3.0),
     ] {
         let capacity = workers as f64 / 0.05;
         let mut missed = Vec::new();
@@ -201,7 +202,7 @@ fn parallelism_is_within_its_interval() {
             });
             let interval = interval.last();
             if !interval.is_some_and(|(low, high)| {
-                low <= workers as f64 && workers as f64 <= high && high < 1.6 * low
+                low <= workers as f64 && workers as f64 <= high && high < widest * low
             }) {
                 missed.push(format!("{seed}: {interval:?} {:?}", findings[0]));
             }
@@ -232,7 +233,7 @@ fn overload_throughout_asks_for_a_run_at_low_load() {
     );
     let evidence = finding.evidence.join("\n");
     assert!(
-        evidence.contains("at least 2 requests are served at a time"),
+        evidence.contains("how many requests are served at a time is unknown"),
         "{evidence}"
     );
     assert!(evidence.contains("--rate 5."), "{evidence}");

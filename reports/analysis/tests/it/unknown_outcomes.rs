@@ -262,7 +262,9 @@ fn ten_samples_beyond_a_percentile_are_enough() {
 /// Adds the latencies of a metric to the first request.
 fn add(run: &mut Run, metric: Metric, count: u64, value: u64) {
     let mut histogram = latency_histogram::<u64>();
-    histogram.record_n(value, count).unwrap();
+    histogram
+        .record_n(value, count)
+        .expect("the value is within the bounds");
     run.latencies.add(&IntervalHistogram {
         series: Series {
             metric,

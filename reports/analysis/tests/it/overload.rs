@@ -194,13 +194,13 @@ fn parallelism_is_within_its_interval() {
             made_up.traffic.even = even;
             let findings = summarise(&made_up.play()).findings;
             let evidence = findings.iter().flat_map(|finding| &finding.evidence);
-            let interval = evidence.filter_map(|line| {
+            let mut intervals = evidence.filter_map(|line| {
                 let (_, ends) = line.split_once("(Little's law), ")?;
                 let (low, rest) = ends.split_once(" to ")?;
                 let (high, _) = rest.split_once(' ')?;
                 Some((low.parse::<f64>().ok()?, high.parse::<f64>().ok()?))
             });
-            let interval = interval.last();
+            let interval = intervals.next_back();
             if !interval.is_some_and(|(low, high)| {
                 low <= workers as f64 && workers as f64 <= high && high < widest * low
             }) {

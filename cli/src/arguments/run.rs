@@ -12,6 +12,7 @@ use tenfold_probe::MetricSelector;
 use tenfold_scenarios::Overrides;
 
 use super::groups::connections::ConnectionArguments;
+use super::groups::data_set::{DATA_SET_FLAGS, DataSetArguments};
 use super::groups::host_permission::HostPermissionArguments;
 use super::groups::load::LoadArguments;
 use super::groups::output::OutputArguments;
@@ -49,6 +50,8 @@ pub(crate) struct RunArguments {
     pub(crate) stage: StageArguments,
     #[command(flatten)]
     pub(crate) store: StoreArguments,
+    #[command(flatten)]
+    pub(crate) data_set: DataSetArguments,
     #[command(flatten)]
     pub(crate) connections: ConnectionArguments,
     #[command(flatten)]
@@ -155,6 +158,11 @@ impl RunArguments {
         for own in &self.stage.boxes {
             flag("--box", Some(own.to_string()));
         }
+        if self.target.url.is_none() {
+            for (name, value) in self.data_set.written() {
+                flag(name, Some(value));
+            }
+        }
         command
     }
 
@@ -168,6 +176,13 @@ impl RunArguments {
             return Err(
                 "--target names a running service, but --box limits boxes of the reference service; \
                  give only one of them"
+                    .to_owned(),
+            );
+        }
+        if by_flag("url") && DATA_SET_FLAGS.into_iter().any(by_flag) {
+            return Err(
+                "--target names a running service, but --data-users, --data-posts and --data-seed choose the data \
+                 of the reference service; leave them out"
                     .to_owned(),
             );
         }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tenfold_lab::{
-    Allowances, Answer, DataSetOptions, End, FoundLab, LabError, LabOptions, LabStatus, Request,
-    UsageBetween, Watch, ask, ask_watched, labs_in,
+    Allowances, Answer, End, FoundLab, LabError, LabOptions, LabStatus, Request, UsageBetween,
+    Watch, ask, ask_watched, labs_in,
 };
 
 use crate::arguments::lab::{DIRECTORY, LabArguments, LabCommand, StatusArguments, UpArguments};
@@ -112,11 +112,7 @@ fn options(arguments: &UpArguments) -> anyhow::Result<LabOptions> {
     options.network = boxes.network;
     options.counts = boxes.counts.clone();
     options.tuned = boxes.tuned;
-    options.data_set = Some(DataSetOptions {
-        seed: arguments.data_set.seed,
-        users: arguments.data_set.users,
-        posts: arguments.data_set.posts,
-    });
+    options.data_set = Some(arguments.data_set.options());
     options.allowances = match boxes.unconfined {
         true => Allowances::unconfined(),
         false => Allowances::new(boxes.limits.clone()),

@@ -11,7 +11,6 @@ use tenfold_loadgen::{DialOptions, Interrupt, Target, TlsOptions};
 use tenfold_measure::{Endpoint, Invocation, Measurement, Probe};
 use tenfold_run_dir::RunDir;
 use tenfold_scenarios::Scenario;
-use tenfold_server::data_set::DataSet;
 
 use crate::arguments::run::RunArguments;
 use crate::exit::Exit;
@@ -22,7 +21,7 @@ use crate::output::{exports, print};
 use crate::permission::host_guard;
 use crate::{interrupt, library, stages};
 
-/// Directory of the reference service's data, with one subdirectory for each stage.
+/// Directory of the reference service's data, with one subdirectory for each stage and data set.
 const LAB_DIRECTORY: &str = ".tenfold";
 
 /// Directories of a stage beside its first, for runs beside each other: `.tenfold/STAGE-2` and so on.
@@ -183,7 +182,13 @@ impl Service {
         let name = arguments.stage.name.as_deref().unwrap_or("single-box");
         let stage = stages::find(name)?;
         let program = std::env::current_exe().context("could not find this program's own file")?;
-        let directory = Path::new(LAB_DIRECTORY).join(stage.name);
+        // A store holds one data set.
+        let mut name = stage.name.to_owned();
+        for (flag, value) in arguments.data_set.written() {
+            name.push_str(&flag.replace("--data", ""));
+            name.push_str(&value);
+        }
+        let directory = Path::new(LAB_DIRECTORY).join(name);
         let mut options = tenfold_lab::LabOptions::new(program, &directory);
         options.spares = SPARE_DIRECTORIES;
         options.command = format!("tenfold run {}", arguments.scenario);
@@ -192,11 +197,7 @@ impl Service {
         if !arguments.stage.boxes.is_empty() {
             options.allowances = Allowances::new(arguments.stage.boxes.clone());
         }
-        // Set explicitly, so that environment variables for another server have no effect.
-        let DataSet {
-            seed, users, posts, ..
-        } = DataSet::default();
-        options.data_set = Some(tenfold_lab::DataSetOptions { seed, users, posts });
+        options.data_set = Some(arguments.data_set.options());
         print::note(&format!(
             "starting the reference service at stage {}",
             stage.name

@@ -382,6 +382,7 @@ fn runs_beside_each_other_have_labs_of_their_own() {
     place.write("short.toml", &light_scenario("100/s", "2s"));
     let mut first = place
         .tenfold(&["run", "light.toml", "--out", "first"])
+        .args(SMALL)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -391,7 +392,7 @@ fn runs_beside_each_other_have_labs_of_their_own() {
         || std::fs::read_to_string(&lock).is_ok_and(|own| !own.is_empty())
     ));
     let short = |out| {
-        let ended = place.run(&["run", "short.toml", "--out", out]);
+        let ended = place.run(&[&["run", "short.toml", "--out", out][..], &SMALL].concat());
         // A run this short may be invalid on a busy machine.
         assert!(matches!(ended.code, Some(0 | 120)), "{}", ended.stderr);
         ended.stderr

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test and its helpers may panic")]
 
-use std::path::Path;
 use std::time::Duration;
 
 use tenfold_scenarios::{Arrival, Scenario};
@@ -16,7 +15,9 @@ fn scenario(phases: &str, traces: &[(&str, Vec<u64>)]) -> Result<Scenario, Strin
         });
         std::fs::write(folder.path().join(name), lines.collect::<String>()).unwrap();
     }
-    let path = match phases.contains("kind = \"trace\"") {
+    // Only a trace has targets.
+    let kinds = |kind| phases.matches(&format!("kind = \"{kind}")).count();
+    let path = match kinds("trace") == kinds("") {
         true => "{target}",
         false => "/",
     };
@@ -53,13 +54,13 @@ fn arrival_due_at_the_end_belongs_to_the_next_phase() {
 
 #[test]
 fn rounding_moves_no_arrival_beyond_its_phase() {
-    // Due 0.05 ns before the end.
+    // Each is due 0.05 ns before the end of its phase.
     let (_, all) = arrivals(
         r#"{ name = "a", kind = "constant", rate = "1.0000000001/s", duration = "500ms" },
-           { name = "b", kind = "constant", rate = "0/s", duration = "1s" }"#,
+           { name = "b", kind = "constant", rate = "1/s", duration = "1s" }"#,
         &[],
     );
-    assert_eq!(times(&all), [(0, 499_999_999)]);
+    assert_eq!(times(&all), [(0, 499_999_999), (1, 1_499_999_999)]);
 }
 
 #[test]

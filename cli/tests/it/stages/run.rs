@@ -38,10 +38,13 @@ path = "/v1/posts/1"
 "#,
     );
     for stage in ["separated", "balanced"] {
-        place
-            .run(&["run", "reads.toml", "--stage", stage, "--out", stage])
-            .expect(0);
+        let run = ["run", "reads.toml", "--stage", stage, "--out", stage];
+        let small = ["--data-users", "50", "--data-posts", "200"];
+        place.run(&[&run[..], &small].concat()).expect(0);
         let summary = summary(&place, stage);
+        let command = read_json(&place.path(stage).join("manifest.json"));
+        let command = command["command"].as_array().unwrap();
+        assert!(command.windows(4).any(|own| own == small), "{command:?}");
         assert_eq!(summary["stage"], stage);
         assert!(
             summary["target"].as_str().unwrap().starts_with("https://"),

@@ -3,8 +3,8 @@
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{Confidence, Finding, Summary, summarise};
 
-/// Seeds over which false alarms are counted.
-const SEEDS: u64 = 200;
+/// Seeds over which false alarms are counted. None in 60 shows, with 95% confidence, that fewer than 5% of runs have one.
+const SEEDS: u64 = 60;
 
 /// Steps of `rates`, 5 s each, with random arrivals.
 fn stepped(rates: &[f64]) -> MadeUp {
@@ -182,7 +182,7 @@ fn parallelism_is_within_its_interval() {
     ] {
         let capacity = workers as f64 / 0.05;
         let mut missed = Vec::new();
-        for seed in 0..60 {
+        for seed in 0..30 {
             let mut made_up = MadeUp {
                 seed,
                 workers: Some(workers),
@@ -208,7 +208,7 @@ fn parallelism_is_within_its_interval() {
             }
         }
         assert!(
-            missed.len() <= 3,
+            missed.len() <= 2,
             "{workers} {sigma} {even}: {} {missed:#?}",
             missed.len()
         );

@@ -1,5 +1,7 @@
 //! Read queries. Each uses an index; a test checks all query plans.
 
+use std::cmp::Reverse;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::failure::failed;
@@ -24,16 +26,9 @@ pub(super) const POSTS_BY: &str = "\
     SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
     FROM posts p JOIN users u ON u.id = p.author_id \
     WHERE p.author_id = ?1 AND p.id < ?2 ORDER BY p.id DESC LIMIT ?3";
-/// Takes at most a page of identifiers per followee from the index, so that the cost depends on the number
-/// of followees and not of their posts. Reads the contents of the page last.
-pub(super) const FEED: &str = "\
-    SELECT p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
-    FROM (SELECT n.id FROM follows f JOIN posts n ON n.id IN \
-            (SELECT id FROM posts WHERE author_id = f.followee_id AND id < ?2 \
-             ORDER BY id DESC LIMIT ?3) \
-          WHERE f.follower_id = ?1 ORDER BY n.id DESC LIMIT ?3) page \
-    JOIN posts p ON p.id = page.id JOIN users u ON u.id = p.author_id \
-    ORDER BY page.id DESC";
+/// Reads the index only.
+pub(super) const NEWEST_BY: &str = "\
+    SELECT id FROM posts WHERE author_id = ?1 AND id < ?2 AND id > ?3 ORDER BY id DESC LIMIT ?4";
 pub(super) const PHOTO: &str = "\
     SELECT post_id, media_type, bytes, file_key, etag, created_at FROM photos WHERE post_id = ?1";
 
@@ -104,15 +99,44 @@ pub(super) fn posts_by(
     author: UserId,
     page: Page,
 ) -> Result<Vec<Post>, StoreError> {
-    posts(connection, POSTS_BY, author, page)
+    let read = || -> rusqlite::Result<Vec<Post>> {
+        let mut statement = connection.prepare_cached(POSTS_BY)?;
+        let posts = statement.query_map((author.0, before(page), page.limit()), post_of)?;
+        posts.collect()
+    };
+    known(connection, author, read())
 }
 
+/// Reads at most a page of identifiers per followee from the index, then the contents of the page alone. So the cost depends on
+/// the number of followees and not of their posts, and no row is read that is not returned: rows of posts are large, and each
+/// is likely on a page of its own. One statement can't do that, since SQLite has no lateral join.
 pub(super) fn feed(
     connection: &Connection,
     user: UserId,
     page: Page,
 ) -> Result<Vec<Post>, StoreError> {
-    posts(connection, FEED, user, page)
+    let read = || -> rusqlite::Result<Vec<Post>> {
+        // All statements see the same data.
+        let _transaction = connection.unchecked_transaction()?;
+        let mut followees = connection.prepare_cached(FOLLOWEES)?;
+        let followees = followees.query_map((user.0, i64::MAX), |row| row.get::<_, i64>(0))?;
+        let limit = page.limit() as usize;
+        let mut newest: Vec<i64> = Vec::new();
+        let mut newest_by = connection.prepare_cached(NEWEST_BY)?;
+        for followee in followees {
+            let after = newest.get(limit - 1).copied().unwrap_or(0);
+            let ids = (followee?, before(page), after, page.limit());
+            for id in newest_by.query_map(ids, |row| row.get(0))? {
+                newest.push(id?);
+            }
+            newest.sort_unstable_by_key(|id| Reverse(*id));
+            newest.truncate(limit);
+        }
+        let mut post = connection.prepare_cached(POST)?;
+        let posts = newest.iter().map(|id| post.query_row([id], post_of));
+        posts.collect()
+    };
+    known(connection, user, read())
 }
 
 pub(super) fn photo(connection: &Connection, post: PostId) -> Result<Photo, StoreError> {
@@ -149,26 +173,22 @@ pub(super) fn ping(connection: &Connection) -> Result<(), StoreError> {
     )
 }
 
-fn posts(
+/// Returns an error if the list is empty because the user is unknown.
+fn known(
     connection: &Connection,
-    query: &str,
     user: UserId,
-    page: Page,
+    posts: rusqlite::Result<Vec<Post>>,
 ) -> Result<Vec<Post>, StoreError> {
-    let before = page.before().map_or(i64::MAX, |id| id.0);
-    let posts: Vec<Post> = connection
-        .prepare_cached(query)
-        .and_then(|mut statement| {
-            statement
-                .query_map((user.0, before, page.limit()), post_of)?
-                .collect()
-        })
-        .map_err(|error| failed(&error))?;
+    let posts = posts.map_err(|error| failed(&error))?;
     if posts.is_empty() {
-        // Distinguishes an empty list from an unknown user.
         one(connection, USER_EXISTS, [user.0], |_| Ok(()))?;
     }
     Ok(posts)
+}
+
+/// Returns the identifier before which the posts of a page are.
+fn before(page: Page) -> i64 {
+    page.before().map_or(i64::MAX, |id| id.0)
 }
 
 fn one<T>(

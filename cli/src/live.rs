@@ -21,6 +21,8 @@ use metrics_server::MetricsServer;
 pub(crate) use plan::Plan;
 use screen::Screen;
 
+use crate::output::print;
+
 /// Live view of a run.
 pub(crate) struct Live {
     view: View,
@@ -76,6 +78,10 @@ impl Observer for Live {
             View::Screen(screen) => screen.finish(),
             View::Lines(lines) => lines.finish(),
         }
+    }
+
+    fn on_naming(&mut self) {
+        print::note("naming the functions of the profile; Ctrl-C reports without them");
     }
 }
 

@@ -51,4 +51,5 @@ pub use failure::Failure;
 pub use record::{LatencyTotal, Percentiles, Progress};
 pub use run::{Interrupt, Options, Recording, run, run_with};
 pub use trial::{Exchange, Finding, LeftOut, Origin, Received, Trial, TrialOptions, fetch, trial};
+pub use usage::OtherThread;
 pub use user::{Call, JourneyFunction, JourneyResult, Journeys, Stop, Visitor};

@@ -7,7 +7,7 @@ mod stacks;
 
 use std::fmt::Write as _;
 
-use tenfold_run_dir::Flamegraph;
+use tenfold_run_dir::{Flamegraph, FoldedStacks};
 
 use crate::chart::escape;
 use crate::document::{Block, Chart, Table};
@@ -30,14 +30,23 @@ const FRAMES_MAX: usize = 20_000;
 /// Rows of the table of frames.
 const ROWS_MAX: usize = 40;
 
+/// Quantity that the widths of a flamegraph show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// Samples on the CPU.
+    Samples,
+    /// Time off the CPU, in nanoseconds.
+    Waits,
+}
+
 /// A function on a stack. Its position and width are shares of the whole.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Frame {
     /// The function's name.
     name: String,
-    /// Samples and share, with the function's callees: `4 samples, 40.00%`.
+    /// Samples or time, and share, with the function's callees: `4 samples, 40.00%`.
     figures: String,
-    /// Share of the function's own samples. `None` if it is not known.
+    /// Share of the function's own samples or time. `None` if it is not known.
     own: Option<f64>,
     /// Change in percent of all samples. `None` outside a difference.
     change: Option<f64>,
@@ -50,9 +59,14 @@ pub(crate) struct Frame {
 /// Returns the frames of a flamegraph. `None` if it has none.
 pub(crate) fn frames(flamegraph: &Flamegraph) -> Option<Vec<Frame>> {
     match flamegraph {
-        Flamegraph::Stacks(stacks) => stacks::frames(stacks),
+        Flamegraph::Stacks(stacks) => stacks::frames(stacks, Measure::Samples),
         Flamegraph::Drawing(svg) => drawing::frames(svg),
     }
+}
+
+/// Returns the frames of a flamegraph of waits, in nanoseconds. `None` if it has none.
+pub(crate) fn frames_of_waits(stacks: &FoldedStacks) -> Option<Vec<Frame>> {
+    stacks::frames(stacks, Measure::Waits)
 }
 
 /// The difference between two profiles, drawn in two ways.
@@ -80,30 +94,32 @@ impl Difference {
 }
 
 /// Returns a block with a drawing of frames, and a table of the widest. `id` must be unique on the page.
-pub(crate) fn flamegraph(frames: &[Frame], id: &str, title: &str) -> Block {
+pub(crate) fn flamegraph(frames: &[Frame], measure: Measure, id: &str, title: &str) -> Block {
     let mut widest: Vec<&Frame> = frames.iter().collect();
     widest.sort_by(|a, b| b.width.total_cmp(&a.width));
     let rows = widest.iter().take(ROWS_MAX);
     let rows = rows.map(|frame| vec![frame.name.clone(), frame.figures.clone()]);
-    let table = Table::new(
-        &[
-            "function on its stack",
-            "samples and share, with its callees",
-        ],
-        rows,
-    );
-    Chart::block(Some(draw(frames, id, title)), &[], table)
+    let figures = match measure {
+        Measure::Samples => "samples and share, with its callees",
+        Measure::Waits => "time and share, with its callees",
+    };
+    let table = Table::new(&["function on its stack", figures], rows);
+    Chart::block(Some(draw(frames, measure, id, title)), &[], table)
 }
 
-/// Draws frames, as wide as the page and in its colours. Each is clipped to its own width.
+/// Draws frames, as wide as the page and in its colours: warm for samples, cool for waits. Each is clipped to its own width.
 ///
 /// Frames of a difference are red if they grew and blue if they shrank. Larger changes have stronger colours.
-fn draw(frames: &[Frame], id: &str, title: &str) -> String {
+fn draw(frames: &[Frame], measure: Measure, id: &str, title: &str) -> String {
+    let (whole, palette) = match measure {
+        Measure::Samples => ("all samples", 'f'),
+        Measure::Waits => ("the time waited", 'w'),
+    };
     let depth_max = frames.iter().map(|frame| frame.depth).max().unwrap_or(0);
     let mut svg = format!(
-        "<svg class=\"flame\" width=\"100%\" height=\"{}\" role=\"img\" \
+        "<svg class=\"flame\" data-whole=\"{whole}\" width=\"100%\" height=\"{}\" role=\"img\" \
          aria-labelledby=\"{id}-t {id}-d\"><title id=\"{id}-t\">{}</title>\
-         <desc id=\"{id}-d\">Each box is a function; its width is its share of the samples, and it \
+         <desc id=\"{id}-d\">Each box is a function; its width is its share of {whole}, and it \
          lies on its caller. The table below names the widest.</desc>",
         (depth_max + 1) * ROW,
         escape(title)
@@ -113,7 +129,7 @@ fn draw(frames: &[Frame], id: &str, title: &str) -> String {
     for frame in frames.iter().filter(|frame| frame.width >= DRAWN_WIDTH_MIN) {
         let tone = match frame.change {
             Some(change) => changed(change, change_max),
-            None => plain(&frame.name),
+            None => format!("{palette}{}", tone(&frame.name)),
         };
         let _ = write!(
             svg,
@@ -135,11 +151,11 @@ fn draw(frames: &[Frame], id: &str, title: &str) -> String {
 }
 
 /// Returns one of five tones, always the same for a name.
-fn plain(name: &str) -> String {
+fn tone(name: &str) -> u32 {
     let sum = name
         .bytes()
         .fold(7_u32, |sum, b| sum.wrapping_mul(31) + u32::from(b));
-    format!("f{}", sum % 5)
+    sum % 5
 }
 
 /// Returns the tone of a change among changes of at most `change_max`, in three steps either way.
@@ -177,7 +193,7 @@ mod tests {
     fn escapes_names() {
         let hostile = "</title><script>alert(1)</script>";
         let frames = frames(&stacks(&format!("main;{hostile} 1\n"))).unwrap();
-        let drawn = draw(&frames, "flame", "a < b");
+        let drawn = draw(&frames, Measure::Samples, "flame", "a < b");
         assert!(!drawn.contains("<script"), "{drawn}");
         assert!(
             drawn.contains("&lt;script&gt;") && drawn.contains("a &lt; b"),
@@ -192,7 +208,7 @@ mod tests {
     #[test]
     fn root_is_at_the_bottom() {
         let frames = frames(&stacks("main;work 1\n")).unwrap();
-        let drawn = draw(&frames, "flame", "CPU flamegraph");
+        let drawn = draw(&frames, Measure::Samples, "flame", "CPU flamegraph");
         assert!(drawn.contains("height=\"57\""), "{drawn}");
         let position = |name: &str| drawn.find(&format!("<title>{name} (")).unwrap();
         for (name, y) in [("all", 38), ("main", 19), ("work", 0)] {
@@ -203,11 +219,28 @@ mod tests {
     }
 
     #[test]
+    fn draws_waits_in_time_and_colours_of_their_own() {
+        let waits = "pool;read;[blocked: disk] 3000000\npool;[waits: condition] 1000000\n";
+        let frames = frames_of_waits(&waits.parse().unwrap()).unwrap();
+        let drawn = draw(&frames, Measure::Waits, "waits", "Waits");
+        for part in [
+            "data-whole=\"the time waited\"",
+            "<title>all (4.00 ms, 100%)</title>",
+            "<title>[blocked: disk] (3.00 ms, 75.00%; self 75.00%)</title>",
+            "<rect class=\"w",
+        ] {
+            assert!(drawn.contains(part), "{part} in {drawn}");
+        }
+        assert!(!drawn.contains("<rect class=\"f"), "{drawn}");
+    }
+
+    #[test]
     fn colours_a_difference_by_its_changes() {
         let before = stacks("grown 10\nsame 40\nshrunk 34\nshrunk-less 21\n");
         let after = stacks("grown 40\nsame 40\nshrunk 19\nshrunk-less 20\n");
         let difference = Difference::between(Some(&before), Some(&after));
-        let drawn = draw(&difference.appeared.unwrap(), "difference", "Difference");
+        let appeared = difference.appeared.unwrap();
+        let drawn = draw(&appeared, Measure::Samples, "difference", "Difference");
         for tone in ["grew3", "same", "shrank2", "shrank1", "difference-t"] {
             assert!(drawn.contains(&format!("\"{tone}")), "{tone} in {drawn}");
         }

@@ -50,6 +50,7 @@ pub fn page(run: &Run, summary: &Summary) -> Document {
         target_metrics::target_metrics(run, &charts),
         requests::hot_keys(summary),
         Some(profile::profile(run)),
+        profile::off_cpu(run),
         Some(manifest::identities(summary)),
         Some(manifest::manifest(run, summary)),
     ];

@@ -87,7 +87,17 @@ pub(crate) struct TargetArguments {
         value_delimiter = ';'
     )]
     pub(crate) metrics: Vec<MetricSelector>,
-    /// Take no CPU profile of the target
+    /// Process of the target on this machine to profile, with its children [default: those that listen on the
+    /// target's address]
+    #[arg(
+        long,
+        value_name = "PID",
+        env = "TENFOLD_PID",
+        conflicts_with = "stage",
+        requires = "url"
+    )]
+    pub(crate) pid: Option<u32>,
+    /// Take no profile of the target
     #[arg(long, env = "TENFOLD_NO_PROFILE", value_parser = BoolishValueParser::new())]
     pub(crate) no_profile: bool,
 }

@@ -114,6 +114,7 @@ fn run_into(
             true => Probe::NoProfile,
             false => Probe::Full,
         },
+        profiled_pid: arguments.target.pid,
         metrics: arguments.target.metrics.clone(),
         lab: service.lab.as_ref(),
         invocation: Invocation {
@@ -131,8 +132,8 @@ fn run_into(
             ));
         }
     })?;
-    if let Some(error) = measured.no_profile {
-        print::note(&format!("note: no CPU profile: {error}"));
+    for note in &measured.profile_notes {
+        print::note(&format!("note: {note}"));
     }
     let report = RunReport {
         html: None,

@@ -9,16 +9,20 @@
 //! | `measurement` | the course of a run |
 //! | `manifest` | `manifest.json`: scenario, machine, tool and invocation |
 //! | `stage_use` | `boxes.json` and `balancers.json`: resources that the stage used during the run |
-//! | `cpu_profile` | `profile/`: time and settings of the CPU profile |
+//! | `profiling` | `profile/`: the profile of the service, taken, named and written |
+//! | `profile_window` | the part of a run that is profiled |
+//! | `profiled_processes` | the processes that are profiled |
 //! | `endpoint` | addresses and process of a service under test |
 //! | `user_limit` | number of users that files and ports of this machine allow |
 //! | `run_path` | the default directory of a run |
 
-mod cpu_profile;
 mod endpoint;
 mod error;
 mod manifest;
 mod measurement;
+mod profile_window;
+mod profiled_processes;
+mod profiling;
 mod run_path;
 mod stage_use;
 mod user_limit;

@@ -5,15 +5,15 @@ use std::time::Instant;
 
 use tenfold_lab::Lab;
 use tenfold_loadgen::{Interrupt, Progress, Recording, Target};
-use tenfold_probe::{
-    AdminListener, HostSampler, MetricSelector, Metrics, MetricsSampler, ProbeError,
-};
+use tenfold_probe::{AdminListener, HostSampler, MetricSelector, Metrics, MetricsSampler};
 use tenfold_run_dir::counts::ServerCounter;
 use tenfold_run_dir::{HostTimeline, Manifest, RunDir, TargetMetrics};
 use tenfold_scenarios::Scenario;
 
-use crate::cpu_profile::{Profiling, Window};
 use crate::manifest::{self, Invocation};
+use crate::profile_window::Window;
+use crate::profiled_processes::ProfiledProcesses;
+use crate::profiling::{Profiling, Sources};
 use crate::{Endpoint, MeasureError, stage_use};
 
 /// Counter of a service's requests, checked against the generator's own count.
@@ -29,6 +29,9 @@ pub struct Measurement<'a> {
     pub candidate: Option<Target>,
     /// Captures during the run.
     pub probe: Probe,
+    /// Process of the service on this machine that is profiled with its children. `None` for the boxes of the lab, or else
+    /// those that listen on the target's address.
+    pub profiled_pid: Option<u32>,
     /// Metrics of the target to record besides the sums of all of its metrics.
     pub metrics: Vec<MetricSelector>,
     /// Lab that runs the service. `None` for a service that runs already.
@@ -46,9 +49,9 @@ pub struct Measurement<'a> {
 pub enum Probe {
     /// Nothing.
     Off,
-    /// Host counters, the target's own metrics and request counter, and a CPU profile.
+    /// Host counters, the target's own metrics and request counter, and a profile.
     Full,
-    /// As [`Probe::Full`], without the CPU profile.
+    /// As [`Probe::Full`], without the profile.
     NoProfile,
 }
 
@@ -62,6 +65,9 @@ pub trait Observer {
 
     /// Called once no more load is sent, before the last files are written.
     fn on_end(&mut self) {}
+
+    /// Called after [`Observer::on_end`] if the functions of the profile take more than 3 s to name.
+    fn on_naming(&mut self) {}
 }
 
 /// A measured run, whose files are all written.
@@ -69,8 +75,8 @@ pub trait Observer {
 pub struct Measured {
     /// Counts and time line of the generator.
     pub recording: Recording,
-    /// Reason why the CPU profile is missing. `None` if it was taken, or not requested.
-    pub no_profile: Option<ProbeError>,
+    /// Gaps of the profile, each in a sentence with its reason and the setting that closes it. Empty if it is complete, or was not requested.
+    pub profile_notes: Vec<String>,
 }
 
 impl Measurement<'_> {
@@ -90,6 +96,7 @@ impl Measurement<'_> {
     fn record_into(self, run_dir: &RunDir) -> Result<Measured, MeasureError> {
         run_dir.write_manifest(&self.manifest())?;
         let lab = self.lab;
+        let interrupt = self.interrupt.clone();
         let before = lab.map(Lab::status);
         let loaded = self.load(run_dir);
         if let (Some(before), Some(lab)) = (before, lab)
@@ -102,6 +109,7 @@ impl Measurement<'_> {
             host,
             metrics,
             profiling,
+            observer,
         } = loaded?;
         if let Some(host) = &host {
             run_dir.write_host(host)?;
@@ -109,18 +117,13 @@ impl Measurement<'_> {
         if !metrics.series.is_empty() {
             run_dir.write_metrics(&metrics)?;
         }
-        let no_profile = match profiling {
-            // The profile of a run that was interrupted is left to end by itself.
-            Some(profiling)
-                if recording.counts.interrupted.is_none() || profiling.is_finished() =>
-            {
-                write_profile(run_dir, profiling)?
-            }
-            _ => None,
+        let profile_notes = match profiling {
+            Some(profiling) => profiling.write(run_dir, &interrupt, || observer.on_naming())?,
+            None => Vec::new(),
         };
         Ok(Measured {
             recording,
-            no_profile,
+            profile_notes,
         })
     }
 
@@ -135,7 +138,14 @@ impl Measurement<'_> {
     }
 
     /// Sends the load, and writes counts and time line.
-    fn load(self, run_dir: &RunDir) -> Result<Loaded, MeasureError> {
+    fn load<'a>(self, run_dir: &RunDir) -> Result<Loaded<'a>, MeasureError>
+    where
+        Self: 'a,
+    {
+        let sources = Sources {
+            processes: ProfiledProcesses::of(self.profiled_pid, self.lab, &self.endpoint),
+            admin: self.endpoint.admin.clone(),
+        };
         let Endpoint { target, admin, pid } = self.endpoint;
         let admin = admin.as_ref().filter(|_| self.probe != Probe::Off);
         let window = match self.probe {
@@ -161,14 +171,16 @@ impl Measurement<'_> {
                     sampler = Some(HostSampler::start(sampled, start));
                 }
                 metrics = admin.map(|admin| MetricsSampler::start(admin.clone(), chosen, start));
-                if let (Some(admin), Some(window)) = (admin, window) {
-                    profiling = Some(window.profile(admin.clone(), start));
-                }
+                profiling = window.and_then(|window| Profiling::start(window, sources, start));
                 observer.borrow_mut().on_start(start);
             }),
             on_progress: Box::new(|progress| observer.borrow_mut().on_progress(progress)),
         });
-        observer.borrow_mut().on_end();
+        let observer = observer.into_inner();
+        observer.on_end();
+        if let Some(profiling) = &mut profiling {
+            profiling.stop();
+        }
         let host = sampler.map(HostSampler::stop);
         let metrics = metrics.map(MetricsSampler::stop).unwrap_or_default();
         let mut recording = recording?;
@@ -187,16 +199,18 @@ impl Measurement<'_> {
             host,
             metrics,
             profiling,
+            observer,
         })
     }
 }
 
 /// Results that are available once no more load is sent.
-struct Loaded {
+struct Loaded<'a> {
     recording: Recording,
     host: Option<HostTimeline>,
     metrics: TargetMetrics,
     profiling: Option<Profiling>,
+    observer: &'a mut dyn Observer,
 }
 
 /// Returns the target's count of the requests that reached it. `None` if it does not count them.
@@ -204,23 +218,6 @@ fn request_count(admin: &AdminListener) -> Option<u64> {
     Metrics::scrape(&admin.join("/metrics"))
         .ok()?
         .counter_sum(COUNTER)
-}
-
-/// Writes the CPU profile; returns the reason if there is none.
-fn write_profile(
-    run_dir: &RunDir,
-    profiling: Profiling,
-) -> Result<Option<ProbeError>, MeasureError> {
-    match profiling.join() {
-        Ok(Ok(captured)) => {
-            let stacks = captured.profile.folded();
-            run_dir.write_profile(&captured.info, &captured.encoded, &stacks)?;
-            Ok(None)
-        }
-        Ok(Err(error)) => Ok(Some(error)),
-        // The thread panicked, which has printed a message.
-        Err(_) => Ok(None),
-    }
 }
 
 /// Returns whether the run has counts, of its end or of a checkpoint.
@@ -270,6 +267,7 @@ mod tests {
             },
             candidate: None,
             probe: Probe::Full,
+            profiled_pid: None,
             metrics: Vec::new(),
             lab: None,
             invocation: Invocation::default(),

@@ -13,11 +13,11 @@ pub enum ProfilerError {
         /// Its id.
         pid: u32,
     },
-    /// No process of this machine listens on the port, or its owner can't be seen.
-    #[error("could not find the process that listens on port {port}: {reason}")]
+    /// No process of this machine listens on the address, or its owner can't be seen.
+    #[error("could not find the process that listens on {address}: {reason}")]
     NoListener {
-        /// The port.
-        port: u16,
+        /// The address, the port, or the path of the socket.
+        address: String,
         /// The reason, and what to do.
         reason: String,
     },
@@ -28,7 +28,7 @@ pub enum ProfilerError {
         pid: u32,
         /// Error of the kernel.
         source: io::Error,
-        /// What to set.
+        /// The setting that permits it.
         advice: String,
     },
     /// The kernel fails for another reason.

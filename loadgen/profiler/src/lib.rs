@@ -8,12 +8,12 @@
 //!
 //! Stacks are unwound from a copy by DWARF or frame pointers, and continued by the kernel's own walk. Functions are named by
 //! symbol tables and debug information, by `/proc/kallsyms`, and by perf maps of runtimes that generate code.
-//! [`WaitKind`](tenfold_run_dir::off_cpu::WaitKind) and [`Idleness`](tenfold_run_dir::off_cpu::Idleness) tell what a thread waits for.
+//! [`WaitKind`](tenfold_run_dir::off_cpu::WaitKind) and [`Idleness`](tenfold_run_dir::off_cpu::Idleness) classify what a thread waits for.
 //!
 //! Memory is bounded. Samples that are lost or dropped are counted.
 //!
-//! Without the permission for perf events, the states of threads in `/proc` show less: [`Profile::limits`] says what is missing
-//! and what to set.
+//! Without the permission for perf events, the states of threads in `/proc` show less: [`Profile::limits`] lists the gaps
+//! and the settings that close them.
 
 mod address_space;
 mod code_place;
@@ -44,7 +44,7 @@ mod waits;
 
 pub use error::ProfilerError;
 pub use options::{Method, Options};
-pub use port::listeners;
+pub use port::{listeners, listeners_at, listeners_of_socket};
 pub use process::process_tree;
 pub use profile::{OffCpu, OnCpu, Profile, Wait};
-pub use profiling::profile;
+pub use profiling::{Recording, profile, record};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::ProfilerError;
 
-/// What to sample with.
+/// Source of the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Method {
     /// Perf events as far as the kernel permits them, else states from `/proc`.
@@ -30,8 +30,11 @@ pub struct Options {
     /// Most samples of waits per second, of all threads. If the processes switch more often, each sample stands for
     /// several waits.
     pub switches_per_s: u32,
-    /// What to sample with.
+    /// Source of the samples.
     pub method: Method,
+    /// Processes that are not profiled, nor their descendants, although they descend from others that are. A load generator
+    /// that the profiled process started is one.
+    pub excluded: Vec<u32>,
 }
 
 impl Default for Options {
@@ -43,6 +46,7 @@ impl Default for Options {
             stacks_max: 50_000,
             switches_per_s: 1_000,
             method: Method::Best,
+            excluded: Vec::new(),
         }
     }
 }

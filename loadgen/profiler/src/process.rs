@@ -14,9 +14,34 @@ pub(crate) fn exists(pid: u32) -> bool {
     fs::metadata(format!("/proc/{pid}")).is_ok()
 }
 
+/// Processes to profile.
+#[derive(Debug, Clone)]
+pub(crate) struct ProcessSet {
+    /// Roots of trees.
+    pub(crate) roots: Vec<u32>,
+    /// Processes that are left out with their descendants.
+    pub(crate) excluded: Vec<u32>,
+}
+
+impl ProcessSet {
+    /// The processes that exist now, parents first.
+    pub(crate) fn tree(&self) -> Vec<u32> {
+        tree_without(&self.roots, &self.excluded)
+    }
+
+    /// Returns whether all roots have ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        !self.roots.iter().any(|pid| exists(*pid))
+    }
+}
+
 /// Returns `roots` and their descendants, each once, parents first; at most 4,096 processes.
 pub fn process_tree(roots: &[u32]) -> Vec<u32> {
-    let mut seen = HashSet::new();
+    tree_without(roots, &[])
+}
+
+fn tree_without(roots: &[u32], excluded: &[u32]) -> Vec<u32> {
+    let mut seen: HashSet<u32> = excluded.iter().copied().collect();
     let mut found: Vec<u32> = roots
         .iter()
         .copied()
@@ -166,6 +191,13 @@ mod tests {
         assert!(exists(own));
         assert!(!exists(u32::MAX));
         assert_eq!(process_tree(&[own, own])[0], own);
+        let without = |excluded: &[u32]| ProcessSet {
+            roots: vec![own],
+            excluded: excluded.to_vec(),
+        };
+        assert_eq!(without(&[]).tree()[0], own);
+        assert!(without(&[own]).tree().is_empty());
+        assert!(!without(&[own]).has_ended());
         assert!(threads(own).contains(&own));
         assert!(threads(u32::MAX).is_empty());
         assert_eq!(pid_in_namespace(u32::MAX), u32::MAX);

@@ -3,26 +3,34 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tenfold_run_dir::off_cpu::{Idleness, WaitKind, WaitSum, wait_frame};
-use tenfold_run_dir::{FoldedStacks, OffCpuInfo, ProfileInfo};
+use tenfold_run_dir::off_cpu::{Idleness, OffCpuMethod, WaitKind, WaitSum, wait_frame};
+use tenfold_run_dir::{FoldedStacks, OffCpuInfo, OffCpuProfile, ProfileInfo};
+
+use crate::Method;
 
 /// A profile of processes, on and off the CPU.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
     /// Processes that were profiled at the start, parents first. Their children that started later are in the figures.
     pub processes: Vec<u32>,
+    /// Their names, in the same order.
+    pub names: Vec<String>,
+    /// Number of their threads at the start.
+    pub threads: u64,
+    /// Source of the samples: [`Method::PerfEvents`] or [`Method::States`].
+    pub method: Method,
     /// Length.
     pub duration: Duration,
     /// Time on the CPU.
     pub on_cpu: OnCpu,
     /// Time off the CPU. `None` if it was not asked for.
     pub off_cpu: Option<OffCpu>,
-    /// What the profile can't tell and why, in sentences for people.
+    /// Gaps of the profile, each in a sentence with its reason.
     pub limits: Vec<String>,
 }
 
 /// Time on the CPU.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct OnCpu {
     /// Samples per CPU second.
     pub hz: f64,
@@ -50,6 +58,8 @@ impl OnCpu {
 /// Time off the CPU.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OffCpu {
+    /// Source of the waits: [`Method::PerfEvents`], or [`Method::States`] without stacks.
+    pub method: Method,
     /// Waits by stack and kind, longest first.
     pub waits: Vec<Wait>,
     /// Waits with a stack.
@@ -65,9 +75,9 @@ pub struct OffCpu {
 /// Waits with the same stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
-    /// What the threads wait for.
+    /// Object of the wait.
     pub kind: WaitKind,
-    /// Whether they wait for work.
+    /// Idle if the threads wait for work.
     pub idleness: Idleness,
     /// Kernel function that blocks. `None` if unknown.
     pub function: Option<String>,
@@ -133,11 +143,16 @@ impl Profile {
         }
     }
 
-    /// Returns source, completeness and sums of the time off the CPU, likewise. `None` without them.
-    pub fn off_cpu_info(&self, start_ns: u64) -> Option<OffCpuInfo> {
+    /// Returns the time off the CPU with its source, likewise. `None` without it.
+    pub fn off_cpu_profile(&self, start_ns: u64) -> Option<OffCpuProfile> {
         let off_cpu = self.off_cpu.as_ref()?;
-        Some(OffCpuInfo {
-            source: self.source(),
+        let info = OffCpuInfo {
+            source: self.source_by(off_cpu.method),
+            method: match off_cpu.method {
+                Method::States => OffCpuMethod::States,
+                Method::Best | Method::PerfEvents => OffCpuMethod::PerfEvents,
+            },
+            threads: self.threads,
             start_ns,
             duration_ns: ns(self.duration),
             captured: off_cpu.captured,
@@ -146,16 +161,54 @@ impl Profile {
             run_queue_ns: off_cpu.run_queue.map(ns),
             waits: off_cpu.sums(),
             limits: self.limits.clone(),
+        };
+        Some(OffCpuProfile {
+            info,
+            stacks: off_cpu.folded(|_| true),
         })
     }
 
-    /// Names the processes: `process 7 and 3 others`.
-    fn source(&self) -> String {
-        match self.processes.as_slice() {
-            [] => "no process".to_owned(),
-            [one] => format!("process {one}"),
-            [first, _] => format!("process {first} and 1 other"),
-            [first, others @ ..] => format!("process {first} and {} others", others.len()),
+    /// Names the processes, with the names of others that differ, and the method: `process 7 (python3) and 3 others, by perf
+    /// events`.
+    pub fn source(&self) -> String {
+        self.source_by(self.method)
+    }
+
+    fn source_by(&self, method: Method) -> String {
+        /// Most names of other processes.
+        const NAMES_MAX: usize = 6;
+        let Some(first) = self.processes.first() else {
+            return "no process".to_owned();
+        };
+        let name = self.names.first().map_or("", String::as_str);
+        let known = match name {
+            "" => String::new(),
+            name => format!(" ({name})"),
+        };
+        let mut others: Vec<&str> = Vec::new();
+        for other in self.names.iter().map(String::as_str) {
+            if ![name, ""].contains(&other) && !others.contains(&other) {
+                others.push(other);
+            }
+        }
+        let more = if others.len() > NAMES_MAX {
+            ", …"
+        } else {
+            ""
+        };
+        others.truncate(NAMES_MAX);
+        let named = match others.as_slice() {
+            [] => String::new(),
+            others => format!(" ({}{more})", others.join(", ")),
+        };
+        let by = match method {
+            Method::States => "states in /proc",
+            Method::Best | Method::PerfEvents => "perf events",
+        };
+        match self.processes.len() - 1 {
+            0 => format!("process {first}{known}, by {by}"),
+            1 => format!("process {first}{known} and 1 other{named}, by {by}"),
+            count => format!("process {first}{known} and {count} others{named}, by {by}"),
         }
     }
 
@@ -205,7 +258,10 @@ mod tests {
         let mut stacks = FoldedStacks::default();
         stacks.add(["main", "read"], 3);
         let profile = Profile {
-            processes: vec![1],
+            processes: vec![1, 2, 3],
+            names: ["app", "app", "worker"].map(str::to_owned).to_vec(),
+            threads: 5,
+            method: Method::PerfEvents,
             duration: Duration::from_secs(1),
             on_cpu: OnCpu {
                 hz: 100.0,
@@ -217,6 +273,7 @@ mod tests {
                 cpu: Duration::from_millis(30),
             },
             off_cpu: Some(OffCpu {
+                method: Method::PerfEvents,
                 waits: vec![
                     wait(WaitKind::Events, Idleness::Idle, 900),
                     wait(WaitKind::Lock, Idleness::Blocked, 70),
@@ -233,8 +290,11 @@ mod tests {
             profile.folded_ns().to_string(),
             "main;read 30000000\nmain;read;[blocked: lock] 77\n"
         );
-        let info = profile.off_cpu_info(5).unwrap();
-        assert_eq!(profile.info(5).source, "process 1");
+        let info = profile.off_cpu_profile(5).unwrap().info;
+        assert_eq!(
+            profile.info(5).source,
+            "process 1 (app) and 2 others (worker), by perf events"
+        );
         let sums: Vec<(u64, u64)> = info.waits.iter().map(|sum| (sum.waits, sum.ns)).collect();
         assert_eq!(sums, [(1, 900), (2, 77)]);
         let off_cpu = profile.off_cpu.unwrap();

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::ProfilerError;
 use crate::options::{Method, Options};
 use crate::permission;
-use crate::process;
+use crate::process::{self, ProcessSet};
 use crate::profile::{OffCpu, OnCpu, Profile};
-use crate::recorder::Recorder;
+use crate::recorder::{Recorded, Recorder};
 use crate::rings::Permitted;
 use crate::states::{self, States};
-use crate::{ProfilerError, process_tree};
 
 /// Pause between two reads of the ring buffers.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -21,8 +21,22 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Time over which switches are counted beforehand.
 const COUNTING: Duration = Duration::from_millis(100);
 
+/// A recording of processes whose functions have no names yet.
+pub struct Recording {
+    processes: Vec<u32>,
+    names: Vec<String>,
+    threads: u64,
+    began: Instant,
+    duration: Duration,
+    denied: Option<String>,
+    limits: Vec<String>,
+    recorded: Option<Recorded>,
+    states: Option<Times>,
+    run_queue: Option<Duration>,
+}
+
 /// Profiles processes and their descendants, also those that start meanwhile. Blocks for [`Options::duration`], or until
-/// `stop` is set or the processes have ended.
+/// `stop` is set or the processes have ended, and then until the functions are named.
 ///
 /// # Errors
 /// If a process does not exist, an option is out of its bounds, the kernel denies perf events and [`Options::method`] asks for
@@ -32,20 +46,41 @@ pub fn profile(
     options: &Options,
     stop: &AtomicBool,
 ) -> Result<Profile, ProfilerError> {
+    record(processes, options, stop).map(Recording::into_profile)
+}
+
+/// Like [`profile`], but leaves the names of functions to [`Recording::into_profile`], which costs CPU time that would
+/// disturb a measurement.
+///
+/// # Errors
+/// As for [`profile`].
+pub fn record(
+    processes: &[u32],
+    options: &Options,
+    stop: &AtomicBool,
+) -> Result<Recording, ProfilerError> {
     options.check()?;
-    let Some(&first) = processes.first() else {
-        return Err(ProfilerError::Options("no process is named".to_owned()));
-    };
     if let Some(pid) = processes.iter().find(|pid| !process::exists(**pid)) {
         return Err(ProfilerError::NoProcess { pid: *pid });
     }
+    let set = ProcessSet {
+        roots: processes.to_vec(),
+        excluded: options.excluded.clone(),
+    };
+    let tree = set.tree();
+    let Some(&first) = tree.first() else {
+        return Err(ProfilerError::Options("no process is named".to_owned()));
+    };
     raise_descriptor_limit();
-    let tree = process_tree(processes);
-    let mut limits = Vec::new();
+    let names = tree.iter().map(|pid| process::thread_name(*pid, *pid));
+    let names = names.collect();
+    let threads = tree.iter().map(|pid| process::threads(*pid).len() as u64);
+    let threads = threads.sum();
+    let mut denied = None;
     let recorder = if options.method == Method::States {
         None
     } else {
-        match start(&tree, options, &mut limits) {
+        match start(&set, options, &mut denied) {
             Ok(recorder) => Some(recorder),
             Err(source) if permission::is_denied(&source) => {
                 if options.method == Method::PerfEvents {
@@ -55,7 +90,7 @@ pub fn profile(
                         advice: permission::advice(),
                     });
                 }
-                limits.push(format!(
+                denied = Some(format!(
                     "the kernel denies perf events ({source}), so there are no stacks; {}",
                     permission::advice()
                 ));
@@ -70,79 +105,117 @@ pub fn profile(
             }
         }
     };
-    let (duration, (on_cpu, off_cpu, missing)) = record(recorder, processes, options, stop);
-    limits.extend(missing);
-    Ok(Profile {
-        processes: tree,
-        duration,
-        on_cpu,
-        off_cpu,
-        limits,
-    })
-}
-
-/// Opens perf events with as much as the kernel permits.
-fn start(
-    tree: &[u32],
-    options: &Options,
-    limits: &mut Vec<String>,
-) -> io::Result<(Recorder, Permitted)> {
-    let switches = if options.off_cpu {
-        switches_per_s(tree)
-    } else {
-        0
+    let began = match &recorder {
+        Some((recorder, _)) => recorder.began(),
+        None => Instant::now(),
     };
-    match Recorder::start(tree, options, switches, Permitted::Kernel) {
-        Ok(recorder) => Ok((recorder, Permitted::Kernel)),
-        Err(error) if permission::is_denied(&error) => {
-            let recorder = Recorder::start(tree, options, switches, Permitted::Process)?;
-            limits.push(format!(
-                "the kernel permits stacks of the process only, so functions of the kernel and stacks of waits are missing; {}",
-                permission::advice()
-            ));
-            Ok((recorder, Permitted::Process))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Time on and off the CPU, and what they can't tell.
-type Times = (OnCpu, Option<OffCpu>, Vec<String>);
-
-/// Records until the end. Returns also the time that took.
-fn record(
-    recorder: Option<(Recorder, Permitted)>,
-    processes: &[u32],
-    options: &Options,
-    stop: &AtomicBool,
-) -> (Duration, Times) {
-    let begun = Instant::now();
-    let end = begun + options.duration;
+    let recording = Recording {
+        processes: tree,
+        names,
+        threads,
+        began,
+        duration: Duration::ZERO,
+        denied,
+        limits: Vec::new(),
+        recorded: None,
+        states: None,
+        run_queue: None,
+    };
+    let end = began + options.duration;
     // Ends the loop if it returns false.
     let wait = |pause: Duration| {
         let left = end.saturating_duration_since(Instant::now());
         thread::sleep(pause.min(left));
-        let ended = processes.iter().all(|pid| !process::exists(*pid));
-        left > pause && !ended && !stop.load(Ordering::Relaxed)
+        left > pause && !set.has_ended() && !stop.load(Ordering::Relaxed)
     };
-    let needs_states = match &recorder {
-        Some((_, permitted)) => options.off_cpu && *permitted == Permitted::Process,
-        None => true,
-    };
-    let mut states = needs_states.then(|| States::start(processes, options.hz));
-    let Some((mut recorder, _)) = recorder else {
-        let mut states = states.unwrap_or_else(|| States::start(processes, options.hz));
-        while wait(states::PAUSE) {
-            states.look();
+    Ok(match recorder {
+        Some((recorder, permitted)) => {
+            let needs_states = options.off_cpu && permitted == Permitted::Process;
+            let states = needs_states.then(|| States::start(&set, options.hz));
+            record_events(recording, recorder, states, &set, wait)
         }
-        let duration = begun.elapsed();
-        let (on_cpu, off_cpu, limits) = states.finish();
-        return (
-            duration,
-            (on_cpu, options.off_cpu.then_some(off_cpu), limits),
-        );
-    };
-    let run_queue_before = run_queue(processes);
+        None => record_states(recording, &set, options, wait),
+    })
+}
+
+impl Recording {
+    /// Start of the recording.
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Sentence on what the kernel denies, with the setting that permits it. `None` if the recording has stacks on and off the
+    /// CPU.
+    pub fn denied(&self) -> Option<&str> {
+        self.denied.as_deref()
+    }
+
+    /// Names of the processes, roots first.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Adds a sentence about what the profile can't tell.
+    #[must_use]
+    pub fn limited_by(mut self, limit: &str) -> Self {
+        self.limits.push(limit.to_owned());
+        self
+    }
+
+    /// Names the functions. That takes less than a second for most programs, and longer for large ones with debug
+    /// information.
+    pub fn into_profile(self) -> Profile {
+        let mut limits: Vec<String> = self.denied.into_iter().chain(self.limits).collect();
+        let method = match self.recorded {
+            Some(_) => Method::PerfEvents,
+            None => Method::States,
+        };
+        let (mut on_cpu, mut off_cpu) = (None, None);
+        if let Some(recorded) = self.recorded {
+            let (on, off, missing) = recorded.name();
+            (on_cpu, off_cpu) = (Some(on), off);
+            limits.extend(missing);
+        }
+        if let Some(off_cpu) = &mut off_cpu {
+            off_cpu.run_queue = self.run_queue;
+        }
+        if let Some((on, off, missing)) = self.states {
+            on_cpu = on_cpu.or(Some(on));
+            off_cpu = off_cpu.or(off);
+            limits.extend(missing);
+        }
+        Profile {
+            processes: self.processes,
+            names: self.names,
+            threads: self.threads,
+            method,
+            duration: self.duration,
+            on_cpu: on_cpu.unwrap_or_default(),
+            off_cpu,
+            limits,
+        }
+    }
+}
+
+impl std::fmt::Debug for Recording {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recording")
+            .field("processes", &self.processes)
+            .field("duration", &self.duration)
+            .field("denied", &self.denied)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Records perf events, and states of threads beside them, while `wait` returns true.
+fn record_events(
+    recording: Recording,
+    mut recorder: Recorder,
+    mut states: Option<States>,
+    set: &ProcessSet,
+    wait: impl Fn(Duration) -> bool,
+) -> Recording {
+    let run_queue_before = run_queue(set);
     let mut looked = Instant::now();
     while wait(PAUSE) {
         recorder.read();
@@ -153,27 +226,74 @@ fn record(
             states.look();
         }
     }
-    let run_queue = run_queue(processes).into_iter().map(|(tid, after)| {
+    let run_queue = run_queue(set).into_iter().map(|(tid, after)| {
         let before = run_queue_before.get(&tid).copied().unwrap_or_default();
         after.saturating_sub(before)
     });
     let run_queue: u64 = run_queue.fold(0, u64::saturating_add);
-    let duration = begun.elapsed();
-    let (on_cpu, mut off_cpu, mut limits) = recorder.finish();
-    if let Some(off_cpu) = &mut off_cpu {
-        off_cpu.run_queue = Some(Duration::from_nanos(run_queue));
+    Recording {
+        duration: recording.began.elapsed(),
+        recorded: Some(recorder.finish()),
+        states: states.map(|states| {
+            let (on_cpu, off_cpu, limits) = states.finish();
+            (on_cpu, Some(off_cpu), limits)
+        }),
+        run_queue: Some(Duration::from_nanos(run_queue)),
+        ..recording
     }
-    if let Some(states) = states {
-        let (_, by_state, missing) = states.finish();
-        off_cpu = Some(by_state);
-        limits.extend(missing);
-    }
-    (duration, (on_cpu, off_cpu, limits))
 }
 
+/// Reads states of threads while `wait` returns true.
+fn record_states(
+    recording: Recording,
+    set: &ProcessSet,
+    options: &Options,
+    wait: impl Fn(Duration) -> bool,
+) -> Recording {
+    let mut states = States::start(set, options.hz);
+    while wait(states::PAUSE) {
+        states.look();
+    }
+    let duration = recording.began.elapsed();
+    let (on_cpu, off_cpu, limits) = states.finish();
+    Recording {
+        duration,
+        states: Some((on_cpu, options.off_cpu.then_some(off_cpu), limits)),
+        ..recording
+    }
+}
+
+/// Opens perf events with as much as the kernel permits.
+fn start(
+    set: &ProcessSet,
+    options: &Options,
+    denied: &mut Option<String>,
+) -> io::Result<(Recorder, Permitted)> {
+    let switches = if options.off_cpu {
+        switches_per_s(&set.tree())
+    } else {
+        0
+    };
+    match Recorder::start(set, options, switches, Permitted::Kernel) {
+        Ok(recorder) => Ok((recorder, Permitted::Kernel)),
+        Err(error) if permission::is_denied(&error) => {
+            let recorder = Recorder::start(set, options, switches, Permitted::Process)?;
+            *denied = Some(format!(
+                "the kernel permits stacks of the process only, so functions of the kernel and stacks of waits are missing; {}",
+                permission::advice()
+            ));
+            Ok((recorder, Permitted::Process))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Time on and off the CPU, and their gaps.
+type Times = (OnCpu, Option<OffCpu>, Vec<String>);
+
 /// Run-queue time of each thread, in nanoseconds.
-fn run_queue(processes: &[u32]) -> HashMap<u32, u64> {
-    let tree = process_tree(processes);
+fn run_queue(set: &ProcessSet) -> HashMap<u32, u64> {
+    let tree = set.tree();
     let threads = tree.into_iter().flat_map(|pid| {
         let threads = process::threads(pid).into_iter();
         threads.filter_map(move |tid| Some((tid, process::sched_stat(pid, tid)?.run_queue_ns)))

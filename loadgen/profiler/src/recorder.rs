@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tenfold_run_dir::FoldedStacks;
 use tenfold_run_dir::off_cpu::{Idleness, WaitKind};
@@ -12,9 +12,9 @@ use crate::address_space::AddressSpace;
 use crate::code_place::{CodePlaces, PlaceId};
 use crate::earlier_waits::EarlierWaits;
 use crate::named_stacks::NamedStack;
-use crate::options::Options;
+use crate::options::{Method, Options};
 use crate::permission;
-use crate::process;
+use crate::process::{self, ProcessSet};
 use crate::profile::{OffCpu, OnCpu, Wait};
 use crate::record::{Event, Record, Sample};
 use crate::registers;
@@ -36,6 +36,7 @@ pub(crate) struct Recorder {
     hz: u32,
     off_cpu: bool,
     start_ns: u64,
+    began: Instant,
     /// The processes. Clocks of the CPUs sample others too.
     processes: HashSet<u32>,
     /// CPU time of the processes before, as `/proc` counts it.
@@ -48,7 +49,6 @@ pub(crate) struct Recorder {
     samples: HashMap<StackId, u64>,
     dropped: u64,
     waits: Waits,
-    waits_dropped: u64,
     earlier: EarlierWaits,
     symbols: Symbols,
 }
@@ -59,7 +59,7 @@ impl Recorder {
     /// # Errors
     /// If the kernel denies or can't do it.
     pub(crate) fn start(
-        processes: &[u32],
+        set: &ProcessSet,
         options: &Options,
         switches_per_s: u64,
         permitted: Permitted,
@@ -71,7 +71,13 @@ impl Recorder {
             };
             processes.iter().flat_map(of_process).collect()
         };
-        let mut pending = threads(processes);
+        // Reading large programs takes a while, in which records would be lost.
+        let mut places = CodePlaces::default();
+        let mut spaces: HashMap<u32, AddressSpace> = HashMap::new();
+        for pid in set.tree() {
+            spaces.insert(pid, AddressSpace::of_process(pid, &mut places));
+        }
+        let mut pending = threads(&set.tree());
         let mut rings = Rings::new(options, pending.len(), switches_per_s, permitted)?;
         let mut open: HashSet<u32> = HashSet::new();
         for _ in 0..ROUNDS_MAX {
@@ -87,7 +93,7 @@ impl Recorder {
                 open.insert(*tid);
             }
             open.extend(rings.started());
-            pending = threads(&process::process_tree(processes));
+            pending = threads(&set.tree());
             pending.retain(|(_, tid)| !open.contains(tid));
             if pending.is_empty() {
                 break;
@@ -98,32 +104,37 @@ impl Recorder {
             hz: options.hz,
             off_cpu: options.off_cpu && permitted == Permitted::Kernel,
             start_ns: monotonic_ns(),
-            processes: process::process_tree(processes).into_iter().collect(),
+            began: Instant::now(),
+            processes: set.tree().into_iter().collect(),
             cpu_before: HashMap::new(),
-            places: CodePlaces::default(),
+            places,
             table: StackTable::new(options.stacks_max),
             cache: registers::Cache::default(),
-            spaces: HashMap::new(),
+            spaces,
             pools: HashMap::new(),
             samples: HashMap::new(),
             dropped: 0,
             waits: Waits::default(),
-            waits_dropped: 0,
             earlier: EarlierWaits::default(),
             symbols: Symbols::default(),
         };
-        for (pid, tid) in threads(&process::process_tree(processes)) {
+        for (pid, tid) in threads(&set.tree()) {
             let pool = recorder.pool(pid, tid);
             if recorder.off_cpu {
                 recorder.earlier.begin(pid, tid, pool, recorder.start_ns);
             }
         }
-        for pid in process::process_tree(processes) {
+        for pid in set.tree() {
             recorder.cpu_before.insert(pid, process::cpu_time(pid));
-            let space = AddressSpace::of_process(pid, &mut recorder.places);
-            recorder.spaces.insert(pid, space);
+            let space = recorder.spaces.entry(pid).or_default();
+            space.refresh(pid, &mut recorder.places);
         }
         Ok(recorder)
+    }
+
+    /// Time at which all events were open.
+    pub(crate) fn began(&self) -> Instant {
+        self.began
     }
 
     /// Reads what the kernel has recorded so far. To be called several times a second.
@@ -241,41 +252,30 @@ impl Recorder {
         id
     }
 
-    /// Ends the profile. Returns time on and off the CPU, and what they can't tell.
-    pub(crate) fn finish(mut self) -> (OnCpu, Option<OffCpu>, Vec<String>) {
+    /// Ends the recording and closes the events.
+    pub(crate) fn finish(mut self) -> Recorded {
         let end_ns = monotonic_ns();
         for record in self.rings.take_all() {
             self.add_record(record);
         }
         let cpu = Duration::from_nanos(self.cpu_ns());
         self.waits.end(end_ns);
-        let earlier = std::mem::take(&mut self.earlier).finish(end_ns);
-        self.table.name_all(&mut self.symbols, &self.places);
-
         let [lost, lost_switches] = self.rings.lost();
-        let mut on_cpu = OnCpu {
-            hz: f64::from(self.hz),
-            stacks: FoldedStacks::default(),
-            captured: 0,
-            expected: cpu.as_secs_f64() * f64::from(self.hz),
-            lost,
-            dropped: self.dropped,
+        Recorded {
+            hz: self.hz,
             cpu,
-        };
-        for (stack, samples) in &self.samples {
-            if let Some(stack) = self.table.named(*stack) {
-                let frames = frames(&self.table, stack);
-                on_cpu
-                    .stacks
-                    .add(frames.iter().map(String::as_str), *samples);
-                on_cpu.captured += samples;
-            } else {
-                on_cpu.dropped += samples;
-            }
+            lost,
+            limits: self.limits(),
+            places: self.places,
+            table: self.table,
+            samples: self.samples,
+            dropped: self.dropped,
+            off_cpu: self.off_cpu.then(|| RecordedWaits {
+                waits: self.waits,
+                earlier: self.earlier.finish(end_ns),
+                lost: lost_switches,
+            }),
         }
-        let off_cpu = self.off_cpu.then(|| self.off_cpu(earlier, lost_switches));
-        let dropped = on_cpu.dropped + off_cpu.as_ref().map_or(0, |_| self.waits_dropped);
-        (on_cpu, off_cpu, self.limits(dropped > 0))
     }
 
     /// CPU time of the processes, in nanoseconds: the greater of what the events and `/proc` count, so that threads without
@@ -295,55 +295,9 @@ impl Recorder {
         self.rings.cpu_ns().max(by_proc)
     }
 
-    fn off_cpu(&mut self, earlier: Vec<(PoolId, String, Tally)>, lost_switches: u64) -> OffCpu {
-        let mut merged: HashMap<(Vec<String>, WaitKind), Wait> = HashMap::new();
-        let mut add = |wait: Wait| match merged.entry((wait.frames.clone(), wait.kind)) {
-            Entry::Occupied(mut entry) => {
-                let sum = entry.get_mut();
-                sum.waits = sum.waits.saturating_add(wait.waits);
-                sum.ns = sum.ns.saturating_add(wait.ns);
-            }
-            Entry::Vacant(entry) => {
-                entry.insert(wait);
-            }
-        };
-        let table = &self.table;
-        let pool_of = |stack| table.named(stack).map(|stack| stack.pool);
-        for (stack, preempted, tally) in self.waits.by_stack(pool_of) {
-            match stack.map(|stack| table.named(stack)) {
-                Ok(Some(stack)) => add(wait(table, stack, preempted, tally)),
-                Ok(None) => self.waits_dropped += tally.waits,
-                Err(pool) => add(wait_without_stack(table, pool, None, preempted, tally)),
-            }
-        }
-        for (pool, function, tally) in earlier {
-            add(wait_without_stack(
-                table,
-                pool,
-                Some(function),
-                false,
-                tally,
-            ));
-        }
-        let mut waits: Vec<Wait> = merged.into_values().collect();
-        waits.sort_by(|a, b| b.ns.cmp(&a.ns).then_with(|| a.frames.cmp(&b.frames)));
-        OffCpu {
-            waits,
-            captured: self.waits.sampled(),
-            expected: self.waits.count(),
-            lost: self.waits.lost() + lost_switches + self.waits_dropped,
-            run_queue: None,
-        }
-    }
-
-    fn limits(&self, dropped: bool) -> Vec<String> {
+    /// Returns the gaps of the profile, besides dropped samples.
+    fn limits(&self) -> Vec<String> {
         let mut limits = Vec::new();
-        if dropped {
-            limits.push(format!(
-                "there were more than {} distinct stacks: samples of further ones were dropped",
-                self.table.named_stacks().len()
-            ));
-        }
         if self.off_cpu && self.rings.switch_period() > 1 {
             limits.push(format!(
                 "the threads switched so often that only every {}th wait was sampled",
@@ -372,6 +326,111 @@ impl Recorder {
         }
         limits
     }
+}
+
+/// Stacks by addresses, as recorded. It may be sent to another thread.
+pub(crate) struct Recorded {
+    hz: u32,
+    cpu: Duration,
+    lost: u64,
+    limits: Vec<String>,
+    places: CodePlaces,
+    table: StackTable,
+    samples: HashMap<StackId, u64>,
+    dropped: u64,
+    off_cpu: Option<RecordedWaits>,
+}
+
+/// Waits by stack.
+struct RecordedWaits {
+    waits: Waits,
+    earlier: Vec<(PoolId, String, Tally)>,
+    /// Records of switches that were lost.
+    lost: u64,
+}
+
+impl Recorded {
+    /// Names the functions. Returns time on and off the CPU, and their gaps.
+    pub(crate) fn name(mut self) -> (OnCpu, Option<OffCpu>, Vec<String>) {
+        self.table.name_all(&mut Symbols::default(), &self.places);
+        let mut on_cpu = OnCpu {
+            hz: f64::from(self.hz),
+            stacks: FoldedStacks::default(),
+            captured: 0,
+            expected: self.cpu.as_secs_f64() * f64::from(self.hz),
+            lost: self.lost,
+            dropped: self.dropped,
+            cpu: self.cpu,
+        };
+        for (stack, samples) in &self.samples {
+            if let Some(stack) = self.table.named(*stack) {
+                let frames = frames(&self.table, stack);
+                on_cpu
+                    .stacks
+                    .add(frames.iter().map(String::as_str), *samples);
+                on_cpu.captured += samples;
+            } else {
+                on_cpu.dropped += samples;
+            }
+        }
+        let off_cpu = self.off_cpu.map(|recorded| off_cpu(&self.table, recorded));
+        let waits_dropped = off_cpu.as_ref().map_or(0, |(_, dropped)| *dropped);
+        let mut limits = self.limits;
+        if on_cpu.dropped + waits_dropped > 0 {
+            limits.insert(
+                0,
+                format!(
+                    "there were more than {} distinct stacks: samples of further ones were dropped",
+                    self.table.named_stacks().len()
+                ),
+            );
+        }
+        (on_cpu, off_cpu.map(|(off_cpu, _)| off_cpu), limits)
+    }
+}
+
+/// Returns the waits by names, and the number of those whose stack was dropped.
+fn off_cpu(table: &StackTable, recorded: RecordedWaits) -> (OffCpu, u64) {
+    let mut dropped = 0;
+    let mut merged: HashMap<(Vec<String>, WaitKind), Wait> = HashMap::new();
+    let mut add = |wait: Wait| match merged.entry((wait.frames.clone(), wait.kind)) {
+        Entry::Occupied(mut entry) => {
+            let sum = entry.get_mut();
+            sum.waits = sum.waits.saturating_add(wait.waits);
+            sum.ns = sum.ns.saturating_add(wait.ns);
+        }
+        Entry::Vacant(entry) => {
+            entry.insert(wait);
+        }
+    };
+    let pool_of = |stack| table.named(stack).map(|stack| stack.pool);
+    for (stack, preempted, tally) in recorded.waits.by_stack(pool_of) {
+        match stack.map(|stack| table.named(stack)) {
+            Ok(Some(stack)) => add(wait(table, stack, preempted, tally)),
+            Ok(None) => dropped += tally.waits,
+            Err(pool) => add(wait_without_stack(table, pool, None, preempted, tally)),
+        }
+    }
+    for (pool, function, tally) in recorded.earlier {
+        add(wait_without_stack(
+            table,
+            pool,
+            Some(function),
+            false,
+            tally,
+        ));
+    }
+    let mut waits: Vec<Wait> = merged.into_values().collect();
+    waits.sort_by(|a, b| b.ns.cmp(&a.ns).then_with(|| a.frames.cmp(&b.frames)));
+    let off_cpu = OffCpu {
+        method: Method::PerfEvents,
+        waits,
+        captured: recorded.waits.sampled(),
+        expected: recorded.waits.count(),
+        lost: recorded.waits.lost() + recorded.lost + dropped,
+        run_queue: None,
+    };
+    (off_cpu, dropped)
 }
 
 /// Thread pool and functions, root first.

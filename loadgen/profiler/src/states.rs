@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tenfold_run_dir::FoldedStacks;
 use tenfold_run_dir::off_cpu::{Idleness, WaitKind};
 
-use crate::process::{self, SchedStat};
+use crate::options::Method;
+use crate::process::{self, ProcessSet, SchedStat};
 use crate::profile::{OffCpu, OnCpu, Wait};
 use crate::stack_table::{PoolId, StackTable};
 use crate::wait_kind::{idleness_of, kind_of};
@@ -20,7 +21,7 @@ const THREADS_MAX: usize = 4096;
 /// States of the threads of a process tree over time.
 #[derive(Debug)]
 pub(crate) struct States {
-    roots: Vec<u32>,
+    processes: ProcessSet,
     hz: u32,
     pools: StackTable,
     threads: HashMap<u32, Thread>,
@@ -42,9 +43,9 @@ struct Thread {
 
 impl States {
     /// Begins with the threads of these processes.
-    pub(crate) fn start(roots: &[u32], hz: u32) -> Self {
+    pub(crate) fn start(processes: &ProcessSet, hz: u32) -> Self {
         let mut states = Self {
-            roots: roots.to_vec(),
+            processes: processes.clone(),
             hz,
             pools: StackTable::new(1),
             threads: HashMap::new(),
@@ -64,7 +65,7 @@ impl States {
         let elapsed = now.duration_since(self.last);
         self.last = now;
         self.looks += 1;
-        let looked = process::process_tree(&self.roots);
+        let looked = self.processes.tree();
         let threads = looked.into_iter().flat_map(|pid| {
             let threads = process::threads(pid).into_iter();
             threads.map(move |tid| (pid, tid))
@@ -169,6 +170,7 @@ impl States {
         waits.sort_by(|a, b| b.ns.cmp(&a.ns).then_with(|| a.frames.cmp(&b.frames)));
         let looks = waits.iter().map(|wait| wait.waits).sum();
         let off_cpu = OffCpu {
+            method: Method::States,
             waits,
             captured: 0,
             expected: looks,

@@ -272,11 +272,13 @@ pub(crate) fn idleness_of(kind: WaitKind, process: &[&str]) -> Idleness {
     match kind {
         WaitKind::Events | WaitKind::Accept | WaitKind::Process => Idleness::Idle,
         WaitKind::Condition | WaitKind::Poll | WaitKind::Pipe if idle_worker() => Idleness::Idle,
-        WaitKind::Condition | WaitKind::Poll | WaitKind::Other => Idleness::Unknown,
+        // A thread for each connection also reads the next request.
+        WaitKind::Condition | WaitKind::Poll | WaitKind::Network | WaitKind::Other => {
+            Idleness::Unknown
+        }
         WaitKind::RunQueue
         | WaitKind::Throttled
         | WaitKind::Lock
-        | WaitKind::Network
         | WaitKind::Pipe
         | WaitKind::Disk
         | WaitKind::Memory
@@ -354,6 +356,7 @@ mod tests {
         assert_eq!(idleness_of(WaitKind::Lock, &parked), Idleness::Blocked);
         assert_eq!(idleness_of(WaitKind::Events, &[]), Idleness::Idle);
         assert_eq!(idleness_of(WaitKind::Sleep, &[]), Idleness::Blocked);
+        assert_eq!(idleness_of(WaitKind::Network, &[]), Idleness::Unknown);
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! | `samples.json` | the generator, every few seconds and at the end | [`sample::Sample`]: responses to failed requests |
 //! | `server_timing.json` | the generator, every few seconds and at the end | [`ServerTiming`]: where sampled requests spent their time in the service |
 //! | `metrics.json` | the probe, at the end | [`TargetMetrics`]: the target's own metrics over time |
-//! | `profile/` | the probe | `cpu.pb.gz`, `stacks.folded` ([`FoldedStacks`]), `profile.json` ([`ProfileInfo`]); `off-cpu.folded`, `off-cpu.json` ([`OffCpuInfo`]) |
+//! | `profile/` | the profiler, the probe | `cpu.pb.gz`, `stacks.folded` ([`FoldedStacks`]), `profile.json` ([`ProfileInfo`]); `off-cpu.folded`, `off-cpu.json` ([`OffCpuProfile`]) |
 //! | `generators/N/host.json` | a merge | CPU and memory of the machine of each generator |
 //! | `summary.json`, `report.html` | the report | the results of analysis |
 //!
@@ -36,7 +36,7 @@ pub use counts::{Blame, Checkpoint, Counts, DurationSummary, durations};
 pub use error::RunDirError;
 pub use files::host_timeline::{self, HostTimeline};
 pub use files::manifest::{self, Manifest};
-pub use files::off_cpu::{self, OffCpuInfo};
+pub use files::off_cpu::{self, OffCpuInfo, OffCpuProfile};
 pub use files::server_timing::{self, ServerTiming};
 pub use files::target_metrics::{self, TargetMetrics};
 pub use files::timeline::{self, Timeline};

@@ -6,8 +6,8 @@ use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
 use crate::files::sample::Sample;
 use crate::{
-    Counts, Flamegraph, HostTimeline, IntervalFold, Manifest, ProfileInfo, ServerTiming,
-    TargetMetrics, Timeline,
+    Counts, Flamegraph, HostTimeline, IntervalFold, Manifest, OffCpuProfile, ProfileInfo,
+    ServerTiming, TargetMetrics, Timeline,
 };
 
 /// A run, read back from its directory.
@@ -33,6 +33,8 @@ pub struct Run {
     pub profile: Option<ProfileInfo>,
     /// Input of the flamegraph. `None` without a profile.
     pub flamegraph: Option<Flamegraph>,
+    /// Waits of the service's threads. `None` if they were not profiled.
+    pub off_cpu: Option<OffCpuProfile>,
     /// Metrics that the target reported over time. Empty if it reported none.
     pub metrics: TargetMetrics,
     /// Responses to failed requests, a few of each kind.

@@ -17,7 +17,7 @@ use crate::files::timeline::Row;
 use crate::intervals::{IntervalLog, TIME_NS_MAX};
 use crate::{
     Counts, Flamegraph, FoldedStacks, HostTimeline, IntervalFold, IntervalHistogram, Intervals,
-    Manifest, OffCpuInfo, ProfileInfo, Run, RunDirError, ServerTiming, TargetMetrics, Timeline,
+    Manifest, OffCpuProfile, ProfileInfo, Run, RunDirError, ServerTiming, TargetMetrics, Timeline,
 };
 
 /// Stacks of the profile.
@@ -184,20 +184,13 @@ impl RunDir {
     }
 
     /// Writes a profile of waits: its stacks, in nanoseconds, and how it was captured.
-    pub fn write_off_cpu(
-        &self,
-        info: &OffCpuInfo,
-        stacks: &FoldedStacks,
-    ) -> Result<(), RunDirError> {
-        self.write_bytes(WAITS, stacks.to_string().as_bytes())?;
-        self.write_json(WAITS_INFO, info)
+    pub fn write_off_cpu(&self, profile: &OffCpuProfile) -> Result<(), RunDirError> {
+        self.write_bytes(WAITS, profile.stacks.to_string().as_bytes())?;
+        self.write_json(WAITS_INFO, &profile.info)
     }
 
     /// Reads the profile of waits. `None` if the run has none.
-    ///
-    /// # Errors
-    /// If a file of it can't be read or is malformed.
-    pub fn off_cpu(&self) -> Result<Option<(OffCpuInfo, FoldedStacks)>, RunDirError> {
+    fn off_cpu(&self) -> Result<Option<OffCpuProfile>, RunDirError> {
         let Some(info) = self.read_optional(WAITS_INFO)? else {
             return Ok(None);
         };
@@ -209,7 +202,7 @@ impl RunDir {
         let stacks = text
             .parse()
             .map_err(|reason| RunDirError::Malformed { path, reason })?;
-        Ok(Some((info, stacks)))
+        Ok(Some(OffCpuProfile { info, stacks }))
     }
 
     /// Opens the interval log of the run with these counts. Rows beyond its checkpoint are left out.
@@ -267,6 +260,9 @@ impl RunDir {
             }
             Some(Flamegraph::Drawing(svg)) => self.write_bytes(DRAWING, svg.as_bytes())?,
             None => {}
+        }
+        if let Some(waits) = &run.off_cpu {
+            self.write_off_cpu(waits)?;
         }
         for (index, part) in parts.iter().enumerate() {
             self.write_json(&format!("generators/{}/host.json", index + 1), &part.host)?;
@@ -342,6 +338,7 @@ impl RunDir {
             samples: self.read_optional("samples.json")?.unwrap_or_default(),
             server_timing: self.read_optional(SERVER_TIMING)?.unwrap_or_default(),
             flamegraph: self.flamegraph()?,
+            off_cpu: self.off_cpu()?,
         })
     }
 
@@ -511,7 +508,7 @@ mod tests {
 
     #[test]
     fn reads_back_waits() {
-        use crate::off_cpu::{Idleness, WaitKind, WaitSum, wait_frame};
+        use crate::off_cpu::{Idleness, OffCpuInfo, OffCpuMethod, WaitKind, WaitSum, wait_frame};
 
         let directory = tempfile::tempdir().unwrap();
         let run = RunDir::open(directory.path());
@@ -522,6 +519,8 @@ mod tests {
         stacks.add(["main", leaf.as_str()], 5_000);
         let info = OffCpuInfo {
             source: "process 7".to_owned(),
+            method: OffCpuMethod::PerfEvents,
+            threads: 2,
             start_ns: 0,
             duration_ns: 10_000,
             captured: 2,
@@ -536,8 +535,13 @@ mod tests {
             }],
             limits: Vec::new(),
         };
-        run.write_off_cpu(&info, &stacks).unwrap();
-        assert_eq!(run.off_cpu().unwrap(), Some((info, stacks)));
+        let mut all = stacks.clone();
+        let idle = wait_frame(WaitKind::Events, Idleness::Idle);
+        all.add(["main", idle.as_str()], 9_000);
+        let profile = OffCpuProfile { info, stacks: all };
+        assert_eq!(profile.without_idle(), stacks);
+        run.write_off_cpu(&profile).unwrap();
+        assert_eq!(run.off_cpu().unwrap(), Some(profile));
         run.write_bytes(WAITS, b"main").unwrap();
         let refused = run.off_cpu().unwrap_err().to_string();
         assert!(

@@ -74,6 +74,11 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
         },
         profile: profiled.and_then(|run| run.profile.clone()),
         flamegraph: profiled.and_then(|run| run.flamegraph.clone()),
+        // The waits of the same time as the profile, if there is one.
+        off_cpu: match profiled {
+            Some(run) => run.off_cpu.clone(),
+            None => runs.iter().find_map(|run| run.off_cpu.clone()),
+        },
         samples: samples(runs),
         server_timing: server_timing(runs),
     })

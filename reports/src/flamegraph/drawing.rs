@@ -98,7 +98,7 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::draw;
+    use super::super::{Measure, draw};
     use super::*;
 
     const DRAWN: &str = r#"<svg viewBox="0 0 1200 90" onload="alert(1)"><script>alert(2)</script>
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(frames[1].figures, "4 samples, 40.00%");
         assert_eq!((frames[0].depth, frames[1].depth), (0, 1));
         assert!((frames[0].width - 1180.0 / 1200.0).abs() < 1e-9);
-        let drawn = draw(&frames, "flame", "CPU flamegraph");
+        let drawn = draw(&frames, Measure::Samples, "flame", "CPU flamegraph");
         for absent in ["alert", "script", "http", "image", "onclick"] {
             assert!(!drawn.contains(absent), "{absent} in {drawn}");
         }

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use tenfold_analysis::format;
 use tenfold_run_dir::FoldedStacks;
 
-use super::{FRAMES_MAX, Frame, WIDTH_MIN};
+use super::{FRAMES_MAX, Frame, Measure, WIDTH_MIN};
 
 /// Returns the frames of a profile's stacks. `None` without samples.
-pub(super) fn frames(stacks: &FoldedStacks) -> Option<Vec<Frame>> {
+pub(super) fn frames(stacks: &FoldedStacks, measure: Measure) -> Option<Vec<Frame>> {
     let stacks = stacks.iter().map(|(frames, samples)| Stack {
         frames,
         samples,
         change: None,
     });
-    place(stacks.collect(), None)
+    place(stacks.collect(), measure, None)
 }
 
 /// Returns the difference between two profiles: frames as wide as in `after`, each with the change of its own samples.
@@ -48,7 +48,7 @@ fn compared(
         samples: width(before, after),
         change: Some(after as f64 - before as f64),
     });
-    place(stacks.collect(), Some(0.0))
+    place(stacks.collect(), Measure::Samples, Some(0.0))
 }
 
 /// A stack with its samples.
@@ -69,7 +69,7 @@ struct Open<'a> {
 }
 
 /// Positions the frames of sorted stacks. A frame that is not the last of any stack has the change `unchanged`.
-fn place(stacks: Vec<Stack<'_>>, unchanged: Option<f64>) -> Option<Vec<Frame>> {
+fn place(stacks: Vec<Stack<'_>>, measure: Measure, unchanged: Option<f64>) -> Option<Vec<Frame>> {
     let total = stacks
         .iter()
         .fold(0, |sum, stack| u64::saturating_add(sum, stack.samples));
@@ -79,7 +79,7 @@ fn place(stacks: Vec<Stack<'_>>, unchanged: Option<f64>) -> Option<Vec<Frame>> {
     let share = |samples: u64| samples as f64 / total as f64;
     let mut frames = vec![Frame {
         name: "all".to_owned(),
-        figures: format!("{}, 100%", counted(total)),
+        figures: format!("{}, 100%", measure.amount(total)),
         own: None,
         change: None,
         left: 0.0,
@@ -99,7 +99,7 @@ fn place(stacks: Vec<Stack<'_>>, unchanged: Option<f64>) -> Option<Vec<Frame>> {
                     .map(|change| (1e4 * change / total as f64).round() / 100.0);
                 frames.push(Frame {
                     name: closed.name.to_owned(),
-                    figures: figures(samples, share(samples), change),
+                    figures: figures(&measure.amount(samples), share(samples), change),
                     own: change.is_none().then(|| share(closed.own)),
                     change,
                     left: share(closed.start),
@@ -135,20 +135,24 @@ fn place(stacks: Vec<Stack<'_>>, unchanged: Option<f64>) -> Option<Vec<Frame>> {
     Some(frames)
 }
 
-/// Formats samples, their share, and the change in percent of all samples: `1,204 samples, 40.00%; +3.20%`.
-fn figures(samples: u64, share: f64, change: Option<f64>) -> String {
+/// Formats an amount, its share, and the change in percent of the whole: `1,204 samples, 40.00%; +3.20%`.
+fn figures(amount: &str, share: f64, change: Option<f64>) -> String {
     let change = match change {
         None => String::new(),
         Some(0.0) => "; 0.00%".to_owned(),
         Some(change) => format!("; {change:+.2}%"),
     };
-    format!("{}, {:.2}%{change}", counted(samples), share * 100.0)
+    format!("{amount}, {:.2}%{change}", share * 100.0)
 }
 
-fn counted(samples: u64) -> String {
-    match samples {
-        1 => "1 sample".to_owned(),
-        samples => format!("{} samples", format::count(samples)),
+impl Measure {
+    /// Formats an amount: `1,204 samples`, `12.3 ms`.
+    fn amount(self, amount: u64) -> String {
+        match (self, amount) {
+            (Self::Samples, 1) => "1 sample".to_owned(),
+            (Self::Samples, samples) => format!("{} samples", format::count(samples)),
+            (Self::Waits, ns) => format::duration(ns),
+        }
     }
 }
 
@@ -178,9 +182,8 @@ mod tests {
 
     #[test]
     fn callees_lie_on_their_callers() {
-        let frames = frames(&stacks(
-            "main 10\nmain;a 20\nmain;a;leaf 30\nmain;b;leaf 1140\n",
-        ));
+        let all = stacks("main 10\nmain;a 20\nmain;a;leaf 30\nmain;b;leaf 1140\n");
+        let frames = frames(&all, Measure::Samples);
         assert_eq!(
             rows(frames),
             [
@@ -226,14 +229,15 @@ mod tests {
     fn empty_profile_has_no_frames() {
         let nothing = FoldedStacks::default();
         let some = stacks("main 1\n");
-        assert_eq!(frames(&nothing), None);
+        assert_eq!(frames(&nothing, Measure::Samples), None);
         assert_eq!(difference(&some, &nothing), None);
         assert!(difference_reversed(&some, &nothing).is_some());
     }
 
     #[test]
     fn drops_narrow_frames() {
-        let frames = frames(&stacks("main;seldom 1\nmain;work 999999\n")).unwrap();
+        let all = stacks("main;seldom 1\nmain;work 999999\n");
+        let frames = frames(&all, Measure::Samples).unwrap();
         let names: Vec<&str> = frames.iter().map(|frame| frame.name.as_str()).collect();
         assert_eq!(names, ["all", "main", "work"]);
     }

@@ -5,7 +5,7 @@ use tenfold_analysis::gate::{Cause, GateOutcome, Pair, ProfileCount, Side};
 use tenfold_run_dir::Flamegraph;
 
 use crate::document::{Block, Section, Table, capitalised};
-use crate::flamegraph::{Difference, flamegraph, frames};
+use crate::flamegraph::{Difference, Measure, flamegraph, frames};
 use crate::gate::attachments::Attachments;
 use crate::gate::figures;
 
@@ -133,7 +133,7 @@ fn flamegraphs(cause: &Cause, attachments: &Attachments) -> Vec<Block> {
     for (id, title, file, frames) in graphs {
         if frames.is_some() || file.is_some() {
             blocks.push(Block::Heading(title.to_owned()));
-            blocks.extend(frames.map(|frames| flamegraph(&frames, id, title)));
+            blocks.extend(frames.map(|frames| flamegraph(&frames, Measure::Samples, id, title)));
             blocks.extend(file.clone().map(Block::File));
         }
     }

@@ -141,7 +141,7 @@
         }
       }
       const names = new Set(hits.map((hit) => hit.name)).size;
-      if (wanted) status.textContent = names ? `${names} ${names === 1 ? 'function matches' : 'functions match'}, with ${share.toFixed(2)}% of all samples.` : 'No function matches.';
+      if (wanted) status.textContent = names ? `${names} ${names === 1 ? 'function matches' : 'functions match'}, with ${share.toFixed(2)}% of ${svg.dataset.whole}.` : 'No function matches.';
       return hits;
     };
     input.addEventListener('input', search);

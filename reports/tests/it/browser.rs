@@ -14,7 +14,7 @@ use tenfold_reports::index::{self, Index, IndexedRun};
 use tenfold_reports::run::page;
 use tenfold_run_dir::{Flamegraph, Run};
 
-use crate::support::skip;
+use crate::support::{skip, waits};
 
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
@@ -239,6 +239,7 @@ fn full() -> Run {
     .play();
     let stacks = "main;serve;read 30\nmain;serve;write 50\nmain;serve;write;sync 15\nmain;idle 5\n";
     run.flamegraph = Some(Flamegraph::Stacks(stacks.parse().unwrap()));
+    run.off_cpu = Some(waits());
     run
 }
 
@@ -309,6 +310,10 @@ fn script_shows_values_zooms_and_sorts() {
         out.push('zoom: ' + shown.map((node) => node.querySelector('title').textContent.split(' ')[0] + ' ' +
             node.getAttribute('width')).join(', '));
         tools.querySelector('button').click();
+        const waits = document.querySelector('#off-cpu .tools input');
+        waits.value = 'disk';
+        waits.dispatchEvent(new Event('input'));
+        out.push('waits: ' + document.querySelector('#off-cpu .tools output').textContent);
         out.push('reset: ' + [...flame.children].filter((node) => node.style.display !== 'none').length);
         const table = document.querySelector('table.sortable');
         const column = (index) => [...table.tBodies[0].rows].map((row) => row.cells[index].textContent).join(' ');
@@ -342,6 +347,7 @@ fn script_shows_values_zooms_and_sorts() {
         "without values: 0",
         "search: 1 function matches, with 65.00% of all samples.",
         "zoom: all 100%, main 100%, serve 100%, write 100%, sync ",
+        "waits: 1 function matches, with 75.00% of the time waited.",
         "reset: 9",
         "total: 100% 95.0% 65.0% 30.0% 15.0% 5.00% descending",
         "name: idle main read serve sync write",

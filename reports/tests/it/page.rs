@@ -5,7 +5,10 @@ use tenfold_analysis::{Summary, compare, summarise};
 use tenfold_reports::comparison::comparison;
 use tenfold_reports::export::json;
 use tenfold_reports::run::{digest, page};
+use tenfold_run_dir::off_cpu::OffCpuMethod;
 use tenfold_run_dir::{Flamegraph, FoldedStacks, IntervalFold, Run};
+
+use crate::support::waits;
 
 fn small() -> MadeUp {
     MadeUp {
@@ -147,6 +150,11 @@ fn escapes_text_of_the_scenario() {
     }
     let mut stacks = FoldedStacks::default();
     stacks.add(["main", hostile], 1);
+    let mut off_cpu = waits();
+    off_cpu.info.source = hostile.to_owned();
+    off_cpu.info.limits = vec![hostile.to_owned()];
+    off_cpu.stacks.add(["main", hostile], 1_000_000_000);
+    run.off_cpu = Some(off_cpu);
     run.flamegraph = Some(Flamegraph::Stacks(stacks));
     let (_, page) = rendered(&run);
     let comparison = comparison(&compare(&[run.clone(), run])).html();
@@ -154,6 +162,49 @@ fn escapes_text_of_the_scenario() {
         assert_eq!(page.matches("<script").count(), 1);
         assert!(!page.contains("<b>"));
     }
+}
+
+#[test]
+fn shows_waits_apart_from_cpu() {
+    let mut run = small().play();
+    run.flamegraph = Some(Flamegraph::Stacks("main;work 5\n".parse().unwrap()));
+    let (_, page) = rendered(&run);
+    assert!(!page.contains("Time off the CPU"), "no waits, no section");
+    run.off_cpu = Some(waits());
+    let (_, page) = rendered(&run);
+    for part in [
+        "1,190 of 1,200 waits have a stack; 2 more were lost. 4 threads, 10.0 s from second 20.0.",
+        "<code>process 7 (app), by perf events</code>",
+        "threads that could run waited 50.0 ms for a CPU",
+        "1 thread ended meanwhile",
+        "Width counts the time that threads waited, not CPU time: 4.00 s in all.",
+        "Idle waits, 36.0 s in all, are left out",
+        "[blocked: disk] (3.00 s, 75.00%; self 75.00%)",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}"));
+    let (cpu, waits) = (at("id=\"flame-t\""), at("id=\"flame-off-cpu-t\""));
+    assert!(cpu < at("Time off the CPU</h2>") && at("Time off the CPU</h2>") < waits);
+    assert!(
+        page[cpu..waits].contains("class=\"f") && !page[cpu..waits].contains("<rect class=\"w")
+    );
+    assert!(
+        page[waits..].contains("<rect class=\"w") && !page[waits..].contains("[idle: events] (")
+    );
+}
+
+#[test]
+fn says_if_threads_waited_for_work_only() {
+    let mut run = small().play();
+    let mut waits = waits();
+    waits.info.method = OffCpuMethod::States;
+    waits.stacks = "pool;[idle: events] 36000000000\n".parse().unwrap();
+    run.off_cpu = Some(waits);
+    let (_, page) = rendered(&run);
+    assert!(page.contains("Threads waited for work only"));
+    assert!(page.contains("Threads were seen waiting 1,200 times") && page.contains("times seen"));
+    assert!(!page.contains("flame-off-cpu"));
 }
 
 #[test]

@@ -312,6 +312,7 @@ fn measure(
             candidate: Some(endpoints.candidate.target.clone()),
             // The meter reads both builds.
             probe: Probe::Off,
+            profiled_pid: None,
             metrics: Vec::new(),
             lab: None,
             invocation: Invocation::default(),

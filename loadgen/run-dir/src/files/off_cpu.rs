@@ -1,17 +1,46 @@
 //! `profile/off-cpu.json`: what the threads of a service waited for.
 //!
-//! Beside it, `profile/off-cpu.folded` has the stacks of the waits, in nanoseconds ([`FoldedStacks`](crate::FoldedStacks)). The
+//! Beside it, `profile/off-cpu.folded` has the stacks of the waits, in nanoseconds ([`FoldedStacks`]). The
 //! innermost frame of each is [`wait_frame`]: `[blocked: lock]`.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::FoldedStacks;
+
+/// A profile of waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OffCpuProfile {
+    /// Source, completeness and sums.
+    pub info: OffCpuInfo,
+    /// Stacks of the waits, in nanoseconds.
+    pub stacks: FoldedStacks,
+}
+
+impl OffCpuProfile {
+    /// Returns the stacks without waits for work.
+    pub fn without_idle(&self) -> FoldedStacks {
+        let mut kept = FoldedStacks::default();
+        for (frames, ns) in self.stacks.iter() {
+            let kind = frames.last().map_or("", String::as_str);
+            if !kind.starts_with("[idle: ") {
+                kept.add(frames.iter().map(String::as_str), ns);
+            }
+        }
+        kept
+    }
+}
+
 /// Source, completeness and sums of a profile of waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OffCpuInfo {
-    /// Processes, and what they were profiled with.
+    /// Processes, and the method that profiled them.
     pub source: String,
+    /// Source of the waits.
+    pub method: OffCpuMethod,
+    /// Threads of the processes at the start of the capture.
+    pub threads: u64,
     /// Start of the capture, in nanoseconds since the start of the run.
     pub start_ns: u64,
     /// Length of the capture, in nanoseconds.
@@ -27,16 +56,26 @@ pub struct OffCpuInfo {
     pub run_queue_ns: Option<u64>,
     /// Waits by kind, longest first.
     pub waits: Vec<WaitSum>,
-    /// What the profile can't tell and why, in sentences for people.
+    /// Gaps of the profile, each in a sentence with its reason.
     pub limits: Vec<String>,
+}
+
+/// Source of waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OffCpuMethod {
+    /// Perf events: each wait, with its stack.
+    PerfEvents,
+    /// States of threads in `/proc`, read many times a second: no stacks.
+    States,
 }
 
 /// Sum of the waits of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitSum {
-    /// What the threads waited for.
+    /// Object of the waits.
     pub kind: WaitKind,
-    /// Whether they waited for work.
+    /// Idle if the threads waited for work.
     pub idleness: Idleness,
     /// Number of waits.
     pub waits: u64,
@@ -44,7 +83,7 @@ pub struct WaitSum {
     pub ns: u64,
 }
 
-/// What a thread without a CPU waits for.
+/// Object of the wait of a thread without a CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitKind {
@@ -78,7 +117,7 @@ pub enum WaitKind {
     Other,
 }
 
-/// Whether a wait is one for work.
+/// Purpose of a wait: work, or the progress of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Idleness {

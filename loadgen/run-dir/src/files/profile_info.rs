@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Source and completeness of a CPU profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProfileInfo {
-    /// URL that it was captured from.
+    /// URL of the profile, or the processes and the method that profiled them.
     pub source: String,
     /// Start of the capture, in nanoseconds since the start of the run.
     pub start_ns: u64,

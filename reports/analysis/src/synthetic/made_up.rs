@@ -328,6 +328,7 @@ impl MadeUp {
             balancers: Vec::new(),
             latencies,
             flamegraph: None,
+            off_cpu: None,
             metrics,
             samples: Vec::new(),
             server_timing: ServerTiming::default(),

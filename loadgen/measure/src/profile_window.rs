@@ -1,14 +1,8 @@
-//! Time and settings of a run's CPU profile.
+//! The part of a run that is profiled.
 
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tenfold_probe::profile::{self, Captured};
-use tenfold_probe::{AdminListener, ProbeError};
 use tenfold_scenarios::Scenario;
-
-/// Samples per CPU second. A prime, so that no periodic work aligns with the samples.
-const PROFILE_HZ: u32 = 99;
 
 /// Longest time that is profiled, in seconds.
 const PROFILE_S_MAX: u64 = 10;
@@ -16,14 +10,13 @@ const PROFILE_S_MAX: u64 = 10;
 /// Time at either end of a phase that is not profiled.
 const PROFILE_MARGIN: Duration = Duration::from_millis(500);
 
-/// A CPU profile being taken on a thread of its own.
-pub(crate) type Profiling = JoinHandle<Result<Captured, ProbeError>>;
-
 /// Part of a run that is profiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
-    from: Duration,
-    seconds: u64,
+    /// Start, since the start of the run.
+    pub(crate) from: Duration,
+    /// Length, in seconds.
+    pub(crate) seconds: u64,
 }
 
 impl Window {
@@ -35,14 +28,6 @@ impl Window {
         let seconds = seconds.min(PROFILE_S_MAX);
         let from = phase.start + (phase.duration - Duration::from_secs(seconds)) / 2;
         (seconds > 0).then_some(Self { from, seconds })
-    }
-
-    /// Takes the profile on a thread of its own once the run, which starts at `start`, reaches the window.
-    pub(crate) fn profile(self, admin: AdminListener, start: Instant) -> Profiling {
-        std::thread::spawn(move || {
-            std::thread::sleep((start + self.from).saturating_duration_since(Instant::now()));
-            profile::capture(&admin, self.seconds, PROFILE_HZ, start)
-        })
     }
 }
 

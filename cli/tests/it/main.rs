@@ -20,6 +20,7 @@ mod lab;
 mod live;
 mod man;
 mod once;
+mod profile;
 mod publishing;
 mod record;
 mod release_files;

@@ -42,8 +42,14 @@ impl Workplace {
     /// Returns a command that runs the binary here, without the settings of the environment.
     pub(crate) fn tenfold(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tenfold"));
+        command.args(arguments);
+        self.settle(&mut command);
         command
-            .args(arguments)
+    }
+
+    /// Makes a command run here, without the settings of the environment.
+    pub(crate) fn settle(&self, command: &mut Command) {
+        command
             .current_dir(self.directory.path())
             // Tests must not use the permissions of the person who runs them.
             .env("XDG_CONFIG_HOME", self.path("configuration"))
@@ -51,7 +57,6 @@ impl Workplace {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TENFOLD_")) {
             command.env_remove(name);
         }
-        command
     }
 
     /// Runs the binary until it exits.

@@ -1,0 +1,286 @@
+//! Profiles of a service that knows nothing of Tenfold: a Python program.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use crate::support;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::geteuid;
+use serde_json::Value;
+use support::{Ended, Workplace, light_scenario, read_json, skip};
+
+/// A server that computes in one function and sleeps in another, 20 ms a request.
+const SERVER: &str = r#"
+import http.server, time
+
+def burn_in_python():
+    return sum(n * n for n in range(40000))
+
+def sleep_in_python():
+    time.sleep(0.02)
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        burn_in_python()
+        sleep_in_python()
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+    def log_message(self, *arguments):
+        pass
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+/// Seconds that a request sleeps.
+const SLEEP_S: f64 = 0.02;
+
+/// Requests per second.
+const RATE: f64 = 20.0;
+
+/// A running Python server. Killed when dropped.
+struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    /// Starts a Python with these options.
+    fn start(place: &Workplace, python: &PathBuf, options: &[&str]) -> Self {
+        let script = place.write("server.py", SERVER);
+        let mut child = Command::new(python)
+            .args(options)
+            .arg(script)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let port = line.trim().parse().unwrap();
+        Self { child, port }
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        // A Python with `-X perf` leaves it behind.
+        let _ = fs::remove_file(format!("/tmp/perf-{}.map", self.child.id()));
+    }
+}
+
+/// Returns whether a Python exits successfully with these arguments.
+fn succeeds(python: &PathBuf, arguments: &[&str]) -> bool {
+    let mut command = Command::new(python);
+    let quiet = command.args(arguments).stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
+/// Returns the program of a Python, and whether it names its functions to profilers, as versions from 3.12 on do.
+fn python() -> Option<(PathBuf, bool)> {
+    let home = std::env::home_dir().unwrap_or_default();
+    let versions = fs::read_dir(home.join(".pyenv/versions"));
+    let of_pyenv = versions.into_iter().flatten().flatten();
+    let of_pyenv = of_pyenv.map(|version| version.path().join("bin/python3"));
+    let all: Vec<PathBuf> = [PathBuf::from("python3")]
+        .into_iter()
+        .chain(of_pyenv)
+        .collect();
+    let names = "import sys; sys.exit(not sys.is_stack_trampoline_active())";
+    let naming = all
+        .iter()
+        .find(|python| succeeds(python, &["-X", "perf", "-c", names]));
+    if let Some(naming) = naming {
+        return Some((naming.clone(), true));
+    }
+    let any = all
+        .into_iter()
+        .find(|python| succeeds(python, &["-c", "import http.server"]));
+    any.map(|any| (any, false))
+}
+
+/// Checks that a run was measured. On a busy machine, its figures may be invalid.
+fn measured(ended: Ended) -> Ended {
+    match ended.code {
+        Some(120) => ended,
+        _ => ended.expect(0),
+    }
+}
+
+/// Returns the stacks of a folded file, each with its amount.
+fn folded(place: &Workplace, name: &str) -> Vec<(String, f64)> {
+    let text = fs::read_to_string(place.path("run/profile").join(name)).unwrap();
+    let lines = text.lines().map(|line| line.rsplit_once(' ').unwrap());
+    lines
+        .map(|(stack, amount)| (stack.to_owned(), amount.parse().unwrap()))
+        .collect()
+}
+
+/// Adds the amounts of the stacks that have all of these texts.
+fn sum_of(stacks: &[(String, f64)], parts: &[&str]) -> f64 {
+    let has = |stack: &String| parts.iter().all(|part| stack.contains(part));
+    let with = stacks.iter().filter(|(stack, _)| has(stack));
+    with.map(|(_, amount)| amount).sum()
+}
+
+fn seconds(document: &Value, name: &str) -> f64 {
+    document[name].as_f64().unwrap() / 1e9
+}
+
+#[test]
+fn names_functions_and_waits_of_a_foreign_process() {
+    let Some((python, names)) = python() else {
+        return skip("no python3");
+    };
+    let place = Workplace::new();
+    let options: &[&str] = if names { &["-X", "perf"] } else { &[] };
+    let server = Server::start(&place, &python, options);
+    place.write("python.toml", &light_scenario(&format!("{RATE}/s"), "8s"));
+    let target = server.url();
+    let ended = measured(place.run(&["run", "python.toml", "--target", &target, "--out", "run"]));
+    let waits = read_json(&place.path("run/profile/off-cpu.json"));
+    if waits["method"] != "perf-events" {
+        return skip(&ended.stderr);
+    }
+
+    let info = read_json(&place.path("run/profile/profile.json"));
+    let source = info["source"].as_str().unwrap();
+    let process = format!("process {} (", server.pid());
+    assert!(
+        source.starts_with(&process) && source.ends_with("by perf events"),
+        "{source}"
+    );
+    let (captured, expected) = (
+        info["captured"].as_f64().unwrap(),
+        info["expected"].as_f64().unwrap(),
+    );
+    assert!(
+        captured >= 0.8 * expected - 10.0 && captured > 0.0,
+        "{captured} of {expected} samples"
+    );
+    let samples = folded(&place, "stacks.folded");
+    let all = sum_of(&samples, &[]);
+    assert_eq!(sum_of(&samples, &["python"]), all, "{samples:?}");
+    let burning = match names {
+        true => sum_of(&samples, &["py::burn_in_python:"]),
+        // Without its own names, the interpreter's.
+        false => sum_of(&samples, &["_PyEval_EvalFrameDefault"]),
+    };
+    assert!(burning >= 0.6 * all, "{burning} of {samples:?}");
+    assert!(place.path("run/profile/cpu.pb.gz").exists());
+
+    assert!(waits["threads"].as_u64().unwrap() >= 1, "{waits:#}");
+    let waited = folded(&place, "off-cpu.folded");
+    let asleep = match names {
+        true => sum_of(&waited, &["py::sleep_in_python:", ";[blocked: sleep]"]),
+        false => sum_of(&waited, &[";[blocked: sleep]"]),
+    };
+    // Each sleep may be longer on a busy machine.
+    let asked = RATE * SLEEP_S * seconds(&waits, "duration_ns");
+    let asleep = asleep / 1e9;
+    assert!(
+        asleep >= 0.8 * asked && asleep <= 2.0 * asked,
+        "{asleep} s asleep, not {asked} s: {waited:?}"
+    );
+
+    let report = fs::read_to_string(place.path("run/report.html")).unwrap();
+    assert!(report.contains("Time off the CPU") && report.contains("id=\"flame-off-cpu-t\""));
+    assert!(report.contains("[blocked: sleep] ("));
+}
+
+/// Runs the binary without the permission to profile the server. `None` if this machine can't do that.
+fn run_without_permission(place: &Workplace, server: &Server) -> Option<Ended> {
+    let target = server.url();
+    let mut arguments = vec!["run", "python.toml", "--target", &target, "--out", "run"];
+    if !geteuid().is_root() {
+        // The first process belongs to root.
+        arguments.extend(["--pid", "1"]);
+        return Some(place.run(&arguments));
+    }
+    let pid = server.pid();
+    arguments.extend(["--pid", &pid]);
+    // Others may not enter the directory of the build.
+    let program = place.path("tenfold");
+    let built = env!("CARGO_BIN_EXE_tenfold");
+    if fs::hard_link(built, &program).is_err() {
+        fs::copy(built, &program).unwrap();
+    }
+    fs::set_permissions(place.path("."), fs::Permissions::from_mode(0o777)).unwrap();
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
+        .args(["--inh-caps=-all", "--"])
+        .arg(program)
+        .args(&arguments);
+    place.settle(&mut command);
+    command.output().ok().map(Ended::of)
+}
+
+#[test]
+fn says_what_to_set_without_permission() {
+    let Some((python, _)) = python() else {
+        return skip("no python3");
+    };
+    let place = Workplace::new();
+    let server = Server::start(&place, &python, &[]);
+    place.write("python.toml", &light_scenario("20/s", "4s"));
+    let Some(ended) = run_without_permission(&place, &server) else {
+        return skip("no setpriv");
+    };
+    let ended = measured(ended);
+    for part in [
+        "note: the profile has no functions: could not profile process",
+        "kernel.perf_event_paranoid",
+        "run as root, give the program the capabilities with `setcap cap_perfmon,cap_sys_ptrace+ep FILE`",
+    ] {
+        assert!(ended.stderr.contains(part), "{part} in\n{}", ended.stderr);
+    }
+    // States of threads take the place of stacks.
+    let waits = read_json(&place.path("run/profile/off-cpu.json"));
+    assert_eq!(waits["method"], "states");
+    assert!(waits["limits"].to_string().contains("setcap"), "{waits:#}");
+    assert!(!place.path("run/profile/cpu.pb.gz").exists());
+    let report = fs::read_to_string(place.path("run/report.html")).unwrap();
+    assert!(report.contains("setcap cap_perfmon"));
+}
+
+#[test]
+fn profiles_nothing_with_no_profile_or_no_process() {
+    let place = Workplace::new();
+    let service = place.serve(&[]);
+    place.write("light.toml", &light_scenario("20/s", "3s"));
+    let target = service.url();
+    let run = ["run", "light.toml", "--target", &target, "--out"];
+    measured(place.run(&[&run[..], &["none", "--no-profile"]].concat()));
+    assert!(!place.path("none/profile").exists());
+    let ended = measured(place.run(&[&run[..], &["ended", "--pid", "4194305"]].concat()));
+    assert!(
+        ended
+            .stderr
+            .contains("note: no profile: could not profile process 4194305: it does not exist"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!place.path("ended/profile").exists());
+}

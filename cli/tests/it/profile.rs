@@ -1,5 +1,7 @@
 //! Profiles of a service that knows nothing of Tenfold: a Python program.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use crate::support;
 
 use std::fs;

@@ -15,5 +15,9 @@ fuzz_target!(|data: &[u8]| {
     }
     let addresses = [0, 0x1000, 0x1010, 0x7f00_0000, u64::MAX];
     let names = perf_map_names(data, &addresses);
-    assert!(names.iter().all(|(address, name)| addresses.contains(address) && !name.is_empty()));
+    assert!(
+        names
+            .iter()
+            .all(|(address, name)| addresses.contains(address) && !name.is_empty())
+    );
 });

@@ -14,7 +14,7 @@ fn count(summary: &Value, pointer: &str) -> f64 {
 
 #[test]
 fn runs_and_reports_default_scenario() {
-    let place = Workplace::new();
+    let place = Workplace::profiled();
     let ended = place
         .run(&[
             "run", "uneven", "--rate", "120/s", "-d", "12s", "--out", "run", "--json",

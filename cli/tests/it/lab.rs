@@ -387,7 +387,7 @@ fn runs_beside_each_other_have_labs_of_their_own() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let lock = place.path(".tenfold/single-box/lab.lock");
+    let lock = place.path(".tenfold/single-box-users20-posts50/lab.lock");
     assert!(within_seconds(
         || std::fs::read_to_string(&lock).is_ok_and(|own| !own.is_empty())
     ));
@@ -397,8 +397,7 @@ fn runs_beside_each_other_have_labs_of_their_own() {
         assert!(matches!(ended.code, Some(0 | 120)), "{}", ended.stderr);
         ended.stderr
     };
-    let note =
-        "note: another lab is up in .tenfold/single-box, so this one is in .tenfold/single-box-2";
+    let note = "note: another lab is up in .tenfold/single-box-users20-posts50, so this one is in .tenfold/single-box-users20-posts50-2";
     assert!(short("second").contains(note));
 
     let status = place.run(&["lab", "status"]).expect(0);
@@ -414,12 +413,12 @@ fn runs_beside_each_other_have_labs_of_their_own() {
     assert!(
         status
             .stdout
-            .contains(&format!(".tenfold/single-box  {holder}")),
+            .contains(&format!(".tenfold/single-box-users20-posts50  {holder}")),
         "{}",
         status.stdout
     );
-    assert!(!status.stdout.contains("single-box-2"), "{}", status.stdout);
-    let directory = ["--dir", ".tenfold/single-box"];
+    assert!(!status.stdout.contains("posts50-2"), "{}", status.stdout);
+    let directory = ["--dir", ".tenfold/single-box-users20-posts50"];
     let status = place
         .run(&[&["lab", "status", "--json"][..], &directory].concat())
         .expect(0);
@@ -436,7 +435,7 @@ fn runs_beside_each_other_have_labs_of_their_own() {
     let down = place.run(&["lab", "down"]).expect(107);
     assert!(
         down.stderr
-            .contains(&format!(".tenfold/single-box ({holder})")),
+            .contains(&format!(".tenfold/single-box-users20-posts50 ({holder})")),
         "{}",
         down.stderr
     );
@@ -447,10 +446,17 @@ fn runs_beside_each_other_have_labs_of_their_own() {
     assert!(!is_running(pid(&web)));
     // The first directory is free again, with the data that was loaded there.
     assert!(!short("third").contains("so this one is in"));
-    assert!(place.path(".tenfold/single-box/data/tenfold.db").exists());
+    assert!(
+        place
+            .path(".tenfold/single-box-users20-posts50/data/tenfold.db")
+            .exists()
+    );
     let mut labs = files_of(&place.path(".tenfold"));
     labs.sort();
-    assert_eq!(labs, ["single-box", "single-box-2"]);
+    assert_eq!(
+        labs,
+        ["single-box-users20-posts50", "single-box-users20-posts50-2"]
+    );
     for lab in labs {
         let files = files_of(&place.path(".tenfold").join(&lab));
         assert!(

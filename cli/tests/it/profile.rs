@@ -153,7 +153,7 @@ fn names_functions_and_waits_of_a_foreign_process() {
     let Some((python, names)) = python() else {
         return skip("no python3");
     };
-    let place = Workplace::new();
+    let place = Workplace::profiled();
     let options: &[&str] = if names { &["-X", "perf"] } else { &[] };
     let server = Server::start(&place, &python, options);
     place.write("python.toml", &light_scenario(&format!("{RATE}/s"), "8s"));
@@ -242,7 +242,7 @@ fn says_what_to_set_without_permission() {
     let Some((python, _)) = python() else {
         return skip("no python3");
     };
-    let place = Workplace::new();
+    let place = Workplace::profiled();
     let server = Server::start(&place, &python, &[]);
     place.write("python.toml", &light_scenario("20/s", "4s"));
     let Some(ended) = run_without_permission(&place, &server) else {
@@ -267,7 +267,7 @@ fn says_what_to_set_without_permission() {
 
 #[test]
 fn profiles_nothing_with_no_profile_or_no_process() {
-    let place = Workplace::new();
+    let place = Workplace::profiled();
     let service = place.serve(&[]);
     place.write("light.toml", &light_scenario("20/s", "3s"));
     let target = service.url();

@@ -20,12 +20,23 @@ use serde_json::Value;
 /// Working directory of a test, in which it runs the binary.
 pub(crate) struct Workplace {
     directory: tempfile::TempDir,
+    is_profiled: bool,
 }
 
 impl Workplace {
+    /// Creates a place whose runs take no profile: that of a debug build takes longer than most runs of tests.
     pub(crate) fn new() -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
+            is_profiled: false,
+        }
+    }
+
+    /// Creates a place whose runs take a profile.
+    pub(crate) fn profiled() -> Self {
+        Self {
+            is_profiled: true,
+            ..Self::new()
         }
     }
 
@@ -56,6 +67,9 @@ impl Workplace {
             .stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TENFOLD_")) {
             command.env_remove(name);
+        }
+        if !self.is_profiled {
+            command.env("TENFOLD_NO_PROFILE", "true");
         }
     }
 

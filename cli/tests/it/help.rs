@@ -29,7 +29,8 @@ pub(crate) const SUBCOMMANDS: [&[&str]; 19] = [
 
 #[test]
 fn help_of_every_subcommand() {
-    let workplace = Workplace::new();
+    // Without settings, which the help would show.
+    let workplace = Workplace::profiled();
     for subcommand in SUBCOMMANDS {
         let ended = workplace.run(&[subcommand, &["--help"]].concat()).expect(0);
         let name = ["tenfold", &subcommand.join("-")].join("-");
@@ -82,7 +83,8 @@ const MISTAKES: &[(i32, &[&str])] = &[
 
 #[test]
 fn messages_of_frequent_mistakes() {
-    let workplace = Workplace::new();
+    // Without settings, which the help would show.
+    let workplace = Workplace::profiled();
     workplace.write("light.toml", &light_scenario("200/s", "1s"));
     let broken = light_scenario("200/s", "1s").replace("kind = \"constant\"", "kind = \"constnt\"");
     workplace.write("broken.toml", &broken);

@@ -8,7 +8,7 @@ use tenfold_profiler::{Profile, Wait};
 use tenfold_run_dir::off_cpu::{Idleness, WaitKind};
 
 use crate::support::by_perf_events;
-use crate::target::Target;
+use crate::target::{MAIN_THREAD, Target};
 
 /// The waits of a thread pool in a function: their time as a share of the profile's length.
 fn share_of(profile: &Profile, pool: &str, is: impl Fn(&Wait) -> bool) -> f64 {
@@ -79,6 +79,6 @@ fn waits_and_work_of_a_thread_add_up_to_the_time() {
         assert!((0.9..=1.1).contains(&sum), "{pool}: {sum}");
     }
     // The main thread waits for the others from before the profile until after it.
-    let main = share_of(&profile, "target::is_prof", |_| true);
+    let main = share_of(&profile, MAIN_THREAD, |_| true);
     assert!((0.9..=1.1).contains(&main), "{main}");
 }

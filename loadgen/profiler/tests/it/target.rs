@@ -1,42 +1,20 @@
-//! The process that the other tests profile: this test binary, started once more.
+//! The process that the other tests profile.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use std::hint::black_box;
-use std::io::{Read, pipe};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
 
-/// Environment variable with what the target does.
-const WORK: &str = "TENFOLD_PROFILER_TEST_WORK";
-
-/// Arguments that run [`is_profiled`] alone, in a thread of its own.
-const ARGUMENTS: [&str; 5] = [
-    "--ignored",
-    "--exact",
-    "target::is_profiled",
-    "--nocapture",
-    "--test-threads=2",
-];
-
-/// Time after which a target ends by itself.
-const LIFE: Duration = Duration::from_secs(60);
-
-/// Length of each wait.
-const WAIT: Duration = Duration::from_millis(15);
+/// Name of its main thread: the kernel keeps 15 bytes of the program's.
+pub(crate) const MAIN_THREAD: &str = "tenfold-profile";
 
 /// A target, killed on drop.
 pub(crate) struct Target(Child);
 
 impl Target {
-    /// Starts this test binary with work to do.
+    /// Starts `support/profiled_target.rs` with work to do.
     pub(crate) fn start(work: &str) -> Self {
-        let program = std::env::current_exe().unwrap();
-        let mut command = Command::new(program);
-        command.args(ARGUMENTS).env(WORK, work);
-        Self::spawn(&mut command)
+        let program = env!("CARGO_BIN_EXE_tenfold-profiled-target");
+        Self::spawn(Command::new(program).arg(work))
     }
 
     /// Starts a program.
@@ -56,120 +34,4 @@ impl Drop for Target {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-#[test]
-#[ignore = "the process that other tests profile"]
-fn is_profiled() {
-    let Ok(work) = std::env::var(WORK) else {
-        return;
-    };
-    let end = Instant::now() + LIFE;
-    let going = move || Instant::now() < end;
-    match work.as_str() {
-        "burn" => {
-            while going() {
-                burn_in_a_named_function();
-            }
-        }
-        "wait" => wait(going),
-        "children" => {
-            while going() {
-                let mut child = Command::new(std::env::current_exe().unwrap())
-                    .args(ARGUMENTS)
-                    .env(WORK, "burn briefly")
-                    .stdout(Stdio::null())
-                    .spawn()
-                    .unwrap();
-                child.wait().unwrap();
-                let burner = thread::Builder::new().name("brief-1".to_owned());
-                burner
-                    .spawn(burn_in_a_named_function)
-                    .unwrap()
-                    .join()
-                    .unwrap();
-            }
-        }
-        "burn briefly" => burn_in_a_named_function(),
-        other => panic!("no work {other}"),
-    }
-}
-
-/// Some 20 ms of work.
-#[inline(never)]
-fn burn_in_a_named_function() {
-    let end = Instant::now() + Duration::from_millis(20);
-    let mut sum = 0_u64;
-    while Instant::now() < end {
-        for n in 0..20_000_u64 {
-            sum = black_box(sum.wrapping_mul(31).wrapping_add(n));
-        }
-    }
-    black_box(sum);
-}
-
-fn wait(going: impl Fn() -> bool + Copy + Send + 'static) {
-    let lock = Arc::new(Mutex::new(()));
-    let (mut reader, mut writer) = pipe().unwrap();
-    let holder = Arc::clone(&lock);
-    let mut threads = vec![
-        run("sleeper", move || {
-            while going() {
-                sleep_in_a_named_function();
-            }
-        }),
-        run("reader", move || {
-            while going() {
-                read_in_a_named_function(&mut reader);
-            }
-        }),
-        run("writer", move || {
-            while going() {
-                thread::sleep(WAIT);
-                std::io::Write::write_all(&mut writer, b"x").unwrap();
-            }
-        }),
-        run("locker", move || {
-            while going() {
-                lock_in_a_named_function(&lock);
-            }
-        }),
-    ];
-    threads.push(run("holder", move || {
-        while going() {
-            let held = holder.lock().unwrap();
-            thread::sleep(WAIT);
-            drop(held);
-            // Long enough for the other thread to get it.
-            thread::sleep(Duration::from_millis(1));
-        }
-    }));
-    for thread in threads {
-        thread.join().unwrap();
-    }
-}
-
-fn run(name: &str, work: impl FnOnce() + Send + 'static) -> thread::JoinHandle<()> {
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work)
-        .unwrap()
-}
-
-#[inline(never)]
-fn sleep_in_a_named_function() {
-    thread::sleep(WAIT);
-    black_box(());
-}
-
-#[inline(never)]
-fn read_in_a_named_function(reader: &mut impl Read) {
-    reader.read_exact(&mut [0]).unwrap();
-    black_box(());
-}
-
-#[inline(never)]
-fn lock_in_a_named_function(lock: &Mutex<()>) {
-    drop(lock.lock().unwrap());
-    black_box(());
 }

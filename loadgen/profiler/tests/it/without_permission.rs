@@ -6,7 +6,7 @@ use std::time::Duration;
 use tenfold_profiler::{Method, Options, ProfilerError, profile};
 use tenfold_run_dir::off_cpu::WaitKind;
 
-use crate::target::Target;
+use crate::target::{MAIN_THREAD, Target};
 
 fn states(pid: u32) -> Result<tenfold_profiler::Profile, ProfilerError> {
     let options = Options {
@@ -67,7 +67,7 @@ fn states_show_cpu_time_by_thread_pool() {
     let burner = on_cpu
         .stacks
         .iter()
-        .all(|(frames, _)| frames.last().is_some_and(|pool| pool == "target::is_prof"));
+        .all(|(frames, _)| frames.last().is_some_and(|pool| pool == MAIN_THREAD));
     assert!(burner, "{on_cpu:?}");
 }
 

@@ -1,7 +1,7 @@
 //! Flags of `tenfold run`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
@@ -93,6 +93,7 @@ pub(crate) struct TargetArguments {
         long,
         value_name = "PID",
         env = "TENFOLD_PID",
+        value_parser = running_process,
         conflicts_with = "stage",
         requires = "url"
     )]
@@ -133,6 +134,17 @@ pub(crate) struct LiveArguments {
     /// Serve the progress of the run to Prometheus at /metrics of this address, such as 127.0.0.1:9464
     #[arg(long, value_name = "ADDRESS", env = "TENFOLD_METRICS_LISTEN")]
     pub(crate) metrics_listen: Option<SocketAddr>,
+}
+
+/// Parses the id of a process that exists: a mistake would show after the run only.
+fn running_process(text: &str) -> Result<u32, String> {
+    let pid: u32 = text
+        .parse()
+        .map_err(|_| "a process id is a whole number".to_owned())?;
+    match Path::new("/proc").join(pid.to_string()).exists() {
+        true => Ok(pid),
+        false => Err("no process of this machine has this id; `ps -e` lists them".to_owned()),
+    }
 }
 
 impl RunArguments {

@@ -266,7 +266,7 @@ fn says_what_to_set_without_permission() {
 }
 
 #[test]
-fn profiles_nothing_with_no_profile_or_no_process() {
+fn profiles_nothing_with_no_profile_and_refuses_unknown_processes() {
     let place = Workplace::profiled();
     let service = place.serve(&[]);
     place.write("light.toml", &light_scenario("20/s", "3s"));
@@ -274,13 +274,16 @@ fn profiles_nothing_with_no_profile_or_no_process() {
     let run = ["run", "light.toml", "--target", &target, "--out"];
     measured(place.run(&[&run[..], &["none", "--no-profile"]].concat()));
     assert!(!place.path("none/profile").exists());
-    let ended = measured(place.run(&[&run[..], &["ended", "--pid", "4194305"]].concat()));
-    assert!(
-        ended
-            .stderr
-            .contains("note: no profile: could not profile process 4194305: it does not exist"),
-        "{}",
-        ended.stderr
-    );
-    assert!(!place.path("ended/profile").exists());
+    // No Linux has processes with such ids.
+    for (pid, reason) in [
+        ("4194305", "no process of this machine has this id"),
+        ("0", "no process of this machine has this id"),
+        ("-1", "a process id is a whole number"),
+        ("python3", "a process id is a whole number"),
+    ] {
+        let pid = format!("--pid={pid}");
+        let ended = place.run(&[&run[..], &["refused", &pid]].concat());
+        assert!(ended.expect(104).stderr.contains(reason));
+    }
+    assert!(!place.path("refused").exists());
 }

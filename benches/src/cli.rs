@@ -24,9 +24,6 @@ pub(crate) enum Command {
     /// Serve 1 KB for every path until standard input closes
     #[command(hide = true)]
     BareHandler,
-    /// Send requests with Goose's own client
-    #[command(hide = true)]
-    GooseUsers(GooseUsersArguments),
     /// Serve small responses that cost a given amount of CPU and a given wait, until killed
     #[command(hide = true)]
     Planted(PlantedArguments),
@@ -214,20 +211,6 @@ pub(crate) struct PlantedArguments {
     /// Wait of each request, in microseconds
     #[arg(long, value_name = "US", default_value_t = 0)]
     pub(crate) wait_us: u64,
-}
-
-/// Options of Goose's users.
-#[derive(Debug, Args)]
-pub(crate) struct GooseUsersArguments {
-    /// URL of the server
-    #[arg(long)]
-    pub(crate) url: String,
-    /// Number of users
-    #[arg(long)]
-    pub(crate) users: u32,
-    /// Time to send, in seconds
-    #[arg(long)]
-    pub(crate) seconds: u64,
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! capacity of each stage.
 //!
 //! `scripts/bench generator`, `scripts/bench gate` and `scripts/bench stages` build and start it. Hidden
-//! commands run as separate processes: the bare handler, the users of Goose, and the planted server.
+//! commands run as separate processes: the bare handler and the planted server.
 
 mod cli;
 mod gate;
@@ -18,7 +18,6 @@ use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
 use crate::gate::planted_server;
-use crate::generator::peer::goose_users;
 use crate::generator::server::bare_handler;
 use crate::workshop::interrupt::Interrupted;
 
@@ -29,7 +28,6 @@ fn main() -> ExitCode {
         Command::Stages(arguments) => stages::run(&arguments),
         Command::Planted(arguments) => planted_server::serve(&arguments),
         Command::BareHandler => bare_handler::serve(),
-        Command::GooseUsers(arguments) => goose_users::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -71,7 +71,7 @@ pub enum LoadError {
     /// The run was interrupted before its first arrival.
     #[error("interrupted before the first arrival; nothing was measured")]
     Interrupted,
-    /// Goose could not start the users.
+    /// The users could not be started.
     #[error("could not start the users: {0}")]
     Users(String),
     /// The system refused a resource.

@@ -319,7 +319,10 @@ async fn conduct(shared: Arc<Shared>, journeys: Journeys) -> Result<(), LoadErro
             pacer.drain().await;
             Ok(())
         }
-        Model::Closed => run_closed_model(&shared, journeys).await,
+        Model::Closed => {
+            run_closed_model(&shared, journeys).await;
+            Ok(())
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub mod serve;
 mod skip;
 pub mod store;
 mod telemetry;
+#[cfg(any(feature = "mysql", feature = "redis", feature = "s3"))]
+mod tls_provider;
 mod token;
 
 pub use api::paths;

@@ -27,13 +27,12 @@ pub(crate) fn find(
     let own = workshop.cache().join(name);
     let own_program = match peer.source() {
         Source::Workspace => return Ok(Ok(workshop.tenfold().to_owned())),
-        Source::Itself => return Ok(std::env::current_exe().map_err(|error| error.to_string())),
         Source::Path => {
             let why = "not installed, and in no registry; put it on the PATH".to_owned();
             return Ok(find_program(name).ok_or(why));
         }
         Source::Debian(_) => None,
-        Source::Crate(_) | Source::PyPi(_) => Some(own.join("bin").join(name)),
+        Source::Crate(_) | Source::Package(_) | Source::PyPi(_) => Some(own.join("bin").join(name)),
         Source::Npm(_) => Some(own.join("node_modules/.bin").join(name)),
     };
     let look = || match &own_program {
@@ -61,7 +60,7 @@ fn commands(source: Source, own: &Path) -> Vec<Command> {
         command
     };
     match source {
-        Source::Workspace | Source::Itself | Source::Path => Vec::new(),
+        Source::Workspace | Source::Path => Vec::new(),
         Source::Debian(package) => {
             let as_root: &[&str] = if rustix::process::geteuid().is_root() {
                 &[]
@@ -82,12 +81,8 @@ fn commands(source: Source, own: &Path) -> Vec<Command> {
                 apt(&["install", "-y", "-qq", "--no-install-recommends", package]),
             ]
         }
-        Source::Crate(package) => {
-            let mut cargo = command("cargo", &["install", "--locked", package, "--root"]);
-            // A fixed target directory lets an interrupted build continue.
-            cargo.arg(own).arg("--target-dir").arg(own.join("build"));
-            vec![cargo]
-        }
+        Source::Crate(package) => vec![cargo_install(&[package], own)],
+        Source::Package(directory) => vec![cargo_install(&["--path", directory], own)],
         Source::PyPi(package) => {
             let mut environment = command("python3", &["-m", "venv"]);
             environment.arg(own);
@@ -101,6 +96,18 @@ fn commands(source: Source, own: &Path) -> Vec<Command> {
             vec![npm]
         }
     }
+}
+
+fn cargo_install(package: &[&str], own: &Path) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["install", "--locked"]).args(package);
+    // A fixed target directory lets an interrupted build continue.
+    cargo
+        .arg("--root")
+        .arg(own)
+        .arg("--target-dir")
+        .arg(own.join("build"));
+    cargo
 }
 
 fn run_command(

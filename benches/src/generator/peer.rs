@@ -3,7 +3,6 @@
 mod ab;
 mod autocannon;
 mod goose;
-pub(crate) mod goose_users;
 mod h2load;
 mod hey;
 mod locust;
@@ -50,10 +49,10 @@ impl Pace {
 pub(crate) enum Source {
     /// This workspace's generator.
     Workspace,
-    /// This program.
-    Itself,
     /// A Debian package.
     Debian(&'static str),
+    /// A package of this repository, built into the cache.
+    Package(&'static str),
     /// A crate, installed into the cache.
     Crate(&'static str),
     /// A PyPI package, in its own environment.

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use tenfold_scenarios::{LastResponse, Side};
 
-use crate::LoadError;
 use crate::answer::JourneyEnd;
 use crate::clock::nanoseconds;
 use crate::shared::Shared;
-use crate::user::hatch::{Life, hatch};
+use crate::user::hatch::hatch;
 use crate::user::virtual_user::User;
 use crate::user::visit::{Visit, record_completed, sleep_until};
 use crate::user::visitor::{Journeys, Visitor};
@@ -24,38 +23,24 @@ const END_CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Hatches the users at their rate, then waits until the phases are over and the last user has its
 /// answer.
-///
-/// # Errors
-/// If Goose fails to start the users, or they end before the phases do.
-pub(crate) async fn run_closed_model(
-    shared: &Arc<Shared>,
-    journeys: Journeys,
-) -> Result<(), LoadError> {
+pub(crate) async fn run_closed_model(shared: &Arc<Shared>, journeys: Journeys) {
     let load = &shared.scenario.load;
     let of_users = Arc::clone(shared);
     let journeys = Arc::new(journeys);
-    let life: Arc<Life> = Arc::new(move |number| {
+    let life = move |number| {
         let shared = Arc::clone(&of_users);
         let journeys = Arc::clone(&journeys);
-        Box::pin(async move {
+        async move {
             let _walking = Walking::start(&shared);
             walk(Arc::clone(&shared), &journeys, number).await;
-        })
-    });
-    let hatching = tokio::spawn(hatch(load.users, load.hatch.per_second(), life));
+        }
+    };
+    tokio::spawn(hatch(load.users, load.hatch.per_second(), life));
     let end = nanoseconds(shared.scenario.duration());
     loop {
         let over = shared.is_stopped() || shared.clock.now() >= end;
         if over && shared.walking.load(Ordering::Relaxed) == 0 {
-            return Ok(());
-        }
-        if hatching.is_finished() && !over {
-            return match hatching.await {
-                Ok(Err(error)) => Err(error),
-                _ => Err(LoadError::Users(
-                    "they ended before the phases did".to_owned(),
-                )),
-            };
+            return;
         }
         tokio::time::sleep(END_CHECK_INTERVAL).await;
     }

@@ -1,62 +1,85 @@
-//! Hatching of virtual users, by Goose.
+//! Hatching of virtual users.
 
-use std::pin::Pin;
-use std::sync::Arc;
+use std::time::Duration;
 
-use goose::GooseAttack;
-use goose::client::GooseClientBuilder;
-use goose::config::GooseConfiguration;
-use goose::goose::{Scenario, Transaction, TransactionFunction};
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::{Instant, sleep_until};
 
-use crate::LoadError;
-
-/// The whole life of a user. Its argument is the user's number, from 0.
-pub(crate) type Life = dyn Fn(u64) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
-
-/// Hatches `users` Goose users at `per_second`. Each runs `life` once. Never returns `Ok` before the
-/// runtime is dropped.
+/// Hatches `users` users, `per_second` of them each second, the first one at once. `life` is the whole life
+/// of a user. Its argument is the user's number, from 0.
 ///
-/// Users whose life has ended stay pending: Goose would start them again, and its limit on iterations
-/// makes it write to standard output, which is reserved for the summary.
-///
-/// Goose supplies users and hatching. Its clock, metrics, throttle and controllers are off: schedule,
-/// connections and records are Tenfold's.
-///
-/// # Errors
-/// If Goose rejects its configuration or ends early.
-pub(crate) async fn hatch(users: u32, per_second: f64, life: Arc<Life>) -> Result<(), LoadError> {
-    let failed = |error: goose::GooseError| LoadError::Users(error.to_string());
-    let transaction: TransactionFunction = Arc::new(move |user| {
-        let life = life(user.weighted_users_index as u64);
-        Box::pin(async move {
-            life.await;
-            std::future::pending().await
-        })
-    });
-    let attack = GooseAttack::initialize_with_config(configuration(users, per_second))
-        .map_err(failed)?
-        // One HTTP client for all, which stays unused: one per user would cost 120 KB and 2 ms.
-        .set_client_builder_without_cookies(GooseClientBuilder::new().without_cookies())
-        .map_err(failed)?
-        .register_scenario(
-            Scenario::new("users").register_transaction(Transaction::new(transaction)),
-        );
-    attack.execute().await.map_err(failed)?;
-    Ok(())
+/// Ends when the last user has ended. Dropping the future ends all users.
+pub(crate) async fn hatch<L>(users: u32, per_second: f64, life: impl Fn(u64) -> L)
+where
+    L: Future<Output = ()> + Send + 'static,
+{
+    let began = Instant::now();
+    let mut alive = JoinSet::new();
+    for number in 0..users {
+        let due = began + Duration::from_secs_f64(f64::from(number) / per_second);
+        if due > Instant::now() {
+            sleep_until(due).await;
+        } else {
+            yield_now().await;
+        }
+        alive.spawn(life(u64::from(number)));
+    }
+    // A user that panics has freed its seat, and the panic hook has said why.
+    while alive.join_next().await.is_some() {}
 }
 
-fn configuration(users: u32, per_second: f64) -> GooseConfiguration {
-    let mut configuration = GooseConfiguration::default();
-    // Goose requires a host, although its client never sends anything.
-    configuration.host = Some("http://127.0.0.1".to_owned());
-    configuration.users = Some(users as usize);
-    configuration.increase_rate = Some(per_second.to_string());
-    configuration.quiet = 4;
-    configuration.no_print_metrics = true;
-    configuration.no_error_summary = true;
-    configuration.no_metrics = true;
-    configuration.no_transaction_metrics = true;
-    configuration.no_scenario_metrics = true;
-    configuration.no_telnet = true;
-    configuration
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    async fn hatched_at(users: u32, per_second: f64) -> Vec<Duration> {
+        let began = Instant::now();
+        let times = RefCell::new(Vec::new());
+        hatch(users, per_second, |number| {
+            assert_eq!(number, times.borrow().len() as u64);
+            times.borrow_mut().push(began.elapsed());
+            async {}
+        })
+        .await;
+        times.into_inner()
+    }
+
+    #[tokio::test]
+    async fn no_user_hatches_early() {
+        let times = hatched_at(20, 200.0).await;
+        assert_eq!(times.len(), 20);
+        for (number, time) in times.iter().enumerate() {
+            assert!(
+                *time >= Duration::from_millis(5) * number as u32,
+                "{times:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn rate_may_be_above_the_grain_of_the_timer() {
+        // With a sleep of 1 ms before each user, the last one would hatch after 20 s.
+        let times = hatched_at(20_000, 20_000.0).await;
+        let last = times.last().unwrap();
+        assert!((Duration::from_millis(999)..Duration::from_secs(10)).contains(last));
+    }
+
+    #[tokio::test]
+    async fn user_that_panics_does_not_end_the_others() {
+        let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
+        hatch(3, 1e6, |number| {
+            let send = send.clone();
+            async move {
+                assert_ne!(number, 1);
+                send.send(number).unwrap();
+            }
+        })
+        .await;
+        drop(send);
+        assert_eq!(receive.recv().await, Some(0));
+        assert_eq!(receive.recv().await, Some(2));
+        assert_eq!(receive.recv().await, None);
+    }
 }

@@ -10,7 +10,7 @@ use crate::answer::HeldVariables;
 use crate::clock::nanoseconds;
 use crate::pace::Job;
 use crate::shared::Shared;
-use crate::user::hatch::{Life, hatch};
+use crate::user::hatch::hatch;
 use crate::user::virtual_user::User;
 use crate::user::visit::{Visit, record_completed};
 
@@ -23,12 +23,12 @@ const HATCH_TIME_MAX: Duration = Duration::from_secs(30);
 /// Hatches the users and waits until all of them are idle.
 ///
 /// # Errors
-/// If Goose fails to start them, or they are not idle after 30 s.
+/// If they end, or are not idle after 30 s.
 pub(crate) async fn hatch_idle(shared: &Arc<Shared>) -> Result<(), LoadError> {
     let users = shared.scenario.load.users;
     let of_users = Arc::clone(shared);
-    let life: Arc<Life> = Arc::new(move |_number| Box::pin(serve(Arc::clone(&of_users))));
-    let mut hatching = std::pin::pin!(tokio::spawn(hatch(users, HATCH_PER_S, life)));
+    let life = move |_number| serve(Arc::clone(&of_users));
+    let hatching = tokio::spawn(hatch(users, HATCH_PER_S, life));
     let settled = async {
         while shared.dispatcher.idle() < users as usize {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -38,10 +38,7 @@ pub(crate) async fn hatch_idle(shared: &Arc<Shared>) -> Result<(), LoadError> {
         settled = tokio::time::timeout(HATCH_TIME_MAX, settled) => settled.map_err(|_| {
             LoadError::Users(format!("{users} users were not ready within {HATCH_TIME_MAX:?}"))
         }),
-        ended = &mut hatching => Err(match ended {
-            Ok(Err(error)) => error,
-            _ => LoadError::Users("they ended before the first arrival".to_owned()),
-        }),
+        _ = hatching => Err(LoadError::Users("they ended before the first arrival".to_owned())),
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::{Cache, CacheError, ttl_ms};
+use crate::tls_provider;
 
 #[cfg(test)]
 pub(crate) mod test_server;
@@ -75,8 +76,7 @@ impl RedisCache {
             _ => return Err(invalid()),
         };
         let client = if encrypted {
-            // Fails if a provider is already installed, which is fine.
-            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+            tls_provider::install();
             let certificates = TlsCertificates {
                 client_tls: None,
                 root_cert: authority.as_deref().map(read_certificates).transpose()?,

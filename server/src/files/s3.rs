@@ -11,6 +11,7 @@ use object_store::{ClientOptions, ObjectStoreExt as _, PutPayload, RetryConfig};
 
 use super::{FileKey, Files, FilesError};
 use crate::ledger::{self, Part};
+use crate::tls_provider;
 
 /// Timeout of a call, including retries.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,6 +54,7 @@ impl S3Files {
     }
 
     fn new(url: &BucketUrl, id: String, secret: String) -> Result<Self, FilesError> {
+        tls_provider::install();
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&url.bucket)
             .with_region(&url.region)

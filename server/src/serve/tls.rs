@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::aws_lc_rs::{self, Ticketer};
+use tokio_rustls::rustls::crypto::ring::{self, Ticketer};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
@@ -47,24 +47,23 @@ impl Tls {
         let chain = chain(&files.certificate)?;
         let key = key(&files.key)?;
         let setup = |error: rustls::Error| TlsError::Setup(error.to_string());
-        let mut config =
-            ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-                .with_safe_default_protocol_versions()
-                .map_err(setup)?
-                .with_no_client_auth()
-                .with_single_cert(chain, key)
-                .map_err(|error| match error {
-                    rustls::Error::InconsistentKeys(_) => TlsError::File {
-                        role: KEY,
-                        path: files.key.clone(),
-                        reason: format!("it does not belong to {}", files.certificate.display()),
-                    },
-                    other => TlsError::File {
-                        role: CERTIFICATE,
-                        path: files.certificate.clone(),
-                        reason: other.to_string(),
-                    },
-                })?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(setup)?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => TlsError::File {
+                    role: KEY,
+                    path: files.key.clone(),
+                    reason: format!("it does not belong to {}", files.certificate.display()),
+                },
+                other => TlsError::File {
+                    role: CERTIFICATE,
+                    path: files.certificate.clone(),
+                    reason: other.to_string(),
+                },
+            })?;
         config.alpn_protocols = vec![ALPN.to_vec()];
         // Clients store the state for session resumption, so that it takes no memory here.
         config.ticketer = Ticketer::new().map_err(setup)?;

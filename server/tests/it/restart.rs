@@ -5,11 +5,13 @@ use tenfold_server::data_set::DataSet;
 use tenfold_server::{Config, start};
 use tokio::sync::oneshot;
 
+use crate::support::http_client;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_writes_survive_restart() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("tenfold.db").display());
-    let client = reqwest::Client::new();
+    let client = http_client();
     let mut token = String::new();
     for round in 1..=2 {
         let mut config = Config::new(

@@ -3,13 +3,22 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde::Deserialize;
+
 use crate::generator::job::Job;
-use crate::generator::peer::goose_users::Measured;
 use crate::generator::peer::report::PeerReport;
 use crate::generator::peer::{Pace, Peer, Source, command};
 
 /// Goose's own client, `user.get()`, at maximum speed.
 pub(super) struct Goose;
+
+/// Figures reported by Goose.
+#[derive(Deserialize)]
+struct Measured {
+    p50_us: u64,
+    p99_us: u64,
+    failed: u64,
+}
 
 impl Peer for Goose {
     fn name(&self) -> &'static str {
@@ -21,7 +30,7 @@ impl Peer for Goose {
     }
 
     fn source(&self) -> Source {
-        Source::Itself
+        Source::Package("benches/goose")
     }
 
     fn note(&self) -> &'static str {
@@ -29,8 +38,8 @@ impl Peer for Goose {
     }
 
     fn command(&self, program: &Path, job: &Job) -> anyhow::Result<Command> {
-        let (users, seconds, url) = (job.connections, job.lasts.as_secs(), &job.target);
-        let line = format!("goose-users --users {users} --seconds {seconds} --url {url}");
+        let (users, seconds, url) = (job.connections, job.lasts.as_secs(), job.url());
+        let line = format!("--users {users} --seconds {seconds} --url {url}");
         Ok(command(program, &line))
     }
 

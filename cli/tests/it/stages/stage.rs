@@ -33,6 +33,8 @@ pub(crate) fn lacks(programs: &[&str]) -> bool {
 impl Stage {
     /// Starts a stage without limits, with a small data set.
     pub(crate) fn up(name: &str, arguments: &[&str]) -> Self {
+        // The HTTP client of the tests uses the provider of the process.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut own = Self {
             place: Workplace::new(),
             status: Value::Null,

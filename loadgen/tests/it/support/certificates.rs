@@ -82,7 +82,7 @@ impl Issued {
     /// Both, in the form that a server needs.
     pub(crate) fn certified(&self) -> Arc<CertifiedKey> {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let provider = rustls::crypto::ring::default_provider();
         let chain = vec![self.certificate.der().clone()];
         Arc::new(CertifiedKey::from_der(chain, key, &provider).unwrap())
     }

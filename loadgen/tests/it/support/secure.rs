@@ -181,7 +181,7 @@ impl SecureServer {
     }
 
     fn config(&self, certificate: &Arc<CertifiedKey>, seen: &Arc<Seen>) -> ServerConfig {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .unwrap();

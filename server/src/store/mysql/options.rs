@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use mysql_async::{Opts, OptsBuilder, PoolConstraints, PoolOpts, SslOpts};
 use percent_encoding::percent_decode_str;
-use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::CONNECTIONS_MAX;
 use crate::store::StoreError;
+use crate::tls_provider;
 
 /// Time after which an idle connection is closed. Closing at once would cost the next call five round trips
 /// and a TLS handshake.
@@ -140,8 +140,7 @@ fn verified_by(path: &str, host: &str) -> Result<SslOpts, StoreError> {
             "it contains no certificate in PEM (-----BEGIN CERTIFICATE-----)".to_owned(),
         ));
     }
-    // The driver uses the default provider of the process. An existing one stays.
-    let _ = aws_lc_rs::default_provider().install_default();
+    tls_provider::install();
     let mut ssl = SslOpts::default()
         .with_root_certs(vec![pem.into()])
         .with_disable_built_in_roots(true);

@@ -23,6 +23,16 @@ pub(crate) mod failing_store;
 /// Password of all users in these tests.
 pub(crate) const PASSWORD: &str = "correct horse";
 
+/// Returns a client with a time limit of 30 s.
+pub(crate) fn http_client() -> reqwest::Client {
+    // With the feature `s3`, the client has TLS, and uses the provider of the process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(30))
+        .build()
+        .unwrap()
+}
+
 /// Service on a free port in this process.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
@@ -68,10 +78,7 @@ pub(crate) async fn service_with(
         address,
         admin,
         store,
-        client: reqwest::Client::builder()
-            .timeout(Duration::from_secs(30))
-            .build()
-            .unwrap(),
+        client: http_client(),
         stop: Some(stop),
         task,
         _folder: folder,

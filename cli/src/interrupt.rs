@@ -34,8 +34,6 @@ static SENDER: OnceLock<watch::Sender<bool>> = OnceLock::new();
 static CLEANUP: OnceLock<fn()> = OnceLock::new();
 
 /// Handles Ctrl-C, SIGTERM and SIGHUP from now on. The returned channel becomes `true` at the first of them.
-///
-/// Call this before the generator starts: Goose installs a handler of Ctrl-C of its own unless there is one.
 pub(crate) fn catch() -> anyhow::Result<watch::Receiver<bool>> {
     let receiver = SENDER.get_or_init(|| watch::channel(false).0).subscribe();
     ctrlc::set_handler(request).context("could not install a handler for Ctrl-C")?;

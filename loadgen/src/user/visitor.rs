@@ -16,8 +16,7 @@ use crate::user::visit::Visit;
 /// The result of a journey written in Rust. Pass a [`Stop`] on with `?`.
 pub type JourneyResult = Result<(), Stop>;
 
-/// A journey written in Rust, like a Goose transaction. [`journey!`](crate::journey!) makes one from an
-/// `async fn`.
+/// A journey written in Rust. [`journey!`](crate::journey!) makes one from an `async fn`.
 pub type JourneyFunction = Arc<
     dyn for<'r, 'v> Fn(
             &'r mut Visitor<'v>,

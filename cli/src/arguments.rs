@@ -3,8 +3,9 @@
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod gate;
-mod groups;
+pub(crate) mod groups;
 pub(crate) mod init;
+pub(crate) mod knee;
 pub(crate) mod lab;
 pub(crate) mod man;
 pub(crate) mod merge;
@@ -20,6 +21,7 @@ use completions::CompletionsArguments;
 use doctor::DoctorArguments;
 use gate::GateArguments;
 use init::InitArguments;
+use knee::KneeArguments;
 use lab::LabArguments;
 use man::ManArguments;
 use merge::MergeArguments;
@@ -50,11 +52,17 @@ impl Cli {
     pub(crate) fn read() -> Result<Self, clap::Error> {
         let matches = Self::command().try_get_matches()?;
         let mut cli = Self::from_arg_matches(&matches)?;
-        if let (Command::Run(run), Some(given)) =
-            (&mut cli.command, matches.subcommand_matches("run"))
-        {
-            run.resolve_conflicts(given)
-                .map_err(|message| conflict(&message))?;
+        if let Some((_, given)) = matches.subcommand() {
+            let service = match &mut cli.command {
+                Command::Run(run) => Some(&mut run.service),
+                Command::Knee(knee) => Some(&mut knee.service),
+                _ => None,
+            };
+            if let Some(service) = service {
+                service
+                    .resolve_conflicts(given)
+                    .map_err(|message| conflict(&message))?;
+            }
         }
         Ok(cli)
     }
@@ -90,6 +98,12 @@ pub(crate) enum Command {
     /// single generator: counts are added, and histograms are added slot by slot. Its measurement is as good
     /// as that of the worst part.
     Merge(MergeArguments),
+    /// Find the highest rate that a service sustains
+    ///
+    /// Sends the mix of the scenario at constant rates, in short trials that close in on the knee and longer ones that
+    /// confirm it. A rate is sustained if at least 99% of the requests are answered in time, at most 0.1% fail, every
+    /// objective is met with its whole confidence interval, and the requests in flight do not pile up.
+    Knee(Box<KneeArguments>),
     /// Compare two builds of a service under the same load: pass, fail or inconclusive
     ///
     /// Both builds run at the same time and are restarted every few rounds. Each request goes to one build

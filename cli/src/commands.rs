@@ -4,6 +4,7 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod gate;
 pub(crate) mod init;
+pub(crate) mod knee;
 pub(crate) mod lab;
 pub(crate) mod man;
 pub(crate) mod merge;

@@ -6,6 +6,7 @@
 //! | `commands` | a file for each subcommand |
 //! | `live` | the view of a run in progress: dashboard, lines, `/metrics` |
 //! | `permission` | which hosts load may be sent to |
+//! | `service` | the service under test, started for it if it is a stage |
 //! | `output` | standard output, standard error, exports, the log of a service |
 
 mod arguments;
@@ -16,6 +17,7 @@ mod library;
 mod live;
 mod output;
 mod permission;
+mod service;
 mod stages;
 
 use std::process::ExitCode;
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Knee(arguments) => commands::knee::knee(&arguments),
         Command::Init(arguments) => commands::init::init(&arguments),
         Command::Schema => commands::schema::schema(),
         Command::Record(arguments) => commands::record::record(&arguments),

@@ -6,7 +6,7 @@ use crate::format::error::ScenarioError;
 use crate::format::fields::{Value, clip};
 use crate::format::nearest::suggestion;
 use crate::format::units::parse_duration;
-use crate::request::Kind;
+use crate::request::{Kind, Request};
 
 mod abort;
 
@@ -260,6 +260,32 @@ impl Rule {
         Ok(rule)
     }
 
+    /// Removes the condition for ending the run early.
+    pub(crate) fn never_abort(&mut self) {
+        if let Some(abort) = self.abort.take() {
+            let end = format!(", {abort}");
+            self.text.truncate(self.text.trim_end_matches(&end).len());
+        }
+    }
+
+    /// Reads a rule for some requests. A rule on events of streams must apply to one.
+    pub(crate) fn read_for(
+        value: &Value<'_>,
+        names: RuleNames<'_>,
+        requests: &[Request],
+    ) -> Result<Self, ScenarioError> {
+        let read = Self::read(value, names)?;
+        if read.metric.is_of_events() && !streams_in(read.scope, requests) {
+            return Err(value
+                .error(format!(
+                    "rule `{}` applies to no stream of events",
+                    clip(&read.text)
+                ))
+                .hint("add stream = \"sse\" to the request"));
+        }
+        Ok(read)
+    }
+
     /// Returns the rule of a scenario that has none about errors: without it, a run whose requests all
     /// fail would meet every objective.
     pub(crate) fn default_errors() -> Self {
@@ -293,6 +319,19 @@ impl Rule {
             clip(&self.text)
         ))
     }
+}
+
+/// Returns whether a scope includes a request whose response is a stream of events.
+fn streams_in(scope: Scope, requests: &[Request]) -> bool {
+    let mut in_scope = requests
+        .iter()
+        .enumerate()
+        .filter(|(index, request)| match scope {
+            Scope::All => true,
+            Scope::Kind(kind) => kind == request.kind,
+            Scope::Request(wanted) => wanted == *index,
+        });
+    in_scope.any(|(_, request)| request.event_stream.is_some())
 }
 
 impl fmt::Display for Rule {

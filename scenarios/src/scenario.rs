@@ -24,6 +24,7 @@ use crate::request::template::Template;
 use crate::request::variables::Variables;
 use crate::rule::Rule;
 
+mod constant_rate;
 pub(crate) mod overrides;
 mod pairing;
 mod reading;

@@ -6,4 +6,5 @@ pub(super) mod data_set;
 pub(super) mod host_permission;
 pub(super) mod load;
 pub(super) mod output;
+pub(crate) mod service;
 pub(super) mod store;

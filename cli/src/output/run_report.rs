@@ -36,7 +36,8 @@ impl RunReport<'_> {
         Ok((summary, html))
     }
 
-    fn write_html(&self, run: &Run, summary: &Summary) -> anyhow::Result<PathBuf> {
+    /// Writes the HTML file, and the summary beside it. Returns its path.
+    pub(crate) fn write_html(&self, run: &Run, summary: &Summary) -> anyhow::Result<PathBuf> {
         let html = page(run, summary).html();
         match self.html {
             Some(path) => {

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-pub(crate) const SUBCOMMANDS: [&[&str]; 19] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 20] = [
     &[],
     &["run"],
+    &["knee"],
     &["init"],
     &["schema"],
     &["record"],

@@ -16,6 +16,7 @@ mod gate;
 mod help;
 mod init;
 mod killed;
+mod knee;
 mod lab;
 mod live;
 mod man;

@@ -3,6 +3,7 @@
 mod box_throttled;
 mod coordinated_omission;
 mod failures;
+pub(crate) mod in_flight_trend;
 mod limit;
 mod load;
 mod load_second;

@@ -2,7 +2,8 @@
 //!
 //! [`summarise`] computes the summary of a run, [`charts`] the series of its charts, and [`compare`] the
 //! differences between several runs. [`gate`] decides whether one build is slower than another, and
-//! [`history`] finds the changes in a series of gates or runs. [`stats`] holds the statistics that all of
+//! [`history`] finds the changes in a series of gates or runs, and [`knee`] the
+//! highest rate that a service sustains. [`stats`] holds the statistics that all of
 //! them share. Nothing here reads a file or a clock. Reports format these results and compute nothing.
 
 mod charts;
@@ -13,6 +14,7 @@ pub mod format;
 mod function_times;
 pub mod gate;
 pub mod history;
+pub mod knee;
 mod latency;
 mod merge;
 pub mod stats;

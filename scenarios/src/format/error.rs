@@ -30,6 +30,12 @@ impl ScenarioError {
         }
     }
 
+    /// Returns the error without its position, for text that is not from the file.
+    pub(crate) fn without_position(mut self) -> Self {
+        (self.line, self.column) = (0, 0);
+        self
+    }
+
     /// Adds advice.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -19,7 +19,7 @@ use crate::request::names::{Names, read_declared};
 use crate::request::targets::Targets;
 use crate::request::transport::Transport;
 use crate::request::{Request, RequestContext, captured_names};
-use crate::rule::{Metric, Rule, RuleNames, Scope};
+use crate::rule::{Metric, Rule, RuleNames};
 
 /// Maximum number of requests. Each has its own histograms, which take several megabytes over all
 /// phases.
@@ -223,16 +223,7 @@ pub(super) fn read(
             phases: &phase_names,
         };
         for rule in bounded(&value)? {
-            let read = Rule::read(&rule, names)?;
-            if read.metric.is_of_events() && !streams_in(read.scope, &requests) {
-                return Err(rule
-                    .error(format!(
-                        "rule `{}` applies to no stream of events",
-                        clip(&read.text)
-                    ))
-                    .hint("add stream = \"sse\" to the request"));
-            }
-            rules.push(read);
+            rules.push(Rule::read_for(&rule, names, &requests)?);
         }
     }
     if !rules.iter().any(|rule| rule.metric == Metric::Errors) {
@@ -393,17 +384,4 @@ fn bounded<'a>(value: &Value<'a>) -> Result<Vec<Value<'a>>, ScenarioError> {
             "the list has {length} entries, more than {LIST_MAX}"
         ))),
     }
-}
-
-/// Returns whether a scope includes a request whose response is a stream of events.
-fn streams_in(scope: Scope, requests: &[Request]) -> bool {
-    let mut in_scope = requests
-        .iter()
-        .enumerate()
-        .filter(|(index, request)| match scope {
-            Scope::All => true,
-            Scope::Kind(kind) => kind == request.kind,
-            Scope::Request(wanted) => wanted == *index,
-        });
-    in_scope.any(|(_, request)| request.event_stream.is_some())
 }

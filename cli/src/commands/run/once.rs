@@ -1,21 +1,20 @@
 //! `tenfold run --once`: send each request once, and show what was sent and received.
 
 use tenfold_lab::Lab;
-use tenfold_loadgen::{DialOptions, Exchange, Target, Trial, TrialOptions, trial};
+use tenfold_loadgen::{Exchange, Trial, TrialOptions, trial};
 use tenfold_scenarios::Scenario;
 
-use super::{Service, follows_redirects};
 use crate::arguments::run::RunArguments;
 use crate::exit::{Exit, TARGET_FAILED, UsageError};
 use crate::interrupt;
 use crate::output::print;
+use crate::service::Subject;
 
 /// Sends each request of a scenario once.
 pub(super) fn once(
     arguments: &RunArguments,
     scenario: Scenario,
-    dial: DialOptions,
-    target: Target,
+    subject: Subject,
 ) -> anyhow::Result<Exit> {
     if !arguments.output.export.is_empty() || arguments.out.is_some() {
         return Err(UsageError(
@@ -25,10 +24,12 @@ pub(super) fn once(
         .into());
     }
     let interrupt = interrupt::catch()?;
-    let service = match &arguments.target.url {
-        Some(_) => Service::running(arguments, target, follows_redirects(&scenario))?,
-        None => Service::start(arguments, dial, &interrupt)?,
-    };
+    let service = subject.start(
+        &arguments.service,
+        &scenario,
+        &format!("tenfold run {}", arguments.scenario),
+        &interrupt,
+    )?;
     let is_json = arguments.output.json;
     let mut printed = Ok(());
     let tried = service.answering(|| {

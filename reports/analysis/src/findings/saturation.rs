@@ -1,8 +1,8 @@
 //! Saturation: whether the generator or the service saturated first.
 
 use tenfold_run_dir::Run;
-use tenfold_run_dir::timeline::Row;
 
+use crate::findings::in_flight_trend::InFlightTrend;
 use crate::findings::limit::{CpuUse, Limit, hot_functions};
 use crate::findings::load::Load;
 use crate::findings::parallelism::{parallelism, unknown_parallelism};
@@ -298,40 +298,4 @@ fn first_second_behind(run: &Run, window: &Window) -> Option<u64> {
             row.planned >= 20 && ((row.reads + row.writes) as f64) < 0.9 * row.planned as f64
         })
         .map(|row| row.start_ns / 1_000_000_000)
-}
-
-/// Change in the number of requests in flight or waiting, from the first to the last third of the counted
-/// phases.
-///
-/// `early_s` and `late_s` divide the number of each second by its arrivals, so that a rising rate does not
-/// look like a growing queue.
-struct InFlightTrend {
-    early: f64,
-    late: f64,
-    early_s: f64,
-    late_s: f64,
-}
-
-impl InFlightTrend {
-    fn of(run: &Run, window: &Window) -> Self {
-        let rows: Vec<&Row> = window.rows(run).filter(|row| row.planned > 0).collect();
-        let third = rows.len() / 3;
-        let mean = |rows: &[&Row], of: &dyn Fn(&Row) -> f64| {
-            rows.iter().map(|row| of(row)).sum::<f64>() / rows.len().max(1) as f64
-        };
-        let pending = |row: &Row| (row.in_flight + row.waiting) as f64;
-        let pending_s = |row: &Row| pending(row) / row.planned as f64;
-        let (early, late) = (&rows[..third], &rows[rows.len() - third..]);
-        Self {
-            early: mean(early, &pending),
-            late: mean(late, &pending),
-            early_s: mean(early, &pending_s),
-            late_s: mean(late, &pending_s),
-        }
-    }
-
-    /// Returns whether the number grew by half, to more than a tenth of the arrivals of a second.
-    fn grows(&self) -> bool {
-        self.late_s > 1.5 * self.early_s && self.late_s > 0.1
-    }
 }

@@ -6,6 +6,7 @@ mod charts;
 mod comparison;
 mod findings;
 mod gate;
+mod knee;
 mod merge;
 mod merged_evidence;
 mod oracle;

@@ -1,0 +1,129 @@
+//! The search for the knee of a real service of known capacity.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::raw_service::RawService;
+use crate::support::{Workplace, read_json};
+
+const SCENARIO: &str = r#"
+version = 1
+name = "permits"
+rules = ["p99 < 1s"]
+[[phases]]
+name = "steady"
+kind = "constant"
+rate = "50/s"
+duration = "30s"
+[[requests]]
+name = "get"
+kind = "read"
+path = "/"
+"#;
+
+/// Starts a service of four permits of 20 ms: 200/s.
+fn service() -> String {
+    let service = RawService {
+        takes: Duration::from_millis(20),
+        at_a_time: 4,
+        ..RawService::default()
+    };
+    format!("http://{}", service.start())
+}
+
+fn rate(answer: &Value, end: &str) -> f64 {
+    answer[end].as_f64().unwrap_or_else(|| panic!("{answer:#}"))
+}
+
+#[test]
+fn finds_known_capacity() {
+    let place = Workplace::new();
+    place.write("permits.toml", SCENARIO);
+    let target = service();
+    let ended = place.run(&[
+        "knee",
+        "permits.toml",
+        "--quick",
+        "--target",
+        &target,
+        "--json",
+        "--out",
+        "knee",
+    ]);
+    let found = ended.json();
+    let answer = &found["answer"];
+    // A busy machine may spoil trials, which takes time.
+    let expected = match answer["end"].as_str().unwrap() {
+        "confirmed" => 0,
+        _ => 121,
+    };
+    let (low, high) = (rate(answer, "sustained"), rate(answer, "failed"));
+    assert!(low <= 200.0 && high >= 185.0, "{answer:#}");
+    assert!(high / low <= 1.4, "{answer:#}");
+    let ended = ended.expect(expected);
+    assert!(ended.stderr.contains("not sustained"), "{}", ended.stderr);
+    assert_eq!(read_json(&place.path("knee/knee.json")), found);
+    assert!(place.path("knee/trial-01/report.html").exists());
+}
+
+#[test]
+fn highest_rate_bounds_the_search() {
+    let place = Workplace::new();
+    place.write("permits.toml", SCENARIO);
+    let target = service();
+    let arguments = [
+        "knee",
+        "permits.toml",
+        "--quick",
+        "--max",
+        "60/s",
+        "--target",
+        &target,
+        "--out",
+        "knee",
+    ];
+    let ended = place.run(&arguments).expect(121);
+    assert!(
+        ended
+            .stdout
+            .contains("the highest rate that may be tried (--max)"),
+        "{}",
+        ended.stdout
+    );
+    let again = place.run(&arguments).expect(104);
+    assert!(
+        again.stderr.contains("knee already has an answer"),
+        "{}",
+        again.stderr
+    );
+}
+
+#[test]
+fn mistakes_are_found_before_anything_is_sent() {
+    let place = Workplace::new();
+    place.write("permits.toml", SCENARIO);
+    let knee = |arguments: &[&str]| place.run(&[&["knee"], arguments].concat());
+    let ended = knee(&["permits.toml", "--rules", "p99 < soon", "--out", "knee"]).expect(104);
+    assert!(
+        ended.stderr.contains("`soon` is not a duration"),
+        "{}",
+        ended.stderr
+    );
+    let ended = knee(&["journey", "--out", "knee"]).expect(104);
+    assert!(
+        ended.stderr.contains("can't be sent at a constant rate"),
+        "{}",
+        ended.stderr
+    );
+    let ended = knee(&[
+        "permits.toml",
+        "--target",
+        "http://127.0.0.1:9",
+        "--out",
+        "knee",
+    ])
+    .expect(107);
+    assert!(ended.stderr.contains("could not reach"), "{}", ended.stderr);
+    assert!(!place.path("knee").exists());
+}

@@ -1,0 +1,20 @@
+//! The knee: the highest rate that a service sustains.
+//!
+//! [`Search`] says which rate to try next and for how long, and turns the outcomes into an [`Answer`]: the highest
+//! rate that was sustained and the lowest that was not, each tried several times. It neither sends load nor reads a clock.
+//! [`judge_trial`] turns the run of a trial into its outcome.
+
+mod answer;
+mod clustering;
+mod goal;
+mod judge;
+mod search;
+mod threshold;
+mod trial;
+
+pub use answer::{Answer, End, Hysteresis};
+pub use clustering::{SlowShare, clustering, widened};
+pub use goal::Goal;
+pub use judge::judge_trial;
+pub use search::{Attempt, Search};
+pub use trial::{Outcome, Trial};

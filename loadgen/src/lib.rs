@@ -2,7 +2,7 @@
 //!
 //! Call [`run`], or [`run_with`] for journeys written in Rust ([`Visitor`]). A run uses one thread with
 //! its own runtime. The pacer takes up every arrival at its intended time. The dispatcher hands it to
-//! an idle virtual user with one keep-alive connection, who sends the request and
+//! an idle virtual user with one keep-alive connection. The user sends the request and
 //! records five stamps. Answers are checked here; latencies are judged by the analysis, which reads
 //! only the run directory.
 //!

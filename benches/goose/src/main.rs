@@ -8,7 +8,7 @@ use serde_json::json;
 /// Sends flat out with Goose's own client
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// What to read
+    /// Address to read
     #[arg(long)]
     url: String,
     /// Number of users

@@ -127,11 +127,13 @@ impl Trials<'_> {
         let mut figures: Vec<Figures> = Vec::new();
         while let Some(attempt) = search.next() {
             let began = Instant::now();
-            let (outcome, own) = self.try_rate(attempt, figures.len() + 1)?;
+            let tried = self.try_rate(attempt, figures.len() + 1);
+            // An interrupted trial is an error or a part of one. Those before it still count.
             if *self.interrupt.borrow() {
                 search.stop();
                 break;
             }
+            let (outcome, own) = tried?;
             std::thread::sleep(match outcome {
                 Outcome::Sustained => PAUSE,
                 _ => PAUSE_AFTER_OVERLOAD,

@@ -46,7 +46,7 @@ impl Scenario {
         if self.phases.iter().any(traced) {
             return without_rate(
                 "a trace has its own times",
-                "make a scenario of the recording with `tenfold record --fit`",
+                "make a scenario of the recording with `tenfold record --model`",
             );
         }
         let phase = |name: &str, warm_up, start, duration| Phase {

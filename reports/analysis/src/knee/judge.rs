@@ -51,7 +51,7 @@ pub fn judge_trial(run: &Run, summary: &Summary) -> Outcome {
         return Outcome::NotMeasured;
     }
     let lost = arrivals.failed + arrivals.dropped;
-    let [lost_min, lost_max] = wilson_interval(lost, arrivals.planned);
+    let [lost_min, _] = wilson_interval(lost, arrivals.planned);
     if falls_behind || piles_up || lost_min > FAILED_MAX {
         return not_sustained;
     }
@@ -59,7 +59,7 @@ pub fn judge_trial(run: &Run, summary: &Summary) -> Outcome {
     if rules().any(|rule| rule.met == Some(false) && !is_close(run, rule)) {
         return not_sustained;
     }
-    let too_many_lost = lost as f64 > FAILED_MAX * arrivals.planned as f64 && lost_max > FAILED_MAX;
+    let too_many_lost = lost as f64 > FAILED_MAX * arrivals.planned as f64;
     match too_many_lost || rules().any(|rule| is_close(run, rule)) {
         true => Outcome::Undecided,
         false => Outcome::Sustained,

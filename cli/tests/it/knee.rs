@@ -1,11 +1,13 @@
 //! The search for the knee of a real service of known capacity.
 
+use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::support::raw_service::RawService;
-use crate::support::{Workplace, read_json};
+use crate::support::{Ended, Workplace, read_json};
 
 const SCENARIO: &str = r#"
 version = 1
@@ -126,4 +128,25 @@ fn mistakes_are_found_before_anything_is_sent() {
     .expect(107);
     assert!(ended.stderr.contains("could not reach"), "{}", ended.stderr);
     assert!(!place.path("knee").exists());
+}
+
+#[test]
+fn interrupted_search_keeps_its_bracket() {
+    let place = Workplace::new();
+    place.write("permits.toml", SCENARIO);
+    let target = service();
+    let search = place
+        .tenfold(&["knee", "permits.toml", "--target", &target, "--out", "knee"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first trial takes 6 s with its warm-up.
+    std::thread::sleep(Duration::from_secs(9));
+    kill_process(Pid::from_child(&search), Signal::INT).unwrap();
+    let ended = Ended::of(search.wait_with_output().unwrap()).expect(105);
+    assert!(ended.stdout.contains("interrupted"), "{}", ended.stdout);
+    let answer = &read_json(&place.path("knee/knee.json"))["answer"];
+    assert_eq!(answer["end"], "stopped");
+    assert!(rate(answer, "sustained") >= 50.0, "{answer:#}");
 }

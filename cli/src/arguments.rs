@@ -9,6 +9,7 @@ pub(crate) mod knee;
 pub(crate) mod lab;
 pub(crate) mod man;
 pub(crate) mod merge;
+pub(crate) mod profile;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod run;
@@ -25,6 +26,7 @@ use knee::KneeArguments;
 use lab::LabArguments;
 use man::ManArguments;
 use merge::MergeArguments;
+use profile::ProfileArguments;
 use record::RecordArguments;
 use report::ReportArguments;
 use run::RunArguments;
@@ -55,7 +57,8 @@ impl Cli {
         if let Some((_, given)) = matches.subcommand() {
             let service = match &mut cli.command {
                 Command::Run(run) => Some(&mut run.service),
-                Command::Knee(knee) => Some(&mut knee.service),
+                Command::Knee(knee) => Some(&mut knee.search.service),
+                Command::Profile(profile) => Some(&mut profile.search.service),
                 _ => None,
             };
             if let Some(service) = service {
@@ -104,6 +107,11 @@ pub(crate) enum Command {
     /// confirm it. A rate is sustained if at least 99% of the requests are answered in time, at most 0.1% fail, every
     /// objective is met with its whole confidence interval, and the requests in flight do not pile up.
     Knee(Box<KneeArguments>),
+    /// Find what holds a service back
+    ///
+    /// Searches for the knee, then sends a third of that rate, nine tenths of it, and a quarter more than it, and takes
+    /// profiles of the service's processor time and waits. What differs between the three says what requests wait for.
+    Profile(Box<ProfileArguments>),
     /// Compare two builds of a service under the same load: pass, fail or inconclusive
     ///
     /// Both builds run at the same time and are restarted every few rounds. Each request goes to one build

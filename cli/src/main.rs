@@ -7,6 +7,7 @@
 //! | `live` | the view of a run in progress: dashboard, lines, `/metrics` |
 //! | `permission` | which hosts load may be sent to |
 //! | `service` | the service under test, started for it if it is a stage |
+//! | `trials` | runs of a service at constant rates, for `knee` and `profile` |
 //! | `output` | standard output, standard error, exports, the log of a service |
 
 mod arguments;
@@ -19,6 +20,7 @@ mod output;
 mod permission;
 mod service;
 mod stages;
+mod trials;
 
 use std::process::ExitCode;
 
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Knee(arguments) => commands::knee::knee(&arguments),
+        Command::Profile(arguments) => commands::profile::profile(&arguments),
         Command::Init(arguments) => commands::init::init(&arguments),
         Command::Schema => commands::schema::schema(),
         Command::Record(arguments) => commands::record::record(&arguments),

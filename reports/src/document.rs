@@ -263,7 +263,7 @@ impl Table {
 pub struct Runs {
     /// Names of the columns. The first names the runs.
     pub head: Vec<&'static str>,
-    /// Name of the line over time.
+    /// Name of the line over time. Empty if the runs have none.
     pub line: &'static str,
     /// Rows.
     pub rows: Vec<RunRow>,

@@ -227,7 +227,7 @@ fn runs(list: &Runs) -> Markup {
                 thead {
                     tr {
                         @for cell in &list.head { th scope="col" { (cell) } }
-                        th scope="col" { (list.line) }
+                        @if !list.line.is_empty() { th scope="col" { (list.line) } }
                     }
                 }
                 tbody {
@@ -242,7 +242,9 @@ fn runs(list: &Runs) -> Markup {
                                     _ => td { (cell) },
                                 }
                             }
-                            td.drawing { @if let Some(line) = line { (PreEscaped(line)) } @else { "–" } }
+                            @if !list.line.is_empty() {
+                                td.drawing { @if let Some(line) = line { (PreEscaped(line)) } @else { "–" } }
+                            }
                         }
                     }
                 }

@@ -2,12 +2,14 @@
 //!
 //! - [`document::Document`] is the model of a report. [`document::Document::html`] renders it as a page without
 //!   external resources, [`document::Document::terminal`] as text, [`document::Document::markdown`] as Markdown.
-//! - [`run`], [`comparison`], [`index`], [`gate`] and [`history`] are the subjects of reports. A `page` has charts and
+//! - [`run`], [`comparison`], [`index`], [`gate`], [`history`], [`knee`] and [`diagnosis`] are the subjects of
+//!   reports. A `page` has charts and
 //!   all tables; a `digest` is for a terminal or a pull request.
 //! - [`export`] writes files for other tools. [`run::formats`] and [`gate::formats`] list the formats.
 
 mod chart;
 pub mod comparison;
+pub mod diagnosis;
 pub mod document;
 pub mod export;
 mod flamegraph;
@@ -15,6 +17,7 @@ pub mod gate;
 pub mod history;
 mod html;
 pub mod index;
+pub mod knee;
 mod markdown;
 pub mod run;
 mod terminal;

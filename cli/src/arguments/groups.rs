@@ -6,5 +6,6 @@ pub(super) mod data_set;
 pub(super) mod host_permission;
 pub(super) mod load;
 pub(super) mod output;
+pub(crate) mod search;
 pub(crate) mod service;
 pub(super) mod store;

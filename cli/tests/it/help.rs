@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-pub(crate) const SUBCOMMANDS: [&[&str]; 20] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 21] = [
     &[],
     &["run"],
     &["knee"],
+    &["profile"],
     &["init"],
     &["schema"],
     &["record"],

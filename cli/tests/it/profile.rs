@@ -54,9 +54,9 @@ struct Server {
 }
 
 impl Server {
-    /// Starts a Python with these options.
-    fn start(place: &Workplace, python: &PathBuf, options: &[&str]) -> Self {
-        let script = place.write("server.py", SERVER);
+    /// Starts a program in Python with these options.
+    fn start(place: &Workplace, python: &PathBuf, options: &[&str], program: &str) -> Self {
+        let script = place.write("server.py", program);
         let mut child = Command::new(python)
             .args(options)
             .arg(script)
@@ -155,7 +155,7 @@ fn names_functions_and_waits_of_a_foreign_process() {
     };
     let place = Workplace::profiled();
     let options: &[&str] = if names { &["-X", "perf"] } else { &[] };
-    let server = Server::start(&place, &python, options);
+    let server = Server::start(&place, &python, options, SERVER);
     place.write("python.toml", &light_scenario(&format!("{RATE}/s"), "8s"));
     let target = server.url();
     let ended = measured(place.run(&["run", "python.toml", "--target", &target, "--out", "run"]));
@@ -196,7 +196,7 @@ fn names_functions_and_waits_of_a_foreign_process() {
         true => sum_of(&waited, &["py::sleep_in_python:", ";[blocked: sleep]"]),
         false => sum_of(&waited, &[";[blocked: sleep]"]),
     };
-    // Each sleep may be longer on a busy machine.
+    // Each sleep may be longer on a busy machine, and a request may come late.
     let asked = RATE * SLEEP_S * seconds(&waits, "duration_ns");
     let asleep = asleep / 1e9;
     assert!(
@@ -243,7 +243,7 @@ fn says_what_to_set_without_permission() {
         return skip("no python3");
     };
     let place = Workplace::profiled();
-    let server = Server::start(&place, &python, &[]);
+    let server = Server::start(&place, &python, &[], SERVER);
     place.write("python.toml", &light_scenario("20/s", "4s"));
     let Some(ended) = run_without_permission(&place, &server) else {
         return skip("no setpriv");
@@ -286,4 +286,78 @@ fn profiles_nothing_with_no_profile_and_refuses_unknown_processes() {
         assert!(ended.expect(104).stderr.contains(reason));
     }
     assert!(!place.path("refused").exists());
+}
+
+/// A server that lets four requests at a time through to a sleep of 20 ms: 200/s.
+const POOL: &str = r#"
+import http.server, threading, time
+
+pool = threading.Semaphore(4)
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        with pool:
+            time.sleep(0.02)
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+    def log_message(self, *arguments):
+        pass
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 1024
+    def handle_error(self, *arguments):
+        pass
+
+server = Server(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+#[test]
+fn diagnosis_names_what_requests_wait_for() {
+    let Some((python, names)) = python() else {
+        return skip("no python3");
+    };
+    let place = Workplace::profiled();
+    let options: &[&str] = if names { &["-X", "perf"] } else { &[] };
+    let server = Server::start(&place, &python, options, POOL);
+    place.write("pool.toml", &light_scenario("100/s", "8s"));
+    let target = server.url();
+    let profile = [
+        "profile",
+        "pool.toml",
+        "--target",
+        &target,
+        "--rules",
+        "p99 < 1s",
+        "--json",
+    ];
+    let own = ["--budget", "12s", "--duration", "5s", "--out", "diagnosis"];
+    let ended = place.run(&[&profile[..], &own].concat()).expect(0);
+    let found = ended.json();
+    assert_eq!(read_json(&place.path("diagnosis/diagnosis.json")), found);
+    let sustained = found["diagnosis"]["sustained"].as_f64().unwrap();
+    assert!((100.0..=215.0).contains(&sustained), "{found:#}");
+    let waits = read_json(&place.path("diagnosis/above/profile/off-cpu.json"));
+    if waits["method"] != "perf-events" {
+        return skip(&ended.stderr);
+    }
+    let first = &found["diagnosis"]["bottlenecks"][0];
+    let title = first["title"].as_str().unwrap();
+    assert_eq!(first["resource"], "lock", "{first:#}");
+    assert!(title.starts_with("Requests wait for a lock"), "{first:#}");
+    if names {
+        assert!(title.contains("`Handler.do_GET (server.py)`"), "{first:#}");
+    }
+    let report = fs::read_to_string(place.path("diagnosis/report.html")).unwrap();
+    for part in [
+        "./above/report.html",
+        "./trial-01/report.html",
+        "wait for a lock",
+    ] {
+        assert!(report.contains(part), "{part}");
+    }
 }

@@ -152,6 +152,16 @@ impl Measurement<'_> {
             Probe::Full => Window::of(&self.scenario),
             Probe::Off | Probe::NoProfile => None,
         };
+        let sampled = tenfold_probe::Target::of(pid, admin);
+        let sampled = match sampled {
+            tenfold_probe::Target::Unknown if self.probe != Probe::Off => {
+                match sources.processes.measurable() {
+                    none if none.is_empty() => tenfold_probe::Target::Unknown,
+                    found => tenfold_probe::Target::Trees(found),
+                }
+            }
+            known => known,
+        };
         let observer = RefCell::new(self.observer);
         let mut requests_before = None;
         let mut sampler = None;
@@ -167,7 +177,6 @@ impl Measurement<'_> {
             on_ready: Box::new(|| requests_before = admin.and_then(request_count)),
             on_start: Box::new(|start| {
                 if self.probe != Probe::Off {
-                    let sampled = tenfold_probe::Target::of(pid, admin);
                     sampler = Some(HostSampler::start(sampled, start));
                 }
                 metrics = admin.map(|admin| MetricsSampler::start(admin.clone(), chosen, start));

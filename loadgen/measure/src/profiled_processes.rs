@@ -111,6 +111,20 @@ impl ProfiledProcesses {
         Ok(Some(found))
     }
 
+    /// Returns the processes whose use of CPU is that of the service. Empty if they are unknown, or only pass requests on.
+    pub(crate) fn measurable(&self) -> Vec<u32> {
+        let found = self.find().ok().flatten().unwrap_or_default();
+        let name = |pid: &u32| {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            name.trim_end().to_owned()
+        };
+        let names: Vec<String> = found.iter().map(name).collect();
+        match self.doubt(&names) {
+            Some(_) => Vec::new(),
+            None => found,
+        }
+    }
+
     /// Returns a sentence if the profiled processes, by their names, may not be the service but pass requests on to it.
     pub(crate) fn doubt(&self, names: &[String]) -> Option<String> {
         let by_address = matches!(self, Self::Addresses(_) | Self::Socket(_));

@@ -1,5 +1,7 @@
 //! Samples of the machine and of the target's process while load runs.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -10,10 +12,13 @@ use tenfold_run_dir::HostTimeline;
 use tenfold_run_dir::host_timeline::HostSample;
 
 use crate::procfs::CpuTicks;
-use crate::{AdminListener, http, metrics, procfs};
+use crate::{AdminListener, http, metrics, process_tree, procfs};
 
 /// Time between two samples.
 const PERIOD: Duration = Duration::from_secs(1);
+
+/// Samples after which the descendants of a process are looked up again.
+const READINGS_PER_LOOK: u32 = 5;
 
 /// Timeout of a scrape, short enough not to delay the next sample.
 const SCRAPE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -28,6 +33,8 @@ pub enum Target {
     Unknown,
     /// A process on this machine, by process id.
     Process(u32),
+    /// Processes on this machine and their descendants.
+    Trees(Vec<u32>),
     /// The process that reports `process_cpu_seconds_total` and `process_resident_memory_bytes` at this listener. The names
     /// are those of the Prometheus client libraries.
     Metrics(AdminListener),
@@ -133,6 +140,7 @@ enum TargetSource {
     // Stays open, so that it refers to this process even if the system reuses its id. Reads fail once the process has
     // ended.
     Process(File),
+    Trees(Trees),
     Metrics { client: ureq::Agent, url: String },
 }
 
@@ -152,6 +160,7 @@ impl Source {
                 Target::Unknown => TargetSource::Unknown,
                 Target::Process(pid) => File::open(format!("/proc/{pid}/stat"))
                     .map_or(TargetSource::Unknown, TargetSource::Process),
+                Target::Trees(roots) => TargetSource::Trees(Trees::of(roots)),
                 Target::Metrics(listener) => TargetSource::Metrics {
                     client: http::client(&listener, SCRAPE_TIMEOUT),
                     url: listener.url().to_owned(),
@@ -181,13 +190,9 @@ impl Source {
         match &mut self.target {
             TargetSource::Unknown => (None, None),
             TargetSource::Process(file) => {
-                let stat = reread(file, &mut self.text).and_then(procfs::process_stat);
-                let ns_per_tick = 1e9 / self.ticks_per_second;
-                (
-                    stat.map(|stat| (stat.cpu_ticks as f64 * ns_per_tick) as u64),
-                    stat.map(|stat| stat.resident_pages * rustix::param::page_size() as u64),
-                )
+                usage(file, self.ticks_per_second, &mut self.text).unzip()
             }
+            TargetSource::Trees(trees) => trees.read(self.ticks_per_second, &mut self.text),
             TargetSource::Metrics { client, url } => {
                 let Ok(metrics) = metrics::scrape(client, url, SCRAPE_TIMEOUT) else {
                     return (None, None);
@@ -201,6 +206,62 @@ impl Source {
             }
         }
     }
+}
+
+/// Processes and their descendants. Forking servers start and end workers, so the descendants are looked up again and again.
+struct Trees {
+    roots: Vec<u32>,
+    /// The `stat` file of each process, by process id.
+    files: BTreeMap<u32, File>,
+    /// Readings until the descendants are looked up again.
+    left: u32,
+}
+
+impl Trees {
+    fn of(roots: Vec<u32>) -> Self {
+        Self {
+            roots,
+            files: BTreeMap::new(),
+            left: 0,
+        }
+    }
+
+    /// Returns CPU time, in nanoseconds, and memory, in bytes: sums over the processes that live. `None` without any.
+    fn read(&mut self, ticks_per_second: f64, text: &mut String) -> (Option<u64>, Option<u64>) {
+        if self.left == 0 {
+            self.left = READINGS_PER_LOOK;
+            for root in &self.roots {
+                for process in process_tree::tree(*root) {
+                    if let Entry::Vacant(entry) = self.files.entry(process)
+                        && let Ok(file) = File::open(format!("/proc/{process}/stat"))
+                    {
+                        entry.insert(file);
+                    }
+                }
+            }
+        }
+        self.left -= 1;
+        let mut sums = None;
+        self.files.retain(|_, file| {
+            let own = usage(file, ticks_per_second, text);
+            if let Some((cpu_ns, bytes)) = own {
+                let (all_ns, all_bytes) = sums.get_or_insert((0, 0));
+                *all_ns += cpu_ns;
+                *all_bytes += bytes;
+            }
+            own.is_some()
+        });
+        sums.unzip()
+    }
+}
+
+/// Returns CPU time, in nanoseconds, and memory, in bytes, from the `stat` file of a process. `None` once it has ended.
+fn usage(file: &mut File, ticks_per_second: f64, text: &mut String) -> Option<(u64, u64)> {
+    let stat = reread(file, text).and_then(procfs::process_stat)?;
+    Some((
+        (stat.cpu_ticks as f64 * 1e9 / ticks_per_second) as u64,
+        stat.resident_pages * rustix::param::page_size() as u64,
+    ))
 }
 
 /// Reads a file of `/proc` again from its start.
@@ -271,6 +332,29 @@ mod tests {
             .map(|sample| sample.duration_ns)
             .sum();
         assert!(timeline.samples[1].at_ns.abs_diff(covered) < 500_000_000);
+    }
+
+    #[test]
+    fn tree_counts_its_descendants() {
+        let burning = "i=0; while [ $i -lt 100000000 ]; do i=$((i+1)); done";
+        let mut parent = std::process::Command::new("sh")
+            .args(["-c", &format!("({burning}) & sleep 60")])
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        let own = process_tree::tree(parent.id());
+        let mut source = Source::open(Target::Trees(vec![parent.id()]));
+        let before = source.read().target_cpu_ns.unwrap();
+        std::thread::sleep(Duration::from_secs(1));
+        let after = source.read().target_cpu_ns.unwrap();
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        for process in own.iter().skip(1).filter_map(|id| i32::try_from(*id).ok()) {
+            let id = rustix::process::Pid::from_raw(process).unwrap();
+            let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
+        }
+        // The loop gets less than a core on a busy machine.
+        assert!(after - before > 100_000_000, "{before} {after}");
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl MemoryWatch {
 }
 
 /// Returns a process and its descendants.
-fn tree(root: u32) -> Vec<u32> {
+pub(crate) fn tree(root: u32) -> Vec<u32> {
     let mut found = vec![root];
     let mut next = 0;
     while let Some(&process) = found.get(next) {

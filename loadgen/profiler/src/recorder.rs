@@ -443,9 +443,15 @@ fn frames(table: &StackTable, stack: &NamedStack) -> Vec<String> {
     )
 }
 
+/// Name of a function that is not known.
+const UNKNOWN: &str = "[unknown]";
+
 /// Joins a thread pool with functions, innermost first, to a stack, root first.
 fn join(pool: &str, process: &[&str], kernel: &[&str]) -> Vec<String> {
-    let process = process.iter().rev().map(|name| (*name).to_owned());
+    let mut process: Vec<&str> = process.iter().rev().copied().collect();
+    // A stack that could not be followed is long and says nothing.
+    process.dedup_by(|name, before| name == before && *name == UNKNOWN);
+    let process = process.into_iter().map(str::to_owned);
     let kernel = kernel.iter().rev().map(|name| format!("{name}_[k]"));
     [pool.to_owned()]
         .into_iter()

@@ -3,8 +3,9 @@
 mod box_throttled;
 mod coordinated_omission;
 mod failures;
+pub(crate) mod hot_spot;
 pub(crate) mod in_flight_trend;
-mod limit;
+pub(crate) mod limit;
 mod load;
 mod load_second;
 mod overload;

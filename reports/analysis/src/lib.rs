@@ -2,12 +2,13 @@
 //!
 //! [`summarise`] computes the summary of a run, [`charts`] the series of its charts, and [`compare`] the
 //! differences between several runs. [`gate`] decides whether one build is slower than another, and
-//! [`history`] finds the changes in a series of gates or runs, and [`knee`] the
-//! highest rate that a service sustains. [`stats`] holds the statistics that all of
+//! [`history`] finds the changes in a series of gates or runs, [`knee`] the highest rate that a service sustains, and
+//! [`diagnosis`] what holds it back there. [`stats`] holds the statistics that all of
 //! them share. Nothing here reads a file or a clock. Reports format these results and compute nothing.
 
 mod charts;
 mod comparison;
+pub mod diagnosis;
 mod failure_class;
 mod findings;
 pub mod format;

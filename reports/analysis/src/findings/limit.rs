@@ -22,26 +22,26 @@ const ONE_CORE: std::ops::RangeInclusive<f64> = 0.90..=1.10;
 
 /// CPU in use while the service was busy, in cores.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct CpuUse {
+pub(crate) struct CpuUse {
     /// Cores of the host. `None` without a host.
-    pub(super) cores: Option<f64>,
+    pub(crate) cores: Option<f64>,
     /// In use by the service. `None` if it is not known.
-    pub(super) service: Option<f64>,
+    pub(crate) service: Option<f64>,
     /// In use by all processes of the host. `None` if it is not known.
-    pub(super) host: Option<f64>,
+    pub(crate) host: Option<f64>,
     /// In use by the generator.
-    pub(super) generator: f64,
+    pub(crate) generator: f64,
     /// In use by other processes. 0 if it is not known.
-    pub(super) others: f64,
+    pub(crate) others: f64,
     /// Allowance of the service's box. `None` if the box was not confined.
-    pub(super) allowed: Option<f64>,
+    pub(crate) allowed: Option<f64>,
     /// True if the service runs on the host of the generator. `None` if it is not known.
-    pub(super) shared_host: Option<bool>,
+    pub(crate) shared_host: Option<bool>,
 }
 
 /// The resource that limits a busy service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Limit {
+pub(crate) enum Limit {
     /// The CPU allowance of its box.
     Box,
     /// The CPU that the generator leaves to it.
@@ -60,7 +60,7 @@ pub(super) enum Limit {
 
 impl CpuUse {
     /// Returns the use over the counted phases, with the service's in its busiest second.
-    pub(super) fn of_summary(run: &Run, summary: &Summary) -> Self {
+    pub(crate) fn of_summary(run: &Run, summary: &Summary) -> Self {
         let (target, host) = (summary.target_usage.as_ref(), summary.host_usage.as_ref());
         Self {
             cores: host.map(|host| host.cores as f64),
@@ -125,12 +125,12 @@ impl CpuUse {
     }
 
     /// Returns whether the use of the service is known.
-    pub(super) fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.share().is_some()
     }
 
     /// Returns the resource that limits the service, provided that it is busy.
-    pub(super) fn limit(&self) -> Limit {
+    pub(crate) fn limit(&self) -> Limit {
         let limited_by_box = self
             .allowed
             .is_some_and(|allowed| self.cores_left().is_some_and(|left| allowed <= left));

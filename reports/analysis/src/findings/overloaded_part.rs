@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use tenfold_run_dir::{HistogramSum, Metric, Run, latency_histogram};
 
+use crate::findings::hot_spot::HotSpots;
 use crate::findings::limit::{CpuUse, Limit, hot_functions};
 use crate::findings::load::Load;
 use crate::findings::overload::Overload;
@@ -145,6 +146,7 @@ impl<'a> Part<'a> {
             self.backlog(),
         ];
         evidence.extend(self.cpu());
+        evidence.extend(HotSpots::of(self.run).evidence(self.limit));
         evidence.extend(self.parallelism.map(|own| {
             let what = match self.waits.is_split() {
                 true => format!("of {}", self.waits.waited_names()),

@@ -2,6 +2,7 @@
 
 use tenfold_run_dir::Run;
 
+use crate::findings::hot_spot::HotSpots;
 use crate::findings::in_flight_trend::InFlightTrend;
 use crate::findings::limit::{CpuUse, Limit, hot_functions};
 use crate::findings::load::Load;
@@ -154,6 +155,7 @@ fn service_saturated(
         summary.generator.lag_p99_ns.unwrap_or(0) > summary.generator.lag_bound_ns / 2;
     let cpu = CpuUse::of_summary(run, summary);
     let limit = cpu.limit();
+    evidence.extend(HotSpots::of(run).evidence(limit));
     let (mut clause, mut advice) = (limit.clause().to_owned(), limit.advice(hot_functions(run)));
     if limit.allows_waiting() && !is_closed(run) {
         let busy = busy_seconds(load);

@@ -20,7 +20,8 @@ pub struct Answer {
     /// Difference between a service that was overloaded before and one that was not. `None` if there was none, or it
     /// was not tried.
     pub hysteresis: Option<Hysteresis>,
-    /// All trials, in order.
+    /// All trials, in order. In `knee.json`, they stand beside the answer, with their figures.
+    #[serde(skip)]
     pub trials: Vec<Trial>,
 }
 

@@ -108,6 +108,19 @@ fn is_close(run: &Run, rule: &RuleResult) -> bool {
     low < limit && limit < high
 }
 
+/// Returns the answers per second within the strictest latency limit of the objectives. `None` without such a limit, or
+/// without a whole counted second.
+pub fn goodput(run: &Run, summary: &Summary) -> Option<f64> {
+    let limits = summary.rules.iter().filter(|rule| rule.unit == "ns");
+    let limit = limits
+        .filter_map(|rule| rule.limit)
+        .min_by(f64::total_cmp)?;
+    let shares = slow_shares(run, limit);
+    let quick: u64 = shares.iter().map(|own| own.all - own.slow).sum();
+    let seconds = shares.len() as f64 * run.latencies.columns().column_ns() as f64 / 1e9;
+    (seconds > 0.0).then(|| quick as f64 / seconds)
+}
+
 /// Returns the answers of each counted second, and those that took longer than a limit, in nanoseconds.
 fn slow_shares(run: &Run, limit_ns: f64) -> Vec<SlowShare> {
     let columns = run.latencies.columns();

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 /// One trial of a search: a rate, sent for a time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
     /// Offered rate, per second.
     pub rate: f64,
@@ -18,8 +16,7 @@ pub struct Trial {
 }
 
 /// Result of a trial.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Outcome {
     /// The service sustained the rate.
     Sustained,

@@ -4,6 +4,7 @@ mod blame;
 mod change_points;
 mod charts;
 mod comparison;
+mod diagnosis;
 mod findings;
 mod gate;
 mod knee;

@@ -1,0 +1,68 @@
+//! Flags of commands that search for the knee of a service.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use tenfold_scenarios::Rate;
+
+use super::load::LoadArguments;
+use super::service::ServiceArguments;
+use crate::arguments::values::{duration, rate};
+
+/// Highest rate that is tried unless `--max` says otherwise, per second.
+const RATE_MAX: f64 = 1e6;
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArguments {
+    /// Scenario file, or a scenario of the library: uneven, steady, spike, flash-crowd, write-heavy,
+    /// ten-million-users, journey or live-feed
+    #[arg(default_value = "uneven", env = "TENFOLD_SCENARIO")]
+    pub(crate) scenario: String,
+    /// Objective that a sustained rate meets, such as 'p99 < 50ms' [default: the scenario's]. Repeatable
+    #[arg(
+        long = "rules",
+        help_heading = "Search",
+        value_name = "RULE",
+        env = "TENFOLD_RULES",
+        value_delimiter = ';'
+    )]
+    pub(crate) rules: Vec<String>,
+    /// Time after which no further trial of the search begins [default: 270s for a thorough search, 80s for a quick one]
+    #[arg(long, help_heading = "Search", value_name = "TIME", value_parser = duration, env = "TENFOLD_BUDGET")]
+    pub(crate) budget: Option<Duration>,
+    /// Highest rate to try [default: 1M/s]
+    #[arg(long, help_heading = "Search", value_name = "RATE", value_parser = rate, env = "TENFOLD_MAX")]
+    max: Option<Rate>,
+    /// The mean rate is that of the first trial
+    #[command(flatten)]
+    pub(crate) load: LoadArguments,
+    #[command(flatten)]
+    pub(crate) service: ServiceArguments,
+    /// Print the answer as a single JSON document on standard output
+    #[arg(long, help_heading = "Output", env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
+    pub(crate) json: bool,
+    /// Directory to write, with a run directory for each trial [default: runs/TIME-COMMAND-SCENARIO]
+    #[arg(long, help_heading = "Output", value_name = "DIR", env = "TENFOLD_OUT")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+impl SearchArguments {
+    /// Returns the highest rate to try, per second.
+    pub(crate) fn rate_max(&self) -> f64 {
+        self.max.map_or(RATE_MAX, Rate::per_second)
+    }
+
+    /// Returns the command that repeats the search, without the flags that change the scenario.
+    pub(crate) fn command(&self, name: &str) -> Vec<String> {
+        let mut command = ["tenfold", name, &self.scenario]
+            .map(str::to_owned)
+            .to_vec();
+        for rule in &self.rules {
+            command.extend(["--rules".to_owned(), rule.clone()]);
+        }
+        command.extend(self.service.written());
+        command
+    }
+}

@@ -1,0 +1,35 @@
+//! Flags of `tenfold profile`.
+
+use std::time::Duration;
+
+use clap::Args;
+use tenfold_analysis::knee::Goal;
+
+use super::groups::search::SearchArguments;
+use super::values::duration;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 a bottleneck was named; 99 no rate was sustained; 104 bad configuration; 105 interrupted; \
+    107 the target could not be reached, or a component failed; 121 no bottleneck was named: its cause is unknown, the \
+    generator was the limit, or every rate up to --max was sustained"
+)]
+pub(crate) struct ProfileArguments {
+    /// Counted time of each of the three runs after the search
+    #[arg(short, long, help_heading = "Search", value_name = "TIME", value_parser = duration, default_value = "12s",
+        env = "TENFOLD_DURATION")]
+    pub(crate) duration: Duration,
+    #[command(flatten)]
+    pub(crate) search: SearchArguments,
+}
+
+impl ProfileArguments {
+    /// Returns what the search before the experiments is to reach.
+    pub(crate) fn goal(&self) -> Goal {
+        let goal = Goal::quick();
+        Goal {
+            budget: self.search.budget.unwrap_or(goal.budget),
+            ..goal
+        }
+    }
+}

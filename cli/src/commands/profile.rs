@@ -1,0 +1,151 @@
+//! `tenfold profile`: find what holds a service back.
+
+use std::time::Duration;
+
+use tenfold_analysis::diagnosis::{Diagnosis, DiagnosisReport, Experiments, Resource, diagnose};
+use tenfold_analysis::format;
+use tenfold_analysis::knee::{Answer, End, OutcomeName, SearchReport, TrialReport};
+use tenfold_reports::diagnosis::{digest, page};
+use tenfold_run_dir::RunDir;
+
+use crate::arguments::profile::ProfileArguments;
+use crate::exit::Exit;
+use crate::output::print;
+use crate::trials::{Measured, Trial, Trials, with_trials};
+
+/// File with the diagnosis.
+const DIAGNOSIS: &str = "diagnosis.json";
+
+/// Share of the knee that is a low load: requests hardly wait for each other there.
+const LOW: f64 = 0.3;
+
+/// Share of the knee of the run below it.
+const NEAR: f64 = 0.9;
+
+/// Multiple of the knee of the run above it: enough for a queue that shows within seconds.
+const ABOVE: f64 = 1.25;
+
+/// Warm-up of each experiment.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// Names what holds the service back.
+pub(crate) fn profile(arguments: &ProfileArguments) -> anyhow::Result<Exit> {
+    let search = &arguments.search;
+    let goal = arguments.goal();
+    let (found, path) = with_trials(search, ("profile", DIAGNOSIS), |trials| {
+        let found = trials.search(goal)?;
+        experiment(trials, found, arguments.duration)
+    })?;
+    let directory = RunDir::open(&path);
+    directory.write_bytes("report.html", page(&found).html().as_bytes())?;
+    directory.write_json(DIAGNOSIS, &found)?;
+    match search.json {
+        true => print::json(&found)?,
+        false => print::out(&digest(&found).terminal(print::colour()))?,
+    }
+    print::note(&format!("report: {}", path.join("report.html").display()));
+    Ok(exit(&found))
+}
+
+fn exit(found: &DiagnosisReport) -> Exit {
+    let first = found.diagnosis.bottlenecks.first();
+    match (found.search.answer.end, first.map(|own| own.resource)) {
+        (End::Stopped, _) => Exit::Interrupted,
+        (End::LowestRate, _) => Exit::SloMissed,
+        (
+            _,
+            None
+            | Some(
+                Resource::Generator
+                | Resource::NotReached
+                | Resource::OtherProcesses
+                | Resource::Unknown,
+            ),
+        ) => Exit::Inconclusive,
+        _ => Exit::Met,
+    }
+}
+
+/// Measures the service at a low load, near its knee and above it, and says what holds it back.
+fn experiment(
+    trials: &Trials<'_>,
+    search: SearchReport,
+    duration: Duration,
+) -> anyhow::Result<DiagnosisReport> {
+    let unfinished = |search: SearchReport, experiments| DiagnosisReport {
+        version: 1,
+        diagnosis: Diagnosis {
+            sustained: search.answer.sustained,
+            failed: search.answer.failed,
+            bottlenecks: Vec::new(),
+        },
+        experiments,
+        search,
+    };
+    let Some(knee) = knee(&search.answer).filter(|_| search.answer.end != End::Stopped) else {
+        return Ok(unfinished(search, Vec::new()));
+    };
+    let rates = [("low", LOW), ("near", NEAR), ("above", ABOVE)]
+        .map(|(name, share)| (name, (knee * share).max(1.0)));
+    print::note(&format!(
+        "profiling: {}",
+        tenfold_reports::diagnosis::plan(rates)
+    ));
+    let mut measured: Vec<Measured> = Vec::new();
+    let mut reports = Vec::new();
+    for (name, rate) in rates {
+        let trial = Trial {
+            rate,
+            warm_up: WARM_UP,
+            duration,
+            directory: name.to_owned(),
+            profiles: true,
+        };
+        let run = trials.measure(&trial);
+        if trials.is_interrupted() {
+            let mut search = search;
+            search.answer.end = End::Stopped;
+            return Ok(unfinished(search, reports));
+        }
+        let run = run?;
+        trials.pause_after(run.outcome);
+        reports.push(TrialReport {
+            directory: trial.directory.into(),
+            rate,
+            duration_s: duration.as_secs_f64(),
+            after_overload: false,
+            outcome: OutcomeName::of(run.outcome),
+            figures: run.figures.clone(),
+        });
+        measured.push(run);
+    }
+    let [low, near, above] = measured.as_slice() else {
+        return Ok(unfinished(search, reports));
+    };
+    let of = |own: &'_ Measured| format::rate(own.figures.achieved);
+    print::note(&format!(
+        "answered: low {}, near {}, above {}",
+        of(low),
+        of(near),
+        of(above)
+    ));
+    let experiments = Experiments {
+        low: (&low.run, &low.summary),
+        near: (&near.run, &near.summary),
+        above: (&above.run, &above.summary),
+    };
+    Ok(DiagnosisReport {
+        version: 1,
+        diagnosis: diagnose(&search.answer, &experiments),
+        experiments: reports,
+        search,
+    })
+}
+
+/// Returns the knee, or the end of it that is known, per second.
+fn knee(answer: &Answer) -> Option<f64> {
+    match (answer.sustained, answer.failed) {
+        (Some(sustained), Some(failed)) => Some(f64::midpoint(sustained, failed)),
+        (one, other) => one.or(other),
+    }
+}

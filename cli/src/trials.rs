@@ -1,0 +1,273 @@
+//! Trials of a service: runs at constant rates, one after the other, in a directory of their own.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tenfold_analysis::knee::{
+    Attempt, Goal, Outcome, OutcomeName, Search, SearchReport, TrialFigures, goodput, judge_trial,
+};
+use tenfold_analysis::{Summary, format, summarise};
+use tenfold_loadgen::Interrupt;
+use tenfold_measure::{Invocation, Measurement, Observer, Probe};
+use tenfold_run_dir::{Run, RunDir};
+use tenfold_scenarios::{Rate, Scenario};
+
+use crate::arguments::groups::search::SearchArguments;
+use crate::exit::UsageError;
+use crate::output::print;
+use crate::output::run_report::RunReport;
+use crate::service::{Service, Subject};
+use crate::{interrupt, library};
+
+/// Warm-up of the first trial, which also fills caches and opens connections.
+const FIRST_WARM_UP: Duration = Duration::from_secs(3);
+
+/// Warm-up of every other trial.
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// Pause after a trial that was sustained.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Pause after any other trial, for the service to answer its backlog.
+const PAUSE_AFTER_OVERLOAD: Duration = Duration::from_secs(2);
+
+/// Users for each request a second, so that answers may take this many seconds.
+const USERS_PER_RATE: f64 = 0.5;
+
+/// Highest number of users unless `--users` is given: more hardly fit into the memory of a small machine.
+const USERS_MAX: f64 = 20_000.0;
+
+/// Requests a second whose `traceparent` asks for a trace, if a trial samples them.
+const SAMPLED_PER_SECOND: f64 = 200.0;
+
+/// The trials of one command.
+pub(crate) struct Trials<'a> {
+    arguments: &'a SearchArguments,
+    /// Name of the command: `knee`.
+    command: &'a str,
+    scenario: Scenario,
+    service: Service,
+    path: PathBuf,
+    interrupt: Interrupt,
+    has_users: bool,
+}
+
+/// What a trial sends and captures.
+#[derive(Debug, Clone)]
+pub(crate) struct Trial {
+    /// Offered rate, per second.
+    pub(crate) rate: f64,
+    /// Time before the counted part.
+    pub(crate) warm_up: Duration,
+    /// Counted time.
+    pub(crate) duration: Duration,
+    /// Name of its run directory.
+    pub(crate) directory: String,
+    /// Takes profiles, and asks for the times in the service (`traceparent`).
+    pub(crate) profiles: bool,
+}
+
+/// A trial that was measured.
+pub(crate) struct Measured {
+    pub(crate) run: Run,
+    pub(crate) summary: Summary,
+    pub(crate) outcome: Outcome,
+    pub(crate) figures: TrialFigures,
+}
+
+/// Starts the service, does `work` with its trials, and stops it. Returns the directory as well.
+///
+/// `result` is the file that `work` writes last: a directory that has it is not used again.
+pub(crate) fn with_trials<T>(
+    arguments: &SearchArguments,
+    (command, result): (&str, &str),
+    work: impl FnOnce(&Trials<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<(T, PathBuf)> {
+    let overrides = arguments.load.overrides();
+    let mut scenario = library::find(&arguments.scenario)?.with(&overrides)?;
+    if !arguments.rules.is_empty() {
+        scenario = scenario.with_rules(&arguments.rules)?;
+    }
+    // A scenario without a rate is an error before anything is started.
+    at_rate(&scenario, scenario.mean_rate().max(1.0), WARM_UP, WARM_UP)?;
+    let subject = Subject::of(&arguments.service)?;
+    let path = arguments.out.clone().unwrap_or_else(|| {
+        tenfold_measure::default_path("runs", &format!("{command}-{}", scenario.name))
+    });
+    create(&path, result)?;
+    let interrupt = interrupt::catch()?;
+    // Fails, and is to fail, if a trial was recorded.
+    let remove_empty = || drop(std::fs::remove_dir(&path));
+    let named = format!("tenfold {command} {}", arguments.scenario);
+    let service = subject
+        .start(&arguments.service, &scenario, &named, &interrupt)
+        .inspect_err(|_| remove_empty())?;
+    let trials = Trials {
+        arguments,
+        command,
+        scenario,
+        service,
+        path: path.clone(),
+        interrupt,
+        has_users: overrides.users.is_some(),
+    };
+    let done = trials.service.answering(|| work(&trials));
+    let stopped = trials.service.lab.map_or(Ok(()), tenfold_lab::Lab::stop);
+    let done = done.inspect_err(|_| remove_empty())?;
+    stopped?;
+    Ok((done, path))
+}
+
+/// Creates the directory of the trials.
+fn create(path: &Path, result: &str) -> anyhow::Result<()> {
+    if path.join(result).exists() {
+        return Err(UsageError(format!(
+            "{} already has an answer; choose another directory for --out",
+            path.display()
+        ))
+        .into());
+    }
+    std::fs::create_dir_all(path).with_context(|| format!("could not create {}", path.display()))
+}
+
+/// Returns the scenario at a constant rate.
+fn at_rate(
+    scenario: &Scenario,
+    per_second: f64,
+    warm_up: Duration,
+    counted: Duration,
+) -> anyhow::Result<Scenario> {
+    let rate = Rate::new(per_second).context("the rate is beyond what a scenario may have")?;
+    Ok(scenario.at_constant_rate(rate, warm_up, counted)?)
+}
+
+impl Trials<'_> {
+    /// Returns whether the user interrupted the command.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        *self.interrupt.borrow()
+    }
+
+    /// Searches for the knee, and prints a line for each trial.
+    pub(crate) fn search(&self, goal: Goal) -> anyhow::Result<SearchReport> {
+        let mut search = Search::new(goal, self.scenario.mean_rate(), self.arguments.rate_max());
+        let mut figures: Vec<(PathBuf, TrialFigures)> = Vec::new();
+        while let Some(attempt) = search.next() {
+            let began = Instant::now();
+            let number = figures.len() + 1;
+            let trial = Trial {
+                rate: attempt.rate,
+                warm_up: match number {
+                    1 => FIRST_WARM_UP,
+                    _ => WARM_UP,
+                },
+                duration: attempt.duration,
+                directory: format!("trial-{number:02}"),
+                profiles: false,
+            };
+            let tried = self.measure(&trial);
+            // An interrupted trial is an error or a part of one. Those before it still count.
+            if self.is_interrupted() {
+                search.stop();
+                break;
+            }
+            let measured = tried?;
+            self.pause_after(measured.outcome);
+            search.record(measured.outcome, began.elapsed());
+            print::note(&line(attempt, &measured, search.bracket()));
+            figures.push((trial.directory.into(), measured.figures));
+        }
+        let rules = self.scenario.rules.iter().map(|rule| rule.text.clone());
+        let target = self.service.endpoint.target.to_string();
+        Ok(SearchReport::new(
+            (&self.scenario.name, &target),
+            rules.collect(),
+            goal,
+            search.answer(),
+            figures,
+        ))
+    }
+
+    /// Lets the service answer its backlog.
+    pub(crate) fn pause_after(&self, outcome: Outcome) {
+        std::thread::sleep(match outcome {
+            Outcome::Sustained => PAUSE,
+            _ => PAUSE_AFTER_OVERLOAD,
+        });
+    }
+
+    /// Sends a rate, writes its run directory and report, and judges it.
+    pub(crate) fn measure(&self, trial: &Trial) -> anyhow::Result<Measured> {
+        let mut scenario = at_rate(&self.scenario, trial.rate, trial.warm_up, trial.duration)?;
+        if !self.has_users {
+            let users = (trial.rate * USERS_PER_RATE).min(USERS_MAX) as u32;
+            scenario.load.users = scenario.load.users.max(users);
+        }
+        if trial.profiles {
+            let share = (SAMPLED_PER_SECOND / trial.rate).min(1.0);
+            for request in &mut scenario.requests {
+                request.transport.traceparent.get_or_insert(share);
+            }
+        }
+        let fitted = tenfold_measure::fit_users(scenario, false)?;
+        let run_dir = RunDir::create(&self.path.join(&trial.directory))?;
+        let target = &self.arguments.service.target;
+        let measurement = Measurement {
+            scenario: fitted.scenario,
+            endpoint: self.service.endpoint.clone(),
+            candidate: None,
+            probe: match trial.profiles && !target.no_profile {
+                true => Probe::Full,
+                false => Probe::NoProfile,
+            },
+            profiled_pid: target.pid,
+            metrics: target.metrics.clone(),
+            lab: self.service.lab.as_ref(),
+            invocation: Invocation {
+                overrides: self.arguments.load.overrides(),
+                command: self.arguments.command(self.command),
+            },
+            interrupt: self.interrupt.clone(),
+            observer: &mut Quiet,
+        };
+        measurement.record(&run_dir)?;
+        let run = run_dir.read()?;
+        let summary = summarise(&run);
+        let report = RunReport {
+            html: None,
+            json: false,
+            exports: &[],
+        };
+        report.write_html(&run, &summary)?;
+        Ok(Measured {
+            outcome: judge_trial(&run, &summary),
+            figures: TrialFigures::of(&summary, goodput(&run, &summary)),
+            run,
+            summary,
+        })
+    }
+}
+
+/// Shows nothing of a trial while it runs.
+struct Quiet;
+
+impl Observer for Quiet {}
+
+/// Returns a line with the figures of a trial and the bracket after it.
+fn line(attempt: Attempt, measured: &Measured, (low, high): (Option<f64>, Option<f64>)) -> String {
+    let time = |ns: Option<u64>| ns.map_or("–".to_owned(), format::duration);
+    let known = match (low.map(format::rate), high.map(format::rate)) {
+        (Some(low), Some(high)) => format!("knee between {low} and {high}"),
+        (Some(low), None) => format!("knee above {low}"),
+        (None, Some(high)) => format!("knee below {high}"),
+        (None, None) => String::new(),
+    };
+    format!(
+        "{:>10} for {:>2} s  {:<13}  p50 {:>8}  p99 {:>8}  {known}",
+        format::rate(attempt.rate),
+        attempt.duration.as_secs(),
+        OutcomeName::of(measured.outcome).text(),
+        time(measured.figures.p50_ns),
+        time(measured.figures.p99_ns),
+    )
+}

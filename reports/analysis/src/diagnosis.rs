@@ -1,0 +1,67 @@
+//! The diagnosis of a service: what holds it back, from runs at a low load, near its knee, and above it.
+//!
+//! One run shows what a busy service does. Only the difference between loads shows what a request needs and what it
+//! waits for: its service time at low load is free of queues, and the rate above the knee is the most that the service
+//! can do. Both together give the number of requests at a time (Little's law), and the CPU time of a request gives the rate at
+//! which the processors are full (the utilisation law).
+
+mod bottleneck;
+mod gain;
+mod load;
+mod next_step;
+mod part_growth;
+mod report;
+mod slowed;
+
+pub use bottleneck::{Bottleneck, Resource};
+pub use gain::Gain;
+pub use next_step::NextStep;
+pub use report::DiagnosisReport;
+
+use serde::{Deserialize, Serialize};
+use tenfold_run_dir::Run;
+
+use crate::diagnosis::load::Load;
+use crate::knee::{Answer, End};
+use crate::summary::Summary;
+
+/// What holds a service back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// Highest rate that the service sustained, per second. `None` if it sustained none.
+    pub sustained: Option<f64>,
+    /// Lowest rate that it did not sustain, per second. `None` if it sustained every rate.
+    pub failed: Option<f64>,
+    /// Bottlenecks, the one that binds first.
+    pub bottlenecks: Vec<Bottleneck>,
+}
+
+/// The runs of a diagnosis, each with its summary.
+#[derive(Debug, Clone, Copy)]
+pub struct Experiments<'a> {
+    /// A low load: about a third of the knee, so that requests hardly wait for each other.
+    pub low: (&'a Run, &'a Summary),
+    /// Just below the knee.
+    pub near: (&'a Run, &'a Summary),
+    /// Above the knee.
+    pub above: (&'a Run, &'a Summary),
+}
+
+/// Names what holds the service back.
+pub fn diagnose(answer: &Answer, experiments: &Experiments<'_>) -> Diagnosis {
+    let low = Load::of(experiments.low);
+    let near = Load::of(experiments.near);
+    let above = Load::of(experiments.above);
+    let is_generator = answer.end == End::Generator
+        || above.summary.generator_gave_out()
+        || above.summary.too_few_users.is_some();
+    let bottlenecks = match answer.failed {
+        None => vec![bottleneck::not_reached(answer, is_generator)],
+        Some(_) => bottleneck::bottlenecks(answer, is_generator, &low, &near, &above),
+    };
+    Diagnosis {
+        sustained: answer.sustained,
+        failed: answer.failed,
+        bottlenecks,
+    }
+}

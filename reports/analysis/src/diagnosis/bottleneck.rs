@@ -1,0 +1,555 @@
+//! What holds a service back, named with its evidence.
+
+use serde::{Deserialize, Serialize};
+use tenfold_run_dir::off_cpu::WaitKind;
+
+use super::gain::Gain;
+use super::load::Load;
+use super::next_step::NextStep;
+use super::part_growth::PartGrowth;
+use super::slowed::Slowed;
+use crate::findings::hot_spot::HotWait;
+use crate::findings::limit::Limit;
+use crate::format;
+use crate::knee::Answer;
+use crate::summary::finding::Confidence;
+
+/// Relative distance of a predicted from the measured knee up to which they agree.
+const AGREES: f64 = 0.25;
+
+/// Share of the waits with a stack from which threads can be counted: the time of the others is shared out.
+const COMPLETE: f64 = 0.8;
+
+/// Requests at a time beyond which a fixed limit explains nothing: a service with no limit queues nowhere.
+const AT_A_TIME_MAX: f64 = 5_000.0;
+
+/// Something that holds a service back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bottleneck {
+    /// The resource that is short.
+    pub resource: Resource,
+    /// The bottleneck, in a sentence.
+    pub title: String,
+    /// Function, part of the service, or requests that it is in. `None` if it is not known.
+    pub place: Option<String>,
+    /// Figures that support it, one sentence each.
+    pub evidence: Vec<String>,
+    /// Confidence in it.
+    pub confidence: Confidence,
+    /// What the next step is expected to bring. `None` if that can't be told.
+    pub expected_gain: Option<Gain>,
+    /// What to change.
+    pub next_step: NextStep,
+}
+
+/// A resource that can be short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    /// The processors of the service's machine.
+    Cpu,
+    /// The CPU allowance of the service's box.
+    BoxCpu,
+    /// The processors of a machine that it shares with the generator.
+    SharedCpu,
+    /// Processors that other processes use.
+    OtherProcesses,
+    /// One thread that does all the work.
+    OneThread,
+    /// A pool, workers or a lock that lets a fixed number of requests through at a time.
+    AtATime,
+    /// A lock.
+    Lock,
+    /// A disk.
+    Disk,
+    /// A peer on the network: a database, a cache, another service.
+    Network,
+    /// Memory.
+    Memory,
+    /// Sleep.
+    Pause,
+    /// The generator.
+    Generator,
+    /// Nothing: every rate was sustained.
+    NotReached,
+    /// Something that the evidence does not name.
+    Unknown,
+}
+
+/// Returns the bottleneck of a service that sustained every rate that was tried.
+pub(super) fn not_reached(answer: &Answer, is_generator: bool) -> Bottleneck {
+    let rate = answer.sustained.map_or("no rate".to_owned(), format::rate);
+    let (resource, title) = match is_generator {
+        true => (
+            Resource::Generator,
+            format!("The generator was the limit: the service sustained {rate}"),
+        ),
+        false => (
+            Resource::NotReached,
+            format!("Nothing gave out: the service sustained {rate}, the highest rate tried"),
+        ),
+    };
+    Bottleneck {
+        resource,
+        title,
+        place: None,
+        evidence: Vec::new(),
+        confidence: Confidence::High,
+        expected_gain: None,
+        next_step: NextStep::of(resource, None),
+    }
+}
+
+/// Returns the bottlenecks of a service whose knee is known, the one that binds first.
+pub(super) fn bottlenecks(
+    answer: &Answer,
+    is_generator: bool,
+    low: &Load<'_>,
+    near: &Load<'_>,
+    above: &Load<'_>,
+) -> Vec<Bottleneck> {
+    let case = Case {
+        // The middle of the bracket.
+        knee: match (answer.sustained, answer.failed) {
+            (Some(sustained), Some(failed)) => f64::midpoint(sustained, failed),
+            (one, other) => one.or(other).unwrap_or(0.0),
+        },
+        low,
+        near,
+        above,
+        slowed: Slowed::of(low.summary, above.summary),
+        growth: PartGrowth::of(&low.run.server_timing, &above.run.server_timing),
+    };
+    let mut found = Vec::new();
+    if is_generator {
+        found.push(case.generator());
+    }
+    match above.cpu.limit() {
+        Limit::Box => found.push(case.cpu(Resource::BoxCpu)),
+        Limit::Cpu => found.push(case.cpu(Resource::Cpu)),
+        Limit::SharedHost => found.push(case.cpu(Resource::SharedCpu)),
+        Limit::OtherProcesses => found.push(case.other_processes()),
+        Limit::OneThread => found.extend(case.one_thread()),
+        Limit::Waiting | Limit::Unknown => found.extend(case.waiting()),
+    }
+    if found.is_empty() {
+        found.push(case.unknown());
+    }
+    found
+}
+
+/// All that is known about a service with a knee.
+struct Case<'a> {
+    /// Middle of the bracket, per second.
+    knee: f64,
+    low: &'a Load<'a>,
+    near: &'a Load<'a>,
+    above: &'a Load<'a>,
+    slowed: Option<Slowed>,
+    growth: Option<PartGrowth>,
+}
+
+impl Case<'_> {
+    fn generator(&self) -> Bottleneck {
+        let generator = &self.above.summary.generator;
+        let mut evidence = vec![format!(
+            "the generator used {} cores",
+            format::significant(generator.cores_used)
+        )];
+        evidence.extend(generator.lag_p99_ns.map(|lag| {
+            format!(
+                "its lag was {} at p99, limit {}",
+                format::duration(lag),
+                format::duration(generator.lag_bound_ns)
+            )
+        }));
+        Bottleneck {
+            resource: Resource::Generator,
+            title: "The generator is the limit, not the service".to_owned(),
+            place: None,
+            evidence,
+            confidence: Confidence::High,
+            expected_gain: None,
+            next_step: NextStep::of(Resource::Generator, None),
+        }
+    }
+
+    /// The processors are full.
+    fn cpu(&self, resource: Resource) -> Bottleneck {
+        let hot = self.above.hot.cpu.as_ref();
+        let clause = hot.map_or(String::new(), |hot| hot.clause());
+        let cores = |cores: f64| format::significant(cores);
+        let used = self.above.cpu.service.unwrap_or(0.0);
+        let title = match resource {
+            Resource::BoxCpu => format!(
+                "The box is short of CPU: {} of {} cores are in use{clause}",
+                cores(used),
+                cores(self.above.cpu.allowed.unwrap_or(0.0))
+            ),
+            Resource::SharedCpu => format!(
+                "The CPU of this machine is full: the service uses {} of {} cores{clause}, the generator {}",
+                cores(used),
+                cores(self.above.cpu.cores.unwrap_or(0.0)),
+                cores(self.above.cpu.generator)
+            ),
+            _ => format!(
+                "The service is short of CPU: it uses {} cores{clause}",
+                cores(used)
+            ),
+        };
+        let mut evidence = self.cpu_evidence();
+        evidence.extend(hot.map(|hot| hot.sentence("CPU time")));
+        let predicted = self.low.full_at();
+        evidence.extend(
+            predicted.map(|full| self.prediction(full, "the CPU time of a request at low load")),
+        );
+        evidence.extend(self.growth_of_demand());
+        evidence.extend(self.slowed.as_ref().map(Slowed::sentence));
+        let place = hot.map(|hot| format!("`{}`", hot.name));
+        let gain = hot.map(|hot| {
+            let of_all = match self.above.cpu.shared_host {
+                Some(true) if resource != Resource::BoxCpu => {
+                    used / (used + self.above.cpu.generator).max(1e-9)
+                }
+                _ => 1.0,
+            };
+            let samples = self
+                .above
+                .run
+                .profile
+                .as_ref()
+                .map_or(0, |own| own.captured);
+            Gain::of_less_cpu(
+                &format!("`{}`", hot.name),
+                hot.share,
+                samples as f64,
+                of_all,
+            )
+        });
+        let agrees = predicted.is_none_or(|full| self.agrees(full))
+            || self.above.full_at().is_some_and(|full| self.agrees(full));
+        Bottleneck {
+            title,
+            evidence,
+            confidence: match agrees {
+                true if self.above.cpu.is_known() => Confidence::High,
+                _ => Confidence::Medium,
+            },
+            expected_gain: gain,
+            next_step: NextStep::of(resource, place.as_deref()),
+            place,
+            resource,
+        }
+    }
+
+    fn other_processes(&self) -> Bottleneck {
+        Bottleneck {
+            resource: Resource::OtherProcesses,
+            title: format!(
+                "Other processes keep this machine busy: {} cores are theirs",
+                format::significant(self.above.cpu.others)
+            ),
+            place: None,
+            evidence: self.cpu_evidence(),
+            confidence: Confidence::Medium,
+            expected_gain: None,
+            next_step: NextStep::of(Resource::OtherProcesses, None),
+        }
+    }
+
+    /// One core is full, of several. A single busy thread does that; a service with a lock around its work looks the same.
+    fn one_thread(&self) -> Vec<Bottleneck> {
+        let hot = self.above.hot.cpu.as_ref();
+        let clause = hot.map_or(String::new(), |hot| hot.clause());
+        let place = hot.map(|hot| format!("`{}`", hot.name));
+        let mut evidence = self.cpu_evidence();
+        evidence.extend(hot.map(|hot| hot.sentence("CPU time")));
+        let predicted = self.low.demand_s().map(|demand| 1.0 / demand);
+        evidence.extend(predicted.map(|full| {
+            self.prediction(full, "the CPU time of a request at low load, in one thread")
+        }));
+        evidence.extend(self.slowed.as_ref().map(Slowed::sentence));
+        let samples = self
+            .above
+            .run
+            .profile
+            .as_ref()
+            .map_or(0, |own| own.captured);
+        vec![Bottleneck {
+            resource: Resource::OneThread,
+            title: format!("One thread does the work: one core is full, of several{clause}"),
+            evidence,
+            confidence: match predicted.is_some_and(|full| self.agrees(full)) {
+                true => Confidence::High,
+                false => Confidence::Medium,
+            },
+            expected_gain: hot.map(|hot| {
+                Gain::of_less_cpu(&format!("`{}`", hot.name), hot.share, samples as f64, 1.0)
+            }),
+            next_step: NextStep::of(Resource::OneThread, place.as_deref()),
+            place,
+        }]
+    }
+
+    /// The processors have room: requests wait for something else.
+    fn waiting(&self) -> Option<Bottleneck> {
+        let wait = self.above.hot.wait();
+        let holders = wait.and_then(|wait| self.holders(wait));
+        // Where threads queue for a lock, the time of a request at low load is not that under the lock.
+        let at_a_time = self
+            .at_a_time()
+            .filter(|_| !wait.is_some_and(is_for_a_lock));
+        if wait.is_none() && self.growth.is_none() && at_a_time.is_none() {
+            return None;
+        }
+        let resource = self.awaited(wait);
+        let place = self.place(wait);
+        let whose = self
+            .slowed
+            .as_ref()
+            .map_or("Requests".to_owned(), |slowed| slowed.list());
+        let verb = match &self.slowed {
+            Some(slowed) if slowed.names.len() == 1 => "waits",
+            _ => "wait",
+        };
+        let what = match (&self.growth, wait) {
+            (Some(growth), _) => format!("for `{}`", growth.name.replace('`', "'")),
+            (None, Some(wait)) => wait.clause().trim_start().to_owned(),
+            (None, None) => "for each other".to_owned(),
+        };
+        let number = match (&holders, at_a_time) {
+            (Some(holders), _) => format!(": {}", holders.clause()),
+            (None, Some(number)) => {
+                format!(": the service serves about {} at a time", number.text())
+            }
+            (None, None) => String::new(),
+        };
+        let mut evidence = self.cpu_evidence();
+        evidence.extend(at_a_time.map(|own| own.sentence(self)));
+        evidence.extend(self.growth.as_ref().map(PartGrowth::sentence));
+        evidence.extend(self.above.hot.waits.iter().map(HotWait::sentence));
+        evidence.extend(self.slowed.as_ref().map(Slowed::sentence));
+        let known = wait.is_some_and(is_for_a_lock) || at_a_time.is_some();
+        let named = [wait.is_some(), self.growth.is_some(), known];
+        let agreeing = named.into_iter().filter(|named| *named).count();
+        let is_idle = self.above.cpu.limit() == Limit::Waiting;
+        Some(Bottleneck {
+            resource,
+            title: format!("{whose} {verb} {what}{number}, with CPU to spare"),
+            evidence,
+            confidence: match (agreeing, is_idle) {
+                (2.., true) => Confidence::High,
+                (1, false) => Confidence::Low,
+                _ => Confidence::Medium,
+            },
+            expected_gain: matches!(
+                resource,
+                Resource::AtATime | Resource::Lock | Resource::Network
+            )
+            .then(|| Gain::of_more_at_a_time("requests at a time", self.knee, self.near.full_at())),
+            next_step: NextStep::of(resource, place.as_deref()),
+            place,
+        })
+    }
+
+    fn unknown(&self) -> Bottleneck {
+        let mut evidence = self.cpu_evidence();
+        evidence.extend(self.slowed.as_ref().map(Slowed::sentence));
+        Bottleneck {
+            resource: Resource::Unknown,
+            title: format!(
+                "The service gives out at about {}; the evidence does not say why",
+                format::rate(self.knee)
+            ),
+            place: self.slowed.as_ref().map(Slowed::list),
+            evidence,
+            confidence: Confidence::Low,
+            expected_gain: None,
+            next_step: NextStep::of(Resource::Unknown, None),
+        }
+    }
+
+    /// Returns what the requests wait for: by the service's own account, or else by the stacks of its threads.
+    fn awaited(&self, wait: Option<&HotWait>) -> Resource {
+        let part = self
+            .growth
+            .as_ref()
+            .map(|growth| growth.name.to_ascii_lowercase());
+        let has = |words: &[&str]| {
+            part.as_ref()
+                .is_some_and(|part| words.iter().any(|word| part.contains(word)))
+        };
+        if has(&["pool", "queue", "permit", "accept", "sched"]) {
+            return Resource::AtATime;
+        }
+        if has(&["lock", "mutex"]) {
+            return Resource::Lock;
+        }
+        if has(&["disk", "sync", "file", "fs"]) {
+            return Resource::Disk;
+        }
+        if has(&[
+            "sql", "db", "database", "cache", "redis", "upstream", "http", "store",
+        ]) {
+            return Resource::Network;
+        }
+        match wait.map(|wait| wait.kind) {
+            Some(WaitKind::Lock) => Resource::Lock,
+            Some(WaitKind::Disk) => Resource::Disk,
+            Some(WaitKind::Network | WaitKind::Poll) => Resource::Network,
+            Some(WaitKind::Memory) => Resource::Memory,
+            Some(WaitKind::Sleep) => Resource::Pause,
+            _ => Resource::AtATime,
+        }
+    }
+
+    fn place(&self, wait: Option<&HotWait>) -> Option<String> {
+        let function = wait.and_then(|wait| wait.function.as_ref());
+        match (&self.growth, function) {
+            (_, Some(function)) => Some(format!("`{}`", function.name)),
+            (Some(growth), None) => Some(format!("`{}`", growth.name.replace('`', "'"))),
+            (None, None) => None,
+        }
+    }
+
+    /// Returns the number of requests that the service serves at a time. `None` if it is too large to be a limit.
+    fn at_a_time(&self) -> Option<AtATime> {
+        let service_s = self.low.service_s()?;
+        let number = self.above.rate * service_s;
+        (number > 0.5 && number < AT_A_TIME_MAX).then_some(AtATime { number, service_s })
+    }
+
+    /// Returns the threads that are past the lock that the others wait for. `None` if the wait is for no lock, if few
+    /// threads wait for it, or if the profile has too few of the waits to count them.
+    fn holders<'b>(&'b self, wait: &HotWait) -> Option<Holders<'b>> {
+        let others = self.above.hot.waits.iter().skip(1);
+        let threads =
+            others.map(|wait| wait.threads).sum::<f64>() + self.above.cpu.service.unwrap_or(0.0);
+        let info = self.above.run.off_cpu.as_ref().map(|own| &own.info);
+        let is_complete =
+            info.is_some_and(|info| info.captured as f64 >= COMPLETE * info.expected as f64);
+        let many_wait = is_for_a_lock(wait) && wait.threads > 2.0 * threads;
+        (is_complete && many_wait && threads >= 0.5).then(|| Holders {
+            threads,
+            wait: self.above.hot.waits.get(1),
+            computes: self.above.cpu.service.unwrap_or(0.0) > threads / 2.0,
+        })
+    }
+
+    fn cpu_evidence(&self) -> Vec<String> {
+        let cpu = &self.above.cpu;
+        let mut parts = Vec::new();
+        if let Some(service) = cpu.service {
+            parts.push(format!(
+                "the service used {} cores",
+                format::significant(service)
+            ));
+        }
+        parts.push(format!(
+            "the generator {}",
+            format::significant(cpu.generator)
+        ));
+        if let (Some(host), Some(cores)) = (cpu.host, cpu.cores) {
+            parts.push(format!(
+                "all processes {} of the machine's {}",
+                format::significant(host),
+                format::significant(cores)
+            ));
+        }
+        vec![format!(
+            "at {} offered and {} answered, {}",
+            format::rate(self.above.summary.rate_per_s.offered),
+            format::rate(self.above.rate),
+            parts.join(", ")
+        )]
+    }
+
+    /// Compares a predicted with the measured knee.
+    fn prediction(&self, full: f64, by: &str) -> String {
+        format!(
+            "by {by}, the limit is {}; measured: {}",
+            format::rate(full),
+            format::rate(self.knee)
+        )
+    }
+
+    /// Says by how much the CPU time of a request grows with the load, if it does.
+    fn growth_of_demand(&self) -> Option<String> {
+        let (low, above) = (self.low.demand_s()?, self.above.demand_s()?);
+        (above > 1.25 * low || above < 0.8 * low).then(|| {
+            format!(
+                "a request takes {} of the service's CPU at low load and {} above the knee",
+                format::duration_of(low * 1e9),
+                format::duration_of(above * 1e9)
+            )
+        })
+    }
+
+    fn agrees(&self, rate: f64) -> bool {
+        (rate / self.knee - 1.0).abs() <= AGREES
+    }
+}
+
+fn is_for_a_lock(wait: &HotWait) -> bool {
+    matches!(wait.kind, WaitKind::Lock | WaitKind::Condition)
+}
+
+/// Threads that hold a lock which others wait for.
+#[derive(Debug, Clone, Copy)]
+struct Holders<'a> {
+    /// Their number on average, above the knee.
+    threads: f64,
+    /// What most of them wait for.
+    wait: Option<&'a HotWait>,
+    /// True if they compute most of the time.
+    computes: bool,
+}
+
+impl Holders<'_> {
+    /// Returns who holds the lock: "about 4 hold it at a time, and wait in a sleep, in `query`".
+    fn clause(self) -> String {
+        let number = nearly_whole(self.threads);
+        let verb = match number.as_str() {
+            "1" => "holds",
+            _ => "hold",
+        };
+        match self.wait.filter(|_| !self.computes) {
+            Some(wait) => format!(
+                "about {number} {verb} it at a time, and wait{}",
+                wait.clause()
+            ),
+            None => format!("about {number} {verb} it at a time"),
+        }
+    }
+}
+
+/// Returns a number as text: a whole one if it is close to that.
+fn nearly_whole(number: f64) -> String {
+    let whole = number.round();
+    match (number / whole - 1.0).abs() <= 0.08 && whole >= 1.0 {
+        true => format::count(whole as u64),
+        false => format::significant(number),
+    }
+}
+
+/// Number of requests that a service serves at a time, by Little's law.
+#[derive(Debug, Clone, Copy)]
+struct AtATime {
+    number: f64,
+    service_s: f64,
+}
+
+impl AtATime {
+    fn text(self) -> String {
+        nearly_whole(self.number)
+    }
+
+    fn sentence(self, case: &Case<'_>) -> String {
+        format!(
+            "{} answered above the knee, times {} for a request at low load, make {} requests at a time (Little's law)",
+            format::rate(case.above.rate),
+            format::duration_of(self.service_s * 1e9),
+            self.text()
+        )
+    }
+}

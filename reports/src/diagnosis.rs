@@ -1,0 +1,105 @@
+//! The report of a diagnosis: what holds a service back.
+
+use tenfold_analysis::diagnosis::{Bottleneck, DiagnosisReport, Resource};
+use tenfold_analysis::{Confidence, format};
+
+use crate::document::{Block, Document, Fact, Finding, Section, Tone, Verdict};
+use crate::knee;
+
+/// Returns the diagnosis with its evidence, the three runs, and the search before them.
+pub fn page(report: &DiagnosisReport) -> Document {
+    let mut sections = Vec::new();
+    let mut blocks: Vec<Block> = report.diagnosis.bottlenecks.iter().map(finding).collect();
+    if blocks.is_empty() {
+        blocks.push(Block::Text("Nothing was found.".to_owned()));
+    }
+    sections.push(Section::new("bottlenecks", "Bottlenecks", "", blocks));
+    sections.push(knee::trials(
+        &report.search,
+        "experiments",
+        "Experiments",
+        &report.experiments,
+    ));
+    sections.extend(knee::page(&report.search).sections);
+    Document {
+        sections,
+        ..digest(report)
+    }
+}
+
+/// Returns the diagnosis alone.
+pub fn digest(report: &DiagnosisReport) -> Document {
+    let first = report.diagnosis.bottlenecks.first();
+    let mut facts = vec![Fact::new("knee", knee::sentence(&report.search))];
+    if let Some(first) = first {
+        facts.push(Fact {
+            name: "evidence".to_owned(),
+            text: first.evidence.first().cloned().unwrap_or("–".to_owned()),
+            more: first.evidence.iter().skip(1).cloned().collect(),
+            ..Fact::default()
+        });
+        if let Some(gain) = &first.expected_gain {
+            facts.push(Fact::new("expected gain", gain.sentence()));
+        }
+    }
+    let others = report.diagnosis.bottlenecks.iter().skip(1);
+    facts.extend(others.map(|other| Fact::new("also", other.title.clone())));
+    facts.push(Fact::new("objectives", report.search.rules.join("; ")));
+    Document {
+        origin: vec![
+            "diagnosis".to_owned(),
+            report.search.scenario.clone(),
+            report.search.target.clone(),
+        ],
+        subject: report.search.scenario.clone(),
+        about: format!("against {}", report.search.target),
+        verdict: first.map(verdict),
+        title: first.map_or("Nothing was found".to_owned(), |own| own.title.clone()),
+        opening: vec![Block::Facts(facts)],
+        next: first.map_or(String::new(), |own| own.next_step.text.clone()),
+        ..Document::default()
+    }
+}
+
+fn verdict(first: &Bottleneck) -> Verdict {
+    let (tone, badge) = match (first.resource, first.confidence) {
+        (Resource::NotReached, _) => (Tone::Good, "Nothing gave out"),
+        (Resource::Unknown, _) => (Tone::Caution, "Cause unknown"),
+        (Resource::Generator | Resource::OtherProcesses, _) => (Tone::Caution, "Not the service"),
+        (_, Confidence::High) => (Tone::Bad, "Bottleneck, high confidence"),
+        (_, Confidence::Medium) => (Tone::Bad, "Bottleneck, medium confidence"),
+        (_, Confidence::Low) => (Tone::Caution, "Bottleneck, low confidence"),
+    };
+    Verdict {
+        tone,
+        badge: badge.to_owned(),
+        status: badge.to_lowercase(),
+    }
+}
+
+fn finding(bottleneck: &Bottleneck) -> Block {
+    let mut evidence = bottleneck.evidence.clone();
+    if let Some(gain) = &bottleneck.expected_gain {
+        evidence.push(format!("expected gain: {}", gain.sentence()));
+    }
+    Block::Finding(Finding {
+        title: bottleneck.title.clone(),
+        tag: format!("{} confidence", confidence(bottleneck.confidence)),
+        evidence,
+        advice: bottleneck.next_step.text.clone(),
+    })
+}
+
+fn confidence(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Low => "low",
+        Confidence::Medium => "medium",
+        Confidence::High => "high",
+    }
+}
+
+/// Returns the rates of the experiments in a sentence, for progress lines: "low 30/s, near 95/s, above 120/s".
+pub fn plan(rates: [(&str, f64); 3]) -> String {
+    let parts = rates.map(|(name, rate)| format!("{name} {}", format::rate(rate)));
+    parts.join(", ")
+}

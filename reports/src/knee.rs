@@ -1,0 +1,233 @@
+//! The report of a search for the knee.
+
+use tenfold_analysis::format;
+use tenfold_analysis::knee::{End, OutcomeName, SearchReport, TrialReport};
+
+use crate::document::{Block, Curve, Curves, Document, Fact, RunRow, Runs, Section, Tone, Verdict};
+
+/// Returns the answer with the figures of every trial.
+pub fn page(report: &SearchReport) -> Document {
+    let mut sections = vec![trials(report, "trials", "Trials", &report.trials)];
+    sections.extend(curves(report));
+    Document {
+        sections,
+        ..digest(report)
+    }
+}
+
+/// Returns the answer alone.
+pub fn digest(report: &SearchReport) -> Document {
+    let (tone, badge) = badge(report.answer.end);
+    let mut facts = vec![Fact::new("objectives", report.rules.join("; "))];
+    if let Some(limit) = &report.limit {
+        facts.push(Fact::new("above the knee", limit.clone()));
+    }
+    if let Some(hysteresis) = report.answer.hysteresis {
+        facts.push(Fact::new(
+            "after an overload",
+            format!(
+                "it did not sustain {}, although it sustained {} before: it needs a lower load to recover",
+                format::rate(hysteresis.failed_from_above),
+                format::rate(hysteresis.sustained_from_below)
+            ),
+        ));
+    }
+    for rule in &report.not_judged {
+        facts.push(Fact::new(
+            "not judged",
+            format!("{rule}; the trials are too short for it"),
+        ));
+    }
+    Document {
+        origin: vec![
+            "knee".to_owned(),
+            report.scenario.clone(),
+            report.target.clone(),
+        ],
+        subject: report.scenario.clone(),
+        about: format!("against {}", report.target),
+        verdict: Some(Verdict {
+            tone,
+            badge: badge.to_owned(),
+            status: format!("knee {}", badge.to_lowercase()),
+        }),
+        title: sentence(report),
+        opening: vec![Block::Facts(facts)],
+        ..Document::default()
+    }
+}
+
+/// Returns the answer in a sentence.
+pub(crate) fn sentence(report: &SearchReport) -> String {
+    let answer = &report.answer;
+    let rate = |rate: Option<f64>| rate.map_or("–".to_owned(), format::rate);
+    let (low, high) = (rate(answer.sustained), rate(answer.failed));
+    match answer.end {
+        End::Confirmed => format!(
+            "Sustained {low}, not {high} ({} apart), confirmed by {} and {} trials",
+            format::percent(answer.width().unwrap_or(0.0)),
+            answer.passes,
+            answer.failures
+        ),
+        End::LowestRate => format!("No rate was sustained; the lowest tried was {high}"),
+        End::HighestRate => {
+            format!("Sustained {low}, the highest rate that may be tried (--max)")
+        }
+        End::Generator => format!(
+            "Sustained at least {low}; the generator did not send a higher rate in time, so the knee may be higher"
+        ),
+        End::OutOfTime | End::Stopped => {
+            let why = match answer.end {
+                End::OutOfTime => "the time was over",
+                _ => "interrupted",
+            };
+            match (answer.sustained, answer.failed) {
+                (Some(_), Some(_)) => format!("Between {low} and {high}, not confirmed: {why}"),
+                (Some(_), None) => format!("Above {low}, not confirmed: {why}"),
+                (None, Some(_)) => format!("Below {high}, not confirmed: {why}"),
+                (None, None) => format!("Nothing was found: {why}"),
+            }
+        }
+    }
+}
+
+fn badge(end: End) -> (Tone, &'static str) {
+    match end {
+        End::Confirmed => (Tone::Good, "Confirmed"),
+        End::LowestRate => (Tone::Bad, "No rate sustained"),
+        End::OutOfTime | End::Generator | End::HighestRate => (Tone::Caution, "Known in part"),
+        End::Stopped => (Tone::Caution, "Interrupted"),
+    }
+}
+
+/// Returns trials as a table, each with a link to its report.
+pub(crate) fn trials(
+    report: &SearchReport,
+    id: &str,
+    title: &str,
+    trials: &[TrialReport],
+) -> Section {
+    let rows = trials.iter().map(|trial| {
+        let figures = &trial.figures;
+        let cores = |cores: Option<f64>| cores.map_or("–".to_owned(), format::significant);
+        RunRow {
+            link: Some(format!("./{}/report.html", trial.directory.display())),
+            tone: match trial.outcome {
+                OutcomeName::Sustained => Some(Tone::Good),
+                OutcomeName::NotSustained => Some(Tone::Bad),
+                OutcomeName::Undecided | OutcomeName::NotMeasured => Some(Tone::Caution),
+            },
+            cells: vec![
+                trial.directory.display().to_string(),
+                format!("{:.0} s", trial.duration_s),
+                trial.outcome.text().to_owned(),
+                format::rate(trial.rate),
+                format::rate(figures.achieved),
+                figures.goodput.map_or("–".to_owned(), format::rate),
+                format::maybe_duration(figures.p50_ns),
+                format::maybe_duration(figures.p99_ns),
+                format::percent(figures.lost),
+                cores(figures.service_cores),
+                cores(Some(figures.generator_cores)),
+            ],
+            values: Vec::new(),
+        }
+    });
+    let runs = Runs {
+        head: vec![
+            "trial",
+            "duration",
+            "outcome",
+            "offered",
+            "achieved",
+            "goodput",
+            "p50",
+            "p99",
+            "lost",
+            "service cores",
+            "generator cores",
+        ],
+        line: "",
+        rows: rows.collect(),
+    };
+    let lead = match report.rules.is_empty() {
+        true => "In order. Each links to its own report.",
+        false => {
+            "In order. Each links to its own report. Goodput is the rate of answers within the strictest latency limit."
+        }
+    };
+    Section::new(id, title, lead, vec![Block::Runs(runs)])
+}
+
+/// Returns the curves over the offered rate. `None` with fewer than two rates.
+fn curves(report: &SearchReport) -> Option<Section> {
+    // Of several trials of a rate, the longest says most.
+    let mut trials: Vec<&TrialReport> = report
+        .trials
+        .iter()
+        .filter(|trial| trial.outcome != OutcomeName::NotMeasured)
+        .collect();
+    trials.sort_by(|one, other| {
+        let by_rate = one.rate.total_cmp(&other.rate);
+        by_rate.then(other.duration_s.total_cmp(&one.duration_s))
+    });
+    trials.dedup_by(|later, earlier| later.rate == earlier.rate);
+    if trials.len() < 2 {
+        return None;
+    }
+    let curve = |name: &str, of: &dyn Fn(&TrialReport) -> Option<f64>| Curve {
+        name: name.to_owned(),
+        points: trials
+            .iter()
+            .filter_map(|trial| Some((trial.rate, of(trial)?)))
+            .collect(),
+    };
+    let ms = |ns: Option<u64>| ns.map(|ns| ns as f64 / 1e6);
+    let chart = |id: &str, title: &str, y: &str, curves: Vec<Curve>| {
+        Block::Curves(Curves {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            x: "offered, requests per second".to_owned(),
+            y: y.to_owned(),
+            curves: curves
+                .into_iter()
+                .filter(|curve| !curve.points.is_empty())
+                .collect(),
+        })
+    };
+    let blocks = vec![
+        chart(
+            "latency",
+            "Response time by offered rate",
+            "milliseconds",
+            vec![
+                curve("p50", &|trial| ms(trial.figures.p50_ns)),
+                curve("p99", &|trial| ms(trial.figures.p99_ns)),
+            ],
+        ),
+        chart(
+            "achieved",
+            "Answers by offered rate",
+            "requests per second",
+            vec![
+                curve("achieved", &|trial| Some(trial.figures.achieved)),
+                curve("goodput", &|trial| trial.figures.goodput),
+            ],
+        ),
+        chart(
+            "cores",
+            "Processors in use by offered rate",
+            "cores",
+            vec![
+                curve("service", &|trial| trial.figures.service_cores),
+                curve("generator", &|trial| Some(trial.figures.generator_cores)),
+            ],
+        ),
+    ];
+    Some(Section::new(
+        "curves",
+        "By offered rate",
+        "One point for each rate that was measured; of several trials of a rate, the longest.",
+        blocks,
+    ))
+}

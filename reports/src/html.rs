@@ -55,7 +55,7 @@ fn header(document: &Document) -> Markup {
             @if let Some(verdict) = &document.verdict {
                 p.badge { span.sign aria-hidden="true" { (sign(verdict.tone)) } " " (verdict.badge) }
             }
-            h1 { (document.title) }
+            h1 { (prose(&document.title)) }
             @if !document.lead.is_empty() { p.lead { (prose(&document.lead)) } }
             @if !document.reasons.is_empty() {
                 ul.reasons { @for reason in &document.reasons { li { (sentence(reason)) } } }
@@ -226,7 +226,9 @@ fn runs(list: &Runs) -> Markup {
             table.sortable.runs {
                 thead {
                     tr {
-                        @for cell in &list.head { th scope="col" { (cell) } }
+                        @for (column, cell) in list.head.iter().enumerate() {
+                            th scope="col" class=[(column == 2).then_some("outcome")] { (cell) }
+                        }
                         @if !list.line.is_empty() { th scope="col" { (list.line) } }
                     }
                 }

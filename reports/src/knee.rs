@@ -144,8 +144,8 @@ pub(crate) fn trials(
             "p50",
             "p99",
             "lost",
-            "service cores",
-            "generator cores",
+            "service",
+            "generator",
         ],
         line: "",
         rows: rows.collect(),
@@ -153,7 +153,8 @@ pub(crate) fn trials(
     let lead = match report.rules.is_empty() {
         true => "In order. Each links to its own report.",
         false => {
-            "In order. Each links to its own report. Goodput is the rate of answers within the strictest latency limit."
+            "In order. Each links to its own report. Goodput is the rate of answers within the strictest latency limit. The \
+             last columns are the processors in use."
         }
     };
     Section::new(id, title, lead, vec![Block::Runs(runs)])

@@ -1,5 +1,7 @@
 //! The diagnosis of synthetic services, each with a planted bottleneck, from three loads.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use tenfold_analysis::diagnosis::{Bottleneck, Diagnosis, Experiments, Resource, diagnose};
 use tenfold_analysis::knee::{Answer, End};
 use tenfold_analysis::synthetic::{MadeUp, Traffic};

@@ -111,6 +111,7 @@ pub(crate) enum Command {
     ///
     /// Searches for the knee, then sends a third of that rate, nine tenths of it, and a quarter more than it, and takes
     /// profiles of the service's processor time and waits. What differs between the three says what requests wait for.
+    /// With two run directories, compares their profiles: `tenfold profile runs/before runs/after`.
     Profile(Box<ProfileArguments>),
     /// Compare two builds of a service under the same load: pass, fail or inconclusive
     ///

@@ -1,10 +1,12 @@
 //! The report of several runs side by side.
 
 use tenfold_analysis::{Comparison, Direction, Effect, EffectUnit, RunEffects, Summary, format};
+use tenfold_run_dir::Flamegraph;
 
 use crate::chart::forest::Bar;
 use crate::chart::{Description, Ink};
 use crate::document::{Block, Document, Forest, ForestRow, Judgement, Section, Table, Tone};
+use crate::flamegraph::{Difference, Measure, flamegraph};
 use crate::run::{curve_chart, interval, verdict};
 
 /// Inks of the runs, in their order.
@@ -23,6 +25,7 @@ pub fn comparison(comparison: &Comparison) -> Document {
         settings(comparison),
         effects(comparison),
         curves(comparison),
+        profiles(comparison),
         Some(figures_section(comparison)),
     ];
     Document {
@@ -91,6 +94,75 @@ fn settings(comparison: &Comparison) -> Option<Section> {
         let settings = vec![table(comparison, "setting", rows)];
         Section::new("differences", "Different settings", lead, settings)
     })
+}
+
+/// Returns what differs between the profiles of two runs. `None` unless both have one.
+fn profiles(comparison: &Comparison) -> Option<Section> {
+    let ([one, other], Some(profiles)) = (comparison.names.as_slice(), &comparison.profiles) else {
+        return None;
+    };
+    let mut blocks = vec![Block::Heading("Functions that differ".to_owned())];
+    let us = |us: Option<f64>| {
+        us.map_or("–".to_owned(), |us| {
+            format!("{} µs", format::significant(us))
+        })
+    };
+    let rows = profiles.functions.iter().map(|own| {
+        vec![
+            own.name.clone(),
+            format::percent(own.share[0]),
+            format::percent(own.share[1]),
+            us(own.us_per_request[0]),
+            us(own.us_per_request[1]),
+        ]
+    });
+    blocks.push(match profiles.functions.is_empty() {
+        true => Block::Text("The shares of all functions are equal within chance.".to_owned()),
+        false => Block::Table(Table::new(
+            &[
+                "function, without its callees",
+                one,
+                other,
+                "CPU per request, first run",
+                "other run",
+            ],
+            rows,
+        )),
+    });
+    if !profiles.waits.is_empty() {
+        let rows = profiles.waits.iter().map(|own| {
+            let threads = own.threads.map(format::significant);
+            [own.kind.clone()].into_iter().chain(threads).collect()
+        });
+        blocks.push(Block::Heading("Waits of threads with work".to_owned()));
+        blocks.push(Block::Table(Table::new(
+            &["threads that wait on average, for", one, other],
+            rows,
+        )));
+    }
+    let [before, after] = profiles.stacks.clone().map(Flamegraph::Stacks);
+    let difference = Difference::between(Some(&before), Some(&after));
+    let graphs = [
+        (
+            "flame-appeared",
+            format!("Appeared: as wide as {other}"),
+            difference.appeared,
+        ),
+        (
+            "flame-vanished",
+            format!("Vanished: as wide as {one}"),
+            difference.vanished,
+        ),
+    ];
+    for (id, title, frames) in graphs {
+        if let Some(frames) = frames {
+            blocks.push(Block::Heading(title.clone()));
+            blocks.push(flamegraph(&frames, Measure::Samples, id, &title));
+        }
+    }
+    let lead = "A function is listed if the 95% interval of its difference excludes none. In the flamegraphs, red functions grew and blue \
+                functions shrank, in shares of all samples. The profile with fewer samples is scaled to the other.";
+    Some(Section::new("profiles", "Profiles", lead, blocks))
 }
 
 /// Returns the differences of each run from the first, with their intervals. `None` for a single run.

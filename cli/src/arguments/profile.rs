@@ -1,5 +1,6 @@
 //! Flags of `tenfold profile`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -21,6 +22,8 @@ pub(crate) struct ProfileArguments {
     pub(crate) duration: Duration,
     #[command(flatten)]
     pub(crate) search: SearchArguments,
+    /// Run directory to compare with the first, which is one as well: differences of their profiles, functions and waits
+    pub(crate) other: Option<PathBuf>,
 }
 
 impl ProfileArguments {

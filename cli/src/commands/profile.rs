@@ -1,5 +1,6 @@
 //! `tenfold profile`: find what holds a service back.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tenfold_analysis::diagnosis::{Diagnosis, DiagnosisReport, Experiments, Resource, diagnose};
@@ -8,8 +9,10 @@ use tenfold_analysis::knee::{Answer, End, OutcomeName, SearchReport, TrialReport
 use tenfold_reports::diagnosis::{digest, page};
 use tenfold_run_dir::RunDir;
 
+use crate::arguments::groups::search::SearchArguments;
 use crate::arguments::profile::ProfileArguments;
-use crate::exit::Exit;
+use crate::commands::report::compare_runs;
+use crate::exit::{Exit, UsageError};
 use crate::output::print;
 use crate::trials::{Measured, Trial, Trials, with_trials};
 
@@ -28,9 +31,12 @@ const ABOVE: f64 = 1.25;
 /// Warm-up of each experiment.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// Names what holds the service back.
+/// Names what holds the service back, or compares the profiles of two runs.
 pub(crate) fn profile(arguments: &ProfileArguments) -> anyhow::Result<Exit> {
     let search = &arguments.search;
+    if let Some(other) = &arguments.other {
+        return compare(Path::new(&search.scenario), other, search);
+    }
     let goal = arguments.goal();
     let (found, path) = with_trials(search, ("profile", DIAGNOSIS), |trials| {
         let found = trials.search(goal)?;
@@ -45,6 +51,24 @@ pub(crate) fn profile(arguments: &ProfileArguments) -> anyhow::Result<Exit> {
     }
     print::note(&format!("report: {}", path.join("report.html").display()));
     Ok(exit(&found))
+}
+
+/// Compares the profiles of two runs.
+fn compare(one: &Path, other: &Path, search: &SearchArguments) -> anyhow::Result<Exit> {
+    let runs = [RunDir::open(one).read()?, RunDir::open(other).read()?];
+    for run in &runs {
+        if run.flamegraph.is_none() {
+            return Err(UsageError(format!(
+                "the run in {} has no profile; repeat it without --no-profile",
+                run.path.display()
+            ))
+            .into());
+        }
+    }
+    let page = search.out.clone();
+    let page = page.unwrap_or_else(|| PathBuf::from("comparison.html"));
+    compare_runs(&runs, &page, search.json)?;
+    Ok(Exit::Met)
 }
 
 fn exit(found: &DiagnosisReport) -> Exit {

@@ -45,17 +45,23 @@ fn report_runs(arguments: &ReportArguments) -> anyhow::Result<PathBuf> {
         return Ok(page);
     }
     refuse_exports(arguments)?;
-    let comparison = compare(&runs);
-    let document = tenfold_reports::comparison::comparison(&comparison);
     let path = arguments.out.clone();
     let path = path.unwrap_or_else(|| PathBuf::from("comparison.html"));
-    write_html(&path, &document.html())?;
-    match output.json {
+    compare_runs(&runs, &path, output.json)?;
+    Ok(path)
+}
+
+/// Compares runs, writes the page, and prints the differences.
+pub(crate) fn compare_runs(runs: &[Run], page: &Path, json: bool) -> anyhow::Result<()> {
+    let comparison = compare(runs);
+    let document = tenfold_reports::comparison::comparison(&comparison);
+    write_html(page, &document.html())?;
+    match json {
         true => print::json(&comparison)?,
         false => print::out(&document.terminal(print::colour()))?,
     }
-    print::note(&format!("report: {}", path.display()));
-    Ok(path)
+    print::note(&format!("report: {}", page.display()));
+    Ok(())
 }
 
 /// Lists the runs below a directory. Returns the page.

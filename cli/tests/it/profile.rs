@@ -361,3 +361,29 @@ fn diagnosis_names_what_requests_wait_for() {
         assert!(report.contains(part), "{part}");
     }
 }
+
+#[test]
+fn compares_two_profiles_and_refuses_runs_without() {
+    let place = Workplace::profiled();
+    let service = place.serve(&[]);
+    place.write("light.toml", &light_scenario("50/s", "3s"));
+    let target = service.url();
+    let admin = service.admin_url();
+    let run = ["run", "light.toml", "--target", &target, "--admin", &admin];
+    for (name, more) in [
+        ("before", &[][..]),
+        ("after", &[]),
+        ("none", &["--no-profile"]),
+    ] {
+        measured(place.run(&[&run[..], &["--out", name], more].concat()));
+    }
+    place.run(&["profile", "before", "after"]).expect(0);
+    let page = fs::read_to_string(place.path("comparison.html")).unwrap();
+    assert!(page.contains("id=\"flame-appeared-t\"") && page.contains("id=\"flame-vanished-t\""));
+    let ended = place.run(&["profile", "before", "none"]).expect(104);
+    assert!(
+        ended.stderr.contains("the run in none has no profile"),
+        "{}",
+        ended.stderr
+    );
+}

@@ -2,6 +2,7 @@
 
 mod differences;
 mod effect;
+mod profiles;
 mod run_intervals;
 
 use serde::Serialize;
@@ -15,6 +16,7 @@ use crate::summarise::summarise;
 use crate::summary::Summary;
 
 pub use effect::{Direction, Effect, EffectUnit, RunEffects};
+pub use profiles::{FunctionChange, ProfileComparison, WaitChange};
 
 /// Several runs side by side: their figures, and the differences in their figures and conditions.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,6 +29,9 @@ pub struct Comparison {
     pub differences: Vec<Difference>,
     /// Differences of each run from the first: one entry less than there are runs.
     pub effects: Vec<RunEffects>,
+    /// What differs between the profiles of two runs. `None` unless both have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profiles: Option<ProfileComparison>,
     /// Response time by percentile of each run.
     #[serde(skip)]
     pub curves: Vec<PercentileCurve>,
@@ -68,7 +73,12 @@ pub fn compare(runs: &[Run]) -> Comparison {
         let histogram = CountedLatencies::of(run).histogram(Metric::Response, |_| true);
         PercentileCurve::of(&histogram)
     };
+    let profiles = match sides.as_slice() {
+        [one, other] => ProfileComparison::of([(one.run, one.summary), (other.run, other.summary)]),
+        _ => None,
+    };
     Comparison {
+        profiles,
         differences: conditions(runs),
         curves: runs.iter().map(curve).collect(),
         effects,

@@ -30,7 +30,10 @@ pub use charts::{
     MetricOverTime, PercentileCurve, PercentilePoint, PhaseBand, RatesOverTime, RequestCharts,
     charts,
 };
-pub use comparison::{Comparison, Difference, Direction, Effect, EffectUnit, RunEffects, compare};
+pub use comparison::{
+    Comparison, Difference, Direction, Effect, EffectUnit, FunctionChange, ProfileComparison,
+    RunEffects, WaitChange, compare,
+};
 pub use function_times::{FunctionTime, function_times};
 pub use latency::distribution::{Distribution, PercentileStep, distributions};
 pub use latency::exchange_times::{ExchangeTimes, exchange_times};

@@ -192,10 +192,17 @@ impl Case<'_> {
                 cores(self.above.cpu.cores.unwrap_or(0.0)),
                 cores(self.above.cpu.generator)
             ),
-            _ => format!(
-                "The service is short of CPU: it uses {} cores{clause}",
-                cores(used)
-            ),
+            _ => {
+                let left = self.above.cpu.cores.unwrap_or(0.0) - self.above.cpu.generator;
+                let of = match self.above.cpu.shared_host {
+                    Some(true) => format!(" of the {} that the generator leaves", cores(left)),
+                    _ => String::new(),
+                };
+                format!(
+                    "The service is short of CPU: it uses {} cores{of}{clause}",
+                    cores(used)
+                )
+            }
         };
         let mut evidence = self.cpu_evidence();
         evidence.extend(hot.map(|hot| hot.sentence("CPU time")));
@@ -205,7 +212,7 @@ impl Case<'_> {
         );
         evidence.extend(self.growth_of_demand());
         evidence.extend(self.slowed.as_ref().map(Slowed::sentence));
-        let place = hot.map(|hot| format!("`{}`", hot.name));
+        let place = hot.map(|hot| format!("`{}`", hot.focus().0));
         let gain = hot.map(|hot| {
             let of_all = match self.above.cpu.shared_host {
                 Some(true) if resource != Resource::BoxCpu => {
@@ -219,12 +226,8 @@ impl Case<'_> {
                 .profile
                 .as_ref()
                 .map_or(0, |own| own.captured);
-            Gain::of_less_cpu(
-                &format!("`{}`", hot.name),
-                hot.share,
-                samples as f64,
-                of_all,
-            )
+            let (name, share) = hot.focus();
+            Gain::of_less_cpu(&format!("`{name}`"), share, samples as f64, of_all)
         });
         let agrees = predicted.is_none_or(|full| self.agrees(full))
             || self.above.full_at().is_some_and(|full| self.agrees(full));
@@ -261,7 +264,7 @@ impl Case<'_> {
     fn one_thread(&self) -> Vec<Bottleneck> {
         let hot = self.above.hot.cpu.as_ref();
         let clause = hot.map_or(String::new(), |hot| hot.clause());
-        let place = hot.map(|hot| format!("`{}`", hot.name));
+        let place = hot.map(|hot| format!("`{}`", hot.focus().0));
         let mut evidence = self.cpu_evidence();
         evidence.extend(hot.map(|hot| hot.sentence("CPU time")));
         let predicted = self.low.demand_s().map(|demand| 1.0 / demand);
@@ -284,7 +287,8 @@ impl Case<'_> {
                 false => Confidence::Medium,
             },
             expected_gain: hot.map(|hot| {
-                Gain::of_less_cpu(&format!("`{}`", hot.name), hot.share, samples as f64, 1.0)
+                let (name, share) = hot.focus();
+                Gain::of_less_cpu(&format!("`{name}`"), share, samples as f64, 1.0)
             }),
             next_step: NextStep::of(Resource::OneThread, place.as_deref()),
             place,

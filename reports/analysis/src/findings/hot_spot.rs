@@ -15,6 +15,15 @@ use crate::format;
 /// Share of the time from which a function stands out.
 const STANDS_OUT: f64 = 0.4;
 
+/// Share of its time that a function spends itself, from which its parts say nothing.
+const OWN_MIN: f64 = 0.5;
+
+/// Share of all time from which a part of a function is named.
+const PART_MIN: f64 = 0.05;
+
+/// Parts of a function that are named.
+const PARTS_MAX: usize = 3;
+
 /// Minimum number of samples of a CPU profile: the share of a function is known within 10 points then.
 const SAMPLES_MIN: u64 = 100;
 
@@ -225,6 +234,8 @@ pub(crate) struct HotFunction {
     pub(crate) caller: Option<String>,
     /// Share of the time in it and what it calls.
     pub(crate) share: f64,
+    /// The largest parts of it, each with its share of the time, if it does little itself.
+    pub(crate) parts: Vec<(String, f64)>,
     /// The kind of work that takes most of the time, with its share, if it has a name.
     pub(crate) work: Option<(&'static str, f64)>,
 }
@@ -286,8 +297,17 @@ impl HotFunction {
             Some((work, share)) => format!("; {} is {work}", format::percent(*share)),
             None => String::new(),
         };
+        let parts: Vec<String> = self
+            .parts
+            .iter()
+            .map(|(name, share)| format!("`{name}` ({})", format::percent(*share)))
+            .collect();
+        let parts = match parts.is_empty() {
+            true => String::new(),
+            false => format!("; below it: {}", parts.join(", ")),
+        };
         format!(
-            "{} of the {time} is in `{}`{caller}{work}",
+            "{} of the {time} is in `{}`{caller}{parts}{work}",
             format::percent(self.share),
             self.name
         )
@@ -299,7 +319,18 @@ impl HotFunction {
             Some((work, share)) if *share >= STANDS_OUT => {
                 format!(", {} of it {work}", format::percent(*share))
             }
-            _ => format!(", {} of it in `{}`", format::percent(self.share), self.name),
+            _ => {
+                let (name, share) = self.focus();
+                format!(", {} of it in `{name}`", format::percent(share))
+            }
+        }
+    }
+
+    /// Returns where to begin, and its share of the time: the largest part or, without parts, the function.
+    pub(crate) fn focus(&self) -> (&str, f64) {
+        match self.parts.first() {
+            Some((name, share)) => (name, *share),
+            None => (&self.name, self.share),
         }
     }
 }
@@ -379,36 +410,46 @@ fn hot_waits(run: &Run) -> Vec<HotWait> {
 /// Returns the most specific function that stands out: follows the calls with the most samples from the root as long as
 /// they have enough. Names with one of `others` are left out, as are those of runtimes.
 fn hot_function(stacks: &FoldedStacks, others: &[&str]) -> Option<HotFunction> {
-    let all = stacks.samples();
+    let all = stacks.samples() as f64;
     let names =
         |name: &str| is_of_the_program(name) && !others.iter().any(|own| name.contains(own));
-    // The frames below the function found so far. The first frame is the name of the threads, or the root.
-    let mut below: Vec<(&[String], u64)> = stacks
+    // The first frame is the name of the threads, or the root.
+    let every: Vec<Below<'_>> = stacks
         .iter()
         .filter_map(|(frames, samples)| Some((frames.get(1..)?, samples)))
         .collect();
-    let mut found: Option<(&str, u64)> = None;
-    loop {
-        // Samples and the least depth of each function.
-        let mut times = BTreeMap::<&str, (u64, usize)>::new();
-        for (frames, samples) in &below {
-            let mut seen = BTreeSet::new();
-            for (depth, name) in frames.iter().enumerate() {
-                if names(name) && seen.insert(name) {
-                    let (total, least) = times.entry(name).or_insert((0, depth));
-                    *total += samples;
-                    *least = depth.min(*least);
-                }
-            }
-        }
-        let most = times
-            .into_iter()
-            .max_by_key(|(_, (total, depth))| (*total, std::cmp::Reverse(*depth)));
-        let Some((name, (total, _))) =
-            most.filter(|(_, (total, _))| *total as f64 >= STANDS_OUT * all as f64)
-        else {
-            break;
-        };
+    let (name, total, below) = descend(every, STANDS_OUT * all, &names)?;
+    let own: u64 = below
+        .iter()
+        .filter(|(frames, _)| !frames.iter().any(|frame| names(frame)))
+        .map(|(_, samples)| samples)
+        .sum();
+    Some(HotFunction {
+        name: plain(name),
+        caller: caller(stacks, name, total, &names),
+        share: total as f64 / all,
+        parts: match own as f64 >= OWN_MIN * total as f64 {
+            true => Vec::new(),
+            false => parts(below, all, &names),
+        },
+        work: kind_of_work(stacks, stacks.samples()),
+    })
+}
+
+/// Frames below a function, root first, and their samples.
+type Below<'a> = (&'a [String], u64);
+
+/// Follows the calls with the most samples while these are at least `least`. Returns the last function, its samples, and what
+/// is below it. `None` if none has so many.
+fn descend<'a>(
+    mut below: Vec<Below<'a>>,
+    least: f64,
+    names: &impl Fn(&str) -> bool,
+) -> Option<(&'a str, u64, Vec<Below<'a>>)> {
+    let mut found = None;
+    while let Some((name, total)) =
+        most_called(&below, names).filter(|(_, total)| *total > 0 && *total as f64 >= least)
+    {
         found = Some((name, total));
         // Below the last one, so that recursion ends.
         below = below
@@ -420,12 +461,45 @@ fn hot_function(stacks: &FoldedStacks, others: &[&str]) -> Option<HotFunction> {
             .collect();
     }
     let (name, total) = found?;
-    Some(HotFunction {
-        name: plain(name),
-        caller: caller(stacks, name, total, &names),
-        share: total as f64 / all as f64,
-        work: kind_of_work(stacks, all),
-    })
+    Some((name, total, below))
+}
+
+/// Returns the function with the most samples, the one closest to the root of several, and its samples.
+fn most_called<'a>(below: &[Below<'a>], names: &impl Fn(&str) -> bool) -> Option<(&'a str, u64)> {
+    let mut times = BTreeMap::<&str, (u64, usize)>::new();
+    for (frames, samples) in below {
+        let mut seen = BTreeSet::new();
+        for (depth, name) in frames.iter().enumerate() {
+            if names(name) && seen.insert(name) {
+                let (total, least) = times.entry(name).or_insert((0, depth));
+                *total += samples;
+                *least = depth.min(*least);
+            }
+        }
+    }
+    let most = times
+        .into_iter()
+        .max_by_key(|(_, (total, depth))| (*total, std::cmp::Reverse(*depth)));
+    most.map(|(name, (total, _))| (name, total))
+}
+
+/// Returns the largest functions below another that have no samples in common, each as specific as half of its samples allow,
+/// with its share of `all` samples.
+fn parts(mut below: Vec<Below<'_>>, all: f64, names: &impl Fn(&str) -> bool) -> Vec<(String, f64)> {
+    let mut found = Vec::new();
+    while found.len() < PARTS_MAX
+        && let Some((top, total)) = most_called(&below, names)
+        && total as f64 >= PART_MIN * all
+    {
+        let has = |frames: &[String]| frames.iter().any(|frame| frame == top);
+        let (own, others): (Vec<_>, Vec<_>) =
+            below.into_iter().partition(|(frames, _)| has(frames));
+        if let Some((name, samples, _)) = descend(own, total as f64 / 2.0, names) {
+            found.push((plain(name), samples as f64 / all));
+        }
+        below = others;
+    }
+    found
 }
 
 /// Returns the function of another part of the program from which most calls of a function come. `None` if no single one
@@ -538,6 +612,17 @@ mod tests {
             found.sentence("CPU time"),
             "50.0% of the CPU time is in `sqlite3VdbeExec`, called by `app::rows`"
         );
+    }
+
+    #[test]
+    fn a_function_that_only_calls_has_parts() {
+        let stacks = "t;app::respond;app::feed;sql::step 22\nt;app::respond;app::feed;sql::parse 10\n\
+                      t;app::respond;app::user;json::write 18\nt;app::respond;app::x 2\nt;app::log 30\n";
+        let found = hot(stacks).unwrap();
+        assert_eq!(found.name, "app::respond");
+        let names: Vec<&str> = found.parts.iter().map(|part| part.0.as_str()).collect();
+        assert_eq!(names, ["sql::step", "json::write"]);
+        assert_eq!(found.focus().0, "sql::step");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Gate(GateArguments),
     /// Find the rate that each stage of the reference service sustains in boxes of one size
     Stages(StagesArguments),
+    /// Plant one bottleneck at a time in services, and count how often the diagnosis names it
+    Findings(FindingsArguments),
     /// Serve 1 KB for every path until standard input closes
     #[command(hide = true)]
     BareHandler,
@@ -222,5 +224,35 @@ mod tests {
     #[test]
     fn command_line_is_valid() {
         Cli::command().debug_assert();
+    }
+}
+
+/// Options of the benchmark of diagnoses.
+#[derive(Debug, Args)]
+pub(crate) struct FindingsArguments {
+    /// Bottlenecks to plant, by name [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) only: Vec<String>,
+    /// Diagnoses of each bottleneck [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) turns: Option<u32>,
+    /// Quick check: one diagnosis of each, with short runs; do not quote its figures
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Binary of Tenfold [default: the one next to this program]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tenfold: Option<PathBuf>,
+    /// Directory for findings.json, findings.md and findings.html
+    #[arg(long, default_value = "docs/benchmarks", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Directory for the services and the runs
+    #[arg(long, default_value = ".tenfold/bench", value_name = "DIR")]
+    pub(crate) cache: PathBuf,
+}
+
+impl FindingsArguments {
+    /// Returns the number of diagnoses of each bottleneck.
+    pub(crate) fn turns(&self) -> u32 {
+        self.turns.unwrap_or(if self.quick { 1 } else { 3 })
     }
 }

@@ -1,10 +1,11 @@
-//! Benchmarks: compares the generator with its peers, measures the error rates of a gate, and finds the
-//! capacity of each stage.
+//! Benchmarks: compares the generator with its peers, measures the error rates of a gate, finds the
+//! capacity of each stage, and counts how often a diagnosis is right.
 //!
-//! `scripts/bench generator`, `scripts/bench gate` and `scripts/bench stages` build and start it. Hidden
+//! `scripts/bench` builds and starts it. Hidden
 //! commands run as separate processes: the bare handler and the planted server.
 
 mod cli;
+mod findings;
 mod gate;
 mod generator;
 mod output;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Command::Generator(arguments) => generator::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Stages(arguments) => stages::run(&arguments),
+        Command::Findings(arguments) => findings::run(&arguments),
         Command::Planted(arguments) => planted_server::serve(&arguments),
         Command::BareHandler => bare_handler::serve(),
     };

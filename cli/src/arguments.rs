@@ -9,6 +9,7 @@ pub(crate) mod knee;
 pub(crate) mod lab;
 pub(crate) mod man;
 pub(crate) mod merge;
+pub(crate) mod plan;
 pub(crate) mod profile;
 pub(crate) mod record;
 pub(crate) mod report;
@@ -26,6 +27,7 @@ use knee::KneeArguments;
 use lab::LabArguments;
 use man::ManArguments;
 use merge::MergeArguments;
+use plan::PlanArguments;
 use profile::ProfileArguments;
 use record::RecordArguments;
 use report::ReportArguments;
@@ -107,12 +109,16 @@ pub(crate) enum Command {
     /// confirm it. A rate is sustained if at least 99% of the requests are answered in time, at most 0.1% fail, every
     /// objective is met with its whole confidence interval, and the requests in flight do not pile up.
     Knee(Box<KneeArguments>),
-    /// Find what holds a service back
+    /// Find the bottleneck of a service
     ///
     /// Searches for the knee, then sends a third of that rate, nine tenths of it, and a quarter more than it, and takes
-    /// profiles of the service's processor time and waits. What differs between the three says what requests wait for.
+    /// profiles of the service's processor time and waits. The differences between the three name the bottleneck.
     /// With two run directories, compares their profiles: `tenfold profile runs/before runs/after`.
     Profile(Box<ProfileArguments>),
+    /// Work out rates, storage, bandwidth and boxes from users and their traffic
+    ///
+    /// The back of the envelope, with its arithmetic. With the answer of `tenfold knee` for one box, also the number of boxes.
+    Plan(PlanArguments),
     /// Compare two builds of a service under the same load: pass, fail or inconclusive
     ///
     /// Both builds run at the same time and are restarted every few rounds. Each request goes to one build

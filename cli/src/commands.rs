@@ -8,6 +8,7 @@ pub(crate) mod knee;
 pub(crate) mod lab;
 pub(crate) mod man;
 pub(crate) mod merge;
+pub(crate) mod plan;
 pub(crate) mod profile;
 pub(crate) mod record;
 pub(crate) mod report;

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Knee(arguments) => commands::knee::knee(&arguments),
         Command::Profile(arguments) => commands::profile::profile(&arguments),
+        Command::Plan(arguments) => commands::plan::plan(&arguments),
         Command::Init(arguments) => commands::init::init(&arguments),
         Command::Schema => commands::schema::schema(),
         Command::Record(arguments) => commands::record::record(&arguments),

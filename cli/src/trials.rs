@@ -53,7 +53,7 @@ pub(crate) struct Trials<'a> {
     has_users: bool,
 }
 
-/// What a trial sends and captures.
+/// Load and captures of a trial.
 #[derive(Debug, Clone)]
 pub(crate) struct Trial {
     /// Offered rate, per second.

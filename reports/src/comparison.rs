@@ -96,7 +96,7 @@ fn settings(comparison: &Comparison) -> Option<Section> {
     })
 }
 
-/// Returns what differs between the profiles of two runs. `None` unless both have one.
+/// Returns the differences between the profiles of two runs. `None` unless both have one.
 fn profiles(comparison: &Comparison) -> Option<Section> {
     let ([one, other], Some(profiles)) = (comparison.names.as_slice(), &comparison.profiles) else {
         return None;

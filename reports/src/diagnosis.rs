@@ -1,4 +1,4 @@
-//! The report of a diagnosis: what holds a service back.
+//! The report of a diagnosis.
 
 use tenfold_analysis::diagnosis::{Bottleneck, DiagnosisReport, Resource};
 use tenfold_analysis::{Confidence, format};
@@ -63,7 +63,7 @@ pub fn digest(report: &DiagnosisReport) -> Document {
 
 fn verdict(first: &Bottleneck) -> Verdict {
     let (tone, badge) = match (first.resource, first.confidence) {
-        (Resource::NotReached, _) => (Tone::Good, "Nothing gave out"),
+        (Resource::NotReached, _) => (Tone::Good, "Nothing saturated"),
         (Resource::Unknown, _) => (Tone::Caution, "Cause unknown"),
         (Resource::Generator | Resource::OtherProcesses, _) => (Tone::Caution, "Not the service"),
         (_, Confidence::High) => (Tone::Bad, "Bottleneck, high confidence"),

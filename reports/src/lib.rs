@@ -2,7 +2,7 @@
 //!
 //! - [`document::Document`] is the model of a report. [`document::Document::html`] renders it as a page without
 //!   external resources, [`document::Document::terminal`] as text, [`document::Document::markdown`] as Markdown.
-//! - [`run`], [`comparison`], [`index`], [`gate`], [`history`], [`knee`] and [`diagnosis`] are the subjects of
+//! - [`run`], [`comparison`], [`index`], [`gate`], [`history`], [`knee`], [`diagnosis`] and [`plan`] are the subjects of
 //!   reports. A `page` has charts and
 //!   all tables; a `digest` is for a terminal or a pull request.
 //! - [`export`] writes files for other tools. [`run::formats`] and [`gate::formats`] list the formats.
@@ -19,5 +19,6 @@ mod html;
 pub mod index;
 pub mod knee;
 mod markdown;
+pub mod plan;
 pub mod run;
 mod terminal;

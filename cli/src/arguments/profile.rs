@@ -22,7 +22,7 @@ pub(crate) struct ProfileArguments {
     pub(crate) duration: Duration,
     #[command(flatten)]
     pub(crate) search: SearchArguments,
-    /// Run directory to compare with the first, which is one as well: differences of their profiles, functions and waits
+    /// Run directory to compare with the first argument, which is one as well
     pub(crate) other: Option<PathBuf>,
 }
 

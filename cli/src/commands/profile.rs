@@ -1,4 +1,4 @@
-//! `tenfold profile`: find what holds a service back.
+//! `tenfold profile`: find the bottleneck of a service, or compare two profiles.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,7 +31,7 @@ const ABOVE: f64 = 1.25;
 /// Warm-up of each experiment.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// Names what holds the service back, or compares the profiles of two runs.
+/// Names the bottleneck of the service, or compares the profiles of two runs.
 pub(crate) fn profile(arguments: &ProfileArguments) -> anyhow::Result<Exit> {
     let search = &arguments.search;
     if let Some(other) = &arguments.other {
@@ -90,7 +90,7 @@ fn exit(found: &DiagnosisReport) -> Exit {
     }
 }
 
-/// Measures the service at a low load, near its knee and above it, and says what holds it back.
+/// Measures the service at a low load, near its knee and above it, and diagnoses it.
 fn experiment(
     trials: &Trials<'_>,
     search: SearchReport,

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-pub(crate) const SUBCOMMANDS: [&[&str]; 21] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 22] = [
     &[],
     &["run"],
     &["knee"],
     &["profile"],
+    &["plan"],
     &["init"],
     &["schema"],
     &["record"],

@@ -29,7 +29,7 @@ pub struct Comparison {
     pub differences: Vec<Difference>,
     /// Differences of each run from the first: one entry less than there are runs.
     pub effects: Vec<RunEffects>,
-    /// What differs between the profiles of two runs. `None` unless both have one.
+    /// Differences between the profiles of two runs. `None` unless both have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profiles: Option<ProfileComparison>,
     /// Response time by percentile of each run.

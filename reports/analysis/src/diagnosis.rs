@@ -1,4 +1,4 @@
-//! The diagnosis of a service: what holds it back, from runs at a low load, near its knee, and above it.
+//! The diagnosis of a service: its bottlenecks, from runs at a low load, near its knee, and above it.
 //!
 //! One run shows what a busy service does. Only the difference between loads shows what a request needs and what it
 //! waits for: its service time at low load is free of queues, and the rate above the knee is the most that the service
@@ -22,10 +22,10 @@ use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Run;
 
 use crate::diagnosis::load::Load;
-use crate::knee::{Answer, End};
+use crate::knee::{Answer, End, judge_trial};
 use crate::summary::Summary;
 
-/// What holds a service back.
+/// Bottlenecks of a service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Diagnosis {
     /// Highest rate that the service sustained, per second. `None` if it sustained none.
@@ -47,7 +47,7 @@ pub struct Experiments<'a> {
     pub above: (&'a Run, &'a Summary),
 }
 
-/// Names what holds the service back.
+/// Names the bottlenecks of the service.
 pub fn diagnose(answer: &Answer, experiments: &Experiments<'_>) -> Diagnosis {
     let low = Load::of(experiments.low);
     let near = Load::of(experiments.near);
@@ -55,9 +55,16 @@ pub fn diagnose(answer: &Answer, experiments: &Experiments<'_>) -> Diagnosis {
     let is_generator = answer.end == End::Generator
         || above.summary.generator_gave_out()
         || above.summary.too_few_users.is_some();
-    let bottlenecks = match answer.failed {
-        None => vec![bottleneck::not_reached(answer, is_generator)],
-        Some(_) => bottleneck::bottlenecks(answer, is_generator, &low, &near, &above),
+    // A search that ran out of time may have tried no rate that is too high; the run above the knee may be.
+    let is_sustained = judge_trial(above.run, above.summary).is_sustained();
+    let is_reached = match (answer.failed, answer.end) {
+        (Some(_), _) => true,
+        (None, End::HighestRate | End::Generator) => false,
+        (None, _) => !is_sustained,
+    };
+    let bottlenecks = match is_reached {
+        true => bottleneck::bottlenecks(answer, is_generator, &low, &near, &above),
+        false => vec![bottleneck::not_reached(answer, is_generator)],
     };
     Diagnosis {
         sustained: answer.sustained,

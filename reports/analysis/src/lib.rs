@@ -3,7 +3,7 @@
 //! [`summarise`] computes the summary of a run, [`charts`] the series of its charts, and [`compare`] the
 //! differences between several runs. [`gate`] decides whether one build is slower than another, and
 //! [`history`] finds the changes in a series of gates or runs, [`knee`] the highest rate that a service sustains, and
-//! [`diagnosis`] what holds it back there. [`stats`] holds the statistics that all of
+//! [`diagnosis`] its bottleneck there. [`plan`] is arithmetic before any run. [`stats`] holds the statistics that all of
 //! them share. Nothing here reads a file or a clock. Reports format these results and compute nothing.
 
 mod charts;
@@ -18,6 +18,7 @@ pub mod history;
 pub mod knee;
 mod latency;
 mod merge;
+pub mod plan;
 pub mod stats;
 mod summarise;
 mod summary;

@@ -13,7 +13,7 @@ use crate::summary::Summary;
 /// Functions that are listed.
 const FUNCTIONS_MAX: usize = 20;
 
-/// The profiles of two runs, and what differs.
+/// The profiles of two runs, and their differences.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProfileComparison {
     /// Functions whose share of the CPU time differs for certain, the largest difference first.
@@ -38,10 +38,10 @@ pub struct FunctionChange {
     pub us_per_request: [Option<f64>; 2],
 }
 
-/// What threads waited for.
+/// Waits for one kind of object.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WaitChange {
-    /// What they waited for: `lock`.
+    /// Object of the waits: `lock`.
     pub kind: String,
     /// Threads that waited for it on average, in each run.
     pub threads: [f64; 2],

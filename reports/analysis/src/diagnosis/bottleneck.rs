@@ -1,4 +1,4 @@
-//! What holds a service back, named with its evidence.
+//! A bottleneck of a service, with its evidence.
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::off_cpu::WaitKind;
@@ -11,7 +11,7 @@ use super::slowed::Slowed;
 use crate::findings::hot_spot::HotWait;
 use crate::findings::limit::Limit;
 use crate::format;
-use crate::knee::Answer;
+use crate::knee::{Answer, End};
 use crate::summary::finding::Confidence;
 
 /// Relative distance of a predicted from the measured knee up to which they agree.
@@ -36,9 +36,9 @@ pub struct Bottleneck {
     pub evidence: Vec<String>,
     /// Confidence in it.
     pub confidence: Confidence,
-    /// What the next step is expected to bring. `None` if that can't be told.
+    /// Expected effect of the next step. `None` if it is not known.
     pub expected_gain: Option<Gain>,
-    /// What to change.
+    /// Recommended change.
     pub next_step: NextStep,
 }
 
@@ -84,9 +84,13 @@ pub(super) fn not_reached(answer: &Answer, is_generator: bool) -> Bottleneck {
             Resource::Generator,
             format!("The generator was the limit: the service sustained {rate}"),
         ),
+        false if answer.end == End::OutOfTime => (
+            Resource::NotReached,
+            format!("The time was over at {rate}, which the service sustained (--budget)"),
+        ),
         false => (
             Resource::NotReached,
-            format!("Nothing gave out: the service sustained {rate}, the highest rate tried"),
+            format!("Nothing saturated: the service sustained {rate}, the highest rate tried"),
         ),
     };
     Bottleneck {
@@ -362,7 +366,7 @@ impl Case<'_> {
         Bottleneck {
             resource: Resource::Unknown,
             title: format!(
-                "The service gives out at about {}; the evidence does not say why",
+                "The service saturates at about {}; the evidence does not say why",
                 format::rate(self.knee)
             ),
             place: self.slowed.as_ref().map(Slowed::list),

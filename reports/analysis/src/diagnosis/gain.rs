@@ -1,17 +1,17 @@
-//! What a change is expected to bring.
+//! Expected gain of a change.
 
 use serde::{Deserialize, Serialize};
 
 use crate::format;
 
-/// What a change is expected to bring.
+/// Expected gain of a change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gain {
     /// The change, as the subject of a sentence: "half the time in `parse`".
     pub change: String,
     /// Least and most that the highest sustained rate is multiplied by.
     pub factor: [f64; 2],
-    /// What limits the gain, or why it is not known better.
+    /// Limit of the gain, or the reason for its width.
     pub because: String,
 }
 

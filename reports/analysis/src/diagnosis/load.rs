@@ -1,4 +1,4 @@
-//! What a run at a constant rate says about the service.
+//! Figures of the service from a run at a constant rate.
 
 use tenfold_run_dir::Run;
 
@@ -6,7 +6,7 @@ use crate::findings::hot_spot::HotSpots;
 use crate::findings::limit::CpuUse;
 use crate::summary::Summary;
 
-/// What a run at a constant rate says about the service.
+/// Figures of the service from a run at a constant rate.
 #[derive(Debug)]
 pub(super) struct Load<'a> {
     /// The run.
@@ -17,7 +17,7 @@ pub(super) struct Load<'a> {
     pub(super) rate: f64,
     /// Mean CPU in use, in cores.
     pub(super) cpu: CpuUse,
-    /// What stands out in its profiles.
+    /// Functions and waits that stand out in its profiles.
     pub(super) hot: HotSpots,
 }
 

@@ -1,10 +1,10 @@
-//! What to change about a bottleneck.
+//! Recommended change for a bottleneck.
 
 use serde::{Deserialize, Serialize};
 
 use super::bottleneck::Resource;
 
-/// What to change about a bottleneck.
+/// Recommended change for a bottleneck.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextStep {
     /// The step, in a sentence or two.

@@ -1,16 +1,16 @@
-//! `diagnosis.json`: what holds a service back, with the runs that show it.
+//! `diagnosis.json`: the bottlenecks of a service, with the runs that show them.
 
 use serde::{Deserialize, Serialize};
 
 use super::Diagnosis;
 use crate::knee::{SearchReport, TrialReport};
 
-/// What holds a service back, with the runs that show it.
+/// The bottlenecks of a service, with the runs that show them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DiagnosisReport {
     /// Version of this format: 1.
     pub version: u32,
-    /// What holds the service back.
+    /// Bottlenecks.
     pub diagnosis: Diagnosis,
     /// The runs at low load, near the knee, and above it. Fewer if the knee is not known.
     pub experiments: Vec<TrialReport>,

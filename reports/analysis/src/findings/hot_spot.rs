@@ -1,4 +1,4 @@
-//! Where a service spends its CPU time, and what its threads wait for, by name: from the profiles of a run.
+//! Functions with most of the CPU time of a service, and waits of most of its threads, from the profiles of a run.
 //!
 //! A function stands out if much of the time passes in it and what it calls. The most specific of them is named: what that calls
 //! no longer stands out. Functions of runtimes and of the kernel are on most stacks and
@@ -216,7 +216,7 @@ const KINDS_OF_WORK: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What stands out in the profiles of a run.
+/// Functions and waits that stand out in the profiles of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct HotSpots {
     /// In the CPU time.
@@ -243,7 +243,7 @@ pub(crate) struct HotFunction {
 /// A wait of threads that had work to do.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct HotWait {
-    /// What they wait for.
+    /// Object of the wait.
     pub(crate) kind: WaitKind,
     /// Threads that wait for it on average.
     pub(crate) threads: f64,
@@ -252,7 +252,7 @@ pub(crate) struct HotWait {
 }
 
 impl HotSpots {
-    /// Returns what stands out in the profiles of a run.
+    /// Finds the functions and waits that stand out in the profiles of a run.
     pub(crate) fn of(run: &Run) -> Self {
         let cpu = match &run.flamegraph {
             Some(Flamegraph::Stacks(stacks)) if stacks.samples() >= SAMPLES_MIN => {
@@ -572,6 +572,21 @@ fn part_of_program(name: &str) -> &str {
     &bare[..end]
 }
 
+/// Returns the name of a function of Node, which writes `JS:*parse /srv/app/views.js:12:7`, with its file and line. The sign says
+/// how it was compiled. `None` for any other function.
+fn javascript(name: &str) -> Option<String> {
+    let (function, place) = name.strip_prefix("JS:")?.split_once(' ')?;
+    let function = match function.trim_start_matches(['*', '^', '~', '+']) {
+        "" => "anonymous function",
+        named => named,
+    };
+    let place = place.rsplit('/').next().unwrap_or(place);
+    let place = place
+        .rsplit_once(':')
+        .map_or(place, |(place, _column)| place);
+    Some(format!("{function} ({place})"))
+}
+
 /// Returns a name without marks of closures and compilers, safe inside backticks.
 fn plain(name: &str) -> String {
     // Python names its functions `py::parse:/srv/app/views.py`.
@@ -584,7 +599,7 @@ fn plain(name: &str) -> String {
             let file = file.rsplit('/').next().unwrap_or(file);
             format!("{function} ({file})")
         }
-        None => name.to_owned(),
+        None => javascript(name).unwrap_or_else(|| name.to_owned()),
     };
     name.replace("::{{closure}}", "")
         .replace("{{vtable.shim}}", "")
@@ -645,6 +660,19 @@ mod tests {
     fn functions_of_python_have_their_file() {
         let stacks = "python;_PyEval_EvalFrame;py::<module>:/srv/app.py;py::view.<locals>.inner:/srv/app.py;gen_iternext 9\n";
         assert_eq!(hot(stacks).unwrap().name, "view (app.py)");
+    }
+
+    #[test]
+    fn functions_of_node_have_their_file_and_line() {
+        for (name, expected) in [
+            ("JS:*render /srv/app/views.js:12:7", "render (views.js:12)"),
+            (
+                "JS:* /srv/app/views.js:30:34",
+                "anonymous function (views.js:30)",
+            ),
+        ] {
+            assert_eq!(hot(&format!("node;{name} 9\n")).unwrap().name, expected);
+        }
     }
 
     #[test]

@@ -1,0 +1,57 @@
+//! `tenfold plan`: rates, storage, bandwidth and boxes, from users and their traffic.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use tenfold_analysis::knee::SearchReport;
+use tenfold_analysis::plan::{BoxCapacity, Plan, Traffic};
+use tenfold_reports::plan::page;
+
+use crate::arguments::plan::PlanArguments;
+use crate::exit::{Exit, UsageError};
+use crate::output::print;
+
+/// Does the arithmetic, and prints it.
+pub(crate) fn plan(arguments: &PlanArguments) -> anyhow::Result<Exit> {
+    let capacity = match &arguments.knee {
+        Some(path) => Some(BoxCapacity {
+            sustained: sustained(path)?,
+            utilisation: arguments.utilisation,
+            zones: arguments.zones,
+        }),
+        None => None,
+    };
+    let traffic = Traffic {
+        users: arguments.users,
+        writes_per_month: arguments.writes.0,
+        reads_per_month: arguments.reads.0,
+        bytes_per_write: arguments.bytes,
+        bytes_per_read: arguments.read_bytes.unwrap_or(arguments.bytes),
+        years: arguments.years,
+        peak: arguments.peak,
+    };
+    let plan = Plan::of(traffic, capacity);
+    match arguments.json {
+        true => print::json(&plan)?,
+        false => print::out(&page(&plan).terminal(print::colour()))?,
+    }
+    Ok(Exit::Met)
+}
+
+/// Reads the rate that a search found to be sustained.
+fn sustained(path: &Path) -> anyhow::Result<f64> {
+    let file = match path.is_dir() {
+        true => path.join("knee.json"),
+        false => path.to_owned(),
+    };
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| UsageError(format!("could not read {}: {error}", file.display())))?;
+    let report: SearchReport = serde_json::from_str(&text).map_err(|error| {
+        UsageError(format!(
+            "{} is no answer of `tenfold knee`: {error}",
+            file.display()
+        ))
+    })?;
+    let sustained = report.answer.sustained.filter(|rate| *rate > 0.0);
+    sustained.with_context(|| format!("{}: no rate was sustained", file.display()))
+}

@@ -148,6 +148,11 @@ impl Trials<'_> {
         *self.interrupt.borrow()
     }
 
+    /// Returns the highest rate that may be tried, per second.
+    pub(crate) fn rate_max(&self) -> f64 {
+        self.arguments.rate_max()
+    }
+
     /// Searches for the knee, and prints a line for each trial.
     pub(crate) fn search(&self, goal: Goal) -> anyhow::Result<SearchReport> {
         let mut search = Search::new(goal, self.scenario.mean_rate(), self.arguments.rate_max());

@@ -160,7 +160,7 @@ fn profiles(comparison: &Comparison) -> Option<Section> {
             blocks.push(flamegraph(&frames, Measure::Samples, id, &title));
         }
     }
-    let lead = "A function is listed if the 95% interval of its difference excludes none. In the flamegraphs, red functions grew and blue \
+    let lead = "A function is listed if the 95% interval of its difference excludes zero: of twenty, one is listed by chance. In the flamegraphs, red functions grew and blue \
                 functions shrank, in shares of all samples. The profile with fewer samples is scaled to the other.";
     Some(Section::new("profiles", "Profiles", lead, blocks))
 }

@@ -98,7 +98,7 @@ pub(crate) const PLANTED: &[Planted] = &[
     },
     Planted {
         name: "busy processors (reference)",
-        service: Service::Reference(&["steady", "--rate", "1k/s"]),
+        service: Service::Reference(&["steady", "--rate", "4k/s"]),
         right: &[Resource::Cpu, Resource::SharedCpu],
         place: "",
     },

@@ -12,8 +12,8 @@ use super::values::duration;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 a bottleneck was named; 99 no rate was sustained; 104 bad configuration; 105 interrupted; \
-    107 the target could not be reached, or a component failed; 121 no bottleneck was named: its cause is unknown, the \
-    generator was the limit, or every rate up to --max was sustained"
+    107 the target could not be reached, or a component failed; 121 no bottleneck of the service was named: its cause is \
+    unknown, it was the generator or another process, or no rate was too high within --max and --budget"
 )]
 pub(crate) struct ProfileArguments {
     /// Counted time of each of the three runs after the search
@@ -22,7 +22,7 @@ pub(crate) struct ProfileArguments {
     pub(crate) duration: Duration,
     #[command(flatten)]
     pub(crate) search: SearchArguments,
-    /// Run directory to compare with the first argument, which is one as well
+    /// Second run directory: compares the profiles of both runs, and sends nothing
     pub(crate) other: Option<PathBuf>,
 }
 

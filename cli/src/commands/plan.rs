@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
 use tenfold_analysis::knee::SearchReport;
 use tenfold_analysis::plan::{BoxCapacity, Plan, Traffic};
 use tenfold_reports::plan::page;
@@ -53,5 +52,11 @@ fn sustained(path: &Path) -> anyhow::Result<f64> {
         ))
     })?;
     let sustained = report.answer.sustained.filter(|rate| *rate > 0.0);
-    sustained.with_context(|| format!("{}: no rate was sustained", file.display()))
+    sustained.ok_or_else(|| {
+        UsageError(format!(
+            "no rate was sustained in the search of {}",
+            file.display()
+        ))
+        .into()
+    })
 }

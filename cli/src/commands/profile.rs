@@ -74,7 +74,7 @@ fn compare(one: &Path, other: &Path, search: &SearchArguments) -> anyhow::Result
 fn exit(found: &DiagnosisReport) -> Exit {
     let first = found.diagnosis.bottlenecks.first();
     match (found.search.answer.end, first.map(|own| own.resource)) {
-        (End::Stopped, _) => Exit::Interrupted,
+        _ if found.interrupted => Exit::Interrupted,
         (End::LowestRate, _) => Exit::SloMissed,
         (
             _,
@@ -96,8 +96,10 @@ fn experiment(
     search: SearchReport,
     duration: Duration,
 ) -> anyhow::Result<DiagnosisReport> {
-    let unfinished = |search: SearchReport, experiments| DiagnosisReport {
+    let interrupted = search.answer.end == End::Stopped;
+    let unfinished = |search: SearchReport, experiments, interrupted| DiagnosisReport {
         version: 1,
+        interrupted,
         diagnosis: Diagnosis {
             sustained: search.answer.sustained,
             failed: search.answer.failed,
@@ -106,11 +108,18 @@ fn experiment(
         experiments,
         search,
     };
-    let Some(knee) = knee(&search.answer).filter(|_| search.answer.end != End::Stopped) else {
-        return Ok(unfinished(search, Vec::new()));
+    let answer = &search.answer;
+    if answer.failed.is_none() && matches!(answer.end, End::HighestRate | End::Generator) {
+        return Ok(DiagnosisReport {
+            diagnosis: Diagnosis::without_knee(answer),
+            ..unfinished(search, Vec::new(), false)
+        });
+    }
+    let Some(knee) = knee(answer).filter(|_| !interrupted) else {
+        return Ok(unfinished(search, Vec::new(), interrupted));
     };
     let rates = [("low", LOW), ("near", NEAR), ("above", ABOVE)]
-        .map(|(name, share)| (name, (knee * share).max(1.0)));
+        .map(|(name, share)| (name, (knee * share).max(1.0).min(trials.rate_max())));
     print::note(&format!(
         "profiling: {}",
         tenfold_reports::diagnosis::plan(rates)
@@ -127,9 +136,7 @@ fn experiment(
         };
         let run = trials.measure(&trial);
         if trials.is_interrupted() {
-            let mut search = search;
-            search.answer.end = End::Stopped;
-            return Ok(unfinished(search, reports));
+            return Ok(unfinished(search, reports, true));
         }
         let run = run?;
         trials.pause_after(run.outcome);
@@ -137,14 +144,16 @@ fn experiment(
             directory: trial.directory.into(),
             rate,
             duration_s: duration.as_secs_f64(),
-            after_overload: false,
+            after_overload: measured
+                .last()
+                .is_some_and(|before| !before.outcome.is_sustained()),
             outcome: OutcomeName::of(run.outcome),
             figures: run.figures.clone(),
         });
         measured.push(run);
     }
     let [low, near, above] = measured.as_slice() else {
-        return Ok(unfinished(search, reports));
+        return Ok(unfinished(search, reports, false));
     };
     let of = |own: &'_ Measured| format::rate(own.figures.achieved);
     print::note(&format!(
@@ -160,6 +169,7 @@ fn experiment(
     };
     Ok(DiagnosisReport {
         version: 1,
+        interrupted: false,
         diagnosis: diagnose(&search.answer, &experiments),
         experiments: reports,
         search,

@@ -21,6 +21,7 @@ mod lab;
 mod live;
 mod man;
 mod once;
+mod plan;
 mod profile;
 mod publishing;
 mod record;

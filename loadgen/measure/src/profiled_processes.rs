@@ -113,7 +113,9 @@ impl ProfiledProcesses {
 
     /// Returns the processes whose use of CPU is that of the service. Empty if they are unknown, or only pass requests on.
     pub(crate) fn measurable(&self) -> Vec<u32> {
-        let found = self.find().ok().flatten().unwrap_or_default();
+        let mut found = self.find().ok().flatten().unwrap_or_default();
+        // With socket activation, the first process listens. All others are its descendants.
+        found.retain(|pid| *pid != 1);
         let name = |pid: &u32| {
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             name.trim_end().to_owned()

@@ -211,8 +211,11 @@ impl Source {
 /// Processes and their descendants. Forking servers start and end workers, so the descendants are looked up again and again.
 struct Trees {
     roots: Vec<u32>,
-    /// The `stat` file of each process, by process id.
-    files: BTreeMap<u32, File>,
+    /// The `stat` file of each process, by process id, and its CPU time at the last reading, in nanoseconds.
+    files: BTreeMap<u32, (File, u64)>,
+    /// CPU time of all processes since the first reading, in nanoseconds. What a process used before it was found, and after
+    /// the last reading before its end, is not in it.
+    cpu_ns: u64,
     /// Readings until the descendants are looked up again.
     left: u32,
 }
@@ -222,6 +225,7 @@ impl Trees {
         Self {
             roots,
             files: BTreeMap::new(),
+            cpu_ns: 0,
             left: 0,
         }
     }
@@ -233,25 +237,27 @@ impl Trees {
             for root in &self.roots {
                 for process in process_tree::tree(*root) {
                     if let Entry::Vacant(entry) = self.files.entry(process)
-                        && let Ok(file) = File::open(format!("/proc/{process}/stat"))
+                        && let Ok(mut file) = File::open(format!("/proc/{process}/stat"))
+                        && let Some((cpu_ns, _)) = usage(&mut file, ticks_per_second, text)
                     {
-                        entry.insert(file);
+                        entry.insert((file, cpu_ns));
                     }
                 }
             }
         }
         self.left -= 1;
-        let mut sums = None;
-        self.files.retain(|_, file| {
-            let own = usage(file, ticks_per_second, text);
-            if let Some((cpu_ns, bytes)) = own {
-                let (all_ns, all_bytes) = sums.get_or_insert((0, 0));
-                *all_ns += cpu_ns;
-                *all_bytes += bytes;
-            }
-            own.is_some()
+        let mut memory = None;
+        let cpu_ns = &mut self.cpu_ns;
+        self.files.retain(|_, (file, last)| {
+            let Some((own_ns, bytes)) = usage(file, ticks_per_second, text) else {
+                return false;
+            };
+            *cpu_ns += own_ns.saturating_sub(*last);
+            *last = own_ns;
+            *memory.get_or_insert(0) += bytes;
+            true
         });
-        sums.unzip()
+        (memory.map(|_| self.cpu_ns), memory)
     }
 }
 

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Run;
 
 use crate::diagnosis::load::Load;
-use crate::knee::{Answer, End, judge_trial};
+use crate::knee::{Answer, End, Outcome, judge_trial};
 use crate::summary::Summary;
 
 /// Bottlenecks of a service.
@@ -47,20 +47,33 @@ pub struct Experiments<'a> {
     pub above: (&'a Run, &'a Summary),
 }
 
+impl Diagnosis {
+    /// Returns the diagnosis of a service whose knee was not reached: every rate up to the highest was sustained, or the
+    /// generator was the limit.
+    pub fn without_knee(answer: &Answer) -> Self {
+        let is_generator = answer.end == End::Generator;
+        Self {
+            sustained: answer.sustained,
+            failed: answer.failed,
+            bottlenecks: vec![bottleneck::not_reached(answer, is_generator)],
+        }
+    }
+}
+
 /// Names the bottlenecks of the service.
 pub fn diagnose(answer: &Answer, experiments: &Experiments<'_>) -> Diagnosis {
     let low = Load::of(experiments.low);
     let near = Load::of(experiments.near);
     let above = Load::of(experiments.above);
-    let is_generator = answer.end == End::Generator
+    let is_generator = answer.end == End::Generator && answer.failed.is_none()
         || above.summary.generator_gave_out()
         || above.summary.too_few_users.is_some();
     // A search that ran out of time may have tried no rate that is too high; the run above the knee may be.
-    let is_sustained = judge_trial(above.run, above.summary).is_sustained();
+    let outcome = judge_trial(above.run, above.summary);
     let is_reached = match (answer.failed, answer.end) {
         (Some(_), _) => true,
         (None, End::HighestRate | End::Generator) => false,
-        (None, _) => !is_sustained,
+        (None, _) => matches!(outcome, Outcome::NotSustained { .. }),
     };
     let bottlenecks = match is_reached {
         true => bottleneck::bottlenecks(answer, is_generator, &low, &near, &above),

@@ -72,6 +72,8 @@ pub struct Plan {
     pub version: u32,
     /// Traffic that it is for.
     pub traffic: Traffic,
+    /// Capacity of a box. `None` if it was not given.
+    pub capacity: Option<BoxCapacity>,
     /// Quantities, in order.
     pub quantities: Vec<Quantity>,
 }
@@ -86,6 +88,7 @@ impl Plan {
         Self {
             version: 1,
             traffic,
+            capacity,
             quantities,
         }
     }

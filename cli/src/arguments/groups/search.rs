@@ -29,7 +29,7 @@ pub(crate) struct SearchArguments {
         value_delimiter = ';'
     )]
     pub(crate) rules: Vec<String>,
-    /// Time after which no further trial of the search begins [default: 270s for a thorough search, 80s for a quick one]
+    /// Time after which no further trial of the search begins [default: 270s for a search to 5%, 80s for one to 10%]
     #[arg(long, help_heading = "Search", value_name = "TIME", value_parser = duration, env = "TENFOLD_BUDGET")]
     pub(crate) budget: Option<Duration>,
     /// Highest rate to try [default: 1M/s]

@@ -16,7 +16,7 @@ const FUNCTIONS_MAX: usize = 20;
 /// The profiles of two runs, and their differences.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProfileComparison {
-    /// Functions whose share of the CPU time differs for certain, the largest difference first.
+    /// Functions whose share of the CPU time differs with 95% confidence each, the largest difference first.
     pub functions: Vec<FunctionChange>,
     /// Waits of threads that had work, by what they waited for, the largest difference first.
     pub waits: Vec<WaitChange>,

@@ -8,7 +8,7 @@ use super::load::Load;
 use super::next_step::NextStep;
 use super::part_growth::PartGrowth;
 use super::slowed::Slowed;
-use crate::findings::hot_spot::HotWait;
+use crate::findings::hot_spot::{HotWait, has_word};
 use crate::findings::limit::Limit;
 use crate::format;
 use crate::knee::{Answer, End};
@@ -17,8 +17,15 @@ use crate::summary::finding::Confidence;
 /// Relative distance of a predicted from the measured knee up to which they agree.
 const AGREES: f64 = 0.25;
 
-/// Share of the waits with a stack from which threads can be counted: the time of the others is shared out.
-const COMPLETE: f64 = 0.8;
+/// Share of the waits with a stack from which threads can be counted. The time of the others is shared out among all kinds of
+/// waits of their threads: a long wait for the lock then counts as a short one behind it.
+const COMPLETE: f64 = 0.98;
+
+/// Threads that wait above the knee, as a multiple of those at low load, from which a wait grows with the load.
+const WAITS_GROW: f64 = 1.5;
+
+/// Share of the threads in a queue from which the queue alone is strong evidence.
+const QUEUE: f64 = 0.9;
 
 /// Requests at a time beyond which a fixed limit explains nothing: a service with no limit queues nowhere.
 const AT_A_TIME_MAX: f64 = 5_000.0;
@@ -86,7 +93,7 @@ pub(super) fn not_reached(answer: &Answer, is_generator: bool) -> Bottleneck {
         ),
         false if answer.end == End::OutOfTime => (
             Resource::NotReached,
-            format!("The time was over at {rate}, which the service sustained (--budget)"),
+            format!("The time budget ran out at {rate}, which the service sustained (--budget)"),
         ),
         false => (
             Resource::NotReached,
@@ -123,12 +130,19 @@ pub(super) fn bottlenecks(
         above,
         slowed: Slowed::of(low.summary, above.summary),
         growth: PartGrowth::of(&low.run.server_timing, &above.run.server_timing),
+        waits: growing_waits(low, above),
     };
     let mut found = Vec::new();
     if is_generator {
         found.push(case.generator());
     }
-    match above.cpu.limit() {
+    // How many cores another machine has is not known.
+    let is_known = above.cpu.shared_host == Some(true) || above.cpu.allowed.is_some();
+    let limit = match is_known {
+        true => above.cpu.limit(),
+        false => Limit::Unknown,
+    };
+    match limit {
         Limit::Box => found.push(case.cpu(Resource::BoxCpu)),
         Limit::Cpu => found.push(case.cpu(Resource::Cpu)),
         Limit::SharedHost => found.push(case.cpu(Resource::SharedCpu)),
@@ -142,6 +156,18 @@ pub(super) fn bottlenecks(
     found
 }
 
+/// Returns the waits that grow with the load. A thread that sleeps in the background waits at any load.
+fn growing_waits<'a>(low: &Load<'_>, above: &'a Load<'_>) -> Vec<&'a HotWait> {
+    let before = |wait: &HotWait| {
+        let same = low.hot.waits.iter().find(|own| own.kind == wait.kind);
+        same.map_or(0.0, |own| own.threads)
+    };
+    let waits = above.hot.waits.iter();
+    waits
+        .filter(|wait| wait.threads >= WAITS_GROW * before(wait))
+        .collect()
+}
+
 /// All that is known about a service with a knee.
 struct Case<'a> {
     /// Middle of the bracket, per second.
@@ -151,6 +177,8 @@ struct Case<'a> {
     above: &'a Load<'a>,
     slowed: Option<Slowed>,
     growth: Option<PartGrowth>,
+    /// Waits that more threads are in above the knee than at low load, the most threads first.
+    waits: Vec<&'a HotWait>,
 }
 
 impl Case<'_> {
@@ -185,6 +213,12 @@ impl Case<'_> {
         let cores = |cores: f64| format::significant(cores);
         let used = self.above.cpu.service.unwrap_or(0.0);
         let title = match resource {
+            _ if self.above.cpu.service.is_none() => format!(
+                "The CPU of this machine is full: {} of {} cores are in use, {} by the generator",
+                cores(self.above.cpu.host.unwrap_or(0.0)),
+                cores(self.above.cpu.cores.unwrap_or(0.0)),
+                cores(self.above.cpu.generator)
+            ),
             Resource::BoxCpu => format!(
                 "The box is short of CPU: {} of {} cores are in use{clause}",
                 cores(used),
@@ -233,8 +267,9 @@ impl Case<'_> {
             let (name, share) = hot.focus();
             Gain::of_less_cpu(&format!("`{name}`"), share, samples as f64, of_all)
         });
-        let agrees = predicted.is_none_or(|full| self.agrees(full))
-            || self.above.full_at().is_some_and(|full| self.agrees(full));
+        let near = self.near.full_at();
+        let agrees = predicted.is_some_and(|full| self.agrees(full))
+            || near.is_some_and(|full| self.agrees(full));
         Bottleneck {
             title,
             evidence,
@@ -253,7 +288,7 @@ impl Case<'_> {
         Bottleneck {
             resource: Resource::OtherProcesses,
             title: format!(
-                "Other processes keep this machine busy: {} cores are theirs",
+                "Other processes keep this machine busy: they use {} cores",
                 format::significant(self.above.cpu.others)
             ),
             place: None,
@@ -286,7 +321,7 @@ impl Case<'_> {
             resource: Resource::OneThread,
             title: format!("One thread does the work: one core is full, of several{clause}"),
             evidence,
-            confidence: match predicted.is_some_and(|full| self.agrees(full)) {
+            confidence: match hot.is_some() && predicted.is_some_and(|full| self.agrees(full)) {
                 true => Confidence::High,
                 false => Confidence::Medium,
             },
@@ -301,7 +336,9 @@ impl Case<'_> {
 
     /// The processors have room: requests wait for something else.
     fn waiting(&self) -> Option<Bottleneck> {
-        let wait = self.above.hot.wait();
+        let all: f64 = self.waits.iter().map(|wait| wait.threads).sum();
+        let first = self.waits.first().copied();
+        let wait = first.filter(|wait| wait.threads >= all / 2.0);
         let holders = wait.and_then(|wait| self.holders(wait));
         // Where threads queue for a lock, the time of a request at low load is not that under the lock.
         let at_a_time = self
@@ -325,7 +362,7 @@ impl Case<'_> {
             (None, Some(wait)) => wait.clause().trim_start().to_owned(),
             (None, None) => "for each other".to_owned(),
         };
-        let number = match (&holders, at_a_time) {
+        let number = match (holders.filter(|_| self.growth.is_none()), at_a_time) {
             (Some(holders), _) => format!(": {}", holders.clause()),
             (None, Some(number)) => {
                 format!(": the service serves about {} at a time", number.text())
@@ -335,26 +372,30 @@ impl Case<'_> {
         let mut evidence = self.cpu_evidence();
         evidence.extend(at_a_time.map(|own| own.sentence(self)));
         evidence.extend(self.growth.as_ref().map(PartGrowth::sentence));
-        evidence.extend(self.above.hot.waits.iter().map(HotWait::sentence));
+        evidence.extend(self.waits.iter().map(|wait| wait.sentence()));
         evidence.extend(self.slowed.as_ref().map(Slowed::sentence));
-        let known = wait.is_some_and(is_for_a_lock) || at_a_time.is_some();
-        let named = [wait.is_some(), self.growth.is_some(), known];
+        // A queue that nearly all threads stand in needs no second witness.
+        let is_queue = wait.is_some_and(|wait| is_for_a_lock(wait) && wait.threads >= QUEUE * all);
+        let is_whole = at_a_time.is_some_and(AtATime::is_whole);
+        let named = [wait.is_some(), is_queue, self.growth.is_some(), is_whole];
         let agreeing = named.into_iter().filter(|named| *named).count();
         let is_idle = self.above.cpu.limit() == Limit::Waiting;
+        let spare = match is_idle {
+            true => ", with CPU to spare",
+            false => "",
+        };
         Some(Bottleneck {
             resource,
-            title: format!("{whose} {verb} {what}{number}, with CPU to spare"),
+            title: format!("{whose} {verb} {what}{number}{spare}"),
             evidence,
             confidence: match (agreeing, is_idle) {
-                (2.., true) => Confidence::High,
-                (1, false) => Confidence::Low,
+                (2.., true) if self.falls_behind() => Confidence::High,
+                (0 | 1, false) => Confidence::Low,
                 _ => Confidence::Medium,
             },
-            expected_gain: matches!(
-                resource,
-                Resource::AtATime | Resource::Lock | Resource::Network
-            )
-            .then(|| Gain::of_more_at_a_time("requests at a time", self.knee, self.near.full_at())),
+            expected_gain: (resource == Resource::AtATime).then(|| {
+                Gain::of_more_at_a_time("requests at a time", self.knee, self.near.full_at())
+            }),
             next_step: NextStep::of(resource, place.as_deref()),
             place,
         })
@@ -385,7 +426,7 @@ impl Case<'_> {
             .map(|growth| growth.name.to_ascii_lowercase());
         let has = |words: &[&str]| {
             part.as_ref()
-                .is_some_and(|part| words.iter().any(|word| part.contains(word)))
+                .is_some_and(|part| words.iter().any(|word| has_word(part, word)))
         };
         if has(&["pool", "queue", "permit", "accept", "sched"]) {
             return Resource::AtATime;
@@ -424,13 +465,16 @@ impl Case<'_> {
     fn at_a_time(&self) -> Option<AtATime> {
         let service_s = self.low.service_s()?;
         let number = self.above.rate * service_s;
-        (number > 0.5 && number < AT_A_TIME_MAX).then_some(AtATime { number, service_s })
+        // A service that answers everything has shown no limit, and a low load with a queue no service time.
+        let is_limited = self.falls_behind() && !self.low.falls_behind();
+        (is_limited && number > 0.5 && number < AT_A_TIME_MAX)
+            .then_some(AtATime { number, service_s })
     }
 
     /// Returns the threads that are past the lock that the others wait for. `None` if the wait is for no lock, if few
     /// threads wait for it, or if the profile has too few of the waits to count them.
     fn holders<'b>(&'b self, wait: &HotWait) -> Option<Holders<'b>> {
-        let others = self.above.hot.waits.iter().skip(1);
+        let others = self.waits.iter().skip(1);
         let threads =
             others.map(|wait| wait.threads).sum::<f64>() + self.above.cpu.service.unwrap_or(0.0);
         let info = self.above.run.off_cpu.as_ref().map(|own| &own.info);
@@ -439,9 +483,13 @@ impl Case<'_> {
         let many_wait = is_for_a_lock(wait) && wait.threads > 2.0 * threads;
         (is_complete && many_wait && threads >= 0.5).then(|| Holders {
             threads,
-            wait: self.above.hot.waits.get(1),
+            wait: self.waits.get(1).copied(),
             computes: self.above.cpu.service.unwrap_or(0.0) > threads / 2.0,
         })
+    }
+
+    fn falls_behind(&self) -> bool {
+        self.above.falls_behind()
     }
 
     fn cpu_evidence(&self) -> Vec<String> {
@@ -522,10 +570,16 @@ impl Holders<'_> {
             _ => "hold",
         };
         match self.wait.filter(|_| !self.computes) {
-            Some(wait) => format!(
-                "about {number} {verb} it at a time, and wait{}",
-                wait.clause()
-            ),
+            Some(wait) => {
+                let waits = match verb {
+                    "holds" => "waits",
+                    _ => "wait",
+                };
+                format!(
+                    "about {number} {verb} it at a time, and {waits}{}",
+                    wait.clause()
+                )
+            }
             None => format!("about {number} {verb} it at a time"),
         }
     }
@@ -548,6 +602,11 @@ struct AtATime {
 }
 
 impl AtATime {
+    /// Returns whether the number is as good as whole, as that of a pool is.
+    fn is_whole(self) -> bool {
+        (self.number / self.number.round() - 1.0).abs() <= 0.08 && self.number.round() >= 1.0
+    }
+
     fn text(self) -> String {
         nearly_whole(self.number)
     }

@@ -53,13 +53,10 @@ impl Gain {
                     .to_owned(),
             ),
         };
-        let least = match full_at {
-            Some(_) => 1.0 + 0.8 * (most - 1.0),
-            None => 1.0,
-        };
         Self {
             change: format!("Twice as many {what}"),
-            factor: [least, most],
+            // What is behind the limit may have no room.
+            factor: [1.0, most],
             because,
         }
     }

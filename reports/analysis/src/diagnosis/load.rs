@@ -6,6 +6,9 @@ use crate::findings::hot_spot::HotSpots;
 use crate::findings::limit::CpuUse;
 use crate::summary::Summary;
 
+/// Share of the offered rate below which a service falls behind.
+const BEHIND: f64 = 0.97;
+
 /// Figures of the service from a run at a constant rate.
 #[derive(Debug)]
 pub(super) struct Load<'a> {
@@ -34,6 +37,12 @@ impl<'a> Load<'a> {
             cpu,
             hot: HotSpots::of(run),
         }
+    }
+
+    /// Returns whether the service answered less than was offered.
+    pub(super) fn falls_behind(&self) -> bool {
+        let rates = &self.summary.rate_per_s;
+        rates.achieved < BEHIND * rates.offered
     }
 
     /// Mean service time, in seconds. `None` without answers.

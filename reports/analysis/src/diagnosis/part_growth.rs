@@ -50,7 +50,7 @@ impl PartGrowth {
     /// Returns the growth in a sentence.
     pub(super) fn sentence(&self) -> String {
         format!(
-            "of the time that the load adds to a request, {} is in `{}` by the service's own account (Server-Timing): {} on average",
+            "of the time that the load adds to a request, {} is in `{}` as reported in Server-Timing: {} on average",
             format::percent(self.share),
             self.name.replace('`', "'"),
             format::duration_of(self.added_ns)

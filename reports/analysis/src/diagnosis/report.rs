@@ -10,6 +10,8 @@ use crate::knee::{SearchReport, TrialReport};
 pub struct DiagnosisReport {
     /// Version of this format: 1.
     pub version: u32,
+    /// True if the command was interrupted before all runs were done.
+    pub interrupted: bool,
     /// Bottlenecks.
     pub diagnosis: Diagnosis,
     /// The runs at low load, near the knee, and above it. Fewer if the knee is not known.

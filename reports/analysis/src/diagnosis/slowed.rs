@@ -9,6 +9,12 @@ const SLOWED_MIN: f64 = 0.5;
 /// Share of the longest added time up to which a name counts as spared.
 const SPARED_MAX: f64 = 0.1;
 
+/// Least ratio of the p90 at high load to that at low load.
+const SLOWER_MIN: u64 = 2;
+
+/// Least time that is added to the p90, in nanoseconds.
+const ADDED_NS_MIN: u64 = 1_000_000;
+
 /// Names that are listed.
 const NAMES_MAX: usize = 3;
 
@@ -36,6 +42,10 @@ impl Slowed {
         let growth = |own: &(&str, u64, u64)| own.2.saturating_sub(own.1);
         added.sort_by_key(|own| std::cmp::Reverse(growth(own)));
         let worst = *added.first()?;
+        // A little more time is no queue.
+        if worst.2 < SLOWER_MIN * worst.1 || growth(&worst) < ADDED_NS_MIN {
+            return None;
+        }
         let share = |own: &(&str, u64, u64)| growth(own) as f64 / growth(&worst).max(1) as f64;
         let names = |wanted: &dyn Fn(f64) -> bool| -> Vec<String> {
             let chosen = added.iter().filter(|own| wanted(share(own)));

@@ -37,15 +37,11 @@ const KIND_MIN: f64 = 0.5;
 const RUNTIMES: &[&str] = &[
     // C and the start of threads.
     "[",
-    "_start",
     "__libc_start",
     "__GI_",
     "__clone",
     "__syscall",
-    "clone",
-    "main",
     "start_thread",
-    "syscall",
     // Rust and its runtimes.
     "__rust",
     "alloc::",
@@ -53,13 +49,18 @@ const RUNTIMES: &[&str] = &[
     "axum_core::",
     "core::",
     "dyn ",
-    "futures",
+    "futures::",
+    "futures_",
     "h2::",
-    "hyper",
+    "hyper::",
+    "hyper_util::",
     "mio::",
     "std::",
-    "tokio",
-    "tower",
+    "tokio::",
+    "tokio_util::",
+    "tower::",
+    "tower_http::",
+    "tower_service::",
     // Go.
     "net/http.",
     "runtime.",
@@ -84,7 +85,8 @@ const RUNTIMES: &[&str] = &[
     "vectorcall",
     "object_vacall",
     "cfunction",
-    "gen_",
+    "gen_iternext",
+    "gen_send",
     "context_run",
     "lock_Py",
     "lock___",
@@ -110,15 +112,19 @@ const RUNTIMES: &[&str] = &[
     "thread_native_entry",
 ];
 
-/// Functions of the C library that pass a call on to the kernel. Those that call them say more.
+/// Functions of the C library that start a program or pass a call on to the kernel. Their neighbours say more.
 const SYSTEM_CALLS: &[&str] = &[
+    "_start",
     "accept",
     "accept4",
     "clock_nanosleep",
+    "clone",
+    "clone3",
     "connect",
     "epoll_wait",
     "fdatasync",
     "fsync",
+    "main",
     "nanosleep",
     "poll",
     "ppoll",
@@ -132,6 +138,7 @@ const SYSTEM_CALLS: &[&str] = &[
     "send",
     "sendmsg",
     "sendto",
+    "syscall",
     "usleep",
     "write",
     "writev",
@@ -533,7 +540,7 @@ fn kind_of_work(stacks: &FoldedStacks, all: u64) -> Option<(&'static str, f64)> 
         let has = |parts: &[&str]| {
             frames.iter().skip(1).any(|frame| {
                 let frame = frame.to_ascii_lowercase();
-                !frame.ends_with("_[k]") && parts.iter().any(|part| frame.contains(part))
+                !frame.ends_with("_[k]") && parts.iter().any(|part| has_word(&frame, part))
             })
         };
         for (sum, (_, parts)) in sums.iter_mut().zip(KINDS_OF_WORK) {
@@ -548,6 +555,14 @@ fn kind_of_work(stacks: &FoldedStacks, all: u64) -> Option<(&'static str, f64)> 
         .max_by_key(|(sum, _)| *sum)?;
     let share = sum as f64 / all.max(1) as f64;
     (share >= STANDS_OUT / 2.0).then_some((work, share))
+}
+
+/// Returns whether a word of a text begins with `word`, both in small letters: `conversation` has no `rsa`.
+pub(crate) fn has_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_ascii_alphanumeric())
+    })
 }
 
 /// Returns whether a function may name a cause: it is of the program or of a library it uses.
@@ -660,6 +675,18 @@ mod tests {
     fn functions_of_python_have_their_file() {
         let stacks = "python;_PyEval_EvalFrame;py::<module>:/srv/app.py;py::view.<locals>.inner:/srv/app.py;gen_iternext 9\n";
         assert_eq!(hot(stacks).unwrap().name, "view (app.py)");
+    }
+
+    #[test]
+    fn words_begin_at_a_boundary() {
+        for (text, word, expected) in [
+            ("ring_core::rsa_sign", "rsa", true),
+            ("conversation::list", "rsa", false),
+            ("async", "sync", false),
+            ("disk_sync", "sync", true),
+        ] {
+            assert_eq!(has_word(text, word), expected, "{word} in {text}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) fn page(figures: &FindingsFigures) -> Document {
     Document {
         title: "Planted bottlenecks".to_owned(),
         lead: format!(
-            "Measured on {} in {:.0} minutes on {} CPUs ({}, {}, load {:.1} at the start), {} diagnoses of each. One bottleneck at a \
+            "Measured on {} in {:.0} minutes on {} CPUs ({}, {}, load {:.1} at the start), {} of each. One bottleneck at a \
              time is planted in a service, and `tenfold profile` diagnoses it. It sees the address and the process of the \
              service alone.{quick}",
             figures.started_at,
@@ -40,10 +40,17 @@ pub(super) fn page(figures: &FindingsFigures) -> Document {
             figures.host.cpu,
             figures.host.kernel,
             figures.host.load_1m,
-            figures.turns,
+            diagnoses(figures.turns),
         ),
         sections,
         ..Document::default()
+    }
+}
+
+fn diagnoses(turns: u32) -> String {
+    match turns {
+        1 => "one diagnosis".to_owned(),
+        several => format!("{several} diagnoses"),
     }
 }
 

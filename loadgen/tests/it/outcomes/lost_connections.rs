@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{ARRIVALS, assert_all_complete, assert_all_failed, one_user, outcome_of};
+use super::{ARRIVALS, SCENARIO, assert_all_failed, one_user, outcome_of};
 use crate::support;
 use crate::support::raw::{Action, AfterAnswer, RawServer};
 
@@ -23,19 +23,16 @@ fn then_resets(bytes: &'static [u8]) -> RawServer {
 }
 
 #[test]
-fn close_between_requests_loses_none() {
-    // Every connection ends after one answer, unannounced.
-    assert_all_complete(&RawServer::always(HELLO, AfterAnswer::Close), 5);
-    assert_all_complete(&RawServer::always(HELLO, AfterAnswer::Reset), 5);
-}
-
-#[test]
 fn user_detects_closed_connection() {
-    for then in [AfterAnswer::Close, AfterAnswer::Reset] {
+    // Every connection ends after one answer, unannounced.
+    let ends = [AfterAnswer::Close, AfterAnswer::Reset];
+    let cases = ends
+        .into_iter()
+        .flat_map(|then| [(then, one_user()), (then, SCENARIO.to_owned())]);
+    for (then, scenario) in cases {
         let server = RawServer::always(HELLO, then);
-        let total = outcome_of(&one_user(), &server);
-        // On a busy machine a request may be in flight when its connection closes. It is never read
-        // and counts as lost.
+        let total = outcome_of(&scenario, &server);
+        // A request may be in flight when its connection closes. It is never read and counts as lost.
         assert!(total.failed <= ARRIVALS / 4, "{total:?}");
         assert_eq!(
             total.failures.get("closed_idle").copied().unwrap_or(0),

@@ -11,7 +11,7 @@ use tenfold_analysis::{Summary, format, summarise};
 use tenfold_loadgen::Interrupt;
 use tenfold_measure::{Invocation, Measurement, Observer, Probe};
 use tenfold_run_dir::{Run, RunDir};
-use tenfold_scenarios::{Rate, Scenario};
+use tenfold_scenarios::{Overrides, Rate, Scenario};
 
 use crate::arguments::groups::search::SearchArguments;
 use crate::exit::UsageError;
@@ -229,7 +229,12 @@ impl Trials<'_> {
             metrics: target.metrics.clone(),
             lab: self.service.lab.as_ref(),
             invocation: Invocation {
-                overrides: self.arguments.load.overrides(),
+                // So that a comparison of two trials names their rates.
+                overrides: Overrides {
+                    rate: Rate::new(trial.rate),
+                    duration: Some(trial.duration),
+                    ..self.arguments.load.overrides()
+                },
                 command: self.arguments.command(self.command),
             },
             interrupt: self.interrupt.clone(),

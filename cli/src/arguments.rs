@@ -7,6 +7,7 @@ pub(crate) mod groups;
 pub(crate) mod init;
 pub(crate) mod knee;
 pub(crate) mod lab;
+pub(crate) mod ladder;
 pub(crate) mod man;
 pub(crate) mod merge;
 pub(crate) mod plan;
@@ -25,6 +26,7 @@ use gate::GateArguments;
 use init::InitArguments;
 use knee::KneeArguments;
 use lab::LabArguments;
+use ladder::LadderArguments;
 use man::ManArguments;
 use merge::MergeArguments;
 use plan::PlanArguments;
@@ -115,6 +117,12 @@ pub(crate) enum Command {
     /// profiles of the service's processor time and waits. The differences between the three name the bottleneck.
     /// With two run directories, compares their profiles: `tenfold profile runs/before runs/after`.
     Profile(Box<ProfileArguments>),
+    /// Climb the stages of the reference service, or the variants of yours, and report what each step brought
+    ///
+    /// At each step, finds the knee and the bottleneck, takes the change that the bottleneck asks for (a bigger box, another
+    /// one, tuned databases, the next stage), and compares what it brought with what was predicted. A box and a zone are killed
+    /// at each stage, to show what users see. With --steps, the variants are commands of yours.
+    Ladder(Box<LadderArguments>),
     /// Work out rates, storage, bandwidth and boxes from users and their traffic
     ///
     /// The back of the envelope, with its arithmetic. With the answer of `tenfold knee` for one box, also the number of boxes.

@@ -6,6 +6,7 @@ pub(crate) mod gate;
 pub(crate) mod init;
 pub(crate) mod knee;
 pub(crate) mod lab;
+pub(crate) mod ladder;
 pub(crate) mod man;
 pub(crate) mod merge;
 pub(crate) mod plan;

@@ -4,16 +4,18 @@
 //! |---|---|
 //! | `arguments` | the command line: a file for each subcommand, `groups/` of flags that several share |
 //! | `commands` | a file for each subcommand |
+//! | `ladder` | the steps of a ladder, their order, and the prices of boxes |
 //! | `live` | the view of a run in progress: dashboard, lines, `/metrics` |
 //! | `permission` | which hosts load may be sent to |
 //! | `service` | the service under test, started for it if it is a stage |
-//! | `trials` | runs of a service at constant rates, for `knee` and `profile` |
+//! | `trials` | runs of a service at constant rates, for `knee`, `profile` and `ladder` |
 //! | `output` | standard output, standard error, exports, the log of a service |
 
 mod arguments;
 mod commands;
 mod exit;
 mod interrupt;
+mod ladder;
 mod library;
 mod live;
 mod output;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Knee(arguments) => commands::knee::knee(&arguments),
         Command::Profile(arguments) => commands::profile::profile(&arguments),
+        Command::Ladder(arguments) => commands::ladder::ladder(&arguments),
         Command::Plan(arguments) => commands::plan::plan(&arguments),
         Command::Init(arguments) => commands::init::init(&arguments),
         Command::Schema => commands::schema::schema(),

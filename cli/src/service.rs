@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, TryRecvError};
 
 use anyhow::Context as _;
+use tenfold_gate::{CommandService, ServiceCommand};
 use tenfold_lab::{Allowances, Lab, LabBox, Watch};
 use tenfold_loadgen::{DialOptions, Interrupt, Target, TlsOptions};
 use tenfold_measure::Endpoint;
@@ -71,8 +72,10 @@ fn follows_redirects(scenario: &Scenario) -> bool {
 pub(crate) struct Service {
     /// Its address.
     pub(crate) endpoint: Endpoint,
-    /// Lab that runs it. `None` if it runs already.
+    /// Lab that runs it. `None` if it is no stage.
     pub(crate) lab: Option<Lab>,
+    /// Command that runs it. `None` if it is a stage, or runs already.
+    command: Option<CommandService>,
 }
 
 impl Service {
@@ -93,7 +96,34 @@ impl Service {
         Ok(Self {
             endpoint,
             lab: None,
+            command: None,
         })
+    }
+
+    /// Starts a service by a shell command. Its output goes to `log`.
+    pub(crate) fn by_command(
+        arguments: &ServiceArguments,
+        command: &ServiceCommand,
+        log: &Path,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Self> {
+        let dial = arguments.connections.options()?;
+        let started = CommandService::start(command, log, interrupt)?;
+        let admin = started.admin_address();
+        let endpoint = host_guard::clear_loopback(started.address(), admin, dial)?;
+        Ok(Self {
+            endpoint,
+            lab: None,
+            command: Some(started),
+        })
+    }
+
+    /// Stops a service that was started for this program.
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        if let Some(command) = self.command {
+            command.stop();
+        }
+        Ok(self.lab.map_or(Ok(()), Lab::stop)?)
     }
 
     /// Starts a stage of the reference service.
@@ -121,6 +151,8 @@ impl Service {
         if !arguments.stage.boxes.is_empty() {
             options.allowances = Allowances::new(arguments.stage.boxes.clone());
         }
+        options.counts = arguments.stage.counts.clone();
+        options.tuned = arguments.stage.tuned;
         options.data_set = Some(arguments.data_set.options());
         print::note(&format!(
             "starting the reference service at stage {}",
@@ -158,6 +190,7 @@ impl Service {
                 ..endpoint
             },
             lab: Some(lab),
+            command: None,
         })
     }
 

@@ -1,5 +1,8 @@
 //! Trials of a service: runs at constant rates, one after the other, in a directory of their own.
 
+pub(crate) mod experiments;
+pub(crate) mod outages;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -48,6 +51,7 @@ pub(crate) struct Trials<'a> {
     command: &'a str,
     scenario: Scenario,
     service: Service,
+    ready_after: Duration,
     path: PathBuf,
     interrupt: Interrupt,
     has_users: bool,
@@ -76,13 +80,32 @@ pub(crate) struct Measured {
     pub(crate) figures: TrialFigures,
 }
 
-/// Starts the service, does `work` with its trials, and stops it. Returns the directory as well.
+/// Starts the service of the flags, does `work` with its trials, and stops it. Returns the directory as well.
 ///
 /// `result` is the file that `work` writes last: a directory that has it is not used again.
 pub(crate) fn with_trials<T>(
     arguments: &SearchArguments,
     (command, result): (&str, &str),
     work: impl FnOnce(&Trials<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<(T, PathBuf)> {
+    let interrupt = interrupt::catch()?;
+    let subject = Subject::of(&arguments.service)?;
+    let named = format!("tenfold {command} {}", arguments.scenario);
+    let start = |scenario: &Scenario, _: &Path| {
+        subject.start(&arguments.service, scenario, &named, &interrupt)
+    };
+    with_trials_of(arguments, (command, result), &interrupt, start, |trials| {
+        trials.service.answering(|| work(trials))
+    })
+}
+
+/// As [`with_trials`], of the service that `start` starts. It gets the scenario and the directory.
+pub(crate) fn with_trials_of<T>(
+    arguments: &SearchArguments,
+    (command, result): (&str, &str),
+    interrupt: &Interrupt,
+    start: impl FnOnce(&Scenario, &Path) -> anyhow::Result<Service>,
+    work: impl FnOnce(&mut Trials<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<(T, PathBuf)> {
     let overrides = arguments.load.overrides();
     let mut scenario = library::find(&arguments.scenario)?.with(&overrides)?;
@@ -91,29 +114,26 @@ pub(crate) fn with_trials<T>(
     }
     // A scenario without a rate is an error before anything is started.
     at_rate(&scenario, scenario.mean_rate().max(1.0), WARM_UP, WARM_UP)?;
-    let subject = Subject::of(&arguments.service)?;
     let path = arguments.out.clone().unwrap_or_else(|| {
         tenfold_measure::default_path("runs", &format!("{command}-{}", scenario.name))
     });
     create(&path, result)?;
-    let interrupt = interrupt::catch()?;
     // Fails, and is to fail, if a trial was recorded.
     let remove_empty = || drop(std::fs::remove_dir(&path));
-    let named = format!("tenfold {command} {}", arguments.scenario);
-    let service = subject
-        .start(&arguments.service, &scenario, &named, &interrupt)
-        .inspect_err(|_| remove_empty())?;
-    let trials = Trials {
+    let began = Instant::now();
+    let service = start(&scenario, &path).inspect_err(|_| remove_empty())?;
+    let mut trials = Trials {
         arguments,
         command,
         scenario,
         service,
+        ready_after: began.elapsed(),
         path: path.clone(),
-        interrupt,
+        interrupt: interrupt.clone(),
         has_users: overrides.users.is_some(),
     };
-    let done = trials.service.answering(|| work(&trials));
-    let stopped = trials.service.lab.map_or(Ok(()), tenfold_lab::Lab::stop);
+    let done = work(&mut trials);
+    let stopped = trials.service.stop();
     let done = done.inspect_err(|_| remove_empty())?;
     stopped?;
     Ok((done, path))
@@ -151,6 +171,21 @@ impl Trials<'_> {
     /// Returns the highest rate that may be tried, per second.
     pub(crate) fn rate_max(&self) -> f64 {
         self.arguments.rate_max()
+    }
+
+    /// Returns the directory of the trials.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the service under test.
+    pub(crate) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Returns the time that the service took until it was ready.
+    pub(crate) fn ready_after(&self) -> Duration {
+        self.ready_after
     }
 
     /// Searches for the knee, and prints a line for each trial.

@@ -13,6 +13,7 @@ mod plot;
 mod rounds;
 mod sparkline;
 mod stacked_bars;
+mod steps;
 mod trend;
 
 pub(crate) use axis::percentile_position;
@@ -26,4 +27,5 @@ pub(crate) use plot::{Description, Ink, escape};
 pub(crate) use rounds::rounds;
 pub(crate) use sparkline::sparkline;
 pub(crate) use stacked_bars::{StackedBar, StackedPart, stacked_bars};
+pub(crate) use steps::{StepBar, steps};
 pub(crate) use trend::trend;

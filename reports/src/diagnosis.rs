@@ -77,7 +77,8 @@ fn verdict(first: &Bottleneck) -> Verdict {
     }
 }
 
-fn finding(bottleneck: &Bottleneck) -> Block {
+/// Returns a bottleneck with its evidence and the step that it asks for.
+pub(crate) fn finding(bottleneck: &Bottleneck) -> Block {
     let mut evidence = bottleneck.evidence.clone();
     if let Some(gain) = &bottleneck.expected_gain {
         evidence.push(format!("expected gain: {}", gain.sentence()));

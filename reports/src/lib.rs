@@ -2,9 +2,8 @@
 //!
 //! - [`document::Document`] is the model of a report. [`document::Document::html`] renders it as a page without
 //!   external resources, [`document::Document::terminal`] as text, [`document::Document::markdown`] as Markdown.
-//! - [`run`], [`comparison`], [`index`], [`gate`], [`history`], [`knee`], [`diagnosis`] and [`plan`] are the subjects of
-//!   reports. A `page` has charts and
-//!   all tables; a `digest` is for a terminal or a pull request.
+//! - [`run`], [`comparison`], [`index`], [`gate`], [`history`], [`knee`], [`diagnosis`], [`ladder`] and [`plan`] are the
+//!   subjects of reports. A `page` has charts and all tables; a `digest` is for a terminal or a pull request.
 //! - [`export`] writes files for other tools. [`run::formats`] and [`gate::formats`] list the formats.
 
 mod chart;
@@ -18,6 +17,7 @@ pub mod history;
 mod html;
 pub mod index;
 pub mod knee;
+pub mod ladder;
 mod markdown;
 pub mod plan;
 pub mod run;

@@ -63,6 +63,14 @@ pub(super) fn positive(text: &str) -> Result<f64, String> {
     ))
 }
 
+/// Parses the size of a box, in CPUs.
+pub(super) fn box_size(text: &str) -> Result<f64, String> {
+    match positive(text)? {
+        size if (0.1..=1_024.0).contains(&size) => Ok(size),
+        size => Err(format!("a box needs between 0.1 and 1024 CPUs, not {size}")),
+    }
+}
+
 /// Parses a percentage such as `5%` into a fraction.
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let bare = || format!("`{text}` is not a percentage; write it as `5%` or `0.5%`");

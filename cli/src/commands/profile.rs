@@ -1,11 +1,9 @@
 //! `tenfold profile`: find the bottleneck of a service, or compare two profiles.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use tenfold_analysis::diagnosis::{Diagnosis, DiagnosisReport, Experiments, Resource, diagnose};
-use tenfold_analysis::format;
-use tenfold_analysis::knee::{Answer, End, OutcomeName, SearchReport, TrialReport};
+use tenfold_analysis::diagnosis::{DiagnosisReport, Resource};
+use tenfold_analysis::knee::End;
 use tenfold_reports::diagnosis::{digest, page};
 use tenfold_run_dir::RunDir;
 
@@ -14,22 +12,11 @@ use crate::arguments::profile::ProfileArguments;
 use crate::commands::report::compare_runs;
 use crate::exit::{Exit, UsageError};
 use crate::output::print;
-use crate::trials::{Measured, Trial, Trials, with_trials};
+use crate::trials::experiments::experiment;
+use crate::trials::with_trials;
 
 /// File with the diagnosis.
-const DIAGNOSIS: &str = "diagnosis.json";
-
-/// Share of the knee that is a low load: requests hardly wait for each other there.
-const LOW: f64 = 0.3;
-
-/// Share of the knee of the run below it.
-const NEAR: f64 = 0.9;
-
-/// Multiple of the knee of the run above it: enough for a queue that shows within seconds.
-const ABOVE: f64 = 1.25;
-
-/// Warm-up of each experiment.
-const WARM_UP: Duration = Duration::from_secs(2);
+pub(crate) const DIAGNOSIS: &str = "diagnosis.json";
 
 /// Names the bottleneck of the service, or compares the profiles of two runs.
 pub(crate) fn profile(arguments: &ProfileArguments) -> anyhow::Result<Exit> {
@@ -42,15 +29,21 @@ pub(crate) fn profile(arguments: &ProfileArguments) -> anyhow::Result<Exit> {
         let found = trials.search(goal)?;
         experiment(trials, found, arguments.duration)
     })?;
-    let directory = RunDir::open(&path);
-    directory.write_bytes("report.html", page(&found).html().as_bytes())?;
-    directory.write_json(DIAGNOSIS, &found)?;
+    write(&found, &path)?;
     match search.json {
         true => print::json(&found)?,
         false => print::out(&digest(&found).terminal(print::colour()))?,
     }
     print::note(&format!("report: {}", path.join("report.html").display()));
     Ok(exit(&found))
+}
+
+/// Writes a diagnosis as JSON and as a page into its directory.
+pub(crate) fn write(found: &DiagnosisReport, path: &Path) -> anyhow::Result<()> {
+    let directory = RunDir::open(path);
+    directory.write_bytes("report.html", page(found).html().as_bytes())?;
+    directory.write_json(DIAGNOSIS, found)?;
+    Ok(())
 }
 
 /// Compares the profiles of two runs.
@@ -87,99 +80,5 @@ fn exit(found: &DiagnosisReport) -> Exit {
             ),
         ) => Exit::Inconclusive,
         _ => Exit::Met,
-    }
-}
-
-/// Measures the service at a low load, near its knee and above it, and diagnoses it.
-fn experiment(
-    trials: &Trials<'_>,
-    search: SearchReport,
-    duration: Duration,
-) -> anyhow::Result<DiagnosisReport> {
-    let interrupted = search.answer.end == End::Stopped;
-    let unfinished = |search: SearchReport, experiments, interrupted| DiagnosisReport {
-        version: 1,
-        interrupted,
-        diagnosis: Diagnosis {
-            sustained: search.answer.sustained,
-            failed: search.answer.failed,
-            bottlenecks: Vec::new(),
-        },
-        experiments,
-        search,
-    };
-    let answer = &search.answer;
-    if answer.failed.is_none() && matches!(answer.end, End::HighestRate | End::Generator) {
-        return Ok(DiagnosisReport {
-            diagnosis: Diagnosis::without_knee(answer),
-            ..unfinished(search, Vec::new(), false)
-        });
-    }
-    let Some(knee) = knee(answer).filter(|_| !interrupted) else {
-        return Ok(unfinished(search, Vec::new(), interrupted));
-    };
-    let rates = [("low", LOW), ("near", NEAR), ("above", ABOVE)]
-        .map(|(name, share)| (name, (knee * share).max(1.0).min(trials.rate_max())));
-    print::note(&format!(
-        "profiling: {}",
-        tenfold_reports::diagnosis::plan(rates)
-    ));
-    let mut measured: Vec<Measured> = Vec::new();
-    let mut reports = Vec::new();
-    for (name, rate) in rates {
-        let trial = Trial {
-            rate,
-            warm_up: WARM_UP,
-            duration,
-            directory: name.to_owned(),
-            profiles: true,
-        };
-        let run = trials.measure(&trial);
-        if trials.is_interrupted() {
-            return Ok(unfinished(search, reports, true));
-        }
-        let run = run?;
-        trials.pause_after(run.outcome);
-        reports.push(TrialReport {
-            directory: trial.directory.into(),
-            rate,
-            duration_s: duration.as_secs_f64(),
-            after_overload: measured
-                .last()
-                .is_some_and(|before| !before.outcome.is_sustained()),
-            outcome: OutcomeName::of(run.outcome),
-            figures: run.figures.clone(),
-        });
-        measured.push(run);
-    }
-    let [low, near, above] = measured.as_slice() else {
-        return Ok(unfinished(search, reports, false));
-    };
-    let of = |own: &'_ Measured| format::rate(own.figures.achieved);
-    print::note(&format!(
-        "answered: low {}, near {}, above {}",
-        of(low),
-        of(near),
-        of(above)
-    ));
-    let experiments = Experiments {
-        low: (&low.run, &low.summary),
-        near: (&near.run, &near.summary),
-        above: (&above.run, &above.summary),
-    };
-    Ok(DiagnosisReport {
-        version: 1,
-        interrupted: false,
-        diagnosis: diagnose(&search.answer, &experiments),
-        experiments: reports,
-        search,
-    })
-}
-
-/// Returns the knee, or the end of it that is known, per second.
-fn knee(answer: &Answer) -> Option<f64> {
-    match (answer.sustained, answer.failed) {
-        (Some(sustained), Some(failed)) => Some(f64::midpoint(sustained, failed)),
-        (one, other) => one.or(other),
     }
 }

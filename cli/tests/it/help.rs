@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-pub(crate) const SUBCOMMANDS: [&[&str]; 22] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 23] = [
     &[],
     &["run"],
     &["knee"],
     &["profile"],
+    &["ladder"],
     &["plan"],
     &["init"],
     &["schema"],

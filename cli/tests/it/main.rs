@@ -18,6 +18,7 @@ mod init;
 mod killed;
 mod knee;
 mod lab;
+mod ladder;
 mod live;
 mod man;
 mod once;

@@ -33,7 +33,7 @@ pub enum GateError {
         subject: String,
     },
     /// The start command lacks `{port}`.
-    #[error("could not use `{command}` to start a build: it does not contain {{port}}")]
+    #[error("could not use `{command}` to start a service: it does not contain {{port}}")]
     NoPort {
         /// Command.
         command: String,

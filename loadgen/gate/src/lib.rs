@@ -25,4 +25,4 @@ pub use calibration_file::CalibrationFile;
 pub use error::GateError;
 pub use gate::{calibration, gate};
 pub use options::{Options, Step};
-pub use subject::{Recipe, Subject};
+pub use subject::{CommandService, Recipe, ServiceCommand, Subject};

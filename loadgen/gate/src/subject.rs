@@ -1,5 +1,6 @@
 //! Builds to compare: named as a command, a revision, a directory or a URL, then built and started.
 
+mod command_service;
 mod instance;
 mod launch;
 mod logged_command;
@@ -12,6 +13,7 @@ use std::process::Command;
 
 use crate::GateError;
 
+pub use command_service::{CommandService, ServiceCommand};
 pub(crate) use instance::Instance;
 pub(crate) use launch::Slot;
 pub use prepared::Recipe;

@@ -116,6 +116,7 @@ pub(crate) fn describe(scenario: &Scenario, target: String, invocation: &Invocat
         shared_host: None,
         boxes: Vec::new(),
         unconfined_because: None,
+        service_boxes: Vec::new(),
         merged_from: Vec::new(),
         files: files(scenario),
     }

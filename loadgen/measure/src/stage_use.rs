@@ -12,6 +12,12 @@ pub(crate) fn describe(lab: &Lab, manifest: &mut Manifest) {
     let mut boxes: Vec<&LabBox> = lab.boxes().iter().collect();
     boxes.sort_by_key(|own| Some(own.name()) != sampled);
     manifest.stage = Some(lab.stage().name.to_owned());
+    manifest.service_boxes = boxes
+        .iter()
+        .map(|own| own.name())
+        .filter(|name| sampled.is_none_or(|sampled| sampled == *name))
+        .map(str::to_owned)
+        .collect();
     manifest.boxes = boxes.into_iter().map(box_info).collect();
     manifest.unconfined_because = lab.unconfined_because().map(str::to_owned);
     // Boxes with a network of their own have addresses that are not loopback, but run on this machine.

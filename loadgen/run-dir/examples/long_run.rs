@@ -172,6 +172,7 @@ fn manifest(seconds: u64) -> Manifest {
         shared_host: Some(true),
         boxes: Vec::new(),
         unconfined_because: None,
+        service_boxes: Vec::new(),
         merged_from: Vec::new(),
         files: Vec::new(),
     }

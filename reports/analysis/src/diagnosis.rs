@@ -6,6 +6,7 @@
 //! which the processors are full (the utilisation law).
 
 mod bottleneck;
+mod box_limit;
 mod gain;
 mod load;
 mod next_step;

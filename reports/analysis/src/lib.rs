@@ -16,6 +16,7 @@ mod function_times;
 pub mod gate;
 pub mod history;
 pub mod knee;
+pub mod ladder;
 mod latency;
 mod merge;
 pub mod plan;

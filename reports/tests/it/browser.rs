@@ -9,11 +9,12 @@ use tenfold_analysis::gate::GateOutcome;
 use tenfold_analysis::synthetic::{MadeUp, MadeUpGate, Traffic};
 use tenfold_analysis::{compare, summarise};
 use tenfold_reports::comparison::comparison;
-use tenfold_reports::gate;
 use tenfold_reports::index::{self, Index, IndexedRun};
 use tenfold_reports::run::page;
+use tenfold_reports::{diagnosis, gate, knee, ladder};
 use tenfold_run_dir::{Flamegraph, Run};
 
+use crate::ladder::{diagnosis as made_up_diagnosis, ladder as made_up_ladder};
 use crate::support::{skip, waits};
 
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
@@ -271,6 +272,9 @@ fn pages() -> Vec<(&'static str, String)> {
         ("run", page(&other, &summarise(&other)).html()),
         ("comparison", comparison(&compare(&[other, full])).html()),
         ("index", index::page(&list).html()),
+        ("ladder", ladder::page(&made_up_ladder()).html()),
+        ("diagnosis", diagnosis::page(&made_up_diagnosis()).html()),
+        ("knee", knee::page(&made_up_diagnosis().search).html()),
         (
             "gate",
             gate::page(&outcome, &gate::Attachments::default()).html(),

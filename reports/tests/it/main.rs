@@ -6,6 +6,7 @@ mod gate;
 mod history;
 mod index;
 mod k6;
+mod ladder;
 mod page;
 mod samples;
 mod server_time;

@@ -17,7 +17,7 @@ const BEARER: &str = "TENFOLD_AUTH_BEARER";
 /// Variable with `user:password`.
 const BASIC: &str = "TENFOLD_AUTH_BASIC";
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connections")]
 pub(crate) struct ConnectionArguments {
     /// HTTP version [default: the one an https:// target prefers, otherwise 1.1]

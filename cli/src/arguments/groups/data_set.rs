@@ -4,7 +4,7 @@ use clap::Args;
 use tenfold_lab::DataSetOptions;
 use tenfold_server::data_set::DataSet;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Data set")]
 pub(crate) struct DataSetArguments {
     /// Users in the data set

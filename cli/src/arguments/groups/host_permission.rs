@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct HostPermissionArguments {
     /// Confirm that you may send load to this host, named as in its URL. Required once for hosts outside

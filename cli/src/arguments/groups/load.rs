@@ -5,7 +5,7 @@ use tenfold_scenarios::{Overrides, Rate};
 
 use crate::arguments::values::rate;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Load")]
 pub(crate) struct LoadArguments {
     /// Mean rate over the counted phases, such as 500/s; in a gate, of both builds together [default: the
@@ -22,6 +22,11 @@ pub(crate) struct LoadArguments {
 }
 
 impl LoadArguments {
+    /// Replaces the mean rate. `None` for the scenario's.
+    pub(crate) fn set_rate(&mut self, rate: Option<Rate>) {
+        self.rate = rate;
+    }
+
     /// Returns what the flags change in the scenario.
     pub(crate) fn overrides(&self) -> Overrides {
         Overrides {

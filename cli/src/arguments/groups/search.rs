@@ -7,14 +7,18 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use tenfold_scenarios::Rate;
 
+use super::connections::ConnectionArguments;
+use super::data_set::DataSetArguments;
+use super::host_permission::HostPermissionArguments;
 use super::load::LoadArguments;
-use super::service::ServiceArguments;
+use super::service::{ServiceArguments, StageArguments, TargetArguments};
+use super::store::StoreArguments;
 use crate::arguments::values::{duration, rate};
 
 /// Highest rate that is tried unless `--max` says otherwise, per second.
 const RATE_MAX: f64 = 1e6;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct SearchArguments {
     /// Scenario file, or a scenario of the library: uneven, steady, spike, flash-crowd, write-heavy,
     /// ten-million-users, journey or live-feed
@@ -34,7 +38,7 @@ pub(crate) struct SearchArguments {
     pub(crate) budget: Option<Duration>,
     /// Highest rate to try [default: 1M/s]
     #[arg(long, help_heading = "Search", value_name = "RATE", value_parser = rate, env = "TENFOLD_MAX")]
-    max: Option<Rate>,
+    pub(crate) max: Option<Rate>,
     /// The mean rate is that of the first trial
     #[command(flatten)]
     pub(crate) load: LoadArguments,
@@ -49,6 +53,42 @@ pub(crate) struct SearchArguments {
 }
 
 impl SearchArguments {
+    /// Returns the flags of a search that starts its service.
+    pub(crate) fn of(
+        scenario: &str,
+        connections: ConnectionArguments,
+        data_set: &DataSetArguments,
+    ) -> Self {
+        Self {
+            scenario: scenario.to_owned(),
+            rules: Vec::new(),
+            budget: None,
+            max: None,
+            load: LoadArguments::default(),
+            service: ServiceArguments {
+                target: TargetArguments {
+                    url: None,
+                    admin: None,
+                    metrics: Vec::new(),
+                    pid: None,
+                    no_profile: false,
+                },
+                permission: HostPermissionArguments { hosts: Vec::new() },
+                stage: StageArguments {
+                    name: None,
+                    boxes: Vec::new(),
+                    counts: Vec::new(),
+                    tuned: false,
+                },
+                store: StoreArguments { url: None },
+                data_set: data_set.clone(),
+                connections,
+            },
+            json: false,
+            out: None,
+        }
+    }
+
     /// Returns the highest rate to try, per second.
     pub(crate) fn rate_max(&self) -> f64 {
         self.max.map_or(RATE_MAX, Rate::per_second)

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
-use tenfold_lab::RoleAllowance;
+use tenfold_lab::{RoleAllowance, RoleCount};
 use tenfold_probe::MetricSelector;
 
 use super::connections::ConnectionArguments;
@@ -13,7 +13,7 @@ use super::data_set::{DATA_SET_FLAGS, DataSetArguments};
 use super::host_permission::HostPermissionArguments;
 use super::store::StoreArguments;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ServiceArguments {
     #[command(flatten)]
     pub(crate) target: TargetArguments,
@@ -29,7 +29,7 @@ pub(crate) struct ServiceArguments {
     pub(crate) connections: ConnectionArguments,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetArguments {
     /// URL of the service to test, such as http://127.0.0.1:8080, https://... or unix:/run/app.sock
@@ -69,7 +69,7 @@ pub(crate) struct TargetArguments {
     pub(crate) no_profile: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Reference service")]
 pub(crate) struct StageArguments {
     /// Stage of the reference service to start and test [default: single-box]
@@ -89,6 +89,18 @@ pub(crate) struct StageArguments {
         value_delimiter = ';'
     )]
     pub(crate) boxes: Vec<RoleAllowance>,
+    /// Number of boxes of a role, spread over two zones, such as app=4 [default: 2]. Repeatable
+    #[arg(
+        long = "count",
+        id = "counts",
+        value_name = "ROLE=N",
+        env = "TENFOLD_COUNT",
+        value_delimiter = ';'
+    )]
+    pub(crate) counts: Vec<RoleCount>,
+    /// Tune the SQL databases to the size of their boxes: caches of half the memory, a thread pool
+    #[arg(long, env = "TENFOLD_TUNED", value_parser = BoolishValueParser::new())]
+    pub(crate) tuned: bool,
 }
 
 /// Parses the id of a process that exists: a mistake would show after the run only.
@@ -125,6 +137,10 @@ impl ServiceArguments {
         for own in &self.stage.boxes {
             flag("--box", Some(own.to_string()));
         }
+        for count in &self.stage.counts {
+            flag("--count", Some(count.to_string()));
+        }
+        flag("--tuned", self.stage.tuned.then(String::new));
         if self.target.url.is_none() {
             for (name, value) in self.data_set.written() {
                 flag(name, Some(value));
@@ -139,12 +155,17 @@ impl ServiceArguments {
     /// Fails with a message if two flags, or two variables, contradict each other.
     pub(crate) fn resolve_conflicts(&mut self, given: &ArgMatches) -> Result<(), String> {
         let by_flag = |name| given.value_source(name) == Some(ValueSource::CommandLine);
-        if by_flag("url") && by_flag("boxes") {
-            return Err(
-                "--target names a running service, but --box limits boxes of the reference service; \
-                 give only one of them"
-                    .to_owned(),
-            );
+        let of_stage = [
+            ("boxes", "--box"),
+            ("counts", "--count"),
+            ("tuned", "--tuned"),
+        ];
+        if by_flag("url")
+            && let Some((_, flag)) = of_stage.into_iter().find(|(name, _)| by_flag(name))
+        {
+            return Err(format!(
+                "--target names a running service, but {flag} is about boxes of the reference service; give only one of them"
+            ));
         }
         if by_flag("url") && DATA_SET_FLAGS.into_iter().any(by_flag) {
             return Err(

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Storage")]
 pub(crate) struct StoreArguments {
     /// Store of the reference service, such as sqlite:FILE or mysql://user@host/database; add ?ssl_ca=FILE

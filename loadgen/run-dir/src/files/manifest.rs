@@ -38,6 +38,9 @@ pub struct Manifest {
     /// Reason why resource limits could not be applied to the boxes. `None` if they were applied or not requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfined_because: Option<String>,
+    /// Boxes whose use of CPU is that of the service. Empty in runs of earlier versions, for the first box, and without boxes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service_boxes: Vec<String>,
     /// Most virtual users.
     pub users: u32,
     /// Phases, in order.

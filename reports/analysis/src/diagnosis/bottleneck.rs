@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::off_cpu::WaitKind;
 
+use super::box_limit::BoxLimit;
 use super::gain::Gain;
 use super::load::Load;
 use super::next_step::NextStep;
@@ -39,6 +40,9 @@ pub struct Bottleneck {
     pub title: String,
     /// Function, part of the service, or requests that it is in. `None` if it is not known.
     pub place: Option<String>,
+    /// Box of a stage that is short. `None` for any other bottleneck.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short_box: Option<String>,
     /// Figures that support it, one sentence each.
     pub evidence: Vec<String>,
     /// Confidence in it.
@@ -104,6 +108,7 @@ pub(super) fn not_reached(answer: &Answer, is_generator: bool) -> Bottleneck {
         resource,
         title,
         place: None,
+        short_box: None,
         evidence: Vec::new(),
         confidence: Confidence::High,
         expected_gain: None,
@@ -136,6 +141,8 @@ pub(super) fn bottlenecks(
     if is_generator {
         found.push(case.generator());
     }
+    let short_box = BoxLimit::of(near, above);
+    found.extend(short_box.as_ref().map(|own| case.short_box(own)));
     // How many cores another machine has is not known.
     let is_known = above.cpu.shared_host == Some(true) || above.cpu.allowed.is_some();
     let limit = match is_known {
@@ -143,7 +150,9 @@ pub(super) fn bottlenecks(
         false => Limit::Unknown,
     };
     match limit {
-        Limit::Box => found.push(case.cpu(Resource::BoxCpu)),
+        // The allowance is that of one box, the use that of all.
+        Limit::Box if short_box.is_none() => found.push(case.cpu(Resource::BoxCpu)),
+        Limit::Box => {}
         Limit::Cpu => found.push(case.cpu(Resource::Cpu)),
         Limit::SharedHost => found.push(case.cpu(Resource::SharedCpu)),
         Limit::OtherProcesses => found.push(case.other_processes()),
@@ -199,6 +208,7 @@ impl Case<'_> {
             resource: Resource::Generator,
             title: "The generator is the limit, not the service".to_owned(),
             place: None,
+            short_box: None,
             evidence,
             confidence: Confidence::High,
             expected_gain: None,
@@ -279,8 +289,30 @@ impl Case<'_> {
             },
             expected_gain: gain,
             next_step: NextStep::of(resource, place.as_deref()),
+            short_box: None,
             place,
             resource,
+        }
+    }
+
+    /// One box of several has used up its CPU.
+    fn short_box(&self, limit: &BoxLimit) -> Bottleneck {
+        let place = format!("`{}`", limit.name());
+        let mut evidence = self.cpu_evidence();
+        evidence.extend(limit.evidence());
+        evidence.extend(self.slowed.as_ref().map(Slowed::sentence));
+        Bottleneck {
+            resource: Resource::BoxCpu,
+            title: limit.title(),
+            evidence,
+            confidence: match limit.is_alone() {
+                true => Confidence::High,
+                false => Confidence::Medium,
+            },
+            expected_gain: limit.gain(),
+            next_step: NextStep::of(Resource::BoxCpu, Some(&place)),
+            short_box: Some(limit.name().to_owned()),
+            place: Some(place),
         }
     }
 
@@ -292,6 +324,7 @@ impl Case<'_> {
                 format::significant(self.above.cpu.others)
             ),
             place: None,
+            short_box: None,
             evidence: self.cpu_evidence(),
             confidence: Confidence::Medium,
             expected_gain: None,
@@ -330,6 +363,7 @@ impl Case<'_> {
                 Gain::of_less_cpu(&format!("`{name}`"), share, samples as f64, 1.0)
             }),
             next_step: NextStep::of(Resource::OneThread, place.as_deref()),
+            short_box: None,
             place,
         }]
     }
@@ -397,6 +431,7 @@ impl Case<'_> {
                 Gain::of_more_at_a_time("requests at a time", self.knee, self.near.full_at())
             }),
             next_step: NextStep::of(resource, place.as_deref()),
+            short_box: None,
             place,
         })
     }
@@ -411,6 +446,7 @@ impl Case<'_> {
                 format::rate(self.knee)
             ),
             place: self.slowed.as_ref().map(Slowed::list),
+            short_box: None,
             evidence,
             confidence: Confidence::Low,
             expected_gain: None,

@@ -4,6 +4,7 @@ use tenfold_run_dir::Run;
 
 use crate::summary::Summary;
 use crate::summary::period::Period;
+use crate::summary::usage::allowed_cores;
 
 /// Share of its available cores from which the service is short of CPU.
 const SHORT_OF_CPU: f64 = 0.85;
@@ -96,7 +97,7 @@ impl CpuUse {
             others: host
                 .zip(own)
                 .map_or(0.0, |(host, own)| (host - own).max(0.0)),
-            allowed: run.manifest.boxes.first().and_then(|own| own.cpu),
+            allowed: allowed_cores(run),
             shared_host: run.manifest.shared_host,
         }
     }

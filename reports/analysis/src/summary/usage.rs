@@ -1,8 +1,8 @@
 //! Resource usage of the target and of the generator host.
 
 use serde::{Deserialize, Serialize};
-use tenfold_run_dir::Run;
 use tenfold_run_dir::host_timeline::HostSample;
+use tenfold_run_dir::{Manifest, Run};
 
 use crate::summary::window::Window;
 
@@ -31,7 +31,7 @@ impl TargetUsage {
         Some(Self {
             cores_used: cores.mean,
             peak_cores_used: cores.peak,
-            allowed_cores: run.manifest.boxes.first().and_then(|own| own.cpu),
+            allowed_cores: allowed_cores(run),
             cpu_us_per_request: (completed > 0.0).then(|| cores.mean * 1e6 / completed),
             peak_memory_bytes: run
                 .host
@@ -41,6 +41,21 @@ impl TargetUsage {
                 .max(),
         })
     }
+}
+
+/// Returns the CPU allowance of the boxes whose use is that of the service. `None` if one of them has no limit, or there are
+/// none.
+pub(crate) fn allowed_cores(run: &Run) -> Option<f64> {
+    let Manifest {
+        boxes,
+        service_boxes,
+        ..
+    } = &run.manifest;
+    if service_boxes.is_empty() {
+        return boxes.first()?.cpu;
+    }
+    let of_service = boxes.iter().filter(|own| service_boxes.contains(&own.name));
+    of_service.map(|own| own.cpu).sum()
 }
 
 /// Load of the generator host.

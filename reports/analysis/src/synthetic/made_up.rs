@@ -440,6 +440,7 @@ impl MadeUp {
             shared_host: Some(true),
             boxes: Vec::new(),
             unconfined_because: None,
+            service_boxes: Vec::new(),
             merged_from: Vec::new(),
             files: Vec::new(),
         }

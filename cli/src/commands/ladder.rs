@@ -1,0 +1,620 @@
+//! `tenfold ladder`: climb the stages of the reference service, or the steps of a file, and tell what each brought.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tenfold_analysis::format;
+use tenfold_analysis::knee::Goal;
+use tenfold_analysis::ladder::{LadderReport, Outage, Skipped, Step, VERSION};
+use tenfold_gate::ServiceCommand;
+use tenfold_lab::stage::{STAGES, Stage};
+use tenfold_lab::{LabBox, LabError};
+use tenfold_loadgen::Interrupt;
+use tenfold_reports::ladder::{digest, page};
+use tenfold_run_dir::RunDir;
+use tenfold_run_dir::manifest::BoxInfo;
+use tenfold_scenarios::{Rate, Scenario};
+
+use crate::arguments::groups::search::SearchArguments;
+use crate::arguments::ladder::LadderArguments;
+use crate::commands::profile::{self, DIAGNOSIS};
+use crate::exit::{Exit, UsageError};
+use crate::ladder::prices;
+use crate::ladder::road::{Configuration, Next, Road};
+use crate::ladder::steps_file::{self, FileStep};
+use crate::output::print;
+use crate::service::{Service, Subject};
+use crate::trials::experiments::{experiment, knee};
+use crate::trials::outages::{OutageTimes, victims};
+use crate::trials::{Trials, with_trials_of};
+use crate::{interrupt, library, stages};
+
+/// File with the result, also of an unfinished ladder.
+const LADDER: &str = "ladder.json";
+
+/// Requests of a user in a month, of the reference service: 100 billion reads and 1 billion writes of 10 million users.
+const REQUESTS_PER_USER: f64 = 10_100.0;
+
+/// Most steps within a stage after its first.
+const WITHIN_STAGE: usize = 2;
+
+/// Share of the highest sustained rate that is sent while a box is killed: what is left is to take it.
+const OUTAGE_LOAD: f64 = 0.5;
+
+/// Climbs.
+pub(crate) fn ladder(arguments: &LadderArguments) -> anyhow::Result<Exit> {
+    let climb = Climb::of(arguments)?;
+    let path = arguments.out.clone().unwrap_or_else(|| {
+        tenfold_measure::default_path("runs", &format!("ladder-{}", climb.scenario.name))
+    });
+    let mut report = climb.begin_or_go_on(&path)?;
+    std::fs::create_dir_all(&path)
+        .map_err(|error| UsageError(format!("could not create {}: {error}", path.display())))?;
+    let interrupt = interrupt::catch()?;
+    let began = Instant::now();
+    report.ended_because = None;
+    let mut is_interrupted = false;
+    while let Some(planned) = climb.next(&report) {
+        if *interrupt.borrow() {
+            is_interrupted = true;
+            break;
+        }
+        if began.elapsed() >= arguments.budget {
+            report.ended_because = Some(format!(
+                "the budget of {} was over before `{}`; the same command with --out {} goes on",
+                format::duration_of(arguments.budget.as_nanos() as f64),
+                planned.name,
+                path.display()
+            ));
+            break;
+        }
+        print::note(&format!(
+            "step {}: {}. {}",
+            report.steps.len() + 1,
+            planned.name,
+            planned.change
+        ));
+        match climb.take(&planned, &report, &path, &interrupt) {
+            Ok(Some(step)) => {
+                print::note(&said(&report, &step));
+                report.steps.push(step);
+            }
+            Ok(None) => {
+                is_interrupted = true;
+                break;
+            }
+            Err(error) if *interrupt.borrow() => {
+                print::note(&format!("{error:#}"));
+                is_interrupted = true;
+                break;
+            }
+            Err(error) => match missing(&error, &planned) {
+                Some(skipped) => {
+                    print::note(&format!("skipped {}: {}", skipped.name, skipped.because));
+                    report.skipped.push(skipped);
+                }
+                None => return Err(error),
+            },
+        }
+        write(&report, &path)?;
+    }
+    report.finished = climb.next(&report).is_none();
+    write(&report, &path)?;
+    match arguments.json {
+        true => print::json(&report)?,
+        false => print::out(&digest(&report).terminal(print::colour()))?,
+    }
+    print::note(&format!("report: {}", path.join("report.html").display()));
+    Ok(match report.highest() {
+        _ if is_interrupted => Exit::Interrupted,
+        _ if !report.finished => Exit::Inconclusive,
+        None => Exit::SloMissed,
+        Some(_) => Exit::Met,
+    })
+}
+
+fn write(report: &LadderReport, path: &Path) -> anyhow::Result<()> {
+    let directory = RunDir::open(path);
+    directory.write_bytes("report.html", page(report).html().as_bytes())?;
+    directory.write_json(LADDER, report)?;
+    Ok(())
+}
+
+/// Returns a line about a step that was taken.
+fn said(report: &LadderReport, step: &Step) -> String {
+    let sustained = step
+        .sustained
+        .map_or("no rate sustained".to_owned(), |rate| {
+            format!("sustains {}", format::rate(rate))
+        });
+    let gained = report
+        .gained(step)
+        .map_or(String::new(), |gained| format!(", {}", gained.text()));
+    let first = step
+        .bottleneck
+        .as_ref()
+        .map_or(String::new(), |own| format!(". {}", own.title));
+    format!("  {sustained}{gained}{first}")
+}
+
+/// Returns the stage of a step that lacks a component, or is not in this binary. `None` for any other error.
+fn missing(error: &anyhow::Error, planned: &Planned) -> Option<Skipped> {
+    let Start::Stage(configuration) = &planned.start else {
+        return None;
+    };
+    let lacks = error
+        .downcast_ref::<LabError>()
+        .is_some_and(|error| matches!(error, LabError::MissingProgram(_)));
+    lacks.then(|| Skipped {
+        name: configuration.stage.to_owned(),
+        because: format!("{error:#}"),
+    })
+}
+
+/// A step to take.
+#[derive(Debug, Clone)]
+struct Planned {
+    name: String,
+    change: String,
+    start: Start,
+    /// What the road says of a step of the reference service.
+    next: Option<Next>,
+    price_month: Option<f64>,
+    compared_with: Option<usize>,
+}
+
+/// How a step is started.
+#[derive(Debug, Clone)]
+enum Start {
+    Stage(Configuration),
+    Command(ServiceCommand),
+}
+
+/// All that a ladder needs to know.
+struct Climb<'a> {
+    arguments: &'a LadderArguments,
+    scenario: Scenario,
+    source: Source,
+    skipped: Vec<Skipped>,
+}
+
+/// Where the steps come from.
+enum Source {
+    Road(Road),
+    File(Vec<FileStep>),
+}
+
+impl<'a> Climb<'a> {
+    /// Reads and checks everything before anything is started.
+    fn of(arguments: &'a LadderArguments) -> anyhow::Result<Self> {
+        let mut scenario = library::find(&arguments.scenario)?;
+        if !arguments.rules.is_empty() {
+            scenario = scenario.with_rules(&arguments.rules)?;
+        }
+        prices::read(arguments.prices.as_deref())?;
+        let mut skipped = Vec::new();
+        let source = match &arguments.steps {
+            Some(path) => Source::File(steps_file::read(path)?),
+            None => Source::Road(Road {
+                stages: wanted(&arguments.stages, &mut skipped)?,
+                sizes: match arguments.quick {
+                    true => arguments.boxes.iter().copied().take(1).collect(),
+                    false => arguments.boxes.clone(),
+                },
+                within_stage: match arguments.quick {
+                    true => 0,
+                    false => WITHIN_STAGE,
+                },
+            }),
+        };
+        Ok(Self {
+            arguments,
+            scenario,
+            source,
+            skipped,
+        })
+    }
+
+    /// Returns the flags that the steps depend on.
+    fn settings(&self) -> Vec<String> {
+        let arguments = self.arguments;
+        let mut settings = vec![
+            format!("scenario {}", arguments.scenario),
+            format!("rules {}", arguments.rules.join("; ")),
+            format!("quick {}", arguments.quick),
+        ];
+        settings.extend(
+            arguments
+                .max
+                .map(|max| format!("max {}/s", max.per_second())),
+        );
+        match &self.source {
+            Source::Road(road) => {
+                settings.push(format!("stages {}", arguments.stages.join(",")));
+                settings.push(format!("boxes {:?}", road.sizes));
+                let data = arguments.data_set.options();
+                settings.push(format!("data {} {} {}", data.seed, data.users, data.posts));
+            }
+            Source::File(steps) => {
+                let steps = steps.iter();
+                settings
+                    .extend(steps.map(|step| format!("{}: {}", step.name, step.command.command)));
+            }
+        }
+        settings
+    }
+
+    /// Returns the report of a new ladder, or that of an unfinished one in the directory.
+    fn begin_or_go_on(&self, path: &Path) -> anyhow::Result<LadderReport> {
+        let file = path.join(LADDER);
+        let settings = self.settings();
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(LadderReport {
+                    version: VERSION,
+                    scenario: self.scenario.name.clone(),
+                    rules: self
+                        .scenario
+                        .rules
+                        .iter()
+                        .map(|rule| rule.text.clone())
+                        .collect(),
+                    started_at: format!("{:.0}", jiff::Timestamp::now()),
+                    settings,
+                    finished: false,
+                    ended_because: None,
+                    requests_per_user: match (&self.source, self.arguments.requests_per_user) {
+                        (_, Some(requests)) => Some(requests.0),
+                        (Source::Road(_), None) => Some(REQUESTS_PER_USER),
+                        (Source::File(_), None) => None,
+                    },
+                    prices: Some(prices::read(self.arguments.prices.as_deref())?),
+                    steps: Vec::new(),
+                    skipped: self.skipped.clone(),
+                });
+            }
+            Err(error) => {
+                return Err(
+                    UsageError(format!("could not read {}: {error}", file.display())).into(),
+                );
+            }
+        };
+        let report: LadderReport = serde_json::from_str(&text)
+            .map_err(|error| UsageError(format!("{} is no ladder: {error}", file.display())))?;
+        if report.finished {
+            return Err(UsageError(format!(
+                "the ladder in {} is finished; choose another directory for --out",
+                path.display()
+            ))
+            .into());
+        }
+        if report.settings != settings {
+            let differing = report
+                .settings
+                .iter()
+                .zip(&settings)
+                .find(|(one, other)| one != other);
+            let (was, is) =
+                differing.map_or(("", ""), |(one, other)| (one.as_str(), other.as_str()));
+            return Err(UsageError(format!(
+                "the ladder in {} was begun with other flags (`{was}`, now `{is}`); repeat them, or choose another directory \
+                 for --out",
+                path.display()
+            ))
+            .into());
+        }
+        print::note(&format!(
+            "going on after step {} of the ladder in {}",
+            report.steps.len(),
+            path.display()
+        ));
+        Ok(report)
+    }
+
+    /// Returns the step after those of the report. `None` at the end.
+    fn next(&self, report: &LadderReport) -> Option<Planned> {
+        match &self.source {
+            Source::Road(road) => {
+                let is_kept = |stage: &&&'static Stage| {
+                    !report.skipped.iter().any(|own| own.name == stage.name)
+                };
+                let road = Road {
+                    stages: road.stages.iter().filter(is_kept).copied().collect(),
+                    ..road.clone()
+                };
+                let next = road.next(&report.steps)?;
+                Some(Planned {
+                    name: next.name.clone(),
+                    change: next.change.clone(),
+                    start: Start::Stage(next.configuration.clone()),
+                    price_month: None,
+                    compared_with: next.compared_with,
+                    next: Some(next),
+                })
+            }
+            Source::File(steps) => {
+                let step = steps.get(report.steps.len())?;
+                Some(Planned {
+                    name: step.name.clone(),
+                    change: step.change.clone(),
+                    start: Start::Command(step.command.clone()),
+                    next: None,
+                    price_month: step.price_month,
+                    compared_with: report.steps.len().checked_sub(1),
+                })
+            }
+        }
+    }
+
+    /// Takes a step. `None` if the user interrupted it.
+    fn take(
+        &self,
+        planned: &Planned,
+        report: &LadderReport,
+        path: &Path,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Option<Step>> {
+        let directory = free_directory(path, report.steps.len() + 1, &planned.name);
+        let search = self.search(planned, report, path.join(&directory))?;
+        let subject = Subject::of(&search.service)?;
+        let start = |scenario: &Scenario, own: &Path| match &planned.start {
+            Start::Stage(_) => {
+                subject.start(&search.service, scenario, "tenfold ladder", interrupt)
+            }
+            Start::Command(command) => Service::by_command(
+                &search.service,
+                command,
+                &own.join("service.log"),
+                interrupt,
+            ),
+        };
+        let (taken, _) = with_trials_of(
+            &search,
+            ("profile", DIAGNOSIS),
+            interrupt,
+            start,
+            |trials| self.measure(planned, trials, &directory),
+        )?;
+        Ok(taken)
+    }
+
+    /// Searches, diagnoses, and kills boxes.
+    fn measure(
+        &self,
+        planned: &Planned,
+        trials: &mut Trials<'_>,
+        directory: &Path,
+    ) -> anyhow::Result<Option<Step>> {
+        let lab = trials.service().lab.as_ref();
+        if let Some(reason) = lab.and_then(tenfold_lab::Lab::unconfined_because) {
+            anyhow::bail!("could not confine the boxes, so none has a size: {reason}");
+        }
+        let boxes: Vec<BoxInfo> = lab
+            .map(|lab| lab.boxes().iter().map(box_info).collect())
+            .unwrap_or_default();
+        let victims = match (lab, self.arguments.no_outages) {
+            // Once for each stage: more boxes of it change little.
+            (Some(lab), false)
+                if planned
+                    .next
+                    .as_ref()
+                    .is_some_and(|next| next.is_first_of_stage) =>
+            {
+                victims(lab)
+            }
+            _ => Vec::new(),
+        };
+        let (goal, duration) = self.goal();
+        let own = &*trials;
+        let found = own
+            .service()
+            .answering(|| experiment(own, own.search(goal)?, duration))?;
+        if found.interrupted {
+            return Ok(None);
+        }
+        profile::write(&found, trials.path())?;
+        let mut outages: Vec<Outage> = Vec::new();
+        if let Some(sustained) = found.search.answer.sustained {
+            let victims = match self.arguments.quick {
+                // A zone if there is one.
+                true => victims.into_iter().next_back().into_iter().collect(),
+                false => victims,
+            };
+            for killed in victims {
+                let name = format!("without-{killed}");
+                let load = ((OUTAGE_LOAD * sustained).max(1.0), name.as_str());
+                let mut outage = trials.outage(&killed, load, self.outage_times())?;
+                if trials.is_interrupted() {
+                    return Ok(None);
+                }
+                outage.directory = directory.join(outage.directory);
+                outages.push(outage);
+            }
+        }
+        let answer = &found.search.answer;
+        Ok(Some(Step {
+            name: planned.name.clone(),
+            change: planned.change.clone(),
+            reason: planned.next.as_ref().and_then(|next| next.reason.clone()),
+            directory: directory.to_owned(),
+            compared_with: planned.compared_with,
+            prediction: planned
+                .next
+                .as_ref()
+                .and_then(|next| next.prediction.clone()),
+            stage: match &planned.start {
+                Start::Stage(configuration) => Some(configuration.stage.to_owned()),
+                Start::Command(_) => None,
+            },
+            boxes,
+            price_month: planned.price_month,
+            ready_s: trials.ready_after().as_secs_f64(),
+            sustained: answer.sustained,
+            failed: answer.failed,
+            end: answer.end,
+            bottleneck: found.diagnosis.bottlenecks.first().cloned(),
+            outages,
+        }))
+    }
+
+    /// Returns what the search of a step is to reach, and the length of each experiment after it.
+    fn goal(&self) -> (Goal, Duration) {
+        let goal = Goal::quick();
+        match self.arguments.quick {
+            true => (
+                Goal {
+                    budget: Duration::from_secs(25),
+                    ..goal
+                },
+                Duration::from_secs(4),
+            ),
+            false => (goal, Duration::from_secs(10)),
+        }
+    }
+
+    fn outage_times(&self) -> OutageTimes {
+        let [before, gone, after] = match self.arguments.quick {
+            true => [2, 3, 5],
+            false => [3, 5, 12],
+        };
+        OutageTimes {
+            before: Duration::from_secs(before),
+            gone: Duration::from_secs(gone),
+            after: Duration::from_secs(after),
+        }
+    }
+
+    /// Returns the flags with which `tenfold profile` measures a step.
+    fn search(
+        &self,
+        planned: &Planned,
+        report: &LadderReport,
+        out: PathBuf,
+    ) -> anyhow::Result<SearchArguments> {
+        let arguments = self.arguments;
+        let mut search = SearchArguments::of(
+            &arguments.scenario,
+            arguments.connections.clone(),
+            &arguments.data_set,
+        );
+        search.rules = arguments.rules.clone();
+        search.max = arguments.max;
+        search.out = Some(out);
+        let mut first = self.scenario.mean_rate();
+        if let Start::Stage(configuration) = &planned.start {
+            let stage = &mut search.service.stage;
+            stage.name = Some(configuration.stage.to_owned());
+            stage.boxes = configuration.boxes();
+            stage.counts = configuration.counts();
+            stage.tuned = configuration.tuned;
+            first *= stage.boxes.first().map_or(1.0, |own| own.cpu);
+        }
+        // From what is known, the search is shorter.
+        let before = planned
+            .compared_with
+            .and_then(|index| report.steps.get(index));
+        if let Some(sustained) = before.and_then(|step| step.sustained) {
+            let prediction = planned
+                .next
+                .as_ref()
+                .and_then(|next| next.prediction.as_ref());
+            first = sustained * prediction.map_or(1.0, |own| own.factor[0]);
+        }
+        search.load.set_rate(Rate::new(first.max(1.0)));
+        Ok(search)
+    }
+}
+
+fn box_info(own: &LabBox) -> BoxInfo {
+    let allowance = own.allowance();
+    BoxInfo {
+        name: own.name().to_owned(),
+        cpu: allowance.map(|allowance| allowance.cpu),
+        memory_bytes: allowance.map(|allowance| allowance.memory_bytes),
+    }
+}
+
+/// Returns the stages to climb. Those that this binary lacks are skipped, unless they were asked for.
+fn wanted(names: &[String], skipped: &mut Vec<Skipped>) -> anyhow::Result<Vec<&'static Stage>> {
+    let mut wanted: Vec<&'static Stage> = Vec::new();
+    if !names.is_empty() {
+        for name in names {
+            let stage = stages::find(name)?;
+            if !stage.is_built() {
+                return Err(UsageError(format!("stage `{}` is not built yet", stage.name)).into());
+            }
+            if wanted.iter().any(|own| own.name == stage.name) {
+                return Err(UsageError(format!("--stages names `{}` twice", stage.name)).into());
+            }
+            wanted.push(stage);
+        }
+        return Ok(wanted);
+    }
+    for stage in STAGES.iter().filter(|stage| stage.is_built()) {
+        match stages::find(stage.name) {
+            Ok(stage) => wanted.push(stage),
+            Err(error) => skipped.push(Skipped {
+                name: stage.name.to_owned(),
+                because: error.to_string(),
+            }),
+        }
+    }
+    Ok(wanted)
+}
+
+/// Returns the name of a new directory for a step: `02-separated-tuned`, or with a number if an earlier attempt is there.
+fn free_directory(path: &Path, number: usize, name: &str) -> PathBuf {
+    let mut slug = String::new();
+    for c in name.chars().take(60) {
+        match c.is_ascii_alphanumeric() || c == '.' {
+            true => slug.push(c.to_ascii_lowercase()),
+            false if !slug.ends_with('-') => slug.push('-'),
+            false => {}
+        }
+    }
+    let plain = format!("{number:02}-{}", slug.trim_matches(['-', '.']));
+    let mut free = PathBuf::from(&plain);
+    let mut attempt = 2;
+    while path.join(&free).exists() {
+        free = format!("{plain}-{attempt}").into();
+        attempt += 1;
+    }
+    free
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_directories_are_plain_and_free() {
+        let place = tempfile::tempdir().unwrap();
+        let name = |name| free_directory(place.path(), 2, name);
+        assert_eq!(
+            name("separated, sql x2, tuned"),
+            Path::new("02-separated-sql-x2-tuned")
+        );
+        assert_eq!(name("../../etc/passwd"), Path::new("02-etc-passwd"));
+        assert_eq!(name("Ж"), Path::new("02-"));
+        std::fs::create_dir(place.path().join("02-one")).unwrap();
+        assert_eq!(name("one"), Path::new("02-one-2"));
+    }
+
+    #[test]
+    fn rejects_stages_that_cannot_be_climbed() {
+        let wanted = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            wanted(&names, &mut Vec::new())
+        };
+        assert_eq!(wanted(&["single-box"]).unwrap().len(), 1);
+        for (names, expected) in [
+            (vec!["single-box", "single-box"], "twice"),
+            (vec!["no-box"], "no stage"),
+            (vec!["partitioned"], "not built yet"),
+        ] {
+            let error = wanted(&names).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

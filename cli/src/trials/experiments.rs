@@ -1,0 +1,116 @@
+//! The experiments of a diagnosis: runs at a low load, near the knee and above it, with profiles.
+
+use std::time::Duration;
+
+use tenfold_analysis::diagnosis::{Diagnosis, DiagnosisReport, Experiments, diagnose};
+use tenfold_analysis::format;
+use tenfold_analysis::knee::{Answer, End, OutcomeName, SearchReport, TrialReport};
+
+use super::{Measured, Trial, Trials};
+use crate::output::print;
+
+/// Share of the knee that is a low load: requests hardly wait for each other there.
+const LOW: f64 = 0.3;
+
+/// Share of the knee of the run below it.
+const NEAR: f64 = 0.9;
+
+/// Multiple of the knee of the run above it: enough for a queue that shows within seconds.
+const ABOVE: f64 = 1.25;
+
+/// Warm-up of each experiment.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// Measures the service at a low load, near its knee and above it, and diagnoses it.
+pub(crate) fn experiment(
+    trials: &Trials<'_>,
+    search: SearchReport,
+    duration: Duration,
+) -> anyhow::Result<DiagnosisReport> {
+    let interrupted = search.answer.end == End::Stopped;
+    let unfinished = |search: SearchReport, experiments, interrupted| DiagnosisReport {
+        version: 1,
+        interrupted,
+        diagnosis: Diagnosis {
+            sustained: search.answer.sustained,
+            failed: search.answer.failed,
+            bottlenecks: Vec::new(),
+        },
+        experiments,
+        search,
+    };
+    let answer = &search.answer;
+    if answer.failed.is_none() && matches!(answer.end, End::HighestRate | End::Generator) {
+        return Ok(DiagnosisReport {
+            diagnosis: Diagnosis::without_knee(answer),
+            ..unfinished(search, Vec::new(), false)
+        });
+    }
+    let Some(knee) = knee(answer).filter(|_| !interrupted) else {
+        return Ok(unfinished(search, Vec::new(), interrupted));
+    };
+    let rates = [("low", LOW), ("near", NEAR), ("above", ABOVE)]
+        .map(|(name, share)| (name, (knee * share).max(1.0).min(trials.rate_max())));
+    print::note(&format!(
+        "profiling: {}",
+        tenfold_reports::diagnosis::plan(rates)
+    ));
+    let mut measured: Vec<Measured> = Vec::new();
+    let mut reports = Vec::new();
+    for (name, rate) in rates {
+        let trial = Trial {
+            rate,
+            warm_up: WARM_UP,
+            duration,
+            directory: name.to_owned(),
+            profiles: true,
+        };
+        let run = trials.measure(&trial);
+        if trials.is_interrupted() {
+            return Ok(unfinished(search, reports, true));
+        }
+        let run = run?;
+        trials.pause_after(run.outcome);
+        reports.push(TrialReport {
+            directory: trial.directory.into(),
+            rate,
+            duration_s: duration.as_secs_f64(),
+            after_overload: measured
+                .last()
+                .is_some_and(|before| !before.outcome.is_sustained()),
+            outcome: OutcomeName::of(run.outcome),
+            figures: run.figures.clone(),
+        });
+        measured.push(run);
+    }
+    let [low, near, above] = measured.as_slice() else {
+        return Ok(unfinished(search, reports, false));
+    };
+    let of = |own: &'_ Measured| format::rate(own.figures.achieved);
+    print::note(&format!(
+        "answered: low {}, near {}, above {}",
+        of(low),
+        of(near),
+        of(above)
+    ));
+    let experiments = Experiments {
+        low: (&low.run, &low.summary),
+        near: (&near.run, &near.summary),
+        above: (&above.run, &above.summary),
+    };
+    Ok(DiagnosisReport {
+        version: 1,
+        interrupted: false,
+        diagnosis: diagnose(&search.answer, &experiments),
+        experiments: reports,
+        search,
+    })
+}
+
+/// Returns the knee, or the end of it that is known, per second.
+pub(crate) fn knee(answer: &Answer) -> Option<f64> {
+    match (answer.sustained, answer.failed) {
+        (Some(sustained), Some(failed)) => Some(f64::midpoint(sustained, failed)),
+        (one, other) => one.or(other),
+    }
+}

@@ -238,13 +238,12 @@ fn outcome(report: &LadderReport, step: &Step) -> String {
     text.push('.');
     if let (Some(gained), Some(before)) = (report.gained(step), report.before(step)) {
         text.push_str(&format!(" That is {} `{}`", gained.text(), before.name));
-        match &step.prediction {
-            Some(predicted) => text.push_str(&format!(
+        if let Some(predicted) = &step.prediction {
+            text.push_str(&format!(
                 "; predicted: {} ({})",
                 predicted.text(),
                 predicted.because
-            )),
-            None => {}
+            ));
         }
         text.push('.');
     }

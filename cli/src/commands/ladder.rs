@@ -24,7 +24,7 @@ use crate::ladder::road::{Configuration, Next, Road};
 use crate::ladder::steps_file::{self, FileStep};
 use crate::output::print;
 use crate::service::{Service, Subject};
-use crate::trials::experiments::{experiment, knee};
+use crate::trials::experiments::experiment;
 use crate::trials::outages::{OutageTimes, victims};
 use crate::trials::{Trials, with_trials_of};
 use crate::{interrupt, library, stages};

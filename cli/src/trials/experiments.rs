@@ -108,7 +108,7 @@ pub(crate) fn experiment(
 }
 
 /// Returns the knee, or the end of it that is known, per second.
-pub(crate) fn knee(answer: &Answer) -> Option<f64> {
+fn knee(answer: &Answer) -> Option<f64> {
     match (answer.sustained, answer.failed) {
         (Some(sustained), Some(failed)) => Some(f64::midpoint(sustained, failed)),
         (one, other) => one.or(other),

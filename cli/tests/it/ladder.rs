@@ -15,7 +15,7 @@ fn two_steps(place: &Workplace) {
         &format!(
             "version = 1\n\
              [[steps]]\nname = \"as it is\"\nstart = \"exec {serve} one\"\nready = \"/healthz\"\nprice_month = 10\n\
-             [[steps]]\nname = \"with a cache\"\nchange = \"A cache.\"\nstart = \"exec {serve} two --cache memory\"\n\
+             [[steps]]\nname = \"with a cache\"\nchange = \"A cache.\"\nstart = \"exec {serve} two --cache memory:\"\n\
              ready = \"/healthz\"\nprice_month = 12\n"
         ),
     );

@@ -4,6 +4,7 @@ pub(crate) mod experiments;
 pub(crate) mod outages;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -11,7 +12,7 @@ use tenfold_analysis::knee::{
     Attempt, Goal, Outcome, OutcomeName, Search, SearchReport, TrialFigures, goodput, judge_trial,
 };
 use tenfold_analysis::{Summary, format, summarise};
-use tenfold_loadgen::Interrupt;
+use tenfold_loadgen::{Interrupt, KnownSessions};
 use tenfold_measure::{Invocation, Measurement, Observer, Probe};
 use tenfold_run_dir::{Run, RunDir};
 use tenfold_scenarios::{Overrides, Rate, Scenario};
@@ -32,8 +33,23 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// Pause after a trial that was sustained.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// Pause after any other trial, for the service to answer its backlog.
-const PAUSE_AFTER_OVERLOAD: Duration = Duration::from_secs(2);
+/// Pause after any other trial, before the service is looked at.
+const PAUSE_AFTER_OVERLOAD: Duration = Duration::from_secs(1);
+
+/// Share of the rate of a trial that a service answers at once if it has no backlog.
+const SETTLED_SHARE: f64 = 0.05;
+
+/// Lowest and highest rate at which a service is looked at, per second.
+const SETTLED_RATES: (f64, f64) = (5.0, 50.0);
+
+/// Time for which a service is looked at.
+const SETTLED_FOR: Duration = Duration::from_secs(1);
+
+/// Response time up to which a service has no backlog, in nanoseconds, or twice its slowest at the first look.
+const SETTLED_NS: u64 = 1_000_000_000;
+
+/// Most looks at a service that has a backlog: the time of a trial is better spent on a lower rate then.
+const LOOKS_MAX: usize = 10;
 
 /// Users for each request a second, so that answers may take this many seconds.
 const USERS_PER_RATE: f64 = 0.5;
@@ -55,6 +71,10 @@ pub(crate) struct Trials<'a> {
     path: PathBuf,
     interrupt: Interrupt,
     has_users: bool,
+    /// Slowest response at the first look, before any load, in nanoseconds.
+    unloaded_ns: OnceLock<u64>,
+    /// Sessions, logged in once for several trials.
+    sessions: KnownSessions,
 }
 
 /// Load and captures of a trial.
@@ -131,6 +151,8 @@ pub(crate) fn with_trials_of<T>(
         path: path.clone(),
         interrupt: interrupt.clone(),
         has_users: overrides.users.is_some(),
+        sessions: KnownSessions::default(),
+        unloaded_ns: OnceLock::new(),
     };
     let done = work(&mut trials);
     let stopped = trials.service.stop();
@@ -190,6 +212,8 @@ impl Trials<'_> {
 
     /// Searches for the knee, and prints a line for each trial.
     pub(crate) fn search(&self, goal: Goal) -> anyhow::Result<SearchReport> {
+        // Also logs the sessions in, which takes its time on a small box.
+        self.settle(self.scenario.mean_rate());
         let mut search = Search::new(goal, self.scenario.mean_rate(), self.arguments.rate_max());
         let mut figures: Vec<(PathBuf, TrialFigures)> = Vec::new();
         while let Some(attempt) = search.next() {
@@ -212,7 +236,7 @@ impl Trials<'_> {
                 break;
             }
             let measured = tried?;
-            self.pause_after(measured.outcome);
+            self.pause_after(measured.outcome, attempt.rate);
             search.record(measured.outcome, began.elapsed());
             print::note(&line(attempt, &measured, search.bracket()));
             figures.push((trial.directory.into(), measured.figures));
@@ -228,16 +252,68 @@ impl Trials<'_> {
         ))
     }
 
-    /// Lets the service answer its backlog.
-    pub(crate) fn pause_after(&self, outcome: Outcome) {
-        std::thread::sleep(match outcome {
-            Outcome::Sustained => PAUSE,
-            _ => PAUSE_AFTER_OVERLOAD,
-        });
+    /// Lets the service answer the backlog of a trial at `rate`, so that it does not spoil the next one.
+    pub(crate) fn pause_after(&self, outcome: Outcome, rate: f64) {
+        if outcome.is_sustained() {
+            std::thread::sleep(PAUSE);
+        } else {
+            std::thread::sleep(PAUSE_AFTER_OVERLOAD);
+            self.settle(rate);
+        }
+    }
+
+    /// Sends a share of `rate` until the service answers it without a failure or a queue, for a few seconds at most.
+    fn settle(&self, rate: f64) {
+        let (least, most) = SETTLED_RATES;
+        let rate = (rate * SETTLED_SHARE).clamp(least, most);
+        for _ in 0..LOOKS_MAX {
+            // A service that can't be reached fails the next trial, with a message.
+            if self.is_interrupted() || self.is_settled(rate).unwrap_or(true) {
+                return;
+            }
+        }
+    }
+
+    /// Sends a low rate, and returns whether everything is answered at once.
+    fn is_settled(&self, rate: f64) -> anyhow::Result<bool> {
+        let scenario = at_rate(&self.scenario, rate, Duration::ZERO, SETTLED_FOR)?;
+        let scratch = tempfile::tempdir().context("could not create a temporary directory")?;
+        let run_dir = RunDir::create(&scratch.path().join("look"))?;
+        let measurement = Measurement {
+            scenario,
+            endpoint: self.service.endpoint.clone(),
+            candidate: None,
+            sessions: self.sessions.clone(),
+            probe: Probe::Off,
+            profiled_pid: None,
+            metrics: Vec::new(),
+            lab: None,
+            invocation: Invocation {
+                overrides: Overrides::default(),
+                command: Vec::new(),
+            },
+            interrupt: self.interrupt.clone(),
+            observer: &mut Quiet,
+        };
+        measurement.record(&run_dir)?;
+        let summary = summarise(&run_dir.read()?);
+        let arrivals = &summary.arrivals;
+        let slowest = summary.latency_ns.response.max.unwrap_or(0);
+        let limit = SETTLED_NS.max(2 * *self.unloaded_ns.get_or_init(|| slowest));
+        Ok(arrivals.failed + arrivals.dropped == 0 && slowest <= limit)
     }
 
     /// Sends a rate, writes its run directory and report, and judges it.
     pub(crate) fn measure(&self, trial: &Trial) -> anyhow::Result<Measured> {
+        self.measure_observed(trial, &mut Quiet)
+    }
+
+    /// As [`Trials::measure`], followed by `observer`.
+    fn measure_observed(
+        &self,
+        trial: &Trial,
+        observer: &mut dyn Observer,
+    ) -> anyhow::Result<Measured> {
         let mut scenario = at_rate(&self.scenario, trial.rate, trial.warm_up, trial.duration)?;
         if !self.has_users {
             let users = (trial.rate * USERS_PER_RATE).min(USERS_MAX) as u32;
@@ -256,6 +332,7 @@ impl Trials<'_> {
             scenario: fitted.scenario,
             endpoint: self.service.endpoint.clone(),
             candidate: None,
+            sessions: self.sessions.clone(),
             probe: match trial.profiles && !target.no_profile {
                 true => Probe::Full,
                 false => Probe::NoProfile,
@@ -273,7 +350,7 @@ impl Trials<'_> {
                 command: self.arguments.command(self.command),
             },
             interrupt: self.interrupt.clone(),
-            observer: &mut Quiet,
+            observer,
         };
         measurement.record(&run_dir)?;
         let run = run_dir.read()?;
@@ -284,6 +361,11 @@ impl Trials<'_> {
             exports: &[],
         };
         report.write_html(&run, &summary)?;
+        // A token may have expired.
+        let mut counts = run.counts.phases.iter().flatten();
+        if counts.any(|own| own.statuses.contains_key(&401) || own.statuses.contains_key(&403)) {
+            self.sessions.forget();
+        }
         Ok(Measured {
             outcome: judge_trial(&run, &summary),
             figures: TrialFigures::of(&summary, goodput(&run, &summary)),

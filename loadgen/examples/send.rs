@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         scenario: Scenario::read(Path::new(&scenario))?,
         target: target.parse()?,
         candidate: None,
+        sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt: never,
         on_ready: Box::new(|| ()),

@@ -52,4 +52,4 @@ pub use record::{LatencyTotal, Percentiles, Progress};
 pub use run::{Interrupt, Options, Recording, run, run_with};
 pub use trial::{Exchange, Finding, LeftOut, Origin, Received, Trial, TrialOptions, fetch, trial};
 pub use usage::OtherThread;
-pub use user::{Call, JourneyFunction, JourneyResult, Journeys, Stop, Visitor};
+pub use user::{Call, JourneyFunction, JourneyResult, Journeys, KnownSessions, Stop, Visitor};

@@ -20,7 +20,7 @@ use crate::http::{Endpoint, Origins};
 use crate::record::{LogWriter, Progress, Recorded, Recorder, SharedRecorder, describe_abort};
 use crate::shared::{Session, Shared};
 use crate::usage::{peak_memory_bytes, process_cpu_ns};
-use crate::user::{Journeys, hatch_idle, log_in, run_closed_model};
+use crate::user::{Journeys, KnownSessions, hatch_idle, log_in, run_closed_model};
 use ticker::tick;
 
 /// Time between the end of preparation and the first possible arrival.
@@ -52,6 +52,8 @@ pub struct Options<'a> {
     /// The second build of a paired run, which compares two builds of a service. Requires a paired
     /// scenario ([`Scenario::paired`]); otherwise `None`.
     pub candidate: Option<Target>,
+    /// Sessions of earlier runs, which are logged in if none are known.
+    pub sessions: KnownSessions,
     /// The directory that the run is recorded in.
     pub run_dir: &'a RunDir,
     /// Ends the run early when it becomes true.
@@ -183,6 +185,7 @@ async fn run_on_this_thread(
         scenario,
         target,
         candidate,
+        sessions: known,
         run_dir,
         mut interrupt,
         on_ready,
@@ -197,9 +200,18 @@ async fn run_on_this_thread(
         () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
     };
     let origins = Origins::new(&target, &endpoints);
-    let sessions = tokio::select! {
-        sessions = log_in_all(&scenario, &endpoints, &origins) => sessions?,
-        () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
+    let known_before = known.get();
+    let are_known = known_before.is_some();
+    let sessions = match known_before {
+        Some(sessions) => sessions,
+        None => {
+            let sessions = tokio::select! {
+                sessions = log_in_all(&scenario, &endpoints, &origins) => sessions?,
+                () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
+            };
+            known.set(&sessions);
+            sessions
+        }
     };
     endpoints.iter().for_each(Endpoint::reset);
     origins.reached().iter().for_each(|origin| origin.reset());
@@ -270,6 +282,9 @@ async fn run_on_this_thread(
         server_timing,
     } = recorder.finish(now, cpu_ns)?;
     let samples = shared.complete(&mut counts, cpu_ns, now);
+    if are_known {
+        counts.set_up_requests = 0;
+    }
     counts.generator.peak_memory_bytes = peak_memory_bytes();
     if !samples.is_empty() {
         run_dir.write_samples(&samples)?;

@@ -62,7 +62,7 @@ pub(crate) struct Shared {
 }
 
 /// A session that was logged in before the first arrival.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Session {
     /// The variables that its login captured.
     pub(crate) variables: Variables,

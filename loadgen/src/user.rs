@@ -4,6 +4,7 @@ mod browser_state;
 mod closed_model;
 mod event_recorder;
 mod hatch;
+mod known_sessions;
 mod log_in;
 mod open_model;
 mod virtual_user;
@@ -11,6 +12,7 @@ mod visit;
 mod visitor;
 
 pub(crate) use closed_model::run_closed_model;
+pub use known_sessions::KnownSessions;
 pub(crate) use log_in::log_in;
 pub(crate) use open_model::hatch_idle;
 pub(crate) use virtual_user::{Sent, User};

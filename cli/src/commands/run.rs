@@ -87,6 +87,7 @@ fn run_into(
         scenario,
         endpoint: service.endpoint.clone(),
         candidate: None,
+        sessions: tenfold_loadgen::KnownSessions::default(),
         probe: match arguments.service.target.no_profile {
             true => Probe::NoProfile,
             false => Probe::Full,

@@ -70,7 +70,7 @@ pub(crate) fn experiment(
             return Ok(unfinished(search, reports, true));
         }
         let run = run?;
-        trials.pause_after(run.outcome);
+        trials.pause_after(run.outcome, rate);
         reports.push(TrialReport {
             directory: trial.directory.into(),
             rate,

@@ -1,10 +1,12 @@
 //! Outages: a box or a zone of a stage is killed under load, and started again.
 
 use std::path::PathBuf;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use tenfold_analysis::ladder::Outage;
 use tenfold_lab::{Lab, LabBox, LabError};
+use tenfold_measure::Observer;
 
 use super::{Trial, Trials};
 
@@ -40,6 +42,22 @@ pub(crate) fn victims(lab: &Lab) -> Vec<String> {
         .collect()
 }
 
+/// Reports the start of the load, after the sessions are logged in.
+struct Starting(Option<mpsc::Sender<()>>);
+
+impl Observer for Starting {
+    fn on_start(&mut self, _start: Instant) {
+        if let Some(start) = self.0.take() {
+            // The receiver waits for it.
+            let _ = start.send(());
+        }
+    }
+
+    fn on_end(&mut self) {
+        self.0 = None;
+    }
+}
+
 impl Trials<'_> {
     /// Sends a rate, kills a box or a zone meanwhile, starts it again, and returns what users saw.
     ///
@@ -63,8 +81,14 @@ impl Trials<'_> {
         };
         let own = &*self;
         let (measured, failed) = std::thread::scope(|scope| {
-            let killer = scope.spawn(|| own.kill_and_revive(&mut lab, killed, times));
-            let measured = own.measure(&trial);
+            let (start, started) = mpsc::channel();
+            let lab = &mut lab;
+            let killer = scope.spawn(move || match started.recv() {
+                Ok(()) => own.kill_and_revive(lab, killed, times),
+                // The run failed before its first arrival.
+                Err(mpsc::RecvError) => Ok(()),
+            });
+            let measured = own.measure_observed(&trial, &mut Starting(Some(start)));
             let failed = killer
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -81,6 +105,7 @@ impl Trials<'_> {
         Ok(outage)
     }
 
+    /// Runs beside a load that has just started.
     fn kill_and_revive(
         &self,
         lab: &mut Lab,

@@ -48,6 +48,7 @@ pub(crate) fn shop(
         scenario: Scenario::read(&path)?,
         target: target.parse()?,
         candidate: None,
+        sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),

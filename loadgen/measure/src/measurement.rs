@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use tenfold_lab::Lab;
-use tenfold_loadgen::{Interrupt, Progress, Recording, Target};
+use tenfold_loadgen::{Interrupt, KnownSessions, Progress, Recording, Target};
 use tenfold_probe::{AdminListener, HostSampler, MetricSelector, Metrics, MetricsSampler};
 use tenfold_run_dir::counts::ServerCounter;
 use tenfold_run_dir::{HostTimeline, Manifest, RunDir, TargetMetrics};
@@ -27,6 +27,8 @@ pub struct Measurement<'a> {
     pub endpoint: Endpoint,
     /// The second build of a paired run.
     pub candidate: Option<Target>,
+    /// Sessions of earlier runs of the scenario, which are logged in if none are known.
+    pub sessions: KnownSessions,
     /// Captures during the run.
     pub probe: Probe,
     /// Process of the service on this machine that is profiled with its children. `None` for the boxes of the lab, or else
@@ -172,6 +174,7 @@ impl Measurement<'_> {
             scenario: self.scenario,
             target,
             candidate: self.candidate,
+            sessions: self.sessions,
             run_dir,
             interrupt: self.interrupt,
             on_ready: Box::new(|| requests_before = admin.and_then(request_count)),
@@ -275,6 +278,7 @@ mod tests {
                 pid: None,
             },
             candidate: None,
+            sessions: KnownSessions::default(),
             probe: Probe::Full,
             profiled_pid: None,
             metrics: Vec::new(),

@@ -184,6 +184,7 @@ path = "/items"
             .parse()
             .expect("the target is valid"),
         candidate: None,
+        sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),

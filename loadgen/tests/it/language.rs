@@ -106,6 +106,7 @@ fn rejects_unregistered_journey_in_code() {
         scenario: Scenario::read(&path).unwrap(),
         target: "http://127.0.0.1:1".parse().unwrap(),
         candidate: None,
+        sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),

@@ -162,6 +162,7 @@ fn full_disk_ends_the_run_early() {
         scenario: Scenario::parse(&scenario, Path::new("test.toml")).unwrap(),
         target: format!("http://{}", server.address).parse().unwrap(),
         candidate: None,
+        sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),

@@ -9,17 +9,21 @@ use crate::format::error::ScenarioError;
 use crate::format::fields::Document;
 use crate::format::rate::Rate;
 use crate::load::Model;
-use crate::load::phase::{Constant, Phase, Shape};
+use crate::load::phase::{Constant, Phase, Ramp, Shape};
 use crate::rule::{Metric, Rule, RuleNames};
 
 /// Name of the phase that is not counted.
 const WARM_UP: &str = "warm-up";
 
+/// Share of the rate with which the warm-up begins.
+const RAMP_FROM: f64 = 0.1;
+
 /// Name of the counted phase.
 const COUNTED: &str = "constant";
 
 impl Scenario {
-    /// Returns the scenario's mix of requests at a constant rate: a warm-up, then a counted phase.
+    /// Returns the scenario's mix of requests at a constant rate: a warm-up that grows from a tenth of it, then a counted phase.
+    /// Connections open one after the other then: handshakes at the full rate can overload a service that would sustain it.
     ///
     /// Objectives never end the run, and those of a single phase of the scenario are left out. An objective on a
     /// percentile for which the phase is too short stays; it is not judged.
@@ -49,17 +53,20 @@ impl Scenario {
                 "make a scenario of the recording with `tenfold record --model`",
             );
         }
-        let phase = |name: &str, warm_up, start, duration| Phase {
+        let phase = |name: &str, start, duration, shape| Phase {
             name: name.to_owned(),
-            warm_up,
-            profiled: !warm_up,
+            warm_up: name == WARM_UP,
+            profiled: name != WARM_UP,
             start,
             duration,
-            shape: Shape::Constant(Constant { rate }),
+            shape,
         };
-        let mut phases = vec![phase(COUNTED, false, warm_up, counted)];
+        let constant = Shape::Constant(Constant { rate });
+        let mut phases = vec![phase(COUNTED, warm_up, counted, constant)];
         if !warm_up.is_zero() {
-            phases.insert(0, phase(WARM_UP, true, Duration::ZERO, warm_up));
+            let from = Rate::new(rate.per_second() * RAMP_FROM).unwrap_or(rate);
+            let ramp = Shape::Ramp(Ramp { from, to: rate });
+            phases.insert(0, phase(WARM_UP, Duration::ZERO, warm_up, ramp));
         }
         let mut scenario = self.clone();
         scenario.phases = phases;

@@ -310,6 +310,7 @@ fn measure(
             scenario,
             endpoint: endpoints.baseline.clone(),
             candidate: Some(endpoints.candidate.target.clone()),
+            sessions: tenfold_loadgen::KnownSessions::default(),
             // The meter reads both builds.
             probe: Probe::Off,
             profiled_pid: None,

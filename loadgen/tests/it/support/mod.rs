@@ -126,6 +126,7 @@ pub(crate) fn try_run_paired(
         scenario,
         target,
         candidate,
+        sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),

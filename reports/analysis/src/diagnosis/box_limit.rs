@@ -229,11 +229,7 @@ mod tests {
         ]);
         let found = found.unwrap();
         assert_eq!(found.name(), "sql-1");
-        assert!(
-            found.title().contains("of 0.2"),
-            "{}",
-            found.title()
-        );
+        assert!(found.title().contains("of 0.2"), "{}", found.title());
         assert!(found.is_alone());
         // sql-1 is full now and app-1 at 0.2 / 0.125 = 1.6 times the rate.
         let gain = found.gain().unwrap();

@@ -31,6 +31,7 @@ pub fn page(report: &LadderReport) -> Document {
     sections.extend(skipped(report));
     Document {
         sections,
+        closing: Vec::new(),
         ..digest(report)
     }
 }
@@ -186,7 +187,7 @@ fn table(report: &LadderReport) -> Runs {
             "predicted",
             "users",
             "a month",
-            "1,000/s a month",
+            "per 1,000/s",
             "ready after",
         ],
         line: "",
@@ -203,7 +204,7 @@ fn story(report: &LadderReport) -> Vec<Block> {
     for (index, step) in report.steps.iter().enumerate() {
         blocks.push(Block::Heading(format!("{}. {}", index + 1, step.name)));
         let change = match &step.reason {
-            Some(reason) => format!("{} The step before asked for it: {reason}.", step.change),
+            Some(reason) => format!("{} It answers the finding \"{reason}\".", step.change),
             None => step.change.clone(),
         };
         blocks.push(Block::Text(change));

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use tenfold_analysis::ladder::{Prediction, Step};
 use tenfold_lab::stage::Stage;
 use tenfold_lab::{Allowance, RoleAllowance, RoleCount};
+use tenfold_run_dir::box_use::role_of;
 
 /// Most boxes of a role.
 const COUNT_MAX: usize = 4;
@@ -270,12 +271,6 @@ fn asked_for(
         multiple * current.cpu
     );
     Some((next, change, predicted(2.0)))
-}
-
-/// Returns the role of a box: its name without a number.
-fn role_of(name: &str) -> &str {
-    name.trim_end_matches(|c: char| c.is_ascii_digit())
-        .trim_end_matches('-')
 }
 
 #[cfg(test)]

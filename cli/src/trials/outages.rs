@@ -35,11 +35,8 @@ pub(crate) fn victims(lab: &Lab) -> Vec<String> {
     };
     let first = of_role("sql").or_else(|| of_role("web"));
     let zone = lab.boxes().iter().find_map(LabBox::zone);
-    [first, zone]
-        .into_iter()
-        .flatten()
-        .map(str::to_owned)
-        .collect()
+    let zone = zone.map(|zone| format!("zone-{zone}"));
+    first.map(str::to_owned).into_iter().chain(zone).collect()
 }
 
 /// Reports the start of the load, after the sessions are logged in.

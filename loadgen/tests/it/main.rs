@@ -7,6 +7,7 @@ mod connections;
 mod cookies;
 mod delivery;
 mod event_streams;
+mod known_sessions;
 mod language;
 mod links;
 mod nginx;

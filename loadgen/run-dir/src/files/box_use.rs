@@ -17,6 +17,12 @@ pub struct BoxUse {
     pub memory_bytes: u64,
 }
 
+/// Returns the role of a box: its name without a number. Boxes of a role have the same size.
+pub fn role_of(name: &str) -> &str {
+    name.trim_end_matches(|c: char| c.is_ascii_digit())
+        .trim_end_matches('-')
+}
+
 impl BoxUse {
     /// Mean number of cores used.
     pub fn cores_used(&self) -> f64 {

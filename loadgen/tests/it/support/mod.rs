@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
-use tenfold_loadgen::{LoadError, Options, Recording, Target};
+use tenfold_loadgen::{KnownSessions, LoadError, Options, Recording, Target};
 use tenfold_run_dir::counts::RequestCounts;
 use tenfold_run_dir::{Metric, RunDir, latency_histogram};
 use tenfold_scenarios::Scenario;
@@ -119,6 +119,21 @@ pub(crate) fn try_run_paired(
     candidate: Option<Target>,
     on_start: impl FnOnce(Instant),
 ) -> Result<FinishedRun, LoadError> {
+    try_run_knowing(
+        scenario,
+        (target, candidate),
+        KnownSessions::default(),
+        on_start,
+    )
+}
+
+/// Runs a scenario with sessions that an earlier run may have logged in.
+pub(crate) fn try_run_knowing(
+    scenario: Scenario,
+    (target, candidate): (Target, Option<Target>),
+    sessions: KnownSessions,
+    on_start: impl FnOnce(Instant),
+) -> Result<FinishedRun, LoadError> {
     let directory = tempfile::tempdir().unwrap();
     let run_dir = RunDir::create(&directory.path().join("run")).unwrap();
     let (_sender, interrupt) = watch::channel(false);
@@ -126,7 +141,7 @@ pub(crate) fn try_run_paired(
         scenario,
         target,
         candidate,
-        sessions: tenfold_loadgen::KnownSessions::default(),
+        sessions,
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),

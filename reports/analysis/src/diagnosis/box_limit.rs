@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tenfold_run_dir::Run;
+use tenfold_run_dir::box_use::role_of;
 
 use super::gain::Gain;
 use super::load::Load;
@@ -55,7 +56,7 @@ impl Use {
 pub(super) struct BoxLimit {
     /// The boxes, the shortest of CPU first.
     uses: Vec<Use>,
-    /// Rate that twice its CPU allows, over the rate now, near the knee and above it. Another box is full by then, or
+    /// Rate that twice the CPU for its role allows, over the rate now, near the knee and above it. Another box is full by then, or
     /// the machine.
     factors: Vec<f64>,
     /// What is full next.
@@ -110,9 +111,13 @@ impl BoxLimit {
         shown.map(Use::sentence).collect()
     }
 
-    /// Returns whether no other box is nearly as short of CPU.
+    /// Returns whether no box of another role is nearly as short of CPU.
     pub(super) fn is_alone(&self) -> bool {
-        let second = self.uses.get(1).map_or(0.0, Use::shortage);
+        let others = self
+            .uses
+            .iter()
+            .filter(|own| role_of(&own.name) != role_of(self.name()));
+        let second = others.map(Use::shortage).fold(0.0, f64::max);
         self.first()
             .is_some_and(|own| second <= 0.8 * own.shortage())
     }
@@ -128,7 +133,10 @@ impl BoxLimit {
             _ => "by the utilisation law, nothing else is full before".to_owned(),
         };
         Some(Gain {
-            change: format!("Twice the CPU for `{}`", self.name()),
+            change: match role_of(self.name()) {
+                role if role == self.name() => format!("Twice the CPU for `{role}`"),
+                role => format!("Twice the CPU for each `{role}` box"),
+            },
             factor: [least, most],
             because,
         })
@@ -154,14 +162,17 @@ fn uses(run: &Run) -> Vec<Use> {
     uses.collect()
 }
 
-/// Returns the factor by which the rate can grow once a box has twice its CPU, and what is full then, by the utilisation law:
+/// Returns the factor by which the rate can grow once the boxes of a role have twice their CPU, and what is full then, by the utilisation law:
 /// `X <= min(m / D)` over the boxes and the machine, with `D = U / X`. `None` without boxes.
 fn limit_when_doubled(load: &Load<'_>, name: &str) -> Option<(f64, Option<String>)> {
     let uses = uses(load.run);
     let own = uses.iter().find(|own| own.name == name)?;
     // The box is full at this many times the rate of the run.
     let full = own.allowed / own.used.max(1e-9);
-    let boxes = uses.iter().filter(|own| own.name != name).map(|own| {
+    let others = uses
+        .iter()
+        .filter(|own| role_of(&own.name) != role_of(name));
+    let boxes = others.map(|own| {
         let factor = own.allowed / own.used.max(1e-9);
         (factor, format!("`{}`", own.name))
     });
@@ -241,6 +252,24 @@ mod tests {
     fn twice_the_cpu_brings_at_most_twice_the_rate() {
         let found = limit(&[("sql", 0.2, 0.9), ("web", 0.01, 0.0)]).unwrap();
         assert_eq!(found.gain().unwrap().factor, [2.0, 2.0]);
+    }
+
+    #[test]
+    fn boxes_of_a_role_grow_together() {
+        let found = limit(&[
+            ("app-1", 0.19, 0.9),
+            ("app-2", 0.18, 0.85),
+            ("sql-1", 0.1, 0.1),
+        ]);
+        let found = found.unwrap();
+        assert!(found.is_alone());
+        let gain = found.gain().unwrap();
+        // `sql-1` is full at twice the rate, and app-1 at 0.2 / 0.19 times it now.
+        assert!(
+            (gain.factor[1] - 2.0 / (0.2 / 0.19)).abs() < 1e-9,
+            "{gain:?}"
+        );
+        assert!(gain.change.contains("each `app` box"), "{gain:?}");
     }
 
     #[test]

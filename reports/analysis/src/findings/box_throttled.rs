@@ -1,7 +1,7 @@
 //! Boxes that were throttled by their CPU allowance.
 
 use tenfold_run_dir::Run;
-use tenfold_run_dir::box_use::BoxUse;
+use tenfold_run_dir::box_use::{BoxUse, role_of};
 
 use crate::format;
 use crate::summary::finding::{Confidence, Finding};
@@ -46,12 +46,6 @@ pub(super) fn box_throttled(run: &Run) -> Option<Finding> {
             role_of(&worst.name)
         ),
     })
-}
-
-/// Returns the role of a box: its name without a number.
-fn role_of(name: &str) -> &str {
-    name.trim_end_matches(|c: char| c.is_ascii_digit())
-        .trim_end_matches('-')
 }
 
 #[cfg(test)]

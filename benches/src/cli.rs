@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tenfold_analysis::knee::Goal;
 
 /// Compare the generator with its peers, measure a gate's error rates, find each stage's capacity
 #[derive(Debug, Parser)]
@@ -23,6 +24,11 @@ pub(crate) enum Command {
     Stages(StagesArguments),
     /// Plant one bottleneck at a time in services, and count how often the diagnosis names it
     Findings(FindingsArguments),
+    /// Search for the knee of services of known capacity, and count how often the answer holds it
+    Knee(KneeArguments),
+    /// Serve each request for a fixed time, with a number of them at a time, until killed
+    #[command(hide = true)]
+    Permits(PermitsArguments),
     /// Serve 1 KB for every path until standard input closes
     #[command(hide = true)]
     BareHandler,
@@ -161,6 +167,60 @@ impl GateArguments {
         self.resampled
             .unwrap_or(if self.quick { 500 } else { 5_000 })
     }
+}
+
+/// Options of the benchmark of searches.
+#[derive(Debug, Args)]
+pub(crate) struct KneeArguments {
+    /// Searches of real servers [default: 20]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) runs: Option<u32>,
+    /// Searches of each simulated service [default: 60]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub(crate) seeds: Option<u32>,
+    /// Quick check: searches of 90 s to a width of 10%, five of them real
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Binary of Tenfold [default: the one next to this program]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tenfold: Option<PathBuf>,
+    /// Directory for knee.json, knee.md and knee.html
+    #[arg(long, default_value = "docs/benchmarks", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Directory for the searches
+    #[arg(long, default_value = ".tenfold/bench", value_name = "DIR")]
+    pub(crate) cache: PathBuf,
+}
+
+impl KneeArguments {
+    /// Returns the number of searches of real servers.
+    pub(crate) fn runs(&self) -> u32 {
+        self.runs.unwrap_or(if self.quick { 5 } else { 20 })
+    }
+
+    /// Returns the number of searches of each simulated service.
+    pub(crate) fn seeds(&self) -> u32 {
+        self.seeds.unwrap_or(60)
+    }
+
+    /// Returns what each search is to reach.
+    pub(crate) fn goal(&self) -> Goal {
+        match self.quick {
+            true => Goal::quick(),
+            false => Goal::thorough(),
+        }
+    }
+}
+
+/// Options of the server with permits.
+#[derive(Debug, Args)]
+pub(crate) struct PermitsArguments {
+    /// Requests at a time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) permits: u32,
+    /// Time of each request, in microseconds
+    #[arg(long, value_name = "US", value_parser = clap::value_parser!(u64).range(1..=60_000_000))]
+    pub(crate) takes_us: u64,
 }
 
 /// Options of the stage benchmark.

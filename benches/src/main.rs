@@ -1,5 +1,6 @@
 //! Benchmarks: compares the generator with its peers, measures the error rates of a gate, finds the
-//! capacity of each stage, and counts how often a diagnosis is right.
+//! capacity of each stage, and counts how often a diagnosis, or a
+//! search for the knee, is right.
 //!
 //! `scripts/bench` builds and starts it. Hidden
 //! commands run as separate processes: the bare handler and the planted server.
@@ -8,6 +9,7 @@ mod cli;
 mod findings;
 mod gate;
 mod generator;
+mod knee;
 mod output;
 mod stages;
 mod workshop;
@@ -28,6 +30,8 @@ fn main() -> ExitCode {
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Stages(arguments) => stages::run(&arguments),
         Command::Findings(arguments) => findings::run(&arguments),
+        Command::Knee(arguments) => knee::run(&arguments),
+        Command::Permits(arguments) => knee::permits::serve(&arguments),
         Command::Planted(arguments) => planted_server::serve(&arguments),
         Command::BareHandler => bare_handler::serve(),
     };

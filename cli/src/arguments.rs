@@ -18,7 +18,8 @@ pub(crate) mod run;
 pub(crate) mod serve;
 mod values;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use completions::CompletionsArguments;
 use doctor::DoctorArguments;
@@ -59,6 +60,15 @@ impl Cli {
         let matches = Self::command().try_get_matches()?;
         let mut cli = Self::from_arg_matches(&matches)?;
         if let Some((_, given)) = matches.subcommand() {
+            if let Command::Profile(profile) = &cli.command
+                && profile.other.is_some()
+                && let Some(flag) = search_flag(given)
+            {
+                return Err(conflict(&format!(
+                    "--{flag} is for a search, but with two run directories `tenfold profile` compares their profiles and sends \
+                     nothing; leave it out"
+                )));
+            }
             let service = match &mut cli.command {
                 Command::Run(run) => Some(&mut run.service),
                 Command::Knee(knee) => Some(&mut knee.search.service),
@@ -73,6 +83,22 @@ impl Cli {
         }
         Ok(cli)
     }
+}
+
+/// Returns a flag of the command line that only a search uses.
+fn search_flag(given: &ArgMatches) -> Option<String> {
+    const OF_COMPARISONS: [&str; 4] = ["scenario", "other", "json", "out"];
+    // Groups of flags have ids as well, which begin with a capital letter.
+    let mut ids = given.ids().map(clap::Id::as_str);
+    let id = ids.find(|id| {
+        given.value_source(id) == Some(ValueSource::CommandLine)
+            && !OF_COMPARISONS.contains(id)
+            && !id.starts_with(char::is_uppercase)
+    })?;
+    let command = Cli::command();
+    let profile = command.find_subcommand("profile")?;
+    let flag = profile.get_arguments().find(|own| own.get_id() == id)?;
+    Some(flag.get_long().unwrap_or(id).to_owned())
 }
 
 fn conflict(message: &str) -> clap::Error {

@@ -108,7 +108,11 @@ impl Service {
         interrupt: &Interrupt,
     ) -> anyhow::Result<Self> {
         let dial = arguments.connections.options()?;
-        let started = CommandService::start(command, log, interrupt)?;
+        let command = ServiceCommand {
+            http: dial.http,
+            ..command.clone()
+        };
+        let started = CommandService::start(&command, log, interrupt)?;
         let admin = started.admin_address();
         let endpoint = host_guard::clear_loopback(started.address(), admin, dial)?;
         Ok(Self {

@@ -48,8 +48,8 @@ const SETTLED_FOR: Duration = Duration::from_secs(1);
 /// Response time up to which a service has no backlog, in nanoseconds, or twice its slowest at the first look.
 const SETTLED_NS: u64 = 1_000_000_000;
 
-/// Most looks at a service that has a backlog: the time of a trial is better spent on a lower rate then.
-const LOOKS_MAX: usize = 10;
+/// Time after which a backlog is waited for no longer: the next trial is likely to be at a lower rate.
+const SETTLE_MAX: Duration = Duration::from_secs(15);
 
 /// Users for each request a second, so that answers may take this many seconds.
 const USERS_PER_RATE: f64 = 0.5;
@@ -63,9 +63,11 @@ const SAMPLED_PER_SECOND: f64 = 200.0;
 /// The trials of one command.
 pub(crate) struct Trials<'a> {
     arguments: &'a SearchArguments,
-    /// Name of the command: `knee`.
-    command: &'a str,
+    /// Command that repeats the trials.
+    repeated_by: Vec<String>,
     scenario: Scenario,
+    /// Rate of the first trial, per second.
+    first_rate: f64,
     service: Service,
     ready_after: Duration,
     path: PathBuf,
@@ -114,20 +116,32 @@ pub(crate) fn with_trials<T>(
     let start = |scenario: &Scenario, _: &Path| {
         subject.start(&arguments.service, scenario, &named, &interrupt)
     };
-    with_trials_of(arguments, (command, result), &interrupt, start, |trials| {
-        trials.service.answering(|| work(trials))
-    })
+    with_trials_of(
+        arguments,
+        (command, result),
+        None,
+        &interrupt,
+        start,
+        |trials| trials.service.answering(|| work(trials)),
+    )
 }
 
-/// As [`with_trials`], of the service that `start` starts. It gets the scenario and the directory.
+/// As [`with_trials`], of the service that `start` starts from the scenario and the directory. `repeated_by` is the command that
+/// repeats the trials, if it is not that of the flags.
 pub(crate) fn with_trials_of<T>(
     arguments: &SearchArguments,
     (command, result): (&str, &str),
+    repeated_by: Option<Vec<String>>,
     interrupt: &Interrupt,
     start: impl FnOnce(&Scenario, &Path) -> anyhow::Result<Service>,
     work: impl FnOnce(&mut Trials<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<(T, PathBuf)> {
-    let overrides = arguments.load.overrides();
+    // The rate is that of the first trial: the scenario's own phases are not sent.
+    let first_rate = arguments.load.overrides().rate;
+    let overrides = Overrides {
+        rate: None,
+        ..arguments.load.overrides()
+    };
     let mut scenario = library::find(&arguments.scenario)?.with(&overrides)?;
     if !arguments.rules.is_empty() {
         scenario = scenario.with_rules(&arguments.rules)?;
@@ -141,11 +155,13 @@ pub(crate) fn with_trials_of<T>(
     // Fails, and is to fail, if a trial was recorded.
     let remove_empty = || drop(std::fs::remove_dir(&path));
     let began = Instant::now();
+    let first_rate = first_rate.map_or(scenario.mean_rate(), Rate::per_second);
     let service = start(&scenario, &path).inspect_err(|_| remove_empty())?;
     let mut trials = Trials {
         arguments,
-        command,
+        repeated_by: repeated_by.unwrap_or_else(|| arguments.command(command)),
         scenario,
+        first_rate,
         service,
         ready_after: began.elapsed(),
         path: path.clone(),
@@ -157,7 +173,10 @@ pub(crate) fn with_trials_of<T>(
     let done = work(&mut trials);
     let stopped = trials.service.stop();
     let done = done.inspect_err(|_| remove_empty())?;
-    stopped?;
+    // What was measured is kept.
+    if let Err(error) = stopped {
+        print::note(&format!("note: {error:#}"));
+    }
     Ok((done, path))
 }
 
@@ -213,8 +232,9 @@ impl Trials<'_> {
     /// Searches for the knee, and prints a line for each trial.
     pub(crate) fn search(&self, goal: Goal) -> anyhow::Result<SearchReport> {
         // Also logs the sessions in, which takes its time on a small box.
-        self.settle(self.scenario.mean_rate());
-        let mut search = Search::new(goal, self.scenario.mean_rate(), self.arguments.rate_max());
+        // The first trial reports an error.
+        let _ = self.is_settled(SETTLED_RATES.0);
+        let mut search = Search::new(goal, self.first_rate, self.arguments.rate_max());
         let mut figures: Vec<(PathBuf, TrialFigures)> = Vec::new();
         while let Some(attempt) = search.next() {
             let began = Instant::now();
@@ -262,15 +282,31 @@ impl Trials<'_> {
         }
     }
 
-    /// Sends a share of `rate` until the service answers it without a failure or a queue, for a few seconds at most.
-    fn settle(&self, rate: f64) {
+    /// Sends a share of `rate` until the service answers it without a failure or a queue, for some seconds at most.
+    /// Returns whether it does.
+    pub(crate) fn settle(&self, rate: f64) -> bool {
         let (least, most) = SETTLED_RATES;
         let rate = (rate * SETTLED_SHARE).clamp(least, most);
-        for _ in 0..LOOKS_MAX {
-            // A service that can't be reached fails the next trial, with a message.
-            if self.is_interrupted() || self.is_settled(rate).unwrap_or(true) {
-                return;
+        let end = Instant::now() + SETTLE_MAX;
+        while Instant::now() < end && !self.is_interrupted() {
+            match self.is_settled(rate) {
+                Ok(false) => {}
+                Ok(true) => return true,
+                // A backlog delays logins as well, and a token may have expired.
+                Err(_) => {
+                    self.sessions.forget();
+                    std::thread::sleep(PAUSE_AFTER_OVERLOAD);
+                }
             }
+        }
+        false
+    }
+
+    /// Has sessions logged in again if a token may have expired.
+    fn forget_rejected_sessions(&self, run: &Run) {
+        let mut counts = run.counts.phases.iter().flatten();
+        if counts.any(|own| own.statuses.contains_key(&401) || own.statuses.contains_key(&403)) {
+            self.sessions.forget();
         }
     }
 
@@ -296,7 +332,9 @@ impl Trials<'_> {
             observer: &mut Quiet,
         };
         measurement.record(&run_dir)?;
-        let summary = summarise(&run_dir.read()?);
+        let run = run_dir.read()?;
+        self.forget_rejected_sessions(&run);
+        let summary = summarise(&run);
         let arrivals = &summary.arrivals;
         let slowest = summary.latency_ns.response.max.unwrap_or(0);
         let limit = SETTLED_NS.max(2 * *self.unloaded_ns.get_or_init(|| slowest));
@@ -347,7 +385,7 @@ impl Trials<'_> {
                     duration: Some(trial.duration),
                     ..self.arguments.load.overrides()
                 },
-                command: self.arguments.command(self.command),
+                command: self.repeated_by.clone(),
             },
             interrupt: self.interrupt.clone(),
             observer,
@@ -361,11 +399,7 @@ impl Trials<'_> {
             exports: &[],
         };
         report.write_html(&run, &summary)?;
-        // A token may have expired.
-        let mut counts = run.counts.phases.iter().flatten();
-        if counts.any(|own| own.statuses.contains_key(&401) || own.statuses.contains_key(&403)) {
-            self.sessions.forget();
-        }
+        self.forget_rejected_sessions(&run);
         Ok(Measured {
             outcome: judge_trial(&run, &summary),
             figures: TrialFigures::of(&summary, goodput(&run, &summary)),

@@ -1,14 +1,12 @@
 //! The report of a ladder.
 
 use tenfold_analysis::format;
-use tenfold_analysis::ladder::{LadderReport, Outage, Step};
+use tenfold_analysis::ladder::{Gap, LadderReport, Outage, Step};
 use tenfold_analysis::plan::short;
 
 use crate::chart::{Ink, StepBar, steps};
 use crate::diagnosis::finding;
-use crate::document::{
-    Block, Chart, Document, Fact, RunRow, Runs, Section, Table, Tone, Verdict, capitalised,
-};
+use crate::document::{Block, Chart, Document, Fact, RunRow, Runs, Section, Table, Tone, Verdict};
 
 /// Returns the story of the ladder: every step with what broke, what was changed, what it brought, and what it cost.
 pub fn page(report: &LadderReport) -> Document {
@@ -39,6 +37,7 @@ pub fn page(report: &LadderReport) -> Document {
 /// Returns the outcome of the ladder with a table of its steps.
 pub fn digest(report: &LadderReport) -> Document {
     let (tone, badge) = match (report.finished, &report.ended_because) {
+        (true, _) if report.highest().is_none() => (Tone::Bad, "Nothing sustained"),
         (true, _) => (Tone::Good, "Climbed"),
         (false, Some(_)) => (Tone::Caution, "Ended early"),
         (false, None) => (Tone::Caution, "Unfinished"),
@@ -63,7 +62,11 @@ pub fn digest(report: &LadderReport) -> Document {
             ),
         )
     }));
-    facts.extend(report.prices.as_ref().map(|prices| {
+    let is_priced = report
+        .steps
+        .iter()
+        .any(|step| step.price_month.is_none() && report.price(step).is_some());
+    facts.extend(report.prices.as_ref().filter(|_| is_priced).map(|prices| {
         Fact::new(
             "prices",
             format!(
@@ -248,8 +251,14 @@ fn outcome(report: &LadderReport, step: &Step) -> String {
         }
         text.push('.');
     }
-    if let (Some(price), Some(prices)) = (report.price(step), &report.prices) {
-        text.push_str(&format!(" It costs {price:.2} {} a month", prices.currency));
+    if let Some(price) = report.price(step) {
+        // The user's own price has no currency.
+        let currency = report
+            .prices
+            .as_ref()
+            .filter(|_| step.price_month.is_none());
+        let currency = currency.map_or(String::new(), |prices| format!(" {}", prices.currency));
+        text.push_str(&format!(" It costs {price:.2}{currency} a month"));
         if let Some(of_rate) = report.price_of_rate(step) {
             text.push_str(&format!(", {of_rate:.2} for each 1,000/s"));
         }
@@ -259,22 +268,28 @@ fn outcome(report: &LadderReport, step: &Step) -> String {
 }
 
 fn sentence(outage: &Outage) -> String {
-    if let Some(error) = &outage.error {
-        return format!(
-            "{} was not killed as planned: {error}.",
-            capitalised(&outage.killed)
-        );
-    }
+    let error = match &outage.error {
+        Some(error) => format!(" It did not come back: {error}."),
+        None => String::new(),
+    };
     format!(
-        "{} was killed for {:.0} s at {}: {} of the requests were lost; {:.0} s without an answered read, {:.0} s without an \
-         answered write.",
-        capitalised(&outage.killed),
+        "`{}` was killed for {:.0} s at {}: {} of the requests were lost; {} without an answered read, {} without an answered \
+         write.{error}",
+        outage.killed,
         outage.gone_s,
         format::rate(outage.rate),
         format::percent(outage.share_lost()),
-        outage.without_reads_s,
-        outage.without_writes_s
+        gap(outage.without_reads),
+        gap(outage.without_writes),
     )
+}
+
+fn gap(gap: Option<Gap>) -> String {
+    match gap {
+        None => "an unknown time".to_owned(),
+        Some(gap) if gap.is_open => format!("at least {:.0} s", gap.seconds),
+        Some(gap) => format!("{:.0} s", gap.seconds),
+    }
 }
 
 /// Returns what users saw of every failure. `None` if nothing was killed.
@@ -296,8 +311,12 @@ fn outages(report: &LadderReport) -> Option<Section> {
                 outage.killed.clone(),
                 format::percent(outage.share_lost()),
                 format::count(outage.lost),
-                format!("{:.0} s", outage.without_reads_s),
-                format!("{:.0} s", outage.without_writes_s),
+                outage
+                    .without_reads
+                    .map_or("–".to_owned(), |own| gap(Some(own))),
+                outage
+                    .without_writes
+                    .map_or("–".to_owned(), |own| gap(Some(own))),
                 format::rate(outage.rate),
                 format!("{:.0} s", outage.gone_s),
             ],
@@ -325,7 +344,8 @@ fn outages(report: &LadderReport) -> Option<Section> {
         "failures",
         "What users see of failures",
         "A box, then a zone, is killed under load and started again. Requests are lost if they fail, or if no user is idle to send \
-         them. Times are counted in whole seconds.",
+         them. Times are counted in whole seconds, and a time that could be chance counts as 0. \
+         A box that starts again has no CPU limit until it is ready, so it comes back faster than one of its size would.",
         vec![Block::Runs(runs)],
     ))
 }

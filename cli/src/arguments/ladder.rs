@@ -12,12 +12,21 @@ use super::groups::connections::ConnectionArguments;
 use super::groups::data_set::DataSetArguments;
 use super::values::{box_size, duration, rate};
 
+/// Parses requests of a user.
+fn requests(text: &str) -> Result<PerMonth, String> {
+    match text.parse::<PerMonth>() {
+        Ok(requests) if requests.0 > 0.0 => Ok(requests),
+        Ok(_) => Err("it must be more than 0".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(
     after_help = "A steps file has version = 1 and [[steps]], each with name, start (a command with {port}) and, if wanted, \
     change, directory, ready, ready_within and price_month.\n\
     Exit codes: 0 every step was taken; 99 no step sustained any rate; 104 bad configuration; 105 interrupted; 107 a step \
-    could not be started, or a component failed; 121 the budget ended before the last stage"
+    could not be started, or a component failed; 121 the budget ended before the last step"
 )]
 pub(crate) struct LadderArguments {
     /// Scenario file, or a scenario of the library; its mix is sent at constant rates
@@ -42,7 +51,7 @@ pub(crate) struct LadderArguments {
         long,
         help_heading = "Steps",
         value_name = "FILE",
-        env = "TENFOLD_STEPS"
+        env = "TENFOLD_STEPS", conflicts_with_all = ["boxes", "no_outages"]
     )]
     pub(crate) steps: Option<PathBuf>,
     /// Kill no box and no zone
@@ -73,7 +82,8 @@ pub(crate) struct LadderArguments {
         long,
         help_heading = "Costs",
         value_name = "N/TIME",
-        env = "TENFOLD_REQUESTS_PER_USER"
+        env = "TENFOLD_REQUESTS_PER_USER",
+        value_parser = requests
     )]
     pub(crate) requests_per_user: Option<PerMonth>,
     /// File with prices of boxes, as scenarios/prices.toml [default: the prices in there]

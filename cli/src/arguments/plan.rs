@@ -50,6 +50,14 @@ pub(crate) struct PlanArguments {
         env = "TENFOLD_PLAN_KNEE"
     )]
     pub(crate) knee: Option<PathBuf>,
+    /// Directory or file of `tenfold ladder`: adds the number of copies of each step, their boxes and their price
+    #[arg(
+        long,
+        help_heading = "Boxes",
+        value_name = "PATH",
+        env = "TENFOLD_PLAN_LADDER"
+    )]
+    pub(crate) ladder: Option<PathBuf>,
     /// Share of the knee to plan with, from 0 to 1
     #[arg(long, help_heading = "Boxes", default_value = "0.6", value_name = "SHARE",
         env = "TENFOLD_PLAN_UTILISATION", value_parser = share)]

@@ -18,7 +18,8 @@ use tenfold_scenarios::{Rate, Scenario};
 use crate::arguments::groups::search::SearchArguments;
 use crate::arguments::ladder::LadderArguments;
 use crate::commands::profile::{self, DIAGNOSIS};
-use crate::exit::{Exit, UsageError};
+use crate::exit::{ChildFailed, Exit, TARGET_FAILED, UsageError};
+use crate::ladder::other_version;
 use crate::ladder::prices;
 use crate::ladder::road::{Configuration, Next, Road};
 use crate::ladder::steps_file::{self, FileStep};
@@ -53,6 +54,7 @@ pub(crate) fn ladder(arguments: &LadderArguments) -> anyhow::Result<Exit> {
     let interrupt = interrupt::catch()?;
     let began = Instant::now();
     report.ended_because = None;
+    write(&report, &path)?;
     let mut is_interrupted = false;
     while let Some(planned) = climb.next(&report) {
         if *interrupt.borrow() {
@@ -61,7 +63,7 @@ pub(crate) fn ladder(arguments: &LadderArguments) -> anyhow::Result<Exit> {
         }
         if began.elapsed() >= arguments.budget {
             report.ended_because = Some(format!(
-                "the budget of {} was over before `{}`; the same command with --out {} goes on",
+                "the budget of {} was over before `{}`; to resume, repeat the command with --out {}",
                 format::duration_of(arguments.budget.as_nanos() as f64),
                 planned.name,
                 path.display()
@@ -78,6 +80,7 @@ pub(crate) fn ladder(arguments: &LadderArguments) -> anyhow::Result<Exit> {
             Ok(Some(step)) => {
                 print::note(&said(&report, &step));
                 report.steps.push(step);
+                is_interrupted = *interrupt.borrow();
             }
             Ok(None) => {
                 is_interrupted = true;
@@ -97,6 +100,9 @@ pub(crate) fn ladder(arguments: &LadderArguments) -> anyhow::Result<Exit> {
             },
         }
         write(&report, &path)?;
+        if is_interrupted {
+            break;
+        }
     }
     report.finished = climb.next(&report).is_none();
     write(&report, &path)?;
@@ -192,6 +198,12 @@ impl<'a> Climb<'a> {
             scenario = scenario.with_rules(&arguments.rules)?;
         }
         prices::read(arguments.prices.as_deref())?;
+        if !arguments.boxes.is_sorted_by(|one, other| one < other) {
+            return Err(UsageError(
+                "--boxes must name growing sizes, such as 0.2,0.4,0.8".to_owned(),
+            )
+            .into());
+        }
         let mut skipped = Vec::new();
         let source = match &arguments.steps {
             Some(path) => Source::File(steps_file::read(path)?),
@@ -205,6 +217,7 @@ impl<'a> Climb<'a> {
                     true => 0,
                     false => WITHIN_STAGE,
                 },
+                cores: std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64),
             }),
         };
         Ok(Self {
@@ -215,31 +228,43 @@ impl<'a> Climb<'a> {
         })
     }
 
-    /// Returns the flags that the steps depend on.
+    /// Returns the command that goes on with this ladder.
+    fn command(&self) -> Vec<String> {
+        let arguments = self.arguments;
+        let mut command = ["tenfold", "ladder", &arguments.scenario]
+            .map(str::to_owned)
+            .to_vec();
+        if let Some(steps) = &arguments.steps {
+            command.extend(["--steps".to_owned(), steps.display().to_string()]);
+        }
+        for rule in &arguments.rules {
+            command.extend(["--rules".to_owned(), rule.clone()]);
+        }
+        command
+    }
+
+    /// Returns the settings that all steps depend on, each with its value.
     fn settings(&self) -> Vec<String> {
         let arguments = self.arguments;
         let mut settings = vec![
-            format!("scenario {}", arguments.scenario),
-            format!("rules {}", arguments.rules.join("; ")),
-            format!("quick {}", arguments.quick),
+            format!("scenario: {}", arguments.scenario),
+            format!("rules: {}", arguments.rules.join("; ")),
+            format!("--quick: {}", arguments.quick),
+            format!("--no-outages: {}", arguments.no_outages),
+            format!(
+                "--max: {}",
+                arguments
+                    .max
+                    .map_or("none".to_owned(), |max| format::rate(max.per_second()))
+            ),
         ];
-        settings.extend(
-            arguments
-                .max
-                .map(|max| format!("max {}/s", max.per_second())),
-        );
-        match &self.source {
-            Source::Road(road) => {
-                settings.push(format!("stages {}", arguments.stages.join(",")));
-                settings.push(format!("boxes {:?}", road.sizes));
-                let data = arguments.data_set.options();
-                settings.push(format!("data {} {} {}", data.seed, data.users, data.posts));
-            }
-            Source::File(steps) => {
-                let steps = steps.iter();
-                settings
-                    .extend(steps.map(|step| format!("{}: {}", step.name, step.command.command)));
-            }
+        if let Source::Road(road) = &self.source {
+            let data = arguments.data_set.options();
+            settings.extend([
+                format!("--stages: {}", arguments.stages.join(",")),
+                format!("--boxes: {:?}", road.sizes),
+                format!("data: {} {} {}", data.seed, data.users, data.posts),
+            ]);
         }
         settings
     }
@@ -251,28 +276,7 @@ impl<'a> Climb<'a> {
         let text = match std::fs::read_to_string(&file) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(LadderReport {
-                    version: VERSION,
-                    scenario: self.scenario.name.clone(),
-                    rules: self
-                        .scenario
-                        .rules
-                        .iter()
-                        .map(|rule| rule.text.clone())
-                        .collect(),
-                    started_at: format!("{:.0}", jiff::Timestamp::now()),
-                    settings,
-                    finished: false,
-                    ended_because: None,
-                    requests_per_user: match (&self.source, self.arguments.requests_per_user) {
-                        (_, Some(requests)) => Some(requests.0),
-                        (Source::Road(_), None) => Some(REQUESTS_PER_USER),
-                        (Source::File(_), None) => None,
-                    },
-                    prices: Some(prices::read(self.arguments.prices.as_deref())?),
-                    steps: Vec::new(),
-                    skipped: self.skipped.clone(),
-                });
+                return self.begin(path, settings);
             }
             Err(error) => {
                 return Err(
@@ -280,8 +284,11 @@ impl<'a> Climb<'a> {
                 );
             }
         };
-        let report: LadderReport = serde_json::from_str(&text)
-            .map_err(|error| UsageError(format!("{} is no ladder: {error}", file.display())))?;
+        let mut report: LadderReport = serde_json::from_str(&text)
+            .map_err(|error| UsageError(format!("{} is not a ladder: {error}", file.display())))?;
+        if report.version != VERSION {
+            return Err(other_version(&file, report.version).into());
+        }
         if report.finished {
             return Err(UsageError(format!(
                 "the ladder in {} is finished; choose another directory for --out",
@@ -289,41 +296,111 @@ impl<'a> Climb<'a> {
             ))
             .into());
         }
-        if report.settings != settings {
-            let differing = report
-                .settings
-                .iter()
-                .zip(&settings)
-                .find(|(one, other)| one != other);
-            let (was, is) =
-                differing.map_or(("", ""), |(one, other)| (one.as_str(), other.as_str()));
+        let mut differing = settings
+            .iter()
+            .filter(|setting| !report.settings.contains(setting));
+        if let Some(setting) = differing.next() {
             return Err(UsageError(format!(
-                "the ladder in {} was begun with other flags (`{was}`, now `{is}`); repeat them, or choose another directory \
-                 for --out",
+                "the ladder in {} was begun with other flags, now `{setting}`; repeat them, or choose another directory for --out",
                 path.display()
             ))
             .into());
         }
+        self.check_taken(&report, path)?;
+        // They only change what is worked out from the measurements.
+        report.prices = Some(prices::read(self.arguments.prices.as_deref())?);
+        report.requests_per_user = self.requests_per_user();
         print::note(&format!(
-            "going on after step {} of the ladder in {}",
+            "resuming after step {} of the ladder in {}",
             report.steps.len(),
             path.display()
         ));
         Ok(report)
     }
 
+    fn begin(&self, path: &Path, settings: Vec<String>) -> anyhow::Result<LadderReport> {
+        let has_files = std::fs::read_dir(path).is_ok_and(|mut files| files.next().is_some());
+        if has_files {
+            return Err(UsageError(format!(
+                "{} has files, but no ladder; choose another directory for --out",
+                path.display()
+            ))
+            .into());
+        }
+        let rules = self.scenario.rules.iter();
+        Ok(LadderReport {
+            version: VERSION,
+            scenario: self.scenario.name.clone(),
+            rules: rules.map(|rule| rule.text.clone()).collect(),
+            started_at: format!("{:.0}", jiff::Timestamp::now()),
+            settings,
+            finished: false,
+            ended_because: None,
+            requests_per_user: self.requests_per_user(),
+            prices: Some(prices::read(self.arguments.prices.as_deref())?),
+            steps: Vec::new(),
+            skipped: self.skipped.clone(),
+        })
+    }
+
+    fn requests_per_user(&self) -> Option<f64> {
+        match (&self.source, self.arguments.requests_per_user) {
+            (_, Some(requests)) => Some(requests.0),
+            (Source::Road(_), None) => Some(REQUESTS_PER_USER),
+            (Source::File(_), None) => None,
+        }
+    }
+
+    /// Checks that the steps that were taken are those of this ladder: a step measured as another would be compared with the
+    /// wrong one.
+    fn check_taken(&self, report: &LadderReport, path: &Path) -> anyhow::Result<()> {
+        let mut replayed = LadderReport {
+            steps: Vec::new(),
+            ..report.clone()
+        };
+        for step in &report.steps {
+            let planned = self.next(&replayed);
+            if planned.as_ref().map(|planned| planned.name.as_str()) != Some(step.name.as_str()) {
+                return Err(UsageError(format!(
+                    "step {} of the ladder in {} is `{}`, but would be {} now; choose another directory for --out",
+                    replayed.steps.len() + 1,
+                    path.display(),
+                    step.name,
+                    planned.map_or("absent".to_owned(), |planned| format!("`{}`", planned.name))
+                ))
+                .into());
+            }
+            replayed.steps.push(step.clone());
+        }
+        Ok(())
+    }
+
     /// Returns the step after those of the report. `None` at the end.
     fn next(&self, report: &LadderReport) -> Option<Planned> {
         match &self.source {
             Source::Road(road) => {
-                let is_kept = |stage: &&&'static Stage| {
-                    !report.skipped.iter().any(|own| own.name == stage.name)
+                let is_taken = |stage: &Stage| {
+                    let mut steps = report.steps.iter();
+                    steps.any(|step| step.stage.as_deref() == Some(stage.name))
                 };
+                let is_skipped = |stage: &Stage| {
+                    let mut skipped = report.skipped.iter();
+                    skipped.any(|own| own.name == stage.name)
+                };
+                let is_kept = |stage: &&&'static Stage| is_taken(stage) || !is_skipped(stage);
                 let road = Road {
                     stages: road.stages.iter().filter(is_kept).copied().collect(),
                     ..road.clone()
                 };
                 let next = road.next(&report.steps)?;
+                // A component that went missing between two steps of a stage.
+                if report
+                    .skipped
+                    .iter()
+                    .any(|own| own.name == next.configuration.stage)
+                {
+                    return None;
+                }
                 Some(Planned {
                     name: next.name.clone(),
                     change: next.change.clone(),
@@ -369,13 +446,14 @@ impl<'a> Climb<'a> {
                 interrupt,
             ),
         };
-        let (taken, _) = with_trials_of(
-            &search,
-            ("profile", DIAGNOSIS),
-            interrupt,
-            start,
-            |trials| self.measure(planned, trials, &directory),
-        )?;
+        let repeated_by = match &planned.start {
+            Start::Stage(_) => None,
+            Start::Command(_) => Some(self.command()),
+        };
+        let names = ("profile", DIAGNOSIS);
+        let (taken, _) = with_trials_of(&search, names, repeated_by, interrupt, start, |trials| {
+            self.measure(planned, trials, &directory)
+        })?;
         Ok(taken)
     }
 
@@ -388,7 +466,11 @@ impl<'a> Climb<'a> {
     ) -> anyhow::Result<Option<Step>> {
         let lab = trials.service().lab.as_ref();
         if let Some(reason) = lab.and_then(tenfold_lab::Lab::unconfined_because) {
-            anyhow::bail!("could not confine the boxes, so none has a size: {reason}");
+            return Err(ChildFailed {
+                code: TARGET_FAILED,
+                message: format!("could not confine the boxes, so none has a size: {reason}"),
+            }
+            .into());
         }
         let boxes: Vec<BoxInfo> = lab
             .map(|lab| lab.boxes().iter().map(box_info).collect())
@@ -421,15 +503,31 @@ impl<'a> Climb<'a> {
                 true => victims.into_iter().next_back().into_iter().collect(),
                 false => victims,
             };
+            let rate = (OUTAGE_LOAD * sustained).max(1.0);
             for killed in victims {
-                let name = format!("without-{killed}");
-                let load = ((OUTAGE_LOAD * sustained).max(1.0), name.as_str());
-                let mut outage = trials.outage(&killed, load, self.outage_times())?;
                 if trials.is_interrupted() {
-                    return Ok(None);
+                    break;
                 }
+                let name = format!("without-{killed}");
+                let outage = trials.outage(&killed, (rate, &name), self.outage_times());
+                // What was found before is kept.
+                let mut outage = match outage {
+                    Ok(outage) => outage,
+                    Err(error) => {
+                        print::note(&format!("note: no load while {killed} was gone: {error:#}"));
+                        break;
+                    }
+                };
                 outage.directory = directory.join(outage.directory);
+                let is_back = outage.error.is_none();
                 outages.push(outage);
+                // The next one would show the loss of both.
+                if !is_back || !trials.settle(sustained) {
+                    print::note(&format!(
+                        "note: the service did not recover from the loss of {killed}"
+                    ));
+                    break;
+                }
             }
         }
         let answer = &found.search.answer;

@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use tenfold_analysis::knee::SearchReport;
+use tenfold_analysis::ladder::{LadderReport, VERSION};
+
 use tenfold_analysis::plan::{BoxCapacity, Plan, Traffic};
 use tenfold_reports::plan::page;
 
 use crate::arguments::plan::PlanArguments;
 use crate::exit::{Exit, UsageError};
+use crate::ladder::other_version;
 use crate::output::print;
 
 /// Does the arithmetic, and prints it.
@@ -29,7 +33,14 @@ pub(crate) fn plan(arguments: &PlanArguments) -> anyhow::Result<Exit> {
         years: arguments.years,
         peak: arguments.peak,
     };
-    let plan = Plan::of(traffic, capacity);
+    let mut plan = Plan::of(traffic, capacity);
+    if let Some(path) = &arguments.ladder {
+        let ladder: LadderReport = read(path, "ladder.json", "result of `tenfold ladder`")?;
+        if ladder.version != VERSION {
+            return Err(other_version(path, ladder.version).into());
+        }
+        plan.fleets = ladder.fleets(&traffic, arguments.utilisation, arguments.zones);
+    }
     match arguments.json {
         true => print::json(&plan)?,
         false => print::out(&page(&plan).terminal(print::colour()))?,
@@ -39,24 +50,25 @@ pub(crate) fn plan(arguments: &PlanArguments) -> anyhow::Result<Exit> {
 
 /// Reads the rate that a search found to be sustained.
 fn sustained(path: &Path) -> anyhow::Result<f64> {
-    let file = match path.is_dir() {
-        true => path.join("knee.json"),
-        false => path.to_owned(),
-    };
-    let text = std::fs::read_to_string(&file)
-        .map_err(|error| UsageError(format!("could not read {}: {error}", file.display())))?;
-    let report: SearchReport = serde_json::from_str(&text).map_err(|error| {
-        UsageError(format!(
-            "{} is no answer of `tenfold knee`: {error}",
-            file.display()
-        ))
-    })?;
+    let report: SearchReport = read(path, "knee.json", "answer of `tenfold knee`")?;
     let sustained = report.answer.sustained.filter(|rate| *rate > 0.0);
     sustained.ok_or_else(|| {
         UsageError(format!(
             "no rate was sustained in the search of {}",
-            file.display()
+            path.display()
         ))
         .into()
     })
+}
+
+/// Reads a file, or the one of this name in a directory. `what` it is to be, for people.
+fn read<T: DeserializeOwned>(path: &Path, name: &str, what: &str) -> anyhow::Result<T> {
+    let file = match path.is_dir() {
+        true => path.join(name),
+        false => path.to_owned(),
+    };
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| UsageError(format!("could not read {}: {error}", file.display())))?;
+    serde_json::from_str(&text)
+        .map_err(|error| UsageError(format!("{} is no {what}: {error}", file.display())).into())
 }

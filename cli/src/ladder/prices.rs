@@ -20,8 +20,12 @@ pub(crate) fn read(path: Option<&Path>) -> anyhow::Result<Prices> {
         }
         None => ("scenarios/prices.toml".to_owned(), OWN.to_owned()),
     };
-    let wrong =
-        |reason: String| UsageError(format!("{name} holds no prices: {}", reason.trim_end()));
+    let wrong = |reason: String| {
+        UsageError(format!(
+            "could not read prices from {name}: {}",
+            reason.trim_end()
+        ))
+    };
     let prices: Prices = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     prices.check().map_err(|error| wrong(error.to_string()))?;
     Ok(prices)

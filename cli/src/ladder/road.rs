@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use tenfold_analysis::diagnosis::Resource;
 use tenfold_analysis::ladder::{Prediction, Step};
 use tenfold_lab::stage::Stage;
 use tenfold_lab::{Allowance, RoleAllowance, RoleCount};
@@ -120,6 +121,8 @@ pub(crate) struct Road {
     pub(crate) sizes: Vec<f64>,
     /// Most steps within a stage after its first, besides those of the single box.
     pub(crate) within_stage: usize,
+    /// Cores of this machine.
+    pub(crate) cores: f64,
 }
 
 impl Road {
@@ -168,10 +171,13 @@ impl Road {
             false => None,
         };
         if let Some((configuration, change, prediction)) = step {
+            // The single box grows in any case.
+            let bottleneck = last.bottleneck.as_ref();
+            let asks = bottleneck.filter(|own| !is_alone || own.resource == Resource::BoxCpu);
             return Some(Next {
                 name: configuration.name(base),
                 change,
-                reason: last.bottleneck.as_ref().map(|own| own.title.clone()),
+                reason: asks.map(|own| own.title.clone()),
                 compared_with: Some(taken.len() - 1),
                 prediction,
                 is_first_of_stage: false,
@@ -184,13 +190,11 @@ impl Road {
             .position(|stage| stage.name == current.stage)?;
         let stage = self.stages.get(at + 1)?;
         let configuration = Configuration::of(stage, base);
-        let reason = taken
-            .get(first)
-            .and_then(|(_, step)| step.bottleneck.as_ref());
         Some(Next {
             name: configuration.name(base),
             change: format!("The stage `{}`: {}.", stage.name, stage.adds.join("; ")),
-            reason: reason.map(|own| own.title.clone()),
+            // No finding asks for a stage.
+            reason: None,
             // At boxes of the same size.
             compared_with: Some(first),
             prediction: None,
@@ -211,11 +215,16 @@ impl Road {
         let is_short = last
             .bottleneck
             .as_ref()
-            .is_some_and(|own| own.resource == tenfold_analysis::diagnosis::Resource::BoxCpu);
+            .is_some_and(|own| own.resource == Resource::BoxCpu);
+        // A box can't use more than the machine has.
+        let most = multiple.min((self.cores / current.cpu).max(1.0));
         let prediction = is_short.then(|| Prediction {
-            factor: [multiple, multiple],
-            because: "the CPU time of a request stays, so that the rate grows with the CPU"
-                .to_owned(),
+            factor: [most, most],
+            because: match most < multiple {
+                true => format!("this machine has {} cores", self.cores),
+                false => "the CPU time of a request stays, so that the rate grows with the CPU"
+                    .to_owned(),
+            },
         });
         let change = format!("A bigger box: {cpu} CPU instead of {}.", current.cpu);
         let configuration = Configuration {
@@ -276,7 +285,7 @@ fn asked_for(
 #[cfg(test)]
 mod tests {
     use tenfold_analysis::Confidence;
-    use tenfold_analysis::diagnosis::{Bottleneck, Gain, NextStep, Resource};
+    use tenfold_analysis::diagnosis::{Bottleneck, Gain, NextStep};
     use tenfold_analysis::knee::End;
 
     use super::*;
@@ -287,6 +296,7 @@ mod tests {
             stages: stages.filter(|stage| stage.is_built()).collect(),
             sizes: vec![0.2, 0.4, 0.8],
             within_stage,
+            cores: 2.0,
         }
     }
 
@@ -402,8 +412,34 @@ mod tests {
             stages: road(0).stages,
             sizes: vec![0.2],
             within_stage: 0,
+            cores: 2.0,
         };
         assert_eq!(walk(&single, |_| Some("sql")).len(), 4);
+    }
+
+    #[test]
+    fn predictions_end_at_the_cores_of_the_machine() {
+        let road = Road {
+            sizes: vec![0.5, 1.0, 4.0],
+            ..road(0)
+        };
+        let all = walk(&road, |_| None);
+        let factors: Vec<f64> = all[1..3]
+            .iter()
+            .map(|next| next.prediction.as_ref().unwrap().factor[1])
+            .collect();
+        assert_eq!(factors, [2.0, 2.0]);
+    }
+
+    #[test]
+    fn only_findings_are_reasons() {
+        let mut taken = Vec::new();
+        let first = road(0).next(&taken).unwrap();
+        let mut own = step(&first, None);
+        own.bottleneck.as_mut().unwrap().resource = Resource::Generator;
+        taken.push(own);
+        let bigger = road(0).next(&taken).unwrap();
+        assert_eq!((bigger.reason, bigger.prediction), (None, None));
     }
 
     #[test]

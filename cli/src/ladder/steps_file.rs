@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tenfold_gate::ServiceCommand;
+use tenfold_loadgen::HttpVersion;
 use tenfold_scenarios::parse_duration;
 
 use crate::exit::UsageError;
@@ -68,8 +69,22 @@ fn half_a_minute() -> String {
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<FileStep>> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| UsageError(format!("could not read {}: {error}", path.display())))?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    steps(&text, folder).map_err(|reason| {
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let folder_of = |steps: Vec<FileStep>| {
+        let mut missing = steps.iter().filter(|own| !own.command.directory.is_dir());
+        match missing.next() {
+            None => Ok(steps),
+            Some(step) => Err(format!(
+                "step `{}`: {} is not a directory",
+                step.name,
+                step.command.directory.display()
+            )),
+        }
+    };
+    steps(&text, folder).and_then(folder_of).map_err(|reason| {
         UsageError(format!(
             "could not use the steps in {}: {reason}",
             path.display()
@@ -112,7 +127,7 @@ fn steps(text: &str, folder: &Path) -> Result<Vec<FileStep>, String> {
                 .contains(|c: char| c.is_whitespace() || c.is_control())
         {
             return Err(wrong(format!(
-                "ready = \"{}\" is no path, such as /healthz",
+                "ready = \"{}\" is not a path such as /healthz",
                 entry.ready.escape_default()
             )));
         }
@@ -137,6 +152,7 @@ fn steps(text: &str, folder: &Path) -> Result<Vec<FileStep>, String> {
                 directory: folder.join(entry.directory),
                 ready_path: entry.ready,
                 ready_within,
+                http: HttpVersion::Negotiated,
             },
             price_month: entry.price_month,
             name,
@@ -182,8 +198,8 @@ price_month = 12.5
             ("version = 1", "version = 2", "must be 1"),
             ("four workers", "one worker", "the same name"),
             ("--port {port}\"", "--port 80\"", "{port}"),
-            ("\"/healthz\"", "\"healthz\"", "is no path"),
-            ("\"/healthz\"", "\"/a\\r\\nb\"", "is no path"),
+            ("\"/healthz\"", "\"healthz\"", "is not a path"),
+            ("\"/healthz\"", "\"/a\\r\\nb\"", "is not a path"),
             ("\"5s\"", "\"5 apples\"", "ready_within"),
             ("\"5s\"", "\"0s\"", "100ms"),
             ("12.5", "-1", "price_month"),

@@ -89,7 +89,15 @@ fn refuses_bad_flags_before_anything_starts() {
             "cannot be used with",
         ),
         (&["--boxes", "0.01"], "between 0.1 and 1024"),
-        (&["--prices", "prices.toml"], "holds no prices"),
+        (&["--boxes", "0.4,0.2"], "growing sizes"),
+        (&["--boxes", "0.2,0.2"], "growing sizes"),
+        (
+            &["--steps", "empty.toml", "--no-outages"],
+            "cannot be used with",
+        ),
+        (&["--requests-per-user", "0/month"], "more than 0"),
+        (&["--out", "."], "has files, but no ladder"),
+        (&["--prices", "prices.toml"], "could not read prices from"),
         (&["--budget", "soon"], "soon"),
         (&["--requests-per-user", "10"], "10"),
     ] {

@@ -63,3 +63,35 @@ fn counts_boxes_from_a_knee_and_refuses_other_files() {
         ended.stderr
     );
 }
+
+#[test]
+fn adds_a_fleet_for_each_step_of_a_ladder() {
+    let place = Workplace::new();
+    place.write(
+        "ladder.json",
+        r#"{"version": 1, "scenario": "s", "rules": [], "started_at": "", "settings": [], "finished": true,
+            "requests_per_user": 10100, "skipped": [],
+            "prices": {"date": "2026-03", "source": "", "currency": "USD", "cpu_hour": 0.04, "gib_hour": 0.005},
+            "steps": [{"name": "one", "change": "", "directory": "01-one", "compared_with": null, "ready_s": 1.0,
+                       "boxes": [{"name": "app-1", "cpu": 0.5, "memory_bytes": 1073741824}, {"name": "app-2", "cpu": 0.5, "memory_bytes": 1073741824}],
+                       "sustained": 5000.0, "failed": 5200.0, "end": "confirmed", "bottleneck": null}]}"#,
+    );
+    let plan = ["plan", "--ladder", "ladder.json", "--zones", "3", "--json"];
+    let json = place.run(&plan).expect(0).json();
+    let fleet = &json["fleets"][0];
+    // 80,800/s at the peak by 3,000/s are 27: 14 in each of three zones.
+    assert_eq!(fleet["copies"], 42);
+    assert_eq!(fleet["boxes"]["app"], 84);
+    // A core at 0.04 and 2 GiB at 0.005 for 730 hours.
+    let price = fleet["price_month"].as_f64().unwrap();
+    assert!((price - 42.0 * 36.5).abs() < 1e-6, "{price}");
+    let ended = place.run(&plan[..3]).expect(0);
+    assert!(ended.stdout.contains("108 app"), "{}", ended.stdout);
+    place.write("other.json", "{}");
+    let ended = place.run(&["plan", "--ladder", "other.json"]).expect(104);
+    assert!(
+        ended.stderr.contains("is no result of `tenfold ladder`"),
+        "{}",
+        ended.stderr
+    );
+}

@@ -268,7 +268,7 @@ fn says_what_to_set_without_permission() {
 #[test]
 fn profiles_nothing_with_no_profile_and_refuses_unknown_processes() {
     let place = Workplace::profiled();
-    let service = place.serve(&[]);
+    let service = place.serve(&["--empty"]);
     place.write("light.toml", &light_scenario("20/s", "3s"));
     let target = service.url();
     let run = ["run", "light.toml", "--target", &target, "--out"];
@@ -365,7 +365,7 @@ fn diagnosis_names_what_requests_wait_for() {
 #[test]
 fn compares_two_profiles_and_refuses_runs_without() {
     let place = Workplace::profiled();
-    let service = place.serve(&[]);
+    let service = place.serve(&["--empty"]);
     place.write("light.toml", &light_scenario("50/s", "3s"));
     let target = service.url();
     let admin = service.admin_url();
@@ -380,6 +380,15 @@ fn compares_two_profiles_and_refuses_runs_without() {
     place.run(&["profile", "before", "after"]).expect(0);
     let page = fs::read_to_string(place.path("comparison.html")).unwrap();
     assert!(page.contains("id=\"flame-appeared-t\"") && page.contains("id=\"flame-vanished-t\""));
+    for (flags, named) in [
+        (&["--budget", "5s"][..], "--budget"),
+        (&["--target", "http://127.0.0.1:1"], "--target"),
+        (&["-d", "5s"], "--duration"),
+    ] {
+        let ended = place.run(&[&["profile", "before", "after"], flags].concat());
+        let told = ended.expect(104).stderr;
+        assert!(told.contains(&format!("{named} is for a search")), "{told}");
+    }
     let ended = place.run(&["profile", "before", "none"]).expect(104);
     assert!(
         ended.stderr.contains("the run in none has no profile"),

@@ -1,10 +1,11 @@
 //! The ladder: the steps by which a service grows, what each one brought, and what it costs.
 
+mod fleets;
 mod outage;
 mod prices;
 mod step;
 
-pub use outage::Outage;
+pub use outage::{Gap, Outage};
 pub use prices::{PriceError, Prices};
 pub use step::{Gained, Prediction, Step};
 
@@ -56,7 +57,7 @@ impl LadderReport {
         self.steps.get(step.compared_with?)
     }
 
-    /// Returns what a step brought. `None` for the first step, and if one of the two sustained no rate.
+    /// Returns what a step brought. `None` for the first step, and if the one before sustained no rate.
     pub fn gained(&self, step: &Step) -> Option<Gained> {
         Gained::between(self.before(step)?, step)
     }
@@ -164,7 +165,7 @@ mod tests {
     fn gain_has_the_interval_of_both_brackets() {
         let ladder = ladder();
         let gained = ladder.gained(&ladder.steps[1]).unwrap();
-        assert_eq!(gained.least, 180.0 / 100.0);
+        assert_eq!(gained.least, Some(180.0 / 100.0));
         assert_eq!(gained.most, Some(200.0 / 90.0));
         assert_eq!(ladder.gained(&ladder.steps[0]), None);
         assert_eq!(ladder.predictions(), (1, 1));
@@ -185,6 +186,15 @@ mod tests {
     }
 
     #[test]
+    fn a_step_that_sustains_nothing_misses_its_prediction() {
+        let mut ladder = ladder();
+        ladder.steps[1].sustained = None;
+        ladder.steps[1].failed = Some(100.0);
+        // Fewer than 100/s after 90/s, predicted were 171/s.
+        assert_eq!(ladder.predictions(), (1, 0));
+    }
+
+    #[test]
     fn unknown_stays_unknown() {
         let mut ladder = ladder();
         ladder.requests_per_user = None;
@@ -194,6 +204,9 @@ mod tests {
         assert_eq!(ladder.price(&ladder.steps[0]), None);
         let gained = ladder.gained(&ladder.steps[1]).unwrap();
         assert_eq!(gained.most, None);
+        ladder.steps[0].failed = None;
+        let gained = ladder.gained(&ladder.steps[1]).unwrap();
+        assert_eq!((gained.least, gained.most), (None, None));
         ladder.steps[0].sustained = None;
         assert_eq!(ladder.gained(&ladder.steps[1]), None);
     }

@@ -4,8 +4,10 @@
 //! arithmetic can be done in the head.
 
 mod amount;
+mod fleet;
 
 pub use amount::{AmountError, PerMonth, parse_bytes, parse_count};
+pub use fleet::Fleet;
 
 use serde::Serialize;
 
@@ -76,6 +78,8 @@ pub struct Plan {
     pub capacity: Option<BoxCapacity>,
     /// Quantities, in order.
     pub quantities: Vec<Quantity>,
+    /// Fleets for the peak, one for each step of a ladder. Empty without a ladder.
+    pub fleets: Vec<Fleet>,
 }
 
 impl Plan {
@@ -90,6 +94,7 @@ impl Plan {
             traffic,
             capacity,
             quantities,
+            fleets: Vec::new(),
         }
     }
 }
@@ -251,37 +256,49 @@ fn bandwidth(traffic: &Traffic) -> Vec<Quantity> {
 
 /// Returns the boxes that carry the peak even without one zone.
 fn boxes(traffic: &Traffic, capacity: BoxCapacity) -> Quantity {
-    let peak = (rate(traffic.writes_per_month) + rate(traffic.reads_per_month)) * traffic.peak;
-    let needed = (peak / (capacity.sustained * capacity.utilisation))
-        .ceil()
-        .max(1.0);
-    let planned = format!(
-        "{} / ({} x {})",
-        format::rate(peak),
-        format::rate(capacity.sustained),
-        format::percent(capacity.utilisation)
-    );
-    let zones = capacity.zones as f64;
-    let (value, arithmetic) = match capacity.zones {
-        0 | 1 => (needed, planned),
-        _ => {
-            // What is left without a zone has to be enough.
-            let each = (needed / (zones - 1.0)).ceil();
-            (
-                each * zones,
-                format!(
-                    "{planned}, in {} zones of which one may fail",
-                    capacity.zones
-                ),
-            )
-        }
-    };
+    let needed = Needed::of(traffic, capacity);
     Quantity {
         name: "boxes",
         title: "boxes",
-        value,
-        text: format::count(value as u64),
-        arithmetic,
+        value: needed.number,
+        text: format::count(needed.number as u64),
+        arithmetic: needed.arithmetic,
+    }
+}
+
+/// Number of equal units that carry the peak.
+struct Needed {
+    number: f64,
+    arithmetic: String,
+}
+
+impl Needed {
+    fn of(traffic: &Traffic, capacity: BoxCapacity) -> Self {
+        let peak = (rate(traffic.writes_per_month) + rate(traffic.reads_per_month)) * traffic.peak;
+        let needed = (peak / (capacity.sustained * capacity.utilisation))
+            .ceil()
+            .max(1.0);
+        let planned = format!(
+            "{} / ({} x {})",
+            format::rate(peak),
+            format::rate(capacity.sustained),
+            format::percent(capacity.utilisation)
+        );
+        let zones = capacity.zones as f64;
+        match capacity.zones {
+            0 | 1 => Self {
+                number: needed,
+                arithmetic: planned,
+            },
+            // What is left without a zone has to be enough.
+            _ => Self {
+                number: (needed / (zones - 1.0)).ceil() * zones,
+                arithmetic: format!(
+                    "{planned}, in {} zones of which one may fail",
+                    capacity.zones
+                ),
+            },
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod made_up;
 mod made_up_gate;
+pub mod queue;
 mod recorder;
 mod stream;
 

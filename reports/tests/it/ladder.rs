@@ -7,7 +7,9 @@ use tenfold_analysis::diagnosis::{
     Bottleneck, Diagnosis, DiagnosisReport, Gain, NextStep, Resource,
 };
 use tenfold_analysis::knee::{Answer, End, OutcomeName, SearchReport, TrialFigures, TrialReport};
-use tenfold_analysis::ladder::{LadderReport, Outage, Prediction, Prices, Skipped, Step, VERSION};
+use tenfold_analysis::ladder::{
+    Gap, LadderReport, Outage, Prediction, Prices, Skipped, Step, VERSION,
+};
 use tenfold_reports::ladder::{digest, page};
 use tenfold_run_dir::manifest::BoxInfo;
 
@@ -61,8 +63,14 @@ fn step(name: &str, rate: Option<f64>, compared_with: Option<usize>) -> Step {
             gone_s: 5.0,
             planned: 6_000,
             lost: 60,
-            without_reads_s: 0.0,
-            without_writes_s: 6.0,
+            without_reads: Some(Gap {
+                seconds: 0.0,
+                is_open: false,
+            }),
+            without_writes: Some(Gap {
+                seconds: 6.0,
+                is_open: true,
+            }),
             error: None,
         }],
     }
@@ -162,7 +170,7 @@ fn page_tells_the_story() {
         "1.74 to 2.11 times",
         "predicted: 1.90 to 2.00 times",
         "1.00% of the requests were lost",
-        "6 s without an answered write",
+        "at least 6 s without an answered write",
         "./01-two/report.html",
         "./01-one/without-sql/report.html",
         "could not find haproxy",

@@ -22,6 +22,8 @@ pub struct ServiceCommand {
     pub ready_path: String,
     /// Time limit to become ready.
     pub ready_within: Duration,
+    /// HTTP version of the service. TLS is not supported.
+    pub http: HttpVersion,
 }
 
 /// A service that a shell command started. Dropping it kills the process and all its children.
@@ -48,7 +50,7 @@ impl CommandService {
             directory: command.directory.clone(),
             ready_path: command.ready_path.clone(),
             ready_within: command.ready_within,
-            http: HttpVersion::Negotiated,
+            http: command.http,
         };
         Instance::start(&launch, Slot::A, log, interrupt).map(Self)
     }
@@ -61,11 +63,6 @@ impl CommandService {
     /// Address of its metrics and profiles. `None` if the command has no `{admin_port}`.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.0.admin()
-    }
-
-    /// Root of its process tree.
-    pub fn pid(&self) -> u32 {
-        self.0.pid()
     }
 
     /// Asks the service to stop, waits, and kills it after a time limit.

@@ -122,9 +122,27 @@ impl Search {
             failed.min_by(f64::total_cmp)
         };
         let quantile = |probability| threshold.quantile(probability);
+        let median = quantile(0.5);
+        // Rates below which none failed, and above which none was sustained, are ends as well.
+        let unfailed = rates(Outcome::is_sustained)
+            .filter(|rate| {
+                *rate <= median && rates(Outcome::is_failed).all(|failed| failed > *rate)
+            })
+            .max_by(f64::total_cmp);
+        let unsustained = rates(Outcome::is_failed)
+            .filter(|rate| {
+                *rate >= median && rates(Outcome::is_sustained).all(|sustained| sustained < *rate)
+            })
+            .min_by(f64::total_cmp);
+        let better = |one: Option<f64>, other: Option<f64>, of: fn(f64, f64) -> f64| {
+            one.zip(other)
+                .map(|(one, other)| of(one, other))
+                .or(one)
+                .or(other)
+        };
         (
-            highest(quantile(0.05)).or_else(|| highest(quantile(0.5))),
-            lowest(quantile(0.95)).or_else(|| lowest(quantile(0.5))),
+            better(highest(quantile(0.05)), unfailed, f64::max).or_else(|| highest(median)),
+            better(lowest(quantile(0.95)), unsustained, f64::min).or_else(|| lowest(median)),
         )
     }
 

@@ -13,7 +13,7 @@ const HOURS_PER_MONTH: f64 = 730.0;
 pub struct Prices {
     /// Date of the prices: `2026-03`.
     pub date: String,
-    /// Whose prices they are.
+    /// Source of the prices.
     pub source: String,
     /// Currency: `USD`.
     pub currency: String,
@@ -23,9 +23,9 @@ pub struct Prices {
     pub gib_hour: f64,
 }
 
-/// A price that can't be one.
+/// An invalid price.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{name}` is no price: it must be 0 or more")]
+#[error("`{name}` must be 0 or more")]
 pub struct PriceError {
     name: &'static str,
 }

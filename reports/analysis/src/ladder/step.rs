@@ -62,24 +62,25 @@ pub struct Prediction {
 /// Measured gain of a change.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gained {
-    /// Least that the highest sustained rate was multiplied by.
-    pub least: f64,
+    /// Least that the highest sustained rate was multiplied by. `None` for no limit: the step before failed at no rate.
+    pub least: Option<f64>,
     /// Most that it was multiplied by. `None` for no limit: the step failed at no rate.
     pub most: Option<f64>,
 }
 
 impl Gained {
     /// Compares two steps: the least gain is from the lowest failed rate before to the highest sustained one now, the most
-    /// the other way round. `None` if one of them sustained no rate.
+    /// the other way round. `None` if the step before sustained no rate, or the other was not measured.
     pub(super) fn between(before: &Step, now: &Step) -> Option<Self> {
         let sustained_before = before.sustained.filter(|rate| *rate > 0.0)?;
-        let sustained = now.sustained?;
+        if now.sustained.is_none() && now.failed.is_none() {
+            return None;
+        }
+        let sustained = now.sustained.unwrap_or(0.0);
         Some(Self {
-            least: sustained
-                / before
-                    .failed
-                    .unwrap_or(sustained_before)
-                    .max(sustained_before),
+            least: before
+                .failed
+                .map(|failed| sustained / failed.max(sustained_before)),
             most: now.failed.map(|failed| failed / sustained_before),
         })
     }
@@ -87,14 +88,16 @@ impl Gained {
     /// Returns whether the measured gain and a predicted one have values in common.
     pub fn agrees_with(&self, prediction: &Prediction) -> bool {
         let [least, most] = prediction.factor;
-        self.least <= most && self.most.is_none_or(|own| own >= least)
+        self.least.is_none_or(|own| own <= most) && self.most.is_none_or(|own| own >= least)
     }
 
     /// Returns the gain as text: `1.8 to 2.2 times`.
     pub fn text(&self) -> String {
-        match self.most {
-            Some(most) => times([self.least, most]),
-            None => format!("at least {:.2} times", self.least),
+        match (self.least, self.most) {
+            (Some(least), Some(most)) => times([least, most]),
+            (Some(least), None) => format!("at least {least:.2} times"),
+            (None, Some(most)) => format!("at most {most:.2} times"),
+            (None, None) => "not known".to_owned(),
         }
     }
 }

@@ -1,12 +1,11 @@
 //! The search for the knee in simulated services of known capacity.
 
 mod judged;
-mod queue;
 
 use std::time::Duration;
 
-use queue::{Queue, Service};
 use tenfold_analysis::knee::{Answer, Attempt, End, Goal, Outcome, Search};
+use tenfold_analysis::synthetic::queue::{self, Queue, ServiceTime};
 
 /// Pause between trials.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -63,7 +62,7 @@ fn finds_capacity_of_fixed_service_times() {
     // Eight permits of 5 ms answer 1,600/s.
     let queue = Queue {
         servers: 8,
-        service: Service::Fixed(0.005),
+        service: ServiceTime::Fixed(0.005),
         limit_p99_s: 0.5,
         ..Queue::default()
     };
@@ -75,7 +74,7 @@ fn finds_capacity_of_fixed_service_times() {
 fn finds_capacity_of_exponential_service_times() {
     let queue = Queue {
         servers: 8,
-        service: Service::Exponential(0.005),
+        service: ServiceTime::Exponential(0.005),
         limit_p99_s: 0.5,
         ..Queue::default()
     };
@@ -89,7 +88,7 @@ fn long_tails_are_found_about() {
     // because most of them lack the rare long queues.
     let queue = Queue {
         servers: 1,
-        service: Service::Exponential(0.001),
+        service: ServiceTime::Exponential(0.001),
         limit_p99_s: 0.05,
         ..Queue::default()
     };
@@ -102,7 +101,7 @@ fn long_tails_are_found_about() {
 fn finds_knee_despite_bad_moments_of_the_machine() {
     let queue = Queue {
         servers: 8,
-        service: Service::Fixed(0.005),
+        service: ServiceTime::Fixed(0.005),
         limit_p99_s: 0.5,
         bad_moment: 0.05,
     };
@@ -114,7 +113,7 @@ fn finds_knee_despite_bad_moments_of_the_machine() {
 fn quick_search_ends_within_90_seconds() {
     let queue = Queue {
         servers: 8,
-        service: Service::Fixed(0.005),
+        service: ServiceTime::Fixed(0.005),
         limit_p99_s: 0.5,
         ..Queue::default()
     };

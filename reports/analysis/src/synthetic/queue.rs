@@ -4,27 +4,28 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use rand::{Rng, RngExt as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
-use tenfold_analysis::knee::{Outcome, SlowShare, clustering, widened};
-use tenfold_analysis::stats::interval_ranks;
+
+use crate::knee::{Outcome, SlowShare, clustering, widened};
+use crate::stats::interval_ranks;
 
 /// Queue with several servers and Poisson arrivals.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Queue {
+pub struct Queue {
     /// Number of servers.
-    pub(crate) servers: usize,
+    pub servers: usize,
     /// Service time.
-    pub(crate) service: Service,
+    pub service: ServiceTime,
     /// Objective: the p99 of the response time stays below it, in seconds.
-    pub(crate) limit_p99_s: f64,
+    pub limit_p99_s: f64,
     /// Probability of a trial that fails for no reason of its own.
-    pub(crate) bad_moment: f64,
+    pub bad_moment: f64,
 }
 
 /// Service time of a request, in seconds.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Service {
+pub enum ServiceTime {
     /// Always the same.
     Fixed(f64),
     /// Exponential, with a mean.
@@ -35,7 +36,7 @@ impl Default for Queue {
     fn default() -> Self {
         Self {
             servers: 1,
-            service: Service::Fixed(0.001),
+            service: ServiceTime::Fixed(0.001),
             limit_p99_s: 0.05,
             bad_moment: 0.0,
         }
@@ -43,17 +44,17 @@ impl Default for Queue {
 }
 
 /// Returns a stream of random numbers.
-pub(crate) fn stream(seed: u64) -> Pcg64 {
+pub fn stream(seed: u64) -> Pcg64 {
     Pcg64::seed_from_u64(seed)
 }
 
-fn exponential(mean: f64, stream: &mut impl Rng) -> f64 {
+fn exponential(mean: f64, stream: &mut Pcg64) -> f64 {
     -mean * (1.0 - stream.random::<f64>()).ln()
 }
 
 impl Queue {
     /// Offers a rate for a time, after a second of warm-up, and judges it as a trial is judged.
-    pub(crate) fn trial(&self, rate: f64, duration: Duration, stream: &mut Pcg64) -> Outcome {
+    pub fn trial(&self, rate: f64, duration: Duration, stream: &mut Pcg64) -> Outcome {
         let end = 1.0 + duration.as_secs_f64();
         let mut free: BinaryHeap<Reverse<u64>> = (0..self.servers).map(|_| Reverse(0)).collect();
         let mut responses = Vec::new();
@@ -73,8 +74,8 @@ impl Queue {
             let begin = (at as f64 / 1e9).max(now);
             let done = begin
                 + match self.service {
-                    Service::Fixed(seconds) => seconds,
-                    Service::Exponential(mean) => exponential(mean, stream),
+                    ServiceTime::Fixed(seconds) => seconds,
+                    ServiceTime::Exponential(mean) => exponential(mean, stream),
                 };
             free.push(Reverse((done * 1e9) as u64));
             answered += u64::from(done >= 1.0 && done < end);

@@ -143,11 +143,11 @@ pub(crate) enum Command {
     /// profiles of the service's processor time and waits. The differences between the three name the bottleneck.
     /// With two run directories, compares their profiles: `tenfold profile runs/before runs/after`.
     Profile(Box<ProfileArguments>),
-    /// Climb the stages of the reference service, or the variants of yours, and report what each step brought
+    /// Climb the stages of the reference service, or the variants of yours, and report the gain of each step
     ///
     /// At each step, finds the knee and the bottleneck, takes the change that the bottleneck asks for (a bigger box, another
-    /// one, tuned databases, the next stage), and compares what it brought with what was predicted. A box and a zone are killed
-    /// at each stage, to show what users see. With --steps, the variants are commands of yours.
+    /// one, tuned databases, the next stage), and compares its gain with the prediction. A box and a zone are killed at each
+    /// stage, to show what users see. With --steps, the variants are commands of yours.
     Ladder(Box<LadderArguments>),
     /// Work out rates, storage, bandwidth and boxes from users and their traffic
     ///

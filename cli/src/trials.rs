@@ -173,7 +173,7 @@ pub(crate) fn with_trials_of<T>(
     let done = work(&mut trials);
     let stopped = trials.service.stop();
     let done = done.inspect_err(|_| remove_empty())?;
-    // What was measured is kept.
+    // The measurements are kept.
     if let Err(error) = stopped {
         print::note(&format!("note: {error:#}"));
     }

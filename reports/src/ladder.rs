@@ -3,12 +3,13 @@
 use tenfold_analysis::format;
 use tenfold_analysis::ladder::{Gap, LadderReport, Outage, Step};
 use tenfold_analysis::plan::short;
+use tenfold_analysis::stats::Fitted;
 
 use crate::chart::{Ink, StepBar, steps};
 use crate::diagnosis::finding;
 use crate::document::{Block, Chart, Document, Fact, RunRow, Runs, Section, Table, Tone, Verdict};
 
-/// Returns the story of the ladder: every step with what broke, what was changed, what it brought, and what it cost.
+/// Returns the story of the ladder: every step with its bottleneck, change, gain and cost.
 pub fn page(report: &LadderReport) -> Document {
     let mut sections = vec![
         Section::new(
@@ -25,6 +26,7 @@ pub fn page(report: &LadderReport) -> Document {
         ),
         Section::new("story", "Story", "", story(report)),
     ];
+    sections.extend(scaling(report));
     sections.extend(outages(report));
     sections.extend(skipped(report));
     Document {
@@ -290,6 +292,60 @@ fn gap(gap: Option<Gap>) -> String {
         Some(gap) if gap.is_open => format!("at least {:.0} s", gap.seconds),
         Some(gap) => format!("{:.0} s", gap.seconds),
     }
+}
+
+/// Returns the fit of the Universal Scalability Law. `None` with fewer than three numbers of copies.
+fn scaling(report: &LadderReport) -> Option<Section> {
+    let law = report.scalability()?;
+    let value = |own: Fitted| {
+        let [low, high] = own.interval;
+        format!(
+            "{} ({} to {})",
+            format::significant(own.value),
+            format::significant(low),
+            format::significant(high)
+        )
+    };
+    let facts = vec![
+        Fact::new("one copy", format!("{} per second", value(law.of_one))),
+        Fact::new(
+            "contention",
+            format!("{}: the share of serial work", value(law.contention)),
+        ),
+        Fact::new(
+            "coherency",
+            format!(
+                "{}: the cost of consistency between two copies",
+                value(law.coherency)
+            ),
+        ),
+        Fact::new(
+            "peak",
+            match law.peak {
+                Some(peak) => format!("at {} copies", value(peak)),
+                None => "beyond what was measured".to_owned(),
+            },
+        ),
+    ];
+    let capacities = report.capacities();
+    let rows = capacities.iter().map(|own| {
+        vec![
+            format::significant(own.workers),
+            format!(
+                "{} to {}",
+                format::rate(own.rate[0]),
+                format::rate(own.rate[1])
+            ),
+            format::rate(law.rate(own.workers)),
+        ]
+    });
+    let table = Table::new(&["copies", "measured", "by the law"], rows);
+    Some(Section::new(
+        "scaling",
+        "Capacity by the number of copies",
+        "The Universal Scalability Law, fitted to the measured capacities, with 95% intervals.",
+        vec![Block::Facts(facts), Block::Table(table)],
+    ))
 }
 
 /// Returns what users saw of every failure. `None` if nothing was killed.

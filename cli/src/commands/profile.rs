@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tenfold_analysis::diagnosis::{DiagnosisReport, Resource};
 use tenfold_analysis::knee::End;
-use tenfold_reports::diagnosis::{digest, page};
+use tenfold_reports::diagnosis::digest;
 use tenfold_run_dir::RunDir;
 
 use crate::arguments::groups::search::SearchArguments;
@@ -12,11 +12,8 @@ use crate::arguments::profile::ProfileArguments;
 use crate::commands::report::compare_runs;
 use crate::exit::{Exit, UsageError};
 use crate::output::print;
-use crate::trials::experiments::experiment;
+use crate::trials::experiments::{DIAGNOSIS, experiment, write_diagnosis};
 use crate::trials::with_trials;
-
-/// File with the diagnosis.
-pub(crate) const DIAGNOSIS: &str = "diagnosis.json";
 
 /// Names the bottleneck of the service, or compares the profiles of two runs.
 pub(crate) fn profile(arguments: &ProfileArguments) -> anyhow::Result<Exit> {
@@ -29,21 +26,13 @@ pub(crate) fn profile(arguments: &ProfileArguments) -> anyhow::Result<Exit> {
         let found = trials.search(goal)?;
         experiment(trials, found, arguments.duration)
     })?;
-    write(&found, &path)?;
+    write_diagnosis(&found, &path)?;
     match search.json {
         true => print::json(&found)?,
         false => print::out(&digest(&found).terminal(print::colour()))?,
     }
     print::note(&format!("report: {}", path.join("report.html").display()));
     Ok(exit(&found))
-}
-
-/// Writes a diagnosis as JSON and as a page into its directory.
-pub(crate) fn write(found: &DiagnosisReport, path: &Path) -> anyhow::Result<()> {
-    let directory = RunDir::open(path);
-    directory.write_bytes("report.html", page(found).html().as_bytes())?;
-    directory.write_json(DIAGNOSIS, found)?;
-    Ok(())
 }
 
 /// Compares the profiles of two runs.

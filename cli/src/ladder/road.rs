@@ -311,6 +311,7 @@ mod tests {
             prediction: next.prediction.clone(),
             stage: Some(next.configuration.stage.to_owned()),
             boxes: Vec::new(),
+            copies: None,
             price_month: None,
             ready_s: 1.0,
             sustained: Some(100.0),

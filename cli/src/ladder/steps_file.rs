@@ -18,10 +18,12 @@ const STEPS_MAX: usize = 50;
 pub(crate) struct FileStep {
     /// Name, unique in the file.
     pub(crate) name: String,
-    /// What differs from the step before, in a sentence.
+    /// Difference from the step before, in a sentence.
     pub(crate) change: String,
     /// Command that starts it.
     pub(crate) command: ServiceCommand,
+    /// Number of equal workers or boxes. `None` if it was not given.
+    pub(crate) copies: Option<u32>,
     /// Price in a month. `None` if it was not given.
     pub(crate) price_month: Option<f64>,
 }
@@ -47,6 +49,7 @@ struct Entry {
     ready: String,
     #[serde(default = "half_a_minute")]
     ready_within: String,
+    copies: Option<u32>,
     price_month: Option<f64>,
 }
 
@@ -142,6 +145,9 @@ fn steps(text: &str, folder: &Path) -> Result<Vec<FileStep>, String> {
         {
             return Err(wrong("price_month must be 0 or more".to_owned()));
         }
+        if entry.copies == Some(0) {
+            return Err(wrong("copies must be at least 1".to_owned()));
+        }
         steps.push(FileStep {
             change: match entry.change.trim() {
                 "" => format!("`{name}` instead of the step before."),
@@ -154,6 +160,7 @@ fn steps(text: &str, folder: &Path) -> Result<Vec<FileStep>, String> {
                 ready_within,
                 http: HttpVersion::Negotiated,
             },
+            copies: entry.copies,
             price_month: entry.price_month,
             name,
         });
@@ -179,6 +186,7 @@ start = "app --port {port} --workers 4"
 directory = "app"
 ready = "/healthz"
 ready_within = "5s"
+copies = 4
 price_month = 12.5
 "#;
 
@@ -189,7 +197,7 @@ price_month = 12.5
         assert_eq!(read[0].command.ready_within, Duration::from_secs(30));
         assert_eq!(read[0].change, "`one worker` instead of the step before.");
         assert_eq!(read[1].command.directory, Path::new("services/app"));
-        assert_eq!(read[1].price_month, Some(12.5));
+        assert_eq!((read[1].copies, read[1].price_month), (Some(4), Some(12.5)));
     }
 
     #[test]
@@ -202,6 +210,8 @@ price_month = 12.5
             ("\"/healthz\"", "\"/a\\r\\nb\"", "is not a path"),
             ("\"5s\"", "\"5 apples\"", "ready_within"),
             ("\"5s\"", "\"0s\"", "100ms"),
+            ("copies = 4", "copies = 0", "at least 1"),
+            ("copies = 4", "copies = -1", "copies"),
             ("12.5", "-1", "price_month"),
             ("12.5", "nan", "price_month"),
             ("ready = ", "redy = ", "redy"),

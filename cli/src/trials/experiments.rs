@@ -1,13 +1,20 @@
 //! The experiments of a diagnosis: runs at a low load, near the knee and above it, with profiles.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tenfold_analysis::diagnosis::{Diagnosis, DiagnosisReport, Experiments, diagnose};
 use tenfold_analysis::format;
 use tenfold_analysis::knee::{Answer, End, OutcomeName, SearchReport, TrialReport};
 
+use tenfold_reports::diagnosis::page;
+use tenfold_run_dir::RunDir;
+
 use super::{Measured, Trial, Trials};
 use crate::output::print;
+
+/// File with the diagnosis.
+pub(crate) const DIAGNOSIS: &str = "diagnosis.json";
 
 /// Share of the knee that is a low load: requests hardly wait for each other there.
 const LOW: f64 = 0.3;
@@ -113,4 +120,12 @@ fn knee(answer: &Answer) -> Option<f64> {
         (Some(sustained), Some(failed)) => Some(f64::midpoint(sustained, failed)),
         (one, other) => one.or(other),
     }
+}
+
+/// Writes a diagnosis as JSON and as a page into its directory.
+pub(crate) fn write_diagnosis(found: &DiagnosisReport, path: &Path) -> anyhow::Result<()> {
+    let directory = RunDir::open(path);
+    directory.write_bytes("report.html", page(found).html().as_bytes())?;
+    directory.write_json(DIAGNOSIS, found)?;
+    Ok(())
 }

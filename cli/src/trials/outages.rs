@@ -74,7 +74,7 @@ impl Trials<'_> {
             profiles: false,
         };
         let Some(mut lab) = self.service.lab.take() else {
-            anyhow::bail!("the service is no stage, so none of its boxes can be killed");
+            anyhow::bail!("the service is not a stage, so it has no boxes to kill");
         };
         let own = &*self;
         let (measured, failed) = std::thread::scope(|scope| {

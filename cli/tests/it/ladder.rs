@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Workplace, light_scenario, read_json};
+use crate::support::{Workplace, light_scenario, read_json, skip};
 
 /// Writes a file with two variants of a service, both the reference service without data.
 fn two_steps(place: &Workplace) {
@@ -123,4 +123,44 @@ fn service_that_does_not_start_is_named_with_its_log() {
     let told = place.run(&SHORT).expect(107).stderr;
     assert!(told.contains("no memory for"), "{told}");
     assert!(told.contains("exit code 3"), "{told}");
+}
+
+#[test]
+fn outage_of_the_single_box_is_seen_by_all() {
+    let place = Workplace::new();
+    place.write("light.toml", &light_scenario("20/s", "5s"));
+    let ended = place.run(&[
+        "ladder",
+        "light.toml",
+        "--stages",
+        "single-box",
+        "--quick",
+        "--max",
+        "40/s",
+        "--data-users",
+        "20",
+        "--data-posts",
+        "50",
+        "--out",
+        "ladder",
+        "--json",
+    ]);
+    if ended.stderr.contains("could not confine the boxes") {
+        skip("no control groups");
+        return;
+    }
+    let report = ended.expect(0).json();
+    let step = &report["steps"][0];
+    assert_eq!(step["boxes"][0]["cpu"], 0.2, "{step:#}");
+    assert_eq!(step["sustained"], 40.0, "{step:#}");
+    let outage = &step["outages"][0];
+    assert_eq!(outage["killed"], "web", "{outage:#}");
+    assert_eq!(outage["error"], Value::Null, "{outage:#}");
+    // It is gone for three seconds at 20 requests a second, and starts again.
+    let lost = outage["lost"].as_u64().unwrap();
+    assert!((40..=160).contains(&lost), "{outage:#}");
+    let seconds = outage["without_reads"]["seconds"].as_f64().unwrap();
+    assert!((2.0..=8.0).contains(&seconds), "{outage:#}");
+    let run = outage["directory"].as_str().unwrap();
+    assert!(place.path("ladder").join(run).join("report.html").exists());
 }

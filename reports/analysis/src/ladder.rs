@@ -1,4 +1,4 @@
-//! The ladder: the steps by which a service grows, what each one brought, and what it costs.
+//! The ladder: the steps by which a service grows, with the gain and the cost of each.
 
 mod fleets;
 mod outage;
@@ -10,6 +10,8 @@ pub use prices::{PriceError, Prices};
 pub use step::{Gained, Prediction, Step};
 
 use serde::{Deserialize, Serialize};
+
+use crate::stats::{Capacity, Scalability};
 
 /// Version of the format.
 pub const VERSION: u32 = 1;
@@ -89,6 +91,23 @@ impl LadderReport {
         sustained.max_by(|one, other| rate(one).total_cmp(&rate(other)))
     }
 
+    /// Fits the Universal Scalability Law to the steps with a number of workers. `None` with fewer than three numbers.
+    pub fn scalability(&self) -> Option<Scalability> {
+        Scalability::fit(&self.capacities())
+    }
+
+    /// Returns the steps whose number of workers and both ends of whose knee are known.
+    pub fn capacities(&self) -> Vec<Capacity> {
+        let steps = self.steps.iter();
+        let known = steps.filter_map(|step| {
+            Some(Capacity {
+                workers: step.copies?.into(),
+                rate: [step.sustained?, step.failed?],
+            })
+        });
+        known.collect()
+    }
+
     /// Returns how many predictions were made, and how many held.
     pub fn predictions(&self) -> (usize, usize) {
         let judged = self.steps.iter().filter_map(|step| {
@@ -124,6 +143,7 @@ mod tests {
                 cpu: Some(0.5),
                 memory_bytes: Some(1 << 30),
             }],
+            copies: None,
             price_month: None,
             ready_s: 1.0,
             sustained: Some(sustained),

@@ -18,6 +18,7 @@ pub(crate) mod power;
 pub(crate) mod proportion;
 pub(crate) mod qn_scale;
 pub(crate) mod ranks;
+pub(crate) mod scalability;
 pub(crate) mod serial;
 pub(crate) mod sign_test;
 pub(crate) mod signed_rank;
@@ -35,5 +36,6 @@ pub use order_statistic::{
 pub use power::{rounds_needed, smallest_detectable};
 pub use proportion::wilson_interval;
 pub use qn_scale::qn_scale;
+pub use scalability::{Capacity, Fitted, Scalability};
 pub use serial::serial_inflation;
 pub use signed_rank::SignedRank;

@@ -50,6 +50,7 @@ fn step(name: &str, rate: Option<f64>, compared_with: Option<usize>) -> Step {
             cpu: Some(0.2),
             memory_bytes: Some(1 << 29),
         }],
+        copies: None,
         price_month: None,
         ready_s: 2.04,
         sustained: rate,
@@ -191,4 +192,24 @@ fn empty_ladder_says_so() {
     assert!(text.contains("No step sustained any rate"), "{text}");
     assert!(text.contains("the budget was over"), "{text}");
     assert!(page(&ladder).html().contains("Too little was measured"));
+}
+
+#[test]
+fn three_numbers_of_copies_are_fitted() {
+    let mut ladder = ladder();
+    for (step, copies, rate) in [(0, 1, 100.0), (1, 2, 180.0), (2, 4, 260.0)] {
+        let step = &mut ladder.steps[step];
+        step.copies = Some(copies);
+        step.sustained = Some(rate);
+        step.failed = Some(rate * 1.02);
+    }
+    let page = page(&ladder).html();
+    assert!(page.contains("Capacity by the number of copies"));
+    assert!(page.contains("contention") && page.contains("by the law"));
+    ladder.steps[0].copies = None;
+    assert!(
+        !tenfold_reports::ladder::page(&ladder)
+            .html()
+            .contains("by the law")
+    );
 }

@@ -8,8 +8,8 @@ use crate::arguments::values::rate;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Load")]
 pub(crate) struct LoadArguments {
-    /// Mean rate over the counted phases, such as 500/s; in a gate, of both builds together [default: the
-    /// scenario's]
+    /// Mean rate over the counted phases, such as 500/s; in a gate, of both builds together; in a search, the rate of the first
+    /// trial [default: the scenario's]
     #[arg(long, value_name = "RATE", value_parser = rate, env = "TENFOLD_RATE")]
     rate: Option<Rate>,
     /// Highest number of virtual users [default: the scenario's]

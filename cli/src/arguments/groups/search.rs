@@ -33,13 +33,12 @@ pub(crate) struct SearchArguments {
         value_delimiter = ';'
     )]
     pub(crate) rules: Vec<String>,
-    /// Time after which no further trial of the search begins [default: 270s for a search to 5%, 80s for one to 10%]
+    /// Time after which no further trial of the search begins [default: 270s; 80s with --quick and for `profile`]
     #[arg(long, help_heading = "Search", value_name = "TIME", value_parser = duration, env = "TENFOLD_BUDGET")]
     pub(crate) budget: Option<Duration>,
     /// Highest rate to try [default: 1M/s]
     #[arg(long, help_heading = "Search", value_name = "RATE", value_parser = rate, env = "TENFOLD_MAX")]
     pub(crate) max: Option<Rate>,
-    /// The mean rate is that of the first trial
     #[command(flatten)]
     pub(crate) load: LoadArguments,
     #[command(flatten)]

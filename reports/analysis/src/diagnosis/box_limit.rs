@@ -59,7 +59,7 @@ pub(super) struct BoxLimit {
     /// Rate that twice the CPU for its role allows, over the rate now, near the knee and above it. Another box is full by then, or
     /// the machine.
     factors: Vec<f64>,
-    /// What is full next.
+    /// Box that is full next, or the machine.
     next: Option<String>,
 }
 
@@ -162,8 +162,9 @@ fn uses(run: &Run) -> Vec<Use> {
     uses.collect()
 }
 
-/// Returns the factor by which the rate can grow once the boxes of a role have twice their CPU, and what is full then, by the utilisation law:
-/// `X <= min(m / D)` over the boxes and the machine, with `D = U / X`. `None` without boxes.
+/// Returns the possible growth of the rate if the boxes of a role get twice their CPU, and the box or machine that is full then.
+///
+/// By the utilisation law, `X <= min(m / D)` over the boxes and the machine, with `D = U / X`. `None` without boxes.
 fn limit_when_doubled(load: &Load<'_>, name: &str) -> Option<(f64, Option<String>)> {
     let uses = uses(load.run);
     let own = uses.iter().find(|own| own.name == name)?;

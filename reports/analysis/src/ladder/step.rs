@@ -32,6 +32,9 @@ pub struct Step {
     /// Its boxes. Empty for a service that is no stage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub boxes: Vec<BoxInfo>,
+    /// Number of equal workers or boxes. `None` if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies: Option<u32>,
     /// Its price for a month, if it was given. `None` to work it out from the boxes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_month: Option<f64>,

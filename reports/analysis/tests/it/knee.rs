@@ -239,3 +239,25 @@ fn stop_keeps_what_is_known() {
     assert_eq!(search.answer().end, End::Stopped);
     assert_eq!(search.answer().sustained, Some(100.0));
 }
+
+#[test]
+fn unconfirmed_answer_has_the_nearest_rates_that_were_tried() {
+    let capacity = 730.0;
+    let goal = Goal {
+        budget: Duration::from_secs(20),
+        ..Goal::quick()
+    };
+    for start in [50.0, 700.0, 3_000.0] {
+        let (answer, _) = search(goal, start, sharp(|_| capacity));
+        assert_eq!(answer.end, End::OutOfTime, "from {start}");
+        let tried = || answer.trials.iter().map(|trial| trial.rate);
+        let below = tried().filter(|rate| *rate <= capacity);
+        let above = tried().filter(|rate| *rate > capacity);
+        assert_eq!(
+            answer.sustained,
+            below.max_by(f64::total_cmp),
+            "from {start}"
+        );
+        assert_eq!(answer.failed, above.min_by(f64::total_cmp), "from {start}");
+    }
+}

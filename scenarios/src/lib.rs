@@ -40,7 +40,7 @@ pub use journey::think::Think;
 pub use journey::{Action, Journey, JourneyStep, Turns};
 pub use key_space::KeySpace;
 pub use key_space::popularity::{FlashCrowd, HotSet, Latest, Popularity, Zipfian};
-pub use library::LIBRARY;
+pub use library::{LIBRARY, PRICES};
 pub use load::arrival_process::ArrivalProcess;
 pub use load::phase::{Burst, Constant, Diurnal, Phase, Ramp, Shape, Spike, Steps, Trace};
 pub use load::{Load, Model};

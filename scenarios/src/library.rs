@@ -1,4 +1,7 @@
-//! The library: scenarios that are compiled in.
+//! The library: scenarios that are compiled in, and the prices of boxes.
+
+/// TOML text of the prices of boxes, in the file `prices.toml` beside the scenarios.
+pub const PRICES: &str = include_str!("../prices.toml");
 
 /// Name and TOML text of each scenario of the library. A program that has this crate can run them without a file.
 pub const LIBRARY: [(&str, &str); 8] = [

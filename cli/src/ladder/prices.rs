@@ -3,11 +3,9 @@
 use std::path::Path;
 
 use tenfold_analysis::ladder::Prices;
+use tenfold_scenarios::PRICES;
 
 use crate::exit::UsageError;
-
-/// Prices that are used without `--prices`.
-const OWN: &str = include_str!("../../../scenarios/prices.toml");
 
 /// Reads the prices.
 pub(crate) fn read(path: Option<&Path>) -> anyhow::Result<Prices> {
@@ -18,7 +16,7 @@ pub(crate) fn read(path: Option<&Path>) -> anyhow::Result<Prices> {
             })?;
             (path.display().to_string(), text)
         }
-        None => ("scenarios/prices.toml".to_owned(), OWN.to_owned()),
+        None => ("scenarios/prices.toml".to_owned(), PRICES.to_owned()),
     };
     let wrong = |reason: String| {
         UsageError(format!(
@@ -46,8 +44,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("prices.toml");
         for (text, expected) in [
-            (OWN.replace("0.04048", "-1"), "cpu_hour"),
-            (OWN.replace("cpu_hour", "cpu_year"), "cpu_year"),
+            (PRICES.replace("0.04048", "-1"), "cpu_hour"),
+            (PRICES.replace("cpu_hour", "cpu_year"), "cpu_year"),
             ("".to_owned(), "missing field"),
         ] {
             std::fs::write(&path, text).unwrap();

@@ -10,6 +10,7 @@ mod box_limit;
 mod gain;
 mod load;
 mod next_step;
+mod openings;
 mod part_growth;
 mod report;
 mod slowed;

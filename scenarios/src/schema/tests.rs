@@ -59,7 +59,9 @@ fn scenarios() -> Vec<(PathBuf, String)> {
             let is_scenario = path
                 .extension()
                 .is_some_and(|extension| extension == "toml")
-                && path.file_name().is_some_and(|name| name != "Cargo.toml");
+                && path
+                    .file_name()
+                    .is_some_and(|name| name != "Cargo.toml" && name != "prices.toml");
             if is_scenario {
                 let text = std::fs::read_to_string(&path).unwrap();
                 scenarios.push((path, text));

@@ -15,7 +15,11 @@ pub(crate) fn library() -> Vec<PathBuf> {
             path.extension()
                 .is_some_and(|extension| extension == "toml")
         })
-        .filter(|path| path.file_name().is_some_and(|name| name != "Cargo.toml"))
+        // The manifest, and the prices of boxes.
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name != "Cargo.toml" && name != "prices.toml")
+        })
         .collect();
     files.sort();
     files

@@ -7,6 +7,7 @@ use super::box_limit::BoxLimit;
 use super::gain::Gain;
 use super::load::Load;
 use super::next_step::NextStep;
+use super::openings::openings;
 use super::part_growth::PartGrowth;
 use super::slowed::Slowed;
 use crate::findings::hot_spot::{HotWait, has_word};
@@ -150,7 +151,6 @@ pub(super) fn bottlenecks(
         false => Limit::Unknown,
     };
     match limit {
-        // The allowance is that of one box, the use that of all.
         Limit::Box if short_box.is_none() => found.push(case.cpu(Resource::BoxCpu)),
         Limit::Box => {}
         Limit::Cpu => found.push(case.cpu(Resource::Cpu)),
@@ -259,6 +259,7 @@ impl Case<'_> {
             predicted.map(|full| self.prediction(full, "the CPU time of a request at low load")),
         );
         evidence.extend(self.growth_of_demand());
+        evidence.extend(openings(self.low, self.above));
         evidence.extend(self.slowed.as_ref().map(Slowed::sentence));
         let place = hot.map(|hot| format!("`{}`", hot.focus().0));
         let gain = hot.map(|hot| {
@@ -300,6 +301,7 @@ impl Case<'_> {
         let place = format!("`{}`", limit.name());
         let mut evidence = self.cpu_evidence();
         evidence.extend(limit.evidence());
+        evidence.extend(openings(self.low, self.above));
         evidence.extend(self.slowed.as_ref().map(Slowed::sentence));
         Bottleneck {
             resource: Resource::BoxCpu,

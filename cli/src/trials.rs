@@ -13,7 +13,7 @@ use tenfold_analysis::knee::{
 };
 use tenfold_analysis::{Summary, format, summarise};
 use tenfold_loadgen::{Interrupt, KnownSessions};
-use tenfold_measure::{Invocation, Measurement, Observer, Probe};
+use tenfold_measure::{Invocation, Measurement, Observer, Probe, StageDescription};
 use tenfold_run_dir::{Run, RunDir};
 use tenfold_scenarios::{Overrides, Rate, Scenario};
 
@@ -73,6 +73,8 @@ pub(crate) struct Trials<'a> {
     path: PathBuf,
     interrupt: Interrupt,
     has_users: bool,
+    /// Stage whose lab is lent to an outage. `None` at any other time.
+    lent: Option<StageDescription>,
     /// Slowest response at the first look, before any load, in nanoseconds.
     unloaded_ns: OnceLock<u64>,
     /// Sessions, logged in once for several trials.
@@ -168,6 +170,7 @@ pub(crate) fn with_trials_of<T>(
         interrupt: interrupt.clone(),
         has_users: overrides.users.is_some(),
         sessions: KnownSessions::default(),
+        lent: None,
         unloaded_ns: OnceLock::new(),
     };
     let done = work(&mut trials);
@@ -324,6 +327,7 @@ impl Trials<'_> {
             profiled_pid: None,
             metrics: Vec::new(),
             lab: None,
+            stage: None,
             invocation: Invocation {
                 overrides: Overrides::default(),
                 command: Vec::new(),
@@ -378,6 +382,7 @@ impl Trials<'_> {
             profiled_pid: target.pid,
             metrics: target.metrics.clone(),
             lab: self.service.lab.as_ref(),
+            stage: self.lent.clone(),
             invocation: Invocation {
                 // So that a comparison of two trials names their rates.
                 overrides: Overrides {

@@ -1,7 +1,7 @@
 //! `tenfold ladder`: climb the stages of the reference service, or the steps of a file, and report the gain of each.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tenfold_analysis::format;
 use tenfold_analysis::ladder::{LadderReport, Skipped, Step};
@@ -38,7 +38,7 @@ pub(crate) fn ladder(arguments: &LadderArguments) -> anyhow::Result<Exit> {
         if began.elapsed() >= arguments.budget {
             report.ended_because = Some(format!(
                 "the budget of {} was over before `{}`; to resume, repeat the command with --out {}",
-                format::duration_of(arguments.budget.as_nanos() as f64),
+                minutes(arguments.budget),
                 planned.name,
                 path.display()
             ));
@@ -91,6 +91,14 @@ pub(crate) fn ladder(arguments: &LadderArguments) -> anyhow::Result<Exit> {
         None => Exit::SloMissed,
         Some(_) => Exit::Met,
     })
+}
+
+/// Formats a budget: `30 min`, `45 s`.
+fn minutes(budget: Duration) -> String {
+    match budget.as_secs() {
+        seconds if seconds >= 60 && seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
+        _ => format::duration_of(budget.as_nanos() as f64),
+    }
 }
 
 fn write(report: &LadderReport, path: &Path) -> anyhow::Result<()> {

@@ -95,6 +95,7 @@ fn run_into(
         profiled_pid: arguments.service.target.pid,
         metrics: arguments.service.target.metrics.clone(),
         lab: service.lab.as_ref(),
+        stage: None,
         invocation: Invocation {
             overrides: arguments.overrides(),
             command: arguments.command(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tenfold_analysis::ladder::Outage;
 use tenfold_lab::{Lab, LabBox, LabError};
-use tenfold_measure::Observer;
+use tenfold_measure::{Observer, StageDescription};
 
 use super::{Trial, Trials};
 
@@ -76,6 +76,7 @@ impl Trials<'_> {
         let Some(mut lab) = self.service.lab.take() else {
             anyhow::bail!("the service is not a stage, so it has no boxes to kill");
         };
+        self.lent = Some(StageDescription::of(&lab));
         let own = &*self;
         let (measured, failed) = std::thread::scope(|scope| {
             let (start, started) = mpsc::channel();
@@ -92,6 +93,7 @@ impl Trials<'_> {
             (measured, failed)
         });
         self.service.lab = Some(lab);
+        self.lent = None;
         let mut outage = Outage::of(
             &measured?.run,
             killed,

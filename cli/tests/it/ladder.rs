@@ -162,5 +162,7 @@ fn outage_of_the_single_box_is_seen_by_all() {
     let seconds = outage["without_reads"]["seconds"].as_f64().unwrap();
     assert!((2.0..=8.0).contains(&seconds), "{outage:#}");
     let run = outage["directory"].as_str().unwrap();
-    assert!(place.path("ladder").join(run).join("report.html").exists());
+    let run = place.path("ladder").join(run);
+    assert!(run.join("report.html").exists());
+    assert_eq!(read_json(&run.join("manifest.json"))["stage"], "single-box");
 }

@@ -11,7 +11,8 @@ use support::{Ended, Workplace, light_scenario, read_json};
 #[test]
 fn reports_dead_target_within_a_second() {
     let place = Workplace::new();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // No other test uses this address, so none takes the port.
+    let listener = std::net::TcpListener::bind("127.0.0.9:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     let started = Instant::now();

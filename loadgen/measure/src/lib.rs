@@ -32,4 +32,5 @@ pub use error::MeasureError;
 pub use manifest::{Invocation, tool};
 pub use measurement::{Measured, Measurement, Observer, Probe};
 pub use run_path::default_path;
+pub use stage_use::StageDescription;
 pub use user_limit::{Fitted, fit_users};

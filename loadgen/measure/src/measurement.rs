@@ -14,7 +14,8 @@ use crate::manifest::{self, Invocation};
 use crate::profile_window::Window;
 use crate::profiled_processes::ProfiledProcesses;
 use crate::profiling::{Profiling, Sources};
-use crate::{Endpoint, MeasureError, stage_use};
+use crate::stage_use::{self, StageDescription};
+use crate::{Endpoint, MeasureError};
 
 /// Counter of a service's requests, checked against the generator's own count.
 const COUNTER: &str = "http_server_requests_total";
@@ -38,6 +39,8 @@ pub struct Measurement<'a> {
     pub metrics: Vec<MetricSelector>,
     /// Lab that runs the service. `None` for a service that runs already.
     pub lab: Option<&'a Lab>,
+    /// Stage that runs the service, if `lab` is `None` because its boxes are killed meanwhile. Its use is not recorded.
+    pub stage: Option<StageDescription>,
     /// Command and overrides that started the run.
     pub invocation: Invocation,
     /// Becomes `true` when the run is to end early.
@@ -133,8 +136,9 @@ impl Measurement<'_> {
         let target = self.endpoint.target.to_string();
         let mut manifest = manifest::describe(&self.scenario, target, &self.invocation);
         manifest.shared_host = self.endpoint.is_local();
-        if let Some(lab) = self.lab {
-            stage_use::describe(lab, &mut manifest);
+        let stage = self.lab.map(StageDescription::of);
+        if let Some(stage) = stage.or_else(|| self.stage.clone()) {
+            stage.write_to(&mut manifest);
         }
         manifest
     }
@@ -283,6 +287,7 @@ mod tests {
             profiled_pid: None,
             metrics: Vec::new(),
             lab: None,
+            stage: None,
             invocation: Invocation::default(),
             interrupt: interrupted,
             observer: &mut Ignore,

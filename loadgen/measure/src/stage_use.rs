@@ -6,22 +6,40 @@ use tenfold_run_dir::box_use::BoxUse;
 use tenfold_run_dir::manifest::BoxInfo;
 use tenfold_run_dir::{Manifest, RunDir, RunDirError};
 
-/// Adds a lab's stage and boxes to a manifest; the box whose process is sampled comes first.
-pub(crate) fn describe(lab: &Lab, manifest: &mut Manifest) {
-    let sampled = lab.service().map(LabBox::name);
-    let mut boxes: Vec<&LabBox> = lab.boxes().iter().collect();
-    boxes.sort_by_key(|own| Some(own.name()) != sampled);
-    manifest.stage = Some(lab.stage().name.to_owned());
-    manifest.service_boxes = boxes
-        .iter()
-        .map(|own| own.name())
-        .filter(|name| sampled.is_none_or(|sampled| sampled == *name))
-        .map(str::to_owned)
-        .collect();
-    manifest.boxes = boxes.into_iter().map(box_info).collect();
-    manifest.unconfined_because = lab.unconfined_because().map(str::to_owned);
-    // Boxes with a network of their own have addresses that are not loopback, but run on this machine.
-    manifest.shared_host = Some(true);
+/// Stage and boxes of a lab, for the manifest of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageDescription {
+    stage: String,
+    boxes: Vec<BoxInfo>,
+    service_boxes: Vec<String>,
+    unconfined_because: Option<String>,
+}
+
+impl StageDescription {
+    /// Describes a lab; the box whose process is sampled comes first.
+    pub fn of(lab: &Lab) -> Self {
+        let sampled = lab.service().map(LabBox::name);
+        let mut boxes: Vec<&LabBox> = lab.boxes().iter().collect();
+        boxes.sort_by_key(|own| Some(own.name()) != sampled);
+        let names = boxes.iter().map(|own| own.name());
+        let of_service = names.filter(|name| sampled.is_none_or(|sampled| sampled == *name));
+        Self {
+            stage: lab.stage().name.to_owned(),
+            service_boxes: of_service.map(str::to_owned).collect(),
+            boxes: boxes.into_iter().map(box_info).collect(),
+            unconfined_because: lab.unconfined_because().map(str::to_owned),
+        }
+    }
+
+    /// Adds the description to a manifest.
+    pub(crate) fn write_to(self, manifest: &mut Manifest) {
+        manifest.stage = Some(self.stage);
+        manifest.boxes = self.boxes;
+        manifest.service_boxes = self.service_boxes;
+        manifest.unconfined_because = self.unconfined_because;
+        // Boxes with a network of their own have addresses that are not loopback, but run on this machine.
+        manifest.shared_host = Some(true);
+    }
 }
 
 fn box_info(own: &LabBox) -> BoxInfo {

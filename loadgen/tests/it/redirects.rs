@@ -357,13 +357,13 @@ fn host_without_permission_is_refused_and_named() {
 
 #[test]
 fn other_origin_that_does_not_answer_fails_to_connect() {
-    // A port that nothing listens on.
-    let port = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
+    // Nothing listens there: no other test uses this address, so none takes the port.
+    let dead = {
+        let listener = std::net::TcpListener::bind("127.0.0.9:0").unwrap();
+        listener.local_addr().unwrap()
     };
     let site = Site::start(false, move |_| {
-        Reply::redirect(302, &format!("http://127.0.0.1:{port}/"))
+        Reply::redirect(302, &format!("http://{dead}/"))
     });
     let ran = run(&site, "path = \"/a\"\nfollow = 5", options(false));
     let total = ran.total();

@@ -316,6 +316,7 @@ fn measure(
             profiled_pid: None,
             metrics: Vec::new(),
             lab: None,
+            stage: None,
             invocation: Invocation::default(),
             interrupt: stopped,
             observer: &mut metering,

@@ -153,8 +153,8 @@ fn distinguishes_kinds_of_failure() {
     let error = Metrics::scrape(&listener(cut.to_string())).unwrap_err();
     assert!(matches!(error, ProbeError::Unreachable { .. }), "{error:?}");
 
-    // Bound and dropped, so that nothing listens there.
-    let down = TcpListener::bind("127.0.0.1:0")
+    // Bound and dropped, so that nothing listens there. No other test uses this address.
+    let down = TcpListener::bind("127.0.0.9:0")
         .unwrap()
         .local_addr()
         .unwrap();

@@ -357,11 +357,10 @@ fn host_without_permission_is_refused_and_named() {
 
 #[test]
 fn other_origin_that_does_not_answer_fails_to_connect() {
-    // Nothing listens there: no other test uses this address, so none takes the port.
-    let dead = {
-        let listener = std::net::TcpListener::bind("127.0.0.9:0").unwrap();
-        listener.local_addr().unwrap()
-    };
+    // The port of a client: nothing listens there, and no other test can take it.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let dead = client.local_addr().unwrap();
     let site = Site::start(false, move |_| {
         Reply::redirect(302, &format!("http://{dead}/"))
     });

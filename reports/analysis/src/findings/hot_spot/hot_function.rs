@@ -29,7 +29,7 @@ pub(crate) struct HotFunction {
     pub(crate) name: String,
     /// The function of another part of the program that calls it most often.
     pub(crate) caller: Option<String>,
-    /// Share of the time in it and what it calls.
+    /// Share of the time in it and in the functions below it.
     pub(crate) share: f64,
     /// The largest parts of it, each with its share of the time, if it does little itself.
     pub(crate) parts: Vec<(String, f64)>,

@@ -21,7 +21,7 @@ path = "/"
 whole = "json:"
 member = "json:/a/0/b"
 element = { css = "form > input[name=csrf], p a:first-child", attribute = "value" }
-text = { css = "p", nth = -1 }
+paragraph = { css = "p", nth = -1 }
 match = { regex = 'a(b+)?c' }
 cookie = "cookie:sid"
 line = { from = "header:set-cookie", nth = 2 }

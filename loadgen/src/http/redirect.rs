@@ -1,6 +1,7 @@
 //! Redirects: the request that an answer leads to (RFC 9110, section 15.4).
 
 use http::header::{AUTHORIZATION, COOKIE, HOST, LOCATION, ORIGIN, PROXY_AUTHORIZATION, REFERER};
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tenfold_secret::is_secret;
 use url::Url;
@@ -62,6 +63,13 @@ pub(crate) fn next_request(
     // Neither fails for an HTTP address.
     let _ = url.set_username("");
     let _ = url.set_password(None);
+    // `Url` takes some characters in a host that a request can't send.
+    if url.authority().parse::<Authority>().is_err() {
+        return Err(format!(
+            "its Location has the host {:?}, which is not valid in HTTP",
+            url.authority()
+        ));
+    }
     let becomes_get = match status {
         303 => *method != Method::HEAD && *method != Method::GET,
         301 | 302 => *method == Method::POST,
@@ -205,6 +213,8 @@ mod tests {
             ("javascript:alert(1)", "leads to javascript:"),
             ("http://", "not an address"),
             ("http://a b/", "not an address"),
+            ("http://a`/", "not valid in HTTP"),
+            ("https://a{b}:81/", "not valid in HTTP"),
         ] {
             let error = next(302, &Method::GET, location).unwrap_err();
             assert!(error.contains(reason), "{location}: {error}");

@@ -190,6 +190,12 @@ struct Name<'a> {
     quote: Option<&'a str>,
 }
 
+/// A line of a header.
+struct Header {
+    /// The quote before it, and the number of backslashes before that.
+    quote: Option<(char, usize)>,
+}
+
 /// A value after a sign, without its quotes.
 struct Found {
     start: usize,
@@ -268,21 +274,28 @@ impl<'a> Name<'a> {
             None => rest.trim_start_matches([' ', '\t']),
         };
         let blanks = rest.len() - open.len();
-        // A header's value extends to the end of the line, including any quotes.
-        let line = match self.quote.is_none() && is_colon && !is_code {
-            true => self.is_header(text),
+        // A header's value extends to the end of the line, or of the quoted text that the line begins.
+        let header = match self.quote.is_none() && is_colon && !is_code {
+            true => self.header(text),
             false => None,
         };
-        if let Some(quote) = line {
+        if let Some(header) = header {
             let start = start + blanks;
             let rest = &text[start..];
-            let ends = |c: char| matches!(c, '\n' | '\r') || Some(c) == quote;
-            let line = &rest[..rest.find(ends).unwrap_or(rest.len())];
-            return (!line.is_empty()).then(|| Found {
-                start,
-                end: start + line.trim_end().len(),
-                is_quoted: false,
-            });
+            let line = &rest[..rest.find(['\n', '\r']).unwrap_or(rest.len())];
+            let line = match header.quote {
+                Some((quote, slashes)) => &line[..quoted_length(line, quote, slashes)],
+                None => line,
+            };
+            if !line.is_empty() {
+                return Some(Found {
+                    start,
+                    end: start + line.trim_end().len(),
+                    is_quoted: false,
+                });
+            }
+            // An empty quoted text may be a name in quotes, before a value in quotes.
+            header.quote?;
         }
         let slashes = open.len() - open.trim_start_matches('\\').len();
         if let Some(quote @ ('"' | '\'')) = open[slashes..].chars().next() {
@@ -320,13 +333,18 @@ impl<'a> Name<'a> {
         })
     }
 
-    /// Returns whether the name begins a line, as a header's does, or a quoted text; if quoted, with
-    /// the quote.
-    fn is_header(&self, text: &str) -> Option<Option<char>> {
+    /// Returns the header whose name this is, if it begins a line or a quoted text.
+    fn header(&self, text: &str) -> Option<Header> {
         let before = text[..self.start].trim_end_matches([' ', '\t', '>', '<', '*', '-']);
         match before.chars().next_back() {
-            None | Some('\n' | '\r') => Some(None),
-            quote @ Some('"' | '\'') if before.len() == self.start => Some(quote),
+            None | Some('\n' | '\r') => Some(Header { quote: None }),
+            Some(quote @ ('"' | '\'')) if before.len() == self.start => {
+                let outside = &before[..before.len() - 1];
+                let slashes = outside.len() - outside.trim_end_matches('\\').len();
+                Some(Header {
+                    quote: Some((quote, slashes)),
+                })
+            }
             _ => None,
         }
     }

@@ -88,6 +88,18 @@ fn masks_forms_queries_headers_and_logs() {
         ),
         ("  Cookie: a=b; c=d\nx: y", "  Cookie: ***\nx: y"),
         (
+            r#"["Authorization: Digest a=\"b\", c", 1]"#,
+            r#"["Authorization: ***", 1]"#,
+        ),
+        (
+            r#"{"echo":"[\"Authorization: Digest a=\\\"b\\\", c\",1]"}"#,
+            r#"{"echo":"[\"Authorization: ***\",1]"}"#,
+        ),
+        (
+            r#"{"echo":"{\"otp\"credential:\"12\"}"}"#,
+            r#"{"echo":"{\"otp\"credential:\"***\"}"}"#,
+        ),
+        (
             "invalid token: abc, try again",
             "invalid token: ***, try again",
         ),

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use tenfold_analysis::history::{HistoryEntry, length_min, parse, trends};
-use tenfold_analysis::stats::ChangePointSettings;
+use tenfold_stats::ChangePointSettings;
 
 /// Longest history in which changes are searched. The search takes quadratic time.
 const SEARCHED_MAX: usize = 100;

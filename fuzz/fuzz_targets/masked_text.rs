@@ -30,8 +30,8 @@ fuzz_target!(|text: &str| {
     if let Ok(mut document) = serde_json::from_str::<Value>(text) {
         let masked = masked_text(text);
         assert_eq!(masked_text(&masked), masked, "masked twice");
-        // An element that is not closed is masked to the end of the text.
-        if !text.contains('<') {
+        // An element or quote that is not closed is masked to the end of the text.
+        if !text.contains(['<', '\'']) {
             assert!(serde_json::from_str::<Value>(&masked).is_ok(), "{masked}");
         }
         mask_json(&mut document, &mut Vec::new());

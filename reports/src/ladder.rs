@@ -3,7 +3,7 @@
 use tenfold_analysis::format;
 use tenfold_analysis::ladder::{Gap, LadderReport, Outage, Step};
 use tenfold_analysis::plan::short;
-use tenfold_analysis::stats::Fitted;
+use tenfold_stats::Fitted;
 
 use crate::chart::{Ink, StepBar, steps};
 use crate::diagnosis::finding;

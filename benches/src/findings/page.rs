@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use tenfold_analysis::format;
-use tenfold_analysis::stats::wilson_interval;
 use tenfold_analysis::{Confidence, diagnosis::Resource};
 use tenfold_reports::document::{Document, Section};
+use tenfold_stats::wilson_interval;
 
 use crate::findings::FindingsFigures;
 use crate::findings::trial::Trial;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tenfold_analysis::format;
 use tenfold_analysis::gate::RoundRecord;
-use tenfold_analysis::stats::{Interval, WalshAverages, qn_scale};
+use tenfold_stats::{Interval, WalshAverages, qn_scale};
 
 use crate::gate::kind::{CPU, Kind, MEAN, P90};
 use crate::gate::record::Record;

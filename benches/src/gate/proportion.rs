@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tenfold_analysis::format;
-use tenfold_analysis::stats::wilson_interval;
+use tenfold_stats::wilson_interval;
 
 /// A proportion of gates, with its confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tenfold_analysis::format;
 use tenfold_analysis::knee::Goal as SearchGoal;
-use tenfold_analysis::stats::wilson_interval;
 use tenfold_reports::document::{Document, Section};
+use tenfold_stats::wilson_interval;
 
 use super::{KneeFigures, Searched};
 use crate::output::goal::Goal;

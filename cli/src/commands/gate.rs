@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use tenfold_analysis::gate::{GateOutcome, Pair, Settings};
 use tenfold_analysis::history::{HistoryEntry, trends};
-use tenfold_analysis::stats::ChangePointSettings;
 use tenfold_gate::{CalibrationFile, Options, Recipe, Step, Subject};
 use tenfold_loadgen::{DialOptions, Target};
 use tenfold_measure::Endpoint;
@@ -14,6 +13,7 @@ use tenfold_reports::gate::formats::{GateResults, HTML, JSON};
 use tenfold_reports::gate::{Attachments, digest};
 use tenfold_reports::history::{self, History};
 use tenfold_scenarios::Scenario;
+use tenfold_stats::ChangePointSettings;
 
 use crate::arguments::gate::GateArguments;
 use crate::exit::{Exit, UsageError};

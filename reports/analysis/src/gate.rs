@@ -3,8 +3,8 @@
 //! Both builds are measured in the same rounds. Each round yields `d = ln(candidate / baseline)` for each
 //! metric. [`decide`] judges the rounds so far, [`next`] decides whether to continue, and [`calibrate`] finds
 //! the metrics that a machine can gate. The rate of false alarms over all metrics and looks is at most
-//! [`Settings::alpha`]: [`looks`](crate::stats::looks) splits it between the looks,
-//! [`holm`](crate::stats::holm()) between the metrics, and the tests are exact. [`GateOutcome`] is the complete
+//! [`Settings::alpha`]: [`looks`](tenfold_stats::looks) splits it between the looks,
+//! [`holm`](tenfold_stats::holm()) between the metrics, and the tests are exact. [`GateOutcome`] is the complete
 //! result.
 
 mod calibration;

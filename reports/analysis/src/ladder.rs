@@ -11,7 +11,7 @@ pub use step::{Gained, Prediction, Step};
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{Capacity, Scalability};
+use tenfold_stats::{Capacity, Scalability};
 
 /// Version of the format.
 pub const VERSION: u32 = 1;

@@ -20,7 +20,6 @@ pub mod ladder;
 mod latency;
 mod merge;
 pub mod plan;
-pub mod stats;
 mod summarise;
 mod summary;
 #[cfg(feature = "synthetic")]

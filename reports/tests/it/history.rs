@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use tenfold_analysis::gate::GateOutcome;
 use tenfold_analysis::history::{HistoryEntry, Parsed, parse, trends};
-use tenfold_analysis::stats::ChangePointSettings;
 use tenfold_analysis::synthetic::MadeUpGate;
 use tenfold_reports::export::json;
 use tenfold_reports::history::{History, digest, page};
+use tenfold_stats::ChangePointSettings;
 
 /// Returns 24 gates. From the 16th on, CPU time is 10% higher.
 fn history() -> String {

@@ -314,12 +314,8 @@ impl<'a> Name<'a> {
         let rest = &text[start..];
         let length = match (self.quote, rest.chars().next()?) {
             (Some(_), '{' | '[') => balanced_length(rest),
-            (Some(_), _) => rest
-                .find(|c: char| c.is_whitespace() || matches!(c, ',' | '}' | ']'))
-                .unwrap_or(rest.len()),
-            (None, _) if is_colon => rest
-                .find(|c: char| c.is_whitespace() || matches!(c, ',' | '"' | '<' | '}' | '&'))
-                .unwrap_or(rest.len()),
+            (Some(_), _) => length_before(rest, &[',', '"', '}', ']']),
+            (None, _) if is_colon => length_before(rest, &[',', '"', '<', '}', '&']),
             (None, _) => self.word_length(text, rest),
         };
         let length = match self.quote {
@@ -439,6 +435,17 @@ fn quoted_length(text: &str, quote: char, slashes: usize) -> usize {
         }
     }
     text.len()
+}
+
+/// Returns the length of a value that is not quoted, up to a blank or one of `ends`. Backslashes before a quote belong to
+/// the quote.
+fn length_before(text: &str, ends: &[char]) -> usize {
+    let length = text.find(|c: char| c.is_whitespace() || ends.contains(&c));
+    let value = &text[..length.unwrap_or(text.len())];
+    match text[value.len()..].starts_with('"') {
+        true => value.trim_end_matches('\\').len(),
+        false => value.len(),
+    }
 }
 
 /// Returns the length of a list or object, up to its closing bracket or the end of the text.

@@ -1,7 +1,7 @@
 //! Detection of memory leaks: growth of one build's memory compared with that of the other.
 
 use tenfold_analysis::gate::{BadDay, MemoryGrowth, MemorySample, MemoryUse, Pair, Side};
-use tenfold_analysis::stats::WalshAverages;
+use tenfold_stats::WalshAverages;
 
 /// One-sided significance level of a leak.
 const LEVEL: f64 = 0.001;

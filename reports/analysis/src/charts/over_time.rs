@@ -7,7 +7,7 @@ use tenfold_run_dir::manifest::PhaseInfo;
 use tenfold_run_dir::timeline::Row;
 use tenfold_run_dir::{Metric, Run};
 
-use crate::stats::order_statistic::OrderStatistics;
+use tenfold_stats::OrderStatistics;
 
 /// Offered and achieved rate over time, each per second.
 #[derive(Debug, Clone, Default, PartialEq)]

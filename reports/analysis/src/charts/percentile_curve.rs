@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::stats::order_statistic::{OrderStatistics, SAMPLES_BEYOND, samples_beyond};
+use tenfold_stats::{OrderStatistics, SAMPLES_BEYOND, samples_beyond};
 
 /// Points for each factor of ten in `1 / (1 - quantile)`.
 const POINTS_PER_DECADE: i32 = 24;

@@ -4,7 +4,7 @@ use tenfold_run_dir::{HistogramSum, Metric, Run};
 
 use crate::charts::percentile_curve::PercentileCurve;
 use crate::latency::counted_latencies::CountedLatencies;
-use crate::stats::order_statistic::OrderStatistics;
+use tenfold_stats::OrderStatistics;
 
 /// Requests with charts of their own: those with the most samples.
 const REQUESTS_MAX: usize = 12;

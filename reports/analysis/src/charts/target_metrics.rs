@@ -3,7 +3,7 @@
 use tenfold_run_dir::Run;
 use tenfold_run_dir::target_metrics::{MetricKind, MetricSeries};
 
-use crate::stats::ranks::ranks;
+use tenfold_stats::ranks;
 
 /// Metrics shown besides the chosen ones.
 const SHOWN_MAX: usize = 6;

@@ -5,10 +5,10 @@ use tenfold_run_dir::{Metric, Run};
 use crate::comparison::effect::{Direction, Effect, EffectUnit, RunEffects};
 use crate::comparison::run_intervals::{Latencies, RunIntervals};
 use crate::latency::counted_latencies::CountedLatencies;
-use crate::stats::block_bootstrap::{MovingBlocks, bootstrap_interval};
-use crate::stats::block_length::block_length;
-use crate::stats::order_statistic::{SAMPLES_BEYOND, samples_beyond};
 use crate::summary::Summary;
+use tenfold_stats::block_length;
+use tenfold_stats::{MovingBlocks, bootstrap_interval};
+use tenfold_stats::{SAMPLES_BEYOND, samples_beyond};
 
 /// Number of replicates.
 const REPLICATES: usize = 1_000;

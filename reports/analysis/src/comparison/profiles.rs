@@ -7,8 +7,8 @@ use tenfold_run_dir::off_cpu::Idleness;
 use tenfold_run_dir::{Flamegraph, FoldedStacks, Run};
 
 use crate::function_times::function_times;
-use crate::stats::proportion::{Proportion, newcombe_interval};
 use crate::summary::Summary;
+use tenfold_stats::{Proportion, newcombe_interval};
 
 /// Functions that are listed.
 const FUNCTIONS_MAX: usize = 20;

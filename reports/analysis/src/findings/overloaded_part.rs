@@ -11,10 +11,10 @@ use crate::findings::overload::Overload;
 use crate::findings::parallelism::{Parallelism, parallelism, parallelism_of};
 use crate::findings::waits_by_request::{WaitsByRequest, waits_by_request};
 use crate::format;
-use crate::stats::order_statistic::OrderStatistics;
 use crate::summary::finding::{Confidence, Finding};
 use crate::summary::generator::lag_bound_ns;
 use crate::summary::period::Period;
+use tenfold_stats::OrderStatistics;
 
 /// Maximum number of further overloads in the evidence.
 const OTHERS_MAX: usize = 3;

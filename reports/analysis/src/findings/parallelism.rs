@@ -7,7 +7,7 @@ use tenfold_run_dir::{Metric, Run, latency_histogram};
 use crate::findings::load_second::LoadSecond;
 use crate::findings::waits_by_request::WaitsByRequest;
 use crate::format;
-use crate::stats::student::mean_interval;
+use tenfold_stats::mean_interval;
 
 /// Shares of the rate at saturation up to which the load is low, the best first.
 const LOW_LOADS: [f64; 3] = [0.3, 0.5, 0.7];

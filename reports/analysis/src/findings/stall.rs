@@ -5,9 +5,9 @@ use tenfold_run_dir::{Metric, Run};
 
 use crate::format;
 use crate::latency::counted_latencies::CountedLatencies;
-use crate::stats::order_statistic::OrderStatistics;
 use crate::summary::finding::{Confidence, Finding};
 use crate::summary::window::Window;
+use tenfold_stats::OrderStatistics;
 
 /// Maximum answered share of its arrivals for a second to count as stalled.
 const ANSWERED_MAX: f64 = 0.10;

@@ -6,7 +6,7 @@ use tenfold_run_dir::{HistogramSum, Run, latency_histogram};
 
 use crate::findings::load_second::LoadSecond;
 use crate::format;
-use crate::stats::order_statistic::OrderStatistics;
+use tenfold_stats::OrderStatistics;
 
 /// Minimum number of answers of a request name to judge it.
 const ANSWERS_MIN: u64 = 20;

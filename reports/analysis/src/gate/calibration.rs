@@ -7,9 +7,9 @@ use crate::gate::effect::Effect;
 use crate::gate::metric::{Metric, Role};
 use crate::gate::plan::Plan;
 use crate::gate::round::Round;
-use crate::stats::hodges_lehmann::WalshAverages;
-use crate::stats::power::{rounds_needed, smallest_detectable};
-use crate::stats::qn_scale::qn_scale;
+use tenfold_stats::WalshAverages;
+use tenfold_stats::qn_scale;
+use tenfold_stats::{rounds_needed, smallest_detectable};
 
 /// Maximum significant difference of identical builds, as a share of the minimum effect.
 const BIAS_MAX: f64 = 0.5;

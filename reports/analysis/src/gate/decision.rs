@@ -8,8 +8,8 @@ use crate::gate::metric_result::{self, MetricResult};
 use crate::gate::plan::Plan;
 use crate::gate::round::Round;
 use crate::gate::verdict::GateVerdict;
-use crate::stats::alpha_spending::Look;
-use crate::stats::holm::holm;
+use tenfold_stats::Look;
+use tenfold_stats::holm;
 
 /// Decision over all metrics.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

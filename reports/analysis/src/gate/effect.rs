@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::hodges_lehmann::{HodgesLehmann, Interval};
+use tenfold_stats::{HodgesLehmann, Interval};
 
 /// Estimated effect: the ratio of candidate to baseline, minus one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

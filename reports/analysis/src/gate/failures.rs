@@ -7,9 +7,9 @@ use crate::gate::metric::Role;
 use crate::gate::pair::Pair;
 use crate::gate::round::{Attempts, Round};
 use crate::gate::verdict::GateVerdict;
-use crate::stats::fisher::fisher_exact;
-use crate::stats::proportion::newcombe_interval;
-use crate::stats::sign_test::sign_test;
+use tenfold_stats::fisher_exact;
+use tenfold_stats::newcombe_interval;
+use tenfold_stats::sign_test;
 
 /// Rule for the judgement of failures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

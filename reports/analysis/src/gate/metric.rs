@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::gate::pair::Pair;
 use crate::gate::round::Round;
-use crate::stats::cluster::cluster_inflation;
-use crate::stats::serial::serial_inflation;
+use tenfold_stats::cluster_inflation;
+use tenfold_stats::serial_inflation;
 
 /// Role of a metric in the decision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

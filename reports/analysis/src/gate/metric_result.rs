@@ -10,12 +10,12 @@ use crate::gate::plan::Plan;
 use crate::gate::round::Round;
 use crate::gate::settings::Limits;
 use crate::gate::verdict::GateVerdict;
-use crate::stats::alpha_spending::Look;
-use crate::stats::hodges_lehmann::WalshAverages;
-use crate::stats::median::median as median_of;
-use crate::stats::power::{rounds_needed, smallest_detectable};
-use crate::stats::qn_scale::qn_scale;
-use crate::stats::serial::correct_p_value;
+use tenfold_stats::Look;
+use tenfold_stats::WalshAverages;
+use tenfold_stats::correct_p_value;
+use tenfold_stats::median as median_of;
+use tenfold_stats::qn_scale;
+use tenfold_stats::{rounds_needed, smallest_detectable};
 
 /// Minimum share of the rounds that must measure a metric for it to pass. A build that is often too slow
 /// for enough samples must not be judged by its other rounds.

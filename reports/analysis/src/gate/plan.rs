@@ -6,8 +6,8 @@ use thiserror::Error;
 use crate::gate::failures::FailureRule;
 use crate::gate::metric::{Metric, Role};
 use crate::gate::settings::Settings;
-use crate::stats::alpha_spending::{Look, looks};
-use crate::stats::power::rounds_min;
+use tenfold_stats::rounds_min;
+use tenfold_stats::{Look, looks};
 
 /// Plan of a gate, fixed before the first round: significance levels hold only for tests that are chosen
 /// independently of their outcome.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::gate::pair::Pair;
-use crate::stats::proportion::Proportion;
+use tenfold_stats::Proportion;
 
 /// Sent and failed requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::alpha_spending::Split;
+use tenfold_stats::Split;
 
 /// Settings of a gate. Effects are ratios minus one: 0.05 is 5% slower.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

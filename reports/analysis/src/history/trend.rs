@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::gate::Effect;
 use crate::history::entry::{EntryKind, HISTORY_VERSION, HistoryEntry};
-use crate::stats::change_points::{ChangePointSettings, change_points};
+use tenfold_stats::{ChangePointSettings, change_points};
 
 /// Trends of all metrics of a history.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,6 +1,6 @@
 //! Slow requests come in clusters: how much less a trial knows than as many independent requests would.
 
-use crate::stats::serial_inflation;
+use tenfold_stats::serial_inflation;
 
 /// Slow and all answers of a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,11 +5,11 @@ use tenfold_run_dir::{Metric, Run, latency_histogram};
 use super::clustering::{SlowShare, clustering, widened};
 use super::trial::Outcome;
 use crate::findings::in_flight_trend::InFlightTrend;
-use crate::stats::proportion::wilson_interval;
 use crate::summary::Summary;
 use crate::summary::rule_result::RuleResult;
 use crate::summary::verdict::MeasurementVerdict;
 use crate::summary::window::Window;
+use tenfold_stats::wilson_interval;
 
 /// Answered share of the offered rate below which a rate is not sustained.
 const ANSWERED_MIN: f64 = 0.99;

@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use crate::stats::order_statistic::{Estimate, OrderStatistics};
+use tenfold_stats::{Estimate, OrderStatistics};
 
 /// Summary figures of a latency distribution, in nanoseconds.
 ///
@@ -28,7 +28,7 @@ pub struct Latency {
     pub p999: Option<u64>,
     /// The maximum.
     pub max: Option<u64>,
-    /// 95% confidence intervals of the percentiles; see [`interval_ranks`](crate::stats::interval_ranks).
+    /// 95% confidence intervals of the percentiles; see [`interval_ranks`](tenfold_stats::interval_ranks).
     pub interval_95: PercentileIntervals,
 }
 

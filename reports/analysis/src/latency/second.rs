@@ -7,7 +7,7 @@ use tenfold_run_dir::timeline::Row;
 use tenfold_run_dir::{IntervalHistogram, Metric, Run};
 
 use crate::latency::interval_group::interval_groups;
-use crate::stats::order_statistic::OrderStatistics;
+use tenfold_stats::OrderStatistics;
 
 /// One row of a run's time line, with the latencies of the requests that ended in it.
 ///

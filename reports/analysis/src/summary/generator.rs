@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use tenfold_run_dir::{Metric, Run};
 
 use crate::latency::counted_latencies::CountedLatencies;
-use crate::stats::order_statistic::OrderStatistics;
 use crate::summary::window::Window;
+use tenfold_stats::OrderStatistics;
 
 /// Minimum of the lag bound.
 const LAG_BOUND_NS_MIN: u64 = 10_000_000;

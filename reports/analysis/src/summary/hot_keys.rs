@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Run;
 
-use crate::stats::proportion::wilson_interval;
+use tenfold_stats::wilson_interval;
 
 /// Share of the load of a key space on its most popular keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

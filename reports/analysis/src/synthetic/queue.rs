@@ -8,7 +8,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 
 use crate::knee::{Outcome, SlowShare, clustering, widened};
-use crate::stats::interval_ranks;
+use tenfold_stats::interval_ranks;
 
 /// Queue with several servers and Poisson arrivals.
 #[derive(Debug, Clone, Copy)]

@@ -4,10 +4,10 @@ use tenfold_run_dir::Run;
 use tenfold_scenarios::{Metric, Rule, Scope};
 
 use crate::latency::counted_latencies::CountedLatencies;
-use crate::stats::order_statistic::OrderStatistics;
 use crate::summary::Summary;
 use crate::summary::objective_gaps::{ObjectiveGaps, SlowerAlone};
 use crate::verdict::rules::{in_scope, parse, recorded};
+use tenfold_stats::OrderStatistics;
 
 /// Returns what the objectives of a run leave open: requests whose latency none of them limits, and
 /// requests that are slower than the objective that they meet together with others.

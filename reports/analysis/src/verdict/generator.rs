@@ -4,10 +4,10 @@ use tenfold_run_dir::Metric;
 
 use crate::format;
 use crate::latency::counted_latencies::CountedLatencies;
-use crate::stats::order_statistic::OrderStatistics;
 use crate::summary::Summary;
 use crate::summary::generator::lag_bound_ns;
 use crate::verdict::objection::{Objection, invalid, suspect};
+use tenfold_stats::OrderStatistics;
 
 /// Achieved share of the offered rate below which a saturated generator makes the measurement invalid.
 const INVALID_SHARE: f64 = 0.99;

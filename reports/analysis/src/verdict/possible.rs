@@ -3,8 +3,8 @@
 use hdrhistogram::Histogram;
 use tenfold_scenarios::Comparison;
 
-use crate::stats::order_statistic::{OrderStatistics, rank, samples_beyond};
 use crate::verdict::outcomes::Outcomes;
+use tenfold_stats::{OrderStatistics, rank, samples_beyond};
 
 /// The bounds of a figure over all outcomes that the arrivals without a known outcome may have had. Both are
 /// the measured value if every outcome is known.

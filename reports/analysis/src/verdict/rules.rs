@@ -8,13 +8,13 @@ use tenfold_scenarios::{Comparison, Kind, Latency, Metric, Rule, Scenario, Scope
 
 use crate::format;
 use crate::latency::counted_latencies::CountedLatencies;
-use crate::stats::order_statistic::{OrderStatistics, SAMPLES_BEYOND};
-use crate::stats::proportion::wilson_interval;
 use crate::summary::Summary;
 use crate::summary::rates::Rates;
 use crate::summary::rule_result::RuleResult;
 use crate::verdict::outcomes::Outcomes;
 use crate::verdict::possible::{Censored, Possible};
+use tenfold_stats::wilson_interval;
+use tenfold_stats::{OrderStatistics, SAMPLES_BEYOND};
 
 /// Judges every objective of a run.
 pub(crate) fn judge_rules(

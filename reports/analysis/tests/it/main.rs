@@ -1,7 +1,6 @@
 //! Integration tests of the analysis: one binary, one module per subject.
 
 mod blame;
-mod change_points;
 mod charts;
 mod comparison;
 mod diagnosis;

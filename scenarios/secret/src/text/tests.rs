@@ -96,6 +96,10 @@ fn masks_forms_queries_headers_and_logs() {
             r#"{"echo":"[\"Authorization: ***\",1]"}"#,
         ),
         (
+            r#"{"echo":"see cookie:4\"2\", {\"pin\":12\"}"}"#,
+            r#"{"echo":"see cookie:***\"2\", {\"pin\":\"***\"\"}"}"#,
+        ),
+        (
             r#"{"echo":"{\"otp\"credential:\"12\"}"}"#,
             r#"{"echo":"{\"otp\"credential:\"***\"}"}"#,
         ),

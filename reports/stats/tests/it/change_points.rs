@@ -3,7 +3,7 @@
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
-use tenfold_analysis::stats::{ChangePoint, ChangePointSettings, change_points};
+use tenfold_stats::{ChangePoint, ChangePointSettings, change_points};
 
 /// Annual flow of the Nile at Aswan, 1871 to 1970, in 10^8 m^3 (Cobb, The problem of the Nile,
 /// Biometrika 65, 1978). The flow fell in 1899.

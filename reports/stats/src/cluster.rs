@@ -1,6 +1,6 @@
 //! Variance inflation of clustered samples.
 
-use crate::stats::ranks::ranks;
+use crate::ranks::ranks;
 
 /// Minimum number of clusters from which the variance between them can be estimated.
 const CLUSTERS_MIN: usize = 3;
@@ -13,7 +13,7 @@ const CLUSTERS_MIN: usize = 3;
 /// size of a cluster and `rho` the intraclass correlation by analysis of variance (Donner, International
 /// Statistical Review 54, 1986). Uses ranks, because one outlier would hide the correlation of all other
 /// values. 1 with fewer than three clusters or without a cluster of two.
-pub(crate) fn cluster_inflation(values: &[f64], clusters: &[usize]) -> f64 {
+pub fn cluster_inflation(values: &[f64], clusters: &[usize]) -> f64 {
     let mut sums: Vec<(f64, f64)> = Vec::new();
     let mut last = None;
     let ranks = ranks(values);

@@ -3,7 +3,7 @@
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64Mcg;
 
-use crate::stats::change_points::energy::{best_split, energy_at};
+use crate::change_points::energy::{best_split, energy_at};
 
 /// Settings and random state of the permutation tests.
 pub(super) struct Permutations {

@@ -5,16 +5,16 @@ const Z: f64 = 1.959_963_984_540_054;
 
 /// Some hits among a count of trials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Proportion {
+pub struct Proportion {
     /// Trials that were hits; at most the count.
-    pub(crate) hits: u64,
+    pub hits: u64,
     /// Trials.
-    pub(crate) count: u64,
+    pub count: u64,
 }
 
 impl Proportion {
     /// Returns the share of hits, 0 to 1. `None` without a trial.
-    pub(crate) fn share(self) -> Option<f64> {
+    pub fn share(self) -> Option<f64> {
         (self.count > 0).then(|| self.hits as f64 / self.count as f64)
     }
 }
@@ -44,7 +44,7 @@ pub fn wilson_interval(hits: u64, count: u64) -> [f64; 2] {
 ///
 /// Newcombe's hybrid of two score intervals (Interval estimation for the difference between independent
 /// proportions, Statistics in Medicine 17, 1998, method 10). Assumes independent trials.
-pub(crate) fn newcombe_interval(one: Proportion, other: Proportion) -> [f64; 2] {
+pub fn newcombe_interval(one: Proportion, other: Proportion) -> [f64; 2] {
     let (Some(one_share), Some(other_share)) = (one.share(), other.share()) else {
         return [-1.0, 1.0];
     };

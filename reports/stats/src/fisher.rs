@@ -1,13 +1,13 @@
 //! Fisher's exact test of two proportions.
 
-use crate::stats::proportion::Proportion;
+use crate::proportion::Proportion;
 
 /// Returns the one-sided p-value against "`one` has no greater share than `other`".
 ///
 /// The upper tail of the hypergeometric distribution: the probability that `one` has at least its hits
 /// when all hits are spread over both counts at random (Fisher, The Design of Experiments, 1935).
 /// Assumes independent trials. 1 without a hit. Takes time linear in the smaller of hits and counts.
-pub(crate) fn fisher_exact(one: Proportion, other: Proportion) -> f64 {
+pub fn fisher_exact(one: Proportion, other: Proportion) -> f64 {
     let hits = one.hits + other.hits;
     let low = hits.saturating_sub(other.count);
     let high = hits.min(one.count);

@@ -1,6 +1,6 @@
 //! Power: the effect that a number of rounds can detect, and the rounds that an effect needs.
 
-use crate::stats::normal::upper_quantile;
+use crate::normal::upper_quantile;
 
 /// Returns the smallest slowdown, as a ratio minus one, that a one-sided test at `level` detects with
 /// probability `power`.
@@ -24,7 +24,7 @@ pub fn rounds_needed(noise: f64, effect: f64, level: f64, power: f64) -> usize {
 }
 
 /// Returns the smallest number of rounds at which a signed-rank test can be significant: `2^-n <= level`.
-pub(crate) fn rounds_min(level: f64) -> usize {
+pub fn rounds_min(level: f64) -> usize {
     (-level.log2()).ceil() as usize
 }
 

@@ -7,11 +7,9 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 
-use crate::stats::change_points::energy::best_split;
-use crate::stats::change_points::permutation::{
-    Permutations, significant_at, significant_somewhere,
-};
-use crate::stats::median::median;
+use crate::change_points::energy::best_split;
+use crate::change_points::permutation::{Permutations, significant_at, significant_somewhere};
+use crate::median::median;
 
 /// Settings of a change-point search.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

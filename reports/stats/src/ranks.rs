@@ -1,7 +1,7 @@
 //! Ranks of a sample.
 
 /// Returns the rank of each value, from 0. Equal values share the mean of their ranks.
-pub(crate) fn ranks(values: &[f64]) -> Vec<f64> {
+pub fn ranks(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     values

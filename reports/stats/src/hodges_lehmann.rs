@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::median::median_of_sorted;
-use crate::stats::signed_rank::SignedRank;
+use crate::median::median_of_sorted;
+use crate::signed_rank::SignedRank;
 
 /// An interval with the confidence that it attains.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::normal::{upper_quantile, upper_tail};
+use crate::normal::{upper_quantile, upper_tail};
 
 /// A planned interim look.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Variance inflation of serially correlated samples.
 
-use crate::stats::normal::{upper_quantile, upper_tail};
-use crate::stats::ranks::ranks;
+use crate::normal::{upper_quantile, upper_tail};
+use crate::ranks::ranks;
 
 /// Maximum correlation to correct for.
 const CORRELATION_MAX: f64 = 0.9;
@@ -43,7 +43,7 @@ pub fn serial_inflation(values: &[f64]) -> f64 {
 
 /// Corrects a p-value, computed for independent values, for an inflated variance: divides its normal
 /// quantile by the square root of the inflation. Never returns less than `p`.
-pub(crate) fn correct_p_value(p: f64, inflation: f64) -> f64 {
+pub fn correct_p_value(p: f64, inflation: f64) -> f64 {
     if inflation <= 1.0 || p >= 0.5 {
         return p;
     }

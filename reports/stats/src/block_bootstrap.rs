@@ -3,7 +3,7 @@
 use rand::{RngExt as _, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-use crate::stats::order_statistic::CONFIDENCE;
+use crate::order_statistic::CONFIDENCE;
 
 /// Draws replicates of a series: as many blocks of neighbouring values as fill its length, each drawn with replacement.
 ///
@@ -77,7 +77,7 @@ mod tests {
     use rand_distr::{Distribution, StandardNormal};
 
     use super::*;
-    use crate::stats::block_length::block_length;
+    use crate::block_length::block_length;
 
     fn means(values: &[f64], blocks: &mut MovingBlocks, replicates: usize) -> Vec<f64> {
         let mean = |blocks: Vec<(usize, usize)>| -> f64 {

@@ -11,7 +11,7 @@ const QUANTILES: [f64; 30] = [
 /// values.
 ///
 /// Assumes independent values from a normal distribution. Means of whole seconds are nearly so.
-pub(crate) fn mean_interval(values: &[f64]) -> Option<(f64, f64)> {
+pub fn mean_interval(values: &[f64]) -> Option<(f64, f64)> {
     let count = values.len() as f64;
     let freedom = values.len().checked_sub(1).filter(|freedom| *freedom > 0)?;
     let mean = values.iter().sum::<f64>() / count;

@@ -5,7 +5,7 @@
 /// The probability of at most `smaller` tails in `greater + smaller` tosses of a fair coin (Conover,
 /// Practical Nonparametric Statistics, section 3.4). Ties are left out of both counts. Assumes
 /// independent pairs. 1 without a pair. Tails below `2^-500` may be rounded to zero.
-pub(crate) fn sign_test(greater: u64, smaller: u64) -> f64 {
+pub fn sign_test(greater: u64, smaller: u64) -> f64 {
     let pairs = greater + smaller;
     let (mut ways, mut tail, mut halvings) = (1.0, 0.0, pairs);
     for x in 0..=smaller {

@@ -6,7 +6,7 @@
 /// probabilities follow by adding one rank after the other (Hollander and Wolfe, Nonparametric
 /// Statistical Methods, 2nd edition, section 3.1). Assumes independent differences, symmetric about zero
 /// under the null hypothesis. Exact without zeros and without ties in size; a test that counts zeros and
-/// ties in favour of the null hypothesis, as [`crate::stats::WalshAverages`] does, keeps its level.
+/// ties in favour of the null hypothesis, as [`crate::WalshAverages`] does, keeps its level.
 ///
 /// Takes time cubic in the count: about 0.03 ms for 40, under a second for 1,000. Beyond a count of
 /// about 1,070, the extreme tails are rounded to zero.

@@ -1,0 +1,3 @@
+//! Integration tests of the statistics: one binary, one module per subject.
+
+mod change_points;

@@ -287,15 +287,11 @@ impl<'a> Name<'a> {
                 Some((quote, slashes)) => &line[..quoted_length(line, quote, slashes)],
                 None => line,
             };
-            if !line.is_empty() {
-                return Some(Found {
-                    start,
-                    end: start + line.trim_end().len(),
-                    is_quoted: false,
-                });
-            }
-            // An empty quoted text may be a name in quotes, before a value in quotes.
-            header.quote?;
+            return (!line.is_empty()).then(|| Found {
+                start,
+                end: start + line.trim_end().len(),
+                is_quoted: false,
+            });
         }
         let slashes = open.len() - open.trim_start_matches('\\').len();
         if let Some(quote @ ('"' | '\'')) = open[slashes..].chars().next() {
@@ -424,12 +420,14 @@ fn holds_encoded(content: &str) -> bool {
 }
 
 /// Returns the length of a quoted text, up to its closing quote or the end of the text. The closing
-/// quote has as many backslashes before it as the opening one; a quote with more belongs to the text.
+/// quote has as many backslashes before it as the opening one; a quote with more belongs to the text, and one with fewer
+/// ends the text around it.
 fn quoted_length(text: &str, quote: char, slashes: usize) -> usize {
     let mut before = 0;
     for (at, c) in text.char_indices() {
         match c {
             '\\' => before += 1,
+            _ if c == quote && before < slashes => return at - before,
             _ if c == quote && before % (2 * (slashes + 1)) == slashes => return at - slashes,
             _ => before = 0,
         }
@@ -460,7 +458,8 @@ fn balanced_length(text: &str) -> usize {
                 let inner = &text[..at];
                 let slashes = inner.len() - inner.trim_end_matches('\\').len();
                 at += 1 + quoted_length(&text[at + 1..], '"', slashes);
-                at += slashes;
+                let close = &text[at..];
+                at += close.len() - close.trim_start_matches('\\').len();
             }
             _ => {
                 depth = depth.saturating_sub(1);

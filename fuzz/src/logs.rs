@@ -14,10 +14,13 @@ use crate::{assert_printable, temporary_file};
 /// Capacity of the buffer that splits a log into pieces.
 const PIECE_BYTES: usize = 7;
 
+/// One in so many logs is fitted, which takes much longer than reading it.
+const FITTED_SHARE: u64 = 8;
+
 /// Number of requests from which a fit draws samples, which takes thousands of times longer than reading the log.
 const SAMPLED_REQUESTS_MIN: usize = 50;
 
-/// One in so many of these logs is fitted.
+/// One in so many of the logs with samples is fitted.
 const SAMPLED_SHARE: u64 = 64;
 
 /// Longest method that a log may have, in bytes.
@@ -134,7 +137,11 @@ pub fn check_replay(log: &AccessLog, bytes: &[u8]) {
         }
         assert_eq!(replayed, made.requests);
     }
-    if log.records().len() >= SAMPLED_REQUESTS_MIN && hash(bytes) % SAMPLED_SHARE != 0 {
+    let share = match log.records().len() >= SAMPLED_REQUESTS_MIN {
+        true => SAMPLED_SHARE,
+        false => FITTED_SHARE,
+    };
+    if hash(bytes) % share != 0 {
         return;
     }
     let options = ModelOptions {

@@ -153,8 +153,11 @@ fn code_of(error: &anyhow::Error) -> u8 {
         {
             return BAD_CONFIGURATION;
         }
-        if let Some(RunDirError::NotEmpty { .. }) = cause.downcast_ref::<RunDirError>() {
-            return BAD_CONFIGURATION;
+        match cause.downcast_ref::<RunDirError>() {
+            Some(RunDirError::NotEmpty { .. }) => return BAD_CONFIGURATION,
+            // The disk of the run directory failed.
+            Some(RunDirError::Write { .. }) => return Exit::Invalid.code(),
+            _ => {}
         }
         if let Some(error) = cause.downcast_ref::<LoadError>() {
             return code_of_load(error);

@@ -8,13 +8,13 @@
 //! A lost terminal causes several SIGHUP: the kernel, the shell and the SSH server each send one. A process that
 //! was started with SIGHUP ignored, as by `nohup`, keeps ignoring it.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use signal_hook::consts::{SIGHUP, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use tokio::sync::watch;
 
@@ -41,6 +41,9 @@ pub(crate) fn catch() -> anyhow::Result<watch::Receiver<bool>> {
         true => &[SIGTERM],
         false => &[SIGTERM, SIGHUP],
     };
+    // With a handler, a write beyond the limit of a file's size fails, instead of the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())
+        .context("could not install a handler for SIGXFSZ")?;
     let mut signals =
         Signals::new(caught).context("could not install a handler for SIGTERM and SIGHUP")?;
     std::thread::Builder::new()

@@ -37,4 +37,4 @@ pub(crate) use redirect::is_redirect;
 pub(crate) use request_head::Outgoing;
 pub(crate) use trace_context::TraceIds;
 pub(crate) use traveller::{Away, Traveller};
-pub(crate) use trip::Trip;
+pub(crate) use trip::{Hop, Trip};

@@ -297,6 +297,9 @@ impl Trier<'_> {
         // An empty change keeps the whole answer.
         let change = Change::default();
         let held = HeldVariables::Own(&mut *variables);
+        // Reasons are kept by class of failure: those of earlier requests are not of this one.
+        let endpoint = shared.endpoint(shared.scenario.side_of(draw.request));
+        endpoint.target.dials.forget_errors();
         let sent = self.user.send(job, held, Some(&change)).await;
         self.sent.insert(draw.request);
         let context = exchange::Context {

@@ -210,6 +210,7 @@ fn forest(index: usize, run: &RunEffects) -> Block {
     Block::Forest(Forest {
         id: format!("effect-{index}"),
         head: vec!["change", "95% interval", "first run", "this run"],
+        axis: "less ← → more",
         rows: rows.collect(),
     })
 }
@@ -220,9 +221,13 @@ fn judgement(effect: &Effect) -> Judgement {
         Direction::Worse => (Tone::Bad, "✗", "worse"),
         Direction::NotShown => (Tone::Caution, "≈", "not shown"),
         Direction::Unknown => (Tone::Caution, "?", "unknown"),
+        Direction::NotJudged => (Tone::Caution, "–", "not judged"),
     };
     let shown = |own: f64| change(effect.unit, own);
     let reason = match (effect.change, effect.interval_95) {
+        (Some(own), _) if effect.direction == Direction::NotJudged => {
+            format!("{}, as the runs offered different rates", shown(own))
+        }
         (Some(own), Some([low, high])) => {
             format!("{}, interval {} to {}", shown(own), shown(low), shown(high))
         }

@@ -220,6 +220,9 @@ fn response(sample: &Sample) -> Markup {
     }
 }
 
+/// Column of a list of runs that has the outcome. The drawing follows it.
+const OUTCOME: usize = 2;
+
 fn runs(list: &Runs) -> Markup {
     html! {
         div.scroll tabindex="0" role="group" aria-label="Runs" {
@@ -227,9 +230,9 @@ fn runs(list: &Runs) -> Markup {
                 thead {
                     tr {
                         @for (column, cell) in list.head.iter().enumerate() {
-                            th scope="col" class=[(column == 2).then_some("outcome")] { (cell) }
+                            th scope="col" class=[(column == OUTCOME).then_some("outcome")] { (cell) }
+                            @if column == OUTCOME && !list.line.is_empty() { th scope="col" { (list.line) } }
                         }
-                        @if !list.line.is_empty() { th scope="col" { (list.line) } }
                     }
                 }
                 tbody {
@@ -240,12 +243,12 @@ fn runs(list: &Runs) -> Markup {
                                 @match (column, &row.link) {
                                     (0, Some(link)) => th scope="row" { a href=(link) { (cell) } },
                                     (0, None) => th scope="row" { (cell) },
-                                    (2, _) => td.outcome { (cell) },
+                                    (OUTCOME, _) => td.outcome { (cell) },
                                     _ => td { (cell) },
                                 }
-                            }
-                            @if !list.line.is_empty() {
-                                td.drawing { @if let Some(line) = line { (PreEscaped(line)) } @else { "–" } }
+                                @if column == OUTCOME && !list.line.is_empty() {
+                                    td.drawing { @if let Some(line) = &line { (PreEscaped(line)) } @else { "–" } }
+                                }
                             }
                         }
                     }
@@ -267,7 +270,7 @@ fn effects(forest: &Forest) -> Markup {
                         th scope="col" { "metric" }
                         th scope="col" { "verdict" }
                         @if let Some(first) = first { th scope="col" { (first) } }
-                        th scope="col" { "better ← → worse" }
+                        th scope="col" { (forest.axis) }
                         @for cell in others.unwrap_or_default() { th scope="col" { (cell) } }
                     }
                 }

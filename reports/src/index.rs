@@ -161,30 +161,38 @@ fn runs(index: &Index) -> Runs {
             tone: Some(tone),
             cells: vec![
                 run.path.clone(),
-                summary.started_at.clone(),
+                minute(&summary.started_at),
                 badge.to_owned(),
-                summary.scenario.clone(),
-                summary
-                    .stage
-                    .clone()
-                    .unwrap_or_else(|| summary.target.clone()),
-                format!("{} s", format::significant(summary.counted_s)),
                 format::rate(summary.rate_per_s.offered),
                 format::rate(summary.rate_per_s.achieved),
                 format::maybe_duration(response.p50),
                 format::maybe_duration(response.p99),
                 errors.map_or_else(|| "–".to_owned(), format::percent),
+                format!("{} s", format::significant(summary.counted_s)),
+                summary.scenario.clone(),
+                summary
+                    .stage
+                    .clone()
+                    .unwrap_or_else(|| summary.target.clone()),
             ],
             values: run.achieved.clone(),
         }
     });
     Runs {
         head: vec![
-            "run", "start", "verdict", "scenario", "service", "duration", "offered", "achieved",
-            "p50", "p99", "errors",
+            "run", "start", "verdict", "offered", "achieved", "p50", "p99", "errors", "duration",
+            "scenario", "service",
         ],
         line: "achieved over time",
         rows: rows.collect(),
+    }
+}
+
+/// Shortens a time in RFC 3339 to its minute: `2026-11-29 22:16`.
+fn minute(time: &str) -> String {
+    match time.get(..16) {
+        Some(minute) => minute.replacen('T', " ", 1),
+        None => time.to_owned(),
     }
 }
 

@@ -21,15 +21,16 @@ pub(crate) struct RunReport<'a> {
 }
 
 impl RunReport<'_> {
-    /// Summarises a run and writes its report everywhere. Returns the summary and the HTML file.
+    /// Summarises a run and writes its report everywhere, standard output first: a disk may be full. Returns the summary and
+    /// the HTML file.
     pub(crate) fn publish(&self, run: &Run) -> anyhow::Result<(Summary, PathBuf)> {
         let summary = summarise(run);
-        let html = self.write_html(run, &summary)?;
         if self.json {
             print::json(&summary)?;
         } else {
             print::summary(&summary, exports::use_standard_output(self.exports))?;
         }
+        let html = self.write_html(run, &summary)?;
         print::note(&format!("report: {}", html.display()));
         exports::append_step_summary(&digest(&summary).markdown());
         exports::write(self.exports, run, &summary)?;

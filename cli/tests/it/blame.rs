@@ -374,7 +374,28 @@ fn too_few_users_leave_objectives_open() {
     assert!(stdout.contains("(500/s were offered)"), "{stdout}");
     assert!(!stdout.contains("at 500/s"), "{stdout}");
     let needed = outcome.summary["too_few_users"]["needed"].as_u64().unwrap();
-    assert!((50..70).contains(&needed), "{needed}");
+    assert!((65..90).contains(&needed), "{needed}");
+}
+
+#[test]
+fn wait_for_an_idle_user_is_not_the_service_s() {
+    let service = RawService {
+        takes: Duration::from_millis(100),
+        ..RawService::default()
+    };
+    let outcome = Case {
+        load: "users = 5\ntimeout = \"2s\"\nwait = \"30s\"",
+        rate: "70/s",
+        rules: "'p50 < 150ms', 'p50 service < 150ms'",
+        ..CASE
+    }
+    .run(service.start(), 121);
+    assert_eq!(outcome.verdict(), ("suspect", "not_judged"));
+    let [response, service] = [0, 1].map(|rule| &outcome.summary["rules"][rule]);
+    assert_eq!(response["met"], Value::Null, "{response}");
+    let why = response["why"].as_str().unwrap();
+    assert!(why.contains("waited for an idle user"), "{why}");
+    assert_eq!(service["met"], true, "{service}");
 }
 
 #[test]
@@ -427,6 +448,31 @@ fn full_disk_is_invalid() {
             "{}",
             ended.stderr
         );
+    });
+}
+
+#[test]
+fn results_are_printed_although_their_disk_is_full() {
+    in_namespace(|| {
+        let service = RawService::default().start();
+        let place = Workplace::new();
+        mount_small_disk(&place.path("disk"));
+        place.write("case.toml", &CASE.scenario());
+        // The run itself fits, and its report does not.
+        std::fs::write(place.path("disk/filler"), vec![0; 192 << 10]).unwrap();
+        let url = format!("http://{service}");
+        let arguments = [
+            "run",
+            "case.toml",
+            "--target",
+            &url,
+            "--no-live",
+            "--out",
+            "disk/run",
+        ];
+        let ended = place.run(&arguments).expect(120);
+        assert!(ended.stderr.contains("No space left"), "{}", ended.stderr);
+        assert!(ended.stdout.contains("errors < 1%"), "{}", ended.stdout);
     });
 }
 

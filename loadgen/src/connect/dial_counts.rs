@@ -144,6 +144,11 @@ impl DialCounts {
         }
     }
 
+    /// Forgets the reasons of earlier failures.
+    pub(crate) fn forget_errors(&self) {
+        self.state().first_errors.clear();
+    }
+
     /// Records that `users` users share one connection.
     pub(crate) fn shared_by(&self, users: usize) {
         let mut state = self.state();

@@ -22,7 +22,7 @@ use crate::http::redirect::{
 use crate::http::request_head::Outgoing;
 use crate::http::server_timing::server_timing;
 use crate::http::trace_context::{TRACEPARENT, TraceIds};
-use crate::http::trip::Trip;
+use crate::http::trip::{Hop, Trip};
 
 /// The most connections to other origins that a user keeps.
 const AWAY_MAX: usize = 4;
@@ -130,8 +130,19 @@ impl Traveller<'_> {
                 None => &mut *connection,
                 Some(other) => away.to(other),
             };
+            if let Some(hops) = &mut trip.hops {
+                hops.push(Hop {
+                    method: leg.method.clone(),
+                    url: leg.url.clone(),
+                    headers: ready.headers.clone(),
+                    status: None,
+                });
+            }
             let begun = now();
             let answer = self.exchange(on, sending, trip, &keep, &now).await?;
+            if let Some(hop) = trip.hops.as_mut().and_then(|hops| hops.last_mut()) {
+                hop.status = Some(answer.status);
+            }
             trip.exchanges_ns.push(answer.done_ns.saturating_sub(begun));
             if trip.redirects > 0 {
                 trip.url.clone_from(&leg.url);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::{HeaderName, HeaderValue, Method};
 use url::Url;
 
 use crate::http::cookie_jar::CookieJar;
@@ -31,4 +32,19 @@ pub(crate) struct Trip {
     pub(crate) server_timing: Option<Vec<(String, u64)>>,
     /// The cookies of its user. `None` if cookies are not kept.
     pub(crate) jar: Option<Arc<CookieJar>>,
+    /// What was sent, request by request: several if it was redirected. `None` if nobody asks.
+    pub(crate) hops: Option<Vec<Hop>>,
+}
+
+/// One request of a way.
+#[derive(Debug)]
+pub(crate) struct Hop {
+    /// Its method.
+    pub(crate) method: Method,
+    /// Its address. `None` if the target has none, as for `OPTIONS *`.
+    pub(crate) url: Option<Url>,
+    /// Its headers, with the cookies and the trace of its user.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Status of its answer. `None` without one.
+    pub(crate) status: Option<u16>,
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use tenfold_scenarios::{Draw, Rendered, Request, Variables, WebPage};
 use tenfold_secret::{MASK, masked_target};
@@ -11,7 +11,7 @@ use tenfold_secret::{MASK, masked_target};
 use super::secrets::{Secrets, Sent};
 use crate::answer::{AnswerView, Captured, Mask, SAMPLED_BODY_BYTES, SHOWN_BODY_BYTES, capture};
 use crate::failure::Failure;
-use crate::http::{Answer, Kept, Trip, is_redirect};
+use crate::http::{Answer, Hop, Kept, Trip, is_redirect};
 use crate::shared::Shared;
 
 /// The longest value of a finding, in characters.
@@ -28,7 +28,7 @@ pub struct Exchange {
     pub method: String,
     /// URL. `None` if the request could not be built.
     pub url: Option<String>,
-    /// Headers of the request, except those that the generator adds.
+    /// Headers of the request, with its cookies; except for those of the connection, such as `host`.
     pub headers: Vec<(String, String)>,
     /// Start of the body of the request.
     pub body: String,
@@ -37,6 +37,9 @@ pub struct Exchange {
     /// Address that the answer came from. `None` if the request was not redirected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirected_to: Option<String>,
+    /// Redirects that were followed, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub redirects: Vec<Redirected>,
     /// The answer. `None` if none arrived.
     pub answer: Option<Received>,
     /// Time from sending to the last byte of the answer or the failure, in milliseconds, including the
@@ -48,6 +51,19 @@ pub struct Exchange {
     pub failure: Option<String>,
     /// Why it failed, unless a finding says so.
     pub reason: Option<String>,
+}
+
+/// A redirect that was followed, and the request that followed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Redirected {
+    /// Status of the redirect.
+    pub status: u16,
+    /// Method of the next request.
+    pub method: String,
+    /// Its URL.
+    pub url: String,
+    /// Its headers.
+    pub headers: Vec<(String, String)>,
 }
 
 /// What a request of a trial is sent for.
@@ -147,8 +163,9 @@ impl Context<'_> {
         let (body, _) = text(&self.rendered.body, &mask);
         let mut headers = Vec::new();
         if is_built {
-            let own = self.rendered.headers.iter();
-            headers.extend(own.map(|(name, value)| (name.to_string(), mask.header(name, value))));
+            let first = self.hops().first();
+            let own = first.map_or(&self.rendered.headers, |first| &first.headers);
+            headers = masked(own, &mask);
             if target.authorization.is_some()
                 && !headers.iter().any(|(name, _)| name == "authorization")
             {
@@ -175,12 +192,34 @@ impl Context<'_> {
                 .trip
                 .and_then(|trip| trip.url.as_ref())
                 .map(|url| mask.text(url.as_str())),
+            redirects: self.redirects(&mask),
             answer: answer.map(|answer| received(answer, &mask)),
             took_ms: ended.saturating_sub(self.began_ns) as f64 / 1e6,
             findings: self.findings(planned, answer.zip(captured), &mask, secrets),
             failure: sent.failure.map(|failure| failure.name().to_owned()),
             reason: sent.failure.and_then(|failure| self.reason(failure)),
         }
+    }
+
+    /// The requests that were sent. Empty if the request is plain.
+    fn hops(&self) -> &[Hop] {
+        let hops = self.trip.and_then(|trip| trip.hops.as_deref());
+        hops.unwrap_or_default()
+    }
+
+    /// Returns the redirects that were followed.
+    fn redirects(&self, mask: &Mask) -> Vec<Redirected> {
+        let hops = self.hops();
+        let pairs = hops.iter().zip(hops.iter().skip(1));
+        let followed = pairs.filter_map(|(before, next)| {
+            Some(Redirected {
+                status: before.status?,
+                method: next.method.to_string(),
+                url: mask.text(next.url.as_ref()?.as_str()),
+                headers: masked(&next.headers, mask),
+            })
+        });
+        followed.collect()
     }
 
     /// Returns the results of status, captures, checks and script, in this order.
@@ -329,6 +368,13 @@ fn is_unbuilt(failure: Option<Failure>, is_answered: bool) -> bool {
     }
 }
 
+/// Returns headers with their secrets masked.
+fn masked(headers: &[(HeaderName, HeaderValue)], mask: &Mask) -> Vec<(String, String)> {
+    let masked =
+        |(name, value): &(HeaderName, HeaderValue)| (name.to_string(), mask.header(name, value));
+    headers.iter().map(masked).collect()
+}
+
 fn captures(captured: &Captured<'_>, mask: &Mask, secrets: &Secrets) -> Vec<Finding> {
     let found = captured.found().map(|(capture, value)| Finding {
         name: format!("capture {} from {}", capture.name, capture),
@@ -443,11 +489,19 @@ impl fmt::Display for Exchange {
             writeln!(f, "> {name}: {}", plain(value))?;
         }
         body(f, '>', &self.body, self.body_bytes, !self.body.is_empty())?;
-        if let Some(url) = &self.redirected_to {
-            writeln!(f, "> redirected to {}", plain(url))?;
+        for next in &self.redirects {
+            writeln!(f, "< {}, a redirect", next.status)?;
+            writeln!(f, "> {} {}", next.method, plain(&next.url))?;
+            for (name, value) in next.headers.iter().filter(|(name, _)| name == "cookie") {
+                writeln!(f, "> {name}: {}", plain(value))?;
+            }
         }
         match &self.answer {
-            None => writeln!(f, "< no answer after {}", milliseconds(self.took_ms))?,
+            None => writeln!(
+                f,
+                "< no complete answer after {}",
+                milliseconds(self.took_ms)
+            )?,
             Some(answer) => {
                 let status = http::StatusCode::from_u16(answer.status).ok();
                 let reason = status.and_then(|status| status.canonical_reason());
@@ -565,6 +619,7 @@ mod tests {
             body: "{\"content\":\"a\"}".to_owned(),
             body_bytes: 15,
             redirected_to: None,
+            redirects: Vec::new(),
             answer: Some(Received {
                 status: 201,
                 headers: vec![("location".to_owned(), "/v1/posts/7\u{1b}[2J".to_owned())],
@@ -600,12 +655,20 @@ mod tests {
     }
 
     #[test]
-    fn text_names_the_address_of_a_redirect() {
+    fn text_shows_each_redirect_with_its_cookies() {
         let redirected = Exchange {
-            redirected_to: Some("http://127.0.0.1:8080/v1/posts/7".to_owned()),
+            redirects: vec![Redirected {
+                status: 303,
+                method: "GET".to_owned(),
+                url: "http://127.0.0.1:8080/v1/posts/7".to_owned(),
+                headers: vec![
+                    ("accept".to_owned(), "*/*".to_owned()),
+                    ("cookie".to_owned(), "sid=***".to_owned()),
+                ],
+            }],
             ..exchange()
         };
-        let line = "> redirected to http://127.0.0.1:8080/v1/posts/7\n< 201 Created";
+        let line = "< 303, a redirect\n> GET http://127.0.0.1:8080/v1/posts/7\n> cookie: sid=***\n< 201 Created";
         assert!(redirected.to_string().contains(line), "{redirected}");
     }
 

@@ -262,6 +262,7 @@ impl User {
         }
         let browser = browser.get_or_insert_default();
         let trip = trip.get_or_insert_default();
+        trip.hops = keep_all_parts.then(Vec::new);
         if planned.transport.cookies {
             // A journey has its own cookies, which began with those of its session.
             let session = match shared.scenario.journeys.is_empty() {

@@ -9,6 +9,9 @@ use crate::chart::plot::escape;
 /// Width and height of a drawing, in pixels.
 const SIZE: (f64, f64) = (180.0, 30.0);
 
+/// Smallest distance of two labels of the axis, in pixels.
+const LABEL_DISTANCE: f64 = 36.0;
+
 /// Space on either side.
 const MARGIN: f64 = 12.0;
 
@@ -144,8 +147,14 @@ pub(crate) fn ruler(scale: Scale) -> String {
     let mut svg = format!(
         "<svg class=\"forest\" width=\"{width}\" height=\"{height}\" aria-hidden=\"true\">"
     );
-    for (at, label) in ticks(scale) {
+    let mut labelled = f64::NEG_INFINITY;
+    for (at, mut label) in ticks(scale) {
         let x = scale.place(at);
+        // The logarithmic scale moves large ratios together.
+        match x - labelled < LABEL_DISTANCE {
+            true => label.clear(),
+            false => labelled = x,
+        }
         let _ = write!(
             svg,
             "<line class=\"tick\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"0\" y2=\"4\"/>\

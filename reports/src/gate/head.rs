@@ -101,6 +101,7 @@ fn effects(decision: &Decision) -> Block {
             "limit",
             "detectable",
         ],
+        axis: "better ← → worse",
         rows: rows.collect(),
     })
 }

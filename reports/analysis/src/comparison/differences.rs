@@ -16,6 +16,9 @@ const REPLICATES: usize = 1_000;
 /// Intervals of time that an interval of a figure needs.
 const INTERVALS_MIN: usize = 10;
 
+/// Greatest difference of two offered rates that count as one, as a share of the greater.
+const OFFERED_TOLERANCE: f64 = 0.01;
+
 /// Requests compared by name: the first ones that both runs have.
 const REQUESTS_MAX: usize = 8;
 
@@ -69,7 +72,19 @@ pub(super) fn differences(first: Side<'_>, other: Side<'_>) -> RunEffects {
         resample(one, two, paired, block, &mut figures);
     }
     effects.effects = figures.into_iter().map(Figure::effect).collect();
+    if !offer_same_rate(first, other) {
+        let rates = effects.effects.iter_mut();
+        rates
+            .filter(|effect| effect.unit == EffectUnit::PerSecond)
+            .for_each(|rate| rate.direction = Direction::NotJudged);
+    }
     effects
+}
+
+/// Returns whether two runs offered the same rate, within 1%.
+fn offer_same_rate(one: Side<'_>, other: Side<'_>) -> bool {
+    let [one, other] = [one, other].map(|side| side.summary.rate_per_s.offered);
+    (one - other).abs() <= OFFERED_TOLERANCE * one.max(other)
 }
 
 /// A figure of both runs, and its replicates.

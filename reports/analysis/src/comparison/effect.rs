@@ -64,6 +64,8 @@ pub enum Direction {
     NotShown,
     /// There is no interval.
     Unknown,
+    /// A rate of two runs that offered different rates.
+    NotJudged,
 }
 
 impl Direction {

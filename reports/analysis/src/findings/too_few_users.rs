@@ -4,7 +4,7 @@ use crate::format;
 use crate::summary::Summary;
 use crate::summary::finding::{Confidence, Finding};
 
-/// Reports that the users could not send the offered rate, although the service answered as quickly as ever.
+/// Reports that there were too few users for the offered rate, although the service answered as quickly as ever.
 pub(super) fn too_few_users(summary: &Summary) -> Option<Finding> {
     let few = summary.too_few_users?;
     let service = &summary.latency_ns.service;
@@ -17,22 +17,26 @@ pub(super) fn too_few_users(summary: &Summary) -> Option<Finding> {
         ),
         evidence: vec![
             format!(
-                "{} of {} arrivals were dropped while all users waited for responses",
-                format::count(summary.arrivals.dropped),
-                format::count(summary.arrivals.planned)
+                "of {} arrivals, {} waited for an idle user and {} were dropped, while all users waited for responses",
+                format::count(summary.arrivals.planned),
+                format::count(summary.latency_ns.blocked.count),
+                format::count(summary.arrivals.dropped)
             ),
             format!(
-                "the service took {} at the median and {} at its quickest: it did not queue requests",
+                "the service took {} at the median and {} at its quickest, as quick as ever while all users were busy",
                 format::maybe_duration(service.p50),
                 format::maybe_duration(service.min)
             ),
         ],
         confidence: Confidence::Medium,
         advice: format!(
-            "Raise --users to {} or more: {} in flight for {} each (Little's law).",
+            "Raise --users to {} or more: {} of {} each keep {} busy (Little's law), and spare ones take the peaks.",
             format::count(few.needed),
             format::rate(summary.rate_per_s.offered),
-            format::maybe_duration(service.mean)
+            format::maybe_duration(service.mean),
+            format::significant(
+                summary.rate_per_s.offered * service.mean.unwrap_or_default() as f64 / 1e9
+            )
         ),
     })
 }

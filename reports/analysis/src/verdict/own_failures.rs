@@ -48,14 +48,15 @@ pub(super) fn scenario_failures(summary: &Summary) -> Option<Objection> {
     ))
 }
 
-/// Objects to arrivals that too few users could not send.
+/// Objects to arrivals that too few users sent late, or not at all.
 pub(super) fn too_few_users(summary: &Summary) -> Option<Objection> {
     let few = summary.too_few_users?;
     suspect(format!(
-        "{} of {} arrivals were never sent: all {} users were busy, although the service was no slower than \
-         at its quickest; {} need at least {} users",
-        format::count(summary.arrivals.dropped),
+        "of {} arrivals, {} waited for an idle user and {} were never sent: all {} users were busy, although the service \
+         was as quick as ever; {} needs about {} users",
         format::count(summary.arrivals.planned),
+        format::count(summary.latency_ns.blocked.count),
+        format::count(summary.arrivals.dropped),
         format::count(few.users),
         format::rate(summary.rate_per_s.offered),
         format::count(few.needed)
@@ -150,6 +151,6 @@ mod tests {
         let objection = too_few_users(&summary).unwrap();
         assert_eq!(objection.grade, Suspect);
         assert!(objection.reason.contains("all 10 users were busy"));
-        assert!(objection.reason.ends_with("need at least 55 users"));
+        assert!(objection.reason.ends_with("needs about 55 users"));
     }
 }

@@ -126,6 +126,8 @@ struct Measured {
     unit: &'static str,
     /// Reason for a missing value.
     missing_because: String,
+    /// Whether the greatest value has waits for an idle user in it.
+    waits_for_users: bool,
 }
 
 impl Measured {
@@ -136,6 +138,29 @@ impl Measured {
         match met? == rises {
             true => Some(high),
             false => Some(low),
+        }
+    }
+
+    /// Lowers the least value to that without the waits for an idle user, which are not the service's: to that of the service
+    /// times.
+    fn without_wait_for_users(
+        &mut self,
+        latency: Latency,
+        of_service: impl FnOnce() -> Option<Possible>,
+    ) {
+        let Some(possible) = &mut self.possible else {
+            return;
+        };
+        let low = match latency {
+            Latency::Response => of_service().map_or(0.0, |service| service.low),
+            // The first event has no time from when the request was sent.
+            Latency::FirstEvent => 0.0,
+            Latency::Service | Latency::EventGap => return,
+        };
+        self.waits_for_users = low < possible.low;
+        possible.low = low.min(possible.low);
+        if self.waits_for_users {
+            self.interval = None;
         }
     }
 }
@@ -180,7 +205,24 @@ fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) 
                     Latency::Service | Latency::EventGap => 0,
                 },
             };
-            measure_latency(rule.metric, &censored)
+            let mut measured = measure_latency(rule.metric, &censored);
+            if summary.too_few_users.is_some() {
+                measured.without_wait_for_users(latency, || {
+                    let service = match rule.phase {
+                        Some(phase) => {
+                            counted.histogram_in(phase, recorded(Latency::Service), keep)
+                        }
+                        None => counted.histogram(recorded(Latency::Service), keep),
+                    };
+                    let at_best = Censored {
+                        outcomes,
+                        latencies: &service,
+                        dropped_after_ns: 0,
+                    };
+                    measure_latency(rule.metric, &at_best).possible
+                });
+            }
+            measured
         }
     };
     let met = measured
@@ -239,6 +281,7 @@ fn errors(outcomes: &Outcomes) -> Measured {
         missing: outcomes.unknown,
         unit: "fraction",
         missing_because: "no request ended".to_owned(),
+        waits_for_users: false,
     }
 }
 
@@ -254,6 +297,7 @@ fn rate(rates: &Rates, outcomes: &Outcomes) -> Measured {
         missing: outcomes.unknown,
         unit: "fraction",
         missing_because: "nothing was offered".to_owned(),
+        waits_for_users: false,
     }
 }
 
@@ -266,6 +310,7 @@ fn measure_latency(metric: Metric, censored: &Censored<'_>) -> Measured {
         missing: censored.missing(),
         unit: "ns",
         missing_because: "nothing was measured".to_owned(),
+        waits_for_users: false,
     };
     match metric {
         Metric::Quantile(_, quantile) => {
@@ -312,8 +357,11 @@ fn why(rule: &Rule, measured: &Measured, met: Option<bool>) -> String {
     };
     let noun = counted_noun(measured.unit);
     let Some(value) = measured.value(rule, met) else {
-        // Without missing arrivals, only timeouts leave a value open.
+        // Without missing arrivals, only waits for users and timeouts leave a value open.
         let reason = match measured.missing {
+            _ if measured.waits_for_users => {
+                "arrivals waited for an idle user, of which there were too few".to_owned()
+            }
             0 => "requests timed out, which took longer than was measured".to_owned(),
             missing => format!(
                 "{} arrivals were not sent or not answered, beside {} {noun}",

@@ -1,5 +1,6 @@
 //! Everything that the binary writes: standard output, standard error, exports, and the log of a service.
 
+pub(crate) mod destination;
 pub(crate) mod exports;
 pub(crate) mod load_report;
 pub(crate) mod log;

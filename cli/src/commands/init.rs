@@ -19,6 +19,7 @@ use crate::arguments::init::InitArguments;
 use crate::arguments::record::RecordArguments;
 use crate::commands::record;
 use crate::exit::{Exit, UsageError};
+use crate::output::destination;
 use crate::output::print;
 
 /// Name of the JSON Schema beside a scenario.
@@ -211,12 +212,9 @@ fn from_log(arguments: &InitArguments, log: &Path) -> anyhow::Result<Exit> {
         .out
         .clone()
         .unwrap_or_else(|| record::default_path(Some(&log.to_owned())));
-    let recorded = RecordArguments::of_log(log, &out, output.force, output.json);
+    let files = Files::beside(arguments, out)?;
+    let recorded = RecordArguments::of_log(log, &files.scenario, output.force, output.json);
     let exit = record::record(&recorded)?;
-    let files = Files {
-        schema: out.with_file_name(SCHEMA_FILE),
-        scenario: out,
-    };
     let scenario = std::fs::read_to_string(&files.scenario)
         .with_context(|| format!("could not read {}", files.scenario.display()))?;
     write(
@@ -249,16 +247,18 @@ impl Files {
             Some(out) => out.clone(),
             None => PathBuf::from(format!("{}.toml", slug(title))),
         };
-        if scenario.exists() && !arguments.output.force {
-            return Err(wrong(format!(
-                "{} already exists; choose another file with --out, or overwrite it with --force",
-                scenario.display()
-            )));
-        }
-        Ok(Self {
-            schema: scenario.with_file_name(SCHEMA_FILE),
-            scenario,
-        })
+        destination::check(&scenario, &[&arguments.source], arguments.output.force)?;
+        Self::beside(arguments, scenario)
+    }
+
+    /// Returns a scenario and the schema beside it.
+    ///
+    /// # Errors
+    /// Fails if the schema is the source.
+    fn beside(arguments: &InitArguments, scenario: PathBuf) -> anyhow::Result<Self> {
+        let schema = scenario.with_file_name(SCHEMA_FILE);
+        destination::refuse_input(&schema, &[&arguments.source])?;
+        Ok(Self { scenario, schema })
     }
 
     fn options(&self) -> InitOptions {

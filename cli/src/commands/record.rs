@@ -1,8 +1,7 @@
 //! `tenfold record`: turn access logs or HAR files into a trace to replay, or into a fitted scenario.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -16,6 +15,7 @@ use tenfold_scenarios::Scenario;
 
 use crate::arguments::record::RecordArguments;
 use crate::exit::{Exit, UsageError};
+use crate::output::destination::{self, STANDARD_INPUT};
 use crate::output::print;
 
 /// Result, for `--json`.
@@ -25,9 +25,6 @@ struct Recorded {
     fit: Option<FitReport>,
     written: Vec<PathBuf>,
 }
-
-/// Stands for standard input among the logs.
-const STANDARD_INPUT: &str = "-";
 
 /// Reads the logs, and writes a trace or a fitted scenario.
 pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
@@ -52,8 +49,7 @@ pub(crate) fn record(arguments: &RecordArguments) -> anyhow::Result<Exit> {
         .unwrap_or_else(|| default_path(arguments.logs.first()));
     let trace_path = (!arguments.scenario.model).then(|| out.with_extension("trace.jsonl"));
     for path in [Some(&out), trace_path.as_ref()].into_iter().flatten() {
-        refuse_input(arguments, path)?;
-        refuse_overwriting(arguments, path)?;
+        destination::check(path, &arguments.logs, arguments.output.force)?;
     }
     let log = read(&arguments.logs, &options)?;
     let name = out.file_stem().map_or("recorded".into(), |stem| {
@@ -125,8 +121,7 @@ fn record_journey(arguments: &RecordArguments) -> anyhow::Result<Exit> {
         .out
         .clone()
         .unwrap_or_else(|| default_path(Some(log)));
-    refuse_input(arguments, &out)?;
-    refuse_overwriting(arguments, &out)?;
+    destination::check(&out, &arguments.logs, arguments.output.force)?;
     let made = visit(log, &out, arguments.input.host.clone())?;
     write(&out, |file| file.write_all(made.toml.as_bytes()))?;
     if arguments.output.json {
@@ -225,40 +220,6 @@ fn write(
     with: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
 ) -> anyhow::Result<()> {
     write_atomic_with(path, with).with_context(|| format!("could not write {}", path.display()))
-}
-
-/// Fails if a file to write is one of the logs, by whatever name, even with `--force`.
-fn refuse_input(arguments: &RecordArguments, path: &Path) -> anyhow::Result<()> {
-    let Ok(written) = std::fs::metadata(path) else {
-        return Ok(());
-    };
-    let is_same = |input: &Metadata| (input.dev(), input.ino()) == (written.dev(), written.ino());
-    for log in &arguments.logs {
-        let input = match log.as_os_str() == STANDARD_INPUT {
-            true => std::fs::metadata("/dev/stdin"),
-            false => std::fs::metadata(log),
-        };
-        if written.is_file() && input.is_ok_and(|input| is_same(&input)) {
-            return Err(UsageError(format!(
-                "{} is the log itself ({}), which is never overwritten; choose another file with --out",
-                path.display(),
-                log.display()
-            ))
-            .into());
-        }
-    }
-    Ok(())
-}
-
-fn refuse_overwriting(arguments: &RecordArguments, path: &Path) -> anyhow::Result<()> {
-    if path.exists() && !arguments.output.force {
-        return Err(UsageError(format!(
-            "{} already exists; choose another file with --out, or overwrite it with --force",
-            path.display()
-        ))
-        .into());
-    }
-    Ok(())
 }
 
 /// Returns the name of the log without `.gz`, `.log` and `.har`, as a scenario in the working directory.

@@ -171,3 +171,51 @@ fn log_gives_what_record_writes() {
     place.run(&["init", "access.log"]).expect(104);
     place.run(&["init", "access.toml"]).expect(104);
 }
+
+#[test]
+fn never_overwrites_its_source() {
+    let place = Workplace::new();
+    let sources = [
+        ("api.yaml", DOCUMENT.to_owned()),
+        (
+            "visit.har",
+            r#"{"log":{"entries":[{"startedDateTime":"2024-05-17T10:05:03Z","request":{"method":"GET",
+            "url":"https://s.example/"},"response":{"status":200}}]}}"#
+                .to_owned(),
+        ),
+        (
+            "access.log",
+            "h - - [17/May/2024:10:05:03 +0000] \"GET /a HTTP/1.1\" 200 1\n".to_owned(),
+        ),
+    ];
+    for (name, text) in &sources {
+        let at = |name: &str| place.path(name);
+        place.write(name, text);
+        for link in ["link", "hard"] {
+            let _ = std::fs::remove_file(at(link));
+        }
+        std::os::unix::fs::symlink(name, at("link")).unwrap();
+        std::fs::hard_link(at(name), at("hard")).unwrap();
+        let _ = std::fs::create_dir(at("schema"));
+        let _ = std::fs::remove_file(at("schema/scenario.schema.json"));
+        std::fs::hard_link(at(name), at("schema/scenario.schema.json")).unwrap();
+        for (source, out) in [
+            (*name, *name),
+            (name, "link"),
+            (name, "hard"),
+            ("link", name),
+            // The schema is written beside the scenario.
+            (name, "schema/a.toml"),
+        ] {
+            let ended = place
+                .run(&["init", source, "--out", out, "--force"])
+                .expect(104);
+            assert!(
+                ended.stderr.contains("is the input itself"),
+                "{source} to {out}:\n{}",
+                ended.stderr
+            );
+            assert_eq!(&std::fs::read_to_string(at(name)).unwrap(), text);
+        }
+    }
+}

@@ -253,7 +253,7 @@ fn never_overwrites_the_log() {
         let ended = place.run(&command).expect(104);
         let shown = &ended.stderr;
         assert!(
-            shown.contains("is the log itself"),
+            shown.contains("is the input itself"),
             "{arguments:?}:\n{shown}"
         );
         for name in ["a.log", "b.log", "site.trace.jsonl"] {

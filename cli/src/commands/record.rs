@@ -182,6 +182,9 @@ pub(crate) fn describe(made: &JourneyScenario) -> String {
     for (reason, count) in &made.left_out {
         text.push_str(&format!("left out: {count} {reason}\n"));
     }
+    for broken in &made.first_broken {
+        text.push_str(&format!("broken: {}\n", broken.as_entry()));
+    }
     if !made.captured.is_empty() {
         text.push_str(&format!(
             "captured from answers: {}\n",

@@ -13,6 +13,7 @@ use tenfold_secret::is_secret_pair;
 
 use crate::access_log::kind_of;
 use crate::har::visit::{Body, Exchange, Visit};
+use crate::input::broken_line::BrokenLine;
 use crate::input::log_error::LogError;
 
 mod provenance;
@@ -42,8 +43,10 @@ pub struct JourneyScenario {
     pub captured: Vec<String>,
     /// Names of the secrets that the answers do not have, such as passwords: to be filled in.
     pub to_fill_in: Vec<String>,
-    /// Reasons for leaving out entries, with their number.
+    /// Reasons for leaving out entries and bodies, with their number.
     pub left_out: Vec<(String, u64)>,
+    /// The first broken entries.
+    pub first_broken: Vec<BrokenLine>,
 }
 
 /// Requests of a scenario at most.
@@ -80,6 +83,11 @@ pub fn journey(
         let reason = "beyond the first 200 requests";
         visit.left_out.insert(reason, too_many as u64);
     }
+    for exchange in &visit.exchanges {
+        if let Body::LeftOut(reason) = exchange.body {
+            *visit.left_out.entry(reason).or_default() += 1;
+        }
+    }
     let mut writer = Writer::new(&visit);
     let requests: Vec<String> = (0..visit.exchanges.len())
         .map(|index| writer.request(index))
@@ -99,6 +107,7 @@ pub fn journey(
             .iter()
             .map(|(reason, count)| ((*reason).to_owned(), *count))
             .collect(),
+        first_broken: visit.first_broken.clone(),
     })
 }
 
@@ -276,9 +285,7 @@ impl<'a> Writer<'a> {
     fn body(&mut self, index: usize) -> String {
         match &self.visit.exchanges[index].body {
             Body::None => String::new(),
-            Body::LeftOut => {
-                "# Its body is not in the file: add `multipart` or `body`.\n".to_owned()
-            }
+            Body::LeftOut(_) => "# Its body is left out: add `multipart` or `body`.\n".to_owned(),
             Body::Form(pairs) => {
                 let mut fields: Vec<(&str, Vec<String>)> = Vec::new();
                 for (name, value) in pairs {

@@ -9,7 +9,7 @@ use tenfold_secret::masked_target;
 use super::host;
 use super::not_sent::NotSent;
 
-/// The request of a logged request line, with the secrets of its target masked.
+/// The request of a logged request line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LoggedRequest {
     pub(crate) method: String,
@@ -79,7 +79,28 @@ impl LoggedRequest {
         Self::checked(method, target, Protocol::Http)
     }
 
+    /// Makes a request as [`LoggedRequest::of_parts`] does, but leaves secrets in its target.
+    ///
+    /// # Errors
+    /// As [`LoggedRequest::of_line`].
+    pub(crate) fn with_secrets(method: &[u8], target: &[u8]) -> Result<Self, NotSent> {
+        Self::encoded(method, target, Protocol::Http)?.sendable()
+    }
+
     fn checked(method: &[u8], target: &[u8], protocol: Protocol) -> Result<Self, NotSent> {
+        let mut request = Self::encoded(method, target, protocol)?;
+        let without_secrets = match masked_target(&request.target, &mut request.masked) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(without) => Some(without),
+        };
+        if let Some(without) = without_secrets {
+            request.target = without;
+        }
+        request.sendable()
+    }
+
+    /// Makes a request whose target is in origin form and percent-encoded, with its secrets.
+    fn encoded(method: &[u8], target: &[u8], protocol: Protocol) -> Result<Self, NotSent> {
         // Load balancers log `- http://host:80- ` for a connection without a request.
         if matches!(method, b"" | b"-") || matches!(target, b"-") {
             return Err(NotSent::Missing);
@@ -111,25 +132,21 @@ impl LoggedRequest {
                 Protocol::Unknown => NotSent::NotHttp,
             });
         }
-        let target = format!("{slash}{}", percent_encode(target, UNSENDABLE));
-        let mut masked = Vec::new();
-        let without_secrets = match masked_target(&target, &mut masked) {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(without) => Some(without),
-        };
-        let target = without_secrets.unwrap_or(target);
-        if target.len() > TARGET_BYTES_MAX {
-            return Err(NotSent::TooLong);
-        }
-        if !is_sendable(&target) {
-            return Err(NotSent::NotPath);
-        }
         Ok(Self {
             method: method.to_owned(),
-            target,
+            target: format!("{slash}{}", percent_encode(target, UNSENDABLE)),
             host,
-            masked,
+            masked: Vec::new(),
         })
+    }
+
+    /// Returns the request if the generator can send its target.
+    fn sendable(self) -> Result<Self, NotSent> {
+        match self.target.len() > TARGET_BYTES_MAX {
+            true => Err(NotSent::TooLong),
+            false if is_sendable(&self.target) => Ok(self),
+            false => Err(NotSent::NotPath),
+        }
     }
 }
 

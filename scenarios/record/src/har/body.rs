@@ -38,7 +38,7 @@ pub(super) enum Body {
 }
 
 /// Maximum length of a body in bytes.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 impl PostData {
     /// Returns the masked body.
@@ -96,7 +96,7 @@ const TEXT_TYPES: [&str; 10] = [
 
 /// Returns whether a browser has destroyed a body by reading it as text: it has the mark for bytes that are not text,
 /// a control character, or, in a binary type, any character beyond ASCII.
-fn is_destroyed(text: &str, mime_type: &str) -> bool {
+pub(super) fn is_destroyed(text: &str, mime_type: &str) -> bool {
     let is_text = mime_type.is_empty() || TEXT_TYPES.iter().any(|part| mime_type.contains(part));
     text.chars().any(|c| {
         c == char::REPLACEMENT_CHARACTER

@@ -83,12 +83,10 @@ impl Selection {
         if let Err(reason) = self.add(entry, &url) {
             self.broken += 1;
             if self.first_broken.len() < self.broken_kept {
-                // The query may contain a secret.
-                let shown = url.split(['?', '#']).next().unwrap_or_default();
                 let (file, number) = self.files.last().cloned().unwrap_or_default();
                 self.first_broken.push(BrokenLine {
                     file: Some(file),
-                    ..BrokenLine::new(number, reason, shown.as_bytes())
+                    ..BrokenLine::of_entry(number, reason, &url)
                 });
             }
         }
@@ -110,10 +108,7 @@ impl Selection {
             self.not_http += 1;
             return Ok(());
         };
-        // The host is shown, and a control character must not reach a terminal.
-        if host.contains(|c: char| c.is_control() || c.is_whitespace()) {
-            return Err(invalid(host.as_bytes(), "host"));
-        }
+        check_host(&host)?;
         let host = self.hosts.intern(&host);
         if self.tallies.len() == host as usize {
             self.tallies.push(Tally::default());
@@ -251,6 +246,17 @@ impl Selection {
             out_of_order,
             archive,
         })
+    }
+}
+
+/// Checks the host of an entry. It is shown, and a control character must not reach a terminal.
+///
+/// # Errors
+/// Fails if it has a blank or a control character.
+pub(super) fn check_host(host: &str) -> Result<(), String> {
+    match host.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        true => Err(invalid(host.as_bytes(), "host")),
+        false => Ok(()),
     }
 }
 

@@ -6,12 +6,19 @@ use std::io::{BufRead, Read as _};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
+use tenfold_secret::masked_text;
 use url::Url;
 
+use super::body::{BODY_BYTES_MAX, is_destroyed};
 use super::entry::{Entry, Header, host_and_target};
 use super::headers::{Fate, fate};
 use super::origin::Origin;
-use super::selection::started;
+use super::selection::{check_host, started};
+use crate::format::not_sent::NotSent;
+use crate::format::read_line::invalid;
+use crate::format::request_line::LoggedRequest;
+use crate::input::ReadOptions;
+use crate::input::broken_line::BrokenLine;
 use crate::input::log_error::LogError;
 use crate::input::source::Source;
 
@@ -25,6 +32,8 @@ pub(crate) struct Visit {
     pub(crate) exchanges: Vec<Exchange>,
     /// Reasons for leaving out entries, with their number.
     pub(crate) left_out: BTreeMap<&'static str, u64>,
+    /// The first broken entries.
+    pub(crate) first_broken: Vec<BrokenLine>,
 }
 
 /// A request and the last answer of its redirects.
@@ -53,8 +62,8 @@ pub(crate) enum Body {
     /// Fields of a form.
     Form(Vec<(String, String)>),
     Text(String),
-    /// Not text, or of several parts, so the file does not have its bytes.
-    LeftOut,
+    /// Left out, with the reason in the plural.
+    LeftOut(&'static str),
 }
 
 /// An answer.
@@ -71,6 +80,17 @@ const FILE_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// Redirects of one request that are put together.
 const REDIRECTS_MAX: u64 = 20;
+
+/// Reason for leaving out broken entries.
+const BROKEN: &str = "broken";
+
+/// Why an entry is not used.
+enum Unused {
+    /// Left out for this reason.
+    LeftOut(&'static str),
+    /// Broken in this way.
+    Broken(String),
+}
 
 /// The parts of an entry that traces do without.
 #[derive(Default, Deserialize)]
@@ -144,12 +164,25 @@ impl Visit {
             });
         };
         let mut left_out = BTreeMap::new();
+        let mut first_broken: Vec<BrokenLine> = Vec::new();
         let mut all: Vec<(String, String, Exchange)> = Vec::new();
-        for entry in entries {
-            match exchange(entry) {
-                Ok(read) => all.push(read),
-                Err(reason) => *left_out.entry(reason).or_default() += 1,
-            }
+        for (number, entry) in (1..).zip(entries) {
+            let url = entry.pointer("/request/url").and_then(Value::as_str);
+            let url = url.unwrap_or_default().to_owned();
+            let reason = match exchange(entry) {
+                Ok(read) => {
+                    all.push(read);
+                    continue;
+                }
+                Err(Unused::LeftOut(reason)) => reason,
+                Err(Unused::Broken(reason)) => {
+                    if first_broken.len() < ReadOptions::default().broken_kept {
+                        first_broken.push(BrokenLine::of_entry(number, reason, &url));
+                    }
+                    BROKEN
+                }
+            };
+            *left_out.entry(reason).or_default() += 1;
         }
         let mut hosts: BTreeMap<&str, u64> = BTreeMap::new();
         for (host, ..) in &all {
@@ -165,7 +198,12 @@ impl Visit {
         let Some(chosen) = chosen.map(|host| (*host).to_owned()) else {
             let reasons = left_out
                 .iter()
-                .map(|(reason, count)| format!("{count} {reason}"));
+                .map(|(reason, count)| match first_broken.first() {
+                    Some(first) if *reason == BROKEN => {
+                        format!("{count} {reason} ({})", first.as_entry())
+                    }
+                    _ => format!("{count} {reason}"),
+                });
             let reasons: Vec<String> = reasons.collect();
             return Err(match host {
                 Some(wanted) if !hosts.is_empty() => LogError::NoHost {
@@ -197,6 +235,7 @@ impl Visit {
             scheme,
             exchanges,
             left_out,
+            first_broken,
         })
     }
 }
@@ -204,28 +243,35 @@ impl Visit {
 /// Reads an entry. Returns its host, its scheme and the exchange.
 ///
 /// # Errors
-/// The reason for leaving it out.
-fn exchange(entry: Value) -> Result<(String, String, Exchange), &'static str> {
-    let details = Details::deserialize(&entry).map_err(|_| "broken")?;
-    let entry = Entry::deserialize(entry).map_err(|_| "broken")?;
+/// Why it is not used.
+fn exchange(entry: Value) -> Result<(String, String, Exchange), Unused> {
+    // The message may quote a value.
+    let wrong = |error: serde_json::Error| masked_text(&error.to_string()).into_owned();
+    let details = Details::deserialize(&entry).map_err(wrong)?;
+    let entry = Entry::deserialize(entry).map_err(wrong)?;
     match Origin::of(&entry) {
         Origin::Server | Origin::Revalidated => {}
-        Origin::Cache | Origin::ServiceWorker => return Err("answered by the browser itself"),
-        Origin::Upgrade => return Err("a switch to another protocol"),
-        Origin::EventStream => return Err("a stream of events"),
+        Origin::Cache | Origin::ServiceWorker => {
+            return Err("answered by the browser itself".into());
+        }
+        Origin::Upgrade => return Err("a switch to another protocol".into()),
+        Origin::EventStream => return Err("a stream of events".into()),
     }
-    let at_us = started(entry.started_date_time.as_ref()).map_err(|_| "broken")?;
-    let request = entry.request.ok_or("broken")?;
-    let method = request.method.ok_or("broken")?;
-    let url = request.url.ok_or("broken")?;
+    let broken = |reason: &str| Unused::Broken(reason.to_owned());
+    let at_us = started(entry.started_date_time.as_ref())?;
+    let request = entry.request.ok_or(broken("it has no request"))?;
+    let method = request.method.ok_or(broken("its request has no method"))?;
+    let url = request.url.filter(|url| !url.is_empty());
+    let url = url.ok_or(broken("its request has no url"))?;
     let (host, target) = host_and_target(&url).ok_or("not over HTTP")?;
-    let is_clean = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-    if !is_clean(&host)
-        || !is_clean(&target)
-        || http::Method::from_bytes(method.as_bytes()).is_err()
-    {
-        return Err("broken");
-    }
+    check_host(&host)?;
+    let LoggedRequest { method, target, .. } =
+        LoggedRequest::with_secrets(method.as_bytes(), target.as_bytes()).map_err(|reason| {
+            match reason {
+                NotSent::NotHttp => Unused::Broken(invalid(method.as_bytes(), "method")),
+                reason => Unused::LeftOut(reason.text()),
+            }
+        })?;
     let status = entry.response.unwrap_or_default().status;
     let status = status.filter(|status| (200.0..600.0).contains(status));
     let status = status.ok_or("without an answer")? as u16;
@@ -234,7 +280,7 @@ fn exchange(entry: Value) -> Result<(String, String, Exchange), &'static str> {
     let media_type = media_type(content.mime_type.as_deref());
     let path = target.split('?').next().unwrap_or_default();
     if is_part_of_page(&media_type, path) {
-        return Err("loaded by a page itself: styles, scripts, images and fonts");
+        return Err("loaded by a page itself: styles, scripts, images and fonts".into());
     }
     let mut headers = Vec::new();
     let mut secrets = Vec::new();
@@ -346,16 +392,39 @@ fn header_map(headers: Vec<Header>) -> HeaderMap {
     map
 }
 
+impl From<&'static str> for Unused {
+    fn from(reason: &'static str) -> Self {
+        Self::LeftOut(reason)
+    }
+}
+
+impl From<String> for Unused {
+    fn from(reason: String) -> Self {
+        Self::Broken(reason)
+    }
+}
+
 impl Posted {
     fn body(self) -> Body {
+        const NOT_TEXT: &str = "bodies that are not text";
         let media_type = media_type(self.mime_type.as_deref());
         let is_form = media_type == "application/x-www-form-urlencoded";
         let text = self.text.unwrap_or_default();
+        let has_params = self
+            .params
+            .as_ref()
+            .is_some_and(|params| !params.is_empty());
+        if media_type.starts_with("multipart/") {
+            return Body::LeftOut("bodies of several parts");
+        }
         if self.encoding.is_some_and(|encoding| !encoding.is_empty())
-            || media_type.starts_with("multipart/")
-            || text.contains(['\u{fffd}', '\0'])
+            || is_destroyed(&text, &media_type)
+            || (text.is_empty() && has_params && !is_form)
         {
-            return Body::LeftOut;
+            return Body::LeftOut(NOT_TEXT);
+        }
+        if text.len() > BODY_BYTES_MAX {
+            return Body::LeftOut("bodies longer than 1 MiB");
         }
         if is_form && !text.is_empty() {
             let pairs = form_urlencoded::parse(text.as_bytes());

@@ -48,8 +48,14 @@ impl BrokenLine {
         }
     }
 
+    /// Makes a broken entry of a HAR file. Quotes its URL without the query, which may contain a secret.
+    pub(crate) fn of_entry(number: u64, reason: String, url: &str) -> Self {
+        let shown = url.split(['?', '#']).next().unwrap_or_default();
+        Self::new(number, reason, shown.as_bytes())
+    }
+
     /// Formats the line as an entry of a HAR file.
-    pub(crate) fn as_entry(&self) -> String {
+    pub fn as_entry(&self) -> String {
         self.described("entry")
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tenfold_record::{JourneyOptions, JourneyScenario, journey};
+use tenfold_record::{AccessLog, JourneyOptions, JourneyScenario, ReadOptions, journey};
 use tenfold_scenarios::Scenario;
 
 fn options() -> JourneyOptions {
@@ -148,7 +148,10 @@ fn rejects_files_without_a_visit() {
         ("{}", "it has no log.entries"),
         ("nonsense", "as a HAR file"),
         (r#"{"log":{"entries":[]}}"#, "it has no entries"),
-        (r#"{"log":{"entries":[{"request":{}}]}}"#, "1 broken"),
+        (
+            r#"{"log":{"entries":[{"request":{}}]}}"#,
+            "1 broken (entry 1: it has no startedDateTime: ``)",
+        ),
     ] {
         assert!(error(text).contains(expected), "{text}: {}", error(text));
     }
@@ -161,6 +164,116 @@ fn rejects_files_without_a_visit() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("shop.example"), "{error}");
+}
+
+#[test]
+fn names_broken_entries() {
+    let mut naive = entry(1, "GET", "/naive?token=s3cret", 200, ("", ""));
+    naive["startedDateTime"] = json!("2024-03-01T10:00:00");
+    let mut nameless = entry(1, "GET", "/", 200, ("", ""));
+    nameless["request"]["url"] = json!("");
+    let methodless = json!({ "startedDateTime": "2024-03-01T10:00:00Z", "request": { "url": "http://shop.example/" } });
+    let mut odd = entry(1, "GET", "/odd", 200, ("", ""));
+    odd["request"]["headers"] = json!("password=s3cret");
+    let no_method = entry(1, "G T", "/no", 200, ("", ""));
+    let good = entry(0, "GET", "/", 200, ("", ""));
+    let made = made(&[good, naive, nameless, methodless, odd, no_method]);
+    assert_eq!(made.left_out, [("broken".to_owned(), 5)]);
+    let shown: Vec<String> = made
+        .first_broken
+        .iter()
+        .map(|line| line.as_entry())
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn encodes_targets_as_traces_do() {
+    let target = "/q[1]\"\\?a=b|c {x}<\u{e9}>`";
+    let made = made(&[entry(0, "GET", target, 200, ("", ""))]);
+    let scenario = Scenario::parse(&made.toml, Path::new("visit.toml")).unwrap();
+    let har = json!({ "log": { "entries": [entry(0, "GET", target, 200, ("", ""))] } }).to_string();
+    let log = AccessLog::read_from(har.as_bytes(), "visit.har", &ReadOptions::default()).unwrap();
+    let recorded = log.records().next().unwrap().request.unwrap().target;
+    assert_eq!(recorded, "/q[1]%22%5C?a=b|c%20{x}%3C%C3%A9%3E%60");
+    let path = format!(
+        "path = \"{}\"",
+        recorded.replace('{', "{{").replace('}', "}}")
+    );
+    assert!(made.toml.contains(&path), "{}", made.toml);
+    assert_eq!(scenario.requests.len(), 1);
+}
+
+#[test]
+fn leaves_out_targets_that_are_not_sent() {
+    let long = format!("/{}", "x".repeat(60_001));
+    let made = made(&[
+        entry(0, "GET", "/", 200, ("", "")),
+        entry(1, "GET", &long, 200, ("", "")),
+        entry(1, "CONNECT", "/", 200, ("", "")),
+    ]);
+    assert_eq!(
+        made.left_out,
+        [
+            ("CONNECT, which only a proxy accepts".to_owned(), 1),
+            ("a target longer than 60,000 bytes".to_owned(), 1)
+        ]
+    );
+}
+
+#[test]
+fn counts_bodies_left_out() {
+    let posted = |second, body: Value| {
+        let mut post = entry(second, "POST", "/rpc", 200, ("", ""));
+        post["request"]["postData"] = body;
+        post
+    };
+    let mut other = posted(1, json!({ "text": "\u{fffd}" }));
+    other["request"]["url"] = json!("http://other.example/");
+    let binary = "application/octet-stream";
+    let made = made(&[
+        posted(
+            1,
+            json!({ "mimeType": binary, "text": "\u{fffd}\0\u{fffd}" }),
+        ),
+        posted(
+            2,
+            json!({ "mimeType": "application/x-protobuf", "text": "\n\u{e9}" }),
+        ),
+        posted(
+            3,
+            json!({ "mimeType": "text/plain", "text": "AAEC", "encoding": "base64" }),
+        ),
+        posted(
+            4,
+            json!({ "mimeType": binary, "params": [{ "name": "a", "value": "b" }] }),
+        ),
+        posted(
+            5,
+            json!({ "mimeType": "multipart/form-data", "text": "--x--" }),
+        ),
+        posted(
+            6,
+            json!({ "mimeType": "text/plain", "text": "x".repeat(1024 * 1024 + 1) }),
+        ),
+        posted(
+            7,
+            json!({ "mimeType": "text/plain", "text": "kept \u{e9}" }),
+        ),
+        other,
+    ]);
+    let expected = [
+        ("bodies longer than 1 MiB", 1),
+        ("bodies of several parts", 1),
+        ("bodies that are not text", 4),
+        ("to other hosts", 1),
+    ];
+    assert_eq!(
+        made.left_out,
+        expected.map(|(reason, count)| (reason.to_owned(), count))
+    );
+    assert_eq!(made.toml.matches("# Its body is left out").count(), 6);
+    assert!(made.toml.contains("body = \"kept"), "{}", made.toml);
 }
 
 proptest! {

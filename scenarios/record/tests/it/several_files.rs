@@ -140,6 +140,15 @@ fn leaves_out_lines_of_a_wrong_clock() {
         log.first_clock_outliers[0].to_string(),
         "b.log line 1: 1970-01-01T00:00:12Z"
     );
+    let log = read(&[
+        ("a.log", &line(now, "/a").repeat(5)),
+        ("b.log", &line("06/Jun/2024:10:05:03", "/late")),
+    ]);
+    assert_eq!((log.records().len(), log.clock_outliers), (5, 1));
+    assert_eq!(
+        log.first_clock_outliers[0].to_string(),
+        "b.log line 1: 2024-06-06T10:05:03Z"
+    );
     let entry = |at: &str| {
         format!(
             r#"{{"startedDateTime":"{at}","request":{{"method":"GET","url":"https://s.example/"}}}}"#

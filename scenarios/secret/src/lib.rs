@@ -8,6 +8,7 @@ mod credential;
 mod header;
 mod json;
 mod markup;
+mod multipart;
 mod name;
 mod pairs;
 mod quoted;

@@ -68,7 +68,7 @@ impl Found<'_> {
             let name: &str = name.get_ref();
             let is_secret_value = is_secret(name, "")
                 || (is_expected && matches!(name, "equals" | "contains"))
-                || (is_part && name == "value");
+                || (is_part && matches!(name, "value" | "filename"));
             self.value(name, value, is_secret_value);
         }
     }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::MASK;
 use super::credential::masked_credentials;
 use super::markup::masked_markup;
+use super::multipart::masked_multipart;
 use super::name::{
     decoded, is_code, is_count, is_key, is_named_by_another, is_of_oauth, is_secret, names_another,
 };
@@ -13,8 +14,8 @@ use super::pairs::open_secret_of;
 use super::run::Run;
 use super::several_words::length_with_more;
 
-/// Masks secrets in a text: values of any type under a secret's name, in JSON, forms, queries, headers
-/// and HTML; tokens of an `Authorization`; JSON Web Tokens; passwords in URLs.
+/// Masks secrets in a text: values of any type under a secret's name, in JSON, forms, multipart forms, queries,
+/// headers and HTML; tokens of an `Authorization`; JSON Web Tokens; passwords in URLs.
 ///
 /// Truncated text is masked up to its end. Borrows the text if it has no secret.
 pub fn masked_text(text: &str) -> Cow<'_, str> {
@@ -33,7 +34,8 @@ pub(super) struct Reading {
 impl Reading {
     /// Masks secrets in a text of this syntax.
     pub(super) fn masked(self, text: &str) -> Cow<'_, str> {
-        let masked = masked_credentials(text);
+        let masked = masked_multipart(text, self);
+        let masked = and_then(masked, masked_credentials);
         let masked = and_then(masked, |text| self.masked_assignments(text));
         match self.is_code {
             true => masked,

@@ -50,6 +50,8 @@ pub use error::LoadError;
 pub use failure::Failure;
 pub use record::{LatencyTotal, Percentiles, Progress};
 pub use run::{Interrupt, Options, Recording, run, run_with};
-pub use trial::{Exchange, Finding, LeftOut, Origin, Received, Trial, TrialOptions, fetch, trial};
+pub use trial::{
+    Exchange, Finding, LeftOut, Origin, Received, Redirected, Trial, TrialOptions, fetch, trial,
+};
 pub use usage::OtherThread;
 pub use user::{Call, JourneyFunction, JourneyResult, Journeys, KnownSessions, Stop, Visitor};

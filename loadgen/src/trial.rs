@@ -25,7 +25,7 @@ use crate::run::{Interrupt, interrupted};
 use crate::shared::Shared;
 use crate::user::User;
 pub use document::fetch;
-pub use exchange::{Exchange, Finding, Origin, Received};
+pub use exchange::{Exchange, Finding, Origin, Received, Redirected};
 use secrets::Secrets;
 
 /// The most requests of one journey: a loop that depends on answers may take many turns.

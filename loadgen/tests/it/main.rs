@@ -18,4 +18,5 @@ mod server_timing;
 mod shortages;
 mod stall_oracle;
 mod support;
+mod trial;
 mod values;

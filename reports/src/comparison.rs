@@ -63,10 +63,10 @@ fn lead(comparison: &Comparison) -> String {
         .map(|difference| difference.what.as_str())
         .collect();
     match (comparison.differences.is_empty(), questions.is_empty()) {
-        (true, _) => "The runs differ only in their time.".to_owned(),
+        (true, _) => "The runs have the same settings.".to_owned(),
         (false, true) => "The load was the same, but other settings differ.".to_owned(),
         (false, false) => format!(
-            "The runs answer different questions, so compare their figures with care: {}.",
+            "The runs did not measure the same thing, so compare their figures with care. They differ in {}.",
             questions.join(", ")
         ),
     }
@@ -117,7 +117,7 @@ fn profiles(comparison: &Comparison) -> Option<Section> {
         ]
     });
     blocks.push(match profiles.functions.is_empty() {
-        true => Block::Text("The shares of all functions are equal within chance.".to_owned()),
+        true => Block::Text("No function differs by more than chance.".to_owned()),
         false => Block::Table(Table::new(
             &[
                 "function, without its callees",
@@ -160,7 +160,7 @@ fn profiles(comparison: &Comparison) -> Option<Section> {
             blocks.push(flamegraph(&frames, Measure::Samples, id, &title));
         }
     }
-    let lead = "A function is listed if the 95% interval of its difference excludes zero: of twenty, one is listed by chance. In the flamegraphs, red functions grew and blue \
+    let lead = "A function is listed if the 95% interval of its difference excludes zero: about one in twenty is listed by chance. In the flamegraphs, red functions grew and blue \
                 functions shrank, in shares of all samples. The profile with fewer samples is scaled to the other.";
     Some(Section::new("profiles", "Profiles", lead, blocks))
 }
@@ -178,8 +178,8 @@ fn effects(comparison: &Comparison) -> Option<Section> {
             ]
         })
         .collect();
-    let lead = "A dot is the change from the first run, a whisker its 95% interval. A figure differs if its interval \
-                excludes no change. Each interval holds for its own figure: of twenty, one excludes no change by chance.";
+    let lead = "The change of each figure from the first run, with its 95% interval. A figure differs if its interval \
+                excludes zero. Each interval holds for its own figure: about one in twenty excludes zero by chance.";
     (!blocks.is_empty()).then(|| Section::new("effects", "Differences", lead, blocks))
 }
 
@@ -249,12 +249,12 @@ fn method(run: &RunEffects) -> String {
         return "The runs are too short for intervals: they need ten counted seconds.".to_owned();
     }
     let pairing = if run.paired {
-        "Both runs planned the same load, so the same intervals are drawn from both."
+        "Both runs planned the same load, so both are resampled at the same times."
     } else {
-        "The runs planned different loads, so each is drawn by itself."
+        "The runs planned different loads, so each is resampled on its own."
     };
     format!(
-        "Moving-block bootstrap over {} intervals of {} s, in blocks of {}: as many as the autocorrelation asks for. \
+        "Moving-block bootstrap over {} intervals of {} s, in blocks of {} (chosen from their autocorrelation). \
          {pairing} The intervals describe these runs; repeated runs differ more.",
         format::count(run.intervals),
         format::significant(run.interval_s),

@@ -11,7 +11,7 @@ pub fn page(report: &DiagnosisReport) -> Document {
     let mut sections = Vec::new();
     let mut blocks: Vec<Block> = report.diagnosis.bottlenecks.iter().map(finding).collect();
     if blocks.is_empty() {
-        blocks.push(Block::Text("Nothing was found.".to_owned()));
+        blocks.push(Block::Text("No bottleneck was found.".to_owned()));
     }
     sections.push(Section::new("bottlenecks", "Bottlenecks", "", blocks));
     sections.push(knee::trials(
@@ -54,7 +54,9 @@ pub fn digest(report: &DiagnosisReport) -> Document {
         subject: report.search.scenario.clone(),
         about: format!("against {}", report.search.target),
         verdict: first.map(verdict),
-        title: first.map_or("Nothing was found".to_owned(), |own| own.title.clone()),
+        title: first.map_or("No bottleneck was found".to_owned(), |own| {
+            own.title.clone()
+        }),
         opening: vec![Block::Facts(facts)],
         next: first.map_or(String::new(), |own| own.next_step.text.clone()),
         ..Document::default()

@@ -13,7 +13,7 @@ use crate::run::verdict;
 /// The runs below a directory.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Index {
-    /// Runs, the latest first.
+    /// Runs, latest first.
     pub runs: Vec<IndexedRun>,
     /// Directories that look like runs and could not be read, with the reason.
     pub unreadable: Vec<String>,
@@ -113,13 +113,13 @@ fn address(relative: &Path) -> Option<String> {
 pub fn page(index: &Index) -> Document {
     let mut sections = Vec::new();
     if !index.runs.is_empty() {
-        let lead = "The latest first. A click on a heading sorts. The line is the achieved rate over time, from 0 to its maximum.";
+        let lead = "Latest first.";
         let runs = Block::Runs(runs(index));
         sections.push(Section::new("runs", "Runs", lead, vec![runs]));
     }
     if !index.unreadable.is_empty() {
         let list = Block::List(index.unreadable.clone());
-        sections.push(Section::new("unreadable", "Not readable", "", vec![list]));
+        sections.push(Section::new("unreadable", "Unreadable", "", vec![list]));
     }
     Document {
         origin: vec!["index of runs".to_owned()],
@@ -140,10 +140,10 @@ fn lead(index: &Index) -> String {
         runs.filter(|run| run.summary.verdict.slo == slo).count()
     };
     if index.runs.is_empty() {
-        return "No directory here or below holds a finished run.".to_owned();
+        return "This directory and those below it hold no finished run.".to_owned();
     }
     format!(
-        "{} met their objectives, {} missed one, {} were not judged.",
+        "Objectives met in {}, missed in {}, not judged in {}.",
         count(SloVerdict::Met),
         count(SloVerdict::Missed),
         count(SloVerdict::NotJudged)

@@ -26,7 +26,7 @@ pub fn digest(report: &SearchReport) -> Document {
         facts.push(Fact::new(
             "after an overload",
             format!(
-                "it did not sustain {}, although it sustained {} before: it needs a lower load to recover",
+                "the service did not sustain {}, although it sustained {} before; it recovers only at a lower rate",
                 format::rate(hysteresis.failed_from_above),
                 format::rate(hysteresis.sustained_from_below)
             ),
@@ -35,7 +35,7 @@ pub fn digest(report: &SearchReport) -> Document {
     for rule in &report.not_judged {
         facts.push(Fact::new(
             "not judged",
-            format!("{rule}; the trials are too short for it"),
+            format!("{rule}: the trials are too short"),
         ));
     }
     Document {
@@ -64,28 +64,28 @@ pub(crate) fn sentence(report: &SearchReport) -> String {
     let (low, high) = (rate(answer.sustained), rate(answer.failed));
     match answer.end {
         End::Confirmed => format!(
-            "Sustained {low}, not {high} ({} apart), confirmed by {} and {} trials",
+            "Sustained {low}, not {high} ({} apart), confirmed by {} passing and {} failing trials",
             format::percent(answer.width().unwrap_or(0.0)),
             answer.passes,
             answer.failures
         ),
-        End::LowestRate => format!("No rate was sustained; the lowest tried was {high}"),
+        End::LowestRate => format!("Not even {high}, the lowest rate tried, was sustained"),
         End::HighestRate => {
-            format!("Sustained {low}, the highest rate that may be tried (--max)")
+            format!("Sustained {low}, the highest rate allowed (--max)")
         }
         End::Generator => format!(
             "Sustained at least {low}; the generator did not send a higher rate in time, so the knee may be higher"
         ),
         End::OutOfTime | End::Stopped => {
             let why = match answer.end {
-                End::OutOfTime => "the time was over",
+                End::OutOfTime => "out of time",
                 _ => "interrupted",
             };
             match (answer.sustained, answer.failed) {
-                (Some(_), Some(_)) => format!("Between {low} and {high}, not confirmed: {why}"),
-                (Some(_), None) => format!("Above {low}, not confirmed: {why}"),
-                (None, Some(_)) => format!("Below {high}, not confirmed: {why}"),
-                (None, None) => format!("Nothing was found: {why}"),
+                (Some(_), Some(_)) => format!("Between {low} and {high} ({why})"),
+                (Some(_), None) => format!("Above {low} ({why})"),
+                (None, Some(_)) => format!("Below {high} ({why})"),
+                (None, None) => format!("No rate was measured ({why})"),
             }
         }
     }
@@ -95,7 +95,8 @@ fn badge(end: End) -> (Tone, &'static str) {
     match end {
         End::Confirmed => (Tone::Good, "Confirmed"),
         End::LowestRate => (Tone::Bad, "No rate sustained"),
-        End::OutOfTime | End::Generator | End::HighestRate => (Tone::Caution, "Known in part"),
+        End::HighestRate | End::Generator => (Tone::Caution, "Lower bound"),
+        End::OutOfTime => (Tone::Caution, "Not confirmed"),
         End::Stopped => (Tone::Caution, "Interrupted"),
     }
 }
@@ -151,10 +152,10 @@ pub(crate) fn trials(
         rows: rows.collect(),
     };
     let lead = match report.rules.is_empty() {
-        true => "In order. Each links to its own report.",
+        true => "In the order of measurement. Each links to its report.",
         false => {
-            "In order. Each links to its own report. Goodput is the rate of answers within the strictest latency limit. The \
-             last columns are the processors in use."
+            "In the order of measurement. Each links to its report. Goodput is the rate of answers within the strictest latency limit. The \
+             last two columns are the processors in use."
         }
     };
     Section::new(id, title, lead, vec![Block::Runs(runs)])

@@ -89,7 +89,7 @@ fn fleets(plan: &Plan) -> Option<Section> {
     Some(Section::new(
         "fleets",
         "Fleets",
-        "As many copies of each step of the ladder as the peak needs, each with a part of the users and of their data.",
+        "Copies of each step of the ladder that the peak needs. Each copy serves a part of the users and stores their data.",
         vec![Block::Table(table)],
     ))
 }

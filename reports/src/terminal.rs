@@ -11,6 +11,9 @@ use paint::{Paint, Shade};
 /// Lines shown of the output of a process.
 const OUTPUT_LINES_MAX: usize = 10;
 
+/// Narrowest column of labels, in characters.
+const LABEL_WIDTH_MIN: usize = 10;
+
 /// Characters shown of a sampled body.
 const BODY_CHARS_MAX: usize = 200;
 
@@ -25,12 +28,21 @@ impl Document {
         }
         blocks(&mut out, &self.opening, paint);
         for section in &self.sections {
+            let mut content = String::new();
+            blocks(&mut content, &section.blocks, paint);
+            // A section of charts alone.
+            if content.is_empty() && !section.blocks.is_empty() {
+                continue;
+            }
             let title = paint.with(Shade::Bold, &clean(&section.title));
             let _ = writeln!(out, "\n  {title}");
             if !section.lead.is_empty() {
                 let _ = writeln!(out, "  {}", clean(&section.lead));
             }
-            blocks(&mut out, &section.blocks, paint);
+            if !content.is_empty() {
+                out.push('\n');
+                out.push_str(&content);
+            }
         }
         blocks(&mut out, &self.closing, paint);
         out.push('\n');
@@ -52,7 +64,7 @@ impl Document {
                 let _ = writeln!(out, "{}", clean(&self.title));
             }
             (None, lead) => {
-                let _ = writeln!(out, "{}: {}", clean(&self.title), clean(lead));
+                let _ = writeln!(out, "{}. {}", clean(&self.title), clean(lead));
             }
         }
         out
@@ -92,7 +104,12 @@ fn block(block: &Block, paint: Paint) -> String {
         Block::Heading(text) => line(&paint.with(Shade::Bold, &clean(text))),
         Block::List(items) => items.iter().map(|item| line(&clean(item))).collect(),
         Block::Code(code) => output(code),
-        Block::Facts(facts) => facts.iter().map(|fact| labelled(fact, paint)).collect(),
+        Block::Facts(facts) => {
+            let longest = facts.iter().map(|fact| fact.name.chars().count()).max();
+            let width = longest.unwrap_or(0).max(LABEL_WIDTH_MIN);
+            let facts = facts.iter().map(|fact| labelled(fact, width, paint));
+            facts.collect()
+        }
         Block::Numbers(numbers) => {
             let numbers = numbers.iter();
             numbers
@@ -149,15 +166,16 @@ fn output(code: &Code) -> String {
         .collect()
 }
 
-fn labelled(fact: &Fact, paint: Paint) -> String {
+/// Returns a fact on one line, and what more it says on lines below. Its text begins after a label of `width` characters.
+fn labelled(fact: &Fact, width: usize, paint: Paint) -> String {
     let text = clean(&fact.text);
     let text = fact.tone.map_or_else(
         || text.clone(),
         |tone| paint.with(shade(tone), text.as_str()),
     );
-    let mut out = format!("  {:<10} {text}\n", clean(&fact.name));
+    let mut out = format!("  {:<width$} {text}\n", clean(&fact.name));
     for line in &fact.more {
-        let _ = writeln!(out, "             {}", clean(line));
+        let _ = writeln!(out, "  {:<width$} {}", "", clean(line));
     }
     out
 }
@@ -185,7 +203,7 @@ fn response(sample: &Sample, paint: Paint) -> String {
         more,
         ..Fact::new("sample", &sample.title)
     };
-    labelled(&fact, paint)
+    labelled(&fact, LABEL_WIDTH_MIN, paint)
 }
 
 /// Replaces control characters, with which a scenario or a service could move the cursor or change colours.

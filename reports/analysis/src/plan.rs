@@ -150,7 +150,7 @@ fn rates(traffic: &Traffic) -> Vec<Quantity> {
     if writes > 0.0 {
         quantities.push(Quantity {
             name: "reads_per_write",
-            title: "reads for each write",
+            title: "reads per write",
             value: reads / writes,
             text: format::significant(reads / writes),
             arithmetic: format!("{} / {}", format::rate(reads), format::rate(writes)),
@@ -159,7 +159,7 @@ fn rates(traffic: &Traffic) -> Vec<Quantity> {
     let by_user = (traffic.writes_per_month + traffic.reads_per_month) / traffic.users;
     quantities.push(Quantity {
         name: "requests_per_user_and_month",
-        title: "requests of a user in a month",
+        title: "requests per user and month",
         value: by_user,
         text: format::significant(by_user),
         arithmetic: format!(
@@ -197,7 +197,7 @@ fn storage(traffic: &Traffic) -> Vec<Quantity> {
         ),
         bytes(
             "storage",
-            "content that is kept",
+            "content kept",
             all,
             format!(
                 "{} x {} months",
@@ -294,7 +294,7 @@ impl Needed {
             _ => Self {
                 number: (needed / (zones - 1.0)).ceil() * zones,
                 arithmetic: format!(
-                    "{planned}, in {} zones of which one may fail",
+                    "{planned}, in {} zones, one of which may fail",
                     capacity.zones
                 ),
             },

@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tenfold_analysis::gate::GateOutcome;
-use tenfold_analysis::synthetic::{MadeUp, MadeUpGate, Traffic};
+use tenfold_analysis::synthetic::{MadeUp, MadeUpGate};
 use tenfold_analysis::{compare, summarise};
 use tenfold_reports::comparison::comparison;
-use tenfold_reports::index::{self, Index, IndexedRun};
+use tenfold_reports::index;
 use tenfold_reports::run::page;
 use tenfold_reports::{diagnosis, gate, knee, ladder};
-use tenfold_run_dir::{Flamegraph, Run};
+use tenfold_run_dir::Flamegraph;
 
 use crate::ladder::{diagnosis as made_up_diagnosis, ladder as made_up_ladder};
-use crate::support::{skip, waits};
+use crate::support::{full, list_of, skip};
 
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
@@ -219,31 +219,6 @@ fn result(dom: &str) -> &str {
 const SHOW: &str = "const show = (text) => { const pre = document.createElement('pre'); pre.id = 'result'; \
      pre.textContent = text; document.body.appendChild(pre); };";
 
-/// A run with every kind of section: steps, failures, metrics, a profile.
-fn full() -> Run {
-    let mut run = MadeUp {
-        traffic: Traffic {
-            per_second: 200.0,
-            peak_per_second: 200.0,
-            warm_up_s: 2,
-            counted_s: 24,
-            even: false,
-        },
-        steps: vec![150.0, 300.0, 450.0],
-        failing: 0.02,
-        rules: vec![
-            "p99 < 250ms in \"day\"".to_owned(),
-            "errors < 1%".to_owned(),
-        ],
-        ..MadeUp::default()
-    }
-    .play();
-    let stacks = "main;serve;read 30\nmain;serve;write 50\nmain;serve;write;sync 15\nmain;idle 5\n";
-    run.flamegraph = Some(Flamegraph::Stacks(stacks.parse().unwrap()));
-    run.off_cpu = Some(waits());
-    run
-}
-
 /// One page of each kind, by name.
 fn pages() -> Vec<(&'static str, String)> {
     let (full, other) = (full(), MadeUp::default().play());
@@ -257,16 +232,7 @@ fn pages() -> Vec<(&'static str, String)> {
         cause: Some(outcome.cause()),
         ..outcome.play()
     };
-    let runs = [&full, &other].map(|run| IndexedRun {
-        path: run.manifest.scenario.clone(),
-        link: Some("./a/report.html".to_owned()),
-        achieved: vec![1.0, 5.0, 3.0],
-        summary: summarise(run),
-    });
-    let list = Index {
-        runs: runs.into(),
-        unreadable: vec!["runs/broken: it is empty".to_owned()],
-    };
+    let list = list_of(&[&full, &other]);
     vec![
         ("steps", page(&full, &summary).html()),
         ("run", page(&other, &summarise(&other)).html()),

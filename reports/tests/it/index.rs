@@ -69,7 +69,7 @@ fn lists_all_runs_with_links() {
     assert_eq!(document.title, "2 runs");
     assert_eq!(
         document.lead,
-        "1 met their objectives, 1 missed one, 0 were not judged."
+        "Objectives met in 1, missed in 1, not judged in 0."
     );
     let html = document.html();
     assert!(

@@ -12,3 +12,4 @@ mod samples;
 mod server_time;
 mod support;
 mod travel;
+mod wording;

@@ -1,17 +1,20 @@
-//! Optional tools of tests, and a profile of waits.
+//! Optional tools of tests, and data that several tests report on.
 
+use tenfold_analysis::summarise;
+use tenfold_analysis::synthetic::{MadeUp, Traffic};
+use tenfold_reports::index::{Index, IndexedRun};
 use tenfold_run_dir::off_cpu::{Idleness, OffCpuMethod, WaitKind, WaitSum};
-use tenfold_run_dir::{OffCpuInfo, OffCpuProfile};
+use tenfold_run_dir::{Flamegraph, OffCpuInfo, OffCpuProfile, Run};
 
-/// Skips a test that lacks a tool, or fails it if the variable `CI` is set.
+/// Reports why a test is skipped.
 ///
 /// # Panics
-/// If `CI` is set: there, a test that does not run must not pass.
+/// If the environment variable `CI` is set and not empty: CI runs every test.
 #[expect(clippy::print_stderr, reason = "a test reports why it is skipped")]
 pub(crate) fn skip(reason: &str) {
     assert!(
         std::env::var_os("CI").is_none_or(|set| set.is_empty()),
-        "CI must run every test: {reason}"
+        "tests must not be skipped in CI: {reason}"
     );
     eprintln!("skipped: {reason}");
 }
@@ -46,5 +49,46 @@ pub(crate) fn waits() -> OffCpuProfile {
             limits: vec!["1 thread ended meanwhile".to_owned()],
         },
         stacks: stacks.parse().expect("the stacks are well-formed"),
+    }
+}
+
+/// Returns a run with every kind of section: steps, failures, metrics, a profile.
+pub(crate) fn full() -> Run {
+    let mut run = MadeUp {
+        traffic: Traffic {
+            per_second: 200.0,
+            peak_per_second: 200.0,
+            warm_up_s: 2,
+            counted_s: 24,
+            even: false,
+        },
+        steps: vec![150.0, 300.0, 450.0],
+        failing: 0.02,
+        rules: vec![
+            "p99 < 250ms in \"day\"".to_owned(),
+            "errors < 1%".to_owned(),
+        ],
+        ..MadeUp::default()
+    }
+    .play();
+    let stacks = "main;serve;read 30\nmain;serve;write 50\nmain;serve;write;sync 15\nmain;idle 5\n";
+    run.flamegraph = Some(Flamegraph::Stacks(
+        stacks.parse().expect("the stacks are well-formed"),
+    ));
+    run.off_cpu = Some(waits());
+    run
+}
+
+/// Returns an index of runs, with one that can't be read.
+pub(crate) fn list_of(runs: &[&Run]) -> Index {
+    let indexed = runs.iter().map(|run| IndexedRun {
+        path: run.manifest.scenario.clone(),
+        link: Some("./a/report.html".to_owned()),
+        achieved: vec![1.0, 5.0, 3.0],
+        summary: summarise(run),
+    });
+    Index {
+        runs: indexed.collect(),
+        unreadable: vec!["runs/broken: it is empty".to_owned()],
     }
 }

@@ -57,7 +57,10 @@ impl fmt::Display for Doctor {
                 writeln!(f, "        {:<20} {advice}", "")?;
             }
         }
-        writeln!(f, "\ncomponents (only the stage named needs them)")?;
+        writeln!(
+            f,
+            "\ncomponents (each is needed only by the stage or test named)"
+        )?;
         for component in &self.components {
             let (mark, path) = match &component.path {
                 Some(path) => ("ok  ", path.display().to_string()),
@@ -71,7 +74,7 @@ impl fmt::Display for Doctor {
         }
         let missing = self.missing_packages();
         if !missing.is_empty() {
-            writeln!(f, "\nto install what is missing, on Debian:")?;
+            writeln!(f, "\nto install the missing programs on Debian:")?;
             writeln!(f, "  apt-get install {}", missing.join(" "))?;
         }
         for component in &self.components {
@@ -79,7 +82,7 @@ impl fmt::Display for Doctor {
                 let remedy = &component.remedy;
                 writeln!(
                     f,
-                    "\nto install {}, which Debian lacks:\n  {remedy}",
+                    "\nto install {}, which is not in Debian:\n  {remedy}",
                     component.program
                 )?;
             }
@@ -104,23 +107,40 @@ mod tests {
             path: found.then(|| PathBuf::from("/usr/bin/x")),
         };
         let doctor = Doctor {
-            checks: vec![Check {
-                name: "cores",
-                value: "1".into(),
-                standing: Standing::Poor,
-                advice: Some("get another".into()),
-            }],
+            checks: vec![
+                Check {
+                    name: "cores",
+                    value: "1".into(),
+                    standing: Standing::Poor,
+                    advice: Some("get another".into()),
+                },
+                Check {
+                    name: "memory",
+                    value: "3909 MiB, 3000 MiB free".into(),
+                    standing: Standing::Good,
+                    advice: None,
+                },
+                Check {
+                    name: "timer slack",
+                    value: "unknown".into(),
+                    standing: Standing::Unknown,
+                    advice: None,
+                },
+            ],
             components: vec![
                 component("b", "pack-b", false),
                 component("a", "pack-a", false),
                 component("a2", "pack-a", false),
                 component("c", "pack-c", true),
+                Component {
+                    package: None,
+                    remedy: "cargo install d".into(),
+                    ..component("d", "", false)
+                },
             ],
         };
         let text = doctor.to_string();
-        assert!(text.contains("apt-get install pack-a pack-b\n"), "{text}");
-        assert!(text.contains("poor  cores"), "{text}");
-        assert!(text.contains("get another"), "{text}");
+        insta::assert_snapshot!(text);
         let json = serde_json::to_value(&doctor).unwrap();
         assert_eq!(json["checks"][0]["standing"], "poor");
         assert_eq!(json["components"][3]["path"], "/usr/bin/x");

@@ -278,7 +278,7 @@ impl fmt::Display for Preview {
             )?;
         }
         for (name, share) in &self.journeys {
-            writeln!(f, "  journey {name}: {:.1}% of all", share * 100.0)?;
+            writeln!(f, "  journey {name}: {:.1}% of all journeys", share * 100.0)?;
         }
         let width = self.phases.iter().map(|phase| phase.name.chars().count());
         let names = self
@@ -298,7 +298,7 @@ impl fmt::Display for Preview {
         writeln!(
             f,
             "\n  {:width$} {:>10} {:>12} {:>11} {:>11}",
-            "phase", "lasts", "arrivals", "mean /s", "peak /s"
+            "phase", "duration", "arrivals", "mean /s", "peak /s"
         )?;
         for phase in &self.phases {
             let length = format_duration(Duration::from_secs_f64(phase.duration_s));

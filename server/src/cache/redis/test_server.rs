@@ -8,6 +8,9 @@ use std::time::Duration;
 use super::RedisCache;
 use crate::cache::Cache;
 
+/// Attempts to listen on a port.
+const BINDS_MAX: usize = 5;
+
 pub(crate) const PASSWORD: &str = "s3cret-redis";
 
 /// Server with its own directory and a free loopback port; killed when dropped.
@@ -39,20 +42,22 @@ impl RedisServer {
             crate::skip::skip("no openssl");
             return None;
         }
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let child = spawn(&program, dir.path(), port, encrypted);
-        let server = Self {
+        let port = free_port();
+        let mut server = Self {
+            child: spawn(&program, dir.path(), port, encrypted),
             dir,
             port,
             encrypted,
-            child,
         };
-        server.wait().await;
-        Some(server)
+        // Between the choice of a port and its use, another process may take it.
+        for _ in 0..BINDS_MAX {
+            if server.is_ready().await {
+                return Some(server);
+            }
+            server.port = free_port();
+            server.child = spawn(&program, server.dir.path(), server.port, encrypted);
+        }
+        panic!("redis-server found {BINDS_MAX} ports in use");
     }
 
     /// Returns the URL, including the password.
@@ -74,8 +79,15 @@ impl RedisServer {
     /// Restarts the server after it was killed, without its data.
     pub(crate) async fn restart(&mut self) {
         let program = program("redis-server").unwrap();
-        self.child = spawn(&program, self.dir.path(), self.port, self.encrypted);
-        self.wait().await;
+        for _ in 0..BINDS_MAX {
+            self.child = spawn(&program, self.dir.path(), self.port, self.encrypted);
+            if self.is_ready().await {
+                return;
+            }
+            // A connection that uses the port ends.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        panic!("redis-server could not use port {} again", self.port);
     }
 
     /// Suspends the process, keeping its connections open.
@@ -87,16 +99,33 @@ impl RedisServer {
         assert!(paused.unwrap().success());
     }
 
-    async fn wait(&self) {
+    /// Waits until the server responds. False if its port is in use.
+    async fn is_ready(&mut self) -> bool {
+        let path = self.dir.path().join("log");
+        let log = || std::fs::read_to_string(&path).unwrap_or_default();
         for _ in 0..600 {
-            let response = RedisCache::open(&self.url()).unwrap().get(b"-").await;
-            if response.is_ok() {
-                return;
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let log = log();
+                assert!(
+                    log.contains("Address already in use"),
+                    "redis-server ended with {status}:\n{log}"
+                );
+                return false;
+            }
+            // Until then, a response may be that of the server of another test.
+            let is_listening = log().contains("Ready to accept connections");
+            if is_listening
+                && RedisCache::open(&self.url())
+                    .unwrap()
+                    .get(b"-")
+                    .await
+                    .is_ok()
+            {
+                return true;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-        panic!("redis-server did not respond within 30 s:\n{log}");
+        panic!("redis-server did not respond within 30 s:\n{}", log());
     }
 }
 
@@ -106,7 +135,14 @@ impl Drop for RedisServer {
     }
 }
 
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Starts a server with an empty log.
 fn spawn(program: &Path, dir: &Path, port: u16, encrypted: bool) -> Child {
+    let _ = std::fs::remove_file(dir.join("log"));
     let mut command = Command::new(program);
     command
         .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])

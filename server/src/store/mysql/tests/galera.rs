@@ -27,8 +27,9 @@ async fn node() -> Option<Node> {
         crate::skip::skip("no libgalera_smm.so");
         return None;
     };
-    let listens = format!("127.0.0.1:{}", free_port());
+    let mut listens = String::new();
     let server = MariaDb::start_with(|_| {
+        listens = format!("127.0.0.1:{}", free_port());
         vec![
             "--wsrep-on=ON".to_owned(),
             format!("--wsrep-provider={provider}"),

@@ -6,6 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use super::*;
 
+/// Attempts to listen on a port.
+const BINDS_MAX: usize = 5;
+
 pub(in crate::store) const PASSWORD: &str = "s3cret-pass";
 
 /// Server with its own data directory and a free loopback port; killed when dropped.
@@ -22,9 +25,9 @@ impl MariaDb {
         Self::start_with(|_| Vec::new()).await
     }
 
-    /// Starts a server with further arguments, created for its directory.
+    /// Starts a server with further arguments, created for its directory at each attempt to listen.
     pub(in crate::store) async fn start_with(
-        arguments: impl FnOnce(&Path) -> Vec<String>,
+        mut arguments: impl FnMut(&Path) -> Vec<String>,
     ) -> Option<Self> {
         let (Some(server), Some(install)) = (program("mariadbd"), program("mariadb-install-db"))
         else {
@@ -48,15 +51,22 @@ impl MariaDb {
             String::from_utf8_lossy(&installed.stderr)
         );
         let port = free_port();
-        let arguments = arguments(dir.path());
-        let child = spawn(&server, dir.path(), port, &arguments);
+        let first = arguments(dir.path());
         let mut started = Self {
+            child: spawn(&server, dir.path(), port, &first),
             dir,
             port,
-            arguments,
-            child,
+            arguments: first,
         };
-        started.wait().await;
+        // Between the choice of a port and its use, another process may take it.
+        let mut attempts = 1;
+        while !started.is_ready().await {
+            assert!(attempts < BINDS_MAX, "{attempts} ports were in use");
+            attempts += 1;
+            started.port = free_port();
+            started.arguments = arguments(started.dir.path());
+            started.spawn(&server);
+        }
         let mut root = Conn::from_url(&started.root()).await.unwrap();
         let users = format!(
             "CREATE USER tenfold@'%' IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON *.* TO tenfold@'%'"
@@ -121,8 +131,19 @@ impl MariaDb {
     /// Restarts a killed server.
     pub(in crate::store) async fn restart(&mut self) {
         let server = program("mariadbd").unwrap();
-        self.child = spawn(&server, self.dir.path(), self.port, &self.arguments);
-        self.wait().await;
+        for _ in 0..BINDS_MAX {
+            self.spawn(&server);
+            if self.is_ready().await {
+                return;
+            }
+            // A connection that uses the port ends.
+            sleep(Duration::from_millis(500)).await;
+        }
+        panic!("mariadbd could not use port {} again", self.port);
+    }
+
+    fn spawn(&mut self, server: &Path) {
+        self.child = spawn(server, self.dir.path(), self.port, &self.arguments);
     }
 
     pub(in crate::store) fn kill(&mut self) {
@@ -134,19 +155,29 @@ impl MariaDb {
         format!("mysql://root@127.0.0.1:{}/mysql", self.port)
     }
 
-    async fn wait(&mut self) {
+    /// Waits until the server responds. False if one of its ports is in use.
+    async fn is_ready(&mut self) -> bool {
+        let data = self.dir.path().join("data");
         for _ in 0..3_000 {
-            // A cluster member responds before it has joined the cluster, but refuses queries.
+            // A cluster member responds before it has joined the cluster, but refuses queries. On a port in use, the server
+            // of another test may respond.
             if let Ok(mut root) = Conn::from_url(&self.root()).await
-                && root.query_drop("SELECT 1 FROM mysql.user").await.is_ok()
+                && let Ok(Some(directory)) = root
+                    .query_first::<String, _>("SELECT @@datadir FROM mysql.user LIMIT 1")
+                    .await
+                && Path::new(&directory) == data
             {
-                return;
+                return true;
             }
             if let Some(status) = self.child.try_wait().unwrap() {
                 let read = |name| std::fs::read_to_string(self.dir.path().join(name));
                 let log = read("log").unwrap_or_default();
                 let stderr = read("stderr").unwrap_or_default();
-                panic!("mariadbd ended with {status}:\n{stderr}\n{log}");
+                assert!(
+                    log.contains("Address already in use"),
+                    "mariadbd ended with {status}:\n{stderr}\n{log}"
+                );
+                return false;
             }
             sleep(Duration::from_millis(20)).await;
         }
@@ -165,7 +196,9 @@ pub(in crate::store) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
+/// Starts a server with an empty log.
 fn spawn(server: &Path, dir: &Path, port: u16, arguments: &[String]) -> Child {
+    let _ = std::fs::remove_file(dir.join("log"));
     Command::new(server)
         .arg("--no-defaults")
         .arg(format!("--datadir={}", dir.join("data").display()))

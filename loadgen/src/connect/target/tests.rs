@@ -117,8 +117,8 @@ fn missing_socket_error_names_path() {
 fn reaches_ipv6_literal() {
     let Ok(listener) = std::net::TcpListener::bind("[::1]:0") else {
         assert!(
-            std::env::var_os("CI").is_none(),
-            "IPv6 is missing, and tests must not be skipped when CI is set"
+            std::env::var_os("CI").is_none_or(|set| set.is_empty()),
+            "tests must not be skipped in CI: IPv6 is missing"
         );
         return;
     };

@@ -63,7 +63,7 @@ impl AddressSpace {
         }
     }
 
-    /// Whether the mappings may have changed since they were read.
+    /// Returns whether the mappings may have changed since they were read.
     pub(crate) fn is_stale(&self) -> bool {
         self.read.is_none_or(|read| read.elapsed() > REFRESH)
     }

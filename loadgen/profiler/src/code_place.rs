@@ -29,7 +29,7 @@ impl PlaceId {
     pub(crate) const UNKNOWN: Self = Self(1);
 }
 
-/// Where code is.
+/// Location of code.
 #[derive(Debug)]
 pub(crate) enum CodePlace {
     /// The kernel.

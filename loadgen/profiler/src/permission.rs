@@ -1,4 +1,4 @@
-//! What the kernel permits, and what to set.
+//! Permissions to profile, and the settings that grant them.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
@@ -20,7 +20,7 @@ pub(crate) fn is_denied(error: &io::Error) -> bool {
         .any(|number| error.raw_os_error() == Some(number.raw_os_error()))
 }
 
-/// Whether this user may not see the addresses of the kernel's functions, and so not their names.
+/// Returns whether the kernel hides the addresses of its functions from this user, and so their names.
 pub(crate) fn hides_kernel_names() -> bool {
     let mut first = String::new();
     let read =
@@ -28,7 +28,7 @@ pub(crate) fn hides_kernel_names() -> bool {
     read.is_err() || is_hidden(&first)
 }
 
-/// Whether a line of kallsyms has no address.
+/// Returns whether a line of kallsyms has no address.
 fn is_hidden(line: &str) -> bool {
     let address = line.split(' ').next().unwrap_or_default();
     address.bytes().all(|byte| byte == b'0')

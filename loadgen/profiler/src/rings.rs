@@ -40,7 +40,7 @@ const SWITCH_STACK_BYTES: u32 = 4 << 10;
 /// A record younger than this may be missing in another ring buffer, in nanoseconds.
 const SETTLE_NS: u64 = 2_000_000;
 
-/// What the kernel permits.
+/// Permissions of the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Permitted {
     /// Stacks of process and kernel, on and off the CPU.
@@ -147,12 +147,12 @@ impl Rings {
         })
     }
 
-    /// Whether threads inherit the events of the thread that starts them.
+    /// Returns whether threads inherit the events of the thread that starts them.
     pub(crate) fn inherit(&self) -> bool {
         self.settings.cpus.is_some()
     }
 
-    /// Whether the clocks also sample threads that live shorter than their period.
+    /// Returns whether the clocks also sample threads that live shorter than their period.
     pub(crate) fn samples_short_threads(&self) -> bool {
         !self.clocks.is_empty()
     }

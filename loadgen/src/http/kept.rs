@@ -42,13 +42,13 @@ pub(crate) struct Kept {
     pub(crate) body: Vec<u8>,
     /// True if the body is longer than its kept part.
     pub(crate) is_cut: bool,
-    /// What the kept body is.
+    /// State of the kept body.
     pub(crate) state: BodyState,
     /// The SHA-256 of its whole body, decoded like `body`. `None` unless requested.
     pub(crate) sha256: Option<[u8; 32]>,
 }
 
-/// What a kept body is.
+/// State of a kept body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum BodyState {
     /// The content itself, as it was transferred or decoded.

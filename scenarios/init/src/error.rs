@@ -26,7 +26,7 @@ pub enum InitError {
         origin: String,
         /// Operations that were left out, and why; may be empty.
         left_out: String,
-        /// What to do.
+        /// Advice to the user.
         advice: String,
     },
     /// The address is not an HTTP URL.

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_counts_for_part_waking_for_sched_and_neither_for_cpu() {
+    fn wait_counts_for_its_part_and_wake_up_delay_for_sched() {
         let mut entries = Entries::new(100);
         entries.suspend(110);
         entries.resume(Some(140), 145);

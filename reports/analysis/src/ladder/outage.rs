@@ -1,4 +1,4 @@
-//! What users see of a box or a zone that fails.
+//! Effect of the failure of a box or a zone on users.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Run;
 use tenfold_run_dir::timeline::Row;
 
-/// What users saw while a box or a zone was gone.
+/// Effect on users while a box or a zone was gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outage {
     /// Box or zone that was killed.

@@ -46,9 +46,9 @@ pub struct Step {
     pub failed: Option<f64>,
     /// End of the search.
     pub end: End,
-    /// What breaks first. `None` if it was not found.
+    /// Resource that saturates first. `None` if it was not found.
     pub bottleneck: Option<Bottleneck>,
-    /// What users saw of failures.
+    /// Outages, and their effect on users.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outages: Vec<Outage>,
 }

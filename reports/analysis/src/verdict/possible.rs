@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn dropped_arrivals_waited_and_unknown_ones_may_have_taken_no_time() {
+    fn dropped_and_unknown_arrivals_bound_the_latencies() {
         let answered = latencies([10 * MS, 30 * MS]);
         let censored = Censored {
             latencies: &answered,

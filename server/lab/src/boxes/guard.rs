@@ -1,4 +1,4 @@
-//! A process that ends a lab's boxes when the lab itself is gone, however that came.
+//! A process that ends a lab's boxes when the lab itself ends for any reason.
 
 use std::fs::File;
 use std::io;
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_ends_with_it_and_what_is_forgotten_does_not() {
+    fn kills_kept_process_groups_but_not_forgotten_ones() {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("lab.sock");
         std::fs::write(&socket, "").unwrap();

@@ -41,6 +41,12 @@ pub(crate) struct ServeArguments {
     pub(crate) process: ProcessArguments,
 }
 
+/// Parses an address to listen on.
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "it must be an IP address and a port, such as 127.0.0.1:8080".to_owned())
+}
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Listeners")]
 pub(crate) struct ListenArguments {
@@ -50,6 +56,7 @@ pub(crate) struct ListenArguments {
         value_name = "ADDRESS",
         default_value = "127.0.0.1:8080",
         env = "TENFOLD_LISTEN",
+        value_parser = socket_address,
         conflicts_with = "port"
     )]
     pub(crate) address: SocketAddr,
@@ -64,7 +71,8 @@ pub(crate) struct ListenArguments {
         long,
         value_name = "ADDRESS",
         default_value = "127.0.0.1:8081",
-        env = "TENFOLD_ADMIN"
+        env = "TENFOLD_ADMIN",
+        value_parser = socket_address
     )]
     pub(crate) admin: SocketAddr,
 }

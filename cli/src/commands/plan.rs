@@ -67,8 +67,15 @@ fn read<T: DeserializeOwned>(path: &Path, name: &str, what: &str) -> anyhow::Res
         true => path.join(name),
         false => path.to_owned(),
     };
-    let text = std::fs::read_to_string(&file)
-        .map_err(|error| UsageError(format!("could not read {}: {error}", file.display())))?;
+    let text = std::fs::read_to_string(&file).map_err(|error| {
+        let reason = match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                format!("there is no such file; give the {what}, or its directory")
+            }
+            _ => error.to_string(),
+        };
+        UsageError(format!("could not read {}: {reason}", file.display()))
+    })?;
     serde_json::from_str(&text)
         .map_err(|error| UsageError(format!("{} is no {what}: {error}", file.display())).into())
 }

@@ -73,7 +73,37 @@ const MISTAKES: &[(i32, &[&str])] = &[
     (104, &["run", "--export", "pdf"]),
     (104, &["run", "--export", "csv=missing/times.csv"]),
     (104, &["run", "--json", "--export", "junit=-"]),
-    (1, &["report", "no-such-run"]),
+    (104, &["report", "no-such-run"]),
+    (104, &["report", "empty"]),
+    (1, &["report", "--index", "no-such-directory"]),
+    (104, &["merge", "no-such-run", "empty"]),
+    (104, &["merge"]),
+    (104, &["knee", "light.toml", "--max", "500"]),
+    (
+        107,
+        &["knee", "light.toml", "--target", "http://127.0.0.1:1"],
+    ),
+    (
+        104,
+        &[
+            "profile",
+            "no-such-scenario",
+            "--target",
+            "http://127.0.0.1:1",
+        ],
+    ),
+    (104, &["profile", "no-such-run", "other-run"]),
+    (104, &["profile", "--rules", "p99 <"]),
+    (104, &["ladder", "--stages", "simple-box"]),
+    (104, &["ladder", "--steps", "no-such-file.toml"]),
+    (104, &["ladder", "--boxes", "0"]),
+    (104, &["plan", "--users", "many"]),
+    (104, &["plan", "--reads", "100G"]),
+    (104, &["plan", "--knee", "no-such-run"]),
+    (104, &["plan", "--utilisation", "2"]),
+    (104, &["serve", "--stage", "simple-box"]),
+    (104, &["serve", "--listen", "8080"]),
+    (107, &["serve", "--store", "oracle://localhost/db"]),
     (104, &["gate"]),
     (104, &["gate", "--baseline", "no-such-build", "--calibrate"]),
     (104, &["gate", "--candidate", "app --port {port}"]),
@@ -92,6 +122,7 @@ fn messages_of_frequent_mistakes() {
     workplace.write("light.toml", &light_scenario("200/s", "1s"));
     let broken = light_scenario("200/s", "1s").replace("kind = \"constant\"", "kind = \"constnt\"");
     workplace.write("broken.toml", &broken);
+    std::fs::create_dir(workplace.path("empty")).unwrap();
     let mut messages = String::new();
     for (code, arguments) in MISTAKES {
         let ended = workplace.run(arguments).expect(*code);

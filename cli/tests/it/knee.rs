@@ -87,9 +87,7 @@ fn highest_rate_bounds_the_search() {
     ];
     let ended = place.run(&arguments).expect(121);
     assert!(
-        ended
-            .stdout
-            .contains("the highest rate that may be tried (--max)"),
+        ended.stdout.contains("the highest rate allowed (--max)"),
         "{}",
         ended.stdout
     );

@@ -37,3 +37,4 @@ mod serve;
 mod stages;
 mod support;
 mod terminal;
+mod wording;

@@ -29,6 +29,23 @@ pub enum RunDirError {
         /// Cause of the failure.
         reason: String,
     },
+    /// The directory to read does not exist.
+    #[error(
+        "could not read {path}: there is no such directory; give a run directory, such as `tenfold run` writes below runs/"
+    )]
+    Missing {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory to read has no manifest.
+    #[error(
+        "{path} is not a run directory: it has no manifest.json; give a directory that `tenfold run` wrote, such as one \
+         below runs/"
+    )]
+    NoManifest {
+        /// The directory or file.
+        path: PathBuf,
+    },
     /// The directory to write to is not empty.
     #[error("{path} exists and is not empty; choose another with --out, or remove it")]
     NotEmpty {

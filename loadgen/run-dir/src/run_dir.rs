@@ -306,6 +306,13 @@ impl RunDir {
 
     /// Reads the run, and folds its interval log.
     pub fn read(&self) -> Result<Run, RunDirError> {
+        if !self.file("manifest.json").exists() {
+            let path = self.path.clone();
+            return Err(match path.exists() {
+                true => RunDirError::NoManifest { path },
+                false => RunDirError::Missing { path },
+            });
+        }
         let manifest: Manifest = self.read_json("manifest.json")?;
         if manifest.version != manifest::VERSION {
             let reason = format!(

@@ -44,7 +44,7 @@ impl ResolvedTarget {
         let addresses = interleaved(std::mem::take(&mut self.addresses));
         let probes = addresses
             .iter()
-            .map(|address| self.attempt(address, wanted))
+            .map(|address| self.attempt(target, address, wanted))
             .collect();
         let (first, protocol) = race(probes, ATTEMPT_DELAY).await.map_err(|errors| {
             let last = errors.into_iter().next_back();
@@ -63,7 +63,7 @@ impl ResolvedTarget {
             .collect();
         let probes = alike
             .iter()
-            .map(|address| self.attempt(address, wanted))
+            .map(|address| self.attempt(target, address, wanted))
             .collect();
         let probed = all(probes).await;
         let accepted: Vec<&PeerAddress> = alike
@@ -78,16 +78,22 @@ impl ResolvedTarget {
         Ok(())
     }
 
+    /// Probes an address. The error names it unless `target` does already.
     fn attempt<'a>(
         &'a self,
+        target: &str,
         address: &'a PeerAddress,
         wanted: Option<Protocol>,
     ) -> Attempt<'a, Protocol, DialError> {
+        let is_named = target.contains(&address.to_string());
         Box::pin(async move {
             let probed = self.probe(address, wanted).await;
-            probed.map_err(|error| DialError {
-                reason: format!("{address}: {}", error.reason),
-                ..error
+            probed.map_err(|error| match is_named {
+                true => error,
+                false => DialError {
+                    reason: format!("{address}: {}", error.reason),
+                    ..error
+                },
             })
         })
     }

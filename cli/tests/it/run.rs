@@ -294,7 +294,51 @@ fn runs_journeys_of_closed_model() {
 #[test]
 fn doctor_describes_this_machine() {
     let place = Workplace::new();
-    let ended = place.run(&["doctor"]).expect(0);
-    assert!(ended.stdout.contains("mariadbd"), "{}", ended.stdout);
-    place.run(&["doctor", "--json"]).expect(0).json();
+    let text = place.run(&["doctor"]).expect(0).stdout;
+    let json = place.run(&["doctor", "--json"]).expect(0).json();
+    let checks = json["checks"].as_array().unwrap();
+    for check in checks {
+        let (name, value) = (&check["name"], check["value"].as_str().unwrap());
+        let standing = check["standing"].as_str().unwrap();
+        assert!(["good", "poor", "unknown"].contains(&standing), "{check}");
+        assert_eq!(check["advice"].is_null(), standing != "poor", "{check}");
+        // Load and free memory change between the two calls.
+        if name != "load average" && name != "memory" {
+            let line = format!("{:<20} {value}", name.as_str().unwrap());
+            assert!(text.contains(&line), "{line} is missing in:\n{text}");
+        }
+    }
+    let value_of = |name: &str| {
+        let check = checks.iter().find(|check| check["name"] == name).unwrap();
+        check["value"].as_str().unwrap().to_owned()
+    };
+    let of_proc = |file: &str, name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/{file}")).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().to_owned()
+    };
+    // Processors that the affinity permits. The quota of a control group may permit fewer.
+    let permitted: u32 = of_proc("self/status", "Cpus_allowed:")
+        .split(',')
+        .map(|word| u32::from_str_radix(word, 16).unwrap().count_ones())
+        .sum();
+    let cores: u32 = value_of("cores").parse().unwrap();
+    assert!((1..=permitted).contains(&cores), "{cores} of {permitted}");
+    let total = of_proc("meminfo", "MemTotal:");
+    let total_kib: u64 = total.trim_end_matches(" kB").parse().unwrap();
+    let memory = value_of("memory");
+    let free = memory.strip_prefix(&format!("{} MiB, ", total_kib >> 10));
+    let free: u64 = free.unwrap().trim_end_matches(" MiB free").parse().unwrap();
+    assert!((1..=total_kib >> 10).contains(&free), "{memory}");
+    let components = json["components"].as_array().unwrap();
+    for program in tenfold_lab::PROGRAMS {
+        let row = components.iter().find(|row| row["program"] == program.name);
+        let row = row.unwrap_or_else(|| panic!("{} has no row", program.name));
+        assert_eq!(
+            row["path"].as_str(),
+            program.path().as_ref().and_then(|path| path.to_str()),
+            "{row}"
+        );
+        assert!(text.contains(program.name), "{} in:\n{text}", program.name);
+    }
 }

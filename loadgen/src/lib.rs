@@ -13,8 +13,8 @@
 //!
 //! | room | content |
 //! |---|---|
-//! | `run` | one run, from the first connection to the last record |
 //! | `trial` | each request of a scenario once, shown in full |
+//! | `run` | one run, from the first connection to the last record |
 //! | `user` | virtual users and their journeys |
 //! | `shared` | state that pacer, ticker and users share |
 //! | `pace` | when arrivals are sent, and by which user |

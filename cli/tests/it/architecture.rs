@@ -90,12 +90,12 @@ fn crates_depend_on_what_the_architecture_allows() {
     );
 }
 
-/// The folders of a crate that import one another: `use crate::ROOM` in a file of another room.
+/// The folders of a crate that import one another, by `use` or in an expression, through `crate::` or `super::`.
 ///
-/// A room is a folder of `src` with its file of the same name. Tests are left out: what follows `#[cfg(test)]` in a
-/// file, and files named `tests.rs` or in a folder `tests`.
+/// A room is a folder of `src` with its file of the same name. Tests are left out: modules under `#[cfg(test)]`, and
+/// files named `tests.rs` or in a folder `tests`.
 fn imports(src: &Path) -> Graph {
-    let mut rooms = BTreeMap::new();
+    let mut files = Vec::new();
     let mut folders = vec![src.to_path_buf()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
@@ -105,37 +105,117 @@ fn imports(src: &Path) -> Graph {
             } else if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let inside = path.strip_prefix(src).unwrap();
-                let first = Path::new(inside.iter().next().unwrap());
-                rooms.insert(
-                    path.clone(),
-                    first.file_stem().unwrap().to_str().unwrap().to_owned(),
-                );
+                files.push(path);
             }
         }
     }
     let is_folder = |room: &str| src.join(room).is_dir();
     let mut graph = Graph::new();
-    for (path, room) in rooms.iter().filter(|(_, room)| is_folder(room)) {
+    for path in &files {
+        let module = module(path.strip_prefix(src).unwrap());
+        let Some(room) = module.first().filter(|room| is_folder(room)) else {
+            continue;
+        };
         let text = std::fs::read_to_string(path).unwrap();
-        let code = text.split("#[cfg(test)]").next().unwrap();
+        let named = rooms_named(&without_tests(&text), &module);
+        let others = named.into_iter().filter(|own| own != room);
         let uses = graph.entry(room.clone()).or_default();
-        for line in code
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"))
-        {
-            for rest in line.split("crate::").skip(1) {
-                let name: String = rest
-                    .chars()
-                    .take_while(|c| c.is_alphanumeric() || *c == '_')
-                    .collect();
-                if name != *room && is_folder(&name) {
-                    uses.insert(name);
+        uses.extend(others.filter(|own| is_folder(own)));
+    }
+    graph
+}
+
+/// The path of the module in a file: `["http", "exchange"]` for `http/exchange.rs`.
+fn module(file: &Path) -> Vec<String> {
+    let path = file.with_extension("");
+    let parts = path.iter().map(|part| part.to_str().unwrap().to_owned());
+    parts
+        .filter(|part| !["mod", "lib", "main"].contains(&part.as_str()))
+        .collect()
+}
+
+/// The text without comments, and without what `#[cfg(test)]` stands before: a module in braces, or an item up to its
+/// semicolon or closing brace.
+fn without_tests(text: &str) -> String {
+    let mut kept = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim_start().starts_with("//") {
+            continue;
+        }
+        if line.trim() != "#[cfg(test)]" {
+            kept.push_str(line);
+            kept.push('\n');
+            continue;
+        }
+        // rustfmt indents the last line of an item as its first.
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let mut is_open = false;
+        for line in lines.by_ref() {
+            let Some(line) = line.strip_prefix(indent) else {
+                continue;
+            };
+            let opens = line.ends_with(['{', '(', '[']);
+            let is_attribute = line.starts_with(['#', '/']) || line == ")]";
+            if line.is_empty() || line.starts_with(' ') || !is_open && is_attribute {
+            } else if is_open && line.starts_with(['}', ')', ']']) || !is_open {
+                if !opens {
+                    break;
                 }
+                is_open = true;
             }
         }
     }
-    graph
+    kept
+}
+
+/// The first part below the crate of every path that begins with `crate::` or `super::`, in the code of a module.
+fn rooms_named(code: &str, module: &[String]) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        named.extend(heads(&code[at + "crate::".len()..]));
+    }
+    for (at, _) in code.match_indices("super::") {
+        let is_first = !code[..at].ends_with("super::");
+        if !is_first {
+            continue;
+        }
+        let mut rest = &code[at..];
+        let mut above = 0;
+        while let Some(inner) = rest.strip_prefix("super::") {
+            (above, rest) = (above + 1, inner);
+        }
+        // Within a module in braces, a path leads less far up than its file says, which names a room too many at most.
+        match module.len().checked_sub(above) {
+            Some(0) => named.extend(heads(rest)),
+            Some(left) => named.extend(module[..left].first().cloned()),
+            None => {}
+        }
+    }
+    named
+}
+
+/// The names with which a path begins: one, or those in its braces.
+fn heads(path: &str) -> Vec<String> {
+    let name = |text: &str| -> String {
+        let is_part = |c: &char| c.is_alphanumeric() || *c == '_';
+        text.trim_start().chars().take_while(is_part).collect()
+    };
+    let Some(group) = path.strip_prefix('{') else {
+        return vec![name(path)];
+    };
+    let mut names = vec![name(group)];
+    let mut depth = 0;
+    for (at, sign) in group.char_indices() {
+        match sign {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => names.push(name(&group[at + 1..])),
+            _ => {}
+        }
+    }
+    names
 }
 
 /// A cycle of `graph`, if it has one.
@@ -179,6 +259,60 @@ fn folders_import_each_other_without_cycles() {
         }
     }
     assert!(cycles.is_empty(), "{}", cycles.join("\n"));
+}
+
+/// The folders of the generator in the order of the table in ARCHITECTURE.md, from top to bottom.
+fn layers() -> Vec<String> {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, table) = text
+        .split_once("a folder imports only folders below it")
+        .unwrap();
+    let rows = table.lines().skip(1).skip_while(|line| line.is_empty());
+    rows.take_while(|line| line.starts_with('|'))
+        .filter_map(|row| row.strip_prefix("| `")?.split_once("/`"))
+        .map(|(folder, _)| folder.to_owned())
+        .collect()
+}
+
+#[test]
+fn folders_of_the_generator_import_only_folders_below() {
+    let layers = layers();
+    let imports = imports(&root().join("loadgen/src"));
+    let with_folder: BTreeSet<&String> = imports.keys().collect();
+    assert_eq!(
+        layers.iter().collect::<BTreeSet<_>>(),
+        with_folder,
+        "left: the table in ARCHITECTURE.md; right: folders of loadgen/src"
+    );
+    let place = |room: &String| layers.iter().position(|layer| layer == room);
+    for (room, uses) in &imports {
+        for used in uses {
+            assert!(
+                place(used) > place(room),
+                "`{room}` imports `{used}`, which is not below it"
+            );
+        }
+    }
+}
+
+#[test]
+fn imports_in_braces_and_through_super_are_found() {
+    let code = "use crate::{a, b::{c, d}, e as f};\n\
+                // use crate::comment;\n\
+                #[cfg(test)]\n\
+                mod tests {\n    use crate::g;\n}\n\
+                #[cfg(test)]\n\
+                #[expect(\n    lint,\n)]\n\
+                fn helper(\n    one: X,\n) -> Y {\n    crate::m::n()\n}\n\
+                #[cfg(test)]\n\
+                use crate::h;\n\
+                use super::super::i::j;\n\
+                use super::sibling;\n\
+                fn after() { crate::k::l() }\n";
+    let module = ["room", "file"].map(str::to_owned);
+    let named = rooms_named(&without_tests(code), &module);
+    let expected = ["a", "b", "e", "i", "k", "room"].map(str::to_owned);
+    assert_eq!(named, BTreeSet::from(expected));
 }
 
 #[test]

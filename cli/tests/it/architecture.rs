@@ -157,8 +157,12 @@ fn without_tests(text: &str) -> String {
             };
             let opens = line.ends_with(['{', '(', '[']);
             let is_attribute = line.starts_with(['#', '/']) || line == ")]";
-            if line.is_empty() || line.starts_with(' ') || !is_open && is_attribute {
-            } else if is_open && line.starts_with(['}', ')', ']']) || !is_open {
+            let is_inside = line.is_empty() || line.starts_with(' ');
+            let is_end = match is_open {
+                true => line.starts_with(['}', ')', ']']),
+                false => !is_attribute,
+            };
+            if is_end && !is_inside {
                 if !opens {
                     break;
                 }

@@ -154,11 +154,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
             return BAD_CONFIGURATION;
         }
         match cause.downcast_ref::<RunDirError>() {
-            Some(
-                RunDirError::NotEmpty { .. }
-                | RunDirError::Missing { .. }
-                | RunDirError::NoManifest { .. },
-            ) => return BAD_CONFIGURATION,
+            Some(RunDirError::NotEmpty { .. }) => return BAD_CONFIGURATION,
             // The disk of the run directory failed.
             Some(RunDirError::Write { .. }) => return Exit::Invalid.code(),
             _ => {}

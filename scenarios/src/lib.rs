@@ -48,10 +48,11 @@ pub use random::harmonic::harmonic;
 pub use random::stream::{Stream, stream};
 pub use request::BUILT_IN_NAMES;
 pub use request::body_file::BodyFile;
+pub use request::capture::json_text::json_value;
 pub use request::capture::{
     Capture, CaptureSource, HtmlSelector, Pattern, ResponseParts, WebForm, WebPage,
 };
-pub use request::check::{Check, CheckTest, Expected, Needs};
+pub use request::check::{Check, CheckTest, Decimal, Expected, Needs, Scalar};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use request::data_file::fuzzing;

@@ -2,8 +2,9 @@
 
 use http::header::SET_COOKIE;
 use serde_json::Value;
-use tenfold_scenarios::{CheckTest, Expected, field_value, line_text};
-use tenfold_secret::masked_value;
+use serde_json::value::RawValue;
+use tenfold_scenarios::{CheckTest, Decimal, Expected, Scalar, field_value, json_value, line_text};
+use tenfold_secret::{masked_json_value, masked_value};
 
 use crate::http::{BodyState, Kept};
 
@@ -12,43 +13,46 @@ use crate::http::{BodyState, Kept};
 pub(crate) struct AnswerView<'a> {
     kept: &'a Kept,
     body_bytes: u64,
-    /// The body parsed as JSON, once a check needs it.
-    json: Option<Result<Value, String>>,
+}
+
+/// A value that a check looks at.
+#[derive(Debug, Clone, Copy)]
+enum Found<'a> {
+    /// Value of a header.
+    Text(&'a str),
+    /// JSON, as it is written.
+    Json(&'a str),
 }
 
 impl<'a> AnswerView<'a> {
     /// A view of the kept parts of an answer, whose body had `body_bytes` as it was transferred.
     pub(crate) fn new(kept: &'a Kept, body_bytes: u64) -> Self {
-        Self {
-            kept,
-            body_bytes,
-            json: None,
-        }
+        Self { kept, body_bytes }
     }
 
     /// The reason why a check fails. `None` if it passes.
-    pub(crate) fn fault(&mut self, test: &CheckTest) -> Option<String> {
+    pub(crate) fn fault(&self, test: &CheckTest) -> Option<String> {
         match test {
             CheckTest::Header(name, expected) => {
                 let headers = &self.kept.headers;
-                let text = |value: &str| Value::String(value.to_owned());
-                let value = field_value(headers, name).map(|value| text(&value));
-                let fault = fault_of(name.as_str(), value.as_ref(), expected)?;
+                let value = field_value(headers, name);
+                let value = value.as_deref().map(Found::Text);
+                let fault = fault_of(name.as_str(), value, expected)?;
                 // The lines of `set-cookie` are values of their own.
                 let mut lines = headers.get_all(name).iter();
                 let any_line_passes = *name == SET_COOKIE
                     && lines.any(|line| {
-                        let line = text(&line_text(line));
-                        fault_of(name.as_str(), Some(&line), expected).is_none()
+                        let line = line_text(line);
+                        fault_of(name.as_str(), Some(Found::Text(&line)), expected).is_none()
                     });
                 (!any_line_passes).then(|| format!("header {name} {fault}"))
             }
             CheckTest::Json(pointer, expected) => {
-                let document = match self.json() {
-                    Ok(document) => document,
-                    Err(reason) => return Some(reason.clone()),
+                let value = match self.json(pointer) {
+                    Ok(value) => value,
+                    Err(reason) => return Some(reason),
                 };
-                fault_of(pointer, document.pointer(pointer), expected)
+                fault_of(pointer, value, expected)
                     .map(|fault| format!("the JSON value at \"{pointer}\" {fault}"))
             }
             CheckTest::BodyContains(text) => {
@@ -85,15 +89,15 @@ impl<'a> AnswerView<'a> {
 
     /// The value that a check looks at, with possible secrets masked. `None` if there is none, or the
     /// check looks at the body as a whole.
-    pub(crate) fn found(&mut self, test: &CheckTest) -> Option<String> {
+    pub(crate) fn found(&self, test: &CheckTest) -> Option<String> {
         match test {
             CheckTest::Header(name, _) => {
                 let text = field_value(&self.kept.headers, name)?;
-                Some(masked_value(name.as_str(), &Value::String(text.into())))
+                Some(Found::Text(&text).masked(name.as_str()))
             }
             CheckTest::Json(pointer, _) => {
-                let value = self.json().as_ref().ok()?.pointer(pointer)?;
-                Some(masked_value(pointer, value))
+                let value = self.json(pointer).ok()??;
+                Some(value.masked(pointer))
             }
             CheckTest::BodyBytes { .. } => Some(self.body_bytes.to_string()),
             _ => None,
@@ -108,33 +112,94 @@ impl<'a> AnswerView<'a> {
         }
     }
 
-    fn json(&mut self) -> &Result<Value, String> {
+    /// The value at a JSON Pointer in the body. `None` if it is missing.
+    ///
+    /// # Errors
+    /// The reason why the body can't be read as JSON.
+    fn json(&self, pointer: &str) -> Result<Option<Found<'a>>, String> {
         let kept = self.kept;
-        self.json.get_or_insert_with(|| {
-            if let BodyState::Undecodable(reason) = &kept.state {
-                return Err(reason.clone());
-            }
-            if kept.is_cut {
-                return Err(format!(
-                    "the body is longer than the {} bytes that checks can read",
-                    kept.body.len()
-                ));
-            }
-            let body = kept.body.strip_prefix(BOM).unwrap_or(&kept.body);
-            serde_json::from_slice(body).map_err(|_| match kept.state.reason() {
-                Some(reason) => format!("the body is not JSON: {reason}"),
-                None => "the body is not JSON".to_owned(),
-            })
-        })
+        if let BodyState::Undecodable(reason) = &kept.state {
+            return Err(reason.clone());
+        }
+        if kept.is_cut {
+            return Err(format!(
+                "the body is longer than the {} bytes that checks can read",
+                kept.body.len()
+            ));
+        }
+        match json_value(&kept.body, pointer) {
+            Ok(value) => Ok(value.map(Found::Json)),
+            Err(_) => Err(self.with_state("the body is not JSON".to_owned())),
+        }
     }
 }
 
-/// Byte order mark, which a parser may ignore (RFC 8259, section 8.1).
-const BOM: &[u8] = b"\xef\xbb\xbf";
+impl Found<'_> {
+    /// Formats the value as JSON, with possible secrets masked.
+    fn masked(self, location: &str) -> String {
+        match self {
+            Self::Text(text) => masked_value(location, &Value::String(text.to_owned())),
+            Self::Json(json) => masked_json_value(location, json),
+        }
+    }
+
+    /// The value. A number beyond the range of a double makes it `None`.
+    fn parsed(self) -> Option<Value> {
+        match self {
+            Self::Text(text) => Some(Value::String(text.to_owned())),
+            Self::Json(json) => serde_json::from_str(json).ok(),
+        }
+    }
+
+    /// The number: of JSON, of a header, or of a text in JSON. `None` if it is none.
+    fn number(self) -> Option<Decimal> {
+        match self {
+            Self::Text(text) => Decimal::parse(text),
+            Self::Json(json) if json.starts_with('"') => {
+                let text: String = serde_json::from_str(json).ok()?;
+                Decimal::parse(&text)
+            }
+            Self::Json(json) => Decimal::parse(json),
+        }
+    }
+
+    fn equals(self, wanted: &Scalar) -> bool {
+        match wanted {
+            Scalar::Number(wanted) => self.number().is_some_and(|number| number == *wanted),
+            Scalar::Flag(wanted) => self.parsed() == Some(Value::Bool(*wanted)),
+            Scalar::Text(wanted) => match self {
+                Self::Text(text) => text == wanted,
+                Self::Json(json) => {
+                    json.starts_with('"') && self.parsed().is_some_and(|value| value == *wanted)
+                }
+            },
+        }
+    }
+
+    /// Returns true if the value has a text: within a text, or as an element of a list.
+    fn contains(self, text: &str) -> bool {
+        let json = match self {
+            Self::Text(found) => return found.contains(text),
+            Self::Json(json) => json,
+        };
+        match json.as_bytes().first() {
+            Some(b'"') => {
+                serde_json::from_str::<String>(json).is_ok_and(|found| found.contains(text))
+            }
+            Some(b'[') => {
+                let items: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
+                let wanted = Scalar::Text(text.to_owned());
+                let mut items = items.into_iter();
+                items.any(|item| Found::Json(item.get()).equals(&wanted))
+            }
+            _ => false,
+        }
+    }
+}
 
 /// The reason why the value of a header or at a JSON Pointer is not as expected. `None` if it is.
 /// Possible secrets are masked.
-fn fault_of(name: &str, value: Option<&Value>, expected: &Expected) -> Option<String> {
+fn fault_of(name: &str, value: Option<Found<'_>>, expected: &Expected) -> Option<String> {
     let Some(value) = value else {
         return match expected {
             Expected::Exists(false) => None,
@@ -143,48 +208,14 @@ fn fault_of(name: &str, value: Option<&Value>, expected: &Expected) -> Option<St
     };
     let passes = match expected {
         Expected::Exists(exists) => *exists,
-        Expected::Equals(wanted) => equal(value, wanted),
-        Expected::Contains(text) => match value {
-            Value::String(found) => found.contains(text),
-            Value::Array(items) => items.iter().any(|item| item.as_str() == Some(text)),
-            _ => false,
-        },
-        Expected::Between { min, max } => {
-            number(value).is_some_and(|number| (*min..=*max).contains(&number))
-        }
+        Expected::Equals(wanted) => value.equals(wanted),
+        Expected::Contains(text) => value.contains(text),
+        Expected::Between { min, max } => value.number().is_some_and(|number| {
+            min.as_ref().is_none_or(|min| *min <= number)
+                && max.as_ref().is_none_or(|max| number <= *max)
+        }),
     };
-    (!passes).then(|| format!("is {}", masked_value(name, value)))
-}
-
-/// Compares values. Numbers are compared by value: 1 equals 1.0, and a header's text may be a number.
-fn equal(value: &Value, wanted: &Value) -> bool {
-    if wanted.is_number() {
-        return match (whole(value), whole(wanted)) {
-            (Some(value), Some(wanted)) => value == wanted,
-            _ => number(value) == wanted.as_f64(),
-        };
-    }
-    value == wanted
-}
-
-/// A whole number, exactly.
-fn whole(value: &Value) -> Option<i128> {
-    match value {
-        Value::Number(number) => number
-            .as_i64()
-            .map(i128::from)
-            .or_else(|| number.as_u64().map(i128::from)),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-}
-
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
+    (!passes).then(|| format!("is {}", value.masked(name)))
 }
 
 #[cfg(test)]
@@ -232,7 +263,7 @@ mod tests {
             sha256: Some([0xab; 32]),
             ..kept(headers, BODY.as_bytes())
         };
-        let mut evidence = AnswerView::new(&kept, BODY.len() as u64);
+        let evidence = AnswerView::new(&kept, BODY.len() as u64);
         let checks = &scenario.requests[0].checks;
         checks
             .iter()
@@ -306,9 +337,9 @@ mod tests {
         headers.insert("location", "/a?token=SECK2&b=1".parse().unwrap());
         let body = br#"{"access_token":"SECK3","pin":1234,"user":{"password":"SECK4","id":1}}"#;
         let kept = kept(headers, body);
-        let mut evidence = AnswerView::new(&kept, body.len() as u64);
-        let mut fault = |test: CheckTest| evidence.fault(&test).unwrap();
-        let wanted = || Expected::Equals(Value::from("x"));
+        let evidence = AnswerView::new(&kept, body.len() as u64);
+        let fault = |test: CheckTest| evidence.fault(&test).unwrap();
+        let wanted = || Expected::Equals(Scalar::Text("x".to_owned()));
         let header = |name: &str| CheckTest::Header(name.parse().unwrap(), wanted());
         let json = |pointer: &str| CheckTest::Json(pointer.to_owned(), wanted());
         let reasons = [
@@ -330,6 +361,68 @@ mod tests {
                 "the JSON value at \"/user/id\" is 1",
             ]
         );
+    }
+
+    #[test]
+    fn compares_numbers_digit_for_digit() {
+        const BODY: &str = r#"{"id":123456789012345678901234567890,"far":1E400,"one":1.0,"hundred":1e2,
+            "odd":9007199254740993,"text":"12.50","list":[1e400,"a"],"user":{"far":1E400,"pin":1}}"#;
+        let kept = kept(HeaderMap::new(), BODY.as_bytes());
+        let faults = |checks: &str| -> Vec<Option<String>> {
+            let text = format!(
+                "version = 1\nname = \"x\"\n[[phases]]\nkind = \"constant\"\nname = \"p\"\n\
+                 rate = \"10/s\"\nduration = \"1s\"\n[[requests]]\nname = \"r\"\nkind = \"read\"\n\
+                 path = \"/\"\nchecks = [{checks}]"
+            );
+            let scenario = Scenario::parse(&text, Path::new("x.toml")).unwrap();
+            let view = AnswerView::new(&kept, BODY.len() as u64);
+            let checks = &scenario.requests[0].checks;
+            checks.iter().map(|check| view.fault(&check.test)).collect()
+        };
+        let passing = faults(
+            r#"
+            { json = "/id", equals = 123456789012345678901234567890 },
+            { json = "/id", min = 123456789012345678901234567890, max = 123456789012345678901234567890.0 },
+            { json = "/far", equals = 1e400 },
+            { json = "/far", min = 1e399 },
+            { json = "/far", exists = true },
+            { json = "/far/x", exists = false },
+            { json = "/one", equals = 1 },
+            { json = "/hundred", equals = 100 },
+            { json = "/odd", equals = 9007199254740993 },
+            { json = "/text", equals = 12.5 },
+            { json = "/text", equals = "12.50" },
+            { json = "/list", contains = "a" },
+            "#,
+        );
+        assert!(passing.iter().all(Option::is_none), "{passing:?}");
+        let failing: Vec<String> = faults(
+            r#"
+            { json = "/id", equals = 123456789012345678901234567891 },
+            { json = "/id", max = 123456789012345678901234567889 },
+            { json = "/odd", equals = 9007199254740992 },
+            { json = "/odd", max = 9007199254740992 },
+            { json = "/far", equals = 1e401 },
+            { json = "/far", equals = true },
+            { json = "/one", equals = "1.0" },
+            { json = "/list", contains = "1e400" },
+            { json = "/user", equals = 1 },
+            "#,
+        )
+        .into_iter()
+        .map(|fault| fault.expect("each check fails"))
+        .collect();
+        insta::assert_snapshot!(failing.join("\n"), @r#"
+        the JSON value at "/id" is 123456789012345678901234567890
+        the JSON value at "/id" is 123456789012345678901234567890
+        the JSON value at "/odd" is 9007199254740993
+        the JSON value at "/odd" is 9007199254740993
+        the JSON value at "/far" is 1E400
+        the JSON value at "/far" is 1E400
+        the JSON value at "/one" is 1.0
+        the JSON value at "/list" is [1e400,"a"]
+        the JSON value at "/user" is {"far":1E400,"pin":"***"}
+        "#);
     }
 
     #[test]
@@ -356,7 +449,7 @@ mod tests {
             state: BodyState::Encoded("the body is encoded with br".to_owned()),
             ..kept(HeaderMap::new(), b"\x0b")
         };
-        let mut view = AnswerView::new(&encoded, 1);
+        let view = AnswerView::new(&encoded, 1);
         assert_eq!(
             [view.fault(&json), view.fault(&contains)].map(Option::unwrap),
             [
@@ -369,7 +462,7 @@ mod tests {
             state: BodyState::Undecodable("could not be decoded".to_owned()),
             ..kept(HeaderMap::new(), b"\"x\"")
         };
-        let mut view = AnswerView::new(&undecodable, 3);
+        let view = AnswerView::new(&undecodable, 3);
         assert_eq!(
             [view.fault(&json), view.fault(&contains)].map(Option::unwrap),
             ["could not be decoded", "could not be decoded"]

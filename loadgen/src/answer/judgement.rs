@@ -172,7 +172,7 @@ impl Judgement<'_> {
         let (phase, request) = (self.arrival.phase, self.arrival.draw.request);
         let none = Kept::default();
         let kept = answer.kept.as_ref().unwrap_or(&none);
-        let mut evidence = AnswerView::new(kept, answer.body_bytes);
+        let evidence = AnswerView::new(kept, answer.body_bytes);
         let mut failure = None;
         for check in &self.planned.checks {
             let fault = evidence.fault(&check.test);

@@ -393,7 +393,7 @@ fn captures(captured: &Captured<'_>, mask: &Mask, secrets: &Secrets) -> Vec<Find
 fn checks(planned: &Request, answer: &Answer, mask: &Mask) -> Vec<Finding> {
     let empty = Kept::default();
     let kept = answer.kept.as_ref().unwrap_or(&empty);
-    let mut view = AnswerView::new(kept, answer.body_bytes);
+    let view = AnswerView::new(kept, answer.body_bytes);
     let found = planned.checks.iter().map(|check| {
         let reason = view.fault(&check.test);
         Finding {

@@ -122,7 +122,7 @@ async fn log_in_one(
         return Err(fault);
     }
     if let Some(kept) = &answer.kept {
-        let mut evidence = AnswerView::new(kept, answer.body_bytes);
+        let evidence = AnswerView::new(kept, answer.body_bytes);
         for check in &planned.checks {
             if evidence.fault(&check.test).is_some() {
                 return Err(format!("the answer failed the check \"{}\"", check.name));

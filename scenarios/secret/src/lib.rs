@@ -19,7 +19,7 @@ mod text;
 
 pub use header::masked_header;
 pub use name::is_secret;
-pub use quoted::{is_secret_location, masked_value};
+pub use quoted::{is_secret_location, masked_json_value, masked_value};
 pub use scenario_text::masked_scenario;
 pub use text::masked_text;
 

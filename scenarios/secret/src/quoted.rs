@@ -27,6 +27,19 @@ pub fn masked_value(location: &str, value: &Value) -> String {
     }
 }
 
+/// Formats a value that is given as JSON, as [`masked_value`] does. A number keeps all of its digits.
+pub fn masked_json_value(location: &str, json: &str) -> String {
+    let is_number = json.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    match serde_json::from_str(json) {
+        _ if is_number && is_secret_location(location, json) => MASK.to_owned(),
+        _ if is_number => masked_text(cut(json)).into_owned(),
+        Ok(value) => masked_value(location, &value),
+        // It has a number that no number of the language can hold.
+        Err(_) if is_secret_location(location, "") => MASK.to_owned(),
+        Err(_) => masked_text(cut(json)).into_owned(),
+    }
+}
+
 /// Returns whether the header name or JSON Pointer of a value indicates a secret. Values inside a
 /// secret count too.
 pub fn is_secret_location(location: &str, value: &str) -> bool {
@@ -88,6 +101,27 @@ mod tests {
             ("/name", json!("ann"), "\"ann\""),
         ] {
             assert_eq!(masked_value(location, &value), written, "{location}");
+            assert_eq!(
+                masked_json_value(location, &value.to_string()),
+                written,
+                "{location}"
+            );
+        }
+        for (location, json, written) in [
+            (
+                "/id",
+                "123456789012345678901234567890",
+                "123456789012345678901234567890",
+            ),
+            ("/pin", "-1E400", "***"),
+            (
+                "/user",
+                r#"{"a":1E400,"password":"SECQ9"}"#,
+                r#"{"a":1E400,"password":"***"}"#,
+            ),
+            ("/session", r#"{"a":1E400}"#, "***"),
+        ] {
+            assert_eq!(masked_json_value(location, json), written);
         }
         let long = json!("\u{e9}".repeat(EXAMINED_BYTES_MAX));
         assert!(masked_value("/name", &long).len() <= EXAMINED_BYTES_MAX + 2);

@@ -192,11 +192,41 @@ impl<'a> Value<'a> {
     pub(crate) fn scalar(&self) -> Result<String, ScenarioError> {
         match self.value.get_ref() {
             DeValue::String(text) => Ok(text.to_string()),
-            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
-                Ok(self.json()?.to_string())
-            }
+            DeValue::Integer(_) => self.digits(),
+            DeValue::Float(_) | DeValue::Boolean(_) => Ok(self.json()?.to_string()),
             _ => Err(self.wrong_type("a string, a number, true or false")),
         }
+    }
+
+    /// Reads a number as decimal text with all of its digits.
+    pub(crate) fn digits(&self) -> Result<String, ScenarioError> {
+        let out_of_range = || self.error(format!("`{}` is out of range", self.name));
+        match self.value.get_ref() {
+            DeValue::Integer(integer) if integer.radix() == 10 => {
+                let text = integer.as_str();
+                Ok(text.strip_prefix('+').unwrap_or(text).to_owned())
+            }
+            DeValue::Integer(integer) => i128::from_str_radix(integer.as_str(), integer.radix())
+                .map(|number| number.to_string())
+                .map_err(|_| out_of_range()),
+            DeValue::Float(float) => {
+                let text = float.as_str();
+                match text.ends_with(|c: char| c.is_ascii_digit()) {
+                    true => Ok(text.strip_prefix('+').unwrap_or(text).to_owned()),
+                    // Infinite, or not a number.
+                    false => Err(out_of_range()),
+                }
+            }
+            _ => Err(self.wrong_type("a number")),
+        }
+    }
+
+    /// Returns whether the value is a number.
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(
+            self.value.get_ref(),
+            DeValue::Integer(_) | DeValue::Float(_)
+        )
     }
 
     /// Reads a string, a number, or a boolean, as a JSON value.

@@ -192,6 +192,7 @@ fn write_json(value: &Value<'_>, out: &mut String, depth: usize) -> Result<(), S
             Ok(text) if text.ends_with("|json}") && is_placeholder(text) => {
                 out.push_str(text);
             }
+            _ if value.is_integer() => out.push_str(&value.digits()?),
             _ => out.push_str(&value.json()?.to_string()),
         }
     }

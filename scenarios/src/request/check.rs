@@ -3,10 +3,14 @@
 use std::fmt;
 
 use http::HeaderName;
-use tenfold_secret::{MASK, is_secret_location, masked_text, masked_value};
+use tenfold_secret::{MASK, is_secret_location, masked_json_value, masked_text};
 
 use crate::format::error::ScenarioError;
 use crate::format::fields::{Fields, Value, clip};
+
+mod decimal;
+
+pub use decimal::Decimal;
 
 /// A check of a response, in addition to its status. The request fails if a check fails.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,16 +47,27 @@ pub enum Expected {
     /// Present, or absent if `false`.
     Exists(bool),
     /// Equal to this value.
-    Equals(serde_json::Value),
+    Equals(Scalar),
     /// Contains this text; for a JSON list, contains this string.
     Contains(String),
     /// Number in this range, inclusive.
     Between {
-        /// Minimum.
-        min: f64,
-        /// Maximum.
-        max: f64,
+        /// Minimum. `None` if there is none.
+        min: Option<Decimal>,
+        /// Maximum. `None` if there is none.
+        max: Option<Decimal>,
     },
+}
+
+/// Value to compare with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scalar {
+    /// Text.
+    Text(String),
+    /// Number.
+    Number(Decimal),
+    /// True or false.
+    Flag(bool),
 }
 
 /// Parts of a response needed by checks, captures and scripts.
@@ -244,18 +259,17 @@ impl Expected {
             return Ok(Self::Exists(value.flag()?));
         }
         if let Some(value) = equals {
-            return Ok(Self::Equals(value.json()?));
+            return Ok(Self::Equals(Scalar::read(&value)?));
         }
         if let Some(value) = contains {
             return Ok(Self::Contains(value.text()?.to_owned()));
         }
         if min.is_some() || max.is_some() {
-            let bound = |value: Option<Value<'_>>, none: f64| match value {
-                None => Ok(none),
-                Some(value) => value.number(f64::MIN..=f64::MAX),
-            };
-            let (min, max) = (bound(min, f64::NEG_INFINITY)?, bound(max, f64::INFINITY)?);
-            if max < min {
+            let bound = |value: Option<Value<'_>>| value.map(|value| number(&value)).transpose();
+            let (min, max) = (bound(min)?, bound(max)?);
+            if let (Some(min), Some(max)) = (&min, &max)
+                && max < min
+            {
                 return Err(check.error("`max` is less than `min`"));
             }
             return Ok(Self::Between { min, max });
@@ -266,6 +280,33 @@ impl Expected {
             .error("the check has no comparison")
             .hint("add exists = true, equals = ..., contains = \"...\", min = ... or max = ..."))
     }
+}
+
+impl Scalar {
+    fn read(value: &Value<'_>) -> Result<Self, ScenarioError> {
+        if value.is_number() {
+            return Ok(Self::Number(number(value)?));
+        }
+        Ok(match value.json()? {
+            serde_json::Value::Bool(flag) => Self::Flag(flag),
+            serde_json::Value::String(text) => Self::Text(text),
+            other => Self::Text(other.to_string()),
+        })
+    }
+
+    /// Formats the value as JSON.
+    fn json(&self) -> String {
+        match self {
+            Self::Text(text) => serde_json::Value::from(text.as_str()).to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Flag(flag) => flag.to_string(),
+        }
+    }
+}
+
+/// Reads a number with all of its digits.
+fn number(value: &Value<'_>) -> Result<Decimal, ScenarioError> {
+    Decimal::parse(&value.digits()?).ok_or_else(|| value.error("this is not a finite number"))
 }
 
 fn read_body_bytes(value: &Value<'_>) -> Result<CheckTest, ScenarioError> {
@@ -353,14 +394,20 @@ impl Expected {
         match self {
             Self::Exists(true) => "exists".to_owned(),
             Self::Exists(false) => "does not exist".to_owned(),
-            Self::Equals(value) => format!("equals {}", clip(&masked_value(location, value))),
+            Self::Equals(value) => format!(
+                "equals {}",
+                clip(&masked_json_value(location, &value.json()))
+            ),
             Self::Contains(text) if is_secret_location(location, text) => {
                 format!("contains {MASK}")
             }
             Self::Contains(text) => format!("contains \"{}\"", clip(&masked_text(text))),
-            Self::Between { min, max } if *max == f64::INFINITY => format!("is at least {min}"),
-            Self::Between { min, max } if *min == f64::NEG_INFINITY => format!("is at most {max}"),
-            Self::Between { min, max } => format!("is between {min} and {max}"),
+            Self::Between { min, max } => match (min, max) {
+                (Some(min), Some(max)) => format!("is between {min} and {max}"),
+                (Some(min), None) => format!("is at least {min}"),
+                (None, Some(max)) => format!("is at most {max}"),
+                (None, None) => "is a number".to_owned(),
+            },
         }
     }
 }
@@ -400,6 +447,10 @@ mod tests {
             { json = "/id", equals = 7 },
             { json = "/has_token", equals = true },
             { json = "/pin", exists = true },
+            { json = "/id", equals = 123456789012345678901234567890 },
+            { json = "/ratio", equals = 1e400 },
+            { json = "/likes", min = -0.50, max = 0xff },
+            { json = "/pin", equals = 1234 },
             "#,
         );
         assert_eq!(
@@ -415,6 +466,10 @@ mod tests {
                 "json /id equals 7",
                 "json /has_token equals true",
                 "json /pin exists",
+                "json /id equals 123456789012345678901234567890",
+                "json /ratio equals 1e400",
+                "json /likes is between -0.50 and 255",
+                "json /pin equals ***",
             ]
         );
     }

@@ -13,6 +13,19 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Returns the value at a JSON Pointer (RFC 6901): the content of a string, any other value as it is
 /// written, without blanks. `None` if the body is not JSON, or if the value is missing or `null`.
 pub(crate) fn json_text(body: &[u8], pointer: &str) -> Option<String> {
+    value_text(find(body, pointer).ok()??)
+}
+
+/// Returns the value at a JSON Pointer (RFC 6901), as it is written. `None` if it is missing.
+///
+/// # Errors
+/// Fails if the body is not JSON.
+pub fn json_value<'b>(body: &'b [u8], pointer: &str) -> Result<Option<&'b str>, serde_json::Error> {
+    Ok(find(body, pointer)?.map(RawValue::get))
+}
+
+/// Finds the value at a pointer.
+fn find<'b>(body: &'b [u8], pointer: &str) -> Result<Option<&'b RawValue>, serde_json::Error> {
     let tokens: Vec<String> = pointer
         .split('/')
         .skip(1)
@@ -20,9 +33,12 @@ pub(crate) fn json_text(body: &[u8], pointer: &str) -> Option<String> {
         .collect();
     let body = body.strip_prefix(BOM).unwrap_or(body);
     let mut document = serde_json::Deserializer::from_slice(body);
-    let found = Seek(&tokens).deserialize(&mut document).ok()?;
-    document.end().ok()?;
-    value_text(found?)
+    let found = Seek(&tokens).deserialize(&mut document);
+    match found.and_then(|found| document.end().map(|()| found)) {
+        Ok(found) => Ok(found),
+        // A pointer may lead into a number that no number of the language can hold: nothing is there.
+        Err(_) => serde_json::from_slice::<IgnoredAny>(body).map(|_| None),
+    }
 }
 
 /// Returns a value as text: the content of a string, any other value as it is written, without blanks.
@@ -195,7 +211,11 @@ mod tests {
         }
         assert_eq!(json_text(b"\xef\xbb\xbf[7]", "/0").as_deref(), Some("7"));
         assert_eq!(json_text(b"7", "").as_deref(), Some("7"));
+        assert_eq!(json_text(b"[1e400]", "/0/a"), None);
+        assert_eq!(json_value(b"[1e400]", "/0/a").unwrap(), None);
+        assert_eq!(json_value(b"[ null, 1E400 ]", "/0").unwrap(), Some("null"));
         for invalid in ["", "{", "[7] x", "[7", "{\"a\":1,}"] {
+            assert!(json_value(invalid.as_bytes(), "/0").is_err(), "{invalid}");
             assert_eq!(json_text(invalid.as_bytes(), "/0"), None, "{invalid}");
         }
     }

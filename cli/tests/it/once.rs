@@ -81,6 +81,47 @@ fn shows_each_exchange_with_secrets_masked() {
 }
 
 #[test]
+fn masks_secrets_in_parts_of_a_form() {
+    let place = Workplace::new();
+    let service = place.serve(&["--empty"]);
+    place.write("key.pem", "-----BEGIN X-----\nSECK3\n-----END X-----\n");
+    place.write("token.txt", "SECK4");
+    place.write(
+        "parts.toml",
+        r#"
+version = 1
+name = "parts"
+[[phases]]
+name = "steady"
+kind = "constant"
+rate = "1/s"
+duration = "1s"
+[[requests]]
+name = "log in"
+kind = "write"
+method = "POST"
+path = "/v1/nothing"
+expect = [404]
+multipart = [
+  { name = "user", value = "ann" },
+  { name = "password", value = "SECK1" },
+  { name = "session", value = "SECK2", filename = "SECK5", content_type = "text/plain" },
+  { name = "private_key", file = "key.pem" },
+  { name = "upload", file = "token.txt" },
+]
+"#,
+    );
+    let url = service.url();
+    let run = ["run", "parts.toml", "--once", "--target", &url];
+    let text = place.run(&run).stdout;
+    let json = place.run(&[&run[..], &["--json"]].concat()).stdout;
+    for shown in [text, json] {
+        assert!(shown.contains("ann"), "{shown}");
+        assert!(!shown.contains("SECK"), "{shown}");
+    }
+}
+
+#[test]
 fn fails_if_a_status_or_check_does() {
     let place = Workplace::new();
     let service = place.serve(&["--data-users", "20", "--data-posts", "20"]);

@@ -296,7 +296,7 @@ pub struct Forest {
     pub id: String,
     /// Names of the columns after name and verdict. A page draws effects after the first.
     pub head: Vec<&'static str>,
-    /// Heading of the drawings: what lies on the left, and what on the right.
+    /// Heading of the drawings, with the meaning of left and right.
     pub axis: &'static str,
     /// Rows.
     pub rows: Vec<ForestRow>,

@@ -378,7 +378,7 @@ fn too_few_users_leave_objectives_open() {
 }
 
 #[test]
-fn wait_for_an_idle_user_is_not_the_service_s() {
+fn waits_for_users_are_not_blamed_on_the_service() {
     let service = RawService {
         takes: Duration::from_millis(100),
         ..RawService::default()

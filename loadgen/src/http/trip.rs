@@ -32,7 +32,7 @@ pub(crate) struct Trip {
     pub(crate) server_timing: Option<Vec<(String, u64)>>,
     /// The cookies of its user. `None` if cookies are not kept.
     pub(crate) jar: Option<Arc<CookieJar>>,
-    /// What was sent, request by request: several if it was redirected. `None` if nobody asks.
+    /// The requests sent, several if it was redirected. Set in trials only.
     pub(crate) hops: Option<Vec<Hop>>,
 }
 

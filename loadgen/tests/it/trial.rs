@@ -1,4 +1,4 @@
-//! Trials: each request once, with all that was sent and what came back.
+//! Trials: each request once, shown in full.
 
 #![allow(clippy::unwrap_used, reason = "test helpers may panic")]
 

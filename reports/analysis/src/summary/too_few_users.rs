@@ -1,4 +1,4 @@
-//! Whether arrivals waited or were dropped because the scenario has too few users.
+//! Scenarios with too few users for their rate.
 
 use std::collections::BTreeMap;
 
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn users_are_too_few_if_a_service_as_quick_as_ever_leaves_none_idle() {
+    fn too_few_users_wait_for_a_quick_service() {
         // 50 busy users, and 2.4 times the square root of 50.
         assert_eq!(dropping().needed(), Some(67));
         let waiting = Case {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn users_are_not_to_blame_if_requests_queue_or_hang_or_find_an_idle_user() {
+    fn queues_hangs_and_idle_users_are_told_apart() {
         let mut queueing = vec![vec![100; 100]; 5];
         queueing[0] = (1..=100).collect();
         let cases = [

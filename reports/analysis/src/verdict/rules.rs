@@ -126,7 +126,7 @@ struct Measured {
     unit: &'static str,
     /// Reason for a missing value.
     missing_because: String,
-    /// Whether the greatest value has waits for an idle user in it.
+    /// True if the greatest value includes waits for an idle user.
     waits_for_users: bool,
 }
 

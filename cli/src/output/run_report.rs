@@ -21,16 +21,18 @@ pub(crate) struct RunReport<'a> {
 }
 
 impl RunReport<'_> {
-    /// Summarises a run and writes its report everywhere, standard output first: a disk may be full. Returns the summary and
-    /// the HTML file.
+    /// Summarises a run and writes its report everywhere. Returns the summary and the HTML file.
+    ///
+    /// Files come first, because a terminal may stop reading. Results are printed although a disk is full.
     pub(crate) fn publish(&self, run: &Run) -> anyhow::Result<(Summary, PathBuf)> {
         let summary = summarise(run);
+        let html = self.write_html(run, &summary);
         if self.json {
             print::json(&summary)?;
         } else {
             print::summary(&summary, exports::use_standard_output(self.exports))?;
         }
-        let html = self.write_html(run, &summary)?;
+        let html = html?;
         print::note(&format!("report: {}", html.display()));
         exports::append_step_summary(&digest(&summary).markdown());
         exports::write(self.exports, run, &summary)?;

@@ -714,7 +714,7 @@ mod tests {
         let mut kept = Kept::default();
         kept.headers.insert(
             CONTENT_TYPE,
-            http::HeaderValue::from_static("text/html; charset=utf-8"),
+            HeaderValue::from_static("text/html; charset=utf-8"),
         );
         kept.body = b"<title>T</title><style>p{}</style><p>Hello s3cret-value</p>\
             <form action=/a><input name=csrf value=abcdef type=hidden></form>"
@@ -723,10 +723,8 @@ mod tests {
             page(&kept, &mask).unwrap(),
             "title: T\nform: GET /a with csrf (hidden)\nHello ***"
         );
-        kept.headers.insert(
-            CONTENT_TYPE,
-            http::HeaderValue::from_static("application/json"),
-        );
+        kept.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         assert_eq!(page(&kept, &mask), None);
     }
 

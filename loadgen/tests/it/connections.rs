@@ -162,9 +162,9 @@ fn rejects_unknown_issuer_before_sending() {
     assert_eq!(
         message,
         format!(
-            "could not agree on TLS with https://{address}: {address}: certificate not trusted: \
-             its issuer is unknown; give the issuer's certificate with --ca FILE, or skip \
-             verification with --insecure"
+            "could not agree on TLS with https://{address}: certificate not trusted: its issuer is \
+             unknown; give the issuer's certificate with --ca FILE, or skip verification with \
+             --insecure"
         )
     );
     assert_eq!(server.seen.requests(), 0);

@@ -52,7 +52,10 @@ fn title(comparison: &Comparison) -> String {
     match (better, worse, effects.intervals) {
         (_, _, 0) => format!("{other} beside {first}: too short for intervals"),
         (0, 0, _) => format!("{other} beside {first}: no difference shown"),
-        _ => format!("{other} beside {first}: {better} figures better, {worse} worse"),
+        _ => format!(
+            "{other} beside {first}: of {} figures, {better} better and {worse} worse",
+            effects.effects.len()
+        ),
     }
 }
 

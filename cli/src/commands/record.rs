@@ -175,10 +175,12 @@ pub(crate) fn visit(
 
 /// Describes a journey: its requests, its captured values, and the variables to fill in.
 pub(crate) fn describe(made: &JourneyScenario) -> String {
-    let mut text = format!(
-        "a journey of {} requests to {}\n",
-        made.requests, made.target
-    );
+    let noun = if made.requests == 1 {
+        "request"
+    } else {
+        "requests"
+    };
+    let mut text = format!("a journey of {} {noun} to {}\n", made.requests, made.target);
     for (reason, count) in &made.left_out {
         text.push_str(&format!("left out: {count} {reason}\n"));
     }

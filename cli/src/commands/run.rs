@@ -12,7 +12,7 @@ use crate::arguments::run::RunArguments;
 use crate::exit::Exit;
 use crate::live::{Live, Plan};
 use crate::output::run_report::RunReport;
-use crate::output::{exports, print};
+use crate::output::{destination, exports, print};
 use crate::permission::host_guard;
 use crate::service::{Service, Subject};
 use crate::{interrupt, library};
@@ -24,6 +24,13 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let scenario = library::find(&arguments.scenario)?.with(&overrides)?;
     let subject = Subject::of(&arguments.service)?;
     exports::check(&output.export, output.json)?;
+    for file in output
+        .export
+        .iter()
+        .filter_map(|export| export.file.as_ref())
+    {
+        destination::refuse_input(file, &[&arguments.scenario])?;
+    }
     if arguments.check {
         return check(arguments, &subject.target, &scenario);
     }

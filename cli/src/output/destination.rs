@@ -44,7 +44,7 @@ pub(crate) fn refuse_input(path: &Path, inputs: &[impl AsRef<Path>]) -> Result<(
         };
         if written.is_file() && metadata.is_ok_and(|metadata| is_same(&metadata)) {
             return Err(UsageError(format!(
-                "{} is the input itself ({}), which is never overwritten; choose another file with --out",
+                "{} is the input itself ({}), which is never overwritten; choose another file",
                 path.display(),
                 input.display()
             )));

@@ -72,6 +72,7 @@ const MISTAKES: &[(i32, &[&str])] = &[
     (104, &["run", "--stage", "simple-box"]),
     (104, &["run", "--export", "pdf"]),
     (104, &["run", "--export", "csv=missing/times.csv"]),
+    (104, &["run", "light.toml", "--export", "csv=light.toml"]),
     (104, &["run", "--json", "--export", "junit=-"]),
     (1, &["report", "no-such-run"]),
     (1, &["report", "empty"]),

@@ -147,14 +147,8 @@ pub(crate) fn ruler(scale: Scale) -> String {
     let mut svg = format!(
         "<svg class=\"forest\" width=\"{width}\" height=\"{height}\" aria-hidden=\"true\">"
     );
-    let mut labelled = f64::NEG_INFINITY;
-    for (at, mut label) in ticks(scale) {
+    for (at, label) in labelled(ticks(scale), scale) {
         let x = scale.place(at);
-        // The logarithmic scale moves large ratios together.
-        match x - labelled < LABEL_DISTANCE {
-            true => label.clear(),
-            false => labelled = x,
-        }
         let _ = write!(
             svg,
             "<line class=\"tick\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"0\" y2=\"4\"/>\
@@ -163,6 +157,23 @@ pub(crate) fn ruler(scale: Scale) -> String {
     }
     svg.push_str("</svg>");
     svg
+}
+
+/// Removes labels that lie too near to another, which a logarithmic scale moves together. Those near 0 stay.
+fn labelled(mut ticks: Vec<(f64, String)>, scale: Scale) -> Vec<(f64, String)> {
+    ticks.sort_by(|(one, _), (other, _)| one.abs().total_cmp(&other.abs()));
+    let mut places: Vec<f64> = Vec::new();
+    for (at, label) in &mut ticks {
+        let place = scale.place(*at);
+        match places
+            .iter()
+            .any(|other| (other - place).abs() < LABEL_DISTANCE)
+        {
+            true => label.clear(),
+            false => places.push(place),
+        }
+    }
+    ticks
 }
 
 /// Returns round ratios minus 1 within the scale, at most six.

@@ -1,10 +1,10 @@
-//! Statistics, verdicts and findings: pure functions over runs.
+//! Verdicts, findings and gate decisions: pure functions over runs.
 //!
 //! [`summarise`] computes the summary of a run, [`charts`] the series of its charts, and [`compare`] the
 //! differences between several runs. [`gate`] decides whether one build is slower than another, and
 //! [`history`] finds the changes in a series of gates or runs, [`knee`] the highest rate that a service sustains, and
-//! [`diagnosis`] its bottleneck there. [`plan`] is arithmetic before any run. [`stats`] holds the statistics that all of
-//! them share. Nothing here reads a file or a clock. Reports format these results and compute nothing.
+//! [`diagnosis`] its bottleneck there. [`plan`] is arithmetic before any run. The statistics are in `tenfold-stats`.
+//! Nothing here reads a file or a clock. Reports format these results and compute nothing.
 
 mod charts;
 mod comparison;

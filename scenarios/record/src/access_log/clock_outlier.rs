@@ -31,10 +31,10 @@ const OUTLIERS_MAX: usize = 10;
 const OUTLIER_PART: usize = 100;
 
 /// Minimum gap before lone lines, unless they are further away.
-const LONE_GAP_US: i64 = HOUR_US;
+const LONE_GAP_US: i64 = 12 * HOUR_US;
 /// Minimum gap before lone lines, as a multiple of the span of the other lines.
 const LONE_GAP_SPANS: i64 = 10;
-/// Number of lone lines, whatever the size of the log.
+/// Number of lone lines in a log of any size.
 const LONE_MAX: usize = 3;
 /// Share of lone lines in the log, as one part in so many.
 const LONE_PART: usize = 1000;
@@ -46,8 +46,8 @@ const OTHERS_PER_LONE: usize = 5;
 /// - It is before 1993, and others are not.
 /// - It is more than 30 days from the group with most of the lines and holds few lines: at most half as many as that
 ///   group, and at most ten or one percent of all.
-/// - It has the first or the last lines of the log, the gap to the others is longer than an hour and than ten times the
-///   span of the others, and it holds very few lines: with the lines at the other end at most three or one in a
+/// - It has the first or the last lines of the log, the gap to the others is longer than 12 hours and than ten times
+///   the span of the others, and it holds very few lines: with the lines at the other end at most three or one in a
 ///   thousand, and at most one for each five others.
 ///
 /// The last rule keeps quiet nights and weekends: after a day of lines, a gap would have to last ten days.
@@ -198,8 +198,12 @@ mod tests {
     #[test]
     fn leaves_out_lone_lines_far_from_a_short_log() {
         const DAY: i64 = 24 * 60;
-        for lone in [-30 * DAY, -DAY, -120, 120, DAY, 20 * DAY] {
+        for lone in [-30 * DAY, -DAY, -13 * 60, 13 * 60, DAY, 20 * DAY] {
             assert_eq!(left_out_minutes(&[0, lone, 0, 1, 1, 1]), [lone]);
+        }
+        // A service that is hardly used.
+        for rare in [-11 * 60, 120, 11 * 60] {
+            assert_eq!(left_out_minutes(&[0, rare, 0, 1, 1, 1]), [0; 0]);
         }
         // Both ends, and several dates at one end.
         let mut log = vec![0; 50];

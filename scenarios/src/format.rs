@@ -1,6 +1,7 @@
 //! Reading of a scenario's TOML: fields and their types, units, and errors with line and column.
 
 pub(crate) mod byte_order_mark;
+pub(crate) mod clip;
 pub(crate) mod error;
 pub(crate) mod fields;
 pub(crate) mod nearest;

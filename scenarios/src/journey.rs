@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
-use crate::format::fields::{Fields, Value, clip};
+use crate::format::fields::{Fields, Value};
 use crate::format::nearest::suggestion;
 use crate::request::Request;
 

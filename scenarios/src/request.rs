@@ -10,6 +10,7 @@ use http::header::{
 use http::{HeaderName, HeaderValue, Method};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
 use crate::format::fields::{Fields, Value};
 use crate::format::nearest::suggestion;
@@ -261,10 +262,7 @@ impl Request {
                 Some(found.ok_or_else(|| {
                     let known = context.key_spaces.iter().map(|keys| keys.name.as_str());
                     value
-                        .error(format!(
-                            "the scenario has no keys `{}`",
-                            crate::format::fields::clip(wanted)
-                        ))
+                        .error(format!("the scenario has no keys `{}`", clip(wanted)))
                         .maybe_hint(suggestion(wanted, known))
                 })?)
             }
@@ -299,10 +297,7 @@ impl Request {
         if let Some(value) = fields.optional("headers") {
             for (header, _, value) in value.table("the headers of a request")?.entries() {
                 let parsed: HeaderName = header.parse().map_err(|_| {
-                    value.error(format!(
-                        "`{}` is not a valid header name",
-                        crate::format::fields::clip(&header)
-                    ))
+                    value.error(format!("`{}` is not a valid header name", clip(&header)))
                 })?;
                 if is_framing(&parsed) {
                     return Err(value

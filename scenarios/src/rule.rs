@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
-use crate::format::fields::{Value, clip};
+use crate::format::fields::Value;
 use crate::format::nearest::suggestion;
 use crate::format::units::parse_duration;
 use crate::request::{Kind, Request};

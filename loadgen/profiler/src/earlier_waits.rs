@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::process;
-use crate::stack_table::PoolId;
+use crate::thread_pools::PoolId;
 use crate::waits::Tally;
 
 /// Most threads that are looked at.

@@ -36,9 +36,11 @@ mod record;
 mod recorder;
 mod registers;
 mod rings;
+mod stack;
 mod stack_table;
 mod states;
 mod symbols;
+mod thread_pools;
 mod wait_kind;
 mod waits;
 

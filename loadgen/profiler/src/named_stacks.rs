@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::stack_table::PoolId;
+use crate::thread_pools::PoolId;
 
 /// Most names of functions. Further ones share one name.
 const FUNCTIONS_MAX: usize = 500_000;

@@ -19,8 +19,9 @@ use crate::profile::{OffCpu, OnCpu, Wait};
 use crate::record::{Event, Record, Sample};
 use crate::registers;
 use crate::rings::{Permitted, Rings};
-use crate::stack_table::{PoolId, StackId, StackTable};
+use crate::stack_table::{StackId, StackTable};
 use crate::symbols::Symbols;
+use crate::thread_pools::PoolId;
 use crate::wait_kind::{blocking_function, idleness_of, kind_of};
 use crate::waits::{Tally, Waits};
 

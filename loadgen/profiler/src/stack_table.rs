@@ -4,11 +4,12 @@
 //! with the same names become one.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::code_place::{CodePlaces, Frame, PlaceId};
 use crate::named_stacks::{NamedId, NamedStack, NamedStacks};
+use crate::stack::Stack;
 use crate::symbols::Symbols;
+use crate::thread_pools::{PoolId, ThreadPools};
 
 /// Stacks by addresses at which they are named.
 const STACKS_BY_ADDRESS_MAX: usize = 32 * 1024;
@@ -19,25 +20,9 @@ const FRAMES_MAX: usize = 2 << 20;
 /// Most ids.
 const IDS_MAX: usize = 8 << 20;
 
-/// Most names of thread pools. Threads with further names count as one pool.
-const POOLS_MAX: usize = 4096;
-
 /// Index of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct StackId(u32);
-
-/// Index of a thread pool: of threads with the same name, but for a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct PoolId(u32);
-
-/// A stack by addresses.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Stack {
-    /// Threads that it belongs to.
-    pub(crate) pool: PoolId,
-    /// Frames, innermost first.
-    pub(crate) frames: Arc<[Frame]>,
-}
 
 /// The distinct stacks of a profile.
 #[derive(Debug)]
@@ -49,44 +34,30 @@ pub(crate) struct StackTable {
     stacks: Vec<Stack>,
     ids: HashMap<Stack, StackId>,
     frames: usize,
-    pools: Vec<String>,
-    pool_ids: HashMap<String, PoolId>,
+    pools: ThreadPools,
 }
 
 impl StackTable {
     /// Creates a table for at most `stacks_max` stacks with different names.
     pub(crate) fn new(stacks_max: usize) -> Self {
-        let mut table = Self {
+        Self {
             named_ids: Vec::new(),
             named: NamedStacks::new(stacks_max),
             stacks: Vec::new(),
             ids: HashMap::new(),
             frames: 0,
-            pools: Vec::new(),
-            pool_ids: HashMap::new(),
-        };
-        table.pool("[other threads]");
-        table
+            pools: ThreadPools::new(),
+        }
     }
 
     /// Returns the pool of a thread by its name.
     pub(crate) fn pool(&mut self, thread_name: &str) -> PoolId {
-        let name = pool_name(thread_name);
-        if let Some(id) = self.pool_ids.get(name) {
-            return *id;
-        }
-        if self.pools.len() >= POOLS_MAX {
-            return PoolId(0);
-        }
-        let id = PoolId(u32::try_from(self.pools.len()).unwrap_or(0));
-        self.pools.push(name.to_owned());
-        self.pool_ids.insert(name.to_owned(), id);
-        id
+        self.pools.id(thread_name)
     }
 
     /// Name of a pool.
     pub(crate) fn pool_name(&self, id: PoolId) -> &str {
-        self.pools.get(id.0 as usize).map_or("", String::as_str)
+        self.pools.name(id)
     }
 
     /// Returns the id of a stack. `None` if there are too many.
@@ -151,17 +122,6 @@ impl StackTable {
     pub(crate) fn named_stacks(&self) -> &NamedStacks {
         &self.named
     }
-}
-
-/// Name of a thread without its number: `worker` of `worker-12`, `GC Thread` of `GC Thread#0`.
-fn pool_name(thread: &str) -> &str {
-    let stem = thread.trim_end_matches(|c: char| c.is_ascii_digit());
-    let name = if stem.len() < thread.len() {
-        stem.trim_end_matches(['-', '_', '#', '/', ':', '.', ' '])
-    } else {
-        thread
-    };
-    if name.is_empty() { "[no name]" } else { name }
 }
 
 #[cfg(test)]
@@ -230,30 +190,5 @@ mod tests {
         by_stacks.name_all(&mut Symbols::default(), &CodePlaces::default());
         assert!(!by_stacks.is_full());
         assert_eq!(by_stacks.named_stacks().len(), 1);
-    }
-
-    #[test]
-    fn bounds_pools() {
-        let mut table = StackTable::new(1);
-        let names = (0..2 * POOLS_MAX).map(|n| format!("{n}x"));
-        let pools: std::collections::HashSet<PoolId> =
-            names.map(|name| table.pool(&name)).collect();
-        assert_eq!(pools.len(), POOLS_MAX);
-        assert!(pools.contains(&PoolId(0)));
-    }
-
-    #[test]
-    fn names_pools() {
-        for (thread, pool) in [
-            ("GC Thread#0", "GC Thread"),
-            ("tokio-runtime-w", "tokio-runtime-w"),
-            ("http-nio-8080-", "http-nio-8080-"),
-            ("C2 CompilerThre", "C2 CompilerThre"),
-            ("42", "[no name]"),
-            ("", "[no name]"),
-            ("h2c", "h2c"),
-        ] {
-            assert_eq!(pool_name(thread), pool, "{thread}");
-        }
     }
 }

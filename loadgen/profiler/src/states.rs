@@ -9,7 +9,8 @@ use tenfold_run_dir::off_cpu::{Idleness, WaitKind};
 use crate::options::Method;
 use crate::process::{self, ProcessSet, SchedStat};
 use crate::profile::{OffCpu, OnCpu, Wait};
-use crate::stack_table::{PoolId, StackTable};
+use crate::stack_table::StackTable;
+use crate::thread_pools::PoolId;
 use crate::wait_kind::{idleness_of, kind_of};
 
 /// Pause between two looks.

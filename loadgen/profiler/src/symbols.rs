@@ -9,7 +9,7 @@ use blazesym::symbolize::{Input, Symbolized, Symbolizer};
 
 use crate::code_place::{CodePlace, CodePlaces, Frame, PlaceId};
 use crate::perf_map;
-use crate::stack_table::Stack;
+use crate::stack::Stack;
 
 /// Largest file whose debug information is read, in bytes. Larger ones are named by their symbol tables.
 const DEBUG_BYTES_MAX: u64 = 2 << 30;

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::stack_table::{PoolId, StackId};
+use crate::stack_table::StackId;
+use crate::thread_pools::PoolId;
 
 /// Most threads at a time whose waits are followed.
 const THREADS_MAX: usize = 256 * 1024;

@@ -6,11 +6,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tenfold_secret::{MASK, is_secret, masked_header, masked_text};
 use zeroize::Zeroizing;
 
 /// The shortest value that is masked: shorter ones would match too often.
 const SECRET_CHARS_MIN: usize = 4;
+
+/// All but the unreserved characters of RFC 3986, section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Masks known values everywhere, and values whose name or format suggests a secret.
 #[derive(Debug, Default)]
@@ -33,7 +41,7 @@ impl Mask {
         if let Ok(escaped) = serde_json::to_string(secret) {
             put(escaped.trim_matches('"'));
         }
-        let encoded = encoded(secret);
+        let encoded = utf8_percent_encode(secret, RESERVED).to_string();
         put(&encoded);
         // Forms have a plus for a blank.
         put(&encoded.replace("%20", "+"));
@@ -94,20 +102,6 @@ impl Mask {
         }
         text
     }
-}
-
-/// Percent-encodes all but the unreserved characters of RFC 3986, section 2.3.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

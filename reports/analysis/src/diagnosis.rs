@@ -13,12 +13,14 @@ mod next_step;
 mod openings;
 mod part_growth;
 mod report;
+mod resource;
 mod slowed;
 
-pub use bottleneck::{Bottleneck, Resource};
+pub use bottleneck::Bottleneck;
 pub use gain::Gain;
 pub use next_step::NextStep;
 pub use report::DiagnosisReport;
+pub use resource::Resource;
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Run;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::clip::clip;
 use super::error::ScenarioError;
 use super::nearest::{nearest, suggestion};
 use super::rate::Rate;
@@ -386,14 +387,6 @@ impl<'a> Value<'a> {
         };
         self.error(format!("`{}` is a bare number, {number}", self.name))
             .hint(format!("write it with its unit: \"{number}{unit}\""))
-    }
-}
-
-/// Shortens user input, to keep messages short.
-pub(crate) fn clip(text: &str) -> String {
-    match text.char_indices().nth(60) {
-        None => text.to_owned(),
-        Some((at, _)) => format!("{}...", &text[..at]),
     }
 }
 

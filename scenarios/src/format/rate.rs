@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::clip::clip;
 use super::units::UnitError;
 
 /// A rate, in events per second.
@@ -37,7 +38,7 @@ impl FromStr for Rate {
 
     /// Parses `500/s`, `40k/s`, `1.5k/s`, `300/m`, `2M/h`.
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let shown = super::fields::clip(text);
+        let shown = clip(text);
         let form = || "write rates as `500/s`, `40k/s` or `300/m`".to_owned();
         let reject = |message: String, hint: String| Err(UnitError { message, hint });
         let trimmed = text.trim();
@@ -45,10 +46,7 @@ impl FromStr for Rate {
             return match trimmed.parse::<f64>() {
                 Ok(_) => reject(
                     format!("`{shown}` is a bare number, not a rate"),
-                    format!(
-                        "write it with its unit: `{}/s`",
-                        super::fields::clip(trimmed)
-                    ),
+                    format!("write it with its unit: `{}/s`", clip(trimmed)),
                 ),
                 Err(_) => reject(format!("`{shown}` is not a rate"), form()),
             };

@@ -1,5 +1,7 @@
 //! Durations such as `1h30m`.
 
+use super::clip::clip;
+
 use std::time::Duration;
 
 /// A duration or rate that can't be parsed.
@@ -32,7 +34,7 @@ const UNITS: [(&str, u64); 8] = [
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     let trimmed = text.trim();
     let reject = |why: String, hint: String| Err(UnitError { message: why, hint });
-    let shown = super::fields::clip(text);
+    let shown = clip(text);
     let form = || "write durations as `500ms`, `90s` or `1h30m`".to_owned();
     if trimmed.is_empty() {
         return reject("the duration is empty".to_owned(), form());
@@ -40,10 +42,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     if trimmed.parse::<f64>().is_ok() {
         return reject(
             format!("`{shown}` is a bare number, not a duration"),
-            format!(
-                "write it with its unit: `{}s`",
-                super::fields::clip(trimmed)
-            ),
+            format!("write it with its unit: `{}s`", clip(trimmed)),
         );
     }
     let mut nanoseconds: u128 = 0;

@@ -8,7 +8,7 @@
 //! operand    = "string" | 'string' | number | status | failed | name of a variable
 //! ```
 
-use crate::format::fields::clip;
+use crate::format::clip::clip;
 use crate::format::nearest::suggestion;
 use crate::request::variables::Variables;
 

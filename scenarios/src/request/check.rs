@@ -5,8 +5,9 @@ use std::fmt;
 use http::HeaderName;
 use tenfold_secret::{MASK, is_secret_location, masked_json_value, masked_text};
 
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
-use crate::format::fields::{Fields, Value, clip};
+use crate::format::fields::{Fields, Value};
 
 mod decimal;
 

@@ -12,8 +12,9 @@ use super::capture::json_text::value_text;
 use super::draw::Draw;
 use super::variable_name::is_variable_name;
 use crate::format::byte_order_mark::strip_first_line;
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
-use crate::format::fields::{Value, clip};
+use crate::format::fields::Value;
 use crate::format::regular_file;
 use crate::random::stream::{Stream, derive, mix_bits};
 

@@ -1,5 +1,6 @@
 //! Encodings of values for the place in which they stand.
 
+use percent_encoding::percent_encode_byte;
 use serde::de::IgnoredAny;
 
 /// Encoding of a value for the place in which it stands.
@@ -86,9 +87,7 @@ fn is_unreserved(byte: u8) -> bool {
 }
 
 fn percent(byte: u8, out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let digit = |half: u8| DIGITS[usize::from(half & 15)];
-    out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte)]);
+    out.extend_from_slice(percent_encode_byte(byte).as_bytes());
 }
 
 fn json_string(value: &[u8], out: &mut Vec<u8>) {

@@ -20,8 +20,9 @@ use rhai::{
 use super::field_value::field_value;
 use super::variables::Variables;
 use crate::format::byte_order_mark;
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
-use crate::format::fields::{Value, clip};
+use crate::format::fields::Value;
 use crate::format::nearest::suggestion;
 use crate::format::regular_file;
 use crate::random::stream::{Stream, mix_bits};

@@ -20,7 +20,7 @@ use super::place::{FILTERS, Place, Surroundings};
 use super::targets::Targets;
 use super::variable_name::{BUILT_IN_NAMES, is_name};
 use super::variables::Variables;
-use crate::format::fields::clip;
+use crate::format::clip::clip;
 use crate::format::nearest::{nearest, suggestion};
 use crate::random::stream::{Stream, mix_bits};
 use crate::random::words::append_words;

@@ -1,7 +1,8 @@
 //! Names of variables.
 
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
-use crate::format::fields::{Value, clip};
+use crate::format::fields::Value;
 
 /// Names of built-in placeholders, which are not available to variables.
 pub const BUILT_IN_NAMES: [&str; 8] = [

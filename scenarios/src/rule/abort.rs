@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
-use crate::format::fields::{Value, clip};
+use crate::format::fields::Value;
 use crate::format::units::{format_duration, parse_duration};
 
 /// Ends a run early, once the rule is sure to be missed.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Scenario, Sessions};
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
-use crate::format::fields::{Document, Fields, Value, clip};
+use crate::format::fields::{Document, Fields, Value};
 use crate::format::nearest::suggestion;
 use crate::journey::Journey;
 use crate::key_space::KeySpace;

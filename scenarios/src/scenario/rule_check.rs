@@ -1,8 +1,8 @@
 //! Check that a run can judge the rules of its scenario.
 
 use super::Scenario;
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
-use crate::format::fields::clip;
 use crate::journey::Journey;
 use crate::load::Model;
 use crate::load::phase::Shape;

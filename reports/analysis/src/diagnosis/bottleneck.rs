@@ -9,6 +9,7 @@ use super::load::Load;
 use super::next_step::NextStep;
 use super::openings::openings;
 use super::part_growth::PartGrowth;
+use super::resource::Resource;
 use super::slowed::Slowed;
 use crate::findings::hot_spot::{HotWait, has_word};
 use crate::findings::limit::Limit;
@@ -52,40 +53,6 @@ pub struct Bottleneck {
     pub expected_gain: Option<Gain>,
     /// Recommended change.
     pub next_step: NextStep,
-}
-
-/// A resource that can be short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Resource {
-    /// The processors of the service's machine.
-    Cpu,
-    /// The CPU allowance of the service's box.
-    BoxCpu,
-    /// The processors of a machine that it shares with the generator.
-    SharedCpu,
-    /// Processors that other processes use.
-    OtherProcesses,
-    /// One thread that does all the work.
-    OneThread,
-    /// A pool, workers or a lock that lets a fixed number of requests through at a time.
-    AtATime,
-    /// A lock.
-    Lock,
-    /// A disk.
-    Disk,
-    /// A peer on the network: a database, a cache, another service.
-    Network,
-    /// Memory.
-    Memory,
-    /// Sleep.
-    Pause,
-    /// The generator.
-    Generator,
-    /// Nothing: every rate was sustained.
-    NotReached,
-    /// Something that the evidence does not name.
-    Unknown,
 }
 
 /// Returns the bottleneck of a service that sustained every rate that was tried.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bottleneck::Resource;
+use super::resource::Resource;
 
 /// Recommended change for a bottleneck.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

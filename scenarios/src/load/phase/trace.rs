@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::format::byte_order_mark::strip_first_line;
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
-use crate::format::fields::{Fields, clip};
+use crate::format::fields::Fields;
 use crate::format::nearest::suggestion;
 use crate::format::regular_file;
 use crate::request::targets::Targets;

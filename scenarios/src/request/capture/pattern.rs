@@ -4,8 +4,9 @@ use std::fmt;
 
 use regex::bytes::Regex;
 
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
-use crate::format::fields::{Value, clip};
+use crate::format::fields::Value;
 
 /// A regular expression, and the group of a match that is the value.
 #[derive(Debug, Clone)]

@@ -4,8 +4,9 @@ use std::fmt;
 
 use dom_query::{Document, Matcher};
 
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
-use crate::format::fields::{Value, clip};
+use crate::format::fields::Value;
 
 /// A CSS selector, and the attribute of an element that is the value.
 #[derive(Debug, Clone)]

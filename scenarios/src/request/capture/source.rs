@@ -5,8 +5,9 @@ use std::fmt;
 use http::HeaderName;
 
 use super::HtmlSelector;
+use crate::format::clip::clip;
 use crate::format::error::ScenarioError;
-use crate::format::fields::{Value, clip};
+use crate::format::fields::Value;
 
 /// Location of a value in a response.
 #[derive(Debug, Clone, PartialEq)]

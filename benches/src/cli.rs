@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::{findings, gate, generator, knee, stages};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tenfold_analysis::knee::Goal;
 
 /// Compare the generator with its peers, measure a gate's error rates, find each stage's capacity
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Findings(FindingsArguments),
     /// Search for the knee of services of known capacity, and count how often the answer holds it
     Knee(KneeArguments),
+    /// Write pages anew from their figures, such as after a change of wording
+    Page(PageArguments),
     /// Serve each request for a fixed time, with a number of them at a time, until killed
     #[command(hide = true)]
     Permits(PermitsArguments),
@@ -202,13 +204,42 @@ impl KneeArguments {
     pub(crate) fn seeds(&self) -> u32 {
         self.seeds.unwrap_or(60)
     }
+}
 
-    /// Returns what each search is to reach.
-    pub(crate) fn goal(&self) -> Goal {
-        match self.quick {
-            true => Goal::quick(),
-            false => Goal::thorough(),
+/// Options of the pages.
+#[derive(Debug, Args)]
+pub(crate) struct PageArguments {
+    /// Benchmarks whose figures are in the directory
+    #[arg(required = true, value_name = "BENCHMARKS")]
+    pub(crate) benchmarks: Vec<Benchmark>,
+    /// Directory of their JSON files, and for the pages
+    #[arg(long, default_value = "docs/benchmarks", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+/// A benchmark with a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Benchmark {
+    Generator,
+    Gate,
+    Stages,
+    Findings,
+    Knee,
+}
+
+impl PageArguments {
+    /// Writes the pages.
+    pub(crate) fn write_pages(&self) -> anyhow::Result<()> {
+        for benchmark in &self.benchmarks {
+            match benchmark {
+                Benchmark::Generator => generator::write_page(&self.out),
+                Benchmark::Gate => gate::write_page(&self.out),
+                Benchmark::Stages => stages::write_page(&self.out),
+                Benchmark::Findings => findings::write_page(&self.out),
+                Benchmark::Knee => knee::write_page(&self.out),
+            }?;
         }
+        Ok(())
     }
 }
 
@@ -277,6 +308,8 @@ pub(crate) struct PlantedArguments {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::CommandFactory as _;
 
     use super::*;
@@ -284,6 +317,31 @@ mod tests {
     #[test]
     fn command_line_is_valid() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn pages_in_docs_are_those_of_this_version() {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/benchmarks");
+        let out = tempfile::tempdir().unwrap();
+        for benchmark in Benchmark::value_variants() {
+            let name = benchmark.to_possible_value().unwrap();
+            let file = |extension: &str| format!("{}.{extension}", name.get_name());
+            if !docs.join(file("json")).exists() {
+                continue;
+            }
+            std::fs::copy(docs.join(file("json")), out.path().join(file("json"))).unwrap();
+            let arguments = PageArguments {
+                benchmarks: vec![*benchmark],
+                out: out.path().to_owned(),
+            };
+            arguments.write_pages().unwrap();
+            let read = |folder: &Path| std::fs::read_to_string(folder.join(file("md"))).unwrap();
+            assert!(
+                read(out.path()) == read(&docs),
+                "run `scripts/bench page {}`",
+                name.get_name()
+            );
+        }
     }
 }
 

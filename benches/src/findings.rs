@@ -7,9 +7,10 @@ mod page;
 mod planted;
 mod trial;
 
+use std::path::Path;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::FindingsArguments;
 use crate::findings::planted::PLANTED;
@@ -21,7 +22,7 @@ use crate::workshop::progress::report;
 use crate::workshop::tenfold_binary;
 
 /// Results of the benchmark.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct FindingsFigures {
     /// Start, RFC 3339 in UTC.
     pub(crate) started_at: String,
@@ -37,6 +38,12 @@ pub(crate) struct FindingsFigures {
     pub(crate) mishaps: Vec<String>,
     /// Duration, in seconds.
     pub(crate) took_s: f64,
+}
+
+/// Writes the page of measured figures anew.
+pub(crate) fn write_page(folder: &Path) -> anyhow::Result<()> {
+    let figures: FindingsFigures = output::read("findings", folder)?;
+    output::write_pages("findings", &page::page(&figures), folder)
 }
 
 /// Runs the benchmark, prints its page and writes its files.

@@ -53,6 +53,12 @@ const QUICK_BUDGET: Duration = Duration::from_secs(40);
 /// Number of consecutive gates without an outcome after which the benchmark stops.
 const FAILURES_MAX: usize = 3;
 
+/// Writes the page of measured figures anew.
+pub(crate) fn write_page(folder: &Path) -> anyhow::Result<()> {
+    let figures = output::read::<Figures>("gate", folder)?.with_goals();
+    output::write_pages("gate", &page::page(&figures), folder)
+}
+
 /// Runs the benchmark, prints its page and writes its files.
 pub(crate) fn run(arguments: &GateArguments) -> anyhow::Result<()> {
     let interrupt = Interrupt::catch()?;

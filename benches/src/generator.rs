@@ -11,6 +11,7 @@ mod record;
 pub(crate) mod server;
 mod turn;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
@@ -26,6 +27,18 @@ use crate::output;
 use crate::workshop::interrupt::Interrupt;
 use crate::workshop::progress::report;
 use crate::workshop::{Workshop, tenfold_binary};
+
+/// Writes the page of measured figures anew.
+pub(crate) fn write_page(folder: &Path) -> anyhow::Result<()> {
+    let mut record: Record = output::read("generator", folder)?;
+    for entry in &mut record.peers {
+        if let Some(peer) = peer::named(&entry.name) {
+            entry.note = peer.note().to_owned();
+        }
+    }
+    record.goals = goals::goals(&record);
+    output::write_pages("generator", &page::page(&record), folder)
+}
 
 /// Runs the comparison, prints its page and writes its files.
 pub(crate) fn run(arguments: &GeneratorArguments) -> anyhow::Result<()> {

@@ -8,9 +8,11 @@ pub(crate) mod permits;
 mod real;
 mod simulated;
 
+use std::path::Path;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tenfold_analysis::knee::Goal;
 
 use crate::cli::KneeArguments;
 use crate::output;
@@ -20,7 +22,7 @@ use crate::workshop::progress::report;
 use crate::workshop::tenfold_binary;
 
 /// Results of the benchmark.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct KneeFigures {
     /// Start, RFC 3339 in UTC.
     pub(crate) started_at: String,
@@ -37,7 +39,7 @@ pub(crate) struct KneeFigures {
 }
 
 /// A search of a service of known capacity.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Searched {
     /// The service, in words.
     pub(crate) service: String,
@@ -88,6 +90,21 @@ impl Searched {
     }
 }
 
+/// Returns what each search is to reach.
+fn goal(quick: bool) -> Goal {
+    match quick {
+        true => Goal::quick(),
+        false => Goal::thorough(),
+    }
+}
+
+/// Writes the page of measured figures anew.
+pub(crate) fn write_page(folder: &Path) -> anyhow::Result<()> {
+    let figures: KneeFigures = output::read("knee", folder)?;
+    let page = page::page(&figures, goal(figures.quick));
+    output::write_pages("knee", &page, folder)
+}
+
 /// Runs the benchmark, prints its page and writes its files.
 pub(crate) fn run(arguments: &KneeArguments) -> anyhow::Result<()> {
     let interrupt = Interrupt::catch()?;
@@ -107,7 +124,7 @@ pub(crate) fn run(arguments: &KneeArguments) -> anyhow::Result<()> {
         "simulated: {} seeds of each service",
         arguments.seeds()
     ));
-    figures.searches = simulated::searches(arguments.seeds(), arguments.goal());
+    figures.searches = simulated::searches(arguments.seeds(), goal(arguments.quick));
     for number in 0..arguments.runs() {
         match real::search(number as usize, arguments.quick, &workshop) {
             Ok(searched) => {
@@ -125,7 +142,7 @@ pub(crate) fn run(arguments: &KneeArguments) -> anyhow::Result<()> {
     figures.took_s = started.elapsed().as_secs_f64();
     output::write(
         "knee",
-        &page::page(&figures, arguments.goal()),
+        &page::page(&figures, goal(arguments.quick)),
         &figures,
         &arguments.out,
     )

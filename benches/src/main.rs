@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Stages(arguments) => stages::run(&arguments),
         Command::Findings(arguments) => findings::run(&arguments),
         Command::Knee(arguments) => knee::run(&arguments),
+        Command::Page(arguments) => arguments.write_pages(),
         Command::Permits(arguments) => knee::permits::serve(&arguments),
         Command::Planted(arguments) => planted_server::serve(&arguments),
         Command::BareHandler => bare_handler::serve(),

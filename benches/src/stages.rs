@@ -12,6 +12,7 @@ mod page;
 mod stage_lab;
 mod step;
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -57,6 +58,12 @@ impl Variant {
             false => self.stage.to_owned(),
         }
     }
+}
+
+/// Writes the page of measured figures anew.
+pub(crate) fn write_page(folder: &Path) -> anyhow::Result<()> {
+    let figures: StagesFigures = output::read("stages", folder)?;
+    output::write_pages("stages", &page::page(&figures), folder)
 }
 
 /// Runs the benchmark, prints its page and writes its files.

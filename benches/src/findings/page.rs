@@ -108,7 +108,7 @@ fn judged(figures: &FindingsFigures) -> Vec<Goal> {
 fn matrix(figures: &FindingsFigures) -> Section {
     let mut counts = BTreeMap::<&str, BTreeMap<String, usize>>::new();
     for trial in &figures.trials {
-        let row = counts.entry(trial.planted).or_default();
+        let row = counts.entry(trial.planted.as_str()).or_default();
         *row.entry(name(trial.resource)).or_default() += 1;
     }
     let rows = counts.into_iter().map(|(planted, row)| {
@@ -129,7 +129,7 @@ fn matrix(figures: &FindingsFigures) -> Section {
 fn all(figures: &FindingsFigures) -> Section {
     let rows = figures.trials.iter().map(|trial| {
         vec![
-            trial.planted.to_owned(),
+            trial.planted.clone(),
             trial.turn.to_string(),
             match trial.right {
                 true => "right".to_owned(),

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tenfold_analysis::Confidence;
 use tenfold_analysis::diagnosis::{DiagnosisReport, Resource};
 
@@ -24,10 +24,10 @@ const START: Duration = Duration::from_secs(10);
 const DIAGNOSIS: Duration = Duration::from_secs(300);
 
 /// One diagnosis.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Trial {
     /// Name of the bottleneck.
-    pub(crate) planted: &'static str,
+    pub(crate) planted: String,
     /// True if the service is the reference service.
     pub(crate) own: bool,
     /// True if nothing was planted.
@@ -95,7 +95,7 @@ impl Trial {
                 })
         });
         Ok(Self {
-            planted: planted.name,
+            planted: planted.name.to_owned(),
             own: planted.is_own(),
             nothing: planted.is_nothing(),
             turn,

@@ -113,7 +113,7 @@ impl Figures {
             .collect();
         tools.sort();
         tools.dedup();
-        let mut figures = Self {
+        Self {
             benchmark: record.header.clone(),
             took_s: record.took_s,
             tools,
@@ -130,9 +130,14 @@ impl Figures {
             }),
             gates,
             mishaps: record.mishaps.clone(),
-        };
-        figures.goals = goals(&figures);
-        figures
+        }
+        .with_goals()
+    }
+
+    /// Compares the results with the goals anew.
+    pub(crate) fn with_goals(mut self) -> Self {
+        self.goals = goals(&self);
+        self
     }
 }
 

@@ -1,10 +1,10 @@
 //! CPU and memory that a box used over a step.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tenfold_lab::BoxStatus;
 
 /// CPU and memory that a box used over a step.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct BoxUse {
     pub(crate) name: String,
     pub(crate) role: String,

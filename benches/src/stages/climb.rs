@@ -1,6 +1,6 @@
 //! Search for the highest rate that a stage sustains.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::step::Step;
 
@@ -11,7 +11,7 @@ const WIDTH: f64 = 0.13;
 const STEPS_MAX: usize = 14;
 
 /// Steps of a search, in order.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Climb {
     pub(crate) steps: Vec<Step>,
 }

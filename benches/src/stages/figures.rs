@@ -1,13 +1,13 @@
 //! Results of the stage benchmark.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tenfold_run_dir::manifest::Host;
 
 use super::climb::Climb;
 use super::hit_rate::HitRate;
 
 /// Results of the stage benchmark.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StagesFigures {
     pub(crate) benchmark: Benchmark,
     pub(crate) stages: Vec<StageFigures>,
@@ -17,7 +17,7 @@ pub(crate) struct StagesFigures {
 }
 
 /// Settings of the benchmark.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Benchmark {
     pub(crate) started_at: String,
     pub(crate) host: Host,
@@ -29,7 +29,7 @@ pub(crate) struct Benchmark {
 }
 
 /// Results of one stage.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StageFigures {
     pub(crate) stage: String,
     pub(crate) tuned: bool,

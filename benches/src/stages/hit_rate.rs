@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tenfold_analysis::format;
 
 use super::che::{CacheModel, hit_rate, zipfian};
@@ -34,7 +34,7 @@ const SHARED_BYTES: f64 = 256.0 * 1024.0 * 1024.0;
 const POST_BYTES: f64 = 3_000.0;
 
 /// Hit rates of the caches of a stage.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct HitRate {
     /// Reads of posts per second, over all processes.
     pub(crate) rate_per_s: u32,
@@ -49,7 +49,7 @@ pub(crate) struct HitRate {
 }
 
 /// A measured hit rate and its theoretical value.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct RateAndTheory {
     pub(crate) measured: f64,
     pub(crate) theory: f64,

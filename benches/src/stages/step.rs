@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenfold_analysis::format;
 
@@ -12,7 +12,7 @@ use super::stage_lab::StageLab;
 use crate::workshop::Workshop;
 
 /// The result of one rate.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Step {
     /// Planned requests per second.
     pub(crate) rate_per_s: u32,

@@ -5,6 +5,7 @@
 
 mod document;
 mod exchange;
+mod exchange_text;
 mod secrets;
 
 use std::collections::BTreeSet;

@@ -61,10 +61,15 @@ fn title(comparison: &Comparison) -> String {
 
 fn lead(comparison: &Comparison) -> String {
     let questions = comparison.differences.iter();
-    let questions: Vec<&str> = questions
+    let mut questions: Vec<&str> = questions
         .filter(|difference| difference.different_question)
-        .map(|difference| difference.what.as_str())
+        .map(|difference| {
+            // Of a scenario's fields, the table has the names.
+            let field = difference.what.split_once(": ");
+            field.map_or(difference.what.as_str(), |(what, _)| what)
+        })
         .collect();
+    questions.dedup();
     match (comparison.differences.is_empty(), questions.is_empty()) {
         (true, _) => "The runs have the same settings.".to_owned(),
         (false, true) => "The load was the same, but other settings differ.".to_owned(),

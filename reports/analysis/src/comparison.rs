@@ -4,6 +4,7 @@ mod differences;
 mod effect;
 mod profiles;
 mod run_intervals;
+mod scenario_fields;
 
 use serde::Serialize;
 use tenfold_run_dir::{Metric, Run};
@@ -91,11 +92,8 @@ pub fn compare(runs: &[Run]) -> Comparison {
 type Condition = (&'static str, bool, fn(&Run) -> String);
 
 fn conditions(runs: &[Run]) -> Vec<Difference> {
-    let conditions: [Condition; 17] = [
+    let conditions: [Condition; 16] = [
         ("scenario", true, |run| run.manifest.scenario.clone()),
-        ("scenario text", true, |run| {
-            fingerprint(&run.manifest.scenario_text)
-        }),
         ("command-line changes", true, |run| {
             let changes = run.manifest.overrides.iter();
             changes
@@ -159,14 +157,20 @@ fn conditions(runs: &[Run]) -> Vec<Difference> {
             },
         ),
     ];
-    conditions
+    let texts: Vec<&str> = runs
+        .iter()
+        .map(|run| run.manifest.scenario_text.as_str())
+        .collect();
+    let conditions = conditions
         .into_iter()
         .map(|(what, different_question, of)| Difference {
             what: what.to_owned(),
             values: runs.iter().map(of).collect(),
             different_question,
         })
-        .filter(|difference| difference.values.windows(2).any(|pair| pair[0] != pair[1]))
+        .filter(|difference| difference.values.windows(2).any(|pair| pair[0] != pair[1]));
+    conditions
+        .chain(scenario_fields::differences(&texts))
         .collect()
 }
 
@@ -184,12 +188,4 @@ fn limits(run: &Run) -> String {
         none if none.is_empty() => "–".to_owned(),
         limits => limits,
     }
-}
-
-/// Returns a short fingerprint of a text: FNV-1a over its bytes.
-fn fingerprint(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{:08x}", hash >> 32)
 }

@@ -1,7 +1,7 @@
 //! The report of a plan.
 
 use tenfold_analysis::format;
-use tenfold_analysis::plan::{Plan, short};
+use tenfold_analysis::plan::{Latency, Operation, Plan, short};
 
 use crate::document::{Block, Document, Section, Table};
 
@@ -34,6 +34,7 @@ pub fn page(plan: &Plan) -> Document {
         ),
     ];
     sections.extend(fleets(plan));
+    sections.extend(latencies(plan));
     Document {
         origin: vec!["plan".to_owned()],
         title: format!(
@@ -91,5 +92,60 @@ fn fleets(plan: &Plan) -> Option<Section> {
         "Fleets",
         "Copies of each step of the ladder that the peak needs. Each copy serves a part of the users and stores their data.",
         vec![Block::Table(table)],
+    ))
+}
+
+/// Returns the times of elementary operations. `None` if they were not measured.
+fn latencies(plan: &Plan) -> Option<Section> {
+    let memory = |of: fn(&Latency) -> Option<u64>| {
+        let mut memory = plan.latencies.iter();
+        memory
+            .find(|own| own.operation == Operation::Memory)
+            .and_then(of)
+    };
+    let ratio = |time: Option<u64>, memory: Option<u64>| match (time, memory) {
+        (Some(time), Some(memory)) if memory > 0 => {
+            format!("{}x", format::significant(time as f64 / memory as f64))
+        }
+        _ => "–".to_owned(),
+    };
+    let time = |ns: Option<u64>| ns.map_or("–".to_owned(), format::duration);
+    let rows = plan.latencies.iter().map(|own| {
+        vec![
+            own.operation.title().to_owned(),
+            time(own.median_ns),
+            time(own.p99_ns),
+            ratio(own.median_ns, memory(|own| own.median_ns)),
+            time(own.rule_of_thumb_ns),
+            ratio(own.rule_of_thumb_ns, memory(|own| own.rule_of_thumb_ns)),
+        ]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let heads = [
+        "operation",
+        "median",
+        "p99",
+        "of memory",
+        "rule of thumb",
+        "of memory",
+    ];
+    let missing = plan.latencies.iter().filter_map(|own| {
+        let reason = own.missing.as_ref()?;
+        Some(format!("{}: not measured: {reason}", own.operation.title()))
+    });
+    let missing: Vec<String> = missing.collect();
+    let mut blocks = vec![Block::Table(Table::new(&heads, rows))];
+    if !missing.is_empty() {
+        blocks.push(Block::List(missing));
+    }
+    Some(Section::new(
+        "latencies",
+        "Times of this machine",
+        "One operation at a time. The disk reads a new file past the kernel's cache; a cache of the disk, or of a virtual machine's host, may \
+         still answer. The row is read through the reference service's store.",
+        blocks,
     ))
 }

@@ -66,6 +66,9 @@ pub(crate) struct PlanArguments {
     #[arg(long, help_heading = "Boxes", default_value_t = 2, value_name = "N", env = "TENFOLD_PLAN_ZONES",
         value_parser = clap::value_parser!(u64).range(1..=100))]
     pub(crate) zones: u64,
+    /// Measure this machine's own times for a read from memory, disk, Redis and a database, and a round trip: 5 s
+    #[arg(long, help_heading = "Boxes", env = "TENFOLD_PLAN_LATENCY", value_parser = BoolishValueParser::new())]
+    pub(crate) latency: bool,
     /// Print the plan as a single JSON document on standard output
     #[arg(long, help_heading = "Output", env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,

@@ -1,5 +1,7 @@
 //! `tenfold plan`: rates, storage, bandwidth and boxes, from users and their traffic.
 
+mod latencies;
+
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -40,6 +42,9 @@ pub(crate) fn plan(arguments: &PlanArguments) -> anyhow::Result<Exit> {
             return Err(other_version(path, ladder.version).into());
         }
         plan.fleets = ladder.fleets(&traffic, arguments.utilisation, arguments.zones);
+    }
+    if arguments.latency {
+        plan.latencies = latencies::latencies();
     }
     match arguments.json {
         true => print::json(&plan)?,

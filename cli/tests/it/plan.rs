@@ -95,3 +95,35 @@ fn adds_a_fleet_for_each_step_of_a_ladder() {
         ended.stderr
     );
 }
+
+#[test]
+fn latencies_of_this_machine_stand_beside_rules_of_thumb() {
+    let place = Workplace::new();
+    let json = place.run(&["plan", "--latency", "--json"]).expect(0).json();
+    let latencies = json["latencies"].as_array().unwrap();
+    let of = |operation: &str| {
+        let mut all = latencies.iter();
+        all.find(|own| own["operation"] == operation)
+            .unwrap_or_else(|| panic!("{operation} in {latencies:?}"))
+    };
+    for operation in ["memory", "loopback", "redis", "sql"] {
+        let own = of(operation);
+        assert!(own["missing"].is_null(), "{own}");
+        assert!(own["median_ns"].as_u64().unwrap() > 100, "{own}");
+        assert!(own["count"].as_u64().unwrap() > 50, "{own}");
+    }
+    assert_eq!(of("memory")["rule_of_thumb_ns"], 250_000);
+    // A file system in memory has no disk, and says so.
+    let disk = latencies.iter().find(|own| {
+        ["solid_state", "rotating", "disk"]
+            .iter()
+            .any(|kind| own["operation"] == *kind)
+    });
+    let disk = disk.unwrap();
+    assert!(
+        disk["median_ns"].as_u64() > Some(10_000) || disk["missing"].is_string(),
+        "{disk}"
+    );
+    let left: Vec<_> = std::fs::read_dir(place.path(".")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}

@@ -33,6 +33,11 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Returns the memory that is free for new processes, in bytes. `None` if the kernel does not tell.
+pub(crate) fn available_memory_bytes() -> Option<u64> {
+    read("/proc/meminfo").and_then(|text| procfs::memory_bytes(&text, "MemAvailable"))
+}
+
 /// Returns the size of main memory, in bytes. `None` if the system does not report it.
 pub(crate) fn memory_bytes() -> Option<u64> {
     procfs::memory_bytes(&read("/proc/meminfo")?, "MemTotal")

@@ -12,6 +12,7 @@ mod error;
 pub mod host;
 mod host_sampler;
 mod http;
+pub mod latency;
 pub mod limits;
 mod metric_selector;
 pub mod metrics;

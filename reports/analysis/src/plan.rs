@@ -5,9 +5,11 @@
 
 mod amount;
 mod fleet;
+mod latency;
 
 pub use amount::{AmountError, PerMonth, parse_bytes, parse_count};
 pub use fleet::Fleet;
+pub use latency::{Latency, Operation};
 
 use serde::Serialize;
 
@@ -80,6 +82,8 @@ pub struct Plan {
     pub quantities: Vec<Quantity>,
     /// Fleets for the peak, one for each step of a ladder. Empty without a ladder.
     pub fleets: Vec<Fleet>,
+    /// Times of elementary operations on this machine. Empty unless they were measured.
+    pub latencies: Vec<Latency>,
 }
 
 impl Plan {
@@ -95,6 +99,7 @@ impl Plan {
             capacity,
             quantities,
             fleets: Vec::new(),
+            latencies: Vec::new(),
         }
     }
 }

@@ -79,9 +79,8 @@ fn cores() -> Check {
 }
 
 fn memory() -> Check {
-    let available =
-        host::read("/proc/meminfo").and_then(|text| procfs::memory_bytes(&text, "MemAvailable"));
-    let (Some(total), Some(available)) = (host::memory_bytes(), available) else {
+    let (Some(total), Some(available)) = (host::memory_bytes(), host::available_memory_bytes())
+    else {
         return Check::unknown("memory");
     };
     let mebibytes = |bytes: u64| bytes >> 20;

@@ -24,6 +24,7 @@ mod server_timing;
 mod trace_context;
 mod traveller;
 mod trip;
+mod unreadable;
 
 pub(crate) use answer::Answer;
 pub(crate) use connection::Connection;

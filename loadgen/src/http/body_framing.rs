@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::failure::Failure;
 use crate::http::list_element::list_elements;
+use crate::http::unreadable::Unreadable;
 
 /// The most bytes between the data of two chunks, and of all trailers together.
 pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -34,21 +34,21 @@ impl BodyFraming {
     /// The framing that the headers of an HTTP/1.`minor` response specify.
     ///
     /// # Errors
-    /// [`Failure::Malformed`] if they are invalid or contradict each other.
-    pub(crate) fn of(headers: &[httparse::Header<'_>], minor: u8) -> Result<Self, Failure> {
+    /// If they are invalid or contradict each other.
+    pub(crate) fn of(headers: &[httparse::Header<'_>], minor: u8) -> Result<Self, Unreadable> {
         let mut length = None;
         let mut last_coding: Option<&[u8]> = None;
         for header in headers {
             if header.name.eq_ignore_ascii_case("content-length") {
                 let mut lengths = list_elements(header.value).peekable();
                 if lengths.peek().is_none() {
-                    return Err(Failure::Malformed);
+                    return Err(Unreadable::ContentLength);
                 }
                 for length_text in lengths {
                     let given = content_length(length_text)?;
                     // Repeated lengths must agree.
                     if length.is_some_and(|before| before != given) {
-                        return Err(Failure::Malformed);
+                        return Err(Unreadable::ContentLengthTwice);
                     }
                     length = Some(given);
                 }
@@ -59,7 +59,7 @@ impl BodyFraming {
         }
         match (last_coding, length) {
             // HTTP/1.0 has no transfer codings, so the end of such a body is unknown.
-            (Some(_), _) if minor == 0 => Err(Failure::Malformed),
+            (Some(_), _) if minor == 0 => Err(Unreadable::TransferEncoding),
             (Some(coding), _) if coding.eq_ignore_ascii_case(b"chunked") => {
                 Ok(Self::Chunked(Chunked::default()))
             }
@@ -71,8 +71,8 @@ impl BodyFraming {
     /// Finds the part of `bytes` that belongs to the body.
     ///
     /// # Errors
-    /// [`Failure::Malformed`] if chunks are invalid, [`Failure::GeneratorLimit`] if lines don't end.
-    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<Framed, Failure> {
+    /// If chunks are invalid or lines don't end.
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<Framed, Unreadable> {
         match self {
             Self::Length(left) => {
                 let taken =
@@ -94,14 +94,14 @@ impl BodyFraming {
     }
 }
 
-fn content_length(digits: &[u8]) -> Result<u64, Failure> {
+fn content_length(digits: &[u8]) -> Result<u64, Unreadable> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(Failure::Malformed);
+        return Err(Unreadable::ContentLength);
     }
     std::str::from_utf8(digits)
         .ok()
         .and_then(|digits| digits.parse().ok())
-        .ok_or(Failure::Malformed)
+        .ok_or(Unreadable::ContentLength)
 }
 
 /// State of a chunked body (RFC 9112, section 7.1).
@@ -144,7 +144,7 @@ impl Default for Part {
 
 impl Chunked {
     /// Finds the next range of data, or the end.
-    fn take(&mut self, bytes: &[u8]) -> Result<Framed, Failure> {
+    fn take(&mut self, bytes: &[u8]) -> Result<Framed, Unreadable> {
         let mut taken = 0;
         while let Some(byte) = bytes.get(taken) {
             if let Part::Data(left) = &mut self.part {
@@ -164,7 +164,7 @@ impl Chunked {
             taken += 1;
             self.line_bytes += 1;
             if self.line_bytes > LINE_BYTES_MAX {
-                return Err(Failure::GeneratorLimit);
+                return Err(Unreadable::LineLength);
             }
             if self.step(*byte)? {
                 return Ok(Framed {
@@ -182,7 +182,7 @@ impl Chunked {
     }
 
     /// Consumes a byte that is not data. Returns whether the body ends with it.
-    fn step(&mut self, byte: u8) -> Result<bool, Failure> {
+    fn step(&mut self, byte: u8) -> Result<bool, Unreadable> {
         self.part = match (&self.part, byte) {
             // Leading zeros don't count towards the size that can be represented.
             (Part::Size(size, _), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') if *size >> 60 == 0 => {
@@ -203,7 +203,11 @@ impl Chunked {
             (Part::TrailerStart | Part::Trailer, 1..=9 | 11..=255) => Part::Trailer,
             (Part::TrailerEnd, b'\n') => Part::TrailerStart,
             (Part::LastEnd, b'\n') => return Ok(true),
-            _ => return Err(Failure::Malformed),
+            (Part::DataReturn | Part::DataEnd, _) => return Err(Unreadable::ChunkEnd),
+            (Part::TrailerStart | Part::Trailer | Part::TrailerEnd | Part::LastEnd, _) => {
+                return Err(Unreadable::Trailer);
+            }
+            _ => return Err(Unreadable::ChunkSize),
         };
         Ok(false)
     }
@@ -213,7 +217,7 @@ impl Chunked {
 mod tests {
     use super::*;
 
-    fn framing(headers: &[(&str, &str)], minor: u8) -> Result<BodyFraming, Failure> {
+    fn framing(headers: &[(&str, &str)], minor: u8) -> Result<BodyFraming, Unreadable> {
         let headers: Vec<httparse::Header<'_>> = headers
             .iter()
             .map(|(name, value)| httparse::Header {
@@ -265,13 +269,20 @@ mod tests {
         assert_eq!(framing(&same, 1), Ok(BodyFraming::Length(5)));
         let padded = [("content-length", "005,"), ("content-length", "\r\n 5")];
         assert_eq!(framing(&padded, 1), Ok(BodyFraming::Length(5)));
-        for wrong in ["5, 6", "", ",", "+5", "5 5", "99999999999999999999"] {
+        let twice = Err(Unreadable::ContentLengthTwice);
+        assert_eq!(framing(&[("content-length", "5, 6")], 1), twice);
+        for wrong in ["", ",", "+5", "5 5", "99999999999999999999"] {
             let wrong = [("content-length", wrong)];
-            assert_eq!(framing(&wrong, 1), Err(Failure::Malformed), "{wrong:?}");
+            assert_eq!(
+                framing(&wrong, 1),
+                Err(Unreadable::ContentLength),
+                "{wrong:?}"
+            );
         }
     }
 
-    fn chunked(bytes: &[u8]) -> Result<(Vec<u8>, usize), Failure> {
+    /// The body and the number of bytes after it. `None` if it is incomplete.
+    fn chunked(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, Unreadable> {
         let mut chunked = Chunked::default();
         let (mut body, mut at) = (Vec::new(), 0);
         while at < bytes.len() {
@@ -279,32 +290,35 @@ mod tests {
             body.extend_from_slice(&bytes[at..][framed.data]);
             at += framed.taken;
             if framed.is_end {
-                return Ok((body, bytes.len() - at));
+                return Ok(Some((body, bytes.len() - at)));
             }
         }
-        Err(Failure::ShortBody)
+        Ok(None)
     }
 
     #[test]
     fn joins_chunks() {
         let bytes = b"3\r\nhel\r\n2;x=\"y\"\r\nlo\r\n000\r\na: b\r\nc: d\r\n\r\nrest";
-        assert_eq!(chunked(bytes), Ok((b"hello".to_vec(), 4)));
-        assert_eq!(chunked(b"0\r\n\r\n"), Ok((Vec::new(), 0)));
+        assert_eq!(chunked(bytes), Ok(Some((b"hello".to_vec(), 4))));
+        assert_eq!(chunked(b"0\r\n\r\n"), Ok(Some((Vec::new(), 0))));
         let zeros = b"00000000000000000000002\r\nab\r\n0\r\n\r\n";
-        assert_eq!(chunked(zeros), Ok((b"ab".to_vec(), 0)));
+        assert_eq!(chunked(zeros), Ok(Some((b"ab".to_vec(), 0))));
     }
 
     #[test]
     fn rejects_malformed_chunks() {
-        for bytes in [
-            &b"\r\n"[..],
-            b"-1\r\n",
-            b"5\nhello",
-            b"3\r\nhelp",
-            b"11111111111111111\r\n",
-            b"1;a\nb\r\nx\r\n",
+        for (bytes, reason) in [
+            (&b"\r\n"[..], Unreadable::ChunkSize),
+            (b"-1\r\n", Unreadable::ChunkSize),
+            (b"5\nhello", Unreadable::ChunkSize),
+            (b"11111111111111111\r\n", Unreadable::ChunkSize),
+            (b"1;a\nb\r\nx\r\n", Unreadable::ChunkSize),
+            (b"3\r\nhelp", Unreadable::ChunkEnd),
+            (b"3\r\nhel\rp", Unreadable::ChunkEnd),
+            (b"0\r\na: b\n\r\n", Unreadable::Trailer),
+            (b"0\r\n\r\r", Unreadable::Trailer),
         ] {
-            assert_eq!(chunked(bytes), Err(Failure::Malformed), "{bytes:?}");
+            assert_eq!(chunked(bytes), Err(reason), "{bytes:?}");
         }
     }
 
@@ -312,9 +326,9 @@ mod tests {
     fn rejects_endless_lines() {
         let mut bytes = b"1;".to_vec();
         bytes.resize(LINE_BYTES_MAX + 10, b'x');
-        assert_eq!(chunked(&bytes), Err(Failure::GeneratorLimit));
+        assert_eq!(chunked(&bytes), Err(Unreadable::LineLength));
         let trailers = "a: b\r\n".repeat(LINE_BYTES_MAX);
         let bytes = format!("0\r\n{trailers}\r\n");
-        assert_eq!(chunked(bytes.as_bytes()), Err(Failure::GeneratorLimit));
+        assert_eq!(chunked(bytes.as_bytes()), Err(Unreadable::LineLength));
     }
 }

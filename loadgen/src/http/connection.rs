@@ -6,12 +6,10 @@ use std::task::Poll;
 use crate::connect::{Protocol, ResolvedTarget, dial};
 use crate::failure::Failure;
 use crate::http::answer::Answer;
-use crate::http::body_framing::LINE_BYTES_MAX;
 use crate::http::http1::Http1;
 use crate::http::http2::Http2;
 use crate::http::kept::Keep;
 use crate::http::request_head::Outgoing;
-use crate::http::response_reader::{HEAD_BYTES_MAX, HEADERS_MAX};
 
 /// A user's connection, or its share of an HTTP/2 connection. `None` until first used.
 #[derive(Debug, Default)]
@@ -64,9 +62,7 @@ impl Connection {
             },
             Self::None => open(&outgoing.endpoint.target).await?,
         };
-        let target = &outgoing.endpoint.target;
-        let done = http1.exchange(outgoing, wanted, now).await;
-        let (answer, reusable) = done.inspect_err(|failure| note_limit(target, *failure))?;
+        let (answer, reusable) = http1.exchange(outgoing, wanted, now).await?;
         if reusable {
             *self = Self::Http1(http1);
         }
@@ -83,19 +79,6 @@ impl Connection {
         let done = http2.exchange(outgoing, wanted, now).await;
         *self = Self::Http2(http2);
         done
-    }
-}
-
-/// Keeps the reason if an answer exceeds a limit of the generator.
-fn note_limit(target: &ResolvedTarget, failure: Failure) {
-    if failure == Failure::GeneratorLimit {
-        let reason = format!(
-            "an answer exceeds what Tenfold reads: {} KiB and {HEADERS_MAX} headers of a head, or {} KiB of \
-             chunk extensions and trailers",
-            HEAD_BYTES_MAX / 1024,
-            LINE_BYTES_MAX / 1024
-        );
-        target.dials.keep_error(failure, &reason);
     }
 }
 

@@ -6,10 +6,10 @@ use std::task::Context;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-use crate::failure::Failure;
+use crate::http::unreadable::Unreadable;
 
 /// The longest line or event, in bytes, which bounds memory if a stream never ends them.
-const EVENT_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const EVENT_BYTES_MAX: usize = 1024 * 1024;
 
 /// An event of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,12 +87,12 @@ impl EventReader {
     /// Reads the next bytes of the body; calls `take` for each event that they complete.
     ///
     /// # Errors
-    /// [`Failure::Malformed`] if a line or an event is longer than 1 MiB.
+    /// If a line or an event is longer than 1 MiB.
     pub(crate) fn read(
         &mut self,
         bytes: &[u8],
         mut take: impl FnMut(Event),
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Unreadable> {
         let mut rest = bytes;
         if std::mem::take(&mut self.after_return) {
             match rest.first() {
@@ -119,16 +119,16 @@ impl EventReader {
         self.extend(rest)
     }
 
-    fn extend(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    fn extend(&mut self, bytes: &[u8]) -> Result<(), Unreadable> {
         if self.line.len() + bytes.len() > EVENT_BYTES_MAX {
-            return Err(Failure::Malformed);
+            return Err(Unreadable::EventLength);
         }
         self.line.extend_from_slice(bytes);
         Ok(())
     }
 
     /// Interprets a line. Returns the event that it completes, if any.
-    fn end_line(&mut self) -> Result<Option<Event>, Failure> {
+    fn end_line(&mut self) -> Result<Option<Event>, Unreadable> {
         let line = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&line);
         let mut text = text.as_ref();
@@ -153,7 +153,7 @@ impl EventReader {
                 "event" => value.clone_into(&mut self.name),
                 "data" => {
                     if self.data.len() + value.len() > EVENT_BYTES_MAX {
-                        return Err(Failure::Malformed);
+                        return Err(Unreadable::EventLength);
                     }
                     if std::mem::replace(&mut self.has_data, true) {
                         self.data.push('\n');
@@ -253,7 +253,7 @@ mod tests {
         let mut reader = EventReader::default();
         let piece = vec![b'x'; EVENT_BYTES_MAX];
         assert_eq!(reader.read(&piece, |_| {}), Ok(()));
-        assert_eq!(reader.read(b"x", |_| {}), Err(Failure::Malformed));
+        assert_eq!(reader.read(b"x", |_| {}), Err(Unreadable::EventLength));
         let mut reader = EventReader::default();
         let line = [
             b"data: ",
@@ -262,7 +262,7 @@ mod tests {
         ]
         .concat();
         assert_eq!(reader.read(&line, |_| {}), Ok(()));
-        assert_eq!(reader.read(&line, |_| {}), Err(Failure::Malformed));
+        assert_eq!(reader.read(&line, |_| {}), Err(Unreadable::EventLength));
     }
 
     #[test]

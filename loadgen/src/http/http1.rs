@@ -14,6 +14,7 @@ use crate::http::event_stream::EventSink;
 use crate::http::kept::Keep;
 use crate::http::request_head::Outgoing;
 use crate::http::response_reader::{Progress, Response, ResponseReader};
+use crate::http::unreadable::Unreadable;
 
 /// Size of the read buffer: larger than nearly all responses.
 const READ_BYTES: usize = 32 * 1024;
@@ -102,8 +103,9 @@ impl Http1 {
         let (response, done_ns) = done.map_err(|failure| match failure {
             Failure::Connection if self.is_reused && reader.heads() == 0 => Failure::ClosedIdle,
             other => {
-                if let Some(reason) = reader.take_refusal() {
-                    endpoint.target.dials.keep_error(other, &reason);
+                if let Some(reason) = reader.unreadable() {
+                    let dials = &endpoint.target.dials;
+                    dials.keep_error(other, &reason.to_string());
                 }
                 other
             }
@@ -247,7 +249,10 @@ fn ended_by_service<Wanted: Fn(u16) -> Keep>(
     events: &dyn EventSink,
 ) -> Result<(), Failure> {
     match reader.is_event_stream() {
-        true => events.ended().map_err(|reason| reader.refuse(reason)),
+        true => {
+            let ended = events.ended().map_err(Unreadable::EventStream);
+            ended.map_err(|reason| reader.refuse(reason))
+        }
         false => Ok(()),
     }
 }

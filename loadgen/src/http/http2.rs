@@ -17,6 +17,7 @@ use crate::http::event_stream::{EventReader, EventSink, is_event_stream};
 use crate::http::kept::{Keep, Kept, KeptBuilder};
 use crate::http::pool::{Membership, SharedConnection};
 use crate::http::request_head::Outgoing;
+use crate::http::unreadable::Unreadable;
 use message::{ExchangeError, request};
 
 /// The most attempts at a request that the service reports as unprocessed.
@@ -169,7 +170,7 @@ async fn exchange(
         .filter(|_| keep.events)
         .map(|events| Box::new((EventReader::default(), events)));
     if stream.is_some() {
-        is_event_stream(&parts.headers).map_err(ExchangeError::event_stream)?;
+        is_event_stream(&parts.headers).map_err(Unreadable::EventStream)?;
     }
     loop {
         let data = poll_fn(|context| match (download.poll_data(context), &stream) {
@@ -202,13 +203,9 @@ async fn exchange(
             let at = now();
             events.heard(at);
             let mut is_over = false;
-            reader
-                .read(&data, |event| {
-                    is_over = is_over || events.receive(&event, at)
-                })
-                .map_err(|_| {
-                    ExchangeError::event_stream("an event is longer than 1 MiB".to_owned())
-                })?;
+            reader.read(&data, |event| {
+                is_over = is_over || events.receive(&event, at)
+            })?;
             if is_over {
                 return Ok(answer(
                     status,
@@ -227,7 +224,7 @@ async fn exchange(
         .await
         .map_err(|error| ExchangeError::in_body(&error, body_bytes, &parts.headers))?;
     if let Some(stream) = &stream {
-        stream.1.ended().map_err(ExchangeError::event_stream)?;
+        stream.1.ended().map_err(Unreadable::EventStream)?;
     }
     Ok(answer(
         status,

@@ -9,6 +9,7 @@ use crate::http::body_framing::{BodyFraming, Framed};
 use crate::http::event_stream::{Event, EventReader, is_event_stream};
 use crate::http::kept::{Keep, Kept, KeptBuilder};
 use crate::http::list_element::list_elements;
+use crate::http::unreadable::Unreadable;
 
 /// The longest head of a response, which bounds memory if headers never end.
 pub(crate) const HEAD_BYTES_MAX: usize = 256 * 1024;
@@ -20,7 +21,7 @@ const HEADERS_TYPICAL: usize = 32;
 pub(crate) const HEADERS_MAX: usize = 1024;
 
 /// The most bytes of empty lines before a response.
-const EMPTY_LINES_BYTES_MAX: usize = 1024;
+pub(crate) const EMPTY_LINES_BYTES_MAX: usize = 1024;
 
 /// A complete response.
 #[derive(Debug)]
@@ -67,6 +68,8 @@ pub(crate) struct ResponseReader<Wanted> {
     reusable: bool,
     heads: u64,
     events: Option<Box<Events>>,
+    /// Why the answer can't be read.
+    unreadable: Option<Unreadable>,
 }
 
 /// The events of a body.
@@ -75,8 +78,6 @@ struct Events {
     reader: EventReader,
     /// Those that have not been taken.
     read: Vec<Event>,
-    /// Why the answer is no stream of events.
-    refusal: Option<String>,
 }
 
 #[derive(Debug)]
@@ -103,6 +104,7 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
             reusable: true,
             heads: 0,
             events: None,
+            unreadable: None,
         }
     }
 
@@ -115,8 +117,12 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
     ///
     /// # Errors
     /// [`Failure::Malformed`] if they are not an HTTP response, [`Failure::GeneratorLimit`] if they exceed what
-    /// is read.
+    /// is read, [`Failure::EventStream`] if they are to be a stream of events and are not.
     pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<Progress, Failure> {
+        self.parse(bytes).map_err(|reason| self.refuse(reason))
+    }
+
+    fn parse(&mut self, bytes: &[u8]) -> Result<Progress, Unreadable> {
         let mut rest = bytes;
         loop {
             match &mut self.state {
@@ -134,7 +140,7 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
                     rest = &rest[taken..];
                     self.body_bytes += data.len() as u64;
                     self.kept.add(data);
-                    if let Some(Events { reader, read, .. }) = self.events.as_deref_mut() {
+                    if let Some(Events { reader, read }) = self.events.as_deref_mut() {
                         reader.read(data, |event| read.push(event))?;
                     }
                     if is_end {
@@ -176,17 +182,14 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
         events.map_or_else(Vec::new, |events| std::mem::take(&mut events.read))
     }
 
-    /// The reason for [`Failure::EventStream`], if that is the failure.
-    pub(crate) fn take_refusal(&mut self) -> Option<String> {
-        self.events.as_mut()?.refusal.take()
+    /// Why the answer can't be read, if that is the failure.
+    pub(crate) fn unreadable(&self) -> Option<&Unreadable> {
+        self.unreadable.as_ref()
     }
 
-    /// Notes why a stream of events failed. Returns the failure.
-    pub(crate) fn refuse(&mut self, reason: String) -> Failure {
-        if let Some(events) = &mut self.events {
-            events.refusal = Some(reason);
-        }
-        Failure::EventStream
+    /// Notes why the answer can't be read. Returns the failure.
+    pub(crate) fn refuse(&mut self, reason: Unreadable) -> Failure {
+        self.unreadable.insert(reason).failure()
     }
 
     /// Ends a stream of events here. Returns the response so far.
@@ -214,7 +217,7 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
     }
 
     /// Reads bytes of a head. Returns how many of them belong to it, or `None` if it is incomplete.
-    fn read_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
+    fn read_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Unreadable> {
         if self.head.is_empty() {
             let (empty, bytes) = self.skip_empty_lines(bytes)?;
             if bytes.is_empty() {
@@ -259,25 +262,25 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
 
     /// Skips empty lines before a head, as RFC 9112, section 2.2, suggests for requests. Returns their bytes
     /// and the rest.
-    fn skip_empty_lines<'a>(&mut self, bytes: &'a [u8]) -> Result<(usize, &'a [u8]), Failure> {
+    fn skip_empty_lines<'a>(&mut self, bytes: &'a [u8]) -> Result<(usize, &'a [u8]), Unreadable> {
         let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
         let empty = bytes.iter().take_while(|byte| is_end(byte)).count();
         self.empty_bytes += empty;
         match self.empty_bytes > EMPTY_LINES_BYTES_MAX {
-            true => Err(Failure::Malformed),
+            true => Err(Unreadable::EmptyLines),
             false => Ok((empty, &bytes[empty..])),
         }
     }
 
-    fn check_length(&self) -> Result<(), Failure> {
+    fn check_length(&self) -> Result<(), Unreadable> {
         if self.head.len() > HEAD_BYTES_MAX {
-            return Err(Failure::GeneratorLimit);
+            return Err(Unreadable::HeadLength);
         }
         Ok(())
     }
 
     /// Parses a head. Returns its length, or `None` if it is incomplete.
-    fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Failure> {
+    fn parse_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Unreadable> {
         let mut few = [httparse::EMPTY_HEADER; HEADERS_TYPICAL];
         let mut response = httparse::Response::new(&mut few);
         let parser = parser();
@@ -296,25 +299,24 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
                         self.apply_head(&response)?;
                         Ok(Some(length))
                     }
-                    Err(httparse::Error::TooManyHeaders) => Err(Failure::GeneratorLimit),
-                    Err(_) => Err(Failure::Malformed),
+                    Err(error) => Err(error.into()),
                 }
             }
-            Err(_) => Err(Failure::Malformed),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Applies a parsed head: status, connection, and framing of the body.
-    fn apply_head(&mut self, head: &httparse::Response<'_, '_>) -> Result<(), Failure> {
+    fn apply_head(&mut self, head: &httparse::Response<'_, '_>) -> Result<(), Unreadable> {
         let (Some(status), Some(minor)) = (head.code, head.version) else {
-            return Err(Failure::Malformed);
+            return Err(Unreadable::Status);
         };
         // An unsolicited switch of protocols (101) ends the exchange, as a final response does.
         if (100..200).contains(&status) && status != 101 {
             return Ok(());
         }
         if !(100..=999).contains(&status) {
-            return Err(Failure::Malformed);
+            return Err(Unreadable::Status);
         }
         self.status = status;
         let keep = (self.wanted)(status);
@@ -328,11 +330,8 @@ impl<Wanted: Fn(u16) -> Keep> ResponseReader<Wanted> {
         }
         self.kept = KeptBuilder::new(keep);
         if keep.events {
-            let events = self.events.insert(Box::default());
-            if let Err(reason) = is_event_stream(&header_map(head.headers)?) {
-                events.refusal = Some(reason);
-                return Err(Failure::EventStream);
-            }
+            is_event_stream(&header_map(head.headers)?).map_err(Unreadable::EventStream)?;
+            self.events = Some(Box::default());
         }
         let has_no_body = self.is_head_request || matches!(status, 101 | 204 | 304);
         self.state = if has_no_body {
@@ -398,17 +397,15 @@ fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
     lines.join(&b' ').into()
 }
 
-fn header_map(headers: &[httparse::Header<'_>]) -> Result<HeaderMap, Failure> {
+fn header_map(headers: &[httparse::Header<'_>]) -> Result<HeaderMap, Unreadable> {
     let mut map = HeaderMap::with_capacity(headers.len());
     for header in headers {
         let name = HeaderName::from_bytes(header.name.as_bytes());
         let value = HeaderValue::from_bytes(&unfolded(header.value));
-        match (name, value) {
-            (Ok(name), Ok(value)) => {
-                map.append(name, value);
-            }
-            _ => return Err(Failure::Malformed),
-        }
+        map.append(
+            name.map_err(|_| Unreadable::HeaderName)?,
+            value.map_err(|_| Unreadable::HeaderValue)?,
+        );
     }
     Ok(map)
 }
@@ -426,6 +423,9 @@ mod tests {
         decode: false,
         events: false,
     };
+
+    /// The status line of an answer.
+    const OK: &str = "HTTP/1.1 200 OK\r\n";
 
     /// Feeds `bytes` in pieces of the given lengths, cyclically, then ends the connection.
     fn read(bytes: &[u8], pieces: &[usize]) -> Result<Response, Failure> {
@@ -567,23 +567,40 @@ mod tests {
     }
 
     #[test]
-    fn rejects_malformed_responses() {
-        for bytes in [
-            &b"SSH-2.0-OpenSSH\r\n"[..],
-            b"HTTP/2.0 200 OK\r\n\r\n",
-            b"HTTP/1.1 99 Low\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\ncontent-length: five\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
-            b"HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
-            b"HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    fn rejects_malformed_responses_with_reason() {
+        let chunked = "transfer-encoding: chunked\r\n\r\n";
+        for (text, reason) in [
+            ("SSH-2.0-OpenSSH\r\n".to_owned(), Unreadable::Version),
+            ("HTTP/2.0 200 OK\r\n\r\n".to_owned(), Unreadable::Version),
+            ("HTTP/1.1 099 Low\r\n\r\n".to_owned(), Unreadable::Status),
+            ("HTTP/1.1 99 Low\r\n\r\n".to_owned(), Unreadable::Status),
+            (OK.to_owned() + "a name: x\r\n\r\n", Unreadable::HeaderName),
+            (OK.to_owned() + "no colon\r\n\r\n", Unreadable::HeaderName),
+            (OK.to_owned() + "a: \0\r\n\r\n", Unreadable::HeaderValue),
+            (OK.to_owned() + "a: b\rc\r\n\r\n", Unreadable::HeaderValue),
+            (OK.to_owned() + "\rx", Unreadable::LineEnd),
+            (
+                OK.to_owned() + "content-length: five\r\n\r\n",
+                Unreadable::ContentLength,
+            ),
+            (
+                OK.to_owned() + "content-length: -5\r\n\r\n",
+                Unreadable::ContentLength,
+            ),
+            (
+                OK.to_owned() + "content-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
+                Unreadable::ContentLengthTwice,
+            ),
+            (
+                format!("HTTP/1.0 200 OK\r\n{chunked}0\r\n\r\n"),
+                Unreadable::TransferEncoding,
+            ),
+            (format!("{OK}{chunked}xyz\r\n"), Unreadable::ChunkSize),
         ] {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            assert_eq!(
-                read(bytes, &[usize::MAX]).unwrap_err(),
-                Failure::Malformed,
-                "{text}"
-            );
+            let mut reader = ResponseReader::new(&Method::GET, |_| ALL);
+            let failure = reader.read(text.as_bytes()).unwrap_err();
+            assert_eq!(failure, Failure::Malformed, "{text:?}");
+            assert_eq!(reader.unreadable(), Some(&reason), "{text:?}");
         }
     }
 

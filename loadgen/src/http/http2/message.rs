@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use crate::connect::is_library_limit;
 use crate::failure::Failure;
 use crate::http::request_head::Outgoing;
+use crate::http::unreadable::Unreadable;
 
 /// Connection-specific headers, which HTTP/2 forbids (RFC 9113, section 8.2.2).
 const CONNECTION_HEADERS: [HeaderName; 5] = [
@@ -92,16 +93,6 @@ impl ExchangeError {
         }
     }
 
-    /// The answer is no stream of events, or an incomplete one.
-    pub(super) fn event_stream(reason: String) -> Self {
-        Self {
-            failure: Failure::EventStream,
-            reason,
-            is_unprocessed: false,
-            ends_connection: false,
-        }
-    }
-
     /// The request was not sent.
     pub(super) fn unsent(error: &h2::Error) -> Self {
         // The stream ids of a connection are used up after a billion requests; another has new ones.
@@ -149,6 +140,18 @@ impl ExchangeError {
             failure
         };
         Self::new(failure, error)
+    }
+}
+
+/// An answer that can't be read, although the library reports no error. Only its stream ends.
+impl From<Unreadable> for ExchangeError {
+    fn from(reason: Unreadable) -> Self {
+        Self {
+            failure: reason.failure(),
+            reason: reason.to_string(),
+            is_unprocessed: false,
+            ends_connection: false,
+        }
     }
 }
 

@@ -32,6 +32,11 @@ pub(crate) fn local_shortage(error: &io::Error, is_unix: bool) -> Option<(Failur
             "the kernel has no memory for another connection: raise net.ipv4.tcp_mem and the memory limit of \
              the generator's control group, or use fewer users",
         ),
+        // epoll_ctl(2): the limit on watched files.
+        Errno::NOSPC => (
+            Failure::LocalMemory,
+            "the limit on watched files is reached: raise fs.epoll.max_user_watches, or use fewer users",
+        ),
         // connect(2): "insufficient entries in the routing cache".
         Errno::AGAIN if !is_unix => (
             Failure::LocalMemory,
@@ -72,6 +77,7 @@ mod tests {
             (Errno::NOBUFS, Failure::LocalMemory),
             (Errno::NOMEM, Failure::LocalMemory),
             (Errno::AGAIN, Failure::LocalMemory),
+            (Errno::NOSPC, Failure::LocalMemory),
             (Errno::NETUNREACH, Failure::LocalNetwork),
             (Errno::NETDOWN, Failure::LocalNetwork),
             (Errno::PERM, Failure::LocalDenied),

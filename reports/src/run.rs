@@ -54,13 +54,9 @@ pub fn page(run: &Run, summary: &Summary) -> Document {
         Some(manifest::identities(summary)),
         Some(manifest::manifest(run, summary)),
     ];
-    let head = head::head(summary);
-    let interrupted = run.counts.interrupted.as_ref();
-    let tags = interrupted.map(|by| format!("ended early: {by}"));
     Document {
         opening: vec![head::numbers(summary)],
-        tags: head.tags.iter().cloned().chain(tags).collect(),
         sections: sections.into_iter().flatten().collect(),
-        ..head
+        ..head::head(summary)
     }
 }

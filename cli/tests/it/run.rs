@@ -215,7 +215,11 @@ fn interrupt_keeps_measurements() {
         .unwrap();
     std::thread::sleep(Duration::from_secs(3));
     kill_process(Pid::from_child(&running), Signal::INT).unwrap();
-    Ended::of(running.wait_with_output().unwrap()).expect(105);
+    let ended = Ended::of(running.wait_with_output().unwrap()).expect(105);
+    let says = "ended early: interrupted";
+    assert!(ended.stdout.contains(says), "{}", ended.stdout);
+    let page = std::fs::read_to_string(place.path("run/report.html")).unwrap();
+    assert!(page.contains(says));
     assert!(
         started.elapsed() < Duration::from_secs(15),
         "{:?}",
@@ -227,7 +231,6 @@ fn interrupt_keeps_measurements() {
     for identity in summary["identities"].as_array().unwrap() {
         assert_ne!(identity["holds"], false, "{identity:#}");
     }
-    assert!(place.path("run/report.html").exists());
 }
 
 #[test]

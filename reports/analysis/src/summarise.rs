@@ -91,6 +91,7 @@ pub fn summarise(run: &Run) -> Summary {
         model: run.manifest.model.clone(),
         started_at: run.manifest.started_at.clone(),
         merged_from: run.manifest.merged_from.clone(),
+        ended_early: run.counts.interrupted.clone(),
         counted_s: window.seconds(),
         verdict: Verdict::default(),
         rate_per_s: Rates::new(arrivals.planned, reached(&all), completed, window.seconds()),

@@ -66,6 +66,9 @@ pub struct Summary {
     /// Runs that this run was merged from; empty for a run of one generator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged_from: Vec<Part>,
+    /// Why the run ended early. `None` if it completed, and in summaries of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_early: Option<String>,
     /// Duration of the counted phases, in seconds.
     pub counted_s: f64,
     /// Validity of the measurement, and whether the objectives are met.

@@ -9,13 +9,18 @@ use crate::run::verdict;
 pub(super) fn head(summary: &Summary) -> Document {
     let (tone, badge) = verdict::headline(summary);
     let measurement = verdict::measurement(summary.verdict.measurement);
-    let tags = match summary.merged_from.len() {
-        0 => Vec::new(),
-        generators => vec![format!("merged from {generators} generators")],
+    let merged = match summary.merged_from.len() {
+        0 => None,
+        generators => Some(format!("merged from {generators} generators")),
     };
+    // The reasons may say so already.
+    let reasons = &summary.verdict.reasons;
+    let ended_early = summary.ended_early.as_ref();
+    let ended_early = ended_early.filter(|reason| !reasons.contains(reason));
+    let ended_early = ended_early.map(|reason| format!("ended early: {reason}"));
     Document {
         origin: vec![summary.scenario.clone(), summary.started_at.clone()],
-        tags,
+        tags: merged.into_iter().chain(ended_early).collect(),
         subject: summary.scenario.clone(),
         about: format!(
             "against {}, seed {}, {} s counted",

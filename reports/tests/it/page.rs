@@ -6,7 +6,7 @@ use tenfold_reports::comparison::comparison;
 use tenfold_reports::export::json;
 use tenfold_reports::run::{digest, page};
 use tenfold_run_dir::off_cpu::OffCpuMethod;
-use tenfold_run_dir::{Flamegraph, FoldedStacks, IntervalFold, Run};
+use tenfold_run_dir::{Checkpoint, Flamegraph, FoldedStacks, IntervalFold, Run};
 
 use crate::support::waits;
 
@@ -237,6 +237,36 @@ fn renders_terminal() {
     .play();
     run.manifest.tool.build = "debug".to_owned();
     insta::assert_snapshot!(digest(&summarise(&run)).terminal(false));
+}
+
+#[test]
+fn early_end_is_named_in_every_form() {
+    let mut run = small().play();
+    run.counts.interrupted = Some("interrupted".to_owned());
+    let (summary, page) = rendered(&run);
+    let digest = digest(&summary);
+    assert!(
+        digest
+            .terminal(false)
+            .contains("\n  ended early: interrupted\n")
+    );
+    assert!(digest.markdown().contains("Ended early: interrupted."));
+    assert!(page.contains("ended early: interrupted"));
+}
+
+#[test]
+fn reason_for_an_early_end_is_not_repeated() {
+    let mut run = small().play();
+    let checkpoint = Checkpoint {
+        at_ns: 1_000_000_000,
+        not_sent: 0,
+        log_bytes: None,
+    };
+    let reason = checkpoint.description();
+    run.counts.interrupted = Some(reason.clone());
+    run.counts.checkpoint = Some(checkpoint);
+    let text = digest(&summarise(&run)).terminal(false);
+    assert_eq!(text.matches(&reason).count(), 1, "{text}");
 }
 
 #[test]

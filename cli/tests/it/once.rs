@@ -1,6 +1,7 @@
 //! `tenfold run --once`: each request once, with what was sent and received.
 
-use crate::support::Workplace;
+use crate::support::raw_service::RawService;
+use crate::support::{Workplace, light_scenario};
 
 /// A scenario for the reference service, with two mistakes if `broken`.
 fn scenario(broken: bool) -> String {
@@ -207,6 +208,19 @@ path = "/never"
             ended.stdout
         );
     }
+}
+
+#[test]
+fn names_what_is_malformed() {
+    let place = Workplace::new();
+    place.write("light.toml", &light_scenario("1/s", "1s"));
+    let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nx\r\n";
+    let url = format!("http://{}", RawService::answering(answer).start());
+    let ended = place
+        .run(&["run", "light.toml", "--once", "--target", &url])
+        .expect(99);
+    let reason = "invalid chunk size";
+    assert!(ended.stdout.contains(reason), "{}", ended.stdout);
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub(crate) fn describe(class: &str) -> &str {
         "unexpected_status" => "unexpected statuses",
         "failed_check" => "failed checks",
         "missing_capture" => "missing captures",
+        "event_stream" => "answers that are no complete stream of events",
         "script" => "script errors",
         "script_timeout" => "script timeouts",
         "missing_variable" => "missing variables",
@@ -27,5 +28,19 @@ pub(crate) fn describe(class: &str) -> &str {
         "generator_limit" => "answers beyond a limit of the generator",
         "lost_user" => "a defect of the generator",
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tenfold_run_dir::counts::FAILURE_CLASSES;
+
+    use super::*;
+
+    #[test]
+    fn describes_every_class() {
+        for (class, _) in FAILURE_CLASSES {
+            assert_ne!(describe(class), class);
+        }
     }
 }

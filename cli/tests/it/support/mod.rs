@@ -9,6 +9,7 @@
 
 pub(crate) mod namespace;
 pub(crate) mod raw_service;
+pub(crate) mod tls_service;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+/// An answer after which the client closes, so that its port stays in use for a minute (TIME_WAIT).
+pub(crate) const CLOSE: &str =
+    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
+
 /// The behaviour of a service.
 #[derive(Debug, Clone)]
 pub(crate) struct RawService {
@@ -42,8 +46,13 @@ struct Slots {
 impl RawService {
     /// A service that answers every request with a status.
     pub(crate) fn status(status: &str) -> Self {
+        Self::answering(&format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\nno"))
+    }
+
+    /// A service that answers every request with the same bytes.
+    pub(crate) fn answering(answer: &str) -> Self {
         Self {
-            answer: format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\nno").into_bytes(),
+            answer: answer.into(),
             ..Self::default()
         }
     }

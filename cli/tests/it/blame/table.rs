@@ -1,0 +1,88 @@
+//! The table of docs/verdicts.md, whose rows the tests assert.
+
+use tenfold_run_dir::counts::FAILURE_CLASSES;
+
+use super::{early, rows};
+
+/// Rows that other tests cover.
+const COVERED_ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "local_memory",
+        "`connect::local_shortage::tests` of tenfold-loadgen",
+    ),
+    ("lost_user", "`failure::tests` of tenfold-loadgen"),
+    (
+        "the generator is late: it was stopped, or had too little CPU time",
+        "`frozen_generator`",
+    ),
+    (
+        "the disk of the run directory is full",
+        "`blame::full_disk_is_invalid`",
+    ),
+    (
+        "Tenfold is killed; `tenfold report` shows the run up to its last checkpoint",
+        "`killed`",
+    ),
+];
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Documented {
+    /// The class of the failures. `None` if they are none of a request.
+    pub(super) class: Option<&'static str>,
+    pub(super) side: &'static str,
+    pub(super) measurement: &'static str,
+    pub(super) exit_code: Option<i32>,
+    what: &'static str,
+}
+
+impl Documented {
+    /// The row with a class, or with a text in its first column.
+    pub(super) fn row(key: &str) -> Self {
+        let mut rows = table().into_iter().filter(|row| row.key() == key);
+        let row = rows.next().unwrap_or_else(|| panic!("no row `{key}`"));
+        assert!(rows.next().is_none(), "two rows `{key}`");
+        row
+    }
+
+    fn key(&self) -> &'static str {
+        self.class.unwrap_or(self.what)
+    }
+}
+
+fn table() -> Vec<Documented> {
+    let lines = include_str!("../../../../docs/verdicts.md").lines();
+    let lines = lines.skip_while(|line| !line.starts_with("| what goes wrong"));
+    let rows = lines.skip(2).take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|row| -> Vec<&str> { row.split('|').map(str::trim).collect() });
+    cells
+        .filter(|cells| !cells[1].starts_with("**"))
+        .map(|cells| Documented {
+            class: cells[2]
+                .strip_prefix('`')
+                .and_then(|class| class.strip_suffix('`')),
+            side: cells[3],
+            measurement: cells[4],
+            exit_code: cells[5].parse().ok(),
+            what: cells[1],
+        })
+        .collect()
+}
+
+#[test]
+fn table_names_every_failure_class_with_its_side() {
+    for (class, side) in FAILURE_CLASSES {
+        assert_eq!(Documented::row(class).side, side.name(), "{class}");
+    }
+}
+
+#[test]
+fn each_row_has_a_test() {
+    let elsewhere = COVERED_ELSEWHERE.iter().map(|(key, _)| *key);
+    let mut tested: Vec<&str> = rows::KEYS.iter().chain(early::KEYS).copied().collect();
+    tested.extend(elsewhere);
+    tested.sort_unstable();
+    let mut documented: Vec<&str> = table().iter().map(Documented::key).collect();
+    documented.sort_unstable();
+    assert_eq!(documented, tested);
+}

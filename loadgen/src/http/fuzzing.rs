@@ -109,7 +109,8 @@ pub fn read_events(bytes: &[u8], piece_bytes: usize) -> Result<Vec<(String, Stri
     let mut events = Vec::new();
     for piece in bytes.chunks(piece_bytes.max(1)) {
         let take = |event: Event| events.push((event.name, event.data));
-        reader.read(piece, take)?;
+        let read = reader.read(piece, take);
+        read.map_err(|reason| reason.failure())?;
     }
     Ok(events)
 }

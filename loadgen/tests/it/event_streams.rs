@@ -148,6 +148,20 @@ fn early_end_and_other_answers_fail() {
         let reason = &connections.first_errors["event_stream"];
         assert!(reason.contains(expected), "{reason}");
     }
+    // An event may be too long for the generator.
+    let long = [
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: ".as_slice(),
+        &[b'x'; 1024 * 1024],
+    ];
+    let endless = RawServer::always(&long.concat(), AfterAnswer::KeepAlive);
+    let ran = run(stream, &endless);
+    assert_eq!(
+        ran.total().failures,
+        [("generator_limit".to_owned(), 10)].into()
+    );
+    let connections = ran.recording.counts.connections.unwrap();
+    let reason = &connections.first_errors["generator_limit"];
+    assert!(reason.contains("longer than 1 MiB"), "{reason}");
     // A connection that breaks is a failure of its own.
     let total = run("\"sse\"", &server(2, AfterAnswer::Close)).total();
     assert_eq!(total.failures, [("short_body".to_owned(), 10)].into());

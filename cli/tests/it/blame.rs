@@ -1,4 +1,4 @@
-//! Each row of the table in docs/verdicts.md, with its real cause: who is blamed, the verdict, the exit code.
+//! Each row of the table in docs/verdicts.md with its real cause: the side, the verdicts, the exit code.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 

@@ -1,4 +1,4 @@
-//! What goes wrong before the first request.
+//! The rows of the table in docs/verdicts.md for failures before the first request.
 
 use super::table::Documented;
 use super::{CASE, Case};

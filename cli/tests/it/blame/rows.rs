@@ -1,4 +1,4 @@
-//! A row of the table in docs/verdicts.md for each test: its real cause, and what the results then say.
+//! The rows of the table in docs/verdicts.md for runs with requests: each with its real cause, and the results.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::support::tls_service;
 /// Number of runs, of which one must not be late: other processes may take the processor away.
 const ATTEMPTS_MAX: usize = 5;
 
-/// A row, its cause, and what is asserted in addition to the documented columns.
+/// A row, its cause, and assertions beyond the documented columns.
 struct Row {
     /// The failure class, or the text of the first column.
     key: &'static str,
@@ -32,7 +32,7 @@ struct Row {
     says: &'static [&'static str],
     /// A part of the recommended next step.
     advises: &'static str,
-    /// What else is asserted.
+    /// Further assertions.
     also: fn(&Outcome),
 }
 

@@ -28,7 +28,7 @@ const COVERED_ELSEWHERE: &[(&str, &str)] = &[
 /// A row of the table.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Documented {
-    /// The class of the failures. `None` if they are none of a request.
+    /// Class of the failed requests. `None` if the row has no class.
     pub(super) class: Option<&'static str>,
     pub(super) side: &'static str,
     pub(super) measurement: &'static str,

@@ -121,6 +121,16 @@ mod tests {
     }
 
     #[test]
+    fn ends_are_interpolated_percentiles_around_the_estimate() {
+        let replicates: Vec<f64> = (0..=100).map(f64::from).collect();
+        // The mean is 50, and the ends lie 47.5 from it.
+        let [low, high] = bootstrap_interval(7.0, &replicates, 2.0).unwrap();
+        assert!((low - (7.0 - 95.0)).abs() < 1e-9, "{low}");
+        assert!((high - (7.0 + 95.0)).abs() < 1e-9, "{high}");
+        assert_eq!(bootstrap_interval(7.0, &replicates[..99], 2.0), None);
+    }
+
+    #[test]
     fn interval_covers_the_mean_of_correlated_values() {
         let covered = |by_blocks: bool| {
             let hits = (0..300).filter(|seed| {

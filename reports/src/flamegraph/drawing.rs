@@ -98,6 +98,8 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::{Measure, draw};
     use super::*;
 
@@ -142,6 +144,23 @@ mod tests {
             "<svg viewBox='0 0 0 0'><title>a</title><rect/></svg>",
         ] {
             assert_eq!(frames(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_drawings_give_finite_frames_that_can_be_drawn(
+            at in 0..DRAWN.len(),
+            removed in 0_usize..20,
+            put in "[<>&;'\"0-9a-z%=.-]{0,8}|NaN|1e999|&#x110000;",
+        ) {
+            let end = (at + removed).min(DRAWN.len());
+            let damaged = format!("{}{put}{}", &DRAWN[..at], &DRAWN[end..]);
+            for frame in frames(&damaged).unwrap_or_default() {
+                prop_assert!(frame.left.is_finite() && frame.width.is_finite());
+                let drawn = draw(&[frame], Measure::Samples, "flame", "CPU flamegraph");
+                prop_assert!(!drawn.contains("<script") && !drawn.contains("\"NaN"), "{drawn}");
+            }
         }
     }
 }

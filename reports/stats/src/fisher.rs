@@ -16,9 +16,9 @@ pub fn fisher_exact(one: Proportion, other: Proportion) -> f64 {
         (hits - x) as f64 * (one.count - x) as f64
             / ((x + 1) as f64 * (other.count + x + 1 - hits) as f64)
     };
-    let all = (one.count + other.count + 2) as f64;
-    let mode = (hits + 1) as f64 * (one.count + 1) as f64 / all;
-    let mode = (mode as u64).clamp(low, high);
+    // Near the most probable value, the probabilities neither overflow nor vanish.
+    let mean = hits as f64 * one.count as f64 / (one.count + other.count).max(1) as f64;
+    let middle = (mean as u64).clamp(low, high);
     let (mut sum, mut tail) = (0.0, 0.0);
     let mut add = |x: u64, weight: f64| {
         sum += weight;
@@ -27,13 +27,13 @@ pub fn fisher_exact(one: Proportion, other: Proportion) -> f64 {
         }
     };
     let mut weight = 1.0;
-    add(mode, weight);
-    for x in mode..high {
+    add(middle, weight);
+    for x in middle..high {
         weight *= ratio(x);
         add(x + 1, weight);
     }
     weight = 1.0;
-    for x in (low..mode).rev() {
+    for x in (low..middle).rev() {
         weight /= ratio(x);
         add(x, weight);
     }
@@ -67,5 +67,13 @@ mod tests {
     fn large_equal_shares_are_even_odds() {
         let even = p_value((50_000, 1_000_000), (50_000, 1_000_000));
         assert!((even - 0.5).abs() < 0.005, "{even}");
+    }
+
+    #[test]
+    fn large_counts_neither_overflow_nor_vanish() {
+        // Equal shares: half of the probability, and half of that of the middle, sqrt(4 / (pi n)): the variance is n / 8.
+        let p = p_value((50_000, 100_000), (50_000, 100_000));
+        let middle = (4.0 / (std::f64::consts::PI * 100_000.0)).sqrt();
+        assert!((p - 0.5 - middle / 2.0).abs() < 1e-6, "{p}");
     }
 }

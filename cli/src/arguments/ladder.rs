@@ -43,8 +43,9 @@ pub(crate) struct LadderArguments {
     )]
     pub(crate) stages: Vec<String>,
     /// Sizes of a box, in CPUs: that of the boxes of every step, then those of a single box that grows
-    #[arg(long, help_heading = "Steps", value_name = "CPU", value_delimiter = ',', default_value = "0.2,0.4,0.8",
-        value_parser = box_size, env = "TENFOLD_BOXES")]
+    /// [default: 0.2,0.4,0.8; with --quick 0.2]
+    #[arg(long, help_heading = "Steps", value_name = "CPU", value_delimiter = ',', value_parser = box_size,
+        env = "TENFOLD_BOXES")]
     pub(crate) boxes: Vec<f64>,
     /// File with variants of any service, and the commands that start them
     #[arg(
@@ -105,4 +106,15 @@ pub(crate) struct LadderArguments {
     /// [default: runs/TIME-ladder-SCENARIO]
     #[arg(long, help_heading = "Output", value_name = "DIR", env = "TENFOLD_OUT")]
     pub(crate) out: Option<PathBuf>,
+}
+
+impl LadderArguments {
+    /// Returns the sizes of a box, in CPUs.
+    pub(crate) fn sizes(&self) -> &[f64] {
+        match (self.boxes.as_slice(), self.quick) {
+            ([], true) => &[0.2],
+            ([], false) => &[0.2, 0.4, 0.8],
+            (sizes, _) => sizes,
+        }
+    }
 }

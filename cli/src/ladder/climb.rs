@@ -73,7 +73,7 @@ impl<'a> Climb<'a> {
             scenario = scenario.with_rules(&arguments.rules)?;
         }
         prices::read(arguments.prices.as_deref())?;
-        if !arguments.boxes.is_sorted_by(|one, other| one < other) {
+        if !arguments.sizes().is_sorted_by(|one, other| one < other) {
             return Err(UsageError(
                 "--boxes must name growing sizes, such as 0.2,0.4,0.8".to_owned(),
             )
@@ -84,10 +84,7 @@ impl<'a> Climb<'a> {
             Some(path) => Source::File(steps_file::read(path)?),
             None => Source::Road(Road {
                 stages: wanted(&arguments.stages, &mut skipped)?,
-                sizes: match arguments.quick {
-                    true => arguments.boxes.iter().copied().take(1).collect(),
-                    false => arguments.boxes.clone(),
-                },
+                sizes: arguments.sizes().to_vec(),
                 within_stage: match arguments.quick {
                     true => 0,
                     false => WITHIN_STAGE,

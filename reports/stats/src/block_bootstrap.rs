@@ -60,11 +60,11 @@ pub fn bootstrap_interval(estimate: f64, replicates: &[f64], correction: f64) ->
     sorted.sort_unstable_by(f64::total_cmp);
     let count = sorted.len() as f64;
     let mean = sorted.iter().sum::<f64>() / count;
+    // Neither quantile is the greatest value, so one above it is there.
     let at = |quantile: f64| {
         let place = quantile * (count - 1.0);
         let (below, share) = (place.floor() as usize, place.fract());
-        let above = (below + 1).min(sorted.len() - 1);
-        sorted[below] * (1.0 - share) + sorted[above] * share
+        sorted[below] * (1.0 - share) + sorted[below + 1] * share
     };
     let tail = (1.0 - CONFIDENCE) / 2.0;
     let ends = [tail, 1.0 - tail].map(|quantile| estimate + correction * (at(quantile) - mean));

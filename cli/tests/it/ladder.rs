@@ -152,13 +152,15 @@ fn outage_of_the_single_box_is_seen_by_all() {
     let report = ended.expect(0).json();
     let step = &report["steps"][0];
     assert_eq!(step["boxes"][0]["cpu"], 0.2, "{step:#}");
-    assert_eq!(step["sustained"], 40.0, "{step:#}");
+    // A busy machine may end the search before the highest rate.
+    let sustained = step["sustained"].as_f64().unwrap();
+    assert!((20.0..=40.0).contains(&sustained), "{step:#}");
     let outage = &step["outages"][0];
     assert_eq!(outage["killed"], "web", "{outage:#}");
     assert_eq!(outage["error"], Value::Null, "{outage:#}");
-    // It is gone for three seconds at 20 requests a second, and starts again.
-    let lost = outage["lost"].as_u64().unwrap();
-    assert!((40..=160).contains(&lost), "{outage:#}");
+    // It is gone for three seconds at half of that rate, and starts again.
+    let lost = outage["lost"].as_u64().unwrap() as f64;
+    assert!((sustained..=4.0 * sustained).contains(&lost), "{outage:#}");
     let seconds = outage["without_reads"]["seconds"].as_f64().unwrap();
     assert!((2.0..=8.0).contains(&seconds), "{outage:#}");
     let run = outage["directory"].as_str().unwrap();

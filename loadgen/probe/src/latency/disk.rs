@@ -35,7 +35,7 @@ pub struct Disk {
 pub enum DiskKind {
     /// Without moving parts.
     SolidState,
-    /// With rotating platters, or what a virtual machine is told about its disk.
+    /// With rotating platters, or a disk that a virtual machine presents as such.
     Rotating,
     /// The kernel does not say.
     Unknown,

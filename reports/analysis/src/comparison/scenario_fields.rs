@@ -84,7 +84,7 @@ fn add(fields: &mut BTreeMap<String, String>, path: String, value: &Value) {
                 let name = own.get("name").and_then(Value::as_str);
                 let name = name.map_or_else(|| (index + 1).to_string(), str::to_owned);
                 let own_path = format!("{path}.{name}");
-                // Two of the same name are told apart by their place.
+                // Two of the same name are numbered by their place.
                 let is_taken = fields.keys().any(|known| {
                     known
                         .strip_prefix(&own_path)
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_of_one_name_and_broken_texts_are_told_apart() {
+    fn requests_of_one_name_and_broken_texts_have_rows_of_their_own() {
         let two = "[[r]]\nname = \"a\"\nx = 1\n[[r]]\nname = \"a\"\nx = 2\n";
         let other = two.replace("x = 2", "x = 3");
         assert_eq!(rows(&[two, &other]), ["scenario: r.a (2).x: 2 | 3"]);

@@ -97,8 +97,32 @@ fn published_crates_ask_for_this_version_of_each_other() {
     }
 }
 
-/// Paths in `include_str!` and `include_bytes!` of a crate's sources that leave its folder.
-fn includes_outside(folder: &Path) -> Vec<String> {
+/// The files that a package has: the patterns of `include`, each a folder, a file or `/*` with the end of a name.
+fn packed() -> Vec<String> {
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let workspace: toml::Table = workspace.parse().unwrap();
+    let patterns = workspace["workspace"]["package"]["include"]
+        .as_array()
+        .unwrap();
+    let text = |pattern: &toml::Value| pattern.as_str().unwrap().to_owned();
+    patterns.iter().map(text).collect()
+}
+
+/// Returns whether a package with these patterns has a file, whose path begins at the crate's folder.
+fn is_packed(path: &Path, patterns: &[String]) -> bool {
+    patterns.iter().any(|pattern| {
+        let pattern = pattern.trim_start_matches('/');
+        match pattern.strip_prefix('*') {
+            Some(end) => {
+                path.iter().count() == 1 && path.to_str().is_some_and(|name| name.ends_with(end))
+            }
+            None => path.starts_with(pattern),
+        }
+    })
+}
+
+/// Paths in `include_str!` and `include_bytes!` of a crate's sources that its package lacks.
+fn includes_outside(folder: &Path, patterns: &[String]) -> Vec<String> {
     let mut outside = Vec::new();
     let mut folders = vec![folder.join("src")];
     while let Some(inner) = folders.pop() {
@@ -111,10 +135,19 @@ fn includes_outside(folder: &Path) -> Vec<String> {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap_or_default();
-            let up = path.strip_prefix(folder).unwrap().iter().count() - 1;
+            let inner = inner.strip_prefix(folder).unwrap();
             let includes = text.split("include_").skip(1);
-            let paths = includes.filter_map(|rest| rest.split('"').nth(1));
-            let left = paths.filter(|included| included.matches("../").count() > up);
+            let paths = includes
+                .filter(|rest| rest.starts_with("str!") || rest.starts_with("bytes!"))
+                .filter_map(|rest| rest.split('"').nth(1));
+            let is_outside = |included: &&str| {
+                let up = included.matches("../").count();
+                let Some(base) = inner.ancestors().nth(up) else {
+                    return true;
+                };
+                !is_packed(&base.join(included.trim_start_matches("../")), patterns)
+            };
+            let left = paths.filter(is_outside);
             outside.extend(left.map(|included| format!("{}: {included}", path.display())));
         }
     }
@@ -122,22 +155,26 @@ fn includes_outside(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn published_crates_include_no_file_of_another() {
+fn packages_have_every_file_that_their_sources_include() {
+    let patterns = packed();
     let folders = published().into_iter().map(|member| member.folder);
     let outside: Vec<String> = folders
-        .flat_map(|folder| includes_outside(&folder))
+        .flat_map(|folder| includes_outside(&folder, &patterns))
         .collect();
     assert!(outside.is_empty(), "{}", outside.join("\n"));
 }
 
 #[test]
-fn finds_an_include_outside() {
+fn finds_an_include_outside_and_one_that_is_not_packed() {
     let place = tempfile::tempdir().unwrap();
     let source: PathBuf = place.path().join("src/inner");
     fs::create_dir_all(&source).unwrap();
-    let text = r#"const A: &str = include_str!("../../a.toml"); const B: &[u8] = include_bytes!("../../../b");"#;
+    let text = r#"const A: &str = include_str!("../../a.toml"); const B: &[u8] = include_bytes!("../../../b");
+        const C: &str = include_str!("../../c.json"); const D: &str = include_str!("../d.css");"#;
     fs::write(source.join("file.rs"), text).unwrap();
-    let found = includes_outside(place.path());
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].ends_with("../../../b"));
+    let patterns = ["/src", "/*.toml"].map(str::to_owned);
+    let found = includes_outside(place.path(), &patterns);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].ends_with("../../../b"), "{found:?}");
+    assert!(found[1].ends_with("../../c.json"), "{found:?}");
 }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::{findings, gate, generator, knee, stages};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Compare the generator with its peers, measure a gate's error rates, find each stage's capacity
@@ -227,22 +226,6 @@ pub(crate) enum Benchmark {
     Knee,
 }
 
-impl PageArguments {
-    /// Writes the pages.
-    pub(crate) fn write_pages(&self) -> anyhow::Result<()> {
-        for benchmark in &self.benchmarks {
-            match benchmark {
-                Benchmark::Generator => generator::write_page(&self.out),
-                Benchmark::Gate => gate::write_page(&self.out),
-                Benchmark::Stages => stages::write_page(&self.out),
-                Benchmark::Findings => findings::write_page(&self.out),
-                Benchmark::Knee => knee::write_page(&self.out),
-            }?;
-        }
-        Ok(())
-    }
-}
-
 /// Options of the server with permits.
 #[derive(Debug, Args)]
 pub(crate) struct PermitsArguments {
@@ -308,8 +291,6 @@ pub(crate) struct PlantedArguments {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use clap::CommandFactory as _;
 
     use super::*;
@@ -317,31 +298,6 @@ mod tests {
     #[test]
     fn command_line_is_valid() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn pages_in_docs_are_those_of_this_version() {
-        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/benchmarks");
-        let out = tempfile::tempdir().unwrap();
-        for benchmark in Benchmark::value_variants() {
-            let name = benchmark.to_possible_value().unwrap();
-            let file = |extension: &str| format!("{}.{extension}", name.get_name());
-            if !docs.join(file("json")).exists() {
-                continue;
-            }
-            std::fs::copy(docs.join(file("json")), out.path().join(file("json"))).unwrap();
-            let arguments = PageArguments {
-                benchmarks: vec![*benchmark],
-                out: out.path().to_owned(),
-            };
-            arguments.write_pages().unwrap();
-            let read = |folder: &Path| std::fs::read_to_string(folder.join(file("md"))).unwrap();
-            assert!(
-                read(out.path()) == read(&docs),
-                "run `scripts/bench page {}`",
-                name.get_name()
-            );
-        }
     }
 }
 

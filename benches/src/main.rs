@@ -11,6 +11,7 @@ mod gate;
 mod generator;
 mod knee;
 mod output;
+mod pages;
 mod stages;
 mod workshop;
 
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
         Command::Stages(arguments) => stages::run(&arguments),
         Command::Findings(arguments) => findings::run(&arguments),
         Command::Knee(arguments) => knee::run(&arguments),
-        Command::Page(arguments) => arguments.write_pages(),
+        Command::Page(arguments) => pages::write(&arguments),
         Command::Permits(arguments) => knee::permits::serve(&arguments),
         Command::Planted(arguments) => planted_server::serve(&arguments),
         Command::BareHandler => bare_handler::serve(),

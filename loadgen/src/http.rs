@@ -13,6 +13,7 @@ pub mod fuzzing;
 mod http1;
 mod http2;
 mod kept;
+mod limits;
 mod list_element;
 mod origins;
 mod own_url;

@@ -2,11 +2,9 @@
 
 use std::ops::Range;
 
+use crate::http::limits::LINE_BYTES_MAX;
 use crate::http::list_element::list_elements;
 use crate::http::unreadable::Unreadable;
-
-/// The most bytes between the data of two chunks, and of all trailers together.
-pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// The framing of a body, and how much of it is left.
 #[derive(Debug, PartialEq, Eq)]

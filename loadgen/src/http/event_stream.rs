@@ -6,10 +6,8 @@ use std::task::Context;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
+use crate::http::limits::EVENT_BYTES_MAX;
 use crate::http::unreadable::Unreadable;
-
-/// The longest line or event, in bytes, which bounds memory if a stream never ends them.
-pub(crate) const EVENT_BYTES_MAX: usize = 1024 * 1024;
 
 /// An event of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,20 +8,12 @@ use crate::failure::Failure;
 use crate::http::body_framing::{BodyFraming, Framed};
 use crate::http::event_stream::{Event, EventReader, is_event_stream};
 use crate::http::kept::{Keep, Kept, KeptBuilder};
+use crate::http::limits::{EMPTY_LINES_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX};
 use crate::http::list_element::list_elements;
 use crate::http::unreadable::Unreadable;
 
-/// The longest head of a response, which bounds memory if headers never end.
-pub(crate) const HEAD_BYTES_MAX: usize = 256 * 1024;
-
 /// Headers to reserve space for at first.
 const HEADERS_TYPICAL: usize = 32;
-
-/// The most headers of a response.
-pub(crate) const HEADERS_MAX: usize = 1024;
-
-/// The most bytes of empty lines before a response.
-pub(crate) const EMPTY_LINES_BYTES_MAX: usize = 1024;
 
 /// A complete response.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use thiserror::Error;
 
 use crate::failure::Failure;
-use crate::http::body_framing::LINE_BYTES_MAX;
-use crate::http::event_stream::EVENT_BYTES_MAX;
-use crate::http::response_reader::{EMPTY_LINES_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX};
+use crate::http::limits::{
+    EMPTY_LINES_BYTES_MAX, EVENT_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX, LINE_BYTES_MAX,
+};
 
 /// Why an answer can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

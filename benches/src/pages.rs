@@ -1,0 +1,52 @@
+//! Pages of benchmarks, written anew from their figures.
+
+use crate::cli::{Benchmark, PageArguments};
+use crate::{findings, gate, generator, knee, stages};
+
+/// Writes the pages.
+pub(crate) fn write(arguments: &PageArguments) -> anyhow::Result<()> {
+    for benchmark in &arguments.benchmarks {
+        match benchmark {
+            Benchmark::Generator => generator::write_page(&arguments.out),
+            Benchmark::Gate => gate::write_page(&arguments.out),
+            Benchmark::Stages => stages::write_page(&arguments.out),
+            Benchmark::Findings => findings::write_page(&arguments.out),
+            Benchmark::Knee => knee::write_page(&arguments.out),
+        }?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    #[test]
+    fn pages_in_docs_are_those_of_this_version() {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/benchmarks");
+        let out = tempfile::tempdir().unwrap();
+        for benchmark in Benchmark::value_variants() {
+            let name = benchmark.to_possible_value().unwrap();
+            let file = |extension: &str| format!("{}.{extension}", name.get_name());
+            if !docs.join(file("json")).exists() {
+                continue;
+            }
+            std::fs::copy(docs.join(file("json")), out.path().join(file("json"))).unwrap();
+            let arguments = PageArguments {
+                benchmarks: vec![*benchmark],
+                out: out.path().to_owned(),
+            };
+            write(&arguments).unwrap();
+            let read = |folder: &Path| std::fs::read_to_string(folder.join(file("md"))).unwrap();
+            assert!(
+                read(out.path()) == read(&docs),
+                "run `scripts/bench page {}`",
+                name.get_name()
+            );
+        }
+    }
+}

@@ -245,6 +245,29 @@ mod tests {
         // sqrt((1 - 0.02671) / 0.000769) = 35.6.
         let peak = fitted.peak.unwrap();
         assert!((peak.value - 35.58).abs() < 0.01, "{peak:?}");
+        // It is within twice 24 workers, and not within twice 16.
+        let of = |numbers: &[f64]| Scalability::fit(&exact(own, numbers)).unwrap().peak;
+        assert!(of(&[1.0, 2.0, 4.0, 8.0, 16.0, 24.0]).is_some());
+        assert!(of(&[1.0, 2.0, 4.0, 8.0, 16.0]).is_none());
+    }
+
+    #[test]
+    fn interval_is_that_of_the_drawn_capacities() {
+        // Three numbers determine three coefficients, so the capacity of one worker is the drawn one: uniform from 90 to 110.
+        let capacities = [
+            (1.0, [90.0, 110.0]),
+            (2.0, [140.0, 140.0]),
+            (4.0, [160.0, 160.0]),
+        ];
+        let capacities = capacities.map(|(workers, rate)| Capacity { workers, rate });
+        let fitted = Scalability::fit(&capacities).unwrap();
+        assert!((fitted.of_one.value - 100.0).abs() < 1e-6, "{fitted:?}");
+        let [low, high] = fitted.of_one.interval;
+        // 2.5% from either end.
+        assert!(
+            (low - 90.5).abs() < 0.25 && (high - 109.5).abs() < 0.25,
+            "{fitted:?}"
+        );
     }
 
     #[test]

@@ -165,7 +165,7 @@ fn packages_have_every_file_that_their_sources_include() {
 }
 
 #[test]
-fn finds_an_include_outside_and_one_that_is_not_packed() {
+fn includes_that_are_not_packed_are_found() {
     let place = tempfile::tempdir().unwrap();
     let source: PathBuf = place.path().join("src/inner");
     fs::create_dir_all(&source).unwrap();

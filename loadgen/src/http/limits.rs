@@ -1,4 +1,4 @@
-//! Limits of what is read of an answer.
+//! Limits on the size of an answer.
 
 /// The longest head of a response, which bounds memory if headers never end.
 pub(crate) const HEAD_BYTES_MAX: usize = 256 * 1024;

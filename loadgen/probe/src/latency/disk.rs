@@ -48,7 +48,10 @@ pub enum DiskKind {
 /// If the file can't be written or read so, with the reason.
 pub fn disk(folder: &Path) -> Result<Disk, String> {
     let reason = |error: io::Error| format!("{}: {error}", folder.display());
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(reason)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| {
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        format!("can't write to {}: {}", folder.display(), error.kind())
+    })?;
     let statistics = fstatfs(&file).map_err(|error| reason(error.into()))?;
     if statistics.f_type as u64 == TMPFS {
         return Err(format!("{} is in memory", folder.display()));

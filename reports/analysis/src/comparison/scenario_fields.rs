@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_of_one_name_and_broken_texts_have_rows_of_their_own() {
+    fn equal_names_and_broken_texts_are_compared() {
         let two = "[[r]]\nname = \"a\"\nx = 1\n[[r]]\nname = \"a\"\nx = 2\n";
         let other = two.replace("x = 2", "x = 3");
         assert_eq!(rows(&[two, &other]), ["scenario: r.a (2).x: 2 | 3"]);

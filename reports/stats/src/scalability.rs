@@ -200,7 +200,7 @@ fn solve(mut matrix: [[f64; 4]; 3]) -> Option<[f64; 3]> {
         })?;
         matrix.swap(column, pivot);
         let lead = matrix[column];
-        if lead[column].abs() < 1e-12 || !lead[column].is_finite() {
+        if lead[column].abs() < 1e-12 {
             return None;
         }
         for (row, line) in matrix.iter_mut().enumerate() {
@@ -318,6 +318,40 @@ mod tests {
             Scalability::fit(&[capacity(1.0, 0.0), capacity(2.0, 2.0), capacity(3.0, 2.1)]),
             None
         );
+    }
+
+    #[test]
+    fn the_fit_with_the_least_relative_error_is_taken() {
+        // Both coefficients fit too, but worse. Calculated with fractions, by another program.
+        let found = fit(&[(1.0, 174.0), (2.0, 234.0), (3.0, 201.0), (4.0, 240.0)]).unwrap();
+        assert!((found.of_one - 179.302_022_762).abs() < 1e-6, "{found:?}");
+        assert!(
+            (found.contention - 0.684_084_187_8).abs() < 1e-9,
+            "{found:?}"
+        );
+        assert_eq!(found.coherency, 0.0);
+    }
+
+    #[test]
+    fn equations_without_a_single_solution_are_not_solved() {
+        let nearly = 1.0 + f64::EPSILON;
+        let row = |third| [0.0, 1.0, third, 2.0];
+        assert_eq!(
+            solve([[1.0, 0.0, 0.0, 1.0], row(1.0), row(nearly)]),
+            None,
+            "two rows are equal but for rounding"
+        );
+        assert_eq!(
+            solve([[f64::NAN, 0.0, 0.0, 1.0], row(1.0), row(2.0)]),
+            None
+        );
+        // The smallest pivot that counts.
+        let small = [
+            [1.0, 0.0, 0.0, 1.0],
+            [0.0, 1.0, 0.0, 2.0],
+            [0.0, 0.0, 1e-12, 3.0],
+        ];
+        assert_eq!(solve(small), Some([1.0, 2.0, 3.0 / 1e-12]));
     }
 
     proptest! {

@@ -341,10 +341,7 @@ mod tests {
             None,
             "two rows are equal but for rounding"
         );
-        assert_eq!(
-            solve([[f64::NAN, 0.0, 0.0, 1.0], row(1.0), row(2.0)]),
-            None
-        );
+        assert_eq!(solve([[f64::NAN, 0.0, 0.0, 1.0], row(1.0), row(2.0)]), None);
         // The smallest pivot that counts.
         let small = [
             [1.0, 0.0, 0.0, 1.0],

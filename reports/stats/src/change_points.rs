@@ -17,7 +17,7 @@ use crate::median::median;
 pub struct ChangePointSettings {
     /// Probability of finding a change in a series that has none.
     pub significance: f64,
-    /// Permutations of each test. The smallest possible p-value is `1 / (permutations + 1)`.
+    /// Permutations of each test, of which there is at least one. The smallest possible p-value is `1 / (permutations + 1)`.
     pub permutations: u32,
     /// Minimum number of values on either side of a change.
     #[serde(rename = "least_values")]
@@ -71,7 +71,7 @@ pub struct ChangePoint {
 pub fn change_points(series: &[f64], settings: &ChangePointSettings) -> Vec<ChangePoint> {
     let mut permutations = Permutations {
         rng: Pcg64Mcg::seed_from_u64(settings.seed),
-        number: settings.permutations,
+        number: settings.permutations.max(1),
         significance: settings.significance,
         values_min: settings.values_min.max(1),
     };

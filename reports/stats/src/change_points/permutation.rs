@@ -8,6 +8,7 @@ use crate::change_points::energy::{best_split, energy_at};
 /// Settings and random state of the permutation tests.
 pub(super) struct Permutations {
     pub(super) rng: Pcg64Mcg,
+    /// Number of orders, at least 1.
     pub(super) number: u32,
     pub(super) significance: f64,
     pub(super) values_min: usize,
@@ -45,20 +46,18 @@ fn p_value(
     permutations: &mut Permutations,
     exceeds: impl Fn(&[f64]) -> bool,
 ) -> Option<f64> {
-    let all = f64::from(permutations.number) + 1.0;
+    let number = permutations.number;
+    let of = |exceedances: u32| (1.0 + f64::from(exceedances)) / (1.0 + f64::from(number));
     let mut permuted = segment.to_vec();
-    let mut p_value = 1.0 / all;
-    for _ in 0..permutations.number {
+    let mut exceedances = 0;
+    for _ in 0..number {
         permuted.shuffle(&mut permutations.rng);
-        if exceeds(&permuted) {
-            p_value += 1.0 / all;
-        }
-        // Rounding errors of the sum must not turn equality into an excess.
-        if p_value > permutations.significance + 0.5 / all {
+        exceedances += u32::from(exceeds(&permuted));
+        if of(exceedances) > permutations.significance {
             return None;
         }
     }
-    (p_value <= permutations.significance + 1e-9).then_some(p_value)
+    Some(of(exceedances))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 
 use self::response::Timing;
 use crate::config::Config;
+use crate::delays::Delays;
 use crate::files::Files;
 use crate::password::Passwords;
 use crate::problem::Problem;
@@ -40,6 +41,8 @@ pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) store_waits: Arc<StoreWaits>,
     pub(crate) files: Arc<dyn Files>,
+    /// `None` if delays are not allowed.
+    delays: Option<Arc<Delays>>,
     /// Serves static assets from the file store too.
     pub(crate) assets_in_files: bool,
     assets: asset::AssetCache,
@@ -67,6 +70,7 @@ impl App {
             store,
             store_waits: Arc::clone(store_waits),
             files,
+            delays: config.delays.clone(),
             assets_in_files: config.assets_in_files,
             assets: asset::AssetCache::default(),
             passwords: Passwords::new(),
@@ -82,7 +86,7 @@ impl App {
 
     /// Starts to time a request's waits for the store.
     fn timing(&self) -> Timing<'_> {
-        Timing::new(&self.store_waits)
+        Timing::new(&self.store_waits, self.delays.as_deref())
     }
 }
 
@@ -126,6 +130,20 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
 
 /// Builds the router.
 pub(crate) fn router(app: Shared) -> Router {
+    let delays = app.delays.clone();
+    let router = plain_router(app);
+    let Some(delays) = delays else {
+        return router;
+    };
+    router.layer(axum::middleware::map_request(
+        move |request: http::Request<axum::body::Body>| {
+            delays.request();
+            std::future::ready(request)
+        },
+    ))
+}
+
+fn plain_router(app: Shared) -> Router {
     routes()
         .into_iter()
         .fold(Router::new(), |router, (path, methods)| {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 mod circuit_breaker;
 #[cfg(test)]
 pub(crate) mod contract;
+mod delayed;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
@@ -19,6 +20,7 @@ pub(crate) use self::redis::test_server::RedisServer;
 pub use circuit_breaker::CircuitBreaker;
 #[cfg(test)]
 pub(crate) use circuit_breaker::tests::CutOff;
+pub(crate) use delayed::DelayedCache;
 pub use memory::MemoryCache;
 pub use resolver::resolve;
 

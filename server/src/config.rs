@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::data_set::{DataSet, LoadProgress};
+use crate::delays::Delays;
 use crate::store::CacheOptions;
 
 /// Configuration of the service.
@@ -37,6 +38,8 @@ pub struct Config {
     pub files_url: String,
     /// Copies static assets to the file store at startup and serves them from there.
     pub assets_in_files: bool,
+    /// Delays that the admin listener switches. `None` allows none, and wraps nothing.
+    pub delays: Option<Arc<Delays>>,
     /// Data set to load before the first request is served.
     pub data_set: Option<DataSet>,
     /// Progress of loading the data set.
@@ -81,6 +84,7 @@ impl Config {
             replica_lag_max: Duration::from_secs(1),
             files_url: files_url.into(),
             assets_in_files: false,
+            delays: None,
             data_set: None,
             load_progress: Arc::default(),
             session_ttl: Duration::from_secs(24 * 3_600),

@@ -8,11 +8,13 @@ use bytes::Bytes;
 
 #[cfg(test)]
 pub(crate) mod contract;
+mod delayed;
 mod local;
 mod resolver;
 #[cfg(feature = "s3")]
 mod s3;
 
+pub(crate) use delayed::DelayedFiles;
 pub use local::LocalFiles;
 pub use resolver::resolve;
 

@@ -4,6 +4,7 @@ mod api;
 pub mod cache;
 pub mod config;
 pub mod data_set;
+mod delays;
 pub mod files;
 mod ledger;
 pub mod markdown;
@@ -23,4 +24,5 @@ mod token;
 
 pub use api::paths;
 pub use config::{Config, TlsFiles};
+pub use delays::Delays;
 pub use serve::{ServeError, Server, TlsError, start, start_with};

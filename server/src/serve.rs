@@ -13,10 +13,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::{self, App};
-use crate::cache::CacheError;
+use crate::cache::{CacheError, DelayedCache};
 use crate::config::Config;
-use crate::files::FilesError;
-use crate::store::{CacheOptions, CachedStore, SplitOptions, SplitStore, Store, StoreError};
+use crate::delays::Component;
+use crate::files::{DelayedFiles, Files, FilesError};
+use crate::store::{
+    CacheOptions, CachedStore, DelayedStore, SplitOptions, SplitStore, Store, StoreError,
+};
 use crate::telemetry::{self, Requests};
 use crate::{data_set, markdown, password};
 
@@ -117,18 +120,31 @@ pub async fn start(config: Config) -> Result<Server, ServeError> {
 /// Composes the store, its replicas and the cache in front of it.
 async fn compose(config: &Config) -> Result<Arc<dyn Store>, ServeError> {
     let cache = config.cache_url.as_deref().map(crate::cache::resolve);
-    let cache = cache.transpose()?;
-    let mut store = crate::store::resolve(&config.store_url).await?;
+    let mut cache = cache.transpose()?;
+    if let (Some(inner), Some(delays)) = (&cache, &config.delays) {
+        cache = Some(Arc::new(DelayedCache::new(Arc::clone(inner), delays)));
+    }
+    // The innermost store: a read that a cache answers is none of the database.
+    let delayed = |store: Arc<dyn Store>, reads| match &config.delays {
+        Some(delays) => Arc::new(DelayedStore::new(store, delays, reads)) as Arc<dyn Store>,
+        None => store,
+    };
+    let mut store = delayed(
+        crate::store::resolve(&config.store_url).await?,
+        Component::StoreRead,
+    );
     let namespace = &config.cache.namespace;
     if !config.replica_urls.is_empty() {
         let replicas = config.replica_urls.iter();
-        let replicas = replicas.map(|url| crate::store::resolve_replica(url));
+        let replicas = replicas.map(|url| {
+            crate::store::resolve_replica(url).map(|own| delayed(own, Component::ReplicaRead))
+        });
         let options = SplitOptions {
             lag_max: config.replica_lag_max,
             namespace: namespace.clone(),
             ..SplitOptions::default()
         };
-        let replicas = replicas.collect::<Result<_, _>>()?;
+        let replicas = replicas.collect::<Result<_, StoreError>>()?;
         store = Arc::new(SplitStore::new(store, replicas, cache.clone(), options));
     }
     if let Some(cache) = cache {
@@ -159,9 +175,12 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     };
     let redirect_listener = config.redirect_listen.map(bind).transpose()?;
     let admin_listener = config.admin.map(bind).transpose()?;
-    let files = crate::files::resolve(&config.files_url)?;
+    let mut files = crate::files::resolve(&config.files_url)?;
     if config.assets_in_files {
         api::asset::publish(&*files).await?;
+    }
+    if let Some(delays) = &config.delays {
+        files = Arc::new(DelayedFiles::new(files, delays)) as Arc<dyn Files>;
     }
     if let Some(data_set) = &config.data_set {
         let hash = password::hash(data_set::PASSWORD)?;
@@ -206,7 +225,8 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     if let (Some(listener), Some(listen)) = (admin_listener, config.admin) {
         telemetry::prime_profiler();
         admin_address = Some(address_of(&listener, listen)?);
-        let router = telemetry::admin::router(requests.clone(), store.clone());
+        let router =
+            telemetry::admin::router(requests.clone(), store.clone(), config.delays.clone());
         let transport = Plain::default();
         admin = Some(run(
             &config,

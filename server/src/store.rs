@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::data_set::{Content, Loaded};
+use crate::delays;
 use crate::model::{
     Credentials, InvalidInput, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post,
     PostEdit, PostId, Timestamp, TokenDigest, User, UserId,
@@ -14,6 +16,7 @@ use crate::model::{
 mod cached;
 #[cfg(test)]
 pub(crate) mod contract;
+mod delayed;
 mod memory;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -28,6 +31,7 @@ mod watched;
 mod write_stats;
 
 pub use cached::{CacheContent, CacheOptions, CacheStats, CachedStore, LayerStats, UpdatePolicy};
+pub(crate) use delayed::DelayedStore;
 pub use memory::MemoryStore;
 pub use post_list::PostList;
 pub use resolver::{resolve, resolve_replica};
@@ -174,6 +178,28 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn primary_reads(&self) -> u64 {
         0
     }
+
+    /// Holds what a call holds, for some time: a connection, a thread, the writer. For experiments that slow the store down. Returns the time for
+    /// which it was held, without the wait for it. Holds nothing by default, and only waits.
+    async fn hold(&self, _call: Held, time: Duration) -> Result<Duration, StoreError> {
+        Ok(delays::wait(time).await)
+    }
+
+    /// Returns the shortest time for which [`hold`](Self::hold) can hold.
+    fn shortest_hold(&self, _call: Held) -> Duration {
+        delays::SHORTEST_WAIT
+    }
+}
+
+/// Call whose resources are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Read of one record.
+    Point,
+    /// Read of a list.
+    List,
+    /// Write.
+    Write,
 }
 
 /// Retention of the heartbeats of a silent origin, in milliseconds.

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 mod cpu_profile;
+mod delay_switch;
 mod exposition;
 mod histogram;
 mod process;

@@ -37,6 +37,10 @@ pub(crate) struct ServeArguments {
     pub(crate) empty: bool,
     #[command(flatten)]
     pub(crate) cache: CacheArguments,
+    /// Let the admin listener delay a component at a time, for experiments (`tenfold profile --confirm`)
+    #[arg(long, help_heading = "Experiments", env = "TENFOLD_ALLOW_DELAYS",
+        value_parser = BoolishValueParser::new())]
+    pub(crate) allow_delays: bool,
     #[command(flatten)]
     pub(crate) process: ProcessArguments,
 }

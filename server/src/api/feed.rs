@@ -33,6 +33,6 @@ pub(super) async fn read(
     let mut timing = app.timing();
     let posts = app.store.shared_feed(session.user, page);
     let posts = timing.store(posts).await?;
-    let body = posts.body(|posts| PageView::json(posts, page.limit()))?;
+    let body = posts.body(|posts| timing.serialized(|| PageView::json(posts, page.limit())))?;
     Ok(timing.json_bytes(StatusCode::OK, body))
 }

@@ -87,7 +87,7 @@ pub(super) async fn create(
 pub(super) async fn read(State(app): State<Shared>, Id(id): Id) -> HandlerResult {
     let mut timing = app.timing();
     let post = timing.store(app.store.shared_post(PostId(id))).await?;
-    let body = PostView::json(&post)?;
+    let body = timing.serialized(|| PostView::json(&post))?;
     Ok(timing.json_bytes(StatusCode::OK, body))
 }
 

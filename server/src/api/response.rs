@@ -8,6 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::delays::{Component, Delays};
 use crate::ledger::{self, Part};
 use crate::problem::Problem;
 use crate::store::StoreError;
@@ -22,14 +23,16 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 #[derive(Debug)]
 pub(super) struct Timing<'a> {
     waits: &'a StoreWaits,
+    delays: Option<&'a Delays>,
     store: Duration,
 }
 
 impl<'a> Timing<'a> {
     /// Creates a sum of zero. It is added to `waits` when the response is built.
-    pub(super) fn new(waits: &'a StoreWaits) -> Self {
+    pub(super) fn new(waits: &'a StoreWaits, delays: Option<&'a Delays>) -> Self {
         Self {
             waits,
+            delays,
             store: Duration::ZERO,
         }
     }
@@ -47,7 +50,16 @@ impl<'a> Timing<'a> {
 
     /// Builds a response from a value, as JSON.
     pub(super) fn json(&self, status: StatusCode, value: &impl Serialize) -> HandlerResult {
-        Ok(self.json_bytes(status, to_json(value)?))
+        let body = self.serialized(|| to_json(value))?;
+        Ok(self.json_bytes(status, body))
+    }
+
+    /// Serialises a response, after its delay if it has one.
+    pub(super) fn serialized<T>(&self, serialize: impl FnOnce() -> T) -> T {
+        match self.delays {
+            Some(delays) => delays.spent(Component::Serialize, serialize),
+            None => serialize(),
+        }
     }
 
     /// Builds a response from serialised JSON.

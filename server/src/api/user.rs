@@ -104,11 +104,12 @@ pub(super) async fn read(
     let user = timing.store(app.store.shared_user(UserId(id))).await?;
     let posts = app.store.shared_posts_by(user.id, page);
     let posts = timing.store(posts).await?;
-    let body = posts.body_with(&user, || {
+    let serialize = || {
         let user = user.body(|user| to_json(&UserView::from(user)))?;
         let page = to_json(&PageView::new(&posts, page.limit()))?;
         Ok::<_, Problem>(UserPageView::join(&user, &page))
-    })?;
+    };
+    let body = posts.body_with(&user, || timing.serialized(serialize))?;
     Ok(timing.json_bytes(StatusCode::OK, body))
 }
 

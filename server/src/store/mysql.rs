@@ -14,8 +14,9 @@ use self::backoff::Backoff;
 use self::failure::Failure;
 use self::lease::{CONNECT_TIMEOUT, Lease, within};
 use super::write_stats::WriteCounters;
-use super::{Store, StoreError, WriteStats};
+use super::{Held, Store, StoreError, WriteStats};
 use crate::data_set::{Content, Loaded};
+use crate::delays;
 use crate::ledger::{self, Part};
 use crate::model::{
     Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
@@ -379,6 +380,16 @@ impl Store for MysqlStore {
 
     async fn newest_beat(&self, origin: i64) -> Result<Option<i64>, StoreError> {
         read!(self, connection => reads::newest_beat(connection, origin).await)
+    }
+
+    async fn hold(&self, _: Held, time: Duration) -> Result<Duration, StoreError> {
+        self.call(async {
+            let lease = self.lease(false).await?;
+            let held = Ok(delays::wait(time).await);
+            lease.settle(&held).await;
+            held
+        })
+        .await
     }
 
     fn write_stats(&self) -> WriteStats {

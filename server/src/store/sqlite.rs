@@ -2,13 +2,15 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use self::readers::Readers;
 use self::writer::Writer;
-use super::{Store, StoreError, WriteStats};
+use super::{Held, Store, StoreError, WriteStats};
 use crate::data_set::{Content, Loaded};
+use crate::delays;
 use crate::model::{
     Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
     Timestamp, TokenDigest, User, UserId,
@@ -196,6 +198,22 @@ impl Store for SqliteStore {
     async fn newest_beat(&self, origin: i64) -> Result<Option<i64>, StoreError> {
         self.readers
             .point(|connection| reads::newest_beat(connection, origin))
+    }
+
+    async fn hold(&self, call: Held, time: Duration) -> Result<Duration, StoreError> {
+        match call {
+            Held::Point => self.readers.point(|_| Ok(delays::sleep(time))),
+            Held::List => self.readers.list(move |_| Ok(delays::sleep(time))).await,
+            Held::Write => self.writer.hold(time).await,
+        }
+    }
+
+    fn shortest_hold(&self, call: Held) -> Duration {
+        match call {
+            Held::Point | Held::List => delays::SHORTEST_SLEEP,
+            // A batch is held once, however many of its writes are delayed, so nothing may be saved up.
+            Held::Write => Duration::ZERO,
+        }
     }
 }
 

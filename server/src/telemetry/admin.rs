@@ -1,8 +1,9 @@
-//! Routes of the admin listener: `/metrics` and `/debug/pprof`.
+//! Routes of the admin listener: `/metrics`, `/debug/pprof` and `/debug/delay`.
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -10,9 +11,10 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
 
 use super::cpu_profile::{self, ProfileError};
-use super::exposition;
 use super::prometheus_text::MEDIA_TYPE;
 use super::requests::Requests;
+use super::{delay_switch, exposition};
+use crate::delays::Delays;
 use crate::problem::Problem;
 use crate::store::Store;
 
@@ -30,19 +32,38 @@ const HZ_MAX: u32 = 1_000;
 struct Admin {
     requests: Arc<Requests>,
     store: Arc<dyn Store>,
+    /// `None` if delays are not allowed.
+    delays: Option<Arc<Delays>>,
 }
 
 /// Builds the router of the admin listener.
-pub(crate) fn router(requests: Arc<Requests>, store: Arc<dyn Store>) -> Router {
+pub(crate) fn router(
+    requests: Arc<Requests>,
+    store: Arc<dyn Store>,
+    delays: Option<Arc<Delays>>,
+) -> Router {
+    let delay = get(async |State(admin): State<Admin>| delay_switch::show(admin.delays.as_ref()))
+        .put(async |State(admin): State<Admin>, body: Bytes| {
+            delay_switch::start(admin.delays.as_ref(), &body)
+        })
+        .delete(async |State(admin): State<Admin>| delay_switch::stop(admin.delays.as_ref()));
     Router::new()
         .route("/metrics", get(metrics))
         .route("/debug/pprof/profile", get(profile))
         .route("/debug/pprof/cmdline", get(cmdline))
+        .route("/debug/delay", delay)
         .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "only GET is supported")
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method not allowed; see the header `Allow`",
+            )
         })
         .fallback(async || Problem::not_found("not found; try /metrics or /debug/pprof/profile"))
-        .with_state(Admin { requests, store })
+        .with_state(Admin {
+            requests,
+            store,
+            delays,
+        })
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "sqlite")]
 mod crash;
+mod delays;
 mod hostile;
 mod ledger;
 mod life_cycle;

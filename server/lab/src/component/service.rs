@@ -62,6 +62,7 @@ const REMOVED_VARIABLES: &[&str] = &[
     "TENFOLD_REDIRECT_LISTEN",
     "TENFOLD_CACHE",
     "TENFOLD_REPLICA",
+    "TENFOLD_ALLOW_DELAYS",
 ];
 
 impl Service<'_> {

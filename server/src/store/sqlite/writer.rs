@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::failure::failed;
+use crate::delays;
 use crate::ledger::{self, Part, Work};
 use crate::store::StoreError;
 use crate::store::write_stats::{WriteCounters, WriteStats};
@@ -43,6 +45,8 @@ type Write = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Reply + Send>;
 enum Job {
     /// A write that can share a transaction.
     Write(Write),
+    /// Holds the batch that it is in for so long, and replies with the time for which it did.
+    Hold(Duration, oneshot::Sender<Duration>),
     /// Work that needs exclusive use of the connection.
     Alone(Box<dyn FnOnce(&mut Connection) + Send>),
     /// The last job, after all queued work.
@@ -97,6 +101,13 @@ impl Writer {
         let (result, work) = receiver.await.map_err(|_| stopped())?;
         work.absorb(Part::Sched);
         result
+    }
+
+    /// Holds the thread, once for all holds and writes of a batch. Returns the time for which it was held.
+    pub(super) async fn hold(&self, time: Duration) -> Result<Duration, StoreError> {
+        let (sender, receiver) = oneshot::channel();
+        self.enqueue(Job::Hold(time, sender))?;
+        receiver.await.map_err(|_| stopped())
     }
 
     /// Runs work that needs exclusive use of the connection.
@@ -160,24 +171,35 @@ fn stopped() -> StoreError {
 fn run(mut connection: Connection, jobs: &Receiver<Job>, shared: &Shared) {
     let mut next = None;
     let mut batch = Vec::new();
+    let mut holds = Vec::new();
     while let Some(job) = next.take().or_else(|| jobs.recv().ok()) {
         match job {
-            Job::Write(first) => {
-                batch.push(first);
-                while batch.len() < BATCH_WRITES_MAX {
-                    match jobs.try_recv() {
-                        Ok(Job::Write(write)) => batch.push(write),
-                        Ok(other) => {
-                            next = Some(other);
+            Job::Write(_) | Job::Hold(..) => {
+                next = Some(job);
+                while batch.len() + holds.len() < BATCH_WRITES_MAX {
+                    match next.take().or_else(|| jobs.try_recv().ok()) {
+                        Some(Job::Write(write)) => batch.push(write),
+                        Some(Job::Hold(time, reply)) => holds.push((time, reply)),
+                        other => {
+                            next = other;
                             break;
                         }
-                        Err(_) => break,
                     }
                 }
                 let size = batch.len() as u64;
-                shared.queued.fetch_sub(size, Ordering::Relaxed);
-                shared.counters.batch(size);
-                write_batch(&connection, batch.drain(..), &shared.counters);
+                let jobs = size + holds.len() as u64;
+                shared.queued.fetch_sub(jobs, Ordering::Relaxed);
+                if let Some(longest) = holds.iter().map(|(time, _)| *time).max() {
+                    let held = delays::sleep(longest);
+                    for (_, reply) in holds.drain(..) {
+                        // The caller may have been cancelled.
+                        let _ = reply.send(held);
+                    }
+                }
+                if size > 0 {
+                    shared.counters.batch(size);
+                    write_batch(&connection, batch.drain(..), &shared.counters);
+                }
             }
             Job::Alone(work) => {
                 shared.queued.fetch_sub(1, Ordering::Relaxed);

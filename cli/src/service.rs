@@ -157,6 +157,9 @@ impl Service {
         }
         options.counts = arguments.stage.counts.clone();
         options.tuned = arguments.stage.tuned;
+        if arguments.stage.allow_delays {
+            options.arguments.push("--allow-delays".into());
+        }
         options.data_set = Some(arguments.data_set.options());
         print::note(&format!(
             "starting the reference service at stage {}",

@@ -1,6 +1,8 @@
 //! Trials of a service: runs at constant rates, one after the other, in a directory of their own.
 
+pub(crate) mod confirmation;
 pub(crate) mod experiments;
+pub(crate) mod levers;
 pub(crate) mod outages;
 
 use std::path::{Path, PathBuf};
@@ -94,6 +96,8 @@ pub(crate) struct Trial {
     pub(crate) directory: String,
     /// Takes profiles, and asks for the times in the service (`traceparent`).
     pub(crate) profiles: bool,
+    /// Number of users. `None` for enough of them at this rate. `--users` takes precedence.
+    pub(crate) users: Option<u32>,
 }
 
 /// A trial that was measured.
@@ -251,6 +255,7 @@ impl Trials<'_> {
                 duration: attempt.duration,
                 directory: format!("trial-{number:02}"),
                 profiles: false,
+                users: None,
             };
             let tried = self.measure(&trial);
             // An interrupted trial is an error or a part of one. Those before it still count.
@@ -358,8 +363,10 @@ impl Trials<'_> {
     ) -> anyhow::Result<Measured> {
         let mut scenario = at_rate(&self.scenario, trial.rate, trial.warm_up, trial.duration)?;
         if !self.has_users {
-            let users = (trial.rate * USERS_PER_RATE).min(USERS_MAX) as u32;
-            scenario.load.users = scenario.load.users.max(users);
+            let enough = (trial.rate * USERS_PER_RATE).min(USERS_MAX) as u32;
+            scenario.load.users = trial
+                .users
+                .unwrap_or_else(|| scenario.load.users.max(enough));
         }
         if trial.profiles {
             let share = (SAMPLED_PER_SECOND / trial.rate).min(1.0);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use tenfold_analysis::diagnosis::confirmation::ConfirmationOutcome;
 use tenfold_analysis::diagnosis::{DiagnosisReport, Resource};
 use tenfold_analysis::knee::End;
 use tenfold_reports::diagnosis::digest;
@@ -13,6 +14,7 @@ use crate::commands::report::compare_runs;
 use crate::exit::{Exit, UsageError};
 use crate::output::print;
 use crate::trials::experiments::{DIAGNOSIS, experiment, write_diagnosis};
+use crate::trials::levers::Levers;
 use crate::trials::with_trials;
 
 /// Names the bottleneck of the service, or compares the profiles of two runs.
@@ -22,9 +24,17 @@ pub(crate) fn profile(arguments: &ProfileArguments) -> anyhow::Result<Exit> {
         return compare(Path::new(&search.scenario), other, search);
     }
     let goal = arguments.goal();
+    let mut search = search.clone();
+    search.service.stage.allow_delays = arguments.confirm;
+    let search = &search;
     let (found, path) = with_trials(search, ("profile", DIAGNOSIS), |trials| {
+        let levers = match arguments.confirm {
+            // Before any load: what can't be confirmed is an error now, not in two minutes.
+            true => Some(Levers::of(trials.service())?),
+            false => None,
+        };
         let found = trials.search(goal)?;
-        experiment(trials, found, arguments.duration)
+        experiment(trials, found, arguments.duration, levers.as_ref())
     })?;
     write_diagnosis(&found, &path)?;
     match search.json {
@@ -55,8 +65,11 @@ fn compare(one: &Path, other: &Path, search: &SearchArguments) -> anyhow::Result
 
 fn exit(found: &DiagnosisReport) -> Exit {
     let first = found.diagnosis.bottlenecks.first();
+    let confirmation = found.confirmation.as_ref();
+    let is_refuted = confirmation.is_some_and(|own| own.outcome == ConfirmationOutcome::Refuted);
     match (found.search.answer.end, first.map(|own| own.resource)) {
         _ if found.interrupted => Exit::Interrupted,
+        _ if is_refuted => Exit::Inconclusive,
         (End::LowestRate, _) => Exit::SloMissed,
         (
             _,

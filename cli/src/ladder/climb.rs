@@ -218,7 +218,7 @@ impl<'a> Climb<'a> {
         let own = &*trials;
         let found = own
             .service()
-            .answering(|| experiment(own, own.search(goal)?, duration))?;
+            .answering(|| experiment(own, own.search(goal)?, duration, None))?;
         if found.interrupted {
             return Ok(None);
         }

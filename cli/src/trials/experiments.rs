@@ -10,6 +10,8 @@ use tenfold_analysis::knee::{Answer, End, OutcomeName, SearchReport, TrialReport
 use tenfold_reports::diagnosis::page;
 use tenfold_run_dir::RunDir;
 
+use super::confirmation::confirm;
+use super::levers::Levers;
 use super::{Measured, Trial, Trials};
 use crate::output::print;
 
@@ -23,7 +25,7 @@ const LOW: f64 = 0.3;
 const NEAR: f64 = 0.9;
 
 /// Multiple of the knee of the run above it: enough for a queue that shows within seconds.
-const ABOVE: f64 = 1.25;
+pub(super) const ABOVE: f64 = 1.25;
 
 /// Warm-up of each experiment.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -33,6 +35,7 @@ pub(crate) fn experiment(
     trials: &Trials<'_>,
     search: SearchReport,
     duration: Duration,
+    levers: Option<&Levers<'_>>,
 ) -> anyhow::Result<DiagnosisReport> {
     let interrupted = search.answer.end == End::Stopped;
     let unfinished = |search: SearchReport, experiments, interrupted| DiagnosisReport {
@@ -44,6 +47,7 @@ pub(crate) fn experiment(
             bottlenecks: Vec::new(),
         },
         experiments,
+        confirmation: None,
         search,
     };
     let answer = &search.answer;
@@ -64,6 +68,7 @@ pub(crate) fn experiment(
     ));
     let mut measured: Vec<Measured> = Vec::new();
     let mut reports = Vec::new();
+    let mut slowable = None;
     for (name, rate) in rates {
         let trial = Trial {
             rate,
@@ -71,12 +76,20 @@ pub(crate) fn experiment(
             duration,
             directory: name.to_owned(),
             profiles: true,
+            users: None,
+        };
+        let counted = match (name, levers) {
+            ("low", Some(levers)) => Some(levers.count()?),
+            _ => None,
         };
         let run = trials.measure(&trial);
         if trials.is_interrupted() {
             return Ok(unfinished(search, reports, true));
         }
         let run = run?;
+        if let (Some(counted), Some(levers)) = (counted, levers) {
+            slowable = Some(levers.components(&counted, knee / rate)?);
+        }
         trials.pause_after(run.outcome, rate);
         reports.push(TrialReport {
             directory: trial.directory.into(),
@@ -105,11 +118,19 @@ pub(crate) fn experiment(
         near: (&near.run, &near.summary),
         above: (&above.run, &above.summary),
     };
+    let diagnosis = diagnose(&search.answer, &experiments);
+    let confirmation = match (levers, slowable, diagnosis.bottlenecks.first()) {
+        (Some(levers), Some(slowable), Some(bottleneck)) => {
+            confirm(trials, levers, slowable, bottleneck, (knee, low))?
+        }
+        _ => None,
+    };
     Ok(DiagnosisReport {
         version: 1,
-        interrupted: false,
-        diagnosis: diagnose(&search.answer, &experiments),
+        interrupted: trials.is_interrupted(),
+        diagnosis,
         experiments: reports,
+        confirmation,
         search,
     })
 }

@@ -40,13 +40,13 @@ pub(crate) fn victims(lab: &Lab) -> Vec<String> {
 }
 
 /// Reports the start of the load, after the sessions are logged in.
-struct Starting(Option<mpsc::Sender<()>>);
+pub(super) struct Starting(pub(super) Option<mpsc::Sender<Instant>>);
 
 impl Observer for Starting {
-    fn on_start(&mut self, _start: Instant) {
+    fn on_start(&mut self, began: Instant) {
         if let Some(start) = self.0.take() {
             // The receiver waits for it.
-            let _ = start.send(());
+            let _ = start.send(began);
         }
     }
 
@@ -72,6 +72,7 @@ impl Trials<'_> {
             duration: times.before + times.gone + times.after,
             directory: directory.to_owned(),
             profiles: false,
+            users: None,
         };
         let Some(mut lab) = self.service.lab.take() else {
             anyhow::bail!("the service is not a stage, so it has no boxes to kill");
@@ -82,7 +83,7 @@ impl Trials<'_> {
             let (start, started) = mpsc::channel();
             let lab = &mut lab;
             let killer = scope.spawn(move || match started.recv() {
-                Ok(()) => own.kill_and_revive(lab, killed, times),
+                Ok(_) => own.kill_and_revive(lab, killed, times),
                 // The run failed before its first arrival.
                 Err(mpsc::RecvError) => Ok(()),
             });

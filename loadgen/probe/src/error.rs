@@ -47,6 +47,14 @@ pub enum ProbeError {
         /// Longest accepted response, in bytes.
         limit: u64,
     },
+    /// The response does not list components that can be delayed.
+    #[error("{url} does not list the components that can be delayed: {reason}")]
+    NotDelays {
+        /// URL of the request.
+        url: String,
+        /// Cause of the failure.
+        reason: String,
+    },
     /// The response is not Prometheus text.
     #[error("{url} is not Prometheus text: line {line}: {reason}")]
     NotMetrics {

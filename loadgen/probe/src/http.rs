@@ -68,8 +68,18 @@ pub(crate) fn get(
     timeout: Duration,
     limit: u64,
 ) -> Result<Response, ProbeError> {
+    read(client.get(url).call(), url, timeout, limit)
+}
+
+/// Reads an answer of at most `limit` bytes.
+pub(crate) fn read(
+    answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    url: &str,
+    timeout: Duration,
+    limit: u64,
+) -> Result<Response, ProbeError> {
     let failed = |error| failure(url, timeout, limit, error);
-    let mut response = client.get(url).call().map_err(failed)?;
+    let mut response = answer.map_err(failed)?;
     let body = response.body_mut().with_config().limit(limit).read_to_vec();
     let status = response.status();
     if status != 200 {

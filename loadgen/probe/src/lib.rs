@@ -7,6 +7,7 @@
 //! All calls block. Call them from async code on a blocking thread.
 
 mod admin_listener;
+mod delay_switch;
 pub mod doctor;
 mod error;
 pub mod host;
@@ -22,6 +23,7 @@ mod procfs;
 pub mod profile;
 
 pub use admin_listener::AdminListener;
+pub use delay_switch::{DelayKind, DelaySwitch, DelayedComponent};
 pub use doctor::{Component, Doctor, doctor};
 pub use error::ProbeError;
 pub use host_sampler::{HostSampler, Target};

@@ -7,6 +7,7 @@
 
 mod bottleneck;
 mod box_limit;
+pub mod confirmation;
 mod gain;
 mod load;
 mod next_step;

@@ -128,6 +128,7 @@ pub(crate) fn diagnosis() -> DiagnosisReport {
         },
     };
     DiagnosisReport {
+        confirmation: None,
         version: 1,
         interrupted: false,
         diagnosis: Diagnosis {

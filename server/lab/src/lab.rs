@@ -301,6 +301,19 @@ impl Lab {
         Ok(self.names(&up))
     }
 
+    /// Limits the CPU of the boxes of a role to a share of their allowance, from now on. A share of 1 restores it.
+    ///
+    /// # Errors
+    /// Returns an error if no box has this role, a box is not confined, or its share would be less than the kernel grants.
+    pub fn share_cpu(&self, role: &str, share: f64) -> Result<(), LabError> {
+        let mut chosen = self.boxes.iter().filter(|own| own.role() == role);
+        let first = chosen.next();
+        let first =
+            first.ok_or_else(|| LabError::Refused(format!("no box has the role {role}")))?;
+        first.share_cpu(share)?;
+        chosen.try_for_each(|own| own.share_cpu(share))
+    }
+
     /// Drains a box, or every box of a zone that balancers send single requests to: the balancers send it
     /// no new requests. Returns the names once nothing is in flight; killing them then loses no request.
     ///

@@ -15,13 +15,13 @@ use crate::problem::Problem;
 const LASTS: Duration = Duration::from_secs(10);
 
 /// Body of `PUT /debug/delay`.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     /// Name of a component.
     component: String,
     /// Delay of each of its calls, in microseconds. 0 only counts calls.
-    delay_us: u64,
+    delay_us: f64,
     /// Seconds until the experiment ends by itself.
     #[serde(default = "lasts_s")]
     for_s: u64,
@@ -53,7 +53,7 @@ struct ComponentStatus {
 #[derive(Debug, Serialize)]
 struct ExperimentStatus {
     component: &'static str,
-    delay_us: u128,
+    delay_us: f64,
     ends_in_ms: u128,
 }
 
@@ -78,7 +78,7 @@ pub(super) fn show(delays: Option<&Arc<Delays>>) -> Result<Response, Problem> {
         components: components.collect(),
         delay: delays.experiment().map(|own| ExperimentStatus {
             component: own.component.name(),
-            delay_us: own.delay.as_micros(),
+            delay_us: own.delay.as_nanos() as f64 / 1e3,
             ends_in_ms: own.ends_in.as_millis(),
         }),
         delay_us_max: DELAY_MAX.as_micros(),
@@ -126,10 +126,11 @@ fn parse(body: &[u8]) -> Result<(Component, Duration, Duration), String> {
         let names = Component::ALL.map(Component::name).join(", ");
         format!("`component` must be one of {names}")
     })?;
-    let delay = Duration::from_micros(wanted.delay_us);
-    if delay > DELAY_MAX {
-        return Err(format!("`delay_us` must be 0 to {}", DELAY_MAX.as_micros()));
+    let delay_us_max = DELAY_MAX.as_micros() as f64;
+    if !(0.0..=delay_us_max).contains(&wanted.delay_us) {
+        return Err(format!("`delay_us` must be 0 to {delay_us_max}"));
     }
+    let delay = Duration::from_nanos((wanted.delay_us * 1e3) as u64);
     let lasts = Duration::from_secs(wanted.for_s);
     if lasts.is_zero() || lasts > LASTS_MAX {
         return Err(format!("`for_s` must be 1 to {}", LASTS_MAX.as_secs()));
@@ -154,6 +155,7 @@ mod tests {
             (r#"{"component":"disk","delay_us":1}"#, "store.write"),
             (r#"{"component":"cache","delay_us":100001}"#, "`delay_us`"),
             (r#"{"component":"cache","delay_us":-1}"#, "delay_us"),
+            (r#"{"component":"cache","delay_us":1e400}"#, "JSON"),
             (r#"{"component":"cache","delay_us":1,"for_s":0}"#, "`for_s`"),
             (
                 r#"{"component":"cache","delay_us":1,"for_s":61}"#,

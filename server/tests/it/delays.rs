@@ -93,7 +93,7 @@ async fn delays_a_component_until_the_experiment_ends() {
 
     let shown = service.delay("store.read", 60_000, 30).await;
     assert_eq!(shown["delay"]["component"], "store.read");
-    assert_eq!(shown["delay"]["delay_us"], 60_000);
+    assert_eq!(shown["delay"]["delay_us"], 60_000.0);
     assert!(service.read(2).await >= DELAY);
     // Another component instead.
     service.delay("store.write", 60_000, 30).await;

@@ -78,6 +78,7 @@ impl SearchArguments {
                     boxes: Vec::new(),
                     counts: Vec::new(),
                     tuned: false,
+                    allow_delays: false,
                 },
                 store: StoreArguments { url: None },
                 data_set: data_set.clone(),

@@ -101,6 +101,9 @@ pub(crate) struct StageArguments {
     /// Tune the SQL databases to the size of their boxes: caches of half the memory, a thread pool
     #[arg(long, env = "TENFOLD_TUNED", value_parser = BoolishValueParser::new())]
     pub(crate) tuned: bool,
+    /// Lets the service delay its components. Not a flag: experiments set it.
+    #[arg(skip)]
+    pub(crate) allow_delays: bool,
 }
 
 /// Parses the id of a process that exists: a mistake would show after the run only.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Diagnosis;
+use super::confirmation::Confirmation;
 use crate::knee::{SearchReport, TrialReport};
 
 /// The bottlenecks of a service, with the runs that show them.
@@ -16,6 +17,9 @@ pub struct DiagnosisReport {
     pub diagnosis: Diagnosis,
     /// The runs at low load, near the knee, and above it. Fewer if the knee is not known.
     pub experiments: Vec<TrialReport>,
+    /// The experiment that slows each component. `None` unless it was asked for (`--confirm`) and a knee is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Confirmation>,
     /// The search for the knee before them.
     pub search: SearchReport,
 }

@@ -18,7 +18,7 @@ use crate::boxes::guard::Guard;
 use crate::boxes::log_file::{self, OpenError};
 use crate::boxes::process_usage;
 use crate::boxes::readiness::{Lack, Probe, ProbeError};
-use crate::options::allowance::Allowance;
+use crate::options::allowance::{Allowance, CPU_MIN};
 use crate::starting::progress::StartProgress;
 use crate::starting::start_watch::{Overdue, StartLimits, StartWatch};
 use crate::{LabError, NotReady};
@@ -227,6 +227,28 @@ impl LabBox {
                 .map_err(|source| self.unconfinable(source)),
             _ => Ok(()),
         }
+    }
+
+    /// Limits its CPU to a share of its allowance.
+    pub(crate) fn share_cpu(&self, share: f64) -> Result<(), LabError> {
+        let group = self.process.as_ref().and_then(|own| own.group.as_ref());
+        let (Some(group), Some(allowance)) = (group, self.allowance) else {
+            return Err(LabError::Refused(format!(
+                "the box {} has no limit, or is not up",
+                self.name()
+            )));
+        };
+        let cpu = allowance.cpu * share;
+        if !(CPU_MIN..=allowance.cpu).contains(&cpu) {
+            return Err(LabError::Refused(format!(
+                "the box {} would have {cpu} CPU; give it between {CPU_MIN} and {}",
+                self.name(),
+                allowance.cpu
+            )));
+        }
+        let shared = Allowance { cpu, ..allowance };
+        let limited = group.limit_cpu(shared);
+        limited.map_err(|source| self.unconfinable(source))
     }
 
     fn unconfinable(&self, source: io::Error) -> LabError {

@@ -1,0 +1,180 @@
+//! The experiment that confirms a bottleneck: one run below the knee and one above it, in which each component is slowed in turn.
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use tenfold_analysis::diagnosis::confirmation::{
+    Component, Confirmation, Setting, Windows, confirm as decide, schedule, windows,
+};
+use tenfold_analysis::diagnosis::{Bottleneck, Resource};
+use tenfold_analysis::knee::{OutcomeName, TrialReport};
+
+use super::experiments::ABOVE;
+use super::levers::{Levers, Slowable};
+use super::outages::Starting;
+use super::{Measured, Trial, Trials};
+use crate::output::print;
+
+/// Share of the knee of the run below it: the largest slowdown takes the bottleneck to nine tenths of what it can do.
+const BELOW: f64 = 0.6;
+
+/// Windows of the two runs, about.
+const WINDOWS: [usize; 2] = [16, 36];
+
+/// Length of a window: a row of the time line.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// Warm-up of each run: whole windows.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// Time within which a setting takes effect. A window of a later one does not count.
+const LATE: Duration = Duration::from_millis(250);
+
+/// Users above the knee for each request that the service has in work at low load, and in any case: enough for a queue everywhere, and few
+/// enough for it to be short.
+const USERS: (f64, f64) = (8.0, 32.0);
+
+/// Pause between two looks at the interrupt.
+const POLL: Duration = Duration::from_millis(50);
+
+/// A second of a run, with the index of the slowed component and its slowdown.
+type Second = (usize, Option<String>, f64);
+
+/// Slows each component in turn, below and above the knee, and decides whether the bottleneck is the right one. `None` if it was interrupted, or
+/// there is nothing to confirm.
+pub(super) fn confirm(
+    trials: &Trials<'_>,
+    levers: &Levers<'_>,
+    (components, left_out): Slowable,
+    bottleneck: &Bottleneck,
+    (knee, low): (f64, &Measured),
+) -> anyhow::Result<Option<Confirmation>> {
+    if matches!(
+        bottleneck.resource,
+        Resource::Generator | Resource::NotReached
+    ) {
+        return Ok(None);
+    }
+    let names: Vec<&str> = components.iter().map(|own| own.name.as_str()).collect();
+    print::note(&format!("slowing in turn: {}", names.join(", ")));
+    let in_work = low.summary.latency_ns.service.mean.unwrap_or(0) as f64 / 1e9 * knee;
+    let users = (in_work * USERS.0 + USERS.1) as u32;
+    // A journey holds its user while it thinks.
+    let users = trials.scenario.journeys.is_empty().then_some(users);
+    let runs = [
+        ("confirm-below", BELOW * knee, None, WINDOWS[0]),
+        ("confirm-above", ABOVE * knee, users, WINDOWS[1]),
+    ];
+    let mut found = Windows::default();
+    let mut reports = Vec::new();
+    for (index, (name, rate, users, count)) in runs.into_iter().enumerate() {
+        let settings = schedule(components.len(), count, index as u64);
+        let trial = Trial {
+            rate: rate.clamp(1.0, trials.rate_max().max(1.0)),
+            warm_up: WARM_UP,
+            duration: WINDOW * u32::try_from(settings.len())?,
+            directory: name.to_owned(),
+            profiles: false,
+            users,
+        };
+        let measured = trials.slowing(&trial, levers, &components, &settings);
+        levers.restore();
+        if trials.is_interrupted() {
+            return Ok(None);
+        }
+        let (measured, seconds) = measured?;
+        trials.pause_after(measured.outcome, trial.rate);
+        let windows = windows(&measured.run, &seconds);
+        match index {
+            0 => found.below = windows,
+            _ => found.above = windows,
+        }
+        reports.push(TrialReport {
+            directory: trial.directory.into(),
+            rate: trial.rate,
+            duration_s: trial.duration.as_secs_f64(),
+            after_overload: false,
+            outcome: OutcomeName::of(measured.outcome),
+            figures: measured.figures,
+        });
+    }
+    Ok(Some(Confirmation {
+        left_out,
+        runs: reports,
+        ..decide(bottleneck, &components, found)
+    }))
+}
+
+impl Trials<'_> {
+    /// Sends a rate, and applies each setting for a window. Returns the seconds in which one was in force.
+    fn slowing(
+        &self,
+        trial: &Trial,
+        levers: &Levers<'_>,
+        components: &[Component],
+        settings: &[Setting],
+    ) -> anyhow::Result<(Measured, Vec<Second>)> {
+        std::thread::scope(|scope| {
+            let (start, started) = mpsc::channel();
+            let slower = scope.spawn(move || match started.recv() {
+                Ok(began) => self.apply(levers, components, settings, began),
+                // The run failed before its first arrival.
+                Err(mpsc::RecvError) => Ok(Vec::new()),
+            });
+            let measured = self.measure_observed(trial, &mut Starting(Some(start)));
+            let seconds = slower
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok((measured?, seconds?))
+        })
+    }
+
+    /// Applies each setting at the beginning of its window.
+    fn apply(
+        &self,
+        levers: &Levers<'_>,
+        components: &[Component],
+        settings: &[Setting],
+        began: Instant,
+    ) -> anyhow::Result<Vec<Second>> {
+        let (mut seconds, mut failed) = (Vec::new(), None);
+        let first = WARM_UP.as_secs() as usize;
+        for (index, setting) in settings.iter().enumerate() {
+            let second = first + index;
+            let begins = began + WINDOW * u32::try_from(second)?;
+            while let Some(left) = begins.checked_duration_since(Instant::now()) {
+                if self.is_interrupted() {
+                    return Ok(seconds);
+                }
+                std::thread::sleep(left.min(POLL));
+            }
+            let slowed = match *setting {
+                Setting::Unslowed => None,
+                Setting::Slowed(index, slowdown) => {
+                    components.get(index).map(|own| (own, slowdown))
+                }
+            };
+            // An overloaded service may not answer in time. The next window sets everything anew.
+            match levers.slow(slowed, components) {
+                Ok(()) if begins.elapsed() <= LATE => {
+                    let name = slowed.map(|(own, _)| own.name.clone());
+                    seconds.push((second, name, slowed.map_or(0.0, |own| own.1)));
+                }
+                Ok(()) => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        if let Some(error) = failed.filter(|_| seconds.is_empty()) {
+            return Err(error);
+        }
+        // The last one is in force until the end of its window.
+        let end = began + WINDOW * u32::try_from(first + settings.len())?;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            if self.is_interrupted() {
+                break;
+            }
+            std::thread::sleep(left.min(POLL));
+        }
+        Ok(seconds)
+    }
+}

@@ -22,11 +22,11 @@ pub(crate) const DELAY_MAX: Duration = Duration::from_millis(100);
 pub(crate) const LASTS_MAX: Duration = Duration::from_mins(1);
 
 /// Shortest wait: the timers of the runtime have milliseconds.
-pub(crate) const SHORTEST_WAIT: Duration = Duration::from_millis(2);
+pub(crate) const WAIT_MIN: Duration = Duration::from_millis(2);
 
 /// Shortest sleep of a thread.
 #[cfg(feature = "sqlite")]
-pub(crate) const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
+pub(crate) const SLEEP_MIN: Duration = Duration::from_millis(1);
 
 /// Shortest time of CPU that is spent at once: reading the clock of a thread takes a good part of a microsecond.
 const SPENT_MIN: Duration = Duration::from_micros(5);

@@ -124,7 +124,7 @@ async fn compose(config: &Config) -> Result<Arc<dyn Store>, ServeError> {
     if let (Some(inner), Some(delays)) = (&cache, &config.delays) {
         cache = Some(Arc::new(DelayedCache::new(Arc::clone(inner), delays)));
     }
-    // The innermost store: a read that a cache answers is none of the database.
+    // The innermost store: a cache answers reads without the database.
     let delayed = |store: Arc<dyn Store>, reads| match &config.delays {
         Some(delays) => Arc::new(DelayedStore::new(store, delays, reads)) as Arc<dyn Store>,
         None => store,

@@ -187,7 +187,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Returns the shortest time for which [`hold`](Self::hold) can hold.
     fn shortest_hold(&self, _call: Held) -> Duration {
-        delays::SHORTEST_WAIT
+        delays::WAIT_MIN
     }
 }
 

@@ -69,8 +69,8 @@ fn exit(found: &DiagnosisReport) -> Exit {
     let is_refuted = confirmation.is_some_and(|own| own.outcome == ConfirmationOutcome::Refuted);
     match (found.search.answer.end, first.map(|own| own.resource)) {
         _ if found.interrupted => Exit::Interrupted,
-        _ if is_refuted => Exit::Inconclusive,
         (End::LowestRate, _) => Exit::SloMissed,
+        _ if is_refuted => Exit::Inconclusive,
         (
             _,
             None

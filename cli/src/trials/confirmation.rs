@@ -15,11 +15,11 @@ use super::outages::Starting;
 use super::{Measured, Trial, Trials};
 use crate::output::print;
 
-/// Share of the knee of the run below it: the largest slowdown takes the bottleneck to nine tenths of what it can do.
+/// Share of the knee of the run below it: with the largest slowdown, the bottleneck is in use for nine tenths of the time.
 const BELOW: f64 = 0.6;
 
-/// Windows of the two runs, about.
-const WINDOWS: [usize; 2] = [16, 36];
+/// Windows of the two runs for each second of an experiment, about: 16 and 36 unless `--duration` is given.
+const WINDOWS: [f64; 2] = [4.0 / 3.0, 3.0];
 
 /// Length of a window: a row of the time line.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -47,12 +47,13 @@ pub(super) fn confirm(
     levers: &Levers<'_>,
     (components, left_out): Slowable,
     bottleneck: &Bottleneck,
-    (knee, low): (f64, &Measured),
+    (knee, low, duration): (f64, &Measured, Duration),
 ) -> anyhow::Result<Option<Confirmation>> {
     if matches!(
         bottleneck.resource,
         Resource::Generator | Resource::NotReached
     ) {
+        print::note("note: there is nothing to confirm, because the service was not the limit");
         return Ok(None);
     }
     let names: Vec<&str> = components.iter().map(|own| own.name.as_str()).collect();
@@ -65,10 +66,11 @@ pub(super) fn confirm(
         ("confirm-below", BELOW * knee, None, WINDOWS[0]),
         ("confirm-above", ABOVE * knee, users, WINDOWS[1]),
     ];
+    let count = |each: f64| (each * duration.as_secs_f64()).round() as usize;
     let mut found = Windows::default();
     let mut reports = Vec::new();
-    for (index, (name, rate, users, count)) in runs.into_iter().enumerate() {
-        let settings = schedule(components.len(), count, index as u64);
+    for (index, (name, rate, users, each)) in runs.into_iter().enumerate() {
+        let settings = schedule(components.len(), count(each), index as u64);
         let trial = Trial {
             rate: rate.clamp(1.0, trials.rate_max().max(1.0)),
             warm_up: WARM_UP,

@@ -121,7 +121,7 @@ pub(crate) fn experiment(
     let diagnosis = diagnose(&search.answer, &experiments);
     let confirmation = match (levers, slowable, diagnosis.bottlenecks.first()) {
         (Some(levers), Some(slowable), Some(bottleneck)) => {
-            confirm(trials, levers, slowable, bottleneck, (knee, low))?
+            confirm(trials, levers, slowable, bottleneck, (knee, low, duration))?
         }
         _ => None,
     };

@@ -26,7 +26,7 @@ const COMPONENTS_MAX: usize = 6;
 /// Largest slowdown, as a share of the time.
 const SLOWDOWN_MAX: f64 = 0.5;
 
-/// What to do if nothing can be slowed.
+/// Advice if nothing can be slowed.
 const NEEDED: &str = "--confirm slows one component after the other: start the reference service with --stage, limit its boxes \
      with --box, or give --admin of a service with /debug/delay (docs/diagnose.md, \"Confirm\")";
 

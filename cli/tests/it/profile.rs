@@ -362,6 +362,201 @@ fn diagnosis_names_what_requests_wait_for() {
     }
 }
 
+/// Reads of posts. With the data of `DATA`, all exist.
+const POSTS: &str = r#"
+version = 1
+name = "posts"
+rules = ["p99 < 1s"]
+[[phases]]
+name = "all"
+kind = "constant"
+rate = "1000/s"
+duration = "10s"
+[[keys]]
+name = "posts"
+count = 500
+popularity = { kind = "uniform" }
+[[requests]]
+name = "read post"
+kind = "read"
+path = "/v1/posts/{key}"
+keys = "posts"
+"#;
+
+/// A data set that is loaded in no time.
+const DATA: [&str; 4] = ["--data-users", "100", "--data-posts", "500"];
+
+/// Short runs: the experiment takes some twenty seconds.
+const CONFIRM: [&str; 8] = [
+    "--confirm",
+    "--no-profile",
+    "--json",
+    "--budget",
+    "5s",
+    "-d",
+    "3s",
+    "--out",
+];
+
+/// The planted bottleneck is the small box of the reference service.
+#[test]
+fn experiment_confirms_a_planted_small_box() {
+    let place = Workplace::profiled();
+    place.write("posts.toml", POSTS);
+    let profile = ["profile", "posts.toml", "--box", "web=0.15"];
+    let ended = place.run(&[&profile[..], &DATA, &CONFIRM, &["found"]].concat());
+    if ended.stderr.contains("boxes have no limits") {
+        return skip(&ended.stderr);
+    }
+    let found = ended.expect(0).json();
+    assert_eq!(
+        found["diagnosis"]["bottlenecks"][0]["resource"], "box_cpu",
+        "{found:#}"
+    );
+    let experiment = &found["confirmation"];
+    assert_eq!(experiment["outcome"], "confirmed", "{experiment:#}");
+    assert_eq!(experiment["steepest"], "box web");
+    assert_eq!(experiment["named"], serde_json::json!(["box web"]));
+    let report = fs::read_to_string(place.path("found/report.html")).unwrap();
+    assert!(report.contains("Bottleneck, confirmed") && report.contains("Confirmed: 50.0% more"));
+    assert!(report.contains("./confirm-above/report.html"));
+}
+
+/// A server with a pool of four connections to something slow, and another call that holds nothing. It can delay both.
+const DELAYED_POOL: &str = r#"
+import http.server, json, threading, time
+
+pool, lock = threading.Semaphore(4), threading.Lock()
+calls, busy, delay = {"db": 0, "peer": 0}, {"db": 0.0, "peer": 0.0}, {}
+
+def call(name, seconds):
+    began = time.monotonic()
+    time.sleep(seconds)
+    took = time.monotonic() - began
+    with lock:
+        calls[name] += 1
+        busy[name] += took
+        late = delay["us"] if delay.get("name") == name and time.monotonic() < delay["ends"] else 0
+    if late:
+        time.sleep(late / 1e6)
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self, body):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def status(self):
+        with lock:
+            self.answer(json.dumps({"components": [
+                {"name": name, "kind": "wait", "calls": calls[name], "busy_us": busy[name] * 1e6}
+                for name in calls]}).encode())
+    def do_GET(self):
+        if self.path == "/debug/delay":
+            return self.status()
+        call("peer", 0.01)
+        with pool:
+            call("db", 0.02)
+        self.answer(b"ok")
+    def do_PUT(self):
+        wanted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with lock:
+            delay.update(name=wanted["component"], us=wanted["delay_us"],
+                         ends=time.monotonic() + wanted["for_s"])
+        self.status()
+    def do_DELETE(self):
+        with lock:
+            delay.clear()
+        self.status()
+    def log_message(self, *arguments):
+        pass
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 1024
+    def handle_error(self, *arguments):
+        pass
+
+server = Server(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+/// Any service can offer the delays. Both components are waits; one of them has a queue.
+#[test]
+fn experiment_finds_the_pool_of_a_foreign_service() {
+    let Some((python, _)) = python() else {
+        return skip("no python3");
+    };
+    let place = Workplace::profiled();
+    let server = Server::start(&place, &python, &[], DELAYED_POOL);
+    place.write("pool.toml", &light_scenario("250/s", "8s"));
+    let target = server.url();
+    let profile = [
+        "profile",
+        "pool.toml",
+        "--target",
+        &target,
+        "--admin",
+        &target,
+    ];
+    let rules = ["--rules", "p99 < 1s"];
+    let ended = place.run(&[&profile[..], &rules, &CONFIRM, &["found"]].concat());
+    let found = ended.json();
+    let experiment = &found["confirmation"];
+    assert_eq!(experiment["steepest"], "db", "{found:#}");
+    // Other processes may fill a busy machine, which the diagnosis then names. The experiment is not misled.
+    let first = &found["diagnosis"]["bottlenecks"][0];
+    match first["resource"].as_str().unwrap() {
+        "cpu" | "shared_cpu" => {
+            assert_eq!(experiment["outcome"], "refuted", "{found:#}");
+            assert_eq!(ended.code, Some(121));
+        }
+        "other_processes" => assert_eq!(experiment["outcome"], "not_decided"),
+        _ => {
+            assert_eq!(experiment["outcome"], "confirmed", "{found:#}");
+            assert_eq!(ended.code, Some(0));
+        }
+    }
+    let of = |name: &str| {
+        let all = experiment["sensitivities"].as_array().unwrap().iter();
+        let own = all.into_iter().find(|own| own["component"]["name"] == name);
+        own.unwrap()["throughput"]["value"].as_f64().unwrap()
+    };
+    assert!((0.6..=1.4).contains(&of("db")), "{experiment:#}");
+    assert!(of("peer") < 0.3, "{experiment:#}");
+}
+
+#[test]
+fn confirm_refuses_a_service_without_levers_before_any_load() {
+    let place = Workplace::profiled();
+    let service = place.serve(&["--empty"]);
+    place.write("light.toml", &light_scenario("20/s", "3s"));
+    let (target, admin) = (service.url(), service.admin_url());
+    let profile = [
+        "profile",
+        "light.toml",
+        "--confirm",
+        "--out",
+        "none",
+        "--target",
+        &target,
+    ];
+    for (flags, reason) in [
+        (&[][..], "--confirm slows one component after the other"),
+        (&["--admin", &admin], "delays are not allowed"),
+        (&["--admin", &target], "status 404"),
+    ] {
+        let told = place
+            .run(&[&profile[..], flags].concat())
+            .expect(104)
+            .stderr;
+        assert!(told.contains(reason), "{told}");
+        assert!(told.contains("/debug/delay"), "{told}");
+    }
+    assert!(!place.path("none").exists());
+}
+
 #[test]
 fn compares_two_profiles_and_refuses_runs_without() {
     let place = Workplace::profiled();
@@ -384,6 +579,7 @@ fn compares_two_profiles_and_refuses_runs_without() {
         (&["--budget", "5s"][..], "--budget"),
         (&["--target", "http://127.0.0.1:1"], "--target"),
         (&["-d", "5s"], "--duration"),
+        (&["--confirm"], "--confirm"),
     ] {
         let ended = place.run(&[&["profile", "before", "after"], flags].concat());
         let told = ended.expect(104).stderr;

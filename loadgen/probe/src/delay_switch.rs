@@ -49,7 +49,7 @@ pub struct DelayedComponent {
 pub enum DelayKind {
     /// Each call uses more CPU time.
     Cpu,
-    /// Each call waits, and holds what it holds.
+    /// Each call waits, and keeps its connection or lock meanwhile.
     Wait,
 }
 

@@ -14,7 +14,9 @@ use tenfold_reports::run::page;
 use tenfold_reports::{diagnosis, gate, knee, ladder};
 use tenfold_run_dir::Flamegraph;
 
-use crate::ladder::{diagnosis as made_up_diagnosis, ladder as made_up_ladder};
+use crate::ladder::{
+    confirmed_diagnosis, diagnosis as made_up_diagnosis, ladder as made_up_ladder,
+};
 use crate::support::{full, list_of, skip};
 
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
@@ -240,6 +242,10 @@ fn pages() -> Vec<(&'static str, String)> {
         ("index", index::page(&list).html()),
         ("ladder", ladder::page(&made_up_ladder()).html()),
         ("diagnosis", diagnosis::page(&made_up_diagnosis()).html()),
+        (
+            "confirmed-diagnosis",
+            diagnosis::page(&confirmed_diagnosis()).html(),
+        ),
         ("knee", knee::page(&made_up_diagnosis().search).html()),
         (
             "gate",

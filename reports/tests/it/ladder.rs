@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use tenfold_analysis::Confidence;
+use tenfold_analysis::diagnosis::confirmation::{
+    Component, ComponentKind, Confirmation, Window, Windows, confirm,
+};
 use tenfold_analysis::diagnosis::{
     Bottleneck, Diagnosis, DiagnosisReport, Gain, NextStep, Resource,
 };
@@ -155,6 +158,46 @@ pub(crate) fn diagnosis() -> DiagnosisReport {
             not_judged: Vec::new(),
             trials: vec![trial(300.0), trial(600.0)],
         },
+    }
+}
+
+/// A diagnosis that an experiment confirms.
+pub(crate) fn confirmed_diagnosis() -> DiagnosisReport {
+    let window = |component: Option<&str>, slowdown: f64, answered: f64| Window {
+        component: component.map(str::to_owned),
+        slowdown,
+        answered,
+        response_ns: Some(5e8 / answered),
+    };
+    let store = Component {
+        name: "store.read".to_owned(),
+        kind: ComponentKind::Wait,
+        parts: vec!["sql".to_owned()],
+        call_us: Some(212.5),
+    };
+    let windows: Vec<Window> = (0..12)
+        .map(|second| match second % 6 {
+            0 | 1 => window(None, 0.0, 600.0 + f64::from(second)),
+            2 => window(Some("box sql"), 0.25, 480.0),
+            3 => window(Some("box sql"), 0.5, 400.0),
+            4 => window(Some("store.read"), 0.25, 604.0 - f64::from(second)),
+            _ => window(Some("store.read"), 0.5, 598.0 + f64::from(second)),
+        })
+        .collect();
+    let report = diagnosis();
+    let windows = Windows {
+        below: windows.clone(),
+        above: windows,
+    };
+    let components = [store, Component::of_boxes("sql")];
+    let confirmation = Confirmation {
+        left_out: vec!["cache: it is not called".to_owned()],
+        runs: report.experiments.clone(),
+        ..confirm(&bottleneck(), &components, windows)
+    };
+    DiagnosisReport {
+        confirmation: Some(confirmation),
+        ..report
     }
 }
 

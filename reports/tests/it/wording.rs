@@ -13,7 +13,9 @@ use tenfold_reports::index::{self, Index};
 use tenfold_reports::{diagnosis, knee, plan, run};
 use tenfold_run_dir::{RunDir, TargetMetrics};
 
-use crate::ladder::{diagnosis as made_up_diagnosis, ladder as made_up_ladder};
+use crate::ladder::{
+    confirmed_diagnosis, diagnosis as made_up_diagnosis, ladder as made_up_ladder,
+};
 use crate::support::{full, list_of};
 
 #[test]
@@ -55,6 +57,10 @@ fn diagnosis_with_and_without_a_bottleneck() {
     insta::assert_snapshot!(
         "diagnosis_digest",
         diagnosis::digest(&report).terminal(false)
+    );
+    insta::assert_snapshot!(
+        "diagnosis_confirmed",
+        diagnosis::page(&confirmed_diagnosis()).terminal(false)
     );
     report.diagnosis.bottlenecks.clear();
     insta::assert_snapshot!("diagnosis_empty", diagnosis::page(&report).terminal(false));

@@ -26,7 +26,7 @@ pub(crate) enum Component {
 pub(crate) enum Kind {
     /// The call uses more CPU time.
     Cpu,
-    /// The call waits, and holds what it holds anyway: a thread, a connection, the writer.
+    /// The call waits, and keeps its thread, connection or writer meanwhile.
     Wait,
 }
 

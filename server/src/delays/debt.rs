@@ -51,7 +51,7 @@ mod tests {
     const MILLISECOND: Duration = Duration::from_millis(1);
 
     proptest! {
-        /// Whatever the timer does, calls are delayed by their delay on average.
+        /// However late the timer is, the mean delay of a call is right.
         #[test]
         fn pays_what_is_owed(
             delay_us in 1..5_000_u64,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{FileKey, Files, FilesError};
-use crate::delays::{self, Component, Delays, SHORTEST_WAIT};
+use crate::delays::{self, Component, Delays, WAIT_MIN};
 
 /// File store whose calls can be delayed. The number of calls at a time has no limit, so a delayed one holds nothing.
 #[derive(Debug)]
@@ -29,9 +29,7 @@ impl DelayedFiles {
         call: impl Future<Output = Result<T, FilesError>>,
     ) -> Result<T, FilesError> {
         let wait = async |time| Ok(delays::wait(time).await);
-        let delayed = self
-            .delays
-            .delayed(Component::Files, SHORTEST_WAIT, wait, call);
+        let delayed = self.delays.delayed(Component::Files, WAIT_MIN, wait, call);
         delayed.await
     }
 }

@@ -13,7 +13,7 @@ use crate::model::{
     Timestamp, TokenDigest, User, UserId,
 };
 
-/// Store whose calls can be delayed. A delayed call holds what it holds in the store for longer.
+/// Store whose calls can be delayed. A delayed call keeps its connection, thread or writer for longer.
 #[derive(Debug)]
 pub(crate) struct DelayedStore {
     inner: Arc<dyn Store>,
@@ -286,7 +286,7 @@ mod tests {
     /// The writer sleeps once for the writes that share a commit, as a slower disk would delay them.
     #[cfg(feature = "sqlite")]
     #[tokio::test]
-    async fn writes_of_a_batch_share_a_delay_and_reads_of_a_list_hold_a_connection() {
+    async fn batch_of_writes_is_held_once_and_lists_hold_connections() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         let inner = crate::store::resolve(&format!("sqlite:{}", path.display())).await;

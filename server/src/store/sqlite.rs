@@ -210,7 +210,7 @@ impl Store for SqliteStore {
 
     fn shortest_hold(&self, call: Held) -> Duration {
         match call {
-            Held::Point | Held::List => delays::SHORTEST_SLEEP,
+            Held::Point | Held::List => delays::SLEEP_MIN,
             // A batch is held once, however many of its writes are delayed, so nothing may be saved up.
             Held::Write => Duration::ZERO,
         }

@@ -24,7 +24,7 @@ pub struct Component {
 pub enum ComponentKind {
     /// Each call uses more CPU time.
     Cpu,
-    /// Each call waits, and holds what it holds.
+    /// Each call waits, and keeps its connection or lock meanwhile.
     Wait,
     /// Boxes of a role get less CPU.
     Box,

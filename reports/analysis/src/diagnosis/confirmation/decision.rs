@@ -1,16 +1,19 @@
-//! Whether the component that a diagnosis names is the one that counts.
+//! Comparison of the component that a diagnosis names with the others.
 
 use serde::{Deserialize, Serialize};
 
 use super::component::Component;
 use super::sensitivity::Sensitivity;
 use super::window::Windows;
-use crate::diagnosis::Bottleneck;
+use crate::diagnosis::{Bottleneck, Resource};
 use crate::format;
 use crate::knee::TrialReport;
 
 /// Share of the bottleneck below which a component is not the bottleneck.
 const SHARE_MIN: f64 = 0.2;
+
+/// Share of the bottleneck from which a component refutes a resource that no component stands for.
+const MAJORITY: f64 = 0.5;
 
 /// Slowdown for which sentences give the cost.
 const SLOWDOWN: f64 = 0.5;
@@ -50,7 +53,7 @@ pub struct Confirmation {
 
 /// Decides whether the component that the bottleneck names is the one whose slowdown costs throughput.
 ///
-/// It is if its slope is beyond noise, and beyond the interval of every other component, and those are below its own. The order of the windows and
+/// It is if its slope is beyond noise, and beyond the interval of every other component, and those are below its own. A resource that no component stands for is refuted by a component with most of the bottleneck. The order of the windows and
 /// the units of rate and time do not matter.
 pub fn confirm(
     bottleneck: &Bottleneck,
@@ -67,10 +70,14 @@ pub fn confirm(
             .total_cmp(&value(one))
             .then_with(|| one.component.name.cmp(&other.component.name))
     });
+    let names_resource = !matches!(
+        bottleneck.resource,
+        Resource::Unknown | Resource::OtherProcesses
+    );
     let is_named = |own: &&Sensitivity| own.component.is_named(bottleneck, components);
     let named = sensitivities.iter().find(is_named);
     let other = sensitivities.iter().find(|own| !is_named(own));
-    let (outcome, sentence) = decide(named, other);
+    let (outcome, sentence) = decide(named, other, names_resource);
     let steepest = sensitivities
         .first()
         .filter(|first| is_beyond(first, sensitivities.get(1)));
@@ -90,62 +97,56 @@ pub fn confirm(
     }
 }
 
-/// Decides between the steepest of the named components and the steepest of the others.
+/// Decides between the steepest of the named components and the steepest of the others. `names_resource` is false if the diagnosis names no
+/// resource of the service.
 fn decide(
     named: Option<&Sensitivity>,
     other: Option<&Sensitivity>,
+    names_resource: bool,
 ) -> (ConfirmationOutcome, String) {
-    let than_other = |other: Option<&Sensitivity>| match other {
-        Some(other) => format!(", slowing {} {}", other.component.quoted(), cost(other)),
-        None => String::new(),
-    };
-    match (named, other) {
-        (None, None) => (
-            ConfirmationOutcome::NotDecided,
-            "Not decided: the runs have too few seconds with an answer".to_owned(),
-        ),
+    let (outcome, word, first, second) = match (named, other) {
         (Some(named), other) if is_beyond(named, other) => (
             ConfirmationOutcome::Confirmed,
-            format!(
-                "Confirmed: slowing {} by half {}{}",
-                named.component.quoted(),
-                cost(named),
-                than_other(other)
-            ),
+            "Confirmed",
+            Some(named),
+            other,
         ),
         (Some(named), Some(other)) if is_beyond(other, Some(named)) => (
             ConfirmationOutcome::Refuted,
-            format!(
-                "Refuted: slowing {} by half {}{}",
-                other.component.quoted(),
-                cost(other),
-                than_other(Some(named))
-            ),
+            "Refuted",
+            Some(other),
+            Some(named),
         ),
+        // More than half of the bottleneck is in this component, so it is not in the named resource.
+        (None, Some(other))
+            if names_resource
+                && is_beyond(other, None)
+                && other.throughput.interval[0] > MAJORITY =>
+        {
+            (ConfirmationOutcome::Refuted, "Refuted", Some(other), None)
+        }
         (None, Some(other)) if is_beyond(other, None) => (
             ConfirmationOutcome::NotDecided,
-            format!(
-                "Not decided: no component that the service can slow stands for this bottleneck; slowing {} by half {}",
-                other.component.quoted(),
-                cost(other)
-            ),
+            "Not decided, because no component that can be slowed stands for this bottleneck",
+            Some(other),
+            None,
         ),
-        (Some(first), second) => undecided(first, second),
-        (None, Some(first)) => undecided(first, None),
+        (named, other) => (
+            ConfirmationOutcome::NotDecided,
+            "Not decided, because no component stands out",
+            named,
+            other,
+        ),
+    };
+    let costs = [first, second].into_iter().flatten().map(cost);
+    let costs = costs.collect::<Vec<_>>().join(", ");
+    match costs.is_empty() {
+        true => (
+            outcome,
+            "Not decided: the runs have too few seconds with answers".to_owned(),
+        ),
+        false => (outcome, format!("{word}: {costs}")),
     }
-}
-
-/// Returns the reason for which two components are not told apart.
-fn undecided(one: &Sensitivity, other: Option<&Sensitivity>) -> (ConfirmationOutcome, String) {
-    let both = [Some(one), other].into_iter().flatten();
-    let costs = both.map(|own| format!("slowing {} by half {}", own.component.quoted(), cost(own)));
-    (
-        ConfirmationOutcome::NotDecided,
-        format!(
-            "Not decided: no component stands out; {}",
-            costs.collect::<Vec<_>>().join(", ")
-        ),
-    )
 }
 
 /// Returns whether a component costs throughput beyond noise, and more than another.
@@ -159,15 +160,17 @@ fn is_beyond(one: &Sensitivity, other: Option<&Sensitivity>) -> bool {
         })
 }
 
-/// Returns the cost of a slowdown: "costs 31% of the throughput (27% to 35%)".
+/// Returns the cost of a slowdown: "50% more time in `cpu` costs 33.3% of the throughput (31.1% to 35.2%)".
 fn cost(own: &Sensitivity) -> String {
-    let loss = |slope: f64| 1.0 - 1.0 / (1.0 + slope.max(0.0) * SLOWDOWN);
+    let loss = |slope: f64| format::percent(1.0 - 1.0 / (1.0 + slope.max(0.0) * SLOWDOWN));
     let [low, high] = own.throughput.interval;
     format!(
-        "costs {} of the throughput ({} to {})",
-        format::percent(own.loss(SLOWDOWN)),
-        format::percent(loss(low)),
-        format::percent(loss(high))
+        "{} more time in {} costs {} of the throughput ({} to {})",
+        format::percent(SLOWDOWN),
+        own.component.quoted(),
+        loss(own.throughput.value),
+        loss(low),
+        loss(high)
     )
 }
 

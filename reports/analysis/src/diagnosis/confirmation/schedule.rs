@@ -10,7 +10,7 @@ const SLOWDOWNS: [f64; 2] = [0.25, 0.5];
 /// Windows of a block in which nothing is slowed: all components are compared with them.
 const UNSLOWED: usize = 2;
 
-/// What is slowed in a window.
+/// Slowed component of a window.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Setting {
     /// Nothing.

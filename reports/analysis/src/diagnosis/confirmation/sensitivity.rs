@@ -38,11 +38,6 @@ impl Sensitivity {
             response: slope(name, below, |window| window.response_ns),
         })
     }
-
-    /// Share of the throughput that a slowdown costs, by the slope. 0 if it gains.
-    pub fn loss(&self, slowdown: f64) -> f64 {
-        1.0 - 1.0 / (1.0 + self.throughput.value.max(0.0) * slowdown)
-    }
 }
 
 /// Returns the slope of a value over the slowdown of a component, relative to the value with nothing slowed.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::{Metric, Run, latency_histogram};
 
-/// A second of a run, with what was slowed in it.
+/// A second of a run, with the component that was slowed in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Window {
     /// Name of the slowed component. `None` if nothing was slowed.
@@ -19,9 +19,9 @@ pub struct Window {
 /// The windows of the two runs of an experiment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Windows {
-    /// Below the knee, where the response time tells what a component adds to a request.
+    /// Below the knee, for the slope of the response time.
     pub below: Vec<Window>,
-    /// Above the knee, where the throughput tells what it costs.
+    /// Above the knee, for the slope of the throughput.
     pub above: Vec<Window>,
 }
 

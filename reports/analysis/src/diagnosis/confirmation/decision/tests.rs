@@ -103,7 +103,7 @@ fn confirms_the_named_component() {
     assert!(
         found
             .sentence
-            .starts_with("Confirmed: slowing `cpu` by half costs 3")
+            .starts_with("Confirmed: 50.0% more time in `cpu` costs 3")
     );
     let slope = found.sensitivities[0].throughput;
     assert!((slope.value - 1.0).abs() < 0.15, "{slope:?}");
@@ -124,7 +124,9 @@ fn refutes_another_component_and_names_it() {
     assert_eq!(found.outcome, ConfirmationOutcome::Refuted, "{found:?}");
     assert_eq!(found.steepest.as_deref(), Some("store.read"));
     assert!(
-        found.sentence.starts_with("Refuted: slowing `store.read`"),
+        found
+            .sentence
+            .starts_with("Refuted: 50.0% more time in `store.read`"),
         "{}",
         found.sentence
     );
@@ -135,7 +137,30 @@ fn refutes_another_component_and_names_it() {
 }
 
 #[test]
-fn a_wait_in_an_unknown_place_is_in_any_component_that_waits() {
+fn refutes_a_resource_without_a_component() {
+    // Nothing spends CPU time.
+    let waits = &components()[2..4];
+    let mut measured = windows(&SLOW_READS, 0.02, 10);
+    let is_wait = |own: &Window| {
+        own.component
+            .as_deref()
+            .is_none_or(|name| name.starts_with("store"))
+    };
+    measured.above.retain(is_wait);
+    measured.below.retain(is_wait);
+    for (resource, expected) in [
+        (Resource::SharedCpu, ConfirmationOutcome::Refuted),
+        (Resource::OtherProcesses, ConfirmationOutcome::NotDecided),
+    ] {
+        let found = confirm(&bottleneck(resource, None, None), waits, measured.clone());
+        assert_eq!(found.outcome, expected, "{found:?}");
+        assert_eq!(found.named, Vec::<String>::new());
+        assert_eq!(found.steepest.as_deref(), Some("store.read"));
+    }
+}
+
+#[test]
+fn wait_in_unknown_place_names_all_waits() {
     let lock = bottleneck(Resource::Lock, Some("`Handler.do_GET (pool.py)`"), None);
     let found = outcome(&lock, windows(&SLOW_READS, 0.02, 5));
     assert_eq!(found.named, ["store.read", "store.write"]);
@@ -154,7 +179,7 @@ fn decides_nothing_without_a_steep_slope_or_a_component() {
         let found = outcome(&cpu, windows);
         assert_eq!(found.outcome, ConfirmationOutcome::NotDecided, "{found:?}");
         assert_eq!(found.steepest, None);
-        assert!(found.sentence.starts_with("Not decided: "));
+        assert!(found.sentence.starts_with("Not decided"));
     }
     let unknown = bottleneck(Resource::Unknown, None, None);
     let found = outcome(&unknown, windows(&SLOW_READS, 0.02, 8));

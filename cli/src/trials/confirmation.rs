@@ -56,6 +56,13 @@ pub(super) fn confirm(
         print::note("note: there is nothing to confirm, because the service was not the limit");
         return Ok(None);
     }
+    if components.is_empty() {
+        print::note(&format!(
+            "note: nothing can be slowed: {}",
+            left_out.join("; ")
+        ));
+        return Ok(None);
+    }
     let names: Vec<&str> = components.iter().map(|own| own.name.as_str()).collect();
     print::note(&format!("slowing in turn: {}", names.join(", ")));
     let in_work = low.summary.latency_ns.service.mean.unwrap_or(0) as f64 / 1e9 * knee;

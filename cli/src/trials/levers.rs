@@ -120,7 +120,8 @@ impl<'a> Levers<'a> {
     pub(crate) fn components(&self, before: &Counted, multiple: f64) -> anyhow::Result<Slowable> {
         let seconds = before.began.elapsed().as_secs_f64().max(1e-3);
         let mut left_out = self.left_out.clone();
-        let is_limited = |own: &LabBox| own.is_service() && own.allowance().is_some();
+        let is_limited =
+            |own: &LabBox| own.is_service() && self.roles.iter().any(|role| role == own.role());
         let boxes = || self.lab.iter().flat_map(|lab| lab.boxes());
         let has_limit = boxes().any(is_limited);
         let mut found: Vec<(f64, Component)> = Vec::new();

@@ -403,7 +403,7 @@ const CONFIRM: [&str; 8] = [
 fn experiment_confirms_a_planted_small_box() {
     let place = Workplace::profiled();
     place.write("posts.toml", POSTS);
-    let profile = ["profile", "posts.toml", "--box", "web=0.15"];
+    let profile = ["profile", "posts.toml", "--box", "web=0.2"];
     let ended = place.run(&[&profile[..], &DATA, &CONFIRM, &["found"]].concat());
     if ended.stderr.contains("boxes have no limits") {
         return skip(&ended.stderr);

@@ -239,7 +239,8 @@ impl LabBox {
             )));
         };
         let cpu = allowance.cpu * share;
-        if !(CPU_MIN..=allowance.cpu).contains(&cpu) {
+        // A third of 0.3 is a little less than 0.1.
+        if !(CPU_MIN - 1e-9..=allowance.cpu).contains(&cpu) {
             return Err(LabError::Refused(format!(
                 "the box {} would have {cpu} CPU; give it between {CPU_MIN} and {}",
                 self.name(),

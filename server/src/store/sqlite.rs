@@ -211,7 +211,7 @@ impl Store for SqliteStore {
     fn shortest_hold(&self, call: Held) -> Duration {
         match call {
             Held::Point | Held::List => delays::SLEEP_MIN,
-            // A batch is held once, however many of its writes are delayed, so nothing may be saved up.
+            // A batch is held once for all of its writes, so nothing may be saved up.
             Held::Write => Duration::ZERO,
         }
     }

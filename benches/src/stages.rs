@@ -4,7 +4,6 @@
 //! usage of the boxes is read before and after each step.
 
 mod box_use;
-mod che;
 mod climb;
 mod figures;
 mod hit_rate;

@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use tenfold_analysis::format;
 
-use super::che::{CacheModel, hit_rate, zipfian};
 use super::stage_lab::StageLab;
 use crate::workshop::Workshop;
+use tenfold_simulation::cache::{CacheModel, hit_rate, zipfian};
 
 /// Total time to send, including the time for the caches to settle.
 const DURATION: Duration = Duration::from_secs(55);

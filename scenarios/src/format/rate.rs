@@ -22,6 +22,14 @@ impl Rate {
             .then_some(Self(per_second))
     }
 
+    /// Returns the valid rate that is closest to `per_second` events per second. 0 for no number.
+    pub fn clamped(per_second: f64) -> Self {
+        match per_second.is_nan() {
+            true => Self(0.0),
+            false => Self(per_second.clamp(0.0, PER_SECOND_MAX)),
+        }
+    }
+
     /// Returns the events per second.
     pub fn per_second(self) -> f64 {
         self.0
@@ -29,7 +37,7 @@ impl Rate {
 
     /// Returns the rate times a factor, clamped to the valid range.
     pub(crate) fn scaled(self, factor: f64) -> Self {
-        Self((self.0 * factor).clamp(0.0, PER_SECOND_MAX))
+        Self::clamped(self.0 * factor)
     }
 }
 

@@ -1,12 +1,16 @@
 //! Theoretical hit rate of a cache.
 
+use std::time::Duration;
+
+use tenfold_scenarios::KeySpace;
+
 /// Model of a cache: expiry time and capacity.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct CacheModel {
+pub struct CacheModel {
     /// Expiry time of an entry, in seconds. A hit does not extend it.
-    pub(crate) ttl_s: f64,
+    pub ttl_s: f64,
     /// Capacity in entries; the least recently used entry is evicted.
-    pub(crate) room: f64,
+    pub room: f64,
 }
 
 /// Returns the theoretical hit rate of a cache, for independent requests to items at these rates (1/s).
@@ -16,31 +20,34 @@ pub(crate) struct CacheModel {
 /// 20(7), 2002). The hit probability of an item is then 1 - exp(-rate T). If items expire before their eviction, the hit
 /// probability is rate ttl / (1 + rate ttl): in each renewal cycle, all requests but the first are hits (Jung, Berger and
 /// Balakrishnan, INFOCOM 2003).
-pub(crate) fn hit_rate(rates: &[f64], model: CacheModel) -> f64 {
+pub fn hit_rate(rates: &[f64], model: CacheModel) -> f64 {
     let all: f64 = rates.iter().sum();
     if all <= 0.0 {
         return 0.0;
     }
-    let time = characteristic_time(rates, model.room);
-    let hits = rates.iter().map(|rate| {
-        let hit = match time {
-            Some(time) if time < model.ttl_s => 1.0 - (-rate * time).exp(),
-            _ => rate * model.ttl_s / (1.0 + rate * model.ttl_s),
-        };
-        rate * hit
-    });
+    let time = grouped_time(rates.iter().map(|rate| (1.0, *rate)), model.room);
+    let hits = rates
+        .iter()
+        .map(|rate| rate * hit(*rate, time, model.ttl_s));
     hits.sum::<f64>() / all
 }
 
-/// Returns the time within which an item has to be requested again to stay. `None` if all items fit.
-fn characteristic_time(rates: &[f64], room: f64) -> Option<f64> {
-    let requested = rates.iter().filter(|rate| **rate > 0.0).count() as f64;
+/// Returns the time within which an item has to be requested again to stay, for groups of items at the same rate: number and
+/// rate. `None` if all items fit.
+fn grouped_time(groups: impl Iterator<Item = (f64, f64)>, room: f64) -> Option<f64> {
+    let groups: Vec<(f64, f64)> = groups.filter(|(_, rate)| *rate > 0.0).collect();
+    let requested: f64 = groups.iter().map(|(count, _)| count).sum();
     if room >= requested {
         return None;
     }
-    let held = |time: f64| -> f64 { rates.iter().map(|rate| 1.0 - (-rate * time).exp()).sum() };
+    let held = |time: f64| -> f64 {
+        let held = groups
+            .iter()
+            .map(|(count, rate)| count * (1.0 - (-rate * time).exp()));
+        held.sum()
+    };
     let (mut low, mut high) = (0.0, 1.0);
-    while held(high) < room {
+    while held(high) < room && high < f64::MAX / 2.0 {
         high *= 2.0;
     }
     for _ in 0..100 {
@@ -53,8 +60,76 @@ fn characteristic_time(rates: &[f64], room: f64) -> Option<f64> {
     Some(high)
 }
 
+/// Probability that a request misses a cache, by the rank of its key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Misses {
+    /// Classes of ranks with about the same popularity, by their last rank.
+    classes: Vec<Class>,
+    share: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Class {
+    last: u64,
+    probability: f64,
+}
+
+/// Growth of the classes of ranks: each is at most a tenth of the ranks before it.
+const CLASS_GROWTH: f64 = 1.1;
+
+impl Misses {
+    /// Returns the misses of a cache for the keys of a key space, requested this often per second in all.
+    ///
+    /// Ranks of about the same popularity are one class, so that billions of keys take a few hundred numbers.
+    pub fn of(keys: &KeySpace, per_second: f64, model: CacheModel) -> Self {
+        let top = |k: u64| keys.share_of_top(k, Duration::ZERO).unwrap_or(0.0);
+        let (mut groups, mut first) = (Vec::new(), 0_u64);
+        while first < keys.count {
+            let next = ((first as f64 * CLASS_GROWTH) as u64).clamp(first + 1, keys.count);
+            let share = (top(next) - top(first)).max(0.0);
+            let count = (next - first) as f64;
+            groups.push((next - 1, count, share, share * per_second / count));
+            first = next;
+        }
+        let room_time = grouped_time(
+            groups.iter().map(|(_, count, _, rate)| (*count, *rate)),
+            model.room,
+        );
+        let classes = groups.iter().map(|(last, _, _, rate)| Class {
+            last: *last,
+            probability: 1.0 - hit(*rate, room_time, model.ttl_s),
+        });
+        let classes: Vec<Class> = classes.collect();
+        let missed = classes.iter().zip(&groups);
+        let share = missed
+            .map(|(class, (_, _, share, _))| class.probability * share)
+            .sum();
+        Self { classes, share }
+    }
+
+    /// Returns the share of all requests that miss.
+    pub fn share(&self) -> f64 {
+        self.share
+    }
+
+    /// Returns the probability that a request for the key of this rank misses.
+    pub fn probability(&self, rank: u64) -> f64 {
+        let at = self.classes.partition_point(|class| class.last < rank);
+        self.classes.get(at).map_or(1.0, |class| class.probability)
+    }
+}
+
+/// Hit probability of an item at this rate, in a cache with this characteristic time and expiry.
+fn hit(rate: f64, time: Option<f64>, ttl_s: f64) -> f64 {
+    match time {
+        Some(time) if time < ttl_s => 1.0 - (-rate * time).exp(),
+        _ if ttl_s.is_infinite() => 1.0,
+        _ => rate * ttl_s / (1.0 + rate * ttl_s),
+    }
+}
+
 /// Returns item rates with Zipfian popularity and the sum `all`.
-pub(crate) fn zipfian(count: usize, exponent: f64, all: f64) -> Vec<f64> {
+pub fn zipfian(count: usize, exponent: f64, all: f64) -> Vec<f64> {
     let weights: Vec<f64> = (1..=count)
         .map(|rank| (rank as f64).powf(-exponent))
         .collect();

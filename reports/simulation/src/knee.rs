@@ -1,0 +1,183 @@
+//! The search for the highest rate that a simulated service sustains.
+
+use std::time::Duration;
+
+use tenfold_scenarios::{Rate, Scenario, ScenarioError};
+
+use crate::arrivals::arrivals;
+use crate::objective::{Objective, objectives};
+use crate::outcome::Outcome;
+use crate::sample::Sample;
+use crate::simulation::{Settings, simulate};
+use crate::system::System;
+
+/// The highest rate that a simulated service sustains.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Knee {
+    /// Highest rate that was sustained, per second. `None` if none was.
+    pub sustained: Option<f64>,
+    /// Lowest rate that was not sustained, per second.
+    pub failed: f64,
+    /// What the service missed at that rate.
+    pub limit: Limit,
+    /// Name of the tier with the busiest server at that rate.
+    pub busiest: Option<String>,
+}
+
+/// What a service missed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Limit {
+    /// Requests piled up.
+    Backlog,
+    /// This objective was missed.
+    Objective(String),
+}
+
+/// Warm-up of a simulated trial, in seconds.
+const WARM_UP_S: f64 = 2.0;
+
+/// Counted requests of a simulated trial that are enough for a p99: a thousand beyond it.
+const REQUESTS: f64 = 100_000.0;
+
+/// Least and most counted time of a trial, in seconds.
+const COUNTED_S: [f64; 2] = [10.0, 120.0];
+
+/// Requests in the service at which a trial ends, for each request a second.
+const IN_FLIGHT_S: f64 = 5.0;
+
+/// Requests in the service with which any trial goes on.
+const IN_FLIGHT_MIN: usize = 2_000;
+
+/// Width at which the search ends, relative to the rate.
+const WIDTH: f64 = 0.005;
+
+/// Most steps of the search.
+const STEPS_MAX: u32 = 40;
+
+/// Simulated requests per second: a higher rate is sampled.
+const SAMPLED_RATE: f64 = 20_000.0;
+
+/// A service under the load of a scenario.
+#[derive(Debug, Clone)]
+pub struct Trials<'a> {
+    system: &'a System,
+    scenario: &'a Scenario,
+    objectives: Vec<Objective>,
+    shares: Vec<f64>,
+    sample: Sample,
+}
+
+impl<'a> Trials<'a> {
+    /// Prepares trials at about a rate, per second. A rate of more than 20,000 a second is sampled.
+    ///
+    /// # Errors
+    /// If the scenario can't be sent at a constant rate.
+    pub fn new(
+        system: &'a System,
+        scenario: &'a Scenario,
+        rate: f64,
+    ) -> Result<Self, ScenarioError> {
+        let factor = (rate / SAMPLED_RATE).max(1.0);
+        let sample = Sample::of(system, scenario, factor)?;
+        Ok(Self {
+            system,
+            scenario,
+            objectives: objectives(scenario),
+            shares: mix(scenario),
+            sample,
+        })
+    }
+
+    /// Returns the sample that is simulated.
+    pub fn sample(&self) -> &Sample {
+        &self.sample
+    }
+
+    /// Simulates a trial at a rate of the whole service, per second.
+    ///
+    /// # Errors
+    /// If the scenario can't be sent at this rate.
+    pub fn at(&self, rate: f64) -> Result<Outcome, ScenarioError> {
+        let simulated = rate / self.sample.factor;
+        let [least, most] = COUNTED_S;
+        let counted_s = (REQUESTS / simulated).clamp(least, most);
+        let scenario = at_rate(self.scenario, simulated, WARM_UP_S, counted_s)?;
+        let settings = Settings {
+            warm_up_s: WARM_UP_S,
+            counted_s,
+            seed: self.scenario.seed,
+            in_flight_max: IN_FLIGHT_MIN + (IN_FLIGHT_S * simulated) as usize,
+        };
+        Ok(simulate(
+            self.system,
+            &self.sample,
+            rate,
+            arrivals(&scenario),
+            settings,
+        ))
+    }
+
+    /// Returns what the service missed. `None` if it sustained the rate.
+    pub fn missed(&self, outcome: &Outcome) -> Option<Limit> {
+        let missed = |own: &&Objective| own.is_met(outcome) == Some(false);
+        match self.objectives.iter().find(missed) {
+            Some(objective) => Some(Limit::Objective(objective.text.clone())),
+            None => outcome.piled_up().then_some(Limit::Backlog),
+        }
+    }
+
+    /// Searches for the highest rate that the service sustains, by bisection below the rate at which a tier is busy all the
+    /// time. `None` if no request visits a tier.
+    ///
+    /// # Errors
+    /// If the scenario can't be sent at one of the rates.
+    pub fn knee(&self) -> Result<Option<Knee>, ScenarioError> {
+        let Some(saturation) = self.system.saturation(&self.shares) else {
+            return Ok(None);
+        };
+        let (mut low, mut high) = (0.0, saturation * (1.0 + WIDTH));
+        let (mut limit, mut busiest) = (Limit::Backlog, None);
+        let mut rate = 0.9 * saturation;
+        for _ in 0..STEPS_MAX {
+            let outcome = self.at(rate)?;
+            match self.missed(&outcome) {
+                None => low = rate,
+                Some(missed) => {
+                    (high, limit) = (rate, missed);
+                    busiest = outcome.busiest().map(|tier| tier.name.clone());
+                }
+            }
+            if high - low <= WIDTH * high {
+                break;
+            }
+            rate = f64::midpoint(low, high);
+        }
+        Ok(Some(Knee {
+            sustained: (low > 0.0).then_some(low),
+            failed: high,
+            limit,
+            busiest,
+        }))
+    }
+}
+
+/// Returns the share of each request in the mix of a scenario.
+pub fn mix(scenario: &Scenario) -> Vec<f64> {
+    let weights = scenario.requests.iter().map(|request| request.weight);
+    let all: f64 = weights.clone().sum::<f64>().max(f64::MIN_POSITIVE);
+    weights.map(|weight| weight / all).collect()
+}
+
+fn at_rate(
+    scenario: &Scenario,
+    rate: f64,
+    warm_up_s: f64,
+    counted_s: f64,
+) -> Result<Scenario, ScenarioError> {
+    let rate = Rate::clamped(rate);
+    scenario.at_constant_rate(
+        rate,
+        Duration::from_secs_f64(warm_up_s),
+        Duration::from_secs_f64(counted_s),
+    )
+}

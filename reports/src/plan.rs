@@ -1,5 +1,7 @@
 //! The report of a plan.
 
+mod simulated;
+
 use tenfold_analysis::format;
 use tenfold_analysis::plan::{Latency, Operation, Plan, short};
 
@@ -34,6 +36,7 @@ pub fn page(plan: &Plan) -> Document {
         ),
     ];
     sections.extend(fleets(plan));
+    sections.extend(simulated::sections(plan));
     sections.extend(latencies(plan));
     Document {
         origin: vec!["plan".to_owned()],

@@ -99,6 +99,18 @@ impl KeySpace {
         Self::new(self.name, self.count, self.first, self.popularity, seed)
     }
 
+    /// Returns a key space with more or fewer keys of the same popularity.
+    pub(crate) fn resized(&self, count: u64, seed: u64) -> Self {
+        let count = count.clamp(1, KEYS_MAX);
+        Self::new(
+            self.name.clone(),
+            count,
+            self.first,
+            self.popularity.clone(),
+            seed,
+        )
+    }
+
     /// Draws a rank and a key at a time of the run.
     pub(crate) fn draw(&self, random: &mut Stream, at: Duration) -> (u64, u64) {
         let Pick { rank, index } = self.sampler.pick(random, &self.shuffle, at);

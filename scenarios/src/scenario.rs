@@ -196,6 +196,22 @@ impl Scenario {
         self.targets.get(draw.key)
     }
 
+    /// Returns the scenario for another number of users of the service. Keys and sessions grow in proportion; the rate stays.
+    #[must_use]
+    pub fn for_users(&self, users: u64) -> Self {
+        let factor = users as f64 / self.user_space.count as f64;
+        let grown = |count: u64| (count as f64 * factor).round() as u64;
+        let mut scenario = self.clone();
+        for space in &mut scenario.key_spaces {
+            *space = space.resized(grown(space.count), self.seed);
+        }
+        scenario.user_space = self.user_space.resized(users, self.seed);
+        if let Some(sessions) = &mut scenario.sessions {
+            sessions.count = grown(sessions.count).clamp(1, scenario.user_space.count);
+        }
+        scenario
+    }
+
     pub(crate) fn reseed(&mut self, seed: u64) {
         self.seed = seed;
         for space in self.key_spaces.iter_mut().chain([&mut self.user_space]) {

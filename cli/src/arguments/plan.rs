@@ -1,12 +1,13 @@
 //! Flags of `tenfold plan`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use tenfold_analysis::plan::{PerMonth, parse_bytes, parse_count};
 
-use super::values::positive;
+use super::values::{duration, positive};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 done; 104 bad configuration")]
@@ -58,6 +59,12 @@ pub(crate) struct PlanArguments {
         env = "TENFOLD_PLAN_LADDER"
     )]
     pub(crate) ladder: Option<PathBuf>,
+    /// Simulate each step of the ladder from its runs, beside what was measured, and the fleet for the peak
+    #[arg(long, help_heading = "Boxes", requires = "ladder", env = "TENFOLD_PLAN_SIMULATE", value_parser = BoolishValueParser::new())]
+    pub(crate) simulate: bool,
+    /// Time on the network between two boxes of a simulated fleet, such as 500us
+    #[arg(long, help_heading = "Boxes", default_value = "0s", value_name = "TIME", env = "TENFOLD_PLAN_HOP", value_parser = duration)]
+    pub(crate) hop: Duration,
     /// Share of the knee to plan with, from 0 to 1
     #[arg(long, help_heading = "Boxes", default_value = "0.6", value_name = "SHARE",
         env = "TENFOLD_PLAN_UTILISATION", value_parser = share)]

@@ -1,10 +1,12 @@
 //! `tenfold plan`: rates, storage, bandwidth and boxes, from users and their traffic.
 
 mod latencies;
+mod simulations;
 
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use tenfold_analysis::forecast::FleetGoal;
 use tenfold_analysis::knee::SearchReport;
 use tenfold_analysis::ladder::{LadderReport, VERSION};
 
@@ -42,6 +44,20 @@ pub(crate) fn plan(arguments: &PlanArguments) -> anyhow::Result<Exit> {
             return Err(other_version(path, ladder.version).into());
         }
         plan.fleets = ladder.fleets(&traffic, arguments.utilisation, arguments.zones);
+        if arguments.simulate {
+            let directory = match path.is_dir() {
+                true => path.as_path(),
+                false => path.parent().unwrap_or(Path::new(".")),
+            };
+            let goal = FleetGoal {
+                traffic: &traffic,
+                utilisation: arguments.utilisation,
+                zones: arguments.zones,
+                hop_s: arguments.hop.as_secs_f64(),
+                prices: ladder.prices.as_ref(),
+            };
+            plan.simulations = simulations::simulations(&ladder, directory, &goal);
+        }
     }
     if arguments.latency {
         plan.latencies = latencies::latencies();

@@ -3,7 +3,8 @@
 //! [`summarise`] computes the summary of a run, [`charts`] the series of its charts, and [`compare`] the
 //! differences between several runs. [`gate`] decides whether one build is slower than another, and
 //! [`history`] finds the changes in a series of gates or runs, [`knee`] the highest rate that a service sustains, and
-//! [`diagnosis`] its bottleneck there. [`plan`] is arithmetic before any run. The statistics are in `tenfold-stats`.
+//! [`diagnosis`] its bottleneck there. [`plan`] is arithmetic before any run, [`model`] describes a service by its runs, and
+//! [`forecast`] simulates it at other sizes. The statistics are in `tenfold-stats`.
 //! Nothing here reads a file or a clock. Reports format these results and compute nothing.
 
 mod charts;
@@ -11,6 +12,7 @@ mod comparison;
 pub mod diagnosis;
 mod failure_class;
 mod findings;
+pub mod forecast;
 pub mod format;
 mod function_times;
 pub mod gate;
@@ -19,6 +21,7 @@ pub mod knee;
 pub mod ladder;
 mod latency;
 mod merge;
+pub mod model;
 pub mod plan;
 mod summarise;
 mod summary;

@@ -6,10 +6,14 @@
 mod amount;
 mod fleet;
 mod latency;
+mod simulated;
 
 pub use amount::{AmountError, PerMonth, parse_bytes, parse_count};
 pub use fleet::Fleet;
 pub use latency::{Latency, Operation};
+pub use simulated::{
+    FleetTier, SimulatedFleet, SimulatedKnee, SimulatedP99, SimulatedStep, SimulatedTier,
+};
 
 use serde::Serialize;
 
@@ -82,6 +86,8 @@ pub struct Plan {
     pub quantities: Vec<Quantity>,
     /// Fleets for the peak, one for each step of a ladder. Empty without a ladder.
     pub fleets: Vec<Fleet>,
+    /// Simulations of the steps of a ladder. Empty unless they were asked for.
+    pub simulations: Vec<SimulatedStep>,
     /// Times of elementary operations on this machine. Empty unless they were measured.
     pub latencies: Vec<Latency>,
 }
@@ -99,6 +105,7 @@ impl Plan {
             capacity,
             quantities,
             fleets: Vec::new(),
+            simulations: Vec::new(),
             latencies: Vec::new(),
         }
     }

@@ -1,0 +1,67 @@
+//! Simulations of the steps of a ladder, from the runs in its directory.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use tenfold_analysis::diagnosis::DiagnosisReport;
+use tenfold_analysis::forecast::{FleetGoal, StepRuns, simulate_step};
+use tenfold_analysis::knee::OutcomeName;
+use tenfold_analysis::ladder::{LadderReport, Step};
+use tenfold_analysis::model::Observation;
+use tenfold_analysis::plan::SimulatedStep;
+use tenfold_analysis::summarise;
+use tenfold_run_dir::{Run, RunDir};
+use tenfold_scenarios::Scenario;
+
+use crate::output::print;
+
+/// Directory of the run at low load, below that of a step.
+const LOW: &str = "low";
+
+/// Simulates each step of a ladder. A step whose runs can't be read has the reason instead.
+pub(super) fn simulations(
+    ladder: &LadderReport,
+    directory: &Path,
+    goal: &FleetGoal<'_>,
+) -> Vec<SimulatedStep> {
+    let steps = ladder.steps.iter().map(|step| {
+        print::note(&format!("simulating {}", step.name));
+        simulate(ladder, step, directory, goal)
+            .unwrap_or_else(|error| SimulatedStep::failed(&step.name, format!("{error:#}")))
+    });
+    steps.collect()
+}
+
+fn simulate(
+    ladder: &LadderReport,
+    step: &Step,
+    directory: &Path,
+    goal: &FleetGoal<'_>,
+) -> anyhow::Result<SimulatedStep> {
+    let directory = directory.join(&step.directory);
+    let file = directory.join("diagnosis.json");
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| format!("could not read {}", file.display()))?;
+    let diagnosis: DiagnosisReport = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no diagnosis", file.display()))?;
+    let low = RunDir::open(&directory.join(LOW)).read()?;
+    let scenario = Scenario::parse(&low.manifest.scenario_text, Path::new(&low.manifest.scenario))
+        .and_then(|scenario| scenario.with_rules(&ladder.rules))
+        .context("could not read the scenario of the run at low load")?;
+    let trials = diagnosis.search.trials.iter().map(|trial| {
+        let run = RunDir::open(&directory.join(&trial.directory)).read()?;
+        Ok((observation(&run), trial.outcome))
+    });
+    let trials: Vec<(Observation, OutcomeName)> = trials.collect::<anyhow::Result<_>>()?;
+    let runs = StepRuns {
+        step,
+        trials: &trials,
+        low: &low,
+        scenario: &scenario,
+    };
+    Ok(simulate_step(&runs, goal))
+}
+
+fn observation(run: &Run) -> Observation {
+    Observation::of(run, &summarise(run))
+}

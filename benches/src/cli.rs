@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Findings(FindingsArguments),
     /// Search for the knee of services of known capacity, and count how often the answer holds it
     Knee(KneeArguments),
+    /// Compare simulated knees and response times with measured ones
+    Plan(PlanArguments),
     /// Write pages anew from their figures, such as after a change of wording
     Page(PageArguments),
     /// Serve each request for a fixed time, with a number of them at a time, until killed
@@ -205,6 +207,30 @@ impl KneeArguments {
     }
 }
 
+/// Options of the comparison of simulations with measurements.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    /// Stages to climb and simulate
+    #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "single-box",
+          value_parser = ["single-box", "separated", "balanced", "cached"])]
+    pub(crate) stages: Vec<String>,
+    /// CPUs of each box, and the sizes through which the single box grows [default: 0.2,0.4,0.8]
+    #[arg(long, value_delimiter = ',', value_name = "CPUS")]
+    pub(crate) boxes: Vec<f64>,
+    /// Quick check: one server with permits, one step, short searches; do not quote its figures
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Binary of Tenfold [default: the one next to this program]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tenfold: Option<PathBuf>,
+    /// Directory for plan.json, plan.md and plan.html
+    #[arg(long, default_value = "docs/benchmarks", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Directory for the runs
+    #[arg(long, default_value = ".tenfold/bench", value_name = "DIR")]
+    pub(crate) cache: PathBuf,
+}
+
 /// Options of the pages.
 #[derive(Debug, Args)]
 pub(crate) struct PageArguments {
@@ -224,6 +250,7 @@ pub(crate) enum Benchmark {
     Stages,
     Findings,
     Knee,
+    Plan,
 }
 
 /// Options of the server with permits.

@@ -5,7 +5,7 @@
 
 mod page;
 pub(crate) mod permits;
-mod real;
+pub(crate) mod real;
 mod simulated;
 
 use std::path::Path;

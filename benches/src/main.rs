@@ -12,6 +12,7 @@ mod generator;
 mod knee;
 mod output;
 mod pages;
+mod plan;
 mod stages;
 mod workshop;
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Stages(arguments) => stages::run(&arguments),
         Command::Findings(arguments) => findings::run(&arguments),
         Command::Knee(arguments) => knee::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Page(arguments) => pages::write(&arguments),
         Command::Permits(arguments) => knee::permits::serve(&arguments),
         Command::Planted(arguments) => planted_server::serve(&arguments),

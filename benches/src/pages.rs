@@ -1,7 +1,7 @@
 //! Pages of benchmarks, written anew from their figures.
 
 use crate::cli::{Benchmark, PageArguments};
-use crate::{findings, gate, generator, knee, stages};
+use crate::{findings, gate, generator, knee, plan, stages};
 
 /// Writes the pages.
 pub(crate) fn write(arguments: &PageArguments) -> anyhow::Result<()> {
@@ -12,6 +12,7 @@ pub(crate) fn write(arguments: &PageArguments) -> anyhow::Result<()> {
             Benchmark::Stages => stages::write_page(&arguments.out),
             Benchmark::Findings => findings::write_page(&arguments.out),
             Benchmark::Knee => knee::write_page(&arguments.out),
+            Benchmark::Plan => plan::write_page(&arguments.out),
         }?;
     }
     Ok(())

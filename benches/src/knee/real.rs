@@ -1,5 +1,6 @@
 //! Searches of real servers of known capacity.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,10 @@ use super::simulated::FIRST;
 use crate::workshop::Workshop;
 use crate::workshop::child::{Child, Confines};
 
-const SCENARIO: &str = include_str!("../../scenarios/knee.toml");
+pub(crate) const SCENARIO: &str = include_str!("../../scenarios/knee.toml");
 
 /// Permits, and the time of each request in microseconds.
-const SERVERS: [(u32, u64); 5] = [
+pub(crate) const SERVERS: [(u32, u64); 5] = [
     (8, 20_000),
     (4, 5_000),
     (16, 20_000),
@@ -28,21 +29,22 @@ const START: Duration = Duration::from_secs(10);
 /// Time for a search: its budget, and its last trial.
 const SEARCH: Duration = Duration::from_secs(360);
 
-/// Starts a server, searches it, and stops it. The number chooses the server and the first rate.
-pub(super) fn search(number: usize, quick: bool, workshop: &Workshop) -> anyhow::Result<Searched> {
-    let folder = workshop.folder("knee")?;
-    let (permits, takes_us) = SERVERS[number % SERVERS.len()];
-    let truth = f64::from(permits) / (takes_us as f64 / 1e6);
-    let first_rate = truth * FIRST[number % FIRST.len()];
+/// Starts a server with a number of permits, each held for a time in microseconds. Returns it with its port.
+pub(crate) fn start(
+    permits: u32,
+    takes_us: u64,
+    folder: &Path,
+    workshop: &Workshop,
+) -> anyhow::Result<(Child, u16)> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.current_dir(&folder).args([
+    command.current_dir(folder).args([
         "permits",
         "--permits",
         &permits.to_string(),
         "--takes-us",
         &takes_us.to_string(),
     ]);
-    let server = Child::start("permits", &command, &Confines::default(), &folder)?;
+    let server = Child::start("permits", &command, &Confines::default(), folder)?;
     let printed = || server.output().trim().parse::<u16>().ok();
     workshop
         .interrupt()
@@ -50,6 +52,16 @@ pub(super) fn search(number: usize, quick: bool, workshop: &Workshop) -> anyhow:
     let Some(port) = printed() else {
         bail!("the server did not start: {}", server.last_words());
     };
+    Ok((server, port))
+}
+
+/// Starts a server, searches it, and stops it. The number chooses the server and the first rate.
+pub(super) fn search(number: usize, quick: bool, workshop: &Workshop) -> anyhow::Result<Searched> {
+    let folder = workshop.folder("knee")?;
+    let (permits, takes_us) = SERVERS[number % SERVERS.len()];
+    let truth = f64::from(permits) / (takes_us as f64 / 1e6);
+    let first_rate = truth * FIRST[number % FIRST.len()];
+    let (_server, port) = start(permits, takes_us, &folder, workshop)?;
     let scenario = folder.join("knee.toml");
     std::fs::write(&scenario, SCENARIO).context("could not write the scenario")?;
     let mut command = Command::new(workshop.tenfold());

@@ -27,6 +27,8 @@ pub struct StepRuns<'a> {
     pub trials: &'a [(Observation, OutcomeName)],
     /// The run at low load.
     pub low: &'a Run,
+    /// What it says.
+    pub low_observation: &'a Observation,
     /// The scenario, with the objectives of the ladder.
     pub scenario: &'a Scenario,
 }
@@ -63,22 +65,32 @@ fn simulated(runs: &StepRuns<'_>, goal: &FleetGoal<'_>) -> Result<SimulatedStep,
         .filter(|(_, outcome)| *outcome == OutcomeName::Sustained)
         .map(|(observation, _)| observation);
     let sustained: Vec<&Observation> = sustained.collect();
-    let model = ServiceModel::of(&sustained, runs.low, &runs.step.boxes, runs.scenario)?;
+    // Without a knee, the highest rate of a run stands for it.
+    let highest = sustained.iter().map(|own| own.rate).fold(0.0, f64::max);
+    let knee_rate = runs.step.sustained.unwrap_or(highest).min(highest);
+    let model_at = |rate: f64| {
+        let low = (runs.low, runs.low_observation);
+        ServiceModel::of(&sustained, low, &runs.step.boxes, runs.scenario, rate)
+    };
+    let model = model_at(knee_rate)?;
     let tiers = model.tiers.iter().map(|tier| SimulatedTier {
         name: tier.name.clone(),
         boxes: tier.boxes.len(),
         cores: tier.allowed(),
-        cpu_us: tier.cpu.demand_s * 1e6,
-        background_cores: tier.cpu.background,
+        cpu_us: tier.demand_s * 1e6,
     });
     Ok(SimulatedStep {
         step: runs.step.name.clone(),
         error: None,
         tiers: tiers.collect(),
         knee: knee(&model, runs)?,
-        p99: p99(&model, runs, &sustained)?,
+        p99: p99(&model_at(LOAD * knee_rate)?, runs, &sustained)?,
         missing: model.missing.clone(),
-        fleet: Some(fleet::fleet(&model, runs, goal)?),
+        fleet: Some(fleet::fleet(
+            &model_at(goal.utilisation * knee_rate)?,
+            runs,
+            goal,
+        )?),
     })
 }
 

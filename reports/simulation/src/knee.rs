@@ -6,7 +6,7 @@ use tenfold_scenarios::{Rate, Scenario, ScenarioError};
 
 use crate::arrivals::arrivals;
 use crate::objective::{Objective, objectives};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, TierUse};
 use crate::sample::Sample;
 use crate::simulation::{Settings, simulate};
 use crate::system::System;
@@ -36,11 +36,12 @@ pub enum Limit {
 /// Warm-up of a simulated trial, in seconds.
 const WARM_UP_S: f64 = 2.0;
 
-/// Counted requests of a simulated trial that are enough for a p99: a thousand beyond it.
+/// Counted requests of a simulated trial: a thousand beyond p99, or 400 in a search.
 const REQUESTS: f64 = 100_000.0;
+const SEARCH_REQUESTS: f64 = 40_000.0;
 
 /// Least and most counted time of a trial, in seconds.
-const COUNTED_S: [f64; 2] = [10.0, 120.0];
+const COUNTED_S: [f64; 2] = [5.0, 120.0];
 
 /// Requests in the service at which a trial ends, for each request a second.
 const IN_FLIGHT_S: f64 = 5.0;
@@ -49,13 +50,13 @@ const IN_FLIGHT_S: f64 = 5.0;
 const IN_FLIGHT_MIN: usize = 2_000;
 
 /// Width at which the search ends, relative to the rate.
-const WIDTH: f64 = 0.005;
+const WIDTH: f64 = 0.01;
 
 /// Most steps of the search.
 const STEPS_MAX: u32 = 40;
 
 /// Simulated requests per second: a higher rate is sampled.
-const SAMPLED_RATE: f64 = 20_000.0;
+const SAMPLED_RATE: f64 = 10_000.0;
 
 /// A service under the load of a scenario.
 #[derive(Debug, Clone)]
@@ -68,7 +69,7 @@ pub struct Trials<'a> {
 }
 
 impl<'a> Trials<'a> {
-    /// Prepares trials at about a rate, per second. A rate of more than 20,000 a second is sampled.
+    /// Prepares trials at about a rate, per second. A rate of more than 10,000 a second is sampled.
     ///
     /// # Errors
     /// If the scenario can't be sent at a constant rate.
@@ -98,9 +99,13 @@ impl<'a> Trials<'a> {
     /// # Errors
     /// If the scenario can't be sent at this rate.
     pub fn at(&self, rate: f64) -> Result<Outcome, ScenarioError> {
+        self.trial(rate, REQUESTS)
+    }
+
+    fn trial(&self, rate: f64, requests: f64) -> Result<Outcome, ScenarioError> {
         let simulated = rate / self.sample.factor;
         let [least, most] = COUNTED_S;
-        let counted_s = (REQUESTS / simulated).clamp(least, most);
+        let counted_s = (requests / simulated).clamp(least, most);
         let scenario = at_rate(self.scenario, simulated, WARM_UP_S, counted_s)?;
         let settings = Settings {
             warm_up_s: WARM_UP_S,
@@ -115,6 +120,22 @@ impl<'a> Trials<'a> {
             arrivals(&scenario),
             settings,
         ))
+    }
+
+    /// Returns the CPU time that a rate needs over the allowed one, for each tier: on average, and of the busiest server. 1 is
+    /// full; a rate that is too high needs more.
+    pub fn offered(&self, rate: f64) -> Vec<TierUse> {
+        let demands = self.system.demands(&self.shares);
+        let tiers = self.system.tiers.iter().zip(&self.sample.tiers);
+        let uses = tiers.zip(demands).map(|((tier, sampled), demand)| {
+            let mean = rate * demand / (tier.copies as f64 * tier.allowed_cores());
+            TierUse {
+                name: tier.name.clone(),
+                mean,
+                busiest: mean * sampled.skew,
+            }
+        });
+        uses.collect()
     }
 
     /// Returns what the service missed. `None` if it sustained the rate.
@@ -139,7 +160,7 @@ impl<'a> Trials<'a> {
         let (mut limit, mut busiest) = (Limit::Backlog, None);
         let mut rate = 0.9 * saturation;
         for _ in 0..STEPS_MAX {
-            let outcome = self.at(rate)?;
+            let outcome = self.trial(rate, SEARCH_REQUESTS)?;
             match self.missed(&outcome) {
                 None => low = rate,
                 Some(missed) => {

@@ -42,6 +42,8 @@ pub(crate) struct SampledTier {
     pub(crate) stations: Vec<SampledServer>,
     /// Server of each shard. Empty if keys do not choose it.
     shards: Vec<u32>,
+    /// Load of the busiest server over the mean.
+    pub(crate) skew: f64,
     /// Visits of the tier: cumulative share, path and step.
     pub(crate) visits: Vec<(f64, usize, usize)>,
 }
@@ -70,6 +72,7 @@ impl Sample {
                     Routing::Key => (0..copies as u32).collect(),
                     _ => Vec::new(),
                 },
+                skew: 1.0,
                 visits: Vec::new(),
             }
         });
@@ -85,11 +88,15 @@ impl Sample {
     /// # Errors
     /// If the scenario can't be sent at a constant rate.
     pub fn of(system: &System, scenario: &Scenario, factor: f64) -> Result<Self, ScenarioError> {
-        if factor <= 1.0 {
-            return Ok(Self::whole(system));
-        }
         let shares = mix(scenario);
         let loads = shard_loads(system, scenario, &shares)?;
+        if factor <= 1.0 {
+            let mut whole = Self::whole(system);
+            for (tier, loads) in whole.tiers.iter_mut().zip(&loads) {
+                tier.skew = skew(loads);
+            }
+            return Ok(whole);
+        }
         let tiers = loads.into_iter().enumerate().map(|(tier, loads)| {
             let visits = visits(system, tier, &shares);
             let all: f64 = visits.iter().map(|(share, ..)| share).sum();
@@ -107,6 +114,7 @@ impl Sample {
                 (sum, *path, *step)
             });
             SampledTier {
+                skew: skew(&loads),
                 stations,
                 shards,
                 visits: cumulative.collect(),
@@ -140,6 +148,13 @@ fn shard_of(key: u64, shards: usize) -> usize {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     ((mixed ^ (mixed >> 31)) % shards as u64) as usize
+}
+
+/// Returns the highest load over the mean. 1 without shards.
+fn skew(loads: &[f64]) -> f64 {
+    let mean = loads.iter().sum::<f64>() / loads.len() as f64;
+    let highest = loads.iter().copied().fold(0.0, f64::max);
+    if mean > 0.0 { highest / mean } else { 1.0 }
 }
 
 /// Returns the load of each shard of each tier, as visits for each request to the system. Empty for a tier without shards.

@@ -18,21 +18,24 @@ pub(super) fn sections(plan: &Plan) -> Vec<Section> {
 
 /// Returns the simulated figures beside the measured ones.
 fn errors(steps: &[SimulatedStep]) -> Section {
-    let rows = steps.iter().filter(|step| step.error.is_none()).map(|step| {
-        let knee = step.knee.as_ref();
-        let p99 = step.p99.as_ref();
-        vec![
-            step.step.clone(),
-            knee.map_or(NONE.to_owned(), |own| format::rate(own.simulated)),
-            knee.map_or(NONE.to_owned(), measured_knee),
-            error(knee.and_then(|own| own.error)),
-            knee.map_or(NONE.to_owned(), limit),
-            p99.map_or(NONE.to_owned(), |own| format::rate(own.rate)),
-            p99.map_or(NONE.to_owned(), |own| time(own.simulated_ns)),
-            p99.map_or(NONE.to_owned(), measured_p99),
-            error(p99.and_then(|own| own.error)),
-        ]
-    });
+    let rows = steps
+        .iter()
+        .filter(|step| step.error.is_none())
+        .map(|step| {
+            let knee = step.knee.as_ref();
+            let p99 = step.p99.as_ref();
+            vec![
+                step.step.clone(),
+                knee.map_or(NONE.to_owned(), |own| format::rate(own.simulated)),
+                knee.map_or(NONE.to_owned(), measured_knee),
+                error(knee.and_then(|own| own.error)),
+                knee.map_or(NONE.to_owned(), limit),
+                p99.map_or(NONE.to_owned(), |own| format::rate(own.rate)),
+                p99.map_or(NONE.to_owned(), |own| time(own.simulated_ns)),
+                p99.map_or(NONE.to_owned(), measured_p99),
+                error(p99.and_then(|own| own.error)),
+            ]
+        });
     let heads = [
         "step",
         "simulated knee",
@@ -161,8 +164,7 @@ fn boxes(steps: &[SimulatedStep]) -> Section {
                 step.step.clone(),
                 tier.name.clone(),
                 format::count(tier.boxes as u64),
-                tier.cores
-                    .map_or(NONE.to_owned(), format::significant),
+                tier.cores.map_or(NONE.to_owned(), format::significant),
                 format!("{} µs", format::significant(tier.cpu_us)),
                 fleet.map_or(NONE.to_owned(), |own| format::count(own.boxes)),
                 fleet.map_or(NONE.to_owned(), |own| format::percent(own.utilisation)),
@@ -177,13 +179,14 @@ fn boxes(steps: &[SimulatedStep]) -> Section {
         "CPUs each",
         "CPU a request",
         "in the fleet",
-        "in use",
+        "needed",
         "busiest",
     ];
     Section::new(
         "simulated-boxes",
         "Boxes of the fleets",
-        "CPU time of a request in all boxes of a tier together; CPU in use at the peak, on average and in the busiest box.",
+        "CPU time of a request in all boxes of a tier together; CPU that the peak needs, on average and in the box with the most popular keys. Above 100%, the fleet does not sustain \
+         the peak.",
         vec![Block::Table(Table::new(&heads, rows))],
     )
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use tenfold_analysis::diagnosis::DiagnosisReport;
 use tenfold_analysis::forecast::{FleetGoal, StepRuns, simulate_step};
-use tenfold_analysis::knee::OutcomeName;
+use tenfold_analysis::knee::{OutcomeName, SearchReport};
 use tenfold_analysis::ladder::{LadderReport, Step};
 use tenfold_analysis::model::Observation;
 use tenfold_analysis::plan::SimulatedStep;
@@ -17,6 +17,9 @@ use crate::output::print;
 
 /// Directory of the run at low load, below that of a step.
 const LOW: &str = "low";
+
+/// Directory of a further search at one rate, below that of a step. It may be missing.
+const MORE: &str = "load-70";
 
 /// Simulates each step of a ladder. A step whose runs can't be read has the reason instead.
 pub(super) fn simulations(
@@ -45,21 +48,39 @@ fn simulate(
     let diagnosis: DiagnosisReport = serde_json::from_str(&text)
         .with_context(|| format!("{} is no diagnosis", file.display()))?;
     let low = RunDir::open(&directory.join(LOW)).read()?;
-    let scenario = Scenario::parse(&low.manifest.scenario_text, Path::new(&low.manifest.scenario))
-        .and_then(|scenario| scenario.with_rules(&ladder.rules))
-        .context("could not read the scenario of the run at low load")?;
-    let trials = diagnosis.search.trials.iter().map(|trial| {
-        let run = RunDir::open(&directory.join(&trial.directory)).read()?;
-        Ok((observation(&run), trial.outcome))
-    });
-    let trials: Vec<(Observation, OutcomeName)> = trials.collect::<anyhow::Result<_>>()?;
+    let scenario = Scenario::parse(
+        &low.manifest.scenario_text,
+        Path::new(&low.manifest.scenario),
+    )
+    .and_then(|scenario| scenario.with_rules(&ladder.rules))
+    .context("could not read the scenario of the run at low load")?;
+    let mut trials = observations(&directory, &diagnosis.search)?;
+    let more = directory.join(MORE);
+    if let Ok(text) = std::fs::read_to_string(more.join("knee.json")) {
+        let search = serde_json::from_str(&text)
+            .with_context(|| format!("{} has no answer of `tenfold knee`", more.display()))?;
+        trials.extend(observations(&more, &search)?);
+    }
     let runs = StepRuns {
         step,
         trials: &trials,
         low: &low,
+        low_observation: &observation(&low),
         scenario: &scenario,
     };
     Ok(simulate_step(&runs, goal))
+}
+
+/// Reads the trials of a search.
+fn observations(
+    directory: &Path,
+    search: &SearchReport,
+) -> anyhow::Result<Vec<(Observation, OutcomeName)>> {
+    let trials = search.trials.iter().map(|trial| {
+        let run = RunDir::open(&directory.join(&trial.directory)).read()?;
+        Ok((observation(&run), trial.outcome))
+    });
+    trials.collect()
 }
 
 fn observation(run: &Run) -> Observation {

@@ -1,7 +1,7 @@
 //! The fleet for the peak, from the tiers of a step, and its simulation.
 
 use tenfold_scenarios::Scenario;
-use tenfold_simulation::{Outcome, Routing, System, Trials, Visits, mix};
+use tenfold_simulation::{Outcome, Routing, System, TierUse, Trials, Visits, mix};
 
 use super::cached::{RequestMisses, misses, room_each};
 use super::{FleetGoal, StepRuns, limit_name};
@@ -34,7 +34,7 @@ pub(super) fn fleet(
     let knee = trials.knee()?;
     Ok(SimulatedFleet {
         peak_per_s,
-        tiers: tiers(&system, &at_peak),
+        tiers: tiers(&system, &trials.offered(peak_per_s)),
         p99_ns: p99_ns(&trials, &at_peak),
         p99_without_zone_ns: without_zone(&system, &scenario, goal, peak_per_s)?,
         knee_per_s: knee.as_ref().and_then(|own| own.sustained),
@@ -84,7 +84,8 @@ fn add_cache(
     let boxes = cache.copies as f64;
     let measured_rate = runs.step.sustained?;
     let before = misses(runs.scenario, &shares, measured_rate, room * boxes);
-    let needed = peak_per_s * model.tiers[tier].cpu.demand_s / (cache.allowed_cores() * goal.utilisation);
+    let needed =
+        peak_per_s * model.tiers[tier].demand_s / (cache.allowed_cores() * goal.utilisation);
     let fleet_boxes = copies(needed, goal.zones) as f64;
     let after = misses(fleet_scenario, &shares, peak_per_s, room * fleet_boxes);
     for (path, (before, after)) in system.paths.iter_mut().zip(before.iter().zip(&after)) {
@@ -139,8 +140,8 @@ fn without_zone(
     Ok(p99_ns(&trials, &outcome))
 }
 
-fn tiers(system: &System, outcome: &Outcome) -> Vec<FleetTier> {
-    let tiers = system.tiers.iter().zip(&outcome.tiers);
+fn tiers(system: &System, offered: &[TierUse]) -> Vec<FleetTier> {
+    let tiers = system.tiers.iter().zip(offered);
     let tiers = tiers.map(|(tier, used)| FleetTier {
         name: tier.name.clone(),
         boxes: tier.copies,

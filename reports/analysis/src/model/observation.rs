@@ -31,9 +31,7 @@ pub struct Observation {
 pub struct BoxSample {
     /// Name of the box.
     pub name: String,
-    /// Length of the measurement, in seconds.
-    pub over_s: f64,
-    /// CPU time, in seconds.
+    /// CPU time from before the first request to after the last, in seconds.
     pub cpu_s: f64,
 }
 
@@ -63,22 +61,17 @@ fn boxes(run: &Run) -> Vec<BoxSample> {
     if !run.boxes.is_empty() {
         let boxes = run.boxes.iter().map(|own| BoxSample {
             name: own.name.clone(),
-            over_s: own.over_s,
             cpu_s: own.cpu_s,
         });
         return boxes.collect();
     }
-    let known = run.host.samples.iter().filter_map(|sample| {
-        let cpu_ns = sample.target_cpu_ns?;
-        Some((sample.duration_ns as f64 / 1e9, cpu_ns as f64 / 1e9))
-    });
-    let (over_s, cpu_s) = known.fold((0.0, 0.0), |(over, cpu), own| (over + own.0, cpu + own.1));
+    let mut samples = run.host.samples.iter();
+    let cpu_ns: u64 = samples.clone().filter_map(|own| own.target_cpu_ns).sum();
     let service = BoxSample {
         name: SERVICE.to_owned(),
-        over_s,
-        cpu_s,
+        cpu_s: cpu_ns as f64 / 1e9,
     };
-    match over_s > 0.0 {
+    match samples.any(|own| own.target_cpu_ns.is_some()) {
         true => vec![service],
         false => Vec::new(),
     }

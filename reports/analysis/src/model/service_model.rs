@@ -10,7 +10,7 @@ use tenfold_simulation::{
 };
 use thiserror::Error;
 
-use super::box_cpu::BoxCpu;
+use super::box_cpu;
 use super::observation::Observation;
 use super::role::Role;
 use super::weights::Weights;
@@ -53,15 +53,17 @@ pub struct TierModel {
     pub role: Role,
     /// Boxes.
     pub boxes: Vec<BoxInfo>,
-    /// CPU of each request at the tier, all boxes together, and of the tier without requests, of one box.
-    pub cpu: BoxCpu,
+    /// CPU time of a request, all boxes together, in seconds.
+    pub demand_s: f64,
 }
 
 /// A service of which there is no model.
 #[derive(Debug, Error)]
 pub enum ModelError {
     /// No run has the CPU of the service.
-    #[error("no sustained run has the CPU time of the service; the runs need a stage, or a process on this machine")]
+    #[error(
+        "no sustained run has the CPU time of the service; the runs need a stage, or a process on this machine"
+    )]
     NoCpu,
     /// The scenario has no mix at a constant rate.
     #[error("could not simulate the scenario: {0}")]
@@ -72,23 +74,36 @@ pub enum ModelError {
 }
 
 impl ServiceModel {
-    /// Makes the model. `observations` are runs that the service sustained, `low` is one at low load, best with `Server-Timing`,
-    /// and `boxes` are the boxes with their limits; empty for a service that is not in boxes.
+    /// Makes the model for about a rate, per second. `observations` are runs that the service sustained, `low` is one at low load,
+    /// best with `Server-Timing`, and `boxes` are the boxes with their limits; empty for a service that is not in boxes.
     ///
     /// # Errors
     /// If no run has the CPU of the service, or the scenario can't be simulated.
     pub fn of(
         observations: &[&Observation],
-        low: &Run,
+        low: (&Run, &Observation),
         boxes: &[BoxInfo],
         scenario: &Scenario,
+        rate: f64,
     ) -> Result<Self, ModelError> {
         if !scenario.journeys.is_empty() {
             return Err(ModelError::Journeys);
         }
-        let shares = mix(scenario);
+        let mut model = Self::without_delays(observations, low.0, boxes, scenario, rate)?;
+        let at_low = Self::without_delays(&[low.1], low.0, boxes, scenario, low.1.rate)?;
+        model.add_delays(&at_low, low.0, scenario)?;
+        Ok(model)
+    }
+
+    fn without_delays(
+        observations: &[&Observation],
+        low: &Run,
+        boxes: &[BoxInfo],
+        scenario: &Scenario,
+        rate: f64,
+    ) -> Result<Self, ModelError> {
         let machine = low.manifest.host.cores.max(1) as f64;
-        let tiers = tiers(observations, boxes);
+        let tiers = tiers(observations, boxes, rate);
         if tiers.is_empty() {
             return Err(ModelError::NoCpu);
         }
@@ -103,8 +118,7 @@ impl ServiceModel {
             missing: Vec::new(),
             tiers,
         };
-        model.add_steps(low, &shares);
-        model.add_delays(low, scenario)?;
+        model.add_steps(low, &mix(scenario));
         Ok(model)
     }
 
@@ -121,7 +135,7 @@ impl ServiceModel {
             };
             let weights = Weights::of(low, role, alone);
             is_known |= !weights.is_empty();
-            let demands = weights.demands(shares, tier.cpu.demand_s);
+            let demands = weights.demands(shares, tier.demand_s);
             for (path, demand) in self.system.paths.iter_mut().zip(demands) {
                 path.steps.push(Step::to(number, demand));
             }
@@ -134,10 +148,19 @@ impl ServiceModel {
     }
 
     /// Adds the time that each request takes without CPU: the median at low load, less that of a simulation without it.
-    fn add_delays(&mut self, low: &Run, scenario: &Scenario) -> Result<(), ModelError> {
+    fn add_delays(
+        &mut self,
+        at_low: &Self,
+        low: &Run,
+        scenario: &Scenario,
+    ) -> Result<(), ModelError> {
         let counted = CountedLatencies::of(low);
         let whole = counted.histogram(Metric::Service, |_| true);
-        let seconds: f64 = low.manifest.phases.iter().filter(|phase| !phase.warm_up)
+        let seconds: f64 = low
+            .manifest
+            .phases
+            .iter()
+            .filter(|phase| !phase.warm_up)
             .map(|phase| phase.duration_ns as f64 / 1e9)
             .sum();
         let Some(all) = median_s(&whole).filter(|_| seconds > 0.0) else {
@@ -146,11 +169,12 @@ impl ServiceModel {
             return Ok(());
         };
         let rate = whole.len() as f64 / seconds;
-        let simulated = Trials::new(&self.system, scenario, rate)?.at(rate)?;
+        let simulated = Trials::new(&at_low.system, scenario, rate)?.at(rate)?;
         let own = |path: usize| simulated.quantile(0.5, |number| number == path);
         let of_all = all - simulated.quantile(0.5, |_| true).unwrap_or(0.0);
         for (number, path) in self.system.paths.iter_mut().enumerate() {
-            let measured = median_s(&counted.histogram(Metric::Service, |request| request == number));
+            let measured =
+                median_s(&counted.histogram(Metric::Service, |request| request == number));
             let delay_s = match measured.zip(own(number)) {
                 Some((measured, simulated)) => measured - simulated,
                 None => of_all,
@@ -162,15 +186,10 @@ impl ServiceModel {
 
     /// Returns the rate at which the machine that boxes and generator share is full, per second. `None` if they do not share one.
     pub fn machine_limit(&self) -> Option<f64> {
-        let requests: f64 = self.tiers.iter().map(|tier| tier.cpu.demand_s).sum();
-        let background: f64 = self
-            .tiers
-            .iter()
-            .map(|tier| tier.cpu.background * tier.boxes.len().max(1) as f64)
-            .sum();
+        let requests: f64 = self.tiers.iter().map(|tier| tier.demand_s).sum();
         let demand = requests + self.generator_s;
-        let left = self.machine_cores? - background;
-        (demand > 0.0 && left > 0.0).then_some(left / demand)
+        let cores = self.machine_cores?;
+        (demand > 0.0).then_some(cores / demand)
     }
 }
 
@@ -182,13 +201,12 @@ impl TierModel {
 
     /// Returns the tier for the simulation. `machine` is the number of processors of the machine.
     fn simulated(&self, machine: f64) -> Tier {
-        let left = |cores: f64| (cores - self.cpu.background).max(0.05 * cores);
         Tier {
             name: self.name.clone(),
             copies: self.boxes.len().max(1) as u64,
             cores: (machine as u32).max(1),
             quota: Some(Quota {
-                cpu_s: left(self.allowed().unwrap_or(machine)) * PERIOD_S,
+                cpu_s: self.allowed().unwrap_or(machine) * PERIOD_S,
                 period_s: PERIOD_S,
             }),
             // Requests take well below a time slice of the kernel.
@@ -199,7 +217,7 @@ impl TierModel {
 }
 
 /// Returns the tiers in the order of the path: boxes of a role with about the same load, or else each box.
-fn tiers(observations: &[&Observation], boxes: &[BoxInfo]) -> Vec<TierModel> {
+fn tiers(observations: &[&Observation], boxes: &[BoxInfo], rate: f64) -> Vec<TierModel> {
     let mut names: Vec<String> = Vec::new();
     for sample in observations.iter().flat_map(|own| &own.boxes) {
         if !names.contains(&sample.name) {
@@ -207,16 +225,16 @@ fn tiers(observations: &[&Observation], boxes: &[BoxInfo]) -> Vec<TierModel> {
         }
     }
     let fitted = names.iter().filter_map(|name| {
-        let cpu = BoxCpu::fit(observations, name)?;
+        let demand_s = box_cpu::demand_s(observations, name, rate)?;
         let limits = boxes.iter().find(|own| own.name == *name);
         let own = limits.cloned().unwrap_or_else(|| BoxInfo {
             name: name.clone(),
             cpu: None,
             memory_bytes: None,
         });
-        (cpu.demand_s >= DEMAND_MIN_S).then_some((own, cpu))
+        (demand_s >= DEMAND_MIN_S).then_some((own, demand_s))
     });
-    let fitted: Vec<(BoxInfo, BoxCpu)> = fitted.collect();
+    let fitted: Vec<(BoxInfo, f64)> = fitted.collect();
     let mut roles: Vec<&str> = Vec::new();
     for (own, _) in &fitted {
         if !roles.contains(&role_of(&own.name)) {
@@ -226,18 +244,15 @@ fn tiers(observations: &[&Observation], boxes: &[BoxInfo]) -> Vec<TierModel> {
     let mut tiers = Vec::new();
     for role in roles {
         let members = fitted.iter().filter(|(own, _)| role_of(&own.name) == role);
-        let members: Vec<&(BoxInfo, BoxCpu)> = members.collect();
-        let demands = members.iter().map(|(_, cpu)| cpu.demand_s);
+        let members: Vec<&(BoxInfo, f64)> = members.collect();
+        let demands = members.iter().map(|(_, demand_s)| *demand_s);
         let least = demands.clone().fold(f64::INFINITY, f64::min);
         let most = demands.fold(0.0, f64::max);
-        let tier = |name: &str, members: &[&(BoxInfo, BoxCpu)]| TierModel {
+        let tier = |name: &str, members: &[&(BoxInfo, f64)]| TierModel {
             name: name.to_owned(),
             role: Role::of(role),
             boxes: members.iter().map(|(own, _)| own.clone()).collect(),
-            cpu: BoxCpu {
-                demand_s: members.iter().map(|(_, cpu)| cpu.demand_s).sum(),
-                background: mean(members.iter().map(|(_, cpu)| cpu.background)),
-            },
+            demand_s: members.iter().map(|(_, demand_s)| demand_s).sum(),
         };
         match most <= UNEQUAL * least {
             true => tiers.push(tier(role, &members)),

@@ -1,9 +1,9 @@
 //! Results of simulations beside the measured ones, and the simulated fleet.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A step of a ladder, simulated from its runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SimulatedStep {
     /// Name of the step.
     pub step: String,
@@ -22,7 +22,7 @@ pub struct SimulatedStep {
 }
 
 /// A tier as the runs describe it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SimulatedTier {
     /// Name.
     pub name: String,
@@ -32,12 +32,10 @@ pub struct SimulatedTier {
     pub cores: Option<f64>,
     /// CPU time of a request, all boxes together, in microseconds.
     pub cpu_us: f64,
-    /// Processors that a box uses without requests.
-    pub background_cores: f64,
 }
 
 /// A simulated knee beside the measured one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SimulatedKnee {
     /// Highest rate that the simulated service sustains, per second.
     pub simulated: f64,
@@ -52,7 +50,7 @@ pub struct SimulatedKnee {
 }
 
 /// A simulated response time beside the measured one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SimulatedP99 {
     /// Rate, per second: that of a run at 60% to 80% of the measured knee, or 70% of the knee.
     pub rate: f64,
@@ -67,7 +65,7 @@ pub struct SimulatedP99 {
 }
 
 /// A fleet for the peak, simulated.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SimulatedFleet {
     /// Rate at the peak, per second.
     pub peak_per_s: f64,
@@ -96,7 +94,7 @@ pub struct SimulatedFleet {
 }
 
 /// A tier of a fleet.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FleetTier {
     /// Name.
     pub name: String,
@@ -104,9 +102,9 @@ pub struct FleetTier {
     pub boxes: u64,
     /// True if a request goes to the box that has its key.
     pub sharded: bool,
-    /// Mean share of the allowed CPU time in use at the peak, from 0 to 1.
+    /// CPU time that the peak needs over the allowed one, averaged over the boxes. 1 is full.
     pub utilisation: f64,
-    /// The same, of the busiest box.
+    /// The same, of the box with the most popular keys.
     pub busiest: f64,
 }
 

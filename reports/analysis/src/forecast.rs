@@ -50,7 +50,8 @@ pub struct FleetGoal<'a> {
 
 /// Simulates a step of a ladder from its runs, and the fleet that the step's boxes make for the peak.
 ///
-/// The demands come from the trials that the service sustained. The rates at which it failed are not used but to compare.
+/// The demands come from the trials in which the service kept up; those in which it failed are not used. The measured knee is used
+/// only to compare.
 pub fn simulate_step(runs: &StepRuns<'_>, goal: &FleetGoal<'_>) -> SimulatedStep {
     match simulated(runs, goal) {
         Ok(step) => step,
@@ -62,12 +63,10 @@ fn simulated(runs: &StepRuns<'_>, goal: &FleetGoal<'_>) -> Result<SimulatedStep,
     let sustained = runs
         .trials
         .iter()
-        .filter(|(_, outcome)| *outcome == OutcomeName::Sustained)
+        .filter(|(_, outcome)| is_kept_up(*outcome))
         .map(|(observation, _)| observation);
     let sustained: Vec<&Observation> = sustained.collect();
-    // Without a knee, the highest rate of a run stands for it.
-    let highest = sustained.iter().map(|own| own.rate).fold(0.0, f64::max);
-    let knee_rate = runs.step.sustained.unwrap_or(highest).min(highest);
+    let knee_rate = sustained.iter().map(|own| own.rate).fold(0.0, f64::max);
     let model_at = |rate: f64| {
         let low = (runs.low, runs.low_observation);
         ServiceModel::of(&sustained, low, &runs.step.boxes, runs.scenario, rate)
@@ -92,6 +91,11 @@ fn simulated(runs: &StepRuns<'_>, goal: &FleetGoal<'_>) -> Result<SimulatedStep,
             goal,
         )?),
     })
+}
+
+/// Returns whether the service answered what it was sent. If an objective is in doubt, its CPU time is not.
+fn is_kept_up(outcome: OutcomeName) -> bool {
+    matches!(outcome, OutcomeName::Sustained | OutcomeName::Undecided)
 }
 
 /// Simulates the search for the knee. The machine that all boxes share is a limit of its own, by the utilisation law.
@@ -158,4 +162,143 @@ fn p99(
         measured_interval_ns: measured.and_then(|own| own.p99_interval_ns),
         error: measured_ns.map(|measured| simulated_ns / measured - 1.0),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::knee::End;
+    use crate::summarise;
+    use crate::synthetic::{MadeUp, Traffic as MadeUpTraffic};
+
+    /// Rates of the runs, per second. The service has two processors and takes 4 ms: 500/s.
+    const RATES: [f64; 4] = [50.0, 250.0, 350.0, 420.0];
+
+    fn run(rate: f64) -> Run {
+        let made_up = MadeUp {
+            traffic: MadeUpTraffic {
+                per_second: rate,
+                peak_per_second: rate,
+                warm_up_s: 2,
+                counted_s: 60,
+                even: false,
+            },
+            workers: Some(2),
+            work_ns: 4_000_000,
+            write_factor: 1.0,
+            work_sigma: 0.0,
+            cpu_share: 1.0,
+            lag_ns: 0,
+            ..MadeUp::default()
+        };
+        let mut run = made_up.play();
+        run.manifest.host.cores = 2;
+        run.manifest.shared_host = Some(false);
+        run
+    }
+
+    fn scenario() -> Scenario {
+        let requests = ["read post", "read feed", "read user", "create post"].map(|name| {
+            format!(
+                "[[requests]]\nname = \"{name}\"\nkind = \"read\"\nweight = 1\npath = \"/{{key}}\"\nkeys = \"posts\"\n"
+            )
+        });
+        let text = format!(
+            "version = 1\nname = \"s\"\nrules = ['p99 < 60ms']\n[load]\nmodel = \"open\"\narrivals = \"poisson\"\n[[phases]]\n\
+             name = \"steady\"\nkind = \"constant\"\nrate = \"1000/s\"\nduration = \"30s\"\n[[keys]]\nname = \"posts\"\n\
+             count = 1000\npopularity = {{ kind = \"zipfian\", exponent = 0.5 }}\n{}",
+            requests.concat()
+        );
+        Scenario::parse(&text, Path::new("s.toml")).unwrap()
+    }
+
+    fn step() -> Step {
+        Step {
+            name: "one".to_owned(),
+            change: String::new(),
+            reason: None,
+            directory: "01-one".into(),
+            compared_with: None,
+            prediction: None,
+            stage: None,
+            boxes: Vec::new(),
+            copies: None,
+            price_month: None,
+            ready_s: 1.0,
+            sustained: Some(480.0),
+            failed: Some(500.0),
+            end: End::Confirmed,
+            bottleneck: None,
+            outages: Vec::new(),
+        }
+    }
+
+    fn simulate(trials: &[(Observation, OutcomeName)]) -> SimulatedStep {
+        let low = run(RATES[0]);
+        let runs = StepRuns {
+            step: &step(),
+            trials,
+            low: &low,
+            low_observation: &Observation::of(&low, &summarise(&low)),
+            scenario: &scenario(),
+        };
+        let traffic = Traffic {
+            users: 10_000.0,
+            writes_per_month: 0.0,
+            reads_per_month: 2_000.0 * crate::plan::SECONDS_PER_MONTH,
+            bytes_per_write: 1e3,
+            bytes_per_read: 1e3,
+            years: 1.0,
+            peak: 1.0,
+        };
+        let goal = FleetGoal {
+            traffic: &traffic,
+            utilisation: 0.5,
+            zones: 2,
+            hop_s: 0.0,
+            prices: None,
+        };
+        simulate_step(&runs, &goal)
+    }
+
+    #[test]
+    fn knee_and_p99_are_those_of_a_service_of_known_capacity() {
+        let trials = RATES.map(|rate| {
+            let run = run(rate);
+            (
+                Observation::of(&run, &summarise(&run)),
+                OutcomeName::Sustained,
+            )
+        });
+        let step = simulate(&trials);
+        assert_eq!(step.error, None);
+        let knee = step.knee.unwrap();
+        assert!((450.0..505.0).contains(&knee.simulated), "{knee:?}");
+        assert!(knee.error.unwrap().abs() < 0.1, "{knee:?}");
+        let p99 = step.p99.unwrap();
+        assert!((p99.rate - 350.0).abs() < 10.0, "{p99:?}");
+        assert!(p99.error.unwrap().abs() < 0.2, "{p99:?}");
+        // 2,000/s by 4 ms are 8 processors: at half of two each, eight boxes, and as many in the other zone.
+        let fleet = step.fleet.unwrap();
+        assert!((16..=18).contains(&fleet.tiers[0].boxes), "{fleet:?}");
+        assert!(fleet.p99_ns.is_some(), "{fleet:?}");
+        assert!(fleet.p99_without_zone_ns >= fleet.p99_ns, "{fleet:?}");
+        assert!(fleet.knee_per_s > Some(2_000.0), "{fleet:?}");
+    }
+
+    #[test]
+    fn runs_without_the_cpu_of_the_service_give_the_reason() {
+        let mut without = run(RATES[1]);
+        without.host.samples.clear();
+        let observation = Observation::of(&without, &summarise(&without));
+        let step = simulate(&[(observation, OutcomeName::Sustained)]);
+        let error = step.error.unwrap();
+        assert!(
+            error.contains("no sustained run has the CPU time"),
+            "{error}"
+        );
+        assert_eq!(step.knee, None);
+    }
 }

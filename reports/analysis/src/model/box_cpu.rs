@@ -6,7 +6,7 @@ use super::observation::Observation;
 /// 6%.
 const WIDTH: f64 = 0.2;
 
-/// Least weight, so that the closest runs count however far they are.
+/// Least weight, so that runs count however far they are.
 const WEIGHT_MIN: f64 = 1e-9;
 
 /// Returns the CPU time of a request at a box when it gets about this rate, in seconds, averaged over the mix. `None` if no run
@@ -15,6 +15,31 @@ const WEIGHT_MIN: f64 = 1e-9;
 /// By the utilisation law, it is the CPU time over the requests. It falls with the rate, because a busy box wakes up less often
 /// for a request, so runs count by how close their rate is, and by their length.
 pub(super) fn demand_s(observations: &[&Observation], name: &str, rate: f64) -> Option<f64> {
+    let rates = observations
+        .iter()
+        .map(|own| own.rate)
+        .filter(|own| *own > 0.0);
+    let lowest = rates.clone().fold(f64::INFINITY, f64::min);
+    let highest = rates.fold(0.0, f64::max);
+    // Beyond the runs, the closest ones count.
+    let rate = rate.min(highest).max(lowest);
+    let weight = |own: &Observation| {
+        let distance = (own.rate / rate).ln() / WIDTH;
+        (-distance * distance / 2.0).exp().max(WEIGHT_MIN)
+    };
+    weighted(observations, name, weight)
+}
+
+/// Returns the CPU time of a request at a box over all runs, in seconds. `None` if no run has the box.
+pub(super) fn mean_demand_s(observations: &[&Observation], name: &str) -> Option<f64> {
+    weighted(observations, name, |_| 1.0)
+}
+
+fn weighted(
+    observations: &[&Observation],
+    name: &str,
+    weight: impl Fn(&Observation) -> f64,
+) -> Option<f64> {
     let (mut cpu, mut requests) = (0.0, 0.0);
     for own in observations {
         let Some(sample) = own.boxes.iter().find(|sample| sample.name == name) else {
@@ -23,8 +48,7 @@ pub(super) fn demand_s(observations: &[&Observation], name: &str, rate: f64) -> 
         if own.rate <= 0.0 || own.requests <= 0.0 {
             continue;
         }
-        let distance = (own.rate / rate).ln() / WIDTH;
-        let weight = (-distance * distance / 2.0).exp().max(WEIGHT_MIN);
+        let weight = weight(own);
         cpu += weight * sample.cpu_s;
         requests += weight * own.requests;
     }
@@ -63,6 +87,9 @@ mod tests {
             let found = demand_s(&all, "web", rate).unwrap();
             assert!((found / expected - 1.0).abs() < 0.03, "{rate}: {found}");
         }
+        // 3 + 8 + 8 s over 13,000 requests.
+        let mean = mean_demand_s(&all, "web").unwrap();
+        assert!((mean - 19.0 / 13_000.0).abs() < 1e-9, "{mean}");
         assert_eq!(demand_s(&all, "app", 100.0), None);
         assert_eq!(demand_s(&[], "web", 100.0), None);
         assert_eq!(demand_s(&[&observation(0.0, 1.0)], "web", 100.0), None);

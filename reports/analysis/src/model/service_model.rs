@@ -226,33 +226,35 @@ fn tiers(observations: &[&Observation], boxes: &[BoxInfo], rate: f64) -> Vec<Tie
     }
     let fitted = names.iter().filter_map(|name| {
         let demand_s = box_cpu::demand_s(observations, name, rate)?;
+        // Boxes are grouped by all runs, so that the tiers are the same at each rate.
+        let mean_s = box_cpu::mean_demand_s(observations, name)?;
         let limits = boxes.iter().find(|own| own.name == *name);
         let own = limits.cloned().unwrap_or_else(|| BoxInfo {
             name: name.clone(),
             cpu: None,
             memory_bytes: None,
         });
-        (demand_s >= DEMAND_MIN_S).then_some((own, demand_s))
+        (mean_s >= DEMAND_MIN_S).then_some((own, demand_s, mean_s))
     });
-    let fitted: Vec<(BoxInfo, f64)> = fitted.collect();
+    let fitted: Vec<(BoxInfo, f64, f64)> = fitted.collect();
     let mut roles: Vec<&str> = Vec::new();
-    for (own, _) in &fitted {
+    for (own, ..) in &fitted {
         if !roles.contains(&role_of(&own.name)) {
             roles.push(role_of(&own.name));
         }
     }
     let mut tiers = Vec::new();
     for role in roles {
-        let members = fitted.iter().filter(|(own, _)| role_of(&own.name) == role);
-        let members: Vec<&(BoxInfo, f64)> = members.collect();
-        let demands = members.iter().map(|(_, demand_s)| *demand_s);
+        let members = fitted.iter().filter(|(own, ..)| role_of(&own.name) == role);
+        let members: Vec<&(BoxInfo, f64, f64)> = members.collect();
+        let demands = members.iter().map(|(.., mean_s)| *mean_s);
         let least = demands.clone().fold(f64::INFINITY, f64::min);
         let most = demands.fold(0.0, f64::max);
-        let tier = |name: &str, members: &[&(BoxInfo, f64)]| TierModel {
+        let tier = |name: &str, members: &[&(BoxInfo, f64, f64)]| TierModel {
             name: name.to_owned(),
             role: Role::of(role),
-            boxes: members.iter().map(|(own, _)| own.clone()).collect(),
-            demand_s: members.iter().map(|(_, demand_s)| demand_s).sum(),
+            boxes: members.iter().map(|(own, ..)| own.clone()).collect(),
+            demand_s: members.iter().map(|(_, demand_s, _)| demand_s).sum(),
         };
         match most <= UNEQUAL * least {
             true => tiers.push(tier(role, &members)),

@@ -30,7 +30,7 @@ impl Weights {
             let timing = timings
                 .clone()
                 .find(|own| own.request == number && own.count() >= SAMPLES_MIN)?;
-            distribution(timing, &parts)
+            distribution(timing, &parts, !is_own(role))
         });
         Self {
             requests: requests.collect(),
@@ -62,6 +62,12 @@ impl Weights {
     }
 }
 
+/// Returns whether the service measures its own time at a role. That at another role, it measures with the network and the waits
+/// on the way.
+fn is_own(role: Role) -> bool {
+    matches!(role, Role::Application | Role::Web)
+}
+
 /// Returns whether a part of the ledger is time of a role.
 fn is_time_of(role: Role, alone: bool, part: &str) -> bool {
     match role {
@@ -76,8 +82,9 @@ fn is_time_of(role: Role, alone: bool, part: &str) -> bool {
     }
 }
 
-/// Returns the distribution of the chosen parts of a request, by bucket of the response time. `None` without any time.
-fn distribution(timing: &RequestTiming, parts: &[bool]) -> Option<Demand> {
+/// Returns the distribution of the chosen parts of a request, by bucket of the response time. `None` without any time. With
+/// `median_only`, all requests take the median: the rest of the distribution is waits.
+fn distribution(timing: &RequestTiming, parts: &[bool], median_only: bool) -> Option<Demand> {
     let time = |bucket: &TimingBucket| -> f64 {
         let times = bucket.parts_ns.iter().zip(parts);
         let chosen = times.filter(|(_, counts)| **counts);
@@ -94,7 +101,11 @@ fn distribution(timing: &RequestTiming, parts: &[bool]) -> Option<Demand> {
         before += count;
         before >= all / 2.0
     });
-    let most = median?.0 * STILL;
+    let median = median?.0;
+    if median_only {
+        return (median > 0.0).then_some(Demand::Fixed(median));
+    }
+    let most = median * STILL;
     let kept = times.iter().map(|(time, count)| (time.min(most), *count));
     Demand::measured(kept).filter(|demand| demand.mean() > 0.0)
 }

@@ -127,3 +127,37 @@ fn latencies_of_this_machine_stand_beside_rules_of_thumb() {
     let left: Vec<_> = std::fs::read_dir(place.path(".")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn a_step_without_runs_is_not_simulated_and_says_why() {
+    let place = Workplace::new();
+    place.write(
+        "ladder.json",
+        r#"{"version": 1, "scenario": "s", "rules": [], "started_at": "", "settings": [], "finished": true,
+            "requests_per_user": 10100, "skipped": [], "prices": null,
+            "steps": [{"name": "one", "change": "", "directory": "01-one", "compared_with": null, "ready_s": 1.0,
+                       "sustained": 5000.0, "failed": 5200.0, "end": "confirmed", "bottleneck": null}]}"#,
+    );
+    let plan = ["plan", "--ladder", "ladder.json", "--simulate"];
+    let ended = place.run(&plan).expect(0);
+    assert!(
+        ended.stdout.contains("one: not simulated: could not read"),
+        "{}",
+        ended.stdout
+    );
+    let json = place
+        .run(&[&plan[..], &["--json"]].concat())
+        .expect(0)
+        .json();
+    let simulated = &json["simulations"][0];
+    assert_eq!(simulated["step"], "one");
+    assert!(
+        simulated["error"]
+            .as_str()
+            .unwrap()
+            .contains("diagnosis.json")
+    );
+    assert!(simulated["knee"].is_null());
+    let ended = place.run(&["plan", "--simulate"]).expect(104);
+    assert!(ended.stderr.contains("--ladder"), "{}", ended.stderr);
+}

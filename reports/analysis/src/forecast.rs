@@ -1,4 +1,4 @@
-//! Simulations of the steps of a ladder: beside what was measured, and of the fleet for the traffic of a plan.
+//! Simulations of the steps of a ladder, beside the measurements, and of the fleet for the traffic of a plan.
 
 mod cached;
 mod fleet;
@@ -93,7 +93,7 @@ fn simulated(runs: &StepRuns<'_>, goal: &FleetGoal<'_>) -> Result<SimulatedStep,
     })
 }
 
-/// Returns whether the service answered what it was sent. If an objective is in doubt, its CPU time is not.
+/// Returns whether the service kept up with the load. Its CPU time is valid even if an objective is in doubt.
 fn is_kept_up(outcome: OutcomeName) -> bool {
     matches!(outcome, OutcomeName::Sustained | OutcomeName::Undecided)
 }
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_without_the_cpu_of_the_service_give_the_reason() {
+    fn refuses_runs_without_cpu_time() {
         let mut without = run(RATES[1]);
         without.host.samples.clear();
         let observation = Observation::of(&without, &summarise(&without));

@@ -18,13 +18,13 @@ pub struct Knee {
     pub sustained: Option<f64>,
     /// Lowest rate that was not sustained, per second.
     pub failed: f64,
-    /// What the service missed at that rate.
+    /// Limit that the service reached at that rate.
     pub limit: Limit,
     /// Name of the tier with the busiest server at that rate.
     pub busiest: Option<String>,
 }
 
-/// What a service missed.
+/// Limit that a service reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Limit {
     /// Requests piled up.

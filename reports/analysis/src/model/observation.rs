@@ -1,4 +1,4 @@
-//! What a run at a constant rate says about the CPU time of requests.
+//! CPU time of requests, from a run at a constant rate.
 
 use tenfold_run_dir::Run;
 
@@ -7,7 +7,7 @@ use crate::summary::Summary;
 /// Name of a service that is not in boxes.
 pub(super) const SERVICE: &str = "service";
 
-/// What a run at a constant rate says about the CPU time of requests.
+/// CPU time of requests, from a run at a constant rate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// Offered rate of the counted phases, per second.

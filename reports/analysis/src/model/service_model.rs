@@ -40,7 +40,7 @@ pub struct ServiceModel {
     pub generator_s: f64,
     /// Processors of the machine that all boxes and the generator share. `None` if they do not share one.
     pub machine_cores: Option<f64>,
-    /// What the runs do not say, a sentence each.
+    /// Data that the runs lack, a sentence each.
     pub missing: Vec<String>,
 }
 

@@ -15,7 +15,7 @@ pub struct SimulatedStep {
     pub knee: Option<SimulatedKnee>,
     /// Response time at p99 at about 70% of the measured knee.
     pub p99: Option<SimulatedP99>,
-    /// What the runs do not say, a sentence each.
+    /// Data that the runs lack, a sentence each.
     pub missing: Vec<String>,
     /// The fleet for the peak.
     pub fleet: Option<SimulatedFleet>,

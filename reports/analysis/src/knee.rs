@@ -5,6 +5,7 @@
 //! [`judge_trial`] turns the run of a trial into its outcome. A [`SearchReport`] is all that is known at the end.
 
 mod answer;
+mod change;
 mod clustering;
 mod goal;
 mod judge;
@@ -14,6 +15,7 @@ mod threshold;
 mod trial;
 
 pub use answer::{Answer, End, Hysteresis};
+pub use change::{KneeChange, KneeVerdict};
 pub use clustering::{SlowShare, clustering, widened};
 pub use goal::Goal;
 pub use judge::{goodput, judge_trial};

@@ -100,6 +100,11 @@ impl Search {
         &self.trials
     }
 
+    /// Returns the probable position of the knee.
+    pub(super) fn threshold(&self) -> &Threshold {
+        &self.threshold
+    }
+
     /// Returns the ends between which the knee is likely to be, each a rate that was tried, per second.
     pub fn bracket(&self) -> (Option<f64>, Option<f64>) {
         if let Some((low, high)) = self.confirmed() {

@@ -1,5 +1,7 @@
 //! Probable position of the knee, after some trials.
 
+use std::collections::BTreeMap;
+
 use super::trial::{Outcome, Trial};
 
 /// Distance between the rates considered, as a ratio less one.
@@ -27,6 +29,9 @@ const FORGETTING: f64 = 0.95;
 /// Ratio of the highest considered rate to the highest that may be tried, and of the lowest that may be tried to the lowest
 /// considered one.
 const BEYOND: f64 = 4.0;
+
+/// Probability of a step below which it does not count in a ratio: all steps together add up to less than 0.01%.
+const NEGLIGIBLE: f64 = 1e-8;
 
 /// Probability of each rate to be the knee: a Bayesian estimate with an even prior for the logarithm of the rate and one for the
 /// spread, as in adaptive psychometric methods (Watson and Pelli, QUEST, 1983).
@@ -92,6 +97,25 @@ impl Threshold {
             low <= rate && rate < high
         });
         within.map(|(_, probability)| probability).sum()
+    }
+
+    /// Returns the logarithms of the ratios that this knee may have to that of `other`, from the lowest, each with its probability.
+    /// Improbable ones are left out. Both estimates have the same limits.
+    pub(super) fn less(&self, other: &Self) -> Vec<(f64, f64)> {
+        let probable = |own: &Self| -> Vec<(usize, f64)> {
+            let steps = own.probabilities.iter().copied().enumerate();
+            steps.filter(|(_, own)| *own > NEGLIGIBLE).collect()
+        };
+        let (own, others) = (probable(self), probable(other));
+        let mut sums: BTreeMap<i64, f64> = BTreeMap::new();
+        for (step, probability) in own {
+            for (other, its) in &others {
+                *sums.entry(step as i64 - *other as i64).or_default() += probability * its;
+            }
+        }
+        let sums = sums.into_iter();
+        sums.map(|(steps, sum)| (steps as f64 * STEP, sum))
+            .collect()
     }
 
     /// Returns the ratio of the ends of the central 95%.

@@ -1,5 +1,6 @@
 //! The search for the knee in simulated services of known capacity.
 
+mod builds;
 mod judged;
 
 use std::time::Duration;

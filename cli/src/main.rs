@@ -12,6 +12,7 @@
 //! | `output` | standard output, standard error, exports, the log of a service |
 
 mod arguments;
+mod builds;
 mod commands;
 mod exit;
 mod interrupt;

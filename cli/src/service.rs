@@ -93,11 +93,7 @@ impl Service {
             &arguments.permission.hosts,
             follows,
         )?;
-        Ok(Self {
-            endpoint,
-            lab: None,
-            command: None,
-        })
+        Ok(Self::at(endpoint))
     }
 
     /// Starts a service by a shell command. Its output goes to `log`.
@@ -112,7 +108,11 @@ impl Service {
             http: dial.http,
             ..command.clone()
         };
-        let started = CommandService::start(&command, log, interrupt)?;
+        Self::of_command(CommandService::start(&command, log, interrupt)?, dial)
+    }
+
+    /// Uses a service that a command started.
+    pub(crate) fn of_command(started: CommandService, dial: DialOptions) -> anyhow::Result<Self> {
         let admin = started.admin_address();
         let endpoint = host_guard::clear_loopback(started.address(), admin, dial)?;
         Ok(Self {
@@ -120,6 +120,15 @@ impl Service {
             lab: None,
             command: Some(started),
         })
+    }
+
+    /// Uses a service that runs already, at an address to which load may be sent.
+    pub(crate) fn at(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            lab: None,
+            command: None,
+        }
     }
 
     /// Stops a service that was started for this program.

@@ -2,7 +2,9 @@
 
 pub(crate) mod confirmation;
 pub(crate) mod experiments;
+pub(crate) mod knee_loads;
 pub(crate) mod levers;
+mod ongoing_search;
 pub(crate) mod outages;
 
 use std::path::{Path, PathBuf};
@@ -10,10 +12,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tenfold_analysis::knee::{
-    Attempt, Goal, Outcome, OutcomeName, Search, SearchReport, TrialFigures, goodput, judge_trial,
-};
-use tenfold_analysis::{Summary, format, summarise};
+use tenfold_analysis::knee::{Goal, Outcome, SearchReport, TrialFigures, goodput, judge_trial};
+use tenfold_analysis::{Summary, summarise};
 use tenfold_loadgen::{Interrupt, KnownSessions};
 use tenfold_measure::{Invocation, Measurement, Observer, Probe, StageDescription};
 use tenfold_run_dir::{Run, RunDir};
@@ -26,8 +26,7 @@ use crate::output::run_report::RunReport;
 use crate::service::{Service, Subject};
 use crate::{interrupt, library};
 
-/// Warm-up of the first trial, which also fills caches and opens connections.
-const FIRST_WARM_UP: Duration = Duration::from_secs(3);
+pub(crate) use ongoing_search::OngoingSearch;
 
 /// Warm-up of every other trial.
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -238,46 +237,9 @@ impl Trials<'_> {
 
     /// Searches for the knee, and prints a line for each trial.
     pub(crate) fn search(&self, goal: Goal) -> anyhow::Result<SearchReport> {
-        // Also logs the sessions in, which takes its time on a small box.
-        // The first trial reports an error.
-        let _ = self.is_settled(SETTLED_RATES.0);
-        let mut search = Search::new(goal, self.first_rate, self.arguments.rate_max());
-        let mut figures: Vec<(PathBuf, TrialFigures)> = Vec::new();
-        while let Some(attempt) = search.next() {
-            let began = Instant::now();
-            let number = figures.len() + 1;
-            let trial = Trial {
-                rate: attempt.rate,
-                warm_up: match number {
-                    1 => FIRST_WARM_UP,
-                    _ => WARM_UP,
-                },
-                duration: attempt.duration,
-                directory: format!("trial-{number:02}"),
-                profiles: false,
-                users: None,
-            };
-            let tried = self.measure(&trial);
-            // An interrupted trial is an error or a part of one. Those before it still count.
-            if self.is_interrupted() {
-                search.stop();
-                break;
-            }
-            let measured = tried?;
-            self.pause_after(measured.outcome, attempt.rate);
-            search.record(measured.outcome, began.elapsed());
-            print::note(&line(attempt, &measured, search.bracket()));
-            figures.push((trial.directory.into(), measured.figures));
-        }
-        let rules = self.scenario.rules.iter().map(|rule| rule.text.clone());
-        let target = self.service.endpoint.target.to_string();
-        Ok(SearchReport::new(
-            (&self.scenario.name, &target),
-            rules.collect(),
-            goal,
-            search.answer(),
-            figures,
-        ))
+        let mut search = OngoingSearch::begin(self, goal, "");
+        while search.step()? {}
+        Ok(search.report())
     }
 
     /// Lets the service answer the backlog of a trial at `rate`, so that it does not spoil the next one.
@@ -425,22 +387,3 @@ impl Trials<'_> {
 struct Quiet;
 
 impl Observer for Quiet {}
-
-/// Returns a line with the figures of a trial and the bracket after it.
-fn line(attempt: Attempt, measured: &Measured, (low, high): (Option<f64>, Option<f64>)) -> String {
-    let time = |ns: Option<u64>| ns.map_or("–".to_owned(), format::duration);
-    let known = match (low.map(format::rate), high.map(format::rate)) {
-        (Some(low), Some(high)) => format!("knee between {low} and {high}"),
-        (Some(low), None) => format!("knee above {low}"),
-        (None, Some(high)) => format!("knee below {high}"),
-        (None, None) => String::new(),
-    };
-    format!(
-        "{:>10} for {:>2} s  {:<13}  p50 {:>8}  p99 {:>8}  {known}",
-        format::rate(attempt.rate),
-        attempt.duration.as_secs(),
-        OutcomeName::of(measured.outcome).text(),
-        time(measured.figures.p50_ns),
-        time(measured.figures.p99_ns),
-    )
-}

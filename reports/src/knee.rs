@@ -1,13 +1,19 @@
 //! The report of a search for the knee.
 
+pub mod comparison;
+
 use tenfold_analysis::format;
 use tenfold_analysis::knee::{End, OutcomeName, SearchReport, TrialReport};
 
-use crate::document::{Block, Curve, Curves, Document, Fact, RunRow, Runs, Section, Tone, Verdict};
+use crate::document::{
+    Block, Curve, Curves, Document, Fact, Finding, RunRow, Runs, Section, Tone, Verdict,
+};
+use crate::finding;
 
 /// Returns the answer with the figures of every trial.
 pub fn page(report: &SearchReport) -> Document {
-    let mut sections = vec![trials(report, "trials", "Trials", &report.trials)];
+    let mut sections: Vec<Section> = loads(report).into_iter().collect();
+    sections.push(trials(report, "trials", "Trials", &report.trials));
     sections.extend(curves(report));
     Document {
         sections,
@@ -101,6 +107,39 @@ fn badge(end: End) -> (Tone, &'static str) {
     }
 }
 
+/// Returns the findings at shares of the knee. `None` if none was measured.
+fn loads(report: &SearchReport) -> Option<Section> {
+    let mut blocks = Vec::new();
+    for load in &report.loads {
+        let name = format!(
+            "{} of the knee, {}",
+            load.share,
+            format::rate(load.trial.rate)
+        );
+        if load.findings.is_empty() {
+            blocks.push(Block::Finding(Finding {
+                title: "No finding".to_owned(),
+                tag: name,
+                ..Finding::default()
+            }));
+            continue;
+        }
+        let findings = load.findings.iter();
+        blocks.extend(findings.map(|own| finding::block(own, Some(&name))));
+    }
+    let runs = report.loads.iter().map(|load| load.trial.clone());
+    let runs: Vec<TrialReport> = runs.collect();
+    let table = trials(report, "", "", &runs).blocks;
+    (!blocks.is_empty()).then(|| {
+        Section::new(
+            "loads",
+            "At the knee",
+            "What the service did at half the knee, just below it and just above it.",
+            table.into_iter().chain(blocks).collect(),
+        )
+    })
+}
+
 /// Returns trials as a table, each with a link to its report.
 pub(crate) fn trials(
     report: &SearchReport,
@@ -161,9 +200,8 @@ pub(crate) fn trials(
     Section::new(id, title, lead, vec![Block::Runs(runs)])
 }
 
-/// Returns the curves over the offered rate. `None` with fewer than two rates.
-fn curves(report: &SearchReport) -> Option<Section> {
-    // Of several trials of a rate, the longest says most.
+/// Returns the measured trials by rate. Of several trials of a rate, the longest says most.
+fn longest_of_each_rate(report: &SearchReport) -> Vec<&TrialReport> {
     let mut trials: Vec<&TrialReport> = report
         .trials
         .iter()
@@ -174,6 +212,12 @@ fn curves(report: &SearchReport) -> Option<Section> {
         by_rate.then(other.duration_s.total_cmp(&one.duration_s))
     });
     trials.dedup_by(|later, earlier| later.rate == earlier.rate);
+    trials
+}
+
+/// Returns the curves over the offered rate. `None` with fewer than two rates.
+fn curves(report: &SearchReport) -> Option<Section> {
+    let trials = longest_of_each_rate(report);
     if trials.len() < 2 {
         return None;
     }

@@ -11,6 +11,7 @@ pub mod comparison;
 pub mod diagnosis;
 pub mod document;
 pub mod export;
+mod finding;
 mod flamegraph;
 pub mod gate;
 pub mod history;

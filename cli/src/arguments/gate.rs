@@ -7,6 +7,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use tenfold_reports::gate::formats::GateExport;
 
+use super::groups::builds::BuildArguments;
 use super::groups::connections::ConnectionArguments;
 use super::groups::host_permission::HostPermissionArguments;
 use super::groups::load::LoadArguments;
@@ -43,47 +44,6 @@ pub(crate) struct GateArguments {
     pub(crate) connections: ConnectionArguments,
     #[command(flatten)]
     pub(crate) output: GateOutputArguments,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Builds")]
-pub(crate) struct BuildArguments {
-    /// Build to compare with: a command that contains {port}, a git revision, a directory or a URL
-    #[arg(long, value_name = "BUILD", env = "TENFOLD_BASELINE")]
-    pub(crate) baseline: Option<String>,
-    /// Build to judge, in the same form
-    #[arg(
-        long,
-        value_name = "BUILD",
-        env = "TENFOLD_CANDIDATE",
-        conflicts_with = "calibrate"
-    )]
-    pub(crate) candidate: Option<String>,
-    /// Command that builds a revision or a directory; it runs in that directory
-    #[arg(long = "build", value_name = "CMD", env = "TENFOLD_BUILD")]
-    pub(crate) command: Option<String>,
-    /// Time limit of --build
-    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration,
-        env = "TENFOLD_BUILD_WITHIN")]
-    pub(crate) build_within: Duration,
-    /// Command that starts a revision or a directory; it runs in that directory. {port} is replaced by a
-    /// free port, {admin_port} by one for /metrics and /debug/pprof, and {slot} by `a` or `b`, alternating
-    /// between the builds
-    #[arg(long, value_name = "CMD", env = "TENFOLD_START")]
-    pub(crate) start: Option<String>,
-    /// Path to request until a build is ready, which any status below 500 shows
-    #[arg(long, value_name = "PATH", default_value = "/", env = "TENFOLD_READY")]
-    pub(crate) ready: String,
-    /// Time limit for a build to become ready
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration,
-        env = "TENFOLD_READY_WITHIN")]
-    pub(crate) ready_within: Duration,
-    /// URL of /metrics and /debug/pprof of a baseline that is a URL
-    #[arg(long, value_name = "URL", env = "TENFOLD_BASELINE_ADMIN")]
-    pub(crate) baseline_admin: Option<String>,
-    /// URL of /metrics and /debug/pprof of a candidate that is a URL
-    #[arg(long, value_name = "URL", env = "TENFOLD_CANDIDATE_ADMIN")]
-    pub(crate) candidate_admin: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -144,7 +104,7 @@ pub(crate) struct RoundArguments {
 pub(crate) struct CalibrationArguments {
     /// Compare the baseline with itself for the whole budget, to measure this machine's sensitivity; later
     /// gates use the result
-    #[arg(long, env = "TENFOLD_CALIBRATE", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "TENFOLD_CALIBRATE", value_parser = BoolishValueParser::new(), conflicts_with = "candidate")]
     pub(crate) calibrate: bool,
     /// File of the calibration
     #[arg(

@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use tenfold_analysis::gate::{GateOutcome, Pair, Settings};
 use tenfold_analysis::history::{HistoryEntry, trends};
-use tenfold_gate::{CalibrationFile, Options, Recipe, Step, Subject};
-use tenfold_loadgen::{DialOptions, Target};
-use tenfold_measure::Endpoint;
+use tenfold_gate::{CalibrationFile, Options, Step, Subject};
 use tenfold_reports::export::{Export, json};
 use tenfold_reports::gate::formats::{GateResults, HTML, JSON};
 use tenfold_reports::gate::{Attachments, digest};
@@ -16,10 +14,10 @@ use tenfold_scenarios::Scenario;
 use tenfold_stats::ChangePointSettings;
 
 use crate::arguments::gate::GateArguments;
+use crate::builds::{check_dial_options, endpoint};
 use crate::exit::{Exit, UsageError};
 use crate::output::run_report::write_html;
 use crate::output::{exports, print};
-use crate::permission::host_guard;
 use crate::{interrupt, library};
 
 /// Default of `--fail-above`, as a share of `--min-effect`. Half of the estimates of a slowdown lie below
@@ -106,11 +104,12 @@ fn options<'a>(
     let candidate = builds.candidate.as_deref().unwrap_or(baseline);
     let baseline = Subject::find(baseline, &working)?;
     let candidate = Subject::find(candidate, &working)?;
-    let endpoints = Pair {
-        baseline: endpoint(&baseline, builds.baseline_admin.as_deref(), arguments)?,
-        candidate: endpoint(&candidate, builds.candidate_admin.as_deref(), arguments)?,
-    };
     let dial = arguments.connections.options()?;
+    let hosts = &arguments.permission.hosts;
+    let endpoints = Pair {
+        baseline: endpoint(&baseline, builds.baseline_admin.as_deref(), &dial, hosts)?,
+        candidate: endpoint(&candidate, builds.candidate_admin.as_deref(), &dial, hosts)?,
+    };
     if !matches!((&baseline, &candidate), (Subject::Url(_), Subject::Url(_))) {
         check_dial_options(&dial)?;
     }
@@ -119,13 +118,7 @@ fn options<'a>(
         baseline,
         candidate,
         endpoints,
-        recipe: Recipe {
-            build: builds.command.clone(),
-            build_within: builds.build_within,
-            start: builds.start.clone(),
-            ready_path: builds.ready.clone(),
-            ready_within: builds.ready_within,
-        },
+        recipe: builds.recipe(),
         dial,
         working,
         directory: absolute(directory)?,
@@ -156,42 +149,6 @@ fn settings(arguments: &GateArguments) -> Settings {
         fail_above: Some(decision.fail_above.unwrap_or(fail_above)),
         ..Settings::default()
     }
-}
-
-/// Rejects connection options that do not apply to builds started here, before one is built.
-fn check_dial_options(dial: &DialOptions) -> anyhow::Result<()> {
-    "http://127.0.0.1:80"
-        .parse::<Target>()?
-        .with(dial.clone())?;
-    Ok(())
-}
-
-/// Returns the endpoint of a subject that is a URL, if load may be sent there. `None` for other subjects.
-fn endpoint(
-    subject: &Subject,
-    admin: Option<&str>,
-    arguments: &GateArguments,
-) -> anyhow::Result<Option<Endpoint>> {
-    let Subject::Url(url) = subject else {
-        return match admin {
-            Some(admin) => Err(UsageError(format!(
-                "could not use {admin} for `{subject}`, because the gate starts that build itself; put \
-                 {{admin_port}} into its command instead"
-            ))
-            .into()),
-            None => Ok(None),
-        };
-    };
-    let target = url
-        .parse::<Target>()?
-        .with(arguments.connections.options()?)?;
-    // With two URLs, each needs the permission that names it.
-    let hosts = arguments.permission.hosts.iter();
-    let granted: Vec<String> = hosts
-        .filter(|host| *host == target.host())
-        .cloned()
-        .collect();
-    host_guard::clear(target, admin, &granted, false).map(Some)
 }
 
 /// Writes the outcome everywhere, and prints it.

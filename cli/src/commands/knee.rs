@@ -1,5 +1,7 @@
 //! `tenfold knee`: find the highest rate that a service sustains.
 
+mod builds;
+
 use tenfold_analysis::knee::End;
 use tenfold_reports::knee::{digest, page};
 use tenfold_run_dir::RunDir;
@@ -7,6 +9,7 @@ use tenfold_run_dir::RunDir;
 use crate::arguments::knee::KneeArguments;
 use crate::exit::Exit;
 use crate::output::print;
+use crate::trials::knee_loads::search_with_loads;
 use crate::trials::with_trials;
 
 /// File with the answer.
@@ -16,7 +19,12 @@ const ANSWER: &str = "knee.json";
 pub(crate) fn knee(arguments: &KneeArguments) -> anyhow::Result<Exit> {
     let search = &arguments.search;
     let goal = arguments.goal();
-    let (found, path) = with_trials(search, ("knee", ANSWER), |trials| trials.search(goal))?;
+    if arguments.builds.baseline.is_some() || arguments.builds.candidate.is_some() {
+        return builds::compare(arguments, goal);
+    }
+    let (found, path) = with_trials(search, ("knee", ANSWER), |trials| {
+        search_with_loads(trials, goal)
+    })?;
     let directory = RunDir::open(&path);
     directory.write_bytes("report.html", page(&found).html().as_bytes())?;
     directory.write_json(ANSWER, &found)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tenfold_analysis::diagnosis::{Diagnosis, DiagnosisReport, Experiments, diagnose};
 use tenfold_analysis::format;
-use tenfold_analysis::knee::{Answer, End, OutcomeName, SearchReport, TrialReport};
+use tenfold_analysis::knee::{End, OutcomeName, SearchReport, TrialReport};
 
 use tenfold_reports::diagnosis::page;
 use tenfold_run_dir::RunDir;
@@ -57,7 +57,7 @@ pub(crate) fn experiment(
             ..unfinished(search, Vec::new(), false)
         });
     }
-    let Some(knee) = knee(answer).filter(|_| !interrupted) else {
+    let Some(knee) = answer.knee().filter(|_| !interrupted) else {
         return Ok(unfinished(search, Vec::new(), interrupted));
     };
     let rates = [("low", LOW), ("near", NEAR), ("above", ABOVE)]
@@ -133,14 +133,6 @@ pub(crate) fn experiment(
         confirmation,
         search,
     })
-}
-
-/// Returns the knee, or the end of it that is known, per second.
-fn knee(answer: &Answer) -> Option<f64> {
-    match (answer.sustained, answer.failed) {
-        (Some(sustained), Some(failed)) => Some(f64::midpoint(sustained, failed)),
-        (one, other) => one.or(other),
-    }
 }
 
 /// Writes a diagnosis as JSON and as a page into its directory.

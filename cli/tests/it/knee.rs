@@ -67,6 +67,33 @@ fn finds_known_capacity() {
     assert!(ended.stderr.contains("not sustained"), "{}", ended.stderr);
     assert_eq!(read_json(&place.path("knee/knee.json")), found);
     assert!(place.path("knee/trial-01/report.html").exists());
+    // Runs at shares of the knee, if time was left for them.
+    let loads = found["loads"].as_array().unwrap();
+    if loads.is_empty() {
+        assert!(
+            ended.stderr.contains("no time was left"),
+            "{}",
+            ended.stderr
+        );
+    } else {
+        let shares: Vec<f64> = loads.iter().map(|load| rate(load, "share")).collect();
+        assert_eq!(shares, [0.5, 0.95, 1.05]);
+        for load in loads {
+            let directory = load["directory"].as_str().unwrap();
+            assert!(
+                place
+                    .path(&format!("knee/{directory}/report.html"))
+                    .exists()
+            );
+            let expected = rate(load, "share") * f64::midpoint(low, high);
+            assert!(
+                (rate(load, "rate") / expected - 1.0).abs() < 1e-6,
+                "{load:#}"
+            );
+        }
+        let page = std::fs::read_to_string(place.path("knee/report.html")).unwrap();
+        assert!(page.contains("At the knee"));
+    }
 }
 
 #[test]
@@ -97,6 +124,109 @@ fn highest_rate_bounds_the_search() {
         "{}",
         again.stderr
     );
+}
+
+#[test]
+fn compares_two_builds() {
+    let place = Workplace::new();
+    place.write("permits.toml", SCENARIO);
+    let slower = RawService {
+        takes: Duration::from_millis(40),
+        at_a_time: 4,
+        ..RawService::default()
+    };
+    let (baseline, candidate) = (service(), format!("http://{}", slower.start()));
+    let compare = |out: &str, more: &[&str]| {
+        let of_both = [
+            "knee",
+            "permits.toml",
+            "--quick",
+            "--budget",
+            "20s",
+            "--baseline",
+            &baseline,
+            "--candidate",
+            &candidate,
+            "--json",
+            "--out",
+            out,
+        ];
+        place.run(&[&of_both, more].concat())
+    };
+    // Half the capacity.
+    let ended = compare("knees", &[]).expect(99);
+    let found = ended.json();
+    assert_eq!(found["verdict"], "less", "{found:#}");
+    let estimate = found["change"]["estimate"].as_f64().unwrap();
+    assert!((-0.65..-0.3).contains(&estimate), "{found:#}");
+    assert_eq!(read_json(&place.path("knees/comparison.json")), found);
+    for side in ["baseline", "candidate"] {
+        assert!(ended.stderr.contains(side), "{}", ended.stderr);
+        let search = &found[side]["search"];
+        let own = read_json(&place.path(&format!("knees/{side}/knee.json")));
+        assert_eq!(&own, search);
+        let trial = search["trials"][0]["directory"].as_str().unwrap();
+        assert!(
+            place
+                .path(&format!("knees/{side}/{trial}/report.html"))
+                .exists()
+        );
+    }
+    let page = std::fs::read_to_string(place.path("knees/report.html")).unwrap();
+    assert!(
+        page.contains("./candidate/trial-01/report.html"),
+        "links to the trials"
+    );
+    let again = compare("knees", &[]).expect(104);
+    assert!(
+        again.stderr.contains("already has an answer"),
+        "{}",
+        again.stderr
+    );
+}
+
+#[test]
+fn mistakes_in_builds_are_found_before_anything_is_sent() {
+    let place = Workplace::new();
+    place.write("permits.toml", SCENARIO);
+    let knee = |arguments: &[&str]| {
+        place.run(&[&["knee", "permits.toml", "--out", "knees"], arguments].concat())
+    };
+    let ended = knee(&["--candidate", "http://127.0.0.1:1"]).expect(104);
+    assert!(
+        ended
+            .stderr
+            .contains("give both --baseline and --candidate"),
+        "{}",
+        ended.stderr
+    );
+    let both = [
+        "--baseline",
+        "http://127.0.0.1:1",
+        "--candidate",
+        "http://127.0.0.1:2",
+    ];
+    let ended = knee(&[&both[..], &["--stage", "single-box"]].concat()).expect(104);
+    assert!(
+        ended.stderr.contains("could not use --target or --stage"),
+        "{}",
+        ended.stderr
+    );
+    let ended = knee(&[
+        "--baseline",
+        "exit 3 # {port}",
+        "--candidate",
+        "no such revision",
+    ]);
+    let ended = ended.expect(104);
+    assert!(
+        ended.stderr.contains("`no such revision`"),
+        "{}",
+        ended.stderr
+    );
+    let broken = "exit 3 # {port}";
+    let ended = knee(&["--baseline", broken, "--candidate", broken]).expect(107);
+    assert!(ended.stderr.contains("could not start"), "{}", ended.stderr);
 }
 
 #[test]

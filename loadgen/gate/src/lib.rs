@@ -25,4 +25,4 @@ pub use calibration_file::CalibrationFile;
 pub use error::GateError;
 pub use gate::{calibration, gate};
 pub use options::{Options, Step};
-pub use subject::{CommandService, Recipe, ServiceCommand, Subject};
+pub use subject::{Build, CommandService, Recipe, ServiceCommand, Subject, Workshop};

@@ -1,5 +1,6 @@
 //! Builds to compare: named as a command, a revision, a directory or a URL, then built and started.
 
+mod build;
 mod command_service;
 mod instance;
 mod launch;
@@ -13,11 +14,12 @@ use std::process::Command;
 
 use crate::GateError;
 
+pub use build::Build;
 pub use command_service::{CommandService, ServiceCommand};
 pub(crate) use instance::Instance;
 pub(crate) use launch::Slot;
-pub use prepared::Recipe;
-pub(crate) use prepared::{Prepared, Workshop};
+pub(crate) use prepared::Prepared;
+pub use prepared::{Recipe, Workshop};
 
 /// Placeholder of the port in a command.
 pub(crate) const PORT: &str = "{port}";

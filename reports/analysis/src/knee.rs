@@ -7,6 +7,7 @@
 mod answer;
 mod change;
 mod clustering;
+mod comparison;
 mod goal;
 mod judge;
 mod search;
@@ -17,8 +18,9 @@ mod trial;
 pub use answer::{Answer, End, Hysteresis};
 pub use change::{KneeChange, KneeVerdict};
 pub use clustering::{SlowShare, clustering, widened};
+pub use comparison::{BuildKnee, KneeComparison};
 pub use goal::Goal;
 pub use judge::{goodput, judge_trial};
 pub use search::{Attempt, Search};
-pub use search_report::{OutcomeName, SearchReport, TrialFigures, TrialReport};
+pub use search_report::{KneeLoad, OutcomeName, SearchReport, TrialFigures, TrialReport};
 pub use trial::{Outcome, Trial};

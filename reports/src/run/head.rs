@@ -1,8 +1,9 @@
 //! The first screen: the verdict, four figures, the next step, and the findings.
 
-use tenfold_analysis::{Confidence, Latency, MeasurementVerdict, Summary, format};
+use tenfold_analysis::{Latency, MeasurementVerdict, Summary, format};
 
-use crate::document::{Block, Document, Finding, Judgement, Number, Section, Verdict};
+use crate::document::{Block, Document, Judgement, Number, Section, Verdict};
+use crate::finding;
 use crate::run::verdict;
 
 /// Returns the parts that every report of a run has.
@@ -130,19 +131,7 @@ fn interval(interval: Option<[u64; 2]>, latency: &Latency) -> String {
 
 /// Returns the findings with their evidence. `None` without findings.
 pub(super) fn findings(summary: &Summary) -> Option<Section> {
-    let findings = summary.findings.iter().map(|finding| {
-        let confidence = match finding.confidence {
-            Confidence::High => "high confidence",
-            Confidence::Medium => "medium confidence",
-            Confidence::Low => "low confidence",
-        };
-        Block::Finding(Finding {
-            title: finding.title.clone(),
-            tag: confidence.to_owned(),
-            evidence: finding.evidence.clone(),
-            advice: finding.advice.clone(),
-        })
-    });
-    let blocks: Vec<Block> = findings.collect();
+    let findings = summary.findings.iter();
+    let blocks: Vec<Block> = findings.map(|own| finding::block(own, None)).collect();
     (!blocks.is_empty()).then(|| Section::new("findings", "Findings", "", blocks))
 }

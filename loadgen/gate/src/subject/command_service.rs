@@ -28,7 +28,7 @@ pub struct ServiceCommand {
 
 /// A service that a shell command started. Dropping it kills the process and all its children.
 #[derive(Debug)]
-pub struct CommandService(Instance);
+pub struct CommandService(pub(super) Instance);
 
 impl CommandService {
     /// Starts a service on free ports of the loopback address, and returns once it is ready. Its output goes to `log`.

@@ -28,17 +28,17 @@ pub struct Recipe {
 }
 
 /// Environment in which subjects are built.
-pub(crate) struct Workshop<'a> {
+pub struct Workshop<'a> {
     /// Commands that build and start them.
-    pub(crate) recipe: &'a Recipe,
+    pub recipe: &'a Recipe,
     /// Directory that commands run in, within the repository of the revisions.
-    pub(crate) working: &'a Path,
+    pub working: &'a Path,
     /// Parent of work trees and logs.
-    pub(crate) directory: &'a Path,
+    pub directory: &'a Path,
     /// HTTP version of the builds.
-    pub(crate) http: HttpVersion,
-    /// Becomes `true` when the gate is to end early.
-    pub(crate) interrupt: &'a Interrupt,
+    pub http: HttpVersion,
+    /// Becomes `true` when the command is to end early.
+    pub interrupt: &'a Interrupt,
 }
 
 impl Workshop<'_> {

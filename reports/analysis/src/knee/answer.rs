@@ -53,6 +53,14 @@ pub struct Hysteresis {
 }
 
 impl Answer {
+    /// Returns the middle of both ends, or the end that is known, per second.
+    pub fn knee(&self) -> Option<f64> {
+        match (self.sustained, self.failed) {
+            (Some(sustained), Some(failed)) => Some(f64::midpoint(sustained, failed)),
+            (one, other) => one.or(other),
+        }
+    }
+
     /// Distance of the ends, relative to the lower one. `None` if one of them is not known.
     pub fn width(&self) -> Option<f64> {
         Some(self.failed? / self.sustained? - 1.0)

@@ -17,6 +17,8 @@ pub struct Goal {
     pub confirmations: usize,
     /// Time after which no further trial begins.
     pub budget: Duration,
+    /// Time for the search and the runs at shares of the knee, unless the search takes all of it.
+    pub within: Duration,
 }
 
 impl Goal {
@@ -29,6 +31,7 @@ impl Goal {
             long: Duration::from_secs(15),
             confirmations: 2,
             budget: Duration::from_secs(270),
+            within: Duration::from_secs(295),
         }
     }
 
@@ -41,6 +44,7 @@ impl Goal {
             long: Duration::from_secs(6),
             confirmations: 1,
             budget: Duration::from_secs(80),
+            within: Duration::from_secs(88),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::answer::Answer;
 use super::goal::Goal;
 use super::trial::{Outcome, Trial};
 use crate::summary::Summary;
+use crate::summary::finding::Finding;
 
 /// Version of the format.
 const VERSION: u32 = 1;
@@ -31,6 +32,21 @@ pub struct SearchReport {
     pub not_judged: Vec<String>,
     /// The trials, in order.
     pub trials: Vec<TrialReport>,
+    /// Runs below, just below and just above the knee. Empty if the knee is not known, or no time was left.
+    #[serde(default)]
+    pub loads: Vec<KneeLoad>,
+}
+
+/// A run at a share of the knee.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KneeLoad {
+    /// Offered rate, relative to the knee.
+    pub share: f64,
+    /// The run.
+    #[serde(flatten)]
+    pub trial: TrialReport,
+    /// What it shows.
+    pub findings: Vec<Finding>,
 }
 
 /// A trial with its figures.
@@ -141,6 +157,7 @@ impl SearchReport {
             limit,
             not_judged,
             trials: trials.collect(),
+            loads: Vec::new(),
             answer,
         }
     }

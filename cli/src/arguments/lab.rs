@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
+use tenfold_autoscale::Format;
 use tenfold_lab::{RoleAllowance, RoleCount};
 
 use super::groups::data_set::DataSetArguments;
@@ -36,6 +37,8 @@ pub(crate) enum LabCommand {
     /// Restart a killed box, or all of a zone, at its former addresses; return drained servers to the
     /// balancers
     Revive(NamedArguments),
+    /// Check a scaling policy, and write it as Prometheus rules, Kubernetes or KEDA manifests, or AWS requests
+    Policy(PolicyArguments),
 }
 
 #[derive(Debug, Args)]
@@ -127,4 +130,24 @@ pub(crate) struct NamedArguments {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) directory: DirectoryArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Parts of a policy that a format can't express are listed on standard error.\n\
+    Exit codes: 0 written, or the policy is right; 104 it is not"
+)]
+pub(crate) struct PolicyArguments {
+    /// Policy to read [default: the policy of stage autoscaled]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Format to write: prometheus, kubernetes, keda or aws [default: the policy itself]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// Check the policy, and write nothing
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) check: bool,
+    /// Print the JSON Schema of policies, for editors
+    #[arg(long, conflicts_with_all = ["file", "format", "check"])]
+    pub(crate) schema: bool,
 }

@@ -1,5 +1,7 @@
 //! `tenfold lab`: run a stage on this machine, show it, kill and restart its boxes, stop it.
 
+mod policy;
+
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -43,6 +45,7 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
             let name = arguments.name.clone();
             request(&arguments.directory.dir, &Request::Kill { name }, "killed")
         }
+        LabCommand::Policy(arguments) => policy::policy(arguments),
         LabCommand::Drain(arguments) => {
             let name = arguments.name.clone();
             request(

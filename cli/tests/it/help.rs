@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-pub(crate) const SUBCOMMANDS: [&[&str]; 23] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 24] = [
     &[],
     &["run"],
     &["knee"],
@@ -26,6 +26,7 @@ pub(crate) const SUBCOMMANDS: [&[&str]; 23] = [
     &["lab", "kill"],
     &["lab", "drain"],
     &["lab", "revive"],
+    &["lab", "policy"],
     &["doctor"],
     &["completions"],
     &["man"],
@@ -70,6 +71,9 @@ const MISTAKES: &[(i32, &[&str])] = &[
         ],
     ),
     (104, &["run", "--stage", "simple-box"]),
+    (104, &["lab", "policy", "no-such-policy.toml"]),
+    (104, &["lab", "policy", "light.toml"]),
+    (104, &["lab", "policy", "--format", "terraform"]),
     (104, &["run", "--export", "pdf"]),
     (104, &["run", "--export", "csv=missing/times.csv"]),
     (104, &["run", "light.toml", "--export", "csv=light.toml"]),

@@ -174,6 +174,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
                 | LabError::NotBuilt { .. }
                 | LabError::UnknownRole { .. }
                 | LabError::Uncountable { .. }
+                | LabError::Policy(_)
                 | LabError::UnplainPath { .. }
                 | LabError::UnknownBox { .. } => BAD_CONFIGURATION,
                 LabError::Interrupted => Exit::Interrupted.code(),

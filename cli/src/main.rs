@@ -6,6 +6,7 @@
 //! | `commands` | a file for each subcommand |
 //! | `ladder` | the steps of a ladder, their order, and the prices of boxes |
 //! | `live` | the view of a run in progress: dashboard, lines, `/metrics` |
+//! | `policy` | scaling policies, read from files |
 //! | `permission` | which hosts load may be sent to |
 //! | `service` | the service under test, started for it if it is a stage |
 //! | `trials` | runs of a service at constant rates, for `knee`, `profile` and `ladder` |
@@ -21,6 +22,7 @@ mod library;
 mod live;
 mod output;
 mod permission;
+mod policy;
 mod service;
 mod stages;
 mod trials;

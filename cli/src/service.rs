@@ -14,7 +14,7 @@ use crate::arguments::groups::service::ServiceArguments;
 use crate::output::print;
 use crate::output::start_lines::StartLines;
 use crate::permission::host_guard;
-use crate::stages;
+use crate::{policy, stages};
 
 /// Directory of the reference service's data, with one subdirectory for each stage and data set.
 const LAB_DIRECTORY: &str = ".tenfold";
@@ -161,7 +161,8 @@ impl Service {
         options.command = command.to_owned();
         options.listens = true;
         options.store_url = arguments.store.url.clone();
-        if !arguments.stage.boxes.is_empty() {
+        options.policy = policy::for_stage(stage, arguments.stage.policy.as_deref())?;
+        if stage.scales || !arguments.stage.boxes.is_empty() {
             options.allowances = Allowances::new(arguments.stage.boxes.clone());
         }
         options.counts = arguments.stage.counts.clone();

@@ -10,6 +10,7 @@ const COMPILED: &[(&str, bool)] = &[
     ("stage-separated", cfg!(feature = "stage-separated")),
     ("stage-balanced", cfg!(feature = "stage-balanced")),
     ("stage-cached", cfg!(feature = "stage-cached")),
+    ("stage-autoscaled", cfg!(feature = "stage-autoscaled")),
 ];
 
 /// Finds a stage by its name.

@@ -99,6 +99,9 @@ pub(crate) struct BoxArguments {
         value_delimiter = ';'
     )]
     pub(crate) counts: Vec<RoleCount>,
+    /// Scaling policy of stage autoscaled [default: that of the stage]
+    #[arg(long, value_name = "FILE", env = "TENFOLD_POLICY")]
+    pub(crate) policy: Option<PathBuf>,
     /// Limit no box, even if --box is given
     #[arg(long, env = "TENFOLD_UNCONFINED", value_parser = BoolishValueParser::new())]
     pub(crate) unconfined: bool,

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tenfold_lab::{
-    Allowances, Answer, End, FoundLab, LabError, LabOptions, LabStatus, Request, UsageBetween,
-    Watch, ask, ask_watched, labs_in,
+    Allowances, Answer, End, FoundLab, LabError, LabOptions, LabStatus, Request, Stage,
+    UsageBetween, Watch, ask, ask_watched, labs_in,
 };
 
 use crate::arguments::lab::{DIRECTORY, LabArguments, LabCommand, StatusArguments, UpArguments};
@@ -68,7 +68,7 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
 /// Starts a stage, and supervises it until it is to stop.
 fn up(arguments: &UpArguments) -> anyhow::Result<Exit> {
     let stage = stages::find(&arguments.stage)?;
-    let options = options(arguments)?;
+    let options = options(stage, arguments)?;
     // Boxes inherit this limit, and balancers have two connections for each of their clients.
     tenfold_probe::limits::raise_open_files();
     let interrupt = interrupt::catch()?;
@@ -104,7 +104,7 @@ fn up(arguments: &UpArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Met)
 }
 
-fn options(arguments: &UpArguments) -> anyhow::Result<LabOptions> {
+fn options(stage: &Stage, arguments: &UpArguments) -> anyhow::Result<LabOptions> {
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let mut options = LabOptions::new(program, &arguments.directory.dir);
     let boxes = &arguments.boxes;
@@ -115,6 +115,7 @@ fn options(arguments: &UpArguments) -> anyhow::Result<LabOptions> {
     options.network = boxes.network;
     options.counts = boxes.counts.clone();
     options.tuned = boxes.tuned;
+    options.policy = crate::policy::for_stage(stage, boxes.policy.as_deref())?;
     options.data_set = Some(arguments.data_set.options());
     options.allowances = match boxes.unconfined {
         true => Allowances::unconfined(),

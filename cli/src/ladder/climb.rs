@@ -383,7 +383,11 @@ fn wanted(names: &[String], skipped: &mut Vec<Skipped>) -> anyhow::Result<Vec<&'
         }
         return Ok(wanted);
     }
-    for stage in STAGES.iter().filter(|stage| stage.is_built()) {
+    // The capacity of a stage that follows the load is what its policy allows: it is climbed only if it was asked for.
+    for stage in STAGES
+        .iter()
+        .filter(|stage| stage.is_built() && !stage.scales)
+    {
         match stages::find(stage.name) {
             Ok(stage) => wanted.push(stage),
             Err(error) => skipped.push(Skipped {

@@ -32,7 +32,8 @@ mod serve;
 #[cfg(all(
     feature = "stage-separated",
     feature = "stage-balanced",
-    feature = "stage-cached"
+    feature = "stage-cached",
+    feature = "stage-autoscaled"
 ))]
 mod stages;
 mod support;

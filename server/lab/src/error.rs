@@ -47,6 +47,9 @@ pub enum LabError {
         /// Roles that can have several boxes.
         countable: String,
     },
+    /// A scaling policy does not fit the stage.
+    #[error("could not use the scaling policy: {0}")]
+    Policy(String),
     /// The allowance of a box could not be enforced.
     #[error("could not confine the {name} box to its allowance: {source}")]
     Confine {

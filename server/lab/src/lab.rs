@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::balancer::{BalancerStatus, RuntimeApi, ServerStatus};
@@ -16,6 +17,7 @@ use crate::network::Network;
 use crate::network::site::Site;
 use crate::options::LabOptions;
 use crate::options::role_count;
+use crate::scaling::Scaler;
 use crate::stage::stage_plan::{Entrance, StagePlan};
 use crate::starting::start_watch::StartLimits;
 use crate::{LabBox, LabError, Stage};
@@ -52,7 +54,9 @@ pub struct Lab {
     given_up_for: Option<Responder>,
     // Dropped once no box is left in it, and before the guard.
     network: Option<Network>,
-    guard: Guard,
+    /// Boxes that come and go. `None` if the stage has none, or before all others are ready.
+    scaler: Option<Mutex<Scaler>>,
+    guard: Mutex<Guard>,
     // Dropped last, once no box uses the directory.
     _lock: DirectoryLock,
 }
@@ -153,7 +157,8 @@ pub fn up_watched(
         control: None,
         given_up_for: None,
         network: None,
-        guard,
+        scaler: None,
+        guard: Mutex::new(guard),
         _lock: lock,
     };
     if options.listens {
@@ -167,11 +172,12 @@ pub fn up_watched(
         waves,
         entrance,
         flows,
+        scaling,
     } = plan(options, &mut site)?;
     lab.entrance = entrance;
     if let Site::Network(mut network) = site {
         for namespace in network.namespaces() {
-            lab.guard.keep_namespace(&namespace);
+            inner(&mut lab.guard).keep_namespace(&namespace);
         }
         network.make(&flows)?;
         lab.network = Some(network);
@@ -196,7 +202,14 @@ pub fn up_watched(
     }
     // Confined only once all are ready: loading the data set needs a database at full speed.
     for own in &mut lab.boxes {
-        own.hold(&mut lab.guard)?;
+        own.hold(inner(&mut lab.guard))?;
+    }
+    if let Some(scaling) = scaling {
+        let network = lab.network.as_ref();
+        let namespaces = |name: &str| network.and_then(|network| network.namespace(name));
+        let (allowances, stop) = (options.allowances.clone(), options.stop_timeout);
+        let scaler = Scaler::new(scaling, namespaces, &lab.directory, allowances, stop)?;
+        lab.scaler = Some(Mutex::new(scaler));
     }
     Ok(lab)
 }
@@ -255,7 +268,9 @@ impl Lab {
 
     /// Status of the lab and its boxes.
     pub fn status(&self) -> LabStatus {
-        let started = self.boxes.iter().map(BoxStatus::of);
+        let scaler = self.scaler.as_ref().map(lock);
+        let scaled = scaler.iter().flat_map(|scaler| scaler.boxes());
+        let started = self.boxes.iter().chain(scaled).map(BoxStatus::of);
         let planned = self.planned.iter();
         let planned = planned.map(|own| BoxStatus::planned(&own.name, own.role, own.zone));
         LabStatus {
@@ -274,12 +289,16 @@ impl Lab {
             }),
             boxes: started.chain(planned).collect(),
             balancers: self.balancers().map(|(status, _)| status).collect(),
+            groups: scaler
+                .as_ref()
+                .map(|scaler| scaler.status(&self.boxes))
+                .unwrap_or_default(),
         }
     }
 
     /// Returns an error, with the log's last lines, if a box has exited unexpectedly.
     pub fn check(&mut self) -> Result<(), LabError> {
-        let guard = &mut self.guard;
+        let guard = inner(&mut self.guard);
         self.boxes.iter_mut().try_for_each(|own| own.check(guard))
     }
 
@@ -288,17 +307,23 @@ impl Lab {
     /// # Errors
     /// Returns an error if no running box has this name.
     pub fn kill(&mut self, name: &str) -> Result<Vec<String>, LabError> {
-        let chosen = self.chosen(name)?;
+        let mut scaled = self.with_scaler(|scaler, _, premises| scaler.kill(name, premises));
+        let chosen = match self.chosen(name) {
+            Err(error) if scaled.is_empty() => return Err(error),
+            chosen => chosen.unwrap_or_default(),
+        };
         let up: Vec<usize> = self.matching(&chosen, LabBox::is_up);
-        if up.is_empty() {
-            return Err(LabError::Refused(format!("{name} is not up")));
-        }
         for index in &up {
             if let Some(own) = self.boxes.get_mut(*index) {
-                own.kill(&mut self.guard);
+                own.kill(inner(&mut self.guard));
             }
         }
-        Ok(self.names(&up))
+        let mut killed = self.names(&up);
+        killed.append(&mut scaled);
+        match killed.is_empty() {
+            true => Err(LabError::Refused(format!("{name} is not up"))),
+            false => Ok(killed),
+        }
     }
 
     /// Limits the CPU of the boxes of a role to a share of their allowance, from now on. A share of 1 restores it.
@@ -412,7 +437,7 @@ impl Lab {
             }
             self.await_ready(Some(*index), watch)?;
             if let Some(own) = self.boxes.get_mut(*index) {
-                own.hold(&mut self.guard)?;
+                own.hold(inner(&mut self.guard))?;
             }
         }
         // Only once it is up: until a health check fails, the balancer would send requests to it.
@@ -446,11 +471,12 @@ impl Lab {
             }
             for own in &mut self.boxes {
                 if own.pid().is_some()
-                    && let Err(error) = own.check(&mut self.guard)
+                    && let Err(error) = own.check(inner(&mut self.guard))
                 {
                     report(&error);
                 }
             }
+            self.scale();
             let request = self.control.as_ref().and_then(ControlSocket::next_request);
             let Some((request, responder)) = request else {
                 std::thread::sleep(POLL);
@@ -484,6 +510,7 @@ impl Lab {
     /// status, and refuses everything else.
     pub fn answer(&self, is_over: &dyn Fn() -> bool) {
         while !is_over() {
+            self.scale();
             let request = self.control.as_ref().and_then(ControlSocket::next_request);
             match request {
                 // Rarely: the same process sends the load.
@@ -513,7 +540,7 @@ impl Lab {
             for (index, own) in self.boxes.iter_mut().enumerate() {
                 // Also those that were ready: what depends on a box that has died would wait in vain.
                 if only.is_none_or(|only| only == index) {
-                    is_ready &= own.look(&mut self.guard)?;
+                    is_ready &= own.look(inner(&mut self.guard))?;
                 }
             }
             if is_ready {
@@ -557,9 +584,37 @@ impl Lab {
     pub fn stop(mut self) -> Result<(), LabError> {
         let mut outcome = Ok(());
         while let Some(mut last) = self.boxes.pop() {
-            outcome = outcome.and(last.stop(self.stop_timeout, &mut self.guard));
+            // Those beyond the minimum stop with the first of their role.
+            let scaled = self
+                .with_scaler(|scaler, _, premises| Some(scaler.stop_role(last.role(), premises)));
+            outcome = outcome.and(scaled.unwrap_or(Ok(())));
+            outcome = outcome.and(last.stop(self.stop_timeout, inner(&mut self.guard)));
         }
         outcome
+    }
+
+    /// Lets the groups follow their wish: starts and drains boxes, without waiting for them.
+    fn scale(&self) {
+        self.with_scaler(|scaler, boxes, premises| scaler.step(boxes, premises));
+    }
+
+    /// Calls `work` with the scaler, the other boxes, and what is needed to start and end boxes. Returns the default
+    /// without a scaler.
+    fn with_scaler<T: Default>(
+        &self,
+        work: impl FnOnce(&mut Scaler, &[LabBox], &mut Premises<'_>) -> T,
+    ) -> T {
+        let Some(scaler) = &self.scaler else {
+            return T::default();
+        };
+        let mut guard = lock(&self.guard);
+        let mut premises = Premises {
+            directory: &self.directory,
+            groups: self.groups.as_ref(),
+            guard: &mut guard,
+            limits: self.limits,
+        };
+        work(&mut lock(scaler), &self.boxes, &mut premises)
     }
 
     /// Status and runtime API of each running balancer.
@@ -591,7 +646,7 @@ impl Lab {
         let premises = Premises {
             directory: &self.directory,
             groups: self.groups.as_ref(),
-            guard: &mut self.guard,
+            guard: inner(&mut self.guard),
             limits: self.limits,
         };
         (&mut self.boxes, premises)
@@ -637,11 +692,21 @@ fn refused_by(balancer: &str, reason: &str) -> LabError {
     ))
 }
 
+/// A panic elsewhere does not make the value unusable: boxes are to be ended all the same.
+fn lock<T>(own: &Mutex<T>) -> MutexGuard<'_, T> {
+    own.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn inner<T>(own: &mut Mutex<T>) -> &mut T {
+    own.get_mut().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Drop for Lab {
     fn drop(&mut self) {
         let names = self.boxes.iter().map(|own| own.name().to_owned()).collect();
+        self.with_scaler(|scaler, _, premises| scaler.kill_all(premises));
         while let Some(mut last) = self.boxes.pop() {
-            last.kill(&mut self.guard);
+            last.kill(inner(&mut self.guard));
         }
         if let Some(responder) = self.given_up_for.take() {
             responder.answer(&Answer::Done(names));

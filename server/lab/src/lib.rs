@@ -26,6 +26,7 @@ mod lab;
 mod network;
 mod options;
 mod program;
+mod scaling;
 #[cfg(test)]
 mod skip;
 pub mod stage;
@@ -48,5 +49,6 @@ pub use options::allowance::{Allowance, Allowances, RoleAllowance};
 pub use options::role_count::RoleCount;
 pub use options::{DataSetOptions, LabOptions};
 pub use program::{MissingProgram, PROGRAMS, Program, Source};
+pub use scaling::GroupStatus;
 pub use stage::Stage;
 pub use starting::progress::StartProgress;

@@ -37,6 +37,8 @@ pub struct LabOptions {
     pub store_url: Option<String>,
     /// True to put the boxes in a private network that allows only the connections of the stage.
     pub network: bool,
+    /// Scaling policy, as TOML. `None` for the default of the stage. Only for a stage that scales.
+    pub policy: Option<String>,
     /// True to tune the SQL databases to the size of their boxes.
     pub tuned: bool,
     /// Further arguments of `serve`.
@@ -64,6 +66,7 @@ impl LabOptions {
             data_set: None,
             store_url: None,
             network: false,
+            policy: None,
             tuned: false,
             arguments: Vec::new(),
             stall_timeout: Duration::from_secs(30),

@@ -120,6 +120,22 @@ pub(crate) const REDIS: Program = Program {
     since: "cached",
 };
 
+/// Records metrics, and decides on the number of boxes.
+pub(crate) const PROMETHEUS: Program = Program {
+    name: "prometheus",
+    purpose: "metrics and scaling rules",
+    source: Source::Debian("prometheus"),
+    since: "autoscaled",
+};
+
+/// Serves the lab's figures of its boxes, and those of the machine.
+pub(crate) const NODE_EXPORTER: Program = Program {
+    name: "prometheus-node-exporter",
+    purpose: "metrics of boxes and machine",
+    source: Source::Debian("prometheus-node-exporter"),
+    since: "autoscaled",
+};
+
 /// Directories outside the `PATH` where distributions keep servers and libraries.
 const OUTSIDE_PATH: &[&str] = &[
     "/usr/sbin",
@@ -160,6 +176,8 @@ pub const PROGRAMS: &[Program] = &[
     SOCAT,
     REDIS,
     MARIADB,
+    PROMETHEUS,
+    NODE_EXPORTER,
     IP,
     NFT,
 ];

@@ -5,6 +5,7 @@ use crate::network::site::Site;
 use crate::options::LabOptions;
 use crate::stage::stage_plan::StagePlan;
 
+mod autoscaled;
 mod balanced;
 mod cached;
 mod separated;
@@ -32,6 +33,8 @@ pub struct Stage {
     pub roles: &'static [&'static str],
     /// Roles that can have several boxes.
     pub countable: &'static [&'static str],
+    /// True if the number of its boxes follows the load. That needs boxes with a size.
+    pub scales: bool,
     plan: Option<Plan>,
 }
 
@@ -61,6 +64,7 @@ pub const STAGES: &[Stage] = &[
         features: &["stage-single-box"],
         roles: single_box::ROLES,
         countable: &[],
+        scales: false,
         plan: Some(single_box::plan),
     },
     Stage {
@@ -76,6 +80,7 @@ pub const STAGES: &[Stage] = &[
         features: &["stage-separated"],
         roles: separated::ROLES,
         countable: &[],
+        scales: false,
         plan: Some(separated::plan),
     },
     Stage {
@@ -92,6 +97,7 @@ pub const STAGES: &[Stage] = &[
         features: &["stage-balanced"],
         roles: balanced::ROLES,
         countable: tiers::COUNTABLE,
+        scales: false,
         plan: Some(balanced::plan),
     },
     Stage {
@@ -106,6 +112,7 @@ pub const STAGES: &[Stage] = &[
         features: &["stage-cached"],
         roles: cached::ROLES,
         countable: tiers::COUNTABLE,
+        scales: false,
         plan: Some(cached::plan),
     },
     Stage {
@@ -113,14 +120,15 @@ pub const STAGES: &[Stage] = &[
         description: "capacity follows the load",
         users: "Users++++",
         adds: &[
-            "capacity added and removed by metric or by time of day",
-            "monitoring and alerts",
-            "automated operation",
+            "web and application servers added and removed by metric or by time of day",
+            "load balancer in front of the application servers",
+            "metrics and scaling rules in Prometheus",
         ],
         features: &["stage-autoscaled"],
-        roles: &[],
-        countable: &[],
-        plan: None,
+        roles: autoscaled::ROLES,
+        countable: tiers::COUNTABLE,
+        scales: true,
+        plan: Some(autoscaled::plan),
     },
     Stage {
         name: "partitioned",
@@ -136,6 +144,7 @@ pub const STAGES: &[Stage] = &[
         features: &["stage-partitioned"],
         roles: &[],
         countable: &[],
+        scales: false,
         plan: None,
     },
 ];

@@ -21,7 +21,7 @@ const RATE_MAX: f64 = 1e6;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SearchArguments {
     /// Scenario file, or a scenario of the library: uneven, steady, spike, flash-crowd, write-heavy,
-    /// ten-million-users, journey or live-feed
+    /// ten-million-users, journey, live-feed or day
     #[arg(default_value = "uneven", env = "TENFOLD_SCENARIO")]
     pub(crate) scenario: String,
     /// Objective that a sustained rate meets, such as 'p99 < 50ms' [default: the scenario's]. Repeatable
@@ -77,6 +77,7 @@ impl SearchArguments {
                     name: None,
                     boxes: Vec::new(),
                     counts: Vec::new(),
+                    policy: None,
                     tuned: false,
                     allow_delays: false,
                 },

@@ -1,6 +1,6 @@
 //! The service under test: one that runs already, or a stage of the reference service.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
@@ -81,7 +81,7 @@ pub(crate) struct StageArguments {
     )]
     pub(crate) name: Option<String>,
     /// Limit the boxes of a role, such as web=0.4 or sql=1,1GiB, and all other boxes to 0.2 CPU and
-    /// 512 MiB [default: no limits]. Repeatable
+    /// 512 MiB [default: no limits; in stage autoscaled 0.2 CPU and 512 MiB]. Repeatable
     #[arg(
         long = "box",
         value_name = "ROLE=CPU[,MEMORY]",
@@ -98,6 +98,9 @@ pub(crate) struct StageArguments {
         value_delimiter = ';'
     )]
     pub(crate) counts: Vec<RoleCount>,
+    /// Scaling policy of stage autoscaled [default: that of the stage]
+    #[arg(long, value_name = "FILE", env = "TENFOLD_POLICY")]
+    pub(crate) policy: Option<PathBuf>,
     /// Tune the SQL databases to the size of their boxes: caches of half the memory, a thread pool
     #[arg(long, env = "TENFOLD_TUNED", value_parser = BoolishValueParser::new())]
     pub(crate) tuned: bool,
@@ -143,6 +146,8 @@ impl ServiceArguments {
         for count in &self.stage.counts {
             flag("--count", Some(count.to_string()));
         }
+        let policy = self.stage.policy.as_ref();
+        flag("--policy", policy.map(|path| path.display().to_string()));
         flag("--tuned", self.stage.tuned.then(String::new));
         if self.target.url.is_none() {
             for (name, value) in self.data_set.written() {
@@ -161,6 +166,7 @@ impl ServiceArguments {
         let of_stage = [
             ("boxes", "--box"),
             ("counts", "--count"),
+            ("policy", "--policy"),
             ("tuned", "--tuned"),
         ];
         if by_flag("url")

@@ -49,6 +49,8 @@ impl Decision {
         let desired = boxes(one("desired")?);
         let stabilized = boxes(one("stabilized")?);
         let label = |sample: &Sample, label: &str| sample.labels.get(label).cloned();
+        let is_metric =
+            |leader: &String| all("proposal").any(|own| own.labels.get("metric") == Some(leader));
         let asks = all("proposal").filter_map(|own| Some((label(own, "metric")?, own.value)));
         let asks = asks
             .chain(all("scheduled").filter_map(|own| Some((label(own, "schedule")?, own.value))));
@@ -63,6 +65,9 @@ impl Decision {
                 "no schedule is active, so min_replicas is {}",
                 group.min_replicas
             ),
+            (Some((leader, _)), None) if all("demand").next().is_none() && is_metric(leader) => {
+                "no metric has a figure yet".to_owned()
+            }
             (Some((leader, asked)), None) => format!("{leader} asks for {}", boxes(*asked)),
             (Some((leader, asked)), Some(demand)) => match boxes(*asked) {
                 asked if asked == current => format!("{leader} needs {demand:.1} boxes"),
@@ -176,6 +181,18 @@ mod tests {
             decision.reason,
             "day asks for 6; waits for the limits of scale_up"
         );
+    }
+
+    #[test]
+    fn says_that_figures_are_missing() {
+        let decision = decide(&[
+            ("current", "", 2.0),
+            ("proposal", "cpu", 2.0),
+            ("desired", "", 2.0),
+            ("stabilized", "", 2.0),
+            ("wish", "", 2.0),
+        ]);
+        assert_eq!(decision.unwrap().reason, "no metric has a figure yet");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A socket file can be reached from outside the box's network namespace, and by this account only.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -60,14 +60,53 @@ impl RuntimeApi<'_> {
         self.set(server, "ready")
     }
 
-    fn set(&self, server: &ServerStatus, state: &str) -> io::Result<()> {
+    /// Returns the servers of one list, which is a shorter answer than [`RuntimeApi::status`].
+    pub(crate) fn servers(&self, list: &str) -> io::Result<Vec<ServerStatus>> {
+        // 4 selects servers, -1 all of them.
+        let answer = self.ask(&format!("show stat {list} 4 -1 json"))?;
+        Ok(parse_statistics(&answer)?.servers)
+    }
+
+    /// Adds a server, and has it checked and sent requests. `settings` are those of a `server` line.
+    pub(crate) fn add(
+        &self,
+        list: &str,
+        name: &str,
+        address: SocketAddr,
+        settings: &str,
+    ) -> io::Result<()> {
+        self.command(
+            &format!("add server {list}/{name} {address} {settings}"),
+            "New server registered.",
+        )?;
+        // A new server is in maintenance, and not checked.
+        self.command(&format!("enable health {list}/{name}"), "")?;
+        self.command(&format!("enable server {list}/{name}"), "")
+    }
+
+    /// Removes a drained server.
+    ///
+    /// # Errors
+    /// Returns an error while it has connections, including idle ones that the balancer keeps.
+    pub(crate) fn remove(&self, server: &ServerStatus) -> io::Result<()> {
+        self.set(server, "maint")?;
         let ServerStatus { list, name, .. } = server;
-        let answer = self.ask(&format!("set server {list}/{name} state {state}"))?;
-        // HAProxy answers a successful command with an empty line.
+        self.command(&format!("del server {list}/{name}"), "Server deleted.")
+    }
+
+    /// Sends a command that has one successful answer.
+    fn command(&self, command: &str, expected: &str) -> io::Result<()> {
+        let answer = self.ask(command)?;
         match answer.trim() {
-            "" => Ok(()),
+            answer if answer == expected => Ok(()),
             reason => Err(io::Error::other(reason.to_owned())),
         }
+    }
+
+    fn set(&self, server: &ServerStatus, state: &str) -> io::Result<()> {
+        let ServerStatus { list, name, .. } = server;
+        // HAProxy answers a successful command with an empty line.
+        self.command(&format!("set server {list}/{name} state {state}"), "")
     }
 
     fn ask(&self, command: &str) -> io::Result<String> {

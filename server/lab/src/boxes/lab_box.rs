@@ -367,6 +367,12 @@ impl LabBox {
         if !self.is_up() {
             return self.check(guard);
         }
+        self.begin_stop();
+        self.await_stop(Instant::now() + timeout, timeout, guard)
+    }
+
+    /// Asks the box to stop, and returns at once.
+    pub(crate) fn begin_stop(&mut self) {
         if let Some(process) = &mut self.process {
             match self.plan.stop {
                 Stop::Stdin => drop(process.stdin.take()),
@@ -381,7 +387,15 @@ impl LabBox {
         {
             let _ = group.remove_cpu_limit();
         }
-        let deadline = Instant::now() + timeout;
+    }
+
+    /// Waits until a box that was asked to stop has exited; kills it if it has not by the deadline, after `timeout`.
+    pub(crate) fn await_stop(
+        &mut self,
+        deadline: Instant,
+        timeout: Duration,
+        guard: &mut Guard,
+    ) -> Result<(), LabError> {
         while !self.has_exited() {
             if Instant::now() >= deadline {
                 self.reap(guard);

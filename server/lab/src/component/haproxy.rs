@@ -17,6 +17,9 @@ use crate::directory::{private_directory, write_private};
 use crate::identity::{Authority, Identity};
 use crate::program;
 
+/// Path of the health check of an application server.
+const HEALTH_PATH: &str = "/healthz";
+
 /// A server behind a balancer.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
@@ -45,6 +48,31 @@ pub(crate) struct Edge<'a> {
     pub(crate) servers: &'a [Server],
     /// Path of the web servers' health check.
     pub(crate) health_path: &'a str,
+}
+
+/// Checks of a server that answers HTTP, also of one that is added at run time. A new one gets its share of the load
+/// over two seconds.
+pub(crate) const CHECKS: &str =
+    "check inter 500ms fall 2 rise 2 observe layer4 error-limit 3 on-error mark-down slowstart 2s";
+
+/// Retries what has not reached a server, and also a read whose server failed: it changes nothing. A write may have been
+/// carried out before the failure.
+const RETRIES: &str = "retry-on conn-failure empty-response
+    http-request disable-l7-retry unless { method GET HEAD }";
+
+/// The balancer between web servers and application servers.
+#[derive(Debug)]
+pub(crate) struct Applications<'a> {
+    /// Name of the box.
+    pub(crate) name: &'a str,
+    /// Role of the box.
+    pub(crate) role: &'static str,
+    /// Address of its service.
+    pub(crate) listen: SocketAddr,
+    /// Address of its statistics.
+    pub(crate) statistics: SocketAddr,
+    /// Application servers behind it.
+    pub(crate) servers: &'a [Server],
 }
 
 /// The balancer in front of the databases. It sends all connections to one database at a time.
@@ -105,17 +133,47 @@ frontend in-the-clear
 backend web
     balance leastconn
     option httpchk GET {health}
-    # Retry what has not reached a server, and also a read whose server failed: it changes nothing.
-    # A write may have been carried out before the failure.
-    retry-on conn-failure empty-response
-    http-request disable-l7-retry unless {{ method GET HEAD }}
-    default-server check inter 500ms fall 2 rise 2 observe layer4 error-limit 3 on-error mark-down slowstart 2s
+    {RETRIES}
+    default-server {CHECKS}
 "#,
             listen = self.listen,
             crt = both.display(),
             redirect = self.redirect,
             port = self.listen.port(),
             health = self.health_path,
+        );
+        for server in self.servers {
+            let _ = writeln!(text, "    server {} {}", server.name, server.address);
+        }
+        plan(
+            self.name,
+            self.role,
+            directory,
+            &text,
+            self.listen,
+            self.statistics,
+        )
+    }
+}
+
+impl Applications<'_> {
+    /// Plans the box.
+    pub(crate) fn plan(&self, directory: &Path) -> Result<BoxPlan, LabError> {
+        let mut text = common(self.statistics);
+        let _ = write!(
+            text,
+            r#"
+frontend applications
+    bind {listen}
+    default_backend app
+
+backend app
+    balance leastconn
+    option httpchk GET {HEALTH_PATH}
+    {RETRIES}
+    default-server {CHECKS}
+"#,
+            listen = self.listen,
         );
         for server in self.servers {
             let _ = writeln!(text, "    server {} {}", server.name, server.address);

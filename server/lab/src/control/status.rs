@@ -10,6 +10,7 @@ use crate::balancer::{self, BalancerStatus};
 use crate::boxes::cgroup::Usage;
 use crate::boxes::lab_box::LabBox;
 use crate::options::allowance::Allowance;
+use crate::scaling::{self, GroupStatus};
 use crate::starting::progress::StartProgress;
 use crate::table;
 
@@ -41,6 +42,9 @@ pub struct LabStatus {
     /// Counters of its balancers, in start order.
     #[serde(default)]
     pub balancers: Vec<BalancerStatus>,
+    /// Groups of boxes that come and go.
+    #[serde(default)]
+    pub groups: Vec<GroupStatus>,
 }
 
 /// The entrance of a lab: the address that clients connect to.
@@ -263,7 +267,8 @@ impl fmt::Display for UsageBetween<'_> {
             rows.push(row);
         }
         table::write(f, &rows)?;
-        balancer::write_table(f, &self.after.balancers)
+        balancer::write_table(f, &self.after.balancers)?;
+        scaling::write_table(f, &self.after.groups)
     }
 }
 
@@ -285,6 +290,7 @@ mod tests {
             is_starting: false,
             unconfined_because: None,
             balancers: Vec::new(),
+            groups: Vec::new(),
             entrance: Some(EntranceStatus {
                 url: "https://127.0.0.1:4001".to_owned(),
                 ca: Some("lab/tls/ca.pem".into()),

@@ -19,6 +19,7 @@ pub(crate) mod port {
     pub(crate) const APP: u16 = 8_080;
     pub(crate) const S3: u16 = 8_014;
     pub(crate) const ADMIN: u16 = 9_100;
+    pub(crate) const PROMETHEUS: u16 = 9_090;
     pub(crate) const SQL: u16 = 3_306;
     pub(crate) const SQL_REPLICAS: u16 = 3_307;
     pub(crate) const REDIS: u16 = 6_379;

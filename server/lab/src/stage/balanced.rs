@@ -47,8 +47,9 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         replicas: None,
         files: &file_store,
     };
-    let (mut apps, app_servers) = tiers.applications("balanced", &backends)?;
-    let (webs, web_servers) = tiers.web_servers(&app_servers)?;
+    let counts = (tiers.count("app"), tiers.count("web"));
+    let (mut apps, app_servers) = tiers.applications("balanced", &backends, counts.0)?;
+    let (webs, web_servers) = tiers.web_servers(&app_servers, counts.1)?;
     let (balancer, entrance) = tiers.balancer(&web_servers)?;
 
     let mut data = databases.others;
@@ -59,5 +60,6 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         waves: vec![vec![databases.first, files], data, apps, front.collect()],
         entrance,
         flows: tiers.flows,
+        scaling: None,
     })
 }

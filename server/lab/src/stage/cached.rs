@@ -1,11 +1,15 @@
 //! Stage `cached`: frequent reads come from memory, the others from replicas.
 
+use std::net::SocketAddr;
+
 use super::tiers::{Backend, Backends, Tiers, server, tuning, zone};
 use crate::LabError;
+use crate::boxes::box_plan::BoxPlan;
 use crate::component::haproxy::{Databases, Replicas};
 use crate::component::mariadb::MariaDb;
 use crate::component::redis::Redis;
 use crate::component::replica::Replica;
+use crate::component::service::FileStore;
 use crate::component::{mariadb, object_store};
 use crate::network::Flow;
 use crate::network::site::{Site, port};
@@ -28,10 +32,55 @@ pub(super) const ROLES: &[&str] = &[
 /// Replicas, one in each zone.
 const REPLICAS: [&str; 2] = ["sql-replica-1", "sql-replica-2"];
 
+/// Boxes below the application servers, and how to reach them.
+pub(super) struct Data {
+    /// Boxes that start first.
+    pub(super) first: Vec<BoxPlan>,
+    /// Boxes that start once those are ready.
+    pub(super) then: Vec<BoxPlan>,
+    /// Files of the service.
+    pub(super) files: FileStore,
+    store: Backend,
+    cache: Backend,
+    replicas: Backend,
+    /// Statistics of the balancer before the databases.
+    pub(super) statistics: SocketAddr,
+}
+
+impl Data {
+    /// Backends of the application servers.
+    pub(super) fn backends(&self) -> Backends<'_> {
+        Backends {
+            store: self.store.clone(),
+            cache: Some(self.cache.clone()),
+            replicas: Some(self.replicas.clone()),
+            files: &self.files,
+        }
+    }
+}
+
 /// Plans the boxes.
 pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, LabError> {
-    let directory = &options.directory;
     let mut tiers = Tiers::new(options, site)?;
+    let data = data(&mut tiers)?;
+    let counts = (tiers.count("app"), tiers.count("web"));
+    let (mut apps, app_servers) = tiers.applications("cached", &data.backends(), counts.0)?;
+    let (webs, web_servers) = tiers.web_servers(&app_servers, counts.1)?;
+    let (balancer, entrance) = tiers.balancer(&web_servers)?;
+    let others = apps.split_off(1);
+    let front = others.into_iter().chain(webs).chain([balancer]);
+    Ok(StagePlan {
+        waves: vec![data.first, data.then, apps, front.collect()],
+        entrance,
+        flows: tiers.flows,
+        scaling: None,
+    })
+}
+
+/// Plans everything below the application servers.
+pub(super) fn data(tiers: &mut Tiers<'_>) -> Result<Data, LabError> {
+    let options = tiers.options;
+    let directory = &options.directory;
 
     let sql_listen = tiers.site.private("sql-balancer", port::SQL)?;
     let databases = tiers.databases(sql_listen, true)?;
@@ -57,11 +106,12 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         tiers.flows.push(Flow::between(name, sql_listen));
     }
     let replicas_listen = tiers.site.private("sql-balancer", port::SQL_REPLICAS)?;
+    let statistics = tiers.site.private("sql-balancer", port::ADMIN)?;
     let sql_balancer = Databases {
         name: "sql-balancer",
         role: "sql-balancer",
         listen: sql_listen,
-        statistics: tiers.site.private("sql-balancer", port::ADMIN)?,
+        statistics,
         servers: &databases.servers,
         replicas: Some(Replicas {
             listen: replicas_listen,
@@ -82,38 +132,25 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let (cache, cache_url) = cache.plan(directory, &tiers.authority)?;
     let (files, file_store) = object_store::plan("files", "files", directory, tiers.site)?;
 
-    let backends = Backends {
+    let mut then = databases.others;
+    then.extend(replicas);
+    then.push(sql_balancer);
+    Ok(Data {
+        first: vec![databases.first, files, cache],
+        then,
         store: Backend {
             url: mariadb::url(sql_listen, directory, &tiers.authority)?,
             address: sql_listen,
         },
-        cache: Some(Backend {
+        cache: Backend {
             url: cache_url,
             address: cache_address,
-        }),
-        replicas: Some(Backend {
+        },
+        replicas: Backend {
             url: mariadb::url(replicas_listen, directory, &tiers.authority)?,
             address: replicas_listen,
-        }),
-        files: &file_store,
-    };
-    let (mut apps, app_servers) = tiers.applications("cached", &backends)?;
-    let (webs, web_servers) = tiers.web_servers(&app_servers)?;
-    let (balancer, entrance) = tiers.balancer(&web_servers)?;
-
-    let mut data = databases.others;
-    data.extend(replicas);
-    data.push(sql_balancer);
-    let others = apps.split_off(1);
-    let front = others.into_iter().chain(webs).chain([balancer]);
-    Ok(StagePlan {
-        waves: vec![
-            vec![databases.first, files, cache],
-            data,
-            apps,
-            front.collect(),
-        ],
-        entrance,
-        flows: tiers.flows,
+        },
+        files: file_store,
+        statistics,
     })
 }

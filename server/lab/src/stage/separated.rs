@@ -54,11 +54,13 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         Flow::between("web", file_store.address),
     ];
     Ok(StagePlan {
+        scaling: None,
         flows,
         waves: vec![vec![sql, files], vec![web.plan(options)]],
         entrance: Entrance {
             name: "web".to_owned(),
             ca: Some(authority.certificate()),
+            statistics: None,
             redirect: Some(redirect),
         },
     })

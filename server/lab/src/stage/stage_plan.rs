@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::boxes::box_plan::BoxPlan;
 use crate::network::Flow;
+use crate::scaling::ScalingPlan;
 
 /// The plan of a stage: its boxes and the connections between them.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct StagePlan {
     pub(crate) entrance: Entrance,
     /// Connections that the stage needs. A private network rejects all others.
     pub(crate) flows: Vec<Flow>,
+    /// Groups of boxes that come and go. `None` if the stage has none.
+    pub(crate) scaling: Option<ScalingPlan>,
 }
 
 /// The entrance of a stage: the box that clients connect to.
@@ -24,6 +27,8 @@ pub(crate) struct Entrance {
     pub(crate) name: String,
     /// CA certificate that signed its certificate. `None` for plain HTTP.
     pub(crate) ca: Option<PathBuf>,
+    /// Address of its statistics. `None` if it is no balancer.
+    pub(crate) statistics: Option<SocketAddr>,
     /// Address that redirects plain HTTP to HTTPS.
     pub(crate) redirect: Option<SocketAddr>,
 }

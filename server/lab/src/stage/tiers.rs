@@ -41,6 +41,8 @@ pub(super) struct Tiers<'a> {
     pub(super) authority: Authority,
     /// Connections between the boxes planned so far.
     pub(super) flows: Vec<Flow>,
+    /// Addresses of the application servers' metrics.
+    pub(super) admins: Vec<SocketAddr>,
 }
 
 /// The database cluster.
@@ -78,6 +80,7 @@ impl<'a> Tiers<'a> {
             options,
             site,
             flows: Vec::new(),
+            admins: Vec::new(),
         })
     }
 
@@ -126,15 +129,21 @@ impl<'a> Tiers<'a> {
         })
     }
 
+    /// Number of boxes of a role.
+    pub(super) fn count(&self, role: &str) -> usize {
+        role_count::of(&self.options.counts, role, BOXES_DEFAULT)
+    }
+
     /// Plans application servers. The first one loads the data set.
     pub(super) fn applications(
         &mut self,
         stage: &'static str,
         backends: &Backends<'_>,
+        count: usize,
     ) -> Result<(Vec<BoxPlan>, Vec<Server>), LabError> {
         let mut plans = Vec::new();
         let mut servers = Vec::new();
-        for index in 0..role_count::of(&self.options.counts, "app", BOXES_DEFAULT) {
+        for index in 0..count {
             let name = format!("app-{}", index + 1);
             let app = Service {
                 name: &name,
@@ -150,6 +159,7 @@ impl<'a> Tiers<'a> {
                 redirect: None,
             };
             let mut plan = app.plan(self.options);
+            self.admins.push(app.admin);
             plan.zone = Some(zone(index));
             plans.push(plan);
             servers.push(server(&name, app.listen));
@@ -167,10 +177,11 @@ impl<'a> Tiers<'a> {
     pub(super) fn web_servers(
         &mut self,
         applications: &[Server],
+        count: usize,
     ) -> Result<(Vec<BoxPlan>, Vec<Server>), LabError> {
         let mut plans = Vec::new();
         let mut servers = Vec::new();
-        for index in 0..role_count::of(&self.options.counts, "web", BOXES_DEFAULT) {
+        for index in 0..count {
             let name = format!("web-{}", index + 1);
             let web = WebServer {
                 name: &name,
@@ -210,6 +221,7 @@ impl<'a> Tiers<'a> {
         let entrance = Entrance {
             name: name.to_owned(),
             ca: Some(self.authority.certificate()),
+            statistics: Some(edge.statistics),
             redirect: Some(redirect),
         };
         Ok((edge.plan(&self.options.directory)?, entrance))
@@ -234,6 +246,7 @@ pub(super) fn tuning(options: &LabOptions) -> Option<Tuning> {
     })
 }
 
+/// Names a server.
 pub(super) fn server(name: &str, address: SocketAddr) -> Server {
     Server {
         name: name.to_owned(),
@@ -249,7 +262,7 @@ mod tests {
     /// A member that joins before the cluster exists would form a cluster of its own.
     #[test]
     fn members_join_after_cluster_exists() {
-        for name in ["balanced", "cached"] {
+        for name in ["balanced", "cached", "autoscaled"] {
             let directory = tempfile::tempdir().unwrap();
             let options = LabOptions::new("tenfold", directory.path());
             let (plan, _) = stage::find(name).unwrap().plan().unwrap();

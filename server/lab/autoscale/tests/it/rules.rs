@@ -93,7 +93,7 @@ const TWO_READY: [(&str, &str); 2] = [
 ];
 
 /// Both boxes are ready, with this CPU utilization of each.
-fn two_at<'a>(cpu: &'a str) -> Vec<(&'a str, &'a str)> {
+fn two_at(cpu: &str) -> Vec<(&str, &str)> {
     let used = [
         (
             r#"tenfold_box_cpu_utilization{group="web",box="web-1"}"#,

@@ -34,7 +34,7 @@ pub(crate) struct PlanFigures {
     pub(crate) permitted: Vec<Permitted>,
     /// Steps of the ladder.
     pub(crate) steps: Vec<SimulatedStep>,
-    /// What failed, with the reason.
+    /// Failed parts, with the reason.
     pub(crate) mishaps: Vec<String>,
     /// Duration, in seconds.
     pub(crate) took_s: f64,

@@ -59,7 +59,7 @@ pub(crate) struct PlanArguments {
         env = "TENFOLD_PLAN_LADDER"
     )]
     pub(crate) ladder: Option<PathBuf>,
-    /// Simulate each step of the ladder from its runs, beside what was measured, and the fleet for the peak
+    /// Simulate each step of the ladder from its runs, beside its measured figures, and the fleet for the peak
     #[arg(long, help_heading = "Boxes", requires = "ladder", env = "TENFOLD_PLAN_SIMULATE", value_parser = BoolishValueParser::new())]
     pub(crate) simulate: bool,
     /// Time on the network between two boxes of a simulated fleet, such as 500us

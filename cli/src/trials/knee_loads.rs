@@ -1,4 +1,4 @@
-//! Runs at shares of a knee: what the service does below it, and what gives out above it.
+//! Runs at shares of a knee, with their findings.
 
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// Shortest counted part from which findings are worth the time.
 const SHORTEST: Duration = Duration::from_secs(2);
 
-/// Measures the service at shares of its knee. Returns the runs that fit into the time until `end`: none if it is too short, or if an end of the
-/// knee is not known.
+/// Measures the service at shares of its knee. Returns no run if the time until `end` is too short, or if an end of the knee is not known.
 pub(crate) fn knee_loads(
     trials: &Trials<'_>,
     report: &SearchReport,

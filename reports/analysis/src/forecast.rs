@@ -27,7 +27,7 @@ pub struct StepRuns<'a> {
     pub trials: &'a [(Observation, OutcomeName)],
     /// The run at low load.
     pub low: &'a Run,
-    /// What it says.
+    /// Observation of that run.
     pub low_observation: &'a Observation,
     /// The scenario, with the objectives of the ladder.
     pub scenario: &'a Scenario,
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn knee_and_p99_are_those_of_a_service_of_known_capacity() {
+    fn simulates_a_service_of_known_capacity() {
         let trials = RATES.map(|rate| {
             let run = run(rate);
             (

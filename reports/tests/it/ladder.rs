@@ -156,6 +156,7 @@ pub(crate) fn diagnosis() -> DiagnosisReport {
             },
             limit: None,
             not_judged: Vec::new(),
+            loads: Vec::new(),
             trials: vec![trial(300.0), trial(600.0)],
         },
     }

@@ -25,19 +25,19 @@ use crate::{interrupt, library};
 /// File with the comparison.
 const COMPARISON: &str = "comparison.json";
 
-/// A build, with what starts it or where it runs.
+/// A build of the comparison.
 struct Contender {
     side: Side,
     name: String,
     start: Start,
 }
 
-/// Where a build comes from.
+/// Source of a build.
 enum Start {
     /// It is started for the comparison.
     Build(Build),
     /// It runs already.
-    Running(Endpoint),
+    Running(Box<Endpoint>),
 }
 
 /// Compares the knees of two builds.
@@ -113,7 +113,7 @@ fn contender(
     let dial = service.connections.options()?;
     let hosts = &service.permission.hosts;
     let start = match endpoint(&subject, admin.as_deref(), &dial, hosts)? {
-        Some(endpoint) => Start::Running(endpoint),
+        Some(endpoint) => Start::Running(Box::new(endpoint)),
         None => {
             check_dial_options(&dial)?;
             let recipe = builds.recipe();
@@ -145,7 +145,7 @@ impl Contender {
         interrupt: &Interrupt,
     ) -> anyhow::Result<Service> {
         match &self.start {
-            Start::Running(endpoint) => Ok(Service::at(endpoint.clone())),
+            Start::Running(endpoint) => Ok(Service::at(endpoint.as_ref().clone())),
             Start::Build(build) => {
                 let started = build.start(&path.join("service.log"), interrupt)?;
                 Service::of_command(started, arguments.service.connections.options()?)

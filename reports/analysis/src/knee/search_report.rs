@@ -45,7 +45,7 @@ pub struct KneeLoad {
     /// The run.
     #[serde(flatten)]
     pub trial: TrialReport,
-    /// What it shows.
+    /// Its findings, the most important first.
     pub findings: Vec<Finding>,
 }
 

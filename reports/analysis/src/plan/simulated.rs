@@ -39,7 +39,7 @@ pub struct SimulatedTier {
 pub struct SimulatedKnee {
     /// Highest rate that the simulated service sustains, per second.
     pub simulated: f64,
-    /// What it misses above that: `backlog`, `machine`, or the text of an objective.
+    /// Criterion that fails above that: `backlog`, `machine`, or the text of an objective.
     pub limit: String,
     /// Tier with the busiest box there. `None` if the machine is the limit.
     pub busiest: Option<String>,
@@ -79,7 +79,7 @@ pub struct SimulatedFleet {
     pub knee_per_s: Option<f64>,
     /// Tier with the busiest box above that.
     pub breaks_first: Option<String>,
-    /// What is missed above that: `backlog`, or the text of an objective.
+    /// Criterion that fails above that: `backlog`, or the text of an objective.
     pub limit: String,
     /// Price of all boxes for a month. `None` if it is not known.
     pub price_month: Option<f64>,

@@ -75,7 +75,7 @@ enum State {
     Off,
     /// It runs, and is not ready.
     Starting,
-    /// It is ready. The balancer knows it, or is to be told.
+    /// It is ready, and the balancer lists it or will.
     Serving,
     /// The balancer sends it no new requests.
     Draining,
@@ -460,7 +460,7 @@ impl Spare {
         None
     }
 
-    /// Tells the balancer, if what it lists differs from what it should. An error is tried again at the next step.
+    /// Changes the balancer's list of servers where it differs from the ready boxes. An error is tried again at the next step.
     fn tell(
         &mut self,
         api: &RuntimeApi<'_>,

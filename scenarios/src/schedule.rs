@@ -309,8 +309,8 @@ fn pieces(scenario: &Scenario) -> Vec<Piece<'_>> {
             let from = start_ns + (seconds * 1e9_f64).round() as u64;
             seconds += segment.seconds;
             let to = (start_ns + (seconds * 1e9).round() as u64).min(end_ns);
-            let total = segment.total();
-            if to > from && total > 0.0 {
+            if to > from {
+                let total = segment.total();
                 let source = Source::Curve { segment, total };
                 pieces.push(Piece {
                     phase: index,

@@ -121,9 +121,6 @@ impl Segment {
                     break;
                 }
             }
-            if high - low < 1e-11 {
-                break;
-            }
         }
         x
     }
@@ -178,6 +175,24 @@ mod tests {
                 guess = time;
             }
         }
+    }
+
+    #[test]
+    fn the_first_arrivals_of_a_day_that_begins_at_rate_zero_are_on_time() {
+        let day = Segment {
+            seconds: 86_400.0,
+            from: 0.0,
+            to: 0.0,
+            wave: Some(Wave::new(1000.0, 86_400.0, 0.0)),
+        };
+        for mass in [1e-6, 0.01, 1.0, 7.0, 1e3] {
+            // From the start of the segment, where the rate is zero, and from beyond its middle.
+            let time = day.time_of(mass, 0.0);
+            assert!((day.mass(time) / mass - 1.0).abs() < 1e-6, "{mass}: {time}");
+        }
+        let late = day.total() - 1.0;
+        let time = day.time_of(late, 60_000.0);
+        assert!((day.mass(time) - late).abs() < 1e-3, "{time}");
     }
 
     #[test]

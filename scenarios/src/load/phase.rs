@@ -324,6 +324,13 @@ mod tests {
     }
 
     #[test]
+    fn kinds_are_the_names_in_scenarios() {
+        let names = shapes().map(|(phase, ..)| phase.shape.kind());
+        assert_eq!(names, ["constant", "ramp", "steps", "spike", "diurnal"]);
+        assert_eq!(Shape::Users.kind(), "users");
+    }
+
+    #[test]
     fn arrivals_and_peaks_match_closed_forms() {
         for (phase, arrivals, peak) in shapes() {
             assert_eq!(phase.end(), Duration::from_secs(17));

@@ -163,7 +163,45 @@ fn every_loop_is_bounded() {
     let long = vec!["failed"; 60].join(" or ");
     assert_eq!(of(&turns(200, &long)), None);
     assert_eq!(of(&turns(400, &long)), Some(WalkError::Idle));
+    // So does that of a loop, each time it is judged: 60 conditions have 596 bytes, which are 37 moves.
+    let looping =
+        format!(r#"[{{ while = 'not ({long})', steps = [{{ request = "a", if = "failed" }}] }}]"#);
+    assert_eq!(of(&looping), Some(WalkError::Idle));
     assert!(WalkError::Idle.to_string().contains("10000 moves"));
+}
+
+#[test]
+fn a_journey_ends_early_and_branches_into_other_choices() {
+    let scenario = closed("[[journeys]]\nname = \"j\"\nsteps = [\"a\", \"b\"]");
+    let mut walk = scenario.journey_walk(0).unwrap();
+    let mut variables = scenario.variables();
+    walk.begin(&mut variables);
+    let mut copy = walk.clone();
+    // A branch takes one number, and has its own from there on.
+    let mut branch = walk.branch();
+    assert_ne!(branch.draw(0).entropy, walk.draw(0).entropy);
+    let mut same = copy.branch();
+    let (first, second) = (branch.draw(0).entropy, same.draw(0).entropy);
+    assert_ne!(first, second, "the first branch is one choice ahead");
+    assert_eq!(first, same.draw(0).entropy);
+    walk.end();
+    assert_eq!(
+        walk.next_step(&variables, LastResponse::default()),
+        Ok(None)
+    );
+}
+
+#[test]
+fn an_arrival_whose_journey_is_excluded_sends_its_first_request() {
+    let scenario = scenario(
+        "arrivals = \"even\"",
+        "[variables]\nmood = \"good\"\n\
+         [[journeys]]\nname = \"one\"\nsteps = [{ request = \"b\", if = 'mood == \"bad\"' }]",
+    )
+    .unwrap();
+    for (turn, arrival) in (0..).zip(scenario.schedule()) {
+        assert_eq!((arrival.draw.request, arrival.draw.turn), (1, turn));
+    }
 }
 
 #[test]

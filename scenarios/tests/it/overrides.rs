@@ -122,6 +122,8 @@ requests = [{ name = "GET", kind = "read", path = "{target}" }]
     })
     .unwrap();
     assert_eq!(fast.schedule().count(), 1000);
+    let last = fast.schedule().last().unwrap();
+    assert_eq!(last.intended, Duration::from_millis(999));
     assert!((mean(&fast) - 1000.0).abs() < 1.0, "{}", mean(&fast));
     let long = with(Overrides {
         duration: Some(Duration::from_secs(60)),

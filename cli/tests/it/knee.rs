@@ -153,10 +153,15 @@ fn compares_two_builds() {
         ];
         place.run(&[&of_both, more].concat())
     };
-    // A quarter of the capacity.
-    let ended = compare("knees", &[]).expect(99);
+    let ended = compare("knees", &[]);
     let found = ended.json();
-    assert_eq!(found["verdict"], "less", "{found:#}");
+    // A quarter of the capacity. On a busy machine, the time may be too short for the whole interval to show a loss.
+    let expected = match found["verdict"].as_str().unwrap() {
+        "less" => 99,
+        "inconclusive" => 121,
+        other => panic!("{other}: {found:#}"),
+    };
+    let ended = ended.expect(expected);
     let estimate = found["change"]["estimate"].as_f64().unwrap();
     assert!((-0.9..-0.5).contains(&estimate), "{found:#}");
     assert_eq!(read_json(&place.path("knees/comparison.json")), found);

@@ -277,7 +277,7 @@ fn rejects_invalid_lab_flags() {
             "a box needs between 0.1 and 1024 CPUs",
         ),
         (&["--box", "web"][..], "write ROLE=CPU[,MEMORY]"),
-        (&["--stage", "autoscaled"][..], "not built yet"),
+        (&["--stage", "partitioned"][..], "not built yet"),
     ] {
         let error = place
             .run(&[&["lab", "up"][..], arguments].concat())

@@ -254,7 +254,7 @@ fn directory_holds_one_lab() {
 fn refuses_stage_that_is_not_built() {
     let directory = tempfile::tempdir().unwrap();
     let options = options(directory.path(), "good");
-    let error = up(stage::find("autoscaled").unwrap(), &options).unwrap_err();
+    let error = up(stage::find("partitioned").unwrap(), &options).unwrap_err();
     assert!(matches!(error, LabError::NotBuilt { .. }), "{error}");
 }
 

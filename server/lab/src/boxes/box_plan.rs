@@ -1,6 +1,7 @@
 //! The plan of a box, from which it can be started any number of times.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -10,8 +11,8 @@ use crate::boxes::readiness::{Listening, Readiness};
 use crate::network;
 use crate::starting::progress_source::ProgressSource;
 
-/// The plan of a box.
-#[derive(Debug, Clone)]
+/// The plan of a box. Its arguments and environment hold secrets, so debug output leaves them out.
+#[derive(Clone)]
 pub(crate) struct BoxPlan {
     /// Name, unique in the lab: the role, with a number if there are several.
     pub(crate) name: String,
@@ -35,6 +36,17 @@ pub(crate) struct BoxPlan {
     pub(crate) stop: Stop,
     /// Working directory of a balancer, which holds its runtime API's socket. `None` for all other boxes.
     pub(crate) balancer: Option<PathBuf>,
+}
+
+impl fmt::Debug for BoxPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoxPlan")
+            .field("name", &self.name)
+            .field("role", &self.role)
+            .field("zone", &self.zone)
+            .field("program", &self.program)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Request to stop a box.

@@ -54,6 +54,10 @@ fn box_comes_up_and_stops() {
         .nth(2)
         .unwrap();
     assert_eq!(group, pid.to_string());
+    assert!(
+        !format!("{lab:?}").contains("secret"),
+        "debug output holds the password"
+    );
     let began = Instant::now();
     lab.stop().unwrap();
     assert!(began.elapsed() < Duration::from_secs(2));

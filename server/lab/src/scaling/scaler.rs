@@ -342,7 +342,11 @@ impl ScaledGroup {
         // A box that is drained is back at once; a new one has to start.
         for spare in &mut self.spares {
             if count < wanted && spare.state == State::Draining {
-                spare.state = State::Serving;
+                let is_starting = spare.own.as_ref().is_some_and(LabBox::is_starting);
+                spare.state = match is_starting {
+                    true => State::Starting,
+                    false => State::Serving,
+                };
                 spare.note(self.role, Event::Resume, None, log);
                 count += 1;
             }

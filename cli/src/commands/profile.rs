@@ -1,6 +1,7 @@
 //! `tenfold profile`: find the bottleneck of a service, or compare two profiles.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tenfold_analysis::diagnosis::confirmation::ConfirmationOutcome;
 use tenfold_analysis::diagnosis::{DiagnosisReport, Resource};
@@ -17,11 +18,21 @@ use crate::trials::experiments::{DIAGNOSIS, experiment, write_diagnosis};
 use crate::trials::levers::Levers;
 use crate::trials::with_trials;
 
+/// Longest run with `--confirm`. A service counts its calls for a minute, which includes warm-up and start.
+const CONFIRMED_MAX: Duration = Duration::from_secs(50);
+
 /// Names the bottleneck of the service, or compares the profiles of two runs.
 pub(crate) fn profile(arguments: &ProfileArguments) -> anyhow::Result<Exit> {
     let search = &arguments.search;
     if let Some(other) = &arguments.other {
         return compare(Path::new(&search.scenario), other, search);
+    }
+    if arguments.confirm && arguments.duration > CONFIRMED_MAX {
+        return Err(UsageError(
+            "could not confirm with runs of over 50 s: the service counts its calls for a minute at most; give a shorter --duration"
+                .to_owned(),
+        )
+        .into());
     }
     let goal = arguments.goal();
     let mut search = search.clone();

@@ -121,7 +121,15 @@ pub(crate) fn experiment(
     let diagnosis = diagnose(&search.answer, &experiments);
     let confirmation = match (levers, slowable, diagnosis.bottlenecks.first()) {
         (Some(levers), Some(slowable), Some(bottleneck)) => {
-            confirm(trials, levers, slowable, bottleneck, (knee, low, duration))?
+            // The diagnosis stands without it.
+            confirm(trials, levers, slowable, bottleneck, (knee, low, duration)).unwrap_or_else(
+                |error| {
+                    print::note(&format!(
+                        "note: the bottleneck was not confirmed: {error:#}"
+                    ));
+                    None
+                },
+            )
         }
         _ => None,
     };

@@ -50,8 +50,8 @@ pub struct FleetGoal<'a> {
 
 /// Simulates a step of a ladder from its runs, and the fleet that the step's boxes make for the peak.
 ///
-/// The demands come from the trials in which the service kept up; those in which it failed are not used. The measured knee is used
-/// only to compare.
+/// The demands come from the trials in which the service kept up; those in which it failed are not used. The
+/// highest of them is the lower end of the measured knee, so the simulated one is not independent of it.
 pub fn simulate_step(runs: &StepRuns<'_>, goal: &FleetGoal<'_>) -> SimulatedStep {
     match simulated(runs, goal) {
         Ok(step) => step,

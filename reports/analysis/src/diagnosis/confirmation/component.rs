@@ -67,12 +67,7 @@ impl Component {
                 }
                 None => self.kind == ComponentKind::Cpu,
             },
-            Resource::AtATime
-            | Resource::Lock
-            | Resource::Disk
-            | Resource::Network
-            | Resource::Memory
-            | Resource::Pause => {
+            Resource::AtATime | Resource::Lock | Resource::Disk | Resource::Network => {
                 let place = bottleneck.place.as_deref().unwrap_or_default();
                 let part = place.trim_matches('`');
                 match all.iter().any(|own| own.has_part(part)) {
@@ -80,7 +75,10 @@ impl Component {
                     false => self.kind == ComponentKind::Wait,
                 }
             }
-            Resource::Generator
+            // A component waits for neither of the first two.
+            Resource::Memory
+            | Resource::Pause
+            | Resource::Generator
             | Resource::NotReached
             | Resource::OtherProcesses
             | Resource::Unknown => false,

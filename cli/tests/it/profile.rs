@@ -554,6 +554,12 @@ fn confirm_refuses_a_service_without_levers_before_any_load() {
         assert!(told.contains(reason), "{told}");
         assert!(told.contains("/debug/delay"), "{told}");
     }
+    // The service would count only a part of its calls.
+    let told = place
+        .run(&[&profile[..], &["--admin", &admin, "--duration", "2m"]].concat())
+        .expect(104)
+        .stderr;
+    assert!(told.contains("give a shorter --duration"), "{told}");
     assert!(!place.path("none").exists());
 }
 

@@ -129,7 +129,7 @@ fn latencies_of_this_machine_stand_beside_rules_of_thumb() {
 }
 
 #[test]
-fn a_step_without_runs_is_not_simulated_and_says_why() {
+fn a_step_without_runs_is_not_simulated() {
     let place = Workplace::new();
     place.write(
         "ladder.json",

@@ -1,4 +1,4 @@
-//! How much more or less a build sustains than another.
+//! Change of the knee from one build to another, and its verdict.
 
 use serde::{Deserialize, Serialize};
 

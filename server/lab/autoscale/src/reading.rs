@@ -28,7 +28,7 @@ pub struct PolicyError {
     pub column: usize,
     /// Path of the field, such as `groups.web.max_replicas`. `None` if the text is not TOML.
     pub field: Option<String>,
-    /// What is wrong, and what is allowed.
+    /// The mistake, and the allowed values.
     pub message: String,
 }
 

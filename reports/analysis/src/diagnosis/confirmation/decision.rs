@@ -76,11 +76,12 @@ pub fn confirm(
     );
     let is_named = |own: &&Sensitivity| own.component.is_named(bottleneck, components);
     let named = sensitivities.iter().find(is_named);
-    let other = sensitivities.iter().find(|own| !is_named(own));
-    let (outcome, sentence) = decide(named, other, names_resource);
+    let others: Vec<&Sensitivity> = sensitivities.iter().filter(|own| !is_named(own)).collect();
+    let (outcome, sentence) = decide(named, &others, names_resource);
     let steepest = sensitivities
-        .first()
-        .filter(|first| is_beyond(first, sensitivities.get(1)));
+        .split_first()
+        .filter(|(first, others)| is_beyond(first, *others))
+        .map(|(first, _)| first);
     Confirmation {
         outcome,
         sentence,
@@ -97,21 +98,22 @@ pub fn confirm(
     }
 }
 
-/// Decides between the steepest of the named components and the steepest of the others. `names_resource` is false if the diagnosis names no
+/// Decides between the steepest of the named components and the others, the steepest first. `names_resource` is false if the diagnosis names no
 /// resource of the service.
 fn decide(
     named: Option<&Sensitivity>,
-    other: Option<&Sensitivity>,
+    others: &[&Sensitivity],
     names_resource: bool,
 ) -> (ConfirmationOutcome, String) {
+    let other = others.first().copied();
     let (outcome, word, first, second) = match (named, other) {
-        (Some(named), other) if is_beyond(named, other) => (
+        (Some(named), other) if is_beyond(named, others.iter().copied()) => (
             ConfirmationOutcome::Confirmed,
             "Confirmed",
             Some(named),
             other,
         ),
-        (Some(named), Some(other)) if is_beyond(other, Some(named)) => (
+        (Some(named), Some(other)) if is_beyond(other, [named]) => (
             ConfirmationOutcome::Refuted,
             "Refuted",
             Some(other),
@@ -120,12 +122,12 @@ fn decide(
         // More than half of the bottleneck is in this component, so it is not in the named resource.
         (None, Some(other))
             if names_resource
-                && is_beyond(other, None)
+                && is_beyond(other, [])
                 && other.throughput.interval[0] > MAJORITY =>
         {
             (ConfirmationOutcome::Refuted, "Refuted", Some(other), None)
         }
-        (None, Some(other)) if is_beyond(other, None) => (
+        (None, Some(other)) if is_beyond(other, []) => (
             ConfirmationOutcome::NotDecided,
             "Not decided, because no component that can be slowed stands for this bottleneck",
             Some(other),
@@ -149,12 +151,12 @@ fn decide(
     }
 }
 
-/// Returns whether a component costs throughput beyond noise, and more than another.
-fn is_beyond(one: &Sensitivity, other: Option<&Sensitivity>) -> bool {
+/// Returns whether a component costs throughput beyond noise, and more than each of the others.
+fn is_beyond<'a>(one: &Sensitivity, others: impl IntoIterator<Item = &'a Sensitivity>) -> bool {
     let own = one.throughput;
     own.value >= SHARE_MIN
         && own.interval[0] > 0.0
-        && other.is_none_or(|other| {
+        && others.into_iter().all(|other| {
             let other = other.throughput;
             other.value < own.interval[0] && other.interval[1] < own.value
         })

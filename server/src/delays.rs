@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join;
 use rustix::time::{ClockId, clock_gettime};
 
 mod component;
@@ -44,6 +45,16 @@ pub struct Delays {
     setting: AtomicU64,
     counters: [Counter; Component::ALL.len()],
     debts: [Debt; Component::ALL.len()],
+}
+
+/// Order of a call and the hold that delays it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// The hold precedes the call, as an extra visit, and takes this long at least. Shorter delays are saved up over several calls.
+    Before(Duration),
+    /// The call is queued directly behind its hold, and both are in the same batch: a call that waited for its hold first would wait for
+    /// two batches. One hold serves the whole batch, so nothing is saved up.
+    Within,
 }
 
 /// Calls of a component during experiments.
@@ -134,30 +145,43 @@ impl Delays {
         }
     }
 
-    /// Awaits a call of a component, after its delay if it has one. `hold` occupies what the call occupies for that time, and
-    /// returns the time for which it did; it is called with `shortest` or more. A delay that is shorter is saved up over several calls.
+    /// Awaits a call of a component, with its delay if it has one. `hold` occupies what the call occupies for that time, and
+    /// returns the time for which it did.
     ///
     /// # Errors
     /// Those of `hold` and of the call.
     pub(crate) async fn delayed<T, E, H: Future<Output = Result<Duration, E>>>(
         &self,
         component: Component,
-        shortest: Duration,
+        way: Hold,
         hold: impl FnOnce(Duration) -> H,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let Some(experiment) = self.experiment() else {
             return call.await;
         };
-        if experiment.component == component {
-            let debt = &self.debts[component as usize];
-            if let Some(due) = debt.due(experiment.delay, shortest) {
-                debt.paid(due, hold(due).await?);
+        let is_delayed = experiment.component == component && !experiment.delay.is_zero();
+        let (held, result, took) = match way {
+            Hold::Within if is_delayed => {
+                let began = Instant::now();
+                let (held, result) = join(hold(experiment.delay), call).await;
+                // A write that was stored is no failure.
+                (held.unwrap_or_default(), result, began.elapsed())
             }
-        }
-        let began = Instant::now();
-        let result = call.await;
-        self.count(component, began.elapsed());
+            Hold::Before(shortest) if is_delayed => {
+                let debt = &self.debts[component as usize];
+                if let Some(due) = debt.due(experiment.delay, shortest) {
+                    debt.paid(due, hold(due).await?);
+                }
+                let began = Instant::now();
+                (Duration::ZERO, call.await, began.elapsed())
+            }
+            Hold::Before(_) | Hold::Within => {
+                let began = Instant::now();
+                (Duration::ZERO, call.await, began.elapsed())
+            }
+        };
+        self.count(component, took.saturating_sub(held));
         result
     }
 
@@ -261,7 +285,7 @@ mod tests {
             };
             let call = async { Ok::<_, ()>(()) };
             delays
-                .delayed(component, MILLISECOND, hold, call)
+                .delayed(component, Hold::Before(MILLISECOND), hold, call)
                 .await
                 .unwrap();
         }
@@ -306,8 +330,8 @@ mod tests {
     #[tokio::test]
     async fn short_delays_add_up() {
         let delays = Delays::default();
-        delays.start(Component::StoreRead, Duration::from_micros(30), MINUTE);
-        let held = time_held(&delays, Component::StoreRead, 1_000).await;
+        delays.start(Component::StorePoint, Duration::from_micros(30), MINUTE);
+        let held = time_held(&delays, Component::StorePoint, 1_000).await;
         assert!(
             held > 28 * MILLISECOND && held <= 30 * MILLISECOND,
             "{held:?}"

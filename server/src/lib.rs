@@ -24,5 +24,5 @@ mod token;
 
 pub use api::paths;
 pub use config::{Config, TlsFiles};
-pub use delays::Delays;
+pub use delays::{Delays, Hold};
 pub use serve::{ServeError, Server, TlsError, start, start_with};

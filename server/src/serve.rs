@@ -15,10 +15,9 @@ use tokio::task::JoinHandle;
 use crate::api::{self, App};
 use crate::cache::{CacheError, DelayedCache};
 use crate::config::Config;
-use crate::delays::Component;
 use crate::files::{DelayedFiles, Files, FilesError};
 use crate::store::{
-    CacheOptions, CachedStore, DelayedStore, SplitOptions, SplitStore, Store, StoreError,
+    CacheOptions, CachedStore, DelayedStore, Origin, SplitOptions, SplitStore, Store, StoreError,
 };
 use crate::telemetry::{self, Requests};
 use crate::{data_set, markdown, password};
@@ -125,20 +124,19 @@ async fn compose(config: &Config) -> Result<Arc<dyn Store>, ServeError> {
         cache = Some(Arc::new(DelayedCache::new(Arc::clone(inner), delays)));
     }
     // The innermost store: a cache answers reads without the database.
-    let delayed = |store: Arc<dyn Store>, reads| match &config.delays {
-        Some(delays) => Arc::new(DelayedStore::new(store, delays, reads)) as Arc<dyn Store>,
+    let delayed = |store: Arc<dyn Store>, origin| match &config.delays {
+        Some(delays) => Arc::new(DelayedStore::new(store, delays, origin)) as Arc<dyn Store>,
         None => store,
     };
     let mut store = delayed(
         crate::store::resolve(&config.store_url).await?,
-        Component::StoreRead,
+        Origin::Primary,
     );
     let namespace = &config.cache.namespace;
     if !config.replica_urls.is_empty() {
         let replicas = config.replica_urls.iter();
-        let replicas = replicas.map(|url| {
-            crate::store::resolve_replica(url).map(|own| delayed(own, Component::ReplicaRead))
-        });
+        let replicas = replicas
+            .map(|url| crate::store::resolve_replica(url).map(|own| delayed(own, Origin::Replica)));
         let options = SplitOptions {
             lag_max: config.replica_lag_max,
             namespace: namespace.clone(),

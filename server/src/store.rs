@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::data_set::{Content, Loaded};
-use crate::delays;
+use crate::delays::{self, Hold};
 use crate::model::{
     Credentials, InvalidInput, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post,
     PostEdit, PostId, Timestamp, TokenDigest, User, UserId,
@@ -31,7 +31,7 @@ mod watched;
 mod write_stats;
 
 pub use cached::{CacheContent, CacheOptions, CacheStats, CachedStore, LayerStats, UpdatePolicy};
-pub(crate) use delayed::DelayedStore;
+pub(crate) use delayed::{DelayedStore, Origin};
 pub use memory::MemoryStore;
 pub use post_list::PostList;
 pub use resolver::{resolve, resolve_replica};
@@ -185,9 +185,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
         Ok(delays::wait(time).await)
     }
 
-    /// Returns the shortest time for which [`hold`](Self::hold) can hold.
-    fn shortest_hold(&self, _call: Held) -> Duration {
-        delays::WAIT_MIN
+    /// Returns how [`hold`](Self::hold) holds.
+    fn hold_of(&self, _call: Held) -> Hold {
+        Hold::Before(delays::WAIT_MIN)
     }
 }
 

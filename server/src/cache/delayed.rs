@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{Cache, CacheError};
-use crate::delays::{self, Component, Delays, WAIT_MIN};
+use crate::delays::{self, Component, Delays, Hold, WAIT_MIN};
 
 /// Cache whose calls can be delayed. Calls share connections, so a delayed one holds nothing.
 #[derive(Debug)]
@@ -30,7 +30,9 @@ impl DelayedCache {
         call: impl Future<Output = Result<T, CacheError>>,
     ) -> Result<T, CacheError> {
         let wait = async |time| Ok(delays::wait(time).await);
-        let delayed = self.delays.delayed(Component::Cache, WAIT_MIN, wait, call);
+        let delayed = self
+            .delays
+            .delayed(Component::Cache, Hold::Before(WAIT_MIN), wait, call);
         delayed.await
     }
 }

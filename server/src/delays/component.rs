@@ -8,12 +8,16 @@ pub(crate) enum Component {
     Cpu,
     /// Serialisation of responses.
     Serialize,
-    /// Reads of the store, from the primary.
-    StoreRead,
+    /// Reads of single records of the store, from the primary.
+    StorePoint,
+    /// Reads of lists of the store, from the primary.
+    StoreList,
     /// Writes to the store.
     StoreWrite,
-    /// Reads of replicas.
-    ReplicaRead,
+    /// Reads of single records of replicas.
+    ReplicaPoint,
+    /// Reads of lists of replicas.
+    ReplicaList,
     /// The cache that processes share.
     Cache,
     /// Users' files, and static assets if they are stored there.
@@ -32,12 +36,14 @@ pub(crate) enum Kind {
 
 impl Component {
     /// All components, in the order of their discriminants.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Cpu,
         Self::Serialize,
-        Self::StoreRead,
+        Self::StorePoint,
+        Self::StoreList,
         Self::StoreWrite,
-        Self::ReplicaRead,
+        Self::ReplicaPoint,
+        Self::ReplicaList,
         Self::Cache,
         Self::Files,
     ];
@@ -47,9 +53,11 @@ impl Component {
         match self {
             Self::Cpu => "cpu",
             Self::Serialize => "serialize",
-            Self::StoreRead => "store.read",
+            Self::StorePoint => "store.point",
+            Self::StoreList => "store.list",
             Self::StoreWrite => "store.write",
-            Self::ReplicaRead => "replica.read",
+            Self::ReplicaPoint => "replica.point",
+            Self::ReplicaList => "replica.list",
             Self::Cache => "cache",
             Self::Files => "files",
         }
@@ -73,7 +81,9 @@ impl Component {
         match self {
             Self::Cpu => &["cpu", "sched"],
             Self::Serialize => &["serialize"],
-            Self::StoreRead | Self::ReplicaRead => &["pool", "sql", "lock"],
+            Self::StorePoint | Self::StoreList | Self::ReplicaPoint | Self::ReplicaList => {
+                &["pool", "sql", "lock"]
+            }
             Self::StoreWrite => &["queue", "commit", "pool", "sql"],
             Self::Cache => &["cache", "lock"],
             Self::Files => &["files"],

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{FileKey, Files, FilesError};
-use crate::delays::{self, Component, Delays, WAIT_MIN};
+use crate::delays::{self, Component, Delays, Hold, WAIT_MIN};
 
 /// File store whose calls can be delayed. The number of calls at a time has no limit, so a delayed one holds nothing.
 #[derive(Debug)]
@@ -29,7 +29,9 @@ impl DelayedFiles {
         call: impl Future<Output = Result<T, FilesError>>,
     ) -> Result<T, FilesError> {
         let wait = async |time| Ok(delays::wait(time).await);
-        let delayed = self.delays.delayed(Component::Files, WAIT_MIN, wait, call);
+        let delayed = self
+            .delays
+            .delayed(Component::Files, Hold::Before(WAIT_MIN), wait, call);
         delayed.await
     }
 }

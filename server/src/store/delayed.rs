@@ -7,28 +7,50 @@ use async_trait::async_trait;
 
 use super::{CacheStats, Held, PostList, ReplicaStats, Shared, Store, StoreError, WriteStats};
 use crate::data_set::{Content, Loaded};
-use crate::delays::{Component, Delays};
+use crate::delays::{Component, Delays, Hold};
 use crate::model::{
     Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
     Timestamp, TokenDigest, User, UserId,
 };
 
 /// Store whose calls can be delayed. A delayed call keeps its connection, thread or writer for longer.
+///
+/// Reads of one record and of lists are components of their own: they differ in length, and may use different connections and threads.
 #[derive(Debug)]
 pub(crate) struct DelayedStore {
     inner: Arc<dyn Store>,
     delays: Arc<Delays>,
-    /// Component of reads.
-    reads: Component,
+    origin: Origin,
+}
+
+/// Database that a store reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The primary, which takes the writes too.
+    Primary,
+    /// A replica.
+    Replica,
+}
+
+impl Origin {
+    fn component(self, held: Held) -> Component {
+        match (self, held) {
+            (_, Held::Write) => Component::StoreWrite,
+            (Self::Primary, Held::Point) => Component::StorePoint,
+            (Self::Primary, Held::List) => Component::StoreList,
+            (Self::Replica, Held::Point) => Component::ReplicaPoint,
+            (Self::Replica, Held::List) => Component::ReplicaList,
+        }
+    }
 }
 
 impl DelayedStore {
-    /// Wraps a store whose reads are those of the component `reads`.
-    pub(crate) fn new(inner: Arc<dyn Store>, delays: &Arc<Delays>, reads: Component) -> Self {
+    /// Wraps a store.
+    pub(crate) fn new(inner: Arc<dyn Store>, delays: &Arc<Delays>, origin: Origin) -> Self {
         Self {
             inner,
             delays: Arc::clone(delays),
-            reads,
+            origin,
         }
     }
 
@@ -37,13 +59,10 @@ impl DelayedStore {
         held: Held,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let component = match held {
-            Held::Point | Held::List => self.reads,
-            Held::Write => Component::StoreWrite,
-        };
+        let component = self.origin.component(held);
         let hold = |time| self.inner.hold(held, time);
-        let shortest = self.inner.shortest_hold(held);
-        self.delays.delayed(component, shortest, hold, call).await
+        let way = self.inner.hold_of(held);
+        self.delays.delayed(component, way, hold, call).await
     }
 
     async fn point<T>(
@@ -216,8 +235,8 @@ impl Store for DelayedStore {
         self.inner.hold(call, time).await
     }
 
-    fn shortest_hold(&self, call: Held) -> Duration {
-        self.inner.shortest_hold(call)
+    fn hold_of(&self, call: Held) -> Hold {
+        self.inner.hold_of(call)
     }
 }
 
@@ -235,12 +254,16 @@ mod tests {
     fn delayed(inner: Arc<dyn Store>, component: Component, delay: Duration) -> Arc<DelayedStore> {
         let delays = Arc::new(Delays::default());
         delays.start(component, delay, MINUTE);
-        Arc::new(DelayedStore::new(inner, &delays, Component::StoreRead))
+        Arc::new(DelayedStore::new(inner, &delays, Origin::Primary))
     }
 
     #[tokio::test]
     async fn keeps_contract() {
-        for component in [Component::StoreRead, Component::StoreWrite] {
+        for component in [
+            Component::StorePoint,
+            Component::StoreList,
+            Component::StoreWrite,
+        ] {
             contract::is_kept(async || {
                 let inner = Arc::new(MemoryStore::default());
                 delayed(inner, component, Duration::from_micros(5)) as Arc<dyn Store>
@@ -268,19 +291,71 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn delays_reads_or_writes() {
-        let delay = Duration::from_millis(20);
-        let store = delayed(
-            Arc::new(MemoryStore::default()),
+    async fn delays_points_or_lists_or_writes() {
+        let delay = Duration::from_millis(40);
+        for component in [
+            Component::StorePoint,
+            Component::StoreList,
             Component::StoreWrite,
-            delay,
-        );
-        let began = Instant::now();
-        let user = store.create_user(new_user("ada")).await.unwrap();
-        assert!(began.elapsed() >= delay);
-        let began = Instant::now();
+        ] {
+            let store = delayed(Arc::new(MemoryStore::default()), component, delay);
+            let began = Instant::now();
+            let user = store.create_user(new_user("ada")).await.unwrap();
+            let write = began.elapsed();
+            store.user(user.id).await.unwrap();
+            let point = began.elapsed() - write;
+            store.feed(user.id, Page::new(None, 20)).await.unwrap();
+            let list = began.elapsed() - write - point;
+            for (own, took) in [
+                (Component::StorePoint, point),
+                (Component::StoreList, list),
+                (Component::StoreWrite, write),
+            ] {
+                assert_eq!(took >= delay, own == component, "{own:?}: {took:?}");
+                assert_eq!(store.delays.calls(own).count, 1);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn reads_of_a_replica_are_components_of_their_own() {
+        let delays = Arc::new(Delays::default());
+        delays.start(Component::ReplicaList, Duration::ZERO, MINUTE);
+        let inner = Arc::new(MemoryStore::default());
+        let user = inner.create_user(new_user("ada")).await.unwrap();
+        let store = DelayedStore::new(inner, &delays, Origin::Replica);
         store.user(user.id).await.unwrap();
-        assert!(began.elapsed() < delay);
+        store.feed(user.id, Page::new(None, 20)).await.unwrap();
+        assert_eq!(delays.calls(Component::ReplicaPoint).count, 1);
+        assert_eq!(delays.calls(Component::ReplicaList).count, 1);
+        assert_eq!(delays.calls(Component::StorePoint).count, 0);
+    }
+
+    /// A write has to wait for its own batch, which its delay is a part of, and for no other.
+    #[cfg(feature = "sqlite")]
+    #[tokio::test]
+    async fn a_delayed_write_is_in_one_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let inner = crate::store::resolve(&format!("sqlite:{}", path.display())).await;
+        let delay = Duration::from_millis(100);
+        let store = delayed(inner.unwrap(), Component::StoreWrite, delay);
+        let began = Instant::now();
+        // The first is alone in its batch. The others wait for it, and share the next one.
+        let writes = (0..20).map(|number| {
+            let store = Arc::clone(&store);
+            async move {
+                let new = new_user(&format!("user{number}"));
+                store.create_user(new).await.unwrap();
+            }
+        });
+        futures_util::future::join_all(writes).await;
+        let took = began.elapsed();
+        assert!(took >= delay && took < 3 * delay, "{took:?}");
+        let calls = store.delays.calls(Component::StoreWrite);
+        assert_eq!(calls.count, 20);
+        // The delays are no part of the calls, apart from the wait for the batch before.
+        assert!(calls.busy < 20 * 3 * delay / 2, "{calls:?}");
     }
 
     /// The writer sleeps once for the writes that share a commit, as a slower disk would delay them.

@@ -10,7 +10,7 @@ use self::readers::Readers;
 use self::writer::Writer;
 use super::{Held, Store, StoreError, WriteStats};
 use crate::data_set::{Content, Loaded};
-use crate::delays;
+use crate::delays::{self, Hold};
 use crate::model::{
     Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
     Timestamp, TokenDigest, User, UserId,
@@ -208,11 +208,11 @@ impl Store for SqliteStore {
         }
     }
 
-    fn shortest_hold(&self, call: Held) -> Duration {
+    fn hold_of(&self, call: Held) -> Hold {
         match call {
-            Held::Point | Held::List => delays::SLEEP_MIN,
-            // A batch is held once for all of its writes, so nothing may be saved up.
-            Held::Write => Duration::ZERO,
+            Held::Point | Held::List => Hold::Before(delays::SLEEP_MIN),
+            // A batch is held once for all of its writes.
+            Held::Write => Hold::Within,
         }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -27,6 +28,9 @@ const HZ: u32 = 99;
 /// Maximum sampling rate: above it, the profiler mostly samples itself.
 const HZ_MAX: u32 = 1_000;
 
+/// Largest body that is read, in bytes: that of a delay has less than a hundred.
+const BODY_MAX: usize = 4_096;
+
 /// Shared state of the routes.
 #[derive(Clone, Debug)]
 struct Admin {
@@ -43,15 +47,18 @@ pub(crate) fn router(
     delays: Option<Arc<Delays>>,
 ) -> Router {
     let delay = get(async |State(admin): State<Admin>| delay_switch::show(admin.delays.as_ref()))
-        .put(async |State(admin): State<Admin>, body: Bytes| {
-            delay_switch::start(admin.delays.as_ref(), &body)
-        })
+        .put(
+            async |State(admin): State<Admin>, body: Result<Bytes, BytesRejection>| {
+                let body = body.map_err(|error| unreadable(&error))?;
+                delay_switch::start(admin.delays.as_ref(), &body)
+            },
+        )
         .delete(async |State(admin): State<Admin>| delay_switch::stop(admin.delays.as_ref()));
     Router::new()
         .route("/metrics", get(metrics))
         .route("/debug/pprof/profile", get(profile))
         .route("/debug/pprof/cmdline", get(cmdline))
-        .route("/debug/delay", delay)
+        .route("/debug/delay", delay.layer(DefaultBodyLimit::max(BODY_MAX)))
         .method_not_allowed_fallback(async || {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -64,6 +71,17 @@ pub(crate) fn router(
             store,
             delays,
         })
+}
+
+/// Returns the response to a body that can't be read.
+fn unreadable(error: &BytesRejection) -> Problem {
+    match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body must have at most {BODY_MAX} bytes"),
+        ),
+        status => Problem::new(status, error.body_text()),
+    }
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {

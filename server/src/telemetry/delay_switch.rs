@@ -120,7 +120,7 @@ fn allowed(delays: Option<&Arc<Delays>>) -> Result<&Arc<Delays>, Problem> {
 /// Parses the body of `PUT`.
 fn parse(body: &[u8]) -> Result<(Component, Duration, Duration), String> {
     let wanted: Wanted = serde_json::from_slice(body).map_err(|error| {
-        format!("invalid JSON: {error}; send {{\"component\":\"store.read\",\"delay_us\":2000}}")
+        format!("invalid JSON: {error}; send {{\"component\":\"store.point\",\"delay_us\":2000}}")
     })?;
     let component = Component::of_name(&wanted.component).ok_or_else(|| {
         let names = Component::ALL.map(Component::name).join(", ");
@@ -147,8 +147,8 @@ mod tests {
     #[test]
     fn parses_within_bounds() {
         let (component, delay, lasts) =
-            parse(br#"{"component":"store.read","delay_us":2000}"#).unwrap();
-        assert_eq!(component, Component::StoreRead);
+            parse(br#"{"component":"store.point","delay_us":2000}"#).unwrap();
+        assert_eq!(component, Component::StorePoint);
         assert_eq!(delay, Duration::from_millis(2));
         assert_eq!(lasts, LASTS);
         for (bad, named) in [

@@ -91,8 +91,8 @@ async fn delays_a_component_until_the_experiment_ends() {
     assert_eq!(shown["delay"], Value::Null);
     assert!(service.read(1).await < DELAY);
 
-    let shown = service.delay("store.read", 60_000, 30).await;
-    assert_eq!(shown["delay"]["component"], "store.read");
+    let shown = service.delay("store.point", 60_000, 30).await;
+    assert_eq!(shown["delay"]["component"], "store.point");
     assert_eq!(shown["delay"]["delay_us"], 60_000.0);
     assert!(service.read(2).await >= DELAY);
     // Another component instead.
@@ -106,11 +106,11 @@ async fn delays_a_component_until_the_experiment_ends() {
     assert_eq!(stopped["delay"], Value::Null);
     assert!(service.read(6).await < DELAY);
     // Those outside of experiments are not counted.
-    assert_eq!(calls(&stopped, "store.read"), 4);
+    assert_eq!(calls(&stopped, "store.point"), 4);
     assert_eq!(calls(&stopped, "cpu"), 4);
 
     // A client that is killed leaves no slow service behind.
-    service.delay("store.read", 60_000, 1).await;
+    service.delay("store.point", 60_000, 1).await;
     tokio::time::sleep(Duration::from_millis(1_050)).await;
     assert!(service.read(7).await < DELAY);
     let shown = body(service.switch(Method::GET, None).await).await;
@@ -123,7 +123,7 @@ async fn delays_a_component_until_the_experiment_ends() {
 async fn refuses_delays_that_are_out_of_bounds() {
     let service = Delayed::start().await;
     for (wanted, named) in [
-        (json!({"component": "disk", "delay_us": 1}), "store.read"),
+        (json!({"component": "disk", "delay_us": 1}), "store.point"),
         (json!({"component": "cache", "delay_us": 100_001}), "100000"),
         (
             json!({"component": "cache", "delay_us": 1, "for_s": 61}),
@@ -136,6 +136,10 @@ async fn refuses_delays_that_are_out_of_bounds() {
     }
     let status = service.switch(Method::POST, None).await.status();
     assert_eq!(status, 405);
+    let long = json!({"component": "x".repeat(5_000), "delay_us": 1});
+    let refused = service.switch(Method::PUT, Some(long)).await;
+    let detail = problem(refused, 413).await;
+    assert!(detail.contains("at most 4096 bytes"), "{detail}");
 }
 
 #[tokio::test]

@@ -117,6 +117,16 @@ impl KeySpace {
         (rank, self.first + index)
     }
 
+    /// Returns the key of a rank of popularity, from 0, at the start of a run.
+    pub fn key_of(&self, rank: u64) -> u64 {
+        let rank = rank.min(self.count.saturating_sub(1));
+        let index = match self.popularity {
+            Popularity::Latest(_) => self.count - 1 - rank,
+            _ => self.shuffle.apply(rank),
+        };
+        self.first + index
+    }
+
     /// Returns the share of requests for the `k` most popular keys at a time of the run, computed from
     /// the distribution.
     ///

@@ -99,7 +99,7 @@ pub(super) fn compare(
         hop_s: 0.0,
     };
     let scenario = Scenario::parse(SCENARIO, Path::new("knee.toml"))?;
-    let trials = Trials::new(&system, &scenario, capacity)?;
+    let trials = Trials::new(&system, &scenario, capacity);
     let knee = trials.knee()?.and_then(|knee| knee.sustained);
     let at_load = trials.at(LOAD * capacity)?;
     let compared = Permitted {

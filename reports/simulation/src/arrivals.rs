@@ -32,7 +32,7 @@ pub fn arrivals(scenario: &Scenario) -> impl Iterator<Item = Request> + '_ {
 }
 
 /// Returns whether a request of a scenario has a key.
-pub(crate) fn has_key(scenario: &Scenario, request: usize) -> bool {
+fn has_key(scenario: &Scenario, request: usize) -> bool {
     let request = scenario.requests.get(request);
     request.is_some_and(|request| request.key_space.is_some())
 }

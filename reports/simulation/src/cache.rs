@@ -82,29 +82,21 @@ impl Misses {
     ///
     /// Ranks of about the same popularity are one class, so that billions of keys take a few hundred numbers.
     pub fn of(keys: &KeySpace, per_second: f64, model: CacheModel) -> Self {
-        let top = |k: u64| keys.share_of_top(k, Duration::ZERO).unwrap_or(0.0);
-        let (mut groups, mut first) = (Vec::new(), 0_u64);
-        while first < keys.count {
-            let next = ((first as f64 * CLASS_GROWTH) as u64).clamp(first + 1, keys.count);
-            let share = (top(next) - top(first)).max(0.0);
-            let count = (next - first) as f64;
-            groups.push((next - 1, count, share, share * per_second / count));
-            first = next;
-        }
-        let room_time = grouped_time(
-            groups.iter().map(|(_, count, _, rate)| (*count, *rate)),
-            model.room,
-        );
-        let classes = groups.iter().map(|(last, _, _, rate)| Class {
-            last: *last,
-            probability: 1.0 - hit(*rate, room_time, model.ttl_s),
-        });
-        let classes: Vec<Class> = classes.collect();
-        let missed = classes.iter().zip(&groups);
-        let share = missed
-            .map(|(class, (_, _, share, _))| class.probability * share)
-            .sum();
-        Self { classes, share }
+        let ranks = Ranks::of(keys, per_second);
+        let room_time = grouped_time(ranks.rates(), model.room);
+        ranks.misses(room_time, model.ttl_s)
+    }
+
+    /// Returns the misses of the items of several key spaces that share a cache, each requested this often per second. The cache evicts the
+    /// item that was not requested for longest, whichever key space it belongs to, so all have the same characteristic time.
+    pub fn shared(spaces: &[(&KeySpace, f64)], model: CacheModel) -> Vec<Self> {
+        let all = spaces
+            .iter()
+            .map(|(keys, per_second)| Ranks::of(keys, *per_second));
+        let all: Vec<Ranks> = all.collect();
+        let room_time = grouped_time(all.iter().flat_map(Ranks::rates), model.room);
+        let misses = all.iter().map(|own| own.misses(room_time, model.ttl_s));
+        misses.collect()
     }
 
     /// Returns the share of all requests that miss.
@@ -116,6 +108,58 @@ impl Misses {
     pub fn probability(&self, rank: u64) -> f64 {
         let at = self.classes.partition_point(|class| class.last < rank);
         self.classes.get(at).map_or(1.0, |class| class.probability)
+    }
+}
+
+/// Classes of the ranks of a key space.
+struct Ranks(Vec<Rank>);
+
+/// Ranks of about the same popularity.
+struct Rank {
+    last: u64,
+    count: f64,
+    /// Share of the requests for all of them.
+    share: f64,
+    /// Rate of each, per second.
+    rate: f64,
+}
+
+impl Ranks {
+    fn of(keys: &KeySpace, per_second: f64) -> Self {
+        let top = |k: u64| keys.share_of_top(k, Duration::ZERO).unwrap_or(0.0);
+        let (mut ranks, mut first) = (Vec::new(), 0_u64);
+        while first < keys.count {
+            let next = ((first as f64 * CLASS_GROWTH) as u64).clamp(first + 1, keys.count);
+            let share = (top(next) - top(first)).max(0.0);
+            let count = (next - first) as f64;
+            ranks.push(Rank {
+                last: next - 1,
+                count,
+                share,
+                rate: share * per_second / count,
+            });
+            first = next;
+        }
+        Self(ranks)
+    }
+
+    fn rates(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.0.iter().map(|own| (own.count, own.rate))
+    }
+
+    fn misses(&self, room_time: Option<f64>, ttl_s: f64) -> Misses {
+        let classes = self.0.iter().map(|own| Class {
+            last: own.last,
+            probability: 1.0 - hit(own.rate, room_time, ttl_s),
+        });
+        let classes: Vec<Class> = classes.collect();
+        let missed = classes.iter().zip(&self.0);
+        Misses {
+            share: missed
+                .map(|(class, own)| class.probability * own.share)
+                .sum(),
+            classes,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::system::System;
 pub struct Knee {
     /// Highest rate that was sustained, per second. `None` if none was.
     pub sustained: Option<f64>,
-    /// Lowest rate that was not sustained, per second.
+    /// Lowest rate that was not sustained, per second. It was simulated, as was the sustained one.
     pub failed: f64,
     /// Limit that the service reached at that rate.
     pub limit: Limit,
@@ -43,6 +43,12 @@ const SEARCH_REQUESTS: f64 = 40_000.0;
 /// Least and most counted time of a trial, in seconds.
 const COUNTED_S: [f64; 2] = [5.0, 120.0];
 
+/// Counted requests of a trial for which it may be longer: fewer judge no objective.
+const REQUESTS_MIN: f64 = 1_000.0;
+
+/// Longest trial in any case, in seconds: ten days.
+const LONGEST_S: f64 = 864_000.0;
+
 /// Requests in the service at which a trial ends, for each request a second.
 const IN_FLIGHT_S: f64 = 5.0;
 
@@ -51,6 +57,18 @@ const IN_FLIGHT_MIN: usize = 2_000;
 
 /// Width at which the search ends, relative to the rate.
 const WIDTH: f64 = 0.01;
+
+/// Share of the rate at which a server is busy all the time from which the search begins, and below which it ends: requests hardly queue there, so an
+/// objective that is missed there is out of reach.
+const FIRST: f64 = 0.9;
+const LOWEST: f64 = 0.01;
+
+/// Growth of the rate until one is not sustained.
+const GROWTH: f64 = 1.1;
+
+/// CPU time that the busiest server needs over the allowed one from which a trial is not simulated: it can't be sustained, and the queue of that server
+/// would have no bound.
+const HOPELESS: f64 = 2.0;
 
 /// Most steps of the search.
 const STEPS_MAX: u32 = 40;
@@ -70,23 +88,15 @@ pub struct Trials<'a> {
 
 impl<'a> Trials<'a> {
     /// Prepares trials at about a rate, per second. A rate of more than 10,000 a second is sampled.
-    ///
-    /// # Errors
-    /// If the scenario can't be sent at a constant rate.
-    pub fn new(
-        system: &'a System,
-        scenario: &'a Scenario,
-        rate: f64,
-    ) -> Result<Self, ScenarioError> {
+    pub fn new(system: &'a System, scenario: &'a Scenario, rate: f64) -> Self {
         let factor = (rate / SAMPLED_RATE).max(1.0);
-        let sample = Sample::of(system, scenario, factor)?;
-        Ok(Self {
+        Self {
             system,
             scenario,
             objectives: objectives(scenario),
             shares: mix(scenario),
-            sample,
-        })
+            sample: Sample::of(system, scenario, factor),
+        }
     }
 
     /// Returns the sample that is simulated.
@@ -103,8 +113,13 @@ impl<'a> Trials<'a> {
     }
 
     fn trial(&self, rate: f64, requests: f64) -> Result<Outcome, ScenarioError> {
+        let offered = self.offered(rate);
+        if offered.iter().any(|tier| tier.busiest > HOPELESS) {
+            return Ok(Outcome::hopeless(self.system.paths.len(), offered));
+        }
         let simulated = rate / self.sample.factor;
         let [least, most] = COUNTED_S;
+        let most = most.max(REQUESTS_MIN / simulated).min(LONGEST_S);
         let counted_s = (requests / simulated).clamp(least, most);
         let scenario = at_rate(self.scenario, simulated, WARM_UP_S, counted_s)?;
         let settings = Settings {
@@ -147,35 +162,45 @@ impl<'a> Trials<'a> {
         }
     }
 
-    /// Searches for the highest rate that the service sustains, by bisection below the rate at which a tier is busy all the
-    /// time. `None` if no request visits a tier.
+    /// Returns the rate at which the first server is busy all the time, per second: the utilisation law. `None` if no tier is visited.
+    fn full_at(&self) -> Option<f64> {
+        let busiest = self.offered(1.0).into_iter().map(|tier| tier.busiest);
+        let busiest = busiest.fold(0.0, f64::max);
+        (busiest > 0.0).then(|| 1.0 / busiest)
+    }
+
+    /// Searches for the highest rate that the service sustains: near the rate at which a server is busy all the time, upwards until one is
+    /// not sustained, and then by bisection. `None` if no request visits a tier.
     ///
     /// # Errors
     /// If the scenario can't be sent at one of the rates.
     pub fn knee(&self) -> Result<Option<Knee>, ScenarioError> {
-        let Some(saturation) = self.system.saturation(&self.shares) else {
+        let Some(saturation) = self.full_at() else {
             return Ok(None);
         };
-        let (mut low, mut high) = (0.0, saturation * (1.0 + WIDTH));
-        let (mut limit, mut busiest) = (Limit::Backlog, None);
-        let mut rate = 0.9 * saturation;
+        let (mut sustained, mut found) = (None, None);
+        let mut rate = FIRST * saturation;
         for _ in 0..STEPS_MAX {
             let outcome = self.trial(rate, SEARCH_REQUESTS)?;
             match self.missed(&outcome) {
-                None => low = rate,
-                Some(missed) => {
-                    (high, limit) = (rate, missed);
-                    busiest = outcome.busiest().map(|tier| tier.name.clone());
+                None => sustained = Some(rate),
+                Some(limit) => {
+                    let busiest = outcome.busiest().map(|tier| tier.name.clone());
+                    found = Some((rate, limit, busiest));
                 }
             }
-            if high - low <= WIDTH * high {
-                break;
-            }
-            rate = f64::midpoint(low, high);
+            rate = match (sustained, &found) {
+                (Some(low), None) => GROWTH * low,
+                (None, Some(_)) if rate <= LOWEST * saturation => break,
+                (None, Some((high, ..))) => (high / 2.0).max(LOWEST * saturation),
+                (Some(low), Some((high, ..))) if high - low <= WIDTH * high => break,
+                (Some(low), Some((high, ..))) => f64::midpoint(low, *high),
+                (None, None) => break,
+            };
         }
-        Ok(Some(Knee {
-            sustained: (low > 0.0).then_some(low),
-            failed: high,
+        Ok(found.map(|(failed, limit, busiest)| Knee {
+            sustained,
+            failed,
             limit,
             busiest,
         }))

@@ -9,7 +9,7 @@ pub struct Outcome {
     pub planned: u64,
     /// Requests that were answered in it.
     pub answered: u64,
-    /// True if so many requests were waiting that the simulation stopped early.
+    /// True if so many requests were waiting that the simulation stopped early, or would have.
     pub overloaded: bool,
     /// Mean number of requests in the service, in each third of the time.
     pub in_flight: [f64; 3],
@@ -25,7 +25,7 @@ pub struct Outcome {
 pub struct TierUse {
     /// Name of the tier.
     pub name: String,
-    /// Mean share of the allowed CPU time in use, from 0 to 1.
+    /// Mean share of the allowed CPU time in use in the counted time, from 0 to 1.
     pub mean: f64,
     /// The same, of the busiest server.
     pub busiest: f64,
@@ -35,6 +35,19 @@ pub struct TierUse {
 const UNANSWERED_MAX: f64 = 0.01;
 
 impl Outcome {
+    /// Returns the outcome of a load that is far too high to be simulated, with the CPU time that it needs over the allowed one.
+    pub(crate) fn hopeless(paths: usize, tiers: Vec<TierUse>) -> Self {
+        Self {
+            counted_s: 0.0,
+            planned: 0,
+            answered: 0,
+            overloaded: true,
+            in_flight: [0.0; 3],
+            responses: vec![Vec::new(); paths],
+            tiers,
+        }
+    }
+
     /// Returns a quantile of the response times, from 0 to 1, of the paths for which `is_for` is true, in seconds. `None` without
     /// requests.
     pub fn quantile(&self, quantile: f64, is_for: impl Fn(usize) -> bool) -> Option<f64> {

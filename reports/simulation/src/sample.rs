@@ -10,20 +10,13 @@
 
 use std::time::Duration;
 
-use tenfold_scenarios::{Rate, Scenario, ScenarioError};
+use tenfold_scenarios::Scenario;
 
-use crate::arrivals::{arrivals, has_key};
 use crate::knee::mix;
 use crate::system::{Routing, Step, System, Tier};
 
 /// Most popular keys whose shards are worked out one by one. The others are spread evenly.
 const SINGLE_KEYS: u64 = 1_000_000;
-
-/// Requests without a key from which the load of their users on each shard is estimated.
-const USER_REQUESTS: usize = 1_000_000;
-
-/// Rate at which those requests are planned, per second.
-const USER_RATE: f64 = 1e6;
 
 /// Hottest shards that stand for themselves alone.
 const SINGLE_SHARDS: usize = 8;
@@ -84,18 +77,15 @@ impl Sample {
 
     /// Returns a sample of a system under the load of a scenario, in which one of `factor` requests is simulated. With a
     /// factor of 1 or less, it is the whole system.
-    ///
-    /// # Errors
-    /// If the scenario can't be sent at a constant rate.
-    pub fn of(system: &System, scenario: &Scenario, factor: f64) -> Result<Self, ScenarioError> {
+    pub fn of(system: &System, scenario: &Scenario, factor: f64) -> Self {
         let shares = mix(scenario);
-        let loads = shard_loads(system, scenario, &shares)?;
+        let loads = shard_loads(system, scenario, &shares);
         if factor <= 1.0 {
             let mut whole = Self::whole(system);
             for (tier, loads) in whole.tiers.iter_mut().zip(&loads) {
                 tier.skew = skew(loads);
             }
-            return Ok(whole);
+            return whole;
         }
         let tiers = loads.into_iter().enumerate().map(|(tier, loads)| {
             let visits = visits(system, tier, &shares);
@@ -120,10 +110,10 @@ impl Sample {
                 visits: cumulative.collect(),
             }
         });
-        Ok(Self {
+        Self {
             factor,
             tiers: tiers.collect(),
-        })
+        }
     }
 
     /// Returns the number of simulated servers.
@@ -158,43 +148,31 @@ fn skew(loads: &[f64]) -> f64 {
 }
 
 /// Returns the load of each shard of each tier, as visits for each request to the system. Empty for a tier without shards.
-fn shard_loads(
-    system: &System,
-    scenario: &Scenario,
-    shares: &[f64],
-) -> Result<Vec<Vec<f64>>, ScenarioError> {
+fn shard_loads(system: &System, scenario: &Scenario, shares: &[f64]) -> Vec<Vec<f64>> {
     let none = |tier: &Tier| match tier.routing {
         Routing::Key => vec![0.0; tier.copies.max(1) as usize],
         _ => Vec::new(),
     };
     let mut loads: Vec<Vec<f64>> = system.tiers.iter().map(none).collect();
     if loads.iter().all(Vec::is_empty) {
-        return Ok(loads);
+        return loads;
     }
     for (path, share) in shares.iter().enumerate() {
         add_keys(&mut loads, system, scenario, path, *share);
     }
-    let counted = Duration::from_secs_f64(USER_REQUESTS as f64 / USER_RATE);
-    let planned = scenario.at_constant_rate(Rate::clamped(USER_RATE), Duration::ZERO, counted)?;
-    for request in arrivals(&planned).filter(|own| !has_key(scenario, own.path)) {
-        for step in steps(system, request.path) {
-            let loads = &mut loads[step.tier];
-            if !loads.is_empty() {
-                let visits = step.visits.share() * f64::from(step.width);
-                let shard = shard_of(request.key, loads.len());
-                loads[shard] += visits / USER_REQUESTS as f64;
-            }
-        }
-    }
-    Ok(loads)
+    loads
 }
 
-/// Adds the load of a request with keys, from their popularity.
+/// Adds the load of a request, from the popularity of its keys, or of its users if it has none. A sample of requests would not do: of many
+/// shards, the busiest would be the one with the most luck.
 fn add_keys(loads: &mut [Vec<f64>], system: &System, scenario: &Scenario, path: usize, share: f64) {
     let request = scenario.requests.get(path);
-    let keys = request.and_then(|request| scenario.key_spaces.get(request.key_space?));
-    let Some(keys) = keys else {
-        return;
+    let own = request.and_then(|request| scenario.key_spaces.get(request.key_space?));
+    let keys = own.unwrap_or(&scenario.user_space);
+    // As in `arrivals`.
+    let hashed = |rank: u64| match own {
+        Some(_) => rank,
+        None => keys.key_of(rank),
     };
     let top = |k: u64| keys.share_of_top(k, Duration::ZERO).unwrap_or(1.0);
     for step in steps(system, path) {
@@ -212,7 +190,7 @@ fn add_keys(loads: &mut [Vec<f64>], system: &System, scenario: &Scenario, path: 
             let each = (up_to - before) / (next - first) as f64;
             for rank in first..next {
                 let load = each * step.visits.probability(rank);
-                let shard = shard_of(rank, loads.len());
+                let shard = shard_of(hashed(rank), loads.len());
                 loads[shard] += visits * load;
                 single += load;
             }

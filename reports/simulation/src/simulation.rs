@@ -89,8 +89,8 @@ struct Simulation<'a> {
     random: Stream,
     events: Events<What>,
     stations: Vec<Station>,
-    /// CPU time that each server had used at the end of the warm-up.
-    used_before: Vec<f64>,
+    /// CPU time that each server had used at the end of the warm-up, and at the end of the counted time.
+    used: [Option<Vec<f64>>; 2],
     /// Number of the first server of each tier.
     first: Vec<usize>,
     /// Tier of each server.
@@ -124,7 +124,7 @@ impl<'a> Simulation<'a> {
             settings,
             random,
             events: Events::new(),
-            used_before: Vec::new(),
+            used: [None, None],
             turns: vec![0; first.len()],
             first,
             tier_of,
@@ -162,8 +162,12 @@ impl<'a> Simulation<'a> {
     }
 
     fn advance_to(&mut self, now: f64) {
-        if self.used_before.is_empty() && now >= self.settings.warm_up_s {
-            self.used_before = self.stations.iter().map(|own| own.used_s).collect();
+        let times = counted(self.settings);
+        for (used, at) in self.used.iter_mut().zip(times) {
+            if used.is_none() && now >= at {
+                let stations = self.stations.iter();
+                *used = Some(stations.map(|own| own.used_until(at)).collect());
+            }
         }
         self.now = now;
     }
@@ -308,10 +312,7 @@ impl<'a> Simulation<'a> {
     fn leave(&mut self, number: usize) {
         let Request { at_s, path, .. } = self.jobs[number].request;
         let done = self.now;
-        let (from, to) = (
-            self.settings.warm_up_s,
-            self.settings.warm_up_s + self.settings.counted_s,
-        );
+        let [from, to] = counted(self.settings);
         self.outcome.answered += u64::from(done >= from && done < to);
         self.record(at_s, path, done);
         self.in_flight -= 1;
@@ -346,8 +347,20 @@ impl<'a> Simulation<'a> {
         self.outcome
     }
 
+    /// Returns the use in the counted time, or in the part of it before the simulation stopped.
     fn tier_use(&self) -> Vec<TierUse> {
-        let over = (self.now - self.settings.warm_up_s).max(f64::MIN_POSITIVE);
+        let [from, to] = counted(self.settings);
+        // Without requests at the end, the clock stands still before it.
+        let until = match self.overloaded {
+            true => to.min(self.now),
+            false => to,
+        };
+        let over = (until - from).max(f64::MIN_POSITIVE);
+        let [before, after] = &self.used;
+        let at = |used: &Option<Vec<f64>>, server: usize, default: f64| {
+            let used = used.as_ref().and_then(|used| used.get(server));
+            used.copied().unwrap_or(default)
+        };
         let tiers = self.system.tiers.iter().enumerate();
         let used = tiers.map(|(number, tier)| {
             let stations = &self.sample.tiers[number].stations;
@@ -355,8 +368,8 @@ impl<'a> Simulation<'a> {
             let (mut mean, mut busiest, mut all) = (0.0, 0.0_f64, 0.0);
             for (index, own) in stations.iter().enumerate() {
                 let server = self.first[number] + index;
-                let before = self.used_before.get(server).copied().unwrap_or(0.0);
-                let share = (self.stations[server].used_s - before) / allowed;
+                let used = at(after, server, self.stations[server].used_until(until));
+                let share = (used - at(before, server, used)) / allowed;
                 mean += share * own.stands_for;
                 all += own.stands_for;
                 busiest = busiest.max(share);
@@ -369,6 +382,12 @@ impl<'a> Simulation<'a> {
         });
         used.collect()
     }
+}
+
+/// Returns the begin and the end of the counted time, in seconds.
+fn counted(settings: Settings) -> [f64; 2] {
+    let from = settings.warm_up_s;
+    [from, from + settings.counted_s]
 }
 
 /// Draws the visit that a server gets from the part of the fleet that is not simulated.

@@ -29,7 +29,7 @@ pub(crate) struct Station {
     /// CPU time that is left in the period, in seconds.
     left_s: f64,
     /// CPU time used so far, in seconds.
-    pub(crate) used_s: f64,
+    used_s: f64,
     /// Number of changes: an event that was planned before the last one is void.
     pub(crate) changes: u64,
 }
@@ -124,6 +124,11 @@ impl Station {
         }
     }
 
+    /// Returns the CPU time used until a time, which is at most that of the next change, in seconds.
+    pub(crate) fn used_until(&self, now: f64) -> f64 {
+        self.used_s + (now - self.at).max(0.0) * self.speed() * self.served.len() as f64
+    }
+
     /// Rest of a time that counts as none: it would not move the clock.
     fn none_s(&self) -> f64 {
         NONE_S.max(self.at * NONE)
@@ -207,7 +212,9 @@ mod tests {
         let mut station = Station::new(&tier(2, Discipline::FirstComeFirstServed, None), 0.0);
         let arrivals = [(0.0, 2.0), (0.0, 3.0), (1.0, 1.0), (1.5, 1.0)];
         near(&ends(&mut station, &arrivals), &[2.0, 3.0, 3.0, 4.0]);
-        assert!((station.used_s - 7.0).abs() < 1e-9);
+        assert!((station.used_until(9.0) - 7.0).abs() < 1e-9);
+        station.add(10.0, 0, 3.0);
+        assert!((station.used_until(11.0) - 8.0).abs() < 1e-9);
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn misses(rate: f64) -> Misses {
 
 fn simulated(system: &System, factor: f64, rate: f64) -> Outcome {
     let small = scenario(&format!("{}", rate / factor));
-    let sample = Sample::of(system, &small, factor).unwrap();
+    let sample = Sample::of(system, &small, factor);
     let settings = Settings {
         warm_up_s: 2.0,
         counted_s: 10.0,
@@ -170,6 +170,29 @@ fn misses_of_a_cache_are_those_of_its_items() {
 }
 
 #[test]
+fn key_spaces_share_a_cache_by_what_is_requested() {
+    let model = CacheModel {
+        ttl_s: f64::INFINITY,
+        room: 20_000.0,
+    };
+    let keys = &scenario("1").key_spaces[0];
+    // Nine of ten requests are for the first space.
+    let shared = Misses::shared(&[(keys, 900.0), (keys, 100.0)], model);
+    // Exact, by the items of both.
+    let items = |all: f64| tenfold_simulation::cache::zipfian(1_000_000, 0.8, all);
+    let both = [items(900.0), items(100.0)].concat();
+    let exact = 1.0 - tenfold_simulation::cache::hit_rate(&both, model);
+    let found = 0.9 * shared[0].share() + 0.1 * shared[1].share();
+    close("misses of both", found, exact, 0.01);
+    // Its items are requested more often, so they stay.
+    let [often, seldom] = [0, 1].map(|own: usize| shared[own].share());
+    assert!(seldom > 1.1 * often, "{often} {seldom}");
+    let alone = Misses::of(keys, 1_000.0, model);
+    let one = Misses::shared(&[(keys, 1_000.0)], model);
+    assert_eq!(one, [alone]);
+}
+
+#[test]
 fn requests_are_those_of_the_schedule() {
     let scenario = scenario("100");
     let own: Vec<Request> = arrivals(&scenario).collect();
@@ -191,7 +214,7 @@ fn the_knee_of_a_billion_users_is_found_within_minutes() {
     let system = fleet(4_000, &misses(rate));
     let scenario = scenario("1");
     let began = std::time::Instant::now();
-    let trials = Trials::new(&system, &scenario, rate).unwrap();
+    let trials = Trials::new(&system, &scenario, rate);
     assert!(
         trials.sample().servers() < 2_000,
         "{}",

@@ -4,3 +4,4 @@
 
 mod closed_forms;
 mod fleets;
+mod knees;

@@ -1,6 +1,7 @@
 //! The course of a run, from its manifest to its last file.
 
 use std::cell::RefCell;
+use std::sync::mpsc::{self, Sender};
 use std::time::Instant;
 
 use tenfold_lab::Lab;
@@ -14,7 +15,7 @@ use crate::manifest::{self, Invocation};
 use crate::profile_window::Window;
 use crate::profiled_processes::ProfiledProcesses;
 use crate::profiling::{Profiling, Sources};
-use crate::stage_use::{self, StageDescription};
+use crate::stage_use::{self, CountedBoxes, StageDescription};
 use crate::{Endpoint, MeasureError};
 
 /// Counter of a service's requests, checked against the generator's own count.
@@ -103,11 +104,11 @@ impl Measurement<'_> {
         let lab = self.lab;
         let interrupt = self.interrupt.clone();
         let before = lab.map(Lab::status);
-        let loaded = self.load(run_dir);
+        let (loaded, counted) = self.load_beside_boxes(run_dir);
         if let (Some(before), Some(lab)) = (before, lab)
             && is_recorded(run_dir)
         {
-            stage_use::write(run_dir, &before, &lab.status())?;
+            stage_use::write(run_dir, &before, &lab.status(), &counted)?;
         }
         let Loaded {
             recording,
@@ -143,8 +144,38 @@ impl Measurement<'_> {
         manifest
     }
 
-    /// Sends the load, and writes counts and time line.
-    fn load<'a>(self, run_dir: &RunDir) -> Result<Loaded<'a>, MeasureError>
+    /// Sends the load, and reads the boxes of the lab when the counted phases begin and end. A thread of its own does that, so that the
+    /// generator does not wait for it.
+    fn load_beside_boxes<'a>(
+        self,
+        run_dir: &RunDir,
+    ) -> (Result<Loaded<'a>, MeasureError>, CountedBoxes)
+    where
+        Self: 'a,
+    {
+        let (start, started) = mpsc::channel();
+        let Some(lab) = self.lab else {
+            return (self.load(run_dir, start), CountedBoxes::default());
+        };
+        let scenario = self.scenario.clone();
+        std::thread::scope(|scope| {
+            let (end, ended) = mpsc::channel();
+            let boxes = scope.spawn(move || CountedBoxes::read(lab, &scenario, &started, &ended));
+            let loaded = self.load(run_dir, start);
+            drop::<Sender<()>>(end);
+            let counted = boxes
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (loaded, counted)
+        })
+    }
+
+    /// Sends the load, and writes counts and time line. Sends the start of the run to `started`.
+    fn load<'a>(
+        self,
+        run_dir: &RunDir,
+        started: Sender<Instant>,
+    ) -> Result<Loaded<'a>, MeasureError>
     where
         Self: 'a,
     {
@@ -183,6 +214,8 @@ impl Measurement<'_> {
             interrupt: self.interrupt,
             on_ready: Box::new(|| requests_before = admin.and_then(request_count)),
             on_start: Box::new(|start| {
+                // Without a lab, nobody waits for it.
+                let _ = started.send(start);
                 if self.probe != Probe::Off {
                     sampler = Some(HostSampler::start(sampled, start));
                 }

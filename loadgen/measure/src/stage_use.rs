@@ -1,10 +1,14 @@
 //! Resources that a stage used during a run: `boxes.json` and `balancers.json`.
 
-use tenfold_lab::{BalancerStatus, Lab, LabBox, LabStatus, ServerStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tenfold_lab::{BalancerStatus, BoxStatus, Lab, LabBox, LabStatus, ServerStatus};
 use tenfold_run_dir::balancer_use::{BalancerUse, ServerUse};
-use tenfold_run_dir::box_use::BoxUse;
+use tenfold_run_dir::box_use::{BoxUse, CountedCpu};
 use tenfold_run_dir::manifest::BoxInfo;
 use tenfold_run_dir::{Manifest, RunDir, RunDirError};
+use tenfold_scenarios::Scenario;
 
 /// Stage and boxes of a lab, for the manifest of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,18 +55,72 @@ fn box_info(own: &LabBox) -> BoxInfo {
     }
 }
 
+/// The boxes of a lab at the begin and at the end of the counted phases, each with the time since the start of the run.
+#[derive(Debug, Default)]
+pub(crate) struct CountedBoxes([Option<(Duration, Vec<BoxStatus>)>; 2]);
+
+impl CountedBoxes {
+    /// Waits for the start of the run on `started`, and for each of both times. Ends early once the other side of `ended` is dropped: the run is
+    /// over then.
+    pub(crate) fn read(
+        lab: &Lab,
+        scenario: &Scenario,
+        started: &Receiver<Instant>,
+        ended: &Receiver<()>,
+    ) -> Self {
+        // An error is the end of a run that did not start.
+        let (Some(times), Ok(start)) = (counted_phases(scenario), started.recv()) else {
+            return Self::default();
+        };
+        let mut boxes = Self::default();
+        for (own, at) in boxes.0.iter_mut().zip(times) {
+            let left = (start + at).saturating_duration_since(Instant::now());
+            if let Ok(()) | Err(RecvTimeoutError::Disconnected) = ended.recv_timeout(left) {
+                break;
+            }
+            *own = Some((start.elapsed(), lab.started_boxes()));
+        }
+        boxes
+    }
+
+    fn cpu_of(&self, name: &str) -> Option<CountedCpu> {
+        let [Some((from, before)), Some((to, after))] = &self.0 else {
+            return None;
+        };
+        let to_box = after.iter().find(|own| own.name == name)?;
+        let mut before = before.iter();
+        let from_box = before.find(|own| own.name == name && own.pid == to_box.pid)?;
+        let cpu = to_box.usage?.cpu.saturating_sub(from_box.usage?.cpu);
+        let nanoseconds = |time: &Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        Some(CountedCpu {
+            from_ns: nanoseconds(from),
+            to_ns: nanoseconds(to),
+            cpu_s: cpu.as_secs_f64(),
+        })
+    }
+}
+
+/// Returns the begin and the end of the counted phases, since the start of the run. `None` if no phase counts.
+fn counted_phases(scenario: &Scenario) -> Option<[Duration; 2]> {
+    let counted = || scenario.phases.iter().filter(|phase| !phase.warm_up);
+    let from = counted().map(|phase| phase.start).min()?;
+    let to = counted().map(tenfold_scenarios::Phase::end).max()?;
+    Some([from, to])
+}
+
 /// Writes what boxes and balancers used between two states of a lab.
 pub(crate) fn write(
     run_dir: &RunDir,
     before: &LabStatus,
     after: &LabStatus,
+    counted: &CountedBoxes,
 ) -> Result<(), RunDirError> {
-    run_dir.write_boxes(&box_uses(before, after))?;
+    run_dir.write_boxes(&box_uses(before, after, counted))?;
     run_dir.write_balancers(&balancer_uses(before, after))
 }
 
 /// Boxes that were restarted in between are left out.
-fn box_uses(before: &LabStatus, after: &LabStatus) -> Vec<BoxUse> {
+fn box_uses(before: &LabStatus, after: &LabStatus, counted: &CountedBoxes) -> Vec<BoxUse> {
     let used = after.boxes.iter().filter_map(|own| {
         let earlier = before
             .boxes
@@ -79,6 +137,7 @@ fn box_uses(before: &LabStatus, after: &LabStatus) -> Vec<BoxUse> {
                 .allowance
                 .map(|_| throttled as f64 / periods.max(1) as f64),
             memory_bytes: to.memory_bytes,
+            counted: counted.cpu_of(&own.name),
         })
     });
     used.collect()

@@ -268,9 +268,8 @@ impl Lab {
 
     /// Status of the lab and its boxes.
     pub fn status(&self) -> LabStatus {
+        let started = self.started_boxes();
         let scaler = self.scaler.as_ref().map(lock);
-        let scaled = scaler.iter().flat_map(|scaler| scaler.boxes());
-        let started = self.boxes.iter().chain(scaled).map(BoxStatus::of);
         let planned = self.planned.iter();
         let planned = planned.map(|own| BoxStatus::planned(&own.name, own.role, own.zone));
         LabStatus {
@@ -287,13 +286,20 @@ impl Lab {
                 ca: self.entrance.ca.clone(),
                 redirect: self.entrance.redirect,
             }),
-            boxes: started.chain(planned).collect(),
+            boxes: started.into_iter().chain(planned).collect(),
             balancers: self.balancers().map(|(status, _)| status).collect(),
             groups: scaler
                 .as_ref()
                 .map(|scaler| scaler.status(&self.boxes))
                 .unwrap_or_default(),
         }
+    }
+
+    /// Returns the state of the boxes that were started. As [`Lab::status`], but asks no balancer.
+    pub fn started_boxes(&self) -> Vec<BoxStatus> {
+        let scaler = self.scaler.as_ref().map(lock);
+        let scaled = scaler.iter().flat_map(|scaler| scaler.boxes());
+        self.boxes.iter().chain(scaled).map(BoxStatus::of).collect()
     }
 
     /// Returns an error, with the log's last lines, if a box has exited unexpectedly.
@@ -329,14 +335,15 @@ impl Lab {
     /// Limits the CPU of the boxes of a role to a share of their allowance, from now on. A share of 1 restores it.
     ///
     /// # Errors
-    /// Returns an error if no box has this role, a box is not confined, or its share would be less than the kernel grants.
+    /// Returns an error if no box has this role, a box is not confined, or its share would be less than the kernel grants. The other boxes of the
+    /// role are limited nevertheless.
     pub fn share_cpu(&self, role: &str, share: f64) -> Result<(), LabError> {
-        let mut chosen = self.boxes.iter().filter(|own| own.role() == role);
-        let first = chosen.next();
-        let first =
-            first.ok_or_else(|| LabError::Refused(format!("no box has the role {role}")))?;
-        first.share_cpu(share)?;
-        chosen.try_for_each(|own| own.share_cpu(share))
+        let chosen = self.boxes.iter().filter(|own| own.role() == role);
+        let limited: Vec<Result<(), LabError>> = chosen.map(|own| own.share_cpu(share)).collect();
+        match limited.is_empty() {
+            true => Err(LabError::Refused(format!("no box has the role {role}"))),
+            false => limited.into_iter().collect(),
+        }
     }
 
     /// Drains a box, or every box of a zone that balancers send single requests to: the balancers send it

@@ -15,6 +15,21 @@ pub struct BoxUse {
     pub held_back: Option<f64>,
     /// Memory in use at the end, in bytes.
     pub memory_bytes: u64,
+    /// CPU time of the counted phases. `None` in runs of earlier versions, in runs that ended before, and if the box was started meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<CountedCpu>,
+}
+
+/// CPU time of a box in the counted phases: without the warm-up, in which connections open and a request costs more, and without the
+/// answers after the last phase.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CountedCpu {
+    /// Begin of the measurement, in nanoseconds since the start of the run.
+    pub from_ns: u64,
+    /// Its end.
+    pub to_ns: u64,
+    /// CPU time, in seconds.
+    pub cpu_s: f64,
 }
 
 /// Returns the role of a box: its name without a number. Boxes of a role have the same size.

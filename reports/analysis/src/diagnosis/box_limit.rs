@@ -220,6 +220,7 @@ mod tests {
                 cpu_s: used * 10.0,
                 held_back: Some(*throttled),
                 memory_bytes: 1 << 20,
+                counted: None,
             })
             .collect();
         run

@@ -60,6 +60,7 @@ mod tests {
             cpu_s: 1.9,
             held_back,
             memory_bytes: 1 << 20,
+            counted: None,
         }
     }
 

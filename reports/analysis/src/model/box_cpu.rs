@@ -72,6 +72,7 @@ mod tests {
             }],
             generator_s: 0.0,
             machine_cores: None,
+            has_warm_up: false,
         }
     }
 

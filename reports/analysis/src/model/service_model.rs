@@ -1,5 +1,7 @@
 //! The model of a service: its boxes as tiers, and the paths of its requests.
 
+use std::collections::BTreeSet;
+
 use hdrhistogram::Histogram;
 use tenfold_run_dir::box_use::role_of;
 use tenfold_run_dir::manifest::BoxInfo;
@@ -15,8 +17,9 @@ use super::observation::Observation;
 use super::role::Role;
 use super::weights::Weights;
 use crate::latency::counted_latencies::CountedLatencies;
+use crate::plan::TooManyBoxes;
 
-/// Period in which the CPU of a box is limited, in seconds: the one of the lab.
+/// Period in which the CPU of a box is limited, in seconds: the one of the lab. Runs do not record it.
 const PERIOD_S: f64 = 0.01;
 
 /// Least CPU time of a request that makes a box a tier, in seconds.
@@ -71,6 +74,9 @@ pub enum ModelError {
     /// The scenario has journeys, whose arrivals depend on the answers.
     #[error("the scenario has journeys, which can't be simulated")]
     Journeys,
+    /// The fleet would have more boxes than any has.
+    #[error(transparent)]
+    TooManyBoxes(#[from] TooManyBoxes),
 }
 
 impl ServiceModel {
@@ -119,6 +125,17 @@ impl ServiceModel {
             tiers,
         };
         model.add_steps(low, &mix(scenario));
+        if boxes.iter().any(|own| own.cpu.is_some()) {
+            model.missing.push(format!(
+                "Assumed, as runs do not record it: the CPU of a box is limited in periods of {:.0} ms, those of the lab",
+                PERIOD_S * 1e3
+            ));
+        }
+        if observations.iter().any(|own| own.has_warm_up) {
+            model.missing.push(
+                "Trials of an earlier version: their CPU time has the warm-up in it, in which a request costs more".to_owned(),
+            );
+        }
         Ok(model)
     }
 
@@ -126,7 +143,7 @@ impl ServiceModel {
     fn add_steps(&mut self, low: &Run, shares: &[f64]) {
         let has = |role: Role| self.tiers.iter().any(|tier| tier.role == role);
         let (alone, has_application) = (!has(Role::Sql), has(Role::Application));
-        let mut is_known = false;
+        let mut gaps = Gaps::default();
         for (number, tier) in self.tiers.iter().enumerate() {
             // A web server before an application only passes requests on.
             let role = match tier.role {
@@ -134,17 +151,18 @@ impl ServiceModel {
                 role => role,
             };
             let weights = Weights::of(low, role, alone);
-            is_known |= !weights.is_empty();
+            match weights.are_equal() {
+                true => gaps.equal.push(tier.name.clone()),
+                false => gaps.unknown.extend(weights.unknown()),
+            }
             let demands = weights.demands(shares, tier.demand_s);
             for (path, demand) in self.system.paths.iter_mut().zip(demands) {
-                path.steps.push(Step::to(number, demand));
+                if demand.mean() > 0.0 {
+                    path.steps.push(Step::to(number, demand));
+                }
             }
         }
-        if !is_known {
-            self.missing.push(
-                "No request of the low-load run has `Server-Timing`: all requests count as equally long".to_owned(),
-            );
-        }
+        self.missing.extend(gaps.sentences(low, self.tiers.len()));
     }
 
     /// Adds the time that each request takes without CPU: the median at low load, less that of a simulation without it.
@@ -169,7 +187,7 @@ impl ServiceModel {
             return Ok(());
         };
         let rate = whole.len() as f64 / seconds;
-        let simulated = Trials::new(&at_low.system, scenario, rate)?.at(rate)?;
+        let simulated = Trials::new(&at_low.system, scenario, rate).at(rate)?;
         let own = |path: usize| simulated.quantile(0.5, |number| number == path);
         let of_all = all - simulated.quantile(0.5, |_| true).unwrap_or(0.0);
         for (number, path) in self.system.paths.iter_mut().enumerate() {
@@ -190,6 +208,41 @@ impl ServiceModel {
         let demand = requests + self.generator_s;
         let cores = self.machine_cores?;
         (demand > 0.0).then_some(cores / demand)
+    }
+}
+
+/// What the low-load run does not say of the division of CPU time among the requests.
+#[derive(Debug, Default)]
+struct Gaps {
+    /// Tiers at which all requests count as equally long.
+    equal: Vec<String>,
+    /// Numbers of requests of which nothing is known at some other tier.
+    unknown: BTreeSet<usize>,
+}
+
+impl Gaps {
+    fn sentences(&self, low: &Run, tiers: usize) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if self.equal.len() == tiers {
+            let all = "No request of the low-load run has `Server-Timing`: all requests count as equally long";
+            return vec![all.to_owned()];
+        }
+        if !self.equal.is_empty() {
+            sentences.push(format!(
+                "`Server-Timing` has no time at {}: all requests count as equally long there",
+                self.equal.join(", ")
+            ));
+        }
+        let names = self.unknown.iter();
+        let names = names.filter_map(|number| low.manifest.requests.get(*number));
+        let names: Vec<String> = names.map(|own| format!("`{}`", own.name)).collect();
+        if !names.is_empty() {
+            sentences.push(format!(
+                "The low-load run has too few samples with `Server-Timing` of {}: they count as the mean of the others",
+                names.join(", ")
+            ));
+        }
+        sentences
     }
 }
 

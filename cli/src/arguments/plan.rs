@@ -63,7 +63,7 @@ pub(crate) struct PlanArguments {
     #[arg(long, help_heading = "Boxes", requires = "ladder", env = "TENFOLD_PLAN_SIMULATE", value_parser = BoolishValueParser::new())]
     pub(crate) simulate: bool,
     /// Time on the network between two boxes of a simulated fleet, such as 500us
-    #[arg(long, help_heading = "Boxes", default_value = "0s", value_name = "TIME", env = "TENFOLD_PLAN_HOP", value_parser = duration)]
+    #[arg(long, help_heading = "Boxes", requires = "simulate", default_value = "0s", value_name = "TIME", env = "TENFOLD_PLAN_HOP", value_parser = duration)]
     pub(crate) hop: Duration,
     /// Share of the knee to plan with, from 0 to 1
     #[arg(long, help_heading = "Boxes", default_value = "0.6", value_name = "SHARE",

@@ -10,7 +10,7 @@ use tenfold_analysis::forecast::FleetGoal;
 use tenfold_analysis::knee::SearchReport;
 use tenfold_analysis::ladder::{LadderReport, VERSION};
 
-use tenfold_analysis::plan::{BoxCapacity, Plan, Traffic};
+use tenfold_analysis::plan::{BoxCapacity, Plan, PlanError, Traffic};
 use tenfold_reports::plan::page;
 
 use crate::arguments::plan::PlanArguments;
@@ -37,13 +37,15 @@ pub(crate) fn plan(arguments: &PlanArguments) -> anyhow::Result<Exit> {
         years: arguments.years,
         peak: arguments.peak,
     };
-    let mut plan = Plan::of(traffic, capacity);
+    let refused = |error: PlanError| UsageError(format!("could not make a plan: {error}"));
+    let mut plan = Plan::of(traffic, capacity).map_err(refused)?;
     if let Some(path) = &arguments.ladder {
         let ladder: LadderReport = read(path, "ladder.json", "result of `tenfold ladder`")?;
         if ladder.version != VERSION {
             return Err(other_version(path, ladder.version).into());
         }
-        plan.fleets = ladder.fleets(&traffic, arguments.utilisation, arguments.zones);
+        let fleets = ladder.fleets(&traffic, arguments.utilisation, arguments.zones);
+        plan.fleets = fleets.map_err(|error| refused(error.into()))?;
         if arguments.simulate {
             let directory = match path.is_dir() {
                 true => path.as_path(),

@@ -56,6 +56,22 @@ fn counts_boxes_from_a_knee_and_refuses_other_files() {
         "{}",
         ended.stdout
     );
+    for (flags, reason) in [
+        (
+            &["--peak", "1e300"][..],
+            "the peak needs more than 10 million boxes of the service",
+        ),
+        (&["--utilisation", "1e-300"], "more than 10 million boxes"),
+        (
+            &["--peak", "1e308", "--writes", "1T/s"],
+            "`at the peak` is too large",
+        ),
+        (&["--years", "1e308"], "`content kept` is too large"),
+    ] {
+        let plan = ["plan", "--knee", "knee.json"];
+        let ended = place.run(&[&plan[..], flags].concat()).expect(104);
+        assert!(ended.stderr.contains(reason), "{}", ended.stderr);
+    }
     let ended = place.run(&["plan", "--users", "many"]).expect(104);
     assert!(
         ended.stderr.contains("is not a number such as"),
@@ -87,6 +103,14 @@ fn adds_a_fleet_for_each_step_of_a_ladder() {
     assert!((price - 42.0 * 36.5).abs() < 1e-6, "{price}");
     let ended = place.run(&plan[..3]).expect(0);
     assert!(ended.stdout.contains("108 app"), "{}", ended.stdout);
+    let ended = place
+        .run(&["plan", "--ladder", "ladder.json", "--peak", "1e300"])
+        .expect(104);
+    assert!(
+        ended.stderr.contains("more than 10 million boxes"),
+        "{}",
+        ended.stderr
+    );
     place.write("other.json", "{}");
     let ended = place.run(&["plan", "--ladder", "other.json"]).expect(104);
     assert!(
@@ -160,4 +184,15 @@ fn a_step_without_runs_is_not_simulated() {
     assert!(simulated["knee"].is_null());
     let ended = place.run(&["plan", "--simulate"]).expect(104);
     assert!(ended.stderr.contains("--ladder"), "{}", ended.stderr);
+    // A hop is between boxes of a simulated fleet.
+    for flags in [
+        &["--hop", "500us"][..],
+        &["--ladder", "ladder.json", "--hop", "500us"],
+    ] {
+        let ended = place.run(&[&["plan"][..], flags].concat()).expect(104);
+        assert!(ended.stderr.contains("--simulate"), "{}", ended.stderr);
+    }
+    place
+        .run(&[&plan[..], &["--hop", "500us"]].concat())
+        .expect(0);
 }

@@ -72,24 +72,31 @@ fn simulated(runs: &StepRuns<'_>, goal: &FleetGoal<'_>) -> Result<SimulatedStep,
         ServiceModel::of(&sustained, low, &runs.step.boxes, runs.scenario, rate)
     };
     let model = model_at(knee_rate)?;
+    let mut missing = model.missing.clone();
     let tiers = model.tiers.iter().map(|tier| SimulatedTier {
         name: tier.name.clone(),
         boxes: tier.boxes.len(),
         cores: tier.allowed(),
         cpu_us: tier.demand_s * 1e6,
     });
+    let fleet_model = model_at(goal.utilisation.clamp(0.0, 1.0) * knee_rate)?;
+    // The figures of the step stand without it.
+    let (fleet, fleet_error) = match fleet::fleet(&fleet_model, runs, goal) {
+        Ok((fleet, assumed)) => {
+            missing.extend(assumed);
+            (Some(fleet), None)
+        }
+        Err(error) => (None, Some(error.to_string())),
+    };
     Ok(SimulatedStep {
         step: runs.step.name.clone(),
         error: None,
         tiers: tiers.collect(),
         knee: knee(&model, runs)?,
         p99: p99(&model_at(LOAD * knee_rate)?, runs, &sustained)?,
-        missing: model.missing.clone(),
-        fleet: Some(fleet::fleet(
-            &model_at(goal.utilisation * knee_rate)?,
-            runs,
-            goal,
-        )?),
+        missing,
+        fleet,
+        fleet_error,
     })
 }
 
@@ -101,7 +108,7 @@ fn is_kept_up(outcome: OutcomeName) -> bool {
 /// Simulates the search for the knee. The machine that all boxes share is a limit of its own, by the utilisation law.
 fn knee(model: &ServiceModel, runs: &StepRuns<'_>) -> Result<Option<SimulatedKnee>, ModelError> {
     let about = runs.step.sustained.unwrap_or(1.0);
-    let found = Trials::new(&model.system, runs.scenario, about)?.knee()?;
+    let found = Trials::new(&model.system, runs.scenario, about).knee()?;
     let Some((found, mut simulated)) = found.and_then(|own| own.sustained.map(|rate| (own, rate)))
     else {
         return Ok(None);
@@ -149,7 +156,7 @@ fn p99(
             distance(one).total_cmp(&distance(other))
         });
     let rate = measured.map_or(LOAD * knee, |own| own.rate);
-    let outcome = Trials::new(&model.system, runs.scenario, rate)?.at(rate)?;
+    let outcome = Trials::new(&model.system, runs.scenario, rate).at(rate)?;
     let Some(simulated_s) = outcome.quantile(0.99, |_| true) else {
         return Ok(None);
     };
@@ -236,6 +243,15 @@ mod tests {
     }
 
     fn simulate(trials: &[(Observation, OutcomeName)]) -> SimulatedStep {
+        simulate_for(trials, 1.0, 0.5, 2)
+    }
+
+    fn simulate_for(
+        trials: &[(Observation, OutcomeName)],
+        peak: f64,
+        utilisation: f64,
+        zones: u64,
+    ) -> SimulatedStep {
         let low = run(RATES[0]);
         let runs = StepRuns {
             step: &step(),
@@ -251,12 +267,12 @@ mod tests {
             bytes_per_write: 1e3,
             bytes_per_read: 1e3,
             years: 1.0,
-            peak: 1.0,
+            peak,
         };
         let goal = FleetGoal {
             traffic: &traffic,
-            utilisation: 0.5,
-            zones: 2,
+            utilisation,
+            zones,
             hop_s: 0.0,
             prices: None,
         };
@@ -286,6 +302,37 @@ mod tests {
         assert!(fleet.p99_ns.is_some(), "{fleet:?}");
         assert!(fleet.p99_without_zone_ns >= fleet.p99_ns, "{fleet:?}");
         assert!(fleet.knee_per_s > Some(2_000.0), "{fleet:?}");
+    }
+
+    #[test]
+    fn knee_is_kept_if_there_is_no_fleet() {
+        let run = run(RATES[2]);
+        let observation = Observation::of(&run, &summarise(&run));
+        let trials = [(observation, OutcomeName::Sustained)];
+        for (peak, utilisation, zones) in [
+            (1e300, 0.5, 2),
+            (f64::MAX, 1e-300, 100),
+            (1.0, f64::MIN_POSITIVE, 1),
+        ] {
+            let step = simulate_for(&trials, peak, utilisation, zones);
+            assert_eq!(step.error, None, "{peak}");
+            assert!(step.knee.is_some() && step.p99.is_some(), "{peak}");
+            assert_eq!(step.fleet, None, "{peak}");
+            let error = step.fleet_error.unwrap();
+            assert!(
+                error.contains("more than 10 million boxes of service"),
+                "{error}"
+            );
+        }
+        // More boxes than keys: one box is far too busy, and more of them do not help.
+        let fleet = simulate_for(&trials, 1e5, 0.5, 100).fleet.unwrap();
+        assert_eq!((fleet.p99_ns, fleet.p99_without_zone_ns), (None, None));
+        assert!(fleet.tiers[0].busiest > 100.0, "{fleet:?}");
+        assert!(fleet.knee_per_s.is_some_and(|knee| knee < 1e6), "{fleet:?}");
+        let step = simulate_for(&trials, 1e-300, 1.0, 1);
+        let fleet = step.fleet.unwrap();
+        assert_eq!((fleet.tiers[0].boxes, fleet.zones), (1, 1));
+        assert_eq!(fleet.p99_without_zone_ns, None);
     }
 
     #[test]

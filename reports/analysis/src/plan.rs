@@ -4,11 +4,16 @@
 //! arithmetic can be done in the head.
 
 mod amount;
+mod box_count;
+mod error;
 mod fleet;
 mod latency;
 mod simulated;
 
 pub use amount::{AmountError, PerMonth, parse_bytes, parse_count};
+pub use box_count::TooManyBoxes;
+pub(crate) use box_count::box_count;
+pub use error::PlanError;
 pub use fleet::Fleet;
 pub use latency::{Latency, Operation};
 pub use simulated::{
@@ -94,12 +99,20 @@ pub struct Plan {
 
 impl Plan {
     /// Does the arithmetic. `capacity` is that of a box, if it was measured.
-    pub fn of(traffic: Traffic, capacity: Option<BoxCapacity>) -> Self {
+    ///
+    /// # Errors
+    /// If a quantity is too large to be computed, or the peak needs more than ten million boxes.
+    pub fn of(traffic: Traffic, capacity: Option<BoxCapacity>) -> Result<Self, PlanError> {
         let mut quantities = rates(&traffic);
         quantities.extend(storage(&traffic));
         quantities.extend(bandwidth(&traffic));
-        quantities.extend(capacity.map(|capacity| boxes(&traffic, capacity)));
-        Self {
+        if let Some(beyond) = quantities.iter().find(|own| !own.value.is_finite()) {
+            return Err(PlanError::TooLarge(beyond.title));
+        }
+        if let Some(capacity) = capacity {
+            quantities.push(boxes(&traffic, capacity)?);
+        }
+        Ok(Self {
             version: 1,
             traffic,
             capacity,
@@ -107,7 +120,7 @@ impl Plan {
             fleets: Vec::new(),
             simulations: Vec::new(),
             latencies: Vec::new(),
-        }
+        })
     }
 }
 
@@ -267,50 +280,40 @@ fn bandwidth(traffic: &Traffic) -> Vec<Quantity> {
 }
 
 /// Returns the boxes that carry the peak even without one zone.
-fn boxes(traffic: &Traffic, capacity: BoxCapacity) -> Quantity {
-    let needed = Needed::of(traffic, capacity);
-    Quantity {
+fn boxes(traffic: &Traffic, capacity: BoxCapacity) -> Result<Quantity, TooManyBoxes> {
+    let needed = Needed::of(traffic, capacity)?;
+    Ok(Quantity {
         name: "boxes",
         title: "boxes",
-        value: needed.number,
-        text: format::count(needed.number as u64),
+        value: needed.number as f64,
+        text: format::count(needed.number),
         arithmetic: needed.arithmetic,
-    }
+    })
 }
 
 /// Number of equal units that carry the peak.
 struct Needed {
-    number: f64,
+    number: u64,
     arithmetic: String,
 }
 
 impl Needed {
-    fn of(traffic: &Traffic, capacity: BoxCapacity) -> Self {
+    fn of(traffic: &Traffic, capacity: BoxCapacity) -> Result<Self, TooManyBoxes> {
         let peak = (rate(traffic.writes_per_month) + rate(traffic.reads_per_month)) * traffic.peak;
-        let needed = (peak / (capacity.sustained * capacity.utilisation))
-            .ceil()
-            .max(1.0);
+        let needed = peak / (capacity.sustained * capacity.utilisation);
         let planned = format!(
             "{} / ({} x {})",
             format::rate(peak),
             format::rate(capacity.sustained),
             format::percent(capacity.utilisation)
         );
-        let zones = capacity.zones as f64;
-        match capacity.zones {
-            0 | 1 => Self {
-                number: needed,
-                arithmetic: planned,
+        Ok(Self {
+            number: box_count(needed, capacity.zones, "the service")?,
+            arithmetic: match capacity.zones {
+                0 | 1 => planned,
+                zones => format!("{planned}, in {zones} zones, one of which may fail"),
             },
-            // What is left without a zone has to be enough.
-            _ => Self {
-                number: (needed / (zones - 1.0)).ceil() * zones,
-                arithmetic: format!(
-                    "{planned}, in {} zones, one of which may fail",
-                    capacity.zones
-                ),
-            },
-        }
+        })
     }
 }
 
@@ -351,6 +354,8 @@ fn trimmed(number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn seed() -> Traffic {
@@ -376,7 +381,7 @@ mod tests {
 
     #[test]
     fn arithmetic_of_the_founding_design() {
-        let plan = Plan::of(seed(), None);
+        let plan = Plan::of(seed(), None).unwrap();
         for (name, expected) in [
             ("writes_per_s", "400/s"),
             ("reads_per_s", "40,000/s"),
@@ -414,9 +419,62 @@ mod tests {
             ..seed()
         };
         // 80,800/s by 3,000/s.
-        assert_eq!(text(&Plan::of(traffic, Some(capacity(1))), "boxes"), "27");
+        assert_eq!(
+            text(&Plan::of(traffic, Some(capacity(1))).unwrap(), "boxes"),
+            "27"
+        );
         // 14 in each of three zones: 28 without one.
-        assert_eq!(text(&Plan::of(traffic, Some(capacity(3))), "boxes"), "42");
+        assert_eq!(
+            text(&Plan::of(traffic, Some(capacity(3))).unwrap(), "boxes"),
+            "42"
+        );
+    }
+
+    /// Any number that the command line takes, from the smallest to the largest.
+    fn any_positive() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            (-308.0..308.0_f64).prop_map(|power| 10_f64.powf(power)),
+            Just(f64::MIN_POSITIVE),
+            Just(f64::MAX),
+            Just(1.0),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_traffic_is_planned_or_refused(
+            amounts in proptest::array::uniform4(prop_oneof![Just(0.0), 0.0..=1e15_f64]),
+            factors in proptest::array::uniform4(any_positive()),
+            sustained in any_positive(),
+            zones in 0..=100_u64,
+        ) {
+            let [users, writes_per_month, reads_per_month, bytes] = amounts;
+            let [years, peak, utilisation, scale] = factors;
+            let traffic = Traffic {
+                users,
+                writes_per_month: writes_per_month * scale.min(SECONDS_PER_MONTH),
+                reads_per_month,
+                bytes_per_write: bytes,
+                bytes_per_read: bytes,
+                years,
+                peak,
+            };
+            let capacity = BoxCapacity { sustained, utilisation: utilisation.min(1.0), zones };
+            let step = Fleet::of("step", &traffic, capacity);
+            match Plan::of(traffic, Some(capacity)) {
+                Ok(plan) => {
+                    prop_assert!(plan.quantities.iter().all(|own| own.value.is_finite()));
+                    let boxes = plan.quantities.last().unwrap().value;
+                    prop_assert!((1.0..=1e7).contains(&boxes), "{boxes}");
+                    prop_assert_eq!(step.unwrap().copies as f64, boxes);
+                }
+                Err(PlanError::TooManyBoxes(error)) => {
+                    prop_assert!(error.to_string().contains("more than 10 million boxes"));
+                    prop_assert!(step.is_err());
+                }
+                Err(error) => prop_assert!(error.to_string().contains("too large"), "{error}"),
+            }
+        }
     }
 
     #[test]

@@ -57,7 +57,11 @@ fn errors(steps: &[SimulatedStep]) -> Section {
             .missing
             .iter()
             .map(|missing| format!("{}: {missing}", step.step));
-        error.chain(missing)
+        let fleet = step
+            .fleet_error
+            .iter()
+            .map(|error| format!("{}: no fleet: {error}", step.step));
+        error.chain(missing).chain(fleet)
     });
     let told: Vec<String> = told.collect();
     if !told.is_empty() {
@@ -112,12 +116,16 @@ fn fleets(steps: &[SimulatedStep]) -> Section {
         let fleet = step.fleet.as_ref()?;
         let all: u64 = fleet.tiers.iter().map(|tier| tier.boxes).sum();
         let p99 = |ns: Option<f64>| ns.map_or("not sustained".to_owned(), time);
+        let without_zone = match fleet.zones {
+            0 | 1 => NONE.to_owned(),
+            _ => p99(fleet.p99_without_zone_ns),
+        };
         Some(vec![
             step.step.clone(),
             format::rate(fleet.peak_per_s),
             format::count(all),
             p99(fleet.p99_ns),
-            p99(fleet.p99_without_zone_ns),
+            without_zone,
             fleet.knee_per_s.map_or(NONE.to_owned(), format::rate),
             breaks_first(fleet),
             match (fleet.price_month, &fleet.currency) {

@@ -124,8 +124,8 @@ fn plan_with_fleets() {
         utilisation: 0.6,
         zones: 3,
     };
-    let mut planned = Plan::of(traffic, Some(capacity));
-    planned.fleets = made_up_ladder().fleets(&traffic, 0.6, 3);
+    let mut planned = Plan::of(traffic, Some(capacity)).unwrap();
+    planned.fleets = made_up_ladder().fleets(&traffic, 0.6, 3).unwrap();
     insta::assert_snapshot!(plan::page(&planned).terminal(false));
 }
 

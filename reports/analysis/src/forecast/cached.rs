@@ -1,6 +1,6 @@
 //! Hits of the shared cache of the reference service, at the measured size and at that of a fleet.
 
-use tenfold_scenarios::{Kind, Scenario};
+use tenfold_scenarios::{KeySpace, Kind, Scenario};
 use tenfold_simulation::cache::{CacheModel, Misses};
 
 use crate::model::{Role, ServiceModel};
@@ -24,27 +24,35 @@ pub(super) fn room_each(model: &ServiceModel) -> Option<f64> {
     Some(bytes as f64 * MEMORY / ENTRY_BYTES)
 }
 
-/// Returns the misses by Che's approximation, at a rate per second, if `room` entries fit. The key spaces share the room in
-/// proportion to the requests for their keys.
+/// Sentence for a cache whose memory has no limit.
+pub(super) const NO_ROOM: &str =
+    "The box of the cache has no limit of its memory, so the fleet has the misses of the runs";
+
+/// Returns what is assumed of the cache, in a sentence. The runs do not record it.
+pub(super) fn assumptions() -> String {
+    format!(
+        "Assumed, as runs do not record it: entries of the cache expire after {TTL_S:.0} s, take {:.0} KB each, and fill {:.0}% of the memory of its \
+         box; no two requests of the scenario share an entry",
+        ENTRY_BYTES / 1e3,
+        MEMORY * 100.0
+    )
+}
+
+/// Returns the misses by Che's approximation, at a rate per second, if `room` entries fit. All entries compete for the room, so the
+/// requests for popular keys have most of it.
 pub(super) fn misses(scenario: &Scenario, shares: &[f64], rate: f64, room: f64) -> RequestMisses {
-    let is_cached = |number: usize| {
-        let request = &scenario.requests[number];
-        request.key_space.filter(|_| request.kind == Kind::Read)
-    };
-    let numbers = 0..scenario.requests.len().min(shares.len());
-    let all: f64 = numbers
-        .clone()
-        .filter(|number| is_cached(*number).is_some())
-        .map(|number| shares[number])
-        .sum();
-    let misses = numbers.map(|number| {
-        let space = is_cached(number)?;
-        let keys = scenario.key_spaces.get(space)?;
-        let model = CacheModel {
-            ttl_s: TTL_S,
-            room: room * shares[number] / all.max(f64::MIN_POSITIVE),
-        };
-        Some(Misses::of(keys, rate * shares[number], model))
-    });
-    misses.collect()
+    let spaces = scenario
+        .requests
+        .iter()
+        .zip(shares)
+        .map(|(request, share)| {
+            let space = request.key_space.filter(|_| request.kind == Kind::Read)?;
+            Some((scenario.key_spaces.get(space)?, rate * share))
+        });
+    let spaces: Vec<Option<(&KeySpace, f64)>> = spaces.collect();
+    let cached: Vec<(&KeySpace, f64)> = spaces.iter().flatten().copied().collect();
+    let model = CacheModel { ttl_s: TTL_S, room };
+    let mut misses = Misses::shared(&cached, model).into_iter();
+    let of_request = |space: &Option<_>| space.as_ref().and_then(|_| misses.next());
+    spaces.iter().map(of_request).collect()
 }

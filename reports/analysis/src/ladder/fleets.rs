@@ -3,20 +3,31 @@
 use tenfold_run_dir::box_use::role_of;
 
 use super::LadderReport;
-use crate::plan::{BoxCapacity, Fleet, Traffic};
+use crate::plan::{BoxCapacity, Fleet, TooManyBoxes, Traffic};
 
 impl LadderReport {
     /// Returns a fleet for each step that sustains a rate. `utilisation` is the share of that rate to plan with; one of the
     /// `zones` may fail.
-    pub fn fleets(&self, traffic: &Traffic, utilisation: f64, zones: u64) -> Vec<Fleet> {
-        let steps = self.steps.iter().filter_map(|step| {
+    ///
+    /// # Errors
+    /// If the peak needs more than ten million copies of a step.
+    pub fn fleets(
+        &self,
+        traffic: &Traffic,
+        utilisation: f64,
+        zones: u64,
+    ) -> Result<Vec<Fleet>, TooManyBoxes> {
+        let sustained = self.steps.iter().filter_map(|step| {
             let sustained = step.sustained.filter(|rate| *rate > 0.0)?;
+            Some((step, sustained))
+        });
+        let steps = sustained.map(|(step, sustained)| {
             let capacity = BoxCapacity {
                 sustained,
                 utilisation,
                 zones,
             };
-            let mut fleet = Fleet::of(&step.name, traffic, capacity);
+            let mut fleet = Fleet::of(&step.name, traffic, capacity)?;
             for own in &step.boxes {
                 *fleet
                     .boxes
@@ -25,7 +36,7 @@ impl LadderReport {
             }
             fleet.price_month = self.price(step).map(|price| price * fleet.copies as f64);
             fleet.currency = self.prices.as_ref().map(|own| own.currency.clone());
-            Some(fleet)
+            Ok(fleet)
         });
         steps.collect()
     }

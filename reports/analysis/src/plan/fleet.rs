@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{BoxCapacity, Needed, Traffic};
+use super::{BoxCapacity, Needed, TooManyBoxes, Traffic};
 
 /// As many copies of a variant of the service as the peak needs.
 ///
@@ -30,16 +30,20 @@ pub struct Fleet {
 
 impl Fleet {
     /// Counts the copies. Boxes and price are to be added.
-    pub(crate) fn of(step: &str, traffic: &Traffic, capacity: BoxCapacity) -> Self {
-        let needed = Needed::of(traffic, capacity);
-        Self {
+    pub(crate) fn of(
+        step: &str,
+        traffic: &Traffic,
+        capacity: BoxCapacity,
+    ) -> Result<Self, TooManyBoxes> {
+        let needed = Needed::of(traffic, capacity)?;
+        Ok(Self {
             step: step.to_owned(),
             sustained: capacity.sustained,
-            copies: needed.number as u64,
+            copies: needed.number,
             arithmetic: needed.arithmetic,
             boxes: BTreeMap::new(),
             price_month: None,
             currency: None,
-        }
+        })
     }
 }

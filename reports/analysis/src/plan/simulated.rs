@@ -19,6 +19,9 @@ pub struct SimulatedStep {
     pub missing: Vec<String>,
     /// The fleet for the peak.
     pub fleet: Option<SimulatedFleet>,
+    /// Reason why there is no fleet, although the step was simulated. `None` if there is one.
+    #[serde(default)]
+    pub fleet_error: Option<String>,
 }
 
 /// A tier as the runs describe it.
@@ -75,6 +78,9 @@ pub struct SimulatedFleet {
     pub p99_ns: Option<f64>,
     /// The same without a zone. `None` if the rest does not sustain the peak, or there is one zone.
     pub p99_without_zone_ns: Option<f64>,
+    /// Zones, one of which may fail. 1 for no spare zone.
+    #[serde(default = "two_zones")]
+    pub zones: u64,
     /// Highest rate that the fleet sustains, per second. `None` if it sustains none.
     pub knee_per_s: Option<f64>,
     /// Tier with the busiest box above that.
@@ -108,6 +114,11 @@ pub struct FleetTier {
     pub busiest: f64,
 }
 
+/// Zones of results of earlier versions, which do not have them: the default of the command line.
+fn two_zones() -> u64 {
+    2
+}
+
 impl SimulatedStep {
     /// Returns a step that can't be simulated.
     pub fn failed(step: &str, error: String) -> Self {
@@ -119,6 +130,7 @@ impl SimulatedStep {
             p99: None,
             missing: Vec::new(),
             fleet: None,
+            fleet_error: None,
         }
     }
 }

@@ -323,6 +323,7 @@ mod tests {
                 resource: Resource::BoxCpu,
                 title: "The box is short of CPU".to_owned(),
                 place: None,
+                part: None,
                 short_box: short_box.map(str::to_owned),
                 evidence: Vec::new(),
                 confidence: Confidence::High,

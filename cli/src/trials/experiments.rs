@@ -89,6 +89,8 @@ pub(crate) fn experiment(
         let run = run?;
         if let (Some(counted), Some(levers)) = (counted, levers) {
             slowable = Some(levers.components(&counted, knee / rate)?);
+            // The other runs are not to pay for the counting.
+            levers.restore();
         }
         trials.pause_after(run.outcome, rate);
         reports.push(TrialReport {

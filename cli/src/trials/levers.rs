@@ -1,11 +1,12 @@
 //! Levers: means of slowing one component of the service under test.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tenfold_analysis::diagnosis::confirmation::{Component, ComponentKind};
+use tenfold_analysis::diagnosis::confirmation::{Component, ComponentKind, LeftOut};
 use tenfold_analysis::format;
 use tenfold_lab::{Lab, LabBox};
-use tenfold_probe::{DelayKind, DelaySwitch, DelayedComponent};
+use tenfold_probe::{DelayKind, DelaySwitch, DelayedComponent, DelayedComponents};
 
 use crate::exit::UsageError;
 use crate::output::print;
@@ -30,14 +31,16 @@ const SLOWDOWN_MAX: f64 = 0.5;
 const NEEDED: &str = "--confirm slows one component after the other: start the reference service with --stage, limit its boxes \
      with --box, or give --admin of a service with /debug/delay (docs/diagnose.md, \"Confirm\")";
 
-/// The levers of a service.
+/// The levers of a service. Restores everything when dropped.
 pub(crate) struct Levers<'a> {
     /// Of each process of the service.
     switches: Vec<DelaySwitch>,
     lab: Option<&'a Lab>,
     /// Roles of boxes whose CPU can be limited further.
     roles: Vec<String>,
-    left_out: Vec<String>,
+    left_out: Vec<LeftOut>,
+    /// True from the first change until everything is restored.
+    in_force: AtomicBool,
 }
 
 /// Calls of the components before a run.
@@ -46,8 +49,14 @@ pub(crate) struct Counted {
     began: Instant,
 }
 
-/// Components to slow, and those that are left out, each in a sentence.
-pub(crate) type Slowable = (Vec<Component>, Vec<String>);
+/// Components to slow, and those that are left out.
+pub(crate) type Slowable = (Vec<Component>, Vec<LeftOut>);
+
+impl Drop for Levers<'_> {
+    fn drop(&mut self) {
+        self.restore();
+    }
+}
 
 impl<'a> Levers<'a> {
     /// Finds the levers of a service.
@@ -61,6 +70,7 @@ impl<'a> Levers<'a> {
             lab,
             roles: Vec::new(),
             left_out: Vec::new(),
+            in_force: AtomicBool::new(false),
         };
         for own in lab.iter().flat_map(|lab| lab.boxes()) {
             let (Some(allowance), role) = (own.allowance(), own.role()) else {
@@ -70,18 +80,16 @@ impl<'a> Levers<'a> {
             if known(&levers.roles) {
                 continue;
             }
-            // Restores it at once: a trial of the slowest setting.
-            let tried = lab.map(|lab| {
-                let slowed = lab.share_cpu(role, 1.0 / (1.0 + SLOWDOWN_MAX));
-                slowed.and_then(|()| lab.share_cpu(role, 1.0))
-            });
-            match tried {
-                Some(Err(error)) => {
-                    let reason = format!("{role}, with {} CPU: {error}", allowance.cpu);
-                    if !levers.left_out.contains(&reason) {
-                        levers.left_out.push(reason);
-                    }
-                }
+            let component = Component::of_boxes(role);
+            let mut left_out = levers.left_out.iter();
+            if left_out.any(|other| other.component.name == component.name) {
+                continue;
+            }
+            match lab.map(|lab| attempt(|share| lab.share_cpu(role, share))) {
+                Some(Err(error)) => levers.left_out.push(LeftOut {
+                    component,
+                    reason: format!("with {} CPU, it can't be slowed: {error}", allowance.cpu),
+                }),
                 _ => levers.roles.push(role.to_owned()),
             }
         }
@@ -104,8 +112,9 @@ impl<'a> Levers<'a> {
 
     /// Begins to count calls.
     pub(crate) fn count(&self) -> anyhow::Result<Counted> {
-        let components = self.read()?;
+        let components = self.read()?.components;
         if let Some(any) = components.first() {
+            self.in_force.store(true, Ordering::Relaxed);
             for switch in &self.switches {
                 switch.delay(&any.name, Duration::ZERO, COUNTED_MAX)?;
             }
@@ -125,35 +134,28 @@ impl<'a> Levers<'a> {
         let boxes = || self.lab.iter().flat_map(|lab| lab.boxes());
         let has_limit = boxes().any(is_limited);
         let mut found: Vec<(f64, Component)> = Vec::new();
-        for own in self.read()? {
-            let earlier = before
-                .components
-                .iter()
-                .find(|other| other.name == own.name);
-            let calls = own.calls.saturating_sub(earlier.map_or(0, |own| own.calls));
-            let busy_us = own.busy_us - earlier.map_or(0.0, |own| own.busy_us);
-            let used = busy_us / 1e6 / seconds * multiple;
-            if calls == 0 {
-                left_out.push(format!("{}: it is not called", own.name));
-            } else if has_limit && own.kind == DelayKind::Cpu {
-                left_out.push(format!("{}: its box is slowed instead", own.name));
-            } else if used < USE_MIN {
-                left_out.push(format!(
-                    "{}: at the knee, it is in use for {} of the time",
-                    own.name,
-                    format::percent(used.max(0.0))
-                ));
-            } else {
-                let component = Component {
-                    name: own.name,
-                    kind: match own.kind {
-                        DelayKind::Cpu => ComponentKind::Cpu,
-                        DelayKind::Wait => ComponentKind::Wait,
-                    },
-                    parts: own.parts,
-                    call_us: Some(busy_us / calls as f64),
-                };
-                found.push((used, component));
+        let now = self.read()?;
+        for own in now.components {
+            let mut earlier = before.components.iter();
+            let earlier = earlier.find(|other| other.name == own.name);
+            let since = Since::of(&own, earlier, seconds);
+            let is_of_box = has_limit && own.kind == DelayKind::Cpu;
+            let component = Component {
+                name: own.name,
+                kind: match own.kind {
+                    DelayKind::Cpu => ComponentKind::Cpu,
+                    DelayKind::Wait => ComponentKind::Wait,
+                },
+                parts: own.parts,
+                call_us: since.call_us(),
+            };
+            let reason = match is_of_box && since.calls > 0 {
+                true => Some("its box is slowed instead".to_owned()),
+                false => since.unusable(multiple, now.delay_max),
+            };
+            match reason {
+                Some(reason) => left_out.push(LeftOut { component, reason }),
+                None => found.push((since.used * multiple, component)),
             }
         }
         found.sort_by(|one, other| other.0.total_cmp(&one.0));
@@ -162,11 +164,10 @@ impl<'a> Levers<'a> {
             .chain(found.into_iter().map(|(_, component)| component))
             .collect();
         let beyond = all.split_off(all.len().min(COMPONENTS_MAX));
-        left_out.extend(
-            beyond
-                .iter()
-                .map(|own| format!("{}: {COMPONENTS_MAX} others are used more", own.name)),
-        );
+        left_out.extend(beyond.into_iter().map(|component| LeftOut {
+            component,
+            reason: format!("{COMPONENTS_MAX} others are used more"),
+        }));
         Ok((all, left_out))
     }
 
@@ -176,6 +177,7 @@ impl<'a> Levers<'a> {
         slowed: Option<(&Component, f64)>,
         all: &[Component],
     ) -> anyhow::Result<()> {
+        self.in_force.store(true, Ordering::Relaxed);
         for own in all {
             if let (Some(lab), Some(role)) = (self.lab, own.role()) {
                 let slowdown = match slowed {
@@ -201,8 +203,11 @@ impl<'a> Levers<'a> {
         Ok(())
     }
 
-    /// Restores everything. What can't be restored ends by itself.
+    /// Restores everything that was changed. What can't be restored ends by itself.
     pub(crate) fn restore(&self) {
+        if !self.in_force.swap(false, Ordering::Relaxed) {
+            return;
+        }
         for switch in &self.switches {
             if let Err(error) = switch.clear() {
                 print::note(&format!("note: the delays end by themselves: {error}"));
@@ -216,10 +221,14 @@ impl<'a> Levers<'a> {
     }
 
     /// Reads the components of all processes, and adds them up by name.
-    fn read(&self) -> anyhow::Result<Vec<DelayedComponent>> {
+    fn read(&self) -> anyhow::Result<DelayedComponents> {
         let mut sums: Vec<DelayedComponent> = Vec::new();
+        let mut delay_max: Option<Duration> = None;
         for switch in &self.switches {
-            for own in switch.components()? {
+            let read = switch.components()?;
+            let both = [delay_max, read.delay_max];
+            delay_max = both.into_iter().flatten().min();
+            for own in read.components {
                 match sums.iter_mut().find(|sum| sum.name == own.name) {
                     Some(sum) => {
                         sum.calls = sum.calls.saturating_add(own.calls);
@@ -229,8 +238,69 @@ impl<'a> Levers<'a> {
                 }
             }
         }
-        Ok(sums)
+        Ok(DelayedComponents {
+            components: sums,
+            delay_max,
+        })
     }
+}
+
+/// Calls of a component in a run at low load.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Since {
+    calls: u64,
+    busy_us: f64,
+    /// Mean number of calls under way.
+    used: f64,
+    /// True if the counters are below those before the run.
+    went_back: bool,
+}
+
+impl Since {
+    fn of(now: &DelayedComponent, before: Option<&DelayedComponent>, seconds: f64) -> Self {
+        let (calls, busy_us) = before.map_or((0, 0.0), |own| (own.calls, own.busy_us));
+        let more_us = (now.busy_us - busy_us).max(0.0);
+        Self {
+            calls: now.calls.saturating_sub(calls),
+            busy_us: more_us,
+            used: more_us / 1e6 / seconds,
+            went_back: now.calls < calls || now.busy_us < busy_us,
+        }
+    }
+
+    /// Mean time of a call, in microseconds. `None` without calls.
+    fn call_us(&self) -> Option<f64> {
+        (self.calls > 0).then(|| self.busy_us / self.calls as f64)
+    }
+
+    /// Returns the reason why the component can't be slowed, or need not be. `multiple` is that of the knee of the rate.
+    fn unusable(&self, multiple: f64, delay_max: Option<Duration>) -> Option<String> {
+        let used = self.used * multiple;
+        let longest_us = self.call_us().unwrap_or(0.0) * SLOWDOWN_MAX;
+        match delay_max {
+            _ if self.went_back => {
+                Some("its counters went back, so the service was restarted".to_owned())
+            }
+            _ if self.calls == 0 => Some("it is not called".to_owned()),
+            _ if used < USE_MIN => Some(format!(
+                "at the knee, it is in use for {} of the time",
+                format::percent(used)
+            )),
+            Some(most) if longest_us > most.as_nanos() as f64 / 1e3 => Some(format!(
+                "its calls take {}, and the service delays them by {} at most",
+                format::duration_of(longest_us * 1e3 / SLOWDOWN_MAX),
+                format::duration_of(most.as_nanos() as f64)
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// Tries the slowest setting, and restores the allowance in any case: it may have failed after the first of several boxes.
+fn attempt<E>(mut set: impl FnMut(f64) -> Result<(), E>) -> Result<(), E> {
+    let slowed = set(1.0 / (1.0 + SLOWDOWN_MAX));
+    let restored = set(1.0);
+    slowed.and(restored)
 }
 
 /// Returns the switches of the processes of a service.
@@ -257,5 +327,82 @@ fn count_only(switch: &DelaySwitch, all: &[Component]) -> anyhow::Result<()> {
     match all.iter().find(|own| own.kind != ComponentKind::Box) {
         Some(any) => Ok(switch.delay(&any.name, Duration::ZERO, LASTS)?),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn component(calls: u64, busy_us: f64) -> DelayedComponent {
+        DelayedComponent {
+            name: "db".to_owned(),
+            kind: DelayKind::Wait,
+            parts: Vec::new(),
+            calls,
+            busy_us,
+        }
+    }
+
+    #[test]
+    fn names_each_reason_for_leaving_a_component_out() {
+        let before = component(100, 1e6);
+        let longest = Some(Duration::from_millis(100));
+        for (now, delay_max, reason) in [
+            (component(200, 2e6), longest, None),
+            (component(100, 1e6), longest, Some("it is not called")),
+            (
+                component(50, 2e6),
+                longest,
+                Some("the service was restarted"),
+            ),
+            (
+                component(200, 5e5),
+                longest,
+                Some("the service was restarted"),
+            ),
+            (
+                component(200, 1.01e6),
+                longest,
+                Some("in use for 0.400% of the time"),
+            ),
+            // 250 ms each.
+            (
+                component(140, 11e6),
+                longest,
+                Some("its calls take 250 ms, and the service delays them by 100 ms at most"),
+            ),
+            (component(140, 11e6), None, None),
+            (component(140, 9e6), longest, None),
+        ] {
+            let since = Since::of(&now, Some(&before), 10.0);
+            let found = since.unusable(4.0, delay_max);
+            match reason {
+                Some(reason) => assert!(
+                    found.as_ref().is_some_and(|own| own.contains(reason)),
+                    "{found:?}"
+                ),
+                None => assert_eq!(found, None),
+            }
+        }
+        assert_eq!(Since::of(&before, None, 10.0).call_us(), Some(10_000.0));
+        assert_eq!(Since::of(&component(0, 0.0), None, 10.0).call_us(), None);
+    }
+
+    #[test]
+    fn allowance_is_restored_after_a_failed_attempt() {
+        for failing in [None, Some(0), Some(1)] {
+            let mut shares = Vec::new();
+            let tried = attempt(|share| {
+                shares.push(share);
+                match failing {
+                    Some(at) if at + 1 == shares.len() => Err("refused"),
+                    _ => Ok(()),
+                }
+            });
+            assert_eq!(tried.is_err(), failing.is_some());
+            assert_eq!(shares.len(), 2);
+            assert!(shares[0] < 0.7 && shares[1] >= 1.0, "{shares:?}");
+        }
     }
 }

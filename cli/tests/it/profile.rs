@@ -9,8 +9,9 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use rustix::process::geteuid;
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde_json::Value;
 use support::{Ended, Workplace, light_scenario, read_json, skip};
 
@@ -429,6 +430,10 @@ import http.server, json, threading, time
 pool, lock = threading.Semaphore(4), threading.Lock()
 calls, busy, delay = {"db": 0, "peer": 0}, {"db": 0.0, "peer": 0.0}, {}
 
+def note(line):
+    with open(__file__ + ".log", "a") as log:
+        log.write(line + "\n")
+
 def call(name, seconds):
     began = time.monotonic()
     time.sleep(seconds)
@@ -442,32 +447,40 @@ def call(name, seconds):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    def answer(self, body):
+    def answer(self, body, timing=""):
         self.send_response(200)
+        self.send_header("Server-Timing", timing)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
     def status(self):
         with lock:
             self.answer(json.dumps({"components": [
-                {"name": name, "kind": "wait", "calls": calls[name], "busy_us": busy[name] * 1e6}
-                for name in calls]}).encode())
+                {"name": name, "kind": "wait", "parts": ["pool"] if name == "db" else [],
+                 "calls": calls[name], "busy_us": busy[name] * 1e6}
+                for name in calls], "delay_us_max": 60000}).encode())
     def do_GET(self):
         if self.path == "/debug/delay":
             return self.status()
+        began = time.monotonic()
         call("peer", 0.01)
+        asked = time.monotonic()
         with pool:
+            waited = time.monotonic() - asked
             call("db", 0.02)
-        self.answer(b"ok")
+        total = time.monotonic() - began
+        self.answer(b"ok", f"pool;dur={waited * 1e3:.3f}, total;dur={total * 1e3:.3f}")
     def do_PUT(self):
         wanted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with lock:
             delay.update(name=wanted["component"], us=wanted["delay_us"],
                          ends=time.monotonic() + wanted["for_s"])
+            note("PUT")
         self.status()
     def do_DELETE(self):
         with lock:
             delay.clear()
+            note("DELETE")
         self.status()
     def log_message(self, *arguments):
         pass
@@ -525,6 +538,51 @@ fn experiment_finds_the_pool_of_a_foreign_service() {
     };
     assert!((0.6..=1.4).contains(&of("db")), "{experiment:#}");
     assert!(of("peer") < 0.3, "{experiment:#}");
+}
+
+/// The service counts calls in the run at low load. An interrupt in it leaves nothing switched on.
+#[test]
+fn interrupt_ends_the_experiment_at_the_service() {
+    let Some((python, _)) = python() else {
+        return skip("no python3");
+    };
+    let place = Workplace::profiled();
+    let server = Server::start(&place, &python, &[], DELAYED_POOL);
+    place.write("pool.toml", &light_scenario("100/s", "8s"));
+    let target = server.url();
+    let profile = [
+        "profile",
+        "pool.toml",
+        "--target",
+        &target,
+        "--admin",
+        &target,
+    ];
+    let rules = ["--rules", "p99 < 1s", "--duration", "30s"];
+    let confirm = [
+        "--confirm",
+        "--no-profile",
+        "--budget",
+        "4s",
+        "--out",
+        "found",
+    ];
+    let mut child = place
+        .tenfold(&[&profile[..], &rules, &confirm].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let switched = || fs::read_to_string(place.path("server.py.log")).unwrap_or_default();
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while switched().is_empty() {
+        assert!(Instant::now() < deadline, "nothing was counted");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(105));
+    assert_eq!(switched(), "PUT\nDELETE\n");
 }
 
 #[test]

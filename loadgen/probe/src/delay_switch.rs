@@ -39,8 +39,18 @@ pub struct DelayedComponent {
     pub parts: Vec<String>,
     /// Calls during experiments.
     pub calls: u64,
-    /// Time of these calls without delays, in microseconds.
+    /// Time of these calls without delays, in microseconds. It has the waits of the calls for what they use, so it is the time that they keep it only at
+    /// low load.
     pub busy_us: f64,
+}
+
+/// Components that the target can delay.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DelayedComponents {
+    /// The components with their calls so far.
+    pub components: Vec<DelayedComponent>,
+    /// Longest delay that the target accepts. `None` if it does not say.
+    pub delay_max: Option<Duration>,
 }
 
 /// Effect of a delay.
@@ -57,6 +67,8 @@ pub enum DelayKind {
 #[derive(Debug, Deserialize)]
 struct Status {
     components: Vec<DelayedComponent>,
+    #[serde(default)]
+    delay_us_max: Option<f64>,
 }
 
 impl DelaySwitch {
@@ -69,11 +81,11 @@ impl DelaySwitch {
         }
     }
 
-    /// Returns the components with their calls so far.
+    /// Returns the components with their calls so far, and the longest delay.
     ///
     /// # Errors
     /// If there was no answer, the target allows no delays, or the answer is malformed.
-    pub fn components(&self) -> Result<Vec<DelayedComponent>, ProbeError> {
+    pub fn components(&self) -> Result<DelayedComponents, ProbeError> {
         let body = http::get(&self.client, &self.url, TIMEOUT, BYTES_MAX)?.body;
         parse(&body).map_err(|reason| self.malformed(reason))
     }
@@ -118,7 +130,7 @@ impl DelaySwitch {
 }
 
 /// Parses the answer of a target.
-fn parse(body: &[u8]) -> Result<Vec<DelayedComponent>, String> {
+fn parse(body: &[u8]) -> Result<DelayedComponents, String> {
     let status: Status = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let components = status.components;
     if components.is_empty() || components.len() > COMPONENTS_MAX {
@@ -138,7 +150,14 @@ fn parse(body: &[u8]) -> Result<Vec<DelayedComponent>, String> {
             return Err(format!("`busy_us` of `{}` is not a time", own.name));
         }
     }
-    Ok(components)
+    let delay_max = status.delay_us_max.map(|us| {
+        let time = Duration::try_from_secs_f64(us / 1e6);
+        time.map_err(|error| format!("`delay_us_max` is not a time: {error}"))
+    });
+    Ok(DelayedComponents {
+        components,
+        delay_max: delay_max.transpose()?,
+    })
 }
 
 #[cfg(test)]
@@ -150,11 +169,13 @@ mod tests {
     const STATUS: &str = r#"{"components": [
         {"name": "cpu", "kind": "cpu", "parts": ["cpu"], "calls": 3, "busy_us": 12.5},
         {"name": "db", "kind": "wait", "calls": 9, "busy_us": 900}
-    ], "delay": null, "more": 1}"#;
+    ], "delay": null, "delay_us_max": 100000, "more": 1}"#;
 
     #[test]
     fn reads_components_and_ignores_further_fields() {
-        let components = parse(STATUS.as_bytes()).unwrap();
+        let found = parse(STATUS.as_bytes()).unwrap();
+        assert_eq!(found.delay_max, Some(Duration::from_millis(100)));
+        let components = found.components;
         assert_eq!(components.len(), 2);
         assert_eq!(components[0].kind, DelayKind::Cpu);
         assert_eq!(components[1].parts, Vec::<String>::new());
@@ -169,11 +190,15 @@ mod tests {
             ("900", "-1", "`busy_us` of `db`"),
             ("wait", "sleep", "sleep"),
             ("components", "parts", "components"),
+            ("100000", "-1", "`delay_us_max`"),
+            ("100000", "1e300", "`delay_us_max`"),
         ] {
             let error = parse(STATUS.replacen(from, to, 1).as_bytes()).unwrap_err();
             assert!(error.contains(reason), "{error}");
         }
         assert!(parse(br#"{"components": []}"#).is_err());
+        let without = STATUS.replace(r#""delay_us_max": 100000, "#, "");
+        assert_eq!(parse(without.as_bytes()).unwrap().delay_max, None);
     }
 
     proptest! {

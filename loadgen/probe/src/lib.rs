@@ -23,7 +23,7 @@ mod procfs;
 pub mod profile;
 
 pub use admin_listener::AdminListener;
-pub use delay_switch::{DelayKind, DelaySwitch, DelayedComponent};
+pub use delay_switch::{DelayKind, DelaySwitch, DelayedComponent, DelayedComponents};
 pub use doctor::{Component, Doctor, doctor};
 pub use error::ProbeError;
 pub use host_sampler::{HostSampler, Target};

@@ -4,7 +4,7 @@
 
 use tenfold_analysis::Confidence;
 use tenfold_analysis::diagnosis::confirmation::{
-    Component, ComponentKind, Confirmation, Window, Windows, confirm,
+    Component, ComponentKind, Confirmation, LeftOut, Window, Windows, confirm,
 };
 use tenfold_analysis::diagnosis::{
     Bottleneck, Diagnosis, DiagnosisReport, Gain, NextStep, Resource,
@@ -21,6 +21,7 @@ fn bottleneck() -> Bottleneck {
         resource: Resource::BoxCpu,
         title: "The box `sql-1` is short of CPU: 0.198 of 0.2 cores are in use".to_owned(),
         place: Some("`sql-1`".to_owned()),
+        part: None,
         short_box: Some("sql-1".to_owned()),
         evidence: vec!["sql-1: 0.198 of 0.2 cores".to_owned()],
         confidence: Confidence::High,
@@ -171,7 +172,7 @@ pub(crate) fn confirmed_diagnosis() -> DiagnosisReport {
         response_ns: Some(5e8 / answered),
     };
     let store = Component {
-        name: "store.read".to_owned(),
+        name: "store.list".to_owned(),
         kind: ComponentKind::Wait,
         parts: vec!["sql".to_owned()],
         call_us: Some(212.5),
@@ -181,8 +182,8 @@ pub(crate) fn confirmed_diagnosis() -> DiagnosisReport {
             0 | 1 => window(None, 0.0, 600.0 + f64::from(second)),
             2 => window(Some("box sql"), 0.25, 480.0),
             3 => window(Some("box sql"), 0.5, 400.0),
-            4 => window(Some("store.read"), 0.25, 604.0 - f64::from(second)),
-            _ => window(Some("store.read"), 0.5, 598.0 + f64::from(second)),
+            4 => window(Some("store.list"), 0.25, 604.0 - f64::from(second)),
+            _ => window(Some("store.list"), 0.5, 598.0 + f64::from(second)),
         })
         .collect();
     let report = diagnosis();
@@ -191,10 +192,18 @@ pub(crate) fn confirmed_diagnosis() -> DiagnosisReport {
         above: windows,
     };
     let components = [store, Component::of_boxes("sql")];
+    let cache = LeftOut {
+        component: Component {
+            name: "cache".to_owned(),
+            kind: ComponentKind::Wait,
+            parts: Vec::new(),
+            call_us: None,
+        },
+        reason: "it is not called".to_owned(),
+    };
     let confirmation = Confirmation {
-        left_out: vec!["cache: it is not called".to_owned()],
         runs: report.experiments.clone(),
-        ..confirm(&bottleneck(), &components, windows)
+        ..confirm(&bottleneck(), &components, &[cache], windows)
     };
     DiagnosisReport {
         confirmation: Some(confirmation),

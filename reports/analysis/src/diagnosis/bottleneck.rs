@@ -42,6 +42,9 @@ pub struct Bottleneck {
     pub title: String,
     /// Function, part of the service, or requests that it is in. `None` if it is not known.
     pub place: Option<String>,
+    /// Part of the service in which requests wait, by its name in `Server-Timing`. `None` if the service does not report it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// Box of a stage that is short. `None` for any other bottleneck.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub short_box: Option<String>,
@@ -76,6 +79,7 @@ pub(super) fn not_reached(answer: &Answer, is_generator: bool) -> Bottleneck {
         resource,
         title,
         place: None,
+        part: None,
         short_box: None,
         evidence: Vec::new(),
         confidence: Confidence::High,
@@ -175,6 +179,7 @@ impl Case<'_> {
             resource: Resource::Generator,
             title: "The generator is the limit, not the service".to_owned(),
             place: None,
+            part: None,
             short_box: None,
             evidence,
             confidence: Confidence::High,
@@ -257,6 +262,7 @@ impl Case<'_> {
             },
             expected_gain: gain,
             next_step: NextStep::of(resource, place.as_deref()),
+            part: None,
             short_box: None,
             place,
             resource,
@@ -280,6 +286,7 @@ impl Case<'_> {
             },
             expected_gain: limit.gain(),
             next_step: NextStep::of(Resource::BoxCpu, Some(&place)),
+            part: None,
             short_box: Some(limit.name().to_owned()),
             place: Some(place),
         }
@@ -293,6 +300,7 @@ impl Case<'_> {
                 format::significant(self.above.cpu.others)
             ),
             place: None,
+            part: None,
             short_box: None,
             evidence: self.cpu_evidence(),
             confidence: Confidence::Medium,
@@ -332,6 +340,7 @@ impl Case<'_> {
                 Gain::of_less_cpu(&format!("`{name}`"), share, samples as f64, 1.0)
             }),
             next_step: NextStep::of(Resource::OneThread, place.as_deref()),
+            part: None,
             short_box: None,
             place,
         }]
@@ -400,6 +409,7 @@ impl Case<'_> {
                 Gain::of_more_at_a_time("requests at a time", self.knee, self.near.full_at())
             }),
             next_step: NextStep::of(resource, place.as_deref()),
+            part: self.growth.as_ref().map(|growth| growth.name.clone()),
             short_box: None,
             place,
         })
@@ -415,6 +425,7 @@ impl Case<'_> {
                 format::rate(self.knee)
             ),
             place: self.slowed.as_ref().map(Slowed::list),
+            part: None,
             short_box: None,
             evidence,
             confidence: Confidence::Low,

@@ -12,7 +12,7 @@ mod schedule;
 mod sensitivity;
 mod window;
 
-pub use component::{Component, ComponentKind};
+pub use component::{Component, ComponentKind, LeftOut};
 pub use decision::{Confirmation, ConfirmationOutcome, confirm};
 pub use schedule::{Setting, schedule};
 pub use sensitivity::{Sensitivity, Slope};

@@ -30,6 +30,33 @@ pub enum ComponentKind {
     Box,
 }
 
+/// A component that was not slowed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeftOut {
+    /// The component.
+    pub component: Component,
+    /// Reason, a clause without the name.
+    pub reason: String,
+}
+
+impl LeftOut {
+    /// Returns the component with the reason: "cache: it is not called".
+    pub fn sentence(&self) -> String {
+        format!("{}: {}", self.component.name, self.reason)
+    }
+}
+
+/// Relation of a component to a bottleneck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// The diagnosis names it.
+    Named,
+    /// The diagnosis names a place that may be in it, or elsewhere.
+    Possible,
+    /// The diagnosis names something else.
+    Other,
+}
+
 /// Beginning of the name of boxes. A component of the service may have the name of their role.
 const BOX: &str = "box ";
 
@@ -52,27 +79,52 @@ impl Component {
         }
     }
 
-    /// Returns whether a bottleneck is in this component, as far as the diagnosis says.
+    /// Returns whether the diagnosis says that a bottleneck is in this component. `slowed` and `left_out` are all components of the service.
     ///
-    /// A wait in a part of the service that no component has may be in any component that waits.
-    pub(super) fn is_named(&self, bottleneck: &Bottleneck, all: &[Self]) -> bool {
+    /// The place of a wait is the name of a component, or of one of its parts. The function of a profile is neither: it may belong to any
+    /// component that waits.
+    pub(super) fn relation(
+        &self,
+        bottleneck: &Bottleneck,
+        slowed: &[Self],
+        left_out: &[LeftOut],
+    ) -> Relation {
+        let all = || {
+            let left_out = left_out.iter().map(|own| &own.component);
+            slowed.iter().chain(left_out)
+        };
+        let named_if = |is_named: bool| match is_named {
+            true => Relation::Named,
+            false => Relation::Other,
+        };
         match bottleneck.resource {
             Resource::Cpu | Resource::SharedCpu | Resource::OneThread => {
-                self.kind == ComponentKind::Cpu
+                named_if(self.kind == ComponentKind::Cpu)
             }
             Resource::BoxCpu => match &bottleneck.short_box {
-                Some(name) => self.role() == Some(role_of(name)),
-                None if all.iter().any(|own| own.kind == ComponentKind::Box) => {
-                    self.kind == ComponentKind::Box
+                Some(name) => {
+                    let is_slowed = slowed.iter().any(|own| own.role() == Some(role_of(name)));
+                    match self.kind {
+                        // It may run in the box.
+                        ComponentKind::Cpu if !is_slowed => Relation::Possible,
+                        _ => named_if(self.role() == Some(role_of(name))),
+                    }
                 }
-                None => self.kind == ComponentKind::Cpu,
+                None if slowed.iter().any(|own| own.kind == ComponentKind::Box) => {
+                    named_if(self.kind == ComponentKind::Box)
+                }
+                None => named_if(self.kind == ComponentKind::Cpu),
             },
             Resource::AtATime | Resource::Lock | Resource::Disk | Resource::Network => {
-                let place = bottleneck.place.as_deref().unwrap_or_default();
-                let part = place.trim_matches('`');
-                match all.iter().any(|own| own.has_part(part)) {
-                    true => self.has_part(part),
-                    false => self.kind == ComponentKind::Wait,
+                let places = || {
+                    let place = bottleneck.place.as_deref();
+                    let place = place.map(|own| own.trim_matches('`'));
+                    [bottleneck.part.as_deref(), place].into_iter().flatten()
+                };
+                match places().find(|place| all().any(|own| own.is_at(place))) {
+                    Some(place) => named_if(self.is_at(place)),
+                    None if self.kind == ComponentKind::Wait => Relation::Possible,
+                    None => Relation::Other,
                 }
             }
             // A component waits for neither of the first two.
@@ -81,12 +133,14 @@ impl Component {
             | Resource::Generator
             | Resource::NotReached
             | Resource::OtherProcesses
-            | Resource::Unknown => false,
+            | Resource::Unknown => Relation::Other,
         }
     }
 
-    fn has_part(&self, part: &str) -> bool {
-        self.parts.iter().any(|own| own.eq_ignore_ascii_case(part))
+    /// Returns whether a place is this component or one of its parts.
+    fn is_at(&self, place: &str) -> bool {
+        let mut names = self.parts.iter().chain([&self.name]);
+        names.any(|own| own.eq_ignore_ascii_case(place))
     }
 
     /// Returns its name for a sentence.

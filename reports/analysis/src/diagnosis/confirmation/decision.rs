@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::component::Component;
+use super::component::{Component, LeftOut, Relation};
 use super::sensitivity::Sensitivity;
 use super::window::Windows;
 use crate::diagnosis::{Bottleneck, Resource};
@@ -53,17 +53,34 @@ pub struct Confirmation {
 
 /// Decides whether the component that the bottleneck names is the one whose slowdown costs throughput.
 ///
-/// It is if its slope is beyond noise, and beyond the interval of every other component, and those are below its own. A resource that no component stands for is refuted by a component with most of the bottleneck. The order of the windows and
-/// the units of rate and time do not matter.
+/// It is if its slope is beyond noise, and beyond the interval of every other component, and those are below its own. A resource that no component stands for is refuted by a component with most of the bottleneck. If the
+/// diagnosis does not say in which component the requests wait, nothing is confirmed. The order of the windows and the units of rate and time do not
+/// matter.
 pub fn confirm(
     bottleneck: &Bottleneck,
     components: &[Component],
+    left_out: &[LeftOut],
     windows: Windows,
 ) -> Confirmation {
-    let sensitivities = components
-        .iter()
-        .filter_map(|own| Sensitivity::of(own, &windows.below, &windows.above));
-    let mut sensitivities: Vec<Sensitivity> = sensitivities.collect();
+    let mut left_out = left_out.to_vec();
+    let mut sensitivities = Vec::new();
+    for component in components {
+        match Sensitivity::of(component, &windows.below, &windows.above) {
+            Some(found) => sensitivities.push(found),
+            None if left_out
+                .iter()
+                .any(|own| own.component.name == component.name) => {}
+            None => left_out.push(LeftOut {
+                component: component.clone(),
+                reason: "too few of its seconds have answers".to_owned(),
+            }),
+        }
+    }
+    let is_measured = |own: &LeftOut| {
+        let mut measured = sensitivities.iter();
+        measured.any(|other: &Sensitivity| other.component.name == own.component.name)
+    };
+    left_out.retain(|own| !is_measured(own));
     sensitivities.sort_by(|one, other| {
         let value = |own: &Sensitivity| own.throughput.value;
         value(other)
@@ -74,10 +91,18 @@ pub fn confirm(
         bottleneck.resource,
         Resource::Unknown | Resource::OtherProcesses
     );
-    let is_named = |own: &&Sensitivity| own.component.is_named(bottleneck, components);
-    let named = sensitivities.iter().find(is_named);
-    let others: Vec<&Sensitivity> = sensitivities.iter().filter(|own| !is_named(own)).collect();
-    let (outcome, sentence) = decide(named, &others, names_resource);
+    let relation = |own: &Component| own.relation(bottleneck, components, &left_out);
+    let of = |wanted: Relation| -> Vec<&Sensitivity> {
+        let all = sensitivities.iter();
+        all.filter(|own| relation(&own.component) == wanted)
+            .collect()
+    };
+    let (outcome, sentence) = decide(
+        of(Relation::Named).first().copied(),
+        &of(Relation::Possible),
+        &of(Relation::Other),
+        names_resource,
+    );
     let steepest = sensitivities
         .split_first()
         .filter(|(first, others)| is_beyond(first, *others))
@@ -85,29 +110,43 @@ pub fn confirm(
     Confirmation {
         outcome,
         sentence,
-        named: components
-            .iter()
-            .filter(|own| own.is_named(bottleneck, components))
-            .map(|own| own.name.clone())
-            .collect(),
+        named: {
+            let measured = components.iter().filter(|own| {
+                let mut left_out = left_out.iter();
+                !left_out.any(|other| other.component.name == own.name)
+            });
+            let all = measured.chain(left_out.iter().map(|own| &own.component));
+            all.filter(|own| relation(own) == Relation::Named)
+                .map(|own| own.name.clone())
+                .collect()
+        },
         steepest: steepest.map(|own| own.component.name.clone()),
         sensitivities,
-        left_out: Vec::new(),
+        left_out: left_out.iter().map(LeftOut::sentence).collect(),
         windows,
         runs: Vec::new(),
     }
 }
 
-/// Decides between the steepest of the named components and the others, the steepest first. `names_resource` is false if the diagnosis names no
-/// resource of the service.
+/// Decides between the steepest of the named components, those that may be meant, and the others, the steepest first. `names_resource` is false
+/// if the diagnosis names no resource of the service.
 fn decide(
     named: Option<&Sensitivity>,
+    possible: &[&Sensitivity],
     others: &[&Sensitivity],
     names_resource: bool,
 ) -> (ConfirmationOutcome, String) {
-    let other = others.first().copied();
+    let rest = || possible.iter().chain(others).copied();
+    let steeper = |one: &Sensitivity, other: &Sensitivity| {
+        one.throughput.value.total_cmp(&other.throughput.value)
+    };
+    let other = match named {
+        Some(_) => rest().max_by(|one, other| steeper(one, other)),
+        None => others.first().copied(),
+    };
+    let may_be_meant = possible.first().copied();
     let (outcome, word, first, second) = match (named, other) {
-        (Some(named), other) if is_beyond(named, others.iter().copied()) => (
+        (Some(named), other) if is_beyond(named, rest()) => (
             ConfirmationOutcome::Confirmed,
             "Confirmed",
             Some(named),
@@ -122,12 +161,20 @@ fn decide(
         // More than half of the bottleneck is in this component, so it is not in the named resource.
         (None, Some(other))
             if names_resource
-                && is_beyond(other, [])
+                && is_beyond(other, possible.iter().copied())
                 && other.throughput.interval[0] > MAJORITY =>
         {
             (ConfirmationOutcome::Refuted, "Refuted", Some(other), None)
         }
-        (None, Some(other)) if is_beyond(other, []) => (
+        (None, other) if may_be_meant.is_some_and(|own| is_beyond(own, others.iter().copied())) => {
+            (
+                ConfirmationOutcome::NotDecided,
+                "Not decided, because the diagnosis does not say in which component the requests wait",
+                may_be_meant,
+                other,
+            )
+        }
+        (None, Some(other)) if is_beyond(other, possible.iter().copied()) => (
             ConfirmationOutcome::NotDecided,
             "Not decided, because no component that can be slowed stands for this bottleneck",
             Some(other),
@@ -136,7 +183,7 @@ fn decide(
         (named, other) => (
             ConfirmationOutcome::NotDecided,
             "Not decided, because no component stands out",
-            named,
+            named.or(may_be_meant),
             other,
         ),
     };

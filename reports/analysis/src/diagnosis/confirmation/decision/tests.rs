@@ -4,7 +4,7 @@ use rand::seq::SliceRandom as _;
 use rand_distr::{Distribution as _, Normal};
 use rand_pcg::Pcg64;
 
-use super::super::component::ComponentKind;
+use super::super::component::{ComponentKind, LeftOut};
 use super::super::schedule::{Setting, schedule};
 use super::super::window::Window;
 use super::*;
@@ -24,7 +24,7 @@ fn components() -> Vec<Component> {
     vec![
         of("cpu", ComponentKind::Cpu, &["cpu", "sched"]),
         of("serialize", ComponentKind::Cpu, &["serialize"]),
-        of("store.read", ComponentKind::Wait, &["pool", "sql"]),
+        of("store.list", ComponentKind::Wait, &["pool", "sql"]),
         of("store.write", ComponentKind::Wait, &["queue", "commit"]),
         Component::of_boxes("sql"),
     ]
@@ -35,6 +35,7 @@ fn bottleneck(resource: Resource, place: Option<&str>, short_box: Option<&str>) 
         resource,
         title: "A title".to_owned(),
         place: place.map(str::to_owned),
+        part: None,
         short_box: short_box.map(str::to_owned),
         evidence: Vec::new(),
         confidence: Confidence::High,
@@ -84,7 +85,7 @@ fn windows(demands: &[(f64, f64)], noise: f64, seed: u64) -> Windows {
 }
 
 fn outcome(bottleneck: &Bottleneck, windows: Windows) -> Confirmation {
-    confirm(bottleneck, &components(), windows)
+    confirm(bottleneck, &components(), &[], windows)
 }
 
 /// The processor is full; half of its time is serialisation.
@@ -114,7 +115,7 @@ fn confirms_the_named_component() {
     let pool = bottleneck(Resource::AtATime, Some("`pool`"), None);
     let found = outcome(&pool, windows(&SLOW_READS, 0.02, 2));
     assert_eq!(found.outcome, ConfirmationOutcome::Confirmed, "{found:?}");
-    assert_eq!(found.named, ["store.read"]);
+    assert_eq!(found.named, ["store.list"]);
 }
 
 #[test]
@@ -122,11 +123,11 @@ fn refutes_another_component_and_names_it() {
     let cpu = bottleneck(Resource::Cpu, None, None);
     let found = outcome(&cpu, windows(&SLOW_READS, 0.02, 3));
     assert_eq!(found.outcome, ConfirmationOutcome::Refuted, "{found:?}");
-    assert_eq!(found.steepest.as_deref(), Some("store.read"));
+    assert_eq!(found.steepest.as_deref(), Some("store.list"));
     assert!(
         found
             .sentence
-            .starts_with("Refuted: 50.0% more time in `store.read`"),
+            .starts_with("Refuted: 50.0% more time in `store.list`"),
         "{}",
         found.sentence
     );
@@ -152,19 +153,96 @@ fn refutes_a_resource_without_a_component() {
         (Resource::SharedCpu, ConfirmationOutcome::Refuted),
         (Resource::OtherProcesses, ConfirmationOutcome::NotDecided),
     ] {
-        let found = confirm(&bottleneck(resource, None, None), waits, measured.clone());
+        let found = confirm(
+            &bottleneck(resource, None, None),
+            waits,
+            &[],
+            measured.clone(),
+        );
         assert_eq!(found.outcome, expected, "{found:?}");
         assert_eq!(found.named, Vec::<String>::new());
-        assert_eq!(found.steepest.as_deref(), Some("store.read"));
+        assert_eq!(found.steepest.as_deref(), Some("store.list"));
     }
 }
 
 #[test]
-fn wait_in_unknown_place_names_all_waits() {
-    let lock = bottleneck(Resource::Lock, Some("`Handler.do_GET (pool.py)`"), None);
-    let found = outcome(&lock, windows(&SLOW_READS, 0.02, 5));
-    assert_eq!(found.named, ["store.read", "store.write"]);
+fn wait_in_a_function_is_not_confirmed_by_any_component() {
+    let mut lock = bottleneck(Resource::Lock, Some("`Handler.do_GET (pool.py)`"), None);
+    let measured = windows(&SLOW_READS, 0.02, 5);
+    let found = outcome(&lock, measured.clone());
+    assert_eq!(found.outcome, ConfirmationOutcome::NotDecided, "{found:?}");
+    assert_eq!(found.named, Vec::<String>::new());
+    assert_eq!(found.steepest.as_deref(), Some("store.list"));
+    assert!(
+        found.sentence.starts_with(
+            "Not decided, because the diagnosis does not say in which component the requests wait: 50.0% more time in `store.list` costs 3"
+        ),
+        "{}",
+        found.sentence
+    );
+    // Another kind of component refutes it.
+    let found = outcome(&lock, windows(&FULL_CPU, 0.02, 5));
+    assert_eq!(found.outcome, ConfirmationOutcome::Refuted, "{found:?}");
+
+    // The service's own account says which one is meant, whatever the function is called.
+    lock.part = Some("Pool".to_owned());
+    let found = outcome(&lock, measured.clone());
     assert_eq!(found.outcome, ConfirmationOutcome::Confirmed, "{found:?}");
+    assert_eq!(found.named, ["store.list"]);
+    lock.part = Some("commit".to_owned());
+    let found = outcome(&lock, measured.clone());
+    assert_eq!(found.outcome, ConfirmationOutcome::Refuted, "{found:?}");
+    // The place may be the name of a component.
+    lock = bottleneck(Resource::Lock, Some("`store.list`"), None);
+    let found = outcome(&lock, measured);
+    assert_eq!(found.outcome, ConfirmationOutcome::Confirmed, "{found:?}");
+}
+
+#[test]
+fn named_component_that_was_left_out_is_confirmed_by_no_other() {
+    let cache = LeftOut {
+        component: Component {
+            name: "cache".to_owned(),
+            kind: ComponentKind::Wait,
+            parts: vec!["cache".to_owned()],
+            call_us: None,
+        },
+        reason: "its calls take 250 ms".to_owned(),
+    };
+    let named = bottleneck(Resource::Network, Some("`cache`"), None);
+    let measured = windows(&SLOW_READS, 0.02, 11);
+    let found = confirm(&named, &components(), &[cache], measured);
+    assert_eq!(found.outcome, ConfirmationOutcome::Refuted, "{found:?}");
+    assert_eq!(found.named, ["cache"]);
+    assert_eq!(found.left_out, ["cache: its calls take 250 ms"]);
+    // A box that can't be slowed further: the CPU of the service may be that of the box.
+    let small = LeftOut {
+        component: Component::of_boxes("web"),
+        reason: "too small".to_owned(),
+    };
+    let short = bottleneck(Resource::BoxCpu, None, Some("web-1"));
+    let of_service = &components()[..4];
+    let mut measured = windows(&FULL_CPU, 0.02, 12);
+    let is_slowed = |own: &Window| own.component.as_deref() != Some("box sql");
+    measured.above.retain(is_slowed);
+    let found = confirm(&short, of_service, &[small], measured);
+    assert_eq!(found.outcome, ConfirmationOutcome::NotDecided, "{found:?}");
+    assert_eq!(found.named, ["box web"]);
+    assert_eq!(found.steepest.as_deref(), Some("cpu"));
+}
+
+#[test]
+fn component_without_answers_is_listed() {
+    let cpu = bottleneck(Resource::Cpu, None, None);
+    let mut measured = windows(&FULL_CPU, 0.02, 13);
+    let is_other = |own: &Window| own.component.as_deref() != Some("store.list");
+    measured.above.retain(is_other);
+    let found = outcome(&cpu, measured);
+    assert_eq!(found.outcome, ConfirmationOutcome::Confirmed, "{found:?}");
+    assert_eq!(
+        found.left_out,
+        ["store.list: too few of its seconds have answers"]
+    );
 }
 
 #[test]
@@ -184,9 +262,9 @@ fn decides_nothing_without_a_steep_slope_or_a_component() {
     let unknown = bottleneck(Resource::Unknown, None, None);
     let found = outcome(&unknown, windows(&SLOW_READS, 0.02, 8));
     assert_eq!(found.outcome, ConfirmationOutcome::NotDecided);
-    assert_eq!(found.steepest.as_deref(), Some("store.read"));
+    assert_eq!(found.steepest.as_deref(), Some("store.list"));
     assert!(
-        found.sentence.contains("`store.read`"),
+        found.sentence.contains("`store.list`"),
         "{}",
         found.sentence
     );

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_slowed_after_the_end_of_the_run() {
+    fn stops_with_the_run() {
         let calls = Cell::new(0);
         let slow = |_: Slowed<'_>| {
             calls.set(calls.get() + 1);
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn component_that_can_not_be_slowed_is_listed_with_the_reason() {
+    fn lists_refused_component_with_its_error() {
         let slow = |slowed: Slowed<'_>| match slowed {
             Some((own, _)) if own.name == "db" => anyhow::bail!("status 422"),
             _ => Ok(()),

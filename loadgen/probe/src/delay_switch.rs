@@ -39,8 +39,7 @@ pub struct DelayedComponent {
     pub parts: Vec<String>,
     /// Calls during experiments.
     pub calls: u64,
-    /// Time of these calls without delays, in microseconds. It has the waits of the calls for what they use, so it is the time that they keep it only at
-    /// low load.
+    /// Time of these calls without delays, in microseconds. It may include the wait for a connection or lock, which is short at low load.
     pub busy_us: f64,
 }
 

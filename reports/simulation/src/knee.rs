@@ -47,7 +47,7 @@ const COUNTED_S: [f64; 2] = [5.0, 120.0];
 const REQUESTS_MIN: f64 = 1_000.0;
 
 /// Longest trial in any case, in seconds: ten days.
-const LONGEST_S: f64 = 864_000.0;
+const COUNTED_S_MAX: f64 = 864_000.0;
 
 /// Requests in the service at which a trial ends, for each request a second.
 const IN_FLIGHT_S: f64 = 5.0;
@@ -119,7 +119,7 @@ impl<'a> Trials<'a> {
         }
         let simulated = rate / self.sample.factor;
         let [least, most] = COUNTED_S;
-        let most = most.max(REQUESTS_MIN / simulated).min(LONGEST_S);
+        let most = most.max(REQUESTS_MIN / simulated).min(COUNTED_S_MAX);
         let counted_s = (requests / simulated).clamp(least, most);
         let scenario = at_rate(self.scenario, simulated, WARM_UP_S, counted_s)?;
         let settings = Settings {

@@ -350,7 +350,7 @@ impl<'a> Simulation<'a> {
     /// Returns the use in the counted time, or in the part of it before the simulation stopped.
     fn tier_use(&self) -> Vec<TierUse> {
         let [from, to] = counted(self.settings);
-        // Without requests at the end, the clock stands still before it.
+        // Without requests at the end, the last event is earlier.
         let until = match self.overloaded {
             true => to.min(self.now),
             false => to,

@@ -28,7 +28,7 @@ pub(super) fn room_each(model: &ServiceModel) -> Option<f64> {
 pub(super) const NO_ROOM: &str =
     "The box of the cache has no limit of its memory, so the fleet has the misses of the runs";
 
-/// Returns what is assumed of the cache, in a sentence. The runs do not record it.
+/// Returns the assumptions about the cache, in a sentence.
 pub(super) fn assumptions() -> String {
     format!(
         "Assumed, as runs do not record it: entries of the cache expire after {TTL_S:.0} s, take {:.0} KB each, and fill {:.0}% of the memory of its \

@@ -8,7 +8,7 @@ use super::{FleetGoal, StepRuns, limit_name};
 use crate::model::{ModelError, Role, ServiceModel, TierModel};
 use crate::plan::{FleetTier, SECONDS_PER_MONTH, SimulatedFleet, box_count};
 
-/// Counts the boxes of each tier, and simulates the fleet at the peak, without a zone, and up to its knee. Returns what is assumed as well, a
+/// Counts the boxes of each tier, and simulates the fleet at the peak, without a zone, and up to its knee. Returns the assumptions as well, a
 /// sentence each.
 pub(super) fn fleet(
     model: &ServiceModel,

@@ -149,7 +149,7 @@ fn share_within(start_ns: u64, duration_ns: u64, [from, to]: [u64; 2]) -> f64 {
     within as f64 / duration_ns.max(1) as f64
 }
 
-/// Reads the CPU time of a whole run, of which no part can be told apart.
+/// Reads the CPU time of a whole run, for runs without that of the counted phases.
 fn whole(run: &Run, summary: &Summary) -> Measured {
     let counts = run.counts.phases.iter().flatten();
     let requests: u64 = counts.map(|counts| counts.completed).sum();
@@ -204,14 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn cpu_time_of_a_request_is_that_of_the_counted_phases() {
+    fn leaves_out_warm_up_of_a_process() {
         let run = run();
         assert!((demand_ms(&run) - 2.0).abs() < 0.03, "{}", demand_ms(&run));
         assert!(!Observation::of(&run, &summarise(&run)).has_warm_up);
     }
 
     #[test]
-    fn cpu_time_of_boxes_is_that_of_the_counted_phases_if_the_run_has_it() {
+    fn leaves_out_warm_up_of_boxes_unless_the_run_is_old() {
         let mut run = run();
         run.boxes = vec![BoxUse {
             name: "web".to_owned(),

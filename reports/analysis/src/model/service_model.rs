@@ -211,7 +211,7 @@ impl ServiceModel {
     }
 }
 
-/// What the low-load run does not say of the division of CPU time among the requests.
+/// Missing data on the division of CPU time among the requests.
 #[derive(Debug, Default)]
 struct Gaps {
     /// Tiers at which all requests count as equally long.

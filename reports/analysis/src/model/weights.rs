@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_a_cache_answers_spend_no_time_at_the_database() {
+    fn cached_requests_spend_no_time_at_the_database() {
         // One misses the cache in one of four cases, two always hit, one has no samples.
         let run = run(&[&[800, 0, 0, 0], &[0], &[0], &[]]);
         let weights = Weights::of(&run, Role::Sql, false);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn time_of_unknown_requests_is_what_the_known_ones_do_not_spend() {
+    fn unknown_requests_get_the_rest_of_the_time() {
         let cached = run(&[&[0], &[0], &[0], &[]]);
         // No request reports time at a database, so that nothing is known of any.
         let weights = Weights::of(&cached, Role::Sql, false);

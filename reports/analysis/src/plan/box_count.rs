@@ -20,7 +20,7 @@ pub struct TooManyBoxes {
 /// If there are more than ten million, or the number is not known.
 pub(crate) fn box_count(needed: f64, zones: u64, kind: &str) -> Result<u64, TooManyBoxes> {
     let zones = zones.max(1);
-    // What is left without a zone has to be enough.
+    // The other zones have to suffice.
     let left = (zones - 1).max(1) as f64;
     let boxes = (needed / left).ceil().max(1.0) * zones as f64;
     let is_sane = !needed.is_nan() && boxes <= BOXES_MAX;

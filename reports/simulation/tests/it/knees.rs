@@ -50,7 +50,7 @@ fn service(copies: u64, routing: Routing, demand_s: f64) -> System {
 }
 
 #[test]
-fn an_objective_that_is_out_of_reach_gives_no_knee() {
+fn unreachable_objective_gives_no_knee() {
     // Each request takes 10 ms, with or without load.
     let system = service(1, Routing::Random, 0.01);
     for rule in ["'p99 < 9ms'", "'mean < 9ms'", "'max < 1ms for reads'"] {
@@ -86,7 +86,7 @@ fn both_ends_of_a_knee_are_simulated() {
 }
 
 #[test]
-fn busiest_shard_of_requests_without_keys_is_no_luck() {
+fn busiest_shard_follows_popularity_of_users() {
     // A million requests drawn at random give the luckiest of 10,000 shards 40% more than the mean.
     let system = service(10_000, Routing::Key, 0.001);
     let many = scenario("", 1_000_000_000);
@@ -108,7 +108,7 @@ fn busiest_shard_of_requests_without_keys_is_no_luck() {
 }
 
 #[test]
-fn load_that_one_shard_can_not_bear_ends_the_search_at_once() {
+fn hopeless_load_is_not_simulated() {
     // One user for 100,000 shards: all requests go to one of them, which bears 1,000/s.
     let system = service(100_000, Routing::Key, 0.001);
     let one = scenario("", 1);
@@ -123,7 +123,7 @@ fn load_that_one_shard_can_not_bear_ends_the_search_at_once() {
 }
 
 #[test]
-fn use_of_a_tier_is_that_of_the_counted_time() {
+fn use_excludes_warm_up_and_drain() {
     let system = service(1, Routing::Random, 5.0);
     let settings = Settings {
         warm_up_s: 2.0,

@@ -166,7 +166,7 @@ fn refutes_a_resource_without_a_component() {
 }
 
 #[test]
-fn wait_in_a_function_is_not_confirmed_by_any_component() {
+fn wait_in_a_function_stays_undecided() {
     let mut lock = bottleneck(Resource::Lock, Some("`Handler.do_GET (pool.py)`"), None);
     let measured = windows(&SLOW_READS, 0.02, 5);
     let found = outcome(&lock, measured.clone());
@@ -184,7 +184,7 @@ fn wait_in_a_function_is_not_confirmed_by_any_component() {
     let found = outcome(&lock, windows(&FULL_CPU, 0.02, 5));
     assert_eq!(found.outcome, ConfirmationOutcome::Refuted, "{found:?}");
 
-    // The service's own account says which one is meant, whatever the function is called.
+    // `Server-Timing` names the component.
     lock.part = Some("Pool".to_owned());
     let found = outcome(&lock, measured.clone());
     assert_eq!(found.outcome, ConfirmationOutcome::Confirmed, "{found:?}");
@@ -199,7 +199,7 @@ fn wait_in_a_function_is_not_confirmed_by_any_component() {
 }
 
 #[test]
-fn named_component_that_was_left_out_is_confirmed_by_no_other() {
+fn left_out_component_is_not_confirmed() {
     let cache = LeftOut {
         component: Component {
             name: "cache".to_owned(),

@@ -11,6 +11,7 @@ mod over_time;
 mod percentiles;
 mod plot;
 mod rounds;
+mod scaling;
 mod sparkline;
 mod stacked_bars;
 mod steps;
@@ -25,6 +26,7 @@ pub(crate) use over_time::{Line, cores, failures, in_flight, latencies, latency,
 pub(crate) use percentiles::percentiles;
 pub(crate) use plot::{Description, Ink, escape};
 pub(crate) use rounds::rounds;
+pub(crate) use scaling::{GROUP_INKS, scaling};
 pub(crate) use sparkline::sparkline;
 pub(crate) use stacked_bars::{StackedBar, StackedPart, stacked_bars};
 pub(crate) use steps::{StepBar, steps};

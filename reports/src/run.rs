@@ -13,6 +13,7 @@ mod phases;
 mod profile;
 mod requests;
 mod samples;
+mod scaling;
 mod server_time;
 mod target_metrics;
 mod travel;
@@ -32,6 +33,7 @@ pub fn page(run: &Run, summary: &Summary) -> Document {
     let sections = [
         head::findings(summary),
         phases::phases(summary),
+        scaling::section(summary, &charts),
         Some(latencies::by_percentile(summary, &charts)),
         Some(over_time::heat_map(&charts)),
         Some(over_time::rates(summary, &charts)),

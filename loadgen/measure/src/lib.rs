@@ -9,6 +9,7 @@
 //! | `measurement` | the course of a run |
 //! | `manifest` | `manifest.json`: scenario, machine, tool and invocation |
 //! | `stage_use` | `boxes.json` and `balancers.json`: resources that the stage used during the run |
+//! | `scaling` | `scaling.json`: events of the groups of boxes that come and go |
 //! | `profiling` | `profile/`: the profile of the service, taken, named and written |
 //! | `profile_window` | the part of a run that is profiled |
 //! | `profiled_processes` | the processes that are profiled |
@@ -24,6 +25,7 @@ mod profile_window;
 mod profiled_processes;
 mod profiling;
 mod run_path;
+mod scaling;
 mod stage_use;
 mod user_limit;
 

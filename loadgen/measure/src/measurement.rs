@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::mpsc::{self, Sender};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use tenfold_lab::Lab;
 use tenfold_loadgen::{Interrupt, KnownSessions, Progress, Recording, Target};
@@ -15,6 +15,7 @@ use crate::manifest::{self, Invocation};
 use crate::profile_window::Window;
 use crate::profiled_processes::ProfiledProcesses;
 use crate::profiling::{Profiling, Sources};
+use crate::scaling;
 use crate::stage_use::{self, CountedBoxes, StageDescription};
 use crate::{Endpoint, MeasureError};
 
@@ -103,14 +104,17 @@ impl Measurement<'_> {
         run_dir.write_manifest(&self.manifest())?;
         let lab = self.lab;
         let interrupt = self.interrupt.clone();
-        let before = lab.map(Lab::status);
+        let before = lab.map(|lab| (SystemTime::now(), lab.status()));
         let (loaded, counted) = self.load_beside_boxes(run_dir);
-        if let (Some(before), Some(lab)) = (before, lab)
+        if let (Some((looked, before)), Some(lab)) = (before, lab)
             && is_recorded(run_dir)
         {
             stage_use::write(run_dir, &before, &lab.status(), &counted)?;
+            let started = loaded.as_ref().ok().and_then(|loaded| loaded.started);
+            scaling::write(run_dir, &before, &lab.scaling_log(), (looked, started))?;
         }
         let Loaded {
+            started: _,
             recording,
             host,
             metrics,
@@ -170,11 +174,11 @@ impl Measurement<'_> {
         })
     }
 
-    /// Sends the load, and writes counts and time line. Sends the start of the run to `started`.
+    /// Sends the load, and writes counts and time line. Sends the start of the run to `starts`.
     fn load<'a>(
         self,
         run_dir: &RunDir,
-        started: Sender<Instant>,
+        starts: Sender<Instant>,
     ) -> Result<Loaded<'a>, MeasureError>
     where
         Self: 'a,
@@ -201,6 +205,7 @@ impl Measurement<'_> {
         };
         let observer = RefCell::new(self.observer);
         let mut requests_before = None;
+        let mut started = None;
         let mut sampler = None;
         let chosen = self.metrics;
         let mut metrics = None;
@@ -214,8 +219,9 @@ impl Measurement<'_> {
             interrupt: self.interrupt,
             on_ready: Box::new(|| requests_before = admin.and_then(request_count)),
             on_start: Box::new(|start| {
+                started = SystemTime::now().checked_sub(start.elapsed());
                 // Without a lab, nobody waits for it.
-                let _ = started.send(start);
+                let _ = starts.send(start);
                 if self.probe != Probe::Off {
                     sampler = Some(HostSampler::start(sampled, start));
                 }
@@ -244,6 +250,7 @@ impl Measurement<'_> {
         run_dir.write_counts(&recording.counts)?;
         run_dir.write_timeline(&recording.timeline)?;
         Ok(Loaded {
+            started,
             recording,
             host,
             metrics,
@@ -255,6 +262,8 @@ impl Measurement<'_> {
 
 /// Results that are available once no more load is sent.
 struct Loaded<'a> {
+    /// Time at which the clock of the run read zero.
+    started: Option<SystemTime>,
     recording: Recording,
     host: Option<HostTimeline>,
     metrics: TargetMetrics,

@@ -10,6 +10,7 @@ pub mod manifest;
 pub mod off_cpu;
 mod profile_info;
 pub mod sample;
+pub mod scaling;
 pub mod server_timing;
 pub mod target_metrics;
 pub mod timeline;

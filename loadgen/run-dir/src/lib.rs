@@ -9,6 +9,7 @@
 //! | `intervals.hlog` | the generator, as it runs | [`IntervalLog`]: all latencies, by second, request and phase |
 //! | `boxes.json` | the run of a stage, at its end | [`box_use::BoxUse`]: resources of each box |
 //! | `balancers.json` | the run of a stage, at its end | [`balancer_use::BalancerUse`]: traffic of the load balancers |
+//! | `scaling.json` | the run of a stage that scales, at its end | [`scaling::Scaling`]: events of its groups |
 //! | `agreement.json` | the generator, at the end of a paired run | [`Agreement`](agreement::Agreement): whether two builds responded alike |
 //! | `samples.json` | the generator, every few seconds and at the end | [`sample::Sample`]: responses to failed requests |
 //! | `server_timing.json` | the generator, every few seconds and at the end | [`ServerTiming`]: where sampled requests spent their time in the service |
@@ -40,7 +41,9 @@ pub use files::off_cpu::{self, OffCpuInfo, OffCpuProfile};
 pub use files::server_timing::{self, ServerTiming};
 pub use files::target_metrics::{self, TargetMetrics};
 pub use files::timeline::{self, Timeline};
-pub use files::{Flamegraph, FoldedStacks, ProfileInfo, agreement, balancer_use, box_use, sample};
+pub use files::{
+    Flamegraph, FoldedStacks, ProfileInfo, agreement, balancer_use, box_use, sample, scaling,
+};
 pub use find::find_runs;
 pub use histogram::{
     BUCKET_BOUNDS_NS, HistogramSum, LATENCY_NS_MAX, SIGNIFICANT_DIGITS, SparseHistogram,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
 use crate::files::sample::Sample;
+use crate::files::scaling::Scaling;
 use crate::{
     Counts, Flamegraph, HostTimeline, IntervalFold, Manifest, OffCpuProfile, ProfileInfo,
     ServerTiming, TargetMetrics, Timeline,
@@ -27,6 +28,8 @@ pub struct Run {
     pub boxes: Vec<BoxUse>,
     /// Traffic of the load balancers. Empty if the stage has none, or the run did not start it.
     pub balancers: Vec<BalancerUse>,
+    /// Groups of boxes that came and went. Empty if the stage has none, or the run did not start it.
+    pub scaling: Scaling,
     /// Latencies: the folded interval log.
     pub latencies: IntervalFold,
     /// Source and completeness of the CPU profile. `None` without a profile.

@@ -13,6 +13,7 @@ use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
 use crate::files::manifest;
 use crate::files::sample::Sample;
+use crate::files::scaling::Scaling;
 use crate::files::timeline::Row;
 use crate::intervals::{IntervalLog, TIME_NS_MAX};
 use crate::{
@@ -142,6 +143,11 @@ impl RunDir {
         self.write_json("balancers.json", &balancers)
     }
 
+    /// Writes `scaling.json`.
+    pub fn write_scaling(&self, scaling: &Scaling) -> Result<(), RunDirError> {
+        self.write_json("scaling.json", scaling)
+    }
+
     /// Writes `metrics.json`.
     pub fn write_metrics(&self, metrics: &TargetMetrics) -> Result<(), RunDirError> {
         self.write_json("metrics.json", metrics)
@@ -242,6 +248,9 @@ impl RunDir {
         if !run.balancers.is_empty() {
             self.write_balancers(&run.balancers)?;
         }
+        if !run.scaling.groups.is_empty() {
+            self.write_scaling(&run.scaling)?;
+        }
         if !run.samples.is_empty() {
             self.write_samples(&run.samples)?;
         }
@@ -339,6 +348,7 @@ impl RunDir {
             host: self.read_optional("host.json")?.unwrap_or_default(),
             boxes: self.read_optional("boxes.json")?.unwrap_or_default(),
             balancers: self.read_optional("balancers.json")?.unwrap_or_default(),
+            scaling: self.read_optional("scaling.json")?.unwrap_or_default(),
             latencies,
             profile: self.read_optional("profile/profile.json")?,
             metrics: self.read_optional("metrics.json")?.unwrap_or_default(),

@@ -5,6 +5,7 @@ mod heat_map;
 mod over_time;
 mod percentile_curve;
 mod requests;
+mod scaling;
 mod target_metrics;
 
 use tenfold_run_dir::{Metric, Run};
@@ -14,6 +15,7 @@ pub use heat_map::HeatMap;
 pub use over_time::{Cores, InFlight, LatencyOverTime, RatesOverTime};
 pub use percentile_curve::{PercentileCurve, PercentilePoint};
 pub use requests::RequestCharts;
+pub use scaling::ScalingOverTime;
 pub use target_metrics::MetricOverTime;
 
 use crate::latency::counted_latencies::CountedLatencies;
@@ -53,6 +55,8 @@ pub struct Charts {
     pub requests: Vec<RequestCharts>,
     /// Metrics of the target over time: the chosen ones, then those that moved most with the load.
     pub metrics: Vec<MetricOverTime>,
+    /// Load, boxes and p99 over time; empty unless the run started a stage that scales.
+    pub scaling: ScalingOverTime,
     /// Phases, as bands.
     pub phases: Vec<PhaseBand>,
 }
@@ -83,6 +87,8 @@ pub fn charts(run: &Run) -> Charts {
         PercentileCurve::of(&counted.histogram(Metric::Response, is_kind))
     };
     let bin_ns = run.latencies.columns().column_ns();
+    let latency_bin_ns = latency_bin_ns(run, bin_ns);
+    let latency = LatencyOverTime::of(run, latency_bin_ns);
     Charts {
         response: PercentileCurve::of(&counted.histogram(Metric::Response, |_| true)),
         service: PercentileCurve::of(&counted.histogram(Metric::Service, |_| true)),
@@ -91,7 +97,8 @@ pub fn charts(run: &Run) -> Charts {
         writes: of_kind("write"),
         heat_map: HeatMap::of(run),
         rates: RatesOverTime::of(run, bin_ns),
-        latency: LatencyOverTime::of(run, latency_bin_ns(run, bin_ns)),
+        scaling: ScalingOverTime::of(run, latency_bin_ns, &latency),
+        latency,
         in_flight: InFlight::of(run, bin_ns),
         cores: Cores::of(run, bin_ns),
         failures: FailuresOverTime::of(run, bin_ns),

@@ -23,6 +23,7 @@ mod latency;
 mod merge;
 pub mod model;
 pub mod plan;
+mod scaling;
 mod summarise;
 mod summary;
 #[cfg(feature = "synthetic")]
@@ -32,7 +33,7 @@ mod verdict;
 pub use charts::{
     Charts, Cores, FailureKind, FailuresOverTime, HeatMap, InFlight, LatencyOverTime,
     MetricOverTime, PercentileCurve, PercentilePoint, PhaseBand, RatesOverTime, RequestCharts,
-    charts,
+    ScalingOverTime, charts,
 };
 pub use comparison::{
     Comparison, Difference, Direction, Effect, EffectUnit, FunctionChange, ProfileComparison,
@@ -57,6 +58,7 @@ pub use summary::phase::PhaseSummary;
 pub use summary::rates::Rates;
 pub use summary::request::{EventStreams, Group, RequestSummary};
 pub use summary::rule_result::RuleResult;
+pub use summary::scaling::{GroupScaling, ScaleUp, ScalingSummary};
 pub use summary::server_time::{PartTime, ServerTime, TimeBand};
 pub use summary::too_few_users::TooFewUsers;
 pub use summary::usage::{HostUsage, TargetUsage};

@@ -8,6 +8,7 @@ mod manifest;
 mod timeline;
 
 use tenfold_run_dir::sample::{SAMPLES_MAX, SAMPLES_OF_KIND_MAX, Sample};
+use tenfold_run_dir::scaling::Scaling;
 use tenfold_run_dir::{HostTimeline, IntervalFold, Run, ServerTiming, TargetMetrics};
 
 pub use error::MergeError;
@@ -65,9 +66,10 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
             Some(run) => target_only(&run.host),
             None => HostTimeline::default(),
         },
-        // All generators recorded the same boxes and balancers: adding them would count them twice.
+        // All generators recorded the same boxes, balancers and groups: adding them would count them twice.
         boxes: Vec::new(),
         balancers: Vec::new(),
+        scaling: Scaling::default(),
         metrics: match runs.iter().find(|run| !run.metrics.series.is_empty()) {
             Some(run) if one_target => run.metrics.clone(),
             _ => TargetMetrics::default(),

@@ -9,6 +9,7 @@ use tenfold_run_dir::{Blame, DurationSummary, Metric, Run};
 use crate::findings::{findings, next_step};
 use crate::latency::counted_latencies::CountedLatencies;
 use crate::latency::percentiles::{Latencies, Latency};
+use crate::scaling::scaling;
 use crate::summary::failed_by::FailedBy;
 use crate::summary::generator::Generator;
 use crate::summary::hot_keys::hot_keys;
@@ -119,6 +120,7 @@ pub fn summarise(run: &Run) -> Summary {
         samples: run.samples.clone(),
         traces: run.counts.traces.clone(),
         server_time: server_times(run),
+        scaling: scaling(run),
     };
     summary.too_few_users = too_few_users(run, &summary);
     summary.rules = judge_rules(run, &counted, &summary);

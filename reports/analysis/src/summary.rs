@@ -11,6 +11,7 @@ pub(crate) mod phase;
 pub(crate) mod rates;
 pub(crate) mod request;
 pub(crate) mod rule_result;
+pub(crate) mod scaling;
 pub(crate) mod server_time;
 pub(crate) mod too_few_users;
 pub(crate) mod usage;
@@ -36,6 +37,7 @@ use crate::summary::phase::PhaseSummary;
 use crate::summary::rates::Rates;
 use crate::summary::request::{Group, RequestSummary};
 use crate::summary::rule_result::RuleResult;
+use crate::summary::scaling::ScalingSummary;
 use crate::summary::server_time::ServerTime;
 use crate::summary::too_few_users::TooFewUsers;
 use crate::summary::usage::{HostUsage, TargetUsage};
@@ -132,6 +134,9 @@ pub struct Summary {
     /// Where the time of sampled requests went, by request; empty if none had a sampled `traceparent`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_time: Vec<ServerTime>,
+    /// How the groups of the stage followed the load. `None` if the run started no stage that scales.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingSummary>,
 }
 
 impl Summary {

@@ -4,6 +4,7 @@ mod gaps;
 mod generator;
 mod host;
 mod objection;
+mod objective_windows;
 mod outcomes;
 mod own_failures;
 mod parts;
@@ -23,6 +24,7 @@ use crate::verdict::own_failures::{own_failures, scenario_failures, too_few_user
 use crate::verdict::parts::{not_together, parts};
 
 pub(crate) use gaps::objective_gaps;
+pub(crate) use objective_windows::ObjectiveWindows;
 pub(crate) use parts::seconds_apart;
 pub(crate) use rules::judge_rules;
 

@@ -290,7 +290,7 @@ fn time(charts: &Charts, size: Size) -> Axis {
 }
 
 /// Returns the end of the last row of the time line.
-fn end_s(charts: &Charts) -> f64 {
+pub(super) fn end_s(charts: &Charts) -> f64 {
     match charts.rates.at_s.as_slice() {
         [.., before, last] => last + (last - before) / 2.0,
         [only] => only * 2.0,
@@ -298,7 +298,11 @@ fn end_s(charts: &Charts) -> f64 {
     }
 }
 
-fn shade(plane: &mut Plane<'_, '_>, charts: &Charts, range: (f64, f64)) -> Result<(), DrawError> {
+pub(super) fn shade(
+    plane: &mut Plane<'_, '_>,
+    charts: &Charts,
+    range: (f64, f64),
+) -> Result<(), DrawError> {
     shade_warm_up(plane, &charts.phases, range, end_s(charts))
 }
 

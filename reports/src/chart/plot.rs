@@ -88,6 +88,7 @@ pub(crate) struct Size {
     pub(crate) narrow: bool,
 }
 
+/// Sizes of a chart, wide and narrow.
 const SIZES: [Size; 2] = [
     Size {
         width: 920,
@@ -101,6 +102,20 @@ const SIZES: [Size; 2] = [
     },
 ];
 
+/// Sizes of a strip: one of several charts over the same time.
+const STRIP_SIZES: [Size; 2] = [
+    Size {
+        width: 920,
+        height: 170,
+        narrow: false,
+    },
+    Size {
+        width: 340,
+        height: 150,
+        narrow: true,
+    },
+];
+
 /// Draws a chart twice, wide and narrow. The page shows the variant that fits.
 ///
 /// `draw` draws the data. It must not draw outside the ranges of the axes.
@@ -109,11 +124,31 @@ pub(crate) fn plot(
     axes: impl Fn(Size) -> (Axis, Axis),
     draw: impl Fn(&mut Plane<'_, '_>, Size) -> Result<(), DrawError>,
 ) -> String {
+    plot_sized(SIZES, None, description, axes, draw)
+}
+
+/// Like [`plot`], but lower and with its title, for charts below each other over the same time.
+pub(crate) fn strip(
+    description: &Description,
+    axes: impl Fn(Size) -> (Axis, Axis),
+    draw: impl Fn(&mut Plane<'_, '_>, Size) -> Result<(), DrawError>,
+) -> String {
+    let caption = Some(description.title.as_str());
+    plot_sized(STRIP_SIZES, caption, description, axes, draw)
+}
+
+fn plot_sized(
+    sizes: [Size; 2],
+    caption: Option<&str>,
+    description: &Description,
+    axes: impl Fn(Size) -> (Axis, Axis),
+    draw: impl Fn(&mut Plane<'_, '_>, Size) -> Result<(), DrawError>,
+) -> String {
     let mut both = String::new();
-    for size in SIZES {
+    for size in sizes {
         let (x, y) = axes(size);
         let mut svg = String::new();
-        let drawn = plot_one(&mut svg, size, (&x, &y), &description.at, &draw);
+        let drawn = plot_one(&mut svg, (size, caption), (&x, &y), &description.at, &draw);
         if let Ok(places) = drawn {
             both.push_str(&dress(&svg, description, size, &places));
         }
@@ -132,21 +167,31 @@ struct Places {
 
 fn plot_one(
     svg: &mut String,
-    size: Size,
+    (size, caption): (Size, Option<&str>),
     (x, y): (&Axis, &Axis),
     at: &[f64],
     draw: &impl Fn(&mut Plane<'_, '_>, Size) -> Result<(), DrawError>,
 ) -> Result<Places, DrawError> {
     let root = SVGBackend::with_string(svg, (size.width, size.height)).into_drawing_area();
-    let mut plane = ChartBuilder::on(&root)
+    let font = ("sans-serif", if size.narrow { 15 } else { 16 }).into_font();
+    let mut builder = ChartBuilder::on(&root);
+    if let Some(caption) = caption {
+        builder.caption(caption, font.clone().color(&Ink::Text.placeholder()));
+    }
+    // An axis without a name needs room for the labels alone.
+    let below = match (x.name.is_empty(), size.narrow) {
+        (true, _) => 26,
+        (false, true) => 42,
+        (false, false) => 48,
+    };
+    let mut plane = builder
         .margin_top(10)
         .margin_right(if size.narrow { 14 } else { 24 })
         .margin_left(2)
         .margin_bottom(4)
-        .x_label_area_size(if size.narrow { 42 } else { 48 })
+        .x_label_area_size(below)
         .y_label_area_size(if size.narrow { 56 } else { 72 })
         .build_cartesian_2d(x.clone(), y.clone())?;
-    let font = ("sans-serif", if size.narrow { 15 } else { 16 }).into_font();
     plane
         .configure_mesh()
         .axis_style(Ink::Grid.placeholder())

@@ -9,6 +9,7 @@ mod k6;
 mod ladder;
 mod page;
 mod samples;
+mod scaling;
 mod server_time;
 mod support;
 mod travel;

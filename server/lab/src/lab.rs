@@ -17,7 +17,7 @@ use crate::network::Network;
 use crate::network::site::Site;
 use crate::options::LabOptions;
 use crate::options::role_count;
-use crate::scaling::Scaler;
+use crate::scaling::{self, Scaler};
 use crate::stage::stage_plan::{Entrance, StagePlan};
 use crate::starting::start_watch::StartLimits;
 use crate::{LabBox, LabError, Stage};
@@ -300,6 +300,15 @@ impl Lab {
         let scaler = self.scaler.as_ref().map(lock);
         let scaled = scaler.iter().flat_map(|scaler| scaler.boxes());
         self.boxes.iter().chain(scaled).map(BoxStatus::of).collect()
+    }
+
+    /// Log of the groups of boxes that come and go, one JSON document a line. Empty if the stage has none.
+    pub fn scaling_log(&self) -> String {
+        let log = scaling::log_path(&self.directory);
+        self.scaler
+            .as_ref()
+            .and_then(|_| std::fs::read_to_string(log).ok())
+            .unwrap_or_default()
     }
 
     /// Returns an error, with the log's last lines, if a box has exited unexpectedly.

@@ -9,6 +9,7 @@ use tenfold_run_dir::host_timeline::HostSample;
 use tenfold_run_dir::manifest::{
     Host, KeyShare, KeySpaceInfo, PhaseInfo, RequestInfo, StepInfo, Tool,
 };
+use tenfold_run_dir::scaling::Scaling;
 use tenfold_run_dir::target_metrics::{MetricKind, MetricSeries};
 use tenfold_run_dir::timeline::Row;
 use tenfold_run_dir::{
@@ -326,6 +327,7 @@ impl MadeUp {
             host: HostTimeline { samples },
             boxes: Vec::new(),
             balancers: Vec::new(),
+            scaling: Scaling::default(),
             latencies,
             flamegraph: None,
             off_cpu: None,

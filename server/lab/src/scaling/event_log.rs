@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -68,6 +68,11 @@ struct Dated<'a> {
     line: &'a Line<'a>,
 }
 
+/// Path of the log in a lab's directory.
+pub(crate) fn log_path(directory: &Path) -> PathBuf {
+    directory.join(NAME)
+}
+
 /// Log of events. Begins anew with each lab.
 #[derive(Debug)]
 pub(crate) struct EventLog {
@@ -83,7 +88,7 @@ impl EventLog {
             .create(true)
             .truncate(true)
             .mode(0o600)
-            .open(directory.join(NAME))?;
+            .open(log_path(directory))?;
         Ok(Self { file, bytes: 0 })
     }
 

@@ -1,0 +1,100 @@
+//! How the boxes of a stage followed the load, in reports.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+use tenfold_analysis::summarise;
+use tenfold_analysis::synthetic::{MadeUp, Traffic};
+use tenfold_reports::run::{digest, page};
+use tenfold_run_dir::Run;
+use tenfold_run_dir::scaling::{ScaledGroup, Scaling};
+
+const LOG: &str = r#"
+{"at_unix_ms":26000,"group":"app","event":"desired","count":4,"reason":"cpu needs 3.4 boxes, so 4"}
+{"at_unix_ms":27000,"group":"app","event":"wish","count":4,"reason":"cpu needs 3.4 boxes, so 4"}
+{"at_unix_ms":27020,"group":"app","event":"start","box":"app-3"}
+{"at_unix_ms":27050,"group":"app","event":"start","box":"app-4"}
+{"at_unix_ms":28000,"group":"app","event":"ready","box":"app-3"}
+{"at_unix_ms":28100,"group":"app","event":"ready","box":"app-4"}
+{"at_unix_ms":28500,"group":"app","event":"first_request","box":"app-3"}
+{"at_unix_ms":28700,"group":"app","event":"first_request","box":"app-4"}
+{"at_unix_ms":50000,"group":"app","event":"drain","box":"app-4"}
+"#;
+
+/// Returns a run whose load peaks in the middle, with a log of a group.
+fn run(log: &str) -> Run {
+    let mut run = MadeUp {
+        traffic: Traffic {
+            per_second: 300.0,
+            peak_per_second: 1_200.0,
+            warm_up_s: 5,
+            counted_s: 55,
+            even: true,
+        },
+        rules: vec!["p99 < 250ms".to_owned()],
+        stall_ns: Some((27_000_000_000, 2_000_000_000)),
+        ..MadeUp::default()
+    }
+    .play();
+    let group = |name: &str| ScaledGroup {
+        name: name.to_owned(),
+        wish: Some(2),
+        ready: 2,
+        min_replicas: 2,
+        max_replicas: 6,
+    };
+    run.scaling = Scaling {
+        groups: vec![group("app"), group("web")],
+        events: Vec::new(),
+    };
+    run.scaling.add_log(log.trim(), 0, 0);
+    run
+}
+
+#[test]
+fn terminal_has_delays() {
+    let text = digest(&summarise(&run(LOG))).terminal(false);
+    let from = text.find("  more boxes").unwrap();
+    let lines: Vec<&str> = text[from..].lines().take(2).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn section_has_delays_and_what_users_saw() {
+    let run = run(LOG);
+    let markdown = page(&run, &summarise(&run)).markdown();
+    let from = markdown.find("## How the boxes followed the load").unwrap();
+    let to = markdown[from + 5..].find("\n## ").unwrap();
+    insta::assert_snapshot!(&markdown[from..from + 5 + to]);
+}
+
+#[test]
+fn page_draws_load_boxes_and_p99() {
+    let run = run(LOG);
+    let html = page(&run, &summarise(&run)).html();
+    for id in ["scaling-load", "scaling-boxes", "scaling-p99"] {
+        assert_eq!(
+            html.matches(&format!("id=\"{id}-wide-t\"")).count(),
+            1,
+            "{id}"
+        );
+    }
+    assert!(!html.contains("NaN"));
+}
+
+#[test]
+fn run_without_groups_has_no_section() {
+    let mut plain = run("");
+    assert!(
+        page(&plain, &summarise(&plain))
+            .markdown()
+            .contains("No group asked")
+    );
+    plain.scaling = Scaling::default();
+    let summary = summarise(&plain);
+    assert!(
+        !page(&plain, &summary)
+            .markdown()
+            .contains("followed the load")
+    );
+    assert!(!digest(&summary).terminal(false).contains("more boxes"));
+}

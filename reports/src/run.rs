@@ -6,6 +6,7 @@ mod event_streams;
 mod failures;
 pub mod formats;
 mod head;
+mod incidents;
 mod latencies;
 mod manifest;
 mod over_time;
@@ -34,6 +35,7 @@ pub fn page(run: &Run, summary: &Summary) -> Document {
         head::findings(summary),
         phases::phases(summary),
         scaling::section(summary, &charts),
+        incidents::section(summary),
         Some(latencies::by_percentile(summary, &charts)),
         Some(over_time::heat_map(&charts)),
         Some(over_time::rates(summary, &charts)),

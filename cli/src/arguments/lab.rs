@@ -1,5 +1,6 @@
 //! Flags of `tenfold lab` and its subcommands.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,8 +38,12 @@ pub(crate) enum LabCommand {
     /// Restart a killed box, or all of a zone, at its former addresses; return drained servers to the
     /// balancers
     Revive(NamedArguments),
+    /// Print the addresses of the service and of the pages that show its figures
+    Open(DirectoryArguments),
     /// Check a scaling policy, and write it as Prometheus rules, Kubernetes or KEDA manifests, or AWS requests
     Policy(PolicyArguments),
+    /// Keep a log of the alerts that an Alertmanager sends to a webhook; a lab starts this by itself
+    ReceiveAlerts(ReceiveAlertsArguments),
 }
 
 #[derive(Debug, Args)]
@@ -124,6 +129,19 @@ pub(crate) struct StatusArguments {
     /// Print JSON, with what each box has used since it was started
     #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 stopped on request; 104 the address or the log can't be used"
+)]
+pub(crate) struct ReceiveAlertsArguments {
+    /// Address to listen on; alerts go to its path /alerts
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: SocketAddr,
+    /// Log to append to, a JSON document for each alert that begins or ends
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: PathBuf,
 }
 
 #[derive(Debug, Args)]

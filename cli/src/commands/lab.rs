@@ -1,6 +1,8 @@
 //! `tenfold lab`: run a stage on this machine, show it, kill and restart its boxes, stop it.
 
+mod open;
 mod policy;
+mod receive_alerts;
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -45,7 +47,9 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
             let name = arguments.name.clone();
             request(&arguments.directory.dir, &Request::Kill { name }, "killed")
         }
+        LabCommand::Open(arguments) => open::open(arguments),
         LabCommand::Policy(arguments) => policy::policy(arguments),
+        LabCommand::ReceiveAlerts(arguments) => receive_alerts::receive_alerts(arguments),
         LabCommand::Drain(arguments) => {
             let name = arguments.name.clone();
             request(

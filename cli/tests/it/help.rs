@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-pub(crate) const SUBCOMMANDS: [&[&str]; 24] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 26] = [
     &[],
     &["run"],
     &["knee"],
@@ -26,7 +26,9 @@ pub(crate) const SUBCOMMANDS: [&[&str]; 24] = [
     &["lab", "kill"],
     &["lab", "drain"],
     &["lab", "revive"],
+    &["lab", "open"],
     &["lab", "policy"],
+    &["lab", "receive-alerts"],
     &["doctor"],
     &["completions"],
     &["man"],

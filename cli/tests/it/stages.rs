@@ -16,3 +16,4 @@ mod run;
 mod separated;
 mod stage;
 mod starting;
+mod watched;

@@ -10,6 +10,7 @@
 //! | `manifest` | `manifest.json`: scenario, machine, tool and invocation |
 //! | `stage_use` | `boxes.json` and `balancers.json`: resources that the stage used during the run |
 //! | `scaling` | `scaling.json`: events of the groups of boxes that come and go |
+//! | `incidents` | `incidents.json`: alerts that fired |
 //! | `profiling` | `profile/`: the profile of the service, taken, named and written |
 //! | `profile_window` | the part of a run that is profiled |
 //! | `profiled_processes` | the processes that are profiled |
@@ -19,6 +20,7 @@
 
 mod endpoint;
 mod error;
+mod incidents;
 mod manifest;
 mod measurement;
 mod profile_window;

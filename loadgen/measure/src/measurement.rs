@@ -11,6 +11,7 @@ use tenfold_run_dir::counts::ServerCounter;
 use tenfold_run_dir::{HostTimeline, Manifest, RunDir, TargetMetrics};
 use tenfold_scenarios::Scenario;
 
+use crate::incidents;
 use crate::manifest::{self, Invocation};
 use crate::profile_window::Window;
 use crate::profiled_processes::ProfiledProcesses;
@@ -111,7 +112,9 @@ impl Measurement<'_> {
         {
             stage_use::write(run_dir, &before, &lab.status(), &counted)?;
             let started = loaded.as_ref().ok().and_then(|loaded| loaded.started);
+            let started = started.unwrap_or(looked);
             scaling::write(run_dir, &before, &lab.scaling_log(), (looked, started))?;
+            incidents::write(run_dir, &before, &lab.incident_log(), started)?;
         }
         let Loaded {
             started: _,

@@ -14,7 +14,7 @@ pub(crate) fn write(
     run_dir: &RunDir,
     before: &LabStatus,
     log: &str,
-    (looked, started): (SystemTime, Option<SystemTime>),
+    (looked, started): (SystemTime, SystemTime),
 ) -> Result<(), RunDirError> {
     if before.groups.is_empty() {
         return Ok(());
@@ -23,7 +23,6 @@ pub(crate) fn write(
         groups: before.groups.iter().map(group).collect(),
         events: Vec::new(),
     };
-    let started = started.unwrap_or(looked);
     scaling.add_log(log, unix_ms(looked), unix_ms(started));
     run_dir.write_scaling(&scaling)
 }
@@ -38,7 +37,8 @@ fn group(own: &GroupStatus) -> ScaledGroup {
     }
 }
 
-fn unix_ms(time: SystemTime) -> u64 {
+/// Returns the milliseconds since 1970.
+pub(crate) fn unix_ms(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,6 +6,7 @@ pub mod box_use;
 mod flamegraph;
 mod folded_stacks;
 pub mod host_timeline;
+pub mod incident;
 pub mod manifest;
 pub mod off_cpu;
 mod profile_info;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
+use crate::files::incident::Incident;
 use crate::files::sample::Sample;
 use crate::files::scaling::Scaling;
 use crate::{
@@ -30,6 +31,8 @@ pub struct Run {
     pub balancers: Vec<BalancerUse>,
     /// Groups of boxes that came and went. Empty if the stage has none, or the run did not start it.
     pub scaling: Scaling,
+    /// Alerts that fired. Empty if nothing watched the stage, or the run did not start it.
+    pub incidents: Vec<Incident>,
     /// Latencies: the folded interval log.
     pub latencies: IntervalFold,
     /// Source and completeness of the CPU profile. `None` without a profile.

@@ -11,6 +11,7 @@ use crate::atomic_file::{write_atomic, write_atomic_unsynced};
 use crate::files::agreement::Agreement;
 use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
+use crate::files::incident::Incident;
 use crate::files::manifest;
 use crate::files::sample::Sample;
 use crate::files::scaling::Scaling;
@@ -148,6 +149,11 @@ impl RunDir {
         self.write_json("scaling.json", scaling)
     }
 
+    /// Writes `incidents.json`.
+    pub fn write_incidents(&self, incidents: &[Incident]) -> Result<(), RunDirError> {
+        self.write_json("incidents.json", &incidents)
+    }
+
     /// Writes `metrics.json`.
     pub fn write_metrics(&self, metrics: &TargetMetrics) -> Result<(), RunDirError> {
         self.write_json("metrics.json", metrics)
@@ -251,6 +257,9 @@ impl RunDir {
         if !run.scaling.groups.is_empty() {
             self.write_scaling(&run.scaling)?;
         }
+        if !run.incidents.is_empty() {
+            self.write_incidents(&run.incidents)?;
+        }
         if !run.samples.is_empty() {
             self.write_samples(&run.samples)?;
         }
@@ -349,6 +358,7 @@ impl RunDir {
             boxes: self.read_optional("boxes.json")?.unwrap_or_default(),
             balancers: self.read_optional("balancers.json")?.unwrap_or_default(),
             scaling: self.read_optional("scaling.json")?.unwrap_or_default(),
+            incidents: self.read_optional("incidents.json")?.unwrap_or_default(),
             latencies,
             profile: self.read_optional("profile/profile.json")?,
             metrics: self.read_optional("metrics.json")?.unwrap_or_default(),

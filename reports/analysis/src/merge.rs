@@ -70,6 +70,7 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
         boxes: Vec::new(),
         balancers: Vec::new(),
         scaling: Scaling::default(),
+        incidents: Vec::new(),
         metrics: match runs.iter().find(|run| !run.metrics.series.is_empty()) {
             Some(run) if one_target => run.metrics.clone(),
             _ => TargetMetrics::default(),

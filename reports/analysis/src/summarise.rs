@@ -121,6 +121,7 @@ pub fn summarise(run: &Run) -> Summary {
         traces: run.counts.traces.clone(),
         server_time: server_times(run),
         scaling: scaling(run),
+        incidents: run.incidents.clone(),
     };
     summary.too_few_users = too_few_users(run, &summary);
     summary.rules = judge_rules(run, &counted, &summary);

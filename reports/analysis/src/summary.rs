@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Connections;
 use tenfold_run_dir::counts::{ArrivalCounts, JourneyCounts, TracedRequest};
+use tenfold_run_dir::incident::Incident;
 use tenfold_run_dir::manifest::Part;
 use tenfold_run_dir::sample::Sample;
 
@@ -137,6 +138,9 @@ pub struct Summary {
     /// How the groups of the stage followed the load. `None` if the run started no stage that scales.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<ScalingSummary>,
+    /// Alerts that fired, in order. Empty if nothing watched the service.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<Incident>,
 }
 
 impl Summary {

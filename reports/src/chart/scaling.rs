@@ -1,4 +1,4 @@
-//! Load, boxes and p99 below each other, over the same time.
+//! Load, boxes and response time below each other, over the same time.
 
 use tenfold_analysis::{Charts, format};
 
@@ -10,7 +10,7 @@ use crate::chart::plot::{Description, Ink, Size, strip};
 /// Inks of the groups, in their order.
 pub(crate) const GROUP_INKS: [Ink; 2] = [Ink::Achieved, Ink::Writes];
 
-/// Draws load, boxes and p99. `None` without groups.
+/// Draws load, boxes and response time. `None` without groups.
 pub(crate) fn scaling(charts: &Charts) -> Option<String> {
     let scaling = &charts.scaling;
     let load_max = scaling.offered.iter().copied().max_by(f64::total_cmp)?;
@@ -28,7 +28,7 @@ pub(crate) fn scaling(charts: &Charts) -> Option<String> {
         }
         axis
     };
-    let values = || scaling.p99.iter().flatten().map(|ns| *ns as f64);
+    let values = || scaling.response.iter().flatten().map(|ns| *ns as f64);
     let latencies = values()
         .min_by(f64::total_cmp)
         .zip(values().max_by(f64::total_cmp));
@@ -89,15 +89,15 @@ pub(crate) fn scaling(charts: &Charts) -> Option<String> {
     if let Some((low, high)) = latencies {
         drawn.push_str(&strip(
             &description(
-                "scaling-p99",
-                "Response time at p99",
+                "scaling-response",
+                &format!("Response time at {}", scaling.percentile),
                 "The line breaks if an interval has too few requests.".to_owned(),
             ),
             |size| (time(size, true), Axis::latency(low, high)),
             |plane, _| {
                 let range = (plane.y_range().start, plane.y_range().end);
                 shade(plane, charts, range)?;
-                let points = scaling.at_s.iter().zip(&scaling.p99);
+                let points = scaling.at_s.iter().zip(&scaling.response);
                 let points = points.map(|(at, ns)| ns.map(|ns| (*at, (ns.max(1) as f64).log10())));
                 line(plane, Ink::Response, 2, points)
             },

@@ -146,10 +146,11 @@ fn chart(charts: &Charts) -> Block {
         .collect();
     let mut legend: Vec<(Ink, &str)> = vec![(Ink::Offered, "offered")];
     legend.extend(names.iter().map(|(ink, name)| (*ink, name.as_str())));
-    legend.push((Ink::Response, "response p99"));
+    let response = format!("response {}", scaling.percentile);
+    legend.push((Ink::Response, &response));
     let mut head = vec!["at", "offered"];
     head.extend(names.iter().map(|(_, name)| name.as_str()));
-    head.push("p99");
+    head.push(&response);
     let rows = scaling.at_s.iter().enumerate().map(|(index, at)| {
         let offered = scaling.offered.get(index).copied().unwrap_or_default();
         let mut row = vec![
@@ -159,7 +160,7 @@ fn chart(charts: &Charts) -> Block {
         let counts = scaling.boxes.iter().map(|(_, counts)| counts.get(index));
         row.extend(counts.map(|count| count.map_or_else(dash, u32::to_string)));
         row.push(format::maybe_duration(
-            scaling.p99.get(index).copied().flatten(),
+            scaling.response.get(index).copied().flatten(),
         ));
         row
     });

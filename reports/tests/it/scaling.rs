@@ -6,6 +6,7 @@ use tenfold_analysis::summarise;
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_reports::run::{digest, page};
 use tenfold_run_dir::Run;
+use tenfold_run_dir::incident::Incident;
 use tenfold_run_dir::scaling::{ScaledGroup, Scaling};
 
 const LOG: &str = r#"
@@ -68,10 +69,10 @@ fn section_has_delays_and_what_users_saw() {
 }
 
 #[test]
-fn page_draws_load_boxes_and_p99() {
+fn page_draws_load_boxes_and_response_time() {
     let run = run(LOG);
     let html = page(&run, &summarise(&run)).html();
-    for id in ["scaling-load", "scaling-boxes", "scaling-p99"] {
+    for id in ["scaling-load", "scaling-boxes", "scaling-response"] {
         assert_eq!(
             html.matches(&format!("id=\"{id}-wide-t\"")).count(),
             1,
@@ -97,4 +98,31 @@ fn run_without_groups_has_no_section() {
             .contains("followed the load")
     );
     assert!(!digest(&summary).terminal(false).contains("more boxes"));
+}
+
+#[test]
+fn reports_list_incidents() {
+    let mut run = run(LOG);
+    assert!(
+        !page(&run, &summarise(&run))
+            .markdown()
+            .contains("Incidents")
+    );
+    run.incidents = vec![Incident {
+        alert: "ZoneLost".to_owned(),
+        labels: [("zone".to_owned(), "a".to_owned())].into(),
+        summary: Some("no box of zone a is ready".to_owned()),
+        runbook: Some("docs/runbooks/zone-lost.md".to_owned()),
+        fired_ns: 12_300_000_000,
+        resolved_ns: None,
+    }];
+    let summary = summarise(&run);
+    let markdown = page(&run, &summary).markdown();
+    let row = "| ZoneLost: zone a |   12.3 s | until the end | no box of zone a is ready | docs/runbooks/zone-lost.md |";
+    assert!(markdown.contains(row), "{markdown}");
+    assert!(
+        digest(&summary)
+            .terminal(false)
+            .contains("ZoneLost: zone a")
+    );
 }

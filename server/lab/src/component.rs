@@ -1,11 +1,29 @@
 //! The components of stages: one file for each kind of box.
 
+pub(crate) mod alertmanager;
+pub(crate) mod blackbox;
 pub(crate) mod galera;
 pub(crate) mod haproxy;
 pub(crate) mod mariadb;
+pub(crate) mod mtail;
 pub(crate) mod nginx;
 pub(crate) mod object_store;
 pub(crate) mod prometheus;
 pub(crate) mod redis;
 pub(crate) mod replica;
 pub(crate) mod service;
+
+use std::path::{Path, PathBuf};
+
+use crate::LabError;
+use crate::directory::{plain_path, private_directory};
+
+/// Creates the directory of a box.
+fn own_directory(name: &str, directory: &Path) -> Result<PathBuf, LabError> {
+    let own = plain_path(directory)?.join(name);
+    private_directory(&own).map_err(|source| LabError::Directory {
+        path: own.clone(),
+        source,
+    })?;
+    Ok(own)
+}

@@ -20,6 +20,7 @@ use crate::options::role_count;
 use crate::scaling::{self, Scaler};
 use crate::stage::stage_plan::{Entrance, StagePlan};
 use crate::starting::start_watch::StartLimits;
+use crate::watching::{self, WatchingPlan, WatchingStatus};
 use crate::{LabBox, LabError, Stage};
 
 /// Interval at which a running lab checks its boxes and its control socket.
@@ -56,6 +57,8 @@ pub struct Lab {
     network: Option<Network>,
     /// Boxes that come and go. `None` if the stage has none, or before all others are ready.
     scaler: Option<Mutex<Scaler>>,
+    /// Pages and missing programs. `None` if the stage has none.
+    watching: Option<WatchingPlan>,
     guard: Mutex<Guard>,
     // Dropped last, once no box uses the directory.
     _lock: DirectoryLock,
@@ -158,6 +161,7 @@ pub fn up_watched(
         given_up_for: None,
         network: None,
         scaler: None,
+        watching: None,
         guard: Mutex::new(guard),
         _lock: lock,
     };
@@ -173,8 +177,10 @@ pub fn up_watched(
         entrance,
         flows,
         scaling,
+        watching,
     } = plan(options, &mut site)?;
     lab.entrance = entrance;
+    lab.watching = watching;
     if let Site::Network(mut network) = site {
         for namespace in network.namespaces() {
             inner(&mut lab.guard).keep_namespace(&namespace);
@@ -292,6 +298,11 @@ impl Lab {
                 .as_ref()
                 .map(|scaler| scaler.status(&self.boxes))
                 .unwrap_or_default(),
+            watching: self.watching.as_ref().map(|plan| WatchingStatus {
+                alerts: scaler.as_ref().map_or(&[][..], |own| own.alerts()).to_vec(),
+                pages: plan.pages.clone(),
+                missing: plan.missing.clone(),
+            }),
         }
     }
 
@@ -300,6 +311,15 @@ impl Lab {
         let scaler = self.scaler.as_ref().map(lock);
         let scaled = scaler.iter().flat_map(|scaler| scaler.boxes());
         self.boxes.iter().chain(scaled).map(BoxStatus::of).collect()
+    }
+
+    /// Log of alerts that began or ended, one JSON document a line. Empty if there was none.
+    pub fn incident_log(&self) -> String {
+        let log = watching::incidents_path(&self.directory);
+        self.watching
+            .as_ref()
+            .and_then(|_| std::fs::read_to_string(log).ok())
+            .unwrap_or_default()
     }
 
     /// Log of the groups of boxes that come and go, one JSON document a line. Empty if the stage has none.

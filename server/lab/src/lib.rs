@@ -32,6 +32,7 @@ mod skip;
 pub mod stage;
 mod starting;
 mod table;
+mod watching;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -52,3 +53,4 @@ pub use program::{MissingProgram, PROGRAMS, Program, Source};
 pub use scaling::GroupStatus;
 pub use stage::Stage;
 pub use starting::progress::StartProgress;
+pub use watching::{FiringAlert, IncidentLog, Page, WatchingStatus};

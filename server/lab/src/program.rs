@@ -136,6 +136,30 @@ pub(crate) const NODE_EXPORTER: Program = Program {
     since: "autoscaled",
 };
 
+/// Groups alerts, and sends them on.
+pub(crate) const ALERTMANAGER: Program = Program {
+    name: "prometheus-alertmanager",
+    purpose: "groups alerts, optional",
+    source: Source::Debian("prometheus-alertmanager"),
+    since: "autoscaled",
+};
+
+/// Calls the service from outside, as its users do.
+pub(crate) const BLACKBOX_EXPORTER: Program = Program {
+    name: "prometheus-blackbox-exporter",
+    purpose: "checks the entrance from outside, optional",
+    source: Source::Debian("prometheus-blackbox-exporter"),
+    since: "autoscaled",
+};
+
+/// Counts the lines of the balancer's log.
+pub(crate) const MTAIL: Program = Program {
+    name: "mtail",
+    purpose: "metrics from the balancer's log, optional",
+    source: Source::Debian("mtail"),
+    since: "autoscaled",
+};
+
 /// Directories outside the `PATH` where distributions keep servers and libraries.
 const OUTSIDE_PATH: &[&str] = &[
     "/usr/sbin",
@@ -178,6 +202,9 @@ pub const PROGRAMS: &[Program] = &[
     MARIADB,
     PROMETHEUS,
     NODE_EXPORTER,
+    ALERTMANAGER,
+    BLACKBOX_EXPORTER,
+    MTAIL,
     IP,
     NFT,
 ];

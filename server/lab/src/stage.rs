@@ -12,6 +12,7 @@ mod separated;
 mod single_box;
 pub(crate) mod stage_plan;
 mod tiers;
+mod watched;
 
 /// Plans the boxes of a stage.
 pub(crate) type Plan = fn(&LabOptions, &mut Site) -> Result<StagePlan, LabError>;
@@ -123,6 +124,7 @@ pub const STAGES: &[Stage] = &[
             "web and application servers added and removed by metric or by time of day",
             "load balancer in front of the application servers",
             "metrics and scaling rules in Prometheus",
+            "alerts, a log of incidents, and a look from outside",
         ],
         features: &["stage-autoscaled"],
         roles: autoscaled::ROLES,

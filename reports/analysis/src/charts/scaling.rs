@@ -1,4 +1,4 @@
-//! Load, boxes and p99 over time, in the same bins.
+//! Load, boxes and response time over time, in the same bins.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use tenfold_run_dir::Run;
 use super::over_time::{LatencyOverTime, RatesOverTime};
 use crate::scaling::BoxCount;
 
-/// Load, boxes and p99 over time, in the same bins. Empty unless the run started a stage that scales.
+/// Load, boxes and response time over time, in the same bins. Empty unless the run started a stage that scales.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ScalingOverTime {
     /// Width of a bin, in seconds.
@@ -18,8 +18,10 @@ pub struct ScalingOverTime {
     pub offered: Vec<f64>,
     /// Boxes that are ready in the middle of each bin, by group.
     pub boxes: Vec<(String, Vec<u32>)>,
-    /// Response time at p99, in nanoseconds. `None` for a bin with too few samples.
-    pub p99: Vec<Option<u64>>,
+    /// Percentile of the response time: `p99`, or a lower one if most bins have too few samples for it.
+    pub percentile: &'static str,
+    /// Response time at that percentile, in nanoseconds. `None` for a bin with too few samples.
+    pub response: Vec<Option<u64>>,
 }
 
 impl ScalingOverTime {
@@ -29,11 +31,19 @@ impl ScalingOverTime {
         }
         let rates = RatesOverTime::of(run, bin_ns);
         let bin = |at_s: f64| (at_s / rates.bin_s.max(1e-9)) as u64;
-        let p99: BTreeMap<u64, u64> = latency
+        let percentiles = [
+            ("p99", &latency.p99),
+            ("p90", &latency.p90),
+            ("p50", &latency.p50),
+        ];
+        let is_known = |values: &[Option<u64>]| 2 * values.iter().flatten().count() > values.len();
+        let known = percentiles.into_iter().find(|(_, values)| is_known(values));
+        let (percentile, values) = known.unwrap_or(("p50", &latency.p50));
+        let response: BTreeMap<u64, u64> = latency
             .at_s
             .iter()
-            .zip(&latency.p99)
-            .filter_map(|(at, p99)| Some((bin(*at), (*p99)?)))
+            .zip(values)
+            .filter_map(|(at, value)| Some((bin(*at), (*value)?)))
             .collect();
         let boxes = run.scaling.groups.iter().map(|group| {
             let count = BoxCount::of(&run.scaling, group);
@@ -43,10 +53,11 @@ impl ScalingOverTime {
         Self {
             bin_s: rates.bin_s,
             boxes: boxes.collect(),
-            p99: rates
+            percentile,
+            response: rates
                 .at_s
                 .iter()
-                .map(|at| p99.get(&bin(*at)).copied())
+                .map(|at| response.get(&bin(*at)).copied())
                 .collect(),
             at_s: rates.at_s,
             offered: rates.offered,
@@ -79,13 +90,14 @@ mod tests {
         let charts = charts(&run);
         let scaling = &charts.scaling;
         assert_eq!(scaling.at_s.len(), scaling.offered.len());
-        assert_eq!(scaling.at_s.len(), scaling.p99.len());
+        assert_eq!(scaling.at_s.len(), scaling.response.len());
         let at = |at_s: f64| scaling.at_s.iter().position(|at| *at > at_s).unwrap();
         let (name, boxes) = &scaling.boxes[0];
         assert_eq!(
             (name.as_str(), boxes[at(20.0)], boxes[at(40.0)]),
             ("app", 2, 3)
         );
-        assert!(scaling.p99.iter().flatten().count() > scaling.p99.len() / 2);
+        assert!(scaling.response.iter().flatten().count() > scaling.response.len() / 2);
+        assert_eq!(scaling.percentile, "p99");
     }
 }

@@ -328,6 +328,7 @@ impl MadeUp {
             boxes: Vec::new(),
             balancers: Vec::new(),
             scaling: Scaling::default(),
+            incidents: Vec::new(),
             latencies,
             flamegraph: None,
             off_cpu: None,

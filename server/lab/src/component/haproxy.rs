@@ -2,18 +2,17 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::process::Signal;
 
 use super::mariadb::GREETING;
-use super::replica;
+use super::{own_directory, replica};
 use crate::LabError;
 use crate::balancer::SOCKET;
 use crate::boxes::box_plan::{BoxPlan, Stop};
 use crate::boxes::readiness::Listening;
-use crate::directory::plain_path;
-use crate::directory::{private_directory, write_private};
+use crate::directory::write_private;
 use crate::identity::{Authority, Identity};
 use crate::program;
 
@@ -46,6 +45,8 @@ pub(crate) struct Edge<'a> {
     pub(crate) identity: &'a Identity,
     /// Web servers behind it.
     pub(crate) servers: &'a [Server],
+    /// Socket that gets a line for each request, in HAProxy's format `httplog`. `None` without such a log.
+    pub(crate) request_log: Option<&'a Path>,
     /// Path of the web servers' health check.
     pub(crate) health_path: &'a str,
 }
@@ -123,7 +124,7 @@ frontend public
     http-response cache-store static if {{ var(txn.static) -m bool }}
     http-response set-header Strict-Transport-Security max-age=31536000
     default_backend web
-
+{log}
 frontend in-the-clear
     bind {redirect}
     acl plain-host req.hdr(host) -m reg ^[A-Za-z0-9.-]+(:[0-9]+)?$
@@ -141,6 +142,10 @@ backend web
             redirect = self.redirect,
             port = self.listen.port(),
             health = self.health_path,
+            log = self.request_log.map_or_else(String::new, |socket| format!(
+                "    no log\n    log {} local0 info\n    option httplog\n",
+                socket.display()
+            )),
         );
         for server in self.servers {
             let _ = writeln!(text, "    server {} {}", server.name, server.address);
@@ -293,15 +298,6 @@ frontend statistics
     stats refresh 5s
 "#
     )
-}
-
-fn own_directory(name: &str, directory: &Path) -> Result<PathBuf, LabError> {
-    let own = plain_path(directory)?.join(name);
-    private_directory(&own).map_err(|source| LabError::Directory {
-        path: own.clone(),
-        source,
-    })?;
-    Ok(own)
 }
 
 fn plan(

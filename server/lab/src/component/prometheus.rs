@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::own_directory;
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
 use crate::boxes::readiness::Listening;
-use crate::directory::plain_path;
-use crate::directory::{private_directory, write_private};
+use crate::directory::write_private;
 use crate::program;
 
 /// A Prometheus.
@@ -23,6 +23,10 @@ pub(crate) struct Prometheus<'a> {
     pub(crate) listen: SocketAddr,
     /// Scrape jobs with one address each.
     pub(crate) jobs: &'a [(&'static str, SocketAddr)],
+    /// Scrape jobs with settings of their own.
+    pub(crate) special_jobs: &'a [Value],
+    /// Address of the Alertmanager. `None` if there is none: alerts fire, and nobody hears of them.
+    pub(crate) alertmanager: Option<SocketAddr>,
     /// Files of rules by name, as text.
     pub(crate) rules: &'a [(&'static str, String)],
 }
@@ -50,11 +54,18 @@ impl Prometheus<'_> {
             })
         });
         let services = json!({"job_name": "service", "file_sd_configs": [{"files": [TARGETS], "refresh_interval": "5s"}]});
+        let alertmanagers = self
+            .alertmanager
+            .map(|address| json!({"static_configs": [{"targets": [address.to_string()]}]}));
+        let jobs = jobs
+            .chain([services])
+            .chain(self.special_jobs.iter().cloned());
         // JSON is YAML.
         let settings = json!({
             "global": {"scrape_interval": "1s", "scrape_timeout": "900ms", "evaluation_interval": "1s"},
             "rule_files": rule_files,
-            "scrape_configs": jobs.chain([services]).collect::<Vec<_>>(),
+            "alerting": {"alertmanagers": alertmanagers.into_iter().collect::<Vec<_>>()},
+            "scrape_configs": jobs.collect::<Vec<_>>(),
         });
         let file = own.join("prometheus.yml");
         write_private(&file, &settings.to_string())?;
@@ -93,13 +104,4 @@ pub(crate) fn node_exporter(
         "--log.level=warn".to_owned(),
     ]);
     Ok((plan, own))
-}
-
-fn own_directory(name: &str, directory: &Path) -> Result<PathBuf, LabError> {
-    let own = plain_path(directory)?.join(name);
-    private_directory(&own).map_err(|source| LabError::Directory {
-        path: own.clone(),
-        source,
-    })?;
-    Ok(own)
 }

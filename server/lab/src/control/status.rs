@@ -13,6 +13,7 @@ use crate::options::allowance::Allowance;
 use crate::scaling::{self, GroupStatus};
 use crate::starting::progress::StartProgress;
 use crate::table;
+use crate::watching::{self, WatchingStatus};
 
 /// State of a box that is ready.
 const UP: &str = "up";
@@ -45,6 +46,9 @@ pub struct LabStatus {
     /// Groups of boxes that come and go.
     #[serde(default)]
     pub groups: Vec<GroupStatus>,
+    /// What watches the stage. `None` if nothing does.
+    #[serde(default)]
+    pub watching: Option<WatchingStatus>,
 }
 
 /// The entrance of a lab: the address that clients connect to.
@@ -268,7 +272,11 @@ impl fmt::Display for UsageBetween<'_> {
         }
         table::write(f, &rows)?;
         balancer::write_table(f, &self.after.balancers)?;
-        scaling::write_table(f, &self.after.groups)
+        scaling::write_table(f, &self.after.groups)?;
+        match &self.after.watching {
+            Some(watching) => watching::write_alerts(f, watching),
+            None => Ok(()),
+        }
     }
 }
 
@@ -291,6 +299,7 @@ mod tests {
             unconfined_because: None,
             balancers: Vec::new(),
             groups: Vec::new(),
+            watching: None,
             entrance: Some(EntranceStatus {
                 url: "https://127.0.0.1:4001".to_owned(),
                 ca: Some("lab/tls/ca.pem".into()),

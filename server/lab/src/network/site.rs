@@ -20,6 +20,8 @@ pub(crate) mod port {
     pub(crate) const S3: u16 = 8_014;
     pub(crate) const ADMIN: u16 = 9_100;
     pub(crate) const PROMETHEUS: u16 = 9_090;
+    pub(crate) const ALERTMANAGER: u16 = 9_093;
+    pub(crate) const INCIDENTS: u16 = 9_094;
     pub(crate) const SQL: u16 = 3_306;
     pub(crate) const SQL_REPLICAS: u16 = 3_307;
     pub(crate) const REDIS: u16 = 6_379;

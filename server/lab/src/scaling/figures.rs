@@ -48,7 +48,22 @@ pub(super) fn write(path: &Path, figures: &[Figure<'_>]) -> io::Result<()> {
             .map_or(processors as f64, |allowance| allowance.cpu);
         let _ = writeln!(text, "tenfold_lab_box_cpu_limit{labels} {limit}");
     }
+    let _ = write_disk(&mut text, path);
     replace(path, &text)
+}
+
+/// Adds size and free space of the file system that a file is on.
+fn write_disk(text: &mut String, path: &Path) -> io::Result<()> {
+    let parent = path.parent().unwrap_or(path);
+    let disk = rustix::fs::statvfs(parent)?;
+    let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+    let _ = writeln!(
+        text,
+        "tenfold_lab_disk_size_bytes {}\ntenfold_lab_disk_free_bytes {}",
+        bytes(disk.f_blocks),
+        bytes(disk.f_bavail)
+    );
+    Ok(())
 }
 
 /// Writes the addresses of the services' metrics, in the format of Prometheus' `file_sd_configs`.

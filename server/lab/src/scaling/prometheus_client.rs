@@ -31,7 +31,7 @@ struct Series {
     value: (f64, String),
 }
 
-/// Returns the current values of all series that the scaling rules record.
+/// Returns the current values of all series that the scaling rules record, and the alerts.
 ///
 /// # Errors
 /// Returns an error if Prometheus does not answer in time or not as expected.
@@ -39,9 +39,9 @@ pub(super) fn recorded(address: SocketAddr) -> io::Result<Vec<Sample>> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    // {__name__=~"autoscale:.+"}. By HTTP/1.0, so that the answer is not chunked and ends with the connection.
+    // {__name__=~"autoscale:.+|ALERTS"}. By HTTP/1.0, so that the answer is not chunked and ends with the connection.
     let request = format!(
-        "GET /api/v1/query?query=%7B__name__%3D~%22autoscale%3A.%2B%22%7D HTTP/1.0\r\nHost: {address}\r\n\r\n"
+        "GET /api/v1/query?query=%7B__name__%3D~%22autoscale%3A.%2B%7CALERTS%22%7D HTTP/1.0\r\nHost: {address}\r\n\r\n"
     );
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();

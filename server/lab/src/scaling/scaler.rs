@@ -19,6 +19,7 @@ use crate::boxes::lab_box::{LabBox, Premises};
 use crate::component::haproxy::CHECKS;
 use crate::network;
 use crate::options::allowance::Allowances;
+use crate::watching::{self, FiringAlert};
 
 /// Interval at which boxes that come or go are looked at, and figures are written.
 const STEP: Duration = Duration::from_millis(250);
@@ -44,6 +45,8 @@ pub(crate) struct Scaler {
     log: EventLog,
     stepped: Option<Instant>,
     asked: Option<Instant>,
+    /// Alerts that fire.
+    alerts: Vec<FiringAlert>,
     /// Reason why Prometheus did not answer last time.
     silent_because: Option<String>,
 }
@@ -128,6 +131,7 @@ impl Scaler {
             log,
             stepped: None,
             asked: None,
+            alerts: Vec::new(),
             silent_because: None,
         })
     }
@@ -196,6 +200,7 @@ impl Scaler {
         match answer {
             Ok(samples) => {
                 self.silent_because = None;
+                self.alerts = watching::firing(&samples);
                 for group in &mut self.groups {
                     if let Some(policy) = self.policy.groups.get(group.role) {
                         group.decide(policy, &samples, &mut self.log);
@@ -211,6 +216,11 @@ impl Scaler {
     pub(crate) fn boxes(&self) -> impl Iterator<Item = &LabBox> {
         let spares = self.groups.iter().flat_map(|group| &group.spares);
         spares.filter_map(|spare| spare.own.as_ref())
+    }
+
+    /// Alerts that fired when Prometheus last answered.
+    pub(crate) fn alerts(&self) -> &[FiringAlert] {
+        &self.alerts
     }
 
     /// Status of the groups.

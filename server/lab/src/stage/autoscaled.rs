@@ -4,6 +4,7 @@ use tenfold_autoscale::{DEFAULT, Format, Policy};
 
 use super::cached;
 use super::tiers::{Tiers, server};
+use super::watched::{self, Watched};
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
 use crate::component::haproxy::{Applications, Server};
@@ -13,6 +14,7 @@ use crate::network::site::{Site, port};
 use crate::options::LabOptions;
 use crate::scaling::{self, GroupPlan, ScalingPlan, SparePlan};
 use crate::stage::stage_plan::StagePlan;
+use crate::watching;
 
 /// Roles of its boxes.
 pub(super) const ROLES: &[&str] = &[
@@ -28,6 +30,10 @@ pub(super) const ROLES: &[&str] = &[
     "files",
     "prometheus",
     "node-exporter",
+    watched::ROLES[0],
+    watched::ROLES[1],
+    watched::ROLES[2],
+    watched::ROLES[3],
 ];
 
 /// Plans the boxes.
@@ -52,6 +58,8 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     tiers.sends_to("app-balancer", &app_servers);
     let upstream = [server("app-balancer", app_balancer.listen)];
     let (webs, web_servers) = tiers.web_servers(&upstream, web_count.max)?;
+    let mut watched = Watched::default();
+    watched.log(&mut tiers)?;
     let (balancer, entrance) =
         tiers.balancer(web_servers.get(..web_count.min).unwrap_or_default())?;
     tiers.sends_to("balancer", &web_servers);
@@ -65,14 +73,36 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         ("sql-balancer", data.statistics),
     ];
     jobs.extend(entrance.statistics.map(|address| ("balancer", address)));
+    if let Some(address) = entrance.address {
+        watched.site(&mut tiers, address)?;
+    }
+    watched.alerts(&mut tiers)?;
+    let listen = tiers.site.private("prometheus", port::PROMETHEUS)?;
+    watched.page("prometheus", listen, "/", "metrics, rules and alerts");
+    watched.page(
+        "node-exporter",
+        exporter_listen,
+        "/metrics",
+        "figures of the boxes and the machine",
+    );
+    watched.balancers(
+        &entrance,
+        &[
+            ("app-balancer", app_balancer.statistics),
+            ("sql-balancer", data.statistics),
+        ],
+    );
     let metrics = Prometheus {
         name: "prometheus",
         role: "prometheus",
-        listen: tiers.site.private("prometheus", port::PROMETHEUS)?,
+        listen,
         jobs: &jobs,
+        special_jobs: &watched.jobs,
+        alertmanager: watched.alertmanager,
         rules: &[
             ("sources.yml", scaling::sources(&policy)),
             ("autoscale.yml", Format::Prometheus.write(&policy).text),
+            ("alerts.yml", watching::rules(&policy)),
         ],
     };
     let scraped = jobs.iter().map(|(_, address)| *address);
@@ -87,6 +117,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let (webs, spare_webs) = split(webs, &web_servers, web_count.min);
     let mut then = data.then;
     then.extend([prometheus, exporter]);
+    then.extend(watched.boxes);
     let others = apps.split_off(1);
     let front = others.into_iter().chain([app_balancer.plan(directory)?]);
     let front = front.chain(webs).chain([balancer]).collect();
@@ -94,6 +125,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         waves: vec![data.first, then, apps, front],
         entrance,
         flows: tiers.flows,
+        watching: Some(watched.plan),
         scaling: Some(ScalingPlan {
             policy,
             prometheus: metrics.listen,

@@ -61,5 +61,6 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         entrance,
         flows: tiers.flows,
         scaling: None,
+        watching: None,
     })
 }

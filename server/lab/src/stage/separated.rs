@@ -55,10 +55,12 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     ];
     Ok(StagePlan {
         scaling: None,
+        watching: None,
         flows,
         waves: vec![vec![sql, files], vec![web.plan(options)]],
         entrance: Entrance {
             name: "web".to_owned(),
+            address: None,
             ca: Some(authority.certificate()),
             statistics: None,
             redirect: Some(redirect),

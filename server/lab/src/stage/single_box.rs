@@ -28,6 +28,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let flows = vec![Flow::from_outside(web.listen)];
     Ok(StagePlan {
         scaling: None,
+        watching: None,
         flows,
         waves: vec![vec![web.plan(options)]],
         entrance: Entrance {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::boxes::box_plan::BoxPlan;
 use crate::network::Flow;
 use crate::scaling::ScalingPlan;
+use crate::watching::WatchingPlan;
 
 /// The plan of a stage: its boxes and the connections between them.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct StagePlan {
     pub(crate) flows: Vec<Flow>,
     /// Groups of boxes that come and go. `None` if the stage has none.
     pub(crate) scaling: Option<ScalingPlan>,
+    /// Pages and alerts. `None` if the stage has none.
+    pub(crate) watching: Option<WatchingPlan>,
 }
 
 /// The entrance of a stage: the box that clients connect to.
@@ -25,6 +28,8 @@ pub(crate) struct StagePlan {
 pub(crate) struct Entrance {
     /// Name of the box.
     pub(crate) name: String,
+    /// Address of its service. `None` if it is known only once the box is ready.
+    pub(crate) address: Option<SocketAddr>,
     /// CA certificate that signed its certificate. `None` for plain HTTP.
     pub(crate) ca: Option<PathBuf>,
     /// Address of its statistics. `None` if it is no balancer.

@@ -1,6 +1,7 @@
 //! Tiers that the stages from `balanced` on share, across two zones.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
@@ -43,6 +44,8 @@ pub(super) struct Tiers<'a> {
     pub(super) flows: Vec<Flow>,
     /// Addresses of the application servers' metrics.
     pub(super) admins: Vec<SocketAddr>,
+    /// Socket that gets a line for each request at the entrance. `None` without such a log.
+    pub(super) request_log: Option<PathBuf>,
 }
 
 /// The database cluster.
@@ -81,6 +84,7 @@ impl<'a> Tiers<'a> {
             site,
             flows: Vec::new(),
             admins: Vec::new(),
+            request_log: None,
         })
     }
 
@@ -205,6 +209,7 @@ impl<'a> Tiers<'a> {
         let name = "balancer";
         let listen = self.site.public(name, port::HTTPS)?;
         let redirect = self.site.public(name, port::HTTP)?;
+        let request_log = self.request_log.clone();
         let edge = Edge {
             name,
             role: "balancer",
@@ -213,6 +218,7 @@ impl<'a> Tiers<'a> {
             statistics: self.site.private(name, port::ADMIN)?,
             identity: &self.authority.issue(name, &[listen.ip()])?,
             servers: web_servers,
+            request_log: request_log.as_deref(),
             health_path: nginx::HEALTH_PATH,
         };
         self.flows
@@ -220,6 +226,7 @@ impl<'a> Tiers<'a> {
         self.sends_to(name, web_servers);
         let entrance = Entrance {
             name: name.to_owned(),
+            address: Some(listen),
             ca: Some(self.authority.certificate()),
             statistics: Some(edge.statistics),
             redirect: Some(redirect),

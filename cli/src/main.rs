@@ -14,6 +14,7 @@
 
 mod arguments;
 mod builds;
+mod chaos;
 mod commands;
 mod exit;
 mod interrupt;

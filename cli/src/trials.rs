@@ -288,6 +288,7 @@ impl Trials<'_> {
         let measurement = Measurement {
             scenario,
             endpoint: self.service.endpoint.clone(),
+            journeys: tenfold_loadgen::Journeys::default(),
             candidate: None,
             sessions: self.sessions.clone(),
             probe: Probe::Off,
@@ -342,6 +343,7 @@ impl Trials<'_> {
         let measurement = Measurement {
             scenario: fitted.scenario,
             endpoint: self.service.endpoint.clone(),
+            journeys: tenfold_loadgen::Journeys::default(),
             candidate: None,
             sessions: self.sessions.clone(),
             probe: match trial.profiles && !target.no_profile {

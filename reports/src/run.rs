@@ -4,6 +4,7 @@ mod connections;
 mod digest;
 mod event_streams;
 mod failures;
+mod faults;
 pub mod formats;
 mod head;
 mod incidents;
@@ -35,6 +36,7 @@ pub fn page(run: &Run, summary: &Summary) -> Document {
         head::findings(summary),
         phases::phases(summary),
         scaling::section(summary, &charts),
+        faults::section(summary),
         incidents::section(summary),
         Some(latencies::by_percentile(summary, &charts)),
         Some(over_time::heat_map(&charts)),

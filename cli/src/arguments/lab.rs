@@ -38,6 +38,8 @@ pub(crate) enum LabCommand {
     /// Restart a killed box, or all of a zone, at its former addresses; return drained servers to the
     /// balancers
     Revive(NamedArguments),
+    /// Kill boxes and zones at random under load, start them again, and check that no acknowledged write is lost
+    Chaos(ChaosArguments),
     /// Print the addresses of the service and of the pages that show its figures
     Open(DirectoryArguments),
     /// Check a scaling policy, and write it as Prometheus rules, Kubernetes or KEDA manifests, or AWS requests
@@ -142,6 +144,45 @@ pub(crate) struct ReceiveAlertsArguments {
     /// Log to append to, a JSON document for each alert that begins or ends
     #[arg(long, value_name = "FILE")]
     pub(crate) log: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The lab must be up, and have at least 20 users in its data set. Its boxes, zones and balancers are killed one at a time; a \
+    disk is filled if the lab has a small one of its own, such as a tmpfs.\n\
+    Exit codes: 0 no acknowledged write was lost; 99 one was lost or could not be read; 104 bad configuration; 105 interrupted; 107 no lab is up"
+)]
+pub(crate) struct ChaosArguments {
+    #[command(flatten)]
+    pub(crate) directory: DirectoryArguments,
+    /// Time from one fault to the next. Each lasts a third of it, 10 s at most
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub(crate) every: Duration,
+    /// Time for which parts fail
+    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub(crate) total: Duration,
+    /// Seed of the faults: the same one breaks the same parts at the same times
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Run directory, which must be empty or absent [default: runs/TIME-chaos]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the summary as JSON
+    #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
+    pub(crate) json: bool,
+}
+
+impl ChaosArguments {
+    /// Returns the command that repeats the faults.
+    pub(crate) fn command(&self) -> Vec<String> {
+        let seconds = |time: Duration| format!("{}ms", time.as_millis());
+        let mut command: Vec<String> = ["tenfold", "lab", "chaos", "--every"]
+            .map(str::to_owned)
+            .into();
+        command.extend([seconds(self.every), "--for".to_owned(), seconds(self.total)]);
+        command.extend(["--seed".to_owned(), self.seed.to_string()]);
+        command
+    }
 }
 
 #[derive(Debug, Args)]

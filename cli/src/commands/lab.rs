@@ -1,5 +1,6 @@
 //! `tenfold lab`: run a stage on this machine, show it, kill and restart its boxes, stop it.
 
+mod chaos;
 mod open;
 mod policy;
 mod receive_alerts;
@@ -47,6 +48,7 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
             let name = arguments.name.clone();
             request(&arguments.directory.dir, &Request::Kill { name }, "killed")
         }
+        LabCommand::Chaos(arguments) => chaos::chaos(arguments),
         LabCommand::Open(arguments) => open::open(arguments),
         LabCommand::Policy(arguments) => policy::policy(arguments),
         LabCommand::ReceiveAlerts(arguments) => receive_alerts::receive_alerts(arguments),

@@ -93,6 +93,7 @@ fn run_into(
     let measurement = Measurement {
         scenario,
         endpoint: service.endpoint.clone(),
+        journeys: tenfold_loadgen::Journeys::default(),
         candidate: None,
         sessions: tenfold_loadgen::KnownSessions::default(),
         probe: match arguments.service.target.no_profile {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-pub(crate) const SUBCOMMANDS: [&[&str]; 26] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 27] = [
     &[],
     &["run"],
     &["knee"],
@@ -26,6 +26,7 @@ pub(crate) const SUBCOMMANDS: [&[&str]; 26] = [
     &["lab", "kill"],
     &["lab", "drain"],
     &["lab", "revive"],
+    &["lab", "chaos"],
     &["lab", "open"],
     &["lab", "policy"],
     &["lab", "receive-alerts"],

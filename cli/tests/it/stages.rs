@@ -10,6 +10,7 @@
 mod autoscaled;
 mod balanced;
 mod cached;
+mod chaos;
 mod load;
 mod network;
 mod run;

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Sender};
 use std::time::{Instant, SystemTime};
 
 use tenfold_lab::Lab;
-use tenfold_loadgen::{Interrupt, KnownSessions, Progress, Recording, Target};
+use tenfold_loadgen::{Interrupt, Journeys, KnownSessions, Progress, Recording, Target};
 use tenfold_probe::{AdminListener, HostSampler, MetricSelector, Metrics, MetricsSampler};
 use tenfold_run_dir::counts::ServerCounter;
 use tenfold_run_dir::{HostTimeline, Manifest, RunDir, TargetMetrics};
@@ -29,6 +29,8 @@ pub struct Measurement<'a> {
     pub scenario: Scenario,
     /// Service under test. In a paired run, the baseline.
     pub endpoint: Endpoint,
+    /// Journeys in Rust that the scenario names.
+    pub journeys: Journeys,
     /// The second build of a paired run.
     pub candidate: Option<Target>,
     /// Sessions of earlier runs of the scenario, which are logged in if none are known.
@@ -213,27 +215,31 @@ impl Measurement<'_> {
         let chosen = self.metrics;
         let mut metrics = None;
         let mut profiling = None;
-        let recording = tenfold_loadgen::run(tenfold_loadgen::Options {
-            scenario: self.scenario,
-            target,
-            candidate: self.candidate,
-            sessions: self.sessions,
-            run_dir,
-            interrupt: self.interrupt,
-            on_ready: Box::new(|| requests_before = admin.and_then(request_count)),
-            on_start: Box::new(|start| {
-                started = SystemTime::now().checked_sub(start.elapsed());
-                // Without a lab, nobody waits for it.
-                let _ = starts.send(start);
-                if self.probe != Probe::Off {
-                    sampler = Some(HostSampler::start(sampled, start));
-                }
-                metrics = admin.map(|admin| MetricsSampler::start(admin.clone(), chosen, start));
-                profiling = window.and_then(|window| Profiling::start(window, sources, start));
-                observer.borrow_mut().on_start(start);
-            }),
-            on_progress: Box::new(|progress| observer.borrow_mut().on_progress(progress)),
-        });
+        let recording = tenfold_loadgen::run_with(
+            tenfold_loadgen::Options {
+                scenario: self.scenario,
+                target,
+                candidate: self.candidate,
+                sessions: self.sessions,
+                run_dir,
+                interrupt: self.interrupt,
+                on_ready: Box::new(|| requests_before = admin.and_then(request_count)),
+                on_start: Box::new(|start| {
+                    started = SystemTime::now().checked_sub(start.elapsed());
+                    // Without a lab, nobody waits for it.
+                    let _ = starts.send(start);
+                    if self.probe != Probe::Off {
+                        sampler = Some(HostSampler::start(sampled, start));
+                    }
+                    metrics =
+                        admin.map(|admin| MetricsSampler::start(admin.clone(), chosen, start));
+                    profiling = window.and_then(|window| Profiling::start(window, sources, start));
+                    observer.borrow_mut().on_start(start);
+                }),
+                on_progress: Box::new(|progress| observer.borrow_mut().on_progress(progress)),
+            },
+            self.journeys,
+        );
         let observer = observer.into_inner();
         observer.on_end();
         if let Some(profiling) = &mut profiling {
@@ -326,6 +332,7 @@ mod tests {
                 admin: None,
                 pid: None,
             },
+            journeys: tenfold_loadgen::Journeys::default(),
             candidate: None,
             sessions: KnownSessions::default(),
             probe: Probe::Full,

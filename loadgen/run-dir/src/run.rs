@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
+use crate::files::faults::Faults;
 use crate::files::incident::Incident;
 use crate::files::sample::Sample;
 use crate::files::scaling::Scaling;
@@ -33,6 +34,8 @@ pub struct Run {
     pub scaling: Scaling,
     /// Alerts that fired. Empty if nothing watched the stage, or the run did not start it.
     pub incidents: Vec<Incident>,
+    /// What was broken on purpose. `None` if nothing was to be.
+    pub faults: Option<Faults>,
     /// Latencies: the folded interval log.
     pub latencies: IntervalFold,
     /// Source and completeness of the CPU profile. `None` without a profile.

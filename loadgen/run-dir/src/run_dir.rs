@@ -11,6 +11,7 @@ use crate::atomic_file::{write_atomic, write_atomic_unsynced};
 use crate::files::agreement::Agreement;
 use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
+use crate::files::faults::Faults;
 use crate::files::incident::Incident;
 use crate::files::manifest;
 use crate::files::sample::Sample;
@@ -154,6 +155,11 @@ impl RunDir {
         self.write_json("incidents.json", &incidents)
     }
 
+    /// Writes `faults.json`.
+    pub fn write_faults(&self, faults: &Faults) -> Result<(), RunDirError> {
+        self.write_json("faults.json", faults)
+    }
+
     /// Writes `metrics.json`.
     pub fn write_metrics(&self, metrics: &TargetMetrics) -> Result<(), RunDirError> {
         self.write_json("metrics.json", metrics)
@@ -260,6 +266,9 @@ impl RunDir {
         if !run.incidents.is_empty() {
             self.write_incidents(&run.incidents)?;
         }
+        if let Some(faults) = &run.faults {
+            self.write_faults(faults)?;
+        }
         if !run.samples.is_empty() {
             self.write_samples(&run.samples)?;
         }
@@ -359,6 +368,7 @@ impl RunDir {
             balancers: self.read_optional("balancers.json")?.unwrap_or_default(),
             scaling: self.read_optional("scaling.json")?.unwrap_or_default(),
             incidents: self.read_optional("incidents.json")?.unwrap_or_default(),
+            faults: self.read_optional("faults.json")?,
             latencies,
             profile: self.read_optional("profile/profile.json")?,
             metrics: self.read_optional("metrics.json")?.unwrap_or_default(),

@@ -71,6 +71,7 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
         balancers: Vec::new(),
         scaling: Scaling::default(),
         incidents: Vec::new(),
+        faults: None,
         metrics: match runs.iter().find(|run| !run.metrics.series.is_empty()) {
             Some(run) if one_target => run.metrics.clone(),
             _ => TargetMetrics::default(),

@@ -6,6 +6,7 @@ use tenfold_run_dir::counts::{ArrivalCounts, RequestCounts, blamed_on};
 use tenfold_run_dir::durations::Durations;
 use tenfold_run_dir::{Blame, DurationSummary, Metric, Run};
 
+use crate::faults::faults;
 use crate::findings::{findings, next_step};
 use crate::latency::counted_latencies::CountedLatencies;
 use crate::latency::percentiles::{Latencies, Latency};
@@ -122,6 +123,7 @@ pub fn summarise(run: &Run) -> Summary {
         server_time: server_times(run),
         scaling: scaling(run),
         incidents: run.incidents.clone(),
+        faults: faults(run),
     };
     summary.too_few_users = too_few_users(run, &summary);
     summary.rules = judge_rules(run, &counted, &summary);

@@ -1,6 +1,7 @@
 //! `summary.json`: the figures, verdict and findings of a run. Its format is a public contract.
 
 pub(crate) mod failed_by;
+pub(crate) mod faults;
 pub(crate) mod finding;
 pub(crate) mod generator;
 pub(crate) mod hot_keys;
@@ -29,6 +30,7 @@ use tenfold_run_dir::sample::Sample;
 
 use crate::latency::percentiles::Latencies;
 use crate::summary::failed_by::{FailedBy, OWN_FAILURES_MAX};
+use crate::summary::faults::FaultSummary;
 use crate::summary::finding::Finding;
 use crate::summary::generator::Generator;
 use crate::summary::hot_keys::HotKeys;
@@ -141,6 +143,9 @@ pub struct Summary {
     /// Alerts that fired, in order. Empty if nothing watched the service.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incidents: Vec<Incident>,
+    /// What users saw while the stage was broken on purpose. `None` if nothing was to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faults: Option<FaultSummary>,
 }
 
 impl Summary {

@@ -6,8 +6,8 @@ use tenfold_run_dir::counts::blame;
 
 use crate::document::{Block, Document, Fact, Table, Tone};
 use crate::run::{
-    connections, event_streams, head, incidents, latencies, phases, samples, scaling, server_time,
-    travel, verdict,
+    connections, event_streams, faults, head, incidents, latencies, phases, samples, scaling,
+    server_time, travel, verdict,
 };
 
 /// Samples shown; the page has all of them.
@@ -22,6 +22,7 @@ pub fn digest(summary: &Summary) -> Document {
     opening.extend(censored(summary));
     opening.extend(phases::short(summary).map(Block::Table));
     opening.extend(scaling::short(summary).map(Block::Table));
+    opening.extend(faults::short(summary));
     opening.extend(incidents::short(summary).map(Block::Table));
     opening.extend(server_time::short(summary).map(Block::Table));
     opening.extend(failures(summary));

@@ -6,6 +6,7 @@ use tenfold_analysis::summarise;
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_reports::run::{digest, page};
 use tenfold_run_dir::Run;
+use tenfold_run_dir::faults::{AcknowledgedWrites, Fault, Faults};
 use tenfold_run_dir::incident::Incident;
 use tenfold_run_dir::scaling::{ScaledGroup, Scaling};
 
@@ -125,4 +126,36 @@ fn reports_list_incidents() {
             .terminal(false)
             .contains("ZoneLost: zone a")
     );
+}
+
+#[test]
+fn reports_list_faults() {
+    let mut run = run("");
+    let fault = Fault {
+        victim: "zone-a".to_owned(),
+        boxes: vec!["web-1".to_owned()],
+        at_ns: 27_000_000_000,
+        repaired_ns: Some(37_000_000_000),
+        up_ns: Some(41_500_000_000),
+        error: None,
+    };
+    run.faults = Some(Faults {
+        seed: 7,
+        faults: vec![fault],
+        writes: Some(AcknowledgedWrites {
+            count: 1_234,
+            lost: Vec::new(),
+            unread: 0,
+        }),
+    });
+    let summary = summarise(&run);
+    let markdown = page(&run, &summary).markdown();
+    assert!(
+        markdown.contains("1,234 writes were acknowledged; none was lost."),
+        "{markdown}"
+    );
+    assert!(markdown.contains("| zone-a |"), "{markdown}");
+    assert!(markdown.contains("after 14.5 s"), "{markdown}");
+    let text = digest(&summary).terminal(false);
+    assert!(text.contains("zone-a"), "{text}");
 }

@@ -17,6 +17,7 @@
 
 mod balancer;
 mod boxes;
+mod chaos;
 mod component;
 mod control;
 mod directory;
@@ -40,6 +41,7 @@ pub use balancer::fuzzing;
 pub use balancer::{BalancerStatus, ServerStatus};
 pub use boxes::cgroup::Usage;
 pub use boxes::lab_box::LabBox;
+pub use chaos::{PlannedFault, Victim, plan_faults, victims};
 pub use control::socket::{Answer, Request, Responder, ask, ask_watched};
 pub use control::status::{BoxStatus, EntranceStatus, LabStatus, UsageBetween};
 pub use directory::found_lab::{FoundLab, labs_in};
@@ -51,6 +53,8 @@ pub use options::role_count::RoleCount;
 pub use options::{DataSetOptions, LabOptions};
 pub use program::{MissingProgram, PROGRAMS, Program, Source};
 pub use scaling::GroupStatus;
+pub use scaling::log_path as scaling_log_path;
 pub use stage::Stage;
 pub use starting::progress::StartProgress;
+pub use watching::incidents_path as incident_log_path;
 pub use watching::{FiringAlert, IncidentLog, Page, WatchingStatus};

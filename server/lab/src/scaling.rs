@@ -8,7 +8,7 @@ mod scaler;
 mod sources;
 mod status;
 
-pub(crate) use event_log::log_path;
+pub use event_log::log_path;
 pub(crate) use plan::{GroupPlan, ScalingPlan, SparePlan};
 pub(crate) use scaler::Scaler;
 pub(crate) use sources::{check, sources};

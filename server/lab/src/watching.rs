@@ -18,7 +18,7 @@ pub use status::{Page, WatchingStatus};
 const INCIDENTS: &str = "incidents.jsonl";
 
 /// Path of the log of incidents in a lab's directory.
-pub(crate) fn incidents_path(directory: &Path) -> PathBuf {
+pub fn incidents_path(directory: &Path) -> PathBuf {
     directory.join(INCIDENTS)
 }
 

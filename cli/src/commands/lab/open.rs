@@ -18,7 +18,7 @@ pub(crate) fn open(arguments: &DirectoryArguments) -> anyhow::Result<Exit> {
     for page in &watching.pages {
         let _ = writeln!(text, "{}  {}: {}", page.url, page.name, page.shows);
     }
-    print::out(text.trim_end())?;
+    print::out(&text)?;
     for missing in &watching.missing {
         print::note(missing);
     }

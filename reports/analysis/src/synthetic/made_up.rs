@@ -329,6 +329,7 @@ impl MadeUp {
             balancers: Vec::new(),
             scaling: Scaling::default(),
             incidents: Vec::new(),
+            faults: None,
             latencies,
             flamegraph: None,
             off_cpu: None,

@@ -14,12 +14,18 @@ use crate::directory::write_private;
 /// The program that it runs. Latencies are those of HAProxy's format `httplog`: from the first byte of a request to the last
 /// of its response.
 const PROGRAM: &str = r#"counter haproxy_log_requests_total by proxy, code
-histogram haproxy_log_seconds by proxy buckets 0, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10
+histogram haproxy_log_seconds by proxy buckets 0, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30
 /haproxy\[\d+\]: \S+ \[[^\]]+\] \S+ (?P<proxy>[^\/ ]+)\/\S+ -?\d+\/-?\d+\/-?\d+\/-?\d+\/\+?(?P<total>\d+) (?P<code>-?\d+) / {
   haproxy_log_requests_total[$proxy][$code]++
   haproxy_log_seconds[$proxy] = $total / 1000.0
 }
 "#;
+
+/// Shell that starts mtail.
+const SHELL: &str = "/bin/sh";
+
+/// Removes the socket that a killed mtail left behind, which could not be bound, and becomes the program.
+const FREE_SOCKET: &str = r#"rm -f "$1"; shift; exec "$@""#;
 
 /// Plans a box, and returns the socket for the log. Lines go through a socket rather than a file, which would grow without
 /// bound.
@@ -33,23 +39,16 @@ pub(crate) fn mtail(
     let script = own.join("haproxy.mtail");
     write_private(&script, PROGRAM)?;
     let socket = own.join("log.sock");
-    // One that an earlier mtail left behind can't be bound.
-    match std::fs::remove_file(&socket) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            return Err(LabError::Directory {
-                path: socket,
-                source,
-            });
-        }
-        _ => {}
-    }
-    let plan = BoxPlan::program(name, role, program, Listening::at(listen)).with([
-        format!("--progs={}", script.display()),
-        format!("--logs=unixgram://{}", socket.display()),
-        format!("--address={}", listen.ip()),
-        format!("--port={}", listen.port()),
-        "--logtostderr".to_owned(),
-    ]);
+    let plan = BoxPlan::program(name, role, SHELL.into(), Listening::at(listen))
+        .with(["-c", FREE_SOCKET, "sh"])
+        .with([socket.as_os_str(), program.as_os_str()])
+        .with([
+            format!("--progs={}", script.display()),
+            format!("--logs=unixgram://{}", socket.display()),
+            format!("--address={}", listen.ip()),
+            format!("--port={}", listen.port()),
+            "--logtostderr".to_owned(),
+        ]);
     Ok((plan, socket))
 }
 

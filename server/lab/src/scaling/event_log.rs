@@ -69,7 +69,7 @@ struct Dated<'a> {
 }
 
 /// Path of the log in a lab's directory.
-pub(crate) fn log_path(directory: &Path) -> PathBuf {
+pub fn log_path(directory: &Path) -> PathBuf {
     directory.join(NAME)
 }
 

@@ -42,7 +42,9 @@ pub(crate) fn rules(policy: &Policy) -> String {
     let mut rules = vec![
         alert(
             "EntranceDown",
-            "probe_success{job=\"site\"} == 0 or up{job=\"balancer\"} == 0",
+            // Not before it was up for the first time.
+            "max by (job) (probe_success{job=\"site\"} == 0 or up{job=\"balancer\"} == 0) \
+             and on () max_over_time(up{job=\"balancer\"}[1h]) == 1",
             "3s",
             "users can't reach the service",
         ),
@@ -57,27 +59,29 @@ pub(crate) fn rules(policy: &Policy) -> String {
         ),
         alert(
             "ReplicationLag",
-            "max by (replica) (tenfold_replica_lag_seconds) > 2 or max by (replica) (tenfold_replica_in_use) == 0",
+            "max by (server) (haproxy_server_status{proxy=\"sql-replicas\",state=\"DOWN\"}) == 1 \
+             or max by (replica) (tenfold_replica_lag_seconds) > 2 \
+             or max by (replica) (tenfold_replica_in_use) == 0",
             "10s",
-            "replica {{ $labels.replica }} of the database lags, or is not read",
+            "replica {{ $labels.server }}{{ $labels.replica }} of the database is gone, lags, or is not read",
         ),
         alert(
             "DiskAlmostFull",
-            "tenfold_lab_disk_free_bytes / tenfold_lab_disk_size_bytes < 0.1",
+            "min(tenfold_lab_disk_free_bytes / tenfold_lab_disk_size_bytes) < 0.1",
             "10s",
             "{{ $value | humanizePercentage }} of the disk of the data is free",
         ),
         alert(
             "CertificateExpires",
-            "probe_ssl_earliest_cert_expiry{job=\"site\"} - time() < 14 * 86400",
+            "min(probe_ssl_earliest_cert_expiry{job=\"site\"}) - time() < 14 * 86400",
             "10s",
             "the certificate of the entrance expires in {{ $value | humanizeDuration }}",
         ),
         // 50 requests in flight at 200/s for each box are 250 ms, by Little's law.
         alert(
             "QueueTooLong",
-            "haproxy_backend_current_sessions{proxy=~\"app|web\"} / haproxy_backend_active_servers > 50 \
-             or haproxy_backend_current_queue > 0",
+            "max by (proxy) (haproxy_backend_current_sessions{proxy=~\"app|web\"} / haproxy_backend_active_servers) > 50 \
+             or max by (proxy) (haproxy_backend_current_queue) > 0",
             "10s",
             "{{ $value | humanize }} requests are in flight at each server of {{ $labels.proxy }}",
         ),
@@ -245,22 +249,18 @@ mod tests {
 
     #[test]
     fn entrance_that_does_not_answer_alerts() {
-        let series = [("probe_success{job=\"site\"}", "1x9 0x10 1x20")];
+        let times = [("8s", false), ("16s", true), ("25s", false)];
+        let up = "up{job=\"balancer\"}";
+        let series = [
+            (up, "1x40"),
+            ("probe_success{job=\"site\"}", "1x9 0x9 1x20"),
+        ];
         let alert = ("EntranceDown", json!({"job": "site"}));
-        fires(
-            "1s",
-            &series,
-            alert,
-            &[("8s", false), ("16s", true), ("25s", false)],
-        );
-        let series = [("up{job=\"balancer\"}", "1x9 0x10 1x20")];
-        let alert = ("EntranceDown", json!({"job": "balancer"}));
-        fires(
-            "1s",
-            &series,
-            alert,
-            &[("8s", false), ("16s", true), ("25s", false)],
-        );
+        fires("1s", &series, alert, &times);
+        let alert = || ("EntranceDown", json!({"job": "balancer"}));
+        fires("1s", &[(up, "1x9 0x9 1x20")], alert(), &times);
+        // A stage that starts is not down.
+        fires("1s", &[(up, "0x20 1x20")], alert(), &[("16s", false)]);
     }
 
     #[test]
@@ -305,6 +305,11 @@ mod tests {
             alert(),
             &[("15s", false), ("30s", true), ("45s", false)],
         );
+        let down =
+            "haproxy_server_status{proxy=\"sql-replicas\",server=\"sql-replica-1\",state=\"DOWN\"}";
+        let gone = ("ReplicationLag", json!({"server": "sql-replica-1"}));
+        let times = [("15s", false), ("30s", true), ("45s", false)];
+        fires("1s", &[(down, "0x9 1x30 0x40")], gone, &times);
         let series = [(
             "tenfold_replica_in_use{replica=\"1\",box=\"app-1\"}",
             "1x9 0x30 1x40",
@@ -334,7 +339,7 @@ mod tests {
 
     #[test]
     fn certificate_that_expires_soon_alerts() {
-        let alert = || ("CertificateExpires", json!({"job": "site"}));
+        let alert = || ("CertificateExpires", json!({}));
         let name = "probe_ssl_earliest_cert_expiry{job=\"site\"}";
         let renewed = [(name, "86400x29 7776000x60")];
         fires("1s", &renewed, alert(), &[("20s", true), ("40s", false)]);

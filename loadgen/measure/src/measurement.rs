@@ -332,7 +332,7 @@ mod tests {
                 admin: None,
                 pid: None,
             },
-            journeys: tenfold_loadgen::Journeys::default(),
+            journeys: Journeys::default(),
             candidate: None,
             sessions: KnownSessions::default(),
             probe: Probe::Full,

@@ -46,7 +46,7 @@ impl ObjectiveWindows {
     pub(crate) fn of(run: &Run) -> Option<Self> {
         let rules = run.manifest.rules.iter();
         let rules = rules.filter_map(|text| parse(run, text).ok());
-        let rules: Vec<Rule> = rules.filter(|rule| applies(rule)).collect();
+        let rules: Vec<Rule> = rules.filter(applies).collect();
         if rules.is_empty() {
             return None;
         }

@@ -104,6 +104,9 @@ pub(crate) fn rules(policy: &Policy) -> String {
     .to_string()
 }
 
+/// Returns the expression of the share of requests that missed an objective within a window.
+type Share = dyn Fn(&str) -> String;
+
 fn burn_rates() -> Vec<Value> {
     let failed = |window: &str| {
         let responses = "haproxy_frontend_http_responses_total{job=\"balancer\",proxy=\"public\"";
@@ -117,7 +120,7 @@ fn burn_rates() -> Vec<Value> {
             "1 - sum(rate({buckets},le=\"0.25\"}}[{window}])) / sum(rate({buckets},le=\"+Inf\"}}[{window}]))"
         )
     };
-    let objectives: [(&str, &str, &dyn Fn(&str) -> String); 2] = [
+    let objectives: [(&str, &str, &Share); 2] = [
         ("availability", FAILED_MAX, &failed),
         ("latency", SLOW_MAX, &slow),
     ];

@@ -19,7 +19,7 @@ const FILLER: &str = "chaos.fill";
 /// Largest disk that is filled.
 const DISK_BYTES_MAX: u64 = 16 << 30;
 
-/// What the faults need.
+/// Context of the faults.
 pub(crate) struct Breaking<'a> {
     /// Directory of the lab.
     pub(crate) directory: &'a Path,

@@ -34,7 +34,7 @@ pub struct Run {
     pub scaling: Scaling,
     /// Alerts that fired. Empty if nothing watched the stage, or the run did not start it.
     pub incidents: Vec<Incident>,
-    /// What was broken on purpose. `None` if nothing was to be.
+    /// Faults that `tenfold lab chaos` caused. `None` for other runs.
     pub faults: Option<Faults>,
     /// Latencies: the folded interval log.
     pub latencies: IntervalFold,

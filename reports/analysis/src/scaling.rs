@@ -1,4 +1,4 @@
-//! How the groups of a stage followed the load: the delays of each wish for more boxes, and what users saw meanwhile.
+//! Delays between the load and the boxes of a stage: the delays of each wish for more boxes, and what users saw meanwhile.
 
 mod box_count;
 mod scale_up;

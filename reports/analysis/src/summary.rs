@@ -137,13 +137,13 @@ pub struct Summary {
     /// Where the time of sampled requests went, by request; empty if none had a sampled `traceparent`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_time: Vec<ServerTime>,
-    /// How the groups of the stage followed the load. `None` if the run started no stage that scales.
+    /// Delays between the load and the boxes. `None` if the run started no stage that scales.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<ScalingSummary>,
     /// Alerts that fired, in order. Empty if nothing watched the service.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incidents: Vec<Incident>,
-    /// What users saw while the stage was broken on purpose. `None` if nothing was to be.
+    /// Effect of faults on users. `None` for a run without planned faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub faults: Option<FaultSummary>,
 }

@@ -1,8 +1,8 @@
-//! `faults.json`: what was broken during a run, and whether acknowledged writes survived.
+//! `faults.json`: faults during a run, and whether acknowledged writes survived.
 
 use serde::{Deserialize, Serialize};
 
-/// What was broken during a run, and whether acknowledged writes survived.
+/// Faults during a run, and whether acknowledged writes survived.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Faults {
     /// Seed of the faults.
@@ -16,7 +16,7 @@ pub struct Faults {
 /// Something that was broken, and repaired.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
-    /// What was broken: the name of a box or zone, or `disk`.
+    /// Part that failed: the name of a box or zone, or `disk`.
     pub victim: String,
     /// Names of the boxes that were killed.
     #[serde(default)]

@@ -1,9 +1,9 @@
-//! What users saw while a stage was broken on purpose.
+//! Effect of faults on users.
 
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::faults::{AcknowledgedWrites, Fault};
 
-/// What users saw while a stage was broken on purpose.
+/// Effect of faults on users.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FaultSummary {
     /// Seed of the faults.

@@ -1,8 +1,8 @@
-//! How the groups of a stage followed the load.
+//! Delays between the load and the boxes of a stage.
 
 use serde::{Deserialize, Serialize};
 
-/// How the groups of a stage followed the load.
+/// Delays between the load and the boxes of a stage.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScalingSummary {
     /// The groups.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tenfold_autoscale::Policy;
 
-/// Where the runbooks are.
+/// Folder of the runbooks.
 const RUNBOOKS: &str = "docs/runbooks";
 
 /// Age at which the lab's figures are not used any more, in seconds.

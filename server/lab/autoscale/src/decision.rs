@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::policy::Group;
+use crate::policy::{Group, Select};
 
 /// A recorded value: `autoscale:proposal{group="web",metric="cpu"} 4`.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +60,12 @@ impl Decision {
             let own = demands.find(|own| own.labels.get("metric") == Some(leader))?;
             Some(own.value)
         });
+        let ready = one("ready");
+        let is_less = |demand: f64| {
+            let needed = boxes(demand.ceil());
+            let down = 1.0 - group.scale_down.tolerance;
+            needed < current && ready.is_some_and(|ready| demand < ready * down)
+        };
         let mut reason = match (&leader, demand) {
             (None, _) => format!(
                 "no schedule is active, so min_replicas is {}",
@@ -68,8 +74,15 @@ impl Decision {
             (Some((leader, _)), None) if all("demand").next().is_none() && is_metric(leader) => {
                 "no metric has a figure yet".to_owned()
             }
+            (Some((leader, asked)), None) if is_metric(leader) => {
+                format!("{leader} has no figure, so {} stays", boxes(*asked))
+            }
             (Some((leader, asked)), None) => format!("{leader} asks for {}", boxes(*asked)),
             (Some((leader, asked)), Some(demand)) => match boxes(*asked) {
+                // The only reason to ask for no less.
+                asked if asked == current && is_less(demand) => {
+                    format!("{leader} needs {demand:.1} boxes; waits for the figures of a box")
+                }
                 asked if asked == current => format!("{leader} needs {demand:.1} boxes"),
                 asked => format!("{leader} needs {demand:.1} boxes, so {asked}"),
             },
@@ -83,12 +96,14 @@ impl Decision {
         if stabilized != desired {
             reason.push_str("; waits for the stabilization window");
         } else if wish != desired {
-            let direction = if wish < desired {
-                "scale_up"
-            } else {
-                "scale_down"
+            let (direction, scaling) = match wish < desired {
+                true => ("scale_up", &group.scale_up),
+                false => ("scale_down", &group.scale_down),
             };
-            reason.push_str(&format!("; waits for the limits of {direction}"));
+            reason.push_str(&match scaling.select_policy {
+                Select::Disabled => format!("; {direction} is disabled"),
+                Select::Max | Select::Min => format!("; waits for the limits of {direction}"),
+            });
         }
         Some(Self {
             wish,
@@ -193,6 +208,58 @@ mod tests {
             ("wish", "", 2.0),
         ]);
         assert_eq!(decision.unwrap().reason, "no metric has a figure yet");
+    }
+
+    #[test]
+    fn names_leading_metric_without_figure() {
+        let decision = decide(&[
+            ("current", "", 3.0),
+            ("proposal", "cpu", 3.0),
+            ("demand", "requests_in_flight", 0.3),
+            ("proposal", "requests_in_flight", 1.0),
+            ("desired", "", 3.0),
+            ("stabilized", "", 3.0),
+            ("wish", "", 3.0),
+        ]);
+        assert_eq!(decision.unwrap().reason, "cpu has no figure, so 3 stays");
+    }
+
+    #[test]
+    fn says_that_figures_of_a_box_are_missing() {
+        let values = |ready: f64| {
+            [
+                ("current", "", 3.0),
+                ("ready", "", ready),
+                ("demand", "cpu", 1.2),
+                ("proposal", "cpu", 3.0),
+                ("desired", "", 3.0),
+                ("stabilized", "", 3.0),
+                ("wish", "", 3.0),
+            ]
+        };
+        assert_eq!(
+            decide(&values(3.0)).unwrap().reason,
+            "cpu needs 1.2 boxes; waits for the figures of a box"
+        );
+        // Within the tolerance of the boxes that are ready.
+        let reason = decide(&values(1.0)).unwrap().reason;
+        assert_eq!(reason, "cpu needs 1.2 boxes");
+    }
+
+    #[test]
+    fn says_that_a_direction_is_disabled() {
+        let mut policy = Policy::parse(DEFAULT).unwrap();
+        let group = policy.groups.get_mut("app").unwrap();
+        group.scale_up.select_policy = Select::Disabled;
+        let samples = samples(&[
+            ("current", "", 2.0),
+            ("scheduled", "day", 4.0),
+            ("desired", "", 4.0),
+            ("stabilized", "", 4.0),
+            ("wish", "", 2.0),
+        ]);
+        let decision = Decision::of("app", group, &samples).unwrap();
+        assert_eq!(decision.reason, "day asks for 4; scale_up is disabled");
     }
 
     #[test]

@@ -88,6 +88,26 @@ pub struct Schedule {
     pub replicas: u32,
 }
 
+impl Schedule {
+    /// Returns whether it begins on a day, counted from 0 for Sunday.
+    pub(crate) fn begins_on(&self, day: u32) -> bool {
+        self.days.is_empty() || self.days.iter().any(|own| own.number() == day)
+    }
+
+    /// Returns whether it is active on a day, counted from 0 for Sunday, at a time of day.
+    pub(crate) fn is_active(&self, day: u32, at: ClockTime) -> bool {
+        let has_begun = at.0 >= self.from.0;
+        let has_not_ended = at.0 < self.to.0;
+        match self.from.0 < self.to.0 {
+            true => has_begun && has_not_ended && self.begins_on(day),
+            false => {
+                (has_begun && self.begins_on(day))
+                    || (has_not_ended && self.begins_on((day + 6) % 7))
+            }
+        }
+    }
+}
+
 /// A day of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]

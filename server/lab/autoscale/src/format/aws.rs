@@ -1,5 +1,7 @@
 //! Requests to AWS Application Auto Scaling: a target-tracking policy for each metric of an ECS service named like the group.
 
+use std::collections::BTreeMap;
+
 use super::node::Node;
 use super::series;
 use crate::policy::{Group, Metric, Policy, Schedule, Select, Signal};
@@ -134,47 +136,45 @@ fn configuration(name: &str, metric: &Metric, group: &Group) -> Node {
     ])
 }
 
-/// Raises the minimum at the beginning of a schedule, and lowers it at the end.
-fn schedule_actions(name: &str, schedule: &Schedule, group: &Group) -> [Node; 2] {
+/// Sets the minimum at the beginning of a schedule, and at its end, to that of all schedules that are active then.
+fn schedule_actions(name: &str, schedule: &Schedule, group: &Group) -> Vec<Node> {
     let (from, to) = (schedule.from, schedule.to);
-    let action = |what: &str, minute: u32, hour: u32, next: bool, capacity: u32| {
-        // AWS counts the days from 1 for Sunday.
-        let days: Vec<String> = schedule
-            .days
-            .iter()
-            .map(|day| {
-                1 + if next {
-                    day.next_number()
-                } else {
-                    day.number()
+    let mut actions = Vec::new();
+    for (what, at, is_next) in [("begin", from, false), ("end", to, to < from)] {
+        let mut by_capacity: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for day in 0..7 {
+            let begun = if is_next { (day + 6) % 7 } else { day };
+            if schedule.begins_on(begun) {
+                let active = group.schedules.iter().filter(|own| own.is_active(day, at));
+                let capacity = active.map(|own| own.replicas).max();
+                let capacity = capacity.unwrap_or(0).max(group.min_replicas);
+                // AWS counts the days from 1 for Sunday.
+                by_capacity.entry(capacity).or_default().push(day + 1);
+            }
+        }
+        let is_one = by_capacity.len() == 1;
+        actions.extend(by_capacity.into_iter().map(|(capacity, days)| {
+            let days = match days.len() {
+                7 => "* * ?".to_owned(),
+                _ => {
+                    let days: Vec<String> = days.iter().map(u32::to_string).collect();
+                    format!("? * {}", days.join(","))
                 }
-            })
-            .map(|number| number.to_string())
-            .collect();
-        let days = match days.is_empty() {
-            true => "* * ?".to_owned(),
-            false => format!("? * {}", days.join(",")),
-        };
-        let mut fields = service(name);
-        let full_name = format!("{name}-{}-{what}", schedule.name);
-        fields.insert(0, ("ScheduledActionName", Node::Text(full_name)));
-        fields.push((
-            "Schedule",
-            Node::Text(format!("cron({minute} {hour} {days} *)")),
-        ));
-        fields.push(("Timezone", Node::text("UTC")));
-        let capacity = vec![("MinCapacity", Node::whole(capacity))];
-        fields.push(("ScalableTargetAction", Node::Map(capacity)));
-        Node::Map(fields)
-    };
-    [
-        action(
-            "begin",
-            from.minute(),
-            from.hour(),
-            false,
-            schedule.replicas,
-        ),
-        action("end", to.minute(), to.hour(), to < from, group.min_replicas),
-    ]
+            };
+            let mut full_name = format!("{name}-{}-{what}", schedule.name);
+            if !is_one {
+                full_name.push_str(&format!("-{capacity}"));
+            }
+            let mut fields = service(name);
+            fields.insert(0, ("ScheduledActionName", Node::Text(full_name)));
+            let (minute, hour) = (at.minute(), at.hour());
+            let cron = format!("cron({minute} {hour} {days} *)");
+            fields.push(("Schedule", Node::Text(cron)));
+            fields.push(("Timezone", Node::text("UTC")));
+            let capacity = vec![("MinCapacity", Node::whole(capacity))];
+            fields.push(("ScalableTargetAction", Node::Map(capacity)));
+            Node::Map(fields)
+        }));
+    }
+    actions
 }

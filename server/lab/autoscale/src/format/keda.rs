@@ -69,7 +69,7 @@ fn metric(group: &str, metric: &Metric) -> Node {
             format!("sum({})", series::ready(group, &boxes)),
             target,
         ),
-        Measured::Sum { query, target } => ("AverageValue", format!("sum({query})"), target),
+        Measured::Sum { query, target } => ("AverageValue", format!("sum(\n{query}\n)"), target),
         Measured::Value { query, target } => ("Value", format!("max({query})"), target),
     };
     Node::Map(vec![

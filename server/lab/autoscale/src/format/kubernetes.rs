@@ -10,7 +10,12 @@ pub(super) fn manifests(policy: &Policy, notes: &mut Vec<String>) -> Vec<Node> {
     for (name, group) in &policy.groups {
         note_gaps(name, group, notes);
     }
-    let manifests = policy.groups.iter().map(|(name, group)| {
+    // With an empty list of metrics, Kubernetes would scale by CPU.
+    let groups = policy
+        .groups
+        .iter()
+        .filter(|(_, group)| !group.metrics.is_empty());
+    let manifests = groups.map(|(name, group)| {
         let metrics = group.metrics.iter().map(|own| metric(name, own)).collect();
         let mut spec = vec![
             (
@@ -24,7 +29,6 @@ pub(super) fn manifests(policy: &Policy, notes: &mut Vec<String>) -> Vec<Node> {
             ("minReplicas", Node::whole(group.min_replicas)),
             ("maxReplicas", Node::whole(group.max_replicas)),
         ];
-        // Without metrics, Kubernetes would choose one.
         spec.push(("metrics", Node::List(metrics)));
         spec.push(("behavior", behavior(group, true)));
         Node::Map(vec![
@@ -38,6 +42,12 @@ pub(super) fn manifests(policy: &Policy, notes: &mut Vec<String>) -> Vec<Node> {
 }
 
 fn note_gaps(name: &str, group: &Group, notes: &mut Vec<String>) {
+    if group.metrics.is_empty() {
+        notes.push(format!(
+            "groups.{name}: without metrics, Kubernetes would scale by CPU, so the manifest is left out; the format keda has it"
+        ));
+        return;
+    }
     for schedule in &group.schedules {
         notes.push(format!(
             "groups.{name}: Kubernetes has no schedules, so `{}` is left out; the format keda has it",

@@ -22,7 +22,7 @@ pub(super) fn rules(policy: &Policy) -> Node {
         Node::Map(vec![
             ("name", Node::text(format!("autoscale-{name}"))),
             ("interval", Node::text(policy.interval.to_string())),
-            ("rules", Node::List(Rules::of(name, group))),
+            ("rules", Node::List(Rules::of(name, group, policy.interval))),
         ])
     });
     Node::Map(vec![("groups", Node::List(groups.collect()))])
@@ -31,15 +31,18 @@ pub(super) fn rules(policy: &Policy) -> Node {
 /// Rules of a group.
 struct Rules<'a> {
     name: &'a str,
+    /// Interval at which the rules are evaluated.
+    interval: Seconds,
     /// Label matcher of the group.
     group: String,
     rules: Vec<Node>,
 }
 
 impl Rules<'_> {
-    fn of(name: &str, group: &Group) -> Vec<Node> {
+    fn of(name: &str, group: &Group, interval: Seconds) -> Vec<Node> {
         let mut own = Rules {
             name,
+            interval,
             group: format!("group=\"{name}\""),
             rules: Vec::new(),
         };
@@ -95,7 +98,8 @@ impl Rules<'_> {
                 is_complete = format!(" and on (group) (count by (group) ({boxes}) >= {ready})");
                 format!("sum({boxes}) / {target}")
             }
-            Measured::Sum { query, target } => format!("sum({query}) / {target}"),
+            // On lines of its own: a query may end with a comment.
+            Measured::Sum { query, target } => format!("sum(\n{query}\n) / {target}"),
             Measured::Value { query, target } => {
                 format!("max({query}) / {target} * scalar({ready})")
             }
@@ -109,7 +113,7 @@ impl Rules<'_> {
         let current = self.own("current");
         let proposal = format!(
             "ceil({demand} > scalar({current}) * {up})\n\
-             or ceil({demand} < scalar({ready}) * {down}){is_complete}\n\
+             or clamp_max(ceil({demand} < scalar({ready}) * {down}), scalar({current})){is_complete}\n\
              or on (group) {current}",
             up = 1.0 + group.scale_up.tolerance,
             down = 1.0 - group.scale_down.tolerance,
@@ -194,12 +198,14 @@ impl Rules<'_> {
         let clamp = if is_up { "clamp_min" } else { "clamp_max" };
         let limits = format!("autoscale:limit{{{},bound=\"{name}\"}}", self.group);
         let mut expression = format!("{clamp}({chosen}({limits}), scalar({current}))");
-        let cooldown = scaling.cooldown;
-        if cooldown.0 > 0 {
+        if scaling.cooldown.0 > 0 {
+            // The change lies between two samples. From Prometheus 3 on, a range excludes a sample at its very beginning.
+            let range_ms = (scaling.cooldown.0 + self.interval.0) * 1_000 - 1;
+            let range = format!("{wish}[{range_ms}ms]");
             // `resets` counts decreases, `changes` both.
             let changed = match is_up {
-                true => format!("changes({wish}[{cooldown}]) > resets({wish}[{cooldown}])"),
-                false => format!("resets({wish}[{cooldown}]) > 0"),
+                true => format!("changes({range}) > resets({range})"),
+                false => format!("resets({range}) > 0"),
             };
             expression = format!("{current} and on () ({changed})\nor on () {expression}");
         }

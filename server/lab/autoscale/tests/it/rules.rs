@@ -232,6 +232,44 @@ fn pauses_after_a_change() {
 }
 
 #[test]
+fn pauses_for_the_whole_cooldown_at_any_interval() {
+    let policy = CPU.replace("\"1s\"", "\"15s\"")
+        + "[groups.web.scale_up]\ncooldown = \"20s\"\n\
+           policies = [{ type = \"boxes\", value = 1, period = \"15s\" }]\n";
+    // 6 boxes are needed from 30 s on. 15 s after a change is too early, 30 s is not.
+    let series = two_at("0.5x1 1.5x90");
+    let expected = [(1, 2), (2, 3), (3, 3), (4, 4), (5, 4), (6, 5)];
+    figures(&policy, 15, &series, "wish{group=\"web\"}", &expected);
+}
+
+#[test]
+fn does_not_grow_because_a_drained_box_is_still_ready() {
+    let policy = format!("{CPU}\n[groups.web.scale_down]\nstabilization_window = \"0s\"\n");
+    // 3 boxes, of which 1.9 are needed. The wish is 2; the third box is still there when 2.05 are needed.
+    let cpu = "0.3167x4 0.3417x90";
+    let mut series = two_at(cpu);
+    series.extend([
+        (r#"tenfold_box_ready{group="web",box="web-3"}"#, "1x100"),
+        (
+            r#"tenfold_box_cpu_utilization{group="web",box="web-3"}"#,
+            cpu,
+        ),
+    ]);
+    wishes(&policy, &series, &[(0, 2), (4, 2), (5, 2), (20, 2)]);
+}
+
+#[test]
+fn reads_query_that_ends_with_a_comment() {
+    let policy = format!(
+        "{CPU}\n[[groups.web.metrics]]\ntype = \"custom\"\nname = \"queue\"\ntarget = 100\n\
+         query = \"queue_depth # of all workers\"\n"
+    );
+    let mut series = two_at("0.1x100");
+    series.push(("queue_depth", "450x90"));
+    wishes(&policy, &series, &[(60, 5)]);
+}
+
+#[test]
 fn changes_by_no_more_than_a_limit_in_its_period() {
     let policy = |select: &str| {
         format!(

@@ -64,7 +64,9 @@ fn kubernetes_manifests_match_their_schema() {
     for policy in policies() {
         let written = Format::Kubernetes.write(&policy);
         let documents = documents(&written.text);
-        assert_eq!(documents.len(), policy.groups.len());
+        let groups = policy.groups.values();
+        let with_metrics = groups.filter(|group| !group.metrics.is_empty());
+        assert_eq!(documents.len(), with_metrics.count());
         for document in &documents {
             check(&schema, document);
         }
@@ -76,6 +78,11 @@ fn kubernetes_manifests_match_their_schema() {
     );
     assert!(
         notes.contains("groups.web: Kubernetes has no cooldown"),
+        "{notes}"
+    );
+    // Kubernetes would scale it by CPU.
+    assert!(
+        notes.contains("groups.sql-replica: without metrics, Kubernetes would scale by CPU"),
         "{notes}"
     );
 }
@@ -201,6 +208,54 @@ fn aws_schedules_raise_the_minimum() {
         action("web-night-jobs-end"),
         (json!("cron(15 1 * * ? *)"), json!(2))
     );
+}
+
+#[test]
+fn aws_schedule_ends_without_ending_another() {
+    let text = r#"
+version = 1
+[groups.web]
+min_replicas = 2
+max_replicas = 8
+[[groups.web.schedules]]
+name = "day"
+from = "08:00"
+to = "20:00"
+replicas = 4
+[[groups.web.schedules]]
+name = "lunch"
+from = "12:00"
+to = "13:00"
+replicas = 6
+[[groups.web.schedules]]
+name = "friday"
+days = ["fri"]
+from = "19:00"
+to = "02:00"
+replicas = 5
+"#;
+    let policy = Policy::parse(text).unwrap();
+    let document: Value = serde_json::from_str(&Format::Aws.write(&policy).text).unwrap();
+    let actions = document["PutScheduledAction"].as_array().unwrap();
+    let actions = actions.iter().map(|action| {
+        let text = |field: &str| action[field].as_str().unwrap();
+        let capacity = action["ScalableTargetAction"]["MinCapacity"].as_u64();
+        (
+            text("ScheduledActionName"),
+            text("Schedule"),
+            capacity.unwrap(),
+        )
+    });
+    let expected = [
+        ("web-day-begin", "cron(0 8 * * ? *)", 4),
+        ("web-day-end-2", "cron(0 20 ? * 1,2,3,4,5,7 *)", 2),
+        ("web-day-end-5", "cron(0 20 ? * 6 *)", 5),
+        ("web-lunch-begin", "cron(0 12 * * ? *)", 6),
+        ("web-lunch-end", "cron(0 13 * * ? *)", 4),
+        ("web-friday-begin", "cron(0 19 ? * 6 *)", 5),
+        ("web-friday-end", "cron(0 2 ? * 7 *)", 2),
+    ];
+    assert_eq!(actions.collect::<Vec<_>>(), expected);
 }
 
 /// A policy as JSON.

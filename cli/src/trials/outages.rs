@@ -1,5 +1,6 @@
 //! Outages: a box or a zone of a stage is killed under load, and started again.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -12,9 +13,6 @@ use super::{Trial, Trials};
 
 /// Warm-up before an outage.
 const WARM_UP: Duration = Duration::from_secs(1);
-
-/// Pause between two looks at the interrupt.
-const POLL: Duration = Duration::from_millis(50);
 
 /// Times of an outage.
 #[derive(Debug, Clone, Copy)]
@@ -81,13 +79,29 @@ impl Trials<'_> {
         let own = &*self;
         let (measured, failed) = std::thread::scope(|scope| {
             let (start, started) = mpsc::channel();
+            let (running, ended) = mpsc::channel::<()>();
             let lab = &mut lab;
-            let killer = scope.spawn(move || match started.recv() {
-                Ok(_) => own.kill_and_revive(lab, killed, times),
-                // The run failed before its first arrival.
-                Err(mpsc::RecvError) => Ok(()),
+            // The lab answers and scales all the time.
+            let killer = scope.spawn(move || {
+                let began = Cell::new(None);
+                lab.answer(&|| match started.try_recv() {
+                    Err(mpsc::TryRecvError::Empty) => false,
+                    received => {
+                        began.set(received.ok());
+                        true
+                    }
+                });
+                // Otherwise the run failed before its first arrival.
+                let done = match began.get() {
+                    Some(began) => own.kill_and_revive(lab, killed, (began, times)),
+                    None => Ok(()),
+                };
+                lab.answer(&|| ended.try_recv() == Err(mpsc::TryRecvError::Disconnected));
+                done
             });
             let measured = own.measure_observed(&trial, &mut Starting(Some(start)));
+            // A panic drops it as well.
+            drop(running);
             let failed = killer
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -110,24 +124,21 @@ impl Trials<'_> {
         &self,
         lab: &mut Lab,
         killed: &str,
-        times: OutageTimes,
+        (began, times): (Instant, OutageTimes),
     ) -> Result<(), LabError> {
-        self.sleep(WARM_UP + times.before)?;
+        self.answer_until(lab, began + WARM_UP + times.before)?;
         lab.kill(killed)?;
-        let slept = self.sleep(times.gone);
+        let waited = self.answer_until(lab, Instant::now() + times.gone);
         lab.revive(killed)?;
-        slept
+        waited
     }
 
-    /// Sleeps, unless the user interrupts.
-    fn sleep(&self, time: Duration) -> Result<(), LabError> {
-        let end = Instant::now() + time;
-        while let Some(left) = end.checked_duration_since(Instant::now()) {
-            if self.is_interrupted() {
-                return Err(LabError::Interrupted);
-            }
-            std::thread::sleep(left.min(POLL));
+    /// Lets the lab answer and scale until then, unless the user interrupts.
+    fn answer_until(&self, lab: &Lab, end: Instant) -> Result<(), LabError> {
+        lab.answer(&|| Instant::now() >= end || self.is_interrupted());
+        match self.is_interrupted() {
+            true => Err(LabError::Interrupted),
+            false => Ok(()),
         }
-        Ok(())
     }
 }

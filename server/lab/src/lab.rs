@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::balancer::{BalancerStatus, RuntimeApi, ServerStatus};
+use crate::balancer::{BalancerStatus, DRAIN_MAX, RuntimeApi, ServerStatus};
 use crate::boxes::cgroup::Groups;
 use crate::boxes::guard::Guard;
 use crate::boxes::lab_box::Premises;
@@ -26,8 +26,8 @@ use crate::{LabBox, LabError, Stage};
 /// Interval at which a running lab checks its boxes and its control socket.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Maximum time that a drain may take. Longer than the request timeouts of the service and the balancers.
-const DRAIN_MAX: Duration = Duration::from_secs(35);
+/// Time limit for a box of an earlier lab to exit.
+const ORPHAN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Interval at which boxes that start are looked at.
 const LOOK: Duration = Duration::from_millis(10);
@@ -272,12 +272,24 @@ impl Lab {
         self.unconfined_because.as_deref()
     }
 
+    /// Names of the groups whose number of boxes can change while the lab is up.
+    pub fn scaled_groups(&self) -> Vec<String> {
+        self.with_scaler(|scaler, _, _| scaler.groups())
+    }
+
     /// Status of the lab and its boxes.
     pub fn status(&self) -> LabStatus {
-        let started = self.started_boxes();
-        let scaler = self.scaler.as_ref().map(lock);
+        let mut boxes: Vec<BoxStatus> = self.boxes.iter().map(BoxStatus::of).collect();
+        let (mut groups, mut spares, mut alerts) = (Vec::new(), Vec::new(), Vec::new());
+        // Not held while balancers are asked.
+        if let Some(scaler) = self.scaler.as_ref().map(lock) {
+            boxes.extend(scaler.boxes().map(BoxStatus::of));
+            groups = scaler.status(&self.boxes);
+            spares = scaler.used().collect();
+            alerts = scaler.alerts().to_vec();
+        }
         let planned = self.planned.iter();
-        let planned = planned.map(|own| BoxStatus::planned(&own.name, own.role, own.zone));
+        boxes.extend(planned.map(|own| BoxStatus::planned(&own.name, own.role, own.zone)));
         LabStatus {
             stage: self.stage.name.to_owned(),
             pid: std::process::id(),
@@ -292,14 +304,12 @@ impl Lab {
                 ca: self.entrance.ca.clone(),
                 redirect: self.entrance.redirect,
             }),
-            boxes: started.into_iter().chain(planned).collect(),
+            boxes,
             balancers: self.balancers().map(|(status, _)| status).collect(),
-            groups: scaler
-                .as_ref()
-                .map(|scaler| scaler.status(&self.boxes))
-                .unwrap_or_default(),
+            groups,
+            spares,
             watching: self.watching.as_ref().map(|plan| WatchingStatus {
-                alerts: scaler.as_ref().map_or(&[][..], |own| own.alerts()).to_vec(),
+                alerts,
                 pages: plan.pages.clone(),
                 missing: plan.missing.clone(),
             }),
@@ -343,10 +353,7 @@ impl Lab {
     /// Returns an error if no running box has this name.
     pub fn kill(&mut self, name: &str) -> Result<Vec<String>, LabError> {
         let mut scaled = self.with_scaler(|scaler, _, premises| scaler.kill(name, premises));
-        let chosen = match self.chosen(name) {
-            Err(error) if scaled.is_empty() => return Err(error),
-            chosen => chosen.unwrap_or_default(),
-        };
+        let chosen = self.chosen(name)?;
         let up: Vec<usize> = self.matching(&chosen, LabBox::is_up);
         for index in &up {
             if let Some(own) = self.boxes.get_mut(*index) {
@@ -386,8 +393,8 @@ impl Lab {
         name: &str,
         is_over: &dyn Fn() -> bool,
     ) -> Result<Vec<String>, LabError> {
-        let chosen = self.chosen(name)?;
-        let names = self.names(&chosen);
+        let mut names = self.names(&self.chosen(name)?);
+        names.extend(self.scaled_names(name));
         let is_chosen =
             |server: &ServerStatus| server.takes_requests && names.contains(&server.name);
         let balancers = self.answering_balancers()?;
@@ -417,8 +424,10 @@ impl Lab {
                 "could not drain {name}: no running balancer sends it requests"
             )));
         }
+        self.with_scaler(|scaler, _, _| scaler.hold(name));
         let deadline = Instant::now() + DRAIN_MAX;
         loop {
+            self.scale();
             // A balancer that does not answer may still be sending.
             let serving = self.answering_balancers().map(|balancers| {
                 let servers = balancers.iter().flat_map(|(status, _)| &status.servers);
@@ -492,6 +501,7 @@ impl Lab {
                 }
             }
         }
+        names.append(&mut self.with_scaler(|scaler, _, _| scaler.release(name)));
         match names.is_empty() {
             true => Err(LabError::Refused(format!("{name} is already up"))),
             false => Ok(names),
@@ -582,6 +592,7 @@ impl Lab {
             if is_ready {
                 return Ok(());
             }
+            self.scale();
             self.answer_while_starting(only.is_none());
             if (watch.is_over)() || self.given_up_for.is_some() {
                 return Err(LabError::Interrupted);
@@ -649,6 +660,8 @@ impl Lab {
             groups: self.groups.as_ref(),
             guard: &mut guard,
             limits: self.limits,
+            // It is tried again later.
+            orphan_timeout: Duration::ZERO,
         };
         work(&mut lock(scaler), &self.boxes, &mut premises)
     }
@@ -684,6 +697,7 @@ impl Lab {
             groups: self.groups.as_ref(),
             guard: inner(&mut self.guard),
             limits: self.limits,
+            orphan_timeout: ORPHAN_TIMEOUT,
         };
         (&mut self.boxes, premises)
     }
@@ -693,7 +707,12 @@ impl Lab {
         names.map(|own| own.name().to_owned()).collect()
     }
 
-    /// Indices of the boxes with this name or in this zone.
+    /// Names of the boxes that come and go with this name or in this zone.
+    fn scaled_names(&self, name: &str) -> Vec<String> {
+        self.with_scaler(|scaler, _, _| scaler.names(name))
+    }
+
+    /// Indices of the boxes with this name or in this zone, without those that come and go.
     fn chosen(&self, name: &str) -> Result<Vec<usize>, LabError> {
         let is_it = |own: &LabBox| {
             own.name() == name
@@ -706,10 +725,15 @@ impl Lab {
             .filter(|(_, own)| is_it(own))
             .map(|(index, _)| index)
             .collect();
-        if !chosen.is_empty() {
+        if !chosen.is_empty() || !self.scaled_names(name).is_empty() {
             return Ok(chosen);
         }
         let mut there: Vec<String> = self.boxes.iter().map(|own| own.name().to_owned()).collect();
+        there.append(
+            &mut self.with_scaler(|scaler, _, _| {
+                scaler.boxes().map(|own| own.name().to_owned()).collect()
+            }),
+        );
         let zones = self.boxes.iter().filter_map(LabBox::zone);
         let mut zones: Vec<String> = zones.map(|zone| format!("zone-{zone}")).collect();
         zones.sort();

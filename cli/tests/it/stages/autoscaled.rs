@@ -91,6 +91,16 @@ impl Stage {
         }
     }
 
+    /// Waits until an event of a box was logged this many times.
+    async fn awaits(&self, name: &str, event: &str, times: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        let count = || self.events(name).iter().filter(|own| *own == event).count();
+        while count() < times {
+            assert!(Instant::now() < deadline, "{name}: {:?}", self.events(name));
+            sleep(Duration::from_millis(300)).await;
+        }
+    }
+
     /// Events of a box, in order.
     fn events(&self, name: &str) -> Vec<String> {
         let text = std::fs::read_to_string(self.file("scaling.jsonl")).unwrap();
@@ -209,7 +219,7 @@ version = 1
 interval = "1s"
 [groups.app]
 min_replicas = 2
-max_replicas = 3
+max_replicas = 4
 [[groups.app.schedules]]
 name = "day"
 from = "00:00"
@@ -251,17 +261,29 @@ replicas = 3
     );
     let pid = pid_of(&status, "app-3");
     stage.lab(&["kill", "app-3"]);
-    let deadline = Instant::now() + PATIENCE;
-    while stage
-        .events("app-3")
-        .iter()
-        .filter(|event| *event == "admitted")
-        .count()
-        < 2
-    {
-        assert!(Instant::now() < deadline, "{:?}", stage.events("app-3"));
-        sleep(Duration::from_millis(300)).await;
-    }
+    // Another box takes its place, and the other way round.
+    stage.awaits("app-4", "admitted", 1).await;
+    stage.lab(&["kill", "app-4"]);
+    stage.awaits("app-3", "admitted", 2).await;
+    // So does one for a box of the minimum, until that is back.
+    stage.lab(&["kill", "app-1"]);
+    stage.awaits("app-4", "admitted", 2).await;
+    stage.lab(&["revive", "app-1"]);
+    stage.awaits("app-4", "stopped", 1).await;
+    // A box that is drained by hand stays away.
+    stage.lab(&["drain", "app-3"]);
+    stage.awaits("app-3", "stopped", 1).await;
+    stage.awaits("app-4", "admitted", 3).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(
+        stage.events("app-3").last().map(String::as_str),
+        Some("stopped")
+    );
+    stage.lab(&["revive", "app-3"]);
+    stage.lab(&["drain", "zone-b"]);
+    stage.awaits("app-4", "stopped", 2).await;
+    stage.awaits("app-3", "admitted", 3).await;
+    stage.lab(&["revive", "zone-b"]);
     let status = stage
         .place
         .run(&["lab", "status", "--json"])

@@ -38,7 +38,7 @@ pub struct ScalingEvent {
     /// The box that it happened to. `None` if it happened to the group.
     #[serde(default, rename = "box", skip_serializing_if = "Option::is_none")]
     pub box_name: Option<String>,
-    /// Number of boxes that is desired or wished. `None` for other events.
+    /// Number of boxes that is desired or wished, or of requests that were ended. `None` for other events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
     /// Reason, if there is one.
@@ -66,6 +66,8 @@ pub enum ScalingStep {
     Drain,
     /// A drained box is needed again.
     Resume,
+    /// The box took too long to drain, and its requests in flight were ended.
+    CutOff,
     /// The box has no request in flight, and the balancer forgot it.
     Removed,
     /// The box has stopped.

@@ -2,28 +2,29 @@
 //!
 //! A socket file can be reached from outside the box's network namespace, and by this account only.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use serde::Deserialize;
 
 use super::status::{BalancerStatus, ServerStatus};
+use crate::network::read_answer;
 
 /// Name of the socket. Short, and relative to the box's directory: the path of a Unix socket may have
 /// only about 100 characters.
 pub(crate) const SOCKET: &str = "haproxy.sock";
 
-/// Time limit for an answer.
+/// Time limit for a whole answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Maximum length of an answer, in bytes. HAProxy writes about 10 kB for each server.
-const ANSWER_BYTES_MAX: u64 = 4 << 20;
+const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// Client of a balancer's runtime API.
 pub(crate) struct RuntimeApi<'a> {
@@ -84,6 +85,13 @@ impl RuntimeApi<'_> {
         self.command(&format!("enable server {list}/{name}"), "")
     }
 
+    /// Ends the requests and connections in flight of a drained server, and puts it into maintenance.
+    pub(crate) fn cut_off(&self, server: &ServerStatus) -> io::Result<()> {
+        let ServerStatus { list, name, .. } = server;
+        self.command(&format!("shutdown sessions server {list}/{name}"), "")?;
+        self.set(server, "maint")
+    }
+
     /// Removes a drained server.
     ///
     /// # Errors
@@ -118,13 +126,11 @@ impl RuntimeApi<'_> {
         // Through the directory's descriptor: its own path may be too long for a socket address.
         let own = format!("/proc/self/fd/{}/{SOCKET}", directory.as_raw_fd());
         let mut stream = connect(&own)?;
-        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        let deadline = Instant::now() + ANSWER_TIMEOUT;
         stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         stream.write_all(format!("{command}\n").as_bytes())?;
         stream.shutdown(Shutdown::Write)?;
-        let mut answer = String::new();
-        stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
-        Ok(answer)
+        read_answer(&mut stream, deadline, ANSWER_BYTES_MAX)
     }
 }
 
@@ -209,6 +215,8 @@ pub(super) fn parse_statistics(answer: &str) -> io::Result<BalancerStatus> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -53,6 +53,23 @@ pub struct ServerStatus {
 }
 
 impl ServerStatus {
+    /// Adds the counters of another server of the same box, of before or after.
+    pub fn plus(mut self, other: &Self) -> Self {
+        for (own, other) in [
+            (&mut self.sent, other.sent),
+            (&mut self.failed_connections, other.failed_connections),
+            (&mut self.failed_answers, other.failed_answers),
+            (&mut self.retries, other.retries),
+            (&mut self.redispatches, other.redispatches),
+            (&mut self.failed_checks, other.failed_checks),
+            (&mut self.times_down, other.times_down),
+            (&mut self.down_s, other.down_s),
+        ] {
+            *own = own.saturating_add(other);
+        }
+        self
+    }
+
     /// Returns the number of failed connections and responses.
     pub fn failed(&self) -> u64 {
         self.failed_connections.saturating_add(self.failed_answers)
@@ -71,6 +88,11 @@ impl ServerStatus {
     /// Returns whether the server is drained.
     pub(crate) fn is_drained(&self) -> bool {
         self.state.starts_with("DRAIN")
+    }
+
+    /// Returns whether the server is in maintenance: neither checked nor sent requests.
+    pub(crate) fn is_in_maintenance(&self) -> bool {
+        self.state.starts_with("MAINT")
     }
 }
 

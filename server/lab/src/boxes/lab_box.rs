@@ -26,9 +26,6 @@ use crate::{LabError, NotReady};
 /// Interval at which a box is checked during a wait.
 const POLL: Duration = Duration::from_millis(5);
 
-/// Time limit for a box of an earlier lab to exit.
-const ORPHAN_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// Resources of the lab that boxes share.
 pub(crate) struct Premises<'a> {
     /// Directory for logs and PID files.
@@ -39,6 +36,8 @@ pub(crate) struct Premises<'a> {
     pub(crate) guard: &'a mut Guard,
     /// Time limits for a box to become ready.
     pub(crate) limits: StartLimits,
+    /// Time limit for a box of an earlier lab to exit, and so for starting one in its place.
+    pub(crate) orphan_timeout: Duration,
 }
 
 /// A box of the lab. Dropping it kills its process.
@@ -134,17 +133,18 @@ impl LabBox {
             let path = path.to_owned();
             move |source| LabError::Directory { path, source }
         };
-        let log_file = log_file::open(&self.log, ORPHAN_TIMEOUT).map_err(|error| match error {
-            OpenError::Held => LabError::LeftBehind {
-                name: name.clone(),
-                pid: fs::read_to_string(&pid_file)
-                    .ok()
-                    .and_then(|pid| pid.trim().parse().ok()),
-                after: ORPHAN_TIMEOUT,
-                log: self.log.clone(),
-            },
-            OpenError::Io(source) => prepare(&self.log)(source),
-        })?;
+        let log_file =
+            log_file::open(&self.log, premises.orphan_timeout).map_err(|error| match error {
+                OpenError::Held => LabError::LeftBehind {
+                    name: name.clone(),
+                    pid: fs::read_to_string(&pid_file)
+                        .ok()
+                        .and_then(|pid| pid.trim().parse().ok()),
+                    after: premises.orphan_timeout,
+                    log: self.log.clone(),
+                },
+                OpenError::Io(source) => prepare(&self.log)(source),
+            })?;
         let of_earlier = [self.plan.readiness.marker(), self.plan.progress.file()];
         for marker in of_earlier.into_iter().flatten() {
             match fs::remove_file(marker) {

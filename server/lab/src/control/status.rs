@@ -10,7 +10,7 @@ use crate::balancer::{self, BalancerStatus};
 use crate::boxes::cgroup::Usage;
 use crate::boxes::lab_box::LabBox;
 use crate::options::allowance::Allowance;
-use crate::scaling::{self, GroupStatus};
+use crate::scaling::{self, GroupStatus, SpareUse};
 use crate::starting::progress::StartProgress;
 use crate::table;
 use crate::watching::{self, WatchingStatus};
@@ -49,6 +49,9 @@ pub struct LabStatus {
     /// What watches the stage. `None` if nothing does.
     #[serde(default)]
     pub watching: Option<WatchingStatus>,
+    /// Use of the boxes that come and go, if they have run.
+    #[serde(default)]
+    pub spares: Vec<SpareUse>,
 }
 
 /// The entrance of a lab: the address that clients connect to.
@@ -300,6 +303,7 @@ mod tests {
             balancers: Vec::new(),
             groups: Vec::new(),
             watching: None,
+            spares: Vec::new(),
             entrance: Some(EntranceStatus {
                 url: "https://127.0.0.1:4001".to_owned(),
                 ca: Some("lab/tls/ca.pem".into()),

@@ -34,6 +34,8 @@ pub(crate) enum Event {
     Drain,
     /// A drained box is needed again.
     Resume,
+    /// The box took too long to drain, and its requests in flight were ended.
+    CutOff,
     /// The box has no request in flight, and the balancer forgot it.
     Removed,
     /// The box has stopped.
@@ -52,7 +54,7 @@ pub(crate) struct Line<'a> {
     /// The box that it happened to.
     #[serde(rename = "box", skip_serializing_if = "Option::is_none")]
     pub(crate) box_name: Option<&'a str>,
-    /// Number of boxes that are wished or desired.
+    /// Number of boxes that are wished or desired, or of requests that were ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) count: Option<u32>,
     /// Reason, if there is one.

@@ -14,6 +14,8 @@ use crate::boxes::lab_box::LabBox;
 pub(super) struct Figure<'a> {
     /// The box.
     pub(super) own: &'a LabBox,
+    /// True if it serves.
+    pub(super) is_ready: bool,
     /// True while it is drained.
     pub(super) is_drained: bool,
 }
@@ -22,16 +24,24 @@ pub(super) struct Figure<'a> {
 pub(super) fn write(path: &Path, figures: &[Figure<'_>]) -> io::Result<()> {
     let mut text = String::new();
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    for Figure { own, is_drained } in figures {
+    for Figure {
+        own,
+        is_ready,
+        is_drained,
+    } in figures
+    {
         let labels = format!(
             "{{group=\"{}\",box=\"{}\",zone=\"{}\"}}",
             own.role(),
             own.name(),
             own.zone().unwrap_or_default()
         );
-        let is_ready = own.is_up() && !own.is_starting();
         if !is_drained {
-            let _ = writeln!(text, "tenfold_lab_box_ready{labels} {}", u8::from(is_ready));
+            let _ = writeln!(
+                text,
+                "tenfold_lab_box_ready{labels} {}",
+                u8::from(*is_ready)
+            );
         }
         let Some(usage) = own.usage().filter(|_| own.is_up()) else {
             continue;

@@ -1,18 +1,20 @@
 //! Reads recorded series from Prometheus, over its HTTP interface.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use tenfold_autoscale::Sample;
 
-/// Time limit for a connection, and for each part of an answer.
+use crate::network;
+
+/// Time limit for a connection and the whole answer.
 const TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Maximum length of an answer, in bytes.
-const BYTES_MAX: u64 = 4 << 20;
+const BYTES_MAX: usize = 4 << 20;
 
 #[derive(Deserialize)]
 struct Document {
@@ -36,16 +38,15 @@ struct Series {
 /// # Errors
 /// Returns an error if Prometheus does not answer in time or not as expected.
 pub(super) fn recorded(address: SocketAddr) -> io::Result<Vec<Sample>> {
+    let deadline = Instant::now() + TIMEOUT;
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     // {__name__=~"autoscale:.+|ALERTS"}. By HTTP/1.0, so that the answer is not chunked and ends with the connection.
     let request = format!(
         "GET /api/v1/query?query=%7B__name__%3D~%22autoscale%3A.%2B%7CALERTS%22%7D HTTP/1.0\r\nHost: {address}\r\n\r\n"
     );
     stream.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    stream.take(BYTES_MAX).read_to_string(&mut answer)?;
+    let answer = network::read_answer(&mut stream, deadline, BYTES_MAX)?;
     samples(&answer)
 }
 

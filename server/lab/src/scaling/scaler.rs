@@ -1,22 +1,21 @@
 //! The controller of the groups: follows the wish of the rules.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tenfold_autoscale::{Decision, Group, Policy, Sample};
+use tenfold_autoscale::Policy;
 
 use super::FIGURES;
-use super::event_log::{Event, EventLog, Line};
+use super::event_log::EventLog;
 use super::figures::{self, Figure};
-use super::plan::{GroupPlan, ScalingPlan, SparePlan};
+use super::group::{ScaledGroup, Standing};
+use super::plan::ScalingPlan;
 use super::prometheus_client;
-use super::status::GroupStatus;
+use super::spare::{Spare, State};
+use super::status::{GroupStatus, SpareUse};
 use crate::LabError;
-use crate::balancer::{RuntimeApi, ServerStatus};
 use crate::boxes::lab_box::{LabBox, Premises};
-use crate::component::haproxy::CHECKS;
 use crate::network;
 use crate::options::allowance::Allowances;
 use crate::watching::{self, FiringAlert};
@@ -26,9 +25,6 @@ const STEP: Duration = Duration::from_millis(250);
 
 /// Interval at which the rules are read. They are evaluated once a second at most.
 const ASK: Duration = Duration::from_millis(500);
-
-/// Time after a failed start without another one in the group.
-const PAUSE: Duration = Duration::from_secs(10);
 
 /// Controller of all groups.
 #[derive(Debug)]
@@ -51,41 +47,6 @@ pub(crate) struct Scaler {
     silent_because: Option<String>,
 }
 
-/// A group and its boxes beyond the minimum.
-#[derive(Debug)]
-struct ScaledGroup {
-    role: &'static str,
-    balancer: &'static str,
-    spares: Vec<Spare>,
-    decision: Option<Decision>,
-    /// No box is started before.
-    paused_until: Option<Instant>,
-}
-
-/// A box beyond the minimum.
-#[derive(Debug)]
-struct Spare {
-    plan: SparePlan,
-    own: Option<LabBox>,
-    state: State,
-    has_served: bool,
-}
-
-/// State of a box beyond the minimum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// It does not run.
-    Off,
-    /// It runs, and is not ready.
-    Starting,
-    /// It is ready, and the balancer lists it or will.
-    Serving,
-    /// The balancer sends it no new requests.
-    Draining,
-    /// It finishes, since then.
-    Stopping(Instant),
-}
-
 impl Scaler {
     /// Prepares the controller; no box is started.
     pub(crate) fn new(
@@ -99,25 +60,8 @@ impl Scaler {
             path: directory.to_owned(),
             source,
         })?;
-        let group = |group: GroupPlan| ScaledGroup {
-            role: group.role,
-            balancer: group.balancer,
-            spares: group
-                .spares
-                .into_iter()
-                .map(|mut plan| {
-                    plan.plan.namespace = namespaces(&plan.plan.name);
-                    Spare {
-                        plan,
-                        own: None,
-                        state: State::Off,
-                        has_served: false,
-                    }
-                })
-                .collect(),
-            decision: None,
-            paused_until: None,
-        };
+        let groups = plan.groups.into_iter();
+        let groups = groups.map(|group| ScaledGroup::new(group, &namespaces));
         Ok(Self {
             policy: plan.policy,
             prometheus: plan.prometheus,
@@ -127,7 +71,7 @@ impl Scaler {
             written_targets: String::new(),
             allowances,
             stop_timeout,
-            groups: plan.groups.into_iter().map(group).collect(),
+            groups: groups.collect(),
             log,
             stepped: None,
             asked: None,
@@ -146,11 +90,14 @@ impl Scaler {
             return;
         }
         self.stepped = Some(now);
-        self.write_figures(fixed);
-        if self
+        let is_due = self
             .asked
-            .is_none_or(|last| now.duration_since(last) >= ASK)
-        {
+            .is_none_or(|last| now.duration_since(last) >= ASK);
+        for group in &mut self.groups {
+            group.look_at_balancer(fixed, is_due);
+        }
+        self.write_figures(fixed);
+        if is_due {
             self.asked = Some(now);
             self.ask();
         }
@@ -159,32 +106,36 @@ impl Scaler {
                 continue;
             };
             group.follow(policy, fixed, &self.allowances, premises, &mut self.log);
-            let balancer = fixed
-                .iter()
-                .find(|own| own.name() == group.balancer && own.is_up());
-            let api = balancer.and_then(LabBox::runtime_api);
-            group.advance(api.as_ref(), self.stop_timeout, premises, &mut self.log);
+            group.advance(fixed, self.stop_timeout, premises, &mut self.log);
         }
     }
 
     /// Figures are best effort: without new ones, the rules keep their wish.
     fn write_figures(&mut self, fixed: &[LabBox]) {
-        let spares = self.groups.iter().flat_map(|group| &group.spares);
-        let spares: Vec<Figure<'_>> = spares
-            .filter_map(|spare| {
-                let is_drained = !matches!(spare.state, State::Starting | State::Serving);
+        let group_of = |own: &LabBox| self.groups.iter().find(|group| group.role == own.role());
+        let fixed = fixed.iter().map(|own| {
+            let group = group_of(own);
+            Figure {
+                own,
+                is_ready: group.map_or(own.is_up() && !own.is_starting(), |group| {
+                    group.is_ready(own)
+                }),
+                is_drained: group
+                    .is_some_and(|group| group.standing(own.name()) == Standing::Drained),
+            }
+        });
+        let spares = self.groups.iter().flat_map(|group| {
+            group.spares.iter().filter_map(|spare| {
+                let own = spare.own.as_ref()?;
                 Some(Figure {
-                    own: spare.own.as_ref()?,
-                    is_drained,
+                    own,
+                    is_ready: group.is_ready(own),
+                    is_drained: !spare.state.is_wanted(),
                 })
             })
-            .collect();
-        let targets = figures::targets(fixed.iter().chain(spares.iter().map(|own| own.own)));
-        let fixed = fixed.iter().map(|own| Figure {
-            own,
-            is_drained: false,
         });
-        let all: Vec<_> = fixed.chain(spares).collect();
+        let all: Vec<Figure<'_>> = fixed.chain(spares).collect();
+        let targets = figures::targets(all.iter().map(|figure| figure.own));
         let _ = figures::write(&self.figures, &all);
         if targets != self.written_targets && figures::replace(&self.targets, &targets).is_ok() {
             self.written_targets = targets;
@@ -223,19 +174,31 @@ impl Scaler {
         &self.alerts
     }
 
+    /// Names of the groups whose number of boxes can change.
+    pub(crate) fn groups(&self) -> Vec<String> {
+        let groups = self.policy.groups.iter();
+        groups
+            .filter(|(_, group)| group.min_replicas < group.max_replicas)
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// Use of the boxes beyond the minimum that have run.
+    pub(crate) fn used(&self) -> impl Iterator<Item = SpareUse> {
+        let spares = self.groups.iter().flat_map(|group| &group.spares);
+        spares.filter_map(Spare::used)
+    }
+
     /// Status of the groups.
     pub(crate) fn status(&self, fixed: &[LabBox]) -> Vec<GroupStatus> {
         let groups = self.groups.iter().filter_map(|group| {
             let policy = self.policy.groups.get(group.role)?;
-            let of_role = fixed.iter().filter(|own| own.role() == group.role);
-            let spares = group.spares.iter().filter(|spare| spare.is_wanted());
-            let own: Vec<&LabBox> = of_role
+            let spares = group.spares.iter().filter(|spare| spare.state.is_wanted());
+            let own: Vec<&LabBox> = group
+                .fixed_wanted(fixed)
                 .chain(spares.filter_map(|spare| spare.own.as_ref()))
                 .collect();
-            let ready = own
-                .iter()
-                .filter(|own| own.is_up() && !own.is_starting())
-                .count();
+            let ready = own.iter().filter(|own| group.is_ready(own)).count();
             let reason = match (&self.silent_because, &group.decision) {
                 (Some(reason), _) => format!("prometheus does not answer: {reason}"),
                 (None, Some(decision)) => decision.reason.clone(),
@@ -254,18 +217,50 @@ impl Scaler {
         groups.collect()
     }
 
-    /// Kills the boxes with these names, or in this zone, as a power failure would. Returns their names.
-    pub(crate) fn kill(&mut self, name: &str, premises: &mut Premises<'_>) -> Vec<String> {
-        let mut killed = Vec::new();
-        for group in &mut self.groups {
-            for spare in &mut group.spares {
-                let Some(own) = &mut spare.own else { continue };
-                let zone = own.zone().map(|zone| format!("zone-{zone}"));
-                if (own.name() == name || zone.as_deref() == Some(name)) && own.is_up() {
-                    own.kill(premises.guard);
-                    killed.push(own.name().to_owned());
+    /// Names of the boxes beyond the minimum, running or not, with this name or in this zone.
+    pub(crate) fn names(&self, name: &str) -> Vec<String> {
+        let spares = self.groups.iter().flat_map(|group| &group.spares);
+        spares
+            .filter(|spare| spare.is_called(name))
+            .map(|spare| spare.name().to_owned())
+            .collect()
+    }
+
+    /// Drains the boxes with this name, or in this zone, and starts none of them until they are released.
+    pub(crate) fn hold(&mut self, name: &str) {
+        for spare in self.groups.iter_mut().flat_map(|group| &mut group.spares) {
+            if spare.is_called(name) {
+                spare.is_held = true;
+                if spare.state.is_wanted() {
+                    spare.drain(&mut self.log);
                 }
             }
+        }
+    }
+
+    /// Lets the boxes with this name, or in this zone, start again. Returns the names of those that were held.
+    pub(crate) fn release(&mut self, name: &str) -> Vec<String> {
+        let spares = self.groups.iter_mut().flat_map(|group| &mut group.spares);
+        let held = spares.filter(|spare| spare.is_held && spare.is_called(name));
+        held.map(|spare| {
+            spare.is_held = false;
+            spare.name().to_owned()
+        })
+        .collect()
+    }
+
+    /// Kills the boxes with this name, or in this zone, as a power failure would. Returns their names. In a zone, none starts
+    /// until they are released.
+    pub(crate) fn kill(&mut self, name: &str, premises: &mut Premises<'_>) -> Vec<String> {
+        let mut killed = Vec::new();
+        for spare in self.groups.iter_mut().flat_map(|group| &mut group.spares) {
+            spare.is_held |= spare.is_in(name);
+            let is_called = spare.is_called(name);
+            let Some(own) = spare.own.as_mut().filter(|own| is_called && own.is_up()) else {
+                continue;
+            };
+            own.kill(premises.guard);
+            killed.push(own.name().to_owned());
         }
         killed
     }
@@ -297,261 +292,6 @@ impl Scaler {
             if let Some(mut own) = spare.own.take() {
                 own.kill(premises.guard);
             }
-        }
-    }
-}
-
-impl ScaledGroup {
-    fn decide(&mut self, policy: &Group, samples: &[Sample], log: &mut EventLog) {
-        // Without a wish, the last one stays.
-        let Some(decision) = Decision::of(self.role, policy, samples) else {
-            return;
-        };
-        let before = self.decision.as_ref();
-        let mut append = |event, count| {
-            log.append(&Line {
-                group: self.role,
-                event,
-                box_name: None,
-                count: Some(count),
-                reason: Some(&decision.reason),
-            });
-        };
-        if before.is_none_or(|before| before.desired != decision.desired) {
-            append(Event::Desired, decision.desired);
-        }
-        if before.is_none_or(|before| before.wish != decision.wish) {
-            append(Event::Wish, decision.wish);
-        }
-        self.decision = Some(decision);
-    }
-
-    /// Starts or drains boxes until their number is the wish. The order of the boxes alternates between the zones.
-    fn follow(
-        &mut self,
-        policy: &Group,
-        fixed: &[LabBox],
-        allowances: &Allowances,
-        premises: &mut Premises<'_>,
-        log: &mut EventLog,
-    ) {
-        let Some(decision) = &self.decision else {
-            return;
-        };
-        let fixed = fixed.iter().filter(|own| own.role() == self.role).count();
-        let wish = decision
-            .wish
-            .clamp(policy.min_replicas, policy.max_replicas);
-        let wanted = usize::try_from(wish)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(fixed);
-        let is_paused = self
-            .paused_until
-            .is_some_and(|until| Instant::now() < until);
-        let mut count = self.spares.iter().filter(|spare| spare.is_wanted()).count();
-        // A box that is drained is back at once; a new one has to start.
-        for spare in &mut self.spares {
-            if count < wanted && spare.state == State::Draining {
-                let is_starting = spare.own.as_ref().is_some_and(LabBox::is_starting);
-                spare.state = match is_starting {
-                    true => State::Starting,
-                    false => State::Serving,
-                };
-                spare.note(self.role, Event::Resume, None, log);
-                count += 1;
-            }
-        }
-        for spare in &mut self.spares {
-            if count < wanted && spare.state == State::Off && !is_paused {
-                match LabBox::begin(spare.plan.plan.clone(), allowances.of(self.role), premises) {
-                    Ok(own) => {
-                        (spare.own, spare.state, spare.has_served) =
-                            (Some(own), State::Starting, false);
-                        spare.note(self.role, Event::Start, None, log);
-                        count += 1;
-                    }
-                    Err(error) => {
-                        spare.note(self.role, Event::Failed, Some(&error.to_string()), log);
-                        self.paused_until = Some(Instant::now() + PAUSE);
-                        return;
-                    }
-                }
-            }
-        }
-        for spare in self.spares.iter_mut().rev() {
-            if count > wanted && spare.is_wanted() {
-                spare.state = State::Draining;
-                spare.note(self.role, Event::Drain, None, log);
-                count -= 1;
-            }
-        }
-    }
-
-    /// Moves every box on to its next state, if it is time. Does nothing if the balancer does not answer.
-    fn advance(
-        &mut self,
-        api: Option<&RuntimeApi<'_>>,
-        stop_timeout: Duration,
-        premises: &mut Premises<'_>,
-        log: &mut EventLog,
-    ) {
-        let is_idle = self.spares.iter().all(|spare| spare.state == State::Off);
-        let servers = match api {
-            Some(api) if !is_idle => api.servers(self.role),
-            _ => Err(io::ErrorKind::NotConnected.into()),
-        };
-        for spare in &mut self.spares {
-            let name = spare.plan.plan.name.clone();
-            let listed = servers
-                .as_ref()
-                .map(|servers| servers.iter().find(|own| own.name == name));
-            let failure = match spare.state {
-                State::Off => None,
-                State::Stopping(since) => {
-                    spare.finish(since, stop_timeout, premises, self.role, log);
-                    None
-                }
-                _ => spare.look(premises, self.role, log),
-            };
-            if let Some(reason) = failure {
-                spare.note(self.role, Event::Failed, Some(&reason), log);
-                spare.own = None;
-                spare.state = State::Off;
-                self.paused_until = Some(Instant::now() + PAUSE);
-            }
-            let (Ok(listed), Some(api)) = (listed, api) else {
-                continue;
-            };
-            spare.tell(api, listed, self.role, log);
-        }
-    }
-}
-
-impl Spare {
-    fn is_wanted(&self) -> bool {
-        matches!(self.state, State::Starting | State::Serving)
-    }
-
-    fn note(&self, group: &str, event: Event, reason: Option<&str>, log: &mut EventLog) {
-        log.append(&Line {
-            group,
-            event,
-            box_name: Some(&self.plan.plan.name),
-            count: None,
-            reason,
-        });
-    }
-
-    /// Looks at a box that runs. Returns the reason if it has failed.
-    fn look(
-        &mut self,
-        premises: &mut Premises<'_>,
-        role: &str,
-        log: &mut EventLog,
-    ) -> Option<String> {
-        let own = self.own.as_mut()?;
-        if !own.is_up() {
-            let exited = own.check(premises.guard).err();
-            return Some(
-                exited.map_or_else(|| "it was killed".to_owned(), |error| error.to_string()),
-            );
-        }
-        if own.is_starting() {
-            match own.look(premises.guard) {
-                Ok(false) => return None,
-                Ok(true) => {}
-                Err(error) => return Some(error.to_string()),
-            }
-            // Its CPU is limited from now on.
-            if let Err(error) = own.hold(premises.guard) {
-                return Some(error.to_string());
-            }
-            if self.state == State::Starting {
-                self.state = State::Serving;
-                self.note(role, Event::Ready, None, log);
-            }
-        }
-        None
-    }
-
-    /// Changes the balancer's list of servers where it differs from the ready boxes. An error is tried again at the next step.
-    fn tell(
-        &mut self,
-        api: &RuntimeApi<'_>,
-        listed: Option<&ServerStatus>,
-        role: &str,
-        log: &mut EventLog,
-    ) {
-        match (self.state, listed) {
-            (State::Serving, None) => {
-                let added = api.add(role, &self.plan.plan.name, self.plan.address, CHECKS);
-                if added.is_ok() {
-                    self.note(role, Event::Admitted, None, log);
-                }
-            }
-            (State::Serving, Some(server)) if server.is_drained() => {
-                let _ = api.resume(server);
-            }
-            // An earlier command was lost between two others.
-            (State::Serving, Some(server)) if server.state.starts_with("MAINT") => {
-                let _ = api.remove(server);
-            }
-            (State::Serving, Some(server)) => {
-                if server.sent > 0 && !self.has_served {
-                    self.has_served = true;
-                    self.note(role, Event::FirstRequest, None, log);
-                }
-            }
-            (State::Draining, Some(server)) if server.state.starts_with("MAINT") => {
-                let _ = api.remove(server);
-            }
-            (State::Draining, Some(server)) if server.is_drained() => {
-                if server.now == 0 && api.remove(server).is_ok() {
-                    self.note(role, Event::Removed, None, log);
-                }
-            }
-            (State::Draining, Some(server)) => {
-                let _ = api.drain(server);
-            }
-            (State::Draining, None) => {
-                if let Some(own) = &mut self.own {
-                    own.begin_stop();
-                    self.state = State::Stopping(Instant::now());
-                } else {
-                    self.state = State::Off;
-                }
-            }
-            // Its box has failed: requests would fail until the check notices it.
-            (State::Off, Some(server)) => {
-                let _ = api.remove(server);
-            }
-            (State::Off | State::Starting | State::Stopping(_), _) => {}
-        }
-    }
-
-    /// Waits for a box that finishes, without blocking.
-    fn finish(
-        &mut self,
-        since: Instant,
-        timeout: Duration,
-        premises: &mut Premises<'_>,
-        role: &str,
-        log: &mut EventLog,
-    ) {
-        let Some(own) = &mut self.own else {
-            self.state = State::Off;
-            return;
-        };
-        let is_over = since.elapsed() >= timeout;
-        if own.is_up() && !is_over {
-            return;
-        }
-        let stopped = own.await_stop(Instant::now(), timeout, premises.guard);
-        self.own = None;
-        self.state = State::Off;
-        match stopped {
-            Ok(()) => self.note(role, Event::Stopped, None, log),
-            Err(error) => self.note(role, Event::Failed, Some(&error.to_string()), log),
         }
     }
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::balancer::ServerStatus;
+use crate::boxes::cgroup::Usage;
+use crate::options::allowance::Allowance;
 use crate::table;
 
 /// A group of boxes that come and go.
@@ -23,6 +26,21 @@ pub struct GroupStatus {
     pub max_replicas: u32,
     /// Reason for the wish, or why there is none.
     pub reason: String,
+}
+
+/// Resources that a box which comes and goes has used since the lab started, over all of its starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpareUse {
+    /// Name of the box.
+    pub name: String,
+    /// CPU and memory allowance. `None` if not confined.
+    pub allowance: Option<Allowance>,
+    /// Time for which it ran, in seconds.
+    pub up_for_s: f64,
+    /// CPU and memory. Memory is that of the latest start.
+    pub usage: Usage,
+    /// Counters of its servers that the balancer has forgotten. `None` if there are none.
+    pub forgotten: Option<ServerStatus>,
 }
 
 /// Writes a table of the groups. Writes nothing without groups.

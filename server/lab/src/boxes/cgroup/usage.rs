@@ -22,6 +22,22 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Adds the usage of the next life of the same box. Memory is that of the later one.
+    pub(crate) fn then(self, later: Self) -> Self {
+        Self {
+            cpu: self.cpu.saturating_add(later.cpu),
+            throttled: self.throttled.saturating_add(later.throttled),
+            periods: self.periods.saturating_add(later.periods),
+            periods_throttled: self
+                .periods_throttled
+                .saturating_add(later.periods_throttled),
+            memory_bytes: later.memory_bytes,
+            killed_for_memory: self
+                .killed_for_memory
+                .saturating_add(later.killed_for_memory),
+        }
+    }
+
     /// Reads the files of version 1.
     pub(super) fn of_v1(read: impl Fn(&str) -> Option<String>) -> Self {
         let (cpu, memory) = (read("cpu.stat"), read("memory.stat"));

@@ -211,6 +211,18 @@ impl Service {
         })
     }
 
+    /// Flags that fix the number of boxes of all groups of the stage: `--count app=2`. `None` if no group can scale.
+    pub(crate) fn pins(&self) -> Option<String> {
+        let lab = self.lab.as_ref()?;
+        let pin = |group: String| {
+            let boxes = lab.boxes().iter();
+            let count = boxes.filter(|own| own.role() == group).count();
+            format!("--count {group}={count}")
+        };
+        let pins: Vec<String> = lab.scaled_groups().into_iter().map(pin).collect();
+        (!pins.is_empty()).then(|| pins.join(" "))
+    }
+
     /// Does `work` while `tenfold lab status` can show the lab.
     pub(crate) fn answering<T>(&self, work: impl FnOnce() -> T) -> T {
         let Some(lab) = &self.lab else {

@@ -23,6 +23,11 @@ pub(crate) fn knee(arguments: &KneeArguments) -> anyhow::Result<Exit> {
         return builds::compare(arguments, goal);
     }
     let (found, path) = with_trials(search, ("knee", ANSWER), |trials| {
+        if let Some(pins) = trials.service().pins() {
+            print::note(&format!(
+                "note: this stage scales, so the knee depends on the boxes of each trial; {pins} fixes their number"
+            ));
+        }
         search_with_loads(trials, goal)
     })?;
     let directory = RunDir::open(&path);

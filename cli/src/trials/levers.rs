@@ -65,6 +65,12 @@ impl<'a> Levers<'a> {
     /// If it has none.
     pub(crate) fn of(service: &'a Service) -> anyhow::Result<Self> {
         let lab = service.lab.as_ref();
+        if let Some(pins) = service.pins() {
+            let reason = format!(
+                "--confirm needs a fixed number of boxes, and this stage scales: add {pins}"
+            );
+            return Err(UsageError(reason).into());
+        }
         let mut levers = Self {
             switches: switches(service),
             lab,

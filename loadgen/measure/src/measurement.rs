@@ -104,7 +104,8 @@ impl Measurement<'_> {
     }
 
     fn record_into(self, run_dir: &RunDir) -> Result<Measured, MeasureError> {
-        run_dir.write_manifest(&self.manifest())?;
+        let manifest = self.manifest();
+        run_dir.write_manifest(&manifest)?;
         let lab = self.lab;
         let interrupt = self.interrupt.clone();
         let before = lab.map(|lab| (SystemTime::now(), lab.status()));
@@ -112,7 +113,7 @@ impl Measurement<'_> {
         if let (Some((looked, before)), Some(lab)) = (before, lab)
             && is_recorded(run_dir)
         {
-            stage_use::write(run_dir, &before, &lab.status(), &counted)?;
+            stage_use::write(run_dir, manifest, (&before, &lab.status()), &counted)?;
             let started = loaded.as_ref().ok().and_then(|loaded| loaded.started);
             let started = started.unwrap_or(looked);
             scaling::write(run_dir, &before, &lab.scaling_log(), (looked, started))?;

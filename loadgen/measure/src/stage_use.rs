@@ -3,7 +3,9 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use tenfold_lab::{BalancerStatus, BoxStatus, Lab, LabBox, LabStatus, ServerStatus};
+use tenfold_lab::{
+    Allowance, BalancerStatus, BoxStatus, Lab, LabBox, LabStatus, ServerStatus, Usage,
+};
 use tenfold_run_dir::balancer_use::{BalancerUse, ServerUse};
 use tenfold_run_dir::box_use::{BoxUse, CountedCpu};
 use tenfold_run_dir::manifest::BoxInfo;
@@ -108,39 +110,86 @@ fn counted_phases(scenario: &Scenario) -> Option<[Duration; 2]> {
     Some([from, to])
 }
 
-/// Writes what boxes and balancers used between two states of a lab.
+/// Writes what boxes and balancers used between two states of a lab, and the manifest anew if boxes came.
 pub(crate) fn write(
     run_dir: &RunDir,
-    before: &LabStatus,
-    after: &LabStatus,
+    mut manifest: Manifest,
+    (before, after): (&LabStatus, &LabStatus),
     counted: &CountedBoxes,
 ) -> Result<(), RunDirError> {
+    let count = manifest.boxes.len();
+    add_spares(&mut manifest.boxes, before, after);
+    if manifest.boxes.len() > count {
+        run_dir.write_manifest(&manifest)?;
+    }
     run_dir.write_boxes(&box_uses(before, after, counted))?;
     run_dir.write_balancers(&balancer_uses(before, after))
 }
 
-/// Boxes that were restarted in between are left out.
+/// Boxes that were restarted in between are left out, except those that come and go.
 fn box_uses(before: &LabStatus, after: &LabStatus, counted: &CountedBoxes) -> Vec<BoxUse> {
-    let used = after.boxes.iter().filter_map(|own| {
+    let fixed = after.boxes.iter().filter_map(|own| {
+        if after.spares.iter().any(|spare| spare.name == own.name) {
+            return None;
+        }
         let earlier = before
             .boxes
             .iter()
             .find(|other| other.name == own.name && other.pid == own.pid)?;
-        let (from, to) = (earlier.usage?, own.usage?);
-        let periods = to.periods.saturating_sub(from.periods);
-        let throttled = to.periods_throttled.saturating_sub(from.periods_throttled);
-        Some(BoxUse {
-            name: own.name.clone(),
-            over_s: own.up_for_s? - earlier.up_for_s?,
-            cpu_s: to.cpu.saturating_sub(from.cpu).as_secs_f64(),
-            held_back: own
-                .allowance
-                .map(|_| throttled as f64 / periods.max(1) as f64),
-            memory_bytes: to.memory_bytes,
-            counted: counted.cpu_of(&own.name),
-        })
+        let uses = (earlier.usage?, own.usage?);
+        let over_s = own.up_for_s? - earlier.up_for_s?;
+        Some(box_use(&own.name, own.allowance, over_s, uses))
     });
-    used.collect()
+    let mut uses: Vec<BoxUse> = fixed.chain(spare_uses(before, after)).collect();
+    for own in &mut uses {
+        own.counted = counted.cpu_of(&own.name);
+    }
+    uses
+}
+
+/// Boxes that came or went, also those that are gone.
+fn spare_uses(before: &LabStatus, after: &LabStatus) -> impl Iterator<Item = BoxUse> {
+    after.spares.iter().filter_map(|own| {
+        let earlier = before.spares.iter().find(|other| other.name == own.name);
+        let from = earlier.map_or_else(Usage::default, |earlier| earlier.usage);
+        let over_s = own.up_for_s - earlier.map_or(0.0, |earlier| earlier.up_for_s);
+        let used = || box_use(&own.name, own.allowance, over_s, (from, own.usage));
+        (over_s > 0.0).then(used)
+    })
+}
+
+fn box_use(
+    name: &str,
+    allowance: Option<Allowance>,
+    over_s: f64,
+    (from, to): (Usage, Usage),
+) -> BoxUse {
+    let periods = to.periods.saturating_sub(from.periods);
+    let throttled = to.periods_throttled.saturating_sub(from.periods_throttled);
+    BoxUse {
+        name: name.to_owned(),
+        over_s,
+        cpu_s: to.cpu.saturating_sub(from.cpu).as_secs_f64(),
+        held_back: allowance.map(|_| throttled as f64 / periods.max(1) as f64),
+        memory_bytes: to.memory_bytes,
+        counted: None,
+    }
+}
+
+/// Adds the boxes that came during the run.
+fn add_spares(boxes: &mut Vec<BoxInfo>, before: &LabStatus, after: &LabStatus) {
+    for used in spare_uses(before, after) {
+        if boxes.iter().any(|own| own.name == used.name) {
+            continue;
+        }
+        let spare = after.spares.iter().find(|own| own.name == used.name);
+        let allowance = spare.and_then(|own| own.allowance);
+        boxes.push(BoxInfo {
+            name: used.name,
+            cpu: allowance.map(|allowance| allowance.cpu),
+            memory_bytes: allowance.map(|allowance| allowance.memory_bytes),
+        });
+    }
 }
 
 /// Balancers that were restarted in between, or reported nothing, are left out.
@@ -155,20 +204,32 @@ fn balancer_uses(before: &LabStatus, after: &LabStatus) -> Vec<BalancerUse> {
             other.name == to.name && pid(before, &other.name) == pid(after, &to.name)
         })?;
         (from.silent_because.is_none() && to.silent_because.is_none())
-            .then(|| balancer_use(from, to))
+            .then(|| balancer_use((before, from), (after, to)))
     });
     used.collect()
 }
 
-fn balancer_use(from: &BalancerStatus, to: &BalancerStatus) -> BalancerUse {
-    let servers = to.servers.iter().filter_map(|to| {
-        let mut earlier = from.servers.iter();
-        let from = earlier.find(|other| other.list == to.list && other.name == to.name)?;
-        let since = |count: fn(&ServerStatus) -> u64| count(to).saturating_sub(count(from));
+fn balancer_use(
+    (before, from): (&LabStatus, &BalancerStatus),
+    (after, to): (&LabStatus, &BalancerStatus),
+) -> BalancerUse {
+    let forgotten = after.spares.iter().filter_map(|own| own.forgotten.as_ref());
+    let forgotten = forgotten.filter(|own| {
+        let mut listed = to.servers.iter();
+        listed.clone().any(|other| other.list == own.list)
+            && !listed.any(|other| other.name == own.name)
+    });
+    let servers = to.servers.iter().chain(forgotten).filter_map(|own| {
+        let (list, name) = (&own.list, &own.name);
+        let to = counted(after, to, (list, name))?;
+        let is_spare = after.spares.iter().any(|spare| spare.name == *name);
+        let from =
+            counted(before, from, (list, name)).or_else(|| is_spare.then(ServerStatus::default))?;
+        let since = |count: fn(&ServerStatus) -> u64| count(&to).saturating_sub(count(&from));
         Some(ServerUse {
-            list: to.list.clone(),
-            name: to.name.clone(),
-            takes_requests: to.takes_requests,
+            list: list.clone(),
+            name: name.clone(),
+            takes_requests: own.takes_requests,
             sent: since(|server| server.sent),
             failed: since(ServerStatus::failed),
             retried: since(ServerStatus::retried),
@@ -181,5 +242,124 @@ fn balancer_use(from: &BalancerStatus, to: &BalancerStatus) -> BalancerUse {
         servers: servers.collect(),
         cache_lookups: to.cache_lookups.saturating_sub(from.cache_lookups),
         cache_hits: to.cache_hits.saturating_sub(from.cache_hits),
+    }
+}
+
+/// Counters of a server, also of those of the same name that the balancer has forgotten.
+fn counted(
+    status: &LabStatus,
+    balancer: &BalancerStatus,
+    (list, name): (&str, &str),
+) -> Option<ServerStatus> {
+    let is_it = |own: &&ServerStatus| own.list == list && own.name == name;
+    let listed = balancer.servers.iter().find(is_it);
+    let spares = status.spares.iter();
+    let forgotten = spares.filter_map(|own| own.forgotten.as_ref()).find(is_it);
+    match (listed, forgotten) {
+        (Some(listed), Some(forgotten)) => Some(listed.clone().plus(forgotten)),
+        (one, other) => one.or(other).cloned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tenfold_lab::SpareUse;
+
+    use super::*;
+
+    fn server(name: &str, sent: u64) -> ServerStatus {
+        ServerStatus {
+            list: "app".to_owned(),
+            name: name.to_owned(),
+            takes_requests: true,
+            sent,
+            ..ServerStatus::default()
+        }
+    }
+
+    fn spare(name: &str, seconds: u64, forgotten: Option<ServerStatus>) -> SpareUse {
+        SpareUse {
+            name: name.to_owned(),
+            allowance: None,
+            up_for_s: seconds as f64,
+            usage: Usage {
+                cpu: Duration::from_secs(seconds),
+                memory_bytes: 7,
+                ..Usage::default()
+            },
+            forgotten,
+        }
+    }
+
+    fn status(spares: Vec<SpareUse>, servers: Vec<ServerStatus>) -> LabStatus {
+        LabStatus {
+            stage: "autoscaled".to_owned(),
+            pid: 1,
+            command: String::new(),
+            is_starting: false,
+            unconfined_because: None,
+            entrance: None,
+            boxes: Vec::new(),
+            balancers: vec![BalancerStatus {
+                name: "app-balancer".to_owned(),
+                servers,
+                ..BalancerStatus::default()
+            }],
+            groups: Vec::new(),
+            spares,
+        }
+    }
+
+    #[test]
+    fn counts_boxes_that_came_and_went() {
+        // app-3 ran before the run and stopped in it; app-4 came, went and came again; app-5 only ran before.
+        let before = status(
+            vec![
+                spare("app-3", 10, None),
+                spare("app-5", 5, Some(server("app-5", 9))),
+            ],
+            vec![server("app-1", 100), server("app-3", 20)],
+        );
+        let after = status(
+            vec![
+                spare("app-3", 14, Some(server("app-3", 50))),
+                spare("app-4", 3, Some(server("app-4", 8))),
+                spare("app-5", 5, Some(server("app-5", 9))),
+            ],
+            vec![server("app-1", 300), server("app-4", 2)],
+        );
+        let boxes: Vec<_> = box_uses(&before, &after)
+            .into_iter()
+            .map(|own| (own.name, own.over_s, own.cpu_s))
+            .collect();
+        let expected = [("app-3", 4.0, 4.0), ("app-4", 3.0, 3.0)];
+        let expected = expected.map(|(name, over, cpu)| (name.to_owned(), over, cpu));
+        assert_eq!(boxes, expected);
+        let balancers = balancer_uses(&before, &after);
+        let sent: Vec<_> = balancers[0]
+            .servers
+            .iter()
+            .map(|own| (own.name.as_str(), own.sent))
+            .collect();
+        assert_eq!(
+            sent,
+            [("app-1", 200), ("app-4", 10), ("app-3", 30), ("app-5", 0)]
+        );
+    }
+
+    #[test]
+    fn manifest_names_boxes_that_came() {
+        let before = status(vec![spare("app-3", 10, None)], Vec::new());
+        let after = status(
+            vec![spare("app-3", 12, None), spare("app-4", 1, None)],
+            Vec::new(),
+        );
+        let mut boxes = Vec::new();
+        add_spares(&mut boxes, &before, &after);
+        add_spares(&mut boxes, &before, &after);
+        let names: Vec<_> = boxes.iter().map(|own| &own.name).collect();
+        assert_eq!(names, ["app-3", "app-4"]);
     }
 }

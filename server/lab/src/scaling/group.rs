@@ -22,7 +22,7 @@ pub(super) struct ScaledGroup {
     servers: Option<Vec<ServerStatus>>,
 }
 
-/// What the balancer thinks of a box.
+/// State of a box in its balancer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
     /// It sends it requests, or does not know it yet.
@@ -119,7 +119,7 @@ impl ScaledGroup {
         balancer.and_then(LabBox::runtime_api)
     }
 
-    /// What the balancer thinks of a box.
+    /// State of a box in its balancer.
     pub(super) fn standing(&self, name: &str) -> Standing {
         Standing::of(self.servers.as_deref(), name)
     }

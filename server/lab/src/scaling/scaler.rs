@@ -226,7 +226,7 @@ impl Scaler {
             .collect()
     }
 
-    /// Drains the boxes with this name, or in this zone, and starts none of them until they are released.
+    /// Drains the boxes with this name, or in this zone, and lets none of them start before it is released.
     pub(crate) fn hold(&mut self, name: &str) {
         for spare in self.groups.iter_mut().flat_map(|group| &mut group.spares) {
             if spare.is_called(name) {

@@ -121,14 +121,14 @@ impl Spare {
         })
     }
 
-    /// Notes what it has used, as long as that can be read.
+    /// Keeps the latest reading of its resources.
     fn see(&mut self) {
         let own = self.own.as_ref();
         let seen = own.and_then(|own| Some((own.up_for()?, own.usage()?)));
         self.seen = seen.or(self.seen);
     }
 
-    /// Ends the box if it still runs, and keeps what it used.
+    /// Ends the box if it still runs, and adds its resources to those of earlier starts.
     fn end(&mut self) {
         self.past = self.used();
         (self.own, self.seen, self.state) = (None, None, State::Off);
@@ -229,7 +229,7 @@ impl Spare {
         None
     }
 
-    /// Changes the balancer's list of servers where it differs from the ready boxes. An error is tried again at the next step.
+    /// Changes the balancer's list of servers if it differs from the ready boxes. An error is tried again at the next step.
     fn tell(
         &mut self,
         api: &RuntimeApi<'_>,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::spare::State;
 use crate::balancer::{DRAIN_MAX, ServerStatus};
 
-/// What the balancer, or the box, is to be told next.
+/// Next command to the balancer or the box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// Nothing.

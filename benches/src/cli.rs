@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::autoscale::{load, policy};
+
 /// Compare the generator with its peers, measure a gate's error rates, find each stage's capacity
 #[derive(Debug, Parser)]
 #[command(name = "scripts/bench", max_term_width = 100)]
@@ -27,6 +29,8 @@ pub(crate) enum Command {
     Knee(KneeArguments),
     /// Compare simulated knees and response times with measured ones
     Plan(PlanArguments),
+    /// Compare scaling policies under the same loads: what they cost, and what users saw
+    Autoscale(AutoscaleArguments),
     /// Write pages anew from their figures, such as after a change of wording
     Page(PageArguments),
     /// Serve each request for a fixed time, with a number of them at a time, until killed
@@ -231,6 +235,40 @@ pub(crate) struct PlanArguments {
     pub(crate) cache: PathBuf,
 }
 
+/// Options of the comparison of scaling policies.
+#[derive(Debug, Args)]
+pub(crate) struct AutoscaleArguments {
+    /// Loads to play [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) loads: Vec<load::Kind>,
+    /// Policies to compare [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) policies: Vec<policy::Kind>,
+    /// CPUs of each application server
+    #[arg(long = "box", default_value_t = 0.2, value_name = "CPU")]
+    pub(crate) box_cpu: f64,
+    /// Requests per second that the smallest group sustains [default: searched for]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) sustained: Option<f64>,
+    /// Binary of Tenfold [default: the one next to this program]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tenfold: Option<PathBuf>,
+    /// Directory for autoscale.json, autoscale.md and autoscale.html
+    #[arg(long, default_value = "docs/benchmarks", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Directory for the data of the stage and the runs
+    #[arg(long, default_value = ".tenfold/bench", value_name = "DIR")]
+    pub(crate) cache: PathBuf,
+}
+
+/// Reads a positive number.
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
+        _ => Err("it must be a number above 0".to_owned()),
+    }
+}
+
 /// Options of the pages.
 #[derive(Debug, Args)]
 pub(crate) struct PageArguments {
@@ -251,6 +289,7 @@ pub(crate) enum Benchmark {
     Findings,
     Knee,
     Plan,
+    Autoscale,
 }
 
 /// Options of the server with permits.

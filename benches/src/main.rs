@@ -1,10 +1,11 @@
 //! Benchmarks: compares the generator with its peers, measures the error rates of a gate, finds the
-//! capacity of each stage, and counts how often a diagnosis, or a
+//! capacity of each stage, compares scaling policies, and counts how often a diagnosis, or a
 //! search for the knee, is right.
 //!
 //! `scripts/bench` builds and starts it. Hidden
 //! commands run as separate processes: the bare handler and the planted server.
 
+mod autoscale;
 mod cli;
 mod findings;
 mod gate;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Findings(arguments) => findings::run(&arguments),
         Command::Knee(arguments) => knee::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Autoscale(arguments) => autoscale::run(&arguments),
         Command::Page(arguments) => pages::write(&arguments),
         Command::Permits(arguments) => knee::permits::serve(&arguments),
         Command::Planted(arguments) => planted_server::serve(&arguments),

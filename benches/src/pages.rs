@@ -1,7 +1,7 @@
 //! Pages of benchmarks, written anew from their figures.
 
 use crate::cli::{Benchmark, PageArguments};
-use crate::{findings, gate, generator, knee, plan, stages};
+use crate::{autoscale, findings, gate, generator, knee, plan, stages};
 
 /// Writes the pages.
 pub(crate) fn write(arguments: &PageArguments) -> anyhow::Result<()> {
@@ -13,6 +13,7 @@ pub(crate) fn write(arguments: &PageArguments) -> anyhow::Result<()> {
             Benchmark::Findings => findings::write_page(&arguments.out),
             Benchmark::Knee => knee::write_page(&arguments.out),
             Benchmark::Plan => plan::write_page(&arguments.out),
+            Benchmark::Autoscale => autoscale::write_page(&arguments.out),
         }?;
     }
     Ok(())

@@ -84,34 +84,3 @@ pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<()> {
     figures.took_s = started.elapsed().as_secs_f64();
     output::write("plan", &page::page(&figures), &figures, &arguments.out)
 }
-
-/// Runs Tenfold in a directory until it ends, and returns its output. Some exit codes are results, so none is an error.
-fn tenfold(
-    workshop: &Workshop,
-    folder: &Path,
-    arguments: &[String],
-    within: std::time::Duration,
-) -> anyhow::Result<String> {
-    let mut command = std::process::Command::new(workshop.tenfold());
-    command.current_dir(folder).args(arguments);
-    let confines = crate::workshop::child::Confines::default();
-    let mut child = crate::workshop::child::Child::start("tenfold", &command, &confines, folder)?;
-    if !child.wait(within, workshop.interrupt())? {
-        anyhow::bail!(
-            "`tenfold {}` took more than {} s",
-            arguments.join(" "),
-            within.as_secs()
-        );
-    }
-    child.end();
-    let output = child.output();
-    if output.is_empty() && !child.errors().is_empty() {
-        anyhow::bail!("`tenfold {}`: {}", arguments.join(" "), child.last_words());
-    }
-    Ok(output)
-}
-
-/// Returns owned arguments.
-fn owned(arguments: &[&str]) -> Vec<String> {
-    arguments.iter().map(|own| (*own).to_owned()).collect()
-}

@@ -4,6 +4,7 @@ pub(crate) mod child;
 pub(crate) mod interrupt;
 pub(crate) mod progress;
 pub(crate) mod tenfold_binary;
+pub(crate) mod tenfold_run;
 
 use std::fs;
 use std::path::{Path, PathBuf};

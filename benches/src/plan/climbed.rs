@@ -10,10 +10,10 @@ use tenfold_analysis::ladder::{LadderReport, Step};
 use tenfold_analysis::plan::SimulatedStep;
 use tenfold_run_dir::box_use::role_of;
 
-use super::{owned, tenfold};
 use crate::cli::PlanArguments;
 use crate::workshop::Workshop;
 use crate::workshop::progress::report;
+use crate::workshop::tenfold_run::{owned, tenfold};
 
 /// Share of the knee at which response times are compared.
 const LOAD: f64 = 0.7;

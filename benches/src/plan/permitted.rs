@@ -12,10 +12,10 @@ use tenfold_simulation::{
     Demand, Discipline, Path as RequestPath, Routing, Step, System, Tier, Trials,
 };
 
-use super::{owned, tenfold};
 use crate::knee::real::{SCENARIO, SERVERS, start};
 use crate::workshop::Workshop;
 use crate::workshop::progress::report;
+use crate::workshop::tenfold_run::{owned, tenfold};
 
 /// Share of the capacity at which service times are measured.
 const LOW: f64 = 0.1;

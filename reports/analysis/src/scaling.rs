@@ -45,6 +45,8 @@ pub(crate) fn scaling(run: &Run) -> Option<ScalingSummary> {
     Some(ScalingSummary {
         groups: groups.collect(),
         scale_ups: ups,
+        missed_s: windows.as_ref().map(ObjectiveWindows::missed_s),
+        judged_s: windows.as_ref().map(ObjectiveWindows::judged_s),
     })
 }
 

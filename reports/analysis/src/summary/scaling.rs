@@ -9,6 +9,12 @@ pub struct ScalingSummary {
     pub groups: Vec<GroupScaling>,
     /// Times at which a group got more boxes, in order.
     pub scale_ups: Vec<ScaleUp>,
+    /// Time of the intervals in which an objective was missed, in seconds. `None` without objectives.
+    #[serde(default)]
+    pub missed_s: Option<f64>,
+    /// Time of all intervals with requests, in seconds. `None` without objectives.
+    #[serde(default)]
+    pub judged_s: Option<f64>,
 }
 
 /// Size of a group during the run.

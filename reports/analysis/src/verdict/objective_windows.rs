@@ -132,6 +132,17 @@ impl ObjectiveWindows {
         sum
     }
 
+    /// Returns the time of the intervals that miss an objective, in seconds.
+    pub(crate) fn missed_s(&self) -> f64 {
+        let missed = self.windows.values().filter(|judged| judged.is_missed);
+        missed.count() as f64 * self.window_ns as f64 / 1e9
+    }
+
+    /// Returns the time of all intervals with requests, in seconds.
+    pub(crate) fn judged_s(&self) -> f64 {
+        self.windows.len() as f64 * self.window_ns as f64 / 1e9
+    }
+
     fn span(&self, index: u64) -> (i64, i64) {
         let at =
             |index: u64| i64::try_from(index.saturating_mul(self.window_ns)).unwrap_or(i64::MAX);
@@ -218,6 +229,12 @@ mod tests {
         assert!((1_700..=1_800).contains(&outside.slow), "{outside:?}");
         assert_eq!(windows.outside(0, 7 * SECOND), Outside::default());
         assert_eq!(windows.missed_from(met, i64::MAX), None);
+        assert!(
+            (1.0..=4.0).contains(&windows.missed_s()),
+            "{}",
+            windows.missed_s()
+        );
+        assert!(windows.judged_s() >= 20.0, "{}", windows.judged_s());
     }
 
     #[test]

@@ -69,6 +69,11 @@ impl Cli {
                      nothing; leave it out"
                 )));
             }
+            if let Command::Knee(knee) = &cli.command
+                && let Some(message) = knee.conflict(&flags(given, "knee"))
+            {
+                return Err(conflict(&message));
+            }
             let service = match &mut cli.command {
                 Command::Run(run) => Some(&mut run.service),
                 Command::Knee(knee) => Some(&mut knee.search.service),
@@ -88,17 +93,23 @@ impl Cli {
 /// Returns a flag of the command line that only a search uses.
 fn search_flag(given: &ArgMatches) -> Option<String> {
     const OF_COMPARISONS: [&str; 4] = ["scenario", "other", "json", "out"];
-    // Groups of flags have ids as well, which begin with a capital letter.
-    let mut ids = given.ids().map(clap::Id::as_str);
-    let id = ids.find(|id| {
-        given.value_source(id) == Some(ValueSource::CommandLine)
-            && !OF_COMPARISONS.contains(id)
-            && !id.starts_with(char::is_uppercase)
-    })?;
+    let mut given = flags(given, "profile").into_iter();
+    given.find(|flag| !OF_COMPARISONS.contains(&flag.as_str()))
+}
+
+/// Returns the flags of a subcommand that stand on the command line, without their dashes. An argument without a flag has the name
+/// of its field.
+fn flags(given: &ArgMatches, subcommand: &str) -> Vec<String> {
     let command = Cli::command();
-    let profile = command.find_subcommand("profile")?;
-    let flag = profile.get_arguments().find(|own| own.get_id() == id)?;
-    Some(flag.get_long().unwrap_or(id).to_owned())
+    let subcommand = command.find_subcommand(subcommand);
+    let arguments = subcommand
+        .into_iter()
+        .flat_map(clap::Command::get_arguments);
+    // Groups of flags have ids as well, but are no arguments.
+    arguments
+        .filter(|own| given.value_source(own.get_id().as_str()) == Some(ValueSource::CommandLine))
+        .map(|own| own.get_long().unwrap_or(own.get_id().as_str()).to_owned())
+        .collect()
 }
 
 fn conflict(message: &str) -> clap::Error {

@@ -141,18 +141,9 @@ pub(crate) fn with_trials_of<T>(
     start: impl FnOnce(&Scenario, &Path) -> anyhow::Result<Service>,
     work: impl FnOnce(&mut Trials<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<(T, PathBuf)> {
-    // The rate is that of the first trial: the scenario's own phases are not sent.
-    let first_rate = arguments.load.overrides().rate;
-    let overrides = Overrides {
-        rate: None,
-        ..arguments.load.overrides()
-    };
-    let mut scenario = library::find(&arguments.scenario)?.with(&overrides)?;
-    if !arguments.rules.is_empty() {
-        scenario = scenario.with_rules(&arguments.rules)?;
-    }
-    // A scenario without a rate is an error before anything is started.
-    at_rate(&scenario, scenario.mean_rate().max(1.0), WARM_UP, WARM_UP)?;
+    let scenario = scenario_of(arguments)?;
+    let overrides = arguments.load.overrides();
+    let first_rate = overrides.rate;
     let path = arguments.out.clone().unwrap_or_else(|| {
         tenfold_measure::default_path("runs", &format!("{command}-{}", scenario.name))
     });
@@ -184,6 +175,23 @@ pub(crate) fn with_trials_of<T>(
         print::note(&format!("note: {error:#}"));
     }
     Ok((done, path))
+}
+
+/// Returns the scenario of the flags, whose own phases are not sent.
+///
+/// # Errors
+/// Fails if a flag does not fit the scenario, or if it has no rate.
+pub(crate) fn scenario_of(arguments: &SearchArguments) -> anyhow::Result<Scenario> {
+    let overrides = Overrides {
+        rate: None,
+        ..arguments.load.overrides()
+    };
+    let mut scenario = library::find(&arguments.scenario)?.with(&overrides)?;
+    if !arguments.rules.is_empty() {
+        scenario = scenario.with_rules(&arguments.rules)?;
+    }
+    at_rate(&scenario, scenario.mean_rate().max(1.0), WARM_UP, WARM_UP)?;
+    Ok(scenario)
 }
 
 /// Creates the directory of the trials.

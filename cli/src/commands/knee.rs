@@ -22,13 +22,14 @@ pub(crate) fn knee(arguments: &KneeArguments) -> anyhow::Result<Exit> {
     if arguments.builds.baseline.is_some() || arguments.builds.candidate.is_some() {
         return builds::compare(arguments, goal);
     }
-    let (found, path) = with_trials(search, ("knee", ANSWER), |trials| {
+    let ((found, is_interrupted), path) = with_trials(search, ("knee", ANSWER), |trials| {
         if let Some(pins) = trials.service().pins() {
             print::note(&format!(
                 "note: this stage scales, so the knee depends on the boxes of each trial; {pins} fixes their number"
             ));
         }
-        search_with_loads(trials, goal)
+        let found = search_with_loads(trials, goal)?;
+        Ok((found, trials.is_interrupted()))
     })?;
     let directory = RunDir::open(&path);
     directory.write_bytes("report.html", page(&found).html().as_bytes())?;
@@ -39,6 +40,8 @@ pub(crate) fn knee(arguments: &KneeArguments) -> anyhow::Result<Exit> {
     }
     print::note(&format!("report: {}", path.join("report.html").display()));
     Ok(match found.answer.end {
+        // The answer is complete, but the runs beside it are not.
+        _ if is_interrupted => Exit::Interrupted,
         End::Confirmed => Exit::Met,
         End::LowestRate => Exit::SloMissed,
         End::Stopped => Exit::Interrupted,

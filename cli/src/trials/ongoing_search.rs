@@ -69,9 +69,11 @@ impl<'a> OngoingSearch<'a> {
         Ok(true)
     }
 
-    /// Ends the search early.
+    /// Ends the search early, unless it has its answer.
     pub(crate) fn stop(&mut self) {
-        self.search.stop();
+        if self.search.next().is_some() {
+            self.search.stop();
+        }
     }
 
     /// Returns the search.

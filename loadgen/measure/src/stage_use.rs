@@ -309,6 +309,7 @@ mod tests {
             }],
             groups: Vec::new(),
             spares,
+            watching: None,
         }
     }
 
@@ -330,7 +331,7 @@ mod tests {
             ],
             vec![server("app-1", 300), server("app-4", 2)],
         );
-        let boxes: Vec<_> = box_uses(&before, &after)
+        let boxes: Vec<_> = box_uses(&before, &after, &CountedBoxes::default())
             .into_iter()
             .map(|own| (own.name, own.over_s, own.cpu_s))
             .collect();

@@ -44,6 +44,24 @@ pub(crate) struct BuildArguments {
 }
 
 impl BuildArguments {
+    /// Returns the flags as they are written on a command line.
+    pub(crate) fn written(&self) -> Vec<String> {
+        let ready = (self.ready != "/").then_some(&self.ready);
+        let flags = [
+            ("--baseline", self.baseline.as_ref()),
+            ("--candidate", self.candidate.as_ref()),
+            ("--build", self.command.as_ref()),
+            ("--start", self.start.as_ref()),
+            ("--ready", ready),
+            ("--baseline-admin", self.baseline_admin.as_ref()),
+            ("--candidate-admin", self.candidate_admin.as_ref()),
+        ];
+        let given = flags
+            .into_iter()
+            .filter_map(|(flag, value)| Some([flag.to_owned(), value?.clone()]));
+        given.flatten().collect()
+    }
+
     /// Returns the commands that build and start them.
     pub(crate) fn recipe(&self) -> Recipe {
         Recipe {

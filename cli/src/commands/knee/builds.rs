@@ -17,10 +17,10 @@ use crate::arguments::groups::search::SearchArguments;
 use crate::arguments::knee::KneeArguments;
 use crate::builds::{check_dial_options, endpoint};
 use crate::exit::{Exit, UsageError};
+use crate::interrupt;
 use crate::output::{exports, print};
 use crate::service::Service;
-use crate::trials::{OngoingSearch, Trials, with_trials_of};
-use crate::{interrupt, library};
+use crate::trials::{OngoingSearch, Trials, scenario_of, with_trials_of};
 
 /// File with the comparison.
 const COMPARISON: &str = "comparison.json";
@@ -59,7 +59,8 @@ pub(super) fn compare(arguments: &KneeArguments, goal: Goal) -> anyhow::Result<E
         .into());
     }
     let interrupt = interrupt::catch()?;
-    let scenario = library::find(&arguments.search.scenario)?;
+    // A build may take half an hour, so all else is checked first.
+    let scenario = scenario_of(&arguments.search)?;
     let path = arguments.search.out.clone().unwrap_or_else(|| {
         tenfold_measure::default_path("runs", &format!("knee-{}", scenario.name))
     });
@@ -72,6 +73,19 @@ pub(super) fn compare(arguments: &KneeArguments, goal: Goal) -> anyhow::Result<E
     }
     let path =
         std::path::absolute(&path).with_context(|| format!("could not use {}", path.display()))?;
+    for side in [Side::Baseline, Side::Candidate] {
+        let own = path.join(side.to_string());
+        if own
+            .read_dir()
+            .is_ok_and(|mut entries| entries.next().is_some())
+        {
+            return Err(UsageError(format!(
+                "{} has trials of an earlier comparison; choose another directory for --out",
+                own.display()
+            ))
+            .into());
+        }
+    }
     let prepare = |side, name: &str| contender(arguments, &path, (side, name), &interrupt);
     let contenders = [
         prepare(Side::Baseline, baseline)?,
@@ -166,7 +180,9 @@ impl Contender {
             ..arguments.search.clone()
         };
         let start = |_: &_, path: &Path| self.start(&own, path, interrupt);
-        let (done, _) = with_trials_of(&own, ("knee", ANSWER), None, interrupt, start, |trials| {
+        let repeated_by = Some(arguments.command());
+        let names = ("knee", ANSWER);
+        let (done, _) = with_trials_of(&own, names, repeated_by, interrupt, start, |trials| {
             work(trials)
         })?;
         Ok(done)

@@ -93,16 +93,21 @@ impl KneeVerdict {
         }
     }
 
+    /// Judges by ends that a long trial, or the end of the search, has confirmed: a short trial may have met a bad moment.
     fn of_ends(baseline: &Answer, candidate: &Answer, min_effect: f64) -> Self {
         let at_least = |high: Option<f64>, low: Option<f64>| {
             high.zip(low).is_some_and(|(high, low)| high >= low)
         };
-        let limit = baseline.sustained.map(|rate| rate * (1.0 - min_effect));
-        if at_least(candidate.sustained, baseline.failed) {
+        let is_sure =
+            |own: &Answer| matches!(own.end, End::Confirmed | End::HighestRate | End::LowestRate);
+        let sustained = |own: &Answer| own.sustained.filter(|_| own.passes > 0 || is_sure(own));
+        let failed = |own: &Answer| own.failed.filter(|_| own.failures > 0 || is_sure(own));
+        let limit = sustained(baseline).map(|rate| rate * (1.0 - min_effect));
+        if at_least(sustained(candidate), failed(baseline)) {
             Self::More
-        } else if at_least(limit, candidate.failed) {
+        } else if at_least(limit, failed(candidate)) {
             Self::Less
-        } else if at_least(candidate.sustained, baseline.sustained)
+        } else if at_least(sustained(candidate), sustained(baseline))
             && baseline.end == End::HighestRate
         {
             Self::NotLess
@@ -166,6 +171,11 @@ mod tests {
         let highest = answer(Some(1_000.0), None, End::HighestRate);
         assert_eq!(of(&highest, &highest), KneeVerdict::NotLess);
         assert_eq!(of(&highest, &known), KneeVerdict::Less);
+        let short = Answer {
+            failures: 0,
+            ..answer(None, Some(50.0), End::Generator)
+        };
+        assert_eq!(of(&known, &short), KneeVerdict::Inconclusive);
         let stopped = answer(Some(50.0), Some(60.0), End::Stopped);
         assert_eq!(of(&known, &stopped), KneeVerdict::Inconclusive);
     }

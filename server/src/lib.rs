@@ -12,13 +12,14 @@ pub mod model;
 pub mod password;
 pub mod photo;
 mod problem;
+pub mod queue;
 mod secret;
 pub mod serve;
 #[cfg(test)]
 mod skip;
 pub mod store;
 mod telemetry;
-#[cfg(any(feature = "mysql", feature = "redis", feature = "s3"))]
+#[cfg(any(feature = "mysql", feature = "nats", feature = "redis", feature = "s3"))]
 mod tls_provider;
 mod token;
 

@@ -48,6 +48,14 @@ impl fmt::Display for PostId {
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
+impl Timestamp {
+    /// Returns the current time.
+    #[must_use]
+    pub fn now() -> Self {
+        SystemTime::now().into()
+    }
+}
+
 impl From<SystemTime> for Timestamp {
     /// Rounds down to the millisecond. Times before 1970 become 0.
     fn from(time: SystemTime) -> Self {

@@ -1,7 +1,5 @@
 //! Extractors: identifiers, pages, sessions and bodies.
 
-use std::time::SystemTime;
-
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE};
@@ -158,7 +156,7 @@ fn is_foreign(headers: &HeaderMap) -> bool {
 
 /// Returns the current time.
 pub(super) fn now() -> Timestamp {
-    SystemTime::now().into()
+    Timestamp::now()
 }
 
 /// JSON body.

@@ -13,6 +13,7 @@ use crate::delays::Delays;
 use crate::files::Files;
 use crate::password::Passwords;
 use crate::problem::Problem;
+use crate::queue::Intake;
 use crate::store::Store;
 use crate::telemetry::StoreWaits;
 
@@ -21,6 +22,7 @@ mod extract;
 mod feed;
 mod following;
 mod health;
+mod job;
 mod live_feed;
 mod openapi;
 mod photo;
@@ -34,6 +36,8 @@ mod view;
 const PHOTOS_PROCESSED_MAX: usize = 2;
 /// Maximum number of photos received or processed at once: each holds its body.
 const PHOTOS_ADMITTED_MAX: usize = 16;
+/// Maximum number of requests that wait for their job; others are answered at once.
+const JOB_WAITERS_MAX: usize = 256;
 
 /// Shared state of the handlers.
 #[derive(Debug)]
@@ -49,6 +53,10 @@ pub(crate) struct App {
     pub(crate) passwords: Passwords,
     pub(crate) photos_processed: Arc<Semaphore>,
     pub(crate) photos_admitted: Semaphore,
+    /// Queue of photos whose thumbnails workers make. `None` if requests make them.
+    jobs: Option<Intake>,
+    /// Requests that may wait for their job at once.
+    job_waiters: Semaphore,
     pub(crate) session_ttl: Duration,
     pub(crate) body_limit: usize,
     pub(crate) photo_limit: usize,
@@ -63,6 +71,7 @@ impl App {
         config: &Config,
         store: Arc<dyn Store>,
         files: Arc<dyn Files>,
+        jobs: Option<Intake>,
         store_waits: &Arc<StoreWaits>,
         stopped: watch::Receiver<bool>,
     ) -> Self {
@@ -76,6 +85,8 @@ impl App {
             passwords: Passwords::new(),
             photos_processed: Arc::new(Semaphore::new(PHOTOS_PROCESSED_MAX)),
             photos_admitted: Semaphore::new(PHOTOS_ADMITTED_MAX),
+            jobs,
+            job_waiters: Semaphore::new(JOB_WAITERS_MAX),
             session_ttl: config.session_ttl,
             body_limit: config.body_limit,
             photo_limit: config.photo_limit,
@@ -110,6 +121,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ),
         ("/v1/posts/{id}/photo", get(photo::read).put(photo::write)),
         ("/v1/posts/{id}/thumbnail", get(photo::thumbnail)),
+        ("/v1/jobs/{id}", get(job::read)),
         (
             "/v1/following/{id}",
             put(following::follow).delete(following::unfollow),
@@ -126,6 +138,17 @@ fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
 /// Returns the paths of all routes, with their placeholders.
 pub fn paths() -> impl Iterator<Item = &'static str> {
     routes().into_iter().map(|(path, _)| path)
+}
+
+/// Builds the router of a process that serves no users: its health alone.
+pub(crate) fn health_router(app: Shared) -> Router {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(async || {
+            Problem::not_found("this process is a worker; it serves /healthz and /readyz")
+        })
+        .with_state(app)
 }
 
 /// Builds the router.

@@ -3,12 +3,15 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::data_set::{DataSet, LoadProgress};
 use crate::delays::Delays;
+use crate::queue::QueueOptions;
 use crate::store::CacheOptions;
+use crate::worker::WorkerOptions;
 
 /// Configuration of the service.
 #[derive(Clone)]
@@ -40,6 +43,15 @@ pub struct Config {
     pub assets_in_files: bool,
     /// Delays that the admin listener switches. `None` allows none, and wraps nothing.
     pub delays: Option<Arc<Delays>>,
+    /// URL of the queue of photos whose thumbnails workers make; see [`crate::queue::resolve`]. `None` makes
+    /// each within its request.
+    pub queue_url: Option<String>,
+    /// Queue options.
+    pub queue: QueueOptions,
+    /// Part of the service that this process runs.
+    pub role: Role,
+    /// Worker options.
+    pub worker: WorkerOptions,
     /// Data set to load before the first request is served.
     pub data_set: Option<DataSet>,
     /// Progress of loading the data set.
@@ -56,6 +68,43 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// Maximum time to wait for requests in flight at shutdown.
     pub shutdown_grace: Duration,
+}
+
+/// Part of the service that a process runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Everything: requests and, with a queue, its jobs.
+    #[default]
+    All,
+    /// Requests alone. Other processes work on the jobs.
+    Web,
+    /// Jobs alone. It serves no requests but those for its health.
+    Worker,
+}
+
+impl Role {
+    /// Returns true if the process serves requests.
+    pub(crate) fn serves(self) -> bool {
+        self != Self::Worker
+    }
+
+    /// Returns true if the process works on jobs.
+    pub(crate) fn works(self) -> bool {
+        self != Self::Web
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self::All),
+            "web" => Ok(Self::Web),
+            "worker" => Ok(Self::Worker),
+            _ => Err("it must be all, web or worker".to_owned()),
+        }
+    }
 }
 
 /// A certificate and its key.
@@ -85,6 +134,10 @@ impl Config {
             files_url: files_url.into(),
             assets_in_files: false,
             delays: None,
+            queue_url: None,
+            queue: QueueOptions::default(),
+            role: Role::All,
+            worker: WorkerOptions::default(),
             data_set: None,
             load_progress: Arc::default(),
             session_ttl: Duration::from_secs(24 * 3_600),
@@ -113,6 +166,8 @@ impl fmt::Debug for Config {
             .field("cache", &self.cache_url.as_deref().map(scheme))
             .field("replicas", &self.replica_urls.len())
             .field("files", &self.files_url)
+            .field("queue", &self.queue_url.as_deref().map(scheme))
+            .field("role", &self.role)
             .field("data_set", &self.data_set)
             .finish_non_exhaustive()
     }
@@ -126,7 +181,16 @@ mod tests {
     fn debug_omits_passwords() {
         let mut config = Config::new("mysql://root:hunter2@localhost/db", "file:files");
         config.cache_url = Some("redis://:hunter2@localhost".to_owned());
+        config.queue_url = Some("nats://user:hunter2@localhost/photos".to_owned());
         config.replica_urls = vec!["mysql://root:hunter2@localhost/db".to_owned()];
         assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn reads_roles() {
+        assert_eq!("worker".parse(), Ok(Role::Worker));
+        assert!("Worker".parse::<Role>().is_err());
+        assert!(Role::All.serves() && Role::All.works());
+        assert!(!Role::Web.works() && !Role::Worker.serves());
     }
 }

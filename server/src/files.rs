@@ -29,6 +29,9 @@ pub trait Files: Send + Sync + fmt::Debug + 'static {
     /// Reads a file.
     async fn get(&self, key: &FileKey) -> Result<Bytes, FilesError>;
 
+    /// Returns true if a file exists, without reading it.
+    async fn exists(&self, key: &FileKey) -> Result<bool, FilesError>;
+
     /// Deletes a file. Succeeds if it does not exist.
     async fn delete(&self, key: &FileKey) -> Result<(), FilesError>;
 }

@@ -7,10 +7,12 @@ pub mod data_set;
 mod delays;
 pub mod files;
 mod ledger;
+mod limits;
 pub mod markdown;
 pub mod model;
 pub mod password;
 pub mod photo;
+mod photo_keys;
 mod problem;
 pub mod queue;
 mod secret;
@@ -22,8 +24,10 @@ mod telemetry;
 #[cfg(any(feature = "mysql", feature = "nats", feature = "redis", feature = "s3"))]
 mod tls_provider;
 mod token;
+mod worker;
 
 pub use api::paths;
-pub use config::{Config, TlsFiles};
+pub use config::{Config, Role, TlsFiles};
 pub use delays::{Delays, Hold};
 pub use serve::{ServeError, Server, TlsError, start, start_with};
+pub use worker::WorkerOptions;

@@ -276,6 +276,13 @@ impl PostEdit {
 }
 
 impl Photo {
+    /// Returns true if this photo was uploaded after another one of its post. Of two at the same millisecond,
+    /// the one with the higher file key counts as later, so that every process agrees.
+    #[must_use]
+    pub fn is_later_than(&self, other: &Self) -> bool {
+        (self.created_at, &self.file_key) > (other.created_at, &other.file_key)
+    }
+
     /// Validates the lengths of the strings and the size.
     ///
     /// # Errors

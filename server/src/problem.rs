@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::files::FilesError;
+use crate::queue::QueueError;
 use crate::store::StoreError;
 
 /// The media type of a problem document.
@@ -144,6 +145,22 @@ impl From<FilesError> for Problem {
             }
             error => {
                 tracing::error!(%error, "file store failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<QueueError> for Problem {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::Full => Self::unavailable("too many photos are waiting; try again later"),
+            error @ QueueError::Unavailable(_) => {
+                tracing::warn!(%error, "queue is unavailable");
+                Self::unavailable("the queue did not respond in time")
+            }
+            error => {
+                tracing::error!(%error, "queue failed");
                 Self::internal()
             }
         }

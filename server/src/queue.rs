@@ -10,14 +10,20 @@ use crate::model::Timestamp;
 
 #[cfg(test)]
 pub(crate) mod contract;
+mod counters;
+mod intake;
 mod job_id;
+mod jobs;
 mod memory;
 #[cfg(feature = "nats")]
 mod nats;
 mod options;
 mod resolver;
 
+pub(crate) use counters::{JobCounters, JobEvent};
+pub(crate) use intake::Intake;
 pub use job_id::JobId;
+pub(crate) use jobs::Jobs;
 pub use memory::MemoryQueue;
 pub use options::QueueOptions;
 pub use resolver::resolve;

@@ -16,10 +16,12 @@ use crate::api::{self, App};
 use crate::cache::{CacheError, DelayedCache};
 use crate::config::Config;
 use crate::files::{DelayedFiles, Files, FilesError};
+use crate::queue::{Jobs, QueueError};
 use crate::store::{
     CacheOptions, CachedStore, DelayedStore, Origin, SplitOptions, SplitStore, Store, StoreError,
 };
 use crate::telemetry::{self, Requests};
+use crate::worker::Worker;
 use crate::{data_set, markdown, password};
 
 mod acceptor;
@@ -55,6 +57,9 @@ pub struct Server {
     /// Tasks of the Unix-socket and redirect listeners.
     secondary: Vec<JoinHandle<()>>,
     admin: Option<JoinHandle<()>>,
+    /// Tasks that work on jobs.
+    workers: Vec<JoinHandle<()>>,
+    shutdown_grace: Duration,
     store: Arc<dyn Store>,
 }
 
@@ -95,6 +100,14 @@ pub enum ServeError {
     /// The file store failed.
     #[error(transparent)]
     Files(#[from] FilesError),
+    /// The queue could not be set up.
+    #[error("could not use the queue: {0}")]
+    Queue(#[from] QueueError),
+    /// A process that only works on jobs has no queue to take them from.
+    #[error(
+        "a worker needs a queue that other processes fill, such as `nats://user:password@host:port/NAME`"
+    )]
+    WorkerWithoutQueue,
     /// The data set's password could not be hashed.
     #[error(transparent)]
     Password(#[from] password::PasswordError),
@@ -173,14 +186,23 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     };
     let redirect_listener = config.redirect_listen.map(bind).transpose()?;
     let admin_listener = config.admin.map(bind).transpose()?;
+    let is_shared = config
+        .queue_url
+        .as_deref()
+        .is_some_and(|url| url != "memory:");
+    if !config.role.serves() && !is_shared {
+        return Err(ServeError::WorkerWithoutQueue);
+    }
+    let jobs = config.queue_url.as_deref();
+    let jobs = jobs.map(|url| Jobs::open(url, &config.queue)).transpose()?;
     let mut files = crate::files::resolve(&config.files_url)?;
-    if config.assets_in_files {
+    if config.assets_in_files && config.role.serves() {
         api::asset::publish(&*files).await?;
     }
     if let Some(delays) = &config.delays {
         files = Arc::new(DelayedFiles::new(files, delays)) as Arc<dyn Files>;
     }
-    if let Some(data_set) = &config.data_set {
+    if let Some(data_set) = config.data_set.as_ref().filter(|_| config.role.serves()) {
         let hash = password::hash(data_set::PASSWORD)?;
         let content = data_set
             .content_with_progress(hash, markdown::render, config.load_progress.clone())
@@ -193,10 +215,23 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
         .map_err(|error| ServeError::Routes(error.to_string()))
         .map(Arc::new)?;
     let (stop, stopped) = watch::channel(false);
+    let mut workers = Vec::new();
+    if let Some(jobs) = jobs.as_ref().filter(|_| config.role.works()) {
+        let worker = Worker::new(
+            Arc::clone(&jobs.queue),
+            store.clone(),
+            Arc::clone(&files),
+            config.worker.clone(),
+            config.queue.visibility,
+            Arc::clone(&jobs.counters),
+        );
+        workers = worker.start(&stopped);
+    }
     let app = Arc::new(App::new(
         &config,
         store.clone(),
         files,
+        jobs.as_ref().map(Jobs::intake),
         requests.store_waits(),
         stopped.clone(),
     ));
@@ -224,7 +259,7 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
         telemetry::prime_profiler();
         admin_address = Some(address_of(&listener, listen)?);
         let router =
-            telemetry::admin::router(requests.clone(), store.clone(), config.delays.clone());
+            telemetry::admin::router(requests.clone(), store.clone(), config.delays.clone(), jobs);
         let transport = Plain::default();
         admin = Some(run(
             &config,
@@ -235,7 +270,12 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
             admin_stopped,
         ));
     }
-    let (router, requests) = (api::router(app), Some(requests));
+    let router = if config.role.serves() {
+        api::router(app)
+    } else {
+        api::health_router(app)
+    };
+    let requests = Some(requests);
     if let Some(socket) = socket {
         let (router, requests) = (router.clone(), requests.clone());
         let transport = Plain::default();
@@ -268,6 +308,8 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
         main,
         secondary,
         admin,
+        workers,
+        shutdown_grace: config.shutdown_grace,
         store,
     })
 }
@@ -323,6 +365,15 @@ impl Server {
         for task in &mut self.secondary {
             // Stopped by the same signal as the main listener.
             let _ = task.await;
+        }
+        let grace = tokio::time::sleep(self.shutdown_grace);
+        tokio::pin!(grace);
+        for worker in &mut self.workers {
+            tokio::select! {
+                _ = &mut *worker => {}
+                // Its job is delivered again.
+                () = &mut grace => worker.abort(),
+            }
         }
         self.stop_admin.send_replace(true);
         if let Some(admin) = &mut self.admin {

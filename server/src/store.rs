@@ -106,8 +106,10 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Returns posts of all followed users, newest first. `NotFound` if the user is unknown.
     async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError>;
 
-    /// Sets the photo of a post and returns the previous one, so that the caller can delete its files.
-    /// `NotFound` if the post is unknown, `Forbidden` if `author` is not its author.
+    /// Sets the photo of a post and returns the previous one, so that the caller can delete its files. The
+    /// photo that was uploaded last stays: `Conflict` if the present one is later, so that photos may be set
+    /// in any order, and more than once. `NotFound` if the post is unknown, `Forbidden` if `author` is not its
+    /// author.
     async fn put_photo(&self, author: UserId, photo: Photo) -> Result<Option<Photo>, StoreError>;
 
     /// Returns the photo of a post.
@@ -248,6 +250,16 @@ fn other_data(present: Option<&str>, wanted: &str) -> StoreError {
             |present| format!("another one ({present})")
         )
     ))
+}
+
+/// Fails if the present photo is later than the one to set.
+fn require_later(present: Option<&Photo>, photo: &Photo) -> Result<(), StoreError> {
+    match present {
+        Some(present) if present.is_later_than(photo) => Err(StoreError::Conflict(
+            "the post has a later photo".to_owned(),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn follows_themselves() -> StoreError {

@@ -5,6 +5,7 @@ mod cpu_profile;
 mod delay_switch;
 mod exposition;
 mod histogram;
+mod job_desk;
 mod process;
 mod prometheus_text;
 mod requests;

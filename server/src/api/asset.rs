@@ -216,6 +216,7 @@ mod tests {
             &config,
             store,
             files.clone(),
+            None,
             &std::sync::Arc::default(),
             stopped,
         );

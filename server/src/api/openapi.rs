@@ -10,7 +10,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 use super::response::HandlerResult;
-use super::{asset, feed, following, health, live_feed, photo, post, session, user};
+use super::{asset, feed, following, health, job, live_feed, photo, post, session, user};
 use crate::problem::Problem;
 
 #[derive(OpenApi)]
@@ -23,7 +23,7 @@ use crate::problem::Problem;
         user::sign_up, user::read,
         session::log_in, session::log_out,
         post::create, post::read, post::update, post::delete,
-        photo::write, photo::read, photo::thumbnail,
+        photo::write, photo::read, photo::thumbnail, job::read,
         following::follow, following::unfollow,
         feed::read, live_feed::read,
         asset::read,

@@ -10,12 +10,12 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::asset::{etag, is_fresh};
 use super::extract::{self, Id, Session, now};
-use super::response::HandlerResult;
-use super::{App, Shared};
-use crate::files::{FileKey, FilesError};
+use super::response::{HandlerResult, Timing};
+use super::{App, Shared, job};
 use crate::ledger::{self, Part};
-use crate::model::{Photo, PostId};
+use crate::model::{Photo, PostId, UserId};
 use crate::photo::{PhotoFormat, thumbnail as make_thumbnail};
+use crate::photo_keys::PhotoKeys;
 use crate::problem::{Problem, ProblemDocument};
 
 /// Caches must revalidate each copy: the photo of a post may change.
@@ -30,6 +30,9 @@ const CACHE: &str = "no-cache";
     security(("bearer" = []), ("cookie" = [])),
     responses(
         (status = 204, description = "Stored, with its thumbnail"),
+        (status = 202, description = "Accepted; `Location` names the job that makes the thumbnail. Only with a \
+            queue, and unless the header `Prefer: wait=N` asks to wait up to N seconds",
+            body = super::view::JobView<'static>),
         (status = 413, description = "More than 5 MB", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = 415, description = "Neither JPEG nor PNG", body = ProblemDocument,
@@ -52,9 +55,40 @@ pub(super) async fn write(
     if post.author != session.user {
         return Err(Problem::forbidden("only the author may edit a post"));
     }
-    let busy = || Problem::unavailable("too many photos at once; try again later");
+    if let Some(jobs) = &app.jobs {
+        jobs.require_room()?;
+    }
+    let headers = request.headers().clone();
     let _admission = app.photos_admitted.try_acquire().map_err(|_| busy())?;
     let photo = extract::read(request, app.photo_limit, &app).await?;
+    let keys = new_keys(post.id)?;
+    let record = Photo {
+        post: post.id,
+        media_type: format.media_type().to_owned(),
+        bytes: photo.len() as u64,
+        file_key: keys.full.as_str().to_owned(),
+        etag: etag(&photo).to_str().unwrap_or_default().to_owned(),
+        created_at: now(),
+    };
+    match &app.jobs {
+        Some(jobs) => {
+            let waits = job::wait(&headers);
+            job::submit(&app, jobs, session.user, record, &keys, photo, waits).await
+        }
+        None => process(&app, timing, session.user, record, &keys, photo, format).await,
+    }
+}
+
+/// Makes the thumbnail within the request.
+async fn process(
+    app: &App,
+    mut timing: Timing<'_>,
+    author: UserId,
+    record: Photo,
+    keys: &PhotoKeys,
+    photo: Bytes,
+    format: PhotoFormat,
+) -> HandlerResult {
     let slot = {
         let _span = ledger::enter(Part::Queue);
         app.photos_processed.clone().acquire_owned().await
@@ -64,51 +98,57 @@ pub(super) async fn write(
         let photo = photo.clone();
         // The task owns the slot, because it continues after the client disconnects.
         ledger::blocking(move || {
-            let done = (make_thumbnail(&photo, format), etag(&photo));
+            let done = make_thumbnail(&photo, format);
             drop(slot);
             done
         })
     };
-    let (thumbnail, etag) = work.await.map_err(|error| {
+    let thumbnail = work.await.map_err(|error| {
         tracing::error!(%error, "could not process a photo");
         Problem::internal()
     })?;
     let thumbnail = thumbnail.map_err(|error| Problem::unprocessable(error.to_string()))?;
-
-    let (full_key, thumbnail_key) = keys(id)?;
-    let record = Photo {
-        post: post.id,
-        media_type: format.media_type().to_owned(),
-        bytes: photo.len() as u64,
-        file_key: full_key.as_str().to_owned(),
-        etag: etag.to_str().unwrap_or_default().to_owned(),
-        created_at: now(),
-    };
     let stored = async {
-        app.files.put(&full_key, photo).await?;
-        app.files.put(&thumbnail_key, thumbnail).await?;
-        let put = app.store.put_photo(session.user, record.clone());
+        app.files.put(&keys.full, photo).await?;
+        app.files.put(&keys.thumbnail, thumbnail).await?;
+        let put = app.store.put_photo(author, record.clone());
         Ok::<_, Problem>(timing.store(put).await?)
     };
     match stored.await {
         Ok(previous) => {
             if let Some(previous) = previous {
-                delete_files(&app, &previous).await;
+                delete_files(app, &previous).await;
             }
         }
         // The record may have been stored: rather leave an unused file behind than delete a used one.
         Err(problem) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => return Err(problem),
         Err(problem) => {
-            delete_files(&app, &record).await;
+            keys.delete(&*app.files).await;
             return Err(problem);
         }
     }
-    let mut response = timing.no_content();
-    response.headers_mut().insert(ETAG, etag);
-    if let Ok(location) = HeaderValue::try_from(format!("/v1/posts/{id}/photo")) {
-        response.headers_mut().insert(LOCATION, location);
+    Ok(stored_response(timing.no_content(), &record))
+}
+
+/// Adds the tag and the address of a stored photo to a response.
+pub(super) fn stored_response(mut response: Response, photo: &Photo) -> Response {
+    let headers = response.headers_mut();
+    if let Ok(etag) = HeaderValue::try_from(&photo.etag) {
+        headers.insert(ETAG, etag);
     }
-    Ok(response)
+    if let Ok(location) = HeaderValue::try_from(photo_path(photo.post)) {
+        headers.insert(LOCATION, location);
+    }
+    response
+}
+
+/// Returns the path of a post's photo.
+pub(super) fn photo_path(post: PostId) -> String {
+    format!("/v1/posts/{post}/photo")
+}
+
+fn busy() -> Problem {
+    Problem::unavailable("too many photos at once; try again later")
 }
 
 /// Returns the photo of a post.
@@ -161,13 +201,13 @@ async fn serve(app: &App, id: i64, headers: &HeaderMap, is_thumbnail: bool) -> H
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        let key = FileKey::new(photo.file_key)?;
+        let keys = PhotoKeys::of(&photo)?;
         let key = if is_thumbnail {
-            thumbnail_key(&key)?
+            &keys.thumbnail
         } else {
-            key
+            &keys.full
         };
-        let content: Bytes = app.files.get(&key).await?;
+        let content: Bytes = app.files.get(key).await?;
         Response::new(Body::from(content))
     };
     let headers = response.headers_mut();
@@ -184,28 +224,15 @@ async fn serve(app: &App, id: i64, headers: &HeaderMap, is_thumbnail: bool) -> H
 
 /// Deletes the files of a photo whose record is gone.
 pub(super) async fn delete_files(app: &App, photo: &Photo) {
-    let Ok(full) = FileKey::new(photo.file_key.clone()) else {
-        return;
-    };
-    for key in [thumbnail_key(&full), Ok(full)].into_iter().flatten() {
-        if let Err(error) = app.files.delete(&key).await {
-            tracing::warn!(%error, "could not delete an unused file");
-        }
+    if let Ok(keys) = PhotoKeys::of(photo) {
+        keys.delete(&*app.files).await;
     }
 }
 
-/// Generates keys for a photo and its thumbnail. They are never reused, so that no reader gets parts of
-/// two photos.
-fn keys(post: i64) -> Result<(FileKey, FileKey), Problem> {
+fn new_keys(post: PostId) -> Result<PhotoKeys, Problem> {
     let number = getrandom::u64().map_err(|error| {
         tracing::error!(%error, "could not generate a random file name");
         Problem::internal()
     })?;
-    let full = FileKey::new(format!("photos/{:03}/{post}-{number:016x}", post % 1_000))?;
-    let thumbnail = thumbnail_key(&full)?;
-    Ok((full, thumbnail))
-}
-
-fn thumbnail_key(full: &FileKey) -> Result<FileKey, FilesError> {
-    FileKey::new(format!("{}-thumbnail", full.as_str()))
+    Ok(PhotoKeys::new(post, number)?)
 }

@@ -12,6 +12,7 @@ use super::view::PostView;
 use super::{Shared, photo};
 use crate::markdown;
 use crate::model::{CONTENT_BYTES_MAX, NewPost, PostEdit, PostId};
+use crate::photo_keys::{self, failure_key};
 use crate::problem::{Problem, ProblemDocument};
 
 /// Content of a post.
@@ -144,6 +145,11 @@ pub(super) async fn delete(
     let deleted = app.store.delete_post(session.user, PostId(id));
     if let Some(photo) = timing.store(deleted).await? {
         photo::delete_files(&app, &photo).await;
+    }
+    if app.jobs.is_some()
+        && let Ok(note) = failure_key(PostId(id))
+    {
+        photo_keys::delete(&*app.files, &note).await;
     }
     Ok(timing.no_content())
 }

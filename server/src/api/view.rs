@@ -100,6 +100,50 @@ pub(super) struct HealthView {
     pub(super) status: &'static str,
 }
 
+/// Job of an uploaded photo.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Job)]
+pub(super) struct JobView<'a> {
+    /// Identifier.
+    id: &'a str,
+    /// `waiting`, `done` or `failed`.
+    state: &'static str,
+    /// Path of the photo, once the job is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    photo: Option<&'a str>,
+    /// Reason of the failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+/// State of a job.
+#[derive(Debug)]
+pub(super) enum JobState {
+    /// It waits for a worker, or is worked on.
+    Waiting,
+    /// Photo and thumbnail are there.
+    Done,
+    /// The upload is no photo, with the reason.
+    Failed(String),
+}
+
+impl<'a> JobView<'a> {
+    /// Shows a job whose photo is to be at `path`.
+    pub(super) fn new(id: &'a str, state: &'a JobState, path: &'a str) -> Self {
+        let (state, photo, reason) = match state {
+            JobState::Waiting => ("waiting", None, None),
+            JobState::Done => ("done", Some(path), None),
+            JobState::Failed(reason) => ("failed", None, Some(reason.as_str())),
+        };
+        Self {
+            id,
+            state,
+            photo,
+            reason,
+        }
+    }
+}
+
 impl UserPageView<'_> {
     /// Joins a [`UserView`] and a [`PageView`] that are already JSON.
     pub(super) fn join(user: &[u8], page: &[u8]) -> Bytes {

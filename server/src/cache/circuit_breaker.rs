@@ -1,41 +1,21 @@
 //! Circuit breaker: a cache that fails is not called for a while.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{Cache, CacheError};
 use crate::ledger::{self, Part};
+use crate::limits::Circuit;
 
-/// Consecutive failures that open the circuit.
-const FAILURES_MAX: u32 = 3;
-/// Initial pause.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
-/// Maximum pause, and so the maximum time that a recovered cache is unused.
-const PAUSE_MAX: Duration = Duration::from_secs(2);
-
-/// Wrapper that does not call a failing cache.
-///
-/// After three consecutive failures the circuit is open: calls fail at once with
-/// [`CacheError::CircuitOpen`]. After a pause (100 ms, doubling up to 2 s) one call is a probe. If it
-/// succeeds, the circuit closes; otherwise the next pause begins. So a dead cache delays one call a pause
-/// and no others.
+/// Wrapper that does not call a failing cache: while its [`Circuit`] is open, calls fail at once with
+/// [`CacheError::CircuitOpen`].
 #[derive(Debug)]
 pub struct CircuitBreaker {
     inner: Arc<dyn Cache>,
-    /// End of the pause, in nanoseconds since `origin`; 0 if the circuit is closed.
-    open_until_ns: AtomicU64,
-    origin: Instant,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    failures: u32,
-    pause: Duration,
+    circuit: Circuit,
 }
 
 impl CircuitBreaker {
@@ -44,12 +24,7 @@ impl CircuitBreaker {
     pub fn new(inner: Arc<dyn Cache>) -> Self {
         Self {
             inner,
-            open_until_ns: AtomicU64::new(0),
-            origin: Instant::now(),
-            state: Mutex::new(State {
-                failures: 0,
-                pause: PAUSE_MIN,
-            }),
+            circuit: Circuit::new("cache"),
         }
     }
 
@@ -57,76 +32,18 @@ impl CircuitBreaker {
         &self,
         call: impl Future<Output = Result<T, CacheError>>,
     ) -> Result<T, CacheError> {
-        let probing = self.admit()?;
+        let admission = self.circuit.admit().ok_or(CacheError::CircuitOpen)?;
         let span = ledger::enter(Part::Cache);
         let outcome = call.await;
         drop(span);
         match &outcome {
-            Ok(_) | Err(CacheError::Invalid(_) | CacheError::Rejected(_)) => self.succeeded(),
-            Err(error) => self.failed(probing, error),
+            Ok(_) | Err(CacheError::Invalid(_) | CacheError::Rejected(_)) => {
+                self.circuit.succeeded();
+            }
+            Err(error) => self.circuit.failed(admission, error),
         }
         outcome
     }
-
-    /// Admits a call; returns true if it is a probe.
-    fn admit(&self) -> Result<bool, CacheError> {
-        let until = self.open_until_ns.load(Ordering::Acquire);
-        if until == 0 {
-            return Ok(false);
-        }
-        let now = self.now_ns();
-        if now < until {
-            return Err(CacheError::CircuitOpen);
-        }
-        // Other calls wait for another pause. If this probe is cancelled, the next follows after it.
-        let next = now.saturating_add(ns(self.state().pause)).max(1);
-        self.open_until_ns
-            .compare_exchange(until, next, Ordering::AcqRel, Ordering::Acquire)
-            .map(|_| true)
-            .map_err(|_| CacheError::CircuitOpen)
-    }
-
-    fn succeeded(&self) {
-        // Most calls succeed while the circuit is closed: they take no lock.
-        if self.open_until_ns.load(Ordering::Acquire) == 0 {
-            if let Ok(mut state) = self.state.try_lock() {
-                state.failures = 0;
-            }
-            return;
-        }
-        let mut state = self.state();
-        state.failures = 0;
-        state.pause = PAUSE_MIN;
-        self.open_until_ns.store(0, Ordering::Release);
-        tracing::info!("the cache responds again");
-    }
-
-    fn failed(&self, probing: bool, error: &CacheError) {
-        let mut state = self.state();
-        state.failures = state.failures.saturating_add(1);
-        if probing {
-            state.pause = (state.pause * 2).min(PAUSE_MAX);
-        } else if state.failures < FAILURES_MAX || self.open_until_ns.load(Ordering::Acquire) != 0 {
-            // The failures of calls that were in flight when the circuit opened carry no news.
-            return;
-        } else {
-            tracing::warn!(%error, "the cache does not respond; continuing without it");
-        }
-        let until = self.now_ns().saturating_add(ns(state.pause)).max(1);
-        self.open_until_ns.store(until, Ordering::Release);
-    }
-
-    fn now_ns(&self) -> u64 {
-        ns(self.origin.elapsed())
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn ns(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[async_trait]
@@ -174,10 +91,12 @@ impl Cache for CircuitBreaker {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::sync::atomic::{AtomicBool, AtomicU64};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    use std::time::Instant;
 
     use super::*;
     use crate::cache::{MemoryCache, contract};
+    use crate::limits::{FAILURES_MAX, PAUSE_MAX};
 
     /// Cache that counts calls, and that can be disconnected or delay its next deletion.
     #[derive(Debug, Default)]
@@ -309,18 +228,5 @@ pub(super) mod tests {
             let result = breaker.get(b"key").await;
             assert_ne!(result, Err(CacheError::CircuitOpen), "{round}");
         }
-    }
-
-    #[tokio::test]
-    async fn concurrent_failures_open_circuit_once() {
-        let inner = Arc::new(CutOff::default());
-        let breaker = CircuitBreaker::new(inner);
-        let lost = CacheError::Unavailable("lost".to_owned());
-        for _ in 0..100 {
-            breaker.failed(false, &lost);
-        }
-        assert_eq!(breaker.state().pause, PAUSE_MIN);
-        breaker.failed(true, &lost);
-        assert_eq!(breaker.state().pause, 2 * PAUSE_MIN);
     }
 }

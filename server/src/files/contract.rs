@@ -25,6 +25,7 @@ async fn stored_file_is_read(files: &dyn Files) {
     assert!(matches!(files.get(&key).await, Err(FilesError::NotFound)));
     files.put(&key, Bytes::from_static(b"one")).await.unwrap();
     assert_eq!(files.get(&key).await.unwrap(), "one");
+    assert!(files.exists(&key).await.unwrap());
 }
 
 async fn last_put_wins(files: &dyn Files) {
@@ -40,6 +41,7 @@ async fn last_put_wins(files: &dyn Files) {
 async fn deleted_file_is_gone(files: &dyn Files) {
     let key = key("photos/12/a.jpg");
     files.delete(&key).await.unwrap();
+    assert!(!files.exists(&key).await.unwrap());
     files.delete(&key).await.unwrap();
     assert!(matches!(files.get(&key).await, Err(FilesError::NotFound)));
 }

@@ -46,6 +46,10 @@ impl Files for DelayedFiles {
         self.call(self.inner.get(key)).await
     }
 
+    async fn exists(&self, key: &FileKey) -> Result<bool, FilesError> {
+        self.call(self.inner.exists(key)).await
+    }
+
     async fn delete(&self, key: &FileKey) -> Result<(), FilesError> {
         self.call(self.inner.delete(key)).await
     }

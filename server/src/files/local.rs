@@ -72,6 +72,11 @@ impl Files for LocalFiles {
         blocking("read", key, move || fs::read(path).map(Bytes::from)).await
     }
 
+    async fn exists(&self, key: &FileKey) -> Result<bool, FilesError> {
+        let path = self.path(key);
+        blocking("look for", key, move || path.try_exists()).await
+    }
+
     async fn delete(&self, key: &FileKey) -> Result<(), FilesError> {
         let path = self.path(key);
         blocking("delete", key, move || match fs::remove_file(path) {

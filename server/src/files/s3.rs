@@ -137,6 +137,15 @@ impl Files for S3Files {
         read.await.map_err(|error| failed("read", key, error))
     }
 
+    async fn exists(&self, key: &FileKey) -> Result<bool, FilesError> {
+        let _span = ledger::enter(Part::Files);
+        match self.bucket.head(&path(key)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(failed("look for", key, error)),
+        }
+    }
+
     async fn delete(&self, key: &FileKey) -> Result<(), FilesError> {
         let _span = ledger::enter(Part::Files);
         match self.bucket.delete(&path(key)).await {

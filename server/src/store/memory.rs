@@ -304,6 +304,8 @@ impl Store for MemoryStore {
     async fn put_photo(&self, author: UserId, photo: Photo) -> Result<Option<Photo>, StoreError> {
         photo.check()?;
         let mut tables = self.write()?;
+        tables.own_post(author, photo.post)?;
+        super::require_later(tables.photos.get(&photo.post), &photo)?;
         tables.own_post(author, photo.post)?.has_photo = true;
         Ok(tables.photos.insert(photo.post, photo))
     }

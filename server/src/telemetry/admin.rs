@@ -1,4 +1,4 @@
-//! Routes of the admin listener: `/metrics`, `/debug/pprof` and `/debug/delay`.
+//! Routes of the admin listener: `/metrics`, `/debug/pprof`, `/debug/delay` and `/debug/queue`.
 
 use std::sync::Arc;
 
@@ -14,9 +14,10 @@ use http::{HeaderValue, StatusCode};
 use super::cpu_profile::{self, ProfileError};
 use super::prometheus_text::MEDIA_TYPE;
 use super::requests::Requests;
-use super::{delay_switch, exposition};
+use super::{delay_switch, exposition, job_desk};
 use crate::delays::Delays;
 use crate::problem::Problem;
+use crate::queue::Jobs;
 use crate::store::Store;
 
 /// Default duration of a profile, as in Go.
@@ -38,6 +39,8 @@ struct Admin {
     store: Arc<dyn Store>,
     /// `None` if delays are not allowed.
     delays: Option<Arc<Delays>>,
+    /// `None` without a queue.
+    jobs: Option<Jobs>,
 }
 
 /// Builds the router of the admin listener.
@@ -45,6 +48,7 @@ pub(crate) fn router(
     requests: Arc<Requests>,
     store: Arc<dyn Store>,
     delays: Option<Arc<Delays>>,
+    jobs: Option<Jobs>,
 ) -> Router {
     let delay = get(async |State(admin): State<Admin>| delay_switch::show(admin.delays.as_ref()))
         .put(
@@ -54,11 +58,18 @@ pub(crate) fn router(
             },
         )
         .delete(async |State(admin): State<Admin>| delay_switch::stop(admin.delays.as_ref()));
+    let queue = get(async |State(admin): State<Admin>| job_desk::show(admin.jobs.as_ref()).await)
+        .post(
+            async |State(admin): State<Admin>, RawQuery(query): RawQuery| {
+                job_desk::retry(admin.jobs.as_ref(), query.as_deref()).await
+            },
+        );
     Router::new()
         .route("/metrics", get(metrics))
         .route("/debug/pprof/profile", get(profile))
         .route("/debug/pprof/cmdline", get(cmdline))
         .route("/debug/delay", delay.layer(DefaultBodyLimit::max(BODY_MAX)))
+        .route("/debug/queue", queue)
         .method_not_allowed_fallback(async || {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -70,6 +81,7 @@ pub(crate) fn router(
             requests,
             store,
             delays,
+            jobs,
         })
 }
 
@@ -85,7 +97,11 @@ fn unreadable(error: &BytesRejection) -> Problem {
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
-    let text = exposition::exposition(&admin.requests, &*admin.store);
+    let jobs = match &admin.jobs {
+        Some(jobs) => Some((jobs, job_desk::stats(jobs).await)),
+        None => None,
+    };
+    let text = exposition::exposition(&admin.requests, &*admin.store, jobs);
     ([(CONTENT_TYPE, MEDIA_TYPE)], text).into_response()
 }
 

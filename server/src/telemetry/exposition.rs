@@ -5,10 +5,15 @@ use super::process;
 use super::prometheus_text::Kind::{Counter, Gauge, Histogram, Summary};
 use super::prometheus_text::{Kind, PrometheusText};
 use super::requests::Requests;
+use crate::queue::{JobEvent, Jobs, QueueStats};
 use crate::store::{BATCH_SIZE_BOUNDS, CacheStats, LayerStats, ReplicaStats, Store, WriteStats};
 
 /// Writes all metrics.
-pub(crate) fn exposition(requests: &Requests, store: &dyn Store) -> String {
+pub(crate) fn exposition(
+    requests: &Requests,
+    store: &dyn Store,
+    jobs: Option<(&Jobs, Option<QueueStats>)>,
+) -> String {
     let mut text = PrometheusText::with_capacity(16 * 1_024);
     text.value(
         "http_server_requests_total",
@@ -37,6 +42,9 @@ pub(crate) fn exposition(requests: &Requests, store: &dyn Store) -> String {
     let replicas = store.replica_stats();
     if !replicas.is_empty() {
         replication(&mut text, &replicas, store.primary_reads());
+    }
+    if let Some((jobs, stats)) = jobs {
+        queue(&mut text, jobs, stats);
     }
     text.value(
         "process_cpu_seconds_total",
@@ -221,6 +229,44 @@ fn cache(text: &mut PrometheusText, stats: &CacheStats) {
         ),
     ] {
         text.value(name, kind, help, value);
+    }
+}
+
+fn queue(text: &mut PrometheusText, jobs: &Jobs, stats: Option<QueueStats>) {
+    let name = "tenfold_queue_job_events_total";
+    let help = "Events in the life of jobs that this process pushed or worked on.";
+    text.metric(name, Counter, help);
+    for event in JobEvent::ALL {
+        text.sample(
+            name,
+            &[("event", &event.name())],
+            jobs.counters.count(event),
+        );
+    }
+    if let Some(max) = jobs.jobs_max {
+        let help = "Maximum number of jobs in the queue. Absent if unbounded.";
+        text.value("tenfold_queue_jobs_max", Gauge, help, max);
+    }
+    // Absent if the queue does not respond.
+    let Some(stats) = stats else { return };
+    for (name, help, value) in [
+        (
+            "tenfold_queue_jobs",
+            "Jobs in the queue, including those being worked on.",
+            stats.jobs,
+        ),
+        (
+            "tenfold_queue_leased",
+            "Jobs being worked on, or pausing before their next attempt.",
+            stats.leased,
+        ),
+        (
+            "tenfold_queue_dead_letters",
+            "Jobs that were given up.",
+            stats.dead,
+        ),
+    ] {
+        text.value(name, Gauge, help, value);
     }
 }
 

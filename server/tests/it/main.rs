@@ -9,6 +9,7 @@ mod life_cycle;
 mod live_feed;
 mod logs;
 mod openapi;
+mod photo_jobs;
 mod photos;
 #[cfg(feature = "sqlite")]
 mod restart;

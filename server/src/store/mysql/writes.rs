@@ -11,7 +11,7 @@ use super::reads;
 use crate::model::{
     NewPost, NewSession, NewUser, Photo, Post, PostEdit, PostId, Timestamp, User, UserId,
 };
-use crate::store::{BEAT_RETENTION_MS, StoreError};
+use crate::store::{BEAT_RETENTION_MS, StoreError, require_later};
 
 /// Deletes a few expired sessions whenever one is created: more than one, so that they do not accumulate.
 pub(super) const DELETE_EXPIRED_SESSIONS: &str =
@@ -175,6 +175,7 @@ pub(super) async fn put_photo(
 ) -> Attempt<Option<Photo>> {
     require_author(tx, author, photo.post).await?;
     let before = reads::photo(tx, photo.post).await?;
+    require_later(before.as_ref(), photo)?;
     tx.exec_drop(
         "REPLACE INTO photos (post_id, media_type, bytes, file_key, etag, created_at) \
          VALUES (?, ?, ?, ?, ?, ?)",

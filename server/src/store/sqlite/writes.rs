@@ -8,7 +8,7 @@ use crate::model::{
     NewPost, NewSession, NewUser, Photo, Post, PostEdit, PostId, Timestamp, TokenDigest, User,
     UserId,
 };
-use crate::store::{BEAT_RETENTION_MS, StoreError};
+use crate::store::{BEAT_RETENTION_MS, StoreError, require_later};
 
 /// Deletes a few expired sessions whenever one is created: more than one, so that they do not accumulate.
 pub(super) const DELETE_EXPIRED_SESSIONS: &str = "\
@@ -158,6 +158,7 @@ pub(super) fn put_photo(
 ) -> Result<Option<Photo>, StoreError> {
     require_author(connection, author, photo.post)?;
     let before = reads::find_photo(connection, photo.post)?;
+    require_later(before.as_ref(), photo)?;
     execute(
         connection,
         "INSERT OR REPLACE INTO photos (post_id, media_type, bytes, file_key, etag, created_at) \

@@ -1,0 +1,107 @@
+//! Work on an uploaded photo: make its thumbnail, and update file store and database.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::failure_note::FailureNote;
+use super::photo_job::PhotoTask;
+use crate::files::{Files, FilesError};
+use crate::ledger;
+use crate::photo::thumbnail;
+use crate::photo_keys::PhotoKeys;
+use crate::queue::JobId;
+use crate::store::{Store, StoreError};
+
+/// Outcome of work that need not be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Worked {
+    /// The effect was applied.
+    Applied,
+    /// The effect had been applied before, or must not be: the post has a later photo, or is gone.
+    Unneeded,
+    /// The upload is no photo; a note says so.
+    Unprocessable,
+}
+
+/// Reason to try again.
+#[derive(Debug)]
+pub(super) struct TryAgain(String);
+
+impl TryAgain {
+    /// The attempt did not end in time.
+    pub(super) fn timed_out(limit: Duration) -> Self {
+        Self(format!("it took longer than {} s", limit.as_secs()))
+    }
+}
+
+impl fmt::Display for TryAgain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<FilesError> for TryAgain {
+    fn from(error: FilesError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<StoreError> for TryAgain {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Applies the effect of a job. May be called any number of times, and by several workers at once: files have
+/// names of their own, and the store keeps the photo that was uploaded last.
+pub(super) async fn work(
+    store: &dyn Store,
+    files: &Arc<dyn Files>,
+    id: &JobId,
+    task: &PhotoTask,
+) -> Result<Worked, TryAgain> {
+    let PhotoTask { photo, keys, .. } = task;
+    match store.photo(photo.post).await {
+        Ok(present) if present.file_key == photo.file_key => return Ok(Worked::Unneeded),
+        Ok(present) if present.is_later_than(photo) => return unneeded(files, keys).await,
+        Ok(_) | Err(StoreError::NotFound) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let content = match files.get(&keys.full).await {
+        Ok(content) => content,
+        // It was replaced, or deleted with its post.
+        Err(FilesError::NotFound) => return Ok(Worked::Unneeded),
+        Err(error) => return Err(error.into()),
+    };
+    let format = task.format;
+    let made = ledger::blocking(move || thumbnail(&content, format)).await;
+    let made = match made.map_err(|error| TryAgain(error.to_string()))? {
+        Ok(made) => made,
+        Err(error) => {
+            FailureNote::write(&**files, photo.post, id, error.to_string()).await?;
+            keys.delete(&**files).await;
+            return Ok(Worked::Unprocessable);
+        }
+    };
+    files.put(&keys.thumbnail, made).await?;
+    match store.put_photo(task.author, photo.clone()).await {
+        Ok(previous) => {
+            // Another worker may have set the same one.
+            let replaced = previous.filter(|previous| previous.file_key != photo.file_key);
+            if let Some(Ok(replaced)) = replaced.as_ref().map(PhotoKeys::of) {
+                replaced.delete(&**files).await;
+            }
+            Ok(Worked::Applied)
+        }
+        Err(StoreError::Conflict(_) | StoreError::NotFound | StoreError::Forbidden) => {
+            unneeded(files, keys).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn unneeded(files: &Arc<dyn Files>, keys: &PhotoKeys) -> Result<Worked, TryAgain> {
+    keys.delete(&**files).await;
+    Ok(Worked::Unneeded)
+}

@@ -4,7 +4,7 @@
 pub const PRICES: &str = include_str!("../prices.toml");
 
 /// Name and TOML text of each scenario of the library. A program that has this crate can run them without a file.
-pub const LIBRARY: [(&str, &str); 9] = [
+pub const LIBRARY: [(&str, &str); 10] = [
     ("uneven", include_str!("../uneven.toml")),
     ("steady", include_str!("../steady.toml")),
     ("spike", include_str!("../spike.toml")),
@@ -17,4 +17,5 @@ pub const LIBRARY: [(&str, &str); 9] = [
     ("journey", include_str!("../journey.toml")),
     ("live-feed", include_str!("../live-feed.toml")),
     ("day", include_str!("../day.toml")),
+    ("uploads", include_str!("../uploads.toml")),
 ];

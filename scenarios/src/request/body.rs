@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use http::HeaderValue;
 
 use super::body_file::BodyFile;
@@ -77,10 +79,25 @@ impl Body {
         }
     }
 
-    /// Reads `body = "..."`, or `body = { file = "..." }`.
+    /// Reads `body = "..."`, `body = { file = "..." }` or `body = { base64 = "..." }`.
     fn plain(value: &Value<'_>, context: &BodyContext<'_>) -> Result<Self, ScenarioError> {
         if value.is_table() {
             let mut fields = value.table("the body")?;
+            if let Some(value) = fields.optional("base64") {
+                let bytes = BASE64.decode(value.text()?).map_err(|error| {
+                    let place = "write letters, digits, `+` and `/`, and `=` at the end";
+                    value
+                        .error(format!("it is not base64: {error}"))
+                        .hint(place)
+                })?;
+                fields.finish()?;
+                let mut template = Template::default();
+                template.push_bytes(bytes.into());
+                return Ok(Self {
+                    template: Some(template),
+                    ..Self::default()
+                });
+            }
             let file = BodyFile::read(&fields.required("file")?, context.folder)?;
             fields.finish()?;
             let mut template = Template::default();

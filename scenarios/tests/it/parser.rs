@@ -13,7 +13,7 @@ fn parse(text: &str) -> Result<Scenario, tenfold_scenarios::ScenarioError> {
     Scenario::parse(text, Path::new("no-such-folder/test.toml"))
 }
 
-pub(crate) const LIBRARY: [&str; 9] = [
+pub(crate) const LIBRARY: [&str; 10] = [
     include_str!("../../uneven.toml"),
     include_str!("../../steady.toml"),
     include_str!("../../spike.toml"),
@@ -22,6 +22,7 @@ pub(crate) const LIBRARY: [&str; 9] = [
     include_str!("../../ten-million-users.toml"),
     include_str!("../../journey.toml"),
     include_str!("../../day.toml"),
+    include_str!("../../uploads.toml"),
     include_str!("../fixture/language.toml"),
 ];
 

@@ -9,6 +9,8 @@ use bytes::Bytes;
 #[cfg(test)]
 pub(crate) mod contract;
 mod delayed;
+#[cfg(feature = "s3")]
+mod guarded;
 mod local;
 mod resolver;
 #[cfg(feature = "s3")]
@@ -80,6 +82,9 @@ pub enum FilesError {
     /// The disk is full; nothing was stored.
     #[error("disk full")]
     Full,
+    /// The store was not asked, since it is overloaded or did not respond.
+    #[error("the file store is unavailable: {0}")]
+    Unavailable(&'static str),
     /// The URL of the store is invalid.
     #[error("{0}")]
     InvalidUrl(String),

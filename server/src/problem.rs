@@ -106,6 +106,14 @@ impl Problem {
         }
     }
 
+    /// 504: the client's deadline passed before the response.
+    pub(crate) fn deadline_passed() -> Self {
+        Self::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "the request did not end within its `Request-Timeout-Ms`",
+        )
+    }
+
     /// Returns the HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         self.status
@@ -143,6 +151,10 @@ impl From<FilesError> for Problem {
                 tracing::warn!("file store is full");
                 Self::unavailable("the disk is full; nothing was stored")
             }
+            error @ FilesError::Unavailable(_) => {
+                tracing::warn!(%error, "file store is unavailable");
+                Self::unavailable("the file store does not respond")
+            }
             error => {
                 tracing::error!(%error, "file store failed");
                 Self::internal()
@@ -155,7 +167,7 @@ impl From<QueueError> for Problem {
     fn from(error: QueueError) -> Self {
         match error {
             QueueError::Full => Self::unavailable("too many photos are waiting; try again later"),
-            error @ QueueError::Unavailable(_) => {
+            error @ (QueueError::Unavailable(_) | QueueError::Refused(_)) => {
                 tracing::warn!(%error, "queue is unavailable");
                 Self::unavailable("the queue did not respond in time")
             }

@@ -11,6 +11,8 @@ use crate::model::Timestamp;
 #[cfg(test)]
 pub(crate) mod contract;
 mod counters;
+#[cfg(feature = "nats")]
+mod guarded;
 mod intake;
 mod job_id;
 mod jobs;
@@ -121,6 +123,9 @@ pub enum QueueError {
     /// The queue did not respond in time.
     #[error("the queue is unavailable: {0}")]
     Unavailable(String),
+    /// The call was not made, since the queue is overloaded or did not respond.
+    #[error("the queue is unavailable: {0}")]
+    Refused(&'static str),
     /// The queue rejected the call.
     #[error("the queue rejected the call: {0}")]
     Rejected(String),

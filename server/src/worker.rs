@@ -9,7 +9,7 @@ use tokio::time::{Instant, interval_at, sleep, timeout};
 
 use self::photo_work::{TryAgain, Worked};
 use crate::files::Files;
-use crate::limits::{Admission, Circuit};
+use crate::limits::{Admission, Circuit, jittered};
 use crate::queue::{Delivery, JobCounters, JobEvent, Queue, QueueError};
 use crate::store::Store;
 
@@ -66,7 +66,7 @@ impl Worker {
             options,
             visibility,
             counters,
-            circuit: Circuit::new("worker"),
+            circuit: Circuit::new("back end of the workers"),
         }
     }
 
@@ -198,12 +198,6 @@ fn retry_pause(attempt: u64) -> Duration {
     RETRY_PAUSE_MIN
         .saturating_mul(2_u32.saturating_pow(doublings))
         .min(RETRY_PAUSE_MAX)
-}
-
-/// Returns 0.5 to 1 of a pause at random, so that jobs that failed together do not come back together.
-fn jittered(pause: Duration) -> Duration {
-    let share = getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX));
-    pause.mul_f64(0.5 + share / 2.0)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::response::HandlerResult;
 use super::view::{JobState, JobView};
 use super::{App, Shared};
 use crate::ledger::{self, Part};
+use crate::limits::deadline;
 use crate::model::{Photo, PostId, UserId};
 use crate::photo_keys::PhotoKeys;
 use crate::problem::{Problem, ProblemDocument};
@@ -27,6 +28,8 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// Longest wait for a job.
 const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Time for the answer before the deadline of the request.
+const ANSWER_TIME: Duration = Duration::from_millis(100);
 /// Pause between two looks at a job's state, at first and at most.
 const LOOK_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 /// Seconds after which to look at a job again.
@@ -108,35 +111,44 @@ pub(super) async fn submit(
     app: &App,
     jobs: &Intake,
     author: UserId,
-    record: Photo,
+    record: &Photo,
     keys: &PhotoKeys,
     photo: Bytes,
-    wait: Option<Duration>,
-) -> HandlerResult {
-    let payload = PhotoJob::new(author, &record).to_bytes();
+) -> Result<JobId, Problem> {
+    let payload = PhotoJob::new(author, record).to_bytes();
     let (id, payload) = keys.job().zip(payload).ok_or_else(Problem::internal)?;
     app.files.put(&keys.full, photo).await?;
     match jobs.push(&id, payload).await {
-        Ok(()) => {}
+        Ok(()) => Ok(id),
         // The job may have been added: rather leave an unused file behind than delete a used one.
-        Err(error @ QueueError::Unavailable(_)) => return Err(error.into()),
+        Err(error @ QueueError::Unavailable(_)) => Err(error.into()),
         Err(error) => {
             keys.delete(&*app.files).await;
-            return Err(error.into());
+            Err(error.into())
         }
     }
+}
+
+/// Answers an upload whose job was submitted, after its end if the client wants to wait for it.
+pub(super) async fn answer(
+    app: &App,
+    id: &JobId,
+    record: &Photo,
+    keys: &PhotoKeys,
+    wait: Option<Duration>,
+) -> HandlerResult {
     let state = match wait {
-        Some(wait) => awaited(app, record.post, &id, keys, wait).await,
+        Some(wait) => awaited(app, record.post, id, keys, wait).await,
         None => JobState::Waiting,
     };
     let timing = app.timing();
     let mut response = match &state {
-        JobState::Done => stored_response(timing.no_content(), &record),
+        JobState::Done => stored_response(timing.no_content(), record),
         JobState::Failed(reason) => return Err(Problem::unprocessable(reason.clone())),
         JobState::Waiting => {
             let path = photo_path(record.post);
             let view = JobView::new(id.as_str(), &state, &path);
-            accepted(timing.json(StatusCode::ACCEPTED, &view)?, &id)
+            accepted(timing.json(StatusCode::ACCEPTED, &view)?, id)
         }
     };
     if let Some(wait) = wait
@@ -158,6 +170,8 @@ async fn awaited(
     let Ok(_waiter) = app.job_waiters.try_acquire() else {
         return JobState::Waiting;
     };
+    // The client is to get an answer before its deadline.
+    let wait = deadline::left().map_or(wait, |left| wait.min(left.saturating_sub(ANSWER_TIME)));
     let end = Instant::now() + wait;
     let mut pause = LOOK_PAUSE.0;
     loop {

@@ -58,8 +58,8 @@ pub(super) async fn write(
     if let Some(jobs) = &app.jobs {
         jobs.require_room()?;
     }
-    let headers = request.headers().clone();
-    let _admission = app.photos_admitted.try_acquire().map_err(|_| busy())?;
+    let wait = job::wait(request.headers());
+    let admission = app.photos_admitted.try_acquire().map_err(|_| busy())?;
     let photo = extract::read(request, app.photo_limit, &app).await?;
     let keys = new_keys(post.id)?;
     let record = Photo {
@@ -72,8 +72,10 @@ pub(super) async fn write(
     };
     match &app.jobs {
         Some(jobs) => {
-            let waits = job::wait(&headers);
-            job::submit(&app, jobs, session.user, record, &keys, photo, waits).await
+            let id = job::submit(&app, jobs, session.user, &record, &keys, photo).await?;
+            // Others may upload while this request waits.
+            drop(admission);
+            job::answer(&app, &id, &record, &keys, wait).await
         }
         None => process(&app, timing, session.user, record, &keys, photo, format).await,
     }

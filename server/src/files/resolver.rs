@@ -24,7 +24,8 @@ pub fn resolve(url: &str) -> Result<Arc<dyn Files>, FilesError> {
 
 #[cfg(feature = "s3")]
 fn s3(url: &str) -> Result<Arc<dyn Files>, FilesError> {
-    Ok(Arc::new(super::s3::S3Files::open(url)?))
+    let bucket = Arc::new(super::s3::S3Files::open(url)?);
+    Ok(Arc::new(super::guarded::GuardedFiles::new(bucket)))
 }
 
 #[cfg(not(feature = "s3"))]

@@ -13,11 +13,8 @@ use super::{FileKey, Files, FilesError};
 use crate::ledger::{self, Part};
 use crate::tls_provider;
 
-/// Timeout of a call, including retries.
+/// Timeout of a call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Maximum number of retries after a transient failure. All calls are idempotent.
-const RETRIES_MAX: usize = 2;
 
 /// Parsed URL of a bucket: `s3://BUCKET?endpoint=URL`.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,7 +59,8 @@ impl S3Files {
             .with_secret_access_key(secret)
             .with_client_options(ClientOptions::new().with_timeout(CALL_TIMEOUT))
             .with_retry(RetryConfig {
-                max_retries: RETRIES_MAX,
+                // The guard retries, within its budget.
+                max_retries: 0,
                 retry_timeout: CALL_TIMEOUT,
                 ..RetryConfig::default()
             });

@@ -93,7 +93,7 @@ impl Circuit {
         state.failures = 0;
         state.pause = PAUSE_MIN;
         self.open_until_ns.store(0, Ordering::Release);
-        tracing::info!(component = self.component, "it responds again");
+        tracing::info!("the {} responds again", self.component);
     }
 
     /// Notes that a call failed.
@@ -106,7 +106,7 @@ impl Circuit {
             // The failures of calls that were in flight when the circuit opened carry no news.
             return;
         } else {
-            tracing::warn!(component = self.component, %error, "it does not respond; pausing calls");
+            tracing::warn!(%error, "the {} does not respond; pausing calls to it", self.component);
         }
         let until = self.now_ns().saturating_add(ns(state.pause)).max(1);
         self.open_until_ns.store(until, Ordering::Release);

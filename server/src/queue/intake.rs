@@ -1,7 +1,7 @@
 //! Intake of a queue: the side that adds jobs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,19 +10,21 @@ use super::counters::{JobCounters, JobEvent};
 use super::{JobId, Queue, QueueError};
 use crate::ledger::{self, Part};
 
-/// Time for which a full queue is taken to stay full.
-const FULL_PAUSE: Duration = Duration::from_millis(100);
+/// Time for which a queue that took no job is taken to take none.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Intake of a queue.
 ///
-/// While the queue is full, most requests are rejected before their body is read: otherwise an overload would
-/// spend the processors and disks on uploads that are thrown away.
+/// While the queue is full, or does not respond, most requests are rejected before their body is read: otherwise an
+/// overload would spend the processors and disks on uploads that are thrown away.
 #[derive(Debug)]
 pub(crate) struct Intake {
     queue: Arc<dyn Queue>,
     counters: Arc<JobCounters>,
-    /// In nanoseconds since `origin`.
-    full_until_ns: AtomicU64,
+    /// End of the pause, in nanoseconds since `origin`.
+    closed_until_ns: AtomicU64,
+    /// True if the queue was full; false if it did not respond.
+    is_full: AtomicBool,
     origin: Instant,
 }
 
@@ -32,18 +34,23 @@ impl Intake {
         Self {
             queue,
             counters,
-            full_until_ns: AtomicU64::new(0),
+            closed_until_ns: AtomicU64::new(0),
+            is_full: AtomicBool::new(false),
             origin: Instant::now(),
         }
     }
 
-    /// Fails if the queue was full a moment ago.
+    /// Fails if the queue was full, or did not respond, a moment ago.
     pub(crate) fn require_room(&self) -> Result<(), QueueError> {
-        if self.now_ns() < self.full_until_ns.load(Ordering::Relaxed) {
+        if self.now_ns() >= self.closed_until_ns.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if self.is_full.load(Ordering::Relaxed) {
             self.counters.add(JobEvent::Full);
             return Err(QueueError::Full);
         }
-        Ok(())
+        self.counters.add(JobEvent::Unaccepted);
+        Err(QueueError::Refused("it did not respond a moment ago"))
     }
 
     /// Adds a job.
@@ -52,15 +59,18 @@ impl Intake {
             let _span = ledger::enter(Part::Queue);
             self.queue.push(id, payload).await
         };
-        self.counters.add(match &pushed {
+        let event = match &pushed {
             Ok(()) => JobEvent::Accepted,
-            Err(QueueError::Full) => {
-                let until = self.now_ns() + FULL_PAUSE.as_nanos() as u64;
-                self.full_until_ns.store(until, Ordering::Relaxed);
-                JobEvent::Full
-            }
+            Err(QueueError::Full) => JobEvent::Full,
             Err(_) => JobEvent::Unaccepted,
-        });
+        };
+        self.counters.add(event);
+        if pushed.is_err() {
+            self.is_full
+                .store(event == JobEvent::Full, Ordering::Relaxed);
+            let until = self.now_ns().saturating_add(PAUSE.as_nanos() as u64);
+            self.closed_until_ns.store(until, Ordering::Relaxed);
+        }
         pushed
     }
 
@@ -90,9 +100,9 @@ mod tests {
         let full = intake.push(&id(2), Bytes::new()).await;
         assert_eq!(full, Err(QueueError::Full));
         assert_eq!(intake.require_room(), Err(QueueError::Full));
-        let job = queue.pull(FULL_PAUSE).await.unwrap().unwrap();
+        let job = queue.pull(PAUSE).await.unwrap().unwrap();
         queue.complete(&job).await.unwrap();
-        tokio::time::sleep(FULL_PAUSE).await;
+        tokio::time::sleep(PAUSE).await;
         intake.require_room().unwrap();
         intake.push(&id(2), Bytes::new()).await.unwrap();
         assert_eq!(counters.count(JobEvent::Accepted), 2);

@@ -24,10 +24,8 @@ pub fn resolve(url: &str, options: &QueueOptions) -> Result<Arc<dyn Queue>, Queu
 
 #[cfg(feature = "nats")]
 fn nats(url: &str, options: &QueueOptions) -> Result<Arc<dyn Queue>, QueueError> {
-    Ok(Arc::new(super::nats::NatsQueue::open(
-        url,
-        options.clone(),
-    )?))
+    let nats = Arc::new(super::nats::NatsQueue::open(url, options.clone())?);
+    Ok(Arc::new(super::guarded::GuardedQueue::new(nats)))
 }
 
 #[cfg(not(feature = "nats"))]

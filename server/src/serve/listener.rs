@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
@@ -20,6 +20,8 @@ use super::acceptor::Acceptor;
 use super::head_timer::HeadTimer;
 use super::transport::Transport;
 use crate::ledger::{self, Lane, WakeClock};
+use crate::limits::deadline;
+use crate::problem::Problem;
 use crate::telemetry::Requests;
 
 /// Pause after a failure to accept a connection, which is mostly due to too many of them.
@@ -105,6 +107,21 @@ impl<T: Transport> Listener<T> {
     }
 }
 
+/// Answers a request, within its deadline if it has one.
+async fn answer(router: &mut Router, request: Request<Body>) -> Result<Response, Infallible> {
+    match deadline::timeout(request.headers()) {
+        Ok(None) => router.call(request).await,
+        Ok(Some(timeout)) => match deadline::within(timeout, router.call(request)).await {
+            Some(answered) => answered,
+            None => Ok(Problem::deadline_passed().into_response()),
+        },
+        Err(deadline::InvalidTimeout) => Ok(Problem::bad_request(
+            "`Request-Timeout-Ms` must be a number of milliseconds from 1",
+        )
+        .into_response()),
+    }
+}
+
 /// Counts and answers a request. Runs for each request, so it formats nothing. A request with a sampled trace
 /// context gets its ledger in the response.
 async fn respond<T: Transport>(
@@ -128,7 +145,7 @@ async fn respond<T: Transport>(
         }
     });
     let mut response = if ledger::is_sampled(request.headers()) {
-        let (answered, entries) = Lane::new(router.call(request), clock).await;
+        let (answered, entries) = Lane::new(answer(&mut router, request), clock).await;
         let mut response = answered?;
         if let Some(timing) = ledger::server_timing(&entries) {
             let headers = response.headers_mut();
@@ -136,7 +153,7 @@ async fn respond<T: Transport>(
         }
         response
     } else {
-        router.call(request).await?
+        answer(&mut router, request).await?
     };
     T::mark(&mut response);
     if let Some(in_flight) = in_flight {

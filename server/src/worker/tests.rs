@@ -294,8 +294,4 @@ fn pauses_double_up_to_a_minute() {
         .collect();
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     assert_eq!(retry_pause(u64::MAX), RETRY_PAUSE_MAX);
-    for _ in 0..100 {
-        let pause = jittered(Duration::from_secs(2));
-        assert!((1_000..=2_000).contains(&pause.as_millis()), "{pause:?}");
-    }
 }

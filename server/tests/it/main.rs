@@ -1,5 +1,6 @@
 //! Integration tests of the reference service: one binary, one module per subject.
 
+mod back_pressure;
 #[cfg(feature = "sqlite")]
 mod crash;
 mod delays;

@@ -176,6 +176,9 @@ pub(super) async fn put_photo(
     require_author(tx, author, photo.post).await?;
     let before = reads::photo(tx, photo.post).await?;
     require_later(before.as_ref(), photo)?;
+    if before.as_ref() == Some(photo) {
+        return Ok(before);
+    }
     tx.exec_drop(
         "REPLACE INTO photos (post_id, media_type, bytes, file_key, etag, created_at) \
          VALUES (?, ?, ?, ?, ?, ?)",

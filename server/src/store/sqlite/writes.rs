@@ -159,6 +159,9 @@ pub(super) fn put_photo(
     require_author(connection, author, photo.post)?;
     let before = reads::find_photo(connection, photo.post)?;
     require_later(before.as_ref(), photo)?;
+    if before.as_ref() == Some(photo) {
+        return Ok(before);
+    }
     execute(
         connection,
         "INSERT OR REPLACE INTO photos (post_id, media_type, bytes, file_key, etag, created_at) \

@@ -1,0 +1,208 @@
+//! Guard of calls to another service: at most so many at once, a circuit breaker, and retries within a budget.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tower::retry::budget::{Budget as _, TpsBudget};
+
+use super::circuit::{Admission, Circuit};
+use super::deadline;
+use super::jitter::jittered;
+use crate::ledger::{self, Part};
+
+/// Attempts of a call.
+const ATTEMPTS_MAX: u32 = 3;
+/// Pause before the first retry, at most; it doubles.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// Longest wait for one of the places.
+const PLACE_WAIT: Duration = Duration::from_secs(1);
+/// Time over which the budget counts calls.
+const BUDGET_PERIOD: Duration = Duration::from_secs(10);
+/// Retries a second that are always allowed.
+const BUDGET_MIN_PER_S: u32 = 1;
+/// Retries allowed as a share of the calls. In an outage, the other service gets at most this much more load.
+const BUDGET_SHARE: f32 = 0.1;
+
+/// Guard of calls to another service.
+///
+/// Only what may be repeated may be called: a failed call is made again up to twice, with pauses, as long as
+/// retries are at most a tenth of all calls. Calls end with the deadline of their request.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    places: Semaphore,
+    circuit: Circuit,
+    budget: TpsBudget,
+}
+
+/// Error of a guarded call.
+pub(crate) trait GuardedError: fmt::Display {
+    /// Returns true if the other service is to blame, and the call may succeed later.
+    fn is_outage(&self) -> bool;
+
+    /// Creates the error of a call that was not made.
+    fn refused(reason: &'static str) -> Self;
+}
+
+impl Guard {
+    /// Guards calls to a component, of which at most `calls_max` run at once.
+    pub(crate) fn new(component: &'static str, calls_max: usize) -> Self {
+        Self {
+            places: Semaphore::new(calls_max),
+            circuit: Circuit::new(component),
+            budget: TpsBudget::new(BUDGET_PERIOD, BUDGET_MIN_PER_S, BUDGET_SHARE),
+        }
+    }
+
+    /// Calls, and calls again after an outage.
+    pub(crate) async fn call<T, E, F>(&self, mut call: impl FnMut() -> F) -> Result<T, E>
+    where
+        E: GuardedError,
+        F: Future<Output = Result<T, E>>,
+    {
+        let wait = deadline::left().map_or(PLACE_WAIT, |left| left.min(PLACE_WAIT));
+        let place = {
+            let _span = ledger::enter(Part::Queue);
+            timeout(wait, self.places.acquire()).await
+        };
+        let Ok(Ok(_place)) = place else {
+            return Err(E::refused("too many calls at once"));
+        };
+        self.budget.deposit();
+        let mut attempt = 1;
+        loop {
+            let Some(admission) = self.circuit.admit() else {
+                return Err(E::refused("it did not respond recently"));
+            };
+            let outcome = call().await;
+            let Err(error) = &outcome else {
+                self.circuit.succeeded();
+                return outcome;
+            };
+            if !error.is_outage() {
+                self.circuit.succeeded();
+                return outcome;
+            }
+            self.circuit.failed(admission, error);
+            let may_retry = admission == Admission::Usual && attempt < ATTEMPTS_MAX;
+            if !may_retry || !self.budget.withdraw() {
+                return outcome;
+            }
+            let _span = ledger::enter(Part::Retry);
+            sleep(jittered(RETRY_PAUSE * 2_u32.pow(attempt - 1))).await;
+            attempt += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Eq, thiserror::Error)]
+    enum Failure {
+        #[error("outage")]
+        Outage,
+        #[error("wrong")]
+        Wrong,
+        #[error("{0}")]
+        Refused(&'static str),
+    }
+
+    impl GuardedError for Failure {
+        fn is_outage(&self) -> bool {
+            *self == Self::Outage
+        }
+
+        fn refused(reason: &'static str) -> Self {
+            Self::Refused(reason)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn outage_is_retried_and_wrong_call_is_not() {
+        let guard = Guard::new("test", 1);
+        let calls = AtomicU32::new(0);
+        let call = |fail_first: u32, failure: fn() -> Failure| {
+            calls.store(0, Ordering::SeqCst);
+            let calls = &calls;
+            guard.call(move || async move {
+                match calls.fetch_add(1, Ordering::SeqCst) < fail_first {
+                    true => Err(failure()),
+                    false => Ok(7),
+                }
+            })
+        };
+        assert_eq!(call(0, || Failure::Outage).await, Ok(7));
+        assert_eq!(call(2, || Failure::Outage).await, Ok(7));
+        assert_eq!(calls.load(Ordering::SeqCst), 3);
+        assert_eq!(call(9, || Failure::Wrong).await, Err(Failure::Wrong));
+        assert_eq!(calls.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retries_are_a_tenth_of_the_calls() {
+        let guard = Guard::new("test", 1_000);
+        let calls = AtomicU32::new(0);
+        // Each third call succeeds, which keeps the circuit closed.
+        for number in 0..300 {
+            let first = AtomicU32::new(number);
+            let calls = &calls;
+            let first = &first;
+            let _: Result<(), Failure> = guard
+                .call(|| async move {
+                    calls.fetch_add(1, Ordering::SeqCst);
+                    match first.fetch_add(1, Ordering::SeqCst) % 3 {
+                        0 => Ok(()),
+                        _ => Err(Failure::Outage),
+                    }
+                })
+                .await;
+        }
+        // 300 calls, a tenth of them again, and a few that are always allowed.
+        let calls = calls.load(Ordering::SeqCst);
+        assert!((305..=360).contains(&calls), "{calls}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_at_once_are_bounded_and_wait_no_longer_than_their_deadline() {
+        let guard = Arc::new(Guard::new("test", 1));
+        let slow = Arc::clone(&guard);
+        let slow = tokio::spawn(async move {
+            slow.call(|| async {
+                sleep(Duration::from_secs(60)).await;
+                Ok::<_, Failure>(())
+            })
+            .await
+        });
+        tokio::task::yield_now().await;
+        let call = || guard.call(|| async { Ok::<_, Failure>(()) });
+        let began = tokio::time::Instant::now();
+        let refused = Err(Failure::Refused("too many calls at once"));
+        assert_eq!(call().await, refused);
+        assert_eq!(began.elapsed(), PLACE_WAIT);
+        let began = tokio::time::Instant::now();
+        let limit = Duration::from_millis(200);
+        // The deadline of the request may come first.
+        let ended = deadline::within(limit, call()).await;
+        assert!(ended.is_none_or(|ended| ended == refused));
+        assert_eq!(began.elapsed(), limit);
+        slow.await.unwrap().unwrap();
+        assert_eq!(call().await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn open_circuit_refuses_at_once() {
+        let guard = Guard::new("test", 1);
+        let fails = || guard.call(|| async { Err::<(), _>(Failure::Outage) });
+        let mut refused = 0;
+        for _ in 0..10 {
+            refused += u32::from(matches!(fails().await, Err(Failure::Refused(_))));
+        }
+        assert!(refused >= 8, "{refused}");
+    }
+}

@@ -9,6 +9,7 @@ use tenfold_init::InitError;
 use tenfold_lab::LabError;
 use tenfold_loadgen::{CredentialsError, LoadError};
 use tenfold_measure::MeasureError;
+use tenfold_probe::ProbeError;
 use tenfold_record::{FormatError, LogError, RecordError};
 use tenfold_reports::export::ExportError;
 use tenfold_run_dir::{Counts, RunDirError};
@@ -143,7 +144,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
         if let Some(error) = cause.downcast_ref::<ServeError>() {
             return match error {
                 ServeError::Tls(TlsError::Setup(_)) => TARGET_FAILED,
-                ServeError::Tls(_) => BAD_CONFIGURATION,
+                ServeError::Tls(_) | ServeError::WorkerWithoutQueue => BAD_CONFIGURATION,
                 _ => TARGET_FAILED,
             };
         }
@@ -180,6 +181,9 @@ fn code_of(error: &anyhow::Error) -> u8 {
                 LabError::Interrupted => Exit::Interrupted.code(),
                 _ => TARGET_FAILED,
             };
+        }
+        if cause.is::<QueueUnreachable>() {
+            return TARGET_FAILED;
         }
         if let Some(child) = cause.downcast_ref::<ChildFailed>() {
             return child.code;
@@ -235,6 +239,11 @@ fn code_of_gate(error: &GateError) -> u8 {
         _ => Exit::Failed.code(),
     }
 }
+
+/// A queue that could not be shown or changed.
+#[derive(Debug, thiserror::Error)]
+#[error("could not use the queue: {0}")]
+pub(crate) struct QueueUnreachable(#[from] pub(crate) ProbeError);
 
 /// A child process of this program that failed.
 #[derive(Debug, thiserror::Error)]

@@ -7,6 +7,7 @@ pub(super) mod data_set;
 pub(super) mod host_permission;
 pub(super) mod load;
 pub(super) mod output;
+pub(super) mod queue;
 pub(crate) mod search;
 pub(crate) mod service;
 pub(super) mod store;

@@ -42,6 +42,8 @@ pub(crate) enum LabCommand {
     Chaos(ChaosArguments),
     /// Print the addresses of the service and of the pages that show its figures
     Open(DirectoryArguments),
+    /// Show the queue and its dead letters, or send them again
+    Queue(QueueArguments),
     /// Check a scaling policy, and write it as Prometheus rules, Kubernetes or KEDA manifests, or AWS requests
     Policy(PolicyArguments),
     /// Keep a log of the alerts that an Alertmanager sends to a webhook; a lab starts this by itself
@@ -192,6 +194,34 @@ pub(crate) struct NamedArguments {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) directory: DirectoryArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 shown, or sent again; 104 the stage has no queue; 107 no lab is up, or the queue \
+    does not answer"
+)]
+pub(crate) struct QueueArguments {
+    #[command(flatten)]
+    pub(crate) directory: DirectoryArguments,
+    /// Admin listener of a service that uses the queue, instead of those of a lab
+    #[arg(long, value_name = "URL")]
+    pub(crate) admin: Option<String>,
+    /// Send a dead letter again, or with `all` the oldest hundred
+    #[arg(long, value_name = "ID|all", value_parser = job_id)]
+    pub(crate) retry: Option<String>,
+    /// Print JSON
+    #[arg(long, conflicts_with = "retry", env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
+    pub(crate) json: bool,
+}
+
+/// Parses the identifier of a job.
+fn job_id(text: &str) -> Result<String, String> {
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
+    match !text.is_empty() && text.len() <= 64 && text.bytes().all(allowed) {
+        true => Ok(text.to_owned()),
+        false => Err("it must be the identifier of a dead letter, or all".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

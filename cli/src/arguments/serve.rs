@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 
 use super::groups::cache::CacheArguments;
 use super::groups::data_set::DataSetArguments;
+use super::groups::queue::QueueArguments;
 use super::groups::store::StoreArguments;
 use crate::output::log::LogLevel;
 
@@ -37,6 +38,8 @@ pub(crate) struct ServeArguments {
     pub(crate) empty: bool,
     #[command(flatten)]
     pub(crate) cache: CacheArguments,
+    #[command(flatten)]
+    pub(crate) queue: QueueArguments,
     /// Let the admin listener delay a component at a time, for experiments (`tenfold profile --confirm`)
     #[arg(long, help_heading = "Experiments", env = "TENFOLD_ALLOW_DELAYS",
         value_parser = BoolishValueParser::new())]

@@ -84,6 +84,15 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     ))
 }
 
+/// Parses a count from 1, or `none`.
+pub(super) fn count_or_none(text: &str) -> Result<Option<u32>, String> {
+    match (text, text.parse()) {
+        ("none", _) => Ok(None),
+        (_, Ok(count @ 1..)) => Ok(Some(count)),
+        _ => Err("it must be a number from 1, or none".to_owned()),
+    }
+}
+
 /// Parses a size such as `64MiB`, `512KiB` or `1GiB`, in bytes.
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let bad = || format!("`{text}` is not a size; write 64MiB, 512KiB or 1GiB");

@@ -3,6 +3,7 @@
 mod chaos;
 mod open;
 mod policy;
+mod queue;
 mod receive_alerts;
 
 use std::fmt::Write as _;
@@ -52,6 +53,7 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
         LabCommand::Open(arguments) => open::open(arguments),
         LabCommand::Policy(arguments) => policy::policy(arguments),
         LabCommand::ReceiveAlerts(arguments) => receive_alerts::receive_alerts(arguments),
+        LabCommand::Queue(arguments) => queue::queue(arguments),
         LabCommand::Drain(arguments) => {
             let name = arguments.name.clone();
             request(

@@ -91,6 +91,7 @@ fn config(arguments: &ServeArguments) -> anyhow::Result<Config> {
     // An object store serves static content too.
     config.assets_in_files = config.files_url.starts_with("s3:");
     arguments.cache.apply(&mut config);
+    arguments.queue.apply(&mut config);
     config.delays = arguments.allow_delays.then(Arc::default);
     if !arguments.empty {
         config.data_set = Some(DataSet {

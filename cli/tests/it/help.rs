@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-pub(crate) const SUBCOMMANDS: [&[&str]; 27] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 28] = [
     &[],
     &["run"],
     &["knee"],
@@ -29,6 +29,7 @@ pub(crate) const SUBCOMMANDS: [&[&str]; 27] = [
     &["lab", "chaos"],
     &["lab", "open"],
     &["lab", "policy"],
+    &["lab", "queue"],
     &["lab", "receive-alerts"],
     &["doctor"],
     &["completions"],

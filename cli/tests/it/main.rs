@@ -25,6 +25,8 @@ mod once;
 mod plan;
 mod profile;
 mod publishing;
+#[cfg(all(feature = "mysql", feature = "nats", feature = "s3"))]
+mod queue;
 mod record;
 mod release_files;
 mod run;

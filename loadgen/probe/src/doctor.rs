@@ -172,6 +172,6 @@ mod tests {
         }
         let cores: usize = doctor.checks[0].value.parse().unwrap();
         assert_eq!(cores, crate::host::cores());
-        assert!(text.contains("nats-server"), "{text}");
+        assert!(text.contains("chromium"), "{text}");
     }
 }

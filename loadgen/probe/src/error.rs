@@ -55,6 +55,14 @@ pub enum ProbeError {
         /// Cause of the failure.
         reason: String,
     },
+    /// The response does not describe a queue.
+    #[error("{url} does not describe a queue: {reason}")]
+    NotQueue {
+        /// URL of the request.
+        url: String,
+        /// Cause of the failure.
+        reason: String,
+    },
     /// The response is not Prometheus text.
     #[error("{url} is not Prometheus text: line {line}: {reason}")]
     NotMetrics {

@@ -13,6 +13,7 @@ mod error;
 pub mod host;
 mod host_sampler;
 mod http;
+mod job_desk;
 pub mod latency;
 pub mod limits;
 mod metric_selector;
@@ -27,6 +28,7 @@ pub use delay_switch::{DelayKind, DelaySwitch, DelayedComponent, DelayedComponen
 pub use doctor::{Component, Doctor, doctor};
 pub use error::ProbeError;
 pub use host_sampler::{HostSampler, Target};
+pub use job_desk::{DeadLetter, JobDesk, QueueStatus};
 pub use metric_selector::MetricSelector;
 pub use metrics::{Metrics, Sample};
 pub use metrics_sampler::MetricsSampler;

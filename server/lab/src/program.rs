@@ -160,6 +160,14 @@ pub(crate) const MTAIL: Program = Program {
     since: "autoscaled",
 };
 
+/// The queue.
+pub(crate) const NATS: Program = Program {
+    name: "nats-server",
+    purpose: "queue",
+    source: Source::Debian("nats-server"),
+    since: "partitioned",
+};
+
 /// Directories outside the `PATH` where distributions keep servers and libraries.
 const OUTSIDE_PATH: &[&str] = &[
     "/usr/sbin",
@@ -205,6 +213,7 @@ pub const PROGRAMS: &[Program] = &[
     ALERTMANAGER,
     BLACKBOX_EXPORTER,
     MTAIL,
+    NATS,
     IP,
     NFT,
 ];

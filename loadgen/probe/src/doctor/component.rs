@@ -23,12 +23,6 @@ pub struct Component {
 /// Programs that no stage starts yet: name, alternative names, Debian package, purpose.
 const OTHERS: &[(&str, &[&str], &str, &str)] = &[
     (
-        "nats-server",
-        &[],
-        "nats-server",
-        "queue, stage partitioned",
-    ),
-    (
         "prometheus",
         &[],
         "prometheus",

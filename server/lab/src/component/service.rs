@@ -31,10 +31,21 @@ pub(crate) struct Service<'a> {
     pub(crate) cache_url: Option<String>,
     /// URL of the store's replicas, which contains a password. `None` if the stage has none.
     pub(crate) replica_url: Option<String>,
+    /// Queue of photos. `None` if the stage has none.
+    pub(crate) queue: Option<QueueUse>,
     /// Its certificate, if it serves HTTPS.
     pub(crate) identity: Option<&'a Identity>,
     /// Address of plain HTTP that redirects to HTTPS.
     pub(crate) redirect: Option<SocketAddr>,
+}
+
+/// How a box uses the queue.
+#[derive(Debug, Clone)]
+pub(crate) struct QueueUse {
+    /// URL of the queue, which contains a password.
+    pub(crate) url: String,
+    /// Part of the service that the box runs: `web` adds jobs, `worker` works on them, `all` does both.
+    pub(crate) role: &'static str,
 }
 
 /// Address and credentials of the object store.
@@ -62,6 +73,8 @@ const REMOVED_VARIABLES: &[&str] = &[
     "TENFOLD_REDIRECT_LISTEN",
     "TENFOLD_CACHE",
     "TENFOLD_REPLICA",
+    "TENFOLD_QUEUE",
+    "TENFOLD_ROLE",
     "TENFOLD_ALLOW_DELAYS",
 ];
 
@@ -114,6 +127,9 @@ impl Service<'_> {
         if let Some(files) = self.files {
             add("--files", &files.url);
         }
+        if let Some(queue) = &self.queue {
+            add("--role", &queue.role);
+        }
         plan.arguments.insert(0, "serve".into());
         let mut add = |flag: &str, value: &Path| {
             plan.arguments.extend([flag.into(), value.into()]);
@@ -133,6 +149,9 @@ impl Service<'_> {
         if let Some(url) = options.store_url.as_ref().or(self.store_url.as_ref()) {
             set("TENFOLD_STORE", url);
         }
+        if let Some(queue) = &self.queue {
+            set("TENFOLD_QUEUE", &queue.url);
+        }
         if let Some(url) = &self.cache_url {
             set("TENFOLD_CACHE", url);
         }
@@ -149,5 +168,43 @@ impl Service<'_> {
             set("AWS_SECRET_ACCESS_KEY", &files.secret_access_key);
         }
         plan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn worker_gets_its_queue_in_the_environment() {
+        let options = LabOptions::new("tenfold", "lab");
+        let url = "tls://tenfold:hunter2@127.0.1.1:4222/photos".to_owned();
+        let worker = Service {
+            name: "worker-1",
+            role: "worker",
+            stage: "partitioned",
+            listen: "127.0.1.1:8080".parse().unwrap(),
+            admin: "127.0.1.1:9100".parse().unwrap(),
+            store_url: None,
+            files: None,
+            cache_url: None,
+            replica_url: None,
+            queue: Some(QueueUse {
+                url: url.clone(),
+                role: "worker",
+            }),
+            identity: None,
+            redirect: None,
+        };
+        let plan = worker.plan(&options);
+        let pair = [OsString::from("--role"), "worker".into()];
+        assert!(plan.arguments.windows(2).any(|own| own == pair));
+        let secret = |argument: &OsString| argument.to_string_lossy().contains("hunter2");
+        assert!(!plan.arguments.iter().any(secret));
+        let set = ("TENFOLD_QUEUE".into(), Some(url.into()));
+        assert_eq!(
+            plan.environment.iter().rfind(|own| own.0 == set.0),
+            Some(&set)
+        );
     }
 }

@@ -44,6 +44,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         files: Some(&file_store),
         cache_url: None,
         replica_url: None,
+        queue: None,
         identity: Some(&identity),
         redirect: Some(redirect),
     };

@@ -22,6 +22,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         files: None,
         cache_url: None,
         replica_url: None,
+        queue: None,
         identity: None,
         redirect: None,
     };

@@ -159,6 +159,7 @@ impl<'a> Tiers<'a> {
                 files: Some(backends.files),
                 cache_url: backends.cache.as_ref().map(|cache| cache.url.clone()),
                 replica_url: backends.replicas.as_ref().map(|own| own.url.clone()),
+                queue: None,
                 identity: None,
                 redirect: None,
             };

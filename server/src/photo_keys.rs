@@ -28,7 +28,8 @@ impl PhotoKeys {
         })
     }
 
-    /// Returns the keys of an upload from its job's identifier, with the post. `None` if it is none of an upload.
+    /// Returns the keys of an upload from its job's identifier, with the post. `None` if the job is
+    /// not one of an upload.
     pub(crate) fn of_job(id: &JobId) -> Option<(PostId, Self)> {
         let (post, number) = id.as_str().split_once('-')?;
         let digits = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);

@@ -60,8 +60,8 @@ pub trait Queue: Send + Sync + fmt::Debug + 'static {
     /// Returns dead letters, oldest first, at most `limit`.
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, QueueError>;
 
-    /// Moves a dead letter back to the queue, with all its attempts. `NotFound` if there is none of this
-    /// identifier, `Full` if the queue has no room.
+    /// Moves a dead letter back to the queue, where it has all its attempts again. `NotFound` if no dead letter
+    /// has this identifier, `Full` if the queue has no room.
     async fn revive(&self, id: &JobId) -> Result<(), QueueError>;
 
     /// Counts the jobs.

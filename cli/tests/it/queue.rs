@@ -172,8 +172,7 @@ impl BackEnds {
         admin: SocketAddr,
         role: &str,
     ) -> Command {
-        let mut command =
-            workplace.tenfold(&["serve", "--empty", "--role", role, "--log", "error"]);
+        let mut command = workplace.tenfold(&["serve", "--empty", "--role", role, "--log", "warn"]);
         command
             .args([
                 "--listen",
@@ -363,6 +362,7 @@ async fn kills_lose_no_accepted_job_and_double_no_effect() {
     let Some(mut ends) = BackEnds::start() else {
         return;
     };
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let kills = std::env::var("TENFOLD_TEST_KILLS").ok();
     let kills = kills.map_or(KILLS, |kills| kills.parse().unwrap());
     let (address, admin) = (free_address(), free_address());
@@ -391,9 +391,9 @@ async fn kills_lose_no_accepted_job_and_double_no_effect() {
     let (token, posts) = user_with_posts(&client, &url).await;
 
     let worker_places = [Workplace::new(), Workplace::new()];
-    let mut workers: Vec<Child> = worker_places
+    let mut workers: Vec<Worker> = worker_places
         .iter()
-        .map(|place| worker(&ends, place).spawn().unwrap())
+        .map(|place| Worker::start(&ends, place))
         .collect();
     let is_over = Arc::new(AtomicBool::new(false));
     let uploading: Vec<_> = posts
@@ -425,9 +425,8 @@ async fn kills_lose_no_accepted_job_and_double_no_effect() {
             0 => tokio::task::block_in_place(|| ends.queue.kill_and_restart()),
             choice => {
                 let index = usize::from(choice == 1);
-                workers[index].kill().unwrap();
-                workers[index].wait().unwrap();
-                workers[index] = worker(&ends, &worker_places[index]).spawn().unwrap();
+                // The former one is killed when it is dropped.
+                workers[index] = Worker::start(&ends, &worker_places[index]);
             }
         }
     }
@@ -438,26 +437,25 @@ async fn kills_lose_no_accepted_job_and_double_no_effect() {
     }
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
-        let desk = client
-            .get(format!("{}/debug/queue", web.admin_url()))
-            .send()
-            .await
-            .unwrap();
-        if desk.status().is_success() {
-            let desk: Value = serde_json::from_str(&desk.text().await.unwrap()).unwrap();
-            assert_eq!(desk["dead"], 0, "{desk}");
-            if desk["jobs"] == 0 {
-                break;
-            }
+        let desk = client.get(format!("{}/debug/queue", web.admin_url()));
+        let desk = desk.send().await.unwrap().text().await.unwrap();
+        let shown: Value = serde_json::from_str(&desk).unwrap();
+        if shown["jobs"] == 0 {
+            assert_eq!(shown["dead"], 0, "{desk}");
+            break;
         }
-        assert!(Instant::now() < deadline, "the queue was not worked off");
+        let logs = worker_places
+            .iter()
+            .map(|place| std::fs::read_to_string(place.path("worker.log")).unwrap());
+        assert!(
+            Instant::now() < deadline,
+            "the queue was not worked off: {desk}\n{}",
+            logs.collect::<String>()
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     dead_letter_is_shown_and_sent_again(&web_place, &web.admin_url(), ends.queue.address);
-    for worker in &mut workers {
-        worker.kill().unwrap();
-        worker.wait().unwrap();
-    }
+    drop(workers);
 
     let mut accepted = 0;
     for (post, uploads) in &uploads {
@@ -556,9 +554,20 @@ fn dead_letter_is_shown_and_sent_again(place: &Workplace, admin: &str, queue: So
         .expect(107);
 }
 
-/// Returns the command of a worker on free ports.
-fn worker(ends: &BackEnds, place: &Workplace) -> Command {
-    let mut command = ends.process(place, free_address(), free_address(), "worker");
-    command.stderr(std::fs::File::create(place.path("worker.log")).unwrap());
-    command
+/// A worker on free ports, killed when dropped.
+struct Worker(Child);
+
+impl Worker {
+    fn start(ends: &BackEnds, place: &Workplace) -> Self {
+        let mut command = ends.process(place, free_address(), free_address(), "worker");
+        command.stderr(std::fs::File::create(place.path("worker.log")).unwrap());
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

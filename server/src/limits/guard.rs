@@ -148,15 +148,14 @@ mod tests {
     async fn retries_are_a_tenth_of_the_calls() {
         let guard = Guard::new("test", 1_000);
         let calls = AtomicU32::new(0);
-        // Each third call succeeds, which keeps the circuit closed.
         for number in 0..300 {
-            let first = AtomicU32::new(number);
-            let calls = &calls;
-            let first = &first;
+            // Every other call fails at first, which keeps the circuit closed.
+            let fails_first = AtomicU32::new(number % 2);
+            let (calls, fails_first) = (&calls, &fails_first);
             let _: Result<(), Failure> = guard
                 .call(|| async move {
                     calls.fetch_add(1, Ordering::SeqCst);
-                    match first.fetch_add(1, Ordering::SeqCst) % 3 {
+                    match fails_first.swap(0, Ordering::SeqCst) {
                         0 => Ok(()),
                         _ => Err(Failure::Outage),
                     }

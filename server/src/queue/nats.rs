@@ -39,6 +39,8 @@ const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 const CONSUMER: &str = "workers";
 /// Maximum number of leased and pausing jobs.
 const LEASED_MAX: i64 = 10_000;
+/// Maximum number of jobs that are swept at once.
+const SWEPT_MAX: usize = 100;
 /// Maximum length of a reason, in characters.
 const REASON_CHARS_MAX: usize = 300;
 
@@ -205,6 +207,30 @@ impl NatsQueue {
         })
     }
 
+    /// Sends jobs again that are in the stream although the consumer has passed them. NATS 2.9 leaves some behind if it
+    /// is killed after an acknowledgement, before it has removed the job: they would never be delivered, and take
+    /// up room. Sending them again is safe, since effects may be repeated.
+    async fn sweep(&self, ready: &Ready) -> Result<(), QueueError> {
+        let workers = self.within(ready.jobs.consumer_info(CONSUMER)).await?;
+        let floor = workers.ack_floor.stream_sequence;
+        for _ in 0..SWEPT_MAX {
+            let next = self.next_message(&ready.jobs, self.jobs_subject(), 1);
+            let Some(job) = next.await?.filter(|job| job.sequence <= floor) else {
+                break;
+            };
+            let id = job_id(Some(&job.headers), job.sequence);
+            let again = PublishMessage::build()
+                .payload(job.payload)
+                .header(ID_HEADER, id.as_str())
+                .message_id(format!("{id}.swept.{}", job.sequence));
+            self.publish(&ready.context, self.jobs_subject(), again)
+                .await?;
+            // Another process may have removed it.
+            let _ = self.within(ready.jobs.delete_message(job.sequence)).await;
+        }
+        Ok(())
+    }
+
     fn current(&self) -> Option<Arc<Ready>> {
         let ready = self.ready.read().unwrap_or_else(PoisonError::into_inner);
         ready.clone()
@@ -259,13 +285,13 @@ impl NatsQueue {
     }
 
     /// Returns the first message on a subject from this sequence number on.
-    async fn next_dead(
+    async fn next_message(
         &self,
-        dead: &Stream,
+        stream: &Stream,
         subject: String,
         from: u64,
     ) -> Result<Option<StreamMessage>, QueueError> {
-        let request = dead.raw_message_builder();
+        let request = stream.raw_message_builder();
         let request = request.next_by_subject(subject).sequence(from).send();
         let found = async {
             match request.await {
@@ -301,7 +327,11 @@ impl Queue for NatsQueue {
         // The server ends the wait; without an answer soon after, it is gone.
         let message = match timeout(wait + Duration::from_secs(1), fetch).await {
             Ok(Ok(Some(message))) => message,
-            Ok(Ok(None)) => return Ok(None),
+            Ok(Ok(None)) => {
+                // A moment without load, at which the queue has room.
+                self.sweep(&ready).await?;
+                return Ok(None);
+            }
             Ok(Err(reason)) => return Err(self.unavailable(&reason)),
             Err(_) => return Err(self.unavailable("no response in time")),
         };
@@ -354,7 +384,7 @@ impl Queue for NatsQueue {
         let mut letters = Vec::new();
         let mut from = 1;
         while letters.len() < limit {
-            let next = self.next_dead(&ready.dead, self.dead_subject("*"), from);
+            let next = self.next_message(&ready.dead, self.dead_subject("*"), from);
             let Some(message) = next.await? else {
                 break;
             };
@@ -366,7 +396,7 @@ impl Queue for NatsQueue {
 
     async fn revive(&self, id: &JobId) -> Result<(), QueueError> {
         let ready = self.ready().await?;
-        let found = self.next_dead(&ready.dead, self.dead_subject(id.as_str()), 1);
+        let found = self.next_message(&ready.dead, self.dead_subject(id.as_str()), 1);
         let letter = found.await?.ok_or(QueueError::NotFound)?;
         // Not the job's own identifier, which would be taken for the push of before.
         let message_id = format!("{id}.{}", letter.sequence);

@@ -515,7 +515,7 @@ async fn photos_follow_their_posts(store: &dyn Store) {
     let replaced = store.put_photo(first.id, photo(post.id, "b")).await;
     assert_eq!(replaced, Ok(Some(photo(post.id, "a"))));
     assert_eq!(store.photo(post.id).await, Ok(photo(post.id, "b")));
-    // The one that was uploaded last stays, in whatever order they come.
+    // The photo that was uploaded last stays, in any order of the calls.
     let earlier = store.put_photo(first.id, photo(post.id, "a")).await;
     assert!(
         matches!(earlier, Err(StoreError::Conflict(_))),

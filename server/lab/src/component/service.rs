@@ -39,7 +39,7 @@ pub(crate) struct Service<'a> {
     pub(crate) redirect: Option<SocketAddr>,
 }
 
-/// How a box uses the queue.
+/// Queue of a box, and the part of the service that uses it.
 #[derive(Debug, Clone)]
 pub(crate) struct QueueUse {
     /// URL of the queue, which contains a password.

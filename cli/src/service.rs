@@ -37,6 +37,7 @@ impl Subject {
     /// Checks the flags. A target that can't be used is an error before anything is started.
     pub(crate) fn of(arguments: &ServiceArguments) -> anyhow::Result<Self> {
         let dial = arguments.connections.options()?;
+        arguments.target.components()?;
         let url = arguments.target.url.as_deref().unwrap_or(STAGE_URL);
         let target = url.parse::<Target>()?.with(dial.clone())?;
         Ok(Self { dial, target })

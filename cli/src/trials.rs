@@ -302,6 +302,7 @@ impl Trials<'_> {
             probe: Probe::Off,
             profiled_pid: None,
             metrics: Vec::new(),
+            components: Vec::new(),
             lab: None,
             stage: None,
             invocation: Invocation {
@@ -360,6 +361,10 @@ impl Trials<'_> {
             },
             profiled_pid: target.pid,
             metrics: target.metrics.clone(),
+            components: match trial.profiles {
+                true => target.components()?,
+                false => Vec::new(),
+            },
             lab: self.service.lab.as_ref(),
             stage: self.lent.clone(),
             invocation: Invocation {

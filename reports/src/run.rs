@@ -1,5 +1,6 @@
 //! The report of one run.
 
+mod components;
 mod connections;
 mod digest;
 mod event_streams;
@@ -47,6 +48,7 @@ pub fn page(run: &Run, summary: &Summary) -> Document {
         Some(requests::requests(summary, &charts)),
         event_streams::event_streams(summary),
         server_time::section(summary),
+        components::section(run),
         travel::section(summary),
         samples::checks(summary),
         samples::journeys(summary),

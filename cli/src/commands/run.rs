@@ -102,6 +102,7 @@ fn run_into(
         },
         profiled_pid: arguments.service.target.pid,
         metrics: arguments.service.target.metrics.clone(),
+        components: arguments.service.target.components()?,
         lab: service.lab.as_ref(),
         stage: None,
         invocation: Invocation {
@@ -119,7 +120,11 @@ fn run_into(
             ));
         }
     })?;
-    for note in &measured.profile_notes {
+    for note in measured
+        .profile_notes
+        .iter()
+        .chain(&measured.component_notes)
+    {
         print::note(&format!("note: {note}"));
     }
     let report = RunReport {

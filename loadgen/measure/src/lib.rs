@@ -11,6 +11,7 @@
 //! | `stage_use` | `boxes.json` and `balancers.json`: resources that the stage used during the run |
 //! | `scaling` | `scaling.json`: events of the groups of boxes that come and go |
 //! | `incidents` | `incidents.json`: alerts that fired |
+//! | `watched` | `components.json`: databases, caches, web servers and balancers that are watched |
 //! | `profiling` | `profile/`: the profile of the service, taken, named and written |
 //! | `profile_window` | the part of a run that is profiled |
 //! | `profiled_processes` | the processes that are profiled |
@@ -30,6 +31,7 @@ mod run_path;
 mod scaling;
 mod stage_use;
 mod user_limit;
+mod watched;
 
 pub use endpoint::Endpoint;
 pub use error::MeasureError;

@@ -6,7 +6,9 @@ use std::time::{Instant, SystemTime};
 
 use tenfold_lab::Lab;
 use tenfold_loadgen::{Interrupt, Journeys, KnownSessions, Progress, Recording, Target};
-use tenfold_probe::{AdminListener, HostSampler, MetricSelector, Metrics, MetricsSampler};
+use tenfold_probe::{
+    AdminListener, ComponentUrl, HostSampler, MetricSelector, Metrics, MetricsSampler,
+};
 use tenfold_run_dir::counts::ServerCounter;
 use tenfold_run_dir::{HostTimeline, Manifest, RunDir, TargetMetrics};
 use tenfold_scenarios::Scenario;
@@ -18,6 +20,7 @@ use crate::profiled_processes::ProfiledProcesses;
 use crate::profiling::{Profiling, Sources};
 use crate::scaling;
 use crate::stage_use::{self, CountedBoxes, StageDescription};
+use crate::watched::{Findings, Watched};
 use crate::{Endpoint, MeasureError};
 
 /// Counter of a service's requests, checked against the generator's own count.
@@ -42,6 +45,8 @@ pub struct Measurement<'a> {
     pub profiled_pid: Option<u32>,
     /// Metrics of the target to record besides the sums of all of its metrics.
     pub metrics: Vec<MetricSelector>,
+    /// Databases, caches, web servers and balancers behind the service to watch, besides those of the lab.
+    pub components: Vec<ComponentUrl>,
     /// Lab that runs the service. `None` for a service that runs already.
     pub lab: Option<&'a Lab>,
     /// Stage that runs the service, if `lab` is `None` because its boxes are killed meanwhile. Its use is not recorded.
@@ -87,6 +92,8 @@ pub struct Measured {
     pub recording: Recording,
     /// Gaps of the profile, each in a sentence with its reason and the setting that closes it. Empty if it is complete, or was not requested.
     pub profile_notes: Vec<String>,
+    /// Gaps of the figures of components, each in a sentence.
+    pub component_notes: Vec<String>,
 }
 
 impl Measurement<'_> {
@@ -124,6 +131,7 @@ impl Measurement<'_> {
             recording,
             host,
             metrics,
+            watched,
             profiling,
             observer,
         } = loaded?;
@@ -133,6 +141,7 @@ impl Measurement<'_> {
         if !metrics.series.is_empty() {
             run_dir.write_metrics(&metrics)?;
         }
+        watched.write(run_dir)?;
         let profile_notes = match profiling {
             Some(profiling) => profiling.write(run_dir, &interrupt, || observer.on_naming())?,
             None => Vec::new(),
@@ -140,6 +149,7 @@ impl Measurement<'_> {
         Ok(Measured {
             recording,
             profile_notes,
+            component_notes: watched.notes,
         })
     }
 
@@ -210,6 +220,9 @@ impl Measurement<'_> {
             known => known,
         };
         let observer = RefCell::new(self.observer);
+        // Gated rounds are not disturbed.
+        let watched =
+            (self.probe != Probe::Off).then(|| Watched::start(self.lab, &self.components));
         let mut requests_before = None;
         let mut started = None;
         let mut sampler = None;
@@ -243,6 +256,7 @@ impl Measurement<'_> {
         );
         let observer = observer.into_inner();
         observer.on_end();
+        let watched = watched.map(|own| own.stop(self.lab)).unwrap_or_default();
         if let Some(profiling) = &mut profiling {
             profiling.stop();
         }
@@ -264,6 +278,7 @@ impl Measurement<'_> {
             recording,
             host,
             metrics,
+            watched,
             profiling,
             observer,
         })
@@ -277,6 +292,7 @@ struct Loaded<'a> {
     recording: Recording,
     host: Option<HostTimeline>,
     metrics: TargetMetrics,
+    watched: Findings,
     profiling: Option<Profiling>,
     observer: &'a mut dyn Observer,
 }
@@ -339,6 +355,7 @@ mod tests {
             probe: Probe::Full,
             profiled_pid: None,
             metrics: Vec::new(),
+            components: Vec::new(),
             lab: None,
             stage: None,
             invocation: Invocation::default(),

@@ -4,7 +4,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tenfold_lab::{
-    Allowance, BalancerStatus, BoxStatus, Lab, LabBox, LabStatus, ServerStatus, Usage,
+    Allowance, BalancerStatus, BoxStatus, Lab, LabBox, LabStatus, ServerStatus, SpareUse,
+    Usage,
 };
 use tenfold_run_dir::balancer_use::{BalancerUse, ServerUse};
 use tenfold_run_dir::box_use::{BoxUse, CountedCpu};
@@ -204,16 +205,22 @@ fn balancer_uses(before: &LabStatus, after: &LabStatus) -> Vec<BalancerUse> {
             other.name == to.name && pid(before, &other.name) == pid(after, &to.name)
         })?;
         (from.silent_because.is_none() && to.silent_because.is_none())
-            .then(|| balancer_use((before, from), (after, to)))
+            .then(|| balancer_use((&before.spares, from), (&after.spares, to)))
     });
     used.collect()
 }
 
-fn balancer_use(
-    (before, from): (&LabStatus, &BalancerStatus),
-    (after, to): (&LabStatus, &BalancerStatus),
+/// Returns the highest value since an earlier moment, if it is the highest ever. 0 is: nothing has ever been higher.
+fn highest(from: u64, to: u64) -> Option<u64> {
+    (to > from || to == 0).then_some(to)
+}
+
+/// Returns what a balancer did between two states, each with the boxes that have come or gone by then.
+pub(crate) fn balancer_use(
+    (spares_before, from): (&[SpareUse], &BalancerStatus),
+    (spares, to): (&[SpareUse], &BalancerStatus),
 ) -> BalancerUse {
-    let forgotten = after.spares.iter().filter_map(|own| own.forgotten.as_ref());
+    let forgotten = spares.iter().filter_map(|own| own.forgotten.as_ref());
     let forgotten = forgotten.filter(|own| {
         let mut listed = to.servers.iter();
         listed.clone().any(|other| other.list == own.list)
@@ -221,10 +228,10 @@ fn balancer_use(
     });
     let servers = to.servers.iter().chain(forgotten).filter_map(|own| {
         let (list, name) = (&own.list, &own.name);
-        let to = counted(after, to, (list, name))?;
-        let is_spare = after.spares.iter().any(|spare| spare.name == *name);
+        let to = counted(spares, to, (list, name))?;
+        let is_spare = spares.iter().any(|spare| spare.name == *name);
         let from =
-            counted(before, from, (list, name)).or_else(|| is_spare.then(ServerStatus::default))?;
+            counted(spares_before, from, (list, name)).or_else(|| is_spare.then(ServerStatus::default))?;
         let since = |count: fn(&ServerStatus) -> u64| count(&to).saturating_sub(count(&from));
         Some(ServerUse {
             list: list.clone(),
@@ -235,6 +242,13 @@ fn balancer_use(
             retried: since(ServerStatus::retried),
             times_down: since(|server| server.times_down),
             down_s: since(|server| server.down_s),
+            is_backup: to.is_backup,
+            denied: since(|server| server.denied),
+            queued_max: highest(from.queued_max, to.queued_max),
+            in_flight_max: highest(from.in_flight_max, to.in_flight_max),
+            queue_ms: to.queue_ms,
+            connect_ms: to.connect_ms,
+            answer_ms: to.answer_ms,
         })
     });
     BalancerUse {
@@ -247,14 +261,14 @@ fn balancer_use(
 
 /// Counters of a server, also of those of the same name that the balancer has forgotten.
 fn counted(
-    status: &LabStatus,
+    spares: &[SpareUse],
     balancer: &BalancerStatus,
     (list, name): (&str, &str),
 ) -> Option<ServerStatus> {
     let is_it = |own: &&ServerStatus| own.list == list && own.name == name;
     let listed = balancer.servers.iter().find(is_it);
-    let spares = status.spares.iter();
-    let forgotten = spares.filter_map(|own| own.forgotten.as_ref()).find(is_it);
+    let forgotten = spares.iter();
+    let forgotten = forgotten.filter_map(|own| own.forgotten.as_ref()).find(is_it);
     match (listed, forgotten) {
         (Some(listed), Some(forgotten)) => Some(listed.clone().plus(forgotten)),
         (one, other) => one.or(other).cloned(),
@@ -264,8 +278,6 @@ fn counted(
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use tenfold_lab::SpareUse;
 
     use super::*;
 

@@ -61,6 +61,24 @@ impl Resolver for FixedResolver {
     }
 }
 
+/// Most bytes of a page.
+const PAGE_BYTES_MAX: u64 = 4 << 20;
+
+/// Fetches a page as text.
+///
+/// # Errors
+/// If there was no answer with status 200, with a reason that does not contain the URL: it may hold a password.
+pub fn page(listener: &AdminListener, timeout: Duration) -> Result<String, String> {
+    let client = client(listener, timeout);
+    match get(&client, listener.url(), timeout, PAGE_BYTES_MAX) {
+        Ok(answer) => Ok(String::from_utf8_lossy(&answer.body).into_owned()),
+        Err(ProbeError::Status { status, .. }) => Err(format!("it answers with status {status}")),
+        Err(ProbeError::Timeout { .. }) => Err("it does not answer in time".to_owned()),
+        Err(ProbeError::TooLong { .. }) => Err("its answer is too long".to_owned()),
+        Err(_) => Err("it does not answer".to_owned()),
+    }
+}
+
 /// Fetches a document of at most `limit` bytes.
 pub(crate) fn get(
     client: &Agent,

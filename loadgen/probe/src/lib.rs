@@ -7,6 +7,8 @@
 //! All calls block. Call them from async code on a blocking thread.
 
 mod admin_listener;
+mod component_watch;
+
 mod delay_switch;
 pub mod doctor;
 mod error;
@@ -24,10 +26,14 @@ mod procfs;
 pub mod profile;
 
 pub use admin_listener::AdminListener;
+pub use component_watch::{
+    ComponentKind, ComponentUrl, ComponentUrlError, ComponentWatch, WatchedComponent,
+};
 pub use delay_switch::{DelayKind, DelaySwitch, DelayedComponent, DelayedComponents};
 pub use doctor::{Component, Doctor, doctor};
 pub use error::ProbeError;
 pub use host_sampler::{HostSampler, Target};
+pub use http::page;
 pub use job_desk::{DeadLetter, JobDesk, QueueStatus};
 pub use metric_selector::MetricSelector;
 pub use metrics::{Metrics, Sample};

@@ -3,6 +3,7 @@
 pub mod agreement;
 pub mod balancer_use;
 pub mod box_use;
+pub mod component_use;
 pub mod faults;
 mod flamegraph;
 mod folded_stacks;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
+use crate::files::component_use::ComponentUse;
 use crate::files::faults::Faults;
 use crate::files::incident::Incident;
 use crate::files::sample::Sample;
@@ -36,6 +37,8 @@ pub struct Run {
     pub incidents: Vec<Incident>,
     /// Faults that `tenfold lab chaos` caused. `None` for other runs.
     pub faults: Option<Faults>,
+    /// Work and waits of the databases, caches and web servers behind the service. Empty if none was watched.
+    pub components: Vec<ComponentUse>,
     /// Latencies: the folded interval log.
     pub latencies: IntervalFold,
     /// Source and completeness of the CPU profile. `None` without a profile.

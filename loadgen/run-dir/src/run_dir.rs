@@ -11,6 +11,7 @@ use crate::atomic_file::{write_atomic, write_atomic_unsynced};
 use crate::files::agreement::Agreement;
 use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
+use crate::files::component_use::ComponentUse;
 use crate::files::faults::Faults;
 use crate::files::incident::Incident;
 use crate::files::manifest;
@@ -160,6 +161,11 @@ impl RunDir {
         self.write_json("faults.json", faults)
     }
 
+    /// Writes `components.json`.
+    pub fn write_components(&self, components: &[ComponentUse]) -> Result<(), RunDirError> {
+        self.write_json("components.json", &components)
+    }
+
     /// Writes `metrics.json`.
     pub fn write_metrics(&self, metrics: &TargetMetrics) -> Result<(), RunDirError> {
         self.write_json("metrics.json", metrics)
@@ -269,6 +275,9 @@ impl RunDir {
         if let Some(faults) = &run.faults {
             self.write_faults(faults)?;
         }
+        if !run.components.is_empty() {
+            self.write_components(&run.components)?;
+        }
         if !run.samples.is_empty() {
             self.write_samples(&run.samples)?;
         }
@@ -369,6 +378,7 @@ impl RunDir {
             scaling: self.read_optional("scaling.json")?.unwrap_or_default(),
             incidents: self.read_optional("incidents.json")?.unwrap_or_default(),
             faults: self.read_optional("faults.json")?,
+            components: self.read_optional("components.json")?.unwrap_or_default(),
             latencies,
             profile: self.read_optional("profile/profile.json")?,
             metrics: self.read_optional("metrics.json")?.unwrap_or_default(),

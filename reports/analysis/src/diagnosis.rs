@@ -7,6 +7,7 @@
 
 mod bottleneck;
 mod box_limit;
+mod component_limit;
 pub mod confirmation;
 mod gain;
 mod load;

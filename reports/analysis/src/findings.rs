@@ -1,6 +1,7 @@
 //! Findings about a run, with a recommended action.
 
 mod box_throttled;
+mod component;
 mod coordinated_omission;
 mod failures;
 pub(crate) mod hot_spot;
@@ -68,6 +69,8 @@ pub(crate) fn findings(
             found.extend(whole.map(|own| own.finding.clone()));
         }
     }
+    let is_slow = is_known && saturated == Saturated::Service;
+    found.extend(component::components(run, is_slow));
     if saturated != Saturated::Nothing {
         found.extend(box_throttled::box_throttled(run));
     }

@@ -9,6 +9,7 @@
 
 mod charts;
 mod comparison;
+mod component_cause;
 pub mod diagnosis;
 mod failure_class;
 mod faults;

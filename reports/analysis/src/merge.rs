@@ -72,6 +72,7 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
         scaling: Scaling::default(),
         incidents: Vec::new(),
         faults: None,
+        components: Vec::new(),
         metrics: match runs.iter().find(|run| !run.metrics.series.is_empty()) {
             Some(run) if one_target => run.metrics.clone(),
             _ => TargetMetrics::default(),

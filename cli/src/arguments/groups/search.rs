@@ -69,6 +69,7 @@ impl SearchArguments {
                     url: None,
                     admin: None,
                     metrics: Vec::new(),
+                    components: Vec::new(),
                     pid: None,
                     no_profile: false,
                 },

@@ -6,12 +6,13 @@ use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 use tenfold_lab::{RoleAllowance, RoleCount};
-use tenfold_probe::MetricSelector;
+use tenfold_probe::{ComponentUrl, ComponentUrlError, MetricSelector};
 
 use super::connections::ConnectionArguments;
 use super::data_set::{DATA_SET_FLAGS, DataSetArguments};
 use super::host_permission::HostPermissionArguments;
 use super::store::StoreArguments;
+use crate::exit::UsageError;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServiceArguments {
@@ -53,6 +54,18 @@ pub(crate) struct TargetArguments {
         value_delimiter = ';'
     )]
     pub(crate) metrics: Vec<MetricSelector>,
+    /// Database, cache, web server or balancer behind the target to read counters from: mysql://user@host:3306,
+    /// redis://host:6379, nginx+http://host/status or haproxy+http://host:8404/. Repeatable. Put a password into
+    /// the variable, not on the command line
+    #[arg(
+        long = "component",
+        id = "components",
+        value_name = "URL",
+        env = "TENFOLD_COMPONENT",
+        hide_env_values = true,
+        value_delimiter = ';'
+    )]
+    pub(crate) components: Vec<String>,
     /// Process of the target on this machine to profile, with its children [default: those that listen on the
     /// target's address]
     #[arg(
@@ -109,6 +122,25 @@ pub(crate) struct StageArguments {
     pub(crate) allow_delays: bool,
 }
 
+impl TargetArguments {
+    /// Returns the components to watch.
+    ///
+    /// # Errors
+    /// If a URL is none of a component. The message does not contain it, as it may hold a password.
+    pub(crate) fn components(&self) -> Result<Vec<ComponentUrl>, UsageError> {
+        let parsed = self.components.iter().enumerate().map(|(index, text)| {
+            text.parse().map_err(|error: ComponentUrlError| {
+                UsageError(format!(
+                    "could not use the URL of --component {} of {}: {error}",
+                    index + 1,
+                    self.components.len()
+                ))
+            })
+        });
+        parsed.collect()
+    }
+}
+
 /// Parses the id of a process that exists: a mistake would show after the run only.
 fn running_process(text: &str) -> Result<u32, String> {
     let pid: u32 = text
@@ -138,6 +170,9 @@ impl ServiceArguments {
         flag("--admin", self.target.admin.clone());
         for metric in &self.target.metrics {
             flag("--metric", Some(metric.to_string()));
+        }
+        for component in self.target.components().unwrap_or_default() {
+            flag("--component", Some(component.to_string()));
         }
         flag("--stage", self.stage.name.clone());
         for own in &self.stage.boxes {

@@ -316,6 +316,7 @@ fn measure(
             probe: Probe::Off,
             profiled_pid: None,
             metrics: Vec::new(),
+            components: Vec::new(),
             lab: None,
             stage: None,
             invocation: Invocation::default(),

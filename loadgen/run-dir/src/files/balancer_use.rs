@@ -16,7 +16,7 @@ pub struct BalancerUse {
 }
 
 /// Traffic to one of the servers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerUse {
     /// List of servers that it belongs to, such as `web`.
     pub list: String,
@@ -34,4 +34,25 @@ pub struct ServerUse {
     pub times_down: u64,
     /// Time that it was marked as down, in seconds.
     pub down_s: u64,
+    /// `true` if it gets requests only while the others are down.
+    #[serde(default)]
+    pub is_backup: bool,
+    /// Responses that a rule refused.
+    #[serde(default)]
+    pub denied: u64,
+    /// Most requests or connections in its queue at once. `None` if the run had fewer than the balancer had seen before.
+    #[serde(default)]
+    pub queued_max: Option<u64>,
+    /// Most requests or connections in flight at once. `None` if the run had fewer than the balancer had seen before.
+    #[serde(default)]
+    pub in_flight_max: Option<u64>,
+    /// Mean wait in its queue, of the last 1,024 requests, in milliseconds. `None` if it is not reported.
+    #[serde(default)]
+    pub queue_ms: Option<u64>,
+    /// Mean time to connect to it, of the last 1,024 requests, in milliseconds. `None` if it is not reported.
+    #[serde(default)]
+    pub connect_ms: Option<u64>,
+    /// Mean time to the head of its response, of the last 1,024 requests, in milliseconds. `None` if it is not reported.
+    #[serde(default)]
+    pub answer_ms: Option<u64>,
 }

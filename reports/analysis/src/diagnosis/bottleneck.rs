@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tenfold_run_dir::off_cpu::WaitKind;
 
 use super::box_limit::BoxLimit;
+use super::component_limit::{self, growing_causes};
 use super::gain::Gain;
 use super::load::Load;
 use super::next_step::NextStep;
@@ -11,6 +12,7 @@ use super::openings::openings;
 use super::part_growth::PartGrowth;
 use super::resource::Resource;
 use super::slowed::Slowed;
+use crate::component_cause::{CauseKind, ComponentCause};
 use crate::findings::hot_spot::{HotWait, has_word};
 use crate::findings::limit::Limit;
 use crate::format;
@@ -108,6 +110,7 @@ pub(super) fn bottlenecks(
         slowed: Slowed::of(low.summary, above.summary),
         growth: PartGrowth::of(&low.run.server_timing, &above.run.server_timing),
         waits: growing_waits(low, above),
+        causes: growing_causes(low, above),
     };
     let mut found = Vec::new();
     if is_generator {
@@ -121,6 +124,7 @@ pub(super) fn bottlenecks(
         true => above.cpu.limit(),
         false => Limit::Unknown,
     };
+    found.extend(case.component(limit));
     match limit {
         Limit::Box if short_box.is_none() => found.push(case.cpu(Resource::BoxCpu)),
         Limit::Box => {}
@@ -159,6 +163,8 @@ struct Case<'a> {
     growth: Option<PartGrowth>,
     /// Waits that more threads are in above the knee than at low load, the most threads first.
     waits: Vec<&'a HotWait>,
+    /// Causes in components behind the service, the strongest first.
+    causes: Vec<ComponentCause>,
 }
 
 impl Case<'_> {
@@ -269,11 +275,44 @@ impl Case<'_> {
         }
     }
 
+    /// A component behind the service holds it back, by its own counters.
+    fn component(&self, limit: Limit) -> Option<Bottleneck> {
+        let wait = self.main_wait();
+        let awaited = self.awaited(wait);
+        let fits = |cause: &&ComponentCause| match limit {
+            Limit::Waiting | Limit::Unknown => {
+                // Threads that queue for a lock, or requests for a pool, need not wait for a statement that is merely frequent.
+                cause.kind != CauseKind::SlowStatement || awaited == Resource::Network
+            }
+            // The processors may be busy with the work of the component.
+            Limit::OtherProcesses | Limit::SharedHost => {
+                cause.kind == CauseKind::MissingIndex
+                    || component_limit::computes(cause.kind) && limit == Limit::OtherProcesses
+            }
+            Limit::Box | Limit::Cpu | Limit::OneThread => false,
+        };
+        let cause = self.causes.iter().find(fits)?;
+        let mut own = component_limit::bottleneck(cause, self.cpu_evidence());
+        own.evidence
+            .extend(self.growth.as_ref().map(PartGrowth::sentence));
+        own.evidence
+            .extend(self.slowed.as_ref().map(Slowed::sentence));
+        Some(own)
+    }
+
     /// One box of several has used up its CPU.
     fn short_box(&self, limit: &BoxLimit) -> Bottleneck {
         let place = format!("`{}`", limit.name());
         let mut evidence = self.cpu_evidence();
         evidence.extend(limit.evidence());
+        let cause = self.causes.iter();
+        let cause = cause
+            .filter(|cause| component_limit::computes(cause.kind))
+            .find(|cause| cause.component == limit.name());
+        if let Some(cause) = cause {
+            evidence.push(cause.title.clone());
+            evidence.extend(cause.evidence.iter().cloned());
+        }
         evidence.extend(openings(self.low, self.above));
         evidence.extend(self.slowed.as_ref().map(Slowed::sentence));
         Bottleneck {
@@ -285,7 +324,10 @@ impl Case<'_> {
                 false => Confidence::Medium,
             },
             expected_gain: limit.gain(),
-            next_step: NextStep::of(Resource::BoxCpu, Some(&place)),
+            next_step: match cause {
+                Some(cause) => NextStep::with_text(Resource::BoxCpu, cause.advice.clone()),
+                None => NextStep::of(Resource::BoxCpu, Some(&place)),
+            },
             part: None,
             short_box: Some(limit.name().to_owned()),
             place: Some(place),
@@ -346,11 +388,17 @@ impl Case<'_> {
         }]
     }
 
+    /// Returns the wait that at least half of the waiting threads are in.
+    fn main_wait(&self) -> Option<&HotWait> {
+        let all: f64 = self.waits.iter().map(|wait| wait.threads).sum();
+        let first = self.waits.first().copied();
+        first.filter(|wait| wait.threads >= all / 2.0)
+    }
+
     /// The processors have room: requests wait for something else.
     fn waiting(&self) -> Option<Bottleneck> {
         let all: f64 = self.waits.iter().map(|wait| wait.threads).sum();
-        let first = self.waits.first().copied();
-        let wait = first.filter(|wait| wait.threads >= all / 2.0);
+        let wait = self.main_wait();
         let holders = wait.and_then(|wait| self.holders(wait));
         // Where threads queue for a lock, the time of a request at low load is not that under the lock.
         let at_a_time = self

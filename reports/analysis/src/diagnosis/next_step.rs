@@ -14,6 +14,14 @@ pub struct NextStep {
 }
 
 impl NextStep {
+    /// Returns a step whose text is known.
+    pub(super) fn with_text(resource: Resource, text: String) -> Self {
+        Self {
+            text,
+            topic: topic(resource).to_owned(),
+        }
+    }
+
     /// Returns the step for a resource. `place` is a function or a part of the service, in backticks.
     pub(super) fn of(resource: Resource, place: Option<&str>) -> Self {
         let of_place = place.map_or(String::new(), |place| format!(" in {place}"));

@@ -62,6 +62,7 @@ mod tests {
             retried: times_down,
             times_down,
             down_s: 3 * times_down,
+            ..ServerUse::default()
         }
     }
 

@@ -330,6 +330,7 @@ impl MadeUp {
             scaling: Scaling::default(),
             incidents: Vec::new(),
             faults: None,
+            components: Vec::new(),
             latencies,
             flamegraph: None,
             off_cpu: None,

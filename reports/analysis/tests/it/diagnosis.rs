@@ -6,6 +6,7 @@ use tenfold_analysis::diagnosis::{Bottleneck, Diagnosis, Experiments, Resource, 
 use tenfold_analysis::knee::{Answer, End};
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{Confidence, summarise};
+use tenfold_run_dir::component_use::{ComponentFigures, ComponentUse, DatabaseUse, StatementUse};
 use tenfold_run_dir::off_cpu::{Idleness, OffCpuMethod, WaitKind, WaitSum};
 use tenfold_run_dir::{Flamegraph, OffCpuInfo, OffCpuProfile, Run};
 
@@ -90,6 +91,28 @@ fn answer(end: End, failed: Option<f64>) -> Answer {
         hysteresis: None,
         trials: Vec::new(),
     }
+}
+
+/// Adds a database in which 3 statements run at a time, most of them the same one, which reads `rows` rows.
+fn slow_database(run: &mut Run, rows: u64) {
+    let statements = vec![StatementUse {
+        text: "SELECT text FROM post WHERE author = ?".to_owned(),
+        count: 100,
+        time_s: 30.0,
+        rows_examined: 100 * rows,
+        rows_sent: 100,
+        ..StatementUse::default()
+    }];
+    run.components = vec![ComponentUse {
+        name: "sql".to_owned(),
+        over_s: 12.0,
+        gaps: Vec::new(),
+        figures: Some(ComponentFigures::Database(DatabaseUse {
+            statements_s: Some(36.0),
+            statements,
+            ..DatabaseUse::default()
+        })),
+    }];
 }
 
 /// Adds a profile in which 60% of the CPU time is in one function.
@@ -198,6 +221,53 @@ fn profile_of_waits_names_the_lock_and_its_holders() {
     ] {
         assert!(first.title.contains(part), "{first:#?}");
     }
+}
+
+#[test]
+fn statement_without_index_is_named() {
+    let first = Planted {
+        above: |run| slow_database(run, 20_000),
+        ..Planted::workers(4, 0.000_5)
+    }
+    .first();
+    assert_eq!(first.resource, Resource::Network);
+    assert_eq!(
+        first.title,
+        "A statement in `sql` reads 20,000 rows for each one that it needs: `SELECT text FROM post WHERE author = ?`"
+    );
+    assert_eq!(first.confidence, Confidence::High);
+    assert!(first.next_step.text.contains("Add an index"), "{first:?}");
+}
+
+/// Requests that queue for workers use their database all the time, whatever they ask.
+#[test]
+fn frequent_statement_does_not_hide_a_limit_of_requests_at_a_time() {
+    let first = Planted {
+        above: |run| slow_database(run, 2),
+        ..Planted::workers(4, 0.000_5)
+    }
+    .first();
+    assert_eq!(first.resource, Resource::AtATime);
+}
+
+/// A database that is as busy at low load is not what saturates.
+#[test]
+fn wait_that_does_not_grow_is_no_bottleneck() {
+    let planted = Planted::workers(4, 0.000_5);
+    let [mut low, near, mut above] = [0.3, 0.9, 1.25].map(|share| planted.at(planted.knee * share));
+    slow_database(&mut low, 20_000);
+    slow_database(&mut above, 20_000);
+    let summaries = [&low, &near, &above].map(summarise);
+    let experiments = Experiments {
+        low: (&low, &summaries[0]),
+        near: (&near, &summaries[1]),
+        above: (&above, &summaries[2]),
+    };
+    let found = diagnose(
+        &answer(End::Confirmed, Some(planted.knee * 1.02)),
+        &experiments,
+    );
+    assert_eq!(found.bottlenecks[0].resource, Resource::AtATime);
 }
 
 #[test]

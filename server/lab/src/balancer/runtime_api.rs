@@ -183,10 +183,8 @@ pub(super) fn parse_statistics(answer: &str) -> io::Result<BalancerStatus> {
             let value = find(name).and_then(|statistic| statistic.value.value.as_str());
             value.unwrap_or_default().to_owned()
         };
-        let number = |name: &str| {
-            let value = find(name).and_then(|statistic| statistic.value.value.as_u64());
-            value.unwrap_or_default()
-        };
+        let maybe = |name: &str| find(name).and_then(|statistic| statistic.value.value.as_u64());
+        let number = |name: &str| maybe(name).unwrap_or_default();
         match statistics.first().map(|statistic| statistic.of.as_str()) {
             Some("Frontend") => {
                 status.cache_lookups = status.cache_lookups.saturating_add(number("cache_lookups"));
@@ -206,6 +204,13 @@ pub(super) fn parse_statistics(answer: &str) -> io::Result<BalancerStatus> {
                 failed_checks: number("chkfail"),
                 times_down: number("chkdown"),
                 down_s: number("downtime"),
+                is_backup: number("bck") > 0,
+                denied: number("dresp"),
+                queued_max: number("qmax"),
+                in_flight_max: number("smax"),
+                queue_ms: maybe("qtime"),
+                connect_ms: maybe("ctime"),
+                answer_ms: maybe("rtime"),
             }),
             _ => {}
         }

@@ -50,6 +50,37 @@ pub struct ServerStatus {
     pub times_down: u64,
     /// Total downtime, in seconds.
     pub down_s: u64,
+    /// True if it gets requests only while the others are down.
+    #[serde(default)]
+    pub is_backup: bool,
+    /// Responses that a rule refused.
+    #[serde(default)]
+    pub denied: u64,
+    /// Most requests or connections in its queue at once, since the balancer's start.
+    #[serde(default)]
+    pub queued_max: u64,
+    /// Most requests or connections in flight at once, since the balancer's start.
+    #[serde(default)]
+    pub in_flight_max: u64,
+    /// Mean wait in its queue, of the last 1,024 requests, in milliseconds.
+    #[serde(default)]
+    pub queue_ms: Option<u64>,
+    /// Mean time to connect to it, of the last 1,024 requests, in milliseconds.
+    #[serde(default)]
+    pub connect_ms: Option<u64>,
+    /// Mean time to the head of its response, of the last 1,024 requests, in milliseconds.
+    #[serde(default)]
+    pub answer_ms: Option<u64>,
+}
+
+impl BalancerStatus {
+    /// Reads the counters of any HAProxy: the answer to `show stat json`, or its statistics page with `;json`.
+    ///
+    /// # Errors
+    /// If the text is something else, with the reason.
+    pub fn parse(answer: &str) -> std::io::Result<Self> {
+        super::runtime_api::parse_statistics(answer)
+    }
 }
 
 impl ServerStatus {
@@ -64,9 +95,12 @@ impl ServerStatus {
             (&mut self.failed_checks, other.failed_checks),
             (&mut self.times_down, other.times_down),
             (&mut self.down_s, other.down_s),
+            (&mut self.denied, other.denied),
         ] {
             *own = own.saturating_add(other);
         }
+        self.queued_max = self.queued_max.max(other.queued_max);
+        self.in_flight_max = self.in_flight_max.max(other.in_flight_max);
         self
     }
 

@@ -36,6 +36,8 @@ pub(crate) struct BoxPlan {
     pub(crate) stop: Stop,
     /// Working directory of a balancer, which holds its runtime API's socket. `None` for all other boxes.
     pub(crate) balancer: Option<PathBuf>,
+    /// URL, with its password, at which its counters can be read. `None` for boxes of the service and balancers.
+    pub(crate) monitor: Option<String>,
 }
 
 impl fmt::Debug for BoxPlan {
@@ -92,6 +94,7 @@ impl BoxPlan {
             progress: ProgressSource::default(),
             stop: Stop::Signal(Signal::TERM),
             balancer: None,
+            monitor: None,
         }
     }
 

@@ -280,6 +280,12 @@ impl LabBox {
         Some(RuntimeApi { directory })
     }
 
+    /// Returns the URL, with its password, at which the counters of a database, cache or web server can be read. `None` for other
+    /// boxes.
+    pub fn monitor(&self) -> Option<&str> {
+        self.plan.monitor.as_deref()
+    }
+
     /// Zone of the box. `None` if it belongs to none.
     pub fn zone(&self) -> Option<&'static str> {
         self.plan.zone

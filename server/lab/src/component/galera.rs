@@ -262,6 +262,7 @@ impl Member<'_> {
             of_line: Some(state_transfer),
             ..mariadb::progress_source(&files.own)
         };
+        plan.monitor = Some(own.monitor(&files)?);
         Ok(plan)
     }
 

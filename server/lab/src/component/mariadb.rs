@@ -22,6 +22,9 @@ const DATABASE: &str = "tenfold";
 /// Account of the service, limited to its database.
 const ACCOUNT: &str = "tenfold";
 
+/// Account that reads counters and the texts of statements, without their values.
+const MONITOR: &str = "tenfold-monitor";
+
 /// Privileges that the service needs, including changes of its schema.
 const PRIVILEGES: &str = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES";
 
@@ -30,6 +33,38 @@ const BUFFER_POOL: &str = "128M";
 
 /// Text that the greeting of every MariaDB server contains.
 pub(crate) const GREETING: &str = "MariaDB";
+
+/// Settings that time statements, and nothing else: 18 MB of memory ([ADR 50](../docs/adr/0050-watch-databases-by-their-own-counters.md)).
+const STATEMENTS: &str = "performance-schema=ON\n\
+    performance-schema-instrument='%=OFF'\n\
+    performance-schema-instrument='statement/%=ON'\n\
+    performance-schema-instrument='wait/io/file/sql/binlog=ON'\n\
+    performance-schema-consumer-events-statements-history=OFF\n\
+    performance-schema-digests-size=500\n\
+    performance-schema-max-mutex-instances=0\n\
+    performance-schema-max-rwlock-instances=0\n\
+    performance-schema-max-cond-instances=0\n\
+    performance-schema-max-table-instances=0\n\
+    performance-schema-max-table-handles=0\n\
+    performance-schema-max-socket-instances=0\n\
+    performance-schema-max-metadata-locks=0\n\
+    performance-schema-max-memory-classes=0\n\
+    performance-schema-max-statement-stack=1\n\
+    performance-schema-max-stage-classes=0\n\
+    performance-schema-events-statements-history-size=0\n\
+    performance-schema-events-statements-history-long-size=0\n\
+    performance-schema-events-waits-history-size=0\n\
+    performance-schema-events-waits-history-long-size=0\n\
+    performance-schema-events-stages-history-size=0\n\
+    performance-schema-events-stages-history-long-size=0\n\
+    performance-schema-events-transactions-history-size=0\n\
+    performance-schema-events-transactions-history-long-size=0\n\
+    performance-schema-accounts-size=0\n\
+    performance-schema-users-size=0\n\
+    performance-schema-hosts-size=0\n\
+    performance-schema-max-program-instances=0\n\
+    performance-schema-session-connect-attrs-size=0\n\
+    performance-schema-setup-actors-size=1\n";
 
 /// Creates the data if there is none, then becomes the server. An interrupted creation starts over.
 const START: &str = r#"
@@ -127,6 +162,7 @@ impl MariaDb<'_> {
             ])
             .with([argument]);
         plan.progress = progress_source(&files.own);
+        plan.monitor = Some(self.monitor(files)?);
         Ok(plan)
     }
 
@@ -145,7 +181,9 @@ impl MariaDb<'_> {
             .collect();
         let identity = authority.issue(self.name, &reached_at)?;
         let accounts = own.join("accounts.sql");
-        write_private(&accounts, &accounts_sql(&password(self.directory)?))?;
+        let directory = self.directory;
+        let sql = accounts_sql(&password(directory)?, &monitor_password(directory)?);
+        write_private(&accounts, &sql)?;
         let settings = own.join("my.cnf");
         let keys = self.keys()?;
         let text = settings_of(&own, self.listen, &keys, &identity);
@@ -158,6 +196,15 @@ impl MariaDb<'_> {
             accounts,
             identity,
         })
+    }
+
+    /// Returns the URL at which its counters can be read.
+    pub(super) fn monitor(&self, files: &Files) -> Result<String, LabError> {
+        let (address, ca) = (self.listen, files.identity.ca.display());
+        let password = monitor_password(self.directory)?;
+        Ok(format!(
+            "mysql://{MONITOR}:{password}@{address}?ssl_ca={ca}"
+        ))
     }
 
     /// Writes the key that encrypts the tables. Without it they can't be read.
@@ -216,12 +263,20 @@ fn password(directory: &Path) -> Result<String, LabError> {
     secret(directory, "sql-password")
 }
 
+/// Returns the password of the account that reads counters.
+fn monitor_password(directory: &Path) -> Result<String, LabError> {
+    secret(directory, "sql-counters")
+}
+
 /// Returns the SQL that runs at start-up, one statement a line. It leaves existing objects alone.
-fn accounts_sql(password: &str) -> String {
+fn accounts_sql(password: &str, monitor_password: &str) -> String {
     format!(
         "CREATE DATABASE IF NOT EXISTS {DATABASE};\n\
          CREATE USER IF NOT EXISTS {ACCOUNT}@'%' IDENTIFIED BY '{password}' REQUIRE SSL;\n\
-         GRANT {PRIVILEGES} ON {DATABASE}.* TO {ACCOUNT}@'%';\n"
+         GRANT {PRIVILEGES} ON {DATABASE}.* TO {ACCOUNT}@'%';\n\
+         CREATE USER IF NOT EXISTS `{MONITOR}`@'%' IDENTIFIED BY '{monitor_password}' REQUIRE SSL;\n\
+         GRANT PROCESS ON *.* TO `{MONITOR}`@'%';\n\
+         GRANT SELECT ON performance_schema.* TO `{MONITOR}`@'%';\n"
     )
 }
 
@@ -241,7 +296,7 @@ fn settings_of(own: &Path, listen: SocketAddr, keys: &Path, identity: &Identity)
          port={}\n\
          skip-name-resolve\n\
          max-connections=400\n\
-         performance-schema=OFF\n\
+         {STATEMENTS}\
          innodb-buffer-pool-size={BUFFER_POOL}\n\
          innodb-flush-log-at-trx-commit=1\n\
          plugin-load-add=file_key_management\n\

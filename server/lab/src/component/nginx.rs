@@ -17,6 +17,9 @@ use crate::program;
 /// Path of the health check, which succeeds even if no application server is up.
 pub(crate) const HEALTH_PATH: &str = "/nginx-health";
 
+/// Path of its counters.
+const STATISTICS_PATH: &str = "/";
+
 /// A web server.
 #[derive(Debug)]
 pub(crate) struct WebServer<'a> {
@@ -28,6 +31,8 @@ pub(crate) struct WebServer<'a> {
     pub(crate) zone: &'static str,
     /// Address of its service.
     pub(crate) listen: SocketAddr,
+    /// Address of its counters.
+    pub(crate) statistics: SocketAddr,
     /// Application servers behind it.
     pub(crate) servers: &'a [Server],
 }
@@ -45,11 +50,14 @@ impl WebServer<'_> {
         }
         let file = own.join("nginx.conf");
         write_private(&file, &self.settings(&own))?;
-        let mut plan = BoxPlan::program(self.name, self.role, program, Listening::at(self.listen))
+        let mut listening = Listening::at(self.listen);
+        listening.admin = Some(self.statistics);
+        let mut plan = BoxPlan::program(self.name, self.role, program, listening)
             .with(["-e", "stderr", "-p"])
             .with([own])
             .with(["-c".into(), file]);
         plan.zone = Some(self.zone);
+        plan.monitor = Some(format!("nginx+http://{}{STATISTICS_PATH}", self.statistics));
         // Finishes the requests in flight first.
         plan.stop = Stop::Signal(Signal::QUIT);
         Ok(plan)
@@ -115,9 +123,16 @@ http {{
             client_max_body_size 6m;
         }}
     }}
+    server {{
+        listen {statistics};
+        location = {STATISTICS_PATH} {{
+            stub_status;
+        }}
+    }}
 }}
 "#,
             listen = self.listen,
+            statistics = self.statistics,
         );
         text
     }

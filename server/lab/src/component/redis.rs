@@ -71,13 +71,14 @@ impl Redis<'_> {
                 own = own.display(),
             ),
         )?;
-        let plan = BoxPlan::program(self.name, self.role, program, Listening::at(self.listen))
+        let mut plan = BoxPlan::program(self.name, self.role, program, Listening::at(self.listen))
             .with([settings]);
         let url = format!(
             "rediss://:{password}@{}/0?ca={}",
             self.listen,
             identity.ca.display()
         );
+        plan.monitor = Some(url.clone());
         Ok((plan, url))
     }
 }

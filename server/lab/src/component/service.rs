@@ -108,6 +108,7 @@ impl Service<'_> {
             },
             stop: Stop::Stdin,
             balancer: None,
+            monitor: None,
         };
         let mut add = |flag: &str, value: &dyn ToString| {
             plan.arguments

@@ -193,6 +193,7 @@ impl<'a> Tiers<'a> {
                 role: "web",
                 zone: zone(index),
                 listen: self.site.private(&name, port::HTTP)?,
+                statistics: self.site.private(&name, port::ADMIN)?,
                 servers: applications,
             };
             plans.push(web.plan(&self.options.directory)?);

@@ -19,6 +19,7 @@ mod killed;
 mod knee;
 mod lab;
 mod ladder;
+mod ledger;
 mod live;
 mod man;
 mod once;

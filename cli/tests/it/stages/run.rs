@@ -60,6 +60,24 @@ path = "/v1/posts/1"
         }
         let boxes = read_json(&place.path(stage).join("boxes.json"));
         assert!(boxes.as_array().unwrap().len() >= 3, "{boxes:#}");
+        let components = read_json(&place.path(stage).join("components.json"));
+        let components = components.as_array().unwrap();
+        let kinds = components.iter().map(|own| {
+            assert_eq!(own["gaps"], serde_json::json!([]), "{own:#}");
+            own["figures"]["kind"].as_str().unwrap()
+        });
+        let kinds: Vec<&str> = kinds.collect();
+        let expected = match stage {
+            "separated" => vec!["database"],
+            _ => vec!["database", "database", "web_server", "web_server"],
+        };
+        assert_eq!(kinds, expected);
+        let figures = &components[0]["figures"];
+        assert!(
+            figures["statements_s"].as_f64().unwrap() > 0.0,
+            "{figures:#}"
+        );
+        assert!(figures["questions"].as_u64().unwrap() > 50, "{figures:#}");
         let balancers = read_json(&place.path(stage).join("balancers.json"));
         let balancers = balancers.as_array().unwrap();
         assert_eq!(balancers.is_empty(), stage == "separated");

@@ -19,6 +19,9 @@ const TIMEOUT: Duration = Duration::from_millis(900);
 /// Most entries of the log of slow commands that are read.
 const SLOW_MAX: u32 = 1_000;
 
+/// Commands of these readings.
+const OWN: [&str; 4] = ["info", "slowlog", "auth", "hello"];
+
 /// Counters of the CPU time: of the thread that runs commands, or else of the process.
 const CPU: [[&str; 2]; 2] = [
     ["used_cpu_sys_main_thread", "used_cpu_user_main_thread"],
@@ -174,6 +177,9 @@ fn commands(between: &Between<'_>) -> Vec<CommandUse> {
     };
     let grown = between.to.iter().filter_map(|(key, after)| {
         let name = key.strip_prefix("cmdstat_")?;
+        if OWN.iter().any(|own| name.starts_with(own)) {
+            return None;
+        }
         let before = between.from.text(key).unwrap_or_default();
         let since = |name: &str| -> Option<u64> {
             let before = field(before, name).unwrap_or(0);

@@ -37,6 +37,8 @@ pub(crate) enum Measure {
     Samples,
     /// Time off the CPU, in nanoseconds.
     Waits,
+    /// Memory, in bytes.
+    Bytes,
 }
 
 /// A function on a stack. Its position and width are shares of the whole.
@@ -62,6 +64,11 @@ pub(crate) fn frames(flamegraph: &Flamegraph) -> Option<Vec<Frame>> {
         Flamegraph::Stacks(stacks) => stacks::frames(stacks, Measure::Samples),
         Flamegraph::Drawing(svg) => drawing::frames(svg),
     }
+}
+
+/// Returns the frames of stacks. `None` if they have none.
+pub(crate) fn frames_of(stacks: &FoldedStacks, measure: Measure) -> Option<Vec<Frame>> {
+    stacks::frames(stacks, measure)
 }
 
 /// Returns the frames of a flamegraph of waits, in nanoseconds. `None` if it has none.
@@ -102,6 +109,7 @@ pub(crate) fn flamegraph(frames: &[Frame], measure: Measure, id: &str, title: &s
     let figures = match measure {
         Measure::Samples => "samples and share, with its callees",
         Measure::Waits => "time and share, with its callees",
+        Measure::Bytes => "bytes and share, with its callees",
     };
     let table = Table::new(&["function on its stack", figures], rows);
     Chart::block(Some(draw(frames, measure, id, title)), &[], table)
@@ -114,6 +122,7 @@ fn draw(frames: &[Frame], measure: Measure, id: &str, title: &str) -> String {
     let (whole, palette) = match measure {
         Measure::Samples => ("all samples", 'f'),
         Measure::Waits => ("the time waited", 'w'),
+        Measure::Bytes => ("all bytes", 'f'),
     };
     let depth_max = frames.iter().map(|frame| frame.depth).max().unwrap_or(0);
     let mut svg = format!(

@@ -8,6 +8,7 @@ mod failures;
 mod faults;
 pub mod formats;
 mod head;
+mod heap;
 mod incidents;
 mod latencies;
 mod manifest;
@@ -15,6 +16,7 @@ mod over_time;
 mod phases;
 mod profile;
 mod requests;
+mod resources;
 mod samples;
 mod scaling;
 mod server_time;
@@ -55,10 +57,12 @@ pub fn page(run: &Run, summary: &Summary) -> Document {
         samples::responses(summary),
         Some(over_time::in_flight(summary, &charts)),
         Some(over_time::cores(summary, &charts)),
+        resources::section(run),
         target_metrics::target_metrics(run, &charts),
         requests::hot_keys(summary),
         Some(profile::profile(run)),
         profile::off_cpu(run),
+        heap::section(run, summary),
         Some(manifest::identities(summary)),
         Some(manifest::manifest(run, summary)),
     ];

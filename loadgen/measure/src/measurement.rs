@@ -6,11 +6,12 @@ use std::time::{Instant, SystemTime};
 
 use tenfold_lab::Lab;
 use tenfold_loadgen::{Interrupt, Journeys, KnownSessions, Progress, Recording, Target};
+use tenfold_probe::profile::Heap;
 use tenfold_probe::{
     AdminListener, ComponentUrl, HostSampler, MetricSelector, Metrics, MetricsSampler,
 };
 use tenfold_run_dir::counts::ServerCounter;
-use tenfold_run_dir::{HostTimeline, Manifest, RunDir, TargetMetrics};
+use tenfold_run_dir::{HeapProfile, HostTimeline, Manifest, RunDir, TargetMetrics};
 use tenfold_scenarios::Scenario;
 
 use crate::incidents;
@@ -132,9 +133,13 @@ impl Measurement<'_> {
             host,
             metrics,
             watched,
+            heap,
             profiling,
             observer,
         } = loaded?;
+        if let Some(heap) = &heap {
+            run_dir.write_heap(heap)?;
+        }
         if let Some(host) = &host {
             run_dir.write_host(host)?;
         }
@@ -223,6 +228,8 @@ impl Measurement<'_> {
         // Gated rounds are not disturbed.
         let watched =
             (self.probe != Probe::Off).then(|| Watched::start(self.lab, &self.components));
+        let profiled = admin.filter(|_| self.probe == Probe::Full);
+        let mut heap_before = None;
         let mut requests_before = None;
         let mut started = None;
         let mut sampler = None;
@@ -237,7 +244,10 @@ impl Measurement<'_> {
                 sessions: self.sessions,
                 run_dir,
                 interrupt: self.interrupt,
-                on_ready: Box::new(|| requests_before = admin.and_then(request_count)),
+                on_ready: Box::new(|| {
+                    requests_before = admin.and_then(request_count);
+                    heap_before = profiled.and_then(|admin| Heap::capture(admin).ok());
+                }),
                 on_start: Box::new(|start| {
                     started = SystemTime::now().checked_sub(start.elapsed());
                     // Without a lab, nobody waits for it.
@@ -262,6 +272,10 @@ impl Measurement<'_> {
         }
         let host = sampler.map(HostSampler::stop);
         let metrics = metrics.map(MetricsSampler::stop).unwrap_or_default();
+        let heap = heap_before.and_then(|before| {
+            let after = profiled.and_then(|admin| Heap::capture(admin).ok())?;
+            after.since(&before)
+        });
         let mut recording = recording?;
         recording.counts.server_counter =
             requests_before
@@ -279,6 +293,7 @@ impl Measurement<'_> {
             host,
             metrics,
             watched,
+            heap,
             profiling,
             observer,
         })
@@ -293,6 +308,7 @@ struct Loaded<'a> {
     host: Option<HostTimeline>,
     metrics: TargetMetrics,
     watched: Findings,
+    heap: Option<HeapProfile>,
     profiling: Option<Profiling>,
     observer: &'a mut dyn Observer,
 }

@@ -13,6 +13,7 @@ mod delay_switch;
 pub mod doctor;
 mod error;
 pub mod host;
+mod host_counters;
 mod host_sampler;
 mod http;
 mod job_desk;

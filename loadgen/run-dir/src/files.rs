@@ -7,6 +7,7 @@ pub mod component_use;
 pub mod faults;
 mod flamegraph;
 mod folded_stacks;
+pub mod heap;
 pub mod host_timeline;
 pub mod incident;
 pub mod manifest;

@@ -17,7 +17,7 @@
 //! | `samples.json` | the generator, every few seconds and at the end | [`sample::Sample`]: responses to failed requests |
 //! | `server_timing.json` | the generator, every few seconds and at the end | [`ServerTiming`]: where sampled requests spent their time in the service |
 //! | `metrics.json` | the probe, at the end | [`TargetMetrics`]: the target's own metrics over time |
-//! | `profile/` | the profiler, the probe | `cpu.pb.gz`, `stacks.folded` ([`FoldedStacks`]), `profile.json` ([`ProfileInfo`]); `off-cpu.folded`, `off-cpu.json` ([`OffCpuProfile`]) |
+//! | `profile/` | the profiler, the probe | `cpu.pb.gz`, `stacks.folded` ([`FoldedStacks`]), `profile.json` ([`ProfileInfo`]); `off-cpu.folded`, `off-cpu.json` ([`OffCpuProfile`]); `heap-allocated.folded`, `heap-grown.folded`, `heap.json` ([`HeapProfile`]) |
 //! | `generators/N/host.json` | a merge | CPU and memory of the machine of each generator |
 //! | `summary.json`, `report.html` | the report | the results of analysis |
 //!
@@ -38,6 +38,7 @@ pub use atomic_file::{check_writable, is_written_in_place, write_atomic, write_a
 pub use counts::connections::{self, Connections};
 pub use counts::{Blame, Checkpoint, Counts, DurationSummary, durations};
 pub use error::RunDirError;
+pub use files::heap::{self, HeapInfo, HeapProfile};
 pub use files::host_timeline::{self, HostTimeline};
 pub use files::manifest::{self, Manifest};
 pub use files::off_cpu::{self, OffCpuInfo, OffCpuProfile};

@@ -10,8 +10,8 @@ use crate::files::incident::Incident;
 use crate::files::sample::Sample;
 use crate::files::scaling::Scaling;
 use crate::{
-    Counts, Flamegraph, HostTimeline, IntervalFold, Manifest, OffCpuProfile, ProfileInfo,
-    ServerTiming, TargetMetrics, Timeline,
+    Counts, Flamegraph, HeapProfile, HostTimeline, IntervalFold, Manifest, OffCpuProfile,
+    ProfileInfo, ServerTiming, TargetMetrics, Timeline,
 };
 
 /// A run, read back from its directory.
@@ -47,6 +47,8 @@ pub struct Run {
     pub flamegraph: Option<Flamegraph>,
     /// Waits of the service's threads. `None` if they were not profiled.
     pub off_cpu: Option<OffCpuProfile>,
+    /// Memory that the service allocated. `None` if it offers no heap profile.
+    pub heap: Option<HeapProfile>,
     /// Metrics that the target reported over time. Empty if it reported none.
     pub metrics: TargetMetrics,
     /// Responses to failed requests, a few of each kind.

@@ -20,8 +20,9 @@ use crate::files::scaling::Scaling;
 use crate::files::timeline::Row;
 use crate::intervals::{IntervalLog, TIME_NS_MAX};
 use crate::{
-    Counts, Flamegraph, FoldedStacks, HostTimeline, IntervalFold, IntervalHistogram, Intervals,
-    Manifest, OffCpuProfile, ProfileInfo, Run, RunDirError, ServerTiming, TargetMetrics, Timeline,
+    Counts, Flamegraph, FoldedStacks, HeapProfile, HostTimeline, IntervalFold, IntervalHistogram,
+    Intervals, Manifest, OffCpuProfile, ProfileInfo, Run, RunDirError, ServerTiming, TargetMetrics,
+    Timeline,
 };
 
 /// Stacks of the profile.
@@ -35,6 +36,15 @@ const WAITS: &str = "profile/off-cpu.folded";
 
 /// Source and sums of the waits.
 const WAITS_INFO: &str = "profile/off-cpu.json";
+
+/// Stacks of allocated bytes.
+const ALLOCATED: &str = "profile/heap-allocated.folded";
+
+/// Stacks whose bytes in use grew.
+const GROWN: &str = "profile/heap-grown.folded";
+
+/// Sums of the heap profile.
+const HEAP_INFO: &str = "profile/heap.json";
 
 /// Flamegraph in SVG, which earlier versions wrote in place of the stacks.
 const DRAWING: &str = "profile/flamegraph.svg";
@@ -213,19 +223,42 @@ impl RunDir {
         self.write_json(WAITS_INFO, &profile.info)
     }
 
+    /// Writes a heap profile: its stacks, in bytes, and its sums.
+    pub fn write_heap(&self, profile: &HeapProfile) -> Result<(), RunDirError> {
+        self.write_bytes(ALLOCATED, profile.allocated.to_string().as_bytes())?;
+        self.write_bytes(GROWN, profile.grown.to_string().as_bytes())?;
+        self.write_json(HEAP_INFO, &profile.info)
+    }
+
+    /// Reads the heap profile. `None` if the run has none.
+    fn heap(&self) -> Result<Option<HeapProfile>, RunDirError> {
+        let Some(info) = self.read_optional(HEAP_INFO)? else {
+            return Ok(None);
+        };
+        Ok(Some(HeapProfile {
+            info,
+            allocated: self.stacks(ALLOCATED)?,
+            grown: self.stacks(GROWN)?,
+        }))
+    }
+
+    /// Reads folded stacks.
+    fn stacks(&self, name: &str) -> Result<FoldedStacks, RunDirError> {
+        let path = self.file(name);
+        let text = fs::read_to_string(&path).map_err(|source| RunDirError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        text.parse()
+            .map_err(|reason| RunDirError::Malformed { path, reason })
+    }
+
     /// Reads the profile of waits. `None` if the run has none.
     fn off_cpu(&self) -> Result<Option<OffCpuProfile>, RunDirError> {
         let Some(info) = self.read_optional(WAITS_INFO)? else {
             return Ok(None);
         };
-        let path = self.file(WAITS);
-        let text = fs::read_to_string(&path).map_err(|source| RunDirError::Read {
-            path: path.clone(),
-            source,
-        })?;
-        let stacks = text
-            .parse()
-            .map_err(|reason| RunDirError::Malformed { path, reason })?;
+        let stacks = self.stacks(WAITS)?;
         Ok(Some(OffCpuProfile { info, stacks }))
     }
 
@@ -299,6 +332,9 @@ impl RunDir {
         }
         if let Some(waits) = &run.off_cpu {
             self.write_off_cpu(waits)?;
+        }
+        if let Some(heap) = &run.heap {
+            self.write_heap(heap)?;
         }
         for (index, part) in parts.iter().enumerate() {
             self.write_json(&format!("generators/{}/host.json", index + 1), &part.host)?;
@@ -386,6 +422,7 @@ impl RunDir {
             server_timing: self.read_optional(SERVER_TIMING)?.unwrap_or_default(),
             flamegraph: self.flamegraph()?,
             off_cpu: self.off_cpu()?,
+            heap: self.heap()?,
         })
     }
 
@@ -595,6 +632,26 @@ mod tests {
             refused.contains("line 1 does not end in a number"),
             "{refused}"
         );
+    }
+
+    #[test]
+    fn reads_back_heap() {
+        let directory = tempfile::tempdir().unwrap();
+        let run = RunDir::open(directory.path());
+        assert_eq!(run.heap().unwrap(), None);
+        let profile = HeapProfile {
+            info: crate::HeapInfo {
+                source: "here".to_owned(),
+                duration_ns: 9,
+                allocated_bytes: Some(70),
+                in_use_before_bytes: 5,
+                in_use_after_bytes: 4,
+            },
+            allocated: "main;parse 70\n".parse().unwrap(),
+            grown: FoldedStacks::default(),
+        };
+        run.write_heap(&profile).unwrap();
+        assert_eq!(run.heap().unwrap(), Some(profile));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod failures;
 pub(crate) mod hot_spot;
 pub(crate) mod in_flight_trend;
 pub(crate) mod limit;
+mod listen_queue;
 mod load;
 mod load_second;
 mod overload;
@@ -75,6 +76,7 @@ pub(crate) fn findings(
         found.extend(box_throttled::box_throttled(run));
     }
     found.extend(server_down::server_down(run));
+    found.extend(is_slow.then(|| listen_queue::listen_queue(run)).flatten());
     found.extend(stall);
     found.extend(failures::failures(summary));
     if is_known && saturated == Saturated::Nothing {

@@ -73,6 +73,10 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
         incidents: Vec::new(),
         faults: None,
         components: Vec::new(),
+        // Each generator saw all allocations, in about the same time.
+        heap: profiled
+            .filter(|_| one_target)
+            .and_then(|run| run.heap.clone()),
         metrics: match runs.iter().find(|run| !run.metrics.series.is_empty()) {
             Some(run) if one_target => run.metrics.clone(),
             _ => TargetMetrics::default(),

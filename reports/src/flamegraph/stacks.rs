@@ -152,6 +152,7 @@ impl Measure {
             (Self::Samples, 1) => "1 sample".to_owned(),
             (Self::Samples, samples) => format!("{} samples", format::count(samples)),
             (Self::Waits, ns) => format::duration(ns),
+            (Self::Bytes, bytes) => format::bytes(bytes),
         }
     }
 }

@@ -52,26 +52,23 @@ impl Profile {
     /// If the bytes are not a gzipped `profile.proto`, decompress to more than 256 MiB, have too many frames, or have no
     /// values that count or time samples.
     pub fn decode(source: &str, encoded: &[u8]) -> Result<Self, ProbeError> {
-        let malformed = |reason: String| ProbeError::NotProfile {
-            source_name: source.to_owned(),
-            reason,
-        };
-        if !encoded.starts_with(&[0x1f, 0x8b]) {
-            return Err(malformed("it is not gzip".into()));
-        }
-        let mut bytes = Vec::new();
-        MultiGzDecoder::new(encoded)
-            .take(BYTES_MAX + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| malformed(error.to_string()))?;
-        if bytes.len() as u64 > BYTES_MAX {
-            return Err(malformed(format!(
-                "it decompresses to more than {BYTES_MAX} bytes"
-            )));
-        }
-        let profile = proto::Profile::decode(bytes.as_slice())
-            .map_err(|error| malformed(error.to_string()))?;
-        fold(&profile).map_err(malformed)
+        let profile = decompressed(source, encoded)?;
+        fold(&profile, None)
+            .map(Option::unwrap_or_default)
+            .map_err(|reason| malformed(source, reason))
+    }
+
+    /// As [`Profile::decode`], but for the first value with one of these names instead of samples. `None` without such a value.
+    ///
+    /// # Errors
+    /// As [`Profile::decode`].
+    pub(super) fn decode_value(
+        source: &str,
+        encoded: &[u8],
+        names: &[&str],
+    ) -> Result<Option<Self>, ProbeError> {
+        let profile = decompressed(source, encoded)?;
+        fold(&profile, Some(names)).map_err(|reason| malformed(source, reason))
     }
 
     /// Number of samples in the profile.
@@ -99,7 +96,35 @@ impl Profile {
     }
 }
 
-fn fold(profile: &proto::Profile) -> Result<Profile, String> {
+fn malformed(source: &str, reason: String) -> ProbeError {
+    ProbeError::NotProfile {
+        source_name: source.to_owned(),
+        reason,
+    }
+}
+
+/// Decompresses and parses a profile.
+fn decompressed(source: &str, encoded: &[u8]) -> Result<proto::Profile, ProbeError> {
+    if !encoded.starts_with(&[0x1f, 0x8b]) {
+        return Err(malformed(source, "it is not gzip".into()));
+    }
+    let mut bytes = Vec::new();
+    MultiGzDecoder::new(encoded)
+        .take(BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| malformed(source, error.to_string()))?;
+    if bytes.len() as u64 > BYTES_MAX {
+        let reason = format!("it decompresses to more than {BYTES_MAX} bytes");
+        return Err(malformed(source, reason));
+    }
+    proto::Profile::decode(bytes.as_slice()).map_err(|error| malformed(source, error.to_string()))
+}
+
+/// Folds the value with one of these names, or else samples. `None` without a value of these names.
+fn fold(
+    profile: &proto::Profile,
+    names_of_value: Option<&[&str]>,
+) -> Result<Option<Profile>, String> {
     let text = |index: i64| {
         usize::try_from(index)
             .ok()
@@ -109,7 +134,13 @@ fn fold(profile: &proto::Profile) -> Result<Profile, String> {
     if profile.sample_type.is_empty() {
         return Err("it does not state what its samples count".into());
     }
-    let counter = Counter::of(profile, &text)?;
+    let counter = match names_of_value {
+        None => Counter::of(profile, &text)?,
+        Some(names) => match Counter::of_value(profile, names, &text) {
+            Some(counter) => counter,
+            None => return Ok(None),
+        },
+    };
 
     // Many samples share a location, so each is resolved once.
     let mut names = Names::default();
@@ -194,14 +225,14 @@ fn fold(profile: &proto::Profile) -> Result<Profile, String> {
             .collect()
     };
     stacks.sort_by_cached_key(|stack| key(stack).join("\0"));
-    Ok(Profile {
+    Ok(Some(Profile {
         functions,
         stacks,
         duration_ns: u64::try_from(profile.duration_nanos)
             .ok()
             .filter(|duration| *duration > 0),
         hz: counter.hz,
-    })
+    }))
 }
 
 /// The value of a sample that counts samples, and its unit.
@@ -213,6 +244,21 @@ struct Counter {
 }
 
 impl Counter {
+    /// Returns the value with one of these names, as it is.
+    fn of_value<'a>(
+        profile: &proto::Profile,
+        names: &[&str],
+        text: &impl Fn(i64) -> &'a str,
+    ) -> Option<Self> {
+        let mut types = profile.sample_type.iter();
+        let value = types.position(|kind| names.contains(&text(kind.r#type)))?;
+        Some(Self {
+            value,
+            divisor: 1,
+            hz: None,
+        })
+    }
+
     fn of<'a>(profile: &proto::Profile, text: &impl Fn(i64) -> &'a str) -> Result<Self, String> {
         let types: Vec<(&str, &str)> = profile
             .sample_type

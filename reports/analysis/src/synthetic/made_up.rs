@@ -303,6 +303,7 @@ impl MadeUp {
                 host_cores_stolen: Some(0.004),
                 target_cpu_ns: Some(target_cpu_ns),
                 target_memory_bytes: Some((120 << 20) + row.sent * 1024),
+                resources: None,
             }
         });
         let samples: Vec<HostSample> = samples.collect();
@@ -331,6 +332,7 @@ impl MadeUp {
             incidents: Vec::new(),
             faults: None,
             components: Vec::new(),
+            heap: None,
             latencies,
             flamegraph: None,
             off_cpu: None,

@@ -103,7 +103,7 @@ impl Watched {
     }
 }
 
-/// What was seen of the components.
+/// Figures of the components, and their gaps.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) components: Vec<ComponentUse>,

@@ -11,7 +11,7 @@ use tenfold_run_dir::host_timeline::HostResources;
 use crate::host_sampler::reread;
 use crate::procfs;
 
-/// Bytes of a sector in `/proc/diskstats`, whatever the disk's own.
+/// Bytes of a sector in `/proc/diskstats`, regardless of the disk.
 const SECTOR_BYTES: u64 = 512;
 
 /// Files of `/proc` that stay open, so that a reading costs no path look-up. `None` if the system does not have it.

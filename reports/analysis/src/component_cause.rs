@@ -11,7 +11,7 @@ use tenfold_run_dir::Run;
 
 use crate::summary::finding::Confidence;
 
-/// What a component waits for, or does too much of.
+/// Kind of wait or of excess work in a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CauseKind {
     /// A statement reads many rows for each one that it needs.
@@ -50,7 +50,7 @@ pub(crate) struct ComponentCause {
     pub(crate) confidence: Confidence,
     /// Recommended action.
     pub(crate) advice: String,
-    /// How many requests it concerns at a time, or a comparable weight. The causes are ordered by it.
+    /// Number of requests that it concerns at a time, or a comparable weight. The causes are ordered by it.
     pub(crate) weight: f64,
 }
 

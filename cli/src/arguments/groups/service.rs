@@ -126,7 +126,7 @@ impl TargetArguments {
     /// Returns the components to watch.
     ///
     /// # Errors
-    /// If a URL is none of a component. The message does not contain it, as it may hold a password.
+    /// If a URL names no component. The message does not contain it, as it may hold a password.
     pub(crate) fn components(&self) -> Result<Vec<ComponentUrl>, UsageError> {
         let parsed = self.components.iter().enumerate().map(|(index, text)| {
             text.parse().map_err(|error: ComponentUrlError| {

@@ -61,7 +61,7 @@ impl Heap {
         })
     }
 
-    /// Returns what was allocated since an earlier moment. `None` if the process was restarted in between: then its sums have
+    /// Returns the allocations since an earlier moment. `None` if the process was restarted in between: then its sums have
     /// shrunk.
     pub fn since(&self, before: &Self) -> Option<HeapProfile> {
         let allocated = match (&before.allocated, &self.allocated) {

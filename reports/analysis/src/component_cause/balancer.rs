@@ -39,7 +39,7 @@ pub(super) fn causes(own: &BalancerUse) -> Vec<ComponentCause> {
 
 /// Reports a server that gets nearly all requests, although others are up.
 fn one_server(own: &BalancerUse, list: &str, servers: &[&ServerUse]) -> Option<ComponentCause> {
-    // A server that was down, and one that stands by, get none with reason.
+    // A backup server, and one that was down, rightly get none.
     let active: Vec<&&ServerUse> = servers
         .iter()
         .filter(|server| !server.is_backup && server.down_s == 0 && server.times_down == 0)
@@ -150,7 +150,7 @@ mod tests {
         let [cause] = &causes(&own)[..] else { panic!() };
         assert_eq!(
             cause.title,
-            "The balancer `balancer` sends 99.0% of the requests to `app-1`, one of 2 servers"
+            "The balancer `balancer` sends 99.00% of the requests to `app-1`, one of 2 servers"
         );
         assert_eq!(
             causes(&balancer(vec![server("a", 700), server("b", 300)])),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn expects_nothing_of_servers_that_stand_by_or_were_down() {
+    fn ignores_backup_servers_and_servers_that_were_down() {
         let backup = ServerUse {
             is_backup: true,
             ..server("b", 0)

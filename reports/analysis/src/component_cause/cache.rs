@@ -168,7 +168,7 @@ mod tests {
             cause.title,
             "The cache `cache` is too small: it evicted 300 keys, and 40.0% of the lookups missed"
         );
-        // Misses of keys that never were in it are none of its size.
+        // A key that was never stored misses in a cache of any size.
         figures.evicted = 3;
         assert_eq!(used(&figures), []);
     }

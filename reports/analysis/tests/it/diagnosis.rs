@@ -239,9 +239,8 @@ fn statement_without_index_is_named() {
     assert!(first.next_step.text.contains("Add an index"), "{first:?}");
 }
 
-/// Requests that queue for workers use their database all the time, whatever they ask.
 #[test]
-fn frequent_statement_does_not_hide_a_limit_of_requests_at_a_time() {
+fn limit_of_requests_outweighs_a_frequent_statement() {
     let first = Planted {
         above: |run| slow_database(run, 2),
         ..Planted::workers(4, 0.000_5)

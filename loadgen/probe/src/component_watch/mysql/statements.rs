@@ -12,7 +12,7 @@ pub(super) const SENT: &str = "\
     SUM_ROWS_EXAMINED, SUM_ROWS_SENT, SUM_ROWS_AFFECTED, SUM_NO_INDEX_USED + SUM_NO_GOOD_INDEX_USED \
     FROM performance_schema.events_statements_summary_by_digest WHERE COUNT_STAR > 0 LIMIT 10000";
 
-/// Reads the time of all statements, in seconds: each once, however it was sent. A replica's download never ends.
+/// Reads the time of all statements, in seconds, sent as text or prepared. A replica's download never ends.
 pub(super) const TIME: &str = "\
     SELECT SUM(SUM_TIMER_WAIT) / 1e12 FROM performance_schema.events_statements_summary_global_by_event_name \
     WHERE EVENT_NAME NOT LIKE 'statement/com/Binlog%'";

@@ -29,6 +29,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// URL of the store; see [`crate::store::resolve`].
     pub store_url: String,
+    /// Shards of posts, each `NAME=URL`; see [`crate::store::resolve_sharded`]. Empty if the store has all posts.
+    pub shards: Vec<String>,
     /// URL of the cache that processes share; see [`crate::cache::resolve`]. `None` disables caching.
     pub cache_url: Option<String>,
     /// Cache options.
@@ -127,6 +129,7 @@ impl Config {
             redirect_listen: None,
             admin: Some(free),
             store_url: store_url.into(),
+            shards: Vec::new(),
             cache_url: None,
             cache: CacheOptions::default(),
             replica_urls: Vec::new(),
@@ -164,6 +167,7 @@ impl fmt::Debug for Config {
             .field("admin", &self.admin)
             .field("store", &scheme(&self.store_url))
             .field("cache", &self.cache_url.as_deref().map(scheme))
+            .field("shards", &self.shards.len())
             .field("replicas", &self.replica_urls.len())
             .field("files", &self.files_url)
             .field("queue", &self.queue_url.as_deref().map(scheme))

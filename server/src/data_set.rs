@@ -231,6 +231,12 @@ impl Content {
         Counted::new(&self.progress, LoadStep::Follows, of, follows, None)
     }
 
+    /// Returns the author of each post, in order of identifier.
+    pub fn post_authors(&self) -> impl Iterator<Item = (PostId, UserId)> {
+        let authors = (1..).zip(&self.authors);
+        authors.map(|(post, &author)| (PostId(post), UserId(author.into())))
+    }
+
     /// Returns the posts in order of identifier.
     pub fn posts(&self) -> impl Iterator<Item = Post> {
         let mut rng = stream(self.data_set.seed, Stream::Prose);

@@ -17,6 +17,7 @@ use crate::cache::{CacheError, DelayedCache};
 use crate::config::Config;
 use crate::files::{DelayedFiles, Files, FilesError};
 use crate::queue::{Jobs, QueueError};
+use crate::store::sharded::ShardedStore;
 use crate::store::{
     CacheOptions, CachedStore, DelayedStore, Origin, SplitOptions, SplitStore, Store, StoreError,
 };
@@ -125,12 +126,14 @@ pub enum ServeError {
 /// # Errors
 /// Returns the first [`ServeError`] met.
 pub async fn start(config: Config) -> Result<Server, ServeError> {
-    let store = compose(&config).await?;
-    start_with(config, store).await
+    let (store, sharded) = compose(&config).await?;
+    start_composed(config, store, sharded).await
 }
 
-/// Composes the store, its replicas and the cache in front of it.
-async fn compose(config: &Config) -> Result<Arc<dyn Store>, ServeError> {
+/// Composes the store, its shards or replicas, and the cache in front of it.
+async fn compose(
+    config: &Config,
+) -> Result<(Arc<dyn Store>, Option<Arc<ShardedStore>>), ServeError> {
     let cache = config.cache_url.as_deref().map(crate::cache::resolve);
     let mut cache = cache.transpose()?;
     if let (Some(inner), Some(delays)) = (&cache, &config.delays) {
@@ -141,10 +144,20 @@ async fn compose(config: &Config) -> Result<Arc<dyn Store>, ServeError> {
         Some(delays) => Arc::new(DelayedStore::new(store, delays, origin)) as Arc<dyn Store>,
         None => store,
     };
-    let mut store = delayed(
-        crate::store::resolve(&config.store_url).await?,
-        Origin::Primary,
-    );
+    let mut sharded = None;
+    let store = match &config.shards[..] {
+        [] => crate::store::resolve(&config.store_url).await?,
+        _ if !config.replica_urls.is_empty() => {
+            let both = "a store with shards has no replicas; give one or the other";
+            return Err(StoreError::Invalid(both.to_owned()).into());
+        }
+        shards => {
+            let store = crate::store::resolve_sharded(&config.store_url, shards).await?;
+            sharded = Some(Arc::clone(&store));
+            store
+        }
+    };
+    let mut store = delayed(store, Origin::Primary);
     let namespace = &config.cache.namespace;
     if !config.replica_urls.is_empty() {
         let replicas = config.replica_urls.iter();
@@ -165,7 +178,7 @@ async fn compose(config: &Config) -> Result<Arc<dyn Store>, ServeError> {
         };
         store = Arc::new(CachedStore::new(store, cache, options));
     }
-    Ok(store)
+    Ok((store, sharded))
 }
 
 /// Starts the service on an open store, ignoring the URL in `config`.
@@ -173,6 +186,14 @@ async fn compose(config: &Config) -> Result<Arc<dyn Store>, ServeError> {
 /// # Errors
 /// As [`start`].
 pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server, ServeError> {
+    start_composed(config, store, None).await
+}
+
+async fn start_composed(
+    config: Config,
+    store: Arc<dyn Store>,
+    sharded: Option<Arc<ShardedStore>>,
+) -> Result<Server, ServeError> {
     raise_file_limit();
     let tls = config.tls.as_ref().map(Tls::read).transpose()?;
     if tls.is_none() && config.redirect_listen.is_some() {
@@ -258,8 +279,8 @@ pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server,
     if let (Some(listener), Some(listen)) = (admin_listener, config.admin) {
         telemetry::prime_profiler();
         admin_address = Some(address_of(&listener, listen)?);
-        let router =
-            telemetry::admin::router(requests.clone(), store.clone(), config.delays.clone(), jobs);
+        let (requests, delays) = (requests.clone(), config.delays.clone());
+        let router = telemetry::admin::router(requests, store.clone(), delays, jobs, sharded);
         let transport = Plain::default();
         admin = Some(run(
             &config,

@@ -22,6 +22,7 @@ mod memory;
 mod mysql;
 mod post_list;
 mod resolver;
+pub mod sharded;
 mod shared;
 mod split;
 #[cfg(feature = "sqlite")]
@@ -34,7 +35,7 @@ pub use cached::{CacheContent, CacheOptions, CacheStats, CachedStore, LayerStats
 pub(crate) use delayed::{DelayedStore, Origin};
 pub use memory::MemoryStore;
 pub use post_list::PostList;
-pub use resolver::{resolve, resolve_replica};
+pub use resolver::{resolve, resolve_directory, resolve_replica, resolve_shard, resolve_sharded};
 pub use shared::Shared;
 pub use split::{ReplicaStats, SplitOptions, SplitStore};
 pub use write_stats::{BATCH_SIZE_BOUNDS, WriteStats};
@@ -103,7 +104,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Returns the users that a user follows, by identifier, at most `limit`. Empty for an unknown user.
     async fn followees(&self, user: UserId, limit: u32) -> Result<Vec<UserId>, StoreError>;
 
-    /// Returns posts of all followed users, newest first. `NotFound` if the user is unknown.
+    /// Returns posts of all followed users, newest first. `NotFound` if the user is unknown. `Incomplete`, with
+    /// the other posts, if those of some authors can't be read.
     async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError>;
 
     /// Sets the photo of a post and returns the previous one, so that the caller can delete its files. The
@@ -229,6 +231,12 @@ pub enum StoreError {
     /// The store cannot respond now: full queue, lost connection, or timeout.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// Some shards did not answer in time. These posts of a feed are from the others, newest first.
+    #[error("the feed is incomplete: a shard did not answer in time")]
+    Incomplete(Arc<Vec<Post>>),
+    /// The bucket of the post is not served by this shard. Nothing was stored.
+    #[error("the posts of this author are on another shard")]
+    Moved,
     /// Internal failure of the store.
     #[error("{0}")]
     Other(String),

@@ -9,6 +9,7 @@ mod job_desk;
 mod process;
 mod prometheus_text;
 mod requests;
+mod shard_admin;
 mod store_waits;
 
 pub(crate) use cpu_profile::prime as prime_profiler;

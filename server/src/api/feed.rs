@@ -1,13 +1,19 @@
 //! Feed: the posts of followed users.
 
+use std::sync::Arc;
+
 use axum::extract::State;
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::Shared;
 use super::extract::{Paging, Session};
 use super::response::HandlerResult;
 use super::view::PageView;
 use crate::problem::ProblemDocument;
+use crate::store::{PostList, StoreError};
+
+/// `?1`, a boolean of RFC 9651, if posts of some authors are missing.
+const FEED_INCOMPLETE: HeaderName = HeaderName::from_static("feed-incomplete");
 
 /// Returns the posts of all followed users, newest first.
 #[utoipa::path(
@@ -18,7 +24,10 @@ use crate::problem::ProblemDocument;
     ),
     security(("bearer" = []), ("cookie" = [])),
     responses(
-        (status = 200, description = "A page of the feed", body = PageView<'static>),
+        (status = 200, description = "A page of the feed", body = PageView<'static>,
+            headers(("feed-incomplete" = String,
+                description = "`?1` if posts of some authors are missing, because their database did not \
+                    answer in time; absent otherwise"))),
         (status = 401, description = "Not logged in", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
@@ -32,7 +41,17 @@ pub(super) async fn read(
 ) -> HandlerResult {
     let mut timing = app.timing();
     let posts = app.store.shared_feed(session.user, page);
-    let posts = timing.store(posts).await?;
+    let posts = match timing.store(posts).await {
+        Err(StoreError::Incomplete(posts)) => {
+            let posts = PostList::new(Arc::unwrap_or_clone(posts));
+            let body = timing.serialized(|| PageView::json(&posts, page.limit()))?;
+            let mut response = timing.json_bytes(StatusCode::OK, body);
+            let yes = HeaderValue::from_static("?1");
+            response.headers_mut().insert(FEED_INCOMPLETE, yes);
+            return Ok(response);
+        }
+        posts => posts?,
+    };
     let body = posts.body(|posts| timing.serialized(|| PageView::json(posts, page.limit())))?;
     Ok(timing.json_bytes(StatusCode::OK, body))
 }

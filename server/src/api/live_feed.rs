@@ -1,7 +1,8 @@
 //! Live feed: the posts of followed users as they appear, as Server-Sent Events.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -14,7 +15,7 @@ use super::Shared;
 use super::extract::{Paging, Session};
 use super::response::to_json;
 use super::view::PostView;
-use crate::model::{PAGE_POSTS_MAX, Page, Post, UserId};
+use crate::model::{PAGE_POSTS_MAX, Page, Post, PostId, UserId};
 use crate::problem::{Problem, ProblemDocument};
 use crate::store::StoreError;
 
@@ -24,6 +25,8 @@ const POLL: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Pages read at one look, at most. A reader who falls further behind misses the oldest posts.
 const PAGES_MAX: usize = 10;
+/// Posts remembered while a shard does not answer, at most. Then older ones of that shard are missed.
+const AHEAD_MAX: usize = 10_000;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Tells a proxy to forward each event at once.
@@ -59,6 +62,7 @@ pub(super) async fn read(
         app,
         user: session.user,
         newest: 0,
+        ahead: BTreeSet::new(),
         ready: VecDeque::new(),
     };
     match last_event_id(&headers)? {
@@ -67,11 +71,8 @@ pub(super) async fn read(
             feed.look().await?;
         }
         None => {
-            let posts = feed
-                .app
-                .store
-                .feed(feed.user, Page::new(None, page.limit()));
-            feed.add(posts.await?);
+            let (posts, is_complete) = feed.page(None, page.limit()).await?;
+            feed.add(posts, is_complete);
         }
     }
     let events = stream::unfold(feed, async |mut feed| {
@@ -105,8 +106,10 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
 struct LiveFeed {
     app: Shared,
     user: UserId,
-    /// Highest identifier of a post that has been added.
+    /// Highest identifier of the posts that have all been added.
     newest: i64,
+    /// Higher identifiers that were added while some shards did not answer.
+    ahead: BTreeSet<i64>,
     /// Posts to send, oldest first.
     ready: VecDeque<Post>,
 }
@@ -139,9 +142,10 @@ impl LiveFeed {
     async fn look(&mut self) -> Result<(), StoreError> {
         let mut posts = Vec::new();
         let mut before = None;
+        let mut is_complete = true;
         for _ in 0..PAGES_MAX {
-            let page = Page::new(before, PAGE_POSTS_MAX);
-            let read = self.app.store.feed(self.user, page).await?;
+            let (read, is_whole) = self.page(before, PAGE_POSTS_MAX).await?;
+            is_complete &= is_whole;
             let is_last = read.len() < PAGE_POSTS_MAX as usize;
             before = read.last().map(|post| post.id);
             let new = read.into_iter().take_while(|post| post.id.0 > self.newest);
@@ -151,14 +155,40 @@ impl LiveFeed {
                 break;
             }
         }
-        self.add(posts);
+        self.add(posts, is_complete);
         Ok(())
     }
 
-    /// Adds posts, newest first.
-    fn add(&mut self, posts: Vec<Post>) {
-        let newest = posts.iter().map(|post| post.id.0).max();
-        self.newest = newest.unwrap_or(0).max(self.newest);
-        self.ready.extend(posts.into_iter().rev());
+    /// Reads a page. Also returns whether all shards answered.
+    async fn page(
+        &self,
+        before: Option<PostId>,
+        limit: u32,
+    ) -> Result<(Vec<Post>, bool), StoreError> {
+        match self
+            .app
+            .store
+            .feed(self.user, Page::new(before, limit))
+            .await
+        {
+            Err(StoreError::Incomplete(posts)) => Ok((Arc::unwrap_or_clone(posts), false)),
+            posts => Ok((posts?, true)),
+        }
+    }
+
+    /// Adds posts, newest first, except those that were added before. After an incomplete look, older ones may
+    /// follow.
+    fn add(&mut self, posts: Vec<Post>, is_complete: bool) {
+        let known = &self.ahead;
+        let new = posts.iter().filter(|post| !known.contains(&post.id.0));
+        self.ready.extend(new.rev().cloned());
+        if is_complete || self.ahead.len() > AHEAD_MAX {
+            let newest = posts.iter().map(|post| post.id.0);
+            let newest = newest.chain(self.ahead.last().copied()).max();
+            self.newest = newest.unwrap_or(0).max(self.newest);
+            self.ahead.clear();
+        } else {
+            self.ahead.extend(posts.iter().map(|post| post.id.0));
+        }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Circuit {
     /// Name of the component, for the log.
-    component: &'static str,
+    component: String,
     /// End of the pause, in nanoseconds since `origin`; 0 if the circuit is closed.
     open_until_ns: AtomicU64,
     origin: Instant,
@@ -44,9 +44,9 @@ pub(crate) enum Admission {
 
 impl Circuit {
     /// Creates a closed circuit.
-    pub(crate) fn new(component: &'static str) -> Self {
+    pub(crate) fn new(component: impl Into<String>) -> Self {
         Self {
-            component,
+            component: component.into(),
             open_until_ns: AtomicU64::new(0),
             origin: Instant::now(),
             state: Mutex::new(State {
@@ -72,6 +72,11 @@ impl Circuit {
             .compare_exchange(until, next, Ordering::AcqRel, Ordering::Acquire)
             .map(|_| Admission::Probe)
             .ok()
+    }
+
+    /// Returns true if calls are admitted as usual.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.open_until_ns.load(Ordering::Relaxed) == 0
     }
 
     /// Returns true if no call is admitted now.

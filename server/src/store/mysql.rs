@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use self::backoff::Backoff;
 use self::failure::Failure;
 use self::lease::{CONNECT_TIMEOUT, Lease, within};
+use super::sharded::Share;
 use super::write_stats::WriteCounters;
 use super::{Held, Store, StoreError, WriteStats};
 use crate::data_set::{Content, Loaded};
@@ -24,6 +25,7 @@ use crate::model::{
 };
 
 mod backoff;
+mod buckets;
 mod failure;
 mod lease;
 mod load;
@@ -142,6 +144,9 @@ macro_rules! write {
     }};
 }
 
+// After the macros, which it uses.
+mod shard;
+
 impl MysqlStore {
     /// Prepares connections to a server, which need not be running yet. On its own, this is a read replica,
     /// whose schema is replicated from its primary.
@@ -168,14 +173,7 @@ impl MysqlStore {
     /// `Invalid` if the URL is invalid, `Unavailable` if the server does not respond.
     pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
         let store = Self::replica(url)?;
-        let migrated = store
-            .call(async {
-                let mut lease = store.lease(false).await?;
-                let migrated = schema::migrate(&mut lease).await;
-                lease.settle(&migrated).await;
-                migrated
-            })
-            .await;
+        let migrated = store.migrate().await;
         match migrated {
             Ok(()) => Ok(store),
             Err(error) => {
@@ -187,6 +185,44 @@ impl MysqlStore {
                     StoreError::Full(why) => StoreError::Full(format!("{context}: {why}")),
                     other => StoreError::Other(format!("{context}: {other}")),
                 })
+            }
+        }
+    }
+
+    /// Creates the schema if it is missing.
+    async fn migrate(&self) -> Result<(), StoreError> {
+        self.call(async {
+            let mut lease = self.lease(false).await?;
+            let migrated = schema::migrate(&mut lease).await;
+            lease.settle(&migrated).await;
+            migrated
+        })
+        .await
+    }
+
+    /// Loads a share of a data set. Without the timeout of a call: a large data set takes minutes.
+    async fn load_share(&self, content: &Content, share: &Share) -> Result<Loaded, StoreError> {
+        let _permit = self.permit()?;
+        let mut attempts = 1;
+        loop {
+            let outcome = async {
+                let mut lease = self.lease(attempts > 1).await?;
+                let loaded = load::load(&mut lease, content, share).await;
+                // Its session settings must not return to the pool.
+                lease.close().await;
+                loaded
+            }
+            .await;
+            match outcome {
+                // Committed rows are found again, whether or not their commit was acknowledged.
+                Err(failure)
+                    if attempts < LOAD_ATTEMPTS_MAX
+                        && (failure.is_connection_failure() || failure.is_rolled_back()) =>
+                {
+                    attempts += 1;
+                    sleep(LOAD_PAUSE).await;
+                }
+                outcome => return Ok(outcome?),
             }
         }
     }
@@ -337,30 +373,7 @@ impl Store for MysqlStore {
     }
 
     async fn load(&self, content: Arc<Content>) -> Result<Loaded, StoreError> {
-        // Without the timeout of a call: a large data set takes minutes.
-        let _permit = self.permit()?;
-        let mut attempts = 1;
-        loop {
-            let outcome = async {
-                let mut lease = self.lease(attempts > 1).await?;
-                let loaded = load::load(&mut lease, &content).await;
-                // Its session settings must not return to the pool.
-                lease.close().await;
-                loaded
-            }
-            .await;
-            match outcome {
-                // Committed rows are found again, whether or not their commit was acknowledged.
-                Err(failure)
-                    if attempts < LOAD_ATTEMPTS_MAX
-                        && (failure.is_connection_failure() || failure.is_rolled_back()) =>
-                {
-                    attempts += 1;
-                    sleep(LOAD_PAUSE).await;
-                }
-                outcome => return Ok(outcome?),
-            }
-        }
+        self.load_share(&content, &Share::Everything).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

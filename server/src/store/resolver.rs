@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::sharded::{Directory, Shard, ShardedOptions, ShardedStore};
 use super::{MemoryStore, Store, StoreError};
 
 /// Opens the store at a URL: `sqlite:PATH`, `mysql://user:password@host:port/database` or `memory:`.
@@ -13,8 +14,8 @@ use super::{MemoryStore, Store, StoreError};
 pub async fn resolve(url: &str) -> Result<Arc<dyn Store>, StoreError> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(MemoryStore::default())),
-        Some(("sqlite", path)) if !path.is_empty() => sqlite(path).await,
-        Some(("mysql", _)) => mysql(url).await,
+        Some(("sqlite", path)) if !path.is_empty() => Ok(sqlite(path).await?),
+        Some(("mysql", _)) => Ok(mysql(url).await?),
         // Other URLs may contain a password.
         _ => Err(StoreError::Invalid(
             "invalid URL of a store; use `sqlite:PATH`, \
@@ -32,42 +33,101 @@ pub async fn resolve(url: &str) -> Result<Arc<dyn Store>, StoreError> {
 /// password.
 pub fn resolve_replica(url: &str) -> Result<Arc<dyn Store>, StoreError> {
     match url.split_once(':') {
-        Some(("mysql", _)) => mysql_replica(url),
+        Some(("mysql", _)) => Ok(lazy_mysql(url)?),
         _ => Err(StoreError::Invalid(
             "invalid URL of a replica; use `mysql://user:password@host:port/database`".to_owned(),
         )),
     }
 }
 
+/// Opens a sharded store: the database of the users at a URL, and shards of posts, each `NAME=URL`.
+///
+/// # Errors
+/// `Invalid` if a name or URL is not valid, or the store has other shards; otherwise the error of the backend.
+/// Messages never contain a password.
+pub async fn resolve_sharded(
+    url: &str,
+    shards: &[String],
+) -> Result<Arc<ShardedStore>, StoreError> {
+    let mut members = Vec::new();
+    for shard in shards {
+        let (name, url) = shard.split_once('=').ok_or_else(|| {
+            StoreError::Invalid(
+                "invalid shard; use `NAME=URL`, such as `posts-1=sqlite:PATH`".to_owned(),
+            )
+        })?;
+        members.push((name.to_owned(), resolve_shard(name, url).await?));
+    }
+    let users = resolve_directory(url).await?;
+    let store = ShardedStore::open(users, members, ShardedOptions::default()).await?;
+    Ok(Arc::new(store))
+}
+
+/// Opens the database of the users of a sharded store.
+///
+/// # Errors
+/// As [`resolve_sharded`].
+pub async fn resolve_directory(url: &str) -> Result<Arc<dyn Directory>, StoreError> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(sqlite(path).await?),
+        Some(("mysql", _)) => Ok(mysql(url).await?),
+        _ => Err(StoreError::Invalid(
+            "a store with shards needs a database of users; use `sqlite:PATH` or \
+             `mysql://user:password@host:port/database`"
+                .to_owned(),
+        )),
+    }
+}
+
+/// Prepares a shard, whose server need not be running yet.
+///
+/// # Errors
+/// As [`resolve_sharded`].
+pub async fn resolve_shard(name: &str, url: &str) -> Result<Arc<dyn Shard>, StoreError> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(sqlite(path).await?),
+        Some(("mysql", _)) => Ok(lazy_mysql(url)?),
+        _ => Err(StoreError::Invalid(format!(
+            "invalid URL of the shard `{name}`; use `sqlite:PATH` or \
+             `mysql://user:password@host:port/database`"
+        ))),
+    }
+}
+
+/// A backend that can be any database of a store.
+trait Database: Directory + Shard {}
+
+impl<T: Directory + Shard> Database for T {}
+
 #[cfg(feature = "sqlite")]
-async fn sqlite(path: &str) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(Arc::new(
-        super::sqlite::SqliteStore::open(path.as_ref()).await?,
-    ))
+async fn sqlite(path: &str) -> Result<Arc<dyn Database>, StoreError> {
+    let opened = super::sqlite::SqliteStore::open(path.as_ref()).await?;
+    Ok(Arc::new(opened))
 }
 
 #[cfg(not(feature = "sqlite"))]
-async fn sqlite(_: &str) -> Result<Arc<dyn Store>, StoreError> {
+async fn sqlite(_: &str) -> Result<Arc<dyn Database>, StoreError> {
     Err(not_compiled("sqlite"))
 }
 
 #[cfg(feature = "mysql")]
-async fn mysql(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+async fn mysql(url: &str) -> Result<Arc<dyn Database>, StoreError> {
     Ok(Arc::new(super::mysql::MysqlStore::open(url).await?))
 }
 
+#[cfg(not(feature = "mysql"))]
+async fn mysql(_: &str) -> Result<Arc<dyn Database>, StoreError> {
+    Err(not_compiled("mysql"))
+}
+
+/// Connects at the first call.
 #[cfg(feature = "mysql")]
-fn mysql_replica(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+fn lazy_mysql(url: &str) -> Result<Arc<dyn Database>, StoreError> {
     Ok(Arc::new(super::mysql::MysqlStore::replica(url)?))
 }
 
 #[cfg(not(feature = "mysql"))]
-fn mysql_replica(_: &str) -> Result<Arc<dyn Store>, StoreError> {
-    Err(not_compiled("mysql"))
-}
-
-#[cfg(not(feature = "mysql"))]
-async fn mysql(_: &str) -> Result<Arc<dyn Store>, StoreError> {
+fn lazy_mysql(_: &str) -> Result<Arc<dyn Database>, StoreError> {
     Err(not_compiled("mysql"))
 }
 

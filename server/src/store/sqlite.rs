@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use self::readers::Readers;
 use self::writer::Writer;
+use super::sharded::Share;
 use super::{Held, Store, StoreError, WriteStats};
 use crate::data_set::{Content, Loaded};
 use crate::delays::{self, Hold};
@@ -16,11 +17,13 @@ use crate::model::{
     Timestamp, TokenDigest, User, UserId,
 };
 
+mod buckets;
 mod failure;
 mod load;
 mod readers;
 mod reads;
 mod schema;
+mod shard;
 mod writer;
 mod writes;
 
@@ -172,7 +175,7 @@ impl Store for SqliteStore {
 
     async fn load(&self, content: Arc<Content>) -> Result<Loaded, StoreError> {
         self.writer
-            .alone(move |connection| load::load(connection, &content))
+            .alone(move |connection| load::load(connection, &content, &Share::Everything))
             .await
     }
 

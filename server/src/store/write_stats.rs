@@ -19,6 +19,20 @@ pub struct WriteStats {
     pub batch_sizes: [u64; BATCH_SIZE_BOUNDS.len() + 1],
 }
 
+impl WriteStats {
+    /// Adds those of another database.
+    #[must_use]
+    pub(crate) fn plus(mut self, other: Self) -> Self {
+        self.writes += other.writes;
+        self.commits += other.commits;
+        self.queued += other.queued;
+        for (size, more) in self.batch_sizes.iter_mut().zip(other.batch_sizes) {
+            *size += more;
+        }
+        self
+    }
+}
+
 /// The counters behind [`WriteStats`].
 #[derive(Debug, Default)]
 pub(crate) struct WriteCounters {

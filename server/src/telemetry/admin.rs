@@ -1,4 +1,4 @@
-//! Routes of the admin listener: `/metrics`, `/debug/pprof`, `/debug/delay` and `/debug/queue`.
+//! Routes of the admin listener: `/metrics`, `/debug/pprof`, `/debug/delay`, `/debug/queue` and `/shards`.
 
 use std::sync::Arc;
 
@@ -14,11 +14,12 @@ use http::{HeaderValue, StatusCode};
 use super::cpu_profile::{self, ProfileError};
 use super::prometheus_text::MEDIA_TYPE;
 use super::requests::Requests;
-use super::{delay_switch, exposition, job_desk};
+use super::{delay_switch, exposition, job_desk, shard_admin};
 use crate::delays::Delays;
 use crate::problem::Problem;
 use crate::queue::Jobs;
 use crate::store::Store;
+use crate::store::sharded::ShardedStore;
 
 /// Default duration of a profile, as in Go.
 const SECONDS: u32 = 30;
@@ -41,6 +42,8 @@ struct Admin {
     delays: Option<Arc<Delays>>,
     /// `None` without a queue.
     jobs: Option<Jobs>,
+    /// `None` if the store has no shards.
+    sharded: Option<Arc<ShardedStore>>,
 }
 
 /// Builds the router of the admin listener.
@@ -49,6 +52,7 @@ pub(crate) fn router(
     store: Arc<dyn Store>,
     delays: Option<Arc<Delays>>,
     jobs: Option<Jobs>,
+    sharded: Option<Arc<ShardedStore>>,
 ) -> Router {
     let delay = get(async |State(admin): State<Admin>| delay_switch::show(admin.delays.as_ref()))
         .put(
@@ -64,7 +68,12 @@ pub(crate) fn router(
                 job_desk::retry(admin.jobs.as_ref(), query.as_deref()).await
             },
         );
+    let shards = get(async |State(admin): State<Admin>| shard_admin::show(admin.sharded.as_ref()))
+        .post(async |State(admin): State<Admin>, body: Bytes| {
+            shard_admin::spread(admin.sharded.as_ref(), &body)
+        });
     Router::new()
+        .route("/shards", shards)
         .route("/metrics", get(metrics))
         .route("/debug/pprof/profile", get(profile))
         .route("/debug/pprof/cmdline", get(cmdline))
@@ -82,6 +91,7 @@ pub(crate) fn router(
             store,
             delays,
             jobs,
+            sharded,
         })
 }
 

@@ -9,6 +9,7 @@ use mysql_async::{Conn, Transaction, TxOpts, Value};
 
 use super::failure::Failure;
 use crate::data_set::{Content, Loaded};
+use crate::store::sharded::{Bucket, Share};
 use crate::store::{StoreError, other_data};
 
 /// Posts per statement: some 600 KB, far below the 16 MB a server accepts.
@@ -34,7 +35,11 @@ const PART: &str = "data_set_part";
 ///
 /// One process loads; others wait and then reuse the data set. The lock belongs to one server and ends with
 /// the connection. The servers of a cluster do not share it, so concurrent loads must go to the same server.
-pub(super) async fn load(connection: &mut Conn, content: &Content) -> Result<Loaded, Failure> {
+pub(super) async fn load(
+    connection: &mut Conn,
+    content: &Content,
+    share: &Share,
+) -> Result<Loaded, Failure> {
     // Rows only refer to rows inserted before.
     connection
         .query_drop("SET SESSION foreign_key_checks = 0")
@@ -56,7 +61,7 @@ pub(super) async fn load(connection: &mut Conn, content: &Content) -> Result<Loa
         skip: done,
         done,
     };
-    match insert(&mut progress, content).await {
+    match insert(&mut progress, content, share).await {
         // An unrelated write changed the incomplete data set.
         Err(failure) if failure.is_duplicate_key() => return Err(other_data(None, &wanted).into()),
         inserted => inserted?,
@@ -112,9 +117,13 @@ async fn meta(tx: &mut Transaction<'_>, name: &str) -> Result<Option<String>, Fa
     Ok(row.map(|(value,)| value))
 }
 
-async fn insert(progress: &mut Progress<'_>, content: &Content) -> Result<(), Failure> {
-    let hash = Value::from(content.password_hash());
-    let users = content.users().map(|user| {
+async fn insert(
+    progress: &mut Progress<'_>,
+    content: &Content,
+    share: &Share,
+) -> Result<(), Failure> {
+    let hash = Value::from(share.password_hash(content));
+    let users = share.users(content).map(|user| {
         [
             user.id.0.into(),
             user.handle.into(),
@@ -129,15 +138,29 @@ async fn insert(progress: &mut Progress<'_>, content: &Content) -> Result<(), Fa
     progress
         .insert(into, ROWS_PER_STATEMENT, ROW_STATEMENTS, users)
         .await?;
+    let authors = share
+        .authors(content)
+        .map(|id| [Bucket::of_author(id).number().into(), id.0.into()]);
+    let into = "authors (bucket, author_id)";
+    progress
+        .insert(into, ROWS_PER_STATEMENT, ROW_STATEMENTS, authors)
+        .await?;
     let at = Value::from(content.signed_up().0);
-    let follows = content
-        .follows()
+    let follows = share
+        .follows(content)
         .map(|(follower, followee)| [follower.0.into(), followee.0.into(), at.clone()]);
     let into = "follows (follower_id, followee_id, created_at)";
     progress
         .insert(into, ROWS_PER_STATEMENT, ROW_STATEMENTS, follows)
         .await?;
-    let posts = content.posts().map(|post| {
+    let post_authors = share
+        .post_authors(content)
+        .map(|(post, author)| [post.0.into(), author.0.into()]);
+    let into = "post_authors (post_id, author_id)";
+    progress
+        .insert(into, ROWS_PER_STATEMENT, ROW_STATEMENTS, post_authors)
+        .await?;
+    let posts = share.posts(content).map(|post| {
         [
             post.id.0.into(),
             post.author.0.into(),

@@ -240,7 +240,7 @@ async fn one<T: FromRow + Send + 'static>(
     row.ok_or(Failure::Store(StoreError::NotFound))
 }
 
-struct PostRow(Post);
+pub(super) struct PostRow(pub(super) Post);
 
 impl FromRow for PostRow {
     fn from_row_opt(row: Row) -> Result<Self, FromRowError> {

@@ -10,6 +10,7 @@ use crate::store::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/mysql/0001_service.sql"),
     include_str!("../../../migrations/mysql/0002_heartbeat.sql"),
+    include_str!("../../../migrations/mysql/0003_shards.sql"),
 ];
 
 /// Applies pending migrations, one process at a time.

@@ -107,36 +107,57 @@ pub(super) fn posts_by(
     known(connection, author, read())
 }
 
-/// Reads at most a page of identifiers per followee from the index, then the contents of the page alone. So the cost depends on
-/// the number of followees and not of their posts, and no row is read that is not returned: rows of posts are large, and each
-/// is likely on a page of its own. One statement can't do that, since SQLite has no lateral join.
+/// Reads the newest posts of the followees. All statements see the same data.
 pub(super) fn feed(
     connection: &Connection,
     user: UserId,
     page: Page,
 ) -> Result<Vec<Post>, StoreError> {
     let read = || -> rusqlite::Result<Vec<Post>> {
-        // All statements see the same data.
         let _transaction = connection.unchecked_transaction()?;
         let mut followees = connection.prepare_cached(FOLLOWEES)?;
-        let followees = followees.query_map((user.0, i64::MAX), |row| row.get::<_, i64>(0))?;
-        let limit = page.limit() as usize;
-        let mut newest: Vec<i64> = Vec::new();
-        let mut newest_by = connection.prepare_cached(NEWEST_BY)?;
-        for followee in followees {
-            let after = newest.get(limit - 1).copied().unwrap_or(0);
-            let ids = (followee?, before(page), after, page.limit());
-            for id in newest_by.query_map(ids, |row| row.get(0))? {
-                newest.push(id?);
-            }
-            newest.sort_unstable_by_key(|id| Reverse(*id));
-            newest.truncate(limit);
-        }
-        let mut post = connection.prepare_cached(POST)?;
-        let posts = newest.iter().map(|id| post.query_row([id], post_of));
-        posts.collect()
+        let followees = followees.query_map((user.0, i64::MAX), |row| row.get(0).map(UserId))?;
+        newest_by_any(connection, followees, page)
     };
     known(connection, user, read())
+}
+
+/// Reads the newest posts of several authors.
+pub(super) fn posts_by_any(
+    connection: &Connection,
+    authors: Vec<UserId>,
+    page: Page,
+) -> Result<Vec<Post>, StoreError> {
+    let read = || -> rusqlite::Result<Vec<Post>> {
+        let _transaction = connection.unchecked_transaction()?;
+        newest_by_any(connection, authors.into_iter().map(Ok), page)
+    };
+    read().map_err(|error| failed(&error))
+}
+
+/// Reads at most a page of identifiers per author from the index, then the contents of the page alone. So the cost depends on
+/// the number of authors and not of their posts, and no row is read that is not returned: rows of posts are large, and each
+/// is likely on a page of its own. One statement can't do that, since SQLite has no lateral join.
+fn newest_by_any(
+    connection: &Connection,
+    authors: impl Iterator<Item = rusqlite::Result<UserId>>,
+    page: Page,
+) -> rusqlite::Result<Vec<Post>> {
+    let limit = page.limit() as usize;
+    let mut newest: Vec<i64> = Vec::new();
+    let mut newest_by = connection.prepare_cached(NEWEST_BY)?;
+    for author in authors {
+        let after = newest.get(limit - 1).copied().unwrap_or(0);
+        let ids = (author?.0, before(page), after, page.limit());
+        for id in newest_by.query_map(ids, |row| row.get(0))? {
+            newest.push(id?);
+        }
+        newest.sort_unstable_by_key(|id| Reverse(*id));
+        newest.truncate(limit);
+    }
+    let mut post = connection.prepare_cached(POST)?;
+    let posts = newest.iter().map(|id| post.query_row([id], post_of));
+    posts.collect()
 }
 
 pub(super) fn photo(connection: &Connection, post: PostId) -> Result<Photo, StoreError> {

@@ -13,6 +13,7 @@ use crate::store::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_service.sql"),
     include_str!("../../../migrations/sqlite/0002_heartbeat.sql"),
+    include_str!("../../../migrations/sqlite/0003_shards.sql"),
 ];
 
 /// Size of the memory map. Readers access mapped pages without copying; the rest is read with system calls.

@@ -210,7 +210,11 @@ fn require_author(connection: &Connection, author: UserId, id: PostId) -> Result
 }
 
 /// Changes a user's number of posts and returns the handle.
-fn count_post(connection: &Connection, user: UserId, change: i64) -> Result<String, StoreError> {
+pub(super) fn count_post(
+    connection: &Connection,
+    user: UserId,
+    change: i64,
+) -> Result<String, StoreError> {
     connection
         .prepare_cached(COUNT_POST)
         .and_then(|mut statement| {
@@ -235,7 +239,7 @@ fn count_follow(
     Ok(())
 }
 
-fn execute(
+pub(super) fn execute(
     connection: &Connection,
     statement: &str,
     parameters: impl Params,

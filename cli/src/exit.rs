@@ -172,7 +172,6 @@ fn code_of(error: &anyhow::Error) -> u8 {
         if let Some(error) = cause.downcast_ref::<LabError>() {
             return match error {
                 LabError::UnknownStage { .. }
-                | LabError::NotBuilt { .. }
                 | LabError::UnknownRole { .. }
                 | LabError::Uncountable { .. }
                 | LabError::Policy(_)

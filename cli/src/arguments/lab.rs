@@ -44,6 +44,8 @@ pub(crate) enum LabCommand {
     Open(DirectoryArguments),
     /// Show the queue and its dead letters, or send them again
     Queue(QueueArguments),
+    /// Spread the posts of stage partitioned evenly over its databases of posts, while it serves
+    Reshard(ReshardArguments),
     /// Check a scaling policy, and write it as Prometheus rules, Kubernetes or KEDA manifests, or AWS requests
     Policy(PolicyArguments),
     /// Keep a log of the alerts that an Alertmanager sends to a webhook; a lab starts this by itself
@@ -222,6 +224,23 @@ fn job_id(text: &str) -> Result<String, String> {
         true => Ok(text.to_owned()),
         false => Err("it must be the identifier of a dead letter, or all".to_owned()),
     }
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "To add a database, stop the lab and start it with a higher --count sql-posts=N first.\n\
+    An interrupted move continues with the next call.\n\
+    Exit codes: 0 spread; 107 no lab is up, or the posts could not be moved"
+)]
+pub(crate) struct ReshardArguments {
+    /// Databases that are to hold the posts, such as sql-posts-1 [default: all]
+    #[arg(value_name = "SHARD")]
+    pub(crate) shards: Vec<String>,
+    #[command(flatten)]
+    pub(crate) directory: DirectoryArguments,
+    /// Print the shards as JSON
+    #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -124,6 +124,16 @@ pub(crate) struct DataArguments {
         env = "TENFOLD_DATA"
     )]
     pub(crate) directory: PathBuf,
+    /// Database with a part of the posts, NAME=URL with a URL as for --store, which then has users and follows alone.
+    /// Repeatable; NAME must stay the same
+    #[arg(
+        long = "shard",
+        value_name = "NAME=URL",
+        env = "TENFOLD_SHARD",
+        hide_env_values = true,
+        value_delimiter = ' '
+    )]
+    pub(crate) shards: Vec<String>,
     /// Storage of the users' files: file:FOLDER, or s3://BUCKET?endpoint=URL with credentials in AWS's
     /// usual variables [default: a folder in --data]
     #[arg(long, value_name = "URL", env = "TENFOLD_FILES")]

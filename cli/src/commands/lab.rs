@@ -5,6 +5,7 @@ mod open;
 mod policy;
 mod queue;
 mod receive_alerts;
+mod reshard;
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -54,6 +55,7 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
         LabCommand::Policy(arguments) => policy::policy(arguments),
         LabCommand::ReceiveAlerts(arguments) => receive_alerts::receive_alerts(arguments),
         LabCommand::Queue(arguments) => queue::queue(arguments),
+        LabCommand::Reshard(arguments) => reshard::reshard(arguments),
         LabCommand::Drain(arguments) => {
             let name = arguments.name.clone();
             request(

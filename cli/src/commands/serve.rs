@@ -10,7 +10,7 @@ use tenfold_server::{Config, Server, TlsFiles, start};
 use tokio::sync::watch;
 
 use crate::arguments::serve::ServeArguments;
-use crate::exit::{Exit, UsageError};
+use crate::exit::Exit;
 use crate::output::load_report::LoadReport;
 use crate::output::{log, print};
 use crate::{interrupt, stages};
@@ -25,10 +25,7 @@ struct Ready {
 
 /// Serves until interrupted. An interrupt while the data set is loaded ends the load.
 pub(crate) fn serve(arguments: &ServeArguments) -> anyhow::Result<Exit> {
-    let stage = stages::find(&arguments.stage)?;
-    if !stage.is_built() {
-        return Err(UsageError(format!("stage `{}` is not implemented yet", stage.name)).into());
-    }
+    stages::find(&arguments.stage)?;
     log::to_stderr(arguments.process.log);
     tenfold_probe::limits::raise_open_files();
     let mut stop = interrupt::catch()?;
@@ -75,6 +72,7 @@ fn config(arguments: &ServeArguments) -> anyhow::Result<Config> {
         .clone()
         .unwrap_or_else(|| format!("file:{}", directory.join("files").display()));
     let mut config = Config::new(store_url, files_url);
+    config.shards.clone_from(&arguments.data.shards);
     config.listen = match arguments.listen.port {
         Some(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         None => arguments.listen.address,

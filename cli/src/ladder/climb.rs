@@ -373,9 +373,6 @@ fn wanted(names: &[String], skipped: &mut Vec<Skipped>) -> anyhow::Result<Vec<&'
     if !names.is_empty() {
         for name in names {
             let stage = stages::find(name)?;
-            if !stage.is_built() {
-                return Err(UsageError(format!("stage `{}` is not built yet", stage.name)).into());
-            }
             if wanted.iter().any(|own| own.name == stage.name) {
                 return Err(UsageError(format!("--stages names `{}` twice", stage.name)).into());
             }
@@ -384,10 +381,7 @@ fn wanted(names: &[String], skipped: &mut Vec<Skipped>) -> anyhow::Result<Vec<&'
         return Ok(wanted);
     }
     // The capacity of a stage that follows the load is what its policy allows: it is climbed only if it was asked for.
-    for stage in STAGES
-        .iter()
-        .filter(|stage| stage.is_built() && !stage.scales)
-    {
+    for stage in STAGES.iter().filter(|stage| !stage.scales) {
         match stages::find(stage.name) {
             Ok(stage) => wanted.push(stage),
             Err(error) => skipped.push(Skipped {
@@ -447,7 +441,6 @@ mod tests {
         for (names, expected) in [
             (vec!["single-box", "single-box"], "twice"),
             (vec!["no-box"], "no stage"),
-            (vec!["partitioned"], "not built yet"),
         ] {
             let error = wanted(&names).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-pub(crate) const SUBCOMMANDS: [&[&str]; 28] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 29] = [
     &[],
     &["run"],
     &["knee"],
@@ -28,6 +28,7 @@ pub(crate) const SUBCOMMANDS: [&[&str]; 28] = [
     &["lab", "revive"],
     &["lab", "chaos"],
     &["lab", "open"],
+    &["lab", "reshard"],
     &["lab", "policy"],
     &["lab", "queue"],
     &["lab", "receive-alerts"],

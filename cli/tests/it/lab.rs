@@ -277,7 +277,10 @@ fn rejects_invalid_lab_flags() {
             "a box needs between 0.1 and 1024 CPUs",
         ),
         (&["--box", "web"][..], "write ROLE=CPU[,MEMORY]"),
-        (&["--stage", "partitioned"][..], "not built yet"),
+        (
+            &["--stage", "partitoned"][..],
+            "did you mean `partitioned`?",
+        ),
     ] {
         let error = place
             .run(&[&["lab", "up"][..], arguments].concat())

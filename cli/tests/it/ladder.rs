@@ -81,7 +81,6 @@ fn refuses_bad_flags_before_anything_starts() {
     place.write("prices.toml", "cpu_hour = -1\n");
     for (arguments, expected) in [
         (&["--stages", "no-box"][..], "no stage `no-box`"),
-        (&["--stages", "partitioned"], "not built yet"),
         (&["--steps", "none.toml"], "could not read none.toml"),
         (&["--steps", "empty.toml"], "1 to 50"),
         (

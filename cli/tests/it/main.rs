@@ -36,7 +36,8 @@ mod serve;
     feature = "stage-separated",
     feature = "stage-balanced",
     feature = "stage-cached",
-    feature = "stage-autoscaled"
+    feature = "stage-autoscaled",
+    feature = "stage-partitioned"
 ))]
 mod stages;
 mod support;

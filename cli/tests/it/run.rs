@@ -124,7 +124,6 @@ fn rejects_wrong_flags_and_files() {
         (vec!["run", "steady", "-d", "30"], "30s"),
         (vec!["run", "steady", "--target", "localhost"], "http://"),
         (vec!["run", "steady", "--stage", "singel-box"], "single-box"),
-        (vec!["run", "steady", "--stage", "partitioned"], "not built"),
         (vec!["run", "steady", "--users", "0"], "users"),
         (vec!["rnu"], "rnu"),
     ] {

@@ -13,6 +13,7 @@ mod cached;
 mod chaos;
 mod load;
 mod network;
+mod partitioned;
 mod run;
 mod separated;
 mod stage;

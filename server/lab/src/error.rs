@@ -19,14 +19,6 @@ pub enum LabError {
         /// The nearest name, or all names.
         advice: String,
     },
-    /// The stage is planned, but not built yet.
-    #[error("stage `{name}` is not built yet; available stages: {built}")]
-    NotBuilt {
-        /// Name of the stage.
-        name: &'static str,
-        /// Stages that can be brought up.
-        built: String,
-    },
     /// An allowance names a role that the stage does not have.
     #[error("stage `{stage}` has no box `{role}`; its boxes are {roles}")]
     UnknownRole {
@@ -109,6 +101,12 @@ pub enum LabError {
         /// The directory.
         directory: PathBuf,
         /// Reason of the failure.
+        reason: String,
+    },
+    /// Posts could not be moved between shards.
+    #[error("could not move posts between shards: {reason}")]
+    Resharding {
+        /// Cause.
         reason: String,
     },
     /// The caller gave up before the boxes were ready. No box is left running.

@@ -116,7 +116,7 @@ pub fn up_watched(
     options: &LabOptions,
     watch: &mut Watch<'_>,
 ) -> Result<Lab, LabError> {
-    let (plan, roles) = stage.plan()?;
+    let (plan, roles) = (stage.plan, stage.roles);
     options.allowances.check(stage.name, roles)?;
     role_count::check(&options.counts, stage.name, stage.countable)?;
     let holder = Holder::of_this_process(stage.name, &options.command);

@@ -27,6 +27,7 @@ mod lab;
 mod network;
 mod options;
 mod program;
+mod resharding;
 mod scaling;
 #[cfg(test)]
 mod skip;
@@ -52,6 +53,7 @@ pub use options::allowance::{Allowance, Allowances, RoleAllowance};
 pub use options::role_count::RoleCount;
 pub use options::{DataSetOptions, LabOptions};
 pub use program::{MissingProgram, PROGRAMS, Program, Source};
+pub use resharding::{ShardBuckets, Shards, Spreading, reshard};
 pub use scaling::log_path as scaling_log_path;
 pub use scaling::{GroupStatus, SpareUse};
 pub use stage::Stage;

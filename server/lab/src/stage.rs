@@ -8,6 +8,7 @@ use crate::stage::stage_plan::StagePlan;
 mod autoscaled;
 mod balanced;
 mod cached;
+mod partitioned;
 mod separated;
 mod single_box;
 pub(crate) mod stage_plan;
@@ -30,29 +31,13 @@ pub struct Stage {
     pub adds: &'static [&'static str],
     /// Cargo features that the program must be compiled with.
     pub features: &'static [&'static str],
-    /// Roles of its boxes. Empty if the stage is not built yet.
+    /// Roles of its boxes.
     pub roles: &'static [&'static str],
     /// Roles that can have several boxes.
     pub countable: &'static [&'static str],
     /// True if the number of its boxes follows the load. That needs boxes with a size.
     pub scales: bool,
-    plan: Option<Plan>,
-}
-
-impl Stage {
-    /// Returns whether the stage can be brought up.
-    pub fn is_built(&self) -> bool {
-        self.plan.is_some()
-    }
-
-    /// Returns the planning function and the roles of the stage, or an error if it is not built yet.
-    pub(crate) fn plan(&self) -> Result<(Plan, &'static [&'static str]), LabError> {
-        let plan = self.plan.ok_or_else(|| LabError::NotBuilt {
-            name: self.name,
-            built: names(Stage::is_built),
-        })?;
-        Ok((plan, self.roles))
-    }
+    pub(crate) plan: Plan,
 }
 
 /// All stages, in order. Each removes the bottleneck of the previous one.
@@ -66,7 +51,7 @@ pub const STAGES: &[Stage] = &[
         roles: single_box::ROLES,
         countable: &[],
         scales: false,
-        plan: Some(single_box::plan),
+        plan: single_box::plan,
     },
     Stage {
         name: "separated",
@@ -82,7 +67,7 @@ pub const STAGES: &[Stage] = &[
         roles: separated::ROLES,
         countable: &[],
         scales: false,
-        plan: Some(separated::plan),
+        plan: separated::plan,
     },
     Stage {
         name: "balanced",
@@ -99,7 +84,7 @@ pub const STAGES: &[Stage] = &[
         roles: balanced::ROLES,
         countable: tiers::COUNTABLE,
         scales: false,
-        plan: Some(balanced::plan),
+        plan: balanced::plan,
     },
     Stage {
         name: "cached",
@@ -114,7 +99,7 @@ pub const STAGES: &[Stage] = &[
         roles: cached::ROLES,
         countable: tiers::COUNTABLE,
         scales: false,
-        plan: Some(cached::plan),
+        plan: cached::plan,
     },
     Stage {
         name: "autoscaled",
@@ -130,24 +115,22 @@ pub const STAGES: &[Stage] = &[
         roles: autoscaled::ROLES,
         countable: tiers::COUNTABLE,
         scales: true,
-        plan: Some(autoscaled::plan),
+        plan: autoscaled::plan,
     },
     Stage {
         name: "partitioned",
-        description: "data split across databases, slow work moved to queues",
+        description: "data split across databases",
         users: "Users+++++",
         adds: &[
-            "federation and sharding",
-            "denormalised reads and SQL tuning",
-            "NoSQL where it fits",
-            "queue and workers with back pressure",
-            "old data moved to a warehouse",
+            "a database for users and follows, apart from the posts (federation)",
+            "posts split by author over several databases (sharding)",
+            "buckets of authors moved between databases while the service runs",
         ],
         features: &["stage-partitioned"],
-        roles: &[],
-        countable: &[],
+        roles: partitioned::ROLES,
+        countable: partitioned::COUNTABLE,
         scales: false,
-        plan: None,
+        plan: partitioned::plan,
     },
 ];
 
@@ -167,7 +150,7 @@ pub fn find(name: &str) -> Result<&'static Stage, LabError> {
     let advice = match nearest {
         // A lower similarity is a coincidence: "box" would match "balanced".
         Some((similarity, nearest)) if similarity >= 0.75 => format!("did you mean `{nearest}`?"),
-        _ => format!("the stages are {}", names(|_| true)),
+        _ => format!("the stages are {}", names()),
     };
     Err(LabError::UnknownStage {
         name: name.to_owned(),
@@ -175,12 +158,8 @@ pub fn find(name: &str) -> Result<&'static Stage, LabError> {
     })
 }
 
-fn names(keep: impl Fn(&Stage) -> bool) -> String {
-    let names: Vec<_> = STAGES
-        .iter()
-        .filter(|stage| keep(stage))
-        .map(|stage| stage.name)
-        .collect();
+fn names() -> String {
+    let names: Vec<_> = STAGES.iter().map(|stage| stage.name).collect();
     names.join(", ")
 }
 
@@ -203,14 +182,6 @@ mod tests {
         let error = find("zzz").unwrap_err().to_string();
         assert!(error.contains("single-box, separated, balanced"), "{error}");
         assert!(find("").is_err());
-    }
-
-    #[test]
-    fn refuses_stage_that_is_not_built() {
-        let later = STAGES.iter().find(|stage| !stage.is_built()).unwrap();
-        let error = later.plan().unwrap_err().to_string();
-        assert!(error.contains("not built yet"), "{error}");
-        assert!(error.contains("single-box"), "{error}");
     }
 
     #[test]

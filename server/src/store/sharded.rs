@@ -109,6 +109,8 @@ struct Core {
     handles: Cache<UserId, Arc<str>>,
     post_authors: PostAuthors,
     mover: Mover,
+    /// Held by the call that finishes a move.
+    finishing: tokio::sync::Mutex<()>,
     spreading: Mutex<Spreading>,
     incomplete_feeds: AtomicU64,
     options: ShardedOptions,
@@ -175,6 +177,7 @@ impl ShardedStore {
             handles: Cache::new(HANDLES_MAX),
             post_authors: PostAuthors::default(),
             mover,
+            finishing: tokio::sync::Mutex::default(),
             spreading: Mutex::default(),
             incomplete_feeds: AtomicU64::new(0),
             options,
@@ -211,6 +214,7 @@ impl Core {
             )));
         }
         if began.elapsed() > MOVER_TIMEOUT
+            && let Ok(_finishing) = self.finishing.try_lock()
             && let Ok(Err(error)) = timeout(MOVER_TIMEOUT, self.mover.finish(bucket)).await
         {
             tracing::warn!(%bucket, %error, "could not finish a move");

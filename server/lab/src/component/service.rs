@@ -33,6 +33,8 @@ pub(crate) struct Service<'a> {
     pub(crate) replica_url: Option<String>,
     /// Queue of photos. `None` if the stage has none.
     pub(crate) queue: Option<QueueUse>,
+    /// Databases of posts, each `NAME=URL` with a password. Empty if the store has all posts.
+    pub(crate) shards: Vec<String>,
     /// Its certificate, if it serves HTTPS.
     pub(crate) identity: Option<&'a Identity>,
     /// Address of plain HTTP that redirects to HTTPS.
@@ -75,6 +77,7 @@ const REMOVED_VARIABLES: &[&str] = &[
     "TENFOLD_REPLICA",
     "TENFOLD_QUEUE",
     "TENFOLD_ROLE",
+    "TENFOLD_SHARD",
     "TENFOLD_ALLOW_DELAYS",
 ];
 
@@ -156,7 +159,10 @@ impl Service<'_> {
         if let Some(url) = &self.cache_url {
             set("TENFOLD_CACHE", url);
         }
-        // The replicas of a store given by the user are unknown.
+        // The shards and replicas of a store given by the user are unknown.
+        if !self.shards.is_empty() && options.store_url.is_none() {
+            set("TENFOLD_SHARD", &self.shards.join(" "));
+        }
         if let Some(url) = self
             .replica_url
             .as_ref()

@@ -8,6 +8,7 @@ use super::watched::{self, Watched};
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
 use crate::component::haproxy::{Applications, Server};
+use crate::component::nginx;
 use crate::component::prometheus::{self, Prometheus};
 use crate::network::Flow;
 use crate::network::site::{Site, port};
@@ -60,8 +61,10 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let (webs, web_servers) = tiers.web_servers(&upstream, web_count.max)?;
     let mut watched = Watched::default();
     watched.log(&mut tiers)?;
-    let (balancer, entrance) =
-        tiers.balancer(web_servers.get(..web_count.min).unwrap_or_default())?;
+    let (balancer, entrance) = tiers.balancer(
+        web_servers.get(..web_count.min).unwrap_or_default(),
+        nginx::HEALTH_PATH,
+    )?;
     tiers.sends_to("balancer", &web_servers);
 
     let exporter_listen = tiers.site.private("node-exporter", port::ADMIN)?;

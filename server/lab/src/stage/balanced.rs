@@ -4,7 +4,7 @@
 use super::tiers::{Backend, Backends, Tiers};
 use crate::LabError;
 use crate::component::haproxy::Databases;
-use crate::component::{mariadb, object_store};
+use crate::component::{mariadb, nginx, object_store};
 use crate::network::site::{Site, port};
 use crate::options::LabOptions;
 use crate::stage::stage_plan::StagePlan;
@@ -43,6 +43,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
             url: mariadb::url(sql_listen, directory, &tiers.authority)?,
             address: sql_listen,
         },
+        shards: Vec::new(),
         cache: None,
         replicas: None,
         files: &file_store,
@@ -50,7 +51,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let counts = (tiers.count("app"), tiers.count("web"));
     let (mut apps, app_servers) = tiers.applications("balanced", &backends, counts.0)?;
     let (webs, web_servers) = tiers.web_servers(&app_servers, counts.1)?;
-    let (balancer, entrance) = tiers.balancer(&web_servers)?;
+    let (balancer, entrance) = tiers.balancer(&web_servers, nginx::HEALTH_PATH)?;
 
     let mut data = databases.others;
     data.push(sql_balancer.plan(directory)?);

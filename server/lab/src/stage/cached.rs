@@ -10,7 +10,7 @@ use crate::component::mariadb::MariaDb;
 use crate::component::redis::Redis;
 use crate::component::replica::Replica;
 use crate::component::service::FileStore;
-use crate::component::{mariadb, object_store};
+use crate::component::{mariadb, nginx, object_store};
 use crate::network::Flow;
 use crate::network::site::{Site, port};
 use crate::options::LabOptions;
@@ -52,6 +52,7 @@ impl Data {
     pub(super) fn backends(&self) -> Backends<'_> {
         Backends {
             store: self.store.clone(),
+            shards: Vec::new(),
             cache: Some(self.cache.clone()),
             replicas: Some(self.replicas.clone()),
             files: &self.files,
@@ -66,7 +67,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let counts = (tiers.count("app"), tiers.count("web"));
     let (mut apps, app_servers) = tiers.applications("cached", &data.backends(), counts.0)?;
     let (webs, web_servers) = tiers.web_servers(&app_servers, counts.1)?;
-    let (balancer, entrance) = tiers.balancer(&web_servers)?;
+    let (balancer, entrance) = tiers.balancer(&web_servers, nginx::HEALTH_PATH)?;
     let others = apps.split_off(1);
     let front = others.into_iter().chain(webs).chain([balancer]);
     Ok(StagePlan {
@@ -94,7 +95,7 @@ pub(super) fn data(tiers: &mut Tiers<'_>) -> Result<Data, LabError> {
             listen: tiers.site.private(name, port::SQL)?,
             known_as: Some(sql_listen.ip()),
             directory,
-            tuning: tuning(options),
+            tuning: tuning(options, "sql"),
         };
         replica_servers.push(server(name, own.listen));
         let replica = Replica {

@@ -23,7 +23,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         listen: site.private("sql", port::SQL)?,
         known_as: None,
         directory: &options.directory,
-        tuning: tiers::tuning(options),
+        tuning: tiers::tuning(options, "sql"),
     };
     let sql_address = sql.listen;
     let store_url = mariadb::url(sql.listen, &options.directory, &authority)?;
@@ -45,6 +45,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         cache_url: None,
         replica_url: None,
         queue: None,
+        shards: Vec::new(),
         identity: Some(&identity),
         redirect: Some(redirect),
     };

@@ -23,6 +23,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         cache_url: None,
         replica_url: None,
         queue: None,
+        shards: Vec::new(),
         identity: None,
         redirect: None,
     };

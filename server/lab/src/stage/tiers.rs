@@ -8,7 +8,7 @@ use crate::boxes::box_plan::BoxPlan;
 use crate::component::galera::{Cluster, Member};
 use crate::component::haproxy::{Edge, Server};
 use crate::component::mariadb::{MariaDb, Tuning};
-use crate::component::nginx::{self, WebServer};
+use crate::component::nginx::WebServer;
 use crate::component::service::{FileStore, Service};
 use crate::identity::Authority;
 use crate::network::Flow;
@@ -62,6 +62,8 @@ pub(super) struct Databases {
 #[derive(Debug, Clone)]
 pub(super) struct Backends<'a> {
     pub(super) store: Backend,
+    /// Databases of posts, by name. Empty if the store has all posts.
+    pub(super) shards: Vec<(String, Backend)>,
     pub(super) cache: Option<Backend>,
     pub(super) replicas: Option<Backend>,
     pub(super) files: &'a FileStore,
@@ -106,7 +108,7 @@ impl<'a> Tiers<'a> {
                 listen: self.site.private(name, port::SQL)?,
                 known_as: Some(balancer.ip()),
                 directory,
-                tuning: tuning(self.options),
+                tuning: tuning(self.options, "sql"),
             };
             let member = Member {
                 cluster: &cluster,
@@ -160,6 +162,11 @@ impl<'a> Tiers<'a> {
                 cache_url: backends.cache.as_ref().map(|cache| cache.url.clone()),
                 replica_url: backends.replicas.as_ref().map(|own| own.url.clone()),
                 queue: None,
+                shards: backends
+                    .shards
+                    .iter()
+                    .map(|(name, own)| format!("{name}={}", own.url))
+                    .collect(),
                 identity: None,
                 redirect: None,
             };
@@ -170,7 +177,8 @@ impl<'a> Tiers<'a> {
             servers.push(server(&name, app.listen));
             let used = [Some(&backends.store), backends.cache.as_ref()];
             let used = used.into_iter().chain([backends.replicas.as_ref()]);
-            let used = used.flatten().map(|backend| backend.address);
+            let shards = backends.shards.iter().map(|(_, own)| own);
+            let used = used.flatten().chain(shards).map(|backend| backend.address);
             for to in used.chain([backends.files.address]) {
                 self.flows.push(Flow::between(&name, to));
             }
@@ -207,6 +215,7 @@ impl<'a> Tiers<'a> {
     pub(super) fn balancer(
         &mut self,
         web_servers: &[Server],
+        health_path: &str,
     ) -> Result<(BoxPlan, Entrance), LabError> {
         let name = "balancer";
         let listen = self.site.public(name, port::HTTPS)?;
@@ -221,7 +230,7 @@ impl<'a> Tiers<'a> {
             identity: &self.authority.issue(name, &[listen.ip()])?,
             servers: web_servers,
             request_log: request_log.as_deref(),
-            health_path: nginx::HEALTH_PATH,
+            health_path,
         };
         self.flows
             .extend([listen, redirect].map(Flow::from_outside));
@@ -248,10 +257,10 @@ pub(super) fn zone(index: usize) -> &'static str {
     ZONES[index % ZONES.len()]
 }
 
-/// Returns the tuning of databases. `None` for MariaDB's defaults.
-pub(super) fn tuning(options: &LabOptions) -> Option<Tuning> {
+/// Returns the tuning of the databases of a role. `None` for MariaDB's defaults.
+pub(super) fn tuning(options: &LabOptions, role: &str) -> Option<Tuning> {
     options.tuned.then(|| Tuning {
-        memory_bytes: options.allowances.of("sql").map(|own| own.memory_bytes),
+        memory_bytes: options.allowances.of(role).map(|own| own.memory_bytes),
     })
 }
 
@@ -274,7 +283,7 @@ mod tests {
         for name in ["balanced", "cached", "autoscaled"] {
             let directory = tempfile::tempdir().unwrap();
             let options = LabOptions::new("tenfold", directory.path());
-            let (plan, _) = stage::find(name).unwrap().plan().unwrap();
+            let plan = stage::find(name).unwrap().plan;
             let plan = match plan(&options, &mut Site::loopback()) {
                 Ok(plan) => plan,
                 Err(missing @ LabError::MissingProgram(_)) => {

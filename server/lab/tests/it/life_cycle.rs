@@ -254,14 +254,6 @@ fn directory_holds_one_lab() {
     single_box(&options).unwrap();
 }
 
-#[test]
-fn refuses_stage_that_is_not_built() {
-    let directory = tempfile::tempdir().unwrap();
-    let options = options(directory.path(), "good");
-    let error = up(stage::find("partitioned").unwrap(), &options).unwrap_err();
-    assert!(matches!(error, LabError::NotBuilt { .. }), "{error}");
-}
-
 /// Returns the path of the example `lab_parent`, which is compiled with the tests.
 fn lab_parent() -> PathBuf {
     let test_binary = std::env::current_exe().unwrap();

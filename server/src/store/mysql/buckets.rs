@@ -32,6 +32,8 @@ const NEXT_MAP: &str = "\
     UPDATE shard_map SET version = version + 1, map = ? WHERE id = 1 AND version = ?";
 pub(super) const AUTHORS_IN: &str = "\
     SELECT author_id FROM authors WHERE bucket = ? AND author_id > ? ORDER BY author_id LIMIT ?";
+pub(super) const POSTS_IN: &str = "\
+    SELECT p.id FROM authors a JOIN posts p ON p.author_id = a.author_id WHERE a.bucket = ? LIMIT ?";
 pub(super) const CHANGES: &str = "\
     SELECT number, post_id, author_id FROM changes WHERE bucket = ? AND number > ? \
     ORDER BY number LIMIT ?";
@@ -317,6 +319,29 @@ pub(super) async fn advance(
         )
         .await?;
     }
+    Ok(true)
+}
+
+pub(super) async fn remove_some(
+    tx: &mut Transaction<'_>,
+    bucket: Bucket,
+    token: i64,
+    limit: u32,
+) -> Attempt<bool> {
+    let found = holding(tx, LOCK_BUCKET, bucket).await?;
+    if !found.is_some_and(|found| found.may_be_emptied_by(token)) {
+        return Ok(false);
+    }
+    let posts: Vec<(i64,)> = tx.exec(POSTS_IN, (bucket.number(), limit)).await?;
+    if posts.is_empty() {
+        return Ok(false);
+    }
+    let list: Vec<String> = posts.iter().map(|(id,)| id.to_string()).collect();
+    let list = list.join(",");
+    tx.query_drop(format!("DELETE FROM photos WHERE post_id IN ({list})"))
+        .await?;
+    tx.query_drop(format!("DELETE FROM posts WHERE id IN ({list})"))
+        .await?;
     Ok(true)
 }
 

@@ -119,6 +119,15 @@ impl Shard for MysqlStore {
         write!(self, tx => buckets::advance(&mut tx, bucket, step, token).await)
     }
 
+    async fn remove_some(
+        &self,
+        bucket: Bucket,
+        token: i64,
+        limit: u32,
+    ) -> Result<bool, StoreError> {
+        write!(self, tx => buckets::remove_some(&mut tx, bucket, token, limit).await)
+    }
+
     async fn authors_in(
         &self,
         bucket: Bucket,

@@ -36,6 +36,10 @@ mod next;
 
 use next::{Backlog, Step, View, next};
 
+/// Buckets that move at a time.
+const MOVES_MAX: usize = 128;
+/// Posts removed at a time.
+const REMOVED_MAX: u32 = 1_000;
 /// Authors or changes read at a time.
 const BATCH: u32 = 100;
 /// Pause while a move waits for processes to learn of it.
@@ -91,8 +95,9 @@ impl Mover {
         }
         let mut moved = self.resume().await?;
         let wanted = self.map().await?.rebalance(shards).map_err(refused)?;
-        if !wanted.is_empty() {
-            self.change_map(|map| map.announce(&wanted)).await?;
+        // The map has the moves in progress, and every process reads it all the time.
+        for some in wanted.chunks(MOVES_MAX) {
+            self.change_map(|map| map.announce(some)).await?;
             let more = self.resume().await?;
             moved.buckets += more.buckets;
             moved.posts += more.posts;
@@ -195,6 +200,7 @@ impl Mover {
             .await?
             .is_some_and(|found| found.state == HoldingState::Frozen);
         if is_frozen {
+            while source.remove_some(bucket, token, REMOVED_MAX).await? {}
             source.advance(bucket, Advance::Clean, token).await?;
         }
         Ok(())
@@ -267,7 +273,13 @@ impl Run<'_> {
                 Step::GiveUp => return Err(super::taken_over(self.bucket)),
                 Step::Follow => self.advance(self.source, Advance::Follow).await?,
                 Step::Fill => {
-                    self.advance(self.target, Advance::Fill).await?;
+                    let target = self.target;
+                    // Of a copy that another mover began.
+                    while target
+                        .remove_some(self.bucket, self.token, REMOVED_MAX)
+                        .await?
+                    {}
+                    self.advance(target, Advance::Fill).await?;
                     self.applied = 0;
                     moved.posts += self.copy_all().await?;
                     self.advance(self.target, Advance::Copied).await?;

@@ -101,6 +101,11 @@ pub trait Shard: Store {
     /// took over. A bucket that becomes [`HoldingState::Followed`] records its changes from now on.
     async fn advance(&self, bucket: Bucket, step: Advance, token: i64) -> Result<bool, StoreError>;
 
+    /// Removes posts of a bucket that is frozen or being filled with this token, at most `limit`. Returns false once
+    /// it has none, or if it is in another state.
+    async fn remove_some(&self, bucket: Bucket, token: i64, limit: u32)
+    -> Result<bool, StoreError>;
+
     /// Returns authors of a bucket by identifier, above `after`, at most `limit`.
     async fn authors_in(
         &self,
@@ -205,6 +210,12 @@ pub enum Advance {
 }
 
 impl Holding {
+    /// Returns true if the mover with this token may remove posts bit by bit.
+    #[must_use]
+    pub fn may_be_emptied_by(self, token: i64) -> bool {
+        matches!(self.state, HoldingState::Frozen | HoldingState::Filling) && self.token == token
+    }
+
     /// Returns true if the mover with this token is filling the bucket.
     #[must_use]
     pub fn is_filled_by(self, token: i64) -> bool {

@@ -13,6 +13,8 @@ use crate::store::sharded::{
 pub(super) const BUCKET: &str = "SELECT state, token, last_post FROM buckets WHERE bucket = ?1";
 pub(super) const AUTHORS_IN: &str = "\
     SELECT author_id FROM authors WHERE bucket = ?1 AND author_id > ?2 ORDER BY author_id LIMIT ?3";
+pub(super) const POSTS_IN: &str = "\
+    SELECT p.id FROM authors a JOIN posts p ON p.author_id = a.author_id WHERE a.bucket = ?1 LIMIT ?2";
 pub(super) const CHANGES: &str = "\
     SELECT number, post_id, author_id FROM changes WHERE bucket = ?1 AND number > ?2 \
     ORDER BY number LIMIT ?3";
@@ -260,6 +262,29 @@ pub(super) fn advance(
         )?;
     }
     Ok(true)
+}
+
+pub(super) fn remove_some(
+    connection: &Connection,
+    bucket: Bucket,
+    token: i64,
+    limit: u32,
+) -> Done<bool> {
+    let found = holding(connection, bucket)?;
+    if !found.is_some_and(|found| found.may_be_emptied_by(token)) {
+        return Ok(false);
+    }
+    let read = || -> rusqlite::Result<Vec<i64>> {
+        let mut statement = connection.prepare_cached(POSTS_IN)?;
+        let rows = statement.query_map((bucket.number(), limit), |row| row.get(0))?;
+        rows.collect()
+    };
+    let posts = read().map_err(|error| failed(&error))?;
+    for id in &posts {
+        writes::execute(connection, writes::DELETE_PHOTO, [id])?;
+        writes::execute(connection, writes::DELETE_POST, [id])?;
+    }
+    Ok(!posts.is_empty())
 }
 
 pub(super) fn authors_in(

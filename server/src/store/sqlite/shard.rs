@@ -154,6 +154,17 @@ impl Shard for SqliteStore {
             .await
     }
 
+    async fn remove_some(
+        &self,
+        bucket: Bucket,
+        token: i64,
+        limit: u32,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .write(move |connection| buckets::remove_some(connection, bucket, token, limit))
+            .await
+    }
+
     async fn authors_in(
         &self,
         bucket: Bucket,

@@ -63,7 +63,14 @@ async fn no_query_scans() {
         .collect();
     let from = Value::from(2_000);
     let of_several: Vec<&Value> = authors.iter().chain([&big, &from, &limit]).collect();
-    let statements: [(&str, Vec<&Value>); 27] = [
+    let (_, posts_by_any) = &buckets::POSTS_BY_ANY[0];
+    let of_any: Vec<&Value> = [&id, &big, &limit]
+        .into_iter()
+        .cycle()
+        .take(12)
+        .chain([&limit])
+        .collect();
+    let statements: [(&str, Vec<&Value>); 36] = [
         (reads::CREDENTIALS, vec![&text]),
         (reads::USER, vec![&id]),
         (reads::USER_EXISTS, vec![&id]),
@@ -90,6 +97,15 @@ async fn no_query_scans() {
         (writes::COUNT_FOLLOWING, vec![&id, &id]),
         (writes::COUNT_FOLLOWERS, vec![&id, &id]),
         (writes::HAS_PHOTO, vec![&id]),
+        (buckets::BUCKET, vec![&id]),
+        (buckets::LOCK_BUCKET, vec![&id]),
+        (buckets::COUNT_POST, vec![&id, &big, &id]),
+        (buckets::AUTHORS_IN, vec![&id, &id, &limit]),
+        (buckets::POSTS_IN, vec![&id, &limit]),
+        (buckets::CHANGES, vec![&id, &id, &limit]),
+        (buckets::POST_AUTHORS, vec![&id, &limit]),
+        (buckets::DELETE_CHANGES, vec![&id]),
+        (posts_by_any, of_any),
         (
             "SELECT n.id FROM follows f JOIN posts n ON n.author_id = f.followee_id \
              WHERE f.follower_id = ? AND n.id < ? AND n.id >= ? ORDER BY n.id DESC LIMIT ?",

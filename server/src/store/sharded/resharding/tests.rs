@@ -1,2 +1,2 @@
 mod simulation;
-mod sqlite;
+mod under_load;

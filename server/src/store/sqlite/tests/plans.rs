@@ -33,6 +33,13 @@ async fn no_query_scans() {
         writes::COUNT_FOLLOWERS,
         writes::HAS_PHOTO,
         writes::DELETE_OLD_BEATS,
+        buckets::BUCKET,
+        buckets::AUTHORS_IN,
+        buckets::POSTS_IN,
+        buckets::CHANGES,
+        buckets::POST_AUTHORS,
+        buckets::RAISE_LAST_POST,
+        buckets::DELETE_CHANGES,
     ];
     for statement in statements {
         let mut explained = connection

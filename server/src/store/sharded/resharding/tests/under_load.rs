@@ -1,4 +1,4 @@
-//! Moves between SQLite files while processes write.
+//! Moves between real databases while processes write.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::super::*;
 use crate::model::{NewPost, PostEdit, Timestamp};
 use crate::store::contract::new_user;
+#[cfg(feature = "mysql")]
+use crate::store::mysql::tests::server::MariaDb;
 use crate::store::sharded::{ShardedOptions, ShardedStore};
 use crate::store::{Store, resolve_directory, resolve_shard};
 
@@ -107,13 +109,36 @@ async fn check(store: &ShardedStore, author: UserId, expected: &BTreeMap<PostId,
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn moves_lose_nothing_under_load() {
     let directory = tempfile::tempdir().unwrap();
-    let (users, two) = databases(directory.path(), 2).await;
-    drop(process(&users, &two).await);
-    let (_, shards) = databases(directory.path(), 3).await;
-    let processes = [
-        process(&users, &shards).await,
-        process(&users, &shards).await,
-    ];
+    let (users, shards) = databases(directory.path(), 3).await;
+    lose_nothing(&users, &shards, 20).await;
+}
+
+#[cfg(feature = "mysql")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn moves_lose_nothing_on_mariadb() {
+    let Some(server) = MariaDb::start().await else {
+        return;
+    };
+    let mut shards = BTreeMap::new();
+    for name in ["posts-1", "posts-2", "posts-3"] {
+        let url = server.database(&name.replace('-', "_")).await;
+        let shard = resolve_shard(name, &url).await.unwrap();
+        shards.insert(name.to_owned(), shard);
+    }
+    let users = resolve_directory(&server.database("users_only").await).await;
+    lose_nothing(&users.unwrap(), &shards, 10).await;
+}
+
+/// Spreads the posts of two shards over three, with processes that write and movers that are killed.
+async fn lose_nothing(
+    users: &Arc<dyn Directory>,
+    shards: &BTreeMap<String, Arc<dyn Shard>>,
+    kills: u64,
+) {
+    let mut two = shards.clone();
+    two.pop_last();
+    drop(process(users, &two).await);
+    let processes = [process(users, shards).await, process(users, shards).await];
     let stop = Arc::new(AtomicBool::new(false));
     let mut writers = Vec::new();
     for number in 0..12 {
@@ -125,14 +150,14 @@ async fn moves_lose_nothing_under_load() {
     }
     let names: Vec<String> = shards.keys().cloned().collect();
     // A mover that is killed again and again, at any moment, and one that ends.
-    for round in 0..20 {
-        let mover = mover(&users, &shards);
+    for round in 0..kills {
+        let mover = mover(users, shards);
         let spread = mover.spread(&names);
         let _ = tokio::time::timeout(Duration::from_millis(100 + 37 * round), spread).await;
     }
-    let moved = mover(&users, &shards).spread(&names).await.unwrap();
+    let moved = mover(users, shards).spread(&names).await.unwrap();
     stop.store(true, Ordering::Relaxed);
-    let map = routes::read(&*users).await.unwrap().unwrap();
+    let map = routes::read(&**users).await.unwrap().unwrap();
     assert!(map.moves().is_empty());
     for name in &names {
         assert!(map.buckets_of(name).count() >= 341, "{name}");
@@ -145,7 +170,7 @@ async fn moves_lose_nothing_under_load() {
         }
     }
     // Nothing remains on shards that a bucket has left.
-    for (name, shard) in &shards {
+    for (name, shard) in shards {
         for bucket in Bucket::all() {
             let is_here = map.shard_of(bucket) == name;
             let holding = shard.holding(bucket).await.unwrap();

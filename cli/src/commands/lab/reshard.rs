@@ -1,0 +1,22 @@
+//! `tenfold lab reshard`: spread the posts of a running stage over its shards.
+
+use crate::arguments::lab::ReshardArguments;
+use crate::exit::Exit;
+use crate::output::print;
+
+/// Moves posts between shards, and shows where they are.
+pub(crate) fn reshard(arguments: &ReshardArguments) -> anyhow::Result<Exit> {
+    let directory = &arguments.directory.dir;
+    let mut shown = None;
+    let shards = tenfold_lab::reshard(directory, &arguments.shards, &mut |now| {
+        if now.moves > 0 && shown != Some(now.moves) {
+            print::note(&format!("{} moves are not complete", now.moves));
+            shown = Some(now.moves);
+        }
+    })?;
+    match arguments.json {
+        true => print::json(&shards)?,
+        false => print::out(&shards.to_string())?,
+    }
+    Ok(Exit::Met)
+}

@@ -1,0 +1,95 @@
+//! Stage `partitioned`: users and follows in one database, posts in several, by author.
+//!
+//! It is small, since two cores run about ten busy boxes: the balancer sends requests to the application servers
+//! itself, and no database has a standby.
+
+use super::tiers::{Backend, Backends, Tiers, tuning, zone};
+use crate::LabError;
+use crate::component::mariadb::MariaDb;
+use crate::component::redis::Redis;
+use crate::component::{mariadb, object_store};
+use crate::network::site::{Site, port};
+use crate::options::LabOptions;
+use crate::stage::stage_plan::StagePlan;
+
+/// Roles of its boxes.
+pub(super) const ROLES: &[&str] = &[
+    "balancer",
+    "app",
+    "cache",
+    "sql-users",
+    "sql-posts",
+    "files",
+];
+
+/// Roles that can have several boxes.
+pub(super) const COUNTABLE: &[&str] = &["app", "sql-posts"];
+
+/// Path of the application servers' health check, which does not depend on other boxes.
+const HEALTH_PATH: &str = "/healthz";
+
+/// Plans the boxes.
+pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, LabError> {
+    let directory = &options.directory;
+    let mut tiers = Tiers::new(options, site)?;
+
+    let mut data = Vec::new();
+    let mut database = |tiers: &mut Tiers<'_>, name: &str, role: &'static str, index: usize| {
+        let sql = MariaDb {
+            name,
+            role,
+            listen: tiers.site.private(name, port::SQL)?,
+            known_as: None,
+            directory,
+            tuning: tuning(options, role),
+        };
+        let mut plan = sql.plan(&tiers.authority)?;
+        plan.zone = Some(zone(index));
+        data.push(plan);
+        Ok::<_, LabError>(Backend {
+            url: mariadb::url(sql.listen, directory, &tiers.authority)?,
+            address: sql.listen,
+        })
+    };
+    let users = database(&mut tiers, "sql-users", "sql-users", 0)?;
+    let mut shards = Vec::new();
+    for index in 0..tiers.count("sql-posts") {
+        // The shard map has these names, so they stay.
+        let name = format!("sql-posts-{}", index + 1);
+        let shard = database(&mut tiers, &name, "sql-posts", index)?;
+        shards.push((name, shard));
+    }
+    let cache = Redis {
+        name: "cache",
+        role: "cache",
+        listen: tiers.site.private("cache", port::REDIS)?,
+        memory_bytes: options.allowances.of("cache").map(|own| own.memory_bytes),
+    };
+    let cache_address = cache.listen;
+    let (cache, cache_url) = cache.plan(directory, &tiers.authority)?;
+    let (files, file_store) = object_store::plan("files", "files", directory, tiers.site)?;
+    // A queue and its workers would be planned here.
+    data.extend([cache, files]);
+
+    let backends = Backends {
+        store: users,
+        shards,
+        cache: Some(Backend {
+            url: cache_url,
+            address: cache_address,
+        }),
+        replicas: None,
+        files: &file_store,
+    };
+    let count = tiers.count("app");
+    let (mut apps, servers) = tiers.applications("partitioned", &backends, count)?;
+    let (balancer, entrance) = tiers.balancer(&servers, HEALTH_PATH)?;
+    let others = apps.split_off(1);
+    let front = others.into_iter().chain([balancer]).collect();
+    Ok(StagePlan {
+        waves: vec![data, apps, front],
+        entrance,
+        flows: tiers.flows,
+        scaling: None,
+    })
+}

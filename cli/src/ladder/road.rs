@@ -251,7 +251,7 @@ fn asked_for(
             because: gain.because.clone(),
         })
     };
-    if role == "sql" && !current.tuned {
+    if matches!(role, "sql" | "sql-users" | "sql-posts") && !current.tuned {
         next.tuned = true;
         let change = "The databases are tuned to the size of their boxes: caches of half the memory, a thread pool.";
         return Some((next, change.to_owned(), None));

@@ -31,7 +31,9 @@ pub(crate) fn victims(lab: &Lab) -> Vec<String> {
         let mut boxes = lab.boxes().iter();
         boxes.find(|own| own.role() == role).map(LabBox::name)
     };
-    let first = of_role("sql").or_else(|| of_role("web"));
+    let first = of_role("sql")
+        .or_else(|| of_role("sql-posts"))
+        .or_else(|| of_role("web"));
     let zone = lab.boxes().iter().find_map(LabBox::zone);
     let zone = zone.map(|zone| format!("zone-{zone}"));
     first.map(str::to_owned).into_iter().chain(zone).collect()

@@ -12,10 +12,10 @@ use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Shared;
-use super::extract::{Paging, Session};
+use super::extract::{Paging, Session, now};
 use super::response::to_json;
 use super::view::PostView;
-use crate::model::{PAGE_POSTS_MAX, Page, Post, PostId, UserId};
+use crate::model::{PAGE_POSTS_MAX, Page, Post, PostId, Timestamp, UserId};
 use crate::problem::{Problem, ProblemDocument};
 use crate::store::StoreError;
 
@@ -25,6 +25,9 @@ const POLL: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Pages read at one look, at most. A reader who falls further behind misses the oldest posts.
 const PAGES_MAX: usize = 10;
+/// Age from which on a post is taken for visible, whatever its commit and the clocks of other processes took, in
+/// milliseconds.
+const SETTLING_MS: i64 = 2_000;
 /// Posts remembered while a shard does not answer, at most. Then older ones of that shard are missed.
 const AHEAD_MAX: usize = 10_000;
 
@@ -61,18 +64,20 @@ pub(super) async fn read(
     let mut feed = LiveFeed {
         app,
         user: session.user,
-        newest: 0,
-        ahead: BTreeSet::new(),
+        seen: Seen::default(),
         ready: VecDeque::new(),
     };
     match last_event_id(&headers)? {
         Some(id) => {
-            feed.newest = id;
+            feed.seen.complete_to = id;
             feed.look().await?;
         }
         None => {
             let (posts, is_complete) = feed.page(None, page.limit()).await?;
-            feed.add(posts, is_complete);
+            // Older posts were not asked for.
+            feed.seen.complete_to = posts.last().map_or(0, |oldest| oldest.id.0 - 1);
+            let posts = feed.seen.add(posts, is_complete, now());
+            feed.ready.extend(posts);
         }
     }
     let events = stream::unfold(feed, async |mut feed| {
@@ -106,12 +111,41 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
 struct LiveFeed {
     app: Shared,
     user: UserId,
-    /// Highest identifier of the posts that have all been added.
-    newest: i64,
-    /// Higher identifiers that were added while some shards did not answer.
-    ahead: BTreeSet<i64>,
+    seen: Seen,
     /// Posts to send, oldest first.
     ready: VecDeque<Post>,
+}
+
+/// Posts that have been added.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Identifier up to which no post is missing.
+    complete_to: i64,
+    /// Higher identifiers. A lower one may still appear: of a shard that did not answer, or of a post whose commit took
+    /// longer.
+    ahead: BTreeSet<i64>,
+}
+
+impl Seen {
+    /// Adds posts, newest first, and returns those that are new, oldest first.
+    fn add(&mut self, posts: Vec<Post>, is_complete: bool, now: Timestamp) -> Vec<Post> {
+        let ids: Vec<(i64, Timestamp)> =
+            posts.iter().map(|own| (own.id.0, own.created_at)).collect();
+        let is_new = |post: &Post| !self.ahead.contains(&post.id.0);
+        let new: Vec<Post> = posts.into_iter().rev().filter(is_new).collect();
+        self.ahead.extend(ids.iter().map(|(id, _)| *id));
+        if is_complete {
+            let settled = |at: &Timestamp| at.0.saturating_add(SETTLING_MS) <= now.0;
+            let settled = ids.iter().filter(|(_, at)| settled(at)).map(|(id, _)| *id);
+            self.complete_to = settled.max().unwrap_or(0).max(self.complete_to);
+        }
+        self.ahead = self.ahead.split_off(&(self.complete_to + 1));
+        while self.ahead.len() > AHEAD_MAX {
+            let lowest = self.ahead.pop_first();
+            self.complete_to = lowest.unwrap_or(0).max(self.complete_to);
+        }
+        new
+    }
 }
 
 impl LiveFeed {
@@ -148,14 +182,16 @@ impl LiveFeed {
             is_complete &= is_whole;
             let is_last = read.len() < PAGE_POSTS_MAX as usize;
             before = read.last().map(|post| post.id);
-            let new = read.into_iter().take_while(|post| post.id.0 > self.newest);
+            let new = read
+                .into_iter()
+                .take_while(|post| post.id.0 > self.seen.complete_to);
             let count = posts.len();
             posts.extend(new);
             if is_last || posts.len() - count < PAGE_POSTS_MAX as usize {
                 break;
             }
         }
-        self.add(posts, is_complete);
+        self.ready.extend(self.seen.add(posts, is_complete, now()));
         Ok(())
     }
 
@@ -175,20 +211,61 @@ impl LiveFeed {
             posts => Ok((posts?, true)),
         }
     }
+}
 
-    /// Adds posts, newest first, except those that were added before. After an incomplete look, older ones may
-    /// follow.
-    fn add(&mut self, posts: Vec<Post>, is_complete: bool) {
-        let known = &self.ahead;
-        let new = posts.iter().filter(|post| !known.contains(&post.id.0));
-        self.ready.extend(new.rev().cloned());
-        if is_complete || self.ahead.len() > AHEAD_MAX {
-            let newest = posts.iter().map(|post| post.id.0);
-            let newest = newest.chain(self.ahead.last().copied()).max();
-            self.newest = newest.unwrap_or(0).max(self.newest);
-            self.ahead.clear();
-        } else {
-            self.ahead.extend(posts.iter().map(|post| post.id.0));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn post(id: i64, at: i64) -> Post {
+        Post {
+            id: PostId(id),
+            author: UserId(1),
+            author_handle: "a".to_owned(),
+            content: "x".to_owned(),
+            html: String::new(),
+            created_at: Timestamp(at),
+            updated_at: Timestamp(at),
+            has_photo: false,
         }
+    }
+
+    fn added(seen: &mut Seen, posts: &[(i64, i64)], is_complete: bool, now: i64) -> Vec<i64> {
+        let posts = posts.iter().map(|(id, at)| post(*id, *at)).collect();
+        let new = seen.add(posts, is_complete, Timestamp(now));
+        new.iter().map(|post| post.id.0).collect()
+    }
+
+    #[test]
+    fn post_with_late_commit_is_sent_once() {
+        let mut seen = Seen::default();
+        assert_eq!(
+            added(&mut seen, &[(7, 10_000), (3, 0)], true, 10_000),
+            [3, 7]
+        );
+        assert_eq!(seen.complete_to, 3);
+        let all = [(7, 10_000), (6, 10_000)];
+        assert_eq!(added(&mut seen, &all, true, 11_000), [6]);
+        assert_eq!(added(&mut seen, &all, true, 12_000), [0; 0]);
+        assert_eq!((seen.complete_to, seen.ahead.len()), (7, 0));
+    }
+
+    #[test]
+    fn posts_of_a_shard_that_is_back_are_sent() {
+        let mut seen = Seen::default();
+        assert_eq!(added(&mut seen, &[(9, 0), (5, 0)], false, 60_000), [5, 9]);
+        assert_eq!(seen.complete_to, 0);
+        let all = [(9, 0), (8, 0), (5, 0), (4, 0)];
+        assert_eq!(added(&mut seen, &all, true, 70_000), [4, 8]);
+        assert_eq!(seen.complete_to, 9);
+    }
+
+    #[test]
+    fn long_outage_takes_bounded_memory() {
+        let mut seen = Seen::default();
+        for id in 0..3 * AHEAD_MAX as i64 {
+            added(&mut seen, &[(id, 0)], false, 60_000);
+        }
+        assert_eq!(seen.ahead.len(), AHEAD_MAX);
     }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tenfold_lab::{Allowances, DataSetOptions, LabError, LabOptions, stage, up};
+use tenfold_lab::{Allowances, DataSetOptions, LabError, LabOptions};
 
 use crate::support::{PROGRAM, is_running, options, single_box};
 

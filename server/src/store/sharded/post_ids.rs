@@ -1,9 +1,9 @@
 //! Identifiers of new posts: a time, and the bucket in the lowest bits.
 //!
-//! `identifier = ticks * BUCKETS + bucket`, where a tick is 250 µs since 2025. Until 2094 an identifier fits the 53
+//! `identifier = ticks * BUCKETS + bucket`, with ticks of 250 µs since 2025. Until 2094 an identifier fits the 53
 //! bits that JavaScript reads without loss. The shard raises a proposed identifier above all others of the bucket, so
-//! identifiers are unique, and those of one author always ascend. Those of different shards ascend as far as the
-//! clocks of the processes agree.
+//! identifiers are unique, and those of one author always ascend. Between shards, the order is as exact as the
+//! clocks of the processes.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::SystemTime;

@@ -15,8 +15,8 @@
 //! | clean, forget | removes the posts | | forgets the move |
 //!
 //! Only the last changes are between freeze and own, so writes wait for milliseconds. Every step is a transaction of
-//! one database that may be repeated, and [`next`] derives the step that is due from what is stored. So whoever
-//! comes after a crash continues. A token on both shards excludes a mover that was replaced.
+//! one database that may be repeated, and [`next`] derives the step that is due from the state in the databases. So
+//! any mover continues after a crash. A token on both shards excludes a mover that was replaced.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -44,7 +44,7 @@ const REMOVED_MAX: u32 = 1_000;
 const BATCH: u32 = 100;
 /// Pause while a move waits for processes to learn of it.
 const WAIT: Duration = Duration::from_millis(50);
-/// Pause before a move is taken back from another mover.
+/// Pause before this mover takes over from another one again.
 const TAKE_OVER_PAUSE: Duration = Duration::from_millis(300);
 /// Attempts to move a bucket, or to change the map, if others do the same.
 const ATTEMPTS_MAX: u32 = 20;
@@ -57,7 +57,7 @@ pub struct Mover {
     settling: Duration,
 }
 
-/// What a mover has done.
+/// Result of a mover.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
     /// Buckets that have changed shards.

@@ -64,7 +64,7 @@ impl Routes {
         })
     }
 
-    /// Returns what is known now.
+    /// Returns the newest known map.
     pub(super) fn known(&self) -> Known {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.clone()

@@ -90,7 +90,7 @@ pub trait Shard: Store {
         buckets: Vec<Bucket>,
     ) -> Result<Loaded, StoreError>;
 
-    /// Returns what it knows about a bucket. `None` if it has never had it, or no longer.
+    /// Returns the state of a bucket on this shard. `None` if the shard does not have the bucket.
     async fn holding(&self, bucket: Bucket) -> Result<Option<Holding>, StoreError>;
 
     /// Takes over the move of a bucket that is not served as usual: from now on, only calls with this token change

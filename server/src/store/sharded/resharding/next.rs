@@ -3,7 +3,7 @@
 use crate::model::PostId;
 use crate::store::sharded::shard::{Holding, HoldingState};
 
-/// What a mover sees of a bucket's move.
+/// State of a bucket's move, as a mover reads it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View {
     /// True once the shard map names the new shard.

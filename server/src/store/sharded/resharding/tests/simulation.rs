@@ -5,74 +5,19 @@ use proptest::prelude::*;
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
+use self::model::{Map, Shard};
 use super::super::next::{Backlog, Step, View, next};
 use crate::model::PostId;
 use crate::store::sharded::shard::{Advance, Holding, HoldingState};
+
+mod model;
 
 /// Ticks for which a process trusts its map, and after which a mover presumes that all know of a move.
 const TRUSTED: u64 = 20;
 const SETTLING: u64 = 2 * TRUSTED;
 const POSTS: usize = 4;
 
-type Rows = [Option<u64>; POSTS];
-
-#[derive(Clone, Default)]
-struct Shard {
-    holding: Option<Holding>,
-    rows: Rows,
-    changes: Vec<usize>,
-}
-
-impl Shard {
-    fn serves(&self) -> bool {
-        self.served().is_some()
-    }
-
-    /// The token, if it serves the bucket.
-    fn served(&self) -> Option<i64> {
-        let own = self.holding.filter(|own| own.state.is_served());
-        own.map(|own| own.token)
-    }
-
-    fn advance(&mut self, step: Advance, token: i64) -> bool {
-        if !step.is_due(self.holding, token) {
-            return false;
-        }
-        if step.removes_posts() {
-            (self.rows, self.holding) = (Rows::default(), None);
-        }
-        if step.removes_changes() {
-            self.changes.clear();
-        }
-        let last = self.holding.map_or(PostId(0), |own| own.last_post);
-        self.holding = step.result().map(|(state, last_post)| Holding {
-            state,
-            token,
-            last_post: last.max(last_post),
-        });
-        true
-    }
-
-    fn take_over(&mut self, token: i64) {
-        if let Some(own) = self
-            .holding
-            .as_mut()
-            .filter(|own| own.state != HoldingState::Owned)
-        {
-            own.token = token;
-        }
-    }
-}
-
-/// The shard map of one bucket: its shard, and the move, which is switched or not.
-#[derive(Clone, Copy, PartialEq)]
-struct Map {
-    version: u64,
-    owner: usize,
-    moving: Option<bool>,
-}
-
-/// What a mover is about to do.
+/// Next micro-step of a mover.
 #[derive(Clone)]
 enum Task {
     TakeOver,
@@ -502,7 +447,7 @@ proptest! {
     }
 }
 
-/// The simulation covers what it is for: writes while buckets move several times.
+/// Guards against a simulation without moves or writes.
 #[test]
 fn simulation_moves_the_bucket_under_load() {
     let mut world = World::new(1);

@@ -365,7 +365,8 @@ mod tests {
                 "single-box, 0.8 CPU",
                 "separated",
                 "balanced",
-                "cached"
+                "cached",
+                "partitioned"
             ]
         );
         // The next stage is compared with the one before at boxes of the same size.
@@ -381,6 +382,7 @@ mod tests {
             "separated" => Some("sql"),
             "balanced" => Some("app-1"),
             "cached" => Some("balancer"),
+            "partitioned" => Some("sql-posts-1"),
             _ => None,
         });
         assert_eq!(
@@ -394,7 +396,10 @@ mod tests {
                 "balanced, 4 app",
                 "cached",
                 "cached, balancer x2",
-                "cached, balancer x4"
+                "cached, balancer x4",
+                "partitioned",
+                "partitioned, tuned",
+                "partitioned, 3 sql-posts, tuned"
             ]
         );
         // Three servers instead of two bring at most 1.5 times the rate.
@@ -409,14 +414,14 @@ mod tests {
     #[test]
     fn steps_within_a_stage_are_bounded() {
         let all = walk(&road(0), |_| Some("sql"));
-        assert_eq!(all.len(), 6);
+        assert_eq!(all.len(), 7);
         let single = Road {
             stages: road(0).stages,
             sizes: vec![0.2],
             within_stage: 0,
             cores: 2.0,
         };
-        assert_eq!(walk(&single, |_| Some("sql")).len(), 4);
+        assert_eq!(walk(&single, |_| Some("sql")).len(), 5);
     }
 
     #[test]
@@ -447,6 +452,6 @@ mod tests {
     #[test]
     fn unknown_boxes_ask_for_nothing() {
         let all = walk(&road(2), |_| Some("elsewhere-7"));
-        assert_eq!(all.len(), 6);
+        assert_eq!(all.len(), 7);
     }
 }

@@ -26,7 +26,7 @@ pub fn page(report: &DiagnosisReport) -> Document {
     sections.push(knee::trials(
         &report.search,
         "experiments",
-        "Experiments",
+        "Three loads",
         &report.experiments,
     ));
     sections.extend(knee::page(&report.search).sections);

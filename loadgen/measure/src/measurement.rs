@@ -196,11 +196,7 @@ impl Measurement<'_> {
     }
 
     /// Sends the load, and writes counts and time line. Sends the start of the run to `starts`.
-    fn load<'a>(
-        self,
-        run_dir: &RunDir,
-        starts: Sender<Instant>,
-    ) -> Result<Loaded<'a>, MeasureError>
+    fn load<'a>(self, run_dir: &RunDir, starts: Sender<Instant>) -> Result<Loaded<'a>, MeasureError>
     where
         Self: 'a,
     {

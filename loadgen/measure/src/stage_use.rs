@@ -4,8 +4,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tenfold_lab::{
-    Allowance, BalancerStatus, BoxStatus, Lab, LabBox, LabStatus, ServerStatus, SpareUse,
-    Usage,
+    Allowance, BalancerStatus, BoxStatus, Lab, LabBox, LabStatus, ServerStatus, SpareUse, Usage,
 };
 use tenfold_run_dir::balancer_use::{BalancerUse, ServerUse};
 use tenfold_run_dir::box_use::{BoxUse, CountedCpu};
@@ -230,8 +229,8 @@ pub(crate) fn balancer_use(
         let (list, name) = (&own.list, &own.name);
         let to = counted(spares, to, (list, name))?;
         let is_spare = spares.iter().any(|spare| spare.name == *name);
-        let from =
-            counted(spares_before, from, (list, name)).or_else(|| is_spare.then(ServerStatus::default))?;
+        let from = counted(spares_before, from, (list, name))
+            .or_else(|| is_spare.then(ServerStatus::default))?;
         let since = |count: fn(&ServerStatus) -> u64| count(&to).saturating_sub(count(&from));
         Some(ServerUse {
             list: list.clone(),
@@ -268,7 +267,9 @@ fn counted(
     let is_it = |own: &&ServerStatus| own.list == list && own.name == name;
     let listed = balancer.servers.iter().find(is_it);
     let forgotten = spares.iter();
-    let forgotten = forgotten.filter_map(|own| own.forgotten.as_ref()).find(is_it);
+    let forgotten = forgotten
+        .filter_map(|own| own.forgotten.as_ref())
+        .find(is_it);
     match (listed, forgotten) {
         (Some(listed), Some(forgotten)) => Some(listed.clone().plus(forgotten)),
         (one, other) => one.or(other).cloned(),

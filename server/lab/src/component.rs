@@ -6,10 +6,6 @@ pub(crate) mod galera;
 pub(crate) mod haproxy;
 pub(crate) mod mariadb;
 pub(crate) mod mtail;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "stage `partitioned` is the first to have a queue")
-)]
 pub(crate) mod nats;
 pub(crate) mod nginx;
 pub(crate) mod object_store;

@@ -125,6 +125,7 @@ pub const STAGES: &[Stage] = &[
             "a database for users and follows, apart from the posts (federation)",
             "posts split by author over several databases (sharding)",
             "buckets of authors moved between databases while the service runs",
+            "photos made by workers, from a queue that is bounded",
         ],
         features: &["stage-partitioned"],
         roles: partitioned::ROLES,

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{Cache, CacheError};
-use crate::circuit::Circuit;
 use crate::ledger::{self, Part};
 use crate::limits::Circuit;
 

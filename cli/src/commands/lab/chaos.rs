@@ -136,6 +136,7 @@ impl Traffic<'_> {
             probe,
             profiled_pid: None,
             metrics: Vec::new(),
+            components: Vec::new(),
             lab: None,
             stage: None,
             invocation: Invocation {

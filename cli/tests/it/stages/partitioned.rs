@@ -8,8 +8,17 @@ use super::load::{Load, lost};
 use super::stage::{Stage, User, lacks};
 use crate::support::{Ended, Workplace};
 
+/// Smallest PNG, of one pixel.
+const PHOTO: &[u8] = include_bytes!("pixel.png");
+
 /// Programs of the stage.
-const PROGRAMS: &[&str] = &["mariadbd", "haproxy", "redis-server", "s3s-fs"];
+const PROGRAMS: &[&str] = &[
+    "mariadbd",
+    "haproxy",
+    "redis-server",
+    "s3s-fs",
+    "nats-server",
+];
 
 impl Stage {
     /// Returns the shards as an application server knows them.
@@ -79,8 +88,10 @@ async fn lost_shard_costs_its_own_authors() {
         "sql-posts-2",
         "cache",
         "files",
+        "queue",
         "app-1",
         "app-2",
+        "worker-1",
         "balancer",
     ];
     assert_eq!(names, expected);
@@ -95,6 +106,18 @@ async fn lost_shard_costs_its_own_authors() {
     }
     let (is_incomplete, all) = feed(&stage, &token).await;
     assert!(!is_incomplete && all > 0, "{all} posts");
+
+    // A photo goes through the queue.
+    let post = user.post("with a photo").await.unwrap();
+    assert_eq!(user.photo(post, "image/png", PHOTO.to_vec()).await, 202);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let path = format!("/v1/posts/{post}/photo");
+    while user.get(&path).await.unwrap() != (200, PHOTO.to_vec()) {
+        assert!(Instant::now() < deadline, "no worker did the job");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let queue = stage.place.run(&["lab", "queue", "--json"]).expect(0);
+    assert_eq!(queue.json()["dead"], 0, "{}", queue.stdout);
 
     // Without one, some posts are missing, and the feed says so. The others are there.
     stage.lab(&["kill", "sql-posts-2"]);
@@ -219,7 +242,13 @@ fn names_missing_component_with_its_package() {
     let path = place.path("bin");
     std::fs::create_dir(&path).unwrap();
     std::os::unix::fs::symlink("/bin/sh", path.join("sh")).unwrap();
-    for program in ["mariadbd", "mariadb-install-db", "haproxy", "s3s-fs"] {
+    for program in [
+        "mariadbd",
+        "mariadb-install-db",
+        "haproxy",
+        "s3s-fs",
+        "nats-server",
+    ] {
         let path_of = std::env::var_os("PATH").unwrap_or_default();
         let places = std::env::split_paths(&path_of).chain(["/usr/sbin".into()]);
         let found = places

@@ -58,6 +58,7 @@ pub(super) fn bottleneck(cause: &ComponentCause, mut evidence: Vec<String>) -> B
             .place
             .clone()
             .or_else(|| Some(format!("`{}`", cause.component))),
+        part: None,
         short_box: None,
         evidence,
         confidence: cause.confidence,

@@ -196,6 +196,7 @@ mod tests {
             files: None,
             cache_url: None,
             replica_url: None,
+            shards: Vec::new(),
             queue: Some(QueueUse {
                 url: url.clone(),
                 role: "worker",

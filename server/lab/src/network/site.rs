@@ -25,7 +25,6 @@ pub(crate) mod port {
     pub(crate) const SQL: u16 = 3_306;
     pub(crate) const SQL_REPLICAS: u16 = 3_307;
     pub(crate) const REDIS: u16 = 6_379;
-    #[expect(dead_code, reason = "stage `partitioned` is the first to have a queue")]
     pub(crate) const NATS: u16 = 4_222;
     pub(crate) const GALERA: u16 = 4_567;
     pub(crate) const GALERA_MISSED: u16 = 4_568;

@@ -46,6 +46,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         shards: Vec::new(),
         cache: None,
         replicas: None,
+        queue: None,
         files: &file_store,
     };
     let counts = (tiers.count("app"), tiers.count("web"));

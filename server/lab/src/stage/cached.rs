@@ -55,6 +55,7 @@ impl Data {
             shards: Vec::new(),
             cache: Some(self.cache.clone()),
             replicas: Some(self.replicas.clone()),
+            queue: None,
             files: &self.files,
         }
     }

@@ -1,4 +1,4 @@
-//! Stage `partitioned`: users and follows in one database, posts in several, by author.
+//! Stage `partitioned`: users and follows in one database, posts in several, by author; photos through a queue.
 //!
 //! It is small, since two cores run about ten busy boxes: the balancer sends requests to the application servers
 //! itself, and no database has a standby.
@@ -6,24 +6,30 @@
 use super::tiers::{Backend, Backends, Tiers, tuning, zone};
 use crate::LabError;
 use crate::component::mariadb::MariaDb;
+use crate::component::nats::Nats;
 use crate::component::redis::Redis;
 use crate::component::{mariadb, object_store};
 use crate::network::site::{Site, port};
-use crate::options::LabOptions;
+use crate::options::{LabOptions, role_count};
 use crate::stage::stage_plan::StagePlan;
 
 /// Roles of its boxes.
 pub(super) const ROLES: &[&str] = &[
     "balancer",
     "app",
+    "worker",
     "cache",
+    "queue",
     "sql-users",
     "sql-posts",
     "files",
 ];
 
 /// Roles that can have several boxes.
-pub(super) const COUNTABLE: &[&str] = &["app", "sql-posts"];
+pub(super) const COUNTABLE: &[&str] = &["app", "worker", "sql-posts"];
+
+/// Number of workers unless `--count` says otherwise. A photo takes one of them a fraction of a second.
+const WORKERS_DEFAULT: usize = 1;
 
 /// Path of the application servers' health check, which does not depend on other boxes.
 const HEALTH_PATH: &str = "/healthz";
@@ -68,8 +74,14 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let cache_address = cache.listen;
     let (cache, cache_url) = cache.plan(directory, &tiers.authority)?;
     let (files, file_store) = object_store::plan("files", "files", directory, tiers.site)?;
-    // A queue and its workers would be planned here.
-    data.extend([cache, files]);
+    let queue = Nats {
+        name: "queue",
+        role: "queue",
+        listen: tiers.site.private("queue", port::NATS)?,
+    };
+    let queue_address = queue.listen;
+    let (queue, queue_url) = queue.plan(directory, &tiers.authority)?;
+    data.extend([cache, files, queue]);
 
     let backends = Backends {
         store: users,
@@ -79,17 +91,28 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
             address: cache_address,
         }),
         replicas: None,
+        queue: Some(Backend {
+            url: queue_url,
+            address: queue_address,
+        }),
         files: &file_store,
     };
     let count = tiers.count("app");
     let (mut apps, servers) = tiers.applications("partitioned", &backends, count)?;
+    let workers = role_count::of(&options.counts, "worker", WORKERS_DEFAULT);
+    let workers = tiers.workers("partitioned", &backends, workers)?;
     let (balancer, entrance) = tiers.balancer(&servers, HEALTH_PATH)?;
     let others = apps.split_off(1);
-    let front = others.into_iter().chain([balancer]).collect();
+    let front = others
+        .into_iter()
+        .chain(workers)
+        .chain([balancer])
+        .collect();
     Ok(StagePlan {
         waves: vec![data, apps, front],
         entrance,
         flows: tiers.flows,
         scaling: None,
+        watching: None,
     })
 }

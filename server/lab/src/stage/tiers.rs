@@ -9,7 +9,7 @@ use crate::component::galera::{Cluster, Member};
 use crate::component::haproxy::{Edge, Server};
 use crate::component::mariadb::{MariaDb, Tuning};
 use crate::component::nginx::WebServer;
-use crate::component::service::{FileStore, Service};
+use crate::component::service::{FileStore, QueueUse, Service};
 use crate::identity::Authority;
 use crate::network::Flow;
 use crate::network::site::{Site, port};
@@ -66,6 +66,8 @@ pub(super) struct Backends<'a> {
     pub(super) shards: Vec<(String, Backend)>,
     pub(super) cache: Option<Backend>,
     pub(super) replicas: Option<Backend>,
+    /// Queue of jobs.
+    pub(super) queue: Option<Backend>,
     pub(super) files: &'a FileStore,
 }
 
@@ -147,13 +149,35 @@ impl<'a> Tiers<'a> {
         backends: &Backends<'_>,
         count: usize,
     ) -> Result<(Vec<BoxPlan>, Vec<Server>), LabError> {
+        self.services(stage, backends, ("app", "web"), count)
+    }
+
+    /// Plans workers, which do the jobs of the queue.
+    pub(super) fn workers(
+        &mut self,
+        stage: &'static str,
+        backends: &Backends<'_>,
+        count: usize,
+    ) -> Result<Vec<BoxPlan>, LabError> {
+        let (plans, _) = self.services(stage, backends, ("worker", "worker"), count)?;
+        Ok(plans)
+    }
+
+    /// Plans boxes of the service of a role. `part` is the part of the service that they run, if there is a queue.
+    fn services(
+        &mut self,
+        stage: &'static str,
+        backends: &Backends<'_>,
+        (role, part): (&'static str, &'static str),
+        count: usize,
+    ) -> Result<(Vec<BoxPlan>, Vec<Server>), LabError> {
         let mut plans = Vec::new();
         let mut servers = Vec::new();
         for index in 0..count {
-            let name = format!("app-{}", index + 1);
+            let name = format!("{role}-{}", index + 1);
             let app = Service {
                 name: &name,
-                role: "app",
+                role,
                 stage,
                 listen: self.site.private(&name, port::APP)?,
                 admin: self.site.private(&name, port::ADMIN)?,
@@ -161,7 +185,10 @@ impl<'a> Tiers<'a> {
                 files: Some(backends.files),
                 cache_url: backends.cache.as_ref().map(|cache| cache.url.clone()),
                 replica_url: backends.replicas.as_ref().map(|own| own.url.clone()),
-                queue: None,
+                queue: backends.queue.as_ref().map(|own| QueueUse {
+                    url: own.url.clone(),
+                    role: part,
+                }),
                 shards: backends
                     .shards
                     .iter()
@@ -176,7 +203,9 @@ impl<'a> Tiers<'a> {
             plans.push(plan);
             servers.push(server(&name, app.listen));
             let used = [Some(&backends.store), backends.cache.as_ref()];
-            let used = used.into_iter().chain([backends.replicas.as_ref()]);
+            let used = used
+                .into_iter()
+                .chain([backends.replicas.as_ref(), backends.queue.as_ref()]);
             let shards = backends.shards.iter().map(|(_, own)| own);
             let used = used.flatten().chain(shards).map(|backend| backend.address);
             for to in used.chain([backends.files.address]) {

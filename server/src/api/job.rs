@@ -184,9 +184,11 @@ async fn awaited(
             sleep(pause.min(left)).await;
         }
         pause = (pause * 2).min(LOOK_PAUSE.1);
-        match state(app, post, id, keys).await {
-            Ok(Some(ended @ (JobState::Done | JobState::Failed(_)))) => return ended,
-            Ok(_) | Err(_) => {}
+        // An error may pass.
+        if let Ok(Some(ended @ (JobState::Done | JobState::Failed(_)))) =
+            state(app, post, id, keys).await
+        {
+            return ended;
         }
     }
 }

@@ -124,7 +124,7 @@ async fn lost_shard_costs_its_own_authors() {
     // Posts that are in the cache outlive their shard for some time.
     tokio::time::sleep(Duration::from_secs(32)).await;
     let (mut there, mut missing) = (0, 0);
-    for post in 1..=200 {
+    for post in (1..=200).step_by(5) {
         match user.content(post).await {
             Ok(Some(_)) => there += 1,
             Ok(None) => panic!("post {post} counts as deleted"),
@@ -135,7 +135,7 @@ async fn lost_shard_costs_its_own_authors() {
         }
     }
     assert!(
-        there > 50 && missing > 20,
+        there > 10 && missing > 4,
         "{there} there, {missing} missing"
     );
     let (is_incomplete, some) = feed(&stage, &token).await;

@@ -7,9 +7,10 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+use rustix::process::Signal;
 
 use crate::LabError;
-use crate::boxes::box_plan::BoxPlan;
+use crate::boxes::box_plan::{BoxPlan, Stop};
 use crate::boxes::readiness::Listening;
 use crate::directory::plain_path;
 use crate::directory::{private_directory, write_private};
@@ -92,8 +93,10 @@ impl Nats<'_> {
             greeting: Some("INFO {"),
             ..Listening::at(self.listen)
         };
-        let plan = BoxPlan::program(self.name, self.role, program, listening)
+        let mut plan = BoxPlan::program(self.name, self.role, program, listening)
             .with(["-c".into(), settings.into_os_string()]);
+        // It ends with an error on SIGTERM.
+        plan.stop = Stop::Signal(Signal::INT);
         let url = format!(
             "tls://{USER}:{password}@{}/{QUEUE}?ca={}",
             self.listen,

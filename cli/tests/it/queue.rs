@@ -1,5 +1,7 @@
 //! Photos through a queue, while workers and the queue are killed: no accepted job is lost, and no effect is doubled.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

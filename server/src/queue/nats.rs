@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr as _;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::pull::Config as ConsumerConfig;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
@@ -39,6 +39,8 @@ const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 const CONSUMER: &str = "workers";
 /// Maximum number of leased and pausing jobs.
 const LEASED_MAX: i64 = 10_000;
+/// Time without a delivery after which jobs that no worker has count as forgotten.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
 /// Maximum number of jobs that are swept at once.
 const SWEPT_MAX: usize = 100;
 /// Maximum length of a reason, in characters.
@@ -58,6 +60,17 @@ pub(super) struct NatsQueue {
     ready: RwLock<Option<Arc<Ready>>>,
     /// Held while connecting, by one task.
     client: Mutex<Option<Context>>,
+    unaccounted: std::sync::Mutex<Option<Unaccounted>>,
+}
+
+/// Jobs in the stream that no worker has, and none gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Unaccounted {
+    /// Number of deliveries so far.
+    deliveries: u64,
+    /// Number of jobs.
+    jobs: u64,
+    since: Instant,
 }
 
 /// Streams of a connected server.
@@ -89,6 +102,7 @@ impl NatsQueue {
             options,
             ready: RwLock::default(),
             client: Mutex::default(),
+            unaccounted: std::sync::Mutex::default(),
         })
     }
 
@@ -208,11 +222,20 @@ impl NatsQueue {
     }
 
     /// Sends jobs again that are in the stream although the consumer has passed them. NATS 2.9 leaves some behind if it
-    /// is killed after an acknowledgement, before it has removed the job: they would never be delivered, and take
-    /// up room. Sending them again is safe, since effects may be repeated.
+    /// is killed after an acknowledgement, before it has removed the job, and may forget jobs that it has delivered: they
+    /// would never be delivered again, and take up room. Sending them again is safe, since effects may be repeated.
     async fn sweep(&self, ready: &Ready) -> Result<(), QueueError> {
         let workers = self.within(ready.jobs.consumer_info(CONSUMER)).await?;
-        let floor = workers.ack_floor.stream_sequence;
+        let stream = self.within(ready.jobs.get_info()).await?;
+        // This call follows one that found nothing to deliver.
+        let idle = stream
+            .state
+            .messages
+            .saturating_sub(workers.num_ack_pending as u64);
+        let floor = match self.are_forgotten(idle, workers.delivered.consumer_sequence) {
+            true => stream.state.last_sequence,
+            false => workers.ack_floor.stream_sequence,
+        };
         for _ in 0..SWEPT_MAX {
             let next = self.next_message(&ready.jobs, self.jobs_subject(), 1);
             let Some(job) = next.await?.filter(|job| job.sequence <= floor) else {
@@ -229,6 +252,32 @@ impl NatsQueue {
             let _ = self.within(ready.jobs.delete_message(job.sequence)).await;
         }
         Ok(())
+    }
+
+    /// Returns true if the consumer has not delivered a job for some time, although there are some that no worker has. A moment
+    /// before, one may just have been added.
+    fn are_forgotten(&self, jobs: u64, deliveries: u64) -> bool {
+        let mut seen = self
+            .unaccounted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if jobs == 0 {
+            *seen = None;
+            return false;
+        }
+        match *seen {
+            Some(own) if own.jobs == jobs && own.deliveries == deliveries => {
+                own.since.elapsed() >= FORGOTTEN_AFTER
+            }
+            _ => {
+                *seen = Some(Unaccounted {
+                    deliveries,
+                    jobs,
+                    since: Instant::now(),
+                });
+                false
+            }
+        }
     }
 
     fn current(&self) -> Option<Arc<Ready>> {
@@ -473,6 +522,24 @@ mod tests {
     use super::test_server::NatsServer;
     use super::*;
     use crate::queue::contract;
+
+    #[test]
+    fn jobs_are_forgotten_after_some_time_without_a_delivery() {
+        let queue = NatsQueue::open("nats://127.0.0.1:1/photos", QueueOptions::default()).unwrap();
+        assert!(!queue.are_forgotten(3, 7));
+        let earlier = Instant::now().checked_sub(FORGOTTEN_AFTER).unwrap();
+        let seen = Unaccounted {
+            deliveries: 7,
+            jobs: 3,
+            since: earlier,
+        };
+        for (jobs, deliveries, expected) in
+            [(3, 7, true), (2, 7, false), (3, 8, false), (0, 7, false)]
+        {
+            *queue.unaccounted.lock().unwrap() = Some(seen);
+            assert_eq!(queue.are_forgotten(jobs, deliveries), expected);
+        }
+    }
 
     #[tokio::test]
     async fn satisfies_contract() {

@@ -234,7 +234,7 @@ mod tests {
             "{}",
             windows.missed_s()
         );
-        assert!(windows.judged_s() >= 20.0, "{}", windows.judged_s());
+        assert!(windows.judged_s() >= 18.0, "{}", windows.judged_s());
     }
 
     #[test]

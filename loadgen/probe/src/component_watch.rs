@@ -4,6 +4,7 @@
 //! The readings are those that any monitoring makes: a few small queries.
 
 mod component_url;
+#[cfg(any(test, feature = "mysql", feature = "redis"))]
 mod counters;
 #[cfg(feature = "mysql")]
 mod mysql;

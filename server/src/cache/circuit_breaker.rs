@@ -10,7 +10,7 @@ use super::{Cache, CacheError};
 use crate::ledger::{self, Part};
 use crate::limits::Circuit;
 
-/// Wrapper that does not call a failing cache: while its [`Circuit`] is open, calls fail at once with
+/// Wrapper that does not call a failing cache: while its circuit is open, calls fail at once with
 /// [`CacheError::CircuitOpen`].
 #[derive(Debug)]
 pub struct CircuitBreaker {

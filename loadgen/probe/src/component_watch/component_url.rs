@@ -94,6 +94,7 @@ impl ComponentUrl {
     }
 
     /// The URL for the driver, password included.
+    #[cfg(any(test, feature = "mysql", feature = "redis"))]
     pub(crate) fn secret(&self) -> &str {
         &self.url
     }

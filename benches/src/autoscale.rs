@@ -1,6 +1,6 @@
 //! Benchmark `autoscale`: plays the same loads under several scaling policies, beside an oracle that knows the load.
 //!
-//! What the smallest group sustains is searched first; the loads are multiples of it.
+//! It first searches the rate that the smallest group sustains. The loads are multiples of that rate.
 
 pub(crate) mod load;
 mod page;

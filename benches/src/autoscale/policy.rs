@@ -10,7 +10,7 @@ pub(crate) const MOST: u32 = 6;
 /// Seconds by which the clock may lead or trail the load: a stage takes a varying time to come up.
 const CLOCK_ERROR_S: usize = 15;
 
-/// What decides on the number of boxes.
+/// Input that decides on the number of boxes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {

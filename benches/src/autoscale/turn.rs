@@ -20,7 +20,7 @@ pub(crate) const GROUP: &str = "app";
 /// Time limit of a run beyond its load: the stage comes up, loads its data and stops.
 const BESIDES: Duration = Duration::from_secs(180);
 
-/// What a policy cost, and what it missed.
+/// Cost of a policy under a load, and the time for which it missed the objectives.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Turn {
     /// The load.
@@ -51,7 +51,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) box_cpu: f64,
 }
 
-/// A load with what it needs.
+/// A load, with its scenario and its arrivals by second.
 #[derive(Debug, Clone)]
 pub(crate) struct Load {
     pub(crate) kind: load::Kind,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FiringAlert;
 
-/// What watches a stage, and what it found.
+/// Programs that watch a stage, and the alerts that fire.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct WatchingStatus {
     /// Alerts that fire.

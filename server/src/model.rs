@@ -164,6 +164,35 @@ pub struct Post {
     pub has_photo: bool,
 }
 
+/// What a reader gets of a post's content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ContentFormat {
+    /// Markdown and HTML.
+    #[default]
+    All,
+    /// Markdown only.
+    Markdown,
+    /// HTML only.
+    Html,
+}
+
+impl ContentFormat {
+    /// Number of formats.
+    pub const COUNT: usize = 3;
+
+    /// Returns true if readers get the Markdown.
+    #[must_use]
+    pub fn has_markdown(self) -> bool {
+        self != Self::Html
+    }
+
+    /// Returns true if readers get the HTML.
+    #[must_use]
+    pub fn has_html(self) -> bool {
+        self != Self::Markdown
+    }
+}
+
 /// Post to create.
 #[derive(Clone, Debug)]
 pub struct NewPost {

@@ -11,7 +11,7 @@ use serde_json::error::Category;
 
 use super::{App, Shared};
 use crate::ledger::{self, Part};
-use crate::model::{PAGE_POSTS_MAX, Page, PostId, Timestamp, TokenDigest, UserId};
+use crate::model::{ContentFormat, PAGE_POSTS_MAX, Page, PostId, Timestamp, TokenDigest, UserId};
 use crate::problem::Problem;
 use crate::store::StoreError;
 use crate::token;
@@ -80,6 +80,35 @@ fn page(query: &str) -> Result<Page, Problem> {
         }
     }
     Ok(Page::new(before, limit))
+}
+
+/// `content` in the query: `markdown` or `html`. Both if it is absent.
+#[derive(Debug)]
+pub(super) struct Format(pub(super) ContentFormat);
+
+impl<S: Send + Sync> FromRequestParts<S> for Format {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        format(parts.uri.query().unwrap_or_default()).map(Self)
+    }
+}
+
+fn format(query: &str) -> Result<ContentFormat, Problem> {
+    let mut format = ContentFormat::All;
+    for pair in query.split('&') {
+        match pair.split_once('=').unwrap_or((pair, "")) {
+            ("content", "markdown") => format = ContentFormat::Markdown,
+            ("content", "html") => format = ContentFormat::Html,
+            ("content", _) => {
+                return Err(Problem::bad_request(
+                    "`content` must be `markdown` or `html`",
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(format)
 }
 
 /// Session of a request, by bearer token or cookie.
@@ -248,6 +277,27 @@ mod tests {
             "cursor=-1",
         ] {
             assert_eq!(read(bad).unwrap_err().status(), 400, "{bad}");
+        }
+    }
+
+    #[test]
+    fn parses_content_format_from_query() {
+        let formats = [
+            ("", ContentFormat::All),
+            ("limit=3", ContentFormat::All),
+            ("limit=3&content=html", ContentFormat::Html),
+            ("content=markdown&other=x", ContentFormat::Markdown),
+        ];
+        for (query, expected) in formats {
+            assert_eq!(format(query).unwrap(), expected, "{query}");
+        }
+        for bad in [
+            "content",
+            "content=",
+            "content=HTML",
+            "content=html,markdown",
+        ] {
+            assert_eq!(format(bad).unwrap_err().status(), 400, "{bad}");
         }
     }
 

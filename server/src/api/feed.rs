@@ -6,7 +6,7 @@ use axum::extract::State;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::Shared;
-use super::extract::{Paging, Session};
+use super::extract::{Format, Paging, Session};
 use super::response::HandlerResult;
 use super::view::PageView;
 use crate::problem::ProblemDocument;
@@ -21,6 +21,7 @@ const FEED_INCOMPLETE: HeaderName = HeaderName::from_static("feed-incomplete");
     params(
         ("cursor" = Option<i64>, Query, description = "Value of `next` in the previous page"),
         ("limit" = Option<u32>, Query, description = "1 to 100, 10 by default"),
+        ("content" = Option<String>, Query, description = "`markdown` or `html` for one of them only; both by default"),
     ),
     security(("bearer" = []), ("cookie" = [])),
     responses(
@@ -38,13 +39,14 @@ pub(super) async fn read(
     State(app): State<Shared>,
     session: Session,
     Paging(page): Paging,
+    Format(format): Format,
 ) -> HandlerResult {
     let mut timing = app.timing();
     let posts = app.store.shared_feed(session.user, page);
     let posts = match timing.store(posts).await {
         Err(StoreError::Incomplete(posts)) => {
             let posts = PostList::new(Arc::unwrap_or_clone(posts));
-            let body = timing.serialized(|| PageView::json(&posts, page.limit()))?;
+            let body = timing.serialized(|| PageView::json(&posts, page.limit(), format))?;
             let mut response = timing.json_bytes(StatusCode::OK, body);
             let yes = HeaderValue::from_static("?1");
             response.headers_mut().insert(FEED_INCOMPLETE, yes);
@@ -52,6 +54,8 @@ pub(super) async fn read(
         }
         posts => posts?,
     };
-    let body = posts.body(|posts| timing.serialized(|| PageView::json(posts, page.limit())))?;
+    let body = posts.body(format, |posts| {
+        timing.serialized(|| PageView::json(posts, page.limit(), format))
+    })?;
     Ok(timing.json_bytes(StatusCode::OK, body))
 }

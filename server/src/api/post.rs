@@ -6,7 +6,7 @@ use http::header::LOCATION;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::extract::{Id, Json, Session, now};
+use super::extract::{Format, Id, Json, Session, now};
 use super::response::HandlerResult;
 use super::view::PostView;
 use super::{Shared, photo};
@@ -76,7 +76,10 @@ pub(super) async fn create(
 /// Returns a post.
 #[utoipa::path(
     get, path = "/v1/posts/{id}", tag = "posts",
-    params(("id" = i64, Path, description = "Identifier of the post")),
+    params(
+        ("id" = i64, Path, description = "Identifier of the post"),
+        ("content" = Option<String>, Query, description = "`markdown` or `html` for one of them only; both by default"),
+    ),
     responses(
         (status = 200, description = "The post", body = PostView<'static>),
         (status = 404, description = "Post not found", body = ProblemDocument,
@@ -85,10 +88,14 @@ pub(super) async fn create(
             content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn read(State(app): State<Shared>, Id(id): Id) -> HandlerResult {
+pub(super) async fn read(
+    State(app): State<Shared>,
+    Id(id): Id,
+    Format(format): Format,
+) -> HandlerResult {
     let mut timing = app.timing();
     let post = timing.store(app.store.shared_post(PostId(id))).await?;
-    let body = timing.serialized(|| PostView::json(&post))?;
+    let body = timing.serialized(|| PostView::json(&post, format))?;
     Ok(timing.json_bytes(StatusCode::OK, body))
 }
 

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::extract::{Id, Json, Paging, now};
+use super::extract::{Format, Id, Json, Paging, now};
 use super::response::{HandlerResult, to_json};
 use super::view::{PageView, UserPageView, UserView};
-use crate::model::{HANDLE_BYTES_MAX, NewUser, UserId};
+use crate::model::{ContentFormat, HANDLE_BYTES_MAX, NewUser, UserId};
 use crate::password::PasswordError;
 use crate::problem::{Problem, ProblemDocument};
 use crate::secret::Secret;
@@ -86,6 +86,7 @@ pub(super) async fn sign_up(State(app): State<Shared>, Json(login): Json<Login>)
         ("id" = i64, Path, description = "Identifier of the user"),
         ("before" = Option<i64>, Query, description = "Returns posts older than this one"),
         ("limit" = Option<u32>, Query, description = "1 to 100, 10 by default"),
+        ("content" = Option<String>, Query, description = "`markdown` or `html` for one of them only; both by default"),
     ),
     responses(
         (status = 200, description = "The user", body = UserPageView<'static>),
@@ -99,17 +100,18 @@ pub(super) async fn read(
     State(app): State<Shared>,
     Id(id): Id,
     Paging(page): Paging,
+    Format(format): Format,
 ) -> HandlerResult {
     let mut timing = app.timing();
     let user = timing.store(app.store.shared_user(UserId(id))).await?;
     let posts = app.store.shared_posts_by(user.id, page);
     let posts = timing.store(posts).await?;
     let serialize = || {
-        let user = user.body(|user| to_json(&UserView::from(user)))?;
-        let page = to_json(&PageView::new(&posts, page.limit()))?;
+        let user = user.body(ContentFormat::All, |user| to_json(&UserView::from(user)))?;
+        let page = to_json(&PageView::new(&posts, page.limit(), format))?;
         Ok::<_, Problem>(UserPageView::join(&user, &page))
     };
-    let body = posts.body_with(&user, || timing.serialized(serialize))?;
+    let body = posts.body_with(format, &user, || timing.serialized(serialize))?;
     Ok(timing.json_bytes(StatusCode::OK, body))
 }
 

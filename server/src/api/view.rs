@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::response::to_json;
 use crate::ledger::{self, Part};
-use crate::model::{Post, Timestamp, User};
+use crate::model::{ContentFormat, Post, Timestamp, User};
 use crate::problem::Problem;
 use crate::store::{PostList, Shared};
 
@@ -19,10 +19,12 @@ pub(super) struct PostView<'a> {
     id: i64,
     /// Author.
     author: AuthorView<'a>,
-    /// Markdown.
-    content: &'a str,
-    /// Content as sanitised HTML.
-    html: &'a str,
+    /// Markdown. Absent if only HTML was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'a str>,
+    /// Content as sanitised HTML. Absent if only Markdown was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    html: Option<&'a str>,
     /// Time of creation, in milliseconds since 1970.
     created_at: i64,
     /// Time of the last edit, in milliseconds since 1970.
@@ -153,27 +155,50 @@ impl UserPageView<'_> {
     }
 }
 
-impl PostView<'_> {
+impl<'a> PostView<'a> {
+    /// Shows a post with its content in one format or all.
+    pub(super) fn new(post: &'a Post, format: ContentFormat) -> Self {
+        Self {
+            id: post.id.0,
+            author: AuthorView {
+                id: post.author.0,
+                handle: &post.author_handle,
+            },
+            content: format.has_markdown().then_some(&post.content),
+            html: format.has_html().then_some(&post.html),
+            created_at: ms(post.created_at),
+            updated_at: ms(post.updated_at),
+            has_photo: post.has_photo,
+        }
+    }
+
     /// Returns the post as JSON, serialised once for all readers.
-    pub(super) fn json(post: &Shared<Post>) -> Result<Bytes, Problem> {
-        post.body(|post| to_json(&PostView::from(post)))
+    pub(super) fn json(post: &Shared<Post>, format: ContentFormat) -> Result<Bytes, Problem> {
+        post.body(format, |post| to_json(&PostView::new(post, format)))
     }
 }
 
 impl<'a> PageView<'a> {
     /// Creates a page of at most `limit` posts.
-    pub(super) fn new(posts: &'a PostList, limit: u32) -> Self {
+    pub(super) fn new(posts: &'a PostList, limit: u32, format: ContentFormat) -> Self {
         Self {
             next: next(posts, limit),
-            posts: posts.iter().map(|post| PostView::from(&***post)).collect(),
+            posts: posts
+                .iter()
+                .map(|post| PostView::new(post, format))
+                .collect(),
         }
     }
 
     /// Returns the page as JSON, joined from posts that are already JSON. For pages that change often, while
     /// most of their posts do not.
-    pub(super) fn json(posts: &PostList, limit: u32) -> Result<Bytes, Problem> {
+    pub(super) fn json(
+        posts: &PostList,
+        limit: u32,
+        format: ContentFormat,
+    ) -> Result<Bytes, Problem> {
         let _span = ledger::enter(Part::Serialize);
-        let bodies = posts.iter().map(|post| PostView::json(post));
+        let bodies = posts.iter().map(|post| PostView::json(post, format));
         let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
         let bytes: usize = bodies.iter().map(|body| body.len() + 1).sum();
         let mut page = BytesMut::with_capacity(bytes + 64);
@@ -202,18 +227,7 @@ fn next(posts: &PostList, limit: u32) -> Option<i64> {
 
 impl<'a> From<&'a Post> for PostView<'a> {
     fn from(post: &'a Post) -> Self {
-        Self {
-            id: post.id.0,
-            author: AuthorView {
-                id: post.author.0,
-                handle: &post.author_handle,
-            },
-            content: &post.content,
-            html: &post.html,
-            created_at: ms(post.created_at),
-            updated_at: ms(post.updated_at),
-            has_photo: post.has_photo,
-        }
+        Self::new(post, ContentFormat::All)
     }
 }
 
@@ -261,11 +275,11 @@ mod tests {
         }]);
         let whole = UserPageView {
             user: (&user).into(),
-            page: PageView::new(&posts, 1),
+            page: PageView::new(&posts, 1, ContentFormat::All),
         };
         let parts = UserPageView::join(
             &serde_json::to_vec(&UserView::from(&user)).unwrap(),
-            &serde_json::to_vec(&PageView::new(&posts, 1)).unwrap(),
+            &serde_json::to_vec(&PageView::new(&posts, 1, ContentFormat::All)).unwrap(),
         );
         assert_eq!(parts, serde_json::to_vec(&whole).unwrap());
     }
@@ -284,9 +298,14 @@ mod tests {
         };
         for (ids, limit) in [(0..0, 1), (0..1, 1), (0..3, 3), (0..3, 4)] {
             let posts = PostList::new(ids.rev().map(post).collect());
-            for _ in 0..2 {
-                let page = PageView::json(&posts, limit).unwrap();
-                let whole = serde_json::to_vec(&PageView::new(&posts, limit)).unwrap();
+            let formats = [
+                ContentFormat::All,
+                ContentFormat::Markdown,
+                ContentFormat::Html,
+            ];
+            for format in formats.into_iter().chain(formats) {
+                let page = PageView::json(&posts, limit, format).unwrap();
+                let whole = serde_json::to_vec(&PageView::new(&posts, limit, format)).unwrap();
                 assert_eq!(page, whole);
             }
         }

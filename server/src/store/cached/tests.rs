@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use super::entry::Envelope;
 use super::*;
 use crate::cache::MemoryCache;
+use crate::model::ContentFormat;
 use crate::store::contract::{self, new_post, new_user};
 use crate::store::watched::Watched;
 use crate::store::{MemoryStore, Store};
@@ -312,7 +313,7 @@ async fn same_page_shares_one_body() {
             .shared_posts_by(scene.author, Page::new(None, 10))
             .await
             .unwrap();
-        let body = page.body(|posts| {
+        let body = page.body(ContentFormat::All, |posts| {
             made.fetch_add(1, Ordering::Relaxed);
             Ok::<_, ()>(Bytes::from(posts.len().to_string()))
         });
@@ -324,7 +325,7 @@ async fn same_page_shares_one_body() {
         .shared_posts_by(scene.author, Page::new(None, 1))
         .await
         .unwrap();
-    assert!(page.body(|_| Err("made anew")).is_err());
+    assert!(page.body(ContentFormat::All, |_| Err("made anew")).is_err());
     assert_eq!(scene.store.reads(), 1);
 }
 

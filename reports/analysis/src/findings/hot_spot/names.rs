@@ -200,10 +200,77 @@ pub(crate) fn has_word(text: &str, word: &str) -> bool {
 
 /// Returns whether a function may name a cause: it is of the program or of a library it uses.
 pub(super) fn is_of_the_program(name: &str) -> bool {
-    let bare = name.trim_start_matches(['<', '&', '*']);
-    !name.ends_with("_[k]")
-        && !SYSTEM_CALLS.contains(&name)
-        && !RUNTIMES.iter().any(|runtime| bare.starts_with(runtime))
+    let of_runtime = |name: &str| {
+        let bare = name.trim_start_matches(['<', '&', '*', '(']);
+        RUNTIMES.iter().any(|runtime| bare.starts_with(runtime))
+    };
+    match Inlined::of(name) {
+        Some(Inlined { argument: "", .. }) => false,
+        Some(Inlined { argument, .. }) => !of_runtime(argument),
+        None => !name.ends_with("_[k]") && !SYSTEM_CALLS.contains(&name) && !of_runtime(name),
+    }
+}
+
+/// A function of Rust that the compiler inlined. Debug information without types has its name and type arguments, but not its path:
+/// `poll<app::Handler>`, `{async_block#0}<app::Store>`.
+struct Inlined<'a> {
+    name: &'a str,
+    /// The first type argument. Empty if there is none.
+    argument: &'a str,
+}
+
+impl<'a> Inlined<'a> {
+    /// Returns `None` for other functions. An inlined one without type arguments is one only if its name is in braces.
+    fn of(name: &'a str) -> Option<Self> {
+        let (own, arguments) = match name.split_once('<') {
+            Some((own, rest)) => (own, rest.strip_suffix('>')?),
+            None => (name, ""),
+        };
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let in_braces = own.starts_with('{') && own.ends_with('}') && !own.starts_with("{{");
+        let is_identifier = !own.is_empty() && own.chars().all(is_plain);
+        if !in_braces && (arguments.is_empty() || !is_identifier) {
+            return None;
+        }
+        let mut depth = 0_usize;
+        let end = arguments.find(|c| {
+            match c {
+                '<' | '(' | '[' => depth += 1,
+                '>' | ')' | ']' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            c == ',' && depth == 0
+        });
+        Some(Self {
+            name: own,
+            argument: &arguments[..end.unwrap_or(arguments.len())],
+        })
+    }
+
+    /// Returns the last part of the argument's path, without its own arguments.
+    fn type_name(&self) -> &'a str {
+        let bare = self.argument.trim_start_matches(['<', '&', '*', '(']);
+        let path = bare.split(['<', '>', ',', ' ']).next().unwrap_or(bare);
+        path.rsplit("::").next().unwrap_or(path)
+    }
+
+    /// Returns the name for people: "async block of Store".
+    fn plain(&self) -> String {
+        let braced = self
+            .name
+            .strip_prefix('{')
+            .and_then(|own| own.strip_suffix('}'));
+        match (braced, self.type_name()) {
+            (Some(kind), of) => {
+                let kind = kind.split('#').next().unwrap_or(kind).replace('_', " ");
+                match of {
+                    "" => kind,
+                    of => format!("{kind} of {of}"),
+                }
+            }
+            (None, of) => format!("{}<{of}>", self.name),
+        }
+    }
 }
 
 /// Returns the part of the program that a function belongs to: its crate, package or file, or the beginning of a name in C.
@@ -247,7 +314,11 @@ pub(super) fn plain(name: &str) -> String {
             let file = file.rsplit('/').next().unwrap_or(file);
             format!("{function} ({file})")
         }
-        None => javascript(name).unwrap_or_else(|| name.to_owned()),
+        None => match (javascript(name), Inlined::of(name)) {
+            (Some(named), _) => named,
+            (None, Some(inlined)) => inlined.plain(),
+            (None, None) => name.to_owned(),
+        },
     };
     name.replace("::{{closure}}", "")
         .replace("{{vtable.shim}}", "")
@@ -257,6 +328,38 @@ pub(super) fn plain(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn inlined_functions_belong_to_their_type_argument() {
+        for (name, of_program, expected) in [
+            (
+                "poll<axum::handler::Future<alloc::boxed::Box<dyn core::x>>, core::Never>",
+                false,
+                "poll<Future>",
+            ),
+            (
+                "{async_block#0}<app::store::sqlite::Store>",
+                true,
+                "async block of Store",
+            ),
+            ("{closure#0}<&app::Row, std::x>", true, "closure of Row"),
+            ("{closure#1}", false, "closure"),
+            ("parse<app::Json<app::Row>>", true, "parse<Json>"),
+            ("each<(app::A, app::B), core::x>", true, "each<A>"),
+            // Not inlined, or not of Rust.
+            ("app::parse<app::Row>", true, "app::parse<app::Row>"),
+            (
+                "<app::Row as app::Parse>::parse",
+                true,
+                "<app::Row as app::Parse>::parse",
+            ),
+            ("sqlite3_step", true, "sqlite3_step"),
+            ("operator<", true, "operator<"),
+        ] {
+            assert_eq!(is_of_the_program(name), of_program, "{name}");
+            assert_eq!(plain(name), expected);
+        }
+    }
 
     #[test]
     fn words_begin_at_a_boundary() {

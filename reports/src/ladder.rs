@@ -167,12 +167,8 @@ fn table(report: &LadderReport) -> Runs {
             },
             step.sustained.map_or("–".to_owned(), format::rate),
             step.failed.map_or("–".to_owned(), format::rate),
-            report
-                .gained(step)
-                .map_or("–".to_owned(), |gained| gained.text()),
-            step.prediction
-                .as_ref()
-                .map_or("–".to_owned(), |predicted| predicted.text()),
+            factor(report.gained(step).map(|gained| gained.text())),
+            factor(step.prediction.as_ref().map(|predicted| predicted.text())),
             report
                 .users(step)
                 .map_or("–".to_owned(), |users| short(round(users))),
@@ -188,8 +184,8 @@ fn table(report: &LadderReport) -> Runs {
             "boxes",
             "sustained",
             "not sustained",
-            "gained",
-            "predicted",
+            "gained, times",
+            "predicted, times",
             "users",
             "a month",
             "per 1,000/s",
@@ -198,6 +194,13 @@ fn table(report: &LadderReport) -> Runs {
         line: "",
         rows: rows.collect(),
     }
+}
+
+/// Returns a cell of a column whose head has the unit.
+fn factor(text: Option<String>) -> String {
+    text.map_or("–".to_owned(), |text| {
+        text.trim_end_matches(" times").to_owned()
+    })
 }
 
 fn money(price: Option<f64>) -> String {

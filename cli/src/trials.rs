@@ -322,6 +322,22 @@ impl Trials<'_> {
         Ok(arrivals.failed + arrivals.dropped == 0 && slowest <= limit)
     }
 
+    /// Sends half the rate of the first trial for `duration`, so that caches and connections are warm before the first trial. Its run
+    /// directory is `warm-up`.
+    pub(crate) fn warm_up(&self, duration: Duration) -> anyhow::Result<()> {
+        let trial = Trial {
+            rate: (self.first_rate / 2.0).max(1.0),
+            warm_up: Duration::ZERO,
+            duration,
+            directory: "warm-up".to_owned(),
+            profiles: false,
+            users: None,
+        };
+        self.measure(&trial)?;
+        self.settle(trial.rate);
+        Ok(())
+    }
+
     /// Sends a rate, writes its run directory and report, and judges it.
     pub(crate) fn measure(&self, trial: &Trial) -> anyhow::Result<Measured> {
         self.measure_observed(trial, &mut Quiet)

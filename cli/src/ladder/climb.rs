@@ -216,9 +216,10 @@ impl<'a> Climb<'a> {
         };
         let (goal, duration) = self.goal();
         let own = &*trials;
-        let found = own
-            .service()
-            .answering(|| experiment(own, own.search(goal)?, duration, None))?;
+        let found = own.service().answering(|| {
+            own.warm_up(self.warm_up())?;
+            experiment(own, own.search(goal)?, duration, None)
+        })?;
         if found.interrupted {
             return Ok(None);
         }
@@ -290,19 +291,27 @@ impl<'a> Climb<'a> {
         match self.arguments.quick {
             true => (
                 Goal {
-                    budget: Duration::from_secs(25),
+                    budget: Duration::from_secs(23),
                     ..goal
                 },
                 Duration::from_secs(4),
             ),
             false => (
                 Goal {
-                    budget: Duration::from_secs(65),
+                    budget: Duration::from_secs(60),
                     ..goal
                 },
                 Duration::from_secs(10),
             ),
         }
+    }
+
+    /// Returns the time for which a step is warmed up before its search.
+    fn warm_up(&self) -> Duration {
+        Duration::from_secs(match self.arguments.quick {
+            true => 2,
+            false => 8,
+        })
     }
 
     fn outage_times(&self) -> OutageTimes {

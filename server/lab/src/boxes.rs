@@ -6,5 +6,5 @@ pub(crate) mod cgroup;
 pub(crate) mod guard;
 pub(crate) mod lab_box;
 mod log_file;
-mod process_usage;
+pub(crate) mod process_usage;
 pub(crate) mod readiness;

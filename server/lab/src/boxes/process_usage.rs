@@ -1,6 +1,8 @@
 //! CPU and memory used by the processes of a group, for boxes without a control group.
 
+use std::cell::OnceCell;
 use std::fs;
+use std::io;
 use std::time::Duration;
 
 use crate::boxes::cgroup::Usage;
@@ -11,22 +13,38 @@ use crate::boxes::cgroup::Usage;
 /// CPU time is counted in clock ticks, usually 10 ms, from `/proc/PID/stat` (proc(5)). Memory is the
 /// proportional set size if readable, otherwise the resident set size.
 pub(crate) fn of_group(group: u32) -> Option<Usage> {
-    let mut usage = Usage::default();
-    let mut found = false;
-    for entry in fs::read_dir("/proc").ok()?.flatten() {
-        let name = entry.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        let Some(stat) = Stat::of(pid).filter(|stat| stat.group == group) else {
-            continue;
-        };
-        // A zombie has used CPU, but no longer counts as a live process.
-        found |= !stat.has_ended;
-        usage.cpu += stat.cpu;
-        usage.memory_bytes += memory_bytes(pid).unwrap_or(stat.resident_bytes);
+    let memory = |pid, stat: &Stat| memory_bytes(pid).unwrap_or(stat.resident_bytes);
+    Processes::default().usage(group, memory)
+}
+
+/// Processes of the machine, read at the first use.
+#[derive(Default)]
+pub(crate) struct Processes(OnceCell<Vec<(u32, Stat)>>);
+
+impl Processes {
+    /// Returns the usage as [`of_group`] does, with the resident set size, which costs far less to read.
+    pub(crate) fn resident(&self, group: u32) -> Option<Usage> {
+        self.usage(group, |_, stat| stat.resident_bytes)
     }
-    found.then_some(usage)
+
+    fn usage(&self, group: u32, memory: impl Fn(u32, &Stat) -> u64) -> Option<Usage> {
+        let mut usage = Usage::default();
+        let mut found = false;
+        let all = self.0.get_or_init(|| read_all().unwrap_or_default());
+        for (pid, stat) in all.iter().filter(|(_, stat)| stat.group == group) {
+            // A zombie has used CPU, but no longer counts as a live process.
+            found |= !stat.has_ended;
+            usage.cpu += stat.cpu;
+            usage.memory_bytes += memory(*pid, stat);
+        }
+        found.then_some(usage)
+    }
+}
+
+fn read_all() -> io::Result<Vec<(u32, Stat)>> {
+    let entries = fs::read_dir("/proc")?.flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Ok(pids.filter_map(|pid| Some((pid, Stat::of(pid)?))).collect())
 }
 
 /// Returns whether a process was stopped by a signal, as by SIGSTOP, or by a debugger.
@@ -115,11 +133,14 @@ mod tests {
             }
             std::thread::sleep(Duration::from_millis(20));
         };
+        let resident = Processes::default().resident(child.id()).unwrap();
         let group = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
         child.wait().unwrap();
         assert!(used.cpu > Duration::from_millis(300), "{used:?}");
         assert!(used.memory_bytes > 100_000, "{used:?}");
+        assert!(resident.memory_bytes >= used.memory_bytes, "{resident:?}");
+        assert!(resident.cpu >= used.cpu, "{resident:?}");
         // The process that adopted the child takes a moment to reap it.
         let deadline = Instant::now() + Duration::from_secs(10);
         while of_group(child.id()).is_some() {

@@ -9,6 +9,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::boxes::lab_box::LabBox;
+use crate::boxes::process_usage::Processes;
 
 /// A box and what the scaler knows of it.
 pub(super) struct Figure<'a> {
@@ -24,6 +25,7 @@ pub(super) struct Figure<'a> {
 pub(super) fn write(path: &Path, figures: &[Figure<'_>]) -> io::Result<()> {
     let mut text = String::new();
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let running = Processes::default();
     for Figure {
         own,
         is_ready,
@@ -43,7 +45,7 @@ pub(super) fn write(path: &Path, figures: &[Figure<'_>]) -> io::Result<()> {
                 u8::from(*is_ready)
             );
         }
-        let Some(usage) = own.usage().filter(|_| own.is_up()) else {
+        let Some(usage) = own.usage_among(&running).filter(|_| own.is_up()) else {
             continue;
         };
         let _ = writeln!(

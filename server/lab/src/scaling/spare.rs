@@ -10,6 +10,7 @@ use crate::LabError;
 use crate::balancer::{RuntimeApi, ServerStatus};
 use crate::boxes::cgroup::Usage;
 use crate::boxes::lab_box::{LabBox, Premises};
+use crate::boxes::process_usage::Processes;
 use crate::component::haproxy::CHECKS;
 use crate::options::allowance::Allowance;
 
@@ -123,8 +124,9 @@ impl Spare {
 
     /// Keeps the latest reading of its resources.
     fn see(&mut self) {
+        let running = Processes::default();
         let own = self.own.as_ref();
-        let seen = own.and_then(|own| Some((own.up_for()?, own.usage()?)));
+        let seen = own.and_then(|own| Some((own.up_for()?, own.usage_among(&running)?)));
         self.seen = seen.or(self.seen);
     }
 

@@ -13,6 +13,12 @@ use crate::output::print;
 /// Pause between two looks at the interrupt.
 const POLL: Duration = Duration::from_millis(50);
 
+/// Longest delay of a fault. Later ones are left out.
+const LATE_MAX: Duration = Duration::from_secs(1);
+
+/// Attempts to start a part again. On a busy machine a database may take longer than the lab waits for.
+const REPAIRS: usize = 3;
+
 /// Name of the file that fills the disk.
 const FILLER: &str = "chaos.fill";
 
@@ -29,14 +35,27 @@ pub(crate) struct Breaking<'a> {
     pub(crate) is_over: &'a (dyn Fn() -> bool + Sync),
 }
 
-/// Breaks and repairs each part at its time. A fault whose time has passed, because the last repair took longer, comes at once.
+/// Breaks and repairs each part at its time. A fault whose time has passed, because the last repair took longer, is left out. After a part
+/// that could not be repaired, no other fails.
 pub(crate) fn break_parts(breaking: &Breaking<'_>, plan: &[PlannedFault]) -> Vec<Fault> {
     let mut faults = Vec::new();
     for planned in plan {
-        if !breaking.sleep_until(breaking.start + planned.at) {
+        let due = breaking.start + planned.at;
+        // A repair took longer. Two faults at once may be more than any service survives.
+        if Instant::now() > due + LATE_MAX {
+            continue;
+        }
+        if !breaking.sleep_until(due) {
             break;
         }
-        faults.push(breaking.fault(planned));
+        let fault = breaking.fault(planned);
+        let is_repaired = fault.up_ns.is_some();
+        let victim = fault.victim.clone();
+        faults.push(fault);
+        if !is_repaired && !(breaking.is_over)() {
+            print::note(&format!("no other part fails: {victim} is not repaired"));
+            break;
+        }
     }
     faults
 }
@@ -76,7 +95,14 @@ impl Breaking<'_> {
         // Repaired also after an interrupt.
         self.sleep_until(Instant::now() + planned.lasts);
         fault.repaired_ns = Some(self.now_ns());
-        self.ask(&Request::Revive { name })?;
+        let mut attempt = 1;
+        while let Err(error) = self.ask(&Request::Revive { name: name.clone() }) {
+            if attempt == REPAIRS || (self.is_over)() {
+                return Err(error.into());
+            }
+            attempt += 1;
+            print::note(&format!("{name} is repaired once more: {error}"));
+        }
         fault.up_ns = Some(self.now_ns());
         Ok(())
     }

@@ -10,6 +10,7 @@ mod cli;
 mod findings;
 mod gate;
 mod generator;
+mod generators;
 mod knee;
 mod output;
 mod pages;
@@ -30,6 +31,7 @@ use crate::workshop::interrupt::Interrupted;
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Generator(arguments) => generator::run(&arguments),
+        Command::Generators(arguments) => generators::run(&arguments),
         Command::Gate(arguments) => gate::run(&arguments),
         Command::Stages(arguments) => stages::run(&arguments),
         Command::Findings(arguments) => findings::run(&arguments),

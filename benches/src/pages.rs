@@ -1,13 +1,14 @@
 //! Pages of benchmarks, written anew from their figures.
 
 use crate::cli::{Benchmark, PageArguments};
-use crate::{autoscale, findings, gate, generator, knee, plan, stages};
+use crate::{autoscale, findings, gate, generator, generators, knee, plan, stages};
 
 /// Writes the pages.
 pub(crate) fn write(arguments: &PageArguments) -> anyhow::Result<()> {
     for benchmark in &arguments.benchmarks {
         match benchmark {
             Benchmark::Generator => generator::write_page(&arguments.out),
+            Benchmark::Generators => generators::write_page(&arguments.out),
             Benchmark::Gate => gate::write_page(&arguments.out),
             Benchmark::Stages => stages::write_page(&arguments.out),
             Benchmark::Findings => findings::write_page(&arguments.out),

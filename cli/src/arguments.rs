@@ -174,6 +174,9 @@ pub(crate) enum Command {
     Serve(Box<ServeArguments>),
     /// Run a whole stage of the reference service on this machine, each box with limited CPU and memory
     Lab(LabArguments),
+    /// Send a share of a run, as a child of `tenfold run`. Reads its job from standard input
+    #[command(hide = true)]
+    Generator,
     /// Check this machine: cores, limits, and installed components
     Doctor(DoctorArguments),
     /// Print the completion script of a shell

@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod gate;
+pub(crate) mod generator;
 pub(crate) mod init;
 pub(crate) mod knee;
 pub(crate) mod lab;

@@ -208,9 +208,16 @@ fn code_of_load(error: &LoadError) -> u8 {
     }
 }
 
-fn code_of_measure(error: &MeasureError) -> u8 {
+/// Returns the exit code of a run that could not be measured.
+pub(crate) fn code_of_measure(error: &MeasureError) -> u8 {
     match error {
-        MeasureError::TooManyUsers { .. } | MeasureError::Scenario(_) => BAD_CONFIGURATION,
+        MeasureError::TooManyUsers { .. }
+        | MeasureError::TooManyGenerators { .. }
+        | MeasureError::OneGenerator { .. }
+        | MeasureError::OtherVersion { .. }
+        | MeasureError::Scenario(_) => BAD_CONFIGURATION,
+        // The generator is this program.
+        MeasureError::Generator { code, .. } => code.unwrap_or(Exit::Failed.code()),
         MeasureError::Load(error) => code_of_load(error),
         MeasureError::RunDir(RunDirError::NotEmpty { .. }) => BAD_CONFIGURATION,
         MeasureError::RunDir(RunDirError::Write { .. }) => Exit::Invalid.code(),

@@ -41,9 +41,7 @@ pub(crate) fn catch() -> anyhow::Result<watch::Receiver<bool>> {
         true => &[SIGTERM],
         false => &[SIGTERM, SIGHUP],
     };
-    // With a handler, a write beyond the limit of a file's size fails, instead of the process.
-    signal_hook::flag::register(SIGXFSZ, Arc::default())
-        .context("could not install a handler for SIGXFSZ")?;
+    fail_writes_beyond_limit()?;
     let mut signals =
         Signals::new(caught).context("could not install a handler for SIGTERM and SIGHUP")?;
     std::thread::Builder::new()
@@ -58,6 +56,13 @@ pub(crate) fn catch() -> anyhow::Result<watch::Receiver<bool>> {
         })
         .context("could not start a thread for signals")?;
     Ok(receiver)
+}
+
+/// Lets a write beyond the limit of a file's size fail, instead of the process.
+pub(crate) fn fail_writes_beyond_limit() -> anyhow::Result<()> {
+    signal_hook::flag::register(SIGXFSZ, Arc::default())
+        .map(drop)
+        .context("could not install a handler for SIGXFSZ")
 }
 
 /// Sets the function that an abort calls before the process exits. Only the first call has an effect.

@@ -27,6 +27,8 @@ use crate::output::print;
 pub(crate) struct Live {
     view: View,
     metrics: Option<MetricsServer>,
+    /// Sentences that wait for the end of the dashboard.
+    waiting: Vec<String>,
 }
 
 enum View {
@@ -58,7 +60,11 @@ impl Live {
             Some(Ok(screen)) => View::Screen(screen),
             Some(Err(_)) | None => View::Lines(Lines::new(phases)),
         };
-        Ok(Self { view, metrics })
+        Ok(Self {
+            view,
+            metrics,
+            waiting: Vec::new(),
+        })
     }
 }
 
@@ -73,11 +79,20 @@ impl Observer for Live {
         }
     }
 
+    fn on_generator_lost(&mut self, sentence: &str) {
+        match &self.view {
+            // A line would stand across the dashboard.
+            View::Screen(_) => self.waiting.push(sentence.to_owned()),
+            View::Lines(_) => print::note(sentence),
+        }
+    }
+
     fn on_end(&mut self) {
         match &mut self.view {
             View::Screen(screen) => screen.finish(),
             View::Lines(lines) => lines.finish(),
         }
+        self.waiting.drain(..).for_each(|line| print::note(&line));
     }
 
     fn on_naming(&mut self) {

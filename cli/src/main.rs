@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         Command::Gate(arguments) => commands::gate::gate(&arguments),
         Command::Serve(arguments) => commands::serve::serve(&arguments),
         Command::Lab(arguments) => commands::lab::lab(&arguments),
+        Command::Generator => commands::generator::generator(),
         Command::Doctor(arguments) => commands::doctor::doctor(&arguments),
         Command::Completions(arguments) => commands::completions::completions(&arguments),
         Command::Man(arguments) => commands::man::man(&arguments),

@@ -296,6 +296,7 @@ impl Trials<'_> {
         let measurement = Measurement {
             scenario,
             endpoint: self.service.endpoint.clone(),
+            generators: None,
             journeys: tenfold_loadgen::Journeys::default(),
             candidate: None,
             sessions: self.sessions.clone(),
@@ -368,6 +369,7 @@ impl Trials<'_> {
         let measurement = Measurement {
             scenario: fitted.scenario,
             endpoint: self.service.endpoint.clone(),
+            generators: None,
             journeys: tenfold_loadgen::Journeys::default(),
             candidate: None,
             sessions: self.sessions.clone(),

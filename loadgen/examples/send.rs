@@ -6,9 +6,9 @@
 
 use std::path::Path;
 
-use tenfold_loadgen::{Options, run};
+use tenfold_loadgen::{Options, Start, run};
 use tenfold_run_dir::{Metric, RunDir, latency_histogram};
-use tenfold_scenarios::Scenario;
+use tenfold_scenarios::{Scenario, Share};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -20,12 +20,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (_interrupt, never) = tokio::sync::watch::channel(false);
     let recording = run(Options {
         scenario: Scenario::read(Path::new(&scenario))?,
+        share: Share::WHOLE,
         target: target.parse()?,
         candidate: None,
         sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt: never,
         on_ready: Box::new(|| ()),
+        start: Start::Soon,
         on_start: Box::new(|_| ()),
         on_progress: Box::new(|_| ()),
     })?;

@@ -18,6 +18,7 @@ mod resolved_target;
 mod stamped_tcp;
 mod stream;
 mod target;
+mod target_description;
 mod tls;
 mod traffic;
 
@@ -34,5 +35,6 @@ pub use resolve::Resolve;
 pub(crate) use resolved_target::ResolvedTarget;
 pub(crate) use stream::Stream;
 pub use target::Target;
+pub use target_description::TargetDescription;
 pub use tls::TlsOptions;
 pub(crate) use tls::explain;

@@ -9,7 +9,10 @@ use tenfold_scenarios::RenderError;
 const ROUND_TRIP_NS_MAX: u64 = 500_000_000;
 
 /// Why a request did not complete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// The service accepted no connection: refused, or unreachable.
     Connect,

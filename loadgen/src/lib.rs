@@ -44,12 +44,12 @@ pub use crate::http::fuzzing;
 pub use answer::Reply;
 pub use connect::{
     AuthScheme, Credentials, CredentialsError, CredentialsSource, DialOptions, HostGuard,
-    HttpVersion, Resolve, Target, TlsOptions,
+    HttpVersion, Resolve, Target, TargetDescription, TlsOptions,
 };
 pub use error::LoadError;
 pub use failure::Failure;
-pub use record::{LatencyTotal, Percentiles, Progress};
-pub use run::{Interrupt, Options, Recording, run, run_with};
+pub use record::{LatencyTotal, Percentiles, Progress, ProgressDetail, missed_by_all};
+pub use run::{Interrupt, Options, Recording, Start, run, run_with};
 pub use trial::{
     Exchange, Finding, LeftOut, Origin, Received, Redirected, Trial, TrialOptions, fetch, trial,
 };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tenfold_run_dir::agreement::Agreement;
 use tenfold_run_dir::counts::Aborted;
 use tenfold_run_dir::{Counts, RunDir, Timeline};
-use tenfold_scenarios::{Model, Scenario, Side};
+use tenfold_scenarios::{Model, Scenario, Share, Side};
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
@@ -47,6 +47,9 @@ pub type Interrupt = watch::Receiver<bool>;
 pub struct Options<'a> {
     /// The scenario to send.
     pub scenario: Scenario,
+    /// The part of its schedule and of its users that this generator sends; [`Share::WHOLE`] for one generator.
+    /// Abort rules are judged only for the whole, because only all generators together have measured enough.
+    pub share: Share,
     /// The service to send it to. In a paired run, the baseline.
     pub target: Target,
     /// The second build of a paired run, which compares two builds of a service. Requires a paired
@@ -60,10 +63,21 @@ pub struct Options<'a> {
     pub interrupt: Interrupt,
     /// Called once, after the sessions are logged in and before the first arrival. It may block.
     pub on_ready: Box<dyn FnOnce() + 'a>,
+    /// When the clock of the run starts.
+    pub start: Start<'a>,
     /// Called once, with the instant at which the run's clock starts.
     pub on_start: Box<dyn FnOnce(Instant) + 'a>,
     /// Called once a second.
     pub on_progress: Box<dyn FnMut(&Progress) + 'a>,
+}
+
+/// When the clock of a run starts.
+pub enum Start<'a> {
+    /// As soon as the users are ready.
+    Soon,
+    /// At the instant that a function returns, which is called once the users are ready. It may block. `None` interrupts the
+    /// run before its first arrival.
+    Agreed(Box<dyn FnOnce() -> Option<Instant> + 'a>),
 }
 
 impl std::fmt::Debug for Options<'_> {
@@ -164,15 +178,15 @@ async fn reach(target: &Target, candidate: Option<&Target>) -> Result<Vec<Endpoi
     Ok(endpoints)
 }
 
-/// Logs in the sessions of each side.
+/// Logs in the sessions of a share on each side.
 async fn log_in_all(
-    scenario: &Scenario,
+    of: (&Scenario, Share),
     endpoints: &[Endpoint],
     origins: &Origins,
 ) -> Result<Vec<Vec<Session>>, LoadError> {
     let mut sessions = Vec::new();
     for (endpoint, side) in endpoints.iter().zip(Side::ALL) {
-        sessions.push(log_in(scenario, endpoint, origins, side).await?);
+        sessions.push(log_in(of, endpoint, origins, side).await?);
     }
     Ok(sessions)
 }
@@ -183,17 +197,19 @@ async fn run_on_this_thread(
 ) -> Result<Recording, LoadError> {
     let Options {
         scenario,
+        share,
         target,
         candidate,
         sessions: known,
         run_dir,
         mut interrupt,
         on_ready,
+        start,
         on_start,
         on_progress,
     } = options;
     let sides = if candidate.is_some() { 2 } else { 1 };
-    let connections = scenario.load.users.saturating_mul(sides);
+    let connections = share.part_of(scenario.load.users).saturating_mul(sides);
     make_room_for(connections.saturating_add(OTHER_FILES));
     let endpoints = tokio::select! {
         endpoints = reach(&target, candidate.as_ref()) => endpoints?,
@@ -206,7 +222,7 @@ async fn run_on_this_thread(
         Some(sessions) => sessions,
         None => {
             let sessions = tokio::select! {
-                sessions = log_in_all(&scenario, &endpoints, &origins) => sessions?,
+                sessions = log_in_all((&scenario, share), &endpoints, &origins) => sessions?,
                 () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
             };
             known.set(&sessions);
@@ -218,13 +234,18 @@ async fn run_on_this_thread(
     on_ready();
 
     let log = run_dir.interval_log(SystemTime::now() + LEAD)?;
-    let writer = LogWriter::start(log, &scenario, run_dir).map_err(|source| LoadError::System {
+    let writer = LogWriter::start(log, (&scenario, share), run_dir);
+    let writer = writer.map_err(|source| LoadError::System {
         action: "start a thread",
         source,
     })?;
     let recorder = SharedRecorder::new(Recorder::new(&scenario, writer));
     let shared = Arc::new(Shared::new(
-        scenario, endpoints, origins, sessions, recorder,
+        (scenario, share),
+        endpoints,
+        origins,
+        sessions,
+        recorder,
     ));
     if shared.scenario.load.model == Model::Open {
         tokio::select! {
@@ -233,7 +254,16 @@ async fn run_on_this_thread(
         }
     }
 
-    let start = Instant::now() + LEAD;
+    let start = match start {
+        Start::Soon => Instant::now() + LEAD,
+        Start::Agreed(agree) => {
+            let start = agree().ok_or(LoadError::Interrupted)?;
+            // From here on, it is like any run.
+            let ready = start.checked_sub(LEAD).unwrap_or(start);
+            tokio::time::sleep_until(ready.into()).await;
+            start
+        }
+    };
     shared.clock.start_at(start);
     on_start(start);
     let cpu_before = process_cpu_ns();
@@ -326,7 +356,7 @@ async fn conduct(shared: Arc<Shared>, journeys: Journeys) -> Result<(), LoadErro
     match shared.scenario.load.model {
         Model::Open => {
             let pacer = shared.pacer();
-            let paced = pacer.pace(shared.scenario.schedule()).await;
+            let paced = pacer.pace(shared.scenario.schedule_of(shared.share)).await;
             paced.map_err(|source| LoadError::System {
                 action: "use a timer",
                 source,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tenfold_run_dir::counts::{GeneratorUsage, Traffic};
 use tenfold_run_dir::sample::Sample;
 use tenfold_run_dir::{Connections, Counts};
-use tenfold_scenarios::{Arrival, Scenario, Side, Variables};
+use tenfold_scenarios::{Arrival, Scenario, Share, Side, Variables};
 
 use crate::answer::{AgreementLog, EvidenceLog};
 use crate::clock::{Clock, nanoseconds};
@@ -28,6 +28,8 @@ const DEADLINE_CHECK_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) scenario: Scenario,
+    /// The part of the schedule that this generator sends.
+    pub(crate) share: Share,
     /// The endpoints of requests, by side.
     endpoints: Vec<Endpoint>,
     pub(crate) clock: Clock,
@@ -38,9 +40,11 @@ pub(crate) struct Shared {
     pub(crate) origins: Origins,
     /// Source of trace ids.
     pub(crate) traces: TraceIds,
-    /// The sessions logged in before the first arrival, by side: a token of one build is not valid for
-    /// the other.
+    /// The sessions of the share, logged in before the first arrival, by side: a token of one build is not valid
+    /// for the other.
     sessions: Vec<Vec<Session>>,
+    /// The number of sessions of all shares.
+    session_count: u64,
     /// Variables without values, for requests that need none.
     no_variables: Variables,
     /// Counts of checks and journeys, and samples of failures.
@@ -74,7 +78,7 @@ impl Shared {
     /// Creates the state of a run. `endpoints` and `sessions` are by side: one each, or two if the
     /// scenario is paired.
     pub(crate) fn new(
-        scenario: Scenario,
+        (scenario, share): (Scenario, Share),
         endpoints: Vec<Endpoint>,
         origins: Origins,
         sessions: Vec<Vec<Session>>,
@@ -84,7 +88,9 @@ impl Shared {
             no_variables: scenario.variables(),
             evidence: EvidenceLog::new(&scenario),
             agreement: scenario.is_paired().then(|| AgreementLog::new(&scenario)),
+            session_count: scenario.sessions.as_ref().map_or(0, |all| all.count),
             scenario,
+            share,
             endpoints,
             origins,
             traces: TraceIds::default(),
@@ -160,16 +166,20 @@ impl Shared {
     /// The session of an arrival's user. `None` if the scenario has no sessions.
     pub(crate) fn session_of(&self, arrival: &Arrival) -> Option<&Session> {
         let side = self.scenario.side_of(arrival.draw.request);
-        let sessions = &self.sessions[side as usize];
-        let session = arrival.draw.user.checked_rem(sessions.len() as u64)?;
-        sessions.get(usize::try_from(session).ok()?)
+        self.session(side, arrival.draw.user)
     }
 
     /// The session of a virtual user in a closed model. `None` if the scenario has no sessions.
     pub(crate) fn session_of_user(&self, number: u64) -> Option<&Session> {
-        let sessions = &self.sessions[Side::Baseline as usize];
-        let session = number.checked_rem(sessions.len() as u64)?;
-        sessions.get(usize::try_from(session).ok()?)
+        self.session(Side::Baseline, number)
+    }
+
+    /// The session of a user, one of this share.
+    fn session(&self, side: Side, user: u64) -> Option<&Session> {
+        let session = user.checked_rem(self.session_count)?;
+        // The share has every session whose number has the remainder of its index, in order.
+        let position = session / u64::from(self.share.count());
+        self.sessions[side as usize].get(usize::try_from(position).ok()?)
     }
 
     /// The endpoint that the requests of a side go to.

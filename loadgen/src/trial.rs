@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tenfold_scenarios::{Arrival, Draw, LastResponse, NextStep, Scenario, Side, Variables};
+use tenfold_scenarios::{Arrival, Draw, LastResponse, NextStep, Scenario, Share, Side, Variables};
 
 use crate::LoadError;
 use crate::answer::{Change, HeldVariables};
@@ -136,7 +136,7 @@ async fn try_all(
     let origins = Origins::new(target, std::slice::from_ref(&endpoint));
     let nobody = vec![Vec::new()];
     let shared = Arc::new(Shared::new(
-        scenario,
+        (scenario, Share::WHOLE),
         vec![endpoint],
         origins,
         nobody,

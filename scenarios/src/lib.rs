@@ -74,4 +74,5 @@ pub use schedule::Schedule;
 pub use schedule::arrival::Arrival;
 pub use schedule::journey_walk::{JourneyWalk, Step, WalkError};
 pub use schedule::preview::{KeySpacePreview, PhasePreview, Preview, RequestPreview, preview};
+pub use schedule::share::Share;
 pub use schema::SCENARIO_SCHEMA;

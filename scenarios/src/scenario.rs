@@ -123,6 +123,11 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// Returns the path that it was read from, to which the paths in it are relative.
+    pub fn origin(&self) -> &Path {
+        &self.origin
+    }
+
     /// Returns the duration of all phases.
     pub fn duration(&self) -> Duration {
         self.phases.last().map_or(Duration::ZERO, Phase::end)

@@ -17,6 +17,7 @@ pub(crate) mod arrival;
 pub(crate) mod journey_walk;
 mod mix;
 pub(crate) mod preview;
+pub(crate) mod share;
 mod single;
 
 use arrival::Arrival;

@@ -36,6 +36,11 @@ pub(crate) struct RunArguments {
     duration: Option<Duration>,
     #[command(flatten)]
     load: LoadArguments,
+    /// Generators that share the load, each on a core of its own [default: as many as the rate asks for, at most half of the cores
+    /// beside a service on this machine]
+    #[arg(long, help_heading = "Load", value_name = "N", env = "TENFOLD_GENERATORS",
+        value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub(crate) generators: Option<u32>,
     #[command(flatten)]
     pub(crate) service: ServiceArguments,
     #[command(flatten)]

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use anyhow::Context as _;
-use tenfold_analysis::{merge as merge_runs, merge_intervals};
-use tenfold_run_dir::{Run, RunDir};
+use tenfold_analysis::merge as merge_runs;
+use tenfold_run_dir::{Run, RunDir, merge_intervals};
 
 use crate::arguments::merge::MergeArguments;
 use crate::exit::Exit;

@@ -2,9 +2,12 @@
 
 mod once;
 
+use std::num::NonZeroUsize;
+
+use anyhow::Context as _;
 use tenfold_lab::Lab;
 use tenfold_loadgen::{Interrupt, Target};
-use tenfold_measure::{Invocation, Measurement, Probe};
+use tenfold_measure::{Generators, Invocation, Measurement, Probe};
 use tenfold_run_dir::RunDir;
 use tenfold_scenarios::Scenario;
 
@@ -31,6 +34,9 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     {
         destination::refuse_input(file, &[&arguments.scenario])?;
     }
+    if let Some(count) = arguments.generators {
+        tenfold_measure::refuse_generators(&scenario, subject.dial.connections, count)?;
+    }
     if arguments.check {
         return check(arguments, &subject.target, &scenario);
     }
@@ -43,6 +49,7 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     }
     let scenario = fitted.scenario;
     let interrupt = interrupt::catch()?;
+    let connections = subject.dial.connections;
     let service = subject.start(
         &arguments.service,
         &scenario,
@@ -54,7 +61,9 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         .clone()
         .unwrap_or_else(|| tenfold_measure::default_path("runs", &scenario.name));
     let run_dir = RunDir::create(&path)?;
-    let done = service.answering(|| run_into(&run_dir, scenario, arguments, &service, interrupt));
+    let count = generator_count(arguments, &scenario, connections, &service);
+    let done =
+        service.answering(|| run_into((&run_dir, count), scenario, arguments, &service, interrupt));
     let stopped = service.lab.map_or(Ok(()), Lab::stop);
     let exit = done?;
     stopped?;
@@ -77,22 +86,65 @@ fn check(arguments: &RunArguments, target: &Target, scenario: &Scenario) -> anyh
     Ok(Exit::Met)
 }
 
+/// Returns the number of generators: the one that is asked for, or the one that the rate asks for.
+fn generator_count(
+    arguments: &RunArguments,
+    scenario: &Scenario,
+    connections: Option<u32>,
+    service: &Service,
+) -> u32 {
+    if let Some(count) = arguments.generators {
+        return count;
+    }
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let is_local = service.lab.is_some() || service.endpoint.is_local() == Some(true);
+    let count = tenfold_measure::generators_for(scenario, connections, cores, is_local);
+    if count > 1 {
+        print::note(&format!(
+            "note: {count} generators share the load (--generators)"
+        ));
+    }
+    count
+}
+
+/// Returns the generators of a run with several. `None` for one.
+fn generators(arguments: &RunArguments, count: u32) -> anyhow::Result<Option<Generators>> {
+    if count <= 1 {
+        return Ok(None);
+    }
+    let program = std::env::current_exe().context("could not find this program's own file")?;
+    Ok(Some(Generators {
+        count,
+        command: (program, vec!["generator".to_owned()]),
+        permitted_hosts: host_guard::plain_hosts(&arguments.service.permission.hosts)?,
+    }))
+}
+
 fn run_into(
-    run_dir: &RunDir,
+    (run_dir, count): (&RunDir, u32),
     scenario: Scenario,
     arguments: &RunArguments,
     service: &Service,
     interrupt: Interrupt,
 ) -> anyhow::Result<Exit> {
-    let plan = Plan::of(&scenario, &service.endpoint.target.to_string());
+    let target = match count {
+        0 | 1 => service.endpoint.target.to_string(),
+        _ => format!("{} from {count} generators", service.endpoint.target),
+    };
+    let plan = Plan::of(&scenario, &target);
     let live = &arguments.live;
     let mut live = Live::new(plan, live.no_live, live.metrics_listen).inspect_err(|_| {
         // Nothing is in it yet.
         let _ = std::fs::remove_dir(run_dir.path());
     })?;
+    let mut command = arguments.command();
+    if count > 1 {
+        command.extend(["--generators".to_owned(), count.to_string()]);
+    }
     let measurement = Measurement {
         scenario,
         endpoint: service.endpoint.clone(),
+        generators: generators(arguments, count)?,
         journeys: tenfold_loadgen::Journeys::default(),
         candidate: None,
         sessions: tenfold_loadgen::KnownSessions::default(),
@@ -107,13 +159,13 @@ fn run_into(
         stage: None,
         invocation: Invocation {
             overrides: arguments.overrides(),
-            command: arguments.command(),
+            command,
         },
         interrupt,
         observer: &mut live,
     };
     let measured = measurement.record(run_dir).inspect_err(|_| {
-        if run_dir.file("counts.json").exists() {
+        if run_dir.is_recorded() {
             print::note(&format!(
                 "the measurements up to that point are kept; see them with `tenfold report {}`",
                 run_dir.path().display()

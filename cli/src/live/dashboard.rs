@@ -175,7 +175,13 @@ impl Dashboard {
             elapsed.min(self.plan.total).as_secs(),
             self.plan.total.as_secs()
         );
-        let room = usize::from(width).saturating_sub(time.chars().count() + 1);
+        let lost = match self.now.lost_generators {
+            0 => String::new(),
+            1 => "1 generator lost  ".to_owned(),
+            lost => format!("{lost} generators lost  "),
+        };
+        let end = lost.chars().count() + time.chars().count();
+        let room = usize::from(width).saturating_sub(end + 1);
         let name = clip(&self.plan.scenario, room);
         let left = room.saturating_sub(name.chars().count());
         let target = match left {
@@ -187,6 +193,7 @@ impl Dashboard {
             Span::styled(name, BOLD),
             Span::raw(target),
             Span::raw(" ".repeat(gap)),
+            Span::styled(lost, ALARM),
             Span::styled(time, BOLD),
         ])
     }
@@ -454,7 +461,7 @@ mod tests {
                 dropped: 12,
                 in_flight: 38,
                 waiting: 3,
-                latencies: Vec::new(),
+                ..Progress::default()
             });
         }
         dashboard
@@ -494,6 +501,15 @@ mod tests {
         let mut dashboard = halfway();
         dashboard.set_stopping();
         assert!(drawn(&dashboard, 80, 24).contains("stopping; q again"));
+    }
+
+    #[test]
+    fn shows_that_a_generator_is_lost() {
+        let mut dashboard = halfway();
+        dashboard.now.lost_generators = 1;
+        assert!(drawn(&dashboard, 80, 24).contains("1 generator lost  45 / 120 s"));
+        dashboard.now.lost_generators = 3;
+        assert!(drawn(&dashboard, 40, 12).contains("3 generators lost  45 / 120 s"));
     }
 
     #[test]

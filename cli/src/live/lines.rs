@@ -59,6 +59,9 @@ fn line(progress: &Progress, phase: &str) -> String {
     if progress.dropped > 0 {
         let _ = write!(line, "  dropped {}", progress.dropped);
     }
+    if progress.lost_generators > 0 {
+        let _ = write!(line, "  generators lost {}", progress.lost_generators);
+    }
     if progress.waiting > 0 {
         let _ = write!(line, "  waiting {}", progress.waiting);
     }
@@ -79,19 +82,20 @@ mod tests {
             "{text}"
         );
         assert!(
-            !text.contains("dropped") && !text.contains("waiting"),
+            !text.contains("dropped") && !text.contains("waiting") && !text.contains("lost"),
             "{text}"
         );
         let late = line(
             &Progress {
                 dropped: 3,
                 waiting: 9,
+                lost_generators: 1,
                 ..calm
             },
             "steady",
         );
         assert!(
-            late.contains("dropped 3") && late.contains("waiting 9"),
+            late.contains("dropped 3  generators lost 1  waiting 9"),
             "{late}"
         );
     }

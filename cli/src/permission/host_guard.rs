@@ -95,6 +95,11 @@ pub(crate) fn clear(
     })
 }
 
+/// Returns the guard of hosts that redirects lead to, for a generator of a run to which the command line has granted these hosts.
+pub(crate) fn guard_redirects(granted: Vec<String>) -> HostGuard {
+    redirect_guard(granted, PermittedHosts::default_path())
+}
+
 /// The guard of hosts that redirects lead to: they need the same permission as the target.
 fn redirect_guard(granted: Vec<String>, file: Option<PathBuf>) -> HostGuard {
     HostGuard::new(move |name, addresses| {
@@ -249,7 +254,11 @@ impl Host {
     }
 }
 
-fn plain_hosts(given: &[String]) -> Result<Vec<String>, UsageError> {
+/// Returns the hosts that the command line grants, as they are compared with those of a target.
+///
+/// # Errors
+/// Refuses wildcards, and whatever is no host.
+pub(crate) fn plain_hosts(given: &[String]) -> Result<Vec<String>, UsageError> {
     given.iter().map(|host| plain_host(host)).collect()
 }
 

@@ -13,6 +13,7 @@ mod export_places;
 mod exports;
 mod frozen_generator;
 mod gate;
+mod generators;
 mod help;
 mod init;
 mod killed;

@@ -4,9 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tenfold_loadgen::{JourneyResult, Journeys, Options, Recording, Visitor, journey, run_with};
+use tenfold_loadgen::{
+    JourneyResult, Journeys, Options, Recording, Start, Visitor, journey, run_with,
+};
 use tenfold_run_dir::RunDir;
-use tenfold_scenarios::Scenario;
+use tenfold_scenarios::{Scenario, Share};
 use tokio::sync::watch;
 
 /// Logs in, reads all pages, and orders the most expensive item.
@@ -46,12 +48,14 @@ pub(crate) fn shop(
     let (_sender, interrupt) = watch::channel(false);
     let options = Options {
         scenario: Scenario::read(&path)?,
+        share: Share::WHOLE,
         target: target.parse()?,
         candidate: None,
         sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),
+        start: Start::Soon,
         on_start: Box::new(|_| ()),
         on_progress: Box::new(|_| ()),
     };

@@ -21,6 +21,45 @@ pub enum MeasureError {
         /// Limit that is exceeded.
         limit: String,
     },
+    /// The load can't be divided among so many generators.
+    #[error(
+        "could not divide the load among {count} generators: each needs a virtual user and a connection, and each session and \
+         each user with a row of data of its own belongs to one generator; give at most {most} with --generators"
+    )]
+    TooManyGenerators {
+        /// Generators requested.
+        count: u32,
+        /// Generators that there can be.
+        most: u32,
+    },
+    /// A run of several generators needs what only one generator has.
+    #[error("could not run several generators: {what}; run one, with --generators 1")]
+    OneGenerator {
+        /// What only one generator has.
+        what: &'static str,
+    },
+    /// A generator could not do its share.
+    #[error("generator {number} of {count} could not do its share: {reason}")]
+    Generator {
+        /// Number of the generator, from 1.
+        number: u32,
+        /// Number of generators.
+        count: usize,
+        /// The reason.
+        reason: String,
+        /// Exit code of its process. `None` if a signal ended it.
+        code: Option<u8>,
+    },
+    /// A generator is of another version of this program than the run.
+    #[error(
+        "the run is of version {run} of tenfold and the generator of version {generator}; use the same one"
+    )]
+    OtherVersion {
+        /// Version of the program that runs the load test.
+        run: String,
+        /// Version of the generator.
+        generator: String,
+    },
     /// The scenario can't be used.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),

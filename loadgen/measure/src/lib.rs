@@ -7,6 +7,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `measurement` | the course of a run |
+//! | `generators` | several generators of one run on this machine |
 //! | `manifest` | `manifest.json`: scenario, machine, tool and invocation |
 //! | `stage_use` | `boxes.json` and `balancers.json`: resources that the stage used during the run |
 //! | `scaling` | `scaling.json`: events of the groups of boxes that come and go |
@@ -21,6 +22,7 @@
 
 mod endpoint;
 mod error;
+mod generators;
 mod incidents;
 mod manifest;
 mod measurement;
@@ -35,6 +37,7 @@ mod watched;
 
 pub use endpoint::Endpoint;
 pub use error::MeasureError;
+pub use generators::{Generators, generate, generators_for, refuse_generators};
 pub use manifest::{Invocation, tool};
 pub use measurement::{Measured, Measurement, Observer, Probe};
 pub use run_path::default_path;

@@ -117,6 +117,7 @@ pub(crate) fn describe(scenario: &Scenario, target: String, invocation: &Invocat
         boxes: Vec::new(),
         unconfined_because: None,
         service_boxes: Vec::new(),
+        generators: 1,
         merged_from: Vec::new(),
         files: files(scenario),
     }

@@ -5,15 +5,16 @@ use std::sync::mpsc::{self, Sender};
 use std::time::{Instant, SystemTime};
 
 use tenfold_lab::Lab;
-use tenfold_loadgen::{Interrupt, Journeys, KnownSessions, Progress, Recording, Target};
+use tenfold_loadgen::{Interrupt, Journeys, KnownSessions, Progress, Recording, Start, Target};
 use tenfold_probe::profile::Heap;
 use tenfold_probe::{
     AdminListener, ComponentUrl, HostSampler, MetricSelector, Metrics, MetricsSampler,
 };
 use tenfold_run_dir::counts::ServerCounter;
 use tenfold_run_dir::{HeapProfile, HostTimeline, Manifest, RunDir, TargetMetrics};
-use tenfold_scenarios::Scenario;
+use tenfold_scenarios::{Scenario, Share};
 
+use crate::generators::{self, FleetRun, Generators};
 use crate::incidents;
 use crate::manifest::{self, Invocation};
 use crate::profile_window::Window;
@@ -33,6 +34,8 @@ pub struct Measurement<'a> {
     pub scenario: Scenario,
     /// Service under test. In a paired run, the baseline.
     pub endpoint: Endpoint,
+    /// Processes that share the load. `None` for one generator, in this process.
+    pub generators: Option<Generators>,
     /// Journeys in Rust that the scenario names.
     pub journeys: Journeys,
     /// The second build of a paired run.
@@ -79,6 +82,9 @@ pub trait Observer {
     /// Called once a second.
     fn on_progress(&mut self, _progress: &Progress) {}
 
+    /// Called for each generator of several that ends before the run, with a sentence about it.
+    fn on_generator_lost(&mut self, _sentence: &str) {}
+
     /// Called once no more load is sent, before the last files are written.
     fn on_end(&mut self) {}
 
@@ -107,8 +113,24 @@ impl Measurement<'_> {
     /// Fails if the load can't be sent, or a file can't be written. `run_dir` is removed if nothing was
     /// recorded until then; otherwise it holds the last checkpoint and can be reported.
     pub fn record(self, run_dir: &RunDir) -> Result<Measured, MeasureError> {
+        self.check_generators()?;
+        let generators = self.generators.as_ref().map_or(0, |own| own.count);
         self.record_into(run_dir)
-            .inspect_err(|_| discard_unrecorded(run_dir))
+            .inspect_err(|_| discard_unrecorded(run_dir, generators))
+    }
+
+    /// Checks that nothing of the run needs to be in one process.
+    fn check_generators(&self) -> Result<(), MeasureError> {
+        let what = match (
+            &self.candidate,
+            self.scenario.journeys.iter().any(|own| own.in_code),
+        ) {
+            _ if self.generators.is_none() => return Ok(()),
+            (Some(_), _) => "two builds are compared, request by request",
+            (None, true) => "the scenario has a journey in code, which is not in another process",
+            (None, false) => return Ok(()),
+        };
+        Err(MeasureError::OneGenerator { what })
     }
 
     fn record_into(self, run_dir: &RunDir) -> Result<Measured, MeasureError> {
@@ -119,7 +141,7 @@ impl Measurement<'_> {
         let before = lab.map(|lab| (SystemTime::now(), lab.status()));
         let (loaded, counted) = self.load_beside_boxes(run_dir);
         if let (Some((looked, before)), Some(lab)) = (before, lab)
-            && is_recorded(run_dir)
+            && run_dir.is_recorded()
         {
             stage_use::write(run_dir, manifest, (&before, &lab.status()), &counted)?;
             let started = loaded.as_ref().ok().and_then(|loaded| loaded.started);
@@ -162,6 +184,7 @@ impl Measurement<'_> {
         let target = self.endpoint.target.to_string();
         let mut manifest = manifest::describe(&self.scenario, target, &self.invocation);
         manifest.shared_host = self.endpoint.is_local();
+        manifest.generators = self.generators.as_ref().map_or(1, |own| own.count);
         let stage = self.lab.map(StageDescription::of);
         if let Some(stage) = stage.or_else(|| self.stage.clone()) {
             stage.write_to(&mut manifest);
@@ -232,34 +255,55 @@ impl Measurement<'_> {
         let chosen = self.metrics;
         let mut metrics = None;
         let mut profiling = None;
-        let recording = tenfold_loadgen::run_with(
-            tenfold_loadgen::Options {
-                scenario: self.scenario,
-                target,
-                candidate: self.candidate,
-                sessions: self.sessions,
-                run_dir,
-                interrupt: self.interrupt,
-                on_ready: Box::new(|| {
-                    requests_before = admin.and_then(request_count);
-                    heap_before = profiled.and_then(|admin| Heap::capture(admin).ok());
-                }),
-                on_start: Box::new(|start| {
-                    started = SystemTime::now().checked_sub(start.elapsed());
-                    // Without a lab, nobody waits for it.
-                    let _ = starts.send(start);
-                    if self.probe != Probe::Off {
-                        sampler = Some(HostSampler::start(sampled, start));
-                    }
-                    metrics =
-                        admin.map(|admin| MetricsSampler::start(admin.clone(), chosen, start));
-                    profiling = window.and_then(|window| Profiling::start(window, sources, start));
-                    observer.borrow_mut().on_start(start);
-                }),
-                on_progress: Box::new(|progress| observer.borrow_mut().on_progress(progress)),
-            },
-            self.journeys,
-        );
+        let on_ready = Box::new(|| {
+            requests_before = admin.and_then(request_count);
+            heap_before = profiled.and_then(|admin| Heap::capture(admin).ok());
+        });
+        let on_start = Box::new(|start: Instant| {
+            started = SystemTime::now().checked_sub(start.elapsed());
+            // Without a lab, nobody waits for it.
+            let _ = starts.send(start);
+            if self.probe != Probe::Off {
+                sampler = Some(HostSampler::start(sampled, start));
+            }
+            metrics = admin.map(|admin| MetricsSampler::start(admin.clone(), chosen, start));
+            profiling = window.and_then(|window| Profiling::start(window, sources, start));
+            observer.borrow_mut().on_start(start);
+        });
+        let on_progress =
+            Box::new(|progress: &Progress| observer.borrow_mut().on_progress(progress));
+        let recording = match self.generators {
+            None => {
+                let options = tenfold_loadgen::Options {
+                    scenario: self.scenario,
+                    share: Share::WHOLE,
+                    target,
+                    candidate: self.candidate,
+                    sessions: self.sessions,
+                    run_dir,
+                    interrupt: self.interrupt,
+                    on_ready,
+                    start: Start::Soon,
+                    on_start,
+                    on_progress,
+                };
+                tenfold_loadgen::run_with(options, self.journeys).map_err(MeasureError::from)
+            }
+            Some(several) => {
+                let fleet = FleetRun {
+                    scenario: self.scenario,
+                    overrides: self.invocation.overrides,
+                    target,
+                    run_dir,
+                    interrupt: self.interrupt,
+                    on_ready,
+                    on_start,
+                    on_progress,
+                    on_loss: Box::new(|loss| observer.borrow_mut().on_generator_lost(loss)),
+                };
+                generators::run(fleet, &several)
+            }
+        };
         let observer = observer.into_inner();
         observer.on_end();
         let watched = watched.map(|own| own.stop(self.lab)).unwrap_or_default();
@@ -316,17 +360,22 @@ fn request_count(admin: &AdminListener) -> Option<u64> {
         .counter_sum(COUNTER)
 }
 
-/// Returns whether the run has counts, of its end or of a checkpoint.
-fn is_recorded(run_dir: &RunDir) -> bool {
-    run_dir.file("counts.json").exists()
-}
-
 /// Removes the directory of a run that recorded nothing. Files that can't be removed stay.
-fn discard_unrecorded(run_dir: &RunDir) {
-    if is_recorded(run_dir) {
+fn discard_unrecorded(run_dir: &RunDir, generators: u32) {
+    if run_dir.is_recorded() {
         return;
     }
-    for name in ["manifest.json", "intervals.hlog"] {
+    let shares = (1..=generators).map(|number| run_dir.generator(number));
+    for part in shares {
+        discard(&part);
+    }
+    let _ = std::fs::remove_dir(run_dir.file("generators"));
+    discard(run_dir);
+}
+
+/// Removes a directory with the files that are written before anything is recorded.
+fn discard(run_dir: &RunDir) {
+    for name in ["manifest.json", "intervals.hlog", "generator.log"] {
         let _ = std::fs::remove_file(run_dir.file(name));
     }
     let _ = std::fs::remove_dir(run_dir.path());
@@ -361,6 +410,7 @@ mod tests {
                 admin: None,
                 pid: None,
             },
+            generators: None,
             journeys: Journeys::default(),
             candidate: None,
             sessions: KnownSessions::default(),

@@ -173,6 +173,7 @@ fn manifest(seconds: u64) -> Manifest {
         boxes: Vec::new(),
         unconfined_because: None,
         service_boxes: Vec::new(),
+        generators: 1,
         merged_from: Vec::new(),
         files: Vec::new(),
     }

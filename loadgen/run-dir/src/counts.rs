@@ -8,6 +8,7 @@ pub mod durations;
 mod failure_class;
 mod journey_counts;
 mod key_counts;
+mod merged;
 mod request_counts;
 mod traced_request;
 mod travel_counts;

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::RunDir;
+
 /// Most levels of directories that are searched.
 const DEPTH_MAX: usize = 8;
 
@@ -40,9 +42,7 @@ fn search(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Resul
 }
 
 fn is_run(directory: &Path) -> bool {
-    ["manifest.json", "counts.json"]
-        .iter()
-        .all(|name| directory.join(name).is_file())
+    directory.join("manifest.json").is_file() && RunDir::open(directory).is_recorded()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@
 //! | `server_timing.json` | the generator, every few seconds and at the end | [`ServerTiming`]: where sampled requests spent their time in the service |
 //! | `metrics.json` | the probe, at the end | [`TargetMetrics`]: the target's own metrics over time |
 //! | `profile/` | the profiler, the probe | `cpu.pb.gz`, `stacks.folded` ([`FoldedStacks`]), `profile.json` ([`ProfileInfo`]); `off-cpu.folded`, `off-cpu.json` ([`OffCpuProfile`]); `heap-allocated.folded`, `heap-grown.folded`, `heap.json` ([`HeapProfile`]) |
+//! | `generators/N/` | the generators of a run with several | `counts.json`, `timeline.json`, `intervals.hlog` and others of each ([`GeneratorRecord`]); the files above are their exact sum |
 //! | `generators/N/host.json` | a merge | CPU and memory of the machine of each generator |
 //! | `summary.json`, `report.html` | the report | the results of analysis |
 //!
@@ -55,8 +56,9 @@ pub use histogram::{
     latency_histogram,
 };
 pub use intervals::{
-    Columns, CountedColumns, IntervalFold, IntervalHistogram, IntervalLog, Intervals, LagPeaks,
-    Metric, Series, StepSums,
+    Columns, CountedColumns, IntervalFold, IntervalGroup, IntervalHistogram, IntervalLog,
+    Intervals, LagPeaks, Metric, Series, StepSums, interval_groups, merge_intervals,
+    nearest_second,
 };
-pub use run::Run;
+pub use run::{GeneratorRecord, Run};
 pub use run_dir::RunDir;

@@ -41,6 +41,9 @@ pub struct Run {
     pub components: Vec<ComponentUse>,
     /// Latencies: the folded interval log.
     pub latencies: IntervalFold,
+    /// Records of the generators that shared the load, in order; their sum is the record above. Empty for a run of one
+    /// generator, and for a merged run.
+    pub generators: Vec<GeneratorRecord>,
     /// Source and completeness of the CPU profile. `None` without a profile.
     pub profile: Option<ProfileInfo>,
     /// Input of the flamegraph. `None` without a profile.
@@ -55,6 +58,19 @@ pub struct Run {
     pub samples: Vec<Sample>,
     /// Where sampled requests spent their time. Empty if no request was sampled.
     pub server_timing: ServerTiming,
+}
+
+/// The record of one generator of several.
+#[derive(Debug, Clone)]
+pub struct GeneratorRecord {
+    /// Number of the generator, from 1.
+    pub number: u32,
+    /// Outcome of every arrival of its share.
+    pub counts: Counts,
+    /// Counts of its share, second by second.
+    pub timeline: Timeline,
+    /// Latencies of its share: its folded interval log.
+    pub latencies: IntervalFold,
 }
 
 impl Run {

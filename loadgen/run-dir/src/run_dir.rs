@@ -1,5 +1,7 @@
 //! The directory itself: names of files, writing and reading.
 
+mod generators;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -264,6 +266,9 @@ impl RunDir {
 
     /// Opens the interval log of the run with these counts. Rows beyond its checkpoint are left out.
     pub fn intervals(&self, counts: &Counts) -> Result<Intervals, RunDirError> {
+        if !self.is_whole() && !self.recorded_generators().is_empty() {
+            return self.intervals_of_generators();
+        }
         let counted = counts
             .checkpoint
             .and_then(|checkpoint| checkpoint.log_bytes);
@@ -368,12 +373,30 @@ impl RunDir {
         written.map_err(|source| RunDirError::Write { path, source })
     }
 
+    /// Reads `counts.json`.
+    ///
+    /// # Errors
+    /// If there is none, or it can't be read.
+    pub fn read_counts(&self) -> Result<Counts, RunDirError> {
+        self.read_json("counts.json")
+    }
+
     /// Reads the timeline alone.
     ///
     /// # Errors
     /// If counts or timeline can't be read.
     pub fn read_timeline(&self) -> Result<Timeline, RunDirError> {
-        self.timeline(&self.read_json("counts.json")?)
+        self.outcome().map(|(_, timeline)| timeline)
+    }
+
+    /// Reads counts and timeline, or adds up those of the generators if they are not merged.
+    fn outcome(&self) -> Result<(Counts, Timeline), RunDirError> {
+        if !self.is_whole() {
+            return self.sum_of_generators();
+        }
+        let counts: Counts = self.read_json("counts.json")?;
+        let timeline = self.timeline(&counts)?;
+        Ok((counts, timeline))
     }
 
     /// Reads the run, and folds its interval log.
@@ -397,12 +420,12 @@ impl RunDir {
                 reason,
             });
         }
-        let counts: Counts = self.read_json("counts.json")?;
-        let timeline = self.timeline(&counts)?;
+        let (counts, timeline) = self.outcome()?;
         let mut latencies = IntervalFold::of_run(&manifest, &timeline);
         for interval in self.intervals(&counts)? {
             latencies.add(&interval?);
         }
+        let generators = self.generators(&manifest)?;
         Ok(Run {
             path: self.path.clone(),
             manifest,
@@ -416,10 +439,17 @@ impl RunDir {
             faults: self.read_optional("faults.json")?,
             components: self.read_optional("components.json")?.unwrap_or_default(),
             latencies,
+            generators,
             profile: self.read_optional("profile/profile.json")?,
             metrics: self.read_optional("metrics.json")?.unwrap_or_default(),
-            samples: self.read_optional("samples.json")?.unwrap_or_default(),
-            server_timing: self.read_optional(SERVER_TIMING)?.unwrap_or_default(),
+            samples: match self.is_whole() {
+                true => self.read_optional("samples.json")?.unwrap_or_default(),
+                false => self.samples_of_generators()?,
+            },
+            server_timing: match self.is_whole() {
+                true => self.read_optional(SERVER_TIMING)?.unwrap_or_default(),
+                false => self.server_timing_of_generators()?,
+            },
             flamegraph: self.flamegraph()?,
             off_cpu: self.off_cpu()?,
             heap: self.heap()?,

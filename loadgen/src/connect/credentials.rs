@@ -23,7 +23,8 @@ impl fmt::Debug for Secret {
 }
 
 /// An authentication scheme.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum AuthScheme {
     /// User name and password, `user:password` (RFC 7617).
     Basic,
@@ -118,6 +119,11 @@ impl Credentials {
     /// Their scheme.
     pub fn scheme(&self) -> AuthScheme {
         self.scheme
+    }
+
+    /// The secret, for a generator in another process.
+    pub(crate) fn text(&self) -> Zeroizing<String> {
+        self.secret.0.clone()
     }
 
     /// The value of the `authorization` header, marked as sensitive. `None` if it is not valid.

@@ -1,7 +1,8 @@
 //! HTTP versions: the one asked for and the one that a connection speaks.
 
 /// The HTTP version to speak.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum HttpVersion {
     /// With TLS, HTTP/2 or HTTP/1.1, as the service prefers. Without TLS, HTTP/1.1.
     #[default]

@@ -147,6 +147,16 @@ impl Target {
         self
     }
 
+    /// The addresses that it is pinned to. `None` if its host is resolved.
+    pub(crate) fn pinned(&self) -> Option<&[SocketAddr]> {
+        self.pinned.as_deref()
+    }
+
+    /// The options of its connections.
+    pub(crate) fn options(&self) -> &DialOptions {
+        &self.options
+    }
+
     /// The guard that judges the hosts that redirects lead to.
     pub(crate) fn guard(&self) -> &HostGuard {
         &self.guard

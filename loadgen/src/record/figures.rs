@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hdrhistogram::Histogram;
 use tenfold_run_dir::latency_histogram;
 use tenfold_run_dir::{Metric, Series};
-use tenfold_scenarios::{Kind, Rule, Scenario};
+use tenfold_scenarios::{Kind, Rule, Scenario, Share};
 
 use crate::record::abort_rule;
 use crate::record::abort_rule::Sample;
 use crate::record::progress::{LatencyTotal, Percentiles};
+use crate::record::progress_detail::{ProgressDetail, values_of};
 
 /// The metrics shown as progress.
 const SHOWN: [Metric; 3] = [Metric::Response, Metric::Service, Metric::Lag];
@@ -26,6 +27,8 @@ pub(crate) struct Figures {
     pub(crate) totals: Vec<LatencyTotal>,
     /// Latencies of the counted phases for each abort rule on a latency, with the rule's index.
     pub(crate) samples: Vec<(usize, Sample)>,
+    /// The values behind these figures. `None` in a run of one generator.
+    pub(crate) detail: Option<ProgressDetail>,
 }
 
 /// Figures that one thread computes and another reads.
@@ -56,6 +59,8 @@ pub(crate) struct FiguresBuilder {
     last: [Histogram<u64>; SHOWN.len()],
     totals: Vec<LatencyTotal>,
     rules: Vec<WatchedRule>,
+    /// True if the figures are to be merged with those of other generators.
+    is_part: bool,
     intervals: u64,
     shared: SharedFigures,
 }
@@ -70,8 +75,8 @@ struct WatchedRule {
 }
 
 impl FiguresBuilder {
-    /// Creates a builder for a run of the scenario.
-    pub(crate) fn new(scenario: &Scenario) -> Self {
+    /// Creates a builder for a share of a run of the scenario.
+    pub(crate) fn new(scenario: &Scenario, share: Share) -> Self {
         let rules = scenario
             .rules
             .iter()
@@ -101,6 +106,7 @@ impl FiguresBuilder {
             ],
             totals: totals.collect(),
             rules: rules.collect(),
+            is_part: !share.is_whole(),
             intervals: 0,
             shared: SharedFigures::default(),
         }
@@ -155,8 +161,21 @@ impl FiguresBuilder {
                 .iter()
                 .map(|watched| (watched.index, Sample::of(&watched.values, &watched.rule)))
                 .collect(),
+            detail: self.is_part.then(|| self.detail()),
         };
         *self.shared.lock() = figures;
         self.last.iter_mut().for_each(Histogram::reset);
+    }
+
+    /// The values of the interval and of the rules. The recorder has the counts.
+    fn detail(&self) -> ProgressDetail {
+        let rules = self.rules.iter();
+        ProgressDetail {
+            last: self.last.each_ref().map(values_of),
+            ended: Vec::new(),
+            rules: rules
+                .map(|watched| (watched.index, values_of(&watched.values)))
+                .collect(),
+        }
     }
 }

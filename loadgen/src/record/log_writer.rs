@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use tenfold_run_dir::IntervalLog;
 use tenfold_run_dir::{RunDir, RunDirError};
-use tenfold_scenarios::Scenario;
+use tenfold_scenarios::{Scenario, Share};
 
 use crate::record::checkpoint::{CheckpointWriter, Snapshot};
 use crate::record::figures::{FiguresBuilder, SharedFigures};
@@ -53,11 +53,11 @@ impl LogWriter {
     /// If the system refuses a thread.
     pub(crate) fn start(
         mut log: IntervalLog,
-        scenario: &Scenario,
+        (scenario, share): (&Scenario, Share),
         run_dir: &RunDir,
     ) -> std::io::Result<Self> {
         let (phases, requests) = (scenario.phases.len(), scenario.requests.len());
-        let mut builder = FiguresBuilder::new(scenario);
+        let mut builder = FiguresBuilder::new(scenario, share);
         let figures = builder.shared();
         let mut checkpoints = CheckpointWriter::new(run_dir.clone());
         // Room for the spare set and a snapshot.

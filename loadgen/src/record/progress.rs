@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 use tenfold_run_dir::{BUCKET_BOUNDS_NS, Metric};
 use tenfold_scenarios::Kind;
 
 use crate::failure::Failure;
+use crate::record::progress_detail::ProgressDetail;
 
 /// The fewest samples beyond a percentile before it is reported.
 const SAMPLES_BEYOND: f64 = 10.0;
@@ -15,7 +17,7 @@ const SAMPLES_BEYOND: f64 = 10.0;
 ///
 /// Rates and percentiles cover the last second; everything else covers the time since the start, including
 /// warm-up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Progress {
     /// Time since the start.
     pub elapsed: Duration,
@@ -49,12 +51,16 @@ pub struct Progress {
     pub in_flight: u64,
     /// Arrivals waiting for an idle user.
     pub waiting: u64,
+    /// Generators of several that have ended before the run.
+    pub lost_generators: u32,
     /// All latencies, by metric and by kind of request.
     pub latencies: Vec<LatencyTotal>,
+    /// What the progress of several generators is merged from. `None` for the whole run.
+    pub detail: Option<Box<ProgressDetail>>,
 }
 
 /// Percentiles of latencies, in nanoseconds. Each is `None` if fewer than ten samples lie beyond it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Percentiles {
     /// The number of samples.
     pub count: u64,
@@ -87,7 +93,7 @@ impl Percentiles {
 }
 
 /// Latencies of reads or of writes since the start, in buckets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatencyTotal {
     /// The kind of latency.
     pub metric: Metric,
@@ -97,6 +103,7 @@ pub struct LatencyTotal {
     /// those above all bounds.
     pub buckets: [u64; BUCKET_BOUNDS_NS.len() + 1],
     /// The sum of all samples, in nanoseconds.
+    #[serde(with = "decimal")]
     pub sum_ns: u128,
 }
 
@@ -121,6 +128,21 @@ impl LatencyTotal {
     /// The number of samples.
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
+    }
+}
+
+/// A large number as text: JSON parsers round numbers beyond 64 bits.
+mod decimal {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(number: &u128, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(number)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<u128, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 

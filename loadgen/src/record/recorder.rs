@@ -455,6 +455,7 @@ mod tests {
     use tenfold_run_dir::IntervalLog;
     use tenfold_run_dir::RunDir;
     use tenfold_run_dir::timeline::SideRows;
+    use tenfold_scenarios::Share;
 
     use super::*;
 
@@ -484,7 +485,7 @@ mod tests {
         let path = directory.path().join("intervals.hlog");
         let log = IntervalLog::create(&path, SystemTime::UNIX_EPOCH).unwrap();
         let run_dir = RunDir::open(directory.path());
-        let writer = LogWriter::start(log, &scenario, &run_dir).unwrap();
+        let writer = LogWriter::start(log, (&scenario, Share::WHOLE), &run_dir).unwrap();
         let mut recorder = Recorder::new(&scenario, writer);
         let first = scenario.schedule().next().unwrap();
         let arrival = Arrival { phase: 1, ..first };
@@ -529,7 +530,12 @@ mod tests {
         let log = IntervalLog::create(&path, SystemTime::UNIX_EPOCH).unwrap();
         let mut recorder = Recorder::new(
             &scenario,
-            LogWriter::start(log, &scenario, &RunDir::open(directory.path())).unwrap(),
+            LogWriter::start(
+                log,
+                (&scenario, Share::WHOLE),
+                &RunDir::open(directory.path()),
+            )
+            .unwrap(),
         );
         let arrivals: Vec<Arrival> = scenario.schedule().take(2).collect();
         let mut end = |side: Side, done: u64, failure: Option<Failure>| {

@@ -75,10 +75,18 @@ pub(crate) async fn tick(shared: Arc<Shared>, mut watch: impl FnMut(&Progress)) 
         let figures = shared_figures.read();
         [progress.response, progress.service, progress.lag] = figures.last;
         progress.latencies = figures.totals;
-        let scenario = &shared.scenario;
-        let aborted = shared.recorder.with(|recorder| {
-            let ended = |rule: &_| recorder.ended(rule);
-            missed_rule(scenario, elapsed, &figures.samples, ended)
+        let rules = &shared.scenario.rules;
+        let aborted = shared.recorder.with(|recorder| match figures.detail {
+            None => {
+                let ended = |rule: &_| recorder.ended(rule);
+                missed_rule(&shared.scenario, elapsed, &figures.samples, ended)
+            }
+            // The rules are judged by the sum of all generators.
+            Some(mut detail) => {
+                detail.ended = rules.iter().map(|rule| recorder.ended(rule)).collect();
+                progress.detail = Some(Box::new(detail));
+                None
+            }
         })?;
         watch(&progress);
         if aborted.is_some() {

@@ -35,7 +35,8 @@ pub(crate) async fn run_closed_model(shared: &Arc<Shared>, journeys: Journeys) {
             walk(Arc::clone(&shared), &journeys, number).await;
         }
     };
-    tokio::spawn(hatch(load.users, load.hatch.per_second(), life));
+    let numbers = shared.scenario.users_of(shared.share);
+    tokio::spawn(hatch(numbers, load.hatch.per_second(), life));
     let end = nanoseconds(shared.scenario.duration());
     loop {
         let over = shared.is_stopped() || shared.clock.now() >= end;

@@ -5,17 +5,20 @@ use std::time::Duration;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 
-/// Hatches `users` users, `per_second` of them each second, the first one at once. `life` is the whole life
-/// of a user. Its argument is the user's number, from 0.
+/// Hatches the users with these numbers, each when all users below its number could have hatched at `per_second`.
+/// `life` is the whole life of a user. Its argument is the user's number.
 ///
 /// Ends when the last user has ended. Dropping the future ends all users.
-pub(crate) async fn hatch<L>(users: u32, per_second: f64, life: impl Fn(u64) -> L)
-where
+pub(crate) async fn hatch<L>(
+    numbers: impl Iterator<Item = u32>,
+    per_second: f64,
+    life: impl Fn(u64) -> L,
+) where
     L: Future<Output = ()> + Send + 'static,
 {
     let began = Instant::now();
     let mut alive = JoinSet::new();
-    for number in 0..users {
+    for number in numbers {
         let due = began + Duration::from_secs_f64(f64::from(number) / per_second);
         if due > Instant::now() {
             sleep_until(due).await;
@@ -37,7 +40,7 @@ mod tests {
     async fn hatched_at(users: u32, per_second: f64) -> Vec<Duration> {
         let began = Instant::now();
         let times = RefCell::new(Vec::new());
-        hatch(users, per_second, |number| {
+        hatch(0..users, per_second, |number| {
             assert_eq!(number, times.borrow().len() as u64);
             times.borrow_mut().push(began.elapsed());
             async {}
@@ -67,9 +70,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn users_of_a_share_hatch_at_their_own_times() {
+        let began = Instant::now();
+        let hatched = RefCell::new(Vec::new());
+        let odd = (0..20).filter(|number| number % 2 == 1);
+        hatch(odd, 200.0, |number| {
+            hatched.borrow_mut().push((number, began.elapsed()));
+            async {}
+        })
+        .await;
+        let hatched = hatched.into_inner();
+        assert_eq!(hatched.len(), 10);
+        for (number, at) in hatched {
+            assert!(number % 2 == 1 && at >= Duration::from_millis(5 * number));
+        }
+    }
+
+    #[tokio::test]
     async fn user_that_panics_does_not_end_the_others() {
         let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
-        hatch(3, 1e6, |number| {
+        hatch(0..3, 1e6, |number| {
             let send = send.clone();
             async move {
                 assert_ne!(number, 1);

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tenfold_scenarios::{Draw, Rendered, Scenario, Side};
+use tenfold_scenarios::{Draw, Rendered, Scenario, Share, Side};
 
 use crate::LoadError;
 use crate::answer::{AnswerView, capture, keep_for};
 use crate::http::{Away, Connection, Endpoint, Keep, Origins, Outgoing, TraceIds, Traveller, Trip};
 use crate::shared::Session;
 
-/// Logs in the scenario's sessions on one side, one after another over one connection. Returns the
+/// Logs in the sessions of a share on one side, one after another over one connection. Returns the
 /// variables that each session captured, and its cookies.
 ///
 /// # Errors
 /// [`LoadError::SetUp`] if a session can't be logged in.
 pub(crate) async fn log_in(
-    scenario: &Scenario,
+    (scenario, share): (&Scenario, Share),
     endpoint: &Endpoint,
     origins: &Origins,
     side: Side,
@@ -31,7 +31,7 @@ pub(crate) async fn log_in(
         traces: TraceIds::default(),
     };
     let mut logged_in = Vec::new();
-    for session in 0..sessions.count {
+    for session in (0..sessions.count).filter(|session| share.takes(*session)) {
         let Some(draw) = scenario.login_draw(session) else {
             break;
         };

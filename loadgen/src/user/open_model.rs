@@ -25,10 +25,10 @@ const HATCH_TIME_MAX: Duration = Duration::from_secs(30);
 /// # Errors
 /// If they end, or are not idle after 30 s.
 pub(crate) async fn hatch_idle(shared: &Arc<Shared>) -> Result<(), LoadError> {
-    let users = shared.scenario.load.users;
+    let users = shared.share.part_of(shared.scenario.load.users);
     let of_users = Arc::clone(shared);
     let life = move |_number| serve(Arc::clone(&of_users));
-    let hatching = tokio::spawn(hatch(users, HATCH_PER_S, life));
+    let hatching = tokio::spawn(hatch(0..users, HATCH_PER_S, life));
     let settled = async {
         while shared.dispatcher.idle() < users as usize {
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -179,6 +179,7 @@ path = "/items"
         RunDir::create(&directory.path().join("run")).expect("the run directory is created");
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let options = Options {
+        share: tenfold_scenarios::Share::WHOLE,
         scenario: Scenario::parse(&text, Path::new("x.toml")).expect("the scenario is valid"),
         target: format!("http://{}", shop.address)
             .parse()
@@ -188,6 +189,7 @@ path = "/items"
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),
+        start: tenfold_loadgen::Start::Soon,
         on_start: Box::new(|_| ()),
         on_progress: Box::new(|_| ()),
     };

@@ -104,12 +104,14 @@ fn rejects_unregistered_journey_in_code() {
     let (_sender, interrupt) = tokio::sync::watch::channel(false);
     let result = tenfold_loadgen::run(tenfold_loadgen::Options {
         scenario: Scenario::read(&path).unwrap(),
+        share: tenfold_scenarios::Share::WHOLE,
         target: "http://127.0.0.1:1".parse().unwrap(),
         candidate: None,
         sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),
+        start: tenfold_loadgen::Start::Soon,
         on_start: Box::new(|_| ()),
         on_progress: Box::new(|_| ()),
     });

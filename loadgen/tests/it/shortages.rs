@@ -159,6 +159,7 @@ fn full_disk_ends_the_run_early() {
     let (_sender, interrupt) = watch::channel(false);
     let begun = std::time::Instant::now();
     let error = tenfold_loadgen::run(Options {
+        share: tenfold_scenarios::Share::WHOLE,
         scenario: Scenario::parse(&scenario, Path::new("test.toml")).unwrap(),
         target: format!("http://{}", server.address).parse().unwrap(),
         candidate: None,
@@ -166,6 +167,7 @@ fn full_disk_ends_the_run_early() {
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),
+        start: tenfold_loadgen::Start::Soon,
         on_start: Box::new(|_| ()),
         on_progress: Box::new(|_| ()),
     })

@@ -3,7 +3,6 @@
 pub(crate) mod counted_latencies;
 pub(crate) mod distribution;
 pub(crate) mod exchange_times;
-pub(crate) mod interval_group;
 pub(crate) mod percentiles;
 pub(crate) mod scope;
 pub(crate) mod scope_intervals;

@@ -48,7 +48,7 @@ pub use latency::percentiles::{Latencies, Latency, PercentileIntervals};
 pub use latency::scope::Scope;
 pub use latency::scope_intervals::{ScopeInterval, intervals_by_scope};
 pub use latency::second::{Second, seconds};
-pub use merge::{MergeError, merge, merge_intervals};
+pub use merge::{MergeError, merge};
 pub use summarise::summarise;
 pub use summary::failed_by::{FailedBy, OWN_FAILURES_MAX};
 pub use summary::faults::{FaultEffect, FaultSummary};

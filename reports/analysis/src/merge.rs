@@ -1,29 +1,25 @@
 //! Merges the runs of several generators into one, as if there were a single generator.
 
 mod compatibility;
-mod counts;
 mod error;
-mod intervals;
 mod manifest;
-mod timeline;
 
-use tenfold_run_dir::sample::{SAMPLES_MAX, SAMPLES_OF_KIND_MAX, Sample};
+use tenfold_run_dir::sample::first_of_each_kind;
 use tenfold_run_dir::scaling::Scaling;
-use tenfold_run_dir::{HostTimeline, IntervalFold, Run, ServerTiming, TargetMetrics};
+use tenfold_run_dir::{
+    Counts, HostTimeline, IntervalFold, Run, ServerTiming, TargetMetrics, Timeline,
+};
 
 pub use error::MergeError;
-pub use intervals::merge_intervals;
 
 use crate::merge::compatibility::{is_same, mergeable};
-use crate::merge::counts::counts;
 use crate::merge::manifest::manifest;
-use crate::merge::timeline::timeline;
 
 /// Merges the runs of generators that sent the same scenario at the same time.
 ///
 /// The merge is exact: it adds the counts, and the rows of the time line by their time since the start of
 /// each run. The latencies are still to be folded from the merged interval log, which
-/// [`merge_intervals`](crate::merge_intervals()) makes. The manifest keeps the verdict of each part, because a
+/// [`merge_intervals`](tenfold_run_dir::merge_intervals()) makes. The manifest keeps the verdict of each part, because a
 /// merged measurement is only as good as its worst part. Host figures are kept only for the target, which
 /// all parts share.
 ///
@@ -54,11 +50,14 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
         samples.any(|sample| sample.target_cpu_ns.is_some())
     });
     let profiled = runs.iter().find(|run| run.profile.is_some());
-    let timeline = timeline(runs);
+    let timeline = Timeline::merged(runs.iter().map(|run| &run.timeline));
     let manifest = manifest(runs);
+    let mut counts = Counts::merged(runs.iter().map(|run| &run.counts));
+    counts.server_counter = counts.server_counter.filter(|_| one_target);
     Ok(Run {
         path: first.path.clone(),
-        counts: counts(runs, one_target),
+        counts,
+        generators: Vec::new(),
         latencies: IntervalFold::of_run(&manifest, &timeline),
         manifest,
         timeline,
@@ -88,7 +87,7 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
             Some(run) => run.off_cpu.clone(),
             None => runs.iter().find_map(|run| run.off_cpu.clone()),
         },
-        samples: samples(runs),
+        samples: first_of_each_kind(runs.iter().flat_map(|run| &run.samples)),
         server_timing: server_timing(runs),
     })
 }
@@ -100,20 +99,6 @@ fn server_timing(runs: &[Run]) -> ServerTiming {
         sum.merge(&run.server_timing);
     }
     sum
-}
-
-/// Keeps the first samples of each kind over all generators, as many as a single generator keeps.
-fn samples(runs: &[Run]) -> Vec<Sample> {
-    let mut all: Vec<&Sample> = runs.iter().flat_map(|run| &run.samples).collect();
-    all.sort_by_key(|sample| sample.at_ns);
-    let mut kept = Vec::<Sample>::new();
-    for sample in all {
-        let alike = kept.iter().filter(|other| other.is_like(sample)).count();
-        if alike < SAMPLES_OF_KIND_MAX && kept.len() < SAMPLES_MAX {
-            kept.push(sample.clone());
-        }
-    }
-    kept
 }
 
 /// Keeps the usage of the target and clears that of the host, which is the host of one generator only.

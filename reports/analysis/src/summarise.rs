@@ -1,9 +1,12 @@
 //! Summarises a run: figures, objectives, verdict and findings.
 
+mod parts;
+
 use std::collections::BTreeMap;
 
 use tenfold_run_dir::counts::{ArrivalCounts, RequestCounts, blamed_on};
 use tenfold_run_dir::durations::Durations;
+use tenfold_run_dir::manifest::Part;
 use tenfold_run_dir::{Blame, DurationSummary, Metric, Run};
 
 use crate::faults::faults;
@@ -27,8 +30,23 @@ use crate::summary::window::Window;
 use crate::summary::{SUMMARY_VERSION, Summary};
 use crate::verdict::{judge, judge_rules, objective_gaps};
 
+pub(crate) use parts::part;
+use parts::parts;
+
 /// Summarises a run.
 pub fn summarise(run: &Run) -> Summary {
+    let (mut summary, counted, window) = figures(run, parts(run));
+    summary.too_few_users = too_few_users(run, &summary);
+    summary.rules = judge_rules(run, &counted, &summary);
+    summary.objective_gaps = objective_gaps(run, &counted, &summary);
+    summary.verdict = judge(run, &counted, &summary);
+    summary.findings = findings(run, &counted, &window, &summary);
+    summary.next = next_step(&summary);
+    summary
+}
+
+/// Returns the figures of a run with these parts, before anything is judged.
+fn figures(run: &Run, merged_from: Vec<Part>) -> (Summary, CountedLatencies<'_>, Window) {
     let window = Window::of(run);
     let counted = CountedLatencies::of(run);
     let by_request = counts_by_request(run, true);
@@ -84,7 +102,7 @@ pub fn summarise(run: &Run) -> Summary {
         });
     let completed = answered_in_time(run, &window).iter().sum();
     let target_usage = TargetUsage::of(run, &window);
-    let mut summary = Summary {
+    let summary = Summary {
         version: SUMMARY_VERSION,
         scenario: run.manifest.scenario.clone(),
         seed: run.manifest.seed,
@@ -92,7 +110,7 @@ pub fn summarise(run: &Run) -> Summary {
         target: run.manifest.target.clone(),
         model: run.manifest.model.clone(),
         started_at: run.manifest.started_at.clone(),
-        merged_from: run.manifest.merged_from.clone(),
+        generators: run.manifest.generators,
         ended_early: run.counts.interrupted.clone(),
         counted_s: window.seconds(),
         verdict: Verdict::default(),
@@ -109,7 +127,8 @@ pub fn summarise(run: &Run) -> Summary {
         phases: phases(run),
         rules: Vec::new(),
         objective_gaps: ObjectiveGaps::default(),
-        generator: Generator::of(run, &counted, &window),
+        generator: Generator::of(run, &counted, &window, &merged_from),
+        merged_from,
         connections: run.counts.connections.clone(),
         host_usage: HostUsage::of(run, &window, target_usage.as_ref()),
         target_usage,
@@ -125,13 +144,7 @@ pub fn summarise(run: &Run) -> Summary {
         incidents: run.incidents.clone(),
         faults: faults(run),
     };
-    summary.too_few_users = too_few_users(run, &summary);
-    summary.rules = judge_rules(run, &counted, &summary);
-    summary.objective_gaps = objective_gaps(run, &counted, &summary);
-    summary.verdict = judge(run, &counted, &summary);
-    summary.findings = findings(run, &counted, &window, &summary);
-    summary.next = next_step(&summary);
-    summary
+    (summary, counted, window)
 }
 
 /// Returns the numbers of reads and writes that completed during the counted phases.

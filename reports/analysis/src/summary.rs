@@ -49,6 +49,14 @@ use crate::summary::verdict::Verdict;
 /// Version of the summary format.
 pub const SUMMARY_VERSION: u32 = 1;
 
+fn one() -> u32 {
+    1
+}
+
+fn is_one(count: &u32) -> bool {
+    *count == 1
+}
+
 /// The result of a run.
 ///
 /// Figures cover the counted phases and exclude warm-up, unless a field says otherwise.
@@ -68,7 +76,10 @@ pub struct Summary {
     pub model: String,
     /// Start of the run, RFC 3339 in UTC.
     pub started_at: String,
-    /// Runs that this run was merged from; empty for a run of one generator.
+    /// Generators that shared the load on one machine. 1 in summaries of older versions.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub generators: u32,
+    /// The generators of the run, or the runs that it was merged from; empty for a run of one generator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged_from: Vec<Part>,
     /// Why the run ended early. `None` if it completed, and in summaries of older versions.

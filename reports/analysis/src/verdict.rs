@@ -21,7 +21,7 @@ use crate::verdict::generator::{lag, lag_in_the_tail, shortfall};
 use crate::verdict::host::{busy_host, noisy_host};
 use crate::verdict::objection::{Objection, invalid, suspect};
 use crate::verdict::own_failures::{own_failures, scenario_failures, too_few_users};
-use crate::verdict::parts::{not_together, parts};
+use crate::verdict::parts::{missing_share, not_together, parts};
 
 pub(crate) use gaps::objective_gaps;
 pub(crate) use objective_windows::ObjectiveWindows;
@@ -34,17 +34,37 @@ pub(crate) fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary) ->
     objections.extend(nothing_measured(summary));
     objections.extend(broken_identities(summary));
     objections.extend(unfinished(run));
-    objections.extend(parts(run));
+    objections.extend(missing_share(run));
+    objections.extend(parts(run, summary));
     objections.extend(not_together(run));
-    objections.extend(lag(summary));
-    objections.extend(shortfall(summary));
-    objections.extend(lag_in_the_tail(counted));
-    objections.extend(own_failures(summary));
+    objections.extend(of_generator(counted, summary));
     objections.extend(too_few_users(summary));
     objections.extend(scenario_failures(summary));
     objections.extend(debug_build(run));
     objections.extend(noisy_host(run, summary));
     objections.extend(busy_host(summary));
+    verdict(objections, slo(summary))
+}
+
+/// Judges one generator of several, by its own requests alone. Objectives are judged for the whole run.
+pub(crate) fn judge_generator(counted: &CountedLatencies, summary: &Summary) -> Verdict {
+    let mut objections = broken_identities(summary);
+    objections.extend(of_generator(counted, summary));
+    verdict(objections, SloVerdict::NotJudged)
+}
+
+/// Objects to a generator that was late, or failed to send.
+fn of_generator(counted: &CountedLatencies, summary: &Summary) -> Vec<Objection> {
+    let mut objections = Vec::new();
+    objections.extend(lag(summary));
+    objections.extend(shortfall(summary));
+    objections.extend(lag_in_the_tail(counted));
+    objections.extend(own_failures(summary));
+    objections
+}
+
+/// Returns the verdict of these objections, the most severe of which decides and comes first.
+fn verdict(mut objections: Vec<Objection>, slo: SloVerdict) -> Verdict {
     objections.sort_by_key(|objection| match objection.grade {
         MeasurementVerdict::Invalid => 0,
         MeasurementVerdict::Suspect => 1,
@@ -54,7 +74,7 @@ pub(crate) fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary) ->
         measurement: objections
             .first()
             .map_or(MeasurementVerdict::Valid, |objection| objection.grade),
-        slo: slo(summary),
+        slo,
         reasons: objections
             .into_iter()
             .map(|objection| objection.reason)
@@ -107,9 +127,10 @@ fn broken_identities(summary: &Summary) -> Vec<Objection> {
 
 /// Objects to a run that was killed: the results of its last seconds are unknown.
 fn unfinished(run: &Run) -> Option<Objection> {
-    // The parts of a merged run carry this objection.
-    let is_merged = !run.manifest.merged_from.is_empty();
-    let checkpoint = run.counts.checkpoint.filter(|_| !is_merged)?;
+    // The parts of a merged run carry this objection; and if only some of several generators died, their share is missing.
+    let some_died = run.manifest.generators > 1 && run.counts.interrupted.is_none();
+    let is_carried = !run.manifest.merged_from.is_empty() || some_died;
+    let checkpoint = run.counts.checkpoint.filter(|_| !is_carried)?;
     suspect(checkpoint.description())
 }
 

@@ -73,7 +73,9 @@ fn requests(summary: &Summary) -> Vec<Fact> {
         Fact::new("requests", sent).toned((arrivals.dropped > 0).then_some(Tone::Bad)),
         Fact::new("rate", rate),
     ];
-    if !summary.merged_from.is_empty() {
+    if summary.generators > 1 {
+        facts.push(Fact::new("generators", summary.generators.to_string()));
+    } else if !summary.merged_from.is_empty() {
         let paths = summary.merged_from.iter().map(|part| part.path.as_str());
         facts.push(Fact::new("runs", paths.collect::<Vec<_>>().join(", ")));
     }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use tenfold_analysis::knee::{End, Hysteresis};
 use tenfold_analysis::plan::{BoxCapacity, Plan, Traffic};
 use tenfold_analysis::synthetic::MadeUp;
-use tenfold_analysis::{compare, merge, merge_intervals, summarise};
+use tenfold_analysis::{compare, merge, summarise};
 use tenfold_reports::comparison::comparison;
 use tenfold_reports::index::{self, Index};
 use tenfold_reports::{diagnosis, knee, plan, run};

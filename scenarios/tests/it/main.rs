@@ -14,4 +14,5 @@ mod phase_rules;
 mod popularity;
 mod rendering;
 mod schema;
+mod shares;
 mod support;

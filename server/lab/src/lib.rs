@@ -40,7 +40,7 @@ mod watching;
 #[doc(hidden)]
 pub use balancer::fuzzing;
 pub use balancer::{BalancerStatus, ServerStatus};
-pub use boxes::cgroup::Usage;
+pub use boxes::cgroup::{Group as ControlGroup, Groups as ControlGroups, Usage};
 pub use boxes::lab_box::LabBox;
 pub use chaos::{PlannedFault, Victim, plan_faults, victims};
 pub use control::socket::{Answer, Request, Responder, ask, ask_watched};

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStdin, Command, ExitStatus};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
@@ -55,6 +55,11 @@ impl ProcessGroup {
     /// Takes the pipe to the leader's standard input. `None` if there is no pipe or it was taken before.
     pub fn take_stdin(&mut self) -> Option<ChildStdin> {
         self.leader.stdin.take()
+    }
+
+    /// Takes the pipe from the leader's standard output. `None` if there is no pipe or it was taken before.
+    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
+        self.leader.stdout.take()
     }
 
     /// Returns whether the leader has exited. Does not reap it.
@@ -146,7 +151,7 @@ mod tests {
             .stdout(Stdio::piped());
         let mut group = ProcessGroup::spawn_guarded(&mut command).unwrap();
         let mut line = String::new();
-        let output = group.leader.stdout.take().unwrap();
+        let output = group.take_stdout().unwrap();
         BufReader::new(output).read_line(&mut line).unwrap();
         (group, line.trim().parse().unwrap())
     }

@@ -130,6 +130,7 @@ impl Traffic<'_> {
         let measurement = Measurement {
             scenario: self.scenario,
             endpoint: self.endpoint.clone(),
+            generators: None,
             journeys: self.journeys,
             candidate: None,
             sessions: KnownSessions::default(),

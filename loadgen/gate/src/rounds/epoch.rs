@@ -309,6 +309,7 @@ fn measure(
         let measurement = Measurement {
             scenario,
             endpoint: endpoints.baseline.clone(),
+            generators: None,
             journeys: tenfold_loadgen::Journeys::default(),
             candidate: Some(endpoints.candidate.target.clone()),
             sessions: tenfold_loadgen::KnownSessions::default(),

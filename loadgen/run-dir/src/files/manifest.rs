@@ -58,9 +58,20 @@ pub struct Manifest {
     pub host: Host,
     /// `true` if the service ran on the same machine. `None` if it is not known.
     pub shared_host: Option<bool>,
+    /// Generators that shared the load on one machine, each with its record in `generators/N`. 1 in runs of earlier versions.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub generators: u32,
     /// Runs that were merged into this one, in order. Empty for a run of one generator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged_from: Vec<Part>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 /// A file that a request sends in its body.

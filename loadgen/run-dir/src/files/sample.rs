@@ -37,6 +37,20 @@ pub const SAMPLES_OF_KIND_MAX: usize = 3;
 /// Most samples that a run keeps.
 pub const SAMPLES_MAX: usize = 100;
 
+/// Keeps the first samples of each kind over several generators, as many as a single generator keeps.
+pub fn first_of_each_kind<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Vec<Sample> {
+    let mut all: Vec<&Sample> = samples.into_iter().collect();
+    all.sort_by_key(|sample| sample.at_ns);
+    let mut kept = Vec::<Sample>::new();
+    for sample in all {
+        let alike = kept.iter().filter(|other| other.is_like(sample)).count();
+        if alike < SAMPLES_OF_KIND_MAX && kept.len() < SAMPLES_MAX {
+            kept.push(sample.clone());
+        }
+    }
+    kept
+}
+
 impl Sample {
     /// Returns whether two samples are of one kind: the same request failed in the same way.
     pub fn is_like(&self, other: &Self) -> bool {

@@ -1,6 +1,7 @@
 //! `timeline.json`: one row per second of the run.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,22 @@ pub struct Timeline {
 }
 
 impl Timeline {
+    /// Adds up the timelines of several generators of one run, row by row.
+    pub fn merged<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut rows = BTreeMap::<u64, Row>::new();
+        for row in parts.into_iter().flat_map(|part| &part.rows) {
+            match rows.get_mut(&row.start_ns) {
+                Some(sum) => sum.add(row),
+                None => {
+                    rows.insert(row.start_ns, row.clone());
+                }
+            }
+        }
+        Self {
+            rows: rows.into_values().collect(),
+        }
+    }
+
     /// End of the last row, in nanoseconds since the start of the run. 0 if there is no row.
     pub fn end_ns(&self) -> u64 {
         self.rows.last().map_or(0, Row::end_ns)
@@ -72,6 +89,27 @@ pub struct FailureCount {
 }
 
 impl Row {
+    /// Adds the counts of another generator in the same interval.
+    fn add(&mut self, other: &Self) {
+        self.duration_ns = self.duration_ns.max(other.duration_ns);
+        self.phase = self.phase.max(other.phase);
+        self.planned += other.planned;
+        self.sent += other.sent;
+        self.reads += other.reads;
+        self.writes += other.writes;
+        self.failed += other.failed;
+        self.dropped += other.dropped;
+        self.in_flight += other.in_flight;
+        self.waiting += other.waiting;
+        self.generator_cpu_ns += other.generator_cpu_ns;
+        for own in &other.failures {
+            self.add_failures(&own.class, own.status, own.count);
+        }
+        if let (Some(sum), Some(sides)) = (&mut self.sides, &other.sides) {
+            sum.add(sides);
+        }
+    }
+
     /// Adds failed requests of one class and status. Does not change [`Row::failed`].
     #[expect(clippy::ptr_arg, reason = "a static class is stored without a copy")]
     pub fn add_failures(&mut self, class: &Cow<'static, str>, status: Option<u16>, count: u64) {

@@ -25,6 +25,12 @@ const LINE_BYTES_MAX: u64 = 4 << 20;
 /// the iteration.
 pub struct Intervals {
     path: PathBuf,
+    rows: Box<dyn Iterator<Item = Result<IntervalHistogram, RunDirError>> + Send>,
+}
+
+/// The lines of one log.
+struct LogLines {
+    path: PathBuf,
     lines: BufReader<Take<File>>,
     line: Vec<u8>,
     inflated: Vec<u8>,
@@ -49,15 +55,37 @@ impl Intervals {
             path: path.to_owned(),
             source,
         })?;
-        Ok(Self {
+        let lines = LogLines {
             path: path.to_owned(),
             lines: BufReader::new(file.take(bytes.unwrap_or(u64::MAX))),
             line: Vec::new(),
             inflated: Vec::new(),
             ended: false,
-        })
+        };
+        Ok(Self::of(path.to_owned(), lines))
     }
 
+    /// Intervals that are read from several logs below `path`.
+    pub(crate) fn of(
+        path: PathBuf,
+        rows: impl Iterator<Item = Result<IntervalHistogram, RunDirError>> + Send + 'static,
+    ) -> Self {
+        Self {
+            path,
+            rows: Box::new(rows),
+        }
+    }
+}
+
+impl Iterator for Intervals {
+    type Item = Result<IntervalHistogram, RunDirError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.rows.next()
+    }
+}
+
+impl LogLines {
     /// Reads the next line that holds an interval.
     fn read(&mut self) -> Result<Option<IntervalHistogram>, RunDirError> {
         loop {
@@ -86,7 +114,7 @@ impl Intervals {
     }
 }
 
-impl Iterator for Intervals {
+impl Iterator for LogLines {
     type Item = Result<IntervalHistogram, RunDirError>;
 
     fn next(&mut self) -> Option<Self::Item> {

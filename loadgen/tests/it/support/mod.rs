@@ -139,12 +139,14 @@ pub(crate) fn try_run_knowing(
     let (_sender, interrupt) = watch::channel(false);
     let recording = tenfold_loadgen::run(Options {
         scenario,
+        share: tenfold_scenarios::Share::WHOLE,
         target,
         candidate,
         sessions,
         run_dir: &run_dir,
         interrupt,
         on_ready: Box::new(|| ()),
+        start: tenfold_loadgen::Start::Soon,
         on_start: Box::new(on_start),
         on_progress: Box::new(|_| ()),
     })?;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use tenfold_run_dir::{IntervalHistogram, Metric, Run, SparseHistogram};
+use tenfold_run_dir::{
+    IntervalGroup, IntervalHistogram, Metric, Run, SparseHistogram, interval_groups, nearest_second,
+};
 
-use crate::latency::interval_group::{IntervalGroup, interval_groups, nearest_second};
 use crate::latency::scope::Scope;
 
 /// One interval of a metric, merged over the requests of a scope.

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 use tenfold_run_dir::timeline::Row;
-use tenfold_run_dir::{IntervalHistogram, Metric, Run};
+use tenfold_run_dir::{IntervalHistogram, Metric, Run, interval_groups};
 
-use crate::latency::interval_group::interval_groups;
 use tenfold_stats::OrderStatistics;
 
 /// One row of a run's time line, with the latencies of the requests that ended in it.

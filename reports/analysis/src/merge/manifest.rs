@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use tenfold_run_dir::manifest::Part;
 use tenfold_run_dir::{Manifest, Run};
 
-use crate::summarise::summarise;
-use crate::summary::verdict::MeasurementVerdict;
+use crate::summarise::{part, summarise};
 
 pub(super) fn manifest(runs: &[Run]) -> Manifest {
     let mut merged = runs[0].manifest.clone();
@@ -43,6 +42,8 @@ pub(super) fn manifest(runs: &[Run]) -> Manifest {
     merged.users = runs
         .iter()
         .fold(0_u32, |sum, run| sum.saturating_add(run.manifest.users));
+    // Their records stay in the directories of the parts.
+    merged.generators = 1;
     merged.merged_from = runs.iter().flat_map(parts).collect();
     merged
 }
@@ -55,24 +56,7 @@ pub(super) fn parts(run: &Run) -> Vec<Part> {
     // The service counted the requests of all generators, so its counter cannot match one of them.
     let mut alone = run.clone();
     alone.counts.server_counter = None;
-    let summary = summarise(&alone);
-    vec![Part {
-        path: run.path.display().to_string(),
-        seed: run.manifest.seed,
-        started_at: run.manifest.started_at.clone(),
-        host: run.manifest.host.clone(),
-        tool: run.manifest.tool.clone(),
-        sent: summary.arrivals.sent,
-        measurement: match summary.verdict.measurement {
-            MeasurementVerdict::Valid => "valid",
-            MeasurementVerdict::Suspect => "suspect",
-            MeasurementVerdict::Invalid => "invalid",
-        }
-        .to_owned(),
-        reasons: summary.verdict.reasons,
-        lag_p99_ns: summary.generator.lag_p99_ns,
-        peak_cores_used: summary.generator.peak_cores_used,
-        saturated_seconds: summary.generator.saturated_seconds,
-        interrupted: run.counts.interrupted.clone(),
-    }]
+    let mut summary = summarise(&alone);
+    let verdict = std::mem::take(&mut summary.verdict);
+    vec![part(run, &summary, verdict, run.path.display().to_string())]
 }

@@ -1,6 +1,7 @@
 //! Resource usage and lag of the generator.
 
 use serde::{Deserialize, Serialize};
+use tenfold_run_dir::manifest::Part;
 use tenfold_run_dir::{Metric, Run};
 
 use crate::latency::counted_latencies::CountedLatencies;
@@ -45,7 +46,12 @@ pub struct Generator {
 }
 
 impl Generator {
-    pub(crate) fn of(run: &Run, counted: &CountedLatencies, window: &Window) -> Self {
+    pub(crate) fn of(
+        run: &Run,
+        counted: &CountedLatencies,
+        window: &Window,
+        parts: &[Part],
+    ) -> Self {
         let usage = &run.counts.generator;
         let sent: u64 = run
             .counts
@@ -66,7 +72,6 @@ impl Generator {
             .filter(|cores| **cores >= SATURATED_CORES)
             .count() as u64;
         // Each generator has a thread of its own, so the busiest one counts.
-        let parts = &run.manifest.merged_from;
         if !parts.is_empty() {
             let peaks = parts.iter().filter_map(|part| part.peak_cores_used);
             peak_cores_used = peaks.max_by(f64::total_cmp);

@@ -334,6 +334,7 @@ impl MadeUp {
             components: Vec::new(),
             heap: None,
             latencies,
+            generators: Vec::new(),
             flamegraph: None,
             off_cpu: None,
             metrics,
@@ -448,6 +449,7 @@ impl MadeUp {
             boxes: Vec::new(),
             unconfined_because: None,
             service_boxes: Vec::new(),
+            generators: 1,
             merged_from: Vec::new(),
             files: Vec::new(),
         }

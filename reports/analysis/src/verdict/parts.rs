@@ -1,30 +1,96 @@
 //! Objections to the parts of a merged run.
 
-use tenfold_run_dir::Run;
 use tenfold_run_dir::manifest::Part;
+use tenfold_run_dir::{GeneratorRecord, Run};
 
+use crate::format;
+use crate::summary::Summary;
 use crate::verdict::objection::{Objection, invalid, suspect};
 
 /// Passes on the objections to each part, because a merged measurement is only as good as its worst part.
-pub(super) fn parts(run: &Run) -> Vec<Objection> {
-    let parts = &run.manifest.merged_from;
-    let of = parts.len();
+pub(super) fn parts(run: &Run, summary: &Summary) -> Vec<Objection> {
+    let parts = &summary.merged_from;
+    let is_merged = !run.manifest.merged_from.is_empty();
     let mut objections = Vec::new();
     for (index, part) in parts.iter().enumerate() {
-        let who = format!("generator {} of {of} ({})", index + 1, part.path);
+        let who = match run.generators.get(index) {
+            Some(own) if !is_merged => name(run, own.number),
+            _ => format!("generator {} of {} ({})", index + 1, parts.len(), part.path),
+        };
         let why = part.reasons.join("; ");
         match part.measurement.as_str() {
             "valid" => {}
             "suspect" => objections.extend(suspect(format!("{who} is suspect: {why}"))),
             _ => objections.extend(invalid(format!("{who} is invalid: {why}"))),
         }
-        if let Some(by) = &part.interrupted {
+        // Generators of one run end together. If one does not, its share is judged.
+        if let Some(by) = part.interrupted.as_ref().filter(|_| is_merged) {
             objections.extend(suspect(format!(
                 "{who} ended early ({by}); its share of the load was missing after that"
             )));
         }
     }
     objections
+}
+
+/// Names one generator of a run with several.
+fn name(run: &Run, number: u32) -> String {
+    format!("generator {number} of {}", run.manifest.generators)
+}
+
+/// Missing share of the arrivals above which the measurement is invalid, as for a generator that can't send fast enough.
+const MISSING_SHARE_MAX: f64 = 0.01;
+
+/// Objects to generators that ended before the others: the rest of their arrivals was not sent.
+///
+/// Each generator plans about the same number of arrivals, so those that completed show how many the others have missed.
+pub(super) fn missing_share(run: &Run) -> Option<Objection> {
+    let completed = |own: &&GeneratorRecord| own.counts.interrupted.is_none();
+    let complete: Vec<u64> = run
+        .generators
+        .iter()
+        .filter(completed)
+        .map(planned)
+        .collect();
+    let lost: Vec<u32> = (1..=run.manifest.generators)
+        .filter(|number| {
+            let mut complete = run.generators.iter().filter(completed);
+            !complete.any(|own| own.number == *number)
+        })
+        .collect();
+    if complete.is_empty() || lost.is_empty() {
+        return None;
+    }
+    let each = complete.iter().sum::<u64>() as f64 / complete.len() as f64;
+    let all: u64 = run.generators.iter().map(planned).sum();
+    let missing =
+        (1.0 - all as f64 / (each * f64::from(run.manifest.generators)).max(1.0)).max(0.0);
+    let ended = lost.iter().map(|number| {
+        let record = run.generators.iter().find(|own| own.number == *number);
+        let by = record.and_then(|own| own.counts.interrupted.as_deref());
+        let by = by.unwrap_or("it left no record");
+        format!("{} ended before the others ({by})", name(run, *number))
+    });
+    let ended = ended.collect::<Vec<_>>().join("; ");
+    let reason = format!(
+        "{ended}; about {} of all arrivals were not sent",
+        format::percent(missing)
+    );
+    match missing > MISSING_SHARE_MAX {
+        true => invalid(reason),
+        false => suspect(reason),
+    }
+}
+
+/// Returns the arrivals that were due at a generator.
+fn planned(record: &GeneratorRecord) -> u64 {
+    record
+        .counts
+        .phases
+        .iter()
+        .flatten()
+        .map(|counts| counts.planned)
+        .sum()
 }
 
 /// Maximum difference between the starts of the generators: rows of a time line are one second long.
@@ -52,7 +118,10 @@ pub(crate) fn seconds_apart(one: &str, other: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use tenfold_run_dir::counts::RequestCounts;
+
     use super::*;
+    use crate::summarise;
     use crate::summary::verdict::MeasurementVerdict::{self, Invalid, Suspect};
     use crate::verdict::brief_run;
 
@@ -76,14 +145,14 @@ mod tests {
     #[test]
     fn parts_pass_on_their_verdicts() {
         let mut run = brief_run();
-        assert!(parts(&run).is_empty());
+        assert!(parts(&run, &summarise(&run)).is_empty());
         let started = run.manifest.started_at.clone();
         let verdicts = ["valid", "suspect", "invalid", "of a later version"];
         run.manifest.merged_from = verdicts
             .map(|verdict| part(&run, verdict, verdict, &started))
             .to_vec();
         run.manifest.merged_from[0].interrupted = Some("Ctrl-C".to_owned());
-        let objections: Vec<(MeasurementVerdict, String)> = parts(&run)
+        let objections: Vec<(MeasurementVerdict, String)> = parts(&run, &summarise(&run))
             .into_iter()
             .map(|objection| (objection.grade, objection.reason))
             .collect();
@@ -108,6 +177,55 @@ mod tests {
         assert_eq!(
             objections,
             expected.map(|(grade, reason)| (grade, reason.to_owned()))
+        );
+    }
+
+    /// A run whose requests two of its generators have sent, of `started`.
+    fn shared_run(started: u32, planned: [u64; 2], second: Option<&str>) -> Run {
+        let mut run = brief_run();
+        run.manifest.generators = started;
+        run.generators = [(1, planned[0], None), (2, planned[1], second)]
+            .map(|(number, planned, interrupted)| {
+                let mut counts = run.counts.clone();
+                for own in counts.phases.iter_mut().flatten() {
+                    *own = RequestCounts::default();
+                }
+                counts.phases[0][0].planned = planned;
+                counts.interrupted = interrupted.map(str::to_owned);
+                GeneratorRecord {
+                    number,
+                    counts,
+                    timeline: run.timeline.clone(),
+                    latencies: run.latencies.clone(),
+                }
+            })
+            .to_vec();
+        run
+    }
+
+    #[test]
+    fn missing_share_decides_by_its_size() {
+        let reason = |run: &Run| missing_share(run).map(|own| (own.grade, own.reason));
+        assert_eq!(reason(&brief_run()), None);
+        assert_eq!(reason(&shared_run(2, [1_000, 999], None)), None);
+        let mut all_ended = shared_run(2, [500, 500], Some("interrupted"));
+        all_ended.generators[0].counts.interrupted = Some("interrupted".to_owned());
+        assert_eq!(reason(&all_ended), None);
+        let by = Some("signal 9; recorded up to 5 s");
+        let expected =
+            "generator 2 of 2 ended before the others (signal 9; recorded up to 5 s); about";
+        for (planned, grade) in [([1_000, 500], Invalid), ([1_000, 990], Suspect)] {
+            let (found, reason) = reason(&shared_run(2, planned, by)).unwrap();
+            assert_eq!(found, grade, "{reason}");
+            assert!(reason.starts_with(expected), "{reason}");
+        }
+        let (found, reason) = reason(&shared_run(3, [1_000, 1_000], None)).unwrap();
+        assert_eq!(found, Invalid);
+        assert!(
+            reason.starts_with(
+                "generator 3 of 3 ended before the others (it left no record); about 33"
+            ),
+            "{reason}"
         );
     }
 

@@ -4,10 +4,10 @@ use std::convert::Infallible;
 
 use proptest::prelude::*;
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
-use tenfold_analysis::{MeasurementVerdict, MergeError, charts, merge, merge_intervals, summarise};
+use tenfold_analysis::{MeasurementVerdict, MergeError, charts, merge, summarise};
 use tenfold_run_dir::counts::RequestCounts;
 use tenfold_run_dir::latency_histogram;
-use tenfold_run_dir::{IntervalFold, IntervalHistogram, Run, SparseHistogram};
+use tenfold_run_dir::{IntervalFold, IntervalHistogram, Run, SparseHistogram, merge_intervals};
 
 /// A run with its interval log.
 type Logged = (Run, Vec<IntervalHistogram>);
@@ -322,7 +322,15 @@ fn merges_logs_of_unequal_length_in_order() {
         .collect();
     let count = |log: &[IntervalHistogram]| log.iter().map(|i| i.histogram.len()).sum::<u64>();
     assert_eq!(count(&merged), count(&log) + count(&short));
-    assert!(merged.is_sorted_by_key(|interval| (interval.start_ns, interval.series)));
+    assert!(merged.is_sorted_by_key(|interval| {
+        let series = interval.series;
+        (
+            interval.start_ns,
+            series.phase,
+            series.request,
+            series.metric,
+        )
+    }));
 }
 
 #[test]

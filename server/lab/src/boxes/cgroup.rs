@@ -29,14 +29,14 @@ const NAMES_MAX: u32 = 1_000;
 
 /// The group of a lab. Dropping it removes it if it is empty.
 #[derive(Debug)]
-pub(crate) struct Groups {
+pub struct Groups {
     hierarchy: Hierarchy,
     name: String,
 }
 
 /// The group of a box. Dropping it kills its processes and removes it.
 #[derive(Debug)]
-pub(crate) struct Group {
+pub struct Group {
     hierarchy: Hierarchy,
     directories: Vec<PathBuf>,
 }
@@ -47,7 +47,7 @@ impl Groups {
     /// # Errors
     /// Returns the reason, and advice if there is any, if this account may not create groups or the limits
     /// have no effect.
-    pub(crate) fn make() -> Result<Self, String> {
+    pub fn make() -> Result<Self, String> {
         let groups = Self {
             hierarchy: Hierarchy::find()?,
             name: String::new(),
@@ -125,7 +125,10 @@ impl Groups {
     }
 
     /// Creates the group of a box.
-    pub(crate) fn group(&self, name: &str) -> io::Result<Group> {
+    ///
+    /// # Errors
+    /// If the kernel refuses it.
+    pub fn group(&self, name: &str) -> io::Result<Group> {
         let directories = self.directories();
         let directories: Vec<_> = directories.iter().map(|own| own.join(name)).collect();
         for directory in &directories {
@@ -172,8 +175,20 @@ impl Group {
         }
     }
 
+    /// Moves a process with all its threads into the group.
+    ///
+    /// # Errors
+    /// If it has ended, or this account may not move it.
+    pub fn add(&self, pid: u32) -> io::Result<()> {
+        self.entrances()
+            .try_for_each(|entrance| fs::write(entrance, pid.to_string()))
+    }
+
     /// Limits the CPU of the group.
-    pub(crate) fn limit_cpu(&self, allowance: Allowance) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If the kernel refuses the limit.
+    pub fn limit_cpu(&self, allowance: Allowance) -> io::Result<()> {
         let quota = allowance.quota_us();
         match self.hierarchy {
             Hierarchy::V1 { .. } => {
@@ -193,7 +208,7 @@ impl Group {
     }
 
     /// Returns the CPU and memory used so far, and how often the group was throttled.
-    pub(crate) fn usage(&self) -> Usage {
+    pub fn usage(&self) -> Usage {
         let read = |file: &str| {
             let files = self.directories.iter().map(|own| own.join(file));
             files
@@ -324,9 +339,7 @@ mod tests {
             .stdin(Stdio::null())
             .spawn();
         let mut busy = Busy(busy.unwrap());
-        for entrance in group.entrances() {
-            fs::write(entrance, busy.0.id().to_string()).unwrap();
-        }
+        group.add(busy.0.id()).unwrap();
         let (before, began) = (group.usage(), Instant::now());
         std::thread::sleep(Duration::from_secs(1));
         let (after, took) = (group.usage(), began.elapsed());

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 
-use tenfold_run_dir::{IntervalHistogram, Series};
+use super::interval_group::{IntervalGroup, interval_groups, nearest_second};
+use super::{IntervalHistogram, Metric};
 
-use crate::latency::interval_group::{IntervalGroup, interval_groups, nearest_second};
-
-/// Merges the interval logs of the runs of a [`merge`](crate::merge()), in order of time.
+/// Merges the interval logs of several generators of one run, in order of time.
 ///
 /// Reads one interval of each log at a time and adds the histograms slot by slot. Intervals that begin
 /// nearest to the same second become one interval of the merged run, from the earliest start to the latest
@@ -73,12 +72,15 @@ fn merged(intervals: Vec<IntervalHistogram>) -> Vec<IntervalHistogram> {
     let start_ns = start.unwrap_or(0);
     let ends = intervals.iter().map(|i| i.start_ns + i.duration_ns);
     let duration_ns = ends.max().unwrap_or(0) - start_ns;
-    let mut by_series = BTreeMap::<Series, IntervalHistogram>::new();
+    // In the order in which a generator writes them.
+    let mut by_series = BTreeMap::<(usize, usize, Metric), IntervalHistogram>::new();
     for interval in intervals {
-        match by_series.get_mut(&interval.series) {
+        let series = interval.series;
+        let series = (series.phase, series.request, series.metric);
+        match by_series.get_mut(&series) {
             Some(sum) => sum.histogram.add(&interval.histogram),
             None => {
-                by_series.insert(interval.series, interval);
+                by_series.insert(series, interval);
             }
         }
     }

@@ -2,21 +2,21 @@
 
 use std::iter::Peekable;
 
-use tenfold_run_dir::IntervalHistogram;
+use super::IntervalHistogram;
 
 /// Adjacent intervals of the same period.
 #[derive(Debug)]
-pub(crate) struct IntervalGroup {
+pub struct IntervalGroup {
     /// Number of the period.
-    pub(crate) number: u64,
+    pub number: u64,
     /// Intervals of the period, in the order of the log.
-    pub(crate) intervals: Vec<IntervalHistogram>,
+    pub intervals: Vec<IntervalHistogram>,
 }
 
 /// Groups adjacent intervals with the same period number, while the log is being read.
 ///
 /// An error replaces the group that it cuts short.
-pub(crate) fn interval_groups<E, I>(
+pub fn interval_groups<E, I>(
     intervals: I,
     number: impl Fn(&IntervalHistogram) -> u64,
 ) -> impl Iterator<Item = Result<IntervalGroup, E>>
@@ -56,6 +56,6 @@ const INTERVAL_NS: u64 = 1_000_000_000;
 
 /// Returns the second nearest to the start of an interval: a generator ends an interval within milliseconds
 /// of a full second, or much later if it stalled.
-pub(crate) fn nearest_second(interval: &IntervalHistogram) -> u64 {
+pub fn nearest_second(interval: &IntervalHistogram) -> u64 {
     (interval.start_ns + INTERVAL_NS / 2) / INTERVAL_NS
 }

@@ -1,13 +1,22 @@
-//! Counts of a merged run.
+//! Counts of several generators, as if one had counted everything.
 
-use tenfold_run_dir::Run;
-use tenfold_run_dir::counts::{
-    Counts, GeneratorUsage, InTime, KeyCounts, ServerCounter, Traffic, keep_notable,
-};
+use super::{Counts, GeneratorUsage, InTime, KeyCounts, ServerCounter, Traffic, keep_notable};
 
-pub(super) fn counts(runs: &[Run], one_target: bool) -> Counts {
-    let mut merged = runs[0].counts.clone();
-    for other in runs[1..].iter().map(|run| &run.counts) {
+impl Counts {
+    /// Adds up the counts of several generators of one run against one target. Without any, all are zero.
+    ///
+    /// Nothing is lost: the sum is what a single generator would have counted, except that messages and times of an early end
+    /// are those of the first generator that has them.
+    pub fn merged<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut parts = parts.into_iter();
+        let first = parts.next().cloned().unwrap_or_default();
+        merged(first, parts)
+    }
+}
+
+fn merged<'a>(first: Counts, others: impl Iterator<Item = &'a Counts>) -> Counts {
+    let mut merged = first;
+    for other in others {
         merged.dropped_after_ns_min = [dropped_after(&merged), dropped_after(other)]
             .into_iter()
             .flatten()
@@ -30,8 +39,7 @@ pub(super) fn counts(runs: &[Run], one_target: bool) -> Counts {
         merged.server_counter = merged
             .server_counter
             .zip(other.server_counter.as_ref())
-            .and_then(|(one, other)| combined_counter(one, other))
-            .filter(|_| one_target);
+            .and_then(|(one, other)| combined_counter(one, other));
         add_usage(&mut merged.generator, &other.generator);
         for (sum, keys) in merged.keys.iter_mut().zip(&other.keys) {
             add_keys(sum, keys);

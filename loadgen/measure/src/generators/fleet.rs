@@ -1,0 +1,314 @@
+//! All generators of a run, from their start to the sum of their records.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime};
+
+use tenfold_loadgen::{
+    Interrupt, LoadError, Progress, Recording, Target, TargetDescription, missed_by_all,
+};
+use tenfold_run_dir::RunDir;
+use tenfold_run_dir::counts::Aborted;
+use tenfold_scenarios::{Overrides, Scenario, Share};
+
+use super::generator_process::{GeneratorProcess, Loss, Message, State};
+use super::job::Job;
+use super::shared_clock;
+use super::{Generators, refuse_generators};
+use crate::MeasureError;
+
+/// Time between the order to start and the start, in which the order reaches every generator.
+const LEAD: Duration = Duration::from_millis(150);
+
+/// Longest time between two looks at the interrupt.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Longest time that the progress of a second waits for a generator that has not reported it yet.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// Time limit of generators that were ordered to stop. They wait half a second for requests in flight, then write their records.
+const STOP_MAX: Duration = Duration::from_secs(10);
+
+/// A run of several generators.
+pub(crate) struct FleetRun<'a> {
+    /// The scenario.
+    pub(crate) scenario: Scenario,
+    /// Changes that were made to it.
+    pub(crate) overrides: Overrides,
+    /// The service to send it to.
+    pub(crate) target: Target,
+    /// The directory of the run.
+    pub(crate) run_dir: &'a RunDir,
+    /// Ends the run early when it becomes true.
+    pub(crate) interrupt: Interrupt,
+    /// Called once, when the users of all generators are ready.
+    pub(crate) on_ready: Box<dyn FnOnce() + 'a>,
+    /// Called once, with the instant at which the clock of the run starts.
+    pub(crate) on_start: Box<dyn FnOnce(Instant) + 'a>,
+    /// Called once a second, with the progress of all generators together.
+    pub(crate) on_progress: Box<dyn FnMut(&Progress) + 'a>,
+    /// Called for each generator that ends without a complete record, with a sentence about it.
+    pub(crate) on_loss: Box<dyn FnMut(&str) + 'a>,
+}
+
+/// Runs the scenario with several generators, and writes the sum of their records into the run directory, except for counts and
+/// timeline, which it returns.
+///
+/// If a generator dies, the others go on, and its record says where it ends.
+///
+/// # Errors
+/// If a generator can't be started or can't send, the run is interrupted before its first arrival, all generators die, or a file
+/// can't be written.
+pub(crate) fn run(run: FleetRun<'_>, generators: &Generators) -> Result<Recording, MeasureError> {
+    let FleetRun {
+        scenario,
+        overrides,
+        target,
+        run_dir,
+        interrupt,
+        on_ready,
+        on_start,
+        mut on_progress,
+        mut on_loss,
+    } = run;
+    let target = TargetDescription::of(&target);
+    refuse_generators(&scenario, target.connections(), generators.count)?;
+    let (messages, received) = mpsc::channel();
+    let mut fleet = Fleet {
+        processes: Vec::new(),
+        received,
+        interrupt,
+    };
+    for share in Share::all(generators.count) {
+        let part = target.clone().with_connections(|all| share.part_of(all));
+        let directory = run_dir.generator(share.index() + 1);
+        let job = Job::new(
+            &scenario,
+            &overrides,
+            share,
+            part,
+            generators.permitted_hosts.clone(),
+            directory.path().to_owned(),
+        );
+        let process = GeneratorProcess::start(generators, share, &job, messages.clone())?;
+        fleet.processes.push(process);
+    }
+    drop(messages);
+    fleet.wait_until_ready()?;
+    on_ready();
+    let start = Instant::now() + LEAD;
+    let at_ns = shared_clock::ns_of(start);
+    fleet
+        .processes
+        .iter_mut()
+        .for_each(|own| own.start_at(at_ns));
+    on_start(start);
+    let aborted = fleet.watch(&scenario, &mut *on_progress, &mut *on_loss);
+    fleet.close_records()?;
+    let base = SystemTime::now()
+        .checked_sub(start.elapsed())
+        .unwrap_or(SystemTime::UNIX_EPOCH);
+    let (mut counts, timeline) = run_dir.merge_generators(base)?;
+    if let Some((aborted, description)) = aborted {
+        (counts.aborted, counts.interrupted) = (Some(aborted), Some(description));
+    }
+    Ok(Recording {
+        counts,
+        timeline,
+        agreement: None,
+    })
+}
+
+/// The processes of a run. Dropping it kills those that are alive.
+struct Fleet {
+    processes: Vec<GeneratorProcess>,
+    received: Receiver<(usize, Message)>,
+    interrupt: Interrupt,
+}
+
+impl Fleet {
+    /// Waits until the users of all generators are ready.
+    fn wait_until_ready(&mut self) -> Result<(), MeasureError> {
+        while !self.processes.iter().all(|own| own.state == State::Ready) {
+            if *self.interrupt.borrow() {
+                return Err(LoadError::Interrupted.into());
+            }
+            let Some((position, message)) = self.receive() else {
+                continue;
+            };
+            if self.processes[position].note(message)
+                && let Some(loss) = self.processes[position].finish()
+            {
+                return Err(self.failure(position, loss));
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows the run until all generators have ended. Returns the rule that aborted it, with a description.
+    fn watch(
+        &mut self,
+        scenario: &Scenario,
+        on_progress: &mut dyn FnMut(&Progress),
+        on_loss: &mut dyn FnMut(&str),
+    ) -> Option<(Aborted, String)> {
+        let mut aborted = None;
+        let mut stopped: Option<Instant> = None;
+        let mut seconds = Seconds::default();
+        while self.processes.iter().any(GeneratorProcess::is_alive) {
+            if let Some((position, message)) = self.receive()
+                && self.processes[position].note(message)
+            {
+                let (number, all) = (self.processes[position].number(), self.processes.len());
+                on_loss(&format!(
+                    "generator {number} of {all} has ended before the run; its share of the load is missing from now on"
+                ));
+            }
+            if seconds.is_complete(&self.processes, Instant::now()) {
+                let parts: Vec<Progress> = self
+                    .processes
+                    .iter()
+                    .filter_map(|own| own.progress.clone())
+                    .collect();
+                let lost = self.processes.iter().filter(|own| own.state == State::Lost);
+                on_progress(&Progress {
+                    lost_generators: u32::try_from(lost.count()).unwrap_or(u32::MAX),
+                    ..Progress::merged(&parts)
+                });
+                if stopped.is_none() {
+                    aborted = missed_by_all(scenario, &parts);
+                }
+            }
+            let ends = aborted.is_some() || *self.interrupt.borrow();
+            match stopped {
+                None if ends => {
+                    stopped = Some(Instant::now());
+                    self.processes.iter_mut().for_each(GeneratorProcess::stop);
+                }
+                Some(since) if since.elapsed() > STOP_MAX => {
+                    let alive = self.processes.iter_mut().filter(|own| own.is_alive());
+                    alive.for_each(GeneratorProcess::kill);
+                }
+                _ => {}
+            }
+        }
+        aborted
+    }
+
+    /// Waits until all processes have exited, and completes the records of those that are lost.
+    ///
+    /// # Errors
+    /// If all are lost, or a record can't be written.
+    fn close_records(&mut self) -> Result<(), MeasureError> {
+        let mut losses = Vec::new();
+        for (position, process) in self.processes.iter_mut().enumerate() {
+            if let Some(loss) = process.finish() {
+                process.close_record(&loss)?;
+                losses.push((position, loss));
+            }
+        }
+        match losses.first() {
+            Some((position, loss)) if losses.len() == self.processes.len() => {
+                Err(self.failure(*position, loss.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Receives a message. `None` if there is none for a moment.
+    fn receive(&mut self) -> Option<(usize, Message)> {
+        match self.received.recv_timeout(LOOK) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => {
+                // Every process has reported its end before; sleeping keeps a defect from using a core.
+                std::thread::sleep(LOOK);
+                None
+            }
+        }
+    }
+
+    fn failure(&self, position: usize, loss: Loss) -> MeasureError {
+        MeasureError::Generator {
+            number: self.processes[position].number(),
+            count: self.processes.len(),
+            reason: loss.reason,
+            code: loss.code.and_then(|code| u8::try_from(code).ok()),
+        }
+    }
+}
+
+/// The seconds of the run that were reported.
+#[derive(Debug, Default)]
+struct Seconds {
+    /// The last second whose progress was passed on.
+    passed_on: u64,
+    /// When the first generator reported the next one.
+    since: Option<Instant>,
+}
+
+impl Seconds {
+    /// Returns `true` once for each second: when all generators that are alive have reported it, or when one of them is too late.
+    fn is_complete(&mut self, processes: &[GeneratorProcess], now: Instant) -> bool {
+        let reported = processes.iter().filter(|own| own.is_alive()).map(|own| {
+            own.progress
+                .as_ref()
+                .map_or(0, |progress| nearest_second(progress.elapsed))
+        });
+        let Some((first, last)) = reported.fold(None, |bounds, second| match bounds {
+            None => Some((second, second)),
+            Some((first, last)) => Some((second.max(first), second.min(last))),
+        }) else {
+            return false;
+        };
+        self.advance(first, last, now)
+    }
+
+    /// Like [`Seconds::is_complete`], for the last seconds that the first and the last generator have reported.
+    fn advance(&mut self, first: u64, last: u64, now: Instant) -> bool {
+        if first <= self.passed_on {
+            return false;
+        }
+        let since = *self.since.get_or_insert(now);
+        if last < first && now.saturating_duration_since(since) < PATIENCE {
+            return false;
+        }
+        self.passed_on = first;
+        self.since = None;
+        true
+    }
+}
+
+/// Returns the whole second nearest to a time: generators report a moment after it.
+fn nearest_second(time: Duration) -> u64 {
+    (time + Duration::from_millis(500)).as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_wait_for_the_last_generator_but_not_for_long() {
+        let now = Instant::now();
+        let mut seconds = Seconds::default();
+        assert!(!seconds.advance(0, 0, now));
+        assert!(!seconds.advance(1, 0, now), "one has not reported");
+        assert!(seconds.advance(1, 1, now));
+        assert!(!seconds.advance(1, 1, now), "once");
+        assert!(!seconds.advance(2, 1, now));
+        assert!(!seconds.advance(2, 1, now + PATIENCE / 2));
+        assert!(seconds.advance(2, 1, now + PATIENCE), "one is stalled");
+        assert!(!seconds.advance(2, 2, now + PATIENCE));
+        assert!(
+            seconds.advance(5, 5, now + PATIENCE),
+            "seconds were skipped"
+        );
+    }
+
+    #[test]
+    fn seconds_are_rounded() {
+        for (ms, second) in [(0, 0), (499, 0), (1_000, 1), (1_012, 1), (1_700, 2)] {
+            assert_eq!(nearest_second(Duration::from_millis(ms)), second);
+        }
+    }
+}

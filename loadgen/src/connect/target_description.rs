@@ -1,0 +1,244 @@
+//! A target as data, for a generator in another process.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::LoadError;
+use crate::connect::credentials::{AuthScheme, Credentials};
+use crate::connect::dial_options::DialOptions;
+use crate::connect::protocol::HttpVersion;
+use crate::connect::target::Target;
+use crate::connect::tls::TlsOptions;
+
+/// A target as data, for a generator in another process on this machine: address, options, and credentials.
+///
+/// It contains the secrets of the target, so it belongs in a pipe, and in no file. Files of certificates are named by their
+/// absolute paths.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetDescription {
+    url: String,
+    /// Addresses that were judged; connections go to no others. `None` if the host is resolved by each generator.
+    addresses: Option<Vec<SocketAddr>>,
+    http: HttpVersion,
+    ca: Option<PathBuf>,
+    insecure: bool,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    server_name: Option<String>,
+    /// As on the command line: `HOST:PORT:ADDRESS`.
+    resolve: Vec<String>,
+    host: Option<String>,
+    streams: Option<u32>,
+    connections: Option<u32>,
+    credentials: Option<SentCredentials>,
+}
+
+/// Credentials on their way to another process.
+#[derive(Clone, Serialize, Deserialize)]
+struct SentCredentials {
+    scheme: AuthScheme,
+    #[serde(with = "secret")]
+    secret: Zeroizing<String>,
+}
+
+/// A secret in a pipe, wiped from memory when dropped.
+mod secret {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use zeroize::Zeroizing;
+
+    pub(super) fn serialize<S: Serializer>(
+        text: &Zeroizing<String>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_str(text)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(
+        from: D,
+    ) -> Result<Zeroizing<String>, D::Error> {
+        String::deserialize(from).map(Zeroizing::new)
+    }
+}
+
+impl fmt::Debug for TargetDescription {
+    /// Omits the credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TargetDescription")
+            .field("url", &self.url)
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TargetDescription {
+    /// Describes a target. Its guard of redirects is left out: the other process has its own.
+    pub fn of(target: &Target) -> Self {
+        let DialOptions {
+            http,
+            tls,
+            resolve,
+            host,
+            streams,
+            connections,
+            credentials,
+        } = target.options().clone();
+        let absolute =
+            |path: Option<PathBuf>| path.map(|path| std::path::absolute(&path).unwrap_or(path));
+        Self {
+            url: target.to_string(),
+            addresses: target.pinned().map(<[SocketAddr]>::to_vec),
+            http,
+            ca: absolute(tls.ca),
+            insecure: tls.insecure,
+            certificate: absolute(tls.certificate),
+            key: absolute(tls.key),
+            server_name: tls.server_name,
+            resolve: resolve.iter().map(ToString::to_string).collect(),
+            host,
+            streams,
+            connections,
+            credentials: credentials.map(|credentials| SentCredentials {
+                scheme: credentials.scheme(),
+                secret: credentials.text(),
+            }),
+        }
+    }
+
+    /// The most HTTP/2 connections. `None` without a limit.
+    pub fn connections(&self) -> Option<u32> {
+        self.connections
+    }
+
+    /// Limits the HTTP/2 connections to a part of their limit, if they have one.
+    #[must_use]
+    pub fn with_connections(mut self, part: impl FnOnce(u32) -> u32) -> Self {
+        self.connections = self.connections.map(part);
+        self
+    }
+
+    /// Returns the target.
+    ///
+    /// # Errors
+    /// If a part of it is not usable.
+    pub fn target(self) -> Result<Target, LoadError> {
+        let unusable = |what: &str, reason: String| LoadError::Configuration {
+            what: what.to_owned(),
+            reason,
+        };
+        let resolve = self.resolve.iter().map(|text| text.parse());
+        let resolve: Result<Vec<_>, String> = resolve.collect();
+        let credentials = self.credentials.map(|sent| {
+            Credentials::new(
+                sent.scheme,
+                &sent.secret,
+                "the run that started this generator",
+            )
+        });
+        let options = DialOptions {
+            http: self.http,
+            tls: TlsOptions {
+                ca: self.ca,
+                insecure: self.insecure,
+                certificate: self.certificate,
+                key: self.key,
+                server_name: self.server_name,
+            },
+            resolve: resolve.map_err(|reason| unusable("--resolve", reason))?,
+            host: self.host,
+            streams: self.streams,
+            connections: self.connections,
+            credentials: credentials
+                .transpose()
+                .map_err(|error| unusable("the credentials", error.to_string()))?,
+        };
+        let target = self.url.parse::<Target>()?.with(options)?;
+        Ok(match self.addresses {
+            Some(addresses) => target.at(addresses),
+            None => target,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(url: &str, options: DialOptions) -> Target {
+        let target: Target = url.parse().unwrap();
+        let target = target
+            .with(options)
+            .unwrap()
+            .at(vec!["127.0.0.1:8443".parse().unwrap()]);
+        let text = serde_json::to_string(&TargetDescription::of(&target)).unwrap();
+        let description: TargetDescription = serde_json::from_str(&text).unwrap();
+        assert!(!format!("{description:?}").contains("hunter2"));
+        description.target().unwrap()
+    }
+
+    #[test]
+    fn description_restores_the_target() {
+        let options = DialOptions {
+            http: HttpVersion::Http2,
+            tls: TlsOptions {
+                insecure: true,
+                certificate: Some(PathBuf::from("/tmp/cert.pem")),
+                key: Some(PathBuf::from("/tmp/key.pem")),
+                server_name: Some("app.test".to_owned()),
+                ca: None,
+            },
+            resolve: vec!["app.test:443:127.0.0.1,[::1]".parse().unwrap()],
+            host: Some("other.test".to_owned()),
+            streams: None,
+            connections: Some(8),
+            credentials: Some(Credentials::new(AuthScheme::Bearer, "hunter2", "a test").unwrap()),
+        };
+        let target = described("https://app.test/prefix", options.clone());
+        assert_eq!(target.to_string(), "https://app.test/prefix");
+        assert_eq!(
+            target.resolve().unwrap(),
+            ["127.0.0.1:8443".parse().unwrap()]
+        );
+        let restored = target.options();
+        assert_eq!((restored.http, &restored.tls), (options.http, &options.tls));
+        assert_eq!(
+            (&restored.resolve, &restored.host),
+            (&options.resolve, &options.host)
+        );
+        assert_eq!((restored.streams, restored.connections), (None, Some(8)));
+        let header = restored.credentials.as_ref().unwrap().header().unwrap();
+        assert_eq!(header, "Bearer hunter2");
+        let socket = described("unix:/run/app.sock", DialOptions::default());
+        assert_eq!(socket.socket(), Some(std::path::Path::new("/run/app.sock")));
+    }
+
+    #[test]
+    fn files_are_named_by_absolute_paths() {
+        let options = DialOptions {
+            tls: TlsOptions {
+                ca: Some(PathBuf::from("ca.pem")),
+                ..TlsOptions::default()
+            },
+            ..DialOptions::default()
+        };
+        let target = described("https://app.test", options);
+        assert!(target.options().tls.ca.as_ref().unwrap().is_absolute());
+    }
+
+    #[test]
+    fn connections_are_divided() {
+        let target: Target = "http://127.0.0.1".parse().unwrap();
+        let options = DialOptions {
+            http: HttpVersion::Http2,
+            connections: Some(9),
+            ..DialOptions::default()
+        };
+        let target = target.with(options).unwrap();
+        let part = TargetDescription::of(&target).with_connections(|limit| limit / 3);
+        assert_eq!(part.target().unwrap().options().connections, Some(3));
+    }
+}

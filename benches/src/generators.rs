@@ -132,7 +132,7 @@ pub(crate) fn run(arguments: &GeneratorsArguments) -> anyhow::Result<()> {
     )
 }
 
-/// What all trials share.
+/// Environment of all trials.
 struct Bench<'a> {
     workshop: &'a Workshop,
     server: &'a Server,

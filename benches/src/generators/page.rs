@@ -69,7 +69,12 @@ fn judged(figures: &GeneratorsFigures) -> Vec<Goal> {
                 "{count} generators need at most {} more CPU time a request",
                 format::percent(CPU_GROWTH_MAX)
             ),
-            growth.map(|growth| (format!("{:+.1}%", growth * 100.0), growth <= CPU_GROWTH_MAX)),
+            growth.map(|growth| {
+                (
+                    format!("{:+.1}%", growth * 100.0),
+                    growth <= CPU_GROWTH_MAX + 1e-9,
+                )
+            }),
             "one of the costs is not known",
         ));
     }

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::interrupt;
 use crate::permission::host_guard;
 
-/// Takes a job from standard input, and reports on standard output. The parent says what went wrong, so that nothing is said twice.
+/// Takes a job from standard input, and reports on standard output. Prints no error: the parent does.
 pub(crate) fn generator() -> anyhow::Result<Exit> {
     interrupt::fail_writes_beyond_limit()?;
     let done = tenfold_measure::generate(io::stdin(), io::stdout(), host_guard::guard_redirects);

@@ -257,7 +257,7 @@ impl Host {
 /// Returns the hosts that the command line grants, as they are compared with those of a target.
 ///
 /// # Errors
-/// Refuses wildcards, and whatever is no host.
+/// Refuses wildcards, and values that are not hosts.
 pub(crate) fn plain_hosts(given: &[String]) -> Result<Vec<String>, UsageError> {
     given.iter().map(|host| plain_host(host)).collect()
 }

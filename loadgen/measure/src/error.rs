@@ -35,7 +35,7 @@ pub enum MeasureError {
     /// A run of several generators needs what only one generator has.
     #[error("could not run several generators: {what}; run one, with --generators 1")]
     OneGenerator {
-        /// What only one generator has.
+        /// Feature that only one generator has.
         what: &'static str,
     },
     /// A generator could not do its share.

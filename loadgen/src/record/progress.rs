@@ -55,7 +55,7 @@ pub struct Progress {
     pub lost_generators: u32,
     /// All latencies, by metric and by kind of request.
     pub latencies: Vec<LatencyTotal>,
-    /// What the progress of several generators is merged from. `None` for the whole run.
+    /// Source of the merged progress of several generators. `None` for the whole run.
     pub detail: Option<Box<ProgressDetail>>,
 }
 

@@ -116,7 +116,7 @@ impl LatencyTotal {
     }
 }
 
-/// Judges the abort rules of a run of several generators, by the sum of what they have measured.
+/// Judges the abort rules of a run of several generators, by the sum of their measurements.
 ///
 /// Returns the first rule that is certainly missed, and a description of it. `None` if there is none.
 pub fn missed_by_all(scenario: &Scenario, parts: &[Progress]) -> Option<(Aborted, String)> {

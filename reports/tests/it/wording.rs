@@ -11,7 +11,7 @@ use tenfold_analysis::{compare, merge, summarise};
 use tenfold_reports::comparison::comparison;
 use tenfold_reports::index::{self, Index};
 use tenfold_reports::{diagnosis, knee, plan, run};
-use tenfold_run_dir::{RunDir, TargetMetrics};
+use tenfold_run_dir::{RunDir, TargetMetrics, merge_intervals};
 
 use crate::ladder::{
     confirmed_diagnosis, diagnosis as made_up_diagnosis, ladder as made_up_ladder,

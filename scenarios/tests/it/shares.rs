@@ -82,6 +82,7 @@ weight = 0
 method = "POST"
 path = "/login"
 body = "{user}"
+capture = { token = "json:/token" }
 [[requests]]
 name = "read"
 kind = "read"

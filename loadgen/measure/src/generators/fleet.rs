@@ -53,7 +53,7 @@ pub(crate) struct FleetRun<'a> {
 /// Runs the scenario with several generators, and writes the sum of their records into the run directory, except for counts and
 /// timeline, which it returns.
 ///
-/// If a generator dies, the others go on, and its record says where it ends.
+/// If a generator dies, the others go on, and its record has the time of its end.
 ///
 /// # Errors
 /// If a generator can't be started or can't send, the run is interrupted before its first arrival, all generators die, or a file
@@ -214,7 +214,7 @@ impl Fleet {
         }
     }
 
-    /// Receives a message. `None` if there is none for a moment.
+    /// Receives a message. `None` if none arrives within [`LOOK`].
     fn receive(&mut self) -> Option<(usize, Message)> {
         match self.received.recv_timeout(LOOK) {
             Ok(message) => Some(message),
@@ -288,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_wait_for_the_last_generator_but_not_for_long() {
+    fn late_generator_delays_a_second_briefly() {
         let now = Instant::now();
         let mut seconds = Seconds::default();
         assert!(!seconds.advance(0, 0, now));

@@ -40,7 +40,7 @@ pub(super) struct GeneratorProcess {
     /// `None` once it is ordered to stop.
     orders: Option<ChildStdin>,
     run_dir: RunDir,
-    /// What it does, as far as it has reported.
+    /// Its state, by its messages.
     pub(super) state: State,
     /// Its last progress. `None` before the first second of the run has passed.
     pub(super) progress: Option<Progress>,

@@ -73,7 +73,7 @@ pub(super) fn missing_share(run: &Run) -> Option<Objection> {
     });
     let ended = ended.collect::<Vec<_>>().join("; ");
     let reason = format!(
-        "{ended}; about {} of all arrivals were not sent",
+        "{ended}; about {} of all arrivals were not sent or not recorded",
         format::percent(missing)
     );
     match missing > MISSING_SHARE_MAX {

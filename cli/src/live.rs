@@ -1,5 +1,5 @@
-//! Live view of a run: a dashboard on a terminal, otherwise a line every few seconds, and metrics for
-//! Prometheus. Everything goes to standard error, from threads other than the generator's.
+//! Live view of a run: a dashboard on a terminal, otherwise a line every few seconds, metrics for
+//! Prometheus, and what is sent to other systems. Everything goes to standard error, from threads other than the generator's.
 
 mod dashboard;
 mod exposition;
@@ -12,9 +12,11 @@ mod screen;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::time::Instant;
 
-use tenfold_loadgen::Progress;
+use tenfold_loadgen::{Progress, Recording};
 use tenfold_measure::Observer;
+use tenfold_telemetry::Publisher;
 
 use lines::Lines;
 use metrics_server::MetricsServer;
@@ -29,6 +31,7 @@ pub(crate) struct Live {
     metrics: Option<MetricsServer>,
     /// Sentences that wait for the end of the dashboard.
     waiting: Vec<String>,
+    publisher: Option<Publisher>,
 }
 
 enum View {
@@ -45,6 +48,7 @@ impl Live {
         plan: Plan,
         plain: bool,
         metrics: Option<SocketAddr>,
+        publisher: Option<Publisher>,
     ) -> anyhow::Result<Self> {
         let phases = plan.phase_names();
         let metrics = metrics
@@ -64,11 +68,26 @@ impl Live {
             view,
             metrics,
             waiting: Vec::new(),
+            publisher,
         })
+    }
+
+    /// Waits until everything is sent to other systems, and prints what was sent.
+    pub(crate) fn finish_publishing(&mut self) {
+        let publisher = self.publisher.take();
+        for sentence in publisher.map(Publisher::finish).unwrap_or_default() {
+            print::note(&sentence);
+        }
     }
 }
 
 impl Observer for Live {
+    fn on_start(&mut self, start: Instant) {
+        if let Some(publisher) = &self.publisher {
+            publisher.begin(start);
+        }
+    }
+
     fn on_progress(&mut self, progress: &Progress) {
         match &mut self.view {
             View::Screen(screen) => screen.show(progress),
@@ -76,6 +95,9 @@ impl Observer for Live {
         }
         if let Some(metrics) = &self.metrics {
             metrics.update(progress);
+        }
+        if let Some(publisher) = &self.publisher {
+            publisher.update(progress);
         }
     }
 
@@ -87,7 +109,10 @@ impl Observer for Live {
         }
     }
 
-    fn on_end(&mut self) {
+    fn on_end(&mut self, recording: Option<&Recording>) {
+        if let Some((publisher, recording)) = self.publisher.as_ref().zip(recording) {
+            publisher.end(&recording.counts);
+        }
         match &mut self.view {
             View::Screen(screen) => screen.finish(),
             View::Lines(lines) => lines.finish(),

@@ -311,6 +311,7 @@ impl Trials<'_> {
                 command: Vec::new(),
             },
             interrupt: self.interrupt.clone(),
+            feed: None,
             observer: &mut Quiet,
         };
         measurement.record(&run_dir)?;
@@ -395,6 +396,7 @@ impl Trials<'_> {
                 command: self.repeated_by.clone(),
             },
             interrupt: self.interrupt.clone(),
+            feed: None,
             observer,
         };
         measurement.record(&run_dir)?;
@@ -404,6 +406,7 @@ impl Trials<'_> {
             html: None,
             json: false,
             exports: &[],
+            trace_url: None,
         };
         report.write_html(&run, &summary)?;
         self.forget_rejected_sessions(&run);

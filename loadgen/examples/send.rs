@@ -26,6 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt: never,
+        feed: None,
         on_ready: Box::new(|| ()),
         start: Start::Soon,
         on_start: Box::new(|_| ()),

@@ -37,6 +37,7 @@ pub(crate) use kept::{BodyState, Keep, Kept};
 pub(crate) use origins::Origins;
 pub(crate) use redirect::is_redirect;
 pub(crate) use request_head::Outgoing;
+pub use trace_context::ExchangeSpan;
 pub(crate) use trace_context::TraceIds;
 pub(crate) use traveller::{Away, Traveller};
 pub(crate) use trip::{Hop, Trip};

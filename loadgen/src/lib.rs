@@ -48,7 +48,10 @@ pub use connect::{
 };
 pub use error::LoadError;
 pub use failure::Failure;
-pub use record::{LatencyTotal, Percentiles, Progress, ProgressDetail, missed_by_all};
+pub use http::ExchangeSpan;
+pub use record::{
+    Feed, FeedReader, LatencyTotal, Percentiles, Progress, ProgressDetail, RequestSpan, RequestTotal, feed, missed_by_all,
+};
 pub use run::{Interrupt, Options, Recording, Start, run, run_with};
 pub use trial::{
     Exchange, Finding, LeftOut, Origin, Received, Redirected, Trial, TrialOptions, fetch, trial,

@@ -2,6 +2,7 @@
 
 mod abort_rule;
 mod checkpoint;
+mod feed;
 mod figures;
 mod in_flight;
 mod interval_set;
@@ -18,6 +19,7 @@ mod timeline_rows;
 mod travel_log;
 
 pub(crate) use abort_rule::{describe_abort, missed_rule};
+pub use feed::{Feed, FeedReader, RequestSpan, RequestTotal, feed};
 pub(crate) use figures::SharedFigures;
 pub(crate) use log_writer::LogWriter;
 pub(crate) use outcome::Outcome;

@@ -17,7 +17,7 @@ use crate::LoadError;
 use crate::answer::AgreementLog;
 use crate::connect::{Target, make_room_for};
 use crate::http::{Endpoint, Origins};
-use crate::record::{LogWriter, Progress, Recorded, Recorder, SharedRecorder, describe_abort};
+use crate::record::{Feed, LogWriter, Progress, Recorded, Recorder, SharedRecorder, describe_abort};
 use crate::shared::{Session, Shared};
 use crate::usage::{peak_memory_bytes, process_cpu_ns};
 use crate::user::{Journeys, KnownSessions, hatch_idle, log_in, run_closed_model};
@@ -61,6 +61,8 @@ pub struct Options<'a> {
     pub run_dir: &'a RunDir,
     /// Ends the run early when it becomes true.
     pub interrupt: Interrupt,
+    /// Publishes what is recorded meanwhile, for another thread. `None` if nobody reads it.
+    pub feed: Option<Feed>,
     /// Called once, after the sessions are logged in and before the first arrival. It may block.
     pub on_ready: Box<dyn FnOnce() + 'a>,
     /// When the clock of the run starts.
@@ -203,6 +205,7 @@ async fn run_on_this_thread(
         sessions: known,
         run_dir,
         mut interrupt,
+        feed,
         on_ready,
         start,
         on_start,
@@ -234,12 +237,12 @@ async fn run_on_this_thread(
     on_ready();
 
     let log = run_dir.interval_log(SystemTime::now() + LEAD)?;
-    let writer = LogWriter::start(log, (&scenario, share), run_dir);
+    let writer = LogWriter::start(log, (&scenario, share), run_dir, feed.clone());
     let writer = writer.map_err(|source| LoadError::System {
         action: "start a thread",
         source,
     })?;
-    let recorder = SharedRecorder::new(Recorder::new(&scenario, writer));
+    let recorder = SharedRecorder::new(Recorder::new(&scenario, writer, feed));
     let shared = Arc::new(Shared::new(
         (scenario, share),
         endpoints,

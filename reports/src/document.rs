@@ -5,6 +5,7 @@
 
 use crate::chart::Ink;
 use crate::chart::forest::Bar;
+use crate::trace_url::TraceUrl;
 
 /// A report.
 #[derive(Debug, Clone, Default)]
@@ -226,6 +227,10 @@ pub struct Sample {
     pub response: Option<(Vec<(String, String)>, String)>,
     /// Size of the whole body.
     pub size: String,
+    /// Trace id. `None` without a trace.
+    pub trace_id: Option<String>,
+    /// Address of its trace. `None` without a viewer.
+    pub link: Option<String>,
 }
 
 /// A table. The first column names the rows.
@@ -237,6 +242,10 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
     /// Whether a page sorts it by a click on a heading.
     pub sortable: bool,
+    /// Column of trace ids. `None` without traces.
+    pub traces: Option<usize>,
+    /// Where a page links trace ids to. `None` without a viewer.
+    pub trace_url: Option<TraceUrl>,
 }
 
 impl Table {
@@ -245,7 +254,7 @@ impl Table {
         Self {
             head: head.iter().map(|cell| (*cell).to_owned()).collect(),
             rows: rows.into_iter().collect(),
-            sortable: false,
+            ..Self::default()
         }
     }
 

@@ -211,7 +211,10 @@ fn response(sample: &Sample) -> Markup {
     html! {
         details {
             summary { (sample.title) }
-            p { (sample.reason) ", at " (sample.at) " of the run." }
+            p {
+                (sample.reason) ", at " (sample.at) " of the run."
+                @if let Some(link) = &sample.link { " " a href=(link) rel="noreferrer" { "Trace" } }
+            }
             @if let Some((headers, body)) = &sample.response {
                 pre { @for (name, value) in headers { (name) ": " (value) "\n" } "\n" (body) }
                 p.note { "The whole body has " (sample.size) "." }

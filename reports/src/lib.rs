@@ -23,3 +23,6 @@ mod markdown;
 pub mod plan;
 pub mod run;
 mod terminal;
+mod trace_url;
+
+pub use trace_url::{TraceUrl, TraceUrlError};

@@ -11,3 +11,4 @@ pub(super) mod queue;
 pub(crate) mod search;
 pub(crate) mod service;
 pub(super) mod store;
+pub(super) mod telemetry;

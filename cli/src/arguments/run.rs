@@ -11,6 +11,7 @@ use tenfold_scenarios::Overrides;
 use super::groups::load::LoadArguments;
 use super::groups::output::OutputArguments;
 use super::groups::service::ServiceArguments;
+use super::groups::telemetry::TelemetryArguments;
 use super::values::duration;
 
 #[derive(Debug, Args)]
@@ -50,6 +51,8 @@ pub(crate) struct RunArguments {
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) live: LiveArguments,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryArguments,
 }
 
 #[derive(Debug, Args)]

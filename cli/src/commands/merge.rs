@@ -40,6 +40,7 @@ pub(crate) fn merge(arguments: &MergeArguments) -> anyhow::Result<Exit> {
         html: None,
         json: output.json,
         exports: &output.export,
+        trace_url: arguments.output.trace_url.as_ref(),
     };
     let (summary, _) = report.publish(&run)?;
     Ok(Exit::of(&summary, &run.counts))

@@ -40,6 +40,7 @@ fn report_runs(arguments: &ReportArguments) -> anyhow::Result<PathBuf> {
             html: arguments.out.as_deref(),
             json: output.json,
             exports: &output.export,
+            trace_url: output.trace_url.as_ref(),
         };
         let (_, page) = report.publish(run)?;
         return Ok(page);

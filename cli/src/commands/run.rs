@@ -10,9 +10,10 @@ use tenfold_loadgen::{Interrupt, Target};
 use tenfold_measure::{Generators, Invocation, Measurement, Probe};
 use tenfold_run_dir::RunDir;
 use tenfold_scenarios::Scenario;
+use tenfold_telemetry::{Description, Publisher};
 
 use crate::arguments::run::RunArguments;
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::live::{Live, Plan};
 use crate::output::run_report::RunReport;
 use crate::output::{destination, exports, print};
@@ -27,6 +28,7 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let scenario = library::find(&arguments.scenario)?.with(&overrides)?;
     let subject = Subject::of(&arguments.service)?;
     exports::check(&output.export, output.json)?;
+    arguments.telemetry.settings()?;
     for file in output
         .export
         .iter()
@@ -120,6 +122,25 @@ fn generators(arguments: &RunArguments, count: u32) -> anyhow::Result<Option<Gen
     }))
 }
 
+/// Starts to send what the run measures to other systems. `None` if nothing is sent.
+fn publisher(
+    run_dir: &RunDir,
+    scenario: &Scenario,
+    arguments: &RunArguments,
+    service: &Service,
+) -> anyhow::Result<Option<Publisher>> {
+    let Some(settings) = arguments.telemetry.settings()? else {
+        return Ok(None);
+    };
+    let path = run_dir.path();
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let run = path.file_name().unwrap_or_default().to_string_lossy();
+    let target = service.endpoint.target.to_string();
+    let description = Description::of(scenario, &target, &run);
+    let started = Publisher::start(settings, description);
+    Ok(Some(started.map_err(|error| UsageError(error.to_string()))?))
+}
+
 fn run_into(
     (run_dir, count): (&RunDir, u32),
     scenario: Scenario,
@@ -133,7 +154,13 @@ fn run_into(
     };
     let plan = Plan::of(&scenario, &target);
     let live = &arguments.live;
-    let mut live = Live::new(plan, live.no_live, live.metrics_listen).inspect_err(|_| {
+    let view = || {
+        let publisher = publisher(run_dir, &scenario, arguments, service)?;
+        let feed = publisher.as_ref().map(Publisher::feed);
+        let live = Live::new(plan, live.no_live, live.metrics_listen, publisher)?;
+        anyhow::Ok((live, feed))
+    };
+    let (mut live, feed) = view().inspect_err(|_| {
         // Nothing is in it yet.
         let _ = std::fs::remove_dir(run_dir.path());
     })?;
@@ -162,6 +189,7 @@ fn run_into(
             command,
         },
         interrupt,
+        feed,
         observer: &mut live,
     };
     let measured = measurement.record(run_dir).inspect_err(|_| {
@@ -172,6 +200,7 @@ fn run_into(
             ));
         }
     })?;
+    live.finish_publishing();
     for note in measured
         .profile_notes
         .iter()
@@ -183,6 +212,7 @@ fn run_into(
         html: None,
         json: arguments.output.json,
         exports: &arguments.output.export,
+        trace_url: arguments.output.trace_url.as_ref(),
     };
     let counts = &measured.recording.counts;
     if counts.aborted.is_some()

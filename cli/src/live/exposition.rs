@@ -2,151 +2,69 @@
 
 use std::fmt::Write as _;
 
-use tenfold_loadgen::{Failure, LatencyTotal, Progress};
-use tenfold_run_dir::{BUCKET_BOUNDS_NS, Metric};
+use tenfold_loadgen::Progress;
+use tenfold_run_dir::BUCKET_BOUNDS_NS;
+use tenfold_telemetry::{Data, Distribution, Labels, families, latencies};
 
 /// Renders the progress of a run. Everything is zero until its first second is over.
 pub(crate) fn render(progress: &Progress, scenario: &str, phases: &[String]) -> String {
+    let totals = progress.latencies.iter();
+    let distributions = totals.map(|total| Distribution {
+        labels: vec![("kind", total.kind.to_string())],
+        total: total.clone(),
+        exact: None,
+        exemplars: Vec::new(),
+    });
+    let mut all = families(progress, scenario, phases);
+    all.extend(latencies(distributions.collect()));
     let mut out = String::with_capacity(16 * 1024);
-    let mut one = |name: &str, kind: &str, help: &str, value: f64| {
-        head(&mut out, name, kind, help);
-        let _ = writeln!(out, "{name} {value}");
-    };
-    one(
-        "tenfold_arrivals_planned_total",
-        "counter",
-        "Arrivals due so far.",
-        progress.planned as f64,
-    );
-    one(
-        "tenfold_arrivals_dropped_total",
-        "counter",
-        "Arrivals never sent, because every user was busy.",
-        progress.dropped as f64,
-    );
-    one(
-        "tenfold_requests_sent_total",
-        "counter",
-        "Requests sent, including those that found no connection.",
-        progress.sent as f64,
-    );
-    one(
-        "tenfold_requests_completed_total",
-        "counter",
-        "Requests with an expected and complete response.",
-        progress.completed as f64,
-    );
-    one(
-        "tenfold_requests_in_flight",
-        "gauge",
-        "Requests sent and not finished.",
-        progress.in_flight as f64,
-    );
-    one(
-        "tenfold_arrivals_waiting",
-        "gauge",
-        "Arrivals waiting for an idle user.",
-        progress.waiting as f64,
-    );
-    one(
-        "tenfold_run_elapsed_seconds",
-        "gauge",
-        "Time since the start of the run.",
-        progress.elapsed.as_secs_f64(),
-    );
-    one(
-        "tenfold_run_planned_seconds",
-        "gauge",
-        "Length of all phases.",
-        progress.total.as_secs_f64(),
-    );
-    failures(&mut out, progress);
-    let name = "tenfold_run_info";
-    head(&mut out, name, "gauge", "Scenario of the run.");
-    let _ = writeln!(out, "{name}{{scenario=\"{}\"}} 1", escaped(scenario));
-    let name = "tenfold_phase";
-    head(
-        &mut out,
-        name,
-        "gauge",
-        "1 for the current phase, otherwise 0.",
-    );
-    for (index, phase) in phases.iter().enumerate() {
-        let _ = writeln!(
-            out,
-            "{name}{{index=\"{index}\",phase=\"{}\"}} {}",
-            escaped(phase),
-            u8::from(index == progress.phase)
-        );
+    for family in &all {
+        let name = family.prometheus_name();
+        let (kind, help) = (family.prometheus_type(), family.help);
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        match &family.data {
+            Data::Counter(points) | Data::Gauge(points) => {
+                for point in points {
+                    line(&mut out, &name, &point.labels, point.value);
+                }
+            }
+            Data::Histogram(distributions) => {
+                for distribution in distributions {
+                    histogram(&mut out, &name, distribution);
+                }
+            }
+        }
     }
-    latencies(&mut out, &progress.latencies);
     out
 }
 
-fn head(out: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+fn histogram(out: &mut String, name: &str, distribution: &Distribution) {
+    let total = &distribution.total;
+    let bounds = BUCKET_BOUNDS_NS.iter().map(|ns| *ns as f64 / 1e9);
+    let bounds = bounds.map(|bound| bound.to_string());
+    let bounds = bounds.chain(["+Inf".to_owned()]);
+    let mut below = 0;
+    for (bound, count) in bounds.zip(&total.buckets) {
+        below += count;
+        let mut labels = distribution.labels.clone();
+        labels.push(("le", bound));
+        line(out, &format!("{name}_bucket"), &labels, below as f64);
+    }
+    let labels = &distribution.labels;
+    let sum = total.sum_ns as f64 / 1e9;
+    line(out, &format!("{name}_sum"), labels, sum);
+    line(out, &format!("{name}_count"), labels, below as f64);
 }
 
-fn failures(out: &mut String, progress: &Progress) {
-    let name = "tenfold_requests_failed_total";
-    head(
-        out,
-        name,
-        "counter",
-        "Requests failed, by class and by the side blamed.",
-    );
-    // Every class exists from the start, so that its first failure shows as an increase.
-    for failure in Failure::ALL {
-        let found = progress
-            .failures
-            .iter()
-            .find(|(class, _)| *class == failure);
-        let count = found.map_or(0, |(_, count)| *count);
-        let side = failure.blame().name();
-        let _ = writeln!(
-            out,
-            "{name}{{class=\"{failure}\",blame=\"{side}\"}} {count}"
-        );
-    }
-}
-
-fn latencies(out: &mut String, totals: &[LatencyTotal]) {
-    for (metric, name, help) in [
-        (
-            Metric::Response,
-            "tenfold_response_time_seconds",
-            "Time from the intended start to the last byte, as a user experiences it.",
-        ),
-        (
-            Metric::Service,
-            "tenfold_service_time_seconds",
-            "Time from sending to the last byte.",
-        ),
-        (
-            Metric::Lag,
-            "tenfold_lag_seconds",
-            "Lateness of the generator itself.",
-        ),
-    ] {
-        head(out, name, "histogram", help);
-        for total in totals.iter().filter(|total| total.metric == metric) {
-            let kind = total.kind;
-            let mut below = 0;
-            for (bound, count) in BUCKET_BOUNDS_NS.iter().zip(&total.buckets) {
-                below += count;
-                let bound = *bound as f64 / 1e9;
-                let _ = writeln!(
-                    out,
-                    "{name}_bucket{{kind=\"{kind}\",le=\"{bound}\"}} {below}"
-                );
-            }
-            let count = total.count();
-            let sum = total.sum_ns as f64 / 1e9;
-            let _ = writeln!(out, "{name}_bucket{{kind=\"{kind}\",le=\"+Inf\"}} {count}");
-            let _ = writeln!(out, "{name}_sum{{kind=\"{kind}\"}} {sum}");
-            let _ = writeln!(out, "{name}_count{{kind=\"{kind}\"}} {count}");
-        }
-    }
+fn line(out: &mut String, name: &str, labels: &Labels, value: f64) {
+    let labels = labels.iter();
+    let labels: Vec<String> = labels
+        .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
+        .collect();
+    let _ = match labels.is_empty() {
+        true => writeln!(out, "{name} {value}"),
+        false => writeln!(out, "{name}{{{}}} {value}", labels.join(",")),
+    };
 }
 
 /// Escapes the value of a label.
@@ -160,7 +78,9 @@ fn escaped(text: &str) -> String {
 mod tests {
     use std::time::Duration;
 
+    use tenfold_loadgen::{Failure, LatencyTotal};
     use tenfold_probe::Metrics;
+    use tenfold_run_dir::Metric;
     use tenfold_scenarios::Kind;
 
     use super::*;

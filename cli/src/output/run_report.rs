@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tenfold_analysis::{Summary, summarise};
+use tenfold_reports::TraceUrl;
 use tenfold_reports::run::formats::RunExport;
 use tenfold_reports::run::{digest, page};
 use tenfold_run_dir::{Run, RunDir, write_atomic};
@@ -18,6 +19,8 @@ pub(crate) struct RunReport<'a> {
     pub(crate) json: bool,
     /// Further formats.
     pub(crate) exports: &'a [RunExport],
+    /// Where the page links trace ids to.
+    pub(crate) trace_url: Option<&'a TraceUrl>,
 }
 
 impl RunReport<'_> {
@@ -41,7 +44,7 @@ impl RunReport<'_> {
 
     /// Writes the HTML file, and the summary beside it. Returns its path.
     pub(crate) fn write_html(&self, run: &Run, summary: &Summary) -> anyhow::Result<PathBuf> {
-        let html = page(run, summary).html();
+        let html = page(run, summary).linking_traces(self.trace_url).html();
         match self.html {
             Some(path) => {
                 write_html(path, &html)?;

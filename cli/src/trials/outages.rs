@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tenfold_analysis::ladder::Outage;
 use tenfold_lab::{Lab, LabBox, LabError};
+use tenfold_loadgen::Recording;
 use tenfold_measure::{Observer, StageDescription};
 
 use super::{Trial, Trials};
@@ -50,7 +51,7 @@ impl Observer for Starting {
         }
     }
 
-    fn on_end(&mut self) {
+    fn on_end(&mut self, _: Option<&Recording>) {
         self.0 = None;
     }
 }

@@ -42,5 +42,6 @@ mod serve;
 ))]
 mod stages;
 mod support;
+mod telemetry;
 mod terminal;
 mod wording;

@@ -54,6 +54,7 @@ pub(crate) fn shop(
         sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt,
+        feed: None,
         on_ready: Box::new(|| ()),
         start: Start::Soon,
         on_start: Box::new(|_| ()),

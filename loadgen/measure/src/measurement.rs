@@ -5,7 +5,9 @@ use std::sync::mpsc::{self, Sender};
 use std::time::{Instant, SystemTime};
 
 use tenfold_lab::Lab;
-use tenfold_loadgen::{Interrupt, Journeys, KnownSessions, Progress, Recording, Start, Target};
+use tenfold_loadgen::{
+    Feed, Interrupt, Journeys, KnownSessions, Progress, Recording, Start, Target,
+};
 use tenfold_probe::profile::Heap;
 use tenfold_probe::{
     AdminListener, ComponentUrl, HostSampler, MetricSelector, Metrics, MetricsSampler,
@@ -59,6 +61,8 @@ pub struct Measurement<'a> {
     pub invocation: Invocation,
     /// Becomes `true` when the run is to end early.
     pub interrupt: Interrupt,
+    /// Publishes what is recorded meanwhile. `None` if nobody reads it.
+    pub feed: Option<Feed>,
     /// Follows the run.
     pub observer: &'a mut dyn Observer,
 }
@@ -85,8 +89,8 @@ pub trait Observer {
     /// Called for each generator of several that ends before the run, with a sentence about it.
     fn on_generator_lost(&mut self, _sentence: &str) {}
 
-    /// Called once no more load is sent, before the last files are written.
-    fn on_end(&mut self) {}
+    /// Called once no more load is sent, before the last files are written. `recording` is `None` if the load failed.
+    fn on_end(&mut self, _recording: Option<&Recording>) {}
 
     /// Called after [`Observer::on_end`] if the functions of the profile take more than 3 s to name.
     fn on_naming(&mut self) {}
@@ -282,6 +286,7 @@ impl Measurement<'_> {
                     sessions: self.sessions,
                     run_dir,
                     interrupt: self.interrupt,
+                    feed: self.feed,
                     on_ready,
                     start: Start::Soon,
                     on_start,
@@ -305,7 +310,7 @@ impl Measurement<'_> {
             }
         };
         let observer = observer.into_inner();
-        observer.on_end();
+        observer.on_end(recording.as_ref().ok());
         let watched = watched.map(|own| own.stop(self.lab)).unwrap_or_default();
         if let Some(profiling) = &mut profiling {
             profiling.stop();
@@ -422,6 +427,7 @@ mod tests {
             stage: None,
             invocation: Invocation::default(),
             interrupt: interrupted,
+            feed: None,
             observer: &mut Ignore,
         };
         let error = measurement.record(&run_dir).unwrap_err();

@@ -22,9 +22,24 @@ pub(crate) struct TraceIds {
 /// The trace of one request. Its redirects belong to the same trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TraceContext {
-    id: u128,
+    pub(crate) id: u128,
+    /// Id of the span of the request as a whole, the parent of its exchanges. It is not sent.
+    pub(crate) root: u64,
     /// Whether the service is asked to record the trace.
     pub(crate) sampled: bool,
+}
+
+/// One exchange of a sampled request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExchangeSpan {
+    /// The parent id that its `traceparent` had, so that the spans of the service belong to it.
+    pub span_id: u64,
+    /// When it began, in nanoseconds since the start of the run.
+    pub begun_ns: u64,
+    /// When its answer was complete. `None` if it failed.
+    pub done_ns: Option<u64>,
+    /// Status. `None` without a complete answer.
+    pub status: Option<u16>,
 }
 
 impl Default for TraceIds {
@@ -44,8 +59,14 @@ impl TraceIds {
         TraceContext {
             // Never zero, which is not a valid id: at most one of the two halves is.
             id: u128::from(self.run | 1) << 64 | u128::from(low),
+            root: mix(!low).max(1),
             sampled: (draw as f64) < share * (1_u64 << 53) as f64,
         }
+    }
+
+    /// An id for the span of one exchange.
+    pub(crate) fn span_id(&self) -> u64 {
+        self.draw().max(1)
     }
 
     /// A number that no other call returns.
@@ -56,9 +77,8 @@ impl TraceIds {
 }
 
 impl TraceContext {
-    /// The header for one exchange of the trace, with a new parent id.
-    pub(crate) fn header(self, ids: &TraceIds) -> Option<HeaderValue> {
-        let parent = ids.draw().max(1);
+    /// The header for one exchange of the trace, whose span has the id `parent`.
+    pub(crate) fn header(self, parent: u64) -> Option<HeaderValue> {
         let flags = u8::from(self.sampled);
         HeaderValue::from_str(&format!("00-{:032x}-{parent:016x}-{flags:02x}", self.id)).ok()
     }
@@ -87,7 +107,7 @@ mod tests {
     fn header_is_valid_trace_context() {
         let ids = TraceIds::default();
         let trace = ids.begin(1.0);
-        let header = trace.header(&ids).unwrap();
+        let header = trace.header(ids.span_id()).unwrap();
         let fields: Vec<&str> = header.to_str().unwrap().split('-').collect();
         assert_eq!(
             (fields[0], fields[1], fields[3]),
@@ -111,8 +131,8 @@ mod tests {
         assert_eq!(ids.len(), 2_000);
         let trace = one.begin(1.0);
         assert_ne!(
-            trace.header(&one),
-            trace.header(&one),
+            trace.header(one.span_id()),
+            trace.header(one.span_id()),
             "each exchange is a span of its own"
         );
     }

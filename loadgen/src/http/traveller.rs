@@ -21,7 +21,7 @@ use crate::http::redirect::{
 };
 use crate::http::request_head::Outgoing;
 use crate::http::server_timing::server_timing;
-use crate::http::trace_context::{TRACEPARENT, TraceIds};
+use crate::http::trace_context::{ExchangeSpan, TRACEPARENT, TraceIds};
 use crate::http::trip::{Hop, Trip};
 
 /// The most connections to other origins that a user keeps.
@@ -104,7 +104,7 @@ impl Traveller<'_> {
         let mut seen: Vec<(Method, Url, Option<HeaderValue>)> = Vec::new();
         loop {
             let mut ready = leg.rendered.clone();
-            self.dress(&mut ready, leg.url.as_ref(), trip);
+            let span_id = self.dress(&mut ready, leg.url.as_ref(), trip);
             if let Some(url) = &leg.url {
                 let step = (
                     leg.method.clone(),
@@ -139,7 +139,18 @@ impl Traveller<'_> {
                 });
             }
             let begun = now();
+            if let Some(span_id) = span_id.filter(|_| is_sampled) {
+                trip.spans.push(ExchangeSpan {
+                    span_id,
+                    begun_ns: begun,
+                    done_ns: None,
+                    status: None,
+                });
+            }
             let answer = self.exchange(on, sending, trip, &keep, &now).await?;
+            if let Some(span) = trip.spans.last_mut() {
+                (span.done_ns, span.status) = (Some(answer.done_ns), Some(answer.status));
+            }
             if let Some(hop) = trip.hops.as_mut().and_then(|hops| hops.last_mut()) {
                 hop.status = Some(answer.status);
             }
@@ -192,21 +203,23 @@ impl Traveller<'_> {
         self.transport.follow > 0 && is_redirect(status) && !self.expect.accepts(status)
     }
 
-    /// Adds cookies, trace context and connection options.
-    fn dress(&self, ready: &mut Rendered, url: Option<&Url>, trip: &Trip) {
+    /// Adds cookies, trace context and connection options. Returns the id of the exchange in its trace.
+    fn dress(&self, ready: &mut Rendered, url: Option<&Url>, trip: &Trip) -> Option<u64> {
         if let Some((jar, url)) = trip.jar.as_ref().zip(url)
             && let Some(cookies) = jar.header(url, value(ready, &COOKIE))
         {
             ready.headers.retain(|(name, _)| *name != COOKIE);
             ready.headers.push((COOKIE, cookies));
         }
-        if let Some(header) = trip.trace.and_then(|trace| trace.header(self.traces)) {
+        let traced = trip.trace.map(|trace| (trace, self.traces.span_id()));
+        if let Some(header) = traced.and_then(|(trace, span_id)| trace.header(span_id)) {
             ready.headers.push((TRACEPARENT, header));
         }
         if self.transport.connection == ConnectionUse::Close {
             let close = HeaderValue::from_static("close");
             ready.headers.push((CONNECTION, close));
         }
+        traced.map(|(_, span_id)| span_id)
     }
 
     /// Makes one exchange, and once more if the service had closed the connection and that is allowed.

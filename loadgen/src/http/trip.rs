@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, Method};
 use url::Url;
 
 use crate::http::cookie_jar::CookieJar;
-use crate::http::trace_context::TraceContext;
+use crate::http::trace_context::{ExchangeSpan, TraceContext};
 
 /// The way of one request that is not plain. Kept even if the request fails or times out.
 #[derive(Debug, Default)]
@@ -27,6 +27,8 @@ pub(crate) struct Trip {
     pub(crate) url: Option<Url>,
     /// The trace that it began. `None` without a `traceparent`.
     pub(crate) trace: Option<TraceContext>,
+    /// The exchanges of a sampled trace, complete or not.
+    pub(crate) spans: Vec<ExchangeSpan>,
     /// Names and nanoseconds in the `Server-Timing` of the last answer, if the trace is sampled. `None` without
     /// that header.
     pub(crate) server_timing: Option<Vec<(String, u64)>>,

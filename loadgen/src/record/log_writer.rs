@@ -8,6 +8,7 @@ use tenfold_run_dir::{RunDir, RunDirError};
 use tenfold_scenarios::{Scenario, Share};
 
 use crate::record::checkpoint::{CheckpointWriter, Snapshot};
+use crate::record::feed::{Feed, kinds_of};
 use crate::record::figures::{FiguresBuilder, SharedFigures};
 use crate::record::interval_set::IntervalSet;
 
@@ -47,7 +48,7 @@ pub(crate) struct LogWriter {
 }
 
 impl LogWriter {
-    /// Starts the thread, which writes intervals to `log` and checkpoints to `run_dir`.
+    /// Starts the thread, which writes intervals to `log` and checkpoints to `run_dir`, and adds latencies to `feed`.
     ///
     /// # Errors
     /// If the system refuses a thread.
@@ -55,11 +56,13 @@ impl LogWriter {
         mut log: IntervalLog,
         (scenario, share): (&Scenario, Share),
         run_dir: &RunDir,
+        feed: Option<Feed>,
     ) -> std::io::Result<Self> {
         let (phases, requests) = (scenario.phases.len(), scenario.requests.len());
         let mut builder = FiguresBuilder::new(scenario, share);
         let figures = builder.shared();
         let mut checkpoints = CheckpointWriter::new(run_dir.clone());
+        let kinds = kinds_of(scenario);
         // Room for the spare set and a snapshot.
         let (jobs, to_do) = sync_channel::<Job>(2);
         let (written, empty) = sync_channel::<IntervalSet>(2);
@@ -75,6 +78,9 @@ impl LogWriter {
                         Job::Write(mut set) => {
                             for (series, values) in set.recorded() {
                                 builder.add(series, values);
+                                if let Some(feed) = &feed {
+                                    feed.add(&kinds, series, values);
+                                }
                             }
                             builder.end_interval();
                             set.write(&mut log)?;

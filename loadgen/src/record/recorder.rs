@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::http::Trip;
 use crate::record::abort_rule::in_scope;
 use crate::record::checkpoint::Snapshot;
+use crate::record::feed::{Feed, RequestSpan};
 use crate::record::figures::SharedFigures;
 use crate::record::in_flight::InFlight;
 use crate::record::key_tally::KeyTally;
@@ -77,11 +78,13 @@ pub(crate) struct Recorder {
     journeys: Histogram<u64>,
     /// Redirected and traced requests. `None` while there were none.
     travel: Option<Box<TravelLog>>,
+    /// Publishes sampled requests. `None` if nobody reads them.
+    feed: Option<Feed>,
     writer: LogWriter,
 }
 
 impl Recorder {
-    pub(crate) fn new(scenario: &Scenario, writer: LogWriter) -> Self {
+    pub(crate) fn new(scenario: &Scenario, writer: LogWriter, feed: Option<Feed>) -> Self {
         Self {
             counted: scenario.phases.iter().map(|phase| !phase.warm_up).collect(),
             spans: scenario
@@ -122,6 +125,7 @@ impl Recorder {
             receiving: durations::duration_histogram(),
             journeys: durations::duration_histogram(),
             travel: None,
+            feed,
             writer,
         }
     }
@@ -260,6 +264,23 @@ impl Recorder {
         if self.counted[arrival.phase] {
             let log = self.travel.get_or_insert_default();
             log.add(request, stamps, outcome, trip);
+        }
+        if let (Some(feed), Some(trace)) = (&self.feed, trip.trace)
+            && trace.sampled
+        {
+            feed.offer(RequestSpan {
+                phase: arrival.phase,
+                request,
+                trace_id: trace.id,
+                span_id: trace.root,
+                intended_ns: stamps.intended,
+                blocked_ns: stamps.blocked,
+                sent_ns: stamps.sent,
+                done_ns: stamps.done,
+                status: outcome.status,
+                failure: outcome.failure,
+                exchanges: trip.spans.clone(),
+            });
         }
     }
 
@@ -485,8 +506,8 @@ mod tests {
         let path = directory.path().join("intervals.hlog");
         let log = IntervalLog::create(&path, SystemTime::UNIX_EPOCH).unwrap();
         let run_dir = RunDir::open(directory.path());
-        let writer = LogWriter::start(log, (&scenario, Share::WHOLE), &run_dir).unwrap();
-        let mut recorder = Recorder::new(&scenario, writer);
+        let writer = LogWriter::start(log, (&scenario, Share::WHOLE), &run_dir, None).unwrap();
+        let mut recorder = Recorder::new(&scenario, writer, None);
         let first = scenario.schedule().next().unwrap();
         let arrival = Arrival { phase: 1, ..first };
         for done in [2_499_999_999, 2_500_000_000, 12_499_999_999, 12_500_000_000] {
@@ -530,12 +551,8 @@ mod tests {
         let log = IntervalLog::create(&path, SystemTime::UNIX_EPOCH).unwrap();
         let mut recorder = Recorder::new(
             &scenario,
-            LogWriter::start(
-                log,
-                (&scenario, Share::WHOLE),
-                &RunDir::open(directory.path()),
-            )
-            .unwrap(),
+            LogWriter::start(log, (&scenario, Share::WHOLE), &RunDir::open(directory.path()), None).unwrap(),
+            None,
         );
         let arrivals: Vec<Arrival> = scenario.schedule().take(2).collect();
         let mut end = |side: Side, done: u64, failure: Option<Failure>| {

@@ -188,6 +188,7 @@ path = "/items"
         sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt,
+        feed: None,
         on_ready: Box::new(|| ()),
         start: tenfold_loadgen::Start::Soon,
         on_start: Box::new(|_| ()),

@@ -110,6 +110,7 @@ fn rejects_unregistered_journey_in_code() {
         sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt,
+        feed: None,
         on_ready: Box::new(|| ()),
         start: tenfold_loadgen::Start::Soon,
         on_start: Box::new(|_| ()),

@@ -166,6 +166,7 @@ fn full_disk_ends_the_run_early() {
         sessions: tenfold_loadgen::KnownSessions::default(),
         run_dir: &run_dir,
         interrupt,
+        feed: None,
         on_ready: Box::new(|| ()),
         start: tenfold_loadgen::Start::Soon,
         on_start: Box::new(|_| ()),

@@ -68,7 +68,12 @@ pub(super) fn table(data: &Table) -> Markup {
                     @for row in &data.rows {
                         tr {
                             @for (column, cell) in row.iter().enumerate() {
-                                @if column == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                                @let link = data.trace_url.as_ref().filter(|_| data.traces == Some(column));
+                                @match link.and_then(|url| url.of(cell)) {
+                                    Some(link) => td { a href=(link) rel="noreferrer" { (cell) } },
+                                    None if column == 0 => th scope="row" { (cell) },
+                                    None => td { (cell) },
+                                }
                             }
                         }
                     }

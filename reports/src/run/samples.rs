@@ -143,6 +143,8 @@ pub(super) fn samples(summary: &Summary) -> impl Iterator<Item = Sample> {
                 .status
                 .map(|_| (sample.headers.clone(), sample.body.clone())),
             size: format::bytes(sample.body_bytes),
+            trace_id: sample.trace_id.clone(),
+            link: None,
         }
     })
 }

@@ -134,7 +134,10 @@ pub(super) fn section(summary: &Summary) -> Option<Section> {
         "trace id",
         "sampled",
     ];
-    let table = Table::new(&head, traces);
+    let table = Table {
+        traces: head.iter().position(|name| *name == "trace id"),
+        ..Table::new(&head, traces)
+    };
     if !table.rows.is_empty() {
         blocks.push(Block::Heading("Traces".to_owned()));
         blocks.push(Block::Note(

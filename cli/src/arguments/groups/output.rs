@@ -2,6 +2,7 @@
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use tenfold_reports::TraceUrl;
 use tenfold_reports::run::formats::RunExport;
 
 use crate::arguments::values::export;
@@ -18,4 +19,7 @@ pub(crate) struct OutputArguments {
     #[arg(long, value_name = "KIND[=FILE]", value_parser = export, value_delimiter = ',',
         env = "TENFOLD_EXPORT")]
     pub(crate) export: Vec<RunExport>,
+    /// Link the trace ids of the report to a viewer, such as https://tempo.example/trace/{trace_id}
+    #[arg(long, value_name = "URL", env = "TENFOLD_TRACE_URL")]
+    pub(crate) trace_url: Option<TraceUrl>,
 }

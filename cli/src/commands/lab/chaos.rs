@@ -83,6 +83,7 @@ pub(crate) fn chaos(arguments: &ChaosArguments) -> anyhow::Result<Exit> {
         html: None,
         json: arguments.json,
         exports: &[],
+        trace_url: None,
     };
     report.publish(&run_dir.read()?)?;
     let writes = faults.writes.unwrap_or_default();
@@ -145,6 +146,7 @@ impl Traffic<'_> {
                 command: self.command,
             },
             interrupt: interrupt.clone(),
+            feed: None,
             observer,
         };
         measurement.record(run_dir)?;

@@ -322,6 +322,7 @@ fn measure(
             stage: None,
             invocation: Invocation::default(),
             interrupt: stopped,
+            feed: None,
             observer: &mut metering,
         };
         let measured = measurement.record(&run_dir);

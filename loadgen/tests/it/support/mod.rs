@@ -145,6 +145,7 @@ pub(crate) fn try_run_knowing(
         sessions,
         run_dir: &run_dir,
         interrupt,
+        feed: None,
         on_ready: Box::new(|| ()),
         start: tenfold_loadgen::Start::Soon,
         on_start: Box::new(on_start),

@@ -42,6 +42,8 @@ pub enum Failure {
     MissingCapture,
     /// The answer is no stream of events, or the service ended the stream too early.
     EventStream,
+    /// The WebSocket handshake is not valid, or the service ended the conversation too early or broke its rules.
+    WebSocket,
     /// The script of the request failed.
     Script,
     /// The script of the request took too long.
@@ -68,7 +70,7 @@ pub enum Failure {
 
 impl Failure {
     /// Every failure, in the order of the discriminants.
-    pub const ALL: [Failure; 24] = [
+    pub const ALL: [Failure; 25] = [
         Failure::Connect,
         Failure::Tls,
         Failure::Timeout,
@@ -82,6 +84,7 @@ impl Failure {
         Failure::FailedCheck,
         Failure::MissingCapture,
         Failure::EventStream,
+        Failure::WebSocket,
         Failure::Script,
         Failure::ScriptTimeout,
         Failure::MissingVariable,
@@ -128,6 +131,7 @@ impl Failure {
             Failure::FailedCheck => "failed_check",
             Failure::MissingCapture => "missing_capture",
             Failure::EventStream => "event_stream",
+            Failure::WebSocket => "websocket",
             Failure::Script => "script",
             Failure::ScriptTimeout => "script_timeout",
             Failure::MissingVariable => "missing_variable",
@@ -156,7 +160,8 @@ impl Failure {
             | Failure::UnexpectedStatus
             | Failure::FailedCheck
             | Failure::MissingCapture
-            | Failure::EventStream => Blame::Service,
+            | Failure::EventStream
+            | Failure::WebSocket => Blame::Service,
             Failure::RedirectRefused
             | Failure::Script
             | Failure::ScriptTimeout

@@ -33,11 +33,17 @@ pub(crate) use cookie_jar::CookieJar;
 pub(crate) use deadlines::{DeadlineSlot, Deadlines};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use event_stream::{Event, EventSink};
+#[cfg(feature = "websocket")]
+pub(crate) use kept::KeptBuilder;
 pub(crate) use kept::{BodyState, Keep, Kept};
+#[cfg(feature = "websocket")]
+pub(crate) use limits::HEAD_BYTES_MAX;
 pub(crate) use origins::Origins;
 pub(crate) use redirect::is_redirect;
 pub(crate) use request_head::Outgoing;
+#[cfg(feature = "websocket")]
+pub(crate) use response_reader::{Progress, ResponseReader};
 pub use trace_context::ExchangeSpan;
 pub(crate) use trace_context::TraceIds;
-pub(crate) use traveller::{Away, Traveller};
+pub(crate) use traveller::{Away, Traveller, add_cookies};
 pub(crate) use trip::{Hop, Trip};

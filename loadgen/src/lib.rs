@@ -20,6 +20,7 @@
 //! | `pace` | when arrivals are sent, and by which user |
 //! | `record` | counts, histograms and time line |
 //! | `answer` | captures, checks, samples, agreement of two builds |
+//! | `websocket` | WebSocket conversations |
 //! | `http` | exchanges over HTTP/1.1 and HTTP/2 |
 //! | `connect` | resolution, dialing, TLS, byte streams |
 //! | `clock`, `usage`, `failure`, `error` | values that all rooms use |
@@ -37,6 +38,7 @@ mod shared;
 mod trial;
 mod usage;
 mod user;
+mod websocket;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -17,10 +17,13 @@ use crate::LoadError;
 use crate::answer::AgreementLog;
 use crate::connect::{Target, make_room_for};
 use crate::http::{Endpoint, Origins};
-use crate::record::{Feed, LogWriter, Progress, Recorded, Recorder, SharedRecorder, describe_abort};
+use crate::record::{
+    Feed, LogWriter, Progress, Recorded, Recorder, SharedRecorder, describe_abort,
+};
 use crate::shared::{Session, Shared};
 use crate::usage::{peak_memory_bytes, process_cpu_ns};
 use crate::user::{Journeys, KnownSessions, hatch_idle, log_in, run_closed_model};
+use crate::websocket;
 use ticker::tick;
 
 /// Time between the end of preparation and the first possible arrival.
@@ -135,6 +138,7 @@ pub fn run_with(options: Options<'_>, journeys: Journeys) -> Result<Recording, L
         });
     }
     check_pairing(&options)?;
+    websocket::check(&options.scenario)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_io_events_per_tick(EVENTS_PER_TICK)

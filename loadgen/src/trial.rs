@@ -25,6 +25,7 @@ use crate::record::SharedRecorder;
 use crate::run::{Interrupt, interrupted};
 use crate::shared::Shared;
 use crate::user::User;
+use crate::websocket;
 pub use document::fetch;
 pub use exchange::{Exchange, Finding, Origin, Received, Redirected};
 use secrets::Secrets;
@@ -130,6 +131,7 @@ async fn try_all(
     target: &Target,
     on_exchange: Box<dyn FnMut(&Exchange) + '_>,
 ) -> Result<Trial, LoadError> {
+    websocket::check(&scenario)?;
     let endpoint = Endpoint::reach(target).await?;
     endpoint.reset();
     drop_log_in_script(&mut scenario);

@@ -35,7 +35,10 @@ impl FromStr for TraceUrl {
             return Err(TraceUrlError::Character);
         }
         let scheme = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-        let rest = match (scheme.starts_with("https://"), scheme.starts_with("http://")) {
+        let rest = match (
+            scheme.starts_with("https://"),
+            scheme.starts_with("http://"),
+        ) {
             (true, _) => &text[8..],
             (_, true) => &text[7..],
             _ => return Err(TraceUrlError::Address),
@@ -100,7 +103,9 @@ mod tests {
 
     #[test]
     fn puts_the_id_into_the_address() {
-        let url: TraceUrl = " HTTPS://tempo.example/t/{trace_id}?id={trace_id} ".parse().unwrap();
+        let url: TraceUrl = " HTTPS://tempo.example/t/{trace_id}?id={trace_id} "
+            .parse()
+            .unwrap();
         let expected = format!("HTTPS://tempo.example/t/{ID}?id={ID}");
         assert_eq!(url.of(ID), Some(expected));
         for wrong in ["", "abc", "\"><script>", &ID[1..], &ID.replace('4', "g")] {

@@ -66,6 +66,7 @@ pub use request::side::Side;
 pub use request::template::escape_template;
 pub use request::transport::{ConnectionUse, Retry, Transport};
 pub use request::variables::Variables;
+pub use request::websocket::WebSocket;
 pub use request::{Kind, RenderError, Rendered, Request, is_framing};
 pub use rule::{Abort, Comparison, Latency, Metric, Rule, Scope};
 pub use scenario::overrides::Overrides;

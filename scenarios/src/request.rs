@@ -37,6 +37,7 @@ pub(crate) mod template;
 pub(crate) mod transport;
 mod variable_name;
 pub(crate) mod variables;
+pub(crate) mod websocket;
 
 use accept_encoding::asks_for_coding;
 use body::{Body, BodyContext};
@@ -56,6 +57,7 @@ use transport::Transport;
 pub use variable_name::BUILT_IN_NAMES;
 use variable_name::check_variable_name;
 use variables::Variables;
+use websocket::WebSocket;
 
 /// Kind of a request: read or write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -90,6 +92,8 @@ pub struct Request {
     pub needs: Needs,
     /// How its response is read as a stream of events. `None` for a plain response.
     pub event_stream: Option<Box<EventStream>>,
+    /// The WebSocket conversation that it is. `None` for a plain request.
+    pub websocket: Option<Box<WebSocket>>,
     /// Index into [`Scenario::key_spaces`](crate::Scenario::key_spaces).
     pub key_space: Option<usize>,
     /// Options for sending it.
@@ -111,6 +115,8 @@ pub struct Rendered {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Body; may be empty.
     pub body: Vec<u8>,
+    /// Messages of a WebSocket conversation.
+    pub messages: Vec<Vec<u8>>,
     scratch: Vec<u8>,
 }
 
@@ -351,7 +357,13 @@ impl Request {
             }
             _ => {}
         }
+        let conversation = fields.optional("websocket");
+        let websocket = match &conversation {
+            None => None,
+            Some(value) => Some(Box::new(WebSocket::read(value, &template)?)),
+        };
         let expect = match fields.optional("expect") {
+            None if websocket.is_some() => Expect::upgrade(),
             None => Expect::default(),
             Some(value) => Expect::read(&value)?,
         };
@@ -386,6 +398,22 @@ impl Request {
         };
         let transport = Transport::read(&mut fields, context.transport)?;
         fields.finish()?;
+        if let Some(value) = &conversation {
+            let fault = if body.template.is_some() {
+                Some("a WebSocket request has no body; send messages instead")
+            } else if method != Method::GET {
+                Some("a WebSocket request has the method GET")
+            } else if event_stream.is_some() {
+                Some("a request has either `websocket` or `stream`, not both")
+            } else if transport.follow > 0 {
+                Some("a WebSocket request follows no redirects; write follow = 0")
+            } else {
+                None
+            };
+            if let Some(fault) = fault {
+                return Err(value.error(fault));
+            }
+        }
         let request = Self {
             needs: needs(&captures, &checks, script.as_ref(), asks_for_codings),
             name,
@@ -397,6 +425,7 @@ impl Request {
             checks,
             script,
             event_stream,
+            websocket,
             key_space,
             transport,
             path,
@@ -438,6 +467,7 @@ impl Request {
             path,
             headers,
             body,
+            messages,
             scratch,
         } = out;
         path.clear();
@@ -481,6 +511,19 @@ impl Request {
             template
                 .fill(draw, variables, &self.targets, 1, body)
                 .map_err(missing)?;
+        }
+        if let Some(websocket) = &self.websocket {
+            messages.resize_with(websocket.messages().len(), Vec::new);
+            // Positions after those of the headers.
+            let positions = 2 + self.headers.len() as u64..;
+            for ((template, message), position) in
+                websocket.messages().iter().zip(messages).zip(positions)
+            {
+                message.clear();
+                template
+                    .fill(draw, variables, &self.targets, position, message)
+                    .map_err(missing)?;
+            }
         }
         Ok(())
     }
@@ -543,7 +586,11 @@ impl Request {
             Header::Constant(_) => None,
             Header::OfVariables(_, template) | Header::Template(template) => Some(template),
         });
-        std::iter::once(&self.path).chain(&self.body).chain(headers)
+        let messages = self.websocket.iter().flat_map(|own| own.messages());
+        std::iter::once(&self.path)
+            .chain(&self.body)
+            .chain(headers)
+            .chain(messages)
     }
 }
 

@@ -62,6 +62,8 @@ pub enum Latency {
     FirstEvent,
     /// Time between two events of a stream.
     EventGap,
+    /// Time from sending a WebSocket message to the last of its replies.
+    RoundTrip,
 }
 
 /// Comparison operator of a rule.
@@ -113,24 +115,29 @@ impl Comparison {
 }
 
 impl Metric {
-    /// Returns whether it measures the events of streams.
-    pub(crate) fn is_of_events(self) -> bool {
+    /// Returns the latency that it measures. `None` for rates.
+    fn latency(self) -> Option<Latency> {
         match self {
-            Self::Quantile(latency, _) | Self::Mean(latency) | Self::Max(latency) => {
-                matches!(latency, Latency::FirstEvent | Latency::EventGap)
-            }
-            Self::Errors | Self::Rate => false,
+            Self::Quantile(latency, _) | Self::Mean(latency) | Self::Max(latency) => Some(latency),
+            Self::Errors | Self::Rate => None,
         }
     }
 
-    /// Returns whether it measures the time between events, of which a request may have many.
+    /// Returns whether it measures the events of streams, or the messages of conversations.
+    pub(crate) fn is_of_events(self) -> bool {
+        let latency = self.latency();
+        matches!(latency, Some(Latency::FirstEvent | Latency::EventGap))
+    }
+
+    /// Returns whether it measures the replies to messages.
+    pub(crate) fn is_of_replies(self) -> bool {
+        self.latency() == Some(Latency::RoundTrip)
+    }
+
+    /// Returns whether it measures the time between events, or that of replies, of which a request may have many.
     pub(crate) fn is_of_gaps(self) -> bool {
-        matches!(
-            self,
-            Self::Quantile(Latency::EventGap, _)
-                | Self::Mean(Latency::EventGap)
-                | Self::Max(Latency::EventGap)
-        )
+        let latency = self.latency();
+        matches!(latency, Some(Latency::EventGap | Latency::RoundTrip))
     }
 }
 
@@ -179,6 +186,7 @@ impl Rule {
                 "service p99",
                 "p95 first_event",
                 "p99 event_gap",
+                "p99 round_trip",
             ];
             wrong(format!("`{}` is not a metric", clip(left.trim())))
                 .maybe_hint(suggestion(left.trim(), known))
@@ -276,13 +284,24 @@ impl Rule {
         requests: &[Request],
     ) -> Result<Self, ScenarioError> {
         let read = Self::read(value, names)?;
-        if read.metric.is_of_events() && !streams_in(read.scope, requests) {
+        let streams =
+            |request: &Request| request.event_stream.is_some() || request.websocket.is_some();
+        if read.metric.is_of_events() && !any_in(read.scope, requests, streams) {
             return Err(value
                 .error(format!(
                     "rule `{}` applies to no stream of events",
                     clip(&read.text)
                 ))
                 .hint("add stream = \"sse\" to the request"));
+        }
+        let converses = |request: &Request| request.websocket.is_some();
+        if read.metric.is_of_replies() && !any_in(read.scope, requests, converses) {
+            return Err(value
+                .error(format!(
+                    "rule `{}` applies to no WebSocket conversation",
+                    clip(&read.text)
+                ))
+                .hint("round_trip is measured of requests with `websocket`"));
         }
         Ok(read)
     }
@@ -322,8 +341,8 @@ impl Rule {
     }
 }
 
-/// Returns whether a scope includes a request whose response is a stream of events.
-fn streams_in(scope: Scope, requests: &[Request]) -> bool {
+/// Returns whether a scope includes a request of a kind.
+fn any_in(scope: Scope, requests: &[Request], is_of_kind: impl Fn(&Request) -> bool) -> bool {
     let mut in_scope = requests
         .iter()
         .enumerate()
@@ -332,7 +351,7 @@ fn streams_in(scope: Scope, requests: &[Request]) -> bool {
             Scope::Kind(kind) => kind == request.kind,
             Scope::Request(wanted) => wanted == *index,
         });
-    in_scope.any(|(_, request)| request.event_stream.is_some())
+    in_scope.any(|(_, request)| is_of_kind(request))
 }
 
 impl fmt::Display for Rule {
@@ -368,6 +387,7 @@ fn metric(text: &str) -> Option<Metric> {
             "response" => Latency::Response,
             "first_event" => Latency::FirstEvent,
             "event_gap" => Latency::EventGap,
+            "round_trip" => Latency::RoundTrip,
             _ => {
                 words.push(word);
                 continue;

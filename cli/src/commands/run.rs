@@ -28,7 +28,12 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let scenario = library::find(&arguments.scenario)?.with(&overrides)?;
     let subject = Subject::of(&arguments.service)?;
     exports::check(&output.export, output.json)?;
-    arguments.telemetry.settings()?;
+    if arguments.telemetry.settings()?.is_some() && arguments.generators.is_some_and(|n| n > 1) {
+        return Err(UsageError(
+            "metrics of a run are sent by its only generator: leave out --generators, or --otlp and --prometheus-remote-write".to_owned(),
+        )
+        .into());
+    }
     for file in output
         .export
         .iter()
@@ -98,6 +103,10 @@ fn generator_count(
     if let Some(count) = arguments.generators {
         return count;
     }
+    // It is the only generator that sends what it records to other systems.
+    if arguments.telemetry.settings().is_ok_and(|own| own.is_some()) {
+        return 1;
+    }
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let is_local = service.lab.is_some() || service.endpoint.is_local() == Some(true);
     let count = tenfold_measure::generators_for(scenario, connections, cores, is_local);
@@ -138,7 +147,9 @@ fn publisher(
     let target = service.endpoint.target.to_string();
     let description = Description::of(scenario, &target, &run);
     let started = Publisher::start(settings, description);
-    Ok(Some(started.map_err(|error| UsageError(error.to_string()))?))
+    Ok(Some(
+        started.map_err(|error| UsageError(error.to_string()))?,
+    ))
 }
 
 fn run_into(

@@ -121,7 +121,9 @@ fn otlp_agrees_with_the_report_and_spans_with_what_was_sent() {
     assert!(has_run(ended.code), "{}", ended.stderr);
     assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
     assert!(
-        ended.stderr.contains(&format!("sent metrics to {}", receiver.url)),
+        ended
+            .stderr
+            .contains(&format!("sent metrics to {}", receiver.url)),
         "{}",
         ended.stderr
     );
@@ -141,11 +143,19 @@ fn otlp_agrees_with_the_report_and_spans_with_what_was_sent() {
     };
     assert_eq!(attribute("service.name"), "tenfold");
     assert_eq!(attribute("tenfold.scenario"), "light");
-    assert!(attribute("service.instance.id").as_str().unwrap().ends_with(":run"));
+    assert!(
+        attribute("service.instance.id")
+            .as_str()
+            .unwrap()
+            .ends_with(":run")
+    );
     let metrics = metrics(last);
     let sum = |name: &str| {
         let points = metrics[name]["sum"]["dataPoints"].as_array().unwrap();
-        points.iter().map(|point| number(&point["asInt"])).sum::<u64>()
+        points
+            .iter()
+            .map(|point| number(&point["asInt"]))
+            .sum::<u64>()
     };
     let arrivals = &summary["arrivals"];
     for (name, count) in [
@@ -157,13 +167,22 @@ fn otlp_agrees_with_the_report_and_spans_with_what_was_sent() {
         assert_eq!(Some(sum(name)), arrivals[count].as_u64(), "{name}");
     }
     let histogram = &metrics["tenfold.response_time"]["histogram"];
-    assert_eq!(histogram["aggregationTemporality"], "AGGREGATION_TEMPORALITY_CUMULATIVE");
+    assert_eq!(
+        histogram["aggregationTemporality"],
+        "AGGREGATION_TEMPORALITY_CUMULATIVE"
+    );
     assert_eq!(metrics["tenfold.response_time"]["unit"], "s");
     let point = &histogram["dataPoints"][0];
     assert_eq!(number(&point["count"]), sum("tenfold.requests.completed"));
     let buckets = point["bucketCounts"].as_array().unwrap();
-    assert_eq!(buckets.iter().map(number).sum::<u64>(), number(&point["count"]));
-    assert_eq!(buckets.len(), point["explicitBounds"].as_array().unwrap().len() + 1);
+    assert_eq!(
+        buckets.iter().map(number).sum::<u64>(),
+        number(&point["count"])
+    );
+    assert_eq!(
+        buckets.len(),
+        point["explicitBounds"].as_array().unwrap().len() + 1
+    );
 
     // Spans: each that was sampled, joined to what the target received.
     let sent: Vec<String> = receiver
@@ -193,13 +212,21 @@ fn otlp_agrees_with_the_report_and_spans_with_what_was_sent() {
     let exchanges: BTreeSet<&str> = exchanges.iter().map(String::as_str).collect();
     assert_eq!(exchanges, sampled, "the service's spans belong to these");
     let whole: BTreeMap<String, &Value> = of_kind("SPAN_KIND_INTERNAL")
-        .map(|span| (format!("{}-{}", id(span, "traceId"), id(span, "spanId")), *span))
+        .map(|span| {
+            (
+                format!("{}-{}", id(span, "traceId"), id(span, "spanId")),
+                *span,
+            )
+        })
         .collect();
     assert_eq!(whole.len(), sampled.len());
     for span in of_kind("SPAN_KIND_CLIENT") {
         let parent = format!("{}-{}", id(span, "traceId"), id(span, "parentSpanId"));
         let parent = whole[&parent];
-        assert_eq!((&parent["name"], &span["name"]), (&"health".into(), &"GET health".into()));
+        assert_eq!(
+            (&parent["name"], &span["name"]),
+            (&"health".into(), &"GET health".into())
+        );
         let at = |span: &Value, name: &str| number(&span[name]);
         assert!(at(parent, "startTimeUnixNano") <= at(span, "startTimeUnixNano"));
         assert!(at(span, "startTimeUnixNano") < at(span, "endTimeUnixNano"));
@@ -250,7 +277,10 @@ fn standard_variables_choose_receiver_compression_and_exponential_histograms() {
     let output = place
         .tenfold(&arguments(&receiver.url, &[]))
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url)
-        .env("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20s3cret")
+        .env(
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "authorization=Bearer%20s3cret",
+        )
         .env("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
         .env(
             "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
@@ -288,7 +318,10 @@ fn slow_and_dead_receivers_are_named_and_change_nothing() {
     let service = place.serve(&["--empty"]);
     let slow = Receiver::start(&place, "60");
     place.write("traced.toml", &traced("200/s", "3s"));
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let dead = format!("http://{closed}/api/v1/write");
     let started = Instant::now();
     let url = service.url();
@@ -346,14 +379,24 @@ struct Prometheus {
 
 impl Prometheus {
     fn start(place: &Workplace) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let url = format!("http://127.0.0.1:{port}");
         let config = place.write("prometheus.yml", "global:\n  scrape_interval: 1h\n");
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", place.path("tsdb").display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                place.path("tsdb").display()
+            ))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .args(["--web.enable-remote-write-receiver", "--enable-feature=exemplar-storage"])
+            .args([
+                "--web.enable-remote-write-receiver",
+                "--enable-feature=exemplar-storage",
+            ])
             .stderr(std::fs::File::create(place.path("prometheus.log")).unwrap())
             .spawn()
             .unwrap_or_else(|error| panic!("prometheus: {error}; run scripts/setup"));
@@ -363,7 +406,10 @@ impl Prometheus {
             assert!(Instant::now() < deadline, "prometheus is not ready");
             std::thread::sleep(Duration::from_millis(50));
         }
-        Self { _process: process, url }
+        Self {
+            _process: process,
+            url,
+        }
     }
 
     fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
@@ -402,7 +448,10 @@ fn prometheus_has_the_counts_of_the_report_and_the_dashboard_has_figures() {
     place.write("traced.toml", &traced("200/s", "6s"));
     let url = service.url();
     let more = ["--prometheus-remote-write", &prometheus.url];
-    let viewer = ["--trace-url", "https://tempo.example/trace/{trace_id}?a=\"b"];
+    let viewer = [
+        "--trace-url",
+        "https://tempo.example/trace/{trace_id}?a=\"b",
+    ];
     let ended = place.run(&arguments(&url, &[&more[..], &viewer].concat()));
     assert!(has_run(ended.code), "{}", ended.stderr);
     assert!(!ended.stderr.contains("failed: "), "{}", ended.stderr);
@@ -410,7 +459,10 @@ fn prometheus_has_the_counts_of_the_report_and_the_dashboard_has_figures() {
     let summary = read_json(&place.path("run/summary.json"));
     let arrivals = &summary["arrivals"];
     // Gauges have ended with the run, so look at the time of their last value.
-    let times = prometheus.get("/api/v1/query", &[("query", "timestamp(tenfold_requests_sent_total)")]);
+    let times = prometheus.get(
+        "/api/v1/query",
+        &[("query", "timestamp(tenfold_requests_sent_total)")],
+    );
     let at = times["result"][0]["value"][1].as_str().unwrap().to_owned();
     let value = |query: &str| {
         let series = prometheus.query(query, &at);
@@ -422,8 +474,14 @@ fn prometheus_has_the_counts_of_the_report_and_the_dashboard_has_figures() {
         ("tenfold_requests_sent_total", "sent"),
         ("tenfold_requests_completed_total", "completed"),
         ("sum(tenfold_requests_failed_total)", "failed"),
-        ("sum(tenfold_response_time_seconds_count{kind=\"read\",request=\"health\"})", "completed"),
-        ("sum(tenfold_response_time_seconds_bucket{le=\"+Inf\"})", "completed"),
+        (
+            "sum(tenfold_response_time_seconds_count{kind=\"read\",request=\"health\"})",
+            "completed",
+        ),
+        (
+            "sum(tenfold_response_time_seconds_bucket{le=\"+Inf\"})",
+            "completed",
+        ),
     ] {
         assert_eq!(Some(value(query)), arrivals[count].as_u64(), "{query}");
     }
@@ -432,14 +490,18 @@ fn prometheus_has_the_counts_of_the_report_and_the_dashboard_has_figures() {
 
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
-    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array());
+    let targets = panels
+        .iter()
+        .filter_map(|panel| panel["targets"].as_array());
     let queries: Vec<&str> = targets
         .flatten()
         .map(|target| target["expr"].as_str().unwrap())
         .collect();
     assert!(queries.len() > 15, "{}", queries.len());
     for query in queries {
-        let query = query.replace("$run", ".+").replace("$__rate_interval", "5s");
+        let query = query
+            .replace("$run", ".+")
+            .replace("$__rate_interval", "5s");
         let series = prometheus.query(&query, &at);
         assert!(!series.is_empty(), "no series: {query}");
         let text = series[0]["value"][1].as_str().unwrap();
@@ -471,6 +533,8 @@ fn prometheus_has_the_counts_of_the_report_and_the_dashboard_has_figures() {
     place.run(&["report", "run"]).expect(0);
     assert!(!report().contains("tempo.example"));
     let viewer = "https://jaeger.example/trace/{trace_id}";
-    place.run(&["report", "run", "--trace-url", viewer]).expect(0);
+    place
+        .run(&["report", "run", "--trace-url", viewer])
+        .expect(0);
     assert!(report().contains(&format!("href=\"https://jaeger.example/trace/{slowest}\"")));
 }

@@ -12,6 +12,7 @@ use crate::connect::ResolvedTarget;
 use crate::failure::Failure;
 use crate::http::answer::Answer;
 use crate::http::connection::Connection;
+use crate::http::cookie_jar::CookieJar;
 use crate::http::endpoint::Endpoint;
 use crate::http::kept::Keep;
 use crate::http::origins::{OriginError, Origins};
@@ -320,6 +321,15 @@ impl Away {
             self.connections.len() - 1
         });
         &mut self.connections[at].1
+    }
+}
+
+/// Adds the cookies of a user to the headers of a request that is not followed over redirects.
+pub(crate) fn add_cookies(outgoing: &Outgoing<'_>, jar: &CookieJar, ready: &mut Rendered) {
+    let cookies = address(outgoing).and_then(|url| jar.header(&url, value(ready, &COOKIE)));
+    if let Some(cookies) = cookies {
+        ready.headers.retain(|(name, _)| *name != COOKIE);
+        ready.headers.push((COOKIE, cookies));
     }
 }
 

@@ -72,6 +72,7 @@ pub(crate) fn latency_of(rule: &Rule) -> Option<tenfold_run_dir::Metric> {
                 Latency::Service => tenfold_run_dir::Metric::Service,
                 Latency::FirstEvent => tenfold_run_dir::Metric::FirstEvent,
                 Latency::EventGap => tenfold_run_dir::Metric::EventGap,
+                Latency::RoundTrip => tenfold_run_dir::Metric::RoundTrip,
             })
         }
         Metric::Errors | Metric::Rate => None,

@@ -17,13 +17,14 @@ use crate::http::ExchangeSpan;
 use crate::record::progress::LatencyTotal;
 
 /// Latencies that are published.
-const PUBLISHED: [Metric; 6] = [
+const PUBLISHED: [Metric; 7] = [
     Metric::Response,
     Metric::Service,
     Metric::FirstByte,
     Metric::Lag,
     Metric::FirstEvent,
     Metric::EventGap,
+    Metric::RoundTrip,
 ];
 
 /// Most sampled requests that wait for the reader.

@@ -249,6 +249,16 @@ impl Recorder {
         self.writer.set().record(series, value_ns);
     }
 
+    /// Records the time from sending a message of a conversation to the last of its replies.
+    pub(crate) fn round_trip(&mut self, arrival: &Arrival, value_ns: u64) {
+        let series = Series {
+            metric: Metric::RoundTrip,
+            phase: arrival.phase,
+            request: arrival.draw.request,
+        };
+        self.writer.set().record(series, value_ns);
+    }
+
     /// Records the way of a request that is not plain and has ended.
     pub(crate) fn travelled(
         &mut self,

@@ -4,17 +4,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tenfold_scenarios::{Arrival, NextStep, Rendered, Side, Variables};
+use tenfold_scenarios::{Arrival, ConnectionUse, NextStep, Rendered, Side, Variables};
 
 use crate::answer::{AgreementLog, Change, HeldVariables, Judgement, keep_all, keep_for};
 use crate::clock::nanoseconds;
 use crate::failure::Failure;
-use crate::http::{Answer, Connection, DeadlineSlot, EventSink, Keep, Outgoing, Traveller, Trip};
+use crate::http::{
+    Answer, Connection, DeadlineSlot, EventSink, Keep, Outgoing, Traveller, Trip, add_cookies,
+};
 use crate::pace::Job;
 use crate::record::{Outcome, Stamps};
 use crate::shared::{Session, Shared};
 use crate::user::browser_state::BrowserState;
 use crate::user::event_recorder::EventRecorder;
+use crate::websocket::{Conversation, converse};
 
 /// A virtual user.
 pub(crate) struct User {
@@ -224,9 +227,11 @@ impl User {
         let planned = &shared.scenario.requests[arrival.draw.request];
         let side = shared.scenario.side_of(arrival.draw.request);
         // Boxed, so that users of plain requests don't reserve memory for it.
+        let websocket = planned.websocket.as_deref();
         let events = planned
             .event_stream
-            .as_ref()
+            .as_deref()
+            .or(websocket.map(|websocket| &websocket.until))
             .map(|stream| Box::new(EventRecorder::new(shared, arrival, stream, sent_ns)));
         let outgoing = Outgoing {
             method: &planned.method,
@@ -254,7 +259,7 @@ impl User {
         let now = || shared.clock.now();
         let heard_ns = events.as_deref().map(EventRecorder::heard_ns);
         let connection = &mut connections[side as usize];
-        if planned.transport.is_plain() {
+        if planned.transport.is_plain() && websocket.is_none() {
             let exchange = connection.exchange(outgoing, wanted, now);
             return shared
                 .within_timeout(*deadline, sent_ns, heard_ns, exchange)
@@ -270,6 +275,32 @@ impl User {
                 false => None,
             };
             trip.jar = Some(Arc::clone(session.unwrap_or_else(|| browser.jar(side))));
+        }
+        if let Some((websocket, events)) = websocket.zip(outgoing.events) {
+            let mut dressed = rendered.clone();
+            if let Some(jar) = &trip.jar {
+                add_cookies(&outgoing, jar, &mut dressed);
+            }
+            let conversation = Conversation {
+                outgoing: Outgoing {
+                    rendered: &dressed,
+                    ..outgoing
+                },
+                websocket,
+                events,
+                keeps_alive: planned.transport.connection == ConnectionUse::KeepAlive,
+            };
+            let socket = browser.socket(side, arrival.draw.request);
+            let round_trip = |value_ns| {
+                shared
+                    .recorder
+                    .with(|recorder| recorder.round_trip(arrival, value_ns));
+            };
+            let exchange: Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + '_>> =
+                Box::pin(converse(socket, conversation, wanted, round_trip, now));
+            return shared
+                .within_timeout(*deadline, sent_ns, heard_ns, exchange)
+                .await;
         }
         let traveller = Traveller {
             transport: planned.transport,

@@ -96,11 +96,7 @@ pub fn families(progress: &Progress, scenario: &str, phases: &[String]) -> Vec<F
         data: Data::Gauge(plain(value)),
     };
     vec![
-        counter(
-            "arrivals.planned",
-            "Arrivals due so far.",
-            progress.planned,
-        ),
+        counter("arrivals.planned", "Arrivals due so far.", progress.planned),
         counter(
             "arrivals.dropped",
             "Arrivals never sent, because every user was busy.",
@@ -217,6 +213,11 @@ pub fn latencies(distributions: Vec<Distribution>) -> Vec<Family> {
             Metric::EventGap,
             "event_gap",
             "Time between two events of a stream.",
+        ),
+        (
+            Metric::RoundTrip,
+            "round_trip",
+            "Time from sending a WebSocket message to the last of its replies.",
         ),
     ];
     let always = [Metric::Response, Metric::Service, Metric::Lag];

@@ -30,9 +30,9 @@ mod receiver;
 mod remote_write;
 mod settings;
 
+pub use exemplars::Exemplar;
 pub use family::{Data, Distribution, Family, Labels, Point, families, latencies};
 pub use publisher::{Description, Publisher, RequestDescription};
-pub use exemplars::Exemplar;
 pub use receiver::{Headers, ReceiverError, ReceiverUrl};
 pub use settings::{
     HistogramForm, OtlpSettings, RemoteWriteSettings, Settings, SettingsError, Variables,

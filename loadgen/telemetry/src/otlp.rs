@@ -97,7 +97,11 @@ impl Sender for OtlpSender {
         self.post("/v1/metrics", message.encode_to_vec()).await
     }
 
-    async fn send_spans(&self, snapshot: &Snapshot<'_>, delivery: &Delivery) -> Result<(), PostError> {
+    async fn send_spans(
+        &self,
+        snapshot: &Snapshot<'_>,
+        delivery: &Delivery,
+    ) -> Result<(), PostError> {
         loop {
             let (message, count) = {
                 let waiting = delivery.spans.borrow();

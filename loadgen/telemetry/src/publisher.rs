@@ -360,7 +360,10 @@ impl Context {
             Distribution {
                 labels: vec![
                     ("kind", latency.kind.to_string()),
-                    ("request", named.map_or(String::new(), |own| own.name.clone())),
+                    (
+                        "request",
+                        named.map_or(String::new(), |own| own.name.clone()),
+                    ),
                 ],
                 exemplars: exemplars.of(latency.metric, request),
                 exact: needs_exact.then_some(exact),

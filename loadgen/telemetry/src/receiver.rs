@@ -147,7 +147,10 @@ impl Receiver {
             headers.push((AUTHORIZATION, value));
         }
         let host = url.0.host_str().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         let tls = match url.0.scheme() {
             "https" => {
                 let name = ServerName::try_from(host.clone())
@@ -259,7 +262,9 @@ async fn send(
     });
     let answer = sender.send_request(request).await?;
     let status = answer.status();
-    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
+        .collect()
+        .await;
     // The text of an error may be cut off, but the status counts.
     let body = body.map(|body| body.to_bytes()).unwrap_or_default();
     Ok((status, body))

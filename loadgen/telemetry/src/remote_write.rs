@@ -145,7 +145,12 @@ impl SeriesWriter<'_> {
         }
         let sum = one.total.sum_ns as f64 / 1e9;
         self.push(&format!("{name}_sum"), &one.labels, sum, Vec::new());
-        self.push(&format!("{name}_count"), &one.labels, below as f64, Vec::new());
+        self.push(
+            &format!("{name}_count"),
+            &one.labels,
+            below as f64,
+            Vec::new(),
+        );
     }
 
     fn exemplar(&self, one: &exemplars::Exemplar) -> Exemplar {
@@ -188,4 +193,112 @@ fn label(name: &str, value: impl Into<String>) -> Label {
 
 fn milliseconds(ns: u64) -> i64 {
     i64::try_from(ns / 1_000_000).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use tenfold_loadgen::{LatencyTotal, Progress};
+    use tenfold_run_dir::Metric;
+    use tenfold_scenarios::Kind;
+
+    use super::*;
+    use crate::family::{families, latencies};
+    use crate::publisher::Description;
+
+    fn description() -> Description {
+        Description {
+            instance: "here:run".to_owned(),
+            host: "here".to_owned(),
+            scenario: "uneven".to_owned(),
+            target: "http://127.0.0.1".to_owned(),
+            phases: vec!["steady".to_owned()],
+            requests: Vec::new(),
+        }
+    }
+
+    fn distribution(exemplar_ns: u64) -> Distribution {
+        let mut buckets = [0; BUCKET_BOUNDS_NS.len() + 1];
+        (buckets[3], buckets[6]) = (7, 2);
+        Distribution {
+            labels: vec![("request", "b".to_owned()), ("kind", "read".to_owned())],
+            total: LatencyTotal {
+                metric: Metric::Response,
+                kind: Kind::Read,
+                buckets,
+                sum_ns: 3_000_000_000,
+            },
+            exact: None,
+            exemplars: vec![exemplars::Exemplar {
+                value_ns: exemplar_ns,
+                at_ns: 2_000_000,
+                trace_id: 0xabc,
+                span_id: 0xd,
+            }],
+        }
+    }
+
+    fn sent(is_last: bool, families: Vec<Family>) -> Vec<TimeSeries> {
+        let description = description();
+        series(&Snapshot {
+            description: &description,
+            families,
+            at_ns: 5_000_000,
+            start_unix_ns: 1_000_000_000,
+            is_last,
+        })
+    }
+
+    fn value<'a>(series: &'a TimeSeries, name: &str) -> &'a str {
+        let label = series.labels.iter().find(|label| label.name == name);
+        label.map_or("", |label| &label.value)
+    }
+
+    #[test]
+    fn histogram_is_cumulative_with_exemplars_in_their_buckets() {
+        let all = sent(false, latencies(vec![distribution(9_000_000)]));
+        let of_bound = |bound: &str| {
+            let found = all.iter().find(|series| value(series, "le") == bound);
+            found.unwrap_or_else(|| panic!("{bound}: {all:#?}"))
+        };
+        let counts = ["0.0005", "0.001", "0.005", "0.01", "+Inf"]
+            .map(|bound| of_bound(bound).samples[0].value as u64);
+        assert_eq!(counts, [0, 7, 7, 9, 9]);
+        let held: Vec<&str> = all
+            .iter()
+            .filter(|series| !series.exemplars.is_empty())
+            .map(|series| value(series, "le"))
+            .collect();
+        assert_eq!(held, ["0.01"]);
+        let exemplar = &of_bound("0.01").exemplars[0];
+        assert_eq!((exemplar.value, exemplar.timestamp), (0.009, 1_002));
+        assert_eq!(exemplar.labels[1].value, format!("{:032x}", 0xabc));
+        for series in &all {
+            let names: Vec<&str> = series.labels.iter().map(|label| &*label.name).collect();
+            assert!(names.is_sorted(), "{names:?}");
+            assert_eq!(series.samples[0].timestamp, 1_005);
+        }
+    }
+
+    #[test]
+    fn gauges_end_with_the_run() {
+        let progress = Progress {
+            planned: 3,
+            ..Progress::default()
+        };
+        let phases = ["steady".to_owned()];
+        for is_last in [false, true] {
+            let all = sent(is_last, families(&progress, "uneven", &phases));
+            let samples = |name: &str| {
+                let found = all.iter().find(|one| value(one, "__name__") == name);
+                found.unwrap().samples.clone()
+            };
+            assert_eq!(samples("tenfold_arrivals_planned_total").len(), 1);
+            let gauge = samples("tenfold_requests_in_flight");
+            assert_eq!(gauge.len(), if is_last { 2 } else { 1 });
+            if let Some(stale) = gauge.get(1) {
+                assert_eq!(stale.value.to_bits(), STALE.to_bits());
+                assert_eq!(stale.timestamp, 1_006);
+            }
+        }
+    }
 }

@@ -170,7 +170,9 @@ impl OtlpSettings {
         for (name, value) in pairs("OTEL_RESOURCE_ATTRIBUTES", variables)? {
             attributes.push((name, value));
         }
-        let named = attributes.iter().position(|(name, _)| name == "service.name");
+        let named = attributes
+            .iter()
+            .position(|(name, _)| name == "service.name");
         let named = named.map(|at| attributes.remove(at).1);
         Ok(Self {
             url,
@@ -245,10 +247,7 @@ fn milliseconds(
 }
 
 /// Reads `name=value,name=value`, with values in percent-encoding.
-fn pairs(
-    variable: &str,
-    variables: Variables<'_>,
-) -> Result<Vec<(String, String)>, SettingsError> {
+fn pairs(variable: &str, variables: Variables<'_>) -> Result<Vec<(String, String)>, SettingsError> {
     let set = variables(variable).unwrap_or_default();
     let entries = set.split(',').map(str::trim).filter(|one| !one.is_empty());
     entries
@@ -271,9 +270,12 @@ fn headers(variable: &str, variables: Variables<'_>) -> Result<Headers, Settings
             let name: HeaderName = name
                 .parse()
                 .map_err(|_| wrong(variable, "has a name that is not valid in HTTP"))?;
-            let mut value: HeaderValue = value
-                .parse()
-                .map_err(|_| wrong(variable, format!("has a value of {name} that is not valid in HTTP")))?;
+            let mut value: HeaderValue = value.parse().map_err(|_| {
+                wrong(
+                    variable,
+                    format!("has a value of {name} that is not valid in HTTP"),
+                )
+            })?;
             value.set_sensitive(true);
             Ok((name, value))
         })
@@ -298,7 +300,11 @@ mod tests {
     #[test]
     fn nothing_is_sent_without_a_receiver() {
         assert!(settings(None, &[]).unwrap().is_none());
-        assert!(settings(None, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "  ")]).unwrap().is_none());
+        assert!(
+            settings(None, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "  ")])
+                .unwrap()
+                .is_none()
+        );
         let set = [
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a:4318"),
             ("OTEL_SDK_DISABLED", "TRUE"),
@@ -347,12 +353,25 @@ mod tests {
         ] {
             let error = settings(Some("http://a"), &[(variable, value)]).unwrap_err();
             let error = error.to_string();
-            assert!(error.contains(variable) && error.contains(reason), "{error}");
+            assert!(
+                error.contains(variable) && error.contains(reason),
+                "{error}"
+            );
             assert!(!error.contains("s3cret"), "{error}");
         }
         let set = [("OTEL_EXPORTER_OTLP_ENDPOINT", "a:4318")];
-        assert!(settings(None, &set).unwrap_err().to_string().contains("ENDPOINT"));
+        assert!(
+            settings(None, &set)
+                .unwrap_err()
+                .to_string()
+                .contains("ENDPOINT")
+        );
         let short = Settings::new(None, None, Some(Duration::from_millis(10)), &|_| None);
-        assert!(short.unwrap_err().to_string().contains("--telemetry-interval"));
+        assert!(
+            short
+                .unwrap_err()
+                .to_string()
+                .contains("--telemetry-interval")
+        );
     }
 }

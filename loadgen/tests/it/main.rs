@@ -20,3 +20,5 @@ mod stall_oracle;
 mod support;
 mod trial;
 mod values;
+#[cfg(feature = "websocket")]
+mod websockets;

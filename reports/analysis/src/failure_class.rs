@@ -16,6 +16,7 @@ pub(crate) fn describe(class: &str) -> &str {
         "failed_check" => "failed checks",
         "missing_capture" => "missing captures",
         "event_stream" => "answers that are no complete stream of events",
+        "websocket" => "WebSocket conversations that the service broke off or garbled",
         "script" => "script errors",
         "script_timeout" => "script timeouts",
         "missing_variable" => "missing variables",

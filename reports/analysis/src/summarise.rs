@@ -94,6 +94,7 @@ fn figures(run: &Run, merged_from: Vec<Part>) -> (Summary, CountedLatencies<'_>,
                 events: (!counts.events.is_empty()).then(|| EventStreams {
                     first_event_ns: of_request(&counted, Metric::FirstEvent, index),
                     event_gap_ns: of_request(&counted, Metric::EventGap, index),
+                    round_trip_ns: of_request(&counted, Metric::RoundTrip, index),
                     by_name: counts.events,
                 }),
                 travel: counts.travel,

@@ -1,4 +1,4 @@
-//! Streams of events: times to the first event and between events.
+//! Streams of events and WebSocket conversations: times to the first event, between events, and of replies.
 
 use tenfold_analysis::{EventStreams, Latency, RequestSummary, Summary, format};
 
@@ -10,7 +10,7 @@ fn streams(summary: &Summary) -> impl Iterator<Item = (&RequestSummary, &EventSt
     requests.filter_map(|request| Some((request, request.events.as_ref()?)))
 }
 
-/// Returns a row for the times to the first event and a row for the gaps of each stream, with the name of its request.
+/// Returns the times to the first event, between events, and of replies if there are any, each with the name of its request.
 pub(super) fn rows(summary: &Summary) -> impl Iterator<Item = (String, &Latency)> {
     streams(summary).flat_map(|(request, events)| {
         [
@@ -23,6 +23,13 @@ pub(super) fn rows(summary: &Summary) -> impl Iterator<Item = (String, &Latency)
                 &events.event_gap_ns,
             ),
         ]
+        .into_iter()
+        .chain((events.round_trip_ns.count > 0).then(|| {
+            (
+                format!("  {}, round trip", request.name),
+                &events.round_trip_ns,
+            )
+        }))
     })
 }
 
@@ -53,7 +60,8 @@ pub(super) fn event_streams(summary: &Summary) -> Option<Section> {
     Some(Section::new(
         "event-streams",
         "Event streams",
-        "Time from the intended time of a request to the first event of its stream, and between two events.",
+        "Time from the intended time of a request to the first event of its stream, and between two events. The messages of a \
+         WebSocket conversation are events; a round trip is the time from sending one to the last of its replies.",
         vec![
             Block::Table(latencies::table("stream", times)),
             Block::Table(Table::new(

@@ -117,24 +117,8 @@ impl Body {
 
     /// Reads `json = '...'`, or a table or list that becomes JSON.
     fn json(value: &Value<'_>, context: &BodyContext<'_>) -> Result<Self, ScenarioError> {
-        let text = match value.is_text() {
-            true => value.text()?.to_owned(),
-            false => {
-                let mut text = String::new();
-                write_json(value, &mut text, 0)?;
-                text
-            }
-        };
-        let template = (context.template)(value, &text, Some(Place::Json))?;
-        if !template.has_raw_values()
-            && let Some(fault) = template.json_fault()
-        {
-            return Err(value
-                .error(format!("`json` is not JSON: {fault}"))
-                .hint("write a table, or `body` for other text"));
-        }
         Ok(Self {
-            template: Some(template),
+            template: Some(json_template(value, context.template)?),
             content_type: Some(HeaderValue::from_static("application/json")),
             ..Self::default()
         })
@@ -173,6 +157,30 @@ impl Body {
             ..Self::default()
         })
     }
+}
+
+/// Reads JSON: a text, or a table or list that becomes JSON.
+pub(crate) fn json_template(
+    value: &Value<'_>,
+    template: &TemplateParser<'_>,
+) -> Result<Template, ScenarioError> {
+    let text = match value.is_text() {
+        true => value.text()?.to_owned(),
+        false => {
+            let mut text = String::new();
+            write_json(value, &mut text, 0)?;
+            text
+        }
+    };
+    let template = template(value, &text, Some(Place::Json))?;
+    if !template.has_raw_values()
+        && let Some(fault) = template.json_fault()
+    {
+        return Err(value
+            .error(format!("`json` is not JSON: {fault}"))
+            .hint("write a table, or `body` for other text"));
+    }
+    Ok(template)
 }
 
 /// Maximum nesting of a JSON body written as tables.

@@ -65,6 +65,36 @@ impl EventStream {
         Ok(stream)
     }
 
+    /// Reads the end of a WebSocket conversation, whose messages have no names.
+    pub(crate) fn of_messages(value: &Value<'_>) -> Result<Self, ScenarioError> {
+        let mut fields = value.table("the end of a conversation")?;
+        let conversation = Self {
+            until_event: None,
+            until_data: fields
+                .optional("data")
+                .map(|value| value.text().map(str::to_owned))
+                .transpose()?,
+            until_count: fields
+                .optional("messages")
+                .map(|value| value.count(1..=1_000_000_000))
+                .transpose()?,
+            until_elapsed: fields
+                .optional("elapsed")
+                .map(|value| match value.duration()? {
+                    Duration::ZERO => Err(value.error("a conversation can't end after 0 s")),
+                    elapsed => Ok(elapsed),
+                })
+                .transpose()?,
+        };
+        fields.finish()?;
+        match conversation == Self::default() {
+            true => Err(value.error("`until` has no condition").hint(
+                "write `until = { messages = 5 }`, or leave it out to end with the last reply",
+            )),
+            false => Ok(conversation),
+        }
+    }
+
     /// Returns whether an event ends the stream: the `count`th, of this name and with this data.
     #[must_use]
     pub fn ends_with(&self, name: &str, data: &str, count: u64) -> bool {

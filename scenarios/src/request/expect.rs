@@ -38,6 +38,13 @@ impl fmt::Display for Expect {
 }
 
 impl Expect {
+    /// Only 101, the answer to a WebSocket handshake.
+    pub(crate) fn upgrade() -> Self {
+        Self {
+            ranges: vec![(101, 101)],
+        }
+    }
+
     /// Reads `[200, 201]` or `["2xx", 304]`.
     pub(crate) fn read(value: &Value<'_>) -> Result<Self, ScenarioError> {
         let list = value.list()?;

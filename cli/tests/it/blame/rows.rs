@@ -221,6 +221,16 @@ rows! {
         says: &["The service failed all", "the answer is no stream of events"],
         ..SERVICE
     },
+    answer_without_websocket: Row {
+        key: "websocket",
+        case: Case { request: "path = \"/\"\nwebsocket = { send = [\"a\"] }", ..CASE },
+        service: || {
+            let answer = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
+            RawService::answering(answer).start()
+        },
+        says: &["The service failed all", "sec-websocket-accept"],
+        ..SERVICE
+    },
     slow_service_drops_arrivals: Row {
         key: "it is too slow for the rate, and arrivals wait for a user until they are dropped",
         case: Case {

@@ -29,11 +29,13 @@ pub enum Metric {
     FirstEvent,
     /// Time between two events of a stream. Recorded only for streams.
     EventGap,
+    /// Time from sending a message to the last of its replies. Recorded only for WebSocket conversations.
+    RoundTrip,
 }
 
 impl Metric {
     /// All metrics, in the order of their discriminants.
-    pub const ALL: [Metric; 9] = [
+    pub const ALL: [Metric; 10] = [
         Metric::Response,
         Metric::Service,
         Metric::FirstByte,
@@ -43,6 +45,7 @@ impl Metric {
         Metric::ReadLag,
         Metric::FirstEvent,
         Metric::EventGap,
+        Metric::RoundTrip,
     ];
 
     /// Name of the metric in files.
@@ -57,6 +60,7 @@ impl Metric {
             Metric::ReadLag => "read_lag",
             Metric::FirstEvent => "first_event",
             Metric::EventGap => "event_gap",
+            Metric::RoundTrip => "round_trip",
         }
     }
 }

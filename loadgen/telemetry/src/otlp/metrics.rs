@@ -19,7 +19,10 @@ pub(super) fn message(snapshot: &Snapshot<'_>, resource: Resource) -> ExportMetr
         now: snapshot.unix_ns(snapshot.at_ns),
         snapshot,
     };
-    let metrics = snapshot.families.iter().filter_map(|family| times.metric(family));
+    let metrics = snapshot
+        .families
+        .iter()
+        .filter_map(|family| times.metric(family));
     ExportMetrics {
         resource_metrics: vec![ResourceMetrics {
             resource: Some(resource),

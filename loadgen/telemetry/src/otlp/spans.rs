@@ -109,3 +109,113 @@ fn failed(class: &str) -> Status {
         code: STATUS_ERROR,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tenfold_loadgen::Failure;
+
+    use super::*;
+    use crate::publisher::Description;
+
+    fn spans(request: &RequestSpan) -> Vec<Span> {
+        let description = Description {
+            instance: "here:run".to_owned(),
+            host: "here".to_owned(),
+            scenario: "uneven".to_owned(),
+            target: "http://127.0.0.1".to_owned(),
+            phases: vec!["steady".to_owned()],
+            requests: vec![RequestDescription {
+                name: "read post".to_owned(),
+                method: "GET".to_owned(),
+            }],
+        };
+        let snapshot = Snapshot {
+            description: &description,
+            families: Vec::new(),
+            at_ns: 0,
+            start_unix_ns: 1_000,
+            is_last: false,
+        };
+        spans_of(request, &snapshot)
+    }
+
+    fn text(span: &Span, key: &str) -> Option<Value> {
+        let found = span.attributes.iter().find(|own| own.key == key)?;
+        found.value.clone()?.value
+    }
+
+    #[test]
+    fn redirected_request_that_fails_is_a_span_with_one_for_each_exchange() {
+        let exchange = |span_id, begun_ns, done_ns, status| ExchangeSpan {
+            span_id,
+            begun_ns,
+            done_ns,
+            status,
+        };
+        let all = spans(&RequestSpan {
+            phase: 0,
+            request: 0,
+            trace_id: 1,
+            span_id: 2,
+            intended_ns: 10,
+            blocked_ns: Some(20),
+            sent_ns: 35,
+            done_ns: 90,
+            status: None,
+            failure: Some(Failure::Timeout),
+            exchanges: vec![
+                exchange(3, 36, Some(50), Some(302)),
+                exchange(4, 51, None, None),
+            ],
+        });
+        let [whole, first, second] = all.as_slice() else {
+            panic!("three spans: {all:#?}");
+        };
+        assert_eq!(
+            (whole.start_time_unix_nano, whole.end_time_unix_nano),
+            (1_010, 1_090)
+        );
+        assert_eq!(text(whole, "tenfold.lag"), Some(Value::Number(5e-9)));
+        assert_eq!(text(whole, "tenfold.blocked"), Some(Value::Number(20e-9)));
+        let failed = Some(Value::Text("timeout".to_owned()));
+        assert_eq!(text(whole, "error.type"), failed);
+        assert_eq!(text(first, "error.type"), None, "the redirect succeeded");
+        assert_eq!(text(second, "error.type"), failed);
+        assert_eq!(
+            text(first, "http.response.status_code"),
+            Some(Value::Integer(302))
+        );
+        assert_eq!(
+            (second.start_time_unix_nano, second.end_time_unix_nano),
+            (1_051, 1_090),
+            "it ended with the request"
+        );
+        for exchange in [first, second] {
+            assert_eq!(exchange.parent_span_id, 2_u64.to_be_bytes());
+            assert_eq!(exchange.trace_id, 1_u128.to_be_bytes());
+            assert_eq!(
+                (exchange.kind, exchange.name.as_str()),
+                (KIND_CLIENT, "GET read post")
+            );
+        }
+    }
+
+    #[test]
+    fn request_of_a_later_scenario_has_no_name() {
+        let all = spans(&RequestSpan {
+            phase: 9,
+            request: 9,
+            trace_id: 1,
+            span_id: 2,
+            intended_ns: 0,
+            blocked_ns: None,
+            sent_ns: 0,
+            done_ns: 1,
+            status: Some(200),
+            failure: None,
+            exchanges: Vec::new(),
+        });
+        assert_eq!((all.len(), all[0].name.as_str()), (1, ""));
+        assert_eq!(all[0].status, None);
+    }
+}

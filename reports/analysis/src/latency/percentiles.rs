@@ -48,6 +48,11 @@ pub struct PercentileIntervals {
 }
 
 impl Latency {
+    /// Returns whether it has no samples.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Summarises a histogram.
     pub fn of(histogram: &Histogram<u64>) -> Self {
         let ordered = OrderStatistics::of(histogram);

@@ -61,6 +61,9 @@ pub struct EventStreams {
     pub first_event_ns: Latency,
     /// Time between two events of a stream.
     pub event_gap_ns: Latency,
+    /// Time from sending a message to the last of its replies; absent unless it is a WebSocket conversation.
+    #[serde(default, skip_serializing_if = "Latency::is_empty")]
+    pub round_trip_ns: Latency,
     /// Events by name.
     pub by_name: BTreeMap<String, u64>,
 }

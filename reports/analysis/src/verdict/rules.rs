@@ -95,7 +95,7 @@ pub(super) fn parse(run: &Run, text: &str) -> Result<Rule, String> {
         };
         scenario.push_str(&format!(
             "\n[[requests]]\nname = {}\nkind = \"{kind}\"\nweight = 1\nmethod = \"GET\"\npath = \"/\"\n\
-             stream = \"sse\"\n",
+             websocket = {{ send = [\"x\"] }}\n",
             quoted(&request.name)
         ));
     }
@@ -111,6 +111,7 @@ pub(super) fn recorded(latency: Latency) -> tenfold_run_dir::Metric {
         Latency::Service => tenfold_run_dir::Metric::Service,
         Latency::FirstEvent => tenfold_run_dir::Metric::FirstEvent,
         Latency::EventGap => tenfold_run_dir::Metric::EventGap,
+        Latency::RoundTrip => tenfold_run_dir::Metric::RoundTrip,
     }
 }
 
@@ -155,7 +156,7 @@ impl Measured {
             Latency::Response => of_service().map_or(0.0, |service| service.low),
             // The first event has no time from when the request was sent.
             Latency::FirstEvent => 0.0,
-            Latency::Service | Latency::EventGap => return,
+            Latency::Service | Latency::EventGap | Latency::RoundTrip => return,
         };
         self.waits_for_users = low < possible.low;
         possible.low = low.min(possible.low);
@@ -193,8 +194,8 @@ fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) 
                 outcomes: match latency {
                     Latency::Response | Latency::Service => outcomes,
                     Latency::FirstEvent => outcomes.of_streams(histogram.len()),
-                    // How many events a request would have had is not known.
-                    Latency::EventGap => Outcomes::default(),
+                    // How many events or replies a request would have had is not known.
+                    Latency::EventGap | Latency::RoundTrip => Outcomes::default(),
                 },
                 latencies: &histogram,
                 // The wait for a user is no part of the service time.
@@ -202,7 +203,7 @@ fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary, rule: &Rule) 
                     Latency::Response | Latency::FirstEvent => {
                         run.counts.dropped_after_ns_min.unwrap_or(0)
                     }
-                    Latency::Service | Latency::EventGap => 0,
+                    Latency::Service | Latency::EventGap | Latency::RoundTrip => 0,
                 },
             };
             let mut measured = measure_latency(rule.metric, &censored);

@@ -2,7 +2,9 @@
 //! read back.
 
 mod faults;
+mod moving_users;
 mod written_posts;
 
 pub(crate) use faults::{Breaking, break_parts, disk_of};
+pub(crate) use moving_users::MovingUsers;
 pub(crate) use written_posts::{WrittenPosts, load, reading_back};

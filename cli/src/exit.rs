@@ -144,7 +144,9 @@ fn code_of(error: &anyhow::Error) -> u8 {
         if let Some(error) = cause.downcast_ref::<ServeError>() {
             return match error {
                 ServeError::Tls(TlsError::Setup(_)) => TARGET_FAILED,
-                ServeError::Tls(_) | ServeError::WorkerWithoutQueue => BAD_CONFIGURATION,
+                ServeError::Tls(_)
+                | ServeError::WorkerWithoutQueue
+                | ServeError::ErrorReports(_) => BAD_CONFIGURATION,
                 _ => TARGET_FAILED,
             };
         }

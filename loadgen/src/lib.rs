@@ -46,7 +46,7 @@ pub use crate::http::fuzzing;
 pub use answer::Reply;
 pub use connect::{
     AuthScheme, Credentials, CredentialsError, CredentialsSource, DialOptions, HostGuard,
-    HttpVersion, Resolve, Target, TargetDescription, TlsOptions,
+    HttpVersion, NameServer, Resolve, Target, TargetDescription, TlsOptions,
 };
 pub use error::LoadError;
 pub use failure::Failure;

@@ -54,6 +54,8 @@ pub struct Config {
     pub role: Role,
     /// Worker options.
     pub worker: WorkerOptions,
+    /// Address of the receiver of error reports; see [`crate::error_reports::resolve`]. `None` sends none.
+    pub error_reports: Option<String>,
     /// Data set to load before the first request is served.
     pub data_set: Option<DataSet>,
     /// Progress of loading the data set.
@@ -141,6 +143,7 @@ impl Config {
             queue: QueueOptions::default(),
             role: Role::All,
             worker: WorkerOptions::default(),
+            error_reports: None,
             data_set: None,
             load_progress: Arc::default(),
             session_ttl: Duration::from_secs(24 * 3_600),

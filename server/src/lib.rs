@@ -5,6 +5,7 @@ pub mod cache;
 pub mod config;
 pub mod data_set;
 mod delays;
+pub mod error_reports;
 pub mod files;
 mod ledger;
 mod limits;

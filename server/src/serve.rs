@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use crate::api::{self, App};
 use crate::cache::{CacheError, DelayedCache};
 use crate::config::Config;
+use crate::error_reports::{self, ErrorReports, ErrorReportsError};
 use crate::files::{DelayedFiles, Files, FilesError};
 use crate::queue::{Jobs, QueueError};
 use crate::store::sharded::ShardedStore;
@@ -62,6 +63,7 @@ pub struct Server {
     workers: Vec<JoinHandle<()>>,
     shutdown_grace: Duration,
     store: Arc<dyn Store>,
+    reports: Option<Arc<dyn ErrorReports>>,
 }
 
 /// Failure to start or run the service.
@@ -104,6 +106,9 @@ pub enum ServeError {
     /// The queue could not be set up.
     #[error("could not use the queue: {0}")]
     Queue(#[from] QueueError),
+    /// Error reports can't be sent.
+    #[error(transparent)]
+    ErrorReports(#[from] ErrorReportsError),
     /// A process that only works on jobs has no queue to take them from.
     #[error(
         "a worker needs a queue that other processes fill, such as `nats://user:password@host:port/NAME`"
@@ -214,6 +219,13 @@ async fn start_composed(
     if !config.role.serves() && !is_shared {
         return Err(ServeError::WorkerWithoutQueue);
     }
+    let reports = config.error_reports.as_deref();
+    let reports = reports
+        .map(|address| error_reports::resolve(address, &config.listen.to_string()))
+        .transpose()?;
+    if reports.is_some() {
+        error_reports::note_locations();
+    }
     let jobs = config.queue_url.as_deref();
     let jobs = jobs.map(|url| Jobs::open(url, &config.queue)).transpose()?;
     let mut files = crate::files::resolve(&config.files_url)?;
@@ -270,7 +282,7 @@ async fn start_composed(
             listener,
             transport,
             router,
-            None,
+            (None, None),
             stopped.clone(),
         ));
     }
@@ -287,7 +299,7 @@ async fn start_composed(
             listener,
             transport,
             router,
-            None,
+            (None, None),
             admin_stopped,
         ));
     }
@@ -296,16 +308,16 @@ async fn start_composed(
     } else {
         api::health_router(app)
     };
-    let requests = Some(requests);
+    let counted = (Some(requests), reports.clone());
     if let Some(socket) = socket {
-        let (router, requests) = (router.clone(), requests.clone());
+        let (router, counted) = (router.clone(), counted.clone());
         let transport = Plain::default();
         secondary.push(run(
             &config,
             socket,
             transport,
             router,
-            requests,
+            counted,
             stopped.clone(),
         ));
     }
@@ -315,10 +327,10 @@ async fn start_composed(
             listener,
             Plain::default(),
             router,
-            requests,
+            counted,
             stopped,
         ),
-        Some(tls) => run(&config, listener, tls, router, requests, stopped),
+        Some(tls) => run(&config, listener, tls, router, counted, stopped),
     };
     Ok(Server {
         address,
@@ -332,6 +344,7 @@ async fn start_composed(
         workers,
         shutdown_grace: config.shutdown_grace,
         store,
+        reports,
     })
 }
 
@@ -341,7 +354,7 @@ fn run<T: Transport>(
     acceptor: T::Acceptor,
     transport: T,
     router: Router,
-    requests: Option<Arc<Requests>>,
+    (requests, reports): (Option<Arc<Requests>>, Option<Arc<dyn ErrorReports>>),
     stopped: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
     let listener = Listener {
@@ -349,6 +362,7 @@ fn run<T: Transport>(
         transport,
         router,
         requests,
+        reports,
         idle_timeout: config.idle_timeout,
         shutdown_grace: config.shutdown_grace,
     };
@@ -402,6 +416,10 @@ impl Server {
             admin.abort();
         }
         self.store.close().await;
+        if let Some(reports) = self.reports.clone() {
+            // It waits for the network.
+            let _ = tokio::task::spawn_blocking(move || reports.close()).await;
+        }
         ended
     }
 }

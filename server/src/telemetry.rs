@@ -13,5 +13,5 @@ mod shard_admin;
 mod store_waits;
 
 pub(crate) use cpu_profile::prime as prime_profiler;
-pub(crate) use requests::Requests;
+pub(crate) use requests::{InFlight, Requests};
 pub(crate) use store_waits::StoreWaits;

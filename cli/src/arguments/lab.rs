@@ -1,6 +1,6 @@
 //! Flags of `tenfold lab` and its subcommands.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tenfold_lab::{RoleAllowance, RoleCount};
 
 use super::groups::data_set::DataSetArguments;
 use super::groups::store::StoreArguments;
-use super::values::duration;
+use super::values::{duration, share, whole_seconds};
 
 /// Default directory of a lab, below the working directory.
 pub(crate) const DIRECTORY: &str = ".tenfold/lab";
@@ -38,8 +38,16 @@ pub(crate) enum LabCommand {
     /// Restart a killed box, or all of a zone, at its former addresses; return drained servers to the
     /// balancers
     Revive(NamedArguments),
+    /// Replace a box of the service by one with another program or setting, without losing a request
+    Replace(ReplaceArguments),
+    /// Compare a box of the service with the others of its role under the load that they have, by the statistics of a gate
+    Judge(JudgeArguments),
+    /// Rotate certificates or passwords while the stage serves
+    Rotate(RotateArguments),
     /// Kill boxes and zones at random under load, start them again, and check that no acknowledged write is lost
     Chaos(ChaosArguments),
+    /// Kill the balancer that the service's name leads to under load, and measure when the last client has moved
+    Failover(FailoverArguments),
     /// Print the addresses of the service and of the pages that show its figures
     Open(DirectoryArguments),
     /// Show the queue and its dead letters, or send them again
@@ -119,6 +127,19 @@ pub(crate) struct BoxArguments {
     /// Give each box a network namespace, and allow only the connections of the stage; requires root
     #[arg(long, env = "TENFOLD_NETWORK", value_parser = BoolishValueParser::new())]
     pub(crate) network: bool,
+    /// Put two balancers, one in each zone, behind a name, which a name server answers with this TTL, such as 5s
+    #[arg(long, value_name = "TTL", env = "TENFOLD_DOOR", value_parser = whole_seconds)]
+    pub(crate) door: Option<Duration>,
+    /// With --network: address from which SSH to the boxes is admitted; from no other one, and without this flag from none.
+    /// Repeatable
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "TENFOLD_SSH_FROM",
+        value_delimiter = ',',
+        requires = "network"
+    )]
+    pub(crate) ssh_from: Vec<Ipv4Addr>,
     /// Longest time without progress, such as rows loaded, until a box is ready
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration,
         env = "TENFOLD_STALL_TIMEOUT")]
@@ -187,6 +208,128 @@ impl ChaosArguments {
         command.extend(["--seed".to_owned(), self.seed.to_string()]);
         command
     }
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The box is drained, stopped and started again, and gets requests once its balancer finds it healthy. If it does not start or \
+    is not healthy, it runs its earlier build again. The path of the program identifies the build: give each its own. Another start of the \
+    lab begins with its own program and settings.\n\
+    Exit codes: 0 replaced, or nothing to do; 104 there is no such box; 107 no lab is up, or the box could not be replaced"
+)]
+pub(crate) struct ReplaceArguments {
+    /// Name of a box that runs the service, such as app-1
+    #[arg(value_name = "BOX")]
+    pub(crate) name: String,
+    /// Program of the new build [default: the present one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) program: Option<PathBuf>,
+    /// Setting of the service, such as TENFOLD_CACHE_TTL=10s. Repeatable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) set: Vec<(String, String)>,
+    /// Setting to undo. Repeatable
+    #[arg(long, value_name = "NAME")]
+    pub(crate) unset: Vec<String>,
+    #[command(flatten)]
+    pub(crate) directory: DirectoryArguments,
+}
+
+/// Parses a setting such as `TENFOLD_LOG=debug`.
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!(
+            "`{text}` is no setting; write it as TENFOLD_CACHE_TTL=10s"
+        )),
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The boxes' own histograms are compared round by round: mean, p90 and p99 of the response time as far as a round has enough \
+    requests for them, and failed requests. No request is sent but for these metrics. It does not work with --network.\n\
+    Exit codes: 0 the box is no worse than tolerated; 99 it is worse; 104 bad configuration, or too short a budget; 105 interrupted; \
+    107 no lab is up, or the box died; 120 a box answered no request; 121 inconclusive"
+)]
+pub(crate) struct JudgeArguments {
+    /// Name of the box to judge, such as app-1
+    #[arg(value_name = "BOX")]
+    pub(crate) name: String,
+    /// Boxes to compare it with [default: all others of its role]
+    #[arg(long, value_name = "BOX", value_delimiter = ',')]
+    pub(crate) against: Vec<String>,
+    /// Smallest slowdown that matters
+    #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = share)]
+    pub(crate) min_effect: f64,
+    /// Highest probability of failing a box that is as good as the others
+    #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = share)]
+    pub(crate) alpha: f64,
+    /// Time for all rounds
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) budget: Duration,
+    /// Length of a round, in whole seconds
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = whole_seconds)]
+    pub(crate) round: Duration,
+    /// Time before the first round, in whole seconds: a new box has empty caches
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = whole_seconds)]
+    pub(crate) warm_up: Duration,
+    /// Print the outcome as JSON, in the format of gate.json
+    #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) directory: DirectoryArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Certificates are renewed by the same authority and loaded by the running boxes. Passwords take three steps: `rotate passwords`, \
+    which has databases and cache accept new ones beside the present ones; `replace` of each box of the service; \
+    `rotate passwords --finish`, after which the earlier ones are refused. The playbook server/lab/ansible/rotate.yml does all three.\n\
+    Exit codes: 0 rotated; 107 no lab is up, or a box did not take the new ones"
+)]
+pub(crate) struct RotateArguments {
+    /// What to rotate: certificates or passwords
+    #[arg(value_name = "WHAT")]
+    pub(crate) what: Rotated,
+    /// Refuse the earlier passwords
+    #[arg(long)]
+    pub(crate) finish: bool,
+    /// Validity of the new certificates
+    #[arg(long, value_name = "TIME", default_value = "2160h", value_parser = duration)]
+    pub(crate) valid_for: Duration,
+    #[command(flatten)]
+    pub(crate) directory: DirectoryArguments,
+}
+
+/// Something that is rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Rotated {
+    Certificates,
+    Passwords,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The lab must have been started with --door TTL. 40 users read posts, each over its own connection, about 400 requests a second. They \
+    share the addresses that the name server answers, for as long as its TTL says. The balancer is started again afterwards.\n\
+    Exit codes: 0 every client was served again; 99 one was not; 104 bad configuration, or a lab without --door; 105 interrupted; \
+    107 no lab is up"
+)]
+pub(crate) struct FailoverArguments {
+    #[command(flatten)]
+    pub(crate) directory: DirectoryArguments,
+    /// Load after the balancer was killed; longer than the TTL
+    #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub(crate) total: Duration,
+    /// Send the load to the address that moves between the balancers (--network), instead of the name
+    #[arg(long)]
+    pub(crate) address: bool,
+    /// Run directory, which must be empty or absent [default: runs/TIME-failover]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

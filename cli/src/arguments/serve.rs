@@ -44,6 +44,16 @@ pub(crate) struct ServeArguments {
     #[arg(long, help_heading = "Experiments", env = "TENFOLD_ALLOW_DELAYS",
         value_parser = BoolishValueParser::new())]
     pub(crate) allow_delays: bool,
+    /// Receiver of error reports, by a data source name as of Sentry: http://KEY@host:port/PROJECT. Reports have no personal
+    /// data [default: none]
+    #[arg(
+        long,
+        value_name = "DSN",
+        help_heading = "Error reports",
+        env = "TENFOLD_ERROR_REPORTS",
+        hide_env_values = true
+    )]
+    pub(crate) error_reports: Option<String>,
     #[command(flatten)]
     pub(crate) process: ProcessArguments,
 }

@@ -22,10 +22,10 @@ use crate::{interrupt, library};
 
 /// Default of `--fail-above`, as a share of `--min-effect`. Half of the estimates of a slowdown lie below
 /// its true size, so a limit at `--min-effect` itself would miss half of them.
-const FAIL_ABOVE: f64 = 0.5;
+pub(crate) const FAIL_ABOVE: f64 = 0.5;
 
 /// Probability with which a slowdown of `--min-effect` is found.
-const POWER: f64 = 0.95;
+pub(crate) const POWER: f64 = 0.95;
 
 /// Default scenario.
 const SCENARIO: &str = "uneven";

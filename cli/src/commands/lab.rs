@@ -1,11 +1,15 @@
 //! `tenfold lab`: run a stage on this machine, show it, kill and restart its boxes, stop it.
 
 mod chaos;
+mod failover;
+mod judge;
 mod open;
 mod policy;
 mod queue;
 mod receive_alerts;
+mod replace;
 mod reshard;
+mod rotate;
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -22,7 +26,7 @@ use tenfold_lab::{
 };
 
 use crate::arguments::lab::{DIRECTORY, LabArguments, LabCommand, StatusArguments, UpArguments};
-use crate::exit::{ChildFailed, Exit, TARGET_FAILED};
+use crate::exit::{ChildFailed, Exit, TARGET_FAILED, UsageError};
 use crate::output::print;
 use crate::output::start_lines::StartLines;
 use crate::{interrupt, stages};
@@ -50,7 +54,11 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
             let name = arguments.name.clone();
             request(&arguments.directory.dir, &Request::Kill { name }, "killed")
         }
+        LabCommand::Replace(arguments) => replace::replace(arguments),
+        LabCommand::Judge(arguments) => judge::judge(arguments),
+        LabCommand::Rotate(arguments) => rotate::rotate(arguments),
         LabCommand::Chaos(arguments) => chaos::chaos(arguments),
+        LabCommand::Failover(arguments) => failover::failover(arguments),
         LabCommand::Open(arguments) => open::open(arguments),
         LabCommand::Policy(arguments) => policy::policy(arguments),
         LabCommand::ReceiveAlerts(arguments) => receive_alerts::receive_alerts(arguments),
@@ -125,6 +133,15 @@ fn options(stage: &Stage, arguments: &UpArguments) -> anyhow::Result<LabOptions>
     options.network = boxes.network;
     options.counts = boxes.counts.clone();
     options.tuned = boxes.tuned;
+    options.door = boxes.door;
+    options.ssh_from = boxes.ssh_from.iter().copied().map(Into::into).collect();
+    if boxes.door.is_some() && !stage.roles.contains(&"dns") {
+        return Err(UsageError(format!(
+            "stage {} has no balancer to put behind a name; use --door from stage balanced on",
+            stage.name
+        ))
+        .into());
+    }
     options.policy = crate::policy::for_stage(stage, boxes.policy.as_deref())?;
     options.data_set = Some(arguments.data_set.options());
     options.allowances = match boxes.unconfined {
@@ -313,12 +330,18 @@ fn status(directory: &Path) -> Result<LabStatus, LabError> {
 
 /// Sends a request to a lab, and prints the names of the boxes with the result.
 fn request(directory: &Path, request: &Request, result: &str) -> anyhow::Result<Exit> {
+    let names = named(directory, request)?;
+    print::note(&format!("{}: {result}", names.join(", ")));
+    Ok(Exit::Met)
+}
+
+/// Sends a request to a lab, and returns the names of the boxes that it affected.
+fn named(directory: &Path, request: &Request) -> Result<Vec<String>, LabError> {
     let mut lines = StartLines::new();
     match ask_watched(directory, request, &mut |boxes| lines.show_boxes(boxes))? {
-        Answer::Done(names) => print::note(&format!("{}: {result}", names.join(", "))),
-        other => return Err(unexpected(directory, &other).into()),
+        Answer::Done(names) => Ok(names),
+        other => Err(unexpected(directory, &other)),
     }
-    Ok(Exit::Met)
 }
 
 fn unexpected(directory: &Path, answer: &Answer) -> LabError {

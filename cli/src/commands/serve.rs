@@ -90,6 +90,7 @@ fn config(arguments: &ServeArguments) -> anyhow::Result<Config> {
     config.assets_in_files = config.files_url.starts_with("s3:");
     arguments.cache.apply(&mut config);
     arguments.queue.apply(&mut config);
+    config.error_reports.clone_from(&arguments.error_reports);
     config.delays = arguments.allow_delays.then(Arc::default);
     if !arguments.empty {
         config.data_set = Some(DataSet {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-pub(crate) const SUBCOMMANDS: [&[&str]; 29] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 33] = [
     &[],
     &["run"],
     &["knee"],
@@ -26,7 +26,11 @@ pub(crate) const SUBCOMMANDS: [&[&str]; 29] = [
     &["lab", "kill"],
     &["lab", "drain"],
     &["lab", "revive"],
+    &["lab", "replace"],
+    &["lab", "judge"],
+    &["lab", "rotate"],
     &["lab", "chaos"],
+    &["lab", "failover"],
     &["lab", "open"],
     &["lab", "reshard"],
     &["lab", "policy"],

@@ -26,10 +26,10 @@ const CHECK_ROUNDS: usize = 2;
 const SLACK: f64 = 1.1;
 
 mod answers;
-mod description;
+pub(crate) mod description;
 mod judging;
 mod memory;
-mod timetable;
+pub(crate) mod timetable;
 
 use description::{Start, described, machine, not_built};
 use timetable::looks;

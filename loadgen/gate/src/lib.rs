@@ -12,9 +12,11 @@
 //! | `rounds` | epochs, the measurement of their rounds, and profiles of both builds |
 //! | `subject` | the builds: named by the user, built, and started as child processes |
 //! | `options` | options and progress of a gate |
+//! | `canary` | judgement of one instance beside others that serve the same load |
 //! | `calibration_file` | the result of a calibration, stored for later gates |
 
 mod calibration_file;
+mod canary;
 mod error;
 mod gate;
 mod options;
@@ -22,6 +24,7 @@ mod rounds;
 mod subject;
 
 pub use calibration_file::CalibrationFile;
+pub use canary::{CanaryOptions, Instance, judge_canary};
 pub use error::GateError;
 pub use gate::{calibration, gate};
 pub use options::{Options, Step};

@@ -322,6 +322,7 @@ mod tests {
             }],
             groups: Vec::new(),
             spares,
+            builds: Vec::new(),
             watching: None,
         }
     }

@@ -47,13 +47,16 @@ pub(crate) async fn dial(target: &ResolvedTarget) -> Result<DialedStream, Failur
     }
 }
 
-async fn dial_any(target: &ResolvedTarget) -> Result<DialedStream, (&PeerAddress, DialError)> {
-    let candidates = target.next_addresses();
-    let address = candidates[0];
+async fn dial_any(target: &ResolvedTarget) -> Result<DialedStream, (String, DialError)> {
+    let candidates = target.next_addresses().await;
+    let Some(address) = candidates.first() else {
+        return Err((target.dialed.0.clone(), DialError::no_address()));
+    };
+    let at = |address: &PeerAddress, error| (address.to_string(), error);
     if candidates.len() == 1 {
         return open(target, address)
             .await
-            .map_err(|error| (address, error));
+            .map_err(|error| at(address, error));
     }
     // A list, because a closure held by this future would make it unfit for other threads.
     let attempts: Vec<Attempt<'_, Connected, DialError>> = candidates
@@ -62,13 +65,13 @@ async fn dial_any(target: &ResolvedTarget) -> Result<DialedStream, (&PeerAddress
         .collect();
     match race(attempts, ATTEMPT_DELAY).await {
         Ok((winner, connected)) => {
-            let address = candidates[winner];
+            let address = candidates.get(winner).unwrap_or(address);
             if winner > 0 {
                 target.dials.fell_back();
             }
             secure(target, connected)
                 .await
-                .map_err(|error| (address, error))
+                .map_err(|error| at(address, error))
         }
         Err(errors) => {
             let others = errors.len().saturating_sub(1);
@@ -79,7 +82,7 @@ async fn dial_any(target: &ResolvedTarget) -> Result<DialedStream, (&PeerAddress
             error
                 .reason
                 .push_str(&format!("; {others} other addresses failed as well"));
-            Err((address, error))
+            Err(at(address, error))
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Options for connections to a target.
 
+use std::time::Duration;
+
 use crate::connect::credentials::Credentials;
+use crate::connect::name_server::NameServer;
 use crate::connect::protocol::HttpVersion;
 use crate::connect::resolve::Resolve;
 use crate::connect::tls::TlsOptions;
@@ -18,6 +21,11 @@ pub struct DialOptions {
     pub tls: TlsOptions,
     /// Addresses to use instead of name resolution.
     pub resolve: Vec<Resolve>,
+    /// Name server to ask instead of the system's resolver. The name is resolved again once its answer is invalid.
+    pub name_server: Option<NameServer>,
+    /// Time after which a name is resolved again, whatever the validity of its answer. `None` for that validity, which the system's
+    /// resolver does not tell: names are then resolved once.
+    pub resolve_every: Option<Duration>,
     /// Value of the `Host` header. `None` for the target's host.
     pub host: Option<String>,
     /// The most users that share an HTTP/2 connection, 1 or more. `None` for 100. Fewer users share

@@ -7,9 +7,11 @@ use http::uri::{Authority, Scheme};
 use tenfold_run_dir::connections::{Connections, Tls as AgreedTls};
 
 use crate::connect::dial_counts::DialCounts;
+use crate::connect::name_cache::NameCache;
 use crate::connect::peer_address::PeerAddress;
 use crate::connect::protocol::Protocol;
 use crate::connect::tls::Tls;
+use crate::failure::Failure;
 
 /// The most addresses that are tried for one connection.
 const CANDIDATES_MAX: usize = 8;
@@ -42,20 +44,30 @@ pub(crate) struct ResolvedTarget {
     pub(crate) protocol: Protocol,
     /// TLS. `None` for plain connections.
     pub(crate) tls: Option<Tls>,
+    /// Addresses of its name, if that is resolved again during the run. They replace `addresses`.
+    pub(crate) names: Option<NameCache>,
     /// Statistics of its connections.
     pub(crate) dials: DialCounts,
 }
 
 impl ResolvedTarget {
     /// The addresses for the next connection: the one whose turn it is, then those to try if it fails, with
-    /// alternating IP versions.
-    ///
-    /// # Panics
-    /// If the target has no address; [`ResolvedTarget::reach`] makes sure that it has.
-    pub(crate) fn next_addresses(&self) -> Vec<&PeerAddress> {
-        let index = self.dials_begun.fetch_add(1, Ordering::Relaxed) % self.addresses.len();
-        let (before, from) = self.addresses.split_at(index);
-        let mut fallbacks = self.fallbacks.iter();
+    /// alternating IP versions. Empty if the target has no address; [`ResolvedTarget::reach`] makes sure that it has.
+    pub(crate) async fn next_addresses(&self) -> Vec<PeerAddress> {
+        let Some(names) = &self.names else {
+            return self.in_turn(&self.addresses, &self.fallbacks);
+        };
+        let (addresses, error) = names.addresses().await;
+        if let Some(error) = error {
+            self.dials.keep_error(Failure::Connect, &error);
+        }
+        self.in_turn(&addresses, &[])
+    }
+
+    fn in_turn(&self, addresses: &[PeerAddress], fallbacks: &[PeerAddress]) -> Vec<PeerAddress> {
+        let begun = self.dials_begun.fetch_add(1, Ordering::Relaxed);
+        let (before, from) = addresses.split_at(begun % addresses.len().max(1));
+        let mut fallbacks = fallbacks.iter();
         let mut candidates = Vec::with_capacity(1);
         for address in from.iter().chain(before) {
             candidates.push(address);
@@ -63,7 +75,7 @@ impl ResolvedTarget {
         }
         candidates.extend(fallbacks);
         candidates.truncate(CANDIDATES_MAX);
-        candidates
+        candidates.into_iter().cloned().collect()
     }
 
     /// The URL of a path and query at this target.

@@ -1,10 +1,11 @@
 //! The service under load.
 
 use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use http::HeaderValue;
 use http::uri::{Authority, Scheme, Uri};
@@ -13,6 +14,7 @@ use crate::LoadError;
 use crate::connect::dial_counts::DialCounts;
 use crate::connect::dial_options::{DialOptions, USERS_PER_CONNECTION};
 use crate::connect::host_guard::HostGuard;
+use crate::connect::name_cache::NameCache;
 use crate::connect::peer_address::PeerAddress;
 use crate::connect::protocol::{HttpVersion, Protocol};
 use crate::connect::resolved_target::ResolvedTarget;
@@ -66,6 +68,13 @@ impl Target {
         if !options.resolve.is_empty() && self.socket.is_some() {
             return Err(unusable("--resolve", "the target is a Unix domain socket"));
         }
+        let follows = options.name_server.is_some() || options.resolve_every.is_some();
+        if follows && (self.socket.is_some() || !options.resolve.is_empty()) {
+            return Err(unusable(
+                "--dns or --resolve-every",
+                "the target's address is given, so that no name is resolved",
+            ));
+        }
         if let Some(host) = &options.host {
             self.authority = host
                 .parse()
@@ -114,21 +123,48 @@ impl Target {
             .iter()
             .find_map(|resolve| resolve.of(&self.host, self.port));
         if let Some(given) = given {
-            let with_port = |address: &std::net::IpAddr| SocketAddr::new(*address, self.port);
+            let with_port = |address: &IpAddr| SocketAddr::new(*address, self.port);
             return Ok(given.iter().map(with_port).collect());
         }
+        Ok(self.look_up()?.0)
+    }
+
+    /// Looks the host up at the name server of the options, or else by the system's resolver. Returns its addresses, and the time for
+    /// which they are to be used.
+    ///
+    /// # Errors
+    /// If the host can't be resolved.
+    pub(crate) fn look_up(&self) -> Result<(Vec<SocketAddr>, Duration), LoadError> {
         let unknown = |reason: String| LoadError::Unreachable {
             target: self.url.clone(),
             reason: format!("{} could not be resolved: {reason}", self.host),
         };
-        let addresses: Vec<SocketAddr> = (self.host.as_str(), self.port)
-            .to_socket_addrs()
-            .map_err(|error| unknown(error.to_string()))?
-            .collect();
+        let literal: Option<IpAddr> = self.host.parse().ok();
+        let (addresses, ttl) = match self.options.name_server.filter(|_| literal.is_none()) {
+            Some(server) => {
+                let found = server.look_up(&self.host);
+                let found = found.map_err(|error| unknown(error.to_string()))?;
+                let with_port = |address: IpAddr| SocketAddr::new(address, self.port);
+                let addresses = found.addresses.into_iter().map(with_port);
+                (addresses.collect(), found.ttl)
+            }
+            None => {
+                let found = (self.host.as_str(), self.port).to_socket_addrs();
+                let found = found.map_err(|error| unknown(error.to_string()))?;
+                (found.collect::<Vec<_>>(), Duration::MAX)
+            }
+        };
         if addresses.is_empty() {
             return Err(unknown("it has no address".to_owned()));
         }
-        Ok(addresses)
+        Ok((addresses, self.options.resolve_every.unwrap_or(ttl)))
+    }
+
+    /// Returns whether its name is resolved again during a run.
+    fn follows_name(&self) -> bool {
+        let options = &self.options;
+        (options.name_server.is_some() || options.resolve_every.is_some())
+            && self.host.parse::<IpAddr>().is_err()
     }
 
     /// Pins the host to these addresses: it is not resolved again, and connections are opened only to
@@ -199,8 +235,9 @@ impl Target {
             Some(path) => vec![PeerAddress::Unix(path.clone())],
             None => self.resolve()?.into_iter().map(PeerAddress::Tcp).collect(),
         };
-        let mut target = self.resolved(addresses)?;
+        let mut target = self.resolved(addresses.clone())?;
         target.reach(&self.url, self.wanted()).await?;
+        target.names = self.follows_name().then(|| NameCache::new(self, addresses));
         let options = &self.options;
         let shares = options.streams.is_some() || options.connections.is_some();
         if shares && target.protocol == Protocol::Http1 {
@@ -245,6 +282,7 @@ impl Target {
                 .map(|given| given.scheme().name()),
             protocol: self.wanted().unwrap_or(Protocol::Http1),
             tls,
+            names: None,
             dials: DialCounts::default(),
         })
     }

@@ -30,9 +30,10 @@ pub enum Victim {
 const LASTS_MAX: Duration = Duration::from_secs(10);
 
 /// Roles of boxes that watch the stage, and are not part of the service.
-const WATCHERS: [&str; 6] = [
+const WATCHERS: [&str; 7] = [
     "alertmanager",
     "blackbox-exporter",
+    "bugsink",
     "incidents",
     "mtail",
     "node-exporter",

@@ -2,13 +2,16 @@
 
 pub(crate) mod alertmanager;
 pub(crate) mod blackbox;
+pub(crate) mod bugsink;
 pub(crate) mod galera;
 pub(crate) mod haproxy;
+pub(crate) mod keepalived;
 pub(crate) mod mariadb;
 pub(crate) mod mtail;
 pub(crate) mod nats;
 pub(crate) mod nginx;
 pub(crate) mod object_store;
+pub(crate) mod powerdns;
 pub(crate) mod prometheus;
 pub(crate) mod redis;
 pub(crate) mod replica;

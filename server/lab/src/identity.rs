@@ -4,4 +4,4 @@ mod authority;
 mod secret;
 
 pub(crate) use authority::{Authority, Identity};
-pub(crate) use secret::secret;
+pub(crate) use secret::{new_secret, secret, store_secret};

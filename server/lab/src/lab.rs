@@ -1,5 +1,8 @@
 //! A lab: the boxes of one stage, running on this machine.
 
+mod replacement;
+mod rotation;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,6 +16,7 @@ use crate::boxes::lab_box::Premises;
 use crate::control::socket::{self, Answer, ControlSocket, Request, Responder};
 use crate::control::status::{BoxStatus, EntranceStatus, LabStatus};
 use crate::directory::lock::{DirectoryLock, Holder};
+use crate::identity::Authority;
 use crate::network::Network;
 use crate::network::site::Site;
 use crate::options::LabOptions;
@@ -22,6 +26,8 @@ use crate::stage::stage_plan::{Entrance, StagePlan};
 use crate::starting::start_watch::StartLimits;
 use crate::watching::{self, WatchingPlan, WatchingStatus};
 use crate::{LabBox, LabError, Stage};
+
+pub use rotation::Rotation;
 
 /// Interval at which a running lab checks its boxes and its control socket.
 const POLL: Duration = Duration::from_millis(20);
@@ -59,6 +65,8 @@ pub struct Lab {
     scaler: Option<Mutex<Scaler>>,
     /// Pages and missing programs. `None` if the stage has none.
     watching: Option<WatchingPlan>,
+    /// Authority of the certificates. `None` if the boxes have none.
+    authority: Option<Authority>,
     guard: Mutex<Guard>,
     // Dropped last, once no box uses the directory.
     _lock: DirectoryLock,
@@ -162,6 +170,7 @@ pub fn up_watched(
         network: None,
         scaler: None,
         watching: None,
+        authority: None,
         guard: Mutex::new(guard),
         _lock: lock,
     };
@@ -178,14 +187,16 @@ pub fn up_watched(
         flows,
         scaling,
         watching,
+        authority,
     } = plan(options, &mut site)?;
     lab.entrance = entrance;
     lab.watching = watching;
+    lab.authority = authority;
     if let Site::Network(mut network) = site {
         for namespace in network.namespaces() {
             inner(&mut lab.guard).keep_namespace(&namespace);
         }
-        network.make(&flows)?;
+        network.make(&flows, &options.ssh_from)?;
         lab.network = Some(network);
     }
     let planned = waves.iter().flatten().map(|plan| PlannedBox {
@@ -197,7 +208,8 @@ pub fn up_watched(
     for wave in waves {
         for mut plan in wave {
             let network = lab.network.as_ref();
-            plan.namespace = network.and_then(|network| network.namespace(&plan.name));
+            let shared = plan.beside.unwrap_or(&plan.name);
+            plan.namespace = network.and_then(|network| network.namespace(shared));
             let allowance = options.allowances.of(plan.role);
             let (_, mut premises) = lab.parts();
             let begun = LabBox::begin(plan, allowance, &mut premises)?;
@@ -303,9 +315,11 @@ impl Lab {
                 },
                 ca: self.entrance.ca.clone(),
                 redirect: self.entrance.redirect,
+                door: self.entrance.door.clone(),
             }),
             boxes,
             balancers: self.balancers().map(|(status, _)| status).collect(),
+            builds: self.builds(),
             groups,
             spares,
             watching: self.watching.as_ref().map(|plan| WatchingStatus {
@@ -542,6 +556,20 @@ impl Lab {
                         on_status: &mut |status| responder.show(&status.starting_boxes()),
                     };
                     self.revive_watched(name, &mut watch)
+                }
+                Request::Replace { name, change } => {
+                    let mut watch = Watch {
+                        is_over: &is_over,
+                        on_status: &mut |status| responder.show(&status.starting_boxes()),
+                    };
+                    self.replace(name, change, &mut watch)
+                }
+                Request::Rotate { rotation } => {
+                    let mut watch = Watch {
+                        is_over: &is_over,
+                        on_status: &mut |status| responder.show(&status.starting_boxes()),
+                    };
+                    self.rotate(*rotation, &mut watch)
                 }
             };
             responder.answer(&match done {

@@ -40,15 +40,16 @@ mod watching;
 #[doc(hidden)]
 pub use balancer::fuzzing;
 pub use balancer::{BalancerStatus, ServerStatus};
+pub use boxes::build::{Build, BuildChange, BuildStatus};
 pub use boxes::cgroup::{Group as ControlGroup, Groups as ControlGroups, Usage};
 pub use boxes::lab_box::LabBox;
 pub use chaos::{PlannedFault, Victim, plan_faults, victims};
 pub use control::socket::{Answer, Request, Responder, ask, ask_watched};
-pub use control::status::{BoxStatus, EntranceStatus, LabStatus, UsageBetween};
+pub use control::status::{BoxStatus, DoorStatus, EntranceStatus, LabStatus, UsageBetween};
 pub use directory::found_lab::{FoundLab, labs_in};
 pub use directory::lock::Holder;
 pub use error::{LabError, NotReady};
-pub use lab::{End, Lab, Watch, up, up_watched};
+pub use lab::{End, Lab, Rotation, Watch, up, up_watched};
 pub use options::allowance::{Allowance, Allowances, RoleAllowance};
 pub use options::role_count::RoleCount;
 pub use options::{DataSetOptions, LabOptions};

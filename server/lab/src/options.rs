@@ -4,6 +4,7 @@ pub(crate) mod allowance;
 pub(crate) mod role_count;
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,10 @@ pub struct LabOptions {
     pub network: bool,
     /// Scaling policy, as TOML. `None` for the default of the stage. Only for a stage that scales.
     pub policy: Option<String>,
+    /// Addresses outside the private network from which SSH is admitted.
+    pub ssh_from: Vec<IpAddr>,
+    /// Time for which clients may use the address of the service's name. `Some` puts two balancers behind a name, one in each zone.
+    pub door: Option<Duration>,
     /// True to tune the SQL databases to the size of their boxes.
     pub tuned: bool,
     /// Further arguments of `serve`.
@@ -67,6 +72,8 @@ impl LabOptions {
             store_url: None,
             network: false,
             policy: None,
+            ssh_from: Vec::new(),
+            door: None,
             tuned: false,
             arguments: Vec::new(),
             stall_timeout: Duration::from_secs(30),

@@ -20,6 +20,8 @@ pub struct Program {
 pub enum Source {
     /// From a Debian package.
     Debian(&'static str),
+    /// From PyPI: package and version.
+    PyPi(&'static str, &'static str),
     /// From crates.io: crate, version, and the feature that builds the program.
     Crate(&'static str, &'static str, &'static str),
 }
@@ -120,6 +122,14 @@ pub(crate) const REDIS: Program = Program {
     since: "cached",
 };
 
+/// Redis' client, which renews its certificate and password.
+pub(crate) const REDIS_CLI: Program = Program {
+    name: "redis-cli",
+    purpose: "new certificates and passwords of the memory cache",
+    source: Source::Debian("redis-tools"),
+    since: "cached",
+};
+
 /// Records metrics, and decides on the number of boxes.
 pub(crate) const PROMETHEUS: Program = Program {
     name: "prometheus",
@@ -158,6 +168,30 @@ pub(crate) const MTAIL: Program = Program {
     purpose: "metrics from the balancer's log, optional",
     source: Source::Debian("mtail"),
     since: "autoscaled",
+};
+
+/// Receives error reports.
+pub(crate) const BUGSINK: Program = Program {
+    name: "bugsink-manage",
+    purpose: "error reports, optional",
+    source: Source::PyPi("bugsink", "2.6.2"),
+    since: "autoscaled",
+};
+
+/// The name server of a service with two balancers.
+pub(crate) const PDNS: Program = Program {
+    name: "pdns_server",
+    purpose: "name of a service with two balancers, with --door",
+    source: Source::Debian("pdns-server pdns-backend-bind"),
+    since: "balanced",
+};
+
+/// Moves the address of a service between two balancers.
+pub(crate) const KEEPALIVED: Program = Program {
+    name: "keepalived",
+    purpose: "floating address of two balancers, with --door and --network",
+    source: Source::Debian("keepalived"),
+    since: "balanced",
 };
 
 /// The queue.
@@ -207,12 +241,16 @@ pub const PROGRAMS: &[Program] = &[
     MARIADB_BACKUP,
     SOCAT,
     REDIS,
+    REDIS_CLI,
     MARIADB,
     PROMETHEUS,
     NODE_EXPORTER,
     ALERTMANAGER,
     BLACKBOX_EXPORTER,
     MTAIL,
+    BUGSINK,
+    PDNS,
+    KEEPALIVED,
     NATS,
     IP,
     NFT,
@@ -242,6 +280,7 @@ impl Program {
     pub fn remedy(&self) -> String {
         match self.source {
             Source::Debian(package) => format!("apt-get install {package}"),
+            Source::PyPi(name, version) => format!("pip install {name}=={version}"),
             Source::Crate(name, version, feature) => {
                 format!("cargo install --locked --version {version} --features {feature} {name}")
             }

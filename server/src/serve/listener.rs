@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
-use http::Request;
+use http::{HeaderValue, Request, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,10 +19,13 @@ use tower_service::Service;
 use super::acceptor::Acceptor;
 use super::head_timer::HeadTimer;
 use super::transport::Transport;
+use crate::error_reports::{
+    self, ErrorKind, ErrorReport, ErrorReports, Panicked, REQUEST_ID, caught,
+};
 use crate::ledger::{self, Lane, WakeClock};
 use crate::limits::deadline;
 use crate::problem::Problem;
-use crate::telemetry::Requests;
+use crate::telemetry::{InFlight, Requests};
 
 /// Pause after a failure to accept a connection, which is mostly due to too many of them.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
@@ -34,6 +37,8 @@ pub(super) struct Listener<T: Transport> {
     pub(super) router: Router,
     /// Counters of its requests.
     pub(super) requests: Option<Arc<Requests>>,
+    /// Receiver of error reports.
+    pub(super) reports: Option<Arc<dyn ErrorReports>>,
     pub(super) idle_timeout: Duration,
     pub(super) shutdown_grace: Duration,
 }
@@ -59,10 +64,12 @@ impl<T: Transport> Listener<T> {
                 }
             };
             let (router, requests) = (self.router.clone(), self.requests.clone());
+            let reports = self.reports.clone();
             let clock = WakeClock::new();
             let connection_clock = Arc::clone(&clock);
             let service = service_fn(move |request| {
-                respond::<T>(router.clone(), requests.clone(), clock.clone(), request)
+                let counted = (requests.clone(), reports.clone());
+                respond::<T>(router.clone(), counted, clock.clone(), request)
             });
             let (transport, mut http, watcher) =
                 (self.transport.clone(), http.clone(), graceful.watcher());
@@ -107,8 +114,22 @@ impl<T: Transport> Listener<T> {
     }
 }
 
-/// Answers a request, within its deadline if it has one.
+/// Answers a request, within its deadline if it has one. A panic is answered with status 500, and noted in the response.
 async fn answer(router: &mut Router, request: Request<Body>) -> Result<Response, Infallible> {
+    match caught(answer_in_time(router, request)).await {
+        Ok(answered) => answered,
+        Err(panicked) => {
+            let mut response = Problem::internal().into_response();
+            response.extensions_mut().insert(panicked);
+            Ok(response)
+        }
+    }
+}
+
+async fn answer_in_time(
+    router: &mut Router,
+    request: Request<Body>,
+) -> Result<Response, Infallible> {
     match deadline::timeout(request.headers()) {
         Ok(None) => router.call(request).await,
         Ok(Some(timeout)) => match deadline::within(timeout, router.call(request)).await {
@@ -122,11 +143,35 @@ async fn answer(router: &mut Router, request: Request<Body>) -> Result<Response,
     }
 }
 
+/// Reports a failed request, and adds its identifier to the response.
+fn report(
+    reports: &dyn ErrorReports,
+    in_flight: &InFlight,
+    request_id: Option<HeaderValue>,
+    response: &mut Response,
+) {
+    let (method, route) = in_flight.labels();
+    let request_id = error_reports::request_id(request_id.as_ref());
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    let panicked = response.extensions_mut().remove::<Panicked>();
+    reports.report(&ErrorReport {
+        kind: panicked.map_or(ErrorKind::Internal, |own| ErrorKind::Panic {
+            location: own.location,
+            message: own.message,
+        }),
+        method,
+        route,
+        request_id,
+    });
+}
+
 /// Counts and answers a request. Runs for each request, so it formats nothing. A request with a sampled trace
 /// context gets its ledger in the response.
 async fn respond<T: Transport>(
     mut router: Router,
-    requests: Option<Arc<Requests>>,
+    (requests, reports): (Option<Arc<Requests>>, Option<Arc<dyn ErrorReports>>),
     clock: Arc<WakeClock>,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
@@ -137,6 +182,9 @@ async fn respond<T: Transport>(
         let traceparent = request.headers().get("traceparent");
         tracing::debug!(method = %request.method(), path = request.uri().path(), ?traceparent);
     }
+    let request_id = reports
+        .as_ref()
+        .map(|_| request.headers().get(REQUEST_ID).cloned());
     let request = request.map(|body| {
         if body.is_end_stream() {
             Body::empty()
@@ -156,6 +204,11 @@ async fn respond<T: Transport>(
         answer(&mut router, request).await?
     };
     T::mark(&mut response);
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR
+        && let (Some(reports), Some(in_flight)) = (&reports, &in_flight)
+    {
+        report(&**reports, in_flight, request_id.flatten(), &mut response);
+    }
     if let Some(in_flight) = in_flight {
         in_flight.complete(response.status());
     }

@@ -139,6 +139,11 @@ impl Requests {
 }
 
 impl InFlight {
+    /// Method and route, as labels.
+    pub(crate) fn labels(&self) -> (&'static str, &'static str) {
+        (METHODS[self.method], self.requests.routes[self.route])
+    }
+
     /// Records the response.
     pub(crate) fn complete(mut self, status: StatusCode) {
         self.completed = true;
@@ -174,6 +179,7 @@ mod tests {
         let one = requests.arrive(&Method::GET, "/v1/posts/7");
         let two = requests.arrive(&Method::GET, "/v1/posts/8");
         let three = requests.arrive(&Method::TRACE, "/nowhere");
+        assert_eq!(one.labels(), ("GET", "/v1/posts/{id}"));
         assert_eq!((requests.arrived(), requests.in_flight()), (3, 3));
         one.complete(StatusCode::OK);
         three.complete(StatusCode::IM_A_TEAPOT);

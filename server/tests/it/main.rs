@@ -4,6 +4,8 @@ mod back_pressure;
 #[cfg(feature = "sqlite")]
 mod crash;
 mod delays;
+#[cfg(feature = "sentry")]
+mod error_reports;
 mod hostile;
 mod ledger;
 mod life_cycle;

@@ -1,12 +1,15 @@
 //! Options of connections to a target, and credentials of requests.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, PossibleValue};
 use clap::{Args, ValueEnum};
 use tenfold_loadgen::{
-    AuthScheme, CredentialsSource, DialOptions, HttpVersion, Resolve, TlsOptions,
+    AuthScheme, CredentialsSource, DialOptions, HttpVersion, NameServer, Resolve, TlsOptions,
 };
+
+use crate::arguments::values::duration;
 
 use crate::exit::UsageError;
 
@@ -39,6 +42,13 @@ pub(crate) struct ConnectionArguments {
         value_delimiter = ' '
     )]
     resolve: Vec<Resolve>,
+    /// Resolve the target's name at this name server, and again once the TTL of its answer is over, as clients do
+    #[arg(long, value_name = "ADDRESS[:PORT]", env = "TENFOLD_DNS")]
+    dns: Option<NameServer>,
+    /// Resolve the target's name again if the last answer is older than this [default: the TTL with --dns; otherwise only at
+    /// the start]
+    #[arg(long, value_name = "TIME", value_parser = duration, env = "TENFOLD_RESOLVE_EVERY")]
+    resolve_every: Option<Duration>,
     /// Value of the Host header [default: the target's host]
     #[arg(long, value_name = "HOST", env = "TENFOLD_HOST")]
     host: Option<String>,
@@ -124,6 +134,8 @@ impl ConnectionArguments {
                 server_name: self.sni.clone(),
             },
             resolve: self.resolve.clone(),
+            name_server: self.dns,
+            resolve_every: self.resolve_every,
             host: self.host.clone(),
             streams: self.streams,
             connections: self.connections,
@@ -176,6 +188,11 @@ impl ConnectionArguments {
         for resolve in &self.resolve {
             flag("--resolve", Some(resolve.to_string()));
         }
+        flag("--dns", self.dns.map(|own| own.to_string()));
+        let every = self
+            .resolve_every
+            .map(|own| format!("{}ms", own.as_millis()));
+        flag("--resolve-every", every);
         flag("--host", self.host.clone());
         flag("--ca", path(&self.ca));
         flag("--insecure", self.insecure.then(String::new));

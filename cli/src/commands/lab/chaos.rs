@@ -113,15 +113,15 @@ fn endpoint(status: &LabStatus) -> anyhow::Result<Endpoint> {
 }
 
 /// Load to send.
-struct Traffic<'a> {
-    scenario: Scenario,
-    journeys: Journeys,
-    endpoint: &'a Endpoint,
-    command: Vec<String>,
+pub(super) struct Traffic<'a> {
+    pub(super) scenario: Scenario,
+    pub(super) journeys: Journeys,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) command: Vec<String>,
 }
 
 impl Traffic<'_> {
-    fn send(
+    pub(super) fn send(
         self,
         run_dir: &RunDir,
         interrupt: &Interrupt,
@@ -155,7 +155,14 @@ impl Traffic<'_> {
 }
 
 /// Reports the start of the load, once its users are logged in.
-struct Starting(Option<mpsc::Sender<(Instant, SystemTime)>>);
+pub(super) struct Starting(Option<mpsc::Sender<(Instant, SystemTime)>>);
+
+impl Starting {
+    /// Reports to this channel.
+    pub(super) fn new(sender: mpsc::Sender<(Instant, SystemTime)>) -> Self {
+        Self(Some(sender))
+    }
+}
 
 impl Observer for Starting {
     fn on_start(&mut self, start: Instant) {
@@ -189,7 +196,7 @@ fn under_load(
             };
             Some((started, break_parts(&breaking, plan)))
         });
-        let mut observer = Starting(Some(sender));
+        let mut observer = Starting::new(sender);
         let sent = traffic.send(run_dir, interrupt, Probe::NoProfile, &mut observer);
         drop(observer);
         has_ended.store(true, Ordering::Relaxed);

@@ -13,6 +13,13 @@ pub(crate) fn open(arguments: &DirectoryArguments) -> anyhow::Result<Exit> {
     let mut text = String::new();
     if let Some(entrance) = &status.entrance {
         let _ = writeln!(text, "{}  the service", entrance.url);
+        if let Some(door) = &entrance.door {
+            let (url, server) = (&door.url, door.name_server);
+            let _ = writeln!(
+                text,
+                "{url}  the service by its name, at the name server {server}"
+            );
+        }
     }
     let watching = status.watching.unwrap_or_default();
     for page in &watching.pages {

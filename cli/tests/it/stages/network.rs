@@ -15,7 +15,7 @@ fn is_refused(address: &str) -> bool {
 }
 
 /// Returns whether a connection from the namespace of a process is refused.
-fn is_refused_to(pid: u64, address: &str) -> bool {
+pub(crate) fn is_refused_to(pid: u64, address: &str) -> bool {
     let (host, port) = address.rsplit_once(':').unwrap();
     let ended = Command::new("nsenter")
         .arg(format!("--net=/proc/{pid}/ns/net"))
@@ -31,7 +31,7 @@ fn is_refused_to(pid: u64, address: &str) -> bool {
     !ended.status.success()
 }
 
-fn lacks_namespaces() -> bool {
+pub(crate) fn lacks_namespaces() -> bool {
     let made = Command::new("unshare").args(["--net", "true"]).output();
     let may = made.is_ok_and(|ended| ended.status.success());
     if !may {

@@ -35,8 +35,13 @@ impl Stage {
     pub(crate) fn up(name: &str, arguments: &[&str]) -> Self {
         // The HTTP client of the tests uses the provider of the process.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        Self::up_in(Workplace::new(), name, arguments)
+    }
+
+    /// Like [`Stage::up`], in a given place.
+    pub(crate) fn up_in(place: Workplace, name: &str, arguments: &[&str]) -> Self {
         let mut own = Self {
-            place: Workplace::new(),
+            place,
             status: Value::Null,
         };
         own.again(name, arguments);

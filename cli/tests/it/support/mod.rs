@@ -22,6 +22,8 @@ use serde_json::Value;
 pub(crate) struct Workplace {
     directory: tempfile::TempDir,
     is_profiled: bool,
+    /// Directory of further programs.
+    programs: Option<PathBuf>,
 }
 
 impl Workplace {
@@ -30,6 +32,15 @@ impl Workplace {
         Self {
             directory: tempfile::tempdir().unwrap(),
             is_profiled: false,
+            programs: None,
+        }
+    }
+
+    /// Creates a place whose commands find the programs of a directory as well.
+    pub(crate) fn with_programs(directory: PathBuf) -> Self {
+        Self {
+            programs: Some(directory),
+            ..Self::new()
         }
     }
 
@@ -68,6 +79,13 @@ impl Workplace {
             .stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TENFOLD_")) {
             command.env_remove(name);
+        }
+        if let Some(programs) = &self.programs {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let all = [programs.clone()]
+                .into_iter()
+                .chain(std::env::split_paths(&path));
+            command.env("PATH", std::env::join_paths(all).unwrap());
         }
         if !self.is_profiled {
             command.env("TENFOLD_NO_PROFILE", "true");

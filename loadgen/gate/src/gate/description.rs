@@ -53,7 +53,7 @@ pub(super) fn described(
 }
 
 /// Returns the machine's processors, as outcomes and calibrations name them.
-pub(super) fn machine() -> String {
+pub(crate) fn machine() -> String {
     let host = tenfold_probe::host::describe();
     format!("{} x {}", host.cores, host.cpu)
 }

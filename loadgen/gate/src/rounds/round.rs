@@ -110,10 +110,15 @@ pub(crate) fn capacity(decision: &Decision) -> Option<Pair<f64>> {
     (cpu.baseline > 0.0 && cpu.candidate > 0.0).then(|| cpu.map(|us| 1e6 / us))
 }
 
+/// Smallest mean number of requests in a round with which nearly all rounds have enough samples beyond a quantile.
+pub(crate) fn requests_min(share: f64) -> f64 {
+    // Arrivals are random: half of the rounds have fewer requests than the mean.
+    (BEYOND_MIN + 3.0 * BEYOND_MIN.sqrt()) / (1.0 - share)
+}
+
 fn p90(requests: f64) -> Metric {
     let metric = Metric::gated(P90, "us");
-    // Arrivals are random: half of the rounds have fewer requests than the mean.
-    let least = (BEYOND_MIN + 3.0 * BEYOND_MIN.sqrt()) / (1.0 - 0.9);
+    let least = requests_min(0.9);
     if requests >= least {
         return metric;
     }

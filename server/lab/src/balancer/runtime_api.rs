@@ -102,6 +102,22 @@ impl RuntimeApi<'_> {
         self.command(&format!("del server {list}/{name}"), "Server deleted.")
     }
 
+    /// Has new connections use the certificate and key in a file that its settings name. Open ones go on with the earlier one.
+    pub(crate) fn renew(&self, certificate: &Path) -> io::Result<()> {
+        let path = certificate.display();
+        let pem = std::fs::read_to_string(certificate)?;
+        // The payload ends with an empty line.
+        let answer = self.ask(&format!("set ssl cert {path} <<\n{pem}"))?;
+        if !answer.starts_with("Transaction") {
+            return Err(io::Error::other(answer.trim().to_owned()));
+        }
+        let answer = self.ask(&format!("commit ssl cert {path}"))?;
+        match answer.contains("Success") {
+            true => Ok(()),
+            false => Err(io::Error::other(answer.trim().to_owned())),
+        }
+    }
+
     /// Sends a command that has one successful answer.
     fn command(&self, command: &str, expected: &str) -> io::Result<()> {
         let answer = self.ask(command)?;

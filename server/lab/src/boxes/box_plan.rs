@@ -1,5 +1,6 @@
 //! The plan of a box, from which it can be started any number of times.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
@@ -7,7 +8,10 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
+use crate::LabError;
+use crate::boxes::build::{Build, BuildChange};
 use crate::boxes::readiness::{Listening, Readiness};
+use crate::boxes::renewal::Renewal;
 use crate::network;
 use crate::starting::progress_source::ProgressSource;
 
@@ -28,6 +32,8 @@ pub(crate) struct BoxPlan {
     pub(crate) environment: Vec<(OsString, Option<OsString>)>,
     /// Network namespace to run in. `None` for that of this machine.
     pub(crate) namespace: Option<String>,
+    /// Box whose network namespace it shares. `None` if it has its own.
+    pub(crate) beside: Option<&'static str>,
     /// Readiness check.
     pub(crate) readiness: Readiness,
     /// Sources of its progress until it is ready.
@@ -38,6 +44,10 @@ pub(crate) struct BoxPlan {
     pub(crate) balancer: Option<PathBuf>,
     /// URL, with its password, at which its counters can be read. `None` for boxes of the service and balancers.
     pub(crate) monitor: Option<String>,
+    /// Settings of the service that were changed while the lab was up. They win over `environment`.
+    pub(crate) settings: BTreeMap<String, String>,
+    /// Means by which it takes a new certificate.
+    pub(crate) renewal: Renewal,
 }
 
 impl fmt::Debug for BoxPlan {
@@ -90,12 +100,64 @@ impl BoxPlan {
             arguments: Vec::new(),
             environment: Vec::new(),
             namespace: None,
+            beside: None,
             readiness: Readiness::Listening(listening),
             progress: ProgressSource::default(),
             stop: Stop::Signal(Signal::TERM),
             balancer: None,
             monitor: None,
+            settings: BTreeMap::new(),
+            renewal: Renewal::Nothing,
         }
+    }
+
+    /// Returns the build of a box of the service.
+    pub(crate) fn build(&self) -> Build {
+        Build {
+            program: self.program.clone(),
+            settings: self.settings.clone(),
+        }
+    }
+
+    /// Returns the build after a change.
+    ///
+    /// # Errors
+    /// Returns an error if the box does not run the service, the program does not exist, or the lab chooses a setting itself.
+    pub(crate) fn build_after(&self, change: &BuildChange) -> Result<Build, LabError> {
+        if self.stop != Stop::Stdin {
+            return Err(LabError::Refused(format!(
+                "could not replace {}: it does not run the service, but {}",
+                self.name,
+                self.program.display()
+            )));
+        }
+        let is_reserved = |name: &str| self.environment.iter().any(|own| own.0 == name);
+        self.build().changed_by(change, is_reserved)
+    }
+
+    /// Sets the build, from the next start on.
+    pub(crate) fn set_build(&mut self, build: Build) {
+        (self.program, self.settings) = (build.program, build.settings);
+    }
+
+    /// Replaces a password in the environment and the URL of its counters. Returns whether the environment had it, so that
+    /// the process still uses the earlier one.
+    pub(crate) fn replace_password(&mut self, earlier: &str, password: &str) -> bool {
+        if let Some(url) = &mut self.monitor {
+            *url = url.replace(earlier, password);
+        }
+        if let Renewal::Cache(session) = &mut self.renewal {
+            session.replace_password(earlier, password);
+        }
+        let mut is_outdated = false;
+        for (_, value) in &mut self.environment {
+            let text = value.as_ref().and_then(|value| value.to_str());
+            if let Some(text) = text.filter(|text| text.contains(earlier)) {
+                *value = Some(text.replace(earlier, password).into());
+                is_outdated = true;
+            }
+        }
+        is_outdated
     }
 
     /// Appends arguments.
@@ -127,6 +189,7 @@ impl BoxPlan {
                 None => command.env_remove(name),
             };
         }
+        command.envs(&self.settings);
         command
     }
 }

@@ -8,16 +8,19 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use tenfold_child_process::ProcessGroup;
 
 use crate::balancer::RuntimeApi;
 use crate::boxes::addresses::Addresses;
 use crate::boxes::box_plan::{BoxPlan, Stop};
+use crate::boxes::build::Build;
 use crate::boxes::cgroup::{Group, Groups, Usage};
 use crate::boxes::guard::Guard;
 use crate::boxes::log_file::{self, OpenError};
 use crate::boxes::process_usage::{self, Processes};
 use crate::boxes::readiness::{Lack, Probe, ProbeError};
+use crate::boxes::renewal::{Renewal, Session};
 use crate::options::allowance::{Allowance, CPU_MIN};
 use crate::starting::progress::StartProgress;
 use crate::starting::start_watch::{Overdue, StartLimits, StartWatch};
@@ -56,6 +59,8 @@ pub struct LabBox {
     was_killed: bool,
     /// True if the kernel killed one of its processes for lack of memory.
     was_short_of_memory: bool,
+    /// True if its environment has changed since its start.
+    is_outdated: bool,
 }
 
 /// The process of a box that was started and not yet waited for.
@@ -91,6 +96,7 @@ impl LabBox {
             ended: None,
             was_killed: false,
             was_short_of_memory: false,
+            is_outdated: false,
         };
         own.start(premises)?;
         Ok(own)
@@ -189,6 +195,7 @@ impl LabBox {
         self.ended = None;
         self.was_killed = false;
         self.was_short_of_memory = false;
+        self.is_outdated = false;
         self.watch = Some(StartWatch::new(premises.limits, Instant::now()));
         self.process = Some(Process {
             stdin,
@@ -284,6 +291,43 @@ impl LabBox {
     /// boxes.
     pub fn monitor(&self) -> Option<&str> {
         self.plan.monitor.as_deref()
+    }
+
+    /// Plan of the box.
+    pub(crate) fn plan(&self) -> &BoxPlan {
+        &self.plan
+    }
+
+    /// Sets its build, from the next start on.
+    pub(crate) fn set_build(&mut self, build: Build) {
+        self.plan.set_build(build);
+    }
+
+    /// Replaces a password that it is started with.
+    pub(crate) fn replace_password(&mut self, earlier: &str, password: &str) {
+        self.is_outdated |= self.plan.replace_password(earlier, password) && self.is_up();
+    }
+
+    /// Returns whether it runs with an earlier password.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.is_outdated
+    }
+
+    /// Returns whether it reads a certificate.
+    pub(crate) fn has_certificate(&self) -> bool {
+        !matches!(self.plan.renewal, Renewal::Nothing)
+    }
+
+    /// Runs an administrator's commands on it.
+    pub(crate) fn run(&self, session: &Session, commands: &str) -> Result<String, LabError> {
+        session.run(self.name(), self.plan.namespace.as_deref(), commands)
+    }
+
+    /// Sends its process a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if let Some(process) = &self.process {
+            process.child.signal_leader(signal);
+        }
     }
 
     /// Zone of the box. `None` if it belongs to none.

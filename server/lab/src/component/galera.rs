@@ -16,6 +16,7 @@ use super::replica;
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
 use crate::boxes::readiness::Listening;
+use crate::boxes::renewal::Renewal;
 use crate::directory::plain_path;
 use crate::directory::{private_directory, write_private};
 use crate::identity::secret;
@@ -33,6 +34,9 @@ const NAME: &str = "tenfold";
 /// and 7.5 s), which suit networks that lose packets.
 const TIMEOUTS: &str = "evs.keepalive_period=PT0.5S;evs.inactive_check_period=PT0.5S;\
     evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S;evs.install_timeout=PT4S";
+
+/// Statement that has the replication read its certificate and key again.
+const RELOAD: &str = "SET GLOBAL wsrep_provider_options='socket.ssl_reload=1';\n";
 
 /// Account for state transfers.
 const TRANSFER_ACCOUNT: &str = "transfer";
@@ -236,11 +240,13 @@ impl Cluster {
             provider_options(&identity)
         );
         let listening = Listening::at(self.arbitrator);
-        Ok(BoxPlan::program(name, role, program, listening)
+        let mut plan = BoxPlan::program(name, role, program, listening)
             .with(["--group", NAME, "--name", name])
             .with(["--address", &self.address()])
             .with(["--options", &options])
-            .with([OsString::from("--workdir"), own.into()]))
+            .with([OsString::from("--workdir"), own.into()]);
+        plan.renewal = Renewal::Restart;
+        Ok(plan)
     }
 }
 
@@ -263,6 +269,8 @@ impl Member<'_> {
             ..mariadb::progress_source(&files.own)
         };
         plan.monitor = Some(own.monitor(&files)?);
+        let reload = format!("{}{RELOAD}", mariadb::RELOAD);
+        plan.renewal = Renewal::Database(mariadb::session(&files.own, &reload));
         Ok(plan)
     }
 

@@ -7,11 +7,13 @@ use std::path::Path;
 use rustix::process::Signal;
 
 use super::mariadb::GREETING;
+use super::powerdns::HEALTH_PATH as DOOR_HEALTH_PATH;
 use super::{own_directory, replica};
 use crate::LabError;
 use crate::balancer::SOCKET;
 use crate::boxes::box_plan::{BoxPlan, Stop};
 use crate::boxes::readiness::Listening;
+use crate::boxes::renewal::Renewal;
 use crate::directory::write_private;
 use crate::identity::{Authority, Identity};
 use crate::program;
@@ -41,6 +43,8 @@ pub(crate) struct Edge<'a> {
     pub(crate) redirect: SocketAddr,
     /// Address of its statistics, as HTML and for Prometheus.
     pub(crate) statistics: SocketAddr,
+    /// Address of HTTPS that it has only at times. `None` if there is none.
+    pub(crate) floating: Option<SocketAddr>,
     /// Its certificate.
     pub(crate) identity: &'a Identity,
     /// Web servers behind it.
@@ -118,7 +122,8 @@ cache static
 
 frontend public
     bind {listen} ssl crt {crt} alpn h2,http/1.1 ssl-min-ver TLSv1.2
-    http-request set-header X-Forwarded-Proto https
+{floating}    http-request set-header X-Forwarded-Proto https
+    http-request set-header X-Request-Id %[uuid()]
     http-request set-var(txn.static) bool(true) if {{ path_beg /static/ }}
     http-request cache-use static if {{ var(txn.static) -m bool }}
     http-response cache-store static if {{ var(txn.static) -m bool }}
@@ -127,6 +132,7 @@ frontend public
 {log}
 frontend in-the-clear
     bind {redirect}
+    http-request return status 200 content-type text/plain string up if {{ path {DOOR_HEALTH_PATH} }} {{ nbsrv(web) gt 0 }}
     acl plain-host req.hdr(host) -m reg ^[A-Za-z0-9.-]+(:[0-9]+)?$
     http-request deny deny_status 400 unless plain-host
     http-request redirect location https://%[req.hdr(host),field(1,:)]:{port}%[pathq] code 308
@@ -139,6 +145,11 @@ backend web
 "#,
             listen = self.listen,
             crt = both.display(),
+            // It may be bound before the address is here.
+            floating = self.floating.map_or_else(String::new, |floating| format!(
+                "    bind {floating} transparent ssl crt {} alpn h2,http/1.1 ssl-min-ver TLSv1.2\n",
+                both.display()
+            )),
             redirect = self.redirect,
             port = self.listen.port(),
             health = self.health_path,
@@ -150,14 +161,16 @@ backend web
         for server in self.servers {
             let _ = writeln!(text, "    server {} {}", server.name, server.address);
         }
-        plan(
+        let mut plan = plan(
             self.name,
             self.role,
             directory,
             &text,
             self.listen,
             self.statistics,
-        )
+        )?;
+        plan.renewal = Renewal::Balancer(both.clone());
+        Ok(plan)
     }
 }
 

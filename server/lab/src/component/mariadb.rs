@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
 use crate::boxes::readiness::Listening;
+use crate::boxes::renewal::{Renewal, Session};
 use crate::directory::plain_path;
 use crate::directory::{private_directory, write_private};
 use crate::identity::secret;
@@ -20,10 +21,10 @@ use crate::starting::progress_source::ProgressSource;
 const DATABASE: &str = "tenfold";
 
 /// Account of the service, limited to its database.
-const ACCOUNT: &str = "tenfold";
+pub(crate) const ACCOUNT: &str = "tenfold";
 
 /// Account that reads counters and the texts of statements, without their values.
-const MONITOR: &str = "tenfold-monitor";
+pub(crate) const MONITOR: &str = "tenfold-monitor";
 
 /// Privileges that the service needs, including changes of its schema.
 const PRIVILEGES: &str = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES";
@@ -65,6 +66,9 @@ const STATEMENTS: &str = "performance-schema=ON\n\
     performance-schema-max-program-instances=0\n\
     performance-schema-session-connect-attrs-size=0\n\
     performance-schema-setup-actors-size=1\n";
+
+/// Statement that has a server read its certificate and key again. Not replicated.
+pub(super) const RELOAD: &str = "FLUSH LOCAL SSL;\n";
 
 /// Creates the data if there is none, then becomes the server. An interrupted creation starts over.
 const START: &str = r#"
@@ -163,6 +167,7 @@ impl MariaDb<'_> {
             .with([argument]);
         plan.progress = progress_source(&files.own);
         plan.monitor = Some(self.monitor(files)?);
+        plan.renewal = Renewal::Database(session(&files.own, RELOAD));
         Ok(plan)
     }
 
@@ -214,6 +219,36 @@ impl MariaDb<'_> {
         write_private(&keys, &format!("1;{key}\n"))?;
         Ok(keys)
     }
+}
+
+/// Returns an administrator's session with a database, through its socket. `reload` has it read its certificate again.
+pub(super) fn session(own: &Path, reload: &str) -> Session {
+    Session {
+        // It comes with the server.
+        client: program::MARIADB
+            .path()
+            .unwrap_or_else(|| program::MARIADB.name.into()),
+        arguments: [
+            "--no-defaults",
+            "--batch",
+            "--skip-column-names",
+            &format!("--socket={}", own.join("sql.sock").display()),
+        ]
+        .map(str::to_owned)
+        .into(),
+        password: None,
+        reload: reload.to_owned(),
+        is_primary: true,
+    }
+}
+
+/// Returns the statement after which an account has these passwords and no other. Replicated.
+pub(crate) fn passwords_sql(account: &str, passwords: &[&str]) -> String {
+    let methods = passwords
+        .iter()
+        .map(|password| format!("mysql_native_password USING PASSWORD('{password}')"));
+    let methods = methods.collect::<Vec<_>>().join(" OR ");
+    format!("ALTER USER `{account}`@'%' IDENTIFIED VIA {methods} REQUIRE SSL;\n")
 }
 
 /// Returns the sources of a database's progress: the size of its data, and the pages that it recovers after a crash.

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use crate::LabError;
 use crate::boxes::box_plan::{BoxPlan, Stop};
 use crate::boxes::readiness::Listening;
+use crate::boxes::renewal::Renewal;
 use crate::directory::plain_path;
 use crate::directory::{private_directory, write_private};
 use crate::identity::Authority;
@@ -97,6 +98,7 @@ impl Nats<'_> {
             .with(["-c".into(), settings.into_os_string()]);
         // It ends with an error on SIGTERM.
         plan.stop = Stop::Signal(Signal::INT);
+        plan.renewal = Renewal::Signal(Signal::HUP);
         let url = format!(
             "tls://{USER}:{password}@{}/{QUEUE}?ca={}",
             self.listen,

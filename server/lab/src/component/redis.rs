@@ -6,10 +6,11 @@ use std::path::Path;
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
 use crate::boxes::readiness::Listening;
+use crate::boxes::renewal::{Renewal, Session};
 use crate::directory::plain_path;
 use crate::directory::{private_directory, write_private};
-use crate::identity::Authority;
 use crate::identity::secret;
+use crate::identity::{Authority, Identity};
 use crate::program;
 
 /// A cache on a box of its own.
@@ -79,6 +80,35 @@ impl Redis<'_> {
             identity.ca.display()
         );
         plan.monitor = Some(url.clone());
+        plan.renewal = Renewal::Cache(self.session(&identity, password)?);
         Ok((plan, url))
     }
+
+    /// Returns an administrator's session.
+    fn session(&self, identity: &Identity, password: String) -> Result<Session, LabError> {
+        let (ip, port) = (self.listen.ip().to_string(), self.listen.port().to_string());
+        let ca = identity.ca.display().to_string();
+        Ok(Session {
+            client: program::REDIS_CLI.find()?,
+            arguments: ["-h", &ip, "-p", &port, "--tls", "--cacert", &ca]
+                .map(str::to_owned)
+                .into(),
+            password: Some(("REDISCLI_AUTH", password)),
+            reload: format!(
+                "CONFIG SET tls-cert-file {} tls-key-file {}\n",
+                identity.certificate.display(),
+                identity.key.display()
+            ),
+            is_primary: true,
+        })
+    }
+}
+
+/// Returns the command after which these passwords are accepted and no other.
+pub(crate) fn passwords_command(passwords: &[&str]) -> String {
+    let added: Vec<String> = passwords
+        .iter()
+        .map(|password| format!(">{password}"))
+        .collect();
+    format!("ACL SETUSER default resetpass {}\n", added.join(" "))
 }

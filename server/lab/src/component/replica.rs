@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 use super::mariadb::{Files, MariaDb, init_file};
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
+use crate::boxes::renewal::Renewal;
 use crate::directory::write_private;
 use crate::identity::Authority;
 use crate::identity::secret;
 use crate::program;
 
 /// Account for replication.
-const ACCOUNT: &str = "replica";
+pub(crate) const ACCOUNT: &str = "replica";
 
 /// Account for the lag check.
-const MONITOR: &str = "monitor";
+pub(crate) const MONITOR: &str = "monitor";
 
 /// Settings of a primary with replicas: binary logs with the same transaction IDs on each server, so that a
 /// replica of a lost server can continue from another.
@@ -68,6 +69,9 @@ impl Replica<'_> {
         let follow = self.follow(&files)?;
         let mut plan = self.own.alone(&files, init_file(&follow))?;
         plan.zone = Some(self.zone);
+        if let Renewal::Database(session) = &mut plan.renewal {
+            session.is_primary = false;
+        }
         Ok(plan)
     }
 
@@ -87,6 +91,11 @@ impl Replica<'_> {
         write_private(&path, &text)?;
         Ok(path)
     }
+}
+
+/// Returns the statements after which a replica uses another password. It goes on at the same transaction.
+pub(crate) fn password_sql(password: &str) -> String {
+    format!("STOP SLAVE;\nCHANGE MASTER TO MASTER_PASSWORD='{password}';\nSTART SLAVE;\n")
 }
 
 /// Maximum lag of a replica that serves reads, in seconds.

@@ -1,11 +1,13 @@
 //! Boxes of the reference service.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::boxes::box_plan::{BoxPlan, Stop};
 use crate::boxes::readiness::Readiness;
+use crate::boxes::renewal::Renewal;
 use crate::identity::Identity;
 use crate::options::LabOptions;
 use crate::starting::progress_source::ProgressSource;
@@ -39,6 +41,8 @@ pub(crate) struct Service<'a> {
     pub(crate) identity: Option<&'a Identity>,
     /// Address of plain HTTP that redirects to HTTPS.
     pub(crate) redirect: Option<SocketAddr>,
+    /// Receiver of its error reports, with a key. `None` if it sends none.
+    pub(crate) error_reports: Option<String>,
 }
 
 /// Queue of a box, and the part of the service that uses it.
@@ -102,6 +106,7 @@ impl Service<'_> {
                 .map(|name| ((*name).into(), None))
                 .collect(),
             namespace: None,
+            beside: None,
             readiness: Readiness::File(ready_file.clone()),
             progress: ProgressSource {
                 file: Some(progress_file.clone()),
@@ -112,6 +117,11 @@ impl Service<'_> {
             stop: Stop::Stdin,
             balancer: None,
             monitor: None,
+            settings: BTreeMap::new(),
+            renewal: match self.identity {
+                Some(_) => Renewal::Restart,
+                None => Renewal::Nothing,
+            },
         };
         let mut add = |flag: &str, value: &dyn ToString| {
             plan.arguments
@@ -155,6 +165,9 @@ impl Service<'_> {
         }
         if let Some(queue) = &self.queue {
             set("TENFOLD_QUEUE", &queue.url);
+        }
+        if let Some(address) = &self.error_reports {
+            set("TENFOLD_ERROR_REPORTS", address);
         }
         if let Some(url) = &self.cache_url {
             set("TENFOLD_CACHE", url);
@@ -203,6 +216,7 @@ mod tests {
             }),
             identity: None,
             redirect: None,
+            error_reports: None,
         };
         let plan = worker.plan(&options);
         let pair = [OsString::from("--role"), "worker".into()];

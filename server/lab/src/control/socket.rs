@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::LabError;
+use crate::boxes::build::BuildChange;
 use crate::control::status::LabStatus;
 use crate::directory::found_lab::labs_beside;
 use crate::directory::lock::holder_of;
+use crate::{LabError, Rotation};
 
 /// Time limit for reading a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
@@ -49,6 +50,18 @@ pub enum Request {
     Revive {
         /// Name of the box or zone.
         name: String,
+    },
+    /// Replace the build of a box of the service. Answered once the box serves again.
+    Replace {
+        /// Name of the box.
+        name: String,
+        /// What changes.
+        change: BuildChange,
+    },
+    /// Rotate certificates or passwords.
+    Rotate {
+        /// Which of them.
+        rotation: Rotation,
     },
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::balancer::{self, BalancerStatus};
+use crate::boxes::build::BuildStatus;
 use crate::boxes::cgroup::Usage;
 use crate::boxes::lab_box::LabBox;
 use crate::options::allowance::Allowance;
@@ -52,6 +53,9 @@ pub struct LabStatus {
     /// Use of the boxes that come and go, if they have run.
     #[serde(default)]
     pub spares: Vec<SpareUse>,
+    /// Builds of the boxes of the service, including those that come and go and do not run.
+    #[serde(default)]
+    pub builds: Vec<BuildStatus>,
 }
 
 /// The entrance of a lab: the address that clients connect to.
@@ -63,6 +67,27 @@ pub struct EntranceStatus {
     pub ca: Option<PathBuf>,
     /// Address that redirects plain HTTP to `url`.
     pub redirect: Option<SocketAddr>,
+    /// Name of the service. `None` if it has none.
+    #[serde(default)]
+    pub door: Option<DoorStatus>,
+}
+
+/// The name of a service, which leads to one of two balancers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoorStatus {
+    /// URL with the name.
+    pub url: String,
+    /// Name.
+    pub name: String,
+    /// Name server that answers for it.
+    pub name_server: SocketAddr,
+    /// Time for which clients may use an answer, in seconds.
+    pub ttl_s: u64,
+    /// Address that moves between the balancers. `None` without a private network.
+    #[serde(default)]
+    pub floating: Option<SocketAddr>,
+    /// Names and addresses of the balancers, the preferred one first.
+    pub balancers: Vec<(String, SocketAddr)>,
 }
 
 /// A box at one moment.
@@ -199,6 +224,13 @@ impl fmt::Display for LabStatus {
                 write!(f, " (CA certificate: {})", ca.display())?;
             }
             writeln!(f)?;
+            if let Some(door) = &entrance.door {
+                let (url, server, ttl) = (&door.url, door.name_server, door.ttl_s);
+                writeln!(f, "door: {url} (name server: {server}, TTL: {ttl} s)")?;
+                if let Some(floating) = door.floating {
+                    writeln!(f, "floating address: https://{floating}")?;
+                }
+            }
         }
         match &self.unconfined_because {
             Some(reason) => writeln!(f, "boxes are not confined: {reason}"),
@@ -304,10 +336,12 @@ mod tests {
             groups: Vec::new(),
             watching: None,
             spares: Vec::new(),
+            builds: Vec::new(),
             entrance: Some(EntranceStatus {
                 url: "https://127.0.0.1:4001".to_owned(),
                 ca: Some("lab/tls/ca.pem".into()),
                 redirect: None,
+                door: None,
             }),
             boxes: vec![BoxStatus {
                 name: "web".to_owned(),

@@ -31,6 +31,19 @@ pub(crate) fn secret(directory: &Path, name: &str) -> Result<String, LabError> {
     Ok(made)
 }
 
+/// Returns a new secret, which is not stored yet.
+pub(crate) fn new_secret(directory: &Path) -> Result<String, LabError> {
+    random().map_err(|source| LabError::Directory {
+        path: directory.join("secrets"),
+        source,
+    })
+}
+
+/// Stores the secret of a name instead of the earlier one.
+pub(crate) fn store_secret(directory: &Path, name: &str, secret: &str) -> Result<(), LabError> {
+    write_private(&directory.join("secrets").join(name), secret)
+}
+
 fn is_complete(text: &str) -> bool {
     text.len() == 2 * SECRET_BYTES && text.bytes().all(|digit| digit.is_ascii_hexdigit())
 }

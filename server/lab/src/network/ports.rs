@@ -57,6 +57,24 @@ impl Ports {
         }
         Err(last)
     }
+
+    /// Returns a port that was free at two addresses a moment ago.
+    ///
+    /// # Errors
+    /// Returns an error if no port is free at both.
+    pub(crate) fn take_both(
+        &mut self,
+        [first, second]: [IpAddr; 2],
+    ) -> io::Result<[SocketAddr; 2]> {
+        for _ in self.first..self.end {
+            let taken = self.take(first)?;
+            let other = SocketAddr::from((second, taken.port()));
+            if TcpListener::bind(other).is_ok() {
+                return Ok([taken, other]);
+            }
+        }
+        Err(io::ErrorKind::AddrInUse.into())
+    }
 }
 
 /// Returns a port range below or above the ephemeral range, or within it if it covers nearly all ports.
@@ -81,6 +99,20 @@ mod tests {
         assert_eq!(outside(32_768, 60_999), (PORT_MIN, 32_768));
         assert_eq!(outside(1_024, 60_999), (61_000, u16::MAX));
         assert_eq!(outside(1_024, u16::MAX), (PORT_MIN, 60_000));
+    }
+
+    #[test]
+    fn allocates_the_same_port_at_two_addresses() {
+        let addresses = [1, 2].map(|last| IpAddr::from(Ipv4Addr::new(127, 0, 0, last)));
+        let mut ports = Ports::new();
+        let [first, second] = ports.take_both(addresses).unwrap();
+        assert_eq!(first.port(), second.port());
+        assert_eq!([first.ip(), second.ip()], addresses);
+        // It passes over a port that is in use at one of them.
+        let held = SocketAddr::from((addresses[1], first.port() + 1));
+        let _held = TcpListener::bind(held);
+        let [next, _] = ports.take_both(addresses).unwrap();
+        assert_ne!(next.port(), first.port());
     }
 
     #[test]

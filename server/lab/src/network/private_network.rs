@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::LabError;
+use crate::network::site::port::{DNS, SSH};
 use crate::program;
 
 /// Maximum number of boxes: four addresses for each link, in a subnet of 256.
@@ -33,6 +34,9 @@ const NETWORKS: std::ops::Range<u8> = 77..127;
 /// Third octet of the link to this machine.
 const LINK_OCTET: u8 = 255;
 
+/// Last octet of the address that moves between the boxes at the door.
+const FLOATING: u8 = 200;
+
 /// Number of networks that this process has planned.
 static NETWORKS_PLANNED: AtomicU32 = AtomicU32::new(0);
 
@@ -43,6 +47,8 @@ pub(crate) enum Subnet {
     Public,
     /// Reachable from other boxes only.
     Private,
+    /// As the public one, but its boxes share a link, so that an address can move between them.
+    Door,
 }
 
 /// An allowed connection. The router rejects all others.
@@ -139,13 +145,25 @@ impl Network {
         self.at(slot, 2)
     }
 
+    /// Address on the link of a box: 1 is the router, 2 the box.
     fn at(&self, slot: Slot, offset: usize) -> IpAddr {
-        let subnet = match slot.subnet {
-            Subnet::Public => 0,
-            Subnet::Private => 1,
+        let (subnet, last) = match slot.subnet {
+            Subnet::Public => (0, 4 * slot.index + offset),
+            Subnet::Private => (1, 4 * slot.index + offset),
+            Subnet::Door if offset == 1 => (2, 1),
+            Subnet::Door => (2, 2 + slot.index),
         };
-        let last = u8::try_from(4 * slot.index + offset).unwrap_or(u8::MAX);
+        let last = u8::try_from(last).unwrap_or(u8::MAX);
         Ipv4Addr::new(10, self.number, subnet, last).into()
+    }
+
+    /// Returns the address that moves between the boxes at the door.
+    pub(crate) fn floating(&self) -> IpAddr {
+        Ipv4Addr::new(10, self.number, 2, FLOATING).into()
+    }
+
+    fn has_door(&self) -> bool {
+        self.boxes.values().any(|slot| slot.subnet == Subnet::Door)
     }
 
     /// Returns the namespace of a box. `None` if it has no address.
@@ -169,7 +187,7 @@ impl Network {
     ///
     /// # Errors
     /// Returns an error if this account may not do so, or the kernel lacks a feature.
-    pub(crate) fn make(&mut self, flows: &[Flow]) -> Result<(), LabError> {
+    pub(crate) fn make(&mut self, flows: &[Flow], ssh_from: &[IpAddr]) -> Result<(), LabError> {
         self.is_made = true;
         let batch = |namespace: Option<&str>, text: &str| {
             let mut command = Command::new(&self.ip);
@@ -198,7 +216,7 @@ impl Network {
                 .args(["netns", "exec", &router])
                 .arg(&self.nft)
                 .args(["-f", "-"]),
-            &self.rules(flows),
+            &self.rules(flows, ssh_from),
         )
     }
 
@@ -233,22 +251,33 @@ impl Network {
              link set outside up\n",
             self.number
         );
-        for slot in self.boxes.values() {
-            let link = format!("box{}", slot.index);
+        if self.has_door() {
             let _ = write!(
                 text,
-                "addr add {}/30 dev {link}\nlink set {link} up\n",
-                self.at(*slot, 1)
+                "link add door type bridge\naddr add 10.{}.2.1/24 dev door\nlink set door up\n",
+                self.number
             );
+        }
+        for slot in self.boxes.values() {
+            let link = format!("box{}", slot.index);
+            let _ = match slot.subnet {
+                Subnet::Door => writeln!(text, "link set {link} master door"),
+                _ => writeln!(text, "addr add {}/30 dev {link}", self.at(*slot, 1)),
+            };
+            let _ = writeln!(text, "link set {link} up");
         }
         text
     }
 
     /// Input of `ip -batch` for a box.
     fn links_of(&self, slot: Slot) -> String {
+        let bits = match slot.subnet {
+            Subnet::Door => 24,
+            Subnet::Public | Subnet::Private => 30,
+        };
         format!(
             "link set lo up\n\
-             addr add {}/30 dev eth0\n\
+             addr add {}/{bits} dev eth0\n\
              link set eth0 up\n\
              route add default via {}\n",
             self.own(slot),
@@ -261,11 +290,11 @@ impl Network {
     /// Covers the private subnet as well: the router's rules keep it private.
     fn route(&self) -> String {
         let number = self.number;
-        format!("route add 10.{number}.0.0/23 via 10.{number}.{LINK_OCTET}.2\n")
+        format!("route add 10.{number}.0.0/22 via 10.{number}.{LINK_OCTET}.2\n")
     }
 
     /// Input of `nft -f` for the router.
-    fn rules(&self, flows: &[Flow]) -> String {
+    fn rules(&self, flows: &[Flow], ssh_from: &[IpAddr]) -> String {
         let mut text = String::from(
             "table inet tenfold {\n\
              chain input { type filter hook input priority 0; policy drop; }\n\
@@ -283,6 +312,16 @@ impl Network {
             };
             let (to, port) = (flow.to.ip(), flow.to.port());
             let _ = writeln!(text, "{from} ip daddr {to} tcp dport {port} accept");
+            if port == DNS {
+                let _ = writeln!(text, "{from} ip daddr {to} udp dport {port} accept");
+            }
+        }
+        for from in ssh_from.iter().filter(|from| from.is_ipv4()) {
+            let _ = writeln!(
+                text,
+                "iifname \"outside\" ip saddr {from} ip daddr 10.{}.0.0/22 tcp dport {SSH} accept",
+                self.number
+            );
         }
         text.push_str("meta l4proto tcp reject with tcp reset\n}\n}\n");
         text
@@ -403,12 +442,32 @@ mod tests {
     }
 
     #[test]
+    fn boxes_at_the_door_share_a_link() {
+        let mut network = network();
+        let first = network.address("balancer", Subnet::Door, 443).unwrap();
+        let second = network.address("balancer-2", Subnet::Door, 443).unwrap();
+        assert_eq!(first.to_string(), "10.77.2.2:443");
+        assert_eq!(second.to_string(), "10.77.2.3:443");
+        assert_eq!(network.floating().to_string(), "10.77.2.200");
+        let links = network.links_of_router();
+        assert!(
+            links.contains("addr add 10.77.2.1/24 dev door\n"),
+            "{links}"
+        );
+        assert!(links.contains("link set box1 master door\n"), "{links}");
+        let own = network.links_of(network.boxes["balancer"]);
+        assert!(own.contains("addr add 10.77.2.2/24 dev eth0\n"), "{own}");
+        assert!(own.contains("route add default via 10.77.2.1\n"), "{own}");
+    }
+
+    #[test]
     fn rules_allow_only_listed_flows() {
         let mut network = network();
         let web = network.address("web", Subnet::Public, 443).unwrap();
         let sql = network.address("sql", Subnet::Private, 3306).unwrap();
         let flows = [Flow::from_outside(web), Flow::between("web", sql)];
-        let rules = network.rules(&flows);
+        let operator = "10.1.2.3".parse().unwrap();
+        let rules = network.rules(&flows, &[operator]);
         let accepted: Vec<_> = rules
             .lines()
             .filter(|line| line.ends_with("accept"))
@@ -419,6 +478,7 @@ mod tests {
                 "ct state established,related accept",
                 "iifname \"outside\" ip daddr 10.77.0.2 tcp dport 443 accept",
                 "ip saddr 10.77.0.2 ip daddr 10.77.1.6 tcp dport 3306 accept",
+                "iifname \"outside\" ip saddr 10.1.2.3 ip daddr 10.77.0.0/22 tcp dport 22 accept",
             ]
         );
         assert_eq!(rules.matches("policy drop").count(), 2);

@@ -9,11 +9,16 @@ use crate::network::{Network, Subnet};
 /// Loopback address for clients outside the stage.
 const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+/// Loopback address of a second balancer.
+const PUBLIC_SECOND: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+
 /// Loopback address between boxes: within 127.0.0.0/8, but not the default of any client.
 const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 1, 1));
 
 /// Ports of each kind of box in a private network.
 pub(crate) mod port {
+    pub(crate) const SSH: u16 = 22;
+    pub(crate) const DNS: u16 = 53;
     pub(crate) const HTTP: u16 = 80;
     pub(crate) const HTTPS: u16 = 443;
     pub(crate) const APP: u16 = 8_080;
@@ -22,6 +27,7 @@ pub(crate) mod port {
     pub(crate) const PROMETHEUS: u16 = 9_090;
     pub(crate) const ALERTMANAGER: u16 = 9_093;
     pub(crate) const INCIDENTS: u16 = 9_094;
+    pub(crate) const ERRORS: u16 = 8_000;
     pub(crate) const SQL: u16 = 3_306;
     pub(crate) const SQL_REPLICAS: u16 = 3_307;
     pub(crate) const REDIS: u16 = 6_379;
@@ -51,6 +57,34 @@ impl Site {
         match self {
             Self::Loopback(ports) => take(ports, PUBLIC),
             Self::Network(network) => network.address(name, Subnet::Public, port),
+        }
+    }
+
+    /// Allocates an address that is reachable from outside for each of two boxes, both with the same port: a name has no port.
+    pub(crate) fn public_pair(
+        &mut self,
+        names: [&str; 2],
+        port: u16,
+    ) -> Result<[SocketAddr; 2], LabError> {
+        match self {
+            Self::Loopback(ports) => ports
+                .take_both([PUBLIC, PUBLIC_SECOND])
+                .map_err(|source| LabError::NoPort { source }),
+            Self::Network(network) => {
+                let [first, second] = names;
+                Ok([
+                    network.address(first, Subnet::Door, port)?,
+                    network.address(second, Subnet::Door, port)?,
+                ])
+            }
+        }
+    }
+
+    /// Returns the address that moves between the boxes of a pair. `None` on loopback.
+    pub(crate) fn floating(&self) -> Option<IpAddr> {
+        match self {
+            Self::Loopback(_) => None,
+            Self::Network(network) => Some(network.floating()),
         }
     }
 

@@ -15,6 +15,8 @@ use super::prometheus_client;
 use super::spare::{Spare, State};
 use super::status::{GroupStatus, SpareUse};
 use crate::LabError;
+use crate::boxes::box_plan::BoxPlan;
+use crate::boxes::build::Build;
 use crate::boxes::lab_box::{LabBox, Premises};
 use crate::network;
 use crate::options::allowance::Allowances;
@@ -263,6 +265,42 @@ impl Scaler {
             killed.push(own.name().to_owned());
         }
         killed
+    }
+
+    /// Plans of the boxes beyond the minimum, and the boxes that run.
+    pub(crate) fn plans(&self) -> impl Iterator<Item = (&BoxPlan, Option<&LabBox>)> {
+        let spares = self.groups.iter().flat_map(|group| &group.spares);
+        spares.map(|spare| (&spare.plan.plan, spare.own.as_ref()))
+    }
+
+    /// Returns whether a box does not run.
+    pub(crate) fn is_off(&self, name: &str) -> bool {
+        let mut spares = self.groups.iter().flat_map(|group| &group.spares);
+        spares.any(|spare| spare.name() == name && spare.state == State::Off)
+    }
+
+    /// Returns whether a box was drained by hand.
+    pub(crate) fn is_held(&self, name: &str) -> bool {
+        let mut spares = self.groups.iter().flat_map(|group| &group.spares);
+        spares.any(|spare| spare.name() == name && spare.is_held)
+    }
+
+    /// Sets the build of a box, from its next start on.
+    pub(crate) fn set_build(&mut self, name: &str, build: Build) {
+        let mut spares = self.groups.iter_mut().flat_map(|group| &mut group.spares);
+        if let Some(spare) = spares.find(|spare| spare.name() == name) {
+            spare.plan.plan.set_build(build);
+        }
+    }
+
+    /// Replaces a password that boxes are started with.
+    pub(crate) fn replace_password(&mut self, earlier: &str, password: &str) {
+        for spare in self.groups.iter_mut().flat_map(|group| &mut group.spares) {
+            spare.plan.plan.replace_password(earlier, password);
+            if let Some(own) = &mut spare.own {
+                own.replace_password(earlier, password);
+            }
+        }
     }
 
     /// Stops the boxes of a role that run beyond the minimum.

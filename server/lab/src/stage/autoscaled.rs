@@ -20,6 +20,8 @@ use crate::watching;
 /// Roles of its boxes.
 pub(super) const ROLES: &[&str] = &[
     "balancer",
+    "dns",
+    "keepalived",
     "web",
     "app-balancer",
     "app",
@@ -35,6 +37,7 @@ pub(super) const ROLES: &[&str] = &[
     watched::ROLES[1],
     watched::ROLES[2],
     watched::ROLES[3],
+    watched::ROLES[4],
 ];
 
 /// Plans the boxes.
@@ -48,6 +51,8 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         Count::of(&policy, &tiers, "web"),
     );
 
+    let mut watched = Watched::default();
+    watched.errors(&mut tiers)?;
     let (apps, app_servers) = tiers.applications("autoscaled", &data.backends(), app_count.max)?;
     let app_balancer = Applications {
         name: "app-balancer",
@@ -59,13 +64,14 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     tiers.sends_to("app-balancer", &app_servers);
     let upstream = [server("app-balancer", app_balancer.listen)];
     let (webs, web_servers) = tiers.web_servers(&upstream, web_count.max)?;
-    let mut watched = Watched::default();
     watched.log(&mut tiers)?;
-    let (balancer, entrance) = tiers.balancer(
+    let (balancers, entrance) = tiers.entrance(
         web_servers.get(..web_count.min).unwrap_or_default(),
         nginx::HEALTH_PATH,
     )?;
-    tiers.sends_to("balancer", &web_servers);
+    for own in &balancers {
+        tiers.sends_to(&own.name, &web_servers);
+    }
 
     let exporter_listen = tiers.site.private("node-exporter", port::ADMIN)?;
     let (exporter, figures) =
@@ -123,12 +129,13 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     then.extend(watched.boxes);
     let others = apps.split_off(1);
     let front = others.into_iter().chain([app_balancer.plan(directory)?]);
-    let front = front.chain(webs).chain([balancer]).collect();
+    let front = front.chain(webs).chain(balancers).collect();
     Ok(StagePlan {
         waves: vec![data.first, then, apps, front],
         entrance,
         flows: tiers.flows,
         watching: Some(watched.plan),
+        authority: Some(tiers.authority),
         scaling: Some(ScalingPlan {
             policy,
             prometheus: metrics.listen,
@@ -159,6 +166,10 @@ fn policy(options: &LabOptions) -> Result<Policy, LabError> {
     policy
         .groups
         .retain(|name, _| !options.counts.iter().any(|count| count.role == *name));
+    // Only one of two balancers would know of web servers that come and go.
+    if options.door.is_some() {
+        policy.groups.remove("web");
+    }
     Ok(policy)
 }
 

@@ -19,6 +19,8 @@ use crate::stage::stage_plan::StagePlan;
 /// Roles of its boxes.
 pub(super) const ROLES: &[&str] = &[
     "balancer",
+    "dns",
+    "keepalived",
     "web",
     "app",
     "cache",
@@ -68,15 +70,16 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let counts = (tiers.count("app"), tiers.count("web"));
     let (mut apps, app_servers) = tiers.applications("cached", &data.backends(), counts.0)?;
     let (webs, web_servers) = tiers.web_servers(&app_servers, counts.1)?;
-    let (balancer, entrance) = tiers.balancer(&web_servers, nginx::HEALTH_PATH)?;
+    let (balancers, entrance) = tiers.entrance(&web_servers, nginx::HEALTH_PATH)?;
     let others = apps.split_off(1);
-    let front = others.into_iter().chain(webs).chain([balancer]);
+    let front = others.into_iter().chain(webs).chain(balancers);
     Ok(StagePlan {
         waves: vec![data.first, data.then, apps, front.collect()],
         entrance,
         flows: tiers.flows,
         scaling: None,
         watching: None,
+        authority: Some(tiers.authority),
     })
 }
 

@@ -16,6 +16,8 @@ use crate::stage::stage_plan::StagePlan;
 /// Roles of its boxes.
 pub(super) const ROLES: &[&str] = &[
     "balancer",
+    "dns",
+    "keepalived",
     "app",
     "worker",
     "cache",
@@ -101,18 +103,15 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let (mut apps, servers) = tiers.applications("partitioned", &backends, count)?;
     let workers = role_count::of(&options.counts, "worker", WORKERS_DEFAULT);
     let workers = tiers.workers("partitioned", &backends, workers)?;
-    let (balancer, entrance) = tiers.balancer(&servers, HEALTH_PATH)?;
+    let (balancers, entrance) = tiers.entrance(&servers, HEALTH_PATH)?;
     let others = apps.split_off(1);
-    let front = others
-        .into_iter()
-        .chain(workers)
-        .chain([balancer])
-        .collect();
+    let front = others.into_iter().chain(workers).chain(balancers).collect();
     Ok(StagePlan {
         waves: vec![data, apps, front],
         entrance,
         flows: tiers.flows,
         scaling: None,
         watching: None,
+        authority: Some(tiers.authority),
     })
 }

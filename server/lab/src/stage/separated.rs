@@ -48,6 +48,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         shards: Vec::new(),
         identity: Some(&identity),
         redirect: Some(redirect),
+        error_reports: None,
     };
     let flows = vec![
         Flow::from_outside(listen),
@@ -66,6 +67,8 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
             ca: Some(authority.certificate()),
             statistics: None,
             redirect: Some(redirect),
+            door: None,
         },
+        authority: Some(authority),
     })
 }

@@ -26,11 +26,13 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         shards: Vec::new(),
         identity: None,
         redirect: None,
+        error_reports: None,
     };
     let flows = vec![Flow::from_outside(web.listen)];
     Ok(StagePlan {
         scaling: None,
         watching: None,
+        authority: None,
         flows,
         waves: vec![vec![web.plan(options)]],
         entrance: Entrance {

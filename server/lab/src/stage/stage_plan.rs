@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::boxes::box_plan::BoxPlan;
+use crate::control::status::DoorStatus;
+use crate::identity::Authority;
 use crate::network::Flow;
 use crate::scaling::ScalingPlan;
 use crate::watching::WatchingPlan;
@@ -21,6 +23,8 @@ pub(crate) struct StagePlan {
     pub(crate) scaling: Option<ScalingPlan>,
     /// Pages and alerts. `None` if the stage has none.
     pub(crate) watching: Option<WatchingPlan>,
+    /// Authority that issued the certificates of the boxes. `None` if they have none.
+    pub(crate) authority: Option<Authority>,
 }
 
 /// The entrance of a stage: the box that clients connect to.
@@ -36,4 +40,6 @@ pub(crate) struct Entrance {
     pub(crate) statistics: Option<SocketAddr>,
     /// Address that redirects plain HTTP to HTTPS.
     pub(crate) redirect: Option<SocketAddr>,
+    /// Name of the service. `None` if it has none.
+    pub(crate) door: Option<DoorStatus>,
 }

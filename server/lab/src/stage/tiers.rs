@@ -1,15 +1,18 @@
 //! Tiers that the stages from `balanced` on share, across two zones.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
 use crate::component::galera::{Cluster, Member};
 use crate::component::haproxy::{Edge, Server};
+use crate::component::keepalived::Keepalived;
 use crate::component::mariadb::{MariaDb, Tuning};
 use crate::component::nginx::WebServer;
+use crate::component::powerdns::{self, PowerDns};
 use crate::component::service::{FileStore, QueueUse, Service};
+use crate::control::status::DoorStatus;
 use crate::identity::Authority;
 use crate::network::Flow;
 use crate::network::site::{Site, port};
@@ -32,6 +35,12 @@ const BOXES_DEFAULT: usize = 2;
 /// Databases of the cluster.
 const DATABASES: [&str; 2] = ["sql-1", "sql-2"];
 
+/// Balancers at the entrance. Without a door, there is only the first one.
+const BALANCERS: [&str; 2] = ["balancer", "balancer-2"];
+
+/// Boxes that move the address between them.
+const KEEPALIVED: [&str; 2] = ["keepalived-1", "keepalived-2"];
+
 /// Arbitrator of the cluster.
 const ARBITRATOR: &str = "arbitrator";
 
@@ -46,6 +55,10 @@ pub(super) struct Tiers<'a> {
     pub(super) admins: Vec<SocketAddr>,
     /// Socket that gets a line for each request at the entrance. `None` without such a log.
     pub(super) request_log: Option<PathBuf>,
+    /// Statistics of the first balancer at the entrance.
+    statistics: Option<SocketAddr>,
+    /// Receiver of error reports: address, and data source name with a key. `None` if the stage has none.
+    pub(super) error_reports: Option<(SocketAddr, String)>,
 }
 
 /// The database cluster.
@@ -89,6 +102,8 @@ impl<'a> Tiers<'a> {
             flows: Vec::new(),
             admins: Vec::new(),
             request_log: None,
+            statistics: None,
+            error_reports: None,
         })
     }
 
@@ -196,6 +211,7 @@ impl<'a> Tiers<'a> {
                     .collect(),
                 identity: None,
                 redirect: None,
+                error_reports: self.error_reports.as_ref().map(|own| own.1.clone()),
             };
             let mut plan = app.plan(self.options);
             self.admins.push(app.admin);
@@ -208,7 +224,12 @@ impl<'a> Tiers<'a> {
                 .chain([backends.replicas.as_ref(), backends.queue.as_ref()]);
             let shards = backends.shards.iter().map(|(_, own)| own);
             let used = used.flatten().chain(shards).map(|backend| backend.address);
-            for to in used.chain([backends.files.address]) {
+            let reported = self.error_reports.iter().map(|own| own.0);
+            let all: Vec<SocketAddr> = used
+                .chain([backends.files.address])
+                .chain(reported)
+                .collect();
+            for to in all {
                 self.flows.push(Flow::between(&name, to));
             }
         }
@@ -240,38 +261,118 @@ impl<'a> Tiers<'a> {
         Ok((plans, servers))
     }
 
-    /// Plans the load balancer at the entrance.
-    pub(super) fn balancer(
+    /// Plans the load balancers at the entrance: one, or with a door two and a name server.
+    pub(super) fn entrance(
         &mut self,
         web_servers: &[Server],
         health_path: &str,
-    ) -> Result<(BoxPlan, Entrance), LabError> {
-        let name = "balancer";
-        let listen = self.site.public(name, port::HTTPS)?;
-        let redirect = self.site.public(name, port::HTTP)?;
+    ) -> Result<(Vec<BoxPlan>, Entrance), LabError> {
+        let Some(ttl) = self.options.door else {
+            let listen = self.site.public(BALANCERS[0], port::HTTPS)?;
+            let redirect = self.site.public(BALANCERS[0], port::HTTP)?;
+            let balancer = self.balancer(0, (listen, redirect), web_servers, health_path)?;
+            return Ok((vec![balancer], self.entrance_at(listen, redirect)));
+        };
+        let listens = self.site.public_pair(BALANCERS, port::HTTPS)?;
+        let redirects = self.site.public_pair(BALANCERS, port::HTTP)?;
+        let mut plans = Vec::new();
+        for (index, both) in listens.into_iter().zip(redirects).enumerate() {
+            let mut plan = self.balancer(index, both, web_servers, health_path)?;
+            plan.zone = Some(zone(index));
+            plans.push(plan);
+        }
+        let floating = self.site.floating();
+        if let Some(floating) = floating {
+            for (index, checked) in redirects.into_iter().enumerate() {
+                let keepalived = Keepalived {
+                    name: KEEPALIVED[index % KEEPALIVED.len()],
+                    role: "keepalived",
+                    balancer: BALANCERS[index % BALANCERS.len()],
+                    checked,
+                    floating,
+                    is_first: index == 0,
+                };
+                let mut plan = keepalived.plan(&self.options.directory)?;
+                plan.zone = Some(zone(index));
+                plans.push(plan);
+            }
+        }
+        let floating = floating.map(|ip| SocketAddr::new(ip, port::HTTPS));
+        self.flows.extend(floating.map(Flow::from_outside));
+        let dns = PowerDns {
+            name: "dns",
+            role: "dns",
+            listen: self.site.public("dns", port::DNS)?,
+            balancers: redirects,
+            ttl,
+        };
+        plans.push(dns.plan(&self.options.directory)?);
+        self.flows.push(Flow::from_outside(dns.listen));
+        let checked = redirects.map(|to| Flow::between(dns.name, to));
+        self.flows.extend(checked);
+        let name = powerdns::NAME;
+        let mut entrance = self.entrance_at(listens[0], redirects[0]);
+        entrance.door = Some(DoorStatus {
+            url: format!("https://{name}:{}", listens[0].port()),
+            name: name.to_owned(),
+            name_server: dns.listen,
+            ttl_s: ttl.as_secs(),
+            floating,
+            balancers: BALANCERS
+                .map(str::to_owned)
+                .into_iter()
+                .zip(listens)
+                .collect(),
+        });
+        Ok((plans, entrance))
+    }
+
+    /// Describes the entrance, whose address is that of the first balancer.
+    fn entrance_at(&self, listen: SocketAddr, redirect: SocketAddr) -> Entrance {
+        Entrance {
+            name: BALANCERS[0].to_owned(),
+            address: Some(listen),
+            ca: Some(self.authority.certificate()),
+            statistics: self.statistics,
+            redirect: Some(redirect),
+            door: None,
+        }
+    }
+
+    /// Plans a load balancer at the entrance.
+    fn balancer(
+        &mut self,
+        index: usize,
+        (listen, redirect): (SocketAddr, SocketAddr),
+        web_servers: &[Server],
+        health_path: &str,
+    ) -> Result<BoxPlan, LabError> {
+        let name = BALANCERS[index % BALANCERS.len()];
         let request_log = self.request_log.clone();
+        let known_as: &[&str] = match self.options.door {
+            Some(_) => &[powerdns::NAME],
+            None => &[],
+        };
+        let statistics = self.site.private(name, port::ADMIN)?;
+        let floating = self.site.floating().filter(|_| self.options.door.is_some());
+        let addresses: Vec<IpAddr> = [listen.ip()].into_iter().chain(floating).collect();
         let edge = Edge {
             name,
             role: "balancer",
             listen,
             redirect,
-            statistics: self.site.private(name, port::ADMIN)?,
-            identity: &self.authority.issue(name, &[listen.ip()])?,
+            statistics,
+            floating: floating.map(|ip| SocketAddr::new(ip, listen.port())),
+            identity: &self.authority.issue_known_as(name, known_as, &addresses)?,
             servers: web_servers,
             request_log: request_log.as_deref(),
             health_path,
         };
+        self.statistics.get_or_insert(statistics);
         self.flows
             .extend([listen, redirect].map(Flow::from_outside));
         self.sends_to(name, web_servers);
-        let entrance = Entrance {
-            name: name.to_owned(),
-            address: Some(listen),
-            ca: Some(self.authority.certificate()),
-            statistics: Some(edge.statistics),
-            redirect: Some(redirect),
-        };
-        Ok((edge.plan(&self.options.directory)?, entrance))
+        edge.plan(&self.options.directory)
     }
 
     /// Allows a box to connect to these servers.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::tiers::Tiers;
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
-use crate::component::{alertmanager, blackbox, mtail};
+use crate::component::{alertmanager, blackbox, bugsink, mtail};
 use crate::network::Flow;
 use crate::network::site::port;
 use crate::program::{self, Program};
@@ -16,7 +16,13 @@ use crate::stage::stage_plan::Entrance;
 use crate::watching::{self, Page, WatchingPlan};
 
 /// Roles of its boxes.
-pub(super) const ROLES: [&str; 4] = ["alertmanager", "incidents", "blackbox-exporter", "mtail"];
+pub(super) const ROLES: [&str; 5] = [
+    "alertmanager",
+    "incidents",
+    "blackbox-exporter",
+    "mtail",
+    "bugsink",
+];
 
 /// Longest path of a socket, in bytes, less a margin.
 const SOCKET_PATH_MAX: usize = 100;
@@ -59,6 +65,26 @@ impl Watched {
             "/metrics",
             "requests and latencies, from the balancer's log",
         );
+        Ok(())
+    }
+
+    /// Plans the box that receives error reports of services, which have to be planned later.
+    pub(super) fn errors(&mut self, tiers: &mut Tiers<'_>) -> Result<(), LabError> {
+        let name = "bugsink";
+        let Some(program) = self.find(program::BUGSINK) else {
+            return Ok(());
+        };
+        let listen = tiers.site.private(name, port::ERRORS)?;
+        let directory = &tiers.options.directory;
+        let (plan, address) = bugsink::bugsink((name, name), program, listen, directory)?;
+        tiers.error_reports = Some((listen, address));
+        self.boxes.push(plan);
+        let shows = format!(
+            "error reports; log in as {} with the password in {}",
+            bugsink::USER,
+            directory.join("secrets").join(bugsink::PASSWORD).display()
+        );
+        self.page(name, listen, "/", &shows);
         Ok(())
     }
 

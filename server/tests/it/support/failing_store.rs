@@ -25,6 +25,8 @@ pub(crate) struct Faults {
     pub(crate) reads: Option<StoreError>,
     /// Error of each write.
     pub(crate) writes: Option<StoreError>,
+    /// Panic of each read: with a literal text, or with one that contains a value.
+    pub(crate) panics: Option<(&'static str, bool)>,
     /// Duration of reading a post.
     pub(crate) delay: Duration,
 }
@@ -35,12 +37,12 @@ impl FailingStore {
     }
 
     fn read(&self) -> Result<(), StoreError> {
-        self.faults
-            .lock()
-            .unwrap()
-            .reads
-            .clone()
-            .map_or(Ok(()), Err)
+        let faults = self.faults.lock().unwrap().clone();
+        match faults.panics {
+            Some((text, true)) => std::panic::panic_any(text),
+            Some((text, false)) => panic!("{text}"),
+            None => faults.reads.map_or(Ok(()), Err),
+        }
     }
 
     fn write(&self) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::autoscale::{load, policy};
+use crate::nosql::question::Question;
 
 /// Compare the generator with its peers, measure a gate's error rates, find each stage's capacity
 #[derive(Debug, Parser)]
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Plan(PlanArguments),
     /// Compare scaling policies under the same loads: what they cost, and what users saw
     Autoscale(AutoscaleArguments),
+    /// Ask SQL and other kinds of stores the same questions, with the same data and as much CPU
+    Nosql(NosqlArguments),
     /// Write pages anew from their figures, such as after a change of wording
     Page(PageArguments),
     /// Serve each request for a fixed time, with a number of them at a time, until killed
@@ -320,6 +323,57 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Options of the comparison of stores.
+#[derive(Debug, Args)]
+#[cfg_attr(
+    not(feature = "nosql"),
+    expect(dead_code, reason = "only the measurement reads them")
+)]
+pub(crate) struct NosqlArguments {
+    /// Questions to ask [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) questions: Vec<Question>,
+    /// CPUs of each box
+    #[arg(long = "box", default_value_t = 0.2, value_name = "CPU", value_parser = positive)]
+    pub(crate) box_cpu: f64,
+    /// Rounds, in each of which both stores have a turn [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: Option<u32>,
+    /// Measured time of each turn, in seconds [default: 6]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: Option<u64>,
+    /// Quick check: a tenth of the data, one round of two seconds; do not quote its figures
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Directory for nosql.json, nosql.md and nosql.html
+    #[arg(long, default_value = "docs/benchmarks", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Directory for the data of the stores
+    #[arg(long, default_value = ".tenfold/bench", value_name = "DIR")]
+    pub(crate) cache: PathBuf,
+}
+
+#[cfg(feature = "nosql")]
+impl NosqlArguments {
+    /// Returns the questions to ask.
+    pub(crate) fn questions(&self) -> Vec<Question> {
+        match self.questions.is_empty() {
+            true => Question::value_variants().to_vec(),
+            false => self.questions.clone(),
+        }
+    }
+
+    /// Returns the number of rounds.
+    pub(crate) fn rounds(&self) -> u32 {
+        self.rounds.unwrap_or(if self.quick { 1 } else { 5 })
+    }
+
+    /// Returns the measured time of each turn, in seconds.
+    pub(crate) fn seconds(&self) -> u64 {
+        self.seconds.unwrap_or(if self.quick { 2 } else { 6 })
+    }
+}
+
 /// Options of the pages.
 #[derive(Debug, Args)]
 pub(crate) struct PageArguments {
@@ -342,6 +396,7 @@ pub(crate) enum Benchmark {
     Knee,
     Plan,
     Autoscale,
+    Nosql,
 }
 
 /// Options of the server with permits.

@@ -1,5 +1,5 @@
 //! Benchmarks: compares the generator with its peers, measures the error rates of a gate, finds the
-//! capacity of each stage, compares scaling policies, and counts how often a diagnosis, or a
+//! capacity of each stage, compares scaling policies and kinds of stores, and counts how often a diagnosis, or a
 //! search for the knee, is right.
 //!
 //! `scripts/bench` builds and starts it. Hidden
@@ -12,6 +12,7 @@ mod gate;
 mod generator;
 mod generators;
 mod knee;
+mod nosql;
 mod output;
 mod pages;
 mod plan;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Knee(arguments) => knee::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Autoscale(arguments) => autoscale::run(&arguments),
+        Command::Nosql(arguments) => nosql::run(&arguments),
         Command::Page(arguments) => pages::write(&arguments),
         Command::Permits(arguments) => knee::permits::serve(&arguments),
         Command::Planted(arguments) => planted_server::serve(&arguments),

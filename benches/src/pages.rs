@@ -1,7 +1,7 @@
 //! Pages of benchmarks, written anew from their figures.
 
 use crate::cli::{Benchmark, PageArguments};
-use crate::{autoscale, findings, gate, generator, generators, knee, plan, stages};
+use crate::{autoscale, findings, gate, generator, generators, knee, nosql, plan, stages};
 
 /// Writes the pages.
 pub(crate) fn write(arguments: &PageArguments) -> anyhow::Result<()> {
@@ -15,6 +15,7 @@ pub(crate) fn write(arguments: &PageArguments) -> anyhow::Result<()> {
             Benchmark::Knee => knee::write_page(&arguments.out),
             Benchmark::Plan => plan::write_page(&arguments.out),
             Benchmark::Autoscale => autoscale::write_page(&arguments.out),
+            Benchmark::Nosql => nosql::write_page(&arguments.out),
         }?;
     }
     Ok(())

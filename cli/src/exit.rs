@@ -176,6 +176,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
                 LabError::UnknownStage { .. }
                 | LabError::UnknownRole { .. }
                 | LabError::Uncountable { .. }
+                | LabError::NotOptional { .. }
                 | LabError::Policy(_)
                 | LabError::UnplainPath { .. }
                 | LabError::UnknownBox { .. } => BAD_CONFIGURATION,

@@ -167,6 +167,7 @@ impl Service {
             options.allowances = Allowances::new(arguments.stage.boxes.clone());
         }
         options.counts = arguments.stage.counts.clone();
+        options.with = arguments.stage.with.clone();
         options.tuned = arguments.stage.tuned;
         if arguments.stage.allow_delays {
             options.arguments.push("--allow-delays".into());

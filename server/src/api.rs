@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::delays::Delays;
 use crate::files::Files;
 use crate::password::Passwords;
+use crate::polyglot::Sessions;
 use crate::problem::Problem;
 use crate::queue::Intake;
 use crate::store::Store;
@@ -43,6 +44,7 @@ const JOB_WAITERS_MAX: usize = 256;
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) store_waits: Arc<StoreWaits>,
     pub(crate) files: Arc<dyn Files>,
     /// `None` if delays are not allowed.
@@ -70,6 +72,7 @@ impl App {
     pub(crate) fn new(
         config: &Config,
         store: Arc<dyn Store>,
+        sessions: Arc<dyn Sessions>,
         files: Arc<dyn Files>,
         jobs: Option<Intake>,
         store_waits: &Arc<StoreWaits>,
@@ -77,6 +80,7 @@ impl App {
     ) -> Self {
         Self {
             store,
+            sessions,
             store_waits: Arc::clone(store_waits),
             files,
             delays: config.delays.clone(),

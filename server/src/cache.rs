@@ -12,7 +12,7 @@ pub(crate) mod contract;
 mod delayed;
 mod memory;
 #[cfg(feature = "redis")]
-mod redis;
+pub(crate) mod redis;
 mod resolver;
 
 #[cfg(all(test, feature = "redis", feature = "mysql"))]

@@ -11,6 +11,7 @@ use crate::data_set::{DataSet, LoadProgress};
 use crate::delays::Delays;
 use crate::queue::QueueOptions;
 use crate::store::CacheOptions;
+use crate::warehouse::ArchiveOptions;
 use crate::worker::WorkerOptions;
 
 /// Configuration of the service.
@@ -33,6 +34,8 @@ pub struct Config {
     pub shards: Vec<String>,
     /// URL of the cache that processes share; see [`crate::cache::resolve`]. `None` disables caching.
     pub cache_url: Option<String>,
+    /// URL of the sessions; see [`crate::polyglot::resolve_sessions`]. `None` keeps them in the store.
+    pub sessions_url: Option<String>,
     /// Cache options.
     pub cache: CacheOptions,
     /// URLs of the store's read replicas; see [`crate::store::resolve_replica`].
@@ -56,6 +59,8 @@ pub struct Config {
     pub worker: WorkerOptions,
     /// Address of the receiver of error reports; see [`crate::error_reports::resolve`]. `None` sends none.
     pub error_reports: Option<String>,
+    /// Move of old posts to a warehouse, from which they are read then. `None` keeps all posts in the store.
+    pub archive: Option<ArchiveOptions>,
     /// Data set to load before the first request is served.
     pub data_set: Option<DataSet>,
     /// Progress of loading the data set.
@@ -133,6 +138,7 @@ impl Config {
             store_url: store_url.into(),
             shards: Vec::new(),
             cache_url: None,
+            sessions_url: None,
             cache: CacheOptions::default(),
             replica_urls: Vec::new(),
             replica_lag_max: Duration::from_secs(1),
@@ -144,6 +150,7 @@ impl Config {
             role: Role::All,
             worker: WorkerOptions::default(),
             error_reports: None,
+            archive: None,
             data_set: None,
             load_progress: Arc::default(),
             session_ttl: Duration::from_secs(24 * 3_600),
@@ -170,10 +177,15 @@ impl fmt::Debug for Config {
             .field("admin", &self.admin)
             .field("store", &scheme(&self.store_url))
             .field("cache", &self.cache_url.as_deref().map(scheme))
+            .field("sessions", &self.sessions_url.as_deref().map(scheme))
             .field("shards", &self.shards.len())
             .field("replicas", &self.replica_urls.len())
             .field("files", &self.files_url)
             .field("queue", &self.queue_url.as_deref().map(scheme))
+            .field(
+                "warehouse",
+                &self.archive.as_ref().map(|own| scheme(&own.warehouse_url)),
+            )
             .field("role", &self.role)
             .field("data_set", &self.data_set)
             .finish_non_exhaustive()
@@ -188,6 +200,7 @@ mod tests {
     fn debug_omits_passwords() {
         let mut config = Config::new("mysql://root:hunter2@localhost/db", "file:files");
         config.cache_url = Some("redis://:hunter2@localhost".to_owned());
+        config.sessions_url = Some("redis-cluster://:hunter2@localhost:1".to_owned());
         config.queue_url = Some("nats://user:hunter2@localhost/photos".to_owned());
         config.replica_urls = vec!["mysql://root:hunter2@localhost/db".to_owned()];
         assert!(!format!("{config:?}").contains("hunter2"));

@@ -4,6 +4,8 @@ mod api;
 pub mod cache;
 pub mod config;
 pub mod data_set;
+#[cfg(any(feature = "arcadedb", feature = "clickhouse"))]
+mod database_url;
 mod delays;
 pub mod error_reports;
 pub mod files;
@@ -14,6 +16,7 @@ pub mod model;
 pub mod password;
 pub mod photo;
 mod photo_keys;
+pub mod polyglot;
 mod problem;
 pub mod queue;
 mod secret;
@@ -22,9 +25,22 @@ pub mod serve;
 mod skip;
 pub mod store;
 mod telemetry;
-#[cfg(any(feature = "mysql", feature = "nats", feature = "redis", feature = "s3"))]
+#[cfg(all(
+    test,
+    any(feature = "arcadedb", feature = "clickhouse", feature = "scylla")
+))]
+mod test_process;
+#[cfg(any(
+    feature = "arcadedb",
+    feature = "clickhouse",
+    feature = "mysql",
+    feature = "nats",
+    feature = "redis",
+    feature = "s3"
+))]
 mod tls_provider;
 mod token;
+pub mod warehouse;
 mod worker;
 
 pub use api::paths;

@@ -17,12 +17,14 @@ use crate::cache::{CacheError, DelayedCache};
 use crate::config::Config;
 use crate::error_reports::{self, ErrorReports, ErrorReportsError};
 use crate::files::{DelayedFiles, Files, FilesError};
+use crate::polyglot::{Sessions, StoreSessions};
 use crate::queue::{Jobs, QueueError};
 use crate::store::sharded::ShardedStore;
 use crate::store::{
     CacheOptions, CachedStore, DelayedStore, Origin, SplitOptions, SplitStore, Store, StoreError,
 };
 use crate::telemetry::{self, Requests};
+use crate::warehouse::{Archive, ArchivedStore, Mover};
 use crate::worker::Worker;
 use crate::{data_set, markdown, password};
 
@@ -176,6 +178,11 @@ async fn compose(
         let replicas = replicas.collect::<Result<_, StoreError>>()?;
         store = Arc::new(SplitStore::new(store, replicas, cache.clone(), options));
     }
+    if let Some(archive) = &config.archive {
+        let warehouse = crate::warehouse::resolve(&archive.warehouse_url).await?;
+        // Below the cache, which has frequent old posts as well.
+        store = Arc::new(ArchivedStore::new(store, warehouse));
+    }
     if let Some(cache) = cache {
         let options = CacheOptions {
             settling: config.replica_lag_max + Duration::from_secs(1),
@@ -184,6 +191,27 @@ async fn compose(
         store = Arc::new(CachedStore::new(store, cache, options));
     }
     Ok((store, sharded))
+}
+
+/// Prepares the moves of old posts from the databases of the store.
+async fn archive(config: &Config) -> Result<Option<Arc<Archive>>, ServeError> {
+    let Some(options) = &config.archive else {
+        return Ok(None);
+    };
+    let urls = config
+        .shards
+        .iter()
+        .map(|shard| shard.split_once('=').map_or(shard.as_str(), |(_, url)| url));
+    let mut urls: Vec<&str> = urls.collect();
+    if urls.is_empty() {
+        urls.push(&config.store_url);
+    }
+    let sources = urls.into_iter().map(crate::store::resolve_old_posts);
+    let sources = sources.collect::<Result<_, StoreError>>()?;
+    let warehouse = crate::warehouse::resolve(&options.warehouse_url).await?;
+    let mover = Mover::new(sources, Arc::clone(&warehouse));
+    let archive = Archive::new(mover, warehouse, options.keep_months);
+    Ok(Some(Arc::new(archive)))
 }
 
 /// Starts the service on an open store, ignoring the URL in `config`.
@@ -260,9 +288,19 @@ async fn start_composed(
         );
         workers = worker.start(&stopped);
     }
+    let archive = archive(&config).await?;
+    let every = config.archive.as_ref().and_then(|own| own.every);
+    if let (Some(archive), Some(every), true) = (&archive, every, config.role.works()) {
+        workers.push(Arc::clone(archive).schedule(every, stopped.clone()));
+    }
+    let sessions: Arc<dyn Sessions> = match &config.sessions_url {
+        Some(url) => crate::polyglot::resolve_sessions(url).await?,
+        None => Arc::new(StoreSessions::new(store.clone())),
+    };
     let app = Arc::new(App::new(
         &config,
         store.clone(),
+        sessions,
         files,
         jobs.as_ref().map(Jobs::intake),
         requests.store_waits(),
@@ -292,7 +330,8 @@ async fn start_composed(
         telemetry::prime_profiler();
         admin_address = Some(address_of(&listener, listen)?);
         let (requests, delays) = (requests.clone(), config.delays.clone());
-        let router = telemetry::admin::router(requests, store.clone(), delays, jobs, sharded);
+        let router =
+            telemetry::admin::router(requests, store.clone(), delays, jobs, sharded, archive);
         let transport = Plain::default();
         admin = Some(run(
             &config,

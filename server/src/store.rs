@@ -19,7 +19,8 @@ pub(crate) mod contract;
 mod delayed;
 mod memory;
 #[cfg(feature = "mysql")]
-mod mysql;
+pub(crate) mod mysql;
+pub mod old_posts;
 mod post_list;
 mod resolver;
 pub mod sharded;
@@ -35,7 +36,9 @@ pub use cached::{CacheContent, CacheOptions, CacheStats, CachedStore, LayerStats
 pub(crate) use delayed::{DelayedStore, Origin};
 pub use memory::MemoryStore;
 pub use post_list::PostList;
-pub use resolver::{resolve, resolve_directory, resolve_replica, resolve_shard, resolve_sharded};
+pub use resolver::{
+    resolve, resolve_directory, resolve_old_posts, resolve_replica, resolve_shard, resolve_sharded,
+};
 pub use shared::Shared;
 pub use split::{ReplicaStats, SplitOptions, SplitStore};
 pub use write_stats::{BATCH_SIZE_BOUNDS, WriteStats};

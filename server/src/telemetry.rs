@@ -11,6 +11,7 @@ mod prometheus_text;
 mod requests;
 mod shard_admin;
 mod store_waits;
+mod warehouse_desk;
 
 pub(crate) use cpu_profile::prime as prime_profiler;
 pub(crate) use requests::{InFlight, Requests};

@@ -12,3 +12,4 @@ pub(crate) mod search;
 pub(crate) mod service;
 pub(super) mod store;
 pub(super) mod telemetry;
+pub(super) mod warehouse;

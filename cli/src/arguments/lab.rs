@@ -118,6 +118,14 @@ pub(crate) struct BoxArguments {
         value_delimiter = ';'
     )]
     pub(crate) counts: Vec<RoleCount>,
+    /// Optional boxes of the stage to add: redis-cluster, cassandra, arcadedb or clickhouse in stage partitioned. Repeatable
+    #[arg(
+        long,
+        value_name = "NAMES",
+        env = "TENFOLD_WITH",
+        value_delimiter = ','
+    )]
+    pub(crate) with: Vec<String>,
     /// Scaling policy of stage autoscaled [default: that of the stage]
     #[arg(long, value_name = "FILE", env = "TENFOLD_POLICY")]
     pub(crate) policy: Option<PathBuf>,

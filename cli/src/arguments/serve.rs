@@ -10,6 +10,7 @@ use super::groups::cache::CacheArguments;
 use super::groups::data_set::DataSetArguments;
 use super::groups::queue::QueueArguments;
 use super::groups::store::StoreArguments;
+use super::groups::warehouse::WarehouseArguments;
 use crate::output::log::LogLevel;
 
 #[derive(Debug, Args)]
@@ -40,6 +41,8 @@ pub(crate) struct ServeArguments {
     pub(crate) cache: CacheArguments,
     #[command(flatten)]
     pub(crate) queue: QueueArguments,
+    #[command(flatten)]
+    pub(crate) warehouse: WarehouseArguments,
     /// Let the admin listener delay a component at a time, for experiments (`tenfold profile --confirm`)
     #[arg(long, help_heading = "Experiments", env = "TENFOLD_ALLOW_DELAYS",
         value_parser = BoolishValueParser::new())]
@@ -144,6 +147,15 @@ pub(crate) struct DataArguments {
         value_delimiter = ' '
     )]
     pub(crate) shards: Vec<String>,
+    /// Store of the sessions: mysql://user:password@host:port/database, or redis-cluster://:password@host:port,host:port, and
+    /// rediss-cluster://...?ca=FILE for TLS [default: that of --store]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TENFOLD_SESSIONS",
+        hide_env_values = true
+    )]
+    pub(crate) sessions: Option<String>,
     /// Storage of the users' files: file:FOLDER, or s3://BUCKET?endpoint=URL with credentials in AWS's
     /// usual variables [default: a folder in --data]
     #[arg(long, value_name = "URL", env = "TENFOLD_FILES")]

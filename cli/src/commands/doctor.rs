@@ -23,7 +23,7 @@ fn component(program: &Program) -> Component {
         program: program.name,
         package: match program.source {
             Source::Debian(package) => Some(package),
-            Source::Crate(..) | Source::PyPi(..) => None,
+            Source::Crate(..) | Source::PyPi(..) | Source::Setup(_) => None,
         },
         remedy: program.remedy(),
         used_for: format!("{}, from stage {} on", program.purpose, program.since),

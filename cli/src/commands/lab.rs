@@ -132,6 +132,7 @@ fn options(stage: &Stage, arguments: &UpArguments) -> anyhow::Result<LabOptions>
     options.store_url = arguments.store.url.clone();
     options.network = boxes.network;
     options.counts = boxes.counts.clone();
+    options.with = boxes.with.clone();
     options.tuned = boxes.tuned;
     options.door = boxes.door;
     options.ssh_from = boxes.ssh_from.iter().copied().map(Into::into).collect();

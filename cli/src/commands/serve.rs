@@ -73,6 +73,7 @@ fn config(arguments: &ServeArguments) -> anyhow::Result<Config> {
         .unwrap_or_else(|| format!("file:{}", directory.join("files").display()));
     let mut config = Config::new(store_url, files_url);
     config.shards.clone_from(&arguments.data.shards);
+    config.sessions_url.clone_from(&arguments.data.sessions);
     config.listen = match arguments.listen.port {
         Some(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         None => arguments.listen.address,
@@ -91,6 +92,7 @@ fn config(arguments: &ServeArguments) -> anyhow::Result<Config> {
     arguments.cache.apply(&mut config);
     arguments.queue.apply(&mut config);
     config.error_reports.clone_from(&arguments.error_reports);
+    arguments.warehouse.apply(&mut config);
     config.delays = arguments.allow_delays.then(Arc::default);
     if !arguments.empty {
         config.data_set = Some(DataSet {

@@ -16,6 +16,7 @@ mod load;
 mod network;
 mod operated;
 mod partitioned;
+mod polyglot;
 mod run;
 mod separated;
 mod stage;

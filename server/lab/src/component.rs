@@ -1,8 +1,11 @@
 //! The components of stages: one file for each kind of box.
 
 pub(crate) mod alertmanager;
+pub(crate) mod arcadedb;
 pub(crate) mod blackbox;
 pub(crate) mod bugsink;
+pub(crate) mod cassandra;
+pub(crate) mod clickhouse;
 pub(crate) mod galera;
 pub(crate) mod haproxy;
 pub(crate) mod keepalived;
@@ -14,6 +17,7 @@ pub(crate) mod object_store;
 pub(crate) mod powerdns;
 pub(crate) mod prometheus;
 pub(crate) mod redis;
+pub(crate) mod redis_cluster;
 pub(crate) mod replica;
 pub(crate) mod service;
 

@@ -39,6 +39,16 @@ pub enum LabError {
         /// Roles that can have several boxes.
         countable: String,
     },
+    /// A box is not an optional one of the stage.
+    #[error("stage `{stage}` has no optional box `{name}`; its optional boxes: {optional}")]
+    NotOptional {
+        /// Name that was given.
+        name: String,
+        /// Name of the stage.
+        stage: &'static str,
+        /// Its optional boxes.
+        optional: String,
+    },
     /// A scaling policy does not fit the stage.
     #[error("could not use the scaling policy: {0}")]
     Policy(String),

@@ -20,7 +20,7 @@ use crate::identity::Authority;
 use crate::network::Network;
 use crate::network::site::Site;
 use crate::options::LabOptions;
-use crate::options::role_count;
+use crate::options::{optional, role_count};
 use crate::scaling::{self, Scaler};
 use crate::stage::stage_plan::{Entrance, StagePlan};
 use crate::starting::start_watch::StartLimits;
@@ -127,6 +127,7 @@ pub fn up_watched(
     let (plan, roles) = (stage.plan, stage.roles);
     options.allowances.check(stage.name, roles)?;
     role_count::check(&options.counts, stage.name, stage.countable)?;
+    optional::check(&options.with, stage.name, stage.optional)?;
     let holder = Holder::of_this_process(stage.name, &options.command);
     let (directory, lock) =
         DirectoryLock::take_first_free(&options.directory, options.spares, &holder)?;

@@ -1,6 +1,7 @@
 //! Options of a lab: its directory, and the resources of its boxes.
 
 pub(crate) mod allowance;
+pub(crate) mod optional;
 pub(crate) mod role_count;
 
 use std::ffi::OsString;
@@ -29,6 +30,8 @@ pub struct LabOptions {
     pub allowances: Allowances,
     /// Number of boxes of a role, overriding the default.
     pub counts: Vec<RoleCount>,
+    /// Optional boxes to add, such as `cassandra`.
+    pub with: Vec<String>,
     /// Data set to load. `None` for the default of `serve`.
     pub data_set: Option<DataSetOptions>,
     /// Store that replaces the stage's own, such as `mysql://...`.
@@ -68,6 +71,7 @@ impl LabOptions {
             listens: false,
             allowances: Allowances::unconfined(),
             counts: Vec::new(),
+            with: Vec::new(),
             data_set: None,
             store_url: None,
             network: false,

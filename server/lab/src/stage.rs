@@ -9,11 +9,15 @@ mod autoscaled;
 mod balanced;
 mod cached;
 mod partitioned;
+mod polyglot;
 mod separated;
 mod single_box;
 pub(crate) mod stage_plan;
+mod stores;
 mod tiers;
 mod watched;
+
+pub use stores::STORES;
 
 /// Plans the boxes of a stage.
 pub(crate) type Plan = fn(&LabOptions, &mut Site) -> Result<StagePlan, LabError>;
@@ -35,6 +39,8 @@ pub struct Stage {
     pub roles: &'static [&'static str],
     /// Roles that can have several boxes.
     pub countable: &'static [&'static str],
+    /// Roles whose boxes are there only if they are asked for.
+    pub optional: &'static [&'static str],
     /// True if the number of its boxes follows the load. That needs boxes with a size.
     pub scales: bool,
     pub(crate) plan: Plan,
@@ -50,6 +56,7 @@ pub const STAGES: &[Stage] = &[
         features: &["stage-single-box"],
         roles: single_box::ROLES,
         countable: &[],
+        optional: &[],
         scales: false,
         plan: single_box::plan,
     },
@@ -66,6 +73,7 @@ pub const STAGES: &[Stage] = &[
         features: &["stage-separated"],
         roles: separated::ROLES,
         countable: &[],
+        optional: &[],
         scales: false,
         plan: separated::plan,
     },
@@ -83,6 +91,7 @@ pub const STAGES: &[Stage] = &[
         features: &["stage-balanced"],
         roles: balanced::ROLES,
         countable: tiers::COUNTABLE,
+        optional: &[],
         scales: false,
         plan: balanced::plan,
     },
@@ -98,6 +107,7 @@ pub const STAGES: &[Stage] = &[
         features: &["stage-cached"],
         roles: cached::ROLES,
         countable: tiers::COUNTABLE,
+        optional: &[],
         scales: false,
         plan: cached::plan,
     },
@@ -114,6 +124,7 @@ pub const STAGES: &[Stage] = &[
         features: &["stage-autoscaled"],
         roles: autoscaled::ROLES,
         countable: tiers::COUNTABLE,
+        optional: &[],
         scales: true,
         plan: autoscaled::plan,
     },
@@ -130,6 +141,7 @@ pub const STAGES: &[Stage] = &[
         features: &["stage-partitioned"],
         roles: partitioned::ROLES,
         countable: partitioned::COUNTABLE,
+        optional: polyglot::OPTIONAL,
         scales: false,
         plan: partitioned::plan,
     },

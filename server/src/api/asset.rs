@@ -211,10 +211,12 @@ mod tests {
         let mut config = crate::Config::new("memory:", url);
         config.assets_in_files = true;
         let store = std::sync::Arc::new(crate::store::MemoryStore::default());
+        let sessions = crate::polyglot::StoreSessions::new(store.clone());
         let (_stop, stopped) = tokio::sync::watch::channel(false);
         let app = App::new(
             &config,
             store,
+            std::sync::Arc::new(sessions),
             files.clone(),
             None,
             &std::sync::Arc::default(),

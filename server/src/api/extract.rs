@@ -143,7 +143,7 @@ impl FromRequestParts<Shared> for Session {
             Problem::unauthorized("the session is unknown or has expired", challenge)
         };
         let token = token::digest(text).ok_or_else(invalid)?;
-        match app.store.session(&token, now()).await {
+        match app.sessions.session(&token, now()).await {
             Ok(session) => Ok(Self {
                 user: session.user,
                 token,

@@ -57,7 +57,7 @@ pub(super) async fn log_in(State(app): State<Shared>, Json(login): Json<Login>) 
         created_at,
         expires_at,
     };
-    timing.store(app.store.create_session(session)).await?;
+    timing.store(app.sessions.create_session(&session)).await?;
     let view = SessionView {
         token: token.reveal(),
         user_id: user.0,
@@ -85,7 +85,7 @@ pub(super) async fn log_in(State(app): State<Shared>, Json(login): Json<Login>) 
 pub(super) async fn log_out(State(app): State<Shared>, session: Session) -> HandlerResult {
     let mut timing = app.timing();
     timing
-        .store(app.store.delete_session(&session.token))
+        .store(app.sessions.delete_session(&session.token))
         .await?;
     let mut response = timing.no_content();
     set_cookie(&mut response, "", 0);

@@ -177,7 +177,7 @@ impl RedisCache {
 }
 
 /// Extracts `ca=FILE` from the query of a URL.
-fn split_authority(url: &str) -> (String, Option<String>) {
+pub(crate) fn split_authority(url: &str) -> (String, Option<String>) {
     let Some((base, query)) = url.split_once('?') else {
         return (url.to_owned(), None);
     };
@@ -197,7 +197,7 @@ fn split_authority(url: &str) -> (String, Option<String>) {
     (url, authority)
 }
 
-fn read_certificates(file: &str) -> Result<Vec<u8>, CacheError> {
+pub(crate) fn read_certificates(file: &str) -> Result<Vec<u8>, CacheError> {
     std::fs::read(Path::new(file)).map_err(|error| {
         CacheError::Invalid(format!(
             "could not read the certificates in {file}: {error}"

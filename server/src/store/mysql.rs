@@ -26,10 +26,10 @@ use crate::model::{
 
 mod backoff;
 mod buckets;
-mod failure;
+pub(crate) mod failure;
 mod lease;
 mod load;
-mod options;
+pub(crate) mod options;
 mod reads;
 mod schema;
 mod writes;
@@ -144,7 +144,8 @@ macro_rules! write {
     }};
 }
 
-// After the macros, which it uses.
+// After the macros, which they use.
+mod old_posts;
 mod shard;
 
 impl MysqlStore {
@@ -412,4 +413,4 @@ impl Store for MysqlStore {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

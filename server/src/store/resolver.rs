@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::old_posts::OldPosts;
 use super::sharded::{Directory, Shard, ShardedOptions, ShardedStore};
 use super::{MemoryStore, Store, StoreError};
 
@@ -94,6 +95,20 @@ pub async fn resolve_shard(name: &str, url: &str) -> Result<Arc<dyn Shard>, Stor
     }
 }
 
+/// Prepares a database whose old posts can be moved elsewhere: `mysql://user:password@host:port/database`. Its server need not be running yet.
+///
+/// # Errors
+/// As [`resolve_sharded`].
+pub fn resolve_old_posts(url: &str) -> Result<Arc<dyn OldPosts>, StoreError> {
+    match url.split_once(':') {
+        Some(("mysql", _)) => old_posts_of_mysql(url),
+        _ => Err(StoreError::Invalid(
+            "only the old posts of a database at `mysql://user:password@host:port/database` can be moved"
+                .to_owned(),
+        )),
+    }
+}
+
 /// A backend that can be any database of a store.
 trait Database: Directory + Shard {}
 
@@ -128,6 +143,16 @@ fn lazy_mysql(url: &str) -> Result<Arc<dyn Database>, StoreError> {
 
 #[cfg(not(feature = "mysql"))]
 fn lazy_mysql(_: &str) -> Result<Arc<dyn Database>, StoreError> {
+    Err(not_compiled("mysql"))
+}
+
+#[cfg(feature = "mysql")]
+fn old_posts_of_mysql(url: &str) -> Result<Arc<dyn OldPosts>, StoreError> {
+    Ok(Arc::new(super::mysql::MysqlStore::replica(url)?))
+}
+
+#[cfg(not(feature = "mysql"))]
+fn old_posts_of_mysql(_: &str) -> Result<Arc<dyn OldPosts>, StoreError> {
     Err(not_compiled("mysql"))
 }
 

@@ -1,4 +1,4 @@
-//! Routes of the admin listener: `/metrics`, `/debug/pprof`, `/debug/delay`, `/debug/queue` and `/shards`.
+//! Routes of the admin listener: `/metrics`, `/debug/pprof`, `/debug/delay`, `/debug/queue`, `/shards` and `/warehouse`.
 
 use std::sync::Arc;
 
@@ -14,12 +14,13 @@ use http::{HeaderValue, StatusCode};
 use super::cpu_profile::{self, ProfileError};
 use super::prometheus_text::MEDIA_TYPE;
 use super::requests::Requests;
-use super::{delay_switch, exposition, job_desk, shard_admin};
+use super::{delay_switch, exposition, job_desk, shard_admin, warehouse_desk};
 use crate::delays::Delays;
 use crate::problem::Problem;
 use crate::queue::Jobs;
 use crate::store::Store;
 use crate::store::sharded::ShardedStore;
+use crate::warehouse::Archive;
 
 /// Default duration of a profile, as in Go.
 const SECONDS: u32 = 30;
@@ -44,6 +45,8 @@ struct Admin {
     jobs: Option<Jobs>,
     /// `None` if the store has no shards.
     sharded: Option<Arc<ShardedStore>>,
+    /// `None` if old posts stay in the store.
+    archive: Option<Arc<Archive>>,
 }
 
 /// Builds the router of the admin listener.
@@ -53,6 +56,7 @@ pub(crate) fn router(
     delays: Option<Arc<Delays>>,
     jobs: Option<Jobs>,
     sharded: Option<Arc<ShardedStore>>,
+    archive: Option<Arc<Archive>>,
 ) -> Router {
     let delay = get(async |State(admin): State<Admin>| delay_switch::show(admin.delays.as_ref()))
         .put(
@@ -72,8 +76,15 @@ pub(crate) fn router(
         .post(async |State(admin): State<Admin>, body: Bytes| {
             shard_admin::spread(admin.sharded.as_ref(), &body)
         });
+    let warehouse = get(
+        async |State(admin): State<Admin>, RawQuery(query): RawQuery| {
+            warehouse_desk::show(admin.archive.as_ref(), query.as_deref()).await
+        },
+    )
+    .post(async |State(admin): State<Admin>| warehouse_desk::begin(admin.archive.as_ref()));
     Router::new()
         .route("/shards", shards)
+        .route("/warehouse", warehouse)
         .route("/metrics", get(metrics))
         .route("/debug/pprof/profile", get(profile))
         .route("/debug/pprof/cmdline", get(cmdline))
@@ -92,6 +103,7 @@ pub(crate) fn router(
             delays,
             jobs,
             sharded,
+            archive,
         })
 }
 

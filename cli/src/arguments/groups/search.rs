@@ -78,6 +78,7 @@ impl SearchArguments {
                     name: None,
                     boxes: Vec::new(),
                     counts: Vec::new(),
+                    with: Vec::new(),
                     policy: None,
                     tuned: false,
                     allow_delays: false,

@@ -111,6 +111,14 @@ pub(crate) struct StageArguments {
         value_delimiter = ';'
     )]
     pub(crate) counts: Vec<RoleCount>,
+    /// Optional boxes of the stage to add: redis-cluster, cassandra, arcadedb or clickhouse in stage partitioned. Repeatable
+    #[arg(
+        long,
+        value_name = "NAMES",
+        env = "TENFOLD_WITH",
+        value_delimiter = ','
+    )]
+    pub(crate) with: Vec<String>,
     /// Scaling policy of stage autoscaled [default: that of the stage]
     #[arg(long, value_name = "FILE", env = "TENFOLD_POLICY")]
     pub(crate) policy: Option<PathBuf>,
@@ -181,6 +189,9 @@ impl ServiceArguments {
         for count in &self.stage.counts {
             flag("--count", Some(count.to_string()));
         }
+        for name in &self.stage.with {
+            flag("--with", Some(name.clone()));
+        }
         let policy = self.stage.policy.as_ref();
         flag("--policy", policy.map(|path| path.display().to_string()));
         flag("--tuned", self.stage.tuned.then(String::new));
@@ -201,6 +212,7 @@ impl ServiceArguments {
         let of_stage = [
             ("boxes", "--box"),
             ("counts", "--count"),
+            ("with", "--with"),
             ("policy", "--policy"),
             ("tuned", "--tuned"),
         ];

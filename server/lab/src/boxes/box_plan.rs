@@ -48,6 +48,8 @@ pub(crate) struct BoxPlan {
     pub(crate) settings: BTreeMap<String, String>,
     /// Means by which it takes a new certificate.
     pub(crate) renewal: Renewal,
+    /// URL, with its password, at which the service uses it. `None` unless the box is a store that can be used by itself.
+    pub(crate) url: Option<String>,
 }
 
 impl fmt::Debug for BoxPlan {
@@ -108,6 +110,7 @@ impl BoxPlan {
             monitor: None,
             settings: BTreeMap::new(),
             renewal: Renewal::Nothing,
+            url: None,
         }
     }
 

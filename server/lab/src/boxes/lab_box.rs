@@ -330,6 +330,11 @@ impl LabBox {
         }
     }
 
+    /// Returns the URL, with its password, at which the service uses it. `None` unless it is a store that can be used by itself.
+    pub fn url(&self) -> Option<&str> {
+        self.plan.url.as_deref()
+    }
+
     /// Zone of the box. `None` if it belongs to none.
     pub fn zone(&self) -> Option<&'static str> {
         self.plan.zone

@@ -35,6 +35,10 @@ pub(crate) struct Service<'a> {
     pub(crate) replica_url: Option<String>,
     /// Queue of photos. `None` if the stage has none.
     pub(crate) queue: Option<QueueUse>,
+    /// URL of the sessions, which contains a password. `None` if the store has them.
+    pub(crate) sessions_url: Option<String>,
+    /// URL of the warehouse of old posts, which contains a password. `None` if all stay in the store.
+    pub(crate) warehouse_url: Option<String>,
     /// Databases of posts, each `NAME=URL` with a password. Empty if the store has all posts.
     pub(crate) shards: Vec<String>,
     /// Its certificate, if it serves HTTPS.
@@ -81,7 +85,9 @@ const REMOVED_VARIABLES: &[&str] = &[
     "TENFOLD_REPLICA",
     "TENFOLD_QUEUE",
     "TENFOLD_ROLE",
+    "TENFOLD_SESSIONS",
     "TENFOLD_SHARD",
+    "TENFOLD_WAREHOUSE",
     "TENFOLD_ALLOW_DELAYS",
 ];
 
@@ -122,6 +128,7 @@ impl Service<'_> {
                 Some(_) => Renewal::Restart,
                 None => Renewal::Nothing,
             },
+            url: None,
         };
         let mut add = |flag: &str, value: &dyn ToString| {
             plan.arguments
@@ -172,6 +179,16 @@ impl Service<'_> {
         if let Some(url) = &self.cache_url {
             set("TENFOLD_CACHE", url);
         }
+        if let Some(url) = &self.sessions_url {
+            set("TENFOLD_SESSIONS", url);
+        }
+        if let Some(url) = self
+            .warehouse_url
+            .as_ref()
+            .filter(|_| options.store_url.is_none())
+        {
+            set("TENFOLD_WAREHOUSE", url);
+        }
         // The shards and replicas of a store given by the user are unknown.
         if !self.shards.is_empty() && options.store_url.is_none() {
             set("TENFOLD_SHARD", &self.shards.join(" "));
@@ -209,6 +226,8 @@ mod tests {
             files: None,
             cache_url: None,
             replica_url: None,
+            sessions_url: None,
+            warehouse_url: None,
             shards: Vec::new(),
             queue: Some(QueueUse {
                 url: url.clone(),

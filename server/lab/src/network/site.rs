@@ -31,6 +31,15 @@ pub(crate) mod port {
     pub(crate) const SQL: u16 = 3_306;
     pub(crate) const SQL_REPLICAS: u16 = 3_307;
     pub(crate) const REDIS: u16 = 6_379;
+    pub(crate) const REDIS_BUS: u16 = 16_379;
+    pub(crate) const CQL: u16 = 9_042;
+    pub(crate) const CASSANDRA: u16 = 7_000;
+    pub(crate) const CASSANDRA_ENCRYPTED: u16 = 7_001;
+    pub(crate) const ARCADEDB: u16 = 2_480;
+    pub(crate) const ARCADEDB_ENCRYPTED: u16 = 2_490;
+    pub(crate) const CLICKHOUSE: u16 = 8_123;
+    pub(crate) const CLICKHOUSE_NATIVE: u16 = 9_000;
+    pub(crate) const CLICKHOUSE_BETWEEN: u16 = 9_009;
     pub(crate) const NATS: u16 = 4_222;
     pub(crate) const GALERA: u16 = 4_567;
     pub(crate) const GALERA_MISSED: u16 = 4_568;

@@ -49,6 +49,8 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         cache: None,
         replicas: None,
         queue: None,
+        sessions: None,
+        warehouse: None,
         files: &file_store,
     };
     let counts = (tiers.count("app"), tiers.count("web"));

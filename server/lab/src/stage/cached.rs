@@ -58,6 +58,8 @@ impl Data {
             cache: Some(self.cache.clone()),
             replicas: Some(self.replicas.clone()),
             queue: None,
+            sessions: None,
+            warehouse: None,
             files: &self.files,
         }
     }

@@ -3,6 +3,7 @@
 //! It is small, since two cores run about ten busy boxes: the balancer sends requests to the application servers
 //! itself, and no database has a standby.
 
+use super::polyglot;
 use super::tiers::{Backend, Backends, Tiers, tuning, zone};
 use crate::LabError;
 use crate::component::mariadb::MariaDb;
@@ -25,6 +26,10 @@ pub(super) const ROLES: &[&str] = &[
     "sql-users",
     "sql-posts",
     "files",
+    "redis-cluster",
+    "cassandra",
+    "arcadedb",
+    "clickhouse",
 ];
 
 /// Roles that can have several boxes.
@@ -85,6 +90,9 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let (queue, queue_url) = queue.plan(directory, &tiers.authority)?;
     data.extend([cache, files, queue]);
 
+    let stores = polyglot::plan(&options.with, &mut tiers)?;
+    data.extend(stores.plans);
+
     let backends = Backends {
         store: users,
         shards,
@@ -97,6 +105,8 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
             url: queue_url,
             address: queue_address,
         }),
+        sessions: stores.sessions,
+        warehouse: stores.warehouse,
         files: &file_store,
     };
     let count = tiers.count("app");

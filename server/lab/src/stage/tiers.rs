@@ -81,7 +81,20 @@ pub(super) struct Backends<'a> {
     pub(super) replicas: Option<Backend>,
     /// Queue of jobs.
     pub(super) queue: Option<Backend>,
+    /// Sessions. `None` if the store has them.
+    pub(super) sessions: Option<Sessions>,
+    /// Warehouse of old posts. `None` if all stay in the store.
+    pub(super) warehouse: Option<Backend>,
     pub(super) files: &'a FileStore,
+}
+
+/// Sessions on several boxes.
+#[derive(Debug, Clone)]
+pub(super) struct Sessions {
+    /// URL for `serve`, which contains a password.
+    pub(super) url: String,
+    /// Addresses of the boxes.
+    pub(super) addresses: Vec<SocketAddr>,
 }
 
 /// A backend of the application servers.
@@ -200,6 +213,8 @@ impl<'a> Tiers<'a> {
                 files: Some(backends.files),
                 cache_url: backends.cache.as_ref().map(|cache| cache.url.clone()),
                 replica_url: backends.replicas.as_ref().map(|own| own.url.clone()),
+                sessions_url: backends.sessions.as_ref().map(|own| own.url.clone()),
+                warehouse_url: backends.warehouse.as_ref().map(|own| own.url.clone()),
                 queue: backends.queue.as_ref().map(|own| QueueUse {
                     url: own.url.clone(),
                     role: part,
@@ -225,9 +240,13 @@ impl<'a> Tiers<'a> {
             let shards = backends.shards.iter().map(|(_, own)| own);
             let used = used.flatten().chain(shards).map(|backend| backend.address);
             let reported = self.error_reports.iter().map(|own| own.0);
+            let sessions = backends.sessions.iter().flat_map(|own| &own.addresses);
+            let warehouse = backends.warehouse.iter().map(|own| own.address);
             let all: Vec<SocketAddr> = used
                 .chain([backends.files.address])
                 .chain(reported)
+                .chain(sessions.copied())
+                .chain(warehouse)
                 .collect();
             for to in all {
                 self.flows.push(Flow::between(&name, to));

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 
 /// Failure of one attempt.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// An error of the store itself. Retrying is useless.
     Store(StoreError),
     /// An error of the driver or the server. Nothing was committed.
@@ -35,7 +35,7 @@ impl From<Error> for Failure {
 impl Failure {
     /// Classifies a failed commit. Only a deadlock error proves that the transaction was rolled back. With
     /// Galera, a commit gets it if another server's transaction was certified first.
-    pub(super) fn of_commit(error: Error) -> Self {
+    pub(crate) fn of_commit(error: Error) -> Self {
         if is_rolled_back(&error) {
             Self::Driver(error)
         } else {
@@ -44,7 +44,7 @@ impl Failure {
     }
 
     /// Returns true if the server rolled the transaction back in favour of another.
-    pub(super) fn is_rolled_back(&self) -> bool {
+    pub(crate) fn is_rolled_back(&self) -> bool {
         matches!(self, Self::Driver(error) if is_rolled_back(error))
     }
 

@@ -32,7 +32,7 @@ const DRIVER_TLS: [&str; 4] = [
 ///
 /// # Errors
 /// `Invalid` if the URL is invalid or the file contains no certificate.
-pub(super) fn options(url: &str) -> Result<Opts, StoreError> {
+pub(crate) fn options(url: &str) -> Result<Opts, StoreError> {
     let (url, ca) = split_ca(url)?;
     let opts = Opts::from_url(&url).map_err(|error| {
         // After a `?` in a password, the rest of the password looks like parameters.

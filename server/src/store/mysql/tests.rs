@@ -10,7 +10,7 @@ mod loading;
 mod plans;
 mod proxy;
 mod secure;
-pub(in crate::store) mod server;
+pub(crate) mod server;
 
 use server::MariaDb;
 

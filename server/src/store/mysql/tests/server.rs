@@ -9,10 +9,10 @@ use super::*;
 /// Attempts to listen on a port.
 const BINDS_MAX: usize = 5;
 
-pub(in crate::store) const PASSWORD: &str = "s3cret-pass";
+pub(crate) const PASSWORD: &str = "s3cret-pass";
 
 /// Server with its own data directory and a free loopback port; killed when dropped.
-pub(in crate::store) struct MariaDb {
+pub(crate) struct MariaDb {
     dir: tempfile::TempDir,
     port: u16,
     arguments: Vec<String>,
@@ -21,12 +21,12 @@ pub(in crate::store) struct MariaDb {
 
 impl MariaDb {
     /// Starts a server and waits until it responds. `None` if it is not installed, which skips the test.
-    pub(in crate::store) async fn start() -> Option<Self> {
+    pub(crate) async fn start() -> Option<Self> {
         Self::start_with(|_| Vec::new()).await
     }
 
     /// Starts a server with further arguments, created for its directory at each attempt to listen.
-    pub(in crate::store) async fn start_with(
+    pub(crate) async fn start_with(
         mut arguments: impl FnMut(&Path) -> Vec<String>,
     ) -> Option<Self> {
         let (Some(server), Some(install)) = (program("mariadbd"), program("mariadb-install-db"))
@@ -76,19 +76,19 @@ impl MariaDb {
     }
 
     /// Runs a statement as root.
-    pub(in crate::store) async fn run(&self, statement: &str) {
+    pub(crate) async fn run(&self, statement: &str) {
         let mut root = Conn::from_url(&self.root()).await.unwrap();
         root.query_drop(statement).await.unwrap();
     }
 
     /// Returns the first column of a query's result, as root.
-    pub(in crate::store) async fn column(&self, query: &str) -> Vec<String> {
+    pub(crate) async fn column(&self, query: &str) -> Vec<String> {
         let mut root = Conn::from_url(&self.root()).await.unwrap();
         root.query(query).await.unwrap()
     }
 
     /// Updates the statistics of a database, except that one table counts as nearly empty, and restarts.
-    pub(in crate::store) async fn restart_presuming_empty(&mut self, database: &str, table: &str) {
+    pub(crate) async fn restart_presuming_empty(&mut self, database: &str, table: &str) {
         self.run(&format!(
             "ANALYZE TABLE {database}.users, {database}.posts, {database}.follows"
         ))
@@ -102,34 +102,34 @@ impl MariaDb {
     }
 
     /// Returns the address.
-    pub(in crate::store) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
     /// Returns a directory for files of the test.
-    pub(in crate::store) fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         self.dir.path()
     }
 
     /// Creates an empty database and returns its URL.
-    pub(in crate::store) async fn database(&self, name: &str) -> String {
+    pub(crate) async fn database(&self, name: &str) -> String {
         self.run(&format!("CREATE DATABASE {name}")).await;
         self.url(name)
     }
 
     /// Returns the URL of a database.
-    pub(in crate::store) fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
         format!("mysql://tenfold:{PASSWORD}@127.0.0.1:{}/{name}", self.port)
     }
 
     /// Kills the server, as a power failure would, and restarts it.
-    pub(in crate::store) async fn kill_and_restart(&mut self) {
+    pub(crate) async fn kill_and_restart(&mut self) {
         self.kill();
         self.restart().await;
     }
 
     /// Restarts a killed server.
-    pub(in crate::store) async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         let server = program("mariadbd").unwrap();
         for _ in 0..BINDS_MAX {
             self.spawn(&server);
@@ -146,7 +146,7 @@ impl MariaDb {
         self.child = spawn(server, self.dir.path(), self.port, &self.arguments);
     }
 
-    pub(in crate::store) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -191,7 +191,7 @@ impl Drop for MariaDb {
     }
 }
 
-pub(in crate::store) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -228,7 +228,7 @@ fn user() -> Option<&'static str> {
     root.then_some("--user=root")
 }
 
-pub(in crate::store) fn program(name: &str) -> Option<PathBuf> {
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])

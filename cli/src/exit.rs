@@ -146,7 +146,8 @@ fn code_of(error: &anyhow::Error) -> u8 {
                 ServeError::Tls(TlsError::Setup(_)) => TARGET_FAILED,
                 ServeError::Tls(_)
                 | ServeError::WorkerWithoutQueue
-                | ServeError::ErrorReports(_) => BAD_CONFIGURATION,
+                | ServeError::ErrorReports(_)
+                | ServeError::FeedsWithoutQueue => BAD_CONFIGURATION,
                 _ => TARGET_FAILED,
             };
         }
@@ -184,7 +185,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
                 _ => TARGET_FAILED,
             };
         }
-        if cause.is::<QueueUnreachable>() {
+        if cause.is::<QueueUnreachable>() || cause.is::<FeedsUnreachable>() {
             return TARGET_FAILED;
         }
         if let Some(child) = cause.downcast_ref::<ChildFailed>() {
@@ -253,6 +254,17 @@ fn code_of_gate(error: &GateError) -> u8 {
 #[derive(Debug, thiserror::Error)]
 #[error("could not use the queue: {0}")]
 pub(crate) struct QueueUnreachable(#[from] pub(crate) ProbeError);
+
+/// Written feeds that could not be shown or checked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FeedsUnreachable {
+    /// The service did not answer as it should.
+    #[error("could not use the written feeds: {0}")]
+    Probe(#[from] ProbeError),
+    /// Nobody works on the check.
+    #[error("no worker has checked a user for {} s; is one running?", .0.as_secs())]
+    Silent(std::time::Duration),
+}
 
 /// A child process of this program that failed.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@
 pub const PRICES: &str = include_str!("../prices.toml");
 
 /// Name and TOML text of each scenario of the library. A program that has this crate can run them without a file.
-pub const LIBRARY: [(&str, &str); 10] = [
+pub const LIBRARY: [(&str, &str); 12] = [
     ("uneven", include_str!("../uneven.toml")),
     ("steady", include_str!("../steady.toml")),
     ("spike", include_str!("../spike.toml")),
@@ -18,4 +18,6 @@ pub const LIBRARY: [(&str, &str); 10] = [
     ("live-feed", include_str!("../live-feed.toml")),
     ("day", include_str!("../day.toml")),
     ("uploads", include_str!("../uploads.toml")),
+    ("hot-author", include_str!("../hot-author.toml")),
+    ("retry-storm", include_str!("../retry-storm.toml")),
 ];

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use self::response::Timing;
 use crate::config::Config;
 use crate::delays::Delays;
+use crate::feeds::FeedMode;
 use crate::files::Files;
 use crate::password::Passwords;
 use crate::polyglot::Sessions;
@@ -59,6 +60,8 @@ pub(crate) struct App {
     jobs: Option<Intake>,
     /// Requests that may wait for their job at once.
     job_waiters: Semaphore,
+    /// Workers write posts to feeds, so that some appear late.
+    has_written_feeds: bool,
     pub(crate) session_ttl: Duration,
     pub(crate) body_limit: usize,
     pub(crate) photo_limit: usize,
@@ -91,6 +94,7 @@ impl App {
             photos_admitted: Semaphore::new(PHOTOS_ADMITTED_MAX),
             jobs,
             job_waiters: Semaphore::new(JOB_WAITERS_MAX),
+            has_written_feeds: config.feeds.mode != FeedMode::Read,
             session_ttl: config.session_ttl,
             body_limit: config.body_limit,
             photo_limit: config.photo_limit,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::data_set::{DataSet, LoadProgress};
 use crate::delays::Delays;
+use crate::feeds::FeedOptions;
 use crate::queue::QueueOptions;
 use crate::store::CacheOptions;
 use crate::warehouse::ArchiveOptions;
@@ -32,6 +33,10 @@ pub struct Config {
     pub store_url: String,
     /// Shards of posts, each `NAME=URL`; see [`crate::store::resolve_sharded`]. Empty if the store has all posts.
     pub shards: Vec<String>,
+    /// URL of the database with the records of photos; see [`crate::store::resolve_photos`]. `None` if the store has them.
+    pub photos_url: Option<String>,
+    /// Age of a change that one of two databases has, from which on a worker takes it for one of a dead process.
+    pub photo_note_age: Duration,
     /// URL of the cache that processes share; see [`crate::cache::resolve`]. `None` disables caching.
     pub cache_url: Option<String>,
     /// URL of the sessions; see [`crate::polyglot::resolve_sessions`]. `None` keeps them in the store.
@@ -61,6 +66,10 @@ pub struct Config {
     pub error_reports: Option<String>,
     /// Move of old posts to a warehouse, from which they are read then. `None` keeps all posts in the store.
     pub archive: Option<ArchiveOptions>,
+    /// Limits calls of the object store by a retry budget and a circuit breaker. False for an experiment.
+    pub is_limited: bool,
+    /// How feeds are read. Written feeds need a queue.
+    pub feeds: FeedOptions,
     /// Data set to load before the first request is served.
     pub data_set: Option<DataSet>,
     /// Progress of loading the data set.
@@ -137,6 +146,8 @@ impl Config {
             admin: Some(free),
             store_url: store_url.into(),
             shards: Vec::new(),
+            photos_url: None,
+            photo_note_age: Duration::from_secs(20),
             cache_url: None,
             sessions_url: None,
             cache: CacheOptions::default(),
@@ -151,6 +162,8 @@ impl Config {
             worker: WorkerOptions::default(),
             error_reports: None,
             archive: None,
+            is_limited: true,
+            feeds: FeedOptions::default(),
             data_set: None,
             load_progress: Arc::default(),
             session_ttl: Duration::from_secs(24 * 3_600),
@@ -179,6 +192,7 @@ impl fmt::Debug for Config {
             .field("cache", &self.cache_url.as_deref().map(scheme))
             .field("sessions", &self.sessions_url.as_deref().map(scheme))
             .field("shards", &self.shards.len())
+            .field("photos", &self.photos_url.as_deref().map(scheme))
             .field("replicas", &self.replica_urls.len())
             .field("files", &self.files_url)
             .field("queue", &self.queue_url.as_deref().map(scheme))
@@ -187,6 +201,7 @@ impl fmt::Debug for Config {
                 &self.archive.as_ref().map(|own| scheme(&own.warehouse_url)),
             )
             .field("role", &self.role)
+            .field("feeds", &self.feeds)
             .field("data_set", &self.data_set)
             .finish_non_exhaustive()
     }

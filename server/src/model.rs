@@ -27,7 +27,9 @@ pub struct InvalidInput(pub String);
 pub struct UserId(pub i64);
 
 /// Identifier of a post, from 1. Later posts have higher numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct PostId(pub i64);
 

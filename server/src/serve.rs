@@ -16,16 +16,18 @@ use crate::api::{self, App};
 use crate::cache::{CacheError, DelayedCache};
 use crate::config::Config;
 use crate::error_reports::{self, ErrorReports, ErrorReportsError};
+use crate::feeds::{Announcer, FeedMode, FeedStore, Feeds};
 use crate::files::{DelayedFiles, Files, FilesError};
 use crate::polyglot::{Sessions, StoreSessions};
 use crate::queue::{Jobs, QueueError};
 use crate::store::sharded::ShardedStore;
 use crate::store::{
-    CacheOptions, CachedStore, DelayedStore, Origin, SplitOptions, SplitStore, Store, StoreError,
+    CacheOptions, CachedStore, DelayedStore, FederatedStore, FeedTable, Origin, Outbox, PhotoTable,
+    SplitOptions, SplitStore, Store, StoreError,
 };
-use crate::telemetry::{self, Requests};
+use crate::telemetry::{self, FeedDesk, Requests};
 use crate::warehouse::{Archive, ArchivedStore, Mover};
-use crate::worker::Worker;
+use crate::worker::{FeedWork, PhotoUpkeep, PhotoWork, Worker, WorkerOptions, keep_feeds};
 use crate::{data_set, markdown, password};
 
 mod acceptor;
@@ -44,6 +46,8 @@ use transport::{Plain, Tls, Transport};
 /// Length of the accept queue. The kernel caps it at `net.core.somaxconn`, 4,096 by default, so that
 /// the connections thousands of clients open during a stall are not refused.
 const BACKLOG: u32 = 65_535;
+/// Jobs of feeds that a process works on at once. They wait for the database.
+const FEED_JOBS: usize = 8;
 
 /// Running service.
 #[derive(Debug)]
@@ -116,6 +120,11 @@ pub enum ServeError {
         "a worker needs a queue that other processes fill, such as `nats://user:password@host:port/NAME`"
     )]
     WorkerWithoutQueue,
+    /// Written feeds have no queue for their jobs.
+    #[error(
+        "written feeds need a queue, such as `nats://user:password@host:port/NAME`, or `memory:` for a single process"
+    )]
+    FeedsWithoutQueue,
     /// The data set's password could not be hashed.
     #[error(transparent)]
     Password(#[from] password::PasswordError),
@@ -133,14 +142,23 @@ pub enum ServeError {
 /// # Errors
 /// Returns the first [`ServeError`] met.
 pub async fn start(config: Config) -> Result<Server, ServeError> {
-    let (store, sharded) = compose(&config).await?;
-    start_composed(config, store, sharded).await
+    let composed = compose(&config).await?;
+    start_composed(config, composed).await
 }
 
-/// Composes the store, its shards or replicas, and the cache in front of it.
-async fn compose(
-    config: &Config,
-) -> Result<(Arc<dyn Store>, Option<Arc<ShardedStore>>), ServeError> {
+/// A store, and what else uses its databases.
+struct Composed {
+    store: Arc<dyn Store>,
+    /// `None` if the store has no shards.
+    sharded: Option<Arc<ShardedStore>>,
+    /// `None` if feeds are not written.
+    feeds: Option<FeedDesk>,
+    /// Database of photos, and the store of their posts. `None` if photos are with their posts.
+    photos: Option<(Arc<dyn PhotoTable>, Arc<dyn Store>)>,
+}
+
+/// Composes the store, its shards or replicas, its written feeds, and the cache in front of it.
+async fn compose(config: &Config) -> Result<Composed, ServeError> {
     let cache = config.cache_url.as_deref().map(crate::cache::resolve);
     let mut cache = cache.transpose()?;
     if let (Some(inner), Some(delays)) = (&cache, &config.delays) {
@@ -152,8 +170,11 @@ async fn compose(
         None => store,
     };
     let mut sharded = None;
-    let store = match &config.shards[..] {
-        [] => crate::store::resolve(&config.store_url).await?,
+    let (base, table): (Arc<dyn Outbox>, Arc<dyn FeedTable>) = match &config.shards[..] {
+        [] => {
+            let base = crate::store::resolve_base(&config.store_url).await?;
+            (base.clone(), base)
+        }
         _ if !config.replica_urls.is_empty() => {
             let both = "a store with shards has no replicas; give one or the other";
             return Err(StoreError::Invalid(both.to_owned()).into());
@@ -161,10 +182,11 @@ async fn compose(
         shards => {
             let store = crate::store::resolve_sharded(&config.store_url, shards).await?;
             sharded = Some(Arc::clone(&store));
-            store
+            let table = store.directory();
+            (store, table)
         }
     };
-    let mut store = delayed(store, Origin::Primary);
+    let mut store = delayed(base.clone(), Origin::Primary);
     let namespace = &config.cache.namespace;
     if !config.replica_urls.is_empty() {
         let replicas = config.replica_urls.iter();
@@ -183,6 +205,17 @@ async fn compose(
         // Below the cache, which has frequent old posts as well.
         store = Arc::new(ArchivedStore::new(store, warehouse));
     }
+    let mut photos = None;
+    if let Some(url) = &config.photos_url {
+        let table = crate::store::resolve_photos(url).await?;
+        photos = Some((Arc::clone(&table), Arc::clone(&store)));
+        store = Arc::new(FederatedStore::new(store, table));
+    }
+    let feeds = open_feeds(config, base, table).await?;
+    if let Some(feeds) = &feeds {
+        let announcer = Announcer::start(Arc::clone(&feeds.feeds), feeds.jobs.intake());
+        store = Arc::new(FeedStore::new(store, Arc::clone(&feeds.feeds), announcer));
+    }
     if let Some(cache) = cache {
         let options = CacheOptions {
             settling: config.replica_lag_max + Duration::from_secs(1),
@@ -190,7 +223,29 @@ async fn compose(
         };
         store = Arc::new(CachedStore::new(store, cache, options));
     }
-    Ok((store, sharded))
+    Ok(Composed {
+        store,
+        sharded,
+        feeds,
+        photos,
+    })
+}
+
+/// Opens the written feeds. `None` if feeds are not written: then those that were are stale from now on.
+async fn open_feeds(
+    config: &Config,
+    base: Arc<dyn Outbox>,
+    table: Arc<dyn FeedTable>,
+) -> Result<Option<FeedDesk>, ServeError> {
+    if config.feeds.mode == FeedMode::Read {
+        table.spoil_all_feeds().await?;
+        return Ok(None);
+    }
+    let url = config.queue_url.as_deref();
+    let url = url.ok_or(ServeError::FeedsWithoutQueue)?;
+    let jobs = Jobs::open_beside(url, Some("feeds"), &config.queue)?;
+    let feeds = Arc::new(Feeds::new(base, table, config.feeds.clone()));
+    Ok(Some(FeedDesk::new(feeds, jobs)))
 }
 
 /// Prepares the moves of old posts from the databases of the store.
@@ -219,14 +274,22 @@ async fn archive(config: &Config) -> Result<Option<Arc<Archive>>, ServeError> {
 /// # Errors
 /// As [`start`].
 pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server, ServeError> {
-    start_composed(config, store, None).await
+    let composed = Composed {
+        store,
+        sharded: None,
+        feeds: None,
+        photos: None,
+    };
+    start_composed(config, composed).await
 }
 
-async fn start_composed(
-    config: Config,
-    store: Arc<dyn Store>,
-    sharded: Option<Arc<ShardedStore>>,
-) -> Result<Server, ServeError> {
+async fn start_composed(config: Config, composed: Composed) -> Result<Server, ServeError> {
+    let Composed {
+        store,
+        sharded,
+        feeds,
+        photos,
+    } = composed;
     raise_file_limit();
     let tls = config.tls.as_ref().map(Tls::read).transpose()?;
     if tls.is_none() && config.redirect_listen.is_some() {
@@ -256,7 +319,7 @@ async fn start_composed(
     }
     let jobs = config.queue_url.as_deref();
     let jobs = jobs.map(|url| Jobs::open(url, &config.queue)).transpose()?;
-    let mut files = crate::files::resolve(&config.files_url)?;
+    let mut files = crate::files::resolve(&config.files_url, config.is_limited)?;
     if config.assets_in_files && config.role.serves() {
         api::asset::publish(&*files).await?;
     }
@@ -280,8 +343,7 @@ async fn start_composed(
     if let Some(jobs) = jobs.as_ref().filter(|_| config.role.works()) {
         let worker = Worker::new(
             Arc::clone(&jobs.queue),
-            store.clone(),
-            Arc::clone(&files),
+            Arc::new(PhotoWork::new(store.clone(), Arc::clone(&files))),
             config.worker.clone(),
             config.queue.visibility,
             Arc::clone(&jobs.counters),
@@ -297,6 +359,29 @@ async fn start_composed(
         Some(url) => crate::polyglot::resolve_sessions(url).await?,
         None => Arc::new(StoreSessions::new(store.clone())),
     };
+    if let Some((photos, store)) = photos.filter(|_| config.role.works()) {
+        let upkeep = PhotoUpkeep {
+            store,
+            photos,
+            files: Arc::clone(&files),
+            age: config.photo_note_age,
+        };
+        workers.push(upkeep.start(&stopped));
+    }
+    if let Some(FeedDesk { feeds, jobs, .. }) = feeds.as_ref().filter(|_| config.role.works()) {
+        let worker = Worker::new(
+            Arc::clone(&jobs.queue),
+            Arc::new(FeedWork::new(Arc::clone(feeds), Arc::clone(&jobs.queue))),
+            WorkerOptions {
+                concurrency: FEED_JOBS,
+                ..config.worker.clone()
+            },
+            config.queue.visibility,
+            Arc::clone(&jobs.counters),
+        );
+        workers.extend(worker.start(&stopped));
+        workers.extend(keep_feeds(feeds, Arc::new(jobs.intake()), &stopped));
+    }
     let app = Arc::new(App::new(
         &config,
         store.clone(),
@@ -331,7 +416,7 @@ async fn start_composed(
         admin_address = Some(address_of(&listener, listen)?);
         let (requests, delays) = (requests.clone(), config.delays.clone());
         let router =
-            telemetry::admin::router(requests, store.clone(), delays, jobs, sharded, archive);
+            telemetry::admin::router(requests, store.clone(), delays, jobs, sharded, archive, feeds);
         let transport = Plain::default();
         admin = Some(run(
             &config,

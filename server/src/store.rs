@@ -17,10 +17,14 @@ mod cached;
 #[cfg(test)]
 pub(crate) mod contract;
 mod delayed;
+mod federated;
+mod feed_table;
 mod memory;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 pub mod old_posts;
+mod outbox;
+mod photo_table;
 mod post_list;
 mod resolver;
 pub mod sharded;
@@ -34,10 +38,19 @@ mod write_stats;
 
 pub use cached::{CacheContent, CacheOptions, CacheStats, CachedStore, LayerStats, UpdatePolicy};
 pub(crate) use delayed::{DelayedStore, Origin};
+pub use federated::{FederatedStore, reconcile};
+pub use feed_table::{
+    FeedContent, FeedEntry, FeedTable, Popularity, Repair, Rewritten, WrittenFeed,
+};
 pub use memory::MemoryStore;
+#[cfg(all(test, feature = "mysql"))]
+pub(crate) use mysql::tests::server as mariadb;
+pub use outbox::{NotedPost, Outbox};
+pub use photo_table::{MemoryPhotos, PhotoNote, PhotoTable};
 pub use post_list::PostList;
 pub use resolver::{
-    resolve, resolve_directory, resolve_old_posts, resolve_replica, resolve_shard, resolve_sharded,
+    Base, resolve, resolve_base, resolve_directory, resolve_old_posts, resolve_photos,
+    resolve_replica, resolve_shard, resolve_sharded,
 };
 pub use shared::Shared;
 pub use split::{ReplicaStats, SplitOptions, SplitStore};
@@ -111,6 +124,13 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// the other posts, if those of some authors can't be read.
     async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError>;
 
+    /// Marks a post as one with a photo, whose record is elsewhere. Idempotent. `NotFound` if the post is unknown.
+    async fn set_has_photo(&self, _post: PostId) -> Result<(), StoreError> {
+        Err(StoreError::Other(
+            "this store has the records of its photos itself".to_owned(),
+        ))
+    }
+
     /// Sets the photo of a post and returns the previous one, so that the caller can delete its files. The
     /// photo that was uploaded last stays: `Conflict` if the present one is later, so that photos may be set
     /// in any order, and more than once. `NotFound` if the post is unknown, `Forbidden` if `author` is not its
@@ -139,6 +159,43 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Returns the newest visible heartbeat of an origin.
     async fn newest_beat(&self, origin: i64) -> Result<Option<i64>, StoreError>;
+
+    /// Returns those of the posts that exist, in any order. `Incomplete`, with the others, if some can't be read.
+    async fn posts_with(&self, ids: Vec<PostId>) -> Result<Vec<Post>, StoreError> {
+        let mut posts = Vec::new();
+        for id in ids {
+            match self.post(id).await {
+                Ok(post) => posts.push(post),
+                Err(StoreError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(posts)
+    }
+
+    /// Returns the newest posts of several authors, newest first. Unknown authors have none. `Incomplete`, with the
+    /// other posts, if those of some authors can't be read.
+    async fn posts_by_any(
+        &self,
+        authors: Vec<UserId>,
+        page: Page,
+    ) -> Result<Vec<Post>, StoreError> {
+        let mut posts = Vec::new();
+        for author in authors {
+            match self.posts_by(author, page).await {
+                Ok(theirs) => posts.extend(theirs),
+                Err(StoreError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(newest(posts, page.limit()))
+    }
+
+    /// Counts the posts, followers and followed users of a user, and corrects the counters. Returns how many were
+    /// wrong. `NotFound` if the user is unknown.
+    async fn recount(&self, _user: UserId) -> Result<u64, StoreError> {
+        Err(StoreError::Other("this store can't count again".to_owned()))
+    }
 
     /// Like [`post`](Self::post), but shared with other readers if the store caches it.
     async fn shared_post(&self, id: PostId) -> Result<Arc<Shared<Post>>, StoreError> {
@@ -271,6 +328,14 @@ fn require_later(present: Option<&Photo>, photo: &Photo) -> Result<(), StoreErro
         )),
         _ => Ok(()),
     }
+}
+
+/// Returns the newest posts, newest first, each once.
+pub(crate) fn newest(mut posts: Vec<Post>, limit: u32) -> Vec<Post> {
+    posts.sort_unstable_by_key(|post| std::cmp::Reverse(post.id));
+    posts.dedup_by_key(|post| post.id);
+    posts.truncate(limit as usize);
+    posts
 }
 
 fn follows_themselves() -> StoreError {

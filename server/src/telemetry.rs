@@ -4,6 +4,7 @@ pub(crate) mod admin;
 mod cpu_profile;
 mod delay_switch;
 mod exposition;
+mod feed_desk;
 mod histogram;
 mod job_desk;
 mod process;
@@ -14,5 +15,6 @@ mod store_waits;
 mod warehouse_desk;
 
 pub(crate) use cpu_profile::prime as prime_profiler;
+pub(crate) use feed_desk::FeedDesk;
 pub(crate) use requests::{InFlight, Requests};
 pub(crate) use store_waits::StoreWaits;

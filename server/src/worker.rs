@@ -7,20 +7,26 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval_at, sleep, timeout};
 
-use self::photo_work::{TryAgain, Worked};
-use crate::files::Files;
+use self::work::{TryAgain, Unworked, Work, Worked};
 use crate::limits::{Admission, Circuit, jittered};
 use crate::queue::{Delivery, JobCounters, JobEvent, Queue, QueueError};
-use crate::store::Store;
 
 mod failure_note;
+mod feed_upkeep;
+mod feed_work;
 mod options;
 mod photo_job;
+mod photo_upkeep;
 mod photo_work;
+mod work;
 
 pub(crate) use failure_note::FailureNote;
+pub(crate) use feed_upkeep::keep_feeds;
+pub(crate) use feed_work::FeedWork;
 pub use options::WorkerOptions;
-pub(crate) use photo_job::{PhotoJob, PhotoTask};
+pub(crate) use photo_job::PhotoJob;
+pub(crate) use photo_upkeep::PhotoUpkeep;
+pub(crate) use photo_work::PhotoWork;
 
 /// Wait for a job, after which the queue is asked again.
 const PULL_WAIT: Duration = Duration::from_secs(2);
@@ -35,17 +41,16 @@ const QUEUE_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration:
 /// Pause while other workers find out whether store and files respond again.
 const CIRCUIT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Worker of a process.
+/// Worker of a process, for the jobs of one queue.
 #[derive(Debug)]
 pub(crate) struct Worker {
     queue: Arc<dyn Queue>,
-    store: Arc<dyn Store>,
-    files: Arc<dyn Files>,
+    work: Arc<dyn Work>,
     options: WorkerOptions,
     /// Lease time of a job.
     visibility: Duration,
     counters: Arc<JobCounters>,
-    /// Opens if jobs fail for lack of store or files: then an outage does not use up the attempts of every job.
+    /// Opens if jobs fail for lack of what they need: then an outage does not use up the attempts of every job.
     circuit: Circuit,
 }
 
@@ -53,16 +58,14 @@ impl Worker {
     /// Creates a worker. `visibility` is the lease time of the queue.
     pub(crate) fn new(
         queue: Arc<dyn Queue>,
-        store: Arc<dyn Store>,
-        files: Arc<dyn Files>,
+        work: Arc<dyn Work>,
         options: WorkerOptions,
         visibility: Duration,
         counters: Arc<JobCounters>,
     ) -> Self {
         Self {
             queue,
-            store,
-            files,
+            work,
             options,
             visibility,
             counters,
@@ -127,30 +130,28 @@ impl Worker {
             let reason = format!("{attempts_max} attempts did not end");
             self.bury(job, &reason).await
         } else {
-            match PhotoTask::parse(&job.id, &job.payload) {
-                Err(reason) => self.bury(job, &reason).await,
-                Ok(task) => match self.attempt(job, &task).await {
-                    Ok(worked) => {
-                        self.circuit.succeeded();
-                        self.counters.add(match worked {
-                            Worked::Applied => JobEvent::Done,
-                            Worked::Unneeded => JobEvent::Repeated,
-                            Worked::Unprocessable => JobEvent::Unprocessable,
-                        });
-                        self.queue.complete(job).await
+            match self.attempt(job).await {
+                Ok(worked) => {
+                    self.circuit.succeeded();
+                    self.counters.add(match worked {
+                        Worked::Applied => JobEvent::Done,
+                        Worked::Unneeded => JobEvent::Repeated,
+                        Worked::Unprocessable => JobEvent::Unprocessable,
+                    });
+                    self.queue.complete(job).await
+                }
+                Err(Unworked::Foreign(reason)) => self.bury(job, &reason).await,
+                Err(Unworked::TryAgain(reason)) => {
+                    self.circuit.failed(admission, &reason);
+                    tracing::warn!(job = %job.id, attempt = job.attempt, %reason, "a job failed");
+                    if job.attempt >= attempts_max {
+                        self.bury(job, &reason.to_string()).await
+                    } else {
+                        self.counters.add(JobEvent::Retried);
+                        let pause = jittered(retry_pause(job.attempt));
+                        self.queue.retry(job, pause).await
                     }
-                    Err(reason) => {
-                        self.circuit.failed(admission, &reason);
-                        tracing::warn!(job = %job.id, attempt = job.attempt, %reason, "a job failed");
-                        if job.attempt >= attempts_max {
-                            self.bury(job, &reason.to_string()).await
-                        } else {
-                            self.counters.add(JobEvent::Retried);
-                            let pause = jittered(retry_pause(job.attempt));
-                            self.queue.retry(job, pause).await
-                        }
-                    }
-                },
+                }
             }
         };
         if let Err(error) = settled {
@@ -159,15 +160,16 @@ impl Worker {
     }
 
     /// Works on a job, and keeps its lease meanwhile.
-    async fn attempt(&self, job: &Delivery, task: &PhotoTask) -> Result<Worked, TryAgain> {
-        let work = photo_work::work(&*self.store, &self.files, &job.id, task);
+    async fn attempt(&self, job: &Delivery) -> Result<Worked, Unworked> {
+        let work = self.work.work(job);
         let mut work = std::pin::pin!(timeout(ATTEMPT_MAX, work));
         let period = (self.visibility / 3).max(Duration::from_millis(1));
         let mut extensions = interval_at(Instant::now() + period, period);
         loop {
             tokio::select! {
                 worked = &mut work => {
-                    return worked.unwrap_or_else(|_| Err(TryAgain::timed_out(ATTEMPT_MAX)));
+                    let timed_out = |_| Err(TryAgain::timed_out(ATTEMPT_MAX).into());
+                    return worked.unwrap_or_else(timed_out);
                 }
                 _ = extensions.tick() => {
                     if let Err(error) = self.queue.extend(job).await {

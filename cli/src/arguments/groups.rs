@@ -4,6 +4,7 @@ pub(crate) mod builds;
 pub(super) mod cache;
 pub(super) mod connections;
 pub(super) mod data_set;
+pub(super) mod feeds;
 pub(super) mod host_permission;
 pub(super) mod load;
 pub(super) mod output;

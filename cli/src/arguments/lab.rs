@@ -52,6 +52,8 @@ pub(crate) enum LabCommand {
     Open(DirectoryArguments),
     /// Show the queue and its dead letters, or send them again
     Queue(QueueArguments),
+    /// Show the written feeds, or check and repair them
+    Feeds(FeedsArguments),
     /// Spread the posts of stage partitioned evenly over its databases of posts, while it serves
     Reshard(ReshardArguments),
     /// Check a scaling policy, and write it as Prometheus rules, Kubernetes or KEDA manifests, or AWS requests
@@ -379,6 +381,25 @@ fn job_id(text: &str) -> Result<String, String> {
 
 #[derive(Debug, Args)]
 #[command(
+    after_help = "Exit codes: 0 shown, or checked; 104 feeds are not written; 107 no lab is up, the service does not \
+    answer, or no worker is running"
+)]
+pub(crate) struct FeedsArguments {
+    #[command(flatten)]
+    pub(crate) directory: DirectoryArguments,
+    /// Admin listener of a service that writes feeds, instead of those of a lab
+    #[arg(long, value_name = "URL")]
+    pub(crate) admin: Option<String>,
+    /// Check all written feeds and counters, and repair what is wrong
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Print JSON
+    #[arg(long, env = "TENFOLD_JSON", value_parser = BoolishValueParser::new())]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
     after_help = "To add a database, stop the lab and start it with a higher --count sql-posts=N first.\n\
     An interrupted move continues with the next call.\n\
     Exit codes: 0 spread; 107 no lab is up, or the posts could not be moved"
@@ -387,6 +408,9 @@ pub(crate) struct ReshardArguments {
     /// Databases that are to hold the posts, such as sql-posts-1 [default: all]
     #[arg(value_name = "SHARD")]
     pub(crate) shards: Vec<String>,
+    /// Move authors away from this database until its load is that of the others; its busiest authors stay
+    #[arg(long, value_name = "SHARD", conflicts_with = "shards")]
+    pub(crate) away_from: Option<String>,
     #[command(flatten)]
     pub(crate) directory: DirectoryArguments,
     /// Print the shards as JSON

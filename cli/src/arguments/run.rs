@@ -22,7 +22,7 @@ use super::values::duration;
 )]
 pub(crate) struct RunArguments {
     /// Scenario file, or a scenario of the library: uneven, steady, spike, flash-crowd, write-heavy,
-    /// ten-million-users, journey, live-feed, day or uploads
+    /// ten-million-users, journey, live-feed, day, uploads, hot-author or retry-storm
     #[arg(default_value = "uneven", env = "TENFOLD_SCENARIO")]
     pub(crate) scenario: String,
     /// Print a preview of the scenario, and send nothing

@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 
 use super::groups::cache::CacheArguments;
 use super::groups::data_set::DataSetArguments;
+use super::groups::feeds::FeedArguments;
 use super::groups::queue::QueueArguments;
 use super::groups::store::StoreArguments;
 use super::groups::warehouse::WarehouseArguments;
@@ -43,6 +44,8 @@ pub(crate) struct ServeArguments {
     pub(crate) queue: QueueArguments,
     #[command(flatten)]
     pub(crate) warehouse: WarehouseArguments,
+    #[command(flatten)]
+    pub(crate) feeds: FeedArguments,
     /// Let the admin listener delay a component at a time, for experiments (`tenfold profile --confirm`)
     #[arg(long, help_heading = "Experiments", env = "TENFOLD_ALLOW_DELAYS",
         value_parser = BoolishValueParser::new())]
@@ -57,6 +60,10 @@ pub(crate) struct ServeArguments {
         hide_env_values = true
     )]
     pub(crate) error_reports: Option<String>,
+    /// Repeat failed calls of the object store without a budget, and without a circuit breaker, to see a retry storm
+    #[arg(long, help_heading = "Experiments", env = "TENFOLD_UNLIMITED_RETRIES",
+        value_parser = BoolishValueParser::new())]
+    pub(crate) unlimited_retries: bool,
     #[command(flatten)]
     pub(crate) process: ProcessArguments,
 }
@@ -156,6 +163,14 @@ pub(crate) struct DataArguments {
         hide_env_values = true
     )]
     pub(crate) sessions: Option<String>,
+    /// Database with the records of photos, with a URL as for --store, instead of those of the posts
+    #[arg(
+        long = "photos-store",
+        value_name = "URL",
+        env = "TENFOLD_PHOTOS_STORE",
+        hide_env_values = true
+    )]
+    pub(crate) photos: Option<String>,
     /// Storage of the users' files: file:FOLDER, or s3://BUCKET?endpoint=URL with credentials in AWS's
     /// usual variables [default: a folder in --data]
     #[arg(long, value_name = "URL", env = "TENFOLD_FILES")]

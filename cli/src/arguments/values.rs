@@ -28,6 +28,17 @@ pub(super) fn nonzero_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Parses a duration above zero, or `none`.
+pub(super) fn duration_or_none(text: &str) -> Result<Option<Duration>, String> {
+    match text {
+        "none" => Ok(None),
+        text => match duration(text)? {
+            Duration::ZERO => Err("it must be longer than 0s, or none".to_owned()),
+            duration => Ok(Some(duration)),
+        },
+    }
+}
+
 /// Parses a positive duration in whole seconds.
 pub(super) fn whole_seconds(text: &str) -> Result<Duration, String> {
     let parsed = duration(text)?;
@@ -142,6 +153,14 @@ mod tests {
         assert_eq!(nonzero_duration("10m"), Ok(Duration::from_secs(600)));
         assert!(nonzero_duration("0s").unwrap_err().contains("longer"));
         assert!(nonzero_duration("soon").is_err());
+    }
+
+    #[test]
+    fn duration_or_none_rejects_zero() {
+        assert_eq!(duration_or_none("1h"), Ok(Some(Duration::from_secs(3_600))));
+        assert_eq!(duration_or_none("none"), Ok(None));
+        assert!(duration_or_none("0s").unwrap_err().contains("none"));
+        assert!(duration_or_none("soon").is_err());
     }
 
     #[test]

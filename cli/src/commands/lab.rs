@@ -3,6 +3,7 @@
 mod chaos;
 mod failover;
 mod judge;
+mod feeds;
 mod open;
 mod policy;
 mod queue;
@@ -63,6 +64,7 @@ pub(crate) fn lab(arguments: &LabArguments) -> anyhow::Result<Exit> {
         LabCommand::Policy(arguments) => policy::policy(arguments),
         LabCommand::ReceiveAlerts(arguments) => receive_alerts::receive_alerts(arguments),
         LabCommand::Queue(arguments) => queue::queue(arguments),
+        LabCommand::Feeds(arguments) => feeds::feeds(arguments),
         LabCommand::Reshard(arguments) => reshard::reshard(arguments),
         LabCommand::Drain(arguments) => {
             let name = arguments.name.clone();

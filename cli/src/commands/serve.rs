@@ -74,6 +74,7 @@ fn config(arguments: &ServeArguments) -> anyhow::Result<Config> {
     let mut config = Config::new(store_url, files_url);
     config.shards.clone_from(&arguments.data.shards);
     config.sessions_url.clone_from(&arguments.data.sessions);
+    config.photos_url.clone_from(&arguments.data.photos);
     config.listen = match arguments.listen.port {
         Some(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         None => arguments.listen.address,
@@ -93,6 +94,8 @@ fn config(arguments: &ServeArguments) -> anyhow::Result<Config> {
     arguments.queue.apply(&mut config);
     config.error_reports.clone_from(&arguments.error_reports);
     arguments.warehouse.apply(&mut config);
+    arguments.feeds.apply(&mut config);
+    config.is_limited = !arguments.unlimited_retries;
     config.delays = arguments.allow_delays.then(Arc::default);
     if !arguments.empty {
         config.data_set = Some(DataSet {

@@ -35,6 +35,7 @@ pub(crate) const SUBCOMMANDS: [&[&str]; 33] = [
     &["lab", "reshard"],
     &["lab", "policy"],
     &["lab", "queue"],
+    &["lab", "feeds"],
     &["lab", "receive-alerts"],
     &["doctor"],
     &["completions"],

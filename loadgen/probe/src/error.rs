@@ -63,6 +63,14 @@ pub enum ProbeError {
         /// Cause of the failure.
         reason: String,
     },
+    /// The response does not describe written feeds.
+    #[error("{url} does not describe written feeds: {reason}")]
+    NotFeeds {
+        /// URL of the request.
+        url: String,
+        /// Cause of the failure.
+        reason: String,
+    },
     /// The response is not Prometheus text.
     #[error("{url} is not Prometheus text: line {line}: {reason}")]
     NotMetrics {

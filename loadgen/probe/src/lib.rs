@@ -12,6 +12,7 @@ mod component_watch;
 mod delay_switch;
 pub mod doctor;
 mod error;
+mod feed_desk;
 pub mod host;
 mod host_counters;
 mod host_sampler;
@@ -33,6 +34,7 @@ pub use component_watch::{
 pub use delay_switch::{DelayKind, DelaySwitch, DelayedComponent, DelayedComponents};
 pub use doctor::{Component, Doctor, doctor};
 pub use error::ProbeError;
+pub use feed_desk::{FeedDesk, FeedRepair, FeedStatus};
 pub use host_sampler::{HostSampler, Target};
 pub use http::page;
 pub use job_desk::{DeadLetter, JobDesk, QueueStatus};

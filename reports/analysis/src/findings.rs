@@ -4,6 +4,7 @@ mod box_throttled;
 mod component;
 mod coordinated_omission;
 mod failures;
+mod hot_shard;
 pub(crate) mod hot_spot;
 pub(crate) mod in_flight_trend;
 pub(crate) mod limit;
@@ -71,6 +72,9 @@ pub(crate) fn findings(
         }
     }
     let is_slow = is_known && saturated == Saturated::Service;
+    // Before the boxes: a bigger one does not help for long.
+    let hot_shard = hot_shard::hot_shard(run);
+    found.extend(hot_shard.as_ref().filter(|_| is_slow).cloned());
     found.extend(component::components(run, is_slow));
     if saturated != Saturated::Nothing {
         found.extend(box_throttled::box_throttled(run));
@@ -85,6 +89,7 @@ pub(crate) fn findings(
     // A run with a stall or with failures is not reported as unsaturated.
     let unsaturated = saturation.filter(|_| saturated == Saturated::Nothing && found.is_empty());
     found.extend(unsaturated.map(|own| own.finding));
+    found.extend(hot_shard.filter(|_| !is_slow));
     found.extend(coordinated_omission::coordinated_omission(summary));
     found.extend(unconfined::unconfined(run));
     found

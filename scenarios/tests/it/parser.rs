@@ -13,7 +13,7 @@ fn parse(text: &str) -> Result<Scenario, tenfold_scenarios::ScenarioError> {
     Scenario::parse(text, Path::new("no-such-folder/test.toml"))
 }
 
-pub(crate) const LIBRARY: [&str; 10] = [
+pub(crate) const LIBRARY: [&str; 12] = [
     include_str!("../../uneven.toml"),
     include_str!("../../steady.toml"),
     include_str!("../../spike.toml"),
@@ -23,6 +23,8 @@ pub(crate) const LIBRARY: [&str; 10] = [
     include_str!("../../journey.toml"),
     include_str!("../../day.toml"),
     include_str!("../../uploads.toml"),
+    include_str!("../../hot-author.toml"),
+    include_str!("../../retry-storm.toml"),
     include_str!("../fixture/language.toml"),
 ];
 

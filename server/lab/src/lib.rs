@@ -54,7 +54,7 @@ pub use options::allowance::{Allowance, Allowances, RoleAllowance};
 pub use options::role_count::RoleCount;
 pub use options::{DataSetOptions, LabOptions};
 pub use program::{MissingProgram, PROGRAMS, Program, Source};
-pub use resharding::{ShardBuckets, Shards, Spreading, reshard};
+pub use resharding::{Resharding, ShardBuckets, Shards, Spreading, reshard};
 pub use scaling::log_path as scaling_log_path;
 pub use scaling::{GroupStatus, SpareUse};
 pub use stage::Stage;

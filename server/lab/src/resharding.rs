@@ -69,14 +69,22 @@ pub enum Spreading {
     },
 }
 
-/// Moves posts between shards until those named hold equally many buckets of authors, and others none. Without names,
-/// all shards of the stage. `progress` gets each state that differs from the last.
+/// What resharding is to reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resharding {
+    /// These shards hold equally many buckets of authors, and others none. All shards of the stage, if there are no names.
+    Even(Vec<String>),
+    /// The load of this shard is that of the others. It keeps the bucket that most of its calls are for.
+    AwayFrom(String),
+}
+
+/// Moves posts between shards to reach a goal. `progress` gets each state that differs from the last.
 ///
 /// # Errors
 /// No lab is up, no application server answers, or it refuses or fails.
 pub fn reshard(
     directory: &Path,
-    shards: &[String],
+    goal: &Resharding,
     progress: &mut dyn FnMut(&Shards),
 ) -> Result<Shards, LabError> {
     let failed = |reason: String| LabError::Resharding { reason };
@@ -94,9 +102,10 @@ pub fn reshard(
             status.stage
         ))
     })?;
-    let body = match shards {
-        [] => "{}".to_owned(),
-        shards => serde_json::json!({ "shards": shards }).to_string(),
+    let body = match goal {
+        Resharding::Even(shards) if shards.is_empty() => "{}".to_owned(),
+        Resharding::Even(shards) => serde_json::json!({ "shards": shards }).to_string(),
+        Resharding::AwayFrom(shard) => serde_json::json!({ "away_from": shard }).to_string(),
     };
     let read = |method, body: &str| {
         call(server, method, body).map_err(|error| failed(format!("{server}: {error}")))

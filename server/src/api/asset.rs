@@ -207,7 +207,7 @@ mod tests {
     async fn caches_published_assets_and_rejects_others() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("file:{}", folder.path().display());
-        let files = crate::files::resolve(&url).unwrap();
+        let files = crate::files::resolve(&url, true).unwrap();
         let mut config = crate::Config::new("memory:", url);
         config.assets_in_files = true;
         let store = std::sync::Arc::new(crate::store::MemoryStore::default());

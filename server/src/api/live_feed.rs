@@ -28,6 +28,8 @@ const PAGES_MAX: usize = 10;
 /// Age from which on a post is taken for visible, whatever its commit and the clocks of other processes took, in
 /// milliseconds.
 const SETTLING_MS: i64 = 2_000;
+/// The same, if posts are written to feeds by workers, which may have a lot to do.
+const WRITTEN_SETTLING_MS: i64 = 60_000;
 /// Posts remembered while a shard does not answer, at most. Then older ones of that shard are missed.
 const AHEAD_MAX: usize = 10_000;
 
@@ -61,10 +63,14 @@ pub(super) async fn read(
     headers: HeaderMap,
     Paging(page): Paging,
 ) -> Result<Response, Problem> {
+    let settling_ms = match app.has_written_feeds {
+        true => WRITTEN_SETTLING_MS,
+        false => SETTLING_MS,
+    };
     let mut feed = LiveFeed {
         app,
         user: session.user,
-        seen: Seen::default(),
+        seen: Seen::new(settling_ms),
         ready: VecDeque::new(),
     };
     match last_event_id(&headers)? {
@@ -117,8 +123,10 @@ struct LiveFeed {
 }
 
 /// Posts that have been added.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
+    /// Age from which on a post is taken for visible, in milliseconds.
+    settling_ms: i64,
     /// Identifier up to which no post is missing.
     complete_to: i64,
     /// Higher identifiers. A lower one may still appear: of a shard that did not answer, or of a post whose commit took
@@ -127,6 +135,14 @@ struct Seen {
 }
 
 impl Seen {
+    fn new(settling_ms: i64) -> Self {
+        Self {
+            settling_ms,
+            complete_to: 0,
+            ahead: BTreeSet::new(),
+        }
+    }
+
     /// Adds posts, newest first, and returns those that are new, oldest first.
     fn add(&mut self, posts: Vec<Post>, is_complete: bool, now: Timestamp) -> Vec<Post> {
         let ids: Vec<(i64, Timestamp)> =
@@ -135,7 +151,7 @@ impl Seen {
         let new: Vec<Post> = posts.into_iter().rev().filter(is_new).collect();
         self.ahead.extend(ids.iter().map(|(id, _)| *id));
         if is_complete {
-            let settled = |at: &Timestamp| at.0.saturating_add(SETTLING_MS) <= now.0;
+            let settled = |at: &Timestamp| at.0.saturating_add(self.settling_ms) <= now.0;
             let settled = ids.iter().filter(|(_, at)| settled(at)).map(|(id, _)| *id);
             self.complete_to = settled.max().unwrap_or(0).max(self.complete_to);
         }
@@ -238,7 +254,7 @@ mod tests {
 
     #[test]
     fn post_with_late_commit_is_sent_once() {
-        let mut seen = Seen::default();
+        let mut seen = Seen::new(SETTLING_MS);
         assert_eq!(
             added(&mut seen, &[(7, 10_000), (3, 0)], true, 10_000),
             [3, 7]
@@ -252,7 +268,7 @@ mod tests {
 
     #[test]
     fn posts_of_a_shard_that_is_back_are_sent() {
-        let mut seen = Seen::default();
+        let mut seen = Seen::new(SETTLING_MS);
         assert_eq!(added(&mut seen, &[(9, 0), (5, 0)], false, 60_000), [5, 9]);
         assert_eq!(seen.complete_to, 0);
         let all = [(9, 0), (8, 0), (5, 0), (4, 0)];
@@ -261,8 +277,18 @@ mod tests {
     }
 
     #[test]
+    fn post_that_a_worker_wrote_late_is_sent() {
+        let mut seen = Seen::new(WRITTEN_SETTLING_MS);
+        assert_eq!(added(&mut seen, &[(9, 10_000)], true, 11_000), [9]);
+        let all = [(9, 10_000), (7, 5_000)];
+        assert_eq!(added(&mut seen, &all, true, 40_000), [7]);
+        assert_eq!(added(&mut seen, &all, true, 70_000), [0; 0]);
+        assert_eq!(seen.complete_to, 9);
+    }
+
+    #[test]
     fn long_outage_takes_bounded_memory() {
-        let mut seen = Seen::default();
+        let mut seen = Seen::new(SETTLING_MS);
         for id in 0..3 * AHEAD_MAX as i64 {
             added(&mut seen, &[(id, 0)], false, 60_000);
         }

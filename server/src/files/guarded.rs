@@ -19,12 +19,13 @@ pub(super) struct GuardedFiles {
 }
 
 impl GuardedFiles {
-    /// Wraps a file store.
-    pub(super) fn new(inner: Arc<dyn Files>) -> Self {
-        Self {
-            inner,
-            guard: Guard::new("file store", CALLS_MAX),
-        }
+    /// Wraps a file store. Without limits, failed calls are repeated without a budget, and calls never refused.
+    pub(super) fn new(inner: Arc<dyn Files>, is_limited: bool) -> Self {
+        let guard = match is_limited {
+            true => Guard::new("file store", CALLS_MAX),
+            false => Guard::unlimited("file store"),
+        };
+        Self { inner, guard }
     }
 }
 
@@ -67,6 +68,9 @@ mod tests {
     async fn keeps_contract() {
         let folder = tempfile::tempdir().unwrap();
         let inner = Arc::new(LocalFiles::open(folder.path()).unwrap());
-        contract::holds(Arc::new(GuardedFiles::new(inner))).await;
+        for is_limited in [true, false] {
+            let guarded = GuardedFiles::new(inner.clone(), is_limited);
+            contract::holds(Arc::new(guarded)).await;
+        }
     }
 }

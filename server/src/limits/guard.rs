@@ -34,6 +34,8 @@ pub(crate) struct Guard {
     places: Semaphore,
     circuit: Circuit,
     budget: TpsBudget,
+    /// False for an experiment: then there is no budget, and no circuit breaker.
+    is_limited: bool,
 }
 
 /// Error of a guarded call.
@@ -52,6 +54,16 @@ impl Guard {
             places: Semaphore::new(calls_max),
             circuit: Circuit::new(component),
             budget: TpsBudget::new(BUDGET_PERIOD, BUDGET_MIN_PER_S, BUDGET_SHARE),
+            is_limited: true,
+        }
+    }
+
+    /// Like [`new`](Self::new), but all failed calls are repeated, and none is refused: for an experiment, to see a retry
+    /// storm.
+    pub(crate) fn unlimited(component: &'static str) -> Self {
+        Self {
+            is_limited: false,
+            ..Self::new(component, Semaphore::MAX_PERMITS)
         }
     }
 
@@ -72,7 +84,11 @@ impl Guard {
         self.budget.deposit();
         let mut attempt = 1;
         loop {
-            let Some(admission) = self.circuit.admit() else {
+            let admission = match self.is_limited {
+                true => self.circuit.admit(),
+                false => Some(Admission::Usual),
+            };
+            let Some(admission) = admission else {
                 return Err(E::refused("it did not respond recently"));
             };
             let outcome = call().await;
@@ -86,7 +102,7 @@ impl Guard {
             }
             self.circuit.failed(admission, error);
             let may_retry = admission == Admission::Usual && attempt < ATTEMPTS_MAX;
-            if !may_retry || !self.budget.withdraw() {
+            if !may_retry || self.is_limited && !self.budget.withdraw() {
                 return outcome;
             }
             let _span = ledger::enter(Part::Retry);
@@ -192,6 +208,80 @@ mod tests {
         assert_eq!(began.elapsed(), limit);
         slow.await.unwrap().unwrap();
         assert_eq!(call().await, Ok(()));
+    }
+
+    /// A server that works on four calls at once, in the order of their arrival. It does not notice that a caller is gone.
+    #[derive(Debug)]
+    struct Server {
+        workers: Arc<Semaphore>,
+        work_ms: AtomicU32,
+        calls: AtomicU32,
+    }
+
+    impl Server {
+        /// Calls the server, and waits for a second.
+        async fn call(self: Arc<Self>) -> Result<(), Failure> {
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            let work = tokio::spawn(async move {
+                let _worker = self.workers.acquire().await;
+                let work_ms = self.work_ms.load(Ordering::Relaxed);
+                sleep(Duration::from_millis(work_ms.into())).await;
+            });
+            match timeout(Duration::from_secs(1), work).await {
+                Ok(_) => Ok(()),
+                Err(_) => Err(Failure::Outage),
+            }
+        }
+    }
+
+    /// Sends 280 requests a second to a server that can do 400, and is slow from the 5th to the 8th second of 30. Returns
+    /// the calls that it got for each request, and the share of requests of the last 5 s that succeeded.
+    async fn outage(guard: Guard) -> (f64, f64) {
+        const PER_S: u32 = 280;
+        let guard = Arc::new(guard);
+        let server = Arc::new(Server {
+            workers: Arc::new(Semaphore::new(4)),
+            work_ms: AtomicU32::new(10),
+            calls: AtomicU32::new(0),
+        });
+        let mut last = Vec::new();
+        for number in 0..30 * PER_S {
+            let second = number / PER_S;
+            let work_ms = if (5..8).contains(&second) { 500 } else { 10 };
+            server.work_ms.store(work_ms, Ordering::Relaxed);
+            let (guard, server) = (Arc::clone(&guard), Arc::clone(&server));
+            let request =
+                tokio::spawn(async move { guard.call(|| Arc::clone(&server).call()).await });
+            if second >= 25 {
+                last.push(request);
+            }
+            sleep(Duration::from_secs(1) / PER_S).await;
+        }
+        let all = last.len();
+        let mut succeeded = 0;
+        for request in last {
+            succeeded += usize::from(request.await.unwrap().is_ok());
+        }
+        let calls = server.calls.load(Ordering::Relaxed);
+        (
+            f64::from(calls) / f64::from(30 * PER_S),
+            succeeded as f64 / all as f64,
+        )
+    }
+
+    /// The server is back after 3 s, but the retries are more than it can do, for ever.
+    #[tokio::test(start_paused = true)]
+    async fn retry_storm_outlives_its_cause() {
+        let (calls, succeeded) = outage(Guard::unlimited("test")).await;
+        assert!(calls > 2.0, "{calls} calls for each request");
+        assert!(succeeded < 0.1, "{succeeded} of the last requests");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn budget_and_circuit_tame_retry_storm() {
+        let (calls, succeeded) = outage(Guard::new("test", 1_000)).await;
+        assert!(calls < 1.2, "{calls} calls for each request");
+        assert!(succeeded > 0.99, "{succeeded} of the last requests");
     }
 
     #[tokio::test]

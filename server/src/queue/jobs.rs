@@ -19,8 +19,20 @@ impl Jobs {
     /// # Errors
     /// As [`resolve`](super::resolve).
     pub(crate) fn open(url: &str, options: &QueueOptions) -> Result<Self, QueueError> {
+        Self::open_beside(url, None, options)
+    }
+
+    /// Opens a queue beside that of a URL, with a suffix to its name.
+    ///
+    /// # Errors
+    /// As [`resolve`](super::resolve).
+    pub(crate) fn open_beside(
+        url: &str,
+        suffix: Option<&str>,
+        options: &QueueOptions,
+    ) -> Result<Self, QueueError> {
         Ok(Self {
-            queue: super::resolve(url, options)?,
+            queue: super::resolver::resolve_beside(url, suffix, options)?,
             counters: Arc::default(),
             jobs_max: options.jobs_max,
         })

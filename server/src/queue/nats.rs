@@ -92,13 +92,27 @@ impl fmt::Debug for NatsQueue {
 }
 
 impl NatsQueue {
-    /// Prepares a connection. The server need not be running yet.
+    /// Prepares a connection to the queue of a URL.
+    #[cfg(test)]
+    pub(super) fn open(url: &str, options: QueueOptions) -> Result<Self, QueueError> {
+        Self::open_beside(url, None, options)
+    }
+
+    /// Prepares a connection, to a queue with a suffix to its name if there is one. The server need not be running yet.
     ///
     /// # Errors
     /// `Invalid` if the URL is invalid.
-    pub(super) fn open(url: &str, options: QueueOptions) -> Result<Self, QueueError> {
+    pub(super) fn open_beside(
+        url: &str,
+        suffix: Option<&str>,
+        options: QueueOptions,
+    ) -> Result<Self, QueueError> {
+        let mut url = NatsUrl::parse(url)?;
+        if let Some(suffix) = suffix {
+            url.name = format!("{}-{suffix}", url.name);
+        }
         Ok(Self {
-            url: NatsUrl::parse(url)?,
+            url,
             options,
             ready: RwLock::default(),
             client: Mutex::default(),

@@ -11,9 +11,21 @@ use super::{MemoryQueue, Queue, QueueError, QueueOptions};
 /// `Invalid` if the URL is invalid or its backend was not compiled in. Messages never contain the
 /// password.
 pub fn resolve(url: &str, options: &QueueOptions) -> Result<Arc<dyn Queue>, QueueError> {
+    resolve_beside(url, None, options)
+}
+
+/// Opens a queue beside that of a URL, at the same server, with a suffix to its name.
+///
+/// # Errors
+/// As [`resolve`].
+pub(crate) fn resolve_beside(
+    url: &str,
+    suffix: Option<&str>,
+    options: &QueueOptions,
+) -> Result<Arc<dyn Queue>, QueueError> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(MemoryQueue::new(options.clone()))),
-        Some(("nats" | "tls", _)) => nats(url, options),
+        Some(("nats" | "tls", _)) => nats(url, suffix, options),
         // Other URLs may contain a password.
         _ => Err(QueueError::Invalid(
             "invalid URL of a queue; use `nats://user:password@host:port/NAME` or `memory:`"
@@ -23,13 +35,18 @@ pub fn resolve(url: &str, options: &QueueOptions) -> Result<Arc<dyn Queue>, Queu
 }
 
 #[cfg(feature = "nats")]
-fn nats(url: &str, options: &QueueOptions) -> Result<Arc<dyn Queue>, QueueError> {
-    let nats = Arc::new(super::nats::NatsQueue::open(url, options.clone())?);
+fn nats(
+    url: &str,
+    suffix: Option<&str>,
+    options: &QueueOptions,
+) -> Result<Arc<dyn Queue>, QueueError> {
+    let nats = super::nats::NatsQueue::open_beside(url, suffix, options.clone())?;
+    let nats = Arc::new(nats);
     Ok(Arc::new(super::guarded::GuardedQueue::new(nats)))
 }
 
 #[cfg(not(feature = "nats"))]
-fn nats(_: &str, _: &QueueOptions) -> Result<Arc<dyn Queue>, QueueError> {
+fn nats(_: &str, _: Option<&str>, _: &QueueOptions) -> Result<Arc<dyn Queue>, QueueError> {
     Err(QueueError::Invalid(
         "tenfold was compiled without the `nats` feature".to_owned(),
     ))

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
@@ -632,9 +633,14 @@ async fn concurrent_writes_all_count(store: Arc<dyn Store>) {
         assert_eq!((user.posts, user.followers, user.following), (12, 0, 0));
     }
     let stats = store.write_stats();
-    assert_eq!(stats.writes, 2 + 3 * 24);
+    // More if the store writes feeds, too.
+    assert!(stats.writes >= 2 + 3 * 24, "{stats:?}");
     assert!(stats.commits <= stats.writes);
-    assert_eq!(stats.queued, 0);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while store.write_stats().queued > 0 {
+        assert!(Instant::now() < deadline, "{:?}", store.write_stats());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 async fn closed_store_is_unavailable(store: &dyn Store) {

@@ -163,6 +163,26 @@ impl Store for DelayedStore {
         self.list(self.inner.feed(user, page)).await
     }
 
+    async fn posts_with(&self, ids: Vec<PostId>) -> Result<Vec<Post>, StoreError> {
+        self.list(self.inner.posts_with(ids)).await
+    }
+
+    async fn posts_by_any(
+        &self,
+        authors: Vec<UserId>,
+        page: Page,
+    ) -> Result<Vec<Post>, StoreError> {
+        self.list(self.inner.posts_by_any(authors, page)).await
+    }
+
+    async fn recount(&self, user: UserId) -> Result<u64, StoreError> {
+        self.inner.recount(user).await
+    }
+
+    async fn set_has_photo(&self, post: PostId) -> Result<(), StoreError> {
+        self.write(self.inner.set_has_photo(post)).await
+    }
+
     async fn put_photo(&self, author: UserId, photo: Photo) -> Result<Option<Photo>, StoreError> {
         self.write(self.inner.put_photo(author, photo)).await
     }

@@ -6,18 +6,23 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use async_trait::async_trait;
 
 use super::write_stats::{WriteCounters, WriteStats};
-use super::{Store, StoreError};
+use super::{NotedPost, Popularity, Repair, Store, StoreError};
 use crate::data_set::{Content, Loaded};
 use crate::model::{
     Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
     Timestamp, TokenDigest, User, UserId,
 };
 
+mod feeds;
+
 /// In-memory store.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     tables: RwLock<Tables>,
     counters: WriteCounters,
+    /// Each call lets others go first, so that a test can choose the order.
+    #[cfg(test)]
+    pub(crate) takes_turns: std::sync::atomic::AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +35,13 @@ struct Tables {
     followees: HashMap<UserId, BTreeSet<UserId>>,
     photos: HashMap<PostId, Photo>,
     beats: HashMap<i64, (i64, Timestamp)>,
+    feeds: HashMap<UserId, BTreeMap<PostId, UserId>>,
+    /// Version and floor of each written feed.
+    heads: HashMap<UserId, (i64, PostId)>,
+    popular: BTreeMap<UserId, Popularity>,
+    repairs: BTreeMap<Timestamp, Repair>,
+    /// Posts that may not be in all feeds yet. `None` if they are not noted.
+    outbox: Option<BTreeMap<PostId, NotedPost>>,
     last_post: i64,
     fingerprint: Option<String>,
     closed: bool,
@@ -44,6 +56,18 @@ impl MemoryStore {
             Ok(tables)
         }
     }
+
+    /// Lets others go first, in some tests.
+    #[cfg(test)]
+    async fn turn(&self) {
+        use std::sync::atomic::Ordering;
+        if self.takes_turns.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[cfg(not(test))]
+    async fn turn(&self) {}
 
     fn write(&self) -> Result<RwLockWriteGuard<'_, Tables>, StoreError> {
         let tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
@@ -134,6 +158,7 @@ impl Store for MemoryStore {
     }
 
     async fn user(&self, id: UserId) -> Result<User, StoreError> {
+        self.turn().await;
         let tables = self.read()?;
         tables
             .users
@@ -178,6 +203,7 @@ impl Store for MemoryStore {
 
     async fn create_post(&self, new: NewPost) -> Result<Post, StoreError> {
         new.check()?;
+        self.turn().await;
         let mut tables = self.write()?;
         let id = PostId(tables.last_post + 1);
         let author = tables.user(new.author)?;
@@ -193,10 +219,19 @@ impl Store for MemoryStore {
             has_photo: false,
         };
         tables.insert_post(post.clone());
+        if let Some(outbox) = &mut tables.outbox {
+            let note = NotedPost {
+                post: id,
+                author: new.author,
+                created_at: new.created_at,
+            };
+            outbox.insert(id, note);
+        }
         Ok(post)
     }
 
     async fn post(&self, id: PostId) -> Result<Post, StoreError> {
+        self.turn().await;
         self.read()?
             .posts
             .get(&id)
@@ -220,6 +255,7 @@ impl Store for MemoryStore {
     }
 
     async fn delete_post(&self, author: UserId, id: PostId) -> Result<Option<Photo>, StoreError> {
+        self.turn().await;
         let mut tables = self.write()?;
         tables.own_post(author, id)?;
         tables.posts.remove(&id);
@@ -251,6 +287,7 @@ impl Store for MemoryStore {
         if follower == followee {
             return Err(super::follows_themselves());
         }
+        self.turn().await;
         let mut tables = self.write()?;
         tables.user(follower)?;
         tables.user(followee)?;
@@ -262,11 +299,13 @@ impl Store for MemoryStore {
         if new {
             tables.user(follower)?.following += 1;
             tables.user(followee)?.followers += 1;
+            tables.spoil(follower);
         }
         Ok(new)
     }
 
     async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<bool, StoreError> {
+        self.turn().await;
         let mut tables = self.write()?;
         let followees = tables.followees.get_mut(&follower);
         let was = followees.is_some_and(|followees| followees.remove(&followee));
@@ -284,6 +323,7 @@ impl Store for MemoryStore {
     }
 
     async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
+        self.turn().await;
         let tables = self.read()?;
         if !tables.users.contains_key(&user) {
             return Err(StoreError::NotFound);
@@ -299,6 +339,55 @@ impl Store for MemoryStore {
             .filter_map(|id| tables.posts.get(id))
             .cloned()
             .collect())
+    }
+
+    async fn posts_with(&self, ids: Vec<PostId>) -> Result<Vec<Post>, StoreError> {
+        self.turn().await;
+        let tables = self.read()?;
+        let found = ids.iter().filter_map(|id| tables.posts.get(id));
+        Ok(found.cloned().collect())
+    }
+
+    async fn posts_by_any(
+        &self,
+        authors: Vec<UserId>,
+        page: Page,
+    ) -> Result<Vec<Post>, StoreError> {
+        self.turn().await;
+        let tables = self.read()?;
+        let ids = authors
+            .iter()
+            .flat_map(|author| tables.newest(*author, page));
+        let posts = ids.filter_map(|id| tables.posts.get(&id)).cloned();
+        Ok(super::newest(posts.collect(), page.limit()))
+    }
+
+    async fn recount(&self, user: UserId) -> Result<u64, StoreError> {
+        self.turn().await;
+        let mut tables = self.write()?;
+        let count = |found: usize| found as u64;
+        let followers = tables.followers(user).count();
+        let following = tables.followees.get(&user).map_or(0, BTreeSet::len);
+        let posts = tables.posts_by.get(&user).map_or(0, BTreeSet::len);
+        let own = tables.user(user)?;
+        let mut wrong = 0;
+        for (counter, counted) in [
+            (&mut own.followers, count(followers)),
+            (&mut own.following, count(following)),
+            (&mut own.posts, count(posts)),
+        ] {
+            wrong += u64::from(*counter != counted);
+            *counter = counted;
+        }
+        Ok(wrong)
+    }
+
+    async fn set_has_photo(&self, post: PostId) -> Result<(), StoreError> {
+        self.turn().await;
+        let mut tables = self.write()?;
+        let post = tables.posts.get_mut(&post).ok_or(StoreError::NotFound)?;
+        post.has_photo = true;
+        Ok(())
     }
 
     async fn put_photo(&self, author: UserId, photo: Photo) -> Result<Option<Photo>, StoreError> {

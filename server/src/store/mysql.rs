@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,6 +28,8 @@ use crate::model::{
 mod backoff;
 mod buckets;
 pub(crate) mod failure;
+mod failure;
+mod feeds;
 mod lease;
 mod load;
 pub(crate) mod options;
@@ -64,6 +67,8 @@ pub(super) struct MysqlStore {
     calls: Semaphore,
     writing: Semaphore,
     counters: WriteCounters,
+    /// Notes new posts in the outbox.
+    notes_posts: AtomicBool,
 }
 
 impl fmt::Debug for MysqlStore {
@@ -146,6 +151,8 @@ macro_rules! write {
 
 // After the macros, which they use.
 mod old_posts;
+mod feed_table;
+mod photos;
 mod shard;
 
 impl MysqlStore {
@@ -165,6 +172,7 @@ impl MysqlStore {
             calls: Semaphore::new(CALLS_MAX),
             writing: Semaphore::new(CALLS_MAX),
             counters: WriteCounters::default(),
+            notes_posts: AtomicBool::new(false),
         })
     }
 
@@ -314,7 +322,8 @@ impl Store for MysqlStore {
 
     async fn create_post(&self, new: NewPost) -> Result<Post, StoreError> {
         new.check()?;
-        write!(self, tx => writes::create_post(&mut tx, &new).await)
+        let is_noted = self.notes_posts.load(Ordering::Relaxed);
+        write!(self, tx => writes::create_post(&mut tx, &new, is_noted).await)
     }
 
     async fn post(&self, id: PostId) -> Result<Post, StoreError> {
@@ -361,6 +370,30 @@ impl Store for MysqlStore {
 
     async fn feed(&self, user: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
         read!(self, connection => reads::feed(connection, user, page).await)
+    }
+
+    async fn posts_with(&self, ids: Vec<PostId>) -> Result<Vec<Post>, StoreError> {
+        read!(self, connection => reads::posts_with(connection, &ids).await)
+    }
+
+    async fn posts_by_any(
+        &self,
+        authors: Vec<UserId>,
+        page: Page,
+    ) -> Result<Vec<Post>, StoreError> {
+        read!(self, connection => buckets::posts_by_any(connection, &authors, page).await)
+    }
+
+    async fn recount(&self, user: UserId) -> Result<u64, StoreError> {
+        let (wrong, _) = read!(self, connection => feeds::counts(connection, user).await)?;
+        if wrong == 0 {
+            return Ok(0);
+        }
+        write!(self, tx => feeds::recount(&mut tx, user).await)
+    }
+
+    async fn set_has_photo(&self, post: PostId) -> Result<(), StoreError> {
+        write!(self, tx => writes::set_has_photo(&mut tx, post).await)
     }
 
     async fn put_photo(&self, author: UserId, photo: Photo) -> Result<Option<Photo>, StoreError> {

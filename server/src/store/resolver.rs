@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::old_posts::OldPosts;
 use super::sharded::{Directory, Shard, ShardedOptions, ShardedStore};
-use super::{MemoryStore, Store, StoreError};
+use super::{FeedTable, MemoryPhotos, MemoryStore, Outbox, PhotoTable, Store, StoreError};
 
 /// Opens the store at a URL: `sqlite:PATH`, `mysql://user:password@host:port/database` or `memory:`.
 /// Creates the schema if it is missing.
@@ -13,6 +13,14 @@ use super::{MemoryStore, Store, StoreError};
 /// `Invalid` if the URL is invalid or its backend was not compiled in; otherwise the error of the
 /// backend. Messages never contain the password.
 pub async fn resolve(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(resolve_base(url).await?)
+}
+
+/// Opens the store at a URL, with its written feeds and its outbox.
+///
+/// # Errors
+/// As [`resolve`].
+pub async fn resolve_base(url: &str) -> Result<Arc<dyn Base>, StoreError> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(MemoryStore::default())),
         Some(("sqlite", path)) if !path.is_empty() => Ok(sqlite(path).await?),
@@ -109,10 +117,33 @@ pub fn resolve_old_posts(url: &str) -> Result<Arc<dyn OldPosts>, StoreError> {
     }
 }
 
-/// A backend that can be any database of a store.
-trait Database: Directory + Shard {}
+/// Opens the database of photos at a URL: `sqlite:PATH`, `mysql://user:password@host:port/database` or `memory:`.
+///
+/// # Errors
+/// As [`resolve`].
+pub async fn resolve_photos(url: &str) -> Result<Arc<dyn PhotoTable>, StoreError> {
+    match url.split_once(':') {
+        Some(("memory", "")) => Ok(Arc::new(MemoryPhotos::default())),
+        Some(("sqlite", path)) if !path.is_empty() => Ok(sqlite(path).await?),
+        Some(("mysql", _)) => Ok(mysql(url).await?),
+        _ => Err(StoreError::Invalid(
+            "invalid URL of the database of photos; use `sqlite:PATH` or \
+             `mysql://user:password@host:port/database`"
+                .to_owned(),
+        )),
+    }
+}
 
-impl<T: Directory + Shard> Database for T {}
+
+/// Store with everything in one database.
+pub trait Base: FeedTable + Outbox {}
+
+impl<T: FeedTable + Outbox> Base for T {}
+
+/// A backend that can be any database of a store.
+trait Database: Base + Directory + Shard + PhotoTable {}
+
+impl<T: Directory + Shard + PhotoTable> Database for T {}
 
 #[cfg(feature = "sqlite")]
 async fn sqlite(path: &str) -> Result<Arc<dyn Database>, StoreError> {

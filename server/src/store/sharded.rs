@@ -34,7 +34,7 @@ use self::member::Member;
 use self::post_authors::PostAuthors;
 use self::post_ids::PostIds;
 use self::routes::Routes;
-use super::{Store, StoreError, WriteStats};
+use super::{FeedTable, NotedPost, Outbox, Store, StoreError, WriteStats};
 use crate::data_set::{Content, Loaded};
 use crate::model::{
     Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
@@ -42,10 +42,13 @@ use crate::model::{
 };
 
 mod bucket;
+mod calls;
 mod fan_out;
+mod hottest;
 mod member;
 mod post_authors;
 mod post_ids;
+mod relief;
 mod resharding;
 mod routes;
 mod shard;
@@ -54,7 +57,9 @@ mod share;
 mod status;
 
 pub use bucket::{BUCKETS, Bucket, SEQUENTIAL_IDS};
-pub use resharding::{Moved, Mover};
+pub use calls::ShardCalls;
+pub use relief::HotBucket;
+pub use resharding::{Goal, Moved, Mover};
 pub(in crate::store) use shard::taken_over;
 pub use shard::{Advance, Directory, Holding, HoldingState, PostChange, PostCopy, Shard};
 pub use shard_map::{Move, ShardMap, ShardMapError};
@@ -194,6 +199,14 @@ impl ShardedStore {
     }
 }
 
+impl ShardedStore {
+    /// Returns the database of users and follows, which also has the written feeds.
+    #[must_use]
+    pub fn directory(&self) -> Arc<dyn FeedTable> {
+        Arc::clone(&self.core.users) as Arc<dyn FeedTable>
+    }
+}
+
 impl Core {
     /// Returns the shard to ask for a bucket. While it moves, attempts alternate between both shards.
     fn place(&self, map: &ShardMap, bucket: Bucket, attempt: u32) -> Result<&Member, StoreError> {
@@ -237,6 +250,9 @@ impl Core {
         for attempt in 0.. {
             let known = self.routes.known();
             let member = self.place(&known.map, bucket, attempt)?;
+            if attempt == 0 {
+                member.calls.for_bucket(bucket);
+            }
             let vouches = || known.vouches_for([bucket].into_iter());
             if vouches() {
                 let found = member.call(read(Arc::clone(&member.store))).await;
@@ -269,12 +285,24 @@ impl Core {
         for attempt in 0.. {
             let known = self.routes.known();
             let member = self.place(&known.map, bucket, attempt)?;
+            if attempt == 0 {
+                member.calls.for_bucket(bucket);
+            }
             match member.call(write(Arc::clone(&member.store))).await {
                 Err(StoreError::Moved) => self.look_again(bucket, began).await?,
                 written => return written,
             }
         }
         unreachable!("attempts end by their time")
+    }
+
+    /// Notes that a call is for an author.
+    fn note_author(&self, author: UserId) {
+        let map = self.routes.known().map;
+        let shard = map.shard_of(Bucket::of_author(author));
+        if let Some(member) = self.members.get(shard) {
+            member.calls.for_author(author);
+        }
     }
 
     /// Returns the bucket of a post. `NotFound` if there is none.
@@ -307,6 +335,7 @@ impl Store for ShardedStore {
     }
 
     async fn user(&self, id: UserId) -> Result<User, StoreError> {
+        self.core.note_author(id);
         let counted = self
             .core
             .read(Bucket::of_author(id), move |shard| async move {
@@ -342,6 +371,7 @@ impl Store for ShardedStore {
     async fn create_post(&self, new: NewPost) -> Result<Post, StoreError> {
         new.check()?;
         let core = &self.core;
+        core.note_author(new.author);
         let handle = core.handle(new.author).await?;
         let bucket = Bucket::of_author(new.author);
         let proposed = core.ids.propose(bucket, SystemTime::now());
@@ -369,6 +399,7 @@ impl Store for ShardedStore {
         edit: PostEdit,
     ) -> Result<Post, StoreError> {
         edit.check()?;
+        self.core.note_author(author);
         let bucket = self.core.bucket_of(id).await?;
         self.core
             .write(bucket, |shard| {
@@ -379,6 +410,7 @@ impl Store for ShardedStore {
     }
 
     async fn delete_post(&self, author: UserId, id: PostId) -> Result<Option<Photo>, StoreError> {
+        self.core.note_author(author);
         let bucket = self.core.bucket_of(id).await?;
         self.core
             .write(bucket, |shard| async move {
@@ -388,6 +420,7 @@ impl Store for ShardedStore {
     }
 
     async fn posts_by(&self, author: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
+        self.core.note_author(author);
         let posts = self
             .core
             .read(Bucket::of_author(author), move |shard| async move {
@@ -425,6 +458,42 @@ impl Store for ShardedStore {
             self.core.handle(user).await?;
         }
         fan_out::newest_posts(&self.core, followees, page).await
+    }
+
+    async fn posts_with(&self, ids: Vec<PostId>) -> Result<Vec<Post>, StoreError> {
+        fan_out::posts_with(&self.core, ids).await
+    }
+
+    async fn posts_by_any(
+        &self,
+        authors: Vec<UserId>,
+        page: Page,
+    ) -> Result<Vec<Post>, StoreError> {
+        fan_out::newest_posts(&self.core, authors, page).await
+    }
+
+    async fn recount(&self, user: UserId) -> Result<u64, StoreError> {
+        let of_users = self.core.users.recount(user).await?;
+        let of_posts = self
+            .core
+            .read(Bucket::of_author(user), move |shard| async move {
+                match shard.recount(user).await {
+                    // Has not posted.
+                    Err(StoreError::NotFound) => Ok(0),
+                    counted => counted,
+                }
+            })
+            .await?;
+        Ok(of_users + of_posts)
+    }
+
+    async fn set_has_photo(&self, post: PostId) -> Result<(), StoreError> {
+        let bucket = self.core.bucket_of(post).await?;
+        self.core
+            .write(bucket, |shard| async move {
+                shard.set_has_photo_in(bucket, post).await
+            })
+            .await
     }
 
     async fn put_photo(&self, author: UserId, photo: Photo) -> Result<Option<Photo>, StoreError> {
@@ -489,6 +558,53 @@ impl Store for ShardedStore {
 
     async fn newest_beat(&self, origin: i64) -> Result<Option<i64>, StoreError> {
         self.core.users.newest_beat(origin).await
+    }
+}
+
+#[async_trait]
+impl Outbox for ShardedStore {
+    fn note_posts(&self) {
+        for member in self.core.members.values() {
+            member.store.note_posts();
+        }
+    }
+
+    async fn noted_posts(
+        &self,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<NotedPost>, StoreError> {
+        let members = self.core.members.values();
+        let looks = members.map(|member| member.call(member.store.noted_posts(until, limit)));
+        let mut notes = Vec::new();
+        for found in futures_util::future::join_all(looks).await {
+            match found {
+                Ok(found) => notes.extend(found),
+                // Its notes stay until it is back.
+                Err(StoreError::Unavailable(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        notes.sort_unstable_by_key(|note: &NotedPost| note.created_at);
+        notes.truncate(limit as usize);
+        Ok(notes)
+    }
+
+    async fn forget_note(&self, post: PostId) -> Result<bool, StoreError> {
+        let map = self.core.routes.known().map;
+        let owner = match Bucket::of_post(post) {
+            Some(bucket) => map.shard_of(bucket).to_owned(),
+            None => String::new(),
+        };
+        let members = self.core.members.values();
+        let (owners, others): (Vec<_>, Vec<_>) = members.partition(|own| own.name == owner);
+        // Notes do not move with their bucket.
+        for member in owners.into_iter().chain(others) {
+            if member.call(member.store.forget_note(post)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -417,6 +417,41 @@ impl Store for SplitStore {
         .await
     }
 
+    async fn posts_with(&self, ids: Vec<PostId>) -> Result<Vec<Post>, StoreError> {
+        let wanted = ids.clone();
+        let mut posts = self
+            .read(&[], move |store| {
+                let ids = wanted.clone();
+                async move { store.posts_with(ids).await }
+            })
+            .await?;
+        // Others may not be replicated yet.
+        let is_found = |id: &PostId| posts.iter().any(|post| post.id == *id);
+        let missing: Vec<PostId> = ids.into_iter().filter(|id| !is_found(id)).collect();
+        if !missing.is_empty() {
+            posts.extend(self.core.primary.posts_with(missing).await?);
+        }
+        Ok(posts)
+    }
+
+    async fn posts_by_any(
+        &self,
+        authors: Vec<UserId>,
+        page: Page,
+    ) -> Result<Vec<Post>, StoreError> {
+        self.read(&[], move |store| {
+            let authors = authors.clone();
+            async move { store.posts_by_any(authors, page).await }
+        })
+        .await
+    }
+
+    async fn set_has_photo(&self, post: PostId) -> Result<(), StoreError> {
+        let primary = self.primary();
+        let write = async move { primary.set_has_photo(post).await };
+        self.write(write, move |_| vec![Mark::Post(post)]).await
+    }
+
     async fn put_photo(&self, author: UserId, photo: Photo) -> Result<Option<Photo>, StoreError> {
         let (primary, id) = (self.primary(), photo.post);
         let write = async move { primary.put_photo(author, photo).await };

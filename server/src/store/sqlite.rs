@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +20,9 @@ use crate::model::{
 
 mod buckets;
 mod failure;
+mod feeds;
 mod load;
+mod photos;
 mod readers;
 mod reads;
 mod schema;
@@ -32,6 +35,8 @@ mod writes;
 pub(super) struct SqliteStore {
     readers: Readers,
     writer: Writer,
+    /// Notes new posts in the outbox.
+    notes_posts: AtomicBool,
 }
 
 impl SqliteStore {
@@ -47,6 +52,7 @@ impl SqliteStore {
             Ok(Self {
                 readers: Readers::open(&path)?,
                 writer: Writer::start(connection)?,
+                notes_posts: AtomicBool::new(false),
             })
         });
         opened.await.map_err(|error| {
@@ -97,8 +103,9 @@ impl Store for SqliteStore {
 
     async fn create_post(&self, new: NewPost) -> Result<Post, StoreError> {
         new.check()?;
+        let is_noted = self.notes_posts.load(Ordering::Relaxed);
         self.writer
-            .write(|connection| writes::create_post(connection, new))
+            .write(move |connection| writes::create_post(connection, new, is_noted))
             .await
     }
 
@@ -161,6 +168,12 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn set_has_photo(&self, post: PostId) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| writes::set_has_photo(connection, post))
+            .await
+    }
+
     async fn put_photo(&self, author: UserId, photo: Photo) -> Result<Option<Photo>, StoreError> {
         photo.check()?;
         self.writer
@@ -171,6 +184,35 @@ impl Store for SqliteStore {
     async fn photo(&self, post: PostId) -> Result<Photo, StoreError> {
         self.readers
             .point(|connection| reads::photo(connection, post))
+    }
+
+    async fn posts_with(&self, ids: Vec<PostId>) -> Result<Vec<Post>, StoreError> {
+        self.readers
+            .list(move |connection| reads::posts_with(connection, &ids))
+            .await
+    }
+
+    async fn posts_by_any(
+        &self,
+        authors: Vec<UserId>,
+        page: Page,
+    ) -> Result<Vec<Post>, StoreError> {
+        self.readers
+            .list(move |connection| reads::posts_by_any(connection, authors, page))
+            .await
+    }
+
+    async fn recount(&self, user: UserId) -> Result<u64, StoreError> {
+        let (wrong, _) = self
+            .readers
+            .list(move |connection| feeds::counts(connection, user))
+            .await?;
+        if wrong == 0 {
+            return Ok(0);
+        }
+        self.writer
+            .write(move |connection| feeds::recount(connection, user))
+            .await
     }
 
     async fn load(&self, content: Arc<Content>) -> Result<Loaded, StoreError> {

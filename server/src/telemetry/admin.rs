@@ -1,4 +1,4 @@
-//! Routes of the admin listener: `/metrics`, `/debug/pprof`, `/debug/delay`, `/debug/queue`, `/shards` and `/warehouse`.
+//! Routes of the admin listener: `/metrics`, `/debug/pprof`, `/debug/delay`, `/debug/queue`, `/debug/feeds`, `/shards` and `/warehouse`.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode};
 use super::cpu_profile::{self, ProfileError};
 use super::prometheus_text::MEDIA_TYPE;
 use super::requests::Requests;
-use super::{delay_switch, exposition, job_desk, shard_admin, warehouse_desk};
+use super::{FeedDesk, delay_switch, exposition, feed_desk, job_desk, shard_admin, warehouse_desk};
 use crate::delays::Delays;
 use crate::problem::Problem;
 use crate::queue::Jobs;
@@ -47,6 +47,8 @@ struct Admin {
     sharded: Option<Arc<ShardedStore>>,
     /// `None` if old posts stay in the store.
     archive: Option<Arc<Archive>>,
+    /// `None` if feeds are not written.
+    feeds: Option<FeedDesk>,
 }
 
 /// Builds the router of the admin listener.
@@ -57,6 +59,7 @@ pub(crate) fn router(
     jobs: Option<Jobs>,
     sharded: Option<Arc<ShardedStore>>,
     archive: Option<Arc<Archive>>,
+    feeds: Option<FeedDesk>,
 ) -> Router {
     let delay = get(async |State(admin): State<Admin>| delay_switch::show(admin.delays.as_ref()))
         .put(
@@ -82,6 +85,9 @@ pub(crate) fn router(
         },
     )
     .post(async |State(admin): State<Admin>| warehouse_desk::begin(admin.archive.as_ref()));
+    let feed_routes =
+        get(async |State(admin): State<Admin>| feed_desk::show(admin.feeds.as_ref()).await)
+            .post(async |State(admin): State<Admin>| feed_desk::check(admin.feeds.as_ref()).await);
     Router::new()
         .route("/shards", shards)
         .route("/warehouse", warehouse)
@@ -90,6 +96,7 @@ pub(crate) fn router(
         .route("/debug/pprof/cmdline", get(cmdline))
         .route("/debug/delay", delay.layer(DefaultBodyLimit::max(BODY_MAX)))
         .route("/debug/queue", queue)
+        .route("/debug/feeds", feed_routes)
         .method_not_allowed_fallback(async || {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -104,6 +111,7 @@ pub(crate) fn router(
             jobs,
             sharded,
             archive,
+            feeds,
         })
 }
 
@@ -123,7 +131,17 @@ async fn metrics(State(admin): State<Admin>) -> Response {
         Some(jobs) => Some((jobs, job_desk::stats(jobs).await)),
         None => None,
     };
-    let text = exposition::exposition(&admin.requests, &*admin.store, jobs);
+    let feeds = match &admin.feeds {
+        Some(feeds) => Some((feeds, feeds.stats().await)),
+        None => None,
+    };
+    let text = exposition::exposition(&exposition::Sources {
+        requests: &admin.requests,
+        store: &*admin.store,
+        jobs,
+        feeds,
+        sharded: admin.sharded.as_deref(),
+    });
     ([(CONTENT_TYPE, MEDIA_TYPE)], text).into_response()
 }
 

@@ -1,19 +1,34 @@
 //! Metrics of the service, in the Prometheus text format.
 
 use super::histogram::BOUNDS;
-use super::process;
 use super::prometheus_text::Kind::{Counter, Gauge, Histogram, Summary};
 use super::prometheus_text::{Kind, PrometheusText};
 use super::requests::Requests;
+use super::{FeedDesk, feed_desk, process};
 use crate::queue::{JobEvent, Jobs, QueueStats};
+use crate::store::sharded::{ShardCalls, ShardedStore};
 use crate::store::{BATCH_SIZE_BOUNDS, CacheStats, LayerStats, ReplicaStats, Store, WriteStats};
 
+/// What has metrics.
+pub(crate) struct Sources<'a> {
+    pub(crate) requests: &'a Requests,
+    pub(crate) store: &'a dyn Store,
+    /// The queue, and its jobs if it responds.
+    pub(crate) jobs: Option<(&'a Jobs, Option<QueueStats>)>,
+    /// The written feeds, and their jobs if the queue responds.
+    pub(crate) feeds: Option<(&'a FeedDesk, Option<QueueStats>)>,
+    pub(crate) sharded: Option<&'a ShardedStore>,
+}
+
 /// Writes all metrics.
-pub(crate) fn exposition(
-    requests: &Requests,
-    store: &dyn Store,
-    jobs: Option<(&Jobs, Option<QueueStats>)>,
-) -> String {
+pub(crate) fn exposition(sources: &Sources<'_>) -> String {
+    let Sources {
+        requests,
+        store,
+        jobs,
+        feeds,
+        sharded,
+    } = *sources;
     let mut text = PrometheusText::with_capacity(16 * 1_024);
     text.value(
         "http_server_requests_total",
@@ -45,6 +60,12 @@ pub(crate) fn exposition(
     }
     if let Some((jobs, stats)) = jobs {
         queue(&mut text, jobs, stats);
+    }
+    if let Some((feeds, stats)) = feeds {
+        feed_desk::metrics(&mut text, feeds, stats);
+    }
+    if let Some(sharded) = sharded {
+        shards(&mut text, sharded);
     }
     text.value(
         "process_cpu_seconds_total",
@@ -268,6 +289,68 @@ fn queue(text: &mut PrometheusText, jobs: &Jobs, stats: Option<QueueStats>) {
     ] {
         text.value(name, Gauge, help, value);
     }
+}
+
+fn shards(text: &mut PrometheusText, sharded: &ShardedStore) {
+    let calls = sharded.calls();
+    let name = "tenfold_shard_call_seconds";
+    let help = "Time of calls of a shard by this process.";
+    text.metric(name, Summary, help);
+    for (shard, _, own) in &calls {
+        text.sum_and_count(name, &[("shard", shard)], own.time.as_secs_f64(), own.count);
+    }
+    type Figure = (
+        &'static str,
+        Kind,
+        &'static str,
+        fn(usize, &ShardCalls) -> Option<f64>,
+    );
+    let figures: [Figure; 5] = [
+        (
+            "tenfold_shard_failed_calls_total",
+            Counter,
+            "Calls that failed because the shard did not answer.",
+            |_, own| Some(own.failed as f64),
+        ),
+        (
+            "tenfold_shard_buckets",
+            Gauge,
+            "Buckets of authors on a shard.",
+            |buckets, _| Some(buckets as f64),
+        ),
+        (
+            "tenfold_shard_hottest_bucket_share",
+            Gauge,
+            "Share of the bucket that most calls of the last seconds were for.",
+            |_, own| own.hottest_bucket.map(|(_, share)| share),
+        ),
+        (
+            "tenfold_shard_hottest_author_share",
+            Gauge,
+            "Share of the author that most calls of the last seconds were for, of those that name an author.",
+            |_, own| own.hottest_author.map(|(_, share)| share),
+        ),
+        (
+            "tenfold_shard_hottest_author",
+            Gauge,
+            "Identifier of that author.",
+            |_, own| own.hottest_author.map(|(author, _)| author.0 as f64),
+        ),
+    ];
+    for (name, kind, help, figure) in figures {
+        text.metric(name, kind, help);
+        for (shard, buckets, own) in &calls {
+            if let Some(value) = figure(*buckets, own) {
+                text.sample(name, &[("shard", shard)], value);
+            }
+        }
+    }
+    text.value(
+        "tenfold_incomplete_feeds_total",
+        Counter,
+        "Feeds answered without some shard.",
+        sharded.incomplete_feeds(),
+    );
 }
 
 fn replication(text: &mut PrometheusText, replicas: &[ReplicaStats], primary_reads: u64) {

@@ -17,6 +17,8 @@ use crate::store::sharded::ShardedStore;
 struct Wanted {
     /// Shards that are to hold equally many buckets. All that the process knows, if absent.
     shards: Option<Vec<String>>,
+    /// Shard that keeps its hottest bucket, and few others. Not with `shards`.
+    away_from: Option<String>,
 }
 
 /// Responds with the shards, their buckets, and the moves in progress.
@@ -29,7 +31,7 @@ pub(super) fn show(store: Option<&Arc<ShardedStore>>) -> Result<Response, Proble
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-/// Begins to spread the buckets over shards, in the background.
+/// Begins to spread the buckets over shards, or to move some away from one, in the background.
 pub(super) fn spread(store: Option<&Arc<ShardedStore>>, body: &Bytes) -> Result<Response, Problem> {
     let store = sharded(store)?;
     let wanted: Wanted = serde_json::from_slice(body).map_err(|error| {
@@ -37,8 +39,15 @@ pub(super) fn spread(store: Option<&Arc<ShardedStore>>, body: &Bytes) -> Result<
             "the body must be like {{\"shards\": [\"posts-1\", \"posts-2\"]}}: {error}"
         ))
     })?;
-    let shards = wanted.shards.unwrap_or_else(|| store.known_shards());
-    store.spread(shards).map_err(|error| match error {
+    let begun = match (wanted.shards, wanted.away_from) {
+        (Some(_), Some(_)) => {
+            let both = "give either `shards` or `away_from`";
+            return Err(Problem::unprocessable(both));
+        }
+        (None, Some(shard)) => store.relieve(shard),
+        (shards, None) => store.spread(shards.unwrap_or_else(|| store.known_shards())),
+    };
+    begun.map_err(|error| match error {
         error @ crate::store::StoreError::Invalid(_) => Problem::unprocessable(error.to_string()),
         error => Problem::new(StatusCode::CONFLICT, error.to_string()),
     })?;

@@ -1,61 +1,44 @@
 //! Work on an uploaded photo: make its thumbnail, and update file store and database.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+
+use async_trait::async_trait;
 
 use super::failure_note::FailureNote;
 use super::photo_job::PhotoTask;
+use super::work::{TryAgain, Unworked, Work, Worked};
 use crate::files::{Files, FilesError};
 use crate::ledger;
 use crate::photo::thumbnail;
 use crate::photo_keys::PhotoKeys;
-use crate::queue::JobId;
+use crate::queue::{Delivery, JobId};
 use crate::store::{Store, StoreError};
 
-/// Outcome of work that need not be repeated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Worked {
-    /// The effect was applied.
-    Applied,
-    /// The effect had been applied before, or must not be: the post has a later photo, or is gone.
-    Unneeded,
-    /// The upload is no photo; a note says so.
-    Unprocessable,
-}
-
-/// Reason to try again.
+/// Work on uploaded photos.
 #[derive(Debug)]
-pub(super) struct TryAgain(String);
+pub(crate) struct PhotoWork {
+    store: Arc<dyn Store>,
+    files: Arc<dyn Files>,
+}
 
-impl TryAgain {
-    /// The attempt did not end in time.
-    pub(super) fn timed_out(limit: Duration) -> Self {
-        Self(format!("it took longer than {} s", limit.as_secs()))
+impl PhotoWork {
+    /// Uses a store, and files.
+    pub(crate) fn new(store: Arc<dyn Store>, files: Arc<dyn Files>) -> Self {
+        Self { store, files }
     }
 }
 
-impl fmt::Display for TryAgain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl From<FilesError> for TryAgain {
-    fn from(error: FilesError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<StoreError> for TryAgain {
-    fn from(error: StoreError) -> Self {
-        Self(error.to_string())
+#[async_trait]
+impl Work for PhotoWork {
+    async fn work(&self, job: &Delivery) -> Result<Worked, Unworked> {
+        let task = PhotoTask::parse(&job.id, &job.payload).map_err(Unworked::Foreign)?;
+        Ok(work(&*self.store, &self.files, &job.id, &task).await?)
     }
 }
 
 /// Applies the effect of a job. May be called any number of times, and by several workers at once: files have
 /// names of their own, and the store keeps the photo that was uploaded last.
-pub(super) async fn work(
+async fn work(
     store: &dyn Store,
     files: &Arc<dyn Files>,
     id: &JobId,
@@ -76,7 +59,7 @@ pub(super) async fn work(
     };
     let format = task.format;
     let made = ledger::blocking(move || thumbnail(&content, format)).await;
-    let made = match made.map_err(|error| TryAgain(error.to_string()))? {
+    let made = match made.map_err(|error| TryAgain::because(&error))? {
         Ok(made) => made,
         Err(error) => {
             FailureNote::write(&**files, photo.post, id, error.to_string()).await?;

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::*;
-use crate::files::{FileKey, FilesError, LocalFiles};
+use crate::files::{FileKey, Files, FilesError, LocalFiles};
 use crate::model::{NewPost, NewUser, Photo, PostId, Timestamp, UserId};
 use crate::photo_keys::PhotoKeys;
 use crate::queue::{JobId, MemoryQueue, QueueOptions};
-use crate::store::{MemoryStore, StoreError};
+use crate::store::{MemoryStore, Store, StoreError};
 
 /// Returns a PNG of one pixel.
 fn pixel() -> Bytes {
@@ -128,8 +128,7 @@ impl Scene {
         };
         Worker::new(
             self.queue.clone(),
-            self.store.clone(),
-            self.files.clone(),
+            Arc::new(PhotoWork::new(self.store.clone(), self.files.clone())),
             options,
             Duration::from_millis(300),
             self.counters.clone(),

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use tenfold_server::data_set::{Content, DataSet};
-use tenfold_server::model::{PostId, UserId};
-use tenfold_server::store::{Store, StoreError, resolve};
+use tenfold_server::model::{PostId, Timestamp, UserId};
+use tenfold_server::store::{Store, StoreError, reconcile, resolve, resolve_photos};
 
 const KILLS: u32 = 40;
 
@@ -55,6 +55,66 @@ async fn acknowledged_writes_survive_kills() {
         acknowledged > 300,
         "{acknowledged}: too few to prove anything"
     );
+}
+
+/// Kills between the two halves of a change: the record of a photo, and its post.
+#[tokio::test(flavor = "multi_thread")]
+async fn photos_in_their_own_database_agree_with_posts_after_kills() {
+    const KILLS: u64 = 15;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.sqlite");
+    let mut rng = rand_pcg::Pcg64Mcg::new(11);
+    let (mut acknowledged, mut half_done) = (0, 0);
+    for kill in 0..KILLS {
+        let mut child = child("photos", &path).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let reader =
+            std::thread::spawn(move || -> Vec<String> { lines.map_while(Result::ok).collect() });
+        std::thread::sleep(Duration::from_micros(rng.random_range(1_000..250_000)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let lines = reader.join().unwrap();
+        acknowledged += lines.len();
+        half_done += check_photos(&path, &lines, kill).await;
+    }
+    println!("{acknowledged} acknowledged calls, {half_done} half-done changes, {KILLS} kills");
+    assert!(
+        acknowledged > 100,
+        "{acknowledged}: too few to prove anything"
+    );
+    assert!(half_done > 0, "no kill was between two halves");
+}
+
+/// Finishes what the kill left half done, as a worker does, and returns its amount. Then photos and posts agree.
+async fn check_photos(path: &Path, lines: &[String], kill: u64) -> usize {
+    let store = open(path).await;
+    let photos = resolve_photos(&format!("sqlite:{}-photos", path.display())).await;
+    let photos = photos.unwrap();
+    let all = Timestamp(i64::MAX);
+    let notes = photos.noted_photos(all, 1_000).await.unwrap();
+    for note in &notes {
+        reconcile(&*store, &*photos, *note).await.unwrap();
+    }
+    assert_eq!(photos.noted_photos(all, 1).await, Ok(Vec::new()));
+    let mut last: BTreeMap<i64, &str> = BTreeMap::new();
+    for line in lines {
+        let (what, post) = line.split_once(' ').unwrap();
+        last.insert(post.parse().unwrap(), what);
+    }
+    for (id, what) in last {
+        let (record, _) = photos.record(PostId(id)).await.unwrap();
+        let post = store.post(PostId(id)).await;
+        let agrees = match (what, &post) {
+            ("photo", Ok(post)) => post.has_photo && record.is_some(),
+            // The call after the last acknowledged one may have been done too.
+            (_, Err(error)) => *error == StoreError::NotFound && record.is_none(),
+            _ => false,
+        };
+        assert!(agrees, "kill {kill}: {what} of {id}, {post:?}, {record:?}");
+    }
+    store.close().await;
+    photos.close_photos().await;
+    notes.len()
 }
 
 #[derive(Debug, PartialEq)]

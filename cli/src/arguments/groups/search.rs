@@ -21,7 +21,7 @@ const RATE_MAX: f64 = 1e6;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SearchArguments {
     /// Scenario file, or a scenario of the library: uneven, steady, spike, flash-crowd, write-heavy,
-    /// ten-million-users, journey, live-feed, day or uploads
+    /// ten-million-users, journey, live-feed, day, uploads, hot-author or retry-storm
     #[arg(default_value = "uneven", env = "TENFOLD_SCENARIO")]
     pub(crate) scenario: String,
     /// Objective that a sustained rate meets, such as 'p99 < 50ms' [default: the scenario's]. Repeatable

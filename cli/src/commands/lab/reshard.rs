@@ -1,5 +1,7 @@
 //! `tenfold lab reshard`: spread the posts of a running stage over its shards.
 
+use tenfold_lab::Resharding;
+
 use crate::arguments::lab::ReshardArguments;
 use crate::exit::Exit;
 use crate::output::print;
@@ -8,7 +10,11 @@ use crate::output::print;
 pub(crate) fn reshard(arguments: &ReshardArguments) -> anyhow::Result<Exit> {
     let directory = &arguments.directory.dir;
     let mut shown = None;
-    let shards = tenfold_lab::reshard(directory, &arguments.shards, &mut |now| {
+    let goal = match &arguments.away_from {
+        Some(shard) => Resharding::AwayFrom(shard.clone()),
+        None => Resharding::Even(arguments.shards.clone()),
+    };
+    let shards = tenfold_lab::reshard(directory, &goal, &mut |now| {
         if now.moves > 0 && shown != Some(now.moves) {
             print::note(&format!("{} moves are not complete", now.moves));
             shown = Some(now.moves);

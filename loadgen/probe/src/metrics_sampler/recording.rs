@@ -13,7 +13,10 @@ const SCRAPES_MAX: usize = 1_200;
 /// Most series kept besides the chosen ones.
 const SERIES_MAX: usize = 500;
 
-/// Series of metrics: those chosen by selectors, and the sums of all others over their labels.
+/// Label that keeps the series of a metric apart: which part of a service had the load is what matters there.
+const SHARD: &str = "shard";
+
+/// Series of metrics: those chosen by selectors, the sums of all others over their labels, and those of each shard.
 #[derive(Debug, Default)]
 pub(super) struct Recording {
     chosen: Vec<MetricSelector>,
@@ -62,7 +65,7 @@ impl Recording {
         }
         let mut left_out = 0;
         for (name, sum) in sums(scraped) {
-            let index = match self.sums.get(name) {
+            let index = match self.sums.get(&name) {
                 Some(index) => *index,
                 None if self.sums.len() >= SERIES_MAX => {
                     left_out += 1;
@@ -70,10 +73,11 @@ impl Recording {
                 }
                 None => {
                     let index = self.metrics.series.len();
-                    self.sums.insert(name.to_owned(), index);
+                    self.sums.insert(name.clone(), index);
+                    let metric = name.split('{').next().unwrap_or_default();
                     self.metrics.series.push(MetricSeries {
-                        name: name.to_owned(),
-                        kind: scraped.kind(name),
+                        kind: scraped.kind(metric),
+                        name,
                         chosen: false,
                         values: Vec::new(),
                     });
@@ -111,14 +115,18 @@ impl Recording {
     }
 }
 
-/// Sums every metric over its labels. Buckets of histograms, quantiles and times of creation are left out, because their sums
+/// Sums every metric over its labels, and for each shard. Buckets of histograms, quantiles and times of creation are left out, because their sums
 /// mean nothing.
-fn sums(scraped: &Metrics) -> BTreeMap<&str, f64> {
+fn sums(scraped: &Metrics) -> BTreeMap<String, f64> {
     let mut sums = BTreeMap::new();
     for sample in scraped.samples() {
         let is_part = sample.name.ends_with("_bucket") || sample.name.ends_with("_created");
         if !is_part && sample.label("quantile").is_none() {
-            *sums.entry(sample.name.as_str()).or_insert(0.0) += sample.value;
+            *sums.entry(sample.name.clone()).or_insert(0.0) += sample.value;
+            if let Some(shard) = sample.label(SHARD) {
+                let of_shard = format!("{}{{{SHARD}={shard:?}}}", sample.name);
+                *sums.entry(of_shard).or_insert(0.0) += sample.value;
+            }
         }
     }
     sums
@@ -172,6 +180,33 @@ mod tests {
         for absent in ["t_bucket", "s", "same", "other"] {
             assert_eq!(values(&metrics, absent), None, "{absent}");
         }
+    }
+
+    #[test]
+    fn shards_are_kept_apart() {
+        let mut recording = Recording::new(Vec::new());
+        for calls in [1, 4] {
+            let text = format!(
+                "# TYPE calls_total counter\ncalls_total{{shard=\"a\",kind=\"read\"}} {calls}\n\
+                 calls_total{{shard=\"a\",kind=\"write\"}} {calls}\ncalls_total{{shard=\"b\"}} {}\n",
+                3 * calls
+            );
+            recording.add(calls, &scraped(&text));
+        }
+        let metrics = recording.finish();
+        for (name, expected) in [
+            ("calls_total", [5.0, 20.0]),
+            ("calls_total{shard=\"a\"}", [2.0, 8.0]),
+            ("calls_total{shard=\"b\"}", [3.0, 12.0]),
+        ] {
+            assert_eq!(
+                values(&metrics, name),
+                Some(&expected.map(Some)[..]),
+                "{name}"
+            );
+        }
+        let mut series = metrics.series.iter();
+        assert!(series.all(|series| series.kind == MetricKind::Counter));
     }
 
     #[test]

@@ -17,11 +17,12 @@ pub struct TargetMetrics {
 /// One metric over time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricSeries {
-    /// Name, or the selector that it was chosen by: `queue_depth{queue="mail"}`.
+    /// Name, with a selector if it was chosen by one, or is of one shard: `queue_depth{queue="mail"}`, `calls{shard="1"}`.
     pub name: String,
     /// Kind of the values.
     pub kind: MetricKind,
-    /// `true` if it was chosen by name. Other series are the sums of all labels of a metric.
+    /// `true` if it was chosen by name. Other series are the sums of all labels of a metric, or of all
+    /// but the label `shard`.
     #[serde(default)]
     pub chosen: bool,
     /// Value at each scrape, as reported. `None` if it was not reported.

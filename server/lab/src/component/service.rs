@@ -41,6 +41,8 @@ pub(crate) struct Service<'a> {
     pub(crate) warehouse_url: Option<String>,
     /// Databases of posts, each `NAME=URL` with a password. Empty if the store has all posts.
     pub(crate) shards: Vec<String>,
+    /// URL of the database of photos, which contains a password. `None` if they are with the posts.
+    pub(crate) photos_url: Option<String>,
     /// Its certificate, if it serves HTTPS.
     pub(crate) identity: Option<&'a Identity>,
     /// Address of plain HTTP that redirects to HTTPS.
@@ -88,6 +90,7 @@ const REMOVED_VARIABLES: &[&str] = &[
     "TENFOLD_SESSIONS",
     "TENFOLD_SHARD",
     "TENFOLD_WAREHOUSE",
+    "TENFOLD_PHOTOS_STORE",
     "TENFOLD_ALLOW_DELAYS",
 ];
 
@@ -194,6 +197,13 @@ impl Service<'_> {
             set("TENFOLD_SHARD", &self.shards.join(" "));
         }
         if let Some(url) = self
+            .photos_url
+            .as_ref()
+            .filter(|_| options.store_url.is_none())
+        {
+            set("TENFOLD_PHOTOS_STORE", url);
+        }
+        if let Some(url) = self
             .replica_url
             .as_ref()
             .filter(|_| options.store_url.is_none())
@@ -229,6 +239,7 @@ mod tests {
             sessions_url: None,
             warehouse_url: None,
             shards: Vec::new(),
+            photos_url: None,
             queue: Some(QueueUse {
                 url: url.clone(),
                 role: "worker",

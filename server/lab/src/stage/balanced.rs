@@ -46,6 +46,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
             address: sql_listen,
         },
         shards: Vec::new(),
+        photos: None,
         cache: None,
         replicas: None,
         queue: None,

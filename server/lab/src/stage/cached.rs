@@ -55,6 +55,7 @@ impl Data {
         Backends {
             store: self.store.clone(),
             shards: Vec::new(),
+            photos: None,
             cache: Some(self.cache.clone()),
             replicas: Some(self.replicas.clone()),
             queue: None,

@@ -1,4 +1,5 @@
-//! Stage `partitioned`: users and follows in one database, posts in several, by author; photos through a queue.
+//! Stage `partitioned`: users and follows in one database, posts in several, by author; photos through a queue, and in a
+//! database of their own if asked for.
 //!
 //! It is small, since two cores run about ten busy boxes: the balancer sends requests to the application servers
 //! itself, and no database has a standby.
@@ -25,6 +26,7 @@ pub(super) const ROLES: &[&str] = &[
     "queue",
     "sql-users",
     "sql-posts",
+    "sql-photos",
     "files",
     "redis-cluster",
     "cassandra",
@@ -33,7 +35,7 @@ pub(super) const ROLES: &[&str] = &[
 ];
 
 /// Roles that can have several boxes.
-pub(super) const COUNTABLE: &[&str] = &["app", "worker", "sql-posts"];
+pub(super) const COUNTABLE: &[&str] = &["app", "worker", "sql-posts", "sql-photos"];
 
 /// Number of workers unless `--count` says otherwise. A photo takes one of them a fraction of a second.
 const WORKERS_DEFAULT: usize = 1;
@@ -72,6 +74,11 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         let shard = database(&mut tiers, &name, "sql-posts", index)?;
         shards.push((name, shard));
     }
+    // Only if `--count` asks for it: two cores have no room for many databases. A second one would be another set of photos.
+    let photos = match role_count::of(&options.counts, "sql-photos", 0) {
+        0 => None,
+        _ => Some(database(&mut tiers, "sql-photos", "sql-photos", 1)?),
+    };
     let cache = Redis {
         name: "cache",
         role: "cache",
@@ -96,6 +103,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let backends = Backends {
         store: users,
         shards,
+        photos,
         cache: Some(Backend {
             url: cache_url,
             address: cache_address,

@@ -48,6 +48,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         warehouse_url: None,
         queue: None,
         shards: Vec::new(),
+        photos_url: None,
         identity: Some(&identity),
         redirect: Some(redirect),
         error_reports: None,

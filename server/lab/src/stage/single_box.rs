@@ -26,6 +26,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         warehouse_url: None,
         queue: None,
         shards: Vec::new(),
+        photos_url: None,
         identity: None,
         redirect: None,
         error_reports: None,

@@ -77,6 +77,8 @@ pub(super) struct Backends<'a> {
     pub(super) store: Backend,
     /// Databases of posts, by name. Empty if the store has all posts.
     pub(super) shards: Vec<(String, Backend)>,
+    /// Database of photos. `None` if they are with the posts.
+    pub(super) photos: Option<Backend>,
     pub(super) cache: Option<Backend>,
     pub(super) replicas: Option<Backend>,
     /// Queue of jobs.
@@ -224,6 +226,7 @@ impl<'a> Tiers<'a> {
                     .iter()
                     .map(|(name, own)| format!("{name}={}", own.url))
                     .collect(),
+                photos_url: backends.photos.as_ref().map(|own| own.url.clone()),
                 identity: None,
                 redirect: None,
                 error_reports: self.error_reports.as_ref().map(|own| own.1.clone()),
@@ -236,7 +239,8 @@ impl<'a> Tiers<'a> {
             let used = [Some(&backends.store), backends.cache.as_ref()];
             let used = used
                 .into_iter()
-                .chain([backends.replicas.as_ref(), backends.queue.as_ref()]);
+                .chain([backends.replicas.as_ref(), backends.queue.as_ref()])
+                .chain([backends.photos.as_ref()]);
             let shards = backends.shards.iter().map(|(_, own)| own);
             let used = used.flatten().chain(shards).map(|backend| backend.address);
             let reported = self.error_reports.iter().map(|own| own.0);

@@ -6,8 +6,8 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Transaction, Value};
 
 use super::failure::Failure;
-use super::reads::PostRow;
-use super::writes;
+use super::reads::{self, PostRow};
+use super::{feeds, writes};
 use crate::model::{NewPost, Page, Photo, Post, PostEdit, PostId, User, UserId};
 use crate::store::StoreError;
 use crate::store::sharded::{
@@ -140,12 +140,13 @@ async fn record(
     Ok(())
 }
 
+/// Creates a post in a bucket, with at least the proposed identifier. `is_noted`: also in the outbox.
 pub(super) async fn create_post(
     tx: &mut Transaction<'_>,
-    bucket: Bucket,
-    proposed: PostId,
+    (bucket, proposed): (Bucket, PostId),
     new: &NewPost,
     handle: &str,
+    is_noted: bool,
 ) -> Attempt<Post> {
     let holding = require_served(tx, bucket).await?;
     let id = PostId(proposed.0.max(holding.last_post.0 + i64::from(BUCKETS)));
@@ -163,6 +164,9 @@ pub(super) async fn create_post(
     )
     .await?;
     record(tx, bucket, holding, new.author, id).await?;
+    if is_noted {
+        feeds::note(tx, id, new).await?;
+    }
     Ok(Post {
         id,
         author: new.author,
@@ -227,6 +231,17 @@ pub(super) async fn put_photo(
     let before = writes::put_photo(tx, author, photo).await?;
     record(tx, bucket, holding, author, photo.post).await?;
     Ok(before)
+}
+
+pub(super) async fn set_has_photo(
+    tx: &mut Transaction<'_>,
+    bucket: Bucket,
+    post: PostId,
+) -> Attempt<()> {
+    let holding = require_served(tx, bucket).await?;
+    let author = reads::post(tx, post).await?.author;
+    writes::set_has_photo(tx, post).await?;
+    record(tx, bucket, holding, author, post).await
 }
 
 pub(super) async fn posts_by_any(
@@ -407,8 +422,11 @@ pub(super) async fn import(
             ),
         )
         .await?;
-        if let Some(photo) = photo {
-            writes::put_photo(tx, post.author, photo).await?;
+        match photo {
+            Some(photo) => drop(writes::put_photo(tx, post.author, photo).await?),
+            // Its record is in another database.
+            None if post.has_photo => writes::set_has_photo(tx, post.id).await?,
+            None => {}
         }
     }
     Ok(())

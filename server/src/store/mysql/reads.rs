@@ -62,6 +62,18 @@ pub(super) static FEEDS_OF: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
         (authors, statement)
     })
 });
+/// Posts by identifier, by number of identifiers. Fewer are padded with the last.
+pub(super) static POSTS_WITH: LazyLock<[(usize, String); 3]> = LazyLock::new(|| {
+    [4, 20, 100].map(|posts| {
+        let placeholders = vec!["?"; posts].join(",");
+        let statement = format!(
+            "SELECT STRAIGHT_JOIN p.id, p.author_id, u.handle, p.content, p.html, p.created_at, p.updated_at, p.has_photo \
+             FROM posts p FORCE INDEX (PRIMARY) JOIN users u FORCE INDEX (PRIMARY) ON u.id = p.author_id \
+             WHERE p.id IN ({placeholders})"
+        );
+        (posts, statement)
+    })
+});
 pub(super) const PHOTO: &str = "\
     SELECT post_id, media_type, bytes, file_key, etag, created_at FROM photos WHERE post_id = ?";
 
@@ -186,6 +198,25 @@ pub(super) async fn feed(
         }
         searched = searched.saturating_mul(SEARCH_GROWTH);
     }
+}
+
+pub(super) async fn posts_with(
+    connection: &mut impl Queryable,
+    ids: &[PostId],
+) -> Result<Vec<Post>, Failure> {
+    let [.., (most, largest)] = &*POSTS_WITH;
+    let mut posts = Vec::with_capacity(ids.len());
+    for some in ids.chunks(*most) {
+        let fitting = POSTS_WITH.iter().find(|(room, _)| some.len() <= *room);
+        let (room, statement) = fitting.map_or((*most, largest), |(room, own)| (*room, own));
+        let last = some.last().map_or(0, |id| id.0);
+        let padding = std::iter::repeat_n(last, room - some.len());
+        let values = some.iter().map(|id| id.0).chain(padding).map(Value::from);
+        let parameters = Params::Positional(values.collect());
+        let rows: Vec<PostRow> = connection.exec(statement.as_str(), parameters).await?;
+        posts.extend(rows.into_iter().map(|row| row.0));
+    }
+    Ok(posts)
 }
 
 pub(super) async fn photo(

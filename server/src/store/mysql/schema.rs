@@ -11,6 +11,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/mysql/0001_service.sql"),
     include_str!("../../../migrations/mysql/0002_heartbeat.sql"),
     include_str!("../../../migrations/mysql/0003_shards.sql"),
+    include_str!("../../../migrations/mysql/0004_feeds.sql"),
+    include_str!("../../../migrations/mysql/0005_photos.sql"),
 ];
 
 /// Applies pending migrations, one process at a time.

@@ -1,13 +1,14 @@
 //! MySQL as the databases of a sharded store.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 
 use super::{Backoff, Failure, MysqlStore, READ_TIMEOUT, begin, buckets, within};
 use crate::data_set::{Content, Loaded};
 use crate::ledger::{self, Part};
-use crate::model::{NewPost, Page, Photo, Post, PostEdit, PostId, User, UserId};
+use crate::model::{NewPost, Photo, Post, PostEdit, PostId, User, UserId};
 use crate::store::StoreError;
 use crate::store::sharded::{
     Advance, Bucket, Directory, Holding, PostChange, PostCopy, Shard, Share,
@@ -53,7 +54,9 @@ impl Shard for MysqlStore {
         handle: &str,
     ) -> Result<Post, StoreError> {
         new.check()?;
-        write!(self, tx => buckets::create_post(&mut tx, bucket, proposed, &new, handle).await)
+        let is_noted = self.notes_posts.load(Ordering::Relaxed);
+        let place = (bucket, proposed);
+        write!(self, tx => buckets::create_post(&mut tx, place, &new, handle, is_noted).await)
     }
 
     async fn update_post_in(
@@ -86,12 +89,8 @@ impl Shard for MysqlStore {
         write!(self, tx => buckets::put_photo(&mut tx, bucket, author, &photo).await)
     }
 
-    async fn posts_by_any(
-        &self,
-        authors: Vec<UserId>,
-        page: Page,
-    ) -> Result<Vec<Post>, StoreError> {
-        read!(self, connection => buckets::posts_by_any(connection, &authors, page).await)
+    async fn set_has_photo_in(&self, bucket: Bucket, post: PostId) -> Result<(), StoreError> {
+        write!(self, tx => buckets::set_has_photo(&mut tx, bucket, post).await)
     }
 
     async fn served(&self, buckets: &[Bucket]) -> Result<Vec<(Bucket, i64)>, StoreError> {

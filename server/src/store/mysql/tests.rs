@@ -21,7 +21,7 @@ async fn satisfies_contract() {
     };
     let number = std::sync::atomic::AtomicU32::new(0);
     contract::is_kept(async || {
-        let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = number.fetch_add(1, Ordering::Relaxed);
         let url = server.database(&format!("contract_{number}")).await;
         Arc::new(MysqlStore::open(&url).await.unwrap()) as Arc<dyn Store>
     })
@@ -81,6 +81,49 @@ async fn never_prints_password() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("absent"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_counters_are_corrected() {
+    let Some(server) = MariaDb::start().await else {
+        return;
+    };
+    let url = server.database("counters").await;
+    let store = MysqlStore::open(&url).await.unwrap();
+    let user = store.create_user(new_user("one")).await.unwrap();
+    let other = store.create_user(new_user("other")).await.unwrap();
+    store.create_post(new_post(user.id, "x")).await.unwrap();
+    store.follow(user.id, other.id, Timestamp(1)).await.unwrap();
+    let right = store.user(user.id).await.unwrap();
+    let mut connection = Conn::from_url(&url).await.unwrap();
+    let plant = "UPDATE users SET posts = 7, followers = 8";
+    connection.query_drop(plant).await.unwrap();
+    assert_eq!(store.recount(user.id).await, Ok(2));
+    assert_eq!(store.recount(user.id).await, Ok(0));
+    assert_eq!(store.user(user.id).await, Ok(right));
+    // While users follow and post.
+    let writes = (0..8).map(|number| {
+        let (store, user, other) = (&store, user.id, other.id);
+        async move {
+            for _ in 0..10 {
+                match number % 2 {
+                    0 => drop(store.create_post(new_post(user, "y")).await.unwrap()),
+                    _ => {
+                        store.unfollow(user, other).await.unwrap();
+                        store.follow(user, other, Timestamp(1)).await.unwrap();
+                    }
+                }
+            }
+        }
+    });
+    let recounts = async {
+        for _ in 0..20 {
+            assert_eq!(store.recount(user.id).await, Ok(0));
+        }
+    };
+    tokio::join!(futures_util::future::join_all(writes), recounts);
+    let user = store.user(user.id).await.unwrap();
+    assert_eq!((user.posts, user.following), (41, 1));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use mysql_async::Transaction;
 use mysql_async::prelude::Queryable;
 
 use super::failure::Failure;
-use super::reads;
+use super::{feeds, reads};
 use crate::model::{
     NewPost, NewSession, NewUser, Photo, Post, PostEdit, PostId, Timestamp, User, UserId,
 };
@@ -76,7 +76,12 @@ pub(super) async fn create_session(tx: &mut Transaction<'_>, new: &NewSession) -
     inserted
 }
 
-pub(super) async fn create_post(tx: &mut Transaction<'_>, new: &NewPost) -> Attempt<Post> {
+/// Creates a post. `is_noted`: also in the outbox.
+pub(super) async fn create_post(
+    tx: &mut Transaction<'_>,
+    new: &NewPost,
+    is_noted: bool,
+) -> Attempt<Post> {
     let author: Option<(String,)> = tx.exec_first(LOCK_AUTHOR, (new.author.0,)).await?;
     let (author_handle,) = author.ok_or(StoreError::NotFound)?;
     tx.exec_drop(COUNT_POST, (1, new.author.0)).await?;
@@ -92,8 +97,12 @@ pub(super) async fn create_post(tx: &mut Transaction<'_>, new: &NewPost) -> Atte
         ),
     )
     .await?;
+    let id = PostId(last_id(tx));
+    if is_noted {
+        feeds::note(tx, id, new).await?;
+    }
     Ok(Post {
-        id: PostId(last_id(tx)),
+        id,
         author: new.author,
         author_handle,
         content: new.content.clone(),
@@ -151,6 +160,7 @@ pub(super) async fn follow(
     }
     inserted?;
     count_follow(tx, follower, followee, 1).await?;
+    feeds::spoil(tx, follower).await?;
     Ok(true)
 }
 
@@ -166,6 +176,13 @@ pub(super) async fn unfollow(
     }
     count_follow(tx, follower, followee, -1).await?;
     Ok(true)
+}
+
+pub(super) async fn set_has_photo(tx: &mut Transaction<'_>, post: PostId) -> Attempt<()> {
+    // An update that changes nothing affects no row.
+    let found: Option<(i64,)> = tx.exec_first(LOCK_POST, (post.0,)).await?;
+    found.ok_or(StoreError::NotFound)?;
+    Ok(tx.exec_drop(HAS_PHOTO, (post.0,)).await?)
 }
 
 pub(super) async fn put_photo(

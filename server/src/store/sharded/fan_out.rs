@@ -1,4 +1,4 @@
-//! Feeds over several shards: all at once, within a deadline, without those that do not answer.
+//! Reads from several shards: all at once, within a deadline, without those that do not answer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,8 +11,12 @@ use super::Core;
 use super::bucket::Bucket;
 use super::member::Member;
 use super::routes::Known;
-use crate::model::{Page, Post, UserId};
-use crate::store::StoreError;
+use super::shard::Shard;
+use crate::model::{Page, Post, PostId, UserId};
+use crate::store::{StoreError, newest};
+
+/// Something to ask a shard for, and the bucket that it is in.
+type Wanted<T> = (Bucket, T);
 
 /// Reads the newest posts of several authors.
 ///
@@ -23,29 +27,70 @@ pub(super) async fn newest_posts(
     authors: Vec<UserId>,
     page: Page,
 ) -> Result<Vec<Post>, StoreError> {
+    let wanted = authors.into_iter();
+    let wanted = wanted.map(|author| (Bucket::of_author(author), author));
+    let read =
+        |shard: Arc<dyn Shard>, authors| async move { shard.posts_by_any(authors, page).await };
+    match posts(core, wanted.collect(), read).await {
+        Ok(posts) => Ok(newest(posts, page.limit())),
+        Err(StoreError::Incomplete(posts)) => {
+            let posts = newest(Arc::unwrap_or_clone(posts), page.limit());
+            Err(StoreError::Incomplete(Arc::new(posts)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads those of these posts that exist.
+///
+/// # Errors
+/// As [`newest_posts`].
+pub(super) async fn posts_with(core: &Core, ids: Vec<PostId>) -> Result<Vec<Post>, StoreError> {
+    let mut wanted = Vec::with_capacity(ids.len());
+    for id in ids {
+        match core.bucket_of(id).await {
+            Ok(bucket) => wanted.push((bucket, id)),
+            Err(StoreError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let read = |shard: Arc<dyn Shard>, ids| async move { shard.posts_with(ids).await };
+    posts(core, wanted, read).await
+}
+
+/// Reads posts from each shard that has some of the wanted.
+async fn posts<T, R>(
+    core: &Core,
+    wanted: Vec<Wanted<T>>,
+    read: impl Fn(Arc<dyn Shard>, Vec<T>) -> R + Sync,
+) -> Result<Vec<Post>, StoreError>
+where
+    T: Copy + Send + Sync,
+    R: Future<Output = Result<Vec<Post>, StoreError>> + Send,
+{
     let deadline = Instant::now() + core.options.feed_time;
     let mut posts = Vec::new();
-    let mut pending = authors;
+    let mut pending = wanted;
     let (mut answers, mut failure) = (0, None);
     for attempt in 0.. {
         let known = core.routes.known();
-        let mut groups: BTreeMap<&str, (&Member, Vec<UserId>)> = BTreeMap::new();
-        for author in pending.drain(..) {
-            match core.place(&known.map, Bucket::of_author(author), attempt) {
+        let mut groups: BTreeMap<&str, (&Member, Vec<Wanted<T>>)> = BTreeMap::new();
+        for one in pending.drain(..) {
+            match core.place(&known.map, one.0, attempt) {
                 Ok(member) => {
                     let group = groups.entry(&member.name);
-                    group.or_insert((member, Vec::new())).1.push(author);
+                    group.or_insert((member, Vec::new())).1.push(one);
                 }
                 Err(error) => failure = Some(error),
             }
         }
-        let asked = groups.into_values().map(|(member, authors)| {
-            let (known, timed_out) = (&known, || member.timed_out());
+        let asked = groups.into_values().map(|(member, wanted)| {
+            let (known, read) = (&known, &read);
             async move {
-                let answer = ask(member, known, authors, page);
+                let answer = ask(member, known, wanted, read);
                 let answer = timeout_at(deadline, member.call_for_feed(answer)).await;
                 answer.unwrap_or_else(|_| {
-                    timed_out();
+                    member.timed_out();
                     Err(StoreError::Unavailable("no answer in time".to_owned()))
                 })
             }
@@ -70,8 +115,6 @@ pub(super) async fn newest_posts(
         core.routes.refresh().await;
         tokio::time::sleep(super::MOVE_PAUSE).await;
     }
-    posts.sort_unstable_by_key(|post: &Post| std::cmp::Reverse(post.id));
-    posts.truncate(page.limit() as usize);
     match failure {
         None => Ok(posts),
         Some(error) if answers == 0 => Err(error),
@@ -83,19 +126,27 @@ pub(super) async fn newest_posts(
     }
 }
 
-/// Asks one shard. Returns posts of the authors that it serves, and the other authors.
-async fn ask(
+/// Asks one shard. Returns posts of the buckets that it serves, and what was wanted of others.
+async fn ask<T, R>(
     member: &Member,
     known: &Known,
-    mut authors: Vec<UserId>,
-    page: Page,
-) -> Result<(Vec<Post>, Vec<UserId>), StoreError> {
-    let mut buckets: Vec<Bucket> = authors.iter().map(|own| Bucket::of_author(*own)).collect();
+    mut wanted: Vec<Wanted<T>>,
+    read: &(impl Fn(Arc<dyn Shard>, Vec<T>) -> R + Sync),
+) -> Result<(Vec<Post>, Vec<Wanted<T>>), StoreError>
+where
+    T: Copy + Send + Sync,
+    R: Future<Output = Result<Vec<Post>, StoreError>> + Send,
+{
+    let mut buckets: Vec<Bucket> = wanted.iter().map(|(bucket, _)| *bucket).collect();
     buckets.sort_unstable();
     buckets.dedup();
+    let read = |wanted: &[Wanted<T>]| {
+        let wanted = wanted.iter().map(|(_, own)| *own).collect();
+        read(Arc::clone(&member.store), wanted)
+    };
     let vouches = || known.vouches_for(buckets.iter().copied());
     if vouches() {
-        let posts = member.store.posts_by_any(authors.clone(), page).await?;
+        let posts = read(&wanted).await?;
         if vouches() {
             return Ok((posts, Vec::new()));
         }
@@ -103,19 +154,16 @@ async fn ask(
     let mut moved = Vec::new();
     loop {
         let before = member.store.served(&buckets).await?;
-        let is_served = |author: &UserId| {
-            let bucket = Bucket::of_author(*author);
-            before.iter().any(|(own, _)| *own == bucket)
-        };
-        let (here, gone): (Vec<_>, Vec<_>) = authors.into_iter().partition(is_served);
+        let is_served = |(bucket, _): &Wanted<T>| before.iter().any(|(own, _)| own == bucket);
+        let (here, gone): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_served);
         moved.extend(gone);
         if here.is_empty() {
             return Ok((Vec::new(), moved));
         }
-        let posts = member.store.posts_by_any(here.clone(), page).await?;
+        let posts = read(&here).await?;
         if member.store.served(&buckets).await? == before {
             return Ok((posts, moved));
         }
-        authors = here;
+        wanted = here;
     }
 }

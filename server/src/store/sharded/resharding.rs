@@ -23,9 +23,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::stream::{self, StreamExt as _};
 use tokio::time::sleep;
 
 use super::bucket::Bucket;
+use super::relief::{HotBucket, relief};
 use super::routes::{self, SETTLING};
 use super::shard::{Advance, Directory, HoldingState, PostCopy, Shard};
 use super::shard_map::{Move, ShardMap, ShardMapError};
@@ -36,8 +38,10 @@ mod next;
 
 use next::{Backlog, Step, View, next};
 
-/// Buckets that move at a time.
+/// Buckets whose moves are announced at a time.
 const MOVES_MAX: usize = 128;
+/// Buckets that are copied at a time. Each takes a connection of both of its shards.
+const COPIES_MAX: usize = 8;
 /// Posts removed at a time.
 const REMOVED_MAX: u32 = 1_000;
 /// Authors or changes read at a time.
@@ -55,6 +59,17 @@ pub struct Mover {
     users: Arc<dyn Directory>,
     shards: BTreeMap<String, Arc<dyn Shard>>,
     settling: Duration,
+    /// Held while this mover changes the map, so that its moves do not have to try again because of each other.
+    changing: tokio::sync::Mutex<()>,
+}
+
+/// What a mover is to reach.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Goal {
+    /// These shards hold equally many buckets, and others none.
+    Even(Vec<String>),
+    /// This shard keeps its hot bucket, and so few others that its load is that of the other shards.
+    Relieved(String, HotBucket),
 }
 
 /// Result of a mover.
@@ -70,6 +85,15 @@ pub struct Moved {
     pub longest_wait: Duration,
 }
 
+impl Moved {
+    fn add(&mut self, more: Self) {
+        self.buckets += more.buckets;
+        self.posts += more.posts;
+        self.changes += more.changes;
+        self.longest_wait = self.longest_wait.max(more.longest_wait);
+    }
+}
+
 impl Mover {
     /// Creates a mover between these shards.
     #[must_use]
@@ -78,31 +102,40 @@ impl Mover {
             users,
             shards,
             settling: SETTLING,
+            changing: tokio::sync::Mutex::default(),
         }
     }
 
-    /// Finishes the moves in progress, and then moves as few buckets as possible so that these shards hold equally
-    /// many, and others none.
+    /// Finishes the moves in progress, and then moves as few buckets as possible to reach a goal.
     ///
     /// # Errors
     /// `Invalid` if a shard is not known. Otherwise those of the databases; the next call continues.
-    pub async fn spread(&self, shards: &[String]) -> Result<Moved, StoreError> {
-        if let Some(unknown) = shards.iter().find(|name| !self.shards.contains_key(*name)) {
+    pub async fn reach(&self, goal: &Goal) -> Result<Moved, StoreError> {
+        let known = |name: &String| self.shards.contains_key(name);
+        let unknown = match goal {
+            Goal::Even(shards) => shards.iter().find(|name| !known(name)),
+            Goal::Relieved(shard, _) => Some(shard).filter(|name| !known(name)),
+        };
+        if let Some(unknown) = unknown {
             return Err(StoreError::Invalid(format!(
                 "there is no shard `{unknown}`; the shards are {}",
                 self.shards.keys().cloned().collect::<Vec<_>>().join(", ")
             )));
         }
         let mut moved = self.resume().await?;
-        let wanted = self.map().await?.rebalance(shards).map_err(refused)?;
+        let map = self.map().await?;
+        let wanted = match goal {
+            Goal::Even(shards) => map.rebalance(shards),
+            Goal::Relieved(shard, hot) => {
+                let all: Vec<String> = self.shards.keys().cloned().collect();
+                relief(&map, &all, shard, *hot)
+            }
+        };
+        let wanted = wanted.map_err(refused)?;
         // The map has the moves in progress, and every process reads it all the time.
         for some in wanted.chunks(MOVES_MAX) {
             self.change_map(|map| map.announce(some)).await?;
-            let more = self.resume().await?;
-            moved.buckets += more.buckets;
-            moved.posts += more.posts;
-            moved.changes += more.changes;
-            moved.longest_wait = moved.longest_wait.max(more.longest_wait);
+            moved.add(self.resume().await?);
         }
         Ok(moved)
     }
@@ -115,28 +148,35 @@ impl Mover {
         let mut moved = Moved::default();
         let began = Instant::now();
         let map = self.map().await?;
-        for (bucket, own) in map.moves().iter().filter(|(_, own)| !own.switched) {
-            self.move_bucket(*bucket, own, began, &mut moved).await?;
-            moved.buckets += 1;
+        let due = map.moves().clone().into_iter();
+        let due = due.filter(|(_, own)| !own.switched);
+        let moves = due.map(|(bucket, own)| self.move_one(bucket, own, began));
+        let mut moves = stream::iter(moves).buffer_unordered(COPIES_MAX);
+        while let Some(one) = moves.next().await {
+            moved.add(one?);
         }
+        drop(moves);
         let map = self.map().await?;
-        let switched: Vec<Bucket> = map
+        let switched: Vec<(Bucket, Move)> = map
             .moves()
-            .iter()
+            .clone()
+            .into_iter()
             .filter(|(_, own)| own.switched)
-            .map(|(bucket, _)| *bucket)
             .collect();
         if switched.is_empty() {
             return Ok(moved);
         }
         // Processes with the previous map may still read the old copies.
         sleep(self.settling).await;
-        for bucket in &switched {
-            if let Some(own) = map.move_of(*bucket) {
-                self.clean(*bucket, own).await?;
-            }
+        let buckets: Vec<Bucket> = switched.iter().map(|(bucket, _)| *bucket).collect();
+        let left = switched.into_iter();
+        let left = left.map(|(bucket, own)| self.clean(bucket, own));
+        let mut cleaned = stream::iter(left).buffer_unordered(COPIES_MAX);
+        while let Some(one) = cleaned.next().await {
+            one?;
         }
-        self.change_map(|map| map.forget(&switched)).await?;
+        drop(cleaned);
+        self.change_map(|map| map.forget(&buckets)).await?;
         Ok(moved)
     }
 
@@ -192,7 +232,20 @@ impl Mover {
         }
     }
 
-    async fn clean(&self, bucket: Bucket, own: &Move) -> Result<(), StoreError> {
+    async fn move_one(
+        &self,
+        bucket: Bucket,
+        own: Move,
+        announced: Instant,
+    ) -> Result<Moved, StoreError> {
+        let mut moved = Moved::default();
+        self.move_bucket(bucket, &own, announced, &mut moved)
+            .await?;
+        moved.buckets += 1;
+        Ok(moved)
+    }
+
+    async fn clean(&self, bucket: Bucket, own: Move) -> Result<(), StoreError> {
         let (source, token) = (self.shard(&own.from)?, new_token());
         source.take_over(bucket, token).await?;
         let is_frozen = source
@@ -211,6 +264,7 @@ impl Mover {
         &self,
         change: impl Fn(&ShardMap) -> Result<ShardMap, ShardMapError>,
     ) -> Result<(), StoreError> {
+        let _changing = self.changing.lock().await;
         for _ in 0..ATTEMPTS_MAX {
             let next = change(&self.map().await?).map_err(refused)?;
             if routes::replace(&*self.users, &next).await? {

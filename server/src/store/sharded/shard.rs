@@ -6,13 +6,13 @@ use async_trait::async_trait;
 
 use super::bucket::Bucket;
 use crate::data_set::{Content, Loaded};
-use crate::model::{NewPost, Page, Photo, Post, PostEdit, PostId, User, UserId};
-use crate::store::{Store, StoreError};
+use crate::model::{NewPost, Photo, Post, PostEdit, PostId, User, UserId};
+use crate::store::{FeedTable, Outbox, StoreError};
 
 /// Database of users, follows and sessions. It also has the shard map, and the authors of posts from before the
 /// split.
 #[async_trait]
-pub trait Directory: Store {
+pub trait Directory: FeedTable {
     /// Returns the stored shard map. `None` if there is none yet.
     async fn shard_map(&self) -> Result<Option<String>, StoreError>;
 
@@ -27,17 +27,17 @@ pub trait Directory: Store {
         until: PostId,
     ) -> Result<Vec<(PostId, UserId)>, StoreError>;
 
-    /// Loads the users, the follows and the authors of the posts of a data set, like [`Store::load`].
+    /// Loads the users, the follows and the authors of the posts of a data set, like [`Store::load`](crate::store::Store::load).
     async fn load_users(&self, content: Arc<Content>) -> Result<Loaded, StoreError>;
 }
 
 /// Database of posts and their photos. It has a copy of each author's handle.
 ///
 /// It knows which buckets it holds. Each write locks its bucket and fails with [`StoreError::Moved`] unless the
-/// shard serves it, so that a process with an old shard map can't write to the wrong place. The reads of [`Store`]
+/// shard serves it, so that a process with an old shard map can't write to the wrong place. The reads of `Store`
 /// do not check: ask [`Shard::served`] before and after them.
 #[async_trait]
-pub trait Shard: Store {
+pub trait Shard: Outbox {
     /// Creates the schema if it is missing, and takes the buckets that it does not know yet.
     async fn prepare(&self, own: &[Bucket]) -> Result<(), StoreError>;
 
@@ -50,7 +50,7 @@ pub trait Shard: Store {
         handle: &str,
     ) -> Result<Post, StoreError>;
 
-    /// Edits a post, as [`Store::update_post`] does.
+    /// Edits a post, as [`Store::update_post`](crate::store::Store::update_post) does.
     async fn update_post_in(
         &self,
         bucket: Bucket,
@@ -59,7 +59,7 @@ pub trait Shard: Store {
         edit: PostEdit,
     ) -> Result<Post, StoreError>;
 
-    /// Deletes a post, as [`Store::delete_post`] does.
+    /// Deletes a post, as [`Store::delete_post`](crate::store::Store::delete_post) does.
     async fn delete_post_in(
         &self,
         bucket: Bucket,
@@ -67,7 +67,7 @@ pub trait Shard: Store {
         id: PostId,
     ) -> Result<Option<Photo>, StoreError>;
 
-    /// Sets the photo of a post, as [`Store::put_photo`] does.
+    /// Sets the photo of a post, as [`Store::put_photo`](crate::store::Store::put_photo) does.
     async fn put_photo_in(
         &self,
         bucket: Bucket,
@@ -75,15 +75,14 @@ pub trait Shard: Store {
         photo: Photo,
     ) -> Result<Option<Photo>, StoreError>;
 
-    /// Returns the newest posts of several authors, newest first. Unknown authors have none.
-    async fn posts_by_any(&self, authors: Vec<UserId>, page: Page)
-    -> Result<Vec<Post>, StoreError>;
+    /// Marks a post as one with a photo, as [`Store::set_has_photo`](crate::store::Store::set_has_photo) does.
+    async fn set_has_photo_in(&self, bucket: Bucket, post: PostId) -> Result<(), StoreError>;
 
     /// Returns those of the buckets that it serves, in order, each with its token. A read between two equal answers
     /// is up to date: a bucket that left and came back has another token.
     async fn served(&self, buckets: &[Bucket]) -> Result<Vec<(Bucket, i64)>, StoreError>;
 
-    /// Loads the posts of a data set whose buckets are given, like [`Store::load`].
+    /// Loads the posts of a data set whose buckets are given, like [`Store::load`](crate::store::Store::load).
     async fn load_posts(
         &self,
         content: Arc<Content>,

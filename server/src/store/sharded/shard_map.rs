@@ -34,6 +34,13 @@ pub struct Move {
 #[error("{0}")]
 pub struct ShardMapError(String);
 
+impl ShardMapError {
+    /// Refuses for a reason.
+    pub(super) fn new(why: String) -> Self {
+        Self(why)
+    }
+}
+
 fn refused<T>(why: impl Into<String>) -> Result<T, ShardMapError> {
     Err(ShardMapError(why.into()))
 }

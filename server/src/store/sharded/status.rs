@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use serde::Serialize;
 
-use super::{Moved, ShardedStore};
+use super::{Goal, HotBucket, Moved, ShardCalls, ShardedStore};
 use crate::store::StoreError;
 
 /// Shards as one process knows them.
@@ -99,6 +99,25 @@ impl ShardedStore {
         }
     }
 
+    /// Returns the calls of each shard by this process, with its number of buckets.
+    #[must_use]
+    pub fn calls(&self) -> Vec<(String, usize, ShardCalls)> {
+        let map = self.core.routes.known().map;
+        let members = self.core.members.values();
+        let calls = members.map(|member| {
+            let buckets = map.buckets_of(&member.name).count();
+            (member.name.clone(), buckets, member.calls.snapshot())
+        });
+        calls.collect()
+    }
+
+    /// Returns the number of feeds that this process answered without some shard.
+    #[must_use]
+    pub fn incomplete_feeds(&self) -> u64 {
+        let count = &self.core.incomplete_feeds;
+        count.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// Returns the names of all shards that this process was given.
     #[must_use]
     pub fn known_shards(&self) -> Vec<String> {
@@ -110,13 +129,47 @@ impl ShardedStore {
     /// # Errors
     /// `Invalid` if a shard is not known, `Conflict` if this process is still moving buckets.
     pub fn spread(&self, shards: Vec<String>) -> Result<(), StoreError> {
-        let known = self.known_shards();
-        if let Some(unknown) = shards.iter().find(|name| !known.contains(name)) {
-            return Err(StoreError::Invalid(format!(
-                "there is no shard `{unknown}`; the shards are {}",
-                known.join(", ")
-            )));
+        for shard in &shards {
+            self.require_known(shard)?;
         }
+        self.begin(Goal::Even(shards))
+    }
+
+    /// Begins to move buckets away from a shard, except for the one that most of its calls are for, in the background.
+    ///
+    /// # Errors
+    /// `Invalid` if the shard is not known, or had no calls lately. `Conflict` if this process is still moving buckets.
+    pub fn relieve(&self, shard: String) -> Result<(), StoreError> {
+        self.require_known(&shard)?;
+        let mut all = 0.0;
+        let mut hot = None;
+        for (name, _, calls) in self.calls() {
+            all += calls.count as f64;
+            if name == shard {
+                hot = calls.hottest_bucket.map(|own| (own, calls.count as f64));
+            }
+        }
+        let Some(((bucket, share), own)) = hot.filter(|_| all > 0.0) else {
+            return Err(StoreError::Invalid(format!(
+                "the shard `{shard}` had no calls of this process lately"
+            )));
+        };
+        let share = share * own / all;
+        self.begin(Goal::Relieved(shard, HotBucket { bucket, share }))
+    }
+
+    fn require_known(&self, shard: &String) -> Result<(), StoreError> {
+        let known = self.known_shards();
+        if known.contains(shard) {
+            return Ok(());
+        }
+        Err(StoreError::Invalid(format!(
+            "there is no shard `{shard}`; the shards are {}",
+            known.join(", ")
+        )))
+    }
+
+    fn begin(&self, goal: Goal) -> Result<(), StoreError> {
         let core = Arc::clone(&self.core);
         let mut spreading = core
             .spreading
@@ -130,7 +183,7 @@ impl ShardedStore {
         drop(spreading);
         let task = Arc::clone(&core);
         tokio::spawn(async move {
-            let ended = task.mover.spread(&shards).await;
+            let ended = task.mover.reach(&goal).await;
             match &ended {
                 Ok(moved) => tracing::info!(?moved, "the buckets are spread"),
                 Err(error) => tracing::error!(%error, "could not move buckets"),

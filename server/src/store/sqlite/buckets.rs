@@ -205,6 +205,13 @@ pub(super) fn put_photo(
     Ok(before)
 }
 
+pub(super) fn set_has_photo(connection: &Connection, bucket: Bucket, post: PostId) -> Done<()> {
+    let holding = require_served(connection, bucket)?;
+    let author = reads::post(connection, post)?.author;
+    writes::set_has_photo(connection, post)?;
+    record(connection, bucket, holding, author, post)
+}
+
 pub(super) fn served(connection: &Connection, buckets: &[Bucket]) -> Done<Vec<(Bucket, i64)>> {
     let mut served = Vec::new();
     for bucket in buckets {
@@ -365,8 +372,11 @@ pub(super) fn import(
                 &post.html,
             ),
         )?;
-        if let Some(photo) = photo {
-            writes::put_photo(connection, post.author, photo)?;
+        match photo {
+            Some(photo) => drop(writes::put_photo(connection, post.author, photo)?),
+            // Its record is in another database.
+            None if post.has_photo => writes::set_has_photo(connection, post.id)?,
+            None => {}
         }
     }
     Ok(())

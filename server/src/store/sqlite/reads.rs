@@ -135,6 +135,19 @@ pub(super) fn posts_by_any(
     read().map_err(|error| failed(&error))
 }
 
+/// Reads those of the posts that exist.
+pub(super) fn posts_with(connection: &Connection, ids: &[PostId]) -> Result<Vec<Post>, StoreError> {
+    let read = || -> rusqlite::Result<Vec<Post>> {
+        let _transaction = connection.unchecked_transaction()?;
+        let mut post = connection.prepare_cached(POST)?;
+        let posts = ids
+            .iter()
+            .map(|id| post.query_row([id.0], post_of).optional());
+        posts.filter_map(Result::transpose).collect()
+    };
+    read().map_err(|error| failed(&error))
+}
+
 /// Reads at most a page of identifiers per author from the index, then the contents of the page alone. So the cost depends on
 /// the number of authors and not of their posts, and no row is read that is not returned: rows of posts are large, and each
 /// is likely on a page of its own. One statement can't do that, since SQLite has no lateral join.

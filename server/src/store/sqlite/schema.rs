@@ -14,13 +14,15 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_service.sql"),
     include_str!("../../../migrations/sqlite/0002_heartbeat.sql"),
     include_str!("../../../migrations/sqlite/0003_shards.sql"),
+    include_str!("../../../migrations/sqlite/0004_feeds.sql"),
+    include_str!("../../../migrations/sqlite/0005_photos.sql"),
 ];
 
 /// Size of the memory map. Readers access mapped pages without copying; the rest is read with system calls.
 /// SQLite caps it at the limit of its build (2 GB).
 const MMAP_BYTES: i64 = 64 << 30;
 /// Capacity of the statement cache of a connection: more than there are statements.
-const STATEMENTS_MAX: usize = 64;
+const STATEMENTS_MAX: usize = 128;
 
 /// Opens the write connection and applies pending migrations.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {

@@ -1,12 +1,13 @@
 //! SQLite files as the databases of a sharded store.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 
-use super::{SqliteStore, buckets, failure, load, reads};
+use super::{SqliteStore, buckets, failure, feeds, load};
 use crate::data_set::{Content, Loaded};
-use crate::model::{NewPost, Page, Photo, Post, PostEdit, PostId, User, UserId};
+use crate::model::{NewPost, Photo, Post, PostEdit, PostId, User, UserId};
 use crate::store::StoreError;
 use crate::store::sharded::{
     Advance, Bucket, Directory, Holding, PostChange, PostCopy, Shard, Share,
@@ -68,9 +69,14 @@ impl Shard for SqliteStore {
     ) -> Result<Post, StoreError> {
         new.check()?;
         let handle = handle.to_owned();
+        let is_noted = self.notes_posts.load(Ordering::Relaxed);
         self.writer
             .write(move |connection| {
-                buckets::create_post(connection, bucket, proposed, &new, &handle)
+                let post = buckets::create_post(connection, bucket, proposed, &new, &handle)?;
+                if is_noted {
+                    feeds::note(connection, post.id, &new)?;
+                }
+                Ok(post)
             })
             .await
     }
@@ -111,13 +117,9 @@ impl Shard for SqliteStore {
             .await
     }
 
-    async fn posts_by_any(
-        &self,
-        authors: Vec<UserId>,
-        page: Page,
-    ) -> Result<Vec<Post>, StoreError> {
-        self.readers
-            .list(move |connection| reads::posts_by_any(connection, authors, page))
+    async fn set_has_photo_in(&self, bucket: Bucket, post: PostId) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| buckets::set_has_photo(connection, bucket, post))
             .await
     }
 

@@ -13,7 +13,7 @@ async fn satisfies_contract() {
     let dir = tempfile::tempdir().unwrap();
     let number = std::sync::atomic::AtomicU32::new(0);
     contract::is_kept(async || {
-        let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = number.fetch_add(1, Ordering::Relaxed);
         let store: Arc<dyn Store> = open(&dir.path().join(format!("{number}.sqlite"))).await;
         store
     })
@@ -181,4 +181,23 @@ async fn open_rejects_newer_schema() {
         .unwrap();
     let error = SqliteStore::open(&path).await.unwrap_err().to_string();
     assert!(error.contains("newer tenfold"), "{error}");
+}
+
+#[tokio::test]
+async fn wrong_counters_are_corrected() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.sqlite");
+    let store = open(&path).await;
+    let user = store.create_user(new_user("one")).await.unwrap();
+    let other = store.create_user(new_user("other")).await.unwrap();
+    store.create_post(new_post(user.id, "x")).await.unwrap();
+    store.follow(user.id, other.id, Timestamp(1)).await.unwrap();
+    let right = store.user(user.id).await.unwrap();
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute("UPDATE users SET posts = 7, followers = 8", ())
+        .unwrap();
+    assert_eq!(store.recount(user.id).await, Ok(2));
+    assert_eq!(store.recount(user.id).await, Ok(0));
+    assert_eq!(store.user(user.id).await, Ok(right));
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::failure::{failed, is_taken};
-use super::reads;
+use super::{feeds, reads};
 use crate::model::{
     NewPost, NewSession, NewUser, Photo, Post, PostEdit, PostId, Timestamp, TokenDigest, User,
     UserId,
@@ -76,7 +76,12 @@ pub(super) fn delete_session(
     execute(connection, DELETE_SESSION, [&token.0[..]]).map(drop)
 }
 
-pub(super) fn create_post(connection: &Connection, new: NewPost) -> Result<Post, StoreError> {
+/// Creates a post. `is_noted`: also in the outbox.
+pub(super) fn create_post(
+    connection: &Connection,
+    new: NewPost,
+    is_noted: bool,
+) -> Result<Post, StoreError> {
     let author_handle = count_post(connection, new.author, 1)?;
     let id = connection
         .prepare_cached(
@@ -87,6 +92,9 @@ pub(super) fn create_post(connection: &Connection, new: NewPost) -> Result<Post,
             statement.insert((new.author.0, new.created_at.0, &new.content, &new.html))
         })
         .map_err(|error| failed(&error))?;
+    if is_noted {
+        feeds::note(connection, PostId(id), &new)?;
+    }
     Ok(Post {
         id: PostId(id),
         author: new.author,
@@ -138,6 +146,9 @@ pub(super) fn follow(
         (follower.0, followee.0, at.0),
     )?;
     count_follow(connection, follower, followee, inserted as i64)?;
+    if inserted > 0 {
+        feeds::spoil(connection, follower)?;
+    }
     Ok(inserted > 0)
 }
 
@@ -149,6 +160,13 @@ pub(super) fn unfollow(
     let deleted = execute(connection, UNFOLLOW, (follower.0, followee.0))?;
     count_follow(connection, follower, followee, -(deleted as i64))?;
     Ok(deleted > 0)
+}
+
+pub(super) fn set_has_photo(connection: &Connection, post: PostId) -> Result<(), StoreError> {
+    match execute(connection, HAS_PHOTO, [post.0])? {
+        0 => Err(StoreError::NotFound),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn put_photo(

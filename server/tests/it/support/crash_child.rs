@@ -1,7 +1,7 @@
 //! Process that `crash.rs` kills while it writes to a store or loads a data set.
 //!
-//! Usage: `tenfold-crash-child write|load SQLITE_FILE`. Prints a line per acknowledged write, or `loaded`
-//! once the data set is loaded.
+//! Usage: `tenfold-crash-child write|load|photos SQLITE_FILE`. Prints a line per acknowledged write, or `loaded`
+//! once the data set is loaded. With `photos`, their records are in a file of their own: SQLITE_FILE-photos.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
@@ -9,8 +9,8 @@ use std::io::Write;
 use std::sync::Arc;
 
 use tenfold_server::data_set::DataSet;
-use tenfold_server::model::{NewPost, NewUser, PostEdit, Timestamp};
-use tenfold_server::store::{Store, resolve};
+use tenfold_server::model::{NewPost, NewUser, Photo, PostEdit, Timestamp, UserId};
+use tenfold_server::store::{FederatedStore, Store, resolve, resolve_photos};
 
 const WRITERS: u32 = 8;
 
@@ -21,23 +21,17 @@ async fn main() {
     match action.as_str() {
         "write" => write(store).await,
         "load" => load(store).await,
+        "photos" => {
+            let photos = resolve_photos(&format!("sqlite:{path}-photos")).await;
+            photograph(Arc::new(FederatedStore::new(store, photos.unwrap()))).await;
+        }
         _ => panic!("unknown action `{action}`"),
     }
 }
 
 /// Writes with several concurrent tasks, and prints a line per acknowledged write.
 async fn write(store: Arc<dyn Store>) {
-    let author = match store.credentials("writer").await {
-        Ok(credentials) => credentials.user,
-        Err(_) => {
-            let writer = NewUser {
-                handle: "writer".to_owned(),
-                password_hash: "$argon2id$of-writer".to_owned(),
-                created_at: Timestamp(0),
-            };
-            store.create_user(writer).await.unwrap().id
-        }
-    };
+    let author = author(&*store).await;
     let tasks = (0..WRITERS).map(|_| {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
@@ -62,6 +56,57 @@ async fn write(store: Arc<dyn Store>) {
                 if number % 7 == 0 {
                     store.delete_post(author, post.id).await.unwrap();
                     acknowledge(&format!("deleted {} {number}", post.id));
+                }
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+}
+
+/// Returns the author of all posts.
+async fn author(store: &dyn Store) -> UserId {
+    match store.credentials("writer").await {
+        Ok(credentials) => credentials.user,
+        Err(_) => {
+            let writer = NewUser {
+                handle: "writer".to_owned(),
+                password_hash: "$argon2id$of-writer".to_owned(),
+                created_at: Timestamp(0),
+            };
+            store.create_user(writer).await.unwrap().id
+        }
+    }
+}
+
+/// Sets photos and deletes posts with several concurrent tasks, and prints a line per acknowledged call.
+async fn photograph(store: Arc<dyn Store>) {
+    let author = author(&*store).await;
+    let tasks = (0..WRITERS).map(|_| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            for number in 0_i64.. {
+                let new = NewPost {
+                    author,
+                    content: "look".to_owned(),
+                    html: String::new(),
+                    created_at: Timestamp(0),
+                };
+                let post = store.create_post(new).await.unwrap().id;
+                let photo = Photo {
+                    post,
+                    media_type: "image/png".to_owned(),
+                    bytes: 1,
+                    file_key: format!("photos/{post}"),
+                    etag: "\"a\"".to_owned(),
+                    created_at: Timestamp(number),
+                };
+                store.put_photo(author, photo).await.unwrap();
+                acknowledge(&format!("photo {post}"));
+                if number % 2 == 0 {
+                    store.delete_post(author, post).await.unwrap();
+                    acknowledge(&format!("deleted {post}"));
                 }
             }
         })

@@ -3,6 +3,7 @@
 use mysql_async::{Params, Row, Value};
 
 use super::*;
+use crate::store::{FeedContent, FeedEntry, FeedTable as _, Outbox as _, PhotoNote, PhotoTable as _};
 
 /// Rejects scans, both with current statistics and with those of a nearly empty table. A server can have the
 /// latter if it is stopped soon after a data set was loaded.
@@ -47,10 +48,24 @@ async fn no_query_scans() {
         etag: "b".to_owned(),
         created_at: Timestamp(0),
     };
-    store.put_photo(UserId(1), photo).await.unwrap();
+    store.put_photo(UserId(1), photo.clone()).await.unwrap();
+    write_feeds(&store).await;
+    for post in 1..=200 {
+        let photo = Photo {
+            post: PostId(post),
+            ..photo.clone()
+        };
+        let note = PhotoNote {
+            post: photo.post,
+            noted_at: Timestamp(0),
+            token: post,
+        };
+        store.put_record(photo, note).await.unwrap();
+    }
     let mut connection = Conn::from_url(&url).await.unwrap();
     connection
-        .query_drop("ANALYZE TABLE users, posts, follows, sessions, photos")
+        .query_drop("ANALYZE TABLE users, posts, follows, sessions, photos, feeds, feed_heads, popular_authors, outbox, \
+             photo_records, photo_notes")
         .await
         .unwrap();
     let id = Value::from(7);
@@ -70,7 +85,8 @@ async fn no_query_scans() {
         .take(12)
         .chain([&limit])
         .collect();
-    let statements: [(&str, Vec<&Value>); 36] = [
+    let (_, posts_with) = &reads::POSTS_WITH[0];
+    let statements: [(&str, Vec<&Value>); 56] = [
         (reads::CREDENTIALS, vec![&text]),
         (reads::USER, vec![&id]),
         (reads::USER_EXISTS, vec![&id]),
@@ -106,6 +122,26 @@ async fn no_query_scans() {
         (buckets::POST_AUTHORS, vec![&id, &limit]),
         (buckets::DELETE_CHANGES, vec![&id]),
         (posts_by_any, of_any),
+        (posts_with, vec![&id, &limit, &from, &from]),
+        (feeds::WRITTEN, vec![&big, &id, &limit]),
+        (feeds::VERSION, vec![&id]),
+        (&feeds::LOCK_HEAD, vec![&id]),
+        (feeds::FOLLOWERS, vec![&id, &id, &limit]),
+        (feeds::DELETE_OLD, vec![&id, &from]),
+        (feeds::DELETE_UNFOLLOWED, vec![&id]),
+        (feeds::SET_FLOOR, vec![&from, &id]),
+        (feeds::POPULARITY, vec![&id]),
+        (feeds::POPULAR_FOLLOWEES, vec![&id]),
+        (feeds::POPULAR_AUTHORS, vec![&id, &limit]),
+        (feeds::USERS_AFTER, vec![&id, &limit]),
+        (feeds::FORGET_NOTE, vec![&id]),
+        (feeds::LOCK_COUNTERS, vec![&id]),
+        (feeds::COUNTS, vec![&id, &id, &id, &id]),
+        (photos::RECORD, vec![&id, &id]),
+        (photos::LOCK_RECORD, vec![&id]),
+        (photos::DELETE_RECORD, vec![&id]),
+        (photos::DELETE_ANY_NOTE, vec![&id]),
+        (photos::DELETE_NOTE, vec![&id, &id]),
         (
             "SELECT n.id FROM follows f JOIN posts n ON n.author_id = f.followee_id \
              WHERE f.follower_id = ? AND n.id < ? AND n.id >= ? ORDER BY n.id DESC LIMIT ?",
@@ -143,5 +179,27 @@ async fn no_query_scans() {
             let scans = kind.is_some_and(|kind| ["ALL", "index"].contains(&kind.as_str()));
             assert!(derived || !scans, "{empty}: {statement}: {step:?}");
         }
+    }
+}
+
+/// Writes the feeds of some users, and notes posts.
+async fn write_feeds(store: &MysqlStore) {
+    store.note_posts();
+    for user in (1..=200).map(UserId) {
+        let version = store.open_feed(user).await.unwrap();
+        let author = store.followees(user, 1).await.unwrap();
+        let author = author.first().copied().unwrap_or(user);
+        let entries = (1..=20).map(|post| FeedEntry {
+            post: PostId(post * 100),
+            author,
+        });
+        let content = FeedContent {
+            settled: entries.collect(),
+            ..FeedContent::default()
+        };
+        assert!(store.write_feed(user, version, content).await.unwrap().is_some());
+        let popular = Some(crate::store::Popularity::Popular);
+        store.change_popularity(user, popular).await.unwrap();
+        store.create_post(new_post(user, "x")).await.unwrap();
     }
 }

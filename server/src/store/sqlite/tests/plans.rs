@@ -40,6 +40,23 @@ async fn no_query_scans() {
         buckets::POST_AUTHORS,
         buckets::RAISE_LAST_POST,
         buckets::DELETE_CHANGES,
+        feeds::HEAD,
+        feeds::ENTRIES,
+        feeds::FOLLOWERS,
+        feeds::DELETE_OLD,
+        feeds::DELETE_UNFOLLOWED,
+        feeds::SET_FLOOR,
+        feeds::POPULARITY,
+        feeds::POPULAR_FOLLOWEES,
+        feeds::POPULAR_AUTHORS,
+        feeds::USERS_AFTER,
+        feeds::FORGET_NOTE,
+        feeds::COUNTS,
+        photos::RECORD,
+        photos::HAS_NOTE,
+        photos::DELETE_RECORD,
+        photos::DELETE_ANY_NOTE,
+        photos::DELETE_NOTE,
     ];
     for statement in statements {
         let mut explained = connection

@@ -37,11 +37,7 @@ async fn process(
 }
 
 fn mover(users: &Arc<dyn Directory>, shards: &BTreeMap<String, Arc<dyn Shard>>) -> Mover {
-    Mover {
-        users: Arc::clone(users),
-        shards: shards.clone(),
-        settling: SETTLING,
-    }
+    Mover::new(Arc::clone(users), shards.clone())
 }
 
 /// Writes posts of one author, edits and deletes some. Returns what must be there.
@@ -149,13 +145,14 @@ async fn lose_nothing(
         writers.push((author, tokio::spawn(writer)));
     }
     let names: Vec<String> = shards.keys().cloned().collect();
+    let even = Goal::Even(names.clone());
     // A mover that is killed again and again, at any moment, and one that ends.
     for round in 0..kills {
         let mover = mover(users, shards);
-        let spread = mover.spread(&names);
+        let spread = mover.reach(&even);
         let _ = tokio::time::timeout(Duration::from_millis(100 + 37 * round), spread).await;
     }
-    let moved = mover(users, shards).spread(&names).await.unwrap();
+    let moved = mover(users, shards).reach(&even).await.unwrap();
     stop.store(true, Ordering::Relaxed);
     let map = routes::read(&**users).await.unwrap().unwrap();
     assert!(map.moves().is_empty());
@@ -184,6 +181,7 @@ async fn unknown_shard_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let (users, shards) = databases(directory.path(), 2).await;
     drop(process(&users, &shards).await);
-    let error = mover(&users, &shards).spread(&["posts-9".to_owned()]).await;
+    let goal = Goal::Even(vec!["posts-9".to_owned()]);
+    let error = mover(&users, &shards).reach(&goal).await;
     assert!(matches!(error, Err(StoreError::Invalid(why)) if why.contains("posts-9")));
 }

@@ -1,4 +1,4 @@
-// HTTP servers with one planted bottleneck each: server.js BOTTLENECK. Prints the port.
+// HTTP servers with one planted bottleneck each: server.js BOTTLENECK [PORT_OF_THE_PEER]. Prints the port.
 'use strict';
 const http = require('node:http');
 
@@ -22,9 +22,21 @@ function next() {
   }
 }
 
+// As many requests to the peer as there are, and for as long as it takes.
+const agent = new http.Agent({ keepAlive: true });
+function ask(answer) {
+  const request = http.get({ host: '127.0.0.1', port: Number(process.argv[3]), agent }, (response) => {
+    response.resume();
+    response.on('end', answer);
+  });
+  request.on('error', answer);
+}
+
 const bottlenecks = {
   'blocked-loop': (answer) => { render(200000); answer(); },
   'small-queue': (answer) => { queue.push(answer); next(); },
+  'slow-dependency': ask,
+  'nothing': (answer) => answer(),
 };
 const work = bottlenecks[process.argv[2]];
 const server = http.createServer((request, response) => work(() => response.end('ok')));

@@ -477,13 +477,13 @@ mod tests {
 /// Options of the benchmark of diagnoses.
 #[derive(Debug, Args)]
 pub(crate) struct FindingsArguments {
-    /// Bottlenecks to plant, by name [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    /// Bottleneck to plant, by its name or the beginning of it [default: all]. Repeatable
+    #[arg(long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
     /// Diagnoses of each bottleneck [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) turns: Option<u32>,
-    /// Quick check: one diagnosis of each, with short runs; do not quote its figures
+    /// Quick check: one diagnosis of each; do not quote its figures
     #[arg(long)]
     pub(crate) quick: bool,
     /// Binary of Tenfold [default: the one next to this program]

@@ -1,10 +1,13 @@
 //! Benchmark `findings`: plants one bottleneck at a time in services, diagnoses them blind, and counts how often the diagnosis is
 //! right.
 //!
-//! The diagnosis is `tenfold profile`, which sees the address of the service and its process alone.
+//! The diagnosis is `tenfold profile`. It gets the address of the service, and of a component behind it whose address an operator would
+//! know.
 
+mod component;
 mod page;
 mod planted;
+mod service;
 mod trial;
 
 use std::path::Path;
@@ -30,7 +33,7 @@ pub(crate) struct FindingsFigures {
     pub(crate) host: tenfold_run_dir::manifest::Host,
     /// Diagnoses of each bottleneck.
     pub(crate) turns: u32,
-    /// True for a quick check.
+    /// True for a quick check: one diagnosis of each.
     pub(crate) quick: bool,
     /// The diagnoses, in order.
     pub(crate) trials: Vec<Trial>,
@@ -52,6 +55,17 @@ pub(crate) fn run(arguments: &FindingsArguments) -> anyhow::Result<()> {
     let tenfold = tenfold_binary::find(arguments.tenfold.as_ref(), true)?;
     let workshop = Workshop::new(&arguments.cache, tenfold, false, interrupt)?;
     let began = jiff::Timestamp::now();
+    let unknown = arguments.only.iter().find(|name| {
+        let mut known = PLANTED.iter();
+        !known.any(|own| own.name.starts_with(name.as_str()))
+    });
+    if let Some(name) = unknown {
+        let names: Vec<&str> = PLANTED.iter().map(|own| own.name).collect();
+        anyhow::bail!(
+            "no bottleneck is named `{name}`; there are {}",
+            names.join(", ")
+        );
+    }
     let mut figures = FindingsFigures {
         started_at: format!("{began:.0}"),
         host: tenfold_probe::host::describe(),
@@ -64,11 +78,11 @@ pub(crate) fn run(arguments: &FindingsArguments) -> anyhow::Result<()> {
     let started = Instant::now();
     for turn in 1..=figures.turns {
         for planted in PLANTED {
-            if !arguments.only.is_empty() && !arguments.only.iter().any(|name| name == planted.name)
-            {
+            let is_chosen = |name: &String| planted.name.starts_with(name.as_str());
+            if !arguments.only.is_empty() && !arguments.only.iter().any(is_chosen) {
                 continue;
             }
-            match Trial::take(planted, turn, arguments.quick, &workshop) {
+            match Trial::take(planted, turn, &workshop) {
                 Ok(trial) => {
                     report(&trial.line());
                     figures.trials.push(trial);

@@ -52,7 +52,8 @@ pub use error::LoadError;
 pub use failure::Failure;
 pub use http::ExchangeSpan;
 pub use record::{
-    Feed, FeedReader, LatencyTotal, Percentiles, Progress, ProgressDetail, RequestSpan, RequestTotal, feed, missed_by_all,
+    Feed, FeedReader, LatencyTotal, Percentiles, Progress, ProgressDetail, RequestSpan,
+    RequestTotal, feed, missed_by_all,
 };
 pub use run::{Interrupt, Options, Recording, Start, run, run_with};
 pub use trial::{

@@ -415,8 +415,15 @@ async fn start_composed(config: Config, composed: Composed) -> Result<Server, Se
         telemetry::prime_profiler();
         admin_address = Some(address_of(&listener, listen)?);
         let (requests, delays) = (requests.clone(), config.delays.clone());
-        let router =
-            telemetry::admin::router(requests, store.clone(), delays, jobs, sharded, archive, feeds);
+        let router = telemetry::admin::router(
+            requests,
+            store.clone(),
+            delays,
+            jobs,
+            sharded,
+            archive,
+            feeds,
+        );
         let transport = Plain::default();
         admin = Some(run(
             &config,

@@ -5,6 +5,13 @@ mod cpu_profile;
 mod delay_switch;
 mod exposition;
 mod feed_desk;
+#[cfg(feature = "heap-profile")]
+mod heap_dump;
+#[cfg(feature = "heap-profile")]
+mod heap_profile;
+#[cfg(not(feature = "heap-profile"))]
+#[path = "telemetry/no_heap_profile.rs"]
+mod heap_profile;
 mod histogram;
 mod job_desk;
 mod process;

@@ -25,15 +25,15 @@ pub(super) fn page(figures: &FindingsFigures) -> Document {
         });
     }
     let quick = match figures.quick {
-        true => " Quick check: short runs.",
+        true => " Quick check: one diagnosis of each.",
         false => "",
     };
     Document {
         title: "Planted bottlenecks".to_owned(),
         lead: format!(
             "Measured on {} in {:.0} minutes on {} CPUs ({}, {}, load {:.1} at the start), {} of each. One bottleneck at a \
-             time is planted in a service, and `tenfold profile` diagnoses it. It sees the address and the process of the \
-             service alone.{quick}",
+             time is planted in a service, and `tenfold profile` diagnoses it. It gets the address of the service, and that of a \
+             database, cache or balancer behind it, but no admin address.{quick}",
             figures.started_at,
             (figures.took_s / 60.0).ceil(),
             figures.host.cores,
@@ -156,7 +156,7 @@ fn all(figures: &FindingsFigures) -> Section {
                 "planted",
                 "turn",
                 "resource",
-                "function",
+                "place",
                 "confidence",
                 "time",
                 "title",

@@ -1,6 +1,5 @@
 //! One diagnosis of one planted bottleneck.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -10,18 +9,18 @@ use tenfold_analysis::Confidence;
 use tenfold_analysis::diagnosis::{DiagnosisReport, Resource};
 
 use crate::findings::planted::{Planted, Service};
+use crate::findings::service::Started;
 use crate::workshop::Workshop;
-use crate::workshop::child::{Child, Confines};
+use crate::workshop::child::Child;
 
 const SCENARIO: &str = include_str!("../../scenarios/findings.toml");
-const PYTHON: &str = include_str!("../../planted/server.py");
-const NODE: &str = include_str!("../../planted/server.js");
-
-/// Time for a service to print its port.
-const START: Duration = Duration::from_secs(10);
+const REFERENCE: &str = include_str!("../../scenarios/findings-reference.toml");
 
 /// Time for a diagnosis.
 const DIAGNOSIS: Duration = Duration::from_secs(300);
+
+/// Time of the search for the knee, and of each run after it: all of it takes 75 s or less.
+const LENGTH: [&str; 4] = ["--budget", "20s", "--duration", "6s"];
 
 /// One diagnosis.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,11 +37,14 @@ pub(crate) struct Trial {
     pub(crate) resource: Option<Resource>,
     /// Its title.
     pub(crate) title: String,
+    /// Its evidence.
+    #[serde(default)]
+    pub(crate) evidence: Vec<String>,
     /// Confidence in it. `None` if there is none.
     pub(crate) confidence: Option<Confidence>,
     /// True if the resource is right.
     pub(crate) right: bool,
-    /// True if the function is right as well. `None` if none was planted.
+    /// True if the function, statement or request is right as well. `None` if none was planted.
     pub(crate) place_right: Option<bool>,
     /// Duration of the diagnosis, in seconds.
     pub(crate) took_s: f64,
@@ -53,31 +55,32 @@ impl Trial {
     pub(crate) fn take(
         planted: &'static Planted,
         turn: u32,
-        quick: bool,
         workshop: &Workshop,
     ) -> anyhow::Result<Self> {
         let folder = workshop.folder("findings")?;
         let scenario = folder.join("findings.toml");
-        std::fs::write(&scenario, SCENARIO).context("could not write the scenario")?;
+        let text = match planted.service {
+            Service::Delayed(..) => REFERENCE,
+            _ => SCENARIO,
+        };
+        std::fs::write(&scenario, text).context("could not write the scenario")?;
+        let service = Started::start(planted, &folder, workshop)?;
         let mut command = Command::new(workshop.tenfold());
         command.current_dir(&folder).arg("profile");
-        let service = Started::start(planted.service, &folder, workshop)?;
         match planted.service {
-            Service::Reference(flags) => command.args(flags),
+            Service::Reference(name) => command.arg(name),
             _ => command.arg(&scenario),
         };
-        if let Some(started) = &service {
-            command.args(["--target", &format!("http://127.0.0.1:{}", started.port)]);
+        if let Some(target) = &service.target {
+            command.args(["--target", target]);
         }
-        if let Service::PythonBelow(_, max) = planted.service {
-            command.args(["--max", max]);
+        for component in &service.components {
+            command.args(["--component", component]);
         }
+        command.args(planted.flags).args(LENGTH);
         command.args(["--json", "--out", "diagnosis"]);
-        if quick {
-            command.args(["--budget", "20s", "--duration", "6s"]);
-        }
         let began = Instant::now();
-        let mut diagnosis = Child::start("tenfold", &command, &Confines::default(), &folder)?;
+        let mut diagnosis = Child::start("tenfold", &command, &service.generator, &folder)?;
         if !diagnosis.wait(DIAGNOSIS, workshop.interrupt())? {
             bail!("the diagnosis took more than {} s", DIAGNOSIS.as_secs());
         }
@@ -91,7 +94,7 @@ impl Trial {
             right
                 && first.is_some_and(|own| {
                     let mut texts = own.evidence.iter().chain([&own.title]);
-                    texts.any(|text| text.contains(planted.place))
+                    texts.any(|text| planted.place.split('|').any(|own| text.contains(own)))
                 })
         });
         Ok(Self {
@@ -101,6 +104,7 @@ impl Trial {
             turn,
             resource,
             title: first.map_or(String::new(), |own| own.title.clone()),
+            evidence: first.map_or(Vec::new(), |own| own.evidence.clone()),
             confidence: first.map(|own| own.confidence),
             right,
             place_right,
@@ -110,61 +114,14 @@ impl Trial {
 
     /// Returns the diagnosis in a line.
     pub(crate) fn line(&self) -> String {
-        let right = match self.right {
-            true => "right",
-            false => "WRONG",
+        let right = match (self.right, self.place_right) {
+            (false, _) => "WRONG",
+            (true, Some(false)) => "right, but not its place,",
+            (true, _) => "right",
         };
         format!(
             "{}: {right} in {:.0} s: {}",
             self.planted, self.took_s, self.title
         )
-    }
-}
-
-/// A service that is not the reference service.
-struct Started {
-    port: u16,
-    _child: Child,
-}
-
-impl Started {
-    fn start(service: Service, folder: &Path, workshop: &Workshop) -> anyhow::Result<Option<Self>> {
-        let (program, options, file, text, argument) = match service {
-            Service::Python(argument) | Service::PythonBelow(argument, _) => (
-                "python3",
-                &["-X", "perf"][..],
-                "server.py",
-                PYTHON,
-                argument,
-            ),
-            Service::Node(argument) => (
-                "node",
-                &["--perf-basic-prof"][..],
-                "server.js",
-                NODE,
-                argument,
-            ),
-            Service::Reference(_) => return Ok(None),
-        };
-        let file = folder.join(file);
-        std::fs::write(&file, text).context("could not write the service")?;
-        let mut command = Command::new(program);
-        command
-            .current_dir(folder)
-            .args(options)
-            .arg(&file)
-            .arg(argument);
-        let child = Child::start("service", &command, &Confines::default(), folder)?;
-        let printed = || child.output().trim().parse::<u16>().ok();
-        workshop
-            .interrupt()
-            .wait(START, || printed().is_some() || child.has_ended())?;
-        match printed() {
-            Some(port) => Ok(Some(Self {
-                port,
-                _child: child,
-            })),
-            None => bail!("the service did not start: {}", child.last_words()),
-        }
     }
 }

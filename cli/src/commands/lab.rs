@@ -2,8 +2,8 @@
 
 mod chaos;
 mod failover;
-mod judge;
 mod feeds;
+mod judge;
 mod open;
 mod policy;
 mod queue;

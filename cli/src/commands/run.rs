@@ -104,7 +104,11 @@ fn generator_count(
         return count;
     }
     // It is the only generator that sends what it records to other systems.
-    if arguments.telemetry.settings().is_ok_and(|own| own.is_some()) {
+    if arguments
+        .telemetry
+        .settings()
+        .is_ok_and(|own| own.is_some())
+    {
         return 1;
     }
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);

@@ -53,7 +53,7 @@ pub(crate) fn experiment(
     let answer = &search.answer;
     if answer.failed.is_none() && matches!(answer.end, End::HighestRate | End::Generator) {
         return Ok(DiagnosisReport {
-            diagnosis: Diagnosis::without_knee(answer),
+            diagnosis: Diagnosis::without_knee(&search),
             ..unfinished(search, Vec::new(), false)
         });
     }

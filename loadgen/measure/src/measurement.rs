@@ -268,7 +268,10 @@ impl Measurement<'_> {
             // Without a lab, nobody waits for it.
             let _ = starts.send(start);
             if self.probe != Probe::Off {
-                sampler = Some(HostSampler::start(sampled, start));
+                let boxes = self.lab.map(Lab::boxes).unwrap_or_default().iter();
+                let boxes = boxes.filter_map(|own| Some((own.name().to_owned(), own.pid()?)));
+                let boxes = boxes.collect();
+                sampler = Some(HostSampler::start_with_boxes(sampled, boxes, start));
             }
             metrics = admin.map(|admin| MetricsSampler::start(admin.clone(), chosen, start));
             profiling = window.and_then(|window| Profiling::start(window, sources, start));

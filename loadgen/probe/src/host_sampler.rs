@@ -1,7 +1,6 @@
 //! Samples of the machine and of the target's process while load runs.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -9,17 +8,19 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tenfold_run_dir::HostTimeline;
-use tenfold_run_dir::host_timeline::HostSample;
+use tenfold_run_dir::host_timeline::{BoxSample, BoxTimeline, HostSample};
 
 use crate::host_counters::{HostCounters, HostReading};
+use crate::other_processes::OtherProcesses;
 use crate::procfs::CpuTicks;
-use crate::{AdminListener, http, metrics, process_tree, procfs};
+use crate::target_processes::{TargetProcesses, TargetReading};
+use crate::{AdminListener, http, metrics, procfs};
 
 /// Time between two samples.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Samples after which the descendants of a process are looked up again.
-const READINGS_PER_LOOK: u32 = 5;
+/// Samples after which other processes are looked at again.
+const SAMPLES_PER_LOOK: usize = 5;
 
 /// Timeout of a scrape, short enough not to delay the next sample.
 const SCRAPE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -54,7 +55,7 @@ impl Target {
 
 /// Samples the machine and a target once per second, on a separate thread.
 ///
-/// A sample of the machine and a local process is eight reads of `/proc`, from files that stay open; the test
+/// A sample of the machine and a local process is some fifteen reads of `/proc` and of its control group; the test
 /// `a_sample_takes_less_than_a_millisecond` sets their limit, 0.1% of a core. A sample from `/metrics` costs the target one
 /// request.
 ///
@@ -73,12 +74,22 @@ impl HostSampler {
     ///
     /// If the system refuses a thread, there are no samples: the run matters more.
     pub fn start(target: Target, start: Instant) -> Self {
+        Self::start_with_boxes(target, Vec::new(), start)
+    }
+
+    /// As [`HostSampler::start`]. Samples the boxes of a stage as well, each by its name and its first process.
+    pub fn start_with_boxes(target: Target, boxes: Vec<(String, u32)>, start: Instant) -> Self {
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("tenfold-probe".into())
             .spawn(move || {
                 let mut source = Source::open(target);
                 let mut timeline = HostTimeline::default();
+                let mut others = OtherProcesses::look();
+                let mut boxes: Vec<SampledBox> = boxes.into_iter().map(SampledBox::of).collect();
+                for own in &mut boxes {
+                    own.sample(start, source.ticks_per_second);
+                }
                 let mut last = source.read();
                 let mut due = last.at + PERIOD;
                 loop {
@@ -93,7 +104,15 @@ impl HostSampler {
                             .samples
                             .push(sample(&last, &next, start, source.ticks_per_second));
                     }
+                    for own in &mut boxes {
+                        own.sample(start, source.ticks_per_second);
+                    }
+                    if ended || timeline.samples.len().is_multiple_of(SAMPLES_PER_LOOK) {
+                        timeline.others =
+                            others.since(&source.processes(), source.ticks_per_second);
+                    }
                     if ended {
+                        timeline.boxes = boxes.into_iter().map(|own| own.timeline).collect();
                         return timeline;
                     }
                     last = next;
@@ -127,6 +146,44 @@ impl Drop for HostSampler {
     }
 }
 
+/// A box that is sampled.
+struct SampledBox {
+    processes: TargetProcesses,
+    timeline: BoxTimeline,
+    last: Option<(Instant, TargetReading)>,
+}
+
+impl SampledBox {
+    fn of((name, process): (String, u32)) -> Self {
+        Self {
+            processes: TargetProcesses::trees(vec![process]),
+            timeline: BoxTimeline {
+                name,
+                samples: Vec::new(),
+            },
+            last: None,
+        }
+    }
+
+    /// Takes a sample, unless it is the first reading or the interval ended before the start of the run.
+    fn sample(&mut self, start: Instant, ticks_per_second: f64) {
+        let next = self.processes.read(ticks_per_second, &mut String::new());
+        let at = Instant::now();
+        let last = self.last.replace((at, next));
+        let samples = &mut self.timeline.samples;
+        let Some((from, last)) = last.filter(|_| at > start && samples.len() < SAMPLES_MAX) else {
+            return;
+        };
+        samples.push(BoxSample {
+            at_ns: nanoseconds(at.saturating_duration_since(start)),
+            duration_ns: nanoseconds(at.duration_since(from)),
+            cpu_ns: next.cpu_since(&last),
+            memory_bytes: next.memory_bytes,
+            limits: next.limits_since(&last),
+        });
+    }
+}
+
 /// Source of readings.
 struct Source {
     machine: Option<File>,
@@ -138,10 +195,7 @@ struct Source {
 
 enum TargetSource {
     Unknown,
-    // Stays open, so that it refers to this process even if the system reuses its id. Reads fail once the process has
-    // ended.
-    Process(File),
-    Trees(Trees),
+    Processes(TargetProcesses),
     Metrics { client: ureq::Agent, url: String },
 }
 
@@ -150,32 +204,33 @@ struct Reading {
     at: Instant,
     machine: Option<CpuTicks>,
     host: HostReading,
-    target_cpu_ns: Option<u64>,
-    target_memory_bytes: Option<u64>,
+    target: TargetReading,
 }
 
 impl Source {
     fn open(target: Target) -> Self {
+        let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
         Self {
             machine: File::open("/proc/stat").ok(),
             counters: HostCounters::open(),
             target: match target {
                 Target::Unknown => TargetSource::Unknown,
-                Target::Process(pid) => File::open(format!("/proc/{pid}/stat"))
-                    .map_or(TargetSource::Unknown, TargetSource::Process),
-                Target::Trees(roots) => TargetSource::Trees(Trees::of(roots)),
+                Target::Process(pid) => {
+                    TargetSource::Processes(TargetProcesses::one(pid, ticks_per_second))
+                }
+                Target::Trees(roots) => TargetSource::Processes(TargetProcesses::trees(roots)),
                 Target::Metrics(listener) => TargetSource::Metrics {
                     client: http::client(&listener, SCRAPE_TIMEOUT),
                     url: listener.url().to_owned(),
                 },
             },
-            ticks_per_second: rustix::param::clock_ticks_per_second() as f64,
+            ticks_per_second,
             text: String::new(),
         }
     }
 
     fn read(&mut self) -> Reading {
-        let (target_cpu_ns, target_memory_bytes) = self.read_target();
+        let target = self.read_target();
         let mut stat = String::new();
         let stat = self
             .machine
@@ -187,93 +242,39 @@ impl Source {
             at: Instant::now(),
             machine,
             host,
-            target_cpu_ns,
-            target_memory_bytes,
+            target,
         }
     }
 
-    fn read_target(&mut self) -> (Option<u64>, Option<u64>) {
+    /// Returns the processes of the target. Empty if they are not known.
+    fn processes(&self) -> BTreeSet<u32> {
+        match &self.target {
+            TargetSource::Processes(processes) => processes.ids().collect(),
+            TargetSource::Unknown | TargetSource::Metrics { .. } => BTreeSet::new(),
+        }
+    }
+
+    fn read_target(&mut self) -> TargetReading {
         match &mut self.target {
-            TargetSource::Unknown => (None, None),
-            TargetSource::Process(file) => {
-                usage(file, self.ticks_per_second, &mut self.text).unzip()
+            TargetSource::Unknown => TargetReading::default(),
+            TargetSource::Processes(processes) => {
+                processes.read(self.ticks_per_second, &mut self.text)
             }
-            TargetSource::Trees(trees) => trees.read(self.ticks_per_second, &mut self.text),
             TargetSource::Metrics { client, url } => {
                 let Ok(metrics) = metrics::scrape(client, url, SCRAPE_TIMEOUT) else {
-                    return (None, None);
+                    return TargetReading::default();
                 };
-                (
-                    metrics
-                        .sum("process_cpu_seconds_total")
-                        .map(|seconds| (seconds * 1e9) as u64),
-                    metrics.counter_sum("process_resident_memory_bytes"),
-                )
-            }
-        }
-    }
-}
-
-/// Processes and their descendants. Forking servers start and end workers, so the descendants are looked up again and again.
-struct Trees {
-    roots: Vec<u32>,
-    /// The `stat` file of each process, by process id, and its CPU time at the last reading, in nanoseconds.
-    files: BTreeMap<u32, (File, u64)>,
-    /// CPU time of all processes since the first reading, in nanoseconds. What a process used before it was found, and after
-    /// the last reading before its end, is not in it.
-    cpu_ns: u64,
-    /// Readings until the descendants are looked up again.
-    left: u32,
-}
-
-impl Trees {
-    fn of(roots: Vec<u32>) -> Self {
-        Self {
-            roots,
-            files: BTreeMap::new(),
-            cpu_ns: 0,
-            left: 0,
-        }
-    }
-
-    /// Returns CPU time, in nanoseconds, and memory, in bytes: sums over the processes that live. `None` without any.
-    fn read(&mut self, ticks_per_second: f64, text: &mut String) -> (Option<u64>, Option<u64>) {
-        if self.left == 0 {
-            self.left = READINGS_PER_LOOK;
-            for root in &self.roots {
-                for process in process_tree::tree(*root) {
-                    if let Entry::Vacant(entry) = self.files.entry(process)
-                        && let Ok(mut file) = File::open(format!("/proc/{process}/stat"))
-                        && let Some((cpu_ns, _)) = usage(&mut file, ticks_per_second, text)
-                    {
-                        entry.insert((file, cpu_ns));
-                    }
+                let cpu_s = metrics.sum("process_cpu_seconds_total");
+                TargetReading {
+                    cpu_ns: cpu_s.map(|seconds| (seconds * 1e9) as u64),
+                    memory_bytes: metrics.counter_sum("process_resident_memory_bytes"),
+                    open_files: metrics.counter_sum("process_open_fds"),
+                    open_files_allowed: metrics.counter_sum("process_max_fds"),
+                    ..TargetReading::default()
                 }
             }
         }
-        self.left -= 1;
-        let mut memory = None;
-        let cpu_ns = &mut self.cpu_ns;
-        self.files.retain(|_, (file, last)| {
-            let Some((own_ns, bytes)) = usage(file, ticks_per_second, text) else {
-                return false;
-            };
-            *cpu_ns += own_ns.saturating_sub(*last);
-            *last = own_ns;
-            *memory.get_or_insert(0) += bytes;
-            true
-        });
-        (memory.map(|_| self.cpu_ns), memory)
     }
-}
-
-/// Returns CPU time, in nanoseconds, and memory, in bytes, from the `stat` file of a process. `None` once it has ended.
-fn usage(file: &mut File, ticks_per_second: f64, text: &mut String) -> Option<(u64, u64)> {
-    let stat = reread(file, text).and_then(procfs::process_stat)?;
-    Some((
-        (stat.cpu_ticks as f64 * 1e9 / ticks_per_second) as u64,
-        stat.resident_pages * rustix::param::page_size() as u64,
-    ))
 }
 
 /// Reads a file of `/proc` again from its start.
@@ -297,12 +298,9 @@ fn sample(last: &Reading, next: &Reading, start: Instant, ticks_per_second: f64)
         duration_ns: nanoseconds(duration),
         host_cores_used: cores(|ticks| ticks.used),
         host_cores_stolen: cores(|ticks| ticks.stolen),
-        // A counter that steps back belongs to a new process: the target was restarted.
-        target_cpu_ns: last
-            .target_cpu_ns
-            .zip(next.target_cpu_ns)
-            .and_then(|(last, next)| next.checked_sub(last)),
-        target_memory_bytes: next.target_memory_bytes,
+        target_cpu_ns: next.target.cpu_since(&last.target),
+        target_memory_bytes: next.target.memory_bytes,
+        target_limits: next.target.limits_since(&last.target),
         resources: Some(next.host.since(&last.host, duration)),
     }
 }
@@ -314,6 +312,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use crate::process_tree;
 
     #[test]
     fn samples_cpu_and_memory_of_this_process() {
@@ -357,9 +356,9 @@ mod tests {
         std::thread::sleep(Duration::from_millis(300));
         let own = process_tree::tree(parent.id());
         let mut source = Source::open(Target::Trees(vec![parent.id()]));
-        let before = source.read().target_cpu_ns.unwrap();
+        let before = source.read().target.cpu_ns.unwrap();
         std::thread::sleep(Duration::from_secs(1));
-        let after = source.read().target_cpu_ns.unwrap();
+        let after = source.read().target.cpu_ns.unwrap();
         parent.kill().unwrap();
         parent.wait().unwrap();
         for process in own.iter().skip(1).filter_map(|id| i32::try_from(*id).ok()) {
@@ -371,18 +370,33 @@ mod tests {
     }
 
     #[test]
+    fn samples_boxes_beside_the_target() {
+        let start = Instant::now();
+        let boxes = vec![("web".to_owned(), std::process::id())];
+        let sampler = HostSampler::start_with_boxes(Target::Unknown, boxes, start);
+        std::thread::sleep(Duration::from_millis(1_200));
+        let timeline = sampler.stop();
+        let [web] = &timeline.boxes[..] else {
+            panic!("{timeline:?}")
+        };
+        assert_eq!((web.name.as_str(), web.samples.len()), ("web", 2));
+        assert!(web.samples[0].cpu_ns.is_some() && web.samples[0].memory_bytes.is_some());
+        assert!(web.samples[0].limits.unwrap().open_files.unwrap() > 0);
+    }
+
+    #[test]
     fn ended_process_has_no_values() {
         let mut child = std::process::Command::new("sleep")
             .arg("60")
             .spawn()
             .unwrap();
         let mut source = Source::open(Target::Process(child.id()));
-        assert!(source.read().target_cpu_ns.is_some());
+        assert!(source.read().target.cpu_ns.is_some());
         child.kill().unwrap();
         child.wait().unwrap();
         let after = source.read();
-        assert_eq!(after.target_cpu_ns, None);
-        assert_eq!(after.target_memory_bytes, None);
+        assert_eq!(after.target.cpu_ns, None);
+        assert_eq!(after.target.memory_bytes, None);
     }
 
     #[test]
@@ -419,7 +433,7 @@ mod tests {
         };
         let before = cpu();
         for _ in 0..100 {
-            assert!(source.read().target_cpu_ns.is_some());
+            assert!(source.read().target.cpu_ns.is_some());
         }
         let each = (cpu() - before) / 100;
         println!("{each:?} of CPU time for a sample");

@@ -8,7 +8,7 @@
 
 mod admin_listener;
 mod component_watch;
-
+mod control_group;
 mod delay_switch;
 pub mod doctor;
 mod error;
@@ -23,9 +23,11 @@ pub mod limits;
 mod metric_selector;
 pub mod metrics;
 mod metrics_sampler;
+mod other_processes;
 pub mod process_tree;
 mod procfs;
 pub mod profile;
+mod target_processes;
 
 pub use admin_listener::AdminListener;
 pub use component_watch::{

@@ -1,6 +1,6 @@
 //! Parsers of `/proc`: pure functions of its text.
 //!
-//! Formats: proc_stat(5), proc_pid_stat(5), proc_meminfo(5), proc_cpuinfo(5), proc_loadavg(5).
+//! Formats: proc_stat(5), proc_pid_stat(5), proc_pid_limits(5), proc_meminfo(5), proc_cpuinfo(5), proc_loadavg(5).
 
 /// The machine's CPU time since it started, in clock ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) struct CpuTicks {
 pub(crate) struct ProcessStat {
     /// User and system time of all threads, including ended ones, in clock ticks.
     pub(crate) cpu_ticks: u64,
+    /// Page faults of all threads that had to read a disk.
+    pub(crate) major_faults: u64,
     /// Resident memory, in pages.
     pub(crate) resident_pages: u64,
 }
@@ -48,8 +50,22 @@ pub(crate) fn process_stat(stat: &str) -> Option<ProcessStat> {
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
     Some(ProcessStat {
         cpu_ticks: field(14)?.saturating_add(field(15)?),
+        major_faults: field(12)?,
         resident_pages: field(24)?,
     })
+}
+
+/// Returns the name of a process from `/proc/PID/stat`.
+pub(crate) fn process_name(stat: &str) -> Option<&str> {
+    let (before, _) = stat.rsplit_once(')')?;
+    Some(before.split_once('(')?.1)
+}
+
+/// Parses the number of files that a process may open, from `/proc/PID/limits`. `None` if it is unlimited.
+pub(crate) fn open_files_max(limits: &str) -> Option<u64> {
+    let mut lines = limits.lines();
+    let values = lines.find_map(|line| line.strip_prefix("Max open files"))?;
+    values.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// Parses one field of `/proc/meminfo`, such as `MemTotal`, in bytes.
@@ -111,13 +127,15 @@ mod tests {
 
     #[test]
     fn parses_a_process_with_any_name() {
-        let stat = "4242 (a) R (b)) S 1 4242 4242 0 -1 4194304 900 0 0 0 123 45 6 7 20 0 9 0 \
+        let stat = "4242 (a) R (b)) S 1 4242 4242 0 -1 4194304 900 0 3 0 123 45 6 7 20 0 9 0 \
                     8888 1000000 2500 18446744073709551615 0 0 0 0 0 0 0";
         let expected = ProcessStat {
             cpu_ticks: 168,
+            major_faults: 3,
             resident_pages: 2500,
         };
         assert_eq!(process_stat(stat), Some(expected));
+        assert_eq!(process_name(stat), Some("a) R (b)"));
         assert_eq!(process_stat("1 (x) S 1"), None);
         assert_eq!(process_stat(""), None);
     }
@@ -142,11 +160,25 @@ mod tests {
         assert_eq!(load_1m(""), None);
     }
 
+    #[test]
+    fn parses_limit_of_open_files() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max open files            1024                 524288               files     \n";
+        assert_eq!(open_files_max(limits), Some(1_024));
+        assert_eq!(
+            open_files_max(
+                "Max open files            unlimited            unlimited            files\n"
+            ),
+            None
+        );
+    }
+
     proptest! {
         #[test]
         fn any_text_parses_or_fails(text in "\\PC*|cpu [0-9 ]*|[0-9]+ \\(.*\\) [0-9 S]*") {
             let _ = (cpu_ticks(&text), process_stat(&text), memory_bytes(&text, "MemTotal"));
-            let _ = (cpu_model(&text), load_1m(&text));
+            let _ = (cpu_model(&text), load_1m(&text), open_files_max(&text));
+            let _ = process_name(&text);
         }
     }
 }

@@ -561,7 +561,13 @@ mod tests {
         let log = IntervalLog::create(&path, SystemTime::UNIX_EPOCH).unwrap();
         let mut recorder = Recorder::new(
             &scenario,
-            LogWriter::start(log, (&scenario, Share::WHOLE), &RunDir::open(directory.path()), None).unwrap(),
+            LogWriter::start(
+                log,
+                (&scenario, Share::WHOLE),
+                &RunDir::open(directory.path()),
+                None,
+            )
+            .unwrap(),
             None,
         );
         let arrivals: Vec<Arrival> = scenario.schedule().take(2).collect();

@@ -5,6 +5,7 @@
 mod balancer;
 mod cache;
 mod database;
+mod replica;
 mod web_server;
 
 use tenfold_run_dir::Run;
@@ -20,12 +21,16 @@ pub(crate) enum CauseKind {
     RowLock,
     /// Commits wait for the disk, or for the other members of a cluster.
     Commit,
+    /// A request executes the same statement many times.
+    ManyStatements,
     /// One statement takes most of the time.
     SlowStatement,
     /// The cache is too small for its keys.
     Eviction,
     /// The thread that runs the commands of a cache is busy.
     BusyCache,
+    /// A replica is behind its primary.
+    ReplicaLag,
     /// One server gets nearly all requests.
     OneServer,
     /// Requests wait in the queue of a balancer.
@@ -64,10 +69,15 @@ impl CauseKind {
 /// Returns the causes that the components of a run show, the strongest first.
 pub(crate) fn component_causes(run: &Run) -> Vec<ComponentCause> {
     let mut found = Vec::new();
+    let rows = run.timeline.rows.iter();
+    let answered = rows.map(|row| row.reads + row.writes).sum();
     for own in &run.components {
         use tenfold_run_dir::component_use::ComponentFigures::{Cache, Database, WebServer};
         match &own.figures {
-            Some(Database(figures)) => found.extend(database::causes(own, figures)),
+            Some(Database(figures)) => {
+                found.extend(database::causes(own, figures, answered));
+                found.extend(replica::cause(own, figures));
+            }
             Some(Cache(figures)) => found.extend(cache::causes(own, figures)),
             Some(WebServer(figures)) => found.extend(web_server::cause(own, figures)),
             None => {}

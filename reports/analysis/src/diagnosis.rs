@@ -5,15 +5,20 @@
 //! can do. Both together give the number of requests at a time (Little's law), and the CPU time of a request gives the rate at
 //! which the processors are full (the utilisation law).
 
+mod at_a_time;
 mod bottleneck;
 mod box_limit;
+mod busy_peer;
 mod component_limit;
 pub mod confirmation;
 mod gain;
+mod holders;
+mod listen_queue;
 mod load;
 mod next_step;
 mod openings;
 mod part_growth;
+mod process_limit;
 mod report;
 mod resource;
 mod slowed;
@@ -28,7 +33,8 @@ use serde::{Deserialize, Serialize};
 use tenfold_run_dir::Run;
 
 use crate::diagnosis::load::Load;
-use crate::knee::{Answer, End, Outcome, judge_trial};
+use crate::format;
+use crate::knee::{Answer, End, Outcome, OutcomeName, SearchReport, judge_trial};
 use crate::summary::Summary;
 
 /// Bottlenecks of a service.
@@ -56,12 +62,23 @@ pub struct Experiments<'a> {
 impl Diagnosis {
     /// Returns the diagnosis of a service whose knee was not reached: every rate up to the highest was sustained, or the
     /// generator was the limit.
-    pub fn without_knee(answer: &Answer) -> Self {
+    pub fn without_knee(search: &SearchReport) -> Self {
+        let answer = &search.answer;
         let is_generator = answer.end == End::Generator;
+        let mut bottleneck = bottleneck::not_reached(answer, is_generator);
+        let mut trials = search.trials.iter().rev();
+        let last = trials.find(|trial| trial.outcome == OutcomeName::NotMeasured);
+        if let Some((trial, finding)) = last
+            .filter(|_| is_generator)
+            .and_then(|trial| Some((trial, trial.figures.finding.as_ref()?)))
+        {
+            let rate = format::rate(trial.rate);
+            bottleneck.evidence.push(format!("at {rate}: {finding}"));
+        }
         Self {
             sustained: answer.sustained,
             failed: answer.failed,
-            bottlenecks: vec![bottleneck::not_reached(answer, is_generator)],
+            bottlenecks: vec![bottleneck],
         }
     }
 }

@@ -8,7 +8,7 @@ mod hot_shard;
 pub(crate) mod hot_spot;
 pub(crate) mod in_flight_trend;
 pub(crate) mod limit;
-mod listen_queue;
+pub(crate) mod listen_queue;
 mod load;
 mod load_second;
 mod overload;

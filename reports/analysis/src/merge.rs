@@ -108,5 +108,6 @@ fn target_only(host: &HostTimeline) -> HostTimeline {
         sample.host_cores_used = None;
         sample.host_cores_stolen = None;
     }
+    host.others.clear();
     host
 }

@@ -115,6 +115,18 @@ fn of_database<'a>(own: &ComponentUse, figures: &DatabaseUse) -> Vec<(&'a str, S
             count(figures.connections_refused)
         ),
     ));
+    rows.extend(figures.replication.map(|own| {
+        let behind = own
+            .behind_s_max
+            .map_or("not reported".to_owned(), |behind_s| {
+                format!("{} s at most", count(behind_s))
+            });
+        let stopped = match own.stopped {
+            true => ", replication stopped",
+            false => "",
+        };
+        ("behind its primary", format!("{behind}{stopped}"))
+    }));
     rows
 }
 

@@ -150,8 +150,8 @@ macro_rules! write {
 }
 
 // After the macros, which they use.
-mod old_posts;
 mod feed_table;
+mod old_posts;
 mod photos;
 mod shard;
 
@@ -164,10 +164,11 @@ impl MysqlStore {
     pub(super) fn replica(url: &str) -> Result<Self, StoreError> {
         let opts = options::options(url)?;
         let address = format!("{}:{}", opts.ip_or_hostname(), opts.tcp_port());
+        let connections_max = opts.pool_opts().constraints().max();
         Ok(Self {
             pool: Pool::new(opts.clone()),
             opts,
-            slots: Semaphore::new(CONNECTIONS_MAX),
+            slots: Semaphore::new(connections_max),
             address,
             calls: Semaphore::new(CALLS_MAX),
             writing: Semaphore::new(CALLS_MAX),

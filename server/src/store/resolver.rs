@@ -134,7 +134,6 @@ pub async fn resolve_photos(url: &str) -> Result<Arc<dyn PhotoTable>, StoreError
     }
 }
 
-
 /// Store with everything in one database.
 pub trait Base: FeedTable + Outbox {}
 

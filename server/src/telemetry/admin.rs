@@ -14,7 +14,10 @@ use http::{HeaderValue, StatusCode};
 use super::cpu_profile::{self, ProfileError};
 use super::prometheus_text::MEDIA_TYPE;
 use super::requests::Requests;
-use super::{FeedDesk, delay_switch, exposition, feed_desk, job_desk, shard_admin, warehouse_desk};
+use super::{
+    FeedDesk, delay_switch, exposition, feed_desk, heap_profile, job_desk, shard_admin,
+    warehouse_desk,
+};
 use crate::delays::Delays;
 use crate::problem::Problem;
 use crate::queue::Jobs;
@@ -93,6 +96,7 @@ pub(crate) fn router(
         .route("/warehouse", warehouse)
         .route("/metrics", get(metrics))
         .route("/debug/pprof/profile", get(profile))
+        .route("/debug/pprof/heap", get(heap))
         .route("/debug/pprof/cmdline", get(cmdline))
         .route("/debug/delay", delay.layer(DefaultBodyLimit::max(BODY_MAX)))
         .route("/debug/queue", queue)
@@ -103,7 +107,9 @@ pub(crate) fn router(
                 "method not allowed; see the header `Allow`",
             )
         })
-        .fallback(async || Problem::not_found("not found; try /metrics or /debug/pprof/profile"))
+        .fallback(async || {
+            Problem::not_found("not found; try /metrics, /debug/pprof/profile or /debug/pprof/heap")
+        })
         .with_state(Admin {
             requests,
             store,
@@ -180,12 +186,8 @@ async fn profile(RawQuery(query): RawQuery) -> Result<Response, Problem> {
             Problem::internal()
         }
     })?;
-    let mut response = captured.gzipped.into_response();
+    let mut response = attachment(captured.gzipped, "attachment; filename=\"profile\"");
     let headers = response.headers_mut();
-    let octets = HeaderValue::from_static("application/octet-stream");
-    headers.insert(CONTENT_TYPE, octets);
-    let attachment = HeaderValue::from_static("attachment; filename=\"profile\"");
-    headers.insert(CONTENT_DISPOSITION, attachment);
     headers.insert("tenfold-profile-samples", captured.samples.into());
     headers.insert("tenfold-profile-hz", hz.into());
     let cpu_s = format!("{:.6}", captured.cpu_time.as_secs_f64());
@@ -193,6 +195,29 @@ async fn profile(RawQuery(query): RawQuery) -> Result<Response, Problem> {
         headers.insert("tenfold-profile-cpu-seconds", cpu_s);
     }
     Ok(response)
+}
+
+/// Returns the heap profile. With `gc` or `debug`, which Go has, it is the same.
+async fn heap() -> Result<Response, Problem> {
+    let captured = heap_profile::capture().await;
+    let gzipped = captured.map_err(|error| {
+        if error.is_off() {
+            return Problem::new(StatusCode::NOT_IMPLEMENTED, error.to_string());
+        }
+        tracing::error!(%error, "could not capture a heap profile");
+        Problem::internal()
+    })?;
+    Ok(attachment(gzipped, "attachment; filename=\"heap\""))
+}
+
+/// Returns a file for download.
+fn attachment(bytes: Vec<u8>, disposition: &'static str) -> Response {
+    let mut response = bytes.into_response();
+    let headers = response.headers_mut();
+    let octets = HeaderValue::from_static("application/octet-stream");
+    headers.insert(CONTENT_TYPE, octets);
+    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static(disposition));
+    response
 }
 
 /// Parses a number from 1 to `max` in the query.

@@ -17,7 +17,7 @@ use super::process;
 
 /// Nice value of the thread that encodes a profile: about a tenth of a contended core. On Linux, each
 /// thread has its own.
-const NICE: i32 = 10;
+pub(super) const NICE: i32 = 10;
 
 /// Captured profile.
 #[derive(Debug)]
@@ -140,7 +140,8 @@ impl Drop for ProfilerLock {
     }
 }
 
-fn compress(profile: &Profile) -> io::Result<Vec<u8>> {
+/// Encodes and compresses a profile.
+pub(super) fn compress(profile: &Profile) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&profile.encode_to_vec())?;
     encoder.finish()
@@ -148,10 +149,11 @@ fn compress(profile: &Profile) -> io::Result<Vec<u8>> {
 
 /// String table: the index of each string, and the strings by index.
 #[derive(Default)]
-struct Strings(HashMap<String, i64>, Vec<String>);
+pub(super) struct Strings(HashMap<String, i64>, Vec<String>);
 
 impl Strings {
-    fn index(&mut self, text: &str) -> i64 {
+    /// Returns the index of a string.
+    pub(super) fn index(&mut self, text: &str) -> i64 {
         if let Some(index) = self.0.get(text) {
             return *index;
         }
@@ -159,6 +161,11 @@ impl Strings {
         self.0.insert(text.to_owned(), index);
         self.1.push(text.to_owned());
         index
+    }
+
+    /// Returns the strings by index.
+    pub(super) fn into_table(self) -> Vec<String> {
+        self.1
     }
 }
 
@@ -233,7 +240,7 @@ fn profile(report: &Report, began: SystemTime, hz: i32) -> Profile {
         sample,
         location: locations,
         function: functions,
-        string_table: strings.1,
+        string_table: strings.into_table(),
         time_nanos: nanos(began.duration_since(UNIX_EPOCH).unwrap_or_default()),
         duration_nanos: nanos(report.timing.duration),
         period_type,
@@ -242,6 +249,7 @@ fn profile(report: &Report, began: SystemTime, hz: i32) -> Profile {
     }
 }
 
-fn nanos(duration: Duration) -> i64 {
+/// Returns nanoseconds, as the format has them.
+pub(super) fn nanos(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -81,6 +81,10 @@ pub(crate) fn exposition(sources: &Sources<'_>) -> String {
         let help = "Open file descriptors of this process.";
         text.value("process_open_fds", Gauge, help, fds);
     }
+    if let Some(fds) = process::max_fds() {
+        let help = "Most file descriptors that this process may open.";
+        text.value("process_max_fds", Gauge, help, fds);
+    }
     text.finish()
 }
 

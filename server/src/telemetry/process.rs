@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Returns the CPU time of all threads so far.
@@ -32,6 +33,11 @@ pub(crate) fn open_fds() -> Option<usize> {
     )
 }
 
+/// Returns the number of file descriptors that this process may open. `None` if it is unlimited.
+pub(crate) fn max_fds() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +46,7 @@ mod tests {
     fn figures_are_plausible() {
         assert!(resident_bytes().is_none_or(|bytes| bytes > 500_000));
         assert!(open_fds().is_none_or(|fds| fds >= 3));
+        assert!(max_fds().is_none_or(|fds| fds >= 3));
         let before = cpu_time();
         while cpu_time() == before {}
     }

@@ -6,6 +6,8 @@ mod crash;
 mod delays;
 #[cfg(feature = "sentry")]
 mod error_reports;
+#[cfg(all(feature = "heap-profile", feature = "sqlite"))]
+mod heap;
 mod hostile;
 mod ledger;
 mod life_cycle;

@@ -116,6 +116,7 @@ async fn counts_each_request_once() {
         "process_cpu_seconds_total",
         "process_resident_memory_bytes",
         "process_open_fds",
+        "process_max_fds",
         "store_write_batch_size_count",
         "component_wait_seconds_sum{component=\"store\"}",
         "component_wait_seconds_count{component=\"store\"}",

@@ -1,5 +1,6 @@
 //! MariaDB and MySQL: `SHOW GLOBAL STATUS`, and the statements of `performance_schema`.
 
+mod replication;
 mod running;
 mod statement_text;
 mod statements;
@@ -11,10 +12,11 @@ use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, Opts, OptsBuilder, SslOpts};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use tenfold_run_dir::component_use::{ComponentFigures, DatabaseUse, LockWaiter};
+use tenfold_run_dir::component_use::{ComponentFigures, DatabaseUse, LockWaiter, Replication};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
+use self::replication::seen;
 use self::running::Running;
 use self::statement_text::statement_text;
 use self::statements::{Statements, longest};
@@ -53,6 +55,7 @@ pub(super) struct Mysql {
     looks: u32,
     connections_max: u64,
     lock_waiters: BTreeMap<String, u64>,
+    replication: Option<Replication>,
     gaps: Vec<String>,
 }
 
@@ -76,6 +79,7 @@ impl Mysql {
             looks: 0,
             connections_max: 0,
             lock_waiters: BTreeMap::new(),
+            replication: None,
             gaps: Vec::new(),
         })
     }
@@ -185,6 +189,9 @@ impl Source for Mysql {
             let others = status.count("threads_connected").unwrap_or(0);
             self.connections_max = self.connections_max.max(others.saturating_sub(1));
         }
+        if let Ok(rows) = self.query(replication::QUERY, LOOK_TIMEOUT) {
+            self.replication = seen(self.replication, &rows);
+        }
         let waiting = self.query::<Option<String>>(LOCK_WAITERS, LOOK_TIMEOUT);
         for text in waiting.unwrap_or_default().into_iter().flatten() {
             *self.lock_waiters.entry(statement_text(&text)).or_default() += 1;
@@ -243,6 +250,7 @@ impl Source for Mysql {
             connections_max: self.connections_max,
             running_max: self.running.at_once_max,
             connections_refused: between.more("connection_errors_max_connections"),
+            replication: self.replication,
         }))
     }
 

@@ -122,6 +122,23 @@ fn names_statement_without_index_and_statement_that_waits() {
 }
 
 #[test]
+fn reports_replica_that_does_not_follow() {
+    let Some(server) = MariaDb::start() else {
+        return;
+    };
+    server.run(
+        "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = 1, MASTER_USER = 'nobody'; \
+         GRANT REPLICA MONITOR ON *.* TO watcher@'%'",
+    );
+    let watch = watch("replica", &server.monitor());
+    std::thread::sleep(Duration::from_millis(2_500));
+    let own = only(watch);
+    let replication = database(&own).replication.unwrap();
+    assert!(replication.stopped, "{replication:?}");
+    assert_eq!(replication.behind_s_max, None);
+}
+
+#[test]
 fn says_what_an_account_lacks() {
     let Some(server) = MariaDb::start() else {
         return;

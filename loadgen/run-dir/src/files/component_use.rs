@@ -67,6 +67,18 @@ pub struct DatabaseUse {
     pub running_max: u64,
     /// Connections refused because too many were open.
     pub connections_refused: u64,
+    /// Replication from a primary. `None` if it is no replica, or the account may not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication: Option<Replication>,
+}
+
+/// Replication of a replica from its primary, at the looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Replication {
+    /// Longest time behind its primary, in seconds. `None` if it was not reported.
+    pub behind_s_max: Option<u64>,
+    /// True if it was stopped at the last look.
+    pub stopped: bool,
 }
 
 /// Most statements of a database that are kept.

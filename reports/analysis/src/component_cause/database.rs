@@ -18,12 +18,24 @@ const ROWS_READ_MIN: f64 = 100.0;
 /// Rows read by an execution from which reading them takes long.
 const ROWS_AN_EXECUTION_MIN: f64 = 1_000.0;
 
-/// Returns the causes that a database shows: the wait of most statements, and refused connections.
-pub(super) fn causes(own: &ComponentUse, figures: &DatabaseUse) -> Vec<ComponentCause> {
+/// Executions of one statement by a request, from which one statement could do the work of many.
+const EXECUTIONS_MIN: f64 = 10.0;
+
+/// Answers from which executions for each of them are known.
+const ANSWERS_MIN: u64 = 100;
+
+/// Returns the causes that a database shows: the wait of most statements, statements that each of the `answered` requests executes
+/// again and again, and refused connections.
+pub(super) fn causes(
+    own: &ComponentUse,
+    figures: &DatabaseUse,
+    answered: u64,
+) -> Vec<ComponentCause> {
     let mut found = Vec::new();
     if figures.connections_refused > 0 {
         found.push(refused(own, figures));
     }
+    found.extend(many_statements(own, figures, answered));
     let all_s = figures.statements_s.unwrap_or(0.0);
     let at_a_time = own.at_a_time(all_s);
     if at_a_time < AT_A_TIME_MIN {
@@ -43,6 +55,46 @@ pub(super) fn causes(own: &ComponentUse, figures: &DatabaseUse) -> Vec<Component
         cause
     }));
     found
+}
+
+/// Reports a statement that each request executes many times, unless an execution reads many rows.
+fn many_statements(
+    own: &ComponentUse,
+    figures: &DatabaseUse,
+    answered: u64,
+) -> Option<ComponentCause> {
+    let counted = figures.statements.iter().filter(|own| !own.is_sampled);
+    let first = counted.max_by_key(|own| own.count)?;
+    let each = first.count as f64 / answered.max(1) as f64;
+    if answered < ANSWERS_MIN || each < EXECUTIONS_MIN || rows(first, figures).is_some() {
+        return None;
+    }
+    let place = quoted(&first.text);
+    Some(ComponentCause {
+        kind: CauseKind::ManyStatements,
+        component: own.name.clone(),
+        title: format!(
+            "A request executes the same statement {} times in `{}`: {place}",
+            format::significant(each),
+            own.name
+        ),
+        place: Some(place),
+        evidence: vec![
+            format!(
+                "{} executions of it for {} answers, {} of all statements",
+                format::count(first.count),
+                format::count(answered),
+                format::percent((first.count as f64 / figures.questions.max(1) as f64).min(1.0))
+            ),
+            format!(
+                "{} of the database for each answer, besides a round trip and the work of the client for each execution",
+                format::duration_of(first.time_s * 1e9 / answered as f64)
+            ),
+        ],
+        confidence: Confidence::High,
+        advice: "Ask once for all of them: a join, or `WHERE … IN (…)`.".to_owned(),
+        weight: own.at_a_time(first.time_s),
+    })
 }
 
 fn row_lock(own: &ComponentUse, figures: &DatabaseUse, all_s: f64) -> Option<ComponentCause> {
@@ -252,7 +304,41 @@ mod tests {
             gaps: Vec::new(),
             figures: None,
         };
-        causes(&own, &figures)
+        causes(&own, &figures, 0)
+    }
+
+    #[test]
+    fn names_statement_that_each_request_repeats() {
+        let figures = |count| DatabaseUse {
+            statements_s: Some(1.0),
+            questions: 21_000,
+            statements: vec![StatementUse {
+                text: "SELECT name FROM user WHERE id = ?".to_owned(),
+                count,
+                time_s: 1.0,
+                rows_examined: count,
+                rows_sent: count,
+                ..StatementUse::default()
+            }],
+            ..DatabaseUse::default()
+        };
+        let own = ComponentUse {
+            name: "sql".to_owned(),
+            over_s: 10.0,
+            gaps: Vec::new(),
+            figures: None,
+        };
+        let found = causes(&own, &figures(20_000), 500);
+        let [cause] = &found[..] else {
+            panic!("{found:?}")
+        };
+        assert_eq!(cause.kind, CauseKind::ManyStatements);
+        assert_eq!(
+            cause.title,
+            "A request executes the same statement 40.0 times in `sql`: `SELECT name FROM user WHERE id = ?`"
+        );
+        assert_eq!(causes(&own, &figures(2_000), 500), []);
+        assert_eq!(causes(&own, &figures(900), 9), [], "too few answers");
     }
 
     fn statement(text: &str, time_s: f64, rows_examined: u64) -> StatementUse {

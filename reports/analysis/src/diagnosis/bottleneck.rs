@@ -3,13 +3,18 @@
 use serde::{Deserialize, Serialize};
 use tenfold_run_dir::off_cpu::WaitKind;
 
+use super::at_a_time::AtATime;
 use super::box_limit::BoxLimit;
+use super::busy_peer::busy_peer;
 use super::component_limit::{self, growing_causes};
 use super::gain::Gain;
+use super::holders::Holders;
+use super::listen_queue::listen_queue;
 use super::load::Load;
 use super::next_step::NextStep;
-use super::openings::openings;
-use super::part_growth::PartGrowth;
+use super::openings::{handshakes, openings};
+use super::part_growth::{PartGrowth, largest_part};
+use super::process_limit;
 use super::resource::Resource;
 use super::slowed::Slowed;
 use crate::component_cause::{CauseKind, ComponentCause};
@@ -116,6 +121,17 @@ pub(super) fn bottlenecks(
     if is_generator {
         found.push(case.generator());
     }
+    // What the kernel refuses or drops is no matter of speed: CPU time and waits follow from it.
+    found.extend(process_limit::open_files(above, case.cpu_evidence()));
+    found.extend(process_limit::memory(above, case.cpu_evidence()));
+    let queue = listen_queue(low, above, case.cpu_evidence());
+    // Where requests wait inside, or few are answered, the queue before it overflows as well.
+    let is_accept = case.main_wait().is_none() && !above.cpu.limit().is_of_cpu();
+    let (first, last) = match is_accept {
+        true => (queue, None),
+        false => (None, queue),
+    };
+    found.extend(first);
     let short_box = BoxLimit::of(near, above);
     found.extend(short_box.as_ref().map(|own| case.short_box(own)));
     // How many cores another machine has is not known.
@@ -125,6 +141,9 @@ pub(super) fn bottlenecks(
         false => Limit::Unknown,
     };
     found.extend(case.component(limit));
+    if found.is_empty() {
+        found.extend(busy_peer(low, above, limit, case.cpu_evidence()));
+    }
     match limit {
         Limit::Box if short_box.is_none() => found.push(case.cpu(Resource::BoxCpu)),
         Limit::Box => {}
@@ -134,9 +153,10 @@ pub(super) fn bottlenecks(
         Limit::OneThread => found.extend(case.one_thread()),
         Limit::Waiting | Limit::Unknown => found.extend(case.waiting()),
     }
-    if found.is_empty() {
+    if found.is_empty() && last.is_none() {
         found.push(case.unknown());
     }
+    found.extend(last);
     found
 }
 
@@ -181,23 +201,46 @@ impl Case<'_> {
                 format::duration(generator.lag_bound_ns)
             )
         }));
+        let few = self.above.summary.too_few_users;
+        evidence.extend(few.map(|few| {
+            format!(
+                "{} users sent this load, and all of them waited for responses; it takes {} (--users)",
+                format::count(few.users),
+                format::count(few.needed)
+            )
+        }));
         Bottleneck {
             resource: Resource::Generator,
-            title: "The generator is the limit, not the service".to_owned(),
+            title: match few {
+                Some(few) => format!(
+                    "Too few users are the limit, not the service: {} of the {} that the load takes",
+                    format::count(few.users),
+                    format::count(few.needed)
+                ),
+                None => "The generator is the limit, not the service".to_owned(),
+            },
             place: None,
             part: None,
             short_box: None,
             evidence,
             confidence: Confidence::High,
             expected_gain: None,
-            next_step: NextStep::of(Resource::Generator, None),
+            next_step: match few {
+                Some(few) => NextStep::with_text(
+                    Resource::Generator,
+                    format!("Give it more users: --users {} or more.", few.needed),
+                ),
+                None => NextStep::of(Resource::Generator, None),
+            },
         }
     }
 
     /// The processors are full.
     fn cpu(&self, resource: Resource) -> Bottleneck {
         let hot = self.above.hot.cpu.as_ref();
-        let clause = hot.map_or(String::new(), |hot| hot.clause());
+        let clause = self.above.hot.clause();
+        let handshakes = handshakes(self.above);
+        let is_box = !self.above.run.manifest.boxes.is_empty();
         let cores = |cores: f64| format::significant(cores);
         let used = self.above.cpu.service.unwrap_or(0.0);
         let title = match resource {
@@ -208,7 +251,11 @@ impl Case<'_> {
                 cores(self.above.cpu.generator)
             ),
             Resource::BoxCpu => format!(
-                "The box is short of CPU: {} of {} cores are in use{clause}",
+                "{} is short of CPU: {} of {} cores are in use{clause}",
+                match is_box {
+                    true => "The box",
+                    false => "The control group of the service",
+                },
                 cores(used),
                 cores(self.above.cpu.allowed.unwrap_or(0.0))
             ),
@@ -230,8 +277,14 @@ impl Case<'_> {
                 )
             }
         };
+        let title = match &handshakes {
+            Some(_) => format!("{title}; each request opens a connection with a TLS handshake"),
+            None => title,
+        };
         let mut evidence = self.cpu_evidence();
-        evidence.extend(hot.map(|hot| hot.sentence("CPU time")));
+        evidence.extend(handshakes);
+        evidence.extend(self.above.hot.sentence());
+        evidence.extend(self.largest_part());
         let predicted = self.low.full_at();
         evidence.extend(
             predicted.map(|full| self.prediction(full, "the CPU time of a request at low load")),
@@ -280,6 +333,8 @@ impl Case<'_> {
         let wait = self.main_wait();
         let awaited = self.awaited(wait);
         let fits = |cause: &&ComponentCause| match limit {
+            // Both sides work for each statement.
+            _ if cause.kind == CauseKind::ManyStatements => true,
             Limit::Waiting | Limit::Unknown => {
                 // Threads that queue for a lock, or requests for a pool, need not wait for a statement that is merely frequent.
                 cause.kind != CauseKind::SlowStatement || awaited == Resource::Network
@@ -335,10 +390,23 @@ impl Case<'_> {
     }
 
     fn other_processes(&self) -> Bottleneck {
+        let most = self
+            .above
+            .run
+            .host
+            .others
+            .first()
+            .map_or(String::new(), |own| {
+                format!(
+                    ", `{}` {} of them",
+                    own.name.replace('`', "'"),
+                    format::significant(own.cores_used)
+                )
+            });
         Bottleneck {
             resource: Resource::OtherProcesses,
             title: format!(
-                "Other processes keep this machine busy: they use {} cores",
+                "Other processes keep this machine busy: they use {} cores{most}",
                 format::significant(self.above.cpu.others)
             ),
             place: None,
@@ -354,10 +422,18 @@ impl Case<'_> {
     /// One core is full, of several. A single busy thread does that; a service with a lock around its work looks the same.
     fn one_thread(&self) -> Vec<Bottleneck> {
         let hot = self.above.hot.cpu.as_ref();
-        let clause = hot.map_or(String::new(), |hot| hot.clause());
+        let clause = self.above.hot.clause();
         let place = hot.map(|hot| format!("`{}`", hot.focus().0));
+        let handshakes = handshakes(self.above);
+        let title = format!("One thread does the work: one core is full, of several{clause}");
+        let title = match &handshakes {
+            Some(_) => format!("{title}; each request opens a connection with a TLS handshake"),
+            None => title,
+        };
         let mut evidence = self.cpu_evidence();
-        evidence.extend(hot.map(|hot| hot.sentence("CPU time")));
+        evidence.extend(handshakes);
+        evidence.extend(self.above.hot.sentence());
+        evidence.extend(self.largest_part());
         let predicted = self.low.demand_s().map(|demand| 1.0 / demand);
         evidence.extend(predicted.map(|full| {
             self.prediction(full, "the CPU time of a request at low load, in one thread")
@@ -371,7 +447,7 @@ impl Case<'_> {
             .map_or(0, |own| own.captured);
         vec![Bottleneck {
             resource: Resource::OneThread,
-            title: format!("One thread does the work: one core is full, of several{clause}"),
+            title,
             evidence,
             confidence: match hot.is_some() && predicted.is_some_and(|full| self.agrees(full)) {
                 true => Confidence::High,
@@ -430,7 +506,7 @@ impl Case<'_> {
             (None, None) => String::new(),
         };
         let mut evidence = self.cpu_evidence();
-        evidence.extend(at_a_time.map(|own| own.sentence(self)));
+        evidence.extend(at_a_time.map(|own| own.sentence(self.above.rate)));
         evidence.extend(self.growth.as_ref().map(PartGrowth::sentence));
         evidence.extend(self.waits.iter().map(|wait| wait.sentence()));
         evidence.extend(self.slowed.as_ref().map(Slowed::sentence));
@@ -498,7 +574,7 @@ impl Case<'_> {
         if has(&["lock", "mutex"]) {
             return Resource::Lock;
         }
-        if has(&["disk", "sync", "file", "fs"]) {
+        if has(&["disk", "sync", "fsync", "commit", "wal", "file", "fs"]) {
             return Resource::Disk;
         }
         if has(&[
@@ -584,6 +660,16 @@ impl Case<'_> {
         )]
     }
 
+    /// Names the part of the service that has most of the time of a request at low load. `None` if none has.
+    fn largest_part(&self) -> Option<String> {
+        let (name, share) = largest_part(&self.low.run.server_timing)?;
+        Some(format!(
+            "at low load, {} of the service time is in `{}` as reported in Server-Timing",
+            format::percent(share),
+            name.replace('`', "'")
+        ))
+    }
+
     /// Compares a predicted with the measured knee.
     fn prediction(&self, full: f64, by: &str) -> String {
         format!(
@@ -612,75 +698,4 @@ impl Case<'_> {
 
 fn is_for_a_lock(wait: &HotWait) -> bool {
     matches!(wait.kind, WaitKind::Lock | WaitKind::Condition)
-}
-
-/// Threads that hold a lock which others wait for.
-#[derive(Debug, Clone, Copy)]
-struct Holders<'a> {
-    /// Their number on average, above the knee.
-    threads: f64,
-    /// What most of them wait for.
-    wait: Option<&'a HotWait>,
-    /// True if they compute most of the time.
-    computes: bool,
-}
-
-impl Holders<'_> {
-    /// Returns who holds the lock: "about 4 hold it at a time, and wait in a sleep, in `query`".
-    fn clause(self) -> String {
-        let number = nearly_whole(self.threads);
-        let verb = match number.as_str() {
-            "1" => "holds",
-            _ => "hold",
-        };
-        match self.wait.filter(|_| !self.computes) {
-            Some(wait) => {
-                let waits = match verb {
-                    "holds" => "waits",
-                    _ => "wait",
-                };
-                format!(
-                    "about {number} {verb} it at a time, and {waits}{}",
-                    wait.clause()
-                )
-            }
-            None => format!("about {number} {verb} it at a time"),
-        }
-    }
-}
-
-/// Returns a number as text: a whole one if it is close to that.
-fn nearly_whole(number: f64) -> String {
-    let whole = number.round();
-    match (number / whole - 1.0).abs() <= 0.08 && whole >= 1.0 {
-        true => format::count(whole as u64),
-        false => format::significant(number),
-    }
-}
-
-/// Number of requests that a service serves at a time, by Little's law.
-#[derive(Debug, Clone, Copy)]
-struct AtATime {
-    number: f64,
-    service_s: f64,
-}
-
-impl AtATime {
-    /// Returns whether the number is as good as whole, as that of a pool is.
-    fn is_whole(self) -> bool {
-        (self.number / self.number.round() - 1.0).abs() <= 0.08 && self.number.round() >= 1.0
-    }
-
-    fn text(self) -> String {
-        nearly_whole(self.number)
-    }
-
-    fn sentence(self, case: &Case<'_>) -> String {
-        format!(
-            "{} answered above the knee, times {} for a request at low load, make {} requests at a time (Little's law)",
-            format::rate(case.above.rate),
-            format::duration_of(self.service_s * 1e9),
-            self.text()
-        )
-    }
 }

@@ -19,7 +19,7 @@ pub(super) fn growing_causes(low: &Load<'_>, above: &Load<'_>) -> Vec<ComponentC
             .find(|own| own.kind == cause.kind && own.component == cause.component);
         let is_constant = matches!(
             cause.kind,
-            CauseKind::OneServer | CauseKind::Eviction | CauseKind::Refused
+            CauseKind::OneServer | CauseKind::Eviction | CauseKind::Refused | CauseKind::ReplicaLag
         );
         is_constant || same.is_none_or(|same| cause.weight >= GROWS * same.weight)
     });
@@ -29,9 +29,11 @@ pub(super) fn growing_causes(low: &Load<'_>, above: &Load<'_>) -> Vec<ComponentC
 /// Returns the resource that a cause makes short.
 pub(super) fn resource_of(kind: CauseKind) -> Resource {
     match kind {
-        CauseKind::MissingIndex | CauseKind::SlowStatement | CauseKind::BusyCache => {
-            Resource::Network
-        }
+        CauseKind::MissingIndex
+        | CauseKind::ManyStatements
+        | CauseKind::SlowStatement
+        | CauseKind::ReplicaLag
+        | CauseKind::BusyCache => Resource::Network,
         CauseKind::RowLock => Resource::Lock,
         CauseKind::Commit => Resource::Disk,
         CauseKind::Eviction => Resource::Memory,

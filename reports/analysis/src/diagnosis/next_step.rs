@@ -64,6 +64,16 @@ impl NextStep {
             Resource::Pause => format!(
                 "Find why the service sleeps{of_place}: a limit of the rate, a retry with a pause, a timer."
             ),
+            Resource::OpenFiles => {
+                "Raise the limit of open files (`ulimit -n`, LimitNOFILE= of the service manager), and find what keeps them open: \
+                 idle connections, files or sockets that are not closed."
+                    .to_owned()
+            }
+            Resource::ListenQueue => {
+                "Accept connections without a pause, in a thread of its own. Raise the backlog of the listener and \
+                 net.core.somaxconn for the peaks, or keep connections alive."
+                    .to_owned()
+            }
             Resource::Generator => {
                 "Send the load from another machine, or from several, and merge the runs (`tenfold merge`)."
                     .to_owned()
@@ -93,6 +103,7 @@ fn topic(resource: Resource) -> &'static str {
         Resource::Disk => "disk",
         Resource::Network => "a-slow-peer",
         Resource::Memory => "memory",
+        Resource::OpenFiles | Resource::ListenQueue => "connections",
         Resource::OtherProcesses | Resource::Generator => "not-the-service",
         Resource::Pause | Resource::NotReached | Resource::Unknown => "unknown",
     }

@@ -9,6 +9,25 @@ const ANSWERS_EACH: f64 = 10.0;
 /// Growth of the time of an opening from which it is worth a word.
 const SLOWER: f64 = 4.0;
 
+/// Answers for each TLS handshake up to which every request opens a connection of its own.
+const ANSWERS_A_HANDSHAKE: f64 = 2.0;
+
+/// Returns a sentence about TLS handshakes above the knee. `None` unless about every request opens a connection.
+pub(super) fn handshakes(above: &Load<'_>) -> Option<String> {
+    let connections = above.summary.connections.as_ref()?;
+    let tls = connections.tls.as_ref()?;
+    let all = tls.full_handshakes + tls.resumed_handshakes;
+    let answered = above.rate * above.summary.counted_s;
+    (all as f64 * ANSWERS_A_HANDSHAKE >= answered && all > 0).then(|| {
+        format!(
+            "{} TLS handshakes, {} of them resumed, for {} answers: connections are not kept alive",
+            format::count(all),
+            format::count(tls.resumed_handshakes),
+            format::count(answered.round() as u64)
+        )
+    })
+}
+
 /// Returns a sentence about connections above the knee. `None` if few were opened, or they were opened as fast as at low load.
 pub(super) fn openings(low: &Load<'_>, above: &Load<'_>) -> Option<String> {
     let of = |load: &Load<'_>| load.summary.connections.clone();
@@ -38,6 +57,8 @@ pub(super) fn openings(low: &Load<'_>, above: &Load<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use tenfold_run_dir::connections::Tls;
+
     use super::*;
     use crate::summarise;
     use crate::synthetic::MadeUp;
@@ -63,6 +84,24 @@ mod tests {
         let text = sentence(1_000_000, 5_000).unwrap();
         assert!(text.contains("1,000,000 connections"), "{text}");
         assert!(text.contains("5.00 s at the median, 1.00 ms"), "{text}");
+    }
+
+    #[test]
+    fn each_request_with_a_handshake_is_evidence() {
+        let run = MadeUp::default().play();
+        let mut summary = summarise(&run);
+        let mut of = |full_handshakes| {
+            let mut connections = summary.connections.clone().unwrap_or_default();
+            connections.tls = Some(Tls {
+                full_handshakes,
+                ..Tls::default()
+            });
+            summary.connections = Some(connections);
+            handshakes(&Load::of((&run, &summary)))
+        };
+        let text = of(10_000_000).unwrap();
+        assert!(text.starts_with("10,000,000 TLS handshakes"), "{text}");
+        assert_eq!(of(50), None);
     }
 
     #[test]

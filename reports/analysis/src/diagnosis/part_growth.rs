@@ -58,6 +58,18 @@ impl PartGrowth {
     }
 }
 
+/// Returns the part in which requests spend most of their time at a load, and its share of the service time. `None` if no part has
+/// most of it, or without samples. Waits for a thread and time that no other part has name no cause.
+pub(super) fn largest_part(timing: &ServerTiming) -> Option<(String, f64)> {
+    const UNNAMED: [&str; 3] = ["total", "cpu", "sched"];
+    let means = Means::of(timing)?;
+    let parts = means.parts_ns.into_iter();
+    let named = parts.filter(|(name, _)| !UNNAMED.contains(&name.as_str()));
+    let (name, ns) = named.max_by(|one, other| one.1.total_cmp(&other.1))?;
+    let share = (ns / means.service_ns.max(1.0)).min(1.0);
+    (share >= SHARE_MIN).then_some((name, share))
+}
+
 /// Mean times of sampled requests, in nanoseconds.
 struct Means {
     service_ns: f64,
@@ -118,6 +130,14 @@ mod tests {
         assert_eq!(growth.name, "pool");
         assert!((growth.added_ns - 5e7).abs() < 1.0 && growth.share > 0.99);
         assert!(growth.sentence().contains("`pool`"));
+    }
+
+    #[test]
+    fn largest_part_is_named_at_one_load() {
+        let (name, share) = largest_part(&timing(100_000)).unwrap();
+        assert_eq!(name, "sql");
+        assert!((share - 1.0 / 1.3).abs() < 1e-3, "{share}");
+        assert_eq!(largest_part(&ServerTiming::default()), None);
     }
 
     #[test]

@@ -28,6 +28,10 @@ pub enum Resource {
     Memory,
     /// Sleep.
     Pause,
+    /// Files that a process may open, of which each connection is one.
+    OpenFiles,
+    /// The queue of connections that wait to be accepted.
+    ListenQueue,
     /// The generator.
     Generator,
     /// Nothing: every rate was sustained.

@@ -10,7 +10,8 @@ pub(crate) use names::has_word;
 use tenfold_run_dir::{Flamegraph, Run};
 
 use crate::findings::limit::Limit;
-use hot_function::{HotFunction, hot_function};
+use crate::format;
+use hot_function::{HotFunction, hot_function, kind_of_work};
 use hot_wait::hot_waits;
 
 /// Minimum number of samples of a CPU profile: the share of a function is known within 10 points then.
@@ -24,6 +25,8 @@ const KIND_MIN: f64 = 0.5;
 pub(crate) struct HotSpots {
     /// In the CPU time.
     pub(crate) cpu: Option<HotFunction>,
+    /// Kind of work in the CPU time that has a name of its own, with its share. `None` if none takes a fifth.
+    pub(crate) work: Option<(&'static str, f64)>,
     /// In the time of threads that had work, but no CPU: by what they waited for, the most threads first.
     pub(crate) waits: Vec<HotWait>,
 }
@@ -31,15 +34,35 @@ pub(crate) struct HotSpots {
 impl HotSpots {
     /// Finds the functions and waits that stand out in the profiles of a run.
     pub(crate) fn of(run: &Run) -> Self {
-        let cpu = match &run.flamegraph {
-            Some(Flamegraph::Stacks(stacks)) if stacks.samples() >= SAMPLES_MIN => {
-                hot_function(stacks, &[])
-            }
+        let stacks = match &run.flamegraph {
+            Some(Flamegraph::Stacks(stacks)) if stacks.samples() >= SAMPLES_MIN => Some(stacks),
             _ => None,
         };
         Self {
-            cpu,
+            cpu: stacks.and_then(|own| hot_function(own, &[])),
+            work: stacks.and_then(|own| kind_of_work(own, own.samples())),
             waits: hot_waits(run),
+        }
+    }
+
+    /// Returns the end of a title about CPU time: ", 62.0% of it in `parse`". Empty if nothing stands out.
+    pub(crate) fn clause(&self) -> String {
+        match (&self.cpu, self.work) {
+            (Some(hot), _) => hot.clause(),
+            (None, Some((work, share))) => format!(", {} of it {work}", format::percent(share)),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// Returns what stands out in the CPU time, in a sentence. `None` if nothing does.
+    pub(crate) fn sentence(&self) -> Option<String> {
+        match (&self.cpu, self.work) {
+            (Some(hot), _) => Some(hot.sentence("CPU time")),
+            (None, Some((work, share))) => Some(format!(
+                "{} of the CPU time is {work}",
+                format::percent(share)
+            )),
+            (None, None) => None,
         }
     }
 
@@ -56,9 +79,7 @@ impl HotSpots {
         match limit {
             Limit::Waiting | Limit::Unknown => self.wait().map(HotWait::sentence),
             Limit::OtherProcesses => None,
-            Limit::Cpu | Limit::Box | Limit::SharedHost | Limit::OneThread => {
-                self.cpu.as_ref().map(|hot| hot.sentence("CPU time"))
-            }
+            Limit::Cpu | Limit::Box | Limit::SharedHost | Limit::OneThread => self.sentence(),
         }
     }
 }

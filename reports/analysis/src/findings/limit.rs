@@ -161,6 +161,11 @@ impl CpuUse {
 }
 
 impl Limit {
+    /// Returns whether processors are short.
+    pub(crate) fn is_of_cpu(self) -> bool {
+        !matches!(self, Limit::Waiting | Limit::Unknown)
+    }
+
     /// Returns the limit as the end of a sentence that says that the service saturated. Empty if it is not known.
     pub(super) fn clause(self) -> &'static str {
         match self {

@@ -8,18 +8,18 @@ use crate::summary::finding::{Confidence, Finding};
 /// Overflows from which they are no accident.
 const OVERFLOWS_MIN: u64 = 10;
 
-/// Reports overflows of listen queues on the machine of the service. `None` if there were few, or it is another machine.
-pub(super) fn listen_queue(run: &Run) -> Option<Finding> {
-    if run.manifest.shared_host != Some(true) {
-        return None;
-    }
-    let overflows: u64 = run
-        .host
-        .samples
-        .iter()
+/// Returns the overflows of listen queues on the machine of the service. `None` if there were few, or it is another machine.
+pub(crate) fn overflows(run: &Run) -> Option<u64> {
+    let samples = run.host.samples.iter();
+    let sum: u64 = samples
         .filter_map(|sample| sample.resources.as_ref()?.listen_overflows)
         .sum();
-    (overflows >= OVERFLOWS_MIN).then(|| Finding {
+    (run.manifest.shared_host == Some(true) && sum >= OVERFLOWS_MIN).then_some(sum)
+}
+
+/// Reports overflows of listen queues. `None` if there were few, or it is another machine.
+pub(super) fn listen_queue(run: &Run) -> Option<Finding> {
+    overflows(run).map(|overflows| Finding {
         title: format!(
             "A listen queue overflowed {} times: the service accepts connections too slowly",
             format::count(overflows)

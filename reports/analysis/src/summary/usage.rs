@@ -43,14 +43,19 @@ impl TargetUsage {
     }
 }
 
-/// Returns the CPU allowance of the boxes whose use is that of the service. `None` if one of them has no limit, or there are
-/// none.
+/// Returns the CPU allowance of the boxes whose use is that of the service, or of the control group of a service that is no box.
+/// `None` if one of them has no limit.
 pub(crate) fn allowed_cores(run: &Run) -> Option<f64> {
     let Manifest {
         boxes,
         service_boxes,
         ..
     } = &run.manifest;
+    if boxes.is_empty() {
+        let mut samples = run.host.samples.iter().rev();
+        let cores = samples.find_map(|sample| sample.target_limits.as_ref()?.cores_allowed);
+        return cores.filter(|cores| *cores < run.manifest.host.cores as f64);
+    }
     if service_boxes.is_empty() {
         return boxes.first()?.cpu;
     }

@@ -303,6 +303,7 @@ impl MadeUp {
                 host_cores_stolen: Some(0.004),
                 target_cpu_ns: Some(target_cpu_ns),
                 target_memory_bytes: Some((120 << 20) + row.sent * 1024),
+                target_limits: None,
                 resources: None,
             }
         });
@@ -325,7 +326,11 @@ impl MadeUp {
             }),
             counts,
             timeline,
-            host: HostTimeline { samples },
+            host: HostTimeline {
+                samples,
+                others: Vec::new(),
+                boxes: Vec::new(),
+            },
             boxes: Vec::new(),
             balancers: Vec::new(),
             scaling: Scaling::default(),

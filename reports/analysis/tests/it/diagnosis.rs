@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+use std::time::Duration;
+
 use tenfold_analysis::diagnosis::{Bottleneck, Diagnosis, Experiments, Resource, diagnose};
-use tenfold_analysis::knee::{Answer, End};
+use tenfold_analysis::knee::{Answer, End, Goal, Outcome, SearchReport, Trial, TrialFigures};
 use tenfold_analysis::synthetic::{MadeUp, Traffic};
 use tenfold_analysis::{Confidence, summarise};
 use tenfold_run_dir::component_use::{ComponentFigures, ComponentUse, DatabaseUse, StatementUse};
@@ -302,6 +304,42 @@ fn nothing_is_blamed_if_every_rate_was_sustained() {
         assert_eq!(diagnosis.bottlenecks.len(), 1);
         assert_eq!(diagnosis.bottlenecks[0].resource, resource);
     }
+}
+
+#[test]
+fn generator_that_was_the_limit_says_why() {
+    let figures = |finding: Option<&str>| TrialFigures {
+        finding: finding.map(str::to_owned),
+        ..TrialFigures::of(&summarise(&MadeUp::default().play()), None)
+    };
+    let trial = |rate, outcome| Trial {
+        rate,
+        duration: Duration::from_secs(3),
+        after_overload: false,
+        outcome,
+    };
+    let mut answer = answer(End::Generator, None);
+    answer.trials = vec![
+        trial(40.0, Outcome::Sustained),
+        trial(80.0, Outcome::NotMeasured),
+    ];
+    let few = "Too few users: 4 users sent 70/s of 80/s offered";
+    let search = SearchReport::new(
+        ("scenario", "http://127.0.0.1:1"),
+        Vec::new(),
+        Goal::quick(),
+        answer,
+        vec![
+            ("trial-01".into(), figures(None)),
+            ("trial-02".into(), figures(Some(few))),
+        ],
+    );
+    let diagnosis = Diagnosis::without_knee(&search);
+    let [first] = &diagnosis.bottlenecks[..] else {
+        panic!("{diagnosis:#?}")
+    };
+    assert_eq!(first.resource, Resource::Generator);
+    assert!(first.evidence[0].ends_with(few), "{first:#?}");
 }
 
 #[test]

@@ -310,7 +310,7 @@ fn accounts_sql(password: &str, monitor_password: &str) -> String {
          CREATE USER IF NOT EXISTS {ACCOUNT}@'%' IDENTIFIED BY '{password}' REQUIRE SSL;\n\
          GRANT {PRIVILEGES} ON {DATABASE}.* TO {ACCOUNT}@'%';\n\
          CREATE USER IF NOT EXISTS `{MONITOR}`@'%' IDENTIFIED BY '{monitor_password}' REQUIRE SSL;\n\
-         GRANT PROCESS ON *.* TO `{MONITOR}`@'%';\n\
+         GRANT PROCESS, REPLICA MONITOR ON *.* TO `{MONITOR}`@'%';\n\
          GRANT SELECT ON performance_schema.* TO `{MONITOR}`@'%';\n"
     )
 }

@@ -19,6 +19,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 const KEEPALIVE: Duration = Duration::from_secs(10);
 /// URL parameter with the trusted certificates. It is ours, not the driver's.
 const SSL_CA: &str = "ssl_ca";
+/// URL parameter of the driver: most connections of the pool. Its default is not that of the service.
+const POOL_MAX: &str = "pool_max";
 /// TLS parameters of the driver. Each would weaken or contradict `ssl_ca`.
 const DRIVER_TLS: [&str; 4] = [
     "require_ssl",
@@ -51,7 +53,7 @@ pub(crate) fn options(url: &str) -> Result<Opts, StoreError> {
     let ssl = ca
         .map(|path| verified_by(&path, opts.ip_or_hostname()))
         .transpose()?;
-    let constraints = PoolConstraints::new(1, CONNECTIONS_MAX)
+    let constraints = PoolConstraints::new(1, connections_max(&opts, &url))
         .ok_or_else(|| StoreError::Other("invalid limits of the connection pool".to_owned()))?;
     let pool_opts = PoolOpts::default()
         .with_constraints(constraints)
@@ -76,6 +78,15 @@ pub(crate) fn options(url: &str) -> Result<Opts, StoreError> {
         builder = builder.ssl_opts(ssl);
     }
     Ok(builder.into())
+}
+
+/// Returns the most connections: those of the driver's parameter `pool_max`, if it is given.
+fn connections_max(opts: &Opts, url: &str) -> usize {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    match query.split('&').any(|pair| name(pair) == POOL_MAX) {
+        true => opts.pool_opts().constraints().max().min(CONNECTIONS_MAX),
+        false => CONNECTIONS_MAX,
+    }
 }
 
 /// Extracts `ssl_ca` from the parameters of a URL.
@@ -184,6 +195,15 @@ mod tests {
         ] {
             assert_eq!(split(url), (left.to_owned(), ca.map(str::to_owned)));
         }
+    }
+
+    #[test]
+    fn pool_has_as_many_connections_as_the_url_allows() {
+        let connections = |url: &str| options(url).unwrap().pool_opts().constraints().max();
+        assert_eq!(connections("mysql://u@h/d"), CONNECTIONS_MAX);
+        assert_eq!(connections("mysql://u@h/d?pool_min=1&pool_max=2"), 2);
+        let most = format!("mysql://u@h/d?pool_min=1&pool_max={}", 10 * CONNECTIONS_MAX);
+        assert_eq!(connections(&most), CONNECTIONS_MAX);
     }
 
     #[test]

@@ -127,8 +127,10 @@ impl Component {
                     None => Relation::Other,
                 }
             }
-            // A component waits for neither of the first two.
-            Resource::Memory
+            // A component waits for none of the first four.
+            Resource::OpenFiles
+            | Resource::ListenQueue
+            | Resource::Memory
             | Resource::Pause
             | Resource::Generator
             | Resource::NotReached

@@ -205,12 +205,12 @@ fn caller(
     (2 * calls > total).then(|| plain(caller))
 }
 
-/// Returns the named kind of work with the most samples, and its share.
-fn kind_of_work(stacks: &FoldedStacks, all: u64) -> Option<(&'static str, f64)> {
+/// Returns the named kind of work with the most samples, and its share. Threads that do nothing else count by their name.
+pub(super) fn kind_of_work(stacks: &FoldedStacks, all: u64) -> Option<(&'static str, f64)> {
     let mut sums = vec![0_u64; KINDS_OF_WORK.len()];
     for (frames, samples) in stacks.iter() {
         let has = |parts: &[&str]| {
-            frames.iter().skip(1).any(|frame| {
+            frames.iter().any(|frame| {
                 let frame = frame.to_ascii_lowercase();
                 !frame.ends_with("_[k]") && parts.iter().any(|part| has_word(&frame, part))
             })

@@ -3,7 +3,9 @@
 use mysql_async::{Params, Row, Value};
 
 use super::*;
-use crate::store::{FeedContent, FeedEntry, FeedTable as _, Outbox as _, PhotoNote, PhotoTable as _};
+use crate::store::{
+    FeedContent, FeedEntry, FeedTable as _, Outbox as _, PhotoNote, PhotoTable as _,
+};
 
 /// Rejects scans, both with current statistics and with those of a nearly empty table. A server can have the
 /// latter if it is stopped soon after a data set was loaded.
@@ -197,7 +199,13 @@ async fn write_feeds(store: &MysqlStore) {
             settled: entries.collect(),
             ..FeedContent::default()
         };
-        assert!(store.write_feed(user, version, content).await.unwrap().is_some());
+        assert!(
+            store
+                .write_feed(user, version, content)
+                .await
+                .unwrap()
+                .is_some()
+        );
         let popular = Some(crate::store::Popularity::Popular);
         store.change_popularity(user, popular).await.unwrap();
         store.create_post(new_post(user, "x")).await.unwrap();

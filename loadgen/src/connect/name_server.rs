@@ -35,6 +35,11 @@ pub(crate) struct Found {
 }
 
 impl NameServer {
+    /// Its address.
+    pub(crate) fn address(self) -> SocketAddr {
+        self.0
+    }
+
     /// Returns the addresses of a name. Blocks for at most four seconds.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::LoadError;
 use crate::connect::credentials::{AuthScheme, Credentials};
 use crate::connect::dial_options::DialOptions;
+use crate::connect::name_server::NameServer;
 use crate::connect::protocol::HttpVersion;
 use crate::connect::target::Target;
 use crate::connect::tls::TlsOptions;
@@ -32,6 +34,9 @@ pub struct TargetDescription {
     server_name: Option<String>,
     /// As on the command line: `HOST:PORT:ADDRESS`.
     resolve: Vec<String>,
+    name_server: Option<SocketAddr>,
+    /// Nanoseconds.
+    resolve_every_ns: Option<u64>,
     host: Option<String>,
     streams: Option<u32>,
     connections: Option<u32>,
@@ -82,6 +87,8 @@ impl TargetDescription {
             http,
             tls,
             resolve,
+            name_server,
+            resolve_every,
             host,
             streams,
             connections,
@@ -99,6 +106,9 @@ impl TargetDescription {
             key: absolute(tls.key),
             server_name: tls.server_name,
             resolve: resolve.iter().map(ToString::to_string).collect(),
+            name_server: name_server.map(NameServer::address),
+            resolve_every_ns: resolve_every
+                .map(|every| u64::try_from(every.as_nanos()).unwrap_or(u64::MAX)),
             host,
             streams,
             connections,
@@ -149,6 +159,8 @@ impl TargetDescription {
                 server_name: self.server_name,
             },
             resolve: resolve.map_err(|reason| unusable("--resolve", reason))?,
+            name_server: self.name_server.map(NameServer::from),
+            resolve_every: self.resolve_every_ns.map(Duration::from_nanos),
             host: self.host,
             streams: self.streams,
             connections: self.connections,
@@ -214,6 +226,21 @@ mod tests {
         assert_eq!(header, "Bearer hunter2");
         let socket = described("unix:/run/app.sock", DialOptions::default());
         assert_eq!(socket.socket(), Some(std::path::Path::new("/run/app.sock")));
+    }
+
+    #[test]
+    fn name_server_and_interval_are_kept() {
+        let options = DialOptions {
+            name_server: Some(NameServer::from(SocketAddr::from(([127, 0, 0, 1], 5353)))),
+            resolve_every: Some(Duration::from_millis(1_500)),
+            ..DialOptions::default()
+        };
+        let target: Target = "http://app.test".parse().unwrap();
+        let target = target.with(options.clone()).unwrap();
+        let restored = TargetDescription::of(&target).target().unwrap();
+        let restored = restored.options();
+        assert_eq!(restored.name_server, options.name_server);
+        assert_eq!(restored.resolve_every, options.resolve_every);
     }
 
     #[test]

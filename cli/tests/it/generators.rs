@@ -1,5 +1,7 @@
 //! `tenfold run --generators N`: one run of several generators, and its record if parts of it are killed.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use crate::support;
 
 use std::io::{BufRead, BufReader, Write};
@@ -275,6 +277,37 @@ fn share_of_a_killed_generator_is_missing() {
         .collect();
     sent.sort_unstable();
     assert!(sent[0] < 800 && sent[1] == 800, "{sent:?}");
+}
+
+#[test]
+fn frozen_generator_is_named() {
+    let place = Workplace::new();
+    let service = place.serve(&["--empty"]);
+    place.write("light.toml", &light_scenario("200/s", "6s"));
+    let url = service.url();
+    let arguments = ["run", "light.toml", "--target", &url, "--out", "run"];
+    let running = place
+        .tenfold(&[&arguments[..], &["--generators", "2"]].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for_checkpoints(&place.path("run"), 2, 2);
+    let frozen = generators_of(&running)[0];
+    send(frozen, Signal::STOP);
+    std::thread::sleep(Duration::from_millis(1_500));
+    send(frozen, Signal::CONT);
+    Ended::of(running.wait_with_output().unwrap()).expect(120);
+    let summary = read_json(&place.path("run/summary.json"));
+    let reasons = summary["verdict"]["reasons"].as_array().unwrap();
+    let named = |reason: &&Value| {
+        let reason = reason.as_str().unwrap();
+        reason.starts_with("generator ")
+            && reason.contains("of 2 is invalid: the generator was late")
+    };
+    assert_eq!(reasons.iter().filter(named).count(), 1, "{reasons:#?}");
+    assert_eq!(count(&summary, "/arrivals/sent"), 1_200);
+    holds(&summary);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Live view of a run: a dashboard on a terminal, otherwise a line every few seconds, metrics for
-//! Prometheus, and what is sent to other systems. Everything goes to standard error, from threads other than the generator's.
+//! Prometheus, and deliveries to other systems. It runs on threads other than the generator's, and prints to standard error.
 
 mod dashboard;
 mod exposition;
@@ -72,7 +72,7 @@ impl Live {
         })
     }
 
-    /// Waits until everything is sent to other systems, and prints what was sent.
+    /// Waits for the last deliveries to other systems, and prints their results.
     pub(crate) fn finish_publishing(&mut self) {
         let publisher = self.publisher.take();
         for sentence in publisher.map(Publisher::finish).unwrap_or_default() {

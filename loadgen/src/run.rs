@@ -64,7 +64,7 @@ pub struct Options<'a> {
     pub run_dir: &'a RunDir,
     /// Ends the run early when it becomes true.
     pub interrupt: Interrupt,
-    /// Publishes what is recorded meanwhile, for another thread. `None` if nobody reads it.
+    /// Publishes latencies and sampled requests during the run. `None` without a reader.
     pub feed: Option<Feed>,
     /// Called once, after the sessions are logged in and before the first arrival. It may block.
     pub on_ready: Box<dyn FnOnce() + 'a>,

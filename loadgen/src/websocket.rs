@@ -32,11 +32,11 @@ pub(crate) use socket::Socket;
 pub(crate) struct Conversation<'a> {
     /// Destination, path, headers and messages.
     pub(crate) outgoing: Outgoing<'a>,
-    /// What is awaited.
+    /// Replies and end of the conversation.
     pub(crate) websocket: &'a WebSocket,
     /// Receiver of its messages.
     pub(crate) events: &'a dyn EventSink,
-    /// Whether the connection stays open for the user's next conversation.
+    /// True if the connection stays open for the user's next conversation.
     pub(crate) keeps_alive: bool,
 }
 

@@ -244,7 +244,7 @@ pub struct Table {
     pub sortable: bool,
     /// Column of trace ids. `None` without traces.
     pub traces: Option<usize>,
-    /// Where a page links trace ids to. `None` without a viewer.
+    /// Viewer that a page links trace ids to. `None` for no links.
     pub trace_url: Option<TraceUrl>,
 }
 

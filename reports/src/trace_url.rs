@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::document::{Block, Document};
 
-/// What stands for the trace id.
+/// Placeholder for the trace id.
 const PLACEHOLDER: &str = "{trace_id}";
 
 /// Address of a trace in a viewer, with a place for the trace id: `https://tempo.example/trace/{trace_id}`.
@@ -19,7 +19,7 @@ pub enum TraceUrlError {
     #[error("an address of traces starts with http:// or https:// and names a host")]
     Address,
     /// It has no place for the trace id.
-    #[error("an address of traces needs {{trace_id}} after its host, where the trace id belongs")]
+    #[error("an address of traces needs the placeholder {{trace_id}} after its host")]
     Placeholder,
     /// It contains a blank or a control character.
     #[error("an address of traces has no blanks and no control characters")]

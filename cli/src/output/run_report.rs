@@ -19,7 +19,7 @@ pub(crate) struct RunReport<'a> {
     pub(crate) json: bool,
     /// Further formats.
     pub(crate) exports: &'a [RunExport],
-    /// Where the page links trace ids to.
+    /// Viewer that the page links trace ids to. `None` for no links.
     pub(crate) trace_url: Option<&'a TraceUrl>,
 }
 

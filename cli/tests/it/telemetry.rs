@@ -58,7 +58,7 @@ impl Receiver {
         }
     }
 
-    /// What arrived, in order.
+    /// Messages and `traceparent`s that arrived, in order.
     fn received(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(&self.file).unwrap();
         let lines = text.lines();
@@ -103,7 +103,7 @@ fn number(value: &Value) -> u64 {
 fn arguments<'a>(url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let base = ["run", "traced.toml", "--target", url, "--out", "run"];
     let interval = ["--telemetry-interval", "1s"];
-    [&base, &interval, more].concat()
+    [&base[..], &interval[..], more].concat()
 }
 
 /// A run this short may be invalid on a busy machine.
@@ -112,7 +112,7 @@ fn has_run(code: Option<i32>) -> bool {
 }
 
 #[test]
-fn otlp_agrees_with_the_report_and_spans_with_what_was_sent() {
+fn otlp_matches_report_and_traceparents() {
     let place = Workplace::new();
     let receiver = Receiver::start(&place, "0");
     place.write("traced.toml", &traced("200/s", "4s"));
@@ -205,7 +205,7 @@ fn otlp_agrees_with_the_report_and_spans_with_what_was_sent() {
         })
         .collect();
     let id = |span: &Value, name: &str| hex(span[name].as_str().unwrap());
-    let of_kind = |kind: &str| spans.iter().filter(move |span| span["kind"] == kind);
+    let of_kind = |kind: &'static str| spans.iter().filter(move |span| span["kind"] == kind);
     let exchanges: BTreeSet<String> = of_kind("SPAN_KIND_CLIENT")
         .map(|span| format!("{}-{}", id(span, "traceId"), id(span, "spanId")))
         .collect();
@@ -220,13 +220,11 @@ fn otlp_agrees_with_the_report_and_spans_with_what_was_sent() {
         })
         .collect();
     assert_eq!(whole.len(), sampled.len());
+    let (named, exchanged) = (Value::from("health"), Value::from("GET health"));
     for span in of_kind("SPAN_KIND_CLIENT") {
         let parent = format!("{}-{}", id(span, "traceId"), id(span, "parentSpanId"));
         let parent = whole[&parent];
-        assert_eq!(
-            (&parent["name"], &span["name"]),
-            (&"health".into(), &"GET health".into())
-        );
+        assert_eq!((&parent["name"], &span["name"]), (&named, &exchanged));
         let at = |span: &Value, name: &str| number(&span[name]);
         assert!(at(parent, "startTimeUnixNano") <= at(span, "startTimeUnixNano"));
         assert!(at(span, "startTimeUnixNano") < at(span, "endTimeUnixNano"));
@@ -270,7 +268,7 @@ fn hex(base64: &str) -> String {
 }
 
 #[test]
-fn standard_variables_choose_receiver_compression_and_exponential_histograms() {
+fn reads_standard_variables() {
     let place = Workplace::new();
     let receiver = Receiver::start(&place, "0");
     place.write("traced.toml", &light_scenario("100/s", "2s"));
@@ -313,7 +311,7 @@ fn standard_variables_choose_receiver_compression_and_exponential_histograms() {
 }
 
 #[test]
-fn slow_and_dead_receivers_are_named_and_change_nothing() {
+fn names_slow_and_dead_receivers_after_undisturbed_run() {
     let place = Workplace::new();
     let service = place.serve(&["--empty"]);
     let slow = Receiver::start(&place, "60");
@@ -347,7 +345,7 @@ fn slow_and_dead_receivers_are_named_and_change_nothing() {
 }
 
 #[test]
-fn settings_that_can_not_be_used_end_before_sending() {
+fn rejects_invalid_settings_before_sending() {
     let place = Workplace::new();
     place.write("traced.toml", &light_scenario("100/s", "2s"));
     let target = "http://127.0.0.1:1";
@@ -441,7 +439,7 @@ fn page(url: &str) -> Option<String> {
 }
 
 #[test]
-fn prometheus_has_the_counts_of_the_report_and_the_dashboard_has_figures() {
+fn prometheus_matches_report_and_fills_dashboard() {
     let place = Workplace::new();
     let prometheus = Prometheus::start(&place);
     let service = place.serve(&["--empty"]);

@@ -61,7 +61,7 @@ pub struct Measurement<'a> {
     pub invocation: Invocation,
     /// Becomes `true` when the run is to end early.
     pub interrupt: Interrupt,
-    /// Publishes what is recorded meanwhile. `None` if nobody reads it.
+    /// Publishes latencies and sampled requests during the run. `None` without a reader.
     pub feed: Option<Feed>,
     /// Follows the run.
     pub observer: &'a mut dyn Observer,

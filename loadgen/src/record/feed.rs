@@ -1,4 +1,4 @@
-//! What a run has recorded so far, for a thread that publishes it while the run goes on.
+//! Records of a run for a thread that publishes them while it lasts.
 //!
 //! The generator's thread only offers sampled requests to a bounded channel, and never waits. Latencies are added by the
 //! thread that writes the interval log.
@@ -30,14 +30,14 @@ const PUBLISHED: [Metric; 7] = [
 /// Most sampled requests that wait for the reader.
 const SPANS_MAX: usize = 4_096;
 
-/// Publishes what a run records. Created by [`feed`] together with its reader.
+/// Publishes latencies and sampled requests of a run. Created by [`feed`] together with its reader.
 #[derive(Debug, Clone)]
 pub struct Feed {
     spans: SyncSender<RequestSpan>,
     shared: Arc<Shared>,
 }
 
-/// Reads what a run has recorded.
+/// Reads what a [`Feed`] publishes.
 #[derive(Debug)]
 pub struct FeedReader {
     spans: Receiver<RequestSpan>,

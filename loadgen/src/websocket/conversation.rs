@@ -63,9 +63,9 @@ struct Held<'a> {
     first_byte_ns: Option<u64>,
     /// When the last message arrived.
     last_ns: Option<u64>,
-    /// Whether a condition of `until` holds.
+    /// True once a condition of `until` holds.
     is_over: bool,
-    /// Whether the time is over.
+    /// True once the time is over.
     is_late: bool,
 }
 
@@ -125,7 +125,7 @@ async fn hold(
 }
 
 impl Held<'_> {
-    /// Sends all messages and awaits what is awaited.
+    /// Sends all messages, and waits for the replies and the end.
     async fn exchange(
         &mut self,
         round_trip: impl Fn(u64),

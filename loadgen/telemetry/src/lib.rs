@@ -6,13 +6,13 @@
 //! - metrics and spans by the OpenTelemetry protocol, over HTTP with protobuf ([`OtlpSettings`]);
 //! - metrics by Prometheus remote write 1.0 ([`RemoteWriteSettings`]).
 //!
-//! Everything that waits is bounded. A receiver that is slow or dead costs spans, never load: what was lost is counted and
+//! Queues are bounded. A slow or dead receiver loses spans, and never delays a request: lost spans are counted and
 //! reported at the end ([`Publisher::finish`]). Metrics are totals since the start, so the next delivery replaces one that
 //! failed.
 //!
 //! | module | contents |
 //! |---|---|
-//! | `publisher` | the thread, and what it sends when |
+//! | `publisher` | the thread, its intervals and its queues |
 //! | `otlp` | metrics and spans as messages of OTLP |
 //! | `remote_write` | metrics as messages of remote write |
 //! | `exponential` | base-2 exponential histograms |

@@ -1,4 +1,4 @@
-//! The thread that sends what a run records to its receivers.
+//! The thread that sends the records of a run to its receivers.
 
 mod delivery;
 mod tally;
@@ -30,7 +30,7 @@ const LAST_MAX: Duration = Duration::from_secs(5);
 /// Time between two attempts at the last delivery.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What is sent: a run, its phases and its requests.
+/// The run, its phases and its requests.
 #[derive(Debug, Clone)]
 pub struct Description {
     /// Name of the run, unlike that of any other: `service.instance.id`, or the label `instance`.
@@ -83,7 +83,7 @@ impl Description {
     }
 }
 
-/// Sends what a run records to its receivers, from a thread of its own.
+/// Sends the records of a run to its receivers, from a thread of its own.
 ///
 /// Dropped before [`Publisher::finish`], it sends nothing more.
 pub struct Publisher {
@@ -115,7 +115,7 @@ impl Stage {
     }
 }
 
-/// What a delivery contains.
+/// Contents of a delivery.
 pub(crate) struct Snapshot<'a> {
     pub(crate) description: &'a Description,
     pub(crate) families: Vec<Family>,
@@ -139,7 +139,7 @@ pub(crate) trait Sender {
     /// The receiver.
     fn receiver(&self) -> &Receiver;
 
-    /// Whether histograms are sent with three digits.
+    /// Returns whether histograms are sent with three digits.
     fn needs_exact(&self) -> bool;
 
     /// Sends all metrics. Returns what the receiver did not take.
@@ -238,7 +238,7 @@ impl Publisher {
         })
     }
 
-    /// What the run publishes to: [`Options::feed`](tenfold_loadgen::Options::feed).
+    /// Feed for the run: [`Options::feed`](tenfold_loadgen::Options::feed).
     pub fn feed(&self) -> Feed {
         self.feed.clone()
     }
@@ -268,8 +268,8 @@ impl Publisher {
         self.stage.send_replace(Stage::Ended(Instant::now()));
     }
 
-    /// Waits until everything is sent, until 5 s after [`Publisher::end`] at most. Returns what was sent and what was not, in
-    /// sentences.
+    /// Waits for the last delivery, until 5 s after [`Publisher::end`] at most. Returns sentences about successful and failed
+    /// deliveries.
     pub fn finish(mut self) -> Vec<String> {
         let thread = self.thread.take();
         self.stage.send_if_modified(|stage| {
@@ -411,7 +411,7 @@ impl Context {
     }
 }
 
-/// Delivers to one receiver until the run is over, and once more then. Returns what was sent and what was not, in sentences.
+/// Delivers to one receiver until the run is over, and once more then. Returns sentences about successful and failed deliveries.
 async fn deliver(
     sender: &impl Sender,
     interval: Duration,

@@ -45,7 +45,7 @@ pub struct OtlpSettings {
     pub interval: Duration,
     /// Longest time that a delivery takes.
     pub timeout: Duration,
-    /// Whether messages are compressed.
+    /// True if messages are compressed.
     pub gzip: bool,
     /// Form of the histograms.
     pub form: HistogramForm,
@@ -85,7 +85,7 @@ pub enum SettingsError {
     Variable {
         /// Its name.
         variable: String,
-        /// What is wrong, without its value.
+        /// The reason, without its value.
         reason: String,
     },
     /// The interval.

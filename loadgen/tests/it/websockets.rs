@@ -93,7 +93,7 @@ fn reason(ran: &FinishedRun, class: &str) -> String {
 }
 
 #[test]
-fn each_message_waits_for_the_replies_to_the_one_before() {
+fn sends_each_message_after_the_replies() {
     let service = Service::start();
     let ran = run(
         "path = \"/twice\"\nwebsocket = { send = [\"a\", { json = { b = 1 } }], replies = 2 }\n\
@@ -176,7 +176,7 @@ websocket = { send = ["{token}"] }
 checks = [{ body_contains = "t-1" }]
 [[journeys]]
 name = "both"
-steps = [{ request = "talk" }, { request = "use" }]
+steps = ["talk", "use"]
 "#;
     let ran = support::run(&journey, service.address, |_| ());
     let total = ran.total();

@@ -128,7 +128,7 @@ fn of_request(number: usize, time: &ServerTime) -> Vec<Block> {
     blocks.push(Block::Table(Table {
         head,
         rows,
-        sortable: false,
+        ..Table::default()
     }));
     blocks
 }

@@ -46,6 +46,8 @@ def keep(line):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # An answer in one write.
+    wbufsize = -1
 
     def do_GET(self):
         keep({"traceparent": self.headers["traceparent"]})
@@ -81,6 +83,7 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+ThreadingHTTPServer.request_queue_size = 128
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 server.daemon_threads = True
 print(server.server_port, flush=True)

@@ -56,7 +56,7 @@ impl KeyValue {
     }
 }
 
-/// What sends the metrics or spans.
+/// The sender of the metrics or spans.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Resource {
     #[prost(message, repeated, tag = "1")]

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn redirected_request_that_fails_is_a_span_with_one_for_each_exchange() {
+    fn each_exchange_is_a_child_span() {
         let exchange = |span_id, begun_ns, done_ns, status| ExchangeSpan {
             span_id,
             begun_ns,

@@ -1,4 +1,4 @@
-//! What waits for one receiver.
+//! The queue of one receiver.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -10,10 +10,10 @@ use crate::exemplars::Exemplars;
 /// Most sampled requests that wait for a receiver.
 const WAITING_MAX: usize = 16_384;
 
-/// What waits for one receiver, and what it did not take.
+/// The queue of one receiver, with counts of all that left it.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    /// Whether it receives spans.
+    /// True if it receives spans.
     takes_spans: bool,
     /// Sampled requests.
     pub(crate) spans: RefCell<Waiting>,
@@ -66,7 +66,7 @@ impl Delivery {
         }
     }
 
-    /// Whether it receives spans.
+    /// Returns whether it receives spans.
     pub(crate) fn takes_spans(&self) -> bool {
         self.takes_spans
     }

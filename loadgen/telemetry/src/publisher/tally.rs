@@ -1,4 +1,4 @@
-//! Counts of the deliveries to one receiver, and what is said about them.
+//! Counts of the deliveries to one receiver, and sentences about them.
 
 use crate::publisher::delivery::Delivery;
 use crate::receiver::{PostError, ReceiverUrl};
@@ -10,7 +10,7 @@ pub(super) struct Tally {
     pub(super) failed: u64,
     /// Reason of the last failure.
     pub(super) last_error: Option<String>,
-    /// Whether the last delivery arrived.
+    /// True if the last delivery arrived.
     pub(super) is_complete: bool,
 }
 
@@ -23,7 +23,7 @@ impl Tally {
         }
     }
 
-    /// What was sent and what was not. `lost` sampled requests never reached the queue.
+    /// Sentences about successful and failed deliveries. `lost` sampled requests never reached the queue.
     pub(super) fn sentences(
         &self,
         url: &ReceiverUrl,

@@ -46,8 +46,12 @@ def admit(connection, request):
     return None
 
 
+def choose(connection, offered):
+    return "chat.v1" if "chat.v1" in offered else None
+
+
 async def main():
-    async with serve(handle, "127.0.0.1", 0, process_request=admit, subprotocols=["chat.v1"]) as server:
+    async with serve(handle, "127.0.0.1", 0, process_request=admit, select_subprotocol=choose) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await server.serve_forever()
 

@@ -310,7 +310,7 @@ mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::{SocketAddr, TcpListener};
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use tenfold_analysis::gate::Conclusion;
 
@@ -319,8 +319,6 @@ mod tests {
     /// Service of a given speed, which has always just answered more requests.
     struct Service {
         address: SocketAddr,
-        mean_us: Arc<AtomicU64>,
-        failed_of_ten: Arc<AtomicU64>,
         is_over: Arc<AtomicBool>,
         thread: Option<std::thread::JoinHandle<()>>,
     }
@@ -329,10 +327,8 @@ mod tests {
         fn new(mean_us: u64, failed_of_ten: u64) -> Self {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener.local_addr().unwrap();
-            let mean_us = Arc::new(AtomicU64::new(mean_us));
-            let failed_of_ten = Arc::new(AtomicU64::new(failed_of_ten));
             let is_over = Arc::new(AtomicBool::new(false));
-            let (mean, failing, over) = (mean_us.clone(), failed_of_ten.clone(), is_over.clone());
+            let over = is_over.clone();
             let thread = std::thread::spawn(move || {
                 let (mut done, mut failed, mut sum_us) = (0, 0, 0);
                 for stream in listener.incoming() {
@@ -343,8 +339,8 @@ mod tests {
                     let _ = stream.read(&mut [0; 1024]);
                     let noise = (done / 100) % 3;
                     done += 100;
-                    failed += 10 * failing.load(Ordering::Relaxed);
-                    sum_us += 100 * (mean.load(Ordering::Relaxed) + noise);
+                    failed += 10 * failed_of_ten;
+                    sum_us += 100 * (mean_us + noise);
                     let name = "http_server_request_duration_seconds";
                     let mut body = String::new();
                     for (status, count) in [(200, done - failed), (500, failed)] {
@@ -367,8 +363,6 @@ mod tests {
             });
             Self {
                 address,
-                mean_us,
-                failed_of_ten,
                 is_over,
                 thread: Some(thread),
             }
@@ -432,8 +426,6 @@ mod tests {
             "{}",
             outcome.sentence
         );
-        drop(old.mean_us);
-        drop(old.failed_of_ten);
     }
 
     #[test]

@@ -437,7 +437,7 @@ async fn store_outage_is_a_503() {
         store.set(Faults {
             reads: None,
             writes: Some(error.clone()),
-            delay: Duration::ZERO,
+            ..Faults::default()
         });
         let login = json!({"handle": "ada", "password": PASSWORD});
         let sign_up = json!({"handle": "bob", "password": PASSWORD});

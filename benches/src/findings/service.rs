@@ -43,7 +43,7 @@ pub(super) struct Started {
     pub(super) components: Vec<String>,
     /// Limits of the generator.
     pub(super) generator: Confines,
-    // Dropped in this order: the service before what is behind it.
+    // Dropped in this order: the service before the components behind it.
     _delay: Option<Delay>,
     children: Vec<Child>,
     behind: Vec<Component>,
@@ -61,7 +61,7 @@ struct Ready {
 }
 
 impl Started {
-    /// Starts the service of a planted bottleneck, and what is behind it.
+    /// Starts the service of a planted bottleneck, and the components behind it.
     pub(super) fn start(
         planted: &Planted,
         folder: &Path,
@@ -92,13 +92,13 @@ impl Started {
     }
 }
 
-/// Where services are started.
+/// Directory and environment in which services are started.
 struct Starting<'a> {
     folder: &'a Path,
     workshop: &'a Workshop,
 }
 
-/// What a service gets to know of the component behind it.
+/// Address of the component behind a service, as the service gets it.
 enum Known {
     Nothing,
     Port(u16),

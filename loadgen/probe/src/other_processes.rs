@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn busy_process_is_a_peer_of_the_process_it_is_connected_to() {
+    fn finds_busy_peer() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut accepted, _) = listener.accept().unwrap();

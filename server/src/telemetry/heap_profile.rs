@@ -206,7 +206,7 @@ mod tests {
         };
         assert_eq!((kind(0), kind(1)), ("alloc_space", "inuse_space"));
         assert_eq!(profile.sample[0].value, [900, 7]);
-        // One location for both, and none for an address without a function.
+        // Both share one location. An address without a function has no location.
         assert_eq!(profile.location.len(), 1);
         assert_eq!(profile.sample[0].location_id, [1]);
         assert!(

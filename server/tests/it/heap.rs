@@ -73,7 +73,7 @@ async fn profile_has_bytes_allocated_by_requests() {
     let each = (sum(&after, "alloc_space") - sum(&before, "alloc_space")) / REQUESTS;
     assert!((100..1_000_000).contains(&each), "{each} bytes a request");
     assert!(sum(&after, "inuse_space") > 0);
-    // What was allocated is more than what is in use.
+    // Freed memory was allocated as well.
     assert!(sum(&after, "alloc_space") > sum(&after, "inuse_space"));
     let names = &after.string_table;
     assert!(

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn others_that_are_no_peers_or_do_not_grow_are_not_named() {
+    fn ignores_strangers_and_constant_use() {
         assert_eq!(found([0.4, 1.3], false, Limit::OtherProcesses), None);
         assert_eq!(found([1.2, 1.3], true, Limit::OtherProcesses), None);
         assert_eq!(found([0.1, 0.4], true, Limit::Waiting), None);

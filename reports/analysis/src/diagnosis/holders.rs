@@ -8,7 +8,7 @@ use crate::findings::hot_spot::HotWait;
 pub(super) struct Holders<'a> {
     /// Their number on average, above the knee.
     pub(super) threads: f64,
-    /// What most of them wait for.
+    /// Main wait of the holders.
     pub(super) wait: Option<&'a HotWait>,
     /// True if they compute most of the time.
     pub(super) computes: bool,

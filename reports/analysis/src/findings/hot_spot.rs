@@ -54,7 +54,7 @@ impl HotSpots {
         }
     }
 
-    /// Returns what stands out in the CPU time, in a sentence. `None` if nothing does.
+    /// Returns the hot function, or else the kind of work, in a sentence. `None` if neither stands out.
     pub(crate) fn sentence(&self) -> Option<String> {
         match (&self.cpu, self.work) {
             (Some(hot), _) => Some(hot.sentence("CPU time")),

@@ -127,7 +127,7 @@ impl Component {
                     None => Relation::Other,
                 }
             }
-            // A component waits for none of the first four.
+            // No component stands for these.
             Resource::OpenFiles
             | Resource::ListenQueue
             | Resource::Memory

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-pub(crate) const SUBCOMMANDS: [&[&str]; 33] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 34] = [
     &[],
     &["run"],
     &["knee"],

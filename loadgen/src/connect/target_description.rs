@@ -204,6 +204,8 @@ mod tests {
                 ca: None,
             },
             resolve: vec!["app.test:443:127.0.0.1,[::1]".parse().unwrap()],
+            name_server: None,
+            resolve_every: None,
             host: Some("other.test".to_owned()),
             streams: None,
             connections: Some(8),

@@ -28,7 +28,6 @@ use crate::model::{
 mod backoff;
 mod buckets;
 pub(crate) mod failure;
-mod failure;
 mod feeds;
 mod lease;
 mod load;

@@ -66,6 +66,7 @@ fn run(
             sessions: KnownSessions::default(),
             run_dir: &run_dir,
             interrupt: orders.interrupt,
+            feed: None,
             on_ready: Box::new(|| ()),
             start: Start::Agreed(Box::new(|| {
                 reports.send(Event::Ready);

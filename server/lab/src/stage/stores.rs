@@ -50,6 +50,7 @@ fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, LabError> {
         flows: tiers.flows,
         scaling: None,
         watching: None,
+        authority: Some(tiers.authority),
     })
 }
 

@@ -10,7 +10,8 @@ CREATE TABLE IF NOT EXISTS photo_records (
 
 -- Posts whose record may contradict the post: one of both was changed, and then the other.
 CREATE TABLE IF NOT EXISTS photo_notes (
-    post_id BIGINT PRIMARY KEY,
+    post_id BIGINT NOT NULL,
+    token BIGINT NOT NULL,
     noted_at BIGINT NOT NULL,
-    token BIGINT NOT NULL
+    PRIMARY KEY (post_id, token)
 ) ENGINE = InnoDB;

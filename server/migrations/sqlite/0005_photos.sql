@@ -10,7 +10,8 @@ CREATE TABLE photo_records (
 
 -- Posts whose record may contradict the post: one of both was changed, and then the other.
 CREATE TABLE photo_notes (
-    post_id INTEGER PRIMARY KEY,
+    post_id INTEGER NOT NULL,
+    token INTEGER NOT NULL,
     noted_at INTEGER NOT NULL,
-    token INTEGER NOT NULL
-) STRICT;
+    PRIMARY KEY (post_id, token)
+) STRICT, WITHOUT ROWID;

@@ -43,7 +43,7 @@ impl FederatedStore {
         match self.inner.set_has_photo(note.post).await {
             Ok(()) => self.photos.forget_photo_note(note).await,
             Err(StoreError::NotFound) => {
-                self.photos.remove_record(note.post).await?;
+                self.photos.remove_record(note).await?;
                 Err(StoreError::NotFound)
             }
             Err(error) => Err(error),
@@ -71,7 +71,7 @@ pub async fn reconcile(
             photos.forget_photo_note(note).await?;
             Ok(None)
         }
-        Err(StoreError::NotFound) => photos.remove_record(note.post).await,
+        Err(StoreError::NotFound) => photos.remove_record(note).await,
         Err(error) => Err(error),
     }
 }
@@ -80,7 +80,7 @@ fn note(post: PostId) -> PhotoNote {
     PhotoNote {
         post,
         noted_at: Timestamp::now(),
-        // Without random numbers, notes of the same millisecond are taken for one.
+        // Without random numbers, notes of one post are taken for one.
         token: getrandom::u64().map_or(0, u64::cast_signed),
     }
 }
@@ -138,10 +138,11 @@ impl Store for FederatedStore {
             return Err(StoreError::Forbidden);
         }
         // Also for a post without a photo: one may be set meanwhile.
-        self.photos.note_photo(note(id)).await?;
-        // After an error, the note stays. It may have taken the place of another one, and the post may be gone.
+        let note = note(id);
+        self.photos.note_photo(note).await?;
+        // After an error, the note stays: the post may be gone.
         self.inner.delete_post(author, id).await?;
-        self.photos.remove_record(id).await
+        self.photos.remove_record(note).await
     }
 
     async fn posts_by(&self, author: UserId, page: Page) -> Result<Vec<Post>, StoreError> {

@@ -12,23 +12,23 @@ use crate::model::{Photo, PostId, Timestamp};
 /// Database with the records of photos, and without their posts.
 ///
 /// A note says that record and post may contradict each other: it is there before the first of them changes, and until
-/// both have.
+/// both have. Each call has a note of its own, so that the end of one does not hide that another is half done.
 #[async_trait]
 pub trait PhotoTable: Send + Sync + fmt::Debug + 'static {
     /// Returns the record of a post's photo, and whether there is a note.
     async fn record(&self, post: PostId) -> Result<(Option<Photo>, bool), StoreError>;
 
-    /// Stores a record, with a note in the place of any other, and returns the previous record. The photo that was
-    /// uploaded last stays: `Conflict` if the present one is later.
+    /// Stores a record with a note, and returns the previous record. The photo that was uploaded last stays: `Conflict`
+    /// if the present one is later.
     async fn put_record(&self, photo: Photo, note: PhotoNote) -> Result<Option<Photo>, StoreError>;
 
-    /// Adds a note, in the place of any other.
+    /// Adds a note.
     async fn note_photo(&self, note: PhotoNote) -> Result<(), StoreError>;
 
-    /// Removes the record and the note of a post, and returns the record.
-    async fn remove_record(&self, post: PostId) -> Result<Option<Photo>, StoreError>;
+    /// Removes the record of a noted post and the note, and returns the record.
+    async fn remove_record(&self, note: PhotoNote) -> Result<Option<Photo>, StoreError>;
 
-    /// Removes a note, unless another one took its place.
+    /// Removes a note.
     async fn forget_photo_note(&self, note: PhotoNote) -> Result<(), StoreError>;
 
     /// Returns notes made up to a time, at most `limit`.
@@ -65,7 +65,7 @@ pub struct MemoryPhotos {
 #[derive(Debug, Default)]
 struct Tables {
     records: BTreeMap<PostId, Photo>,
-    notes: BTreeMap<PostId, PhotoNote>,
+    notes: BTreeMap<(PostId, i64), PhotoNote>,
 }
 
 impl MemoryPhotos {
@@ -92,36 +92,34 @@ impl PhotoTable for MemoryPhotos {
         self.turn().await;
         let tables = self.tables();
         let record = tables.records.get(&post).cloned();
-        Ok((record, tables.notes.contains_key(&post)))
+        let mut notes = tables.notes.range((post, i64::MIN)..=(post, i64::MAX));
+        Ok((record, notes.next().is_some()))
     }
 
     async fn put_record(&self, photo: Photo, note: PhotoNote) -> Result<Option<Photo>, StoreError> {
         self.turn().await;
         let mut tables = self.tables();
         require_later(tables.records.get(&photo.post), &photo)?;
-        tables.notes.insert(photo.post, note);
+        tables.notes.insert((note.post, note.token), note);
         Ok(tables.records.insert(photo.post, photo))
     }
 
     async fn note_photo(&self, note: PhotoNote) -> Result<(), StoreError> {
         self.turn().await;
-        self.tables().notes.insert(note.post, note);
+        self.tables().notes.insert((note.post, note.token), note);
         Ok(())
     }
 
-    async fn remove_record(&self, post: PostId) -> Result<Option<Photo>, StoreError> {
+    async fn remove_record(&self, note: PhotoNote) -> Result<Option<Photo>, StoreError> {
         self.turn().await;
         let mut tables = self.tables();
-        tables.notes.remove(&post);
-        Ok(tables.records.remove(&post))
+        tables.notes.remove(&(note.post, note.token));
+        Ok(tables.records.remove(&note.post))
     }
 
     async fn forget_photo_note(&self, note: PhotoNote) -> Result<(), StoreError> {
         self.turn().await;
-        let mut tables = self.tables();
-        if tables.notes.get(&note.post) == Some(&note) {
-            tables.notes.remove(&note.post);
-        }
+        self.tables().notes.remove(&(note.post, note.token));
         Ok(())
     }
 

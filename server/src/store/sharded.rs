@@ -24,17 +24,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use moka::sync::Cache;
-use tokio::time::timeout;
 
 use self::member::Member;
 use self::post_authors::PostAuthors;
 use self::post_ids::PostIds;
 use self::routes::Routes;
-use super::{FeedTable, NotedPost, Outbox, Store, StoreError, WriteStats};
+use super::{FeedTable, Store, StoreError, WriteStats};
 use crate::data_set::{Content, Loaded};
 use crate::model::{
     Credentials, LiveSession, NewPost, NewSession, NewUser, Page, Photo, Post, PostEdit, PostId,
@@ -42,10 +41,12 @@ use crate::model::{
 };
 
 mod bucket;
+mod calling;
 mod calls;
 mod fan_out;
 mod hottest;
 mod member;
+mod notes;
 mod post_authors;
 mod post_ids;
 mod relief;
@@ -204,123 +205,6 @@ impl ShardedStore {
     #[must_use]
     pub fn directory(&self) -> Arc<dyn FeedTable> {
         Arc::clone(&self.core.users) as Arc<dyn FeedTable>
-    }
-}
-
-impl Core {
-    /// Returns the shard to ask for a bucket. While it moves, attempts alternate between both shards.
-    fn place(&self, map: &ShardMap, bucket: Bucket, attempt: u32) -> Result<&Member, StoreError> {
-        let name = match map.move_of(bucket) {
-            Some(own) if attempt % 2 == 1 => &own.to,
-            _ => map.shard_of(bucket),
-        };
-        self.members.get(name).ok_or_else(|| {
-            StoreError::Unavailable(format!("this process does not know the shard {name}"))
-        })
-    }
-
-    /// Waits before another attempt to find a bucket.
-    async fn look_again(&self, bucket: Bucket, began: Instant) -> Result<(), StoreError> {
-        if began.elapsed() > MOVE_TIMEOUT {
-            return Err(StoreError::Unavailable(format!(
-                "bucket {bucket} is moving to another shard"
-            )));
-        }
-        if began.elapsed() > MOVER_TIMEOUT
-            && let Ok(_finishing) = self.finishing.try_lock()
-            && let Ok(Err(error)) = timeout(MOVER_TIMEOUT, self.mover.finish(bucket)).await
-        {
-            tracing::warn!(%bucket, %error, "could not finish a move");
-        }
-        self.routes.refresh().await;
-        tokio::time::sleep(MOVE_PAUSE).await;
-        Ok(())
-    }
-
-    /// Reads from the shard of a bucket.
-    async fn read<T, R>(
-        &self,
-        bucket: Bucket,
-        read: impl Fn(Arc<dyn Shard>) -> R + Send,
-    ) -> Result<T, StoreError>
-    where
-        R: Future<Output = Result<T, StoreError>> + Send,
-    {
-        let began = Instant::now();
-        for attempt in 0.. {
-            let known = self.routes.known();
-            let member = self.place(&known.map, bucket, attempt)?;
-            if attempt == 0 {
-                member.calls.for_bucket(bucket);
-            }
-            let vouches = || known.vouches_for([bucket].into_iter());
-            if vouches() {
-                let found = member.call(read(Arc::clone(&member.store))).await;
-                if vouches() || matches!(found, Err(StoreError::Unavailable(_))) {
-                    return found;
-                }
-            }
-            let before = member.call(member.store.served(&[bucket])).await?;
-            if !before.is_empty() {
-                let found = member.call(read(Arc::clone(&member.store))).await;
-                if member.call(member.store.served(&[bucket])).await? == before {
-                    return found;
-                }
-            }
-            self.look_again(bucket, began).await?;
-        }
-        unreachable!("attempts end by their time")
-    }
-
-    /// Writes to the shard of a bucket. Only a shard that serves it stores anything.
-    async fn write<T, W>(
-        &self,
-        bucket: Bucket,
-        write: impl Fn(Arc<dyn Shard>) -> W + Send,
-    ) -> Result<T, StoreError>
-    where
-        W: Future<Output = Result<T, StoreError>> + Send,
-    {
-        let began = Instant::now();
-        for attempt in 0.. {
-            let known = self.routes.known();
-            let member = self.place(&known.map, bucket, attempt)?;
-            if attempt == 0 {
-                member.calls.for_bucket(bucket);
-            }
-            match member.call(write(Arc::clone(&member.store))).await {
-                Err(StoreError::Moved) => self.look_again(bucket, began).await?,
-                written => return written,
-            }
-        }
-        unreachable!("attempts end by their time")
-    }
-
-    /// Notes that a call is for an author.
-    fn note_author(&self, author: UserId) {
-        let map = self.routes.known().map;
-        let shard = map.shard_of(Bucket::of_author(author));
-        if let Some(member) = self.members.get(shard) {
-            member.calls.for_author(author);
-        }
-    }
-
-    /// Returns the bucket of a post. `NotFound` if there is none.
-    async fn bucket_of(&self, post: PostId) -> Result<Bucket, StoreError> {
-        match Bucket::of_post(post) {
-            Some(bucket) => Ok(bucket),
-            None => self.post_authors.bucket_of(&*self.users, post).await,
-        }
-    }
-
-    /// Returns the handle of a user. `NotFound` if the user is unknown.
-    async fn handle(&self, user: UserId) -> Result<Arc<str>, StoreError> {
-        if let Some(handle) = self.handles.get(&user) {
-            return Ok(handle);
-        }
-        let handle: Arc<str> = self.users.user(user).await?.handle.into();
-        self.handles.insert(user, Arc::clone(&handle));
-        Ok(handle)
     }
 }
 
@@ -558,53 +442,6 @@ impl Store for ShardedStore {
 
     async fn newest_beat(&self, origin: i64) -> Result<Option<i64>, StoreError> {
         self.core.users.newest_beat(origin).await
-    }
-}
-
-#[async_trait]
-impl Outbox for ShardedStore {
-    fn note_posts(&self) {
-        for member in self.core.members.values() {
-            member.store.note_posts();
-        }
-    }
-
-    async fn noted_posts(
-        &self,
-        until: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<NotedPost>, StoreError> {
-        let members = self.core.members.values();
-        let looks = members.map(|member| member.call(member.store.noted_posts(until, limit)));
-        let mut notes = Vec::new();
-        for found in futures_util::future::join_all(looks).await {
-            match found {
-                Ok(found) => notes.extend(found),
-                // Its notes stay until it is back.
-                Err(StoreError::Unavailable(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        notes.sort_unstable_by_key(|note: &NotedPost| note.created_at);
-        notes.truncate(limit as usize);
-        Ok(notes)
-    }
-
-    async fn forget_note(&self, post: PostId) -> Result<bool, StoreError> {
-        let map = self.core.routes.known().map;
-        let owner = match Bucket::of_post(post) {
-            Some(bucket) => map.shard_of(bucket).to_owned(),
-            None => String::new(),
-        };
-        let members = self.core.members.values();
-        let (owners, others): (Vec<_>, Vec<_>) = members.partition(|own| own.name == owner);
-        // Notes do not move with their bucket.
-        for member in owners.into_iter().chain(others) {
-            if member.call(member.store.forget_note(post)).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 }
 

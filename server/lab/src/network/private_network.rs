@@ -316,6 +316,10 @@ impl Network {
                 let _ = writeln!(text, "{from} ip daddr {to} udp dport {port} accept");
             }
         }
+        if self.has_door() {
+            // Some kernels filter what a bridge passes on as well.
+            text.push_str("ip daddr 224.0.0.18 ip protocol 112 accept\n");
+        }
         for from in ssh_from.iter().filter(|from| from.is_ipv4()) {
             let _ = writeln!(
                 text,

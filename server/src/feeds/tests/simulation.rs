@@ -44,8 +44,7 @@ impl World {
             let user = base.create_user(new_user(&format!("u{number}")));
             assert!(now(user).is_ok());
         }
-        base.takes_turns
-            .store(true, std::sync::atomic::Ordering::Relaxed);
+        base.takes_turns.store(true, Ordering::Relaxed);
         Self {
             base,
             feeds: Arc::new(feeds),

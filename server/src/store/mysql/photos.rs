@@ -11,14 +11,14 @@ use crate::store::{PhotoNote, PhotoTable, Store as _, StoreError, require_later}
 
 /// One statement, so that record and note are of one state of the database.
 pub(super) const RECORD: &str = "\
-    SELECT r.post_id, r.media_type, r.bytes, r.file_key, r.etag, r.created_at, n.post_id \
-    FROM (SELECT 1) one LEFT JOIN photo_records r ON r.post_id = ? LEFT JOIN photo_notes n ON n.post_id = ?";
+    SELECT r.post_id, r.media_type, r.bytes, r.file_key, r.etag, r.created_at, \
+    (SELECT n.post_id FROM photo_notes n WHERE n.post_id = ? LIMIT 1) \
+    FROM (SELECT 1) one LEFT JOIN photo_records r ON r.post_id = ?";
 pub(super) const LOCK_RECORD: &str = "\
     SELECT post_id, media_type, bytes, file_key, etag, created_at FROM photo_records WHERE post_id = ? FOR UPDATE";
 pub(super) const DELETE_RECORD: &str = "DELETE FROM photo_records WHERE post_id = ?";
-pub(super) const DELETE_ANY_NOTE: &str = "DELETE FROM photo_notes WHERE post_id = ?";
 pub(super) const DELETE_NOTE: &str = "DELETE FROM photo_notes WHERE post_id = ? AND token = ?";
-const NOTE: &str = "REPLACE INTO photo_notes (post_id, noted_at, token) VALUES (?, ?, ?)";
+const NOTE: &str = "INSERT IGNORE INTO photo_notes (post_id, noted_at, token) VALUES (?, ?, ?)";
 const NOTED: &str = "SELECT post_id, noted_at, token FROM photo_notes WHERE noted_at <= ? LIMIT ?";
 
 type Attempt<T> = Result<T, Failure>;
@@ -88,10 +88,10 @@ async fn put(tx: &mut Transaction<'_>, photo: &Photo, note: PhotoNote) -> Attemp
     Ok(before)
 }
 
-async fn remove(tx: &mut Transaction<'_>, post: PostId) -> Attempt<Option<Photo>> {
-    let found = locked(tx, post).await?;
-    tx.exec_drop(DELETE_RECORD, (post.0,)).await?;
-    tx.exec_drop(DELETE_ANY_NOTE, (post.0,)).await?;
+async fn remove(tx: &mut Transaction<'_>, note: PhotoNote) -> Attempt<Option<Photo>> {
+    let found = locked(tx, note.post).await?;
+    tx.exec_drop(DELETE_RECORD, (note.post.0,)).await?;
+    tx.exec_drop(DELETE_NOTE, (note.post.0, note.token)).await?;
     Ok(found)
 }
 
@@ -120,8 +120,8 @@ impl PhotoTable for MysqlStore {
         read!(self, connection => Ok(connection.exec_drop(NOTE, values).await?))
     }
 
-    async fn remove_record(&self, post: PostId) -> Result<Option<Photo>, StoreError> {
-        write!(self, tx => remove(&mut tx, post).await)
+    async fn remove_record(&self, note: PhotoNote) -> Result<Option<Photo>, StoreError> {
+        write!(self, tx => remove(&mut tx, note).await)
     }
 
     async fn forget_photo_note(&self, note: PhotoNote) -> Result<(), StoreError> {

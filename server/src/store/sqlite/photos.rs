@@ -12,10 +12,9 @@ pub(super) const RECORD: &str = "\
     SELECT post_id, media_type, bytes, file_key, etag, created_at FROM photo_records WHERE post_id = ?1";
 pub(super) const HAS_NOTE: &str = "SELECT 1 FROM photo_notes WHERE post_id = ?1";
 pub(super) const DELETE_RECORD: &str = "DELETE FROM photo_records WHERE post_id = ?1";
-pub(super) const DELETE_ANY_NOTE: &str = "DELETE FROM photo_notes WHERE post_id = ?1";
 pub(super) const DELETE_NOTE: &str = "DELETE FROM photo_notes WHERE post_id = ?1 AND token = ?2";
 const NOTE: &str = "\
-    INSERT OR REPLACE INTO photo_notes (post_id, noted_at, token) VALUES (?1, ?2, ?3)";
+    INSERT OR IGNORE INTO photo_notes (post_id, noted_at, token) VALUES (?1, ?2, ?3)";
 const NOTED: &str =
     "SELECT post_id, noted_at, token FROM photo_notes WHERE noted_at <= ?1 LIMIT ?2";
 
@@ -92,12 +91,12 @@ impl PhotoTable for SqliteStore {
             .await
     }
 
-    async fn remove_record(&self, post: PostId) -> Done<Option<Photo>> {
+    async fn remove_record(&self, note: PhotoNote) -> Done<Option<Photo>> {
         self.writer
             .write(move |connection| {
-                let found = record(connection, post)?;
-                writes::execute(connection, DELETE_RECORD, [post.0])?;
-                writes::execute(connection, DELETE_ANY_NOTE, [post.0])?;
+                let found = record(connection, note.post)?;
+                writes::execute(connection, DELETE_RECORD, [note.post.0])?;
+                writes::execute(connection, DELETE_NOTE, (note.post.0, note.token))?;
                 Ok(found)
             })
             .await

@@ -84,7 +84,7 @@ async fn satisfies_contract_on_galera() {
     let Some(node) = node().await else { return };
     let number = std::sync::atomic::AtomicU32::new(0);
     contract::is_kept(async || {
-        let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = number.fetch_add(1, Ordering::Relaxed);
         let url = node.server.database(&format!("contract_{number}")).await;
         Arc::new(MysqlStore::open(&url).await.unwrap()) as Arc<dyn Store>
     })

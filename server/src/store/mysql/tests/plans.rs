@@ -88,7 +88,7 @@ async fn no_query_scans() {
         .chain([&limit])
         .collect();
     let (_, posts_with) = &reads::POSTS_WITH[0];
-    let statements: [(&str, Vec<&Value>); 56] = [
+    let statements: [(&str, Vec<&Value>); 55] = [
         (reads::CREDENTIALS, vec![&text]),
         (reads::USER, vec![&id]),
         (reads::USER_EXISTS, vec![&id]),
@@ -142,7 +142,6 @@ async fn no_query_scans() {
         (photos::RECORD, vec![&id, &id]),
         (photos::LOCK_RECORD, vec![&id]),
         (photos::DELETE_RECORD, vec![&id]),
-        (photos::DELETE_ANY_NOTE, vec![&id]),
         (photos::DELETE_NOTE, vec![&id, &id]),
         (
             "SELECT n.id FROM follows f JOIN posts n ON n.author_id = f.followee_id \

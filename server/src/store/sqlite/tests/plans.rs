@@ -55,7 +55,6 @@ async fn no_query_scans() {
         photos::RECORD,
         photos::HAS_NOTE,
         photos::DELETE_RECORD,
-        photos::DELETE_ANY_NOTE,
         photos::DELETE_NOTE,
     ];
     for statement in statements {

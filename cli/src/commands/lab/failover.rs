@@ -1,5 +1,6 @@
 //! `tenfold lab failover`: kill the balancer that a service's name leads to, and measure when the last client has moved.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -25,6 +26,9 @@ use crate::permission::host_guard;
 
 /// Load before the balancer is killed.
 const CALM: Duration = Duration::from_secs(5);
+
+/// Time over which the requests of the balancers are counted.
+const SAMPLE: Duration = Duration::from_secs(1);
 
 /// Pause between two questions to the name server.
 const POLL: Duration = Duration::from_millis(50);
@@ -55,19 +59,7 @@ pub(crate) fn failover(arguments: &FailoverArguments) -> anyhow::Result<Exit> {
     let directory = &arguments.directory.dir;
     let status = status(directory)?;
     let door = door(&status)?;
-    let (victim, address) = door
-        .balancers
-        .first()
-        .context("the name leads to no balancer")?;
     let server = NameServer::from(door.name_server);
-    let leads_to = |name: &str| server.addresses(name).ok();
-    if leads_to(&door.name) != Some(vec![address.ip()]) {
-        return Err(UsageError(format!(
-            "{} does not lead to {victim}; start that with `tenfold lab revive {victim}`, and wait until it does",
-            door.name
-        ))
-        .into());
-    }
     let interrupt = interrupt::catch()?;
     let path = arguments
         .out
@@ -91,16 +83,21 @@ pub(crate) fn failover(arguments: &FailoverArguments) -> anyhow::Result<Exit> {
         ],
     };
     let kill = || {
+        let victim = busiest(directory, door)?;
         named(
             directory,
             &Request::Kill {
-                name: victim.clone(),
+                name: victim.0.clone(),
             },
-        )
+        )?;
+        Ok(victim)
     };
-    let has_moved =
-        || !arguments.address && leads_to(&door.name).is_some_and(|now| now != [address.ip()]);
-    let (killed, fault) = under_load(traffic, &run_dir, &interrupt, victim, &kill, &has_moved)?;
+    let has_left = |address: IpAddr| {
+        let found = server.addresses(&door.name);
+        !arguments.address && found.is_ok_and(|found| !found.contains(&address))
+    };
+    let (killed, fault) = under_load(traffic, &run_dir, &interrupt, &kill, &has_left)?;
+    let victim = fault.fault.victim.clone();
     // Also after an interrupt.
     named(
         directory,
@@ -114,7 +111,7 @@ pub(crate) fn failover(arguments: &FailoverArguments) -> anyhow::Result<Exit> {
     })?;
     let seen = users.seen(killed);
     let result = Failover {
-        killed: victim.clone(),
+        killed: victim,
         ttl_s: door.ttl_s,
         name_moved_s: fault.name_moved.map(|time| time.as_secs_f64()),
         last_client_moved_s: seen.last_moved.map(|time| time.as_secs_f64()),
@@ -146,6 +143,32 @@ fn described(result: &Failover) -> String {
         result.lost,
         result.requests
     )
+}
+
+/// Returns the balancer that most requests go to, and its address.
+fn busiest(directory: &Path, door: &DoorStatus) -> anyhow::Result<(String, IpAddr)> {
+    let sent = || -> anyhow::Result<Vec<u64>> {
+        let status = status(directory)?;
+        let of = |name: &str| {
+            let own = status.balancers.iter().find(|own| own.name == name);
+            own.map_or(0, |own| own.servers.iter().map(|server| server.sent).sum())
+        };
+        Ok(door.balancers.iter().map(|(name, _)| of(name)).collect())
+    };
+    let before = sent()?;
+    std::thread::sleep(SAMPLE);
+    let after = sent()?;
+    let grown = before
+        .iter()
+        .zip(&after)
+        .map(|(before, after)| after.saturating_sub(*before));
+    let busiest = door
+        .balancers
+        .iter()
+        .zip(grown)
+        .max_by_key(|(_, grown)| *grown);
+    let ((name, address), _) = busiest.context("the service has no balancer")?;
+    Ok((name.clone(), address.ip()))
 }
 
 /// Returns the name of a lab's service.
@@ -201,9 +224,8 @@ fn under_load(
     traffic: Traffic<'_>,
     run_dir: &RunDir,
     interrupt: &Interrupt,
-    victim: &str,
-    kill: &(dyn Fn() -> Result<Vec<String>, tenfold_lab::LabError> + Sync),
-    has_moved: &(dyn Fn() -> bool + Sync),
+    kill: &(dyn Fn() -> anyhow::Result<(String, IpAddr)> + Sync),
+    has_left: &(dyn Fn(IpAddr) -> bool + Sync),
 ) -> anyhow::Result<(Instant, Failure)> {
     let has_ended = AtomicBool::new(false);
     let is_over = || *interrupt.borrow() || has_ended.load(Ordering::Relaxed);
@@ -217,20 +239,20 @@ fn under_load(
                 }
             };
             wait_until(start + CALM);
+            let (victim, address) = kill()?;
             let killed = Instant::now();
-            let boxes = kill()?;
             print::note(&format!("{victim} is killed"));
             let mut name_moved = None;
             while name_moved.is_none() && !is_over() {
-                match has_moved() {
+                match has_left(address) {
                     true => name_moved = Some(killed.elapsed()),
                     false => std::thread::sleep(POLL),
                 }
             }
             let at_ns = killed.saturating_duration_since(start).as_nanos();
             let fault = Fault {
-                victim: victim.to_owned(),
-                boxes,
+                boxes: vec![victim.clone()],
+                victim,
                 at_ns: u64::try_from(at_ns).unwrap_or(u64::MAX),
                 repaired_ns: None,
                 up_ns: None,

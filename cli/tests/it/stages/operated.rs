@@ -138,7 +138,7 @@ async fn good_build_is_rolled_out_and_slow_one_is_rolled_back() {
     let load = Load::begin(&stage).await;
     let from = Instant::now();
     // A short look, with a limit that fits a busy machine.
-    let quick = ["min_effect=100%", "alpha=10%", "budget=10s", "warm_up=2s"];
+    let quick = ["min_effect=100%", "alpha=40%", "budget=6s", "warm_up=1s"];
 
     let program = format!("program={}", good.display());
     let arguments = [&[program.as_str()], &quick[..]].concat();

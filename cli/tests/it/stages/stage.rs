@@ -33,13 +33,13 @@ pub(crate) fn lacks(programs: &[&str]) -> bool {
 impl Stage {
     /// Starts a stage without limits, with a small data set.
     pub(crate) fn up(name: &str, arguments: &[&str]) -> Self {
-        // The HTTP client of the tests uses the provider of the process.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         Self::up_in(Workplace::new(), name, arguments)
     }
 
     /// Like [`Stage::up`], in a given place.
     pub(crate) fn up_in(place: Workplace, name: &str, arguments: &[&str]) -> Self {
+        // The HTTP client of the tests uses the provider of the process.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut own = Self {
             place,
             status: Value::Null,

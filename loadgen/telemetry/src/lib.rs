@@ -16,11 +16,15 @@
 //! | `otlp` | metrics and spans as messages of OTLP |
 //! | `remote_write` | metrics as messages of remote write |
 //! | `exponential` | base-2 exponential histograms |
+//! | `sender` | the two protocols |
+//! | `snapshot` | a run at a moment |
+//! | `delivery` | the queue of a receiver |
 //! | `family` | the metrics of a run, independent of the format |
 //! | `exemplars` | the slowest sampled requests |
 //! | `receiver` | address, headers and TLS of a receiver |
 //! | `settings` | settings, from flags and from the variables of OpenTelemetry |
 
+mod delivery;
 mod exemplars;
 mod exponential;
 mod family;
@@ -28,12 +32,15 @@ mod otlp;
 mod publisher;
 mod receiver;
 mod remote_write;
+mod sender;
 mod settings;
+mod snapshot;
 
 pub use exemplars::Exemplar;
 pub use family::{Data, Distribution, Family, Labels, Point, families, latencies};
-pub use publisher::{Description, Publisher, RequestDescription};
+pub use publisher::Publisher;
 pub use receiver::{Headers, ReceiverError, ReceiverUrl};
 pub use settings::{
     HistogramForm, OtlpSettings, RemoteWriteSettings, Settings, SettingsError, Variables,
 };
+pub use snapshot::{Description, RequestDescription};

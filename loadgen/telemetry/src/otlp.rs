@@ -12,9 +12,11 @@ use http::header::CONTENT_ENCODING;
 use http::{HeaderName, HeaderValue};
 use prost::Message;
 
-use crate::publisher::{Delivery, Rejection, Sender, Snapshot};
+use crate::delivery::{Delivery, Rejection};
 use crate::receiver::{PostError, Receiver, ReceiverError};
+use crate::sender::Sender;
 use crate::settings::{HistogramForm, OtlpSettings};
+use crate::snapshot::Snapshot;
 use messages::{Exported, KeyValue, Resource, Scope};
 
 /// Most spans of one message: two for a request without redirects.

@@ -1,6 +1,5 @@
 //! The thread that sends the records of a run to its receivers.
 
-mod delivery;
 mod tally;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -9,16 +8,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tenfold_loadgen::{Failure, Feed, FeedReader, OtherThread, Progress, RequestTotal, feed};
 use tenfold_run_dir::Counts;
-use tenfold_scenarios::Scenario;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, timeout_at};
 
-use crate::family::{Distribution, Family, families, latencies};
+use crate::delivery::Delivery;
+use crate::family::{Distribution, families, latencies};
 use crate::otlp::OtlpSender;
-use crate::receiver::{PostError, Receiver};
+use crate::receiver::PostError;
 use crate::remote_write::RemoteWriteSender;
+use crate::sender::Sender;
 use crate::settings::{Settings, SettingsError};
-pub(crate) use delivery::{Delivery, Rejection};
+use crate::snapshot::{Description, Snapshot};
 use tally::Tally;
 
 /// Time between two looks for sampled requests.
@@ -29,59 +29,6 @@ const LAST_MAX: Duration = Duration::from_secs(5);
 
 /// Time between two attempts at the last delivery.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
-
-/// The run, its phases and its requests.
-#[derive(Debug, Clone)]
-pub struct Description {
-    /// Name of the run, unlike that of any other: `service.instance.id`, or the label `instance`.
-    pub instance: String,
-    /// This machine.
-    pub host: String,
-    /// Scenario.
-    pub scenario: String,
-    /// Target of the load.
-    pub target: String,
-    /// Names of the phases.
-    pub phases: Vec<String>,
-    /// Requests of the scenario, in order.
-    pub requests: Vec<RequestDescription>,
-}
-
-/// A request of the scenario.
-#[derive(Debug, Clone, Default)]
-pub struct RequestDescription {
-    /// Name.
-    pub name: String,
-    /// Method.
-    pub method: String,
-}
-
-impl Description {
-    /// Describes the run of a scenario. `run` is the name of its directory.
-    pub fn of(scenario: &Scenario, target: &str, run: &str) -> Self {
-        let uname = rustix::system::uname();
-        let host = uname.nodename().to_string_lossy().into_owned();
-        Self {
-            instance: format!("{host}:{run}"),
-            host,
-            scenario: scenario.name.clone(),
-            target: target.to_owned(),
-            phases: scenario
-                .phases
-                .iter()
-                .map(|phase| phase.name.clone())
-                .collect(),
-            requests: scenario
-                .requests
-                .iter()
-                .map(|request| RequestDescription {
-                    name: request.name.clone(),
-                    method: request.method.to_string(),
-                })
-                .collect(),
-        }
-    }
-}
 
 /// Sends the records of a run to its receivers, from a thread of its own.
 ///
@@ -113,44 +60,6 @@ impl Stage {
     fn is_over(&self) -> bool {
         matches!(self, Self::Ended(_) | Self::Abandoned)
     }
-}
-
-/// Contents of a delivery.
-pub(crate) struct Snapshot<'a> {
-    pub(crate) description: &'a Description,
-    pub(crate) families: Vec<Family>,
-    /// Time since the start of the run.
-    pub(crate) at_ns: u64,
-    /// Start of the run, in nanoseconds since 1970.
-    pub(crate) start_unix_ns: u64,
-    /// True after the end of the run.
-    pub(crate) is_last: bool,
-}
-
-impl Snapshot<'_> {
-    /// A time of the run, in nanoseconds since 1970.
-    pub(crate) fn unix_ns(&self, at_ns: u64) -> u64 {
-        self.start_unix_ns.saturating_add(at_ns)
-    }
-}
-
-/// A protocol.
-pub(crate) trait Sender {
-    /// The receiver.
-    fn receiver(&self) -> &Receiver;
-
-    /// Returns whether histograms are sent with three digits.
-    fn needs_exact(&self) -> bool;
-
-    /// Sends all metrics. Returns what the receiver did not take.
-    async fn send_metrics(&self, snapshot: &Snapshot<'_>) -> Result<Rejection, PostError>;
-
-    /// Sends the spans that wait, and takes those off the queue that arrived.
-    async fn send_spans(
-        &self,
-        snapshot: &Snapshot<'_>,
-        delivery: &Delivery,
-    ) -> Result<(), PostError>;
 }
 
 /// Everything that the tasks of the thread share.

@@ -10,11 +10,13 @@ use http::{HeaderName, HeaderValue};
 use prost::Message;
 use tenfold_run_dir::BUCKET_BOUNDS_NS;
 
+use crate::delivery::{Delivery, Rejection};
 use crate::exemplars;
 use crate::family::{Data, Distribution, Family, Labels, Point};
-use crate::publisher::{Delivery, Rejection, Sender, Snapshot};
 use crate::receiver::{PostError, Receiver, ReceiverError};
+use crate::sender::Sender;
 use crate::settings::RemoteWriteSettings;
+use crate::snapshot::Snapshot;
 use messages::{Exemplar, Label, Sample, TimeSeries, WriteRequest};
 
 /// Most series of one message, as Prometheus itself sends.
@@ -203,7 +205,7 @@ mod tests {
 
     use super::*;
     use crate::family::{families, latencies};
-    use crate::publisher::Description;
+    use crate::snapshot::Description;
 
     fn description() -> Description {
         Description {

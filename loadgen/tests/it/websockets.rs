@@ -163,7 +163,7 @@ fn conditions_end_conversations_that_only_listen() {
 fn captures_read_the_last_message() {
     let service = Service::start();
     let text = scenario(
-        "path = \"/token\"\nwebsocket = { send = [{ json = \"hi\" }] }\ncapture = { token = \"json:/token\" }",
+        "path = \"/token\"\nwebsocket = { send = [{ json = '\"hi\"' }] }\ncapture = { token = \"json:/token\" }",
     );
     let journey = text.replace("kind = \"write\"", "kind = \"write\"\nweight = 0")
         + r#"

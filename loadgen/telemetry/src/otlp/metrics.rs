@@ -10,7 +10,7 @@ use crate::otlp::messages::{
     ResourceMetrics, ScopeMetrics, Sum,
 };
 use crate::otlp::scope;
-use crate::publisher::Snapshot;
+use crate::snapshot::Snapshot;
 
 /// A message with all metrics of a snapshot.
 pub(super) fn message(snapshot: &Snapshot<'_>, resource: Resource) -> ExportMetrics {

@@ -10,7 +10,7 @@ use crate::otlp::messages::{
     ScopeSpans, Span, Status, Value,
 };
 use crate::otlp::scope;
-use crate::publisher::{RequestDescription, Snapshot};
+use crate::snapshot::{RequestDescription, Snapshot};
 
 /// A message with the spans of some requests.
 pub(super) fn message<'a>(
@@ -115,7 +115,7 @@ mod tests {
     use tenfold_loadgen::Failure;
 
     use super::*;
-    use crate::publisher::Description;
+    use crate::snapshot::Description;
 
     fn spans(request: &RequestSpan) -> Vec<Span> {
         let description = Description {

@@ -1,6 +1,6 @@
 //! Counts of the deliveries to one receiver, and sentences about them.
 
-use crate::publisher::delivery::Delivery;
+use crate::delivery::Delivery;
 use crate::receiver::{PostError, ReceiverUrl};
 
 /// Counts of the deliveries to one receiver.

@@ -1,6 +1,8 @@
 //! Metrics and traces that are sent while a run lasts, to real receivers: the messages of the OpenTelemetry project, and
 //! Prometheus.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read as _};
 use std::net::TcpListener;

@@ -1,5 +1,7 @@
 //! WebSocket conversations with a service of the library `websockets`: round trips, connections, ends, and failures.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use crate::support;
 
 use std::io::{BufRead, BufReader};

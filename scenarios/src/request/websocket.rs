@@ -15,15 +15,15 @@ const MESSAGES_MAX: usize = 1_000;
 /// Most replies to a message.
 const REPLIES_MAX: u64 = 1_000_000;
 
-/// A WebSocket conversation (RFC 6455): messages that are sent one after the other, and what is awaited.
+/// A WebSocket conversation (RFC 6455): messages that are sent one after the other, their replies, and its end.
 #[derive(Debug, Clone)]
 pub struct WebSocket {
     /// Messages that are awaited after each one that is sent, before the next.
     pub replies: u64,
     /// Subprotocol that is asked for. `None` for none.
     pub subprotocol: Option<HeaderValue>,
-    /// What ends the conversation after the last replies: conditions on all messages that arrived. Without any, the last
-    /// reply ends it.
+    /// Conditions on all messages that arrived, of which one ends the conversation after the last replies. Without any, the
+    /// last reply ends it.
     pub until: EventStream,
     messages: Vec<Template>,
 }

@@ -23,6 +23,8 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        // The HTTP client of the tests uses the provider of the process.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let place = Workplace::new();
         Self {
             service: place.serve(ARGUMENTS),

@@ -39,6 +39,8 @@ async fn shards(service: &Service) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hot_author_is_found_and_their_shard_relieved() {
+    // The HTTP client of the tests uses the provider of the process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let place = Workplace::new();
     let service = serve(&place);
     let (_, text) = LIBRARY.iter().find(|own| own.0 == "hot-author").unwrap();

@@ -18,7 +18,7 @@ impl Operation {
     where
         F: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
-        Self(Arc::new(move |number| Box::pin(call(number))))
+        Self(Arc::new(move |number| -> Call { Box::pin(call(number)) }))
     }
 
     /// Makes a call.

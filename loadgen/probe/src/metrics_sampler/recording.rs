@@ -100,7 +100,8 @@ impl Recording {
         }
     }
 
-    /// Returns the series: the chosen ones, and those that changed.
+    /// Returns the series: the chosen ones, those that changed, and those of a shard that are not zero: its busiest author may be the
+    /// same all the time.
     pub(super) fn finish(mut self) -> TargetMetrics {
         let rows = self.metrics.at_ns.len();
         for series in &mut self.metrics.series {
@@ -109,7 +110,11 @@ impl Recording {
         self.metrics.series.retain(|series| {
             let mut values = series.values.iter().flatten();
             let first = values.next();
-            series.chosen || values.any(|value| Some(value) != first)
+            let of_shard =
+                series.name.ends_with("\"}") && series.name.contains(&format!("{{{SHARD}="));
+            series.chosen
+                || (of_shard && first.is_some_and(|value| *value != 0.0))
+                || values.any(|value| Some(value) != first)
         });
         self.metrics
     }
@@ -207,6 +212,20 @@ mod tests {
         }
         let mut series = metrics.series.iter();
         assert!(series.all(|series| series.kind == MetricKind::Counter));
+    }
+
+    #[test]
+    fn constant_figures_of_shards_are_kept() {
+        let mut recording = Recording::new(Vec::new());
+        for scrape in 0..2 {
+            recording.add(
+                scrape,
+                &scraped("author{shard=\"a\"} 7\nauthor{shard=\"b\"} 0\nother 7\n"),
+            );
+        }
+        let metrics = recording.finish();
+        let names: Vec<&str> = metrics.series.iter().map(|own| own.name.as_str()).collect();
+        assert_eq!(names, ["author{shard=\"a\"}"]);
     }
 
     #[test]

@@ -147,7 +147,8 @@ fn code_of(error: &anyhow::Error) -> u8 {
                 ServeError::Tls(_)
                 | ServeError::WorkerWithoutQueue
                 | ServeError::ErrorReports(_)
-                | ServeError::FeedsWithoutQueue => BAD_CONFIGURATION,
+                | ServeError::FeedsWithoutQueue
+                | ServeError::FeedsWithWarehouse => BAD_CONFIGURATION,
                 _ => TARGET_FAILED,
             };
         }

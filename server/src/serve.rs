@@ -125,6 +125,12 @@ pub enum ServeError {
         "written feeds need a queue, such as `nats://user:password@host:port/NAME`, or `memory:` for a single process"
     )]
     FeedsWithoutQueue,
+    /// The repair of written feeds would not count posts in the warehouse.
+    #[error(
+        "written feeds and a warehouse of old posts cannot be used together: the repair of counters would miss the moved posts; \
+         leave out --warehouse, or give --feeds read"
+    )]
+    FeedsWithWarehouse,
     /// The data set's password could not be hashed.
     #[error(transparent)]
     Password(#[from] password::PasswordError),
@@ -240,6 +246,9 @@ async fn open_feeds(
     if config.feeds.mode == FeedMode::Read {
         table.spoil_all_feeds().await?;
         return Ok(None);
+    }
+    if config.archive.is_some() {
+        return Err(ServeError::FeedsWithWarehouse);
     }
     let url = config.queue_url.as_deref();
     let url = url.ok_or(ServeError::FeedsWithoutQueue)?;

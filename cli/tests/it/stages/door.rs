@@ -149,7 +149,7 @@ fn address_moves_and_ssh_is_admitted_from_named_addresses() {
     let web: SocketAddr = web.parse().unwrap();
     let ssh = SocketAddr::new(web.ip(), 22);
     TcpStream::connect_timeout(&ssh, Duration::from_secs(5)).unwrap();
-    for from in ["balancer", "app-1"] {
+    for from in ["app-1", "web-2"] {
         assert!(
             is_refused_to(pid(from), &ssh.to_string()),
             "{from} reaches {ssh}"

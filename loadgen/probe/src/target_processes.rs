@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn process_nearest_to_its_limit_is_reported() {
-        assert!(share((40, Some(48))) > share((900, Some(1_024))));
+        assert!(share((40, Some(48))) > share((800, Some(1_024))));
         assert!(share((1, Some(48))) > share((900, None)));
     }
 

@@ -217,7 +217,7 @@ mod tests {
             text.contains("8.00") && !text.contains("busiest disk"),
             "{text}"
         );
-        assert!(!text.contains("of the service"), "{text}");
+        assert!(!text.contains("open files"), "{text}");
     }
 
     #[test]

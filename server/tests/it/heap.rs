@@ -44,6 +44,8 @@ async fn heap(admin: &str) -> Profile {
 
 #[tokio::test]
 async fn profile_has_bytes_allocated_by_requests() {
+    // The HTTP client uses the provider of the process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let directory = tempfile::tempdir().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_tenfold-heap-profiled"))
         .arg(directory.path())

@@ -22,12 +22,15 @@ pub(crate) const VALIDITY: Duration = Duration::from_secs(90 * 86_400);
 /// Tolerance for clocks that are behind.
 const CLOCK_SKEW: Duration = Duration::from_secs(86_400);
 
+/// Names and addresses of a certificate.
+type Issued = (Vec<String>, Vec<IpAddr>);
+
 /// Certificate authority of one lab. Its key never leaves memory.
 pub(crate) struct Authority {
     directory: PathBuf,
     issuer: CertifiedIssuer<'static, KeyPair>,
     /// Certificates that it has issued: further names and addresses, by name.
-    issued: Mutex<BTreeMap<String, (Vec<String>, Vec<IpAddr>)>>,
+    issued: Mutex<BTreeMap<String, Issued>>,
 }
 
 impl fmt::Debug for Authority {

@@ -81,6 +81,8 @@ impl Scene {
     /// Returns the identifiers of a page of posts.
     async fn page(&self, path: &str, token: &str) -> Vec<i64> {
         let page = self.send(Method::GET, path, token, None).await.unwrap();
+        // That of a user is beside the user.
+        let page = page.get("page").unwrap_or(&page);
         let posts = page["posts"].as_array().unwrap().iter();
         posts.map(|post| post["id"].as_i64().unwrap()).collect()
     }

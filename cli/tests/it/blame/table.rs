@@ -23,6 +23,10 @@ const COVERED_ELSEWHERE: &[(&str, &str)] = &[
         "Tenfold is killed; `tenfold report` shows the run up to its last checkpoint",
         "`killed`",
     ),
+    (
+        "one of several generators dies, and more than 1% of the arrivals are not sent",
+        "`generators::share_of_a_killed_generator_is_missing`",
+    ),
 ];
 
 /// A row of the table.

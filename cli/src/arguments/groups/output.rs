@@ -19,7 +19,7 @@ pub(crate) struct OutputArguments {
     #[arg(long, value_name = "KIND[=FILE]", value_parser = export, value_delimiter = ',',
         env = "TENFOLD_EXPORT")]
     pub(crate) export: Vec<RunExport>,
-    /// Link the trace ids of the report to a viewer, such as https://tempo.example/trace/{trace_id}
+    /// Link the trace ids of the report to a viewer, such as `https://tempo.example/trace/{trace_id}`
     #[arg(long, value_name = "URL", env = "TENFOLD_TRACE_URL")]
     pub(crate) trace_url: Option<TraceUrl>,
 }

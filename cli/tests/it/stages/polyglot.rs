@@ -24,7 +24,7 @@ async fn sessions_outlive_boxes_of_redis_cluster() {
     for number in 0..6 {
         users.push(User::new(&stage, &format!("clustered{number}")).await);
     }
-    // The log reaches the disk once a second, but a killed process has handed it to the kernel.
+    // Each session is on disk before it is acknowledged.
     for name in ["redis-cluster-1", "redis-cluster-2", "redis-cluster-3"] {
         stage.lab(&["kill", name]);
         stage.lab(&["revive", name]);

@@ -106,7 +106,7 @@ impl RedisCluster {
                      maxmemory-policy noeviction\n\
                      save \"\"\n\
                      appendonly yes\n\
-                     appendfsync everysec\n\
+                     appendfsync always\n\
                      tcp-backlog 1024\n",
                     ip = member.listen.ip(),
                     port = member.listen.port(),

@@ -162,8 +162,11 @@ fn compares_two_builds() {
         other => panic!("{other}: {found:#}"),
     };
     let ended = ended.expect(expected);
-    let estimate = found["change"]["estimate"].as_f64().unwrap();
-    assert!((-0.9..-0.5).contains(&estimate), "{found:#}");
+    match found["change"]["estimate"].as_f64() {
+        Some(estimate) => assert!((-0.9..-0.5).contains(&estimate), "{found:#}"),
+        // Both ends of a knee may need more time.
+        None => assert_eq!(expected, 121, "{found:#}"),
+    }
     assert_eq!(read_json(&place.path("knees/comparison.json")), found);
     for side in ["baseline", "candidate"] {
         assert!(ended.stderr.contains(side), "{}", ended.stderr);

@@ -38,7 +38,7 @@ pub(crate) fn note_locations() {
 
 /// Runs a future, and returns its panic instead of unwinding further.
 ///
-/// The future is dropped after a panic. What it shares with others has to survive a panic, as with a task of its own.
+/// The future is dropped after a panic. State that the future shares with other tasks has to survive a panic, as in a task of its own.
 pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {

@@ -9,7 +9,7 @@ use crate::queue::{JobEvent, Jobs, QueueStats};
 use crate::store::sharded::{ShardCalls, ShardedStore};
 use crate::store::{BATCH_SIZE_BOUNDS, CacheStats, LayerStats, ReplicaStats, Store, WriteStats};
 
-/// What has metrics.
+/// Parts of the service that have metrics.
 pub(crate) struct Sources<'a> {
     pub(crate) requests: &'a Requests,
     pub(crate) store: &'a dyn Store,

@@ -26,10 +26,7 @@ pub mod serve;
 mod skip;
 pub mod store;
 mod telemetry;
-#[cfg(all(
-    test,
-    any(feature = "arcadedb", feature = "clickhouse", feature = "scylla")
-))]
+#[cfg(all(test, any(feature = "arcadedb", feature = "scylla")))]
 mod test_process;
 #[cfg(any(
     feature = "arcadedb",

@@ -18,9 +18,6 @@ use crate::store::old_posts::{Mark, MonthTotals, month_of};
 use crate::store::sharded::PostCopy;
 use crate::tls_provider;
 
-#[cfg(test)]
-pub(crate) mod test_server;
-
 /// Timeout of a call. A question reads every post.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum number of calls at once.

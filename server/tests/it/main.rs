@@ -23,5 +23,10 @@ mod routes;
 mod skip;
 mod support;
 mod telemetry;
+#[cfg(all(feature = "clickhouse", feature = "mysql"))]
+#[path = "../../src/test_process.rs"]
+mod test_process;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(all(feature = "clickhouse", feature = "mysql", feature = "sqlite"))]
+mod warehouse;

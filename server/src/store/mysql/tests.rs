@@ -10,6 +10,7 @@ mod loading;
 mod plans;
 mod proxy;
 mod secure;
+#[path = "../../../tests/it/support/mariadb.rs"]
 pub(crate) mod server;
 
 use server::MariaDb;

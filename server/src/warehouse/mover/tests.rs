@@ -5,8 +5,6 @@ use super::*;
 use crate::store::old_posts::month_of;
 
 pub(in crate::warehouse) mod memory;
-#[cfg(all(feature = "mysql", feature = "clickhouse"))]
-mod real;
 
 /// Time before which posts are old.
 const BEFORE: Timestamp = Timestamp(1_764_547_200_000);

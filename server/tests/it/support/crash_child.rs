@@ -1,6 +1,7 @@
-//! Process that `crash.rs` kills while it writes to a store or loads a data set.
+//! Process that `crash.rs` kills while it writes to a store or loads a data set, and `warehouse.rs` while it moves posts.
 //!
-//! Usage: `tenfold-crash-child write|load|photos SQLITE_FILE`. Prints a line per acknowledged write, or `loaded`
+//! Usage: `tenfold-crash-child write|load|photos SQLITE_FILE` or `tenfold-crash-child move MYSQL_URL CLICKHOUSE_URL MILLISECONDS`, which moves
+//! posts from before that time until it is killed. Prints a line per acknowledged write, or `loaded`
 //! once the data set is loaded. With `photos`, their records are in a file of their own: SQLITE_FILE-photos.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
@@ -16,7 +17,14 @@ const WRITERS: u32 = 8;
 
 #[tokio::main(worker_threads = 2)]
 async fn main() {
-    let [_, action, path] = std::env::args().collect::<Vec<_>>().try_into().unwrap();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    #[cfg(all(feature = "clickhouse", feature = "mysql"))]
+    if let [action, sql, warehouse, before] = &*arguments
+        && action == "move"
+    {
+        return move_posts(sql, warehouse, Timestamp(before.parse().unwrap())).await;
+    }
+    let [action, path] = arguments.try_into().unwrap();
     let store = resolve(&format!("sqlite:{path}")).await.unwrap();
     match action.as_str() {
         "write" => write(store).await,
@@ -26,6 +34,19 @@ async fn main() {
             photograph(Arc::new(FederatedStore::new(store, photos.unwrap()))).await;
         }
         _ => panic!("unknown action `{action}`"),
+    }
+}
+
+/// Moves old posts from a database to a warehouse, again and again. Either may be away.
+#[cfg(all(feature = "clickhouse", feature = "mysql"))]
+async fn move_posts(sql: &str, warehouse: &str, before: Timestamp) {
+    loop {
+        if let Ok(warehouse) = tenfold_server::warehouse::resolve(warehouse).await {
+            let posts = tenfold_server::store::resolve_old_posts(sql).unwrap();
+            let mover = tenfold_server::warehouse::Mover::new(vec![posts], warehouse);
+            let _ = mover.move_older(before).await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }
 

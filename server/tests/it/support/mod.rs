@@ -18,7 +18,11 @@ use tenfold_server::{Config, Server, start_with};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+#[cfg(all(feature = "clickhouse", feature = "mysql"))]
+pub(crate) mod clickhouse;
 pub(crate) mod failing_store;
+#[cfg(all(feature = "clickhouse", feature = "mysql"))]
+pub(crate) mod mariadb;
 
 /// Password of all users in these tests.
 pub(crate) const PASSWORD: &str = "correct horse";

@@ -23,8 +23,8 @@ impl ClickHouseServer {
         let [address, native, between] = free_addresses();
         let root = dir.path().to_owned();
         for (name, text) in [
-            ("config.xml", include_str!("config.xml")),
-            ("users.xml", include_str!("users.xml")),
+            ("config.xml", include_str!("clickhouse-config.xml")),
+            ("users.xml", include_str!("clickhouse-users.xml")),
         ] {
             let text = text
                 .replace("{DIRECTORY}", &root.display().to_string())

@@ -1,17 +1,23 @@
 //! Moves from MariaDB to ClickHouse, through kills of both ends.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
-use super::BEFORE;
-use crate::model::{NewUser, Page, PostEdit, PostId, Timestamp, UserId};
-use crate::store::mysql::tests::server::MariaDb;
-use crate::store::{Store, StoreError, resolve, resolve_old_posts};
-use crate::warehouse::clickhouse::test_server::ClickHouseServer;
-use crate::warehouse::{AnswerRow, ArchivedStore, Mover, Question};
+use tenfold_server::model::{NewUser, Page, PostEdit, PostId, Timestamp, UserId};
+use tenfold_server::store::old_posts::MonthTotals;
+use tenfold_server::store::{Store, StoreError, resolve, resolve_old_posts};
+use tenfold_server::warehouse::{AnswerRow, ArchivedStore, Mover, Question};
+
+use crate::support::clickhouse::ClickHouseServer;
+use crate::support::mariadb::MariaDb;
+
+/// Time before which posts are old: 2025-12-01.
+const BEFORE: Timestamp = Timestamp(1_764_547_200_000);
 
 /// Posts of the test, all old but for the last tenth.
 const POSTS: i64 = 1_000;
@@ -20,25 +26,9 @@ const OLDEST_MONTH: i64 = 250;
 /// Kills of the mover.
 const KILLS: u32 = 8;
 
-/// Name of this test, for a process of its own.
-const CHILD: &str = "warehouse::mover::tests::real::child_moves_posts";
-
 async fn mover(sql: &str, warehouse: &str) -> Result<Mover, StoreError> {
-    let warehouse = crate::warehouse::resolve(warehouse).await?;
+    let warehouse = tenfold_server::warehouse::resolve(warehouse).await?;
     Ok(Mover::new(vec![resolve_old_posts(sql)?], warehouse))
-}
-
-/// Moves posts until it is killed.
-#[tokio::test]
-#[ignore = "the process that a test kills"]
-async fn child_moves_posts() {
-    let url = |name| std::env::var(name).unwrap();
-    loop {
-        if let Ok(mover) = mover(&url("TEST_SQL"), &url("TEST_WAREHOUSE")).await {
-            let _ = mover.move_older(BEFORE).await;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// Creates posts of a hundred days, every tenth with a photo.
@@ -94,10 +84,8 @@ async fn kills_lose_double_and_revive_no_post() {
     let (mut edited, mut deleted) = (Vec::new(), Vec::new());
     for kill in 0..KILLS {
         let before_child = left(&server).await;
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", CHILD, "--ignored"])
-            .env("TEST_SQL", &sql)
-            .env("TEST_WAREHOUSE", house.url())
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tenfold-crash-child"))
+            .args(["move", &sql, &house.url(), &BEFORE.0.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -141,7 +129,7 @@ async fn kills_lose_double_and_revive_no_post() {
 
     let after = mover.check(BEFORE).await.unwrap();
     assert!(after.months.iter().all(|own| own.databases.posts == 0));
-    let later = |own: &&crate::store::old_posts::MonthTotals| own.month > oldest;
+    let later = |own: &&MonthTotals| own.month > oldest;
     let (before, after) = (before.totals(), after.totals());
     assert_eq!(after.len(), before.len());
     assert_eq!(
@@ -151,7 +139,9 @@ async fn kills_lose_double_and_revive_no_post() {
     assert_eq!(after[0].posts + deleted.len() as u64, before[0].posts);
 
     // The same API reads them.
-    let warehouse = crate::warehouse::resolve(&house.url()).await.unwrap();
+    let warehouse = tenfold_server::warehouse::resolve(&house.url())
+        .await
+        .unwrap();
     let archived = ArchivedStore::new(store.clone(), warehouse.clone());
     for id in deleted {
         assert_eq!(archived.post(id).await, Err(StoreError::NotFound), "{id}");

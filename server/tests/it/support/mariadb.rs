@@ -3,8 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use super::*;
+use mysql_async::Conn;
+use mysql_async::prelude::*;
+use tokio::time::sleep;
 
 /// Attempts to listen on a port.
 const BINDS_MAX: usize = 5;

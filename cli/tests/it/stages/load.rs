@@ -10,10 +10,10 @@ use tokio::task::JoinHandle;
 use super::stage::{Stage, User};
 
 /// Interval between the reads of a reader.
-const READ_EVERY: Duration = Duration::from_millis(40);
+const READ_EVERY: Duration = Duration::from_millis(80);
 
 /// Interval between the writes of a writer.
-const WRITE_EVERY: Duration = Duration::from_millis(100);
+const WRITE_EVERY: Duration = Duration::from_millis(200);
 
 const READERS: u64 = 8;
 const WRITERS: u64 = 3;
@@ -43,7 +43,7 @@ struct Shared {
 }
 
 impl Load {
-    /// Starts about 230 requests a second, 30 of them writes.
+    /// Starts about 115 requests a second, 15 of them writes.
     pub(crate) async fn begin(stage: &Stage) -> Self {
         let shared = Arc::<Shared>::default();
         let mut tasks = Vec::new();

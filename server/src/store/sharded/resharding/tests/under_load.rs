@@ -75,7 +75,7 @@ async fn write_until(
             store.delete_post(author, post.id).await.unwrap();
             expected.remove(&post.id);
         }
-        sleep(Duration::from_millis(2)).await;
+        sleep(Duration::from_millis(10)).await;
     }
     expected
 }

@@ -38,6 +38,9 @@ const ORPHAN_TIMEOUT: Duration = Duration::from_secs(15);
 /// Interval at which boxes that start are looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// Time in which a balancer that has started answers on its control socket.
+const CONTROL_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Interval at which a caller hears of boxes that start.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
 
@@ -294,12 +297,16 @@ impl Lab {
     pub fn status(&self) -> LabStatus {
         let mut boxes: Vec<BoxStatus> = self.boxes.iter().map(BoxStatus::of).collect();
         let (mut groups, mut spares, mut alerts) = (Vec::new(), Vec::new(), Vec::new());
-        // Not held while balancers are asked.
+        // The scaler is not held while balancers are asked.
+        let mut balancers: Vec<_> = self.balancers().map(|(status, _)| status).collect();
         if let Some(scaler) = self.scaler.as_ref().map(lock) {
             boxes.extend(scaler.boxes().map(BoxStatus::of));
             groups = scaler.status(&self.boxes);
             spares = scaler.used().collect();
             alerts = scaler.alerts().to_vec();
+            for balancer in &mut balancers {
+                scaler.correct(balancer);
+            }
         }
         let planned = self.planned.iter();
         boxes.extend(planned.map(|own| BoxStatus::planned(&own.name, own.role, own.zone)));
@@ -319,7 +326,7 @@ impl Lab {
                 door: self.entrance.door.clone(),
             }),
             boxes,
-            balancers: self.balancers().map(|(status, _)| status).collect(),
+            balancers,
             builds: self.builds(),
             groups,
             spares,
@@ -502,7 +509,7 @@ impl Lab {
         }
         // Only once it is up: until a health check fails, the balancer would send requests to it.
         let (chosen, mut names) = (self.names(&chosen), self.names(&down));
-        for (status, api) in self.answering_balancers()? {
+        for (status, api) in self.patiently_answering_balancers()? {
             for server in &status.servers {
                 let (name, is_up_again) = (&server.name, names.contains(&server.name));
                 // A box that was drained and then killed shows as down, not as drained.
@@ -713,6 +720,20 @@ impl Lab {
                 None => Ok((status, api)),
             });
         balancers.collect()
+    }
+
+    /// Like [`Lab::answering_balancers`], but gives a balancer that has just started time to listen to its control socket.
+    fn patiently_answering_balancers(
+        &self,
+    ) -> Result<Vec<(BalancerStatus, RuntimeApi<'_>)>, LabError> {
+        let begun = Instant::now();
+        loop {
+            let balancers = self.answering_balancers();
+            if balancers.is_ok() || begun.elapsed() > CONTROL_PATIENCE {
+                return balancers;
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
     fn matching(&self, chosen: &[usize], is: impl Fn(&LabBox) -> bool) -> Vec<usize> {

@@ -12,7 +12,7 @@ mod status;
 mod step;
 
 pub use event_log::log_path;
-pub(crate) use plan::{GroupPlan, ScalingPlan, SparePlan};
+pub(crate) use plan::{GroupPlan, Listing, ScalingPlan, ServerList, SparePlan};
 pub(crate) use scaler::Scaler;
 pub(crate) use sources::{check, sources};
 pub(crate) use status::write_table;

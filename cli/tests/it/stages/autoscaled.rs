@@ -1,6 +1,7 @@
 //! Stage `autoscaled` on real components: boxes come with the load and go without it, and no request is lost.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -34,7 +35,7 @@ max_replicas = 4
 [[groups.app.metrics]]
 type = "custom"
 name = "request_rate"
-target = 50
+target = 25
 query = 'sum(rate(http_server_requests_total{group="app"}[5s])) * scalar(test_share)'
 [groups.app.scale_down]
 stabilization_window = "3s"
@@ -44,9 +45,19 @@ max_replicas = 3
 [[groups.web.metrics]]
 type = "custom"
 name = "request_rate"
-target = 60
+target = 30
 query = 'sum(rate(http_server_requests_total{group="app"}[5s])) * scalar(test_share)'
 [groups.web.scale_down]
+stabilization_window = "3s"
+[groups.sql-replica]
+min_replicas = 2
+max_replicas = 3
+[[groups.sql-replica.metrics]]
+type = "custom"
+name = "request_rate"
+target = 30
+query = 'sum(rate(http_server_requests_total{group="app"}[5s])) * scalar(test_share)'
+[groups.sql-replica.scale_down]
 stabilization_window = "3s"
 "#;
 
@@ -101,6 +112,21 @@ impl Stage {
         }
     }
 
+    /// Oldest hundred posts of a database.
+    fn posts(&self, name: &str) -> String {
+        let socket = self.file(name).join("sql.sock");
+        let query = "SELECT id, author_id, content FROM tenfold.posts ORDER BY id LIMIT 100";
+        let client = Command::new("mariadb")
+            .args(["--no-defaults", "--batch", "--execute", query])
+            .arg(format!("--socket={}", socket.display()))
+            .output()
+            .unwrap();
+        assert!(client.status.success(), "{client:?}");
+        let posts = String::from_utf8(client.stdout).unwrap();
+        assert!(posts.lines().count() > 100, "{posts}");
+        posts
+    }
+
     /// Events of a box, in order.
     fn events(&self, name: &str) -> Vec<String> {
         let text = std::fs::read_to_string(self.file("scaling.jsonl")).unwrap();
@@ -129,6 +155,15 @@ fn servers(status: &Value, list: &str) -> Vec<(String, u64)> {
             )
         })
         .collect()
+}
+
+fn times_down(status: &Value, name: &str) -> u64 {
+    let balancers = status["balancers"].as_array().unwrap();
+    let servers = balancers
+        .iter()
+        .flat_map(|own| own["servers"].as_array().unwrap());
+    let mut of_name = servers.filter(|server| server["name"] == name);
+    of_name.next().unwrap()["times_down"].as_u64().unwrap()
 }
 
 fn pid_of(status: &Value, name: &str) -> u64 {
@@ -169,6 +204,9 @@ async fn autoscaled_follows_load_and_loses_no_request() {
         sleep(Duration::from_millis(500)).await;
     }
     let pid = pid_of(&grown, "app-3");
+    // A replica takes longer: it copies another one, and catches up.
+    stage.awaits("sql-replica-3", "first_request", 1).await;
+    assert_eq!(stage.posts("sql-replica-3"), stage.posts("sql-replica-1"));
 
     let from = Instant::now();
     stage.set_share(0);
@@ -179,6 +217,7 @@ async fn autoscaled_follows_load_and_loses_no_request() {
         assert!(Instant::now() < deadline, "{:?}", stage.events("app-3"));
         sleep(Duration::from_millis(200)).await;
     }
+    stage.awaits("sql-replica-3", "stopped", 1).await;
     sleep(Duration::from_secs(1)).await;
     let outcomes = load.outcomes(from, Instant::now());
     assert!(outcomes.len() > 100, "{}", outcomes.len());
@@ -201,6 +240,13 @@ async fn autoscaled_follows_load_and_loses_no_request() {
         "stopped",
     ];
     assert_eq!(stage.events("app-3"), expected);
+    assert_eq!(stage.events("sql-replica-3"), expected);
+    // Its balancer did not count that as a failure.
+    let status = stage.place.run(&["lab", "status", "--json"]).expect(0);
+    let replicas = servers(&status.json(), "sql-replicas");
+    assert_eq!(replicas.len(), 3, "{replicas:?}");
+    let down = times_down(&status.json(), "sql-replica-3");
+    assert_eq!(down, 0);
     assert!(
         !Path::new(&format!("/proc/{pid}")).exists(),
         "app-3 is still there"
@@ -315,7 +361,7 @@ fn autoscaled_refuses_policy_that_does_not_fit() {
         .run(&["lab", "up", "--stage", "autoscaled", "--policy", path])
         .expect(104);
     assert!(
-        ended.stderr.contains("it can scale app and web"),
+        ended.stderr.contains("it can scale app, web, sql-replica"),
         "{}",
         ended.stderr
     );

@@ -85,6 +85,16 @@ impl RuntimeApi<'_> {
         self.command(&format!("enable server {list}/{name}"), "")
     }
 
+    /// Sends requests to a server that the settings name and that is in maintenance.
+    pub(crate) fn enable(&self, list: &str, name: &str) -> io::Result<()> {
+        self.command(&format!("set server {list}/{name} state ready"), "")
+    }
+
+    /// Puts a server into maintenance.
+    pub(crate) fn disable(&self, server: &ServerStatus) -> io::Result<()> {
+        self.set(server, "maint")
+    }
+
     /// Ends the requests and connections in flight of a drained server, and puts it into maintenance.
     pub(crate) fn cut_off(&self, server: &ServerStatus) -> io::Result<()> {
         let ServerStatus { list, name, .. } = server;

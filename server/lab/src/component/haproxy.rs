@@ -60,6 +60,9 @@ pub(crate) struct Edge<'a> {
 pub(crate) const CHECKS: &str =
     "check inter 500ms fall 2 rise 2 observe layer4 error-limit 3 on-error mark-down slowstart 2s";
 
+/// List of the replicas behind the databases' balancer.
+pub(crate) const REPLICAS: &str = "sql-replicas";
+
 /// Retries what has not reached a server, and also a read whose server failed: it changes nothing. A write may have been
 /// carried out before the failure.
 const RETRIES: &str = "retry-on conn-failure empty-response
@@ -102,6 +105,8 @@ pub(crate) struct Replicas<'a> {
     pub(crate) listen: SocketAddr,
     /// Replicas behind it.
     pub(crate) servers: &'a [Server],
+    /// Replicas that come and go, in maintenance until they are there.
+    pub(crate) spares: &'a [Server],
     /// Authority whose certificates the lag check trusts.
     pub(crate) authority: &'a Authority,
 }
@@ -248,7 +253,7 @@ listen sql
             let _ = write!(
                 text,
                 r#"
-listen sql-replicas
+listen {REPLICAS}
     mode tcp
     bind {listen}
     balance leastconn
@@ -265,6 +270,13 @@ listen sql-replicas
             );
             for server in replicas.servers {
                 let _ = writeln!(text, "    server {} {}", server.name, server.address);
+            }
+            for server in replicas.spares {
+                let _ = writeln!(
+                    text,
+                    "    server {} {} disabled",
+                    server.name, server.address
+                );
             }
         }
         let mut plan = plan(
@@ -327,6 +339,8 @@ fn plan(
     write_private(&file, settings)?;
     let mut listening = Listening::at(listen);
     listening.admin = Some(statistics);
+    // It may open its control socket after its ports.
+    listening.marker = Some(own.join(SOCKET));
     let mut plan = BoxPlan::program(name, role, program, listening)
         .with(["-db", "-f"])
         .with([file]);

@@ -150,21 +150,28 @@ impl MariaDb<'_> {
 
     /// Plans a server with its own data, and one more argument.
     pub(super) fn alone(&self, files: &Files, argument: OsString) -> Result<BoxPlan, LabError> {
-        let (install, server) = (
+        let first = [
             program::MARIADB_INSTALL_DB.find()?,
             program::MARIADBD.find()?,
-        );
+            files.settings.clone(),
+            files.own.join("data"),
+        ];
+        let first = first.map(PathBuf::into_os_string);
+        self.started_by(START, first.into_iter().chain([argument]), files)
+    }
+
+    /// Plans a server that a script becomes.
+    pub(super) fn started_by(
+        &self,
+        script: &str,
+        arguments: impl Iterator<Item = OsString>,
+        files: &Files,
+    ) -> Result<BoxPlan, LabError> {
         let mut listening = Listening::at(self.listen);
         listening.greeting = Some(GREETING);
         let mut plan = BoxPlan::program(self.name, self.role, "sh".into(), listening)
-            .with(["-c", START, "sh"])
-            .with([
-                install,
-                server,
-                files.settings.clone(),
-                files.own.join("data"),
-            ])
-            .with([argument]);
+            .with(["-c", script, "sh"])
+            .with(arguments);
         plan.progress = progress_source(&files.own);
         plan.monitor = Some(self.monitor(files)?);
         plan.renewal = Renewal::Database(session(&files.own, RELOAD));

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::mariadb::{Files, MariaDb, init_file};
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
+use crate::boxes::readiness::Readiness;
 use crate::boxes::renewal::Renewal;
 use crate::directory::write_private;
 use crate::identity::Authority;
@@ -40,6 +41,42 @@ pub(crate) fn accounts_sql(directory: &Path) -> Result<String, LabError> {
     ))
 }
 
+/// File in the directory of a replica that comes and goes. It exists once the replica has caught up.
+const CAUGHT_UP: &str = "caught-up";
+
+/// Copies the data of the first replica that lets it, brings the copy to one point in time, and becomes a server that follows from there. Its
+/// disk is that of a new box: empty.
+const START_FROM_COPY: &str = r#"
+set -e
+backup=$1 client=$2 server=$3 settings=$4 own=$5 lag_max=$6
+shift 6
+rm -rf "$own/data" "$own/copy" "$own/copied"
+while [ "$1" != -- ]; do
+    if [ ! -e "$own/copied" ]; then
+        rm -rf "$own/copy"
+        "$backup" --defaults-file="$1/my.cnf" --backup --socket="$1/sql.sock" --user=root \
+            --target-dir="$own/copy" && touch "$own/copied"
+    fi
+    shift
+done
+shift
+"$backup" --prepare --target-dir="$own/copy"
+"$backup" --no-defaults --move-back --target-dir="$own/copy" --datadir="$own/data"
+rm -rf "$own/copy" "$own/copied"
+(
+    while kill -0 $$ 2>/dev/null; do
+        lag=$("$client" --no-defaults --socket="$own/sql.sock" --execute='SHOW SLAVE STATUS\G' 2>/dev/null |
+            sed -n 's/^ *Seconds_Behind_Master: \([0-9][0-9]*\)$/\1/p')
+        if [ -n "$lag" ] && [ "$lag" -le "$lag_max" ]; then
+            touch "$own/caught-up"
+            exit
+        fi
+        sleep 0.2
+    done
+) &
+exec "$server" --defaults-file="$settings" "$@"
+"#;
+
 /// A replica, before it is started.
 #[derive(Debug)]
 pub(crate) struct Replica<'a> {
@@ -51,10 +88,12 @@ pub(crate) struct Replica<'a> {
     pub(crate) zone: &'static str,
     /// Address of the primary, or of the balancer in front of it.
     pub(crate) primary: SocketAddr,
+    /// Names of replicas whose data it copies at each start. Empty if it keeps its data, and replicates from the first statement.
+    pub(crate) copied: &'a [String],
 }
 
 impl Replica<'_> {
-    /// Plans the box. It starts empty and replicates from the first statement.
+    /// Plans the box.
     pub(crate) fn plan(&self, authority: &Authority) -> Result<BoxPlan, LabError> {
         let more = format!(
             "server-id={}\n\
@@ -67,10 +106,40 @@ impl Replica<'_> {
         );
         let files = self.own.write(authority, &more)?;
         let follow = self.follow(&files)?;
-        let mut plan = self.own.alone(&files, init_file(&follow))?;
+        let mut plan = match self.copied {
+            [] => self.own.alone(&files, init_file(&follow))?,
+            copied => self.copying(copied, &files, &follow)?,
+        };
         plan.zone = Some(self.zone);
         if let Renewal::Database(session) = &mut plan.renewal {
             session.is_primary = false;
+        }
+        Ok(plan)
+    }
+
+    /// Plans a server that copies one of these replicas first. It is ready once it has caught up.
+    fn copying(
+        &self,
+        copied: &[String],
+        files: &Files,
+        follow: &Path,
+    ) -> Result<BoxPlan, LabError> {
+        let lag_max = LAG_MAX_S.to_string();
+        let first = [
+            program::MARIADB_BACKUP.find()?.into_os_string(),
+            program::MARIADB.find()?.into_os_string(),
+            program::MARIADBD.find()?.into_os_string(),
+            files.settings.clone().into_os_string(),
+            files.own.clone().into_os_string(),
+            lag_max.into(),
+        ];
+        let lab = files.own.parent().unwrap_or(&files.own);
+        let sources = copied.iter().map(|name| lab.join(name).into_os_string());
+        let arguments = first.into_iter().chain(sources);
+        let arguments = arguments.chain(["--".into(), init_file(follow)]);
+        let mut plan = self.own.started_by(START_FROM_COPY, arguments, files)?;
+        if let Readiness::Listening(listening) = &mut plan.readiness {
+            listening.marker = Some(files.own.join(CAUGHT_UP));
         }
         Ok(plan)
     }

@@ -113,6 +113,7 @@ impl Lab {
             }
             renewed.push(name);
         }
+        renewed.extend(self.on_scaled_databases(None)?);
         Ok(renewed)
     }
 
@@ -236,7 +237,32 @@ impl Lab {
     }
 
     fn on_replicas(&self, sql: &str) -> Result<Vec<String>, LabError> {
-        run_on(self.databases(false), sql)
+        let mut changed = run_on(self.databases(false), sql)?;
+        changed.extend(self.on_scaled_databases(Some(sql))?);
+        Ok(changed)
+    }
+
+    /// Runs SQL, or what has them read their certificates again, on the databases that come and go and are there. One that starts later
+    /// reads its settings anew.
+    fn on_scaled_databases(&self, sql: Option<&str>) -> Result<Vec<String>, LabError> {
+        self.with_scaler(|scaler, _, _| {
+            let ready = scaler
+                .boxes()
+                .filter(|own| own.is_up() && !own.is_starting());
+            let databases = ready.filter_map(|own| match &own.plan().renewal {
+                Renewal::Database(session) => Some((own, session)),
+                _ => None,
+            });
+            let mut names = Vec::new();
+            for (own, session) in databases {
+                if let Err(error) = own.run(session, sql.unwrap_or(&session.reload)) {
+                    return Some(Err(error));
+                }
+                names.push(own.name().to_owned());
+            }
+            Some(Ok(names))
+        })
+        .unwrap_or_else(|| Ok(Vec::new()))
     }
 
     fn on_caches(&self, command: &str) -> Result<Vec<String>, LabError> {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use tenfold_autoscale::{Decision, Group, Sample};
 
 use super::event_log::{Event, EventLog, Line};
-use super::plan::GroupPlan;
+use super::plan::{GroupPlan, Listing, ServerList};
 use super::spare::{Spare, State};
-use crate::balancer::{RuntimeApi, ServerStatus};
+use crate::balancer::{BalancerStatus, RuntimeApi, ServerStatus};
 use crate::boxes::lab_box::{LabBox, Premises};
 use crate::options::allowance::Allowances;
 
@@ -16,6 +16,7 @@ use crate::options::allowance::Allowances;
 pub(super) struct ScaledGroup {
     pub(super) role: &'static str,
     balancer: &'static str,
+    list: ServerList,
     pub(super) spares: Vec<Spare>,
     pub(super) decision: Option<Decision>,
     /// Servers of the balancer. `None` if it did not answer.
@@ -96,11 +97,12 @@ impl ScaledGroup {
     pub(super) fn new(plan: GroupPlan, namespaces: impl Fn(&str) -> Option<String>) -> Self {
         let spares = plan.spares.into_iter().map(|mut spare| {
             spare.plan.namespace = namespaces(&spare.plan.name);
-            Spare::new(spare)
+            Spare::new(spare, plan.list)
         });
         Self {
             role: plan.role,
             balancer: plan.balancer,
+            list: plan.list,
             spares: spares.collect(),
             decision: None,
             servers: None,
@@ -142,7 +144,39 @@ impl ScaledGroup {
     pub(super) fn look_at_balancer(&mut self, fixed: &[LabBox], is_due: bool) {
         let is_idle = self.spares.iter().all(|spare| spare.state == State::Off);
         if is_due || !is_idle {
-            self.servers = self.api(fixed).and_then(|api| api.servers(self.role).ok());
+            let servers = self
+                .api(fixed)
+                .and_then(|api| api.servers(self.list.name).ok());
+            self.servers = servers.map(|mut servers| {
+                servers.retain(|server| !self.is_only_named(server));
+                servers
+            });
+        }
+    }
+
+    /// Returns whether the balancer's settings name a server that it was not told to use: there is no box.
+    fn is_only_named(&self, server: &ServerStatus) -> bool {
+        self.list.listing == Listing::Named
+            && server.is_in_maintenance()
+            && self.spares.iter().any(|own| own.name() == server.name)
+    }
+
+    /// Corrects the counters of the group's balancer: a box that goes has not failed, and a server without a box is none.
+    pub(super) fn correct(&self, balancer: &mut BalancerStatus) {
+        if balancer.name != self.balancer || self.list.listing != Listing::Named {
+            return;
+        }
+        balancer
+            .servers
+            .retain(|server| server.sent > 0 || !self.is_only_named(server));
+        for server in &mut balancer.servers {
+            let own = self.spares.iter().find(|own| own.name() == server.name);
+            if let Some(own) = own.filter(|_| server.list == self.list.name) {
+                server.times_down = server.times_down.saturating_sub(own.times_taken_out());
+                if self.is_only_named(server) {
+                    server.down_s = 0;
+                }
+            }
         }
     }
 

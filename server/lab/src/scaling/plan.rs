@@ -27,12 +27,32 @@ pub(crate) struct ScalingPlan {
 /// Plan of a group.
 #[derive(Debug)]
 pub(crate) struct GroupPlan {
-    /// Role of its boxes, and the list of servers in the balancer.
+    /// Role of its boxes.
     pub(crate) role: &'static str,
     /// Name of the box of its balancer.
     pub(crate) balancer: &'static str,
+    /// Its servers in the balancer.
+    pub(crate) list: ServerList,
     /// Boxes beyond the minimum, in the order in which they start. They alternate between the zones.
     pub(crate) spares: Vec<SparePlan>,
+}
+
+/// A list of servers in a balancer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ServerList {
+    /// Name of the list.
+    pub(crate) name: &'static str,
+    /// How the balancer learns of boxes that come and go.
+    pub(crate) listing: Listing,
+}
+
+/// How a balancer learns of boxes that come and go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// It is told of each, and forgets it.
+    Told,
+    /// Its settings name all, and those without a box are in maintenance. HAProxy 2.6 can't check a server that it was told of by a program.
+    Named,
 }
 
 /// A box beyond the minimum.

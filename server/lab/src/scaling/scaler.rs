@@ -15,6 +15,7 @@ use super::prometheus_client;
 use super::spare::{Spare, State};
 use super::status::{GroupStatus, SpareUse};
 use crate::LabError;
+use crate::balancer::BalancerStatus;
 use crate::boxes::box_plan::BoxPlan;
 use crate::boxes::build::Build;
 use crate::boxes::lab_box::{LabBox, Premises};
@@ -217,6 +218,13 @@ impl Scaler {
             })
         });
         groups.collect()
+    }
+
+    /// Corrects the counters of a balancer: a box that goes has not failed, and a server without a box is none.
+    pub(crate) fn correct(&self, balancer: &mut BalancerStatus) {
+        for group in &self.groups {
+            group.correct(balancer);
+        }
     }
 
     /// Names of the boxes beyond the minimum, running or not, with this name or in this zone.

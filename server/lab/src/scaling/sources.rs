@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tenfold_autoscale::{Policy, Signal};
 
 use crate::LabError;
+use crate::component::haproxy;
 
 /// Time over which rates and averages are taken: five scrapes.
 const WINDOW: &str = "5s";
@@ -13,10 +14,14 @@ const AGE_S_MAX: u32 = 5;
 
 /// A group of the stage.
 pub(crate) struct Source {
-    /// Role of its boxes, and the list of servers in the balancer.
+    /// Role of its boxes.
     pub(crate) role: &'static str,
+    /// List of its servers in the balancer.
+    pub(crate) list: &'static str,
     /// Scrape job of its balancer.
     pub(crate) job: &'static str,
+    /// True if its balancer sends requests rather than connections.
+    pub(crate) takes_requests: bool,
     /// True if its boxes are services with a histogram of latencies.
     pub(crate) has_latency: bool,
     /// Largest number of boxes.
@@ -24,23 +29,35 @@ pub(crate) struct Source {
 }
 
 /// Groups of stage `autoscaled`.
-const SOURCES: [Source; 2] = [
+const SOURCES: [Source; 3] = [
     Source {
         role: "app",
+        list: "app",
         job: "app-balancer",
+        takes_requests: true,
         has_latency: true,
         boxes_max: 16,
     },
     Source {
         role: "web",
+        list: "web",
         job: "balancer",
+        takes_requests: true,
         has_latency: false,
         boxes_max: 16,
     },
+    Source {
+        role: "sql-replica",
+        list: haproxy::REPLICAS,
+        job: "sql-balancer",
+        takes_requests: false,
+        has_latency: false,
+        boxes_max: 8,
+    },
 ];
 
-/// Custom metrics that each group has without a query.
-const CUSTOM: &[&str] = &["requests_in_flight"];
+/// Custom metric that a group which takes requests has without a query.
+const IN_FLIGHT: &str = "requests_in_flight";
 
 /// Checks that the stage has the groups and metrics of a policy.
 ///
@@ -53,7 +70,7 @@ pub(crate) fn check(policy: &Policy) -> Result<(), LabError> {
             let known: Vec<_> = SOURCES.iter().map(|source| source.role).collect();
             return refused(format!(
                 "stage `autoscaled` can't scale the group `{name}`; it can scale {}",
-                known.join(" and ")
+                known.join(", ")
             ));
         };
         if group.max_replicas > source.boxes_max {
@@ -69,11 +86,16 @@ pub(crate) fn check(policy: &Policy) -> Result<(), LabError> {
                         "the group `{name}` has no histogram of latencies; scale the group `app` by latency"
                     ));
                 }
-                Signal::Custom { query: None, .. } if !CUSTOM.contains(&metric.name.as_str()) => {
+                Signal::Custom { query: None, .. }
+                    if !source.takes_requests || metric.name != IN_FLIGHT =>
+                {
+                    let or_use = match source.takes_requests {
+                        true => format!(", or use {IN_FLIGHT}"),
+                        false => String::new(),
+                    };
                     return refused(format!(
-                        "groups.{name} has no custom metric `{}`; write a query for it, or use {}",
-                        metric.name,
-                        CUSTOM.join(", ")
+                        "groups.{name} has no custom metric `{}`; write a query for it{or_use}",
+                        metric.name
                     ));
                 }
                 _ => {}
@@ -106,7 +128,7 @@ pub(crate) fn sources(policy: &Policy) -> String {
         .iter()
         .filter(|source| policy.groups.contains_key(source.role))
     {
-        let servers = format!("job=\"{}\",proxy=\"{}\"", source.job, source.role);
+        let servers = format!("job=\"{}\",proxy=\"{}\"", source.job, source.list);
         let of_box = |by_server: String| {
             format!("label_replace({by_server}, \"box\", \"$1\", \"server\", \"(.*)\")")
         };
@@ -119,6 +141,9 @@ pub(crate) fn sources(policy: &Policy) -> String {
                  rate(haproxy_server_bytes_out_total{{{servers}}}[{WINDOW}]))"
             )),
         ));
+        if !source.takes_requests {
+            continue;
+        }
         rules.push(record(
             "tenfold_box_requests_in_flight",
             group,
@@ -170,9 +195,14 @@ mod tests {
 
     #[test]
     fn refuses_what_the_stage_lacks() {
-        assert!(refusal("groups.web", "groups.sql").contains("it can scale app and web"));
+        assert!(refusal("groups.web", "groups.sql").contains("it can scale app, web, sql-replica"));
         assert!(refusal("max_replicas = 4", "max_replicas = 17").contains("at most 16 boxes"));
         assert!(refusal("\"requests_in_flight\"", "\"queue\"").contains("write a query for it"));
+        let text = tenfold_autoscale::DEFAULT.replace("groups.app", "groups.sql-replica");
+        let error = check(&Policy::parse(&text).unwrap())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("sql-replica"), "{error}");
         let network = "type = \"network\"\ntarget = \"20MB/s\"";
         assert!(refusal(network, "type = \"latency\"\ntarget = \"1s\"").contains("no histogram"));
     }

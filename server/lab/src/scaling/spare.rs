@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::event_log::{Event, EventLog, Line};
-use super::plan::SparePlan;
+use super::plan::{Listing, ServerList, SparePlan};
 use super::status::SpareUse;
 use super::step::Step;
 use crate::LabError;
-use crate::balancer::{RuntimeApi, ServerStatus};
+use crate::balancer::{DRAIN_MAX, RuntimeApi, ServerStatus};
 use crate::boxes::cgroup::Usage;
 use crate::boxes::lab_box::{LabBox, Premises};
 use crate::boxes::process_usage::Processes;
@@ -17,10 +17,14 @@ use crate::options::allowance::Allowance;
 /// Time after a failure without another start of the same box.
 const PAUSE: Duration = Duration::from_secs(10);
 
+/// Longest drain of connections. Queries end much sooner; what remains are idle connections that clients keep.
+const CONNECTIONS_MAX: Duration = Duration::from_secs(5);
+
 /// A box beyond the minimum.
 #[derive(Debug)]
 pub(super) struct Spare {
     pub(super) plan: SparePlan,
+    list: ServerList,
     pub(super) own: Option<LabBox>,
     pub(super) state: State,
     has_served: bool,
@@ -28,6 +32,8 @@ pub(super) struct Spare {
     retry_at: Option<Instant>,
     /// A user has drained it, or killed its zone: it stays away until that is undone.
     pub(super) is_held: bool,
+    /// Times that its balancer took it out while it was healthy.
+    times_taken_out: u64,
     /// Use over its earlier starts. `None` if it has not run.
     past: Option<SpareUse>,
     /// Running time and use when it was last looked at.
@@ -57,14 +63,16 @@ impl State {
 }
 
 impl Spare {
-    pub(super) fn new(plan: SparePlan) -> Self {
+    pub(super) fn new(plan: SparePlan, list: ServerList) -> Self {
         Self {
             plan,
+            list,
             own: None,
             state: State::Off,
             has_served: false,
             retry_at: None,
             is_held: false,
+            times_taken_out: 0,
             past: None,
             seen: None,
         }
@@ -72,6 +80,11 @@ impl Spare {
 
     pub(super) fn name(&self) -> &str {
         &self.plan.plan.name
+    }
+
+    /// Number of times that its balancer took it out while it was healthy, which it counts as failures of a server that its settings name.
+    pub(super) fn times_taken_out(&self) -> u64 {
+        self.times_taken_out
     }
 
     /// Returns whether this is its name, or its zone's.
@@ -239,14 +252,20 @@ impl Spare {
         now: Instant,
         log: &mut EventLog,
     ) {
-        let role = self.plan.plan.role;
-        let step = Step::next(self.state, listed, now);
-        if let (Step::Add, None) = (step, listed)
-            && api
-                .add(role, self.name(), self.plan.address, CHECKS)
-                .is_ok()
-        {
-            self.note(Event::Admitted, None, log);
+        let ServerList { name, listing } = self.list;
+        let drain_max = match listing {
+            Listing::Told => DRAIN_MAX,
+            Listing::Named => CONNECTIONS_MAX,
+        };
+        let step = Step::next(self.state, listed, drain_max, now);
+        if let (Step::Add, None) = (step, listed) {
+            let added = match listing {
+                Listing::Told => api.add(name, self.name(), self.plan.address, CHECKS),
+                Listing::Named => api.enable(name, self.name()),
+            };
+            if added.is_ok() {
+                self.note(Event::Admitted, None, log);
+            }
         }
         if step == Step::Stop {
             self.state = match &mut self.own {
@@ -274,19 +293,39 @@ impl Spare {
             }
             Step::CutOff => {
                 let is_first = !server.is_in_maintenance();
-                if api.cut_off(server).is_ok() && is_first {
+                if api.cut_off(server).is_err() || !is_first {
+                    return;
+                }
+                if listing == Listing::Named {
+                    // Idle connections, which clients keep.
+                    self.count_taking_out(server);
+                    self.note(Event::Removed, None, log);
+                } else {
                     let count = u32::try_from(server.now).unwrap_or(u32::MAX);
                     self.note(Event::CutOff, Some(count), log);
                 }
             }
             Step::Remove => {
-                if api.remove(server).is_ok() {
-                    self.forget(server);
+                let removed = match listing {
+                    Listing::Told => api.remove(server),
+                    Listing::Named => api.disable(server),
+                };
+                if removed.is_ok() {
+                    match listing {
+                        Listing::Told => self.forget(server),
+                        Listing::Named => self.count_taking_out(server),
+                    }
                     if matches!(self.state, State::Draining(_)) {
                         self.note(Event::Removed, None, log);
                     }
                 }
             }
+        }
+    }
+
+    fn count_taking_out(&mut self, server: &ServerStatus) {
+        if server.is_sent_requests() || server.is_drained() {
+            self.times_taken_out += 1;
         }
     }
 
@@ -354,7 +393,7 @@ mod tests {
     use tenfold_child_process::ProcessGroup;
 
     use super::*;
-    use crate::balancer::{DRAIN_MAX, SOCKET};
+    use crate::balancer::SOCKET;
     use crate::boxes::box_plan::BoxPlan;
     use crate::boxes::readiness::Listening;
     use crate::program;
@@ -366,7 +405,11 @@ mod tests {
         let program = "/bin/true".into();
         let mut plan = BoxPlan::program("app-3", "app", program, Listening::at(address));
         plan.zone = Some("a");
-        Spare::new(SparePlan { plan, address })
+        let list = ServerList {
+            name: "app",
+            listing: Listing::Told,
+        };
+        Spare::new(SparePlan { plan, address }, list)
     }
 
     /// Starts HAProxy with an empty list of servers, behind the socket `front`. `None` without HAProxy, outside CI.

@@ -1,9 +1,9 @@
 //! The next step for a box that comes or goes, from its state and the balancer's list.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::spare::State;
-use crate::balancer::{DRAIN_MAX, ServerStatus};
+use crate::balancer::ServerStatus;
 
 /// Next command to the balancer or the box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +27,13 @@ pub(super) enum Step {
 }
 
 impl Step {
-    /// Returns the next step for a box, from its state and the balancer's list.
-    pub(super) fn next(state: State, listed: Option<&ServerStatus>, now: Instant) -> Self {
+    /// Returns the next step for a box, from its state and the balancer's list. A box is drained for `drain_max` at most.
+    pub(super) fn next(
+        state: State,
+        listed: Option<&ServerStatus>,
+        drain_max: Duration,
+        now: Instant,
+    ) -> Self {
         let Some(server) = listed else {
             return match state {
                 State::Serving => Self::Add,
@@ -43,7 +48,7 @@ impl Step {
             // An earlier command was lost between two others.
             State::Serving if server.is_in_maintenance() => Self::Remove,
             State::Serving if server.sent > 0 => Self::HasServed,
-            State::Draining(since) if server.now > 0 && now.duration_since(since) >= DRAIN_MAX => {
+            State::Draining(since) if server.now > 0 && now.duration_since(since) >= drain_max => {
                 Self::CutOff
             }
             State::Draining(_) if server.is_in_maintenance() => Self::Remove,
@@ -59,6 +64,7 @@ impl Step {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::balancer::DRAIN_MAX;
 
     fn listed(state: &str, now: u64) -> ServerStatus {
         ServerStatus {
@@ -85,7 +91,7 @@ mod tests {
         ] {
             let server = listed(state, requests);
             assert_eq!(
-                Step::next(draining, Some(&server), now),
+                Step::next(draining, Some(&server), DRAIN_MAX, now),
                 step,
                 "{state}, {requests}"
             );
@@ -94,11 +100,11 @@ mod tests {
         for state in ["UP", "DRAIN", "DOWN", "MAINT"] {
             let server = listed(state, 1);
             assert_eq!(
-                Step::next(draining, Some(&server), late),
+                Step::next(draining, Some(&server), DRAIN_MAX, late),
                 Step::CutOff,
                 "{state}"
             );
         }
-        assert_eq!(Step::next(draining, None, late), Step::Stop);
+        assert_eq!(Step::next(draining, None, DRAIN_MAX, late), Step::Stop);
     }
 }

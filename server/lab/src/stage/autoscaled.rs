@@ -7,13 +7,13 @@ use super::tiers::{Tiers, server};
 use super::watched::{self, Watched};
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
-use crate::component::haproxy::{Applications, Server};
+use crate::component::haproxy::{self, Applications, Server};
 use crate::component::nginx;
 use crate::component::prometheus::{self, Prometheus};
 use crate::network::Flow;
 use crate::network::site::{Site, port};
 use crate::options::LabOptions;
-use crate::scaling::{self, GroupPlan, ScalingPlan, SparePlan};
+use crate::scaling::{self, GroupPlan, Listing, ScalingPlan, ServerList, SparePlan};
 use crate::stage::stage_plan::StagePlan;
 use crate::watching;
 
@@ -45,11 +45,9 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let directory = &options.directory;
     let policy = policy(options)?;
     let mut tiers = Tiers::new(options, site)?;
-    let data = cached::data(&mut tiers)?;
-    let (app_count, web_count) = (
-        Count::of(&policy, &tiers, "app"),
-        Count::of(&policy, &tiers, "web"),
-    );
+    let count = |role| Count::of(&policy, &tiers, role);
+    let (app_count, web_count, replica_count) = (count("app"), count("web"), count("sql-replica"));
+    let data = cached::data(&mut tiers, replica_count.min..=replica_count.max)?;
 
     let mut watched = Watched::default();
     watched.errors(&mut tiers)?;
@@ -146,16 +144,35 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
                 GroupPlan {
                     role: "app",
                     balancer: "app-balancer",
+                    list: told("app"),
                     spares: spare_apps,
                 },
                 GroupPlan {
                     role: "web",
                     balancer: "balancer",
+                    list: told("web"),
                     spares: spare_webs,
+                },
+                GroupPlan {
+                    role: "sql-replica",
+                    balancer: "sql-balancer",
+                    list: ServerList {
+                        name: haproxy::REPLICAS,
+                        listing: Listing::Named,
+                    },
+                    spares: data.spare_replicas,
                 },
             ],
         }),
     })
+}
+
+/// A list whose balancer is told of each server.
+fn told(name: &'static str) -> ServerList {
+    ServerList {
+        name,
+        listing: Listing::Told,
+    }
 }
 
 /// The policy of the options, or the default, without the groups whose number of boxes is given.
@@ -188,7 +205,10 @@ impl Count {
                 max: size(group.max_replicas),
             },
             None => {
-                let count = tiers.count(role);
+                let count = match role {
+                    "sql-replica" => cached::REPLICAS,
+                    role => tiers.count(role),
+                };
                 Self {
                     min: count,
                     max: count,

@@ -1,6 +1,7 @@
 //! Stage `cached`: frequent reads come from memory, the others from replicas.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
 use super::tiers::{Backend, Backends, Tiers, server, tuning, zone};
 use crate::LabError;
@@ -14,6 +15,7 @@ use crate::component::{mariadb, nginx, object_store};
 use crate::network::Flow;
 use crate::network::site::{Site, port};
 use crate::options::LabOptions;
+use crate::scaling::SparePlan;
 use crate::stage::stage_plan::StagePlan;
 
 /// Roles of its boxes.
@@ -31,8 +33,8 @@ pub(super) const ROLES: &[&str] = &[
     "files",
 ];
 
-/// Replicas, one in each zone.
-const REPLICAS: [&str; 2] = ["sql-replica-1", "sql-replica-2"];
+/// Default number of replicas: one in each zone.
+pub(super) const REPLICAS: usize = 2;
 
 /// Boxes below the application servers, and how to reach them.
 pub(super) struct Data {
@@ -47,6 +49,8 @@ pub(super) struct Data {
     replicas: Backend,
     /// Statistics of the balancer before the databases.
     pub(super) statistics: SocketAddr,
+    /// Replicas that come and go.
+    pub(super) spare_replicas: Vec<SparePlan>,
 }
 
 impl Data {
@@ -69,7 +73,7 @@ impl Data {
 /// Plans the boxes.
 pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, LabError> {
     let mut tiers = Tiers::new(options, site)?;
-    let data = data(&mut tiers)?;
+    let data = data(&mut tiers, REPLICAS..=REPLICAS)?;
     let counts = (tiers.count("app"), tiers.count("web"));
     let (mut apps, app_servers) = tiers.applications("cached", &data.backends(), counts.0)?;
     let (webs, web_servers) = tiers.web_servers(&app_servers, counts.1)?;
@@ -86,16 +90,23 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     })
 }
 
-/// Plans everything below the application servers.
-pub(super) fn data(tiers: &mut Tiers<'_>) -> Result<Data, LabError> {
+/// Plans everything below the application servers, with a smallest and a largest number of replicas.
+pub(super) fn data(
+    tiers: &mut Tiers<'_>,
+    replicas: RangeInclusive<usize>,
+) -> Result<Data, LabError> {
     let options = tiers.options;
     let directory = &options.directory;
 
     let sql_listen = tiers.site.private("sql-balancer", port::SQL)?;
     let databases = tiers.databases(sql_listen, true)?;
-    let mut replicas = Vec::new();
+    let names: Vec<String> = (1..=*replicas.end())
+        .map(|number| format!("sql-replica-{number}"))
+        .collect();
+    let (fixed, _) = names.split_at(*replicas.start().min(replicas.end()));
+    let mut plans = Vec::new();
     let mut replica_servers = Vec::new();
-    for (index, name) in REPLICAS.into_iter().enumerate() {
+    for (index, name) in names.iter().enumerate() {
         let own = MariaDb {
             name,
             role: "sql-replica",
@@ -110,10 +121,12 @@ pub(super) fn data(tiers: &mut Tiers<'_>) -> Result<Data, LabError> {
             number: 1 + u32::try_from(index).unwrap_or(0),
             zone: zone(index),
             primary: sql_listen,
+            copied: if index < fixed.len() { &[] } else { fixed },
         };
-        replicas.push(replica.plan(&tiers.authority)?);
+        plans.push(replica.plan(&tiers.authority)?);
         tiers.flows.push(Flow::between(name, sql_listen));
     }
+    let (servers, spares) = replica_servers.split_at(fixed.len());
     let replicas_listen = tiers.site.private("sql-balancer", port::SQL_REPLICAS)?;
     let statistics = tiers.site.private("sql-balancer", port::ADMIN)?;
     let sql_balancer = Databases {
@@ -124,7 +137,8 @@ pub(super) fn data(tiers: &mut Tiers<'_>) -> Result<Data, LabError> {
         servers: &databases.servers,
         replicas: Some(Replicas {
             listen: replicas_listen,
-            servers: &replica_servers,
+            servers,
+            spares,
             authority: &tiers.authority,
         }),
     }
@@ -142,8 +156,10 @@ pub(super) fn data(tiers: &mut Tiers<'_>) -> Result<Data, LabError> {
     let (files, file_store) = object_store::plan("files", "files", directory, tiers.site)?;
 
     let mut then = databases.others;
-    then.extend(replicas);
+    let spare_plans = plans.split_off(fixed.len());
+    then.extend(plans);
     then.push(sql_balancer);
+    let spare_replicas = spare_plans.into_iter().zip(spares);
     Ok(Data {
         first: vec![databases.first, files, cache],
         then,
@@ -161,5 +177,11 @@ pub(super) fn data(tiers: &mut Tiers<'_>) -> Result<Data, LabError> {
         },
         files: file_store,
         statistics,
+        spare_replicas: spare_replicas
+            .map(|(plan, server)| SparePlan {
+                plan,
+                address: server.address,
+            })
+            .collect(),
     })
 }

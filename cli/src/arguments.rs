@@ -1,4 +1,4 @@
-//! The command line. Every flag has an environment variable; a flag takes precedence over it.
+//! The command line. Most flags have an environment variable; a flag takes precedence over it.
 
 pub(crate) mod completions;
 pub(crate) mod doctor;
@@ -44,7 +44,7 @@ use serve::ServeArguments;
     version,
     max_term_width = 100,
     subcommand_help_heading = "Commands",
-    after_help = "Every flag can also be set by its environment variable; a flag takes precedence.\n\
+    after_help = "A flag can also be set by the environment variable in its help; the flag takes precedence.\n\
     Durations are written as 500ms, 90s or 1h30m, rates as 500/s or 40k/s."
 )]
 pub(crate) struct Cli {

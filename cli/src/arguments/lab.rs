@@ -112,7 +112,7 @@ pub(crate) struct BoxArguments {
         value_delimiter = ';'
     )]
     pub(crate) limits: Vec<RoleAllowance>,
-    /// Number of boxes of a role, spread over two zones, such as app=4 [default: 2]. Repeatable
+    /// Number of boxes of a role, spread over two zones, such as app=4 [default: that of the stage]. Repeatable
     #[arg(
         long = "count",
         value_name = "ROLE=N",

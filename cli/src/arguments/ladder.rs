@@ -24,7 +24,7 @@ fn requests(text: &str) -> Result<PerMonth, String> {
 #[derive(Debug, Args)]
 #[command(
     after_help = "A steps file has version = 1 and [[steps]], each with name, start (a command with {port}) and, if wanted, \
-    change, directory, ready, ready_within and price_month.\n\
+    change, directory, ready, ready_within, copies and price_month.\n\
     Exit codes: 0 every step was taken; 99 no step sustained any rate; 104 bad configuration; 105 interrupted; 107 a step \
     could not be started, or a component failed; 121 the budget ended before the last step"
 )]

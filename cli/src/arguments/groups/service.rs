@@ -102,7 +102,7 @@ pub(crate) struct StageArguments {
         value_delimiter = ';'
     )]
     pub(crate) boxes: Vec<RoleAllowance>,
-    /// Number of boxes of a role, spread over two zones, such as app=4 [default: 2]. Repeatable
+    /// Number of boxes of a role, spread over two zones, such as app=4 [default: that of the stage]. Repeatable
     #[arg(
         long = "count",
         id = "counts",

@@ -32,11 +32,11 @@ pub enum LoadError {
         reason: String,
     },
     /// The target does not accept connections.
-    #[error("could not reach {target}: {reason}; is the service running?")]
+    #[error("could not reach {target}: {reason}")]
     Unreachable {
         /// The target.
         target: String,
-        /// Why it failed.
+        /// Why it failed, and what to look at.
         reason: String,
     },
     /// The generator's machine could not open a connection.

@@ -31,6 +31,7 @@ pub(crate) struct ProfileArguments {
     #[command(flatten)]
     pub(crate) search: SearchArguments,
     /// Second run directory: compares the profiles of both runs, and sends nothing
+    #[arg(help_heading = "Arguments")]
     pub(crate) other: Option<PathBuf>,
 }
 

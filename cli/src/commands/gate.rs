@@ -186,6 +186,13 @@ fn write(outcome: &GateOutcome, directory: &Path, arguments: &GateArguments) -> 
 
 /// Shows the trends of a history.
 fn show_history(file: &Path, as_json: bool) -> anyhow::Result<Exit> {
+    if !file.exists() {
+        return Err(UsageError(format!(
+            "there is no history {}; a gate with --history writes one",
+            file.display()
+        ))
+        .into());
+    }
     let parsed = history::read(file)?;
     let trends = trends(&parsed.entries, &ChangePointSettings::default());
     if as_json {

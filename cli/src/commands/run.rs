@@ -88,7 +88,7 @@ fn check(arguments: &RunArguments, target: &Target, scenario: &Scenario) -> anyh
     if arguments.output.json {
         print::json(&preview)?;
     } else {
-        print::out(&preview.to_string())?;
+        print::out(&format!("{preview}\n"))?;
     }
     Ok(Exit::Met)
 }

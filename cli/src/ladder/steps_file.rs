@@ -150,6 +150,7 @@ fn steps(text: &str, folder: &Path) -> Result<Vec<FileStep>, String> {
         }
         steps.push(FileStep {
             change: match entry.change.trim() {
+                "" if steps.is_empty() => format!("`{name}`, to begin with."),
                 "" => format!("`{name}` instead of the step before."),
                 change => change.to_owned(),
             },
@@ -195,7 +196,7 @@ price_month = 12.5
         let read = steps(TWO, Path::new("services")).unwrap();
         assert_eq!(read.len(), 2);
         assert_eq!(read[0].command.ready_within, Duration::from_secs(30));
-        assert_eq!(read[0].change, "`one worker` instead of the step before.");
+        assert_eq!(read[0].change, "`one worker`, to begin with.");
         assert_eq!(read[1].command.directory, Path::new("services/app"));
         assert_eq!((read[1].copies, read[1].price_month), (Some(4), Some(12.5)));
     }

@@ -64,7 +64,7 @@ impl fmt::Display for Doctor {
         for component in &self.components {
             let (mark, path) = match &component.path {
                 Some(path) => ("ok  ", path.display().to_string()),
-                None => ("none", "not found".into()),
+                None => ("-   ", "not found".into()),
             };
             writeln!(
                 f,

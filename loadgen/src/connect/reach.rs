@@ -214,7 +214,10 @@ fn unreachable(target: &str, error: DialError) -> LoadError {
             reason,
         },
         own if own.blame() == Blame::Generator => LoadError::Shortage { target, reason },
-        _ => LoadError::Unreachable { target, reason },
+        _ => LoadError::Unreachable {
+            target,
+            reason: format!("{reason}; is the service running?"),
+        },
     }
 }
 

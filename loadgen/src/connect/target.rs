@@ -137,7 +137,10 @@ impl Target {
     pub(crate) fn look_up(&self) -> Result<(Vec<SocketAddr>, Duration), LoadError> {
         let unknown = |reason: String| LoadError::Unreachable {
             target: self.url.clone(),
-            reason: format!("{} could not be resolved: {reason}", self.host),
+            reason: format!(
+                "{} could not be resolved: {reason}; is the name right?",
+                self.host
+            ),
         };
         let literal: Option<IpAddr> = self.host.parse().ok();
         let (addresses, ttl) = match self.options.name_server.filter(|_| literal.is_none()) {

@@ -257,6 +257,12 @@ fn key_spaces(scenario: &Scenario) -> Vec<KeySpacePreview> {
     previews
 }
 
+/// Time to a whole second, or a shorter one to a whole millisecond.
+fn rounded(seconds: f64) -> Duration {
+    let scale = if seconds < 60.0 { 1e3 } else { 1.0 };
+    Duration::from_secs_f64((seconds * scale).round() / scale)
+}
+
 impl fmt::Display for Preview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} (seed {})", self.scenario, self.seed)?;
@@ -301,7 +307,7 @@ impl fmt::Display for Preview {
             "phase", "duration", "arrivals", "mean /s", "peak /s"
         )?;
         for phase in &self.phases {
-            let length = format_duration(Duration::from_secs_f64(phase.duration_s));
+            let length = format_duration(rounded(phase.duration_s));
             write!(f, "  {:width$} {length:>10}", phase.name)?;
             if self.model == Model::Open {
                 let peak = phase.peak_rate_per_s.map_or("-".to_owned(), per_second);

@@ -23,12 +23,6 @@ pub struct Component {
 /// Programs that no stage starts yet: name, alternative names, Debian package, purpose.
 const OTHERS: &[(&str, &[&str], &str, &str)] = &[
     (
-        "prometheus",
-        &[],
-        "prometheus",
-        "monitoring, stage autoscaled",
-    ),
-    (
         "chromium",
         &["chromium-browser", "google-chrome"],
         "chromium",

@@ -20,6 +20,10 @@ const BUDGET_WITH_CONFIRM: Duration = Duration::from_secs(55);
     unknown, it was the generator or another process, --confirm refuted it, or no rate was too high within --max and --budget"
 )]
 pub(crate) struct ProfileArguments {
+    /// Second run directory: compares the profiles of both runs, and sends nothing
+    // First, so that it stands beside the scenario in the help.
+    #[arg(index = 2)]
+    pub(crate) other: Option<PathBuf>,
     /// Counted time of each of the three runs after the search
     #[arg(short, long, help_heading = "Search", value_name = "TIME", value_parser = duration, default_value = "12s",
         env = "TENFOLD_DURATION")]
@@ -30,9 +34,6 @@ pub(crate) struct ProfileArguments {
     pub(crate) confirm: bool,
     #[command(flatten)]
     pub(crate) search: SearchArguments,
-    /// Second run directory: compares the profiles of both runs, and sends nothing
-    #[arg(help_heading = "Arguments")]
-    pub(crate) other: Option<PathBuf>,
 }
 
 impl ProfileArguments {

@@ -22,7 +22,7 @@ const RATE_MAX: f64 = 1e6;
 pub(crate) struct SearchArguments {
     /// Scenario file, or a scenario of the library: uneven, steady, spike, flash-crowd, write-heavy,
     /// ten-million-users, journey, live-feed, day, uploads, hot-author or retry-storm
-    #[arg(default_value = "uneven", env = "TENFOLD_SCENARIO")]
+    #[arg(index = 1, default_value = "uneven", env = "TENFOLD_SCENARIO")]
     pub(crate) scenario: String,
     /// Objective that a sustained rate meets, such as 'p99 < 50ms' [default: the scenario's]. Repeatable
     #[arg(

@@ -12,7 +12,7 @@ use crate::format::error::ScenarioError;
 use crate::format::fields::Document;
 use crate::journey::Journey;
 use crate::key_space::KeySpace;
-use crate::load::phase::Phase;
+use crate::load::phase::{Phase, Shape};
 use crate::load::{Load, Model};
 use crate::random::stream::stream;
 use crate::request::Request;
@@ -155,6 +155,26 @@ impl Scenario {
     /// Returns the data that the scenario reads.
     pub fn data(&self) -> impl Iterator<Item = &DataFile> {
         self.names.data.iter().map(Arc::as_ref)
+    }
+
+    /// Returns the files that the scenario reads, as it names them: data, scripts, bodies and recordings. Each once.
+    pub fn files(&self) -> Vec<&Path> {
+        let bodies = self.requests.iter().flat_map(Request::files);
+        let scripts = self.requests.iter().filter_map(|own| own.script.as_ref());
+        let traces = self.phases.iter().filter_map(|phase| match &phase.shape {
+            Shape::Trace(trace) => Some(trace.file.as_path()),
+            _ => None,
+        });
+        let mut files: Vec<&Path> = self
+            .data()
+            .map(|data| data.file.as_path())
+            .chain(scripts.filter_map(|script| script.file.as_deref()))
+            .chain(bodies.map(|body| body.file.as_path()))
+            .chain(traces)
+            .collect();
+        files.sort_unstable();
+        files.dedup();
+        files
     }
 
     /// Returns the index of the phase at a time of the run; `None` after the end.

@@ -1,4 +1,4 @@
-//! Several generators of one run on this machine, each a process with its share of the schedule.
+//! Several generators of one run, each a process with its share of the schedule.
 //!
 //! | module | contents |
 //! |---|---|
@@ -7,32 +7,79 @@
 //! | `lines` | messages as lines of JSON |
 //! | `shared_clock` | instants that all processes of this machine share |
 //! | `generation` | a generator, from its job to its record |
+//! | `worker` | what a run needs of a generator, wherever it works |
+//! | `generator` | a generator, as its messages describe it |
 //! | `generator_process` | the process of a generator |
 //! | `fleet` | all generators of a run, from their start to the sum of their records |
 //!
-//! The job says nothing of pipes, so that a generator on another machine could take it as well.
+//! The job says nothing of pipes, so that a generator on another machine takes it as well ([`Crew`]).
 
 mod fleet;
 mod generation;
+mod generator;
 mod generator_count;
 mod generator_process;
 mod job;
 mod lines;
-mod shared_clock;
+pub mod shared_clock;
+mod worker;
 
 use std::path::PathBuf;
 
 pub(crate) use fleet::{FleetRun, run};
 pub use generation::generate;
 pub use generator_count::{generators_for, refuse_generators};
+pub use job::{Event, Job};
+pub use worker::{Crew, Exit, Message, Messages, Worker};
 
-/// Several generators of one run, and the program that they are processes of.
-#[derive(Debug, Clone)]
+use crate::MeasureError;
+use generator_process::GeneratorProcess;
+
+/// Several generators of one run, and where they work.
+#[derive(Debug)]
 pub struct Generators {
-    /// Number of generators, 2 or more.
+    /// Number of generators.
     pub count: u32,
-    /// Program and arguments of a process that calls [`generate`] with its standard input and output.
-    pub command: (PathBuf, Vec<String>),
+    /// Where they work.
+    pub place: Place,
     /// Hosts that the command line permits redirects to lead to, by name. Each generator judges them again.
     pub permitted_hosts: Vec<String>,
+    /// What the others do if one is lost.
+    pub on_loss: OnLoss,
+}
+
+/// Where the generators of a run work.
+#[derive(Debug)]
+pub enum Place {
+    /// Processes of this machine.
+    Processes {
+        /// Program and arguments of a process that calls [`generate`] with its standard input and output.
+        command: (PathBuf, Vec<String>),
+    },
+    /// Elsewhere.
+    Crew(Box<dyn Crew>),
+}
+
+/// What the other generators do if one is lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnLoss {
+    /// They send their shares to the end.
+    #[default]
+    Continue,
+    /// They end the run.
+    Stop,
+}
+
+/// Starts the process of one generator with a job. Its messages have position 0.
+///
+/// # Errors
+/// If the process can't be started.
+pub fn start_process(
+    command: &(PathBuf, Vec<String>),
+    job: &Job,
+    messages: Messages,
+) -> Result<Box<dyn Worker>, MeasureError> {
+    Ok(Box::new(GeneratorProcess::start(
+        command, 0, job, messages,
+    )?))
 }

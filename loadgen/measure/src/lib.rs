@@ -7,7 +7,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `measurement` | the course of a run |
-//! | `generators` | several generators of one run on this machine |
+//! | `generators` | several generators of one run |
 //! | `manifest` | `manifest.json`: scenario, machine, tool and invocation |
 //! | `stage_use` | `boxes.json` and `balancers.json`: resources that the stage used during the run |
 //! | `scaling` | `scaling.json`: events of the groups of boxes that come and go |
@@ -37,7 +37,10 @@ mod watched;
 
 pub use endpoint::Endpoint;
 pub use error::MeasureError;
-pub use generators::{Generators, generate, generators_for, refuse_generators};
+pub use generators::{
+    Crew, Event, Exit, Generators, Job, Message, Messages, OnLoss, Place, Worker, generate,
+    generators_for, refuse_generators, shared_clock, start_process,
+};
 pub use manifest::{Invocation, tool};
 pub use measurement::{Measured, Measurement, Observer, Probe};
 pub use run_path::default_path;

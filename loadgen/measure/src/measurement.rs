@@ -36,7 +36,7 @@ pub struct Measurement<'a> {
     pub scenario: Scenario,
     /// Service under test. In a paired run, the baseline.
     pub endpoint: Endpoint,
-    /// Processes that share the load. `None` for one generator, in this process.
+    /// Generators that share the load. `None` for one generator, in this process.
     pub generators: Option<Generators>,
     /// Journeys in Rust that the scenario names.
     pub journeys: Journeys,
@@ -309,7 +309,7 @@ impl Measurement<'_> {
                     on_progress,
                     on_loss: Box::new(|loss| observer.borrow_mut().on_generator_lost(loss)),
                 };
-                generators::run(fleet, &several)
+                generators::run(fleet, several)
             }
         };
         let observer = observer.into_inner();

@@ -38,6 +38,9 @@ pub struct Counts {
     /// Extent of the recording while the run has not ended. Stays if the generator is killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Checkpoint>,
+    /// `true` if this generator of several ended without completing its record, or could not be reached until the end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
     /// Rule that aborted the run. `None` if no rule did, and in runs of earlier versions.
     #[serde(default)]
     pub aborted: Option<Aborted>,

@@ -1,5 +1,6 @@
 //! The documents of a run directory besides counts and interval log, one module each.
 
+pub mod agents;
 pub mod agreement;
 pub mod balancer_use;
 pub mod box_use;

@@ -13,6 +13,7 @@
 //! | `incidents.json` | the run of a stage that is watched, at its end | [`incident::Incident`]: alerts that fired |
 //! | `faults.json` | `tenfold lab chaos`, at its end | [`faults::Faults`]: what was broken |
 //! | `components.json` | the probe, at the end | [`component_use::ComponentUse`]: work and waits of databases, caches and web servers |
+//! | `agents.json` | the run on several machines, at its start and its end | [`agents::Agents`]: the machines, and their clocks |
 //! | `agreement.json` | the generator, at the end of a paired run | [`Agreement`](agreement::Agreement): whether two builds responded alike |
 //! | `samples.json` | the generator, every few seconds and at the end | [`sample::Sample`]: responses to failed requests |
 //! | `server_timing.json` | the generator, every few seconds and at the end | [`ServerTiming`]: where sampled requests spent their time in the service |
@@ -47,7 +48,7 @@ pub use files::server_timing::{self, ServerTiming};
 pub use files::target_metrics::{self, TargetMetrics};
 pub use files::timeline::{self, Timeline};
 pub use files::{
-    Flamegraph, FoldedStacks, ProfileInfo, agreement, balancer_use, box_use, component_use, faults,
+    Flamegraph, FoldedStacks, ProfileInfo, agents, agreement, balancer_use, box_use, component_use, faults,
     incident, sample, scaling,
 };
 pub use find::find_runs;

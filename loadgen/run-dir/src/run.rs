@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::files::agents::Agents;
 use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
 use crate::files::component_use::ComponentUse;
@@ -44,6 +45,8 @@ pub struct Run {
     /// Records of the generators that shared the load, in order; their sum is the record above. Empty for a run of one
     /// generator, and for a merged run.
     pub generators: Vec<GeneratorRecord>,
+    /// The machines of the generators, if agents sent the load. Empty otherwise.
+    pub agents: Agents,
     /// Source and completeness of the CPU profile. `None` without a profile.
     pub profile: Option<ProfileInfo>,
     /// Input of the flamegraph. `None` without a profile.

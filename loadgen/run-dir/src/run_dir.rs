@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::atomic_file::{write_atomic, write_atomic_unsynced};
+use crate::files::agents::Agents;
 use crate::files::agreement::Agreement;
 use crate::files::balancer_use::BalancerUse;
 use crate::files::box_use::BoxUse;
@@ -171,6 +172,11 @@ impl RunDir {
     /// Writes `faults.json`.
     pub fn write_faults(&self, faults: &Faults) -> Result<(), RunDirError> {
         self.write_json("faults.json", faults)
+    }
+
+    /// Writes `agents.json`.
+    pub fn write_agents(&self, agents: &Agents) -> Result<(), RunDirError> {
+        self.write_json("agents.json", agents)
     }
 
     /// Writes `components.json`.
@@ -440,6 +446,7 @@ impl RunDir {
             components: self.read_optional("components.json")?.unwrap_or_default(),
             latencies,
             generators,
+            agents: self.read_optional("agents.json")?.unwrap_or_default(),
             profile: self.read_optional("profile/profile.json")?,
             metrics: self.read_optional("metrics.json")?.unwrap_or_default(),
             samples: match self.is_whole() {

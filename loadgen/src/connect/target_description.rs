@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -117,6 +117,28 @@ impl TargetDescription {
                 secret: credentials.text(),
             }),
         }
+    }
+
+    /// Files of certificates and keys that it names. The key is a secret.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let files = [&self.ca, &self.certificate, &self.key];
+        files.into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    /// Names other files for those of [`TargetDescription::files`].
+    #[must_use]
+    pub fn with_files(mut self, other: impl Fn(&Path) -> PathBuf) -> Self {
+        for file in [&mut self.ca, &mut self.certificate, &mut self.key] {
+            *file = file.as_deref().map(&other);
+        }
+        self
+    }
+
+    /// Forgets the addresses that were judged, for a generator that resolves and judges the host itself.
+    #[must_use]
+    pub fn without_addresses(mut self) -> Self {
+        self.addresses = None;
+        self
     }
 
     /// The most HTTP/2 connections. `None` without a limit.
@@ -256,6 +278,31 @@ mod tests {
         };
         let target = described("https://app.test", options);
         assert!(target.options().tls.ca.as_ref().unwrap().is_absolute());
+    }
+
+    #[test]
+    fn files_and_addresses_can_be_those_of_another_machine() {
+        let options = DialOptions {
+            tls: TlsOptions {
+                ca: Some(PathBuf::from("/here/ca.pem")),
+                certificate: Some(PathBuf::from("/here/cert.pem")),
+                key: Some(PathBuf::from("/here/key.pem")),
+                ..TlsOptions::default()
+            },
+            ..DialOptions::default()
+        };
+        let target: Target = "https://127.0.0.1:8443".parse().unwrap();
+        let target = target.with(options).unwrap();
+        let description = TargetDescription::of(&target.at(vec!["127.0.0.2:1".parse().unwrap()]));
+        assert_eq!(description.files().count(), 3);
+        let there = |file: &Path| Path::new("/there").join(file.file_name().unwrap());
+        let moved = description.with_files(there).without_addresses().target();
+        let moved = moved.unwrap();
+        assert_eq!(moved.options().tls.key, Some("/there/key.pem".into()));
+        assert_eq!(
+            moved.resolve().unwrap(),
+            ["127.0.0.1:8443".parse().unwrap()]
+        );
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub fn merge(runs: &[Run]) -> Result<Run, MergeError> {
         path: first.path.clone(),
         counts,
         generators: Vec::new(),
+        agents: Default::default(),
         latencies: IntervalFold::of_run(&manifest, &timeline),
         manifest,
         timeline,

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderMap, HeaderName};
@@ -30,6 +30,8 @@ use crate::random::stream::{Stream, mix_bits};
 /// A compiled script of a request.
 #[derive(Clone)]
 pub struct Script {
+    /// The file, as written in the scenario. `None` if the scenario has the script itself.
+    pub file: Option<PathBuf>,
     engine: Arc<Engine>,
     ast: Arc<AST>,
     names: Arc<[String]>,
@@ -133,7 +135,7 @@ impl Script {
         requests: &Arc<[String]>,
     ) -> Result<Self, ScenarioError> {
         let text = value.text()?;
-        let (source, what) = if text.ends_with(".rhai") && !text.contains('\n') {
+        let (source, what, file) = if text.ends_with(".rhai") && !text.contains('\n') {
             let path = folder.join(text);
             let what = format!("the script {}", path.display());
             let unreadable =
@@ -144,9 +146,10 @@ impl Script {
             }
             let mut source = String::new();
             file.read_to_string(&mut source).map_err(unreadable)?;
-            (byte_order_mark::strip(&source).to_owned(), what)
+            let source = byte_order_mark::strip(&source).to_owned();
+            (source, what, Some(PathBuf::from(text)))
         } else {
-            (text.to_owned(), "the script".to_owned())
+            (text.to_owned(), "the script".to_owned(), None)
         };
         let ast = engine.compile(&source).map_err(|error| {
             let position = error.position();
@@ -179,6 +182,7 @@ impl Script {
                 .hint("write `fn after(response, vars) { ... }`"));
         }
         Ok(Self {
+            file,
             engine: Arc::clone(engine),
             ast: Arc::new(ast),
             names: Arc::clone(names),

@@ -115,6 +115,22 @@ impl Scenario {
             .max(1)
     }
 
+    /// Returns the highest planned rate that one of `count` shares can have, per second. `None` if it is not known before the
+    /// run: in a closed model, and for recordings.
+    ///
+    /// If arrivals are dealt out by session or user, one share may have all of them.
+    pub fn share_rate_max(&self, count: u32) -> Option<f64> {
+        let mut highest: f64 = 0.0;
+        for phase in &self.phases {
+            highest = highest.max(phase.peak_rate()?);
+        }
+        match (self.load.model, self.dealing()) {
+            (Model::Closed, _) => None,
+            (Model::Open, Dealing::Arrivals) => Some(highest / f64::from(count.max(1))),
+            (Model::Open, Dealing::Sessions(_) | Dealing::Users) => Some(highest),
+        }
+    }
+
     /// Returns how arrivals and users are dealt out.
     fn dealing(&self) -> Dealing {
         let unique = |order| order == RowOrder::UniquePerUser;
@@ -141,6 +157,22 @@ mod tests {
             Share::all(3).map(Share::index).collect::<Vec<_>>(),
             [0, 1, 2]
         );
+    }
+
+    fn scenario(more: &str) -> Scenario {
+        let text = format!(
+            "version = 1\nname = \"x\"\n\
+             phases = [{{ name = \"a\", kind = \"ramp\", from = \"10/s\", to = \"90/s\", duration = \"2s\" }}]\n\
+             requests = [{{ name = \"r\", kind = \"read\", method = \"POST\", path = \"/\" }}]\n{more}"
+        );
+        Scenario::parse(&text, std::path::Path::new("x.toml")).unwrap()
+    }
+
+    #[test]
+    fn rate_of_a_share_is_bounded() {
+        assert_eq!(scenario("").share_rate_max(3), Some(30.0));
+        let sessions = "sessions = { login = \"r\", count = 9 }\nusers = { count = 9 }\n";
+        assert_eq!(scenario(sessions).share_rate_max(3), Some(90.0));
     }
 
     proptest! {

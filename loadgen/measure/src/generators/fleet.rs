@@ -10,10 +10,11 @@ use tenfold_run_dir::RunDir;
 use tenfold_run_dir::counts::Aborted;
 use tenfold_scenarios::{Overrides, Scenario, Share};
 
-use super::generator_process::{GeneratorProcess, Loss, Message, State};
+use super::generator::{Generator, Loss, State};
+use super::generator_process::GeneratorProcess;
 use super::job::Job;
-use super::shared_clock;
-use super::{Generators, refuse_generators};
+use super::worker::{Message, Messages, Worker};
+use super::{Generators, OnLoss, Place, refuse_generators};
 use crate::MeasureError;
 
 /// Time between the order to start and the start, in which the order reaches every generator.
@@ -53,12 +54,12 @@ pub(crate) struct FleetRun<'a> {
 /// Runs the scenario with several generators, and writes the sum of their records into the run directory, except for counts and
 /// timeline, which it returns.
 ///
-/// If a generator dies, the others go on, and its record has the time of its end.
+/// If a generator dies, the others go on or stop, as [`Generators::on_loss`] says, and its record has the time of its end.
 ///
 /// # Errors
 /// If a generator can't be started or can't send, the run is interrupted before its first arrival, all generators die, or a file
 /// can't be written.
-pub(crate) fn run(run: FleetRun<'_>, generators: &Generators) -> Result<Recording, MeasureError> {
+pub(crate) fn run(run: FleetRun<'_>, mut generators: Generators) -> Result<Recording, MeasureError> {
     let FleetRun {
         scenario,
         overrides,
@@ -73,43 +74,55 @@ pub(crate) fn run(run: FleetRun<'_>, generators: &Generators) -> Result<Recordin
     let target = TargetDescription::of(&target);
     refuse_generators(&scenario, target.connections(), generators.count)?;
     let (messages, received) = mpsc::channel();
-    let mut fleet = Fleet {
-        processes: Vec::new(),
-        received,
-        interrupt,
-    };
-    for share in Share::all(generators.count) {
-        let part = target.clone().with_connections(|all| share.part_of(all));
-        let directory = run_dir.generator(share.index() + 1);
-        let job = Job::new(
+    let job = |share: Share| {
+        Job::new(
             &scenario,
             &overrides,
             share,
-            part,
+            target.clone().with_connections(|all| share.part_of(all)),
             generators.permitted_hosts.clone(),
-            directory.path().to_owned(),
-        );
-        let process = GeneratorProcess::start(generators, share, &job, messages.clone())?;
-        fleet.processes.push(process);
-    }
-    drop(messages);
+            run_dir.generator(share.index() + 1).path().to_owned(),
+        )
+    };
+    let jobs = Share::all(generators.count).map(job).collect();
+    let mut fleet = Fleet {
+        generators: start(&mut generators, jobs, run_dir, messages, &interrupt)?,
+        received,
+        interrupt,
+    };
     fleet.wait_until_ready()?;
     on_ready();
-    let start = Instant::now() + LEAD;
-    let at_ns = shared_clock::ns_of(start);
+    let (lead, stop_max) = match &generators.place {
+        Place::Processes { .. } => (LEAD, STOP_MAX),
+        Place::Crew(crew) => (crew.lead(), crew.stop_max()),
+    };
+    let start = Instant::now() + lead;
     fleet
-        .processes
+        .generators
         .iter_mut()
-        .for_each(|own| own.start_at(at_ns));
+        .for_each(|own| own.start_at(start));
     on_start(start);
-    let aborted = fleet.watch(&scenario, &mut *on_progress, &mut *on_loss);
-    fleet.close_records()?;
+    let mut watch = Watch {
+        scenario: &scenario,
+        on_loss: generators.on_loss,
+        stop_max,
+        on_progress: &mut *on_progress,
+        on_sentence: &mut *on_loss,
+    };
+    let (aborted, stopped_for) = fleet.watch(&mut watch);
+    let closed = fleet.close_records();
+    if let Place::Crew(crew) = &mut generators.place {
+        crew.finish(run_dir)?;
+    }
+    closed?;
     let base = SystemTime::now()
         .checked_sub(start.elapsed())
         .unwrap_or(SystemTime::UNIX_EPOCH);
     let (mut counts, timeline) = run_dir.merge_generators(base)?;
     if let Some((aborted, description)) = aborted {
         (counts.aborted, counts.interrupted) = (Some(aborted), Some(description));
+    } else if let Some(reason) = stopped_for {
+        counts.interrupted = Some(reason);
     }
     Ok(Recording {
         counts,
@@ -118,9 +131,44 @@ pub(crate) fn run(run: FleetRun<'_>, generators: &Generators) -> Result<Recordin
     })
 }
 
-/// The processes of a run. Dropping it kills those that are alive.
+/// Starts a generator for each job.
+fn start(
+    generators: &mut Generators,
+    jobs: Vec<Job>,
+    run_dir: &RunDir,
+    messages: Messages,
+    interrupt: &Interrupt,
+) -> Result<Vec<Generator>, MeasureError> {
+    let workers = match &mut generators.place {
+        Place::Crew(crew) => crew.start(jobs, run_dir, messages, interrupt)?,
+        Place::Processes { command } => {
+            let mut processes: Vec<Box<dyn Worker>> = Vec::new();
+            for (position, job) in jobs.iter().enumerate() {
+                let process = GeneratorProcess::start(command, position, job, messages.clone())?;
+                processes.push(Box::new(process));
+            }
+            processes
+        }
+    };
+    let shares = Share::all(generators.count);
+    let with_share = |(share, worker): (Share, Box<dyn Worker>)| {
+        Generator::new(share, worker, run_dir.generator(share.index() + 1))
+    };
+    Ok(shares.zip(workers).map(with_share).collect())
+}
+
+/// What a run does while its generators work.
+struct Watch<'a, 'b> {
+    scenario: &'a Scenario,
+    on_loss: OnLoss,
+    stop_max: Duration,
+    on_progress: &'a mut (dyn FnMut(&Progress) + 'b),
+    on_sentence: &'a mut (dyn FnMut(&str) + 'b),
+}
+
+/// The generators of a run. Dropping it kills those that are alive.
 struct Fleet {
-    processes: Vec<GeneratorProcess>,
+    generators: Vec<Generator>,
     received: Receiver<(usize, Message)>,
     interrupt: Interrupt,
 }
@@ -128,15 +176,15 @@ struct Fleet {
 impl Fleet {
     /// Waits until the users of all generators are ready.
     fn wait_until_ready(&mut self) -> Result<(), MeasureError> {
-        while !self.processes.iter().all(|own| own.state == State::Ready) {
+        while !self.generators.iter().all(|own| own.state == State::Ready) {
             if *self.interrupt.borrow() {
                 return Err(LoadError::Interrupted.into());
             }
             let Some((position, message)) = self.receive() else {
                 continue;
             };
-            if self.processes[position].note(message)
-                && let Some(loss) = self.processes[position].finish()
+            if self.generators[position].note(message)
+                && let Some(loss) = self.generators[position].finish()
             {
                 return Err(self.failure(position, loss));
             }
@@ -144,70 +192,75 @@ impl Fleet {
         Ok(())
     }
 
-    /// Follows the run until all generators have ended. Returns the rule that aborted it, with a description.
-    fn watch(
-        &mut self,
-        scenario: &Scenario,
-        on_progress: &mut dyn FnMut(&Progress),
-        on_loss: &mut dyn FnMut(&str),
-    ) -> Option<(Aborted, String)> {
+    /// Follows the run until all generators have ended. Returns the rule that aborted it, with a description, and why it was stopped
+    /// if a generator was lost.
+    fn watch(&mut self, watch: &mut Watch<'_, '_>) -> (Option<(Aborted, String)>, Option<String>) {
         let mut aborted = None;
+        let mut stopped_for = None;
         let mut stopped: Option<Instant> = None;
         let mut seconds = Seconds::default();
-        while self.processes.iter().any(GeneratorProcess::is_alive) {
+        while self.generators.iter().any(Generator::is_alive) {
             if let Some((position, message)) = self.receive()
-                && self.processes[position].note(message)
+                && self.generators[position].note(message)
             {
-                let (number, all) = (self.processes[position].number(), self.processes.len());
-                on_loss(&format!(
-                    "generator {number} of {all} has ended before the run; its share of the load is missing from now on"
-                ));
+                let name = self.generators[position].name();
+                let next = match watch.on_loss {
+                    OnLoss::Continue => "its share of the load is missing from now on",
+                    OnLoss::Stop => "the others stop as well",
+                };
+                (watch.on_sentence)(&format!("{name} has ended before the run; {next}"));
+                if watch.on_loss == OnLoss::Stop && stopped.is_none() {
+                    stopped_for = Some(format!("stopped because {name} was lost"));
+                }
             }
-            if seconds.is_complete(&self.processes, Instant::now()) {
+            if seconds.is_complete(&self.generators, Instant::now()) {
                 let parts: Vec<Progress> = self
-                    .processes
+                    .generators
                     .iter()
                     .filter_map(|own| own.progress.clone())
                     .collect();
-                let lost = self.processes.iter().filter(|own| own.state == State::Lost);
-                on_progress(&Progress {
+                let lost = self
+                    .generators
+                    .iter()
+                    .filter(|own| own.state == State::Lost);
+                (watch.on_progress)(&Progress {
                     lost_generators: u32::try_from(lost.count()).unwrap_or(u32::MAX),
                     ..Progress::merged(&parts)
                 });
                 if stopped.is_none() {
-                    aborted = missed_by_all(scenario, &parts);
+                    aborted = missed_by_all(watch.scenario, &parts);
                 }
             }
-            let ends = aborted.is_some() || *self.interrupt.borrow();
+            let ends = aborted.is_some() || stopped_for.is_some() || *self.interrupt.borrow();
             match stopped {
                 None if ends => {
                     stopped = Some(Instant::now());
-                    self.processes.iter_mut().for_each(GeneratorProcess::stop);
+                    self.generators.iter_mut().for_each(Generator::stop);
                 }
-                Some(since) if since.elapsed() > STOP_MAX => {
-                    let alive = self.processes.iter_mut().filter(|own| own.is_alive());
-                    alive.for_each(GeneratorProcess::kill);
+                Some(since) if since.elapsed() > watch.stop_max => {
+                    let alive = self.generators.iter_mut().filter(|own| own.is_alive());
+                    alive.for_each(Generator::kill);
                 }
                 _ => {}
             }
         }
-        aborted
+        (aborted, stopped_for)
     }
 
-    /// Waits until all processes have exited, and completes the records of those that are lost.
+    /// Waits until all generators have ended, and completes the records of those that are lost.
     ///
     /// # Errors
     /// If all are lost, or a record can't be written.
     fn close_records(&mut self) -> Result<(), MeasureError> {
         let mut losses = Vec::new();
-        for (position, process) in self.processes.iter_mut().enumerate() {
-            if let Some(loss) = process.finish() {
-                process.close_record(&loss)?;
+        for (position, generator) in self.generators.iter_mut().enumerate() {
+            if let Some(loss) = generator.finish() {
+                generator.close_record(&loss)?;
                 losses.push((position, loss));
             }
         }
         match losses.first() {
-            Some((position, loss)) if losses.len() == self.processes.len() => {
+            Some((position, loss)) if losses.len() == self.generators.len() => {
                 Err(self.failure(*position, loss.clone()))
             }
             _ => Ok(()),
@@ -229,10 +282,10 @@ impl Fleet {
 
     fn failure(&self, position: usize, loss: Loss) -> MeasureError {
         MeasureError::Generator {
-            number: self.processes[position].number(),
-            count: self.processes.len(),
+            number: self.generators[position].number(),
+            count: self.generators.len(),
             reason: loss.reason,
-            code: loss.code.and_then(|code| u8::try_from(code).ok()),
+            code: loss.code,
         }
     }
 }
@@ -248,8 +301,8 @@ struct Seconds {
 
 impl Seconds {
     /// Returns `true` once for each second: when all generators that are alive have reported it, or when one of them is too late.
-    fn is_complete(&mut self, processes: &[GeneratorProcess], now: Instant) -> bool {
-        let reported = processes.iter().filter(|own| own.is_alive()).map(|own| {
+    fn is_complete(&mut self, generators: &[Generator], now: Instant) -> bool {
+        let reported = generators.iter().filter(|own| own.is_alive()).map(|own| {
             own.progress
                 .as_ref()
                 .map_or(0, |progress| nearest_second(progress.elapsed))

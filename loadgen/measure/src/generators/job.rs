@@ -14,9 +14,9 @@ use crate::manifest::tool;
 /// The job of a generator: its share of a scenario, and where to send it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Job {
+pub struct Job {
     /// Version of the program that wrote it. A generator of another version refuses it.
-    pub(super) tool: String,
+    tool: String,
     /// TOML of the scenario, as read.
     scenario: String,
     /// Path of the scenario, to which the paths in it are relative.
@@ -60,7 +60,7 @@ pub(super) enum Order {
 /// A message from a generator.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Event {
+pub enum Event {
     /// Its users are ready.
     Ready,
     /// Its progress, once a second.
@@ -115,11 +115,41 @@ impl Job {
         }
     }
 
+    /// Returns the job of a generator whose machine has the scenario and the record at these paths.
+    #[must_use]
+    pub fn at(self, origin: PathBuf, run_dir: PathBuf) -> Self {
+        Self {
+            origin,
+            run_dir,
+            ..self
+        }
+    }
+
+    /// Returns the job with another description of the target.
+    #[must_use]
+    pub fn with_target(self, target: TargetDescription) -> Self {
+        Self { target, ..self }
+    }
+
+    /// Returns the job with other hosts that redirects may lead to.
+    #[must_use]
+    pub fn permitting(self, permitted_hosts: Vec<String>) -> Self {
+        Self {
+            permitted_hosts,
+            ..self
+        }
+    }
+
+    /// The service to send it to.
+    pub fn target(&self) -> &TargetDescription {
+        &self.target
+    }
+
     /// Returns the scenario with its overrides.
     ///
     /// # Errors
     /// If the job is of another version of the program, or the scenario is not valid: a file that it names may have changed.
-    pub(super) fn scenario(&self) -> Result<Scenario, MeasureError> {
+    pub fn scenario(&self) -> Result<Scenario, MeasureError> {
         if self.tool != tool() {
             return Err(MeasureError::OtherVersion {
                 run: self.tool.clone(),
@@ -142,7 +172,7 @@ impl Job {
     }
 
     /// Returns the share of the scenario. `None` if there is no such share.
-    pub(super) fn share(&self) -> Option<Share> {
+    pub fn share(&self) -> Option<Share> {
         Share::new(self.share, self.shares)
     }
 }

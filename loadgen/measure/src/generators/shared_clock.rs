@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 const READINGS: u32 = 5;
 
 /// Returns the monotonic clock of this machine, in nanoseconds since a moment in the past that all processes share.
-fn monotonic_ns() -> u64 {
+pub fn monotonic_ns() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     seconds.saturating_mul(1_000_000_000) + u64::try_from(time.tv_nsec).unwrap_or(0)
@@ -28,7 +28,7 @@ fn now() -> (Instant, u64) {
 }
 
 /// Returns an instant as nanoseconds of the monotonic clock. An instant before the clock's start becomes 0.
-pub(super) fn ns_of(instant: Instant) -> u64 {
+pub fn ns_of(instant: Instant) -> u64 {
     let (now, now_ns) = now();
     let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     match instant.checked_duration_since(now) {
@@ -38,7 +38,7 @@ pub(super) fn ns_of(instant: Instant) -> u64 {
 }
 
 /// Returns the instant at which the monotonic clock reads this many nanoseconds. `None` if this program can't represent it.
-pub(super) fn instant_of(at_ns: u64) -> Option<Instant> {
+pub fn instant_of(at_ns: u64) -> Option<Instant> {
     let (now, now_ns) = now();
     match at_ns.checked_sub(now_ns) {
         Some(ahead) => now.checked_add(Duration::from_nanos(ahead)),

@@ -78,6 +78,8 @@ fn merged<'a>(first: Counts, others: impl Iterator<Item = &'a Counts>) -> Counts
             });
     }
     keep_notable(&mut merged.traces);
+    // The verdict says which part is lost.
+    merged.lost = false;
     if let Some(checkpoint) = &mut merged.checkpoint {
         // The merged log is complete.
         checkpoint.log_bytes = None;

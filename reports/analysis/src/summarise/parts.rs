@@ -59,6 +59,7 @@ fn alone(run: &Run, record: &GeneratorRecord) -> Run {
         timeline: record.timeline.clone(),
         latencies: record.latencies.clone(),
         generators: Vec::new(),
+        agents: Default::default(),
         host: HostTimeline::default(),
         boxes: Vec::new(),
         balancers: Vec::new(),

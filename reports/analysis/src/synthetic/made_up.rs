@@ -340,6 +340,7 @@ impl MadeUp {
             heap: None,
             latencies,
             generators: Vec::new(),
+            agents: Default::default(),
             flamegraph: None,
             off_cpu: None,
             metrics,

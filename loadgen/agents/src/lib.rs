@@ -1,0 +1,46 @@
+//! Generators on several machines, coordinated over NATS.
+//!
+//! Each machine runs an agent ([`serve`]). A run finds agents ([`find`]), gives each a share of its schedule, and merges their
+//! records. The generator of a share is the same process as one of several on a single machine (`tenfold-measure`); the agent passes its
+//! messages and its record on.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `broker` | the NATS server, and the credentials for it |
+//! | `message` | messages between controller and agents |
+//! | `seal` | sealed bodies |
+//! | `parcels` | bytes by their digest, which agents fetch |
+//! | `placement` | where an agent places the files that a scenario names |
+//! | `clock_offset` | the offset of another machine's clock. Pure |
+//! | `record_copy`, `record_store` | a record on its way, and where it arrives |
+//! | `limits` | what the operator of an agent allows |
+//! | `agent` | an agent, from one run to the next |
+//! | `part` | an agent's part of one run |
+//! | `outbox` | reports of an agent to the controller |
+//! | `search` | finding agents |
+//! | `crew` | the agents of one run, as the run sees them |
+//! | `members` | the agents of one run, as their messages describe them |
+
+mod agent;
+mod broker;
+mod clock_offset;
+mod crew;
+mod error;
+mod limits;
+mod members;
+mod message;
+mod outbox;
+mod parcels;
+mod part;
+mod placement;
+mod record_copy;
+mod record_store;
+mod seal;
+mod search;
+
+pub use agent::{AgentOptions, serve};
+pub use broker::Broker;
+pub use crew::{AgentCrew, CrewOptions};
+pub use error::AgentsError;
+pub use limits::{Judge, Limits};
+pub use search::{Wanted, find};

@@ -1,5 +1,6 @@
 //! The command line. Most flags have an environment variable; a flag takes precedence over it.
 
+pub(crate) mod agent;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod gate;
@@ -16,11 +17,12 @@ pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod serve;
-mod values;
+pub(crate) mod values;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use agent::{AgentArguments, GeneratorArguments};
 use completions::CompletionsArguments;
 use doctor::DoctorArguments;
 use gate::GateArguments;
@@ -142,6 +144,11 @@ pub(crate) enum Command {
     /// single generator: counts are added, and histograms are added slot by slot. Its measurement is as good
     /// as that of the worst part.
     Merge(MergeArguments),
+    /// Send shares of runs that are started on another machine
+    ///
+    /// Waits at a NATS server for runs with `--agents`, and takes part in one at a time. Each machine runs one agent for each core that
+    /// is to send. The limits are the operator's: no run can change them.
+    Agent(AgentArguments),
     /// Find the highest rate that a service sustains
     ///
     /// Sends the mix of the scenario at constant rates, in short trials that close in on the knee and longer ones that
@@ -176,7 +183,7 @@ pub(crate) enum Command {
     Lab(LabArguments),
     /// Send a share of a run, as a child of `tenfold run`. Reads its job from standard input
     #[command(hide = true)]
-    Generator,
+    Generator(GeneratorArguments),
     /// Check this machine: cores, limits, and installed components
     Doctor(DoctorArguments),
     /// Print the completion script of a shell

@@ -1,5 +1,6 @@
 //! Subcommands, a file for each.
 
+pub(crate) mod agent;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod gate;

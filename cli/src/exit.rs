@@ -267,13 +267,13 @@ pub(crate) enum FeedsUnreachable {
     Silent(std::time::Duration),
 }
 
-/// A child process of this program that failed.
+/// A child process of this program that failed, or agents of it on other machines.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct ChildFailed {
     /// Exit code of this process.
     pub(crate) code: u8,
-    /// Error message of the child.
+    /// Error message.
     pub(crate) message: String,
 }
 

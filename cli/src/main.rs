@@ -2,6 +2,7 @@
 //!
 //! | module | contents |
 //! |---|---|
+//! | `agents` | generators on other machines |
 //! | `arguments` | the command line: a file for each subcommand, `groups/` of flags that several share |
 //! | `commands` | a file for each subcommand |
 //! | `ladder` | the steps of a ladder, their order, and the prices of boxes |
@@ -12,6 +13,7 @@
 //! | `trials` | runs of a service at constant rates, for `knee`, `profile` and `ladder` |
 //! | `output` | standard output, standard error, exports, the log of a service |
 
+mod agents;
 mod arguments;
 mod builds;
 mod chaos;
@@ -56,7 +58,8 @@ fn main() -> ExitCode {
         Command::Gate(arguments) => commands::gate::gate(&arguments),
         Command::Serve(arguments) => commands::serve::serve(&arguments),
         Command::Lab(arguments) => commands::lab::lab(&arguments),
-        Command::Generator => commands::generator::generator(),
+        Command::Agent(arguments) => commands::agent::agent(&arguments),
+        Command::Generator(arguments) => commands::generator::generator(&arguments),
         Command::Doctor(arguments) => commands::doctor::doctor(&arguments),
         Command::Completions(arguments) => commands::completions::completions(&arguments),
         Command::Man(arguments) => commands::man::man(&arguments),

@@ -1,5 +1,6 @@
 //! Groups of flags that several subcommands share.
 
+pub(crate) mod agents;
 pub(crate) mod builds;
 pub(super) mod cache;
 pub(super) mod connections;

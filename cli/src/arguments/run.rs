@@ -8,6 +8,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use tenfold_scenarios::Overrides;
 
+use super::groups::agents::AgentsArguments;
 use super::groups::load::LoadArguments;
 use super::groups::output::OutputArguments;
 use super::groups::service::ServiceArguments;
@@ -42,6 +43,8 @@ pub(crate) struct RunArguments {
     #[arg(long, help_heading = "Load", value_name = "N", env = "TENFOLD_GENERATORS",
         value_parser = clap::value_parser!(u32).range(1..=512))]
     pub(crate) generators: Option<u32>,
+    #[command(flatten)]
+    pub(crate) agents: AgentsArguments,
     #[command(flatten)]
     pub(crate) service: ServiceArguments,
     #[command(flatten)]

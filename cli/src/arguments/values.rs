@@ -13,6 +13,26 @@ pub(super) fn rate(text: &str) -> Result<Rate, String> {
         .map_err(|error: tenfold_scenarios::UnitError| error.to_string())
 }
 
+/// A label of an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Label {
+    /// Name.
+    pub(crate) name: String,
+    /// Value.
+    pub(crate) value: String,
+}
+
+/// Parses a label such as `zone=east`.
+pub(super) fn label(text: &str) -> Result<Label, String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok(Label {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        }),
+        _ => Err("write a label as NAME=VALUE, such as zone=east".to_owned()),
+    }
+}
+
 /// Parses a duration such as `500ms`, `90s` or `1h30m`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())

@@ -7,11 +7,13 @@ use std::num::NonZeroUsize;
 use anyhow::Context as _;
 use tenfold_lab::Lab;
 use tenfold_loadgen::{Interrupt, Target};
-use tenfold_measure::{Generators, Invocation, Measurement, Probe};
+use tenfold_measure::{Generators, Invocation, Measurement, OnLoss, Place, Probe};
 use tenfold_run_dir::RunDir;
 use tenfold_scenarios::Scenario;
 use tenfold_telemetry::{Description, Publisher};
 
+use crate::agents::{self, Mustered};
+use crate::arguments::groups::agents::OnLostAgent;
 use crate::arguments::run::RunArguments;
 use crate::exit::{Exit, UsageError};
 use crate::live::{Live, Plan};
@@ -28,11 +30,15 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     let scenario = library::find(&arguments.scenario)?.with(&overrides)?;
     let subject = Subject::of(&arguments.service)?;
     exports::check(&output.export, output.json)?;
-    if arguments.telemetry.settings()?.is_some() && arguments.generators.is_some_and(|n| n > 1) {
+    let are_several = arguments.generators.is_some_and(|n| n > 1) || arguments.agents.are_wanted();
+    if arguments.telemetry.settings()?.is_some() && are_several {
         return Err(UsageError(
-            "metrics of a run are sent by its only generator: leave out --generators, or --otlp and --prometheus-remote-write".to_owned(),
+            "metrics of a run are sent by its only generator: leave out --generators and --agents, or --otlp and --prometheus-remote-write".to_owned(),
         )
         .into());
+    }
+    if arguments.agents.are_wanted() {
+        refuse_for_agents(arguments)?;
     }
     for file in output
         .export
@@ -50,13 +56,23 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
     if arguments.once {
         return once::once(arguments, scenario, subject);
     }
-    let fitted = tenfold_measure::fit_users(scenario, overrides.users.is_some())?;
-    if let Some(note) = &fitted.note {
-        print::note(note);
-    }
-    let scenario = fitted.scenario;
-    let interrupt = interrupt::catch()?;
     let connections = subject.dial.connections;
+    let interrupt = interrupt::catch()?;
+    let (scenario, mustered) = match arguments.agents.are_wanted() {
+        true => {
+            let mustered = agents::muster(&arguments.agents, &scenario, &interrupt)?;
+            tenfold_measure::refuse_generators(&scenario, connections, mustered.count)?;
+            print::note(&format!("agents: {}", mustered.names.join(", ")));
+            (scenario, Some(mustered))
+        }
+        false => {
+            let fitted = tenfold_measure::fit_users(scenario, overrides.users.is_some())?;
+            if let Some(note) = &fitted.note {
+                print::note(note);
+            }
+            (fitted.scenario, None)
+        }
+    };
     let service = subject.start(
         &arguments.service,
         &scenario,
@@ -68,13 +84,43 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Exit> {
         .clone()
         .unwrap_or_else(|| tenfold_measure::default_path("runs", &scenario.name));
     let run_dir = RunDir::create(&path)?;
-    let count = generator_count(arguments, &scenario, connections, &service);
-    let done =
-        service.answering(|| run_into((&run_dir, count), scenario, arguments, &service, interrupt));
+    let generators = match mustered {
+        Some(mustered) => Some(of_agents(arguments, mustered)?),
+        None => {
+            let count = generator_count(arguments, &scenario, connections, &service);
+            generators(arguments, count)?
+        }
+    };
+    let done = service.answering(|| {
+        run_into(
+            (&run_dir, generators),
+            scenario,
+            arguments,
+            &service,
+            interrupt,
+        )
+    });
     let stopped = service.lab.map_or(Ok(()), Lab::stop);
     let exit = done?;
     stopped?;
     Ok(exit)
+}
+
+/// Refuses what agents on other machines can't do.
+fn refuse_for_agents(arguments: &RunArguments) -> Result<(), UsageError> {
+    let reason = match arguments {
+        _ if arguments.generators.is_some() => {
+            "--generators is for this machine alone: leave it out, and start several agents on a machine with several cores"
+        }
+        _ if arguments.once => {
+            "--once sends from this machine: leave out --agents and --agent-label"
+        }
+        _ if arguments.service.target.url.is_none() => {
+            "agents on other machines can't reach a stage on this one: give the URL of the service with --target"
+        }
+        _ => return Ok(()),
+    };
+    Err(UsageError(reason.to_owned()))
 }
 
 /// Prints a preview of the scenario, and sends nothing.
@@ -130,9 +176,25 @@ fn generators(arguments: &RunArguments, count: u32) -> anyhow::Result<Option<Gen
     let program = std::env::current_exe().context("could not find this program's own file")?;
     Ok(Some(Generators {
         count,
-        command: (program, vec!["generator".to_owned()]),
+        place: Place::Processes {
+            command: (program, vec!["generator".to_owned()]),
+        },
         permitted_hosts: host_guard::plain_hosts(&arguments.service.permission.hosts)?,
+        on_loss: OnLoss::Continue,
     }))
+}
+
+/// Returns the generators of a run whose load agents send.
+fn of_agents(arguments: &RunArguments, mustered: Mustered) -> anyhow::Result<Generators> {
+    Ok(Generators {
+        count: mustered.count,
+        place: Place::Crew(mustered.crew),
+        permitted_hosts: host_guard::plain_hosts(&arguments.service.permission.hosts)?,
+        on_loss: match arguments.agents.on_lost_agent {
+            OnLostAgent::Continue => OnLoss::Continue,
+            OnLostAgent::Stop => OnLoss::Stop,
+        },
+    })
 }
 
 /// Starts to send what the run measures to other systems. `None` if nothing is sent.
@@ -157,15 +219,23 @@ fn publisher(
 }
 
 fn run_into(
-    (run_dir, count): (&RunDir, u32),
+    (run_dir, generators): (&RunDir, Option<Generators>),
     scenario: Scenario,
     arguments: &RunArguments,
     service: &Service,
     interrupt: Interrupt,
 ) -> anyhow::Result<Exit> {
-    let target = match count {
-        0 | 1 => service.endpoint.target.to_string(),
-        _ => format!("{} from {count} generators", service.endpoint.target),
+    let target = &service.endpoint.target;
+    let count = generators.as_ref().map_or(1, |own| own.count);
+    let (target, flag) = match &generators {
+        None => (target.to_string(), None),
+        Some(own) => match own.place {
+            Place::Processes { .. } => (
+                format!("{target} from {count} generators"),
+                Some("--generators"),
+            ),
+            Place::Crew(_) => (format!("{target} from {count} agents"), Some("--agents")),
+        },
     };
     let plan = Plan::of(&scenario, &target);
     let live = &arguments.live;
@@ -180,13 +250,13 @@ fn run_into(
         let _ = std::fs::remove_dir(run_dir.path());
     })?;
     let mut command = arguments.command();
-    if count > 1 {
-        command.extend(["--generators".to_owned(), count.to_string()]);
+    if let Some(flag) = flag {
+        command.extend([flag.to_owned(), count.to_string()]);
     }
     let measurement = Measurement {
         scenario,
         endpoint: service.endpoint.clone(),
-        generators: generators(arguments, count)?,
+        generators,
         journeys: tenfold_loadgen::Journeys::default(),
         candidate: None,
         sessions: tenfold_loadgen::KnownSessions::default(),

@@ -100,6 +100,47 @@ pub(crate) fn guard_redirects(granted: Vec<String>) -> HostGuard {
     redirect_guard(granted, PermittedHosts::default_path())
 }
 
+/// Returns the hosts that the operator of an agent allows.
+///
+/// # Errors
+/// Refuses wildcards, and values that are not hosts.
+#[cfg_attr(
+    not(feature = "agents"),
+    expect(dead_code, reason = "no agents are built in")
+)]
+pub(crate) fn allowed_hosts(given: &[String]) -> Result<Vec<String>, UsageError> {
+    let given = given.iter();
+    given.map(|host| plain_host(host, "--allow-host")).collect()
+}
+
+/// Returns the judge of an agent: it permits the hosts that its operator allows. If there are none, it permits those that
+/// `tenfold run` on the same machine needs no permission for.
+pub(crate) fn judge_of_operator(
+    allowed: Vec<String>,
+) -> impl Fn(&str, &[SocketAddr]) -> Result<(), String> + Send + Sync + Clone + 'static {
+    move |name, addresses| {
+        if allowed.iter().any(|allowed| is_same(name, allowed)) {
+            return Ok(());
+        }
+        if !allowed.is_empty() {
+            return Err(format!(
+                "its operator allows only {} (--allow-host), not {name}",
+                allowed.join(", ")
+            ));
+        }
+        let host = Host {
+            name: name.to_owned(),
+            addresses: addresses.to_vec(),
+        };
+        let file = PermittedHosts::default_path();
+        host.admit(&[], file.as_deref()).map_err(|_| {
+            format!(
+                "{name} is neither on its machine nor in a private network; its operator may allow it with --allow-host {name}"
+            )
+        })
+    }
+}
+
 /// The guard of hosts that redirects lead to: they need the same permission as the target.
 fn redirect_guard(granted: Vec<String>, file: Option<PathBuf>) -> HostGuard {
     HostGuard::new(move |name, addresses| {
@@ -259,14 +300,17 @@ impl Host {
 /// # Errors
 /// Refuses wildcards, and values that are not hosts.
 pub(crate) fn plain_hosts(given: &[String]) -> Result<Vec<String>, UsageError> {
-    given.iter().map(|host| plain_host(host)).collect()
+    let given = given.iter();
+    given
+        .map(|host| plain_host(host, "--i-may-test-this-host"))
+        .collect()
 }
 
-/// Parses a value of `--i-may-test-this-host`: only a name or an address.
-fn plain_host(given: &str) -> Result<String, UsageError> {
+/// Parses a value of `flag`: only a name or an address.
+fn plain_host(given: &str, flag: &str) -> Result<String, UsageError> {
     let wrong = |reason: &str| {
         UsageError(format!(
-            "could not use --i-may-test-this-host `{}`: {reason}",
+            "could not use {flag} `{}`: {reason}",
             given.escape_debug()
         ))
     };

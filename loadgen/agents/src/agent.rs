@@ -277,12 +277,7 @@ async fn ended(current: &mut Option<Current>) -> Outcome {
 }
 
 /// Answers the heartbeats of a run.
-async fn answer_beats(
-    client: Client,
-    mut beats: Subscriber,
-    number: u32,
-    heartbeats: Heartbeats,
-) {
+async fn answer_beats(client: Client, mut beats: Subscriber, number: u32, heartbeats: Heartbeats) {
     while let Some(message) = beats.next().await {
         let received = shared_clock::monotonic_ns();
         let Some((Beat { asked }, _)) = decode::<Beat>(&message.payload) else {

@@ -106,8 +106,7 @@ impl Broker {
             let text = std::fs::read_to_string(file).map(Zeroizing::new);
             let text = text.map_err(|error| unusable("nkey file", file, &error))?;
             let seed = text.trim();
-            nkeys::KeyPair::from_seed(seed)
-                .map_err(|error| unusable("nkey file", file, &error))?;
+            nkeys::KeyPair::from_seed(seed).map_err(|error| unusable("nkey file", file, &error))?;
             options = options.nkey(seed.to_owned());
         }
         if let Some(file) = &self.authority {
@@ -173,7 +172,10 @@ mod tests {
             (broker().with_authority(missing.clone()), "certificates"),
         ] {
             let error = broker.connect("a test").await.unwrap_err().to_string();
-            assert!(error.contains(what) && error.contains("/nowhere/x"), "{error}");
+            assert!(
+                error.contains(what) && error.contains("/nowhere/x"),
+                "{error}"
+            );
         }
         let error = broker().connect("a test").await.unwrap_err().to_string();
         assert!(

@@ -9,9 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use nkeys::XKey;
 use tenfold_loadgen::{Interrupt, LoadError};
-use tenfold_measure::{
-    Crew, Exit, Job, MeasureError, Messages, Worker, shared_clock,
-};
+use tenfold_measure::{Crew, Exit, Job, MeasureError, Messages, Worker, shared_clock};
 use tenfold_run_dir::RunDir;
 use tenfold_run_dir::agents::{Agent, AgentClock, Agents};
 use tokio::runtime::Runtime;

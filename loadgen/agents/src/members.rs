@@ -133,10 +133,7 @@ impl Member {
     pub(crate) fn check(&self, position: usize) {
         let mut state = self.state();
         if !state.is_over && state.heard.elapsed() > LOST_AFTER {
-            let reason = format!(
-                "it showed no sign of life for {} s",
-                LOST_AFTER.as_secs()
-            );
+            let reason = format!("it showed no sign of life for {} s", LOST_AFTER.as_secs());
             state.lose(position, reason, None);
         }
     }
@@ -279,7 +276,9 @@ impl Members {
             .member(report.number)
             .ok_or("there is no such generator")?;
         let seal = self.seal(member).ok_or("the agent's key is not a key")?;
-        let body = seal.open(body).ok_or("the report is not sealed for this run")?;
+        let body = seal
+            .open(body)
+            .ok_or("the report is not sealed for this run")?;
         if let About::Fetch { sha256, offset } = &report.about {
             let part_bytes = part_bytes(self.client.max_payload());
             let part = self.parcels.part(sha256, *offset, part_bytes);
@@ -319,7 +318,11 @@ impl Members {
     ///
     /// # Errors
     /// If it refuses, or does not answer.
-    pub(crate) async fn offer_part(&self, position: usize, assignment: &[u8]) -> Result<(), String> {
+    pub(crate) async fn offer_part(
+        &self,
+        position: usize,
+        assignment: &[u8],
+    ) -> Result<(), String> {
         let head = Request::Take {
             run: self.run.clone(),
             key: self.key.public_key(),
@@ -390,7 +393,10 @@ mod tests {
     }
 
     fn events(received: &Receiver<(usize, Message)>) -> Vec<String> {
-        received.try_iter().map(|own| format!("{:?}", own.1)).collect()
+        received
+            .try_iter()
+            .map(|own| format!("{:?}", own.1))
+            .collect()
     }
 
     #[test]

@@ -271,10 +271,7 @@ async fn forward(outbox: Outbox, mut events: mpsc::Receiver<Event>) -> Result<u6
 }
 
 /// Copies the record until the returned sender is dropped.
-fn start_copying(
-    outbox: Outbox,
-    record: PathBuf,
-) -> (oneshot::Sender<()>, JoinHandle<RecordCopy>) {
+fn start_copying(outbox: Outbox, record: PathBuf) -> (oneshot::Sender<()>, JoinHandle<RecordCopy>) {
     let (end, mut ended) = oneshot::channel();
     let mut copy = RecordCopy::new(record, part_bytes(outbox.client.max_payload()));
     let copying = tokio::spawn(async move {
@@ -387,11 +384,7 @@ fn judge(
         ));
     }
     let here = |file: &Path| sent(file).map_or_else(PathBuf::new, |(_, place)| place.clone());
-    let description = job
-        .target()
-        .clone()
-        .without_addresses()
-        .with_files(here);
+    let description = job.target().clone().without_addresses().with_files(here);
     let target = description.target().map_err(|error| failure(&error))?;
     let addresses = target.resolve().map_err(|error| failure(&error))?;
     (limits.hosts)(target.host(), &addresses).map_err(Failure)?;
@@ -428,7 +421,11 @@ async fn fetch(outbox: &Outbox, parcel: &Parcel) -> Result<File, Failure> {
 
 /// A path by which this process and its children can open a file in memory.
 fn path_of(file: &File) -> PathBuf {
-    PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))
+    PathBuf::from(format!(
+        "/proc/{}/fd/{}",
+        std::process::id(),
+        file.as_raw_fd()
+    ))
 }
 
 #[cfg(test)]

@@ -157,7 +157,9 @@ mod tests {
         for (offset, part) in [(0, "ab"), (2, "cd"), (2, "cd"), (4, "e")] {
             store.write(LOG, offset, part.as_bytes(), None).unwrap();
         }
-        store.write(LOG, 5, b"", Some(&parcel_of(b"abcde"))).unwrap();
+        store
+            .write(LOG, 5, b"", Some(&parcel_of(b"abcde")))
+            .unwrap();
         assert_eq!(std::fs::read(file(LOG)).unwrap(), b"abcde");
         for text in ["{\"a\": 1}", "{\"a\": 22}"] {
             let (one, other) = text.as_bytes().split_at(4);

@@ -34,7 +34,12 @@ impl<'a> Seal<'a> {
 pub(crate) fn random_name(key: &XKey) -> String {
     let public = key.public_key();
     // The first characters say what kind of key it is, the last ones are a checksum.
-    public.chars().skip(2).take(16).collect::<String>().to_lowercase()
+    public
+        .chars()
+        .skip(2)
+        .take(16)
+        .collect::<String>()
+        .to_lowercase()
 }
 
 #[cfg(test)]

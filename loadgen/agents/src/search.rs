@@ -90,7 +90,10 @@ async fn search(
                 offers.insert(offer.id.clone(), offer);
             }
             let (fit, _) = chosen(offers.values(), wanted, &tool());
-            if wanted.count.is_some_and(|count| fit.len() >= count as usize) {
+            if wanted
+                .count
+                .is_some_and(|count| fit.len() >= count as usize)
+            {
                 return Ok(fit);
             }
         }

@@ -48,8 +48,8 @@ pub use files::server_timing::{self, ServerTiming};
 pub use files::target_metrics::{self, TargetMetrics};
 pub use files::timeline::{self, Timeline};
 pub use files::{
-    Flamegraph, FoldedStacks, ProfileInfo, agents, agreement, balancer_use, box_use, component_use, faults,
-    incident, sample, scaling,
+    Flamegraph, FoldedStacks, ProfileInfo, agents, agreement, balancer_use, box_use, component_use,
+    faults, incident, sample, scaling,
 };
 pub use find::find_runs;
 pub use histogram::{

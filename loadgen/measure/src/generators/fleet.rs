@@ -59,7 +59,10 @@ pub(crate) struct FleetRun<'a> {
 /// # Errors
 /// If a generator can't be started or can't send, the run is interrupted before its first arrival, all generators die, or a file
 /// can't be written.
-pub(crate) fn run(run: FleetRun<'_>, mut generators: Generators) -> Result<Recording, MeasureError> {
+pub(crate) fn run(
+    run: FleetRun<'_>,
+    mut generators: Generators,
+) -> Result<Recording, MeasureError> {
     let FleetRun {
         scenario,
         overrides,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::support::{Workplace, light_scenario};
 
 /// Every subcommand.
-pub(crate) const SUBCOMMANDS: [&[&str]; 34] = [
+pub(crate) const SUBCOMMANDS: [&[&str]; 35] = [
     &[],
     &["run"],
     &["knee"],
@@ -17,6 +17,7 @@ pub(crate) const SUBCOMMANDS: [&[&str]; 34] = [
     &["record"],
     &["report"],
     &["merge"],
+    &["agent"],
     &["gate"],
     &["serve"],
     &["lab"],

@@ -1,5 +1,6 @@
 //! Integration tests of the `tenfold` binary, with a module for each subject.
 
+mod agents;
 mod architecture;
 mod blame;
 mod ci_files;

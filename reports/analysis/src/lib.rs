@@ -50,6 +50,7 @@ pub use latency::scope_intervals::{ScopeInterval, intervals_by_scope};
 pub use latency::second::{Second, seconds};
 pub use merge::{MergeError, merge};
 pub use summarise::summarise;
+pub use summary::agents::AgentsSummary;
 pub use summary::failed_by::{FailedBy, OWN_FAILURES_MAX};
 pub use summary::faults::{FaultEffect, FaultSummary};
 pub use summary::finding::{Confidence, Finding};

@@ -14,6 +14,7 @@ use crate::findings::{findings, next_step};
 use crate::latency::counted_latencies::CountedLatencies;
 use crate::latency::percentiles::{Latencies, Latency};
 use crate::scaling::scaling;
+use crate::summary::agents::AgentsSummary;
 use crate::summary::failed_by::FailedBy;
 use crate::summary::generator::Generator;
 use crate::summary::hot_keys::hot_keys;
@@ -112,6 +113,7 @@ fn figures(run: &Run, merged_from: Vec<Part>) -> (Summary, CountedLatencies<'_>,
         model: run.manifest.model.clone(),
         started_at: run.manifest.started_at.clone(),
         generators: run.manifest.generators,
+        agents: AgentsSummary::of(&run.agents),
         ended_early: run.counts.interrupted.clone(),
         counted_s: window.seconds(),
         verdict: Verdict::default(),

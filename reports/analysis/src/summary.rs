@@ -1,5 +1,6 @@
 //! `summary.json`: the figures, verdict and findings of a run. Its format is a public contract.
 
+pub(crate) mod agents;
 pub(crate) mod failed_by;
 pub(crate) mod faults;
 pub(crate) mod finding;
@@ -29,6 +30,7 @@ use tenfold_run_dir::manifest::Part;
 use tenfold_run_dir::sample::Sample;
 
 use crate::latency::percentiles::Latencies;
+use crate::summary::agents::AgentsSummary;
 use crate::summary::failed_by::{FailedBy, OWN_FAILURES_MAX};
 use crate::summary::faults::FaultSummary;
 use crate::summary::finding::Finding;
@@ -76,9 +78,12 @@ pub struct Summary {
     pub model: String,
     /// Start of the run, RFC 3339 in UTC.
     pub started_at: String,
-    /// Generators that shared the load on one machine. 1 in summaries of older versions.
+    /// Generators that shared the load. 1 in summaries of older versions.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub generators: u32,
+    /// The machines of the generators, if agents sent the load. `None` otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agents: Option<AgentsSummary>,
     /// The generators of the run, or the runs that it was merged from; empty for a run of one generator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged_from: Vec<Part>,

@@ -1,5 +1,6 @@
 //! Judges a run: the validity of the measurement, and the objectives.
 
+mod clocks;
 mod gaps;
 mod generator;
 mod host;
@@ -17,6 +18,7 @@ use crate::format;
 use crate::latency::counted_latencies::CountedLatencies;
 use crate::summary::Summary;
 use crate::summary::verdict::{MeasurementVerdict, SloVerdict, Verdict};
+use crate::verdict::clocks::clocks;
 use crate::verdict::generator::{lag, lag_in_the_tail, shortfall};
 use crate::verdict::host::{busy_host, noisy_host};
 use crate::verdict::objection::{Objection, invalid, suspect};
@@ -37,6 +39,7 @@ pub(crate) fn judge(run: &Run, counted: &CountedLatencies, summary: &Summary) ->
     objections.extend(missing_share(run));
     objections.extend(parts(run, summary));
     objections.extend(not_together(run));
+    objections.extend(clocks(run));
     objections.extend(of_generator(counted, summary));
     objections.extend(too_few_users(summary));
     objections.extend(scenario_failures(summary));

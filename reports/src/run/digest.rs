@@ -1,6 +1,6 @@
 //! The short report of a run, for a terminal and for a pull request.
 
-use tenfold_analysis::{Latency, Summary, format};
+use tenfold_analysis::{AgentsSummary, Latency, Summary, format};
 use tenfold_run_dir::Blame;
 use tenfold_run_dir::counts::blame;
 
@@ -73,13 +73,31 @@ fn requests(summary: &Summary) -> Vec<Fact> {
         Fact::new("requests", sent).toned((arrivals.dropped > 0).then_some(Tone::Bad)),
         Fact::new("rate", rate),
     ];
-    if summary.generators > 1 {
+    if let Some(agents) = &summary.agents {
+        facts.push(Fact::new("agents", agents_in_words(agents)));
+    } else if summary.generators > 1 {
         facts.push(Fact::new("generators", summary.generators.to_string()));
     } else if !summary.merged_from.is_empty() {
         let paths = summary.merged_from.iter().map(|part| part.path.as_str());
         facts.push(Fact::new("runs", paths.collect::<Vec<_>>().join(", ")));
     }
     facts
+}
+
+/// Names the agents, and says how far apart they started.
+pub(super) fn agents_in_words(agents: &AgentsSummary) -> String {
+    let names = agents.names.join(", ");
+    let spread = agents
+        .start_spread_ns
+        .zip(agents.start_spread_uncertainty_ns);
+    match spread {
+        None => names,
+        Some((spread, uncertainty)) => format!(
+            "{names}; started within {} ± {}",
+            format::duration(spread),
+            format::duration(uncertainty)
+        ),
+    }
 }
 
 fn latency(summary: &Summary) -> Table {

@@ -11,6 +11,7 @@ pub(super) fn head(summary: &Summary) -> Document {
     let (tone, badge) = verdict::headline(summary);
     let measurement = verdict::measurement(summary.verdict.measurement);
     let merged = match summary.merged_from.len() {
+        _ if summary.agents.is_some() => Some(format!("{} agents", summary.generators)),
         _ if summary.generators > 1 => Some(format!("{} generators", summary.generators)),
         0 => None,
         generators => Some(format!("merged from {generators} generators")),

@@ -5,7 +5,7 @@ use tenfold_run_dir::balancer_use::BalancerUse;
 use tenfold_run_dir::{Manifest, Run};
 
 use crate::document::{Block, Code, CodeKind, Fact, Section, Table};
-use crate::run::connections;
+use crate::run::{connections, digest};
 
 /// Returns the identities.
 pub(super) fn identities(summary: &Summary) -> Section {
@@ -133,6 +133,9 @@ fn facts(run: &Run, summary: &Summary) -> Vec<Fact> {
             },
         ),
     ];
+    if let Some(agents) = &summary.agents {
+        facts.push(Fact::new("Agents", digest::agents_in_words(agents)));
+    }
     if !manifest.boxes.is_empty() {
         facts.push(Fact::new("Boxes", boxes(manifest)));
     }

@@ -8,7 +8,9 @@
 )]
 
 pub(crate) mod namespace;
+pub(crate) mod nats;
 pub(crate) mod raw_service;
+pub(crate) mod slow_link;
 pub(crate) mod tls_service;
 
 use std::net::SocketAddr;

@@ -19,7 +19,10 @@ pub(crate) fn parts(run: &Run) -> Vec<Part> {
         let alone = alone(run, record);
         let (summary, counted, _) = figures(&alone, Vec::new());
         let verdict = judge_generator(&counted, &summary);
-        let path = format!("generators/{}", record.number);
+        let mut path = format!("generators/{}", record.number);
+        if let Some(agent) = run.agents.of_generator(record.number) {
+            path.push_str(&format!(" ({})", agent.name));
+        }
         part(&alone, &summary, verdict, path)
     });
     shared.collect()
@@ -52,6 +55,10 @@ pub(crate) fn part(run: &Run, summary: &Summary, verdict: Verdict, path: String)
 fn alone(run: &Run, record: &GeneratorRecord) -> Run {
     let mut manifest = run.manifest.clone();
     manifest.generators = 1;
+    let agent = run.agents.of_generator(record.number);
+    if let Some(host) = agent.and_then(|agent| agent.host.clone()) {
+        manifest.host = host;
+    }
     Run {
         path: run.path.clone(),
         manifest,

@@ -34,8 +34,12 @@ pub(super) fn parts(run: &Run, summary: &Summary) -> Vec<Objection> {
 }
 
 /// Names one generator of a run with several.
-fn name(run: &Run, number: u32) -> String {
-    format!("generator {number} of {}", run.manifest.generators)
+pub(super) fn name(run: &Run, number: u32) -> String {
+    let of = format!("generator {number} of {}", run.manifest.generators);
+    match run.agents.of_generator(number) {
+        Some(agent) => format!("agent {} ({of})", agent.name),
+        None => of,
+    }
 }
 
 /// Missing share of the arrivals above which the measurement is invalid, as for a generator that can't send fast enough.
@@ -45,22 +49,23 @@ const MISSING_SHARE_MAX: f64 = 0.01;
 ///
 /// Each generator plans about the same number of arrivals, so those that completed show how many the others have missed.
 pub(super) fn missing_share(run: &Run) -> Option<Objection> {
-    let completed = |own: &&GeneratorRecord| own.counts.interrupted.is_none();
-    let complete: Vec<u64> = run
-        .generators
-        .iter()
-        .filter(completed)
-        .map(planned)
-        .collect();
-    let lost: Vec<u32> = (1..=run.manifest.generators)
-        .filter(|number| {
-            let mut complete = run.generators.iter().filter(completed);
-            !complete.any(|own| own.number == *number)
-        })
-        .collect();
-    if complete.is_empty() || lost.is_empty() {
+    if run.manifest.generators <= 1 {
         return None;
     }
+    let completed = |own: &&GeneratorRecord| own.counts.interrupted.is_none();
+    let stopped = |own: &&GeneratorRecord| !is_lost(own);
+    // If the others were ordered to stop, they have missed nothing until then.
+    let kept: Vec<&GeneratorRecord> = match run.generators.iter().any(|own| completed(&own)) {
+        true => run.generators.iter().filter(completed).collect(),
+        false => run.generators.iter().filter(stopped).collect(),
+    };
+    let lost: Vec<u32> = (1..=run.manifest.generators)
+        .filter(|number| !kept.iter().any(|own| own.number == *number))
+        .collect();
+    if kept.is_empty() || lost.is_empty() {
+        return None;
+    }
+    let complete: Vec<u64> = kept.into_iter().map(planned).collect();
     let each = complete.iter().sum::<u64>() as f64 / complete.len() as f64;
     let all: u64 = run.generators.iter().map(planned).sum();
     let missing =
@@ -80,6 +85,12 @@ pub(super) fn missing_share(run: &Run) -> Option<Objection> {
         true => invalid(reason),
         false => suspect(reason),
     }
+}
+
+/// Returns whether a generator ended without completing its record, or could not be reached until the end.
+fn is_lost(record: &GeneratorRecord) -> bool {
+    let counts = &record.counts;
+    counts.lost || (counts.interrupted.is_some() && counts.checkpoint.is_some())
 }
 
 /// Returns the arrivals that were due at a generator.
@@ -219,6 +230,13 @@ mod tests {
             assert_eq!(found, grade, "{reason}");
             assert!(reason.starts_with(expected), "{reason}");
         }
+        // The others were ordered to stop when one was lost.
+        let mut stopped = shared_run(2, [600, 500], Some("signal 9; recorded up to 5 s"));
+        stopped.generators[0].counts.interrupted = Some("interrupted".to_owned());
+        stopped.generators[1].counts.lost = true;
+        let (grade, said) = reason(&stopped).unwrap();
+        assert_eq!(grade, Invalid);
+        assert!(said.starts_with(expected), "{said}");
         let (found, reason) = reason(&shared_run(3, [1_000, 1_000], None)).unwrap();
         assert_eq!(found, Invalid);
         assert!(

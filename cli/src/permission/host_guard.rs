@@ -428,6 +428,22 @@ mod tests {
     }
 
     #[test]
+    fn operator_of_an_agent_has_the_last_word() {
+        let judged = |allowed: &[&str], name: &str, address: &str| {
+            let allowed = allowed.iter().map(|host| (*host).to_owned()).collect();
+            let address = SocketAddr::new(address.parse().unwrap(), 80);
+            judge_of_operator(allowed)(name, &[address])
+        };
+        assert_eq!(judged(&["A.example"], "a.example", "198.51.100.7"), Ok(()));
+        let refused = judged(&["a.example"], "localhost", "127.0.0.1").unwrap_err();
+        assert!(refused.contains("allows only a.example"), "{refused}");
+        assert_eq!(judged(&[], "localhost", "127.0.0.1"), Ok(()));
+        let refused = judged(&[], "192.0.2.200", "192.0.2.200").unwrap_err();
+        assert!(refused.contains("--allow-host 192.0.2.200"), "{refused}");
+        assert!(allowed_hosts(&["*.example".to_owned()]).is_err());
+    }
+
+    #[test]
     fn judges_every_address_of_a_name() {
         let admit = |addresses: &[&str]| host("a.example", addresses).admit(&[], None).is_ok();
         assert!(admit(&["127.0.0.1"]));
@@ -526,11 +542,13 @@ mod tests {
             "a b",
             "[::1]:80",
         ] {
-            let error = plain_host(given).unwrap_err().to_string();
+            let error = plain_host(given, "--i-may-test-this-host")
+                .unwrap_err()
+                .to_string();
             assert!(error.contains("--i-may-test-this-host"), "{error}");
         }
         for given in ["a.example", "198.51.100.7", "2001:db8::1", "[2001:db8::1]"] {
-            plain_host(given).unwrap();
+            plain_host(given, "--allow-host").unwrap();
         }
         assert!(is_same("2001:db8::1", "2001:DB8:0::1"));
         assert!(!is_same("a.example", "a.example."));

@@ -56,6 +56,23 @@ impl NatsServer {
         panic!("nats-server did not start: {log}");
     }
 
+    /// Kills it, as a crash would.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again on its port.
+    pub(crate) fn restart(&mut self, directory: &Path) {
+        let mut command = Command::new(program().unwrap());
+        command.arg("-c").arg(directory.join("nats.conf"));
+        let silent = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        self.child = silent.spawn().unwrap();
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
@@ -63,8 +80,7 @@ impl NatsServer {
 
 impl Drop for NatsServer {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

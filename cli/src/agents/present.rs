@@ -31,6 +31,7 @@ pub(crate) fn muster(
     let wanted = Wanted {
         count: arguments.agents,
         labels: map_of(&arguments.labels),
+        patience: arguments.agent_wait,
     };
     let folder = scenario.origin().parent().unwrap_or(Path::new(""));
     let files = scenario.files().into_iter().map(Path::to_owned);

@@ -81,6 +81,7 @@ struct Current {
     /// The controller's public key.
     controller: String,
     orders: mpsc::Sender<Order>,
+    heartbeats: Heartbeats,
     done: JoinHandle<Outcome>,
     beats: JoinHandle<()>,
 }
@@ -220,7 +221,7 @@ impl Agent {
                 number: assignment.number,
                 own: Arc::clone(&self.key),
                 controller: key.clone(),
-                heartbeats,
+                heartbeats: heartbeats.clone(),
             },
             assignment,
             orders: received,
@@ -230,6 +231,7 @@ impl Agent {
             run,
             controller: key,
             orders,
+            heartbeats,
             done: tokio::spawn(part.conduct()),
             beats,
         });
@@ -245,6 +247,9 @@ impl Agent {
             .and_then(|seal| seal.open(body))
             .and_then(|body| serde_json::from_slice(&body).ok())
             .ok_or("the order can't be read")?;
+        if order == Order::Release {
+            current.heartbeats.release();
+        }
         current
             .orders
             .try_send(order)

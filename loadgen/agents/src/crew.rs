@@ -159,7 +159,7 @@ impl AgentCrew {
         let count = members.members.len();
         let failure = |position: usize, reason: String| {
             let name = &members.members[position].offer.name;
-            refusal(position, count, format!("agent {name}: {reason}"))
+            refusal(name, position, count, reason)
         };
         let nats = |error: &dyn std::fmt::Display| LoadError::System {
             action: "subscribe to NATS",
@@ -189,7 +189,7 @@ impl AgentCrew {
         tasks.push(tokio::spawn(beat(Arc::clone(members), inbox)));
         let deadline = Instant::now() + CLOCKS_MAX;
         loop {
-            let known = |member: &Member| member.clock().0 >= TRIPS_MIN;
+            let known = |member: &Member| member.is_over() || member.clock().0 >= TRIPS_MIN;
             if members.members.iter().all(known) || Instant::now() > deadline {
                 break;
             }
@@ -405,10 +405,9 @@ impl Worker for AgentWorker {
 }
 
 /// The error of a run that an agent can't take part in.
-fn refusal(position: usize, count: usize, reason: String) -> MeasureError {
+fn refusal(name: &str, position: usize, count: usize, reason: String) -> MeasureError {
     MeasureError::Generator {
-        number: u32::try_from(position + 1).unwrap_or(u32::MAX),
-        count,
+        name: format!("agent {name} (generator {} of {count})", position + 1),
         reason,
         code: Some(REFUSED),
     }

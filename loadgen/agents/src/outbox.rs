@@ -1,6 +1,7 @@
 //! Reports of an agent to the controller of its run.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::record_copy::Recipient;
 use crate::seal::{SEAL_BYTES, Seal};
 
 /// Time without a heartbeat after which nothing more is reported: the controller is gone.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(20);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(10);
 
 /// Pause before a report is sent again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -31,24 +32,40 @@ pub(crate) fn part_bytes(payload_max: usize) -> usize {
     room.clamp(1_024, PART_BYTES_MAX)
 }
 
-/// When the last heartbeat came.
+/// When the last heartbeat came, and whether the controller wants anything more.
 #[derive(Debug, Clone)]
-pub(crate) struct Heartbeats(Arc<Mutex<Instant>>);
+pub(crate) struct Heartbeats {
+    last: Arc<Mutex<Instant>>,
+    is_released: Arc<AtomicBool>,
+}
 
 impl Heartbeats {
     /// Counts from now.
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Instant::now())))
+        Self {
+            last: Arc::new(Mutex::new(Instant::now())),
+            is_released: Arc::default(),
+        }
     }
 
     /// Notes a heartbeat.
     pub(crate) fn note(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Notes that the run is over: nothing is reported any more.
+    pub(crate) fn release(&self) {
+        self.is_released.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the controller is gone, or the run is over.
+    fn are_over(&self) -> bool {
+        self.is_released.load(Ordering::Relaxed) || self.silence() > GIVE_UP_AFTER
     }
 
     /// Time since the last one.
     pub(crate) fn silence(&self) -> Duration {
-        self.0
+        self.last
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .elapsed()
@@ -107,7 +124,7 @@ impl Outbox {
             match asked.ok().and_then(|own| decode::<Answer>(&own.payload)) {
                 Some((Answer::Done, sealed)) => return self.opened(&sealed).ok_or_else(unusable),
                 Some((Answer::Refused { reason }, _)) => return Err(ReportError::Refused(reason)),
-                None if self.heartbeats.silence() > GIVE_UP_AFTER => {
+                None if self.heartbeats.are_over() => {
                     return Err(ReportError::CutOff);
                 }
                 None => tokio::time::sleep(PAUSE).await,

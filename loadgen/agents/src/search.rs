@@ -13,9 +13,6 @@ use crate::crew::{AgentCrew, CrewOptions};
 use crate::message::{FIND, Offer, Search, decode, encode};
 use crate::{AgentsError, Broker};
 
-/// Longest time in which agents are looked for.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Time for the answers to one search.
 const ROUND: Duration = Duration::from_millis(500);
 
@@ -29,12 +26,14 @@ pub struct Wanted {
     pub count: Option<u32>,
     /// Labels that each must have.
     pub labels: BTreeMap<String, String>,
+    /// Longest time in which they are looked for.
+    pub patience: Duration,
 }
 
 /// Finds agents for a run.
 ///
 /// # Errors
-/// If the server can't be reached, too few agents offer themselves within 10 s, or `interrupt` becomes true.
+/// If the server can't be reached, too few agents offer themselves in time, or `interrupt` becomes true.
 pub fn find(
     broker: &Broker,
     wanted: &Wanted,
@@ -74,7 +73,7 @@ async fn search(
         .subscribe(inbox.clone())
         .await
         .map_err(|error| failed(error.to_string()))?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + wanted.patience;
     let mut offers: BTreeMap<String, Offer> = BTreeMap::new();
     let mut quiet = 0;
     loop {
@@ -189,6 +188,7 @@ mod tests {
         let wanted = |count, labels: &[(&str, &str)]| Wanted {
             count,
             labels: offer("", "", "", labels, false).labels,
+            patience: Duration::ZERO,
         };
         let names = |wanted: &Wanted| {
             let (fit, others) = chosen(offers.iter(), wanted, "1");

@@ -39,12 +39,10 @@ pub enum MeasureError {
         what: &'static str,
     },
     /// A generator could not do its share.
-    #[error("generator {number} of {count} could not do its share: {reason}")]
+    #[error("{name} could not do its share: {reason}")]
     Generator {
-        /// Number of the generator, from 1.
-        number: u32,
-        /// Number of generators.
-        count: usize,
+        /// Name of the generator: "generator 2 of 3".
+        name: String,
         /// The reason.
         reason: String,
         /// Exit code of its process. `None` if a signal ended it.

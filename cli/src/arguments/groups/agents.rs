@@ -35,6 +35,9 @@ pub(crate) struct AgentsArguments {
     /// Certificates that sign the NATS server's [default: those of the system]
     #[arg(long, value_name = "FILE", env = "TENFOLD_NATS_CA")]
     pub(crate) nats_ca: Option<PathBuf>,
+    /// Longest time to wait for agents that are not there yet
+    #[arg(long, value_name = "TIME", env = "TENFOLD_AGENT_WAIT", default_value = "10s", value_parser = duration)]
+    pub(crate) agent_wait: Duration,
     /// Action of the other agents if one is lost
     #[arg(
         long,

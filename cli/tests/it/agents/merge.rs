@@ -144,7 +144,9 @@ fn interrupt_ends_all_agents_and_they_serve_the_next_run() {
     place.write("light.toml", &text);
     std::fs::rename(place.path("run"), place.path("before")).unwrap();
     let mut next = run_command(&place, &nats.url(), &service.url(), &arguments);
-    let ended = Ended::of(next.output().unwrap()).expect(99);
+    let ended = Ended::of(next.output().unwrap());
+    // On a busy machine, its generators may be too late.
+    assert!(matches!(ended.code, Some(99 | 120)), "{}", ended.stderr);
     assert!(ended.stderr.contains("aborted by rule"), "{}", ended.stderr);
 }
 
@@ -198,10 +200,9 @@ fn clock_of_another_machine_counts_from_another_moment() {
     std::fs::rename(place.path("run"), place.path("before")).unwrap();
     let ended = Ended::of(run.output().unwrap()).expect(104);
     assert!(
-        ended
-            .stderr
-            .contains("agent far: its clock is known to within")
-            && ended.stderr.contains("--clock-error-max"),
+        ended.stderr.contains(
+            "agent far (generator 1 of 1) could not do its share: its clock is known to within"
+        ) && ended.stderr.contains("--clock-error-max"),
         "{}",
         ended.stderr
     );

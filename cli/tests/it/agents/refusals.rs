@@ -9,7 +9,8 @@ fn operator_of_an_agent_limits_its_runs() {
         return;
     };
     let service = place.serve(&["--empty"]);
-    place.write("light.toml", &light_scenario("100/s", "1s"));
+    let text = light_scenario("100/s", "1s").replace("[load]", "[load]\nusers = 300");
+    place.write("light.toml", &text);
     let (url, target) = (nats.url(), service.url());
     let limits = [
         "--allow-host",
@@ -18,6 +19,8 @@ fn operator_of_an_agent_limits_its_runs() {
         "60/s",
         "--max-users",
         "300",
+        "--label",
+        "of=one",
     ];
     let _one = Agent::start(&place, &url, "one", &limits);
     let _two = Agent::start(&place, &url, "two", &["--allow-host", "app.example"]);
@@ -27,27 +30,41 @@ fn operator_of_an_agent_limits_its_runs() {
     for (target, more, expected) in [
         (
             target.as_str(),
-            &["--agents", "1"][..],
+            &["--agent-label", "of=one"][..],
             "allows at most 60/s (--max-rate)",
         ),
         (
             &target,
-            &["--agents", "1", "--rate", "50/s", "--users", "400"],
+            &[
+                "--agent-label",
+                "of=one",
+                "--rate",
+                "50/s",
+                "--users",
+                "400",
+            ],
             "allows at most 300 users",
         ),
         (
             &by_name,
-            &["--agents", "1", "--rate", "50/s"],
+            &["--agent-label", "of=one", "--rate", "50/s"],
             "allows only 127.0.0.1 (--allow-host), not localhost",
         ),
         (
             &target,
             &["--agents", "2"],
-            "agent two: its operator allows only app.example",
+            "agent two (generator 2 of 2) could not do its share: its operator allows only app.example",
         ),
         (
             "http://198.51.100.7",
-            &["--agents", "1", "--rate", "50/s", public[0], public[1]],
+            &[
+                "--agent-label",
+                "of=one",
+                "--rate",
+                "50/s",
+                public[0],
+                public[1],
+            ],
             "not 198.51.100.7",
         ),
     ] {
@@ -64,7 +81,7 @@ fn operator_of_an_agent_limits_its_runs() {
         &place,
         &url,
         &target,
-        &["--agents", "1", "--rate", "50/s", "--users", "300"],
+        &["--agent-label", "of=one", "--rate", "50/s"],
     );
     complete(Ended::of(run.output().unwrap()));
 }
@@ -92,6 +109,75 @@ fn foreign_agent(port: u16, offer: &'static str) {
     });
 }
 
+/// The users of a server as in docs/agents.md, with these public keys.
+fn users_of_the_page(agents: &str, runs: &str) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/agents.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let from = page.find("    authorization {").unwrap();
+    let block = page[from..].split("\n\n").next().unwrap();
+    assert!(
+        block.contains("U…AGENTS") && block.contains("U…RUNS"),
+        "{block}"
+    );
+    block.replace("U…AGENTS", agents).replace("U…RUNS", runs)
+}
+
+#[test]
+fn tls_nkeys_and_the_permissions_of_the_page_suffice() {
+    let place = Workplace::new();
+    let certificate = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let ca = place.write("nats.pem", &certificate.cert.pem());
+    let key = place.write("nats.key", &certificate.signing_key.serialize_pem());
+    let [agents, runs, stranger] = ["agents", "runs", "stranger"].map(|name| {
+        let pair = nkeys::KeyPair::new_user();
+        let file = place.write(
+            &format!("{name}.nk"),
+            &format!("{}\n", pair.seed().unwrap()),
+        );
+        (pair.public_key(), file.display().to_string())
+    });
+    let settings = format!(
+        "tls {{ cert_file: \"{}\", key_file: \"{}\" }}\n{}",
+        ca.display(),
+        key.display(),
+        users_of_the_page(&agents.0, &runs.0)
+    );
+    let Some(nats) = NatsServer::start(&place.path(""), &settings) else {
+        return;
+    };
+    let service = place.serve(&["--empty"]);
+    place.write("light.toml", &light_scenario("100/s", "1s"));
+    let url = format!("tls://127.0.0.1:{}", nats.port);
+    let ca = ca.display().to_string();
+    let _agent = Agent::start(&place, &url, "one", &["--nkey", &agents.1, "--ca", &ca]);
+    let target = service.url();
+    let with = |seed: &str, ca: &[&str]| {
+        let arguments = ["--agents", "1", "--nats-nkey", seed];
+        let mut run = run_command(&place, &url, &target, &[&arguments[..], ca].concat());
+        Ended::of(run.output().unwrap())
+    };
+    complete(with(&runs.1, &["--nats-ca", &ca]));
+    let summary = read_json(&place.path("run/summary.json"));
+    assert_eq!(count(&summary, "/arrivals/sent"), 100);
+    for (seed, ca, expected) in [
+        (
+            &stranger.1,
+            &["--nats-ca", ca.as_str()][..],
+            "authorization violation",
+        ),
+        (&runs.1, &[], "could not connect to NATS"),
+    ] {
+        let ended = with(seed, ca).expect(107);
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    }
+    let ended = with(&ca, &["--nats-ca", &ca]).expect(104);
+    assert!(
+        ended.stderr.contains("could not use the nkey file"),
+        "{}",
+        ended.stderr
+    );
+}
+
 #[test]
 fn agents_that_can_not_be_used_are_named() {
     let place = Workplace::new();
@@ -104,7 +190,12 @@ fn agents_that_can_not_be_used_are_named() {
         r#"{"id":"x","name":"old","tool":"0.0.7","labels":{"zone":"east"}}"#,
     );
     let target = "http://127.0.0.1:1";
-    let mut run = run_command(&place, &nats.url(), target, &["--agent-label", "zone=east"]);
+    let mut run = run_command(
+        &place,
+        &nats.url(),
+        target,
+        &["--agent-label", "zone=east", "--agent-wait", "1s"],
+    );
     let ended = Ended::of(run.output().unwrap()).expect(107);
     assert!(
         ended.stderr.contains("found 0 of 1 agents")

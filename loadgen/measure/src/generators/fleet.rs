@@ -285,8 +285,7 @@ impl Fleet {
 
     fn failure(&self, position: usize, loss: Loss) -> MeasureError {
         MeasureError::Generator {
-            number: self.generators[position].number(),
-            count: self.generators.len(),
+            name: self.generators[position].name(),
             reason: loss.reason,
             code: loss.code,
         }

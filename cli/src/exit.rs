@@ -200,6 +200,7 @@ fn code_of_load(error: &LoadError) -> u8 {
     match error {
         LoadError::Target { .. }
         | LoadError::Configuration { .. }
+        | LoadError::Scenario(_)
         | LoadError::NoSuchJourney { .. } => BAD_CONFIGURATION,
         LoadError::Interrupted => Exit::Interrupted.code(),
         // The generator's machine is the cause.

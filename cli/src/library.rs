@@ -10,7 +10,9 @@ use crate::exit::UsageError;
 pub(crate) fn find(name: &str) -> anyhow::Result<Scenario> {
     let path = Path::new(name);
     if path.exists() {
-        return Ok(Scenario::read(path)?);
+        let scenario = Scenario::read(path)?;
+        tenfold_loadgen::check_calls(&scenario)?;
+        return Ok(scenario);
     }
     let Some((known, text)) = LIBRARY.iter().find(|(known, _)| *known == name) else {
         let names = LIBRARY.map(|(name, _)| name).join(", ");

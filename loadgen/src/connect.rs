@@ -26,6 +26,8 @@ mod traffic;
 
 pub use credentials::{AuthScheme, Credentials, CredentialsError, CredentialsSource};
 pub(crate) use dial::dial;
+#[cfg(feature = "grpc")]
+pub(crate) use dial_counts::DialCounts;
 pub use dial_options::DialOptions;
 pub use host_guard::HostGuard;
 pub(crate) use http2_handshake::{is_library_limit, shake_hands};

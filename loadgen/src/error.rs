@@ -1,6 +1,7 @@
 //! Errors of a run.
 
 use tenfold_run_dir::RunDirError;
+use tenfold_scenarios::ScenarioError;
 
 /// Why a run could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum LoadError {
         /// Why it is not usable, and what to do.
         reason: String,
     },
+    /// A call of the scenario is not valid.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
     /// The target accepts connections, but no protocol could be agreed on.
     #[error("could not agree on {what} with {target}: {reason}")]
     Disagreed {

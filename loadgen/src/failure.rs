@@ -44,6 +44,8 @@ pub enum Failure {
     EventStream,
     /// The WebSocket handshake is not valid, or the service ended the conversation too early or broke its rules.
     WebSocket,
+    /// The answer is none of gRPC, or breaks its rules: no status, or another number of messages than the method has.
+    Grpc,
     /// The script of the request failed.
     Script,
     /// The script of the request took too long.
@@ -70,7 +72,7 @@ pub enum Failure {
 
 impl Failure {
     /// Every failure, in the order of the discriminants.
-    pub const ALL: [Failure; 25] = [
+    pub const ALL: [Failure; 26] = [
         Failure::Connect,
         Failure::Tls,
         Failure::Timeout,
@@ -85,6 +87,7 @@ impl Failure {
         Failure::MissingCapture,
         Failure::EventStream,
         Failure::WebSocket,
+        Failure::Grpc,
         Failure::Script,
         Failure::ScriptTimeout,
         Failure::MissingVariable,
@@ -132,6 +135,7 @@ impl Failure {
             Failure::MissingCapture => "missing_capture",
             Failure::EventStream => "event_stream",
             Failure::WebSocket => "websocket",
+            Failure::Grpc => "grpc",
             Failure::Script => "script",
             Failure::ScriptTimeout => "script_timeout",
             Failure::MissingVariable => "missing_variable",
@@ -161,7 +165,8 @@ impl Failure {
             | Failure::FailedCheck
             | Failure::MissingCapture
             | Failure::EventStream
-            | Failure::WebSocket => Blame::Service,
+            | Failure::WebSocket
+            | Failure::Grpc => Blame::Service,
             Failure::RedirectRefused
             | Failure::Script
             | Failure::ScriptTimeout

@@ -10,6 +10,7 @@ mod endpoint;
 mod event_stream;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod grpc_messages;
 mod http1;
 mod http2;
 mod kept;
@@ -33,6 +34,11 @@ pub(crate) use cookie_jar::CookieJar;
 pub(crate) use deadlines::{DeadlineSlot, Deadlines};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use event_stream::{Event, EventSink};
+pub(crate) use grpc_messages::KeepMessages;
+#[cfg(all(test, feature = "grpc"))]
+pub(crate) use grpc_messages::MessageReader;
+#[cfg(feature = "grpc")]
+pub(crate) use grpc_messages::{GRPC_STATUS, GrpcMessage, GrpcParts, framed};
 #[cfg(feature = "websocket")]
 pub(crate) use kept::KeptBuilder;
 pub(crate) use kept::{BodyState, Keep, Kept};

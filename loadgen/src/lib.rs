@@ -20,6 +20,7 @@
 //! | `pace` | when arrivals are sent, and by which user |
 //! | `record` | counts, histograms and time line |
 //! | `answer` | captures, checks, samples, agreement of two builds |
+//! | `grpc` | gRPC calls |
 //! | `websocket` | WebSocket conversations |
 //! | `http` | exchanges over HTTP/1.1 and HTTP/2 |
 //! | `connect` | resolution, dialing, TLS, byte streams |
@@ -30,6 +31,7 @@ mod clock;
 mod connect;
 mod error;
 mod failure;
+mod grpc;
 mod http;
 mod pace;
 mod record;
@@ -40,6 +42,9 @@ mod usage;
 mod user;
 mod websocket;
 
+#[cfg(all(fuzzing, feature = "grpc"))]
+#[doc(hidden)]
+pub use crate::grpc::fuzzing as grpc_fuzzing;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use crate::http::fuzzing;
@@ -50,6 +55,7 @@ pub use connect::{
 };
 pub use error::LoadError;
 pub use failure::Failure;
+pub use grpc::check_calls;
 pub use http::ExchangeSpan;
 pub use record::{
     Feed, FeedReader, LatencyTotal, Percentiles, Progress, ProgressDetail, RequestSpan,

@@ -16,6 +16,7 @@ use tokio::task::JoinError;
 use crate::LoadError;
 use crate::answer::AgreementLog;
 use crate::connect::{Target, make_room_for};
+use crate::grpc::{Methods, target_of};
 use crate::http::{Endpoint, Origins};
 use crate::record::{
     Feed, LogWriter, Progress, Recorded, Recorder, SharedRecorder, describe_abort,
@@ -189,10 +190,11 @@ async fn log_in_all(
     of: (&Scenario, Share),
     endpoints: &[Endpoint],
     origins: &Origins,
+    methods: &Methods,
 ) -> Result<Vec<Vec<Session>>, LoadError> {
     let mut sessions = Vec::new();
     for (endpoint, side) in endpoints.iter().zip(Side::ALL) {
-        sessions.push(log_in(of, endpoint, origins, side).await?);
+        sessions.push(log_in(of, endpoint, (origins, methods), side).await?);
     }
     Ok(sessions)
 }
@@ -218,8 +220,14 @@ async fn run_on_this_thread(
     let sides = if candidate.is_some() { 2 } else { 1 };
     let connections = share.part_of(scenario.load.users).saturating_mul(sides);
     make_room_for(connections.saturating_add(OTHER_FILES));
+    let target = target_of(&scenario, &target);
+    let candidate = candidate.as_ref().map(|other| target_of(&scenario, other));
     let endpoints = tokio::select! {
-        endpoints = reach(&target, candidate.as_ref()) => endpoints?,
+        endpoints = reach(&target, candidate.as_deref()) => endpoints?,
+        () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
+    };
+    let methods = tokio::select! {
+        methods = Methods::load(&scenario, &endpoints) => methods?,
         () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
     };
     let origins = Origins::new(&target, &endpoints);
@@ -229,7 +237,7 @@ async fn run_on_this_thread(
         Some(sessions) => sessions,
         None => {
             let sessions = tokio::select! {
-                sessions = log_in_all((&scenario, share), &endpoints, &origins) => sessions?,
+                sessions = log_in_all((&scenario, share), &endpoints, &origins, &methods) => sessions?,
                 () = interrupted(&mut interrupt) => return Err(LoadError::Interrupted),
             };
             known.set(&sessions);
@@ -252,6 +260,7 @@ async fn run_on_this_thread(
         endpoints,
         origins,
         sessions,
+        methods,
         recorder,
     ));
     if shared.scenario.load.model == Model::Open {

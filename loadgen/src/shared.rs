@@ -13,6 +13,7 @@ use tenfold_scenarios::{Arrival, Scenario, Share, Side, Variables};
 use crate::answer::{AgreementLog, EvidenceLog};
 use crate::clock::{Clock, nanoseconds};
 use crate::failure::Failure;
+use crate::grpc::Methods;
 use crate::http::{CookieJar, DeadlineSlot, Deadlines, Endpoint, Origins, TraceIds};
 use crate::pace::{Alarm, Dispatcher, Pacer, QuantumRange};
 use crate::record::SharedRecorder;
@@ -61,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) walking: AtomicUsize,
     /// Set when no further request is to be sent.
     pub(crate) stop: AtomicBool,
+    /// The methods of gRPC calls.
+    pub(crate) methods: Methods,
     /// The record of the run.
     pub(crate) recorder: SharedRecorder,
 }
@@ -82,6 +85,7 @@ impl Shared {
         endpoints: Vec<Endpoint>,
         origins: Origins,
         sessions: Vec<Vec<Session>>,
+        methods: Methods,
         recorder: SharedRecorder,
     ) -> Self {
         Self {
@@ -103,6 +107,7 @@ impl Shared {
             alarm: Alarm::default(),
             walking: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
+            methods,
             recorder,
         }
     }

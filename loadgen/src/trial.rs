@@ -19,6 +19,7 @@ use crate::LoadError;
 use crate::answer::{Change, HeldVariables};
 use crate::connect::Target;
 use crate::failure::Failure;
+use crate::grpc::{Methods, target_of};
 use crate::http::{Endpoint, Origins};
 use crate::pace::Job;
 use crate::record::SharedRecorder;
@@ -132,7 +133,9 @@ async fn try_all(
     on_exchange: Box<dyn FnMut(&Exchange) + '_>,
 ) -> Result<Trial, LoadError> {
     websocket::check(&scenario)?;
+    let target = &*target_of(&scenario, target);
     let endpoint = Endpoint::reach(target).await?;
+    let methods = Methods::load(&scenario, std::slice::from_ref(&endpoint)).await?;
     endpoint.reset();
     drop_log_in_script(&mut scenario);
     let origins = Origins::new(target, std::slice::from_ref(&endpoint));
@@ -142,6 +145,7 @@ async fn try_all(
         vec![endpoint],
         origins,
         nobody,
+        methods,
         SharedRecorder::closed(),
     ));
     shared.clock.start_at(Instant::now());

@@ -5,6 +5,7 @@ pub(crate) mod clip;
 pub(crate) mod error;
 pub(crate) mod fields;
 pub(crate) mod nearest;
+pub(crate) mod position;
 pub(crate) mod rate;
 pub(crate) mod regular_file;
 pub mod toml_text;

@@ -27,6 +27,9 @@ pub(crate) mod encoding;
 pub(crate) mod event_stream;
 pub(crate) mod expect;
 pub(crate) mod field_value;
+pub(crate) mod grpc;
+pub(crate) mod grpc_status;
+pub(crate) mod message_field;
 mod multipart;
 pub(crate) mod names;
 pub(crate) mod place;
@@ -47,6 +50,7 @@ use check::{Check, Needs, SEARCHED_BODY_BYTES};
 use draw::Draw;
 use event_stream::EventStream;
 use expect::Expect;
+use grpc::Grpc;
 use names::Names;
 use place::Place;
 use script::{READ_BODY_BYTES, Script, engine};
@@ -92,6 +96,8 @@ pub struct Request {
     pub needs: Needs,
     /// How its response is read as a stream of events. `None` for a plain response.
     pub event_stream: Option<Box<EventStream>>,
+    /// The gRPC call that it is, whose message is the body, as JSON. `None` for a plain request.
+    pub grpc: Option<Box<Grpc>>,
     /// The WebSocket conversation that it is. `None` for a plain request.
     pub websocket: Option<Box<WebSocket>>,
     /// Index into [`Scenario::key_spaces`](crate::Scenario::key_spaces).
@@ -242,7 +248,10 @@ impl Request {
             None => 1.0,
             Some(value) => value.number(0.0..=1e9)?,
         };
-        let method = match fields.optional("method") {
+        let call = fields.optional("grpc");
+        let own_method = fields.optional("method");
+        let method = match &own_method {
+            None if call.is_some() => Method::POST,
             None if ["json", "form", "multipart"]
                 .iter()
                 .any(|name| fields.has(name)) =>
@@ -289,15 +298,28 @@ impl Request {
             }
             Ok(template)
         };
-        let path_value = fields.required("path")?;
-        let path = template(&path_value, path_value.text()?, Some(Place::Path))?;
-        // `OPTIONS *` asks about the service as a whole (RFC 9112, section 3.2.4).
-        let is_asterisk = path.constant() == Some("*") && method == Method::OPTIONS;
-        if !path.starts_with('/') && !is_asterisk {
-            return Err(path_value
-                .error("a path must start with `/`")
-                .hint("give the host with --target"));
-        }
+        let (grpc, message) = match &call {
+            None => (None, None),
+            Some(value) => {
+                let (grpc, message) = Grpc::read(value, context.folder, &template)?;
+                (Some(Box::new(grpc)), Some(message))
+            }
+        };
+        let path = match &grpc {
+            Some(grpc) => grpc.path(),
+            None => {
+                let path_value = fields.required("path")?;
+                let path = template(&path_value, path_value.text()?, Some(Place::Path))?;
+                // `OPTIONS *` asks about the service as a whole (RFC 9112, section 3.2.4).
+                let is_asterisk = path.constant() == Some("*") && method == Method::OPTIONS;
+                if !path.starts_with('/') && !is_asterisk {
+                    return Err(path_value
+                        .error("a path must start with `/`")
+                        .hint("give the host with --target"));
+                }
+                path
+            }
+        };
         let mut headers = Vec::new();
         let (mut media_type, mut asks_for_codings) = (None, false);
         if let Some(value) = fields.optional("headers") {
@@ -305,6 +327,11 @@ impl Request {
                 let parsed: HeaderName = header.parse().map_err(|_| {
                     value.error(format!("`{}` is not a valid header name", clip(&header)))
                 })?;
+                if grpc.is_some() && grpc::is_reserved(&parsed) {
+                    return Err(value
+                        .error(format!("the metadata of a call can't set `{parsed}`"))
+                        .hint("leave it out: the generator sets it; `grpc` has `deadline` and `compression`"));
+                }
                 if is_framing(&parsed) {
                     return Err(value
                         .error(format!("a scenario can't set `{parsed}`"))
@@ -363,6 +390,8 @@ impl Request {
             Some(value) => Some(Box::new(WebSocket::read(value, &template)?)),
         };
         let expect = match fields.optional("expect") {
+            None if grpc.is_some() => Expect::grpc(),
+            Some(value) if grpc.is_some() => Expect::read_grpc(&value)?,
             None if websocket.is_some() => Expect::upgrade(),
             None => Expect::default(),
             Some(value) => Expect::read(&value)?,
@@ -397,7 +426,30 @@ impl Request {
             }
         };
         let transport = Transport::read(&mut fields, context.transport)?;
+        let own_path = fields.optional("path").filter(|_| grpc.is_some());
         fields.finish()?;
+        if let Some(value) = &call {
+            let fault = if let Some(path) = own_path {
+                return Err(path.error("the path of a gRPC call is its method; leave out `path`"));
+            } else if let Some(method) = own_method {
+                return Err(method.error("a gRPC call has the method POST; leave out `method`"));
+            } else if body.template.is_some() {
+                Some("a gRPC call has no body; write its `message` in `grpc`")
+            } else if event_stream.is_some() || websocket.is_some() {
+                Some("a request has one of `grpc`, `websocket` and `stream`")
+            } else if transport.follow > 0 {
+                Some("a gRPC call follows no redirects; write follow = 0")
+            } else {
+                None
+            };
+            if let Some(fault) = fault {
+                return Err(value.error(fault));
+            }
+        }
+        if let Some(grpc) = &grpc {
+            let own = grpc.headers();
+            headers.extend(own.map(|(name, value)| (name, Header::Constant(value))));
+        }
         if let Some(value) = &conversation {
             let fault = if body.template.is_some() {
                 Some("a WebSocket request has no body; send messages instead")
@@ -425,12 +477,13 @@ impl Request {
             checks,
             script,
             event_stream,
+            grpc,
             websocket,
             key_space,
             transport,
             path,
             headers,
-            body: body.template,
+            body: message.or(body.template),
             files: body.files,
             variable_names: names.variables,
             targets: Arc::default(),

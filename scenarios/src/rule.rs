@@ -284,8 +284,9 @@ impl Rule {
         requests: &[Request],
     ) -> Result<Self, ScenarioError> {
         let read = Self::read(value, names)?;
-        let streams =
-            |request: &Request| request.event_stream.is_some() || request.websocket.is_some();
+        let streams = |request: &Request| {
+            request.event_stream.is_some() || request.websocket.is_some() || request.grpc.is_some()
+        };
         if read.metric.is_of_events() && !any_in(read.scope, requests, streams) {
             return Err(value
                 .error(format!(

@@ -3,7 +3,7 @@
 use tenfold_scenarios::{Capture, CaptureSource, Needs, Request, ResponseParts, Variables};
 use url::Url;
 
-use crate::http::{Answer, BodyState, Keep};
+use crate::http::{Answer, BodyState, Keep, KeepMessages};
 
 /// Bytes of a body that a journey written in Rust can see.
 const CODE_BODY_BYTES: usize = 1024 * 1024;
@@ -22,6 +22,7 @@ pub(crate) fn keep_for(request: &Request) -> Keep {
         sha256,
         decode,
         events: request.event_stream.is_some(),
+        messages: None,
     }
 }
 
@@ -30,6 +31,7 @@ pub(crate) fn keep_all(request: &Request) -> Keep {
     Keep {
         headers: true,
         body_limit: CODE_BODY_BYTES,
+        messages: request.grpc.as_ref().map(|_| KeepMessages::All),
         ..keep_for(request)
     }
 }

@@ -5,7 +5,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use tenfold_run_dir::sample::Sample;
 use tenfold_scenarios::{
     Arrival, NextStep, Rendered, Request, Scenario, ScriptClock, ScriptOutcome, ScriptResponse,
-    Variables, WebPage,
+    Variables, WebPage, status_text,
 };
 use tenfold_secret::is_secret;
 
@@ -90,7 +90,7 @@ impl Judgement<'_> {
         change: Option<&Change>,
     ) -> (Option<Failure>, Option<NextStep>) {
         if !self.planned.expect.accepts(answer.status) {
-            let reason = format!("the status is {}", answer.status);
+            let reason = format!("the status is {}", status_text(answer.status));
             let failure = Failure::UnexpectedStatus;
             self.sample(
                 failure,

@@ -118,7 +118,8 @@ impl ResolvedTarget {
         if wanted == Some(Protocol::Http2) && protocol == Protocol::Http1 {
             return Err(DialError {
                 failure: Failure::Tls,
-                reason: "the service does not offer HTTP/2; omit `--http 2`".to_owned(),
+                reason: "the service does not offer HTTP/2, which `--http 2` and gRPC need"
+                    .to_owned(),
             });
         }
         match protocol {

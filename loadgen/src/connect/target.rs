@@ -91,6 +91,15 @@ impl Target {
         Ok(self)
     }
 
+    /// The target over HTTP/2, unless another version is set.
+    #[must_use]
+    pub(crate) fn preferring_http2(mut self) -> Self {
+        if self.options.http == HttpVersion::Negotiated {
+            self.options.http = HttpVersion::Http2;
+        }
+        self
+    }
+
     /// The host in the URL, without the brackets of an IPv6 address; `localhost` for a Unix domain
     /// socket.
     pub fn host(&self) -> &str {

@@ -9,6 +9,7 @@ use url::Url;
 use crate::failure::Failure;
 use crate::http::cookie_jar::CookieJar;
 use crate::http::event_stream::{Event, EventReader};
+use crate::http::grpc_messages::{KeepMessages, MessageReader};
 use crate::http::kept::{Keep, Kept};
 use crate::http::redirect::{host_of, next_request, path_of};
 use crate::http::response_reader::{Progress, Response, ResponseReader};
@@ -29,6 +30,7 @@ const KEEP: Keep = Keep {
     sha256: true,
     decode: false,
     events: false,
+    messages: None,
 };
 
 /// Reads the names and nanoseconds of `Server-Timing` headers. `None` if no metric has a duration.
@@ -113,6 +115,23 @@ pub fn read_events(bytes: &[u8], piece_bytes: usize) -> Result<Vec<(String, Stri
         read.map_err(|reason| reason.failure())?;
     }
     Ok(events)
+}
+
+/// Reads a body of gRPC that arrives in pieces of `piece_bytes` bytes. Returns for each message whether it is compressed, and its bytes.
+///
+/// # Errors
+/// The failure that the generator counts.
+pub fn read_messages(bytes: &[u8], piece_bytes: usize) -> Result<Vec<(bool, Vec<u8>)>, Failure> {
+    let mut reader = MessageReader::new(KeepMessages::All);
+    for piece in bytes.chunks(piece_bytes.max(1)) {
+        let read = reader.read(piece, || ());
+        read.map_err(|reason| reason.failure())?;
+    }
+    reader.ended().map_err(|reason| reason.failure())?;
+    let messages = reader.parts(None).messages.into_iter();
+    Ok(messages
+        .map(|message| (message.is_compressed, message.payload))
+        .collect())
 }
 
 /// The cookies of one user.

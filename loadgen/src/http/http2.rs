@@ -1,6 +1,7 @@
 //! HTTP/2: exchanges of many users over shared connections.
 
 mod message;
+mod parts_reader;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -8,12 +9,14 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use http::Request;
+use http::{HeaderMap, Request};
 
 use crate::failure::Failure;
 use crate::http::answer::Answer;
 use crate::http::endpoint::Endpoint;
-use crate::http::event_stream::{EventReader, EventSink, is_event_stream};
+use crate::http::event_stream::{EventSink, is_event_stream};
+use crate::http::grpc_messages::is_grpc;
+use crate::http::http2::parts_reader::PartsReader;
 use crate::http::kept::{Keep, Kept, KeptBuilder};
 use crate::http::pool::{Membership, SharedConnection};
 use crate::http::request_head::Outgoing;
@@ -166,16 +169,16 @@ async fn exchange(
     let mut body_bytes = 0_u64;
     let keep = wanted(status);
     let mut kept = KeptBuilder::new(keep);
-    let mut stream = events
-        .filter(|_| keep.events)
-        .map(|events| Box::new((EventReader::default(), events)));
-    if stream.is_some() {
-        is_event_stream(&parts.headers).map_err(Unreadable::EventStream)?;
+    let mut stream = PartsReader::new(keep, events).map(Box::new);
+    match &stream {
+        None => {}
+        Some(_) if keep.messages.is_some() => is_grpc(&parts.headers)?,
+        Some(_) => is_event_stream(&parts.headers).map_err(Unreadable::EventStream)?,
     }
     loop {
         let data = poll_fn(|context| match (download.poll_data(context), &stream) {
             (Poll::Ready(data), _) => Poll::Ready(Ok(data)),
-            (Poll::Pending, Some(stream)) if stream.1.poll_over(context) => {
+            (Poll::Pending, Some(stream)) if stream.poll_over(context) => {
                 Poll::Ready(Err(StreamOver))
             }
             (Poll::Pending, _) => Poll::Pending,
@@ -185,54 +188,53 @@ async fn exchange(
             Ok(None) => break,
             // Dropping the rest of the answer resets its stream.
             Err(StreamOver) => {
-                return Ok(answer(
-                    status,
-                    first_byte_ns,
-                    now(),
-                    body_bytes,
-                    kept.build(parts.headers),
-                ));
+                let kept = build(kept, parts.headers, stream, None);
+                return Ok(answer(status, first_byte_ns, now(), body_bytes, kept));
             }
         };
         let data =
             data.map_err(|error| ExchangeError::in_body(&error, body_bytes, &parts.headers))?;
         body_bytes += data.len() as u64;
         kept.add(&data);
-        if let Some(stream) = &mut stream {
-            let (reader, events) = stream.as_mut();
+        if let Some(reader) = &mut stream {
             let at = now();
-            events.heard(at);
-            let mut is_over = false;
-            reader.read(&data, |event| {
-                is_over = is_over || events.receive(&event, at)
-            })?;
-            if is_over {
-                return Ok(answer(
-                    status,
-                    first_byte_ns,
-                    at,
-                    body_bytes,
-                    kept.build(parts.headers),
-                ));
+            if reader.read(&data, at)? {
+                let kept = build(kept, parts.headers, stream, None);
+                return Ok(answer(status, first_byte_ns, at, body_bytes, kept));
             }
         }
         // Reopens the window. Fails only if the stream has ended, which the next read reports.
         let _ = download.flow_control().release_capacity(data.len());
     }
     // A stream may end with trailers rather than with data.
-    poll_fn(|context| download.poll_trailers(context))
+    let trailers = poll_fn(|context| download.poll_trailers(context))
         .await
         .map_err(|error| ExchangeError::in_body(&error, body_bytes, &parts.headers))?;
+    let done_ns = now();
     if let Some(stream) = &stream {
-        stream.1.ended().map_err(Unreadable::EventStream)?;
+        stream.ended()?;
     }
-    Ok(answer(
-        status,
-        first_byte_ns,
-        now(),
-        body_bytes,
-        kept.build(parts.headers),
-    ))
+    let kept = build(
+        kept,
+        parts.headers,
+        stream,
+        Some(trailers.unwrap_or_default()),
+    );
+    Ok(answer(status, first_byte_ns, done_ns, body_bytes, kept))
+}
+
+/// The kept parts of an answer. `trailers` is `None` if we ended it.
+fn build(
+    kept: KeptBuilder,
+    headers: HeaderMap,
+    stream: Option<Box<PartsReader<'_>>>,
+    trailers: Option<HeaderMap>,
+) -> Option<Kept> {
+    let mut kept = kept.build(headers);
+    if let (Some(kept), Some(stream)) = (&mut kept, stream) {
+        kept.grpc = stream.grpc(trailers);
+    }
+    kept
 }
 
 /// The time for a stream of events is over.

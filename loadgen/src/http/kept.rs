@@ -5,6 +5,7 @@ use http::header::CONTENT_ENCODING;
 use sha2::{Digest, Sha256};
 
 use crate::http::content_coding::{Decoded, codings, decode};
+use crate::http::grpc_messages::{GrpcParts, KeepMessages};
 
 /// The parts of an answer to keep besides its status and size. The body is always read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,12 +20,15 @@ pub(crate) struct Keep {
     pub(crate) decode: bool,
     /// Reads its body as a stream of events.
     pub(crate) events: bool,
+    /// Reads its body as messages of gRPC, over HTTP/2 only, and keeps some of them. Its headers are kept then. `None` for another
+    /// body.
+    pub(crate) messages: Option<KeepMessages>,
 }
 
 impl Keep {
     /// Returns true if nothing is to be kept.
     pub(crate) fn is_nothing(self) -> bool {
-        !self.headers && self.body_limit == 0 && !self.sha256
+        !self.headers && self.body_limit == 0 && !self.sha256 && self.messages.is_none()
     }
 
     /// Returns true if headers are kept, or needed to decode the kept body.
@@ -46,6 +50,10 @@ pub(crate) struct Kept {
     pub(crate) state: BodyState,
     /// The SHA-256 of its whole body, decoded like `body`. `None` unless requested.
     pub(crate) sha256: Option<[u8; 32]>,
+    /// Messages and trailers of gRPC. `None` unless requested.
+    pub(crate) grpc: Option<Box<GrpcParts>>,
+    /// All messages of a stream, as text, for a trial. Empty otherwise.
+    pub(crate) stream: Vec<Vec<u8>>,
 }
 
 /// State of a kept body.
@@ -178,6 +186,7 @@ mod tests {
         sha256: true,
         decode: true,
         events: false,
+        messages: None,
     };
 
     fn gzip(body: &[u8]) -> Vec<u8> {

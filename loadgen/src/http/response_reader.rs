@@ -414,6 +414,7 @@ mod tests {
         sha256: true,
         decode: false,
         events: false,
+        messages: None,
     };
 
     /// The status line of an answer.

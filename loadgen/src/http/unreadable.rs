@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::failure::Failure;
 use crate::http::limits::{
     EMPTY_LINES_BYTES_MAX, EVENT_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX, LINE_BYTES_MAX,
+    MESSAGE_BYTES_MAX,
 };
 
 /// Why an answer can't be read.
@@ -61,6 +62,12 @@ pub(crate) enum Unreadable {
     /// The answer is no stream of events, or an incomplete one; in words.
     #[error("{0}")]
     EventStream(String),
+    /// A longer message of gRPC than is kept.
+    #[error("a message of the answer is longer than {} MiB", MESSAGE_BYTES_MAX >> 20)]
+    MessageLength,
+    /// The answer breaks the rules of gRPC; in words.
+    #[error("{0}")]
+    Grpc(String),
 }
 
 impl Unreadable {
@@ -79,10 +86,13 @@ impl Unreadable {
             | Self::ChunkSize
             | Self::ChunkEnd
             | Self::Trailer => Failure::Malformed,
-            Self::TooManyHeaders | Self::HeadLength | Self::LineLength | Self::EventLength => {
-                Failure::GeneratorLimit
-            }
+            Self::TooManyHeaders
+            | Self::HeadLength
+            | Self::LineLength
+            | Self::EventLength
+            | Self::MessageLength => Failure::GeneratorLimit,
             Self::EventStream(_) => Failure::EventStream,
+            Self::Grpc(_) => Failure::Grpc,
         }
     }
 }

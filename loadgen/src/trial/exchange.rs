@@ -3,7 +3,7 @@
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
-use tenfold_scenarios::{Draw, Rendered, Request, Variables, WebPage};
+use tenfold_scenarios::{Draw, Rendered, Request, Variables, WebPage, status_text};
 use tenfold_secret::{MASK, masked_target};
 
 use super::secrets::{Secrets, Sent};
@@ -89,6 +89,9 @@ pub struct Received {
     pub body_bytes: u64,
     /// True if the body is text.
     pub is_text: bool,
+    /// All messages of a stream of gRPC, as JSON, of which `body` is the last. Empty for another answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<String>,
     /// Title, forms and text of an HTML page. `None` if the body is not HTML.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
@@ -297,7 +300,13 @@ impl Context<'_> {
             let challenge = challenge.map(|text| String::from_utf8_lossy(text.as_bytes()));
             return unauthorized(challenge.as_deref(), is_sent);
         }
-        format!("it is {status}")
+        match (planned.grpc.is_some(), answer.kept.as_ref()) {
+            (true, Some(kept)) if !kept.body.is_empty() => {
+                let (text, _) = text(&kept.body, mask);
+                shortened(format!("it is {}: {text}", status_text(status)))
+            }
+            _ => format!("it is {}", status_text(status)),
+        }
     }
 
     /// The reason of a failure without an answer. `None` if the findings name it.
@@ -313,11 +322,16 @@ impl Context<'_> {
                 "no complete answer within {}",
                 tenfold_scenarios::format_duration(scenario.load.timeout)
             )),
-            Failure::Unsendable => Some(unsendable(&self.rendered.path).to_owned()),
             _ => {
                 let side = scenario.side_of(self.draw.request);
                 let connections = self.shared.endpoint(side).connections();
-                connections.first_errors.get(failure.name()).cloned()
+                let reason = connections.first_errors.get(failure.name()).cloned();
+                match failure {
+                    Failure::Unsendable => {
+                        Some(reason.unwrap_or_else(|| unsendable(&self.rendered.path).to_owned()))
+                    }
+                    _ => reason,
+                }
             }
         }
     }
@@ -420,8 +434,15 @@ fn received(answer: &Answer, mask: &Mask) -> Received {
         body,
         body_bytes: answer.body_bytes,
         is_text,
+        messages: kept.map_or_else(Vec::new, |kept| messages(kept, mask)),
         page: kept.and_then(|kept| page(kept, mask)),
     }
+}
+
+/// Returns the messages of a stream as masked text.
+fn messages(kept: &Kept, mask: &Mask) -> Vec<String> {
+    let texts = kept.stream.iter().map(|message| text(message, mask).0);
+    texts.collect()
 }
 
 /// Returns the forms and the text of an HTML page, masked.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tenfold_scenarios::status_text;
+
 use super::exchange::{Exchange, Finding, Origin};
 use crate::answer::SAMPLED_BODY_BYTES;
 
@@ -43,7 +45,7 @@ impl fmt::Display for Exchange {
                 writeln!(
                     f,
                     "< {}{} in {}, {} bytes",
-                    answer.status,
+                    status_text(answer.status),
                     reason
                         .map(|reason| format!(" {reason}"))
                         .unwrap_or_default(),
@@ -54,6 +56,7 @@ impl fmt::Display for Exchange {
                     writeln!(f, "< {name}: {}", plain(value))?;
                 }
                 match &answer.page {
+                    None if !answer.messages.is_empty() => messages(f, &answer.messages)?,
                     None => body(f, '<', &answer.body, answer.body_bytes, answer.is_text)?,
                     Some(page) => {
                         let shown = page.floor_char_boundary(PRINTED_BODY_BYTES);
@@ -119,6 +122,22 @@ fn body(
     Ok(())
 }
 
+/// Most messages of a stream that the text of an exchange shows.
+const PRINTED_MESSAGES_MAX: usize = 20;
+
+fn messages(f: &mut fmt::Formatter<'_>, messages: &[String]) -> fmt::Result {
+    writeln!(f, "<")?;
+    for message in &messages[..messages.len().min(PRINTED_MESSAGES_MAX)] {
+        let shown = message.floor_char_boundary(PRINTED_BODY_BYTES);
+        let more = if shown < message.len() { " ..." } else { "" };
+        writeln!(f, "< {}{more}", plain(&message[..shown]))?;
+    }
+    match messages.len().checked_sub(PRINTED_MESSAGES_MAX) {
+        None | Some(0) => Ok(()),
+        Some(more) => writeln!(f, "< ... ({more} more messages; --json has them)"),
+    }
+}
+
 /// Formats a duration in milliseconds with three digits.
 fn milliseconds(ms: f64) -> String {
     match ms {
@@ -162,6 +181,7 @@ mod tests {
                 body: "{\n  \"id\": 7\n}".to_owned(),
                 body_bytes: 13,
                 is_text: true,
+                messages: Vec::new(),
                 page: None,
             }),
             took_ms: 12.345,

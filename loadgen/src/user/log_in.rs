@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tenfold_scenarios::{Draw, Rendered, Scenario, Share, Side};
+use tenfold_scenarios::{Draw, Rendered, Scenario, Share, Side, status_text};
 
 use crate::LoadError;
 use crate::answer::{AnswerView, capture, keep_for};
+use crate::failure::Failure;
+use crate::grpc::Methods;
 use crate::http::{Away, Connection, Endpoint, Keep, Origins, Outgoing, TraceIds, Traveller, Trip};
 use crate::shared::Session;
 
@@ -18,7 +20,7 @@ use crate::shared::Session;
 pub(crate) async fn log_in(
     (scenario, share): (&Scenario, Share),
     endpoint: &Endpoint,
-    origins: &Origins,
+    (origins, methods): (&Origins, &Methods),
     side: Side,
 ) -> Result<Vec<Session>, LoadError> {
     let Some(sessions) = &scenario.sessions else {
@@ -28,6 +30,7 @@ pub(crate) async fn log_in(
         connection: Connection::default(),
         away: Away::default(),
         origins,
+        methods,
         traces: TraceIds::default(),
     };
     let mut logged_in = Vec::new();
@@ -53,6 +56,7 @@ struct Browser<'a> {
     connection: Connection,
     away: Away,
     origins: &'a Origins,
+    methods: &'a Methods,
     traces: TraceIds,
 }
 
@@ -73,11 +77,14 @@ async fn log_in_one(
         .render(draw, variables, &mut rendered)
         .map_err(|error| error.to_string())?;
     endpoint.target.reduce_path(&mut rendered);
+    let call = browser.methods;
+    let call = call.call(planned, draw.request, &rendered, endpoint);
+    let call = call.map_err(|failure| reason_of(failure, endpoint))?;
     let outgoing = Outgoing {
         method: &planned.method,
         endpoint,
         prefix: &endpoint.target.prefix,
-        rendered: &rendered,
+        rendered: call.as_ref().map_or(&rendered, |call| call.rendered()),
         is_written: &AtomicBool::new(false),
         events: None,
     };
@@ -85,7 +92,10 @@ async fn log_in_one(
         events: false,
         ..keep_for(planned)
     };
-    let wanted = |_status| keep;
+    let wanted = |status| match &call {
+        Some(call) => call.keep(status, |_| keep),
+        None => keep,
+    };
     let traveller = Traveller {
         transport: planned.transport,
         expect: &planned.expect,
@@ -101,16 +111,14 @@ async fn log_in_one(
     let answer = tokio::time::timeout(scenario.load.timeout, exchange)
         .await
         .map_err(|_| format!("no answer within {:?}", scenario.load.timeout))?
-        .map_err(|failure| {
-            let dials = endpoint.target.dials.state();
-            let reason = dials.first_errors.get(failure.name());
-            reason.map_or_else(
-                || failure.to_string(),
-                |reason| format!("{failure}: {reason}"),
-            )
-        })?;
+        .and_then(|answer| match &call {
+            Some(call) => call.conclude(answer, |_| keep, None),
+            None => Ok(answer),
+        })
+        .map_err(|failure| reason_of(failure, endpoint))?;
     if !planned.expect.accepts(answer.status) {
-        return Err(format!("the answer has status {}", answer.status));
+        let status = status_text(answer.status);
+        return Err(format!("the answer has status {status}"));
     }
     let url = || match &trip.url {
         Some(url) => url.to_string(),
@@ -130,4 +138,14 @@ async fn log_in_one(
         }
     }
     Ok(session)
+}
+
+/// A failure with its reason, if one is kept.
+fn reason_of(failure: Failure, endpoint: &Endpoint) -> String {
+    let dials = endpoint.target.dials.state();
+    let reason = dials.first_errors.get(failure.name());
+    reason.map_or_else(
+        || failure.to_string(),
+        |reason| format!("{failure}: {reason}"),
+    )
 }

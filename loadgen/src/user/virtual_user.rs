@@ -232,6 +232,11 @@ impl User {
             .event_stream
             .as_deref()
             .or(websocket.map(|websocket| &websocket.until))
+            .or(planned
+                .grpc
+                .as_deref()
+                .filter(|_| shared.methods.streams(arrival.draw.request))
+                .map(|grpc| &grpc.until))
             .map(|stream| Box::new(EventRecorder::new(shared, arrival, stream, sent_ns)));
         let outgoing = Outgoing {
             method: &planned.method,
@@ -259,7 +264,29 @@ impl User {
         let now = || shared.clock.now();
         let heard_ns = events.as_deref().map(EventRecorder::heard_ns);
         let connection = &mut connections[side as usize];
-        if planned.transport.is_plain() && websocket.is_none() {
+        let is_plain = planned.transport.is_plain();
+        let (endpoint, request) = (outgoing.endpoint, arrival.draw.request);
+        let call = match planned.grpc {
+            Some(_) => shared.methods.call(planned, request, rendered, endpoint)?,
+            None => None,
+        };
+        if is_plain && let Some(call) = &call {
+            let outgoing = Outgoing {
+                rendered: call.rendered(),
+                ..outgoing
+            };
+            let exchange: Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + '_>> =
+                Box::pin(async {
+                    let keep = |status| call.keep(status, wanted);
+                    let answer = connection.exchange(outgoing, keep, now);
+                    let answer = call.within_deadline(answer, now, wanted).await?;
+                    call.conclude(answer, wanted, outgoing.events)
+                });
+            return shared
+                .within_timeout(*deadline, sent_ns, heard_ns, exchange)
+                .await;
+        }
+        if is_plain && websocket.is_none() {
             let exchange = connection.exchange(outgoing, wanted, now);
             return shared
                 .within_timeout(*deadline, sent_ns, heard_ns, exchange)
@@ -308,9 +335,22 @@ impl User {
             origins: &shared.origins,
             traces: &shared.traces,
         };
+        let away = &mut browser.away;
         // Boxed, so that users whose requests are plain don't reserve memory for it.
         let exchange: Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + '_>> =
-            Box::pin(traveller.travel(connection, &mut browser.away, outgoing, trip, wanted, now));
+            match &call {
+                None => Box::pin(traveller.travel(connection, away, outgoing, trip, wanted, now)),
+                Some(call) => Box::pin(async {
+                    let outgoing = Outgoing {
+                        rendered: call.rendered(),
+                        ..outgoing
+                    };
+                    let keep = |status| call.keep(status, wanted);
+                    let answer = traveller.travel(connection, away, outgoing, trip, keep, now);
+                    let answer = call.within_deadline(answer, now, wanted).await?;
+                    call.conclude(answer, wanted, outgoing.events)
+                }),
+            };
         shared
             .within_timeout(*deadline, sent_ns, heard_ns, exchange)
             .await

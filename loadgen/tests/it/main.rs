@@ -7,6 +7,8 @@ mod connections;
 mod cookies;
 mod delivery;
 mod event_streams;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod known_sessions;
 mod language;
 mod links;

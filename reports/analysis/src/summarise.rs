@@ -8,6 +8,7 @@ use tenfold_run_dir::counts::{ArrivalCounts, RequestCounts, blamed_on};
 use tenfold_run_dir::durations::Durations;
 use tenfold_run_dir::manifest::Part;
 use tenfold_run_dir::{Blame, DurationSummary, Metric, Run};
+use tenfold_scenarios::status_text;
 
 use crate::faults::faults;
 use crate::findings::{findings, next_step};
@@ -178,11 +179,11 @@ fn exchange_summaries(run: &Run, request: usize) -> Vec<DurationSummary> {
     })
 }
 
-/// Converts status codes to strings, the key type of JSON objects.
+/// Converts statuses to strings, the key type of JSON objects; those of gRPC with their names.
 fn named_statuses(statuses: &BTreeMap<u16, u64>) -> BTreeMap<String, u64> {
     statuses
         .iter()
-        .map(|(status, count)| (status.to_string(), *count))
+        .map(|(status, count)| (status_text(*status), *count))
         .collect()
 }
 

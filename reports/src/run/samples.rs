@@ -2,6 +2,7 @@
 
 use tenfold_analysis::{Summary, format};
 use tenfold_run_dir::counts::CheckCounts;
+use tenfold_scenarios::status_text;
 
 use crate::document::{Block, Fact, Sample, Section, Table, Tone};
 
@@ -123,7 +124,9 @@ pub(super) fn samples(summary: &Summary) -> impl Iterator<Item = Sample> {
         let check = sample.check.as_ref();
         let check = check.map_or_else(String::new, |check| format!(" “{check}”"));
         let status = sample.status;
-        let status = status.map_or_else(String::new, |status| format!(", status {status}"));
+        let status = status.map_or_else(String::new, |status| {
+            format!(", status {}", status_text(status))
+        });
         Sample {
             title: format!("{}: {}{check}{status}", sample.request, sample.failure),
             reason: [

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::position::Position;
+
 /// An error in a scenario: its position, the problem, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.sentence())]
@@ -27,6 +29,22 @@ impl ScenarioError {
             column: 0,
             message: message.into(),
             hint: None,
+        }
+    }
+
+    /// Returns an error at a position of the scenario that was read from `origin`, with advice if there is any.
+    pub fn at(
+        origin: &Path,
+        position: Position,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> Self {
+        Self {
+            origin: origin.to_owned(),
+            line: position.line,
+            column: position.column,
+            message: message.into(),
+            hint,
         }
     }
 

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::clip::clip;
 use super::error::ScenarioError;
 use super::nearest::{nearest, suggestion};
+use super::position::Position;
 use super::rate::Rate;
 use super::units::parse_duration;
 
@@ -171,6 +172,12 @@ impl<'a> Fields<'a> {
 impl<'a> Value<'a> {
     pub(crate) fn error(&self, message: impl Into<String>) -> ScenarioError {
         self.document.error(self.value.span(), message)
+    }
+
+    /// Returns its position, for errors that are found later.
+    pub(crate) fn position(&self) -> Position {
+        let ScenarioError { line, column, .. } = self.error("");
+        Position { line, column }
     }
 
     pub(crate) fn text(&self) -> Result<&'a str, ScenarioError> {

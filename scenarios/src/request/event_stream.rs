@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::format::error::ScenarioError;
-use crate::format::fields::Value;
+use crate::format::fields::{Fields, Value};
 
 /// How an answer is read as a stream of Server-Sent Events, and what ends it.
 ///
@@ -68,12 +68,25 @@ impl EventStream {
     /// Reads the end of a WebSocket conversation, whose messages have no names.
     pub(crate) fn of_messages(value: &Value<'_>) -> Result<Self, ScenarioError> {
         let mut fields = value.table("the end of a conversation")?;
+        let data = fields.optional("data");
+        let data = data.map(|value| value.text().map(str::to_owned));
+        let until_data = data.transpose()?;
+        Self::of_unnamed(value, fields, until_data)
+    }
+
+    /// Reads the end of a stream of gRPC messages, which have neither names nor text.
+    pub(crate) fn of_answers(value: &Value<'_>) -> Result<Self, ScenarioError> {
+        Self::of_unnamed(value, value.table("the end of a stream")?, None)
+    }
+
+    fn of_unnamed(
+        value: &Value<'_>,
+        mut fields: Fields<'_>,
+        until_data: Option<String>,
+    ) -> Result<Self, ScenarioError> {
         let conversation = Self {
             until_event: None,
-            until_data: fields
-                .optional("data")
-                .map(|value| value.text().map(str::to_owned))
-                .transpose()?,
+            until_data,
             until_count: fields
                 .optional("messages")
                 .map(|value| value.count(1..=1_000_000_000))
@@ -81,16 +94,16 @@ impl EventStream {
             until_elapsed: fields
                 .optional("elapsed")
                 .map(|value| match value.duration()? {
-                    Duration::ZERO => Err(value.error("a conversation can't end after 0 s")),
+                    Duration::ZERO => Err(value.error("it can't end after 0 s")),
                     elapsed => Ok(elapsed),
                 })
                 .transpose()?,
         };
         fields.finish()?;
         match conversation == Self::default() {
-            true => Err(value.error("`until` has no condition").hint(
-                "write `until = { messages = 5 }`, or leave it out to end with the last reply",
-            )),
+            true => Err(value
+                .error("`until` has no condition")
+                .hint("write `until = { messages = 5 }`, or leave it out to read the last answer")),
             false => Ok(conversation),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::grpc_status::{GRPC_STATUSES, status_text};
 use crate::format::error::ScenarioError;
 use crate::format::fields::Value;
 
@@ -21,7 +22,7 @@ impl Default for Expect {
     }
 }
 
-/// Formats it as in `200, 201` or `2xx`.
+/// Formats it as in `200, 201`, `2xx` or `0 OK`.
 impl fmt::Display for Expect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (first, last)) in self.ranges.iter().enumerate() {
@@ -29,7 +30,7 @@ impl fmt::Display for Expect {
                 f.write_str(", ")?;
             }
             match first == last {
-                true => write!(f, "{first}")?,
+                true => f.write_str(&status_text(*first))?,
                 false => write!(f, "{}xx", first / 100)?,
             }
         }
@@ -43,6 +44,32 @@ impl Expect {
         Self {
             ranges: vec![(101, 101)],
         }
+    }
+
+    /// Only `OK` of gRPC.
+    pub(crate) fn grpc() -> Self {
+        Self {
+            ranges: vec![(0, 0)],
+        }
+    }
+
+    /// Reads statuses of gRPC: `["OK", "NOT_FOUND"]` or `[0, 5]`.
+    pub(crate) fn read_grpc(value: &Value<'_>) -> Result<Self, ScenarioError> {
+        let codes = value.list()?;
+        if codes.is_empty() {
+            return Err(value
+                .error("`expect` is empty, so every response would fail")
+                .hint("leave it out to accept OK"));
+        }
+        let ranges = codes.iter().map(|code| {
+            let code = match code.is_integer() {
+                true => code.count(0..=16)? as u16,
+                false => code.choice(&GRPC_STATUSES)?,
+            };
+            Ok((code, code))
+        });
+        let ranges = ranges.collect::<Result<_, ScenarioError>>()?;
+        Ok(Self { ranges })
     }
 
     /// Reads `[200, 201]` or `["2xx", 304]`.

@@ -113,7 +113,7 @@ fn documented_abort_rules_are_valid() {
 
 #[test]
 fn examples_are_valid() {
-    for (folder, expected) in [("examples", 4), ("../docs/examples", 3)] {
+    for (folder, expected) in [("examples", 5), ("../docs/examples", 3)] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let mut read = 0;
         for entry in std::fs::read_dir(folder).unwrap() {

@@ -12,6 +12,10 @@ const COVERED_ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("lost_user", "`failure::tests` of tenfold-loadgen"),
     (
+        "grpc",
+        "`grpc::answers_that_are_not_grpc_have_a_class_of_their_own` of tenfold-loadgen",
+    ),
+    (
         "the generator is late: it was stopped, or had too little CPU time",
         "`frozen_generator`",
     ),

@@ -31,7 +31,7 @@ impl Blame {
 }
 
 /// Every failure class, and the side that it is blamed on.
-pub const FAILURE_CLASSES: [(&str, Blame); 25] = [
+pub const FAILURE_CLASSES: [(&str, Blame); 26] = [
     ("connect", Blame::Service),
     ("tls", Blame::Service),
     ("timeout", Blame::Service),
@@ -46,6 +46,7 @@ pub const FAILURE_CLASSES: [(&str, Blame); 25] = [
     ("missing_capture", Blame::Service),
     ("event_stream", Blame::Service),
     ("websocket", Blame::Service),
+    ("grpc", Blame::Service),
     ("script", Blame::Scenario),
     ("script_timeout", Blame::Scenario),
     ("missing_variable", Blame::Scenario),

@@ -1,7 +1,9 @@
 //! HTTP/2 request heads, and the meaning of stream errors.
 
 use h2::Reason;
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE,
+};
 use http::uri::{Authority, PathAndQuery, Uri};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
@@ -57,7 +59,8 @@ pub(super) fn request(outgoing: &Outgoing<'_>) -> Result<Request<()>, Failure> {
     } else {
         Authority::try_from(host.as_bytes()).map_err(|_| Failure::Unsendable)?
     };
-    if outgoing.announces_length() {
+    // The calls of gRPC clients announce none.
+    if outgoing.announces_length() && !headers.contains_key(TE) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(rendered.body.len()));
     }
     let mut parts = http::uri::Parts::default();

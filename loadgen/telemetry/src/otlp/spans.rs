@@ -12,6 +12,9 @@ use crate::otlp::messages::{
 use crate::otlp::scope;
 use crate::snapshot::{RequestDescription, Snapshot};
 
+/// The first number that is not a status of gRPC.
+const GRPC_STATUS_END: u16 = 17;
+
 /// A message with the spans of some requests.
 pub(super) fn message<'a>(
     requests: impl Iterator<Item = &'a RequestSpan>,
@@ -86,6 +89,14 @@ fn exchange(
     if let Some(status) = own.status {
         let status = Value::Integer(i64::from(status));
         attributes.push(KeyValue::new("http.response.status_code", status));
+    }
+    // The status of a call is in its trailers, and no longer that of HTTP.
+    if let Some(status @ 0..GRPC_STATUS_END) = request.status
+        && own.done_ns.is_some()
+    {
+        attributes.push(KeyValue::text("rpc.system", "grpc"));
+        let status = Value::Integer(i64::from(status));
+        attributes.push(KeyValue::new("rpc.grpc.status_code", status));
     }
     if let Some(class) = failure {
         attributes.push(KeyValue::text("error.type", class));
@@ -198,6 +209,34 @@ mod tests {
                 (KIND_CLIENT, "GET read post")
             );
         }
+    }
+
+    #[test]
+    fn calls_have_the_status_of_grpc_beside_that_of_http() {
+        let all = spans(&RequestSpan {
+            phase: 0,
+            request: 0,
+            trace_id: 1,
+            span_id: 2,
+            intended_ns: 0,
+            blocked_ns: None,
+            sent_ns: 0,
+            done_ns: 9,
+            status: Some(14),
+            failure: Some(Failure::UnexpectedStatus),
+            exchanges: vec![ExchangeSpan {
+                span_id: 3,
+                begun_ns: 1,
+                done_ns: Some(9),
+                status: Some(200),
+            }],
+        });
+        let status = |key| text(&all[1], key);
+        assert_eq!(
+            status("http.response.status_code"),
+            Some(Value::Integer(200))
+        );
+        assert_eq!(status("rpc.grpc.status_code"), Some(Value::Integer(14)));
     }
 
     #[test]

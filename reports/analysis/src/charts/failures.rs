@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tenfold_run_dir::Run;
 use tenfold_run_dir::timeline::{FailureCount, Row};
+use tenfold_scenarios::status_text;
 
 use crate::charts::over_time::{bins, middle_s};
 
@@ -88,7 +89,7 @@ impl FailuresOverTime {
 
 fn named(own: &FailureCount) -> String {
     match own.status {
-        Some(status) => format!("{} {status}", own.class),
+        Some(status) => format!("{} {}", own.class, status_text(status)),
         None => own.class.to_string(),
     }
 }

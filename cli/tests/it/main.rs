@@ -7,6 +7,7 @@ mod ci_files;
 mod ci_install;
 mod completions;
 mod connections;
+mod deploy;
 mod docs_links;
 mod end_to_end;
 mod exit_codes;

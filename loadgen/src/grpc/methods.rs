@@ -1,6 +1,7 @@
 //! The methods of a scenario.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 use tenfold_scenarios::{Grpc, Rendered, Request, Scenario, ScenarioError};
@@ -62,15 +63,18 @@ impl Methods {
             }
             let descriptor = if grpc.proto.is_empty() {
                 let known = (side, grpc.service.as_str());
-                if !reflected.contains_key(&known) {
-                    let described = reflect(&grpc.service, endpoint).await;
-                    let described = described.map_err(|reason| LoadError::Configuration {
-                        what: format!("request `{}`", request.name),
-                        reason,
-                    })?;
-                    reflected.insert(known, described);
-                }
-                match &reflected[&known] {
+                let described = match reflected.entry(known) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => {
+                        let described = reflect(&grpc.service, endpoint).await;
+                        let described = described.map_err(|reason| LoadError::Configuration {
+                            what: format!("request `{}`", request.name),
+                            reason,
+                        })?;
+                        place.insert(described)
+                    }
+                };
+                match described {
                     Described::By(pool) => method_of(pool, grpc, scenario)?,
                     Described::Unknown(known) => {
                         return Err(no_service(grpc, known, scenario).into());

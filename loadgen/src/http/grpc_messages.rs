@@ -18,6 +18,10 @@ pub(crate) const GRPC_STATUS: &str = "grpc-status";
 
 /// The messages of a body to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(any(test, feature = "grpc")),
+    expect(dead_code, reason = "nothing makes a call")
+)]
 pub(crate) enum KeepMessages {
     /// None: they are counted.
     Count,
@@ -38,6 +42,10 @@ pub(crate) struct GrpcMessage {
 
 /// What an answer of gRPC has besides its headers.
 #[derive(Debug, Clone, Default)]
+#[cfg_attr(
+    not(feature = "grpc"),
+    expect(dead_code, reason = "nothing makes a call")
+)]
 pub(crate) struct GrpcParts {
     /// Number of its messages.
     pub(crate) count: u64,

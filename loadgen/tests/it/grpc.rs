@@ -1,5 +1,7 @@
 //! gRPC calls of a service of the library `grpcio`: unary and streamed, described by files or by reflection.
 
+#![allow(clippy::unwrap_used, reason = "test helpers may panic")]
+
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -249,7 +249,7 @@ mod tests {
         let header = restored.credentials.as_ref().unwrap().header().unwrap();
         assert_eq!(header, "Bearer hunter2");
         let socket = described("unix:/run/app.sock", DialOptions::default());
-        assert_eq!(socket.socket(), Some(std::path::Path::new("/run/app.sock")));
+        assert_eq!(socket.socket(), Some(Path::new("/run/app.sock")));
     }
 
     #[test]

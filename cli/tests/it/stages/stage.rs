@@ -200,14 +200,19 @@ impl User {
         answer.status().as_u16()
     }
 
-    /// Reads a path. Returns status and body.
+    /// Reads a path without a session. Returns status and body.
     pub(crate) async fn get(&self, path: &str) -> Result<(u16, Vec<u8>), String> {
-        let answer = self
-            .client
-            .get(format!("{}{path}", self.url))
-            .send()
-            .await
-            .map_err(|error| error.to_string())?;
+        Self::answer(self.client.get(format!("{}{path}", self.url))).await
+    }
+
+    /// Reads a path with the user's session. Returns status and body.
+    pub(crate) async fn get_own(&self, path: &str) -> Result<(u16, Vec<u8>), String> {
+        let request = self.client.get(format!("{}{path}", self.url));
+        Self::answer(request.bearer_auth(&self.token)).await
+    }
+
+    async fn answer(request: reqwest::RequestBuilder) -> Result<(u16, Vec<u8>), String> {
+        let answer = request.send().await.map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
         let body = answer.bytes().await.map_err(|error| error.to_string())?;
         Ok((status, body.to_vec()))

@@ -87,10 +87,16 @@ impl RedisCluster {
             let identity = authority.issue(&member.name, &[member.listen.ip()])?;
             write_private(&own.join("nodes.conf"), &self.nodes(index))?;
             let settings = own.join("redis.conf");
+            // Members take the address of a connection for that of its other end, unless it is announced. On loopback, connections
+            // come from 127.0.0.1, where no member listens: after a restart, the others would not find it, nor clients.
             write_private(
                 &settings,
                 &format!(
                     "bind {ip}\n\
+                     bind-source-addr {ip}\n\
+                     cluster-announce-ip {ip}\n\
+                     cluster-announce-tls-port {port}\n\
+                     cluster-announce-bus-port {bus}\n\
                      port 0\n\
                      tls-port {port}\n\
                      cluster-port {bus}\n\

@@ -36,6 +36,14 @@ pub(crate) enum Command {
     Autoscale(AutoscaleArguments),
     /// Ask SQL and other kinds of stores the same questions, with the same data and as much CPU
     Nosql(NosqlArguments),
+    /// Compare the service in parts that call each other with the whole service: what a hop costs
+    Hops(HopsArguments),
+    /// Count the reads of returning browsers that end at each level, from their own caches to the database, and what a level saves
+    Caches(CachesArguments),
+    /// Upload photos at twice the rate that a worker sustains, with a bounded queue and without a bound
+    Overload(OverloadArguments),
+    /// Compare the table of the posts with one in partitions by month
+    Months(MonthsArguments),
     /// Write pages anew from their figures, such as after a change of wording
     Page(PageArguments),
     /// Serve each request for a fixed time, with a number of them at a time, until killed
@@ -397,6 +405,10 @@ pub(crate) enum Benchmark {
     Plan,
     Autoscale,
     Nosql,
+    Hops,
+    Caches,
+    Overload,
+    Months,
 }
 
 /// Options of the server with permits.
@@ -445,6 +457,160 @@ impl StagesArguments {
     /// Returns the measured time of each step, in seconds.
     pub(crate) fn seconds(&self) -> u64 {
         self.seconds.unwrap_or(if self.quick { 4 } else { 12 })
+    }
+}
+
+/// Options of the benchmark of hops.
+#[derive(Debug, Args)]
+pub(crate) struct HopsArguments {
+    /// CPUs of each box
+    #[arg(long = "box", default_value_t = 0.2, value_name = "CPU", value_parser = positive)]
+    pub(crate) box_cpu: f64,
+    /// Requests per second: low enough that nothing queues
+    #[arg(long, default_value_t = 40, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rate: u32,
+    /// Length of a turn, in seconds [default: 30]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(5..=3600))]
+    pub(crate) seconds: Option<u64>,
+    /// Rounds, with a turn of both in each [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: Option<u32>,
+    /// Quick check: one round of ten seconds; do not quote its figures
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Binary of Tenfold [default: the one next to this program]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tenfold: Option<PathBuf>,
+    /// Directory for hops.json, hops.md and hops.html
+    #[arg(long, default_value = "docs/benchmarks", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Directory for the data of the stages
+    #[arg(long, default_value = ".tenfold/bench", value_name = "DIR")]
+    pub(crate) cache: PathBuf,
+}
+
+impl HopsArguments {
+    /// Returns the length of a turn, in seconds.
+    pub(crate) fn seconds(&self) -> u64 {
+        self.seconds.unwrap_or(if self.quick { 10 } else { 30 })
+    }
+
+    /// Returns the number of rounds.
+    pub(crate) fn rounds(&self) -> u32 {
+        self.rounds.unwrap_or(if self.quick { 1 } else { 5 })
+    }
+}
+
+/// Options of the benchmark of caches.
+#[derive(Debug, Args)]
+pub(crate) struct CachesArguments {
+    /// CPUs of each box
+    #[arg(long = "box", default_value_t = 0.2, value_name = "CPU", value_parser = positive)]
+    pub(crate) box_cpu: f64,
+    /// Reads per second of all browsers
+    #[arg(long, default_value_t = 160, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(8..=100_000))]
+    pub(crate) rate: u32,
+    /// Time of each turn, of which the first half fills the caches, in seconds [default: 60]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(4..=3600))]
+    pub(crate) seconds: Option<u64>,
+    /// Seed of the reads
+    #[arg(long, default_value_t = 42, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Quick check: turns of ten seconds; do not quote its figures
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Binary of Tenfold [default: the one next to this program]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tenfold: Option<PathBuf>,
+    /// Directory for caches.json, caches.md and caches.html
+    #[arg(long, default_value = "docs/benchmarks", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Directory for the data of the stages
+    #[arg(long, default_value = ".tenfold/bench", value_name = "DIR")]
+    pub(crate) cache: PathBuf,
+}
+
+impl CachesArguments {
+    /// Returns the time of each turn, in seconds.
+    pub(crate) fn seconds(&self) -> u64 {
+        self.seconds.unwrap_or(if self.quick { 10 } else { 60 })
+    }
+}
+
+/// Options of the benchmark of overload.
+#[derive(Debug, Args)]
+pub(crate) struct OverloadArguments {
+    /// CPUs of each box
+    #[arg(long = "box", default_value_t = 0.2, value_name = "CPU", value_parser = positive)]
+    pub(crate) box_cpu: f64,
+    /// First rate at which the capacity of the worker is looked for, in uploads per second
+    #[arg(long, default_value_t = 20, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) first_rate: u32,
+    /// Length of a turn, in seconds [default: 90]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(10..=3600))]
+    pub(crate) seconds: Option<u64>,
+    /// Wait up to which a job counts as done in time, in seconds
+    #[arg(long, default_value_t = 10.0, value_name = "S", value_parser = positive)]
+    pub(crate) in_time: f64,
+    /// Quick check: turns of 15 seconds; do not quote its figures
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Binary of Tenfold [default: the one next to this program]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tenfold: Option<PathBuf>,
+    /// Directory for overload.json, overload.md and overload.html
+    #[arg(long, default_value = "docs/benchmarks", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Directory for the data of the stages
+    #[arg(long, default_value = ".tenfold/bench", value_name = "DIR")]
+    pub(crate) cache: PathBuf,
+}
+
+impl OverloadArguments {
+    /// Returns the length of a turn, in seconds.
+    pub(crate) fn seconds(&self) -> u64 {
+        self.seconds.unwrap_or(if self.quick { 15 } else { 90 })
+    }
+}
+
+/// Options of the benchmark of months.
+#[derive(Debug, Args)]
+pub(crate) struct MonthsArguments {
+    /// CPUs of the box
+    #[arg(long = "box", default_value_t = 0.5, value_name = "CPU", value_parser = positive)]
+    pub(crate) box_cpu: f64,
+    /// Posts of a month [default: 20000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
+    pub(crate) posts: Option<u64>,
+    /// Rounds [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=11))]
+    pub(crate) rounds: Option<u32>,
+    /// Quick check: 500 posts a month and one round; do not quote its figures
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Binary of Tenfold [default: the one next to this program]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tenfold: Option<PathBuf>,
+    /// Directory for months.json, months.md and months.html
+    #[arg(long, default_value = "docs/benchmarks", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Directory for the data
+    #[arg(long, default_value = ".tenfold/bench", value_name = "DIR")]
+    pub(crate) cache: PathBuf,
+}
+
+impl MonthsArguments {
+    /// Returns the number of posts of a month.
+    pub(crate) fn posts_a_month(&self) -> u64 {
+        self.posts.unwrap_or(if self.quick { 500 } else { 20_000 })
+    }
+
+    /// Returns the number of rounds.
+    pub(crate) fn rounds(&self) -> u32 {
+        self.rounds.unwrap_or(if self.quick { 1 } else { 5 })
     }
 }
 

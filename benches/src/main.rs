@@ -6,14 +6,18 @@
 //! commands run as separate processes: the bare handler and the planted server.
 
 mod autoscale;
+mod caches;
 mod cli;
 mod findings;
 mod gate;
 mod generator;
 mod generators;
+mod hops;
 mod knee;
+mod months;
 mod nosql;
 mod output;
+mod overload;
 mod pages;
 mod plan;
 mod stages;
@@ -40,6 +44,10 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Autoscale(arguments) => autoscale::run(&arguments),
         Command::Nosql(arguments) => nosql::run(&arguments),
+        Command::Hops(arguments) => hops::run(&arguments),
+        Command::Caches(arguments) => caches::run(&arguments),
+        Command::Overload(arguments) => overload::run(&arguments),
+        Command::Months(arguments) => months::run(&arguments),
         Command::Page(arguments) => pages::write(&arguments),
         Command::Permits(arguments) => knee::permits::serve(&arguments),
         Command::Planted(arguments) => planted_server::serve(&arguments),

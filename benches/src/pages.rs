@@ -1,7 +1,10 @@
 //! Pages of benchmarks, written anew from their figures.
 
 use crate::cli::{Benchmark, PageArguments};
-use crate::{autoscale, findings, gate, generator, generators, knee, nosql, plan, stages};
+use crate::{
+    autoscale, caches, findings, gate, generator, generators, hops, knee, months, nosql, overload,
+    plan, stages,
+};
 
 /// Writes the pages.
 pub(crate) fn write(arguments: &PageArguments) -> anyhow::Result<()> {
@@ -16,6 +19,10 @@ pub(crate) fn write(arguments: &PageArguments) -> anyhow::Result<()> {
             Benchmark::Plan => plan::write_page(&arguments.out),
             Benchmark::Autoscale => autoscale::write_page(&arguments.out),
             Benchmark::Nosql => nosql::write_page(&arguments.out),
+            Benchmark::Hops => hops::write_page(&arguments.out),
+            Benchmark::Caches => caches::write_page(&arguments.out),
+            Benchmark::Overload => overload::write_page(&arguments.out),
+            Benchmark::Months => months::write_page(&arguments.out),
         }?;
     }
     Ok(())

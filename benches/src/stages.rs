@@ -3,12 +3,12 @@
 //! Each stage comes up with its data set. The rate is doubled until an objective is missed, then bisected. The
 //! usage of the boxes is read before and after each step.
 
-mod box_use;
+pub(crate) mod box_use;
 mod climb;
 mod figures;
 mod hit_rate;
 mod page;
-mod stage_lab;
+pub(crate) mod stage_lab;
 mod step;
 
 use std::path::Path;
@@ -43,11 +43,39 @@ const VARIANTS: &[Variant] = &[
 pub(crate) struct Variant {
     pub(crate) stage: &'static str,
     pub(crate) tuned: bool,
+    /// Further arguments of `tenfold lab up`.
+    pub(crate) arguments: &'static [&'static str],
+    /// Variables of the boxes of the service.
+    pub(crate) environment: &'static [(&'static str, &'static str)],
 }
 
 impl Variant {
     const fn of(stage: &'static str, tuned: bool) -> Self {
-        Self { stage, tuned }
+        Self {
+            stage,
+            tuned,
+            arguments: &[],
+            environment: &[],
+        }
+    }
+
+    /// A stage with further arguments of `tenfold lab up`.
+    pub(crate) const fn with(stage: &'static str, arguments: &'static [&'static str]) -> Self {
+        Self {
+            arguments,
+            ..Self::of(stage, false)
+        }
+    }
+
+    /// The same with variables of the boxes of the service.
+    pub(crate) const fn with_environment(
+        self,
+        environment: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self {
+            environment,
+            ..self
+        }
     }
 
     /// Returns the name for people.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{MethodRouter, get, post, put};
+use axum::extract::State;
+use axum::routing::{MethodRouter, any, get, post, put};
 use tokio::sync::{Semaphore, watch};
 
 use self::response::Timing;
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::delays::Delays;
 use crate::feeds::FeedMode;
 use crate::files::Files;
@@ -16,6 +17,7 @@ use crate::password::Passwords;
 use crate::polyglot::Sessions;
 use crate::problem::Problem;
 use crate::queue::Intake;
+use crate::services;
 use crate::store::Store;
 use crate::telemetry::StoreWaits;
 
@@ -23,7 +25,9 @@ pub(crate) mod asset;
 mod extract;
 mod feed;
 mod following;
+mod freshness;
 mod health;
+mod internal;
 mod job;
 mod live_feed;
 mod openapi;
@@ -62,6 +66,14 @@ pub(crate) struct App {
     job_waiters: Semaphore,
     /// Workers write posts to feeds, so that some appear late.
     has_written_feeds: bool,
+    /// Responses have validators, so that clients need not load them again.
+    has_validators: bool,
+    /// Edges keep responses.
+    has_edges: bool,
+    /// Part of the service that this process runs.
+    role: Role,
+    /// Key of calls by other parts. `None` refuses them.
+    services_key: Option<String>,
     pub(crate) session_ttl: Duration,
     pub(crate) body_limit: usize,
     pub(crate) photo_limit: usize,
@@ -95,6 +107,10 @@ impl App {
             jobs,
             job_waiters: Semaphore::new(JOB_WAITERS_MAX),
             has_written_feeds: config.feeds.mode != FeedMode::Read,
+            has_validators: config.has_validators,
+            has_edges: !config.edges.urls.is_empty(),
+            role: config.role,
+            services_key: config.services.key.clone(),
             session_ttl: config.session_ttl,
             body_limit: config.body_limit,
             photo_limit: config.photo_limit,
@@ -112,40 +128,50 @@ impl App {
 /// State of the router.
 type Shared = Arc<App>;
 
-/// Returns each path with its methods. `GET` also serves `HEAD`.
-fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
+/// Returns each path with the part of the service that serves it, and its methods. `GET` also serves `HEAD`. A path without a
+/// part is served by each.
+fn routes() -> Vec<(&'static str, Option<Role>, MethodRouter<Shared>)> {
+    let [users, posts, photos, feeds] =
+        [Role::Users, Role::Posts, Role::Photos, Role::Feeds].map(Some);
     vec![
-        ("/v1/users", post(user::sign_up)),
-        ("/v1/users/{id}", get(user::read)),
-        ("/v1/sessions", post(session::log_in)),
+        ("/v1/users", users, post(user::sign_up)),
+        ("/v1/users/{id}", users, get(user::read)),
+        ("/v1/sessions", users, post(session::log_in)),
         (
             "/v1/sessions/current",
+            users,
             axum::routing::delete(session::log_out),
         ),
-        ("/v1/posts", post(post::create)),
+        ("/v1/posts", posts, post(post::create)),
         (
             "/v1/posts/{id}",
+            posts,
             get(post::read).put(post::update).delete(post::delete),
         ),
-        ("/v1/posts/{id}/photo", get(photo::read).put(photo::write)),
-        ("/v1/posts/{id}/thumbnail", get(photo::thumbnail)),
-        ("/v1/jobs/{id}", get(job::read)),
+        (
+            "/v1/posts/{id}/photo",
+            photos,
+            get(photo::read).put(photo::write),
+        ),
+        ("/v1/posts/{id}/thumbnail", photos, get(photo::thumbnail)),
+        ("/v1/jobs/{id}", photos, get(job::read)),
         (
             "/v1/following/{id}",
+            users,
             put(following::follow).delete(following::unfollow),
         ),
-        ("/v1/feed", get(feed::read)),
-        ("/v1/feed/live", get(live_feed::read)),
-        ("/static/{*path}", get(asset::read)),
-        ("/healthz", get(health::alive)),
-        ("/readyz", get(health::ready)),
-        ("/openapi.json", get(openapi::document)),
+        ("/v1/feed", feeds, get(feed::read)),
+        ("/v1/feed/live", feeds, get(live_feed::read)),
+        ("/static/{*path}", None, get(asset::read)),
+        ("/healthz", None, get(health::alive)),
+        ("/readyz", None, get(health::ready)),
+        ("/openapi.json", None, get(openapi::document)),
     ]
 }
 
 /// Returns the paths of all routes, with their placeholders.
 pub fn paths() -> impl Iterator<Item = &'static str> {
-    routes().into_iter().map(|(path, _)| path)
+    routes().into_iter().map(|(path, _, _)| path)
 }
 
 /// Builds the router of a process that serves no users: its health alone.
@@ -175,11 +201,19 @@ pub(crate) fn router(app: Shared) -> Router {
 }
 
 fn plain_router(app: Shared) -> Router {
-    routes()
-        .into_iter()
-        .fold(Router::new(), |router, (path, methods)| {
-            router.route(path, methods)
-        })
+    let role = app.role;
+    let mut router = Router::new();
+    for (path, part, methods) in routes() {
+        let is_served = !role.is_part() || part.is_none_or(|part| part == role);
+        router = match is_served {
+            true => router.route(path, methods),
+            false => router.route(path, any(misdirected)),
+        };
+    }
+    if app.services_key.is_some() && role.answers_calls() {
+        router = router.route(services::PATH, post(internal::answer));
+    }
+    router
         .method_not_allowed_fallback(async || {
             Problem::new(
                 http::StatusCode::METHOD_NOT_ALLOWED,
@@ -188,4 +222,15 @@ fn plain_router(app: Shared) -> Router {
         })
         .fallback(async || Problem::not_found("resource not found; see /openapi.json"))
         .with_state(app)
+}
+
+/// 421: a balancer sent the request to the wrong part of the service.
+async fn misdirected(State(app): State<Shared>) -> Problem {
+    Problem::new(
+        http::StatusCode::MISDIRECTED_REQUEST,
+        format!(
+            "another part of the service has this path; this process serves {}",
+            app.role
+        ),
+    )
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::data_set::{DataSet, LoadProgress};
 use crate::delays::Delays;
+use crate::edges::EdgeOptions;
 use crate::feeds::FeedOptions;
 use crate::queue::QueueOptions;
 use crate::store::CacheOptions;
@@ -60,6 +61,8 @@ pub struct Config {
     pub queue: QueueOptions,
     /// Part of the service that this process runs.
     pub role: Role,
+    /// Other parts of the service.
+    pub services: ServiceOptions,
     /// Worker options.
     pub worker: WorkerOptions,
     /// Address of the receiver of error reports; see [`crate::error_reports::resolve`]. `None` sends none.
@@ -68,6 +71,10 @@ pub struct Config {
     pub archive: Option<ArchiveOptions>,
     /// Limits calls of the object store by a retry budget and a circuit breaker. False for an experiment.
     pub is_limited: bool,
+    /// Responses have validators, so that clients need not load them again.
+    pub has_validators: bool,
+    /// Edges that keep responses, and are purged when something changes.
+    pub edges: EdgeOptions,
     /// How feeds are read. Written feeds need a queue.
     pub feeds: FeedOptions,
     /// Data set to load before the first request is served.
@@ -88,6 +95,17 @@ pub struct Config {
     pub shutdown_grace: Duration,
 }
 
+/// Other parts of the service, in processes of their own.
+#[derive(Clone, Default)]
+pub struct ServiceOptions {
+    /// Key that all parts share, in visible ASCII. Without one, calls by other parts are refused, and none are made.
+    pub key: Option<String>,
+    /// URL of the processes that have the users: `http://host:port,host:port`.
+    pub users: Option<String>,
+    /// URL of the processes that have the posts.
+    pub posts: Option<String>,
+}
+
 /// Part of the service that a process runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
@@ -98,9 +116,28 @@ pub enum Role {
     Web,
     /// Jobs alone. It serves no requests but those for its health.
     Worker,
+    /// Requests for users, sessions and follows alone.
+    Users,
+    /// Requests for posts alone.
+    Posts,
+    /// Requests for photos and their jobs alone.
+    Photos,
+    /// Requests for feeds alone.
+    Feeds,
 }
 
 impl Role {
+    /// Roles and their names.
+    const ALL: [(&str, Self); 7] = [
+        ("all", Self::All),
+        ("web", Self::Web),
+        ("worker", Self::Worker),
+        ("users", Self::Users),
+        ("posts", Self::Posts),
+        ("photos", Self::Photos),
+        ("feeds", Self::Feeds),
+    ];
+
     /// Returns true if the process serves requests.
     pub(crate) fn serves(self) -> bool {
         self != Self::Worker
@@ -108,7 +145,29 @@ impl Role {
 
     /// Returns true if the process works on jobs.
     pub(crate) fn works(self) -> bool {
-        self != Self::Web
+        matches!(self, Self::All | Self::Worker)
+    }
+
+    /// Returns true if other processes serve the other requests.
+    pub(crate) fn is_part(self) -> bool {
+        matches!(self, Self::Users | Self::Posts | Self::Photos | Self::Feeds)
+    }
+
+    /// Returns true if it answers calls by other parts.
+    pub(crate) fn answers_calls(self) -> bool {
+        matches!(self, Self::Users | Self::Posts)
+    }
+
+    /// Returns true if the process has the posts in its databases.
+    pub(crate) fn has_posts(self) -> bool {
+        !self.is_part() || self == Self::Posts
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = Self::ALL.iter().find(|(_, role)| role == self);
+        f.write_str(named.map_or("", |(name, _)| name))
     }
 }
 
@@ -116,12 +175,11 @@ impl FromStr for Role {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "all" => Ok(Self::All),
-            "web" => Ok(Self::Web),
-            "worker" => Ok(Self::Worker),
-            _ => Err("it must be all, web or worker".to_owned()),
-        }
+        let named = Self::ALL.iter().find(|(name, _)| *name == text);
+        named.map(|(_, role)| *role).ok_or_else(|| {
+            let names = Self::ALL.map(|(name, _)| name).join(", ");
+            format!("it must be one of {names}")
+        })
     }
 }
 
@@ -159,10 +217,13 @@ impl Config {
             queue_url: None,
             queue: QueueOptions::default(),
             role: Role::All,
+            services: ServiceOptions::default(),
             worker: WorkerOptions::default(),
             error_reports: None,
             archive: None,
             is_limited: true,
+            has_validators: true,
+            edges: EdgeOptions::default(),
             feeds: FeedOptions::default(),
             data_set: None,
             load_progress: Arc::default(),
@@ -200,7 +261,10 @@ impl fmt::Debug for Config {
                 "warehouse",
                 &self.archive.as_ref().map(|own| scheme(&own.warehouse_url)),
             )
+            .field("edges", &self.edges.urls)
             .field("role", &self.role)
+            .field("users_service", &self.services.users)
+            .field("posts_service", &self.services.posts)
             .field("feeds", &self.feeds)
             .field("data_set", &self.data_set)
             .finish_non_exhaustive()
@@ -217,6 +281,8 @@ mod tests {
         config.cache_url = Some("redis://:hunter2@localhost".to_owned());
         config.sessions_url = Some("redis-cluster://:hunter2@localhost:1".to_owned());
         config.queue_url = Some("nats://user:hunter2@localhost/photos".to_owned());
+        config.services.key = Some("hunter2".to_owned());
+        config.edges.key = Some("hunter2".to_owned());
         config.replica_urls = vec!["mysql://root:hunter2@localhost/db".to_owned()];
         assert!(!format!("{config:?}").contains("hunter2"));
     }
@@ -227,5 +293,13 @@ mod tests {
         assert!("Worker".parse::<Role>().is_err());
         assert!(Role::All.serves() && Role::All.works());
         assert!(!Role::Web.works() && !Role::Worker.serves());
+        for (name, role) in Role::ALL {
+            assert_eq!(
+                (name.parse(), role.to_string()),
+                (Ok(role), name.to_owned())
+            );
+        }
+        assert!(Role::Photos.is_part() && !Role::Photos.has_posts() && !Role::Photos.works());
+        assert!(Role::Web.has_posts() && Role::Posts.has_posts());
     }
 }

@@ -7,6 +7,7 @@ pub mod data_set;
 #[cfg(any(feature = "arcadedb", feature = "clickhouse"))]
 mod database_url;
 mod delays;
+mod edges;
 pub mod error_reports;
 mod feeds;
 pub mod files;
@@ -22,6 +23,7 @@ mod problem;
 pub mod queue;
 mod secret;
 pub mod serve;
+mod services;
 #[cfg(test)]
 mod skip;
 pub mod store;
@@ -30,11 +32,13 @@ mod telemetry;
 mod test_process;
 #[cfg(any(
     feature = "arcadedb",
+    feature = "cdn",
     feature = "clickhouse",
     feature = "mysql",
     feature = "nats",
     feature = "redis",
-    feature = "s3"
+    feature = "s3",
+    feature = "services"
 ))]
 mod tls_provider;
 mod token;
@@ -42,8 +46,9 @@ pub mod warehouse;
 mod worker;
 
 pub use api::paths;
-pub use config::{Config, Role, TlsFiles};
+pub use config::{Config, Role, ServiceOptions, TlsFiles};
 pub use delays::{Delays, Hold};
+pub use edges::EdgeOptions;
 pub use feeds::{FeedMode, FeedOptions};
 pub use serve::{ServeError, Server, TlsError, start, start_with};
 pub use worker::WorkerOptions;

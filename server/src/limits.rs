@@ -2,13 +2,13 @@
 
 mod circuit;
 pub(crate) mod deadline;
-#[cfg(any(feature = "nats", feature = "s3"))]
+#[cfg(any(feature = "nats", feature = "s3", feature = "services"))]
 mod guard;
 mod jitter;
 
 pub(crate) use circuit::{Admission, Circuit};
 #[cfg(test)]
 pub(crate) use circuit::{FAILURES_MAX, PAUSE_MAX};
-#[cfg(any(feature = "nats", feature = "s3"))]
+#[cfg(any(feature = "nats", feature = "s3", feature = "services"))]
 pub(crate) use guard::{Guard, GuardedError};
 pub(crate) use jitter::jittered;

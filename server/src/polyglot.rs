@@ -9,7 +9,7 @@ mod arcadedb;
 #[cfg(feature = "scylla")]
 mod cassandra;
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 mod counters;
 mod feeds;
 #[cfg(feature = "mysql")]
@@ -21,10 +21,10 @@ mod redis_cluster;
 mod resolver;
 mod sessions;
 
-pub use counters::{COUNTER_BYTES_MAX, Counters};
-pub use feeds::{FeedEntry, Feeds, OWNERS_MAX};
+pub use counters::{COUNTER_BYTES_MAX, Counters, check_name};
+pub use feeds::{FeedEntry, Feeds, OWNERS_MAX, check_owners};
 pub use post_documents::{DocumentPhoto, PostDocument, PostDocuments, Reply};
-pub use recommendations::{FOLLOWEES_MAX, Recommendation, Recommendations};
+pub use recommendations::{FOLLOWEES_MAX, Recommendation, Recommendations, check_followees};
 pub use resolver::{
     resolve_counters, resolve_feeds, resolve_post_documents, resolve_recommendations,
     resolve_sessions,

@@ -13,24 +13,18 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::{self, App};
-use crate::cache::{CacheError, DelayedCache};
-use crate::config::Config;
+use crate::cache::CacheError;
+use crate::config::{Config, Role};
 use crate::error_reports::{self, ErrorReports, ErrorReportsError};
-use crate::feeds::{Announcer, FeedMode, FeedStore, Feeds};
 use crate::files::{DelayedFiles, Files, FilesError};
-use crate::polyglot::{Sessions, StoreSessions};
 use crate::queue::{Jobs, QueueError};
-use crate::store::sharded::ShardedStore;
-use crate::store::{
-    CacheOptions, CachedStore, DelayedStore, FederatedStore, FeedTable, Origin, Outbox, PhotoTable,
-    SplitOptions, SplitStore, Store, StoreError,
-};
+use crate::store::{Store, StoreError};
 use crate::telemetry::{self, FeedDesk, Requests};
-use crate::warehouse::{Archive, ArchivedStore, Mover};
 use crate::worker::{FeedWork, PhotoUpkeep, PhotoWork, Worker, WorkerOptions, keep_feeds};
-use crate::{data_set, markdown, password};
+use crate::{data_set, markdown, password, services};
 
 mod acceptor;
+mod composition;
 mod head_timer;
 mod listener;
 mod redirect;
@@ -39,6 +33,7 @@ mod tls;
 mod transport;
 
 use acceptor::SocketFile;
+use composition::{Composed, archive, compose};
 use listener::Listener;
 pub use transport::TlsError;
 use transport::{Plain, Tls, Transport};
@@ -125,6 +120,22 @@ pub enum ServeError {
         "written feeds need a queue, such as `nats://user:password@host:port/NAME`, or `memory:` for a single process"
     )]
     FeedsWithoutQueue,
+    /// A part of the service lacks the address of another one.
+    #[error(
+        "the part {role} of the service calls the part {needs}; give its addresses by --{needs}-service, and the key of all parts as \
+         TENFOLD_SERVICES_KEY"
+    )]
+    PartWithoutService {
+        /// Part that lacks it.
+        role: Role,
+        /// Part that it calls.
+        needs: &'static str,
+    },
+    /// Written feeds are in the database of the users, which the part with the feeds has not.
+    #[error(
+        "feeds can't be written by a service of several parts; give --feeds read, or one role to all processes"
+    )]
+    FeedsOfParts,
     /// The repair of written feeds would not count posts in the warehouse.
     #[error(
         "written feeds and a warehouse of old posts cannot be used together: the repair of counters would miss the moved posts; \
@@ -152,144 +163,12 @@ pub async fn start(config: Config) -> Result<Server, ServeError> {
     start_composed(config, composed).await
 }
 
-/// A store, and what else uses its databases.
-struct Composed {
-    store: Arc<dyn Store>,
-    /// `None` if the store has no shards.
-    sharded: Option<Arc<ShardedStore>>,
-    /// `None` if feeds are not written.
-    feeds: Option<FeedDesk>,
-    /// Database of photos, and the store of their posts. `None` if photos are with their posts.
-    photos: Option<(Arc<dyn PhotoTable>, Arc<dyn Store>)>,
-}
-
-/// Composes the store, its shards or replicas, its written feeds, and the cache in front of it.
-async fn compose(config: &Config) -> Result<Composed, ServeError> {
-    let cache = config.cache_url.as_deref().map(crate::cache::resolve);
-    let mut cache = cache.transpose()?;
-    if let (Some(inner), Some(delays)) = (&cache, &config.delays) {
-        cache = Some(Arc::new(DelayedCache::new(Arc::clone(inner), delays)));
-    }
-    // The innermost store: a cache answers reads without the database.
-    let delayed = |store: Arc<dyn Store>, origin| match &config.delays {
-        Some(delays) => Arc::new(DelayedStore::new(store, delays, origin)) as Arc<dyn Store>,
-        None => store,
-    };
-    let mut sharded = None;
-    let (base, table): (Arc<dyn Outbox>, Arc<dyn FeedTable>) = match &config.shards[..] {
-        [] => {
-            let base = crate::store::resolve_base(&config.store_url).await?;
-            (base.clone(), base)
-        }
-        _ if !config.replica_urls.is_empty() => {
-            let both = "a store with shards has no replicas; give one or the other";
-            return Err(StoreError::Invalid(both.to_owned()).into());
-        }
-        shards => {
-            let store = crate::store::resolve_sharded(&config.store_url, shards).await?;
-            sharded = Some(Arc::clone(&store));
-            let table = store.directory();
-            (store, table)
-        }
-    };
-    let mut store = delayed(base.clone(), Origin::Primary);
-    let namespace = &config.cache.namespace;
-    if !config.replica_urls.is_empty() {
-        let replicas = config.replica_urls.iter();
-        let replicas = replicas
-            .map(|url| crate::store::resolve_replica(url).map(|own| delayed(own, Origin::Replica)));
-        let options = SplitOptions {
-            lag_max: config.replica_lag_max,
-            namespace: namespace.clone(),
-            ..SplitOptions::default()
-        };
-        let replicas = replicas.collect::<Result<_, StoreError>>()?;
-        store = Arc::new(SplitStore::new(store, replicas, cache.clone(), options));
-    }
-    if let Some(archive) = &config.archive {
-        let warehouse = crate::warehouse::resolve(&archive.warehouse_url).await?;
-        // Below the cache, which has frequent old posts as well.
-        store = Arc::new(ArchivedStore::new(store, warehouse));
-    }
-    let mut photos = None;
-    if let Some(url) = &config.photos_url {
-        let table = crate::store::resolve_photos(url).await?;
-        photos = Some((Arc::clone(&table), Arc::clone(&store)));
-        store = Arc::new(FederatedStore::new(store, table));
-    }
-    let feeds = open_feeds(config, base, table).await?;
-    if let Some(feeds) = &feeds {
-        let announcer = Announcer::start(Arc::clone(&feeds.feeds), feeds.jobs.intake());
-        store = Arc::new(FeedStore::new(store, Arc::clone(&feeds.feeds), announcer));
-    }
-    if let Some(cache) = cache {
-        let options = CacheOptions {
-            settling: config.replica_lag_max + Duration::from_secs(1),
-            ..config.cache.clone()
-        };
-        store = Arc::new(CachedStore::new(store, cache, options));
-    }
-    Ok(Composed {
-        store,
-        sharded,
-        feeds,
-        photos,
-    })
-}
-
-/// Opens the written feeds. `None` if feeds are not written: then those that were are stale from now on.
-async fn open_feeds(
-    config: &Config,
-    base: Arc<dyn Outbox>,
-    table: Arc<dyn FeedTable>,
-) -> Result<Option<FeedDesk>, ServeError> {
-    if config.feeds.mode == FeedMode::Read {
-        table.spoil_all_feeds().await?;
-        return Ok(None);
-    }
-    if config.archive.is_some() {
-        return Err(ServeError::FeedsWithWarehouse);
-    }
-    let url = config.queue_url.as_deref();
-    let url = url.ok_or(ServeError::FeedsWithoutQueue)?;
-    let jobs = Jobs::open_beside(url, Some("feeds"), &config.queue)?;
-    let feeds = Arc::new(Feeds::new(base, table, config.feeds.clone()));
-    Ok(Some(FeedDesk::new(feeds, jobs)))
-}
-
-/// Prepares the moves of old posts from the databases of the store.
-async fn archive(config: &Config) -> Result<Option<Arc<Archive>>, ServeError> {
-    let Some(options) = &config.archive else {
-        return Ok(None);
-    };
-    let urls = config
-        .shards
-        .iter()
-        .map(|shard| shard.split_once('=').map_or(shard.as_str(), |(_, url)| url));
-    let mut urls: Vec<&str> = urls.collect();
-    if urls.is_empty() {
-        urls.push(&config.store_url);
-    }
-    let sources = urls.into_iter().map(crate::store::resolve_old_posts);
-    let sources = sources.collect::<Result<_, StoreError>>()?;
-    let warehouse = crate::warehouse::resolve(&options.warehouse_url).await?;
-    let mover = Mover::new(sources, Arc::clone(&warehouse));
-    let archive = Archive::new(mover, warehouse, options.keep_months);
-    Ok(Some(Arc::new(archive)))
-}
-
 /// Starts the service on an open store, ignoring the URL in `config`.
 ///
 /// # Errors
 /// As [`start`].
 pub async fn start_with(config: Config, store: Arc<dyn Store>) -> Result<Server, ServeError> {
-    let composed = Composed {
-        store,
-        sharded: None,
-        feeds: None,
-        photos: None,
-    };
-    start_composed(config, composed).await
+    start_composed(config, Composed::of(store)).await
 }
 
 async fn start_composed(config: Config, composed: Composed) -> Result<Server, ServeError> {
@@ -335,7 +214,11 @@ async fn start_composed(config: Config, composed: Composed) -> Result<Server, Se
     if let Some(delays) = &config.delays {
         files = Arc::new(DelayedFiles::new(files, delays)) as Arc<dyn Files>;
     }
-    if let Some(data_set) = config.data_set.as_ref().filter(|_| config.role.serves()) {
+    if let Some(data_set) = config
+        .data_set
+        .as_ref()
+        .filter(|_| config.role.serves() && config.role.has_posts())
+    {
         let hash = password::hash(data_set::PASSWORD)?;
         let content = data_set
             .content_with_progress(hash, markdown::render, config.load_progress.clone())
@@ -344,7 +227,7 @@ async fn start_composed(config: Config, composed: Composed) -> Result<Server, Se
         tracing::info!(?loaded, "data set loaded");
         config.load_progress.begin(data_set::LoadStep::Starting, 0);
     }
-    let requests = Requests::new(api::paths())
+    let requests = Requests::new(api::paths().chain([services::PATH]))
         .map_err(|error| ServeError::Routes(error.to_string()))
         .map(Arc::new)?;
     let (stop, stopped) = watch::channel(false);
@@ -364,10 +247,7 @@ async fn start_composed(config: Config, composed: Composed) -> Result<Server, Se
     if let (Some(archive), Some(every), true) = (&archive, every, config.role.works()) {
         workers.push(Arc::clone(archive).schedule(every, stopped.clone()));
     }
-    let sessions: Arc<dyn Sessions> = match &config.sessions_url {
-        Some(url) => crate::polyglot::resolve_sessions(url).await?,
-        None => Arc::new(StoreSessions::new(store.clone())),
-    };
+    let sessions = composition::sessions(&config, &store).await?;
     if let Some((photos, store)) = photos.filter(|_| config.role.works()) {
         let upkeep = PhotoUpkeep {
             store,

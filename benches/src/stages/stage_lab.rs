@@ -22,6 +22,7 @@ pub(crate) struct StageLab<'a> {
     ready_s: f64,
     url: String,
     ca: Option<String>,
+    environment: &'static [(&'static str, &'static str)],
     is_up: bool,
 }
 
@@ -39,12 +40,14 @@ impl<'a> StageLab<'a> {
             ready_s: 0.0,
             url: String::new(),
             ca: None,
+            environment: variant.environment,
             is_up: true,
         };
         let mut arguments = vec!["lab", "up", "--detach", "--json", "--stage", variant.stage];
         if variant.tuned {
             arguments.push("--tuned");
         }
+        arguments.extend(variant.arguments);
         let boxes: Vec<String> = tenfold_lab::stage::find(variant.stage)?
             .roles
             .iter()
@@ -71,10 +74,20 @@ impl<'a> StageLab<'a> {
         self.ready_s
     }
 
+    /// Returns its directory.
+    pub(crate) fn directory(&self) -> PathBuf {
+        self.folder.join(".tenfold/lab")
+    }
+
     /// Returns the status of its boxes.
     pub(crate) fn boxes(&self) -> anyhow::Result<Vec<BoxStatus>> {
+        Ok(self.status()?.boxes)
+    }
+
+    /// Returns its status.
+    pub(crate) fn status(&self) -> anyhow::Result<LabStatus> {
         let output = self.tenfold("status", &["lab", "status", "--json"], TIMEOUT)?;
-        Ok(status(&output)?.boxes)
+        status(&output)
     }
 
     /// Sends a scenario to it and returns the summary.
@@ -116,6 +129,7 @@ impl<'a> StageLab<'a> {
                 command.env_remove(name);
             }
         }
+        command.envs(self.environment.iter().copied());
         command.current_dir(&self.folder).args(arguments);
         // A detached lab is in its own process group, so it outlives this command.
         let mut child = Child::start(name, &command, &Confines::default(), &self.folder)?;

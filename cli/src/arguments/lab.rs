@@ -120,7 +120,8 @@ pub(crate) struct BoxArguments {
         value_delimiter = ';'
     )]
     pub(crate) counts: Vec<RoleCount>,
-    /// Optional boxes of the stage to add: redis-cluster, cassandra, arcadedb or clickhouse in stage partitioned. Repeatable
+    /// Optional boxes of the stage to add: redis-cluster, cassandra, arcadedb, clickhouse, services or cdn in
+    /// stage partitioned. Repeatable
     #[arg(
         long,
         value_name = "NAMES",
@@ -157,6 +158,9 @@ pub(crate) struct BoxArguments {
     /// Tune the SQL databases to the size of their boxes: caches of half the memory, a thread pool
     #[arg(long, env = "TENFOLD_TUNED", value_parser = BoolishValueParser::new())]
     pub(crate) tuned: bool,
+    /// Let the balancer keep no static files
+    #[arg(long, env = "TENFOLD_NO_WEB_CACHE", value_parser = BoolishValueParser::new())]
+    pub(crate) no_web_cache: bool,
 }
 
 #[derive(Debug, Args)]

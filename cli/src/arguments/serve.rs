@@ -8,8 +8,10 @@ use clap::builder::BoolishValueParser;
 
 use super::groups::cache::CacheArguments;
 use super::groups::data_set::DataSetArguments;
+use super::groups::edges::EdgeArguments;
 use super::groups::feeds::FeedArguments;
 use super::groups::queue::QueueArguments;
+use super::groups::services::ServicesArguments;
 use super::groups::store::StoreArguments;
 use super::groups::warehouse::WarehouseArguments;
 use crate::output::log::LogLevel;
@@ -41,7 +43,11 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     pub(crate) cache: CacheArguments,
     #[command(flatten)]
+    pub(crate) edges: EdgeArguments,
+    #[command(flatten)]
     pub(crate) queue: QueueArguments,
+    #[command(flatten)]
+    pub(crate) services: ServicesArguments,
     #[command(flatten)]
     pub(crate) warehouse: WarehouseArguments,
     #[command(flatten)]

@@ -136,6 +136,7 @@ fn options(stage: &Stage, arguments: &UpArguments) -> anyhow::Result<LabOptions>
     options.counts = boxes.counts.clone();
     options.with = boxes.with.clone();
     options.tuned = boxes.tuned;
+    options.web_cache = !boxes.no_web_cache;
     options.door = boxes.door;
     options.ssh_from = boxes.ssh_from.iter().copied().map(Into::into).collect();
     if boxes.door.is_some() && !stage.roles.contains(&"dns") {

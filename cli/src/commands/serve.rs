@@ -91,7 +91,9 @@ fn config(arguments: &ServeArguments) -> anyhow::Result<Config> {
     // An object store serves static content too.
     config.assets_in_files = config.files_url.starts_with("s3:");
     arguments.cache.apply(&mut config);
+    arguments.edges.apply(&mut config);
     arguments.queue.apply(&mut config);
+    arguments.services.apply(&mut config);
     config.error_reports.clone_from(&arguments.error_reports);
     arguments.warehouse.apply(&mut config);
     arguments.feeds.apply(&mut config);

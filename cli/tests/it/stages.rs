@@ -10,12 +10,14 @@
 mod autoscaled;
 mod balanced;
 mod cached;
+mod cdn;
 mod chaos;
 mod door;
 mod load;
 mod network;
 mod operated;
 mod partitioned;
+mod parts;
 mod polyglot;
 mod run;
 mod separated;

@@ -20,6 +20,7 @@ pub(crate) mod redis;
 pub(crate) mod redis_cluster;
 pub(crate) mod replica;
 pub(crate) mod service;
+pub(crate) mod varnish;
 
 use std::path::{Path, PathBuf};
 

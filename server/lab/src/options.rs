@@ -47,6 +47,8 @@ pub struct LabOptions {
     pub ssh_from: Vec<IpAddr>,
     /// Time for which clients may use the address of the service's name. `Some` puts two balancers behind a name, one in each zone.
     pub door: Option<Duration>,
+    /// True to keep static files in the web servers of the stage, where it has such a cache.
+    pub web_cache: bool,
     /// True to tune the SQL databases to the size of their boxes.
     pub tuned: bool,
     /// Further arguments of `serve`.
@@ -78,6 +80,7 @@ impl LabOptions {
             policy: None,
             ssh_from: Vec::new(),
             door: None,
+            web_cache: true,
             tuned: false,
             arguments: Vec::new(),
             stall_timeout: Duration::from_secs(30),

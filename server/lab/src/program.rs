@@ -236,6 +236,9 @@ const OUTSIDE_PATH: &[&str] = &[
     "/usr/lib/galera",
     "/usr/lib64/galera-4",
     "/usr/lib64/galera",
+    "/usr/lib/x86_64-linux-gnu/varnish/vmods",
+    "/usr/lib/aarch64-linux-gnu/varnish/vmods",
+    "/usr/lib64/varnish/vmods",
 ];
 
 /// Creates network namespaces and links.
@@ -252,6 +255,30 @@ pub(crate) const NFT: Program = Program {
     purpose: "rules of the private network",
     source: Source::Debian("nftables"),
     since: "single-box",
+};
+
+/// The cache at the edge.
+pub(crate) const VARNISHD: Program = Program {
+    name: "varnishd",
+    purpose: "caches at the edge",
+    source: Source::Debian("varnish"),
+    since: "partitioned",
+};
+
+/// Keys of responses, a module of [`VARNISHD`].
+pub(crate) const XKEY: Program = Program {
+    name: "libvmod_xkey.so",
+    purpose: "purges of caches at the edge",
+    source: Source::Debian("varnish-modules"),
+    since: "partitioned",
+};
+
+/// Compiles the settings of [`VARNISHD`].
+pub(crate) const CC: Program = Program {
+    name: "gcc",
+    purpose: "settings of caches at the edge",
+    source: Source::Debian("gcc"),
+    since: "partitioned",
 };
 
 /// All programs, in the order of the stages.
@@ -281,6 +308,9 @@ pub const PROGRAMS: &[Program] = &[
     CASSANDRA,
     ARCADEDB,
     CLICKHOUSE,
+    VARNISHD,
+    XKEY,
+    CC,
     IP,
     NFT,
 ];

@@ -95,7 +95,7 @@ pub fn reshard(
     let mut servers = status
         .boxes
         .iter()
-        .filter(|own| own.role == "app" && own.pid.is_some());
+        .filter(|own| ["app", "posts"].contains(&own.role.as_str()) && own.pid.is_some());
     let server = servers.find_map(|own| own.admin).ok_or_else(|| {
         failed(format!(
             "stage {} has no application server that is up",

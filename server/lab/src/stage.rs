@@ -8,7 +8,9 @@ use crate::stage::stage_plan::StagePlan;
 mod autoscaled;
 mod balanced;
 mod cached;
+mod cdn;
 mod partitioned;
+mod parts;
 mod polyglot;
 mod separated;
 mod single_box;
@@ -141,7 +143,7 @@ pub const STAGES: &[Stage] = &[
         features: &["stage-partitioned"],
         roles: partitioned::ROLES,
         countable: partitioned::COUNTABLE,
-        optional: polyglot::OPTIONAL,
+        optional: partitioned::OPTIONAL,
         scales: false,
         plan: partitioned::plan,
     },

@@ -23,50 +23,63 @@ use crate::problem::{Problem, ProblemDocument};
 const MODIFIED: &str = "Mon, 23 Nov 2026 00:00:00 GMT";
 /// Caches may serve a copy for an hour without revalidation.
 const CACHE: &str = "public, max-age=3600";
+/// Caches may keep a copy for a year: a path with a tag never has another content.
+const CACHE_FOREVER: &str = "public, max-age=31536000, immutable";
 /// Pages may load resources of this site only.
 const POLICY: &str = "default-src 'self'";
 
 struct Asset {
     name: &'static str,
     media_type: &'static str,
-    content: &'static [u8],
+    content: Bytes,
     etag: HeaderValue,
+}
+
+impl Asset {
+    /// Returns the tag in the path that never has another content.
+    fn tag(&self) -> &str {
+        self.etag.to_str().unwrap_or_default().trim_matches('"')
+    }
 }
 
 /// Number of assets.
 const COUNT: usize = 4;
 
 static ASSETS: LazyLock<[Asset; COUNT]> = LazyLock::new(|| {
-    [
+    let files = [
         asset(
             "tenfold.css",
             "text/css; charset=utf-8",
-            include_bytes!("../../assets/tenfold.css"),
+            Bytes::from_static(include_bytes!("../../assets/tenfold.css")),
         ),
         asset(
             "tenfold.js",
             "text/javascript; charset=utf-8",
-            include_bytes!("../../assets/tenfold.js"),
+            Bytes::from_static(include_bytes!("../../assets/tenfold.js")),
         ),
         asset(
             "logo.svg",
             "image/svg+xml",
-            include_bytes!("../../assets/logo.svg"),
+            Bytes::from_static(include_bytes!("../../assets/logo.svg")),
         ),
-        asset(
-            "index.html",
-            "text/html; charset=utf-8",
-            include_bytes!("../../assets/index.html"),
-        ),
-    ]
+    ];
+    // The page names the files by paths with their tags, so that browsers keep them.
+    let mut page = include_str!("../../assets/index.html").to_owned();
+    for file in &files {
+        let tagged = format!("/static/{}/{}", file.tag(), file.name);
+        page = page.replace(&format!("/static/{}", file.name), &tagged);
+    }
+    let [css, js, logo] = files;
+    let page = asset("index.html", "text/html; charset=utf-8", page.into());
+    [css, js, logo, page]
 });
 
-fn asset(name: &'static str, media_type: &'static str, content: &'static [u8]) -> Asset {
+fn asset(name: &'static str, media_type: &'static str, content: Bytes) -> Asset {
     Asset {
         name,
         media_type,
+        etag: etag(&content),
         content,
-        etag: etag(content),
     }
 }
 
@@ -111,15 +124,22 @@ pub(super) async fn read(
     params: Result<RawPathParams, RawPathParamsRejection>,
     headers: HeaderMap,
 ) -> HandlerResult {
+    let not_found = || Problem::not_found("asset not found");
     // A path that is not UTF-8 matches no asset. Axum's own rejection is not a problem document.
-    let (index, asset) = params
-        .ok()
-        .and_then(|params| {
-            let (_, name) = params.iter().next()?;
-            let mut assets = ASSETS.iter().enumerate();
-            assets.find(|(_, asset)| asset.name == name)
-        })
-        .ok_or_else(|| Problem::not_found("asset not found"))?;
+    let params = params.map_err(|_| not_found())?;
+    let (_, path) = params.iter().next().ok_or_else(not_found)?;
+    let (tag, name) = match path.split_once('/') {
+        Some((tag, name)) => (Some(tag), name),
+        None => (None, path),
+    };
+    let mut assets = ASSETS.iter().enumerate();
+    let found = assets.find(|(_, asset)| asset.name == name);
+    let (index, asset) = found.ok_or_else(not_found)?;
+    if let Some(tag) = tag.filter(|tag| *tag != asset.tag()) {
+        return of_other_version(&app, tag, asset)
+            .await
+            .ok_or_else(not_found);
+    }
     let fresh = is_fresh(
         &headers,
         asset.etag.to_str().unwrap_or_default(),
@@ -135,21 +155,42 @@ pub(super) async fn read(
     let headers = response.headers_mut();
     headers.insert(ETAG, asset.etag.clone());
     headers.insert(LAST_MODIFIED, HeaderValue::from_static(MODIFIED));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(CACHE));
+    let cache = tag.map_or(CACHE, |_| CACHE_FOREVER);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
     if !fresh {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        describe(headers, asset);
     }
     Ok(response)
+}
+
+/// Adds the headers of an asset's content.
+fn describe(headers: &mut HeaderMap, asset: &Asset) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+}
+
+/// Returns an asset as a server of another version has it: during a rollout, a page may come from one and ask another. `None` if
+/// the file store does not have it.
+async fn of_other_version(app: &App, tag: &str, asset: &Asset) -> Option<Response> {
+    let is_tag = tag.len() == asset.tag().len() && tag.bytes().all(|c| c.is_ascii_hexdigit());
+    if !app.assets_in_files || !is_tag {
+        return None;
+    }
+    let key = FileKey::new(format!("static/{tag}/{}", asset.name)).ok()?;
+    let content = app.files.get(&key).await.ok()?;
+    let mut response = Response::new(Body::from(content));
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(CACHE_FOREVER));
+    describe(headers, asset);
+    Some(response)
 }
 
 /// Copies the assets to the file store. The entity tag is part of each key, so that servers of
 /// different versions do not interfere.
 pub(crate) async fn publish(files: &dyn Files) -> Result<(), FilesError> {
     for asset in ASSETS.iter() {
-        let content = Bytes::from_static(asset.content);
-        files.put(&key(asset)?, content).await?;
+        files.put(&key(asset)?, asset.content.clone()).await?;
     }
     Ok(())
 }
@@ -161,7 +202,7 @@ pub(super) struct AssetCache([OnceLock<Bytes>; COUNT]);
 /// Returns the content of an asset, from the file store if assets are served from there. Falls back to
 /// the embedded copy.
 async fn content(index: usize, asset: &Asset, app: &App) -> Bytes {
-    let embedded = Bytes::from_static(asset.content);
+    let embedded = asset.content.clone();
     if !app.assets_in_files {
         return embedded;
     }
@@ -174,7 +215,7 @@ async fn content(index: usize, asset: &Asset, app: &App) -> Bytes {
         Err(error) => Err(error),
     };
     match found {
-        Ok(content) if *content == *asset.content => cached.get_or_init(|| content).clone(),
+        Ok(content) if content == asset.content => cached.get_or_init(|| content).clone(),
         Ok(_) => {
             tracing::warn!(
                 asset = asset.name,
@@ -190,8 +231,7 @@ async fn content(index: usize, asset: &Asset, app: &App) -> Bytes {
 }
 
 fn key(asset: &Asset) -> Result<FileKey, FilesError> {
-    let tag = asset.etag.to_str().unwrap_or_default().trim_matches('"');
-    FileKey::new(format!("static/{tag}/{}", asset.name))
+    FileKey::new(format!("static/{}/{}", asset.tag(), asset.name))
 }
 
 #[cfg(test)]

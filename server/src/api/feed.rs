@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::Shared;
 use super::extract::{Format, Paging, Session};
+use super::freshness::Version;
 use super::response::HandlerResult;
 use super::view::PageView;
 use crate::problem::ProblemDocument;
@@ -29,6 +30,7 @@ const FEED_INCOMPLETE: HeaderName = HeaderName::from_static("feed-incomplete");
             headers(("feed-incomplete" = String,
                 description = "`?1` if posts of some authors are missing, because their database did not \
                     answer in time; absent otherwise"))),
+        (status = 304, description = "The client's copy is fresh"),
         (status = 401, description = "Not logged in", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
@@ -40,6 +42,7 @@ pub(super) async fn read(
     session: Session,
     Paging(page): Paging,
     Format(format): Format,
+    headers: HeaderMap,
 ) -> HandlerResult {
     let mut timing = app.timing();
     let posts = app.store.shared_feed(session.user, page);
@@ -54,8 +57,12 @@ pub(super) async fn read(
         }
         posts => posts?,
     };
+    let version = Version::of_feed(session.user, &posts, format);
+    if let Some(unchanged) = app.unchanged(&headers, &version) {
+        return Ok(unchanged);
+    }
     let body = posts.body(format, |posts| {
         timing.serialized(|| PageView::json(posts, page.limit(), format))
     })?;
-    Ok(timing.json_bytes(StatusCode::OK, body))
+    Ok(app.versioned(timing.json_bytes(StatusCode::OK, body), &version))
 }

@@ -3,13 +3,12 @@
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::asset::{etag, is_fresh};
 use super::extract::{self, Id, Session, now};
+use super::freshness::Version;
 use super::response::{HandlerResult, Timing};
 use super::{App, Shared, job};
 use crate::ledger::{self, Part};
@@ -17,9 +16,6 @@ use crate::model::{Photo, PostId, UserId};
 use crate::photo::{PhotoFormat, thumbnail as make_thumbnail};
 use crate::photo_keys::PhotoKeys;
 use crate::problem::{Problem, ProblemDocument};
-
-/// Caches must revalidate each copy: the photo of a post may change.
-const CACHE: &str = "no-cache";
 
 /// Sets the photo of one's own post, replacing any previous one.
 #[utoipa::path(
@@ -118,8 +114,10 @@ async fn process(
     };
     match stored.await {
         Ok(previous) => {
-            if let Some(previous) = previous {
-                delete_files(app, &previous).await;
+            // A call that was repeated returns the photo itself.
+            let replaced = previous.filter(|previous| previous.file_key != record.file_key);
+            if let Some(replaced) = replaced {
+                delete_files(app, &replaced).await;
             }
         }
         // The record may have been stored: rather leave an unused file behind than delete a used one.
@@ -197,7 +195,9 @@ async fn serve(app: &App, id: i64, headers: &HeaderMap, is_thumbnail: bool) -> H
     let mut timing = app.timing();
     let photo = timing.store(app.store.photo(PostId(id))).await?;
     // The photo determines the thumbnail, so both share a tag; their URLs differ.
-    let fresh = headers.contains_key(IF_NONE_MATCH) && is_fresh(headers, &photo.etag, None);
+    let fresh = app.has_validators
+        && headers.contains_key(IF_NONE_MATCH)
+        && is_fresh(headers, &photo.etag, None);
     let mut response = if fresh {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -212,11 +212,10 @@ async fn serve(app: &App, id: i64, headers: &HeaderMap, is_thumbnail: bool) -> H
         let content: Bytes = app.files.get(key).await?;
         Response::new(Body::from(content))
     };
-    let headers = response.headers_mut();
-    if let Ok(etag) = HeaderValue::try_from(photo.etag) {
-        headers.insert(ETAG, etag);
+    if let Some(version) = Version::of_photo(photo.post, &photo.etag) {
+        response = app.versioned(response, &version);
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(CACHE));
+    let headers = response.headers_mut();
     if !fresh && let Ok(media_type) = HeaderValue::try_from(photo.media_type) {
         headers.insert(CONTENT_TYPE, media_type);
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

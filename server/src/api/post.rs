@@ -1,12 +1,13 @@
 //! Creating, reading, editing and deleting posts.
 
 use axum::extract::State;
-use http::StatusCode;
 use http::header::LOCATION;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::extract::{Format, Id, Json, Session, now};
+use super::freshness::Version;
 use super::response::HandlerResult;
 use super::view::PostView;
 use super::{Shared, photo};
@@ -82,6 +83,7 @@ pub(super) async fn create(
     ),
     responses(
         (status = 200, description = "The post", body = PostView<'static>),
+        (status = 304, description = "The client's copy is fresh"),
         (status = 404, description = "Post not found", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
@@ -92,11 +94,16 @@ pub(super) async fn read(
     State(app): State<Shared>,
     Id(id): Id,
     Format(format): Format,
+    headers: HeaderMap,
 ) -> HandlerResult {
     let mut timing = app.timing();
     let post = timing.store(app.store.shared_post(PostId(id))).await?;
+    let version = Version::of_post(&post, format);
+    if let Some(unchanged) = app.unchanged(&headers, &version) {
+        return Ok(unchanged);
+    }
     let body = timing.serialized(|| PostView::json(&post, format))?;
-    Ok(timing.json_bytes(StatusCode::OK, body))
+    Ok(app.versioned(timing.json_bytes(StatusCode::OK, body), &version))
 }
 
 /// Edits one's own post.

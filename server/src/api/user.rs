@@ -1,13 +1,14 @@
 //! Signing up and reading users.
 
 use axum::extract::State;
-use http::StatusCode;
 use http::header::LOCATION;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Shared;
 use super::extract::{Format, Id, Json, Paging, now};
+use super::freshness::Version;
 use super::response::{HandlerResult, to_json};
 use super::view::{PageView, UserPageView, UserView};
 use crate::model::{ContentFormat, HANDLE_BYTES_MAX, NewUser, UserId};
@@ -90,6 +91,7 @@ pub(super) async fn sign_up(State(app): State<Shared>, Json(login): Json<Login>)
     ),
     responses(
         (status = 200, description = "The user", body = UserPageView<'static>),
+        (status = 304, description = "The client's copy is fresh"),
         (status = 404, description = "User not found", body = ProblemDocument,
             content_type = "application/problem+json"),
         (status = "default", description = "A problem", body = ProblemDocument,
@@ -101,18 +103,23 @@ pub(super) async fn read(
     Id(id): Id,
     Paging(page): Paging,
     Format(format): Format,
+    headers: HeaderMap,
 ) -> HandlerResult {
     let mut timing = app.timing();
     let user = timing.store(app.store.shared_user(UserId(id))).await?;
     let posts = app.store.shared_posts_by(user.id, page);
     let posts = timing.store(posts).await?;
+    let version = Version::of_user(&user, &posts, format);
+    if let Some(unchanged) = app.unchanged(&headers, &version) {
+        return Ok(unchanged);
+    }
     let serialize = || {
         let user = user.body(ContentFormat::All, |user| to_json(&UserView::from(user)))?;
         let page = to_json(&PageView::new(&posts, page.limit(), format))?;
         Ok::<_, Problem>(UserPageView::join(&user, &page))
     };
     let body = posts.body_with(format, &user, || timing.serialized(serialize))?;
-    Ok(timing.json_bytes(StatusCode::OK, body))
+    Ok(app.versioned(timing.json_bytes(StatusCode::OK, body), &version))
 }
 
 /// Returns true if the length of a handle is valid.

@@ -20,8 +20,11 @@ pub trait Counters: Send + Sync + fmt::Debug + 'static {
     async fn value(&self, name: &str) -> Result<u64, StoreError>;
 }
 
-/// Checks the name of a counter.
-pub(super) fn check_name(name: &str) -> Result<(), StoreError> {
+/// Checks the name of a counter, as every implementation of [`Counters`] does.
+///
+/// # Errors
+/// `Invalid` if it is empty or longer than [`COUNTER_BYTES_MAX`].
+pub fn check_name(name: &str) -> Result<(), StoreError> {
     match (1..=COUNTER_BYTES_MAX).contains(&name.len()) {
         true => Ok(()),
         false => Err(StoreError::Invalid(format!(

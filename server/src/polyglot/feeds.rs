@@ -34,8 +34,11 @@ pub trait Feeds: Send + Sync + fmt::Debug + 'static {
     async fn page(&self, owner: UserId, page: Page) -> Result<Vec<FeedEntry>, StoreError>;
 }
 
-/// Checks the number of owners.
-pub(super) fn check_owners(owners: &[UserId]) -> Result<(), StoreError> {
+/// Checks the number of owners, as every implementation of [`Feeds::push`] does.
+///
+/// # Errors
+/// `Invalid` if there are more than [`OWNERS_MAX`].
+pub fn check_owners(owners: &[UserId]) -> Result<(), StoreError> {
     match owners.len() {
         0..=OWNERS_MAX => Ok(()),
         more => Err(StoreError::Invalid(format!(

@@ -34,8 +34,11 @@ pub trait Recommendations: Send + Sync + fmt::Debug + 'static {
     async fn recommend(&self, user: UserId, limit: u32) -> Result<Vec<Recommendation>, StoreError>;
 }
 
-/// Checks whom a user is to follow.
-pub(super) fn check_followees(follower: UserId, followees: &[UserId]) -> Result<(), StoreError> {
+/// Checks whom a user is to follow, as every implementation of [`Recommendations::follow`] does.
+///
+/// # Errors
+/// `Invalid` if there are more than [`FOLLOWEES_MAX`], or the user is among them.
+pub fn check_followees(follower: UserId, followees: &[UserId]) -> Result<(), StoreError> {
     if followees.contains(&follower) {
         let why = "users cannot follow themselves";
         return Err(StoreError::Invalid(why.to_owned()));

@@ -54,6 +54,7 @@ mod resharding;
 mod routes;
 mod shard;
 mod shard_map;
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod share;
 mod status;
 
@@ -64,6 +65,7 @@ pub use resharding::{Goal, Moved, Mover};
 pub(in crate::store) use shard::taken_over;
 pub use shard::{Advance, Directory, Holding, HoldingState, PostChange, PostCopy, Shard};
 pub use shard_map::{Move, ShardMap, ShardMapError};
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
 pub use share::Share;
 pub use status::{ShardStatus, ShardsStatus, Spreading};
 

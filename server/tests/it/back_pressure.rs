@@ -28,7 +28,7 @@ struct Outcome {
 }
 
 /// Returns a PNG of one pixel.
-fn pixel() -> Vec<u8> {
+pub(crate) fn pixel() -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 1, 1);
     encoder.set_color(png::ColorType::Rgb);

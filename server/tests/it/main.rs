@@ -19,6 +19,8 @@ mod photos;
 #[cfg(feature = "sqlite")]
 mod restart;
 mod routes;
+#[cfg(all(feature = "services", feature = "sqlite"))]
+mod services;
 #[path = "../../src/skip.rs"]
 mod skip;
 mod support;

@@ -19,7 +19,8 @@ pub(crate) struct QueueArguments {
         hide_env_values = true
     )]
     queue: Option<String>,
-    /// Part of the service to run: all, web (requests alone) or worker (jobs of the queue alone)
+    /// Part of the service to run: all, web (requests alone), worker (jobs of the queue alone), or one of users, posts, photos and
+    /// feeds, which serves its own paths and calls the others
     #[arg(long, value_name = "ROLE", default_value = "all", env = "TENFOLD_ROLE")]
     role: Role,
     /// Jobs after which the queue is full, and uploads are answered with 503; none for a queue without

@@ -111,7 +111,8 @@ pub(crate) struct StageArguments {
         value_delimiter = ';'
     )]
     pub(crate) counts: Vec<RoleCount>,
-    /// Optional boxes of the stage to add: redis-cluster, cassandra, arcadedb or clickhouse in stage partitioned. Repeatable
+    /// Optional boxes of the stage to add: redis-cluster, cassandra, arcadedb, clickhouse, services or cdn in
+    /// stage partitioned. Repeatable
     #[arg(
         long,
         value_name = "NAMES",

@@ -54,9 +54,9 @@ fn unknown_optional_box_is_refused() {
     let up = ["lab", "up", "--stage", "partitioned", "--with", "mongodb"];
     let refused = place.run(&up).expect(104);
     assert!(
-        refused
-            .stderr
-            .contains("its optional boxes: redis-cluster, cassandra, arcadedb, clickhouse"),
+        refused.stderr.contains(
+            "its optional boxes: redis-cluster, cassandra, arcadedb, clickhouse, services, cdn"
+        ),
         "{}",
         refused.stderr
     );

@@ -200,6 +200,13 @@ impl User {
         answer.status().as_u16()
     }
 
+    /// Follows a user.
+    pub(crate) async fn follow(&self, user: u64) {
+        let url = format!("{}/v1/following/{user}", self.url);
+        let request = self.client.put(url).bearer_auth(&self.token);
+        assert_eq!(request.send().await.unwrap().status(), 204);
+    }
+
     /// Reads a path without a session. Returns status and body.
     pub(crate) async fn get(&self, path: &str) -> Result<(u16, Vec<u8>), String> {
         Self::answer(self.client.get(format!("{}{path}", self.url))).await

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 
 use super::mariadb::GREETING;
 use super::powerdns::HEALTH_PATH as DOOR_HEALTH_PATH;
+use super::varnish::HEALTH_PATH as EDGE_HEALTH_PATH;
 use super::{own_directory, replica};
 use crate::LabError;
 use crate::balancer::SOCKET;
@@ -47,12 +48,143 @@ pub(crate) struct Edge<'a> {
     pub(crate) floating: Option<SocketAddr>,
     /// Its certificate.
     pub(crate) identity: &'a Identity,
-    /// Web servers behind it.
-    pub(crate) servers: &'a [Server],
+    /// Servers behind it.
+    pub(crate) behind: &'a Behind<'a>,
+    /// True if caches at the edge ask this balancer for what they lack.
+    pub(crate) is_origin: bool,
     /// Socket that gets a line for each request, in HAProxy's format `httplog`. `None` without such a log.
     pub(crate) request_log: Option<&'a Path>,
-    /// Path of the web servers' health check.
+}
+
+/// Servers behind the entrance.
+#[derive(Debug)]
+pub(crate) struct Behind<'a> {
+    /// Servers of all paths that have no route.
+    pub(crate) servers: &'a [Server],
+    /// Paths that other servers have.
+    pub(crate) routes: &'a [Route],
+    /// Caches at the edge. `None` if there are none.
+    pub(crate) edges: Option<Edges>,
+    /// True to keep static files.
+    pub(crate) caches_assets: bool,
+    /// Path of the servers' health check.
     pub(crate) health_path: &'a str,
+}
+
+/// Caches at the edge.
+#[derive(Debug, Clone)]
+pub(crate) struct Edges {
+    /// The caches.
+    pub(crate) servers: Vec<Server>,
+    /// Address at which the balancer sends what they ask for to the service.
+    pub(crate) origin: SocketAddr,
+}
+
+/// Paths that a group of servers has.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    /// Name of the group.
+    pub(crate) backend: &'static str,
+    /// Condition on the path.
+    pub(crate) paths: &'static str,
+    /// Servers of the group.
+    pub(crate) servers: Vec<Server>,
+}
+
+/// Public paths, whose responses are the same for everybody.
+const PUBLIC: &str = "{ method GET HEAD } { path_beg /v1/posts/ /v1/users/ /static/ }";
+
+impl Behind<'_> {
+    /// Returns the rules for clients: public paths go to the edges, as long as one is up.
+    fn public_rules(&self) -> String {
+        match &self.edges {
+            Some(_) => format!(
+                "    http-request deny deny_status 405 if {{ method PURGE }}\n    \
+                 use_backend edges if {PUBLIC} {{ nbsrv(edges) gt 0 }}\n{}",
+                self.rules()
+            ),
+            None => self.asset_rules() + &self.rules(),
+        }
+    }
+
+    /// Returns the rules that keep static files.
+    fn asset_rules(&self) -> String {
+        let rules = "    http-request set-var(txn.static) bool(true) if { path_beg /static/ }
+    http-request cache-use static if { var(txn.static) -m bool }
+    http-response cache-store static if { var(txn.static) -m bool }
+";
+        if self.caches_assets {
+            rules.to_owned()
+        } else {
+            String::new()
+        }
+    }
+
+    /// Returns the frontend for the edges, and the edges.
+    fn edges(&self, is_origin: bool) -> String {
+        let Some(edges) = &self.edges else {
+            return String::new();
+        };
+        let mut text = format!(
+            r#"
+backend edges
+    balance leastconn
+    option httpchk GET {EDGE_HEALTH_PATH}
+    {RETRIES}
+    default-server {CHECKS}
+"#
+        );
+        for server in &edges.servers {
+            let _ = writeln!(text, "    server {} {}", server.name, server.address);
+        }
+        if is_origin {
+            let _ = write!(
+                text,
+                r#"
+frontend origin
+    bind {origin}
+    http-request deny deny_status 404 if {{ path_beg /internal/ }}
+{assets}{rules}"#,
+                origin = edges.origin,
+                assets = self.asset_rules(),
+                rules = self.rules(),
+            );
+        }
+        text
+    }
+
+    /// Returns the rules that choose the group of a request.
+    fn rules(&self) -> String {
+        let rules = self.routes.iter();
+        let rules = rules.map(|own| format!("    use_backend {} if {}\n", own.backend, own.paths));
+        rules
+            .chain(["    default_backend web\n".to_owned()])
+            .collect()
+    }
+
+    /// Returns the groups.
+    fn backends(&self) -> String {
+        let routes = self.routes.iter();
+        let groups = routes.map(|own| (own.backend, &own.servers[..]));
+        let mut text = String::new();
+        for (name, servers) in [("web", self.servers)].into_iter().chain(groups) {
+            let _ = write!(
+                text,
+                r#"
+backend {name}
+    balance leastconn
+    option httpchk GET {health}
+    {RETRIES}
+    default-server {CHECKS}
+"#,
+                health = self.health_path,
+            );
+            for server in servers {
+                let _ = writeln!(text, "    server {} {}", server.name, server.address);
+            }
+        }
+        text
+    }
 }
 
 /// Checks of a server that answers HTTP, also of one that is added at run time. A new one gets its share of the load
@@ -129,25 +261,16 @@ frontend public
     bind {listen} ssl crt {crt} alpn h2,http/1.1 ssl-min-ver TLSv1.2
 {floating}    http-request set-header X-Forwarded-Proto https
     http-request set-header X-Request-Id %[uuid()]
-    http-request set-var(txn.static) bool(true) if {{ path_beg /static/ }}
-    http-request cache-use static if {{ var(txn.static) -m bool }}
-    http-response cache-store static if {{ var(txn.static) -m bool }}
     http-response set-header Strict-Transport-Security max-age=31536000
-    default_backend web
-{log}
+    http-request deny deny_status 404 if {{ path_beg /internal/ }}
+{rules}{log}
 frontend in-the-clear
     bind {redirect}
     http-request return status 200 content-type text/plain string up if {{ path {DOOR_HEALTH_PATH} }} {{ nbsrv(web) gt 0 }}
     acl plain-host req.hdr(host) -m reg ^[A-Za-z0-9.-]+(:[0-9]+)?$
     http-request deny deny_status 400 unless plain-host
     http-request redirect location https://%[req.hdr(host),field(1,:)]:{port}%[pathq] code 308
-
-backend web
-    balance leastconn
-    option httpchk GET {health}
-    {RETRIES}
-    default-server {CHECKS}
-"#,
+{edges}{backends}"#,
             listen = self.listen,
             crt = both.display(),
             // It may be bound before the address is here.
@@ -157,15 +280,14 @@ backend web
             )),
             redirect = self.redirect,
             port = self.listen.port(),
-            health = self.health_path,
+            rules = self.behind.public_rules(),
+            edges = self.behind.edges(self.is_origin),
+            backends = self.behind.backends(),
             log = self.request_log.map_or_else(String::new, |socket| format!(
                 "    no log\n    log {} local0 info\n    option httplog\n",
                 socket.display()
             )),
         );
-        for server in self.servers {
-            let _ = writeln!(text, "    server {} {}", server.name, server.address);
-        }
         let mut plan = plan(
             self.name,
             self.role,

@@ -35,6 +35,10 @@ pub(crate) struct Service<'a> {
     pub(crate) replica_url: Option<String>,
     /// Queue of photos. `None` if the stage has none.
     pub(crate) queue: Option<QueueUse>,
+    /// Part of the service that it runs. `None` if it runs all of it.
+    pub(crate) part: Option<Part>,
+    /// Caches at the edge that it purges. `None` if the stage has none.
+    pub(crate) edges: Option<EdgesUse>,
     /// URL of the sessions, which contains a password. `None` if the store has them.
     pub(crate) sessions_url: Option<String>,
     /// URL of the warehouse of old posts, which contains a password. `None` if all stay in the store.
@@ -58,6 +62,28 @@ pub(crate) struct QueueUse {
     pub(crate) url: String,
     /// Part of the service that the box runs: `web` adds jobs, `worker` works on them, `all` does both.
     pub(crate) role: &'static str,
+}
+
+/// Part of the service that a box runs, and the boxes with other parts that it calls.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    /// Role of the process.
+    pub(crate) role: &'static str,
+    /// Key that all parts share.
+    pub(crate) key: String,
+    /// Addresses of the boxes with the users. Empty if it calls none.
+    pub(crate) users: Vec<SocketAddr>,
+    /// Addresses of the boxes with the posts. Empty if it calls none.
+    pub(crate) posts: Vec<SocketAddr>,
+}
+
+/// Caches at the edge.
+#[derive(Debug, Clone)]
+pub(crate) struct EdgesUse {
+    /// Their addresses.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// Key of purges.
+    pub(crate) key: String,
 }
 
 /// Address and credentials of the object store.
@@ -87,6 +113,11 @@ const REMOVED_VARIABLES: &[&str] = &[
     "TENFOLD_REPLICA",
     "TENFOLD_QUEUE",
     "TENFOLD_ROLE",
+    "TENFOLD_USERS_SERVICE",
+    "TENFOLD_POSTS_SERVICE",
+    "TENFOLD_SERVICES_KEY",
+    "TENFOLD_EDGE",
+    "TENFOLD_EDGES_KEY",
     "TENFOLD_SESSIONS",
     "TENFOLD_SHARD",
     "TENFOLD_WAREHOUSE",
@@ -151,8 +182,23 @@ impl Service<'_> {
         if let Some(files) = self.files {
             add("--files", &files.url);
         }
-        if let Some(queue) = &self.queue {
-            add("--role", &queue.role);
+        let of_queue = self.queue.as_ref().map(|queue| queue.role);
+        if let Some(role) = self.part.as_ref().map(|part| part.role).or(of_queue) {
+            add("--role", &role);
+        }
+        if let Some(part) = &self.part {
+            for (flag, called) in [
+                ("--users-service", &part.users),
+                ("--posts-service", &part.posts),
+            ] {
+                let called: Vec<_> = called.iter().map(ToString::to_string).collect();
+                if !called.is_empty() {
+                    add(flag, &format!("http://{}", called.join(",")));
+                }
+            }
+        }
+        for edge in self.edges.iter().flat_map(|own| &own.addresses) {
+            add("--edge", &format!("http://{edge}"));
         }
         plan.arguments.insert(0, "serve".into());
         let mut add = |flag: &str, value: &Path| {
@@ -175,6 +221,12 @@ impl Service<'_> {
         }
         if let Some(queue) = &self.queue {
             set("TENFOLD_QUEUE", &queue.url);
+        }
+        if let Some(part) = &self.part {
+            set("TENFOLD_SERVICES_KEY", &part.key);
+        }
+        if let Some(edges) = &self.edges {
+            set("TENFOLD_EDGES_KEY", &edges.key);
         }
         if let Some(address) = &self.error_reports {
             set("TENFOLD_ERROR_REPORTS", address);
@@ -237,6 +289,8 @@ mod tests {
             cache_url: None,
             replica_url: None,
             sessions_url: None,
+            part: None,
+            edges: None,
             warehouse_url: None,
             shards: Vec::new(),
             photos_url: None,

@@ -51,6 +51,7 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         replicas: None,
         queue: None,
         sessions: None,
+        edges: None,
         warehouse: None,
         files: &file_store,
     };

@@ -64,6 +64,7 @@ impl Data {
             replicas: Some(self.replicas.clone()),
             queue: None,
             sessions: None,
+            edges: None,
             warehouse: None,
             files: &self.files,
         }

@@ -4,9 +4,12 @@
 //! It is small, since two cores run about ten busy boxes: the balancer sends requests to the application servers
 //! itself, and no database has a standby.
 
+use super::cdn;
+use super::parts::{self, SERVICES};
 use super::polyglot;
 use super::tiers::{Backend, Backends, Tiers, tuning, zone};
 use crate::LabError;
+use crate::component::haproxy::Behind;
 use crate::component::mariadb::MariaDb;
 use crate::component::nats::Nats;
 use crate::component::redis::Redis;
@@ -21,6 +24,10 @@ pub(super) const ROLES: &[&str] = &[
     "dns",
     "keepalived",
     "app",
+    "users",
+    "posts",
+    "photos",
+    "feeds",
     "worker",
     "cache",
     "queue",
@@ -28,6 +35,7 @@ pub(super) const ROLES: &[&str] = &[
     "sql-posts",
     "sql-photos",
     "files",
+    cdn::ROLE,
     "redis-cluster",
     "cassandra",
     "arcadedb",
@@ -35,7 +43,26 @@ pub(super) const ROLES: &[&str] = &[
 ];
 
 /// Roles that can have several boxes.
-pub(super) const COUNTABLE: &[&str] = &["app", "worker", "sql-posts", "sql-photos"];
+pub(super) const COUNTABLE: &[&str] = &[
+    "app",
+    "users",
+    "posts",
+    "photos",
+    "feeds",
+    "worker",
+    "sql-posts",
+    "sql-photos",
+];
+
+/// What can be added.
+pub(super) const OPTIONAL: &[&str] = &[
+    polyglot::REDIS_CLUSTER,
+    polyglot::CASSANDRA,
+    polyglot::ARCADEDB,
+    polyglot::CLICKHOUSE,
+    SERVICES,
+    cdn::CDN,
+];
 
 /// Number of workers unless `--count` says otherwise. A photo takes one of them a fraction of a second.
 const WORKERS_DEFAULT: usize = 1;
@@ -100,6 +127,13 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
     let stores = polyglot::plan(&options.with, &mut tiers)?;
     data.extend(stores.plans);
 
+    let asks = |name: &str| options.with.iter().any(|own| own == name);
+    let edges = asks(cdn::CDN).then(|| cdn::plan(&mut tiers)).transpose()?;
+    let (edge_plans, edges, purged) = match edges {
+        Some(own) => (own.plans, Some(own.edges), Some(own.purged)),
+        None => (Vec::new(), None, None),
+    };
+
     let backends = Backends {
         store: users,
         shards,
@@ -114,16 +148,34 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
             address: queue_address,
         }),
         sessions: stores.sessions,
+        edges: purged,
         warehouse: stores.warehouse,
         files: &file_store,
     };
-    let count = tiers.count("app");
-    let (mut apps, servers) = tiers.applications("partitioned", &backends, count)?;
+    let has_parts = asks(SERVICES);
+    refuse_other_counts(options, has_parts)?;
+    let (mut apps, servers, routes) = match has_parts {
+        true => {
+            let parts = parts::plan("partitioned", &backends, &mut tiers)?;
+            (parts.plans, parts.servers, parts.routes)
+        }
+        false => {
+            let count = tiers.count("app");
+            let (apps, servers) = tiers.applications("partitioned", &backends, count)?;
+            (apps, servers, Vec::new())
+        }
+    };
     let workers = role_count::of(&options.counts, "worker", WORKERS_DEFAULT);
     let workers = tiers.workers("partitioned", &backends, workers)?;
-    let (balancers, entrance) = tiers.entrance(&servers, HEALTH_PATH)?;
-    let others = apps.split_off(1);
-    let front = others.into_iter().chain(workers).chain(balancers).collect();
+    let (balancers, entrance) = tiers.routed_entrance(&Behind {
+        servers: &servers,
+        routes: &routes,
+        edges,
+        caches_assets: options.web_cache,
+        health_path: HEALTH_PATH,
+    })?;
+    let others = apps.split_off(1).into_iter().chain(edge_plans);
+    let front = others.chain(workers).chain(balancers).collect();
     Ok(StagePlan {
         waves: vec![data, apps, front],
         entrance,
@@ -131,5 +183,27 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         scaling: None,
         watching: None,
         authority: Some(tiers.authority),
+    })
+}
+
+/// Refuses a number of boxes that the stage does not have: either it has parts of the service, or the whole service.
+fn refuse_other_counts(options: &LabOptions, has_parts: bool) -> Result<(), LabError> {
+    let is_other = |role: &str| match has_parts {
+        true => role == "app",
+        false => parts::ROLES.contains(&role),
+    };
+    let other = options.counts.iter().find(|own| is_other(&own.role));
+    other.map_or(Ok(()), |count| {
+        let roles = COUNTABLE.iter().filter(|role| !is_other(role));
+        let roles: Vec<&str> = roles.copied().collect();
+        let hint = match has_parts {
+            true => "without `--with services` also app",
+            false => "with `--with services` also users, posts, photos and feeds, but not app",
+        };
+        Err(LabError::Uncountable {
+            role: count.role.clone(),
+            stage: "partitioned",
+            countable: format!("{}; {hint}", roles.join(", ")),
+        })
     })
 }

@@ -9,13 +9,13 @@ use crate::component::clickhouse::ClickHouse;
 use crate::component::redis_cluster::RedisCluster;
 
 /// Key-value store: three boxes.
-const REDIS_CLUSTER: &str = "redis-cluster";
+pub(super) const REDIS_CLUSTER: &str = "redis-cluster";
 /// Wide-column store.
-const CASSANDRA: &str = "cassandra";
+pub(super) const CASSANDRA: &str = "cassandra";
 /// Documents and graph.
-const ARCADEDB: &str = "arcadedb";
+pub(super) const ARCADEDB: &str = "arcadedb";
 /// Warehouse.
-const CLICKHOUSE: &str = "clickhouse";
+pub(super) const CLICKHOUSE: &str = "clickhouse";
 
 /// Names of the stores, which are the roles of their boxes.
 pub(super) const OPTIONAL: &[&str] = &[REDIS_CLUSTER, CASSANDRA, ARCADEDB, CLICKHOUSE];

@@ -22,6 +22,8 @@ pub(super) fn plan(options: &LabOptions, site: &mut Site) -> Result<StagePlan, L
         files: None,
         cache_url: None,
         replica_url: None,
+        part: None,
+        edges: None,
         sessions_url: None,
         warehouse_url: None,
         queue: None,

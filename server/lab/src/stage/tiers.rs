@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use crate::LabError;
 use crate::boxes::box_plan::BoxPlan;
 use crate::component::galera::{Cluster, Member};
-use crate::component::haproxy::{Edge, Server};
+use crate::component::haproxy::{Behind, Edge, Server};
 use crate::component::keepalived::Keepalived;
 use crate::component::mariadb::{MariaDb, Tuning};
 use crate::component::nginx::WebServer;
 use crate::component::powerdns::{self, PowerDns};
-use crate::component::service::{FileStore, QueueUse, Service};
+use crate::component::service::{EdgesUse, FileStore, QueueUse, Service};
 use crate::control::status::DoorStatus;
 use crate::identity::Authority;
 use crate::network::Flow;
@@ -85,6 +85,8 @@ pub(super) struct Backends<'a> {
     pub(super) queue: Option<Backend>,
     /// Sessions. `None` if the store has them.
     pub(super) sessions: Option<Sessions>,
+    /// Caches at the edge. `None` if there are none.
+    pub(super) edges: Option<EdgesUse>,
     /// Warehouse of old posts. `None` if all stay in the store.
     pub(super) warehouse: Option<Backend>,
     pub(super) files: &'a FileStore,
@@ -215,6 +217,8 @@ impl<'a> Tiers<'a> {
                 files: Some(backends.files),
                 cache_url: backends.cache.as_ref().map(|cache| cache.url.clone()),
                 replica_url: backends.replicas.as_ref().map(|own| own.url.clone()),
+                part: None,
+                edges: backends.edges.clone(),
                 sessions_url: backends.sessions.as_ref().map(|own| own.url.clone()),
                 warehouse_url: backends.warehouse.as_ref().map(|own| own.url.clone()),
                 queue: backends.queue.as_ref().map(|own| QueueUse {
@@ -250,6 +254,7 @@ impl<'a> Tiers<'a> {
                 .chain([backends.files.address])
                 .chain(reported)
                 .chain(sessions.copied())
+                .chain(backends.edges.iter().flat_map(|own| own.addresses.clone()))
                 .chain(warehouse)
                 .collect();
             for to in all {
@@ -290,17 +295,31 @@ impl<'a> Tiers<'a> {
         web_servers: &[Server],
         health_path: &str,
     ) -> Result<(Vec<BoxPlan>, Entrance), LabError> {
+        self.routed_entrance(&Behind {
+            servers: web_servers,
+            routes: &[],
+            edges: None,
+            caches_assets: self.options.web_cache,
+            health_path,
+        })
+    }
+
+    /// Like [`entrance`](Self::entrance), but sends some paths to other servers.
+    pub(super) fn routed_entrance(
+        &mut self,
+        behind: &Behind<'_>,
+    ) -> Result<(Vec<BoxPlan>, Entrance), LabError> {
         let Some(ttl) = self.options.door else {
             let listen = self.site.public(BALANCERS[0], port::HTTPS)?;
             let redirect = self.site.public(BALANCERS[0], port::HTTP)?;
-            let balancer = self.balancer(0, (listen, redirect), web_servers, health_path)?;
+            let balancer = self.balancer(0, (listen, redirect), behind)?;
             return Ok((vec![balancer], self.entrance_at(listen, redirect)));
         };
         let listens = self.site.public_pair(BALANCERS, port::HTTPS)?;
         let redirects = self.site.public_pair(BALANCERS, port::HTTP)?;
         let mut plans = Vec::new();
         for (index, both) in listens.into_iter().zip(redirects).enumerate() {
-            let mut plan = self.balancer(index, both, web_servers, health_path)?;
+            let mut plan = self.balancer(index, both, behind)?;
             plan.zone = Some(zone(index));
             plans.push(plan);
         }
@@ -367,8 +386,7 @@ impl<'a> Tiers<'a> {
         &mut self,
         index: usize,
         (listen, redirect): (SocketAddr, SocketAddr),
-        web_servers: &[Server],
-        health_path: &str,
+        behind: &Behind<'_>,
     ) -> Result<BoxPlan, LabError> {
         let name = BALANCERS[index % BALANCERS.len()];
         let request_log = self.request_log.clone();
@@ -387,14 +405,24 @@ impl<'a> Tiers<'a> {
             statistics,
             floating: floating.map(|ip| SocketAddr::new(ip, listen.port())),
             identity: &self.authority.issue_known_as(name, known_as, &addresses)?,
-            servers: web_servers,
+            behind,
+            // Only the first balancer: its address would not be free for the second one.
+            is_origin: index == 0,
             request_log: request_log.as_deref(),
-            health_path,
         };
         self.statistics.get_or_insert(statistics);
         self.flows
             .extend([listen, redirect].map(Flow::from_outside));
-        self.sends_to(name, web_servers);
+        self.sends_to(name, behind.servers);
+        for route in behind.routes {
+            self.sends_to(name, &route.servers);
+        }
+        if let Some(edges) = &behind.edges {
+            self.sends_to(name, &edges.servers);
+            let back = edges.servers.iter();
+            let back = back.map(|edge| Flow::between(&edge.name, edges.origin));
+            self.flows.extend(back);
+        }
         edge.plan(&self.options.directory)
     }
 

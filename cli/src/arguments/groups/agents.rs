@@ -38,7 +38,7 @@ pub(crate) struct AgentsArguments {
     /// Longest time to wait for agents that are not there yet
     #[arg(long, value_name = "TIME", env = "TENFOLD_AGENT_WAIT", default_value = "10s", value_parser = duration)]
     pub(crate) agent_wait: Duration,
-    /// Action of the other agents if one is lost
+    /// Let the other agents go on if one is lost, or end the run
     #[arg(
         long,
         value_name = "ACTION",
@@ -54,9 +54,8 @@ pub(crate) struct AgentsArguments {
 /// Action of the other agents if one is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnLostAgent {
-    /// They send their shares to the end
+    // Doc comments would be listed in the help of every flag.
     Continue,
-    /// They end the run
     Stop,
 }
 

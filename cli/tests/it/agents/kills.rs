@@ -53,6 +53,30 @@ fn send(pid: u32, signal: Signal) {
     }
 }
 
+/// Puts the records that the agents have kept together in the run's directory.
+fn put_together(place: &Workplace, agents: &[Agent]) {
+    for (agent, name) in agents.iter().zip(["one", "two", "far"]) {
+        let deadline = Instant::now() + SOON;
+        let is_over = |said: &str| {
+            let ends = ["is kept", "has ended", "took no part"];
+            !said.contains("takes part") || ends.iter().any(|end| said.contains(end))
+        };
+        while !is_over(&agent.said()) {
+            assert!(Instant::now() < deadline, "{}", agent.said());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let records = std::fs::read_dir(place.path(&format!("{name}.records")));
+        for record in records.into_iter().flatten().flatten() {
+            let copied = Command::new("cp")
+                .arg("-r")
+                .arg(record.path().join("."))
+                .arg(place.path("run"))
+                .status();
+            assert!(copied.unwrap().success());
+        }
+    }
+}
+
 /// How often each line came.
 fn counted(lines: &[String]) -> HashMap<&str, usize> {
     let mut counts = HashMap::new();
@@ -95,7 +119,9 @@ fn random_kills_never_double_or_hide_a_request() {
             .zip(["one", "two", "far"])
             .map(|(url, name)| Agent::start(&place, url, name, &[]))
             .collect();
-        let _ = std::fs::remove_dir_all(place.path("run"));
+        for directory in ["run", "one.records", "two.records", "far.records"] {
+            let _ = std::fs::remove_dir_all(place.path(directory));
+        }
         let mut running = run_command(&place, &direct, &target, &["--agents", "3"])
             .spawn()
             .unwrap();
@@ -146,6 +172,9 @@ fn random_kills_never_double_or_hide_a_request() {
             let planned = expected.get(line).copied().unwrap_or(0);
             assert!(count <= planned, "{what}: {line} came {count} times");
         }
+        if what == "controller killed" {
+            put_together(&place, &agents);
+        }
         let tally = tally.entry(what).or_default();
         tally[0] += 1;
         let report = place.run(&["report", "run", "--json"]);
@@ -182,7 +211,6 @@ fn random_kills_never_double_or_hide_a_request() {
             tally[1] += 1;
         }
         agents.clear();
-        let _ = (ended.stdout, ended.stderr);
     }
     println!("what is broken: runs, with fewer requests, without a record");
     for what in BREAKS {

@@ -129,7 +129,7 @@ sub vcl_recv {{
 
 sub vcl_backend_response {{
     if (beresp.status >= 500) {{
-        if (!bereq.http.service-failed) {{
+        if (!bereq.http.service-failed || bereq.is_bgfetch) {{
             # A response of the service, even if it is not kept, would replace the earlier one.
             return (abandon);
         }}
@@ -152,7 +152,7 @@ sub vcl_backend_response {{
 }}
 
 sub vcl_backend_error {{
-    if (!bereq.http.service-failed) {{
+    if (!bereq.http.service-failed || bereq.is_bgfetch) {{
         return (abandon);
     }}
 }}

@@ -97,6 +97,8 @@ impl RedisServers {
         let (port, bus) = self.ports[index];
         Command::new(program().unwrap())
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"])
+            // Otherwise a write waits for a slow sync of an earlier one, after it was acknowledged.
+            .args(["--appendfsync", "always"])
             .args([
                 "--port",
                 &port.to_string(),

@@ -44,7 +44,7 @@ pub enum Failure {
     EventStream,
     /// The WebSocket handshake is not valid, or the service ended the conversation too early or broke its rules.
     WebSocket,
-    /// The answer is none of gRPC, or breaks its rules: no status, or another number of messages than the method has.
+    /// The answer is not gRPC, or breaks its rules: no status, or a wrong number of messages.
     Grpc,
     /// The script of the request failed.
     Script,

@@ -19,7 +19,7 @@ const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 pub(super) struct AnswerStatus {
     /// Its status; 0 is `OK`.
     pub(super) code: u16,
-    /// What the service says about it; empty for nothing.
+    /// The explanation of the service; empty without one.
     pub(super) message: String,
 }
 
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn ended_by_us_is_ok_and_by_the_service_an_error() {
+    fn missing_status_is_ok_only_if_we_ended_the_answer() {
         assert_eq!(read(&[], None), Ok((0, String::new())));
         assert!(read(&[], Some(HeaderMap::new())).is_err());
         let wrong = headers(&[("grpc-status", "fine")]);

@@ -170,7 +170,7 @@ impl<'a> Call<'a> {
             return match parts.count {
                 1 => Ok(()),
                 count => Err(format!(
-                    "the service answered OK with {count} messages, where the method has one"
+                    "the service answered OK with {count} messages; a unary call has one"
                 )),
             };
         }

@@ -34,7 +34,7 @@ const NOT_FOUND: i32 = 5;
 /// The header that permits compressed answers.
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
-/// What to do without reflection.
+/// Advice for a service without reflection.
 const ADVICE: &str = "name its .proto files with proto = [\"...\"]";
 
 /// `ServerReflectionRequest`, as far as it is used.
@@ -97,7 +97,7 @@ struct Fault {
     message: String,
 }
 
-/// How a service is described.
+/// The description of a service.
 #[derive(Debug)]
 pub(super) enum Described {
     /// By these descriptors.

@@ -7,7 +7,7 @@ use http::header::CONTENT_TYPE;
 use crate::http::limits::MESSAGE_BYTES_MAX;
 use crate::http::unreadable::Unreadable;
 
-/// Length of a prefix: one byte that tells whether the message is compressed, and four of its length.
+/// Length of a prefix: a flag of one byte, set if the message is compressed, and four bytes of its length.
 const PREFIX_BYTES: usize = 5;
 
 /// Most bytes of the messages before the last that are kept for a trial.
@@ -40,7 +40,7 @@ pub(crate) struct GrpcMessage {
     pub(crate) payload: Vec<u8>,
 }
 
-/// What an answer of gRPC has besides its headers.
+/// Parts of a gRPC answer besides its headers.
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(
     not(feature = "grpc"),
@@ -71,7 +71,7 @@ pub(crate) struct MessageReader {
     earlier_bytes: usize,
 }
 
-/// Returns whether an answer is one of gRPC. One that fails at once may have nothing but a status.
+/// Checks that an answer is gRPC. An answer that fails at once may have nothing but a status.
 ///
 /// # Errors
 /// The reason why it is not.
@@ -80,14 +80,14 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> Result<(), Unreadable> {
         return Ok(());
     }
     let Some(kind) = headers.get(CONTENT_TYPE) else {
-        let reason = "the answer is none of gRPC: it has no content-type";
+        let reason = "the answer is not gRPC: it has no content-type";
         return Err(Unreadable::Grpc(reason.to_owned()));
     };
     let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
     match kind.strip_prefix("application/grpc") {
         Some(rest) if rest.is_empty() || rest.starts_with(['+', ';', ' ']) => Ok(()),
         _ => Err(Unreadable::Grpc(format!(
-            "the answer is none of gRPC: its content-type is `{}`, not `application/grpc`",
+            "the answer is not gRPC: its content-type is `{}`, not `application/grpc`",
             kind.chars().take(80).collect::<String>()
         ))),
     }
@@ -162,7 +162,7 @@ impl MessageReader {
         let [flag, length @ ..] = self.prefix;
         if flag > 1 {
             return Err(Unreadable::Grpc(format!(
-                "a message of the answer begins with {flag}, where 0 or 1 tells whether it is compressed"
+                "a message of the answer begins with the flag {flag}, which must be 0, or 1 if the message is compressed"
             )));
         }
         self.missing = u32::from_be_bytes(length) as usize;
@@ -205,7 +205,7 @@ impl MessageReader {
         }
     }
 
-    /// What was read. `trailers` is `None` if we ended the answer.
+    /// The parts that were read. `trailers` is `None` if we ended the answer.
     pub(crate) fn parts(self, trailers: Option<HeaderMap>) -> GrpcParts {
         let mut messages = self.earlier;
         messages.extend(self.last);
@@ -299,7 +299,10 @@ mod tests {
         assert!(reader.ended().is_err());
         let mut reader = MessageReader::new(KeepMessages::Count);
         let error = reader.read(&[60, 104, 116, 109, 108], || ()).unwrap_err();
-        assert!(error.to_string().contains("begins with 60"), "{error}");
+        assert!(
+            error.to_string().contains("begins with the flag 60"),
+            "{error}"
+        );
     }
 
     proptest! {

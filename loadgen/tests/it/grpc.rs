@@ -205,7 +205,7 @@ fn messages_may_be_compressed_and_larger_than_a_frame() {
         );
         let total = ran.total();
         assert_eq!(total.completed, 10, "{total:?}");
-        // This service compresses for everybody, whatever they accept.
+        // This service compresses even if the client accepts no compression.
         assert!(total.body_bytes < 10 * 10_000, "{}", total.body_bytes);
     }
     let long = "y".repeat(200_000);
@@ -346,7 +346,7 @@ fn mistakes_are_named_by_their_place_before_the_run() {
 }
 
 #[test]
-fn answers_that_are_not_grpc_have_a_class_of_their_own() {
+fn answers_without_grpc_fail_as_grpc() {
     let call = "grpc = { method = \"shop.Shop/Find\", proto = [\"shop.proto\"] }";
     let server = http2_frames::serve(|stream| {
         [

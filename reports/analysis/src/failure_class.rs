@@ -17,7 +17,7 @@ pub(crate) fn describe(class: &str) -> &str {
         "missing_capture" => "missing captures",
         "event_stream" => "answers that are no complete stream of events",
         "websocket" => "WebSocket conversations that the service broke off or garbled",
-        "grpc" => "answers that are no complete answer of gRPC",
+        "grpc" => "answers that are not complete gRPC answers",
         "script" => "script errors",
         "script_timeout" => "script timeouts",
         "missing_variable" => "missing variables",

@@ -36,7 +36,7 @@ pub struct Grpc {
     pub deadline: Option<Duration>,
     /// True if the message is compressed by gzip, and answers may be.
     pub is_gzipped: bool,
-    /// What ends a stream of answers. Without any condition, the service.
+    /// Conditions that end a stream of answers. Without any, the service ends it.
     pub until: EventStream,
     /// Values of the message.
     pub fields: Vec<MessageField>,

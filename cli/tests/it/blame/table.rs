@@ -13,7 +13,7 @@ const COVERED_ELSEWHERE: &[(&str, &str)] = &[
     ("lost_user", "`failure::tests` of tenfold-loadgen"),
     (
         "grpc",
-        "`grpc::answers_that_are_not_grpc_have_a_class_of_their_own` of tenfold-loadgen",
+        "`grpc::answers_without_grpc_fail_as_grpc` of tenfold-loadgen",
     ),
     (
         "the generator is late: it was stopped, or had too little CPU time",

@@ -78,7 +78,7 @@ impl<'a> PartsReader<'a> {
         }
     }
 
-    /// What was read of an answer of gRPC. `None` for another.
+    /// The parts of a gRPC answer. `None` for another answer.
     pub(super) fn grpc(self, trailers: Option<HeaderMap>) -> Option<Box<GrpcParts>> {
         match self {
             Self::Events(..) => None,

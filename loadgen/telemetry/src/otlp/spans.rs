@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_have_the_status_of_grpc_beside_that_of_http() {
+    fn call_has_both_statuses() {
         let all = spans(&RequestSpan {
             phase: 0,
             request: 0,
